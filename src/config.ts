@@ -1,0 +1,191 @@
+import { z } from 'zod'
+import { TidingsError } from './errors.ts'
+
+const integer = (min: number, max: number) =>
+  z.coerce
+    .number({ error: 'a whole number' })
+    .int('a whole number')
+    .min(min, `at least ${min}`)
+    .max(max, `at most ${max}`)
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== ''),
+)
+const url = (protocols: readonly string[]) =>
+  z
+    .string()
+    .refine(
+      (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
+      `a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+    )
+const flag = z.enum(['true', 'false'], { error: 'true or false' }).transform((text) => text === 'true')
+
+interface Setting<T> {
+  readonly schema: z.ZodType<T, string>
+  readonly fallback: string | undefined
+  readonly help: string
+  readonly secret?: true
+}
+const setting = <T>(
+  schema: z.ZodType<T, string>,
+  fallback: string,
+  help: string,
+  options: { secret?: true } = {},
+): Setting<T> => ({ schema, fallback, help, ...options })
+const optional = <T>(
+  schema: z.ZodType<T, string>,
+  help: string,
+  options: { secret?: true } = {},
+): Setting<T | undefined> => ({ schema, fallback: undefined, help, ...options })
+const text = z.string()
+const number = (min: number, max: number) => integer(min, max) as unknown as z.ZodType<number, string>
+
+/** Every setting of the server: its environment variable, what is allowed, its default and a line of help. */
+export const settings = {
+  NODE_ENV: setting(
+    z.enum(['development', 'production', 'test'], { error: 'development, production or test' }),
+    'development',
+    'production: JSON logs, and a token secret is required',
+  ),
+  HOST: setting(text, '127.0.0.1', 'address to listen on'),
+  PORT: setting(number(0, 65_535), '4000', 'port to listen on; 0 takes a free one'),
+  DATA_DIR: setting(text, '.data', 'where the embedded PostgreSQL keeps its files'),
+  DATABASE_URL: optional(
+    url(['postgres:', 'postgresql:']),
+    'use this PostgreSQL (14 or newer) instead of the embedded one',
+    {
+      secret: true,
+    },
+  ),
+  DATABASE_POOL: setting(number(4, 500), '20', 'connections to PostgreSQL per process'),
+  REDIS_URL: optional(
+    list.pipe(z.array(url(['redis:', 'rediss:']))) as unknown as z.ZodType<string[], string>,
+    'Redis as the bus between processes; several, separated by commas, share the topics',
+    { secret: true },
+  ),
+  QUEUE_BACKEND: setting(
+    z.enum(['postgres', 'redis'], { error: 'postgres or redis' }),
+    'postgres',
+    'where the doorbell of the workers (BullMQ) lives',
+  ),
+  ROLE: setting(
+    z.enum(['all', 'server', 'worker'], { error: 'all, server or worker' }),
+    'all',
+    'what this process does',
+  ),
+  LOG_LEVEL: setting(
+    z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'], {
+      error: 'trace, debug, info, warn, error or silent',
+    }),
+    'info',
+    'how much is logged',
+  ),
+  FIRST_RUN: setting(flag, 'true', 'import the project’s own documentation when the database is empty'),
+
+  JWT_SECRET: optional(z.string().min(32, 'at least 32 characters'), 'HS256 secret that tokens are signed with', {
+    secret: true,
+  }),
+  JWKS_URL: optional(url(['http:', 'https:']), 'where the public keys of the token issuer are'),
+  JWT_ISSUER: optional(text, 'required `iss` of tokens'),
+  JWT_AUDIENCE: optional(text, 'required `aud` of tokens'),
+  ALLOWED_ORIGINS: setting(list, '', 'origins of other sites that may call this server, separated by commas'),
+  TRUST_PROXY: setting(flag, 'false', 'take the client address from X-Forwarded-For'),
+
+  CONTENT_PROVIDER: setting(
+    z.enum(['extractive', 'openai'], { error: 'extractive or openai' }),
+    'extractive',
+    'extractive: no service needed; openai: any OpenAI-compatible endpoint',
+  ),
+  OPENAI_BASE_URL: setting(url(['http:', 'https:']), 'https://api.openai.com/v1', 'the OpenAI-compatible endpoint'),
+  OPENAI_API_KEY: optional(text, 'its key', { secret: true }),
+  OPENAI_MODEL: setting(text, 'gpt-4o-mini', 'its model'),
+  OPENAI_TIMEOUT_MS: setting(number(100, 600_000), '60000', 'longest silence of the endpoint before it counts as away'),
+
+  COALESCE_MS: setting(number(0, 5_000), '50', 'window in which bursts of progress are merged before they are logged'),
+  LEASE_MS: setting(number(500, 300_000), '10000', 'how long a worker may be silent before its task is taken back'),
+  SWEEP_MS: setting(number(50, 60_000), '2000', 'how often lost leases and forgotten tasks are looked for'),
+  CHECK_MS: setting(number(50, 60_000), '3000', 'how often followed topics are compared with the log'),
+  QUEUE_MOVED_MS: setting(number(10, 60_000), '300', 'shortest time between two TaskQueueMoved of one subscriber'),
+  RETENTION_HOURS: setting(number(0, 87_600), '168', 'how long events of finished tasks are kept'),
+  IDEMPOTENCY_HOURS: setting(number(1, 8_760), '24', 'how long an idempotency key is remembered'),
+  DRAIN_MS: setting(number(0, 600_000), '8000', 'longest time for running tasks and sockets to end at shutdown'),
+
+  MAX_BODY_BYTES: setting(number(1_024, 1_073_741_824), '1048576', 'largest request without files'),
+  MAX_UPLOAD_BYTES: setting(number(1_024, 1_073_741_824), '26214400', 'largest uploaded document'),
+  MAX_MESSAGE_BYTES: setting(number(1_024, 104_857_600), '262144', 'largest WebSocket message from a client'),
+  MAX_SOCKET_BUFFER_BYTES: setting(
+    number(16_384, 1_073_741_824),
+    '1048576',
+    'bytes a slow reader may leave unread before what it misses is summed up',
+  ),
+  MAX_QUERY_DEPTH: setting(number(1, 100), '15', 'deepest nesting of an operation'),
+  MAX_QUERY_TOKENS: setting(number(100, 100_000), '2000', 'most tokens of an operation'),
+  MAX_QUERY_ALIASES: setting(number(0, 1_000), '30', 'most aliases of an operation'),
+  MAX_QUERY_COST: setting(number(1, 1_000_000), '5000', 'highest estimated cost of an operation'),
+  MAX_SUBSCRIPTIONS_PER_SOCKET: setting(number(1, 100_000), '100', 'most subscriptions on one socket'),
+  MAX_SOCKETS_PER_VIEWER: setting(number(1, 1_000_000), '50', 'most sockets of one viewer on one server'),
+  MAX_SOCKETS_PER_ADDRESS: setting(number(1, 1_000_000), '200', 'most sockets from one address on one server'),
+  MAX_STARTS_PER_MINUTE: setting(number(1, 1_000_000), '60', 'most tasks one viewer may start in a minute'),
+} as const satisfies Record<string, Setting<unknown>>
+
+type SettingValue<S> = S extends Setting<infer T> ? T : never
+
+/** The parsed settings of one process. */
+export type Config = { readonly [K in keyof typeof settings]: SettingValue<(typeof settings)[K]> }
+
+/**
+ * Parses settings from an environment.
+ *
+ * @param environment - variables by name; an empty string counts as not set
+ * @returns every setting, with its default where the environment says nothing
+ * @throws TidingsError `BAD_CONFIGURATION`, one line for each refused variable: its name, its value (unless it is a
+ * secret) and what is allowed
+ */
+export function parseConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const problems: string[] = []
+  const values: Record<string, unknown> = {}
+  for (const [name, one] of Object.entries(settings) as [string, Setting<unknown>][]) {
+    const given = environment[name] === '' ? undefined : environment[name]
+    const raw = given ?? one.fallback
+    if (raw === undefined) continue
+    const parsed = one.schema.safeParse(raw)
+    if (parsed.success) values[name] = parsed.data
+    else {
+      const allowed = [...new Set(parsed.error.issues.map((issue) => issue.message))].join(', ')
+      problems.push(`${name} is ${one.secret ? '(hidden)' : JSON.stringify(raw)}; allowed: ${allowed}`)
+    }
+  }
+  const config = values as Config
+  if (problems.length === 0) {
+    const isLoopback = ['127.0.0.1', 'localhost', '::1'].includes(config.HOST)
+    const hasTokens = config.JWT_SECRET !== undefined || config.JWKS_URL !== undefined
+    if (!hasTokens && config.NODE_ENV === 'production')
+      problems.push('NODE_ENV is "production" and neither JWT_SECRET nor JWKS_URL is set; set one of them')
+    else if (!hasTokens && !isLoopback)
+      problems.push(
+        `HOST is ${JSON.stringify(config.HOST)} and neither JWT_SECRET nor JWKS_URL is set; without them only 127.0.0.1, ::1 or localhost is allowed`,
+      )
+    if (config.QUEUE_BACKEND === 'redis' && config.REDIS_URL === undefined)
+      problems.push('QUEUE_BACKEND is "redis" and REDIS_URL is not set; set it')
+    if (config.ROLE !== 'all' && config.DATABASE_URL === undefined)
+      problems.push(
+        `ROLE is "${config.ROLE}" and DATABASE_URL is not set; processes that share the work need a database of their own`,
+      )
+  }
+  if (problems.length > 0) throw new TidingsError('BAD_CONFIGURATION', problems.join('\n'), { problems })
+  return config
+}
+
+/** The help text of `npm start -- --help`: every setting with its default. */
+export function describeSettings(): string {
+  const rows = Object.entries(settings) as [string, Setting<unknown>][]
+  const width = Math.max(...rows.map(([name]) => name.length))
+  return rows
+    .map(([name, one]) => {
+      const fallback = one.fallback === undefined || one.fallback === '' ? 'not set' : one.fallback
+      return `  ${name.padEnd(width)}  ${one.help} (default: ${fallback})`
+    })
+    .join('\n')
+}
