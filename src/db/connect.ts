@@ -1,0 +1,174 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { Kysely, PostgresDialect } from 'kysely'
+import pg from 'pg'
+import { isTidingsError, TidingsError } from '../errors.ts'
+import { type Logger, redactSecrets } from '../logger.ts'
+import type { Tables } from './tables.ts'
+
+/** The record: connections to one PostgreSQL database. Disposing waits (at most 5 s) for statements under way. */
+export interface Database extends AsyncDisposable {
+  /** For plain SQL. `bigint` comes as number, `timestamptz` as Date, `jsonb` parsed. */
+  readonly pool: pg.Pool
+  /** For composed SQL, over the same connections. */
+  readonly kysely: Kysely<Tables>
+}
+
+const oldestServerVersion = 140_000
+const longestCloseMs = 5_000
+
+/**
+ * Opens connections to a database, waiting for one that is just starting.
+ *
+ * @param options.url - `postgres://user:password@host:port/name`, or with `?host=/dir` for a Unix socket
+ * @param options.maxConnections - most connections open at once
+ * @param options.applicationName - what `pg_stat_activity` shows; `tidings` by default
+ * @param options.waitMs - longest wait for the database to answer, 30,000 by default
+ * @throws TidingsError `UNAVAILABLE` when it does not answer in time; `BAD_CONFIGURATION` when it refuses the user,
+ * password or name, or is older than PostgreSQL 14
+ */
+export async function connectDatabase(options: {
+  url: string
+  maxConnections: number
+  logger: Logger
+  applicationName?: string
+  waitMs?: number
+}): Promise<Database> {
+  const { url, logger, waitMs = 30_000 } = options
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: options.maxConnections,
+    application_name: options.applicationName ?? 'tidings',
+    connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 60_000,
+    keepAlive: true,
+    types: { getTypeParser },
+  })
+  // Without a listener, a connection that breaks while idle would end the process; the pool replaces it by itself.
+  pool.on('error', (error) => logger.warn({ err: error }, 'A connection to the database broke'))
+  // The same for one that breaks while it is lent out and quiet, as between two statements of a transaction.
+  pool.on('connect', (client) => client.on('error', (error) => logger.debug({ err: error }, 'A connection broke')))
+  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+  let closing: Promise<void> | undefined
+  const close = () => {
+    closing ??= closePool(kysely, logger)
+    return closing
+  }
+  try {
+    await waitForServer(pool, url, waitMs, logger)
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { pool, kysely, [Symbol.asyncDispose]: close }
+}
+
+/**
+ * Runs `work` inside one transaction, on one connection.
+ *
+ * @param work - commits when it resolves, rolls back when it rejects
+ * @returns what `work` returns
+ * @throws what `work` or the commit throws
+ */
+export async function withTransaction<T>(
+  database: Pick<Database, 'pool'>,
+  work: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
+  const client = await database.pool.connect()
+  let broken: Error | undefined
+  try {
+    await client.query('begin')
+    const result = await work(client)
+    await client.query('commit')
+    return result
+  } catch (error) {
+    await client.query('rollback').catch((failure: unknown) => {
+      broken = asError(failure)
+    })
+    throw error
+  } finally {
+    // A connection that could not roll back may still be inside the transaction: it is thrown away.
+    client.release(broken)
+  }
+}
+
+/** `url` without its password, for messages. */
+export function describeDatabaseUrl(url: string): string {
+  return redactSecrets(url)
+}
+
+async function waitForServer(pool: pg.Pool, url: string, waitMs: number, logger: Logger): Promise<void> {
+  const deadline = Date.now() + waitMs
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const { rows } = await pool.query<{ version: number; name: string }>(
+        `select current_setting('server_version_num')::int as version, current_setting('server_version') as name`,
+      )
+      const server = rows[0]
+      if (server === undefined || server.version < oldestServerVersion)
+        throw new TidingsError(
+          'BAD_CONFIGURATION',
+          `The database ${describeDatabaseUrl(url)} is PostgreSQL ${server?.name ?? 'of an unknown version'}; Tidings needs 14 or newer`,
+        )
+      return
+    } catch (error) {
+      if (isTidingsError(error)) throw error
+      if (!mayBeStarting(error))
+        throw new TidingsError(
+          'BAD_CONFIGURATION',
+          `The database ${describeDatabaseUrl(url)} refuses the connection: ${asError(error).message}; correct DATABASE_URL`,
+          {},
+          { cause: error },
+        )
+      if (Date.now() >= deadline)
+        throw new TidingsError(
+          'UNAVAILABLE',
+          `The database ${describeDatabaseUrl(url)} did not answer within ${waitMs} ms: ${describeFailure(error)}; start it, or correct DATABASE_URL`,
+          {},
+          { cause: error },
+        )
+      if (attempt === 1) logger.info(`Waiting for the database ${describeDatabaseUrl(url)}: ${describeFailure(error)}`)
+      await delay(Math.min(50 * 2 ** (attempt - 1), 1_000, Math.max(deadline - Date.now(), 1)))
+    }
+  }
+}
+
+/** Whether trying again may help. SQLSTATE: 57P03 starting or stopping, 57P01 going down, 53300 connections used up. */
+function mayBeStarting(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code
+  if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code))
+    return ['57P01', '57P02', '57P03', '53300'].includes(code) || code.startsWith('08')
+  return true
+}
+
+async function closePool(kysely: Kysely<Tables>, logger: Logger): Promise<void> {
+  const timeout = new AbortController()
+  const ended = kysely.destroy().then(() => true)
+  const tooLong = delay(longestCloseMs, false, { ref: false, signal: timeout.signal }).catch(() => false)
+  if (!(await Promise.race([ended, tooLong])))
+    logger.warn(`Connections to the database were still in use ${longestCloseMs} ms after closing began`)
+  timeout.abort()
+}
+
+const int8 = 20
+const int8Array = 1016
+
+/** Ids, sequence numbers and counts stay far below 2^53, and a number cannot be mistaken for text as pg's default can. */
+const getTypeParser = ((oid: number, format?: 'text' | 'binary') => {
+  const parse = pg.types.getTypeParser(oid, format as 'text') as (value: string) => unknown
+  if (format === 'binary') return parse
+  if (oid === int8) return Number
+  if (oid === int8Array)
+    return (value: string) =>
+      (parse(value) as (string | null)[]).map((element) => (element === null ? null : Number(element)))
+  return parse
+}) as typeof pg.types.getTypeParser
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
+}
+
+/** A failed connection to a name with several addresses is an AggregateError, whose own message is empty. */
+function describeFailure(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return asError(error.errors[0]).message
+  return asError(error).message
+}

@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import type pg from 'pg'
+import { TidingsError } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+import type { Database } from './connect.ts'
+
+/** One step of the schema, from a file `NNNN_name.sql`. */
+interface Migration {
+  readonly id: number
+  readonly name: string
+  readonly file: string
+  readonly sql: string
+  readonly checksum: string
+}
+interface AppliedMigration {
+  readonly id: number
+  readonly name: string
+  readonly checksum: string
+}
+
+const ownMigrations = fileURLToPath(new URL('./migrations', import.meta.url))
+/** Any number serves, as long as nothing else in the database locks the same one ("tidings" in ASCII, first four bytes). */
+const lockKey = 0x74696469
+
+/**
+ * Brings the schema of a database up to this version of the code. Forward only; each file is a transaction of its own.
+ * Servers may start at once: one applies, the others wait for it.
+ *
+ * @param options.directory - folder of files `NNNN_name.sql`; `src/db/migrations` by default
+ * @returns the names of the files applied now
+ * @throws TidingsError `BAD_CONFIGURATION` when the database is newer than the code, or an applied file has changed
+ */
+export async function migrate(
+  database: Pick<Database, 'pool'>,
+  logger: Logger,
+  options: { directory?: string } = {},
+): Promise<readonly string[]> {
+  const migrations = await readMigrations(options.directory ?? ownMigrations)
+  const client = await database.pool.connect()
+  let failure: Error | undefined
+  try {
+    await client.query('select pg_advisory_lock($1)', [lockKey])
+    await client.query(
+      `create table if not exists migration (
+        id integer primary key,
+        name text not null,
+        checksum text not null,
+        applied_at timestamptz not null default now()
+      )`,
+    )
+    const { rows: applied } = await client.query<AppliedMigration>(
+      'select id, name, checksum from migration order by id',
+    )
+    checkHistory(migrations, applied)
+    const pending = migrations.slice(applied.length)
+    for (const migration of pending) await apply(client, migration, logger)
+    await client.query('select pg_advisory_unlock($1)', [lockKey])
+    return pending.map((migration) => migration.file)
+  } catch (error) {
+    failure = error instanceof Error ? error : new Error(String(error))
+    throw error
+  } finally {
+    // After a failure the connection is closed, which gives the lock back whatever state it is in.
+    client.release(failure)
+  }
+}
+
+async function readMigrations(directory: string): Promise<readonly Migration[]> {
+  const files = (await readdir(directory)).filter((file) => file.endsWith('.sql')).sort()
+  const migrations = await Promise.all(
+    files.map(async (file): Promise<Migration> => {
+      const [, digits, name] = /^(\d{4})_([a-z0-9_]+)\.sql$/.exec(file) ?? []
+      if (digits === undefined || name === undefined)
+        throw new Error(`The migration ${file} is not named like 0001_what_it_does.sql`)
+      // Git may check files out with other line ends; that is not a change.
+      const sql = (await readFile(`${directory}/${file}`, 'utf8')).replaceAll('\r\n', '\n')
+      return { id: Number(digits), name, file, sql, checksum: createHash('sha256').update(sql).digest('hex') }
+    }),
+  )
+  for (const [index, migration] of migrations.entries())
+    if (migration.id !== index + 1)
+      throw new Error(`The migration ${migration.file} should have the number ${index + 1}: no gaps, no number twice`)
+  return migrations
+}
+
+/** Throws unless what was applied is exactly a beginning of what the code knows. */
+function checkHistory(known: readonly Migration[], applied: readonly AppliedMigration[]): void {
+  for (const [index, one] of applied.entries()) {
+    const migration = known[index]
+    if (migration === undefined || one.id > known.length)
+      throw new TidingsError(
+        'BAD_CONFIGURATION',
+        `The database has migration ${one.id} (${one.name}), and this version of Tidings knows only ${known.length}; run a newer version, or use another database`,
+        { migration: one.id },
+      )
+    if (migration.id !== one.id || migration.checksum !== one.checksum)
+      throw new TidingsError(
+        'BAD_CONFIGURATION',
+        `The migration ${migration.file} has changed since it was applied to this database (as ${one.id}, ${one.name}); restore the file and put the change into a new one`,
+        { migration: one.id },
+      )
+  }
+}
+
+async function apply(client: pg.PoolClient, migration: Migration, logger: Logger): Promise<void> {
+  const startedAt = performance.now()
+  try {
+    await client.query('begin')
+    await client.query(migration.sql)
+    await client.query('insert into migration (id, name, checksum) values ($1, $2, $3)', [
+      migration.id,
+      migration.name,
+      migration.checksum,
+    ])
+    await client.query('commit')
+  } catch (error) {
+    throw new Error(`The migration ${migration.file} failed: ${error instanceof Error ? error.message : error}`, {
+      cause: error,
+    })
+  }
+  logger.info({ migration: migration.file, tookMs: Math.round(performance.now() - startedAt) }, 'Migration applied')
+}

@@ -1,0 +1,64 @@
+import { createRequire } from 'node:module'
+import { type DestinationStream, type Level, type Logger as PinoLogger, pino } from 'pino'
+import type { PrettyOptions } from 'pino-pretty'
+
+/** A structured logger: `logger.info({ taskId }, 'Task started')`; `logger.child({ requestId })` adds fields to all lines. */
+export type Logger = PinoLogger
+
+const hidden = '(hidden)'
+const secretKey = /"([\w.-]*(?:authorization|cookie|password|secret|token|api_?key))":"(?:[^"\\]|\\.)*"/gi
+const urlPassword = /(\b[a-z][a-z\d+.-]*:\/\/[^\s:@/"\\]*:)[^\s@/"\\]+@/gi
+const bearerToken = /\b(Bearer\s+)[\w.~+/=-]{8,}/gi
+
+/**
+ * Hides the secrets in a text: passwords inside URLs, bearer tokens, and the values of JSON keys that end in
+ * `authorization`, `cookie`, `password`, `secret`, `token` or `apiKey`.
+ */
+export function redactSecrets(text: string): string {
+  return text
+    .replace(secretKey, `"$1":"${hidden}"`)
+    .replace(urlPassword, `$1${hidden}@`)
+    .replace(bearerToken, `$1${hidden}`)
+}
+
+/**
+ * Opens the log of a process.
+ *
+ * @param options.level - the least important level that is written, or `silent`
+ * @param options.production - true writes one line of JSON per entry, false lines that are easy to read
+ * @param options.destination - where lines go; standard output by default
+ * @returns a logger that hides secrets (see {@link redactSecrets}) and everything in `connectionParams`
+ */
+export function createLogger(options: {
+  level: Level | 'silent'
+  production: boolean
+  destination?: DestinationStream | undefined
+}): Logger {
+  const { level, production } = options
+  return pino(
+    {
+      level,
+      redact: { paths: ['connectionParams', '*.connectionParams', '*.*.connectionParams'], censor: hidden },
+      // The finished line is looked at, not the object: an error's message or a driver's detail may quote a URL at any depth.
+      hooks: { streamWrite: redactSecrets },
+    },
+    production || level === 'silent' ? (options.destination ?? pino.destination(1)) : prettyStream(options.destination),
+  )
+}
+
+/** A logger that writes nothing. */
+export const silentLogger: Logger = pino({ level: 'silent' })
+
+function prettyStream(destination: DestinationStream | undefined): DestinationStream {
+  // Loaded only when lines are to be read by people, and in this process: pino's worker-thread transport costs about
+  // 100 ms of every start and loses the last lines of a process that exits.
+  const pretty = createRequire(import.meta.url)('pino-pretty') as (options: PrettyOptions) => DestinationStream
+  return pretty({
+    translateTime: 'SYS:HH:MM:ss.l',
+    ignore: 'pid,hostname',
+    singleLine: true,
+    sync: true,
+    colorize: destination === undefined && process.stdout.isTTY === true,
+    destination: destination ?? 1,
+  })
+}
