@@ -1,0 +1,191 @@
+import { RedisPubSub } from 'graphql-redis-subscriptions'
+import { PubSub, type PubSubEngine } from 'graphql-subscriptions'
+import { Redis } from 'ioredis'
+import type { Logger } from '../logger.ts'
+
+/**
+ * Tells the other processes that something happened. A hint, no more: what is published may be lost, repeated, reordered or
+ * damaged, and whoever relies on the bus must be able to find out from the record.
+ */
+export interface Bus extends AsyncDisposable {
+  /** 'redis' reaches other processes, 'memory' this one only. */
+  readonly kind: 'redis' | 'memory'
+  /** Sends `message` (JSON) to everyone subscribed to `channel`, this process included. Never throws; failures are counted. */
+  publish(channel: string, message: unknown): void
+  /**
+   * Calls `listener` with every message that arrives on `channel`, whatever it is: the listener parses. What it throws is
+   * logged and harms nobody else.
+   *
+   * The subscription counts from now on, even while the bus is away: it takes effect when the bus is back.
+   * @returns `ready`, settled when the bus has confirmed (never rejected), and `close`, which may be called at once
+   */
+  subscribe(channel: string, listener: (message: unknown) => void): BusSubscription
+  /** Calls back whenever messages may have been missed: after each reconnection, once subscriptions are in force again. */
+  onGap(listener: () => void): () => void
+  /** Whether the bus can carry messages now. */
+  isConnected(): boolean
+  /** Messages that could not be published, since the start. */
+  readonly counters: { published: number; publishFailures: number; received: number }
+}
+
+/** One channel's subscription of this process. */
+export interface BusSubscription {
+  readonly ready: Promise<void>
+  close(): Promise<void>
+}
+
+/** One pub/sub engine and the state of what carries it. */
+export interface BusShard {
+  readonly engine: PubSubEngine
+  isConnected(): boolean
+  /** Calls back after a reconnection, when subscriptions are in force again. */
+  onReconnect(listener: () => void): void
+  close(): Promise<void>
+}
+
+/** FNV-1a: the same channel must fall to the same server in every process. */
+function hashChannel(channel: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < channel.length; i++) hash = Math.imul(hash ^ channel.charCodeAt(i), 0x01000193)
+  return hash >>> 0
+}
+
+/**
+ * Puts the house's rules on one or more pub/sub engines: guarded listeners, subscriptions that survive the absence of the
+ * server, publishing that never throws. Channels are spread over the shards by hash.
+ */
+export function createBus(options: {
+  readonly kind: Bus['kind']
+  readonly shards: readonly BusShard[]
+  readonly logger: Logger
+}): Bus {
+  const { kind, shards, logger } = options
+  const counters = { published: 0, publishFailures: 0, received: 0 }
+  const gapListeners = new Set<() => void>()
+  const shardOf = (channel: string): BusShard => {
+    const shard = shards[hashChannel(channel) % shards.length]
+    if (shard === undefined) throw new Error('A bus needs at least one shard')
+    return shard
+  }
+  for (const shard of shards)
+    shard.onReconnect(() => {
+      for (const listener of gapListeners) listener()
+    })
+
+  return {
+    kind,
+    counters,
+    publish(channel, message) {
+      counters.published++
+      shardOf(channel)
+        .engine.publish(channel, message)
+        .catch((error: unknown) => {
+          counters.publishFailures++
+          logger.debug({ err: error, channel }, 'publishing on the bus failed')
+        })
+    },
+    subscribe(channel, listener) {
+      const { engine } = shardOf(channel)
+      let isClosed = false
+      // A listener that throws would starve the others of its channel (graphql-redis-subscriptions).
+      const guarded = (message: unknown): void => {
+        if (isClosed) return
+        counters.received++
+        try {
+          listener(message)
+        } catch (error) {
+          logger.error({ err: error, channel }, 'a listener of the bus failed')
+        }
+      }
+      // While the server is away the engine's SUBSCRIBE waits in its queue; its failure must not end the process.
+      const subscribed = engine.subscribe(channel, guarded, {}).catch((error: unknown) => {
+        logger.warn({ err: error, channel }, 'subscribing to the bus failed; the log will be asked instead')
+        return null
+      })
+      return {
+        ready: subscribed.then(() => undefined),
+        async close() {
+          if (isClosed) return
+          isClosed = true
+          const id = await subscribed
+          if (id !== null) engine.unsubscribe(id)
+        },
+      }
+    },
+    onGap(listener) {
+      gapListeners.add(listener)
+      return () => gapListeners.delete(listener)
+    },
+    isConnected: () => shards.every((shard) => shard.isConnected()),
+    async [Symbol.asyncDispose]() {
+      gapListeners.clear()
+      await Promise.all(shards.map((shard) => shard.close()))
+    },
+  }
+}
+
+/** A bus within one process. */
+export function createMemoryBus(logger: Logger): Bus {
+  const engine = new PubSub()
+  return createBus({
+    kind: 'memory',
+    logger,
+    shards: [{ engine, isConnected: () => true, onReconnect: () => undefined, close: () => Promise.resolve() }],
+  })
+}
+
+/**
+ * A bus over Redis pub/sub, one shard for each URL.
+ *
+ * Redis may be absent at any time, also now: nothing here waits for it.
+ */
+export function createRedisBus(options: { readonly urls: readonly string[]; readonly logger: Logger }): Bus {
+  const { urls, logger } = options
+  return createBus({ kind: 'redis', logger, shards: urls.map((url) => createRedisShard(url, logger)) })
+}
+
+function createRedisShard(url: string, logger: Logger): BusShard {
+  const { host } = new URL(url)
+  const retryStrategy = (times: number): number =>
+    Math.min(50 * 2 ** Math.min(times, 6), 2_000) * (0.5 + Math.random() / 2)
+  // Hints for a server that is away are worthless when it is back, so the publisher queues none.
+  const publisher = new Redis(url, { retryStrategy, enableOfflineQueue: false, maxRetriesPerRequest: 0 })
+  const subscriber = new Redis(url, { retryStrategy, maxRetriesPerRequest: null })
+  let reconnected: () => void = () => undefined
+  let isDown = false
+  for (const connection of [publisher, subscriber])
+    connection.on('error', (error: unknown) => {
+      if (!isDown) logger.warn({ err: error, redis: host }, 'Redis cannot be reached; events go by the log meanwhile')
+      isDown = true
+    })
+  subscriber.on('ready', () => {
+    if (isDown) logger.info({ redis: host }, 'Redis is back')
+    isDown = false
+    // Answered after the renewed SUBSCRIBEs, which ioredis sends on the same connection first: from then on nothing is missed.
+    subscriber.ping().then(
+      () => reconnected(),
+      () => undefined,
+    )
+  })
+  // RedisPubSub leaves the promises of its UNSUBSCRIBEs alone; one that fails at shutdown would end the process.
+  for (const name of ['unsubscribe', 'punsubscribe'] as const) {
+    const original = subscriber[name].bind(subscriber) as (...channels: string[]) => Promise<unknown>
+    Object.assign(subscriber, {
+      [name]: (...channels: string[]) =>
+        original(...channels).catch((error: unknown) => logger.debug({ err: error, channels }, 'unsubscribing failed')),
+    })
+  }
+  const engine = new RedisPubSub({ publisher, subscriber })
+  return {
+    engine,
+    isConnected: () => publisher.status === 'ready' && subscriber.status === 'ready',
+    onReconnect: (listener) => {
+      reconnected = listener
+    },
+    close: () => {
+      publisher.disconnect()
+      subscriber.disconnect()
+      return Promise.resolve()
+    },
+  }
+}

@@ -1,0 +1,329 @@
+import type { Logger } from '../logger.ts'
+import type { Bus, BusSubscription } from './bus.ts'
+import { type LogEvent, parseEvents } from './event.ts'
+import type { LogReader } from './read.ts'
+
+/**
+ * What a follower holds of a feed. From the moment of attaching, `listener` receives every event after `head`, in order,
+ * each once, whatever the bus does.
+ */
+export interface Attachment {
+  /** The newest seq that the feed had handed on when this follower attached; what follows it goes to the listener. */
+  readonly head: number
+  /** What follows `seq`, from memory; null when it no longer is all there (or there is nothing), and the log must be asked. */
+  recent(seq: number): readonly LogEvent[] | null
+  detach(): void
+}
+
+/** Who follows a feed. */
+export interface FeedListener {
+  onEvents(events: readonly LogEvent[]): void
+  /** What was to follow cannot be had: pruned, or the database was restored under the feed. */
+  onReset(reason: 'PRUNED' | 'RESET'): void
+}
+
+/** The feeds of one process: one per followed topic, gone when the last follower leaves. */
+export interface Feeds extends AsyncDisposable {
+  /**
+   * Begins to follow a topic.
+   * @returns null when there is no such topic
+   */
+  attach(topic: string, listener: FeedListener): Promise<Attachment | null>
+  /** Compares every feed with the log, in one query, and catches up those that are behind. */
+  check(): Promise<void>
+  /** How many topics are followed. */
+  readonly size: number
+  /** What became of the bus's hints, since the start. `repaired` should stay zero while the bus is well. */
+  readonly counters: FeedCounters
+}
+
+/** What the feeds of a process have seen. */
+export interface FeedCounters {
+  /** Events handed to followers. */
+  delivered: number
+  /** Events that came again. */
+  repeated: number
+  /** Holes that made a feed read the log. */
+  holes: number
+  /** Events that only the periodic comparison found. */
+  repaired: number
+  /** Messages that were not ours. */
+  malformed: number
+}
+
+interface Feed {
+  readonly topic: string
+  readonly subscription: BusSubscription
+  readonly listeners: Set<FeedListener>
+  /** Settled when `head` is known; false when there is no such topic. */
+  readonly opened: Promise<boolean>
+  isOpen: boolean
+  isClosed: boolean
+  head: number
+  /** The last events, contiguous up to `head`. */
+  ring: LogEvent[]
+  /** Events beyond a hole, by seq. */
+  early: Map<number, LogEvent>
+  /** How often something came from the bus. */
+  arrivals: number
+  catchingUp: Promise<void> | undefined
+}
+
+/** Most events kept beyond a hole: past that the log is read anyway, so they are not worth the memory. */
+const maxEarly = 1_000
+const pageSize = 500
+/** How long a confirmation from the bus is waited for before the log alone is trusted. */
+const busPatienceMs = 1_000
+/** How long an event may be known to the log and not to the feed before that counts as lost by the bus. */
+const graceMs = 250
+
+/**
+ * Creates the feeds of this process.
+ *
+ * @param options.checkMs - time between comparisons with the log
+ * @param options.ringSize - events kept per topic for followers who come or come back; default 64
+ */
+export function createFeeds(options: {
+  readonly bus: Bus
+  readonly reader: LogReader
+  readonly logger: Logger
+  readonly checkMs: number
+  readonly ringSize?: number
+}): Feeds {
+  const { bus, reader, logger, ringSize = 64 } = options
+  const feeds = new Map<string, Feed>()
+  const counters: FeedCounters = { delivered: 0, repeated: 0, holes: 0, repaired: 0, malformed: 0 }
+
+  const hand = (feed: Feed, events: readonly LogEvent[]): void => {
+    const newest = events.at(-1)
+    if (newest === undefined) return
+    feed.head = newest.seq
+    feed.ring.push(...events)
+    if (feed.ring.length > ringSize) feed.ring.splice(0, feed.ring.length - ringSize)
+    counters.delivered += events.length
+    for (const listener of feed.listeners) listener.onEvents(events)
+  }
+
+  /** Hands on what is contiguous and drops what is known; true when a hole is left before something that has come. */
+  const take = (feed: Feed, events: readonly LogEvent[]): boolean => {
+    const run: LogEvent[] = []
+    let next = feed.head + 1
+    const drain = (): void => {
+      for (let event = feed.early.get(next); event !== undefined; event = feed.early.get(next)) {
+        feed.early.delete(next)
+        run.push(event)
+        next++
+      }
+    }
+    for (const event of events) {
+      if (event.seq < next) counters.repeated++
+      else if (event.seq > next) {
+        if (feed.early.size < maxEarly) feed.early.set(event.seq, event)
+      } else {
+        run.push(event)
+        next++
+        drain()
+      }
+    }
+    hand(feed, run)
+    for (const seq of feed.early.keys()) if (seq <= feed.head) feed.early.delete(seq)
+    return feed.early.size > 0
+  }
+
+  /** Reads the log until the feed has all that it has; one at a time a feed. */
+  const catchUp = (feed: Feed): Promise<void> => {
+    feed.catchingUp ??= (async () => {
+      try {
+        for (;;) {
+          const arrivals = feed.arrivals
+          const events = await reader.read(feed.topic, feed.head, pageSize)
+          if (feed.isClosed) return
+          const first = events[0]
+          if (first !== undefined && first.seq > feed.head + 1) {
+            // The log itself no longer has what follows: pruned. Followers are told by a snapshot.
+            feed.head = first.seq - 1
+            reset(feed, 'PRUNED')
+          }
+          const hasHole = take(feed, events)
+          if (events.length === pageSize) continue
+          if (!hasHole) return
+          // What came while we read may need another look; what the log does not know after that was never appended.
+          if (feed.arrivals !== arrivals) continue
+          counters.malformed += feed.early.size
+          feed.early.clear()
+          return
+        }
+      } catch (error) {
+        logger.warn({ err: error, topic: feed.topic }, 'catching up with the log failed; the next check tries again')
+      } finally {
+        feed.catchingUp = undefined
+      }
+    })()
+    return feed.catchingUp
+  }
+
+  const reset = (feed: Feed, reason: 'PRUNED' | 'RESET'): void => {
+    feed.ring = []
+    for (const listener of feed.listeners) listener.onReset(reason)
+  }
+
+  const onMessage = (feed: Feed, message: unknown): void => {
+    const events = parseEvents(message)
+    if (events === null || events.some((event) => event.topic !== feed.topic)) {
+      counters.malformed++
+      return
+    }
+    feed.arrivals++
+    if (!feed.isOpen) {
+      // The head is not known yet: kept, and drained when it is.
+      for (const event of events) if (feed.early.size < maxEarly) feed.early.set(event.seq, event)
+      return
+    }
+    const hasHole = take(feed, events)
+    if (hasHole) {
+      counters.holes++
+      void catchUp(feed)
+    }
+  }
+
+  const open = (topic: string): Feed => {
+    const subscription = bus.subscribe(topic, (message) => onMessage(feed, message))
+    const load = async (): Promise<boolean> => {
+      // Subscribed before the head is read, so that nothing falls between; if the bus is away, the checks find it.
+      await Promise.race([subscription.ready, new Promise((resolve) => setTimeout(resolve, busPatienceMs).unref())])
+      const head = await reader.head(topic)
+      if (head === null) return false
+      feed.head = head.seq
+      feed.isOpen = true
+      drainEarly(feed)
+      return true
+    }
+    const feed: Feed = {
+      topic,
+      subscription,
+      listeners: new Set(),
+      opened: Promise.resolve().then(load),
+      isOpen: false,
+      isClosed: false,
+      head: 0,
+      ring: [],
+      early: new Map(),
+      arrivals: 0,
+      catchingUp: undefined,
+    }
+    feeds.set(topic, feed)
+    return feed
+  }
+
+  const drainEarly = (feed: Feed): void => {
+    const events = [...feed.early.values()].sort((a, b) => a.seq - b.seq)
+    feed.early.clear()
+    if (take(feed, events)) void catchUp(feed)
+  }
+
+  const close = (feed: Feed): void => {
+    if (feed.isClosed) return
+    feed.isClosed = true
+    if (feeds.get(feed.topic) === feed) feeds.delete(feed.topic)
+    feed.subscription
+      .close()
+      .catch((error: unknown) => logger.warn({ err: error, topic: feed.topic }, 'unsubscribing failed'))
+  }
+
+  const repair = async (isAfterGap: boolean): Promise<void> => {
+    if (feeds.size === 0) return
+    const heads = await reader.heads([...feeds.keys()])
+    const behind: { feed: Feed; seq: number }[] = []
+    for (const feed of feeds.values()) {
+      const head = heads.get(feed.topic)
+      if (!feed.isOpen || head === undefined) continue
+      if (head.seq > feed.head) behind.push({ feed, seq: head.seq })
+      else if (head.seq < feed.head && !feed.catchingUp) {
+        // Read before an append that has arrived meanwhile? Asked once more, alone.
+        const again = await reader.head(feed.topic)
+        if (again !== null && again.seq < feed.head) {
+          logger.warn(
+            { topic: feed.topic, had: feed.head, has: again.seq },
+            'the log went back: was a backup restored?',
+          )
+          feed.head = again.seq
+          feed.early.clear()
+          reset(feed, 'RESET')
+        }
+      }
+    }
+    if (behind.length === 0) return
+    // A message may be on its way: only what does not come is counted and read.
+    if (!isAfterGap) await new Promise((resolve) => setTimeout(resolve, graceMs).unref())
+    await Promise.all(
+      behind.map(async ({ feed, seq }) => {
+        const missing = seq - feed.head
+        if (missing <= 0 || feed.isClosed) return
+        if (!isAfterGap) counters.repaired += missing
+        await catchUp(feed)
+      }),
+    )
+  }
+
+  let checking: Promise<void> | undefined
+  const check = (isAfterGap: boolean): Promise<void> => {
+    const run = (checking ?? Promise.resolve()).then(() => repair(isAfterGap))
+    const settled = run.catch((error: unknown) =>
+      logger.warn({ err: error }, 'comparing the feeds with the log failed'),
+    )
+    checking = settled
+    void settled.then(() => {
+      if (checking === settled) checking = undefined
+    })
+    return settled
+  }
+  const timer = setInterval(() => {
+    if (checking === undefined) void check(false)
+  }, options.checkMs).unref()
+  const stopGap = bus.onGap(() => void check(true))
+
+  return {
+    counters,
+    get size() {
+      return feeds.size
+    },
+    check: () => check(true),
+    async attach(topic, listener) {
+      let feed = feeds.get(topic)
+      if (feed === undefined || feed.isClosed) feed = open(topic)
+      const joined = feed
+      joined.listeners.add(listener)
+      const detach = (): void => {
+        joined.listeners.delete(listener)
+        if (joined.listeners.size === 0) close(joined)
+      }
+      let exists: boolean
+      try {
+        exists = await joined.opened
+      } catch (error) {
+        detach()
+        throw error
+      }
+      if (!exists) {
+        detach()
+        return null
+      }
+      return {
+        head: joined.head,
+        recent(seq) {
+          const first = joined.ring[0]
+          if (first === undefined || seq + 1 < first.seq || seq >= joined.head) return null
+          return joined.ring.slice(seq + 1 - first.seq)
+        },
+        detach,
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer)
+      stopGap()
+      const open = [...feeds.values()]
+      for (const feed of open) close(feed)
+      await checking
+    },
+  }
+}

@@ -1,0 +1,116 @@
+import type { Database } from '../db/connect.ts'
+import type { JsonObject } from '../db/tables.ts'
+import { TidingsError } from '../errors.ts'
+import { type LogEvent, toInstant } from './event.ts'
+
+/** Where a topic stands. */
+export interface TopicHead {
+  /** The seq of its newest event; 0 when it has none. */
+  readonly seq: number
+  /** Events up to here are no longer kept. */
+  readonly prunedSeq: number
+  /** Nothing more can follow. */
+  readonly closed: boolean
+}
+
+/** Reads topics from the record. Requests made in the same moment share one query. */
+export interface LogReader {
+  /** The life of the log that all cursors of this process belong to. */
+  readonly epoch: string
+  /** Where the topic stands now; null when there is no such topic. */
+  head(topic: string): Promise<TopicHead | null>
+  /** Where several topics stand, in one query. Topics that do not exist are absent. */
+  heads(topics: readonly string[]): Promise<ReadonlyMap<string, TopicHead>>
+  /** The events after a seq, oldest first, at most `limit`. */
+  read(topic: string, after: number, limit: number): Promise<readonly LogEvent[]>
+}
+
+interface HeadRow {
+  name: string
+  seq: number
+  pruned_seq: number
+  closed: boolean
+}
+interface EventRow {
+  topic: string
+  seq: number
+  type: string
+  at: Date
+  payload: JsonObject
+}
+
+/** Collects what is asked for in one turn of the event loop and answers all of it with one call. */
+function createBatch<K, V>(answer: (keys: readonly K[]) => Promise<readonly V[]>): (key: K) => Promise<V> {
+  let keys: K[] = []
+  let batch: Promise<readonly V[]> | undefined
+  return async (key) => {
+    const index = keys.push(key) - 1
+    batch ??= new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+      const asked = keys
+      keys = []
+      batch = undefined
+      return answer(asked)
+    })
+    const values = await batch
+    return values[index] as V
+  }
+}
+
+/**
+ * Creates the reader of the log.
+ *
+ * @throws TidingsError `UNAVAILABLE` when the database has no epoch, which no migrated database lacks
+ */
+export async function createLogReader(database: Database): Promise<LogReader> {
+  const { pool } = database
+  const meta = await pool.query<{ value: string }>(`select value from meta where key = 'epoch'`)
+  const epoch = meta.rows[0]?.value
+  if (epoch === undefined) throw new TidingsError('UNAVAILABLE', 'The database has no epoch: was it migrated?')
+
+  const heads = async (topics: readonly string[]): Promise<ReadonlyMap<string, TopicHead>> => {
+    if (topics.length === 0) return new Map()
+    const { rows } = await pool.query<HeadRow>({
+      name: 'tidings-heads',
+      text: 'select name, seq, pruned_seq, closed from topic where name = any($1::text[])',
+      values: [topics],
+    })
+    return new Map(rows.map((row) => [row.name, { seq: row.seq, prunedSeq: row.pruned_seq, closed: row.closed }]))
+  }
+
+  const headInBatch = createBatch<string, TopicHead | null>(async (topics) => {
+    const found = await heads([...new Set(topics)])
+    return topics.map((topic) => found.get(topic) ?? null)
+  })
+
+  interface Range {
+    readonly topic: string
+    readonly after: number
+    readonly limit: number
+  }
+  const readInBatch = createBatch<Range, readonly LogEvent[]>(async (ranges) => {
+    // Many who ask for the same range (a crowd that reconnects) cost one range.
+    const distinct = new Map(ranges.map((range) => [`${range.after} ${range.limit} ${range.topic}`, range]))
+    const asked = [...distinct.values()]
+    const { rows } = await pool.query<EventRow & { ord: number }>({
+      name: 'tidings-read',
+      text: `select r.ord, e.topic, e.seq, e.type, e.at, e.payload
+        from unnest($1::text[], $2::bigint[], $3::int[]) with ordinality as r(topic, after, max, ord)
+        cross join lateral (
+          select * from event where topic = r.topic and seq > r.after order by seq limit r.max
+        ) e order by r.ord, e.seq`,
+      values: [asked.map((range) => range.topic), asked.map((range) => range.after), asked.map((range) => range.limit)],
+    })
+    const byKey = new Map<string, LogEvent[]>([...distinct.keys()].map((key) => [key, []]))
+    const keys = [...distinct.keys()]
+    for (const { ord, topic, seq, type, at, payload } of rows)
+      byKey.get(keys[ord - 1] ?? '')?.push({ topic, seq, type, at: toInstant(at), payload })
+    return ranges.map((range) => byKey.get(`${range.after} ${range.limit} ${range.topic}`) ?? [])
+  })
+
+  return {
+    epoch,
+    head: headInBatch,
+    heads,
+    read: (topic, after, limit) => readInBatch({ topic, after, limit }),
+  }
+}
