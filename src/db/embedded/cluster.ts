@@ -1,0 +1,89 @@
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { chown, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { TidingsError } from '../../errors.ts'
+import { type Account, type Binaries, postgresEnvironment } from './binaries.ts'
+
+const run = promisify(execFile)
+
+/** The user and the database of the embedded server. */
+export const databaseName = 'tidings'
+
+/** The files of one database server. */
+export interface Cluster {
+  readonly directory: string
+  readonly password: string
+  /** True when it was made just now. */
+  readonly isNew: boolean
+}
+
+/**
+ * Opens the data in `dataDir/postgres`, or makes it.
+ *
+ * It is made under another name and renamed when it is complete, so that whatever bears the name is whole: a start that
+ * was interrupted leaves nothing behind that the next one could mistake for data.
+ *
+ * @throws TidingsError `BAD_CONFIGURATION` when the data was written by another major version of PostgreSQL
+ */
+export async function openCluster(
+  dataDir: string,
+  binaries: Binaries & { majorVersion: string },
+  account: Account | undefined,
+): Promise<Cluster> {
+  const directory = join(dataDir, 'postgres')
+  const passwordFile = join(dataDir, 'password')
+  for (const name of await readdir(dataDir))
+    if (name.startsWith('postgres.new-')) await rm(join(dataDir, name), { recursive: true, force: true, maxRetries: 5 })
+  const version = await readOptional(join(directory, 'PG_VERSION'))
+  const password = (await readOptional(passwordFile)) ?? randomBytes(24).toString('hex')
+  if (version !== undefined) {
+    if (version !== binaries.majorVersion)
+      throw new TidingsError(
+        'BAD_CONFIGURATION',
+        `The data in ${directory} belongs to PostgreSQL ${version}, and the embedded one is ${binaries.majorVersion}; move the data with pg_dump, or set DATA_DIR to another directory`,
+      )
+    return { directory, password, isNew: false }
+  }
+  const unfinished = `${directory}.new-${randomBytes(4).toString('hex')}`
+  await mkdir(unfinished, { mode: 0o700 })
+  await writeFile(passwordFile, password, { mode: 0o600 })
+  if (account !== undefined) for (const path of [unfinished, passwordFile]) await chown(path, account.uid, account.gid)
+  await runInitdb(
+    binaries,
+    ['-D', unfinished, '-U', databaseName, `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8']
+      // Comparison by code point, as in every other C locale, but with the letters of Unicode known to lower() and upper().
+      .concat(['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'])
+      // The files are synced by syncCluster while the server already answers.
+      .concat('--no-sync', '--no-instructions'),
+    account,
+  )
+  await rename(unfinished, directory)
+  return { directory, password, isNew: true }
+}
+
+/** Forces all files of a new cluster to the disk, which making it left out. Needs no stop of the server. */
+export async function syncCluster(directory: string, binaries: Binaries, account: Account | undefined): Promise<void> {
+  await runInitdb(binaries, ['--sync-only', '-D', directory], account)
+}
+
+async function runInitdb(binaries: Binaries, args: readonly string[], account: Account | undefined): Promise<void> {
+  try {
+    await run(binaries.initdb, args, { ...account, cwd: '/', env: postgresEnvironment() })
+  } catch (error) {
+    const { stderr = '', message } = error as Error & { stderr?: string }
+    throw new Error(`PostgreSQL could not make its files: ${stderr.trim() === '' ? message : stderr.trim()}`, {
+      cause: error,
+    })
+  }
+}
+
+async function readOptional(file: string): Promise<string | undefined> {
+  try {
+    return (await readFile(file, 'utf8')).trim()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}

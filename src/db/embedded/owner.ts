@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto'
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { TidingsError } from '../../errors.ts'
+import { readProcessIdentity } from './process.ts'
+
+interface Claim {
+  readonly pid: number
+  readonly identity: string
+  readonly state: 'claiming' | 'owner'
+  readonly since: string
+}
+
+const claimName = /^owner-.+\.json$/
+const longestContentionMs = 5_000
+
+/**
+ * Makes this process the only one that uses `directory`, until the result is disposed or the process is gone.
+ *
+ * Every process writes a file of its own, named after itself, and owns the directory when no other living process has
+ * one. A single lock file would need a removal when its owner died, and two that remove it at once can remove each
+ * other's; here only files of the dead are removed, whose names never come back.
+ *
+ * @throws TidingsError `BAD_CONFIGURATION` when another living process owns the directory; `details.pid` names it
+ */
+export async function claimDirectory(directory: string): Promise<AsyncDisposable> {
+  const file = join(directory, `owner-${process.pid}-${randomBytes(4).toString('hex')}.json`)
+  const identity = (await readProcessIdentity(process.pid)) ?? 'unknown'
+  const write = async (state: Claim['state']) => {
+    const claim: Claim = { pid: process.pid, identity, state, since: new Date().toISOString() }
+    await writeFile(`${file}.part`, JSON.stringify(claim))
+    await rename(`${file}.part`, file)
+  }
+  const withdraw = () => rm(file, { force: true })
+  const deadline = Date.now() + longestContentionMs
+  for (;;) {
+    await write('claiming')
+    const others = await readLivingClaims(directory, file)
+    if (others.length === 0) {
+      await write('owner')
+      return { [Symbol.asyncDispose]: withdraw }
+    }
+    await withdraw()
+    const owner = others.find((claim) => claim.state === 'owner')
+    if (owner !== undefined || Date.now() >= deadline) throw refusal(directory, owner ?? others[0])
+    // Several began at the same moment and saw each other: all step back, and one comes first the next time.
+    await delay(10 + Math.random() * 90)
+  }
+}
+
+async function readLivingClaims(directory: string, own: string): Promise<readonly Claim[]> {
+  const living: Claim[] = []
+  for (const name of await readdir(directory)) {
+    const file = join(directory, name)
+    if (!claimName.test(name) || file === own) continue
+    const text = await readFile(file, 'utf8').catch(ignoreMissing)
+    if (text === undefined) continue
+    const claim = JSON.parse(text) as Claim
+    const identity = await readProcessIdentity(claim.pid)
+    // A process id comes back for another process; the moment it began does not.
+    const isSame = identity === claim.identity || identity === 'unknown' || claim.identity === 'unknown'
+    if (identity !== undefined && isSame) living.push(claim)
+    else await rm(file, { force: true })
+  }
+  return living
+}
+
+function refusal(directory: string, owner: Claim | undefined): TidingsError {
+  return new TidingsError(
+    'BAD_CONFIGURATION',
+    `The data directory ${directory} is in use by process ${owner?.pid} since ${owner?.since}; stop that process, set DATA_DIR to another directory, or set DATABASE_URL so that both share one database`,
+    { directory, pid: owner?.pid },
+  )
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error
+  return undefined
+}

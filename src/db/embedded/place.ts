@@ -1,0 +1,140 @@
+import { execFile } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
+import { chmod, chown, cp, lstat, mkdir, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, relative, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { TidingsError } from '../../errors.ts'
+import type { Logger } from '../../logger.ts'
+import { type Account, type Binaries, readMajorVersion } from './binaries.ts'
+
+const run = promisify(execFile)
+
+/**
+ * Finds the user that PostgreSQL runs as. It refuses to run as root, so root lends it another user: the one that owns
+ * `cluster` already, else `postgres`, else `tidings`, which is created.
+ *
+ * @returns undefined when this process is not root: then it is the user of this process
+ * @throws TidingsError `BAD_CONFIGURATION` when there is no such user and none can be created
+ */
+export async function findAccount(cluster: string, logger: Logger): Promise<Account | undefined> {
+  if (process.getuid?.() !== 0) return undefined
+  const owner = await stat(cluster).catch(() => undefined)
+  if (owner !== undefined && owner.uid !== 0) return { uid: owner.uid, gid: owner.gid }
+  const known = (await lookUpUser('postgres')) ?? (await lookUpUser('tidings'))
+  if (known !== undefined) return known
+  try {
+    await run('useradd', ['--system', '--user-group', '--no-create-home', '--shell', '/bin/false', 'tidings'])
+    logger.info('Created the user "tidings": PostgreSQL refuses to run as root')
+  } catch (error) {
+    throw new TidingsError(
+      'BAD_CONFIGURATION',
+      'PostgreSQL refuses to run as root, there is no user "postgres", and none could be created; create one (useradd --system postgres), run Tidings as another user, or set DATABASE_URL',
+      {},
+      { cause: error },
+    )
+  }
+  return lookUpUser('tidings')
+}
+
+/**
+ * Makes the directory for the data where the user of PostgreSQL can reach it: at `wanted`, or else, when a folder above
+ * is closed to that user (such as a home of mode 700), in `/var/lib/tidings`, under a name made from `wanted`.
+ *
+ * @returns the directory to use, absolute and without symbolic links
+ */
+export async function placeData(wanted: string, account: Account | undefined, logger: Logger): Promise<string> {
+  const directory = await makeDirectory(wanted, account)
+  if (account === undefined || (await canEnter(directory, account))) return directory
+  const elsewhere = join(
+    await makeSharedFolder(account),
+    createHash('sha256').update(directory).digest('hex').slice(0, 12),
+  )
+  logger.warn(
+    { wanted: directory, dataDir: elsewhere },
+    `PostgreSQL, which refuses to run as root, cannot enter ${directory} as another user; the data is in ${elsewhere}`,
+  )
+  return makeDirectory(elsewhere, account)
+}
+
+/**
+ * Copies the programs to where the user of PostgreSQL can run them, unless it can already.
+ *
+ * @returns the programs to use and their major version
+ */
+export async function placeBinaries(
+  binaries: Binaries,
+  account: Account | undefined,
+  logger: Logger,
+): Promise<Binaries & { majorVersion: string }> {
+  const majorVersion = await readMajorVersion(binaries, account)
+  if (majorVersion !== undefined) return { ...binaries, majorVersion }
+  if (account === undefined) throw new Error(`${binaries.postgres} may not be executed`)
+  // Sizes and times, as npm restores neither when it installs another version over this one.
+  const program = await stat(binaries.postgres)
+  const name = `postgresql-${program.size}-${Math.round(program.mtimeMs)}`
+  const root = join(await makeSharedFolder(account), name)
+  const moved = (path: string) => join(root, relative(binaries.root, path))
+  const copy: Binaries = {
+    root,
+    initdb: moved(binaries.initdb),
+    postgres: moved(binaries.postgres),
+    pgCtl: moved(binaries.pgCtl),
+  }
+  if ((await stat(root).catch(() => undefined)) === undefined) {
+    const unfinished = `${root}.${randomBytes(4).toString('hex')}`
+    await cp(binaries.root, unfinished, { recursive: true, verbatimSymlinks: true })
+    // Another start may have been quicker; both made the same.
+    await rename(unfinished, root).catch(() => rm(unfinished, { recursive: true }))
+    logger.info(`Copied PostgreSQL to ${root}, as its user cannot enter ${binaries.root}`)
+  }
+  const version = await readMajorVersion(copy, account)
+  if (version === undefined) throw new Error(`${copy.postgres} may not be executed by user ${account.uid}`)
+  return { ...copy, majorVersion: version }
+}
+
+async function makeDirectory(path: string, account: Account | undefined): Promise<string> {
+  const created = await mkdir(path, { recursive: true, mode: 0o755 })
+  const directory = await realpath(resolve(path))
+  // A folder with other things in it is somebody's own and stays theirs; PostgreSQL only has to pass through.
+  if (account !== undefined && (created !== undefined || (await readdir(directory)).length === 0))
+    await chown(directory, account.uid, account.gid)
+  return directory
+}
+
+/** A folder that only root can write to and everybody can enter. */
+async function makeSharedFolder(account: Account): Promise<string> {
+  for (const folder of ['/var/lib/tidings', join(tmpdir(), 'tidings')]) {
+    try {
+      await mkdir(folder, { recursive: true })
+      const found = await lstat(folder)
+      // In a folder such as /tmp anybody could have put one there first.
+      if (!found.isDirectory() || found.uid !== 0) continue
+      await chmod(folder, 0o755)
+      if (await canEnter(folder, account)) return folder
+    } catch (error) {
+      if (!['EROFS', 'EACCES', 'ENOENT', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    }
+  }
+  throw new TidingsError(
+    'BAD_CONFIGURATION',
+    'There is no folder that the user of PostgreSQL can enter; set DATA_DIR to one, run Tidings as another user than root, or set DATABASE_URL',
+  )
+}
+
+/** Asked of the system itself, as that user: access lists and mount options count as much as modes. */
+async function canEnter(directory: string, account: Account): Promise<boolean> {
+  return run('/bin/sh', ['-c', 'test -x "$0"', directory], { ...account, cwd: '/' }).then(
+    () => true,
+    () => false,
+  )
+}
+
+async function lookUpUser(name: string): Promise<Account | undefined> {
+  try {
+    const [uid, gid] = await Promise.all([run('id', ['-u', name]), run('id', ['-g', name])])
+    return { uid: Number(uid.stdout), gid: Number(gid.stdout) }
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,138 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { open, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import type { Logger } from '../../logger.ts'
+import { type Account, type Binaries, postgresEnvironment } from './binaries.ts'
+import { isPostmasterOf, waitForExit } from './process.ts'
+
+const run = promisify(execFile)
+const fastShutdownMs = 5_000
+const immediateShutdownMs = 2_000
+const maxLogBytes = 5_000_000
+
+/** A running PostgreSQL server that is our child. */
+export interface Postmaster {
+  readonly pid: number
+  /** Resolves when it has ended, with a description of how; never rejects. */
+  readonly ended: Promise<string>
+  /** Ends it: first so that data needs no recovery, after 5 s at once, after 2 s more by force. */
+  stop(): Promise<void>
+}
+
+/** How a server is run. */
+export interface PostmasterOptions {
+  readonly binaries: Binaries
+  readonly account: Account | undefined
+  readonly cluster: string
+  readonly logFile: string
+  readonly settings: Readonly<Record<string, string>>
+  readonly logger: Logger
+}
+
+/** Starts the server; it does not answer yet. Its output goes to `logFile`. */
+export async function startPostmaster(options: PostmasterOptions): Promise<Postmaster> {
+  const { binaries, account, cluster, logFile, settings, logger } = options
+  const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+  const log = await open(logFile, 'a')
+  let child: ChildProcess
+  try {
+    // What matters in it is the end; it is small, as errors of statements go to whoever sent them.
+    if ((await log.stat()).size > maxLogBytes) await log.truncate()
+    child = spawn(binaries.postgres, ['-D', cluster, ...args], {
+      ...account,
+      cwd: cluster,
+      env: postgresEnvironment(),
+      stdio: ['ignore', log.fd, log.fd],
+      // A process group of its own: Ctrl-C in a terminal goes to the whole group of the foreground, and would end the
+      // database while the server is still writing to it.
+      detached: true,
+      windowsHide: true,
+    })
+    await once(child, 'spawn')
+  } finally {
+    await log.close()
+  }
+  child.unref()
+  const pid = child.pid ?? 0
+  let isRunning = true
+  const ended = new Promise<string>((resolve) => {
+    child.once('exit', (code, signal) => {
+      isRunning = false
+      resolve(signal === null ? `it ended with code ${code}` : `it was ended by ${signal}`)
+    })
+  })
+  // Should this process exit without having disposed of the server, the server still shuts down in order.
+  const lastResort = () => {
+    if (isRunning) process.kill(pid, 'SIGINT')
+  }
+  process.once('exit', lastResort)
+  void ended.then(() => process.removeListener('exit', lastResort))
+  const waitForEnd = async (waitMs: number) => {
+    const timeout = new AbortController()
+    const tooLong = delay(waitMs, false, { signal: timeout.signal }).catch(() => false)
+    const isEnded = await Promise.race([ended.then(() => true), tooLong])
+    timeout.abort()
+    return isEnded
+  }
+  return {
+    pid,
+    ended,
+    stop: () => stopProcess(pid, binaries, logger, waitForEnd),
+  }
+}
+
+/**
+ * Ends a server on `cluster` that outlived its parent, and clears away what a dead one left.
+ *
+ * It is ended and not used further: its settings may be of an older version of the code, and sessions of the dead
+ * process may still be at work in it, holding locks. An orderly end needs no recovery, so this costs some 100 ms.
+ */
+export async function endAbandonedPostmaster(cluster: string, binaries: Binaries, logger: Logger): Promise<void> {
+  const file = join(cluster, 'postmaster.pid')
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+    return undefined
+  })
+  if (text === undefined) return
+  const lines = text.split('\n')
+  const pid = Number(lines[0])
+  if (Number.isInteger(pid) && pid > 0 && (await isPostmasterOf(pid, cluster))) {
+    logger.warn({ pid }, `PostgreSQL on ${cluster} outlived the process that started it; it is ended and started anew`)
+    await stopProcess(pid, binaries, logger, (waitMs) => waitForExit(pid, waitMs))
+  } else {
+    logger.info({ pid }, `PostgreSQL on ${cluster} did not end in order the last time; it recovers`)
+    // Its process id may be another process's by now, and PostgreSQL would take that for a server and refuse to start.
+    await rm(file, { force: true })
+  }
+}
+
+async function stopProcess(
+  pid: number,
+  binaries: Binaries,
+  logger: Logger,
+  waitForEnd: (waitMs: number) => Promise<boolean>,
+): Promise<void> {
+  await sendSignal(pid, 'INT', binaries)
+  if (await waitForEnd(fastShutdownMs)) return
+  logger.warn(
+    { pid },
+    `PostgreSQL did not end within ${fastShutdownMs} ms; it is ended at once and recovers at its next start`,
+  )
+  await sendSignal(pid, 'QUIT', binaries)
+  if (await waitForEnd(immediateShutdownMs)) return
+  await sendSignal(pid, 'KILL', binaries)
+  if (!(await waitForEnd(immediateShutdownMs))) throw new Error(`PostgreSQL, process ${pid}, cannot be ended`)
+}
+
+async function sendSignal(pid: number, signal: 'INT' | 'QUIT' | 'KILL', binaries: Binaries): Promise<void> {
+  try {
+    // Windows has no signals; PostgreSQL listens on a pipe of its own for them.
+    if (process.platform === 'win32') await run(binaries.pgCtl, ['kill', signal, String(pid)])
+    else process.kill(pid, `SIG${signal}`)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
