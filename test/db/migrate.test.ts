@@ -1,0 +1,102 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { migrate } from '../../src/db/migrate.ts'
+import { silentLogger } from '../../src/logger.ts'
+import { createTestDatabase } from '../support/database.ts'
+
+async function writeMigrations(files: Readonly<Record<string, string>>): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'tidings-migrations-'))
+  onTestFinished(() => rm(directory, { recursive: true }))
+  for (const [name, sql] of Object.entries(files)) await writeFile(join(directory, name), sql)
+  return directory
+}
+
+const first = { '0001_first.sql': 'create table one (id integer);' }
+const second = { '0002_second.sql': 'create table two (id integer); insert into one values (1);' }
+
+describe('migrate', () => {
+  test('brings an empty database up to the schema of the code', async () => {
+    await using empty = await createTestDatabase({ empty: true })
+    expect(await migrate(empty.database, silentLogger)).toContain('0001_record.sql')
+    const { rows } = await empty.database.pool.query('select name from topic')
+    expect(rows).toEqual([])
+  })
+
+  test('applies each file once, in order, and the new ones later', async () => {
+    await using empty = await createTestDatabase({ empty: true })
+    const old = await writeMigrations(first)
+    expect(await migrate(empty.database, silentLogger, { directory: old })).toEqual(['0001_first.sql'])
+    expect(await migrate(empty.database, silentLogger, { directory: old })).toEqual([])
+    const directory = await writeMigrations({ ...second, ...first })
+    expect(await migrate(empty.database, silentLogger, { directory })).toEqual(['0002_second.sql'])
+    const { rows } = await empty.database.pool.query('select id, name from migration order by id')
+    expect(rows).toEqual([
+      { id: 1, name: 'first' },
+      { id: 2, name: 'second' },
+    ])
+  })
+
+  test('applies each file once when many servers start at once', async () => {
+    await using empty = await createTestDatabase({ empty: true })
+    const directory = await writeMigrations({ ...first, ...second })
+    const applied = await Promise.all(
+      Array.from({ length: 8 }, () => migrate(empty.database, silentLogger, { directory })),
+    )
+    expect(applied.flat()).toEqual(['0001_first.sql', '0002_second.sql'])
+    const { rows } = await empty.database.pool.query('select id from one')
+    expect(rows).toEqual([{ id: 1 }])
+  })
+
+  test('leaves nothing of a file that fails, and goes on from there once it is corrected', async () => {
+    await using empty = await createTestDatabase({ empty: true })
+    const broken = await writeMigrations({ ...first, '0002_second.sql': 'create table two (id integer); select 1/0;' })
+    await expect(migrate(empty.database, silentLogger, { directory: broken })).rejects.toThrow(
+      'The migration 0002_second.sql failed: division by zero',
+    )
+    const { rows } = await empty.database.pool.query(`select to_regclass('one') as one, to_regclass('two') as two`)
+    expect(rows).toEqual([{ one: 'one', two: null }])
+    const directory = await writeMigrations({ ...first, ...second })
+    expect(await migrate(empty.database, silentLogger, { directory })).toEqual(['0002_second.sql'])
+  })
+
+  test('refuses a database that a newer version has migrated', async () => {
+    await using empty = await createTestDatabase({ empty: true })
+    await migrate(empty.database, silentLogger, { directory: await writeMigrations({ ...first, ...second }) })
+    await expect(
+      migrate(empty.database, silentLogger, { directory: await writeMigrations(first) }),
+    ).rejects.toMatchObject({
+      code: 'BAD_CONFIGURATION',
+      message: expect.stringContaining('has migration 2 (second), and this version of Tidings knows only 1'),
+    })
+  })
+
+  test('refuses when an applied file has changed', async () => {
+    await using empty = await createTestDatabase({ empty: true })
+    await migrate(empty.database, silentLogger, { directory: await writeMigrations(first) })
+    const directory = await writeMigrations({ '0001_first.sql': 'create table one (id bigint);' })
+    await expect(migrate(empty.database, silentLogger, { directory })).rejects.toMatchObject({
+      code: 'BAD_CONFIGURATION',
+      message: expect.stringContaining('0001_first.sql has changed since it was applied'),
+    })
+  })
+
+  test('takes files with other line ends for the same', async () => {
+    await using empty = await createTestDatabase({ empty: true })
+    const sql = 'create table one (\n  id integer\n);\n'
+    await migrate(empty.database, silentLogger, { directory: await writeMigrations({ '0001_first.sql': sql }) })
+    const directory = await writeMigrations({ '0001_first.sql': sql.replaceAll('\n', '\r\n') })
+    expect(await migrate(empty.database, silentLogger, { directory })).toEqual([])
+  })
+
+  test.each([
+    [['0001_first.sql', '0003_third.sql'], '0003_third.sql should have the number 2'],
+    [['0001_first.sql', '0001_again.sql'], 'should have the number 2'],
+    [['1_first.sql'], '1_first.sql is not named like 0001_what_it_does.sql'],
+  ])('refuses files named %j', async (names, message) => {
+    await using empty = await createTestDatabase({ empty: true })
+    const directory = await writeMigrations(Object.fromEntries(names.map((name) => [name, 'select 1;'])))
+    await expect(migrate(empty.database, silentLogger, { directory })).rejects.toThrow(message)
+  })
+})
