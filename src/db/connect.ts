@@ -153,8 +153,13 @@ function mayBeStarting(error: unknown): boolean {
 async function closePool(pool: pg.Pool, open: ReadonlySet<pg.PoolClient>, logger: Logger): Promise<void> {
   const deadline = AbortSignal.timeout(longestCloseMs)
   const isLate = once(deadline, 'abort').then(() => 'late')
-  const ended = pool.end().then(() => Promise.all([...open].map((client) => once(client, 'end'))))
-  if ((await Promise.race([ended, isLate])) === 'late')
+  const end = async () => {
+    // A pool that ends forgets who still waits for a connection: their statements would hang until they time out.
+    while (pool.waitingCount > 0 && !deadline.aborted) await delay(5)
+    await pool.end()
+    await Promise.all([...open].map((client) => once(client, 'end')))
+  }
+  if ((await Promise.race([end(), isLate])) === 'late')
     logger.warn(`${open.size} connections to the database were still in use after ${longestCloseMs} ms and are left`)
 }
 

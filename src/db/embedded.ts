@@ -1,11 +1,10 @@
-import { chown, mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import type { Logger } from '../logger.ts'
-import { type Account, findBinaries } from './embedded/binaries.ts'
+import { chooseAddress } from './embedded/address.ts'
+import { findBinaries } from './embedded/binaries.ts'
 import { databaseName, openCluster, syncCluster } from './embedded/cluster.ts'
 import { claimDirectory } from './embedded/owner.ts'
 import { findAccount, placeBinaries, placeData } from './embedded/place.ts'
@@ -36,9 +35,6 @@ const defaultSettings: Readonly<Record<string, string>> = {
 }
 const longestStartMs = 120_000
 const longestLeftoversMs = 10_000
-/** A socket's path must fit into 104 bytes on macOS, 108 on Linux, with a zero at the end. */
-const maxSocketPathBytes = 100
-const socketPort = 5432
 
 /**
  * Starts a PostgreSQL server on the data in a directory, making both at the first start. It listens on a Unix socket
@@ -90,43 +86,12 @@ export async function startEmbeddedPostgres(options: {
     undo.defer(() => synced)
   }
   const opened = undo.move()
-  return { url, dataDir, [Symbol.asyncDispose]: () => opened.disposeAsync() }
-}
-
-interface Address {
-  readonly host: string
-  readonly query: string
-  readonly settings: Readonly<Record<string, string>>
-  readonly release: () => Promise<void>
-}
-
-async function chooseAddress(cluster: string, account: Account | undefined): Promise<Address> {
-  if (process.platform === 'win32') {
-    const port = await findFreePort()
-    return {
-      host: `127.0.0.1:${port}`,
-      query: '',
-      settings: { listen_addresses: '127.0.0.1', port: String(port) },
-      release: async () => undefined,
-    }
+  let closing: Promise<void> | undefined
+  const close = () => {
+    closing ??= opened.disposeAsync()
+    return closing
   }
-  const fits = (directory: string) =>
-    Buffer.byteLength(join(directory, `.s.PGSQL.${socketPort}.lock`)) <= maxSocketPathBytes
-  let directory = cluster
-  if (!fits(cluster)) {
-    const template = join(account === undefined ? tmpdir() : '/tmp', 'tidings-')
-    directory = await mkdtemp(fits(`${template}123456`) ? template : '/tmp/tidings-')
-    if (account !== undefined) await chown(directory, account.uid, account.gid)
-  }
-  return {
-    // The name in the URL is never looked up: the `host` behind the question mark wins, in pg as in libpq.
-    host: 'localhost',
-    query: `?host=${encodeURIComponent(directory)}&port=${socketPort}`,
-    settings: { listen_addresses: '', unix_socket_directories: directory, port: String(socketPort) },
-    release: async () => {
-      if (directory !== cluster) await rm(directory, { recursive: true, force: true })
-    },
-  }
+  return { url, dataDir, [Symbol.asyncDispose]: close }
 }
 
 /** Starts the server until it answers. Again, for a while, when processes of a killed one still hold its memory. */
@@ -190,13 +155,4 @@ async function query(url: string, statement: string): Promise<void> {
   } finally {
     await client.end()
   }
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('No port of the loopback address is free')
-  return address.port
 }

@@ -1,6 +1,19 @@
 import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { chmod, chown, cp, lstat, mkdir, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
+import {
+  access,
+  chmod,
+  chown,
+  constants,
+  cp,
+  lstat,
+  mkdir,
+  readdir,
+  realpath,
+  rename,
+  rm,
+  stat,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -42,6 +55,7 @@ export async function findAccount(cluster: string, logger: Logger): Promise<Acco
  * is closed to that user (such as a home of mode 700), in `/var/lib/tidings`, under a name made from `wanted`.
  *
  * @returns the directory to use, absolute and without symbolic links
+ * @throws TidingsError `BAD_CONFIGURATION` when this process may not write there
  */
 export async function placeData(wanted: string, account: Account | undefined, logger: Logger): Promise<string> {
   const directory = await makeDirectory(wanted, account)
@@ -94,11 +108,29 @@ export async function placeBinaries(
 }
 
 async function makeDirectory(path: string, account: Account | undefined): Promise<string> {
+  try {
+    return await makeWritable(path, account)
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? ''
+    if (!['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST'].includes(code)) throw error
+    throw new TidingsError(
+      'BAD_CONFIGURATION',
+      `The data cannot be kept in ${resolve(path)} (${(error as Error).message}); set DATA_DIR to a directory that this user may write to, or set DATABASE_URL`,
+      {},
+      { cause: error },
+    )
+  }
+}
+
+async function makeWritable(path: string, account: Account | undefined): Promise<string> {
   const created = await mkdir(path, { recursive: true, mode: 0o755 })
   const directory = await realpath(resolve(path))
   // A folder with other things in it is somebody's own and stays theirs; PostgreSQL only has to pass through.
   if (account !== undefined && (created !== undefined || (await readdir(directory)).length === 0))
     await chown(directory, account.uid, account.gid)
+  await access(directory, constants.W_OK | constants.X_OK)
+  // Made by another user, as by an earlier start as root: nothing in it could be read.
+  if (account === undefined) await readdir(join(directory, 'postgres')).catch(ignoreMissing)
   return directory
 }
 
@@ -137,4 +169,9 @@ async function lookUpUser(name: string): Promise<Account | undefined> {
   } catch {
     return undefined
   }
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error
+  return undefined
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { Logger } from '../../logger.ts'
+import { isTemporarySocketDirectory } from './address.ts'
 import { type Account, type Binaries, postgresEnvironment } from './binaries.ts'
 import { isPostmasterOf, waitForExit } from './process.ts'
 
@@ -80,7 +81,10 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Postm
   return {
     pid,
     ended,
-    stop: () => stopProcess(pid, binaries, logger, waitForEnd),
+    stop: async () => {
+      // Once it is gone, its process id may be given to any other process.
+      if (isRunning) await stopProcess(pid, binaries, logger, waitForEnd)
+    },
   }
 }
 
@@ -97,16 +101,22 @@ export async function endAbandonedPostmaster(cluster: string, binaries: Binaries
     return undefined
   })
   if (text === undefined) return
-  const lines = text.split('\n')
-  const pid = Number(lines[0])
+  const [pidLine, , , port = '', socketDirectory = ''] = text.split('\n')
+  const pid = Number(pidLine)
   if (Number.isInteger(pid) && pid > 0 && (await isPostmasterOf(pid, cluster))) {
     logger.warn({ pid }, `PostgreSQL on ${cluster} outlived the process that started it; it is ended and started anew`)
     await stopProcess(pid, binaries, logger, (waitMs) => waitForExit(pid, waitMs))
   } else {
     logger.info({ pid }, `PostgreSQL on ${cluster} did not end in order the last time; it recovers`)
-    // Its process id may be another process's by now, and PostgreSQL would take that for a server and refuse to start.
     await rm(file, { force: true })
   }
+  if (!/^\d+$/.test(port) || !socketDirectory.startsWith('/')) return
+  // The process id in these files may be another process's by now, or that of a dead one nobody has waited for, as in
+  // containers without an init; PostgreSQL would take either for a living server and refuse to start. Were children of
+  // the dead server still at work, the new one would notice by their shared memory.
+  const socket = join(socketDirectory, `.s.PGSQL.${port}`)
+  for (const leftover of [socket, `${socket}.lock`]) await rm(leftover, { force: true })
+  if (isTemporarySocketDirectory(socketDirectory)) await rm(socketDirectory, { recursive: true, force: true })
 }
 
 async function stopProcess(

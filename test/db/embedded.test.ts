@@ -1,0 +1,163 @@
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import pg from 'pg'
+import { describe, expect, test } from 'vitest'
+import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
+import { createLogger, silentLogger } from '../../src/logger.ts'
+import { createTestDirectory } from '../support/directory.ts'
+import { isRunning, query, readPostmasterPid } from './embedded-tools.ts'
+
+const isRoot = process.getuid?.() === 0
+const start = (dataDir: string) => startEmbeddedPostgres({ dataDir, logger: silentLogger })
+
+describe('startEmbeddedPostgres', () => {
+  test('makes a database at the first start that answers and is durable', async () => {
+    await using directory = await createTestDirectory()
+    await using postgres = await start(directory.join('data'))
+    expect(postgres.dataDir).toBe(directory.join('data'))
+    const [settings] = await query(
+      postgres.url,
+      `select current_database() as name, current_setting('fsync') as fsync,
+        current_setting('synchronous_commit') as synchronous_commit, current_setting('server_encoding') as encoding,
+        current_setting('max_connections') as max_connections, lower('ÄÉ') as lower, 'B' < 'a' as by_code_point`,
+    )
+    expect(settings).toEqual({
+      name: 'tidings',
+      fsync: 'on',
+      synchronous_commit: 'on',
+      encoding: 'UTF8',
+      max_connections: '200',
+      lower: 'äé',
+      by_code_point: true,
+    })
+  })
+
+  test('listens on a socket alone, with a password that only its owner can read', async () => {
+    await using directory = await createTestDirectory()
+    await using postgres = await start(directory.join('data'))
+    expect(await query(postgres.url, `select current_setting('listen_addresses') as addresses`)).toEqual([
+      { addresses: '' },
+    ])
+    expect((await stat(directory.join('data', 'password'))).mode & 0o777).toBe(0o600)
+    const guess = new URL(postgres.url)
+    guess.password = 'guess'
+    await expect(query(guess.href, 'select 1')).rejects.toThrow('password authentication failed')
+  })
+
+  test('finds the data again at the second start, and leaves no process and no claim when it ends', async () => {
+    await using directory = await createTestDirectory()
+    const dataDir = directory.join('data')
+    const first = await start(dataDir)
+    await query(first.url, 'create table kept as select 7 as id')
+    const pid = await readPostmasterPid(dataDir)
+    expect(await isRunning(pid)).toBe(true)
+    await Promise.all([first[Symbol.asyncDispose](), first[Symbol.asyncDispose]()])
+    expect(await isRunning(pid)).toBe(false)
+    expect((await readdir(dataDir)).sort()).toEqual(['password', 'postgres', 'postgres.log'])
+    await using second = await start(dataDir)
+    expect(second.url).toBe(first.url)
+    expect(await query(second.url, 'select id from kept')).toEqual([{ id: 7 }])
+  })
+
+  test('ends while statements are under way', async () => {
+    await using directory = await createTestDirectory()
+    const postgres = await start(directory.join('data'))
+    const pid = await readPostmasterPid(directory.join('data'))
+    const client = new pg.Client({ connectionString: postgres.url })
+    client.on('error', () => undefined)
+    await client.connect()
+    const sleep = client.query('select pg_sleep(600)')
+    const ended = expect(sleep).rejects.toThrow()
+    await postgres[Symbol.asyncDispose]()
+    await ended
+    expect(await isRunning(pid)).toBe(false)
+  })
+
+  test('puts its socket elsewhere when the data is too deep for one', async () => {
+    await using directory = await createTestDirectory()
+    const postgres = await start(directory.join(...Array.from({ length: 10 }, () => 'a-rather-deep-folder'), 'data'))
+    const socketDirectory = new URL(postgres.url).searchParams.get('host') ?? ''
+    expect(socketDirectory.startsWith(postgres.dataDir)).toBe(false)
+    expect(await query(postgres.url, 'select 1 as one')).toEqual([{ one: 1 }])
+    await postgres[Symbol.asyncDispose]()
+    await expect(stat(socketDirectory)).rejects.toThrow('ENOENT')
+  })
+
+  test('copes with spaces, quotes and other letters in the path', async () => {
+    await using directory = await createTestDirectory()
+    await using postgres = await start(directory.join('Ünter "uns", hier & %20da', 'data'))
+    expect(await query(postgres.url, 'select 1 as one')).toEqual([{ one: 1 }])
+  })
+
+  test('starts in an existing empty directory of mode 700', async () => {
+    await using directory = await createTestDirectory()
+    await mkdir(directory.join('data'), { mode: 0o700 })
+    await using postgres = await start(directory.join('data'))
+    expect(postgres.dataDir).toBe(directory.join('data'))
+  })
+
+  test('leaves the owner of a directory with other things in it alone', async () => {
+    await using directory = await createTestDirectory()
+    await writeFile(directory.join('mine'), '')
+    const { uid } = await stat(directory.path)
+    await using postgres = await start(directory.path)
+    expect(await query(postgres.url, 'select 1 as one')).toEqual([{ one: 1 }])
+    expect((await stat(directory.path)).uid).toBe(uid)
+  })
+
+  test.runIf(isRoot)(
+    'as root, below a closed folder, places the data elsewhere, says where, and finds it again',
+    async () => {
+      await using directory = await createTestDirectory()
+      await chmod(directory.path, 0o700)
+      const lines: string[] = []
+      const logger = createLogger({
+        level: 'info',
+        production: true,
+        destination: { write: (line) => lines.push(line) },
+      })
+      const first = await startEmbeddedPostgres({ dataDir: directory.join('data'), logger })
+      await using clean = new AsyncDisposableStack()
+      clean.defer(() => rm(first.dataDir, { recursive: true }))
+      expect(dirname(first.dataDir)).toBe('/var/lib/tidings')
+      expect(lines.join('')).toContain(`the data is in ${first.dataDir}`)
+      await query(first.url, 'create table kept as select 7 as id')
+      await first[Symbol.asyncDispose]()
+      await using second = await start(directory.join('data'))
+      expect(second.dataDir).toBe(first.dataDir)
+      expect(await query(second.url, 'select id from kept')).toEqual([{ id: 7 }])
+    },
+  )
+
+  test('refuses data of another major version of PostgreSQL', async () => {
+    await using directory = await createTestDirectory()
+    const dataDir = directory.join('data')
+    await (await start(dataDir))[Symbol.asyncDispose]()
+    await writeFile(directory.join('data', 'postgres', 'PG_VERSION'), '15\n')
+    await expect(start(dataDir)).rejects.toMatchObject({
+      code: 'BAD_CONFIGURATION',
+      message: expect.stringContaining('belongs to PostgreSQL 15, and the embedded one is 18'),
+    })
+  })
+
+  test('refuses a path that is a file', async () => {
+    await using directory = await createTestDirectory()
+    await writeFile(directory.join('data'), '')
+    await expect(start(directory.join('data'))).rejects.toMatchObject({
+      code: 'BAD_CONFIGURATION',
+      message: expect.stringContaining(`The data cannot be kept in ${directory.join('data')}`),
+    })
+  })
+
+  test('says what the log says when it cannot start, and gives the directory free', async () => {
+    await using directory = await createTestDirectory()
+    const dataDir = directory.join('data')
+    const settings = { shared_buffers: 'plenty' }
+    await expect(startEmbeddedPostgres({ dataDir, logger: silentLogger, settings })).rejects.toThrow(
+      'invalid value for parameter "shared_buffers": "plenty"',
+    )
+    await using postgres = await start(dataDir)
+    expect(await query(postgres.url, 'select 1 as one')).toEqual([{ one: 1 }])
+    expect(await readFile(directory.join('data', 'postgres.log'), 'utf8')).toContain('plenty')
+  })
+})

@@ -1,0 +1,54 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+
+/** A Node process that runs one of our files. Disposing ends it by force. */
+export interface TestProcess extends AsyncDisposable {
+  readonly pid: number
+  /** The next line it prints. Rejects, with what it wrote to its error output, when it ends first. */
+  readLine(): Promise<string>
+  /** Sends a signal to it, or with `group` to all processes of its group, as a terminal does. */
+  kill(signal: NodeJS.Signals, options?: { group?: boolean }): void
+  /** Resolves when it has ended, with its code, or null after a signal. */
+  readonly ended: Promise<number | null>
+}
+
+/** Starts `node file ...args`, as the leader of a process group of its own. */
+export function startProcess(
+  file: URL,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): TestProcess {
+  const child: ChildProcess = spawn(process.execPath, [file.pathname, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...environment },
+    detached: true,
+  })
+  const { pid, stdout, stderr } = child
+  if (pid === undefined || stdout === null || stderr === null) throw new Error(`${file.pathname} did not start`)
+  let errors = ''
+  stderr.setEncoding('utf8').on('data', (text: string) => {
+    errors += text
+  })
+  const lines = createInterface(stdout)[Symbol.asyncIterator]()
+  const ended = once(child, 'exit').then(([code]) => code as number | null)
+  const stopped = once(child, 'close')
+  return {
+    pid,
+    ended,
+    readLine: async () => {
+      const line = await lines.next()
+      if (line.done !== true) return line.value
+      await stopped
+      throw new Error(`${file.pathname} ended:\n${errors}`)
+    },
+    kill: (signal, { group = false } = {}) => {
+      process.kill(group ? -pid : pid, signal)
+    },
+    [Symbol.asyncDispose]: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      child.kill('SIGKILL')
+      await ended
+    },
+  }
+}
