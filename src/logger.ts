@@ -1,6 +1,5 @@
 import { createRequire } from 'node:module'
 import { type DestinationStream, type Level, type Logger as PinoLogger, pino } from 'pino'
-import type { PrettyOptions } from 'pino-pretty'
 
 /** A structured logger: `logger.info({ taskId }, 'Task started')`; `logger.child({ requestId })` adds fields to all lines. */
 export type Logger = PinoLogger
@@ -35,6 +34,7 @@ export function createLogger(options: {
   destination?: DestinationStream | undefined
 }): Logger {
   const { level, production } = options
+  const destination = options.destination ?? pino.destination({ fd: 1, sync: true })
   return pino(
     {
       level,
@@ -42,23 +42,26 @@ export function createLogger(options: {
       // The finished line is looked at, not the object: an error's message or a driver's detail may quote a URL at any depth.
       hooks: { streamWrite: redactSecrets },
     },
-    production || level === 'silent' ? (options.destination ?? pino.destination(1)) : prettyStream(options.destination),
+    production ? destination : makeReadable(destination, options.destination === undefined && isTerminal()),
   )
 }
 
 /** A logger that writes nothing. */
 export const silentLogger: Logger = pino({ level: 'silent' })
 
-function prettyStream(destination: DestinationStream | undefined): DestinationStream {
-  // Loaded only when lines are to be read by people, and in this process: pino's worker-thread transport costs about
-  // 100 ms of every start and loses the last lines of a process that exits.
-  const pretty = createRequire(import.meta.url)('pino-pretty') as (options: PrettyOptions) => DestinationStream
-  return pretty({
+function isTerminal(): boolean {
+  return process.stdout.isTTY === true && process.stdout.hasColors()
+}
+
+function makeReadable(destination: DestinationStream, colorize: boolean): DestinationStream {
+  // Loaded only when lines are to be read by people, and called on each line: as a worker or as a stream, it would lose
+  // the last lines of a process that exits, and starting a worker costs about 100 ms.
+  const { prettyFactory } = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty')
+  const format = prettyFactory({
     translateTime: 'SYS:HH:MM:ss.l',
     ignore: 'pid,hostname',
     singleLine: true,
-    sync: true,
-    colorize: destination === undefined && process.stdout.isTTY === true,
-    destination: destination ?? 1,
+    colorize,
   })
+  return { write: (line) => void destination.write(format(line)) }
 }

@@ -1,0 +1,63 @@
+/**
+ * Runs before the tests: makes sure of the programs they need that npm cannot bring. What is missing is installed where
+ * that is possible without asking (as root, with apt), and is otherwise a failure that says what to run.
+ */
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+const needed = [
+  { reason: 'the bus between processes', programs: ['redis-server'], aptPackage: 'redis-server' },
+  {
+    reason: 'pages in a browser',
+    programs: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
+    aptPackage: 'chromium',
+  },
+] as const
+
+const missing = needed.filter(({ programs }) => !programs.some(isInstalled))
+if (missing.length > 0) install(missing.map(({ aptPackage }) => aptPackage))
+
+function install(packages: readonly string[]): void {
+  const names = packages.join(' ')
+  if (process.getuid?.() !== 0 || !isInstalled('apt-get')) {
+    const reasons = missing.map(({ aptPackage, reason }) => `${aptPackage} (${reason})`).join(' and ')
+    const command = isInstalled('brew')
+      ? `brew install ${names.replace('redis-server', 'redis').replace('chromium', '--cask chromium')}`
+      : `sudo apt-get update && sudo apt-get install -y --no-install-recommends ${names}`
+    console.error(`The tests need ${reasons}; run: ${command}`)
+    process.exit(1)
+  }
+  console.log(`Installing ${names} with apt-get, which the tests need`)
+  run(['update', '-qq'])
+  run(['install', '-y', '-qq', '--no-install-recommends', ...packages])
+  const still = missing.filter(({ programs }) => !programs.some(isInstalled))
+  if (still.length === 0) return
+  // As on Ubuntu, whose package only points to a snap.
+  console.error(
+    `apt-get installed no ${still.map(({ programs }) => programs.join(' or ')).join(', no ')}; install it by hand`,
+  )
+  process.exit(1)
+}
+
+function run(args: readonly string[]): void {
+  const { status, stdout, stderr, error } = spawnSync('apt-get', args, {
+    encoding: 'utf8',
+    // Nothing may ask a question, and no service may be started: each test starts a server of its own.
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
+  })
+  if (status === 0) return
+  console.error(`apt-get ${args.join(' ')} failed:\n${stdout}${stderr}${error?.message ?? ''}`)
+  process.exit(1)
+}
+
+function isInstalled(program: string): boolean {
+  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
