@@ -1,0 +1,79 @@
+import type { Database } from '../db/connect.ts'
+import type { Appender } from '../log/append.ts'
+import { type AttemptState, beginAttempt } from './progress.ts'
+import type { TaskStore } from './store.ts'
+import { type Task, taskTopic } from './task.ts'
+
+/** A task that is now this worker's, for one attempt. */
+export interface Claim {
+  readonly task: Task
+  readonly attempt: number
+  readonly state: AttemptState
+  /** The topic's seq after `TaskStarted`. */
+  readonly seq: number
+}
+
+/** Losing the same race this often means there are more workers than work. */
+const maxTries = 10
+
+/**
+ * Takes the next task of a kind: one whose retry is due, else the first in line.
+ *
+ * Candidates are read without a lock and claimed by the guard of the append: of several workers that want the same task,
+ * one is accepted and the others look again. (A `for update skip locked` would take the task's row before its topic's, and
+ * every other writer takes them the other way round.)
+ *
+ * @returns null when nothing waits
+ */
+export async function claimNext(
+  {
+    database,
+    store,
+    appender,
+    worker,
+    leaseMs,
+  }: {
+    readonly database: Database
+    readonly store: TaskStore
+    readonly appender: Appender
+    readonly worker: string
+    readonly leaseMs: number
+  },
+  kind: string,
+): Promise<Claim | null> {
+  for (let attempt = 0; attempt < maxTries; attempt++) {
+    const id = await findCandidate(database, kind)
+    if (id === null) return null
+    const found = await store.snapshot(id)
+    if (found === null) continue
+    const { task, items } = found.state
+    if (task.status !== 'QUEUED' && task.status !== 'RETRYING') continue
+    const state = beginAttempt(items, (task.startedAt ?? new Date()).toISOString())
+    const next = task.attempt + 1
+    const appended = await appender.append({
+      topic: taskTopic(id),
+      events: [{ type: 'TaskStarted', payload: { status: 'RUNNING', progress: state.progress, attempt: next } }],
+      task: {
+        id,
+        expect: ['QUEUED', 'RETRYING'],
+        attempt: task.attempt,
+        set: { status: 'RUNNING', attempt: next, worker, leaseMs, progress: { ...state.progress }, error: null },
+        ...(items.length > 0 ? { items: [...state.items.values()] } : {}),
+      },
+    })
+    if (appended.accepted) return { task: { ...task, attempt: next }, attempt: next, state, seq: appended.seq }
+  }
+  return null
+}
+
+async function findCandidate(database: Database, kind: string): Promise<string | null> {
+  const { rows } = await database.pool.query<{ id: string }>({
+    name: 'tidings-candidate',
+    text: `(select id from task where status = 'RETRYING' and kind = $1 and next_attempt_at <= now() order by next_attempt_at limit 1)
+      union all
+      (select id from task where status = 'QUEUED' and kind = $1 order by queue_key, id limit 1)
+      limit 1`,
+    values: [kind],
+  })
+  return rows[0]?.id ?? null
+}

@@ -1,0 +1,92 @@
+import type { PoolClient } from 'pg'
+import type { z } from 'zod'
+import type { Database } from '../db/connect.ts'
+import type { JsonObject } from '../db/tables.ts'
+import type { Logger } from '../logger.ts'
+import type { Backoff } from './failure.ts'
+import type { Report } from './report.ts'
+import type { FailureState, TaskItem, TaskStatus } from './task.ts'
+
+/** What a running task is given. */
+export interface TaskContext<I> {
+  readonly taskId: string
+  readonly owner: string
+  readonly input: I
+  /** 1 for the first execution. */
+  readonly attempt: number
+  /** The parts known so far, with what earlier attempts made of them: completed ones need not be done again. */
+  readonly items: readonly TaskItem[]
+  /** Aborts on cancel, lost lease and shutdown. Whatever the task waits for should take it. */
+  readonly signal: AbortSignal
+  readonly database: Database
+  readonly logger: Logger
+}
+
+/** How a task ended, for {@link TaskDefinition.settle}. */
+export interface Ending {
+  readonly taskId: string
+  readonly owner: string
+  readonly status: Extract<TaskStatus, 'COMPLETED' | 'FAILED' | 'CANCELED'>
+  readonly error: FailureState | null
+}
+
+/** Which start {@link TaskDefinition.begin} belongs to. */
+export interface Start {
+  readonly taskId: string
+  readonly owner: string
+}
+
+/** What the application says of a task that is put in line. */
+export interface Beginning {
+  /** What it works on, such as a roadmap's id: finds the task now working on a thing. */
+  readonly subject?: string
+  readonly items?: readonly { readonly key: string; readonly label: string }[]
+}
+
+/**
+ * A kind of task. This is the extension point: adding a kind is one file that calls {@link defineTask}, and its name in the
+ * list of definitions that the process is started with.
+ */
+export interface TaskDefinition<I = unknown, R extends JsonObject = JsonObject> {
+  /** In capitals; the name of the kind in the API. */
+  readonly kind: string
+  readonly input: z.ZodType<I>
+  /** Most executions; default 3. A crash of the worker uses one up, a shutdown does not. */
+  readonly attempts: number
+  /** How many run at once in one worker process; default 2. */
+  readonly concurrency: number
+  /** Spacing of attempts; default 1 s doubling up to 60 s. */
+  readonly backoff: Backoff
+  /**
+   * The stages in order with their share of the whole; from it and the percent of the stage the percent of the task is derived.
+   * Without it, the percent is what the task says, or the part of its items that is done.
+   */
+  readonly stages?: Readonly<Record<string, number>>
+  /**
+   * The application's share of the start, in the transaction that puts the task in line: checks what the task needs, marks
+   * what it works on, names the parts that are known. What it throws (a `TidingsError` the caller can act on) undoes the start.
+   */
+  begin?(client: PoolClient, input: I, start: Start): Promise<Beginning>
+  /**
+   * Does the work. What it yields becomes events; what it returns, the result. A thrown `RetryableError` starts the next attempt,
+   * anything else ends the task. It should be safe to run again: finish what an earlier attempt left.
+   */
+  run(context: TaskContext<I>): AsyncGenerator<Report, R, void>
+  /**
+   * Puts the application's own tables in order when the task ends, whoever ends it (worker, cancel, sweeper), in the
+   * transaction of the terminal event. Must not touch the tables of the engine.
+   */
+  settle?(client: PoolClient, input: I, ending: Ending): Promise<void>
+}
+
+/** Defines a kind of task, with the defaults filled in. */
+export function defineTask<I, R extends JsonObject>(
+  definition: Omit<TaskDefinition<I, R>, 'attempts' | 'concurrency' | 'backoff'> & {
+    readonly attempts?: number
+    readonly concurrency?: number
+    readonly backoff?: Partial<Backoff>
+  },
+): TaskDefinition<I, R> {
+  const { attempts = 3, concurrency = 2, backoff = {} } = definition
+  return { ...definition, attempts, concurrency, backoff: { initialDelayMs: 1_000, maxDelayMs: 60_000, ...backoff } }
+}

@@ -1,0 +1,125 @@
+import type { Config } from '../config.ts'
+import type { Database } from '../db/connect.ts'
+import { type Appender, createAppender } from '../log/append.ts'
+import { type Bus, createMemoryBus, createRedisBus } from '../log/bus.ts'
+import { createFeeds, type Feeds } from '../log/feed.ts'
+import { createLogReader, type LogReader } from '../log/read.ts'
+import type { Logger } from '../logger.ts'
+import type { TaskDefinition } from './define-task.ts'
+import { createEstimates } from './estimate.ts'
+import { createPlaces, type Places } from './place.ts'
+import { createDoorbell } from './queue.ts'
+import { controlChannel, createTaskService, type TaskService } from './service.ts'
+import { createTaskStore, type TaskStore } from './store.ts'
+import { type Watched, type WatchOptions, watchTask } from './watch.ts'
+import { startWorker, type TaskWorker } from './worker.ts'
+
+/** The log and the tasks of one process, joined together: what applications and the API are built on. */
+export interface Engine extends AsyncDisposable {
+  readonly database: Database
+  readonly reader: LogReader
+  readonly appender: Appender
+  readonly bus: Bus
+  readonly feeds: Feeds
+  readonly store: TaskStore
+  readonly places: Places
+  readonly tasks: TaskService
+  /** null in a process that only serves. */
+  readonly worker: TaskWorker | null
+  readonly definitions: ReadonlyMap<string, TaskDefinition>
+  /** Watches a task; see {@link watchTask}. */
+  watch(options: WatchOptions): AsyncIterableIterator<Watched, undefined> & AsyncDisposable
+}
+
+/** The settings that the engine reads. */
+export type EngineConfig = Pick<
+  Config,
+  | 'ROLE'
+  | 'REDIS_URL'
+  | 'QUEUE_BACKEND'
+  | 'COALESCE_MS'
+  | 'LEASE_MS'
+  | 'SWEEP_MS'
+  | 'CHECK_MS'
+  | 'QUEUE_MOVED_MS'
+  | 'MAX_STARTS_PER_MINUTE'
+  | 'IDEMPOTENCY_HOURS'
+>
+
+/**
+ * Starts the engine of a process on a migrated database.
+ *
+ * Disposing hands running attempts on, lets what is being appended arrive, and closes in the reverse order of opening. The
+ * database is the caller's.
+ */
+export async function startEngine(options: {
+  readonly config: EngineConfig
+  readonly database: Database
+  readonly definitions: readonly TaskDefinition[]
+  readonly logger: Logger
+}): Promise<Engine> {
+  const { config, database, logger } = options
+  const definitions = new Map(options.definitions.map((definition) => [definition.kind, definition]))
+  await using stack = new AsyncDisposableStack()
+
+  const bus = stack.use(
+    config.REDIS_URL === undefined ? createMemoryBus(logger) : createRedisBus({ urls: config.REDIS_URL, logger }),
+  )
+  const reader = await createLogReader(database)
+  const feeds = stack.use(createFeeds({ bus, reader, logger, checkMs: config.CHECK_MS }))
+  const appender = stack.use(
+    createAppender({ database, logger, publish: (topic, events) => bus.publish(topic, events) }),
+  )
+  const store = createTaskStore(database)
+  const estimates = createEstimates({ database })
+  const places = stack.use(createPlaces({ database, bus, estimates, logger, movedMs: config.QUEUE_MOVED_MS }))
+  const isWorking = config.ROLE !== 'server'
+  const doorbell = stack.use(
+    await createDoorbell({ config, database, logger, kinds: isWorking ? definitions.size : 0 }),
+  )
+  const tasks = createTaskService({
+    database,
+    store,
+    appender,
+    doorbell,
+    places,
+    definitions,
+    tellWorkers: (taskId) => bus.publish(controlChannel, { stop: taskId }),
+    maxStartsPerMinute: config.MAX_STARTS_PER_MINUTE,
+    idempotencyHours: config.IDEMPOTENCY_HOURS,
+  })
+  const worker = isWorking
+    ? stack.use(
+        await startWorker({
+          database,
+          store,
+          appender,
+          bus,
+          doorbell,
+          places,
+          estimates,
+          definitions,
+          logger,
+          leaseMs: config.LEASE_MS,
+          coalesceMs: config.COALESCE_MS,
+          sweepMs: config.SWEEP_MS,
+        }),
+      )
+    : null
+
+  const opened = stack.move()
+  return {
+    database,
+    reader,
+    appender,
+    bus,
+    feeds,
+    store,
+    places,
+    tasks,
+    worker,
+    definitions,
+    watch: (watchOptions) => watchTask({ reader, feeds, store, places }, watchOptions),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
+}

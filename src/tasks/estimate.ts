@@ -1,0 +1,115 @@
+import type { Database } from '../db/connect.ts'
+import type { ProgressState } from './task.ts'
+
+/** What is known of how long tasks of a kind take, from those that completed last. */
+export interface KindDurations {
+  /** Median of a whole task; null when none has completed yet. */
+  readonly taskMs: number | null
+  /** Median of a task divided by its items (by 1 when it has none). */
+  readonly itemMs: number | null
+  /** How many run at once now, over all living workers. */
+  readonly slots: number
+}
+
+/** Estimates from measured durations of the same kind. */
+export interface Estimates {
+  /** What was measured, at most `maxAgeMs` old. */
+  of(kind: string): Promise<KindDurations>
+  /** The same from memory, without waiting; what is missing is fetched for the next time. */
+  recall(kind: string): KindDurations | null
+}
+
+/** Tasks that the medians are taken over. */
+const sample = 50
+/** A worker that was not seen for this long counts as gone. */
+const workerGoneMs = 15_000
+
+/**
+ * Creates the estimator.
+ * @param options.maxAgeMs - how old measurements may be; default 2,000
+ */
+export function createEstimates(options: { readonly database: Database; readonly maxAgeMs?: number }): Estimates {
+  const { database, maxAgeMs = 2_000 } = options
+  const cache = new Map<string, { at: number; value: Promise<KindDurations>; known: KindDurations | null }>()
+
+  const measure = async (kind: string): Promise<KindDurations> => {
+    const { rows } = await database.pool.query<KindDurations>({
+      name: 'tidings-durations',
+      text: `select d."taskMs", d."itemMs", w.slots as slots from (
+          select percentile_cont(0.5) within group (order by ms) as "taskMs",
+            percentile_cont(0.5) within group (order by ms / greatest(items, 1)) as "itemMs"
+          from (
+            select extract(epoch from finished_at - started_at)::float8 * 1000 as ms, (progress->>'totalItems')::int as items
+            from task where kind = $1 and finished_at is not null and status = 'COMPLETED'
+            order by finished_at desc limit $2
+          ) last
+        ) d cross join (
+          select coalesce(sum((slots->>$1)::int), 0)::int as slots from worker
+          where seen_at > now() - $3 * interval '1 ms'
+        ) w`,
+      values: [kind, sample, workerGoneMs],
+    })
+    return rows[0] ?? { taskMs: null, itemMs: null, slots: 0 }
+  }
+
+  const entryOf = (kind: string): { at: number; value: Promise<KindDurations>; known: KindDurations | null } => {
+    const existing = cache.get(kind)
+    if (existing !== undefined && Date.now() - existing.at < maxAgeMs) return existing
+    const value = measure(kind)
+    const entry = { at: Date.now(), value, known: existing?.known ?? null }
+    cache.set(kind, entry)
+    value.then(
+      (known) => {
+        entry.known = known
+      },
+      // Asked again at once the next time; whoever waits for `value` sees the failure.
+      () => cache.delete(kind),
+    )
+    return entry
+  }
+
+  return {
+    of: (kind) => entryOf(kind).value,
+    recall: (kind) => entryOf(kind).known,
+  }
+}
+
+/**
+ * The remaining time of a running task, from its own rate and from earlier tasks of its kind. The further it is, the more
+ * its own rate counts: `share = percent / 100` of the extrapolation and the rest of what earlier tasks promise.
+ *
+ * @returns null when there is nothing to estimate from
+ */
+export function estimateRemainingMs(
+  progress: ProgressState,
+  durations: KindDurations | null,
+  nowMs: number,
+): number | null {
+  if (progress.startedAt === null) return null
+  const elapsedMs = Math.max(0, nowMs - Date.parse(progress.startedAt))
+  const share = progress.percent / 100
+  const ownMs = share > 0.02 ? (elapsedMs * (1 - share)) / share : null
+  const expectedMs = expectedTaskMs(progress.totalItems, durations)
+  const earlierMs = expectedMs === null ? null : Math.max(0, expectedMs - elapsedMs, expectedMs * (1 - share) * 0.1)
+  if (ownMs === null || earlierMs === null) {
+    const only = ownMs ?? earlierMs
+    return only === null ? null : Math.round(only)
+  }
+  return Math.round(ownMs * share + earlierMs * (1 - share))
+}
+
+function expectedTaskMs(totalItems: number, durations: KindDurations | null): number | null {
+  if (durations === null) return null
+  return totalItems > 0 && durations.itemMs !== null ? durations.itemMs * totalItems : durations.taskMs
+}
+
+/**
+ * The wait of the task at a position: one of `slots` becomes free every `taskMs / slots` on average, the first of them, on
+ * average, in half that time.
+ *
+ * @returns null when there is nothing to estimate from
+ */
+export function estimateWaitMs(position: number, durations: KindDurations): number | null {
+  if (durations.taskMs === null || durations.slots < 1) return null
+  return Math.round(((position - 0.5) * durations.taskMs) / durations.slots)
+}

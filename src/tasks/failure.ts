@@ -1,0 +1,73 @@
+import type { FailureState } from './task.ts'
+
+/** A failure that may pass by itself: the engine tries again, with exponential backoff, until the attempts are used up. */
+export class RetryableError extends Error {
+  override readonly name = 'RetryableError'
+  readonly code: string
+  readonly advice: string | null
+  /** The least time to wait, as the failing service asked for. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(
+    code: string,
+    message: string,
+    options: { advice?: string; retryAfterMs?: number; cause?: unknown } = {},
+  ) {
+    super(message, { cause: options.cause })
+    this.code = code
+    this.advice = options.advice ?? null
+    this.retryAfterMs = options.retryAfterMs
+  }
+}
+
+/** A failure that trying again would not mend. Its message and advice are shown to the user. */
+export class FinalError extends Error {
+  override readonly name = 'FinalError'
+  readonly code: string
+  readonly advice: string | null
+
+  constructor(code: string, message: string, options: { advice?: string; cause?: unknown } = {}) {
+    super(message, { cause: options.cause })
+    this.code = code
+    this.advice = options.advice ?? null
+  }
+}
+
+/** What is told of whatever a task threw. The unexpected is masked: its text may hold what users must not see. */
+export function describeFailure(error: unknown, taskId: string): FailureState {
+  if (error instanceof RetryableError || error instanceof FinalError)
+    return {
+      code: error.code,
+      message: error.message,
+      retryable: error instanceof RetryableError,
+      advice: error.advice,
+    }
+  return {
+    code: 'INTERNAL',
+    message: 'The task failed unexpectedly.',
+    retryable: false,
+    advice: `Retry it; if it fails again, report the task's id, ${taskId}.`,
+  }
+}
+
+/** How failed attempts are spaced. */
+export interface Backoff {
+  /** Before the second attempt; doubled for each further one. Default 1,000. */
+  readonly initialDelayMs: number
+  /** Default 60,000. */
+  readonly maxDelayMs: number
+}
+
+/**
+ * The wait before the next attempt: exponential, capped, with equal jitter (between half and all of it), so that tasks
+ * that failed together do not come back together.
+ */
+export function nextDelayMs(
+  backoff: Backoff,
+  attempt: number,
+  retryAfterMs = 0,
+  random: () => number = Math.random,
+): number {
+  const full = Math.min(backoff.initialDelayMs * 2 ** Math.max(0, attempt - 1), backoff.maxDelayMs)
+  return Math.max(Math.round(full * (0.5 + random() / 2)), retryAfterMs)
+}

@@ -1,0 +1,114 @@
+import type { Database } from '../db/connect.ts'
+import type { Logger } from '../logger.ts'
+import type { StopReason } from './runner.ts'
+
+/** The tasks a worker process has in hand. */
+export interface Leases extends AsyncDisposable {
+  /** Keeps the lease of an attempt alive until `release`; the signal aborts when it is lost or the attempt is to stop. */
+  hold(
+    taskId: string,
+    attempt: number,
+  ): { readonly signal: AbortSignal; stop(reason: StopReason): void; release(): void }
+  /** Tells a task in hand to stop; false when it is not in hand here. */
+  stop(taskId: string, reason: StopReason): boolean
+  stopAll(reason: StopReason): void
+  readonly size: number
+}
+
+/**
+ * Creates the heartbeat of a worker process: one statement renews all its leases, several times within a lease, and says
+ * that the worker lives and how many tasks it takes.
+ *
+ * A lease is lost when the row says so (canceled, taken back), and also when the database could not be reached for as long
+ * as the lease lasts: somebody else may have the task by then.
+ */
+export function createLeases(options: {
+  readonly database: Database
+  readonly logger: Logger
+  readonly worker: string
+  readonly leaseMs: number
+  readonly slots: Readonly<Record<string, number>>
+}): Leases {
+  const { database, logger, worker, leaseMs, slots } = options
+  interface Held {
+    readonly attempt: number
+    readonly controller: AbortController
+    renewedAt: number
+  }
+  const held = new Map<string, Held>()
+
+  const renew = async (): Promise<void> => {
+    const asked = [...held]
+    const startedAt = performance.now()
+    // Rows are locked in the order of their ids, like those of an append, so the two never wait for each other in a circle.
+    const { rows } = await database.pool.query<{ id: string }>({
+      name: 'tidings-heartbeat',
+      text: `with alive as (
+          insert into worker (id, slots, seen_at) values ($1, $2, now())
+          on conflict (id) do update set slots = excluded.slots, seen_at = excluded.seen_at
+        ), mine as materialized (
+          select k.id from task k join unnest($3::text[], $4::int[]) as a(id, attempt) on a.id = k.id and a.attempt = k.attempt
+          where k.status = 'RUNNING' and k.worker = $1 order by k.id for no key update of k
+        )
+        update task set lease_until = now() + $5 * interval '1 ms' from mine where task.id = mine.id returning task.id`,
+      values: [
+        worker,
+        JSON.stringify(slots),
+        asked.map(([id]) => id),
+        asked.map(([, { attempt }]) => attempt),
+        leaseMs,
+      ],
+    })
+    const renewed = new Set(rows.map(({ id }) => id))
+    for (const [id, entry] of asked) {
+      if (renewed.has(id)) entry.renewedAt = startedAt
+      else if (held.get(id) === entry) entry.controller.abort('lease lost' satisfies StopReason)
+    }
+  }
+
+  let beating: Promise<void> | undefined
+  const beat = (): void => {
+    const now = performance.now()
+    for (const entry of held.values())
+      if (now - entry.renewedAt > leaseMs) entry.controller.abort('lease lost' satisfies StopReason)
+    beating ??= renew()
+      .catch((error: unknown) => logger.warn({ err: error }, 'leases could not be renewed'))
+      .finally(() => {
+        beating = undefined
+      })
+  }
+  const timer = setInterval(beat, Math.max(100, leaseMs / 5)).unref()
+  beat()
+
+  return {
+    hold(taskId, attempt) {
+      const entry: Held = { attempt, controller: new AbortController(), renewedAt: performance.now() }
+      held.set(taskId, entry)
+      return {
+        signal: entry.controller.signal,
+        stop: (reason) => entry.controller.abort(reason),
+        release: () => {
+          if (held.get(taskId) === entry) held.delete(taskId)
+        },
+      }
+    },
+    stop(taskId, reason) {
+      const entry = held.get(taskId)
+      entry?.controller.abort(reason)
+      return entry !== undefined
+    },
+    stopAll(reason) {
+      for (const entry of held.values()) entry.controller.abort(reason)
+    },
+    get size() {
+      return held.size
+    },
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer)
+      await beating
+      await database.pool
+        .query('delete from worker where id = $1', [worker])
+        .catch((error: unknown) => logger.warn({ err: error }, 'the worker could not be signed off'))
+    },
+  }
+}

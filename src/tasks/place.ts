@@ -1,0 +1,148 @@
+import type { Database } from '../db/connect.ts'
+import type { Bus, BusSubscription } from '../log/bus.ts'
+import type { Logger } from '../logger.ts'
+import { type Estimates, estimateWaitMs } from './estimate.ts'
+
+/** Where a queued task waits. */
+export interface QueuePlace {
+  /** 1 is next. */
+  readonly position: number
+  readonly waiting: number
+  /** null while there is nothing to estimate from. */
+  readonly estimatedWaitMs: number | null
+}
+
+/** Tells queued tasks their place, as it moves. */
+export interface Places extends AsyncDisposable {
+  /** The places of tasks now; tasks that do not wait are absent. */
+  of(tasks: readonly { readonly id: string; readonly kind: string }[]): Promise<ReadonlyMap<string, QueuePlace>>
+  /** Calls `listener` when the place of a task has changed, at most once in `movedMs`, until the returned function is called. */
+  watch(task: { readonly id: string; readonly kind: string }, listener: (place: QueuePlace) => void): () => void
+  /** Tells every process that the queue of a kind has moved. */
+  moved(kind: string): void
+}
+
+/** The channel on which the movements of a kind's queue are told. */
+const channelOf = (kind: string): string => `queue:${kind}`
+/** Without a word from the bus, watched places are looked at this many times less often. */
+const idleFactor = 10
+
+/**
+ * Creates the places of one process.
+ *
+ * However many moves happen and however many tasks wait, a process asks the database once in `movedMs`, for all tasks that
+ * somebody watches; a move costs one small message.
+ */
+export function createPlaces(options: {
+  readonly database: Database
+  readonly bus: Bus
+  readonly estimates: Estimates
+  readonly logger: Logger
+  readonly movedMs: number
+}): Places {
+  const { database, bus, estimates, logger, movedMs } = options
+  interface Watched {
+    readonly id: string
+    readonly kind: string
+    readonly listener: (place: QueuePlace) => void
+    last: QueuePlace | undefined
+  }
+  const watched = new Map<string, Set<Watched>>()
+  const subscriptions = new Map<string, BusSubscription>()
+  const dirty = new Set<string>()
+  const unsaid = new Map<string, NodeJS.Timeout>()
+
+  const of: Places['of'] = async (tasks) => {
+    const places = new Map<string, QueuePlace>()
+    if (tasks.length === 0) return places
+    const kinds = [...new Set(tasks.map(({ kind }) => kind))]
+    const { rows } = await database.pool.query<{ id: string; kind: string; position: number; waiting: number }>({
+      name: 'tidings-places',
+      text: `with line as (
+          select id, kind, row_number() over (partition by kind order by queue_key, id)::int as position,
+            count(*) over (partition by kind)::int as waiting
+          from task where status = 'QUEUED' and kind = any($1::text[])
+        ) select * from line where id = any($2::text[])`,
+      values: [kinds, tasks.map(({ id }) => id)],
+    })
+    const durations = new Map(await Promise.all(kinds.map(async (kind) => [kind, await estimates.of(kind)] as const)))
+    for (const { id, kind, position, waiting } of rows) {
+      const known = durations.get(kind)
+      places.set(id, { position, waiting, estimatedWaitMs: known ? estimateWaitMs(position, known) : null })
+    }
+    return places
+  }
+
+  const tell = async (kinds: readonly string[]): Promise<void> => {
+    const wanted = kinds.flatMap((kind) => [...(watched.get(kind) ?? [])])
+    if (wanted.length === 0) return
+    const places = await of(wanted)
+    for (const one of wanted) {
+      const place = places.get(one.id)
+      if (place === undefined) continue
+      if (one.last?.position === place.position && one.last.waiting === place.waiting) continue
+      one.last = place
+      if (watched.get(one.kind)?.has(one)) one.listener(place)
+    }
+  }
+
+  let telling: Promise<void> | undefined
+  let ticks = 0
+  const tick = (): void => {
+    ticks++
+    const isIdleLook = ticks % idleFactor === 0
+    if (telling !== undefined || watched.size === 0 || (dirty.size === 0 && !isIdleLook)) return
+    const kinds = isIdleLook ? [...watched.keys()] : [...dirty]
+    dirty.clear()
+    telling = tell(kinds)
+      .catch((error: unknown) => {
+        for (const kind of kinds) dirty.add(kind)
+        logger.warn({ err: error }, 'queue places could not be read')
+      })
+      .finally(() => {
+        telling = undefined
+      })
+  }
+  const timer = setInterval(tick, movedMs).unref()
+
+  return {
+    of,
+    watch(task, listener) {
+      const { id, kind } = task
+      const one: Watched = { id, kind, listener, last: undefined }
+      const those = watched.get(kind) ?? new Set()
+      watched.set(kind, those.add(one))
+      if (!subscriptions.has(kind))
+        subscriptions.set(
+          kind,
+          bus.subscribe(channelOf(kind), () => dirty.add(kind)),
+        )
+      dirty.add(kind)
+      return () => {
+        those.delete(one)
+        if (those.size > 0 || watched.get(kind) !== those) return
+        watched.delete(kind)
+        const subscription = subscriptions.get(kind)
+        subscriptions.delete(kind)
+        subscription?.close().catch((error: unknown) => logger.warn({ err: error, kind }, 'unsubscribing failed'))
+      }
+    },
+    moved(kind) {
+      // Said once in a while is enough: whoever listens looks no more often.
+      if (unsaid.has(kind)) return
+      unsaid.set(
+        kind,
+        setTimeout(() => {
+          unsaid.delete(kind)
+          bus.publish(channelOf(kind), {})
+        }, movedMs / 2).unref(),
+      )
+    },
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer)
+      for (const pending of unsaid.values()) clearTimeout(pending)
+      await telling
+      await Promise.all([...subscriptions.values()].map((subscription) => subscription.close()))
+    },
+  }
+}

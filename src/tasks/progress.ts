@@ -1,0 +1,165 @@
+import type { Report } from './report.ts'
+import type { FailureState, ProgressState, TaskItem } from './task.ts'
+
+/** What is known of a running attempt: folded from its reports, written with its events. */
+export interface AttemptState {
+  readonly progress: ProgressState
+  readonly items: ReadonlyMap<string, TaskItem>
+}
+
+const clampPercent = (percent: number): number => (Number.isFinite(percent) ? Math.min(100, Math.max(0, percent)) : 0)
+const roundPercent = (percent: number): number => Math.round(percent * 100) / 100
+
+/** The state an attempt begins with: what earlier attempts completed stays completed, everything else begins anew. */
+export function beginAttempt(items: readonly TaskItem[], startedAt: string): AttemptState {
+  const kept = items.map(
+    (one): TaskItem =>
+      one.status === 'COMPLETED' || one.status === 'SKIPPED'
+        ? one
+        : { ...one, status: 'PENDING', percent: 0, error: null },
+  )
+  const map = new Map(kept.map((one) => [one.key, one]))
+  return {
+    items: map,
+    progress: {
+      percent: shareOfItems(map),
+      stage: null,
+      stagePercent: null,
+      message: null,
+      ...countItems(map),
+      startedAt,
+      remainingMs: null,
+    },
+  }
+}
+
+function countItems(
+  items: ReadonlyMap<string, TaskItem>,
+): Pick<ProgressState, 'completedItems' | 'failedItems' | 'totalItems'> {
+  let completedItems = 0
+  let failedItems = 0
+  for (const { status } of items.values()) {
+    if (status === 'COMPLETED' || status === 'SKIPPED') completedItems++
+    if (status === 'FAILED') failedItems++
+  }
+  return { completedItems, failedItems, totalItems: items.size }
+}
+
+function shareOfItems(items: ReadonlyMap<string, TaskItem>): number {
+  if (items.size === 0) return 0
+  let sum = 0
+  for (const { percent } of items.values()) sum += percent
+  return roundPercent(sum / items.size)
+}
+
+/** The percent of the whole at a place in weighted stages; null for a stage that has no weight. */
+export function percentOfStages(
+  stages: Readonly<Record<string, number>>,
+  stage: string,
+  stagePercent: number,
+): number | null {
+  if (!(stage in stages)) return null
+  let total = 0
+  let before = 0
+  let isBefore = true
+  for (const [name, weight] of Object.entries(stages)) {
+    total += weight
+    if (name === stage) {
+      before += (weight * stagePercent) / 100
+      isBefore = false
+    } else if (isBefore) before += weight
+  }
+  return total > 0 ? roundPercent((before / total) * 100) : null
+}
+
+/** Whether every item has come to an end. */
+export function isBatchDone({ totalItems, completedItems, failedItems }: ProgressState): boolean {
+  return totalItems > 0 && completedItems + failedItems === totalItems
+}
+
+/**
+ * Folds one report into the state of its attempt. Pure.
+ * @throws RangeError when a report names an item that was not declared
+ */
+export function reduceReport(
+  state: AttemptState,
+  report: Report,
+  stages?: Readonly<Record<string, number>>,
+): AttemptState {
+  const { progress } = state
+  switch (report.is) {
+    case 'advance': {
+      const stage = report.stage ?? progress.stage
+      const isNewStage = stage !== progress.stage
+      const given =
+        report.stagePercent === undefined ? (isNewStage ? 0 : progress.stagePercent) : clampPercent(report.stagePercent)
+      const stagePercent = isNewStage || given === null ? given : Math.max(given, progress.stagePercent ?? 0)
+      const derived = stages !== undefined && stage !== null ? percentOfStages(stages, stage, stagePercent ?? 0) : null
+      const percent =
+        report.percent === undefined ? (derived ?? progress.percent) : roundPercent(clampPercent(report.percent))
+      return {
+        ...state,
+        progress: {
+          ...progress,
+          stage,
+          stagePercent: stage === null ? null : stagePercent,
+          message: report.message === undefined ? (isNewStage ? null : progress.message) : report.message,
+          percent: Math.max(progress.percent, percent),
+        },
+      }
+    }
+    case 'items': {
+      const items = new Map(state.items)
+      for (const { key, label } of report.items)
+        if (!items.has(key))
+          items.set(key, { key, label, position: items.size, status: 'PENDING', percent: 0, error: null })
+      return { items, progress: { ...progress, ...countItems(items) } }
+    }
+    case 'item':
+      return changeItem(state, report.key, stages, (one) => ({
+        ...one,
+        status: report.status,
+        percent:
+          report.status === 'COMPLETED' || report.status === 'SKIPPED' || report.status === 'FAILED'
+            ? 100
+            : one.percent,
+        error: report.error ? toJson(report.error) : null,
+      }))
+    case 'itemPercent':
+      return changeItem(state, report.key, stages, (one) => ({
+        ...one,
+        percent: Math.max(one.percent, clampPercent(report.percent)),
+      }))
+    case 'output':
+      return state
+  }
+}
+
+function toJson(error: FailureState): Record<string, unknown> {
+  return { ...error }
+}
+
+function changeItem(
+  state: AttemptState,
+  key: string,
+  stages: Readonly<Record<string, number>> | undefined,
+  change: (item: TaskItem) => TaskItem,
+): AttemptState {
+  const before = state.items.get(key)
+  if (before === undefined) throw new RangeError(`The item "${key}" was not declared: yield declareItems([…]) first`)
+  const items = new Map(state.items).set(key, change(before))
+  const share = shareOfItems(items)
+  const { progress } = state
+  // With weighted stages, the items are what the present stage consists of.
+  const derived =
+    stages !== undefined && progress.stage !== null ? percentOfStages(stages, progress.stage, share) : share
+  return {
+    items,
+    progress: {
+      ...progress,
+      ...countItems(items),
+      stagePercent: progress.stage === null ? null : Math.max(progress.stagePercent ?? 0, share),
+      percent: Math.max(progress.percent, derived ?? share),
+    },
+  }
+}

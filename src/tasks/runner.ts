@@ -1,0 +1,170 @@
+import type { Database } from '../db/connect.ts'
+import { isTidingsError } from '../errors.ts'
+import type { Appender } from '../log/append.ts'
+import type { Logger } from '../logger.ts'
+import type { Claim } from './claim.ts'
+import type { TaskDefinition } from './define-task.ts'
+import { type Estimates, estimateRemainingMs } from './estimate.ts'
+import { describeFailure, nextDelayMs, RetryableError } from './failure.ts'
+import { createJournal, type Journal } from './journal.ts'
+import { endingOf } from './settle.ts'
+
+/** Why an attempt is told to stop; the `reason` of its signal. */
+export type StopReason = 'canceled' | 'lease lost' | 'shutdown'
+
+/** How an attempt went; for logs and metrics. */
+export type Outcome = 'completed' | 'failed' | 'retrying' | 'handed on' | 'stopped'
+
+/** What running attempts needs. */
+export interface RunnerOptions {
+  readonly database: Database
+  readonly appender: Appender
+  readonly estimates: Estimates
+  readonly logger: Logger
+  readonly worker: string
+  readonly leaseMs: number
+  readonly coalesceMs: number
+}
+
+/**
+ * Runs one attempt of a claimed task to its end: every report goes to the journal, the end is written whatever it is.
+ * Never throws.
+ *
+ * @param signal - aborted with a {@link StopReason}; the definition's generator gets the same
+ */
+export async function runAttempt(
+  options: RunnerOptions,
+  definition: TaskDefinition,
+  claim: Claim,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { database, estimates, worker, leaseMs, coalesceMs, appender } = options
+  const { task, attempt } = claim
+  const logger = options.logger.child({ taskId: task.id, kind: task.kind, attempt })
+  const journal = createJournal({
+    taskId: task.id,
+    attempt,
+    worker,
+    seq: claim.seq,
+    state: claim.state,
+    stages: definition.stages,
+    database,
+    appender,
+    leaseMs,
+    coalesceMs,
+    estimate: (progress) => estimateRemainingMs(progress, estimates.recall(task.kind), Date.now()),
+  })
+  try {
+    const input = definition.input.parse(task.input)
+    const reports = definition.run({
+      taskId: task.id,
+      owner: task.owner,
+      input,
+      attempt,
+      items: [...claim.state.items.values()],
+      signal,
+      database,
+      logger,
+    })
+    const result = await drive(reports, journal, signal)
+    signal.throwIfAborted()
+    await journal.end({
+      type: 'TaskCompleted',
+      status: 'COMPLETED',
+      payload: { result },
+      set: { result },
+      close: true,
+      commit: endingOf(definition, task, 'COMPLETED', null),
+    })
+    return 'completed'
+  } catch (error) {
+    return await conclude(error)
+  } finally {
+    await journal.close()
+  }
+
+  async function conclude(error: unknown): Promise<Outcome> {
+    try {
+      if (signal.aborted && signal.reason !== 'shutdown') return 'stopped'
+      if (isTidingsError(error, 'LEASE_LOST', 'SHUTTING_DOWN')) return 'stopped'
+      if (signal.aborted) {
+        await journal.end(handOver(attempt))
+        return 'handed on'
+      }
+      const failure = describeFailure(error, task.id)
+      if (error instanceof RetryableError && attempt < task.maxAttempts) {
+        const delayMs = nextDelayMs(definition.backoff, attempt, error.retryAfterMs)
+        await journal.end({
+          type: 'TaskRetrying',
+          status: 'RETRYING',
+          payload: {
+            error: failure,
+            attempt: attempt + 1,
+            nextAttemptAt: new Date(Date.now() + delayMs).toISOString(),
+          },
+          set: { error: { ...failure }, nextAttemptInMs: delayMs },
+        })
+        return 'retrying'
+      }
+      if (!(error instanceof RetryableError) && failure.code === 'INTERNAL')
+        logger.error({ err: error }, 'a task failed unexpectedly')
+      const final = { ...failure, retryable: false }
+      await journal.end({
+        type: 'TaskFailed',
+        status: 'FAILED',
+        payload: { error: final },
+        set: { error: final },
+        close: true,
+        commit: endingOf(definition, task, 'FAILED', final),
+      })
+      return 'failed'
+    } catch (failure) {
+      // The end could not be written: the lease runs out and the sweeper decides.
+      if (!isTidingsError(failure, 'LEASE_LOST'))
+        logger.error({ err: failure, cause: error }, 'the end of an attempt could not be written')
+      return 'stopped'
+    }
+  }
+}
+
+/** The words of a worker that shuts down: the task goes on elsewhere, at once, and without using up an attempt's patience. */
+function handOver(attempt: number): Parameters<Journal['end']>[0] {
+  const error = {
+    code: 'WORKER_SHUT_DOWN',
+    message: 'The server that worked on this task was shut down.',
+    retryable: true,
+    advice: 'Nothing to do: the task is taken up again.',
+  }
+  return {
+    type: 'TaskRetrying',
+    status: 'RETRYING',
+    payload: { error, attempt: attempt + 1, nextAttemptAt: new Date().toISOString() },
+    set: { error, nextAttemptInMs: 0 },
+  }
+}
+
+/** Takes the generator's reports until it returns; when the signal aborts it is not waited for, only told. */
+async function drive<R>(
+  reports: AsyncGenerator<Parameters<Journal['report']>[0], R, void>,
+  journal: Journal,
+  signal: AbortSignal,
+): Promise<R> {
+  const aborted = Promise.withResolvers<never>()
+  aborted.promise.catch(() => undefined)
+  const abort = (): void => aborted.reject(signal.reason)
+  signal.addEventListener('abort', abort, { once: true })
+  if (signal.aborted) abort()
+  try {
+    for (;;) {
+      const step = reports.next()
+      step.catch(() => undefined)
+      const { done, value } = await Promise.race([step, aborted.promise])
+      if (done === true) return value
+      await Promise.race([journal.report(value), aborted.promise])
+    }
+  } finally {
+    signal.removeEventListener('abort', abort)
+    // Lets the generator's own finally blocks run, when it gets there.
+    reports.return(undefined as R).catch(() => undefined)
+  }
+}

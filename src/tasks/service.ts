@@ -1,0 +1,289 @@
+import { createHash } from 'node:crypto'
+import type { PoolClient } from 'pg'
+import { typeid } from 'typeid-js'
+import { type Database, withTransaction } from '../db/connect.ts'
+import type { JsonObject } from '../db/tables.ts'
+import { TidingsError } from '../errors.ts'
+import type { Appended, Appender } from '../log/append.ts'
+import type { LogEvent } from '../log/event.ts'
+import type { Beginning, TaskDefinition } from './define-task.ts'
+import type { Places } from './place.ts'
+import type { Doorbell } from './queue.ts'
+import { endingOf } from './settle.ts'
+import type { TaskStore } from './store.ts'
+import { emptyProgress, isFinal, type Task, taskTopic } from './task.ts'
+
+/** What to start. */
+export interface StartRequest {
+  readonly kind: string
+  /** Checked against the definition's schema. */
+  readonly input: JsonObject
+  readonly owner: string
+  /** Asked for again with the same key within the memory for keys, the same task is returned. */
+  readonly idempotencyKey?: string | undefined
+  /** How much earlier than now it stands in line: a priority that starves nobody. Default 0. */
+  readonly headStartMs?: number
+  readonly retryOf?: string
+}
+
+/** Starts and ends tasks on behalf of users. */
+export interface TaskService {
+  /**
+   * Puts a task in line.
+   * @returns the task and whether it is new; not new means the idempotency key was known
+   * @throws TidingsError `RATE_LIMITED` (details `retryAfterMs`), `IDEMPOTENCY_KEY_REUSED`, `BAD_INPUT`, and what the kind's
+   * `begin` throws
+   */
+  start(request: StartRequest): Promise<{ readonly task: Task; readonly isNew: boolean }>
+  /**
+   * Ends a task that is not final; it is canceled for everyone from now on, and the worker that has it is told to stop.
+   * Canceling a canceled task succeeds.
+   * @throws TidingsError `NOT_FOUND`, or `CONFLICT` when it has completed or failed
+   */
+  cancel(id: string, reason?: string): Promise<Task>
+  /** Starts a failed or canceled task again, as a new one. @throws TidingsError `NOT_FOUND`, `CONFLICT` and those of start */
+  retry(
+    id: string,
+    options: { readonly idempotencyKey?: string | undefined; readonly headStartMs?: number },
+  ): Promise<{ readonly task: Task; readonly isNew: boolean }>
+}
+
+/** The channel on which workers are told to stop a task: `{ stop: taskId }`. A hint; the heartbeat notices as well. */
+export const controlChannel = 'tasks:control'
+
+/** Events of the service are published by the caller of the transaction, after its commit. */
+type Publish = (events: readonly LogEvent[]) => void
+
+/** Creates the service. */
+export function createTaskService(options: {
+  readonly database: Database
+  readonly store: TaskStore
+  readonly appender: Appender
+  readonly doorbell: Doorbell
+  readonly places: Places
+  readonly definitions: ReadonlyMap<string, TaskDefinition>
+  readonly tellWorkers: (taskId: string) => void
+  readonly maxStartsPerMinute: number
+  readonly idempotencyHours: number
+}): TaskService {
+  const {
+    database,
+    store,
+    appender,
+    doorbell,
+    places,
+    definitions,
+    tellWorkers,
+    maxStartsPerMinute,
+    idempotencyHours,
+  } = options
+  const publish: Publish = (events) => appender.publish(events)
+
+  const mustGet = async (id: string): Promise<Task> => {
+    const task = await store.get(id)
+    if (task === null) throw new TidingsError('NOT_FOUND', `There is no task "${id}"`, { id })
+    return task
+  }
+
+  const findByKey = async (request: StartRequest, digest: string): Promise<Task | null> => {
+    if (request.idempotencyKey === undefined) return null
+    const { rows } = await database.pool.query<{ digest: string; task_id: string }>(
+      `select digest, task_id from idempotency
+       where owner = $1 and key = $2 and created_at > now() - $3 * interval '1 hour'`,
+      [request.owner, request.idempotencyKey, idempotencyHours],
+    )
+    const known = rows[0]
+    if (known === undefined) return null
+    if (known.digest !== digest)
+      throw new TidingsError(
+        'IDEMPOTENCY_KEY_REUSED',
+        `The idempotency key "${request.idempotencyKey}" was used for another request less than ${idempotencyHours} hours ago; use a new key for a new request`,
+      )
+    return mustGet(known.task_id)
+  }
+
+  /** False when somebody else has taken the key meanwhile. */
+  const takeKey = async (
+    client: PoolClient,
+    request: StartRequest,
+    digest: string,
+    taskId: string,
+  ): Promise<boolean> => {
+    if (request.idempotencyKey === undefined) return true
+    const { rowCount } = await client.query(
+      `insert into idempotency (owner, key, digest, task_id) values ($1, $2, $3, $4)
+       on conflict (owner, key) do update set digest = excluded.digest, task_id = excluded.task_id, created_at = now()
+         where idempotency.created_at <= now() - $5 * interval '1 hour'`,
+      [request.owner, request.idempotencyKey, digest, taskId, idempotencyHours],
+    )
+    return rowCount === 1
+  }
+
+  /** Starts are counted from the tasks themselves, so the limit holds over all servers and restarts. */
+  const checkRate = async (owner: string): Promise<void> => {
+    const { rows } = await database.pool.query<{ oldest: Date | null; count: number }>(
+      `select min(created_at) as oldest, count(*)::int as count
+       from (select created_at from task where owner = $1 and created_at > now() - interval '1 minute' order by created_at desc limit $2) last`,
+      [owner, maxStartsPerMinute],
+    )
+    const { oldest, count } = rows[0] ?? { oldest: null, count: 0 }
+    if (count < maxStartsPerMinute || oldest === null) return
+    const retryAfterMs = Math.max(1, oldest.getTime() + 60_000 - Date.now())
+    throw new TidingsError(
+      'RATE_LIMITED',
+      `At most ${maxStartsPerMinute} tasks can be started in a minute; try again in ${Math.ceil(retryAfterMs / 1000)} s`,
+      { retryAfterMs },
+    )
+  }
+
+  const insert = async (
+    client: PoolClient,
+    request: StartRequest,
+    beginning: Beginning,
+    attempts: number,
+    id: string,
+  ): Promise<Appended> => {
+    const { headStartMs = 0 } = request
+    const { items = [], subject = null } = beginning
+    const progress = { ...emptyProgress, totalItems: items.length }
+    await client.query(
+      `with made as (insert into topic (name) values ($1))
+       insert into task (id, kind, status, owner, subject, input, max_attempts, progress, retry_of, queue_key, created_at)
+       values ($2, $3, 'QUEUED', $4, $5, $6, $7, $8, $9, clock_timestamp() - $10 * interval '1 ms', clock_timestamp())`,
+      [
+        taskTopic(id),
+        id,
+        request.kind,
+        request.owner,
+        subject,
+        JSON.stringify(request.input),
+        attempts,
+        JSON.stringify(progress),
+        request.retryOf ?? null,
+        headStartMs,
+      ],
+    )
+    return appender.appendIn(client, {
+      topic: taskTopic(id),
+      events: [{ type: 'TaskQueued', payload: { status: 'QUEUED', progress } }],
+      task: {
+        id,
+        expect: ['QUEUED'],
+        items: items.map(({ key, label }, position) => ({
+          key,
+          label,
+          position,
+          status: 'PENDING',
+          percent: 0,
+          error: null,
+        })),
+      },
+    })
+  }
+
+  const start: TaskService['start'] = async (request) => {
+    const definition = definitions.get(request.kind)
+    if (definition === undefined) throw new TidingsError('BAD_INPUT', `There is no kind of task "${request.kind}"`)
+    const parsed = definition.input.safeParse(request.input)
+    if (!parsed.success) {
+      const issues = parsed.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message }))
+      throw new TidingsError(
+        'BAD_INPUT',
+        `The input of ${request.kind} does not fit: ${issues.map(({ path, message }) => `${path}: ${message}`).join('; ')}`,
+        { issues },
+      )
+    }
+    const digest = createHash('sha256')
+      .update(JSON.stringify([request.kind, request.input]))
+      .digest('base64url')
+    const known = await findByKey(request, digest)
+    if (known !== null) return { task: known, isNew: false }
+    await checkRate(request.owner)
+    const id = typeid('task').toString()
+    const appended = await withTransaction(database, async (client) => {
+      // The application's rows are locked before the engine's, here as in every other transaction.
+      const beginning = (await definition.begin?.(client, parsed.data, { taskId: id, owner: request.owner })) ?? {}
+      const outcome = await insert(client, request, beginning, definition.attempts, id)
+      if (!(await takeKey(client, request, digest, id))) throw new KeyTaken()
+      return outcome
+    }).catch((error: unknown) => {
+      if (error instanceof KeyTaken) return null
+      throw error
+    })
+    if (appended === null) {
+      const taken = await findByKey(request, digest)
+      if (taken !== null) return { task: taken, isNew: false }
+      throw new TidingsError(
+        'CONFLICT',
+        `The idempotency key "${request.idempotencyKey ?? ''}" is being used by another request; try again`,
+      )
+    }
+    if (appended.accepted) publish(appended.events)
+    places.moved(request.kind)
+    await doorbell.ring(request.kind, id, 1)
+    return { task: await mustGet(id), isNew: true }
+  }
+
+  const cancelOnce = async (task: Task, reason: string | undefined): Promise<boolean> => {
+    const commit = endingOf(definitions.get(task.kind), task, 'CANCELED', null)
+    const appended = await withTransaction(database, async (client) => {
+      await commit?.(client)
+      const outcome = await appender.appendIn(client, {
+        topic: taskTopic(task.id),
+        close: true,
+        events: [{ type: 'TaskCanceled', payload: { status: 'CANCELED', reason: reason ?? null } }],
+        task: {
+          id: task.id,
+          expect: ['QUEUED', 'RUNNING', 'RETRYING'],
+          set: { status: 'CANCELED', worker: null, ...(reason === undefined ? {} : { cancelReason: reason }) },
+        },
+      })
+      // Nothing of the application's share may stay when the task ended otherwise.
+      if (!outcome.accepted) throw new AlreadyOver()
+      return outcome
+    }).catch((error: unknown) => {
+      if (error instanceof AlreadyOver) return null
+      throw error
+    })
+    if (appended === null) return false
+    publish(appended.events)
+    tellWorkers(task.id)
+    places.moved(task.kind)
+    return true
+  }
+
+  return {
+    start,
+    async cancel(id, reason) {
+      const task = await mustGet(id)
+      if (!isFinal(task.status) && (await cancelOnce(task, reason))) return mustGet(id)
+      const now = await mustGet(id)
+      if (now.status === 'CANCELED') return now
+      throw new TidingsError('CONFLICT', `Task "${id}" is ${now.status.toLowerCase()} and cannot be canceled`, {
+        taskId: id,
+      })
+    },
+    async retry(id, { idempotencyKey, headStartMs }) {
+      const task = await mustGet(id)
+      if (task.status !== 'FAILED' && task.status !== 'CANCELED')
+        throw new TidingsError(
+          'CONFLICT',
+          `Task "${id}" is ${task.status.toLowerCase()}; only a failed or canceled one can be retried`,
+          { taskId: id },
+        )
+      return start({
+        kind: task.kind,
+        input: task.input,
+        owner: task.owner,
+        idempotencyKey,
+        ...(headStartMs === undefined ? {} : { headStartMs }),
+        retryOf: id,
+      })
+    },
+  }
+}
+
+/** The key was taken by a request that ran at the same time: the transaction is undone and that one's task returned. */
+class KeyTaken extends Error {}
+/** The task ended before it could be canceled. */
+class AlreadyOver extends Error {}

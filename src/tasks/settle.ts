@@ -1,0 +1,16 @@
+import type { Ending, TaskDefinition } from './define-task.ts'
+import type { Commit } from './report.ts'
+import type { FailureState, Task } from './task.ts'
+
+/** The application's share in the transaction that ends a task; undefined when its kind has none, so that none is opened. */
+export function endingOf(
+  definition: TaskDefinition | undefined,
+  task: Pick<Task, 'id' | 'owner' | 'input'>,
+  status: Ending['status'],
+  error: FailureState | null,
+): Commit | undefined {
+  const settle = definition?.settle?.bind(definition)
+  if (definition === undefined || settle === undefined) return undefined
+  return (client) =>
+    settle(client, definition.input.parse(task.input), { taskId: task.id, owner: task.owner, status, error })
+}

@@ -1,0 +1,161 @@
+import type { Database } from '../db/connect.ts'
+import type { JsonObject } from '../db/tables.ts'
+import { type FailureState, type ProgressState, type Task, type TaskItem, type TaskStatus, taskTopic } from './task.ts'
+
+/** Reads tasks from the record. */
+export interface TaskStore {
+  get(id: string): Promise<Task | null>
+  /** In the order of `ids`; null where there is none. */
+  getMany(ids: readonly string[]): Promise<readonly (Task | null)[]>
+  /** The parts of several tasks, each in its stable order. */
+  items(ids: readonly string[]): Promise<readonly (readonly TaskItem[])[]>
+  /** A task with its parts and its topic's seq, all true at the same moment. */
+  snapshot(id: string): Promise<{ readonly seq: number; readonly state: TaskSnapshotState } | null>
+  /** An owner's tasks, newest first. `before` is the last task of the page before. */
+  list(options: {
+    readonly owner: string
+    readonly statuses?: readonly TaskStatus[] | undefined
+    readonly before?: { readonly createdAt: Date; readonly id: string } | undefined
+    readonly limit: number
+  }): Promise<readonly Task[]>
+  /** The newest task that still works on each subject; null where there is none. */
+  activeFor(subjects: readonly string[]): Promise<readonly (Task | null)[]>
+  /** The text streamed so far by the task's present attempt, up to and including `seq`, in the order the streams began. */
+  outputs(id: string, seq: number): Promise<readonly { readonly stream: string; readonly text: string }[]>
+}
+
+/** What a snapshot of a task consists of. */
+export interface TaskSnapshotState {
+  readonly task: Task
+  readonly items: readonly TaskItem[]
+}
+
+/** A row of {@link taskColumns}. */
+export interface TaskRow {
+  id: string
+  kind: string
+  status: TaskStatus
+  owner: string
+  subject: string | null
+  input: JsonObject
+  attempt: number
+  max_attempts: number
+  progress: ProgressState
+  result: JsonObject | null
+  error: FailureState | null
+  cancel_reason: string | null
+  retry_of: string | null
+  worker: string | null
+  next_attempt_at: Date | null
+  created_at: Date
+  started_at: Date | null
+  finished_at: Date | null
+  seq: number
+}
+
+/** What {@link toTask} needs, from `task k join topic t on t.name = 'task:' || k.id`. */
+export const taskColumns = `k.id, k.kind, k.status, k.owner, k.subject, k.input, k.attempt, k.max_attempts, k.progress, k.result, k.error,
+  k.cancel_reason, k.retry_of, k.worker, k.next_attempt_at, k.created_at, k.started_at, k.finished_at, t.seq`
+/** Where {@link taskColumns} come from. */
+export const taskSource = `task k join topic t on t.name = 'task:' || k.id`
+
+/** A task from its row. */
+export function toTask(row: TaskRow): Task {
+  return {
+    id: row.id,
+    kind: row.kind,
+    status: row.status,
+    owner: row.owner,
+    subject: row.subject,
+    input: row.input,
+    attempt: row.attempt,
+    maxAttempts: row.max_attempts,
+    progress: row.progress,
+    result: row.result,
+    error: row.error,
+    cancelReason: row.cancel_reason,
+    retryOf: row.retry_of,
+    worker: row.worker,
+    nextAttemptAt: row.next_attempt_at,
+    createdAt: row.created_at,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
+    seq: row.seq,
+  }
+}
+
+const itemColumns = 'task_id, key, position, label, status, percent, error'
+
+/** Creates the reader of tasks. */
+export function createTaskStore(database: Database): TaskStore {
+  const { pool } = database
+  const getMany = async (ids: readonly string[]): Promise<readonly (Task | null)[]> => {
+    const { rows } = await pool.query<TaskRow>(
+      `select ${taskColumns} from ${taskSource} where k.id = any($1::text[])`,
+      [ids],
+    )
+    const byId = new Map(rows.map((row) => [row.id, toTask(row)]))
+    return ids.map((id) => byId.get(id) ?? null)
+  }
+
+  return {
+    getMany,
+    async get(id) {
+      return (await getMany([id]))[0] ?? null
+    },
+    async items(ids) {
+      const { rows } = await pool.query<TaskItem & { task_id: string }>(
+        `select ${itemColumns} from task_item where task_id = any($1::text[]) order by task_id, position, key`,
+        [ids],
+      )
+      const byTask = new Map<string, TaskItem[]>(ids.map((id) => [id, []]))
+      for (const { task_id, ...item } of rows) byTask.get(task_id)?.push(item)
+      return ids.map((id) => byTask.get(id) ?? [])
+    },
+    async snapshot(id) {
+      // One statement, so that row, parts and seq are of one moment.
+      const { rows } = await pool.query<TaskRow & { items: TaskItem[] | null }>({
+        name: 'tidings-snapshot',
+        text: `select ${taskColumns}, (
+            select jsonb_agg(jsonb_build_object('key', i.key, 'position', i.position, 'label', i.label, 'status', i.status,
+              'percent', i.percent, 'error', i.error) order by i.position, i.key)
+            from task_item i where i.task_id = k.id
+          ) as items
+          from ${taskSource} where k.id = $1`,
+        values: [id],
+      })
+      const row = rows[0]
+      return row === undefined ? null : { seq: row.seq, state: { task: toTask(row), items: row.items ?? [] } }
+    },
+    async list({ owner, statuses, before, limit }) {
+      const { rows } = await pool.query<TaskRow>(
+        `select ${taskColumns} from ${taskSource}
+         where k.owner = $1 and ($2::text[] is null or k.status = any($2::text[]))
+           and ($3::timestamptz is null or (k.created_at, k.id) < ($3::timestamptz, $4::text))
+         order by k.created_at desc, k.id desc limit $5`,
+        [owner, statuses ?? null, before?.createdAt ?? null, before?.id ?? null, limit],
+      )
+      return rows.map(toTask)
+    },
+    async activeFor(subjects) {
+      const { rows } = await pool.query<TaskRow>(
+        `select distinct on (k.subject) ${taskColumns} from ${taskSource}
+         where k.subject = any($1::text[]) and k.status in ('QUEUED', 'RUNNING', 'RETRYING')
+         order by k.subject, k.created_at desc, k.id desc`,
+        [subjects],
+      )
+      const bySubject = new Map(rows.map((row) => [row.subject, toTask(row)]))
+      return subjects.map((subject) => bySubject.get(subject) ?? null)
+    },
+    async outputs(id, seq) {
+      const { rows } = await pool.query<{ stream: string; text: string }>(
+        `select payload->>'stream' as stream, string_agg(payload->>'text', '' order by seq) as text
+         from event where topic = $1 and type = 'TaskOutput' and seq <= $2
+           and seq > coalesce((select max(seq) from event where topic = $1 and type = 'TaskStarted' and seq <= $2), 0)
+         group by 1 order by min(seq)`,
+        [taskTopic(id), seq],
+      )
+      return rows
+    },
+  }
+}

@@ -1,0 +1,136 @@
+import type { Database } from '../db/connect.ts'
+import { withTransaction } from '../db/connect.ts'
+import type { Appender } from '../log/append.ts'
+import type { Logger } from '../logger.ts'
+import type { TaskDefinition } from './define-task.ts'
+import type { Doorbell } from './queue.ts'
+import { endingOf } from './settle.ts'
+import type { TaskStore } from './store.ts'
+import { type FailureState, type Task, taskTopic } from './task.ts'
+
+/** Sets right what dead workers and lost rings left behind. */
+export interface Sweeper extends AsyncDisposable {
+  /** Looks once, now. */
+  sweep(): Promise<void>
+  /** Leases that ran out and were taken back, since the start. */
+  readonly counters: { takenBack: number; rungAgain: number }
+}
+
+/**
+ * Creates the sweeper of a worker process. Several may sweep at once: every decision is a guarded append, so one wins.
+ *
+ * @param options.sweepMs - time between two looks; also the age at which a waiting task is rung for again
+ */
+export function createSweeper(options: {
+  readonly database: Database
+  readonly store: TaskStore
+  readonly appender: Appender
+  readonly doorbell: Doorbell
+  readonly definitions: ReadonlyMap<string, TaskDefinition>
+  readonly logger: Logger
+  readonly sweepMs: number
+  readonly onTakenBack: (task: Task) => void
+}): Sweeper {
+  const { database, store, appender, doorbell, definitions, logger, sweepMs, onTakenBack } = options
+  const counters = { takenBack: 0, rungAgain: 0 }
+  const kinds = [...definitions.keys()]
+
+  const takeBack = async (task: Task): Promise<void> => {
+    const definition = definitions.get(task.kind)
+    const guard = {
+      id: task.id,
+      expect: ['RUNNING'] as const,
+      attempt: task.attempt,
+      ...(task.worker === null ? {} : { worker: task.worker }),
+    }
+    const mayRetry = task.attempt < task.maxAttempts
+    const error: FailureState = {
+      code: 'WORKER_LOST',
+      message: 'The worker that ran this task stopped answering.',
+      retryable: mayRetry,
+      advice: mayRetry
+        ? 'Nothing to do: the task is taken up again.'
+        : 'Retry it; if it is lost again, it may be what brings the worker down.',
+    }
+    logger.warn(
+      { taskId: task.id, attempt: task.attempt, worker: task.worker, mayRetry },
+      'a lease ran out; the task is taken back',
+    )
+    if (mayRetry) {
+      const appended = await appender.append({
+        topic: taskTopic(task.id),
+        events: [
+          {
+            type: 'TaskRetrying',
+            payload: { status: 'RETRYING', error, attempt: task.attempt + 1, nextAttemptAt: new Date().toISOString() },
+          },
+        ],
+        task: { ...guard, set: { status: 'RETRYING', error: { ...error }, worker: null, nextAttemptInMs: 0 } },
+      })
+      if (!appended.accepted) return
+      counters.takenBack++
+      onTakenBack(task)
+      await doorbell.ring(task.kind, task.id, task.attempt + 1)
+      return
+    }
+    const commit = endingOf(definition, task, 'FAILED', error)
+    const appended = await withTransaction(database, async (client) => {
+      await commit?.(client)
+      return appender.appendIn(client, {
+        topic: taskTopic(task.id),
+        close: true,
+        events: [{ type: 'TaskFailed', payload: { status: 'FAILED', error } }],
+        task: { ...guard, set: { status: 'FAILED', error: { ...error }, worker: null } },
+      })
+    })
+    if (!appended.accepted) return
+    counters.takenBack++
+    appender.publish(appended.events)
+    onTakenBack(task)
+  }
+
+  const sweep = async (): Promise<void> => {
+    const lost = await database.pool.query<{ id: string }>(
+      `select id from task where status = 'RUNNING' and kind = any($1::text[]) and lease_until < now() order by id limit 100`,
+      [kinds],
+    )
+    for (const task of await store.getMany(lost.rows.map(({ id }) => id)))
+      if (task?.status === 'RUNNING')
+        await takeBack(task).catch((error: unknown) =>
+          logger.error({ err: error, taskId: task.id }, 'a lost task could not be taken back'),
+        )
+    const forgotten = await database.pool.query<{ id: string; kind: string; attempt: number }>(
+      `(select id, kind, attempt from task where status = 'RETRYING' and kind = any($1::text[])
+          and next_attempt_at < now() - $2 * interval '1 ms' order by next_attempt_at limit 50)
+       union all
+       (select id, kind, attempt from task where status = 'QUEUED' and kind = any($1::text[])
+          and created_at < now() - $2 * interval '1 ms' order by queue_key, id limit 50)`,
+      [kinds, sweepMs],
+    )
+    // A ring that is still to be answered has the same job id and is not added again.
+    for (const { id, kind, attempt } of forgotten.rows) {
+      counters.rungAgain++
+      await doorbell.ring(kind, id, attempt + 1)
+    }
+  }
+
+  let sweeping: Promise<void> | undefined
+  const start = (): Promise<void> => {
+    sweeping ??= sweep()
+      .catch((error: unknown) => logger.warn({ err: error }, 'sweeping failed; it is tried again'))
+      .finally(() => {
+        sweeping = undefined
+      })
+    return sweeping
+  }
+  const timer = setInterval(() => void start(), sweepMs).unref()
+
+  return {
+    counters,
+    sweep: start,
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer)
+      await sweeping
+    },
+  }
+}

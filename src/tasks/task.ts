@@ -1,0 +1,123 @@
+import type { JsonObject, TaskItemTable, TaskTable } from '../db/tables.ts'
+import type { ItemState } from '../log/append.ts'
+
+/** `QUEUED → RUNNING → COMPLETED | FAILED`, by way of `RETRYING` after a failure that may pass; `CANCELED` from any that is not final. */
+export type TaskStatus = TaskTable['status']
+/** The state of a part of a task. */
+export type ItemStatus = TaskItemTable['status']
+
+/** States that nothing leaves. */
+export const finalStatuses: readonly TaskStatus[] = ['COMPLETED', 'FAILED', 'CANCELED']
+/** States in which a task may still do something. */
+export const activeStatuses: readonly TaskStatus[] = ['QUEUED', 'RUNNING', 'RETRYING']
+
+/** Whether nothing more will happen to a task in this state. */
+export function isFinal(status: TaskStatus): boolean {
+  return finalStatuses.includes(status)
+}
+
+/** Every type of event in a task's topic. */
+export type TaskEventType =
+  | 'TaskQueued'
+  | 'TaskStarted'
+  | 'TaskAdvanced'
+  | 'TaskItemsAdded'
+  | 'TaskItemStarted'
+  | 'TaskItemCompleted'
+  | 'TaskItemFailed'
+  | 'TaskBatchCompleted'
+  | 'TaskOutput'
+  | 'TaskRetrying'
+  | 'TaskCompleted'
+  | 'TaskFailed'
+  | 'TaskCanceled'
+
+/** The events after which a task's topic is closed. */
+export const lastEventTypes: ReadonlySet<string> = new Set<TaskEventType>([
+  'TaskCompleted',
+  'TaskFailed',
+  'TaskCanceled',
+])
+
+/** What may be done to an event for a reader who is too slow: merged to the newest, concatenated, or nothing. */
+export type EventClass = 'latest' | 'append' | 'keep'
+
+/** The class of an event of a task's topic. */
+export function classOf(type: string): EventClass {
+  if (type === 'TaskAdvanced' || type === 'TaskQueueMoved') return 'latest'
+  return type === 'TaskOutput' ? 'append' : 'keep'
+}
+
+/** How far a task is, as rows and events carry it. `elapsedMs` is derived from `startedAt` and the moment it is asked for. */
+export interface ProgressState {
+  /** 0 to 100; never falls within an attempt. */
+  readonly percent: number
+  readonly stage: string | null
+  /** 0 to 100 within the stage. */
+  readonly stagePercent: number | null
+  readonly message: string | null
+  readonly completedItems: number
+  readonly failedItems: number
+  readonly totalItems: number
+  /** When the first attempt started, RFC 3339. */
+  readonly startedAt: string | null
+  /** Estimated when this was written. */
+  readonly remainingMs: number | null
+}
+
+/** A task before it starts. */
+export const emptyProgress: ProgressState = {
+  percent: 0,
+  stage: null,
+  stagePercent: null,
+  message: null,
+  completedItems: 0,
+  failedItems: 0,
+  totalItems: 0,
+  startedAt: null,
+  remainingMs: null,
+}
+
+/** Why a task or item failed, and what can be done. */
+export interface FailureState {
+  /** Stable, in capitals. */
+  readonly code: string
+  readonly message: string
+  /** The system tries again by itself. */
+  readonly retryable: boolean
+  /** What the user can do, in a sentence. */
+  readonly advice: string | null
+}
+
+/** A task as its row tells it. */
+export interface Task {
+  readonly id: string
+  readonly kind: string
+  readonly status: TaskStatus
+  readonly owner: string
+  readonly subject: string | null
+  readonly input: JsonObject
+  /** 0 before the first execution. */
+  readonly attempt: number
+  readonly maxAttempts: number
+  readonly progress: ProgressState
+  readonly result: JsonObject | null
+  readonly error: FailureState | null
+  readonly cancelReason: string | null
+  readonly retryOf: string | null
+  readonly worker: string | null
+  readonly nextAttemptAt: Date | null
+  readonly createdAt: Date
+  readonly startedAt: Date | null
+  readonly finishedAt: Date | null
+  /** The seq of its topic at which all this is true. */
+  readonly seq: number
+}
+
+/** A part of a task; `error` as {@link FailureState}. */
+export type TaskItem = ItemState
+
+/** The name of a task's topic. */
+export function taskTopic(id: string): string {
+  return `task:${id}`
+}

@@ -1,0 +1,116 @@
+import { isTidingsError } from '../errors.ts'
+import type { Feeds } from '../log/feed.ts'
+import { type Followed, follow } from '../log/follow.ts'
+import { createWakeUp, interruptible } from '../log/interruptible.ts'
+import type { LogReader } from '../log/read.ts'
+import type { Places, QueuePlace } from './place.ts'
+import type { TaskSnapshotState, TaskStore } from './store.ts'
+import { lastEventTypes, type TaskStatus, taskTopic } from './task.ts'
+
+/** What somebody who watches a task is handed: what the log holds, and, while it waits, its place as it moves. */
+export type Watched =
+  | Followed<TaskSnapshotState>
+  | { readonly is: 'queueMoved'; readonly seq: number; readonly at: string; readonly place: QueuePlace }
+
+/** From where a task is watched. See `Subscription.taskProgress`. */
+export interface WatchOptions {
+  readonly taskId: string
+  readonly kind: string
+  readonly after?: string | undefined
+  readonly fromStart?: boolean | undefined
+  readonly catchUpOnly?: boolean
+}
+
+/**
+ * Watches a task: {@link follow} on its topic, with the moves of its place in the queue laid in between while it waits.
+ * A move repeats the seq of the event before it, as it reports a passing state and is not in the log.
+ */
+export function watchTask(
+  {
+    reader,
+    feeds,
+    store,
+    places,
+  }: { readonly reader: LogReader; readonly feeds: Feeds; readonly store: TaskStore; readonly places: Places },
+  { taskId, kind, after, fromStart, catchUpOnly = false }: WatchOptions,
+): AsyncIterableIterator<Watched, undefined> & AsyncDisposable {
+  const followed = follow(
+    { reader, feeds },
+    {
+      topic: taskTopic(taskId),
+      after,
+      fromStart,
+      catchUpOnly,
+      snapshot: () => store.snapshot(taskId),
+      isLast: ({ type }) => lastEventTypes.has(type),
+    },
+  )
+  // Who polls reads the place with the task; only who stays sees it move.
+  return catchUpOnly
+    ? followed
+    : interruptible((signal) => layIn(followed, (listener) => places.watch({ id: taskId, kind }, listener), signal))
+}
+
+async function* layIn(
+  followed: AsyncIterableIterator<Followed<TaskSnapshotState>, undefined>,
+  watchPlace: (listener: (place: QueuePlace) => void) => () => void,
+  signal: AbortSignal,
+): AsyncGenerator<Watched, void, undefined> {
+  const wakeUp = createWakeUp(signal)
+  let step: IteratorResult<Followed<TaskSnapshotState>, undefined> | undefined
+  let failure: { readonly error: unknown } | undefined
+  const pull = (): void => {
+    step = undefined
+    followed.next().then(
+      (result) => {
+        step = result
+        wakeUp.set()
+      },
+      (error: unknown) => {
+        failure = { error }
+        wakeUp.set()
+      },
+    )
+  }
+  let place: QueuePlace | undefined
+  let stopPlace: (() => void) | undefined
+  let seq = 0
+  const heed = (status: TaskStatus): void => {
+    if (status === 'QUEUED')
+      stopPlace ??= watchPlace((moved) => {
+        place = moved
+        wakeUp.set()
+      })
+    else {
+      stopPlace?.()
+      stopPlace = undefined
+      place = undefined
+    }
+  }
+  try {
+    pull()
+    while (!signal.aborted) {
+      if (failure !== undefined) throw failure.error
+      if (step?.done) return
+      if (step !== undefined) {
+        const { value } = step
+        seq = value.is === 'event' ? value.event.seq : value.seq
+        heed(value.is === 'event' ? (value.event.payload['status'] as TaskStatus) : value.state.task.status)
+        pull()
+        yield value
+      } else if (place !== undefined && seq > 0) {
+        const moved = place
+        place = undefined
+        yield { is: 'queueMoved', seq, at: new Date().toISOString(), place: moved }
+      } else await wakeUp.wait()
+    }
+  } finally {
+    stopPlace?.()
+    await followed.return?.()
+  }
+}
+
+/** Whether watching failed for a reason that the watcher can act on. */
+export function isWatchRefusal(error: unknown): boolean {
+  return isTidingsError(error, 'NOT_FOUND', 'BAD_CURSOR')
+}

@@ -1,0 +1,179 @@
+import { z } from 'zod'
+import type { Database } from '../db/connect.ts'
+import type { Appender } from '../log/append.ts'
+import type { Bus } from '../log/bus.ts'
+import type { Logger } from '../logger.ts'
+import { claimNext } from './claim.ts'
+import type { TaskDefinition } from './define-task.ts'
+import type { Estimates } from './estimate.ts'
+import { createLeases } from './lease.ts'
+import type { Places } from './place.ts'
+import type { Doorbell } from './queue.ts'
+import { type Outcome, runAttempt } from './runner.ts'
+import { controlChannel } from './service.ts'
+import type { TaskStore } from './store.ts'
+import { createSweeper } from './sweeper.ts'
+
+/** A process's share of the work: answers the doorbell, runs attempts, keeps their leases, sweeps. */
+export interface TaskWorker extends AsyncDisposable {
+  /** The id that leases of this process carry. */
+  readonly id: string
+  /** Attempts under way. */
+  readonly running: number
+  /** How attempts ended, leases taken back and rings repeated, since the start. */
+  readonly counters: Readonly<Record<Outcome | 'takenBack' | 'rungAgain', number>>
+  /**
+   * Takes nothing new, lets what runs finish for `graceMs`, then hands the rest on to other workers, at once.
+   * Called by dispose without grace.
+   */
+  drain(graceMs: number): Promise<void>
+}
+
+const controlMessage = z.object({ stop: z.string() })
+/** How long an attempt that was told to stop may take to let go before it is left behind. */
+const letGoMs = 3_000
+
+/** Starts the worker of this process. */
+export async function startWorker(options: {
+  readonly database: Database
+  readonly store: TaskStore
+  readonly appender: Appender
+  readonly bus: Bus
+  readonly doorbell: Doorbell
+  readonly places: Places
+  readonly estimates: Estimates
+  readonly definitions: ReadonlyMap<string, TaskDefinition>
+  readonly logger: Logger
+  readonly leaseMs: number
+  readonly coalesceMs: number
+  readonly sweepMs: number
+}): Promise<TaskWorker> {
+  const {
+    database,
+    store,
+    appender,
+    bus,
+    doorbell,
+    places,
+    estimates,
+    definitions,
+    logger,
+    leaseMs,
+    coalesceMs,
+    sweepMs,
+  } = options
+  const id = `w_${crypto.randomUUID().slice(0, 13)}`
+  const outcomes: Record<Outcome, number> = { completed: 0, failed: 0, retrying: 0, 'handed on': 0, stopped: 0 }
+  const underWay = new Set<Promise<void>>()
+  let isDraining = false
+
+  const slots = Object.fromEntries([...definitions.values()].map(({ kind, concurrency }) => [kind, concurrency]))
+  const leases = createLeases({ database, logger, worker: id, leaseMs, slots })
+  const control = bus.subscribe(controlChannel, (message) => {
+    const parsed = controlMessage.safeParse(message)
+    if (parsed.success) leases.stop(parsed.data.stop, 'canceled')
+  })
+  const sweeper = createSweeper({
+    database,
+    store,
+    appender,
+    doorbell,
+    definitions,
+    logger,
+    sweepMs,
+    onTakenBack: ({ kind }) => places.moved(kind),
+  })
+
+  const runNext = async (definition: TaskDefinition): Promise<void> => {
+    if (isDraining) return
+    const claim = await claimNext({ database, store, appender, worker: id, leaseMs }, definition.kind)
+    if (claim === null) return
+    places.moved(definition.kind)
+    const lease = leases.hold(claim.task.id, claim.attempt)
+    if (isDraining) lease.stop('shutdown')
+    // So that the first event already has an estimate.
+    estimates.recall(definition.kind)
+    try {
+      const outcome = await runAttempt(
+        { database, appender, estimates, logger, worker: id, leaseMs, coalesceMs },
+        definition,
+        claim,
+        lease.signal,
+      )
+      outcomes[outcome]++
+      logger.debug(
+        { taskId: claim.task.id, kind: definition.kind, attempt: claim.attempt, outcome },
+        'an attempt ended',
+      )
+      if (outcome === 'retrying' || outcome === 'handed on') await ringForRetry(claim.task.id)
+      places.moved(definition.kind)
+    } finally {
+      lease.release()
+    }
+  }
+
+  const ringForRetry = async (taskId: string): Promise<void> => {
+    const task = await store.get(taskId)
+    if (task?.status !== 'RETRYING' || task.nextAttemptAt === null) return
+    await doorbell.ring(task.kind, taskId, task.attempt + 1, Math.max(0, task.nextAttemptAt.getTime() - Date.now()))
+  }
+
+  const answer = async (definition: TaskDefinition): Promise<void> => {
+    const run = runNext(definition).catch((error: unknown) =>
+      logger.error(
+        { err: error, kind: definition.kind },
+        'a task could not be taken or its outcome not be passed on; the sweeper looks after it',
+      ),
+    )
+    underWay.add(run)
+    await run
+    underWay.delete(run)
+  }
+  await Promise.all(
+    [...definitions.values()].map((definition) =>
+      doorbell.answer(definition.kind, definition.concurrency, () => answer(definition)),
+    ),
+  )
+  logger.debug({ worker: id, slots }, 'worker started')
+
+  const settled = async (ms: number): Promise<boolean> => {
+    const all = Promise.allSettled(underWay).then(() => true)
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), ms)
+    })
+    const isSettled = await Promise.race([all, late])
+    clearTimeout(timer)
+    return isSettled
+  }
+
+  let draining: Promise<void> | undefined
+  const drain = (graceMs: number): Promise<void> => {
+    draining ??= (async () => {
+      isDraining = true
+      await doorbell.pause()
+      if (graceMs > 0 && (await settled(graceMs))) return
+      leases.stopAll('shutdown')
+      if (!(await settled(letGoMs)))
+        logger.warn({ running: underWay.size }, 'some attempts did not let go; their leases will run out')
+    })()
+    return draining
+  }
+
+  return {
+    id,
+    get running() {
+      return leases.size
+    },
+    get counters() {
+      return { ...outcomes, ...sweeper.counters }
+    },
+    drain,
+    async [Symbol.asyncDispose]() {
+      await drain(0)
+      await sweeper[Symbol.asyncDispose]()
+      await control.close()
+      await leases[Symbol.asyncDispose]()
+    },
+  }
+}
