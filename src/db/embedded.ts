@@ -3,12 +3,13 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import type { Logger } from '../logger.ts'
-import { chooseAddress } from './embedded/address.ts'
+import { chooseAddress, removeTemporarySocketDirectory } from './embedded/address.ts'
 import { findBinaries } from './embedded/binaries.ts'
 import { databaseName, openCluster, syncCluster } from './embedded/cluster.ts'
 import { claimDirectory } from './embedded/owner.ts'
 import { findAccount, placeBinaries, placeData } from './embedded/place.ts'
 import { endAbandonedPostmaster, type Postmaster, startPostmaster } from './embedded/postmaster.ts'
+import { keepRunning } from './embedded/supervise.ts'
 
 /** A PostgreSQL server of this process's own. Disposing ends it, so that its data needs no recovery, within 10 s. */
 export interface EmbeddedPostgres extends AsyncDisposable {
@@ -41,7 +42,7 @@ const longestLeftoversMs = 10_000
  * alone (on Windows: on a free port of the loopback address), with a random password.
  *
  * What an earlier process left behind is taken over: a server that outlived it is ended first, a crash is recovered from,
- * a first start that was interrupted begins anew.
+ * a first start that was interrupted begins anew. A server that is killed is started again at the same address.
  *
  * @param options.dataDir - the directory; made when it is missing
  * @param options.settings - settings of PostgreSQL that replace the defaults here
@@ -61,24 +62,21 @@ export async function startEmbeddedPostgres(options: {
   undo.use(await claimDirectory(dataDir))
   const binaries = await placeBinaries(found, account, logger)
   const cluster = await openCluster(dataDir, binaries, account)
-  await endAbandonedPostmaster(cluster.directory, binaries, logger)
+  const endAbandoned = () => endAbandonedPostmaster(cluster.directory, binaries, logger)
+  const abandonedSocketDirectory = await endAbandoned()
+  if (abandonedSocketDirectory !== undefined) await removeTemporarySocketDirectory(abandonedSocketDirectory)
 
   const address = await chooseAddress(cluster.directory, account)
   undo.defer(address.release)
   const settings: Readonly<Record<string, string>> = { ...defaultSettings, ...address.settings, ...options.settings }
   const logFile = join(dataDir, 'postgres.log')
-  const start = () => startPostmaster({ binaries, account, cluster: cluster.directory, logFile, settings, logger })
   const url = `postgres://${databaseName}:${cluster.password}@${address.host}/${databaseName}${address.query}`
-  const postmaster = await startAnswering(start, url, logFile)
-  undo.defer(() => postmaster.stop())
-
-  let isStopping = false
-  undo.defer(() => {
-    isStopping = true
-  })
-  void postmaster.ended.then((how) => {
-    if (!isStopping) logger.error({ logFile }, `PostgreSQL is gone: ${how}; restart this process`)
-  })
+  const start = () => startPostmaster({ binaries, account, cluster: cluster.directory, logFile, settings, logger })
+  const server = await keepRunning(async () => {
+    await endAbandoned()
+    return startAnswering(start, url, logFile)
+  }, logger)
+  undo.defer(server.stop)
   if (cluster.isNew && settings['fsync'] !== 'off') {
     const synced = syncCluster(cluster.directory, binaries, account).catch((error: unknown) =>
       logger.warn({ err: error }, `The new files in ${cluster.directory} could not be synced`),

@@ -87,6 +87,35 @@ describe('an embedded PostgreSQL whose process', () => {
   })
 })
 
+describe('an embedded PostgreSQL that is killed', () => {
+  test('comes back at the same address with all committed data, and ends for good when disposed', async () => {
+    await using directory = await createTestDirectory()
+    // Deep, so that its socket is in a temporary folder, which must outlive it.
+    const dataDir = directory.join(...Array.from({ length: 10 }, () => 'a-rather-deep-folder'), 'data')
+    await using postgres = await start(dataDir)
+    await query(postgres.url, 'create table kept as select 7 as id')
+    const killed = await readPostmasterPid(dataDir)
+    process.kill(killed, 'SIGKILL')
+    await expect
+      .poll(() => query(postgres.url, 'select id from kept').catch(() => undefined), { timeout: 20_000 })
+      .toEqual([{ id: 7 }])
+    const pid = await readPostmasterPid(dataDir)
+    expect(pid).not.toBe(killed)
+    await postgres[Symbol.asyncDispose]()
+    expect(await isRunning(pid)).toBe(false)
+  })
+
+  test('is not started again while it is being disposed of', async () => {
+    await using directory = await createTestDirectory()
+    const dataDir = directory.join('data')
+    const postgres = await start(dataDir)
+    process.kill(await readPostmasterPid(dataDir), 'SIGKILL')
+    await postgres[Symbol.asyncDispose]()
+    await using next = await start(dataDir)
+    expect(await query(next.url, 'select 1 as one')).toEqual([{ one: 1 }])
+  })
+})
+
 describe('a data directory', () => {
   test('in use by a living process is refused, with the id of that process, and free when it ends', async () => {
     await using directory = await createTestDirectory()

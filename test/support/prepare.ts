@@ -29,8 +29,13 @@ function install(packages: readonly string[]): void {
     process.exit(1)
   }
   console.log(`Installing ${names} with apt-get, which the tests need`)
-  run(['update', '-qq'])
-  run(['install', '-y', '-qq', '--no-install-recommends', ...packages])
+  // An update may fail for a source that has nothing to do with these; whether they can be had shows with the install.
+  const update = run(['update', '-qq'])
+  const { status, output } = run(['install', '-y', '-qq', '--no-install-recommends', ...packages])
+  if (status !== 0) {
+    console.error(`apt-get could not install ${names}:\n${update.output}${output}`)
+    process.exit(1)
+  }
   const still = missing.filter(({ programs }) => !programs.some(isInstalled))
   if (still.length === 0) return
   // As on Ubuntu, whose package only points to a snap.
@@ -40,15 +45,13 @@ function install(packages: readonly string[]): void {
   process.exit(1)
 }
 
-function run(args: readonly string[]): void {
+function run(args: readonly string[]): { status: number | null; output: string } {
   const { status, stdout, stderr, error } = spawnSync('apt-get', args, {
     encoding: 'utf8',
     // Nothing may ask a question, and no service may be started: each test starts a server of its own.
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
   })
-  if (status === 0) return
-  console.error(`apt-get ${args.join(' ')} failed:\n${stdout}${stderr}${error?.message ?? ''}`)
-  process.exit(1)
+  return { status, output: `${stdout}${stderr}${error?.message ?? ''}` }
 }
 
 function isInstalled(program: string): boolean {

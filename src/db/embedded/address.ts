@@ -56,9 +56,9 @@ export async function chooseAddress(cluster: string, account: Account | undefine
   }
 }
 
-/** Whether a folder was made by {@link chooseAddress}, and goes with its server. */
-export function isTemporarySocketDirectory(path: string): boolean {
-  return basename(path).startsWith(temporaryPrefix)
+/** Removes a folder that was made by {@link chooseAddress} of a process that is gone; leaves every other folder alone. */
+export async function removeTemporarySocketDirectory(path: string): Promise<void> {
+  if (basename(path).startsWith(temporaryPrefix)) await rm(path, { recursive: true, force: true })
 }
 
 async function findFreePort(): Promise<number> {

@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { Logger } from '../../logger.ts'
-import { isTemporarySocketDirectory } from './address.ts'
 import { type Account, type Binaries, postgresEnvironment } from './binaries.ts'
 import { isPostmasterOf, waitForExit } from './process.ts'
 
@@ -93,14 +92,20 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Postm
  *
  * It is ended and not used further: its settings may be of an older version of the code, and sessions of the dead
  * process may still be at work in it, holding locks. An orderly end needs no recovery, so this costs some 100 ms.
+ *
+ * @returns the folder its socket was in, if there was one
  */
-export async function endAbandonedPostmaster(cluster: string, binaries: Binaries, logger: Logger): Promise<void> {
+export async function endAbandonedPostmaster(
+  cluster: string,
+  binaries: Binaries,
+  logger: Logger,
+): Promise<string | undefined> {
   const file = join(cluster, 'postmaster.pid')
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error
     return undefined
   })
-  if (text === undefined) return
+  if (text === undefined) return undefined
   const [pidLine, , , port = '', socketDirectory = ''] = text.split('\n')
   const pid = Number(pidLine)
   if (Number.isInteger(pid) && pid > 0 && (await isPostmasterOf(pid, cluster))) {
@@ -110,13 +115,13 @@ export async function endAbandonedPostmaster(cluster: string, binaries: Binaries
     logger.info({ pid }, `PostgreSQL on ${cluster} did not end in order the last time; it recovers`)
     await rm(file, { force: true })
   }
-  if (!/^\d+$/.test(port) || !socketDirectory.startsWith('/')) return
+  if (!/^\d+$/.test(port) || !socketDirectory.startsWith('/')) return undefined
   // The process id in these files may be another process's by now, or that of a dead one nobody has waited for, as in
   // containers without an init; PostgreSQL would take either for a living server and refuse to start. Were children of
   // the dead server still at work, the new one would notice by their shared memory.
   const socket = join(socketDirectory, `.s.PGSQL.${port}`)
   for (const leftover of [socket, `${socket}.lock`]) await rm(leftover, { force: true })
-  if (isTemporarySocketDirectory(socketDirectory)) await rm(socketDirectory, { recursive: true, force: true })
+  return socketDirectory
 }
 
 async function stopProcess(
