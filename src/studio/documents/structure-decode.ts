@@ -1,0 +1,187 @@
+import { DocumentError } from './structure-error.ts'
+
+/** Text of a document, and what had to be assumed to get at it. */
+export interface DecodedText {
+  readonly text: string
+  /** Sentences for the person who imported the document; empty when nothing had to be assumed. */
+  readonly notes: readonly string[]
+}
+
+/** A format that is read; everything else is refused with `UNSUPPORTED_FORMAT`. */
+export type DocumentFormat = 'MARKDOWN' | 'PLAIN_TEXT'
+
+interface Signature {
+  readonly name: string
+  readonly bytes: string
+  readonly offset?: number
+}
+
+/** First bytes, as Latin-1, of what people upload instead of text. */
+const signatures: readonly Signature[] = [
+  { name: 'a PDF', bytes: '%PDF-' },
+  { name: 'a ZIP archive (DOCX, ODT and EPUB are such archives)', bytes: 'PK\x03\x04' },
+  { name: 'an empty ZIP archive', bytes: 'PK\x05\x06' },
+  { name: 'an old Word, Excel or PowerPoint file', bytes: '\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1' },
+  { name: 'an RTF document', bytes: '{\\rtf' },
+  { name: 'a PostScript document', bytes: '%!PS' },
+  { name: 'a PNG image', bytes: '\x89PNG' },
+  { name: 'a JPEG image', bytes: '\xff\xd8\xff' },
+  { name: 'a GIF image', bytes: 'GIF8' },
+  { name: 'a TIFF image', bytes: 'II*\0' },
+  { name: 'a TIFF image', bytes: 'MM\0*' },
+  { name: 'a WebP, WAV or AVI file', bytes: 'RIFF' },
+  { name: 'a video or audio file', bytes: 'ftyp', offset: 4 },
+  { name: 'an MP3 file', bytes: 'ID3' },
+  { name: 'an Ogg file', bytes: 'OggS' },
+  { name: 'a gzip archive', bytes: '\x1f\x8b' },
+  { name: 'a bzip2 archive', bytes: 'BZh' },
+  { name: 'an xz archive', bytes: '\xfd7zXZ' },
+  { name: 'a 7-Zip archive', bytes: "7z\xbc\xaf'\x1c" },
+  { name: 'a program', bytes: '\x7fELF' },
+  { name: 'an SQLite database', bytes: 'SQLite format 3\0' },
+]
+
+const latin1 = new TextDecoder('latin1')
+
+function refuseKnownBinary(bytes: Uint8Array): void {
+  const start = latin1.decode(bytes.subarray(0, 64))
+  for (const { name, bytes: signature, offset = 0 } of signatures)
+    if (start.startsWith(signature, offset))
+      throw new DocumentError('UNSUPPORTED_FORMAT', `The document is ${name}; only Markdown and plain text are read`)
+}
+
+function decodeStrictly(encoding: string, bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes)
+  } catch (error) {
+    if (error instanceof TypeError) return undefined
+    throw error
+  }
+}
+
+function decodeMarked(bytes: Uint8Array): DecodedText | undefined {
+  const [first, second, third] = bytes
+  const encoding =
+    first === 0xef && second === 0xbb && third === 0xbf
+      ? 'utf-8'
+      : first === 0xff && second === 0xfe
+        ? 'utf-16le'
+        : first === 0xfe && second === 0xff
+          ? 'utf-16be'
+          : undefined
+  if (encoding === undefined) return undefined
+  const text = decodeStrictly(encoding, bytes)
+  if (text === undefined)
+    throw new DocumentError('BAD_ENCODING', `The document says it is ${encoding.toUpperCase()} and is not`)
+  return { text, notes: [] }
+}
+
+/** UTF-16 without a mark: in Western text every other byte is zero. */
+function decodeUnmarkedUtf16(bytes: Uint8Array): DecodedText | undefined {
+  const sample = bytes.subarray(0, 4096)
+  if (sample.length < 4 || bytes.length % 2 !== 0) return undefined
+  const zeros = [0, 0]
+  for (const [index, byte] of sample.entries()) if (byte === 0) zeros[index % 2] = (zeros[index % 2] ?? 0) + 1
+  const half = sample.length / 2
+  const [even = 0, odd = 0] = zeros
+  const encoding =
+    odd > half * 0.6 && even < half * 0.1 ? 'utf-16le' : even > half * 0.6 && odd < half * 0.1 ? 'utf-16be' : undefined
+  const text = encoding === undefined ? undefined : decodeStrictly(encoding, bytes)
+  if (encoding === undefined || text === undefined) return undefined
+  return { text, notes: [`The document was read as ${encoding.toUpperCase()}; it does not say its encoding.`] }
+}
+
+/** Bytes that are not UTF-8: a damaged UTF-8 file stays UTF-8, anything else is taken for windows-1252. */
+function decodeLegacy(bytes: Uint8Array): DecodedText {
+  const lenient = new TextDecoder('utf-8').decode(bytes)
+  const damaged = lenient.match(/\ufffd/g)?.length ?? 0
+  const multiByte = lenient.match(/[\u0080-\uffef]/g)?.length ?? 0
+  if (multiByte > damaged * 4)
+    return { text: lenient, notes: [`${damaged} characters of the document were damaged and are shown as \ufffd.`] }
+  const text = new TextDecoder('windows-1252').decode(bytes)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what tells text from binary
+  const controls = text.match(/[\u0001-\u0008\u000e-\u001a\u001c-\u001f\u0080-\u009f]/g)?.length ?? 0
+  if (controls * 50 > text.length)
+    throw new DocumentError('UNSUPPORTED_FORMAT', 'The document is binary; only Markdown and plain text are read')
+  return { text, notes: ['The document is not UTF-8 and was read as windows-1252; accented letters may be wrong.'] }
+}
+
+/**
+ * Decodes the bytes of a text document: UTF-8 strictly, UTF-16 by its mark or its zeros, and windows-1252 with a note
+ * when nothing else fits.
+ *
+ * @throws DocumentError `UNSUPPORTED_FORMAT` for binary content, `BAD_ENCODING` when a byte order mark lies
+ */
+export function decodeText(bytes: Uint8Array): DecodedText {
+  refuseKnownBinary(bytes)
+  const marked = decodeMarked(bytes)
+  if (marked !== undefined) return marked
+  if (bytes.includes(0)) {
+    const unmarked = decodeUnmarkedUtf16(bytes)
+    if (unmarked !== undefined) return unmarked
+    throw new DocumentError('UNSUPPORTED_FORMAT', 'The document is binary; only Markdown and plain text are read')
+  }
+  const text = decodeStrictly('utf-8', bytes)
+  return text === undefined ? decodeLegacy(bytes) : { text, notes: [] }
+}
+
+/**
+ * Brings text to the form everything else relies on: `\n` line ends, no byte order mark, no control characters but tab
+ * and newline (a form feed is a page break, so it becomes a newline), no half surrogate pairs.
+ */
+export function normalizeText(text: string): string {
+  return (
+    text
+      .toWellFormed()
+      .replace(/^\ufeff/, '')
+      .replace(/\r\n?|[\u2028\u2029\f\u0085]/g, '\n')
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the purpose
+      .replace(/[\u0000-\u0008\u000b\u000e-\u001f\u007f-\u009f]/g, '')
+  )
+}
+
+const markdownSigns: readonly { readonly pattern: RegExp; readonly weight: number }[] = [
+  { pattern: /^#{1,6} \S/gm, weight: 3 },
+  { pattern: /^ {0,3}(```|~~~)/gm, weight: 2 },
+  { pattern: /!?\[[^\]\n]{1,200}\]\([^)\s]{1,500}\)/g, weight: 2 },
+  { pattern: /^\|.*\|\s*\n\|[\s:|-]+\|/gm, weight: 3 },
+  { pattern: /^\[[^\]\n]{1,200}\]: \S+/gm, weight: 2 },
+  { pattern: /\*\*[^*\s][^*\n]{0,200}\*\*/g, weight: 1 },
+  { pattern: /(?<!`)`[^`\s][^`\n]{0,100}`/g, weight: 1 },
+  { pattern: /^---\n[\w-]+:/g, weight: 3 },
+]
+
+/**
+ * Tells the format of a document by what is in it. The name decides only between Markdown and plain text, and only
+ * when the content leaves it open.
+ *
+ * @param name - the file's name; may be empty
+ * @param bytes - the file's content; the first 64 KiB are looked at
+ * @throws DocumentError `UNSUPPORTED_FORMAT` for PDF, Office files, archives, images, HTML and other binary content,
+ * `EMPTY_DOCUMENT` for no bytes, `BAD_ENCODING` when a byte order mark lies
+ */
+export function detectFormat(name: string, bytes: Uint8Array): DocumentFormat {
+  if (bytes.length === 0) throw new DocumentError('EMPTY_DOCUMENT', `${JSON.stringify(name)} is empty`)
+  const sample = normalizeText(decodeText(cutBetweenCharacters(bytes, 65_536)).text)
+  if (/^\s*(<!doctype html|<html[\s>])/i.test(sample))
+    throw new DocumentError(
+      'UNSUPPORTED_FORMAT',
+      `${JSON.stringify(name)} is an HTML page; only Markdown and plain text are read`,
+    )
+  const score = markdownSigns.reduce(
+    (sum, { pattern, weight }) => sum + weight * Math.min(5, sample.match(pattern)?.length ?? 0),
+    0,
+  )
+  if (score >= 6) return 'MARKDOWN'
+  if (/\.(md|markdown|mdown|mkd|mdx)$/i.test(name)) return 'MARKDOWN'
+  if (/\.(txt|text|log)$/i.test(name)) return 'PLAIN_TEXT'
+  return score >= 3 ? 'MARKDOWN' : 'PLAIN_TEXT'
+}
+
+/** A sample that ends in the middle of a UTF-8 sequence would look like another encoding. */
+function cutBetweenCharacters(bytes: Uint8Array, maxBytes: number): Uint8Array {
+  if (bytes.length <= maxBytes) return bytes
+  let end = maxBytes
+  while (end > maxBytes - 4 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1
+  return bytes.subarray(0, end)
+}

@@ -1,0 +1,89 @@
+import type { Nodes, RootContent } from 'mdast'
+import { toString as textOf } from 'mdast-util-to-string'
+import { safeUrl, shorten } from './structure-text.ts'
+import { type MarkdownWindow, parseInWindows } from './structure-windows.ts'
+
+/** A heading as found in the text: from `start` to `end` stands its markup. */
+export interface FoundHeading {
+  readonly start: number
+  readonly end: number
+  readonly level: number
+  readonly text: string
+}
+
+/** A link as found in the text. */
+export interface FoundLink {
+  readonly start: number
+  readonly text: string
+  readonly url: string
+}
+
+/** What one window of a document held. */
+export interface FoundParts {
+  readonly headings: readonly FoundHeading[]
+  readonly links: readonly FoundLink[]
+  /** The prose and code of the window without markup, for counting. */
+  readonly text: string
+  /** Characters of the document done after this window. */
+  readonly done: number
+}
+
+const maxHeadingCharacters = 200
+const htmlHeading = /<h([1-6])(?:\s[^>]*)?>([\s\S]*?)<\/h\1\s*>/gi
+const htmlAnchor = /<a\s[^>]*?href\s*=\s*["']([^"'\s]{1,2000})["'][^>]*>([\s\S]*?)<\/a\s*>/gi
+
+/** Finds headings and links of a Markdown document, window by window. Headings inside lists and quotes do not count. */
+export function* findMarkdownParts(text: string): Generator<FoundParts, void> {
+  for (const window of parseInWindows(text)) {
+    const headings: FoundHeading[] = []
+    const links: FoundLink[] = []
+    for (const node of window.nodes) {
+      headings.push(...headingsOf(node, window))
+      collectLinks(node, window, links)
+    }
+    const prose = window.nodes.map((node) => (node.type === 'html' ? stripTags(node.value) : textOf(node)))
+    yield { headings, links, text: prose.join('\n'), done: window.done }
+  }
+}
+
+/** Text of a piece of HTML: comments, scripts and tags removed, the usual entities decoded. */
+export function stripTags(html: string): string {
+  return html
+    .replace(/<!--[\s\S]*?(-->|$)/g, ' ')
+    .replace(/<(script|style)[\s>][\s\S]*?(<\/\1\s*>|$)/gi, ' ')
+    .replace(/<\/?[a-z][^<>]*>/gi, ' ')
+    .replace(/&(amp|lt|gt|quot|#39|nbsp);/g, (_, name: string) => entities[name] ?? ' ')
+    .replace(/[ \t]+/g, ' ')
+    .trim()
+}
+const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'", nbsp: ' ' }
+
+function headingsOf(node: RootContent, { toOffset }: MarkdownWindow): FoundHeading[] {
+  const start = node.position?.start.offset
+  const end = node.position?.end.offset
+  if (start === undefined || end === undefined) return []
+  if (node.type === 'heading') {
+    const text = shorten(textOf(node, { includeHtml: false }), maxHeadingCharacters)
+    return text === '' ? [] : [{ start: toOffset(start), end: toOffset(end), level: node.depth, text }]
+  }
+  if (node.type !== 'html') return []
+  return [...node.value.matchAll(htmlHeading)].flatMap((match) => {
+    const text = shorten(stripTags(match[2] ?? ''), maxHeadingCharacters)
+    if (text === '') return []
+    const from = start + match.index
+    return [{ start: toOffset(from), end: toOffset(from + match[0].length), level: Number(match[1]), text }]
+  })
+}
+
+function collectLinks(node: Nodes, window: MarkdownWindow, links: FoundLink[]): void {
+  const start = window.toOffset(node.position?.start.offset ?? 0)
+  const add = (url: string | undefined, text: string) => {
+    const safe = safeUrl(url ?? '')
+    if (safe !== undefined) links.push({ start, url: safe, text: shorten(text, maxHeadingCharacters) || safe })
+  }
+  if (node.type === 'link') add(node.url, textOf(node))
+  else if (node.type === 'linkReference') add(window.targets.get(node.identifier), textOf(node))
+  else if (node.type === 'html')
+    for (const [, url, inner = ''] of node.value.matchAll(htmlAnchor)) add(url, stripTags(inner))
+  else if ('children' in node) for (const child of node.children) collectLinks(child, window, links)
+}

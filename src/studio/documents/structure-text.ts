@@ -1,0 +1,71 @@
+const ideograph = String.raw`[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]`
+const word = new RegExp(
+  String.raw`${ideograph}|(?:(?!${ideograph})[\p{L}\p{M}\p{N}])+(?:['’_.-](?:(?!${ideograph})[\p{L}\p{M}\p{N}])+)*`,
+  'gu',
+)
+
+/** Counts words; in scripts that are written without spaces every character counts as one. */
+export function countWords(text: string): number {
+  let words = 0
+  for (const _ of text.matchAll(word)) words += 1
+  return words
+}
+
+/** One line, single spaces, at most `maxCharacters` with an ellipsis at a word's end. */
+export function shorten(text: string, maxCharacters: number): string {
+  const line = text.replace(/\s+/g, ' ').trim()
+  if (line.length <= maxCharacters) return line
+  const cut = line.slice(0, maxCharacters - 1).toWellFormed()
+  const space = cut.lastIndexOf(' ')
+  return `${(space > maxCharacters / 2 ? cut.slice(0, space) : cut).replace(/[\s,;:.–-]+$/, '')}…`
+}
+
+/** Hands out keys made from headings, in the manner of GitHub's anchors, each once. */
+export function createSlugger(): (heading: string) => string {
+  const taken = new Set<string>()
+  const nextByBase = new Map<string, number>()
+  return (heading) => {
+    const base =
+      heading
+        .toLowerCase()
+        .replace(/[^\p{L}\p{M}\p{N}\s_-]/gu, '')
+        .trim()
+        .replace(/\s+/g, '-')
+        .slice(0, 80)
+        .toWellFormed() || 'section'
+    let key = base
+    for (let next = nextByBase.get(base) ?? 2; taken.has(key); next += 1) {
+      key = `${base}-${next}`
+      nextByBase.set(base, next + 1)
+    }
+    taken.add(key)
+    return key
+  }
+}
+
+/**
+ * An address that may be shown as a link: http, https, mailto, or relative. Everything else (`javascript:`, `data:` …)
+ * is `undefined`, because these texts end up in pages.
+ */
+export function safeUrl(url: string): string | undefined {
+  const trimmed = url.trim()
+  if (trimmed === '' || /\s/.test(trimmed)) return undefined
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(trimmed)?.[1]?.toLowerCase()
+  if (scheme === undefined) return trimmed
+  return scheme === 'http' || scheme === 'https' || scheme === 'mailto' ? trimmed : undefined
+}
+
+/** Text with everything escaped that Markdown would take for markup; addresses are left whole. */
+export function escapeMarkdown(text: string): string {
+  return text
+    .split(/(https?:\/\/[^\s<>"'`)\]]+)/)
+    .map((part, index) =>
+      index % 2 === 1
+        ? part
+        : part
+            .replace(/[\\`*[\]<>~|]/g, '\\$&')
+            .replace(/(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, '\\_')
+            .replace(/&(?=#?\w+;)/g, '\\&'),
+    )
+    .join('')
+}

@@ -1,0 +1,287 @@
+import type { Root, RootContent } from 'mdast'
+import remarkGfm from 'remark-gfm'
+import remarkParse from 'remark-parse'
+import { unified } from 'unified'
+import { safeUrl } from './structure-text.ts'
+
+/** Text that is parsed at once. The parser takes about a millisecond a kilobyte, so a step stays well below 100 ms. */
+const windowCharacters = 8_192
+/** Fewer of very short lines, whose number counts more than their length. */
+const minCharactersPerLine = 20
+/** A single block that is longer is cut: a list between two items, everything else at a line's end. */
+const maxBlockCharacters = 16_384
+/** What is left of a longer line is text, not markup: encoded data, or a document without line breaks. */
+const maxLineCharacters = 8_192
+/** Lists and quotes in one another; the parser is recursive, and nobody reads deeper. */
+const maxNesting = 16
+/** A list or quote that begins further to the right counts as nested too deep. */
+const maxIndent = 40
+/** Emphasis signs or brackets in one paragraph; the parser's time grows with their square. */
+const maxSigns = 400
+const maxDefinitions = 20_000
+
+const parser = unified().use(remarkParse).use(remarkGfm).freeze()
+
+/** Some whole top-level blocks of a document, in order. */
+export interface MarkdownWindow {
+  readonly nodes: readonly RootContent[]
+  /** Addresses of the reference links in these blocks, by the identifier the parser gives them. */
+  readonly targets: ReadonlyMap<string, string>
+  /** What to add to a node's offset to get its place in the document's text. */
+  readonly toOffset: (parsed: number) => number
+  /** Characters of the document done after this window. */
+  readonly done: number
+}
+
+/** Parses one self-contained piece of Markdown (GFM), guarded against input made to be slow; null bytes must be gone. */
+export function parseMarkdown(text: string): Root {
+  return parser.parse(maskHostile(text))
+}
+
+/**
+ * Parses a document window by window, so that the caller may pause between any two of them. The windows end where a
+ * top-level block begins after an empty line: there the parser's state is the same as at the start of a document, so
+ * the blocks found are those of parsing all at once (a property test compares the two).
+ * A single block over 16 KiB is the exception; it is cut.
+ *
+ * @param text - normalised text (see `normalizeText`)
+ */
+export function* parseInWindows(text: string): Generator<MarkdownWindow, void> {
+  const { short, toOriginal } = shortenLines(text)
+  const definitions = findDefinitions(short)
+  let start = skipEmptyLines(short, 0)
+  let size = windowCharacters
+  while (start < short.length) {
+    const end = endOfWindow(short, start, size)
+    const body = short.slice(start, end)
+    const prefix = definitionsUsedIn(body, definitions)
+    const { children } = parser.parse(prefix + maskHostile(body))
+    const nodes = children.filter((node) => offsetOf(node) >= prefix.length)
+    const toParsed = start - prefix.length
+    const isLast = end === short.length
+    let cut = isLast ? { count: nodes.length, next: end } : findCut(nodes, short, toParsed, end)
+    if (cut === undefined && size >= maxBlockCharacters)
+      cut = cutLongBlock(nodes, short, toParsed) ?? { count: nodes.length, next: end }
+    const toOffset = (parsed: number) => toOriginal(parsed + toParsed)
+    if (cut === undefined) {
+      size *= 2
+      yield { nodes: [], targets: new Map(), toOffset, done: toOriginal(start) }
+      continue
+    }
+    start = skipEmptyLines(short, cut.next)
+    size = windowCharacters
+    const targets = children.flatMap((node) =>
+      node.type === 'definition' ? [[node.identifier, node.url] as const] : [],
+    )
+    yield { nodes: nodes.slice(0, cut.count), targets: new Map(targets), toOffset, done: toOriginal(start) }
+  }
+}
+
+// By hand: a regular expression over millions of empty lines overflows the stack.
+function skipEmptyLines(text: string, from: number): number {
+  let lineStart = from
+  for (let at = from; at < text.length; at += 1) {
+    const character = text[at]
+    if (character === '\n') lineStart = at + 1
+    else if (character !== ' ' && character !== '\t') return lineStart
+  }
+  return text.length
+}
+
+function endOfWindow(text: string, start: number, size: number): number {
+  let end = start
+  for (let lines = size / minCharactersPerLine; lines > 0 && end < start + size && end < text.length; lines -= 1)
+    end = endOfLine(text, end)
+  return end
+}
+
+function offsetOf(node: RootContent): number {
+  return node.position?.start.offset ?? 0
+}
+
+function endOfLine(text: string, from: number): number {
+  const newline = text.indexOf('\n', from)
+  return newline === -1 ? text.length : newline + 1
+}
+
+/** How many of the nodes are certain, and where the next window begins; undefined when a longer window is needed. */
+function findCut(
+  nodes: readonly RootContent[],
+  text: string,
+  toDocument: number,
+  end: number,
+): { count: number; next: number } | undefined {
+  for (let index = nodes.length - 1; index >= 1; index -= 1) {
+    const node = nodes[index]
+    const at = node === undefined ? 0 : offsetOf(node) + toDocument
+    if (node !== undefined && text[at - 1] === '\n' && isFreshStart(node, nodes[index - 1], text, at))
+      return { count: index, next: at }
+  }
+  const [only] = nodes
+  if (only === undefined) return { count: 0, next: end }
+  const isClosed = only.type === 'paragraph' || only.type === 'heading' || only.type === 'thematicBreak'
+  if (nodes.length === 1 && isClosed && /\n[ \t]*\n[ \t]*$/.test(text.slice(Math.max(0, end - 200), end)))
+    return { count: 1, next: end }
+  if (nodes.length > 1) return undefined
+  // Rows cut off are read as a paragraph: no heading can hide in them, and tables are the slowest to parse.
+  if (only.type === 'table') return { count: 1, next: end }
+  const next = endOfOpenBlock(text, offsetOf(only) + toDocument, end)
+  return next === undefined ? undefined : { count: 1, next }
+}
+
+/** False where the block's first line might still turn out to belong to the one before, such as a definition's title. */
+function isFreshStart(node: RootContent, before: RootContent | undefined, text: string, at: number): boolean {
+  if (text[at - 2] === '\n' || node.type === 'code' || node.type === 'html') return true
+  if (node.type === 'heading') return text[at] === '#'
+  return before?.type === 'heading' || before?.type === 'thematicBreak' || before?.type === 'code'
+}
+
+/**
+ * Leaves the last block, or the last item of a long list, to the next window. Cutting at any line instead could open a code block's fence
+ * where it closes, and swallow all that follows.
+ */
+function cutLongBlock(
+  nodes: RootContent[],
+  text: string,
+  toDocument: number,
+): { count: number; next: number } | undefined {
+  const list = nodes.at(-1)
+  const start = list === undefined ? 0 : offsetOf(list) + toDocument
+  if (nodes.length > 1 && text[start - 1] === '\n') return { count: nodes.length - 1, next: start }
+  if (list?.type !== 'list' || list.children.length < 2) return undefined
+  const next = (list.children.at(-1)?.position?.start.offset ?? 0) + toDocument
+  if (text[next - 1] !== '\n') return undefined
+  nodes[nodes.length - 1] = { ...list, children: list.children.slice(0, -1) }
+  return { count: nodes.length, next }
+}
+
+const openHtml: readonly { readonly begin: RegExp; readonly end: RegExp }[] = [
+  { begin: /^<!--/, end: /-->/g },
+  { begin: /^<(script|pre|style|textarea)[\s>]/i, end: /<\/(script|pre|style|textarea)>/gi },
+]
+
+/** Where a fenced code block or an HTML block that fills the whole window ends; they may hold megabytes of anything. */
+function endOfOpenBlock(text: string, start: number, end: number): number | undefined {
+  const head = text.slice(start, start + 200)
+  const fence = /^ {0,3}(`{3,}|~{3,})/.exec(head)?.[1]
+  if (fence !== undefined) {
+    const closing = new RegExp(`^ {0,3}${fence[0] ?? ''}{${fence.length},}[ \\t]*$`, 'gm')
+    closing.lastIndex = endOfLine(text, start)
+    const found = closing.exec(text)
+    return Math.max(end, found === null ? text.length : endOfLine(text, closing.lastIndex))
+  }
+  const html = openHtml.find(({ begin }) => begin.test(head.trimStart()))
+  if (html === undefined) return undefined
+  html.end.lastIndex = start
+  const found = html.end.exec(text)
+  return Math.max(end, found === null ? text.length : endOfLine(text, html.end.lastIndex))
+}
+
+/** Cuts over-long lines, and keeps the way back to the original offsets. */
+function shortenLines(text: string): { short: string; toOriginal: (offset: number) => number } {
+  const cuts: { at: number; removed: number }[] = []
+  const parts: string[] = []
+  let removed = 0
+  let from = 0
+  for (let start = 0; start < text.length; ) {
+    const newline = text.indexOf('\n', start)
+    const end = newline === -1 ? text.length : newline
+    const keptEnd = start + maxLineCharacters / 2
+    if (end - start > maxLineCharacters) {
+      parts.push(text.slice(from, keptEnd))
+      cuts.push({ at: keptEnd - removed, removed: end - keptEnd })
+      removed += end - keptEnd
+      from = end
+    }
+    start = end + 1
+  }
+  const short = parts.join('') + text.slice(from)
+  let index = 0
+  let before = 0
+  let last = 0
+  return {
+    short,
+    // Nearly all calls come in rising order; a smaller offset starts the walk again.
+    toOriginal(offset) {
+      if (offset < last) {
+        index = 0
+        before = 0
+      }
+      last = offset
+      for (let cut = cuts[index]; cut !== undefined && cut.at < offset; cut = cuts[index]) {
+        before += cut.removed
+        index += 1
+      }
+      return offset + before
+    },
+  }
+}
+
+/** Definitions of reference links by label: they may stand megabytes after their use. The first of a label counts. */
+function findDefinitions(text: string): ReadonlyMap<string, string> {
+  const definitions = new Map<string, string>()
+  for (const [, label = '', url = ''] of text.matchAll(/^ {0,3}\[(?!\^)([^\]\n]{1,200})\]:[ \t]*<?([^\s<>]+)>?/gm)) {
+    if (definitions.size >= maxDefinitions) break
+    const key = labelKey(label)
+    const safe = safeUrl(url)
+    if (safe !== undefined && !definitions.has(key)) definitions.set(key, safe)
+  }
+  return definitions
+}
+
+function labelKey(label: string): string {
+  return label.replace(/\s+/g, ' ').trim().toLowerCase()
+}
+
+/** The definitions a piece of Markdown refers to, as Markdown that ends with an empty line; '' when there are none. */
+function definitionsUsedIn(text: string, definitions: ReadonlyMap<string, string>): string {
+  if (definitions.size === 0) return ''
+  const used = new Map<string, string>()
+  for (const [, label = ''] of text.matchAll(/\[([^[\]]{1,200})\](?!:)/g)) {
+    const url = definitions.get(labelKey(label))
+    if (url !== undefined) used.set(labelKey(label), url)
+  }
+  return used.size === 0 ? '' : `${[...used].map(([label, url]) => `[${label}]: <${url}>`).join('\n')}\n\n`
+}
+
+/** Finds the definitions of a whole document once, and completes pieces of it with those they refer to. */
+export function createDefinitionAppender(text: string): (piece: string) => string {
+  const definitions = findDefinitions(text)
+  return (piece) => {
+    const own = findDefinitions(piece)
+    const missing = definitionsUsedIn(piece, definitions)
+      .split('\n')
+      .filter((line) => line !== '' && !own.has(labelKey(/^\[(.*?)\]: </.exec(line)?.[1] ?? '')))
+    return missing.length === 0 ? piece : `${piece}\n\n${missing.join('\n')}`
+  }
+}
+
+const blockStart = /^\s*([-+*]\s|\d{1,9}[.)]\s|\||$)/
+const containerPrefix = /^(?:[ \t]*(?:>|[-+*](?=[ \t])|\d{1,9}[.)](?=[ \t])))+/
+
+/** Replaces, sign by sign, what would take the parser quadratic time or its stack; lengths and line ends stay. */
+function maskHostile(text: string): string {
+  let brackets = 0
+  let emphasis = 0
+  let isHostile = false
+  const lines = text.split('\n').map((line) => {
+    const prefix = containerPrefix.exec(line)?.[0] ?? ''
+    const depth = prefix.match(/>|[-+*](?=[ \t]|$)|\d[.)]/g)?.length ?? 0
+    if (blockStart.test(line)) {
+      brackets = 0
+      emphasis = 0
+    }
+    brackets += line.match(/[[\]<]/g)?.length ?? 0
+    emphasis += line.match(/[*_~]+/g)?.length ?? 0
+    if (brackets > maxSigns || emphasis > maxSigns) {
+      isHostile = true
+      return line.replace(/[[\]<*_~]/g, filler)
+    }
+    if (depth <= maxNesting && prefix.length - prefix.trimStart().length <= maxIndent) return line
+    isHostile = true
+    return prefix.replace(/[^ \t]/g, filler) + line.slice(prefix.length)
+  })
+  return isHostile ? lines.join('\n') : text
+}
+/** Neither markup nor part of a word or an address: the parser looks back over the paragraph for each of those. */
+const filler = ','

@@ -1,0 +1,246 @@
+import { setImmediate } from 'node:timers/promises'
+import { type DocumentFormat, decodeText, normalizeText } from './structure-decode.ts'
+import { DocumentError } from './structure-error.ts'
+import { type FoundHeading, type FoundLink, findMarkdownParts } from './structure-markdown.ts'
+import { readPlainSections } from './structure-plain.ts'
+import { countWords, createSlugger, shorten } from './structure-text.ts'
+import { createDefinitionAppender } from './structure-windows.ts'
+
+export { detectFormat } from './structure-decode.ts'
+
+/** A stretch of a document under one heading, without what stands under the headings below it. */
+export interface Section {
+  /** Unique in its document; made from the heading, the same for the same document. */
+  readonly key: string
+  /** 1 for a title, 6 for the smallest heading. */
+  readonly level: 1 | 2 | 3 | 4 | 5 | 6
+  /** As plain text; "Introduction" for text in front of the first heading, the title where there is no heading. */
+  readonly heading: string
+  /** Markdown that stands on its own: the definitions its reference links need are added at the end. May be ''. */
+  readonly body: string
+  /** 0, 1, 2 … in document order. */
+  readonly position: number
+}
+
+/** A link of a document; only http, https, mailto and relative addresses. */
+export interface DocumentLink {
+  /** The anchor's text, or the address where there is none. */
+  readonly text: string
+  readonly url: string
+  readonly sectionKey: string
+}
+
+/** What a document consists of: sections flat and in order, their levels tell the tree. */
+export interface DocumentStructure {
+  readonly title: string
+  readonly sections: readonly Section[]
+  readonly links: readonly DocumentLink[]
+  /** Words of prose and code, without markup and addresses. */
+  readonly wordCount: number
+  /** What had to be assumed or left out, as sentences for the person who imported the document. */
+  readonly notes: readonly string[]
+}
+
+/** A document to read: text, or bytes whose encoding is found out. */
+export type DocumentInput = {
+  readonly format: DocumentFormat
+  /** The file's name, used as the title when the document has none. */
+  readonly name?: string
+  /** Largest document, in bytes or UTF-16 code units; 25 MiB by default. */
+  readonly maxBytes?: number
+} & ({ readonly text: string } | { readonly bytes: Uint8Array })
+
+/** How far reading has come; `done` of `total` characters or lines. */
+export interface StructureProgress {
+  readonly done: number
+  readonly total: number
+}
+
+const defaultMaxBytes = 26_214_400
+const maxSections = 5_000
+const maxLinks = 20_000
+const assembleCharacters = 262_144
+
+/**
+ * Reads a document in one go; it blocks for about a second per megabyte of Markdown.
+ *
+ * @throws DocumentError; see `DocumentErrorCode`
+ */
+export function readStructure(input: DocumentInput): DocumentStructure {
+  const steps = readInSteps(input)
+  for (let step = steps.next(); ; step = steps.next()) if (step.done === true) return step.value
+}
+
+/**
+ * Reads a document in steps and lets the event loop run between them. A step takes about 10 ms of CPU for ordinary
+ * Markdown and stays below 100 ms for multi-megabyte and hostile input (`test/studio/structure-bench.ts` measures it).
+ *
+ * @param signal - ends reading between two steps with the signal's reason
+ * @returns yields progress and returns the structure
+ * @throws DocumentError; see `DocumentErrorCode`
+ */
+export async function* structureSteps(
+  input: DocumentInput,
+  signal?: AbortSignal,
+): AsyncGenerator<StructureProgress, DocumentStructure> {
+  const steps = readInSteps(input)
+  for (;;) {
+    signal?.throwIfAborted()
+    const step = steps.next()
+    if (step.done === true) return step.value
+    yield step.value
+    await setImmediate()
+  }
+}
+
+function* readInSteps(input: DocumentInput): Generator<StructureProgress, DocumentStructure> {
+  const size = 'bytes' in input ? input.bytes.length : input.text.length
+  const maxBytes = input.maxBytes ?? defaultMaxBytes
+  if (size === 0) throw new DocumentError('EMPTY_DOCUMENT', 'The document is empty')
+  if (size > maxBytes)
+    throw new DocumentError('TOO_LARGE', `The document has ${size} bytes; at most ${maxBytes} are read`)
+  const decoded = 'bytes' in input ? decodeText(input.bytes) : { text: input.text, notes: [] }
+  yield { done: 0, total: size }
+  const text = normalizeText(decoded.text)
+  if (text.trim() === '') throw new DocumentError('EMPTY_DOCUMENT', 'The document holds nothing but white space')
+  yield { done: 0, total: size }
+  const steps = input.format === 'MARKDOWN' ? readMarkdown(text, input.name) : readPlain(text, input.name)
+  const structure = yield* steps
+  if (structure.wordCount === 0) throw new DocumentError('NO_TEXT', 'The document holds no words')
+  return { ...structure, notes: [...decoded.notes, ...structure.notes] }
+}
+
+interface Stretch {
+  readonly heading: string
+  readonly level: number
+  readonly start: number
+  readonly bodyStart: number
+  readonly bodyEnd: number
+}
+
+function* readMarkdown(whole: string, name: string | undefined): Generator<StructureProgress, DocumentStructure> {
+  const { text, title: givenTitle } = splitFrontMatter(whole)
+  const headings: FoundHeading[] = []
+  const links: FoundLink[] = []
+  let wordCount = 0
+  let firstWords = ''
+  for (const part of findMarkdownParts(text)) {
+    headings.push(...part.headings)
+    links.push(...part.links)
+    wordCount += countWords(part.text)
+    firstWords ||= part.text.trim().slice(0, 500)
+    yield { done: part.done, total: text.length }
+  }
+  const title =
+    givenTitle ??
+    headings.find(({ level }) => level === 1)?.text ??
+    headings[0]?.text ??
+    fallbackTitle(name, firstWords)
+  const stretches = stretchesOf(text, headings.slice(0, maxSections), title)
+  const complete = createDefinitionAppender(text)
+  const keyOf = createSlugger()
+  const sections: Section[] = []
+  let assembled = 0
+  for (const { heading, level, bodyStart, bodyEnd } of stretches) {
+    const own = trimLines(text.slice(bodyStart, bodyEnd))
+    const body = own.length > assembleCharacters ? own : complete(own)
+    sections.push({ key: keyOf(heading), level: toLevel(level), heading, body, position: sections.length })
+    assembled += body.length
+    if (assembled > assembleCharacters) {
+      assembled = 0
+      yield { done: text.length, total: text.length }
+    }
+  }
+  const notes = [
+    ...sayMore(headings.length, maxSections, 'headings', 'the text under the rest belongs to the last of them'),
+    ...sayMore(links.length, maxLinks, 'links', 'the rest is left out'),
+  ]
+  return { title, sections, links: placeLinks(links.slice(0, maxLinks), stretches, sections), wordCount, notes }
+}
+
+function sayMore(count: number, max: number, what: string, consequence: string): string[] {
+  return count > max ? [`The document has ${count} ${what}; the first ${max} were taken, ${consequence}.`] : []
+}
+
+function stretchesOf(text: string, headings: readonly FoundHeading[], title: string): Stretch[] {
+  const stretches: Stretch[] = []
+  const firstStart = headings[0]?.start ?? text.length
+  if (text.slice(0, firstStart).trim() !== '')
+    stretches.push({
+      heading: headings.length === 0 ? title : 'Introduction',
+      level: 1,
+      start: 0,
+      bodyStart: 0,
+      bodyEnd: firstStart,
+    })
+  for (const [index, { start, end, level, text: heading }] of headings.entries())
+    stretches.push({ heading, level, start, bodyStart: end, bodyEnd: headings[index + 1]?.start ?? text.length })
+  return stretches
+}
+
+function placeLinks(
+  links: readonly FoundLink[],
+  stretches: readonly Stretch[],
+  sections: readonly Section[],
+): DocumentLink[] {
+  let index = 0
+  return links.flatMap(({ start, text, url }) => {
+    for (let next = stretches[index + 1]; next !== undefined && next.start <= start; next = stretches[index + 1])
+      index += 1
+    const section = sections[index]
+    return section === undefined ? [] : [{ text, url, sectionKey: section.key }]
+  })
+}
+
+function* readPlain(text: string, name: string | undefined): Generator<StructureProgress, DocumentStructure> {
+  const found = yield* readPlainSections(text)
+  const [firstLine = '', secondLine = ''] = text.trimStart().split('\n', 2)
+  const isTitleLine = secondLine.trim() === '' && firstLine.length <= 100 && !/[.,;:]$/.test(firstLine.trim())
+  const title = isTitleLine ? firstLine.trim() : (found[0]?.heading ?? fallbackTitle(name, text.slice(0, 500)))
+  const keyOf = createSlugger()
+  const kept = found.slice(0, maxSections)
+  const rest = found.slice(maxSections).map(({ heading = '', body }) => `${heading}\n\n${body}`)
+  const sections: Section[] = []
+  const links: DocumentLink[] = []
+  let wordCount = 0
+  for (const [position, { heading: given, level, body: own }] of kept.entries()) {
+    const heading = given ?? (found.length === 1 ? title : 'Introduction')
+    const body = position === maxSections - 1 ? [own, ...rest].join('\n\n') : own
+    const key = keyOf(heading)
+    sections.push({ key, level: toLevel(level), heading, body, position })
+    wordCount += countWords(given ?? '') + countWords(body)
+    for (const [url] of body.matchAll(/https?:\/\/[^\s<>"'`)\]]*[^\s<>"'`)\].,;:!?]/g))
+      if (links.length < maxLinks) links.push({ text: url, url, sectionKey: key })
+    if (position % 100 === 99) yield { done: text.length, total: text.length }
+  }
+  const notes = sayMore(found.length, maxSections, 'headings', 'the text under the rest belongs to the last of them')
+  return { title, sections, links, wordCount, notes }
+}
+
+/** Settings at the head of a Markdown file, YAML between `---` or TOML between `+++`, are no content. */
+function splitFrontMatter(whole: string): { text: string; title: string | undefined } {
+  const match = /^(---|\+\+\+)[ \t]*\n([\s\S]{0,65536}?)\n(?:\1|\.\.\.)[ \t]*(?:\n|$)/.exec(whole)
+  const block = match?.[2] ?? ''
+  if (match === null || !/^[\w."-]+[ \t]*[:=]/m.test(block)) return { text: whole, title: undefined }
+  const given = /^title[ \t]*[:=][ \t]*(.+)$/m
+    .exec(block)?.[1]
+    ?.trim()
+    .replace(/^(["'])(.*)\1$/, '$2')
+  const title = given === undefined || given === '' ? undefined : shorten(given, 200)
+  return { text: whole.slice(match[0].length), title }
+}
+
+function fallbackTitle(name: string | undefined, text: string): string {
+  const base = name?.replace(/^.*[\\/]/, '').replace(/\.[a-z0-9]{1,8}$/i, '') ?? ''
+  return shorten(base, 200) || shorten(text, 60) || 'Untitled document'
+}
+
+/** Without empty lines around; the indent of the first line stays, it may be code. */
+function trimLines(text: string): string {
+  const first = text.search(/\S/)
+  return first === -1 ? '' : text.slice(text.lastIndexOf('\n', first) + 1).trimEnd()
+}
+
+function toLevel(level: number): Section['level'] {
+  return level <= 1 ? 1 : level === 2 ? 2 : level === 3 ? 3 : level === 4 ? 4 : level === 5 ? 5 : 6
+}
