@@ -34,6 +34,8 @@ export interface Ending {
 export interface Start {
   readonly taskId: string
   readonly owner: string
+  /** The subject of the failed or canceled task that this one repeats; null when it repeats none. */
+  readonly retriedSubject: string | null
 }
 
 /** What the application says of a task that is put in line. */

@@ -189,7 +189,7 @@ export function createJournal(options: {
       state = reduceReport(state, report, stages)
       switch (report.is) {
         case 'advance':
-          if (state.progress.stage === before.progress.stage) break
+          if (state.progress.stage === before.progress.stage && report.commit === undefined) break
           return write((progress) => ({ events: [{ type: 'TaskAdvanced', payload: { status: 'RUNNING', progress } }] }))
         case 'items': {
           const added = [...state.items.values()].filter(({ key }) => !before.items.has(key))

@@ -12,6 +12,7 @@ export type Report =
       readonly percent?: number
       readonly stagePercent?: number
       readonly message?: string | null
+      readonly commit?: Commit
     }
   | {
       readonly is: 'items'
@@ -36,12 +37,16 @@ export function stage(name: string, percent = 0, message?: string): Report {
   return { is: 'advance', stage: name, stagePercent: percent, ...(message === undefined ? {} : { message }) }
 }
 
-/** Advances the whole task: `percent` of all, 0 to 100. Bursts are merged to the newest. */
+/**
+ * Advances the whole task: `percent` of all, 0 to 100. Bursts are merged to the newest; with a `commit` it is written at once,
+ * together with it.
+ */
 export function advance(change: {
   readonly stage?: string
   readonly percent?: number
   readonly stagePercent?: number
   readonly message?: string | null
+  readonly commit?: Commit
 }): Report {
   return { is: 'advance', ...change }
 }

@@ -24,6 +24,8 @@ export interface StartRequest {
   /** How much earlier than now it stands in line: a priority that starves nobody. Default 0. */
   readonly headStartMs?: number
   readonly retryOf?: string
+  /** The subject of that task. */
+  readonly retriedSubject?: string | null
 }
 
 /** Starts and ends tasks on behalf of users. */
@@ -202,7 +204,12 @@ export function createTaskService(options: {
     const id = typeid('task').toString()
     const appended = await withTransaction(database, async (client) => {
       // The application's rows are locked before the engine's, here as in every other transaction.
-      const beginning = (await definition.begin?.(client, parsed.data, { taskId: id, owner: request.owner })) ?? {}
+      const beginning =
+        (await definition.begin?.(client, parsed.data, {
+          taskId: id,
+          owner: request.owner,
+          retriedSubject: request.retriedSubject ?? null,
+        })) ?? {}
       const outcome = await insert(client, request, beginning, definition.attempts, id)
       if (!(await takeKey(client, request, digest, id))) throw new KeyTaken()
       return outcome
@@ -278,6 +285,7 @@ export function createTaskService(options: {
         idempotencyKey,
         ...(headStartMs === undefined ? {} : { headStartMs }),
         retryOf: id,
+        retriedSubject: task.subject,
       })
     },
   }

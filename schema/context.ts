@@ -1,0 +1,27 @@
+import type { Documents } from '../src/studio/documents/documents.ts'
+import type { Roadmaps } from '../src/studio/roadmaps/roadmaps.ts'
+import type { Engine } from '../src/tasks/engine.ts'
+import type { Viewer } from '../src/tasks/viewer.ts'
+import type { Loaders } from './loaders.ts'
+
+/** What the API is served from: one for the process. */
+export interface Services {
+  readonly engine: Engine
+  readonly documents: Documents
+  readonly roadmaps: Roadmaps
+  readonly limits: {
+    /** Largest uploaded document. */
+    readonly maxUploadBytes: number
+    /** How much earlier a plan's tasks stand in line. */
+    readonly headStartMs: (plan: string | null) => number
+  }
+}
+
+/** What resolvers are given: one for each operation. */
+export interface Context extends Services {
+  /** null when the request carried no valid token: only introspection and `viewer` answer then. */
+  readonly viewer: Viewer | null
+  readonly loaders: Loaders
+  /** The subscription completes as soon as it has caught up: asked for over HTTP with `extensions: { catchUp: true }`. */
+  readonly catchUp: boolean
+}

@@ -1,0 +1,194 @@
+import { createHash } from 'node:crypto'
+import { typeid } from 'typeid-js'
+import { type Database, withTransaction } from '../../db/connect.ts'
+import { isTidingsError, TidingsError } from '../../errors.ts'
+import type { TaskService } from '../../tasks/service.ts'
+import type { TaskStore } from '../../tasks/store.ts'
+import type { FailureState, Task } from '../../tasks/task.ts'
+import { convertDocumentKind } from './convert-document.ts'
+
+/** A document as its row tells it, without its original. */
+export interface Document {
+  readonly id: string
+  readonly owner: string
+  /** The file's name. */
+  readonly name: string
+  readonly title: string
+  /** null until it is known. */
+  readonly format: 'MARKDOWN' | 'PLAIN_TEXT' | null
+  readonly status: 'PROCESSING' | 'READY' | 'FAILED'
+  readonly sizeBytes: number
+  readonly wordCount: number
+  /** What had to be assumed or left out, as sentences. */
+  readonly notes: readonly string[]
+  readonly error: FailureState | null
+  readonly createdAt: Date
+}
+
+/** A part of a document under a heading. */
+export interface DocumentSection {
+  readonly key: string
+  readonly level: number
+  readonly heading: string
+  readonly body: string
+  readonly position: number
+}
+
+/** A link of a document. */
+export interface StoredLink {
+  readonly text: string
+  readonly url: string
+  readonly sectionKey: string
+}
+
+/** The documents of all users; who may see which is asked by the API. */
+export interface Documents {
+  /**
+   * Stores a document and starts its conversion.
+   * @param request.idempotencyKey - asked for again with the same key, the same document is returned
+   * @throws TidingsError `BAD_INPUT` (empty), `IDEMPOTENCY_KEY_REUSED`, and those of starting a task
+   */
+  import(request: {
+    readonly owner: string
+    readonly name: string
+    readonly bytes: Uint8Array
+    readonly idempotencyKey?: string | undefined
+    readonly headStartMs?: number
+  }): Promise<{ readonly document: Document; readonly task: Task }>
+  /** In the order of `ids`; null where there is none. */
+  getMany(ids: readonly string[]): Promise<readonly (Document | null)[]>
+  /** An owner's documents, newest first. */
+  list(options: {
+    readonly owner: string
+    readonly before?: { readonly createdAt: Date; readonly id: string } | undefined
+    readonly limit: number
+  }): Promise<readonly Document[]>
+  sections(id: string): Promise<readonly DocumentSection[]>
+}
+
+interface DocumentRow {
+  id: string
+  owner: string
+  name: string
+  title: string
+  format: Document['format']
+  status: Document['status']
+  size_bytes: number
+  word_count: number
+  notes: string[]
+  error: FailureState | null
+  created_at: Date
+}
+const columns = 'id, owner, name, title, format, status, size_bytes, word_count, notes, error, created_at'
+
+function toDocument(row: DocumentRow): Document {
+  return {
+    id: row.id,
+    owner: row.owner,
+    name: row.name,
+    title: row.title,
+    format: row.format,
+    status: row.status,
+    sizeBytes: row.size_bytes,
+    wordCount: row.word_count,
+    notes: row.notes,
+    error: row.error,
+    createdAt: row.created_at,
+  }
+}
+
+/** Names are shown, not used as paths: they are only made short and printable. */
+function tidyName(name: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+  const tidy = name.replace(/[\u0000-\u001f\u007f]/g, '').trim()
+  return (tidy === '' ? 'Untitled' : tidy).slice(0, 200)
+}
+
+/** Creates the store of documents. */
+export function createDocuments(options: {
+  readonly database: Database
+  readonly store: TaskStore
+  readonly tasks: TaskService
+}): Documents {
+  const { database, store, tasks } = options
+  const { pool } = database
+
+  const getMany = async (ids: readonly string[]): Promise<readonly (Document | null)[]> => {
+    const { rows } = await pool.query<DocumentRow>(`select ${columns} from document where id = any($1::text[])`, [ids])
+    const byId = new Map(rows.map((row) => [row.id, toDocument(row)]))
+    return ids.map((id) => byId.get(id) ?? null)
+  }
+  const mustGet = async (id: string): Promise<Document> => {
+    const [document] = await getMany([id])
+    if (!document) throw new TidingsError('NOT_FOUND', `There is no document "${id}"`, { id })
+    return document
+  }
+  const firstTask = async (id: string): Promise<Task> => {
+    const { rows } = await pool.query<{ id: string }>(
+      'select id from task where subject = $1 order by created_at limit 1',
+      [id],
+    )
+    const task = rows[0] === undefined ? null : await store.get(rows[0].id)
+    if (task === null)
+      throw new TidingsError('CONFLICT', `Document "${id}" is being imported by another request; try again`)
+    return task
+  }
+
+  return {
+    getMany,
+    async import({ owner, name, bytes, idempotencyKey, headStartMs }) {
+      if (bytes.length === 0)
+        throw new TidingsError('BAD_INPUT', `The file "${tidyName(name)}" is empty; choose one with text in it`)
+      const id = typeid('document').toString()
+      const { rows } = await pool.query<{ id: string }>(
+        `insert into document (id, owner, name, status, title, size_bytes, original, import_key)
+         values ($1, $2, $3, 'PROCESSING', $3, $4, $5, $6)
+         on conflict (owner, import_key) where import_key is not null do nothing returning id`,
+        [id, owner, tidyName(name), bytes.length, Buffer.from(bytes), idempotencyKey ?? null],
+      )
+      if (rows[0] === undefined) {
+        const known = await pool.query<{ id: string; digest: string }>(
+          `select id, encode(sha256(original), 'hex') as digest from document where owner = $1 and import_key = $2`,
+          [owner, idempotencyKey],
+        )
+        const earlier = known.rows[0]
+        if (earlier === undefined || earlier.digest !== createHash('sha256').update(bytes).digest('hex'))
+          throw new TidingsError(
+            'IDEMPOTENCY_KEY_REUSED',
+            `The idempotency key "${idempotencyKey ?? ''}" was used for another document; use a new key for a new import`,
+          )
+        return { document: await mustGet(earlier.id), task: await firstTask(earlier.id) }
+      }
+      try {
+        const { task } = await tasks.start({
+          kind: convertDocumentKind,
+          input: { documentId: id },
+          owner,
+          ...(headStartMs === undefined ? {} : { headStartMs }),
+        })
+        return { document: await mustGet(id), task }
+      } catch (error) {
+        // Refused (such as by the rate limit): nothing of it stays.
+        if (isTidingsError(error))
+          await withTransaction(database, (client) => client.query('delete from document where id = $1', [id]))
+        throw error
+      }
+    },
+    async list({ owner, before, limit }) {
+      const { rows } = await pool.query<DocumentRow>(
+        `select ${columns} from document
+         where owner = $1 and ($2::timestamptz is null or (created_at, id) < ($2::timestamptz, $3::text))
+         order by created_at desc, id desc limit $4`,
+        [owner, before?.createdAt ?? null, before?.id ?? null, limit],
+      )
+      return rows.map(toDocument)
+    },
+    async sections(id) {
+      const { rows } = await pool.query<DocumentSection>(
+        'select key, level, heading, body, position from section where document_id = $1 order by position',
+        [id],
+      )
+      return rows
+    },
+  }
+}

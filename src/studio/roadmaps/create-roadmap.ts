@@ -1,0 +1,219 @@
+import type { PoolClient } from 'pg'
+import { typeid } from 'typeid-js'
+import { z } from 'zod'
+import type { Database } from '../../db/connect.ts'
+import { TidingsError } from '../../errors.ts'
+import { defineTask, type TaskDefinition } from '../../tasks/define-task.ts'
+import { FinalError } from '../../tasks/failure.ts'
+import { declareItems, stage } from '../../tasks/report.ts'
+import type { ContentProvider } from '../content/provider.ts'
+import { failIfNothing, generatePieces, settlePieces } from './generate-pieces.ts'
+import { type Outline, outlineRoadmap } from './outline.ts'
+import { type ContentPiece, contentPieces, itemKey, itemLabel } from './roadmaps.ts'
+
+/** The kind of {@link defineCreateRoadmap}. */
+export const createRoadmapKind = 'CREATE_ROADMAP'
+
+const input = z.object({ documentId: z.string() })
+
+/** The roadmap that a task of this kind makes: its subject. One task, one roadmap, also when it is attempted again. */
+export function roadmapIdOf(taskId: string): string {
+  return taskId.replace(/^task_/, 'roadmap_')
+}
+
+/** Turns a document's structure into stages, modules and concepts, and generates all content, item by item. Subject: the roadmap. */
+export function defineCreateRoadmap(
+  provider: ContentProvider,
+  options: { readonly concurrency: number },
+): TaskDefinition<z.infer<typeof input>> {
+  return defineTask({
+    kind: createRoadmapKind,
+    input,
+    attempts: 5,
+    concurrency: 2,
+    stages: { structuring: 5, generating: 95 },
+    async begin(client, { documentId }, { taskId, owner, retriedSubject }) {
+      const { rows } = await client.query<{ status: string; title: string }>(
+        'select status, title from document where id = $1 and owner = $2 for share',
+        [documentId, owner],
+      )
+      const document = rows[0]
+      if (document === undefined)
+        throw new TidingsError('NOT_FOUND', `There is no document "${documentId}"`, { id: documentId })
+      if (document.status !== 'READY') {
+        const running = await client.query<{ id: string }>(
+          `select id from task where subject = $1 and status in ('QUEUED', 'RUNNING', 'RETRYING') limit 1`,
+          [documentId],
+        )
+        const isProcessing = document.status === 'PROCESSING'
+        throw new TidingsError(
+          'CONFLICT',
+          isProcessing
+            ? `Document "${documentId}" is still being processed; wait until it is READY`
+            : `Document "${documentId}" could not be processed, so there is nothing to make a roadmap of; import it again`,
+          { taskId: running.rows[0]?.id },
+        )
+      }
+      if (retriedSubject !== null) return { subject: retriedSubject }
+      const subject = roadmapIdOf(taskId)
+      await client.query('insert into roadmap (id, owner, document_id, title) values ($1, $2, $3, $4)', [
+        subject,
+        owner,
+        documentId,
+        document.title,
+      ])
+      return { subject }
+    },
+    async *run(context) {
+      const {
+        taskId,
+        input: { documentId },
+        database,
+      } = context
+      yield stage('structuring')
+      const roadmapId = await readSubject(database, taskId)
+      let pieces = await readPieces(database, roadmapId)
+      if (pieces.length === 0) {
+        const outline = await readOutline(database, documentId)
+        const concepts = placeConcepts(outline)
+        if (concepts.length === 0)
+          throw new FinalError('NOT_ENOUGH_TEXT', 'The document has no text that a roadmap could be made of.', {
+            advice: 'Import a document with headings and paragraphs.',
+          })
+        pieces = concepts.flatMap(({ id, title }) =>
+          contentPieces.map((piece) => ({ conceptId: id, title, piece, status: 'PENDING' })),
+        )
+        const made = pieces
+        yield declareItems(toItems(made), (client) => storeOutline(client, roadmapId, taskId, outline, concepts))
+      } else yield declareItems(toItems(pieces), (client) => takeOver(client, roadmapId, taskId))
+      const open = pieces.filter(({ status }) => status !== 'COMPLETED')
+      yield stage('generating')
+      const generated = yield* generatePieces(
+        { ...context, keys: open.map(({ conceptId, piece }) => itemKey(conceptId, piece)) },
+        provider,
+        options,
+      )
+      failIfNothing(generated)
+      return {
+        type: 'CreateRoadmapResult',
+        roadmapId,
+        conceptCount: pieces.length / contentPieces.length,
+        failedCount: generated.failed,
+      }
+    },
+    settle: (client, _input, ending) => settlePieces(client, ending),
+  })
+}
+
+interface Piece {
+  readonly conceptId: string
+  readonly title: string
+  readonly piece: ContentPiece
+  readonly status: string
+}
+
+function toItems(pieces: readonly Piece[]): { key: string; label: string }[] {
+  return pieces.map(({ conceptId, title, piece }) => ({
+    key: itemKey(conceptId, piece),
+    label: itemLabel(title, piece),
+  }))
+}
+
+async function readSubject(database: Database, taskId: string): Promise<string> {
+  const { rows } = await database.pool.query<{ subject: string }>('select subject from task where id = $1', [taskId])
+  const subject = rows[0]?.subject
+  if (subject === undefined) throw new Error(`Task "${taskId}" has no roadmap`)
+  return subject
+}
+
+async function readPieces(database: Database, roadmapId: string): Promise<Piece[]> {
+  const { rows } = await database.pool.query<Piece>(
+    `select c.id as "conceptId", c.title, n.piece, n.status from concept c join content n on n.concept_id = c.id
+     where c.roadmap_id = $1 order by c.position, array_position(array['TUTORIAL', 'RESOURCES', 'QUIZ'], n.piece)`,
+    [roadmapId],
+  )
+  return rows
+}
+
+async function readOutline(database: Database, documentId: string): Promise<Outline> {
+  const { rows } = await database.pool.query<{
+    title: string
+    word_count: number
+    notes: string[]
+    links: never[]
+    sections: never[]
+  }>(
+    `select d.title, d.word_count, d.notes, d.links,
+       (select coalesce(jsonb_agg(jsonb_build_object('key', key, 'level', level, 'heading', heading, 'body', body, 'position', position)
+          order by position), '[]') from section where document_id = d.id) as sections
+     from document d where d.id = $1`,
+    [documentId],
+  )
+  const row = rows[0]
+  if (row === undefined)
+    throw new FinalError('DOCUMENT_DELETED', 'The document was deleted meanwhile.', { advice: 'Import it again.' })
+  const { word_count: wordCount, ...rest } = row
+  return outlineRoadmap({ ...rest, wordCount })
+}
+
+interface PlacedConcept {
+  readonly id: string
+  readonly position: number
+  readonly stage_position: number
+  readonly stage_title: string
+  readonly module_position: number
+  readonly module_title: string
+  readonly title: string
+  readonly source: string
+  readonly links: readonly { readonly text: string; readonly url: string }[]
+}
+
+function placeConcepts(outline: Outline): PlacedConcept[] {
+  const placed: PlacedConcept[] = []
+  for (const [stagePosition, outlineStage] of outline.stages.entries())
+    for (const [modulePosition, module] of outlineStage.modules.entries())
+      for (const concept of module.concepts)
+        placed.push({
+          id: typeid('concept').toString(),
+          position: placed.length,
+          stage_position: stagePosition,
+          stage_title: outlineStage.title,
+          module_position: modulePosition,
+          module_title: module.title,
+          title: concept.title,
+          source: concept.text,
+          links: concept.links,
+        })
+  return placed
+}
+
+async function storeOutline(
+  client: PoolClient,
+  roadmapId: string,
+  taskId: string,
+  outline: Outline,
+  concepts: readonly PlacedConcept[],
+): Promise<void> {
+  await client.query('update roadmap set title = $2 where id = $1', [roadmapId, outline.title])
+  await client.query(
+    `insert into concept (id, roadmap_id, position, stage_position, stage_title, module_position, module_title, title, source, links)
+     select c.id, $1, c.position, c.stage_position, c.stage_title, c.module_position, c.module_title, c.title, c.source, c.links
+     from jsonb_to_recordset($2::jsonb) as c(id text, position int, stage_position int, stage_title text, module_position int,
+       module_title text, title text, source text, links jsonb)`,
+    [roadmapId, JSON.stringify(concepts)],
+  )
+  await client.query(
+    `insert into content (concept_id, piece, task_id)
+     select c.id, p.piece, $2 from concept c cross join unnest($3::text[]) as p(piece) where c.roadmap_id = $1`,
+    [roadmapId, taskId, contentPieces],
+  )
+}
+
+/** A retried task takes what the earlier one left over. */
+async function takeOver(client: PoolClient, roadmapId: string, taskId: string): Promise<void> {
+  await client.query(
+    `update content set task_id = $2, status = 'PENDING', error = null
+     from concept c where c.id = content.concept_id and c.roadmap_id = $1 and content.status <> 'COMPLETED'`,
+    [roadmapId, taskId],
+  )
+}

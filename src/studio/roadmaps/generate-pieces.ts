@@ -1,0 +1,188 @@
+import { createHash } from 'node:crypto'
+import type { PoolClient } from 'pg'
+import type { Database } from '../../db/connect.ts'
+import type { Ending, TaskContext } from '../../tasks/define-task.ts'
+import { FinalError, RetryableError } from '../../tasks/failure.ts'
+import { parallel } from '../../tasks/parallel.ts'
+import { item, output, type Report } from '../../tasks/report.ts'
+import type { FailureState } from '../../tasks/task.ts'
+import { ContentError, type ContentProvider } from '../content/provider.ts'
+import { type ContentPiece, itemKey } from './roadmaps.ts'
+
+/** What generating needs to know of a piece. */
+interface PieceSource {
+  readonly concept_id: string
+  readonly piece: ContentPiece
+  readonly title: string
+  readonly roadmap: string
+  readonly stage_title: string
+  readonly module_title: string
+  readonly source: string
+  readonly links: readonly { readonly text: string; readonly url: string }[]
+  readonly revision: number
+}
+
+/** Concepts of the same roadmap whose texts a provider may draw distractors from. */
+const maxCorpus = 60
+
+/** How the generation of several pieces went. */
+export interface Generated {
+  readonly completed: number
+  readonly failed: number
+  /** The last final failure, for tasks that have nothing else to show. */
+  readonly lastFailure: FailureState | null
+}
+
+/**
+ * Generates the items of a task that are not completed yet, streaming each piece's text under its key.
+ * A final failure of a piece fails its item and the others go on; a failure that may pass ends the attempt.
+ */
+export async function* generatePieces(
+  context: Pick<TaskContext<unknown>, 'items' | 'signal' | 'database' | 'taskId'> & {
+    readonly keys?: readonly string[]
+  },
+  provider: ContentProvider,
+  options: { readonly concurrency: number },
+): AsyncGenerator<Report, Generated, void> {
+  const { signal, database, taskId } = context
+  const keys =
+    context.keys ??
+    context.items.filter(({ status }) => status !== 'COMPLETED' && status !== 'SKIPPED').map(({ key }) => key)
+  const sources = await readSources(database, keys)
+  const corpus = await readCorpus(database, sources[0]?.concept_id)
+  let completed = 0
+  let failed = 0
+  let lastFailure: FailureState | null = null
+
+  async function* generateOne(source: PieceSource): AsyncGenerator<Report, void, void> {
+    const { concept_id: conceptId, piece } = source
+    const key = itemKey(conceptId, piece)
+    yield item.started(key, (client) => markGenerating(client, conceptId, piece, taskId))
+    try {
+      let body = ''
+      const pieces = provider.generate({
+        piece,
+        title: source.title,
+        context: { roadmap: source.roadmap, stage: source.stage_title, module: source.module_title },
+        source: source.source,
+        links: source.links,
+        corpus,
+        seed: seedOf(key, source.revision),
+        signal,
+      })
+      for await (const text of pieces) {
+        body += text
+        yield output(key, text)
+      }
+      yield item.completed(key, (client) => storeBody(client, conceptId, piece, body))
+      completed++
+    } catch (error) {
+      if (!(error instanceof ContentError)) throw error
+      if (error.retryable) throw toRetryable(error)
+      const failure: FailureState = { code: error.code, message: error.message, retryable: false, advice: error.advice }
+      failed++
+      lastFailure = failure
+      yield item.failed(key, failure, (client) => storeFailure(client, conceptId, piece, failure))
+    }
+  }
+
+  yield* parallel(sources, options.concurrency, generateOne)
+  return { completed, failed, lastFailure }
+}
+
+/** The error of a task none of whose pieces could be made; nothing when some could. */
+export function failIfNothing({ completed, failed, lastFailure }: Generated): void {
+  if (completed > 0 || failed === 0 || lastFailure === null) return
+  throw new FinalError(
+    lastFailure.code,
+    lastFailure.message,
+    lastFailure.advice === null ? {} : { advice: lastFailure.advice },
+  )
+}
+
+/**
+ * Leaves no piece behind that says it is being made when its task has ended: what was made before stays readable, what was
+ * never made has failed, and can be retried.
+ */
+export async function settlePieces(client: PoolClient, { taskId, status, error }: Ending): Promise<void> {
+  const reason: FailureState = error ?? {
+    code: status === 'CANCELED' ? 'CANCELED' : 'NOT_GENERATED',
+    message:
+      status === 'CANCELED'
+        ? 'The task was canceled before this piece was made.'
+        : 'The task ended before this piece was made.',
+    retryable: false,
+    advice: 'Retry this piece.',
+  }
+  await client.query(
+    `update content set status = case when body is null then 'FAILED' else 'COMPLETED' end,
+       error = case when body is null then $2::jsonb end
+     where task_id = $1 and status in ('PENDING', 'GENERATING')`,
+    [taskId, JSON.stringify(reason)],
+  )
+}
+
+function toRetryable(error: ContentError): RetryableError {
+  return new RetryableError(error.code, error.message, {
+    advice: error.advice,
+    cause: error,
+    ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+  })
+}
+
+/** Another try gives another text, the same try the same. */
+function seedOf(key: string, revision: number): number {
+  return createHash('sha256').update(`${key}#${revision}`).digest().readUInt32BE(0)
+}
+
+async function readSources(database: Database, keys: readonly string[]): Promise<readonly PieceSource[]> {
+  const { rows } = await database.pool.query<PieceSource>(
+    `select c.id as concept_id, n.piece, c.title, r.title as roadmap, c.stage_title, c.module_title, c.source, c.links, n.revision
+     from unnest($1::text[]) with ordinality as k(key, ord)
+     join content n on n.concept_id || ':' || n.piece = k.key and n.concept_id = split_part(k.key, ':', 1)
+     join concept c on c.id = n.concept_id join roadmap r on r.id = c.roadmap_id order by k.ord`,
+    [keys],
+  )
+  return rows
+}
+
+async function readCorpus(database: Database, conceptId: string | undefined): Promise<readonly string[]> {
+  if (conceptId === undefined) return []
+  const { rows } = await database.pool.query<{ text: string }>(
+    `select title || E'\\n\\n' || source as text from concept
+     where roadmap_id = (select roadmap_id from concept where id = $1) order by position limit $2`,
+    [conceptId, maxCorpus],
+  )
+  return rows.map(({ text }) => text)
+}
+
+async function markGenerating(
+  client: PoolClient,
+  conceptId: string,
+  piece: ContentPiece,
+  taskId: string,
+): Promise<void> {
+  await client.query(
+    `update content set status = 'GENERATING', error = null, task_id = $3, revision = revision + 1 where concept_id = $1 and piece = $2`,
+    [conceptId, piece, taskId],
+  )
+}
+
+async function storeBody(client: PoolClient, conceptId: string, piece: ContentPiece, body: string): Promise<void> {
+  await client.query(
+    `update content set status = 'COMPLETED', body = $3, error = null where concept_id = $1 and piece = $2`,
+    [conceptId, piece, body],
+  )
+}
+
+async function storeFailure(
+  client: PoolClient,
+  conceptId: string,
+  piece: ContentPiece,
+  failure: FailureState,
+): Promise<void> {
+  await client.query(
+    `update content set status = 'FAILED', body = null, error = $3 where concept_id = $1 and piece = $2`,
+    [conceptId, piece, JSON.stringify(failure)],
+  )
+}

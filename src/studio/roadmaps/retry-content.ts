@@ -1,0 +1,114 @@
+import { z } from 'zod'
+import { TidingsError } from '../../errors.ts'
+import { defineTask, type TaskDefinition } from '../../tasks/define-task.ts'
+import { stage } from '../../tasks/report.ts'
+import type { ContentProvider } from '../content/provider.ts'
+import { failIfNothing, generatePieces, settlePieces } from './generate-pieces.ts'
+import { type ContentPiece, type ContentStatus, contentPieces, itemKey, itemLabel } from './roadmaps.ts'
+
+/** The kind of {@link defineRetryContent}. */
+export const retryContentKind = 'RETRY_CONTENT'
+/** The kind of {@link defineRetryFailedContent}. */
+export const retryFailedContentKind = 'RETRY_FAILED_CONTENT'
+
+const one = z.object({ conceptId: z.string(), piece: z.enum(['TUTORIAL', 'RESOURCES', 'QUIZ']) })
+const all = z.object({ roadmapId: z.string() })
+
+/** Generates one piece of one concept again; it reads GENERATING from the moment the task is in line. Subject: the roadmap. */
+export function defineRetryContent(provider: ContentProvider): TaskDefinition<z.infer<typeof one>> {
+  return defineTask({
+    kind: retryContentKind,
+    input: one,
+    attempts: 5,
+    concurrency: 4,
+    async begin(client, { conceptId, piece }, { taskId, owner }) {
+      const { rows } = await client.query<{
+        status: ContentStatus
+        task_id: string | null
+        title: string
+        roadmap_id: string
+      }>(
+        `select n.status, n.task_id, c.title, c.roadmap_id
+         from content n join concept c on c.id = n.concept_id join roadmap r on r.id = c.roadmap_id
+         where n.concept_id = $1 and n.piece = $2 and r.owner = $3 for no key update of n`,
+        [conceptId, piece, owner],
+      )
+      const content = rows[0]
+      if (content === undefined)
+        throw new TidingsError('NOT_FOUND', `There is no concept "${conceptId}"`, { id: conceptId })
+      const isBusy = content.status === 'GENERATING' || content.status === 'PENDING'
+      if (isBusy)
+        throw new TidingsError(
+          'CONFLICT',
+          `The ${piece.toLowerCase()} of concept "${conceptId}" is already being generated`,
+          {
+            taskId: content.task_id,
+          },
+        )
+      await client.query(
+        `update content set status = 'GENERATING', error = null, task_id = $3 where concept_id = $1 and piece = $2`,
+        [conceptId, piece, taskId],
+      )
+      return {
+        subject: content.roadmap_id,
+        items: [{ key: itemKey(conceptId, piece), label: itemLabel(content.title, piece) }],
+      }
+    },
+    async *run(context) {
+      const { conceptId, piece } = context.input
+      yield stage('generating')
+      failIfNothing(yield* generatePieces(context, provider, { concurrency: 1 }))
+      return { type: 'RetryContentTaskResult', conceptId, piece }
+    },
+    settle: (client, _input, ending) => settlePieces(client, ending),
+  })
+}
+
+/** Generates everything that failed on a roadmap again, as one batch with its own total. Subject: the roadmap. */
+export function defineRetryFailedContent(
+  provider: ContentProvider,
+  options: { readonly concurrency: number },
+): TaskDefinition<z.infer<typeof all>> {
+  return defineTask({
+    kind: retryFailedContentKind,
+    input: all,
+    attempts: 5,
+    concurrency: 2,
+    async begin(client, { roadmapId }, { taskId, owner }) {
+      const { rowCount } = await client.query('select 1 from roadmap where id = $1 and owner = $2', [roadmapId, owner])
+      if (rowCount === 0) throw new TidingsError('NOT_FOUND', `There is no roadmap "${roadmapId}"`, { id: roadmapId })
+      const { rows } = await client.query<{ concept_id: string; piece: ContentPiece; title: string }>(
+        `select n.concept_id, n.piece, c.title from content n join concept c on c.id = n.concept_id
+         where c.roadmap_id = $1 and n.status = 'FAILED'
+         order by c.position, array_position($2::text[], n.piece) for no key update of n`,
+        [roadmapId, contentPieces],
+      )
+      if (rows.length === 0) throw new TidingsError('CONFLICT', `Nothing on roadmap "${roadmapId}" has failed`)
+      await client.query(
+        `update content set status = 'PENDING', error = null, task_id = $2
+         from unnest($1::text[], $3::text[]) as f(concept_id, piece)
+         where content.concept_id = f.concept_id and content.piece = f.piece`,
+        [rows.map((row) => row.concept_id), taskId, rows.map((row) => row.piece)],
+      )
+      return {
+        subject: roadmapId,
+        items: rows.map(({ concept_id: conceptId, piece, title }) => ({
+          key: itemKey(conceptId, piece),
+          label: itemLabel(title, piece),
+        })),
+      }
+    },
+    async *run(context) {
+      yield stage('generating')
+      const generated = yield* generatePieces(context, provider, options)
+      failIfNothing(generated)
+      return {
+        type: 'RetryFailedContentResult',
+        roadmapId: context.input.roadmapId,
+        completedCount: generated.completed,
+        failedCount: generated.failed,
+      }
+    },
+    settle: (client, _input, ending) => settlePieces(client, ending),
+  })
+}

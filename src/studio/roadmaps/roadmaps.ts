@@ -1,0 +1,170 @@
+import type { Database } from '../../db/connect.ts'
+import type { FailureState } from '../../tasks/task.ts'
+
+/** The three pieces of content of a concept. */
+export type ContentPiece = 'TUTORIAL' | 'RESOURCES' | 'QUIZ'
+/** In the order in which they are made and shown. */
+export const contentPieces: readonly ContentPiece[] = ['TUTORIAL', 'RESOURCES', 'QUIZ']
+/** The state of one piece. */
+export type ContentStatus = 'PENDING' | 'GENERATING' | 'COMPLETED' | 'FAILED'
+
+/** A learning roadmap made from a document. */
+export interface Roadmap {
+  readonly id: string
+  readonly owner: string
+  readonly documentId: string | null
+  readonly title: string
+  readonly createdAt: Date
+}
+
+/** A concept: the smallest part of a roadmap, with three pieces of content. */
+export interface Concept {
+  readonly id: string
+  readonly roadmapId: string
+  readonly owner: string
+  readonly title: string
+  readonly stagePosition: number
+  readonly stageTitle: string
+  readonly modulePosition: number
+  readonly moduleTitle: string
+}
+
+/** One piece of content. */
+export interface Content {
+  readonly conceptId: string
+  readonly piece: ContentPiece
+  readonly status: ContentStatus
+  /** Markdown; null until completed. */
+  readonly body: string | null
+  readonly error: FailureState | null
+}
+
+/** The roadmaps of all users; who may see which is asked by the API. */
+export interface Roadmaps {
+  /** In the order of `ids`; null where there is none. */
+  getMany(ids: readonly string[]): Promise<readonly (Roadmap | null)[]>
+  /** An owner's roadmaps, newest first. */
+  list(options: {
+    readonly owner: string
+    readonly before?: { readonly createdAt: Date; readonly id: string } | undefined
+    readonly limit: number
+  }): Promise<readonly Roadmap[]>
+  /** The concepts of several roadmaps, each in its order. */
+  conceptsOf(roadmapIds: readonly string[]): Promise<readonly (readonly Concept[])[]>
+  concepts(ids: readonly string[]): Promise<readonly (Concept | null)[]>
+  /** The pieces of several concepts, each in the order of {@link contentPieces}. */
+  contentsOf(conceptIds: readonly string[]): Promise<readonly (readonly Content[])[]>
+}
+
+/** The key of a piece among the items of a task: the concept's id and the piece, as the contract says. */
+export function itemKey(conceptId: string, piece: ContentPiece): string {
+  return `${conceptId}:${piece}`
+}
+
+/** What the item of a piece is called. */
+export function itemLabel(title: string, piece: ContentPiece): string {
+  return `${title} – ${piece.charAt(0)}${piece.slice(1).toLowerCase()}`
+}
+
+interface RoadmapRow {
+  id: string
+  owner: string
+  document_id: string | null
+  title: string
+  created_at: Date
+}
+interface ConceptRow {
+  id: string
+  roadmap_id: string
+  owner: string
+  title: string
+  stage_position: number
+  stage_title: string
+  module_position: number
+  module_title: string
+}
+
+const toRoadmap = (row: RoadmapRow): Roadmap => ({
+  id: row.id,
+  owner: row.owner,
+  documentId: row.document_id,
+  title: row.title,
+  createdAt: row.created_at,
+})
+const toConcept = (row: ConceptRow): Concept => ({
+  id: row.id,
+  roadmapId: row.roadmap_id,
+  owner: row.owner,
+  title: row.title,
+  stagePosition: row.stage_position,
+  stageTitle: row.stage_title,
+  modulePosition: row.module_position,
+  moduleTitle: row.module_title,
+})
+const roadmapColumns = 'id, owner, document_id, title, created_at'
+const conceptColumns =
+  'c.id, c.roadmap_id, r.owner, c.title, c.stage_position, c.stage_title, c.module_position, c.module_title'
+
+/** Creates the store of roadmaps. They are made and changed by their tasks alone. */
+export function createRoadmaps({ database }: { readonly database: Database }): Roadmaps {
+  const { pool } = database
+  return {
+    async getMany(ids) {
+      const { rows } = await pool.query<RoadmapRow>(
+        `select ${roadmapColumns} from roadmap where id = any($1::text[])`,
+        [ids],
+      )
+      const byId = new Map(rows.map((row) => [row.id, toRoadmap(row)]))
+      return ids.map((id) => byId.get(id) ?? null)
+    },
+    async list({ owner, before, limit }) {
+      const { rows } = await pool.query<RoadmapRow>(
+        `select ${roadmapColumns} from roadmap
+         where owner = $1 and ($2::timestamptz is null or (created_at, id) < ($2::timestamptz, $3::text))
+         order by created_at desc, id desc limit $4`,
+        [owner, before?.createdAt ?? null, before?.id ?? null, limit],
+      )
+      return rows.map(toRoadmap)
+    },
+    async conceptsOf(roadmapIds) {
+      const { rows } = await pool.query<ConceptRow>(
+        `select ${conceptColumns} from concept c join roadmap r on r.id = c.roadmap_id
+         where c.roadmap_id = any($1::text[]) order by c.roadmap_id, c.position`,
+        [roadmapIds],
+      )
+      const byRoadmap = new Map<string, Concept[]>(roadmapIds.map((id) => [id, []]))
+      for (const row of rows) byRoadmap.get(row.roadmap_id)?.push(toConcept(row))
+      return roadmapIds.map((id) => byRoadmap.get(id) ?? [])
+    },
+    async concepts(ids) {
+      const { rows } = await pool.query<ConceptRow>(
+        `select ${conceptColumns} from concept c join roadmap r on r.id = c.roadmap_id where c.id = any($1::text[])`,
+        [ids],
+      )
+      const byId = new Map(rows.map((row) => [row.id, toConcept(row)]))
+      return ids.map((id) => byId.get(id) ?? null)
+    },
+    async contentsOf(conceptIds) {
+      const { rows } = await pool.query<{
+        concept_id: string
+        piece: ContentPiece
+        status: ContentStatus
+        body: string | null
+        error: FailureState | null
+      }>(
+        `select concept_id, piece, status, case when status = 'COMPLETED' then body end as body, error
+         from content where concept_id = any($1::text[])`,
+        [conceptIds],
+      )
+      const byKey = new Map(
+        rows.map(({ concept_id: conceptId, ...rest }) => [itemKey(conceptId, rest.piece), { conceptId, ...rest }]),
+      )
+      return conceptIds.map((conceptId) =>
+        contentPieces.map(
+          (piece): Content =>
+            byKey.get(itemKey(conceptId, piece)) ?? { conceptId, piece, status: 'PENDING', body: null, error: null },
+        ),
+      )
+    },
+  }
+}
