@@ -2,6 +2,7 @@ import type { Root, RootContent } from 'mdast'
 import remarkGfm from 'remark-gfm'
 import remarkParse from 'remark-parse'
 import { unified } from 'unified'
+import { maskHostile } from './structure-hostile.ts'
 import { safeUrl } from './structure-text.ts'
 
 /** Text that is parsed at once. The parser takes about a millisecond a kilobyte, so a step stays well below 100 ms. */
@@ -12,12 +13,6 @@ const minCharactersPerLine = 20
 const maxBlockCharacters = 16_384
 /** What is left of a longer line is text, not markup: encoded data, or a document without line breaks. */
 const maxLineCharacters = 8_192
-/** Lists and quotes in one another; the parser is recursive, and nobody reads deeper. */
-const maxNesting = 16
-/** A list or quote that begins further to the right counts as nested too deep. */
-const maxIndent = 40
-/** Emphasis signs or brackets in one paragraph; the parser's time grows with their square. */
-const maxSigns = 400
 const maxDefinitions = 20_000
 
 const parser = unified().use(remarkParse).use(remarkGfm).freeze()
@@ -255,33 +250,3 @@ export function createDefinitionAppender(text: string): (piece: string) => strin
     return missing.length === 0 ? piece : `${piece}\n\n${missing.join('\n')}`
   }
 }
-
-const blockStart = /^\s*([-+*]\s|\d{1,9}[.)]\s|\||$)/
-const containerPrefix = /^(?:[ \t]*(?:>|[-+*](?=[ \t])|\d{1,9}[.)](?=[ \t])))+/
-
-/** Replaces, sign by sign, what would take the parser quadratic time or its stack; lengths and line ends stay. */
-function maskHostile(text: string): string {
-  let brackets = 0
-  let emphasis = 0
-  let isHostile = false
-  const lines = text.split('\n').map((line) => {
-    const prefix = containerPrefix.exec(line)?.[0] ?? ''
-    const depth = prefix.match(/>|[-+*](?=[ \t]|$)|\d[.)]/g)?.length ?? 0
-    if (blockStart.test(line)) {
-      brackets = 0
-      emphasis = 0
-    }
-    brackets += line.match(/[[\]<]/g)?.length ?? 0
-    emphasis += line.match(/[*_~]+/g)?.length ?? 0
-    if (brackets > maxSigns || emphasis > maxSigns) {
-      isHostile = true
-      return line.replace(/[[\]<*_~]/g, filler)
-    }
-    if (depth <= maxNesting && prefix.length - prefix.trimStart().length <= maxIndent) return line
-    isHostile = true
-    return prefix.replace(/[^ \t]/g, filler) + line.slice(prefix.length)
-  })
-  return isHostile ? lines.join('\n') : text
-}
-/** Neither markup nor part of a word or an address: the parser looks back over the paragraph for each of those. */
-const filler = ','

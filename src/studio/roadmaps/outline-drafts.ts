@@ -1,0 +1,169 @@
+import type { Section } from '../documents/structure.ts'
+import { countWords } from '../documents/structure-text.ts'
+
+interface Node {
+  readonly section: Section
+  readonly children: Node[]
+}
+
+/** A concept in the making: the sections it consists of. */
+export interface Draft {
+  title: string
+  sections: Section[]
+  /** Words to learn from; code counts, tables of contents do not. */
+  weight: number
+}
+
+/** A module in the making. */
+export interface DraftModule {
+  /** Undefined where it is named after its concepts. */
+  readonly title: string | undefined
+  drafts: Draft[]
+}
+
+/** A stage in the making. */
+export interface DraftStage {
+  readonly title: string | undefined
+  modules: DraftModule[]
+}
+
+/** A concept of more words is divided. */
+export const maxConceptWords = 1_000
+const minConceptWords = 20
+
+/**
+ * Groups sections into stages, modules and drafts of concepts, in order, each section once.
+ *
+ * @returns the stages, none empty, and whether one heading stood over everything
+ */
+export function draftStages(sections: readonly Section[]): { stages: DraftStage[]; isTitled: boolean } {
+  const roots = buildTree(sections)
+  const stages = groupIntoStages(hoistTitle(roots))
+  mergeSmall(stages)
+  return { stages: stages.filter(({ modules }) => modules.length > 0), isTitled: roots.length === 1 }
+}
+
+function buildTree(sections: readonly Section[]): Node[] {
+  const roots: Node[] = []
+  const path: Node[] = []
+  for (const section of sections) {
+    while ((path.at(-1)?.section.level ?? 0) >= section.level) path.pop()
+    const node: Node = { section, children: [] }
+    const siblings = path.at(-1)?.children ?? roots
+    siblings.push(node)
+    path.push(node)
+  }
+  return roots
+}
+
+/** A single heading over everything is the title; what stands under it directly, and in front of it, comes first. */
+function hoistTitle(roots: readonly Node[]): Node[] {
+  const last = roots.at(-1)
+  if (
+    last === undefined ||
+    last.children.length === 0 ||
+    roots.slice(0, -1).some(({ children }) => children.length > 0)
+  )
+    return [...roots]
+  return [...roots.slice(0, -1), ownText(last), ...last.children]
+}
+
+function ownText({ section }: Node): Node {
+  return { section, children: [] }
+}
+
+function groupIntoStages(tops: readonly Node[]): DraftStage[] {
+  return groupLeaves(tops).map((group): DraftStage => {
+    if (Array.isArray(group))
+      return { title: undefined, modules: [{ title: undefined, drafts: group.flatMap(toDrafts) }] }
+    const title = titleOf(group.section)
+    const parts = groupLeaves([ownText(group), ...group.children])
+    const modules = parts.map((part, index): DraftModule => {
+      if (Array.isArray(part)) return { title: index === 0 ? title : undefined, drafts: part.flatMap(toDrafts) }
+      return { title: titleOf(part.section), drafts: [ownText(part), ...part.children].flatMap(toDrafts) }
+    })
+    return { title, modules }
+  })
+}
+
+/** Neighbours without anything below them form an array; the others stand alone. */
+function groupLeaves(nodes: readonly Node[]): (Node | Node[])[] {
+  const groups: (Node | Node[])[] = []
+  for (const node of nodes) {
+    const last = groups.at(-1)
+    if (node.children.length > 0) groups.push(node)
+    else if (Array.isArray(last)) last.push(node)
+    else groups.push([node])
+  }
+  return groups
+}
+
+/** One concept with all that is below it, or several when that is too much for one. */
+function toDrafts(node: Node): Draft[] {
+  const sections = sectionsOf(node)
+  const weight = sections.reduce((sum, section) => sum + weigh(section.body), 0)
+  if (weight <= maxConceptWords || node.children.length === 0)
+    return [{ title: titleOf(node.section), sections, weight }]
+  return [ownText(node), ...node.children].flatMap(toDrafts)
+}
+
+function titleOf({ heading }: Section): string {
+  return shownAs(heading)
+}
+
+/** "See also:" is a good heading and a bad title. */
+export function shownAs(heading: string): string {
+  return heading.replace(/[\s:]+$/, '') || heading
+}
+
+function sectionsOf(node: Node): Section[] {
+  return [node.section, ...node.children.flatMap(sectionsOf)]
+}
+
+function weigh(body: string): number {
+  return countWords(
+    body
+      .replace(/<[^>\n]*>/g, ' ')
+      .replace(/!?\[[^\]\n]*\]\(#[^)\n]*\)|!\[[^\]\n]*\]\([^)\n]*\)/g, ' ')
+      .replace(/^ {0,3}\[[^\]\n]+\]: .*$/gm, ' ')
+      .replace(/\]\([^)\n]*\)|https?:\/\/\S+/g, ' '),
+  )
+}
+
+/** Concepts of a few words join the one in front of them, in their module where possible. */
+function mergeSmall(stages: DraftStage[]): void {
+  const modules = stages.flatMap((stage) => stage.modules)
+  for (const module of modules) {
+    const kept: Draft[] = []
+    for (const draft of module.drafts) {
+      const before = kept.at(-1)
+      if (before !== undefined && Math.min(before.weight, draft.weight) < minConceptWords) join(before, draft)
+      else kept.push(draft)
+    }
+    module.drafts = kept
+  }
+  for (const [index, module] of modules.entries()) {
+    const [only] = module.drafts
+    if (only === undefined || module.drafts.length > 1 || only.weight >= minConceptWords) continue
+    const before = modules
+      .slice(0, index)
+      .findLast(({ drafts }) => drafts.length > 0)
+      ?.drafts.at(-1)
+    const after = modules.slice(index + 1).find(({ drafts }) => drafts.length > 0)?.drafts
+    const first = after?.[0]
+    if (before !== undefined) join(before, only)
+    else if (after !== undefined && first !== undefined) {
+      join(only, first)
+      after[0] = only
+    } else continue
+    module.drafts = []
+  }
+  for (const stage of stages) stage.modules = stage.modules.filter(({ drafts }) => drafts.length > 0)
+}
+
+/** Appends a draft; the weightier of the two gives the title. */
+function join(into: Draft, draft: Draft): void {
+  if (draft.weight > into.weight) into.title = draft.title
+  into.sections = [...into.sections, ...draft.sections]
+  into.weight += draft.weight
+}

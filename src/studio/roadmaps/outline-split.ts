@@ -1,0 +1,61 @@
+import { countWords } from '../documents/structure-text.ts'
+
+/** Characters of a paragraph that is cut although it has no line breaks. */
+const maxBlockCharacters = 8_000
+
+/**
+ * Divides Markdown into parts of about the same size, between blocks and never inside a fenced code block. A list may be
+ * divided between items; a single paragraph of many pages is cut between words.
+ *
+ * @param maxWords - size of a part; a code block that is longer stays whole
+ */
+export function splitMarkdown(text: string, maxWords: number): string[] {
+  const blocks = blocksOf(text).map((block) => ({ block, words: countWords(block) }))
+  const total = blocks.reduce((sum, { words }) => sum + words, 0)
+  const goal = total / Math.max(1, Math.ceil(total / maxWords))
+  const parts: string[][] = [[]]
+  let words = 0
+  for (const next of blocks) {
+    if (words > 0 && words + next.words / 2 > goal) {
+      parts.push([])
+      words = 0
+    }
+    parts.at(-1)?.push(next.block)
+    words += next.words
+  }
+  return parts.map((part) => part.join('').trim()).filter((part) => part !== '')
+}
+
+/** Blocks with the white space that follows them: joined they are the text. */
+function blocksOf(text: string): string[] {
+  const blocks: string[] = []
+  let current = ''
+  let fence: string | undefined
+  const close = () => {
+    if (current !== '') blocks.push(...cutLong(current))
+    current = ''
+  }
+  let isAfterEmpty = false
+  for (const line of text.split(/(?<=\n)/)) {
+    const isItem = /^([-+*]|\d{1,9}[.)])\s/.test(line)
+    // Indented lines belong to the item or code above them.
+    if (fence === undefined && (isItem || (isAfterEmpty && /^\S/.test(line)))) close()
+    const mark = /^ {0,3}(`{3,}|~{3,})/.exec(line)?.[1]
+    if (fence === undefined) fence = mark
+    else if (mark?.startsWith(fence) && line.trim() === mark) fence = undefined
+    current += line
+    isAfterEmpty = line.trim() === ''
+  }
+  if (fence === undefined) close()
+  else blocks.push(current)
+  return blocks
+}
+
+function cutLong(block: string): string[] {
+  if (block.length <= maxBlockCharacters || /^ {0,3}(```|~~~)/.test(block)) return [block]
+  return (
+    block.match(new RegExp(`[\\s\\S]{1,${maxBlockCharacters}}(?:\\s|$)|[\\s\\S]{1,${maxBlockCharacters}}`, 'g')) ?? [
+      block,
+    ]
+  )
+}

@@ -1,0 +1,141 @@
+import type { DocumentStructure } from '../documents/structure.ts'
+import { type Draft, draftStages, maxConceptWords, shownAs } from './outline-drafts.ts'
+import { splitMarkdown } from './outline-split.ts'
+
+/** A link that belongs to a concept. */
+export interface OutlineLink {
+  readonly text: string
+  readonly url: string
+}
+
+/** The smallest unit of a roadmap: what one tutorial, one list of resources and one quiz are about. */
+export interface OutlineConcept {
+  readonly title: string
+  /** Sections whose text this is, in document order; the parts of a split section all name it. */
+  readonly sectionKeys: readonly string[]
+  /** Markdown to generate from: about 20 to 1,000 words, never empty. */
+  readonly text: string
+  readonly links: readonly OutlineLink[]
+}
+
+/** Several concepts. */
+export interface OutlineModule {
+  readonly title: string
+  readonly concepts: readonly OutlineConcept[]
+}
+
+/** Several modules. */
+export interface OutlineStage {
+  readonly title: string
+  readonly modules: readonly OutlineModule[]
+}
+
+/** What a roadmap of a document consists of; empty only for a document without text. */
+export interface Outline {
+  readonly title: string
+  readonly stages: readonly OutlineStage[]
+  /** Sections that found no room under the cap of 200 concepts. */
+  readonly leftOutKeys: readonly string[]
+  /** What was left out, as sentences for the owner of the roadmap. */
+  readonly notes: readonly string[]
+}
+
+const maxConcepts = 200
+const maxModuleConcepts = 8
+
+/**
+ * Turns a document's sections into stages, modules and concepts: the top headings below the title become stages, the
+ * next modules, the next concepts, and what is deeper belongs to its concept. Headings side by side without anything
+ * below them share a stage. Concepts of a few words join their neighbour, those of over 1,000 words are divided.
+ * The same structure always gives the same outline.
+ */
+export function outlineRoadmap(structure: DocumentStructure): Outline {
+  const { stages: full, isTitled } = draftStages(structure.sections)
+  const linksByKey = Map.groupBy(structure.links, ({ sectionKey }) => sectionKey)
+  // A title taken from the first of several equal headings does not name the others.
+  const wholeTitle = isTitled || structure.sections[0]?.heading !== structure.title ? structure.title : undefined
+  const whole = full.map((stage, index): OutlineStage => {
+    const modules = stage.modules.map((module) => {
+      const concepts = module.drafts.flatMap((draft) => toConcepts(draft, linksByKey))
+      return { title: module.title, concepts }
+    })
+    const isWhole = full.length === 1 || modules[0]?.concepts[0]?.title === wholeTitle
+    const ownTitle = stage.title ?? (isWhole ? wholeTitle : undefined)
+    const onlyTitle = modules.length === 1 ? ownTitle : undefined
+    const spread = modules.flatMap((module) => spreadConcepts(module.title ?? onlyTitle, module.concepts))
+    return {
+      title:
+        ownTitle ??
+        joinTitles(
+          spread.map(({ title }) => title),
+          index,
+        ),
+      modules: spread,
+    }
+  })
+  return limitConcepts(structure.title, whole)
+}
+
+function toConcepts(draft: Draft, linksByKey: ReadonlyMap<string, readonly OutlineLink[]>): OutlineConcept[] {
+  const { title, sections } = draft
+  const sectionKeys = sections.map(({ key }) => key)
+  const links = uniqueLinks(sectionKeys.flatMap((key) => linksByKey.get(key) ?? []))
+  const text = sections
+    .map(({ heading, body }, index) =>
+      (index === 0 && shownAs(heading) === title ? body : `### ${heading}\n\n${body}`).trim(),
+    )
+    .filter((part) => part !== '')
+    .join('\n\n')
+  const parts = draft.weight > maxConceptWords ? splitMarkdown(text, maxConceptWords) : [text || `### ${title}`]
+  if (parts.length === 1) return [{ title, sectionKeys, text: parts[0] ?? '', links }]
+  return parts.map((part, index) => ({
+    title: `${title} (${index + 1} of ${parts.length})`,
+    sectionKeys,
+    text: part,
+    links: links.filter(({ url }) => part.includes(url)),
+  }))
+}
+
+function uniqueLinks(links: readonly OutlineLink[]): OutlineLink[] {
+  const byUrl = new Map(links.toReversed().map(({ text, url }) => [url, { text, url }]))
+  return [...byUrl.values()].toReversed()
+}
+
+/** A module of very many concepts becomes several of about the same size. */
+function spreadConcepts(title: string | undefined, concepts: readonly OutlineConcept[]): OutlineModule[] {
+  const name = (part: readonly OutlineConcept[]): string => joinTitles(part.map((concept) => concept.title))
+  if (concepts.length <= maxModuleConcepts + 2) return [{ title: title ?? name(concepts), concepts }]
+  const count = Math.ceil(concepts.length / maxModuleConcepts)
+  const size = Math.ceil(concepts.length / count)
+  return Array.from({ length: Math.ceil(concepts.length / size) }, (_, index) => {
+    const part = concepts.slice(index * size, (index + 1) * size)
+    return { title: title === undefined ? name(part) : `${title}: ${name(part)}`, concepts: part }
+  })
+}
+
+function joinTitles(titles: readonly string[], position = 0): string {
+  const [first, second] = titles
+  if (first === undefined) return `Part ${position + 1}`
+  if (second === undefined || second === first) return first
+  return titles.length === 2 ? `${first} · ${second}` : `${first} … ${titles.at(-1) ?? ''}`
+}
+
+function limitConcepts(title: string, stages: readonly OutlineStage[]): Outline {
+  const all = stages.flatMap((stage) => stage.modules.flatMap(({ concepts }) => concepts))
+  const left = new Set(all.slice(maxConcepts))
+  if (left.size === 0) return { title, stages, leftOutKeys: [], notes: [] }
+  const keptKeys = new Set(all.slice(0, maxConcepts).flatMap(({ sectionKeys }) => sectionKeys))
+  const leftKeys = new Set([...left].flatMap(({ sectionKeys }) => sectionKeys))
+  const kept = stages
+    .map((stage) => ({
+      title: stage.title,
+      modules: stage.modules
+        .map((module) => ({ ...module, concepts: module.concepts.filter((concept) => !left.has(concept)) }))
+        .filter(({ concepts }) => concepts.length > 0),
+    }))
+    .filter(({ modules }) => modules.length > 0)
+  const note = `The document gives ${all.length} concepts; the first ${maxConcepts} are in the roadmap, from ${JSON.stringify(
+    all[maxConcepts]?.title ?? '',
+  )} on they are left out. Divide the document to have them all.`
+  return { title, stages: kept, leftOutKeys: [...leftKeys].filter((key) => !keptKeys.has(key)), notes: [note] }
+}
