@@ -1,0 +1,73 @@
+import SchemaBuilder from '@pothos/core'
+import { GraphQLError } from 'graphql'
+import { TidingsError } from '../src/errors.ts'
+import type { Viewer } from '../src/tasks/viewer.ts'
+import type { Context } from './context.ts'
+
+/** What the schema's types are, in TypeScript. */
+export interface SchemaTypes {
+  Context: Context
+  DefaultFieldNullability: false
+  DefaultInputFieldRequiredness: false
+  Scalars: {
+    ID: { Input: string; Output: string }
+    DateTime: { Input: Date; Output: Date | string }
+    Cursor: { Input: string; Output: string }
+    Upload: { Input: File; Output: never }
+  }
+}
+
+/** The one builder that every file of this folder adds its types to. */
+export const builder = new SchemaBuilder<SchemaTypes>({ defaultFieldNullability: false })
+
+builder.queryType({
+  description: 'What can be read. Everything but `viewer` needs a token, where the server asks for tokens.',
+})
+builder.mutationType({
+  description:
+    'What can be done. Failures that the caller can act on are members of the result: select them with fragments.',
+})
+builder.subscriptionType({
+  description:
+    'What can be watched: over WebSocket (graphql-transport-ws), Server-Sent Events, or by polling with `extensions: { catchUp: true }`.',
+})
+
+builder.scalarType('DateTime', {
+  description: 'An instant in UTC, RFC 3339 with milliseconds.',
+  serialize: (value) => (typeof value === 'string' ? value : value.toISOString()),
+  parseValue: (value) => {
+    const date = new Date(typeof value === 'string' ? value : Number.NaN)
+    if (Number.isNaN(date.getTime()))
+      throw new GraphQLError(`${JSON.stringify(value)} is not an instant; write 2026-01-31T12:00:00.000Z`)
+    return date
+  },
+})
+builder.scalarType('Cursor', {
+  description: 'A place in a topic’s log. Opaque: store it, compare it for equality, hand it back as `after`.',
+  serialize: (value) => value,
+  parseValue: (value) => {
+    if (typeof value !== 'string') throw new GraphQLError('A cursor is a string that was received as `cursor`')
+    return value
+  },
+})
+builder.scalarType('Upload', {
+  description:
+    'A file, sent by multipart request as https://github.com/jaydenseric/graphql-multipart-request-spec says.',
+  serialize: () => {
+    throw new GraphQLError('A file can only be sent')
+  },
+  parseValue: (value) => {
+    if (!(value instanceof Blob)) throw new GraphQLError('Send the file as a part of a multipart request')
+    return value as File
+  },
+})
+
+/** The viewer of an operation that needs one. @throws TidingsError `UNAUTHENTICATED` */
+export function requireViewer(context: Context): Viewer {
+  if (context.viewer === null)
+    throw new TidingsError(
+      'UNAUTHENTICATED',
+      'This needs a token: send `Authorization: Bearer …`, over WebSocket as `authorization` in connection_init',
+    )
+  return context.viewer
+}

@@ -1,0 +1,110 @@
+import type { InterfaceRef, ObjectRef } from '@pothos/core'
+import { TidingsError } from '../src/errors.ts'
+import { builder, type SchemaTypes } from './builder.ts'
+
+/** A page of a list, as the Relay cursor specification wants it. */
+export interface Page<T> {
+  readonly edges: readonly { readonly cursor: string; readonly node: T }[]
+  readonly hasNextPage: boolean
+  readonly hasPreviousPage: boolean
+}
+
+type Types = PothosSchemaTypes.ExtendDefaultTypes<SchemaTypes>
+
+const pageInfo = builder.objectRef<Page<unknown>>('PageInfo').implement({
+  description: 'Where a page stands in its list.',
+  fields: (t) => ({
+    hasNextPage: t.exposeBoolean('hasNextPage', { description: 'More follows `endCursor`.' }),
+    hasPreviousPage: t.exposeBoolean('hasPreviousPage', { description: 'Something comes before `startCursor`.' }),
+    startCursor: t.string({
+      nullable: true,
+      description: 'The cursor of the first entry; null on an empty page.',
+      resolve: (page) => page.edges[0]?.cursor ?? null,
+    }),
+    endCursor: t.string({
+      nullable: true,
+      description: 'Hand it back as `after`; null on an empty page.',
+      resolve: (page) => page.edges.at(-1)?.cursor ?? null,
+    }),
+  }),
+})
+
+/** Adds `<name>Connection` and `<name>Edge` for a node type. */
+export function defineConnection<T>(
+  name: string,
+  node: ObjectRef<Types, T> | InterfaceRef<Types, T>,
+): ObjectRef<Types, Page<T>> {
+  const edge = builder.objectRef<{ readonly cursor: string; readonly node: T }>(`${name}Edge`).implement({
+    description: 'One entry of a list.',
+    fields: (t) => ({
+      cursor: t.exposeString('cursor', { description: 'Hand it back as `after`.' }),
+      // The ref's type parameter is not known here, so its shape cannot be checked against T.
+      node: t.field({
+        type: node as ObjectRef<Types, unknown>,
+        description: 'The entry itself.',
+        resolve: (one) => one.node,
+      }),
+    }),
+  })
+  return builder.objectRef<Page<T>>(`${name}Connection`).implement({
+    description: 'A page of a list, as in https://relay.dev/graphql/connections.htm.',
+    fields: (t) => ({
+      edges: t.field({ type: [edge], description: 'The entries with their cursors.', resolve: (page) => page.edges }),
+      nodes: t.field({
+        type: [node as ObjectRef<Types, unknown>],
+        description: 'The entries without their cursors.',
+        resolve: (page) => page.edges.map((one) => one.node),
+      }),
+      pageInfo: t.field({
+        type: pageInfo,
+        description: 'Where the page stands.',
+        resolve: (page): Page<unknown> => page,
+      }),
+    }),
+  })
+}
+
+const largestPage = 100
+
+/** The size of a page: the argument `first`, 0 to `largest`. @throws TidingsError `BAD_INPUT` */
+export function pageSize(first: number | null | undefined, fallback: number, largest = largestPage): number {
+  const size = first ?? fallback
+  if (size < 0 || size > largest) throw new TidingsError('BAD_INPUT', `\`first\` is ${size}; allowed: 0 to ${largest}`)
+  return size
+}
+
+/** A place in a list that is ordered by creation, newest first. */
+export interface ListPlace {
+  readonly createdAt: Date
+  readonly id: string
+}
+
+/** Reads `after` of such a list. @throws TidingsError `BAD_INPUT` */
+export function parsePlace(after: string | null | undefined): ListPlace | undefined {
+  if (after === null || after === undefined) return undefined
+  const [instant, id] = Buffer.from(after, 'base64url').toString('utf8').split('|')
+  const createdAt = new Date(instant ?? '')
+  if (id === undefined || Number.isNaN(createdAt.getTime()))
+    throw new TidingsError(
+      'BAD_INPUT',
+      `${JSON.stringify(after.slice(0, 80))} is not a cursor of this list; use one received as \`endCursor\``,
+    )
+  return { createdAt, id }
+}
+
+/** A page of a list ordered by creation. `rows` holds one more than `size` when more follows. */
+export function toPage<R extends ListPlace, T>(
+  rows: readonly R[],
+  size: number,
+  after: ListPlace | undefined,
+  toNode: (row: R) => T,
+): Page<T> {
+  return {
+    edges: rows.slice(0, size).map((row) => ({
+      cursor: Buffer.from(`${row.createdAt.toISOString()}|${row.id}`).toString('base64url'),
+      node: toNode(row),
+    })),
+    hasNextPage: rows.length > size,
+    hasPreviousPage: after !== undefined,
+  }
+}

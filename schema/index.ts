@@ -1,0 +1,29 @@
+import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql'
+import './document.ts'
+import './node.ts'
+import './roadmap.ts'
+import './subscription.ts'
+import './task-event.ts'
+import './task.ts'
+import './viewer.ts'
+import type { Viewer } from '../src/tasks/viewer.ts'
+import { builder } from './builder.ts'
+import type { Context, Services } from './context.ts'
+import { createLoaders } from './loaders.ts'
+
+/** The API: every file of this folder has added its subject. */
+export const schema: GraphQLSchema = builder.toSchema({ sortSchema: false })
+
+/** What the resolvers of one operation are given. */
+export function createContext(
+  services: Services,
+  viewer: Viewer | null,
+  options: { readonly catchUp: boolean },
+): Context {
+  return { ...services, viewer, catchUp: options.catchUp, loaders: createLoaders(services) }
+}
+
+/** The schema as text, as it is checked in: `npm run schema`. */
+export function printApi(): string {
+  return `${printSchema(lexicographicSortSchema(schema))}\n`
+}

@@ -1,0 +1,41 @@
+import DataLoader from 'dataloader'
+import type { Document, DocumentSection } from '../src/studio/documents/documents.ts'
+import type { Concept, Content, Roadmap } from '../src/studio/roadmaps/roadmaps.ts'
+import type { QueuePlace } from '../src/tasks/place.ts'
+import type { Task, TaskItem } from '../src/tasks/task.ts'
+import type { Services } from './context.ts'
+
+/** Batches what one operation asks for. They keep nothing, as the context of a subscription lives as long as it does. */
+export interface Loaders {
+  readonly task: DataLoader<string, Task | null>
+  readonly items: DataLoader<string, readonly TaskItem[]>
+  readonly place: DataLoader<{ readonly id: string; readonly kind: string }, QueuePlace | null, string>
+  readonly activeTask: DataLoader<string, Task | null>
+  readonly document: DataLoader<string, Document | null>
+  readonly sections: DataLoader<string, readonly DocumentSection[]>
+  readonly roadmap: DataLoader<string, Roadmap | null>
+  readonly concept: DataLoader<string, Concept | null>
+  readonly conceptsOf: DataLoader<string, readonly Concept[]>
+  readonly contentsOf: DataLoader<string, readonly Content[]>
+}
+
+const keepNothing = { cache: false } as const
+
+/** Creates the loaders of one operation. */
+export function createLoaders({ engine, documents, roadmaps }: Services): Loaders {
+  return {
+    task: new DataLoader((ids) => engine.store.getMany(ids), keepNothing),
+    items: new DataLoader((ids) => engine.store.items(ids), keepNothing),
+    place: new DataLoader(async (tasks) => {
+      const places = await engine.places.of(tasks)
+      return tasks.map(({ id }) => places.get(id) ?? null)
+    }, keepNothing),
+    activeTask: new DataLoader((subjects) => engine.store.activeFor(subjects), keepNothing),
+    document: new DataLoader((ids) => documents.getMany(ids), keepNothing),
+    sections: new DataLoader((ids) => Promise.all(ids.map((id) => documents.sections(id))), keepNothing),
+    roadmap: new DataLoader((ids) => roadmaps.getMany(ids), keepNothing),
+    concept: new DataLoader((ids) => roadmaps.concepts(ids), keepNothing),
+    conceptsOf: new DataLoader((ids) => roadmaps.conceptsOf(ids), keepNothing),
+    contentsOf: new DataLoader((ids) => roadmaps.contentsOf(ids), keepNothing),
+  }
+}

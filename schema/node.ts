@@ -1,0 +1,60 @@
+import type { Document } from '../src/studio/documents/documents.ts'
+import type { Concept, Roadmap } from '../src/studio/roadmaps/roadmaps.ts'
+import { maySeeTask } from '../src/tasks/viewer.ts'
+import { builder, requireViewer } from './builder.ts'
+import type { Context } from './context.ts'
+import type { TaskSource } from './failure.ts'
+
+/** Whatever has an id of its own. */
+export type NodeSource = TaskSource | Document | Roadmap | Concept
+
+const typeNames: Readonly<Record<string, string>> = {
+  task: 'Task',
+  document: 'Document',
+  roadmap: 'Roadmap',
+  concept: 'Concept',
+}
+
+const idOf = (source: NodeSource): string => ('task' in source ? source.task.id : source.id)
+/** The part of an id that names the type. */
+const prefixOf = (id: string): string => id.slice(0, Math.max(0, id.indexOf('_')))
+
+/** `Node` of the Relay object identification specification. */
+export const node = builder.interfaceRef<NodeSource>('Node').implement({
+  description: 'Something with an id that is unique over all types, and by which `node` finds it again.',
+  resolveType: (source) => typeNames[prefixOf(idOf(source))] ?? null,
+  fields: (t) => ({ id: t.id({ description: 'Unique over all types; its prefix names the type.', resolve: idOf }) }),
+})
+
+async function findNode(context: Context, id: string): Promise<NodeSource | null> {
+  const viewer = requireViewer(context)
+  const { loaders } = context
+  switch (prefixOf(id)) {
+    case 'task': {
+      const task = await loaders.task.load(id)
+      return task !== null && maySeeTask(viewer, task) ? { task } : null
+    }
+    case 'document':
+      return own(viewer.userId, await loaders.document.load(id))
+    case 'roadmap':
+      return own(viewer.userId, await loaders.roadmap.load(id))
+    case 'concept':
+      return own(viewer.userId, await loaders.concept.load(id))
+    default:
+      return null
+  }
+}
+
+function own<T extends { readonly owner: string }>(userId: string, found: T | null): T | null {
+  return found?.owner === userId ? found : null
+}
+
+builder.queryField('node', (t) =>
+  t.field({
+    type: node,
+    nullable: true,
+    description: 'Anything of the viewer’s by its id; null when there is none.',
+    args: { id: t.arg.id({ required: true, description: 'Any id that this API has given out.' }) },
+    resolve: (_, { id }, context) => findNode(context, id),
+  }),
+)

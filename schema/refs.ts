@@ -1,0 +1,18 @@
+import type { Document } from '../src/studio/documents/documents.ts'
+import type { Concept, Roadmap } from '../src/studio/roadmaps/roadmaps.ts'
+import { builder } from './builder.ts'
+
+/** Types that name each other across files; each is implemented in the file of its subject. */
+export const documentRef = builder.objectRef<Document>('Document')
+export const roadmapRef = builder.objectRef<Roadmap>('Roadmap')
+export const conceptRef = builder.objectRef<Concept>('Concept')
+
+/** `ContentPiece` */
+export const contentPiece = builder.enumType('ContentPiece', {
+  description: 'The three pieces of content of a concept.',
+  values: {
+    TUTORIAL: { description: 'A short lesson.' },
+    RESOURCES: { description: 'Links and references.' },
+    QUIZ: { description: 'Questions with their answers.' },
+  } as const,
+})

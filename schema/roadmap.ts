@@ -1,0 +1,362 @@
+import type { JsonObject } from '../src/db/tables.ts'
+import { createRoadmapKind } from '../src/studio/roadmaps/create-roadmap.ts'
+import { retryContentKind, retryFailedContentKind } from '../src/studio/roadmaps/retry-content.ts'
+import {
+  type Concept,
+  type Content,
+  type ContentPiece,
+  contentPieces,
+  type Roadmap,
+} from '../src/studio/roadmaps/roadmaps.ts'
+import type { Task } from '../src/tasks/task.ts'
+import { builder, requireViewer } from './builder.ts'
+import { defineConnection, pageSize, parsePlace, toPage } from './connection.ts'
+import type { Context } from './context.ts'
+import {
+  conflictError,
+  invalidInputError,
+  isFailure,
+  notFoundError,
+  orFailure,
+  rateLimitedError,
+  refuseAsMissing,
+  type TaskSource,
+  taskRef,
+} from './failure.ts'
+import { node } from './node.ts'
+import { taskError } from './progress.ts'
+import { conceptRef, contentPiece, documentRef, roadmapRef } from './refs.ts'
+
+const contentStatus = builder.enumType('ContentStatus', {
+  description: 'The state of one piece of content.',
+  values: {
+    PENDING: { description: 'Waits for the task that will make it.' },
+    GENERATING: { description: 'Is being made; what there is of it streams as TaskOutput.' },
+    COMPLETED: { description: 'Can be read.' },
+    FAILED: { description: 'Could not be made; retry it.' },
+  } as const,
+})
+
+const content = builder.objectRef<Content>('Content').implement({
+  description: 'One piece of content of a concept.',
+  fields: (t) => ({
+    piece: t.field({ type: contentPiece, description: 'Which of the three.', resolve: ({ piece }) => piece }),
+    status: t.field({ type: contentStatus, description: 'Where it is.', resolve: ({ status }) => status }),
+    body: t.exposeString('body', { nullable: true, description: 'Markdown; null until completed.' }),
+    error: t.field({
+      type: taskError,
+      nullable: true,
+      description: 'Why it could not be made; null otherwise.',
+      resolve: ({ error }) => error,
+    }),
+  }),
+})
+
+async function contentOf(concept: Concept, piece: ContentPiece, { loaders }: Context): Promise<Content> {
+  const contents = await loaders.contentsOf.load(concept.id)
+  const found = contents[contentPieces.indexOf(piece)]
+  if (found === undefined) throw new Error(`Concept "${concept.id}" has no ${piece}`)
+  return found
+}
+
+conceptRef.implement({
+  description: 'The smallest part of a roadmap, with three pieces of content.',
+  interfaces: [node],
+  fields: (t) => ({
+    id: t.exposeID('id', { description: 'Begins with `concept_`.' }),
+    title: t.exposeString('title', { description: 'What it is called.' }),
+    tutorial: t.field({
+      type: content,
+      description: 'A short lesson.',
+      resolve: (concept, _, context) => contentOf(concept, 'TUTORIAL', context),
+    }),
+    resources: t.field({
+      type: content,
+      description: 'Links and references.',
+      resolve: (concept, _, context) => contentOf(concept, 'RESOURCES', context),
+    }),
+    quiz: t.field({
+      type: content,
+      description: 'Questions with their answers.',
+      resolve: (concept, _, context) => contentOf(concept, 'QUIZ', context),
+    }),
+    roadmap: t.field({
+      type: roadmapRef,
+      nullable: true,
+      description: 'The roadmap it belongs to.',
+      resolve: ({ roadmapId }, _, { loaders }) => loaders.roadmap.load(roadmapId),
+    }),
+  }),
+})
+
+interface ModuleSource {
+  readonly id: string
+  readonly title: string
+  readonly concepts: readonly Concept[]
+}
+interface StageSource {
+  readonly id: string
+  readonly title: string
+  readonly modules: readonly ModuleSource[]
+}
+const moduleRef = builder.objectRef<ModuleSource>('Module').implement({
+  description: 'A group of concepts.',
+  fields: (t) => ({
+    id: t.exposeID('id', { description: 'Unique over all modules.' }),
+    title: t.exposeString('title', { description: 'What it is called.' }),
+    concepts: t.field({
+      type: [conceptRef],
+      description: 'In the order to learn them.',
+      resolve: ({ concepts }) => concepts,
+    }),
+  }),
+})
+const stageRef = builder.objectRef<StageSource>('Stage').implement({
+  description: 'A phase of a roadmap.',
+  fields: (t) => ({
+    id: t.exposeID('id', { description: 'Unique over all stages.' }),
+    title: t.exposeString('title', { description: 'What it is called.' }),
+    modules: t.field({
+      type: [moduleRef],
+      description: 'In the order to learn them.',
+      resolve: ({ modules }) => modules,
+    }),
+  }),
+})
+
+/** The tree of a roadmap from its concepts, which carry their stage and module. */
+function toStages(concepts: readonly Concept[]): StageSource[] {
+  const stages: {
+    id: string
+    title: string
+    position: number
+    modules: { id: string; title: string; position: number; concepts: Concept[] }[]
+  }[] = []
+  for (const concept of concepts) {
+    let stage = stages.at(-1)
+    if (stage?.position !== concept.stagePosition) {
+      stage = {
+        id: `${concept.roadmapId}.${concept.stagePosition + 1}`,
+        title: concept.stageTitle,
+        position: concept.stagePosition,
+        modules: [],
+      }
+      stages.push(stage)
+    }
+    let module = stage.modules.at(-1)
+    if (module?.position !== concept.modulePosition) {
+      module = {
+        id: `${stage.id}.${concept.modulePosition + 1}`,
+        title: concept.moduleTitle,
+        position: concept.modulePosition,
+        concepts: [],
+      }
+      stage.modules.push(module)
+    }
+    module.concepts.push(concept)
+  }
+  return stages
+}
+
+roadmapRef.implement({
+  description: 'A learning roadmap made from a document.',
+  interfaces: [node],
+  fields: (t) => ({
+    id: t.exposeID('id', { description: 'Begins with `roadmap_`.' }),
+    title: t.exposeString('title', { description: 'What it is called.' }),
+    stages: t.field({
+      type: [stageRef],
+      description: 'In the order to learn them; empty until the document’s structure has been read.',
+      resolve: async ({ id }, _, { loaders }) => toStages(await loaders.conceptsOf.load(id)),
+    }),
+    activeTask: t.field({
+      type: taskRef,
+      nullable: true,
+      description: 'The task now working on this roadmap, so that a page that has just loaded can pick it up.',
+      resolve: async ({ id }, _, { loaders }) => {
+        const task = await loaders.activeTask.load(id)
+        return task === null ? null : { task }
+      },
+    }),
+    document: t.field({
+      type: documentRef,
+      nullable: true,
+      description: 'What it was made from; null when that was deleted since.',
+      resolve: ({ documentId }, _, { loaders }) => (documentId === null ? null : loaders.document.load(documentId)),
+    }),
+    createdAt: t.field({
+      type: 'DateTime',
+      description: 'When it was asked for.',
+      resolve: ({ createdAt }) => createdAt,
+    }),
+  }),
+})
+
+const roadmapConnection = defineConnection<Roadmap>('Roadmap', roadmapRef)
+
+builder.queryFields((t) => ({
+  roadmap: t.field({
+    type: roadmapRef,
+    nullable: true,
+    description: 'A roadmap of the viewer’s; null when there is none with this id.',
+    args: { id: t.arg.id({ required: true, description: 'Begins with `roadmap_`.' }) },
+    resolve: async (_, { id }, context) => {
+      const viewer = requireViewer(context)
+      const roadmap = await context.loaders.roadmap.load(id)
+      return roadmap?.owner === viewer.userId ? roadmap : null
+    },
+  }),
+  roadmaps: t.field({
+    type: roadmapConnection,
+    description: 'The viewer’s roadmaps, newest first.',
+    args: {
+      after: t.arg.string({ description: 'The `endCursor` of the page before.' }),
+      first: t.arg.int({ defaultValue: 20, description: 'At most this many, up to 100.' }),
+    },
+    resolve: async (_, { after, first }, context) => {
+      const viewer = requireViewer(context)
+      const size = pageSize(first, 20)
+      const before = parsePlace(after)
+      const rows = await context.roadmaps.list({ owner: viewer.userId, before, limit: size + 1 })
+      return toPage(rows, size, before, (roadmap) => roadmap)
+    },
+  }),
+}))
+
+/** Starts a task of the viewer's. */
+async function start(
+  context: Context,
+  kind: string,
+  input: JsonObject,
+  idempotencyKey: string | null | undefined,
+): Promise<Task> {
+  const viewer = requireViewer(context)
+  const { task } = await context.engine.tasks.start({
+    kind,
+    input,
+    owner: viewer.userId,
+    idempotencyKey: idempotencyKey ?? undefined,
+    headStartMs: context.limits.headStartMs(viewer.plan),
+  })
+  return task
+}
+
+const keyDescription = 'Sent again with the same key, the same task is returned instead of a second one.'
+
+const createRoadmapSuccess = builder
+  .objectRef<TaskSource & { readonly roadmap: Roadmap }>('CreateRoadmapSuccess')
+  .implement({
+    description: 'The roadmap is being made.',
+    fields: (t) => ({
+      roadmap: t.field({
+        type: roadmapRef,
+        description: 'The roadmap, still empty.',
+        resolve: ({ roadmap }) => roadmap,
+      }),
+      task: t.field({
+        type: taskRef,
+        description: 'The task that makes it: watch it with `taskProgress`.',
+        resolve: (source) => source,
+      }),
+    }),
+  })
+const createRoadmapResult = builder.unionType('CreateRoadmapResult', {
+  description: 'What became of `createRoadmap`.',
+  types: [createRoadmapSuccess, notFoundError, conflictError, invalidInputError, rateLimitedError],
+  resolveType: (result) => (isFailure(result) ? result.__typename : 'CreateRoadmapSuccess'),
+})
+
+const retryContentInput = builder.inputType('RetryContentInput', {
+  description: 'Which piece of which concept to generate again.',
+  fields: (t) => ({
+    conceptId: t.id({ required: true, description: 'The concept.' }),
+    piece: t.field({ type: contentPiece, required: true, description: 'The piece.' }),
+    idempotencyKey: t.string({ description: keyDescription }),
+  }),
+})
+const retryContentSuccess = builder
+  .objectRef<TaskSource & { readonly concept: Concept }>('RetryContentSuccess')
+  .implement({
+    description: 'The piece is being generated again.',
+    fields: (t) => ({
+      task: t.field({
+        type: taskRef,
+        description: 'The task that makes it: watch it with `taskProgress`.',
+        resolve: (source) => source,
+      }),
+      concept: t.field({
+        type: conceptRef,
+        description: 'The concept; the piece reads GENERATING.',
+        resolve: ({ concept }) => concept,
+      }),
+    }),
+  })
+const retryContentResult = builder.unionType('RetryContentResult', {
+  description: 'What became of `retryContent`.',
+  types: [retryContentSuccess, notFoundError, conflictError, invalidInputError, rateLimitedError],
+  resolveType: (result) => (isFailure(result) ? result.__typename : 'RetryContentSuccess'),
+})
+
+const retryFailedContentSuccess = builder
+  .objectRef<TaskSource & { readonly roadmap: Roadmap }>('RetryFailedContentSuccess')
+  .implement({
+    description: 'Everything that had failed is being generated again.',
+    fields: (t) => ({
+      task: t.field({
+        type: taskRef,
+        description: 'The batch; its `totalItems` counts what had failed.',
+        resolve: (source) => source,
+      }),
+      roadmap: t.field({ type: roadmapRef, description: 'The roadmap.', resolve: ({ roadmap }) => roadmap }),
+    }),
+  })
+const retryFailedContentResult = builder.unionType('RetryFailedContentResult', {
+  description: 'What became of `retryFailedContent`.',
+  types: [retryFailedContentSuccess, notFoundError, conflictError, invalidInputError, rateLimitedError],
+  resolveType: (result) => (isFailure(result) ? result.__typename : 'RetryFailedContentSuccess'),
+})
+
+const anyFailure = ['NotFoundError', 'ConflictError', 'InvalidInputError', 'RateLimitedError'] as const
+
+builder.mutationFields((t) => ({
+  createRoadmap: t.field({
+    type: createRoadmapResult,
+    description: 'Makes a roadmap of a document that is READY and generates all its content, as one task.',
+    args: {
+      documentId: t.arg.id({ required: true, description: 'A document of the viewer’s.' }),
+      idempotencyKey: t.arg.string({ description: keyDescription }),
+    },
+    resolve: (_, { documentId, idempotencyKey }, context) =>
+      orFailure(context, documentId, anyFailure, async () => {
+        const task = await start(context, createRoadmapKind, { documentId }, idempotencyKey)
+        const roadmap = await context.loaders.roadmap.load(task.subject ?? '')
+        return roadmap === null ? refuseAsMissing('roadmap', task.subject ?? '') : { task, roadmap }
+      }),
+  }),
+  retryContent: t.field({
+    type: retryContentResult,
+    description:
+      'Generates one piece of one concept again. Returns at once with the task; the piece reads GENERATING for every viewer.',
+    args: { input: t.arg({ type: retryContentInput, required: true, description: 'Which piece.' }) },
+    resolve: (_, { input: { conceptId, piece, idempotencyKey } }, context) =>
+      orFailure(context, conceptId, anyFailure, async () => {
+        const task = await start(context, retryContentKind, { conceptId, piece }, idempotencyKey)
+        const concept = await context.loaders.concept.load(conceptId)
+        return concept === null ? refuseAsMissing('concept', conceptId) : { task, concept }
+      }),
+  }),
+  retryFailedContent: t.field({
+    type: retryFailedContentResult,
+    description: 'Generates everything on a roadmap that failed again, as one batch task with its own total.',
+    args: {
+      roadmapId: t.arg.id({ required: true, description: 'A roadmap of the viewer’s.' }),
+      idempotencyKey: t.arg.string({ description: keyDescription }),
+    },
+    resolve: (_, { roadmapId, idempotencyKey }, context) =>
+      orFailure(context, roadmapId, anyFailure, async () => {
+        const task = await start(context, retryFailedContentKind, { roadmapId }, idempotencyKey)
+        const roadmap = await context.loaders.roadmap.load(roadmapId)
+        return roadmap === null ? refuseAsMissing('roadmap', roadmapId) : { task, roadmap }
+      }),
+  }),
+}))

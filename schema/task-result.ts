@@ -1,0 +1,108 @@
+import type { JsonObject } from '../src/db/tables.ts'
+import type { ContentPiece } from '../src/studio/roadmaps/roadmaps.ts'
+import { builder } from './builder.ts'
+import { conceptRef, contentPiece, documentRef, roadmapRef } from './refs.ts'
+
+interface ConvertDocumentResult {
+  readonly type: 'ConvertDocumentResult'
+  readonly documentId: string
+  readonly sectionCount: number
+  readonly wordCount: number
+}
+interface CreateRoadmapTaskResult {
+  readonly type: 'CreateRoadmapResult'
+  readonly roadmapId: string
+  readonly conceptCount: number
+  readonly failedCount: number
+}
+interface RetryContentTaskResult {
+  readonly type: 'RetryContentTaskResult'
+  readonly conceptId: string
+  readonly piece: ContentPiece
+}
+interface RetryFailedContentTaskResult {
+  readonly type: 'RetryFailedContentResult'
+  readonly roadmapId: string
+  readonly completedCount: number
+  readonly failedCount: number
+}
+type Result = ConvertDocumentResult | CreateRoadmapTaskResult | RetryContentTaskResult | RetryFailedContentTaskResult
+
+const documentOutcome = builder.objectRef<ConvertDocumentResult>('DocumentConverted').implement({
+  description: 'What CONVERT_DOCUMENT produced.',
+  fields: (t) => ({
+    documentId: t.exposeID('documentId', { description: 'The document, now READY.' }),
+    document: t.field({
+      type: documentRef,
+      nullable: true,
+      description: 'The document itself; null when it was deleted since.',
+      resolve: ({ documentId }, _, { loaders }) => loaders.document.load(documentId),
+    }),
+    sectionCount: t.exposeInt('sectionCount', { description: 'How many sections it has.' }),
+    wordCount: t.exposeInt('wordCount', { description: 'How many words it has.' }),
+  }),
+})
+const roadmapOutcome = builder.objectRef<CreateRoadmapTaskResult>('RoadmapCreated').implement({
+  description: 'What CREATE_ROADMAP produced.',
+  fields: (t) => ({
+    roadmapId: t.exposeID('roadmapId', { description: 'The roadmap.' }),
+    roadmap: t.field({
+      type: roadmapRef,
+      nullable: true,
+      description: 'The roadmap itself; null when it was deleted since.',
+      resolve: ({ roadmapId }, _, { loaders }) => loaders.roadmap.load(roadmapId),
+    }),
+    conceptCount: t.exposeInt('conceptCount', { description: 'How many concepts it has.' }),
+    failedCount: t.exposeInt('failedCount', {
+      description: 'Pieces that failed; `retryFailedContent` takes them up again.',
+    }),
+  }),
+})
+const contentOutcome = builder.objectRef<RetryContentTaskResult>('ContentRetried').implement({
+  description: 'What RETRY_CONTENT produced.',
+  fields: (t) => ({
+    conceptId: t.exposeID('conceptId', { description: 'The concept.' }),
+    concept: t.field({
+      type: conceptRef,
+      nullable: true,
+      description: 'The concept with its new content; null when it was deleted since.',
+      resolve: ({ conceptId }, _, { loaders }) => loaders.concept.load(conceptId),
+    }),
+    piece: t.field({ type: contentPiece, description: 'Which piece is new.', resolve: ({ piece }) => piece }),
+  }),
+})
+const batchOutcome = builder.objectRef<RetryFailedContentTaskResult>('FailedContentRetried').implement({
+  description: 'What RETRY_FAILED_CONTENT produced.',
+  fields: (t) => ({
+    roadmapId: t.exposeID('roadmapId', { description: 'The roadmap.' }),
+    roadmap: t.field({
+      type: roadmapRef,
+      nullable: true,
+      description: 'The roadmap itself; null when it was deleted since.',
+      resolve: ({ roadmapId }, _, { loaders }) => loaders.roadmap.load(roadmapId),
+    }),
+    completedCount: t.exposeInt('completedCount', { description: 'Pieces that were made.' }),
+    failedCount: t.exposeInt('failedCount', { description: 'Pieces that failed again.' }),
+  }),
+})
+
+const typeNames = {
+  ConvertDocumentResult: 'DocumentConverted',
+  CreateRoadmapResult: 'RoadmapCreated',
+  RetryContentTaskResult: 'ContentRetried',
+  RetryFailedContentResult: 'FailedContentRetried',
+} as const satisfies Record<Result['type'], string>
+
+/** `TaskResult`: one member for each kind that produces something. */
+export const taskResult = builder.unionType('TaskResult', {
+  description: 'What a task produced: one type for each kind. New ones may appear: keep a default branch.',
+  types: [documentOutcome, roadmapOutcome, contentOutcome, batchOutcome],
+  resolveType: ({ type }) => typeNames[type],
+})
+
+/** The result as the union knows it; null for results of kinds that this version does not know. */
+export function toResult(result: JsonObject | null): Result | null {
+  if (result === null || typeof result['type'] !== 'string' || !(result['type'] in typeNames)) return null
+  // Written by this project's own definitions, under the name that was just checked.
+  return result as unknown as Result
+}

@@ -1,0 +1,257 @@
+import { formatCursor } from '../src/log/cursor.ts'
+import type { Task, TaskStatus } from '../src/tasks/task.ts'
+import { taskTopic } from '../src/tasks/task.ts'
+import { maySeeTask } from '../src/tasks/viewer.ts'
+import { builder, requireViewer } from './builder.ts'
+import { defineConnection, pageSize, parsePlace, toPage } from './connection.ts'
+import type { Context } from './context.ts'
+import {
+  conflictError,
+  isFailure,
+  notFoundError,
+  orFailure,
+  rateLimitedError,
+  refuseAsMissing,
+  type TaskSource,
+  taskRef,
+} from './failure.ts'
+import { node } from './node.ts'
+import { type ProgressSource, progress, queuePlace, taskError, taskItem } from './progress.ts'
+import { taskResult, toResult } from './task-result.ts'
+
+/** `TaskStatus` */
+export const taskStatus = builder.enumType('TaskStatus', {
+  description: 'QUEUED → RUNNING → COMPLETED or FAILED, by way of RETRYING; CANCELED from any that is not final.',
+  values: {
+    QUEUED: { description: 'Waits for its turn.' },
+    RUNNING: { description: 'Is being worked on.' },
+    RETRYING: { description: 'An attempt failed; the next one follows by itself.' },
+    COMPLETED: { description: 'Done. Final.' },
+    FAILED: { description: 'Failed for good. Final; it can be retried as a new task.' },
+    CANCELED: { description: 'Was canceled. Final; it can be retried as a new task.' },
+  } as const,
+})
+
+/** `TaskKind` */
+export const taskKind = builder.enumType('TaskKind', {
+  description: 'What a task does.',
+  values: {
+    CREATE_ROADMAP: { description: 'Makes a roadmap of a document and generates all its content.' },
+    RETRY_CONTENT: { description: 'Generates one piece of content again.' },
+    RETRY_FAILED_CONTENT: { description: 'Generates everything on a roadmap that failed again, as one batch.' },
+    CONVERT_DOCUMENT: { description: 'Prepares an imported document for reading.' },
+    GENERATE_QUIZ: { description: 'Makes the questions of a quiz from a document.' },
+    REPLACE_QUESTION: { description: 'Replaces one question of a quiz.' },
+    REPLY: { description: 'Answers a message of a session.' },
+    GENERATE_PROJECT: { description: 'Generates a small web project.' },
+    SYNC_PROJECT: { description: 'Checks a project’s files and brings them to its preview.' },
+  } as const,
+})
+
+/** The progress of a task now. */
+export function progressOfTask(task: Task): ProgressSource {
+  const atMs = (task.finishedAt ?? new Date()).getTime()
+  return { state: task.progress, atMs, writtenAtMs: atMs }
+}
+
+/** A task that the viewer may see. @throws TidingsError `NOT_FOUND` */
+export async function loadTask(context: Context, id: string): Promise<Task> {
+  const viewer = requireViewer(context)
+  const task = await context.loaders.task.load(id)
+  return task !== null && maySeeTask(viewer, task) ? task : refuseAsMissing('task', id)
+}
+
+const outputText = builder.objectRef<{ readonly stream: string; readonly text: string }>('TaskOutputText').implement({
+  description: 'What one stream of a task has produced so far.',
+  fields: (t) => ({
+    stream: t.exposeString('stream', { description: 'Which output; for content of a concept, the item’s key.' }),
+    text: t.exposeString('text', {
+      description: 'From the start of the present attempt. A TaskOutput goes on where it ends.',
+    }),
+  }),
+})
+
+taskRef.implement({
+  description: 'Something that takes a while: started by a mutation, watched with `taskProgress`.',
+  interfaces: [node],
+  fields: (t) => ({
+    id: t.id({ description: 'Begins with `task_`.', resolve: ({ task }) => task.id }),
+    kind: t.field({
+      type: taskKind,
+      description: 'What it does.',
+      resolve: ({ task }) => task.kind as typeof taskKind.$inferType,
+    }),
+    status: t.field({ type: taskStatus, description: 'Where it is.', resolve: ({ task }): TaskStatus => task.status }),
+    progress: t.field({ type: progress, description: 'How far it is.', resolve: ({ task }) => progressOfTask(task) }),
+    items: t.field({
+      type: [taskItem],
+      description: 'The parts that have a state of their own, in a stable order.',
+      resolve: ({ task, items }, _, { loaders }) => items ?? loaders.items.load(task.id),
+    }),
+    attempt: t.int({
+      description: '1 for the first execution; each restart or retry adds one.',
+      resolve: ({ task }) => Math.max(1, task.attempt),
+    }),
+    maxAttempts: t.int({ description: 'After this many it fails for good.', resolve: ({ task }) => task.maxAttempts }),
+    queue: t.field({
+      type: queuePlace,
+      nullable: true,
+      description: 'Where it waits; null unless it is queued.',
+      resolve: ({ task }, _, { loaders }) => (task.status === 'QUEUED' ? loaders.place.load(task) : null),
+    }),
+    error: t.field({
+      type: taskError,
+      nullable: true,
+      description: 'Why it failed, or why its last attempt did; null otherwise.',
+      resolve: ({ task }) => task.error,
+    }),
+    result: t.field({
+      type: taskResult,
+      nullable: true,
+      description: 'What it produced; null until it is completed.',
+      resolve: ({ task }) => toResult(task.result),
+    }),
+    cursor: t.field({
+      type: 'Cursor',
+      description: 'The place in its log at which these fields are true.',
+      resolve: ({ task }, _, { engine }) => formatCursor(engine.reader.epoch, taskTopic(task.id), task.seq),
+    }),
+    outputs: t.field({
+      type: [outputText],
+      description:
+        'The text streamed so far by the present attempt, true at `cursor`: what a page that joins in the middle begins with.',
+      resolve: ({ task }, _, { engine }) => engine.store.outputs(task.id, task.seq),
+    }),
+    createdAt: t.field({
+      type: 'DateTime',
+      description: 'When it was asked for.',
+      resolve: ({ task }) => task.createdAt,
+    }),
+    startedAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When its first attempt started.',
+      resolve: ({ task }) => task.startedAt,
+    }),
+    finishedAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it completed, failed or was canceled.',
+      resolve: ({ task }) => task.finishedAt,
+    }),
+    cancelReason: t.string({
+      nullable: true,
+      description: 'What was given as the reason for canceling it.',
+      resolve: ({ task }) => task.cancelReason,
+    }),
+    retryOf: t.field({
+      type: taskRef,
+      nullable: true,
+      description: 'The failed or canceled task that this one repeats.',
+      resolve: async ({ task }, _, { loaders }) => {
+        const earlier = task.retryOf === null ? null : await loaders.task.load(task.retryOf)
+        return earlier === null ? null : { task: earlier }
+      },
+    }),
+  }),
+})
+
+const taskConnection = defineConnection<TaskSource>('Task', taskRef)
+
+builder.queryFields((t) => ({
+  task: t.field({
+    type: taskRef,
+    nullable: true,
+    description: 'A task of the viewer’s; null when there is none with this id.',
+    args: { id: t.arg.id({ required: true, description: 'Begins with `task_`.' }) },
+    resolve: async (_, { id }, context) => {
+      const viewer = requireViewer(context)
+      const task = await context.loaders.task.load(id)
+      return task !== null && maySeeTask(viewer, task) ? { task } : null
+    },
+  }),
+  tasks: t.field({
+    type: taskConnection,
+    description: 'The viewer’s tasks, newest first.',
+    args: {
+      status: t.arg({ type: [taskStatus], description: 'Only those in one of these states.' }),
+      after: t.arg.string({ description: 'The `endCursor` of the page before.' }),
+      first: t.arg.int({ defaultValue: 20, description: 'At most this many, up to 100.' }),
+    },
+    resolve: async (_, { status, after, first }, context) => {
+      const viewer = requireViewer(context)
+      const size = pageSize(first, 20)
+      const before = parsePlace(after)
+      const rows = await context.engine.store.list({
+        owner: viewer.userId,
+        statuses: status ?? undefined,
+        before,
+        limit: size + 1,
+      })
+      return toPage(rows, size, before, (task): TaskSource => ({ task }))
+    },
+  }),
+}))
+
+const cancelTaskSuccess = builder.objectRef<TaskSource>('CancelTaskSuccess').implement({
+  description: 'The task is canceled, for everyone who watches it.',
+  fields: (t) => ({
+    task: t.field({ type: taskRef, description: 'The task, now canceled.', resolve: (source) => source }),
+  }),
+})
+const retryTaskSuccess = builder.objectRef<TaskSource>('RetryTaskSuccess').implement({
+  description: 'The task was started again.',
+  fields: (t) => ({
+    task: t.field({
+      type: taskRef,
+      description: 'The new task; its `retryOf` is the old one.',
+      resolve: (source) => source,
+    }),
+  }),
+})
+const cancelTaskResult = builder.unionType('CancelTaskResult', {
+  description: 'What became of `cancelTask`.',
+  types: [cancelTaskSuccess, notFoundError, conflictError],
+  resolveType: (result) => (isFailure(result) ? result.__typename : 'CancelTaskSuccess'),
+})
+const retryTaskResult = builder.unionType('RetryTaskResult', {
+  description: 'What became of `retryTask`.',
+  types: [retryTaskSuccess, notFoundError, conflictError, rateLimitedError],
+  resolveType: (result) => (isFailure(result) ? result.__typename : 'RetryTaskSuccess'),
+})
+
+builder.mutationFields((t) => ({
+  cancelTask: t.field({
+    type: cancelTaskResult,
+    description: 'Stops a task that is not final, wherever it runs. Canceling a canceled task succeeds.',
+    args: {
+      id: t.arg.id({ required: true, description: 'The task.' }),
+      reason: t.arg.string({ description: 'Shown to everyone who watches; at most 500 characters are kept.' }),
+    },
+    resolve: (_, { id, reason }, context) =>
+      orFailure(context, id, ['NotFoundError', 'ConflictError'], async () => {
+        await loadTask(context, id)
+        return { task: await context.engine.tasks.cancel(id, reason?.slice(0, 500)) }
+      }),
+  }),
+  retryTask: t.field({
+    type: retryTaskResult,
+    description: 'Starts a failed or canceled task again, as a new task with the same input.',
+    args: {
+      taskId: t.arg.id({ required: true, description: 'The failed or canceled task.' }),
+      idempotencyKey: t.arg.string({
+        description: 'Sent again with the same key, the same task is returned instead of a second one.',
+      }),
+    },
+    resolve: (_, { taskId, idempotencyKey }, context) =>
+      orFailure(context, taskId, ['NotFoundError', 'ConflictError', 'RateLimitedError'], async () => {
+        const viewer = requireViewer(context)
+        await loadTask(context, taskId)
+        const { task } = await context.engine.tasks.retry(taskId, {
+          idempotencyKey: idempotencyKey ?? undefined,
+          headStartMs: context.limits.headStartMs(viewer.plan),
+        })
+        return { task }
+      }),
+  }),
+}))
