@@ -1,3 +1,4 @@
+import { errorCatalogue, isTidingsError } from '../errors.ts'
 import type { FailureState } from './task.ts'
 
 /** A failure that may pass by itself: the engine tries again, with exponential backoff, until the attempts are used up. */
@@ -33,6 +34,21 @@ export class FinalError extends Error {
   }
 }
 
+/**
+ * Whether an error is of the kind that the database may not give the next time: it is away or restarts (SQLSTATE classes 08
+ * and 57P, sockets), has no connection left (53300), or chose this transaction to undo (40001, 40P01).
+ */
+export function isPassing(error: unknown): boolean {
+  if (isTidingsError(error)) return error.retryable
+  if (!(error instanceof Error)) return false
+  const code = 'code' in error ? String(error.code) : ''
+  return (
+    /^(08...|57P0.|53300|40001|40P01|ECONN[A-Z]+|EPIPE|ETIMEDOUT)$/.test(code) ||
+    ('syscall' in error && error.syscall === 'connect') ||
+    /^Connection terminated|^Client has encountered a connection error/.test(error.message)
+  )
+}
+
 /** What is told of whatever a task threw. The unexpected is masked: its text may hold what users must not see. */
 export function describeFailure(error: unknown, taskId: string): FailureState {
   if (error instanceof RetryableError || error instanceof FinalError)
@@ -41,6 +57,20 @@ export function describeFailure(error: unknown, taskId: string): FailureState {
       message: error.message,
       retryable: error instanceof RetryableError,
       advice: error.advice,
+    }
+  if (isTidingsError(error))
+    return {
+      code: error.code,
+      message: error.message,
+      retryable: error.retryable,
+      advice: errorCatalogue[error.code].advice,
+    }
+  if (isPassing(error))
+    return {
+      code: 'UNAVAILABLE',
+      message: 'Something that the task needs could not be reached.',
+      retryable: true,
+      advice: errorCatalogue.UNAVAILABLE.advice,
     }
   return {
     code: 'INTERNAL',

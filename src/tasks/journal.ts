@@ -1,11 +1,20 @@
 import type { Database } from '../db/connect.ts'
 import { withTransaction } from '../db/connect.ts'
 import type { JsonObject } from '../db/tables.ts'
-import { TidingsError } from '../errors.ts'
+import { isTidingsError, TidingsError } from '../errors.ts'
 import type { Appended, Appender, AppendUnit, TaskPatch } from '../log/append.ts'
+import { createOutputBuffer } from './output.ts'
 import { type AttemptState, isBatchDone, reduceReport } from './progress.ts'
 import type { Commit, Report } from './report.ts'
-import { type ProgressState, type TaskEventType, type TaskItem, type TaskStatus, taskTopic } from './task.ts'
+import { storableReport } from './storable.ts'
+import {
+  type ItemStatus,
+  type ProgressState,
+  type TaskEventType,
+  type TaskItem,
+  type TaskStatus,
+  taskTopic,
+} from './task.ts'
 
 /** Writes down what one attempt reports. The attempt's only writer, so its reports enter the log in the order they were made. */
 export interface Journal {
@@ -14,10 +23,14 @@ export interface Journal {
   /**
    * Takes a report. Bursts of *latest* and *append* reports are merged within the window and written in the background;
    * for stages, items and commits it resolves when they are in the log.
-   * @throws TidingsError `LEASE_LOST` when the attempt is no longer the task's: also for what was written in the background
+   * @throws TidingsError `LEASE_LOST` when the attempt is no longer the task's, from then on always; what a commit throws,
+   * and what stopped a write in the background, once: neither the report nor its commit has happened then
    */
   report(report: Report): Promise<void>
-  /** Writes what is pending and then the words that end the attempt, in one transaction with `commit`. */
+  /**
+   * Writes what is pending and then the words that end the attempt, in one transaction with `commit`.
+   * @throws like {@link Journal.report}; the attempt has not ended then, and may be ended with other words
+   */
   end(ending: {
     readonly type: TaskEventType
     readonly status: TaskStatus
@@ -30,12 +43,6 @@ export interface Journal {
   close(): Promise<void>
 }
 
-interface Output {
-  readonly stream: string
-  readonly offset: number
-  text: string
-}
-
 interface Entry {
   readonly events: readonly { readonly type: TaskEventType; readonly payload: JsonObject }[]
   readonly set?: TaskPatch
@@ -44,7 +51,14 @@ interface Entry {
   readonly close?: boolean
 }
 
-/** Text that may wait for the log before the task has to. */
+const itemEvents: Readonly<Record<Exclude<ItemStatus, 'PENDING'>, TaskEventType>> = {
+  RUNNING: 'TaskItemStarted',
+  COMPLETED: 'TaskItemCompleted',
+  SKIPPED: 'TaskItemCompleted',
+  FAILED: 'TaskItemFailed',
+}
+
+/** UTF-16 units of text that may wait for the log before the task has to. */
 const maxPendingText = 65_536
 /** A task that reports without ever waiting must let timers and sockets have their turn. */
 const reportsPerTurn = 64
@@ -74,31 +88,31 @@ export function createJournal(options: {
   let state = options.state
   let seq = options.seq
   let isAdvancePending = false
-  let isBatchTold = false
+  let isBatchTold = isBatchDone(state.progress)
+  let isClosed = false
   let pendingItems = new Map<string, TaskItem>()
-  let pendingOutput: Output[] = []
-  const offsets = new Map<string, number>()
+  const pendingOutput = createOutputBuffer()
   let chain: Promise<void> = Promise.resolve()
+  /** What stopped a write that nobody waited for. */
   let failure: { readonly error: unknown } | undefined
   let timer: NodeJS.Timeout | undefined
+  let isWritingPending = false
   let lastWriteAt = Number.NEGATIVE_INFINITY
   let sinceTurn = 0
 
-  const progressNow = (): ProgressState => ({ ...state.progress, remainingMs: estimate(state.progress) })
+  const progressOf = ({ progress }: AttemptState): ProgressState => ({ ...progress, remainingMs: estimate(progress) })
 
-  const takePending = (progress: ProgressState): Entry => {
-    const outputs = pendingOutput
-    const items = [...pendingItems.values()]
-    const events: { type: TaskEventType; payload: JsonObject }[] = outputs.map((piece) => ({
+  const takePending = (progress: ProgressState, isEnd: boolean): Entry => {
+    const events: Entry['events'][number][] = pendingOutput.take(isEnd).map((piece) => ({
       type: 'TaskOutput',
       payload: { status: 'RUNNING', progress, ...piece },
     }))
     // Every event tells the progress: beside text, an advance of its own would say nothing new.
     if (isAdvancePending && events.length === 0)
       events.push({ type: 'TaskAdvanced', payload: { status: 'RUNNING', progress } })
+    const items = [...pendingItems.values()]
     isAdvancePending = false
     pendingItems = new Map()
-    pendingOutput = []
     return { events, items }
   }
 
@@ -140,100 +154,132 @@ export function createJournal(options: {
     appender.publish(appended.events)
   }
 
-  /** Writes what is pending and then `make`'s entry, after everything that was asked for before. */
-  const write = (make?: (progress: ProgressState) => Entry): Promise<void> => {
+  /** Throws what stopped an earlier write: a lost lease again and again, anything else once. */
+  const rethrow = (): void => {
+    if (failure === undefined) return
+    const { error } = failure
+    if (!isTidingsError(error, 'LEASE_LOST')) failure = undefined
+    throw error
+  }
+
+  /**
+   * Writes what is pending and then an entry, after everything that was asked for before.
+   * @param before - the state without the entry's report, which is not to be told should the entry's commit throw
+   */
+  const write = (entryAt?: (progress: ProgressState) => Entry, before?: AttemptState): Promise<void> => {
     clearTimeout(timer)
     timer = undefined
     const step = chain.then(async () => {
-      if (failure !== undefined) throw failure.error
-      const progress = progressNow()
-      const pending = takePending(progress)
-      const own = make?.(progress)
-      // An event of its own tells the progress as well: the pending advance would say the same.
-      const before =
-        own === undefined ? pending.events : pending.events.filter((event) => event.type !== 'TaskAdvanced')
-      const events = [...before, ...(own?.events ?? [])]
-      if (events.length === 0) return
+      rethrow()
+      const progress = progressOf(state)
+      const own = entryAt?.(progress)
+      const pending = takePending(progress, own?.set?.status !== undefined)
+      if (own === undefined && pending.events.length === 0) return
       lastWriteAt = performance.now()
-      await appendEntry({ ...own, events, items: [...(pending.items ?? []), ...(own?.items ?? [])] }, progress)
+      if (own === undefined) return appendEntry(pending, progress)
+      // An event of its own tells the progress as well: the pending advance would say the same.
+      const texts = pending.events.filter(({ type }) => type === 'TaskOutput')
+      const items = [...(pending.items ?? []), ...(own.items ?? [])]
+      if (own.commit === undefined || texts.length === 0)
+        return appendEntry({ ...own, events: [...texts, ...own.events], items }, progress)
+      // Streamed text must not go down with a commit that throws.
+      const progressBefore = before === undefined ? progress : progressOf(before)
+      await appendEntry(
+        { events: texts.map(({ type, payload }) => ({ type, payload: { ...payload, progress: progressBefore } })) },
+        progressBefore,
+      )
+      return appendEntry({ ...own, items }, progress)
     })
     chain = step.catch((error: unknown) => {
-      failure ??= { error }
+      if (isTidingsError(error, 'LEASE_LOST')) failure ??= { error }
     })
     return step
   }
 
   const writeSoon = (): void => {
-    if (timer !== undefined) return
+    // One at a time: while the record is slow, what comes is merged and not queued.
+    if (timer !== undefined || isWritingPending || isClosed) return
     const delayMs = Math.max(0, lastWriteAt + coalesceMs - performance.now())
     timer = setTimeout(() => {
-      // Its failure is kept and thrown at the next report.
-      write().catch(() => undefined)
+      isWritingPending = true
+      write()
+        .catch((error: unknown) => {
+          // Thrown at the next report.
+          failure ??= { error }
+        })
+        .finally(() => {
+          isWritingPending = false
+          if (failure === undefined && (isAdvancePending || pendingOutput.length > 0)) writeSoon()
+        })
     }, delayMs)
   }
 
-  const itemEvent: Readonly<Record<'RUNNING' | 'COMPLETED' | 'FAILED' | 'SKIPPED', TaskEventType>> = {
-    RUNNING: 'TaskItemStarted',
-    COMPLETED: 'TaskItemCompleted',
-    SKIPPED: 'TaskItemCompleted',
-    FAILED: 'TaskItemFailed',
+  /** What a report writes at once; undefined when it may be merged with its neighbours. */
+  const entryOf = (report: Report, before: AttemptState): ((progress: ProgressState) => Entry) | undefined => {
+    const payload = (progress: ProgressState): JsonObject => ({ status: 'RUNNING', progress })
+    switch (report.is) {
+      case 'advance': {
+        const { commit } = report
+        if (state.progress.stage === before.progress.stage && commit === undefined) return undefined
+        return (progress) => ({ events: [{ type: 'TaskAdvanced', payload: payload(progress) }], commit })
+      }
+      case 'items': {
+        const { commit } = report
+        const items = [...state.items.values()].filter(({ key }) => !before.items.has(key))
+        if (items.length === 0 && commit === undefined) return undefined
+        if (items.length > 0) isBatchTold = false
+        return (progress) => ({
+          events: [{ type: 'TaskItemsAdded', payload: { ...payload(progress), items } }],
+          items,
+          commit,
+        })
+      }
+      case 'item': {
+        const { commit, key, status } = report
+        const item = state.items.get(key)
+        if (item === undefined) return undefined
+        pendingItems.delete(key)
+        const events = (progress: ProgressState): Entry['events'] => {
+          const own = { type: itemEvents[status], payload: { ...payload(progress), item } }
+          if (isBatchTold || !isBatchDone(progress)) return [own]
+          return [own, { type: 'TaskBatchCompleted', payload: payload(progress) }]
+        }
+        return (progress) => ({ events: events(progress), items: [item], commit })
+      }
+      case 'itemPercent':
+      case 'output':
+        return undefined
+    }
   }
 
   return {
     get state() {
       return state
     },
-    async report(report) {
-      if (failure !== undefined) throw failure.error
+    async report(told) {
+      rethrow()
+      const report = storableReport(told)
       const before = state
       state = reduceReport(state, report, stages)
-      switch (report.is) {
-        case 'advance':
-          if (state.progress.stage === before.progress.stage && report.commit === undefined) break
-          return write((progress) => ({ events: [{ type: 'TaskAdvanced', payload: { status: 'RUNNING', progress } }] }))
-        case 'items': {
-          const added = [...state.items.values()].filter(({ key }) => !before.items.has(key))
-          isBatchTold = false
-          return write((progress) => ({
-            events: [{ type: 'TaskItemsAdded', payload: { status: 'RUNNING', progress, items: added } }],
-            items: added,
-            commit: report.commit,
-          }))
+      const entry = entryOf(report, before)
+      if (entry !== undefined) {
+        try {
+          await write(entry, before)
+          if (isBatchDone(state.progress)) isBatchTold = true
+        } catch (error) {
+          // It has not happened: what ends the attempt must not tell of it.
+          state = before
+          throw error
         }
-        case 'item': {
-          const item = state.items.get(report.key)
-          if (item === undefined) return
-          pendingItems.delete(report.key)
-          const isBatchEnd = !isBatchTold && isBatchDone(state.progress)
-          if (isBatchEnd) isBatchTold = true
-          return write((progress) => ({
-            events: [
-              { type: itemEvent[report.status], payload: { status: 'RUNNING', progress, item } },
-              ...(isBatchEnd
-                ? [{ type: 'TaskBatchCompleted' as const, payload: { status: 'RUNNING', progress } }]
-                : []),
-            ],
-            items: [item],
-            commit: report.commit,
-          }))
-        }
-        case 'itemPercent': {
-          const item = state.items.get(report.key)
-          if (item !== undefined) pendingItems.set(report.key, item)
-          break
-        }
-        case 'output': {
-          const offset = offsets.get(report.stream) ?? 0
-          offsets.set(report.stream, offset + report.text.length)
-          const last = pendingOutput.at(-1)
-          if (last?.stream === report.stream) last.text += report.text
-          else if (report.text !== '') pendingOutput.push({ stream: report.stream, offset, text: report.text })
-          const isTooMuch = pendingOutput.reduce((sum, piece) => sum + piece.text.length, 0) > maxPendingText
-          if (isTooMuch) return write()
-          break
-        }
+        return
       }
-      if (report.is !== 'output') isAdvancePending = true
+      if (report.is === 'itemPercent') {
+        const item = state.items.get(report.key)
+        if (item !== undefined) pendingItems.set(report.key, item)
+      }
+      if (report.is === 'output') pendingOutput.add(report.stream, report.text)
+      else isAdvancePending = true
+      if (pendingOutput.length > maxPendingText) return write()
       writeSoon()
       if (++sinceTurn >= reportsPerTurn) {
         sinceTurn = 0
@@ -256,6 +302,7 @@ export function createJournal(options: {
       })
     },
     async close() {
+      isClosed = true
       clearTimeout(timer)
       await chain
     },

@@ -119,10 +119,8 @@ export function reduceReport(
       return changeItem(state, report.key, stages, (one) => ({
         ...one,
         status: report.status,
-        percent:
-          report.status === 'COMPLETED' || report.status === 'SKIPPED' || report.status === 'FAILED'
-            ? 100
-            : one.percent,
+        // Started once more, after it had come to an end, it begins anew.
+        percent: report.status !== 'RUNNING' ? 100 : one.status === 'RUNNING' ? one.percent : 0,
         error: report.error ? toJson(report.error) : null,
       }))
     case 'itemPercent':

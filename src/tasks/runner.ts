@@ -5,9 +5,12 @@ import type { Logger } from '../logger.ts'
 import type { Claim } from './claim.ts'
 import type { TaskDefinition } from './define-task.ts'
 import { type Estimates, estimateRemainingMs } from './estimate.ts'
-import { describeFailure, nextDelayMs, RetryableError } from './failure.ts'
+import { describeFailure, isPassing, nextDelayMs, RetryableError } from './failure.ts'
 import { createJournal, type Journal } from './journal.ts'
+import type { Commit } from './report.ts'
 import { endingOf } from './settle.ts'
+import { storableFailure, storableJson } from './storable.ts'
+import type { FailureState } from './task.ts'
 
 /** Why an attempt is told to stop; the `reason` of its signal. */
 export type StopReason = 'canceled' | 'lease lost' | 'shutdown'
@@ -66,8 +69,8 @@ export async function runAttempt(
       database,
       logger,
     })
-    const result = await drive(reports, journal, signal)
-    signal.throwIfAborted()
+    // Told to stop after its last word it has ended all the same: the record decides whether that still counts.
+    const result = storableJson(await drive(reports, journal, signal))
     await journal.end({
       type: 'TaskCompleted',
       status: 'COMPLETED',
@@ -91,9 +94,13 @@ export async function runAttempt(
         await journal.end(handOver(attempt))
         return 'handed on'
       }
-      const failure = describeFailure(error, task.id)
-      if (error instanceof RetryableError && attempt < task.maxAttempts) {
-        const delayMs = nextDelayMs(definition.backoff, attempt, error.retryAfterMs)
+      const failure = storableFailure(describeFailure(error, task.id))
+      if (failure.retryable && attempt < task.maxAttempts) {
+        const delayMs = nextDelayMs(
+          definition.backoff,
+          attempt,
+          error instanceof RetryableError ? error.retryAfterMs : undefined,
+        )
         await journal.end({
           type: 'TaskRetrying',
           status: 'RETRYING',
@@ -106,23 +113,35 @@ export async function runAttempt(
         })
         return 'retrying'
       }
-      if (!(error instanceof RetryableError) && failure.code === 'INTERNAL')
-        logger.error({ err: error }, 'a task failed unexpectedly')
-      const final = { ...failure, retryable: false }
-      await journal.end({
-        type: 'TaskFailed',
-        status: 'FAILED',
-        payload: { error: final },
-        set: { error: final },
-        close: true,
-        commit: endingOf(definition, task, 'FAILED', final),
-      })
+      if (failure.code === 'INTERNAL') logger.error({ err: error }, 'a task failed unexpectedly')
+      await fail({ ...failure, retryable: false })
       return 'failed'
     } catch (failure) {
-      // The end could not be written: the lease runs out and the sweeper decides.
+      // The end could not be written: the lease runs out and a sweeper decides.
       if (!isTidingsError(failure, 'LEASE_LOST'))
         logger.error({ err: failure, cause: error }, 'the end of an attempt could not be written')
       return 'stopped'
+    }
+  }
+
+  async function fail(error: FailureState): Promise<void> {
+    const commit = endingOf(definition, task, 'FAILED', error)
+    const end = (withCommit: Commit | undefined): Promise<void> =>
+      journal.end({
+        type: 'TaskFailed',
+        status: 'FAILED',
+        payload: { error },
+        set: { error: { ...error } },
+        close: true,
+        commit: withCommit,
+      })
+    try {
+      await end(commit)
+    } catch (reason) {
+      if (commit === undefined || isTidingsError(reason, 'LEASE_LOST') || isPassing(reason)) throw reason
+      // The application cannot settle it; that must not keep the task from ending for those who wait.
+      logger.error({ err: reason }, 'a failed task could not be settled; it ends without')
+      await end(undefined)
     }
   }
 }
@@ -149,18 +168,21 @@ async function drive<R>(
   journal: Journal,
   signal: AbortSignal,
 ): Promise<R> {
-  const aborted = Promise.withResolvers<never>()
-  aborted.promise.catch(() => undefined)
-  const abort = (): void => aborted.reject(signal.reason)
+  // Not a race with one promise that lasts as long as the attempt: that keeps a reaction for every report.
+  let giveUp: (reason: unknown) => void = () => undefined
+  const orAbort = <T>(promise: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      giveUp = reject
+      promise.then(resolve, reject)
+    })
+  const abort = (): void => giveUp(signal.reason)
   signal.addEventListener('abort', abort, { once: true })
-  if (signal.aborted) abort()
   try {
     for (;;) {
-      const step = reports.next()
-      step.catch(() => undefined)
-      const { done, value } = await Promise.race([step, aborted.promise])
+      signal.throwIfAborted()
+      const { done, value } = await orAbort(reports.next())
       if (done === true) return value
-      await Promise.race([journal.report(value), aborted.promise])
+      await orAbort(journal.report(value))
     }
   } finally {
     signal.removeEventListener('abort', abort)

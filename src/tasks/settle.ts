@@ -2,7 +2,10 @@ import type { Ending, TaskDefinition } from './define-task.ts'
 import type { Commit } from './report.ts'
 import type { FailureState, Task } from './task.ts'
 
-/** The application's share in the transaction that ends a task; undefined when its kind has none, so that none is opened. */
+/**
+ * The application's share in the transaction that ends a task; undefined when its kind has none, so that none is opened, and
+ * when the task's input no longer fits its kind, as after an upgrade: such a task can still be ended.
+ */
 export function endingOf(
   definition: TaskDefinition | undefined,
   task: Pick<Task, 'id' | 'owner' | 'input'>,
@@ -11,6 +14,7 @@ export function endingOf(
 ): Commit | undefined {
   const settle = definition?.settle?.bind(definition)
   if (definition === undefined || settle === undefined) return undefined
-  return (client) =>
-    settle(client, definition.input.parse(task.input), { taskId: task.id, owner: task.owner, status, error })
+  const input = definition.input.safeParse(task.input)
+  if (!input.success) return undefined
+  return (client) => settle(client, input.data, { taskId: task.id, owner: task.owner, status, error })
 }

@@ -1,0 +1,135 @@
+import type { Database } from '../../src/db/connect.ts'
+import type { JsonObject } from '../../src/db/tables.ts'
+import type { LogEvent } from '../../src/log/event.ts'
+import { type Logger, silentLogger } from '../../src/logger.ts'
+import type { TaskDefinition } from '../../src/tasks/define-task.ts'
+import { type Engine, type EngineConfig, startEngine } from '../../src/tasks/engine.ts'
+import type { StartRequest } from '../../src/tasks/service.ts'
+import { type Task, taskTopic } from '../../src/tasks/task.ts'
+import type { Watched, WatchOptions } from '../../src/tasks/watch.ts'
+import { createTestDatabase, type TestDatabase } from './database.ts'
+
+/** Settings of a test's engine: everything that is a period is short, so that nothing has to be waited for long. */
+export const testEngineConfig: EngineConfig = {
+  ROLE: 'all',
+  REDIS_URL: undefined,
+  QUEUE_BACKEND: 'postgres',
+  COALESCE_MS: 50,
+  LEASE_MS: 2_000,
+  SWEEP_MS: 200,
+  CHECK_MS: 500,
+  QUEUE_MOVED_MS: 50,
+  MAX_STARTS_PER_MINUTE: 10_000,
+  IDEMPOTENCY_HOURS: 24,
+}
+
+/** One engine of a test, with its database when it has one of its own. Disposing ends both. */
+export interface EngineFixture extends AsyncDisposable {
+  readonly engine: Engine
+  readonly test: TestDatabase
+  readonly database: Database
+  /** Starts a task without input on behalf of `u_1`, unless the request says otherwise. */
+  start(kind: string, request?: Partial<StartRequest>): Promise<Task>
+  /** Starts a task and waits for its end: all its events, from the first. */
+  run(kind: string, request?: Partial<StartRequest>): Promise<readonly LogEvent[]>
+  /** All events of a task up to its last one, which it waits for. */
+  history(task: Pick<Task, 'id' | 'kind'>): Promise<readonly LogEvent[]>
+  /** The events that are in the log now. */
+  events(task: Pick<Task, 'id'>): Promise<readonly LogEvent[]>
+  /** The task as it is now. */
+  get(task: Pick<Task, 'id'>): Promise<Task>
+  /** Resolves with the first event of a type in the log, which it waits for. */
+  event(task: Pick<Task, 'id' | 'kind'>, type: string, matches?: (event: LogEvent) => boolean): Promise<LogEvent>
+}
+
+/**
+ * Starts an engine on a fresh database, or on that of another fixture (`on`), which must outlive it.
+ *
+ * @param options.redisUrl - joins engines over this Redis; without it the bus is in memory
+ */
+export async function startTestEngine(options: {
+  readonly definitions: readonly TaskDefinition[]
+  readonly on?: TestDatabase
+  readonly redisUrl?: string
+  readonly config?: Partial<EngineConfig>
+  readonly logger?: Logger
+}): Promise<EngineFixture> {
+  const { definitions, redisUrl, config, logger = silentLogger } = options
+  await using stack = new AsyncDisposableStack()
+  const test = options.on ?? stack.use(await createTestDatabase())
+  const engine = stack.use(
+    await startEngine({
+      config: { ...testEngineConfig, ...(redisUrl === undefined ? {} : { REDIS_URL: [redisUrl] }), ...config },
+      database: test.database,
+      definitions,
+      logger,
+    }),
+  )
+  const start: EngineFixture['start'] = async (kind, request = {}) => {
+    const { task } = await engine.tasks.start({ kind, input: {}, owner: 'u_1', ...request })
+    return task
+  }
+  const history: EngineFixture['history'] = async ({ id, kind }) =>
+    onlyEvents(await Array.fromAsync(engine.watch({ taskId: id, kind, fromStart: true })))
+  const opened = stack.move()
+  return {
+    engine,
+    test,
+    database: test.database,
+    start,
+    history,
+    run: async (kind, request) => history(await start(kind, request)),
+    events: ({ id }) => engine.reader.read(taskTopic(id), 0, 100_000),
+    get: async ({ id }) => {
+      const task = await engine.store.get(id)
+      if (task === null) throw new Error(`There is no task "${id}"`)
+      return task
+    },
+    event: async ({ id, kind }, type, matches = () => true) => {
+      for await (const watched of engine.watch({ taskId: id, kind, fromStart: true }))
+        if (watched.is === 'event' && watched.event.type === type && matches(watched.event)) return watched.event
+      throw new Error(`The task "${id}" ended without such a ${type}`)
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
+}
+
+/** The events among what a watcher was handed. */
+export function onlyEvents(watched: readonly Watched[]): readonly LogEvent[] {
+  return watched.flatMap((one) => (one.is === 'event' ? [one.event] : []))
+}
+
+/** The types of events, in order. */
+export function typesOf(events: readonly LogEvent[]): readonly string[] {
+  return events.map(({ type }) => type)
+}
+
+/** The progress that an event tells. */
+export function progressOf(event: LogEvent | undefined): JsonObject {
+  return (event?.payload['progress'] ?? {}) as JsonObject
+}
+
+/** A watcher that keeps what it is handed, for tests that look while it goes on. Leaves when disposed. */
+export interface Watcher extends AsyncDisposable {
+  readonly seen: readonly Watched[]
+  /** Settled when the stream has completed or failed. */
+  readonly done: Promise<void>
+}
+
+/** Watches a task in the background. */
+export function watchInBackground(engine: Engine, options: WatchOptions): Watcher {
+  const seen: Watched[] = []
+  const iterator = engine.watch(options)
+  const done = (async () => {
+    for await (const one of iterator) seen.push(one)
+  })()
+  done.catch(() => undefined)
+  return {
+    seen,
+    done,
+    [Symbol.asyncDispose]: async () => {
+      await iterator[Symbol.asyncDispose]()
+      await done.catch(() => undefined)
+    },
+  }
+}
