@@ -67,7 +67,13 @@ export const invalidInputError = builder
   .implement({
     description: 'The input has the right types, but its values do not do.',
     interfaces: [error],
-    fields: (t) => ({ issues: t.field({ type: [inputIssue], description: 'Everything that is wrong, at least one.', resolve: ({ issues }) => issues }) }),
+    fields: (t) => ({
+      issues: t.field({
+        type: [inputIssue],
+        description: 'Everything that is wrong, at least one.',
+        resolve: ({ issues }) => issues,
+      }),
+    }),
   })
 
 /** `RateLimitedError` */
