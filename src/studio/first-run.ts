@@ -1,0 +1,75 @@
+import { readFile } from 'node:fs/promises'
+import type { Logger } from '../logger.ts'
+import type { Engine } from '../tasks/engine.ts'
+import type { Document } from './documents/documents.ts'
+import { createRoadmapKind } from './roadmaps/create-roadmap.ts'
+import type { Applications } from './studio.ts'
+
+/** The project's own documentation, in the order in which it is read. */
+const chapters = ['README.md', 'docs/architecture.md', 'docs/protocol.md', 'docs/client.md', 'docs/operations.md']
+const key = 'first-run'
+const name = 'handbook.md'
+
+/** The documentation as one document: each file a chapter, its headings one level down. */
+async function readHandbook(): Promise<string> {
+  const texts = await Promise.all(
+    chapters.map((name) =>
+      readFile(new URL(`../../${name}`, import.meta.url), 'utf8').catch((error: unknown) => {
+        // A package may leave documents out; what is there is imported.
+        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''
+        throw error
+      }),
+    ),
+  )
+  return texts.filter((text) => text !== '').join('\n\n')
+}
+
+/**
+ * Gives an empty database something real to look at: imports the project's own documentation and makes a roadmap of it,
+ * for one user. Done once, however often and on however many servers it is called; stops waiting when `signal` aborts.
+ */
+export async function prepareFirstRun(options: {
+  readonly engine: Engine
+  readonly applications: Applications
+  readonly owner: string
+  readonly logger: Logger
+  readonly signal: AbortSignal
+}): Promise<void> {
+  const { engine, applications, owner, logger, signal } = options
+  const [newest] = await applications.documents.list({ owner, limit: 1 })
+  const [roadmap] = await applications.roadmaps.list({ owner, limit: 1 })
+  // A start that was cut short between the two is taken up again.
+  if (roadmap !== undefined || (newest !== undefined && newest.name !== name)) return
+  const document = newest ?? (await importHandbook(options))
+  const active = await engine.store.activeFor([document.id])
+  if (active[0]) await untilOver(engine, active[0].id, active[0].kind, signal)
+  if (signal.aborted) return
+  const { task: roadmapTask, isNew } = await engine.tasks.start({
+    kind: createRoadmapKind,
+    input: { documentId: document.id },
+    owner,
+    idempotencyKey: key,
+  })
+  if (isNew) logger.info({ taskId: roadmapTask.id }, 'the handbook becomes the first roadmap')
+}
+
+async function importHandbook({
+  applications,
+  owner,
+}: {
+  readonly applications: Applications
+  readonly owner: string
+}): Promise<Document> {
+  const bytes = new TextEncoder().encode(await readHandbook())
+  const { document } = await applications.documents.import({ owner, name, bytes, idempotencyKey: key })
+  return document
+}
+
+async function untilOver(engine: Engine, taskId: string, kind: string, signal: AbortSignal): Promise<void> {
+  await using watched = engine.watch({ taskId, kind })
+  const leave = (): void => void watched.return?.()
+  signal.addEventListener('abort', leave, { once: true })
+  // Ends after the terminal event, or when the process does.
+  for await (const _ of watched);
+  signal.removeEventListener('abort', leave)
+}
