@@ -26,7 +26,7 @@ mutation RetryQuiz($conceptId: ID!) {
       task { id status cursor queue { position waiting estimatedWaitMs } }
       concept { title quiz { status } }
     }
-    ... on ConflictError { message task { id } }
+    ... on ConflictError { message busyWith: task { id } }
     ... on Error { message }
   }
 }
