@@ -1,0 +1,13 @@
+import type { IncomingMessage } from 'node:http'
+import type { Config } from '../config.ts'
+
+/**
+ * The address of the client: of the other end of the connection, or behind a trusted proxy the last one in
+ * `X-Forwarded-For`, which is the one that proxy has seen. Those before it are what the client claims.
+ */
+export function readAddress(request: IncomingMessage, { TRUST_PROXY }: Pick<Config, 'TRUST_PROXY'>): string {
+  const header = TRUST_PROXY ? request.headers['x-forwarded-for'] : undefined
+  const forwarded = (Array.isArray(header) ? header.join(',') : header)?.split(',').at(-1)?.trim()
+  const address = forwarded || request.socket.remoteAddress || 'unknown'
+  return address.replace(/^::ffff:(?=\d+\.)/, '')
+}

@@ -1,0 +1,247 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { GraphQLSchema } from 'graphql'
+import { createYoga } from 'graphql-yoga'
+import type { Config } from '../config.ts'
+import { TidingsError } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+import type { Viewer } from '../tasks/viewer.ts'
+import { readAddress } from './address.ts'
+import { useBodyLimit } from './body.ts'
+import { type Connections, createConnections } from './connections.ts'
+import { type OperationContext, type ServerContext, wantsCatchUp } from './context.ts'
+import { createGraphiql, type GraphiqlTab, serveFavicon } from './graphiql.ts'
+import { type HealthSources, readReadiness } from './health.ts'
+import { createMaskError } from './mask.ts'
+import { createServerMetrics, type ServerMetrics } from './metrics.ts'
+import { createOriginPolicy } from './origin.ts'
+import { usePolicy } from './policy.ts'
+import { answerJson, refuse, refuseUpgrade } from './refuse.ts'
+import { closeServer } from './shutdown.ts'
+import { useEventStreams } from './sse.ts'
+import { createTokens } from './viewer.ts'
+import { createWebSockets, type Enveloped } from './websocket.ts'
+
+/** What the server serves, and how. */
+export interface ServerOptions {
+  readonly config: Config
+  readonly schema: GraphQLSchema
+  /** What resolvers are given; called for each operation. */
+  readonly createContext: (viewer: Viewer | null, options: { readonly catchUp: boolean }) => object | Promise<object>
+  readonly health: HealthSources
+  readonly logger: Logger
+  /** Prepared operations for GraphiQL, read for each visit. None by default. */
+  readonly graphiqlTabs?: (() => Promise<readonly GraphiqlTab[]>) | undefined
+  /** Time between pings on sockets and comments on event streams; default 12 s. */
+  readonly keepAliveMs?: number
+  /** Longest wait for `connection_init`; default 10 s. */
+  readonly initMs?: number
+}
+
+/** A server that is listening. Disposing closes it at once; see {@link RunningServer.close} for the orderly way. */
+export interface RunningServer extends AsyncDisposable {
+  readonly port: number
+  /** Where it is, without a slash at the end: `http://127.0.0.1:4000`. */
+  readonly url: string
+  /** The endpoint for WebSockets: `ws://127.0.0.1:4000/graphql`. */
+  readonly wsUrl: string
+  readonly metrics: ServerMetrics
+  readonly connections: Connections
+  /** From now on `/health/ready` says 503, so that balancers send nobody here; requests are served still. */
+  beginDraining(): void
+  /** Takes no more connections, asks those that are open to move, spread over `spreadMs`, and closes; cuts what remains. */
+  close(options: { readonly spreadMs: number }): Promise<void>
+}
+
+/** The path of the API, for all transports. */
+const endpoint = '/graphql'
+const postTypes = ['application/json', 'application/graphql+json', 'application/graphql', 'multipart/form-data']
+
+/**
+ * Starts the HTTP server: the API for queries, mutations, uploads and event streams on `/graphql`, WebSockets on the same
+ * path, GraphiQL for browsers that go there, and `/health/live` and `/health/ready`.
+ *
+ * @throws TidingsError `BAD_CONFIGURATION` when it cannot listen on `HOST` and `PORT`
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { config, schema, createContext, logger, health, keepAliveMs = 12_000, initMs = 10_000 } = options
+  const metrics = createServerMetrics()
+  const connections = createConnections(config, metrics)
+  const tokens = createTokens(config, logger)
+  const origins = createOriginPolicy(config, { onlyLoopback: !tokens.areRequired })
+  const maskError = createMaskError(logger)
+  let isDraining = false
+
+  const yoga = createYoga<ServerContext, object>({
+    schema,
+    graphqlEndpoint: endpoint,
+    context: (initial) => {
+      const context = initial as unknown as OperationContext
+      return createContext(context.viewer, { catchUp: wantsCatchUp(context) })
+    },
+    plugins: [
+      usePolicy({ schema, limits: config, metrics }),
+      useBodyLimit(config, metrics),
+      useEventStreams({ connections, metrics, keepAliveMs }),
+    ],
+    maskedErrors: { maskError: (error) => maskError(error) },
+    // Each of these is done by this server itself, for all transports alike.
+    logging: false,
+    cors: false,
+    graphiql: false,
+    landingPage: false,
+    healthCheckEndpoint: '/health/live',
+    parserAndValidationCache: false,
+    maxRequestBodySize: false,
+    batching: false,
+  })
+  const sockets = createWebSockets({
+    limits: config,
+    tokens,
+    connections,
+    metrics,
+    envelop: (context) => yoga.getEnveloped({ ...context }) as unknown as Enveloped,
+    maskError,
+    logger,
+    keepAliveMs,
+    initMs,
+  })
+  const graphiql = createGraphiql({
+    endpoint,
+    tabs: options.graphiqlTabs ?? (() => Promise.resolve([])),
+    tokensAreRequired: tokens.areRequired,
+  })
+
+  const serveApi = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { headers, method } = request
+    for (const [name, value] of Object.entries(origins.corsHeaders(headers))) response.setHeader(name, value)
+    response.setHeader('cache-control', 'no-store')
+    if (method === 'OPTIONS') return void response.writeHead(204).end()
+    if (method === 'GET' && headers.accept?.includes('text/html') === true) return graphiql.servePage(response)
+    if (method !== 'GET' && method !== 'POST') {
+      response.setHeader('allow', 'GET, POST, OPTIONS')
+      return refuse(response, 405, 'BAD_INPUT', `${method ?? ''} is not used here; use POST`)
+    }
+    const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? ''
+    // Forms of other sites can send every other type without asking first.
+    if (method === 'POST' && !postTypes.includes(type))
+      return refuse(response, 415, 'BAD_INPUT', `The content type "${type}" is not understood; use application/json`)
+    let viewer: Viewer | null
+    try {
+      viewer = await tokens.read(headers.authorization)
+      if (viewer === null && type === 'multipart/form-data')
+        throw new TidingsError('UNAUTHENTICATED', 'Files are taken only with a token')
+    } catch (error) {
+      metrics.refused('token')
+      const { message, extensions } = maskError(error)
+      const isRefused = extensions['code'] === 'UNAUTHENTICATED'
+      if (isRefused) response.setHeader('www-authenticate', 'Bearer')
+      return refuse(response, isRefused ? 401 : 503, String(extensions['code']), message)
+    }
+    const context = { req: request, res: response, viewer, address: readAddress(request, config) }
+    await yoga(request, response, context)
+  }
+
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (isDraining) response.setHeader('connection', 'close')
+    const [path = '/'] = (request.url ?? '/').split('?')
+    if (path === '/health/live') return answerJson(response, 200, { status: 'alive' })
+    if (path === '/health/ready') {
+      const readiness = await readReadiness(health, isDraining)
+      return answerJson(response, readiness.status === 'ready' ? 200 : 503, readiness)
+    }
+    const refusal = origins.refuse(request.headers)
+    if (refusal !== null) {
+      metrics.refused(refusal.reason)
+      return refuse(response, 403, 'FORBIDDEN', refusal.message)
+    }
+    if (path === endpoint) return serveApi(request, response)
+    if (path === '/') return void response.writeHead(302, { location: endpoint }).end()
+    if (path === '/favicon.svg' || path === '/favicon.ico') return serveFavicon(response)
+    if (await graphiql.serveAsset(request, response, path)) return
+    refuse(response, 404, 'NOT_FOUND', `There is nothing at "${path}"; the API is at ${endpoint}`)
+  }
+
+  const refuseSocket = (
+    request: IncomingMessage,
+    address: string,
+  ): readonly [status: number, message: string] | null => {
+    const [path] = (request.url ?? '').split('?')
+    if (path !== endpoint) return [404, `There are no WebSockets here; they are at ${endpoint}`]
+    const refusal = origins.refuse(request.headers)
+    if (refusal !== null) {
+      metrics.refused(refusal.reason)
+      return [403, refusal.message]
+    }
+    if (isDraining) return [503, 'This server is shutting down; connect again']
+    if (connections.mayOpen(address)) return null
+    metrics.refused('address')
+    return [429, 'Too many connections of this address are open; try again later']
+  }
+  const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    socket.on('error', (error) => logger.debug({ err: error }, 'a socket failed before its upgrade'))
+    const address = readAddress(request, config)
+    const refusal = refuseSocket(request, address)
+    if (refusal === null) sockets.upgrade(request, socket, head, address)
+    else refuseUpgrade(socket, ...refusal)
+  }
+
+  const server = createServer(
+    {
+      // A request must arrive in time, also byte by byte; an answer may take as long as it wants.
+      headersTimeout: 15_000,
+      requestTimeout: 120_000,
+      connectionsCheckingInterval: 5_000,
+      // Longer than the minute after which balancers close theirs: the server must not be the first.
+      keepAliveTimeout: 65_000,
+    },
+    (request, response) => {
+      serve(request, response).catch((error: unknown) => {
+        logger.error({ err: error, path: request.url }, 'a request could not be answered')
+        if (response.headersSent) response.destroy()
+        else refuse(response, 500, 'INTERNAL', 'Something went wrong on the server')
+      })
+    },
+  )
+  server.on('upgrade', upgrade)
+  const port = await listen(server, config)
+  const host = config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST
+
+  let closing: Promise<void> | undefined
+  const close = (spreadMs: number): Promise<void> => {
+    isDraining = true
+    closing ??= closeServer({ server, connections, sockets, spreadMs }).then(() => yoga.dispose())
+    return closing
+  }
+  return {
+    port,
+    url: `http://${host}:${port}`,
+    wsUrl: `ws://${host}:${port}${endpoint}`,
+    metrics,
+    connections,
+    beginDraining: () => {
+      isDraining = true
+    },
+    close: ({ spreadMs }) => close(spreadMs),
+    [Symbol.asyncDispose]: () => close(0),
+  }
+}
+
+async function listen(server: Server, { HOST, PORT }: Pick<Config, 'HOST' | 'PORT'>): Promise<number> {
+  server.listen(PORT, HOST)
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const why =
+      code === 'EADDRINUSE'
+        ? `the port ${PORT} is in use; end what uses it, or set PORT to another one (0 takes a free one)`
+        : code === 'EACCES'
+          ? `the port ${PORT} may not be used by this user; set PORT to one above 1023`
+          : `${(error as Error).message}; correct HOST or PORT`
+    throw new TidingsError('BAD_CONFIGURATION', `The server cannot listen on ${HOST}: ${why}`, {}, { cause: error })
+  }
+  return (server.address() as AddressInfo).port
+}

@@ -1,0 +1,63 @@
+/**
+ * Hands on what `source` yields, and calls `listener` once when it is over: finished, failed or left.
+ * Leaving takes effect on the source at once.
+ */
+export function onEnd<T>(source: AsyncIterable<T>, listener: () => void): AsyncGenerator<T, void, undefined> {
+  const iterator = source[Symbol.asyncIterator]()
+  const done: IteratorReturnResult<undefined> = { done: true, value: undefined }
+  let isOver = false
+  const end = (): void => {
+    if (isOver) return
+    isOver = true
+    listener()
+  }
+  const outer: AsyncGenerator<T, void, undefined> = {
+    async next() {
+      try {
+        const step = await iterator.next()
+        if (step.done !== true) return step
+        end()
+        return done
+      } catch (error) {
+        end()
+        throw error
+      }
+    },
+    async return() {
+      end()
+      await iterator.return?.()
+      return done
+    },
+    async throw(error: unknown) {
+      end()
+      await iterator.return?.()
+      throw error
+    },
+    [Symbol.asyncIterator]: () => outer,
+    [Symbol.asyncDispose]: async () => {
+      await outer.return()
+    },
+  }
+  return outer
+}
+
+/** Hands on what `source` yields; what it throws goes to `handle`, which throws something else, or returns to end quietly. */
+export function onFailure<T>(
+  source: AsyncIterable<T>,
+  handle: (error: unknown) => void,
+): AsyncGenerator<T, void, undefined> {
+  const inner = onEnd(source, () => undefined)
+  const outer: AsyncGenerator<T, void, undefined> = {
+    ...inner,
+    async next() {
+      try {
+        return await inner.next()
+      } catch (error) {
+        handle(error)
+        return { done: true, value: undefined }
+      }
+    },
+    [Symbol.asyncIterator]: () => outer,
+  }
+  return outer
+}

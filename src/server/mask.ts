@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto'
+import { type FormattedExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql'
+import { type ErrorCode, isTidingsError, type TidingsError } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+
+/** Turns whatever was thrown into what a client may see. Calling it again on its own result changes nothing. */
+export type MaskError = (error: unknown) => GraphQLError
+
+/** Codes that mean "this server cannot now": a subscription is not over, its transport closes so that the client resumes. */
+const awayCodes: readonly unknown[] = ['UNAVAILABLE', 'SHUTTING_DOWN', 'EPOCH_CHANGED'] satisfies ErrorCode[]
+/** SQLSTATE classes and system errors of a database that is away: connection failures, shutting down, no connection free. */
+const awayFailure = /^(08...|57P0.|53300|ECONNREFUSED|ECONNRESET|EPIPE|ENOENT|ETIMEDOUT)$/
+const awayMessage = /^Connection terminated|timeout exceeded when trying to connect/
+const deepestCause = 8
+
+/**
+ * Creates the one place where errors become public.
+ *
+ * - An expected failure ({@link TidingsError}) shows its message; `extensions` has `code`, `retryable` and, if any, `details`.
+ * - An error of the request itself (syntax, validation, variables) passes; its code defaults to `BAD_INPUT`.
+ * - A database that is away becomes `UNAVAILABLE`, retryable.
+ * - Anything else is a defect: `INTERNAL` with an `errorId` that the log has too, beside everything the client is not told.
+ */
+export function createMaskError(logger: Logger): MaskError {
+  return (error) => {
+    const located = error instanceof GraphQLError ? error : undefined
+    const where = { nodes: located?.nodes ?? null, path: located?.path ?? null }
+    const expected = findExpected(error)
+    if (expected !== undefined)
+      return new GraphQLError(expected.message, {
+        ...where,
+        extensions: {
+          code: expected.code,
+          retryable: expected.retryable,
+          ...(Object.keys(expected.details).length === 0 ? {} : { details: expected.details }),
+        },
+      })
+    if (located !== undefined && located.originalError === undefined) {
+      if (located.extensions['code'] === undefined) located.extensions['code'] = 'BAD_INPUT'
+      return located
+    }
+    const cause = located?.originalError ?? error
+    // Not known to be a defect, and worth another try: the record may be back in a moment.
+    if (isAwayFailure(cause)) {
+      logger.warn({ err: cause, path: located?.path }, 'the database cannot be reached')
+      return new GraphQLError('The database cannot be reached; try again', {
+        ...where,
+        extensions: { code: 'UNAVAILABLE' satisfies ErrorCode, retryable: true },
+      })
+    }
+    const errorId = randomBytes(6).toString('base64url')
+    logger.error({ err: cause, errorId, path: located?.path }, 'something went wrong in a resolver or in the server')
+    return new GraphQLError('Something went wrong on the server', {
+      ...where,
+      extensions: { code: 'INTERNAL', errorId },
+    })
+  }
+}
+
+/** What both graphql and graphql-ws mean by a result. */
+export interface AnyResult {
+  readonly errors?: readonly GraphQLError[] | undefined
+  readonly data?: Record<string, unknown> | null | undefined
+  readonly extensions?: Record<string, unknown> | undefined
+}
+
+/** Whether a result says that this server cannot serve the subscription now, as opposed to refusing it. */
+export function isAway(result: AnyResult): boolean {
+  return result.errors?.some(({ extensions }) => awayCodes.includes(extensions['code'])) ?? false
+}
+
+/** An execution result as it is written on the wire, without what only the HTTP layer reads. */
+export function formatResult({ errors, data, extensions }: AnyResult): FormattedExecutionResult {
+  return {
+    ...(data === undefined ? {} : { data }),
+    ...(errors === undefined ? {} : { errors: errors.map(formatError) }),
+    ...(extensions === undefined ? {} : { extensions }),
+  }
+}
+
+/** An error as it is written on the wire. */
+export function formatError(error: GraphQLError): GraphQLFormattedError {
+  const { http: _http, unexpected: _unexpected, ...extensions } = error.extensions
+  return { ...error.toJSON(), extensions }
+}
+
+function findExpected(error: unknown): TidingsError | undefined {
+  let next = error
+  for (let depth = 0; depth < deepestCause && next !== undefined; depth++) {
+    if (isTidingsError(next)) return next
+    // Only GraphQL's own wrapping is looked through: an expected failure that another error was made of is no longer expected.
+    next = next instanceof GraphQLError ? next.originalError : undefined
+  }
+  return undefined
+}
+
+function isAwayFailure(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { code } = error as { code?: unknown }
+  return (typeof code === 'string' && awayFailure.test(code)) || awayMessage.test(error.message)
+}

@@ -1,0 +1,119 @@
+import {
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLField,
+  type GraphQLNamedType,
+  type GraphQLSchema,
+  getNamedType,
+  isCompositeType,
+  isInterfaceType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+  Kind,
+  type OperationDefinitionNode,
+  type SelectionSetNode,
+} from 'graphql'
+
+/** How much an operation asks for. */
+export interface Measure {
+  /** Deepest nesting of fields. */
+  readonly depth: number
+  /** Fields with an alias, each time a fragment is spread. */
+  readonly aliases: number
+  /** About how many objects are resolved; see {@link measureOperation}. */
+  readonly cost: number
+}
+
+/** Assumed length of a list that nothing in the operation tells the length of. */
+const assumedListLength = 4
+const assumedPageSize = 20
+/** What one field of `Mutation` weighs: it writes. */
+const mutationCost = 10
+const pagingArguments = ['first', 'last']
+/** The lists inside a connection, whose length the connection's own argument tells. */
+const connectionLists = ['edges', 'nodes']
+const none: Measure = { depth: 0, aliases: 0, cost: 0 }
+
+/**
+ * Measures an operation before it is executed. Linear in the size of the document, as every fragment is measured once,
+ * however often and however deeply it is spread; a fragment that spreads itself counts once (validation refuses it).
+ *
+ * Cost: 1 for every field that returns an object, times the length of the lists it is in: `first` or `last` where there is
+ * one, else 4. Leaves are free. Introspection has a limit of its own in graphql's rules and is not counted.
+ */
+export function measureOperation(options: {
+  readonly schema: GraphQLSchema
+  readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>
+  readonly operation: OperationDefinitionNode
+  /** As sent; without them every page counts with its default size. */
+  readonly variables?: Readonly<Record<string, unknown>> | undefined
+}): Measure {
+  const { schema, fragments, operation, variables = {} } = options
+  const measured = new Map<string, Measure>()
+
+  const ofFragment = (name: string): Measure => {
+    const known = measured.get(name)
+    if (known !== undefined) return known
+    const fragment = fragments.get(name)
+    if (fragment === undefined) return none
+    measured.set(name, none)
+    const measure = ofSelection(fragment.selectionSet, schema.getType(fragment.typeCondition.name.value))
+    measured.set(name, measure)
+    return measure
+  }
+
+  const ofField = (node: FieldNode, parent: GraphQLNamedType | undefined): Measure => {
+    const aliases = node.alias === undefined ? 0 : 1
+    if (node.name.value.startsWith('__')) return { depth: 1, aliases, cost: 0 }
+    const field = isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[node.name.value] : undefined
+    const type = field === undefined ? undefined : getNamedType(field.type)
+    const inner = node.selectionSet === undefined ? none : ofSelection(node.selectionSet, type)
+    const own =
+      parent !== undefined && parent === schema.getMutationType() ? mutationCost : isCompositeType(type) ? 1 : 0
+    const length = field === undefined ? 1 : lengthOf(node, field, variables)
+    return { depth: 1 + inner.depth, aliases: aliases + inner.aliases, cost: length * (own + inner.cost) }
+  }
+
+  const ofSelection = ({ selections }: SelectionSetNode, parent: GraphQLNamedType | undefined): Measure => {
+    let { depth, aliases, cost } = none
+    for (const selection of selections) {
+      let part: Measure
+      if (selection.kind === Kind.FIELD) part = ofField(selection, parent)
+      else if (selection.kind === Kind.FRAGMENT_SPREAD) part = ofFragment(selection.name.value)
+      else {
+        const condition = selection.typeCondition?.name.value
+        part = ofSelection(selection.selectionSet, condition === undefined ? parent : schema.getType(condition))
+      }
+      depth = Math.max(depth, part.depth)
+      aliases += part.aliases
+      cost += part.cost
+    }
+    return { depth, aliases, cost }
+  }
+
+  return ofSelection(operation.selectionSet, schema.getRootType(operation.operation) ?? undefined)
+}
+
+function lengthOf(
+  node: FieldNode,
+  field: GraphQLField<unknown, unknown>,
+  variables: Readonly<Record<string, unknown>>,
+): number {
+  const paging = field.args.filter(({ name }) => pagingArguments.includes(name))
+  if (paging.length > 0) {
+    const sizes = paging.flatMap(({ name, defaultValue }) => {
+      const given = node.arguments?.find((argument) => argument.name.value === name)?.value
+      const value =
+        given?.kind === Kind.INT
+          ? Number(given.value)
+          : given?.kind === Kind.VARIABLE
+            ? (variables[given.name.value] ?? defaultValue)
+            : defaultValue
+      return typeof value === 'number' && value >= 0 ? [value] : []
+    })
+    return Math.max(1, ...(sizes.length === 0 ? [assumedPageSize] : sizes))
+  }
+  const type = isNonNullType(field.type) ? field.type.ofType : field.type
+  return isListType(type) && !connectionLists.includes(field.name) ? assumedListLength : 1
+}

@@ -1,0 +1,75 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Config } from '../config.ts'
+
+/** Decides which web pages may talk to this server. One decision for HTTP and for the upgrade to WebSocket. */
+export interface OriginPolicy {
+  /** Why a request is refused, for the reader of the message, or null. A request without `Origin` comes from no web page. */
+  refuse(headers: IncomingHttpHeaders): { readonly reason: 'host' | 'origin'; readonly message: string } | null
+  /** The CORS headers of an answer to a request that was not refused; empty for the same origin. */
+  corsHeaders(headers: IncomingHttpHeaders): Readonly<Record<string, string>>
+}
+
+/** The settings that the decision is made by. */
+export type OriginConfig = Pick<Config, 'ALLOWED_ORIGINS' | 'TRUST_PROXY'>
+
+const loopbackNames = /^(localhost|[\w-]+\.localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i
+
+/**
+ * Creates the decision: the server's own origin and those of `ALLOWED_ORIGINS`.
+ *
+ * @param options.onlyLoopback - true when there are no tokens: then requests must also address the server by a name of the
+ * loopback. Otherwise a page that has its own name resolve to 127.0.0.1 (DNS rebinding) would be the same origin, and
+ * act as the local developer.
+ */
+export function createOriginPolicy(config: OriginConfig, options: { readonly onlyLoopback: boolean }): OriginPolicy {
+  const allowed = new Set(config.ALLOWED_ORIGINS.map((origin) => origin.replace(/\/$/, '').toLowerCase()))
+  const hostOf = (headers: IncomingHttpHeaders): string => {
+    const forwarded = config.TRUST_PROXY ? headers['x-forwarded-host'] : undefined
+    const [first] = (Array.isArray(forwarded) ? forwarded[0] : forwarded)?.split(',') ?? []
+    return (first ?? headers.host ?? '').trim().toLowerCase()
+  }
+  const isSame = (origin: string, headers: IncomingHttpHeaders): boolean =>
+    URL.canParse(origin) && new URL(origin).host === withoutDefaultPort(hostOf(headers), origin)
+
+  return {
+    refuse(headers) {
+      const host = hostOf(headers)
+      if (options.onlyLoopback && !loopbackNames.test(host))
+        return {
+          reason: 'host',
+          message: `This server has no token secret, so it answers only to localhost, not to "${host}"; set JWT_SECRET or JWKS_URL to serve others`,
+        }
+      const origin = headers.origin?.toLowerCase()
+      // Browsers that leave Origin out where it would help tell at least this.
+      if (
+        origin === undefined &&
+        headers['sec-fetch-site'] === 'cross-site' &&
+        headers['sec-fetch-mode'] !== 'navigate'
+      )
+        return { reason: 'origin', message: 'Other sites may not call this server' }
+      if (origin === undefined || allowed.has(origin) || isSame(origin, headers)) return null
+      return {
+        reason: 'origin',
+        message: `The origin "${origin}" may not call this server; add it to ALLOWED_ORIGINS`,
+      }
+    },
+    corsHeaders(headers) {
+      const { origin } = headers
+      if (origin === undefined || !allowed.has(origin.toLowerCase())) return { vary: 'Origin' }
+      return {
+        vary: 'Origin',
+        'access-control-allow-origin': origin,
+        'access-control-allow-methods': 'GET, POST, OPTIONS',
+        'access-control-allow-headers': 'authorization, content-type, accept',
+        'access-control-expose-headers': 'retry-after',
+        'access-control-max-age': '600',
+      }
+    },
+  }
+}
+
+/** A `Host` may spell out the port that an origin leaves out as its scheme's default. */
+function withoutDefaultPort(host: string, origin: string): string {
+  const { protocol } = new URL(origin)
+  return URL.canParse(`${protocol}//${host}`) ? new URL(`${protocol}//${host}`).host : host
+}

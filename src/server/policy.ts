@@ -1,0 +1,60 @@
+import { type DocumentNode, execute, type GraphQLSchema, getOperationAST, subscribe } from 'graphql'
+import { isAsyncIterable, type Plugin } from 'graphql-yoga'
+import { onEnd } from './iterables.ts'
+import type { ServerMetrics } from './metrics.ts'
+import { createOperations, nameRootField, type OperationLimits } from './operations.ts'
+
+/** What of an operation the policy looks at, in `execute` and `subscribe` alike. */
+interface Arguments {
+  readonly document: DocumentNode
+  readonly operationName?: string | null | undefined
+  readonly variableValues?: Readonly<Record<string, unknown>> | null | undefined
+}
+
+/**
+ * The one policy on operations: how they are read, which are refused, what executes them. HTTP, SSE and WebSocket come
+ * through the same hooks, since all of them use the `getEnveloped` of the same yoga.
+ *
+ * graphql's own `execute` and `subscribe` are used instead of yoga's: leaving a subscription reaches its source at once.
+ */
+export function usePolicy(options: {
+  readonly schema: GraphQLSchema
+  readonly limits: OperationLimits
+  readonly metrics: ServerMetrics
+}): Plugin {
+  const { metrics } = options
+  const operations = createOperations(options.schema, options.limits)
+  const refuse = ({ document, operationName, variableValues }: Arguments) => {
+    const operation = getOperationAST(document, operationName)
+    const error = operation ? operations.checkCost(document, operation, variableValues) : null
+    if (error === null) return null
+    metrics.refused('cost')
+    return { errors: [error] }
+  }
+  return {
+    onParse({ setParseFn }) {
+      setParseFn((source: string | { readonly body: string }) =>
+        operations.parse(typeof source === 'string' ? source : source.body),
+      )
+    },
+    onValidate({ setValidationFn }) {
+      setValidationFn((_schema: GraphQLSchema, document: DocumentNode) => operations.validate(document))
+    },
+    onExecute({ args, setExecuteFn, setResultAndStopExecution }) {
+      setExecuteFn(execute)
+      const refusal = refuse(args)
+      if (refusal !== null) setResultAndStopExecution(refusal)
+    },
+    onSubscribe({ args, setSubscribeFn, setResultAndStopExecution }) {
+      setSubscribeFn(subscribe)
+      const refusal = refuse(args)
+      if (refusal !== null) setResultAndStopExecution(refusal)
+      return {
+        onSubscribeResult({ result, setResult }) {
+          if (!isAsyncIterable(result)) return
+          setResult(onEnd(result, metrics.subscribed(nameRootField(args.document, args.operationName))))
+        },
+      }
+    },
+  }
+}

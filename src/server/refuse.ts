@@ -1,0 +1,30 @@
+import { type ServerResponse, STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
+
+/** Answers with a value as JSON. */
+export function answerJson(response: ServerResponse, status: number, value: unknown): void {
+  response
+    .writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' })
+    .end(JSON.stringify(value))
+}
+
+/** Refuses a request, in the form of a GraphQL result, which is what clients of the API read. */
+export function refuse(response: ServerResponse, status: number, code: string, message: string): void {
+  answerJson(response, status, { errors: [{ message, extensions: { code } }] })
+}
+
+/** Refuses an upgrade to WebSocket: the client sees a connection that failed. */
+export function refuseUpgrade(socket: Duplex, status: number, message: string): void {
+  socket.end(
+    [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
+      'Connection: close',
+      'Content-Type: text/plain; charset=utf-8',
+      `Content-Length: ${Buffer.byteLength(message)}`,
+      ...(status === 429 || status === 503 ? ['Retry-After: 5'] : []),
+      '',
+      message,
+    ].join('\r\n'),
+    () => socket.destroy(),
+  )
+}

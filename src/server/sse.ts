@@ -1,0 +1,164 @@
+import type { ExecutionResult } from 'graphql'
+import { isAsyncIterable, type Plugin } from 'graphql-yoga'
+import type { Connections } from './connections.ts'
+import type { ServerContext } from './context.ts'
+import { formatResult, isAway } from './mask.ts'
+import type { ServerMetrics } from './metrics.ts'
+import { onExpiry } from './viewer.ts'
+
+const headers = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-store, no-transform',
+  // nginx would hold the events back otherwise.
+  'x-accel-buffering': 'no',
+}
+const encoder = new TextEncoder()
+/** How long a stream that was ended may take to be read before its connection is cut. */
+const lingerMs = 1_000
+
+/**
+ * Answers with event streams (`distinct connections` of the GraphQL-over-SSE protocol): one `next` for each result, then
+ * `complete`. A refused subscription is a stream as well: one `next` with its errors, then `complete`, with status 200.
+ *
+ * A stream that ends without `complete` is not over: the token expired, the server moves its clients or cannot serve now.
+ * A comment says which, and the client resumes.
+ */
+export function useEventStreams(options: {
+  readonly connections: Connections
+  readonly metrics: ServerMetrics
+  /** Time between comments that keep a quiet stream open. */
+  readonly keepAliveMs: number
+}): Plugin<object, ServerContext> {
+  const { connections, metrics, keepAliveMs } = options
+
+  const answer = (result: unknown, { res, viewer, address }: ServerContext): Response => {
+    const source = result as AsyncIterable<ExecutionResult> | ExecutionResult
+    if (!isAsyncIterable(source)) return new Response(createEventStream({ source, keepAliveMs }).body, { headers })
+    let end: (why: string) => void = () => undefined
+    const connection = connections.mayOpen(address)
+      ? connections.open('sse', address, {
+          move: () => end('this server is restarting; connect again'),
+          terminate: () => res.destroy(),
+        })
+      : null
+    if (connection === null || !connections.identify(connection, viewer?.userId ?? null)) {
+      const limit = connection === null ? 'address' : 'viewer'
+      if (connection !== null) connections.close(connection)
+      metrics.refused(limit)
+      void source[Symbol.asyncIterator]().return?.()
+      return refuse(429, 'RATE_LIMITED', `Too many connections of one ${limit} are open; try again later`)
+    }
+    const stream = createEventStream({ source, keepAliveMs })
+    end = (why) => {
+      stream.end(why)
+      setTimeout(() => res.destroy(), lingerMs).unref()
+    }
+    const stopTimer = onExpiry(viewer, () => end('the token has expired; connect again with a new one'))
+    res.once('close', () => {
+      stopTimer()
+      stream.end('closed')
+      connections.close(connection)
+    })
+    return new Response(stream.body, { headers })
+  }
+
+  return {
+    onResultProcess({ request, result, setResultProcessor, serverContext }) {
+      if (Array.isArray(result)) return
+      const accept = readAccept(request.headers.get('accept'))
+      if (isAsyncIterable(result)) {
+        if (accept.stream) setResultProcessor((source) => answer(source, serverContext), 'text/event-stream')
+        else {
+          void result[Symbol.asyncIterator]().return?.()
+          const message =
+            'A subscription is answered with an event stream; accept text/event-stream, or use a WebSocket'
+          setResultProcessor(() => refuse(406, 'BAD_INPUT', message), 'application/json')
+        }
+      } else if (accept.stream && !accept.json)
+        setResultProcessor((source) => answer(source, serverContext), 'text/event-stream')
+    },
+  }
+}
+
+/** Which kinds of answer a client takes. Nothing said means everything. */
+function readAccept(header: string | null): { readonly stream: boolean; readonly json: boolean } {
+  const types = (header ?? '*/*').split(',').map((part) => (part.split(';')[0] ?? '').trim().toLowerCase())
+  const any = types.includes('*/*')
+  return {
+    stream: any || types.includes('text/event-stream') || types.includes('text/*'),
+    json: any || types.some((type) => type.startsWith('application/')),
+  }
+}
+
+function refuse(status: number, code: string, message: string): Response {
+  const body = JSON.stringify({ errors: [{ message, extensions: { code } }] })
+  return new Response(body, { status, headers: { 'content-type': 'application/json; charset=utf-8' } })
+}
+
+/** A body that is written at the pace of its reader: the next result is asked for when the last one has left. */
+interface EventStream {
+  readonly body: ReadableStream<Uint8Array>
+  /** Ends it without `complete`, with a comment that says why. Leaves the source. */
+  end(why: string): void
+}
+
+function createEventStream(options: {
+  readonly source: AsyncIterable<ExecutionResult> | ExecutionResult
+  readonly keepAliveMs: number
+}): EventStream {
+  const iterator = isAsyncIterable(options.source) ? options.source[Symbol.asyncIterator]() : once(options.source)
+  let pending: Promise<IteratorResult<ExecutionResult, unknown>> | undefined
+  let isStarted = false
+  let why: string | undefined
+  let wake: () => void = () => undefined
+  const timer = setInterval(() => wake(), options.keepAliveMs).unref()
+
+  const leave = (): void => {
+    clearInterval(timer)
+    void Promise.resolve(iterator.return?.()).catch(() => undefined)
+  }
+  const frameNext = async (): Promise<{ readonly text: string; readonly isLast?: true }> => {
+    // Sent at once, so that the client sees its request accepted before anything happens.
+    if (!isStarted) {
+      isStarted = true
+      return { text: ':\n\n' }
+    }
+    pending ??= iterator.next()
+    const woken = new Promise<undefined>((resolve) => {
+      wake = () => resolve(undefined)
+    })
+    const step = why === undefined ? await Promise.race([pending, woken]) : undefined
+    if (why !== undefined) return { text: `: ${why}\n\n`, isLast: true }
+    if (step === undefined) return { text: ':\n\n' }
+    pending = undefined
+    if (step.done === true) return { text: 'event: complete\ndata:\n\n', isLast: true }
+    if (isAway(step.value)) return { text: ': the server cannot serve this now; connect again\n\n', isLast: true }
+    return { text: `event: next\ndata: ${JSON.stringify(formatResult(step.value))}\n\n` }
+  }
+
+  const body = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { text, isLast } = await frameNext()
+        controller.enqueue(encoder.encode(text))
+        if (isLast !== true) return
+        controller.close()
+        leave()
+      },
+      cancel: leave,
+    },
+    { highWaterMark: 0 },
+  )
+  return {
+    body,
+    end(reason) {
+      why ??= reason
+      wake()
+      leave()
+    },
+  }
+}
+
+async function* once(result: ExecutionResult): AsyncGenerator<ExecutionResult, void, undefined> {
+  yield result
+}

@@ -1,0 +1,146 @@
+import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
+import { z } from 'zod'
+import type { Config } from '../config.ts'
+import { TidingsError } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+import { localDeveloper, type Viewer } from '../tasks/viewer.ts'
+
+/** Finds out who asks. The same for every transport. */
+export interface Tokens {
+  /**
+   * Reads credentials.
+   *
+   * @param authorization - `Bearer <token>`, as in the header; undefined when nothing was sent
+   * @returns the viewer; null without credentials
+   * @throws TidingsError `UNAUTHENTICATED`, with `details.expired` true when nothing but the time is wrong with the token;
+   * `UNAVAILABLE` when the issuer's keys cannot be had
+   */
+  read(authorization: string | undefined): Promise<Viewer | null>
+  /** False when there is neither a secret nor a key set: then everyone is the {@link localDeveloper}. */
+  readonly areRequired: boolean
+}
+
+/** The settings that tokens are checked by. */
+export type TokenConfig = Pick<Config, 'JWT_SECRET' | 'JWKS_URL' | 'JWT_ISSUER' | 'JWT_AUDIENCE'>
+
+const claims = z.object({
+  sub: z.string().min(1).max(200),
+  roles: z.array(z.string()).default([]),
+  plan: z.string().nullable().default(null),
+  tasks: z.array(z.string()).nullable().default(null),
+  exp: z.number().optional(),
+})
+/** How far the issuer's clock may be ahead (`nbf`, `iat`); the expiry is taken by the letter. */
+const clockToleranceSeconds = 5
+/** Signatures only: a key set is public, so nothing in it may be taken for a shared secret. */
+const publicKeyAlgorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']
+const jwksTimeoutMs = 3_000
+
+/**
+ * Creates the reader of tokens.
+ *
+ * Claims: `sub` (user id, required), `roles` (list), `plan`, `tasks` (ids the token is limited to), `exp`; `iss` and `aud`
+ * when the settings require them.
+ */
+export function createTokens(config: TokenConfig, logger: Logger): Tokens {
+  const { JWT_SECRET: secret, JWKS_URL: jwksUrl } = config
+  if (secret === undefined && jwksUrl === undefined)
+    return { areRequired: false, read: () => Promise.resolve(localDeveloper) }
+
+  const key = secret === undefined ? undefined : new TextEncoder().encode(secret)
+  const keySet =
+    jwksUrl === undefined ? undefined : createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: jwksTimeoutMs })
+  const required: JWTVerifyOptions = {
+    clockTolerance: clockToleranceSeconds,
+    ...(config.JWT_ISSUER === undefined ? {} : { issuer: config.JWT_ISSUER }),
+    ...(config.JWT_AUDIENCE === undefined ? {} : { audience: config.JWT_AUDIENCE }),
+  }
+
+  const verify = async (token: string): Promise<JWTPayload> => {
+    if (key !== undefined && (keySet === undefined || isSharedSecret(token)))
+      return (await jwtVerify(token, key, { ...required, algorithms: ['HS256'] })).payload
+    if (keySet === undefined) throw new errors.JWTInvalid('no key')
+    return (await jwtVerify(token, keySet, { ...required, algorithms: publicKeyAlgorithms })).payload
+  }
+
+  return {
+    areRequired: true,
+    async read(authorization) {
+      if (authorization === undefined || authorization === '') return null
+      const [, token] = /^Bearer +([\w-]+\.[\w-]+\.[\w-]+)$/i.exec(authorization.trim()) ?? []
+      if (token === undefined) throw refusal('The Authorization is not of the form "Bearer <token>"')
+      let payload: JWTPayload
+      try {
+        payload = await verify(token)
+      } catch (error) {
+        if (error instanceof errors.JWTExpired) throw expired()
+        if (isForgery(error)) throw refusal(`The token is refused: ${error.message}`)
+        logger.error({ err: error, jwksUrl }, 'the keys of the token issuer cannot be had')
+        throw new TidingsError('UNAVAILABLE', 'Tokens cannot be checked now: their issuer’s keys cannot be had')
+      }
+      const parsed = claims.safeParse(payload)
+      if (!parsed.success) {
+        const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')
+        throw refusal(`The token is refused: ${issues}`)
+      }
+      const { sub, roles, plan, tasks, exp } = parsed.data
+      const expiresAt = exp === undefined ? null : new Date(exp * 1_000)
+      if (expiresAt !== null && expiresAt.getTime() <= Date.now()) throw expired()
+      return { userId: sub, roles, plan, taskIds: tasks, expiresAt }
+    },
+  }
+}
+
+/** Whether a refused token is merely too old: its holder only has to renew it. */
+export function isExpired(error: unknown): boolean {
+  return error instanceof TidingsError && error.details['expired'] === true
+}
+
+/**
+ * Calls back when the viewer's token expires.
+ * @returns what cancels it
+ */
+export function onExpiry(viewer: Viewer | null, listener: () => void): () => void {
+  if (viewer === null || viewer.expiresAt === null) return () => undefined
+  const expiresAt = viewer.expiresAt.getTime()
+  let timer: NodeJS.Timeout
+  const arm = (): void => {
+    // A timer takes at most 2^31-1 ms, and calls back at once beyond that; it may also be early by a millisecond.
+    timer = setTimeout(() => (Date.now() >= expiresAt ? listener() : arm()), clampDelay(expiresAt - Date.now()))
+    timer.unref()
+  }
+  arm()
+  return () => clearTimeout(timer)
+}
+
+function clampDelay(ms: number): number {
+  return Math.min(Math.max(ms, 1), 2_147_483_647)
+}
+
+function isSharedSecret(token: string): boolean {
+  const [header = ''] = token.split('.')
+  try {
+    return (JSON.parse(Buffer.from(header, 'base64url').toString()) as { alg?: unknown } | null)?.alg === 'HS256'
+  } catch {
+    // Not even a header: whichever key is tried refuses it.
+    return false
+  }
+}
+
+/** Everything jose throws about the token itself; what it throws about fetching the keys is not the caller's fault. */
+function isForgery(error: unknown): error is Error {
+  return (
+    error instanceof errors.JOSEError &&
+    !(error instanceof errors.JWKSTimeout) &&
+    !(error instanceof errors.JWKSInvalid) &&
+    error.code !== 'ERR_JOSE_GENERIC'
+  )
+}
+
+function refusal(message: string): TidingsError {
+  return new TidingsError('UNAUTHENTICATED', message)
+}
+
+function expired(): TidingsError {
+  return new TidingsError('UNAUTHENTICATED', 'The token has expired; renew it', { expired: true })
+}

@@ -1,0 +1,276 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type ExecutionArgs, type ExecutionResult, GraphQLError, type GraphQLSchema, getOperationAST } from 'graphql'
+import { CloseCode, handleProtocols, makeServer, type SubscribePayload } from 'graphql-ws'
+import { type GraphQLParams, isAsyncIterable, type PromiseOrValue } from 'graphql-yoga'
+import { type WebSocket, WebSocketServer } from 'ws'
+import type { Config } from '../config.ts'
+import { isTidingsError } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+import type { Viewer } from '../tasks/viewer.ts'
+import type { Connection, Connections } from './connections.ts'
+import { onFailure } from './iterables.ts'
+import { formatError, formatResult, isAway, type MaskError } from './mask.ts'
+import type { ServerMetrics } from './metrics.ts'
+import { isExpired, onExpiry, type Tokens } from './viewer.ts'
+
+/**
+ * Why this server closes a socket. Clients of graphql-ws never come back after 4400, 4401, 4406, 4409, 4429, 4500 and 1011;
+ * after all others they try again, so what passes by itself has a code of the second sort.
+ */
+export const closeCodes = {
+  /** The server is restarting: connect elsewhere and resume. */
+  restart: 1012,
+  /** Not now: too many connections of this viewer, or the database is away. Try again with growing pauses. */
+  tryAgainLater: 1013,
+  /** The token is malformed or forged: the same one will never do. */
+  unauthorized: CloseCode.Unauthorized,
+  /** The token has expired: connect with a new one and resume. */
+  expired: CloseCode.Forbidden,
+} as const
+
+/** The functions that one operation is carried out with; yoga's `getEnveloped`. */
+export interface Enveloped {
+  readonly schema: GraphQLSchema
+  readonly parse: (text: string) => ExecutionArgs['document']
+  readonly validate: (schema: GraphQLSchema, document: ExecutionArgs['document']) => readonly GraphQLError[]
+  readonly contextFactory: () => PromiseOrValue<unknown>
+  readonly execute: (args: ExecutionArgs) => PromiseOrValue<ExecutionResult>
+  readonly subscribe: (args: ExecutionArgs) => PromiseOrValue<AsyncIterable<ExecutionResult> | ExecutionResult>
+}
+
+/** The WebSockets of the server. */
+export interface WebSockets extends AsyncDisposable {
+  /** Takes an upgrade over that was found acceptable. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, address: string): void
+}
+
+/** What is known of a socket. */
+interface Extra {
+  readonly socket: WebSocket
+  readonly request: IncomingMessage
+  readonly connection: Connection
+  viewer: Viewer | null
+}
+
+/** The settings that sockets are limited by. */
+export type WebSocketLimits = Pick<
+  Config,
+  'MAX_MESSAGE_BYTES' | 'MAX_SOCKET_BUFFER_BYTES' | 'MAX_SUBSCRIPTIONS_PER_SOCKET'
+>
+
+/**
+ * Creates the WebSocket side of the server: graphql-ws's protocol over ws.
+ *
+ * Nothing that goes wrong with one operation reaches its neighbours on the same socket. The socket as a whole closes when
+ * its token expires, when the server restarts, and when the record is away, so that everyone on it resumes.
+ *
+ * @param options.keepAliveMs - time between pings; a socket that did not answer the last one is cut
+ * @param options.initMs - longest wait for `connection_init`
+ */
+export function createWebSockets(options: {
+  readonly limits: WebSocketLimits
+  readonly tokens: Tokens
+  readonly connections: Connections
+  readonly metrics: ServerMetrics
+  readonly envelop: (context: { viewer: Viewer | null; params: GraphQLParams }) => Enveloped
+  readonly maskError: MaskError
+  readonly logger: Logger
+  readonly keepAliveMs: number
+  readonly initMs: number
+}): WebSockets {
+  const { limits, tokens, connections, metrics, envelop, maskError, logger, keepAliveMs, initMs } = options
+  const envelopeds = new WeakMap<object, Enveloped>()
+  const envelopedOf = (args: ExecutionArgs): Enveloped => {
+    const enveloped = envelopeds.get(args)
+    if (enveloped === undefined) throw new Error('This operation was not prepared')
+    return enveloped
+  }
+
+  const prepare = async (viewer: Viewer | null, payload: SubscribePayload): Promise<ExecutionArgs | GraphQLError[]> => {
+    const { query, operationName, variables, extensions } = payload
+    const params = {
+      query,
+      ...(operationName ? { operationName } : {}),
+      ...(variables ? { variables } : {}),
+      ...(extensions ? { extensions } : {}),
+    }
+    const enveloped = envelop({ viewer, params })
+    const document = enveloped.parse(query)
+    const errors = enveloped.validate(enveloped.schema, document)
+    if (errors.length > 0) return [...errors]
+    if (!getOperationAST(document, operationName)) return [unknownOperation(operationName)]
+    const args: ExecutionArgs = {
+      schema: enveloped.schema,
+      document,
+      contextValue: await enveloped.contextFactory(),
+      ...(operationName ? { operationName } : {}),
+      ...(variables ? { variableValues: variables } : {}),
+    }
+    envelopeds.set(args, enveloped)
+    return args
+  }
+
+  const protocol = makeServer<Record<string, unknown>, Extra>({
+    connectionInitWaitTimeout: initMs,
+    execute: (args: ExecutionArgs) => envelopedOf(args).execute(args),
+    // Its `return()` is reached through every layer, which is all that graphql-ws asks of a generator.
+    subscribe: (args: ExecutionArgs) =>
+      envelopedOf(args).subscribe(args) as ReturnType<typeof import('graphql').subscribe>,
+
+    async onConnect({ extra, connectionParams }) {
+      const { socket, request, connection } = extra
+      try {
+        extra.viewer = await tokens.read(readCredentials(connectionParams) ?? request.headers.authorization)
+      } catch (error) {
+        metrics.refused('token')
+        const { message } = maskError(error)
+        if (!isTidingsError(error, 'UNAUTHENTICATED')) close(socket, closeCodes.tryAgainLater, message)
+        else close(socket, isExpired(error) ? closeCodes.expired : closeCodes.unauthorized, message)
+        return false
+      }
+      if (!connections.identify(connection, extra.viewer?.userId ?? null)) {
+        metrics.refused('viewer')
+        close(socket, closeCodes.tryAgainLater, 'Too many connections of one viewer are open; try again later')
+        return false
+      }
+      const stopTimer = onExpiry(extra.viewer, () =>
+        close(socket, closeCodes.expired, 'The token has expired; connect again with a new one'),
+      )
+      socket.once('close', stopTimer)
+      return true
+    },
+
+    async onSubscribe({ extra, subscriptions }, _id, payload) {
+      // Whatever is thrown here would close the socket with a code after which clients do not come back.
+      try {
+        if (Object.keys(subscriptions).length > limits.MAX_SUBSCRIPTIONS_PER_SOCKET) {
+          metrics.refused('subscriptions')
+          return [tooManySubscriptions(limits.MAX_SUBSCRIPTIONS_PER_SOCKET)]
+        }
+        return await prepare(extra.viewer, payload)
+      } catch (error) {
+        return [maskError(error)]
+      }
+    },
+
+    onOperation({ extra: { socket } }, _id, _payload, { document, operationName }, outcome) {
+      // graphql-ws has awaited it, though its type does not say so.
+      const result = outcome as AsyncIterable<ExecutionResult> | ExecutionResult
+      const leaveIfAway = (errors: readonly GraphQLError[] | undefined): boolean => {
+        if (!isAway({ errors })) return false
+        close(socket, closeCodes.tryAgainLater, errors?.[0]?.message ?? 'Try again later')
+        return true
+      }
+      if (isAsyncIterable(result))
+        return onFailure(result, (error) => {
+          const masked = maskError(error)
+          if (!leaveIfAway([masked])) throw masked
+        })
+      if (getOperationAST(document, operationName)?.operation === 'subscription') leaveIfAway(result.errors)
+      return undefined
+    },
+
+    onNext: (_context, _id, _payload, _args, result) =>
+      result.errors === undefined ? undefined : formatResult(result),
+    onError: (_context, _id, _payload, errors) =>
+      errors.map((error) => formatError(error instanceof GraphQLError ? error : maskError(error))),
+  })
+
+  const server = new WebSocketServer({
+    noServer: true,
+    maxPayload: limits.MAX_MESSAGE_BYTES,
+    // Costs tens of kilobytes a socket, and these messages are small.
+    perMessageDeflate: false,
+    handleProtocols,
+  })
+  const unanswered = new WeakSet<WebSocket>()
+  const pings = setInterval(() => {
+    for (const socket of server.clients) {
+      if (unanswered.has(socket)) socket.terminate()
+      else if (socket.readyState === socket.OPEN) {
+        unanswered.add(socket)
+        socket.ping()
+      }
+    }
+  }, keepAliveMs).unref()
+
+  const open = (socket: WebSocket, request: IncomingMessage, address: string): void => {
+    const connection = connections.open('ws', address, {
+      move: () => close(socket, closeCodes.restart, 'This server is restarting; connect again'),
+      terminate: () => socket.terminate(),
+    })
+    // Answers that a client does not read pile up here; it is heard again when it has read them.
+    const relieve = (): void => {
+      if (socket.isPaused && socket.bufferedAmount <= limits.MAX_SOCKET_BUFFER_BYTES) socket.resume()
+    }
+    const closed = protocol.opened(
+      {
+        protocol: socket.protocol,
+        // Resolves when the operating system has taken it, which is what keeps a slow reader's backlog in the log.
+        send: (data) =>
+          new Promise((resolve) => {
+            if (socket.readyState !== socket.OPEN) return resolve()
+            socket.send(data, () => {
+              relieve()
+              // A failed send belongs to a socket that is closing; its `close` event ends everything on it.
+              resolve()
+            })
+          }),
+        close: (code, reason) => close(socket, code ?? CloseCode.InternalServerError, reason ?? ''),
+        onMessage: (listener) =>
+          socket.on('message', (data) => {
+            if (socket.bufferedAmount > limits.MAX_SOCKET_BUFFER_BYTES) socket.pause()
+            listener(String(data)).catch((error: unknown) => {
+              logger.error({ err: error }, 'a WebSocket message could not be handled')
+              close(socket, CloseCode.InternalServerError, 'Something went wrong on the server')
+            })
+          }),
+      },
+      { socket, request, connection, viewer: null },
+    )
+    socket.on('pong', () => unanswered.delete(socket))
+    // Of frames that break the protocol or are too large: ws closes the socket itself, with the right code.
+    socket.on('error', (error) => logger.debug({ err: error }, 'a WebSocket failed'))
+    socket.once('close', (code, reason) => {
+      connections.close(connection)
+      closed(code, String(reason)).catch((error: unknown) => logger.error({ err: error }, 'leaving a socket failed'))
+    })
+  }
+
+  return {
+    upgrade: (request, socket, head, address) =>
+      server.handleUpgrade(request, socket, head, (opened) => open(opened, request, address)),
+    [Symbol.asyncDispose]: async () => {
+      clearInterval(pings)
+      for (const socket of server.clients) socket.terminate()
+      await new Promise<void>((resolve) => server.close(() => resolve()))
+    },
+  }
+}
+
+/** `authorization` (or `Authorization`) as in the header, or the bare `token`. */
+function readCredentials(params: Readonly<Record<string, unknown>> | undefined): string | undefined {
+  const authorization = params?.['authorization'] ?? params?.['Authorization']
+  if (typeof authorization === 'string') return authorization
+  const token = params?.['token']
+  return typeof token === 'string' ? `Bearer ${token}` : undefined
+}
+
+/** A reason may have 123 bytes; ws throws beyond that. */
+function close(socket: WebSocket, code: number, reason: string): void {
+  socket.close(code, Buffer.byteLength(reason) <= 123 ? reason : `${reason.slice(0, 40)}…`)
+}
+
+function unknownOperation(name: string | null | undefined): GraphQLError {
+  return new GraphQLError(
+    name ? `There is no operation named "${name}" in the document` : 'Name the operation: the document has several',
+    { extensions: { code: 'BAD_INPUT' } },
+  )
+}
+
+function tooManySubscriptions(max: number): GraphQLError {
+  return new GraphQLError(`At most ${max} operations may be under way on one socket (MAX_SUBSCRIPTIONS_PER_SOCKET)`, {
+    extensions: { code: 'RATE_LIMITED', retryable: true },
+  })
+}
