@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { PoolClient } from 'pg'
 import { typeid } from 'typeid-js'
 import { type Database, withTransaction } from '../db/connect.ts'
@@ -6,12 +5,15 @@ import type { JsonObject } from '../db/tables.ts'
 import { TidingsError } from '../errors.ts'
 import type { Appended, Appender } from '../log/append.ts'
 import type { LogEvent } from '../log/event.ts'
+import { createAdmission } from './admission.ts'
 import type { Beginning, TaskDefinition } from './define-task.ts'
 import type { Places } from './place.ts'
 import type { Doorbell } from './queue.ts'
 import { endingOf } from './settle.ts'
+import { isStorable, storableText } from './storable.ts'
 import type { TaskStore } from './store.ts'
 import { emptyProgress, isFinal, type Task, taskTopic } from './task.ts'
+import { createTurns } from './turns.ts'
 
 /** What to start. */
 export interface StartRequest {
@@ -80,62 +82,13 @@ export function createTaskService(options: {
     idempotencyHours,
   } = options
   const publish: Publish = (events) => appender.publish(events)
+  const admission = createAdmission({ maxStartsPerMinute, idempotencyHours })
+  const inTurn = createTurns()
 
   const mustGet = async (id: string): Promise<Task> => {
     const task = await store.get(id)
     if (task === null) throw new TidingsError('NOT_FOUND', `There is no task "${id}"`, { id })
     return task
-  }
-
-  const findByKey = async (request: StartRequest, digest: string): Promise<Task | null> => {
-    if (request.idempotencyKey === undefined) return null
-    const { rows } = await database.pool.query<{ digest: string; task_id: string }>(
-      `select digest, task_id from idempotency
-       where owner = $1 and key = $2 and created_at > now() - $3 * interval '1 hour'`,
-      [request.owner, request.idempotencyKey, idempotencyHours],
-    )
-    const known = rows[0]
-    if (known === undefined) return null
-    if (known.digest !== digest)
-      throw new TidingsError(
-        'IDEMPOTENCY_KEY_REUSED',
-        `The idempotency key "${request.idempotencyKey}" was used for another request less than ${idempotencyHours} hours ago; use a new key for a new request`,
-      )
-    return mustGet(known.task_id)
-  }
-
-  /** False when somebody else has taken the key meanwhile. */
-  const takeKey = async (
-    client: PoolClient,
-    request: StartRequest,
-    digest: string,
-    taskId: string,
-  ): Promise<boolean> => {
-    if (request.idempotencyKey === undefined) return true
-    const { rowCount } = await client.query(
-      `insert into idempotency (owner, key, digest, task_id) values ($1, $2, $3, $4)
-       on conflict (owner, key) do update set digest = excluded.digest, task_id = excluded.task_id, created_at = now()
-         where idempotency.created_at <= now() - $5 * interval '1 hour'`,
-      [request.owner, request.idempotencyKey, digest, taskId, idempotencyHours],
-    )
-    return rowCount === 1
-  }
-
-  /** Starts are counted from the tasks themselves, so the limit holds over all servers and restarts. */
-  const checkRate = async (owner: string): Promise<void> => {
-    const { rows } = await database.pool.query<{ oldest: Date | null; count: number }>(
-      `select min(created_at) as oldest, count(*)::int as count
-       from (select created_at from task where owner = $1 and created_at > now() - interval '1 minute' order by created_at desc limit $2) last`,
-      [owner, maxStartsPerMinute],
-    )
-    const { oldest, count } = rows[0] ?? { oldest: null, count: 0 }
-    if (count < maxStartsPerMinute || oldest === null) return
-    const retryAfterMs = Math.max(1, oldest.getTime() + 60_000 - Date.now())
-    throw new TidingsError(
-      'RATE_LIMITED',
-      `At most ${maxStartsPerMinute} tasks can be started in a minute; try again in ${Math.ceil(retryAfterMs / 1000)} s`,
-      { retryAfterMs },
-    )
   }
 
   const insert = async (
@@ -183,6 +136,25 @@ export function createTaskService(options: {
     })
   }
 
+  const startInTransaction = (
+    request: StartRequest,
+    definition: TaskDefinition,
+    input: unknown,
+  ): Promise<{ readonly known: string } | { readonly id: string; readonly appended: Appended }> =>
+    withTransaction(database, async (client) => {
+      const { owner, retriedSubject = null } = request
+      await admission.lock(client, owner)
+      const known = await admission.find(client, request)
+      if (known !== null) return { known }
+      await admission.checkRate(client, owner)
+      const id = typeid('task').toString()
+      // The application's rows are locked before the engine's, here as in every other transaction.
+      const beginning = (await definition.begin?.(client, input, { taskId: id, owner, retriedSubject })) ?? {}
+      const appended = await insert(client, request, beginning, definition.attempts, id)
+      await admission.note(client, request, id)
+      return { id, appended }
+    })
+
   const start: TaskService['start'] = async (request) => {
     const definition = definitions.get(request.kind)
     if (definition === undefined) throw new TidingsError('BAD_INPUT', `There is no kind of task "${request.kind}"`)
@@ -195,36 +167,13 @@ export function createTaskService(options: {
         { issues },
       )
     }
-    const digest = createHash('sha256')
-      .update(JSON.stringify([request.kind, request.input]))
-      .digest('base64url')
-    const known = await findByKey(request, digest)
-    if (known !== null) return { task: known, isNew: false }
-    await checkRate(request.owner)
-    const id = typeid('task').toString()
-    const appended = await withTransaction(database, async (client) => {
-      // The application's rows are locked before the engine's, here as in every other transaction.
-      const beginning =
-        (await definition.begin?.(client, parsed.data, {
-          taskId: id,
-          owner: request.owner,
-          retriedSubject: request.retriedSubject ?? null,
-        })) ?? {}
-      const outcome = await insert(client, request, beginning, definition.attempts, id)
-      if (!(await takeKey(client, request, digest, id))) throw new KeyTaken()
-      return outcome
-    }).catch((error: unknown) => {
-      if (error instanceof KeyTaken) return null
-      throw error
-    })
-    if (appended === null) {
-      const taken = await findByKey(request, digest)
-      if (taken !== null) return { task: taken, isNew: false }
-      throw new TidingsError(
-        'CONFLICT',
-        `The idempotency key "${request.idempotencyKey ?? ''}" is being used by another request; try again`,
-      )
-    }
+    refuseUnstorable(request)
+    const known = await admission.find(database.pool, request)
+    if (known !== null) return { task: await mustGet(known), isNew: false }
+    // One start of an owner at a time in this process, so that waiting for each other takes one connection and not all.
+    const outcome = await inTurn(request.owner, () => startInTransaction(request, definition, parsed.data))
+    if ('known' in outcome) return { task: await mustGet(outcome.known), isNew: false }
+    const { id, appended } = outcome
     if (appended.accepted) publish(appended.events)
     places.moved(request.kind)
     await doorbell.ring(request.kind, id, 1)
@@ -261,7 +210,8 @@ export function createTaskService(options: {
 
   return {
     start,
-    async cancel(id, reason) {
+    async cancel(id, given) {
+      const reason = given === undefined ? undefined : storableText(given)
       const task = await mustGet(id)
       if (!isFinal(task.status) && (await cancelOnce(task, reason))) return mustGet(id)
       const now = await mustGet(id)
@@ -291,7 +241,14 @@ export function createTaskService(options: {
   }
 }
 
-/** The key was taken by a request that ran at the same time: the transaction is undone and that one's task returned. */
-class KeyTaken extends Error {}
+/** PostgreSQL takes neither U+0000 nor halves of surrogate pairs; changing them silently would start something else. */
+function refuseUnstorable({ input, idempotencyKey }: StartRequest): void {
+  for (const [path, value] of Object.entries({ input, idempotencyKey }))
+    if (!isStorable(value)) {
+      const message = 'holds U+0000 or half a surrogate pair, which cannot be stored'
+      throw new TidingsError('BAD_INPUT', `The ${path} ${message}`, { issues: [{ path, message }] })
+    }
+}
+
 /** The task ended before it could be canceled. */
 class AlreadyOver extends Error {}

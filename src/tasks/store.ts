@@ -92,7 +92,8 @@ export function createTaskStore(database: Database): TaskStore {
   const getMany = async (ids: readonly string[]): Promise<readonly (Task | null)[]> => {
     const { rows } = await pool.query<TaskRow>(
       `select ${taskColumns} from ${taskSource} where k.id = any($1::text[])`,
-      [ids],
+      // An id with U+0000 names nothing, but PostgreSQL would refuse the whole statement.
+      [ids.filter((id) => !id.includes('\0'))],
     )
     const byId = new Map(rows.map((row) => [row.id, toTask(row)]))
     return ids.map((id) => byId.get(id) ?? null)

@@ -1,0 +1,88 @@
+import { createHash } from 'node:crypto'
+import type { Pool, PoolClient } from 'pg'
+import { TidingsError } from '../errors.ts'
+import type { StartRequest } from './service.ts'
+
+/** Decides whether a start is new, a repetition, or one too many. */
+export interface Admission {
+  /** The task that the request's idempotency key stands for; null when it has none or it is new. @throws TidingsError `IDEMPOTENCY_KEY_REUSED` */
+  find(client: Pool | PoolClient, request: StartRequest): Promise<string | null>
+  /**
+   * Makes the starts of one owner wait for each other until the end of the transaction, over all servers: of requests that
+   * come at once with one key, one is new, and a limit is a limit.
+   */
+  lock(client: PoolClient, owner: string): Promise<void>
+  /** @throws TidingsError `RATE_LIMITED` with `retryAfterMs` */
+  checkRate(client: Pool | PoolClient, owner: string): Promise<void>
+  /** Notes which task the request's key stands for from now on. */
+  note(client: PoolClient, request: StartRequest, taskId: string): Promise<void>
+}
+
+/** Creates the admission of starts. */
+export function createAdmission(options: {
+  readonly maxStartsPerMinute: number
+  readonly idempotencyHours: number
+}): Admission {
+  const { maxStartsPerMinute, idempotencyHours } = options
+  return {
+    async find(client, request) {
+      const { owner, idempotencyKey } = request
+      if (idempotencyKey === undefined) return null
+      const { rows } = await client.query<{ digest: string; task_id: string }>(
+        `select digest, task_id from idempotency
+         where owner = $1 and key = $2 and created_at > now() - $3 * interval '1 hour'`,
+        [owner, idempotencyKey, idempotencyHours],
+      )
+      const known = rows[0]
+      if (known === undefined) return null
+      if (known.digest !== digestOf(request))
+        throw new TidingsError(
+          'IDEMPOTENCY_KEY_REUSED',
+          `The idempotency key "${idempotencyKey}" was used for another request less than ${idempotencyHours} hours ago; use a new key for a new request`,
+        )
+      return known.task_id
+    },
+    async lock(client, owner) {
+      await client.query(`select pg_advisory_xact_lock(hashtextextended('tidings start ' || $1, 0))`, [owner])
+    },
+    // Starts are counted from the tasks themselves, so the limit holds over all servers and restarts.
+    async checkRate(client, owner) {
+      const { rows } = await client.query<{ count: number; retryAfterMs: number | null }>(
+        `select count(*)::int as count,
+           ceil(extract(epoch from min(created_at) + interval '1 minute' - clock_timestamp()) * 1000)::int as "retryAfterMs"
+         from (
+           select created_at from task where owner = $1 and created_at > clock_timestamp() - interval '1 minute'
+           order by created_at desc limit $2
+         ) last`,
+        [owner, maxStartsPerMinute],
+      )
+      const { count, retryAfterMs } = rows[0] ?? { count: 0, retryAfterMs: null }
+      if (count < maxStartsPerMinute || retryAfterMs === null) return
+      throw new TidingsError(
+        'RATE_LIMITED',
+        `At most ${maxStartsPerMinute} tasks can be started in a minute; try again in ${Math.ceil(retryAfterMs / 1000)} s`,
+        { retryAfterMs: Math.max(1, retryAfterMs) },
+      )
+    },
+    async note(client, request, taskId) {
+      const { owner, idempotencyKey } = request
+      if (idempotencyKey === undefined) return
+      await client.query(
+        `insert into idempotency (owner, key, digest, task_id, created_at) values ($1, $2, $3, $4, clock_timestamp())
+         on conflict (owner, key) do update
+           set digest = excluded.digest, task_id = excluded.task_id, created_at = excluded.created_at`,
+        [owner, idempotencyKey, digestOf(request), taskId],
+      )
+    },
+  }
+}
+
+/** What makes two requests the same: the kind, the input whatever the order of its fields, and the task that is repeated. */
+function digestOf({ kind, input, retryOf }: StartRequest): string {
+  const ordered = JSON.stringify([kind, input, retryOf ?? null], (_key, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  )
+  return createHash('sha256').update(ordered).digest('base64url')
+}
