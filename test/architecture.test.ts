@@ -1,0 +1,88 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { dirname, join, normalize, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** The floors of each house, top first. What is not named belongs to the floor of the longest prefix. */
+const houses = [
+  ['src/main', 'src/server', 'schema', 'src/live', 'src/studio', 'src/tasks', 'src/log', 'src/db', 'src'],
+  ['client/studio', 'client/react', 'client'],
+] as const
+/** Files of the bottom floor of `src`, which has no folder; `src/main.ts` and `src/worker.ts` are the top. */
+const tops = new Set(['src/main.ts', 'src/worker.ts'])
+/** What client and server may share: constants without dependencies. */
+const shared = new Set(['src/protocol.ts'])
+
+const floorOf = (file: string): { house: number; floor: number } | null => {
+  if (tops.has(file)) return { house: 0, floor: 0 }
+  for (const [house, floors] of houses.entries()) {
+    const floor = floors
+      .map((name, index) => ({ name, index }))
+      .filter(({ name }) => file.startsWith(`${name}/`))
+      .sort((a, b) => b.name.length - a.name.length)[0]
+    if (floor !== undefined) return { house, floor: floor.index }
+  }
+  return null
+}
+
+async function sources(): Promise<string[]> {
+  const found: string[] = []
+  for (const folder of ['src', 'schema', 'client']) {
+    const entries = await readdir(join(root, folder), { recursive: true, withFileTypes: true })
+    for (const entry of entries)
+      if (entry.isFile() && /\.tsx?$/.test(entry.name)) found.push(relative(root, join(entry.parentPath, entry.name)))
+  }
+  return found
+}
+
+/** Relative imports of a file, types included, as paths from the root. */
+async function importsOf(file: string): Promise<string[]> {
+  const text = await readFile(join(root, file), 'utf8')
+  const specifiers = text.matchAll(/(?:from|import)\s*\(?\s*'(\.{1,2}\/[^']+)'/g)
+  return [...specifiers].map(([, specifier = '']) => normalize(join(dirname(file), specifier)))
+}
+
+describe('the floors', () => {
+  it('are imported downwards only, and neither house imports the other', async () => {
+    const wrong: string[] = []
+    for (const file of await sources()) {
+      const from = floorOf(file)
+      for (const target of await importsOf(file)) {
+        const to = floorOf(target)
+        if (from === null || to === null || shared.has(target)) continue
+        if (from.house !== to.house || to.floor < from.floor) wrong.push(`${file} → ${target}`)
+      }
+    }
+    expect(wrong).toEqual([])
+  })
+
+  it('keep the applications apart: one is used by another only through what it offers on purpose', async () => {
+    // `content` is what roadmaps are filled with; `structure` is what a document offers to whoever works with it.
+    const offered = [
+      /^src\/studio\/content\/(provider|create)\.ts$/,
+      /^src\/studio\/documents\/(structure|documents)\.ts$/,
+    ]
+    const wrong: string[] = []
+    for (const file of await sources()) {
+      const own = /^src\/studio\/([^/]+)\//.exec(file)?.[1]
+      if (own === undefined) continue
+      for (const target of await importsOf(file)) {
+        const other = /^src\/studio\/([^/]+)\//.exec(target)?.[1]
+        if (other !== undefined && other !== own && !offered.some((one) => one.test(target)))
+          wrong.push(`${file} → ${target}`)
+      }
+    }
+    expect(wrong).toEqual([])
+  })
+
+  it('finds what it looks for', async () => {
+    const files = await sources()
+    expect(files.length).toBeGreaterThan(50)
+    expect(await importsOf('src/tasks/engine.ts')).toContain('src/log/append.ts')
+    expect(floorOf('src/main.ts')).toEqual({ house: 0, floor: 0 })
+    expect(floorOf('src/errors.ts')).toEqual({ house: 0, floor: 8 })
+    expect(floorOf('client/studio/page.tsx')).toEqual({ house: 1, floor: 0 })
+  })
+})
