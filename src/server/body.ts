@@ -15,7 +15,7 @@ const lingerMs = 1_000
  * Reads request bodies up to a limit, and no further: `MAX_BODY_BYTES`, or for uploads `MAX_UPLOAD_BYTES` beside that.
  * What is larger is answered with 413, as soon as its `Content-Length` says so or the limit is passed.
  */
-export function useBodyLimit(limits: BodyLimits, metrics: ServerMetrics): Plugin<object, ServerContext> {
+export function createBodyLimitPlugin(limits: BodyLimits, metrics: ServerMetrics): Plugin<object, ServerContext> {
   return {
     onRequestParse({ request, requestParser, setRequestParser, serverContext }) {
       if (request.method !== 'POST' || requestParser === undefined) return

@@ -9,7 +9,7 @@ import { TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import type { Viewer } from '../tasks/viewer.ts'
 import { readAddress } from './address.ts'
-import { useBodyLimit } from './body.ts'
+import { createBodyLimitPlugin } from './body.ts'
 import { type Connections, createConnections } from './connections.ts'
 import { type OperationContext, type ServerContext, wantsCatchUp } from './context.ts'
 import { createGraphiql, type GraphiqlTab, serveFavicon } from './graphiql.ts'
@@ -17,10 +17,10 @@ import { type HealthSources, readReadiness } from './health.ts'
 import { createMaskError } from './mask.ts'
 import { createServerMetrics, type ServerMetrics } from './metrics.ts'
 import { createOriginPolicy } from './origin.ts'
-import { usePolicy } from './policy.ts'
+import { createPolicyPlugin } from './policy.ts'
 import { answerJson, refuse, refuseUpgrade } from './refuse.ts'
-import { closeServer } from './shutdown.ts'
-import { useEventStreams } from './sse.ts'
+import { createCloser } from './shutdown.ts'
+import { createEventStreamPlugin } from './sse.ts'
 import { createTokens } from './viewer.ts'
 import { createWebSockets, type Enveloped } from './websocket.ts'
 
@@ -49,9 +49,9 @@ export interface RunningServer extends AsyncDisposable {
   readonly wsUrl: string
   readonly metrics: ServerMetrics
   readonly connections: Connections
-  /** From now on `/health/ready` says 503, so that balancers send nobody here; requests are served still. */
+  /** From now on `/health/ready` says 503 and no new connections are taken; those that are open are served still. */
   beginDraining(): void
-  /** Takes no more connections, asks those that are open to move, spread over `spreadMs`, and closes; cuts what remains. */
+  /** {@link RunningServer.beginDraining}, asks open connections to move, spread over `spreadMs`, and cuts what remains. */
   close(options: { readonly spreadMs: number }): Promise<void>
 }
 
@@ -82,9 +82,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       return createContext(context.viewer, { catchUp: wantsCatchUp(context) })
     },
     plugins: [
-      usePolicy({ schema, limits: config, metrics }),
-      useBodyLimit(config, metrics),
-      useEventStreams({ connections, metrics, keepAliveMs }),
+      createPolicyPlugin({ schema, limits: config, metrics }),
+      createBodyLimitPlugin(config, metrics),
+      createEventStreamPlugin({ connections, metrics, keepAliveMs }),
     ],
     maskedErrors: { maskError: (error) => maskError(error) },
     // Each of these is done by this server itself, for all transports alike.
@@ -209,11 +209,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const port = await listen(server, config)
   const host = config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST
 
-  let closing: Promise<void> | undefined
-  const close = (spreadMs: number): Promise<void> => {
+  const closer = createCloser({ server, connections, sockets, yoga })
+  const beginDraining = (): void => {
     isDraining = true
-    closing ??= closeServer({ server, connections, sockets, spreadMs }).then(() => yoga.dispose())
-    return closing
+    closer.stopAccepting()
+  }
+  const close = (spreadMs: number): Promise<void> => {
+    beginDraining()
+    return closer.close(spreadMs)
   }
   return {
     port,
@@ -221,9 +224,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     wsUrl: `ws://${host}:${port}${endpoint}`,
     metrics,
     connections,
-    beginDraining: () => {
-      isDraining = true
-    },
+    beginDraining,
     close: ({ spreadMs }) => close(spreadMs),
     [Symbol.asyncDispose]: () => close(0),
   }

@@ -17,7 +17,7 @@ interface Arguments {
  *
  * graphql's own `execute` and `subscribe` are used instead of yoga's: leaving a subscription reaches its source at once.
  */
-export function usePolicy(options: {
+export function createPolicyPlugin(options: {
   readonly schema: GraphQLSchema
   readonly limits: OperationLimits
   readonly metrics: ServerMetrics

@@ -1,29 +1,52 @@
 import type { Server } from 'node:http'
 import type { Connections } from './connections.ts'
 
-/** How long clients may take to let go after they were asked to move. */
+/** Closes a server in order. Both may be called again. */
+export interface Closer {
+  /** Takes no new connections; requests that come on open ones are answered, and their connection closed after it. */
+  stopAccepting(): void
+  /** Asks those who watch to move, spread over `spreadMs`, and cuts what is still there half a second later. */
+  close(spreadMs: number): Promise<void>
+}
+
+/** How long clients may take to let go after they were asked to move, and requests under way to be answered. */
 const letGoMs = 500
 const lookMs = 10
 
-/**
- * Closes a server in order: no new connections; those that are open are asked to move; requests under way are answered;
- * whatever is still there then is cut.
- */
-export async function closeServer(options: {
+/** Creates the closer of a server that is listening. */
+export function createCloser(options: {
   readonly server: Server
   readonly connections: Connections
   readonly sockets: AsyncDisposable
-  readonly spreadMs: number
-}): Promise<void> {
-  const { server, connections, sockets, spreadMs } = options
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  await connections.moveAll(spreadMs)
-  const deadline = Date.now() + letGoMs
-  while (connections.size > 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, lookMs))
-  connections.terminateAll()
-  await sockets[Symbol.asyncDispose]()
-  server.closeIdleConnections()
-  const late = setTimeout(() => server.closeAllConnections(), letGoMs)
-  await closed
-  clearTimeout(late)
+  readonly yoga: { dispose(): void | Promise<void> }
+}): Closer {
+  const { server, connections, sockets, yoga } = options
+  let closed: Promise<void> | undefined
+  let closing: Promise<void> | undefined
+
+  const stopAccepting = (): Promise<void> => {
+    // Also closes the connections on which nothing is under way.
+    closed ??= new Promise((resolve) => server.close(() => resolve()))
+    return closed
+  }
+  const closeInOrder = async (spreadMs: number): Promise<void> => {
+    const allClosed = stopAccepting()
+    await connections.moveAll(spreadMs)
+    const deadline = Date.now() + letGoMs
+    while (connections.size > 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, lookMs))
+    connections.terminateAll()
+    await sockets[Symbol.asyncDispose]()
+    server.closeIdleConnections()
+    const late = setTimeout(() => server.closeAllConnections(), letGoMs)
+    await allClosed
+    clearTimeout(late)
+    await yoga.dispose()
+  }
+  return {
+    stopAccepting: () => void stopAccepting(),
+    close(spreadMs) {
+      closing ??= closeInOrder(spreadMs)
+      return closing
+    },
+  }
 }

@@ -23,7 +23,7 @@ const lingerMs = 1_000
  * A stream that ends without `complete` is not over: the token expired, the server moves its clients or cannot serve now.
  * A comment says which, and the client resumes.
  */
-export function useEventStreams(options: {
+export function createEventStreamPlugin(options: {
   readonly connections: Connections
   readonly metrics: ServerMetrics
   /** Time between comments that keep a quiet stream open. */
@@ -113,7 +113,10 @@ function createEventStream(options: {
   let wake: () => void = () => undefined
   const timer = setInterval(() => wake(), options.keepAliveMs).unref()
 
+  let isLeft = false
   const leave = (): void => {
+    if (isLeft) return
+    isLeft = true
     clearInterval(timer)
     void Promise.resolve(iterator.return?.()).catch(() => undefined)
   }

@@ -1,0 +1,3 @@
+import { run } from './main/run.ts'
+
+await run({ args: process.argv.slice(2), environment: process.env, command: 'npm start' })

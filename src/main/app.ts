@@ -1,0 +1,113 @@
+import type { Services } from '../../schema/context.ts'
+import { createContext, schema } from '../../schema/index.ts'
+import type { Config } from '../config.ts'
+import { connectDatabase } from '../db/connect.ts'
+import { startEmbeddedPostgres } from '../db/embedded.ts'
+import { migrate } from '../db/migrate.ts'
+import type { Logger } from '../logger.ts'
+import type { GraphiqlTab } from '../server/graphiql.ts'
+import { type HealthServer, startHealthServer } from '../server/health-server.ts'
+import { type RunningServer, startServer } from '../server/http.ts'
+import { createApplications, createTaskDefinitions } from '../studio/studio.ts'
+import { startEngine } from '../tasks/engine.ts'
+
+/** A whole Tidings in this process. Disposing is {@link App.shutDown}. */
+export interface App extends AsyncDisposable {
+  /** What the API is served from. */
+  readonly services: Services
+  /** null in a process that only works. */
+  readonly server: RunningServer | null
+  /** Of a process that only works; null when it was given no port. */
+  readonly healthServer: HealthServer | null
+  /** Where the embedded PostgreSQL keeps its files; null when there is another one. */
+  readonly dataDir: string | null
+  /**
+   * Ends in order, within `DRAIN_MS` and what closing takes: not ready and no new connections; tasks finish or are handed
+   * on; clients are told to move; engine, database and embedded PostgreSQL close. May be called again.
+   */
+  shutDown(): Promise<void>
+}
+
+/** How much earlier than now a task of a paying user stands in line. */
+const headStartMs = 30_000
+/** Kept of `DRAIN_MS` for attempts that are told to stop to let go, and for the clients. */
+const letGoMs = 3_000
+const longestSpreadMs = 2_000
+const spreadMsPerConnection = 5
+
+/**
+ * Starts Tidings: the record (embedded unless `DATABASE_URL` is set), the engine, the applications, and by `ROLE` the API.
+ *
+ * @param options.healthPort - where a process that only works answers for its health; not at all by default
+ * @param options.createTabs - makes the operations that GraphiQL begins with
+ * @throws TidingsError `BAD_CONFIGURATION` or `UNAVAILABLE`, with what to do; nothing is left running then
+ */
+export async function startApp(options: {
+  readonly config: Config
+  readonly logger: Logger
+  readonly healthPort?: number | undefined
+  readonly createTabs?: (services: Services) => () => Promise<readonly GraphiqlTab[]>
+}): Promise<App> {
+  const { config, logger, healthPort, createTabs } = options
+  await using stack = new AsyncDisposableStack()
+
+  const embedded =
+    config.DATABASE_URL === undefined
+      ? stack.use(await startEmbeddedPostgres({ dataDir: config.DATA_DIR, logger }))
+      : null
+  const url = config.DATABASE_URL ?? embedded?.url ?? ''
+  const database = stack.use(await connectDatabase({ url, maxConnections: config.DATABASE_POOL, logger }))
+  await migrate(database, logger)
+  const definitions = createTaskDefinitions(config)
+  const engine = stack.use(await startEngine({ config, database, definitions, logger }))
+  const services: Services = {
+    engine,
+    ...createApplications(engine),
+    limits: {
+      maxUploadBytes: config.MAX_UPLOAD_BYTES,
+      headStartMs: (plan) => (plan === null ? 0 : headStartMs),
+    },
+  }
+  const health = { database, bus: engine.bus }
+  const server =
+    config.ROLE === 'worker'
+      ? null
+      : stack.use(
+          await startServer({
+            config,
+            schema,
+            createContext: (viewer, contextOptions) => createContext(services, viewer, contextOptions),
+            health,
+            logger,
+            graphiqlTabs: createTabs?.(services),
+          }),
+        )
+  const healthServer =
+    server !== null || healthPort === undefined
+      ? null
+      : stack.use(await startHealthServer({ health, host: config.HOST, port: healthPort }))
+
+  const opened = stack.move()
+  const shutDownInOrder = async (): Promise<void> => {
+    server?.beginDraining()
+    healthServer?.beginDraining()
+    const connections = server?.connections.size ?? 0
+    const spreadMs = Math.min(longestSpreadMs, config.DRAIN_MS / 4, connections * spreadMsPerConnection)
+    await engine.worker?.drain(Math.max(0, config.DRAIN_MS - letGoMs - spreadMs))
+    await server?.close({ spreadMs })
+    await opened.disposeAsync()
+  }
+  let shuttingDown: Promise<void> | undefined
+  const shutDown = (): Promise<void> => {
+    shuttingDown ??= shutDownInOrder()
+    return shuttingDown
+  }
+  return {
+    services,
+    server,
+    healthServer,
+    dataDir: embedded?.dataDir ?? null,
+    shutDown,
+    [Symbol.asyncDispose]: shutDown,
+  }
+}

@@ -1,0 +1,45 @@
+import { describeSettings } from '../config.ts'
+
+/** What a command line asks for. */
+export type Request =
+  | { readonly is: 'run' }
+  | { readonly is: 'help' }
+  | { readonly is: 'refused'; readonly message: string }
+
+/** Reads the arguments of `npm start` and `npm run worker`: there is nothing but `--help`. */
+export function readArguments(args: readonly string[], command: string): Request {
+  if (args.includes('--help') || args.includes('-h')) return { is: 'help' }
+  const [unknown] = args
+  if (unknown === undefined) return { is: 'run' }
+  return {
+    is: 'refused',
+    message: `The argument ${JSON.stringify(unknown)} is not known; settings are environment variables, see: ${command} -- --help`,
+  }
+}
+
+/** The help text of a command. */
+export function describeUsage(command: string): string {
+  return `Tidings: live task progress over GraphQL.
+
+Usage:
+  ${command}                            settings come from environment variables
+  PORT=8080 LOG_LEVEL=debug ${command}
+  ${command} -- --help
+
+Endpoints:
+  /graphql        the API: POST, GET, event streams (SSE), WebSocket (graphql-transport-ws); GraphiQL in a browser
+  /health/live    200 while the process runs
+  /health/ready   200 when it can serve: database, bus, not shutting down
+
+Examples:
+  ${command}
+      everything in one process on http://127.0.0.1:4000, with a PostgreSQL of its own in .data
+  DATABASE_URL=postgres://user:password@host/tidings REDIS_URL=redis://host JWT_SECRET=… HOST=0.0.0.0 ${command}
+      one of several servers behind a balancer
+  DATABASE_URL=postgres://user:password@host/tidings npm run worker
+      a process that only works
+
+Settings:
+${describeSettings()}
+`
+}

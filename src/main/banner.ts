@@ -1,0 +1,39 @@
+import type { Config } from '../config.ts'
+import type { App } from './app.ts'
+
+/** What is printed when everything runs: where to go, and what to know. */
+export function describeStart(app: App, config: Config, tookMs: number): string {
+  const { server, healthServer, dataDir } = app
+  const rows: [string, string][] = []
+  if (server !== null)
+    rows.push(
+      ['GraphiQL', `${server.url}/graphql`],
+      ['WebSocket', server.wsUrl],
+      ['Health', `${server.url}/health/ready`],
+    )
+  else if (healthServer !== null) rows.push(['Health', `http://${config.HOST}:${healthServer.port}/health/ready`])
+  rows.push(
+    ['Data', dataDir === null ? 'in the PostgreSQL of DATABASE_URL' : `${dataDir} (embedded PostgreSQL)`],
+    ['Bus', config.REDIS_URL === undefined ? 'within this process; set REDIS_URL to run several' : 'Redis'],
+    ['Work', config.ROLE === 'server' ? 'is done by other processes (npm run worker)' : 'is done in this process'],
+  )
+  if (server !== null) rows.push(['Viewer', describeViewer(config)])
+  const width = Math.max(...rows.map(([name]) => name.length))
+  const table = rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`).join('\n')
+  const name = server === null ? 'The Tidings worker' : 'Tidings'
+  const hint =
+    server === null
+      ? ''
+      : `\nOpen GraphiQL: its tabs hold operations that run as they are. Or paste this:\n\n${firstOperation}\n`
+  return `\n${name} is ready in ${Math.round(tookMs)} ms\n\n${table}\n${hint}\nCtrl-C ends it.\n`
+}
+
+const firstOperation = `  query {
+    roadmaps(first: 1) { nodes { id title activeTask { id status progress { percent } } } }
+  }`
+
+function describeViewer({ JWT_SECRET, JWKS_URL }: Config): string {
+  if (JWT_SECRET === undefined && JWKS_URL === undefined)
+    return 'no JWT_SECRET: everybody is the local developer, on this machine only'
+  return 'by the token in Authorization, or in connection_init'
+}

@@ -1,0 +1,62 @@
+import { type Config, parseConfig } from '../config.ts'
+import { isTidingsError } from '../errors.ts'
+import { createLogger } from '../logger.ts'
+import type { App } from './app.ts'
+import { describeUsage, readArguments } from './arguments.ts'
+import { describeStart } from './banner.ts'
+import { endInOrder } from './signals.ts'
+
+/** How a process is started. */
+export interface RunOptions {
+  readonly args: readonly string[]
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** As it is written in help and messages: `npm start`. */
+  readonly command: string
+}
+
+/**
+ * Runs Tidings until the process is told to end: parses settings, starts everything, prints where it is, ends in order.
+ *
+ * Exit codes: 0 after an ordered end, 1 when it could not start or failed.
+ */
+export async function run({ args, environment, command }: RunOptions): Promise<void> {
+  const startedAt = performance.now()
+  const request = readArguments(args, command)
+  if (request.is === 'help') return void process.stdout.write(describeUsage(command))
+  if (request.is === 'refused') return fail(request.message)
+  let config: Config
+  try {
+    config = parseConfig(environment)
+  } catch (error) {
+    if (!isTidingsError(error)) throw error
+    return fail(`${error.message}\nAll settings: ${command} -- --help`)
+  }
+  const isProduction = config.NODE_ENV === 'production'
+  const logger = createLogger({ level: config.LOG_LEVEL, production: isProduction })
+
+  let app: App | undefined
+  const ending = endInOrder({
+    logger,
+    // Nobody waits longer than this for an orderly end; what is left behind then, the next start takes over.
+    deadlineMs: config.DRAIN_MS + 2_000,
+    shutDown: async () => app?.shutDown(),
+  })
+  try {
+    // Help and refusals need none of it.
+    const [{ startApp }, { createTabs }] = await Promise.all([import('./app.ts'), import('./tabs.ts')])
+    const healthPort = config.ROLE === 'worker' && environment['PORT'] ? config.PORT : undefined
+    app = await startApp({ config, logger, healthPort, createTabs })
+  } catch (error) {
+    if (!isTidingsError(error)) logger.error({ err: error }, 'Tidings could not start')
+    return fail(isTidingsError(error) ? error.message : `Tidings could not start: ${(error as Error).message}`)
+  }
+  if (ending.isAsked()) return void (await ending.done())
+  const tookMs = performance.now() - startedAt
+  if (isProduction) logger.info({ url: app.server?.url, tookMs: Math.round(tookMs) }, 'Tidings is ready')
+  else process.stdout.write(describeStart(app, config, tookMs))
+}
+
+function fail(message: string): void {
+  process.stderr.write(`${message}\n`)
+  process.exitCode = 1
+}

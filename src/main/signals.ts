@@ -1,0 +1,74 @@
+import type { Logger } from '../logger.ts'
+
+/** The end of a process. */
+export interface Ending {
+  /** Whether it has been asked for. */
+  isAsked(): boolean
+  /** Ends now, as if it had been asked for. */
+  done(): Promise<void>
+}
+
+/**
+ * A second signal this soon is the same one: npm passes a terminal's Ctrl-C on to a process that has had it already.
+ */
+const sameSignalMs = 500
+
+/**
+ * Ends the process in order on SIGINT and SIGTERM with code 0, and with code 1 on an error that nobody caught. A second signal
+ * ends it at once.
+ *
+ * @param options.shutDown - what an orderly end consists of
+ * @param options.deadlineMs - how long that may take
+ */
+export function endInOrder(options: {
+  readonly logger: Logger
+  readonly deadlineMs: number
+  readonly shutDown: () => Promise<unknown>
+}): Ending {
+  const { logger, deadlineMs, shutDown } = options
+  let askedAt: number | undefined
+  let ending: Promise<void> | undefined
+
+  const end = async (code: number): Promise<void> => {
+    process.exitCode = code
+    const deadline = setTimeout(() => {
+      logger.error(`Not everything has ended within ${deadlineMs} ms; leaving it`)
+      process.exit(1)
+    }, deadlineMs)
+    deadline.unref()
+    try {
+      await shutDown()
+      logger.info('Ended in order')
+    } catch (error) {
+      logger.error({ err: error }, 'Ending in order failed')
+      process.exitCode = 1
+    }
+    // What is not closed by now would keep the process for no reason.
+    process.exit()
+  }
+  const ask = (code: number): Promise<void> => {
+    ending ??= end(code)
+    return ending
+  }
+
+  const onSignal = (signal: NodeJS.Signals): void => {
+    const now = performance.now()
+    if (askedAt === undefined) {
+      askedAt = now
+      logger.info(`${signal}: ending in order; the same again ends at once`)
+      void ask(0)
+    } else if (now - askedAt > sameSignalMs) {
+      logger.warn(`${signal} again: ending at once`)
+      process.exit(1)
+    }
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  const onDefect = (error: unknown): void => {
+    logger.fatal({ err: error }, 'An error that nobody caught: ending in order')
+    void ask(1)
+  }
+  process.on('uncaughtException', onDefect)
+  process.on('unhandledRejection', onDefect)
+  return { isAsked: () => ending !== undefined, done: () => ask(0) }
+}

@@ -1,0 +1,70 @@
+import type { GraphqlBody } from './support.ts'
+
+/** One event of an event stream, or a comment. */
+export type SseEvent = { readonly event: string; readonly data: string } | { readonly comment: string }
+
+/** An event stream that is being read. Disposing cuts it. */
+export interface SseStream extends AsyncDisposable {
+  readonly response: Response
+  /** The next event, comments left out; null when the stream has ended. */
+  next(): Promise<{ readonly event: string; readonly data: string } | null>
+  /** Everything up to the end, comments included. */
+  rest(): Promise<readonly SseEvent[]>
+}
+
+/** Opens an event stream with `fetch`. */
+export async function openStream(
+  url: string,
+  query: string,
+  options: { variables?: object; extensions?: object; headers?: Record<string, string> } = {},
+): Promise<SseStream> {
+  const { headers = {}, ...params } = options
+  const controller = new AbortController()
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'text/event-stream', ...headers },
+    body: JSON.stringify({ query, ...params }),
+    signal: controller.signal,
+  })
+  const events = readEvents(response)
+  return {
+    response,
+    async next() {
+      for (;;) {
+        const step = await events.next()
+        if (step.done === true) return null
+        if ('event' in step.value) return step.value
+      }
+    },
+    rest: () => Array.fromAsync(events),
+    [Symbol.asyncDispose]: async () => {
+      controller.abort()
+      await events.return().catch(() => undefined)
+    },
+  }
+}
+
+async function* readEvents(response: Response): AsyncGenerator<SseEvent, void, undefined> {
+  if (response.body === null) return
+  let text = ''
+  for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+    text += chunk
+    for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+      const block = text.slice(0, end)
+      text = text.slice(end + 2)
+      const field = (name: string) =>
+        block
+          .split('\n')
+          .find((line) => line.startsWith(`${name}:`))
+          ?.slice(name.length + 1)
+          .trim() ?? ''
+      yield block.startsWith(':') ? { comment: block.slice(1).trim() } : { event: field('event'), data: field('data') }
+    }
+  }
+}
+
+/** The GraphQL result in a `next` event. */
+export function resultOf(event: { readonly data: string } | null): GraphqlBody {
+  if (event === null) throw new Error('The stream ended')
+  return JSON.parse(event.data) as GraphqlBody
+}

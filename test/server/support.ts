@@ -1,0 +1,329 @@
+import { GraphQLError, type GraphQLSchema } from 'graphql'
+import { type Client, type ClientOptions, createClient } from 'graphql-ws'
+import { createSchema } from 'graphql-yoga'
+import { SignJWT } from 'jose'
+import { WebSocket } from 'ws'
+import { z } from 'zod'
+import { type Config, parseConfig } from '../../src/config.ts'
+import { TidingsError } from '../../src/errors.ts'
+import { createCursorFormat } from '../../src/log/cursor.ts'
+import { type Logger, silentLogger } from '../../src/logger.ts'
+import { type RunningServer, type ServerOptions, startServer } from '../../src/server/http.ts'
+import { defineTask, type TaskDefinition } from '../../src/tasks/define-task.ts'
+import type { Engine } from '../../src/tasks/engine.ts'
+import { declareItems, item, output } from '../../src/tasks/report.ts'
+import { taskTopic } from '../../src/tasks/task.ts'
+import type { Viewer } from '../../src/tasks/viewer.ts'
+import { type EngineFixture, startTestEngine } from '../support/engine.ts'
+
+/** A kind of task that does a step whenever the test says so. */
+export interface Steps {
+  readonly definition: TaskDefinition
+  /** Lets every running task do its next step. */
+  step(count?: number): void
+}
+
+/** Makes the kind `STEPS`: `steps` parts, one after the other, each with `bytes` of text. */
+export function createSteps(): Steps {
+  let allowed = 0
+  let wake = Promise.withResolvers<void>()
+  const allow = (count: number) => {
+    allowed += count
+    wake.resolve()
+    wake = Promise.withResolvers()
+  }
+  const definition = defineTask({
+    kind: 'STEPS',
+    concurrency: 20,
+    input: z.object({ steps: z.number().default(1), bytes: z.number().default(0) }),
+    async *run({ input, signal }) {
+      const keys = Array.from({ length: input.steps }, (_, index) => `part-${index + 1}`)
+      yield declareItems(keys.map((key) => ({ key, label: key })))
+      for (const [index, key] of keys.entries()) {
+        while (allowed <= index) {
+          signal.throwIfAborted()
+          await Promise.race([
+            wake.promise,
+            new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true })),
+          ])
+        }
+        if (input.bytes > 0) yield output(key, 'x'.repeat(input.bytes))
+        yield item.completed(key)
+      }
+      return {}
+    },
+  })
+  return { definition: definition as unknown as TaskDefinition, step: (count = 1) => allow(count) }
+}
+
+interface TestContext {
+  readonly viewer: Viewer | null
+  readonly catchUp: boolean
+}
+
+const typeDefs = /* GraphQL */ `
+  scalar File
+  type Viewer { userId: ID! roles: [String!]! plan: String taskIds: [ID!] }
+  type Node { id: ID! nodes(first: Int = 20): [Node!]! children: [Node!]! parent: Node name: String! }
+  type Query {
+    hello(name: String): String!
+    viewer: Viewer
+    node: Node!
+    number(of: Int!): Int!
+    refused: String
+    broken: String
+    away: String
+    neverNull: String!
+  }
+  type Mutation { start(steps: Int!, bytes: Int): ID! upload(file: File!): Int! }
+  type Event { seq: Int! type: String! cursor: String! text: String }
+  type Subscription {
+    watch(taskId: ID!, after: String, fromStart: Boolean): Event!
+    silence: Int!
+    breaks(after: Int!, how: String!): Int!
+    flood(bytes: Int!): String!
+  }
+`
+
+/** A schema of the tests' own, so that they do not depend on what the applications offer. */
+export function createTestSchema(engine: Engine): GraphQLSchema {
+  const node = { id: 'n', name: 'node', nodes: () => [node], children: () => [node], parent: () => node }
+  const fail = (how: string): never => {
+    if (how === 'refused') throw new TidingsError('NOT_FOUND', 'There is no such thing', { id: 'x' })
+    if (how === 'away') throw Object.assign(new Error('connect ECONNREFUSED /secret/path'), { code: 'ECONNREFUSED' })
+    throw new Error('the secret is 42')
+  }
+  return createSchema<TestContext>({
+    typeDefs,
+    resolvers: {
+      Query: {
+        hello: (_, { name }: { name?: string }) => `Hello ${name ?? 'you'}`,
+        viewer: (_, _args, { viewer }) => viewer,
+        node: () => node,
+        number: (_, { of }: { of: number }) => of,
+        refused: () => fail('refused'),
+        broken: () => fail('broken'),
+        away: () => fail('away'),
+        neverNull: () => null,
+      },
+      Mutation: {
+        start: async (_, { steps, bytes }: { steps: number; bytes?: number }, { viewer }) => {
+          const { task } = await engine.tasks.start({
+            kind: 'STEPS',
+            input: { steps, bytes: bytes ?? 0 },
+            owner: viewer?.userId ?? 'nobody',
+          })
+          return task.id
+        },
+        upload: async (_, { file }: { file: File }) => (await file.bytes()).length,
+      },
+      Subscription: {
+        watch: {
+          subscribe: async (_, { taskId, after, fromStart }: WatchArguments, { catchUp, viewer }) => {
+            const task = await engine.store.get(taskId)
+            if (task === null || task.owner !== viewer?.userId)
+              throw new TidingsError('NOT_FOUND', `There is no task "${taskId}"`, { id: taskId })
+            return engine.watch({ taskId, kind: 'STEPS', after, fromStart, catchUpOnly: catchUp })
+          },
+          resolve: (
+            watched: { is: string; seq?: number; event?: { seq: number; type: string; payload: object } },
+            { taskId }: WatchArguments,
+          ) => {
+            const seq = watched.event?.seq ?? watched.seq ?? 0
+            const cursor = createCursorFormat(engine.reader.epoch, taskTopic(taskId))(seq)
+            const text = (watched.event?.payload as { text?: string } | undefined)?.text
+            return { seq, cursor, text, type: watched.event?.type ?? watched.is }
+          },
+        },
+        silence: { subscribe: () => quiet(), resolve: () => 0 },
+        breaks: {
+          subscribe: (_, { after, how }: { after: number; how: string }) => {
+            if (after === 0) fail(how)
+            return breaking(after, () => fail(how))
+          },
+          resolve: (value: number) => value,
+        },
+        flood: {
+          subscribe: (_, { bytes }: { bytes: number }) => flooding(bytes),
+          resolve: (value: string) => value,
+        },
+      },
+    },
+  })
+}
+
+interface WatchArguments {
+  readonly taskId: string
+  readonly after?: string
+  readonly fromStart?: boolean
+}
+
+/** Iterators that were not left, and what the floods have produced. */
+export const open = { quiet: 0, floods: 0, produced: 0 }
+
+/** Yields nothing, and ends at once when it is left. */
+function quiet(): AsyncIterableIterator<never, undefined> {
+  const left = Promise.withResolvers<IteratorResult<never, undefined>>()
+  open.quiet++
+  let isLeft = false
+  const iterator: AsyncIterableIterator<never, undefined> = {
+    next: () => left.promise,
+    return: () => {
+      if (!isLeft) open.quiet--
+      isLeft = true
+      left.resolve({ done: true, value: undefined })
+      return left.promise
+    },
+    [Symbol.asyncIterator]: () => iterator,
+  }
+  return iterator
+}
+
+async function* breaking(after: number, fail: () => never): AsyncGenerator<number> {
+  for (let value = 1; value <= after; value++) yield value
+  fail()
+}
+
+async function* flooding(bytes: number): AsyncGenerator<string> {
+  open.floods++
+  try {
+    for (;;) {
+      open.produced++
+      yield 'x'.repeat(bytes)
+    }
+  } finally {
+    open.floods--
+  }
+}
+
+/** The secret of test servers with tokens. */
+export const secret = 'a secret of the tests, long enough for HS256'
+
+/** Signs a token. */
+export function signToken(
+  claims: Record<string, unknown> = {},
+  options: { expiresInMs?: number; secret?: string } = {},
+): Promise<string> {
+  const exp = Math.floor((Date.now() + (options.expiresInMs ?? 60_000)) / 1_000)
+  return new SignJWT({ sub: 'u_1', exp, ...claims })
+    .setProtectedHeader({ alg: 'HS256' })
+    .sign(new TextEncoder().encode(options.secret ?? secret))
+}
+
+/** Settings of a test server, from the environment variables given and the defaults. */
+export function testConfig(environment: Readonly<Record<string, string>> = {}): Config {
+  return parseConfig({ NODE_ENV: 'test', PORT: '0', ...environment })
+}
+
+/** A server on an engine of its own. */
+export interface ServerFixture extends AsyncDisposable {
+  readonly server: RunningServer
+  readonly steps: Steps
+  readonly fixture: EngineFixture
+  /** Posts an operation; `body` is the parsed answer. */
+  post(
+    query: string,
+    options?: { variables?: object; headers?: Record<string, string>; extensions?: object; operationName?: string },
+  ): Promise<{ status: number; body: GraphqlBody; headers: Headers }>
+  /** A graphql-ws client, which is disposed with the fixture. */
+  client(options?: Partial<ClientOptions>): Client
+}
+
+/** A GraphQL result as it is on the wire. */
+export interface GraphqlBody {
+  readonly data?: Record<string, unknown> | null
+  readonly errors?: readonly {
+    readonly message: string
+    readonly extensions: Record<string, unknown>
+    path?: unknown
+  }[]
+}
+
+/** Starts a server for one test. */
+export async function startTestServer(
+  options: {
+    environment?: Readonly<Record<string, string>>
+    logger?: Logger
+    on?: EngineFixture
+  } & Partial<Pick<ServerOptions, 'keepAliveMs' | 'initMs' | 'graphiqlTabs' | 'createContext'>> = {},
+): Promise<ServerFixture> {
+  const { environment = {}, logger = silentLogger, on, createContext, ...rest } = options
+  await using stack = new AsyncDisposableStack()
+  const steps = createSteps()
+  const fixture = on ?? stack.use(await startTestEngine({ definitions: [steps.definition], logger }))
+  const { engine } = fixture
+  const server = stack.use(
+    await startServer({
+      config: testConfig(environment),
+      schema: createTestSchema(engine),
+      createContext: createContext ?? ((viewer, { catchUp }) => ({ viewer, catchUp })),
+      health: { database: engine.database, bus: engine.bus },
+      logger,
+      ...rest,
+    }),
+  )
+  const opened = stack.move()
+  return {
+    server,
+    steps,
+    fixture,
+    async post(query, { headers = {}, ...rest } = {}) {
+      const response = await fetch(`${server.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify({ query, ...rest }),
+      })
+      return { status: response.status, body: (await response.json()) as GraphqlBody, headers: response.headers }
+    },
+    client: (clientOptions = {}) => {
+      const client = createClient({
+        url: server.wsUrl,
+        webSocketImpl: WebSocket,
+        retryAttempts: 0,
+        ...clientOptions,
+      } as ClientOptions)
+      opened.defer(() => client.dispose())
+      return client
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
+}
+
+/** What a subscription over graphql-ws ended with. */
+export interface Watching extends AsyncDisposable {
+  readonly results: GraphqlBody[]
+  /** `complete`, the errors of that operation, or the close event of the socket. */
+  readonly ended: Promise<unknown>
+}
+
+/** Subscribes in the background, and keeps what arrives. */
+export function subscribe(client: Client, query: string, variables: Record<string, unknown> = {}): Watching {
+  const results: GraphqlBody[] = []
+  const end = Promise.withResolvers<unknown>()
+  const leave = client.subscribe<Record<string, unknown>>(
+    { query, variables },
+    {
+      next: (result) => results.push(result as GraphqlBody),
+      error: (error) => end.resolve(error),
+      complete: () => end.resolve('complete'),
+    },
+  )
+  return {
+    results,
+    ended: end.promise,
+    [Symbol.asyncDispose]: async () => {
+      leave()
+      await end.promise
+    },
+  }
+}
+
+/** One query or mutation over graphql-ws. */
+export async function ask(
+  client: Client,
+  query: string,
+  variables: Record<string, unknown> = {},
+): Promise<GraphqlBody> {
+  for await (const result of client.iterate<Record<string, unknown>>({ query, variables })) return result as GraphqlBody
+  throw new GraphQLError('There was no answer')
+}
