@@ -1,0 +1,46 @@
+import type { CodegenConfig } from '@graphql-codegen/cli'
+import { getIntrospectedSchema, minifyIntrospectionQuery } from '@urql/introspection'
+import type { GraphQLSchema } from 'graphql'
+
+/** The types of the schema and nothing more: what graphcache needs to match fragments on interfaces and unions. */
+function printCacheSchema(schema: GraphQLSchema): string {
+  const data = minifyIntrospectionQuery(getIntrospectedSchema(schema))
+  return `/** The schema's types, for graphcache. */\nexport const cacheSchema = ${JSON.stringify(data)} as const;\n`
+}
+
+/**
+ * Types and documents of the client, from the checked-in schema and the `.graphql` files beside the code that uses them:
+ * `npm run codegen`. The output is checked in; CI compares it.
+ */
+const config: CodegenConfig = {
+  schema: 'schema/schema.graphql',
+  documents: 'client/**/*.graphql',
+  pluginLoader: async (name) => {
+    if (name.endsWith('cache-schema')) return { plugin: printCacheSchema }
+    throw Object.assign(new Error(`There is no plugin "${name}"`), { code: 'MODULE_NOT_FOUND' })
+  },
+  generates: {
+    'client/gql/': {
+      preset: 'client',
+      presetConfig: { fragmentMasking: false },
+      config: {
+        // DocumentNode, not strings: urql takes the key of a string document from its empty body, the same for all.
+        documentMode: 'documentNode',
+        importExtension: '.ts',
+        useTypeImports: true,
+        enumsAsTypes: true,
+        immutableTypes: true,
+        scalars: {
+          ID: 'string',
+          Cursor: 'string',
+          DateTime: 'string',
+          Upload: { input: 'File | Blob', output: 'never' },
+        },
+        strictScalars: true,
+      },
+    },
+    'client/gql/cache-schema.ts': { plugins: ['cache-schema'] },
+  },
+}
+
+export default config
