@@ -1,13 +1,8 @@
 import type { JsonObject } from '../src/db/tables.ts'
+import type { ContentPiece } from '../src/studio/content/provider.ts'
 import { createRoadmapKind } from '../src/studio/roadmaps/create-roadmap.ts'
 import { retryContentKind, retryFailedContentKind } from '../src/studio/roadmaps/retry-content.ts'
-import {
-  type Concept,
-  type Content,
-  type ContentPiece,
-  contentPieces,
-  type Roadmap,
-} from '../src/studio/roadmaps/roadmaps.ts'
+import { type Concept, type Content, contentPieces, type Roadmap } from '../src/studio/roadmaps/roadmaps.ts'
 import type { Task } from '../src/tasks/task.ts'
 import { builder, requireViewer } from './builder.ts'
 import { defineConnection, pageSize, parsePlace, toPage } from './connection.ts'

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../src/db/tables.ts'
-import type { ContentPiece } from '../src/studio/roadmaps/roadmaps.ts'
+import type { ContentPiece } from '../src/studio/content/provider.ts'
 import { builder } from './builder.ts'
 import { conceptRef, contentPiece, documentRef, roadmapRef } from './refs.ts'
 

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import type { Logger } from '../logger.ts'
 import type { Engine } from '../tasks/engine.ts'
+import type { Applications } from './applications.ts'
 import type { Document } from './documents/documents.ts'
 import { createRoadmapKind } from './roadmaps/create-roadmap.ts'
-import type { Applications } from './studio.ts'
 
 /** The project's own documentation, in the order in which it is read. */
 const chapters = ['README.md', 'docs/architecture.md', 'docs/protocol.md', 'docs/client.md', 'docs/operations.md']

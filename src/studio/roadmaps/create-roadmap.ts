@@ -6,10 +6,10 @@ import { TidingsError } from '../../errors.ts'
 import { defineTask, type TaskDefinition } from '../../tasks/define-task.ts'
 import { FinalError } from '../../tasks/failure.ts'
 import { declareItems, stage } from '../../tasks/report.ts'
-import type { ContentProvider } from '../content/provider.ts'
+import type { ContentPiece, ContentProvider } from '../content/provider.ts'
 import { failIfNothing, generatePieces, settlePieces } from './generate-pieces.ts'
 import { type Outline, outlineRoadmap } from './outline.ts'
-import { type ContentPiece, contentPieces, itemKey, itemLabel } from './roadmaps.ts'
+import { contentPieces, itemKey, itemLabel } from './roadmaps.ts'
 
 /** The kind of {@link defineCreateRoadmap}. */
 export const createRoadmapKind = 'CREATE_ROADMAP'

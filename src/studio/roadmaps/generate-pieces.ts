@@ -6,8 +6,8 @@ import { FinalError, RetryableError } from '../../tasks/failure.ts'
 import { parallel } from '../../tasks/parallel.ts'
 import { item, output, type Report } from '../../tasks/report.ts'
 import type { FailureState } from '../../tasks/task.ts'
-import { ContentError, type ContentProvider } from '../content/provider.ts'
-import { type ContentPiece, itemKey } from './roadmaps.ts'
+import { ContentError, type ContentPiece, type ContentProvider } from '../content/provider.ts'
+import { itemKey } from './roadmaps.ts'
 
 /** What generating needs to know of a piece. */
 interface PieceSource {

@@ -2,9 +2,9 @@ import { z } from 'zod'
 import { TidingsError } from '../../errors.ts'
 import { defineTask, type TaskDefinition } from '../../tasks/define-task.ts'
 import { stage } from '../../tasks/report.ts'
-import type { ContentProvider } from '../content/provider.ts'
+import type { ContentPiece, ContentProvider } from '../content/provider.ts'
 import { failIfNothing, generatePieces, settlePieces } from './generate-pieces.ts'
-import { type ContentPiece, type ContentStatus, contentPieces, itemKey, itemLabel } from './roadmaps.ts'
+import { type ContentStatus, contentPieces, itemKey, itemLabel } from './roadmaps.ts'
 
 /** The kind of {@link defineRetryContent}. */
 export const retryContentKind = 'RETRY_CONTENT'

@@ -1,8 +1,7 @@
 import type { Database } from '../../db/connect.ts'
 import type { FailureState } from '../../tasks/task.ts'
+import type { ContentPiece } from '../content/provider.ts'
 
-/** The three pieces of content of a concept. */
-export type ContentPiece = 'TUTORIAL' | 'RESOURCES' | 'QUIZ'
 /** In the order in which they are made and shown. */
 export const contentPieces: readonly ContentPiece[] = ['TUTORIAL', 'RESOURCES', 'QUIZ']
 /** The state of one piece. */

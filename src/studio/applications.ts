@@ -1,0 +1,17 @@
+import type { Engine } from '../tasks/engine.ts'
+import { createDocuments, type Documents } from './documents/documents.ts'
+import { createRoadmaps, type Roadmaps } from './roadmaps/roadmaps.ts'
+
+/** The applications' stores. */
+export interface Applications {
+  readonly documents: Documents
+  readonly roadmaps: Roadmaps
+}
+
+/** Opens the applications' stores on a running engine. */
+export function createApplications({ database, store, tasks }: Engine): Applications {
+  return {
+    documents: createDocuments({ database, store, tasks }),
+    roadmaps: createRoadmaps({ database }),
+  }
+}

@@ -1,0 +1,171 @@
+import { type ExecutionResult, execute, parse, subscribe } from 'graphql'
+import type { Services } from '../../schema/context.ts'
+import { createContext, schema } from '../../schema/index.ts'
+import { createApplications } from '../../src/studio/applications.ts'
+import { ContentError, type ContentProvider, type ContentRequest } from '../../src/studio/content/provider.ts'
+import { defineConvertDocument } from '../../src/studio/documents/convert-document.ts'
+import { defineCreateRoadmap } from '../../src/studio/roadmaps/create-roadmap.ts'
+import { defineRetryContent, defineRetryFailedContent } from '../../src/studio/roadmaps/retry-content.ts'
+import type { EngineConfig } from '../../src/tasks/engine.ts'
+import { localDeveloper, type Viewer } from '../../src/tasks/viewer.ts'
+import { type EngineFixture, startTestEngine } from './engine.ts'
+
+/** What a scripted provider does with a request; the text it makes otherwise names the piece, the concept and the seed. */
+export type Script = (request: ContentRequest) => 'fail' | 'retry' | 'wait' | 'text'
+
+/** A content provider whose failures a test decides. It keeps the port's contract: pieces, errors and abortion are real. */
+export interface ScriptedProvider extends ContentProvider {
+  script: Script
+  /** Lets requests that wait go on. */
+  release(): void
+}
+
+/** Creates a scripted provider; every request makes text until a script says otherwise. */
+export function createScriptedProvider(): ScriptedProvider {
+  let gate = Promise.withResolvers<void>()
+  const provider: ScriptedProvider = {
+    name: 'scripted',
+    script: () => 'text',
+    release() {
+      gate.resolve()
+      gate = Promise.withResolvers()
+    },
+    async *generate(request) {
+      const { signal, piece, title, seed } = request
+      signal.throwIfAborted()
+      const aborted = new Promise<never>((_, reject) =>
+        signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
+      )
+      aborted.catch(() => undefined)
+      const decision = provider.script(request)
+      yield `# ${title}\n\n`
+      if (decision === 'wait') await Promise.race([gate.promise, aborted])
+      if (decision === 'fail')
+        throw new ContentError('CONTENT_REFUSED', 'The service refused.', {
+          retryable: false,
+          advice: 'Change the text.',
+        })
+      if (decision === 'retry')
+        throw new ContentError('PROVIDER_BUSY', 'The service is busy.', {
+          retryable: true,
+          advice: 'Wait.',
+          retryAfterMs: 10,
+        })
+      yield `${piece} ${seed}\n`
+    },
+  }
+  return provider
+}
+
+/** The API of a test: real engine, real database, no transport. */
+export interface ApiFixture extends Omit<EngineFixture, 'run'> {
+  readonly provider: ScriptedProvider
+  readonly services: Services
+  /** Executes a query or mutation and returns its data. @throws Error with the messages of errors */
+  run(document: string, variables?: Record<string, unknown>, viewer?: Viewer | null): Promise<never>
+  /** The same with its errors. */
+  execute(document: string, variables?: Record<string, unknown>, viewer?: Viewer | null): Promise<ExecutionResult>
+  /** Subscribes; yields the data of each event. @throws Error with the messages of a refusal */
+  watch(
+    document: string,
+    variables?: Record<string, unknown>,
+    options?: { readonly viewer?: Viewer | null; readonly catchUp?: boolean },
+  ): AsyncGenerator<never, void, void>
+  /** Imports a text and waits until it is READY. */
+  importText(text: string, viewer?: Viewer): Promise<string>
+  /** Imports a text and starts making a roadmap of it. */
+  startRoadmap(text: string, viewer?: Viewer): Promise<{ readonly roadmapId: string; readonly taskId: string }>
+  /** The same, and waits for the end. */
+  makeRoadmap(text: string, viewer?: Viewer): Promise<{ readonly roadmapId: string; readonly taskId: string }>
+}
+
+/** A viewer of the tests. */
+export function viewerOf(userId: string, rest: Partial<Viewer> = {}): Viewer {
+  return { userId, roles: [], plan: null, taskIds: null, expiresAt: null, ...rest }
+}
+
+/** Starts the API on a fresh database. */
+export async function startApi(config: Partial<EngineConfig> = {}): Promise<ApiFixture> {
+  const provider = createScriptedProvider()
+  const fixture = await startTestEngine({
+    definitions: [
+      defineConvertDocument({ maxBytes: 1_000_000 }),
+      defineCreateRoadmap(provider, { concurrency: 2 }),
+      defineRetryContent(provider),
+      defineRetryFailedContent(provider, { concurrency: 2 }),
+    ],
+    config,
+  })
+  const services: Services = {
+    engine: fixture.engine,
+    ...createApplications(fixture.engine),
+    limits: { maxUploadBytes: 1_000_000, headStartMs: () => 0 },
+  }
+  const prepare = (document: string, variables: Record<string, unknown>, viewer: Viewer | null, catchUp = false) => ({
+    schema,
+    document: parse(document),
+    variableValues: variables,
+    contextValue: createContext(services, viewer, { catchUp }),
+  })
+  const failOn = ({ errors }: ExecutionResult): void => {
+    if (errors !== undefined) throw new Error(errors.map(({ message }) => message).join('; '))
+  }
+  const executeApi: ApiFixture['execute'] = async (document, variables = {}, viewer = localDeveloper) =>
+    execute(prepare(document, variables, viewer))
+  const run: ApiFixture['run'] = async (document, variables, viewer) => {
+    const result = await executeApi(document, variables, viewer)
+    failOn(result)
+    return result.data as never
+  }
+  const end = async (taskId: string): Promise<void> => {
+    const task = await fixture.get({ id: taskId })
+    await fixture.history(task)
+  }
+  const importText: ApiFixture['importText'] = async (text, viewer) => {
+    const { importDocument }: { importDocument: { document: { id: string }; task: { id: string } } } = await run(
+      `mutation ($text: String!) { importDocument(input: { text: $text, name: "test.md" }) { ... on ImportDocumentSuccess { document { id } task { id } } } }`,
+      { text },
+      viewer,
+    )
+    await end(importDocument.task.id)
+    return importDocument.document.id
+  }
+  const startRoadmap: ApiFixture['startRoadmap'] = async (text, viewer) => {
+    const documentId = await importText(text, viewer)
+    const { createRoadmap }: { createRoadmap: { roadmap: { id: string }; task: { id: string } } } = await run(
+      `mutation ($id: ID!) { createRoadmap(documentId: $id) { ... on CreateRoadmapSuccess { roadmap { id } task { id } } } }`,
+      { id: documentId },
+      viewer,
+    )
+    return { roadmapId: createRoadmap.roadmap.id, taskId: createRoadmap.task.id }
+  }
+  return {
+    ...fixture,
+    provider,
+    services,
+    execute: executeApi,
+    run,
+    async *watch(document, variables = {}, { viewer = localDeveloper, catchUp = false } = {}) {
+      const result = await subscribe(prepare(document, variables, viewer, catchUp))
+      if (!(Symbol.asyncIterator in result)) {
+        failOn(result)
+        return
+      }
+      try {
+        for await (const one of result) {
+          failOn(one)
+          yield one.data as never
+        }
+      } finally {
+        await result.return?.()
+      }
+    },
+    importText,
+    startRoadmap,
+    async makeRoadmap(text, viewer) {
+      const started = await startRoadmap(text, viewer)
+      await end(started.taskId)
+      return started
+    },
+  }
+}
