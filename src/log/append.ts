@@ -1,10 +1,12 @@
+import { isDeepStrictEqual } from 'node:util'
 import pg from 'pg'
 import type { Database } from '../db/connect.ts'
 import type { JsonObject, TaskItemTable, TaskTable } from '../db/tables.ts'
 import { TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
-import { appendConnectionOptions, appendStatement } from './append-statement.ts'
+import { appendConnectionOptions, runAppend } from './append-statement.ts'
 import { type LogEvent, toInstant } from './event.ts'
+import { classifyFailure, toAppendError } from './failure.ts'
 
 /** The state of one part of a task, as the append writes it. */
 export interface ItemState {
@@ -49,7 +51,7 @@ export interface AppendUnit {
   readonly base?: number
   /** Nothing can follow: set for terminal events. */
   readonly close?: boolean
-  /** At least one. A task's event without `progress` in its payload gets the task's. */
+  /** At least one. A task's event without `progress` in its payload gets the task's, as the unit leaves it. */
   readonly events: readonly { readonly type: string; readonly payload: JsonObject }[]
   readonly task?: TaskChange
 }
@@ -70,7 +72,8 @@ export type Appended =
 export interface Appender extends AsyncDisposable {
   /**
    * Appends one unit; many under way at once share a round trip (group commit). Units of one topic keep their order.
-   * @throws TidingsError `UNAVAILABLE` when the database did not answer and the unit may or may not have been written
+   * @throws TidingsError `UNAVAILABLE` when the database did not answer and the unit may or may not have been written;
+   * `BAD_INPUT` when it holds text that the database cannot, such as U+0000
    */
   append(unit: AppendUnit): Promise<Appended>
   /** Appends within the caller's transaction. The caller publishes with {@link publish} after its commit. */
@@ -79,74 +82,18 @@ export interface Appender extends AsyncDisposable {
   publish(events: readonly LogEvent[]): void
 }
 
-interface VerdictRow {
-  ord: number
-  ok: boolean
-  base: number | null
-  at: Date
-  status: TaskTable['status'] | null
-  attempt: number | null
-  progress: JsonObject | null
-}
-
-function toAppended(unit: AppendUnit, row: VerdictRow): Appended {
-  // A repetition of a unit that had been written, though the connection broke before it could say so.
-  const isRepetition =
-    !row.ok && unit.base !== undefined && row.base === unit.base + unit.events.length && isOwnDoing(unit, row)
-  if (row.base === null || (!row.ok && !isRepetition))
-    return { accepted: false, status: row.status, attempt: row.attempt, seq: row.base }
-  const base = isRepetition ? (unit.base ?? 0) : row.base
-  const at = toInstant(row.at)
-  const events = unit.events.map(
-    ({ type, payload }, index): LogEvent => ({
-      topic: unit.topic,
-      seq: base + index + 1,
-      type,
-      at,
-      payload: unit.task && !('progress' in payload) ? { ...payload, progress: row.progress } : payload,
-    }),
-  )
-  return { accepted: true, events, seq: base + events.length }
-}
-
-function isOwnDoing(unit: AppendUnit, row: VerdictRow): boolean {
-  return (
-    unit.task !== undefined && row.attempt === unit.task.attempt && row.status === (unit.task.set?.status ?? 'RUNNING')
-  )
-}
-
-/** Whether the connection, and not the statement, is what failed. */
-function isConnectionLoss(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  // Class 08 (connection exception), 57P01–57P03 (server shuts down or starts), and what node says of sockets.
-  return (
-    /^(08|57P0)/.test(code) ||
-    /^E[A-Z]+$/.test(code) ||
-    (error instanceof Error && /[Cc]onnection (terminated|ended)|timeout/.test(error.message))
-  )
-}
-
-async function runStatement(
-  client: pg.Pool | pg.PoolClient,
-  units: readonly AppendUnit[],
-  name?: string,
-): Promise<Appended[]> {
-  const text = JSON.stringify(units.map((unit, ord) => ({ ...unit, ord })))
-  const query = { text: appendStatement, values: [text], ...(name === undefined ? {} : { name }) }
-  const { rows } = await client.query<VerdictRow>(query)
-  return units.map((unit, index) => {
-    const row = rows[index]
-    if (row === undefined) throw new TidingsError('UNAVAILABLE', `The append to "${unit.topic}" was not answered`)
-    return toAppended(unit, row)
-  })
-}
+/** A statement that takes longer is stuck, behind somebody's lock or a dead network. */
+const longestStatementMs = 10_000
+const repeatDelayMs = 100
+const smallGroup = 25
 
 /**
  * Creates the way into the log.
  *
- * @param options.maxGroup - most units in one statement; default 200
+ * @param options.maxGroup - most units in one statement; default 100, beyond which nothing is gained
  * @param options.connections - statements under way at once; default 2
- * @param options.retryMs - how long a guarded unit (one with `base`) is repeated while the database is away; default 8,000
+ * @param options.retryMs - how long a unit is repeated while the database is away; one without `base` only as long as it
+ * certainly was not written; default 8,000
  * @param options.publish - called with the accepted events after their commit, in the order of the topic
  */
 export function createAppender(options: {
@@ -157,23 +104,31 @@ export function createAppender(options: {
   readonly connections?: number
   readonly retryMs?: number
 }): Appender {
-  const { database, logger, maxGroup = 200, connections = 2, retryMs = 8_000 } = options
+  const { database, logger, maxGroup = 100, connections = 2, retryMs = 8_000 } = options
   const pool = new pg.Pool({
     ...database.pool.options,
     max: connections,
     options: appendConnectionOptions,
     application_name: 'tidings append',
+    statement_timeout: longestStatementMs,
+    // A little later, so that the server's own word on it comes first when it can come at all.
+    query_timeout: longestStatementMs + 2_000,
   })
   pool.on('error', (error) => logger.warn({ err: error }, 'an idle append connection was lost'))
+  // One that is lost while in use fails its query; without a listener it would end the process besides.
+  pool.on('connect', (client) => client.on('error', (error) => logger.debug({ err: error }, 'a connection broke')))
 
   interface Waiting {
     readonly unit: AppendUnit
     readonly since: number
     readonly resolve: (appended: Appended) => void
     readonly reject: (error: unknown) => void
+    /** A connection broke while it was on its way. */
+    mayBeWritten: boolean
   }
   let waiting: Waiting[] = []
-  const busyTopics = new Set<string>()
+  /** Topics and tasks of the statements under way. */
+  const busy = new Set<string>()
   let underWay = 0
   const idle = Promise.withResolvers<void>()
   let isClosing = false
@@ -189,75 +144,93 @@ export function createAppender(options: {
     }
   }
 
-  // A topic is in one group at a time, once: what is left keeps its order and goes with the next.
+  // A topic is in one group at a time, once, and so is a task: what is left keeps its order and goes with the next.
   const takeGroup = (): Waiting[] => {
+    // Shared among the connections that are free, unless that would make groups too small to be worth it.
+    const size = Math.min(maxGroup, Math.max(smallGroup, Math.ceil(waiting.length / (connections - underWay))))
     const group: Waiting[] = []
     const rest: Waiting[] = []
     const passed = new Set<string>()
-    for (const entry of waiting) {
-      const { topic } = entry.unit
-      if (group.length < maxGroup && !busyTopics.has(topic) && !passed.has(topic)) {
+    for (const [index, entry] of waiting.entries()) {
+      if (group.length === size) {
+        rest.push(...waiting.slice(index))
+        break
+      }
+      const keys = keysOf(entry.unit)
+      if (keys.some((key) => busy.has(key) || passed.has(key))) {
+        rest.push(entry)
+        for (const key of keys) passed.add(key)
+      } else {
         group.push(entry)
-        busyTopics.add(topic)
-      } else rest.push(entry)
-      passed.add(topic)
+        for (const key of keys) busy.add(key)
+      }
     }
     waiting = rest
     return group
   }
 
-  const fail = (entry: Waiting, error: unknown): boolean => {
-    const canRepeat =
-      entry.unit.base !== undefined && isConnectionLoss(error) && Date.now() - entry.since < retryMs && !isClosing
-    if (canRepeat) return false
-    entry.reject(
-      isConnectionLoss(error)
-        ? new TidingsError(
-            'UNAVAILABLE',
-            `The database did not answer an append to "${entry.unit.topic}"`,
-            {},
-            { cause: error },
-          )
-        : error,
-    )
-    return true
+  const accept = (entry: Waiting, appended: Appended): void => {
+    if (appended.accepted) publish(appended.events)
+    entry.resolve(appended)
   }
 
-  const runGroup = async (group: Waiting[]): Promise<void> => {
-    underWay++
-    let repeat: Waiting[] = []
+  /** Writes what it can and settles it; returns what is to be tried again. */
+  const write = async (entries: readonly Waiting[]): Promise<readonly Waiting[]> => {
+    let client: pg.PoolClient | undefined
+    let failure: unknown
+    const open = new Set(entries)
     try {
-      const outcomes = await runStatement(
-        pool,
-        group.map((entry) => entry.unit),
-        'tidings-append',
+      client = await pool.connect()
+      const outcomes = await runAppend(
+        client,
+        entries.map((entry) => entry.unit),
+        { isPrepared: true },
       )
-      for (const [index, entry] of group.entries()) {
+      for (const [index, entry] of entries.entries()) {
         const outcome = outcomes[index]
-        if (outcome === undefined) continue
-        if (outcome.accepted) publish(outcome.events)
-        entry.resolve(outcome)
+        if (outcome === undefined || (!outcome.accepted && entry.mayBeWritten)) continue
+        open.delete(entry)
+        accept(entry, outcome)
       }
+      for (const entry of open) {
+        const outcome = (await recall(client, entry.unit)) ?? outcomes[entries.indexOf(entry)]
+        if (outcome === undefined) continue
+        open.delete(entry)
+        accept(entry, outcome)
+      }
+      return []
     } catch (error) {
-      // One bad unit (such as text that Postgres refuses) must not fail its neighbours: each is tried alone.
-      if (group.length > 1 && !isConnectionLoss(error)) {
-        for (const entry of group) {
-          try {
-            const [outcome] = await runStatement(pool, [entry.unit])
-            if (outcome?.accepted) publish(outcome.events)
-            if (outcome) entry.resolve(outcome)
-          } catch (reason) {
-            entry.reject(reason)
-          }
-        }
-      } else repeat = group.filter((entry) => !fail(entry, error))
-      if (repeat.length > 0) await new Promise((resolve) => setTimeout(resolve, 100))
+      failure = error
     } finally {
-      for (const entry of group) busyTopics.delete(entry.unit.topic)
-      waiting = [...repeat, ...waiting]
-      underWay--
-      pump()
+      client?.release(classifyFailure(failure, true) === 'unknown')
     }
+    const kind = classifyFailure(failure, client !== undefined)
+    const left = [...open]
+    if (kind === 'refused' && left.length > 1) {
+      // One bad unit must not fail its neighbours: halved until it is alone.
+      const middle = Math.ceil(left.length / 2)
+      return [...(await write(left.slice(0, middle))), ...(await write(left.slice(middle)))]
+    }
+    return left.filter((entry) => {
+      const canRepeat = kind === 'undone' || (kind === 'unknown' && entry.unit.base !== undefined)
+      if (canRepeat && !isClosing && Date.now() - entry.since < retryMs) {
+        entry.mayBeWritten ||= kind === 'unknown'
+        return true
+      }
+      entry.reject(toAppendError(entry.unit.topic, failure))
+      return false
+    })
+  }
+
+  const runGroup = async (group: readonly Waiting[]): Promise<void> => {
+    underWay++
+    const repeat = await write(group)
+    if (repeat.length > 0) logger.warn({ count: repeat.length }, 'appends are repeated')
+    if (repeat.length > 0) await new Promise((resolve) => setTimeout(resolve, repeatDelayMs))
+    for (const entry of group) for (const key of keysOf(entry.unit)) busy.delete(key)
+    waiting = [...repeat, ...waiting]
+    underWay--
+    pump()
   }
 
   let isScheduled = false
@@ -280,12 +253,12 @@ export function createAppender(options: {
     append(unit) {
       if (isClosing) return Promise.reject(new TidingsError('SHUTTING_DOWN', 'This process no longer appends'))
       return new Promise<Appended>((resolve, reject) => {
-        waiting.push({ unit, since: Date.now(), resolve, reject })
+        waiting.push({ unit, since: Date.now(), resolve, reject, mayBeWritten: false })
         pump()
       })
     },
     async appendIn(client, unit) {
-      const [outcome] = await runStatement(client, [unit])
+      const [outcome] = await runAppend(client, [unit], { isPrepared: false })
       if (outcome === undefined) throw new TidingsError('UNAVAILABLE', `The append to "${unit.topic}" was not answered`)
       return outcome
     },
@@ -298,5 +271,38 @@ export function createAppender(options: {
       await idle.promise
       if (!pool.ended) await pool.end()
     },
+  }
+}
+
+function keysOf({ topic, task }: AppendUnit): readonly string[] {
+  return task === undefined ? [topic] : [topic, `task ${task.id}`]
+}
+
+/**
+ * Looks whether a unit that was refused had been written before, by the statement whose connection broke.
+ *
+ * @returns how it was accepted then; null when something else stands in its place, or nothing
+ */
+async function recall(client: pg.ClientBase, { topic, base, events, task }: AppendUnit): Promise<Appended | null> {
+  if (base === undefined) return null
+  const { rows } = await client.query<{ seq: number; type: string; at: Date; payload: JsonObject }>(
+    'select seq, type, at, payload from event where topic = $1 and seq > $2 and seq <= $2 + $3 order by seq',
+    [topic, base, events.length],
+  )
+  const isOurs = events.every(({ type, payload }, index) => {
+    const row = rows[index]
+    if (row?.type !== type) return false
+    const wanted = JSON.parse(JSON.stringify(payload)) as JsonObject
+    // The statement adds the progress where the writer left it out.
+    return isDeepStrictEqual(
+      row.payload,
+      task && !('progress' in wanted) ? { ...wanted, progress: row.payload['progress'] } : wanted,
+    )
+  })
+  if (!isOurs) return null
+  return {
+    accepted: true,
+    events: rows.map(({ seq, type, at, payload }) => ({ topic, seq, type, at: toInstant(at), payload })),
+    seq: base + events.length,
   }
 }

@@ -2,6 +2,7 @@ import { RedisPubSub } from 'graphql-redis-subscriptions'
 import { PubSub, type PubSubEngine } from 'graphql-subscriptions'
 import { Redis } from 'ioredis'
 import type { Logger } from '../logger.ts'
+import { within } from './within.ts'
 
 /**
  * Tells the other processes that something happened. A hint, no more: what is published may be lost, repeated, reordered or
@@ -138,42 +139,66 @@ export function createMemoryBus(logger: Logger): Bus {
  * A bus over Redis pub/sub, one shard for each URL.
  *
  * Redis may be absent at any time, also now: nothing here waits for it.
+ *
+ * @param options.probeMs - how often a connection is asked whether it still hears, and how long it may take to answer before
+ * it is replaced; default 5,000
  */
-export function createRedisBus(options: { readonly urls: readonly string[]; readonly logger: Logger }): Bus {
-  const { urls, logger } = options
-  return createBus({ kind: 'redis', logger, shards: urls.map((url) => createRedisShard(url, logger)) })
+export function createRedisBus(options: {
+  readonly urls: readonly string[]
+  readonly logger: Logger
+  readonly probeMs?: number
+}): Bus {
+  const { urls, logger, probeMs = 5_000 } = options
+  return createBus({ kind: 'redis', logger, shards: urls.map((url) => createRedisShard(url, logger, probeMs)) })
 }
 
-function createRedisShard(url: string, logger: Logger): BusShard {
+const longestGoodbyeMs = 500
+
+/** One Redis server: a connection that publishes and one that listens. */
+export function createRedisShard(url: string, logger: Logger, probeMs: number): BusShard {
   const { host } = new URL(url)
   const retryStrategy = (times: number): number =>
     Math.min(50 * 2 ** Math.min(times, 6), 2_000) * (0.5 + Math.random() / 2)
   // Hints for a server that is away are worthless when it is back, so the publisher queues none.
-  const publisher = new Redis(url, { retryStrategy, enableOfflineQueue: false, maxRetriesPerRequest: 0 })
-  const subscriber = new Redis(url, { retryStrategy, maxRetriesPerRequest: null })
+  const publisher = new Redis(url, {
+    retryStrategy,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    socketTimeout: probeMs,
+  })
+  const subscriber = new Redis(url, { retryStrategy, maxRetriesPerRequest: null, socketTimeout: probeMs })
   let reconnected: () => void = () => undefined
   let isDown = false
-  for (const connection of [publisher, subscriber])
+  for (const connection of [publisher, subscriber]) {
     connection.on('error', (error: unknown) => {
       if (!isDown) logger.warn({ err: error, redis: host }, 'Redis cannot be reached; events go by the log meanwhile')
       isDown = true
     })
-  subscriber.on('ready', () => {
-    if (isDown) logger.info({ redis: host }, 'Redis is back')
-    isDown = false
-    // Answered after the renewed SUBSCRIBEs, which ioredis sends on the same connection first: from then on nothing is missed.
-    subscriber.ping().then(
-      () => reconnected(),
-      () => undefined,
-    )
-  })
-  // RedisPubSub leaves the promises of its UNSUBSCRIBEs alone; one that fails at shutdown would end the process.
-  for (const name of ['unsubscribe', 'punsubscribe'] as const) {
-    const original = subscriber[name].bind(subscriber) as (...channels: string[]) => Promise<unknown>
-    Object.assign(subscriber, {
-      [name]: (...channels: string[]) =>
-        original(...channels).catch((error: unknown) => logger.debug({ err: error, channels }, 'unsubscribing failed')),
+    connection.on('ready', () => {
+      if (isDown) logger.info({ redis: host }, 'Redis is back')
+      isDown = false
     })
+  }
+  subscriber.on('ready', () => {
+    // Answered after the renewed SUBSCRIBEs, which ioredis sends on the same connection first: from then on nothing is missed.
+    subscriber.ping().then(() => reconnected(), noteFailure)
+  })
+  // Nothing is ever sent on a connection that only listens, so nobody would notice that its other end is gone.
+  const probe = setInterval(() => {
+    for (const connection of [publisher, subscriber])
+      if (connection.status === 'ready') connection.ping().catch(noteFailure)
+  }, probeMs).unref()
+  const noteFailure = (error: unknown): void => logger.debug({ err: error, redis: host }, 'a Redis command failed')
+  // RedisPubSub leaves the promises of its UNSUBSCRIBEs alone, and ioredis those of the SUBSCRIBEs it sends after a
+  // reconnection; one that fails at shutdown would end the process.
+  for (const name of ['subscribe', 'unsubscribe', 'punsubscribe'] as const) {
+    const original = subscriber[name].bind(subscriber) as (...args: unknown[]) => Promise<unknown>
+    const guarded = (...args: unknown[]): Promise<unknown> => {
+      const sent = original(...args)
+      sent.catch(noteFailure)
+      return sent
+    }
+    Object.assign(subscriber, { [name]: guarded })
   }
   const engine = new RedisPubSub({ publisher, subscriber })
   return {
@@ -182,10 +207,12 @@ function createRedisShard(url: string, logger: Logger): BusShard {
     onReconnect: (listener) => {
       reconnected = listener
     },
-    close: () => {
-      publisher.disconnect()
+    close: async () => {
+      clearInterval(probe)
       subscriber.disconnect()
-      return Promise.resolve()
+      // What was published last is on its way; the others should not have to look for it in the log.
+      if (publisher.status === 'ready') await within(longestGoodbyeMs, publisher.quit().catch(noteFailure))
+      publisher.disconnect()
     },
   }
 }

@@ -1,0 +1,182 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { connectDatabase, type Database } from '../../src/db/connect.ts'
+import { type Appender, type AppendUnit, createAppender } from '../../src/log/append.ts'
+import type { LogEvent } from '../../src/log/event.ts'
+import { silentLogger } from '../../src/logger.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import type { TcpProxy } from '../support/proxy.ts'
+import { createDatabaseProxy, createTask } from './support.ts'
+
+let test: TestDatabase
+let proxy: TcpProxy
+/** Behind a network that fails on demand. */
+let remote: Database
+beforeAll(async () => {
+  test = await createTestDatabase()
+  const proxied = await createDatabaseProxy(test.url)
+  proxy = proxied.proxy
+  remote = await connectDatabase({ url: proxied.url, maxConnections: 4, logger: silentLogger })
+})
+afterAll(async () => {
+  await remote[Symbol.asyncDispose]()
+  await proxy[Symbol.asyncDispose]()
+  await test[Symbol.asyncDispose]()
+})
+
+const createRemoteAppender = (published: LogEvent[] = [], options: { retryMs?: number } = {}): Appender =>
+  createAppender({
+    database: remote,
+    logger: silentLogger,
+    publish: (_topic, events) => published.push(...events),
+    connections: 1,
+    ...options,
+  })
+const createDirectAppender = (): Appender =>
+  createAppender({ database: test.database, logger: silentLogger, publish: () => undefined })
+
+const advance = (id: string, percent: number, base?: number): AppendUnit => ({
+  topic: `task:${id}`,
+  ...(base === undefined ? {} : { base }),
+  events: [{ type: 'TaskAdvanced', payload: { progress: { percent } } }],
+  task: { id, expect: ['RUNNING'], attempt: 1, set: { progress: { percent } } },
+})
+const readLog = async (id: string): Promise<{ seq: number; percent: number; at: string }[]> => {
+  const { rows } = await test.database.pool.query(
+    `select seq, (payload->'progress'->>'percent')::int as percent, at from event where topic = $1 order by seq`,
+    [`task:${id}`],
+  )
+  return rows.map((row) => ({ ...row, at: row.at.toISOString() }))
+}
+/** Lets the next statement arrive and commit, and breaks the connection in the middle of its answer. */
+const loseNextAnswer = async (appender: Appender, id: string): Promise<void> => {
+  await appender.append(advance(id, 0))
+  proxy.cutAfter(5, 'toClient')
+}
+
+describe('an append whose answer is lost', () => {
+  it('is found in the log when it is repeated, and neither lost nor written twice', async () => {
+    const published: LogEvent[] = []
+    await using appender = createRemoteAppender(published)
+    await createTask(test.database, 'found')
+    await loseNextAnswer(appender, 'found')
+    const append = appender.append(advance('found', 1, 1))
+    await expect.poll(async () => (await readLog('found')).length).toBe(2)
+    await proxy.heal()
+    await expect(append).resolves.toMatchObject({ accepted: true, seq: 2 })
+    expect(await readLog('found')).toHaveLength(2)
+    // Published as the log has it, with the instant of the first try.
+    expect(published.map(({ seq, at }) => ({ seq, at }))).toEqual(
+      (await readLog('found')).map(({ seq, at }) => ({ seq, at })),
+    )
+  })
+
+  it('is found though others have written since', async () => {
+    await using appender = createRemoteAppender()
+    await using other = createDirectAppender()
+    await createTask(test.database, 'since')
+    await loseNextAnswer(appender, 'since')
+    const append = appender.append(advance('since', 1, 1))
+    await expect.poll(async () => (await readLog('since')).length).toBe(2)
+    await other.append({
+      topic: 'task:since',
+      close: true,
+      events: [{ type: 'TaskCanceled', payload: {} }],
+      task: { id: 'since', expect: ['RUNNING'], set: { status: 'CANCELED' } },
+    })
+    await proxy.heal()
+    await expect(append).resolves.toMatchObject({ accepted: true, seq: 2 })
+    expect(await appender.append(advance('since', 2, 2))).toMatchObject({ accepted: false, status: 'CANCELED', seq: 3 })
+  })
+
+  it('fails when nobody could tell a repetition from the first try', async () => {
+    await using appender = createRemoteAppender()
+    await createTask(test.database, 'blind')
+    await loseNextAnswer(appender, 'blind')
+    await expect(appender.append(advance('blind', 1))).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('task:blind'),
+    })
+    await proxy.heal()
+  })
+})
+
+describe('an append that does not reach the database', () => {
+  it('is not taken for written because somebody else’s event stands in its place', async () => {
+    await using appender = createRemoteAppender()
+    await using other = createDirectAppender()
+    await createTask(test.database, 'place')
+    await appender.append(advance('place', 0))
+    // Nothing of the next statement arrives.
+    proxy.cutAfter(0, 'toServer')
+    proxy.refuse()
+    const append = appender.append(advance('place', 50, 1))
+    await other.append(advance('place', 60))
+    await proxy.heal()
+    await expect(append).resolves.toEqual({ accepted: false, status: 'RUNNING', attempt: 1, seq: 2 })
+    expect((await readLog('place')).map(({ percent }) => percent)).toEqual([0, 60])
+  })
+
+  it('is written when the database is back, also without a base, as it was never sent', async () => {
+    await createTask(test.database, 'patient')
+    proxy.refuse()
+    proxy.resetAll()
+    await using appender = createRemoteAppender()
+    const append = appender.append(advance('patient', 1))
+    await proxy.accept()
+    await expect(append).resolves.toMatchObject({ accepted: true, seq: 1 })
+  })
+
+  it('fails in the end, saying that trying again may help', async () => {
+    await createTask(test.database, 'impatient')
+    proxy.refuse()
+    proxy.resetAll()
+    await using appender = createRemoteAppender([], { retryMs: 50 })
+    await expect(appender.append(advance('impatient', 1, 0))).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      retryable: true,
+    })
+    await proxy.heal()
+  })
+})
+
+describe('a storm of appends while connections are killed', () => {
+  it('neither loses nor doubles an event of a writer that knows its base', async () => {
+    await using appender = createAppender({
+      database: test.database,
+      logger: silentLogger,
+      publish: () => undefined,
+      retryMs: 20_000,
+    })
+    const ids = Array.from({ length: 12 }, (_, i) => `storm_${i}`)
+    for (const id of ids) await createTask(test.database, id)
+    const each = 60
+    let isDone = false
+    const kill = async (): Promise<number> => {
+      let killed = 0
+      while (!isDone) {
+        const { rows } = await test.database.pool.query(
+          `select pg_terminate_backend(pid) from pg_stat_activity
+           where application_name = 'tidings append' and datname = current_database() and random() < 0.5`,
+        )
+        killed += rows.length
+        await test.database.pool.query('select pg_sleep(0.02)')
+      }
+      return killed
+    }
+    const killing = kill()
+    await Promise.all(
+      ids.map(async (id) => {
+        let base = 0
+        for (let i = 0; i < each; i++) {
+          const appended = await appender.append(advance(id, i, base))
+          if (!appended.accepted) throw new Error(`refused at ${base}: ${JSON.stringify(appended)}`)
+          base = appended.seq
+        }
+      }),
+    )
+    isDone = true
+    expect(await killing).toBeGreaterThan(0)
+    for (const id of ids)
+      expect((await readLog(id)).map(({ percent }) => percent)).toEqual(Array.from({ length: each }, (_, i) => i))
+  })
+})

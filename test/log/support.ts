@@ -1,0 +1,248 @@
+import { PubSub, type PubSubEngine } from 'graphql-subscriptions'
+import { expect, vi } from 'vitest'
+import type { Database } from '../../src/db/connect.ts'
+import { type Appender, createAppender } from '../../src/log/append.ts'
+import { type Bus, type BusShard, createBus, createRedisBus, createRedisShard } from '../../src/log/bus.ts'
+import { formatCursor } from '../../src/log/cursor.ts'
+import { createFeeds, type Feeds } from '../../src/log/feed.ts'
+import { type Followed, type FollowOptions, follow } from '../../src/log/follow.ts'
+import { createLogReader, type LogReader } from '../../src/log/read.ts'
+import { silentLogger } from '../../src/logger.ts'
+import { createTcpProxy, type TcpProxy } from '../support/proxy.ts'
+
+/** Makes a topic without a task. */
+export async function createTopic(database: Database, name: string): Promise<void> {
+  await database.pool.query('insert into topic (name) values ($1)', [name])
+}
+
+/** Makes a task that worker `w_1` runs for the first time, and its topic `task:<id>`. */
+export async function createTask(database: Database, id: string): Promise<void> {
+  await createTopic(database, `task:${id}`)
+  await database.pool.query(
+    `insert into task (id, kind, status, owner, input, attempt, max_attempts, progress, queue_key, worker, created_at, started_at)
+     values ($1, 'TEST', 'RUNNING', 'u_1', '{}', 1, 3, '{"percent":0}', now(), 'w_1', now(), now())`,
+    [id],
+  )
+}
+
+/** What a server process has of the log. */
+export interface TestNode extends AsyncDisposable {
+  readonly reader: LogReader
+  readonly bus: Bus
+  readonly feeds: Feeds
+  readonly appender: Appender
+}
+
+/**
+ * Joins the parts of the log as a server process does. Disposing disposes of the bus, too.
+ *
+ * @param options.checkMs - time between comparisons with the log; by default none happen by themselves
+ * @param options.wrapReader - puts something between the log and its reader
+ */
+export async function startNode(options: {
+  database: Database
+  bus: Bus
+  checkMs?: number
+  ringSize?: number
+  wrapReader?: (reader: LogReader) => LogReader
+}): Promise<TestNode> {
+  const { database, bus, checkMs = 60_000, wrapReader = (reader) => reader } = options
+  const stack = new AsyncDisposableStack()
+  stack.use(bus)
+  const reader = wrapReader(await createLogReader(database))
+  const feeds = stack.use(
+    createFeeds({ bus, reader, logger: silentLogger, checkMs, ...(options.ringSize === undefined ? {} : options) }),
+  )
+  const appender = stack.use(
+    createAppender({ database, logger: silentLogger, publish: (topic, events) => bus.publish(topic, events) }),
+  )
+  return { reader, bus, feeds, appender, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+}
+
+/** Appends one event and says which seq it got. */
+export async function append(node: Pick<TestNode, 'appender'>, topic: string, type = 'Said'): Promise<number> {
+  const appended = await node.appender.append({ topic, events: [{ type, payload: {} }], close: type === 'Last' })
+  if (!appended.accepted) throw new Error(`An append to ${topic} was refused: ${JSON.stringify(appended)}`)
+  return appended.seq
+}
+
+/** Appends `count` events, one after the other. */
+export async function appendMany(node: Pick<TestNode, 'appender'>, topic: string, count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await append(node, topic)
+}
+
+/** Follows a topic; its snapshots are the topic's seq. An event of the type `Last` is the last. */
+export function followTopic(
+  node: Pick<TestNode, 'reader' | 'feeds'>,
+  topic: string,
+  options: Partial<FollowOptions<number>> = {},
+): AsyncIterableIterator<Followed<number>, undefined> & AsyncDisposable {
+  return follow(node, {
+    topic,
+    isLast: (event) => event.type === 'Last',
+    snapshot: async () => {
+      const head = await node.reader.head(topic)
+      return head && { seq: head.seq, state: head.seq }
+    },
+    ...options,
+  })
+}
+
+/** Takes down what a follower is handed, and whether each event was the one due. */
+export interface Recording {
+  readonly items: readonly Followed<number>[]
+  /** `3 4 5`, snapshots as `SUBSCRIBED@2`. */
+  readonly text: string
+  /** The seq it was handed last. */
+  readonly at: number
+  /** Fulfilled when the iteration has ended by itself; rejected when it has failed. */
+  readonly ended: Promise<void>
+  /** Resolves when it has been handed everything up to `seq`. Fails when an event came twice, too early or not at all. */
+  reach(seq: number): Promise<void>
+  leave(): Promise<void>
+}
+
+/** @param from - the seq it is said to follow on; null when it begins with a snapshot */
+export function record(
+  iterator: AsyncIterableIterator<Followed<number>, undefined>,
+  from: number | null = null,
+): Recording {
+  const items: Followed<number>[] = []
+  let at = from
+  const mistakes: string[] = []
+  let failure: unknown
+  const run = async (): Promise<void> => {
+    for await (const item of iterator) {
+      items.push(item)
+      const seq = item.is === 'event' ? item.event.seq : item.seq
+      if (item.is === 'event' && seq !== (at ?? Number.NaN) + 1) mistakes.push(`${seq} after ${at}`)
+      at = seq
+    }
+  }
+  const ended = run()
+  ended.catch((error: unknown) => {
+    failure = error
+  })
+  const recording: Recording = {
+    items,
+    ended,
+    get at() {
+      return at ?? 0
+    },
+    get text() {
+      return items.map((item) => (item.is === 'event' ? item.event.seq : `${item.reason}@${item.seq}`)).join(' ')
+    },
+    async reach(seq) {
+      await vi.waitFor(
+        () => {
+          if (failure === undefined) expect(at ?? 0, recording.text).toBeGreaterThanOrEqual(seq)
+        },
+        { timeout: 15_000, interval: 5 },
+      )
+      if (failure !== undefined) throw failure
+      expect(mistakes).toEqual([])
+      expect(at).toBe(seq)
+    },
+    async leave() {
+      await iterator.return?.()
+    },
+  }
+  return recording
+}
+
+/** The cursor of an event of this log. */
+export function cursorOf(node: Pick<TestNode, 'reader'>, topic: string, seq: number): string {
+  return formatCursor(node.reader.epoch, topic, seq)
+}
+
+/** What a bad network does to one message. `hold` lets it arrive after the next one, or never. */
+export type Fault = 'pass' | 'lose' | 'repeat' | 'hold' | 'mangle'
+
+/** Lays a bad network between an engine and those who listen: each message on its way to a listener asks for its fault. */
+export function spoil(shard: BusShard, nextFault: () => Fault): BusShard {
+  let mangled = 0
+  const engine = {
+    publish: (channel: string, message: unknown) => shard.engine.publish(channel, message),
+    subscribe: (channel: string, listener: (message: unknown) => void) => {
+      let held: unknown[] = []
+      return shard.engine.subscribe(
+        channel,
+        (message: unknown) => {
+          const fault = nextFault()
+          if (fault === 'hold') {
+            held.push(message)
+            return
+          }
+          if (fault !== 'lose') listener(fault === 'mangle' ? mangle(message, mangled++) : message)
+          if (fault === 'repeat') listener(message)
+          const late = held
+          held = []
+          for (const one of late.reverse()) listener(one)
+        },
+        {},
+      )
+    },
+    unsubscribe: (id: number) => shard.engine.unsubscribe(id),
+  }
+  return { ...shard, engine: engine as unknown as PubSubEngine }
+}
+
+/** Damage as it may be seen: another shape each time. */
+function mangle(message: unknown, n: number): unknown {
+  const text = JSON.stringify(message)
+  const shapes: readonly unknown[] = [
+    text.slice(0, -1),
+    text,
+    null,
+    [],
+    { events: message },
+    [{ topic: 'somebody:else', seq: 1, type: 'Said', at: '2026-01-01T00:00:00.000Z', payload: {} }],
+    Array.isArray(message) ? message.map((event: object) => ({ ...event, seq: String(n) })) : 0,
+    Array.isArray(message) ? message.map((event: object) => ({ ...event, payload: 'x' })) : 0,
+    // Well-formed, though there never was such an event.
+    Array.isArray(message) ? message.map((event: object) => ({ ...event, seq: 900_000 + n })) : 0,
+  ]
+  return shapes[n % shapes.length]
+}
+
+/** The two kinds of bus, as tests run over both. A world is what all processes of one test share. */
+export interface BusWorld {
+  /** A bus for one more process. */
+  connect(nextFault?: () => Fault): Bus
+}
+
+/** A world in which "processes" share one engine in memory. */
+export function createMemoryWorld(): BusWorld {
+  const engine = new PubSub()
+  const shard = { engine, isConnected: () => true, onReconnect: () => undefined, close: () => Promise.resolve() }
+  return {
+    connect: (nextFault = () => 'pass') =>
+      createBus({ kind: 'memory', logger: silentLogger, shards: [spoil(shard, nextFault)] }),
+  }
+}
+
+/** A world around a Redis server. */
+export function createRedisWorld(url: string): BusWorld {
+  return {
+    connect: (nextFault) =>
+      nextFault === undefined
+        ? createRedisBus({ urls: [url], logger: silentLogger })
+        : createBus({
+            kind: 'redis',
+            logger: silentLogger,
+            shards: [spoil(createRedisShard(url, silentLogger, 5_000), nextFault)],
+          }),
+  }
+}
+
+/** A network between the tests and their database. */
+export async function createDatabaseProxy(url: string): Promise<{ proxy: TcpProxy; url: string }> {
+  const direct = new URL(url)
+  const socket = direct.searchParams.get('host')
+  const port = direct.searchParams.get('port') ?? direct.port
+  const proxy = await createTcpProxy(socket === null ? Number(port) : `${socket}/.s.PGSQL.${port}`)
+  const proxied = new URL(url)
+  proxied.search = ''
+  proxied.host = `127.0.0.1:${proxy.port}`
+  return { proxy, url: proxied.href }
+}
