@@ -17,7 +17,8 @@ const deepestCause = 8
  * Creates the one place where errors become public.
  *
  * - An expected failure ({@link TidingsError}) shows its message; `extensions` has `code`, `retryable` and, if any, `details`.
- * - An error of the request itself (syntax, validation, variables) passes; its code defaults to `BAD_INPUT`.
+ * - An error of the request itself (syntax, validation, variables) passes, and so does one that has a code; the code defaults
+ *   to `BAD_INPUT`.
  * - A database that is away becomes `UNAVAILABLE`, retryable.
  * - Anything else is a defect: `INTERNAL` with an `errorId` that the log has too, beside everything the client is not told.
  */
@@ -35,11 +36,15 @@ export function createMaskError(logger: Logger): MaskError {
           ...(Object.keys(expected.details).length === 0 ? {} : { details: expected.details }),
         },
       })
-    if (located !== undefined && located.originalError === undefined) {
-      if (located.extensions['code'] === undefined) located.extensions['code'] = 'BAD_INPUT'
-      return located
+    const cause = findCause(error)
+    if (located !== undefined && cause instanceof GraphQLError) {
+      if (located.extensions['code'] !== undefined) return located
+      // Without a path it is about the request; with one, a resolver returned what its type does not allow.
+      if (located.path === undefined) {
+        located.extensions['code'] = 'BAD_INPUT'
+        return located
+      }
     }
-    const cause = located?.originalError ?? error
     // Not known to be a defect, and worth another try: the record may be back in a moment.
     if (isAwayFailure(cause)) {
       logger.warn({ err: cause, path: located?.path }, 'the database cannot be reached')
@@ -85,13 +90,16 @@ export function formatError(error: GraphQLError): GraphQLFormattedError {
 }
 
 function findExpected(error: unknown): TidingsError | undefined {
-  let next = error
-  for (let depth = 0; depth < deepestCause && next !== undefined; depth++) {
-    if (isTidingsError(next)) return next
-    // Only GraphQL's own wrapping is looked through: an expected failure that another error was made of is no longer expected.
-    next = next instanceof GraphQLError ? next.originalError : undefined
-  }
-  return undefined
+  const cause = findCause(error)
+  return isTidingsError(cause) ? cause : undefined
+}
+
+/** What GraphQL has wrapped; only its own wrapping is looked through. */
+function findCause(error: unknown): unknown {
+  let cause = error
+  for (let depth = 0; depth < deepestCause && cause instanceof GraphQLError && cause.originalError; depth++)
+    cause = cause.originalError
+  return cause
 }
 
 function isAwayFailure(error: unknown): boolean {

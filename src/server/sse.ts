@@ -30,10 +30,13 @@ export function createEventStreamPlugin(options: {
   readonly keepAliveMs: number
 }): Plugin<object, ServerContext> {
   const { connections, metrics, keepAliveMs } = options
+  const subscriptions = new WeakSet<Request>()
 
-  const answer = (result: unknown, { res, viewer, address }: ServerContext): Response => {
+  const answer = (result: unknown, request: Request, { res, viewer, address }: ServerContext): Response => {
     const source = result as AsyncIterable<ExecutionResult> | ExecutionResult
-    if (!isAsyncIterable(source)) return new Response(createEventStream({ source, keepAliveMs }).body, { headers })
+    const isSubscription = subscriptions.has(request)
+    if (!isAsyncIterable(source))
+      return new Response(createEventStream({ source, isSubscription, keepAliveMs }).body, { headers })
     let end: (why: string) => void = () => undefined
     const connection = connections.mayOpen(address)
       ? connections.open('sse', address, {
@@ -48,7 +51,7 @@ export function createEventStreamPlugin(options: {
       void source[Symbol.asyncIterator]().return?.()
       return refuse(429, 'RATE_LIMITED', `Too many connections of one ${limit} are open; try again later`)
     }
-    const stream = createEventStream({ source, keepAliveMs })
+    const stream = createEventStream({ source, isSubscription, keepAliveMs })
     end = (why) => {
       stream.end(why)
       setTimeout(() => res.destroy(), lingerMs).unref()
@@ -63,11 +66,15 @@ export function createEventStreamPlugin(options: {
   }
 
   return {
+    onSubscribe({ args }) {
+      const { request } = args.contextValue as { request?: Request }
+      if (request !== undefined) subscriptions.add(request)
+    },
     onResultProcess({ request, result, setResultProcessor, serverContext }) {
       if (Array.isArray(result)) return
       const accept = readAccept(request.headers.get('accept'))
       if (isAsyncIterable(result)) {
-        if (accept.stream) setResultProcessor((source) => answer(source, serverContext), 'text/event-stream')
+        if (accept.stream) setResultProcessor((source) => answer(source, request, serverContext), 'text/event-stream')
         else {
           void result[Symbol.asyncIterator]().return?.()
           const message =
@@ -75,7 +82,7 @@ export function createEventStreamPlugin(options: {
           setResultProcessor(() => refuse(406, 'BAD_INPUT', message), 'application/json')
         }
       } else if (accept.stream && !accept.json)
-        setResultProcessor((source) => answer(source, serverContext), 'text/event-stream')
+        setResultProcessor((source) => answer(source, request, serverContext), 'text/event-stream')
     },
   }
 }
@@ -104,6 +111,8 @@ interface EventStream {
 
 function createEventStream(options: {
   readonly source: AsyncIterable<ExecutionResult> | ExecutionResult
+  /** A query is over when it is answered, whatever the answer; a subscription only when it says so. */
+  readonly isSubscription: boolean
   readonly keepAliveMs: number
 }): EventStream {
   const iterator = isAsyncIterable(options.source) ? options.source[Symbol.asyncIterator]() : once(options.source)
@@ -135,7 +144,8 @@ function createEventStream(options: {
     if (step === undefined) return { text: ':\n\n' }
     pending = undefined
     if (step.done === true) return { text: 'event: complete\ndata:\n\n', isLast: true }
-    if (isAway(step.value)) return { text: ': the server cannot serve this now; connect again\n\n', isLast: true }
+    if (options.isSubscription && isAway(step.value))
+      return { text: ': the server cannot serve this now; connect again\n\n', isLast: true }
     return { text: `event: next\ndata: ${JSON.stringify(formatResult(step.value))}\n\n` }
   }
 
