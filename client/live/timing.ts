@@ -1,0 +1,49 @@
+/** How long the client waits for what. All in milliseconds. */
+export interface Timing {
+  /** Longest wait for a transport's first proof: an answered ping on a socket, the first byte of an event stream. */
+  readonly proofMs: number
+  /** Time between pings on a socket. With {@link pongMs} it bounds how long a dead peer goes unnoticed. */
+  readonly pingMs: number
+  /** Longest wait for the answer to a ping. */
+  readonly pongMs: number
+  /** Longest silence of an event stream; the server sends a comment every 12 s. */
+  readonly silenceMs: number
+  /** A connection that lived longer than this was sound, whatever ended it. */
+  readonly steadyMs: number
+  /** Upper bound of the first pause before trying again; it doubles with each attempt. */
+  readonly backoffMs: number
+  /** Upper bound of all pauses. */
+  readonly maxBackoffMs: number
+  /** Rest before a better transport is tried again in the background; it doubles with each failure. */
+  readonly probeMs: number
+  /** Upper bound of that rest. */
+  readonly maxProbeMs: number
+  /** Polling: time between requests while events flow. */
+  readonly pollMs: number
+  /** Polling: most time between requests while nothing happens. */
+  readonly maxPollMs: number
+  /** Longest wait for the answer to a request that does not stream. */
+  readonly requestMs: number
+  /** How long before its expiry a token is renewed; at most a third of its lifetime. */
+  readonly tokenLeewayMs: number
+  /** How long the connection is kept after nobody needs it any more. */
+  readonly lingerMs: number
+}
+
+/** The documented defaults. */
+export const defaultTiming: Timing = {
+  proofMs: 6_000,
+  pingMs: 9_000,
+  pongMs: 4_000,
+  silenceMs: 15_000,
+  steadyMs: 5_000,
+  backoffMs: 500,
+  maxBackoffMs: 20_000,
+  probeMs: 10_000,
+  maxProbeMs: 120_000,
+  pollMs: 250,
+  maxPollMs: 5_000,
+  requestMs: 15_000,
+  tokenLeewayMs: 30_000,
+  lingerMs: 10_000,
+}
