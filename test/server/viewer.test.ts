@@ -1,0 +1,146 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { exportJWK, generateKeyPair, SignJWT } from 'jose'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { WebSocket } from 'ws'
+import { openStream } from './sse.ts'
+import { ask, type ServerFixture, secret, signToken, startTestServer, subscribe } from './support.ts'
+
+const viewerQuery = '{ viewer { userId roles plan taskIds } }'
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+const forgedSecret = 'another secret, as long as the first one'
+
+describe('with a secret', () => {
+  let fixture: ServerFixture
+  beforeAll(async () => {
+    fixture = await startTestServer({
+      environment: { JWT_SECRET: secret, JWT_ISSUER: 'issuer', JWT_AUDIENCE: 'tidings' },
+    })
+  })
+  afterAll(() => fixture[Symbol.asyncDispose]())
+  const sign = (claims: Record<string, unknown> = {}, options: { expiresInMs?: number; secret?: string } = {}) =>
+    signToken({ iss: 'issuer', aud: 'tidings', ...claims }, options)
+
+  test('reads the same viewer from the header, the stream’s header and every form of connection_init', async () => {
+    const token = await sign({ roles: ['teacher'], plan: 'pro', tasks: ['task_1'] })
+    const viewer = { userId: 'u_1', roles: ['teacher'], plan: 'pro', taskIds: ['task_1'] }
+    expect((await fixture.post(viewerQuery, { headers: bearer(token) })).body).toEqual({ data: { viewer } })
+    await using stream = await openStream(fixture.server.url, viewerQuery, { headers: bearer(token) })
+    expect(await stream.next()).toMatchObject({ data: JSON.stringify({ data: { viewer } }) })
+    for (const connectionParams of [bearer(token), { Authorization: `Bearer ${token}` }, { token }])
+      expect(await ask(fixture.client({ connectionParams }), viewerQuery)).toEqual({ data: { viewer } })
+    class WithHeader extends WebSocket {
+      constructor(url: string, protocol: string) {
+        super(url, protocol, { headers: bearer(token) })
+      }
+    }
+    expect(await ask(fixture.client({ webSocketImpl: WithHeader }), viewerQuery)).toEqual({ data: { viewer } })
+  })
+
+  test('has no viewer without a token', async () => {
+    expect((await fixture.post(viewerQuery)).body).toEqual({ data: { viewer: null } })
+    expect(await ask(fixture.client(), viewerQuery)).toEqual({ data: { viewer: null } })
+  })
+
+  const refused: readonly [what: string, token: () => Promise<string>, code: number][] = [
+    ['malformed', () => Promise.resolve('not.a-token'), 4401],
+    ['signed by someone else', () => sign({}, { secret: forgedSecret }), 4401],
+    ['without a signature', async () => `${(await sign()).split('.').slice(0, 2).join('.')}.`, 4401],
+    [
+      'of another algorithm',
+      () =>
+        new SignJWT({ sub: 'u_1' })
+          .setProtectedHeader({ alg: 'HS512' })
+          .sign(new TextEncoder().encode(`${secret}${secret}`)),
+      4401,
+    ],
+    ['of another issuer', () => sign({ iss: 'other' }), 4401],
+    ['for another audience', () => sign({ aud: 'other' }), 4401],
+    ['without a user', () => sign({ sub: undefined }), 4401],
+    ['with roles that are no list', () => sign({ roles: 'admin' }), 4401],
+    ['not valid yet', () => sign({ nbf: Math.floor(Date.now() / 1_000) + 60 }), 4401],
+    ['expired', () => sign({}, { expiresInMs: -2_000 }), 4403],
+  ]
+  test.each(refused)('refuses a token that is %s, on every transport', async (_what, createToken, code) => {
+    const token = await createToken()
+    const { status, body, headers } = await fixture.post('{ hello }', { headers: bearer(token) })
+    expect(status).toBe(401)
+    expect(headers.get('www-authenticate')).toBe('Bearer')
+    expect(body.errors?.[0]?.extensions['code']).toBe('UNAUTHENTICATED')
+    await using stream = await openStream(fixture.server.url, 'subscription { silence }', { headers: bearer(token) })
+    expect(stream.response.status).toBe(401)
+    await using watching = subscribe(fixture.client({ connectionParams: bearer(token) }), '{ hello }')
+    expect(await watching.ended).toMatchObject({ code, reason: body.errors?.[0]?.message })
+  })
+
+  test('closes a socket with 4403 at the moment its token expires, and the client resumes with a new one', async () => {
+    const closes: { code: number; at: number }[] = []
+    const expiries: number[] = []
+    const client = fixture.client({
+      retryAttempts: 5,
+      retryWait: () => Promise.resolve(),
+      connectionParams: async () => {
+        const token = await sign({}, { expiresInMs: expiries.length === 0 ? 2_000 : 60_000 })
+        expiries.push(Math.floor((Date.now() + 2_000) / 1_000) * 1_000)
+        return { token }
+      },
+      on: { closed: (event) => closes.push({ code: (event as CloseEvent).code, at: Date.now() }) },
+    })
+    await using watching = subscribe(client, 'subscription { silence }')
+    await vi.waitFor(() => expect(closes).toMatchObject([{ code: 4403 }]), { timeout: 5_000 })
+    expect(closes[0]?.at).toBeGreaterThanOrEqual(expiries[0] ?? 0)
+    await vi.waitFor(() => expect(fixture.server.metrics.subscriptions.get('silence')).toBe(1))
+    expect(expiries).toHaveLength(2)
+    expect(watching.results).toEqual([])
+  })
+
+  test('ends an event stream without complete at the moment its token expires', async () => {
+    const token = await sign({}, { expiresInMs: 2_000 })
+    await using stream = await openStream(fixture.server.url, 'subscription { silence }', { headers: bearer(token) })
+    expect((await stream.rest()).at(-1)).toEqual({ comment: 'the token has expired; connect again with a new one' })
+  })
+
+  test('takes no files from nobody', async () => {
+    const response = await fetch(`${fixture.server.url}/graphql`, { method: 'POST', body: new FormData() })
+    expect(response.status).toBe(401)
+  })
+})
+
+describe('with the issuer’s public keys', () => {
+  test('takes tokens that one of them signed, never one that uses a public key as a secret, and says when it cannot check', async () => {
+    const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true })
+    const jwk = { ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256' }
+    let isDown = false
+    const issuer = createServer((_request, response) => {
+      if (isDown) response.writeHead(500).end()
+      else response.end(JSON.stringify({ keys: [jwk] }))
+    }).listen(0, '127.0.0.1')
+    await vi.waitFor(() => expect(issuer.listening).toBe(true))
+    const environment = { JWKS_URL: `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/keys` }
+    await using fixture = await startTestServer({ environment })
+    const signed = await new SignJWT({ sub: 'u_9' }).setProtectedHeader({ alg: 'ES256', kid: 'k1' }).sign(privateKey)
+    expect((await fixture.post(viewerQuery, { headers: bearer(signed) })).body).toHaveProperty(
+      'data.viewer.userId',
+      'u_9',
+    )
+
+    const confused = await new SignJWT({ sub: 'u_9' })
+      .setProtectedHeader({ alg: 'HS256', kid: 'k1' })
+      .sign(new TextEncoder().encode(JSON.stringify(jwk)))
+    expect((await fixture.post(viewerQuery, { headers: bearer(confused) })).status).toBe(401)
+
+    isDown = true
+    await using other = await startTestServer({ environment, on: fixture.fixture })
+    const { status, body } = await other.post(viewerQuery, { headers: bearer(signed) })
+    expect({ status, code: body.errors?.[0]?.extensions['code'] }).toEqual({ status: 503, code: 'UNAVAILABLE' })
+    await using watching = subscribe(other.client({ connectionParams: bearer(signed) }), '{ hello }')
+    expect(await watching.ended).toMatchObject({ code: 1013 })
+    issuer.close()
+  })
+})
+
+test('without a secret everyone is the local developer', async () => {
+  await using fixture = await startTestServer()
+  const { body } = await fixture.post(viewerQuery, { headers: bearer('whatever') })
+  expect(body).toHaveProperty('data.viewer.userId', 'local-developer')
+})
