@@ -1,0 +1,155 @@
+import type { TaskStatus } from '../gql/graphql.ts'
+import { type TaskEvent, type TaskItem, type TaskOutputText, type TaskState, unknownTask } from './task-state.ts'
+
+type EventOf<Name extends TaskEvent['__typename']> = Extract<TaskEvent, { readonly __typename: Name }>
+
+/** Whether nothing more will happen to a task in this state. */
+export function isFinalStatus(status: TaskStatus): boolean {
+  return status === 'COMPLETED' || status === 'FAILED' || status === 'CANCELED'
+}
+
+/**
+ * Folds one event into what is known of its task. Pure: the same events give the same state, however they were cut,
+ * repeated or resumed.
+ *
+ * An event that is not newer than the state changes nothing, and the same object is returned. A snapshot replaces
+ * everything. Events of a type that this client does not know are folded as what every event tells: status and progress.
+ *
+ * @param state - undefined before the first event
+ */
+export function reduceTask(state: TaskState | undefined, event: TaskEvent): TaskState {
+  const before = state ?? unknownTask(event.taskId)
+  if (event.__typename === 'TaskSnapshot') return isNews(before, event) ? foldSnapshot(before, event) : before
+  // The place in the queue is passing: it repeats the number of the event before it, and the newest word counts.
+  if (event.__typename === 'TaskQueueMoved') {
+    if (event.seq < before.seq || before.isOver) return before
+    return { ...foldCommon(before, event), queue: event.status === 'QUEUED' ? event.queue : null }
+  }
+  return event.seq > before.seq ? foldDetails(foldCommon(before, event), event) : before
+}
+
+/** Folds several events, in order. */
+export function reduceTaskEvents(state: TaskState | undefined, events: Iterable<TaskEvent>): TaskState | undefined {
+  let now = state
+  for (const event of events) now = reduceTask(now, event)
+  return now
+}
+
+function isNews(before: TaskState, { reason, seq, cursor }: EventOf<'TaskSnapshot'>): boolean {
+  // After a reset the numbers start anew, so a smaller one may well be newer.
+  if (reason === 'RESET' && cursor !== before.resetCursor) return true
+  return seq >= before.seq
+}
+
+function foldSnapshot(before: TaskState, event: EventOf<'TaskSnapshot'>): TaskState {
+  const { task, seq, at, cursor, status, progress, reason } = event
+  const isSame = seq === before.seq && reason !== 'RESET'
+  return {
+    id: task.id,
+    kind: task.kind,
+    status,
+    isOver: isFinalStatus(status),
+    progress,
+    items: new Map(task.items.map((item) => [item.key, item])),
+    outputs: new Map(task.outputs.map(({ stream, text }) => [stream, { text, startsAt: 0 }])),
+    queue: task.queue,
+    attempt: task.attempt,
+    maxAttempts: task.maxAttempts,
+    error: task.error,
+    nextAttemptAt: isSame && status === 'RETRYING' ? before.nextAttemptAt : null,
+    cancelReason: task.cancelReason,
+    result: task.result,
+    cursor,
+    seq,
+    at,
+    resetCursor: reason === 'RESET' ? cursor : before.resetCursor,
+  }
+}
+
+/** What every event tells. */
+function foldCommon(before: TaskState, { status, progress, cursor, seq, at }: TaskEvent): TaskState {
+  return {
+    ...before,
+    status,
+    isOver: isFinalStatus(status),
+    progress,
+    queue: status === 'QUEUED' ? before.queue : null,
+    nextAttemptAt: status === 'RETRYING' ? before.nextAttemptAt : null,
+    cursor,
+    seq,
+    at,
+  }
+}
+
+/** What only events of its type tell; `state` has the common part already. */
+function foldDetails(
+  state: TaskState,
+  event: Exclude<TaskEvent, EventOf<'TaskSnapshot' | 'TaskQueueMoved'>>,
+): TaskState {
+  switch (event.__typename) {
+    case 'TaskQueued':
+      return { ...state, queue: event.firstPlace }
+    case 'TaskStarted':
+      return beginAttempt(state, event.attempt)
+    case 'TaskItemsAdded':
+      return { ...state, items: putItems(state.items, event.items) }
+    case 'TaskItemStarted':
+    case 'TaskItemCompleted':
+    case 'TaskItemFailed':
+      return { ...state, items: putItems(state.items, [event.item]) }
+    case 'TaskOutput':
+      return { ...state, outputs: putOutput(state.outputs, event) }
+    case 'TaskRetrying':
+      return { ...state, error: event.error, nextAttemptAt: event.nextAttemptAt }
+    case 'TaskCompleted':
+      return { ...state, result: event.result, error: null }
+    case 'TaskFailed':
+      return { ...state, error: event.error }
+    case 'TaskCanceled':
+      return { ...state, cancelReason: event.cancelReason }
+    case 'TaskAdvanced':
+    case 'TaskBatchCompleted':
+      return state
+    default:
+      // Not `never` at run time: a server newer than this client sends events that it cannot know.
+      return unknownEvent(event, state)
+  }
+}
+
+function unknownEvent(_event: never, state: TaskState): TaskState {
+  return state
+}
+
+/** An attempt begins anew, with what earlier ones completed. */
+function beginAttempt(state: TaskState, attempt: number): TaskState {
+  const items = new Map<string, TaskItem>()
+  for (const item of state.items.values())
+    items.set(
+      item.key,
+      item.status === 'COMPLETED' || item.status === 'SKIPPED'
+        ? item
+        : { ...item, status: 'PENDING', percent: 0, error: null },
+    )
+  return { ...state, attempt, items, outputs: new Map(), error: null }
+}
+
+/** Known ones keep their place, new ones are put behind. */
+function putItems(items: ReadonlyMap<string, TaskItem>, changed: readonly TaskItem[]): ReadonlyMap<string, TaskItem> {
+  const after = new Map(items)
+  for (const item of changed) after.set(item.key, item)
+  return after
+}
+
+function putOutput(
+  outputs: ReadonlyMap<string, TaskOutputText>,
+  { stream, offset, text }: EventOf<'TaskOutput'>,
+): ReadonlyMap<string, TaskOutputText> {
+  const known = outputs.get(stream) ?? { text: '', startsAt: offset }
+  const end = known.startsAt + known.text.length
+  // A hole cannot be guessed at: what is known begins behind it.
+  const joined =
+    offset > end || offset < known.startsAt
+      ? { text, startsAt: offset }
+      : { startsAt: known.startsAt, text: known.text.slice(0, offset - known.startsAt) + text }
+  return new Map(outputs).set(stream, joined)
+}

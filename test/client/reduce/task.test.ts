@@ -1,0 +1,179 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { reduceTask, reduceTaskEvents } from '../../../client/reduce/task.ts'
+import type { TaskEvent, TaskState } from '../../../client/reduce/task-state.ts'
+import { type History, playHistory, type Step } from './model.ts'
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('start' as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('retry' as const, 'batch' as const, 'move' as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('complete' as const, 'fail' as const, 'cancel' as const) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant('advance' as const), percent: fc.integer({ max: 99, min: 0 }) }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('declare' as const), count: fc.integer({ min: 1, max: 4 }) }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constant('item' as const),
+      index: fc.nat(20),
+      status: fc.constantFrom('RUNNING' as const, 'COMPLETED' as const, 'SKIPPED' as const, 'FAILED' as const),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({ do: fc.constant('output' as const), stream: fc.nat(2), text: fc.string({ minLength: 1 }) }),
+  },
+)
+const history = fc.array(step, { maxLength: 60 }).map((steps) => playHistory(steps))
+
+/** A network's way with a history: each leg begins at a place that was reached before, or with a snapshot further on. */
+const legs = fc.array(fc.record({ back: fc.nat(8), length: fc.nat(12), jump: fc.option(fc.nat(6), { freq: 3 }) }), {
+  maxLength: 12,
+})
+
+function deliver(
+  { events, snapshotAt, moves }: History,
+  plan: readonly { back: number; length: number; jump: number | null }[],
+): TaskEvent[] {
+  const delivered: TaskEvent[] = []
+  const send = (from: number, to: number): void => {
+    for (const event of events.slice(from, to)) delivered.push(event, ...moves.filter(({ seq }) => seq === event.seq))
+  }
+  let reached = 0
+  for (const { back, length, jump } of plan) {
+    if (jump === null) {
+      const from = Math.max(0, reached - back)
+      send(from, from + length)
+      reached = Math.max(reached, Math.min(events.length, from + length))
+    } else {
+      reached = Math.min(events.length, reached + Math.max(1, jump))
+      delivered.push(snapshotAt(reached, delivered.length === 0 ? 'SUBSCRIBED' : 'LAGGED'))
+    }
+  }
+  send(reached, events.length)
+  if (reached === events.length) delivered.push(snapshotAt(reached))
+  return delivered
+}
+
+/** What only some ways of watching can know is left out. */
+function comparable(state: TaskState | undefined) {
+  if (state === undefined) return undefined
+  const { kind: _kind, maxAttempts: _maxAttempts, nextAttemptAt: _nextAttemptAt, items, outputs, ...rest } = state
+  return { ...rest, items: [...items], outputs: [...outputs] }
+}
+
+describe('reduceTask', () => {
+  test('folding all events gives what a snapshot after the last one says', () => {
+    fc.assert(
+      fc.property(history, (played) => {
+        const folded = reduceTaskEvents(undefined, deliver(played, []))
+        const snapshot = reduceTask(undefined, played.snapshotAt(played.events.length))
+        expect(comparable(folded)).toEqual(comparable(snapshot))
+      }),
+    )
+  })
+
+  test('any cut, repetition, resumption or summing up of a history gives the same state', () => {
+    fc.assert(
+      fc.property(history, legs, (played, plan) => {
+        const folded = reduceTaskEvents(undefined, deliver(played, plan))
+        const straight = reduceTaskEvents(undefined, deliver(played, []))
+        expect(comparable(folded)).toEqual(comparable(straight))
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('an event that is known already changes nothing, not even the identity of the state', () => {
+    fc.assert(
+      fc.property(history, (played) => {
+        const state = reduceTaskEvents(undefined, played.events)
+        for (const event of played.events) expect(reduceTask(state, event)).toBe(state)
+      }),
+    )
+  })
+
+  test('pieces of text that the server has joined for a slow reader fold to the same text', () => {
+    const { events } = playHistory([
+      { do: 'start' },
+      { do: 'output', stream: 0, text: 'One ' },
+      { do: 'output', stream: 1, text: 'other' },
+      { do: 'output', stream: 0, text: 'two 🐦' },
+    ])
+    const [queued, started, one, other, two] = events
+    if (one?.__typename !== 'TaskOutput' || two?.__typename !== 'TaskOutput') throw new Error('The history is another')
+    const joined = { ...two, offset: one.offset, text: one.text + two.text }
+    const state = reduceTaskEvents(undefined, [queued, started, other, joined] as TaskEvent[])
+    expect(state?.outputs.get('s0')).toEqual({ text: 'One two 🐦', startsAt: 0 })
+    expect(state?.outputs.get('s1')?.text).toBe('other')
+  })
+
+  test('text whose beginning was never seen says where it begins', () => {
+    const { events } = playHistory([
+      { do: 'start' },
+      { do: 'output', stream: 0, text: 'unseen ' },
+      { do: 'output', stream: 0, text: 'seen' },
+      { do: 'output', stream: 0, text: ' too' },
+    ])
+    const state = reduceTaskEvents(undefined, events.slice(3))
+    expect(state?.outputs.get('s0')).toEqual({ text: 'seen too', startsAt: 7 })
+  })
+
+  test('a new attempt begins anew and keeps what was completed', () => {
+    const { events } = playHistory([
+      { do: 'start' },
+      { do: 'declare', count: 3 },
+      { do: 'item', index: 0, status: 'COMPLETED' },
+      { do: 'item', index: 1, status: 'RUNNING' },
+      { do: 'output', stream: 0, text: 'half' },
+      { do: 'retry' },
+    ])
+    const waiting = reduceTaskEvents(undefined, events)
+    expect(waiting).toMatchObject({ status: 'RETRYING', attempt: 1, error: { code: 'PROVIDER_BUSY' } })
+    expect(waiting?.nextAttemptAt).not.toBeNull()
+    const again = playHistory([
+      { do: 'start' },
+      { do: 'declare', count: 3 },
+      { do: 'item', index: 0, status: 'COMPLETED' },
+      { do: 'item', index: 1, status: 'RUNNING' },
+      { do: 'output', stream: 0, text: 'half' },
+      { do: 'retry' },
+      { do: 'start' },
+    ]).events.at(-1)
+    const state = again && reduceTask(waiting, again)
+    expect(state).toMatchObject({ attempt: 2, error: null, nextAttemptAt: null })
+    expect([...(state?.items.values() ?? [])].map(({ status }) => status)).toEqual(['COMPLETED', 'PENDING', 'PENDING'])
+    expect(state?.outputs.size).toBe(0)
+  })
+
+  test('the newest place in the queue counts, until the task starts', () => {
+    const { events, moves } = playHistory([{ do: 'move' }, { do: 'move' }, { do: 'start' }])
+    const [queued, started] = events
+    const moved = reduceTaskEvents(undefined, [queued, ...moves] as TaskEvent[])
+    expect(moved?.queue?.position).toBe(2)
+    const running = started && reduceTask(moved, started)
+    expect(running?.queue).toBeNull()
+    expect(moves[0] && reduceTask(running, moves[0])).toBe(running)
+  })
+
+  test('an older snapshot changes nothing; after a reset of the log a smaller number is newer', () => {
+    const { snapshotAt, events } = playHistory([{ do: 'start' }, { do: 'declare', count: 2 }, { do: 'complete' }])
+    const state = reduceTaskEvents(undefined, events)
+    expect(reduceTask(state, snapshotAt(2, 'LAGGED'))).toBe(state)
+    const restored = reduceTask(state, snapshotAt(2, 'RESET'))
+    expect(restored).toMatchObject({ seq: 2, status: 'RUNNING', isOver: false })
+    const on = reduceTaskEvents(restored, events.slice(2))
+    expect(on).toMatchObject({ seq: 4, status: 'COMPLETED' })
+    expect(reduceTask(on, snapshotAt(2, 'RESET'))).toBe(on)
+  })
+
+  test('an event of a type that this client does not know is folded as status and progress', () => {
+    const { events } = playHistory([{ do: 'start' }, { do: 'advance', percent: 40 }])
+    const [queued, started, advanced] = events
+    const unknown = { ...advanced, __typename: 'TaskPaused', until: 'tomorrow' } as unknown as TaskEvent
+    const state = reduceTaskEvents(undefined, [queued, started, unknown] as TaskEvent[])
+    expect(state).toMatchObject({ seq: 3, status: 'RUNNING', progress: { percent: 40 } })
+  })
+})
