@@ -8,8 +8,11 @@ import type { Logger } from '../logger.ts'
 import type { GraphiqlTab } from '../server/graphiql.ts'
 import { type HealthServer, startHealthServer } from '../server/health-server.ts'
 import { type RunningServer, startServer } from '../server/http.ts'
-import { createApplications, createTaskDefinitions } from '../studio/studio.ts'
+import { createApplications } from '../studio/applications.ts'
+import { createTaskDefinitions } from '../studio/definitions.ts'
+import { prepareFirstRun } from '../studio/first-run.ts'
 import { startEngine } from '../tasks/engine.ts'
+import { localDeveloper } from '../tasks/viewer.ts'
 
 /** A whole Tidings in this process. Disposing is {@link App.shutDown}. */
 export interface App extends AsyncDisposable {
@@ -87,8 +90,22 @@ export async function startApp(options: {
       ? null
       : stack.use(await startHealthServer({ health, host: config.HOST, port: healthPort }))
 
+  const firstRun = new AbortController()
+  stack.defer(() => firstRun.abort())
+  const hasTokens = config.JWT_SECRET !== undefined || config.JWKS_URL !== undefined
+  // Without tokens there is one user, who is given something to look at; it is not waited for.
+  if (config.FIRST_RUN && server !== null && !hasTokens)
+    prepareFirstRun({
+      engine,
+      applications: services,
+      owner: localDeveloper.userId,
+      logger,
+      signal: firstRun.signal,
+    }).catch((error: unknown) => logger.warn({ err: error }, 'the first roadmap could not be prepared'))
+
   const opened = stack.move()
   const shutDownInOrder = async (): Promise<void> => {
+    firstRun.abort()
     server?.beginDraining()
     healthServer?.beginDraining()
     const connections = server?.connections.size ?? 0
