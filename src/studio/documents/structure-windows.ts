@@ -215,7 +215,9 @@ function shortenLines(text: string): { short: string; toOriginal: (offset: numbe
 /** Definitions of reference links by label: they may stand megabytes after their use. The first of a label counts. */
 function findDefinitions(text: string): ReadonlyMap<string, string> {
   const definitions = new Map<string, string>()
-  for (const [, label = '', url = ''] of text.matchAll(/^ {0,3}\[(?!\^)([^\]\n]{1,200})\]:[ \t]*<?([^\s<>]+)>?/gm)) {
+  for (const [, label = '', url = ''] of text.matchAll(
+    /^ {0,3}\[(?!\^)([^\]\n]{1,200})\]:[ \t]*(?:\n[ \t]*)?<?([^\s<>]+)>?/gm,
+  )) {
     if (definitions.size >= maxDefinitions) break
     const key = labelKey(label)
     const safe = safeUrl(url)
