@@ -1,0 +1,63 @@
+import { escapeMarkdown } from '../documents/structure-text.ts'
+
+/**
+ * What the private characters of a text stand for, first U+E000. Inline code and identifiers become one such character
+ * each, so that nothing that takes sentences apart can take them apart too.
+ */
+export type CodeTable = readonly string[]
+
+const firstCode = 0xe000
+const lastCode = 0xf8ff
+
+/** Identifiers in prose: camelCase, snake_case, paths, calls, options, dotted names. */
+const identifier =
+  /(?<![\p{L}\p{N}_])(?:--?[a-z][\w-]+|@[\w-]+\/[\w.-]+|[\w$]+\(\)|[a-z]+[A-Z][\w$]*(?:\.[\w$]+)*|[A-Za-z][\w$]*_[\w$]+|[A-Z]{2,}[\w$]*_[\w$]+|\.{0,2}\/?(?:[\w.@-]+\/)+[\w@-]+\.[a-z]{1,5}|[\w$-]+\.(?:ts|js|json|md|yml|yaml|sql|py|html|css|txt|conf|sh)|[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)+(?:\(\))?)(?![\p{L}\p{N}_])/gu
+const notIdentifier = /^(e\.g|i\.e|a\.m|p\.m|u\.s|ph\.d|-[\w-]+|Node\.js|Vue\.js|Next\.js)$/i
+
+/** Starts a table; the same code gets the same character. Code beyond 6,400 different pieces stays text. */
+export function createCodes(): {
+  readonly codes: CodeTable
+  /** The character for a piece of code. */
+  encode(code: string): string
+  /** Text with the identifiers in it encoded. */
+  encodeIdentifiers(text: string): string
+} {
+  const codes: string[] = []
+  const characters = new Map<string, string>()
+  const encode = (code: string): string => {
+    const known = characters.get(code)
+    if (known !== undefined) return known
+    if (firstCode + codes.length > lastCode) return code
+    const character = String.fromCharCode(firstCode + codes.length)
+    codes.push(code)
+    characters.set(code, character)
+    return character
+  }
+  return {
+    codes,
+    encode,
+    encodeIdentifiers: (text) =>
+      text.replace(identifier, (found) => (notIdentifier.test(found) ? found : encode(found))),
+  }
+}
+
+/** Text of a sentence as Markdown: code in backticks, everything else escaped. */
+export function renderText(text: string, { codes }: { readonly codes: CodeTable }): string {
+  return text
+    .split(/([\ue000-\uf8ff])/)
+    .map((part, index) =>
+      index % 2 === 1 ? renderCode(codes[part.charCodeAt(0) - firstCode] ?? '') : escapeMarkdown(part),
+    )
+    .join('')
+}
+
+function renderCode(code: string): string {
+  const fence = '`'.repeat(Math.max(0, ...[...code.matchAll(/`+/g)].map(([run]) => run.length)) + 1)
+  const space = code.startsWith('`') || code.endsWith('`') ? ' ' : ''
+  return `${fence}${space}${code}${space}${fence}`
+}
+
+/** Text of a sentence as words, for comparing. */
+export function plainText(text: string, { codes }: { readonly codes: CodeTable }): string {
+  return text.replace(/[\ue000-\uf8ff]/g, (code) => codes[code.charCodeAt(0) - firstCode] ?? '')
+}

@@ -1,0 +1,90 @@
+import { plainText, renderText } from './codes.ts'
+import type { Reading } from './reading.ts'
+import { type PhraseKind, stemOfPhrase, stemsIn } from './words.ts'
+
+/** What an entry is like: a phrase of a text, or a name in its code. */
+export type EntryKind = PhraseKind | 'METHOD' | 'CLASS' | 'TERM'
+
+/** A word, phrase or name that can stand among the answers of a question. */
+export interface Entry {
+  readonly kind: EntryKind
+  /** As Markdown. */
+  readonly shown: string
+  /** As it is read, in lower case. */
+  readonly plain: string
+  readonly stem: string
+  /** Stems of its words that carry meaning. */
+  readonly stems: readonly string[]
+  readonly words: number
+  /** How often it occurs. */
+  readonly count: number
+}
+
+/** A line of code in which a name can be asked for. */
+export interface CodeName {
+  readonly kind: 'METHOD' | 'CLASS'
+  readonly name: string
+  readonly line: string
+  readonly language: string
+  /** Where the name stands in the line. */
+  readonly start: number
+}
+
+/** Collects what a reading offers as answers: its phrases, the terms it explains, the names in its code. */
+export function collectEntries(reading: Reading): Entry[] {
+  const { source } = reading
+  const entries = new Map<string, Entry>()
+  const add = (kind: EntryKind, text: string, shown: string): void => {
+    const plain = plainText(text, source).toLowerCase()
+    const known = entries.get(`${kind} ${plain}`)
+    const entry = known ?? {
+      kind,
+      shown,
+      plain,
+      stem: stemOfPhrase(text, source),
+      stems: stemsIn(text, source),
+      words: plain.split(/\s+/).length,
+      count: 0,
+    }
+    entries.set(`${kind} ${plain}`, { ...entry, count: entry.count + 1 })
+  }
+  for (const { kind, text } of reading.phrases.flat()) {
+    add(kind, text, renderText(asInSentence(kind, text), source))
+  }
+  for (const { term } of source.definitions) add('TERM', term, renderText(term, source))
+  for (const { kind, name } of findCodeNames(reading)) add(kind, name, `\`${name}\``)
+  return [...entries.values()]
+}
+
+/** Common words without the capital that the start of a sentence gives them. */
+export function asInSentence(kind: EntryKind, text: string): string {
+  const isCommon = kind === 'SINGULAR' || kind === 'PLURAL'
+  return isCommon && text.slice(1) === text.slice(1).toLowerCase() ? text.toLowerCase() : text
+}
+
+const callsAndClasses = /(?:(?<=[\w)\]]\.)([a-z][A-Za-z]{2,30})(?=\())|(?:(?<=\bnew )([A-Z][A-Za-z]{2,30})\b)/g
+
+/** Finds methods that are called and classes that are made in the code of a source. */
+export function findCodeNames({ source }: Reading): CodeName[] {
+  return source.codeBlocks
+    .filter(
+      ({ language }) => !/^(sh|bash|shell|console|text|txt|json|yaml|yml|toml|ini|diff|md|markdown)$/i.test(language),
+    )
+    .flatMap(({ value, language }) =>
+      value.split('\n').flatMap((line) => {
+        const code = line.replace(/\s*(\/\/|#).*$/, '')
+        if (/^\s*console\./.test(code)) return []
+        return [...code.matchAll(callsAndClasses)].map(({ index, 1: method, 2: made }): CodeName => {
+          const name = method ?? made ?? ''
+          const indent = code.length - code.trimStart().length
+          return {
+            kind: method === undefined ? 'CLASS' : 'METHOD',
+            name,
+            line: code.trim(),
+            language,
+            start: index - indent,
+          }
+        })
+      }),
+    )
+}

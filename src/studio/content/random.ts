@@ -1,0 +1,27 @@
+/** Numbers that look random and are the same for the same seed (mulberry32). */
+export interface Random {
+  /** 0 ≤ x < 1. */
+  next(): number
+  /** A shuffled copy. */
+  shuffle<T>(items: readonly T[]): T[]
+}
+
+/** @param seed - any number; its lower 32 bits count */
+export function createRandom(seed: number): Random {
+  let state = seed >>> 0
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+  return {
+    next,
+    // Sorting by drawn keys keeps equal draws in their order, so the result does not depend on the sort.
+    shuffle: (items) =>
+      items
+        .map((item) => ({ item, key: next() }))
+        .sort((a, b) => a.key - b.key)
+        .map(({ item }) => item),
+  }
+}

@@ -1,0 +1,223 @@
+import type { Code, Nodes, PhrasingContent, Root, RootContent, TableRow } from 'mdast'
+import { stripTags } from '../documents/structure-markdown.ts'
+import { safeUrl } from '../documents/structure-text.ts'
+import { parseMarkdown } from '../documents/structure-windows.ts'
+import { type CodeTable, createCodes } from './codes.ts'
+import { splitSentences } from './sentences.ts'
+
+/**
+ * A sentence of a source. Inline code and identifiers are kept whole: each is a single character of a private range
+ * in `text`, see {@link CodeTable}.
+ */
+export interface Sentence {
+  readonly text: string
+  /** Sentences with the same block stand in one paragraph or list item. */
+  readonly block: number
+  readonly position: number
+  /** The heading it stands under within the source; '' before the first. */
+  readonly heading: string
+}
+
+/** A paragraph, or an item of a list. */
+export interface Block {
+  readonly id: number
+  readonly kind: 'PARAGRAPH' | 'ITEM'
+  /** Items of one list share it. */
+  readonly list: { readonly id: number; readonly ordered: boolean; readonly depth: number } | undefined
+  readonly heading: string
+  /** A few bold words in front, such as "Record:"; they are not in the sentences. '' when there are none. */
+  readonly label: string
+  readonly sentences: readonly Sentence[]
+  /** The paragraph in front of a list that announces it, ending with a colon. */
+  readonly lead: Sentence | undefined
+}
+
+/** A fenced or indented code block. */
+export interface CodeBlock {
+  readonly language: string
+  readonly value: string
+  /** The sentence in front of it. */
+  readonly lead: Sentence | undefined
+}
+
+/** A term that the source explains: a row of a table, an item that begins with a bold word, "X is a …". */
+export interface Definition {
+  readonly term: string
+  readonly meaning: string
+  readonly position: number
+}
+
+/** What a piece of Markdown says, taken apart. */
+export interface SourceText {
+  readonly blocks: readonly Block[]
+  readonly sentences: readonly Sentence[]
+  readonly codeBlocks: readonly CodeBlock[]
+  readonly definitions: readonly Definition[]
+  readonly headings: readonly string[]
+  readonly links: readonly { readonly text: string; readonly url: string; readonly sentence: string }[]
+  readonly codes: CodeTable
+}
+
+const maxSourceCharacters = 60_000
+const maxSentences = 400
+
+/** Takes Markdown apart into sentences, code, definitions and links. Reads at most 60,000 characters and 400 sentences. */
+export function readSource(markdown: string): SourceText {
+  const reader = createReader()
+  const text = markdown.slice(0, maxSourceCharacters).replace(/[\ue000-\uf8ff]/g, '')
+  reader.readChildren(parseMarkdown(text))
+  return reader.finish()
+}
+
+function createReader() {
+  const { codes, encode, encodeIdentifiers } = createCodes()
+  const blocks: Block[] = []
+  const sentences: Sentence[] = []
+  const codeBlocks: CodeBlock[] = []
+  const definitions: Definition[] = []
+  const headings: string[] = []
+  const links: { text: string; url: string; sentence: string }[] = []
+  const targets = new Map<string, string>()
+  let heading = ''
+  let lists = 0
+
+  const inlineText = (nodes: readonly PhrasingContent[]): string =>
+    nodes
+      .map((node): string => {
+        if (node.type === 'text')
+          return /^(https?:|www\.)/.test(node.value) ? node.value : encodeIdentifiers(node.value)
+        if (node.type === 'inlineCode') return encode(node.value.replace(/\s+/g, ' '))
+        if (node.type === 'break') return ' '
+        return 'children' in node ? inlineText(node.children) : ''
+      })
+      .join('')
+
+  const lineOf = (nodes: readonly PhrasingContent[]): string =>
+    inlineText(nodes)
+      // A reference link whose definition is missing.
+      .replace(/\[([^[\]]+)\]\[[^[\]]*\]/g, '$1')
+      .replace(/\s+/g, ' ')
+      .trim()
+
+  const collectLinks = (nodes: readonly PhrasingContent[], context: string): void => {
+    for (const node of nodes) {
+      const target =
+        node.type === 'link' ? node.url : node.type === 'linkReference' ? targets.get(node.identifier) : undefined
+      const url = target === undefined ? undefined : safeUrl(target)
+      if (url !== undefined && 'children' in node) {
+        const text = lineOf(node.children)
+        links.push({ text, url, sentence: splitSentences(context).find((one) => one.includes(text)) ?? context })
+      } else if ('children' in node) collectLinks(node.children, context)
+    }
+  }
+
+  const addBlock = (whole: string, label: string, list: Block['list'], lead: Sentence | undefined): void => {
+    const text = whole.slice(label.length).replace(/^[\s:–—-]+/, '')
+    if (!/[\p{L}\p{N}\ue000-\uf8ff]/u.test(text)) return
+    const id = blocks.length
+    const own = splitSentences(text)
+      .slice(0, Math.max(0, maxSentences - sentences.length))
+      .map((sentence, index): Sentence => ({ text: sentence, block: id, position: sentences.length + index, heading }))
+    sentences.push(...own)
+    const kind = list === undefined ? 'PARAGRAPH' : 'ITEM'
+    blocks.push({ id, kind, list, heading, label, sentences: own, lead })
+  }
+
+  const define = (term: string, meaning: string): void => {
+    const cleanTerm = term.replace(/[\s:.–—-]+$/, '').trim()
+    const cleanMeaning = meaning.replace(/^[\s:.–—-]+/, '').trim()
+    if (cleanTerm.split(' ').length > 5 || (cleanTerm.length < 2 && !/[\ue000-\uf8ff]/.test(cleanTerm))) return
+    if (/^(note|warning|tip|important|caution|example|todo|hint|info)s?$/i.test(cleanTerm)) return
+    if (cleanMeaning.split(' ').length < 3 || !/\p{L}/u.test(cleanMeaning)) return
+    definitions.push({ term: cleanTerm, meaning: cleanMeaning, position: sentences.length })
+  }
+
+  /** "**term** – meaning", "`option`: meaning"; in an item also "**Term.** Meaning". */
+  const readDefinition = (nodes: readonly PhrasingContent[], isItem: boolean): void => {
+    const [first, ...rest] = nodes
+    const isMarked = first?.type === 'strong' || first?.type === 'inlineCode' || first?.type === 'link'
+    if (first === undefined || !isMarked) return
+    const term = lineOf([first])
+    const after = lineOf(rest)
+    const isSeparated =
+      /^\s*([:–—]|-\s)/.test(after) || (first.type === 'strong' && (isItem ? /[:.]$/ : /:$/).test(term))
+    const meaning = splitSentences(after.replace(/^[\s:–—-]+/, ''))[0] ?? ''
+    if (isSeparated && !/: \S/.test(term) && meaning.split(' ').length <= 40) define(term, meaning)
+  }
+
+  const labelOf = ([first, ...rest]: readonly PhrasingContent[]): string => {
+    const label = first?.type === 'strong' ? lineOf([first]) : ''
+    const isApart = /[.:]$/.test(label) || /^\s*([:–—]|- |[\p{Lu}\ue000-\uf8ff])/u.test(inlineText(rest))
+    return label.split(' ').length <= 4 && isApart ? label : ''
+  }
+
+  const readTable = (rows: readonly TableRow[]): void => {
+    for (const [index, row] of rows.entries()) {
+      const cells = row.children.map(({ children }) => {
+        const text = lineOf(children)
+        collectLinks(children, text)
+        return text
+      })
+      const [term = '', meaning = '', ...others] = cells
+      if (index > 0 && others.every((cell) => cell === '' || cell.split(' ').length < 8)) define(term, meaning)
+    }
+  }
+
+  const leadOf = (kind: 'LIST' | 'CODE'): Sentence | undefined => {
+    const last = sentences.at(-1)
+    if (last === undefined || last.heading !== heading) return undefined
+    const announces =
+      last.text.endsWith(':') || (kind === 'CODE' && /\b(example|following|follows|below)\b/i.test(last.text))
+    return announces ? last : undefined
+  }
+
+  const readNode = (node: RootContent, list: Block['list'], lead: Sentence | undefined): void => {
+    if (node.type === 'heading') {
+      heading = lineOf(node.children)
+      if (heading !== '') headings.push(heading)
+    } else if (node.type === 'paragraph') {
+      const text = lineOf(node.children)
+      readDefinition(node.children, list !== undefined)
+      collectLinks(node.children, text)
+      if (!isOnlyLinks(node.children)) addBlock(text, labelOf(node.children), list, lead)
+    } else if (node.type === 'code') codeBlocks.push(toCodeBlock(node, leadOf('CODE')))
+    else if (node.type === 'table') readTable(node.children)
+    else if (node.type === 'list') {
+      const own = { id: lists++, ordered: node.ordered === true, depth: (list?.depth ?? 0) + 1 }
+      const ownLead = leadOf('LIST') ?? lead
+      for (const item of node.children)
+        for (const [index, child] of item.children.entries())
+          readNode(child, child.type === 'paragraph' && index > 0 ? undefined : own, ownLead)
+    } else if (node.type === 'html') {
+      const text = stripTags(node.value).replace(/\s+/g, ' ')
+      // Fewer words are a row of links or a picture's caption.
+      if ((text.match(/\p{L}{2,}/gu)?.length ?? 0) >= 5) addBlock(encodeIdentifiers(text), '', undefined, undefined)
+    } else if (node.type === 'blockquote') for (const child of node.children) readNode(child, list, lead)
+  }
+
+  return {
+    readChildren(root: Root) {
+      collectTargets(root, targets)
+      for (const node of root.children) readNode(node, undefined, undefined)
+    },
+    finish: (): SourceText => ({ blocks, sentences, codeBlocks, definitions, headings, links, codes }),
+  }
+}
+
+/** Badges, tables of contents and lists of links say nothing by themselves; their links are resources. */
+function isOnlyLinks(nodes: readonly PhrasingContent[]): boolean {
+  return nodes.every((node) =>
+    node.type === 'text'
+      ? !/[\p{L}\p{N}]{2}/u.test(node.value)
+      : /^(link|linkReference|image|imageReference|html|break)$/.test(node.type),
+  )
+}
+
+function collectTargets(node: Nodes, targets: Map<string, string>): void {
+  if (node.type === 'definition' && !targets.has(node.identifier)) targets.set(node.identifier, node.url)
+  if ('children' in node) for (const child of node.children) collectTargets(child, targets)
+}
+
+function toCodeBlock({ lang, value }: Code, lead: Sentence | undefined): CodeBlock {
+  return { language: (lang ?? '').replace(/[^\w+#.-]/g, ''), value, lead }
+}
