@@ -201,6 +201,17 @@ export function createRedisShard(url: string, logger: Logger, probeMs: number): 
     Object.assign(subscriber, { [name]: guarded })
   }
   const engine = new RedisPubSub({ publisher, subscriber })
+  // It keeps a promise for those who come while a SUBSCRIBE is under way, and rejects it though nobody may have come.
+  const underWay: ReadonlyMap<string, { readonly pending: PromiseLike<unknown> }> = Reflect.get(
+    engine,
+    'subsPendingRefsMap',
+  )
+  const subscribe = engine.subscribe.bind(engine)
+  engine.subscribe = (channel, ...rest) => {
+    const subscribed = subscribe(channel, ...rest)
+    underWay.get(channel)?.pending.then(undefined, noteFailure)
+    return subscribed
+  }
   return {
     engine,
     isConnected: () => publisher.status === 'ready' && subscriber.status === 'ready',

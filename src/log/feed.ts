@@ -1,7 +1,9 @@
+import { TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import type { Bus, BusSubscription } from './bus.ts'
 import { type LogEvent, parseEvents } from './event.ts'
-import type { LogReader } from './read.ts'
+import type { LogReader, TopicHead } from './read.ts'
+import { within } from './within.ts'
 
 /**
  * What a follower holds of a feed. From the moment of attaching, `listener` receives every event after `head`, in order,
@@ -64,8 +66,6 @@ interface Feed {
   ring: LogEvent[]
   /** Events beyond a hole, by seq. */
   early: Map<number, LogEvent>
-  /** How often something came from the bus. */
-  arrivals: number
   catchingUp: Promise<void> | undefined
 }
 
@@ -101,7 +101,18 @@ export function createFeeds(options: {
     feed.ring.push(...events)
     if (feed.ring.length > ringSize) feed.ring.splice(0, feed.ring.length - ringSize)
     counters.delivered += events.length
-    for (const listener of feed.listeners) listener.onEvents(events)
+    tell(feed, (listener) => listener.onEvents(events))
+  }
+
+  /** A follower that throws must not keep the others of its topic from hearing. */
+  const tell = (feed: Feed, say: (listener: FeedListener) => void): void => {
+    for (const listener of feed.listeners) {
+      try {
+        say(listener)
+      } catch (error) {
+        logger.error({ err: error, topic: feed.topic }, 'a follower failed')
+      }
+    }
   }
 
   /** Hands on what is contiguous and drops what is known; true when a hole is left before something that has come. */
@@ -135,23 +146,18 @@ export function createFeeds(options: {
     feed.catchingUp ??= (async () => {
       try {
         for (;;) {
-          const arrivals = feed.arrivals
+          const waiting = [...feed.early.keys()]
           const events = await reader.read(feed.topic, feed.head, pageSize)
           if (feed.isClosed) return
           const first = events[0]
-          if (first !== undefined && first.seq > feed.head + 1) {
-            // The log itself no longer has what follows: pruned. Followers are told by a snapshot.
-            feed.head = first.seq - 1
-            reset(feed, 'PRUNED')
-          }
-          const hasHole = take(feed, events)
+          // The log itself no longer has what follows: pruned. Followers are told by a snapshot.
+          if (first !== undefined && first.seq > feed.head + 1) reset(feed, 'PRUNED', first.seq - 1)
+          take(feed, events)
           if (events.length === pageSize) continue
-          if (!hasHole) return
-          // What came while we read may need another look; what the log does not know after that was never appended.
-          if (feed.arrivals !== arrivals) continue
-          counters.malformed += feed.early.size
-          feed.early.clear()
-          return
+          // What came before we read and is not in the log was never appended.
+          for (const seq of waiting) if (feed.early.delete(seq)) counters.malformed++
+          // What came while we read may need another look.
+          if (feed.early.size === 0) return
         }
       } catch (error) {
         logger.warn({ err: error, topic: feed.topic }, 'catching up with the log failed; the next check tries again')
@@ -162,9 +168,10 @@ export function createFeeds(options: {
     return feed.catchingUp
   }
 
-  const reset = (feed: Feed, reason: 'PRUNED' | 'RESET'): void => {
+  const reset = (feed: Feed, reason: 'PRUNED' | 'RESET', head: number): void => {
+    feed.head = head
     feed.ring = []
-    for (const listener of feed.listeners) listener.onReset(reason)
+    tell(feed, (listener) => listener.onReset(reason))
   }
 
   const onMessage = (feed: Feed, message: unknown): void => {
@@ -173,7 +180,6 @@ export function createFeeds(options: {
       counters.malformed++
       return
     }
-    feed.arrivals++
     if (!feed.isOpen) {
       // The head is not known yet: kept, and drained when it is.
       for (const event of events) if (feed.early.size < maxEarly) feed.early.set(event.seq, event)
@@ -189,13 +195,20 @@ export function createFeeds(options: {
   const open = (topic: string): Feed => {
     const subscription = bus.subscribe(topic, (message) => onMessage(feed, message))
     const load = async (): Promise<boolean> => {
-      // Subscribed before the head is read, so that nothing falls between; if the bus is away, the checks find it.
-      await Promise.race([subscription.ready, new Promise((resolve) => setTimeout(resolve, busPatienceMs).unref())])
+      // Subscribed before the head is read, so that nothing falls between.
+      let isSubscribed = false
+      const ready = subscription.ready.then(() => {
+        isSubscribed = true
+      })
+      if (bus.isConnected()) await within(busPatienceMs, ready)
+      const isComplete = isSubscribed
       const head = await reader.head(topic)
       if (head === null) return false
       feed.head = head.seq
       feed.isOpen = true
       drainEarly(feed)
+      // Not waited for: what was appended until the bus confirmed is read when it does.
+      if (!isComplete) void ready.then(() => (feed.isClosed ? undefined : catchUp(feed)))
       return true
     }
     const feed: Feed = {
@@ -208,7 +221,6 @@ export function createFeeds(options: {
       head: 0,
       ring: [],
       early: new Map(),
-      arrivals: 0,
       catchingUp: undefined,
     }
     feeds.set(topic, feed)
@@ -231,40 +243,39 @@ export function createFeeds(options: {
   }
 
   const repair = async (isAfterGap: boolean): Promise<void> => {
-    if (feeds.size === 0) return
-    const heads = await reader.heads([...feeds.keys()])
-    const behind: { feed: Feed; seq: number }[] = []
-    for (const feed of feeds.values()) {
+    const asked = [...feeds.values()].filter((feed) => feed.isOpen).map((feed) => ({ feed, had: feed.head }))
+    if (asked.length === 0) return
+    const heads = await reader.heads(asked.map(({ feed }) => feed.topic))
+    const behind: { feed: Feed; head: TopicHead }[] = []
+    for (const { feed, had } of asked) {
       const head = heads.get(feed.topic)
-      if (!feed.isOpen || head === undefined) continue
-      if (head.seq > feed.head) behind.push({ feed, seq: head.seq })
-      else if (head.seq < feed.head && !feed.catchingUp) {
-        // Read before an append that has arrived meanwhile? Asked once more, alone.
-        const again = await reader.head(feed.topic)
-        if (again !== null && again.seq < feed.head) {
-          logger.warn(
-            { topic: feed.topic, had: feed.head, has: again.seq },
-            'the log went back: was a backup restored?',
-          )
-          feed.head = again.seq
-          feed.early.clear()
-          reset(feed, 'RESET')
-        }
+      if (head === undefined || feed.isClosed) continue
+      if (head.seq > feed.head) behind.push({ feed, head })
+      else if (head.seq < had) {
+        // What the feed had before the question was in the log then.
+        logger.warn({ topic: feed.topic, had, has: head.seq }, 'the log went back: was a backup restored?')
+        feed.early.clear()
+        reset(feed, 'RESET', head.seq)
       }
     }
     if (behind.length === 0) return
     // A message may be on its way: only what does not come is counted and read.
     if (!isAfterGap) await new Promise((resolve) => setTimeout(resolve, graceMs).unref())
     await Promise.all(
-      behind.map(async ({ feed, seq }) => {
-        const missing = seq - feed.head
+      behind.map(async ({ feed, head }) => {
+        const missing = head.seq - feed.head
         if (missing <= 0 || feed.isClosed) return
         if (!isAfterGap) counters.repaired += missing
+        // One that is under way may have read before these were appended.
+        await feed.catchingUp
+        // A read that finds nothing could not tell that all of it is pruned.
+        if (head.prunedSeq > feed.head) reset(feed, 'PRUNED', head.prunedSeq)
         await catchUp(feed)
       }),
     )
   }
 
+  let isDisposed = false
   let checking: Promise<void> | undefined
   const check = (isAfterGap: boolean): Promise<void> => {
     const run = (checking ?? Promise.resolve()).then(() => repair(isAfterGap))
@@ -289,6 +300,7 @@ export function createFeeds(options: {
     },
     check: () => check(true),
     async attach(topic, listener) {
+      if (isDisposed) throw new TidingsError('SHUTTING_DOWN', 'This process no longer follows topics')
       let feed = feeds.get(topic)
       if (feed === undefined || feed.isClosed) feed = open(topic)
       const joined = feed
@@ -319,6 +331,7 @@ export function createFeeds(options: {
       }
     },
     async [Symbol.asyncDispose]() {
+      isDisposed = true
       clearInterval(timer)
       stopGap()
       const open = [...feeds.values()]

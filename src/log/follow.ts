@@ -79,6 +79,8 @@ async function* run<S>(
   })
   if (attachment === null) throw notFound(topic)
   try {
+    // Left while attaching: nothing more is read for it.
+    if (signal.aborted) return
     /** Where the follower is: the seq of what it was handed last. */
     let at = cursor?.seq ?? 0
     /** Where the topic ends; null while that is open. */

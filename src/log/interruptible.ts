@@ -7,7 +7,7 @@
  *
  * @param run - the generator; it must let go of what it waits for when `signal` aborts. It is not started before the first
  * `next()`. Its `finally` blocks run after an abort; what they throw goes to `onLateError`.
- * @returns an iterator whose pending `next()` resolves as done when `return()` is called; one `next()` at a time
+ * @returns an iterator whose pending `next()` resolves as done when `return()` is called
  */
 export function interruptible<T>(
   run: (signal: AbortSignal) => AsyncGenerator<T, void, undefined>,
@@ -15,28 +15,39 @@ export function interruptible<T>(
 ): AsyncIterableIterator<T, undefined> & AsyncDisposable {
   const controller = new AbortController()
   let generator: AsyncGenerator<T, void, undefined> | undefined
-  const left = Promise.withResolvers<IteratorReturnResult<undefined>>()
+  /** Ends what is waited for. Not `Promise.race`, which would hold on to every event until the end of the iteration. */
+  const pending = new Set<() => void>()
   const done: IteratorReturnResult<undefined> = { done: true, value: undefined }
 
   const leave = (): void => {
     if (controller.signal.aborted) return
     controller.abort()
-    left.resolve(done)
+    for (const end of pending) end()
+    pending.clear()
     // Queued behind the pending next(), if any; runs the generator's finally blocks.
     generator?.return().catch(onLateError)
   }
 
   const iterator: AsyncIterableIterator<T, undefined> & AsyncDisposable = {
-    async next() {
-      if (controller.signal.aborted) return done
+    next() {
+      if (controller.signal.aborted) return Promise.resolve(done)
       generator ??= run(controller.signal)
       const step = generator.next()
-      // After leaving, the generator's own end or failure is of no interest to the one who left.
-      step.catch((error: unknown) => {
-        if (controller.signal.aborted) onLateError(error)
+      return new Promise((resolve, reject) => {
+        const end = (): void => resolve(done)
+        pending.add(end)
+        step.then(
+          (result) => {
+            pending.delete(end)
+            resolve(result.done ? done : result)
+          },
+          (error: unknown) => {
+            // After leaving, the generator's own end or failure is of no interest to the one who left.
+            if (!pending.delete(end)) return onLateError(error)
+            reject(error)
+          },
+        )
       })
-      const result = await Promise.race([step, left.promise])
-      return result.done ? done : result
     },
     return() {
       leave()
@@ -77,4 +88,24 @@ export function createWakeUp(signal: AbortSignal): { set(): void; wait(): Promis
       isSet = false
     },
   }
+}
+
+/** Maps an iterable without getting in the way of its `return()`. */
+export function mapIterable<T, U>(
+  source: AsyncIterableIterator<T, undefined>,
+  map: (value: T) => U,
+): AsyncIterableIterator<U, undefined> {
+  const done: IteratorReturnResult<undefined> = { done: true, value: undefined }
+  const mapped: AsyncIterableIterator<U, undefined> = {
+    async next() {
+      const result = await source.next()
+      return result.done ? done : { done: false, value: map(result.value) }
+    },
+    async return() {
+      await source.return?.()
+      return done
+    },
+    [Symbol.asyncIterator]: () => mapped,
+  }
+  return mapped
 }

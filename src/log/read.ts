@@ -1,7 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { QueryConfig, QueryResult, QueryResultRow } from 'pg'
 import type { Database } from '../db/connect.ts'
 import type { JsonObject } from '../db/tables.ts'
 import { TidingsError } from '../errors.ts'
 import { type LogEvent, toInstant } from './event.ts'
+import { isConnectionLoss } from './failure.ts'
 
 /** Where a topic stands. */
 export interface TopicHead {
@@ -13,7 +16,10 @@ export interface TopicHead {
   readonly closed: boolean
 }
 
-/** Reads topics from the record. Requests made in the same moment share one query. */
+/**
+ * Reads topics from the record. Requests made in the same moment share one query. While the database is away for a moment
+ * they wait for it; after that they fail with the TidingsError `UNAVAILABLE`.
+ */
 export interface LogReader {
   /** The life of the log that all cursors of this process belong to. */
   readonly epoch: string
@@ -56,20 +62,41 @@ function createBatch<K, V>(answer: (keys: readonly K[]) => Promise<readonly V[]>
   }
 }
 
+/** Repeats a query, which changes nothing, while the database cannot be reached. */
+async function persist<T>(retryMs: number, query: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + retryMs
+  for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 500)) {
+    try {
+      return await query()
+    } catch (error) {
+      if (!isConnectionLoss(error)) throw error
+      if (Date.now() + pauseMs > deadline)
+        throw new TidingsError('UNAVAILABLE', 'The database cannot be reached', {}, { cause: error })
+    }
+    await delay(pauseMs)
+  }
+}
+
 /**
  * Creates the reader of the log.
  *
+ * @param options.retryMs - how long a database that is away is waited for; default 5,000
  * @throws TidingsError `UNAVAILABLE` when the database has no epoch, which no migrated database lacks
  */
-export async function createLogReader(database: Database): Promise<LogReader> {
+export async function createLogReader(
+  database: Pick<Database, 'pool'>,
+  { retryMs = 5_000 }: { readonly retryMs?: number } = {},
+): Promise<LogReader> {
   const { pool } = database
-  const meta = await pool.query<{ value: string }>(`select value from meta where key = 'epoch'`)
+  const query = <R extends QueryResultRow>(config: QueryConfig): Promise<QueryResult<R>> =>
+    persist(retryMs, () => pool.query<R>(config))
+  const meta = await query<{ value: string }>({ text: `select value from meta where key = 'epoch'` })
   const epoch = meta.rows[0]?.value
   if (epoch === undefined) throw new TidingsError('UNAVAILABLE', 'The database has no epoch: was it migrated?')
 
   const heads = async (topics: readonly string[]): Promise<ReadonlyMap<string, TopicHead>> => {
     if (topics.length === 0) return new Map()
-    const { rows } = await pool.query<HeadRow>({
+    const { rows } = await query<HeadRow>({
       name: 'tidings-heads',
       text: 'select name, seq, pruned_seq, closed from topic where name = any($1::text[])',
       values: [topics],
@@ -91,7 +118,7 @@ export async function createLogReader(database: Database): Promise<LogReader> {
     // Many who ask for the same range (a crowd that reconnects) cost one range.
     const distinct = new Map(ranges.map((range) => [`${range.after} ${range.limit} ${range.topic}`, range]))
     const asked = [...distinct.values()]
-    const { rows } = await pool.query<EventRow & { ord: number }>({
+    const { rows } = await query<EventRow & { ord: number }>({
       name: 'tidings-read',
       text: `select r.ord, e.topic, e.seq, e.type, e.at, e.payload
         from unnest($1::text[], $2::bigint[], $3::int[]) with ordinality as r(topic, after, max, ord)

@@ -1,0 +1,163 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { type Bus, createMemoryBus, createRedisBus } from '../../src/log/bus.ts'
+import { silentLogger } from '../../src/logger.ts'
+import { createTcpProxy } from '../support/proxy.ts'
+import { startRedis, type TestRedis } from '../support/redis.ts'
+
+let redis: TestRedis
+let second: TestRedis
+beforeAll(async () => {
+  redis = await startRedis()
+  second = await startRedis()
+})
+afterAll(async () => {
+  await redis[Symbol.asyncDispose]()
+  await second[Symbol.asyncDispose]()
+})
+const createTestBus = (...urls: string[]): Bus => createRedisBus({ urls, logger: silentLogger })
+const isConnected = (bus: Bus): Promise<void> => vi.waitFor(() => expect(bus.isConnected()).toBe(true))
+
+describe.each([
+  ['memory', () => createMemoryBus(silentLogger)],
+  ['Redis', () => createTestBus(redis.url)],
+  ['two Redis servers', () => createTestBus(redis.url, second.url)],
+])('a bus over %s', (_name, create) => {
+  it('brings messages to those who subscribed to their channel, until they close', async () => {
+    await using bus = create()
+    await isConnected(bus)
+    const heard: unknown[] = []
+    const channels = Array.from({ length: 10 }, (_, i) => `c:${i}`)
+    const subscriptions = channels.map((channel) => bus.subscribe(channel, (message) => heard.push([channel, message])))
+    await Promise.all(subscriptions.map((subscription) => subscription.ready))
+    for (const channel of channels) bus.publish(channel, { to: channel })
+    await vi.waitFor(() => expect(heard).toHaveLength(10))
+    expect(new Map(heard as [string, unknown][])).toEqual(
+      new Map(channels.map((channel) => [channel, { to: channel }])),
+    )
+    for (const subscription of subscriptions) await subscription.close()
+    for (const channel of channels) bus.publish(channel, {})
+    const last = bus.subscribe('last', (message) => heard.push(message))
+    await last.ready
+    bus.publish('last', 'done')
+    await vi.waitFor(() => expect(heard.at(-1)).toBe('done'))
+    expect(heard).toHaveLength(11)
+    expect(bus.counters).toEqual({ published: 21, publishFailures: 0, received: 11 })
+  })
+
+  it('does not let a listener that throws keep messages from the others', async () => {
+    await using bus = create()
+    await isConnected(bus)
+    const heard: unknown[] = []
+    const subscriptions = [1, 2, 3].map((n) =>
+      bus.subscribe('shared', (message) => {
+        if (n === 1) throw new Error('a listener’s own mistake')
+        heard.push(message)
+      }),
+    )
+    await Promise.all(subscriptions.map((subscription) => subscription.ready))
+    bus.publish('shared', 'x')
+    await vi.waitFor(() => expect(heard).toEqual(['x', 'x']))
+  })
+
+  it('can be subscribed to and left in any order', async () => {
+    await using bus = create()
+    await isConnected(bus)
+    for (let i = 0; i < 10; i++) {
+      const heard: unknown[] = []
+      const [a, b] = [bus.subscribe('again', () => undefined), bus.subscribe('again', (message) => heard.push(message))]
+      const closing = a?.close()
+      await b?.ready
+      bus.publish('again', i)
+      await vi.waitFor(() => expect(heard).toEqual([i]))
+      void b?.close()
+      await closing
+    }
+  })
+})
+
+describe('a Redis bus', () => {
+  it('spreads channels over its servers, the same in every process', async () => {
+    await using one = createTestBus(redis.url, second.url)
+    await using other = createTestBus(redis.url, second.url)
+    const channels = Array.from({ length: 40 }, (_, i) => `spread:${i}`)
+    const heard = new Set<string>()
+    await Promise.all(channels.map((channel) => one.subscribe(channel, () => heard.add(channel)).ready))
+    await isConnected(other)
+    for (const channel of channels) other.publish(channel, 1)
+    await vi.waitFor(() => expect(heard.size).toBe(40))
+    const counts = await Promise.all([redis, second].map((server) => server.cli('PUBSUB', 'CHANNELS', 'spread:*')))
+    for (const found of counts) expect((found as unknown[]).length).toBeGreaterThan(10)
+  })
+
+  it('counts what it cannot publish, and never throws', async () => {
+    await using bus = createTestBus(redis.url)
+    await isConnected(bus)
+    bus.publish('x', 1n)
+    await vi.waitFor(() => expect(bus.counters.publishFailures).toBe(1))
+    await using proxy = await createTcpProxy(redis.port)
+    proxy.refuse()
+    await using away = createTestBus(`redis://127.0.0.1:${proxy.port}`)
+    away.publish('x', 1)
+    await vi.waitFor(() => expect(away.counters).toMatchObject({ published: 1, publishFailures: 1 }))
+    expect(away.isConnected()).toBe(false)
+  })
+
+  it('tells of a gap after each reconnection, when messages arrive again', async () => {
+    await using bus = createTestBus(redis.url)
+    const gap = vi.fn()
+    bus.onGap(gap)
+    await vi.waitFor(() => expect(gap).toHaveBeenCalledTimes(1))
+    const heard: unknown[] = []
+    await bus.subscribe('back', (message) => heard.push(message)).ready
+    for (let round = 1; round <= 3; round++) {
+      await redis.cli('CLIENT', 'KILL', 'TYPE', 'pubsub')
+      await vi.waitFor(() => expect(gap).toHaveBeenCalledTimes(1 + round))
+      bus.publish('back', round)
+      await vi.waitFor(() => expect(heard.at(-1)).toBe(round))
+    }
+  })
+
+  it('delivers what was published just before it was disposed of', async () => {
+    await using listening = createTestBus(redis.url)
+    const heard: unknown[] = []
+    await listening.subscribe('goodbye', (message) => heard.push(message)).ready
+    const bus = createTestBus(redis.url)
+    await isConnected(bus)
+    for (let i = 0; i < 100; i++) bus.publish('goodbye', i)
+    await bus[Symbol.asyncDispose]()
+    await vi.waitFor(() => expect(heard).toHaveLength(100))
+  })
+
+  // Vitest fails a run in which a rejection goes unhandled, as Node would end a server.
+  it('can be disposed of at any moment without a rejection that nobody handles', async () => {
+    await using proxy = await createTcpProxy(redis.port)
+    const url = `redis://127.0.0.1:${proxy.port}`
+    const moments: ((bus: Bus) => Promise<unknown>)[] = [
+      async () => undefined,
+      (bus) => isConnected(bus),
+      async (bus) => {
+        await isConnected(bus)
+        proxy.stall()
+        bus.subscribe('other', () => undefined)
+      },
+      async (bus) => {
+        await isConnected(bus)
+        proxy.refuse()
+        proxy.resetAll()
+        await vi.waitFor(() => expect(bus.isConnected()).toBe(false))
+        bus.publish('other', 1)
+        bus.subscribe('other', () => undefined)
+      },
+    ]
+    for (const moment of moments) {
+      await proxy.heal()
+      const bus = createTestBus(url)
+      const subscription = bus.subscribe('some', () => undefined)
+      bus.publish('some', 1)
+      await moment(bus)
+      void subscription.close()
+      await bus[Symbol.asyncDispose]()
+      await bus[Symbol.asyncDispose]()
+    }
+  })
+})

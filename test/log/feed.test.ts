@@ -1,0 +1,247 @@
+import { PubSub } from 'graphql-subscriptions'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { createBus, createRedisBus } from '../../src/log/bus.ts'
+import type { LogEvent } from '../../src/log/event.ts'
+import { createFeeds, type FeedListener } from '../../src/log/feed.ts'
+import { createLogReader } from '../../src/log/read.ts'
+import { silentLogger } from '../../src/logger.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { startRedis, type TestRedis } from '../support/redis.ts'
+import {
+  append,
+  appendMany,
+  createMemoryWorld,
+  createTopic,
+  type Fault,
+  followTopic,
+  record,
+  startNode,
+  type TestNode,
+} from './support.ts'
+
+let test: TestDatabase
+let redis: TestRedis
+let topicCount = 0
+beforeAll(async () => {
+  test = await createTestDatabase()
+  redis = await startRedis()
+})
+afterAll(async () => {
+  await redis[Symbol.asyncDispose]()
+  await test[Symbol.asyncDispose]()
+})
+
+async function newTopic(count = 0): Promise<string> {
+  const topic = `fed:${++topicCount}`
+  await createTopic(test.database, topic)
+  await using node = await startNode({ database: test.database, bus: createMemoryWorld().connect() })
+  await appendMany(node, topic, count)
+  return topic
+}
+const startMemory = (
+  nextFault?: () => Fault,
+  options: { checkMs?: number; ringSize?: number } = {},
+): Promise<TestNode> => startNode({ database: test.database, bus: createMemoryWorld().connect(nextFault), ...options })
+
+/** A listener that takes down the seqs it hears. */
+function createEar(): FeedListener & { readonly seqs: readonly number[]; readonly resets: readonly string[] } {
+  const seqs: number[] = []
+  const resets: string[] = []
+  return {
+    seqs,
+    resets,
+    onEvents: (events) => seqs.push(...events.map((event) => event.seq)),
+    onReset: (reason) => resets.push(reason),
+  }
+}
+const makeEvent = (topic: string, seq: number): LogEvent => ({
+  topic,
+  seq,
+  type: 'Said',
+  at: '2026-01-01T00:00:00.000Z',
+  payload: {},
+})
+
+describe('a feed', () => {
+  it('has one subscription at Redis however many follow, and none when the last has left', async () => {
+    await using node = await startNode({
+      database: test.database,
+      bus: createRedisBus({ urls: [redis.url], logger: silentLogger }),
+    })
+    const topic = await newTopic(1)
+    const recordings = Array.from({ length: 50 }, () => record(followTopic(node, topic)))
+    await Promise.all(recordings.map((recording) => recording.reach(1)))
+    await vi.waitFor(async () => expect(await redis.cli('PUBSUB', 'NUMSUB', topic)).toEqual([topic, 1]))
+    expect(node.feeds.size).toBe(1)
+    const received = node.bus.counters.received
+    await append(node, topic)
+    await Promise.all(recordings.map((recording) => recording.reach(2)))
+    expect(node.bus.counters.received - received).toBe(1)
+    await Promise.all(recordings.map((recording) => recording.leave()))
+    await vi.waitFor(async () => expect(await redis.cli('PUBSUB', 'NUMSUB', topic)).toEqual([topic, 0]))
+    expect(node.feeds.size).toBe(0)
+    await vi.waitFor(async () => expect(await redis.cli('PUBSUB', 'CHANNELS')).toEqual([]))
+  })
+
+  it('has one listener in memory however many follow, and none when the last has left', async () => {
+    const engine = new PubSub()
+    const ee: { listenerCount(channel: string): number } = Reflect.get(engine, 'ee')
+    const shard = { engine, isConnected: () => true, onReconnect: () => undefined, close: () => Promise.resolve() }
+    await using node = await startNode({
+      database: test.database,
+      bus: createBus({ kind: 'memory', shards: [shard], logger: silentLogger }),
+    })
+    const topic = await newTopic(1)
+    for (let round = 0; round < 3; round++) {
+      const recordings = Array.from({ length: 20 }, () => record(followTopic(node, topic)))
+      await Promise.all(recordings.map((recording) => recording.reach(1)))
+      expect(ee.listenerCount(topic)).toBe(1)
+      await Promise.all(recordings.map((recording) => recording.leave()))
+      await vi.waitFor(() => expect(ee.listenerCount(topic)).toBe(0))
+    }
+    expect(node.feeds.size).toBe(0)
+  })
+
+  it('is compared with the log together with all others, in one query', async () => {
+    await using node = await startMemory()
+    const topics = await Promise.all(Array.from({ length: 30 }, () => newTopic(1)))
+    const recordings = topics.map((topic) => record(followTopic(node, topic)))
+    await Promise.all(recordings.map((recording) => recording.reach(1)))
+    const query = vi.spyOn(test.database.pool, 'query')
+    await node.feeds.check()
+    expect(query).toHaveBeenCalledTimes(1)
+    query.mockRestore()
+    await Promise.all(recordings.map((recording) => recording.leave()))
+  })
+
+  it('needs no repair while the bus is well', async () => {
+    await using node = await startMemory(() => 'pass', { checkMs: 5 })
+    const topic = await newTopic()
+    const heads = vi.spyOn(node.reader, 'heads')
+    const recording = record(followTopic(node, topic))
+    await recording.reach(0)
+    for (let i = 1; i <= 100; i++) await append(node, topic)
+    await recording.reach(100)
+    await vi.waitFor(() => expect(heads.mock.calls.length).toBeGreaterThan(5))
+    expect(node.feeds.counters).toEqual({ delivered: 100, repeated: 0, holes: 0, repaired: 0, malformed: 0 })
+    await recording.leave()
+  })
+
+  it('counts what only the comparison with the log found', async () => {
+    await using node = await startMemory(() => 'lose', { checkMs: 5 })
+    const topic = await newTopic()
+    const recording = record(followTopic(node, topic))
+    await recording.reach(0)
+    await appendMany(node, topic, 7)
+    await recording.reach(7)
+    expect(node.feeds.counters.delivered).toBe(7)
+    expect(node.feeds.counters.repaired).toBeGreaterThan(0)
+    await recording.leave()
+  })
+
+  it('counts repetitions, holes and what is not ours', async () => {
+    await using node = await startMemory()
+    const topic = await newTopic(2)
+    const ear = createEar()
+    const attachment = await node.feeds.attach(topic, ear)
+    const written = await node.reader.read(topic, 0, 10)
+    for (const message of [written, 'nonsense', [{ ...written[1], topic: 'other' }], [makeEvent(topic, 900)]])
+      node.bus.publish(topic, message)
+    await vi.waitFor(() =>
+      expect(node.feeds.counters).toEqual({ delivered: 0, repeated: 2, holes: 1, repaired: 0, malformed: 3 }),
+    )
+    // The one that was never appended is forgotten: it neither stops what follows nor comes in its place.
+    await append(node, topic)
+    await vi.waitFor(() => expect(ear.seqs).toEqual([3]))
+    attachment?.detach()
+  })
+
+  it('reads the log no more often than a false event is heard of, however busy the topic is', async () => {
+    await using node = await startMemory()
+    const topic = await newTopic(1)
+    const read = vi.spyOn(node.reader, 'read')
+    const ear = createEar()
+    const attachment = await node.feeds.attach(topic, ear)
+    node.bus.publish(topic, [makeEvent(topic, 900)])
+    await appendMany(node, topic, 50)
+    await vi.waitFor(() => expect(ear.seqs).toHaveLength(50))
+    expect(read.mock.calls.length).toBeLessThan(5)
+    attachment?.detach()
+  })
+
+  it('does not let a follower that throws harm the others', async () => {
+    await using node = await startMemory()
+    const topic = await newTopic()
+    const ears = [createEar(), createEar()]
+    const bad: FeedListener = {
+      onEvents: () => {
+        throw new Error('a follower’s own mistake')
+      },
+      onReset: () => {
+        throw new Error('another one')
+      },
+    }
+    const attachments = []
+    for (const listener of [ears[0], bad, ears[1]])
+      if (listener !== undefined) attachments.push(await node.feeds.attach(topic, listener))
+    await appendMany(node, topic, 5)
+    await test.database.pool.query('delete from event where topic = $1 and seq > 2', [topic])
+    await test.database.pool.query('update topic set seq = 2 where name = $1', [topic])
+    await node.feeds.check()
+    for (const ear of ears) expect(ear).toMatchObject({ seqs: [1, 2, 3, 4, 5], resets: ['RESET'] })
+    for (const attachment of attachments) attachment?.detach()
+    expect(node.feeds.size).toBe(0)
+  })
+
+  it('hands on from memory what it remembers, and nothing else', async () => {
+    await using node = await startMemory(() => 'pass', { ringSize: 3 })
+    const topic = await newTopic(2)
+    const attachment = await node.feeds.attach(topic, createEar())
+    expect(attachment?.head).toBe(2)
+    expect(attachment?.recent(1)).toBeNull()
+    await appendMany(node, topic, 5)
+    await vi.waitFor(() => expect(attachment?.recent(6)?.map(({ seq }) => seq)).toEqual([7]))
+    expect(attachment?.recent(4)?.map(({ seq }) => seq)).toEqual([5, 6, 7])
+    expect(attachment?.recent(3)).toBeNull()
+    expect(attachment?.recent(7)).toBeNull()
+    attachment?.detach()
+  })
+
+  it('detaches as often as one likes', async () => {
+    await using node = await startMemory()
+    const topic = await newTopic()
+    const attachments = [await node.feeds.attach(topic, createEar()), await node.feeds.attach(topic, createEar())]
+    attachments[0]?.detach()
+    attachments[0]?.detach()
+    expect(node.feeds.size).toBe(1)
+    attachments[1]?.detach()
+    expect(node.feeds.size).toBe(0)
+  })
+
+  it('of a topic that does not exist is none', async () => {
+    await using node = await startMemory()
+    expect(await node.feeds.attach('nowhere', createEar())).toBeNull()
+    expect(node.feeds.size).toBe(0)
+  })
+})
+
+describe('the feeds of a process', () => {
+  it('let go of everything when they are disposed of, and take nobody more', async () => {
+    const bus = createRedisBus({ urls: [redis.url], logger: silentLogger })
+    const reader = await createLogReader(test.database)
+    const feeds = createFeeds({ bus, reader, logger: silentLogger, checkMs: 5 })
+    const heads = vi.spyOn(reader, 'heads')
+    const topics = [await newTopic(), await newTopic()]
+    for (const topic of topics) await feeds.attach(topic, createEar())
+    await vi.waitFor(() => expect(heads).toHaveBeenCalled())
+    await feeds[Symbol.asyncDispose]()
+    await feeds[Symbol.asyncDispose]()
+    expect(feeds.size).toBe(0)
+    await vi.waitFor(async () => expect(await redis.cli('PUBSUB', 'CHANNELS')).toEqual([]))
+    const calls = heads.mock.calls.length
+    await expect(feeds.attach(topics[0] ?? '', createEar())).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(heads.mock.calls.length).toBe(calls)
+    await bus[Symbol.asyncDispose]()
+  })
+})

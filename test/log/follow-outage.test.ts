@@ -1,0 +1,281 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { connectDatabase } from '../../src/db/connect.ts'
+import { createRedisBus } from '../../src/log/bus.ts'
+import { pruneTopics } from '../../src/log/prune.ts'
+import { createLogReader } from '../../src/log/read.ts'
+import { silentLogger } from '../../src/logger.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { createTcpProxy } from '../support/proxy.ts'
+import { startRedis, type TestRedis } from '../support/redis.ts'
+import {
+  append,
+  appendMany,
+  createDatabaseProxy,
+  createMemoryWorld,
+  createTopic,
+  cursorOf,
+  followTopic,
+  record,
+  startNode,
+  type TestNode,
+} from './support.ts'
+
+let test: TestDatabase
+let topicCount = 0
+beforeAll(async () => {
+  test = await createTestDatabase()
+})
+afterAll(async () => {
+  await test[Symbol.asyncDispose]()
+})
+
+async function newTopic(node: TestNode, count = 0): Promise<string> {
+  const topic = `outage:${++topicCount}`
+  await createTopic(test.database, topic)
+  await appendMany(node, topic, count)
+  return topic
+}
+
+describe('a follower survives, with nothing lost or repeated,', () => {
+  let redis: TestRedis
+  beforeAll(async () => {
+    redis = await startRedis()
+  })
+  afterAll(async () => {
+    await redis[Symbol.asyncDispose]()
+  })
+  const startOn = (url: string, options: { probeMs?: number; checkMs?: number } = {}): Promise<TestNode> =>
+    startNode({
+      database: test.database,
+      bus: createRedisBus({ urls: [url], logger: silentLogger, ...options }),
+      ...options,
+    })
+  const isConnected = (node: TestNode): Promise<void> =>
+    vi.waitFor(() => expect(node.bus.isConnected()).toBe(true), { timeout: 10_000 })
+
+  const incidents: [string, () => Promise<unknown>][] = [
+    ['a restart of Redis', () => redis.restart()],
+    ['FLUSHALL', () => redis.cli('FLUSHALL')],
+    ['CLIENT KILL TYPE pubsub', () => redis.cli('CLIENT', 'KILL', 'TYPE', 'pubsub')],
+    ['CLIENT KILL TYPE normal', () => redis.cli('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')],
+  ]
+  it.each(incidents)('%s', async (_what, happen) => {
+    await using reading = await startOn(redis.url)
+    await using writing = await startOn(redis.url)
+    const topic = await newTopic(writing, 1)
+    const recording = record(followTopic(reading, topic))
+    await recording.reach(1)
+    await Promise.all([reading, writing].map(isConnected))
+    for (let round = 0; round < 3; round++) {
+      await appendMany(writing, topic, 5)
+      // Some are on their way, some come while nobody listens.
+      await Promise.all([happen(), appendMany(writing, topic, 20)])
+    }
+    // Nobody asks the log: the return of the connection is enough, whenever it was lost.
+    await Promise.all([reading, writing].map(isConnected))
+    await append(writing, topic)
+    await recording.reach(77)
+    await append(writing, topic, 'Last')
+    await recording.ended
+    await vi.waitFor(async () => expect(await redis.cli('PUBSUB', 'NUMSUB', topic)).toEqual([topic, 0]))
+  })
+
+  it('Redis being away, also when it joins meanwhile', async () => {
+    await using reading = await startOn(redis.url)
+    await using writing = await startOn(redis.url)
+    const topic = await newTopic(writing, 1)
+    const early = record(followTopic(reading, topic))
+    await early.reach(1)
+    await redis.stop()
+    try {
+      await appendMany(writing, topic, 10)
+      // Who joins is not kept waiting by a bus that is away.
+      const late = record(followTopic(reading, topic, { fromStart: true }), 0)
+      const alone = record(followTopic(writing, topic))
+      await Promise.all([late.reach(11), alone.reach(11)])
+      await appendMany(writing, topic, 10)
+      const others = await newTopic(writing, 2)
+      const elsewhere = record(followTopic(reading, others))
+      await elsewhere.reach(2)
+      await append(writing, others)
+      await redis.start()
+      await Promise.all([early.reach(21), late.reach(21), alone.reach(21), elsewhere.reach(3)])
+      await Promise.all([reading, writing].map(isConnected))
+      await append(writing, topic)
+      await Promise.all([early.reach(22), late.reach(22), alone.reach(22)])
+    } finally {
+      await redis.start()
+    }
+  })
+
+  it('Redis being away from the start', async () => {
+    await using proxy = await createTcpProxy(redis.port)
+    proxy.refuse()
+    await using node = await startOn(`redis://127.0.0.1:${proxy.port}`, { checkMs: 50 })
+    const topic = await newTopic(node)
+    const recording = record(followTopic(node, topic))
+    await recording.reach(0)
+    await appendMany(node, topic, 3)
+    await recording.reach(3)
+    await proxy.accept()
+    await isConnected(node)
+    await append(node, topic)
+    await recording.reach(4)
+    await recording.leave()
+  })
+
+  it('a bus that is connected and deaf, by asking the log', async () => {
+    await using proxy = await createTcpProxy(redis.port)
+    await using reading = await startOn(`redis://127.0.0.1:${proxy.port}`, { checkMs: 50, probeMs: 60_000 })
+    await using writing = await startOn(redis.url)
+    const topic = await newTopic(writing, 1)
+    const recording = record(followTopic(reading, topic))
+    await recording.reach(1)
+    await isConnected(reading)
+    proxy.stall()
+    await appendMany(writing, topic, 5)
+    await recording.reach(6)
+    expect(reading.bus.isConnected()).toBe(true)
+    expect(reading.feeds.counters.repaired).toBeGreaterThan(0)
+    // What the network kept arrives late, and is known already.
+    proxy.resume()
+    await vi.waitFor(() => expect(reading.feeds.counters.repeated).toBe(5))
+    await append(writing, topic)
+    await recording.reach(7)
+    await recording.leave()
+  })
+
+  it('a bus whose other end is gone without a word, by replacing the connection', async () => {
+    await using proxy = await createTcpProxy(redis.port)
+    await using reading = await startOn(`redis://127.0.0.1:${proxy.port}`, { probeMs: 50 })
+    await using writing = await startOn(redis.url)
+    const topic = await newTopic(writing, 1)
+    const recording = record(followTopic(reading, topic))
+    await recording.reach(1)
+    await isConnected(reading)
+    proxy.halfOpen()
+    // Found by the probe alone, as nothing asks the log.
+    await appendMany(writing, topic, 5)
+    await recording.reach(6)
+    await append(writing, topic)
+    await recording.reach(7)
+    expect(reading.feeds.counters.repaired).toBe(0)
+    await recording.leave()
+  })
+})
+
+describe('while the database is away', () => {
+  it('a follower that catches up waits for it', async () => {
+    await using node = await startNode({ database: test.database, bus: createMemoryWorld().connect() })
+    const topic = await newTopic(node, 300)
+    const { proxy, url } = await createDatabaseProxy(test.url)
+    await using _ = proxy
+    await using remote = await connectDatabase({ url, maxConnections: 2, logger: silentLogger })
+    await using far = await startNode({ database: remote, bus: createMemoryWorld().connect() })
+    const iterator = followTopic(far, topic, { fromStart: true })
+    await iterator.next()
+    proxy.refuse()
+    proxy.resetAll()
+    const recording = record(iterator, 1)
+    await recording.reach(200)
+    expect(recording.at).toBe(200)
+    await proxy.accept()
+    await recording.reach(300)
+    await recording.leave()
+  })
+
+  it('a follower fails in the end, saying so, and resumes from its cursor', async () => {
+    await using node = await startNode({ database: test.database, bus: createMemoryWorld().connect() })
+    const topic = await newTopic(node, 250)
+    const { proxy, url } = await createDatabaseProxy(test.url)
+    await using _ = proxy
+    await using remote = await connectDatabase({ url, maxConnections: 2, logger: silentLogger })
+    const impatient = await createLogReader(remote, { retryMs: 50 })
+    await using far = await startNode({
+      database: remote,
+      bus: createMemoryWorld().connect(),
+      wrapReader: () => impatient,
+    })
+    const iterator = followTopic(far, topic, { fromStart: true })
+    await iterator.next()
+    proxy.refuse()
+    proxy.resetAll()
+    const recording = record(iterator, 1)
+    await expect(recording.ended).rejects.toMatchObject({ code: 'UNAVAILABLE', retryable: true })
+    expect(far.feeds.size).toBe(0)
+    await proxy.accept()
+    const resumed = record(followTopic(far, topic, { after: cursorOf(far, topic, recording.at) }), recording.at)
+    await resumed.reach(250)
+    await resumed.leave()
+  })
+
+  it('a feed that cannot read what it missed tries again', async () => {
+    const world = createMemoryWorld()
+    await using node = await startNode({ database: test.database, bus: world.connect() })
+    const topic = await newTopic(node, 1)
+    const { proxy, url } = await createDatabaseProxy(test.url)
+    await using _ = proxy
+    await using remote = await connectDatabase({ url, maxConnections: 2, logger: silentLogger })
+    let messages = 0
+    const impatient = await createLogReader(remote, { retryMs: 0 })
+    await using far = await startNode({
+      database: remote,
+      bus: world.connect(() => (messages++ === 0 ? 'lose' : 'pass')),
+      checkMs: 50,
+      wrapReader: () => impatient,
+    })
+    const recording = record(followTopic(far, topic))
+    await recording.reach(1)
+    proxy.refuse()
+    proxy.resetAll()
+    await appendMany(node, topic, 4)
+    await vi.waitFor(() => expect(far.feeds.counters.holes).toBeGreaterThan(0))
+    await proxy.accept()
+    await recording.reach(5)
+    await recording.leave()
+  })
+})
+
+describe('what cannot be replayed is said', () => {
+  it('when a topic is pruned before a follower got there', async () => {
+    await using node = await startNode({ database: test.database, bus: createMemoryWorld().connect() })
+    const topic = await newTopic(node, 250)
+    await append(node, topic, 'Last')
+    // It holds a page of 200 in its hands; the rest goes.
+    const slow = followTopic(node, topic, { fromStart: true })
+    await slow.next()
+    await pruneTopics(test.database, { retentionHours: 0 })
+    const rest = record(slow, 1)
+    await rest.ended
+    expect(rest.text).toMatch(/^2 .* 200 PRUNED@251$/)
+  })
+
+  it('when a topic ends and is pruned while the bus is silent', async () => {
+    const world = createMemoryWorld()
+    await using writing = await startNode({ database: test.database, bus: world.connect() })
+    await using reading = await startNode({ database: test.database, bus: world.connect(() => 'lose'), checkMs: 50 })
+    const topic = await newTopic(writing, 2)
+    const recording = record(followTopic(reading, topic))
+    await recording.reach(2)
+    await appendMany(writing, topic, 3)
+    await append(writing, topic, 'Last')
+    await pruneTopics(test.database, { retentionHours: 0 })
+    await recording.ended
+    expect(recording.text).toBe('SUBSCRIBED@2 PRUNED@6')
+  })
+
+  it('when the log goes back under a follower, as after restoring a backup', async () => {
+    await using node = await startNode({ database: test.database, bus: createMemoryWorld().connect(), checkMs: 50 })
+    const topic = await newTopic(node, 5)
+    const recording = record(followTopic(node, topic))
+    await recording.reach(5)
+    await append(node, topic)
+    await recording.reach(6)
+    await test.database.pool.query('delete from event where topic = $1 and seq > 3', [topic])
+    await test.database.pool.query('update topic set seq = 3 where name = $1', [topic])
+    await vi.waitFor(() => expect(recording.text).toBe('SUBSCRIBED@5 6 RESET@3'))
+    await append(node, topic)
+    await vi.waitFor(() => expect(recording.text).toBe('SUBSCRIBED@5 6 RESET@3 4'))
+    await recording.leave()
+  })
+})
