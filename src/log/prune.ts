@@ -1,0 +1,117 @@
+import type { Database } from '../db/connect.ts'
+import type { Logger } from '../logger.ts'
+
+/** How much one statement deletes at most: events of so many topics, or so many keys. */
+const defaultBatch = 200
+
+/**
+ * Deletes the events of topics that are closed and in which nothing has happened for the retention. Where they stood is
+ * noted in the same statement, so whoever asks for them is told so by a snapshot and never finds a hole.
+ *
+ * @param options.retentionHours - age of the closing event from which all events of its topic may go
+ * @param options.maxTopics - most topics in this call; 200 by default
+ * @returns how many topics were pruned, and how many events that were; fewer topics than `maxTopics` means none is left
+ */
+export async function pruneTopics(
+  database: Pick<Database, 'pool'>,
+  { retentionHours, maxTopics = defaultBatch }: { readonly retentionHours: number; readonly maxTopics?: number },
+): Promise<{ readonly topics: number; readonly events: number }> {
+  // Topics that another process is pruning are skipped; nothing else changes a closed topic.
+  const { rows } = await database.pool.query<{ topics: number; events: number }>(
+    `with old as materialized (
+      select t.name, t.seq from topic t
+      join event e on e.topic = t.name and e.seq = t.seq
+      where t.closed and t.pruned_seq < t.seq and e.at < now() - $1::float8 * interval '1 hour'
+      limit $2
+      for no key update of t skip locked
+    ),
+    gone as (delete from event e using old where e.topic = old.name and e.seq <= old.seq returning 1),
+    noted as (update topic set pruned_seq = old.seq from old where topic.name = old.name returning 1)
+    select (select count(*)::int from noted) as topics, (select count(*)::int from gone) as events`,
+    [retentionHours, maxTopics],
+  )
+  return rows[0] ?? { topics: 0, events: 0 }
+}
+
+/**
+ * Forgets idempotency keys, so that they may be used for new requests.
+ *
+ * @param options.keptHours - how long a key is remembered
+ * @param options.maxKeys - most keys in this call; 5,000 by default
+ * @returns how many were forgotten; fewer than `maxKeys` means none is left
+ */
+export async function pruneIdempotencyKeys(
+  database: Pick<Database, 'pool'>,
+  { keptHours, maxKeys = 5_000 }: { readonly keptHours: number; readonly maxKeys?: number },
+): Promise<number> {
+  const { rowCount } = await database.pool.query(
+    `delete from idempotency where (owner, key) in (
+      select owner, key from idempotency where created_at < now() - $1::float8 * interval '1 hour'
+      order by created_at limit $2 for update skip locked
+    )`,
+    [keptHours, maxKeys],
+  )
+  return rowCount ?? 0
+}
+
+/** Prunes from time to time. Disposing stops it after the batch under way. */
+export interface Pruner extends AsyncDisposable {
+  /** Prunes now, batch by batch until nothing is left; joins the run under way, if any. Never rejects. */
+  run(): Promise<void>
+}
+
+/**
+ * Creates what prunes a database. Several processes may do so at once: each takes other topics.
+ *
+ * @param options.everyMs - time between two runs; the first is after as long
+ * @param options.retentionHours - see {@link pruneTopics}
+ * @param options.idempotencyHours - see {@link pruneIdempotencyKeys}
+ * @param options.batch - topics, or 25 times as many keys, in one statement; 200 by default
+ */
+export function createPruner(options: {
+  readonly database: Pick<Database, 'pool'>
+  readonly logger: Logger
+  readonly everyMs: number
+  readonly retentionHours: number
+  readonly idempotencyHours: number
+  readonly batch?: number
+}): Pruner {
+  const { database, logger, everyMs, retentionHours, idempotencyHours, batch = defaultBatch } = options
+  const maxKeys = batch * 25
+  let isStopped = false
+
+  const prune = async (): Promise<void> => {
+    const total = { topics: 0, events: 0, keys: 0 }
+    for (let isLeft = true; isLeft && !isStopped; ) {
+      const pruned = await pruneTopics(database, { retentionHours, maxTopics: batch })
+      total.topics += pruned.topics
+      total.events += pruned.events
+      isLeft = pruned.topics === batch
+    }
+    for (let isLeft = true; isLeft && !isStopped; ) {
+      const keys = await pruneIdempotencyKeys(database, { keptHours: idempotencyHours, maxKeys })
+      total.keys += keys
+      isLeft = keys === maxKeys
+    }
+    if (total.topics + total.keys > 0) logger.info(total, 'Pruned what is no longer kept')
+  }
+
+  let running: Promise<void> | undefined
+  const run = (): Promise<void> => {
+    running ??= prune()
+      .catch((error: unknown) => logger.warn({ err: error }, 'Pruning failed; the next run tries again'))
+      .finally(() => {
+        running = undefined
+      })
+    return running
+  }
+  const timer = setInterval(() => void run(), everyMs).unref()
+  return {
+    run,
+    async [Symbol.asyncDispose]() {
+      isStopped = true
+      clearInterval(timer)
+      await running
+    },
+  }
+}
