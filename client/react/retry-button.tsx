@@ -1,0 +1,45 @@
+import type { ReactElement } from 'react'
+import type { ContentPiece } from '../gql/graphql.ts'
+import { useRetryContent } from './use-retry-content.ts'
+
+/**
+ * Retries one piece of content. A refusal is told beside it.
+ *
+ * @param props.label - what the button says, in full for screen readers: `Retry the quiz of “Owls”`
+ * @param props.onStarted - called with the id of the task to watch
+ */
+export function RetryButton(props: {
+  readonly conceptId: string
+  readonly piece: ContentPiece
+  readonly label: string
+  readonly children?: string
+  readonly onStarted?: (taskId: string) => void
+}): ReactElement {
+  const { conceptId, piece, label, children = 'Retry', onStarted } = props
+  const { retry, isSending, refusal } = useRetryContent()
+  const start = async (): Promise<void> => {
+    const { task } = await retry(conceptId, piece)
+    if (task !== null) onStarted?.(task.id)
+  }
+  return (
+    <>
+      <button
+        type="button"
+        className="tidings-retry"
+        aria-label={label}
+        disabled={isSending}
+        onClick={() => {
+          // It never rejects.
+          void start()
+        }}
+      >
+        {children}
+      </button>
+      {refusal === null ? null : (
+        <span className="tidings-refusal" role="alert">
+          {refusal}
+        </span>
+      )}
+    </>
+  )
+}

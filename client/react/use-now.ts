@@ -1,0 +1,13 @@
+import { useEffect, useState } from 'react'
+
+/** The time in milliseconds since 1970, brought up to date every second while `isTicking`. */
+export function useNow(isTicking: boolean): number {
+  const [now, setNow] = useState(() => Date.now())
+  useEffect(() => {
+    if (!isTicking) return
+    setNow(Date.now())
+    const timer = setInterval(() => setNow(Date.now()), 1_000)
+    return () => clearInterval(timer)
+  }, [isTicking])
+  return now
+}

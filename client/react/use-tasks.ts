@@ -1,0 +1,94 @@
+import type { CombinedError } from '@urql/core'
+import { useCallback, useMemo, useSyncExternalStore } from 'react'
+import { useQuery } from 'urql'
+import { TaskProgressDocument, type TaskSummaryFieldsFragment, TasksDocument } from '../gql/graphql.ts'
+import { isFinalStatus } from '../reduce/task.ts'
+import type { TaskState } from '../reduce/task-state.ts'
+import { useTidings } from './provider.ts'
+import { type Live, sharedLiveOf } from './shared-live.ts'
+import { startedTasksOf } from './started-tasks.ts'
+import { reduceTaskProgress } from './use-task.ts'
+
+/** The viewer's tasks. */
+export interface LiveTasks {
+  /** Newest first, as they are now. */
+  readonly tasks: readonly TaskSummaryFieldsFragment[]
+  readonly isLoading: boolean
+  readonly error: CombinedError | null
+  /** Asks the server for the list again. */
+  readonly refetch: () => void
+}
+
+const nobody: readonly TaskSummaryFieldsFragment[] = []
+
+/**
+ * Lists the viewer's tasks: fetched once, then kept up to date by what happens to them and by what is started here.
+ *
+ * @param options.first - at most this many, up to 100. Default 20
+ * @param options.watch - at most this many that are not over are watched, the newest; 0 for none. Default 4: where event
+ * streams have to stand in for the WebSocket, a browser opens six connections to a server and no more
+ */
+export function useTasks({ first = 20, watch = 4 }: { first?: number; watch?: number } = {}): LiveTasks {
+  const client = useTidings()
+  const [{ data, fetching, error }, execute] = useQuery({ query: TasksDocument, variables: { first } })
+  const store = startedTasksOf(client)
+  const started = useSyncExternalStore(store.subscribe, store.getSnapshot, store.getSnapshot)
+  const listed = data?.tasks.nodes ?? nobody
+
+  const known = useMemo(() => mergeTasks(started, listed).slice(0, first), [started, listed, first])
+  const watched = useMemo(() => known.filter(({ status }) => !isFinalStatus(status)).slice(0, watch), [known, watch])
+  const states = useManyTasks(watched.map(({ id }) => id))
+  const tasks = useMemo(() => known.map((task) => overlay(task, states.get(task.id))), [known, states])
+  const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
+  return { tasks, isLoading: fetching, error: error ?? null, refetch }
+}
+
+/** Newest first; of two words on one task the one that is over counts, as nothing comes after it. */
+function mergeTasks(
+  started: readonly TaskSummaryFieldsFragment[],
+  listed: readonly TaskSummaryFieldsFragment[],
+): readonly TaskSummaryFieldsFragment[] {
+  const byId = new Map(started.map((task) => [task.id, task]))
+  for (const task of listed) {
+    const other = byId.get(task.id)
+    if (other === undefined || !isFinalStatus(other.status)) byId.set(task.id, task)
+  }
+  return [...byId.values()].sort((a, b) => (a.createdAt < b.createdAt ? 1 : a.createdAt > b.createdAt ? -1 : 0))
+}
+
+function overlay(task: TaskSummaryFieldsFragment, state: TaskState | undefined): TaskSummaryFieldsFragment {
+  if (state === undefined) return task
+  const { status, attempt, progress, error, isOver, at } = state
+  return { ...task, status, attempt, progress, error, finishedAt: isOver ? at : null }
+}
+
+/** The states of several tasks, each shared with whoever else watches it. */
+function useManyTasks(ids: readonly string[]): ReadonlyMap<string, TaskState> {
+  const shared = sharedLiveOf(useTidings())
+  const key = ids.join()
+  const { subscribe, read } = useMemo(() => {
+    const sources = (key === '' ? [] : key.split(',')).map((taskId) => ({
+      document: TaskProgressDocument,
+      variables: { taskId },
+      reducer: reduceTaskProgress,
+    }))
+    let last: readonly Live<TaskState>[] = []
+    let states: ReadonlyMap<string, TaskState> = new Map()
+    return {
+      subscribe(listener: () => void) {
+        const ends = sources.map((source) => shared.subscribe(source, listener))
+        return () => {
+          for (const end of ends) end()
+        }
+      },
+      read() {
+        const now = sources.map((source) => shared.read(source))
+        if (now.length === last.length && now.every((one, index) => one === last[index])) return states
+        last = now
+        states = new Map(now.flatMap(({ state }) => (state === undefined ? [] : [[state.id, state]])))
+        return states
+      },
+    }
+  }, [shared, key])
+  return useSyncExternalStore(subscribe, read, read)
+}

@@ -1,0 +1,95 @@
+import type { ConnectionState } from '../live/connection.ts'
+import type { QueuePlace, TaskState } from '../reduce/task-state.ts'
+
+/** A time in words, rounded to what one wants to know: `8 s`, `2 min`, `1 h 5 min`. */
+export function describeDuration(ms: number): string {
+  const seconds = Math.max(1, Math.round(ms / 1_000))
+  if (seconds < 60) return `${seconds} s`
+  const minutes = Math.round(seconds / 60)
+  if (minutes < 60) return `${minutes} min`
+  const rest = minutes % 60
+  return rest === 0 ? `${minutes / 60} h` : `${Math.floor(minutes / 60)} h ${rest} min`
+}
+
+/** A name such as `generating` or `RETRY_CONTENT` as a person would write it: `Generating`, `Retry content`. */
+export function describeName(name: string): string {
+  const words = name.toLowerCase().replaceAll('_', ' ')
+  return words.charAt(0).toUpperCase() + words.slice(1)
+}
+
+/** Where a task is, in a word or two: its stage while it runs, its status otherwise. */
+export function describeWhere({ status, progress }: Pick<TaskState, 'status' | 'progress'>): string {
+  switch (status) {
+    case 'QUEUED':
+      return 'Waiting in line'
+    case 'RUNNING':
+      return progress.stage === null ? 'Running' : describeName(progress.stage)
+    case 'RETRYING':
+      return 'Trying again soon'
+    case 'COMPLETED':
+      return progress.failedItems > 0 ? 'Completed in part' : 'Completed'
+    case 'FAILED':
+      return 'Failed'
+    case 'CANCELED':
+      return 'Canceled'
+    default:
+      return describeName(status satisfies never)
+  }
+}
+
+/**
+ * What a screen reader is told of a task. It changes with the status, the stage and each quarter, so that nobody is told
+ * every percent.
+ */
+export function describeForAnnouncement(task: Pick<TaskState, 'status' | 'progress' | 'error'>): string {
+  const where = describeWhere(task)
+  if (task.status === 'FAILED') return `${where}. ${task.error?.message ?? ''}`.trim()
+  if (task.status !== 'RUNNING') return `${where}.`
+  const quarter = Math.floor(task.progress.percent / 25) * 25
+  return quarter === 0 ? `${where}.` : `${where}, ${quarter} percent.`
+}
+
+const suffixes: Readonly<Record<string, string>> = { one: 'st', two: 'nd', few: 'rd', other: 'th' }
+const ordinals = new Intl.PluralRules('en', { type: 'ordinal' })
+
+/** A place in line: `next in line`, `3rd of 7 in line`. */
+export function describePlace({ position, waiting }: QueuePlace): string {
+  if (position === 1) return 'Next in line'
+  return `${position}${suffixes[ordinals.select(position)] ?? 'th'} of ${waiting} in line`
+}
+
+const transports = { websocket: 'WebSocket', sse: 'event stream', polling: 'polling' } as const
+
+/** The connection in a word or two, and what there is to know about it, as sentences. */
+export function describeConnection(
+  { status, transport, attempt, nextTryAt, lastSignOfLifeAt, roundTripMs, reason }: ConnectionState,
+  now: number,
+): { readonly title: string; readonly details: readonly string[] } {
+  const details: string[] = []
+  if (reason !== null) details.push(reason)
+  if (transport !== null) details.push(`Over ${transports[transport]}.`)
+  if (roundTripMs !== null) details.push(`Round trip ${roundTripMs < 1 ? '< 1' : Math.round(roundTripMs)} ms.`)
+  if (lastSignOfLifeAt !== null) {
+    const ageMs = now - lastSignOfLifeAt
+    details.push(ageMs < 2_000 ? 'Heard just now.' : `Last heard ${describeDuration(ageMs)} ago.`)
+  }
+  switch (status) {
+    case 'connecting':
+      return { title: 'Connecting', details }
+    case 'live':
+      return { title: 'Live', details }
+    case 'degraded':
+      return { title: transport === 'polling' ? 'Delayed' : 'Live, by detour', details }
+    case 'reconnecting': {
+      const waitMs = nextTryAt === null ? 0 : nextTryAt - now
+      const next = waitMs > 500 ? `Next try in ${describeDuration(waitMs)}.` : 'Trying now.'
+      return { title: 'Reconnecting', details: [...details, `Attempt ${attempt}. ${next}`] }
+    }
+    case 'offline':
+      return { title: 'Offline', details: [...details, 'It goes on by itself when the network is back.'] }
+    case 'closed':
+      return { title: 'Not connected', details }
+    default:
+      return { title: describeName(status satisfies never), details }
+  }
+}

@@ -1,0 +1,128 @@
+// @vitest-environment happy-dom
+import { act, cleanup, render, screen } from '@testing-library/react'
+import { afterEach, expect, test } from 'vitest'
+import { ConnectionIndicator } from '../../../client/react/connection-indicator.tsx'
+import { ProgressBar } from '../../../client/react/progress-bar.tsx'
+import { TidingsProvider } from '../../../client/react/provider.ts'
+import { QueuePlace } from '../../../client/react/queue-place.tsx'
+import { RetryButton } from '../../../client/react/retry-button.tsx'
+import { describeDuration, describePlace } from '../../../client/react/words.ts'
+import { unknownTask } from '../../../client/reduce/task-state.ts'
+import { createDrivenClient } from './driven-client.ts'
+
+afterEach(cleanup)
+
+const running = (percent: number, stage = 'generating') => {
+  const task = unknownTask('task_1')
+  const progress = { ...task.progress, percent, stage, totalItems: 12, completedItems: 5, failedItems: 1 }
+  return { ...task, status: 'RUNNING' as const, progress: { ...progress, elapsedMs: 61_000, remainingMs: 20_000 } }
+}
+
+test('the progress bar tells stage, percent, items, elapsed and remaining time, to eyes and to assistive technology', () => {
+  render(<ProgressBar task={running(43.7)} label="Birds" />)
+  const bar = screen.getByRole('progressbar', { name: 'Birds' })
+  expect(bar.getAttribute('aria-valuenow')).toBe('43')
+  expect(bar.getAttribute('aria-valuetext')).toBe('Generating, 43 percent')
+  for (const text of ['Generating', '5 of 12, 1 failed', '1 min, about 20 s left', '43 %'])
+    expect(screen.getByText(text)).toBeDefined()
+})
+
+test('a screen reader is told of stages and quarters, not of every percent', () => {
+  const told = new Set<string>()
+  const { rerender } = render(<ProgressBar task={running(0)} label="Birds" />)
+  for (const stage of ['structuring', 'generating'])
+    for (let percent = 0; percent <= 99; percent++) {
+      rerender(<ProgressBar task={running(percent, stage)} label="Birds" />)
+      told.add(screen.getByRole('status').textContent ?? '')
+    }
+  expect([...told]).toEqual([
+    'Birds: Structuring.',
+    'Birds: Structuring, 25 percent.',
+    'Birds: Structuring, 50 percent.',
+    'Birds: Structuring, 75 percent.',
+    'Birds: Generating.',
+    'Birds: Generating, 25 percent.',
+    'Birds: Generating, 50 percent.',
+    'Birds: Generating, 75 percent.',
+  ])
+})
+
+test('the place in line is told in words', () => {
+  const { container, rerender } = render(<QueuePlace place={{ position: 3, waiting: 7, estimatedWaitMs: 90_000 }} />)
+  expect(container.textContent).toBe('3rd of 7 in line · about 2 min')
+  rerender(<QueuePlace place={{ position: 1, waiting: 7, estimatedWaitMs: null }} />)
+  expect(container.textContent).toBe('Next in line')
+  rerender(<QueuePlace place={null} />)
+  expect(container.textContent).toBe('')
+})
+
+test.each([
+  [1, 'Next in line'],
+  [2, '2nd of 30 in line'],
+  [11, '11th of 30 in line'],
+  [22, '22nd of 30 in line'],
+])('place %i reads "%s"', (position, words) => {
+  expect(describePlace({ position, waiting: 30, estimatedWaitMs: null })).toBe(words)
+})
+
+test.each([
+  [0, '1 s'],
+  [59_400, '59 s'],
+  [60_000, '1 min'],
+  [3_600_000, '1 h'],
+  [3_900_000, '1 h 5 min'],
+])('%i ms read "%s"', (ms, words) => {
+  expect(describeDuration(ms)).toBe(words)
+})
+
+test('the connection indicator says what is so, and why', () => {
+  const client = createDrivenClient()
+  const { container } = render(
+    <TidingsProvider client={client}>
+      <ConnectionIndicator />
+    </TidingsProvider>,
+  )
+  expect(screen.getByRole('status').textContent).toBe('Live')
+  const before = client.connection.getSnapshot()
+  act(() =>
+    client.connection.set({
+      ...before,
+      status: 'reconnecting',
+      attempt: 3,
+      reason: 'The server went away.',
+      nextTryAt: Date.now() + 4_100,
+    }),
+  )
+  expect(screen.getByRole('status').textContent).toBe('Reconnecting')
+  expect(container.textContent).toContain('The server went away.')
+  expect(container.textContent).toContain('Attempt 3. Next try in 4 s.')
+  expect(screen.getByRole('button', { name: 'Try now' })).toBeDefined()
+  act(() =>
+    client.connection.set({ ...before, status: 'degraded', transport: 'polling', reason: 'Sockets are blocked.' }),
+  )
+  expect(container.textContent).toContain('Delayed')
+  expect(container.textContent).toContain('Over polling.')
+})
+
+test('the retry button says what it retries, waits for the answer and tells a refusal', async () => {
+  const { promise, resolve } = Promise.withResolvers<unknown>()
+  const client = createDrivenClient(() => promise)
+  const started: string[] = []
+  render(
+    <TidingsProvider client={client}>
+      <RetryButton
+        conceptId="concept_1"
+        piece="QUIZ"
+        label="Retry the quiz of Owls"
+        onStarted={(id) => started.push(id)}
+      />
+    </TidingsProvider>,
+  )
+  const button = screen.getByRole('button', { name: 'Retry the quiz of Owls' })
+  act(() => button.click())
+  expect(button.hasAttribute('disabled')).toBe(true)
+  resolve({ data: { retryContent: { __typename: 'NotFoundError', message: 'The concept is gone.' } } })
+  expect((await screen.findByRole('alert')).textContent).toBe('The concept is gone.')
+  expect(button.hasAttribute('disabled')).toBe(false)
+  expect(started).toEqual([])
+})

@@ -1,0 +1,249 @@
+// @vitest-environment happy-dom
+import { act, cleanup, render, renderHook, screen, waitFor } from '@testing-library/react'
+import { type ReactElement, type ReactNode, StrictMode } from 'react'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { TaskProgressDocument, type TaskProgressSubscription } from '../../../client/gql/graphql.ts'
+import { TidingsProvider } from '../../../client/react/provider.ts'
+import { sharedLiveOf } from '../../../client/react/shared-live.ts'
+import { useLive } from '../../../client/react/use-live.ts'
+import { useRetryContent } from '../../../client/react/use-retry-content.ts'
+import { useTask } from '../../../client/react/use-task.ts'
+import { useTasks } from '../../../client/react/use-tasks.ts'
+import type { TaskEvent } from '../../../client/reduce/task-state.ts'
+import { playHistory } from '../reduce/model.ts'
+import { createDrivenClient, type DrivenClient } from './driven-client.ts'
+
+afterEach(() => {
+  cleanup()
+  vi.useRealTimers()
+})
+
+/** urql hands a subscription to its transport in a microtask. */
+const settled = (): Promise<void> => act(async () => undefined)
+
+const { events, snapshotAt } = playHistory([
+  { do: 'start' },
+  { do: 'declare', count: 2 },
+  { do: 'item', index: 0, status: 'COMPLETED' },
+  { do: 'item', index: 1, status: 'COMPLETED' },
+  { do: 'complete' },
+])
+const eventAt = (seq: number): TaskEvent => {
+  const event = events[seq - 1]
+  if (event === undefined) throw new RangeError(`There is no event ${seq}`)
+  return event
+}
+const summary = {
+  id: 'task_1',
+  kind: 'CREATE_ROADMAP',
+  status: 'RUNNING',
+  attempt: 1,
+  createdAt: '2026-01-01T00:00:00.000Z',
+  finishedAt: null,
+  progress: { ...eventAt(2).progress },
+  error: null,
+}
+
+function wrapper(client: DrivenClient, isStrict = true) {
+  return ({ children }: { children: ReactNode }): ReactElement => {
+    const provided = <TidingsProvider client={client}>{children}</TidingsProvider>
+    return isStrict ? <StrictMode>{provided}</StrictMode> : provided
+  }
+}
+
+function Seq({ id, onRender }: { id: string | null; onRender?: (seq: number) => void }): ReactElement {
+  const { task, error } = useTask(id)
+  onRender?.(task?.seq ?? -1)
+  return <p>{error === null ? `${id} ${task?.seq ?? 'waits'} ${task?.status ?? ''}` : error.message}</p>
+}
+
+describe('useTask', () => {
+  test('shows the snapshot, then what happens, then the end, over one subscription under StrictMode', async () => {
+    const client = createDrivenClient()
+    render(<Seq id="task_1" />, { wrapper: wrapper(client) })
+    await settled()
+    expect(screen.getByText('task_1 waits')).toBeDefined()
+    act(() => client.wire().send(snapshotAt(2)))
+    expect(screen.getByText('task_1 2 RUNNING')).toBeDefined()
+    const { send, complete } = client.wire()
+    act(() => {
+      for (const seq of [3, 4, 5, 6]) send(eventAt(seq))
+      complete()
+    })
+    await screen.findByText('task_1 6 COMPLETED')
+    expect(client.wires).toHaveLength(1)
+    expect(client.wires[0]?.variables).toEqual({ taskId: 'task_1' })
+  })
+
+  test('two components on one task share a subscription, and one that comes late has the last state at its first render', async () => {
+    const client = createDrivenClient()
+    const rendered: number[] = []
+    const page = (isBoth: boolean) => (
+      <>
+        <Seq id="task_1" />
+        {isBoth ? <Seq id="task_1" onRender={(seq) => rendered.push(seq)} /> : null}
+      </>
+    )
+    const { rerender } = render(page(false), { wrapper: wrapper(client) })
+    await settled()
+    act(() => client.wire().send(snapshotAt(3)))
+    rerender(page(true))
+    expect(rendered[0]).toBe(3)
+    expect(screen.getAllByText('task_1 3 RUNNING')).toHaveLength(2)
+    expect(client.wires).toHaveLength(1)
+  })
+
+  test('leaving ends the subscription, not at once, so that coming back finds everything as it was', async () => {
+    vi.useFakeTimers()
+    const client = createDrivenClient()
+    const page = (isThere: boolean) => (isThere ? <Seq id="task_1" /> : <p>elsewhere</p>)
+    const { rerender } = render(page(true), { wrapper: wrapper(client) })
+    await settled()
+    act(() => client.wire().send(snapshotAt(3)))
+    rerender(page(false))
+    await act(() => vi.advanceTimersByTimeAsync(500))
+    rerender(page(true))
+    expect(screen.getByText('task_1 3 RUNNING')).toBeDefined()
+    await act(() => vi.advanceTimersByTimeAsync(5_000))
+    expect(client.wires).toHaveLength(1)
+    expect(client.wires[0]?.isOpen).toBe(true)
+
+    rerender(page(false))
+    await act(() => vi.advanceTimersByTimeAsync(5_000))
+    expect(client.wires[0]?.isOpen).toBe(false)
+    expect(sharedLiveOf(client).size).toBe(0)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  test('another id is another task: nothing of the first is shown, and its late events go nowhere', async () => {
+    const client = createDrivenClient()
+    const { rerender } = render(<Seq id="task_1" />, { wrapper: wrapper(client) })
+    await settled()
+    const first = client.wire()
+    act(() => first.send(snapshotAt(3)))
+    rerender(<Seq id="task_2" />)
+    await settled()
+    expect(screen.getByText('task_2 waits')).toBeDefined()
+    act(() => first.send(eventAt(4)))
+    expect(screen.getByText('task_2 waits')).toBeDefined()
+    expect(client.wires.map(({ variables }) => variables['taskId'])).toEqual(['task_1', 'task_2'])
+    rerender(<Seq id={null} />)
+    expect(screen.getByText('null waits')).toBeDefined()
+    await waitFor(() => expect(client.wires.every(({ isOpen }) => !isOpen)).toBe(true), { timeout: 3_000 })
+  })
+
+  test('a burst renders at most once in 50 ms, the first of it at once and the last of it always', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    const client = createDrivenClient()
+    const seen: number[] = []
+    render(<Seq id="task_1" onRender={(seq) => seen.at(-1) !== seq && seen.push(seq)} />, {
+      wrapper: wrapper(client, false),
+    })
+    await act(() => vi.advanceTimersByTimeAsync(1_000))
+    act(() => client.wire().send(snapshotAt(1)))
+    expect(seen).toEqual([-1, 1])
+    for (const seq of [2, 3, 4]) act(() => client.wire().send(eventAt(seq)))
+    expect(seen).toEqual([-1, 1])
+    await act(() => vi.advanceTimersByTimeAsync(50))
+    expect(seen).toEqual([-1, 1, 4])
+    act(() => client.wire().send(eventAt(5)))
+    act(() => client.wire().send(eventAt(6)))
+    await act(() => vi.advanceTimersByTimeAsync(49))
+    expect(seen).toEqual([-1, 1, 4])
+    await act(() => vi.advanceTimersByTimeAsync(1))
+    expect(seen).toEqual([-1, 1, 4, 6])
+  })
+
+  test('a refusal is told', async () => {
+    const client = createDrivenClient()
+    render(<Seq id="task_1" />, { wrapper: wrapper(client) })
+    await settled()
+    act(() => client.wire().refuse('There is no task "task_1"'))
+    expect(screen.getByText(/There is no task/)).toBeDefined()
+  })
+})
+
+describe('useLive', () => {
+  const types = (state: readonly string[] = [], { taskProgress }: TaskProgressSubscription): readonly string[] => [
+    ...state,
+    taskProgress.__typename,
+  ]
+
+  test('folds any document with any reducer, apart from those with another', async () => {
+    const client = createDrivenClient()
+    const { result } = renderHook(
+      () => [
+        useLive(TaskProgressDocument, { taskId: 'task_1' }, types),
+        useLive(TaskProgressDocument, { taskId: 'task_1', fromStart: true }, types),
+        useTask('task_1'),
+      ],
+      { wrapper: wrapper(client) },
+    )
+    await settled()
+    expect(client.wires).toHaveLength(3)
+    act(() => {
+      for (const wire of client.wires) wire.send(snapshotAt(1))
+    })
+    expect(result.current[0]).toMatchObject({ state: ['TaskSnapshot'], isOver: false })
+    act(() => client.wires[0]?.complete())
+    expect(result.current[0]).toMatchObject({ state: ['TaskSnapshot'], isOver: false })
+  })
+
+  test('a reducer that is made while rendering subscribes once nevertheless', async () => {
+    const client = createDrivenClient()
+    const { result, rerender } = renderHook(
+      () => useLive(TaskProgressDocument, { taskId: 'task_1' }, (state: number | undefined) => (state ?? 0) + 1),
+      { wrapper: wrapper(client, false) },
+    )
+    await settled()
+    rerender()
+    act(() => client.wire().send(snapshotAt(1)))
+    rerender()
+    expect(result.current.state).toBe(1)
+    expect(client.wires).toHaveLength(1)
+  })
+})
+
+describe('useTasks', () => {
+  test('lists what the server lists and what was started here, as they are now, with one request', async () => {
+    const client = createDrivenClient((operationName) =>
+      operationName === 'Tasks'
+        ? { data: { tasks: { nodes: [summary], pageInfo: { hasNextPage: false, endCursor: null } } } }
+        : {
+            data: {
+              retryContent: {
+                __typename: 'RetryContentSuccess',
+                task: { ...summary, id: 'task_2', createdAt: '2026-01-02T00:00:00.000Z', status: 'QUEUED' },
+                concept: null,
+              },
+            },
+          },
+    )
+    const { result } = renderHook(() => ({ list: useTasks(), content: useRetryContent() }), {
+      wrapper: wrapper(client),
+    })
+    const shown = () => result.current.list.tasks.map(({ id, status }) => `${id} ${status}`)
+    await waitFor(() => expect(shown()).toEqual(['task_1 RUNNING']))
+    await act(() => result.current.content.retry('concept_1', 'QUIZ'))
+    expect(result.current.content).toMatchObject({ isSending: false, refusal: null, task: { id: 'task_2' } })
+    expect(shown()).toEqual(['task_2 QUEUED', 'task_1 RUNNING'])
+    const watched = client.wires.filter(({ isOpen }) => isOpen)
+    act(() => watched.find(({ variables }) => variables['taskId'] === 'task_1')?.send(snapshotAt(6)))
+    await waitFor(() => expect(shown()).toEqual(['task_2 QUEUED', 'task_1 COMPLETED']))
+    expect(client.requests.map(({ operationName }) => operationName)).toEqual(['Tasks', 'RetryContent'])
+  })
+})
+
+describe('useRetryContent', () => {
+  test('tells a refusal in the words of the server', async () => {
+    const client = createDrivenClient(() => ({
+      data: {
+        retryContent: { __typename: 'ConflictError', message: 'It is being made already.', running: { id: 'task_9' } },
+      },
+    }))
+    const { result } = renderHook(() => useRetryContent(), { wrapper: wrapper(client) })
+    const outcome = await act(() => result.current.retry('concept_1', 'QUIZ'))
+    expect(outcome).toMatchObject({ task: null, refusal: 'It is being made already.' })
+    expect(result.current).toMatchObject({ isSending: false, refusal: 'It is being made already.' })
+  })
+})
