@@ -78,6 +78,7 @@ changed as (
   update task set
     status = coalesce(v.set->>'status', task.status),
     attempt = coalesce((v.set->>'attempt')::int, task.attempt),
+    max_attempts = coalesce((v.set->>'maxAttempts')::int, task.max_attempts),
     progress = v.progress,
     result = coalesce(v.set->'result', task.result),
     error = case when v.set ? 'error' then nullif(v.set->'error', 'null'::jsonb) else task.error end,

@@ -30,6 +30,7 @@ export interface TaskPatch {
   readonly cancelReason?: string
   readonly worker?: string | null
   readonly leaseMs?: number
+  readonly maxAttempts?: number
   readonly nextAttemptInMs?: number
 }
 

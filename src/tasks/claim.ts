@@ -13,8 +13,8 @@ export interface Claim {
   readonly seq: number
 }
 
-/** Losing the same race this often means there are more workers than work. */
-const maxTries = 10
+/** One try is lost for each that another process wins; this many in a row are not lost by chance. */
+const maxTries = 50
 
 /**
  * Takes the next task of a kind: one whose retry is due, else the first in line.

@@ -2,6 +2,9 @@ import type { Database } from '../db/connect.ts'
 import type { Logger } from '../logger.ts'
 import type { StopReason } from './runner.ts'
 
+/** However long the lease: a cancel that the bus did not carry is noticed by then. */
+const longestBeatMs = 1_000
+
 /** The tasks a worker process has in hand. */
 export interface Leases extends AsyncDisposable {
   /** Keeps the lease of an attempt alive until `release`; the signal aborts when it is lost or the attempt is to stop. */
@@ -16,7 +19,7 @@ export interface Leases extends AsyncDisposable {
 }
 
 /**
- * Creates the heartbeat of a worker process: one statement renews all its leases, several times within a lease, and says
+ * Creates the heartbeat of a worker process: one statement renews all its leases, several times within a lease and at least once a second, and says
  * that the worker lives and how many tasks it takes.
  *
  * A lease is lost when the row says so (canceled, taken back), and also when the database could not be reached for as long
@@ -77,7 +80,7 @@ export function createLeases(options: {
         beating = undefined
       })
   }
-  const timer = setInterval(beat, Math.max(100, leaseMs / 5)).unref()
+  const timer = setInterval(beat, Math.min(longestBeatMs, leaseMs / 5)).unref()
   beat()
 
   return {

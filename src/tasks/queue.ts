@@ -5,7 +5,9 @@ import {
   type PgPool,
   Queue,
   runMigrations,
+  WaitingError,
   Worker,
+  type WorkerOptions,
 } from 'bullmq'
 import pg from 'pg'
 import type { Config } from '../config.ts'
@@ -19,11 +21,17 @@ import type { Logger } from '../logger.ts'
 export interface Doorbell extends AsyncDisposable {
   /** Rings for a task that waits for its attempt. The same task and attempt ring once at a time. Never throws. */
   ring(kind: string, taskId: string, attempt: number, delayMs?: number): Promise<void>
-  /** Answers for a kind, at most `concurrency` at once. */
-  answer(kind: string, concurrency: number, handler: () => Promise<void>): Promise<void>
+  /**
+   * Answers for a kind, at most `concurrency` at once.
+   * @param handler - false when it cannot answer now: the ring is left to somebody else
+   */
+  answer(kind: string, concurrency: number, handler: () => Promise<boolean>): Promise<void>
   /** No further answers begin; those under way go on. */
   pause(): Promise<void>
 }
+
+/** Longest wait for the queue: without it, the sweeper rings, and a server that cannot reach it still starts and stops. */
+const patienceMs = 3_000
 
 const queueName = (kind: string): string => `tidings-${kind.toLowerCase()}`
 
@@ -37,17 +45,24 @@ interface QueueLike {
   on(event: 'error', listener: (error: Error) => void): unknown
   close(): Promise<void>
 }
+/** The ring that a handler answers. */
+interface RingLike {
+  moveToWait(token: string | undefined): Promise<unknown>
+}
 interface WorkerLike {
   on(event: 'error', listener: (error: Error) => void): unknown
   waitUntilReady(): Promise<unknown>
   pause(doNotWaitActive: boolean): Promise<void>
-  close(): Promise<void>
+  close(isForced: boolean): Promise<void>
 }
+
+type Process = (ring: RingLike, token: string | undefined) => Promise<void>
+type WorkerSettings = Pick<WorkerOptions, 'concurrency' | 'lockDuration' | 'stalledInterval' | 'runRetryDelay'>
 
 /** What {@link createDoorbell} is built over: BullMQ on Postgres or on Redis. */
 interface Backing extends AsyncDisposable {
   createQueue(name: string): QueueLike
-  createWorker(name: string, concurrency: number, process: () => Promise<void>): WorkerLike
+  createWorker(name: string, process: Process, options: WorkerSettings): WorkerLike
 }
 
 /**
@@ -57,12 +72,14 @@ interface Backing extends AsyncDisposable {
  * @param options.kinds - how many kinds this process answers for; each holds one connection that listens
  */
 export async function createDoorbell(options: {
-  readonly config: Pick<Config, 'QUEUE_BACKEND' | 'REDIS_URL'>
+  readonly config: Pick<Config, 'QUEUE_BACKEND' | 'REDIS_URL' | 'LEASE_MS'>
   readonly database: Database
   readonly logger: Logger
   readonly kinds: number
 }): Promise<Doorbell> {
   const { config, database, logger, kinds } = options
+  // A ring that a dead worker had taken is free again when its task is; the defaults are twice as long and more.
+  const lockMs = Math.max(config.LEASE_MS, 1_000)
   const url = config.REDIS_URL?.[0]
   const backing =
     config.QUEUE_BACKEND === 'redis' && url !== undefined
@@ -71,6 +88,18 @@ export async function createDoorbell(options: {
   const queues = new Map<string, QueueLike>()
   const workers: WorkerLike[] = []
   let isClosing = false
+  let answering = 0
+
+  /** Whether something came to its end in time. */
+  const inTime = async (promise: Promise<unknown>): Promise<boolean> => {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<false>((resolve) => {
+      timer = setTimeout(() => resolve(false), patienceMs)
+    })
+    const isInTime = await Promise.race([promise.then(() => true), late])
+    clearTimeout(timer)
+    return isInTime
+  }
 
   const queueOf = (kind: string): QueueLike => {
     const existing = queues.get(kind)
@@ -85,21 +114,39 @@ export async function createDoorbell(options: {
     async ring(kind, taskId, attempt, delayMs = 0) {
       if (isClosing) return
       try {
-        await queueOf(kind).add(
+        const added = queueOf(kind).add(
           'ring',
           { taskId },
           { jobId: `${taskId}-${attempt}`, delay: delayMs, removeOnComplete: true, removeOnFail: true },
         )
+        if (!(await inTime(added)))
+          logger.warn({ taskId, kind }, 'the doorbell does not answer; the sweeper rings again')
       } catch (error) {
         // Nobody hears it now; the sweeper rings again.
         logger.warn({ err: error, taskId, kind }, 'the doorbell could not be rung')
       }
     },
     async answer(kind, concurrency, handler) {
-      const worker = backing.createWorker(queueName(kind), concurrency, handler)
+      const process: Process = async (ring, token) => {
+        answering++
+        try {
+          if (await handler()) return
+        } finally {
+          answering--
+        }
+        await ring.moveToWait(token)
+        throw new WaitingError()
+      }
+      const worker = backing.createWorker(queueName(kind), process, {
+        concurrency,
+        lockDuration: lockMs,
+        stalledInterval: lockMs,
+        // After an error of the queue's database: 15 s if left alone.
+        runRetryDelay: 1_000,
+      })
       worker.on('error', (error) => logger.warn({ err: error, kind }, 'the doorbell reports an error'))
       workers.push(worker)
-      await worker.waitUntilReady()
+      if (!(await inTime(worker.waitUntilReady()))) logger.warn({ kind }, 'the doorbell does not answer yet')
     },
     async pause() {
       await Promise.all(workers.map((worker) => worker.pause(true)))
@@ -107,12 +154,15 @@ export async function createDoorbell(options: {
     async [Symbol.asyncDispose]() {
       if (isClosing) return
       isClosing = true
-      const closing = [...workers, ...queues.values()].map((one) => one.close())
-      const outcomes = await Promise.allSettled(closing)
-      for (const outcome of outcomes)
-        if (outcome.status === 'rejected')
-          logger.warn({ err: outcome.reason as unknown }, 'the doorbell did not close cleanly')
-      await backing[Symbol.asyncDispose]()
+      // Who still answers does not let go: not waited for.
+      const closing = [
+        ...workers.map((worker) => worker.close(answering > 0)),
+        ...[...queues.values()].map((queue) => queue.close()),
+      ].map((closed) =>
+        closed.catch((error: unknown) => logger.warn({ err: error }, 'the doorbell did not close cleanly')),
+      )
+      const closed = Promise.all(closing).then(() => backing[Symbol.asyncDispose]())
+      if (!(await inTime(closed))) logger.warn('the doorbell did not close in time and is left')
     },
   }
 }
@@ -131,13 +181,15 @@ async function createPostgresBacking(database: Database, kinds: number): Promise
     application_name: 'tidings queue',
     options: `-c search_path=${DEFAULT_SCHEMA}`,
   })
+  // Each queue and worker listens to the pool.
+  pool.setMaxListeners(0)
   pool.on('error', () => undefined)
   // bullmq declares the part of pg that it uses by itself, slightly differently from pg's own types.
   const connection = pool as unknown as PgPool
   return {
     createQueue: (name) => new Queue(name, { connection }, createPostgresBackend),
-    createWorker: (name, concurrency, process) =>
-      new Worker(name, process, { connection, concurrency }, createPostgresBackend),
+    createWorker: (name, process, settings) =>
+      new Worker(name, process, { connection, ...settings }, createPostgresBackend),
     [Symbol.asyncDispose]: () => pool.end(),
   }
 }
@@ -146,7 +198,7 @@ function createRedisBacking(url: string): Backing {
   const connection: ConnectionOptions = { url, maxRetriesPerRequest: null }
   return {
     createQueue: (name) => new Queue(name, { connection: { ...connection, enableOfflineQueue: false } }),
-    createWorker: (name, concurrency, process) => new Worker(name, process, { connection, concurrency }),
+    createWorker: (name, process, settings) => new Worker(name, process, { connection, ...settings }),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   }
 }

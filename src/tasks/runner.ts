@@ -10,7 +10,7 @@ import { createJournal, type Journal } from './journal.ts'
 import type { Commit } from './report.ts'
 import { endingOf } from './settle.ts'
 import { storableFailure, storableJson } from './storable.ts'
-import type { FailureState } from './task.ts'
+import type { FailureState, Task } from './task.ts'
 
 /** Why an attempt is told to stop; the `reason` of its signal. */
 export type StopReason = 'canceled' | 'lease lost' | 'shutdown'
@@ -91,7 +91,7 @@ export async function runAttempt(
       if (signal.aborted && signal.reason !== 'shutdown') return 'stopped'
       if (isTidingsError(error, 'LEASE_LOST', 'SHUTTING_DOWN')) return 'stopped'
       if (signal.aborted) {
-        await journal.end(handOver(attempt))
+        await journal.end(handOver(task))
         return 'handed on'
       }
       const failure = storableFailure(describeFailure(error, task.id))
@@ -147,7 +147,7 @@ export async function runAttempt(
 }
 
 /** The words of a worker that shuts down: the task goes on elsewhere, at once, and without using up an attempt's patience. */
-function handOver(attempt: number): Parameters<Journal['end']>[0] {
+function handOver({ attempt, maxAttempts }: Task): Parameters<Journal['end']>[0] {
   const error = {
     code: 'WORKER_SHUT_DOWN',
     message: 'The server that worked on this task was shut down.',
@@ -158,7 +158,8 @@ function handOver(attempt: number): Parameters<Journal['end']>[0] {
     type: 'TaskRetrying',
     status: 'RETRYING',
     payload: { error, attempt: attempt + 1, nextAttemptAt: new Date().toISOString() },
-    set: { error, nextAttemptInMs: 0 },
+    // One more instead of the one that could not be finished.
+    set: { error, nextAttemptInMs: 0, maxAttempts: maxAttempts + 1 },
   }
 }
 

@@ -1,9 +1,11 @@
 import type { Database } from '../db/connect.ts'
 import { withTransaction } from '../db/connect.ts'
-import type { Appender } from '../log/append.ts'
+import type { Appended, Appender } from '../log/append.ts'
 import type { Logger } from '../logger.ts'
 import type { TaskDefinition } from './define-task.ts'
+import { isPassing } from './failure.ts'
 import type { Doorbell } from './queue.ts'
+import type { Commit } from './report.ts'
 import { endingOf } from './settle.ts'
 import type { TaskStore } from './store.ts'
 import { type FailureState, type Task, taskTopic } from './task.ts'
@@ -73,17 +75,27 @@ export function createSweeper(options: {
       await doorbell.ring(task.kind, task.id, task.attempt + 1)
       return
     }
-    const commit = endingOf(definition, task, 'FAILED', error)
-    const appended = await withTransaction(database, async (client) => {
-      await commit?.(client)
-      return appender.appendIn(client, {
-        topic: taskTopic(task.id),
-        close: true,
-        events: [{ type: 'TaskFailed', payload: { status: 'FAILED', error } }],
-        task: { ...guard, set: { status: 'FAILED', error: { ...error }, worker: null } },
+    const fail = (commit: Commit | undefined): Promise<Appended | null> =>
+      withTransaction(database, async (client) => {
+        await commit?.(client)
+        const outcome = await appender.appendIn(client, {
+          topic: taskTopic(task.id),
+          close: true,
+          events: [{ type: 'TaskFailed', payload: { status: 'FAILED', error } }],
+          task: { ...guard, set: { status: 'FAILED', error: { ...error }, worker: null } },
+        })
+        // Another sweeper was first, or the task ended otherwise: the application's share must not stay.
+        if (!outcome.accepted) throw new NotLost()
+        return outcome
+      }).catch((reason: unknown) => {
+        if (reason instanceof NotLost) return null
+        if (commit === undefined || isPassing(reason)) throw reason
+        // The application cannot settle it; that must not keep the task from ending for those who wait.
+        logger.error({ err: reason, taskId: task.id }, 'a lost task could not be settled; it ends without')
+        return fail(undefined)
       })
-    })
-    if (!appended.accepted) return
+    const appended = await fail(endingOf(definition, task, 'FAILED', error))
+    if (!appended?.accepted) return
     counters.takenBack++
     appender.publish(appended.events)
     onTakenBack(task)
@@ -134,3 +146,6 @@ export function createSweeper(options: {
     },
   }
 }
+
+/** The task was not lost after all: the transaction is undone. */
+class NotLost extends Error {}

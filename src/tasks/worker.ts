@@ -13,6 +13,7 @@ import { type Outcome, runAttempt } from './runner.ts'
 import { controlChannel } from './service.ts'
 import type { TaskStore } from './store.ts'
 import { createSweeper } from './sweeper.ts'
+import { createTurns } from './turns.ts'
 
 /** A process's share of the work: answers the doorbell, runs attempts, keeps their leases, sweeps. */
 export interface TaskWorker extends AsyncDisposable {
@@ -65,6 +66,7 @@ export async function startWorker(options: {
   const id = `w_${crypto.randomUUID().slice(0, 13)}`
   const outcomes: Record<Outcome, number> = { completed: 0, failed: 0, retrying: 0, 'handed on': 0, stopped: 0 }
   const underWay = new Set<Promise<void>>()
+  const inTurn = createTurns()
   let isDraining = false
 
   const slots = Object.fromEntries([...definitions.values()].map(({ kind, concurrency }) => [kind, concurrency]))
@@ -85,8 +87,10 @@ export async function startWorker(options: {
   })
 
   const runNext = async (definition: TaskDefinition): Promise<void> => {
-    if (isDraining) return
-    const claim = await claimNext({ database, store, appender, worker: id, leaseMs }, definition.kind)
+    // One claim of a kind at a time: of several that want the first in line, all but one would have to look again.
+    const claim = await inTurn(definition.kind, () =>
+      claimNext({ database, store, appender, worker: id, leaseMs }, definition.kind),
+    )
     if (claim === null) return
     places.moved(definition.kind)
     const lease = leases.hold(claim.task.id, claim.attempt)
@@ -101,6 +105,8 @@ export async function startWorker(options: {
         lease.signal,
       )
       outcomes[outcome]++
+      // What the attempt has set going must not outlive it.
+      if (outcome === 'stopped') lease.stop('lease lost')
       logger.debug(
         { taskId: claim.task.id, kind: definition.kind, attempt: claim.attempt, outcome },
         'an attempt ended',
@@ -113,12 +119,18 @@ export async function startWorker(options: {
   }
 
   const ringForRetry = async (taskId: string): Promise<void> => {
-    const task = await store.get(taskId)
-    if (task?.status !== 'RETRYING' || task.nextAttemptAt === null) return
-    await doorbell.ring(task.kind, taskId, task.attempt + 1, Math.max(0, task.nextAttemptAt.getTime() - Date.now()))
+    // By the database's clock, which decides whether the attempt is due.
+    const { rows } = await database.pool.query<{ kind: string; attempt: number; delayMs: number }>(
+      `select kind, attempt, greatest(0, ceil(extract(epoch from next_attempt_at - clock_timestamp()) * 1000))::int as "delayMs"
+       from task where id = $1 and status = 'RETRYING'`,
+      [taskId],
+    )
+    for (const { kind, attempt, delayMs } of rows) await doorbell.ring(kind, taskId, attempt + 1, delayMs)
   }
 
-  const answer = async (definition: TaskDefinition): Promise<void> => {
+  const answer = async (definition: TaskDefinition): Promise<boolean> => {
+    // A ring may still arrive while the doorbell pauses: somebody else answers it.
+    if (isDraining) return false
     const run = runNext(definition).catch((error: unknown) =>
       logger.error(
         { err: error, kind: definition.kind },
@@ -128,6 +140,7 @@ export async function startWorker(options: {
     underWay.add(run)
     await run
     underWay.delete(run)
+    return true
   }
   await Promise.all(
     [...definitions.values()].map((definition) =>
