@@ -98,6 +98,11 @@ export const settings = {
     'extractive',
     'extractive: no service needed; openai: any OpenAI-compatible endpoint',
   ),
+  CONTENT_PACE_MS: setting(
+    number(0, 10_000),
+    '20',
+    'pause between the pieces of text of the extractive provider, so that people can watch it write',
+  ),
   OPENAI_BASE_URL: setting(url(['http:', 'https:']), 'https://api.openai.com/v1', 'the OpenAI-compatible endpoint'),
   OPENAI_API_KEY: optional(text, 'its key', { secret: true }),
   OPENAI_MODEL: setting(text, 'gpt-4o-mini', 'its model'),
