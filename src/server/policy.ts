@@ -1,5 +1,6 @@
 import { type DocumentNode, execute, type GraphQLSchema, getOperationAST, subscribe } from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
+import type { Live } from '../live/shared.ts'
 import { onEnd } from './iterables.ts'
 import type { ServerMetrics } from './metrics.ts'
 import { createOperations, nameRootField, type OperationLimits } from './operations.ts'
@@ -21,8 +22,10 @@ export function createPolicyPlugin(options: {
   readonly schema: GraphQLSchema
   readonly limits: OperationLimits
   readonly metrics: ServerMetrics
+  /** Carries out subscriptions to fields that share their executions; without it each subscriber has its own. */
+  readonly live?: Live | undefined
 }): Plugin {
-  const { metrics } = options
+  const { metrics, live } = options
   const operations = createOperations(options.schema, options.limits)
   const refuse = ({ document, operationName, variableValues }: Arguments) => {
     const operation = getOperationAST(document, operationName)
@@ -46,7 +49,7 @@ export function createPolicyPlugin(options: {
       if (refusal !== null) setResultAndStopExecution(refusal)
     },
     onSubscribe({ args, setSubscribeFn, setResultAndStopExecution }) {
-      setSubscribeFn(subscribe)
+      setSubscribeFn(live?.subscribe ?? subscribe)
       const refusal = refuse(args)
       if (refusal !== null) setResultAndStopExecution(refusal)
       return {

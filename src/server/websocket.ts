@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, type GraphQLSchema, getOperationAST } from 'graphql'
-import { CloseCode, handleProtocols, makeServer, type SubscribePayload } from 'graphql-ws'
+import { handleProtocols, makeServer, type SubscribePayload } from 'graphql-ws'
 import { type GraphQLParams, isAsyncIterable, type PromiseOrValue } from 'graphql-yoga'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Config } from '../config.ts'
@@ -12,22 +12,8 @@ import type { Connection, Connections } from './connections.ts'
 import { onFailure } from './iterables.ts'
 import { formatError, formatResult, isAway, type MaskError } from './mask.ts'
 import type { ServerMetrics } from './metrics.ts'
+import { closeCodes, closeSocket, createSocketPort } from './socket-port.ts'
 import { isExpired, onExpiry, type Tokens } from './viewer.ts'
-
-/**
- * Why this server closes a socket. Clients of graphql-ws never come back after 4400, 4401, 4406, 4409, 4429, 4500 and 1011;
- * after all others they try again, so what passes by itself has a code of the second sort.
- */
-export const closeCodes = {
-  /** The server is restarting: connect elsewhere and resume. */
-  restart: 1012,
-  /** Not now: too many connections of this viewer, or the database is away. Try again with growing pauses. */
-  tryAgainLater: 1013,
-  /** The token is malformed or forged: the same one will never do. */
-  unauthorized: CloseCode.Unauthorized,
-  /** The token has expired: connect with a new one and resume. */
-  expired: CloseCode.Forbidden,
-} as const
 
 /** The functions that one operation is carried out with; yoga's `getEnveloped`. */
 export interface Enveloped {
@@ -125,17 +111,17 @@ export function createWebSockets(options: {
       } catch (error) {
         metrics.refused('token')
         const { message } = maskError(error)
-        if (!isTidingsError(error, 'UNAUTHENTICATED')) close(socket, closeCodes.tryAgainLater, message)
-        else close(socket, isExpired(error) ? closeCodes.expired : closeCodes.unauthorized, message)
+        if (!isTidingsError(error, 'UNAUTHENTICATED')) closeSocket(socket, closeCodes.tryAgainLater, message)
+        else closeSocket(socket, isExpired(error) ? closeCodes.expired : closeCodes.unauthorized, message)
         return false
       }
       if (!connections.identify(connection, extra.viewer?.userId ?? null)) {
         metrics.refused('viewer')
-        close(socket, closeCodes.tryAgainLater, 'Too many connections of one viewer are open; try again later')
+        closeSocket(socket, closeCodes.tryAgainLater, 'Too many connections of one viewer are open; try again later')
         return false
       }
       const stopTimer = onExpiry(extra.viewer, () =>
-        close(socket, closeCodes.expired, 'The token has expired; connect again with a new one'),
+        closeSocket(socket, closeCodes.expired, 'The token has expired; connect again with a new one'),
       )
       socket.once('close', stopTimer)
       return true
@@ -159,7 +145,7 @@ export function createWebSockets(options: {
       const result = outcome as AsyncIterable<ExecutionResult> | ExecutionResult
       const leaveIfAway = (errors: readonly GraphQLError[] | undefined): boolean => {
         if (!isAway({ errors })) return false
-        close(socket, closeCodes.tryAgainLater, errors?.[0]?.message ?? 'Try again later')
+        closeSocket(socket, closeCodes.tryAgainLater, errors?.[0]?.message ?? 'Try again later')
         return true
       }
       if (isAsyncIterable(result))
@@ -197,38 +183,11 @@ export function createWebSockets(options: {
 
   const open = (socket: WebSocket, request: IncomingMessage, address: string): void => {
     const connection = connections.open('ws', address, {
-      move: () => close(socket, closeCodes.restart, 'This server is restarting; connect again'),
+      move: () => closeSocket(socket, closeCodes.restart, 'This server is restarting; connect again'),
       terminate: () => socket.terminate(),
     })
-    // Answers that a client does not read pile up here; it is heard again when it has read them.
-    const relieve = (): void => {
-      if (socket.isPaused && socket.bufferedAmount <= limits.MAX_SOCKET_BUFFER_BYTES) socket.resume()
-    }
-    const closed = protocol.opened(
-      {
-        protocol: socket.protocol,
-        // Resolves when the operating system has taken it, which is what keeps a slow reader's backlog in the log.
-        send: (data) =>
-          new Promise((resolve) => {
-            if (socket.readyState !== socket.OPEN) return resolve()
-            socket.send(data, () => {
-              relieve()
-              // A failed send belongs to a socket that is closing; its `close` event ends everything on it.
-              resolve()
-            })
-          }),
-        close: (code, reason) => close(socket, code ?? CloseCode.InternalServerError, reason ?? ''),
-        onMessage: (listener) =>
-          socket.on('message', (data) => {
-            if (socket.bufferedAmount > limits.MAX_SOCKET_BUFFER_BYTES) socket.pause()
-            listener(String(data)).catch((error: unknown) => {
-              logger.error({ err: error }, 'a WebSocket message could not be handled')
-              close(socket, CloseCode.InternalServerError, 'Something went wrong on the server')
-            })
-          }),
-      },
-      { socket, request, connection, viewer: null },
-    )
+    const port = createSocketPort(socket, { maxBufferBytes: limits.MAX_SOCKET_BUFFER_BYTES, logger })
+    const closed = protocol.opened(port, { socket, request, connection, viewer: null })
     socket.on('pong', () => unanswered.delete(socket))
     // Of frames that break the protocol or are too large: ws closes the socket itself, with the right code.
     socket.on('error', (error) => logger.debug({ err: error }, 'a WebSocket failed'))
@@ -255,11 +214,6 @@ function readCredentials(params: Readonly<Record<string, unknown>> | undefined):
   if (typeof authorization === 'string') return authorization
   const token = params?.['token']
   return typeof token === 'string' ? `Bearer ${token}` : undefined
-}
-
-/** A reason may have 123 bytes; ws throws beyond that. */
-function close(socket: WebSocket, code: number, reason: string): void {
-  socket.close(code, Buffer.byteLength(reason) <= 123 ? reason : `${reason.slice(0, 40)}…`)
 }
 
 function unknownOperation(name: string | null | undefined): GraphQLError {

@@ -1,0 +1,203 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { WebSocket } from 'ws'
+import { openStream } from './sse.ts'
+import { ask, type GraphqlBody, type ServerFixture, secret, signToken, startTestServer, subscribe } from './support.ts'
+
+const protocol = 'graphql-transport-ws'
+
+describe('sizes', () => {
+  let fixture: ServerFixture
+  beforeAll(async () => {
+    fixture = await startTestServer({
+      environment: { MAX_BODY_BYTES: '2000', MAX_UPLOAD_BYTES: '100000', MAX_MESSAGE_BYTES: '3000' },
+    })
+  })
+  afterAll(() => fixture[Symbol.asyncDispose]())
+
+  /** Sends a body in pieces, so that its length is not announced, and stops when it is answered. */
+  const stream = (type: string, bytes: number): Promise<{ status: number; body: GraphqlBody; sentBytes: number }> =>
+    new Promise((resolve, reject) => {
+      const sent = request(`${fixture.server.url}/graphql`, { method: 'POST', headers: { 'content-type': type } })
+      let sentBytes = 0
+      let isAnswered = false
+      const piece = Buffer.alloc(1_000, 32)
+      const write = (): void => {
+        if (isAnswered || sent.destroyed) return
+        if (sentBytes >= bytes) return void sent.end()
+        sentBytes += piece.length
+        if (sent.write(piece)) setImmediate(write)
+        else sent.once('drain', write)
+      }
+      sent.on('response', (response) => {
+        isAnswered = true
+        let text = ''
+        response.setEncoding('utf8').on('data', (part: string) => {
+          text += part
+        })
+        response.on('end', () => {
+          resolve({ status: response.statusCode ?? 0, body: JSON.parse(text) as GraphqlBody, sentBytes })
+          sent.destroy()
+        })
+      })
+      sent.on('error', (error) => (isAnswered ? undefined : reject(error)))
+      write()
+    })
+  const upload = (bytes: number) => {
+    const form = new FormData()
+    form.set('operations', JSON.stringify({ query: 'mutation ($file: File!) { upload(file: $file) }', variables: {} }))
+    form.set('map', JSON.stringify({ 0: ['variables.file'] }))
+    form.set('0', new File(['x'.repeat(bytes)], 'notes.md'))
+    return fetch(`${fixture.server.url}/graphql`, { method: 'POST', body: form })
+  }
+
+  test('answers a body that is too large with 413, by its announced length', async () => {
+    const { status, body } = await fixture.post(`{ hello } # ${'x'.repeat(2_000)}`)
+    expect(status).toBe(413)
+    expect(body.errors).toEqual([
+      {
+        message: 'The request is too large; at most 2000 bytes are allowed (MAX_BODY_BYTES)',
+        extensions: { code: 'REQUEST_TOO_LARGE' },
+      },
+    ])
+    expect((await fixture.post(`{ hello } # ${'x'.repeat(1_500)}`)).status).toBe(200)
+  })
+
+  test('answers a body of unannounced length as soon as it passes the limit', async () => {
+    const { status, sentBytes } = await stream('application/json', 50_000_000)
+    expect(status).toBe(413)
+    expect(sentBytes).toBeLessThan(10_000_000)
+    expect((await stream('multipart/form-data; boundary=x', 50_000_000)).status).toBe(413)
+  })
+
+  test('takes uploads up to their own limit', async () => {
+    expect(await (await upload(90_000)).json()).toEqual({ data: { upload: 90_000 } })
+    const refused = await upload(150_000)
+    expect(refused.status).toBe(413)
+    expect(await refused.json()).toMatchObject({ errors: [{ message: expect.stringContaining('MAX_UPLOAD_BYTES') }] })
+  })
+
+  test.each([
+    ['no multipart at all', 'multipart/form-data', 'nothing'],
+    [
+      'no operations',
+      'multipart/form-data; boundary=x',
+      '--x\r\ncontent-disposition: form-data; name="a"\r\n\r\nb\r\n--x--\r\n',
+    ],
+    ['no JSON', 'application/json', '{'],
+    ['no object', 'application/json', '1'],
+    ['no query', 'application/json', '{}'],
+    ['a query that is no text', 'application/json', '{"query":1}'],
+  ])('answers a request with errors, and not as its own failure, when it has %s', async (_what, type, body) => {
+    const response = await fetch(`${fixture.server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': type },
+      body,
+    })
+    expect(response.status).toBeLessThan(500)
+    expect(await response.json()).toMatchObject({ errors: [{ message: expect.any(String) }] })
+  })
+
+  test('closes a socket whose message is too large', async () => {
+    const client = fixture.client()
+    await using watching = subscribe(client, `{ hello } # ${'x'.repeat(3_000)}`)
+    expect(await watching.ended).toMatchObject({ code: 1009 })
+  })
+})
+
+describe('sockets', () => {
+  test('refuses only the operation that is one too many on its socket', async () => {
+    await using fixture = await startTestServer({ environment: { MAX_SUBSCRIPTIONS_PER_SOCKET: '2' } })
+    const client = fixture.client()
+    await using first = subscribe(client, 'subscription { silence }')
+    await using second = subscribe(client, 'subscription { silence }')
+    await vi.waitFor(() => expect(fixture.server.metrics.subscriptions.get('silence')).toBe(2))
+    await using third = subscribe(client, 'subscription { silence }')
+    expect(await third.ended).toMatchObject([{ extensions: { code: 'RATE_LIMITED', retryable: true } }])
+    await second[Symbol.asyncDispose]()
+    await vi.waitFor(() => expect(fixture.server.metrics.subscriptions.get('silence')).toBe(1))
+    expect(await ask(client, '{ hello }')).toHaveProperty('data.hello')
+    expect(first.results).toEqual([])
+    expect(fixture.server.metrics.refusals.get('subscriptions')).toBe(1)
+  })
+
+  test('takes so many connections of one address, sockets and event streams together, and again when one has left', async () => {
+    await using fixture = await startTestServer({
+      environment: { MAX_SOCKETS_PER_ADDRESS: '2', TRUST_PROXY: 'true' },
+    })
+    const from = (address: string) => ({ 'x-forwarded-for': `6.6.6.6, ${address}` })
+    const open = async (address: string) => {
+      const socket = new WebSocket(fixture.server.wsUrl, protocol, { headers: from(address) })
+      const status = await new Promise((resolve) => {
+        socket.on('error', () => undefined)
+        socket.on('open', () => resolve('open'))
+        socket.on('unexpected-response', (_request, response) => resolve(response.statusCode))
+      })
+      return { socket, status }
+    }
+    const first = await open('1.1.1.1')
+    await using stream = await openStream(fixture.server.url, 'subscription { silence }', { headers: from('1.1.1.1') })
+    expect([first.status, stream.response.status]).toEqual(['open', 200])
+    expect((await open('1.1.1.1')).status).toBe(429)
+    await using refused = await openStream(fixture.server.url, 'subscription { silence }', { headers: from('1.1.1.1') })
+    expect(refused.response.status).toBe(429)
+    const other = await open('2.2.2.2')
+    expect(other.status).toBe('open')
+    first.socket.terminate()
+    other.socket.terminate()
+    await vi.waitFor(() => expect(fixture.server.connections.size).toBe(1))
+    const again = await open('1.1.1.1')
+    expect(again.status).toBe('open')
+    again.socket.terminate()
+  })
+
+  test('takes so many connections of one viewer; the next is told to try again later', async () => {
+    await using fixture = await startTestServer({ environment: { MAX_SOCKETS_PER_VIEWER: '2', JWT_SECRET: secret } })
+    const [mine, yours] = [await signToken({ sub: 'me' }), await signToken({ sub: 'you' })]
+    const clients = [mine, mine, yours].map((token) => fixture.client({ connectionParams: { token }, lazy: false }))
+    await vi.waitFor(() => expect(fixture.server.connections.size).toBe(3))
+    await using refused = subscribe(fixture.client({ connectionParams: { token: mine } }), '{ hello }')
+    expect(await refused.ended).toMatchObject({ code: 1013 })
+    await using stream = await openStream(fixture.server.url, 'subscription { silence }', {
+      headers: { authorization: `Bearer ${mine}` },
+    })
+    expect(stream.response.status).toBe(429)
+    await clients[0]?.dispose()
+    await vi.waitFor(() => expect(fixture.server.connections.size).toBe(2))
+    await using accepted = subscribe(fixture.client({ connectionParams: { token: mine } }), '{ hello }')
+    expect(await accepted.ended).toBe('complete')
+  })
+
+  test('closes a socket that does not introduce itself, and one of another subprotocol', async () => {
+    await using fixture = await startTestServer({ initMs: 20 })
+    const closeCode = async (socket: WebSocket) => (await once(socket, 'close'))[0] as number
+    expect(await closeCode(new WebSocket(fixture.server.wsUrl, protocol))).toBe(4408)
+    expect(await closeCode(new WebSocket(fixture.server.wsUrl))).toBe(4406)
+  })
+
+  test('cuts a socket whose peer no longer answers pings, and keeps those that do', async () => {
+    await using fixture = await startTestServer({ keepAliveMs: 50 })
+    const alive = fixture.client({ lazy: false })
+    const dead = new WebSocket(fixture.server.wsUrl, protocol, { autoPong: false })
+    dead.on('open', () => dead.send(JSON.stringify({ type: 'connection_init' })))
+    expect((await once(dead, 'close'))[0]).toBe(1006)
+    expect(await ask(alive, '{ hello }')).toHaveProperty('data.hello')
+    expect(fixture.server.connections.size).toBe(1)
+  })
+
+  test('keeps a quiet event stream open with comments', async () => {
+    await using fixture = await startTestServer({ keepAliveMs: 20 })
+    const response = await fetch(
+      `${fixture.server.url}/graphql?query=${encodeURIComponent('subscription { silence }')}`,
+      {
+        headers: { accept: 'text/event-stream' },
+      },
+    )
+    let text = ''
+    for await (const chunk of response.body ?? []) {
+      text += new TextDecoder().decode(chunk)
+      if (text === ':\n\n:\n\n:\n\n') break
+    }
+  })
+})

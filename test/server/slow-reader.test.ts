@@ -1,0 +1,80 @@
+import { connect } from 'node:net'
+import { expect, test, vi } from 'vitest'
+import { WebSocket } from 'ws'
+import { open, startTestServer, subscribe } from './support.ts'
+
+const flood = 'subscription { flood(bytes: 10000) }'
+const watch = 'subscription ($id: ID!) { watch(taskId: $id) { seq type } }'
+
+/** Waits until nothing more is produced: what the reader has not read is full, up to the source. */
+async function untilStill(): Promise<number> {
+  let last = -1
+  await vi.waitFor(
+    () => {
+      const now = open.produced
+      const isStill = now === last
+      last = now
+      expect(isStill).toBe(true)
+    },
+    { interval: 200, timeout: 10_000 },
+  )
+  return last
+}
+
+test('a WebSocket that stops reading stops its source, while its neighbours notice nothing', async () => {
+  await using fixture = await startTestServer()
+  const { body } = await fixture.post('mutation { start(steps: 5) }')
+  await using neighbour = subscribe(fixture.client(), watch, { id: body.data?.['start'] })
+  const slow = new WebSocket(fixture.server.wsUrl, 'graphql-transport-ws')
+  slow.on('open', () => {
+    slow.send(JSON.stringify({ type: 'connection_init' }))
+  })
+  slow.once('message', () => {
+    for (let id = 1; id <= 5; id++)
+      slow.send(JSON.stringify({ type: 'subscribe', id: `${id}`, payload: { query: flood } }))
+    slow.pause()
+  })
+  await vi.waitFor(() => expect(open.floods).toBe(5))
+  const produced = await untilStill()
+  // What fits into the buffers of the operating system, and one message of each operation.
+  expect(produced * 10_000).toBeLessThan(20_000_000)
+  fixture.steps.step(5)
+  expect(await neighbour.ended).toBe('complete')
+  slow.resume()
+  await vi.waitFor(() => expect(open.produced).toBeGreaterThan(produced + 100))
+  slow.terminate()
+  await vi.waitFor(() => expect(open.floods).toBe(0))
+  expect(fixture.server.metrics.subscriptions.size).toBe(0)
+})
+
+test('an event stream that is not read stops its source, and leaves it when it is cut', async () => {
+  await using fixture = await startTestServer()
+  const socket = connect(fixture.server.port, '127.0.0.1')
+  socket.pause()
+  const path = `/graphql?query=${encodeURIComponent(flood)}`
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n`)
+  await vi.waitFor(() => expect(open.floods).toBe(1))
+  const produced = await untilStill()
+  socket.resume()
+  await vi.waitFor(() => expect(open.produced).toBeGreaterThan(produced + 100))
+  socket.destroy()
+  await vi.waitFor(() => expect(open.floods).toBe(0))
+  expect(fixture.server.connections.size).toBe(0)
+})
+
+test('a socket that asks without reading the answers is not listened to meanwhile', async () => {
+  await using fixture = await startTestServer({ environment: { MAX_SOCKET_BUFFER_BYTES: '16384' } })
+  const greedy = new WebSocket(fixture.server.wsUrl, 'graphql-transport-ws')
+  const answers = new Set<string>()
+  greedy.on('open', () => greedy.send(JSON.stringify({ type: 'connection_init' })))
+  await new Promise((resolve) => greedy.once('message', resolve))
+  greedy.on('message', (data) => answers.add((JSON.parse(String(data)) as { id: string }).id))
+  greedy.pause()
+  const query = `{ hello(name: "${'x'.repeat(10_000)}") }`
+  for (let id = 0; id < 5_000; id++) greedy.send(JSON.stringify({ type: 'subscribe', id: `${id}`, payload: { query } }))
+  // Far more than the buffers of both sides hold: the server must have left most of it in the network.
+  await vi.waitFor(() => expect(greedy.bufferedAmount).toBeGreaterThan(10_000_000))
+  greedy.resume()
+  await vi.waitFor(() => expect(answers.size).toBe(5_000), { timeout: 20_000 })
+  greedy.terminate()
+})
