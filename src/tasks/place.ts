@@ -142,7 +142,9 @@ export function createPlaces(options: {
       clearInterval(timer)
       for (const pending of unsaid.values()) clearTimeout(pending)
       await telling
-      await Promise.all([...subscriptions.values()].map((subscription) => subscription.close()))
+      // Not waited for: a bus that is away confirms nothing, and it is closed itself.
+      for (const [kind, subscription] of subscriptions)
+        subscription.close().catch((error: unknown) => logger.warn({ err: error, kind }, 'unsubscribing failed'))
     },
   }
 }

@@ -31,7 +31,8 @@ export interface Doorbell extends AsyncDisposable {
 }
 
 /** Longest wait for the queue: without it, the sweeper rings, and a server that cannot reach it still starts and stops. */
-const patienceMs = 3_000
+const patienceMs = 1_000
+const closePatienceMs = 3_000
 
 const queueName = (kind: string): string => `tidings-${kind.toLowerCase()}`
 
@@ -91,10 +92,10 @@ export async function createDoorbell(options: {
   let answering = 0
 
   /** Whether something came to its end in time. */
-  const inTime = async (promise: Promise<unknown>): Promise<boolean> => {
+  const inTime = async (promise: Promise<unknown>, ms = patienceMs): Promise<boolean> => {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<false>((resolve) => {
-      timer = setTimeout(() => resolve(false), patienceMs)
+      timer = setTimeout(() => resolve(false), ms)
     })
     const isInTime = await Promise.race([promise.then(() => true), late])
     clearTimeout(timer)
@@ -162,7 +163,7 @@ export async function createDoorbell(options: {
         closed.catch((error: unknown) => logger.warn({ err: error }, 'the doorbell did not close cleanly')),
       )
       const closed = Promise.all(closing).then(() => backing[Symbol.asyncDispose]())
-      if (!(await inTime(closed))) logger.warn('the doorbell did not close in time and is left')
+      if (!(await inTime(closed, closePatienceMs))) logger.warn('the doorbell did not close in time and is left')
     },
   }
 }

@@ -1,8 +1,9 @@
 import type { Database } from '../db/connect.ts'
 import type { JsonObject } from '../db/tables.ts'
+import { createBatch } from '../log/batch.ts'
 import { type FailureState, type ProgressState, type Task, type TaskItem, type TaskStatus, taskTopic } from './task.ts'
 
-/** Reads tasks from the record. */
+/** Reads tasks from the record. What is asked for one by one in the same moment shares a query. */
 export interface TaskStore {
   get(id: string): Promise<Task | null>
   /** In the order of `ids`; null where there is none. */
@@ -10,7 +11,7 @@ export interface TaskStore {
   /** The parts of several tasks, each in its stable order. */
   items(ids: readonly string[]): Promise<readonly (readonly TaskItem[])[]>
   /** A task with its parts and its topic's seq, all true at the same moment. */
-  snapshot(id: string): Promise<{ readonly seq: number; readonly state: TaskSnapshotState } | null>
+  snapshot(id: string): Promise<TaskSnapshot | null>
   /** An owner's tasks, newest first. `before` is the last task of the page before. */
   list(options: {
     readonly owner: string
@@ -22,6 +23,12 @@ export interface TaskStore {
   activeFor(subjects: readonly string[]): Promise<readonly (Task | null)[]>
   /** The text streamed so far by the task's present attempt, up to and including `seq`, in the order the streams began. */
   outputs(id: string, seq: number): Promise<readonly { readonly stream: string; readonly text: string }[]>
+}
+
+/** A task's whole state, and the seq that it is true at. */
+export interface TaskSnapshot {
+  readonly seq: number
+  readonly state: TaskSnapshotState
 }
 
 /** What a snapshot of a task consists of. */
@@ -89,21 +96,37 @@ const itemColumns = 'task_id, key, position, label, status, percent, error'
 /** Creates the reader of tasks. */
 export function createTaskStore(database: Database): TaskStore {
   const { pool } = database
-  const getMany = async (ids: readonly string[]): Promise<readonly (Task | null)[]> => {
-    const { rows } = await pool.query<TaskRow>(
-      `select ${taskColumns} from ${taskSource} where k.id = any($1::text[])`,
-      // An id with U+0000 names nothing, but PostgreSQL would refuse the whole statement.
-      [ids.filter((id) => !id.includes('\0'))],
-    )
+  // A crowd that comes to the same task at the same time costs one query, and is handed one object.
+  const get = createBatch<string, Task | null>(async (ids) => {
+    const { rows } = await pool.query<TaskRow>({
+      name: 'tidings-tasks',
+      text: `select ${taskColumns} from ${taskSource} where k.id = any($1::text[])`,
+      values: [[...new Set(ids)]],
+    })
     const byId = new Map(rows.map((row) => [row.id, toTask(row)]))
     return ids.map((id) => byId.get(id) ?? null)
-  }
+  })
+  const snapshot = createBatch<string, TaskSnapshot | null>(async (ids) => {
+    // One statement, so that rows, parts and seqs are of one moment.
+    const { rows } = await pool.query<TaskRow & { items: TaskItem[] | null }>({
+      name: 'tidings-snapshots',
+      text: `select ${taskColumns}, (
+          select jsonb_agg(jsonb_build_object('key', i.key, 'position', i.position, 'label', i.label, 'status', i.status,
+            'percent', i.percent, 'error', i.error) order by i.position, i.key)
+          from task_item i where i.task_id = k.id
+        ) as items
+        from ${taskSource} where k.id = any($1::text[])`,
+      values: [[...new Set(ids)]],
+    })
+    const byId = new Map(
+      rows.map((row) => [row.id, { seq: row.seq, state: { task: toTask(row), items: row.items ?? [] } }]),
+    )
+    return ids.map((id) => byId.get(id) ?? null)
+  })
 
   return {
-    getMany,
-    async get(id) {
-      return (await getMany([id]))[0] ?? null
-    },
+    get,
+    getMany: (ids) => Promise.all(ids.map(get)),
     async items(ids) {
       const { rows } = await pool.query<TaskItem & { task_id: string }>(
         `select ${itemColumns} from task_item where task_id = any($1::text[]) order by task_id, position, key`,
@@ -113,21 +136,7 @@ export function createTaskStore(database: Database): TaskStore {
       for (const { task_id, ...item } of rows) byTask.get(task_id)?.push(item)
       return ids.map((id) => byTask.get(id) ?? [])
     },
-    async snapshot(id) {
-      // One statement, so that row, parts and seq are of one moment.
-      const { rows } = await pool.query<TaskRow & { items: TaskItem[] | null }>({
-        name: 'tidings-snapshot',
-        text: `select ${taskColumns}, (
-            select jsonb_agg(jsonb_build_object('key', i.key, 'position', i.position, 'label', i.label, 'status', i.status,
-              'percent', i.percent, 'error', i.error) order by i.position, i.key)
-            from task_item i where i.task_id = k.id
-          ) as items
-          from ${taskSource} where k.id = $1`,
-        values: [id],
-      })
-      const row = rows[0]
-      return row === undefined ? null : { seq: row.seq, state: { task: toTask(row), items: row.items ?? [] } }
-    },
+    snapshot,
     async list({ owner, statuses, before, limit }) {
       const { rows } = await pool.query<TaskRow>(
         `select ${taskColumns} from ${taskSource}

@@ -1,4 +1,5 @@
 import { isTidingsError } from '../errors.ts'
+import { parseCursor } from '../log/cursor.ts'
 import type { Feeds } from '../log/feed.ts'
 import { type Followed, follow } from '../log/follow.ts'
 import { createWakeUp, interruptible } from '../log/interruptible.ts'
@@ -48,12 +49,35 @@ export function watchTask(
   // Who polls reads the place with the task; only who stays sees it move.
   return catchUpOnly
     ? followed
-    : interruptible((signal) => layIn(followed, (listener) => places.watch({ id: taskId, kind }, listener), signal))
+    : interruptible((signal) =>
+        layIn(
+          followed,
+          (listener) => places.watch({ id: taskId, kind }, listener),
+          resumedAt(after, taskId, reader.epoch),
+          signal,
+        ),
+      )
+}
+
+/**
+ * The seq that a watcher resumes after; 0 for one that is handed a snapshot first. A cursor that is none is for
+ * {@link follow} to refuse.
+ */
+function resumedAt(after: string | undefined, taskId: string, epoch: string): number {
+  if (after === undefined) return 0
+  try {
+    const cursor = parseCursor(after, taskTopic(taskId))
+    return cursor.epoch === epoch ? cursor.seq : 0
+  } catch (error) {
+    if (isTidingsError(error, 'BAD_CURSOR')) return 0
+    throw error
+  }
 }
 
 async function* layIn(
   followed: AsyncIterableIterator<Followed<TaskSnapshotState>, undefined>,
   watchPlace: (listener: (place: QueuePlace) => void) => () => void,
+  startSeq: number,
   signal: AbortSignal,
 ): AsyncGenerator<Watched, void, undefined> {
   const wakeUp = createWakeUp(signal)
@@ -74,7 +98,7 @@ async function* layIn(
   }
   let place: QueuePlace | undefined
   let stopPlace: (() => void) | undefined
-  let seq = 0
+  let seq = startSeq
   const heed = (status: TaskStatus): void => {
     if (status === 'QUEUED')
       stopPlace ??= watchPlace((moved) => {
@@ -88,6 +112,8 @@ async function* layIn(
     }
   }
   try {
+    // Who resumes is told no state; a task that does not wait has no place, so nothing is said of one that does not.
+    if (startSeq > 0) heed('QUEUED')
     pull()
     while (!signal.aborted) {
       if (failure !== undefined) throw failure.error

@@ -1,0 +1,171 @@
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { connectDatabase } from '../../src/db/connect.ts'
+import { silentLogger } from '../../src/logger.ts'
+import { defineTask, type TaskDefinition } from '../../src/tasks/define-task.ts'
+import { createDoorbell } from '../../src/tasks/queue.ts'
+import { advance } from '../../src/tasks/report.ts'
+import { startTestEngine, testEngineConfig, typesOf } from '../support/engine.ts'
+import { createTcpProxy } from '../support/proxy.ts'
+import { startRedis } from '../support/redis.ts'
+
+const work = defineTask({
+  kind: 'WORK',
+  input: z.object({}),
+  async *run() {
+    yield advance({ percent: 50 })
+    return {}
+  },
+}) as TaskDefinition
+const definitions = [work]
+const serving = { ROLE: 'server' } as const
+const once = ['TaskQueued', 'TaskStarted', 'TaskCompleted']
+const withoutAdvances = (types: readonly string[]): readonly string[] => types.filter((type) => type !== 'TaskAdvanced')
+
+describe('the doorbell', () => {
+  test('is rung again by the sweeper for tasks whose rings were lost with the queue’s tables', async () => {
+    await using fixture = await startTestEngine({ definitions, config: serving })
+    const tasks = [await fixture.start('WORK'), await fixture.start('WORK')]
+    await fixture.database.pool.query('truncate bullmq.job cascade')
+    await using worker = await startTestEngine({ definitions, on: fixture.test })
+    for (const task of tasks) expect(withoutAdvances(typesOf(await worker.history(task)))).toEqual(once)
+    expect(worker.engine.worker?.counters.rungAgain).toBeGreaterThan(0)
+  })
+
+  test('may ring as often as it likes: a task runs once', async () => {
+    let runs = 0
+    const gate = Promise.withResolvers<void>()
+    const counting: TaskDefinition = {
+      ...work,
+      async *run() {
+        runs++
+        yield advance({ percent: 1 })
+        await gate.promise
+        return {}
+      },
+    }
+    await using first = await startTestEngine({ definitions: [counting] })
+    await using _second = await startTestEngine({ definitions: [counting], on: first.test })
+    await using doorbell = await createDoorbell({
+      config: testEngineConfig,
+      database: first.database,
+      logger: silentLogger,
+      kinds: 0,
+    })
+    const task = await first.start('WORK')
+    for (let ring = 10; ring < 20; ring++) await doorbell.ring('WORK', task.id, ring)
+    // The others are answered while it runs, and after.
+    const job = 'select count(*) as count from bullmq.job'
+    await expect
+      .poll(async () => (await first.database.pool.query(job)).rows, { timeout: 10_000 })
+      .toEqual([{ count: 1 }])
+    gate.resolve()
+    expect(withoutAdvances(typesOf(await first.history(task)))).toEqual(once)
+    await expect
+      .poll(async () => (await first.database.pool.query(job)).rows, { timeout: 10_000 })
+      .toEqual([{ count: 0 }])
+    expect(runs).toBe(1)
+  })
+
+  test('is answered again when whoever had taken the ring died before it took the task', async () => {
+    await using fixture = await startTestEngine({ definitions, config: serving })
+    const task = await fixture.start('WORK')
+    await fixture.database.pool.query(
+      `update bullmq.job set state = 'active', lock_token = 'dead', locked_until_ms = extract(epoch from now()) * 1000`,
+    )
+    await using worker = await startTestEngine({ definitions, on: fixture.test, config: { LEASE_MS: 1_000 } })
+    expect(withoutAdvances(typesOf(await worker.history(task)))).toEqual(once)
+  })
+
+  test('wakes as many as there are hands when many tasks come at once', async () => {
+    const together = 6
+    let running = 0
+    let most = 0
+    const gate = Promise.withResolvers<void>()
+    const busy: TaskDefinition = {
+      ...work,
+      concurrency: 3,
+      async *run() {
+        most = Math.max(most, ++running)
+        if (running === together) gate.resolve()
+        yield advance({ percent: 1 })
+        await gate.promise
+        running--
+        return {}
+      },
+    }
+    // The sweeper plays no part: every ring is answered in time.
+    const config = { SWEEP_MS: 60_000 }
+    await using first = await startTestEngine({ definitions: [busy], config })
+    await using _second = await startTestEngine({ definitions: [busy], on: first.test, config })
+    const tasks = await Promise.all(Array.from({ length: 20 }, () => first.start('WORK')))
+    for (const task of tasks) expect(typesOf(await first.history(task)).at(-1)).toBe('TaskCompleted')
+    expect(most).toBe(together)
+  })
+
+  test('works over Redis as well, also after all its rings were flushed', async () => {
+    await using redis = await startRedis()
+    const config = { QUEUE_BACKEND: 'redis' } as const
+    await using serve = await startTestEngine({ definitions, redisUrl: redis.url, config: { ...config, ...serving } })
+    await using worker = await startTestEngine({ definitions, redisUrl: redis.url, config, on: serve.test })
+    expect(withoutAdvances(typesOf(await serve.run('WORK')))).toEqual(once)
+    await redis.cli('FLUSHALL')
+    expect(withoutAdvances(typesOf(await serve.run('WORK')))).toEqual(once)
+    expect(worker.engine.worker?.counters.completed).toBe(2)
+    expect(await redis.cli('KEYS', 'bull:tidings-work:*')).not.toEqual([])
+  })
+
+  test('over a Redis that is away keeps nobody from starting a task, which runs when it is back', async () => {
+    await using redis = await startRedis()
+    const config = { QUEUE_BACKEND: 'redis' } as const
+    await using fixture = await startTestEngine({ definitions, redisUrl: redis.url, config })
+    await redis.stop()
+    const task = await fixture.start('WORK')
+    expect(task.status).toBe('QUEUED')
+    await redis.start()
+    expect(withoutAdvances(typesOf(await fixture.history(task)))).toEqual(once)
+  })
+
+  test('over a Redis that was never there lets the process start and stop', async () => {
+    await using redis = await startRedis()
+    await redis.stop()
+    const config = { QUEUE_BACKEND: 'redis' } as const
+    await using fixture = await startTestEngine({ definitions, redisUrl: redis.url, config })
+    const task = await fixture.start('WORK')
+    expect(task.status).toBe('QUEUED')
+  })
+})
+
+test('an engine goes on after all its connections to the database were broken', async () => {
+  const gate = Promise.withResolvers<void>()
+  const waiting: TaskDefinition = {
+    ...work,
+    async *run() {
+      yield advance({ percent: 1 })
+      await gate.promise
+      yield advance({ percent: 2 })
+      return {}
+    },
+  }
+  await using direct = await startTestEngine({ definitions: [waiting], config: serving })
+  const { searchParams } = new URL(direct.test.url)
+  await using proxy = await createTcpProxy(`${searchParams.get('host')}/.s.PGSQL.${searchParams.get('port')}`)
+  const url = new URL(direct.test.url)
+  url.hostname = '127.0.0.1'
+  url.port = String(proxy.port)
+  url.search = ''
+  await using database = await connectDatabase({ url: url.href, maxConnections: 10, logger: silentLogger })
+  await using fixture = await startTestEngine({
+    definitions: [waiting],
+    on: { url: url.href, database, [Symbol.asyncDispose]: () => Promise.resolve() },
+  })
+  const running = await direct.start('WORK')
+  await direct.event(running, 'TaskAdvanced')
+  const taken = proxy.accepted
+  proxy.resetAll()
+  gate.resolve()
+  expect(withoutAdvances(typesOf(await direct.history(running)))).toEqual(once)
+  expect(withoutAdvances(typesOf(await direct.run('WORK')))).toEqual(once)
+  expect(proxy.accepted).toBeGreaterThan(taken)
+  expect(fixture.engine.worker?.counters.completed).toBe(2)
+})

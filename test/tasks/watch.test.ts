@@ -1,0 +1,185 @@
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { formatCursor } from '../../src/log/cursor.ts'
+import { defineTask, type TaskDefinition } from '../../src/tasks/define-task.ts'
+import { advance, declareItems, item, output, stage } from '../../src/tasks/report.ts'
+import { taskTopic } from '../../src/tasks/task.ts'
+import { type EngineFixture, onlyEvents, startTestEngine, typesOf, watchInBackground } from '../support/engine.ts'
+import { startRedis } from '../support/redis.ts'
+
+const serving = { ROLE: 'server' } as const
+
+/** A kind `GATED` that stops in the middle until it is let go on. */
+function createGated(): { readonly definition: TaskDefinition; release(): void } {
+  const gate = Promise.withResolvers<void>()
+  return {
+    release: gate.resolve,
+    definition: defineTask({
+      kind: 'GATED',
+      input: z.object({}),
+      concurrency: 20,
+      async *run() {
+        yield stage('before')
+        yield declareItems([{ key: 'a', label: 'A' }])
+        yield output('s', 'before')
+        yield item.started('a')
+        await gate.promise
+        yield output('s', ' after')
+        yield item.completed('a')
+        return {}
+      },
+    }) as TaskDefinition,
+  }
+}
+
+const cursorAt = ({ engine }: EngineFixture, taskId: string, seq: number): string =>
+  formatCursor(engine.reader.epoch, taskTopic(taskId), seq)
+
+describe('watch', () => {
+  test('hands out a snapshot, then every event after it, and completes after the last', async () => {
+    const { definition, release } = createGated()
+    await using fixture = await startTestEngine({ definitions: [definition] })
+    const task = await fixture.start('GATED')
+    await fixture.event(task, 'TaskItemStarted')
+    await using watcher = watchInBackground(fixture.engine, { taskId: task.id, kind: task.kind })
+    await expect.poll(() => watcher.seen).toHaveLength(1)
+    const [first] = watcher.seen
+    expect(first).toMatchObject({
+      is: 'snapshot',
+      reason: 'SUBSCRIBED',
+      state: {
+        task: { status: 'RUNNING', seq: first?.is === 'snapshot' ? first.seq : -1 },
+        items: [{ key: 'a', status: 'RUNNING' }],
+      },
+    })
+    release()
+    await watcher.done
+    const all = await fixture.events(task)
+    expect(onlyEvents(watcher.seen)).toEqual(all.slice(first?.is === 'snapshot' ? first.seq : 0))
+    expect(typesOf(onlyEvents(watcher.seen)).at(-1)).toBe('TaskCompleted')
+  })
+
+  test('hands out the end in the snapshot, and completes, when the task is over', async () => {
+    const { definition, release } = createGated()
+    release()
+    await using fixture = await startTestEngine({ definitions: [definition] })
+    const task = await fixture.start('GATED')
+    await fixture.history(task)
+    const watched = await Array.fromAsync(fixture.engine.watch({ taskId: task.id, kind: task.kind }))
+    expect(watched).toMatchObject([{ is: 'snapshot', state: { task: { status: 'COMPLETED' } } }])
+  })
+
+  test('resumes after every cursor with exactly what follows it, while the task goes on', async () => {
+    const { definition, release } = createGated()
+    await using fixture = await startTestEngine({ definitions: [definition] })
+    const task = await fixture.start('GATED')
+    const { seq } = await fixture.event(task, 'TaskItemStarted')
+    const watchers = Array.from({ length: seq + 1 }, (_, at) =>
+      watchInBackground(fixture.engine, { taskId: task.id, kind: task.kind, after: cursorAt(fixture, task.id, at) }),
+    )
+    release()
+    const all = await fixture.history(task)
+    for (const [at, watcher] of watchers.entries()) {
+      await watcher.done
+      expect(watcher.seen.filter(({ is }) => is !== 'queueMoved')).toEqual(
+        all.slice(at).map((event) => ({ is: 'event', event })),
+      )
+    }
+  })
+
+  test('replays the whole history on request, and only that much for one who catches up', async () => {
+    const { definition, release } = createGated()
+    await using fixture = await startTestEngine({ definitions: [definition] })
+    const task = await fixture.start('GATED')
+    const { seq } = await fixture.event(task, 'TaskItemStarted')
+    const options = { taskId: task.id, kind: task.kind, fromStart: true, catchUpOnly: true }
+    const caughtUp = onlyEvents(await Array.fromAsync(fixture.engine.watch(options)))
+    expect(caughtUp.map((event) => event.seq)).toEqual(Array.from({ length: seq }, (_, index) => index + 1))
+    release()
+    await fixture.history(task)
+  })
+
+  test('refuses a task that does not exist and a cursor of another', async () => {
+    const { definition } = createGated()
+    await using fixture = await startTestEngine({ definitions: [definition], config: serving })
+    const task = await fixture.start('GATED')
+    const watch = (taskId: string, after?: string) =>
+      Array.fromAsync(fixture.engine.watch({ taskId, kind: 'GATED', after }))
+    await expect(watch('task_none')).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    await expect(watch(task.id, cursorAt(fixture, 'task_other', 1))).rejects.toMatchObject({ code: 'BAD_CURSOR' })
+    await expect(watch(task.id, 'nonsense')).rejects.toMatchObject({ code: 'BAD_CURSOR' })
+    expect(fixture.engine.feeds.size).toBe(0)
+  })
+
+  test('tells one who resumes while the task waits how its place moves', async () => {
+    const { definition, release } = createGated()
+    const { definition: other, release: releaseOther } = createGated()
+    await using serve = await startTestEngine({ definitions: [definition], config: serving })
+    const first = await serve.start('GATED')
+    const second = await serve.start('GATED')
+    await using watcher = watchInBackground(serve.engine, {
+      taskId: second.id,
+      kind: 'GATED',
+      after: cursorAt(serve, second.id, 1),
+    })
+    const place = (position: number, waiting: number) =>
+      expect.objectContaining({ is: 'queueMoved', seq: 1, place: expect.objectContaining({ position, waiting }) })
+    await expect.poll(() => watcher.seen).toEqual([place(2, 2)])
+    await serve.engine.tasks.cancel(first.id)
+    await expect.poll(() => watcher.seen).toEqual([place(2, 2), place(1, 1)])
+    release()
+    releaseOther()
+    await using _worker = await startTestEngine({ definitions: [other], on: serve.test })
+    await watcher.done
+    expect(typesOf(onlyEvents(watcher.seen)).at(-1)).toBe('TaskCompleted')
+  })
+
+  test('across two engines on one database sees the same, joined by Redis and without it in the middle', async () => {
+    await using redis = await startRedis()
+    const { definition, release } = createGated()
+    const wire = { redisUrl: redis.url, config: { CHECK_MS: 100 } }
+    await using working = await startTestEngine({ definitions: [definition], ...wire })
+    await using watching = await startTestEngine({
+      definitions: [definition],
+      redisUrl: redis.url,
+      on: working.test,
+      config: { CHECK_MS: 100, ...serving },
+    })
+    const task = await working.start('GATED')
+    await using near = watchInBackground(working.engine, { taskId: task.id, kind: task.kind, fromStart: true })
+    await using far = watchInBackground(watching.engine, { taskId: task.id, kind: task.kind, fromStart: true })
+    await expect.poll(() => typesOf(onlyEvents(far.seen))).toContain('TaskItemStarted')
+    await redis.stop()
+    release()
+    await far.done
+    await near.done
+    const all = await working.events(task)
+    expect(onlyEvents(far.seen)).toEqual(all)
+    expect(onlyEvents(near.seen)).toEqual(all)
+    await redis.start()
+    // What starts when it is back goes over it again.
+    expect(typesOf(await watching.run('GATED')).at(-1)).toBe('TaskCompleted')
+  })
+
+  test('across two engines is told by the bus, and not found by comparing with the log', async () => {
+    await using redis = await startRedis()
+    const definition = defineTask({
+      kind: 'STEPS',
+      input: z.object({}),
+      async *run() {
+        for (let i = 0; i < 50; i++) yield stage(`step ${i}`)
+        yield advance({ percent: 99 })
+        return {}
+      },
+    }) as TaskDefinition
+    await using working = await startTestEngine({ definitions: [definition], redisUrl: redis.url })
+    await using watching = await startTestEngine({
+      definitions: [definition],
+      redisUrl: redis.url,
+      on: working.test,
+      config: { CHECK_MS: 60_000, ...serving },
+    })
+    expect(await watching.run('STEPS')).toHaveLength(53)
+    expect(watching.engine.feeds.counters.repaired).toBe(0)
+  })
+})
