@@ -7,7 +7,8 @@ const maxSigns = 400
 /** Neither markup nor part of a word or an address: the parser looks back over the paragraph for each of those. */
 const filler = ','
 
-const blockStart = /^\s*([-+*]\s|\d{1,9}[.)]\s|\||$)/
+/** Items, rows and definitions are parsed each on its own: many of them are no sign of ill will. */
+const blockStart = /^\s*([-+*]\s|\d{1,9}[.)]\s|\||\[[^[\]]+\]:|$)/
 const containerPrefix = /^(?:[ \t]*(?:>|[-+*](?=[ \t])|\d{1,9}[.)](?=[ \t])))+/
 
 /**

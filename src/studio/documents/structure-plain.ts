@@ -16,7 +16,16 @@ interface PlainHeading {
   readonly kind: 'DOUBLE_RULE' | 'RULE' | 'PART' | 'CHAPTER' | 'CAPITALS' | `NUMBER_${number}`
 }
 
+/** How far reading has come, in lines. */
+interface PlainProgress {
+  readonly done: number
+  readonly total: number
+}
+
 const maxHeadingCharacters = 100
+/** A block of lines that is longer is divided. */
+const maxParagraphLines = 2_000
+const pauseLines = 5_000
 const partWords = 450
 const chapterWord =
   /^(part|book|volume|teil|partie|parte|chapter|section|appendix|lesson|unit|kapitel|chapitre|capítulo|capitolo|anhang|lektion)\s+([\divxlc]{1,7}|[a-z]|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b[.:)–—-]*\s*(.*)$/i
@@ -30,24 +39,24 @@ const partWord = /^(part|book|volume|teil|partie|parte)\b/i
  * @param text - normalised text (see `normalizeText`)
  * @returns sections in order; yields the number of lines done now and then
  */
-export function* readPlainSections(text: string): Generator<{ done: number; total: number }, PlainSection[]> {
+export function* readPlainSections(text: string): Generator<PlainProgress, PlainSection[]> {
   const lines = text.split('\n')
   const headings: PlainHeading[] = []
   for (let index = 0; index < lines.length; ) {
     const heading = headingAt(lines, index)
     if (heading !== undefined) headings.push(heading)
     const next = heading?.to ?? index + 1
-    if (Math.floor(next / 5_000) > Math.floor(index / 5_000)) yield { done: index, total: lines.length }
+    if (Math.floor(next / pauseLines) > Math.floor(index / pauseLines)) yield { done: index, total: lines.length }
     index = next
   }
-  if (headings.length === 0) return groupIntoParts(paragraphsOf(lines))
+  if (headings.length === 0) return groupIntoParts(yield* paragraphsOf(lines, lines.length))
   const levels = levelsOf(headings)
   const sections: PlainSection[] = []
   const [first] = headings
-  const before = paragraphsOf(lines.slice(0, first?.from)).join('\n\n')
+  const before = (yield* paragraphsOf(lines.slice(0, first?.from), lines.length)).join('\n\n')
   if (before !== '') sections.push({ heading: undefined, level: 1, body: before })
   for (const [index, heading] of headings.entries()) {
-    const body = paragraphsOf(lines.slice(heading.to, headings[index + 1]?.from)).join('\n\n')
+    const body = (yield* paragraphsOf(lines.slice(heading.to, headings[index + 1]?.from), lines.length)).join('\n\n')
     sections.push({ heading: heading.text, level: levels.get(heading.kind) ?? 1, body })
     if (index % 500 === 499) yield { done: heading.to, total: lines.length }
   }
@@ -116,15 +125,17 @@ function levelsOf(headings: readonly PlainHeading[]): ReadonlyMap<PlainHeading['
   return levels
 }
 
-function paragraphsOf(lines: readonly string[]): string[] {
+function* paragraphsOf(lines: readonly string[], total: number): Generator<PlainProgress, string[]> {
   const paragraphs: string[] = []
   let current: string[] = []
-  for (const line of [...lines, '']) {
+  for (const [index, line] of [...lines, ''].entries()) {
+    const isLong = current.length >= maxParagraphLines
     if (!isBlank(line)) current.push(line)
-    else if (current.length > 0) {
+    if ((isBlank(line) || isLong) && current.length > 0) {
       paragraphs.push(paragraphOf(current))
       current = []
     }
+    if (index % pauseLines === pauseLines - 1) yield { done: total, total }
   }
   return paragraphs
 }
