@@ -59,7 +59,8 @@ export function chooseDistractors(
 function isOfKind(entry: Entry, { kind, plain }: Wanted): boolean {
   if (entry.kind !== kind && !(alike[kind] ?? []).includes(entry.kind)) return false
   // A call among plain names, or an option among words, would stand out.
-  const looksLike = (text: string): string => /\(.*\)$|^-{1,2}|[/.]/.exec(text)?.[0]?.[0] ?? ''
+  const looksLike = (text: string): string =>
+    /^\d/.test(text) ? '0' : (/\(.*\)$|^-{1,2}|[/.]/.exec(text)?.[0]?.[0] ?? '')
   return (kind !== 'CODE' && kind !== 'TERM') || looksLike(entry.plain) === looksLike(plain)
 }
 

@@ -36,8 +36,8 @@ export function createExtractiveProvider({ delayMs = 0 }: ExtractiveOptions = {}
 
 async function write(request: ContentRequest, read: (text: string) => Reading, signal: AbortSignal): Promise<string> {
   const reading = read(request.source)
-  const { sentences, codeBlocks, definitions, links } = reading.source
-  const hasText = sentences.length + codeBlocks.length + definitions.length > 0
+  const { sentences, codeBlocks, definitions, tables, links } = reading.source
+  const hasText = sentences.length + codeBlocks.length + definitions.length + tables.length > 0
   if (!hasText && links.length + request.links.length === 0)
     throw new ContentError('NOT_ENOUGH_TEXT', `There is no text about ${JSON.stringify(request.title)}`, {
       retryable: false,

@@ -42,7 +42,7 @@ export function collectEntries(reading: Reading): Entry[] {
       shown,
       plain,
       stem: stemOfPhrase(text, source),
-      stems: stemsIn(text, source),
+      stems: answerStems(text, source),
       words: plain.split(/\s+/).length,
       count: 0,
     }
@@ -54,6 +54,19 @@ export function collectEntries(reading: Reading): Entry[] {
   for (const { term } of source.definitions) add('TERM', term, renderText(term, source))
   for (const { kind, name } of findCodeNames(reading)) add(kind, name, `\`${name}\``)
   return [...entries.values()]
+}
+
+/**
+ * Stems that two answers must not share. A piece of code is one: `src/log` and `src/db` are different answers, `read()`
+ * and `read(text)` are the same.
+ */
+export function answerStems(text: string, source: Reading['source']): string[] {
+  if (!/^[\ue000-\uf8ff]$/.test(text)) return stemsIn(text, source)
+  return [
+    plainText(text, source)
+      .toLowerCase()
+      .replace(/(?<=.)\(.*$/s, ''),
+  ]
 }
 
 /** Common words without the capital that the start of a sentence gives them. */

@@ -1,7 +1,7 @@
 import { escapeMarkdown } from '../documents/structure-text.ts'
 import { plainText, renderText } from './codes.ts'
 import { chooseDistractors, makeQuantities, type Wanted } from './distractors.ts'
-import { asInSentence, type CodeName, collectEntries, type Entry, findCodeNames } from './lexicon.ts'
+import { answerStems, asInSentence, type CodeName, collectEntries, type Entry, findCodeNames } from './lexicon.ts'
 import { createRandom, type Random } from './random.ts'
 import { isPointer, isStatement, type Reading, rankSentences } from './reading.ts'
 import type { Definition, Sentence } from './source-text.ts'
@@ -53,7 +53,7 @@ export function createQuiz(
     ...codeCandidates(reading, pools, random),
   ].sort((a, b) => b.weight - a.weight)
   const statements = reading.source.sentences.filter(isStatement).length + reading.source.definitions.length
-  const count = Math.min(maxQuestions, Math.max(minQuestions, Math.round(statements / 3)))
+  const count = Math.min(maxQuestions, Math.max(minQuestions, Math.round(statements / 2.5)))
   const chosen = new Map<string, QuizQuestion>()
   const places = new Set<string>()
   let free = 0
@@ -97,7 +97,7 @@ function sentenceCandidates(
         (/\([^)]*$/.test(sentence.text.slice(0, phrase.start)) ? 0.4 : 0) -
         (phrase.start === 0 ? 0.1 : 0)
       const build = (): QuizQuestion => buildSentence(phrase, sentence, reading, pools, random)
-      return [{ weight: weight + random.next() * 0.15, stem: phrase.stem, place: `s${sentence.position}`, build }]
+      return [{ weight: weight + random.next() * 0.15, stem: phrase.stem, place: sentence.text, build }]
     }),
   )
 }
@@ -122,7 +122,7 @@ function buildSentence(
     kind: phrase.kind,
     plain: plainText(phrase.text, source).toLowerCase(),
     stem: phrase.stem,
-    stems: stemsIn(phrase.text, source),
+    stems: answerStems(phrase.text, source),
     sentenceStems: new Set(stemsIn(sentence.text, source)),
     sentence: plainText(sentence.text, source).toLowerCase(),
   }
@@ -148,13 +148,13 @@ function buildSentence(
 
 function termCandidates(reading: Reading, pools: readonly (readonly Entry[])[], random: Random): Candidate[] {
   const { source } = reading
-  return source.definitions.flatMap((definition, index): Candidate[] => {
+  return source.definitions.flatMap((definition): Candidate[] => {
     const stem = stemOfPhrase(definition.term, source)
     const meaningStems = new Set(stemsIn(definition.meaning, source))
     // A meaning that names its term answers the question.
     if (stemsIn(definition.term, source).some((part) => meaningStems.has(part))) return []
     const build = (): QuizQuestion => buildTerm(definition, reading, pools, random)
-    return [{ weight: 1 + random.next() * 0.4, stem, place: `d${index}`, build }]
+    return [{ weight: 1 + random.next() * 0.4, stem, place: definition.meaning, build }]
   })
 }
 
@@ -170,7 +170,7 @@ function buildTerm(
     kind: 'TERM',
     plain: plainText(term, source).toLowerCase(),
     stem: stemOfPhrase(term, source),
-    stems: stemsIn(term, source),
+    stems: answerStems(term, source),
     sentenceStems: new Set(stemsIn(meaning, source)),
     sentence: plainText(meaning, source).toLowerCase(),
   }

@@ -47,12 +47,19 @@ export interface Definition {
   readonly position: number
 }
 
+/** A table that explains no terms. */
+export interface Table {
+  /** Column headings, and the cells of each row below them. */
+  readonly rows: readonly (readonly string[])[]
+}
+
 /** What a piece of Markdown says, taken apart. */
 export interface SourceText {
   readonly blocks: readonly Block[]
   readonly sentences: readonly Sentence[]
   readonly codeBlocks: readonly CodeBlock[]
   readonly definitions: readonly Definition[]
+  readonly tables: readonly Table[]
   readonly headings: readonly string[]
   readonly links: readonly { readonly text: string; readonly url: string; readonly sentence: string }[]
   readonly codes: CodeTable
@@ -75,6 +82,7 @@ function createReader() {
   const sentences: Sentence[] = []
   const codeBlocks: CodeBlock[] = []
   const definitions: Definition[] = []
+  const tables: Table[] = []
   const headings: string[] = []
   const links: { text: string; url: string; sentence: string }[] = []
   const targets = new Map<string, string>()
@@ -127,7 +135,14 @@ function createReader() {
     const cleanTerm = term.replace(/[\s:.–—-]+$/, '').trim()
     const cleanMeaning = meaning.replace(/^[\s:.–—-]+/, '').trim()
     if (cleanTerm.split(' ').length > 5 || (cleanTerm.length < 2 && !/[\ue000-\uf8ff]/.test(cleanTerm))) return
-    if (/^(note|warning|tip|important|caution|example|todo|hint|info)s?$/i.test(cleanTerm)) return
+    // A sentence in bold, or a question.
+    if (/\b(is|are|was|were|not|it|what|how|why|where|when|does|do|can|must|may)\b/i.test(cleanTerm)) return
+    if (
+      /^(note|warning|tip|important|caution|example|todo|hint|info|context|decision|consequences?|status)s?$/i.test(
+        cleanTerm,
+      )
+    )
+      return
     if (cleanMeaning.split(' ').length < 3 || !/\p{L}/u.test(cleanMeaning)) return
     definitions.push({ term: cleanTerm, meaning: cleanMeaning, position: sentences.length })
   }
@@ -152,15 +167,21 @@ function createReader() {
   }
 
   const readTable = (rows: readonly TableRow[]): void => {
-    for (const [index, row] of rows.entries()) {
-      const cells = row.children.map(({ children }) => {
+    const cells = rows.map((row) =>
+      row.children.map(({ children }) => {
         const text = lineOf(children)
         collectLinks(children, text)
         return text
-      })
-      const [term = '', meaning = '', ...others] = cells
-      if (index > 0 && others.every((cell) => cell === '' || cell.split(' ').length < 8)) define(term, meaning)
-    }
+      }),
+    )
+    // The column with the most words explains the one to its left.
+    const words = (cells[0] ?? []).map((_, column) =>
+      cells.slice(1).reduce((sum, row) => sum + (row[column] ?? '').split(' ').length, 0),
+    )
+    const meaning = words.indexOf(Math.max(...words))
+    const before = definitions.length
+    if (meaning > 0) for (const row of cells.slice(1)) define(row[meaning - 1] ?? '', row[meaning] ?? '')
+    if (definitions.length === before && cells.length > 1) tables.push({ rows: cells })
   }
 
   const leadOf = (kind: 'LIST' | 'CODE'): Sentence | undefined => {
@@ -200,7 +221,7 @@ function createReader() {
       collectTargets(root, targets)
       for (const node of root.children) readNode(node, undefined, undefined)
     },
-    finish: (): SourceText => ({ blocks, sentences, codeBlocks, definitions, headings, links, codes }),
+    finish: (): SourceText => ({ blocks, sentences, codeBlocks, definitions, tables, headings, links, codes }),
   }
 }
 

@@ -11,6 +11,7 @@ const maxTerms = 6
 const maxDefinitions = 8
 const maxDefinitionsAlone = 16
 const maxCodeLines = 45
+const maxTableRows = 10
 /** A list up to this size is taken whole when one of its items matters. */
 const maxListSentences = 8
 
@@ -24,7 +25,7 @@ export function writeTutorial(reading: Reading, request: Pick<ContentRequest, 't
   const scores = rankSentences(reading, request.title, random.next)
   const summary = chooseSummary(reading, scores)
   const chosen = chooseSentences(reading, scores, summary)
-  const isGlossary = summary === undefined && source.definitions.length > 0
+  const isGlossary = source.sentences.length < 3 && source.definitions.length > 0
   const terms = findKeyTerms(
     reading,
     scores,
@@ -51,8 +52,9 @@ export function writeTutorial(reading: Reading, request: Pick<ContentRequest, 't
       ? `*The text explains ${source.definitions.length - terms.length} more.*`
       : '',
     named.length > 1 ? `**Terms to remember:** ${named.join(', ')}.` : '',
+    ...section('At a glance', writeTable(reading)),
     ...section('Try it', writeExample(reading)),
-    source.sentences.length + source.definitions.length > 0
+    source.sentences.length + source.definitions.length + source.tables.length > 0
       ? `*Condensed${writeOrigin(request)}.*`
       : source.codeBlocks.length > 0
         ? `*The example is${writeOrigin(request) || ' the whole text'}.*`
@@ -64,7 +66,8 @@ export function writeTutorial(reading: Reading, request: Pick<ContentRequest, 't
 function writeSummary({ source }: Reading, summary: Sentence | undefined): string {
   if (summary !== undefined) return `**In short:** ${renderText(summary.text, source)}`
   const terms = source.definitions.map(({ term }) => `**${renderText(term, source)}**`)
-  if (terms.length < 2) return source.codeBlocks.length > 0 ? 'The text shows this by example only.' : ''
+  if (terms.length < 2)
+    return source.codeBlocks.length > 0 && source.sentences.length === 0 ? 'The text shows this by example only.' : ''
   const listed = terms.slice(0, 6).join(', ')
   return `This part explains ${terms.length} terms: ${listed}${terms.length > 6 ? ' …' : ''}`
 }
@@ -82,7 +85,11 @@ function chooseSummary({ source }: Reading, scores: readonly number[]): Sentence
     (isDefining(sentence) ? 0.3 : 0) -
     place * 0.35 -
     (sentence.text.match(/[\ue000-\uf8ff]/g)?.length ?? 0) * 0.3 -
-    (/^(what|when|if|where|while|after|before|\S+ (that|this)|after)\b/i.test(sentence.text) ? 0.3 : 0)
+    (/^(what|when|if|where|while|after|before|(the )?(first|second|third|last|next|following|above|below|latter|former)|\S+ (that|this))\b/i.test(
+      sentence.text,
+    )
+      ? 0.5
+      : 0)
   const weights = new Map(candidates.map((sentence, place) => [sentence, weigh(sentence, place)]))
   return candidates.toSorted((a, b) => (weights.get(b) ?? 0) - (weights.get(a) ?? 0))[0] ?? statements[0]
 }
@@ -143,6 +150,16 @@ function writePoints({ source }: Reading, chosen: ReadonlySet<Sentence>): string
 function writeBlock({ list }: Block, text: string, lastList: number | undefined): string {
   if (list === undefined) return text.replace(/^(\d+)([.)])(?=\s)/, '$1\\$2').replace(/^([-+#>])/, '\\$1')
   return `${lastList === list.id ? '\n' : ''}${list.ordered ? '1.' : '-'} ${text}`
+}
+
+function writeTable({ source }: Reading): string {
+  const table = source.tables.find(({ rows }) => (rows[0]?.length ?? 0) <= 5)
+  if (table === undefined) return ''
+  const [head = [], ...body] = table.rows
+  const row = (cells: readonly string[]): string => `| ${cells.map((cell) => renderText(cell, source)).join(' | ')} |`
+  const lines = [row(head), `|${'---|'.repeat(head.length)}`, ...body.slice(0, maxTableRows).map(row)]
+  const more = body.length > maxTableRows ? `\n\n*The table has ${body.length - maxTableRows} more rows.*` : ''
+  return `${lines.join('\n')}${more}`
 }
 
 /** The first example of a readable length; a longer one is cut. */
