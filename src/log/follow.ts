@@ -27,6 +27,11 @@ export interface FollowOptions<S> {
   readonly snapshot: () => Promise<{ readonly seq: number; readonly state: S } | null>
   /** Completes as soon as everything that was in the log is handed on, for those who poll. */
   readonly catchUpOnly?: boolean
+  /**
+   * Called when everything that is known of the topic, up to and including `seq`, was handed on, and the follower would wait.
+   * Returning true ends it: whoever does so has another way to what follows, from this very moment on.
+   */
+  readonly onCaughtUp?: (seq: number) => boolean
   /** Whether nothing can follow this event. */
   readonly isLast: (event: LogEvent) => boolean
 }
@@ -56,7 +61,7 @@ export function follow<S>(
 
 async function* run<S>(
   { reader, feeds }: { readonly reader: LogReader; readonly feeds: Feeds },
-  { topic, after, fromStart = false, snapshot, catchUpOnly = false, isLast }: FollowOptions<S>,
+  { topic, after, fromStart = false, snapshot, catchUpOnly = false, onCaughtUp, isLast }: FollowOptions<S>,
   signal: AbortSignal,
 ): AsyncGenerator<Followed<S>, void, undefined> {
   const cursor = after === undefined ? undefined : parseCursor(after, topic)
@@ -140,6 +145,7 @@ async function* run<S>(
           if (isLast(event)) return
         }
       } else if (catchUpOnly && at >= goal) return
+      else if (onCaughtUp?.(at) === true) return
       else await wakeUp.wait()
     }
   } finally {

@@ -3,6 +3,7 @@ import type { QueryConfig, QueryResult, QueryResultRow } from 'pg'
 import type { Database } from '../db/connect.ts'
 import type { JsonObject } from '../db/tables.ts'
 import { TidingsError } from '../errors.ts'
+import { createBatch } from './batch.ts'
 import { type LogEvent, toInstant } from './event.ts'
 import { isConnectionLoss } from './failure.ts'
 
@@ -43,23 +44,6 @@ interface EventRow {
   type: string
   at: Date
   payload: JsonObject
-}
-
-/** Collects what is asked for in one turn of the event loop and answers all of it with one call. */
-function createBatch<K, V>(answer: (keys: readonly K[]) => Promise<readonly V[]>): (key: K) => Promise<V> {
-  let keys: K[] = []
-  let batch: Promise<readonly V[]> | undefined
-  return async (key) => {
-    const index = keys.push(key) - 1
-    batch ??= new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
-      const asked = keys
-      keys = []
-      batch = undefined
-      return answer(asked)
-    })
-    const values = await batch
-    return values[index] as V
-  }
 }
 
 /** Repeats a query, which changes nothing, while the database cannot be reached. */

@@ -93,6 +93,11 @@ export function toTask(row: TaskRow): Task {
 
 const itemColumns = 'task_id, key, position, label, status, percent, error'
 
+/** An id with U+0000 names nothing, but PostgreSQL would refuse it together with all that are asked for beside it. */
+function possibleIds(ids: readonly string[]): readonly string[] {
+  return [...new Set(ids)].filter((id) => !id.includes('\0'))
+}
+
 /** Creates the reader of tasks. */
 export function createTaskStore(database: Database): TaskStore {
   const { pool } = database
@@ -101,7 +106,7 @@ export function createTaskStore(database: Database): TaskStore {
     const { rows } = await pool.query<TaskRow>({
       name: 'tidings-tasks',
       text: `select ${taskColumns} from ${taskSource} where k.id = any($1::text[])`,
-      values: [[...new Set(ids)]],
+      values: [possibleIds(ids)],
     })
     const byId = new Map(rows.map((row) => [row.id, toTask(row)]))
     return ids.map((id) => byId.get(id) ?? null)
@@ -116,7 +121,7 @@ export function createTaskStore(database: Database): TaskStore {
           from task_item i where i.task_id = k.id
         ) as items
         from ${taskSource} where k.id = any($1::text[])`,
-      values: [[...new Set(ids)]],
+      values: [possibleIds(ids)],
     })
     const byId = new Map(
       rows.map((row) => [row.id, { seq: row.seq, state: { task: toTask(row), items: row.items ?? [] } }]),
