@@ -1,0 +1,122 @@
+import { stripVTControlCharacters, styleText } from 'node:util'
+import type { ConnectionState } from '../live/connection.ts'
+import type { TaskItem, TaskState } from '../reduce/task-state.ts'
+
+/** What is drawn of a task that is being watched. */
+export interface Scene {
+  readonly title: string
+  readonly state: TaskState
+  readonly connection: ConnectionState
+  /** Columns of the terminal. */
+  readonly width: number
+}
+
+const marks = { PENDING: '·', RUNNING: '▸', COMPLETED: '✓', FAILED: '✗', SKIPPED: '–' } as const
+const barWidth = 28
+const shownBefore = 3
+const shownAfter = 5
+
+/** A bar of `percent`, such as `━━━━━╌╌╌`. */
+export function drawBar(percent: number, width = barWidth): string {
+  const filled = Math.round((Math.min(100, Math.max(0, percent)) / 100) * width)
+  return '━'.repeat(filled) + '╌'.repeat(width - filled)
+}
+
+/** A span of time as people say it: `850 ms`, `12 s`, `3 min`. */
+export function sayDuration(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`
+  if (ms < 90_000) return `${Math.round(ms / 1_000)} s`
+  return `${Math.round(ms / 60_000)} min`
+}
+
+/** Everything that is to be told of a task, a line each, none wider than the terminal. */
+export function drawTask({ title, state, connection, width }: Scene): string[] {
+  const lines = [
+    styleText('bold', title),
+    `${drawBar(state.progress.percent)}  ${describeProgress(state)}`,
+    ...drawConnection(connection),
+    ...drawItems([...state.items.values()]),
+    ...drawOutput(state),
+  ]
+  return lines.map((line) => cutLine(line, width))
+}
+
+/** How far it is, in words: place in the queue, percent, stage, items, remaining time. */
+export function describeProgress({ status, progress, queue, error }: TaskState): string {
+  const { percent, stage, completedItems, failedItems, totalItems, remainingMs, elapsedMs } = progress
+  if (status === 'QUEUED')
+    return queue === null
+      ? 'in line'
+      : `number ${queue.position} of ${queue.waiting} in line${queue.estimatedWaitMs === null ? '' : `, about ${sayDuration(queue.estimatedWaitMs)} to wait`}`
+  if (status === 'RETRYING') return `trying again: ${error?.message ?? 'an attempt failed'}`
+  if (status === 'FAILED') return `failed: ${error?.message ?? ''}${error?.advice ? ` ${error.advice}` : ''}`
+  if (status === 'CANCELED') return 'canceled'
+  const parts = [`${percent.toFixed(0)} %`]
+  if (stage !== null && status !== 'COMPLETED') parts.push(stage)
+  if (totalItems > 0) parts.push(`${completedItems}/${totalItems}${failedItems > 0 ? `, ${failedItems} failed` : ''}`)
+  if (status === 'COMPLETED') parts.push(`done in ${sayDuration(elapsedMs)}`)
+  else if (remainingMs !== null) parts.push(`about ${sayDuration(remainingMs)} left`)
+  return parts.join(' · ')
+}
+
+function drawConnection({ status, transport, reason }: ConnectionState): string[] {
+  if (status === 'live' || status === 'connecting') return []
+  const by = transport === null ? '' : ` (${transport})`
+  return [styleText('yellow', `${status}${by}${reason === null ? '' : `: ${reason}`}`)]
+}
+
+/** The items around the one that is being worked on. */
+function drawItems(items: readonly TaskItem[]): string[] {
+  const first = items.findIndex(({ status }) => status === 'RUNNING' || status === 'PENDING')
+  const middle = first < 0 ? items.length : first
+  const from = Math.max(0, middle - shownBefore)
+  const shown = items.slice(from, middle + shownAfter)
+  const rest = items.length - from - shown.length
+  return [
+    ...(from > 0 ? [styleText('dim', `  … ${from} before`)] : []),
+    ...shown.map(({ status, label, error }) => {
+      const line = `  ${marks[status]} ${label}${error === null ? '' : ` – ${error.message}`}`
+      return status === 'COMPLETED' ? styleText('green', line) : status === 'FAILED' ? styleText('red', line) : line
+    }),
+    ...(rest > 0 ? [styleText('dim', `  … ${rest} more`)] : []),
+  ]
+}
+
+/** The end of what is being written now. */
+function drawOutput({ outputs, isOver }: TaskState): string[] {
+  const last = isOver ? undefined : [...outputs.values()].at(-1)
+  const line = last?.text.trimEnd().split('\n').at(-1)?.trim()
+  return line ? [styleText('dim', `    “${line}”`)] : []
+}
+
+function cutLine(line: string, width: number): string {
+  const plain = stripVTControlCharacters(line)
+  // Cutting inside a colour would leave it on; lines that are too wide lose theirs.
+  return plain.length <= width ? line : `${plain.slice(0, Math.max(1, width - 1))}…`
+}
+
+/** Draws over what it drew before; on something that is not a terminal it writes what has changed, a line each. */
+export function createScreen(out: NodeJS.WriteStream): {
+  show(lines: readonly string[]): void
+  keep(text: string): void
+} {
+  let height = 0
+  let last = ''
+  return {
+    show(lines) {
+      if (!out.isTTY) {
+        const plain = stripVTControlCharacters(lines[1] ?? lines[0] ?? '')
+        if (plain !== last) out.write(`${plain}\n`)
+        last = plain
+        return
+      }
+      const up = height > 0 ? `\u001b[${height}A\u001b[0J` : ''
+      out.write(`${up}${lines.join('\n')}\n`)
+      height = lines.length
+    },
+    keep(text) {
+      out.write(`${text}\n`)
+      height = 0
+    },
+  }
+}
