@@ -1,8 +1,22 @@
-import type { Client } from '@urql/core'
+import { Client, cacheExchange as documentCacheExchange, type Exchange, fetchExchange } from '@urql/core'
+import { cacheSchema } from './gql/cache-schema.ts'
+import { createCacheExchange } from './live/cache.ts'
 import type { ConnectionStore } from './live/connection.ts'
-import type { TidingsClientOptions } from './live/options.ts'
-import type { OutboxStore } from './live/outbox.ts'
-import type { TaskStates, WatchTaskOptions } from './live/watch-task.ts'
+import { createAuthorizedFetch, messageOf } from './live/http.ts'
+import { createLive, type Rung } from './live/live.ts'
+import { liveExchange } from './live/live-exchange.ts'
+import type { TidingsClientOptions, TransportName } from './live/options.ts'
+import { createOutbox, type OutboxStore } from './live/outbox.ts'
+import { outboxExchange } from './live/outbox-exchange.ts'
+import { createOutboxStorage } from './live/outbox-storage.ts'
+import { createPollingTransport } from './live/polling.ts'
+import { createEventStreamTransport } from './live/sse.ts'
+import type { OfflineStorage } from './live/storage.ts'
+import { defaultTiming } from './live/timing.ts'
+import { createTokens } from './live/tokens.ts'
+import type { Transport } from './live/transport.ts'
+import { type TaskStates, type WatchTaskOptions, watchTask } from './live/watch-task.ts'
+import { createWebSocketTransport } from './live/websocket.ts'
 
 /** The client. Disposing closes its connection, ends its subscriptions and leaves no timer behind. */
 export interface TidingsClient extends AsyncDisposable {
@@ -18,6 +32,8 @@ export interface TidingsClient extends AsyncDisposable {
   dispose(): Promise<void>
 }
 
+const allTransports: readonly TransportName[] = ['websocket', 'sse', 'polling']
+
 /**
  * Creates a client. Opens nothing yet: the connection is made for the first subscription or the first listener of
  * `connection`, and kept while there is one.
@@ -25,5 +41,79 @@ export interface TidingsClient extends AsyncDisposable {
  * @throws TypeError when `url` is not an http(s) address
  */
 export function createTidingsClient(options: TidingsClientOptions): TidingsClient {
-  throw new TypeError(`Not written yet: ${options.url}`)
+  const { url, schema = cacheSchema as NonNullable<TidingsClientOptions['schema']> } = options
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url))
+    throw new TypeError(`"${url}" is not an address such as "https://example.org/graphql"`)
+  const timing = { ...defaultTiming, ...options.timing }
+  const fetch = options.fetch ?? globalThis.fetch.bind(globalThis)
+  const tokens = createTokens({ ask: options.token, leewayMs: timing.tokenLeewayMs })
+
+  const transports: Readonly<Record<TransportName, () => Transport>> = {
+    websocket: () => createWebSocketTransport({ url, timing, webSocketImpl: options.webSocketImpl }),
+    sse: () => createEventStreamTransport({ url, fetch, timing }),
+    polling: () => createPollingTransport({ url, fetch, timing }),
+  }
+  const rungs = chooseTransports(options).map((name): Rung => ({ name, transport: transports[name]() }))
+  const live = createLive({ rungs, tokens, timing })
+
+  const storage = options.storage === undefined ? findStorage() : options.storage
+  const kept = storage === null ? undefined : createOutboxStorage(storage, url)
+  const outbox = createOutbox({
+    connection: live.connection,
+    timing,
+    onPending(pending) {
+      kept?.save(pending).catch((error: unknown) => console.warn(`Mutations cannot be kept: ${messageOf(error)}`))
+    },
+  })
+
+  const caches: Readonly<Record<NonNullable<TidingsClientOptions['cache']>, () => readonly Exchange[]>> = {
+    graphcache: () => [createCacheExchange(schema)],
+    document: () => [documentCacheExchange],
+    none: () => [],
+  }
+  const urql = new Client({
+    url,
+    fetch: createAuthorizedFetch(fetch, tokens),
+    preferGetMethod: false,
+    exchanges: [
+      ...caches[options.cache ?? 'graphcache'](),
+      outboxExchange({ outbox, storage: kept }),
+      liveExchange(live),
+      fetchExchange,
+    ],
+  })
+
+  const connection: ConnectionStore = {
+    subscribe: live.connection.subscribe,
+    getSnapshot: live.connection.getSnapshot,
+    reconnect: live.reconnect,
+  }
+  const dispose = (): Promise<void> => {
+    outbox.dispose()
+    live.dispose()
+    kept?.release()
+    return Promise.resolve()
+  }
+  return {
+    urql,
+    connection,
+    outbox: { subscribe: outbox.subscribe, getSnapshot: outbox.getSnapshot, dismiss: outbox.dismiss },
+    watchTask: (id, watchOptions) => watchTask({ urql, connection }, id, watchOptions),
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+  }
+}
+
+function chooseTransports({ transports = allTransports, live = true }: TidingsClientOptions): readonly TransportName[] {
+  return live && transports.length > 0 ? [...new Set(transports)] : ['polling']
+}
+
+function findStorage(): OfflineStorage | null {
+  try {
+    // Node has one only when it is given a file; asking for it then warns.
+    return typeof window === 'undefined' ? null : window.localStorage
+  } catch {
+    // Pages may forbid it; then what is made offline lives as long as the page.
+    return null
+  }
 }

@@ -1,9 +1,14 @@
-import type { Store } from './store.ts'
+import { backoff } from './backoff.ts'
+import type { ConnectionState } from './connection.ts'
+import { after, hasNetwork } from './environment.ts'
+import type { StoredMutation } from './outbox-storage.ts'
+import { createStore, type Store } from './store.ts'
+import type { Timing } from './timing.ts'
 
 /** A mutation that waits to be sent, is on its way for a second time, or was refused. */
 export interface OutboxEntry {
   readonly id: string
-  /** The mutation's root field, such as `retryContent`. */
+  /** The mutation's first field, such as `retryContent`. */
   readonly field: string
   readonly variables: Readonly<Record<string, unknown>>
   /** When it was made, in milliseconds since 1970. */
@@ -27,4 +32,177 @@ export interface OutboxState {
 export interface OutboxStore extends Store<OutboxState> {
   /** Takes back a mutation that waits, or forgets one that was refused. */
   dismiss(id: string): void
+}
+
+/** A mutation as the outbox handles it. */
+export interface Outgoing {
+  readonly id: string
+  readonly field: string
+  readonly variables: Readonly<Record<string, unknown>>
+  readonly createdAt: number
+  /** How often it was sent before it came here. */
+  readonly attempts: number
+  /** Whether sending it twice has the effect of sending it once. */
+  readonly isRepeatable: boolean
+  /** The document as text, for one that can be kept beyond a reload; null for one with files. */
+  readonly query: string | null
+  send(): void
+  /** It will not be sent after all. */
+  abandon(reason: string): void
+}
+
+/** What became of a mutation that was sent. */
+export type Outcome =
+  | { readonly is: 'answered' }
+  | { readonly is: 'refused'; readonly reason: string }
+  /** Nobody answered, or not in earnest. */
+  | { readonly is: 'unanswered'; readonly reason: string }
+
+/** The queue behind {@link OutboxStore}. */
+export interface Outbox extends OutboxStore {
+  /** Sends a mutation now, or keeps it when others wait already or nothing can be sent. */
+  take(outgoing: Outgoing, options?: { readonly mustWait?: boolean }): void
+  /** @returns whether the mutation is over; otherwise it waits to be sent again */
+  settle(id: string, outcome: Outcome): boolean
+  dispose(): void
+}
+
+interface Entry {
+  readonly outgoing: Outgoing
+  view: OutboxEntry
+}
+
+function toStored({ outgoing, view }: Entry): readonly StoredMutation[] {
+  const { query, isRepeatable } = outgoing
+  if (query === null || (view.status === 'sending' && !isRepeatable)) return []
+  const { id, variables, createdAt, attempts, reason } = view
+  return [{ id, query, variables, createdAt, attempts, reason }]
+}
+
+const unreachable: readonly ConnectionState['status'][] = ['reconnecting', 'offline']
+
+/**
+ * Creates the queue of mutations. As long as all is well, mutations are sent as they come, beside each other. Once one could
+ * not be sent they wait, and go out one after the other in the order in which they were made.
+ *
+ * A mutation that may have been carried out although nobody answered is only sent again when it is repeatable.
+ *
+ * @param options.onPending - called after each change with what is to be kept. One that may not be sent twice is not among
+ * them from the moment it is sent
+ */
+export function createOutbox(options: {
+  readonly connection: Store<ConnectionState>
+  readonly timing: Timing
+  readonly onPending: (pending: readonly StoredMutation[]) => void
+}): Outbox {
+  const { connection, timing, onPending } = options
+  const store = createStore<OutboxState>({ pending: [], refused: [] })
+  const flying = new Map<string, Outgoing>()
+  let queue: readonly Entry[] = []
+  let stopTimer: () => void = () => undefined
+  let stopListening: (() => void) | undefined
+  let isDisposed = false
+
+  const publish = (change: Partial<OutboxState> = {}): void => {
+    const pending = queue.map(({ view }) => view)
+    store.set({ ...store.getSnapshot(), ...change, pending })
+    onPending(queue.flatMap(toStored))
+    // Listening keeps the connection open, so that its return is noticed.
+    if (pending.length > 0) stopListening ??= connection.subscribe(onConnection)
+    else {
+      stopListening?.()
+      stopListening = undefined
+      stopTimer()
+    }
+  }
+  const enqueue = (outgoing: Outgoing, attempts: number, reason: string): void => {
+    const { id, field, variables, createdAt } = outgoing
+    const view: OutboxEntry = { id, field, variables, createdAt, attempts, reason, status: 'waiting' }
+    queue = [...queue, { outgoing, view }].sort((a, b) => a.view.createdAt - b.view.createdAt)
+    publish()
+  }
+  const change = (entry: Entry, view: Partial<OutboxEntry>): void => {
+    entry.view = { ...entry.view, ...view }
+    publish()
+  }
+  const flush = (): void => {
+    stopTimer()
+    const [head] = queue
+    if (head === undefined || head.view.status === 'sending' || isDisposed) return
+    change(head, { status: 'sending' })
+    head.outgoing.send()
+  }
+  let status = connection.getSnapshot().status
+  const onConnection = (): void => {
+    const before = status
+    status = connection.getSnapshot().status
+    if (status !== before && !unreachable.includes(status) && status !== 'connecting') flush()
+  }
+  /** For when the connection tells nothing new: it is closed, or works while requests fail. */
+  const retryLater = (attempts: number): void => {
+    stopTimer()
+    stopTimer = after(backoff(attempts + 1, timing.backoffMs, timing.maxBackoffMs, 0.5 + Math.random() / 2), () => {
+      const [head] = queue
+      if (head === undefined) return
+      const isHopeless = unreachable.includes(connection.getSnapshot().status)
+      if (hasNetwork() && (head.outgoing.isRepeatable || !isHopeless)) flush()
+      else retryLater(attempts)
+    })
+  }
+
+  return {
+    subscribe: store.subscribe,
+    getSnapshot: store.getSnapshot,
+    take(outgoing, { mustWait = false } = {}) {
+      const isAway = !hasNetwork() || unreachable.includes(connection.getSnapshot().status)
+      if (queue.length > 0 || isAway || mustWait) {
+        enqueue(
+          outgoing,
+          outgoing.attempts,
+          isAway ? 'There is no connection to the server' : 'Others are sent before it',
+        )
+        if (isAway) retryLater(outgoing.attempts)
+        else flush()
+      } else {
+        flying.set(outgoing.id, outgoing)
+        outgoing.send()
+      }
+    },
+    settle(id, outcome) {
+      const entry = queue.find(({ view }) => view.id === id)
+      const outgoing = entry?.outgoing ?? flying.get(id)
+      flying.delete(id)
+      if (outgoing === undefined || isDisposed) return true
+      if (outcome.is === 'unanswered' && outgoing.isRepeatable) {
+        const attempts = (entry?.view.attempts ?? outgoing.attempts) + 1
+        if (entry === undefined) enqueue(outgoing, attempts, outcome.reason)
+        else change(entry, { status: 'waiting', attempts, reason: outcome.reason })
+        retryLater(attempts)
+        return false
+      }
+      if (entry === undefined) return true
+      queue = queue.filter((other) => other !== entry)
+      const { refused } = store.getSnapshot()
+      publish(
+        outcome.is === 'answered'
+          ? {}
+          : { refused: [...refused, { ...entry.view, status: 'refused', reason: outcome.reason }] },
+      )
+      flush()
+      return true
+    },
+    dismiss(id) {
+      const entry = queue.find(({ view }) => view.id === id)
+      // What is on its way cannot be taken back.
+      if (entry?.view.status === 'sending') return
+      queue = queue.filter((other) => other !== entry)
+      publish({ refused: store.getSnapshot().refused.filter((other) => other.id !== id) })
+      entry?.outgoing.abandon('Taken back before it was sent')
+    },
+    dispose() {
+      isDisposed = true
+      stopTimer()
+      stopListening?.()
+    },
+  }
 }

@@ -1,4 +1,10 @@
+import { type Client, createRequest } from '@urql/core'
+import { onEnd, pipe, subscribe } from 'wonka'
+import { TaskProgressDocument } from '../gql/graphql.ts'
+import { reduceTask } from '../reduce/task.ts'
 import type { TaskEvent, TaskState } from '../reduce/task-state.ts'
+import { createChannel } from './channel.ts'
+import type { ConnectionStore } from './connection.ts'
 
 /** From where a task is watched. */
 export interface WatchTaskOptions {
@@ -10,8 +16,74 @@ export interface WatchTaskOptions {
   readonly signal?: AbortSignal
 }
 
-/** The events of one task. Ends after the terminal event; leaving the loop unsubscribes. Each iteration subscribes anew. */
+/**
+ * The events of one task. Ends after the terminal event; leaving the loop unsubscribes. Each iteration subscribes anew.
+ * Throws what the server refuses with, and an Error when the connection is closed for good.
+ */
 export interface TaskStates extends AsyncIterable<TaskEvent> {
   /** The same, folded: what is known of the task after each event. */
   states(): AsyncIterable<TaskState>
+}
+
+let watched = 0
+
+/** Watches one task through a urql client. */
+export function watchTask(
+  client: { readonly urql: Client; readonly connection: ConnectionStore },
+  taskId: string,
+  options: WatchTaskOptions = {},
+): TaskStates {
+  const watch = (): AsyncIterableIterator<TaskEvent, undefined> => watchEvents(client, taskId, options)
+  return {
+    [Symbol.asyncIterator]: watch,
+    async *states() {
+      let state: TaskState | undefined
+      for await (const event of watch()) {
+        const before = state
+        state = reduceTask(state, event)
+        if (state !== before) yield state
+      }
+    },
+  }
+}
+
+function watchEvents(
+  { urql, connection }: { readonly urql: Client; readonly connection: ConnectionStore },
+  taskId: string,
+  { after, fromStart = false, signal }: WatchTaskOptions,
+): AsyncIterableIterator<TaskEvent, undefined> {
+  let cursor = after
+  return createChannel<TaskEvent>((channel) => {
+    const request = createRequest(TaskProgressDocument, {
+      taskId,
+      fromStart,
+      ...(cursor === undefined ? {} : { after: cursor }),
+    })
+    watched += 1
+    // A key of its own: urql joins operations of one key, and who joins late is not given the snapshot again.
+    const own = { ...request, key: (request.key ^ Math.imul(watched, 0x9e3779b1)) >>> 0 }
+    const subscription = pipe(
+      urql.executeSubscription(own),
+      onEnd(channel.end),
+      subscribe(({ data, error }) => {
+        if (error !== undefined) return channel.fail(error)
+        if (data === undefined) return
+        cursor = data.taskProgress.cursor
+        channel.push(data.taskProgress)
+      }),
+    )
+    const heed = (): void => {
+      const { status, reason } = connection.getSnapshot()
+      if (status === 'closed') channel.fail(new Error(reason ?? 'The connection is closed'))
+    }
+    const stopListening = connection.subscribe(heed)
+    signal?.addEventListener('abort', channel.end)
+    if (signal?.aborted === true) channel.end()
+    heed()
+    return () => {
+      signal?.removeEventListener('abort', channel.end)
+      stopListening()
+      subscription.unsubscribe()
+    }
+  })
 }

@@ -1,0 +1,138 @@
+import { gql } from '@urql/core'
+import type { Cache } from '@urql/exchange-graphcache'
+import { terminalEvents } from '../../src/protocol.ts'
+
+/** What the events of tasks mean for what is in the cache. */
+export interface TaskCache {
+  /** Takes an event of `taskProgress`. One that is older than what is known changes nothing. */
+  applyEvent(cache: Cache, event: unknown): void
+  /** Takes the answer to `retryContent`, or what is assumed of it. */
+  applyRetry(cache: Cache, input: unknown, answer: unknown, isOptimistic: boolean): void
+}
+
+/** An event, as far as it was selected under the names of the schema. */
+interface EventFields {
+  readonly __typename?: string
+  readonly taskId?: string
+  readonly seq?: number
+  readonly at?: string
+  readonly status?: string
+  readonly cursor?: string
+  readonly progress?: object
+  readonly attempt?: number
+  readonly error?: object
+  readonly reason?: string
+  readonly item?: { readonly key?: string; readonly status?: string; readonly error?: object | null }
+}
+
+/** The last that was said about a piece of content, and by which task. */
+interface PieceState {
+  readonly taskId: string
+  readonly seq: number
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+/** How a part of a task that makes content stands, as the content's own state. */
+const contentStatus: Readonly<Record<string, string>> = {
+  PENDING: 'PENDING',
+  RUNNING: 'GENERATING',
+  COMPLETED: 'COMPLETED',
+  FAILED: 'FAILED',
+}
+/** How many tasks and pieces are remembered. */
+const maxRemembered = 1_000
+
+/**
+ * Creates the bookkeeping: it remembers the newest event of each task, so that an older one, or a snapshot or an answer
+ * that was overtaken on its way, does not bring an older state back.
+ *
+ * @param fields - the names of the fields of each type of the schema
+ */
+export function createTaskCache(fields: ReadonlyMap<string, ReadonlySet<string>>): TaskCache {
+  const tasks = new Map<string, { readonly seq: number; readonly fields: Readonly<Record<string, unknown>> }>()
+  const pieces = new Map<string, PieceState>()
+  const fragments = new Map<string, ReturnType<typeof gql>>()
+
+  /** Writes exactly the given fields of something that is in the cache. */
+  const write = (cache: Cache, entity: { readonly __typename: string; readonly id: string }, data: object): void => {
+    const whole = { ...entity, ...data }
+    const text = `fragment Written on ${entity.__typename} ${select(whole, fields)}`
+    const fragment = fragments.get(text) ?? gql(text)
+    fragments.set(text, fragment)
+    cache.writeFragment(fragment, whole)
+  }
+  const writePiece = (cache: Cache, key: string, { fields: written }: Pick<PieceState, 'fields'>): void => {
+    const [id = '', piece = ''] = key.split(':')
+    const concept = { __typename: 'Concept', id }
+    const field = piece.toLowerCase()
+    if (!fields.get('Concept')?.has(field) || cache.resolve(concept, field) === undefined) return
+    write(cache, concept, { [field]: { __typename: 'Content', piece, ...written } })
+  }
+
+  return {
+    applyEvent(cache, given) {
+      const event = (given ?? {}) as EventFields
+      const { taskId, seq, item } = event
+      if (taskId === undefined || seq === undefined) return
+      const known = tasks.get(taskId)
+      const isNewer = known === undefined || seq >= known.seq || event.reason === 'RESET'
+      const newest = isNewer ? { seq, fields: readTaskFields(event) } : known
+      remember(tasks, taskId, newest)
+      const task = { __typename: 'Task', id: taskId }
+      // Also when it is not newer: a snapshot has brought its own state into the cache by now.
+      if (cache.resolve(task, 'status') !== undefined) write(cache, task, newest.fields)
+      const status = contentStatus[item?.status ?? '']
+      if (!isNewer || item?.key === undefined || status === undefined) return
+      const state: PieceState = { taskId, seq, fields: { status, ...('error' in item ? { error: item.error } : {}) } }
+      remember(pieces, item.key, state)
+      writePiece(cache, item.key, state)
+    },
+    applyRetry(cache, input, answer, isOptimistic) {
+      const { conceptId, piece } = (input ?? {}) as { readonly conceptId?: string; readonly piece?: string }
+      const { __typename: type, task } = (answer ?? {}) as {
+        readonly __typename?: string
+        readonly task?: { id?: string }
+      }
+      if (conceptId === undefined || piece === undefined || type !== 'RetryContentSuccess') return
+      const key = `${conceptId}:${piece}`
+      const known = pieces.get(key)
+      // Its events may have been faster than the answer.
+      const isOvertaken = !isOptimistic && known !== undefined && known.taskId === task?.id
+      writePiece(cache, key, isOvertaken ? known : { fields: { status: 'GENERATING', error: null } })
+    },
+  }
+}
+
+/** What an event says about its task as a whole. */
+function readTaskFields(event: EventFields): Readonly<Record<string, unknown>> {
+  const { __typename: type = '', status, cursor, progress, attempt, error, at } = event
+  return {
+    ...(status === undefined ? {} : { status }),
+    ...(cursor === undefined ? {} : { cursor }),
+    ...(progress === undefined ? {} : { progress }),
+    ...(attempt === undefined ? {} : { attempt }),
+    ...(type === 'TaskFailed' && error !== undefined ? { error } : {}),
+    ...(terminalEvents.includes(type) && at !== undefined ? { finishedAt: at } : {}),
+  }
+}
+
+/** A selection of what is there; aliases, which are no fields of the type, are left out. */
+function select(data: object, fields: ReadonlyMap<string, ReadonlySet<string>>): string {
+  const { __typename: type = '' } = data as { readonly __typename?: string }
+  const names = fields.get(type)
+  const parts = Object.entries(data).flatMap(([name, value]) => {
+    if (names?.has(name) !== true) return []
+    return typeof value === 'object' && value !== null ? [`${name} ${select(value, fields)}`] : [name]
+  })
+  return `{ ${['__typename', ...parts].join(' ')} }`
+}
+
+/** Keeps the newest entries at the end, and only so many. */
+function remember<V>(map: Map<string, V>, key: string, value: V): void {
+  map.delete(key)
+  map.set(key, value)
+  for (const oldest of map.keys()) {
+    if (map.size <= maxRemembered) break
+    map.delete(oldest)
+  }
+}

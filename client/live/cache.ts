@@ -1,0 +1,78 @@
+import type { Exchange } from '@urql/core'
+import {
+  type Cache,
+  type CacheExchangeOpts,
+  cacheExchange,
+  type DataFields,
+  type UpdatesConfig,
+} from '@urql/exchange-graphcache'
+import { createTaskCache } from './cache-events.ts'
+
+/** The schema as graphcache takes it. */
+export type CacheSchema = NonNullable<CacheExchangeOpts['schema']>
+
+/**
+ * urql's normalised cache, set up for this API: things are kept by their ids, parts of things within them, a retried piece of
+ * content reads GENERATING at once, and what a task's events say reaches the task and its content wherever they are shown.
+ */
+export function createCacheExchange(schema: CacheSchema): Exchange {
+  const { keys, fields } = readSchema(schema)
+  const tasks = createTaskCache(fields)
+  const updates: UpdatesConfig = {
+    Subscription: {
+      taskProgress(result, { fromStart }, cache) {
+        // A replay of the history says what was, not what is.
+        if (fromStart !== true) tasks.applyEvent(cache, result['taskProgress'])
+      },
+    },
+    Mutation: {
+      retryContent: ({ retryContent }, { input }, cache, { optimistic }) =>
+        tasks.applyRetry(cache, input, retryContent, optimistic === true),
+      // Nothing else tells the lists that there is something new.
+      importDocument: (_, __, cache) => invalidateLists(cache, 'documents'),
+      createRoadmap: (_, __, cache) => invalidateLists(cache, 'roadmaps'),
+    },
+  }
+  return cacheExchange({
+    schema,
+    keys: Object.fromEntries(keys.map((type) => [type, () => null])),
+    updates,
+    optimistic: { retryContent: ({ input }) => assumeRetry(input) },
+  })
+}
+
+/** What `retryContent` will most likely answer, as far as it can be known. */
+function assumeRetry(input: unknown): DataFields {
+  const { conceptId = '', piece = '' } = (input ?? {}) as { readonly conceptId?: string; readonly piece?: string }
+  return {
+    __typename: 'RetryContentSuccess',
+    concept: {
+      __typename: 'Concept',
+      id: conceptId,
+      [piece.toLowerCase()]: { __typename: 'Content', piece, status: 'GENERATING', error: null },
+    },
+  }
+}
+
+function invalidateLists(cache: Cache, field: string): void {
+  for (const { fieldName, arguments: args } of cache.inspectFields('Query'))
+    if (fieldName === field) cache.invalidate('Query', fieldName, args)
+}
+
+/** Of the schema: the object types that are parts of others, and the names of all types' fields. */
+function readSchema(schema: CacheSchema): {
+  readonly keys: readonly string[]
+  readonly fields: ReadonlyMap<string, ReadonlySet<string>>
+} {
+  const keys: string[] = []
+  const fields = new Map<string, ReadonlySet<string>>()
+  for (const type of schema.__schema.types ?? []) {
+    if (type.kind !== 'OBJECT') continue
+    const names = new Set<string>(type.fields.map(({ name }: { readonly name: string }) => name))
+    fields.set(type.name, names)
+    // An error's id is that of something else.
+    const isError = type.interfaces.some(({ name }: { readonly name: string }) => name === 'Error')
+    if (!names.has('id') || isError) keys.push(type.name)
+  }
+  return { keys, fields }
+}

@@ -1,0 +1,47 @@
+/** What happens around a page that a connection should know of. Everything is absent where there is no page. */
+export interface EnvironmentListener {
+  /** The network is back, the page is shown again, or it came out of the back/forward cache. */
+  woken(): void
+  /** The device says that it has lost the network. */
+  wentOffline(): void
+}
+
+/**
+ * Listens to the page.
+ * @returns what ends it
+ */
+export function watchEnvironment({ woken, wentOffline }: EnvironmentListener): () => void {
+  const { document } = globalThis as { readonly document?: Document }
+  const shown = (): void => {
+    if (document?.visibilityState === 'visible') woken()
+  }
+  const handlers: readonly (readonly [EventTarget | undefined, string, () => void])[] = [
+    [pageTarget(), 'online', woken],
+    [pageTarget(), 'offline', wentOffline],
+    // From the back/forward cache timers and sockets come back stale.
+    [pageTarget(), 'pageshow', woken],
+    [document, 'visibilitychange', shown],
+  ]
+  for (const [target, type, handler] of handlers) target?.addEventListener(type, handler)
+  return () => {
+    for (const [target, type, handler] of handlers) target?.removeEventListener(type, handler)
+  }
+}
+
+/** False only when the device says that there is no network; that there is one says little. */
+export function hasNetwork(): boolean {
+  return (globalThis as { readonly navigator?: { readonly onLine?: boolean } }).navigator?.onLine !== false
+}
+
+function pageTarget(): EventTarget | undefined {
+  return typeof globalThis.addEventListener === 'function' ? globalThis : undefined
+}
+
+/** A timer that does not keep a process alive where timers could. @returns what stops it */
+export function after(ms: number, then: () => void): () => void {
+  // Beyond this a timer fires at once.
+  const timer: unknown = setTimeout(then, Math.min(ms, 2_147_483_647))
+  if (typeof timer === 'object' && timer !== null && 'unref' in timer && typeof timer.unref === 'function')
+    timer.unref()
+  return () => clearTimeout(timer as Parameters<typeof clearTimeout>[0])
+}

@@ -1,0 +1,51 @@
+/** One event of an event stream. */
+export interface ServerSentEvent {
+  /** `message` when the server does not say. */
+  readonly type: string
+  readonly data: string
+}
+
+/** Reads an event stream piece by piece. */
+export interface EventStreamParser {
+  /** Takes the next piece of text, cut anywhere. @returns the events that are complete with it */
+  push(text: string): ServerSentEvent[]
+}
+
+/**
+ * Creates a parser by the rules of https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream.
+ * Comments, `id` and `retry` are passed over. An event without `data` is one too, as `event: complete` may come without.
+ */
+export function createEventStreamParser(): EventStreamParser {
+  let rest = ''
+  let endedWithReturn = false
+  let type = ''
+  let data: string[] = []
+
+  const take = (line: string): ServerSentEvent | undefined => {
+    if (line === '') {
+      const event = type === '' && data.length === 0 ? undefined : { type: type || 'message', data: data.join('\n') }
+      type = ''
+      data = []
+      return event
+    }
+    const colon = line.indexOf(':')
+    if (colon === 0) return undefined
+    const field = colon === -1 ? line : line.slice(0, colon)
+    const value = colon === -1 ? '' : line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1)
+    if (field === 'event') type = value
+    else if (field === 'data') data.push(value)
+    return undefined
+  }
+
+  return {
+    push(text) {
+      if (text === '') return []
+      // The second half of a CRLF that was cut in two is no line of its own.
+      const piece = endedWithReturn && text.startsWith('\n') ? text.slice(1) : text
+      endedWithReturn = piece.endsWith('\r')
+      const lines = (rest + piece).split(/\r\n|\r|\n/)
+      rest = lines.pop() ?? ''
+      return lines.map(take).filter((event) => event !== undefined)
+    },
+  }
+}

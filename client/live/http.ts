@@ -1,0 +1,116 @@
+import { after } from './environment.ts'
+import type { Timing } from './timing.ts'
+import type { Tokens } from './tokens.ts'
+import type { RequestBody, SessionListener } from './transport.ts'
+
+/** Sends requests; the global `fetch` or one that behaves like it. */
+export type Fetch = typeof globalThis.fetch
+
+/** What requests need. */
+export interface HttpOptions {
+  readonly url: string
+  readonly fetch: Fetch
+  readonly timing: Timing
+}
+
+/** Posts an operation. @param accept - the kind of answer that is wanted */
+export function post(options: {
+  readonly fetch: Fetch
+  readonly url: string
+  readonly token: string | null
+  readonly body: RequestBody
+  readonly accept: string
+  readonly signal: AbortSignal
+}): Promise<Response> {
+  const { fetch, url, token, body, accept, signal } = options
+  return fetch(url, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept,
+      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify(body),
+    cache: 'no-store',
+    signal,
+  })
+}
+
+/** Tells the listener of a session what a status means that is not a success. */
+export function tellStatus(response: Response, listener: SessionListener): void {
+  const { status } = response
+  if (status === 401) listener.expired('The server does not accept the token (401)')
+  else if (status === 403) listener.refused('The server refuses this client (403)')
+  else if (status === 429) listener.lost('busy', 'The server has too many connections of this client (429)')
+  else if (status === 503) listener.lost('busy', 'The server cannot serve now (503)')
+  else listener.lost('failed', `The server answered with status ${status}`)
+}
+
+/** What a thrown value says. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/**
+ * Wraps `fetch` so that every request carries the token, and is sent once more with a new one when it was refused as old.
+ */
+export function createAuthorizedFetch(fetch: Fetch, tokens: Tokens): Fetch {
+  const send = (input: RequestInfo | URL, init: RequestInit | undefined, token: string | null): Promise<Response> => {
+    if (token === null) return fetch(input, init)
+    const headers = new Headers(init?.headers)
+    headers.set('authorization', `Bearer ${token}`)
+    return fetch(input, { ...init, headers })
+  }
+  return async (input, init) => {
+    const { token } = await tokens.get()
+    const response = await send(input, init, token)
+    if (response.status !== 401 || !tokens.canRenew) return response
+    tokens.forget(token)
+    const { token: renewed } = await tokens.get()
+    if (renewed === token) return response
+    await response.body?.cancel()
+    return send(input, init, renewed)
+  }
+}
+
+/** Notices when nothing comes for too long. */
+export interface Watchdog {
+  /** Something came: the wait begins anew. @param ms - from now on; as before by default */
+  feed(ms?: number): void
+  /** Looks at the clock now; a timer may have slept with the device. */
+  check(): void
+  stop(): void
+}
+
+/** Creates a watchdog that calls back once, after `ms` without food. */
+export function createWatchdog(ms: number, onSilence: () => void): Watchdog {
+  let patienceMs = ms
+  let fedAt = Date.now()
+  let isStopped = false
+  let stopTimer: () => void
+  const check = (): void => {
+    if (isStopped) return
+    stopTimer()
+    const leftMs = fedAt + patienceMs - Date.now()
+    // Moving one timer along is cheaper than setting a new one for each piece that comes.
+    if (leftMs > 0) stopTimer = after(leftMs, check)
+    else {
+      isStopped = true
+      onSilence()
+    }
+  }
+  stopTimer = after(ms, check)
+  return {
+    feed(newMs) {
+      fedAt = Date.now()
+      if (newMs === undefined || newMs === patienceMs) return
+      patienceMs = newMs
+      check()
+    },
+    check,
+    stop() {
+      isStopped = true
+      stopTimer()
+    },
+  }
+}

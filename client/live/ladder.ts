@@ -1,0 +1,229 @@
+/**
+ * The ladder: which transport is used, decided from what is observed and from nothing else. Pure: it has no timers, no
+ * clock and no sockets; `client/live/live.ts` carries its effects out and tells it what happened.
+ *
+ * Rungs are numbered from 0, the best one. The table of states × events is in `docs/protocol.md`, and
+ * `test/client/live/ladder.test.ts` goes through it cell by cell.
+ */
+export interface LadderState {
+  /**
+   * - `idle`: nobody needs a connection.
+   * - `opening`: `rung` is being tried; nothing has come through yet.
+   * - `up`: `rung` works.
+   * - `probing`: `rung` works, and `target` is being tried beside it.
+   * - `waiting`: pauses before `rung` is tried again.
+   * - `closed`: refused for good, or disposed.
+   */
+  readonly is: 'idle' | 'opening' | 'up' | 'probing' | 'waiting' | 'closed'
+  readonly rung: number
+  /** Rounds in a row that failed; decides the pause. */
+  readonly attempt: number
+  /** Ends in a row on this rung that came too soon. */
+  readonly strikes: number
+  /** Only while `probing`: a better rung, or the same one with a new token. */
+  readonly target: number
+  /** Probes in a row that failed, or led to a rung that did not last; decides the rest before the next. */
+  readonly probes: number
+  /** Why it is not as it should be. */
+  readonly reason: string | null
+}
+
+/**
+ * Why a transport has ended.
+ *
+ * - `failed`: refused, reset or closed.
+ * - `silent`: open, and nothing came within the deadline; something in between holds it back, or the other end is gone.
+ * - `busy`: the server asks to come back later, or elsewhere.
+ */
+export type LossKind = 'failed' | 'silent' | 'busy'
+
+/** What has happened. */
+export type LadderEvent =
+  /** A connection is needed, or no longer. */
+  | { readonly type: 'wanted' }
+  | { readonly type: 'unwanted' }
+  /** Something came from the server over the transport in use. */
+  | { readonly type: 'proved' }
+  /** The transport in use has ended. `steady`: after a time that says that it was sound. */
+  | { readonly type: 'lost'; readonly kind: LossKind; readonly steady: boolean; readonly reason: string }
+  /** The token is too old: the same way may be tried with a new one. */
+  | { readonly type: 'expired'; readonly reason: string }
+  /** The server will not have us, however often we try. */
+  | { readonly type: 'refused'; readonly reason: string }
+  /** The pause is over. */
+  | { readonly type: 'due' }
+  /** The network, the page or the device is back. */
+  | { readonly type: 'woken' }
+  /** The rest before a probe is over. */
+  | { readonly type: 'probeDue' }
+  /** The token will soon expire. */
+  | { readonly type: 'renewalDue' }
+  | { readonly type: 'probeProved' }
+  | { readonly type: 'probeFailed'; readonly reason: string }
+  /** Asked for by hand. */
+  | { readonly type: 'reconnect' }
+  | { readonly type: 'disposed' }
+
+/**
+ * What is to be done, in this order.
+ *
+ * - `drop`: end the probe. `close`: end the transport in use. `renew`: ask for a new token.
+ * - `open`: try `rung`. `probe`: try `target` beside it. `adopt`: the probe becomes the transport in use; end the old one.
+ * - `check`: ask the transport in use for a sign of life.
+ */
+export type LadderEffect = 'drop' | 'close' | 'renew' | 'open' | 'probe' | 'adopt' | 'check'
+
+/** The next state, and what to do. */
+export interface LadderStep {
+  readonly state: LadderState
+  readonly effects: readonly LadderEffect[]
+}
+
+/** Quick ends of the best rung after which the next one is tried. */
+const maxStrikes = 2
+
+/** Where a ladder begins. */
+export const bottomOfLadder: LadderState = {
+  is: 'idle',
+  rung: 0,
+  attempt: 0,
+  strikes: 0,
+  target: 0,
+  probes: 0,
+  reason: null,
+}
+
+/**
+ * One step of the ladder. What does not apply in a state leaves it as it is, without effects.
+ *
+ * @param rungs - how many there are, at least 1
+ */
+export function stepLadder(state: LadderState, event: LadderEvent, rungs: number): LadderStep {
+  const stay: LadderStep = { state, effects: [] }
+  switch (event.type) {
+    case 'wanted':
+      return state.is === 'idle' ? open(bottomOfLadder) : stay
+    case 'unwanted':
+      return state.is === 'closed' || state.is === 'idle' ? stay : leave(state, bottomOfLadder)
+    case 'disposed':
+      return leave(state, { ...bottomOfLadder, is: 'closed', reason: 'The client was disposed' })
+    case 'reconnect':
+      return state.is === 'idle' ? stay : restart(state, { ...bottomOfLadder, is: 'opening' })
+    case 'proved':
+      return state.is === 'opening'
+        ? { state: { ...state, is: 'up', attempt: 0, reason: why(state) }, effects: [] }
+        : stay
+    case 'lost':
+      return lose(state, event, rungs)
+    case 'expired':
+      return isActive(state) ? restart(state, { ...state, is: 'opening', reason: event.reason }) : stay
+    case 'refused':
+      return isActive(state) ? leave(state, { ...bottomOfLadder, is: 'closed', reason: event.reason }) : stay
+    case 'due':
+      return state.is === 'waiting' ? open(state) : stay
+    case 'woken':
+      return wake(state)
+    case 'probeDue':
+      return state.is === 'up' && state.rung > 0 ? probe(state, 0) : stay
+    case 'renewalDue': {
+      if (state.is !== 'up') return stay
+      const { state: probing, effects } = probe(state, state.rung)
+      return { state: probing, effects: ['renew', ...effects] }
+    }
+    case 'probeProved':
+      return state.is === 'probing'
+        ? {
+            // Counted, so that a rung that proves itself and then fails again and again is tried less and less.
+            state: {
+              ...state,
+              is: 'up',
+              rung: state.target,
+              strikes: 0,
+              attempt: 0,
+              probes: state.target < state.rung ? state.probes + 1 : state.probes,
+              reason: climbed(state),
+            },
+            effects: ['adopt'],
+          }
+        : stay
+    case 'probeFailed': {
+      if (state.is !== 'probing') return stay
+      // Every better rung is tried before the next rest.
+      if (state.target + 1 < state.rung)
+        return { state: { ...state, target: state.target + 1 }, effects: ['drop', 'probe'] }
+      return { state: { ...state, is: 'up', probes: state.probes + 1 }, effects: ['drop'] }
+    }
+  }
+}
+
+function lose(
+  state: LadderState,
+  { kind, steady, reason }: Extract<LadderEvent, { type: 'lost' }>,
+  rungs: number,
+): LadderStep {
+  // The probe is the next try, and it has begun already.
+  if (state.is === 'probing')
+    return {
+      state: { ...state, is: 'opening', rung: state.target, attempt: 1, strikes: 0, reason },
+      effects: ['adopt'],
+    }
+  if (state.is !== 'opening' && state.is !== 'up') return { state, effects: [] }
+  const wasUp = state.is === 'up'
+  const strikes = wasUp && steady ? 0 : state.strikes + 1
+  const attempt = wasUp ? Math.max(strikes, 1) : state.attempt + 1
+  const probes = wasUp && steady && state.rung === 0 ? 0 : state.probes
+  const wait: LadderStep = { state: { ...state, is: 'waiting', strikes, attempt, probes, reason }, effects: ['close'] }
+  if (kind === 'busy' || (wasUp && strikes < maxStrikes)) return wait
+  const isTolerated = state.rung === 0 && kind !== 'silent' && strikes < maxStrikes
+  if (isTolerated) return wait
+  if (state.rung + 1 < rungs)
+    return { state: { ...state, is: 'opening', rung: state.rung + 1, strikes: 0, reason }, effects: ['close', 'open'] }
+  if (wasUp) return wait
+  // Nothing gets through at all: it is not the transport. From the top, and next time all of them without a pause.
+  return { state: { ...wait.state, rung: 0, strikes: rungs > 1 ? maxStrikes - 1 : strikes }, effects: ['close'] }
+}
+
+function wake(state: LadderState): LadderStep {
+  if (state.is === 'waiting') return open(state)
+  if (state.is === 'probing') return { state, effects: ['check'] }
+  if (state.is !== 'up') return { state, effects: [] }
+  if (state.rung === 0) return { state, effects: ['check'] }
+  const { state: probing, effects } = probe(state, 0)
+  return { state: probing, effects: ['check', ...effects] }
+}
+
+function open(state: LadderState): LadderStep {
+  return { state: { ...state, is: 'opening' }, effects: ['open'] }
+}
+
+function probe(state: LadderState, target: number): LadderStep {
+  return { state: { ...state, is: 'probing', target }, effects: ['probe'] }
+}
+
+/** Leaves whatever is open. */
+function leave(from: LadderState, state: LadderState): LadderStep {
+  return { state, effects: ending(from) }
+}
+
+/** Leaves whatever is open and tries again at once, with a new token. */
+function restart(from: LadderState, state: LadderState): LadderStep {
+  return { state, effects: [...ending(from), 'renew', 'open'] }
+}
+
+function ending(from: LadderState): LadderEffect[] {
+  if (from.is === 'probing') return ['drop', 'close']
+  return from.is === 'opening' || from.is === 'up' ? ['close'] : []
+}
+
+function isActive({ is }: LadderState): boolean {
+  return is === 'opening' || is === 'up' || is === 'probing'
+}
+
+/** On a lesser rung the reason for being there stays told. */
+function why({ rung, reason }: LadderState): string | null {
+  return rung === 0 ? null : reason
+}
+
+function climbed({ target, reason }: LadderState): string | null {
+  return target === 0 ? null : reason
+}

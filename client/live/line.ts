@@ -1,0 +1,90 @@
+import { messageOf } from './http.ts'
+import type { LossKind } from './ladder.ts'
+import type { Credential, Tokens } from './tokens.ts'
+import type { Session, Transport } from './transport.ts'
+
+/** How a line ended by itself. */
+export type LineEnd =
+  | { readonly is: 'lost'; readonly kind: LossKind; readonly reason: string }
+  | { readonly is: 'expired'; readonly reason: string }
+  | { readonly is: 'refused'; readonly reason: string }
+
+/** A session together with the token it was opened with; there is none as long as the token is asked for. */
+export interface Line {
+  readonly session: Session | undefined
+  readonly credential: Credential
+  /** When it was proved; null before. */
+  readonly provedAt: number | null
+  /** Ends it without telling anyone. Idempotent. */
+  close(): void
+}
+
+/**
+ * Opens a line: asks for the token, then opens a session with it. Nothing is told before this function has returned, and
+ * nothing after the end.
+ */
+export function createLine(options: {
+  readonly transport: Transport
+  readonly tokens: Tokens
+  /** Looks at the token before it is used. @returns an end, when there is no point in using it */
+  readonly onToken: (credential: Credential) => LineEnd | undefined
+  readonly onSession: (session: Session) => void
+  readonly onProved: () => void
+  readonly onHeard: (roundTripMs: number | undefined) => void
+  readonly onEnd: (end: LineEnd) => void
+}): Line {
+  const { transport, tokens, onToken, onSession, onProved, onHeard, onEnd } = options
+  let session: Session | undefined
+  let credential: Credential = { token: null, renewAt: null }
+  let provedAt: number | null = null
+  let isOver = false
+
+  const end = (reason: LineEnd): void => {
+    if (isOver) return
+    isOver = true
+    session?.close()
+    onEnd(reason)
+  }
+  const open = async (): Promise<void> => {
+    try {
+      credential = await tokens.get()
+    } catch (error) {
+      return end({ is: 'lost', kind: 'busy', reason: `The token cannot be had: ${messageOf(error)}` })
+    }
+    if (isOver) return
+    const pointless = onToken(credential)
+    if (pointless !== undefined) return end(pointless)
+    session = transport(
+      {
+        proved() {
+          provedAt = Date.now()
+          if (!isOver) onProved()
+        },
+        heard: (roundTripMs) => (isOver ? undefined : onHeard(roundTripMs)),
+        lost: (kind, reason) => end({ is: 'lost', kind, reason }),
+        expired: (reason) => end({ is: 'expired', reason }),
+        refused: (reason) => end({ is: 'refused', reason }),
+      },
+      credential.token,
+    )
+    onSession(session)
+  }
+  const line: Line = {
+    get session() {
+      return isOver ? undefined : session
+    },
+    get credential() {
+      return credential
+    },
+    get provedAt() {
+      return provedAt
+    },
+    close() {
+      isOver = true
+      session?.close()
+    },
+  }
+  // Only after the caller holds the line, so that it can tell its lines apart.
+  void Promise.resolve().then(open)
+  return line
+}

@@ -1,0 +1,234 @@
+import { backoff } from './backoff.ts'
+import type { ConnectionState } from './connection.ts'
+import { after, hasNetwork, watchEnvironment } from './environment.ts'
+import { bottomOfLadder, type LadderEvent, type LadderState, stepLadder } from './ladder.ts'
+import { createLine, type Line, type LineEnd } from './line.ts'
+import type { TransportName } from './options.ts'
+import { presentConnection } from './present.ts'
+import { createStore, type MutableStore } from './store.ts'
+import { createSubscriptions, type ResultSink } from './subscriptions.ts'
+import type { Timing } from './timing.ts'
+import type { Tokens } from './tokens.ts'
+import type { RequestBody, Transport } from './transport.ts'
+
+/** Subscriptions that survive everything, over whichever transport works. */
+export interface Live {
+  readonly connection: MutableStore<ConnectionState>
+  /** Hands on the results of a subscription, those of a resumable one in order and exactly once. @returns what ends it */
+  subscribe(body: RequestBody, sink: ResultSink): () => void
+  /** Tries again at once, with a new token. */
+  reconnect(): void
+  /** Ends everything. Idempotent. */
+  dispose(): void
+}
+
+/** One rung of the ladder. */
+export interface Rung {
+  readonly name: TransportName
+  readonly transport: Transport
+}
+
+/** How many tokens in a row may be found expired before that counts as the answer. */
+const maxExpired = 4
+const signsAreToldEveryMs = 1_000
+
+function sameToken(is: 'lost' | 'expired'): LineEnd {
+  const reason = 'The function that is asked for tokens gives the same one again'
+  return is === 'lost' ? { is, kind: 'failed', reason } : { is, reason }
+}
+
+/**
+ * Carries out what the ladder decides: opens and ends transports, keeps the timers, asks for tokens, and moves the
+ * subscriptions from one transport to the next.
+ *
+ * @param options.rungs - the ways to the server, best first; at least one
+ */
+export function createLive(options: {
+  readonly rungs: readonly Rung[]
+  readonly tokens: Tokens
+  readonly timing: Timing
+}): Live {
+  const { rungs, tokens, timing } = options
+  let state: LadderState = bottomOfLadder
+  let main: Line | undefined
+  let probe: Line | undefined
+  let isDisposed = false
+  let hasWorked = false
+  let hasBestWorked = false
+  let nextTryAt: number | null = null
+  let lastSignOfLifeAt: number | null = null
+  let roundTripMs: number | null = null
+  /** Tokens found expired since something last came through, and the last of them. */
+  let expired: { readonly token: string | null; readonly times: number } | undefined
+  /** A renewal that brought no other token is not tried again for this one. */
+  let renewedInVain: string | null = null
+  let stopTimers: () => void = () => undefined
+  let stopLinger: () => void = () => undefined
+
+  const subscriptions = createSubscriptions({ timing, session: () => main?.session, onCount: () => updateNeed() })
+  const present = (): ConnectionState =>
+    presentConnection(state, {
+      rungs: rungs.map(({ name }) => name),
+      hasWorked,
+      hasNetwork: hasNetwork(),
+      nextTryAt,
+      lastSignOfLifeAt,
+      roundTripMs,
+    })
+  const connection = createStore(present(), () => updateNeed())
+
+  const dispatch = (event: LadderEvent): void => {
+    const step = stepLadder(state, event, rungs.length)
+    const isChanged = step.state !== state
+    state = step.state
+    for (const effect of step.effects) effects[effect]()
+    if (isChanged) setTimers()
+    connection.set(present())
+  }
+
+  const effects = {
+    open: () => {
+      main = openLine(state.rung)
+    },
+    close: () => {
+      subscriptions.detach()
+      main?.close()
+      main = undefined
+      roundTripMs = null
+    },
+    probe: () => {
+      const scout = subscriptions.scout()
+      probe = openLine(state.target, (session) => session.prove(scout))
+    },
+    drop: () => {
+      probe?.close()
+      probe = undefined
+    },
+    adopt: () => {
+      const old = main
+      main = probe
+      probe = undefined
+      roundTripMs = null
+      subscriptions.attach()
+      old?.close()
+    },
+    renew: () => tokens.forget(),
+    check: () => main?.session?.check(),
+  }
+
+  const openLine = (rung: number, onSession?: (session: NonNullable<Line['session']>) => void): Line => {
+    const { transport } = rungs[rung] ?? { transport: undefined }
+    if (transport === undefined) throw new RangeError(`There is no rung ${rung}`)
+    const isMain = (): boolean => main === line
+    const line: Line = createLine({
+      transport,
+      tokens,
+      onToken({ token }) {
+        if (isMain()) return expired === undefined || token !== expired.token ? undefined : sameToken('expired')
+        const isRenewal = state.is === 'probing' && state.target === state.rung
+        if (!isRenewal || token !== main?.credential.token) return undefined
+        renewedInVain = token
+        return sameToken('lost')
+      },
+      onSession(session) {
+        if (onSession !== undefined && !isMain()) onSession(session)
+        else if (!subscriptions.attach()) session.prove(null)
+      },
+      onEnd(end) {
+        if (end.is === 'expired') tokens.forget(line.credential.token)
+        if (isMain()) dispatch(explainEnd(line, end))
+        else if (probe === line) dispatch({ type: 'probeFailed', reason: end.reason })
+      },
+      onProved() {
+        hasWorked = true
+        if (rung === 0) hasBestWorked = true
+        expired = undefined
+        dispatch({ type: probe === line ? 'probeProved' : 'proved' })
+      },
+      onHeard(ms) {
+        if (!isMain()) return
+        const now = Date.now()
+        const isNews = ms !== undefined || now - (lastSignOfLifeAt ?? 0) >= signsAreToldEveryMs
+        roundTripMs = ms ?? roundTripMs
+        lastSignOfLifeAt = isNews ? now : lastSignOfLifeAt
+        if (isNews) connection.set(present())
+      },
+    })
+    return line
+  }
+
+  const explainEnd = (line: Line, end: LineEnd): LadderEvent => {
+    const { reason } = end
+    if (end.is === 'refused') return { type: 'refused', reason }
+    if (end.is === 'lost') {
+      const steady = line.provedAt !== null && Date.now() - line.provedAt > timing.steadyMs
+      return { type: 'lost', kind: end.kind, steady, reason }
+    }
+    if (!tokens.canRenew) return { type: 'refused', reason: `${reason}; there is no function to ask for another token` }
+    const times = (expired?.times ?? 0) + 1
+    expired = { token: line.credential.token, times }
+    if (times === 1) return { type: 'expired', reason }
+    if (times < maxExpired) return { type: 'lost', kind: 'busy', steady: false, reason }
+    return { type: 'refused', reason: `${reason}; the function that is asked for tokens gives no other` }
+  }
+
+  const setTimers = (): void => {
+    stopTimers()
+    nextTryAt = null
+    const stops: (() => void)[] = []
+    if (state.is === 'waiting') {
+      const ms = backoff(state.attempt, timing.backoffMs, timing.maxBackoffMs, Math.random())
+      nextTryAt = Date.now() + ms
+      stops.push(after(ms, () => dispatch({ type: 'due' })))
+    }
+    if (state.is === 'up' && state.rung > 0) {
+      // What has worked before is likely to be back soon.
+      const base = hasBestWorked ? timing.backoffMs : timing.probeMs
+      const ms = backoff(state.probes + 1, base, timing.maxProbeMs, 0.5 + Math.random() / 2)
+      stops.push(after(ms, () => dispatch({ type: 'probeDue' })))
+    }
+    const { renewAt = null, token = null } = main?.credential ?? {}
+    if (state.is === 'up' && renewAt !== null && token !== renewedInVain) {
+      // After a renewal that failed, the next one waits.
+      const pauseMs = state.probes === 0 ? 0 : backoff(state.probes, timing.backoffMs, timing.maxBackoffMs, 1)
+      stops.push(after(Math.max(pauseMs, renewAt - Date.now()), () => dispatch({ type: 'renewalDue' })))
+    }
+    stopTimers = () => {
+      for (const stop of stops) stop()
+    }
+  }
+
+  const updateNeed = (): void => {
+    if (isDisposed) return
+    stopLinger()
+    if (subscriptions.count > 0 || connection.listeners > 0) dispatch({ type: 'wanted' })
+    else if (state.is !== 'idle') stopLinger = after(timing.lingerMs, () => dispatch({ type: 'unwanted' }))
+  }
+
+  const stopWatching = watchEnvironment({
+    woken: () => dispatch({ type: 'woken' }),
+    wentOffline: () => {
+      main?.session?.check()
+      connection.set(present())
+    },
+  })
+
+  return {
+    connection,
+    subscribe: subscriptions.add,
+    reconnect() {
+      expired = undefined
+      renewedInVain = null
+      if (!isDisposed) dispatch({ type: 'reconnect' })
+    },
+    dispose() {
+      if (isDisposed) return
+      isDisposed = true
+      stopWatching()
+      stopLinger()
+      dispatch({ type: 'disposed' })
+      stopTimers()
+      subscriptions.dispose()
+    },
+  }
+}

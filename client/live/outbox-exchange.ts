@@ -1,0 +1,137 @@
+import {
+  type CombinedError,
+  createRequest,
+  type Exchange,
+  makeErrorResult,
+  makeOperation,
+  type Operation,
+  type OperationResult,
+  stringifyDocument,
+} from '@urql/core'
+import { filter, makeSubject, merge, pipe, share, subscribe, tap } from 'wonka'
+import { messageOf } from './http.ts'
+import { addIdempotencyKeys } from './idempotency.ts'
+import type { Outbox, Outcome } from './outbox.ts'
+import type { OutboxStorage, StoredMutation } from './outbox-storage.ts'
+
+/** What a kept mutation carries through the client when it is made again after a reload. */
+interface Kept {
+  readonly tidingsOutbox?: StoredMutation
+}
+
+/**
+ * Sends mutations through the outbox: those that cannot be sent now wait, without a result, so that what the cache has
+ * assumed of them stays; those that were kept by an earlier page are made again, and assumed again.
+ *
+ * Stands behind the cache and before whatever sends.
+ *
+ * @param options.storage - where they are kept; undefined for nowhere
+ */
+export function outboxExchange(options: {
+  readonly outbox: Outbox
+  readonly storage: OutboxStorage | undefined
+}): Exchange {
+  const { outbox, storage } = options
+  return ({ forward, client }) => {
+    const sent = makeSubject<Operation>()
+    const made = makeSubject<OperationResult>()
+    /** The ids of the mutations under way. */
+    const underWay = new Map<unknown, string>()
+
+    const take = (operation: Operation): void => {
+      const kept = (operation.context as Kept).tidingsOutbox
+      const variables = (operation.variables ?? {}) as Readonly<Record<string, unknown>>
+      const keyed = addIdempotencyKeys(operation.query, variables, () => crypto.randomUUID())
+      const id = kept?.id ?? crypto.randomUUID()
+      const request = makeOperation(
+        'mutation',
+        { key: operation.key, query: keyed.query, variables: keyed.variables },
+        operation.context,
+      )
+      underWay.set(identify(operation), id)
+      outbox.take(
+        {
+          id,
+          field: keyed.field,
+          variables: keyed.variables,
+          createdAt: kept?.createdAt ?? Date.now(),
+          attempts: kept?.attempts ?? 0,
+          isRepeatable: keyed.isRepeatable,
+          query: hasFiles(variables) ? null : stringifyDocument(keyed.query),
+          send: () => sent.next(request),
+          abandon(reason) {
+            underWay.delete(identify(operation))
+            made.next(makeErrorResult(operation, new Error(reason)))
+          },
+        },
+        { mustWait: kept !== undefined },
+      )
+    }
+    /** @returns whether a result is to be handed on */
+    const settle = (result: OperationResult): boolean => {
+      const id = underWay.get(identify(result.operation))
+      if (id === undefined) return true
+      const isOver = outbox.settle(id, judge(result))
+      if (isOver) underWay.delete(identify(result.operation))
+      return isOver
+    }
+    const restore = async (): Promise<void> => {
+      for (const kept of (await storage?.claim()) ?? []) {
+        const request = createRequest(kept.query, kept.variables)
+        pipe(
+          client.executeMutation(request, { tidingsOutbox: kept } as Kept as Partial<Operation['context']>),
+          subscribe(() => undefined),
+        )
+      }
+    }
+    restore().catch((error: unknown) => console.warn(`Mutations kept offline cannot be read: ${messageOf(error)}`))
+
+    return (operations$) => {
+      const shared$ = share(operations$)
+      const passed$ = pipe(
+        shared$,
+        // What was accepted is sent, also when the component that made it is gone.
+        filter((one) => one.kind !== 'mutation' && !(one.kind === 'teardown' && underWay.has(identify(one)))),
+      )
+      const taken$ = pipe(
+        shared$,
+        filter(({ kind }) => kind === 'mutation'),
+        tap(take),
+        filter((_): _ is never => false),
+      )
+      return merge([pipe(forward(merge([passed$, sent.source, taken$])), filter(settle)), made.source])
+    }
+  }
+}
+
+/** Equal mutations share a key; urql tells them apart by an object in their contexts. */
+function identify({ key, context }: Operation): unknown {
+  return context._instance ?? key
+}
+
+function hasFiles(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return (typeof Blob !== 'undefined' && value instanceof Blob) || Object.values(value).some(hasFiles)
+}
+
+const awayCodes: readonly unknown[] = ['UNAVAILABLE', 'SHUTTING_DOWN']
+
+/** What a result means for the mutation behind it. */
+function judge({ data, error }: OperationResult): Outcome {
+  if (error !== undefined) return judgeError(error)
+  // Failures that the caller can act on are members of the result's union, named …Error.
+  for (const value of Object.values((data ?? {}) as Record<string, { __typename?: string; message?: string } | null>))
+    if (value?.__typename?.endsWith('Error') === true)
+      return { is: 'refused', reason: value.message ?? `The server answered with ${value.__typename}` }
+  return { is: 'answered' }
+}
+
+function judgeError({ networkError, graphQLErrors, response, message }: CombinedError): Outcome {
+  const status = (response as Response | undefined)?.status ?? 0
+  const isAway = graphQLErrors.some(({ extensions }) => awayCodes.includes(extensions?.['code']))
+  const isUnanswered = networkError !== undefined && !(status >= 400 && status < 500)
+  return {
+    is: isAway || isUnanswered ? 'unanswered' : 'refused',
+    reason: networkError?.message ?? graphQLErrors[0]?.message ?? message,
+  }
+}

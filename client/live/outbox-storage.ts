@@ -1,0 +1,101 @@
+import type { OfflineStorage } from './storage.ts'
+
+/** A mutation as it is kept. */
+export interface StoredMutation {
+  readonly id: string
+  /** The document as text. */
+  readonly query: string
+  readonly variables: Readonly<Record<string, unknown>>
+  readonly createdAt: number
+  readonly attempts: number
+  readonly reason: string
+}
+
+/** The mutations of this client in a storage that it shares with other tabs. */
+export interface OutboxStorage {
+  /** Takes over what clients left that are gone. */
+  claim(): Promise<readonly StoredMutation[]>
+  /** Replaces what is kept for this client. */
+  save(mutations: readonly StoredMutation[]): Promise<void>
+  /** Lets others take over what is kept. */
+  release(): void
+}
+
+/** Whose a kept mutation is. */
+interface Owned extends StoredMutation {
+  readonly owner: string
+}
+
+/** What is used of the Web Locks API: a lock is held as long as its tab lives, which is how the others know. */
+interface Locks {
+  request(name: string, hold: () => Promise<void>): Promise<unknown>
+  query(): Promise<{ readonly held?: readonly { readonly name?: string }[] }>
+}
+
+/**
+ * Keeps mutations in `storage` under one key. Where there are Web Locks, those of another tab that is still open are left
+ * to it; elsewhere whoever comes takes them all, and idempotency keys keep them from being carried out twice.
+ */
+export function createOutboxStorage(storage: OfflineStorage, url: string): OutboxStorage {
+  const key = `tidings:outbox:${url}`
+  const owner = crypto.randomUUID()
+  const lockOf = (name: string): string => `${key}:${name}`
+  const locks = (globalThis as { readonly navigator?: { readonly locks?: Locks } }).navigator?.locks
+  let release: () => void = () => undefined
+  // One after the other: each reads the list, changes it and writes it.
+  let last: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(step: () => Promise<T>): Promise<T> => {
+    const turn = last.then(step, step)
+    last = turn.catch(() => undefined)
+    return turn
+  }
+
+  const read = async (): Promise<readonly Owned[]> => parse(await storage.getItem(key))
+  const write = async (all: readonly Owned[]): Promise<void> => {
+    if (all.length === 0) await storage.removeItem(key)
+    else await storage.setItem(key, JSON.stringify(all))
+  }
+  const hold = (): void => {
+    const released = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    // Without the lock another tab may send the same mutations, with the same keys.
+    locks?.request(lockOf(owner), () => released).catch(() => undefined)
+  }
+  hold()
+
+  return {
+    claim: () =>
+      inTurn(async () => {
+        const held = new Set((await locks?.query())?.held?.map(({ name }) => name))
+        const all = await read()
+        const claimed = all.filter((one) => !held.has(lockOf(one.owner)))
+        if (claimed.length > 0) await write(all.map((one) => (claimed.includes(one) ? { ...one, owner } : one)))
+        return claimed
+      }),
+    save: (mutations) =>
+      inTurn(async () => {
+        const others = (await read()).filter((one) => one.owner !== owner)
+        await write([...others, ...mutations.map((one) => ({ ...one, owner }))])
+      }),
+    release: () => release(),
+  }
+}
+
+/** What was written by another version, or by someone else, is left out. */
+function parse(text: string | null): readonly Owned[] {
+  if (text === null) return []
+  try {
+    const all: unknown = JSON.parse(text)
+    return Array.isArray(all) ? all.filter(isOwned) : []
+  } catch {
+    // Not ours; the next write replaces it.
+    return []
+  }
+}
+
+function isOwned(value: unknown): value is Owned {
+  if (typeof value !== 'object' || value === null) return false
+  const one = value as Partial<Record<keyof Owned, unknown>>
+  return typeof one.id === 'string' && typeof one.query === 'string' && typeof one.owner === 'string'
+}

@@ -1,0 +1,103 @@
+import { after } from './environment.ts'
+import { type HttpOptions, messageOf, post, tellStatus } from './http.ts'
+import { isEventStream, readRefusal, readResults } from './results.ts'
+import { type RequestBody, type Subscriber, type Transport, tellOnce } from './transport.ts'
+
+/** By how much the interval grows after a request that brought nothing. */
+const growth = 1.5
+
+/**
+ * Polling: the same document sent again and again with `extensions: { catchUp: true }`, which the server answers with what
+ * has happened since the cursor and then completes. At once again while events flow, less and less often while nothing
+ * happens. Gets through whatever lets ordinary requests through.
+ */
+export function createPollingTransport({ url, fetch, timing }: HttpOptions): Transport {
+  return (listener, token) => {
+    const polls = new Map<() => void, () => void>()
+    const tell = tellOnce(listener, () => {
+      for (const stop of [...polls.keys()]) stop()
+    })
+
+    const request = async (body: RequestBody, signal: AbortSignal): Promise<Response> =>
+      post({ fetch, url, token, body, accept: 'text/event-stream', signal })
+
+    const poll = (subscriber: Subscriber, isRepeated: boolean): (() => void) => {
+      let intervalMs = timing.pollMs
+      let abort = new AbortController()
+      let stopTimer: () => void = () => undefined
+      let isResting = false
+      const stop = (): void => {
+        polls.delete(stop)
+        stopTimer()
+        abort.abort()
+      }
+      const finish = (): void => {
+        stop()
+        subscriber.complete()
+      }
+      const once = async (): Promise<void> => {
+        abort = new AbortController()
+        const { signal } = abort
+        const stopDeadline = after(timing.requestMs, () => tell.lost('silent', 'A request was not answered in time'))
+        let isNew = false
+        try {
+          const body = subscriber.body()
+          const response = await request({ ...body, extensions: { ...body.extensions, catchUp: true } }, signal)
+          if (!polls.has(stop)) return
+          if (!isEventStream(response) || !response.ok || response.body === null) {
+            const refusal = response.status === 400 || response.ok ? await readRefusal(response) : null
+            if (!polls.has(stop)) return
+            if (refusal === null)
+              return response.ok ? tell.lost('failed', 'The answer is not an event stream') : tellStatus(response, tell)
+            tell.proved()
+            subscriber.next(refusal)
+            return finish()
+          }
+          const end = await readResults(
+            response.body,
+            {
+              next(result) {
+                isNew = true
+                return subscriber.next(result)
+              },
+            },
+            () => tell.heard(),
+          )
+          if (!polls.has(stop)) return
+          if (end === 'broken') return tell.lost('failed', 'An answer broke off')
+          tell.proved()
+          if (end === 'last' || !isRepeated) return finish()
+        } finally {
+          stopDeadline()
+        }
+        intervalMs = isNew ? timing.pollMs : Math.min(timing.maxPollMs, intervalMs * growth)
+        isResting = true
+        stopTimer = after(intervalMs, start)
+      }
+      const start = (): void => {
+        stopTimer()
+        isResting = false
+        once().catch((error: unknown) => {
+          if (polls.has(stop)) tell.lost('failed', `A request failed: ${messageOf(error)}`)
+        })
+      }
+      polls.set(stop, () => {
+        if (isResting) start()
+      })
+      start()
+      return stop
+    }
+
+    return {
+      attach: (subscriber) => poll(subscriber, true),
+      prove(scout) {
+        const body = scout ?? { query: '{ __typename }' }
+        poll({ body: () => body, next: () => false, complete: () => undefined }, false)
+      },
+      check() {
+        for (const hasten of [...polls.values()]) hasten()
+      },
+      close: () => void tell.end(),
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import { finalStatuses, passingEvents, terminalEvents } from '../../src/protocol.ts'
+import type { RequestBody, StreamResult } from './transport.ts'
+
+/** Where one subscription is in its topic, whatever carries it. */
+export interface Resumption {
+  /** What to send to receive what follows. */
+  body(): RequestBody
+  /** Whether a result is new; then it counts as handed on. */
+  accept(result: StreamResult): boolean
+  /** Whether nothing can follow this result. */
+  isLast(result: StreamResult): boolean
+  /** Begins anew, from a snapshot. @returns false when that is where it stands already */
+  restart(): boolean
+}
+
+/** How many cursors are remembered to recognise events that come twice. A server that keeps to the protocol repeats none. */
+const maxRemembered = 256
+
+/** An event as far as it is looked at: the object under the root field that has a cursor. */
+interface EventLike {
+  readonly __typename?: unknown
+  readonly cursor: string
+  readonly status?: unknown
+}
+
+/**
+ * Remembers the cursor of the last event handed on, for any subscription that declares a variable `$after` and selects
+ * `cursor` on its root field. All others begin anew each time.
+ */
+export function createResumption(body: RequestBody): Resumption {
+  const isResumable = /\$after\s*:/.test(body.query)
+  const remembered = new Set<string>()
+  let cursor: string | undefined
+
+  return {
+    body: () => (cursor === undefined ? body : { ...body, variables: { ...body.variables, after: cursor } }),
+    accept(result) {
+      const event = isResumable ? findEvent(result) : undefined
+      if (event === undefined) return true
+      const isPassing = typeof event.__typename === 'string' && passingEvents.includes(event.__typename)
+      if (!isPassing && remembered.has(event.cursor)) return false
+      cursor = event.cursor
+      remembered.add(event.cursor)
+      // A set keeps the order of insertion: the first is the oldest.
+      for (const oldest of remembered) {
+        if (remembered.size <= maxRemembered) break
+        remembered.delete(oldest)
+      }
+      return true
+    },
+    isLast(result) {
+      const event = findEvent(result)
+      if (event === undefined) return false
+      const { __typename: type, status } = event
+      if (typeof type !== 'string') return false
+      return terminalEvents.includes(type) || (type === 'TaskSnapshot' && finalStatuses.includes(String(status)))
+    },
+    restart() {
+      if (cursor === undefined) return false
+      cursor = undefined
+      return true
+    },
+  }
+}
+
+function findEvent({ data }: StreamResult): EventLike | undefined {
+  for (const value of Object.values(data ?? {}))
+    if (typeof value === 'object' && value !== null && typeof (value as Partial<EventLike>).cursor === 'string')
+      return value as EventLike
+  return undefined
+}

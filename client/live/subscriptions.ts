@@ -1,0 +1,141 @@
+import { backoff } from './backoff.ts'
+import { after } from './environment.ts'
+import { createResumption } from './resume.ts'
+import type { Timing } from './timing.ts'
+import type { RequestBody, Session, StreamResult, Subscriber } from './transport.ts'
+
+/** Takes the results of one subscription. */
+export interface ResultSink {
+  next(result: StreamResult): void
+  /** Nothing follows. */
+  complete(): void
+}
+
+/** The subscriptions of a client, as they move from one session to the next. */
+export interface Subscriptions {
+  readonly count: number
+  /** @returns what ends it */
+  add(body: RequestBody, sink: ResultSink): () => void
+  /** Moves all of them to the present session. @returns whether there were any */
+  attach(): boolean
+  /** Takes all of them off. */
+  detach(): void
+  /** The operation of one of them, to try a transport with; null when there is none. */
+  scout(): RequestBody | null
+  /** Completes all of them. */
+  dispose(): void
+}
+
+interface Subscription {
+  start(): void
+  stop(): void
+  complete(): void
+  body(): RequestBody
+}
+
+/** Codes of refusals that may be gone after a while. */
+const passingCodes: readonly unknown[] = ['RATE_LIMITED', 'UNAVAILABLE', 'SHUTTING_DOWN', 'EPOCH_CHANGED']
+
+/**
+ * Creates the list of subscriptions.
+ *
+ * @param options.session - what they are attached to now
+ * @param options.onCount - called after their number has changed
+ */
+export function createSubscriptions(options: {
+  readonly timing: Timing
+  readonly session: () => Session | undefined
+  readonly onCount: () => void
+}): Subscriptions {
+  const { timing, session, onCount } = options
+  const all = new Set<Subscription>()
+
+  const add = (body: RequestBody, sink: ResultSink): (() => void) => {
+    const resumption = createResumption(body)
+    /** Of the present session; what an earlier one still says is not heard. */
+    let current: Subscriber | undefined
+    let detach: () => void = () => undefined
+    let stopTimer: () => void = () => undefined
+    let refusals = 0
+
+    const stop = (): void => {
+      current = undefined
+      stopTimer()
+      detach()
+      detach = () => undefined
+    }
+    const leave = (): void => {
+      stop()
+      if (all.delete(subscription)) onCount()
+    }
+    const complete = (): void => {
+      if (!all.has(subscription)) return
+      leave()
+      sink.complete()
+    }
+    const start = (): void => {
+      stop()
+      const to = session()
+      if (to === undefined) return
+      const subscriber: Subscriber = {
+        body: resumption.body,
+        next(result) {
+          if (current !== subscriber) return true
+          if (result.errors !== undefined && (result.data ?? null) === null) return refuse(result)
+          refusals = 0
+          if (resumption.accept(result)) sink.next(result)
+          return resumption.isLast(result)
+        },
+        complete() {
+          if (current === subscriber) complete()
+        },
+      }
+      current = subscriber
+      const end = to.attach(subscriber)
+      if (current === subscriber) detach = end
+      else end()
+    }
+    /** @returns true: whatever becomes of it, this session has no more to say to it */
+    const refuse = (result: StreamResult): true => {
+      const { code, retryable } = result.errors?.[0]?.extensions ?? {}
+      const isStale = code === 'BAD_CURSOR' && resumption.restart()
+      if (isStale || retryable === true || passingCodes.includes(code)) {
+        stop()
+        refusals += 1
+        const ms = isStale ? 0 : backoff(refusals, timing.backoffMs, timing.maxBackoffMs, Math.random())
+        stopTimer = after(ms, start)
+      } else {
+        sink.next(result)
+        complete()
+      }
+      return true
+    }
+
+    const subscription: Subscription = { start, stop, complete, body: resumption.body }
+    all.add(subscription)
+    start()
+    onCount()
+    return leave
+  }
+
+  return {
+    get count() {
+      return all.size
+    },
+    add,
+    attach() {
+      for (const { start } of [...all]) start()
+      return all.size > 0
+    },
+    detach() {
+      for (const { stop } of all) stop()
+    },
+    scout() {
+      for (const { body } of all) return body()
+      return null
+    },
+    dispose() {
+      for (const { complete } of [...all]) complete()
+    },
+  }
+}

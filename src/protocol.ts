@@ -1,0 +1,36 @@
+/**
+ * What both ends of the wire must agree on beyond the schema: see `docs/protocol.md`. Without dependencies, so that the
+ * client can have it.
+ */
+
+/** Why a WebSocket is closed. */
+export const closeCodes = {
+  /** Its owner has left. */
+  normal: 1000,
+  /** The server is restarting: connect elsewhere and resume. */
+  restart: 1012,
+  /** Not now: too many connections of this viewer, or the database is away. Try again with growing pauses. */
+  tryAgainLater: 1013,
+  /** The token is malformed or forged: the same one will never do. */
+  unauthorized: 4401,
+  /** The token has expired: connect with a new one and resume. */
+  expired: 4403,
+} as const
+
+/** Events that report a passing state: they repeat the cursor of the event before them. */
+export const passingEvents: readonly string[] = ['TaskSnapshot', 'TaskQueueMoved']
+
+/** Events after which nothing follows. */
+export const terminalEvents: readonly string[] = ['TaskCompleted', 'TaskFailed', 'TaskCanceled']
+
+/** States of a task after which nothing follows; a snapshot in one of them is the last event. */
+export const finalStatuses: readonly string[] = ['COMPLETED', 'FAILED', 'CANCELED']
+
+/** Inputs of mutations that take an `idempotencyKey`. */
+export const keyedInputs: readonly string[] = ['ImportDocumentInput', 'RetryContentInput']
+
+/** Mutations that take an `idempotencyKey` as an argument of their own. */
+export const keyedMutations: readonly string[] = ['createRoadmap', 'retryFailedContent', 'retryTask']
+
+/** Mutations that have the same effect when they are sent twice. */
+export const repeatableMutations: readonly string[] = ['cancelTask']
