@@ -59,8 +59,9 @@ describe('the floors', () => {
   })
 
   it('keep the applications apart: one is used by another only through what it offers on purpose', async () => {
-    // `content` is what roadmaps are filled with; `structure` is what a document offers to whoever works with it.
+    // `text` is common ground; `content` is what roadmaps are filled with; a document offers its structure.
     const offered = [
+      /^src\/studio\/text\//,
       /^src\/studio\/content\/(provider|create)\.ts$/,
       /^src\/studio\/documents\/(structure|documents)\.ts$/,
     ]

@@ -1,4 +1,4 @@
-import { escapeMarkdown } from '../documents/structure-text.ts'
+import { escapeMarkdown } from '../text/words.ts'
 
 /**
  * What the private characters of a text stand for, first U+E000. Inline code and identifiers become one such character

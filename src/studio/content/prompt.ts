@@ -1,4 +1,4 @@
-import { shorten } from '../documents/structure-text.ts'
+import { shorten } from '../text/words.ts'
 import type { ContentPiece, ContentRequest } from './provider.ts'
 
 /** One message of a chat. */

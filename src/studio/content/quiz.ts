@@ -1,4 +1,4 @@
-import { escapeMarkdown } from '../documents/structure-text.ts'
+import { escapeMarkdown } from '../text/words.ts'
 import { plainText, renderText } from './codes.ts'
 import { chooseDistractors, makeQuantities, type Wanted } from './distractors.ts'
 import { answerStems, asInSentence, type CodeName, collectEntries, type Entry, findCodeNames } from './lexicon.ts'

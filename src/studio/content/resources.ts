@@ -1,4 +1,4 @@
-import { escapeMarkdown, safeUrl, shorten } from '../documents/structure-text.ts'
+import { escapeMarkdown, safeUrl, shorten } from '../text/words.ts'
 import { plainText, renderText } from './codes.ts'
 import type { ContentRequest } from './provider.ts'
 import type { Reading } from './reading.ts'

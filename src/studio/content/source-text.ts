@@ -1,7 +1,6 @@
 import type { Code, Nodes, PhrasingContent, Root, RootContent, TableRow } from 'mdast'
-import { stripTags } from '../documents/structure-markdown.ts'
-import { safeUrl } from '../documents/structure-text.ts'
-import { parseMarkdown } from '../documents/structure-windows.ts'
+import { parseMarkdown } from '../text/markdown.ts'
+import { safeUrl, stripTags } from '../text/words.ts'
 import { type CodeTable, createCodes } from './codes.ts'
 import { splitSentences } from './sentences.ts'
 

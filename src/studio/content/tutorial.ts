@@ -1,4 +1,4 @@
-import { escapeMarkdown } from '../documents/structure-text.ts'
+import { escapeMarkdown } from '../text/words.ts'
 import { plainText, renderText } from './codes.ts'
 import { findKeyTerms } from './key-terms.ts'
 import type { ContentRequest } from './provider.ts'

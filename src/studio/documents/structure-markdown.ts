@@ -1,7 +1,7 @@
 import type { Nodes, RootContent } from 'mdast'
 import { toString as textOf } from 'mdast-util-to-string'
-import { safeUrl, shorten } from './structure-text.ts'
-import { type MarkdownWindow, parseInWindows } from './structure-windows.ts'
+import { type MarkdownWindow, parseInWindows } from '../text/markdown.ts'
+import { safeUrl, shorten, stripTags } from '../text/words.ts'
 
 /** A heading as found in the text: from `start` to `end` stands its markup. */
 export interface FoundHeading {
@@ -45,18 +45,6 @@ export function* findMarkdownParts(text: string): Generator<FoundParts, void> {
     yield { headings, links, text: prose.join('\n'), done: window.done }
   }
 }
-
-/** Text of a piece of HTML: comments, scripts and tags removed, the usual entities decoded. */
-export function stripTags(html: string): string {
-  return html
-    .replace(/<!--[\s\S]*?(-->|$)/g, ' ')
-    .replace(/<(script|style)[\s>][\s\S]*?(<\/\1\s*>|$)/gi, ' ')
-    .replace(/<\/?[a-z][^<>]*>/gi, ' ')
-    .replace(/&(amp|lt|gt|quot|#39|nbsp);/g, (_, name: string) => entities[name] ?? ' ')
-    .replace(/[ \t]+/g, ' ')
-    .trim()
-}
-const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'", nbsp: ' ' }
 
 function headingsOf(node: RootContent, { toOffset }: MarkdownWindow): FoundHeading[] {
   const start = node.position?.start.offset

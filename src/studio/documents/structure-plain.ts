@@ -1,4 +1,4 @@
-import { escapeMarkdown, shorten } from './structure-text.ts'
+import { escapeMarkdown, shorten } from '../text/words.ts'
 
 /** A section of a plain text: its heading and its paragraphs as Markdown. */
 export interface PlainSection {

@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
+import { createDefinitionAppender } from '../text/markdown.ts'
+import { countWords, createSlugger, shorten } from '../text/words.ts'
 import { type DocumentFormat, decodeText, normalizeText } from './structure-decode.ts'
 import { DocumentError } from './structure-error.ts'
 import { type FoundHeading, type FoundLink, findMarkdownParts } from './structure-markdown.ts'
 import { readPlainSections } from './structure-plain.ts'
-import { countWords, createSlugger, shorten } from './structure-text.ts'
-import { createDefinitionAppender } from './structure-windows.ts'
 
 export { detectFormat } from './structure-decode.ts'
 

@@ -1,5 +1,5 @@
 import type { Section } from '../documents/structure.ts'
-import { countWords } from '../documents/structure-text.ts'
+import { countWords } from '../text/words.ts'
 
 interface Node {
   readonly section: Section

@@ -1,4 +1,4 @@
-import { countWords } from '../documents/structure-text.ts'
+import { countWords } from '../text/words.ts'
 
 /** Characters of a paragraph that is cut although it has no line breaks. */
 const maxBlockCharacters = 8_000

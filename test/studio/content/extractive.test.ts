@@ -7,8 +7,8 @@ import type { ContentPiece, ContentRequest } from '../../../src/studio/content/p
 import { createQuiz } from '../../../src/studio/content/quiz.ts'
 import { readForContent } from '../../../src/studio/content/reading.ts'
 import { readStructure } from '../../../src/studio/documents/structure.ts'
-import { parseMarkdown } from '../../../src/studio/documents/structure-windows.ts'
 import { outlineRoadmap } from '../../../src/studio/roadmaps/outline.ts'
+import { parseMarkdown } from '../../../src/studio/text/markdown.ts'
 import { collect, describeContract, failureOf, requestOf } from './contract.ts'
 
 const provider = createExtractiveProvider()

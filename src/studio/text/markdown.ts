@@ -2,8 +2,8 @@ import type { Root, RootContent } from 'mdast'
 import remarkGfm from 'remark-gfm'
 import remarkParse from 'remark-parse'
 import { unified } from 'unified'
-import { maskHostile } from './structure-hostile.ts'
-import { safeUrl } from './structure-text.ts'
+import { maskHostile } from './hostile.ts'
+import { safeUrl } from './words.ts'
 
 /** Text that is parsed at once. The parser takes about a millisecond a kilobyte, so a step stays well below 100 ms. */
 const windowCharacters = 8_192

@@ -69,3 +69,15 @@ export function escapeMarkdown(text: string): string {
     )
     .join('')
 }
+
+/** Text of a piece of HTML: comments, scripts and tags removed, the usual entities decoded. */
+export function stripTags(html: string): string {
+  return html
+    .replace(/<!--[\s\S]*?(-->|$)/g, ' ')
+    .replace(/<(script|style)[\s>][\s\S]*?(<\/\1\s*>|$)/gi, ' ')
+    .replace(/<\/?[a-z][^<>]*>/gi, ' ')
+    .replace(/&(amp|lt|gt|quot|#39|nbsp);/g, (_, name: string) => entities[name] ?? ' ')
+    .replace(/[ \t]+/g, ' ')
+    .trim()
+}
+const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'", nbsp: ' ' }
