@@ -7,7 +7,7 @@ import { describeConnection } from './words.ts'
  * Says how the page stands to the server, and why. What changes every second is for eyes only; screen readers are told when
  * the status changes.
  *
- * @param props.isBrief - the title alone; the rest is told by pointing at it
+ * @param props.isBrief - the title alone, as plain text that fits into a button; the rest is told by pointing at it
  */
 export function ConnectionIndicator({ isBrief = false }: { readonly isBrief?: boolean }): ReactElement {
   const connection = useConnection()
@@ -15,18 +15,22 @@ export function ConnectionIndicator({ isBrief = false }: { readonly isBrief?: bo
   const now = useNow(true)
   const { title, details } = describeConnection(connection, now)
   const canTry = status === 'reconnecting' || status === 'closed'
+  const dot = <span className="tidings-connection-dot" aria-hidden="true" />
+  const shown = { className: 'tidings-connection', 'data-status': status, 'data-transport': transport ?? 'none' }
+  if (isBrief)
+    return (
+      <span {...shown} title={details.join(' ')}>
+        {dot}
+        <span className="tidings-connection-title">{title}</span>
+      </span>
+    )
   return (
-    <div
-      className="tidings-connection"
-      data-status={status}
-      data-transport={transport ?? 'none'}
-      title={details.join(' ')}
-    >
-      <span className="tidings-connection-dot" aria-hidden="true" />
+    <div {...shown}>
+      {dot}
       <span className="tidings-connection-title" role="status">
         {title}
       </span>
-      {isBrief ? null : <span className="tidings-connection-details">{details.join(' ')}</span>}
+      <span className="tidings-connection-details">{details.join(' ')}</span>
       {canTry ? (
         <button type="button" className="tidings-connection-retry" onClick={reconnect}>
           Try now

@@ -1,13 +1,12 @@
 import type { CombinedError } from '@urql/core'
 import { useCallback, useMemo, useSyncExternalStore } from 'react'
 import { useQuery } from 'urql'
-import { TaskProgressDocument, type TaskSummaryFieldsFragment, TasksDocument } from '../gql/graphql.ts'
+import { type TaskSummaryFieldsFragment, TasksDocument } from '../gql/graphql.ts'
 import { isFinalStatus } from '../reduce/task.ts'
 import type { TaskState } from '../reduce/task-state.ts'
 import { useTidings } from './provider.ts'
-import { type Live, sharedLiveOf } from './shared-live.ts'
 import { startedTasksOf } from './started-tasks.ts'
-import { reduceTaskProgress } from './use-task.ts'
+import { useManyTasks } from './use-many-tasks.ts'
 
 /** The viewer's tasks. */
 export interface LiveTasks {
@@ -60,35 +59,4 @@ function overlay(task: TaskSummaryFieldsFragment, state: TaskState | undefined):
   if (state === undefined) return task
   const { status, attempt, progress, error, isOver, at } = state
   return { ...task, status, attempt, progress, error, finishedAt: isOver ? at : null }
-}
-
-/** The states of several tasks, each shared with whoever else watches it. */
-function useManyTasks(ids: readonly string[]): ReadonlyMap<string, TaskState> {
-  const shared = sharedLiveOf(useTidings())
-  const key = ids.join()
-  const { subscribe, read } = useMemo(() => {
-    const sources = (key === '' ? [] : key.split(',')).map((taskId) => ({
-      document: TaskProgressDocument,
-      variables: { taskId },
-      reducer: reduceTaskProgress,
-    }))
-    let last: readonly Live<TaskState>[] = []
-    let states: ReadonlyMap<string, TaskState> = new Map()
-    return {
-      subscribe(listener: () => void) {
-        const ends = sources.map((source) => shared.subscribe(source, listener))
-        return () => {
-          for (const end of ends) end()
-        }
-      },
-      read() {
-        const now = sources.map((source) => shared.read(source))
-        if (now.length === last.length && now.every((one, index) => one === last[index])) return states
-        last = now
-        states = new Map(now.flatMap(({ state }) => (state === undefined ? [] : [[state.id, state]])))
-        return states
-      },
-    }
-  }, [shared, key])
-  return useSyncExternalStore(subscribe, read, read)
 }

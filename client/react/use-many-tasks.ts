@@ -1,0 +1,41 @@
+import { useMemo, useSyncExternalStore } from 'react'
+import { TaskProgressDocument } from '../gql/graphql.ts'
+import type { TaskState } from '../reduce/task-state.ts'
+import { useTidings } from './provider.ts'
+import { type Live, sharedLiveOf } from './shared-live.ts'
+import { reduceTaskProgress } from './use-task.ts'
+
+/**
+ * Watches several tasks. Each is shared with whoever else watches it; one that is not known yet has no entry.
+ *
+ * @param ids - those that were asked for stay what they were when they are over, as long as they are asked for
+ */
+export function useManyTasks(ids: readonly string[]): ReadonlyMap<string, TaskState> {
+  const shared = sharedLiveOf(useTidings())
+  const key = ids.join()
+  const { subscribe, read } = useMemo(() => {
+    const sources = (key === '' ? [] : key.split(',')).map((taskId) => ({
+      document: TaskProgressDocument,
+      variables: { taskId },
+      reducer: reduceTaskProgress,
+    }))
+    let last: readonly Live<TaskState>[] = []
+    let states: ReadonlyMap<string, TaskState> = new Map()
+    return {
+      subscribe(listener: () => void) {
+        const ends = sources.map((source) => shared.subscribe(source, listener))
+        return () => {
+          for (const end of ends) end()
+        }
+      },
+      read() {
+        const now = sources.map((source) => shared.read(source))
+        if (now.length === last.length && now.every((one, index) => one === last[index])) return states
+        last = now
+        states = new Map(now.flatMap(({ state }) => (state === undefined ? [] : [[state.id, state]])))
+        return states
+      },
+    }
+  }, [shared, key])
+  return useSyncExternalStore(subscribe, read, read)
+}

@@ -1,0 +1,130 @@
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** A Studio that can be served. */
+export interface BuiltStudio {
+  /** Holds `index.html`, to be served at `/`, and `assets/`, whose names change with their content. */
+  readonly directory: string
+  /** How long building took; 0 when nothing had changed. */
+  readonly tookMs: number
+}
+
+/** What the page may do: nothing but its own scripts, styles and server. Send it with `index.html`. */
+export const studioContentSecurityPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const dist = join(root, 'dist')
+const directory = join(dist, 'studio')
+const stampName = '.stamp'
+
+let running: Promise<BuiltStudio> | undefined
+
+/**
+ * Builds the Studio unless what was built last is of the same sources. When it is, this costs reading the sizes and times
+ * of some hundred files. Building is done in a process of its own, so that a server that goes on meanwhile is not held up,
+ * and the result is put in place at once, so that several may build at the same time. Concurrent calls share one build.
+ *
+ * @throws Error with what the build printed, when it fails; what was built before stays
+ */
+export function ensureStudioBuilt(): Promise<BuiltStudio> {
+  running ??= build().finally(() => {
+    running = undefined
+  })
+  return running
+}
+
+async function build(): Promise<BuiltStudio> {
+  const startedAt = performance.now()
+  const stamp = await stampSources()
+  if ((await readStamp()) === stamp) return { directory, tookMs: 0 }
+  await mkdir(dist, { recursive: true })
+  const target = await mkdtemp(join(dist, 'studio-'))
+  try {
+    await runVite(target)
+    await writeFile(join(target, stampName), stamp)
+    await putInPlace(target)
+  } finally {
+    await rm(target, { recursive: true, force: true })
+  }
+  return { directory, tookMs: performance.now() - startedAt }
+}
+
+/** Names everything the build is made of; the same as long as no file has changed. */
+async function stampSources(): Promise<string> {
+  const client = join(root, 'client')
+  const names = (await readdir(client, { recursive: true })).filter((name) => /\.(tsx?|css|html)$/.test(name))
+  const files = [
+    ...names.map((name) => join(client, name)),
+    join(root, 'src/protocol.ts'),
+    join(root, 'package-lock.json'),
+  ]
+  const lines = await Promise.all(
+    files.sort().map(async (file) => {
+      const { size, mtimeMs } = await stat(file)
+      return `${file} ${size} ${mtimeMs}`
+    }),
+  )
+  return createHash('sha256').update(lines.join('\n')).digest('hex')
+}
+
+async function readStamp(): Promise<string | null> {
+  try {
+    return await readFile(join(directory, stampName), 'utf8')
+  } catch (error) {
+    if (isMissing(error)) return null
+    throw error
+  }
+}
+
+async function runVite(outDir: string): Promise<void> {
+  const require = createRequire(import.meta.url)
+  const vite = join(require.resolve('vite/package.json'), '../bin/vite.js')
+  const config = fileURLToPath(new URL('vite.config.ts', import.meta.url))
+  const child = spawn(
+    process.execPath,
+    [vite, 'build', '--config', config, '--outDir', outDir, '--emptyOutDir', '--logLevel', 'warn'],
+    { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_ENV: 'production', NODE_OPTIONS: '' } },
+  )
+  let output = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+    })
+  const code = await new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve))
+  if (code !== 0) throw new Error(`The Studio could not be built (vite build ended with ${code}):\n${output}`)
+}
+
+/** A directory cannot be replaced in one step; whoever comes second among several has the same result. */
+async function putInPlace(target: string): Promise<void> {
+  const old = `${target}-old`
+  await rename(directory, old).catch((error: unknown) => {
+    if (!isMissing(error)) throw error
+  })
+  await rename(target, directory).catch((error: unknown) => {
+    if (!isTaken(error)) throw error
+  })
+  await rm(old, { recursive: true, force: true })
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
+}
+function isMissing(error: unknown): boolean {
+  return codeOf(error) === 'ENOENT'
+}
+function isTaken(error: unknown): boolean {
+  return codeOf(error) === 'ENOTEMPTY' || codeOf(error) === 'EEXIST'
+}

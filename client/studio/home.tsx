@@ -1,0 +1,94 @@
+import type { ReactElement } from 'react'
+import { useQuery } from 'urql'
+import { type DocumentSummaryFieldsFragment, LibraryDocument, type LibraryQuery } from '../gql/graphql.ts'
+import { useTask } from '../react/use-task.ts'
+import { ImportPanel } from './import-panel.tsx'
+import { Link } from './link.tsx'
+import { MakeRoadmapButton } from './make-roadmap.tsx'
+import { TokenForm } from './token-form.tsx'
+
+const date = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
+
+/** The start: import a document, and what there is already. */
+export function Home(): ReactElement {
+  const [{ data, fetching, error }, execute] = useQuery({
+    query: LibraryDocument,
+    requestPolicy: 'cache-and-network',
+  })
+  const refetch = (): void => execute({ requestPolicy: 'network-only' })
+  const isRefused = error?.graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAUTHENTICATED') === true
+  if (isRefused || (data !== undefined && data.viewer === null)) return <TokenForm />
+  return (
+    <div className="home">
+      <div className="hero">
+        <h1>Drop in a document. Watch it become a roadmap.</h1>
+        <p>Each section turns into lessons, resources and a quiz, while you look on.</p>
+      </div>
+      <ImportPanel />
+      {error !== undefined && data === undefined ? (
+        <p className="failure" role="alert">
+          {error.message}{' '}
+          <button type="button" className="quiet" onClick={refetch}>
+            Try again
+          </button>
+        </p>
+      ) : null}
+      <section aria-labelledby="roadmaps">
+        <h2 id="roadmaps">Roadmaps</h2>
+        {data === undefined ? <p className="note">{fetching ? 'Loading …' : ''}</p> : <Roadmaps data={data} />}
+      </section>
+      {data !== undefined && data.documents.nodes.length > 0 ? (
+        <section aria-labelledby="documents">
+          <h2 id="documents">Documents</h2>
+          <ul className="cards">
+            {data.documents.nodes.map((document) => (
+              <DocumentCard key={document.id} document={document} onRead={refetch} />
+            ))}
+          </ul>
+        </section>
+      ) : null}
+    </div>
+  )
+}
+
+function Roadmaps({ data }: { readonly data: LibraryQuery }): ReactElement {
+  if (data.roadmaps.nodes.length === 0) return <p className="note">None yet. Import a document to make the first.</p>
+  return (
+    <ul className="cards">
+      {data.roadmaps.nodes.map(({ id, title, createdAt, activeTask }) => (
+        <li key={id} className="card">
+          <Link to={{ roadmapId: id }} className="card-title">
+            {title}
+          </Link>
+          <p className="note">
+            {activeTask === null ? date.format(new Date(createdAt)) : <ActiveNote taskId={activeTask.id} />}
+          </p>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function ActiveNote({ taskId }: { readonly taskId: string }): ReactElement {
+  const { task } = useTask(taskId)
+  if (task === null) return <>Being made</>
+  return <>{task.isOver ? 'Ready' : `Being made, ${Math.floor(task.progress.percent)} %`}</>
+}
+
+function DocumentCard(props: {
+  readonly document: DocumentSummaryFieldsFragment
+  readonly onRead: () => void
+}): ReactElement {
+  const { id, title, name, status, wordCount, error } = props.document
+  return (
+    <li className="card">
+      <p className="card-title">{title}</p>
+      <p className="note">
+        {status === 'READY' ? `${name}, ${wordCount.toLocaleString()} words` : null}
+        {status === 'PROCESSING' ? 'Is being read' : null}
+        {status === 'FAILED' ? `${error?.message ?? 'Could not be read.'} ${error?.advice ?? ''}` : null}
+      </p>
+      {status === 'READY' ? <MakeRoadmapButton documentId={id} title={title} /> : null}
+    </li>
+  )
+}

@@ -1,0 +1,129 @@
+import { type DragEvent, type FormEvent, type ReactElement, useEffect, useId, useRef, useState } from 'react'
+import { ImportDocumentDocument, type ImportDocumentInput } from '../gql/graphql.ts'
+import { useTask } from '../react/use-task.ts'
+import { useTaskMutation } from '../react/use-task-mutation.ts'
+import { useMakeRoadmap } from './make-roadmap.tsx'
+import { TaskPanel } from './task-panel.tsx'
+
+const accepted = '.md,.markdown,.mdown,.txt,.text,text/markdown,text/plain'
+
+/** Takes a document, by dropping, choosing or pasting; follows its reading, and goes on to its roadmap by itself. */
+export function ImportPanel(): ReactElement {
+  const { run, isSending, refusal } = useTaskMutation(ImportDocumentDocument)
+  const [imported, setImported] = useState<{ readonly documentId: string; readonly taskId: string } | null>(null)
+  const [isOver, setOver] = useState(false)
+  const input = useRef<HTMLInputElement>(null)
+  const inputId = useId()
+
+  const start = async (what: ImportDocumentInput): Promise<void> => {
+    const { data } = await run({ input: what })
+    if (data?.importDocument.__typename !== 'ImportDocumentSuccess') return
+    const { document, task } = data.importDocument
+    setImported({ documentId: document.id, taskId: task.id })
+  }
+  const take = (files: FileList | null): void => {
+    const file = files?.item(0)
+    if (file) void start({ file, name: file.name })
+  }
+  const drop = (event: DragEvent): void => {
+    event.preventDefault()
+    setOver(false)
+    take(event.dataTransfer.files)
+  }
+  if (imported !== null) return <Reading {...imported} onRestart={() => setImported(null)} />
+  return (
+    <section className="import" aria-label="Import a document">
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: dropping is a shortcut; the button inside does the same by keyboard */}
+      <div
+        className="drop"
+        data-over={isOver}
+        onDragOver={(event) => {
+          event.preventDefault()
+          setOver(true)
+        }}
+        onDragLeave={() => setOver(false)}
+        onDrop={drop}
+      >
+        <label htmlFor={inputId}>
+          <strong>Drop a Markdown or text file here</strong>
+        </label>
+        <input
+          ref={input}
+          id={inputId}
+          className="tidings-hidden"
+          tabIndex={-1}
+          type="file"
+          accept={accepted}
+          onChange={(event) => take(event.target.files)}
+        />
+        <button type="button" className="primary" disabled={isSending} onClick={() => input.current?.click()}>
+          {isSending ? 'Sending …' : 'Choose a file'}
+        </button>
+      </div>
+      <Paste isSending={isSending} onText={(text) => start({ text, name: 'pasted.md' })} />
+      {refusal === null ? null : (
+        <p className="failure" role="alert">
+          {refusal}
+        </p>
+      )}
+    </section>
+  )
+}
+
+function Paste(props: { readonly isSending: boolean; readonly onText: (text: string) => Promise<void> }): ReactElement {
+  const [text, setText] = useState('')
+  const submit = (event: FormEvent): void => {
+    event.preventDefault()
+    if (text.trim() !== '') void props.onText(text)
+  }
+  return (
+    <details className="paste">
+      <summary>Or paste a text</summary>
+      <form onSubmit={submit}>
+        <textarea
+          aria-label="The text, as Markdown or plain"
+          rows={8}
+          value={text}
+          onChange={(event) => setText(event.target.value)}
+          placeholder={'# A title\n\nSome paragraphs, with headings between them.'}
+        />
+        <button type="submit" className="primary" disabled={props.isSending || text.trim() === ''}>
+          Import it
+        </button>
+      </form>
+    </details>
+  )
+}
+
+function Reading(props: {
+  readonly documentId: string
+  readonly taskId: string
+  readonly onRestart: () => void
+}): ReactElement {
+  const { documentId, taskId, onRestart } = props
+  const { task, error } = useTask(taskId)
+  const { make, refusal } = useMakeRoadmap()
+  const isRead = task?.status === 'COMPLETED'
+  const begun = useRef(false)
+  useEffect(() => {
+    if (!isRead || begun.current) return
+    begun.current = true
+    void make(documentId)
+  })
+  const problem = error?.message ?? refusal
+  return (
+    <div className="import">
+      {task === null ? <p className="note">Reading the document …</p> : <TaskPanel task={task} />}
+      {problem === null ? null : (
+        <p className="failure" role="alert">
+          {problem}
+        </p>
+      )}
+      {task?.isOver === true && !isRead ? (
+        <button type="button" className="quiet" onClick={onRestart}>
+          Import another document
+        </button>
+      ) : null}
+    </div>
+  )
+}

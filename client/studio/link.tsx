@@ -1,0 +1,30 @@
+import type { MouseEvent, ReactElement, ReactNode } from 'react'
+import { hrefOf, type Route, useRoute } from './use-route.ts'
+
+/** A link within the Studio: a real one, which opens in another tab when asked to. */
+export function Link(props: {
+  readonly to: Partial<Route>
+  readonly className?: string
+  readonly isCurrent?: boolean
+  readonly label?: string
+  readonly children: ReactNode
+}): ReactElement {
+  const { to, className, isCurrent = false, label, children } = props
+  const { go } = useRoute()
+  const follow = (event: MouseEvent): void => {
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey || event.button !== 0) return
+    event.preventDefault()
+    go(to)
+  }
+  return (
+    <a
+      href={hrefOf(to)}
+      className={className}
+      aria-current={isCurrent ? 'true' : undefined}
+      aria-label={label}
+      onClick={follow}
+    >
+      {children}
+    </a>
+  )
+}

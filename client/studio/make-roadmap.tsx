@@ -1,0 +1,45 @@
+import type { ReactElement } from 'react'
+import { CreateRoadmapDocument } from '../gql/graphql.ts'
+import { useTaskMutation } from '../react/use-task-mutation.ts'
+import { useRoute } from './use-route.ts'
+
+/** Starts making a roadmap and goes there. */
+export function useMakeRoadmap(): {
+  readonly make: (documentId: string) => Promise<void>
+  readonly isSending: boolean
+  readonly refusal: string | null
+} {
+  const { run, isSending, refusal } = useTaskMutation(CreateRoadmapDocument)
+  const { go } = useRoute()
+  const make = async (documentId: string): Promise<void> => {
+    const { data } = await run({ documentId })
+    if (data?.createRoadmap.__typename === 'CreateRoadmapSuccess') go({ roadmapId: data.createRoadmap.roadmap.id })
+  }
+  return { make, isSending, refusal }
+}
+
+/** Makes a roadmap of a document. */
+export function MakeRoadmapButton(props: { readonly documentId: string; readonly title: string }): ReactElement {
+  const { documentId, title } = props
+  const { make, isSending, refusal } = useMakeRoadmap()
+  return (
+    <>
+      <button
+        type="button"
+        className="quiet"
+        aria-label={`Make a roadmap of ${title}`}
+        disabled={isSending}
+        onClick={() => {
+          void make(documentId)
+        }}
+      >
+        Make a roadmap
+      </button>
+      {refusal === null ? null : (
+        <span className="failure" role="alert">
+          {refusal}
+        </span>
+      )}
+    </>
+  )
+}

@@ -1,0 +1,43 @@
+import type { ReactElement } from 'react'
+import { useOutbox } from '../react/use-connection.ts'
+import { describeName } from '../react/words.ts'
+
+/** What was done and not sent yet, and what was refused when it was sent late. Nothing while there is neither. */
+export function Outbox(): ReactElement | null {
+  const { pending, refused, dismiss } = useOutbox()
+  if (pending.length === 0 && refused.length === 0) return null
+  return (
+    <section className="outbox" aria-label="Waiting to be sent">
+      <ul role="status">
+        {pending.map(({ id, field, status }) => (
+          <li key={id} data-status={status}>
+            <span>
+              <strong>{describeField(field)}</strong>{' '}
+              {status === 'sending' ? 'is being sent.' : 'is sent when the connection is back.'}
+            </span>
+            {status === 'waiting' ? (
+              <button type="button" className="quiet" onClick={() => dismiss(id)}>
+                Take back
+              </button>
+            ) : null}
+          </li>
+        ))}
+        {refused.map(({ id, field, reason }) => (
+          <li key={id} data-status="refused">
+            <span>
+              <strong>{describeField(field)}</strong> was refused: {reason}
+            </span>
+            <button type="button" className="quiet" onClick={() => dismiss(id)}>
+              Dismiss
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+}
+
+/** `retryContent` as a person would write it. */
+function describeField(field: string): string {
+  return describeName(field.replace(/[A-Z]/g, (letter) => `_${letter}`))
+}

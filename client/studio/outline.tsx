@@ -1,0 +1,103 @@
+import { memo, type ReactElement } from 'react'
+import type { TaskState } from '../reduce/task-state.ts'
+import { StatusIcon } from './icons.tsx'
+import { Link } from './link.tsx'
+import { type PieceView, pieces, viewPiece } from './piece-view.ts'
+import type { Outline as OutlineData } from './use-roadmap.ts'
+import { useRoute } from './use-route.ts'
+
+type Concept = OutlineData['stages'][number]['modules'][number]['concepts'][number]
+
+const states = { PENDING: 'not begun', GENERATING: 'being made', COMPLETED: 'ready', FAILED: 'failed' } as const
+
+/** Stages, modules and concepts, each concept with the state of its three pieces. */
+export function Outline(props: {
+  readonly outline: OutlineData
+  readonly overlays: readonly TaskState[]
+}): ReactElement {
+  const { outline, overlays } = props
+  const { route } = useRoute()
+  if (outline.stages.length === 0) return <Skeleton />
+  return (
+    <nav className="outline" aria-label="Outline">
+      {outline.stages.map((stage, index) => (
+        <section key={stage.id} aria-labelledby={stage.id}>
+          <h2 id={stage.id}>
+            <span className="outline-number" aria-hidden="true">
+              {index + 1}
+            </span>
+            {stage.title}
+          </h2>
+          {stage.modules.map((module) => (
+            <div key={module.id} className="module">
+              {module.title === stage.title ? null : <h3>{module.title}</h3>}
+              <ul>
+                {module.concepts.map((concept) => (
+                  <ConceptRow
+                    key={concept.id}
+                    roadmapId={outline.id}
+                    concept={concept}
+                    openPiece={route.conceptId === concept.id ? (route.piece ?? 'TUTORIAL') : null}
+                    {...viewsOf(concept, overlays)}
+                  />
+                ))}
+              </ul>
+            </div>
+          ))}
+        </section>
+      ))}
+    </nav>
+  )
+}
+
+/** Their states as plain values: a row whose pieces have not changed is not rendered again. */
+function viewsOf(concept: Concept, overlays: readonly TaskState[]): Record<PieceField, PieceView['status']> {
+  const [tutorial, resources, quiz] = pieces.map(
+    ({ piece, field }) => viewPiece(concept[field], concept.id, piece, overlays).status,
+  )
+  return { tutorial: tutorial ?? 'PENDING', resources: resources ?? 'PENDING', quiz: quiz ?? 'PENDING' }
+}
+
+type PieceField = (typeof pieces)[number]['field']
+
+const ConceptRow = memo(function ConceptRow(
+  props: {
+    readonly roadmapId: string
+    readonly concept: Concept
+    readonly openPiece: string | null
+  } & Readonly<Record<PieceField, PieceView['status']>>,
+): ReactElement {
+  const { roadmapId, concept, openPiece } = props
+  return (
+    <li className="concept" data-open={openPiece !== null}>
+      <span className="concept-title">{concept.title}</span>
+      <span className="concept-pieces">
+        {pieces.map(({ piece, field, name }) => {
+          const status = props[field]
+          return (
+            <Link
+              key={piece}
+              to={{ roadmapId, conceptId: concept.id, piece }}
+              className={`piece piece-${status.toLowerCase()}`}
+              isCurrent={openPiece === piece}
+              label={`${name} of ${concept.title}, ${states[status]}`}
+            >
+              <StatusIcon status={status} />
+              {name}
+            </Link>
+          )
+        })}
+      </span>
+    </li>
+  )
+})
+
+function Skeleton(): ReactElement {
+  return (
+    <div className="skeleton" aria-hidden="true">
+      {[72, 88, 64, 80, 56, 76].map((width) => (
+        <span key={width} style={{ width: `${width}%` }} />
+      ))}
+    </div>
+  )
+}

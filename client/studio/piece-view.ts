@@ -1,0 +1,52 @@
+import type { ContentPiece, ContentStatus, PieceStateFieldsFragment } from '../gql/graphql.ts'
+import type { TaskError, TaskState } from '../reduce/task-state.ts'
+
+/** The three pieces of a concept, in the order in which they are shown. */
+export const pieces = [
+  { piece: 'TUTORIAL', field: 'tutorial', name: 'Tutorial' },
+  { piece: 'RESOURCES', field: 'resources', name: 'Resources' },
+  { piece: 'QUIZ', field: 'quiz', name: 'Quiz' },
+] as const satisfies readonly { readonly piece: ContentPiece; readonly field: string; readonly name: string }[]
+
+/** A piece as the page shows it: what was fetched, overlaid with what has happened since. */
+export interface PieceView {
+  readonly status: ContentStatus
+  readonly error: TaskError | null
+  /** What its task has streamed so far; null when none is known. */
+  readonly text: string | null
+}
+
+/**
+ * Overlays a fetched piece with the tasks that work on it.
+ *
+ * @param base - as it was fetched, or as the cache expects it to be after a mutation
+ * @param tasks - oldest first; the newest that knows the piece counts
+ */
+export function viewPiece(
+  base: Omit<PieceStateFieldsFragment, 'piece'>,
+  conceptId: string,
+  piece: ContentPiece,
+  tasks: readonly TaskState[],
+): PieceView {
+  const key = `${conceptId}:${piece}`
+  const task = tasks.findLast(({ items }) => items.has(key))
+  const item = task?.items.get(key)
+  if (task === undefined || item === undefined) return { status: base.status, error: base.error, text: null }
+  const output = task.outputs.get(key)
+  const text = output === undefined || output.startsAt > 0 ? null : output.text
+  switch (item.status) {
+    case 'RUNNING':
+      if (task.isOver) return { status: base.status, error: base.error, text: null }
+      return { status: 'GENERATING', error: null, text }
+    case 'COMPLETED':
+    case 'SKIPPED':
+      return { status: 'COMPLETED', error: null, text }
+    case 'FAILED':
+      return { status: 'FAILED', error: item.error, text: null }
+    case 'PENDING':
+      if (task.isOver) return { status: base.status, error: base.error, text: null }
+      return { status: base.status === 'GENERATING' ? 'GENERATING' : 'PENDING', error: null, text: null }
+    default:
+      return item.status satisfies never
+  }
+}

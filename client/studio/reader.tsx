@@ -1,0 +1,128 @@
+import { lazy, type ReactElement, Suspense, useEffect, useRef } from 'react'
+import { useQuery } from 'urql'
+import { ConceptContentDocument, type ContentPiece } from '../gql/graphql.ts'
+import { RetryButton } from '../react/retry-button.tsx'
+import type { TaskState } from '../reduce/task-state.ts'
+import { StatusIcon } from './icons.tsx'
+import { Link } from './link.tsx'
+import { pieces, viewPiece } from './piece-view.ts'
+import type { Outline } from './use-roadmap.ts'
+
+const Markdown = lazy(() => import('./markdown.tsx').then(({ Markdown: component }) => ({ default: component })))
+
+type Concept = Outline['stages'][number]['modules'][number]['concepts'][number]
+
+/** One piece: its text as it is or as it comes into being, or why there is none; and the way to retry it. */
+export function Reader(props: {
+  readonly roadmapId: string
+  readonly concept: Concept
+  readonly piece: ContentPiece
+  readonly overlays: readonly TaskState[]
+  readonly onStarted: (taskId: string) => void
+}): ReactElement {
+  const { roadmapId, concept, piece, overlays, onStarted } = props
+  const base = concept[pieces.find((one) => one.piece === piece)?.field ?? 'tutorial']
+  const { status, error, text } = viewPiece(base, concept.id, piece, overlays)
+  const body = useBody(concept.id, piece, status === 'COMPLETED' && text === null)
+  const name = pieces.find((one) => one.piece === piece)?.name ?? piece
+  const shown = useLastText(status === 'FAILED' ? null : (text ?? (status === 'COMPLETED' ? body : null)), status)
+  const heading = useRef<HTMLHeadingElement>(null)
+  useEffect(() => {
+    // Where it takes the outline's place, the one who opened it would be nowhere otherwise.
+    if (window.matchMedia('(max-width: 56rem)').matches) heading.current?.focus()
+  }, [])
+  return (
+    <article className="reader" data-status={status} aria-busy={status === 'GENERATING'}>
+      <header className="reader-head">
+        <Link to={{ roadmapId }} className="reader-back">
+          ← Outline
+        </Link>
+        <h2 ref={heading} tabIndex={-1}>
+          {concept.title}
+        </h2>
+        <nav className="reader-tabs" aria-label="Pieces of this concept">
+          {pieces.map((one) => (
+            <Link
+              key={one.piece}
+              to={{ roadmapId, conceptId: concept.id, piece: one.piece }}
+              isCurrent={one.piece === piece}
+              className="reader-tab"
+            >
+              <StatusIcon status={viewPiece(concept[one.field], concept.id, one.piece, overlays).status} />
+              {one.name}
+            </Link>
+          ))}
+        </nav>
+        <div className="reader-state">
+          <span role="status">{describeStatus(status, name)}</span>
+          {status === 'COMPLETED' || status === 'FAILED' ? (
+            <RetryButton
+              conceptId={concept.id}
+              piece={piece}
+              label={`${status === 'FAILED' ? 'Retry' : 'Make again'}: ${name} of ${concept.title}`}
+              onStarted={onStarted}
+            >
+              {status === 'FAILED' ? 'Retry' : 'Make again'}
+            </RetryButton>
+          ) : null}
+        </div>
+      </header>
+      {status === 'FAILED' && error !== null ? (
+        <div className="reader-failure">
+          <p>{error.message}</p>
+          {error.advice === null ? null : <p>{error.advice}</p>}
+        </div>
+      ) : null}
+      <Suspense fallback={<p className="note">Loading …</p>}>
+        {shown === null ? (
+          <p className="note">{status === 'PENDING' ? 'It waits for its turn.' : null}</p>
+        ) : (
+          <Markdown text={shown} isGrowing={status === 'GENERATING'} />
+        )}
+      </Suspense>
+    </article>
+  )
+}
+
+function describeStatus(status: string, name: string): string {
+  switch (status) {
+    case 'GENERATING':
+      return `${name} is being made`
+    case 'FAILED':
+      return `${name} could not be made`
+    case 'PENDING':
+      return `${name} has not begun`
+    default:
+      return `${name} is ready`
+  }
+}
+
+/** The stored text of a piece; fetched when it is wanted and the cache has none. */
+function useBody(conceptId: string, piece: ContentPiece, isWanted: boolean): string | null {
+  const [{ data, fetching }, execute] = useQuery({
+    query: ConceptContentDocument,
+    variables: { id: conceptId },
+    pause: !isWanted,
+  })
+  const concept = data?.node?.__typename === 'Concept' ? data.node : null
+  const body = concept?.[pieces.find((one) => one.piece === piece)?.field ?? 'tutorial'].body ?? null
+  const isStale = isWanted && !fetching && concept !== null && body === null
+  // Once: a piece that has no text must not be asked for again and again.
+  const asked = useRef(false)
+  useEffect(() => {
+    if (!isStale || asked.current) return
+    asked.current = true
+    execute({ requestPolicy: 'network-only' })
+  }, [isStale, execute])
+  return body
+}
+
+/** What was shown last stays until there is something new: a text must not flicker between its stream and its fetch. */
+function useLastText(text: string | null, status: string): string | null {
+  const last = useRef<string | null>(null)
+  useEffect(() => {
+    if (text !== null) last.current = text
+    else if (status !== 'COMPLETED') last.current = null
+  }, [text, status])
+  return text ?? (status === 'COMPLETED' ? last.current : null)
+}

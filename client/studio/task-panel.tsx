@@ -1,0 +1,52 @@
+import type { ReactElement } from 'react'
+import { ProgressBar } from '../react/progress-bar.tsx'
+import { QueuePlace } from '../react/queue-place.tsx'
+import { useNow } from '../react/use-now.ts'
+import { describeDuration } from '../react/words.ts'
+import type { TaskState } from '../reduce/task-state.ts'
+import { AgainButton, CancelButton, describeKind } from './task-list.tsx'
+
+/** One task in full: progress, place in line, what went wrong, and what can be done. */
+export function TaskPanel(props: {
+  readonly task: TaskState
+  readonly title?: string
+  readonly onStarted?: (taskId: string) => void
+}): ReactElement {
+  const { task, title = describeKind(task.kind), onStarted } = props
+  const { id, status, error, isOver, queue, cancelReason } = task
+  return (
+    <section className="task-panel" data-status={status} aria-label={title}>
+      <div className="task-panel-head">
+        <h2>{title}</h2>
+        {isOver ? null : <CancelButton id={id} label={`Cancel: ${title}`} />}
+        {status === 'FAILED' || status === 'CANCELED' ? (
+          <AgainButton id={id} label={`Try again: ${title}`} {...(onStarted === undefined ? {} : { onStarted })} />
+        ) : null}
+      </div>
+      <ProgressBar task={task} label={title} />
+      <QueuePlace place={queue} />
+      {status === 'RETRYING' ? <NextAttempt task={task} /> : null}
+      {status === 'FAILED' && error !== null ? (
+        <p className="failure">
+          {error.message} {error.advice}
+        </p>
+      ) : null}
+      {cancelReason === null ? null : <p className="note">{cancelReason}</p>}
+    </section>
+  )
+}
+
+function NextAttempt({
+  task: { attempt, maxAttempts, error, nextAttemptAt },
+}: {
+  readonly task: TaskState
+}): ReactElement {
+  const now = useNow(nextAttemptAt !== null)
+  const waitMs = nextAttemptAt === null ? 0 : Date.parse(nextAttemptAt) - now
+  return (
+    <p className="note">
+      {error?.message} Attempt {attempt + 1}
+      {maxAttempts === null ? '' : ` of ${maxAttempts}`} {waitMs > 500 ? `in ${describeDuration(waitMs)}` : 'now'}.
+    </p>
+  )
+}

@@ -1,0 +1,29 @@
+import { type FormEvent, type ReactElement, useState } from 'react'
+import { storeToken } from './token.ts'
+
+/** Asks for a token, where the server wants one. */
+export function TokenForm(): ReactElement {
+  const [token, setToken] = useState('')
+  const submit = (event: FormEvent): void => {
+    event.preventDefault()
+    storeToken(token.trim())
+    window.location.reload()
+  }
+  return (
+    <form className="token" onSubmit={submit}>
+      <h1>This server asks who you are</h1>
+      <p className="note">Enter a token. It is kept in this tab and nowhere else.</p>
+      <input
+        aria-label="Token"
+        type="password"
+        autoComplete="off"
+        spellCheck={false}
+        value={token}
+        onChange={(event) => setToken(event.target.value)}
+      />
+      <button type="submit" className="primary">
+        Continue
+      </button>
+    </form>
+  )
+}

@@ -1,0 +1,85 @@
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
+import { useQuery } from 'urql'
+import { RoadmapOutlineDocument, type RoadmapOutlineQuery } from '../gql/graphql.ts'
+import { useManyTasks } from '../react/use-many-tasks.ts'
+import type { TaskState } from '../reduce/task-state.ts'
+
+/** A roadmap as it was fetched. */
+export type Outline = NonNullable<RoadmapOutlineQuery['roadmap']>
+
+/** A roadmap and the tasks that work on it. */
+export interface LiveRoadmap {
+  /** Null while it is fetched, and when there is none. */
+  readonly outline: Outline | null
+  readonly isLoading: boolean
+  readonly failure: string | null
+  /** Those that were running when the page was opened and those that were started on it, oldest first. */
+  readonly tasks: readonly TaskState[]
+  /** Those of them that know more than what was fetched. */
+  readonly overlays: readonly TaskState[]
+  /** Takes a task that was just started here. */
+  readonly watch: (taskId: string) => void
+  /** Asks the server again. */
+  readonly refetch: () => void
+}
+
+/**
+ * Keeps a roadmap up to date from the events of its tasks. The server is asked again at two moments only: when a new
+ * roadmap's structure has become known, and when a task is over that leaves behind more than its last event tells.
+ */
+export function useRoadmap(id: string): LiveRoadmap {
+  const [{ data, fetching, error }, execute] = useQuery({
+    query: RoadmapOutlineDocument,
+    variables: { id },
+    requestPolicy: 'cache-and-network',
+  })
+  const outline = data?.roadmap ?? null
+  const [started, setStarted] = useState<readonly string[]>([])
+  const activeId = outline?.activeTask?.id
+  const watch = useCallback((taskId: string) => {
+    setStarted((known) => (known.includes(taskId) ? known : [...known, taskId]))
+  }, [])
+  // The one found on the page stays, also when a later fetch names none or another one.
+  useEffect(() => {
+    if (activeId !== undefined) watch(activeId)
+  }, [activeId, watch])
+
+  const states = useManyTasks(started)
+  const tasks = useMemo(
+    () => started.map((one) => states.get(one)).filter((task) => task !== undefined),
+    [started, states],
+  )
+  const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
+
+  const isEmpty = outline !== null && outline.stages.length === 0
+  const hasNewItems = isEmpty && tasks.some(({ items }) => items.size > 0)
+  useEffect(() => {
+    if (hasNewItems) refetch()
+  }, [hasNewItems, refetch])
+
+  // What a task has changed is in what was fetched after its end; from then on that counts.
+  const [absorbed, setAbsorbed] = useState<readonly string[]>([])
+  const settled = useRef(new Set<string>())
+  const toAbsorb = useRef<string[]>([])
+  useEffect(() => {
+    if (fetching || toAbsorb.current.length === 0) return
+    const ids = toAbsorb.current
+    toAbsorb.current = []
+    setAbsorbed((known) => [...known, ...ids])
+  }, [fetching])
+  useEffect(() => {
+    for (const task of tasks) {
+      if (!task.isOver || settled.current.has(task.id)) continue
+      settled.current.add(task.id)
+      // The result of a retry brings its concept along, and the cache has taken it in.
+      if (task.kind === 'RETRY_CONTENT' && task.status === 'COMPLETED') setAbsorbed((known) => [...known, task.id])
+      else {
+        toAbsorb.current.push(task.id)
+        refetch()
+      }
+    }
+  }, [tasks, refetch])
+  const overlays = useMemo(() => tasks.filter((task) => !absorbed.includes(task.id)), [tasks, absorbed])
+
+  return { outline, isLoading: fetching, failure: error?.message ?? null, tasks, overlays, watch, refetch }
+}

@@ -1,0 +1,24 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vite'
+
+/** Where `npm run studio:dev` finds a server that runs. */
+const api = process.env['TIDINGS_URL'] ?? 'http://127.0.0.1:4000'
+
+/** Builds the Studio: `npm run studio:build`, and the server on its first start (build.ts). */
+export default defineConfig({
+  root: fileURLToPath(new URL('.', import.meta.url)),
+  base: '/',
+  // The favicon is the server's.
+  publicDir: false,
+  oxc: { jsx: { runtime: 'automatic' } },
+  build: {
+    outDir: fileURLToPath(new URL('../../dist/studio', import.meta.url)),
+    emptyOutDir: true,
+    target: 'es2022',
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  server: {
+    proxy: { '/graphql': { target: api, ws: true }, '/favicon.svg': api },
+  },
+})
