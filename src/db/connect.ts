@@ -1,17 +1,13 @@
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import { isTidingsError, TidingsError } from '../errors.ts'
 import { type Logger, redactSecrets } from '../logger.ts'
-import type { Tables } from './tables.ts'
 
 /** The record: connections to one PostgreSQL database. Disposing waits (at most 5 s) for statements under way. */
 export interface Database extends AsyncDisposable {
-  /** For plain SQL. `bigint` comes as number, `timestamptz` as Date, `jsonb` parsed. */
+  /** `bigint` comes as number, `timestamptz` as Date, `jsonb` parsed. */
   readonly pool: pg.Pool
-  /** For composed SQL, over the same connections. */
-  readonly kysely: Kysely<Tables>
 }
 
 const oldestServerVersion = 140_000
@@ -57,7 +53,6 @@ export async function connectDatabase(options: {
     client.on('error', broke)
     client.once('end', () => open.delete(client))
   })
-  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
   const close = () => {
     closing ??= closePool(pool, open, logger)
     return closing
@@ -68,7 +63,7 @@ export async function connectDatabase(options: {
     await close()
     throw error
   }
-  return { pool, kysely, [Symbol.asyncDispose]: close }
+  return { pool, [Symbol.asyncDispose]: close }
 }
 
 /**

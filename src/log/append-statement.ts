@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type pg from 'pg'
-import type { JsonObject, TaskTable } from '../db/tables.ts'
+import type { JsonObject, TaskStatus } from '../db/tables.ts'
 import { TidingsError } from '../errors.ts'
 import type { Appended, AppendUnit } from './append.ts'
 import { type LogEvent, toInstant } from './event.ts'
@@ -108,7 +108,7 @@ interface VerdictRow {
   ok: boolean
   base: number | null
   at: number
-  status: TaskTable['status'] | null
+  status: TaskStatus | null
   attempt: number | null
   progress: JsonObject | null
 }

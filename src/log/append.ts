@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import pg from 'pg'
 import type { Database } from '../db/connect.ts'
-import type { JsonObject, TaskItemTable, TaskTable } from '../db/tables.ts'
+import type { ItemStatus, JsonObject, TaskStatus } from '../db/tables.ts'
 import { TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { appendConnectionOptions, runAppend } from './append-statement.ts'
@@ -14,14 +14,14 @@ export interface ItemState {
   /** Its place in the task's stable order, from 0. */
   readonly position: number
   readonly label: string
-  readonly status: TaskItemTable['status']
+  readonly status: ItemStatus
   readonly percent: number
   readonly error: JsonObject | null
 }
 
 /** The change of a task's row that goes with its events. What is left out stays as it is. */
 export interface TaskPatch {
-  readonly status?: TaskTable['status']
+  readonly status?: TaskStatus
   readonly attempt?: number
   readonly progress?: JsonObject
   readonly result?: JsonObject
@@ -37,7 +37,7 @@ export interface TaskPatch {
 /** What must be true of a task for a unit to be accepted, and what becomes of it. */
 export interface TaskChange {
   readonly id: string
-  readonly expect: readonly TaskTable['status'][]
+  readonly expect: readonly TaskStatus[]
   /** The writer's fence: the attempt and the worker it believes in. Late words of an earlier attempt are refused. */
   readonly attempt?: number
   readonly worker?: string
@@ -63,7 +63,7 @@ export type Appended =
   | {
       readonly accepted: false
       /** The task's status and attempt; null when there is no such task. */
-      readonly status: TaskTable['status'] | null
+      readonly status: TaskStatus | null
       readonly attempt: number | null
       /** The topic's seq; null when there is no such topic. */
       readonly seq: number | null

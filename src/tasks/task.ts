@@ -1,10 +1,11 @@
-import type { JsonObject, TaskItemTable, TaskTable } from '../db/tables.ts'
+import type { JsonObject, TaskStatus } from '../db/tables.ts'
 import type { ItemState } from '../log/append.ts'
 
-/** `QUEUED → RUNNING → COMPLETED | FAILED`, by way of `RETRYING` after a failure that may pass; `CANCELED` from any that is not final. */
-export type TaskStatus = TaskTable['status']
-/** The state of a part of a task. */
-export type ItemStatus = TaskItemTable['status']
+/**
+ * The state of a task: `QUEUED → RUNNING → COMPLETED | FAILED`, by way of `RETRYING` after a failure that may pass; `CANCELED`
+ * from any that is not final. And the state of a part of one.
+ */
+export type { ItemStatus, TaskStatus } from '../db/tables.ts'
 
 /** States that nothing leaves. */
 export const finalStatuses: readonly TaskStatus[] = ['COMPLETED', 'FAILED', 'CANCELED']

@@ -25,14 +25,6 @@ describe('connectDatabase', () => {
     ])
   })
 
-  test('offers the same connections to composed SQL', async () => {
-    await using test = await createTestDatabase()
-    await test.database.kysely.insertInto('topic').values({ name: 'task:1', seq: 3 }).execute()
-    expect(await test.database.kysely.selectFrom('topic').select(['name', 'seq']).execute()).toEqual([
-      { name: 'task:1', seq: 3 },
-    ])
-  })
-
   test('waits for a server that is just starting', async () => {
     await using test = await createTestDatabase()
     await using proxy = await createTcpProxy(socketOf(test.url))
