@@ -74,9 +74,19 @@ export function createEstimates(options: { readonly database: Database; readonly
   }
 }
 
+/** Where an attempt began: what earlier attempts completed is neither its doing nor its time. */
+export interface AttemptStart {
+  readonly atMs: number
+  readonly percent: number
+}
+
+/** Share of an attempt that must be done before its own rate says anything. */
+const leastDone = 0.02
+
 /**
- * The remaining time of a running task, from its own rate and from earlier tasks of its kind. The further it is, the more
- * its own rate counts: `share = percent / 100` of the extrapolation and the rest of what earlier tasks promise.
+ * The remaining time of a running task, from its own rate and from earlier tasks of its kind. The further its attempt is, the
+ * more its own rate counts: by the share of the attempt that is done, what it extrapolates to; by the rest, what earlier
+ * tasks promise.
  *
  * @returns null when there is nothing to estimate from
  */
@@ -84,18 +94,21 @@ export function estimateRemainingMs(
   progress: ProgressState,
   durations: KindDurations | null,
   nowMs: number,
+  start: AttemptStart,
 ): number | null {
-  if (progress.startedAt === null) return null
-  const elapsedMs = Math.max(0, nowMs - Date.parse(progress.startedAt))
-  const share = progress.percent / 100
-  const ownMs = share > 0.02 ? (elapsedMs * (1 - share)) / share : null
+  const elapsedMs = Math.max(0, nowMs - start.atMs)
+  const toDo = 1 - start.percent / 100
+  const left = 1 - progress.percent / 100
+  const done = toDo > 0 ? Math.max(0, toDo - left) / toDo : 1
+  const ownMs = done > leastDone ? (elapsedMs * (1 - done)) / done : null
   const expectedMs = expectedTaskMs(progress.totalItems, durations)
-  const earlierMs = expectedMs === null ? null : Math.max(0, expectedMs - elapsedMs, expectedMs * (1 - share) * 0.1)
+  // One that takes longer than expected still has something to do.
+  const earlierMs = expectedMs === null ? null : Math.max(expectedMs * toDo - elapsedMs, expectedMs * left * 0.1)
   if (ownMs === null || earlierMs === null) {
     const only = ownMs ?? earlierMs
     return only === null ? null : Math.round(only)
   }
-  return Math.round(ownMs * share + earlierMs * (1 - share))
+  return Math.round(ownMs * done + earlierMs * (1 - done))
 }
 
 function expectedTaskMs(totalItems: number, durations: KindDurations | null): number | null {

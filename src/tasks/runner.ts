@@ -44,6 +44,7 @@ export async function runAttempt(
   const { database, estimates, worker, leaseMs, coalesceMs, appender } = options
   const { task, attempt } = claim
   const logger = options.logger.child({ taskId: task.id, kind: task.kind, attempt })
+  const start = { atMs: Date.now(), percent: claim.state.progress.percent }
   const journal = createJournal({
     taskId: task.id,
     attempt,
@@ -55,7 +56,7 @@ export async function runAttempt(
     appender,
     leaseMs,
     coalesceMs,
-    estimate: (progress) => estimateRemainingMs(progress, estimates.recall(task.kind), Date.now()),
+    estimate: (progress) => estimateRemainingMs(progress, estimates.recall(task.kind), Date.now(), start),
   })
   try {
     const input = definition.input.parse(task.input)
