@@ -1,6 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type Database, withTransaction } from '../../src/db/connect.ts'
-import type { TaskStatus } from '../../src/db/tables.ts'
 import { type Appender, type AppendUnit, createAppender, type TaskChange } from '../../src/log/append.ts'
 import type { LogEvent } from '../../src/log/event.ts'
 import { createLogger } from '../../src/logger.ts'
@@ -35,8 +34,8 @@ const readEvents = async (
   ])
   return rows
 }
-const readTask = async (id: string): Promise<TaskStatus> => {
-  const { rows } = await database.pool.query<TaskStatus>('select * from task where id = $1', [id])
+const readTask = async (id: string): Promise<Record<string, unknown>> => {
+  const { rows } = await database.pool.query<Record<string, unknown>>('select * from task where id = $1', [id])
   if (rows[0] === undefined) throw new Error(`no task ${id}`)
   return rows[0]
 }
