@@ -1,7 +1,56 @@
+import { type SharedField, type SharedTopic, shareExecution } from '../src/live/field.ts'
+import type { LogEvent } from '../src/log/event.ts'
 import { mapIterable } from '../src/log/interruptible.ts'
+import type { QueuePlace } from '../src/tasks/place.ts'
+import type { TaskSnapshotState } from '../src/tasks/store.ts'
+import { classOf, lastEventTypes, type Task, taskTopic } from '../src/tasks/task.ts'
 import { builder } from './builder.ts'
+import type { Context } from './context.ts'
 import { loadTask } from './task.ts'
 import { createEventReader, type EventSource, taskEvent } from './task-event.ts'
+
+/** What a task's events look like does not depend on who may see them. */
+const sharedProgress: SharedField<Context, TaskSnapshotState> = {
+  startingArguments: ['after', 'fromStart'],
+  startOf: ({ after, fromStart }) => ({
+    after: typeof after === 'string' ? after : undefined,
+    fromStart: fromStart === true,
+  }),
+  open: async ({ taskId }, context) => shareTask(context, await loadTask(context, String(taskId))),
+}
+
+function shareTask({ engine }: Context, { id, kind, status }: Task): SharedTopic<TaskSnapshotState> {
+  return {
+    topic: taskTopic(id),
+    snapshot: () => engine.store.snapshot(id),
+    isLast: ({ type }) => lastEventTypes.has(type),
+    classOf,
+    join: joinOutputs,
+    createReader() {
+      const read = createEventReader(engine.reader.epoch, id)
+      return {
+        read,
+        readPassing: (place, seq) =>
+          read({ is: 'queueMoved', seq, at: new Date().toISOString(), place: place as QueuePlace }),
+      }
+    },
+    passing: {
+      isWanted: status === 'QUEUED',
+      isWantedAfter: (followed) =>
+        (followed.is === 'event' ? followed.event.payload['status'] : followed.state.task.status) === 'QUEUED',
+      watch: (tell) => engine.places.watch({ id, kind }, tell),
+    },
+  }
+}
+
+/** Two pieces of text, when the second goes on where the first ends. */
+function joinOutputs(first: LogEvent, second: LogEvent): LogEvent | null {
+  const { stream, offset, text } = first.payload
+  if (typeof text !== 'string' || typeof offset !== 'number') return null
+  const { payload } = second
+  if (payload['stream'] !== stream || payload['offset'] !== offset + text.length) return null
+  return { ...second, payload: { ...payload, offset, text: `${text}${String(payload['text'])}` } }
+}
 
 builder.subscriptionField('taskProgress', (t) =>
   t.field({
@@ -17,6 +66,7 @@ Leaving the subscription does not cancel the task. What cannot be replayed is sa
       after: t.arg({ type: 'Cursor', description: 'The cursor of the last event that was received.' }),
       fromStart: t.arg.boolean({ defaultValue: false, description: 'The whole history first.' }),
     },
+    ...shareExecution(sharedProgress),
     subscribe: async (_, { taskId, after, fromStart }, context) => {
       const task = await loadTask(context, taskId)
       const toSource = createEventReader(context.engine.reader.epoch, taskId)

@@ -125,6 +125,11 @@ export const settings = {
     '1048576',
     'bytes a slow reader may leave unread before what it misses is summed up',
   ),
+  SLOW_READER_MS: setting(
+    number(100, 3_600_000),
+    '30000',
+    'how long a reader may leave a full buffer unread before it is asked to come back later',
+  ),
   MAX_QUERY_DEPTH: setting(number(1, 100), '15', 'deepest nesting of an operation'),
   MAX_QUERY_TOKENS: setting(number(100, 100_000), '2000', 'most tokens of an operation'),
   MAX_QUERY_ALIASES: setting(number(0, 1_000), '30', 'most aliases of an operation'),

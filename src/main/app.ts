@@ -4,10 +4,12 @@ import type { Config } from '../config.ts'
 import { connectDatabase } from '../db/connect.ts'
 import { startEmbeddedPostgres } from '../db/embedded.ts'
 import { migrate } from '../db/migrate.ts'
+import { createLive, type Live } from '../live/shared.ts'
 import type { Logger } from '../logger.ts'
 import type { GraphiqlTab } from '../server/graphiql.ts'
 import { type HealthServer, startHealthServer } from '../server/health-server.ts'
 import { type RunningServer, startServer } from '../server/http.ts'
+import { createMaskError, formatResult, isAway } from '../server/mask.ts'
 import { createApplications } from '../studio/applications.ts'
 import { createTaskDefinitions } from '../studio/definitions.ts'
 import { prepareFirstRun } from '../studio/first-run.ts'
@@ -79,6 +81,7 @@ export async function startApp(options: {
           await startServer({
             config,
             schema,
+            live: createLiveDelivery(services, config, logger),
             createContext: (viewer, contextOptions) => createContext(services, viewer, contextOptions),
             health,
             logger,
@@ -127,4 +130,21 @@ export async function startApp(options: {
     shutDown,
     [Symbol.asyncDispose]: shutDown,
   }
+}
+
+/** The live delivery of the API: events are executed with the services alone, their errors masked as all others. */
+export function createLiveDelivery(services: Services, config: Config, logger: Logger): Live {
+  const { reader, feeds } = services.engine
+  const maskError = createMaskError(logger)
+  return createLive({
+    schema,
+    reader,
+    feeds,
+    logger,
+    config,
+    eventContext: createContext(services, null, { catchUp: false }),
+    mask: (result) => (result.errors === undefined ? result : { ...result, errors: result.errors.map(maskError) }),
+    format: formatResult,
+    isAway,
+  })
 }

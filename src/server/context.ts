@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { GraphQLParams } from 'graphql-yoga'
+import type { Seat } from '../live/outlet.ts'
 import type { Viewer } from '../tasks/viewer.ts'
 
 /** What an operation that came over HTTP is given by the server. */
@@ -9,6 +10,8 @@ export interface ServerContext {
   readonly viewer: Viewer | null
   /** Of the client. */
   readonly address: string
+  /** Ends the connection of a reader who stopped reading. */
+  readonly cut: () => void
 }
 
 /** What an operation is given by its transport, whichever that is. */
@@ -17,6 +20,8 @@ export interface OperationContext {
   readonly params: GraphQLParams
   /** Only over HTTP. */
   readonly req?: IncomingMessage
+  /** Where live delivery puts the payloads of a subscription; only over WebSocket. */
+  readonly seat?: Seat | undefined
 }
 
 /** Whether a subscription is to complete as soon as it has caught up: asked for over HTTP by `extensions: { catchUp: true }`. */

@@ -6,6 +6,7 @@ import type { GraphQLSchema } from 'graphql'
 import { createYoga } from 'graphql-yoga'
 import type { Config } from '../config.ts'
 import { TidingsError } from '../errors.ts'
+import type { Live } from '../live/shared.ts'
 import type { Logger } from '../logger.ts'
 import type { Viewer } from '../tasks/viewer.ts'
 import { readAddress } from './address.ts'
@@ -30,6 +31,8 @@ export interface ServerOptions {
   readonly schema: GraphQLSchema
   /** What resolvers are given; called for each operation. */
   readonly createContext: (viewer: Viewer | null, options: { readonly catchUp: boolean }) => object | Promise<object>
+  /** Live delivery of the fields that share their executions; without it every subscriber has its own. */
+  readonly live?: Live | undefined
   readonly health: HealthSources
   readonly logger: Logger
   /** Prepared operations for GraphiQL, read for each visit. None by default. */
@@ -82,7 +85,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       return createContext(context.viewer, { catchUp: wantsCatchUp(context) })
     },
     plugins: [
-      createPolicyPlugin({ schema, limits: config, metrics }),
+      createPolicyPlugin({ schema, limits: config, metrics, live: options.live }),
       createBodyLimitPlugin(config, metrics),
       createEventStreamPlugin({ connections, metrics, keepAliveMs }),
     ],
@@ -102,6 +105,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     tokens,
     connections,
     metrics,
+    live: options.live,
     envelop: (context) => yoga.getEnveloped({ ...context }) as unknown as Enveloped,
     maskError,
     logger,
@@ -140,7 +144,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       if (isRefused) response.setHeader('www-authenticate', 'Bearer')
       return refuse(response, isRefused ? 401 : 503, String(extensions['code']), message)
     }
-    const context = { req: request, res: response, viewer, address: readAddress(request, config) }
+    const address = readAddress(request, config)
+    const context = { req: request, res: response, viewer, address, cut: () => void response.destroy() }
     await yoga(request, response, context)
   }
 

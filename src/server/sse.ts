@@ -1,5 +1,6 @@
 import type { ExecutionResult } from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
+import { serialisedOf } from '../live/stream-outlet.ts'
 import type { Connections } from './connections.ts'
 import type { ServerContext } from './context.ts'
 import { formatResult, isAway } from './mask.ts'
@@ -146,7 +147,8 @@ function createEventStream(options: {
     if (step.done === true) return { text: 'event: complete\ndata:\n\n', isLast: true }
     if (options.isSubscription && isAway(step.value))
       return { text: ': the server cannot serve this now; connect again\n\n', isLast: true }
-    return { text: `event: next\ndata: ${JSON.stringify(formatResult(step.value))}\n\n` }
+    const text = serialisedOf(step.value)?.toString() ?? JSON.stringify(formatResult(step.value))
+    return { text: `event: next\ndata: ${text}\n\n` }
   }
 
   const body = new ReadableStream<Uint8Array>(

@@ -6,6 +6,8 @@ import { type GraphQLParams, isAsyncIterable, type PromiseOrValue } from 'graphq
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Config } from '../config.ts'
 import { isTidingsError } from '../errors.ts'
+import type { Outlet, Seat } from '../live/outlet.ts'
+import type { Live } from '../live/shared.ts'
 import type { Logger } from '../logger.ts'
 import type { Viewer } from '../tasks/viewer.ts'
 import type { Connection, Connections } from './connections.ts'
@@ -36,6 +38,8 @@ interface Extra {
   readonly socket: WebSocket
   readonly request: IncomingMessage
   readonly connection: Connection
+  /** Where live delivery writes. */
+  readonly outlet: Outlet | undefined
   viewer: Viewer | null
 }
 
@@ -59,13 +63,15 @@ export function createWebSockets(options: {
   readonly tokens: Tokens
   readonly connections: Connections
   readonly metrics: ServerMetrics
-  readonly envelop: (context: { viewer: Viewer | null; params: GraphQLParams }) => Enveloped
+  /** Carries out what is shared, through an outlet for each socket. */
+  readonly live?: Live | undefined
+  readonly envelop: (context: { viewer: Viewer | null; params: GraphQLParams; seat?: Seat | undefined }) => Enveloped
   readonly maskError: MaskError
   readonly logger: Logger
   readonly keepAliveMs: number
   readonly initMs: number
 }): WebSockets {
-  const { limits, tokens, connections, metrics, envelop, maskError, logger, keepAliveMs, initMs } = options
+  const { limits, tokens, connections, metrics, live, envelop, maskError, logger, keepAliveMs, initMs } = options
   const envelopeds = new WeakMap<object, Enveloped>()
   const envelopedOf = (args: ExecutionArgs): Enveloped => {
     const enveloped = envelopeds.get(args)
@@ -73,7 +79,11 @@ export function createWebSockets(options: {
     return enveloped
   }
 
-  const prepare = async (viewer: Viewer | null, payload: SubscribePayload): Promise<ExecutionArgs | GraphQLError[]> => {
+  const prepare = async (
+    { viewer, outlet }: Extra,
+    id: string,
+    payload: SubscribePayload,
+  ): Promise<ExecutionArgs | GraphQLError[]> => {
     const { query, operationName, variables, extensions } = payload
     const params = {
       query,
@@ -81,7 +91,8 @@ export function createWebSockets(options: {
       ...(variables ? { variables } : {}),
       ...(extensions ? { extensions } : {}),
     }
-    const enveloped = envelop({ viewer, params })
+    const seat = outlet && { outlet, stamp: Buffer.from(JSON.stringify(id)) }
+    const enveloped = envelop({ viewer, params, seat })
     const document = enveloped.parse(query)
     const errors = enveloped.validate(enveloped.schema, document)
     if (errors.length > 0) return [...errors]
@@ -127,14 +138,14 @@ export function createWebSockets(options: {
       return true
     },
 
-    async onSubscribe({ extra, subscriptions }, _id, payload) {
+    async onSubscribe({ extra, subscriptions }, id, payload) {
       // Whatever is thrown here would close the socket with a code after which clients do not come back.
       try {
         if (Object.keys(subscriptions).length > limits.MAX_SUBSCRIPTIONS_PER_SOCKET) {
           metrics.refused('subscriptions')
           return [tooManySubscriptions(limits.MAX_SUBSCRIPTIONS_PER_SOCKET)]
         }
-        return await prepare(extra.viewer, payload)
+        return await prepare(extra, id, payload)
       } catch (error) {
         return [maskError(error)]
       }
@@ -181,13 +192,16 @@ export function createWebSockets(options: {
     }
   }, keepAliveMs).unref()
 
-  const open = (socket: WebSocket, request: IncomingMessage, address: string): void => {
+  const open = (socket: WebSocket, request: IncomingMessage, tcp: Duplex, address: string): void => {
     const connection = connections.open('ws', address, {
       move: () => closeSocket(socket, closeCodes.restart, 'This server is restarting; connect again'),
       terminate: () => socket.terminate(),
     })
+    const outlet = live?.openSocket(socket, tcp, () =>
+      closeSocket(socket, closeCodes.tryAgainLater, 'Nothing was read for too long; connect again and resume'),
+    )
     const port = createSocketPort(socket, { maxBufferBytes: limits.MAX_SOCKET_BUFFER_BYTES, logger })
-    const closed = protocol.opened(port, { socket, request, connection, viewer: null })
+    const closed = protocol.opened(port, { socket, request, connection, outlet, viewer: null })
     socket.on('pong', () => unanswered.delete(socket))
     // Of frames that break the protocol or are too large: ws closes the socket itself, with the right code.
     socket.on('error', (error) => logger.debug({ err: error }, 'a WebSocket failed'))
@@ -199,7 +213,7 @@ export function createWebSockets(options: {
 
   return {
     upgrade: (request, socket, head, address) =>
-      server.handleUpgrade(request, socket, head, (opened) => open(opened, request, address)),
+      server.handleUpgrade(request, socket, head, (opened) => open(opened, request, socket, address)),
     [Symbol.asyncDispose]: async () => {
       clearInterval(pings)
       for (const socket of server.clients) socket.terminate()

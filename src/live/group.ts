@@ -1,0 +1,239 @@
+import type { Attachment, Feeds } from '../log/feed.ts'
+import type { Followed } from '../log/follow.ts'
+import type { SharedTopic } from './field.ts'
+import { type Batch, createBatch } from './frames.ts'
+import type { Seat } from './outlet.ts'
+import type { Turn } from './turn.ts'
+
+/** Somebody in a group: handed every event after `at`. Whatever the group calls of it, the member is out by then. */
+export interface Member extends Seat {
+  /** The seq of what was written last. Written by the group while the member is in it. */
+  at: number
+  /** The reader is behind: nothing after `at` was written. */
+  onFull(): void
+  /** The topic is over, and its last event written. */
+  onEnd(): void
+  /** What was to follow cannot be had. */
+  onReset(reason: 'PRUNED' | 'RESET'): void
+  onFailure(error: unknown): void
+}
+
+/** Those who see the same of a topic in the same way: each event is executed and serialised once for all of them. */
+export interface Group<S> {
+  readonly topic: SharedTopic<S>
+  /** Settled when events come in; rejected when the feed cannot be had. */
+  readonly opened: Promise<void>
+  /** How often what was to follow could not be had, and why the last time. */
+  readonly resets: { readonly count: number; readonly reason: 'PRUNED' | 'RESET' }
+  /**
+   * Takes a member in that has everything up to `member.at`: what follows will be written to it, in order, each event once.
+   * @returns false when events after `member.at` have been written to the others already
+   */
+  join(member: Member): boolean
+  leave(member: Member): void
+  /** One payload, for somebody who catches up. Those who catch up at the same time share it. */
+  render(followed: Followed<S>): Buffer | Promise<Buffer>
+  close(): void
+}
+
+interface Item {
+  readonly seq: number
+  readonly isPassing: boolean
+  readonly isLast: boolean
+  readonly payload: Buffer
+}
+
+/** Larger batches are cut, so that a reader who stands still is noticed before it holds more than its budget. */
+const maxBatchBytes = 65_536
+
+/**
+ * Creates the group of one topic and one way of looking at it.
+ *
+ * @param options.render - executes a value for everybody
+ * @param options.onExecuted - counts executions
+ */
+export function createGroup<S>(options: {
+  readonly feeds: Feeds
+  readonly topic: SharedTopic<S>
+  readonly render: (value: unknown) => Buffer | Promise<Buffer>
+  readonly turn: Turn
+}): Group<S> {
+  const { feeds, topic, render, turn } = options
+  const reader = topic.createReader()
+  const members = new Set<Member>()
+  const resets = { count: 0, reason: 'PRUNED' as 'PRUNED' | 'RESET' }
+  /** Of those who catch up, by the event or the state: it lives as long as somebody may ask for it. */
+  const rendered = new WeakMap<object, { readonly reason: string; readonly payload: Buffer | Promise<Buffer> }>()
+  let pending: Item[] = []
+  /** The seq up to which members have been written to. */
+  let flushed = 0
+  /** The seq of the newest event that has come in. */
+  let head = 0
+  /** Set while an execution has to wait for something: what comes later waits for its turn. */
+  let tail: Promise<void> | undefined
+  let attachment: Attachment | null = null
+  let isClosed = false
+  let stopPassing: (() => void) | undefined
+  let lastPassing: Item | undefined
+
+  const push = (item: Item): void => {
+    if (pending.push(item) === 1) turn.schedule(flush)
+  }
+  const add = (value: unknown, place: Omit<Item, 'payload'>): void => {
+    const generation = resets.count
+    const payload = attempt(() => render(value))
+    if (tail === undefined && Buffer.isBuffer(payload)) {
+      push({ ...place, payload })
+      return
+    }
+    const rendering = Promise.resolve(payload)
+    // Its failure is dealt with in its turn.
+    rendering.catch(() => undefined)
+    const mine: Promise<void> = (tail ?? Promise.resolve())
+      .then(() => rendering)
+      .then(
+        (done) => {
+          if (generation === resets.count && !isClosed) push({ ...place, payload: done })
+        },
+        (error: unknown) => {
+          if (generation === resets.count) fail(error)
+        },
+      )
+      .then(() => {
+        if (tail === mine) tail = undefined
+      })
+    tail = mine
+  }
+  const fail = (error: unknown): void => {
+    const those = [...members]
+    members.clear()
+    for (const member of those) member.onFailure(error)
+  }
+
+  const deliver = (member: Member, batch: Batch, last: Item): void => {
+    if (member.outlet.isFull(batch.bytes)) {
+      members.delete(member)
+      member.onFull()
+      return
+    }
+    member.outlet.write(batch, member.stamp)
+    member.at = last.seq
+    if (!last.isLast) return
+    members.delete(member)
+    member.onEnd()
+  }
+  const flushItems = (items: readonly Item[]): void => {
+    const [first] = items
+    const last = items.at(-1)
+    if (first === undefined || last === undefined) return
+    const base = first.isPassing ? first.seq : first.seq - 1
+    const batch = createBatch(items.map(({ payload }) => payload))
+    for (const member of members) {
+      if (member.at === base) {
+        deliver(member, batch, last)
+        continue
+      }
+      // It has joined with some of these already behind it.
+      const rest = items.filter(({ seq, isPassing }) => seq > member.at || (isPassing && seq === member.at))
+      if (rest.length > 0) deliver(member, createBatch(rest.map(({ payload }) => payload)), last)
+    }
+    flushed = last.seq
+  }
+  const flush = (): void => {
+    const items = pending
+    pending = []
+    let from = 0
+    let bytes = 0
+    for (const [index, { payload }] of items.entries()) {
+      if (bytes > 0 && bytes + payload.length > maxBatchBytes) {
+        flushItems(items.slice(from, index))
+        from = index
+        bytes = 0
+      }
+      bytes += payload.length
+    }
+    flushItems(from === 0 ? items : items.slice(from))
+  }
+
+  const heedPassing = (isWanted: boolean): void => {
+    if (!isWanted) {
+      stopPassing?.()
+      stopPassing = undefined
+      lastPassing = undefined
+    } else if (topic.passing !== undefined && stopPassing === undefined && !isClosed)
+      stopPassing = topic.passing.watch((passing) => {
+        if (head === 0) return
+        const value = reader.readPassing(passing, head)
+        const payload = attempt(() => render(value))
+        const place = { seq: head, isPassing: true, isLast: false }
+        // Kept for those who join later; what has to wait is not worth it.
+        lastPassing = Buffer.isBuffer(payload) ? { ...place, payload } : undefined
+        if (members.size > 0) add(value, place)
+      })
+  }
+  const open = async (): Promise<void> => {
+    attachment = await feeds.attach(topic.topic, {
+      onEvents(events) {
+        for (const event of events) {
+          const followed: Followed<S> = { is: 'event', event }
+          const value = reader.read(followed)
+          head = event.seq
+          if (topic.passing !== undefined) heedPassing(topic.passing.isWantedAfter(followed))
+          // Who joins from now on has it already.
+          if (members.size > 0) add(value, { seq: event.seq, isPassing: false, isLast: topic.isLast(event) })
+        }
+      },
+      onReset(reason) {
+        resets.count++
+        resets.reason = reason
+        pending = []
+        flushed = 0
+        const those = [...members]
+        members.clear()
+        for (const member of those) member.onReset(reason)
+      },
+    })
+    // No such topic: who catches up is told.
+    if (attachment === null) return
+    if (isClosed) return attachment.detach()
+    head = Math.max(head, attachment.head)
+    if (topic.passing?.isWanted === true && flushed === 0) heedPassing(true)
+  }
+
+  return {
+    topic,
+    opened: open(),
+    resets,
+    join(member) {
+      if (attachment === null || isClosed || member.at < flushed) return false
+      members.add(member)
+      if (lastPassing !== undefined && lastPassing.seq >= member.at && !pending.includes(lastPassing))
+        member.outlet.write(createBatch([lastPassing.payload]), member.stamp)
+      return true
+    },
+    leave: (member) => void members.delete(member),
+    render(followed) {
+      const key: object = followed.is === 'event' ? followed.event : (followed.state as object)
+      const reason = followed.is === 'event' ? '' : followed.reason
+      const known = rendered.get(key)
+      if (known?.reason === reason) return known.payload
+      const payload = render(topic.createReader().read(followed))
+      rendered.set(key, { reason, payload })
+      return payload
+    },
+    close() {
+      isClosed = true
+      heedPassing(false)
+      attachment?.detach()
+    },
+  }
+}
+
+/** What `run` returns, or a rejection of what it throws. */
+function attempt(run: () => Buffer | Promise<Buffer>): Buffer | Promise<Buffer> {
+  try {
+    return run()
+  } catch (error) {
+    return Promise.reject(error instanceof Error ? error : new Error(String(error)))
+  }
+}

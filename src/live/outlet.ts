@@ -1,0 +1,38 @@
+import type { Batch } from './frames.ts'
+
+/**
+ * What carries payloads to one reader: a socket with all its operations, or one event stream. Whoever writes asks
+ * {@link Outlet.isFull} first, and when it is, waits for {@link Outlet.drained} and reads what it missed from the log: the log
+ * is the backlog, so a reader that stopped costs the budget and no more.
+ */
+export interface Outlet {
+  /** Whether so many bytes more would exceed the budget. Never when nothing waits, however many they are. */
+  isFull(bytes: number): boolean
+  /**
+   * Writes payloads in order. Does nothing once it is closed.
+   * @param stamp - the operation's id, as JSON; ignored where there is only one
+   */
+  write(batch: Batch, stamp: Buffer): void
+  /**
+   * Calls back when the reader has read what waited. Not at all when it does not in time: then the outlet asks the client to
+   * come back, and closes. Not either when it is closed.
+   */
+  drained(listener: () => void): void
+  /** Counts the live operations, of which there may be several on a socket. */
+  opened(): void
+  closed(): void
+}
+
+/** One operation's place on an outlet. */
+export interface Seat {
+  readonly outlet: Outlet
+  readonly stamp: Buffer
+}
+
+/** The share of the budget that may wait, so that with all that surrounds it a reader stays within. */
+const budgetShare = 1 / 8
+
+/** How many bytes may wait for a reader with this budget. */
+export function waitingLimit(budgetBytes: number): number {
+  return Math.floor(budgetBytes * budgetShare)
+}

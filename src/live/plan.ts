@@ -1,0 +1,144 @@
+import {
+  type DocumentNode,
+  type ExecutionArgs,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  GraphQLError,
+  type GraphQLSchema,
+  getArgumentValues,
+  getOperationAST,
+  getVariableValues,
+  Kind,
+  OperationTypeNode,
+  print,
+  visit,
+} from 'graphql'
+import { collectFields } from './collect.ts'
+import { type CompiledExecution, compileExecution } from './compile.ts'
+import { readSharedField, type SharedField } from './field.ts'
+
+/** How the events of a group are executed: the same for every topic, as long as nothing below the field differs. */
+export interface Plan {
+  readonly number: number
+  readonly document: DocumentNode
+  readonly operationName: string | undefined
+  readonly execute: CompiledExecution
+}
+
+/** A subscription to a shared field, read. */
+export interface SharedOperation {
+  readonly plan: Plan
+  readonly field: SharedField<unknown>
+  readonly node: FieldNode
+  readonly args: Readonly<Record<string, unknown>>
+  readonly variableValues: Readonly<Record<string, unknown>>
+  /** Whoever has the same key is sent the same payloads. */
+  readonly key: string
+}
+
+/** Reads operations. */
+export interface Plans {
+  /** @returns null when the operation is not a subscription to a shared field; errors when its variables do not fit */
+  read(args: ExecutionArgs): SharedOperation | readonly GraphQLError[] | null
+}
+
+const maxPlans = 1_000
+
+interface Shape {
+  readonly text: string
+  readonly fragments: Readonly<Record<string, FragmentDefinitionNode>>
+  /** The variables that are used anywhere but in the arguments of the root field. */
+  readonly inner: readonly string[]
+}
+
+/** Creates the reader of operations on a schema. Remembers the most recent plans. */
+export function createPlans(schema: GraphQLSchema): Plans {
+  const shapes = new WeakMap<DocumentNode, Shape>()
+  const plans = new Map<string, Plan>()
+  let planCount = 0
+
+  const shapeOf = (document: DocumentNode): Shape => {
+    const known = shapes.get(document)
+    if (known !== undefined) return known
+    const shape = readShape(document)
+    shapes.set(document, shape)
+    return shape
+  }
+
+  return {
+    read(args) {
+      const { document, operationName, variableValues } = args
+      const operation = getOperationAST(document, operationName)
+      const root = schema.getSubscriptionType()
+      if (operation?.operation !== OperationTypeNode.SUBSCRIPTION || !root) return null
+      const coerced = getVariableValues(schema, operation.variableDefinitions ?? [], { ...variableValues })
+      if (coerced.errors !== undefined) return coerced.errors
+      const variables = coerced.coerced
+      const shape = shapeOf(document)
+      const selecting = { schema, fragments: shape.fragments, variables }
+      const [fields, ...others] = collectFields(selecting, root, [operation.selectionSet]).values()
+      const [node] = fields ?? []
+      const definition = node === undefined ? undefined : root.getFields()[node.name.value]
+      if (node === undefined || definition === undefined || others.length > 0) return null
+      const field = readSharedField(definition)
+      if (field === null) return null
+      let fieldArgs: Record<string, unknown>
+      try {
+        fieldArgs = getArgumentValues(definition, node, variables)
+      } catch (error) {
+        return [error instanceof GraphQLError ? error : new GraphQLError(String(error))]
+      }
+      const inner = shape.inner.map((name) => variables[name])
+      const planKey = `${JSON.stringify([operationName ?? null, inner])}${shape.text}`
+      let plan = plans.get(planKey)
+      if (plan === undefined) {
+        plan = {
+          number: ++planCount,
+          document,
+          operationName: operationName ?? undefined,
+          execute: compileExecution(selecting, operation, root),
+        }
+        plans.set(planKey, plan)
+        const [oldest] = plans.size > maxPlans ? plans.keys() : []
+        if (oldest !== undefined) plans.delete(oldest)
+      }
+      const what = Object.entries(fieldArgs).filter(([name]) => !field.startingArguments.includes(name))
+      what.sort(([a], [b]) => (a < b ? -1 : 1))
+      return {
+        plan,
+        field,
+        node,
+        args: fieldArgs,
+        variableValues: { ...variableValues },
+        key: `${plan.number}${JSON.stringify(what)}`,
+      }
+    },
+  }
+}
+
+function readShape(document: DocumentNode): Shape {
+  const fragments: Record<string, FragmentDefinitionNode> = {}
+  for (const definition of document.definitions)
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments[definition.name.value] = definition
+  const inner = new Set<string>()
+  let depth = 0
+  let isInRootArgument = false
+  visit(document, {
+    [Kind.SELECTION_SET]: { enter: () => void depth++, leave: () => void depth-- },
+    [Kind.FRAGMENT_DEFINITION]: { enter: () => void depth++, leave: () => void depth-- },
+    [Kind.ARGUMENT]: {
+      enter(_node, _key, _parent, _path, ancestors) {
+        const owner = ancestors.findLast((one) => !Array.isArray(one)) as { readonly kind?: string } | undefined
+        isInRootArgument = depth === 1 && owner?.kind === Kind.FIELD
+      },
+      leave() {
+        isInRootArgument = false
+      },
+    },
+    [Kind.VARIABLE_DEFINITION]: () => false,
+    [Kind.VARIABLE]: ({ name }) => {
+      if (!isInRootArgument) inner.add(name.value)
+    },
+  })
+  return { text: print(document), fragments, inner: [...inner].sort() }
+}

@@ -1,0 +1,308 @@
+import type { Duplex } from 'node:stream'
+import {
+  type ExecutionArgs,
+  type ExecutionResult,
+  execute,
+  type GraphQLError,
+  type GraphQLSchema,
+  locatedError,
+  subscribe,
+} from 'graphql'
+import type { WebSocket } from 'ws'
+import { TidingsError } from '../errors.ts'
+import type { Feeds } from '../log/feed.ts'
+import type { LogReader } from '../log/read.ts'
+import type { Logger } from '../logger.ts'
+import { createGroup, type Group } from './group.ts'
+import type { Outlet, Seat } from './outlet.ts'
+import { createPlans, type SharedOperation } from './plan.ts'
+import { createSocketOutlet } from './socket-outlet.ts'
+import { createStreamOutlet } from './stream-outlet.ts'
+import { createSubscriber, type LiveCounters, type Subscriber } from './subscriber.ts'
+import { createTurn } from './turn.ts'
+
+/** What a transport puts into the context of an operation for its subscriptions. */
+export interface LiveContext {
+  /** Where the payloads go. Without one they are handed out as results. */
+  readonly seat?: Seat | undefined
+  /** Cuts the connection of a reader who stopped reading a stream of results, so that it comes back. */
+  readonly cut?: (() => void) | undefined
+  /** Completes as soon as it has caught up: such a subscription is executed on its own. */
+  readonly catchUp?: boolean | undefined
+}
+
+/** Live delivery: subscriptions to fields that share their executions. */
+export interface Live {
+  /**
+   * In place of graphql's `subscribe`, for all fields: those that do not share go to graphql's.
+   *
+   * With a seat in its context, the payloads of a shared subscription go to the seat, and what is returned never yields: it
+   * ends when the topic is over, and fails when the subscription does. Without a seat it yields results, of which
+   * `serialisedOf` knows the text.
+   */
+  subscribe(args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult>
+  /** The outlet of a WebSocket. `giveUp` is called when its reader has stopped reading for too long. */
+  openSocket(webSocket: WebSocket, socket: Duplex, giveUp: () => void): Outlet
+  readonly counters: Readonly<LiveCounters>
+  /** How many groups there are. */
+  readonly size: number
+}
+
+/** The settings of live delivery. */
+export interface LiveConfig {
+  /** Most bytes that a reader may leave unread. */
+  readonly MAX_SOCKET_BUFFER_BYTES: number
+  /** How long a reader with a full buffer may read nothing before it is asked to come back. */
+  readonly SLOW_READER_MS: number
+}
+
+/**
+ * Creates the live delivery of one process.
+ *
+ * @param options.eventContext - what resolvers are given when an event is executed for everybody; it has no viewer
+ * @param options.mask - puts into the errors of an unusual result what a client may see
+ * @param options.format - a masked result as it is written on the wire
+ * @param options.isAway - whether a masked result says that this server cannot serve now; then its subscribers fail, and resume
+ */
+export function createLive(options: {
+  readonly schema: GraphQLSchema
+  readonly reader: LogReader
+  readonly feeds: Feeds
+  readonly logger: Logger
+  readonly config: LiveConfig
+  readonly eventContext: object
+  readonly mask?: (result: ExecutionResult) => ExecutionResult
+  readonly format?: (result: ExecutionResult) => unknown
+  readonly isAway?: (result: ExecutionResult) => boolean
+}): Live {
+  const { schema, reader, feeds, logger, config } = options
+  const { mask = (result) => result, format = (result) => result, isAway = () => false } = options
+  const eventContext = withoutViewer(options.eventContext)
+  const log = { reader, feeds }
+  const plans = createPlans(schema)
+  const turn = createTurn((error) => logger.error({ err: error }, 'live delivery failed'))
+  const counters: LiveCounters = { executed: 0, interpreted: 0, lagged: 0, summarised: 0, givenUp: 0 }
+  const groups = new Map<string, { readonly group: Group<unknown>; users: number }>()
+  const budgetBytes = config.MAX_SOCKET_BUFFER_BYTES
+  const patienceMs = config.SLOW_READER_MS
+  const giveUp = (cut: () => void) => (): void => {
+    counters.givenUp++
+    cut()
+  }
+
+  const toPayload = (executed: ExecutionResult): Buffer => {
+    const result = mask(executed)
+    // Nobody could tell what this event was: all come back to it when the server can.
+    if (isAway(result)) throw result.errors?.[0] ?? new TidingsError('UNAVAILABLE', 'The server cannot serve this now')
+    return Buffer.from(JSON.stringify(format(result)))
+  }
+  const render =
+    ({ plan, variableValues }: SharedOperation) =>
+    (rootValue: unknown): Buffer | Promise<Buffer> => {
+      counters.executed++
+      const text = plan.execute(rootValue, eventContext)
+      if (text !== null) return Buffer.from(text)
+      counters.interpreted++
+      const { document, operationName } = plan
+      const result = execute({
+        schema,
+        document,
+        rootValue,
+        contextValue: eventContext,
+        variableValues,
+        ...(operationName === undefined ? {} : { operationName }),
+      })
+      return result instanceof Promise ? result.then(toPayload) : toPayload(result as ExecutionResult)
+    }
+
+  const enter = async (operation: SharedOperation, context: unknown): Promise<Group<unknown>> => {
+    const { field, args, key } = operation
+    // Before anything is shared, and for everyone: whether this viewer may see the topic.
+    const topic = await field.open(args, context)
+    let entry = groups.get(key)
+    if (entry === undefined) {
+      entry = { group: createGroup({ feeds, topic, turn, render: render(operation) }), users: 0 }
+      // Everyone who waits for it fails by it as well.
+      entry.group.opened.catch((error: unknown) => logger.debug({ err: error, topic: topic.topic }, 'no feed'))
+      groups.set(key, entry)
+    }
+    entry.users++
+    return entry.group
+  }
+  const exit = (key: string, group: Group<unknown>): void => {
+    const entry = groups.get(key)
+    if (entry?.group !== group) return
+    entry.users--
+    if (entry.users > 0) return
+    groups.delete(key)
+    group.close()
+  }
+
+  const attach = (
+    operation: SharedOperation,
+    group: Group<unknown>,
+    seat: Seat,
+    onEnd: (failure?: { readonly error: unknown }) => void,
+  ): Subscriber => {
+    seat.outlet.opened()
+    let isOut = false
+    const getOut = (): void => {
+      if (isOut) return
+      isOut = true
+      seat.outlet.closed()
+      exit(operation.key, group)
+    }
+    const subscriber = createSubscriber({
+      log,
+      group,
+      start: operation.field.startOf(operation.args),
+      seat,
+      turn,
+      counters,
+      maxBytes: budgetBytes / 8,
+      onEnd(failure) {
+        getOut()
+        onEnd(failure)
+      },
+    })
+    return {
+      start: subscriber.start,
+      leave() {
+        subscriber.leave()
+        getOut()
+      },
+    }
+  }
+
+  return {
+    counters,
+    get size() {
+      return groups.size
+    },
+    openSocket: (webSocket, socket, cut) =>
+      createSocketOutlet({ webSocket, socket, turn, budgetBytes, patienceMs, giveUp: giveUp(cut) }),
+    async subscribe(args) {
+      const context = (args.contextValue ?? {}) as LiveContext
+      const operation = context.catchUp === true ? null : plans.read(args)
+      if (operation === null) return subscribe(args)
+      if (isErrors(operation)) return { errors: operation }
+      let group: Group<unknown>
+      try {
+        group = await enter(operation, args.contextValue)
+      } catch (error) {
+        const name = operation.node.alias ?? operation.node.name
+        return { errors: [locatedError(error, [operation.node], [name.value])] }
+      }
+      const { seat } = context
+      if (seat !== undefined) return iterateNothing((onEnd) => attach(operation, group, seat, onEnd))
+      const stream = createStreamOutlet({ budgetBytes, patienceMs, giveUp: giveUp(() => context.cut?.()) })
+      const subscriber = attach(operation, group, { outlet: stream.outlet, stamp: noStamp }, stream.end)
+      return iterateStream(stream.next, subscriber)
+    },
+  }
+}
+
+const noStamp = Buffer.alloc(0)
+
+function isErrors(read: SharedOperation | readonly GraphQLError[]): read is readonly GraphQLError[] {
+  return Array.isArray(read)
+}
+
+/** What is executed for everybody must not know anybody. */
+function withoutViewer(context: object): object {
+  return Object.create(context, {
+    viewer: {
+      get() {
+        throw new Error(
+          'This event is executed once for everybody who watches, so its resolvers must not ask for the viewer: put what they need into the event, or take `live` from the field’s extensions',
+        )
+      },
+    },
+  }) as object
+}
+
+type Results = AsyncGenerator<ExecutionResult, undefined, undefined>
+const done: IteratorReturnResult<undefined> = { done: true, value: undefined }
+
+/**
+ * Runs a subscriber whose payloads go elsewhere. Left by `return()`, a pending `next()` is never settled: graphql-ws would
+ * take that for the end of whatever operation then has the same id, and complete it.
+ */
+function iterateNothing(
+  attach: (onEnd: (failure?: { readonly error: unknown }) => void) => Subscriber,
+): AsyncIterable<ExecutionResult> {
+  let settle: ((failure?: { readonly error: unknown }) => void) | undefined
+  const subscriber = attach((failure) => settle?.(failure))
+  let isStarted = false
+  let isOver = false
+  return toGenerator(
+    () => {
+      if (isOver) return Promise.resolve(done)
+      return new Promise((resolve, reject) => {
+        settle = (failure) => {
+          isOver = true
+          if (failure === undefined) resolve(done)
+          else reject(toError(failure.error))
+        }
+        if (isStarted) return
+        isStarted = true
+        subscriber.start()
+      })
+    },
+    () => {
+      isOver = true
+      subscriber.leave()
+    },
+  )
+}
+
+function iterateStream(
+  next: () => Promise<IteratorResult<ExecutionResult, undefined>>,
+  subscriber: Subscriber,
+): Results {
+  let isStarted = false
+  let leave: ((result: IteratorReturnResult<undefined>) => void) | undefined
+  let isOver = false
+  return toGenerator(
+    () => {
+      if (isOver) return Promise.resolve(done)
+      if (!isStarted) {
+        isStarted = true
+        subscriber.start()
+      }
+      return new Promise((resolve, reject) => {
+        leave = resolve
+        next().then(resolve, reject)
+      })
+    },
+    () => {
+      isOver = true
+      subscriber.leave()
+      leave?.(done)
+    },
+  )
+}
+
+function toGenerator(next: () => Promise<IteratorResult<ExecutionResult, undefined>>, leave: () => void): Results {
+  const generator: Results = {
+    next,
+    return: () => {
+      leave()
+      return Promise.resolve(done)
+    },
+    throw: (error: unknown) => {
+      leave()
+      return Promise.reject(toError(error))
+    },
+    [Symbol.asyncIterator]: () => generator,
+    [Symbol.asyncDispose]: () => {
+      leave()
+      return Promise.resolve()
+    },
+  }
+  return generator
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
+}

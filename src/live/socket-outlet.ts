@@ -1,0 +1,69 @@
+import type { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
+import { type Outlet, waitingLimit } from './outlet.ts'
+import type { Turn } from './turn.ts'
+
+/**
+ * Creates the outlet of one WebSocket, which writes ready-made frames to the TCP socket beneath it.
+ *
+ * The TCP socket is the one that the upgrade was handled with, so nothing private of ws is touched. What is relied on: without
+ * compression, ws writes each of its own frames whole and at once, so that frames never interleave, and whatever is written
+ * through either way arrives in the order of the calls. `test/live/socket-outlet.test.ts` fails when that changes.
+ *
+ * @param options.budgetBytes - most that a reader may leave unread
+ * @param options.patienceMs - how long a full buffer may stand still before the client is asked to come back later
+ * @param options.giveUp - asks the client to come back (1013): it resumes from its cursor
+ */
+export function createSocketOutlet(options: {
+  readonly webSocket: WebSocket
+  readonly socket: Duplex
+  readonly turn: Turn
+  readonly budgetBytes: number
+  readonly patienceMs: number
+  readonly giveUp: () => void
+}): Outlet {
+  const { webSocket, socket, turn, patienceMs, giveUp } = options
+  const limit = waitingLimit(options.budgetBytes)
+  let operations = 0
+  let isCorked = false
+  let waiting: (() => void)[] | undefined
+
+  const uncork = (): void => {
+    isCorked = false
+    socket.uncork()
+  }
+  return {
+    isFull: (bytes) => socket.writableLength > 0 && socket.writableLength + bytes > limit,
+    write(batch, stamp) {
+      if (webSocket.readyState !== webSocket.OPEN || !socket.writable) return
+      // Several operations' events of one turn leave in one write; for one alone they are in one buffer already.
+      if (operations > 1 && !isCorked) {
+        isCorked = true
+        socket.cork()
+        turn.finally(uncork)
+      }
+      const frames = batch.frames(stamp.length)
+      socket.write(frames.stamp(stamp))
+      // Not taken whole by the operating system: the stream still reads from the buffer.
+      if (socket.writableLength > 0) frames.keep()
+    },
+    drained(listener) {
+      if (waiting !== undefined) return void waiting.push(listener)
+      waiting = [listener]
+      const timer = setTimeout(giveUp, patienceMs).unref()
+      // An empty write is over when all before it are, and a socket that fails or closes fails it.
+      socket.write('', (error) => {
+        clearTimeout(timer)
+        const listeners = waiting ?? []
+        waiting = undefined
+        if (error === null || error === undefined) for (const heard of listeners) heard()
+      })
+    },
+    opened() {
+      operations++
+    },
+    closed() {
+      operations--
+    },
+  }
+}

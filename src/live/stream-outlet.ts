@@ -1,0 +1,106 @@
+import type { ExecutionResult } from 'graphql'
+import type { Batch } from './frames.ts'
+import { type Outlet, waitingLimit } from './outlet.ts'
+
+const texts = new WeakMap<object, Buffer>()
+
+/** The result as JSON in UTF-8, when it was serialised already; undefined for every other result. */
+export function serialisedOf(result: object): Buffer | undefined {
+  return texts.get(result)
+}
+
+/** Payloads that are pulled by their reader, as results. */
+export interface StreamOutlet {
+  readonly outlet: Outlet
+  /** The next result. Its `data` is parsed only when somebody looks at it; {@link serialisedOf} has its text. */
+  next(): Promise<IteratorResult<ExecutionResult, undefined>>
+  /** Nothing more will be written: completes, or fails, after what is waiting. */
+  end(failure?: { readonly error: unknown }): void
+}
+
+/**
+ * Creates the outlet of one event stream. Payloads wait as they are, shared with all other readers; beyond the limit of the
+ * budget none is taken.
+ *
+ * @param options.budgetBytes - most that may wait, as for sockets
+ * @param options.patienceMs - how long nothing may be pulled from a full stream before it is given up
+ * @param options.giveUp - ends the stream so that its client resumes
+ */
+export function createStreamOutlet(options: {
+  readonly budgetBytes: number
+  readonly patienceMs: number
+  readonly giveUp: () => void
+}): StreamOutlet {
+  const limit = waitingLimit(options.budgetBytes)
+  const queue: Buffer[] = []
+  let queuedBytes = 0
+  let over: { readonly failure: { readonly error: unknown } | undefined } | undefined
+  let pulled:
+    | { resolve(result: IteratorResult<ExecutionResult, undefined>): void; reject(error: unknown): void }
+    | undefined
+  let waiting: (() => void)[] = []
+  let timer: NodeJS.Timeout | undefined
+
+  const toResult = (payload: Buffer): ExecutionResult => {
+    let parsed: ExecutionResult | undefined
+    const read = (): ExecutionResult => {
+      parsed ??= JSON.parse(payload.toString()) as ExecutionResult
+      return parsed
+    }
+    const result = {
+      get data() {
+        return read().data
+      },
+    } as ExecutionResult
+    texts.set(result, payload)
+    return result
+  }
+  const settle = (): void => {
+    if (pulled === undefined) return
+    const payload = queue.shift()
+    if (payload === undefined && over === undefined) return
+    const { resolve, reject } = pulled
+    pulled = undefined
+    if (payload !== undefined) {
+      queuedBytes -= payload.length
+      resolve({ done: false, value: toResult(payload) })
+      if (queue.length > 0 || waiting.length === 0) return
+      clearTimeout(timer)
+      const listeners = waiting
+      waiting = []
+      for (const listener of listeners) listener()
+    } else if (over?.failure !== undefined) {
+      const { error } = over.failure
+      over = { failure: undefined }
+      reject(error)
+    } else resolve({ done: true, value: undefined })
+  }
+
+  return {
+    outlet: {
+      isFull: (bytes) => queue.length > 0 && queuedBytes + bytes > limit,
+      write({ payloads, bytes }: Batch) {
+        if (over !== undefined) return
+        queue.push(...payloads)
+        queuedBytes += bytes
+        settle()
+      },
+      drained(listener) {
+        if (queue.length === 0) return listener()
+        if (waiting.push(listener) === 1) timer = setTimeout(options.giveUp, options.patienceMs).unref()
+      },
+      opened: () => undefined,
+      closed: () => clearTimeout(timer),
+    },
+    next() {
+      return new Promise((resolve, reject) => {
+        pulled = { resolve, reject }
+        settle()
+      })
+    },
+    end(failure) {
+      over ??= { failure }
+      settle()
+    },
+  }
+}

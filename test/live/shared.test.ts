@@ -1,0 +1,238 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { viewerOf } from '../support/api.ts'
+import { type LiveFixture, range, seqsOf, startLive } from './support.ts'
+
+let fixture: LiveFixture
+beforeAll(async () => {
+  fixture = await startLive()
+})
+afterAll(() => fixture[Symbol.asyncDispose]())
+
+describe('a shared subscription', () => {
+  test('begins with a snapshot, then every event in order, and ends after the last', async () => {
+    const task = await fixture.createTask()
+    const { seen, ended } = await fixture.subscribe(task)
+    await vi.waitFor(() => expect(seen).toHaveLength(1))
+    await fixture.append(task, 3)
+    await fixture.complete(task)
+    await ended
+    expect(seen.map(({ __typename }) => __typename)).toEqual([
+      'TaskSnapshot',
+      'TaskAdvanced',
+      'TaskAdvanced',
+      'TaskAdvanced',
+      'TaskCompleted',
+    ])
+    expect(seqsOf(seen)).toEqual([1, 2, 3, 4, 5])
+    expect(seen[0]?.reason).toBe('SUBSCRIBED')
+  })
+
+  test('after a cursor sends exactly what follows it, and waits when nothing does', async () => {
+    const task = await fixture.createTask()
+    await fixture.append(task, 5)
+    const first = await fixture.subscribe(task, { fromStart: true })
+    await vi.waitFor(() => expect(seqsOf(first.seen)).toEqual(range(1, 6)))
+    const cursor = (seq: number) => first.seen[seq - 1]?.cursor
+    const middle = await fixture.subscribe(task, { after: cursor(4) })
+    const end = await fixture.subscribe(task, { after: cursor(6) })
+    await vi.waitFor(() => expect(seqsOf(middle.seen)).toEqual([5, 6]))
+    await fixture.append(task)
+    await vi.waitFor(() => expect(seqsOf(end.seen)).toEqual([7]))
+    expect(seqsOf(middle.seen)).toEqual([5, 6, 7])
+    for (const one of [first, middle, end]) one.leave()
+  })
+
+  test('completes at once after the cursor of the last event', async () => {
+    const task = await fixture.createTask()
+    await fixture.complete(task)
+    const first = await fixture.subscribe(task, { fromStart: true })
+    await first.ended
+    const again = await fixture.subscribe(task, { after: first.seen.at(-1)?.cursor })
+    await again.ended
+    expect(again.seen).toEqual([])
+  })
+
+  test('executes each event once, however many watch', async () => {
+    const task = await fixture.createTask()
+    const watchers = await Promise.all(Array.from({ length: 50 }, () => fixture.subscribe(task)))
+    for (const { seen } of watchers) await vi.waitFor(() => expect(seen).toHaveLength(1))
+    const before = fixture.live.counters.executed
+    await fixture.append(task, 4)
+    for (const { seen } of watchers) await vi.waitFor(() => expect(seqsOf(seen)).toEqual([1, 2, 3, 4, 5]))
+    expect(fixture.live.counters.executed - before).toBe(4)
+    // One append is one message of the bus: all of it leaves in one write.
+    for (const { outlet } of watchers) expect(outlet.writes()).toBe(2)
+    for (const one of watchers) one.leave()
+    expect(fixture.live.size).toBe(0)
+    await vi.waitFor(() => expect(fixture.engine.feeds.size).toBe(0))
+  })
+
+  test('shares among documents of the same text and among cursors, not among different selections', async () => {
+    const task = await fixture.createTask()
+    const query =
+      'subscription ($id: ID!, $after: Cursor) { taskProgress(taskId: $id, after: $after) { __typename seq cursor } }'
+    const one = await fixture.subscribe(task, { query })
+    const two = await fixture.subscribe(task, { query: query.replaceAll(' {', '\n{') })
+    await vi.waitFor(() => expect(two.seen).toHaveLength(1))
+    const three = await fixture.subscribe(task, { query, after: two.seen[0]?.cursor })
+    expect(fixture.live.size).toBe(1)
+    const other = await fixture.subscribe(task, { query: query.replace('seq', 'status seq') })
+    expect(fixture.live.size).toBe(2)
+    for (const left of [one, two, three, other]) left.leave()
+    expect(fixture.live.size).toBe(0)
+  })
+
+  test('loses and doubles nothing, whenever somebody joins or leaves a topic that is written to', async () => {
+    const task = await fixture.createTask()
+    const watchers: Awaited<ReturnType<LiveFixture['subscribe']>>[] = []
+    let isOver = false
+    const writing = (async () => {
+      for (let i = 0; i < 150; i++) await fixture.append(task, 1 + (i % 4))
+      isOver = true
+      await fixture.complete(task)
+    })()
+    let last: string | undefined
+    while (!isOver) {
+      const kind = watchers.length % 3
+      const one = await fixture.subscribe(task, kind === 0 ? {} : kind === 1 ? { fromStart: true } : { after: last })
+      watchers.push(one)
+      last = watchers.findLast(({ seen }) => seen.length > 0)?.seen.at(-1)?.cursor
+    }
+    await writing
+    const final = 1 + 37 * 10 + 1 + 2 + 1
+    for (const { seen, ended } of watchers) {
+      await ended
+      const seqs = seqsOf(seen)
+      expect(seqs).toEqual(range(seqs[0] ?? 0, final))
+    }
+    expect(watchers.length).toBeGreaterThan(10)
+    expect(fixture.live.size).toBe(0)
+  })
+
+  test('refuses who may not see the task, whoever else is watching it', async () => {
+    const task = await fixture.createTask('u_1')
+    const owner = await fixture.subscribe(task)
+    await vi.waitFor(() => expect(owner.seen).toHaveLength(1))
+    await expect(fixture.subscribe(task, { viewer: viewerOf('u_2') })).rejects.toThrow('There is no')
+    await expect(fixture.subscribe(task, { viewer: viewerOf('u_1', { taskIds: [] }) })).rejects.toThrow('There is no')
+    owner.leave()
+  })
+
+  test('refuses a cursor of another topic, and says when it is of another life of the log', async () => {
+    const [task, other] = [await fixture.createTask(), await fixture.createTask()]
+    const { seen, leave } = await fixture.subscribe(other)
+    await vi.waitFor(() => expect(seen).toHaveLength(1))
+    const foreign = await fixture.subscribe(task, { after: seen[0]?.cursor })
+    await expect(foreign.ended).rejects.toThrow('belongs to another topic')
+    const lost = await fixture.subscribe(other, { after: `x${seen[0]?.cursor ?? ''}` })
+    await vi.waitFor(() => expect(lost.seen[0]?.reason).toBe('RESET'))
+    leave()
+    lost.leave()
+  })
+
+  test('tells the place in the queue as it moves, also to those who join later', async () => {
+    const task = await fixture.createTask()
+    const before = await fixture.createTask()
+    const queue = (id: string, at: string) =>
+      fixture.database.pool.query(`update task set status = 'QUEUED', queue_key = $2 where id = $1`, [id, at])
+    await queue(before.id, '2026-01-01')
+    await queue(task.id, '2026-01-02')
+    const first = await fixture.subscribe(task)
+    await vi.waitFor(() =>
+      expect(first.seen.at(-1)).toMatchObject({ __typename: 'TaskQueueMoved', queue: { position: 2 } }),
+    )
+    const second = await fixture.subscribe(task)
+    await vi.waitFor(() => expect(second.seen.at(-1)?.__typename).toBe('TaskQueueMoved'))
+    await fixture.database.pool.query(`update task set status = 'RUNNING' where id = $1`, [before.id])
+    fixture.engine.places.moved('CREATE_ROADMAP')
+    for (const { seen } of [first, second])
+      await vi.waitFor(() =>
+        expect(seen.at(-1)).toMatchObject({ __typename: 'TaskQueueMoved', queue: { position: 1 } }),
+      )
+    await fixture.append(task)
+    for (const { seen, leave } of [first, second]) {
+      await vi.waitFor(() => expect(seen.at(-1)).toMatchObject({ __typename: 'TaskAdvanced', seq: 2 }))
+      leave()
+    }
+  })
+
+  test('never settles what was waited for when it is left, so that its id may be used again at once', async () => {
+    const task = await fixture.createTask()
+    const left = await fixture.subscribe(task)
+    let isSettled = false
+    const settle = () => {
+      isSettled = true
+    }
+    left.ended.then(settle, settle)
+    left.leave()
+    const next = await fixture.subscribe(task)
+    await vi.waitFor(() => expect(next.seen).toHaveLength(1))
+    await fixture.complete(task)
+    await next.ended
+    expect(isSettled).toBe(false)
+    expect(left.seen).toEqual([])
+  })
+})
+
+describe('a reader that is too slow', () => {
+  const output = (index: number) => ({
+    type: 'TaskOutput',
+    payload: { stream: 's', offset: index * 4, text: `abc${index % 10}` },
+  })
+
+  test('is sent what it missed by class once it reads again, and nobody else waits for it', async () => {
+    const task = await fixture.createTask()
+    const [slow, quick] = [await fixture.subscribe(task), await fixture.subscribe(task)]
+    for (const { seen } of [slow, quick]) await vi.waitFor(() => expect(seen).toHaveLength(1))
+    slow.outlet.setFull(true)
+    await fixture.append(task, 10)
+    await fixture.append(task, 20, output)
+    await fixture.append(task, 1, () => ({ type: 'TaskBatchCompleted' }))
+    await fixture.append(task, 10)
+    await vi.waitFor(() => expect(seqsOf(quick.seen)).toEqual(range(1, 42)))
+    expect(slow.seen).toHaveLength(1)
+    slow.outlet.setFull(false)
+    await vi.waitFor(() => expect(slow.seen).toHaveLength(4))
+    expect(slow.seen.slice(1)).toMatchObject([
+      {
+        __typename: 'TaskOutput',
+        seq: 31,
+        offset: 0,
+        text: Array.from({ length: 20 }, (_, i) => `abc${i % 10}`).join(''),
+      },
+      { __typename: 'TaskBatchCompleted', seq: 32 },
+      { __typename: 'TaskAdvanced', seq: 42 },
+    ])
+    await fixture.append(task)
+    await vi.waitFor(() => expect(slow.seen.at(-1)?.seq).toBe(43))
+    for (const one of [slow, quick]) one.leave()
+  })
+
+  test('is told by a snapshot when that is too much, and goes on from there', async () => {
+    const task = await fixture.createTask()
+    const slow = await fixture.subscribe(task)
+    await vi.waitFor(() => expect(slow.seen).toHaveLength(1))
+    slow.outlet.setFull(true)
+    for (let i = 0; i < 3; i++) await fixture.append(task, 300, () => ({ type: 'TaskBatchCompleted' }))
+    slow.outlet.setFull(false)
+    await vi.waitFor(() =>
+      expect(slow.seen.at(-1)).toMatchObject({ __typename: 'TaskSnapshot', reason: 'LAGGED', seq: 901 }),
+    )
+    expect(slow.seen).toHaveLength(2)
+    await fixture.complete(task)
+    await slow.ended
+    expect(slow.seen.at(-1)).toMatchObject({ __typename: 'TaskCompleted', seq: 902 })
+  })
+
+  test('reads all of a long history, however slowly', async () => {
+    const task = await fixture.createTask()
+    for (let i = 0; i < 3; i++) await fixture.append(task, 300, () => ({ type: 'TaskBatchCompleted' }))
+    const slow = await fixture.subscribe(task, { fromStart: true })
+    for (let i = 0; slow.seen.length < 901; i++) {
+      slow.outlet.setFull(i % 50 < 10)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(seqsOf(slow.seen)).toEqual(range(1, 901))
+    slow.leave()
+  })
+})

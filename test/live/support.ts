@@ -1,0 +1,226 @@
+import { type ExecutionArgs, parse } from 'graphql'
+import type { Services } from '../../schema/context.ts'
+import { createContext, schema } from '../../schema/index.ts'
+import type { Batch } from '../../src/live/frames.ts'
+import type { Outlet } from '../../src/live/outlet.ts'
+import { createLive, type Live, type LiveConfig } from '../../src/live/shared.ts'
+import type { LogEvent } from '../../src/log/event.ts'
+import type { Logger } from '../../src/logger.ts'
+import { silentLogger } from '../../src/logger.ts'
+import { createApplications } from '../../src/studio/applications.ts'
+import type { EngineConfig } from '../../src/tasks/engine.ts'
+import { emptyProgress, type Task, taskTopic } from '../../src/tasks/task.ts'
+import type { Viewer } from '../../src/tasks/viewer.ts'
+import { viewerOf } from '../support/api.ts'
+import type { TestDatabase } from '../support/database.ts'
+import { type EngineFixture, startTestEngine } from '../support/engine.ts'
+
+/** What one subscriber was sent of an event. */
+export interface Seen {
+  readonly __typename: string
+  readonly seq: number
+  readonly cursor: string
+  readonly reason?: string
+  readonly text?: string
+  readonly offset?: number
+  readonly queue?: { readonly position: number }
+  readonly task?: { readonly id: string; readonly status: string }
+}
+
+/** An outlet that keeps what is written, and is full when the test says so. */
+export interface RecordingOutlet extends Outlet {
+  readonly seen: Seen[]
+  readonly texts: string[]
+  /** How often something was written. */
+  readonly writes: () => number
+  /** Closes or opens the way. */
+  setFull(isFull: boolean): void
+  readonly operations: () => number
+}
+
+/** Creates an outlet that records. */
+export function createRecordingOutlet(): RecordingOutlet {
+  const seen: Seen[] = []
+  const texts: string[] = []
+  let isFull = false
+  let waiting: (() => void)[] = []
+  let operations = 0
+  let writes = 0
+  return {
+    seen,
+    texts,
+    writes: () => writes,
+    operations: () => operations,
+    setFull(now) {
+      isFull = now
+      if (now) return
+      const listeners = waiting
+      waiting = []
+      for (const listener of listeners) listener()
+    },
+    isFull: () => isFull,
+    write({ payloads }: Batch) {
+      writes++
+      for (const payload of payloads) {
+        const text = payload.toString()
+        texts.push(text)
+        seen.push((JSON.parse(text) as { data: { taskProgress: Seen } }).data.taskProgress)
+      }
+    },
+    drained(listener) {
+      if (isFull) waiting.push(listener)
+      else listener()
+    },
+    opened: () => void operations++,
+    closed: () => void operations--,
+  }
+}
+
+/** Live delivery of a test, over the real schema, engine and database. */
+export interface LiveFixture extends EngineFixture {
+  readonly live: Live
+  readonly services: Services
+  /** A task that nobody works on. */
+  createTask(owner?: string): Promise<Task>
+  /** Appends events to its topic: TaskAdvanced unless said otherwise. */
+  append(
+    task: Task,
+    count?: number,
+    make?: (index: number) => { type: string; payload?: object },
+  ): Promise<readonly LogEvent[]>
+  /** Ends its topic. */
+  complete(task: Task): Promise<void>
+  /** Subscribes with an outlet; undefined results mean that it is under way. */
+  subscribe(
+    task: Pick<Task, 'id'>,
+    options?: {
+      readonly outlet?: RecordingOutlet
+      readonly after?: string | undefined
+      readonly fromStart?: boolean
+      readonly viewer?: Viewer
+      readonly query?: string
+    },
+  ): Promise<LiveSubscription>
+}
+
+/** One subscription of a test. */
+export interface LiveSubscription {
+  readonly outlet: RecordingOutlet
+  readonly seen: readonly Seen[]
+  /** Settled when it has completed; rejected when it failed. Never after leaving. */
+  readonly ended: Promise<unknown>
+  leave(): void
+}
+
+/** Asks for all that tests look at. */
+export const watchQuery = `subscription Watch($id: ID!, $after: Cursor, $fromStart: Boolean) {
+  taskProgress(taskId: $id, after: $after, fromStart: $fromStart) {
+    __typename seq cursor status progress { percent message }
+    ... on TaskSnapshot { reason task { id status } }
+    ... on TaskOutput { text offset }
+    ... on TaskQueueMoved { queue { position } }
+  }
+}`
+
+/** Starts live delivery; the settings of {@link LiveConfig} have their defaults. */
+export async function startLive(
+  options: {
+    readonly config?: Partial<EngineConfig & LiveConfig>
+    readonly on?: TestDatabase
+    readonly redisUrl?: string
+    readonly logger?: Logger
+  } = {},
+): Promise<LiveFixture> {
+  const { config = {}, logger = silentLogger } = options
+  const fixture = await startTestEngine({
+    ...options,
+    definitions: [],
+    // Nobody works, so that only the test appends; and nothing sweeps.
+    config: { ROLE: 'server', ...config },
+  })
+  const { engine, database } = fixture
+  const services: Services = {
+    engine,
+    ...createApplications(engine),
+    limits: { maxUploadBytes: 1_000_000, headStartMs: () => 0 },
+  }
+  const live = createLive({
+    schema,
+    reader: engine.reader,
+    feeds: engine.feeds,
+    logger,
+    config: { MAX_SOCKET_BUFFER_BYTES: 1_048_576, SLOW_READER_MS: 30_000, ...config },
+    eventContext: createContext(services, null, { catchUp: false }),
+  })
+  let created = 0
+  const append: LiveFixture['append'] = async (task, count = 1, make = () => ({ type: 'TaskAdvanced' })) => {
+    const appended = await engine.appender.append({
+      topic: taskTopic(task.id),
+      events: Array.from({ length: count }, (_, index) => {
+        const { type, payload } = make(index)
+        const progress = { ...emptyProgress, percent: index % 100, message: `step ${index}` }
+        return { type, payload: { status: 'RUNNING', progress, ...payload } }
+      }),
+    })
+    if (!appended.accepted) throw new Error(`Refused: ${JSON.stringify(appended)}`)
+    return appended.events
+  }
+  return {
+    ...fixture,
+    live,
+    services,
+    append,
+    async createTask(owner = 'u_1') {
+      const id = `task_live_${process.pid}_${Date.now()}_${++created}`
+      await database.pool.query('insert into topic (name) values ($1)', [taskTopic(id)])
+      await database.pool.query(
+        `insert into task (id, kind, status, owner, input, attempt, max_attempts, progress, queue_key, created_at)
+         values ($1, 'CREATE_ROADMAP', 'RUNNING', $2, '{}', 1, 3, $3, now(), now())`,
+        [id, owner, JSON.stringify(emptyProgress)],
+      )
+      const task = await fixture.get({ id })
+      await append(task, 1, () => ({ type: 'TaskStarted', payload: { attempt: 1 } }))
+      return task
+    },
+    async complete(task) {
+      await engine.appender.append({
+        topic: taskTopic(task.id),
+        close: true,
+        events: [
+          { type: 'TaskCompleted', payload: { status: 'COMPLETED', progress: { ...emptyProgress }, result: null } },
+        ],
+      })
+    },
+    async subscribe(
+      task,
+      { outlet = createRecordingOutlet(), after, fromStart, viewer = viewerOf('u_1'), query } = {},
+    ) {
+      const context = {
+        ...createContext(services, viewer, { catchUp: false }),
+        seat: { outlet, stamp: Buffer.from('"1"') },
+      }
+      const args: ExecutionArgs = {
+        schema,
+        document: parse(query ?? watchQuery),
+        contextValue: context,
+        variableValues: { id: task.id, after, fromStart },
+      }
+      const result = await live.subscribe(args)
+      if (!(Symbol.asyncIterator in result)) throw result.errors?.[0] ?? new Error('It did not subscribe')
+      const iterator = result[Symbol.asyncIterator]()
+      const ended = iterator.next()
+      ended.catch(() => undefined)
+      return { outlet, seen: outlet.seen, ended, leave: () => void iterator.return?.() }
+    },
+  }
+}
+
+/** The seqs of what was seen. */
+export function seqsOf(seen: readonly Seen[]): readonly number[] {
+  return seen.map(({ seq }) => seq)
+}
+
+/** 1, 2, 3 … */
+export function range(from: number, to: number): readonly number[] {
+  return Array.from({ length: to - from + 1 }, (_, index) => from + index)
+}
