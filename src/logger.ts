@@ -38,12 +38,23 @@ export function createLogger(options: {
   return pino(
     {
       level,
+      serializers: { err: describeError },
       redact: { paths: ['connectionParams', '*.connectionParams', '*.*.connectionParams'], censor: hidden },
       // The finished line is looked at, not the object: an error's message or a driver's detail may quote a URL at any depth.
       hooks: { streamWrite: redactSecrets },
     },
     production ? destination : makeReadable(destination, options.destination === undefined && isTerminal()),
   )
+}
+
+/**
+ * What is logged of an error: not the whole object, as drivers hang their connections on theirs.
+ */
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error
+  const { name, message, stack, cause } = error
+  const code = 'code' in error ? { code: error.code } : {}
+  return { type: name, message, ...code, stack, ...(cause === undefined ? {} : { cause: describeError(cause) }) }
 }
 
 /** A logger that writes nothing. */

@@ -105,7 +105,8 @@ export function createScreen(out: NodeJS.WriteStream): {
   return {
     show(lines) {
       if (!out.isTTY) {
-        const plain = stripVTControlCharacters(lines[1] ?? lines[0] ?? '')
+        // The estimate changes with every event; in a file only what has happened counts.
+        const plain = stripVTControlCharacters(lines[1] ?? lines[0] ?? '').replace(/ · about .* left$/, '')
         if (plain !== last) out.write(`${plain}\n`)
         last = plain
         return

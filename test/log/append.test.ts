@@ -34,8 +34,20 @@ const readEvents = async (
   ])
   return rows
 }
-const readTask = async (id: string): Promise<Record<string, unknown>> => {
-  const { rows } = await database.pool.query<Record<string, unknown>>('select * from task where id = $1', [id])
+interface TaskFields {
+  status: string
+  attempt: number
+  worker: string | null
+  progress: Record<string, unknown>
+  result: Record<string, unknown> | null
+  error: Record<string, unknown> | null
+  lease_until: Date | null
+  next_attempt_at: Date | null
+  started_at: Date | null
+  finished_at: Date | null
+}
+const readTask = async (id: string): Promise<TaskFields> => {
+  const { rows } = await database.pool.query<TaskFields>('select * from task where id = $1', [id])
   if (rows[0] === undefined) throw new Error(`no task ${id}`)
   return rows[0]
 }
