@@ -15,6 +15,7 @@ import { createTaskDefinitions } from '../studio/definitions.ts'
 import { prepareFirstRun } from '../studio/first-run.ts'
 import { startEngine } from '../tasks/engine.ts'
 import { localDeveloper } from '../tasks/viewer.ts'
+import { ensureStudioBuilt } from './studio-build.ts'
 
 /** A whole Tidings in this process. Disposing is {@link App.shutDown}. */
 export interface App extends AsyncDisposable {
@@ -86,6 +87,7 @@ export async function startApp(options: {
             health,
             logger,
             graphiqlTabs: createTabs?.(services),
+            loadStudio: ensureStudioBuilt,
           }),
         )
   const healthServer =

@@ -7,6 +7,7 @@ export function describeStart(app: App, config: Config, tookMs: number): string 
   const rows: [string, string][] = []
   if (server !== null)
     rows.push(
+      ['Studio', `${server.url}/`],
       ['GraphiQL', `${server.url}/graphql`],
       ['WebSocket', server.wsUrl],
       ['Health', `${server.url}/health/ready`],

@@ -22,6 +22,7 @@ import { createPolicyPlugin } from './policy.ts'
 import { answerJson, refuse, refuseUpgrade } from './refuse.ts'
 import { createCloser } from './shutdown.ts'
 import { createEventStreamPlugin } from './sse.ts'
+import { type BuiltStudio, createStudioPage } from './studio-page.ts'
 import { createTokens } from './viewer.ts'
 import { createWebSockets, type Enveloped } from './websocket.ts'
 
@@ -37,6 +38,8 @@ export interface ServerOptions {
   readonly logger: Logger
   /** Prepared operations for GraphiQL, read for each visit. None by default. */
   readonly graphiqlTabs?: (() => Promise<readonly GraphiqlTab[]>) | undefined
+  /** Finds the Studio that is served at `/`, and builds it where necessary. Without it `/` leads to GraphiQL. */
+  readonly loadStudio?: (() => Promise<BuiltStudio>) | undefined
   /** Time between pings on sockets and comments on event streams; default 12 s. */
   readonly keepAliveMs?: number
   /** Longest wait for `connection_init`; default 10 s. */
@@ -118,6 +121,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     tokensAreRequired: tokens.areRequired,
   })
 
+  const studio = options.loadStudio === undefined ? null : createStudioPage({ load: options.loadStudio, logger })
+
   const serveApi = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { headers, method } = request
     for (const [name, value] of Object.entries(origins.corsHeaders(headers))) response.setHeader(name, value)
@@ -163,6 +168,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       return refuse(response, 403, 'FORBIDDEN', refusal.message)
     }
     if (path === endpoint) return serveApi(request, response)
+    if (studio !== null && (await studio.serve(request, response, path))) return
     if (path === '/') return void response.writeHead(302, { location: endpoint }).end()
     if (path === '/favicon.svg' || path === '/favicon.ico') return serveFavicon(response)
     if (await graphiql.serveAsset(request, response, path)) return

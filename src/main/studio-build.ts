@@ -4,26 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from '
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-
-/** A Studio that can be served. */
-export interface BuiltStudio {
-  /** Holds `index.html`, to be served at `/`, and `assets/`, whose names change with their content. */
-  readonly directory: string
-  /** How long building took; 0 when nothing had changed. */
-  readonly tookMs: number
-}
-
-/** What the page may do: nothing but its own scripts, styles and server. Send it with `index.html`. */
-export const studioContentSecurityPolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'self'",
-  "frame-ancestors 'none'",
-].join('; ')
+import type { BuiltStudio } from '../server/studio-page.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const dist = join(root, 'dist')
@@ -47,9 +28,8 @@ export function ensureStudioBuilt(): Promise<BuiltStudio> {
 }
 
 async function build(): Promise<BuiltStudio> {
-  const startedAt = performance.now()
   const stamp = await stampSources()
-  if ((await readStamp()) === stamp) return { directory, tookMs: 0 }
+  if ((await readStamp()) === stamp) return { directory }
   await mkdir(dist, { recursive: true })
   const target = await mkdtemp(join(dist, 'studio-'))
   try {
@@ -59,7 +39,7 @@ async function build(): Promise<BuiltStudio> {
   } finally {
     await rm(target, { recursive: true, force: true })
   }
-  return { directory, tookMs: performance.now() - startedAt }
+  return { directory }
 }
 
 /** Names everything the build is made of; the same as long as no file has changed. */
@@ -92,7 +72,7 @@ async function readStamp(): Promise<string | null> {
 async function runVite(outDir: string): Promise<void> {
   const require = createRequire(import.meta.url)
   const vite = join(require.resolve('vite/package.json'), '../bin/vite.js')
-  const config = fileURLToPath(new URL('vite.config.ts', import.meta.url))
+  const config = join(root, 'client/studio/vite.config.ts')
   const child = spawn(
     process.execPath,
     [vite, 'build', '--config', config, '--outDir', outDir, '--emptyOutDir', '--logLevel', 'warn'],

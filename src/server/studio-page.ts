@@ -1,0 +1,143 @@
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { extname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { brotliCompress, constants, gzip } from 'node:zlib'
+import type { Logger } from '../logger.ts'
+
+/** A Studio that can be served. */
+export interface BuiltStudio {
+  /** Holds `index.html`, to be served at `/`, and `assets/`, whose names change with their content. */
+  readonly directory: string
+}
+
+/** The web page on which the applications are used by hand. */
+export interface StudioPage {
+  /** Answers with a file of the page. @returns false when there is no such file */
+  serve(request: IncomingMessage, response: ServerResponse, path: string): Promise<boolean>
+}
+
+/** What the page may do: nothing but its own scripts, styles and server. */
+const contentSecurityPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+const types: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.woff2': 'font/woff2',
+}
+
+interface File {
+  readonly type: string
+  readonly etag: string
+  readonly isForEver: boolean
+  /** By content encoding. */
+  readonly bodies: Readonly<Record<'identity' | 'gzip' | 'br', Buffer>>
+}
+
+/**
+ * Creates the page. Everything is read and compressed once, in advance: it is small.
+ *
+ * @param options.load - builds it where necessary; called at once, so that the first visitor waits less, and again for a
+ * visitor who comes after it has failed
+ */
+export function createStudioPage(options: {
+  readonly load: () => Promise<BuiltStudio>
+  readonly logger: Logger
+}): StudioPage {
+  const { load, logger } = options
+  let files: Promise<ReadonlyMap<string, File>> | undefined
+  const read = (): Promise<ReadonlyMap<string, File>> => {
+    files ??= load().then(readFiles)
+    files.catch(() => {
+      files = undefined
+    })
+    return files
+  }
+  read().catch((error: unknown) => logger.error({ err: error }, 'the Studio could not be prepared'))
+
+  return {
+    async serve(request, response, path) {
+      const name = path === '/' ? '/index.html' : path
+      if (name !== '/index.html' && !name.startsWith('/assets/')) return false
+      const found = await read().then(
+        (known) => known.get(name),
+        () => null,
+      )
+      if (found === null) {
+        answerUnavailable(response)
+        return true
+      }
+      if (found === undefined) return false
+      answer(request, response, found)
+      return true
+    },
+  }
+}
+
+function answer(request: IncomingMessage, response: ServerResponse, file: File): void {
+  const { type, etag, isForEver, bodies } = file
+  const accepted = request.headers['accept-encoding'] ?? ''
+  const encoding = accepted.includes('br') ? 'br' : accepted.includes('gzip') ? 'gzip' : 'identity'
+  const headers = {
+    etag,
+    'cache-control': isForEver ? 'public, max-age=31536000, immutable' : 'no-cache',
+    'content-type': type,
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+    vary: 'Accept-Encoding',
+    ...(type.startsWith('text/html') ? { 'content-security-policy': contentSecurityPolicy } : {}),
+  }
+  if (request.headers['if-none-match'] === etag) return void response.writeHead(304, headers).end()
+  const body = bodies[encoding]
+  response.writeHead(200, {
+    ...headers,
+    ...(encoding === 'identity' ? {} : { 'content-encoding': encoding }),
+    'content-length': body.length,
+  })
+  response.end(request.method === 'HEAD' ? undefined : body)
+}
+
+function answerUnavailable(response: ServerResponse): void {
+  response
+    .writeHead(503, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store', 'retry-after': '5' })
+    .end('The Studio could not be built; the log of the server says why. The API is at /graphql.\n')
+}
+
+/** Only what is listed is served, so no path leads out of the directory. */
+async function readFiles({ directory }: BuiltStudio): Promise<ReadonlyMap<string, File>> {
+  const assets = await readdir(join(directory, 'assets'))
+  const names = ['/index.html', ...assets.map((name) => `/assets/${name}`)]
+  return new Map(
+    await Promise.all(names.map(async (name) => [name, await readOne(join(directory, name), name)] as const)),
+  )
+}
+
+const gzipAsync = promisify(gzip)
+const brotliAsync = promisify(brotliCompress)
+
+async function readOne(path: string, name: string): Promise<File> {
+  const body = await readFile(path)
+  const [zipped, brotli] = await Promise.all([
+    gzipAsync(body),
+    // The best quality takes a second for a megabyte, at every start, for a twentieth less.
+    brotliAsync(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 6 } }),
+  ])
+  return {
+    type: types[extname(name)] ?? 'application/octet-stream',
+    etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`,
+    isForEver: name.startsWith('/assets/'),
+    bodies: { identity: body, gzip: zipped, br: brotli },
+  }
+}
