@@ -164,7 +164,7 @@ function lose(
   // The probe is the next try, and it has begun already.
   if (state.is === 'probing')
     return {
-      state: { ...state, is: 'opening', rung: state.target, attempt: 1, strikes: 0, reason },
+      state: { ...state, is: 'opening', rung: state.target, attempt: 1, strikes: maxStrikes - 1, reason },
       effects: ['adopt'],
     }
   if (state.is !== 'opening' && state.is !== 'up') return { state, effects: [] }

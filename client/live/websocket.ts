@@ -142,7 +142,9 @@ export function createWebSocketTransport(options: {
       })
       const detach = (): void => {
         isAttached = false
-        unsubscribe?.()
+        // Not at once: the server's own `complete` may stand right behind the message that is being read, and the client of
+        // graphql-ws would count this subscription as left twice, and close the socket under the others.
+        if (unsubscribe !== undefined) after(0, unsubscribe)
       }
       const finish = (): void => {
         detach()

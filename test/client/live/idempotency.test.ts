@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs'
+import { gql, stringifyDocument } from '@urql/core'
+import { buildSchema, isInputObjectType, parse, validate } from 'graphql'
+import { expect, test } from 'vitest'
+import { addIdempotencyKeys } from '../../../client/live/idempotency.ts'
+import { keyedInputs, keyedMutations, repeatableMutations } from '../../../src/protocol.ts'
+
+const schema = buildSchema(readFileSync(new URL('../../../schema/schema.graphql', import.meta.url), 'utf8'))
+const add = (text: string, variables: Record<string, unknown> = {}) => {
+  let count = 0
+  const keyed = addIdempotencyKeys(gql(text) as never, variables, () => `key-${++count}`)
+  expect(validate(schema, parse(stringifyDocument(keyed.query)))).toEqual([])
+  return keyed
+}
+
+test('the lists of what takes a key are those of the schema', () => {
+  const inputs = Object.values(schema.getTypeMap()).filter(isInputObjectType)
+  expect(
+    inputs
+      .filter((type) => 'idempotencyKey' in type.getFields())
+      .map(({ name }) => name)
+      .sort(),
+  ).toEqual([...keyedInputs].sort())
+  const fields = Object.values(schema.getMutationType()?.getFields() ?? {})
+  const keyed = fields.filter(({ args }) => args.some(({ name }) => name === 'idempotencyKey'))
+  expect(keyed.map(({ name }) => name).sort()).toEqual([...keyedMutations].sort())
+  expect(fields.map(({ name }) => name)).toEqual(expect.arrayContaining([...repeatableMutations]))
+})
+
+test('fills a key into an input that takes one, and leaves one that is there', () => {
+  const text = 'mutation ($input: RetryContentInput!) { retryContent(input: $input) { __typename } }'
+  expect(add(text, { input: { conceptId: 'c', piece: 'QUIZ' } })).toMatchObject({
+    field: 'retryContent',
+    isRepeatable: true,
+    variables: { input: { conceptId: 'c', piece: 'QUIZ', idempotencyKey: 'key-1' } },
+  })
+  expect(add(text, { input: { idempotencyKey: 'mine' } }).variables).toEqual({ input: { idempotencyKey: 'mine' } })
+})
+
+test('fills a variable that is declared for a key', () => {
+  const text = 'mutation ($id: ID!, $k: String) { retryTask(taskId: $id, idempotencyKey: $k) { __typename } }'
+  expect(add(text, { id: 't' })).toMatchObject({ isRepeatable: true, variables: { id: 't', k: 'key-1' } })
+})
+
+test('adds the argument to a document that leaves it out', () => {
+  const { query, variables, isRepeatable } = add(
+    'mutation Again($id: ID!) { again: retryTask(taskId: $id) { __typename } }',
+    { id: 't' },
+  )
+  expect(isRepeatable).toBe(true)
+  expect(variables).toEqual({ id: 't', idempotencyKey0: 'key-1' })
+  expect(stringifyDocument(query)).toContain('retryTask(taskId: $id, idempotencyKey: $idempotencyKey0)')
+})
+
+test('takes canceling for repeatable as it is', () => {
+  const text = 'mutation ($id: ID!) { cancelTask(id: $id) { __typename } }'
+  expect(add(text, { id: 't' })).toMatchObject({ isRepeatable: true, variables: { id: 't' } })
+})
+
+test('takes a mutation for unrepeatable when one of its fields has no key', () => {
+  const text = 'mutation ($id: ID!) { cancelTask(id: $id) { __typename } somethingElse }'
+  expect(addIdempotencyKeys(gql(text) as never, { id: 't' }, () => 'key').isRepeatable).toBe(false)
+})

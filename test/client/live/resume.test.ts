@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { TransportName } from '../../../client/live/options.ts'
+import type { TidingsClient } from '../../../client/tidings-client.ts'
+import { type Site, startSite } from '../support/site.ts'
+
+let site: Site
+beforeAll(async () => {
+  site = await startSite()
+})
+afterAll(() => site[Symbol.asyncDispose]())
+
+/** What was handed on of a task; settles with it when the task is over. */
+function watch(client: TidingsClient, id: string): { readonly seqs: number[]; readonly done: Promise<void> } {
+  const seqs: number[] = []
+  const done = (async () => {
+    // Its place in the queue is no event of the log.
+    for await (const { seq, __typename: type } of client.watchTask(id, { fromStart: true }))
+      if (type !== 'TaskQueueMoved') seqs.push(seq)
+  })()
+  return { seqs, done }
+}
+
+async function seqsOf(id: string): Promise<readonly number[]> {
+  return (await site.engine.events({ id })).map(({ seq }) => seq)
+}
+
+async function finishedTask(steps: number): Promise<string> {
+  const id = await site.count(steps, true)
+  await site.engine.history({ id, kind: 'GENERATE_PROJECT' })
+  return id
+}
+
+describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s', (transport) => {
+  test('hands on every event of a task, in order and once, and ends after the last', async () => {
+    const id = await site.count(5)
+    await using client = site.client({ transports: [transport] })
+    const { seqs, done } = watch(client, id)
+    await vi.waitFor(() => expect(seqs.length).toBeGreaterThan(2))
+    site.step(5)
+    await done
+    expect(seqs).toEqual(await seqsOf(id))
+  })
+
+  test.for(['toClient', 'toServer'] as const)(
+    'resumes wherever its first connection is cut, counted in bytes %s',
+    { timeout: 60_000 },
+    async (direction) => {
+      const id = await finishedTask(8)
+      const expected = await seqsOf(id)
+      // Beyond this the whole history has come through.
+      const lastByte = direction === 'toClient' ? 9_000 : 3_500
+      let cuts = 0
+      for (let bytes = 1; bytes < lastByte; bytes += 83) {
+        site.proxy.cutAfter(bytes, direction)
+        await using client = site.client({ transports: [transport] })
+        client.connection.subscribe(() => {
+          if (client.connection.getSnapshot().attempt === 0) return
+          cuts += 1
+          void site.proxy.heal()
+        })
+        const { seqs, done } = watch(client, id)
+        await done
+        expect(seqs, `cut after ${bytes} bytes`).toEqual(expected)
+        await site.proxy.heal()
+      }
+      expect(cuts).toBeGreaterThan(20)
+    },
+  )
+})

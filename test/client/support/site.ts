@@ -1,0 +1,169 @@
+import { z } from 'zod'
+import type { TidingsClientOptions } from '../../../client/live/options.ts'
+import type { Timing } from '../../../client/live/timing.ts'
+import { createTidingsClient, type TidingsClient } from '../../../client/tidings-client.ts'
+import type { Services } from '../../../schema/context.ts'
+import { createContext, schema } from '../../../schema/index.ts'
+import { parseConfig } from '../../../src/config.ts'
+import { silentLogger } from '../../../src/logger.ts'
+import { type RunningServer, startServer } from '../../../src/server/http.ts'
+import { createApplications } from '../../../src/studio/applications.ts'
+import { defineConvertDocument } from '../../../src/studio/documents/convert-document.ts'
+import { defineCreateRoadmap } from '../../../src/studio/roadmaps/create-roadmap.ts'
+import { defineRetryContent, defineRetryFailedContent } from '../../../src/studio/roadmaps/retry-content.ts'
+import { defineTask, type TaskDefinition } from '../../../src/tasks/define-task.ts'
+import { declareItems, item } from '../../../src/tasks/report.ts'
+import { localDeveloper } from '../../../src/tasks/viewer.ts'
+import { createScriptedProvider, type ScriptedProvider } from '../../support/api.ts'
+import { type EngineFixture, startTestEngine } from '../../support/engine.ts'
+import { findFreePort } from '../../support/port.ts'
+import { createTcpProxy, type TcpProxy } from '../../support/proxy.ts'
+
+/** Everything that is waited for is short, so that tests are. */
+export const quick: Partial<Timing> = {
+  backoffMs: 4,
+  maxBackoffMs: 50,
+  probeMs: 30,
+  maxProbeMs: 100,
+  pollMs: 5,
+  maxPollMs: 30,
+  lingerMs: 20,
+}
+
+/** A whole Tidings behind a network that fails on demand. */
+export interface Site extends AsyncDisposable {
+  readonly engine: EngineFixture
+  readonly provider: ScriptedProvider
+  readonly services: Services
+  readonly proxy: TcpProxy
+  /** The endpoint through the proxy. */
+  readonly url: string
+  readonly server: RunningServer
+  /** Ends the server; its port refuses. */
+  stop(): Promise<void>
+  /** Starts it again, on the same port and with the same record. */
+  start(): Promise<void>
+  /** A client of it, disposed with the site. */
+  client(options?: Partial<TidingsClientOptions>): TidingsClient
+  /** Starts a task of `steps` parts that does one for each {@link Site.step}, or all at once when `isFree`. */
+  count(steps: number, isFree?: boolean): Promise<string>
+  step(count?: number): void
+  /** Asks the server directly, past the proxy. */
+  ask<T>(query: string, variables?: object): Promise<T>
+}
+
+/** Starts a site for one test file. */
+export async function startSite(environment: Readonly<Record<string, string>> = {}): Promise<Site> {
+  await using stack = new AsyncDisposableStack()
+  const provider = createScriptedProvider()
+  const counting = createCounting()
+  const engine = stack.use(
+    await startTestEngine({
+      definitions: [
+        counting.definition,
+        defineConvertDocument({ maxBytes: 1_000_000 }),
+        defineCreateRoadmap(provider, { concurrency: 2 }),
+        defineRetryContent(provider),
+        defineRetryFailedContent(provider, { concurrency: 2 }),
+      ],
+    }),
+  )
+  const services: Services = {
+    engine: engine.engine,
+    ...createApplications(engine.engine),
+    limits: { maxUploadBytes: 1_000_000, headStartMs: () => 0 },
+  }
+  const port = await findFreePort()
+  const config = parseConfig({
+    NODE_ENV: 'test',
+    MAX_SOCKETS_PER_ADDRESS: '100000',
+    MAX_SOCKETS_PER_VIEWER: '100000',
+    ...environment,
+    PORT: String(port),
+  })
+  const listen = (): Promise<RunningServer> =>
+    startServer({
+      config,
+      schema,
+      createContext: (viewer, options) => createContext(services, viewer, options),
+      health: { database: engine.database, bus: engine.engine.bus },
+      logger: silentLogger,
+    })
+  let server = await listen()
+  stack.defer(() => server[Symbol.asyncDispose]())
+  const proxy = stack.use(await createTcpProxy(port))
+  const opened = stack.move()
+  const url = `http://127.0.0.1:${proxy.port}/graphql`
+  return {
+    engine,
+    provider,
+    services,
+    proxy,
+    url,
+    get server() {
+      return server
+    },
+    async stop() {
+      await server[Symbol.asyncDispose]()
+    },
+    async start() {
+      server = await listen()
+    },
+    client(options = {}) {
+      const { timing, ...rest } = options
+      return opened.use(createTidingsClient({ url, storage: null, timing: { ...quick, ...timing }, ...rest }))
+    },
+    async count(steps, isFree = false) {
+      const { task } = await engine.engine.tasks.start({
+        kind: 'GENERATE_PROJECT',
+        input: { steps, isFree },
+        owner: localDeveloper.userId,
+      })
+      return task.id
+    },
+    step: counting.step,
+    async ask(query, variables = {}) {
+      const response = await fetch(`${server.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ query, variables }),
+      })
+      const { data, errors } = (await response.json()) as { data?: never; errors?: readonly { message: string }[] }
+      if (errors !== undefined) throw new Error(errors.map(({ message }) => message).join('; '))
+      return data as never
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
+}
+
+function createCounting(): { readonly definition: TaskDefinition; step(count?: number): void } {
+  let allowed = 0
+  let gate = Promise.withResolvers<void>()
+  const definition = defineTask({
+    kind: 'GENERATE_PROJECT',
+    concurrency: 50,
+    input: z.object({ steps: z.number(), isFree: z.boolean() }),
+    async *run({ input: { steps, isFree }, signal }) {
+      const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+      const keys = Array.from({ length: steps }, (_, index) => `part-${index + 1}`)
+      yield declareItems(keys.map((key) => ({ key, label: key })))
+      const begun = allowed
+      for (const [index, key] of keys.entries()) {
+        while (!isFree && allowed - begun <= index) {
+          signal.throwIfAborted()
+          await Promise.race([gate.promise, aborted])
+        }
+        yield item.completed(key)
+      }
+      return {}
+    },
+  })
+  return {
+    definition: definition as unknown as TaskDefinition,
+    step(count = 1) {
+      allowed += count
+      gate.resolve()
+      gate = Promise.withResolvers()
+    },
+  }
+}
