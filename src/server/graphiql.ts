@@ -74,7 +74,7 @@ export function createGraphiql(options: {
         options: {
           title: 'Tidings',
           defaultTabs: await tabs(),
-          defaultHeaders: tokensAreRequired ? '{\n  "Authorization": ""\n}' : '{}',
+          ...(tokensAreRequired ? { defaultHeaders: '{\n  "Authorization": ""\n}' } : {}),
           // A token in localStorage would outlive the visit.
           shouldPersistHeaders: false,
         },
@@ -155,6 +155,12 @@ async function pack(read: () => Promise<Buffer>): Promise<{ plain: Buffer; packe
   return { plain, packed: await compress(plain, { level: 6 }), etag }
 }
 
+/**
+ * GraphiQL animates its tabs while their titles load, and forgets to put them back: pressed, a tab jumps to where it once
+ * was and the click lands beside it (seen with four tabs).
+ */
+const pageStyle = 'html, body, #root { height: 100%; margin: 0 } .graphiql-tab { transform: none !important }'
+
 function renderPage(page: {
   readonly endpoint: string
   readonly base: string
@@ -172,7 +178,7 @@ function renderPage(page: {
     <title>Tidings</title>
     <link rel="icon" href="/favicon.svg">
     <link rel="stylesheet" href="${base}/graphiql.css">
-    <style>html, body, #root { height: 100%; margin: 0 }</style>
+    <style>${pageStyle}</style>
   </head>
   <body>
     <noscript>GraphiQL needs JavaScript.</noscript>

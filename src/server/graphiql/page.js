@@ -11,10 +11,29 @@ function given(headers) {
   return Object.fromEntries(Object.entries(headers ?? {}).filter(([, value]) => value !== ''))
 }
 
-function isSubscription({ operationName }, documentAST) {
-  const operations = documentAST?.definitions.filter(({ kind }) => kind === 'OperationDefinition') ?? []
-  const chosen = operationName ? operations.find(({ name }) => name?.value === operationName) : operations[0]
-  return chosen?.operation === 'subscription'
+/**
+ * The operations of a document, by kind and name. GraphiQL tells what it has parsed, but only some time after a keystroke
+ * or a change of tab: run at once, a subscription would be taken for the query before it.
+ */
+function readOperations(document) {
+  const bare = document.replace(/"""[\s\S]*?"""|"(?:[^"\\\n]|\\.)*"|#.*/g, '')
+  const found = []
+  let depth = 0
+  let isOpen = false
+  for (const [token] of bare.matchAll(/[{}()]|[A-Za-z_]\w*/g)) {
+    if (token === '{' || token === '(') {
+      if (depth === 0 && !isOpen) found.push({ kind: 'query' })
+      isOpen = true
+      depth++
+    } else if (token === '}' || token === ')') {
+      depth--
+      if (depth === 0 && token === '}') isOpen = false
+    } else if (depth === 0 && !isOpen) {
+      found.push({ kind: token })
+      isOpen = true
+    } else if (depth === 0) found.at(-1).name ??= token
+  }
+  return found.filter(({ kind }) => kind !== 'fragment')
 }
 
 /** One socket for each run, so that the headers are those of the tab at that moment. */
@@ -41,8 +60,7 @@ function subscribe(params, headers) {
         return await results.next()
       } catch (error) {
         if (refusal !== undefined && !Array.isArray(error)) throw new Error(refusal)
-        // GraphiQL shows what is thrown as an object without its fields.
-        throw Array.isArray(error) ? { errors: error } : error
+        throw error
       }
     },
     async return() {
@@ -69,7 +87,11 @@ async function request(params, headers) {
   return response.json()
 }
 
-const fetcher = (params, { headers, documentAST } = {}) =>
-  isSubscription(params, documentAST) ? subscribe(params, given(headers)) : request(params, given(headers))
+const fetcher = (params, { headers } = {}) => {
+  const operations = readOperations(params.query)
+  const chosen = operations.find(({ name }) => name === params.operationName) ?? operations[0]
+  const current = { ...params, operationName: operations.length > 1 ? params.operationName : chosen?.name }
+  return chosen?.kind === 'subscription' ? subscribe(current, given(headers)) : request(current, given(headers))
+}
 
 YogaGraphiQL.renderYogaGraphiQL(document.querySelector('#root'), { ...options, fetcher })

@@ -1,0 +1,118 @@
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type ServerFixture, secret, signToken, startTestServer } from './support.ts'
+
+const tabs = ['Hello', 'Viewer', 'Count', 'Refused', 'Broken', 'Last']
+const queries = [
+  'query Hello { hello }',
+  'query Viewer { viewer { userId } }',
+  'subscription Count { breaks(after: 3, how: "refused") }',
+  'subscription Refused { watch(taskId: "task_none") { seq } }',
+  'subscription Broken { nothing }',
+  'query Last($name: String) { hello(name: $name) }',
+]
+let fixture: ServerFixture
+let browser: Browser
+let page: Page
+/** What the page asked of other hosts, and what it complained about. */
+const foreign: string[] = []
+const complaints: string[] = []
+
+beforeAll(async () => {
+  fixture = await startTestServer({
+    environment: { JWT_SECRET: secret },
+    graphiqlTabs: () =>
+      Promise.resolve(
+        queries.map((query) => ({ query, ...(query.includes('$name') ? { variables: '{"name":"</script>"}' } : {}) })),
+      ),
+  })
+  browser = await chromium
+    .launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] })
+    .catch((error: unknown) => {
+      throw new Error('The tests need a real browser; install it: apt-get install -y chromium', { cause: error })
+    })
+  page = await browser.newPage()
+  page.on('request', (request) => {
+    const { host, protocol } = new URL(request.url())
+    if (protocol.startsWith('http') && host !== new URL(fixture.server.url).host) foreign.push(request.url())
+  })
+  page.on('pageerror', (error) => complaints.push(String(error)))
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(message.text())
+  })
+  await page.goto(fixture.server.url)
+  await page.waitForSelector('.graphiql-execute-button', { timeout: 60_000 })
+}, 120_000)
+afterAll(async () => {
+  await browser?.close()
+  await fixture?.[Symbol.asyncDispose]()
+})
+
+/** Opens a prepared tab and runs it. */
+async function run(tab: string): Promise<string> {
+  await page.locator('.graphiql-tab-button', { hasText: tab }).click()
+  await page.waitForSelector(`.graphiql-tab-active:has-text("${tab}")`)
+  await page.click('.graphiql-execute-button')
+  await page.waitForFunction(() => document.querySelector('.graphiql-execute-button')?.ariaLabel?.startsWith('Execute'))
+  return readResult()
+}
+/** The result, without white space, of which the editor uses kinds of its own. */
+async function readResult(): Promise<string> {
+  return ((await page.locator('.result-window').textContent()) ?? '').replaceAll(/\s/g, '')
+}
+/** Types into an editor in place of what is there; the editor closes brackets by itself and is typed over. */
+async function write(editor: string, text: string): Promise<void> {
+  await page.locator(editor).first().click()
+  await page.keyboard.press('Control+A')
+  await page.keyboard.press('Delete')
+  await page.keyboard.type(text)
+}
+
+test('comes from this server alone, and opens with the prepared tabs', async () => {
+  expect(page.url()).toBe(`${fixture.server.url}/graphql`)
+  expect(await page.locator('.graphiql-tab-button').allInnerTexts()).toEqual(tabs)
+  expect(await run('Hello')).toContain('"hello":"Helloyou"')
+  expect(await page.title()).toBe('Tidings')
+  expect(foreign).toEqual([])
+})
+
+test('runs a subscription over a WebSocket, and shows why one is refused', async () => {
+  expect(await run('Count')).toContain('Thereisnosuchthing')
+  expect(await run('Refused')).toContain('Thereisnotask')
+  expect(await run('Broken')).toContain('Cannotqueryfield')
+})
+
+test('passes the headers of a tab on, to requests and to connection_init', async () => {
+  expect(await run('Viewer')).toContain('"viewer":null')
+  const token = await signToken({ sub: 'u_headers' })
+  await page.locator('.graphiql-editor-tools button', { hasText: 'Headers' }).click()
+  await write('.graphiql-editor-tool .graphiql-editor:visible', `{"Authorization":"Bearer ${token}"}`)
+  await page.click('.graphiql-execute-button')
+  await expect.poll(readResult).toContain('u_headers')
+
+  const sent: unknown[] = []
+  page.on('websocket', (socket) => socket.on('framesent', ({ payload }) => sent.push(JSON.parse(String(payload)))))
+  await write('.graphiql-query-editor .graphiql-editor', 'subscription { silence }')
+  await page.click('.graphiql-execute-button')
+  await expect.poll(() => sent[0]).toEqual({ type: 'connection_init', payload: { Authorization: `Bearer ${token}` } })
+  await expect.poll(() => fixture.server.metrics.subscriptions.get('silence')).toBe(1)
+  // The same button stops it.
+  await page.click('.graphiql-execute-button')
+  await expect.poll(() => fixture.server.connections.size).toBe(0)
+})
+
+test('is quiet: no errors of the page, nothing refused by its own policy', () => {
+  expect(complaints).toEqual([])
+})
+
+test('serves its files with a tag, compressed, and says when they have not changed', async () => {
+  const url = `${fixture.server.url}/graphql/assets/graphiql.js`
+  const first = await fetch(url)
+  expect(first.headers.get('content-encoding')).toBe('gzip')
+  expect((await first.text()).length).toBeGreaterThan(1_000_000)
+  const again = await fetch(url, { headers: { 'if-none-match': first.headers.get('etag') ?? '' } })
+  expect(again.status).toBe(304)
+  expect((await fetch(`${fixture.server.url}/graphql/assets/../../package.json`)).status).toBe(404)
+  expect((await fetch(`${fixture.server.url}/graphql/assets/graphql-ws/..%2f..%2fpackage.json`)).status).toBe(404)
+  expect((await fetch(`${fixture.server.url}/favicon.ico`)).headers.get('content-type')).toBe('image/svg+xml')
+})
