@@ -139,6 +139,59 @@ describe('a feed', () => {
     await recording.leave()
   })
 
+  it('has everything after a check, also when it was just reading the log', async () => {
+    const faults: Fault[] = ['lose', 'pass', 'lose']
+    const hasRead = Promise.withResolvers<void>()
+    const goOn = Promise.withResolvers<void>()
+    await using node = await startNode({
+      database: test.database,
+      bus: createMemoryWorld().connect(() => faults.shift() ?? 'pass'),
+      wrapReader: (reader) => ({
+        ...reader,
+        read: async (...range) => {
+          const events = await reader.read(...range)
+          hasRead.resolve()
+          await goOn.promise
+          return events
+        },
+      }),
+    })
+    const topic = await newTopic()
+    const ear = createEar()
+    const attachment = await node.feeds.attach(topic, ear)
+    await appendMany(node, topic, 2)
+    await hasRead.promise
+    await append(node, topic)
+    const heads = vi.spyOn(node.reader, 'heads')
+    const check = node.feeds.check()
+    await vi.waitFor(() => expect(heads).toHaveResolved())
+    goOn.resolve()
+    await check
+    expect(ear.seqs).toEqual([1, 2, 3])
+    attachment?.detach()
+  })
+
+  it('hands on what arrives while it opens', async () => {
+    await using writer = await startMemory()
+    const topic = await newTopic(2)
+    await using node = await startNode({
+      database: test.database,
+      bus: writer.bus,
+      wrapReader: (reader) => ({
+        ...reader,
+        head: async (name) => {
+          const head = await reader.head(name)
+          await append(writer, name)
+          return head
+        },
+      }),
+    })
+    const ear = createEar()
+    const attachment = await node.feeds.attach(topic, ear)
+    await vi.waitFor(() => expect(ear.seqs).toEqual([3]))
+    attachment?.detach()
+  })
+
   it('counts repetitions, holes and what is not ours', async () => {
     await using node = await startMemory()
     const topic = await newTopic(2)

@@ -145,6 +145,22 @@ describe('a follower survives, with nothing lost or repeated,', () => {
     await recording.leave()
   })
 
+  it('a bus that takes so long to confirm that it joins without', async () => {
+    await using proxy = await createTcpProxy(redis.port)
+    await using reading = await startOn(`redis://127.0.0.1:${proxy.port}`)
+    await using writing = await startOn(redis.url)
+    const topic = await newTopic(writing, 1)
+    await isConnected(reading)
+    proxy.stall()
+    const recording = record(followTopic(reading, topic))
+    await recording.reach(1)
+    // Nobody has told Redis yet that somebody wants to hear of these.
+    await appendMany(writing, topic, 3)
+    proxy.resume()
+    await recording.reach(4)
+    await recording.leave()
+  })
+
   it('a bus whose other end is gone without a word, by replacing the connection', async () => {
     await using proxy = await createTcpProxy(redis.port)
     await using reading = await startOn(`redis://127.0.0.1:${proxy.port}`, { probeMs: 50 })

@@ -1,0 +1,249 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { LogEvent } from '../../src/log/event.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { startRedis, type TestRedis } from '../support/redis.ts'
+import {
+  type BusWorld,
+  createMemoryWorld,
+  createRedisWorld,
+  createTopic,
+  cursorOf,
+  type Fault,
+  followTopic,
+  type Recording,
+  record,
+  startNode,
+  type TestNode,
+} from './support.ts'
+
+const nodeCount = 2
+const topicCount = 3
+
+/** What may happen, each at any moment: nothing here waits for what happened before, but `settle`. */
+type Step =
+  | { readonly is: 'append'; readonly node: number; readonly topic: number; readonly events: number }
+  | { readonly is: 'burst'; readonly node: number; readonly appends: number }
+  | { readonly is: 'end'; readonly node: number; readonly topic: number }
+  | { readonly is: 'follow'; readonly node: number; readonly topic: number; readonly from: From; readonly pace: Pace }
+  | { readonly is: 'leave'; readonly follower: number }
+  | { readonly is: 'resume'; readonly node: number; readonly follower: number }
+  | { readonly is: 'check'; readonly node: number }
+  | { readonly is: 'kill' }
+  | { readonly is: 'settle' }
+/** With a snapshot, from the start, or after an earlier event: one of what share of the log. */
+type From = 'now' | 'start' | number
+/** How fast a follower reads: at once, a turn of the event loop for each event, or nothing after the first until the end. */
+type Pace = 'quick' | 'slow' | 'asleep'
+
+const node = fc.nat({ max: nodeCount - 1 })
+const topic = fc.nat({ max: topicCount - 1 })
+const follower = fc.nat({ max: 20 })
+const from: fc.Arbitrary<From> = fc.oneof(
+  fc.constantFrom('now' as const, 'start' as const),
+  fc.double({ min: 0, max: 1, noNaN: true }),
+)
+const pace = fc.constantFrom<Pace>('quick', 'slow', 'asleep')
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({ is: fc.constant('append'), node, topic, events: fc.integer({ min: 1, max: 4 }) }),
+  },
+  { weight: 3, arbitrary: fc.record({ is: fc.constant('burst'), node, appends: fc.integer({ min: 2, max: 40 }) }) },
+  { weight: 1, arbitrary: fc.record({ is: fc.constant('end'), node, topic }) },
+  { weight: 6, arbitrary: fc.record({ is: fc.constant('follow'), node, topic, from, pace }) },
+  { weight: 2, arbitrary: fc.record({ is: fc.constant('leave'), follower }) },
+  { weight: 3, arbitrary: fc.record({ is: fc.constant('resume'), node, follower }) },
+  { weight: 1, arbitrary: fc.record({ is: fc.constant('check'), node }) },
+  { weight: 1, arbitrary: fc.record({ is: fc.constant('kill') }) },
+  { weight: 4, arbitrary: fc.record({ is: fc.constant('settle') }) },
+)
+const faults = fc.array(
+  fc.oneof(
+    { weight: 4, arbitrary: fc.constant<Fault>('pass') },
+    { weight: 3, arbitrary: fc.constantFrom<Fault>('lose', 'repeat', 'hold', 'mangle') },
+  ),
+  { minLength: 1, maxLength: 20 },
+)
+
+interface Follower {
+  readonly topic: string
+  readonly recording: Recording
+  wake(): void
+  hasLeft: boolean
+}
+
+let test: TestDatabase
+let redis: TestRedis
+beforeAll(async () => {
+  test = await createTestDatabase()
+  redis = await startRedis()
+})
+afterAll(async () => {
+  await redis[Symbol.asyncDispose]()
+  await test[Symbol.asyncDispose]()
+})
+
+let runCount = 0
+
+/** Lets the steps happen, then everything come to rest, and holds what each follower was handed against the log. */
+async function play(world: BusWorld, kill: () => Promise<unknown>, steps: readonly Step[], pattern: readonly Fault[]) {
+  const run = ++runCount
+  const topics = Array.from({ length: topicCount }, (_, i) => `model:${run}:${i}`)
+  for (const name of topics) await createTopic(test.database, name)
+  await using stack = new AsyncDisposableStack()
+  const nodes: TestNode[] = []
+  for (let i = 0; i < nodeCount; i++) {
+    let messages = i * 3
+    const nextFault = (): Fault => pattern[messages++ % pattern.length] ?? 'pass'
+    nodes.push(stack.use(await startNode({ database: test.database, bus: world.connect(nextFault) })))
+  }
+  const nodeAt = (index: number): TestNode => at(nodes, index)
+  const followers: Follower[] = []
+  let underWay: Promise<unknown>[] = []
+
+  const write = async (index: number, name: string, count: number, close = false): Promise<void> => {
+    const events = Array.from({ length: count }, (_, i) => ({
+      type: close && i === count - 1 ? 'Last' : 'Said',
+      payload: { by: index, text: `${run} ${i}` },
+    }))
+    await nodeAt(index).appender.append({ topic: name, events, close })
+  }
+  const watch = (index: number, name: string, options: { after?: number; fromStart?: boolean }, speed: Pace): void => {
+    const { after } = options
+    const iterator = followTopic(nodeAt(index), name, {
+      fromStart: options.fromStart,
+      after: after === undefined ? undefined : cursorOf(nodeAt(index), name, after),
+    })
+    const asleep = Promise.withResolvers<void>()
+    const paced = speed === 'quick' ? iterator : slowDown(iterator, speed === 'slow' ? nextTurn : () => asleep.promise)
+    const start = after ?? (options.fromStart ? 0 : null)
+    followers.push({ topic: name, recording: record(paced, start), wake: asleep.resolve, hasLeft: false })
+  }
+  const take = async (one: Step): Promise<void> => {
+    switch (one.is) {
+      case 'append':
+        underWay.push(write(one.node, at(topics, one.topic), one.events))
+        break
+      case 'burst':
+        for (let i = 0; i < one.appends; i++) underWay.push(write(one.node, at(topics, i), 1))
+        break
+      case 'end':
+        underWay.push(write(one.node, at(topics, one.topic), 1, true))
+        break
+      case 'follow': {
+        const name = at(topics, one.topic)
+        if (one.from === 'now') watch(one.node, name, {}, one.pace)
+        else if (one.from === 'start') watch(one.node, name, { fromStart: true }, one.pace)
+        else {
+          const head = await nodeAt(one.node).reader.head(name)
+          watch(one.node, name, { after: Math.floor((head?.seq ?? 0) * one.from) }, one.pace)
+        }
+        break
+      }
+      case 'leave': {
+        const found = followers.length > 0 ? at(followers, one.follower) : undefined
+        if (found === undefined) break
+        found.hasLeft = true
+        found.wake()
+        await found.recording.leave()
+        break
+      }
+      case 'resume': {
+        const found = followers.length > 0 ? at(followers, one.follower) : undefined
+        if (found === undefined) break
+        found.hasLeft = true
+        found.wake()
+        await found.recording.leave()
+        // Another connection, perhaps to another server: it says what it was handed last, if anything.
+        watch(one.node, found.topic, found.recording.at < 0 ? {} : { after: found.recording.at }, 'quick')
+        break
+      }
+      case 'check':
+        underWay.push(nodeAt(one.node).feeds.check())
+        break
+      case 'kill':
+        underWay.push(kill())
+        break
+      case 'settle':
+        await Promise.all(underWay)
+        underWay = []
+        break
+    }
+  }
+  for (const one of steps) await take(one)
+
+  await Promise.all(underWay)
+  for (const one of nodes) await one.feeds.check()
+  const logs = new Map<string, readonly LogEvent[]>()
+  const closed = new Set<string>()
+  for (const name of topics) {
+    logs.set(name, await nodeAt(0).reader.read(name, 0, 100_000))
+    if ((await nodeAt(0).reader.head(name))?.closed) closed.add(name)
+  }
+  for (const one of followers) {
+    one.wake()
+    const log = logs.get(one.topic) ?? []
+    if (!one.hasLeft) {
+      await one.recording.reach(log.length)
+      if (closed.has(one.topic)) await one.recording.ended
+    }
+    // Each event once, in order, as the log has it, and nothing but a first snapshot in between.
+    let place: number | undefined
+    for (const item of one.recording.items) {
+      if (item.is === 'snapshot') expect([place, item.reason]).toEqual([undefined, 'SUBSCRIBED'])
+      else {
+        expect(item.event).toEqual(log[item.event.seq - 1])
+        if (place !== undefined) expect(item.event.seq).toBe(place + 1)
+      }
+      place = item.is === 'snapshot' ? item.seq : item.event.seq
+    }
+    await one.recording.leave()
+  }
+  for (const log of logs.values()) expect(log.map((event) => event.seq)).toEqual(log.map((_, i) => i + 1))
+  await expect.poll(() => nodes.map((one) => one.feeds.size)).toEqual(nodes.map(() => 0))
+}
+
+function at<T>(list: readonly T[], index: number): T {
+  const found = list[index % list.length]
+  if (found === undefined) throw new Error('An empty list')
+  return found
+}
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** Lets its reader rest after each event. */
+function slowDown<T>(iterator: AsyncIterableIterator<T, undefined>, rest: () => Promise<void>) {
+  const slow: AsyncIterableIterator<T, undefined> = {
+    next: async () => {
+      const result = await iterator.next()
+      await rest()
+      return result
+    },
+    return: async () => (await iterator.return?.()) ?? { done: true, value: undefined },
+    [Symbol.asyncIterator]: () => slow,
+  }
+  return slow
+}
+
+describe('whatever happens, every follower is handed each event after its start once and in order', () => {
+  // fast-check prints the seed of what failed; FC_SEED runs it again, and FC_RUNS looks longer.
+  const seed = process.env['FC_SEED'] === undefined ? {} : { seed: Number(process.env['FC_SEED']) }
+  const more = Number(process.env['FC_RUNS'] ?? 1)
+  const options = { ...seed, interruptAfterTimeLimit: 20_000 * more }
+  const scripts = fc.array(step, { minLength: 5, maxLength: 60 })
+
+  it('over a bus in memory', { timeout: 60_000 * more }, async () => {
+    const property = fc.asyncProperty(scripts, faults, (steps, pattern) =>
+      play(createMemoryWorld(), async () => undefined, steps, pattern),
+    )
+    await fc.assert(property, { ...options, numRuns: 60 * more })
+  })
+
+  it('over Redis', { timeout: 60_000 * more }, async () => {
+    const kill = () => redis.cli('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    const property = fc.asyncProperty(scripts, faults, (steps, pattern) =>
+      play(createRedisWorld(redis.url), kill, steps, pattern),
+    )
+    await fc.assert(property, { ...options, numRuns: 30 * more })
+  })
+})
