@@ -26,14 +26,17 @@ const components: Components = {
   ),
 }
 const answers = /^## Answers\s*$/m
+/** The title stands above the text already. */
+const ownTitle = /^\s*# .*\n+/
 
 /**
  * A text as it is to be read. HTML in it is shown as text and links that run scripts are dropped, which are react-markdown's
  * defaults. The answers of a quiz are folded away once all is there.
  */
 export function Markdown({ text, isGrowing }: { readonly text: string; readonly isGrowing: boolean }): ReactElement {
-  const at = isGrowing ? -1 : text.search(answers)
-  const visible = at === -1 ? text : text.slice(0, at)
+  const untitled = text.replace(ownTitle, '')
+  const at = isGrowing ? -1 : untitled.search(answers)
+  const visible = at === -1 ? untitled : untitled.slice(0, at)
   return (
     <div className="prose" data-growing={isGrowing}>
       <ReactMarkdown remarkPlugins={plugins} components={components}>
@@ -43,7 +46,7 @@ export function Markdown({ text, isGrowing }: { readonly text: string; readonly 
         <details>
           <summary>Show the answers</summary>
           <ReactMarkdown remarkPlugins={plugins} components={components}>
-            {text.slice(at).replace(answers, '')}
+            {untitled.slice(at).replace(answers, '')}
           </ReactMarkdown>
         </details>
       )}

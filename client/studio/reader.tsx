@@ -54,7 +54,7 @@ export function Reader(props: {
           ))}
         </nav>
         <div className="reader-state">
-          <span role="status">{describeStatus(status, name)}</span>
+          <span role="status">{words[status]}</span>
           {status === 'COMPLETED' || status === 'FAILED' ? (
             <RetryButton
               conceptId={concept.id}
@@ -74,28 +74,18 @@ export function Reader(props: {
         </div>
       ) : null}
       <Suspense fallback={<p className="note">Loading …</p>}>
-        {shown === null ? (
-          <p className="note">{status === 'PENDING' ? 'It waits for its turn.' : null}</p>
-        ) : (
-          <Markdown text={shown} isGrowing={status === 'GENERATING'} />
-        )}
+        {shown === null ? null : <Markdown text={shown} isGrowing={status === 'GENERATING'} />}
       </Suspense>
     </article>
   )
 }
 
-function describeStatus(status: string, name: string): string {
-  switch (status) {
-    case 'GENERATING':
-      return `${name} is being made`
-    case 'FAILED':
-      return `${name} could not be made`
-    case 'PENDING':
-      return `${name} has not begun`
-    default:
-      return `${name} is ready`
-  }
-}
+const words = {
+  PENDING: 'Not begun',
+  GENERATING: 'Being made',
+  COMPLETED: 'Ready',
+  FAILED: 'Could not be made',
+} as const
 
 /** The stored text of a piece; fetched when it is wanted and the cache has none. */
 function useBody(conceptId: string, piece: ContentPiece, isWanted: boolean): string | null {

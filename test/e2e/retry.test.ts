@@ -1,0 +1,120 @@
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { startBrowser } from './support/browser.ts'
+import { textOf } from './support/model.ts'
+import { openPage } from './support/page.ts'
+import { startWorld, type World } from './support/world.ts'
+
+let browser: Browser
+let world: World
+beforeAll(async () => {
+  ;[browser, world] = await Promise.all([startBrowser(), startWorld()])
+})
+afterAll(async () => {
+  await browser?.close()
+  await world?.[Symbol.asyncDispose]()
+})
+
+describe('retrying a piece in the browser', () => {
+  test('it reads as being made at once, streams, completes by itself, over one mutation and nothing else', async () => {
+    const roadmapId = await world.makeRoadmap()
+    const gate = Promise.withResolvers<void>()
+    world.model.answer = async function* (asked) {
+      yield '# Owls\n\nThe first half '
+      await gate.promise
+      yield* textOf(asked).slice(1)
+    }
+    await using opened = await openPage(browser, `${world.url}/?roadmap=${roadmapId}`)
+    const { page, requests } = opened
+    await page.getByRole('link', { name: 'Quiz of Owls, ready' }).click()
+    const article = page.getByRole('article')
+    await article.getByText('The quiz of Owls.').waitFor()
+    await page.getByRole('status').getByText('Connection: Live').waitFor({ state: 'attached' })
+
+    const answered = Promise.withResolvers<void>()
+    await page.route('**/graphql', async (route) => {
+      await answered.promise
+      await route.continue()
+    })
+    requests.length = 0
+    await page.getByRole('button', { name: 'Make again: Quiz of Owls' }).click()
+    await page.getByRole('link', { name: 'Quiz of Owls, being made' }).waitFor()
+    await article.getByText('Being made').waitFor()
+    answered.resolve()
+    await article.getByText('The first half').waitFor()
+    gate.resolve()
+    await page.getByRole('link', { name: 'Quiz of Owls, ready' }).waitFor()
+    await article.getByText('The first half The quiz of Owls. The 2. version.').waitFor()
+    await page.getByRole('region', { name: 'Making one piece again' }).getByText('Completed', { exact: true }).waitFor()
+
+    expect(requests).toEqual(['RetryContent'])
+    expect(opened.sockets).toBe(1)
+    expect(opened.errors).toEqual([])
+  })
+
+  test('a piece that fails says why, and can be retried until it succeeds', async () => {
+    world.model.answer = (asked) => (asked.title === 'Owls' && asked.piece === 'QUIZ' ? 'refuse' : textOf(asked))
+    const roadmapId = await world.makeRoadmap()
+    await using opened = await openPage(browser, `${world.url}/?roadmap=${roadmapId}`)
+    const { page } = opened
+    await page.getByRole('link', { name: 'Quiz of Owls, failed' }).click()
+    const article = page.getByRole('article')
+    await article.getByText('Could not be made').waitFor()
+    await article.getByText('Check OPENAI_MODEL and OPENAI_BASE_URL.').waitFor()
+    await page.getByRole('button', { name: 'Retry: Quiz of Owls' }).click()
+    await page.getByRole('region', { name: 'Making one piece again' }).getByText('Failed', { exact: true }).waitFor()
+    await page.getByRole('link', { name: 'Quiz of Owls, failed' }).waitFor()
+
+    world.model.answer = textOf
+    await page.getByRole('button', { name: 'Retry the one that failed' }).click()
+    await article.getByText('The quiz of Owls.').waitFor()
+    await page.getByRole('link', { name: 'Quiz of Owls, ready' }).waitFor()
+    expect(await page.getByRole('button', { name: /that failed/ }).count()).toBe(0)
+    expect(opened.errors).toEqual([])
+  })
+
+  test('a page that is reloaded in the middle of a task picks it up where it is', async () => {
+    const gate = Promise.withResolvers<void>()
+    world.model.answer = async function* (asked) {
+      yield `# ${asked.title}\n\nBefore the reload, `
+      if (asked.piece === 'QUIZ') await gate.promise
+      yield 'and after it.\n'
+    }
+    const { roadmapId } = await world.startRoadmap()
+    await using opened = await openPage(browser, `${world.url}/?roadmap=${roadmapId}`)
+    const { page } = opened
+    await page.getByRole('link', { name: 'Tutorial of Owls, ready' }).waitFor()
+    await page.getByRole('link', { name: 'Quiz of Owls, being made' }).click()
+    const article = page.getByRole('article')
+    await article.getByText('Before the reload,').waitFor()
+    await page.reload()
+    await article.getByText('Before the reload,').waitFor()
+    await page.getByRole('progressbar', { name: 'Making a roadmap' }).waitFor()
+    gate.resolve()
+    await article.getByText('Before the reload, and after it.').waitFor()
+    await vi.waitFor(async () =>
+      expect(await page.getByRole('link', { name: /, ready$/ }).count()).toBeGreaterThanOrEqual(6),
+    )
+    expect(opened.errors).toEqual([])
+  })
+
+  test('a task can be canceled, and taken up again', async () => {
+    world.model.answer = async function* (asked) {
+      yield `# ${asked.title}\n\n`
+      await new Promise(() => undefined)
+    }
+    const { roadmapId } = await world.startRoadmap()
+    await using opened = await openPage(browser, `${world.url}/?roadmap=${roadmapId}`)
+    const { page } = opened
+    const panel = page.getByRole('region', { name: 'Making a roadmap' })
+    await page.getByRole('link', { name: 'Tutorial of Owls, being made' }).waitFor()
+    await panel.getByRole('button', { name: 'Cancel: Making a roadmap' }).click()
+    await panel.getByText('Canceled', { exact: true }).waitFor()
+    await page.getByRole('link', { name: 'Tutorial of Owls, failed' }).waitFor()
+    world.model.answer = textOf
+    await panel.getByRole('button', { name: 'Try again: Making a roadmap' }).click()
+    await page.getByRole('link', { name: 'Tutorial of Owls, ready' }).waitFor()
+    await panel.getByText('Completed', { exact: true }).waitFor()
+    expect(opened.errors).toEqual([])
+  })
+})

@@ -1,0 +1,136 @@
+import { vi } from 'vitest'
+import { createTestDatabase } from '../../support/database.ts'
+import { findFreePort } from '../../support/port.ts'
+import { startProcess, type TestProcess } from '../../support/processes.ts'
+import { type Model, startModel } from './model.ts'
+
+/** A server in a process of its own, on a fresh database, with a model that the test answers for. */
+export interface World extends AsyncDisposable {
+  readonly url: string
+  readonly port: number
+  readonly model: Model
+  /** Kills the server, as a crash would. */
+  crash(): Promise<void>
+  /** Starts it again, at the same address and on the same database. */
+  restart(): Promise<void>
+  /** Sends an operation and returns its data. */
+  query<T>(query: string, variables?: Record<string, unknown>, token?: string): Promise<T>
+  /** Makes a roadmap and waits for its end. @returns its id */
+  makeRoadmap(options?: { readonly token?: string; readonly titles?: readonly string[] }): Promise<string>
+  /** Starts making a roadmap. @returns its id, and its task's */
+  startRoadmap(options?: {
+    readonly token?: string
+    readonly titles?: readonly string[]
+  }): Promise<{ readonly roadmapId: string; readonly taskId: string }>
+}
+
+const main = new URL('../../../src/main.ts', import.meta.url)
+
+/** Starts one. @param environment - settings of the server beside those of the tests */
+export async function startWorld(environment: Readonly<Record<string, string>> = {}): Promise<World> {
+  await using stack = new AsyncDisposableStack()
+  const database = stack.use(await createTestDatabase())
+  const model = stack.use(await startModel())
+  const port = await findFreePort()
+  const url = `http://127.0.0.1:${port}`
+  let server: TestProcess | undefined
+  stack.defer(() => server?.[Symbol.asyncDispose]())
+
+  const start = async (): Promise<void> => {
+    const started = startProcess(main, [], {
+      NODE_ENV: 'development',
+      PORT: String(port),
+      HOST: '127.0.0.1',
+      DATABASE_URL: database.url,
+      FIRST_RUN: 'false',
+      LOG_LEVEL: 'warn',
+      CONTENT_PROVIDER: 'openai',
+      OPENAI_BASE_URL: model.baseUrl,
+      LEASE_MS: '1500',
+      SWEEP_MS: '200',
+      MAX_STARTS_PER_MINUTE: '1000',
+      ...environment,
+    })
+    server = started
+    // Nobody reads what it prints; a full pipe would stop it.
+    const drain = async (): Promise<void> => {
+      for (;;) await started.readLine()
+    }
+    const failed = drain()
+    failed.catch(() => undefined)
+    await Promise.race([
+      failed,
+      vi.waitFor(
+        async () => {
+          const { ok } = await fetch(`${url}/health/ready`)
+          if (!ok) throw new Error('The server is not ready')
+        },
+        { timeout: 30_000, interval: 50 },
+      ),
+    ])
+  }
+  await start()
+
+  const query: World['query'] = async (text, variables = {}, token) => {
+    const response = await fetch(`${url}/graphql`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
+      body: JSON.stringify({ query: text, variables }),
+    })
+    const { data, errors } = (await response.json()) as { data?: never; errors?: { message: string }[] }
+    if (errors !== undefined) throw new Error(errors.map(({ message }) => message).join('; '))
+    return data as never
+  }
+  const untilOver = async (id: string, token: string | undefined): Promise<void> => {
+    await vi.waitFor(
+      async () => {
+        const { task } = await query<{ task: { status: string } }>(
+          'query ($id: ID!) { task(id: $id) { status } }',
+          { id },
+          token,
+        )
+        if (task.status !== 'COMPLETED') throw new Error(`The task is ${task.status}`)
+      },
+      { timeout: 20_000, interval: 50 },
+    )
+  }
+  const startRoadmap: World['startRoadmap'] = async ({ token, titles = ['Owls', 'Robins'] } = {}) => {
+    const text = ['# Birds', ...titles.map((title) => `## ${title}\n\n${`${title} are birds. `.repeat(30)}`)].join(
+      '\n\n',
+    )
+    const { importDocument } = await query<{ importDocument: { document: { id: string }; task: { id: string } } }>(
+      'mutation ($text: String!) { importDocument(input: { text: $text, name: "birds.md" }) { ... on ImportDocumentSuccess { document { id } task { id } } } }',
+      { text },
+      token,
+    )
+    await untilOver(importDocument.task.id, token)
+    const { createRoadmap } = await query<{ createRoadmap: { roadmap: { id: string }; task: { id: string } } }>(
+      'mutation ($id: ID!) { createRoadmap(documentId: $id) { ... on CreateRoadmapSuccess { roadmap { id } task { id } } } }',
+      { id: importDocument.document.id },
+      token,
+    )
+    return { roadmapId: createRoadmap.roadmap.id, taskId: createRoadmap.task.id }
+  }
+  const opened = stack.move()
+  return {
+    url,
+    port,
+    model,
+    query,
+    startRoadmap,
+    async makeRoadmap(options = {}) {
+      const { roadmapId, taskId } = await startRoadmap(options)
+      await untilOver(taskId, options.token)
+      return roadmapId
+    },
+    async crash() {
+      server?.kill('SIGKILL', { group: true })
+      await server?.ended
+    },
+    restart: start,
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
+}
