@@ -1,24 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { TransportName } from '../../../client/live/options.ts'
-import type { TidingsClient } from '../../../client/tidings-client.ts'
 import { type Site, startSite } from '../support/site.ts'
+import { watch } from '../support/watch.ts'
 
 let site: Site
 beforeAll(async () => {
   site = await startSite()
 })
 afterAll(() => site[Symbol.asyncDispose]())
-
-/** What was handed on of a task; settles with it when the task is over. */
-function watch(client: TidingsClient, id: string): { readonly seqs: number[]; readonly done: Promise<void> } {
-  const seqs: number[] = []
-  const done = (async () => {
-    // Its place in the queue is no event of the log.
-    for await (const { seq, __typename: type } of client.watchTask(id, { fromStart: true }))
-      if (type !== 'TaskQueueMoved') seqs.push(seq)
-  })()
-  return { seqs, done }
-}
 
 async function seqsOf(id: string): Promise<readonly number[]> {
   return (await site.engine.events({ id })).map(({ seq }) => seq)

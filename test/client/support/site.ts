@@ -116,7 +116,7 @@ export async function startSite(environment: Readonly<Record<string, string>> = 
     async count(steps, isFree = false) {
       const { task } = await engine.engine.tasks.start({
         kind: 'GENERATE_PROJECT',
-        input: { steps, isFree },
+        input: { steps, isFree, begun: counting.allowed() },
         owner: localDeveloper.userId,
       })
       return task.id
@@ -136,18 +136,17 @@ export async function startSite(environment: Readonly<Record<string, string>> = 
   }
 }
 
-function createCounting(): { readonly definition: TaskDefinition; step(count?: number): void } {
+function createCounting(): { readonly definition: TaskDefinition; step(count?: number): void; allowed(): number } {
   let allowed = 0
   let gate = Promise.withResolvers<void>()
   const definition = defineTask({
     kind: 'GENERATE_PROJECT',
     concurrency: 50,
-    input: z.object({ steps: z.number(), isFree: z.boolean() }),
-    async *run({ input: { steps, isFree }, signal }) {
+    input: z.object({ steps: z.number(), isFree: z.boolean(), begun: z.number() }),
+    async *run({ input: { steps, isFree, begun }, signal }) {
       const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
       const keys = Array.from({ length: steps }, (_, index) => `part-${index + 1}`)
       yield declareItems(keys.map((key) => ({ key, label: key })))
-      const begun = allowed
       for (const [index, key] of keys.entries()) {
         while (!isFree && allowed - begun <= index) {
           signal.throwIfAborted()
@@ -160,6 +159,7 @@ function createCounting(): { readonly definition: TaskDefinition; step(count?: n
   })
   return {
     definition: definition as unknown as TaskDefinition,
+    allowed: () => allowed,
     step(count = 1) {
       allowed += count
       gate.resolve()

@@ -1,0 +1,137 @@
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import type { ConnectionState } from '../../../client/live/connection.ts'
+import type { TidingsClient } from '../../../client/tidings-client.ts'
+import { type Gate, type SocketPolicy, startGate } from '../support/gate.ts'
+import { type Site, startSite } from '../support/site.ts'
+import { recordStates, watch } from '../support/watch.ts'
+
+let site: Site
+let gate: Gate
+beforeAll(async () => {
+  site = await startSite()
+  gate = await startGate(() => site.server.port)
+})
+beforeEach(() => {
+  Object.assign(gate, { sockets: 'pass', streams: 'pass' })
+  gate.seen.length = 0
+})
+afterAll(async () => {
+  await gate[Symbol.asyncDispose]()
+  await site[Symbol.asyncDispose]()
+})
+
+const is = (client: TidingsClient): ConnectionState => client.connection.getSnapshot()
+const seqsOf = async (id: string): Promise<readonly number[]> =>
+  (await site.engine.events({ id })).map(({ seq }) => seq)
+const timing = { proofMs: 150, silenceMs: 400 }
+
+test.for<SocketPolicy>(['refuse', 'swallow', 'cut', 'mute'])(
+  'falls back to event streams where sockets are met with "%s"',
+  async (policy) => {
+    gate.sockets = policy
+    const id = await site.count(2)
+    await using client = site.client({ url: gate.url, timing: { ...timing, probeMs: 60_000 } })
+    const watching = watch(client, id)
+    await vi.waitFor(() =>
+      expect(is(client)).toMatchObject({ status: 'degraded', transport: 'sse', reason: expect.any(String) }),
+    )
+    site.step(2)
+    await watching.done
+    expect(watching.seqs).toEqual(await seqsOf(id))
+    expect(gate.seen.filter((one) => one === 'UPGRADE').length).toBeLessThanOrEqual(2)
+  },
+)
+
+test('falls back to polling where event streams are held back as well', async () => {
+  Object.assign(gate, { sockets: 'refuse', streams: 'hold' })
+  const id = await site.count(2)
+  await using client = site.client({ url: gate.url, timing: { ...timing, probeMs: 60_000 } })
+  const watching = watch(client, id)
+  await vi.waitFor(() => expect(is(client)).toMatchObject({ status: 'degraded', transport: 'polling' }))
+  site.step(2)
+  await watching.done
+  expect(watching.seqs).toEqual(await seqsOf(id))
+})
+
+test('climbs back as the obstacles go, step by step, without losing or repeating an event', async () => {
+  Object.assign(gate, { sockets: 'refuse', streams: 'hold' })
+  const id = await site.count(30)
+  await using client = site.client({ url: gate.url, timing })
+  const states = recordStates(client)
+  const watching = watch(client, id)
+  const stepping = setInterval(() => site.step(), 15)
+  await vi.waitFor(() => expect(is(client).transport).toBe('polling'))
+  gate.streams = 'pass'
+  await vi.waitFor(() => expect(is(client)).toMatchObject({ status: 'degraded', transport: 'sse' }))
+  gate.sockets = 'pass'
+  await vi.waitFor(() => expect(is(client)).toMatchObject({ status: 'live', transport: 'websocket', reason: null }))
+  const climbing = states.slice(states.findIndex(({ status }) => status === 'degraded'))
+  await watching.done
+  clearInterval(stepping)
+  expect(watching.seqs).toEqual(await seqsOf(id))
+  // It worked all the time while it climbed.
+  expect(new Set(climbing.map(({ status }) => status))).toEqual(new Set(['degraded', 'live']))
+})
+
+test('comes down again when a socket that worked is blocked for good', async () => {
+  const id = await site.count(3)
+  await using client = site.client({ url: gate.url, timing: { ...timing, probeMs: 60_000 } })
+  const watching = watch(client, id)
+  await vi.waitFor(() => expect(is(client)).toMatchObject({ status: 'live', transport: 'websocket' }))
+  gate.sockets = 'refuse'
+  gate.cut()
+  await vi.waitFor(() => expect(is(client)).toMatchObject({ status: 'degraded', transport: 'sse' }))
+  site.step(3)
+  await watching.done
+  expect(watching.seqs).toEqual(await seqsOf(id))
+})
+
+test('asks for nothing else while it is live: one socket, and no request', async () => {
+  const id = await site.count(5)
+  await using client = site.client({ url: gate.url })
+  const watching = watch(client, id)
+  await vi.waitFor(() => expect(watching.seqs.length).toBeGreaterThan(1))
+  site.step(5)
+  await watching.done
+  expect(gate.seen).toEqual(['UPGRADE'])
+})
+
+test('with live updates off, polls, says so, and arrives at the same events', async () => {
+  const id = await site.count(5)
+  await using client = site.client({ url: gate.url, live: false })
+  const watching = watch(client, id)
+  await vi.waitFor(() => expect(watching.seqs.length).toBeGreaterThan(1))
+  expect(is(client)).toMatchObject({ status: 'degraded', transport: 'polling', reason: 'Live updates are turned off' })
+  site.step(5)
+  await watching.done
+  expect(watching.seqs).toEqual(await seqsOf(id))
+  expect(gate.seen).not.toContain('UPGRADE')
+})
+
+test('polls less and less often while nothing happens', async () => {
+  const id = await site.count(1)
+  await using client = site.client({ url: gate.url, live: false, timing: { pollMs: 1, maxPollMs: 60_000 } })
+  const watching = watch(client, id)
+  await vi.waitFor(() => expect(watching.seqs.length).toBeGreaterThan(1))
+  const times: number[] = []
+  const stop = client.connection.subscribe(() => undefined)
+  await vi.waitFor(() => {
+    times.push(gate.seen.length)
+    expect(times.at(-1)).toBeGreaterThan(8)
+  })
+  stop()
+  // 1.5^n milliseconds: after twenty requests the next is more than three seconds away.
+  expect(gate.seen.length).toBeLessThan(22)
+})
+
+test('more subscriptions than a browser has connections for still leave room for requests', async () => {
+  gate.sockets = 'refuse'
+  const ids = await Promise.all(Array.from({ length: 6 }, () => site.count(1)))
+  await using client = site.client({ url: gate.url, transports: ['sse'], timing: { ...timing, pollMs: 100 } })
+  const watched = ids.map((id) => watch(client, id))
+  await vi.waitFor(() => expect(watched.every(({ seqs }) => seqs.length > 1)).toBe(true))
+  await vi.waitFor(() => expect(site.server.connections.size).toBe(3))
+  site.step()
+  await Promise.all(watched.map(({ done }) => done))
+  for (const [index, id] of ids.entries()) expect(watched[index]?.seqs).toEqual(await seqsOf(id))
+})

@@ -1,0 +1,141 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { ConnectionState } from '../../../client/live/connection.ts'
+import type { TransportName } from '../../../client/live/options.ts'
+import type { TidingsClient } from '../../../client/tidings-client.ts'
+import { type Site, startSite } from '../support/site.ts'
+import { recordStates, watch } from '../support/watch.ts'
+
+let site: Site
+beforeAll(async () => {
+  site = await startSite()
+})
+afterEach(() => site.proxy.heal())
+afterAll(() => site[Symbol.asyncDispose]())
+
+const seqsOf = async (id: string): Promise<readonly number[]> =>
+  (await site.engine.events({ id })).map(({ seq }) => seq)
+const is = (client: TidingsClient): ConnectionState => client.connection.getSnapshot()
+
+describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s, while the task goes on', (transport) => {
+  /** Watches a task of ten steps and lets something happen after the third; all that happened must have arrived. */
+  const surviving = async (
+    happen: (client: TidingsClient, states: readonly ConnectionState[]) => Promise<void> | void,
+  ): Promise<readonly ConnectionState[]> => {
+    const id = await site.count(10)
+    await using client = site.client({
+      transports: [transport],
+      timing: { pingMs: 40, pongMs: 40, silenceMs: 200, requestMs: 200, proofMs: 1_000 },
+    })
+    const states = recordStates(client)
+    const watching = watch(client, id)
+    await vi.waitFor(() => expect(watching.seqs.length).toBeGreaterThan(2))
+    site.step(3)
+    await vi.waitFor(() => expect(watching.seqs.length).toBeGreaterThan(5))
+    await happen(client, states)
+    site.step(7)
+    await watching.done
+    expect(watching.seqs).toEqual(await seqsOf(id))
+    return states
+  }
+
+  test('resumes after its connections were reset', async () => {
+    await surviving(() => site.proxy.resetAll())
+  })
+
+  test('resumes after its connections went half-open, which it notices by itself', async () => {
+    const states = await surviving(async (_, seen) => {
+      site.proxy.halfOpen()
+      site.step(2)
+      await vi.waitFor(() => expect(seen.some(({ attempt }) => attempt > 0)).toBe(true))
+      site.step(-2)
+    })
+    expect(states.map(({ reason }) => reason).join()).toMatch(/silent|not answered/)
+  })
+
+  test('catches up after the network had stalled', async () => {
+    await surviving(async (_, seen) => {
+      site.proxy.stall()
+      site.step(2)
+      await vi.waitFor(() => expect(seen.some(({ attempt }) => attempt > 0)).toBe(true))
+      site.proxy.resume()
+      site.step(-2)
+    })
+  })
+
+  test('resumes after the server was away, and says so meanwhile', async () => {
+    const states = await surviving(async (client) => {
+      await site.stop()
+      await vi.waitFor(() => expect(is(client).attempt).toBeGreaterThan(2))
+      expect(is(client)).toMatchObject({ status: 'reconnecting', reason: expect.any(String) })
+      await site.start()
+    })
+    const works = transport === 'polling' ? 'degraded' : 'live'
+    const shown = new Set(states.map(({ status }) => status))
+    expect([...shown]).toEqual(['connecting', works, 'reconnecting', 'closed'])
+  })
+
+  test('resumes again and again while its connections are cut after ever more bytes', async () => {
+    await surviving(async () => {
+      let bytes = 400
+      const timer = setInterval(() => {
+        bytes += 61
+        site.proxy.cutAfter(bytes, 'toClient')
+      }, 10)
+      await vi.waitFor(() => expect(bytes).toBeGreaterThan(2_500))
+      clearInterval(timer)
+      await site.proxy.heal()
+    })
+  })
+})
+
+test('leaves no connection, timer or listener behind when it is disposed', async () => {
+  const id = await site.count(3)
+  const openBefore = site.proxy.open
+  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+  const before = timers()
+  const client = site.client()
+  const watching = watch(client, id)
+  await vi.waitFor(() => expect(watching.seqs.length).toBeGreaterThan(1))
+  await client.dispose()
+  await client.dispose()
+  await watching.done.catch(() => undefined)
+  expect(is(client).status).toBe('closed')
+  await vi.waitFor(() => expect(site.proxy.open).toBeLessThanOrEqual(openBefore))
+  await vi.waitFor(() => expect(site.server.connections.size).toBe(0))
+  expect(timers()).toBeLessThanOrEqual(before)
+})
+
+test('closes the connection some time after nobody watches any more, and opens it again for the next', async () => {
+  await using client = site.client({ timing: { lingerMs: 10 } })
+  const stop = client.connection.subscribe(() => undefined)
+  await vi.waitFor(() => expect(is(client).status).toBe('live'))
+  stop()
+  await vi.waitFor(() => expect(site.server.connections.size).toBe(0))
+  expect(is(client)).toMatchObject({ transport: null, reason: 'Connects when something is watched' })
+  client.connection.subscribe(() => undefined)
+  await vi.waitFor(() => expect(is(client)).toMatchObject({ status: 'live', roundTripMs: expect.any(Number) }))
+})
+
+test('one subscription on a socket ends without the others noticing', async () => {
+  const [short, long] = [await site.count(1, true), await site.count(2)]
+  await using client = site.client({ transports: ['websocket'] })
+  const states = recordStates(client)
+  const watchingLong = watch(client, long)
+  await vi.waitFor(() => expect(watchingLong.seqs.length).toBeGreaterThan(1))
+  await watch(client, short).done
+  for await (const _ of client.watchTask(short, { fromStart: true })) break
+  site.step(2)
+  await watchingLong.done
+  expect(states.some(({ status }) => status === 'reconnecting')).toBe(false)
+  expect(site.server.connections.size).toBe(1)
+})
+
+test('a subscription that the server refuses fails alone, with the reason', async () => {
+  const id = await site.count(1)
+  await using client = site.client()
+  const watching = watch(client, id)
+  await expect(watch(client, 'task_00000000000000000000000000').done).rejects.toThrow(/no task/i)
+  site.step(1)
+  await watching.done
+  expect(watching.seqs).toEqual(await seqsOf(id))
+})

@@ -1,0 +1,108 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+
+/** What a gate does with WebSockets. */
+export type SocketPolicy =
+  | 'pass'
+  /** Answers the upgrade with 403. */
+  | 'refuse'
+  /** Takes the upgrade and never answers. */
+  | 'swallow'
+  /** Lets a socket open, and closes it when its first message comes. */
+  | 'cut'
+  /** Lets a socket open, and passes nothing on that the server sends. */
+  | 'mute'
+
+/** A proxy that speaks HTTP and is as unhelpful as some that are met in offices and hotels. */
+export interface Gate extends AsyncDisposable {
+  /** The endpoint behind it. */
+  readonly url: string
+  sockets: SocketPolicy
+  /** `hold`: an answer is passed on when it is complete. */
+  streams: 'pass' | 'hold'
+  /** Every request that was made, as `POST text/event-stream`, and every upgrade. */
+  readonly seen: string[]
+  /** Ends what is open. */
+  cut(): void
+}
+
+/** Starts a gate in front of a port of the loopback address. */
+export async function startGate(target: () => number): Promise<Gate> {
+  const open = new Set<Socket>()
+  const track = (socket: Socket): Socket => {
+    open.add(socket)
+    socket.on('error', () => undefined)
+    return socket.once('close', () => open.delete(socket))
+  }
+  const server = createServer((incoming, outgoing) => pass(incoming, outgoing))
+  server.on('connection', track)
+
+  const pass = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    gate.seen.push(`${incoming.method} ${incoming.headers.accept}`)
+    const { method, url: path, headers } = incoming
+    const onward = request(
+      { port: target(), host: '127.0.0.1', ...(path ? { path } : {}), ...(method ? { method } : {}), headers },
+      (answer) => {
+        const held: Buffer[] = []
+        const begin = (): void => void outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
+        const isHeld = gate.streams === 'hold'
+        if (!isHeld) {
+          begin()
+          outgoing.flushHeaders()
+        }
+        answer.on('data', (chunk: Buffer) => (isHeld ? held.push(chunk) : outgoing.write(chunk)))
+        answer.on('error', () => outgoing.destroy())
+        answer.on('end', () => {
+          if (isHeld) begin()
+          outgoing.end(Buffer.concat(held))
+        })
+      },
+    )
+    onward.on('error', () => outgoing.destroy())
+    outgoing.on('close', () => onward.destroy())
+    incoming.pipe(onward)
+  }
+
+  server.on('upgrade', (incoming, socket, head) => {
+    gate.seen.push('UPGRADE')
+    const policy = gate.sockets
+    if (policy === 'refuse') return void socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n')
+    if (policy === 'swallow') return
+    const onward = track(connect(target(), '127.0.0.1'))
+    const headers = Object.entries(incoming.headers).map(([name, value]) => `${name}: ${String(value)}`)
+    onward.write(`GET ${incoming.url} HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n`)
+    onward.write(head)
+    let isOpen = false
+    onward.on('data', (chunk) => {
+      // The first piece is the answer to the upgrade.
+      if (isOpen && policy === 'mute') return
+      isOpen = true
+      socket.write(chunk)
+    })
+    socket.on('data', (chunk) => {
+      if (policy === 'cut') socket.destroy()
+      else onward.write(chunk)
+    })
+    socket.on('close', () => onward.destroy())
+    onward.on('close', () => socket.destroy())
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const cut = (): void => {
+    for (const socket of open) socket.destroy()
+  }
+  const gate: Gate = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`,
+    sockets: 'pass',
+    streams: 'pass',
+    seen: [],
+    cut,
+    async [Symbol.asyncDispose]() {
+      cut()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+  return gate
+}
