@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type HealthSources, readReadiness } from './health.ts'
+import { createReadiness, type HealthSources } from './health.ts'
 import { answerJson } from './refuse.ts'
 
 /** A server that answers for the health of a process, and nothing else. */
@@ -17,11 +17,12 @@ export async function startHealthServer(options: {
   readonly host: string
   readonly port: number
 }): Promise<HealthServer> {
+  const readReadiness = createReadiness(options.health)
   let isDraining = false
   const server = createServer((request, response) => {
     if (request.url === '/health/live') answerJson(response, 200, { status: 'alive' })
     else if (request.url === '/health/ready')
-      void readReadiness(options.health, isDraining).then((readiness) =>
+      void readReadiness(isDraining).then((readiness) =>
         answerJson(response, readiness.status === 'ready' ? 200 : 503, readiness),
       )
     else answerJson(response, 404, { status: 'not found' })

@@ -17,25 +17,39 @@ export interface Readiness {
 
 const databaseTimeoutMs = 1_000
 
-/** Looks whether this server can serve: at most one second, whatever the state of the database. */
-export async function readReadiness({ database, bus }: HealthSources, isDraining: boolean): Promise<Readiness> {
-  const isUp = await answersInTime(database)
-  return {
-    status: isDraining ? 'draining' : isUp ? 'ready' : 'not ready',
-    database: isUp ? 'up' : 'down',
-    bus: bus.kind === 'memory' ? 'memory' : bus.isConnected() ? 'connected' : 'away',
+/** Looks whether this process can serve: at most one second, whatever the state of the database. */
+export type ReadReadiness = (isDraining: boolean) => Promise<Readiness>
+
+/** Creates the look at a process. However often it is called, one question to the database is under way at a time. */
+export function createReadiness({ database, bus }: HealthSources): ReadReadiness {
+  let asking: Promise<boolean> | undefined
+  const ask = async (): Promise<boolean> => {
+    try {
+      await database.pool.query('select 1')
+      return true
+    } catch {
+      // Whatever the reason is: it does not answer.
+      return false
+    } finally {
+      asking = undefined
+    }
+  }
+  return async (isDraining) => {
+    asking ??= ask()
+    const isUp = await inTime(asking)
+    return {
+      status: isDraining ? 'draining' : isUp ? 'ready' : 'not ready',
+      database: isUp ? 'up' : 'down',
+      bus: bus.kind === 'memory' ? 'memory' : bus.isConnected() ? 'connected' : 'away',
+    }
   }
 }
 
-async function answersInTime(database: Pick<Database, 'pool'>): Promise<boolean> {
+async function inTime(answer: Promise<boolean>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined
   const tooLate = new Promise<boolean>((resolve) => {
     timer = setTimeout(() => resolve(false), databaseTimeoutMs)
   })
-  const answer = database.pool.query('select 1').then(
-    () => true,
-    () => false,
-  )
   const isUp = await Promise.race([answer, tooLate])
   clearTimeout(timer)
   return isUp

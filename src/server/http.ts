@@ -14,7 +14,7 @@ import { createBodyLimitPlugin } from './body.ts'
 import { type Connections, createConnections } from './connections.ts'
 import { type OperationContext, type ServerContext, wantsCatchUp } from './context.ts'
 import { createGraphiql, type GraphiqlTab, serveFavicon } from './graphiql.ts'
-import { type HealthSources, readReadiness } from './health.ts'
+import { createReadiness, type HealthSources } from './health.ts'
 import { createMaskError } from './mask.ts'
 import { createServerMetrics, type ServerMetrics } from './metrics.ts'
 import { createOriginPolicy } from './origin.ts'
@@ -78,6 +78,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const tokens = createTokens(config, logger)
   const origins = createOriginPolicy(config, { onlyLoopback: !tokens.areRequired })
   const maskError = createMaskError(logger)
+  const readReadiness = createReadiness(health)
   let isDraining = false
 
   const yoga = createYoga<ServerContext, object>({
@@ -159,7 +160,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const [path = '/'] = (request.url ?? '/').split('?')
     if (path === '/health/live') return answerJson(response, 200, { status: 'alive' })
     if (path === '/health/ready') {
-      const readiness = await readReadiness(health, isDraining)
+      const readiness = await readReadiness(isDraining)
       return answerJson(response, readiness.status === 'ready' ? 200 : 503, readiness)
     }
     const refusal = origins.refuse(request.headers)

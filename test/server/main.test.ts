@@ -1,0 +1,189 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { createClient } from 'graphql-ws'
+import { expect, test, vi } from 'vitest'
+import { WebSocket } from 'ws'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { findFreePort } from '../support/port.ts'
+import { startProcess, type TestProcess } from '../support/processes.ts'
+import { openStream, resultOf } from './sse.ts'
+import { subscribe } from './support.ts'
+
+const main = new URL('../../src/main.ts', import.meta.url)
+const worker = new URL('../../src/worker.ts', import.meta.url)
+
+/** Everything a process prints, up to its end. */
+async function readAll(child: TestProcess): Promise<{ code: number | null; output: string }> {
+  let output = ''
+  const errors = await (async () => {
+    for (;;) output += `${await child.readLine()}\n`
+  })().catch((error: unknown) => String((error as Error).message))
+  return { code: await child.ended, output: `${output}${errors}` }
+}
+async function readUntil(child: TestProcess, text: string): Promise<string> {
+  for (;;) {
+    const line = await child.readLine()
+    if (line.includes(text)) return line
+  }
+}
+/** A server on a database of the test's own, ready. */
+async function startMain(
+  test: TestDatabase,
+  environment: Record<string, string> = {},
+): Promise<{ child: TestProcess; url: string }> {
+  const child = startProcess(main, [], {
+    DATABASE_URL: test.url,
+    PORT: '0',
+    FIRST_RUN: 'false',
+    NODE_ENV: 'development',
+    ...environment,
+  })
+  const line = await readUntil(child, '/graphql')
+  await readUntil(child, 'Ctrl-C')
+  return { child, url: /http:\/\/[\d.:]+/.exec(line)?.[0] ?? '' }
+}
+async function post(url: string, query: string, variables: object = {}) {
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query, variables }),
+  })
+  return (await response.json()) as { data: Record<string, unknown> }
+}
+
+test('prints help, and refuses arguments and settings it does not know in one plain line each', async () => {
+  const help = await readAll(startProcess(main, ['--help']))
+  expect(help).toMatchObject({ code: 0, output: expect.stringContaining('MAX_SOCKETS_PER_ADDRESS') })
+  const unknown = await readAll(startProcess(main, ['--port', '1']))
+  expect(unknown).toMatchObject({ code: 1, output: expect.stringContaining('The argument "--port" is not known') })
+  const refused = await readAll(startProcess(main, [], { PORT: 'high', LOG_LEVEL: 'loud' }))
+  expect(refused.code).toBe(1)
+  expect(refused.output).toContain('PORT is "high"; allowed: a whole number')
+  expect(refused.output).toContain('LOG_LEVEL is "loud"; allowed: trace, debug')
+  expect(refused.output).not.toContain('at ')
+})
+
+test('names PORT when it is in use, and leaves nothing running', async () => {
+  await using database = await createTestDatabase()
+  const other = createServer().listen(await findFreePort(), '127.0.0.1')
+  await once(other, 'listening')
+  const { port } = other.address() as { port: number }
+  const { code, output } = await readAll(startProcess(main, [], { DATABASE_URL: database.url, PORT: String(port) }))
+  expect(code).toBe(1)
+  expect(output).toContain(`the port ${port} is in use; end what uses it, or set PORT to another one`)
+  other.close()
+})
+
+test('tells where it is, serves, and ends in order on SIGTERM: the task goes on elsewhere, everyone is told to move', async () => {
+  await using database = await createTestDatabase()
+  const first = await startMain(database, { DRAIN_MS: '3000', CONTENT_PACE_MS: '400' })
+  await using _child = first.child
+  const text = Array.from(
+    { length: 6 },
+    (_, i) => `# Part ${i + 1}\n\n${'The lake is deep and the water is cold. '.repeat(5)}\n`,
+  ).join('\n')
+  const imported = await post(
+    first.url,
+    'mutation ($text: String!) { importDocument(input: { name: "lake.md", text: $text }) { ... on ImportDocumentSuccess { document { id } task { id } } } }',
+    { text },
+  )
+  const { document, task } = imported.data['importDocument'] as { document: { id: string }; task: { id: string } }
+  await using converted = await openStream(first.url, watch, { variables: { id: task.id } })
+  expect((await converted.rest()).at(-1)).toEqual({ event: 'complete', data: '' })
+  const created = await post(
+    first.url,
+    'mutation ($id: ID!) { createRoadmap(documentId: $id) { ... on CreateRoadmapSuccess { task { id } } ... on Error { message } } }',
+    { id: document.id },
+  )
+  const roadmapTask = (created.data['createRoadmap'] as { task: { id: string } }).task.id
+  const client = createClient({
+    url: `${first.url.replace('http', 'ws')}/graphql`,
+    webSocketImpl: WebSocket,
+    retryAttempts: 0,
+  })
+  await using watching = subscribe(client, watch, { id: roadmapTask })
+  await using stream = await openStream(first.url, watch, { variables: { id: roadmapTask } })
+  await vi.waitFor(() => expect(JSON.stringify(watching.results)).toContain('TaskItemStarted'))
+
+  const endedAt = performance.now()
+  first.child.kill('SIGTERM')
+  expect(await watching.ended).toMatchObject({ code: 1012 })
+  const events = await stream.rest()
+  expect(events.at(-1)).toEqual({ comment: 'this server is restarting; connect again' })
+  expect(await first.child.ended).toBe(0)
+  expect(performance.now() - endedAt).toBeLessThan(10_000)
+
+  const second = await startMain(database)
+  await using child = second.child
+  const last = events.filter((one) => 'event' in one).at(-1)
+  const { cursor } = (resultOf(last ?? null) as { data: { taskProgress: { cursor: string } } }).data.taskProgress
+  await using resumed = await openStream(second.url, watch, { variables: { id: roadmapTask, after: cursor } })
+  const rest = (await resumed.rest()).filter((one) => 'event' in one)
+  expect(rest.at(-1)?.event).toBe('complete')
+  expect(rest.at(-2)?.data).toContain('TaskCompleted')
+  child.kill('SIGINT')
+  expect(await child.ended).toBe(0)
+}, 60_000)
+const watch =
+  'subscription ($id: ID!, $after: Cursor) { taskProgress(taskId: $id, after: $after) { __typename seq cursor } }'
+
+test('ends at once on a second signal', async () => {
+  await using database = await createTestDatabase()
+  const { child, url } = await startMain(database, { DRAIN_MS: '60000', CONTENT_PACE_MS: '10000' })
+  await using _child = child
+  // Takes its time before its first word, which an orderly end would wait for.
+  const text = `# Lake\n\n${'The lake is deep. '.repeat(20)}`
+  const imported = await post(
+    url,
+    'mutation ($text: String!) { importDocument(input: { name: "a.md", text: $text }) { ... on ImportDocumentSuccess { document { id } task { id } } } }',
+    { text },
+  )
+  const { document, task } = imported.data['importDocument'] as { document: { id: string }; task: { id: string } }
+  await using converted = await openStream(url, watch, { variables: { id: task.id } })
+  await converted.rest()
+  await post(url, 'mutation ($id: ID!) { createRoadmap(documentId: $id) { __typename } }', { id: document.id })
+  await vi.waitFor(async () => {
+    const { data } = await post(url, '{ tasks(first: 1) { nodes { status } } }')
+    expect(JSON.stringify(data)).toContain('RUNNING')
+  })
+  child.kill('SIGTERM')
+  await readUntil(child, 'ending in order')
+  // Sooner, it would be taken for the same signal, which npm passes on a second time.
+  let code: number | null | undefined
+  void child.ended.then((value) => {
+    code = value
+  })
+  await vi.waitFor(
+    () => {
+      if (code === undefined) child.kill('SIGTERM')
+      expect(code).toBe(1)
+    },
+    { interval: 200, timeout: 5_000 },
+  )
+})
+
+test('ends in order, with code 1, after an error that nobody caught', async () => {
+  await using database = await createTestDatabase()
+  const defect = `data:text/javascript,process.on('SIGUSR2',()=>Promise.reject(new Error('a defect')))`
+  const { child } = await startMain(database, { NODE_OPTIONS: `--import=${encodeURI(defect)}` })
+  await using _child = child
+  child.kill('SIGUSR2')
+  await readUntil(child, 'An error that nobody caught')
+  await readUntil(child, 'Ended in order')
+  expect(await child.ended).toBe(1)
+})
+
+test('runs as a worker alone: no API, health when it is given a port', async () => {
+  await using database = await createTestDatabase()
+  const port = await findFreePort()
+  await using child = startProcess(worker, [], {
+    DATABASE_URL: database.url,
+    PORT: String(port),
+    NODE_ENV: 'development',
+  })
+  await readUntil(child, 'The Tidings worker is ready')
+  expect((await fetch(`http://127.0.0.1:${port}/health/ready`)).status).toBe(200)
+  expect((await fetch(`http://127.0.0.1:${port}/graphql`)).status).toBe(404)
+  child.kill('SIGTERM')
+  expect(await child.ended).toBe(0)
+})

@@ -1,0 +1,71 @@
+import { Agent, get } from 'node:http'
+import { expect, test, vi } from 'vitest'
+import { openStream, resultOf } from './sse.ts'
+import { open, startTestServer, subscribe } from './support.ts'
+
+const watch = 'subscription ($id: ID!, $after: String) { watch(taskId: $id, after: $after) { seq type cursor } }'
+
+test('asks sockets to move with a code that clients come back after, ends streams without complete, and leaves nothing', async () => {
+  const fixture = await startTestServer()
+  const { engine } = fixture.fixture
+  const { body } = await fixture.post('mutation { start(steps: 100) }')
+  const id = body.data?.['start']
+  await using overSocket = subscribe(fixture.client(), watch, { id })
+  await using stream = await openStream(fixture.server.url, watch, { variables: { id } })
+  expect(resultOf(await stream.next())).toHaveProperty('data.watch.cursor')
+  await vi.waitFor(() => expect(overSocket.results).not.toHaveLength(0))
+  expect(engine.feeds.size).toBe(1)
+
+  await fixture.server.close({ spreadMs: 0 })
+  expect(await overSocket.ended).toMatchObject({ code: 1012, reason: 'This server is restarting; connect again' })
+  const rest = await stream.rest()
+  expect(rest.at(-1)).toEqual({ comment: 'this server is restarting; connect again' })
+  expect(rest).not.toContainEqual({ event: 'complete', data: '' })
+  expect(fixture.server.connections.size).toBe(0)
+  expect(fixture.server.metrics.subscriptions.size).toBe(0)
+  expect(engine.feeds.size).toBe(0)
+  await fixture[Symbol.asyncDispose]()
+})
+
+test('says that it is draining, answers what is under way, and takes nothing new', async () => {
+  await using fixture = await startTestServer()
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  const read = (path: string) =>
+    new Promise<{ status: number | undefined; connection: string | undefined }>((resolve, reject) => {
+      get(`${fixture.server.url}${path}`, { agent }, (response) => {
+        response
+          .resume()
+          .once('end', () => resolve({ status: response.statusCode, connection: response.headers.connection }))
+      }).once('error', reject)
+    })
+  expect(await read('/health/ready')).toEqual({ status: 200, connection: 'keep-alive' })
+  // Under way when draining begins: the connection of the stream.
+  await using stream = await openStream(fixture.server.url, 'subscription { silence }')
+  await vi.waitFor(() => expect(open.quiet).toBe(1))
+  fixture.server.beginDraining()
+  await expect(fetch(`${fixture.server.url}/health/ready`)).rejects.toThrow()
+  expect(open.quiet).toBe(1)
+  await fixture.server.close({ spreadMs: 0 })
+  expect(await stream.next()).toBeNull()
+  expect(open.quiet).toBe(0)
+  agent.destroy()
+})
+
+test('moves a crowd in portions, and cuts those who do not go', async () => {
+  await using fixture = await startTestServer()
+  const closedAt: number[] = []
+  const clients = Array.from({ length: 40 }, () =>
+    fixture.client({
+      lazy: false,
+      on: { closed: () => closedAt.push(performance.now()) },
+      onNonLazyError: () => undefined,
+    }),
+  )
+  await vi.waitFor(() => expect(fixture.server.metrics.connections.ws).toBe(40))
+  const closing = fixture.server.close({ spreadMs: 200 })
+  await vi.waitFor(() => expect(closedAt.length).toBeGreaterThan(0))
+  expect(closedAt.length).toBeLessThan(40)
+  await closing
+  await vi.waitFor(() => expect(closedAt).toHaveLength(40))
+  for (const client of clients) await client.dispose()
+})
