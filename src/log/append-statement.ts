@@ -160,3 +160,35 @@ function toAppended(unit: AppendUnit, row: VerdictRow): Appended {
   )
   return { accepted: true, events, seq: base + events.length }
 }
+
+/**
+ * Looks whether a unit that was refused had been written before, by the statement whose connection broke.
+ *
+ * @returns how it was accepted then; null when something else stands in its place, or nothing
+ */
+export async function recallAppend(
+  client: pg.ClientBase,
+  { topic, base, events, task }: AppendUnit,
+): Promise<Appended | null> {
+  if (base === undefined) return null
+  const { rows } = await client.query<{ seq: number; type: string; at: Date; payload: JsonObject }>(
+    'select seq, type, at, payload from event where topic = $1 and seq > $2 and seq <= $2 + $3 order by seq',
+    [topic, base, events.length],
+  )
+  const isOurs = events.every(({ type, payload }, index) => {
+    const row = rows[index]
+    if (row?.type !== type) return false
+    const wanted = JSON.parse(JSON.stringify(payload)) as JsonObject
+    // The statement adds the progress where the writer left it out.
+    return isDeepStrictEqual(
+      row.payload,
+      task && !('progress' in wanted) ? { ...wanted, progress: row.payload['progress'] } : wanted,
+    )
+  })
+  if (!isOurs) return null
+  return {
+    accepted: true,
+    events: rows.map(({ seq, type, at, payload }) => ({ topic, seq, type, at: toInstant(at), payload })),
+    seq: base + events.length,
+  }
+}

@@ -1,11 +1,10 @@
-import { isDeepStrictEqual } from 'node:util'
 import pg from 'pg'
 import type { Database } from '../db/connect.ts'
 import type { ItemStatus, JsonObject, TaskStatus } from '../db/tables.ts'
 import { TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
-import { appendConnectionOptions, runAppend } from './append-statement.ts'
-import { type LogEvent, toInstant } from './event.ts'
+import { appendConnectionOptions, recallAppend, runAppend } from './append-statement.ts'
+import type { LogEvent } from './event.ts'
 import { classifyFailure, toAppendError } from './failure.ts'
 
 /** The state of one part of a task, as the append writes it. */
@@ -194,7 +193,7 @@ export function createAppender(options: {
         accept(entry, outcome)
       }
       for (const entry of open) {
-        const outcome = (await recall(client, entry.unit)) ?? outcomes[entries.indexOf(entry)]
+        const outcome = (await recallAppend(client, entry.unit)) ?? outcomes[entries.indexOf(entry)]
         if (outcome === undefined) continue
         open.delete(entry)
         accept(entry, outcome)
@@ -277,33 +276,4 @@ export function createAppender(options: {
 
 function keysOf({ topic, task }: AppendUnit): readonly string[] {
   return task === undefined ? [topic] : [topic, `task ${task.id}`]
-}
-
-/**
- * Looks whether a unit that was refused had been written before, by the statement whose connection broke.
- *
- * @returns how it was accepted then; null when something else stands in its place, or nothing
- */
-async function recall(client: pg.ClientBase, { topic, base, events, task }: AppendUnit): Promise<Appended | null> {
-  if (base === undefined) return null
-  const { rows } = await client.query<{ seq: number; type: string; at: Date; payload: JsonObject }>(
-    'select seq, type, at, payload from event where topic = $1 and seq > $2 and seq <= $2 + $3 order by seq',
-    [topic, base, events.length],
-  )
-  const isOurs = events.every(({ type, payload }, index) => {
-    const row = rows[index]
-    if (row?.type !== type) return false
-    const wanted = JSON.parse(JSON.stringify(payload)) as JsonObject
-    // The statement adds the progress where the writer left it out.
-    return isDeepStrictEqual(
-      row.payload,
-      task && !('progress' in wanted) ? { ...wanted, progress: row.payload['progress'] } : wanted,
-    )
-  })
-  if (!isOurs) return null
-  return {
-    accepted: true,
-    events: rows.map(({ seq, type, at, payload }) => ({ topic, seq, type, at: toInstant(at), payload })),
-    seq: base + events.length,
-  }
 }

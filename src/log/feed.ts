@@ -3,6 +3,7 @@ import type { Logger } from '../logger.ts'
 import type { Bus, BusSubscription } from './bus.ts'
 import { type LogEvent, parseEvents } from './event.ts'
 import type { LogReader, TopicHead } from './read.ts'
+import { createSequence, type Sequence } from './sequence.ts'
 import { within } from './within.ts'
 
 /**
@@ -61,16 +62,12 @@ interface Feed {
   readonly opened: Promise<boolean>
   isOpen: boolean
   isClosed: boolean
-  head: number
-  /** The last events, contiguous up to `head`. */
+  readonly sequence: Sequence
+  /** The last events, contiguous up to the sequence's head. */
   ring: LogEvent[]
-  /** Events beyond a hole, by seq. */
-  early: Map<number, LogEvent>
   catchingUp: Promise<void> | undefined
 }
 
-/** Most events kept beyond a hole: past that the log is read anyway, so they are not worth the memory. */
-const maxEarly = 1_000
 const pageSize = 500
 /** How long a confirmation from the bus is waited for before the log alone is trusted. */
 const busPatienceMs = 1_000
@@ -94,16 +91,6 @@ export function createFeeds(options: {
   const feeds = new Map<string, Feed>()
   const counters: FeedCounters = { delivered: 0, repeated: 0, holes: 0, repaired: 0, malformed: 0 }
 
-  const hand = (feed: Feed, events: readonly LogEvent[]): void => {
-    const newest = events.at(-1)
-    if (newest === undefined) return
-    feed.head = newest.seq
-    feed.ring.push(...events)
-    if (feed.ring.length > ringSize) feed.ring.splice(0, feed.ring.length - ringSize)
-    counters.delivered += events.length
-    tell(feed, (listener) => listener.onEvents(events))
-  }
-
   /** A follower that throws must not keep the others of its topic from hearing. */
   const tell = (feed: Feed, say: (listener: FeedListener) => void): void => {
     for (const listener of feed.listeners) {
@@ -115,30 +102,19 @@ export function createFeeds(options: {
     }
   }
 
-  /** Hands on what is contiguous and drops what is known; true when a hole is left before something that has come. */
+  /** Hands on what is due now; true when something waits behind a hole. */
   const take = (feed: Feed, events: readonly LogEvent[]): boolean => {
-    const run: LogEvent[] = []
-    let next = feed.head + 1
-    const drain = (): void => {
-      for (let event = feed.early.get(next); event !== undefined; event = feed.early.get(next)) {
-        feed.early.delete(next)
-        run.push(event)
-        next++
-      }
+    const { sequence } = feed
+    const known = sequence.repeated
+    const due = sequence.take(events)
+    counters.repeated += sequence.repeated - known
+    if (due.length > 0) {
+      feed.ring.push(...due)
+      if (feed.ring.length > ringSize) feed.ring.splice(0, feed.ring.length - ringSize)
+      counters.delivered += due.length
+      tell(feed, (listener) => listener.onEvents(due))
     }
-    for (const event of events) {
-      if (event.seq < next) counters.repeated++
-      else if (event.seq > next) {
-        if (feed.early.size < maxEarly) feed.early.set(event.seq, event)
-      } else {
-        run.push(event)
-        next++
-        drain()
-      }
-    }
-    hand(feed, run)
-    for (const seq of feed.early.keys()) if (seq <= feed.head) feed.early.delete(seq)
-    return feed.early.size > 0
+    return sequence.waiting.length > 0
   }
 
   /** Reads the log until the feed has all that it has; one at a time a feed. */
@@ -146,18 +122,18 @@ export function createFeeds(options: {
     feed.catchingUp ??= (async () => {
       try {
         for (;;) {
-          const waiting = [...feed.early.keys()]
-          const events = await reader.read(feed.topic, feed.head, pageSize)
+          const { waiting, head } = feed.sequence
+          const events = await reader.read(feed.topic, head, pageSize)
           if (feed.isClosed) return
           const first = events[0]
           // The log itself no longer has what follows: pruned. Followers are told by a snapshot.
-          if (first !== undefined && first.seq > feed.head + 1) reset(feed, 'PRUNED', first.seq - 1)
+          if (first !== undefined && first.seq > feed.sequence.head + 1) reset(feed, 'PRUNED', first.seq - 1)
           take(feed, events)
           if (events.length === pageSize) continue
           // What came before we read and is not in the log was never appended.
-          for (const seq of waiting) if (feed.early.delete(seq)) counters.malformed++
+          counters.malformed += feed.sequence.forget(waiting)
           // What came while we read may need another look.
-          if (feed.early.size === 0) return
+          if (feed.sequence.waiting.length === 0) return
         }
       } catch (error) {
         logger.warn({ err: error, topic: feed.topic }, 'catching up with the log failed; the next check tries again')
@@ -169,7 +145,7 @@ export function createFeeds(options: {
   }
 
   const reset = (feed: Feed, reason: 'PRUNED' | 'RESET', head: number): void => {
-    feed.head = head
+    feed.sequence.jump(head)
     feed.ring = []
     tell(feed, (listener) => listener.onReset(reason))
   }
@@ -180,13 +156,8 @@ export function createFeeds(options: {
       counters.malformed++
       return
     }
-    if (!feed.isOpen) {
-      // The head is not known yet: kept, and drained when it is.
-      for (const event of events) if (feed.early.size < maxEarly) feed.early.set(event.seq, event)
-      return
-    }
-    const hasHole = take(feed, events)
-    if (hasHole) {
+    if (!feed.isOpen) feed.sequence.keep(events)
+    else if (take(feed, events)) {
       counters.holes++
       void catchUp(feed)
     }
@@ -204,9 +175,9 @@ export function createFeeds(options: {
       const isComplete = isSubscribed
       const head = await reader.head(topic)
       if (head === null) return false
-      feed.head = head.seq
+      feed.sequence.jump(head.seq)
       feed.isOpen = true
-      drainEarly(feed)
+      if (take(feed, [])) void catchUp(feed)
       // Not waited for: what was appended until the bus confirmed is read when it does.
       if (!isComplete) void ready.then(() => (feed.isClosed ? undefined : catchUp(feed)))
       return true
@@ -218,19 +189,12 @@ export function createFeeds(options: {
       opened: Promise.resolve().then(load),
       isOpen: false,
       isClosed: false,
-      head: 0,
+      sequence: createSequence(),
       ring: [],
-      early: new Map(),
       catchingUp: undefined,
     }
     feeds.set(topic, feed)
     return feed
-  }
-
-  const drainEarly = (feed: Feed): void => {
-    const events = [...feed.early.values()].sort((a, b) => a.seq - b.seq)
-    feed.early.clear()
-    if (take(feed, events)) void catchUp(feed)
   }
 
   const close = (feed: Feed): void => {
@@ -243,18 +207,18 @@ export function createFeeds(options: {
   }
 
   const repair = async (isAfterGap: boolean): Promise<void> => {
-    const asked = [...feeds.values()].filter((feed) => feed.isOpen).map((feed) => ({ feed, had: feed.head }))
+    const asked = [...feeds.values()].filter((feed) => feed.isOpen).map((feed) => ({ feed, had: feed.sequence.head }))
     if (asked.length === 0) return
     const heads = await reader.heads(asked.map(({ feed }) => feed.topic))
     const behind: { feed: Feed; head: TopicHead }[] = []
     for (const { feed, had } of asked) {
       const head = heads.get(feed.topic)
       if (head === undefined || feed.isClosed) continue
-      if (head.seq > feed.head) behind.push({ feed, head })
+      if (head.seq > feed.sequence.head) behind.push({ feed, head })
       else if (head.seq < had) {
         // What the feed had before the question was in the log then.
         logger.warn({ topic: feed.topic, had, has: head.seq }, 'the log went back: was a backup restored?')
-        feed.early.clear()
+        feed.sequence.forget(feed.sequence.waiting)
         reset(feed, 'RESET', head.seq)
       }
     }
@@ -263,13 +227,13 @@ export function createFeeds(options: {
     if (!isAfterGap) await new Promise((resolve) => setTimeout(resolve, graceMs).unref())
     await Promise.all(
       behind.map(async ({ feed, head }) => {
-        const missing = head.seq - feed.head
+        const missing = head.seq - feed.sequence.head
         if (missing <= 0 || feed.isClosed) return
         if (!isAfterGap) counters.repaired += missing
         // One that is under way may have read before these were appended.
         await feed.catchingUp
         // A read that finds nothing could not tell that all of it is pruned.
-        if (head.prunedSeq > feed.head) reset(feed, 'PRUNED', head.prunedSeq)
+        if (head.prunedSeq > feed.sequence.head) reset(feed, 'PRUNED', head.prunedSeq)
         await catchUp(feed)
       }),
     )
@@ -321,10 +285,10 @@ export function createFeeds(options: {
         return null
       }
       return {
-        head: joined.head,
+        head: joined.sequence.head,
         recent(seq) {
           const first = joined.ring[0]
-          if (first === undefined || seq + 1 < first.seq || seq >= joined.head) return null
+          if (first === undefined || seq + 1 < first.seq || seq >= joined.sequence.head) return null
           return joined.ring.slice(seq + 1 - first.seq)
         },
         detach,
