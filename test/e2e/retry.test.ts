@@ -15,7 +15,7 @@ afterAll(async () => {
   await world?.[Symbol.asyncDispose]()
 })
 
-describe('retrying a piece in the browser', () => {
+describe('retrying a piece in the browser', { timeout: 60_000 }, () => {
   test('it reads as being made at once, streams, completes by itself, over one mutation and nothing else', async () => {
     const roadmapId = await world.makeRoadmap()
     const gate = Promise.withResolvers<void>()

@@ -1,0 +1,209 @@
+import { SignJWT } from 'jose'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { startBrowser } from './support/browser.ts'
+import { textOf } from './support/model.ts'
+import { openPage } from './support/page.ts'
+import { startWebProxy } from './support/web-proxy.ts'
+import { startWorld } from './support/world.ts'
+
+let browser: Browser
+beforeAll(async () => {
+  browser = await startBrowser()
+})
+afterAll(async () => {
+  await browser?.close()
+})
+
+/** What the indicator says; the hidden twin is what screen readers are told. */
+const says = (page: Page, title: string) =>
+  page
+    .getByRole('status')
+    .getByText(`Connection: ${title}`, { exact: true })
+    .waitFor({ state: 'attached', timeout: 40_000 })
+
+/** Numbered words, so that a missing or doubled one shows. */
+const word = (index: number): string => `w${index} `
+const wordsUpTo = (count: number): string => Array.from({ length: count }, (_, index) => `w${index}`).join(' ')
+
+/** An endless text of numbered words, one for each call of `next`. */
+function createWords() {
+  let told = 0
+  let wake = Promise.withResolvers<void>()
+  let isOver = false
+  return {
+    next(count = 1) {
+      told += count
+      wake.resolve()
+      wake = Promise.withResolvers()
+    },
+    end() {
+      isOver = true
+      wake.resolve()
+    },
+    async *text(): AsyncGenerator<string> {
+      yield '# Words\n\n'
+      for (let index = 0; ; ) {
+        if (index < told) yield word(index++)
+        else if (isOver) return
+        else await wake.promise
+      }
+    },
+  }
+}
+
+describe('the connection of a page', { timeout: 90_000 }, () => {
+  test('when the server dies the page says so, and when it is back nothing is missing or doubled', async () => {
+    await using world = await startWorld()
+    const roadmapId = await world.makeRoadmap()
+    const words = createWords()
+    world.model.answer = () => words.text()
+    await using opened = await openPage(browser, `${world.url}/?roadmap=${roadmapId}`)
+    const { page } = opened
+    await page.getByRole('link', { name: 'Quiz of Owls, ready' }).click()
+    await page.getByRole('button', { name: 'Make again: Quiz of Owls' }).click()
+    const article = page.getByRole('article')
+    words.next(3)
+    await article.getByText(wordsUpTo(3), { exact: true }).waitFor()
+    await world.crash()
+    await says(page, 'Reconnecting')
+    words.next(2)
+    await world.restart()
+    await says(page, 'Live')
+    // The worker died with the server: another attempt begins the text anew.
+    await article.getByText(wordsUpTo(5), { exact: true }).waitFor({ timeout: 40_000 })
+    words.next(2)
+    words.end()
+    await page.getByRole('link', { name: 'Quiz of Owls, ready' }).waitFor()
+    await article.getByText(wordsUpTo(7), { exact: true }).waitFor()
+    expect(opened.errors).toEqual([])
+  })
+
+  test('sockets blocked, streams held back, and all well again: down the ladder and up, without a gap', async () => {
+    await using world = await startWorld()
+    await using proxy = await startWebProxy(world.port)
+    const roadmapId = await world.makeRoadmap()
+    const words = createWords()
+    world.model.answer = () => words.text()
+    await using opened = await openPage(browser, `${proxy.url}/?roadmap=${roadmapId}`)
+    const { page } = opened
+    await says(page, 'Live')
+    await page.getByRole('link', { name: 'Quiz of Owls, ready' }).click()
+    await page.getByRole('button', { name: 'Make again: Quiz of Owls' }).click()
+    const article = page.getByRole('article')
+    let told = 0
+    const tell = async (): Promise<void> => {
+      words.next(3)
+      told += 3
+      await article.getByText(wordsUpTo(told), { exact: true }).waitFor({ timeout: 40_000 })
+    }
+    await tell()
+    proxy.blockSockets = true
+    await says(page, 'Live, by detour')
+    await tell()
+    proxy.holdStreams = true
+    await says(page, 'Delayed')
+    await tell()
+    proxy.blockSockets = false
+    proxy.holdStreams = false
+    await says(page, 'Live')
+    await tell()
+    words.end()
+    await page.getByRole('link', { name: 'Quiz of Owls, ready' }).waitFor()
+    await article.getByText(wordsUpTo(told), { exact: true }).waitFor()
+    expect(opened.errors).toEqual([])
+  })
+
+  test('what is done offline is shown as waiting, and sent once when the network is back', async () => {
+    await using world = await startWorld()
+    const roadmapId = await world.makeRoadmap()
+    await using opened = await openPage(browser, `${world.url}/?roadmap=${roadmapId}`)
+    const { page, requests } = opened
+    await page.getByRole('link', { name: 'Quiz of Owls, ready' }).click()
+    await page.getByRole('article').getByText('The quiz of Owls.').waitFor()
+    await says(page, 'Live')
+    const asked = world.model.asked.length
+    await page.context().setOffline(true)
+    await says(page, 'Offline')
+    await page.getByRole('button', { name: 'Make again: Quiz of Owls' }).click()
+    await page.getByRole('link', { name: 'Quiz of Owls, being made' }).waitFor()
+    await page
+      .getByRole('region', { name: 'Waiting to be sent' })
+      .getByText('is sent when the connection is back')
+      .waitFor()
+    requests.length = 0
+    await page.context().setOffline(false)
+    await page.getByRole('link', { name: 'Quiz of Owls, ready' }).waitFor({ timeout: 40_000 })
+    await page.getByRole('article').getByText('The quiz of Owls. The 2. version.').waitFor()
+    expect(await page.getByRole('region', { name: 'Waiting to be sent' }).count()).toBe(0)
+    expect(requests.filter((name) => name === 'RetryContent')).toHaveLength(1)
+    expect(world.model.asked).toHaveLength(asked + 1)
+    expect(opened.errors).toEqual([])
+  })
+
+  test('a token that expires in mid-stream is renewed, and the text goes on where it was', async () => {
+    const secret = 'a secret of the tests that is long enough'
+    const sign = (sub: string, time: string) =>
+      new SignJWT({ sub })
+        .setProtectedHeader({ alg: 'HS256' })
+        .setExpirationTime(time)
+        .sign(new TextEncoder().encode(secret))
+    await using world = await startWorld({ JWT_SECRET: secret })
+    const token = await sign('u_1', '5m')
+    const roadmapId = await world.makeRoadmap({ token })
+    const words = createWords()
+    world.model.answer = () => words.text()
+    await using opened = await openPage(browser, 'about:blank')
+    const { page } = opened
+    let signed = 0
+    await page.context().exposeFunction('tidingsToken', () => {
+      signed++
+      return sign('u_1', '4s')
+    })
+    await page.goto(`${world.url}/?roadmap=${roadmapId}`)
+    await page.getByRole('link', { name: 'Quiz of Owls, ready' }).click()
+    await page.getByRole('button', { name: 'Make again: Quiz of Owls' }).click()
+    const article = page.getByRole('article')
+    words.next(3)
+    await article.getByText(wordsUpTo(3), { exact: true }).waitFor()
+    const before = opened.sockets
+    await vi.waitFor(() => expect(opened.sockets).toBeGreaterThan(before + 1), { timeout: 20_000 })
+    words.next(3)
+    words.end()
+    await article.getByText(wordsUpTo(6), { exact: true }).waitFor()
+    await page.getByRole('link', { name: 'Quiz of Owls, ready' }).waitFor()
+    expect(signed).toBeGreaterThan(2)
+    expect(opened.errors).toEqual([])
+  })
+
+  test('two tabs of one viewer show the same, another viewer nothing of it', async () => {
+    const secret = 'a secret of the tests that is long enough'
+    const sign = (sub: string) =>
+      new SignJWT({ sub })
+        .setProtectedHeader({ alg: 'HS256' })
+        .setExpirationTime('5m')
+        .sign(new TextEncoder().encode(secret))
+    await using world = await startWorld({ JWT_SECRET: secret })
+    const [mine, other] = await Promise.all([sign('u_1'), sign('u_2')])
+    const words = createWords()
+    world.model.answer = (asked) => (asked.piece === 'QUIZ' ? words.text() : textOf(asked))
+    const { roadmapId } = await world.startRoadmap({ token: mine })
+    const visit = async (token: string) => {
+      const opened = await openPage(browser, `${world.url}/favicon.svg`)
+      await opened.page.evaluate((value) => sessionStorage.setItem('tidings.token', value), token)
+      await opened.page.goto(`${world.url}/?roadmap=${roadmapId}`)
+      return opened
+    }
+    await using one = await visit(mine)
+    await using two = await visit(mine)
+    await using stranger = await visit(other)
+    await stranger.page.getByText('There is no such roadmap.').waitFor()
+    for (const { page } of [one, two]) await page.getByRole('link', { name: 'Quiz of Owls, being made' }).click()
+    words.next(3)
+    for (const { page } of [one, two])
+      await page.getByRole('article').getByText(wordsUpTo(3), { exact: true }).waitFor()
+    words.end()
+    for (const { page } of [one, two]) await page.getByRole('link', { name: 'Quiz of Owls, ready' }).waitFor()
+    expect([...one.errors, ...two.errors, ...stranger.errors]).toEqual([])
+  })
+})
