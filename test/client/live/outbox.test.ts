@@ -1,0 +1,180 @@
+import { gql } from '@urql/core'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { pipe, subscribe } from 'wonka'
+import type { OutboxState } from '../../../client/live/outbox.ts'
+import type { OfflineStorage } from '../../../client/live/storage.ts'
+import type { TidingsClient } from '../../../client/tidings-client.ts'
+import { conceptQuery, makeConcept, retryMutation } from '../support/roadmap.ts'
+import { type Site, startSite } from '../support/site.ts'
+
+let site: Site
+let conceptId: string
+beforeAll(async () => {
+  site = await startSite()
+  ;({ conceptId } = await makeConcept(site))
+})
+afterEach(() => site.proxy.heal())
+afterAll(() => site[Symbol.asyncDispose]())
+
+const outboxOf = (client: TidingsClient): OutboxState => client.outbox.getSnapshot()
+const goOffline = (): void => {
+  site.proxy.refuse()
+  site.proxy.resetAll()
+}
+const tasksOf = async (kind: string): Promise<number> => {
+  const { tasks } = await site.ask<{ tasks: { nodes: readonly { kind: string }[] } }>(
+    '{ tasks(first: 100) { nodes { kind } } }',
+  )
+  return tasks.nodes.filter((task) => task.kind === kind).length
+}
+const settled = async (): Promise<void> => {
+  await vi.waitFor(async () => {
+    const { tasks } = await site.ask<{ tasks: { nodes: readonly { id: string }[] } }>(
+      '{ tasks(status: [QUEUED, RUNNING, RETRYING]) { nodes { id } } }',
+    )
+    expect(tasks.nodes).toEqual([])
+  })
+}
+
+/** Storage of a browser, which outlives pages. */
+function createStorage(): OfflineStorage & { readonly items: Map<string, string> } {
+  const items = new Map<string, string>()
+  return {
+    items,
+    getItem: (key) => items.get(key) ?? null,
+    setItem: (key, value) => void items.set(key, value),
+    removeItem: (key) => void items.delete(key),
+  }
+}
+
+test('keeps a mutation that is made offline, shows it as pending, and sends it once on return', async () => {
+  const before = await tasksOf('RETRY_CONTENT')
+  await using client = site.client()
+  goOffline()
+  const answer = client.urql.mutation(retryMutation, { input: { conceptId, piece: 'QUIZ' } }).toPromise()
+  await vi.waitFor(() => expect(outboxOf(client).pending).toMatchObject([{ field: 'retryContent', status: 'waiting' }]))
+  expect(outboxOf(client).pending[0]?.variables).toMatchObject({ input: { idempotencyKey: expect.any(String) } })
+  await vi.waitFor(() => expect(outboxOf(client).pending[0]?.attempts).toBeGreaterThan(1))
+  await site.proxy.heal()
+  expect((await answer).data?.retryContent.__typename).toBe('RetryContentSuccess')
+  expect(outboxOf(client)).toEqual({ pending: [], refused: [] })
+  await settled()
+  expect(await tasksOf('RETRY_CONTENT')).toBe(before + 1)
+})
+
+test('sends a mutation whose answer was lost once more, and it is carried out once', async () => {
+  const before = await tasksOf('RETRY_CONTENT')
+  await using client = site.client()
+  // The request arrives; of the answer only the first bytes do.
+  site.proxy.cutAfter(10, 'toClient')
+  const answer = client.urql.mutation(retryMutation, { input: { conceptId, piece: 'TUTORIAL' } }).toPromise()
+  await vi.waitFor(() => expect(outboxOf(client).pending[0]?.attempts).toBeGreaterThan(0))
+  await site.proxy.heal()
+  expect((await answer).data?.retryContent.__typename).toBe('RetryContentSuccess')
+  await settled()
+  expect(await tasksOf('RETRY_CONTENT')).toBe(before + 1)
+})
+
+test('sends what was made offline in the order in which it was made', async () => {
+  const ids = await Promise.all([site.count(1), site.count(1), site.count(1)])
+  await using client = site.client()
+  goOffline()
+  const cancel = gql('mutation ($id: ID!, $reason: String) { cancelTask(id: $id, reason: $reason) { __typename } }')
+  const order: number[] = []
+  const answers = ids.map((id, index) =>
+    client.urql
+      .mutation(cancel, { id, reason: `${index}` })
+      .toPromise()
+      .then(() => order.push(index)),
+  )
+  await vi.waitFor(() => expect(outboxOf(client).pending).toHaveLength(3))
+  await site.proxy.heal()
+  await Promise.all(answers)
+  expect(order).toEqual([0, 1, 2])
+  const tasks = await Promise.all(ids.map((id) => site.engine.events({ id })))
+  const times = tasks.map((events) => String(events.at(-1)?.at))
+  expect(times).toEqual([...times].sort())
+})
+
+test('assumes that a piece is being made at once, and takes it back when that is refused', async () => {
+  await using client = site.client()
+  const seen: (string | undefined)[] = []
+  const { unsubscribe } = pipe(
+    client.urql.query(conceptQuery, { id: conceptId }),
+    subscribe(({ data }) => void seen.push(data?.node?.quiz.status)),
+  )
+  await vi.waitFor(() => expect(seen).toEqual(['COMPLETED']))
+  goOffline()
+  // Another client is faster; this one's mutation will meet a conflict.
+  site.provider.script = () => 'wait'
+  await site.ask('mutation ($id: ID!) { retryContent(input: { conceptId: $id, piece: QUIZ }) { __typename } }', {
+    id: conceptId,
+  })
+  const answer = client.urql.mutation(retryMutation, { input: { conceptId, piece: 'QUIZ' } }).toPromise()
+  await vi.waitFor(() => expect(seen.at(-1)).toBe('GENERATING'))
+  await vi.waitFor(() => expect(outboxOf(client).pending).toHaveLength(1))
+  await site.proxy.heal()
+  expect((await answer).data?.retryContent.__typename).toBe('ConflictError')
+  await vi.waitFor(() => expect(seen.at(-1)).toBe('COMPLETED'))
+  expect(outboxOf(client)).toMatchObject({
+    pending: [],
+    refused: [{ field: 'retryContent', status: 'refused', reason: expect.any(String) }],
+  })
+  client.outbox.dismiss(outboxOf(client).refused[0]?.id ?? '')
+  expect(outboxOf(client).refused).toEqual([])
+  unsubscribe()
+  site.provider.script = () => 'text'
+  site.provider.release()
+  await settled()
+})
+
+test('keeps what waits across a reload, assumes it again, and sends it with the same key', async () => {
+  const storage = createStorage()
+  const before = await tasksOf('RETRY_CONTENT')
+  const page = site.client({ storage })
+  goOffline()
+  void page.urql.mutation(retryMutation, { input: { conceptId, piece: 'QUIZ' } }).toPromise()
+  await vi.waitFor(() => expect(storage.items.size).toBe(1))
+  const [entry] = outboxOf(page).pending
+  await page.dispose()
+
+  await using reloaded = site.client({ storage })
+  await vi.waitFor(() =>
+    expect(outboxOf(reloaded).pending).toMatchObject([
+      { id: entry?.id, variables: entry?.variables, createdAt: entry?.createdAt },
+    ]),
+  )
+  await site.proxy.heal()
+  await vi.waitFor(() => expect(outboxOf(reloaded).pending).toEqual([]))
+  await vi.waitFor(() => expect(storage.items.size).toBe(0))
+  expect(outboxOf(reloaded).refused).toEqual([])
+  await settled()
+  expect(await tasksOf('RETRY_CONTENT')).toBe(before + 1)
+})
+
+test('leaves what waits in another open tab to that tab', async () => {
+  const storage = createStorage()
+  await using one = site.client({ storage })
+  goOffline()
+  void one.urql.mutation(retryMutation, { input: { conceptId, piece: 'QUIZ' } }).toPromise()
+  await vi.waitFor(() => expect(storage.items.size).toBe(1))
+  await using other = site.client({ storage })
+  void other.urql.mutation(retryMutation, { input: { conceptId, piece: 'TUTORIAL' } }).toPromise()
+  await vi.waitFor(() => expect(JSON.parse([...storage.items.values()][0] ?? '')).toHaveLength(2))
+  expect(outboxOf(other).pending).toHaveLength(1)
+  await site.proxy.heal()
+  await vi.waitFor(() => expect(storage.items.size).toBe(0))
+  await settled()
+})
+
+test('takes back what waits when that is asked for', async () => {
+  const before = await tasksOf('RETRY_CONTENT')
+  await using client = site.client()
+  goOffline()
+  const answer = client.urql.mutation(retryMutation, { input: { conceptId, piece: 'QUIZ' } }).toPromise()
+  await vi.waitFor(() => expect(outboxOf(client).pending).toMatchObject([{ status: 'waiting' }]))
+  client.outbox.dismiss(outboxOf(client).pending[0]?.id ?? '')
+  expect((await answer).error?.message).toMatch(/Taken back/)
+  await site.proxy.heal()
+  expect(await tasksOf('RETRY_CONTENT')).toBe(before)
+})
