@@ -5,6 +5,8 @@ import type { ProgressState } from './task.ts'
 export interface KindDurations {
   /** Median of a whole task; null when none has completed yet. */
   readonly taskMs: number | null
+  /** Mean of a whole task, none counted for more than four medians: what each of many in line adds to the wait. */
+  readonly meanMs: number | null
   /** Median of a task divided by its items (by 1 when it has none). */
   readonly itemMs: number | null
   /** How many run at once now, over all living workers. */
@@ -35,21 +37,22 @@ export function createEstimates(options: { readonly database: Database; readonly
   const measure = async (kind: string): Promise<KindDurations> => {
     const { rows } = await database.pool.query<KindDurations>({
       name: 'tidings-durations',
-      text: `select d."taskMs", d."itemMs", w.slots as slots from (
+      text: `with last as (
+          select extract(epoch from finished_at - started_at)::float8 * 1000 as ms, (progress->>'totalItems')::int as items
+          from task where kind = $1 and finished_at is not null and status = 'COMPLETED'
+          order by finished_at desc limit $2
+        )
+        select d."taskMs", (select avg(least(ms, 4 * d."taskMs")) from last) as "meanMs", d."itemMs", w.slots as slots from (
           select percentile_cont(0.5) within group (order by ms) as "taskMs",
             percentile_cont(0.5) within group (order by ms / greatest(items, 1)) as "itemMs"
-          from (
-            select extract(epoch from finished_at - started_at)::float8 * 1000 as ms, (progress->>'totalItems')::int as items
-            from task where kind = $1 and finished_at is not null and status = 'COMPLETED'
-            order by finished_at desc limit $2
-          ) last
+          from last
         ) d cross join (
           select coalesce(sum((slots->>$1)::int), 0)::int as slots from worker
           where seen_at > now() - $3 * interval '1 ms'
         ) w`,
       values: [kind, sample, workerGoneMs],
     })
-    return rows[0] ?? { taskMs: null, itemMs: null, slots: 0 }
+    return rows[0] ?? { taskMs: null, meanMs: null, itemMs: null, slots: 0 }
   }
 
   const entryOf = (kind: string): { at: number; value: Promise<KindDurations>; known: KindDurations | null } => {
@@ -85,8 +88,8 @@ const leastDone = 0.02
 
 /**
  * The remaining time of a running task, from its own rate and from earlier tasks of its kind. The further its attempt is, the
- * more its own rate counts: by the share of the attempt that is done, what it extrapolates to; by the rest, what earlier
- * tasks promise.
+ * more its own rate counts: by the square root of the share that is done (of the weights tried the one that is good for
+ * steady and for uneven tasks, with few and with many items).
  *
  * @returns null when there is nothing to estimate from
  */
@@ -102,13 +105,12 @@ export function estimateRemainingMs(
   const done = toDo > 0 ? Math.max(0, toDo - left) / toDo : 1
   const ownMs = done > leastDone ? (elapsedMs * (1 - done)) / done : null
   const expectedMs = expectedTaskMs(progress.totalItems, durations)
-  // One that takes longer than expected still has something to do.
-  const earlierMs = expectedMs === null ? null : Math.max(expectedMs * toDo - elapsedMs, expectedMs * left * 0.1)
-  if (ownMs === null || earlierMs === null) {
-    const only = ownMs ?? earlierMs
-    return only === null ? null : Math.round(only)
-  }
-  return Math.round(ownMs * done + earlierMs * (1 - done))
+  if (ownMs === null)
+    // One that takes longer than expected still has something to do.
+    return expectedMs === null ? null : Math.round(Math.max(expectedMs * toDo - elapsedMs, expectedMs * left * 0.1))
+  if (expectedMs === null) return Math.round(ownMs)
+  const weight = Math.sqrt(done)
+  return Math.round(ownMs * weight + expectedMs * left * (1 - weight))
 }
 
 function expectedTaskMs(totalItems: number, durations: KindDurations | null): number | null {
@@ -117,12 +119,12 @@ function expectedTaskMs(totalItems: number, durations: KindDurations | null): nu
 }
 
 /**
- * The wait of the task at a position: one of `slots` becomes free every `taskMs / slots` on average, the first of them, on
+ * The wait of the task at a position: one of `slots` becomes free every `meanMs / slots` on average, the first of them, on
  * average, in half that time.
  *
  * @returns null when there is nothing to estimate from
  */
 export function estimateWaitMs(position: number, durations: KindDurations): number | null {
-  if (durations.taskMs === null || durations.slots < 1) return null
-  return Math.round(((position - 0.5) * durations.taskMs) / durations.slots)
+  if (durations.meanMs === null || durations.slots < 1) return null
+  return Math.round(((position - 0.5) * durations.meanMs) / durations.slots)
 }

@@ -5,6 +5,7 @@ import { emptyProgress } from '../../src/tasks/task.ts'
 
 const durations = (change: Partial<KindDurations> = {}): KindDurations => ({
   taskMs: 10_000,
+  meanMs: 10_000,
   itemMs: 1_000,
   slots: 2,
   ...change,
@@ -29,7 +30,8 @@ describe('estimateRemainingMs', () => {
     ['what earlier tasks took', 0, 0, {}, 10_000],
     ['what is left of what earlier tasks took', 0, 4_000, {}, 6_000],
     ['earlier tasks by the item', 0, 0, { items: 30 }, 30_000],
-    ['half of each, half way through', 50, 10_000, {}, 0.5 * 10_000 + 0.5 * 500],
+    ['mostly its own rate, half way through', 50, 10_000, {}, 8_536],
+    ['mostly earlier tasks, at the beginning', 4, 1_000, {}, Math.round(0.2 * 24_000 + 0.8 * 9_600)],
     ['the rate of this attempt, which began with half of it done', 75, 5_000, { known: null, from: 50 }, 5_000],
     ['half of what earlier tasks took, when half was done before', 50, 0, { from: 50 }, 5_000],
     ['nothing, at the end', 100, 20_000, {}, 0],
@@ -89,7 +91,7 @@ describe('estimateWaitMs', () => {
   })
 
   test('is unknown without history and without anybody who works', () => {
-    expect(estimateWaitMs(1, durations({ taskMs: null }))).toBeNull()
+    expect(estimateWaitMs(1, durations({ meanMs: null }))).toBeNull()
     expect(estimateWaitMs(1, durations({ slots: 0 }))).toBeNull()
   })
 })

@@ -1,0 +1,61 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connectDatabase, type Database } from '../../src/db/connect.ts'
+import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
+import { migrate } from '../../src/db/migrate.ts'
+import { silentLogger } from '../../src/logger.ts'
+import type { TaskDefinition } from '../../src/tasks/define-task.ts'
+import { type Engine, type EngineConfig, startEngine } from '../../src/tasks/engine.ts'
+
+/** The settings of the engine as they are by default, without limits on starts. */
+export const benchConfig: EngineConfig = {
+  ROLE: 'all',
+  REDIS_URL: undefined,
+  QUEUE_BACKEND: 'postgres',
+  COALESCE_MS: 50,
+  LEASE_MS: 10_000,
+  SWEEP_MS: 2_000,
+  CHECK_MS: 3_000,
+  QUEUE_MOVED_MS: 300,
+  MAX_STARTS_PER_MINUTE: 1_000_000,
+  IDEMPOTENCY_HOURS: 24,
+}
+
+/** A migrated embedded PostgreSQL with its default settings, `synchronous_commit` on. Disposing removes it. */
+export interface BenchDatabase extends AsyncDisposable {
+  readonly url: string
+  readonly database: Database
+}
+
+/** Starts the database of one measurement. */
+export async function startBenchDatabase(): Promise<BenchDatabase> {
+  await using stack = new AsyncDisposableStack()
+  const directory = await mkdtemp(join(tmpdir(), 'tidings-bench-'))
+  stack.defer(() => rm(directory, { recursive: true, force: true }))
+  const postgres = stack.use(await startEmbeddedPostgres({ dataDir: join(directory, 'data'), logger: silentLogger }))
+  const database = stack.use(await connectDatabase({ url: postgres.url, maxConnections: 20, logger: silentLogger }))
+  await migrate(database, silentLogger)
+  const opened = stack.move()
+  return { url: postgres.url, database, [Symbol.asyncDispose]: () => opened.disposeAsync() }
+}
+
+/** Starts an engine on a database with the default settings and what `config` changes. */
+export function startBenchEngine(
+  database: Database,
+  definitions: readonly TaskDefinition[],
+  config: Partial<EngineConfig> = {},
+): Promise<Engine> {
+  return startEngine({ config: { ...benchConfig, ...config }, database, definitions, logger: silentLogger })
+}
+
+/** The value below which a share of the samples lies. */
+export function percentile(samples: readonly number[], share: number): number {
+  const sorted = [...samples].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+}
+
+/** The median. */
+export function median(samples: readonly number[]): number {
+  return percentile(samples, 0.5)
+}
