@@ -18,6 +18,8 @@ export interface Outlet {
    * come back, and closes. Not either when it is closed.
    */
   drained(listener: () => void): void
+  /** What of a failure the client is told; null when the transport has dealt with it, and the subscription just ends. */
+  refine(error: unknown): unknown
   /** Counts the live operations, of which there may be several on a socket. */
   opened(): void
   closed(): void

@@ -40,6 +40,8 @@ export interface SharedOperation {
 export interface Plans {
   /** @returns null when the operation is not a subscription to a shared field; errors when its variables do not fit */
   read(args: ExecutionArgs): SharedOperation | readonly GraphQLError[] | null
+  /** Whether an operation subscribes to a field that shares, whatever its variables. */
+  shares(document: DocumentNode, operationName: string | null | undefined): boolean
 }
 
 const maxPlans = 1_000
@@ -66,6 +68,16 @@ export function createPlans(schema: GraphQLSchema): Plans {
   }
 
   return {
+    shares(document, operationName) {
+      const operation = getOperationAST(document, operationName)
+      const root = schema.getSubscriptionType()
+      if (operation?.operation !== OperationTypeNode.SUBSCRIPTION || !root) return false
+      const [selection, ...others] = operation.selectionSet.selections
+      // Where a directive or a fragment stands, the variables decide: such an operation takes the long way.
+      if (selection?.kind !== Kind.FIELD || others.length > 0 || (selection.directives?.length ?? 0) > 0) return false
+      const definition = root.getFields()[selection.name.value]
+      return definition !== undefined && readSharedField(definition) !== null
+    },
     read(args) {
       const { document, operationName, variableValues } = args
       const operation = getOperationAST(document, operationName)

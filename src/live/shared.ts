@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import {
+  type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
   execute,
@@ -38,11 +39,21 @@ export interface Live {
    *
    * With a seat in its context, the payloads of a shared subscription go to the seat, and what is returned never yields: it
    * ends when the topic is over, and fails when the subscription does. Without a seat it yields results, of which
-   * `serialisedOf` knows the text.
+   * `serialisedOf` knows the text. `onOver` is called once, when a subscription that was begun is over, however.
    */
-  subscribe(args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult>
-  /** The outlet of a WebSocket. `giveUp` is called when its reader has stopped reading for too long. */
-  openSocket(webSocket: WebSocket, socket: Duplex, giveUp: () => void): Outlet
+  subscribe(args: ExecutionArgs, onOver?: () => void): Promise<AsyncIterable<ExecutionResult> | ExecutionResult>
+  /** Whether an operation subscribes to a field that shares. */
+  shares(document: DocumentNode, operationName: string | null | undefined): boolean
+  /**
+   * The outlet of a WebSocket and of the TCP socket beneath it. `giveUp` is called when its reader has stopped reading for
+   * too long, `refine` with the failure of a subscription: see {@link Outlet.refine}.
+   */
+  openSocket(options: {
+    readonly webSocket: WebSocket
+    readonly socket: Duplex
+    readonly giveUp: () => void
+    readonly refine: (error: unknown) => unknown
+  }): Outlet
   readonly counters: Readonly<LiveCounters>
   /** How many groups there are. */
   readonly size: number
@@ -143,19 +154,22 @@ export function createLive(options: {
     group: Group<unknown>,
     seat: Seat,
     onEnd: (failure?: { readonly error: unknown }) => void,
+    onOver: () => void,
   ): Subscriber => {
+    const { key, field, args } = operation
     seat.outlet.opened()
     let isOut = false
     const getOut = (): void => {
       if (isOut) return
       isOut = true
       seat.outlet.closed()
-      exit(operation.key, group)
+      exit(key, group)
+      onOver()
     }
     const subscriber = createSubscriber({
       log,
       group,
-      start: operation.field.startOf(operation.args),
+      start: field.startOf(args),
       seat,
       turn,
       counters,
@@ -179,24 +193,30 @@ export function createLive(options: {
     get size() {
       return groups.size
     },
-    openSocket: (webSocket, socket, cut) =>
-      createSocketOutlet({ webSocket, socket, turn, budgetBytes, patienceMs, giveUp: giveUp(cut) }),
-    async subscribe(args) {
+    openSocket: (given) =>
+      createSocketOutlet({ ...given, turn, budgetBytes, patienceMs, giveUp: giveUp(given.giveUp) }),
+    shares: plans.shares,
+    async subscribe(args, onOver = () => undefined) {
       const context = (args.contextValue ?? {}) as LiveContext
       const operation = context.catchUp === true ? null : plans.read(args)
       if (operation === null) return subscribe(args)
-      if (isErrors(operation)) return { errors: operation }
+      if (isErrors(operation)) {
+        onOver()
+        return { errors: operation }
+      }
       let group: Group<unknown>
       try {
         group = await enter(operation, args.contextValue)
       } catch (error) {
+        onOver()
         const name = operation.node.alias ?? operation.node.name
         return { errors: [locatedError(error, [operation.node], [name.value])] }
       }
       const { seat } = context
-      if (seat !== undefined) return iterateNothing((onEnd) => attach(operation, group, seat, onEnd))
+      if (seat !== undefined)
+        return iterateNothing(seat.outlet.refine, (onEnd) => attach(operation, group, seat, onEnd, onOver))
       const stream = createStreamOutlet({ budgetBytes, patienceMs, giveUp: giveUp(() => context.cut?.()) })
-      const subscriber = attach(operation, group, { outlet: stream.outlet, stamp: noStamp }, stream.end)
+      const subscriber = attach(operation, group, { outlet: stream.outlet, stamp: noStamp }, stream.end, onOver)
       return iterateStream(stream.next, subscriber)
     },
   }
@@ -229,6 +249,7 @@ const done: IteratorReturnResult<undefined> = { done: true, value: undefined }
  * take that for the end of whatever operation then has the same id, and complete it.
  */
 function iterateNothing(
+  refine: Outlet['refine'],
   attach: (onEnd: (failure?: { readonly error: unknown }) => void) => Subscriber,
 ): AsyncIterable<ExecutionResult> {
   let settle: ((failure?: { readonly error: unknown }) => void) | undefined
@@ -241,8 +262,9 @@ function iterateNothing(
       return new Promise((resolve, reject) => {
         settle = (failure) => {
           isOver = true
-          if (failure === undefined) resolve(done)
-          else reject(toError(failure.error))
+          const error = failure && refine(failure.error)
+          if (error === undefined || error === null) resolve(done)
+          else reject(toError(error))
         }
         if (isStarted) return
         isStarted = true

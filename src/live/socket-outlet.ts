@@ -21,6 +21,7 @@ export function createSocketOutlet(options: {
   readonly budgetBytes: number
   readonly patienceMs: number
   readonly giveUp: () => void
+  readonly refine: (error: unknown) => unknown
 }): Outlet {
   const { webSocket, socket, turn, patienceMs, giveUp } = options
   const limit = waitingLimit(options.budgetBytes)
@@ -59,6 +60,7 @@ export function createSocketOutlet(options: {
         if (error === null || error === undefined) for (const heard of listeners) heard()
       })
     },
+    refine: options.refine,
     opened() {
       operations++
     },

@@ -89,6 +89,7 @@ export function createStreamOutlet(options: {
         if (queue.length === 0) return listener()
         if (waiting.push(listener) === 1) timer = setTimeout(options.giveUp, options.patienceMs).unref()
       },
+      refine: (error) => error,
       opened: () => undefined,
       closed: () => clearTimeout(timer),
     },

@@ -107,8 +107,9 @@ export function createSubscriber<S>(options: {
   /** Writes what was put together; false when the reader is full, and then none of it counts. */
   const flushOwn = (): boolean => {
     const last = own.at(-1)
-    if (last === undefined || isOver) return true
-    isFull = seat.outlet.isFull(ownBytes)
+    if (last === undefined || isOver) return !isFull
+    // Once full, nothing more of this round may be written: it would leave out what was dropped.
+    isFull ||= seat.outlet.isFull(ownBytes)
     if (!isFull) {
       seat.outlet.write(createBatch(own.map(({ payload }) => payload)), seat.stamp)
       at = last.seq
@@ -120,7 +121,7 @@ export function createSubscriber<S>(options: {
   const add = async (followed: Followed<S>): Promise<boolean> => {
     const rendered = group.render(followed)
     const payload = Buffer.isBuffer(rendered) ? rendered : await rendered
-    if (isOver) return false
+    if (isOver || isFull) return false
     const seq = followed.is === 'event' ? followed.event.seq : followed.seq
     if (own.push({ payload, seq }) === 1)
       turn.schedule(() => {
@@ -142,6 +143,7 @@ export function createSubscriber<S>(options: {
       return isJoined
     }))
       if (!(await add(followed))) break
+    following = undefined
     if (isJoined) return 'joined'
     if (isFull || !flushOwn()) return 'full'
     return 'ended'

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { GraphQLParams } from 'graphql-yoga'
-import type { Seat } from '../live/outlet.ts'
 import type { Viewer } from '../tasks/viewer.ts'
 
 /** What an operation that came over HTTP is given by the server. */
@@ -20,8 +19,6 @@ export interface OperationContext {
   readonly params: GraphQLParams
   /** Only over HTTP. */
   readonly req?: IncomingMessage
-  /** Where live delivery puts the payloads of a subscription; only over WebSocket. */
-  readonly seat?: Seat | undefined
 }
 
 /** Whether a subscription is to complete as soon as it has caught up: asked for over HTTP by `extensions: { catchUp: true }`. */

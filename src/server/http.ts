@@ -7,6 +7,7 @@ import { createYoga } from 'graphql-yoga'
 import type { Config } from '../config.ts'
 import { TidingsError } from '../errors.ts'
 import type { Live } from '../live/shared.ts'
+import { createTurnstile } from '../live/turnstile.ts'
 import type { Logger } from '../logger.ts'
 import type { Viewer } from '../tasks/viewer.ts'
 import { readAddress } from './address.ts'
@@ -18,7 +19,7 @@ import { createReadiness, type HealthSources } from './health.ts'
 import { createMaskError } from './mask.ts'
 import { createServerMetrics, type ServerMetrics } from './metrics.ts'
 import { createOriginPolicy } from './origin.ts'
-import { createPolicyPlugin } from './policy.ts'
+import { createPolicy } from './policy.ts'
 import { answerJson, refuse, refuseUpgrade } from './refuse.ts'
 import { createCloser } from './shutdown.ts'
 import { createEventStreamPlugin } from './sse.ts'
@@ -61,6 +62,8 @@ export interface RunningServer extends AsyncDisposable {
   close(options: { readonly spreadMs: number }): Promise<void>
 }
 
+/** Spent on new sockets in one turn of the event loop: a crowd that reconnects must not hold up those who are here. */
+const upgradeMs = 5
 /** The path of the API, for all transports. */
 const endpoint = '/graphql'
 const postTypes = ['application/json', 'application/graphql+json', 'application/graphql', 'multipart/form-data']
@@ -81,6 +84,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const readReadiness = createReadiness(health)
   let isDraining = false
 
+  const crowd = createTurnstile({ maxMs: upgradeMs })
+  const policy = createPolicy({ schema, limits: config, metrics, live: options.live })
   const yoga = createYoga<ServerContext, object>({
     schema,
     graphqlEndpoint: endpoint,
@@ -89,7 +94,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       return createContext(context.viewer, { catchUp: wantsCatchUp(context) })
     },
     plugins: [
-      createPolicyPlugin({ schema, limits: config, metrics, live: options.live }),
+      policy.plugin,
       createBodyLimitPlugin(config, metrics),
       createEventStreamPlugin({ connections, metrics, keepAliveMs }),
     ],
@@ -110,6 +115,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     connections,
     metrics,
     live: options.live,
+    subscribeShared: async (viewer, seat, args) => {
+      const contextValue = { ...(await createContext(viewer, { catchUp: false })), seat }
+      return policy.subscribeShared({ ...args, contextValue })
+    },
     envelop: (context) => yoga.getEnveloped({ ...context }) as unknown as Enveloped,
     maskError,
     logger,
@@ -194,10 +203,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', (error) => logger.debug({ err: error }, 'a socket failed before its upgrade'))
-    const address = readAddress(request, config)
-    const refusal = refuseSocket(request, address)
-    if (refusal === null) sockets.upgrade(request, socket, head, address)
-    else refuseUpgrade(socket, ...refusal)
+    crowd.pass(() => {
+      const address = readAddress(request, config)
+      const refusal = refuseSocket(request, address)
+      if (refusal === null) sockets.upgrade(request, socket, head, address)
+      else refuseUpgrade(socket, ...refusal)
+    })
   }
 
   const server = createServer(

@@ -1,4 +1,4 @@
-import { type DocumentNode, execute, type GraphQLSchema, getOperationAST, subscribe } from 'graphql'
+import { type DocumentNode, type ExecutionArgs, execute, type GraphQLSchema, getOperationAST, subscribe } from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import type { Live } from '../live/shared.ts'
 import { onEnd } from './iterables.ts'
@@ -12,19 +12,29 @@ interface Arguments {
   readonly variableValues?: Readonly<Record<string, unknown>> | null | undefined
 }
 
+/** What all operations go through. */
+export interface Policy {
+  readonly plugin: Plugin
+  /**
+   * Carries out a subscription for which {@link Live.shares} says true, as the plugin would. Beside yoga, whose layers would
+   * stay for as long as the subscription does: kilobytes for each of those who mostly wait.
+   */
+  readonly subscribeShared: (args: ExecutionArgs) => ReturnType<Live['subscribe']>
+}
+
 /**
  * The one policy on operations: how they are read, which are refused, what executes them. HTTP, SSE and WebSocket come
  * through the same hooks, since all of them use the `getEnveloped` of the same yoga.
  *
  * graphql's own `execute` and `subscribe` are used instead of yoga's: leaving a subscription reaches its source at once.
  */
-export function createPolicyPlugin(options: {
+export function createPolicy(options: {
   readonly schema: GraphQLSchema
   readonly limits: OperationLimits
   readonly metrics: ServerMetrics
   /** Carries out subscriptions to fields that share their executions; without it each subscriber has its own. */
   readonly live?: Live | undefined
-}): Plugin {
+}): Policy {
   const { metrics, live } = options
   const operations = createOperations(options.schema, options.limits)
   const refuse = ({ document, operationName, variableValues }: Arguments) => {
@@ -34,7 +44,7 @@ export function createPolicyPlugin(options: {
     metrics.refused('cost')
     return { errors: [error] }
   }
-  return {
+  const plugin: Plugin = {
     onParse({ setParseFn }) {
       setParseFn((source: string | { readonly body: string }) =>
         operations.parse(typeof source === 'string' ? source : source.body),
@@ -58,6 +68,13 @@ export function createPolicyPlugin(options: {
           setResult(onEnd(result, metrics.subscribed(nameRootField(args.document, args.operationName))))
         },
       }
+    },
+  }
+  return {
+    plugin,
+    async subscribeShared(args) {
+      if (live === undefined) throw new Error('Nothing is shared on this server')
+      return refuse(args) ?? live.subscribe(args, metrics.subscribed(nameRootField(args.document, args.operationName)))
     },
   }
 }

@@ -36,11 +36,18 @@ export interface WebSockets extends AsyncDisposable {
 /** What is known of a socket. */
 interface Extra {
   readonly socket: WebSocket
-  readonly request: IncomingMessage
+  /** Of the upgrade. The request itself is not kept, as its headers weigh more than the socket. */
+  readonly authorization: string | undefined
   readonly connection: Connection
   /** Where live delivery writes. */
   readonly outlet: Outlet | undefined
   viewer: Viewer | null
+}
+
+/** Whose a shared subscription is, and where its payloads go. */
+interface Place {
+  readonly viewer: Viewer | null
+  readonly seat: Seat
 }
 
 /** The settings that sockets are limited by. */
@@ -65,14 +72,28 @@ export function createWebSockets(options: {
   readonly metrics: ServerMetrics
   /** Carries out what is shared, through an outlet for each socket. */
   readonly live?: Live | undefined
-  readonly envelop: (context: { viewer: Viewer | null; params: GraphQLParams; seat?: Seat | undefined }) => Enveloped
+  readonly envelop: (context: { viewer: Viewer | null; params: GraphQLParams }) => Enveloped
+  readonly subscribeShared: (viewer: Viewer | null, seat: Seat, args: ExecutionArgs) => ReturnType<Live['subscribe']>
   readonly maskError: MaskError
   readonly logger: Logger
   readonly keepAliveMs: number
   readonly initMs: number
 }): WebSockets {
-  const { limits, tokens, connections, metrics, live, envelop, maskError, logger, keepAliveMs, initMs } = options
+  const {
+    limits,
+    tokens,
+    connections,
+    metrics,
+    live,
+    envelop,
+    subscribeShared,
+    maskError,
+    logger,
+    keepAliveMs,
+    initMs,
+  } = options
   const envelopeds = new WeakMap<object, Enveloped>()
+  const places = new WeakMap<object, Place>()
   const envelopedOf = (args: ExecutionArgs): Enveloped => {
     const enveloped = envelopeds.get(args)
     if (enveloped === undefined) throw new Error('This operation was not prepared')
@@ -91,34 +112,64 @@ export function createWebSockets(options: {
       ...(variables ? { variables } : {}),
       ...(extensions ? { extensions } : {}),
     }
-    const seat = outlet && { outlet, stamp: Buffer.from(JSON.stringify(id)) }
-    const enveloped = envelop({ viewer, params, seat })
+    const enveloped = envelop({ viewer, params })
     const document = enveloped.parse(query)
     const errors = enveloped.validate(enveloped.schema, document)
     if (errors.length > 0) return [...errors]
     if (!getOperationAST(document, operationName)) return [unknownOperation(operationName)]
-    const args: ExecutionArgs = {
+    const given = {
       schema: enveloped.schema,
       document,
-      contextValue: await enveloped.contextFactory(),
       ...(operationName ? { operationName } : {}),
       ...(variables ? { variableValues: variables } : {}),
     }
+    if (outlet !== undefined && live?.shares(document, operationName) === true) {
+      // graphql-ws holds on to this for as long as the subscription lasts: nothing is in it that could be made again.
+      const place: Place = { viewer, seat: { outlet, stamp: Buffer.from(JSON.stringify(id)) } }
+      const args: ExecutionArgs = { ...given, contextValue: place }
+      places.set(args, place)
+      return args
+    }
+    const args: ExecutionArgs = { ...given, contextValue: await enveloped.contextFactory() }
     envelopeds.set(args, enveloped)
     return args
+  }
+
+  /** Closes the socket when this server cannot serve now, so that everyone on it resumes. */
+  const leaveIfAway = (socket: WebSocket, errors: readonly GraphQLError[] | undefined): boolean => {
+    if (!isAway({ errors })) return false
+    closeSocket(socket, closeCodes.tryAgainLater, errors?.[0]?.message ?? 'Try again later')
+    return true
+  }
+  /** What a client is told of the failure of its subscription; null when its socket closes instead. */
+  const refineFailure = (socket: WebSocket, error: unknown): GraphQLError | null => {
+    const masked = maskError(error)
+    return leaveIfAway(socket, [masked]) ? null : masked
+  }
+  const share = async (args: ExecutionArgs, { viewer, seat }: Place): ReturnType<Live['subscribe']> => {
+    try {
+      const result = await subscribeShared(viewer, seat, args)
+      if (isAsyncIterable(result) || result.errors === undefined) return result
+      return { ...result, errors: result.errors.map(maskError) }
+    } catch (error) {
+      return { errors: [maskError(error)] }
+    }
   }
 
   const protocol = makeServer<Record<string, unknown>, Extra>({
     connectionInitWaitTimeout: initMs,
     execute: (args: ExecutionArgs) => envelopedOf(args).execute(args),
     // Its `return()` is reached through every layer, which is all that graphql-ws asks of a generator.
-    subscribe: (args: ExecutionArgs) =>
-      envelopedOf(args).subscribe(args) as ReturnType<typeof import('graphql').subscribe>,
+    subscribe: (args: ExecutionArgs) => {
+      const place = places.get(args)
+      const result = place === undefined ? envelopedOf(args).subscribe(args) : share(args, place)
+      return result as ReturnType<typeof import('graphql').subscribe>
+    },
 
     async onConnect({ extra, connectionParams }) {
-      const { socket, request, connection } = extra
+      const { socket, authorization, connection } = extra
       try {
-        extra.viewer = await tokens.read(readCredentials(connectionParams) ?? request.headers.authorization)
+        extra.viewer = await tokens.read(readCredentials(connectionParams) ?? authorization)
       } catch (error) {
         metrics.refused('token')
         const { message } = maskError(error)
@@ -151,20 +202,19 @@ export function createWebSockets(options: {
       }
     },
 
-    onOperation({ extra: { socket } }, _id, _payload, { document, operationName }, outcome) {
+    onOperation({ extra: { socket } }, _id, _payload, args, outcome) {
+      const { document, operationName } = args
       // graphql-ws has awaited it, though its type does not say so.
       const result = outcome as AsyncIterable<ExecutionResult> | ExecutionResult
-      const leaveIfAway = (errors: readonly GraphQLError[] | undefined): boolean => {
-        if (!isAway({ errors })) return false
-        closeSocket(socket, closeCodes.tryAgainLater, errors?.[0]?.message ?? 'Try again later')
-        return true
-      }
-      if (isAsyncIterable(result))
+      if (isAsyncIterable(result)) {
+        // What is shared asks its outlet; a wrapper more would stay as long as the subscription.
+        if (places.has(args)) return undefined
         return onFailure(result, (error) => {
-          const masked = maskError(error)
-          if (!leaveIfAway([masked])) throw masked
+          const refined = refineFailure(socket, error)
+          if (refined !== null) throw refined
         })
-      if (getOperationAST(document, operationName)?.operation === 'subscription') leaveIfAway(result.errors)
+      }
+      if (getOperationAST(document, operationName)?.operation === 'subscription') leaveIfAway(socket, result.errors)
       return undefined
     },
 
@@ -192,16 +242,20 @@ export function createWebSockets(options: {
     }
   }, keepAliveMs).unref()
 
-  const open = (socket: WebSocket, request: IncomingMessage, tcp: Duplex, address: string): void => {
+  const open = (socket: WebSocket, tcp: Duplex, authorization: string | undefined, address: string): void => {
     const connection = connections.open('ws', address, {
       move: () => closeSocket(socket, closeCodes.restart, 'This server is restarting; connect again'),
       terminate: () => socket.terminate(),
     })
-    const outlet = live?.openSocket(socket, tcp, () =>
-      closeSocket(socket, closeCodes.tryAgainLater, 'Nothing was read for too long; connect again and resume'),
-    )
+    const outlet = live?.openSocket({
+      webSocket: socket,
+      socket: tcp,
+      giveUp: () =>
+        closeSocket(socket, closeCodes.tryAgainLater, 'Nothing was read for too long; connect again and resume'),
+      refine: (error) => refineFailure(socket, error),
+    })
     const port = createSocketPort(socket, { maxBufferBytes: limits.MAX_SOCKET_BUFFER_BYTES, logger })
-    const closed = protocol.opened(port, { socket, request, connection, outlet, viewer: null })
+    const closed = protocol.opened(port, { socket, authorization, connection, outlet, viewer: null })
     socket.on('pong', () => unanswered.delete(socket))
     // Of frames that break the protocol or are too large: ws closes the socket itself, with the right code.
     socket.on('error', (error) => logger.debug({ err: error }, 'a WebSocket failed'))
@@ -213,7 +267,9 @@ export function createWebSockets(options: {
 
   return {
     upgrade: (request, socket, head, address) =>
-      server.handleUpgrade(request, socket, head, (opened) => open(opened, request, socket, address)),
+      server.handleUpgrade(request, socket, head, (opened) =>
+        open(opened, socket, request.headers.authorization, address),
+      ),
     [Symbol.asyncDispose]: async () => {
       clearInterval(pings)
       for (const socket of server.clients) socket.terminate()

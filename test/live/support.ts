@@ -71,6 +71,7 @@ export function createRecordingOutlet(): RecordingOutlet {
       if (isFull) waiting.push(listener)
       else listener()
     },
+    refine: (error) => error,
     opened: () => void operations++,
     closed: () => void operations--,
   }
