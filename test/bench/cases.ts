@@ -1,0 +1,223 @@
+import type { Contestant } from './contestants.ts'
+import { type LoadChild, type ServerChild, startLoadChild, startServerChild } from './processes.ts'
+
+/** A server with its load generator, connected. */
+interface Stage extends AsyncDisposable {
+  readonly server: ServerChild
+  readonly load: LoadChild
+  readonly port: number
+  readonly tasks: readonly string[] | undefined
+  readonly connectMs: number
+}
+
+/** Where servers find their services. */
+export type Environment = Readonly<Record<string, string>>
+
+const settleMs = 300
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+async function stage(
+  contestant: Contestant,
+  environment: Environment,
+  options: { readonly sockets: number; readonly topics: number },
+): Promise<Stage> {
+  await using stack = new AsyncDisposableStack()
+  const { server, port, tasks } = await startServerChild(contestant.file, {
+    ...environment,
+    BENCH_TOPICS: String(options.topics),
+  })
+  stack.use(server)
+  const load = stack.use(startLoadChild())
+  load.on('received', ({ count }) => server.send({ is: 'received', count }))
+  let connectMs = 0
+  if (options.sockets > 0)
+    connectMs = (
+      await load.ask(
+        { is: 'connect', port, tasks, dialect: contestant.dialect, concurrency: 100, ...options },
+        'connected',
+      )
+    ).ms
+  await sleep(settleMs)
+  const opened = stack.move()
+  return { server, load, port, tasks, connectMs, [Symbol.asyncDispose]: () => opened.disposeAsync() }
+}
+
+/** Deliveries per second while the server publishes as fast as the readers keep up. */
+export async function measureFanOut(
+  contestant: Contestant,
+  environment: Environment,
+  shape: { readonly topics: number; readonly subscribers: number; readonly perTurn: number; readonly ms: number },
+): Promise<number> {
+  const { topics, subscribers, perTurn, ms } = shape
+  const sockets = topics * subscribers
+  await using on = await stage(contestant, environment, { sockets, topics })
+  const window = Math.max(sockets * perTurn * 3, 20_000)
+  on.server.send({ is: 'flood', topics, subscribers, perTurn, window })
+  await on.load.ask({ is: 'count', ms: 1_000 }, 'counted')
+  const { count, ms: tookMs } = await on.load.ask({ is: 'count', ms }, 'counted')
+  await on.server.ask({ is: 'stop' }, 'stopped')
+  return count / (tookMs / 1_000)
+}
+
+/** How late events arrive at a fixed rate, in milliseconds. */
+export interface Latency {
+  readonly p50: number
+  readonly p99: number
+  readonly p999: number
+  /** The share of events that arrived, of those that should have. */
+  readonly arrived: number
+}
+
+/** Latency from publishing to the client at a fixed rate. */
+export async function measureLatency(
+  contestant: Contestant,
+  environment: Environment,
+  shape: { readonly topics: number; readonly subscribers: number; readonly perSecond: number; readonly ms: number },
+): Promise<Latency> {
+  const { topics, subscribers, perSecond, ms } = shape
+  await using on = await stage(contestant, environment, { sockets: topics * subscribers, topics })
+  on.server.send({ is: 'rate', topics, perSecond })
+  await sleep(1_000)
+  const { count, ...quantiles } = await on.load.ask({ is: 'latency', ms }, 'latencies')
+  await on.server.ask({ is: 'stop' }, 'stopped')
+  return { ...quantiles, arrived: count / ((perSecond * subscribers * ms) / 1_000) }
+}
+
+/** What idle subscribers cost, and how fast they came. */
+export interface Idle {
+  readonly bytesPerSubscriber: number
+  readonly heapBytesPerSubscriber: number
+  readonly connectionsPerSecond: number
+  /** Share of one core used while nothing happens. */
+  readonly core: number
+}
+
+/** Memory of subscribers to whom nothing happens. */
+export async function measureIdle(
+  contestant: Contestant,
+  environment: Environment,
+  shape: { readonly sockets: number; readonly topics: number; readonly idleMs: number },
+): Promise<Idle> {
+  const { sockets, topics } = shape
+  await using on = await stage(contestant, environment, { sockets: 0, topics })
+  const connect = (count: number) =>
+    on.load.ask(
+      {
+        is: 'connect',
+        port: on.port,
+        tasks: on.tasks,
+        dialect: contestant.dialect,
+        sockets: count,
+        topics,
+        concurrency: 100,
+      },
+      'connected',
+    )
+  // A first crowd that comes and goes: pools, caches and compiled code are not what a subscriber costs.
+  await connect(200)
+  await on.load.ask({ is: 'disconnect' }, 'disconnected')
+  const before = await on.server.ask({ is: 'memory' }, 'memory')
+  const { ms } = await connect(sockets)
+  await sleep(1_000)
+  const after = await on.server.ask({ is: 'memory' }, 'memory')
+  const cpuBefore = await on.server.ask({ is: 'cpu' }, 'cpu')
+  await sleep(shape.idleMs)
+  const cpuAfter = await on.server.ask({ is: 'cpu' }, 'cpu')
+  return {
+    bytesPerSubscriber: (after.rssBytes - before.rssBytes) / sockets,
+    heapBytesPerSubscriber: (after.heapBytes + after.externalBytes - before.heapBytes - before.externalBytes) / sockets,
+    connectionsPerSecond: sockets / (ms / 1_000),
+    core: (cpuAfter.ms - cpuBefore.ms) / shape.idleMs,
+  }
+}
+
+/** A crowd that reconnects. */
+export interface Storm {
+  /** Until all were connected and had received everything they had missed. */
+  readonly ms: number
+  /** The longest time in which the server's event loop did nothing else. */
+  readonly blockedMs: number
+}
+
+/** All clients come back at once; those of Tidings with cursors, each receiving the `missed` events exactly. */
+export async function measureStorm(
+  contestant: Contestant,
+  environment: Environment,
+  shape: { readonly sockets: number; readonly missed: number },
+): Promise<Storm> {
+  const { sockets } = shape
+  const missed = contestant.name === 'Tidings' ? shape.missed : 0
+  await using on = await stage(contestant, { ...environment, BENCH_APPEND: '1' }, { sockets, topics: 1 })
+  await on.server.ask({ is: 'publish', topic: 0, count: 1 }, 'published')
+  await on.load.ask({ is: 'await', count: 1 }, 'arrived')
+  await on.load.ask({ is: 'disconnect' }, 'disconnected')
+  if (missed > 0) await on.server.ask({ is: 'publish', topic: 0, count: missed }, 'published')
+  await sleep(settleMs)
+  await on.server.ask({ is: 'loop' }, 'loop')
+  const startedAt = performance.now()
+  await on.load.ask(
+    {
+      is: 'connect',
+      port: on.port,
+      tasks: on.tasks,
+      dialect: contestant.dialect,
+      sockets,
+      topics: 1,
+      concurrency: sockets,
+      resume: true,
+    },
+    'connected',
+  )
+  await on.load.ask({ is: 'await', count: missed }, 'arrived')
+  const ms = performance.now() - startedAt
+  const { maxMs } = await on.server.ask({ is: 'loop' }, 'loop')
+  await sleep(settleMs)
+  // All are live again: one event more reaches everybody once.
+  await on.server.ask({ is: 'publish', topic: 0, count: 1 }, 'published')
+  await on.load.ask({ is: 'await', count: missed + 1 }, 'arrived')
+  return { ms, blockedMs: maxMs }
+}
+
+/** What readers cost that have stopped reading. */
+export interface SlowReaders {
+  readonly bytes: number
+  readonly without: Latency
+  readonly beside: Latency
+}
+
+/** `stopped` readers that read nothing, beside 100 that do, on one topic at a fixed rate. */
+export async function measureSlowReaders(
+  contestant: Contestant,
+  environment: Environment,
+  shape: { readonly stopped: number; readonly perSecond: number; readonly ms: number },
+): Promise<SlowReaders> {
+  const { perSecond, ms } = shape
+  const subscribers = 100
+  await using on = await stage(contestant, { ...environment, BENCH_APPEND: '1' }, { sockets: subscribers, topics: 1 })
+  const look = async (): Promise<Latency> => {
+    const { count, ...quantiles } = await on.load.ask({ is: 'latency', ms }, 'latencies')
+    return { ...quantiles, arrived: count / ((perSecond * subscribers * ms) / 1_000) }
+  }
+  on.server.send({ is: 'rate', topics: 1, perSecond })
+  await sleep(1_000)
+  const without = await look()
+  const before = await on.server.ask({ is: 'memory' }, 'memory')
+  await on.load.ask(
+    {
+      is: 'connect',
+      port: on.port,
+      tasks: on.tasks,
+      dialect: contestant.dialect,
+      sockets: shape.stopped,
+      topics: 1,
+      concurrency: 50,
+      isStopped: true,
+    },
+    'connected',
+  )
+  await look()
+  const beside = await look()
+  const after = await on.server.ask({ is: 'memory' }, 'memory')
+  await on.server.ask({ is: 'stop' }, 'stopped')
+  return { bytes: after.rssBytes - before.rssBytes, without, beside }
+}

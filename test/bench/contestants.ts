@@ -1,0 +1,22 @@
+import type { Dialect } from './protocol.ts'
+
+/** A server that is compared. */
+export interface Contestant {
+  readonly name: string
+  readonly file: string
+  readonly dialect: Dialect
+  readonly needs: { readonly redis?: true; readonly postgres?: true }
+}
+
+/** Everything that is compared; the first is what all others are related to. */
+export const contestants: readonly Contestant[] = [
+  { name: 'bare ws', file: 'servers/bare.ts', dialect: 'bare', needs: {} },
+  {
+    name: 'Yoga + graphql-ws + RedisPubSub',
+    file: 'servers/documented.ts',
+    dialect: 'graphql',
+    needs: { redis: true },
+  },
+  { name: 'Socket.IO room', file: 'servers/socketio.ts', dialect: 'socketio', needs: {} },
+  { name: 'Tidings', file: 'servers/tidings.ts', dialect: 'graphql', needs: { redis: true, postgres: true } },
+]

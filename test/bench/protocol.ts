@@ -1,0 +1,126 @@
+/** How a server of the benchmark is spoken to. */
+export type Dialect = 'bare' | 'graphql' | 'socketio'
+
+/** What a server of the benchmark is asked to do, over the channel to its parent. */
+export type ServerCommand =
+  /** Publishes one event to each of `topics` topics, `perTurn` times a turn of the event loop, as fast as readers keep up. */
+  | {
+      readonly is: 'flood'
+      readonly topics: number
+      readonly subscribers: number
+      readonly perTurn: number
+      /** Deliveries that may be under way: published and not yet counted by the load generator. */
+      readonly window: number
+    }
+  /** Publishes `perSecond` events in all, to the topics in turn. */
+  | { readonly is: 'rate'; readonly topics: number; readonly perSecond: number }
+  /** Deliveries that the load generator has counted since the flood began. */
+  | { readonly is: 'received'; readonly count: number }
+  | { readonly is: 'stop' }
+  /** Collects garbage and reports the memory. */
+  | { readonly is: 'memory' }
+  /** Publishes `count` events to one topic, once, and reports when they are on their way. */
+  | { readonly is: 'publish'; readonly topic: number; readonly count: number }
+  /** Reports how long the event loop was blocked at most since this was last asked. */
+  | { readonly is: 'loop' }
+  /** Reports the processor time used since the start. */
+  | { readonly is: 'cpu' }
+
+/** What a server answers: `ready` once, and one answer for each `memory`, `publish`, `loop`, `cpu` and `stop`. */
+export type ServerReport =
+  | { readonly is: 'ready'; readonly port: number; readonly tasks?: readonly string[] }
+  | { readonly is: 'memory'; readonly rssBytes: number; readonly heapBytes: number; readonly externalBytes: number }
+  | { readonly is: 'published' }
+  | { readonly is: 'loop'; readonly maxMs: number }
+  | { readonly is: 'cpu'; readonly ms: number }
+  | { readonly is: 'stopped'; readonly published: number }
+
+/** What the load generator is asked to do. */
+export type LoadCommand =
+  | {
+      readonly is: 'connect'
+      readonly port: number
+      readonly dialect: Dialect
+      /** One socket each, spread evenly over the topics. */
+      readonly sockets: number
+      readonly topics: number
+      readonly tasks?: readonly string[] | undefined
+      /** How many connect at the same time. */
+      readonly concurrency: number
+      /** Opens sockets and subscribes, but stops reading them as soon as they are subscribed. */
+      readonly isStopped?: boolean
+      /** Resumes every topic from the cursor seen last. */
+      readonly resume?: boolean
+    }
+  /** Counts for `ms`, telling the parent now and then how many came. */
+  | { readonly is: 'count'; readonly ms: number }
+  /** Collects the time from publishing to arrival of each event, for `ms`. */
+  | { readonly is: 'latency'; readonly ms: number }
+  /** Resolves when each reading socket has received `count` events in all since it was connected. */
+  | { readonly is: 'await'; readonly count: number }
+  | { readonly is: 'disconnect' }
+
+/** What the load generator answers. */
+export type LoadReport =
+  | { readonly is: 'connected'; readonly ms: number; readonly sockets: number }
+  | { readonly is: 'received'; readonly count: number }
+  | { readonly is: 'counted'; readonly count: number; readonly bytes: number; readonly ms: number }
+  | {
+      readonly is: 'latencies'
+      readonly count: number
+      readonly p50: number
+      readonly p99: number
+      readonly p999: number
+    }
+  | { readonly is: 'arrived'; readonly ms: number; readonly closed: number }
+  | { readonly is: 'disconnected' }
+
+/** The subscription of the benchmark: twelve fields, an interface, fragments. */
+export const query = `subscription Watch($taskId: ID!, $after: Cursor) {
+  taskProgress(taskId: $taskId, after: $after) {
+    __typename cursor seq at status
+    progress { percent stage message completedItems failedItems totalItems remainingMs }
+    ... on TaskItemCompleted { item { key label status } }
+    ... on TaskOutput { stream offset text }
+    ... on TaskFailed { error { code message } }
+  }
+}`
+
+/** What event number `seq` of a topic says. Its message begins with the moment of publishing, in nanoseconds. */
+export function eventPayload(seq: number): { readonly status: string; readonly progress: Record<string, unknown> } {
+  return {
+    status: 'RUNNING',
+    progress: {
+      percent: (seq * 7) % 100,
+      stage: 'generating',
+      stagePercent: (seq * 3) % 100,
+      message: `t=${process.hrtime.bigint()}= Writing the tutorial of the concept at hand, with its resources and quiz`,
+      completedItems: seq % 120,
+      failedItems: 0,
+      totalItems: 120,
+      startedAt: null,
+      remainingMs: 120_000,
+    },
+  }
+}
+
+/** The message that a server without GraphQL sends for an event: the same text as the others' payload. */
+export function plainMessage(topic: number, seq: number): string {
+  const { progress, status } = eventPayload(seq)
+  const { stagePercent: _, startedAt: _startedAt, ...shown } = progress
+  return JSON.stringify({
+    type: 'next',
+    payload: {
+      data: {
+        taskProgress: {
+          __typename: 'TaskAdvanced',
+          cursor: `bench-${topic}-${seq}`,
+          seq,
+          at: new Date().toISOString(),
+          status,
+          progress: shown,
+        },
+      },
+    },
+  })
+}

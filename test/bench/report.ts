@@ -1,0 +1,196 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { cpus, release, totalmem, type } from 'node:os'
+import type { Idle, Latency, SlowReaders, Storm } from './cases.ts'
+import { drawFanOut } from './picture.ts'
+import { formatNumber, formatSpread, type Spread, spreadOf } from './statistics.ts'
+
+interface Measured<T> {
+  readonly contestant: string
+  readonly runs: readonly T[]
+}
+
+/** Deliveries per second of a shape. */
+export interface FanOut {
+  readonly topics: number
+  readonly subscribers: number
+  readonly perTurn?: number
+  readonly perSecond: readonly { readonly contestant: string; readonly spread: Spread }[]
+}
+
+interface Rate {
+  readonly topics: number
+  readonly subscribers: number
+  readonly perSecond: number
+  readonly measured: readonly Measured<Latency>[]
+}
+
+/** Everything that was measured. */
+export interface Results {
+  readonly fanOut: FanOut[]
+  readonly latency: Rate[]
+  readonly whole: Rate[]
+  readonly idle: { readonly sockets: number; readonly topics: number; readonly measured: readonly Measured<Idle>[] }[]
+  readonly storm: Measured<Storm>[]
+  readonly slow: Measured<SlowReaders>[]
+  readonly curve: FanOut[]
+}
+
+type Row = readonly string[]
+const table = (head: Row, rows: readonly Row[]): string =>
+  [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
+const base = 'bare ws'
+
+function fanOutTable(fanOut: readonly FanOut[]): string {
+  const names = fanOut[0]?.perSecond.map(({ contestant }) => contestant) ?? []
+  return table(
+    ['topics × subscribers', ...names],
+    fanOut.map(({ topics, subscribers, perSecond }) => {
+      const reference = perSecond.find(({ contestant }) => contestant === base)?.spread.median ?? Number.NaN
+      const cells = perSecond.map(
+        ({ spread }) => `${formatSpread(spread)} · **${formatNumber(spread.median / reference, 2)}**`,
+      )
+      return [`${topics} × ${subscribers}`, ...cells]
+    }),
+  )
+}
+
+function latencyTable(rates: readonly Rate[]): string {
+  return table(
+    ['topics × subscribers', 'events/s', 'server', 'p50 ms', 'p99 ms', 'p99.9 ms', 'arrived'],
+    rates.flatMap(({ topics, subscribers, perSecond, measured }) =>
+      measured.map(({ contestant, runs }) => [
+        `${topics} × ${subscribers}`,
+        formatNumber(perSecond),
+        contestant,
+        ...(['p50', 'p99', 'p999'] as const).map((key) => formatSpread(spreadOf(runs.map((run) => run[key])), 2)),
+        `${formatNumber(spreadOf(runs.map(({ arrived }) => arrived)).median * 100, 1)} %`,
+      ]),
+    ),
+  )
+}
+
+function idleTable(idle: Results['idle']): string {
+  return table(
+    [
+      'subscribers',
+      'topics',
+      'server',
+      'KB each (resident)',
+      'KB each (heap and buffers)',
+      'connections/s',
+      'idle, % of a core',
+    ],
+    idle.flatMap(({ sockets, topics, measured }) =>
+      measured.map(({ contestant, runs }) => [
+        formatNumber(sockets),
+        formatNumber(topics),
+        contestant,
+        formatSpread(spreadOf(runs.map(({ bytesPerSubscriber }) => bytesPerSubscriber / 1_000)), 1),
+        formatSpread(spreadOf(runs.map(({ heapBytesPerSubscriber }) => heapBytesPerSubscriber / 1_000)), 1),
+        formatSpread(spreadOf(runs.map(({ connectionsPerSecond }) => connectionsPerSecond))),
+        formatNumber(spreadOf(runs.map(({ core }) => core * 100)).median, 2),
+      ]),
+    ),
+  )
+}
+
+function stormTable(storm: Results['storm']): string {
+  return table(
+    ['server', 'all back after, s', 'event loop blocked at most, ms'],
+    storm.map(({ contestant, runs }) => [
+      contestant,
+      formatSpread(spreadOf(runs.map(({ ms }) => ms / 1_000)), 2),
+      formatSpread(spreadOf(runs.map(({ blockedMs }) => blockedMs))),
+    ]),
+  )
+}
+
+function slowTable(slow: Results['slow']): string {
+  return table(
+    ['server', 'memory of the 200, MiB', 'p99 of the others before, ms', 'p99 of the others beside them, ms'],
+    slow.map(({ contestant, runs }) => [
+      contestant,
+      formatSpread(spreadOf(runs.map(({ bytes }) => bytes / 1_048_576)), 1),
+      formatSpread(spreadOf(runs.map(({ without }) => without.p99)), 2),
+      formatSpread(spreadOf(runs.map(({ beside }) => beside.p99)), 2),
+    ]),
+  )
+}
+
+function describeMachine(): string {
+  const processors = cpus()
+  const lock = JSON.parse(readFileSync(new URL('../../package-lock.json', import.meta.url), 'utf8')) as {
+    readonly packages: Readonly<Record<string, { readonly version: string } | undefined>>
+  }
+  const packages = [
+    'ws',
+    'graphql',
+    'graphql-ws',
+    'graphql-yoga',
+    'graphql-redis-subscriptions',
+    'ioredis',
+    'socket.io',
+  ]
+  const redis = execFileSync('redis-server', ['--version'], { encoding: 'utf8' })
+  return [
+    `${processors.length} × ${processors[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${type()} ${release()}`,
+    `Node ${process.version}; redis-server ${/v=(\S+)/.exec(redis)?.[1] ?? 'unknown'}; ${packages.map((name) => `${name} ${lock.packages[`node_modules/${name}`]?.version ?? '?'}`).join(', ')}`,
+  ].join('\n\n')
+}
+
+/** Puts what was measured into words. */
+export function createReport(
+  results: Results,
+  { runs }: { readonly runs: number },
+): { readonly text: string; readonly document: string; readonly picture: string } {
+  const section = (title: string, text: string, is: readonly unknown[]): string =>
+    is.length === 0 ? '' : `## ${title}\n\n${text}\n\n`
+  const oneByOne = results.fanOut.filter(({ perTurn }) => perTurn === 1)
+  const saturated = results.fanOut.filter(({ perTurn }) => perTurn !== 1)
+  const text =
+    section(
+      'Deliveries per second, event by event',
+      `One event to each topic, then the event loop goes on. Bold: the ratio to bare ws.\n\n${fanOutTable(oneByOne)}`,
+      oneByOne,
+    ) +
+    section(
+      'Deliveries per second, saturated',
+      `Sixteen events to each topic a turn of the event loop, as when a server is behind.\n\n${fanOutTable(saturated)}`,
+      saturated,
+    ) +
+    section(
+      'Latency at a moderate rate',
+      `From publishing in the server to arrival in the load generator.\n\n${latencyTable(results.latency)}`,
+      results.latency,
+    ) +
+    section(
+      'The whole way',
+      `From the append, through PostgreSQL, Redis, feed, group and frame, to arrival in the load generator.\n\n${latencyTable(results.whole)}`,
+      results.whole,
+    ) +
+    section('Idle subscribers', idleTable(results.idle), results.idle) +
+    section(
+      '5,000 clients reconnect at once',
+      `Those of Tidings with cursors, each receiving the ten events that it missed, from the log. The others come back without catching up.\n\n${stormTable(results.storm)}`,
+      results.storm,
+    ) +
+    section(
+      '200 readers that stopped reading',
+      `Beside 100 that read, at 400 events a second on one topic.\n\n${slowTable(results.slow)}`,
+      results.slow,
+    ) +
+    section('Cost against the number of subscribers and topics', fanOutTable(results.curve), results.curve)
+  const notes = readFileSync(new URL('notes.md', import.meta.url), 'utf8')
+  const document = `# Performance
+
+Made by \`npm run bench\` (\`test/bench\`); the words at the end by hand. Medians of ${runs} runs, in brackets the least and the most.
+The load generator and each server are processes of their own; what is compared is measured in turn, in the same run.
+
+${describeMachine()}
+
+![Deliveries per second](performance.svg)
+
+${text}${notes}`
+  return { text, document, picture: drawFanOut(results.fanOut) }
+}

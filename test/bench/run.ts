@@ -1,0 +1,194 @@
+/**
+ * `npm run bench`: compares Tidings with what a user would take instead, and writes `docs/performance.md` with its picture.
+ *
+ * `--quick` runs everything once, small and short, and writes nothing. `--only fan-out,latency,idle,storm,slow,whole,curve`
+ * picks cases; `--runs 3` is how often each is measured. A redis-server must be installed; PostgreSQL is the embedded one.
+ */
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
+import { silentLogger } from '../../src/logger.ts'
+import { findFreePort } from '../support/port.ts'
+import {
+  type Environment,
+  measureFanOut,
+  measureIdle,
+  measureLatency,
+  measureSlowReaders,
+  measureStorm,
+} from './cases.ts'
+import { type Contestant, contestants } from './contestants.ts'
+import { createReport, type Results } from './report.ts'
+import { spreadOf } from './statistics.ts'
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    runs: { type: 'string' },
+    only: { type: 'string' },
+    contestants: { type: 'string' },
+  },
+})
+const isQuick = values.quick
+const runs = Number(values.runs ?? (isQuick ? 1 : 3))
+const ms = isQuick ? 1_000 : 2_500
+const picked = values.only?.split(',')
+const compared = contestants.filter(
+  ({ name }) => values.contestants?.split(',').some((one) => name.includes(one)) ?? true,
+)
+const scale = isQuick ? 0.2 : 1
+
+const results: Results = { fanOut: [], latency: [], idle: [], storm: [], slow: [], whole: [], curve: [] }
+
+/** Measures all contestants in turn, run after run, so that whatever else the machine does falls on all alike. */
+async function compare<T>(
+  title: string,
+  measure: (contestant: Contestant) => Promise<T>,
+  only: readonly Contestant[] = compared,
+): Promise<readonly { readonly contestant: string; readonly runs: readonly T[] }[]> {
+  const all = only.map((contestant) => ({ contestant, runs: [] as T[] }))
+  for (let run = 1; run <= runs; run++)
+    for (const { contestant, runs: measured } of all) {
+      const startedAt = performance.now()
+      try {
+        measured.push(await measure(contestant))
+      } catch (error) {
+        console.error(`${title}: ${contestant.name} failed:`, error)
+      }
+      const seconds = ((performance.now() - startedAt) / 1_000).toFixed(0)
+      console.log(`${title} · run ${run}/${runs} · ${contestant.name} (${seconds} s)`, measured.at(-1))
+    }
+  return all.map(({ contestant, runs: measured }) => ({ contestant: contestant.name, runs: measured }))
+}
+const wants = (name: string): boolean => picked?.includes(name) ?? true
+const tidings = contestants.filter(({ name }) => name === 'Tidings')
+
+async function runAll(environment: Environment): Promise<void> {
+  const shapes = [
+    { topics: 1, subscribers: 100 },
+    { topics: 1, subscribers: 1_000 },
+    { topics: 1, subscribers: 5_000 },
+    { topics: 100, subscribers: 10 },
+    { topics: 1_000, subscribers: 1 },
+  ]
+  if (wants('fan-out'))
+    for (const { topics, subscribers } of isQuick ? shapes.filter((_, index) => index === 1 || index === 4) : shapes)
+      for (const perTurn of [1, 16]) {
+        const title = `${topics} × ${subscribers}, ${perTurn === 1 ? 'event by event' : 'saturated'}`
+        const measured = await compare(title, (contestant) =>
+          measureFanOut(contestant, environment, { topics, subscribers, perTurn, ms }),
+        )
+        results.fanOut.push({
+          topics,
+          subscribers,
+          perTurn,
+          perSecond: measured.map(({ contestant, runs: all }) => ({ contestant, spread: spreadOf(all) })),
+        })
+      }
+  if (wants('latency'))
+    for (const shape of [
+      { topics: 1, subscribers: 1_000, perSecond: 10 },
+      { topics: 1_000, subscribers: 1, perSecond: 1_000 },
+    ])
+      results.latency.push({
+        ...shape,
+        measured: await compare(`latency ${shape.topics} × ${shape.subscribers}`, (contestant) =>
+          measureLatency(contestant, environment, { ...shape, ms: ms * 2 }),
+        ),
+      })
+  if (wants('whole'))
+    for (const shape of [
+      { topics: 1, subscribers: 100, perSecond: 50 },
+      { topics: 100, subscribers: 1, perSecond: 200 },
+    ])
+      results.whole.push({
+        ...shape,
+        measured: await compare(
+          `the whole way ${shape.topics} × ${shape.subscribers}`,
+          (contestant) => measureLatency(contestant, { ...environment, BENCH_APPEND: '1' }, { ...shape, ms: ms * 2 }),
+          tidings,
+        ),
+      })
+  if (wants('idle')) {
+    for (const sockets of [1_000, 5_000, 10_000].map((count) => count * scale))
+      results.idle.push({
+        sockets,
+        topics: 1,
+        measured: await compare(`${sockets} idle`, (contestant) =>
+          measureIdle(contestant, environment, { sockets, topics: 1, idleMs: 2_000 }),
+        ),
+      })
+    const sockets = 10_000 * scale
+    results.idle.push({
+      sockets,
+      topics: sockets,
+      measured: await compare(
+        `${sockets} sleeping topics`,
+        (contestant) =>
+          measureIdle(contestant, { ...environment, BENCH_APPEND: '1' }, { sockets, topics: sockets, idleMs: 9_000 }),
+        tidings,
+      ),
+    })
+  }
+  if (wants('storm'))
+    results.storm.push(
+      ...(await compare('reconnect storm', (contestant) =>
+        measureStorm(contestant, environment, { sockets: 5_000 * scale, missed: 10 }),
+      )),
+    )
+  if (wants('slow'))
+    results.slow.push(
+      ...(await compare('slow readers', (contestant) =>
+        measureSlowReaders(contestant, environment, { stopped: 200, perSecond: 400, ms: ms * 2 }),
+      )),
+    )
+  if (wants('curve'))
+    for (const [topics, subscribers] of [
+      [1, 10],
+      [1, 100],
+      [1, 1_000],
+      [1, 4_000],
+      [10, 10],
+      [100, 10],
+      [1_000, 1],
+      [4_000, 1],
+    ] as const) {
+      const measured = await compare(
+        `curve ${topics} × ${subscribers}`,
+        (contestant) => measureFanOut(contestant, environment, { topics, subscribers, perTurn: 1, ms: ms / 2 }),
+        compared.filter(({ name }) => name === 'bare ws' || name === 'Tidings'),
+      )
+      results.curve.push({
+        topics,
+        subscribers,
+        perSecond: measured.map(({ contestant, runs: all }) => ({ contestant, spread: spreadOf(all) })),
+      })
+    }
+}
+
+const directory = await mkdtemp(join(tmpdir(), 'tidings-bench-'))
+const redisPort = await findFreePort()
+const redis = spawn('redis-server', ['--port', String(redisPort), '--bind', '127.0.0.1', '--save', ''], {
+  stdio: 'ignore',
+})
+redis.once('error', () => {
+  console.error('The benchmark needs a redis-server: apt-get install -y redis-server')
+  process.exit(1)
+})
+try {
+  await using postgres = await startEmbeddedPostgres({ dataDir: join(directory, 'data'), logger: silentLogger })
+  await runAll({ REDIS_URL: `redis://127.0.0.1:${redisPort}`, DATABASE_URL: postgres.url })
+} finally {
+  redis.kill()
+  await rm(directory, { recursive: true, force: true })
+}
+const report = createReport(results, { runs })
+console.log(report.text)
+if (!isQuick && picked === undefined && values.contestants === undefined) {
+  await writeFile(new URL('../../docs/performance.md', import.meta.url), report.document)
+  await writeFile(new URL('../../docs/performance.svg', import.meta.url), report.picture)
+}
+await writeFile(join(tmpdir(), 'tidings-bench.json'), JSON.stringify(results, null, 2))
