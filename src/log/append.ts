@@ -151,11 +151,10 @@ export function createAppender(options: {
     const group: Waiting[] = []
     const rest: Waiting[] = []
     const passed = new Set<string>()
-    for (const [index, entry] of waiting.entries()) {
-      if (group.length === size) {
-        rest.push(...waiting.slice(index))
-        break
-      }
+    let looked = 0
+    for (const entry of waiting) {
+      if (group.length === size) break
+      looked++
       const keys = keysOf(entry.unit)
       if (keys.some((key) => busy.has(key) || passed.has(key))) {
         rest.push(entry)
@@ -165,7 +164,7 @@ export function createAppender(options: {
         for (const key of keys) busy.add(key)
       }
     }
-    waiting = rest
+    waiting = rest.concat(waiting.slice(looked))
     return group
   }
 
@@ -249,6 +248,14 @@ export function createAppender(options: {
     })
   }
 
+  let closing: Promise<void> | undefined
+  const close = async (): Promise<void> => {
+    isClosing = true
+    pump()
+    await idle.promise
+    await pool.end()
+  }
+
   return {
     append(unit) {
       if (isClosing) return Promise.reject(new TidingsError('SHUTTING_DOWN', 'This process no longer appends'))
@@ -263,13 +270,9 @@ export function createAppender(options: {
       return outcome
     },
     publish,
-    async [Symbol.asyncDispose]() {
-      if (!isClosing) {
-        isClosing = true
-        pump()
-      }
-      await idle.promise
-      if (!pool.ended) await pool.end()
+    [Symbol.asyncDispose]() {
+      closing ??= close()
+      return closing
     },
   }
 }

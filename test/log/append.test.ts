@@ -385,7 +385,7 @@ describe('the end of an appender', () => {
     const appender = createTestAppender()
     await createTopic(database, 'closing')
     const appends = Array.from({ length: 20 }, () => appender.append(say('closing')))
-    await appender[Symbol.asyncDispose]()
+    await Promise.all([appender[Symbol.asyncDispose](), appender[Symbol.asyncDispose]()])
     expect((await Promise.all(appends)).map((appended) => appended.seq)).toEqual(appends.map((_, i) => i + 1))
     await expect(appender.append(say('closing'))).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
     await appender[Symbol.asyncDispose]()
