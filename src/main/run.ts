@@ -40,6 +40,7 @@ export async function run({ args, environment, command }: RunOptions): Promise<v
     // Nobody waits longer than this for an orderly end; what is left behind then, the next start takes over.
     deadlineMs: config.DRAIN_MS + 2_000,
     shutDown: async () => app?.shutDown(),
+    withParent: environment['npm_lifecycle_event'] !== undefined,
   })
   try {
     // Help and refusals need none of it.

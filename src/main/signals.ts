@@ -12,6 +12,7 @@ export interface Ending {
  * A second signal this soon is the same one: npm passes a terminal's Ctrl-C on to a process that has had it already.
  */
 const sameSignalMs = 500
+const lookAtParentMs = 250
 
 /**
  * Ends the process in order on SIGINT and SIGTERM with code 0, and with code 1 on an error that nobody caught. A second signal
@@ -19,13 +20,16 @@ const sameSignalMs = 500
  *
  * @param options.shutDown - what an orderly end consists of
  * @param options.deadlineMs - how long that may take
+ * @param options.withParent - true ends it also when the process that started it is gone: npm passes SIGTERM on to a shell,
+ * and that to nobody
  */
 export function endInOrder(options: {
   readonly logger: Logger
   readonly deadlineMs: number
   readonly shutDown: () => Promise<unknown>
+  readonly withParent: boolean
 }): Ending {
-  const { logger, deadlineMs, shutDown } = options
+  const { logger, deadlineMs, shutDown, withParent } = options
   let askedAt: number | undefined
   let ending: Promise<void> | undefined
 
@@ -70,5 +74,12 @@ export function endInOrder(options: {
   }
   process.on('uncaughtException', onDefect)
   process.on('unhandledRejection', onDefect)
+  const parent = process.ppid
+  const looks = setInterval(() => {
+    if (!withParent || process.ppid === parent) return
+    clearInterval(looks)
+    logger.info('What started this process is gone: ending in order')
+    void ask(0)
+  }, lookAtParentMs).unref()
   return { isAsked: () => ending !== undefined, done: () => ask(0) }
 }

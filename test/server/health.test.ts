@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { connectDatabase } from '../../src/db/connect.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { startHealthServer } from '../../src/server/health-server.ts'
@@ -6,7 +6,7 @@ import { createTestDatabase } from '../support/database.ts'
 import { startTestEngine } from '../support/engine.ts'
 import { createTcpProxy } from '../support/proxy.ts'
 import { startRedis } from '../support/redis.ts'
-import { secret, startTestServer } from './support.ts'
+import { secret, startTestServer, until } from './support.ts'
 
 const read = async (url: string, path: string) => {
   const response = await fetch(`${url}${path}`)
@@ -48,18 +48,18 @@ test('is not ready within about a second when the database does not answer, aliv
   })
   expect((await read(base, '/health/live')).status).toBe(200)
   proxy.resume()
-  await vi.waitFor(async () => expect((await read(base, '/health/ready')).status).toBe(200))
+  await until(async () => expect((await read(base, '/health/ready')).status).toBe(200))
 })
 
 test('stays ready while Redis is away, and says so', async () => {
   await using redis = await startRedis()
   await using engine = await startTestEngine({ definitions: [], redisUrl: redis.url })
   await using fixture = await startTestServer({ on: engine })
-  await vi.waitFor(async () =>
+  await until(async () =>
     expect(await read(fixture.server.url, '/health/ready')).toMatchObject({ status: 200, body: { bus: 'connected' } }),
   )
   await redis.stop()
-  await vi.waitFor(async () =>
+  await until(async () =>
     expect(await read(fixture.server.url, '/health/ready')).toMatchObject({ status: 200, body: { bus: 'away' } }),
   )
 })

@@ -1,9 +1,18 @@
 import { once } from 'node:events'
 import { request } from 'node:http'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { openStream } from './sse.ts'
-import { ask, type GraphqlBody, type ServerFixture, secret, signToken, startTestServer, subscribe } from './support.ts'
+import {
+  ask,
+  type GraphqlBody,
+  type ServerFixture,
+  secret,
+  signToken,
+  startTestServer,
+  subscribe,
+  until,
+} from './support.ts'
 
 const protocol = 'graphql-transport-ws'
 
@@ -112,11 +121,11 @@ describe('sockets', () => {
     const client = fixture.client()
     await using first = subscribe(client, 'subscription { silence }')
     await using second = subscribe(client, 'subscription { silence }')
-    await vi.waitFor(() => expect(fixture.server.metrics.subscriptions.get('silence')).toBe(2))
+    await until(() => expect(fixture.server.metrics.subscriptions.get('silence')).toBe(2))
     await using third = subscribe(client, 'subscription { silence }')
     expect(await third.ended).toMatchObject([{ extensions: { code: 'RATE_LIMITED', retryable: true } }])
     await second[Symbol.asyncDispose]()
-    await vi.waitFor(() => expect(fixture.server.metrics.subscriptions.get('silence')).toBe(1))
+    await until(() => expect(fixture.server.metrics.subscriptions.get('silence')).toBe(1))
     expect(await ask(client, '{ hello }')).toHaveProperty('data.hello')
     expect(first.results).toEqual([])
     expect(fixture.server.metrics.refusals.get('subscriptions')).toBe(1)
@@ -146,7 +155,7 @@ describe('sockets', () => {
     expect(other.status).toBe('open')
     first.socket.terminate()
     other.socket.terminate()
-    await vi.waitFor(() => expect(fixture.server.connections.size).toBe(1))
+    await until(() => expect(fixture.server.connections.size).toBe(1))
     const again = await open('1.1.1.1')
     expect(again.status).toBe('open')
     again.socket.terminate()
@@ -156,7 +165,7 @@ describe('sockets', () => {
     await using fixture = await startTestServer({ environment: { MAX_SOCKETS_PER_VIEWER: '2', JWT_SECRET: secret } })
     const [mine, yours] = [await signToken({ sub: 'me' }), await signToken({ sub: 'you' })]
     const clients = [mine, mine, yours].map((token) => fixture.client({ connectionParams: { token }, lazy: false }))
-    await vi.waitFor(() => expect(fixture.server.connections.size).toBe(3))
+    await until(() => expect(fixture.server.connections.size).toBe(3))
     await using refused = subscribe(fixture.client({ connectionParams: { token: mine } }), '{ hello }')
     expect(await refused.ended).toMatchObject({ code: 1013 })
     await using stream = await openStream(fixture.server.url, 'subscription { silence }', {
@@ -164,7 +173,7 @@ describe('sockets', () => {
     })
     expect(stream.response.status).toBe(429)
     await clients[0]?.dispose()
-    await vi.waitFor(() => expect(fixture.server.connections.size).toBe(2))
+    await until(() => expect(fixture.server.connections.size).toBe(2))
     await using accepted = subscribe(fixture.client({ connectionParams: { token: mine } }), '{ hello }')
     expect(await accepted.ended).toBe('complete')
   })

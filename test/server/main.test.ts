@@ -1,13 +1,14 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { createClient } from 'graphql-ws'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { findFreePort } from '../support/port.ts'
 import { startProcess, type TestProcess } from '../support/processes.ts'
 import { openStream, resultOf } from './sse.ts'
-import { subscribe } from './support.ts'
+import { subscribe, until } from './support.ts'
 
 const main = new URL('../../src/main.ts', import.meta.url)
 const worker = new URL('../../src/worker.ts', import.meta.url)
@@ -103,7 +104,7 @@ test('tells where it is, serves, and ends in order on SIGTERM: the task goes on 
   })
   await using watching = subscribe(client, watch, { id: roadmapTask })
   await using stream = await openStream(first.url, watch, { variables: { id: roadmapTask } })
-  await vi.waitFor(() => expect(JSON.stringify(watching.results)).toContain('TaskItemStarted'))
+  await until(() => expect(JSON.stringify(watching.results)).toContain('TaskItemStarted'))
 
   const endedAt = performance.now()
   first.child.kill('SIGTERM')
@@ -142,7 +143,7 @@ test('ends at once on a second signal', async () => {
   await using converted = await openStream(url, watch, { variables: { id: task.id } })
   await converted.rest()
   await post(url, 'mutation ($id: ID!) { createRoadmap(documentId: $id) { __typename } }', { id: document.id })
-  await vi.waitFor(async () => {
+  await until(async () => {
     const { data } = await post(url, '{ tasks(first: 1) { nodes { status } } }')
     expect(JSON.stringify(data)).toContain('RUNNING')
   })
@@ -153,7 +154,7 @@ test('ends at once on a second signal', async () => {
   void child.ended.then((value) => {
     code = value
   })
-  await vi.waitFor(
+  await until(
     () => {
       if (code === undefined) child.kill('SIGTERM')
       expect(code).toBe(1)
@@ -171,6 +172,21 @@ test('ends in order, with code 1, after an error that nobody caught', async () =
   await readUntil(child, 'An error that nobody caught')
   await readUntil(child, 'Ended in order')
   expect(await child.ended).toBe(1)
+})
+
+test('ends in order when npm is told to end, which passes it on to nobody', async () => {
+  await using database = await createTestDatabase()
+  const npm = spawn('npm', ['start'], {
+    env: { ...process.env, DATABASE_URL: database.url, PORT: '0', FIRST_RUN: 'false', NODE_ENV: 'development' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let output = ''
+  npm.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text
+  })
+  await until(() => expect(output).toContain('Ctrl-C'), { timeout: 20_000 })
+  npm.kill('SIGTERM')
+  await until(() => expect(output).toContain('Ended in order'), { timeout: 10_000 })
 })
 
 test('runs as a worker alone: no API, health when it is given a port', async () => {

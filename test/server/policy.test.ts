@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { openStream, resultOf } from './sse.ts'
-import { type GraphqlBody, type ServerFixture, startTestServer, subscribe } from './support.ts'
+import { type GraphqlBody, type ServerFixture, startTestServer, subscribe, until } from './support.ts'
 
 const lines: string[] = []
 let fixture: ServerFixture
@@ -184,13 +184,13 @@ describe('on one socket', () => {
     await using neighbour = subscribe(client, 'subscription ($id: ID!) { watch(taskId: $id) { seq type } }', {
       id: await startTask(),
     })
-    await vi.waitFor(() => expect(neighbour.results).not.toHaveLength(0))
+    await until(() => expect(neighbour.results).not.toHaveLength(0))
     const before = neighbour.results.length
     await using failing = subscribe(client, query)
     const end = await failing.ended
     expect(end === 'complete' ? failing.results.at(-1)?.errors : end).toMatchObject([{ message: expect.any(String) }])
     fixture.steps.step()
-    await vi.waitFor(() => expect(neighbour.results.length).toBeGreaterThan(before))
+    await until(() => expect(neighbour.results.length).toBeGreaterThan(before))
     expect(closed).not.toHaveBeenCalled()
   })
 
@@ -206,7 +206,7 @@ describe('on one socket', () => {
     const closed = vi.fn()
     const client = server.client({ on: { closed } })
     await using neighbour = subscribe(client, 'subscription { silence }')
-    await vi.waitFor(() => expect(server.server.metrics.subscriptions.get('silence')).toBe(1))
+    await until(() => expect(server.server.metrics.subscriptions.get('silence')).toBe(1))
     isBroken = true
     await using failing = subscribe(client, '{ hello }')
     expect(await failing.ended).toMatchObject([

@@ -1,7 +1,7 @@
 import { Agent, get } from 'node:http'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { openStream, resultOf } from './sse.ts'
-import { open, startTestServer, subscribe } from './support.ts'
+import { open, startTestServer, subscribe, until } from './support.ts'
 
 const watch = 'subscription ($id: ID!, $after: String) { watch(taskId: $id, after: $after) { seq type cursor } }'
 
@@ -13,7 +13,7 @@ test('asks sockets to move with a code that clients come back after, ends stream
   await using overSocket = subscribe(fixture.client(), watch, { id })
   await using stream = await openStream(fixture.server.url, watch, { variables: { id } })
   expect(resultOf(await stream.next())).toHaveProperty('data.watch.cursor')
-  await vi.waitFor(() => expect(overSocket.results).not.toHaveLength(0))
+  await until(() => expect(overSocket.results).not.toHaveLength(0))
   expect(engine.feeds.size).toBe(1)
 
   await fixture.server.close({ spreadMs: 0 })
@@ -41,7 +41,7 @@ test('says that it is draining, answers what is under way, and takes nothing new
   expect(await read('/health/ready')).toEqual({ status: 200, connection: 'keep-alive' })
   // Under way when draining begins: the connection of the stream.
   await using stream = await openStream(fixture.server.url, 'subscription { silence }')
-  await vi.waitFor(() => expect(open.quiet).toBe(1))
+  await until(() => expect(open.quiet).toBe(1))
   fixture.server.beginDraining()
   await expect(fetch(`${fixture.server.url}/health/ready`)).rejects.toThrow()
   expect(open.quiet).toBe(1)
@@ -61,11 +61,11 @@ test('moves a crowd in portions, and cuts those who do not go', async () => {
       onNonLazyError: () => undefined,
     }),
   )
-  await vi.waitFor(() => expect(fixture.server.metrics.connections.ws).toBe(40))
+  await until(() => expect(fixture.server.metrics.connections.ws).toBe(40))
   const closing = fixture.server.close({ spreadMs: 200 })
-  await vi.waitFor(() => expect(closedAt.length).toBeGreaterThan(0))
+  await until(() => expect(closedAt.length).toBeGreaterThan(0))
   expect(closedAt.length).toBeLessThan(40)
   await closing
-  await vi.waitFor(() => expect(closedAt).toHaveLength(40))
+  await until(() => expect(closedAt).toHaveLength(40))
   for (const client of clients) await client.dispose()
 })

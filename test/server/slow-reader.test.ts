@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { open, startTestServer, subscribe } from './support.ts'
+import { open, startTestServer, subscribe, until } from './support.ts'
 
 const flood = 'subscription { flood(bytes: 10000) }'
 const watch = 'subscription ($id: ID!) { watch(taskId: $id) { seq type } }'
@@ -9,7 +9,7 @@ const watch = 'subscription ($id: ID!) { watch(taskId: $id) { seq type } }'
 /** Waits until nothing more is produced: what the reader has not read is full, up to the source. */
 async function untilStill(): Promise<number> {
   let last = -1
-  await vi.waitFor(
+  await until(
     () => {
       const now = open.produced
       const isStill = now === last
@@ -34,16 +34,16 @@ test('a WebSocket that stops reading stops its source, while its neighbours noti
       slow.send(JSON.stringify({ type: 'subscribe', id: `${id}`, payload: { query: flood } }))
     slow.pause()
   })
-  await vi.waitFor(() => expect(open.floods).toBe(5))
+  await until(() => expect(open.floods).toBe(5))
   const produced = await untilStill()
   // What fits into the buffers of the operating system, and one message of each operation.
   expect(produced * 10_000).toBeLessThan(20_000_000)
   fixture.steps.step(5)
   expect(await neighbour.ended).toBe('complete')
   slow.resume()
-  await vi.waitFor(() => expect(open.produced).toBeGreaterThan(produced + 100))
+  await until(() => expect(open.produced).toBeGreaterThan(produced + 100))
   slow.terminate()
-  await vi.waitFor(() => expect(open.floods).toBe(0))
+  await until(() => expect(open.floods).toBe(0))
   expect(fixture.server.metrics.subscriptions.size).toBe(0)
 })
 
@@ -53,12 +53,12 @@ test('an event stream that is not read stops its source, and leaves it when it i
   socket.pause()
   const path = `/graphql?query=${encodeURIComponent(flood)}`
   socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n`)
-  await vi.waitFor(() => expect(open.floods).toBe(1))
+  await until(() => expect(open.floods).toBe(1))
   const produced = await untilStill()
   socket.resume()
-  await vi.waitFor(() => expect(open.produced).toBeGreaterThan(produced + 100))
+  await until(() => expect(open.produced).toBeGreaterThan(produced + 100))
   socket.destroy()
-  await vi.waitFor(() => expect(open.floods).toBe(0))
+  await until(() => expect(open.floods).toBe(0))
   expect(fixture.server.connections.size).toBe(0)
 })
 
@@ -73,8 +73,8 @@ test('a socket that asks without reading the answers is not listened to meanwhil
   const query = `{ hello(name: "${'x'.repeat(10_000)}") }`
   for (let id = 0; id < 5_000; id++) greedy.send(JSON.stringify({ type: 'subscribe', id: `${id}`, payload: { query } }))
   // Far more than the buffers of both sides hold: the server must have left most of it in the network.
-  await vi.waitFor(() => expect(greedy.bufferedAmount).toBeGreaterThan(10_000_000))
+  await until(() => expect(greedy.bufferedAmount).toBeGreaterThan(10_000_000))
   greedy.resume()
-  await vi.waitFor(() => expect(answers.size).toBe(5_000), { timeout: 20_000 })
+  await until(() => expect(answers.size).toBe(5_000), { timeout: 20_000 })
   greedy.terminate()
 })

@@ -2,6 +2,7 @@ import { GraphQLError, type GraphQLSchema } from 'graphql'
 import { type Client, type ClientOptions, createClient } from 'graphql-ws'
 import { createSchema } from 'graphql-yoga'
 import { SignJWT } from 'jose'
+import { vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { z } from 'zod'
 import { type Config, parseConfig } from '../../src/config.ts'
@@ -326,4 +327,12 @@ export async function ask(
 ): Promise<GraphqlBody> {
   for await (const result of client.iterate<Record<string, unknown>>({ query, variables })) return result as GraphqlBody
   throw new GraphQLError('There was no answer')
+}
+
+/** Waits until `expectation` no longer throws: long, as machines that run tests are busy; the usual case takes no longer for it. */
+export function until(
+  expectation: () => unknown,
+  options: { interval?: number; timeout?: number } = {},
+): Promise<unknown> {
+  return vi.waitFor(expectation, { timeout: 15_000, interval: 20, ...options })
 }

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openStream, resultOf } from './sse.ts'
-import { ask, type GraphqlBody, open, type ServerFixture, startTestServer, subscribe } from './support.ts'
+import { ask, type GraphqlBody, open, type ServerFixture, startTestServer, subscribe, until } from './support.ts'
 
 let fixture: ServerFixture
 beforeAll(async () => {
@@ -9,6 +9,7 @@ beforeAll(async () => {
 afterAll(() => fixture[Symbol.asyncDispose]())
 
 const watch = 'subscription ($id: ID!, $after: String) { watch(taskId: $id, after: $after) { seq type cursor } }'
+const replay = 'subscription ($id: ID!) { watch(taskId: $id, fromStart: true) { seq type cursor } }'
 const start = async (steps: number): Promise<string> => {
   const { body } = await fixture.post('mutation ($n: Int!) { start(steps: $n) }', { variables: { n: steps } })
   return String(body.data?.['start'])
@@ -39,8 +40,8 @@ test('refuses mutations over GET and batches', async () => {
 
 test('tells every event of a task over a WebSocket, and completes after the last one', async () => {
   const id = await start(2)
-  await using watching = subscribe(fixture.client(), watch, { id })
-  await vi.waitFor(() => expect(watching.results).not.toHaveLength(0))
+  await using watching = subscribe(fixture.client(), replay, { id })
+  await until(() => expect(watching.results).not.toHaveLength(0))
   fixture.steps.step(2)
   expect(await watching.ended).toBe('complete')
   expect(typesOf(watching.results).at(-1)).toBe('TaskCompleted')
@@ -48,7 +49,7 @@ test('tells every event of a task over a WebSocket, and completes after the last
 
 test('tells the same over an event stream, with headers that keep proxies from holding it back', async () => {
   const id = await start(1)
-  await using stream = await openStream(fixture.server.url, watch, { variables: { id } })
+  await using stream = await openStream(fixture.server.url, replay, { variables: { id } })
   expect(stream.response.status).toBe(200)
   expect(Object.fromEntries(stream.response.headers)).toMatchObject({
     'content-type': 'text/event-stream; charset=utf-8',
@@ -65,7 +66,7 @@ test('tells the same over an event stream, with headers that keep proxies from h
 
 test('opens an event stream over GET, as EventSource does', async () => {
   const id = await start(1)
-  const query = new URLSearchParams({ query: watch, variables: JSON.stringify({ id }) })
+  const query = new URLSearchParams({ query: replay, variables: JSON.stringify({ id }) })
   const response = await fetch(`${fixture.server.url}/graphql?${query}`, { headers: { accept: 'text/event-stream' } })
   const text = await response.text()
   expect(text).toMatch(/^:\n\nevent: next\ndata: \{/)
@@ -79,7 +80,7 @@ test('catches up over HTTP: what followed a cursor, then the end, though the tas
   expect(events.at(-1)).toEqual({ event: 'complete', data: '' })
   const cursor = cursorOf(resultOf(events.at(-2) as never))
   fixture.steps.step(1)
-  await vi.waitFor(async () => {
+  await until(async () => {
     await using later = await openStream(fixture.server.url, watch, {
       variables: { id, after: cursor },
       extensions: { catchUp: true },
@@ -100,7 +101,7 @@ test('does not catch up over a WebSocket, where nobody could ask for it', async 
     { query: watch, variables: { id }, extensions: { catchUp: true } },
     { next: () => results++, error: () => undefined, complete: () => undefined },
   )
-  await vi.waitFor(() => expect(results).toBeGreaterThan(0))
+  await until(() => expect(results).toBeGreaterThan(0))
   expect(fixture.server.metrics.subscriptions.get('watch')).toBeGreaterThan(0)
   leave()
 })
@@ -152,12 +153,12 @@ test('leaves nothing behind when clients leave, however they do', async () => {
   const streams = await Promise.all(
     Array.from({ length: 5 }, () => openStream(fixture.server.url, 'subscription { silence }')),
   )
-  await vi.waitFor(() => expect(fixture.server.metrics.subscriptions.get('silence')).toBe(10))
+  await until(() => expect(fixture.server.metrics.subscriptions.get('silence')).toBe(10))
   expect(open.quiet).toBe(10)
   for (const one of watching.slice(0, 2)) await one[Symbol.asyncDispose]()
   for (const stream of streams) await stream[Symbol.asyncDispose]()
   void client.terminate()
-  await vi.waitFor(() => {
+  await until(() => {
     expect(open.quiet).toBe(0)
     expect(fixture.server.metrics.subscriptions.has('silence')).toBe(false)
     expect(fixture.server.metrics.connections.sse).toBe(0)

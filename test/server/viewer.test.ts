@@ -1,10 +1,10 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { openStream } from './sse.ts'
-import { ask, type ServerFixture, secret, signToken, startTestServer, subscribe } from './support.ts'
+import { ask, type ServerFixture, secret, signToken, startTestServer, subscribe, until } from './support.ts'
 
 const viewerQuery = '{ viewer { userId roles plan taskIds } }'
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
@@ -87,9 +87,9 @@ describe('with a secret', () => {
       on: { closed: (event) => closes.push({ code: (event as CloseEvent).code, at: Date.now() }) },
     })
     await using watching = subscribe(client, 'subscription { silence }')
-    await vi.waitFor(() => expect(closes).toMatchObject([{ code: 4403 }]), { timeout: 5_000 })
+    await until(() => expect(closes).toMatchObject([{ code: 4403 }]), { timeout: 5_000 })
     expect(closes[0]?.at).toBeGreaterThanOrEqual(expiries[0] ?? 0)
-    await vi.waitFor(() => expect(fixture.server.metrics.subscriptions.get('silence')).toBe(1))
+    await until(() => expect(fixture.server.metrics.subscriptions.get('silence')).toBe(1))
     expect(expiries).toHaveLength(2)
     expect(watching.results).toEqual([])
   })
@@ -115,7 +115,7 @@ describe('with the issuer’s public keys', () => {
       if (isDown) response.writeHead(500).end()
       else response.end(JSON.stringify({ keys: [jwk] }))
     }).listen(0, '127.0.0.1')
-    await vi.waitFor(() => expect(issuer.listening).toBe(true))
+    await until(() => expect(issuer.listening).toBe(true))
     const environment = { JWKS_URL: `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/keys` }
     await using fixture = await startTestServer({ environment })
     const signed = await new SignJWT({ sub: 'u_9' }).setProtectedHeader({ alg: 'ES256', kid: 'k1' }).sign(privateKey)
