@@ -37,11 +37,24 @@ function pageTarget(): EventTarget | undefined {
   return typeof globalThis.addEventListener === 'function' ? globalThis : undefined
 }
 
-/** A timer that does not keep a process alive where timers could. @returns what stops it */
-export function after(ms: number, then: () => void): () => void {
+/**
+ * A timer.
+ *
+ * @param options.isIdle - whether a process may end before it has fired, where there are processes
+ * @returns what stops it
+ */
+export function after(ms: number, then: () => void, options: { readonly isIdle?: boolean } = {}): () => void {
   // Beyond this a timer fires at once.
   const timer: unknown = setTimeout(then, Math.min(ms, 2_147_483_647))
-  if (typeof timer === 'object' && timer !== null && 'unref' in timer && typeof timer.unref === 'function')
-    timer.unref()
+  if (options.isIdle === true && typeof timer === 'object' && timer !== null && 'unref' in timer)
+    (timer as { unref(): void }).unref()
   return () => clearTimeout(timer as Parameters<typeof clearTimeout>[0])
+}
+
+/** An id that nobody else makes. */
+export function createId(): string {
+  const { crypto } = globalThis
+  // Absent on pages that did not come over https.
+  if (typeof crypto.randomUUID === 'function') return crypto.randomUUID()
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -185,13 +185,15 @@ export function createLive(options: {
       // What has worked before is likely to be back soon.
       const base = hasBestWorked ? timing.backoffMs : timing.probeMs
       const ms = backoff(state.probes + 1, base, timing.maxProbeMs, 0.5 + Math.random() / 2)
-      stops.push(after(ms, () => dispatch({ type: 'probeDue' })))
+      stops.push(after(ms, () => dispatch({ type: 'probeDue' }), { isIdle: true }))
     }
     const { renewAt = null, token = null } = main?.credential ?? {}
     if (state.is === 'up' && renewAt !== null && token !== renewedInVain) {
       // After a renewal that failed, the next one waits.
       const pauseMs = state.probes === 0 ? 0 : backoff(state.probes, timing.backoffMs, timing.maxBackoffMs, 1)
-      stops.push(after(Math.max(pauseMs, renewAt - Date.now()), () => dispatch({ type: 'renewalDue' })))
+      stops.push(
+        after(Math.max(pauseMs, renewAt - Date.now()), () => dispatch({ type: 'renewalDue' }), { isIdle: true }),
+      )
     }
     stopTimers = () => {
       for (const stop of stops) stop()
@@ -202,7 +204,8 @@ export function createLive(options: {
     if (isDisposed) return
     stopLinger()
     if (subscriptions.count > 0 || connection.listeners > 0) dispatch({ type: 'wanted' })
-    else if (state.is !== 'idle') stopLinger = after(timing.lingerMs, () => dispatch({ type: 'unwanted' }))
+    else if (state.is !== 'idle')
+      stopLinger = after(timing.lingerMs, () => dispatch({ type: 'unwanted' }), { isIdle: true })
   }
 
   const stopWatching = watchEnvironment({

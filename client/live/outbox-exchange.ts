@@ -9,6 +9,7 @@ import {
   stringifyDocument,
 } from '@urql/core'
 import { filter, makeSubject, merge, pipe, share, subscribe, tap } from 'wonka'
+import { createId } from './environment.ts'
 import { messageOf } from './http.ts'
 import { addIdempotencyKeys } from './idempotency.ts'
 import type { Outbox, Outcome } from './outbox.ts'
@@ -41,8 +42,8 @@ export function outboxExchange(options: {
     const take = (operation: Operation): void => {
       const kept = (operation.context as Kept).tidingsOutbox
       const variables = (operation.variables ?? {}) as Readonly<Record<string, unknown>>
-      const keyed = addIdempotencyKeys(operation.query, variables, () => crypto.randomUUID())
-      const id = kept?.id ?? crypto.randomUUID()
+      const keyed = addIdempotencyKeys(operation.query, variables, () => createId())
+      const id = kept?.id ?? createId()
       const request = makeOperation(
         'mutation',
         { key: operation.key, query: keyed.query, variables: keyed.variables },

@@ -1,3 +1,4 @@
+import { createId } from './environment.ts'
 import type { OfflineStorage } from './storage.ts'
 
 /** A mutation as it is kept. */
@@ -38,7 +39,7 @@ interface Locks {
  */
 export function createOutboxStorage(storage: OfflineStorage, url: string): OutboxStorage {
   const key = `tidings:outbox:${url}`
-  const owner = crypto.randomUUID()
+  const owner = createId()
   const lockOf = (name: string): string => `${key}:${name}`
   const locks = (globalThis as { readonly navigator?: { readonly locks?: Locks } }).navigator?.locks
   let release: () => void = () => undefined

@@ -1,0 +1,78 @@
+import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import { build, type InlineConfig } from 'vite'
+
+/** What whoever installs the client has already, or installs beside it. */
+export const peers: readonly string[] = [
+  '@urql/core',
+  '@urql/exchange-graphcache',
+  'graphql',
+  'graphql-ws',
+  'react',
+  'react-dom',
+  'urql',
+  'wonka',
+]
+
+/** The entries of the package, as its `exports` name them, and how large each may be, in bytes after gzip. */
+export const entries: Readonly<Record<string, { readonly file: string; readonly maxGzipBytes: number }>> = {
+  client: { file: 'client/index.ts', maxGzipBytes: 20_480 },
+  react: { file: 'client/react/index.ts', maxGzipBytes: 12_288 },
+}
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+function configure(input: Readonly<Record<string, string>>, options: InlineConfig['build']): InlineConfig {
+  return {
+    root,
+    configFile: false,
+    publicDir: false,
+    logLevel: 'warn',
+    oxc: { jsx: { runtime: 'automatic' } },
+    build: {
+      target: 'es2022',
+      outDir: 'dist/client',
+      lib: { entry: { ...input }, formats: ['es'] },
+      ...options,
+      rolldownOptions: {
+        external: (id) => peers.some((peer) => id === peer || id.startsWith(`${peer}/`)),
+      },
+    },
+  }
+}
+
+/** The size of one entry without its peers, minified, in bytes after gzip. */
+export async function measureEntry(name: string): Promise<number> {
+  const entry = entries[name]
+  if (entry === undefined)
+    throw new RangeError(`There is no entry "${name}"; there are ${Object.keys(entries).join(', ')}`)
+  const built = await build(configure({ [name]: entry.file }, { write: false, minify: true }))
+  const outputs = (Array.isArray(built) ? built : [built]).flatMap((one) => ('output' in one ? one.output : []))
+  const code = outputs.map((one) => (one.type === 'chunk' ? one.code : '')).join('')
+  return gzipSync(code, { level: 9 }).length
+}
+
+/** Builds the package into `dist/client`: ES modules and their types. */
+async function buildClient(): Promise<void> {
+  const files = Object.entries(entries).map(([name, { file }]) => [name, file] as const)
+  await build(configure(Object.fromEntries(files), { emptyOutDir: true, sourcemap: true, minify: false }))
+  execFileSync(
+    process.execPath,
+    [fileURLToPath(new URL('../node_modules/typescript/bin/tsc', import.meta.url)), '-p', 'client'],
+    {
+      cwd: root,
+      stdio: 'inherit',
+    },
+  )
+}
+
+if (import.meta.main) {
+  if (!process.argv.includes('--size')) await buildClient()
+  for (const [name, { maxGzipBytes }] of Object.entries(entries)) {
+    const bytes = await measureEntry(name)
+    const isTooLarge = bytes > maxGzipBytes
+    console.log(`tidings/${name}: ${bytes} bytes after gzip, without peers; at most ${maxGzipBytes}`)
+    if (isTooLarge) process.exitCode = 1
+  }
+}
