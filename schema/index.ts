@@ -2,6 +2,7 @@ import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphq
 import './document.ts'
 import './node.ts'
 import './roadmap.ts'
+import './self-test.ts'
 import './subscription.ts'
 import './task-event.ts'
 import './task.ts'

@@ -26,7 +26,16 @@ interface RetryFailedContentTaskResult {
   readonly completedCount: number
   readonly failedCount: number
 }
-type Result = ConvertDocumentResult | CreateRoadmapTaskResult | RetryContentTaskResult | RetryFailedContentTaskResult
+interface SelfTestResult {
+  readonly type: 'SelfTestResult'
+  readonly count: number
+}
+type Result =
+  | SelfTestResult
+  | ConvertDocumentResult
+  | CreateRoadmapTaskResult
+  | RetryContentTaskResult
+  | RetryFailedContentTaskResult
 
 const documentOutcome = builder.objectRef<ConvertDocumentResult>('DocumentConverted').implement({
   description: 'What CONVERT_DOCUMENT produced.',
@@ -86,7 +95,13 @@ const batchOutcome = builder.objectRef<RetryFailedContentTaskResult>('FailedCont
   }),
 })
 
+const selfTestOutcome = builder.objectRef<SelfTestResult>('SelfTestCounted').implement({
+  description: 'What SELF_TEST produced.',
+  fields: (t) => ({ count: t.exposeInt('count', { description: 'How far it counted.' }) }),
+})
+
 const typeNames = {
+  SelfTestResult: 'SelfTestCounted',
   ConvertDocumentResult: 'DocumentConverted',
   CreateRoadmapResult: 'RoadmapCreated',
   RetryContentTaskResult: 'ContentRetried',
@@ -96,7 +111,7 @@ const typeNames = {
 /** `TaskResult`: one member for each kind that produces something. */
 export const taskResult = builder.unionType('TaskResult', {
   description: 'What a task produced: one type for each kind. New ones may appear: keep a default branch.',
-  types: [documentOutcome, roadmapOutcome, contentOutcome, batchOutcome],
+  types: [documentOutcome, roadmapOutcome, contentOutcome, batchOutcome, selfTestOutcome],
   resolveType: ({ type }) => typeNames[type],
 })
 

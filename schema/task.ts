@@ -45,6 +45,7 @@ export const taskKind = builder.enumType('TaskKind', {
     REPLY: { description: 'Answers a message of a session.' },
     GENERATE_PROJECT: { description: 'Generates a small web project.' },
     SYNC_PROJECT: { description: 'Checks a project’s files and brings them to its preview.' },
+    SELF_TEST: { description: 'Does what the self-test asks for, and nothing else.' },
   } as const,
 })
 

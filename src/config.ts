@@ -84,6 +84,8 @@ export const settings = {
   ),
   FIRST_RUN: setting(flag, 'true', 'import the project’s own documentation when the database is empty'),
 
+  SELF_TEST: setting(flag, 'false', 'let clients start tasks that do nothing, for npm run selftest'),
+
   JWT_SECRET: optional(z.string().min(32, 'at least 32 characters'), 'HS256 secret that tokens are signed with', {
     secret: true,
   }),

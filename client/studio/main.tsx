@@ -1,6 +1,7 @@
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { TidingsProvider } from '../react/provider.ts'
+import type { CheckResult, SelfTestOptions, SelfTestReport } from '../self-test/self-test.ts'
 import { createTidingsClient } from '../tidings-client.ts'
 import { App } from './app.tsx'
 import { readToken } from './token.ts'
@@ -12,7 +13,18 @@ import './styles/roadmap.css'
 import './styles/home.css'
 import './styles/prose.css'
 
-const client = createTidingsClient({ url: new URL('/graphql', window.location.href).href, token: readToken })
+const url = new URL('/graphql', window.location.href).href
+const client = createTidingsClient({ url, token: readToken })
+
+/** In the console: `await tidings.selfTest()` measures this deployment from this browser. Loaded when it is asked for. */
+async function selfTest(options: Partial<SelfTestOptions> = {}): Promise<SelfTestReport> {
+  const { runSelfTest } = await import('../self-test/self-test.ts')
+  const onCheck = ({ passed, name, figures }: CheckResult): void =>
+    console.info(`${passed ? 'pass' : 'FAIL'}  ${name}: ${figures}`)
+  return runSelfTest({ client: { url, token: readToken }, onCheck, ...options })
+}
+Object.assign(window, { tidings: { selfTest } })
+
 const root = document.getElementById('root')
 if (root === null) throw new Error('The page has no element "root"')
 createRoot(root).render(

@@ -4,6 +4,7 @@ import { createContentProvider } from './content/create.ts'
 import { defineConvertDocument } from './documents/convert-document.ts'
 import { defineCreateRoadmap } from './roadmaps/create-roadmap.ts'
 import { defineRetryContent, defineRetryFailedContent } from './roadmaps/retry-content.ts'
+import { defineSelfTest } from './self-test/self-test.ts'
 
 /** The kinds of task of all applications: what the engine is started with. */
 export function createTaskDefinitions(config: Config): readonly TaskDefinition[] {
@@ -15,5 +16,6 @@ export function createTaskDefinitions(config: Config): readonly TaskDefinition[]
     defineCreateRoadmap(provider, { concurrency }),
     defineRetryContent(provider),
     defineRetryFailedContent(provider, { concurrency }),
+    ...(config.SELF_TEST ? [defineSelfTest()] : []),
   ]
 }

@@ -11,6 +11,7 @@ import { createApplications } from '../../../src/studio/applications.ts'
 import { defineConvertDocument } from '../../../src/studio/documents/convert-document.ts'
 import { defineCreateRoadmap } from '../../../src/studio/roadmaps/create-roadmap.ts'
 import { defineRetryContent, defineRetryFailedContent } from '../../../src/studio/roadmaps/retry-content.ts'
+import { defineSelfTest } from '../../../src/studio/self-test/self-test.ts'
 import { defineTask, type TaskDefinition } from '../../../src/tasks/define-task.ts'
 import { declareItems, item } from '../../../src/tasks/report.ts'
 import { localDeveloper } from '../../../src/tasks/viewer.ts'
@@ -65,6 +66,7 @@ export async function startSite(environment: Readonly<Record<string, string>> = 
         defineCreateRoadmap(provider, { concurrency: 2 }),
         defineRetryContent(provider),
         defineRetryFailedContent(provider, { concurrency: 2 }),
+        ...(environment['SELF_TEST'] === 'true' ? [defineSelfTest()] : []),
       ],
     }),
   )

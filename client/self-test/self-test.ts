@@ -1,0 +1,89 @@
+import type { TidingsClientOptions } from '../live/options.ts'
+import { createBench } from './bench.ts'
+import { checks, type Finding, type SelfTestLimits } from './checks.ts'
+
+/** What one check found, and how long it took. */
+export interface CheckResult extends Finding {
+  readonly name: string
+  readonly shows: string
+  readonly tookMs: number
+}
+
+/** What a self-test found. */
+export interface SelfTestReport {
+  readonly url: string
+  readonly passed: boolean
+  readonly checks: readonly CheckResult[]
+}
+
+/** How a self-test is run. */
+export interface SelfTestOptions extends Partial<SelfTestLimits> {
+  readonly client: Pick<TidingsClientOptions, 'url' | 'token' | 'transports'>
+  /** Called after each check. */
+  readonly onCheck?: (result: CheckResult) => void
+  /** Only these checks, by name. @default all */
+  readonly only?: readonly string[]
+  /** Longest time of one check; then it has failed. @default 60000 */
+  readonly checkTimeoutMs?: number
+}
+
+/** The documented defaults. */
+export const defaultLimits: SelfTestLimits = {
+  maxLatencyMs: 500,
+  minEventsPerSecond: 50,
+  stabilityMs: 8_000,
+  connections: 25,
+}
+
+/**
+ * Measures a running deployment from the outside: latency, update frequency, ordering, racing updates, recovery from
+ * errors, reconnection, leaks, stability, many connections. Each check runs on clients and throw-away tasks of its own;
+ * about 15 tasks in all. The server must have been started with `SELF_TEST=true`.
+ */
+export async function runSelfTest(options: SelfTestOptions): Promise<SelfTestReport> {
+  const { client, onCheck, only, checkTimeoutMs = 60_000 } = options
+  const limits: SelfTestLimits = { ...defaultLimits, ...definedOf(options) }
+  const results: CheckResult[] = []
+  for (const check of checks) {
+    if (only !== undefined && !only.includes(check.name)) continue
+    const startedAt = performance.now()
+    await using bench = createBench(client)
+    const finding = await withTimeout(check.run(bench, limits), checkTimeoutMs)
+    const result = { name: check.name, shows: check.shows, ...finding, tookMs: performance.now() - startedAt }
+    results.push(result)
+    onCheck?.(result)
+  }
+  return { url: client.url, passed: results.every(({ passed }) => passed), checks: results }
+}
+
+/** A check that fails or hangs is a finding, not the end of the self-test. */
+async function withTimeout(run: Promise<Finding>, timeoutMs: number): Promise<Finding> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<Finding>((resolve) => {
+    timer = setTimeout(
+      () => resolve({ passed: false, figures: `not done after ${Math.round(timeoutMs / 1_000)} s` }),
+      timeoutMs,
+    )
+  })
+  try {
+    return await Promise.race([run, late])
+  } catch (error) {
+    return { passed: false, figures: error instanceof Error ? error.message : String(error) }
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function definedOf({
+  maxLatencyMs,
+  minEventsPerSecond,
+  stabilityMs,
+  connections,
+}: SelfTestOptions): Partial<SelfTestLimits> {
+  return {
+    ...(maxLatencyMs === undefined ? {} : { maxLatencyMs }),
+    ...(minEventsPerSecond === undefined ? {} : { minEventsPerSecond }),
+    ...(stabilityMs === undefined ? {} : { stabilityMs }),
+    ...(connections === undefined ? {} : { connections }),
+  }
+}

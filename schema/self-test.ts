@@ -1,0 +1,52 @@
+import { TidingsError } from '../src/errors.ts'
+import { selfTestKind } from '../src/studio/self-test/self-test.ts'
+import { builder, requireViewer } from './builder.ts'
+import { invalidInputError, isFailure, orFailure, rateLimitedError, type TaskSource, taskRef } from './failure.ts'
+
+const startSelfTestInput = builder.inputType('StartSelfTestInput', {
+  description: 'What the task is to do.',
+  fields: (t) => ({
+    items: t.int({ defaultValue: 20, description: 'Items that it counts through, up to 500.' }),
+    everyMs: t.int({ defaultValue: 50, description: 'Pause before each of them, in milliseconds, up to 5,000.' }),
+    textLength: t.int({ defaultValue: 0, description: 'Characters that it streams with each of them, up to 10,000.' }),
+    failAfter: t.int({ description: 'Fails after this many items, in the first attempt; never by default.' }),
+    retryable: t.boolean({ defaultValue: true, description: 'Whether a second attempt follows that failure.' }),
+  }),
+})
+
+const startSelfTestSuccess = builder.objectRef<TaskSource>('StartSelfTestSuccess').implement({
+  description: 'The task was started.',
+  fields: (t) => ({ task: t.field({ type: taskRef, description: 'The task.', resolve: (source) => source }) }),
+})
+const startSelfTestResult = builder.unionType('StartSelfTestResult', {
+  description: 'What became of `startSelfTest`.',
+  types: [startSelfTestSuccess, invalidInputError, rateLimitedError],
+  resolveType: (result) => (isFailure(result) ? result.__typename : 'StartSelfTestSuccess'),
+})
+
+builder.mutationField('startSelfTest', (t) =>
+  t.field({
+    type: startSelfTestResult,
+    description:
+      'Starts a task that counts, waits, streams, fails and tries again as it is asked to: what `npm run selftest` measures a deployment with. Off unless the server is started with SELF_TEST=true.',
+    args: { input: t.arg({ type: startSelfTestInput, required: true, description: 'What it is to do.' }) },
+    resolve: (_, { input }, context) =>
+      orFailure(context, '', ['InvalidInputError', 'RateLimitedError'], async () => {
+        const viewer = requireViewer(context)
+        if (!context.engine.definitions.has(selfTestKind))
+          throw new TidingsError('BAD_INPUT', 'The self-test is off; start the server with SELF_TEST=true')
+        const { task } = await context.engine.tasks.start({
+          kind: selfTestKind,
+          input: {
+            items: input.items ?? 20,
+            everyMs: input.everyMs ?? 50,
+            textLength: input.textLength ?? 0,
+            failAfter: input.failAfter ?? null,
+            retryable: input.retryable ?? true,
+          },
+          owner: viewer.userId,
+        })
+        return { task }
+      }),
+  }),
+)

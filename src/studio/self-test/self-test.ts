@@ -1,0 +1,57 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { z } from 'zod'
+import { defineTask, type TaskDefinition } from '../../tasks/define-task.ts'
+import { FinalError, RetryableError } from '../../tasks/failure.ts'
+import { declareItems, item, output, stage } from '../../tasks/report.ts'
+
+/** The kind of {@link defineSelfTest}. */
+export const selfTestKind = 'SELF_TEST'
+
+/** What a task of this kind is asked for. */
+export const selfTestInput = z.object({
+  /** Items that it counts through, each started and completed. */
+  items: z.int().min(0).max(500),
+  /** Pause before each of them. */
+  everyMs: z.int().min(0).max(5_000),
+  /** Characters that it streams with each of them. */
+  textLength: z.int().min(0).max(10_000),
+  /** Fails after this many items, in the first attempt; null never. */
+  failAfter: z.int().min(0).max(500).nullable(),
+  /** Whether that failure may pass, so that a second attempt follows. */
+  retryable: z.boolean(),
+})
+
+/** A task that does nothing but what it is asked for: it counts, waits, streams, fails and tries again. */
+export function defineSelfTest(): TaskDefinition<z.infer<typeof selfTestInput>> {
+  return defineTask({
+    kind: selfTestKind,
+    input: selfTestInput,
+    attempts: 2,
+    // Several clients of one self-test run side by side; what waits for a timer costs nothing.
+    concurrency: 20,
+    backoff: { initialDelayMs: 200, maxDelayMs: 200 },
+    async *run({ input, attempt, items, signal }) {
+      const { everyMs, textLength, failAfter, retryable } = input
+      const keys = Array.from({ length: input.items }, (_, index) => String(index + 1))
+      yield stage('counting')
+      yield declareItems(keys.map((key) => ({ key, label: `Number ${key}` })))
+      const done = new Set(items.filter(({ status }) => status === 'COMPLETED').map(({ key }) => key))
+      for (const [index, key] of keys.entries()) {
+        if (done.has(key)) continue
+        if (attempt === 1 && failAfter === index) fail(retryable)
+        if (everyMs > 0) await delay(everyMs, undefined, { signal })
+        yield item.started(key)
+        if (textLength > 0) yield output('text', key.padStart(textLength, '.'))
+        yield item.completed(key)
+      }
+      if (attempt === 1 && failAfter !== null && failAfter >= keys.length) fail(retryable)
+      return { type: 'SelfTestResult', count: keys.length }
+    },
+  })
+}
+
+function fail(isRetryable: boolean): never {
+  const options = { advice: 'Nothing to do: it was asked to fail.' }
+  if (isRetryable) throw new RetryableError('SELF_TEST_RETRY', 'It was asked to fail and to try again.', options)
+  throw new FinalError('SELF_TEST_FAILURE', 'It was asked to fail.', options)
+}
