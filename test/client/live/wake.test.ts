@@ -1,0 +1,104 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import type { ConnectionState } from '../../../client/live/connection.ts'
+import { defaultTiming } from '../../../client/live/timing.ts'
+import type { TidingsClient } from '../../../client/tidings-client.ts'
+import { type Site, startSite } from '../support/site.ts'
+import { recordStates, watch } from '../support/watch.ts'
+
+let site: Site
+beforeAll(async () => {
+  site = await startSite()
+})
+afterAll(() => site[Symbol.asyncDispose]())
+
+/** The page around the client: Node has none, and events are all that is used of it. */
+let page: EventTarget & { visibilityState: string }
+const device = { onLine: true }
+beforeEach(() => {
+  page = Object.assign(new EventTarget(), { visibilityState: 'visible' })
+  device.onLine = true
+  vi.stubGlobal('document', page)
+  vi.stubGlobal('addEventListener', page.addEventListener.bind(page))
+  vi.stubGlobal('removeEventListener', page.removeEventListener.bind(page))
+  vi.stubGlobal('navigator', device)
+})
+afterEach(async () => {
+  vi.unstubAllGlobals()
+  await site.proxy.heal()
+})
+
+const is = (client: TidingsClient): ConnectionState => client.connection.getSnapshot()
+/** Pauses that no test would live to see the end of. */
+const patient = { backoffMs: 3_600_000, maxBackoffMs: 3_600_000, probeMs: 3_600_000, maxProbeMs: 3_600_000 }
+
+test.for(['online', 'pageshow', 'visibilitychange'])('tries again at once on %s', async (type) => {
+  await using client = site.client({ timing: patient })
+  recordStates(client)
+  await vi.waitFor(() => expect(is(client).status).toBe('live'))
+  site.proxy.refuse()
+  site.proxy.resetAll()
+  await vi.waitFor(() => expect(is(client)).toMatchObject({ status: 'reconnecting', nextTryAt: expect.any(Number) }))
+  await site.proxy.heal()
+  page.dispatchEvent(new Event(type))
+  await vi.waitFor(() => expect(is(client).status).toBe('live'))
+})
+
+test('stays where it is when the page is hidden', async () => {
+  await using client = site.client({ timing: patient })
+  const states = recordStates(client)
+  await vi.waitFor(() => expect(is(client).status).toBe('live'))
+  site.proxy.refuse()
+  site.proxy.resetAll()
+  await vi.waitFor(() => expect(is(client).nextTryAt).not.toBeNull())
+  const before = states.length
+  page.visibilityState = 'hidden'
+  page.dispatchEvent(new Event('visibilitychange'))
+  expect(states).toHaveLength(before)
+})
+
+test('says that it is offline when the device does, but only once nothing comes through any more', async () => {
+  await using client = site.client({ timing: { ...patient, pongMs: 50 } })
+  const states = recordStates(client)
+  await vi.waitFor(() => expect(is(client).status).toBe('live'))
+  device.onLine = false
+  page.dispatchEvent(new Event('offline'))
+  // The server on this very device answers still, as the measured round trip tells.
+  await vi.waitFor(() => expect(states.length).toBeGreaterThan(3))
+  expect(is(client).status).toBe('live')
+  site.proxy.refuse()
+  site.proxy.stall()
+  page.dispatchEvent(new Event('offline'))
+  await vi.waitFor(() => expect(is(client)).toMatchObject({ status: 'offline', reason: 'This device has no network' }))
+  device.onLine = true
+  await site.proxy.heal()
+  page.dispatchEvent(new Event('online'))
+  await vi.waitFor(() => expect(is(client).status).toBe('live'))
+})
+
+test('finds out at once whether the other end is still there when the page is shown again', async () => {
+  const id = await site.count(1)
+  await using client = site.client({ timing: { pingMs: 3_600_000, pongMs: 50 } })
+  const watching = watch(client, id)
+  await vi.waitFor(() => expect(watching.seqs.length).toBeGreaterThan(1))
+  site.proxy.halfOpen()
+  page.dispatchEvent(new Event('visibilitychange'))
+  site.step(1)
+  await watching.done
+  expect(watching.seqs).toEqual((await site.engine.events({ id })).map(({ seq }) => seq))
+})
+
+test('stops listening to the page when it is disposed', async () => {
+  const add = vi.spyOn(page, 'addEventListener')
+  const remove = vi.spyOn(page, 'removeEventListener')
+  vi.stubGlobal('addEventListener', page.addEventListener.bind(page))
+  vi.stubGlobal('removeEventListener', page.removeEventListener.bind(page))
+  const client = site.client()
+  await client.dispose()
+  expect(add.mock.calls.length).toBeGreaterThan(3)
+  expect(remove.mock.calls).toEqual(add.mock.calls)
+})
+
+test('notices a dead peer within 15 seconds by default, on every transport', () => {
+  const { pingMs, pongMs, silenceMs, requestMs } = defaultTiming
+  expect(Math.max(pingMs + pongMs, silenceMs, requestMs)).toBeLessThanOrEqual(15_000)
+})
