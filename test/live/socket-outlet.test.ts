@@ -1,0 +1,191 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import fc from 'fast-check'
+import { expect, test, vi } from 'vitest'
+import { WebSocket, WebSocketServer } from 'ws'
+import { createBatch } from '../../src/live/frames.ts'
+import type { Outlet } from '../../src/live/outlet.ts'
+import { createSocketOutlet } from '../../src/live/socket-outlet.ts'
+import { createTurn, type Turn } from '../../src/live/turn.ts'
+
+interface Side {
+  readonly webSocket: WebSocket
+  readonly outlet: Outlet
+}
+
+/** A real server with an outlet for each socket. */
+async function startSockets(options: { budgetBytes?: number; patienceMs?: number } = {}) {
+  const turn: Turn = createTurn((error) => {
+    throw error
+  })
+  const sides: Side[] = []
+  const http = createServer()
+  const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false })
+  let givenUp = 0
+  http.on('upgrade', (request, socket: Duplex, head) =>
+    sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      const giveUp = () => {
+        givenUp++
+        webSocket.close(1013, 'later')
+      }
+      const { budgetBytes = 1_048_576, patienceMs = 30_000 } = options
+      const refine = (error: unknown) => error
+      sides.push({
+        webSocket,
+        outlet: createSocketOutlet({ webSocket, socket, turn, budgetBytes, patienceMs, giveUp, refine }),
+      })
+    }),
+  )
+  http.listen(0, '127.0.0.1')
+  await once(http, 'listening')
+  return {
+    turn,
+    givenUp: () => givenUp,
+    async connect(): Promise<Side & { readonly client: WebSocket; readonly received: unknown[] }> {
+      const client = new WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}`)
+      const received: unknown[] = []
+      client.on('message', (data) => received.push(JSON.parse(String(data))))
+      const count = sides.length
+      await once(client, 'open')
+      await vi.waitFor(() => expect(sides.length).toBeGreaterThan(count))
+      const side = sides.at(-1)
+      if (side === undefined) throw new Error('There is no socket')
+      return { ...side, client, received }
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const { webSocket } of sides) webSocket.terminate()
+      await new Promise((resolve) => http.close(resolve))
+    },
+  }
+}
+
+const stampOf = (id: string) => Buffer.from(JSON.stringify(id))
+const payloadOf = (value: unknown) => Buffer.from(JSON.stringify({ data: value }))
+const next = (id: string, value: unknown) => ({ id, type: 'next', payload: { data: value } })
+
+test('frames of any length arrive whole, with the id of each subscriber', async () => {
+  await using sockets = await startSockets()
+  const { outlet, received, client } = await sockets.connect()
+  const texts = [0, 1, 60, 76, 77, 78, 300, 65_480, 65_490, 65_500, 70_000, 300_000].map((length) => 'ä'.repeat(length))
+  const batch = createBatch(texts.map(payloadOf))
+  const ids = ['1', 'a-long-id-with-"quotes"-and-ö', '2']
+  for (const id of ids) outlet.write(batch, stampOf(id))
+  await vi.waitFor(() => expect(received).toHaveLength(texts.length * ids.length))
+  expect(received).toEqual(ids.flatMap((id) => texts.map((text) => next(id, text))))
+  client.terminate()
+})
+
+// Fails when ws no longer writes each of its frames whole and at once.
+test('what ws itself sends and ready-made frames arrive in the order of the calls, to quick and to slow readers', async () => {
+  await using sockets = await startSockets({ budgetBytes: 1_000_000_000 })
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.record({ isDirect: fc.boolean(), length: fc.nat(30_000) }), { minLength: 1, maxLength: 80 }),
+      fc.boolean(),
+      async (writes, isSlow) => {
+        const readers = [await sockets.connect(), await sockets.connect()]
+        if (isSlow) readers[0]?.client.pause()
+        for (const [index, { isDirect, length }] of writes.entries()) {
+          const value = `${index}${'x'.repeat(length)}`
+          const batch = createBatch([payloadOf(value)])
+          for (const [number, { outlet, webSocket }] of readers.entries())
+            if (isDirect) outlet.write(batch, stampOf(`${number}`))
+            else {
+              webSocket.send(JSON.stringify(next(`${number}`, value)))
+              webSocket.ping()
+            }
+          if (index % 7 === 0) await new Promise((resolve) => setImmediate(resolve))
+        }
+        readers[0]?.client.resume()
+        for (const [number, { received, client }] of readers.entries()) {
+          await vi.waitFor(() => expect(received).toHaveLength(writes.length), { timeout: 5_000 })
+          expect(received).toEqual(
+            writes.map(({ length }, index) => next(`${number}`, `${index}${'x'.repeat(length)}`)),
+          )
+          client.terminate()
+        }
+      },
+    ),
+    { numRuns: 12 },
+  )
+})
+
+test('a buffer that somebody still reads from is not used again for the next', async () => {
+  await using sockets = await startSockets({ budgetBytes: 1_000_000_000 })
+  const readers = await Promise.all([1, 2, 3].map(() => sockets.connect()))
+  readers[0]?.client.pause()
+  readers[1]?.client.pause()
+  // More than the operating system takes.
+  const values = Array.from({ length: 40 }, (_, index) => `${index}${'y'.repeat(400_000)}`)
+  for (const value of values) {
+    const batch = createBatch([payloadOf(value)])
+    for (const [number, { outlet }] of readers.entries()) outlet.write(batch, stampOf(`${number}`))
+  }
+  for (const { client } of readers) client.resume()
+  for (const [number, { received }] of readers.entries()) {
+    await vi.waitFor(() => expect(received).toHaveLength(values.length), { timeout: 20_000 })
+    expect(received).toEqual(values.map((value) => next(`${number}`, value)))
+  }
+})
+
+test('several operations’ events of one turn leave in one write', async () => {
+  await using sockets = await startSockets()
+  const { outlet, received, client } = await sockets.connect()
+  let chunks = 0
+  outlet.opened()
+  outlet.opened()
+  const { _socket: tcp } = client as unknown as { readonly _socket: NodeJS.ReadableStream }
+  tcp.on('data', () => chunks++)
+  sockets.turn.schedule(() => outlet.write(createBatch([payloadOf(1)]), stampOf('a')))
+  sockets.turn.schedule(() => outlet.write(createBatch([payloadOf(2), payloadOf(3)]), stampOf('b')))
+  await vi.waitFor(() => expect(received).toHaveLength(3))
+  expect(received).toEqual([next('a', 1), next('b', 2), next('b', 3)])
+  expect(chunks).toBe(1)
+})
+
+test('is full when its reader stops, and tells when it has read', async () => {
+  await using sockets = await startSockets({ budgetBytes: 1_048_576 })
+  const { outlet, received, client } = await sockets.connect()
+  client.pause()
+  const batch = createBatch([payloadOf('z'.repeat(50_000))])
+  let written = 0
+  while (!outlet.isFull(batch.bytes)) {
+    outlet.write(batch, stampOf('1'))
+    if (++written % 20 === 0) await new Promise((resolve) => setImmediate(resolve))
+  }
+  let isDrained = false
+  outlet.drained(() => {
+    isDrained = true
+  })
+  expect(isDrained).toBe(false)
+  client.resume()
+  await vi.waitFor(() => expect(isDrained).toBe(true))
+  await vi.waitFor(() => expect(received).toHaveLength(written))
+  expect(outlet.isFull(batch.bytes)).toBe(false)
+  expect(sockets.givenUp()).toBe(0)
+})
+
+test('closes with 1013 when nothing is read for too long', async () => {
+  await using sockets = await startSockets({ patienceMs: 100 })
+  const { outlet, client } = await sockets.connect()
+  client.pause()
+  const batch = createBatch([payloadOf('z'.repeat(50_000))])
+  while (!outlet.isFull(batch.bytes)) outlet.write(batch, stampOf('1'))
+  outlet.drained(() => undefined)
+  await vi.waitFor(() => expect(sockets.givenUp()).toBe(1))
+  client.resume()
+  const [code] = (await once(client, 'close')) as [number]
+  expect(code).toBe(1013)
+})
+
+test('writes nothing after the socket has begun to close', async () => {
+  await using sockets = await startSockets()
+  const { outlet, webSocket, client, received } = await sockets.connect()
+  webSocket.close(1012)
+  outlet.write(createBatch([payloadOf(1)]), stampOf('1'))
+  const [code] = (await once(client, 'close')) as [number]
+  expect(code).toBe(1012)
+  expect(received).toEqual([])
+})
