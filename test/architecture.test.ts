@@ -62,7 +62,7 @@ describe('the floors', () => {
     // `text` is common ground; `content` is what roadmaps are filled with; a document offers its structure.
     const offered = [
       /^src\/studio\/text\//,
-      /^src\/studio\/content\/(provider|create)\.ts$/,
+      /^src\/studio\/content\/(provider|create|question)\.ts$/,
       /^src\/studio\/documents\/(structure|documents)\.ts$/,
     ]
     const wrong: string[] = []

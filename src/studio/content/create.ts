@@ -1,5 +1,6 @@
 import type { Config } from '../../config.ts'
-import type { ContentProvider, ContentRequest } from './provider.ts'
+import type { ContentProvider } from './provider.ts'
+import type { QuestionProvider } from './question.ts'
 
 /**
  * Creates the provider that the settings name: `CONTENT_PROVIDER`, and the settings that belong to it.
@@ -9,35 +10,61 @@ import type { ContentProvider, ContentRequest } from './provider.ts'
  */
 export function createContentProvider(config: Config): ContentProvider {
   const name = config.CONTENT_PROVIDER
-  let loading: Promise<ContentProvider> | undefined
-  const load = async (): Promise<ContentProvider> => {
+  const load = once(async (): Promise<ContentProvider> => {
     if (name === 'extractive') {
       const { createExtractiveProvider } = await import('./extractive.ts')
       return createExtractiveProvider({ delayMs: config.CONTENT_PACE_MS })
     }
     const { createOpenAiProvider } = await import('./openai.ts')
-    return createOpenAiProvider({
-      baseUrl: config.OPENAI_BASE_URL,
-      apiKey: config.OPENAI_API_KEY,
-      model: config.OPENAI_MODEL,
-      silenceMs: config.OPENAI_TIMEOUT_MS,
-    })
-  }
+    return createOpenAiProvider(endpointOf(config))
+  })
+  return { name, generate: (request) => fromLoaded(async () => (await load()).generate(request)) }
+}
+
+/** Creates the provider of questions that the settings name, in the same way. */
+export function createQuestionProvider(config: Config): QuestionProvider {
+  const name = config.CONTENT_PROVIDER
+  const load = once(async (): Promise<QuestionProvider> => {
+    if (name === 'extractive') {
+      const { createExtractiveQuestions } = await import('./questions-extractive.ts')
+      return createExtractiveQuestions({ delayMs: config.CONTENT_PACE_MS })
+    }
+    const { createOpenAiQuestions } = await import('./questions-openai.ts')
+    return createOpenAiQuestions(endpointOf(config))
+  })
+  return { name, ask: (request) => fromLoaded(async () => (await load()).ask(request)) }
+}
+
+function endpointOf(config: Config) {
   return {
-    name,
-    generate: (request: ContentRequest) => ({
-      [Symbol.asyncIterator]: () => {
-        // The iterator of the one that is loaded, so that its `return()` keeps what the port promises.
-        let inner: AsyncIterator<string, unknown> | undefined
-        return {
-          next: async () => {
-            loading ??= load()
-            inner ??= (await loading).generate(request)[Symbol.asyncIterator]()
-            return inner.next()
-          },
-          return: async (value?: unknown) => (await inner?.return?.(value)) ?? { done: true, value: undefined },
-        }
-      },
-    }),
+    baseUrl: config.OPENAI_BASE_URL,
+    apiKey: config.OPENAI_API_KEY,
+    model: config.OPENAI_MODEL,
+    silenceMs: config.OPENAI_TIMEOUT_MS,
+  }
+}
+
+function once<T>(load: () => Promise<T>): () => Promise<T> {
+  let loading: Promise<T> | undefined
+  return () => {
+    loading ??= load()
+    return loading
+  }
+}
+
+/** An iterable of what has to be loaded first; nothing is before the first `next()`. */
+function fromLoaded<T>(load: () => Promise<AsyncIterable<T>>): AsyncIterable<T> {
+  return {
+    [Symbol.asyncIterator]: () => {
+      // The iterator of the one that is loaded, so that its `return()` keeps what the port promises.
+      let inner: AsyncIterator<T, unknown> | undefined
+      return {
+        next: async () => {
+          inner ??= (await load())[Symbol.asyncIterator]()
+          return inner.next()
+        },
+        return: async (value?: unknown) => (await inner?.return?.(value)) ?? { done: true, value: undefined },
+      }
+    },
   }
 }

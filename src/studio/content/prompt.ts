@@ -1,11 +1,6 @@
 import { shorten } from '../text/words.ts'
+import type { ChatMessage } from './openai-chat.ts'
 import type { ContentPiece, ContentRequest } from './provider.ts'
-
-/** One message of a chat. */
-export interface PromptMessage {
-  readonly role: 'system' | 'user'
-  readonly content: string
-}
 
 const maxSourceCharacters = 24_000
 const maxLinks = 40
@@ -23,7 +18,7 @@ const assignments: Readonly<Record<ContentPiece, string>> = {
  * Writes the messages that ask a model for a piece of content. Source and titles are marked as material: what a
  * document says is not an instruction.
  */
-export function writePrompt(request: ContentRequest): PromptMessage[] {
+export function writePrompt(request: ContentRequest): ChatMessage[] {
   const { piece, title, context, source, links, corpus } = request
   const titles = corpus
     .map((text) => shorten(text.trimStart().split('\n', 1)[0] ?? '', 100))

@@ -102,8 +102,8 @@ function sentenceCandidates(
   )
 }
 
-/** An answer that stands in the sentence a second time would give itself away. */
-function occursOnce({ text, stem, start, end }: Phrase, sentence: Sentence, { source }: Reading): boolean {
+/** Whether an answer stands in its sentence only once: a second time would give it away. */
+export function occursOnce({ text, stem, start, end }: Phrase, sentence: Sentence, { source }: Reading): boolean {
   const rest = `${sentence.text.slice(0, start)} ${sentence.text.slice(end)}`
   if (plainText(rest, source).toLowerCase().includes(plainText(text, source).toLowerCase())) return false
   const others = new Set(stemsIn(rest, source))

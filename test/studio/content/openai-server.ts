@@ -27,7 +27,8 @@ export interface OpenAiServer extends AsyncDisposable {
   readonly baseUrl: string
   /** Bodies of the requests, oldest first. */
   readonly requests: { readonly body: Record<string, unknown>; readonly authorization: string | undefined }[]
-  behave(behaviour: Behaviour): void
+  /** With several, each request takes the next one; the last one stays. */
+  behave(...behaviours: readonly [Behaviour, ...Behaviour[]]): void
   /** Connections that are open for an answer. */
   readonly open: () => number
   /** Sends one more piece on every open answer. */
@@ -36,7 +37,7 @@ export interface OpenAiServer extends AsyncDisposable {
 
 /** Starts the server on a free port of the loopback. */
 export async function startOpenAiServer(): Promise<OpenAiServer> {
-  let behaviour: Behaviour = { kind: 'ANSWER', pieces: ['# Hello\n'] }
+  let behaviours: readonly [Behaviour, ...Behaviour[]] = [{ kind: 'ANSWER', pieces: ['# Hello\n'] }]
   const requests: OpenAiServer['requests'] = []
   const answers = new Set<ServerResponse>()
   const server = createServer((request, response) => {
@@ -44,6 +45,8 @@ export async function startOpenAiServer(): Promise<OpenAiServer> {
     response.once('close', () => answers.delete(response))
     void readBody(request).then((body) => {
       requests.push({ body, authorization: request.headers.authorization })
+      const [behaviour, next, ...later] = behaviours
+      if (next !== undefined) behaviours = [next, ...later]
       respond(response, behaviour)
     })
   })
@@ -53,8 +56,8 @@ export async function startOpenAiServer(): Promise<OpenAiServer> {
   return {
     baseUrl: `http://127.0.0.1:${port}/v1`,
     requests,
-    behave: (next) => {
-      behaviour = next
+    behave: (...next) => {
+      behaviours = next
     },
     open: () => answers.size,
     push: (piece) => {

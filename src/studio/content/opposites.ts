@@ -1,0 +1,99 @@
+/** Pairs of which a sentence stays a sentence when one takes the other's place, and says the opposite. */
+const pairs: readonly (readonly [one: string, other: string])[] = [
+  ['before', 'after'],
+  ['always', 'never'],
+  ['first', 'last'],
+  ['synchronous', 'asynchronous'],
+  ['synchronously', 'asynchronously'],
+  ['enabled', 'disabled'],
+  ['enable', 'disable'],
+  ['enables', 'disables'],
+  ['minimum', 'maximum'],
+  ['at least', 'at most'],
+  ['more than', 'less than'],
+  ['increases', 'decreases'],
+  ['increase', 'decrease'],
+  ['faster', 'slower'],
+  ['fast', 'slow'],
+  ['slows', 'speeds'],
+  ['higher', 'lower'],
+  ['larger', 'smaller'],
+  ['longer', 'shorter'],
+  ['older', 'newer'],
+  ['oldest', 'newest'],
+  ['required', 'optional'],
+  ['mandatory', 'optional'],
+  ['public', 'private'],
+  ['internal', 'external'],
+  ['incoming', 'outgoing'],
+  ['mutable', 'immutable'],
+  ['safe', 'unsafe'],
+  ['static', 'dynamic'],
+  ['local', 'remote'],
+  ['ascending', 'descending'],
+  ['successful', 'failed'],
+  ['succeeds', 'fails'],
+  ['accepted', 'rejected'],
+  ['accepts', 'rejects'],
+  ['included', 'excluded'],
+  ['includes', 'excludes'],
+  ['allowed', 'forbidden'],
+  ['temporary', 'permanent'],
+  ['automatically', 'manually'],
+  ['explicitly', 'implicitly'],
+  ['inside', 'outside'],
+  ['cannot', 'can'],
+  ['must not', 'must'],
+  ['should not', 'should'],
+  ['is not', 'is'],
+  ['are not', 'are'],
+]
+/** Only this way round: the other way would turn something true into a clumsy negation. */
+const oneWay = new Set(['can', 'must', 'should', 'is', 'are'])
+
+/** A sentence turned around. */
+export interface Turned {
+  readonly before: string
+  readonly from: string
+  readonly to: string
+  readonly after: string
+}
+
+interface Turn {
+  readonly from: string
+  readonly to: string
+  readonly find: RegExp
+  readonly findOther: RegExp
+}
+const whole = (words: string, flags: string): RegExp =>
+  new RegExp(`(?<![\\p{L}\\p{N}-])${words}(?![\\p{L}\\p{N}-])`, flags)
+const turns: readonly Turn[] = pairs.flatMap(([one, other]) =>
+  [
+    { from: one, to: other },
+    { from: other, to: one },
+  ]
+    .filter(({ from, to }) => !(oneWay.has(from) && to === one))
+    .map(({ from, to }) => ({ from, to, find: whole(from, 'giu'), findOther: whole(to, 'iu') })),
+)
+
+/** Turns a sentence into its opposite by one word; undefined when it has none, or more than one place for it. */
+export function turnAround(sentence: string): Turned | undefined {
+  for (const { from, to, find, findOther } of turns) {
+    const matches = [...sentence.matchAll(find)]
+    const [match] = matches
+    if (match === undefined || matches.length > 1) continue
+    const before = sentence.slice(0, match.index)
+    const after = sentence.slice(match.index + match[0].length)
+    // "required by" has no opposite that would go with what follows.
+    if (/ed$/.test(from) && /^\s+(by|to|for|with)\b/i.test(after)) continue
+    // Both in one sentence are compared with each other.
+    if (findOther.test(`${before} ${after}`)) continue
+    const isCapital = match[0].slice(0, 1) !== match[0].slice(0, 1).toLowerCase()
+    return { before, from: match[0], to: isCapital ? capitalise(to) : to, after }
+  }
+  return undefined
+}
+
+function capitalise(word: string): string {
+  return word.slice(0, 1).toUpperCase() + word.slice(1)
+}

@@ -1,0 +1,144 @@
+import { setImmediate } from 'node:timers/promises'
+import { plainText, renderText } from './codes.ts'
+import { turnAround } from './opposites.ts'
+import type { Material, Passage } from './question-material.ts'
+import { isAskable } from './question-material.ts'
+import { occursOnce } from './quiz.ts'
+import { isDefining } from './reading.ts'
+import type { Definition, Sentence } from './source-text.ts'
+import { type Phrase, stemOfPhrase, stemsIn } from './words.ts'
+
+/** Something that could be asked; what of it becomes a question is decided when it is chosen. */
+export type Subject =
+  /** A phrase of a sentence: asked for, or swapped for another. */
+  | { readonly is: 'PHRASE'; readonly sentence: Sentence; readonly phrase: Phrase }
+  /** A sentence that can be turned into its opposite. */
+  | { readonly is: 'OPPOSITE'; readonly sentence: Sentence }
+  /** A term with its meaning. */
+  | { readonly is: 'TERM'; readonly definition: Definition }
+
+/** A subject with how much it is worth asking for. */
+export interface Candidate {
+  readonly subject: Subject
+  readonly passage: Passage
+  /** About 0 to 3. */
+  readonly weight: number
+  /** What is asked for, compared with other candidates. */
+  readonly stem: string
+  /** The passage that answers it, compared with other candidates. */
+  readonly place: string
+}
+
+/** Finds what could be asked about a document, letting the event loop run between sections. */
+export async function findCandidates(material: Material, signal: AbortSignal): Promise<Candidate[]> {
+  const found: Candidate[] = []
+  for (const passage of material.passages) {
+    await setImmediate()
+    signal.throwIfAborted()
+    for (const sentence of passage.reading.source.sentences)
+      if (isAskable(sentence, passage.reading))
+        found.push(...opposites(sentence, passage), ...phrases(sentence, passage, material))
+    found.push(...terms(passage))
+  }
+  return found
+}
+
+/** How much a sentence is worth: it defines, gives a reason, a condition or a rule, and is not too long. */
+function worthOf(sentence: Sentence, { reading }: Passage): number {
+  const { text } = sentence
+  const words = text.split(' ').length
+  const own = reading.stems[sentence.position] ?? []
+  const shared = own.filter((stem) => (reading.counts.get(stem) ?? 0) > 1).length
+  return (
+    (isDefining(sentence) ? 0.5 : 0) +
+    (/\b(because|since|so that|in order to|unless|only|must|never|always|when|if|by default|instead of|rather than|means|requires?|ensures?|prevents?|allows?)\b/i.test(
+      text,
+    )
+      ? 0.35
+      : 0) +
+    Math.min(0.4, (shared / Math.max(1, own.length)) * 0.6) -
+    Math.max(0, words - 24) * 0.03 -
+    (/\b(these|those|such|it|they)\b/i.test(text.slice(0, text.length / 3)) ? 0.3 : 0) -
+    (/\b(you|your)\b/i.test(text) ? 0.1 : 0) -
+    (/[()]/.test(text) ? 0.15 : 0)
+  )
+}
+
+function opposites(sentence: Sentence, passage: Passage): Candidate[] {
+  const turned = turnAround(sentence.text)
+  if (turned === undefined || !passage.reading.english) return []
+  const isNegation = /\bnot$/i.test(turned.from) || /^cannot$/i.test(turned.from)
+  return [
+    {
+      subject: { is: 'OPPOSITE', sentence },
+      passage,
+      weight: 1 + worthOf(sentence, passage) - (isNegation ? 0.2 : 0),
+      stem: `opposite ${turned.from.toLowerCase()} ${sentence.text}`,
+      place: sentence.text,
+    },
+  ]
+}
+
+/** Words that say too little to be an answer, right or wrong. */
+export const vague =
+  /^(custom|back|number|set|list|kind|type|way|amount|variety|lot|range|couple|series|group|pair|plain|different|various|certain|main|new|whole|entire|large|small|current|specific|particular|similar|other|same|own|following|good|better|best|great|simple|easy|nice|real|possible|available|necessary|needed|additional|multiple|several|single|common|general|useful|full|complete|correct|right|wrong|true|false|null|undefined)$/i
+
+function phrases(sentence: Sentence, passage: Passage, material: Material): Candidate[] {
+  const { reading } = passage
+  return (reading.phrases[sentence.position] ?? []).flatMap((phrase): Candidate[] => {
+    const { kind, text, stem, start, end } = phrase
+    const plain = plainText(text, reading.source)
+    const words = plain.split(/\s+/)
+    if (plain.length > 36 || words.length > 3 || !occursOnce(phrase, sentence, reading)) return []
+    if (words.some((word) => vague.test(word)) || (kind === 'CODE' && /[{}<>=;]|^["'\d]/.test(plain))) return []
+    const isMarked = kind === 'CODE' || kind === 'NAME' || kind === 'NUMBER'
+    const count = material.count(stem)
+    const isKey = material.isKey(stem)
+    // What the document says once, and nowhere marks, is not one of its terms.
+    if (!isMarked && !isKey && count < (words.length > 1 ? 2 : 4)) return []
+    const before = sentence.text.slice(0, start)
+    const after = sentence.text.slice(end)
+    const isListed = /(,|\b(or|and|such as|like|e\.g\.),?)\s*$/i.test(before) || /^\s*(,|or\b|and\b)/i.test(after)
+    const weight =
+      worthOf(sentence, passage) +
+      (isMarked ? 0.4 : 0) +
+      (isKey ? 0.3 : 0) +
+      (words.length > 1 ? 0.25 : 0) +
+      Math.min(0.4, count * 0.06) -
+      (isListed ? 0.6 : 0) -
+      (/\([^)]*$/.test(before) || /^\s*\(/.test(after) ? 0.5 : 0) -
+      (start === 0 ? 0.05 : 0)
+    const subject = { is: 'PHRASE', sentence, phrase } as const
+    return [{ subject, passage, weight, stem, place: sentence.text }]
+  })
+}
+
+function terms(passage: Passage): Candidate[] {
+  const { source } = passage.reading
+  return source.definitions.flatMap((definition): Candidate[] => {
+    const term = plainText(definition.term, source)
+    const meaning = plainText(definition.meaning, source)
+    const meaningStems = new Set(stemsIn(definition.meaning, source))
+    const words = meaning.split(/\s+/).length
+    // A value explains nothing by itself, and a table's default is no term.
+    if (/^(true|false|null|undefined|none|yes|no|all|any|both|-|—)\b|^[\d."']/i.test(term)) return []
+    if (term.length > 40 || words < 4 || words > 30 || /https?:|\b(see|above|below)\b/i.test(meaning)) return []
+    // A meaning that names its term answers the question, and a list of names is no meaning.
+    if (stemsIn(definition.term, source).some((part) => meaningStems.has(part))) return []
+    if ((meaning.match(/,/g)?.length ?? 0) > 4) return []
+    return [
+      {
+        subject: { is: 'TERM', definition },
+        passage,
+        weight: 1 + Math.min(0.4, words * 0.03),
+        stem: stemOfPhrase(definition.term, source),
+        place: definition.meaning,
+      },
+    ]
+  })
+}
+
+/** The text of a subject as Markdown. */
+export function shown(text: string, { reading }: Passage): string {
+  return renderText(text, reading.source)
+}

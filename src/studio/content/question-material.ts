@@ -1,0 +1,132 @@
+import { setImmediate } from 'node:timers/promises'
+import { plainText } from './codes.ts'
+import { collectEntries, type Entry } from './lexicon.ts'
+import type { QuestionSection } from './question.ts'
+import { isPointer, type Reading, readForContent } from './reading.ts'
+import type { Sentence } from './source-text.ts'
+import { stemsIn } from './words.ts'
+
+/** A section that was read for asking about it. */
+export interface Passage {
+  readonly section: QuestionSection
+  readonly reading: Reading
+  readonly entries: readonly Entry[]
+  /** Where it stands in the document, 0 to 1. */
+  readonly at: number
+}
+
+/** A document that was read for asking about it. */
+export interface Material {
+  readonly passages: readonly Passage[]
+  /** How often a word's or phrase's stem occurs in all of it. */
+  readonly count: (stem: string) => number
+  /** Whether it stands in a heading or is explained somewhere. */
+  readonly isKey: (stem: string) => boolean
+  /** Whether some sentence says of `words` (stems) nearly what `context` (stems) says: then a wrong answer may be right. */
+  readonly isSaid: (words: readonly string[], context: readonly string[]) => boolean
+}
+
+/** Words that are read for one request: about a second of work. Of a longer document, parts all over it. */
+const maxWords = 20_000
+const maxSectionCharacters = 12_000
+/** Sections that are about the project and not about its subject. */
+const aside =
+  /^(license|licence|copyright|contribut|sponsor|backer|change ?log|history|acknowledg|credits?|authors?|maintainers?|code of conduct|table of contents|contents|support(ers|ing)?\b|related|compatibility$|security$|types$|who uses|donat|install(ation|ing)?$|community|further reading|see also|references$|returns?$|parameters?$|examples?$|yields$|throws$)/i
+
+/** Reads a document, letting the event loop run between sections. */
+export async function readMaterial(
+  sections: readonly QuestionSection[],
+  read: (text: string) => Reading,
+  signal: AbortSignal,
+): Promise<Material> {
+  const filled = sections.filter(({ body }) => body.trim() !== '')
+  const subject = filled.filter(({ heading }) => !aside.test(heading.trim()))
+  const asked = subject.length > 0 ? subject : filled
+  const total = asked.reduce((sum, { body }) => sum + Math.min(body.length, maxSectionCharacters), 0)
+  const step = Math.max(1, total / (maxWords * 6))
+  const passages: Passage[] = []
+  let characters = 0
+  let taken = 0
+  for (const section of asked) {
+    const size = Math.min(section.body.length, maxSectionCharacters)
+    const at = total === 0 ? 0 : (characters + size / 2) / total
+    characters += size
+    // Every so many characters of the whole, one section.
+    if (taken * step > characters) continue
+    taken += size
+    await setImmediate()
+    signal.throwIfAborted()
+    const reading = read(section.body.slice(0, maxSectionCharacters))
+    passages.push({ section, reading, entries: collectEntries(reading), at })
+  }
+  return toMaterial(passages, sections)
+}
+
+function toMaterial(passages: readonly Passage[], sections: readonly QuestionSection[]): Material {
+  const counts = new Map<string, number>()
+  const keys = new Set<string>()
+  const sentences: ReadonlySet<string>[] = []
+  for (const { reading, entries } of passages) {
+    for (const { stem, count } of entries) counts.set(stem, (counts.get(stem) ?? 0) + count)
+    for (const { kind, stem } of entries) if (kind === 'TERM') keys.add(stem)
+    sentences.push(...reading.stems.map((stems) => new Set(stems)))
+  }
+  for (const { heading } of sections) {
+    const stems = stemsIn(heading, { codes: [] })
+    for (const [index, stem] of stems.entries()) {
+      keys.add(stem)
+      const next = stems[index + 1]
+      if (next !== undefined) keys.add(`${stem} ${next}`)
+    }
+  }
+  return {
+    passages,
+    count: (stem) => counts.get(stem) ?? 0,
+    isKey: (stem) => keys.has(stem),
+    isSaid: (words, context) =>
+      context.length > 0 &&
+      sentences.some((own) => {
+        if (!words.every((word) => own.has(word))) return false
+        const shared = context.filter((word) => own.has(word)).length
+        return shared / context.length >= 0.6
+      }),
+  }
+}
+
+const leaning =
+  /^(this|that|these|those|it|its|they|them|their|he|she|such|here|there|so|but|and|or|however|therefore|thus|hence|also|then|otherwise|instead|moreover|furthermore|additionally|for example|for instance|in (this|that|these|those|such|other|both)|as such|for (this|that|these|those)|with (this|that|these)|both|another|others?|neither|either|too|likewise|similarly|note|tip|warning|caution|important|example|e\.g|i\.e|todo|fixme|unfortunately|luckily|sometimes people|because of (this|that)|if (so|not|it|they|this|that)|when (it|they|this|that)|once (it|they|this|that)|after (this|that)|to do (so|this|that)|don[’']t worry)\b/i
+const outside =
+  /(\b(above|below|following|previous(ly)?|aforementioned|as follows|next section|this (section|example|page|chapter|document|guide|readme|list|table)|earlier|thanks|thank you|please|today|nowadays|currently|recently|soon|we|our|us|i['’]m|i['’]ve|my|you['’]d|let['’]s|tl;dr|todo|the docs)\b|https?:|👉|…|@\w+\b.*\bfor\b|#\d+)/iu
+
+/**
+ * Whether a sentence says something by itself that is worth knowing: it is whole, leans on no other, and does not speak of
+ * the page, its writers or the day.
+ */
+export function isAskable(sentence: Sentence, { source, english }: Reading): boolean {
+  const { text } = sentence
+  const plain = plainText(text, source)
+  const words = plain.split(/\s+/).length
+  if (words < (english ? 7 : 5) || words > 34 || plain.length > 260) return false
+  if (!/[.!。！]["”)]?$/u.test(text) || /[:?]/.test(text.slice(-2))) return false
+  if (!/^["“(]?[\p{Lu}\p{Lo}\p{N}\ue000-\uf8ff]/u.test(text) && english) return false
+  if ((text.match(/[(]/g)?.length ?? 0) !== (text.match(/[)]/g)?.length ?? 0)) return false
+  if (/["“][^"”]*$/u.test(text) && !/["“][^"”]*["”]/u.test(text)) return false
+  if (isPointer(sentence) || leaning.test(text) || outside.test(plain)) return false
+  // An enumeration of names is a list, not a statement.
+  return (text.match(/[\ue000-\uf8ff]/g)?.length ?? 0) <= 4 && (text.match(/,/g)?.length ?? 0) <= 4
+}
+
+/** The reader of a provider: sections are read again for every question that is replaced; the last 300 are kept. */
+export function createQuestionReader(): (text: string) => Reading {
+  const readings = new Map<string, Reading>()
+  return (text) => {
+    const reading = readings.get(text) ?? readForContent(text)
+    readings.delete(text)
+    readings.set(text, reading)
+    for (const oldest of readings.keys()) {
+      if (readings.size <= 300) break
+      readings.delete(oldest)
+    }
+    return reading
+  }
+}

@@ -1,0 +1,119 @@
+import { interruptible } from '../../log/interruptible.ts'
+import { createCitationCheck } from './citation.ts'
+import { createJsonObjects } from './json-objects.ts'
+import { type Chat, createChat, type OpenAiOptions } from './openai-chat.ts'
+import { ContentError } from './provider.ts'
+import type { Question, QuestionProvider, QuestionRequest, QuestionSection } from './question.ts'
+import { writeQuestionPrompt } from './question-prompt.ts'
+import { isQuestionLike, readReply } from './question-reply.ts'
+
+/** Text that is sent with one request. */
+const maxSourceCharacters = 20_000
+/** Questions that one request asks for. */
+const maxPerRequest = 8
+/** Requests about one part of the document in which nothing could be used, before the next part has its turn. */
+const maxFruitless = 3
+
+/**
+ * A provider that asks any OpenAI-compatible endpoint for questions, as JSON, streamed: each is handed on as soon as its last
+ * brace has come. What does not fit is repaired where it can only mean one thing, or asked for again with the reason, a few
+ * times; citations are looked up in the document.
+ *
+ * Besides the failures of `openai-errors.ts` it tells `EMPTY_ANSWER`, not retryable, when nothing of what the model wrote could be
+ * used at all.
+ */
+export function createOpenAiQuestions(options: OpenAiOptions): QuestionProvider {
+  const chat = createChat(options)
+  return {
+    name: 'openai',
+    ask: (request) =>
+      interruptible(async function* (left) {
+        const { signal } = request
+        signal.throwIfAborted()
+        try {
+          yield* askInParts(chat, request, AbortSignal.any([signal, left]))
+        } catch (error) {
+          // Whatever aborting made fail on the way, the caller is told why it was aborted.
+          signal.throwIfAborted()
+          throw error
+        }
+      }),
+  }
+}
+
+async function* askInParts(
+  chat: Chat,
+  request: QuestionRequest,
+  signal: AbortSignal,
+): AsyncGenerator<Question, void, undefined> {
+  const check = createCitationCheck(request.sections)
+  const asked: Pick<Question, 'prompt' | 'answer'>[] = [...request.avoid]
+  const parts = partsOf(request)
+  let made = 0
+  // What could not be used at all; a model that only repeats itself has no more to ask.
+  let unusable: string | undefined
+  for (const [index, part] of parts.entries()) {
+    // What is left is shared among the parts that are left.
+    const until = made + Math.ceil((request.count - made) / (parts.length - index))
+    let complaints: string[] = []
+    for (let fruitless = 0; made < until && fruitless < maxFruitless; ) {
+      const wanted = Math.min(maxPerRequest, until - made)
+      const kinds = request.kinds.map((_, turn) => request.kinds[(turn + made) % request.kinds.length] ?? 'CLOZE')
+      const messages = writeQuestionPrompt({ ...request, kinds }, part, wanted, asked, complaints)
+      const before = made
+      complaints = []
+      for await (const object of objectsOf(chat(messages, { seed: request.seed + asked.length, signal }))) {
+        const reply = readReply(object, request, check, asked)
+        if ('complaint' in reply) {
+          complaints.push(reply.complaint)
+          if (reply.isRepeated !== true) unusable ??= reply.complaint
+        } else {
+          asked.push(reply.question)
+          made += 1
+          yield reply.question
+        }
+        // The rest of the answer is of no use.
+        if (made === until || complaints.length > 20) break
+      }
+      if (complaints.length === 0 && made === before) {
+        complaints.push('There was no JSON object with a question in it.')
+        unusable ??= complaints[0]
+      }
+      // An answer of which something could be used is no reason to give up, one that gave too few is.
+      fruitless += made === before ? 1 : 0
+      if (made > before && made < until && complaints.length === 0) break
+    }
+  }
+  if (made === 0 && unusable !== undefined)
+    throw new ContentError('EMPTY_ANSWER', `The provider wrote no question that could be used. ${unusable}`, {
+      retryable: false,
+      advice: 'Try again, or use another model (OPENAI_MODEL).',
+    })
+}
+
+async function* objectsOf(pieces: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
+  const objects = createJsonObjects()
+  for await (const piece of pieces) for (const object of objects.add(piece)) if (isQuestionLike(object)) yield object
+}
+
+/** Parts of the document to ask about: all of a short one, windows spread over a long one. */
+function partsOf({ sections, count, nearSection }: QuestionRequest): QuestionSection[][] {
+  const windows: QuestionSection[][] = []
+  let size = maxSourceCharacters
+  for (const section of sections) {
+    if (section.body.trim() === '') continue
+    const cut = { ...section, body: section.body.slice(0, maxSourceCharacters) }
+    if (size + cut.body.length > maxSourceCharacters) {
+      windows.push([])
+      size = 0
+    }
+    windows.at(-1)?.push(cut)
+    size += cut.body.length
+  }
+  const near = windows.find((window) => window.some(({ key }) => key === nearSection))
+  if (near !== undefined) return [near, ...windows.filter((window) => window !== near).slice(0, 2)]
+  // At least four questions about each window, so that none is sent for a single one.
+  const most = Math.max(1, Math.ceil(count / 4))
+  if (windows.length <= most) return windows
+  return Array.from({ length: most }, (_, index) => windows[Math.floor(((index + 0.5) * windows.length) / most)] ?? [])
+}
