@@ -46,7 +46,7 @@ export function ProgressBar(props: {
           </span>
         ) : null}
         <Times task={task} />
-        <span className="tidings-progress-percent">{rounded} %</span>
+        {status === 'COMPLETED' ? null : <span className="tidings-progress-percent">{rounded} %</span>}
       </p>
       {isQuiet ? null : (
         <p className="tidings-hidden" role="status">

@@ -21,7 +21,9 @@ export function Home(): ReactElement {
   return (
     <div className="home">
       <div className="hero">
-        <h1>Drop in a document. Watch it become a roadmap.</h1>
+        <h1>
+          <span>Drop in a document.</span> <span>Watch it become a roadmap.</span>
+        </h1>
         <p>Each section turns into lessons, resources and a quiz, while you look on.</p>
       </div>
       <ImportPanel />

@@ -6,7 +6,8 @@ import { type PieceView, pieces, viewPiece } from './piece-view.ts'
 import type { Outline as OutlineData } from './use-roadmap.ts'
 import { useRoute } from './use-route.ts'
 
-type Concept = OutlineData['stages'][number]['modules'][number]['concepts'][number]
+type Module = OutlineData['stages'][number]['modules'][number]
+type Concept = Module['concepts'][number]
 
 const states = { PENDING: 'not begun', GENERATING: 'being made', COMPLETED: 'ready', FAILED: 'failed' } as const
 
@@ -30,7 +31,7 @@ export function Outline(props: {
           </h2>
           {stage.modules.map((module) => (
             <div key={module.id} className="module">
-              {module.title === stage.title ? null : <h3>{module.title}</h3>}
+              {saysMore(module, stage.title) ? <h3>{module.title}</h3> : null}
               <ul>
                 {module.concepts.map((concept) => (
                   <ConceptRow
@@ -48,6 +49,11 @@ export function Outline(props: {
       ))}
     </nav>
   )
+}
+
+/** A heading that repeats the one above or below it is left out. */
+function saysMore({ title, concepts }: Module, stageTitle: string): boolean {
+  return title !== stageTitle && !concepts.some((concept) => concept.title === title)
 }
 
 /** Their states as plain values: a row whose pieces have not changed is not rendered again. */

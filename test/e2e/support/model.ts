@@ -7,6 +7,8 @@ export interface Asked {
   /** Of the concept. */
   readonly title: string
   readonly piece: 'TUTORIAL' | 'RESOURCES' | 'QUIZ'
+  /** The text that it is to be made of. */
+  readonly source: string
   /** How often this piece was asked for before. */
   readonly times: number
 }
@@ -74,7 +76,8 @@ function readAsked(body: string, before: readonly Asked[]): Asked {
   const prompt = messages.find(({ role }) => role === 'user')?.content ?? ''
   const title = /^Concept: (.*)$/m.exec(prompt)?.[1] ?? ''
   const piece = prompt.includes('Write a quiz') ? 'QUIZ' : prompt.includes('List resources') ? 'RESOURCES' : 'TUTORIAL'
-  return { title, piece, times: before.filter((one) => one.title === title && one.piece === piece).length }
+  const source = /<source>\n([\s\S]*)\n<\/source>/.exec(prompt)?.[1] ?? ''
+  return { title, piece, source, times: before.filter((one) => one.title === title && one.piece === piece).length }
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {

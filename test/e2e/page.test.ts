@@ -1,0 +1,122 @@
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startBrowser } from './support/browser.ts'
+import { openPage } from './support/page.ts'
+import { startWorld, type World } from './support/world.ts'
+
+let browser: Browser
+let world: World
+beforeAll(async () => {
+  ;[browser, world] = await Promise.all([startBrowser(), startWorld()])
+})
+afterAll(async () => {
+  await browser?.close()
+  await world?.[Symbol.asyncDispose]()
+})
+
+const text = [
+  '# Birds',
+  ...['Owls', 'Robins'].map((title) => `## ${title}\n\n${`${title} are birds. `.repeat(30)}`),
+].join('\n\n')
+
+describe('the page', { timeout: 60_000 }, () => {
+  test('a file that is dropped becomes a document, then a roadmap, without another click', async () => {
+    await using opened = await openPage(browser, world.url)
+    const { page } = opened
+    const transfer = await page.evaluateHandle((body) => {
+      const data = new DataTransfer()
+      data.items.add(new File([body], 'birds.md', { type: 'text/markdown' }))
+      return data
+    }, text)
+    await page.getByText('Drop a Markdown or text file here').dispatchEvent('drop', { dataTransfer: transfer })
+    await page.waitForURL(/roadmap=/)
+    await page.getByRole('heading', { name: 'Birds', level: 1 }).waitFor()
+    await page.getByText('Made from birds.md').waitFor()
+    for (const title of ['Owls', 'Robins'])
+      for (const piece of ['Tutorial', 'Resources', 'Quiz'])
+        await page.getByRole('link', { name: `${piece} of ${title}, ready` }).waitFor()
+    expect(opened.errors).toEqual([])
+  })
+
+  test('a file that cannot be read is refused with the reason', async () => {
+    await using opened = await openPage(browser, world.url)
+    const { page } = opened
+    await page
+      .locator('input[type=file]')
+      .setInputFiles({ name: 'empty.md', mimeType: 'text/markdown', buffer: Buffer.from('') })
+    await page.getByRole('alert').waitFor()
+    expect((await page.getByRole('alert').textContent())?.length).toBeGreaterThan(10)
+  })
+
+  test('everything can be done by keyboard: import, open, retry, look at the tasks', async () => {
+    await using opened = await openPage(browser, world.url)
+    const { page } = opened
+    await page.getByText('Roadmaps', { exact: true }).waitFor()
+    const tabTo = async (name: RegExp | string): Promise<void> => {
+      for (let presses = 0; presses < 60; presses++) {
+        await page.keyboard.press('Tab')
+        const focused = await page.evaluate(() => {
+          const { activeElement: element } = document
+          return element?.getAttribute('aria-label') ?? element?.textContent ?? ''
+        })
+        if (typeof name === 'string' ? focused === name : name.test(focused)) return
+      }
+      throw new Error(`Tab does not lead to ${name}`)
+    }
+    await tabTo('Or paste a text')
+    await page.keyboard.press('Enter')
+    await tabTo(/^The text/)
+    await page.keyboard.insertText(text)
+    await tabTo('Import it')
+    await page.keyboard.press('Enter')
+    await page.waitForURL(/roadmap=/)
+    await page.getByRole('link', { name: 'Quiz of Robins, ready' }).waitFor()
+    await tabTo('Quiz of Owls, ready')
+    await page.keyboard.press('Enter')
+    await page.getByRole('article').getByText('The quiz of Owls.').waitFor()
+    await tabTo('Make again: Quiz of Owls')
+    await page.keyboard.press('Enter')
+    await page.getByRole('article').getByText(/The \d. version/).waitFor()
+    await page.keyboard.press('Control+Home')
+    await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur())
+    await tabTo(/^Tasks/)
+    await page.keyboard.press('Enter')
+    await page.getByRole('dialog', { name: 'Your tasks' }).getByText('Making one piece again').first().waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog', { name: 'Your tasks' }).waitFor({ state: 'hidden' })
+    expect(opened.errors).toEqual([])
+  })
+
+  test('a phone shows the outline, then the piece, and never scrolls sideways', async () => {
+    const roadmapId = await world.makeRoadmap()
+    await using opened = await openPage(browser, world.url, {
+      viewport: { width: 390, height: 844 },
+      isMobile: true,
+      hasTouch: true,
+    })
+    const { page } = opened
+    const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
+    await page.getByRole('heading', { name: 'Roadmaps' }).waitFor()
+    expect(await overflow()).toBeLessThanOrEqual(0)
+    await page.goto(`${world.url}/?roadmap=${roadmapId}`)
+    await page.getByRole('link', { name: 'Quiz of Owls, ready' }).tap()
+    await page.getByRole('article').getByText('The quiz of Owls.').waitFor()
+    expect(await page.getByRole('navigation', { name: 'Outline' }).isVisible()).toBe(false)
+    expect(await overflow()).toBeLessThanOrEqual(0)
+    await page.getByRole('link', { name: '← Outline' }).tap()
+    await page.getByRole('navigation', { name: 'Outline' }).waitFor()
+    expect(await overflow()).toBeLessThanOrEqual(0)
+    expect(opened.errors).toEqual([])
+  })
+
+  test('in the dark it is dark, and where motion is unwelcome nothing moves', async () => {
+    await using opened = await openPage(browser, world.url, { colorScheme: 'dark', reducedMotion: 'reduce' })
+    const { page } = opened
+    await page.getByRole('heading', { name: 'Roadmaps' }).waitFor()
+    const [background, animations] = await page.evaluate(
+      () => [getComputedStyle(document.documentElement).backgroundColor, document.getAnimations().length] as const,
+    )
+    expect(background).toBe('rgb(21, 23, 27)')
+    expect(animations).toBe(0)
+  })
+})
