@@ -111,6 +111,8 @@ export function createSweeper(options: {
         await takeBack(task).catch((error: unknown) =>
           logger.error({ err: error, taskId: task.id }, 'a lost task could not be taken back'),
         )
+    // Those that were killed did not sign off.
+    await database.pool.query(`delete from worker where seen_at < now() - interval '1 hour'`)
     const forgotten = await database.pool.query<{ id: string; kind: string; attempt: number }>(
       `(select id, kind, attempt from task where status = 'RETRYING' and kind = any($1::text[])
           and next_attempt_at < now() - $2 * interval '1 ms' order by next_attempt_at limit 50)

@@ -1,3 +1,4 @@
+import { afterAll, beforeAll, beforeEach } from 'vitest'
 import type { Database } from '../../src/db/connect.ts'
 import type { JsonObject } from '../../src/db/tables.ts'
 import type { LogEvent } from '../../src/log/event.ts'
@@ -42,8 +43,36 @@ export interface EngineFixture extends AsyncDisposable {
   event(task: Pick<Task, 'id' | 'kind'>, type: string, matches?: (event: LogEvent) => boolean): Promise<LogEvent>
 }
 
+let fileDatabase: TestDatabase | undefined
+
 /**
- * Starts an engine on a fresh database, or on that of another fixture (`on`), which must outlive it.
+ * Gives the tests of this file one database, empty before each of them, as making one takes longer than most tests. For files
+ * whose tests dispose everything that they start.
+ */
+export function shareDatabase(): void {
+  const own = `select tablename as name from pg_tables where schemaname = 'public'`
+  let known: string[] = []
+  beforeAll(async () => {
+    fileDatabase = await createTestDatabase()
+    known = (await fileDatabase.database.pool.query<{ name: string }>(own)).rows.map(({ name }) => name)
+  })
+  beforeEach(async () => {
+    const pool = fileDatabase?.database.pool
+    const rows = (await pool?.query<{ name: string }>(own))?.rows ?? []
+    const made = rows.filter(({ name }) => !known.includes(name)).map(({ name }) => `drop table ${name};`)
+    await pool?.query(`${made.join('')}
+      delete from task; delete from event; delete from topic; delete from idempotency; delete from worker;
+      do $$ begin if to_regclass('bullmq.job') is not null then delete from bullmq.job; end if; end $$`)
+  })
+  afterAll(async () => {
+    await fileDatabase?.[Symbol.asyncDispose]()
+    fileDatabase = undefined
+  })
+}
+
+/**
+ * Starts an engine on that of another fixture (`on`), which must outlive it, else on the file's database (see
+ * {@link shareDatabase}), else on a fresh one.
  *
  * @param options.redisUrl - joins engines over this Redis; without it the bus is in memory
  */
@@ -56,7 +85,7 @@ export async function startTestEngine(options: {
 }): Promise<EngineFixture> {
   const { definitions, redisUrl, config, logger = silentLogger } = options
   await using stack = new AsyncDisposableStack()
-  const test = options.on ?? stack.use(await createTestDatabase())
+  const test = options.on ?? fileDatabase ?? stack.use(await createTestDatabase())
   const engine = stack.use(
     await startEngine({
       config: { ...testEngineConfig, ...(redisUrl === undefined ? {} : { REDIS_URL: [redisUrl] }), ...config },

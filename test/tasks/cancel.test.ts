@@ -3,10 +3,12 @@ import { z } from 'zod'
 import { defineTask, type TaskDefinition } from '../../src/tasks/define-task.ts'
 import { RetryableError } from '../../src/tasks/failure.ts'
 import { advance } from '../../src/tasks/report.ts'
-import { startTestEngine, typesOf, watchInBackground } from '../support/engine.ts'
+import { shareDatabase, startTestEngine, typesOf, watchInBackground } from '../support/engine.ts'
 import { startRedis } from '../support/redis.ts'
 import { createSteadyKind } from '../support/test-kinds.ts'
 import { startWorkerProcess } from '../support/worker.ts'
+
+shareDatabase()
 
 const serving = { ROLE: 'server' } as const
 

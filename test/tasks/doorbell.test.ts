@@ -5,9 +5,11 @@ import { silentLogger } from '../../src/logger.ts'
 import { defineTask, type TaskDefinition } from '../../src/tasks/define-task.ts'
 import { createDoorbell } from '../../src/tasks/queue.ts'
 import { advance } from '../../src/tasks/report.ts'
-import { startTestEngine, testEngineConfig, typesOf } from '../support/engine.ts'
+import { shareDatabase, startTestEngine, testEngineConfig, typesOf } from '../support/engine.ts'
 import { createTcpProxy } from '../support/proxy.ts'
 import { startRedis } from '../support/redis.ts'
+
+shareDatabase()
 
 const work = defineTask({
   kind: 'WORK',

@@ -6,7 +6,9 @@ import type { LogEvent } from '../../src/log/event.ts'
 import type { TaskDefinition } from '../../src/tasks/define-task.ts'
 import { defineTask } from '../../src/tasks/define-task.ts'
 import { advance, declareItems, item, output, type Report, stage } from '../../src/tasks/report.ts'
-import { type EngineFixture, progressOf, startTestEngine, typesOf } from '../support/engine.ts'
+import { type EngineFixture, progressOf, shareDatabase, startTestEngine, typesOf } from '../support/engine.ts'
+
+shareDatabase()
 
 /** A kind `K` whose only attempt yields what `reports` yields. */
 function kind(

@@ -9,8 +9,17 @@ import { createEstimates } from '../../src/tasks/estimate.ts'
 import { createPlaces, type QueuePlace } from '../../src/tasks/place.ts'
 import { advance } from '../../src/tasks/report.ts'
 import type { Task } from '../../src/tasks/task.ts'
-import { type EngineFixture, onlyEvents, startTestEngine, typesOf, watchInBackground } from '../support/engine.ts'
+import {
+  type EngineFixture,
+  onlyEvents,
+  shareDatabase,
+  startTestEngine,
+  typesOf,
+  watchInBackground,
+} from '../support/engine.ts'
 import { startRedis } from '../support/redis.ts'
+
+shareDatabase()
 
 const serving = { ROLE: 'server' } as const
 

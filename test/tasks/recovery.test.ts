@@ -3,10 +3,12 @@ import type { LogEvent } from '../../src/log/event.ts'
 import type { TaskDefinition } from '../../src/tasks/define-task.ts'
 import type { EngineConfig } from '../../src/tasks/engine.ts'
 import { type Task, taskTopic } from '../../src/tasks/task.ts'
-import { type EngineFixture, startTestEngine, typesOf } from '../support/engine.ts'
+import { type EngineFixture, shareDatabase, startTestEngine, typesOf } from '../support/engine.ts'
 import { startRedis } from '../support/redis.ts'
 import { createSteadyKind } from '../support/test-kinds.ts'
 import { startWorkerProcess } from '../support/worker.ts'
+
+shareDatabase()
 
 const steady = createSteadyKind()
 const serving: Partial<EngineConfig> = { ROLE: 'server' }

@@ -5,7 +5,9 @@ import { defineTask, type Ending, type TaskDefinition } from '../../src/tasks/de
 import { FinalError, RetryableError } from '../../src/tasks/failure.ts'
 import { advance, declareItems, item, output, type Report, stage } from '../../src/tasks/report.ts'
 import type { TaskItem } from '../../src/tasks/task.ts'
-import { progressOf, startTestEngine, typesOf } from '../support/engine.ts'
+import { progressOf, shareDatabase, startTestEngine, typesOf } from '../support/engine.ts'
+
+shareDatabase()
 
 const quick = { initialDelayMs: 1, maxDelayMs: 2 }
 

@@ -3,8 +3,10 @@ import { z } from 'zod'
 import { TidingsError } from '../../src/errors.ts'
 import { defineTask, type TaskDefinition } from '../../src/tasks/define-task.ts'
 import { advance } from '../../src/tasks/report.ts'
-import { startTestEngine, typesOf } from '../support/engine.ts'
+import { shareDatabase, startTestEngine, typesOf } from '../support/engine.ts'
 import { startRedis } from '../support/redis.ts'
+
+shareDatabase()
 
 const work = defineTask({
   kind: 'WORK',

@@ -11,8 +11,10 @@ import { createDoorbell } from '../../src/tasks/queue.ts'
 import { advance, declareItems, item, output, stage } from '../../src/tasks/report.ts'
 import { createSweeper } from '../../src/tasks/sweeper.ts'
 import { isFinal, type Task, type TaskStatus } from '../../src/tasks/task.ts'
-import { type EngineFixture, startTestEngine, testEngineConfig } from '../support/engine.ts'
+import { type EngineFixture, shareDatabase, startTestEngine, testEngineConfig } from '../support/engine.ts'
 import { foldEvents, toComparable } from '../support/fold.ts'
+
+shareDatabase()
 
 /** Which states may follow which. */
 const successors: Readonly<Record<TaskStatus, readonly TaskStatus[]>> = {

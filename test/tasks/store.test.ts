@@ -4,8 +4,10 @@ import { z } from 'zod'
 import { defineTask, type TaskDefinition } from '../../src/tasks/define-task.ts'
 import { advance, declareItems, item, output, type Report, stage } from '../../src/tasks/report.ts'
 import type { TaskStatus } from '../../src/tasks/task.ts'
-import { startTestEngine } from '../support/engine.ts'
+import { shareDatabase, startTestEngine } from '../support/engine.ts'
 import { foldEvents, toComparable } from '../support/fold.ts'
+
+shareDatabase()
 
 const idle = defineTask({
   kind: 'IDLE',

@@ -4,8 +4,17 @@ import { formatCursor } from '../../src/log/cursor.ts'
 import { defineTask, type TaskDefinition } from '../../src/tasks/define-task.ts'
 import { advance, declareItems, item, output, stage } from '../../src/tasks/report.ts'
 import { taskTopic } from '../../src/tasks/task.ts'
-import { type EngineFixture, onlyEvents, startTestEngine, typesOf, watchInBackground } from '../support/engine.ts'
+import {
+  type EngineFixture,
+  onlyEvents,
+  shareDatabase,
+  startTestEngine,
+  typesOf,
+  watchInBackground,
+} from '../support/engine.ts'
 import { startRedis } from '../support/redis.ts'
+
+shareDatabase()
 
 const serving = { ROLE: 'server' } as const
 
