@@ -201,8 +201,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     metrics.refused('address')
     return [429, 'Too many connections of this address are open; try again later']
   }
+  // Not made for each socket: it stays as long as the socket, and would keep the request with it.
+  const onSocketError = (error: unknown): void => logger.debug({ err: error }, 'a socket failed')
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    socket.on('error', (error) => logger.debug({ err: error }, 'a socket failed before its upgrade'))
+    socket.on('error', onSocketError)
     crowd.pass(() => {
       const address = readAddress(request, config)
       const refusal = refuseSocket(request, address)

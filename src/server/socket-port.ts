@@ -32,7 +32,10 @@ export function createSocketPort(
   { maxBufferBytes, logger }: { readonly maxBufferBytes: number; readonly logger: Logger },
 ): Port {
   // After everything else that its end sets off.
-  const gone = new Promise<void>((resolve) => socket.once('close', () => setImmediate(resolve)))
+  const whenGone = (resolve: () => void): void => {
+    if (socket.readyState === socket.CLOSED) setImmediate(resolve)
+    else socket.once('close', () => setImmediate(resolve))
+  }
   const relieve = (): void => {
     if (socket.isPaused && socket.bufferedAmount <= maxBufferBytes) socket.resume()
   }
@@ -43,10 +46,10 @@ export function createSocketPort(
     // event that ends it.
     send: (data) =>
       new Promise((resolve) => {
-        if (socket.readyState !== socket.OPEN) return void gone.then(resolve)
+        if (socket.readyState !== socket.OPEN) return whenGone(resolve)
         socket.send(data, (error) => {
           relieve()
-          if (error) void gone.then(resolve)
+          if (error) whenGone(resolve)
           else resolve()
         })
       }),
