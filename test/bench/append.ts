@@ -1,5 +1,5 @@
 /**
- * Measures how fast events enter the log: `node test/bench/append.ts`.
+ * Measures how fast events enter the log: `node test/bench/append.ts [--seconds 4] [--in-flight 1,8,50,200,500]`.
  *
  * On an embedded PostgreSQL of its own with `synchronous_commit` on, each append is one TaskProgressed of about 300 bytes
  * to a task's topic, with the guard (status, attempt, worker, base) and the task's row. Prints appends per second, median of
@@ -15,7 +15,9 @@ import { migrate } from '../../src/db/migrate.ts'
 import { type Appender, createAppender } from '../../src/log/append.ts'
 import { silentLogger } from '../../src/logger.ts'
 
-const { values } = parseArgs({ options: { seconds: { type: 'string', default: '4' } } })
+const { values } = parseArgs({
+  options: { seconds: { type: 'string', default: '4' }, 'in-flight': { type: 'string', default: '1,8,50,200,500' } },
+})
 const runMs = Number(values.seconds) * 1_000
 const runs = 3
 const topicCount = 1_000
@@ -103,7 +105,7 @@ try {
   await migrate(database, silentLogger)
   await seed(database)
   console.log('in flight   appends/s (spread of three)     p50 ms   p99 ms')
-  for (const inFlight of [1, 8, 50, 200, 500]) {
+  for (const inFlight of values['in-flight'].split(',').map(Number)) {
     const measured: Measured[] = []
     for (let run = 0; run < runs; run++) measured.push(await measure(database, inFlight))
     measured.sort((a, b) => a.perSecond - b.perSecond)

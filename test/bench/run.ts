@@ -34,7 +34,7 @@ const { values } = parseArgs({
 })
 const isQuick = values.quick
 const runs = Number(values.runs ?? (isQuick ? 1 : 3))
-const ms = isQuick ? 1_000 : 2_500
+const ms = isQuick ? 800 : 1_500
 const picked = values.only?.split(',')
 const compared = contestants.filter(
   ({ name }) => values.contestants?.split(',').some((one) => name.includes(one)) ?? true,

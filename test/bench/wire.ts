@@ -100,7 +100,10 @@ export async function openWire(options: {
       socket.removeAllListeners('error')
       socket.on('error', () => undefined)
       resolve()
-      if (end + 4 < head.length) readFrames(head.subarray(end + 4))
+      if (end + 4 === head.length) return
+      // Read when the caller has its wire, as it may want to answer.
+      rest = Buffer.from(head.subarray(end + 4))
+      setImmediate(() => readFrames(Buffer.alloc(0)))
     })
     socket.write(
       `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
