@@ -9,28 +9,44 @@ export async function* parallel<T, R>(
   limit: number,
   run: (input: T) => AsyncGenerator<R, void, void>,
 ): AsyncGenerator<R, void, void> {
-  interface Lane {
-    readonly generator: AsyncGenerator<R, void, void>
-    step: Promise<{ readonly lane: Lane; readonly result: IteratorResult<R, void> }>
+  type Lane = AsyncGenerator<R, void, void>
+  interface Step {
+    readonly lane: Lane
+    readonly result: IteratorResult<R, void>
   }
   const rest = inputs[Symbol.iterator]()
   const lanes = new Set<Lane>()
+  const steps: (Step | { readonly failure: unknown })[] = []
+  let wake: () => void = () => undefined
+  // Not a race of all lanes: one that waits for long would keep a reaction for every step of the others.
   const advance = (lane: Lane): void => {
-    lane.step = lane.generator.next().then((result) => ({ lane, result }))
-    // A lane that fails while another's step is handled is seen at the next race.
-    lane.step.catch(() => undefined)
+    lane
+      .next()
+      .then(
+        (result) => steps.push({ lane, result }),
+        (failure: unknown) => steps.push({ failure }),
+      )
+      .finally(() => wake())
   }
   const open = (): void => {
     const next = rest.next()
     if (next.done === true) return
-    const lane = { generator: run(next.value) } as Lane
-    advance(lane)
+    const lane = run(next.value)
     lanes.add(lane)
+    advance(lane)
   }
   try {
     for (let i = 0; i < limit; i++) open()
     while (lanes.size > 0) {
-      const { lane, result } = await Promise.race([...lanes].map(({ step }) => step))
+      const step = steps.shift()
+      if (step === undefined) {
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+        continue
+      }
+      if ('failure' in step) throw step.failure
+      const { lane, result } = step
       if (result.done === true) {
         lanes.delete(lane)
         open()
@@ -41,6 +57,6 @@ export async function* parallel<T, R>(
     }
   } finally {
     // Not awaited: a lane may be waiting for something that only its signal ends.
-    for (const { generator } of lanes) generator.return().catch(() => undefined)
+    for (const lane of lanes) lane.return().catch(() => undefined)
   }
 }

@@ -109,12 +109,16 @@ describe('the doorbell', () => {
     await using redis = await startRedis()
     const config = { QUEUE_BACKEND: 'redis' } as const
     await using serve = await startTestEngine({ definitions, redisUrl: redis.url, config: { ...config, ...serving } })
+    const flushed = await serve.start('WORK')
+    expect(await redis.cli('KEYS', 'bull:tidings-work:*')).not.toEqual([])
+    await redis.cli('FLUSHALL')
     await using worker = await startTestEngine({ definitions, redisUrl: redis.url, config, on: serve.test })
+    expect(withoutAdvances(typesOf(await serve.history(flushed)))).toEqual(once)
     expect(withoutAdvances(typesOf(await serve.run('WORK')))).toEqual(once)
+    // Also while a worker waits for the next ring.
     await redis.cli('FLUSHALL')
     expect(withoutAdvances(typesOf(await serve.run('WORK')))).toEqual(once)
-    expect(worker.engine.worker?.counters.completed).toBe(2)
-    expect(await redis.cli('KEYS', 'bull:tidings-work:*')).not.toEqual([])
+    expect(worker.engine.worker?.counters.completed).toBe(3)
   })
 
   test('over a Redis that is away keeps nobody from starting a task, which runs when it is back', async () => {
