@@ -3,18 +3,12 @@ import { withTransaction } from '../db/connect.ts'
 import type { JsonObject } from '../db/tables.ts'
 import { isTidingsError, TidingsError } from '../errors.ts'
 import type { Appended, Appender, AppendUnit, TaskPatch } from '../log/append.ts'
+import { type Entry, entryOf } from './journal-entry.ts'
 import { createOutputBuffer } from './output.ts'
 import { type AttemptState, isBatchDone, reduceReport } from './progress.ts'
 import type { Commit, Report } from './report.ts'
 import { storableReport } from './storable.ts'
-import {
-  type ItemStatus,
-  type ProgressState,
-  type TaskEventType,
-  type TaskItem,
-  type TaskStatus,
-  taskTopic,
-} from './task.ts'
+import { type ProgressState, type TaskEventType, type TaskItem, type TaskStatus, taskTopic } from './task.ts'
 
 /** Writes down what one attempt reports. The attempt's only writer, so its reports enter the log in the order they were made. */
 export interface Journal {
@@ -41,21 +35,6 @@ export interface Journal {
   }): Promise<void>
   /** Stops the timer and waits for what is being written; what is pending is dropped. */
   close(): Promise<void>
-}
-
-interface Entry {
-  readonly events: readonly { readonly type: TaskEventType; readonly payload: JsonObject }[]
-  readonly set?: TaskPatch
-  readonly items?: readonly TaskItem[]
-  readonly commit?: Commit | undefined
-  readonly close?: boolean
-}
-
-const itemEvents: Readonly<Record<Exclude<ItemStatus, 'PENDING'>, TaskEventType>> = {
-  RUNNING: 'TaskItemStarted',
-  COMPLETED: 'TaskItemCompleted',
-  SKIPPED: 'TaskItemCompleted',
-  FAILED: 'TaskItemFailed',
 }
 
 /** UTF-16 units of text that may wait for the log before the task has to. */
@@ -214,44 +193,6 @@ export function createJournal(options: {
     }, delayMs)
   }
 
-  /** What a report writes at once; undefined when it may be merged with its neighbours. */
-  const entryOf = (report: Report, before: AttemptState): ((progress: ProgressState) => Entry) | undefined => {
-    const payload = (progress: ProgressState): JsonObject => ({ status: 'RUNNING', progress })
-    switch (report.is) {
-      case 'advance': {
-        const { commit } = report
-        if (state.progress.stage === before.progress.stage && commit === undefined) return undefined
-        return (progress) => ({ events: [{ type: 'TaskAdvanced', payload: payload(progress) }], commit })
-      }
-      case 'items': {
-        const { commit } = report
-        const items = [...state.items.values()].filter(({ key }) => !before.items.has(key))
-        if (items.length === 0 && commit === undefined) return undefined
-        if (items.length > 0) isBatchTold = false
-        return (progress) => ({
-          events: [{ type: 'TaskItemsAdded', payload: { ...payload(progress), items } }],
-          items,
-          commit,
-        })
-      }
-      case 'item': {
-        const { commit, key, status } = report
-        const item = state.items.get(key)
-        if (item === undefined) return undefined
-        pendingItems.delete(key)
-        const events = (progress: ProgressState): Entry['events'] => {
-          const own = { type: itemEvents[status], payload: { ...payload(progress), item } }
-          if (isBatchTold || !isBatchDone(progress)) return [own]
-          return [own, { type: 'TaskBatchCompleted', payload: payload(progress) }]
-        }
-        return (progress) => ({ events: events(progress), items: [item], commit })
-      }
-      case 'itemPercent':
-      case 'output':
-        return undefined
-    }
-  }
-
   return {
     get state() {
       return state
@@ -261,11 +202,12 @@ export function createJournal(options: {
       const report = storableReport(told)
       const before = state
       state = reduceReport(state, report, stages)
-      const entry = entryOf(report, before)
+      const entry = entryOf(report, before, state, isBatchTold)
       if (entry !== undefined) {
+        if (report.is === 'item') pendingItems.delete(report.key)
         try {
           await write(entry, before)
-          if (isBatchDone(state.progress)) isBatchTold = true
+          isBatchTold = (isBatchTold && report.is !== 'items') || isBatchDone(state.progress)
         } catch (error) {
           // It has not happened: what ends the attempt must not tell of it.
           state = before

@@ -1,0 +1,71 @@
+import type { JsonObject } from '../db/tables.ts'
+import type { TaskPatch } from '../log/append.ts'
+import { type AttemptState, isBatchDone } from './progress.ts'
+import type { Commit, Report } from './report.ts'
+import type { ItemStatus, ProgressState, TaskEventType, TaskItem } from './task.ts'
+
+/** What goes into the log together: events, what becomes of the task's row and items, and the application's share. */
+export interface Entry {
+  readonly events: readonly { readonly type: TaskEventType; readonly payload: JsonObject }[]
+  readonly set?: TaskPatch
+  readonly items?: readonly TaskItem[]
+  readonly commit?: Commit | undefined
+  readonly close?: boolean
+}
+
+const itemEvents: Readonly<Record<Exclude<ItemStatus, 'PENDING'>, TaskEventType>> = {
+  RUNNING: 'TaskItemStarted',
+  COMPLETED: 'TaskItemCompleted',
+  SKIPPED: 'TaskItemCompleted',
+  FAILED: 'TaskItemFailed',
+}
+
+/**
+ * What a report writes at once, given the progress to be told; undefined when it may be merged with its neighbours.
+ *
+ * @param before - the attempt without the report
+ * @param after - the attempt with it
+ * @param isBatchTold - whether it was told that all items have come to an end
+ */
+export function entryOf(
+  report: Report,
+  before: AttemptState,
+  after: AttemptState,
+  isBatchTold: boolean,
+): ((progress: ProgressState) => Entry) | undefined {
+  const payload = (progress: ProgressState): JsonObject => ({ status: 'RUNNING', progress })
+  switch (report.is) {
+    case 'advance': {
+      const { commit } = report
+      if (after.progress.stage === before.progress.stage && commit === undefined) return undefined
+      return (progress) => ({ events: [{ type: 'TaskAdvanced', payload: payload(progress) }], commit })
+    }
+    case 'items': {
+      const { commit } = report
+      const items = [...after.items.values()].filter(({ key }) => !before.items.has(key))
+      if (items.length === 0 && commit === undefined) return undefined
+      return (progress) => ({
+        events: [{ type: 'TaskItemsAdded', payload: { ...payload(progress), items } }],
+        items,
+        commit,
+      })
+    }
+    case 'item': {
+      const { commit, key, status } = report
+      const item = after.items.get(key)
+      if (item === undefined) return undefined
+      const isBatchEnd = !isBatchTold && isBatchDone(after.progress)
+      return (progress) => ({
+        events: [
+          { type: itemEvents[status], payload: { ...payload(progress), item } },
+          ...(isBatchEnd ? [{ type: 'TaskBatchCompleted' as const, payload: payload(progress) }] : []),
+        ],
+        items: [item],
+        commit,
+      })
+    }
+    case 'itemPercent':
+    case 'output':
+      return undefined
+  }
+}
