@@ -73,7 +73,7 @@ export function createTidingsClient(options: TidingsClientOptions): TidingsClien
   }
   const urql = new Client({
     url,
-    fetch: createAuthorizedFetch(fetch, tokens),
+    fetch: createAuthorizedFetch(fetch, tokens, timing),
     preferGetMethod: false,
     exchanges: [
       ...caches[options.cache ?? 'graphcache'](),

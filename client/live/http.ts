@@ -52,9 +52,23 @@ export function messageOf(error: unknown): string {
 }
 
 /**
- * Wraps `fetch` so that every request carries the token, and is sent once more with a new one when it was refused as old.
+ * Wraps `fetch` so that every request carries the token, is sent once more with a new one when it was refused as old, and
+ * fails when no answer has begun within `requestMs`; uploads may take as long as they take.
  */
-export function createAuthorizedFetch(fetch: Fetch, tokens: Tokens): Fetch {
+export function createAuthorizedFetch(plain: Fetch, tokens: Tokens, { requestMs }: Pick<Timing, 'requestMs'>): Fetch {
+  const fetch: Fetch = async (input, init) => {
+    if (typeof init?.body !== 'string') return plain(input, init)
+    const abort = new AbortController()
+    const leave = (): void => abort.abort()
+    if (init.signal?.aborted === true) leave()
+    init.signal?.addEventListener('abort', leave)
+    const stopTimer = after(requestMs, () => abort.abort(new Error(`The server did not answer within ${requestMs} ms`)))
+    try {
+      return await plain(input, { ...init, signal: abort.signal })
+    } finally {
+      stopTimer()
+    }
+  }
   const send = (input: RequestInfo | URL, init: RequestInit | undefined, token: string | null): Promise<Response> => {
     if (token === null) return fetch(input, init)
     const headers = new Headers(init?.headers)

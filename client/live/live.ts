@@ -77,13 +77,19 @@ export function createLive(options: {
     })
   const connection = createStore(present(), () => updateNeed())
 
+  const publish = (): void => {
+    const before = connection.getSnapshot()
+    const now = present()
+    if ((Object.keys(now) as (keyof ConnectionState)[]).some((key) => now[key] !== before[key])) connection.set(now)
+  }
+
   const dispatch = (event: LadderEvent): void => {
     const step = stepLadder(state, event, rungs.length)
     const isChanged = step.state !== state
     state = step.state
     for (const effect of step.effects) effects[effect]()
     if (isChanged) setTimers()
-    connection.set(present())
+    publish()
   }
 
   const effects = {
@@ -151,7 +157,7 @@ export function createLive(options: {
         const isNews = ms !== undefined || now - (lastSignOfLifeAt ?? 0) >= signsAreToldEveryMs
         roundTripMs = ms ?? roundTripMs
         lastSignOfLifeAt = isNews ? now : lastSignOfLifeAt
-        if (isNews) connection.set(present())
+        if (isNews) publish()
       },
     })
     return line
@@ -212,7 +218,7 @@ export function createLive(options: {
     woken: () => dispatch({ type: 'woken' }),
     wentOffline: () => {
       main?.session?.check()
-      connection.set(present())
+      publish()
     },
   })
 

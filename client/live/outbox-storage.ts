@@ -42,7 +42,7 @@ export function createOutboxStorage(storage: OfflineStorage, url: string): Outbo
   const owner = createId()
   const lockOf = (name: string): string => `${key}:${name}`
   const locks = (globalThis as { readonly navigator?: { readonly locks?: Locks } }).navigator?.locks
-  let release: () => void = () => undefined
+  let release: (() => void) | undefined
   // One after the other: each reads the list, changes it and writes it.
   let last: Promise<unknown> = Promise.resolve()
   const inTurn = <T>(step: () => Promise<T>): Promise<T> => {
@@ -56,14 +56,25 @@ export function createOutboxStorage(storage: OfflineStorage, url: string): Outbo
     if (all.length === 0) await storage.removeItem(key)
     else await storage.setItem(key, JSON.stringify(all))
   }
-  const hold = (): void => {
-    const released = new Promise<void>((resolve) => {
-      release = resolve
-    })
-    // Without the lock another tab may send the same mutations, with the same keys.
-    locks?.request(lockOf(owner), () => released).catch(() => undefined)
+  /** Only as long as something is kept: a page that holds a lock may be kept out of the back/forward cache. */
+  const holdWhile = async (isKept: boolean): Promise<void> => {
+    if (!isKept) {
+      release?.()
+      release = undefined
+    } else if (release === undefined && locks !== undefined) {
+      const released = new Promise<void>((resolve) => {
+        release = resolve
+      })
+      await new Promise<void>((resolve) => {
+        const hold = (): Promise<void> => {
+          resolve()
+          return released
+        }
+        // Without the lock another tab may send the same mutations, with the same keys.
+        locks.request(lockOf(owner), hold).catch(() => resolve())
+      })
+    }
   }
-  hold()
 
   return {
     claim: () =>
@@ -71,15 +82,18 @@ export function createOutboxStorage(storage: OfflineStorage, url: string): Outbo
         const held = new Set((await locks?.query())?.held?.map(({ name }) => name))
         const all = await read()
         const claimed = all.filter((one) => !held.has(lockOf(one.owner)))
+        await holdWhile(claimed.length > 0)
         if (claimed.length > 0) await write(all.map((one) => (claimed.includes(one) ? { ...one, owner } : one)))
         return claimed
       }),
     save: (mutations) =>
       inTurn(async () => {
+        if (mutations.length > 0) await holdWhile(true)
         const others = (await read()).filter((one) => one.owner !== owner)
         await write([...others, ...mutations.map((one) => ({ ...one, owner }))])
+        await holdWhile(mutations.length > 0)
       }),
-    release: () => release(),
+    release: () => release?.(),
   }
 }
 

@@ -1,6 +1,6 @@
 import { backoff } from './backoff.ts'
 import type { ConnectionState } from './connection.ts'
-import { after, hasNetwork } from './environment.ts'
+import { after, hasNetwork, watchEnvironment } from './environment.ts'
 import type { StoredMutation } from './outbox-storage.ts'
 import { createStore, type Store } from './store.ts'
 import type { Timing } from './timing.ts'
@@ -69,6 +69,8 @@ export interface Outbox extends OutboxStore {
 
 interface Entry {
   readonly outgoing: Outgoing
+  /** When it was made, compared with the others. */
+  readonly order: number
   view: OutboxEntry
 }
 
@@ -79,7 +81,11 @@ function toStored({ outgoing, view }: Entry): readonly StoredMutation[] {
   return [{ id, query, variables, createdAt, attempts, reason }]
 }
 
-const unreachable: readonly ConnectionState['status'][] = ['reconnecting', 'offline']
+/** A connection that works outweighs what the device says of its network: the server may be on this very device. */
+function cannotReach({ status }: ConnectionState): boolean {
+  if (status === 'live' || status === 'degraded') return false
+  return status === 'reconnecting' || status === 'offline' || !hasNetwork()
+}
 
 /**
  * Creates the queue of mutations. As long as all is well, mutations are sent as they come, beside each other. Once one could
@@ -97,7 +103,9 @@ export function createOutbox(options: {
 }): Outbox {
   const { connection, timing, onPending } = options
   const store = createStore<OutboxState>({ pending: [], refused: [] })
-  const flying = new Map<string, Outgoing>()
+  /** Sent and not answered yet, without having waited. */
+  const flying = new Map<string, { readonly outgoing: Outgoing; readonly order: number }>()
+  let taken = 0
   let queue: readonly Entry[] = []
   let stopTimer: () => void = () => undefined
   let stopListening: (() => void) | undefined
@@ -115,10 +123,12 @@ export function createOutbox(options: {
       stopTimer()
     }
   }
-  const enqueue = (outgoing: Outgoing, attempts: number, reason: string): void => {
+  const enqueue = (outgoing: Outgoing, order: number, attempts: number, reason: string): void => {
     const { id, field, variables, createdAt } = outgoing
     const view: OutboxEntry = { id, field, variables, createdAt, attempts, reason, status: 'waiting' }
-    queue = [...queue, { outgoing, view }].sort((a, b) => a.view.createdAt - b.view.createdAt)
+    queue = [...queue, { outgoing, order, view }].sort(
+      (a, b) => a.view.createdAt - b.view.createdAt || a.order - b.order,
+    )
     publish()
   }
   const change = (entry: Entry, view: Partial<OutboxEntry>): void => {
@@ -129,6 +139,8 @@ export function createOutbox(options: {
     stopTimer()
     const [head] = queue
     if (head === undefined || head.view.status === 'sending' || isDisposed) return
+    // One that was made before may yet come to wait.
+    if ([...flying.values()].some(({ order }) => order < head.order)) return
     change(head, { status: 'sending' })
     head.outgoing.send()
   }
@@ -136,7 +148,7 @@ export function createOutbox(options: {
   const onConnection = (): void => {
     const before = status
     status = connection.getSnapshot().status
-    if (status !== before && !unreachable.includes(status) && status !== 'connecting') flush()
+    if (status !== before && status !== 'connecting' && !cannotReach(connection.getSnapshot())) flush()
   }
   /** For when the connection tells nothing new: it is closed, or works while requests fail. */
   const retryLater = (attempts: number): void => {
@@ -144,43 +156,52 @@ export function createOutbox(options: {
     stopTimer = after(backoff(attempts + 1, timing.backoffMs, timing.maxBackoffMs, 0.5 + Math.random() / 2), () => {
       const [head] = queue
       if (head === undefined) return
-      const isHopeless = unreachable.includes(connection.getSnapshot().status)
-      if (hasNetwork() && (head.outgoing.isRepeatable || !isHopeless)) flush()
+      const isHopeless = cannotReach(connection.getSnapshot())
+      // Requests may get through where the connection does not; but what may be sent only once waits until that is known.
+      if (!isHopeless || (hasNetwork() && head.outgoing.isRepeatable)) flush()
       else retryLater(attempts)
     })
   }
+
+  const stopWatching = watchEnvironment({ woken: flush, wentOffline: () => undefined })
 
   return {
     subscribe: store.subscribe,
     getSnapshot: store.getSnapshot,
     take(outgoing, { mustWait = false } = {}) {
-      const isAway = !hasNetwork() || unreachable.includes(connection.getSnapshot().status)
+      taken += 1
+      const isAway = cannotReach(connection.getSnapshot())
       if (queue.length > 0 || isAway || mustWait) {
         enqueue(
           outgoing,
+          taken,
           outgoing.attempts,
           isAway ? 'There is no connection to the server' : 'Others are sent before it',
         )
         if (isAway) retryLater(outgoing.attempts)
         else flush()
       } else {
-        flying.set(outgoing.id, outgoing)
+        flying.set(outgoing.id, { outgoing, order: taken })
         outgoing.send()
       }
     },
     settle(id, outcome) {
       const entry = queue.find(({ view }) => view.id === id)
-      const outgoing = entry?.outgoing ?? flying.get(id)
+      const found = entry ?? flying.get(id)
       flying.delete(id)
-      if (outgoing === undefined || isDisposed) return true
+      if (found === undefined || isDisposed) return true
+      const { outgoing, order } = found
       if (outcome.is === 'unanswered' && outgoing.isRepeatable) {
         const attempts = (entry?.view.attempts ?? outgoing.attempts) + 1
-        if (entry === undefined) enqueue(outgoing, attempts, outcome.reason)
+        if (entry === undefined) enqueue(outgoing, order, attempts, outcome.reason)
         else change(entry, { status: 'waiting', attempts, reason: outcome.reason })
         retryLater(attempts)
         return false
       }
-      if (entry === undefined) return true
+      if (entry === undefined) {
+        flush()
+        return true
+      }
       queue = queue.filter((other) => other !== entry)
       const { refused } = store.getSnapshot()
       publish(
@@ -200,7 +221,9 @@ export function createOutbox(options: {
       entry?.outgoing.abandon('Taken back before it was sent')
     },
     dispose() {
+      if (isDisposed) return
       isDisposed = true
+      stopWatching()
       stopTimer()
       stopListening?.()
     },

@@ -1,10 +1,16 @@
 import { after } from './environment.ts'
 import { type HttpOptions, messageOf, post, tellStatus } from './http.ts'
 import { isEventStream, readRefusal, readResults } from './results.ts'
+import type { Timing } from './timing.ts'
 import { type RequestBody, type Subscriber, type Transport, tellOnce } from './transport.ts'
 
 /** By how much the interval grows after a request that brought nothing. */
 const growth = 1.5
+
+/** How long to wait after a request. @param isNew - whether it brought anything */
+export function nextInterval(intervalMs: number, isNew: boolean, timing: Pick<Timing, 'pollMs' | 'maxPollMs'>): number {
+  return isNew ? timing.pollMs : Math.min(timing.maxPollMs, intervalMs * growth)
+}
 
 /**
  * Polling: the same document sent again and again with `extensions: { catchUp: true }`, which the server answers with what
@@ -70,7 +76,7 @@ export function createPollingTransport({ url, fetch, timing }: HttpOptions): Tra
         } finally {
           stopDeadline()
         }
-        intervalMs = isNew ? timing.pollMs : Math.min(timing.maxPollMs, intervalMs * growth)
+        intervalMs = nextInterval(intervalMs, isNew, timing)
         isResting = true
         stopTimer = after(intervalMs, start)
       }

@@ -83,7 +83,7 @@ export function createSubscriptions(options: {
           if (current !== subscriber) return true
           if (result.errors !== undefined && (result.data ?? null) === null) return refuse(result)
           refusals = 0
-          if (resumption.accept(result)) sink.next(result)
+          if (resumption.accept(result)) handOn(result)
           return resumption.isLast(result)
         },
         complete() {
@@ -95,6 +95,16 @@ export function createSubscriptions(options: {
       if (current === subscriber) detach = end
       else end()
     }
+    const handOn = (result: StreamResult): void => {
+      try {
+        sink.next(result)
+      } catch (error) {
+        // A defect of whoever listens; the transport, which others share, is not to suffer from it.
+        queueMicrotask(() => {
+          throw error
+        })
+      }
+    }
     /** @returns true: whatever becomes of it, this session has no more to say to it */
     const refuse = (result: StreamResult): true => {
       const { code, retryable } = result.errors?.[0]?.extensions ?? {}
@@ -105,7 +115,7 @@ export function createSubscriptions(options: {
         const ms = isStale ? 0 : backoff(refusals, timing.backoffMs, timing.maxBackoffMs, Math.random())
         stopTimer = after(ms, start)
       } else {
-        sink.next(result)
+        handOn(result)
         complete()
       }
       return true

@@ -5,7 +5,7 @@ import { cacheSchema } from '../../../client/gql/cache-schema.ts'
 import { type CacheSchema, createCacheExchange } from '../../../client/live/cache.ts'
 import { conceptQuery, makeConcept, retryMutation } from '../support/roadmap.ts'
 import { type Site, startSite } from '../support/site.ts'
-import { watch } from '../support/watch.ts'
+import { eventually, watch } from '../support/watch.ts'
 
 let site: Site
 let conceptId: string
@@ -38,18 +38,18 @@ test('a retried piece reads GENERATING at once and COMPLETED with its text by it
       if (data?.node?.quiz) seen.push(data.node.quiz)
     }),
   )
-  await vi.waitFor(() => expect(seen).toMatchObject([{ status: 'COMPLETED' }]))
+  await eventually(() => expect(seen).toMatchObject([{ status: 'COMPLETED' }]))
   const before = seen[0]?.body
   site.provider.script = () => 'wait'
   const answer = client.urql.mutation(retryMutation, { input: { conceptId, piece: 'QUIZ' } }).toPromise()
   // The request has not even left.
-  await vi.waitFor(() => expect(seen.at(-1)?.status).toBe('GENERATING'))
+  await eventually(() => expect(seen.at(-1)?.status).toBe('GENERATING'))
   gate.resolve()
   const taskId = (await answer).data?.retryContent.task?.id ?? ''
   expect(seen.at(-1)?.status).toBe('GENERATING')
   const watching = watch(client, taskId)
-  await vi.waitFor(() => expect(watching.seqs.length).toBeGreaterThan(0))
-  await vi.waitFor(() => {
+  await eventually(() => expect(watching.seqs.length).toBeGreaterThan(0))
+  await eventually(() => {
     site.provider.release()
     expect(seen.at(-1)?.status).toBe('COMPLETED')
   })
@@ -138,20 +138,20 @@ test('an older event never overwrites a newer state, and neither does a snapshot
       subscribe(() => undefined),
     ),
   ]
-  await vi.waitFor(() => expect(keys).toHaveLength(3))
+  await eventually(() => expect(keys).toHaveLength(3))
   const [query = 0, one = 0, other = 0] = keys
   push(query, { data: { task: taskAt(0) } })
   push(one, event(5, 50))
-  await vi.waitFor(() => expect(percents).toEqual([0, 50]))
+  await eventually(() => expect(percents).toEqual([0, 50]))
   push(other, event(3, 30))
   await turn()
   push(other, event(4, 40, { __typename: 'TaskSnapshot', reason: 'SUBSCRIBED', task: taskAt(40) }))
   await turn()
   push(other, event(6, 60))
-  await vi.waitFor(() => expect(percents.at(-1)).toBe(60))
+  await eventually(() => expect(percents.at(-1)).toBe(60))
   // After a restored backup the numbers begin anew.
   push(one, event(2, 20, { __typename: 'TaskSnapshot', reason: 'RESET', task: taskAt(20) }))
-  await vi.waitFor(() => expect(percents.at(-1)).toBe(20))
+  await eventually(() => expect(percents.at(-1)).toBe(20))
   expect(percents.filter((percent) => percent === 30 || percent === 40)).toEqual([])
   for (const { unsubscribe } of subscriptions) unsubscribe()
 })

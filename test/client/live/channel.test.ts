@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import { type ChannelWriter, createChannel } from '../../../client/live/channel.ts'
+import { eventually } from '../support/watch.ts'
 
 test('hands on what is pushed, in order, then ends', async () => {
   const channel = createChannel<number>(({ push, end }) => {
@@ -55,7 +56,7 @@ test('closes its source when the reader is too slow, and goes on from there when
     }
   }, 3)
   const read = [await channel.next()]
-  await vi.waitFor(() => expect(close).toHaveBeenCalledTimes(1))
+  await eventually(() => expect(close).toHaveBeenCalledTimes(1))
   // Nothing that an earlier opening says is heard.
   writers[0]?.push(99)
   for (let count = 0; count < 5; count++) read.push(await channel.next())

@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { ConnectionState } from '../../../client/live/connection.ts'
+import { nextInterval } from '../../../client/live/polling.ts'
 import type { TidingsClient } from '../../../client/tidings-client.ts'
 import { type Gate, type SocketPolicy, startGate } from '../support/gate.ts'
 import { type Site, startSite } from '../support/site.ts'
-import { recordStates, watch } from '../support/watch.ts'
+import { eventually, recordStates, watch } from '../support/watch.ts'
 
 let site: Site
 let gate: Gate
@@ -23,16 +24,18 @@ afterAll(async () => {
 const is = (client: TidingsClient): ConnectionState => client.connection.getSnapshot()
 const seqsOf = async (id: string): Promise<readonly number[]> =>
   (await site.engine.events({ id })).map(({ seq }) => seq)
-const timing = { proofMs: 150, silenceMs: 400 }
+const timing = { proofMs: 500, silenceMs: 1_000 }
+/** Does not try to climb within any test. */
+const patient = { probeMs: 3_600_000, maxProbeMs: 3_600_000 }
 
 test.for<SocketPolicy>(['refuse', 'swallow', 'cut', 'mute'])(
   'falls back to event streams where sockets are met with "%s"',
   async (policy) => {
     gate.sockets = policy
     const id = await site.count(2)
-    await using client = site.client({ url: gate.url, timing: { ...timing, probeMs: 60_000 } })
+    await using client = site.client({ url: gate.url, timing: { ...timing, ...patient } })
     const watching = watch(client, id)
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(is(client)).toMatchObject({ status: 'degraded', transport: 'sse', reason: expect.any(String) }),
     )
     site.step(2)
@@ -45,9 +48,9 @@ test.for<SocketPolicy>(['refuse', 'swallow', 'cut', 'mute'])(
 test('falls back to polling where event streams are held back as well', async () => {
   Object.assign(gate, { sockets: 'refuse', streams: 'hold' })
   const id = await site.count(2)
-  await using client = site.client({ url: gate.url, timing: { ...timing, probeMs: 60_000 } })
+  await using client = site.client({ url: gate.url, timing: { ...timing, ...patient } })
   const watching = watch(client, id)
-  await vi.waitFor(() => expect(is(client)).toMatchObject({ status: 'degraded', transport: 'polling' }))
+  await eventually(() => expect(is(client)).toMatchObject({ status: 'degraded', transport: 'polling' }))
   site.step(2)
   await watching.done
   expect(watching.seqs).toEqual(await seqsOf(id))
@@ -60,11 +63,11 @@ test('climbs back as the obstacles go, step by step, without losing or repeating
   const states = recordStates(client)
   const watching = watch(client, id)
   const stepping = setInterval(() => site.step(), 15)
-  await vi.waitFor(() => expect(is(client).transport).toBe('polling'))
+  await eventually(() => expect(is(client).transport).toBe('polling'))
   gate.streams = 'pass'
-  await vi.waitFor(() => expect(is(client)).toMatchObject({ status: 'degraded', transport: 'sse' }))
+  await eventually(() => expect(is(client)).toMatchObject({ status: 'degraded', transport: 'sse' }))
   gate.sockets = 'pass'
-  await vi.waitFor(() => expect(is(client)).toMatchObject({ status: 'live', transport: 'websocket', reason: null }))
+  await eventually(() => expect(is(client)).toMatchObject({ status: 'live', transport: 'websocket', reason: null }))
   const climbing = states.slice(states.findIndex(({ status }) => status === 'degraded'))
   await watching.done
   clearInterval(stepping)
@@ -75,12 +78,12 @@ test('climbs back as the obstacles go, step by step, without losing or repeating
 
 test('comes down again when a socket that worked is blocked for good', async () => {
   const id = await site.count(3)
-  await using client = site.client({ url: gate.url, timing: { ...timing, probeMs: 60_000 } })
+  await using client = site.client({ url: gate.url, timing: { ...timing, ...patient } })
   const watching = watch(client, id)
-  await vi.waitFor(() => expect(is(client)).toMatchObject({ status: 'live', transport: 'websocket' }))
+  await eventually(() => expect(is(client)).toMatchObject({ status: 'live', transport: 'websocket' }))
   gate.sockets = 'refuse'
   gate.cut()
-  await vi.waitFor(() => expect(is(client)).toMatchObject({ status: 'degraded', transport: 'sse' }))
+  await eventually(() => expect(is(client)).toMatchObject({ status: 'degraded', transport: 'sse' }))
   site.step(3)
   await watching.done
   expect(watching.seqs).toEqual(await seqsOf(id))
@@ -90,7 +93,7 @@ test('asks for nothing else while it is live: one socket, and no request', async
   const id = await site.count(5)
   await using client = site.client({ url: gate.url })
   const watching = watch(client, id)
-  await vi.waitFor(() => expect(watching.seqs.length).toBeGreaterThan(1))
+  await eventually(() => expect(watching.seqs.length).toBeGreaterThan(1))
   site.step(5)
   await watching.done
   expect(gate.seen).toEqual(['UPGRADE'])
@@ -100,7 +103,7 @@ test('with live updates off, polls, says so, and arrives at the same events', as
   const id = await site.count(5)
   await using client = site.client({ url: gate.url, live: false })
   const watching = watch(client, id)
-  await vi.waitFor(() => expect(watching.seqs.length).toBeGreaterThan(1))
+  await eventually(() => expect(watching.seqs.length).toBeGreaterThan(1))
   expect(is(client)).toMatchObject({ status: 'degraded', transport: 'polling', reason: 'Live updates are turned off' })
   site.step(5)
   await watching.done
@@ -108,20 +111,15 @@ test('with live updates off, polls, says so, and arrives at the same events', as
   expect(gate.seen).not.toContain('UPGRADE')
 })
 
-test('polls less and less often while nothing happens', async () => {
-  const id = await site.count(1)
-  await using client = site.client({ url: gate.url, live: false, timing: { pollMs: 1, maxPollMs: 60_000 } })
-  const watching = watch(client, id)
-  await vi.waitFor(() => expect(watching.seqs.length).toBeGreaterThan(1))
-  const times: number[] = []
-  const stop = client.connection.subscribe(() => undefined)
-  await vi.waitFor(() => {
-    times.push(gate.seen.length)
-    expect(times.at(-1)).toBeGreaterThan(8)
-  })
-  stop()
-  // 1.5^n milliseconds: after twenty requests the next is more than three seconds away.
-  expect(gate.seen.length).toBeLessThan(22)
+test('polls less and less often while nothing happens, and at once again when something does', () => {
+  const timing = { pollMs: 100, maxPollMs: 300 }
+  const intervals = [false, false, false, false, true].map(
+    ((last) => (isNew: boolean) => {
+      last = nextInterval(last, isNew, timing)
+      return last
+    })(timing.pollMs),
+  )
+  expect(intervals).toEqual([150, 225, 300, 300, 100])
 })
 
 test('more subscriptions than a browser has connections for still leave room for requests', async () => {
@@ -129,8 +127,8 @@ test('more subscriptions than a browser has connections for still leave room for
   const ids = await Promise.all(Array.from({ length: 6 }, () => site.count(1)))
   await using client = site.client({ url: gate.url, transports: ['sse'], timing: { ...timing, pollMs: 100 } })
   const watched = ids.map((id) => watch(client, id))
-  await vi.waitFor(() => expect(watched.every(({ seqs }) => seqs.length > 1)).toBe(true))
-  await vi.waitFor(() => expect(site.server.connections.size).toBe(3))
+  await eventually(() => expect(watched.every(({ seqs }) => seqs.length > 1)).toBe(true))
+  await eventually(() => expect(site.server.connections.size).toBe(3))
   site.step()
   await Promise.all(watched.map(({ done }) => done))
   for (const [index, id] of ids.entries()) expect(watched[index]?.seqs).toEqual(await seqsOf(id))

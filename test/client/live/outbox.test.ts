@@ -1,11 +1,12 @@
 import { gql } from '@urql/core'
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { pipe, subscribe } from 'wonka'
 import type { OutboxState } from '../../../client/live/outbox.ts'
 import type { OfflineStorage } from '../../../client/live/storage.ts'
 import type { TidingsClient } from '../../../client/tidings-client.ts'
 import { conceptQuery, makeConcept, retryMutation } from '../support/roadmap.ts'
 import { type Site, startSite } from '../support/site.ts'
+import { eventually } from '../support/watch.ts'
 
 let site: Site
 let conceptId: string
@@ -28,7 +29,7 @@ const tasksOf = async (kind: string): Promise<number> => {
   return tasks.nodes.filter((task) => task.kind === kind).length
 }
 const settled = async (): Promise<void> => {
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const { tasks } = await site.ask<{ tasks: { nodes: readonly { id: string }[] } }>(
       '{ tasks(status: [QUEUED, RUNNING, RETRYING]) { nodes { id } } }',
     )
@@ -52,9 +53,9 @@ test('keeps a mutation that is made offline, shows it as pending, and sends it o
   await using client = site.client()
   goOffline()
   const answer = client.urql.mutation(retryMutation, { input: { conceptId, piece: 'QUIZ' } }).toPromise()
-  await vi.waitFor(() => expect(outboxOf(client).pending).toMatchObject([{ field: 'retryContent', status: 'waiting' }]))
+  await eventually(() => expect(outboxOf(client).pending).toMatchObject([{ field: 'retryContent', status: 'waiting' }]))
   expect(outboxOf(client).pending[0]?.variables).toMatchObject({ input: { idempotencyKey: expect.any(String) } })
-  await vi.waitFor(() => expect(outboxOf(client).pending[0]?.attempts).toBeGreaterThan(1))
+  await eventually(() => expect(outboxOf(client).pending[0]?.attempts).toBeGreaterThan(1))
   await site.proxy.heal()
   expect((await answer).data?.retryContent.__typename).toBe('RetryContentSuccess')
   expect(outboxOf(client)).toEqual({ pending: [], refused: [] })
@@ -68,7 +69,7 @@ test('sends a mutation whose answer was lost once more, and it is carried out on
   // The request arrives; of the answer only the first bytes do.
   site.proxy.cutAfter(10, 'toClient')
   const answer = client.urql.mutation(retryMutation, { input: { conceptId, piece: 'TUTORIAL' } }).toPromise()
-  await vi.waitFor(() => expect(outboxOf(client).pending[0]?.attempts).toBeGreaterThan(0))
+  await eventually(() => expect(outboxOf(client).pending[0]?.attempts).toBeGreaterThan(0))
   await site.proxy.heal()
   expect((await answer).data?.retryContent.__typename).toBe('RetryContentSuccess')
   await settled()
@@ -87,7 +88,7 @@ test('sends what was made offline in the order in which it was made', async () =
       .toPromise()
       .then(() => order.push(index)),
   )
-  await vi.waitFor(() => expect(outboxOf(client).pending).toHaveLength(3))
+  await eventually(() => expect(outboxOf(client).pending).toHaveLength(3))
   await site.proxy.heal()
   await Promise.all(answers)
   expect(order).toEqual([0, 1, 2])
@@ -103,7 +104,7 @@ test('assumes that a piece is being made at once, and takes it back when that is
     client.urql.query(conceptQuery, { id: conceptId }),
     subscribe(({ data }) => void seen.push(data?.node?.quiz.status)),
   )
-  await vi.waitFor(() => expect(seen).toEqual(['COMPLETED']))
+  await eventually(() => expect(seen).toEqual(['COMPLETED']))
   goOffline()
   // Another client is faster; this one's mutation will meet a conflict.
   site.provider.script = () => 'wait'
@@ -111,11 +112,11 @@ test('assumes that a piece is being made at once, and takes it back when that is
     id: conceptId,
   })
   const answer = client.urql.mutation(retryMutation, { input: { conceptId, piece: 'QUIZ' } }).toPromise()
-  await vi.waitFor(() => expect(seen.at(-1)).toBe('GENERATING'))
-  await vi.waitFor(() => expect(outboxOf(client).pending).toHaveLength(1))
+  await eventually(() => expect(seen.at(-1)).toBe('GENERATING'))
+  await eventually(() => expect(outboxOf(client).pending).toHaveLength(1))
   await site.proxy.heal()
   expect((await answer).data?.retryContent.__typename).toBe('ConflictError')
-  await vi.waitFor(() => expect(seen.at(-1)).toBe('COMPLETED'))
+  await eventually(() => expect(seen.at(-1)).toBe('COMPLETED'))
   expect(outboxOf(client)).toMatchObject({
     pending: [],
     refused: [{ field: 'retryContent', status: 'refused', reason: expect.any(String) }],
@@ -134,19 +135,19 @@ test('keeps what waits across a reload, assumes it again, and sends it with the 
   const page = site.client({ storage })
   goOffline()
   void page.urql.mutation(retryMutation, { input: { conceptId, piece: 'QUIZ' } }).toPromise()
-  await vi.waitFor(() => expect(storage.items.size).toBe(1))
+  await eventually(() => expect(storage.items.size).toBe(1))
   const [entry] = outboxOf(page).pending
   await page.dispose()
 
   await using reloaded = site.client({ storage })
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(outboxOf(reloaded).pending).toMatchObject([
       { id: entry?.id, variables: entry?.variables, createdAt: entry?.createdAt },
     ]),
   )
   await site.proxy.heal()
-  await vi.waitFor(() => expect(outboxOf(reloaded).pending).toEqual([]))
-  await vi.waitFor(() => expect(storage.items.size).toBe(0))
+  await eventually(() => expect(outboxOf(reloaded).pending).toEqual([]))
+  await eventually(() => expect(storage.items.size).toBe(0))
   expect(outboxOf(reloaded).refused).toEqual([])
   await settled()
   expect(await tasksOf('RETRY_CONTENT')).toBe(before + 1)
@@ -157,13 +158,13 @@ test('leaves what waits in another open tab to that tab', async () => {
   await using one = site.client({ storage })
   goOffline()
   void one.urql.mutation(retryMutation, { input: { conceptId, piece: 'QUIZ' } }).toPromise()
-  await vi.waitFor(() => expect(storage.items.size).toBe(1))
+  await eventually(() => expect(storage.items.size).toBe(1))
   await using other = site.client({ storage })
   void other.urql.mutation(retryMutation, { input: { conceptId, piece: 'TUTORIAL' } }).toPromise()
-  await vi.waitFor(() => expect(JSON.parse([...storage.items.values()][0] ?? '')).toHaveLength(2))
+  await eventually(() => expect(JSON.parse([...storage.items.values()][0] ?? '')).toHaveLength(2))
   expect(outboxOf(other).pending).toHaveLength(1)
   await site.proxy.heal()
-  await vi.waitFor(() => expect(storage.items.size).toBe(0))
+  await eventually(() => expect(storage.items.size).toBe(0))
   await settled()
 })
 
@@ -172,9 +173,31 @@ test('takes back what waits when that is asked for', async () => {
   await using client = site.client()
   goOffline()
   const answer = client.urql.mutation(retryMutation, { input: { conceptId, piece: 'QUIZ' } }).toPromise()
-  await vi.waitFor(() => expect(outboxOf(client).pending).toMatchObject([{ status: 'waiting' }]))
+  await eventually(() => expect(outboxOf(client).pending).toMatchObject([{ status: 'waiting' }]))
   client.outbox.dismiss(outboxOf(client).pending[0]?.id ?? '')
   expect((await answer).error?.message).toMatch(/Taken back/)
   await site.proxy.heal()
   expect(await tasksOf('RETRY_CONTENT')).toBe(before)
+})
+
+test('a request that nobody answers is given up in time, and sent again', async () => {
+  const before = await tasksOf('RETRY_CONTENT')
+  await using client = site.client({ timing: { requestMs: 100 } })
+  site.proxy.stall()
+  const answer = client.urql.mutation(retryMutation, { input: { conceptId, piece: 'QUIZ' } }).toPromise()
+  await eventually(() =>
+    expect(outboxOf(client).pending).toMatchObject([{ reason: expect.stringMatching(/did not answer within 100 ms/) }]),
+  )
+  site.proxy.resume()
+  expect((await answer).data?.retryContent.__typename).toBe('RetryContentSuccess')
+  await settled()
+  expect(await tasksOf('RETRY_CONTENT')).toBe(before + 1)
+})
+
+test('what may be carried out only once is not sent again when its answer was lost, and says so', async () => {
+  await using client = site.client({ cache: 'none' })
+  site.proxy.cutAfter(10, 'toClient')
+  const { error } = await client.urql.mutation(gql('mutation { somethingWithoutAKey }'), {}).toPromise()
+  expect(error?.networkError).toBeInstanceOf(Error)
+  expect(outboxOf(client).pending).toEqual([])
 })

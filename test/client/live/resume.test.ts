@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TransportName } from '../../../client/live/options.ts'
 import { type Site, startSite } from '../support/site.ts'
-import { watch } from '../support/watch.ts'
+import { eventually, watch } from '../support/watch.ts'
 
 let site: Site
 beforeAll(async () => {
@@ -24,7 +24,7 @@ describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s', (transpo
     const id = await site.count(5)
     await using client = site.client({ transports: [transport] })
     const { seqs, done } = watch(client, id)
-    await vi.waitFor(() => expect(seqs.length).toBeGreaterThan(2))
+    await eventually(() => expect(seqs.length).toBeGreaterThan(2))
     site.step(5)
     await done
     expect(seqs).toEqual(await seqsOf(id))

@@ -1,10 +1,10 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { ConnectionState } from '../../../client/live/connection.ts'
 import type { TransportName } from '../../../client/live/options.ts'
 import type { TidingsClient } from '../../../client/tidings-client.ts'
 import { runProgram } from '../support/program.ts'
 import { type Site, startSite } from '../support/site.ts'
-import { recordStates, watch } from '../support/watch.ts'
+import { eventually, recordStates, watch } from '../support/watch.ts'
 
 let site: Site
 beforeAll(async () => {
@@ -29,9 +29,9 @@ describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s, while the
     })
     const states = recordStates(client)
     const watching = watch(client, id)
-    await vi.waitFor(() => expect(watching.seqs.length).toBeGreaterThan(2))
+    await eventually(() => expect(watching.seqs.length).toBeGreaterThan(2))
     site.step(3)
-    await vi.waitFor(() => expect(watching.seqs.length).toBeGreaterThan(5))
+    await eventually(() => expect(watching.seqs.length).toBeGreaterThan(5))
     await happen(client, states)
     site.step(7)
     await watching.done
@@ -47,7 +47,7 @@ describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s, while the
     const states = await surviving(async (_, seen) => {
       site.proxy.halfOpen()
       site.step(2)
-      await vi.waitFor(() => expect(seen.some(({ attempt }) => attempt > 0)).toBe(true))
+      await eventually(() => expect(seen.some(({ attempt }) => attempt > 0)).toBe(true))
       site.step(-2)
     })
     expect(states.map(({ reason }) => reason).join()).toMatch(/silent|not answered/)
@@ -57,7 +57,7 @@ describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s, while the
     await surviving(async (_, seen) => {
       site.proxy.stall()
       site.step(2)
-      await vi.waitFor(() => expect(seen.some(({ attempt }) => attempt > 0)).toBe(true))
+      await eventually(() => expect(seen.some(({ attempt }) => attempt > 0)).toBe(true))
       site.proxy.resume()
       site.step(-2)
     })
@@ -66,7 +66,7 @@ describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s, while the
   test('resumes after the server was away, and says so meanwhile', async () => {
     const states = await surviving(async (client) => {
       await site.stop()
-      await vi.waitFor(() => expect(is(client).attempt).toBeGreaterThan(2))
+      await eventually(() => expect(is(client).attempt).toBeGreaterThan(2))
       expect(is(client)).toMatchObject({ status: 'reconnecting', reason: expect.any(String) })
       await site.start()
     })
@@ -82,7 +82,7 @@ describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s, while the
         bytes += 61
         site.proxy.cutAfter(bytes, 'toClient')
       }, 10)
-      await vi.waitFor(() => expect(bytes).toBeGreaterThan(2_500))
+      await eventually(() => expect(bytes).toBeGreaterThan(2_500))
       clearInterval(timer)
       await site.proxy.heal()
     })
@@ -94,24 +94,24 @@ test('leaves no connection behind when it is disposed', async () => {
   const openBefore = site.proxy.open
   const client = site.client()
   const watching = watch(client, id)
-  await vi.waitFor(() => expect(watching.seqs.length).toBeGreaterThan(1))
+  await eventually(() => expect(watching.seqs.length).toBeGreaterThan(1))
   await client.dispose()
   await client.dispose()
   await watching.done.catch(() => undefined)
   expect(is(client).status).toBe('closed')
-  await vi.waitFor(() => expect(site.proxy.open).toBeLessThanOrEqual(openBefore))
-  await vi.waitFor(() => expect(site.server.connections.size).toBe(0))
+  await eventually(() => expect(site.proxy.open).toBeLessThanOrEqual(openBefore))
+  await eventually(() => expect(site.server.connections.size).toBe(0))
 })
 
 test('closes the connection some time after nobody watches any more, and opens it again for the next', async () => {
   await using client = site.client({ timing: { lingerMs: 10 } })
   const stop = client.connection.subscribe(() => undefined)
-  await vi.waitFor(() => expect(is(client).status).toBe('live'))
+  await eventually(() => expect(is(client).status).toBe('live'))
   stop()
-  await vi.waitFor(() => expect(site.server.connections.size).toBe(0))
+  await eventually(() => expect(site.server.connections.size).toBe(0))
   expect(is(client)).toMatchObject({ transport: null, reason: 'Connects when something is watched' })
   client.connection.subscribe(() => undefined)
-  await vi.waitFor(() => expect(is(client)).toMatchObject({ status: 'live', roundTripMs: expect.any(Number) }))
+  await eventually(() => expect(is(client)).toMatchObject({ status: 'live', roundTripMs: expect.any(Number) }))
 })
 
 test('one subscription on a socket ends without the others noticing', async () => {
@@ -119,7 +119,7 @@ test('one subscription on a socket ends without the others noticing', async () =
   await using client = site.client({ transports: ['websocket'] })
   const states = recordStates(client)
   const watchingLong = watch(client, long)
-  await vi.waitFor(() => expect(watchingLong.seqs.length).toBeGreaterThan(1))
+  await eventually(() => expect(watchingLong.seqs.length).toBeGreaterThan(1))
   await watch(client, short).done
   for await (const _ of client.watchTask(short, { fromStart: true })) break
   site.step(2)
@@ -143,7 +143,7 @@ test('a subscription too many waits until there is room', async () => {
   const ids = [await narrow.count(1), await narrow.count(2, true)]
   await using client = narrow.client({ transports: ['websocket'] })
   const [first, second] = ids.map((id) => watch(client, id))
-  await vi.waitFor(() => expect(first?.seqs.length).toBeGreaterThan(1))
+  await eventually(() => expect(first?.seqs.length).toBeGreaterThan(1))
   expect(second?.seqs).toEqual([])
   narrow.step()
   await Promise.all([first?.done, second?.done])

@@ -6,7 +6,7 @@ import { createTokens } from '../../../client/live/tokens.ts'
 import type { TidingsClient } from '../../../client/tidings-client.ts'
 import { localDeveloper } from '../../../src/tasks/viewer.ts'
 import { type Site, startSite } from '../support/site.ts'
-import { recordStates, watch } from '../support/watch.ts'
+import { eventually, recordStates, watch } from '../support/watch.ts'
 
 const secret = 'a secret of the tests, long enough for HS256'
 
@@ -43,9 +43,9 @@ describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s', (transpo
     await using client = site.client({ transports: [transport], token })
     const states = recordStates(client)
     const watching = watch(client, id)
-    await vi.waitFor(() => expect(watching.seqs.length).toBeGreaterThan(1))
+    await eventually(() => expect(watching.seqs.length).toBeGreaterThan(1))
     const stepping = setInterval(() => site.step(), 20)
-    await vi.waitFor(() => expect(token.mock.calls.length).toBeGreaterThan(3), 10_000)
+    await eventually(() => expect(token.mock.calls.length).toBeGreaterThan(3))
     clearInterval(stepping)
     site.step(60)
     await watching.done
@@ -61,8 +61,8 @@ describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s', (transpo
     const id = await site.count(4)
     await using client = site.client({ transports: [transport], token, timing: { tokenLeewayMs: 0 } })
     const watching = watch(client, id)
-    await vi.waitFor(() => expect(watching.seqs.length).toBeGreaterThan(1))
-    await vi.waitFor(() => expect(token.mock.calls.length).toBeGreaterThan(1), 10_000)
+    await eventually(() => expect(watching.seqs.length).toBeGreaterThan(1))
+    await eventually(() => expect(token.mock.calls.length).toBeGreaterThan(1))
     site.step(4)
     await watching.done
     expect(watching.seqs).toEqual(await seqsOf(id))
@@ -73,13 +73,13 @@ describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s', (transpo
     const id = await site.count(1, true)
     await using client = site.client({ transports: [transport], token: () => token })
     recordStates(client)
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(is(client)).toMatchObject({ status: 'closed', reason: expect.stringMatching(/token/) }),
     )
     await expect(watch(client, id).done).rejects.toThrow(/token/)
     token = await sign(60_000)
     client.connection.reconnect()
-    await vi.waitFor(() => expect(['live', 'degraded']).toContain(is(client).status))
+    await eventually(() => expect(['live', 'degraded']).toContain(is(client).status))
     const watching = watch(client, id)
     await watching.done
     expect(watching.seqs).toEqual(await seqsOf(id))
@@ -89,7 +89,7 @@ describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s', (transpo
     const token = vi.fn(() => sign(-10_000, { issuedAgoMs: 60_000 }))
     await using client = site.client({ transports: [transport], token })
     recordStates(client)
-    await vi.waitFor(() => expect(is(client).status).toBe('closed'))
+    await eventually(() => expect(is(client).status).toBe('closed'))
     expect(token.mock.calls.length).toBeLessThan(12)
   })
 
@@ -98,11 +98,11 @@ describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s', (transpo
     const token = (): Promise<string> => (isDown ? Promise.reject(new Error('the login page is away')) : sign(60_000))
     await using client = site.client({ transports: [transport], token })
     recordStates(client)
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(is(client)).toMatchObject({ status: 'reconnecting', reason: expect.stringMatching(/login page/) }),
     )
     isDown = false
-    await vi.waitFor(() => expect(['live', 'degraded']).toContain(is(client).status))
+    await eventually(() => expect(['live', 'degraded']).toContain(is(client).status))
   })
 })
 

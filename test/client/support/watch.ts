@@ -1,3 +1,4 @@
+import { vi } from 'vitest'
 import type { ConnectionState } from '../../../client/live/connection.ts'
 import type { WatchTaskOptions } from '../../../client/live/watch-task.ts'
 import type { TidingsClient } from '../../../client/tidings-client.ts'
@@ -26,4 +27,9 @@ export function recordStates(client: TidingsClient): readonly ConnectionState[] 
   const states: ConnectionState[] = []
   client.connection.subscribe(() => states.push(client.connection.getSnapshot()))
   return states
+}
+
+/** Waits until a check passes; long enough for a machine that has much else to do. */
+export function eventually<T>(check: () => T | Promise<T>): Promise<T> {
+  return vi.waitFor(check, { timeout: 15_000, interval: 10 })
 }

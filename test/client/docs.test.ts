@@ -1,0 +1,40 @@
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+test('the programs of docs/client.md are right as they stand', { timeout: 60_000 }, async () => {
+  const text = await readFile(join(root, 'docs/client.md'), 'utf8')
+  const programs = [...text.matchAll(/^```(tsx?) file=(\w+)\n([\s\S]*?)^```/gm)]
+  expect(programs.map(([, , name]) => name)).toEqual(['main', 'retry', 'own', 'plain', 'connection'])
+  // Below the root, where the packages are found.
+  await mkdir(join(root, 'dist'), { recursive: true })
+  const folder = await mkdtemp(join(root, 'dist/docs-'))
+  try {
+    for (const [, type, name, program = ''] of programs) await writeFile(join(folder, `${name}.${type}`), program)
+    await writeFile(
+      join(folder, 'tsconfig.json'),
+      JSON.stringify({
+        extends: '../../tsconfig.json',
+        compilerOptions: {
+          types: [],
+          module: 'esnext',
+          moduleResolution: 'bundler',
+          paths: { 'tidings/client': ['../../client/index.ts'], 'tidings/react': ['../../client/react/index.ts'] },
+        },
+        include: ['.'],
+      }),
+    )
+    const tsc = join(root, 'node_modules/typescript/bin/tsc')
+    const { stdout } = await promisify(execFile)(process.execPath, [tsc, '-p', folder]).catch(
+      (error: { readonly stdout: string }) => error,
+    )
+    expect(stdout).toBe('')
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+})
