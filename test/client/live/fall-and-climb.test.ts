@@ -125,7 +125,7 @@ test('polls less and less often while nothing happens, and at once again when so
 test('more subscriptions than a browser has connections for still leave room for requests', async () => {
   gate.sockets = 'refuse'
   const ids = await Promise.all(Array.from({ length: 6 }, () => site.count(1)))
-  await using client = site.client({ url: gate.url, transports: ['sse'], timing: { ...timing, pollMs: 100 } })
+  await using client = site.client({ url: gate.url, transports: ['sse'], timing: { pollMs: 100 } })
   const watched = ids.map((id) => watch(client, id))
   await eventually(() => expect(watched.every(({ seqs }) => seqs.length > 1)).toBe(true))
   await eventually(() => expect(site.server.connections.size).toBe(3))
