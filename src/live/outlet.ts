@@ -20,15 +20,22 @@ export interface Outlet {
   drained(listener: () => void): void
   /** What of a failure the client is told; null when the transport has dealt with it, and the subscription just ends. */
   refine(error: unknown): unknown
-  /** Counts the live operations, of which there may be several on a socket. */
-  opened(): void
-  closed(): void
+  /**
+   * An operation begins to be served. When its client has used the same id for several, one after the other, only the last
+   * is: the others are told to `leave`, as are all when the outlet closes.
+   * @returns false when a later one is served already
+   */
+  opened(seat: Seat, leave: () => void): boolean
+  closed(seat: Seat): void
 }
 
 /** One operation's place on an outlet. */
 export interface Seat {
   readonly outlet: Outlet
+  /** Its id, as JSON. */
   readonly stamp: Buffer
+  /** Counts the operations of an outlet in the order in which their clients began them. */
+  readonly number: number
 }
 
 /** The share of the budget that may wait, so that with all that surrounds it a reader stays within. */

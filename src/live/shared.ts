@@ -157,12 +157,11 @@ export function createLive(options: {
     onOver: () => void,
   ): Subscriber => {
     const { key, field, args } = operation
-    seat.outlet.opened()
     let isOut = false
     const getOut = (): void => {
       if (isOut) return
       isOut = true
-      seat.outlet.closed()
+      seat.outlet.closed(seat)
       exit(key, group)
       onOver()
     }
@@ -179,13 +178,12 @@ export function createLive(options: {
         onEnd(failure)
       },
     })
-    return {
-      start: subscriber.start,
-      leave() {
-        subscriber.leave()
-        getOut()
-      },
+    const leave = (): void => {
+      subscriber.leave()
+      getOut()
     }
+    if (!seat.outlet.opened(seat, leave)) leave()
+    return { start: subscriber.start, leave }
   }
 
   return {
@@ -216,7 +214,13 @@ export function createLive(options: {
       if (seat !== undefined)
         return iterateNothing(seat.outlet.refine, (onEnd) => attach(operation, group, seat, onEnd, onOver))
       const stream = createStreamOutlet({ budgetBytes, patienceMs, giveUp: giveUp(() => context.cut?.()) })
-      const subscriber = attach(operation, group, { outlet: stream.outlet, stamp: noStamp }, stream.end, onOver)
+      const subscriber = attach(
+        operation,
+        group,
+        { outlet: stream.outlet, stamp: noStamp, number: 0 },
+        stream.end,
+        onOver,
+      )
       return iterateStream(stream.next, subscriber)
     },
   }

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
-import { type Outlet, waitingLimit } from './outlet.ts'
+import { type Outlet, type Seat, waitingLimit } from './outlet.ts'
 import type { Turn } from './turn.ts'
 
 /**
@@ -25,7 +25,8 @@ export function createSocketOutlet(options: {
 }): Outlet {
   const { webSocket, socket, turn, patienceMs, giveUp } = options
   const limit = waitingLimit(options.budgetBytes)
-  let operations = 0
+  /** Nearly always one, so not worth a map. */
+  let served: { readonly seat: Seat; readonly leave: () => void }[] = []
   let isCorked = false
   let waiting: (() => void)[] | undefined
 
@@ -33,12 +34,16 @@ export function createSocketOutlet(options: {
     isCorked = false
     socket.uncork()
   }
+  // graphql-ws forgets an operation whose id was used again before it had begun; nobody else would ever end it.
+  webSocket.once('close', () => {
+    for (const { leave } of [...served]) leave()
+  })
   return {
     isFull: (bytes) => socket.writableLength > 0 && socket.writableLength + bytes > limit,
     write(batch, stamp) {
       if (webSocket.readyState !== webSocket.OPEN || !socket.writable) return
       // Several operations' events of one turn leave in one write; for one alone they are in one buffer already.
-      if (operations > 1 && !isCorked) {
+      if (served.length > 1 && !isCorked) {
         isCorked = true
         socket.cork()
         turn.finally(uncork)
@@ -61,11 +66,15 @@ export function createSocketOutlet(options: {
       })
     },
     refine: options.refine,
-    opened() {
-      operations++
+    opened(seat, leave) {
+      const same = served.find((one) => one.seat.stamp.equals(seat.stamp))
+      if (same !== undefined && same.seat.number > seat.number) return false
+      same?.leave()
+      served.push({ seat, leave })
+      return true
     },
-    closed() {
-      operations--
+    closed(seat) {
+      served = served.filter((one) => one.seat !== seat)
     },
   }
 }

@@ -90,7 +90,7 @@ export function createStreamOutlet(options: {
         if (waiting.push(listener) === 1) timer = setTimeout(options.giveUp, options.patienceMs).unref()
       },
       refine: (error) => error,
-      opened: () => undefined,
+      opened: () => true,
       closed: () => clearTimeout(timer),
     },
     next() {

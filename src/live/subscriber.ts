@@ -210,7 +210,9 @@ export function createSubscriber<S>(options: {
   }
 
   return {
-    start: () => void run(),
+    start() {
+      if (!isOver) void run()
+    },
     leave() {
       if (isOver) return
       isOver = true

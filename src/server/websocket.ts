@@ -94,6 +94,7 @@ export function createWebSockets(options: {
   } = options
   const envelopeds = new WeakMap<object, Enveloped>()
   const places = new WeakMap<object, Place>()
+  let seats = 0
   const envelopedOf = (args: ExecutionArgs): Enveloped => {
     const enveloped = envelopeds.get(args)
     if (enveloped === undefined) throw new Error('This operation was not prepared')
@@ -125,7 +126,7 @@ export function createWebSockets(options: {
     }
     if (outlet !== undefined && live?.shares(document, operationName) === true) {
       // graphql-ws holds on to this for as long as the subscription lasts: nothing is in it that could be made again.
-      const place: Place = { viewer, seat: { outlet, stamp: Buffer.from(JSON.stringify(id)) } }
+      const place: Place = { viewer, seat: { outlet, stamp: Buffer.from(JSON.stringify(id)), number: ++seats } }
       const args: ExecutionArgs = { ...given, contextValue: place }
       places.set(args, place)
       return args

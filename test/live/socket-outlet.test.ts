@@ -134,8 +134,7 @@ test('several operations’ events of one turn leave in one write', async () => 
   await using sockets = await startSockets()
   const { outlet, received, client } = await sockets.connect()
   let chunks = 0
-  outlet.opened()
-  outlet.opened()
+  for (const id of ['a', 'b']) outlet.opened({ outlet, stamp: stampOf(id), number: 1 }, () => undefined)
   const { _socket: tcp } = client as unknown as { readonly _socket: NodeJS.ReadableStream }
   tcp.on('data', () => chunks++)
   sockets.turn.schedule(() => outlet.write(createBatch([payloadOf(1)]), stampOf('a')))

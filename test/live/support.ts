@@ -72,7 +72,10 @@ export function createRecordingOutlet(): RecordingOutlet {
       else listener()
     },
     refine: (error) => error,
-    opened: () => void operations++,
+    opened: () => {
+      operations++
+      return true
+    },
     closed: () => void operations--,
   }
 }
@@ -198,7 +201,7 @@ export async function startLive(
     ) {
       const context = {
         ...createContext(services, viewer, { catchUp: false }),
-        seat: { outlet, stamp: Buffer.from('"1"') },
+        seat: { outlet, stamp: Buffer.from('"1"'), number: 1 },
       }
       const args: ExecutionArgs = {
         schema,

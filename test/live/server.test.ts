@@ -1,0 +1,230 @@
+import { once } from 'node:events'
+import { createClient } from 'graphql-ws'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { WebSocket } from 'ws'
+import { createContext, schema } from '../../schema/index.ts'
+import { parseConfig } from '../../src/config.ts'
+import type { Live } from '../../src/live/shared.ts'
+import { silentLogger } from '../../src/logger.ts'
+import { createLiveDelivery } from '../../src/main/app.ts'
+import { type RunningServer, startServer } from '../../src/server/http.ts'
+import { localDeveloper } from '../../src/tasks/viewer.ts'
+import { type LiveFixture, range, type Seen, seqsOf, startLive, watchQuery } from './support.ts'
+
+let fixture: LiveFixture
+let server: RunningServer
+let live: Live
+beforeAll(async () => {
+  fixture = await startLive()
+  const config = parseConfig({
+    NODE_ENV: 'test',
+    PORT: '0',
+    SLOW_READER_MS: '1000',
+    MAX_SOCKETS_PER_ADDRESS: '1000',
+    MAX_SOCKETS_PER_VIEWER: '1000',
+  })
+  live = createLiveDelivery(fixture.services, config, silentLogger)
+  server = await startServer({
+    config,
+    schema,
+    live,
+    createContext: (viewer, options) => createContext(fixture.services, viewer, options),
+    health: { database: fixture.database, bus: fixture.engine.bus },
+    logger: silentLogger,
+  })
+})
+afterAll(async () => {
+  await server[Symbol.asyncDispose]()
+  await fixture[Symbol.asyncDispose]()
+})
+
+const createTask = () => fixture.createTask(localDeveloper.userId)
+
+/** A socket that speaks graphql-transport-ws by hand. */
+async function connect() {
+  const socket = new WebSocket(server.wsUrl, 'graphql-transport-ws')
+  const messages: { readonly id?: string; readonly type: string; readonly payload?: unknown }[] = []
+  socket.on('message', (data) => messages.push(JSON.parse(String(data)) as never))
+  await once(socket, 'open')
+  const send = (message: object) => socket.send(JSON.stringify(message))
+  send({ type: 'connection_init' })
+  await vi.waitFor(() => expect(messages).toHaveLength(1))
+  const seen = (id: string): Seen[] =>
+    messages
+      .filter((message) => message.id === id && message.type === 'next')
+      .map(({ payload }) => (payload as { data: { taskProgress: Seen } }).data.taskProgress)
+  return {
+    socket,
+    messages,
+    send,
+    seen,
+    subscribe: (id: string, variables: object) =>
+      send({ id, type: 'subscribe', payload: { query: watchQuery, variables } }),
+  }
+}
+
+test('a client of graphql-ws sees a shared subscription as any other', async () => {
+  const task = await createTask()
+  const client = createClient({ url: server.wsUrl, webSocketImpl: WebSocket })
+  const reading = (async () => {
+    const seen: unknown[] = []
+    for await (const { data } of client.iterate<{ taskProgress: Seen }>({
+      query: watchQuery,
+      variables: { id: task.id },
+    }))
+      seen.push(data?.taskProgress.seq)
+    return seen
+  })()
+  await vi.waitFor(() => expect(live.size).toBe(1))
+  await vi.waitFor(() => expect(server.metrics.subscriptions.get('taskProgress')).toBe(1))
+  await fixture.append(task, 3)
+  await fixture.complete(task)
+  expect(seqsOf((await reading).map((seq) => ({ seq }) as Seen)).at(-1)).toBe(5)
+  await vi.waitFor(() => expect(live.size).toBe(0))
+  expect(server.metrics.subscriptions.size).toBe(0)
+  await client.dispose()
+})
+
+test('an id that is used again in the same packet is not completed by what had it before', async () => {
+  const task = await createTask()
+  const { subscribe, send, seen, messages, socket } = await connect()
+  subscribe('1', { id: task.id })
+  await vi.waitFor(() => expect(seen('1')).toHaveLength(1))
+  send({ id: '1', type: 'complete' })
+  subscribe('1', { id: task.id })
+  await vi.waitFor(() => expect(seen('1').length).toBeGreaterThan(1))
+  await vi.waitFor(() => expect(live.size).toBe(1))
+  await fixture.append(task)
+  await vi.waitFor(() => expect(seen('1').at(-1)?.__typename).toBe('TaskAdvanced'))
+  expect(messages.filter(({ type }) => type === 'complete')).toEqual([])
+  await fixture.complete(task)
+  await vi.waitFor(() =>
+    expect(messages.filter(({ type }) => type === 'complete')).toEqual([{ id: '1', type: 'complete' }]),
+  )
+  socket.terminate()
+})
+
+test('of many operations with one id, begun and completed in one packet, only the last is served', async () => {
+  const task = await createTask()
+  const { subscribe, send, seen, messages, socket } = await connect()
+  for (let i = 0; i < 20; i++) {
+    subscribe('1', { id: task.id })
+    send({ id: '1', type: 'complete' })
+  }
+  subscribe('1', { id: task.id })
+  await vi.waitFor(() => expect(seen('1').length).toBeGreaterThan(0))
+  const before = seen('1').length
+  await fixture.append(task)
+  await vi.waitFor(() => expect(seen('1').at(-1)?.seq).toBe(2))
+  await fixture.append(task)
+  await vi.waitFor(() => expect(seen('1').at(-1)?.seq).toBe(3))
+  expect(seen('1')).toHaveLength(before + 2)
+  expect(messages.filter(({ type }) => type === 'complete')).toEqual([])
+  socket.terminate()
+  await vi.waitFor(() => expect(live.size).toBe(0))
+  expect(server.metrics.subscriptions.size).toBe(0)
+})
+
+test('several operations of one socket keep their own order, beside answers to queries', async () => {
+  const tasks = [await createTask(), await createTask()]
+  const { subscribe, send, seen, messages, socket } = await connect()
+  for (const [index, { id }] of tasks.entries()) subscribe(`${index}`, { id })
+  for (const index of tasks.keys()) await vi.waitFor(() => expect(seen(`${index}`)).toHaveLength(1))
+  for (let i = 0; i < 20; i++) {
+    send({ id: `q${i}`, type: 'subscribe', payload: { query: '{ viewer { id } }' } })
+    await Promise.all(tasks.map((task) => fixture.append(task, 3)))
+  }
+  for (const task of tasks) await fixture.complete(task)
+  await vi.waitFor(() => expect(messages.filter(({ type }) => type === 'complete')).toHaveLength(22))
+  for (const index of tasks.keys()) expect(seqsOf(seen(`${index}`))).toEqual(range(1, 62))
+  socket.terminate()
+})
+
+test('refusals look as they do without sharing, and harm no neighbour', async () => {
+  const task = await createTask()
+  const foreign = await fixture.createTask('somebody else')
+  const { subscribe, messages, seen, socket } = await connect()
+  subscribe('ok', { id: task.id })
+  await vi.waitFor(() => expect(seen('ok')).toHaveLength(1))
+  subscribe('foreign', { id: foreign.id })
+  subscribe('cursor', { id: task.id, after: 'nonsense' })
+  subscribe('variables', {})
+  const codeOf = (id: string) => {
+    const message = messages.find((one) => one.id === id)
+    const payload = message?.payload as { errors?: unknown } | undefined
+    return JSON.stringify(payload?.errors ?? payload)
+  }
+  await vi.waitFor(() => expect(codeOf('foreign')).toContain('"NOT_FOUND"'))
+  await vi.waitFor(() => expect(codeOf('cursor')).toContain('"BAD_CURSOR"'))
+  await vi.waitFor(() => expect(codeOf('variables')).toContain('"BAD_INPUT"'))
+  await fixture.append(task)
+  await vi.waitFor(() => expect(seen('ok')).toHaveLength(2))
+  socket.terminate()
+  await vi.waitFor(() => expect(live.size).toBe(0))
+})
+
+test('readers that stop are closed with 1013 and resume, and their neighbours notice nothing', async () => {
+  const task = await createTask()
+  const good = await connect()
+  good.subscribe('1', { id: task.id })
+  const stopped = await Promise.all(Array.from({ length: 30 }, connect))
+  for (const { subscribe, seen } of stopped) {
+    subscribe('1', { id: task.id })
+    await vi.waitFor(() => expect(seen('1')).toHaveLength(1))
+  }
+  const closed = Promise.all(stopped.map(async ({ socket }) => (await once(socket, 'close'))[0] as number))
+  for (const { socket } of stopped) socket.pause()
+  const text = 'x'.repeat(20_000)
+  let last = 0
+  while (live.counters.givenUp < stopped.length) {
+    const events = await fixture.append(task, 20, () => ({
+      type: 'TaskBatchCompleted',
+      payload: { progress: { percent: 1, message: text } },
+    }))
+    last = events.at(-1)?.seq ?? last
+    await vi.waitFor(() => expect(good.seen('1').at(-1)?.seq).toBe(last), { timeout: 5_000 })
+  }
+  expect(seqsOf(good.seen('1'))).toEqual(range(1, last))
+  for (const { socket } of stopped) socket.resume()
+  expect(new Set(await closed)).toEqual(new Set([1013]))
+  const [one] = stopped
+  const cursor = one?.seen('1').at(-1)
+  const back = await connect()
+  back.subscribe('1', { id: task.id, after: cursor?.cursor })
+  await vi.waitFor(() => expect(back.seen('1').at(-1)?.seq).toBe(last), { timeout: 20_000 })
+  expect(seqsOf(back.seen('1'))).toEqual(range((cursor?.seq ?? 0) + 1, last))
+  back.socket.terminate()
+  good.socket.terminate()
+})
+
+test('an event stream is served from the same execution', async () => {
+  const task = await createTask()
+  const { subscribe, seen, socket } = await connect()
+  subscribe('1', { id: task.id })
+  await vi.waitFor(() => expect(seen('1')).toHaveLength(1))
+  const streams = Array.from({ length: 5 }, async () => {
+    const response = await fetch(`${server.url}/graphql`, {
+      method: 'POST',
+      headers: { accept: 'text/event-stream', 'content-type': 'application/json' },
+      body: JSON.stringify({ query: watchQuery, variables: { id: task.id } }),
+    })
+    return response.text()
+  })
+  await vi.waitFor(() => expect(server.metrics.subscriptions.get('taskProgress')).toBe(6))
+  await vi.waitFor(() => expect(live.size).toBe(1))
+  const executed = live.counters.executed
+  await fixture.append(task, 4)
+  await fixture.complete(task)
+  for (const stream of streams) {
+    const text = await stream
+    const seqs = [...text.matchAll(/^data: (\{.*\})$/gm)].map(
+      ([, data]) => (JSON.parse(data ?? '') as { data: { taskProgress: Seen } }).data.taskProgress.seq,
+    )
+    expect(seqs.at(-1)).toBe(6)
+    expect(seqs).toEqual(range(seqs[0] ?? 0, 6))
+    expect(text.trimEnd().endsWith('event: complete\ndata:')).toBe(true)
+  }
+  expect(live.counters.executed - executed).toBeLessThan(12)
+  await vi.waitFor(() => expect(server.metrics.subscriptions.size).toBe(0))
+  socket.terminate()
+})
