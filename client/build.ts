@@ -1,4 +1,6 @@
 import { execFileSync } from 'node:child_process'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { build, type InlineConfig } from 'vite'
@@ -53,7 +55,40 @@ export async function measureEntry(name: string): Promise<number> {
   return gzipSync(code, { level: 9 }).length
 }
 
-/** Builds the package into `dist/client`: ES modules and their types. */
+interface Manifest {
+  readonly version: string
+  readonly license: string
+  readonly exports: Readonly<Record<string, Readonly<Record<string, string>>>>
+  readonly dependencies: Readonly<Record<string, string>>
+}
+
+/** Makes `dist/client` a package of its own, which brings along nothing of the server. */
+async function writeManifest(): Promise<void> {
+  const { version, license, exports, dependencies } = JSON.parse(
+    await readFile(join(root, 'package.json'), 'utf8'),
+  ) as Manifest
+  const within = (path: string): string => path.replace('./dist/client/', './')
+  const manifest = {
+    name: 'tidings',
+    version,
+    license,
+    type: 'module',
+    sideEffects: false,
+    exports: Object.fromEntries(
+      Object.entries(exports).map(([entry, paths]) => [
+        entry,
+        Object.fromEntries(Object.entries(paths).map(([condition, path]) => [condition, within(path)])),
+      ]),
+    ),
+    dependencies: { '@graphql-typed-document-node/core': dependencies['@graphql-typed-document-node/core'] },
+    peerDependencies: Object.fromEntries(peers.map((peer) => [peer, `^${dependencies[peer]}`])),
+    // Who uses the client without React needs none of these.
+    peerDependenciesMeta: Object.fromEntries(['react', 'react-dom', 'urql'].map((peer) => [peer, { optional: true }])),
+  }
+  await writeFile(join(root, 'dist/client/package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
+}
+
+/** Builds the package into `dist/client`: ES modules, their types and a manifest. */
 async function buildClient(): Promise<void> {
   const files = Object.entries(entries).map(([name, { file }]) => [name, file] as const)
   await build(configure(Object.fromEntries(files), { emptyOutDir: true, sourcemap: true, minify: false }))
@@ -65,6 +100,7 @@ async function buildClient(): Promise<void> {
       stdio: 'inherit',
     },
   )
+  await writeManifest()
 }
 
 if (import.meta.main) {

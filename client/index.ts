@@ -1,4 +1,5 @@
 /** The client without React: `tidings/client`. */
+export { TaskProgressDocument, type TaskProgressSubscription } from './gql/graphql.ts'
 export type { ConnectionState, ConnectionStatus, ConnectionStore } from './live/connection.ts'
 export type { TidingsClientOptions, TransportName } from './live/options.ts'
 export type { OutboxEntry, OutboxState, OutboxStore } from './live/outbox.ts'
@@ -6,4 +7,16 @@ export type { OfflineStorage } from './live/storage.ts'
 export type { Store } from './live/store.ts'
 export { defaultTiming, type Timing } from './live/timing.ts'
 export type { TaskStates, WatchTaskOptions } from './live/watch-task.ts'
+export { isFinalStatus, reduceTask, reduceTaskEvents } from './reduce/task.ts'
+export {
+  type QueuePlace,
+  type TaskError,
+  type TaskEvent,
+  type TaskItem,
+  type TaskOutputText,
+  type TaskProgress,
+  type TaskResult,
+  type TaskState,
+  unknownTask,
+} from './reduce/task-state.ts'
 export { createTidingsClient, type TidingsClient } from './tidings-client.ts'

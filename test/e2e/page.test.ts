@@ -76,7 +76,10 @@ describe('the page', { timeout: 60_000 }, () => {
     await page.getByRole('article').getByText('The quiz of Owls.').waitFor()
     await tabTo('Make again: Quiz of Owls')
     await page.keyboard.press('Enter')
-    await page.getByRole('article').getByText(/The \d. version/).waitFor()
+    await page
+      .getByRole('article')
+      .getByText(/The \d. version/)
+      .waitFor()
     await page.keyboard.press('Control+Home')
     await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur())
     await tabTo(/^Tasks/)

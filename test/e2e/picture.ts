@@ -1,6 +1,6 @@
 /**
- * Takes the pictures of the documentation: `node test/e2e/picture.ts [FOLDER]`, docs/images by default. A real server makes
- * a roadmap of the project's own architecture, with a model that answers as slowly as models do, and in two cases not at all.
+ * Takes the pictures of the documentation: `node test/e2e/picture.ts`; with a folder, of every view, to look at. A real
+ * server makes a roadmap of the project's own architecture, with a model that answers as slowly as models do, and in two cases not at all.
  */
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -15,8 +15,9 @@ import { startBrowser } from './support/browser.ts'
 import { type Asked, startModel } from './support/model.ts'
 import { openPage } from './support/page.ts'
 
-const folder = process.argv[2] ?? fileURLToPath(new URL('../../docs/images', import.meta.url))
 const root = new URL('../../', import.meta.url)
+const lookAt = process.argv[2]
+const folder = lookAt ?? fileURLToPath(new URL('docs/images', root))
 await using stack = new AsyncDisposableStack()
 const data = await mkdtemp(join(tmpdir(), 'tidings-picture-'))
 stack.defer(() => rm(data, { recursive: true, force: true }))
@@ -71,6 +72,7 @@ const pages = await Promise.all(
   Object.entries(sizes).map(async ([name, options]) => [name, (await openPage(browser, url, options)).page] as const),
 )
 const shoot = async (what: string): Promise<void> => {
+  if (lookAt === undefined && what !== 'making') return
   for (const [name, page] of pages) await page.screenshot({ path: join(folder, `studio-${what}-${name}.png`) })
 }
 
