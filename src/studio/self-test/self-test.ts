@@ -26,7 +26,7 @@ export function defineSelfTest(): TaskDefinition<z.infer<typeof selfTestInput>> 
   return defineTask({
     kind: selfTestKind,
     input: selfTestInput,
-    attempts: 2,
+    attempts: 3,
     // Several clients of one self-test run side by side; what waits for a timer costs nothing.
     concurrency: 20,
     backoff: { initialDelayMs: 200, maxDelayMs: 200 },

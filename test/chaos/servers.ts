@@ -1,0 +1,148 @@
+import { StartSelfTestDocument, type StartSelfTestInput } from '../../client/gql/graphql.ts'
+import type { TaskEvent } from '../../client/reduce/task-state.ts'
+import { createTidingsClient, type TidingsClient } from '../../client/tidings-client.ts'
+import { createTestDatabase } from '../support/database.ts'
+import { findFreePort } from '../support/port.ts'
+import { startProcess, type TestProcess } from '../support/processes.ts'
+import { startRedis, type TestRedis } from '../support/redis.ts'
+
+/** One server process of a cluster; it can die and come back on its port. */
+export interface ServerNode {
+  readonly url: string
+  readonly process: TestProcess
+  /** Starts it (again) and waits until it is ready. */
+  start(): Promise<void>
+  kill(signal: NodeJS.Signals): Promise<void>
+}
+
+/** Several real server processes on one PostgreSQL and one Redis. */
+export interface Cluster extends AsyncDisposable {
+  readonly nodes: readonly ServerNode[]
+  readonly redis: TestRedis
+  /** A client of one node, disposed with the cluster. */
+  client(node: number): TidingsClient
+  /** Starts a task that does what it is asked for, over a node. */
+  startTask(node: number, input: StartSelfTestInput): Promise<string>
+}
+
+const main = new URL('../../src/main.ts', import.meta.url)
+
+/** Starts a cluster; each node serves and works. */
+export async function startCluster(size: number, environment: Readonly<Record<string, string>> = {}): Promise<Cluster> {
+  await using stack = new AsyncDisposableStack()
+  const database = stack.use(await createTestDatabase())
+  const redis = stack.use(await startRedis())
+  const nodes = await Promise.all(
+    Array.from({ length: size }, async (): Promise<ServerNode> => {
+      const port = await findFreePort()
+      const url = `http://127.0.0.1:${port}`
+      let child: TestProcess | undefined
+      stack.defer(async () => child?.[Symbol.asyncDispose]())
+      return {
+        url,
+        get process() {
+          if (child === undefined) throw new Error('The node was not started')
+          return child
+        },
+        async start() {
+          child = startProcess(main, [], {
+            NODE_ENV: 'test',
+            PORT: String(port),
+            DATABASE_URL: database.url,
+            DATABASE_POOL: '6',
+            REDIS_URL: redis.url,
+            SELF_TEST: 'true',
+            FIRST_RUN: 'false',
+            LOG_LEVEL: 'warn',
+            LEASE_MS: '2000',
+            SWEEP_MS: '300',
+            CHECK_MS: '1000',
+            DRAIN_MS: '4000',
+            ...environment,
+          })
+          // Whatever it prints first, the banner is printed when it is ready.
+          while (!(await child.readLine()).includes('ready in'));
+        },
+        async kill(signal) {
+          child?.kill(signal)
+          await child?.ended
+        },
+      }
+    }),
+  )
+  await Promise.all(nodes.map((node) => node.start()))
+  const opened = stack.move()
+  const clients = new Set<TidingsClient>()
+  const client = (node: number): TidingsClient => {
+    const url = nodes[node]?.url
+    if (url === undefined) throw new RangeError(`There is no node ${node}`)
+    const made = createTidingsClient({
+      url: `${url}/graphql`,
+      storage: null,
+      cache: 'none',
+      timing: { backoffMs: 20, maxBackoffMs: 200, lingerMs: 50 },
+    })
+    clients.add(made)
+    return made
+  }
+  return {
+    nodes,
+    redis,
+    client,
+    async startTask(node, input) {
+      const own = client(node)
+      const { data, error } = await own.urql.mutation(StartSelfTestDocument, { input }).toPromise()
+      if (data?.startSelfTest.__typename !== 'StartSelfTestSuccess')
+        throw new Error(data?.startSelfTest.message ?? error?.message ?? 'no answer')
+      return data.startSelfTest.task.id
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...clients].map((one) => one.dispose()))
+      await opened.disposeAsync()
+    },
+  }
+}
+
+/** What somebody who watches has seen so far, and a promise of all of it. */
+export interface Sight {
+  readonly seen: readonly TaskEvent[]
+  readonly whole: Promise<readonly TaskEvent[]>
+  /** Resolves when so many items were seen to complete. */
+  items(count: number): Promise<void>
+}
+
+/** Watches a task from its beginning to its end. */
+export function watchWhole(client: TidingsClient, taskId: string): Sight {
+  const seen: TaskEvent[] = []
+  const waiting = new Set<() => void>()
+  const whole = (async () => {
+    for await (const event of client.watchTask(taskId, { fromStart: true })) {
+      seen.push(event)
+      for (const look of waiting) look()
+    }
+    return seen
+  })()
+  whole.catch(() => undefined)
+  return {
+    seen,
+    whole,
+    items: (count) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          if (seen.filter(({ __typename }) => __typename === 'TaskItemCompleted').length < count) return
+          waiting.delete(look)
+          resolve()
+        }
+        waiting.add(look)
+        whole.then(look, reject)
+        look()
+      }),
+  }
+}
+
+/** The entries of the log that were seen, in words that tell any difference. */
+export function logOf(seen: readonly TaskEvent[]): readonly string[] {
+  return seen
+    .filter(({ __typename }) => __typename !== 'TaskQueueMoved' && __typename !== 'TaskSnapshot')
+    .map(({ seq, __typename, cursor, status }) => `${seq} ${__typename} ${status} ${cursor}`)
+}
