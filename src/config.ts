@@ -82,6 +82,11 @@ export const settings = {
     'info',
     'how much is logged',
   ),
+  METRICS: setting(
+    z.enum(['loopback', 'all', 'off'], { error: 'loopback, all or off' }),
+    'loopback',
+    'who may read /metrics (Prometheus)',
+  ),
   FIRST_RUN: setting(flag, 'true', 'import the project’s own documentation when the database is empty'),
 
   SELF_TEST: setting(flag, 'false', 'let clients start tasks that do nothing, for npm run selftest'),

@@ -5,11 +5,13 @@ import { connectDatabase } from '../db/connect.ts'
 import { startEmbeddedPostgres } from '../db/embedded.ts'
 import { migrate } from '../db/migrate.ts'
 import { createLive, type Live } from '../live/shared.ts'
+import { createPruner } from '../log/prune.ts'
 import type { Logger } from '../logger.ts'
 import type { GraphiqlTab } from '../server/graphiql.ts'
 import { type HealthServer, startHealthServer } from '../server/health-server.ts'
 import { type RunningServer, startServer } from '../server/http.ts'
 import { createMaskError, formatResult, isAway } from '../server/mask.ts'
+import { createMetricsPage } from '../server/prometheus.ts'
 import { createApplications } from '../studio/applications.ts'
 import { createTaskDefinitions } from '../studio/definitions.ts'
 import { prepareFirstRun } from '../studio/first-run.ts'
@@ -36,6 +38,8 @@ export interface App extends AsyncDisposable {
 
 /** How much earlier than now a task of a paying user stands in line. */
 const headStartMs = 30_000
+/** How often what is older than `RETENTION_HOURS` is taken away. */
+const pruneMs = 600_000
 /** Kept of `DRAIN_MS` for attempts that are told to stop to let go, and for the clients. */
 const letGoMs = 3_000
 const longestSpreadMs = 2_000
@@ -87,6 +91,7 @@ export async function startApp(options: {
             health,
             logger,
             graphiqlTabs: createTabs?.(services),
+            createMetricsPage: (metrics) => createMetricsPage({ engine, metrics }),
             loadStudio: ensureStudioBuilt,
           }),
         )
@@ -94,6 +99,17 @@ export async function startApp(options: {
     server !== null || healthPort === undefined
       ? null
       : stack.use(await startHealthServer({ health, host: config.HOST, port: healthPort }))
+
+  if (config.ROLE !== 'server')
+    stack.use(
+      createPruner({
+        database,
+        logger,
+        everyMs: pruneMs,
+        retentionHours: config.RETENTION_HOURS,
+        idempotencyHours: config.IDEMPOTENCY_HOURS,
+      }),
+    )
 
   const firstRun = new AbortController()
   stack.defer(() => firstRun.abort())

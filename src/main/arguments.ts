@@ -27,9 +27,11 @@ Usage:
   ${command} -- --help
 
 Endpoints:
+  /               the Studio, in a browser
   /graphql        the API: POST, GET, event streams (SSE), WebSocket (graphql-transport-ws); GraphiQL in a browser
   /health/live    200 while the process runs
   /health/ready   200 when it can serve: database, bus, not shutting down
+  /metrics        for Prometheus
 
 Examples:
   ${command}

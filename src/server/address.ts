@@ -11,3 +11,8 @@ export function readAddress(request: IncomingMessage, { TRUST_PROXY }: Pick<Conf
   const address = forwarded || request.socket.remoteAddress || 'unknown'
   return address.replace(/^::ffff:(?=\d+\.)/, '')
 }
+
+/** Whether an address is of this machine. */
+export function isLoopback(address: string): boolean {
+  return /^(::1|(::ffff:)?127(\.\d{1,3}){3})$/.test(address)
+}

@@ -10,7 +10,7 @@ import type { Live } from '../live/shared.ts'
 import { createTurnstile } from '../live/turnstile.ts'
 import type { Logger } from '../logger.ts'
 import type { Viewer } from '../tasks/viewer.ts'
-import { readAddress } from './address.ts'
+import { isLoopback, readAddress } from './address.ts'
 import { createBodyLimitPlugin } from './body.ts'
 import { type Connections, createConnections } from './connections.ts'
 import { type OperationContext, type ServerContext, wantsCatchUp } from './context.ts'
@@ -20,6 +20,7 @@ import { createMaskError } from './mask.ts'
 import { createServerMetrics, type ServerMetrics } from './metrics.ts'
 import { createOriginPolicy } from './origin.ts'
 import { createPolicy } from './policy.ts'
+import type { MetricsPage } from './prometheus.ts'
 import { answerJson, refuse, refuseUpgrade } from './refuse.ts'
 import { createCloser } from './shutdown.ts'
 import { createEventStreamPlugin } from './sse.ts'
@@ -41,6 +42,8 @@ export interface ServerOptions {
   readonly graphiqlTabs?: (() => Promise<readonly GraphiqlTab[]>) | undefined
   /** Finds the Studio that is served at `/`, and builds it where necessary. Without it `/` leads to GraphiQL. */
   readonly loadStudio?: (() => Promise<BuiltStudio>) | undefined
+  /** Makes the page of metrics at `/metrics`; without it there is none. */
+  readonly createMetricsPage?: ((metrics: ServerMetrics) => MetricsPage) | undefined
   /** Time between pings on sockets and comments on event streams; default 12 s. */
   readonly keepAliveMs?: number
   /** Longest wait for `connection_init`; default 10 s. */
@@ -131,6 +134,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     tokensAreRequired: tokens.areRequired,
   })
 
+  const metricsPage = options.createMetricsPage?.(metrics)
+  const mayReadMetrics = (request: IncomingMessage): boolean =>
+    config.METRICS === 'all' || (config.METRICS === 'loopback' && isLoopback(request.socket.remoteAddress ?? ''))
   const studio = options.loadStudio === undefined ? null : createStudioPage({ load: options.loadStudio, logger })
 
   const serveApi = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -172,6 +178,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       const readiness = await readReadiness(isDraining)
       return answerJson(response, readiness.status === 'ready' ? 200 : 503, readiness)
     }
+    if (path === '/metrics' && metricsPage !== undefined && mayReadMetrics(request))
+      return void response.writeHead(200, { 'content-type': metricsPage.type }).end(await metricsPage.render())
     const refusal = origins.refuse(request.headers)
     if (refusal !== null) {
       metrics.refused(refusal.reason)
