@@ -42,21 +42,49 @@ async function stage(
   return { server, load, port, tasks, connectMs, [Symbol.asyncDispose]: () => opened.disposeAsync() }
 }
 
+/** Deliveries per second. */
+export interface FanOutRates {
+  /** One event to each topic a turn of the event loop. */
+  readonly oneByOne: number
+  /** {@link saturatedPerTurn} of them. */
+  readonly saturated: number
+  /** The same for each second of the server's processor time, which does not depend on what else the machine does. */
+  readonly oneByOneOfCpu: number
+  readonly saturatedOfCpu: number
+}
+
+/** Events to each topic in one turn of the event loop, when a server is saturated. */
+export const saturatedPerTurn = 16
+
 /** Deliveries per second while the server publishes as fast as the readers keep up. */
 export async function measureFanOut(
   contestant: Contestant,
   environment: Environment,
-  shape: { readonly topics: number; readonly subscribers: number; readonly perTurn: number; readonly ms: number },
-): Promise<number> {
-  const { topics, subscribers, perTurn, ms } = shape
+  shape: { readonly topics: number; readonly subscribers: number; readonly ms: number },
+): Promise<FanOutRates> {
+  const { topics, subscribers, ms } = shape
   const sockets = topics * subscribers
   await using on = await stage(contestant, environment, { sockets, topics })
-  const window = Math.max(sockets * perTurn * 3, 20_000)
-  on.server.send({ is: 'flood', topics, subscribers, perTurn, window })
-  await on.load.ask({ is: 'count', ms: 1_000 }, 'counted')
-  const { count, ms: tookMs } = await on.load.ask({ is: 'count', ms }, 'counted')
-  await on.server.ask({ is: 'stop' }, 'stopped')
-  return count / (tookMs / 1_000)
+  const flood = async (perTurn: number): Promise<{ readonly perSecond: number; readonly ofCpu: number }> => {
+    const window = Math.max(sockets * perTurn * 3, 20_000)
+    on.server.send({ is: 'flood', topics, subscribers, perTurn, window })
+    // Compiled code and full buffers are what is measured.
+    await on.load.ask({ is: 'count', ms: ms / 2 }, 'counted')
+    const before = await on.server.ask({ is: 'cpu' }, 'cpu')
+    const { count, ms: tookMs } = await on.load.ask({ is: 'count', ms }, 'counted')
+    const after = await on.server.ask({ is: 'cpu' }, 'cpu')
+    await on.server.ask({ is: 'stop' }, 'stopped')
+    await sleep(settleMs)
+    return { perSecond: count / (tookMs / 1_000), ofCpu: count / ((after.ms - before.ms) / 1_000) }
+  }
+  const oneByOne = await flood(1)
+  const saturated = await flood(saturatedPerTurn)
+  return {
+    oneByOne: oneByOne.perSecond,
+    saturated: saturated.perSecond,
+    oneByOneOfCpu: oneByOne.ofCpu,
+    saturatedOfCpu: saturated.ofCpu,
+  }
 }
 
 /** How late events arrive at a fixed rate, in milliseconds. */
@@ -85,6 +113,7 @@ export async function measureLatency(
 
 /** What idle subscribers cost, and how fast they came. */
 export interface Idle {
+  readonly sockets: number
   readonly bytesPerSubscriber: number
   readonly heapBytesPerSubscriber: number
   readonly connectionsPerSecond: number
@@ -92,13 +121,13 @@ export interface Idle {
   readonly core: number
 }
 
-/** Memory of subscribers to whom nothing happens. */
+/** Memory of subscribers to whom nothing happens, for growing numbers of them. */
 export async function measureIdle(
   contestant: Contestant,
   environment: Environment,
-  shape: { readonly sockets: number; readonly topics: number; readonly idleMs: number },
-): Promise<Idle> {
-  const { sockets, topics } = shape
+  shape: { readonly sockets: readonly number[]; readonly topics: number; readonly idleMs: number },
+): Promise<readonly Idle[]> {
+  const { sockets, topics, idleMs } = shape
   await using on = await stage(contestant, environment, { sockets: 0, topics })
   const connect = (count: number) =>
     on.load.ask(
@@ -117,18 +146,26 @@ export async function measureIdle(
   await connect(200)
   await on.load.ask({ is: 'disconnect' }, 'disconnected')
   const before = await on.server.ask({ is: 'memory' }, 'memory')
-  const { ms } = await connect(sockets)
-  await sleep(1_000)
-  const after = await on.server.ask({ is: 'memory' }, 'memory')
-  const cpuBefore = await on.server.ask({ is: 'cpu' }, 'cpu')
-  await sleep(shape.idleMs)
-  const cpuAfter = await on.server.ask({ is: 'cpu' }, 'cpu')
-  return {
-    bytesPerSubscriber: (after.rssBytes - before.rssBytes) / sockets,
-    heapBytesPerSubscriber: (after.heapBytes + after.externalBytes - before.heapBytes - before.externalBytes) / sockets,
-    connectionsPerSecond: sockets / (ms / 1_000),
-    core: (cpuAfter.ms - cpuBefore.ms) / shape.idleMs,
+  const idle: Idle[] = []
+  let connected = 0
+  for (const count of sockets) {
+    const { ms } = await connect(count - connected)
+    const connectionsPerSecond = (count - connected) / (ms / 1_000)
+    connected = count
+    await sleep(settleMs)
+    const after = await on.server.ask({ is: 'memory' }, 'memory')
+    const cpuBefore = await on.server.ask({ is: 'cpu' }, 'cpu')
+    await sleep(idleMs)
+    const cpuAfter = await on.server.ask({ is: 'cpu' }, 'cpu')
+    idle.push({
+      sockets: count,
+      bytesPerSubscriber: (after.rssBytes - before.rssBytes) / count,
+      heapBytesPerSubscriber: (after.heapBytes + after.externalBytes - before.heapBytes - before.externalBytes) / count,
+      connectionsPerSecond,
+      core: (cpuAfter.ms - cpuBefore.ms) / idleMs,
+    })
   }
+  return idle
 }
 
 /** A crowd that reconnects. */

@@ -8,15 +8,19 @@ const width = 900
 
 /** Draws deliveries per second in relation to bare ws, as bars on a logarithmic scale. */
 export function drawFanOut(fanOut: readonly FanOut[]): string {
-  const names = fanOut[0]?.perSecond.map(({ contestant }) => contestant) ?? []
+  const shapes = fanOut.flatMap(({ topics, subscribers, oneByOne, saturated }) => [
+    { label: `${topics} × ${formatNumber(subscribers)}, one by one`, rates: oneByOne },
+    { label: `${topics} × ${formatNumber(subscribers)}, saturated`, rates: saturated },
+  ])
+  const names = fanOut[0]?.oneByOne.map(({ contestant }) => contestant) ?? []
   const scale = (ratio: number): number =>
     ((Math.log10(Math.min(Math.max(ratio, 0.05), 20)) - Math.log10(0.05)) / Math.log10(400)) * (width - left - 80)
   let y = 40
   let body = ''
-  for (const { topics, subscribers, perTurn, perSecond } of fanOut) {
-    const reference = perSecond[0]?.spread.median ?? Number.NaN
-    body += `<text x="${left - 10}" y="${y + barHeight * 2}" text-anchor="end">${topics} × ${formatNumber(subscribers)}, ${perTurn === 1 ? 'one by one' : 'saturated'}</text>`
-    for (const [index, { spread }] of perSecond.entries()) {
+  for (const { label, rates } of shapes) {
+    const reference = rates[0]?.spread.median ?? Number.NaN
+    body += `<text x="${left - 10}" y="${y + barHeight * 2}" text-anchor="end">${label}</text>`
+    for (const [index, { spread }] of rates.entries()) {
       const ratio = spread.median / reference
       const length = Math.max(1, scale(ratio))
       body += `<rect x="${left}" y="${y}" width="${length.toFixed(1)}" height="${barHeight - 2}" fill="${colors[index % colors.length]}"/>`

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { cpus, release, totalmem, type } from 'node:os'
-import type { Idle, Latency, SlowReaders, Storm } from './cases.ts'
+import { type Idle, type Latency, type SlowReaders, type Storm, saturatedPerTurn } from './cases.ts'
 import { drawFanOut } from './picture.ts'
 import { formatNumber, formatSpread, type Spread, spreadOf } from './statistics.ts'
 
@@ -10,12 +10,16 @@ interface Measured<T> {
   readonly runs: readonly T[]
 }
 
+type Rates = readonly { readonly contestant: string; readonly spread: Spread }[]
+
 /** Deliveries per second of a shape. */
 export interface FanOut {
   readonly topics: number
   readonly subscribers: number
-  readonly perTurn?: number
-  readonly perSecond: readonly { readonly contestant: string; readonly spread: Spread }[]
+  readonly oneByOne: Rates
+  readonly saturated: Rates
+  readonly oneByOneOfCpu: Rates
+  readonly saturatedOfCpu: Rates
 }
 
 interface Rate {
@@ -30,27 +34,31 @@ export interface Results {
   readonly fanOut: FanOut[]
   readonly latency: Rate[]
   readonly whole: Rate[]
-  readonly idle: { readonly sockets: number; readonly topics: number; readonly measured: readonly Measured<Idle>[] }[]
+  readonly idle: { readonly topics: number; readonly measured: readonly Measured<readonly Idle[]>[] }[]
   readonly storm: Measured<Storm>[]
   readonly slow: Measured<SlowReaders>[]
   readonly curve: FanOut[]
 }
+
+const ofCpu = 'The same for each second of the server’s processor time, on which other programs have less influence:'
 
 type Row = readonly string[]
 const table = (head: Row, rows: readonly Row[]): string =>
   [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
 const base = 'bare ws'
 
-function fanOutTable(fanOut: readonly FanOut[]): string {
-  const names = fanOut[0]?.perSecond.map(({ contestant }) => contestant) ?? []
+type RateName = 'oneByOne' | 'saturated' | 'oneByOneOfCpu' | 'saturatedOfCpu'
+
+function fanOutTable(fanOut: readonly FanOut[], rate: RateName): string {
+  const names = fanOut[0]?.[rate].map(({ contestant }) => contestant) ?? []
   return table(
     ['topics × subscribers', ...names],
-    fanOut.map(({ topics, subscribers, perSecond }) => {
-      const reference = perSecond.find(({ contestant }) => contestant === base)?.spread.median ?? Number.NaN
-      const cells = perSecond.map(
+    fanOut.map((shape) => {
+      const reference = shape[rate].find(({ contestant }) => contestant === base)?.spread.median ?? Number.NaN
+      const cells = shape[rate].map(
         ({ spread }) => `${formatSpread(spread)} · **${formatNumber(spread.median / reference, 2)}**`,
       )
-      return [`${topics} × ${subscribers}`, ...cells]
+      return [`${shape.topics} × ${shape.subscribers}`, ...cells]
     }),
   )
 }
@@ -81,16 +89,27 @@ function idleTable(idle: Results['idle']): string {
       'connections/s',
       'idle, % of a core',
     ],
-    idle.flatMap(({ sockets, topics, measured }) =>
-      measured.map(({ contestant, runs }) => [
-        formatNumber(sockets),
-        formatNumber(topics),
-        contestant,
-        formatSpread(spreadOf(runs.map(({ bytesPerSubscriber }) => bytesPerSubscriber / 1_000)), 1),
-        formatSpread(spreadOf(runs.map(({ heapBytesPerSubscriber }) => heapBytesPerSubscriber / 1_000)), 1),
-        formatSpread(spreadOf(runs.map(({ connectionsPerSecond }) => connectionsPerSecond))),
-        formatNumber(spreadOf(runs.map(({ core }) => core * 100)).median, 2),
-      ]),
+    idle.flatMap(({ topics, measured }) =>
+      (measured[0]?.runs[0] ?? []).flatMap(({ sockets }, index) =>
+        measured.map(({ contestant, runs }) => {
+          const spread = (read: (one: Idle) => number) => spreadOf(runs.flatMap((run) => run[index] ?? []).map(read))
+          return [
+            formatNumber(sockets),
+            formatNumber(topics),
+            contestant,
+            formatSpread(
+              spread((one) => one.bytesPerSubscriber / 1_000),
+              1,
+            ),
+            formatSpread(
+              spread((one) => one.heapBytesPerSubscriber / 1_000),
+              1,
+            ),
+            formatSpread(spread((one) => one.connectionsPerSecond)),
+            formatNumber(spread((one) => one.core * 100).median, 2),
+          ]
+        }),
+      ),
     ),
   )
 }
@@ -146,18 +165,16 @@ export function createReport(
 ): { readonly text: string; readonly document: string; readonly picture: string } {
   const section = (title: string, text: string, is: readonly unknown[]): string =>
     is.length === 0 ? '' : `## ${title}\n\n${text}\n\n`
-  const oneByOne = results.fanOut.filter(({ perTurn }) => perTurn === 1)
-  const saturated = results.fanOut.filter(({ perTurn }) => perTurn !== 1)
   const text =
     section(
       'Deliveries per second, event by event',
-      `One event to each topic, then the event loop goes on. Bold: the ratio to bare ws.\n\n${fanOutTable(oneByOne)}`,
-      oneByOne,
+      `One event to each topic, then the event loop goes on. Bold: the ratio to bare ws.\n\n${fanOutTable(results.fanOut, 'oneByOne')}\n\n${ofCpu}\n\n${fanOutTable(results.fanOut, 'oneByOneOfCpu')}`,
+      results.fanOut,
     ) +
     section(
       'Deliveries per second, saturated',
-      `Sixteen events to each topic a turn of the event loop, as when a server is behind.\n\n${fanOutTable(saturated)}`,
-      saturated,
+      `${saturatedPerTurn} events to each topic a turn of the event loop, as when a server is behind.\n\n${fanOutTable(results.fanOut, 'saturated')}\n\n${ofCpu}\n\n${fanOutTable(results.fanOut, 'saturatedOfCpu')}`,
+      results.fanOut,
     ) +
     section(
       'Latency at a moderate rate',
@@ -180,7 +197,11 @@ export function createReport(
       `Beside 100 that read, at 400 events a second on one topic.\n\n${slowTable(results.slow)}`,
       results.slow,
     ) +
-    section('Cost against the number of subscribers and topics', fanOutTable(results.curve), results.curve)
+    section(
+      'Cost against the number of subscribers and topics',
+      `Deliveries per second, event by event.\n\n${fanOutTable(results.curve, 'oneByOne')}`,
+      results.curve,
+    )
   const notes = readFileSync(new URL('notes.md', import.meta.url), 'utf8')
   const document = `# Performance
 

@@ -14,6 +14,7 @@ import { silentLogger } from '../../src/logger.ts'
 import { findFreePort } from '../support/port.ts'
 import {
   type Environment,
+  type FanOutRates,
   measureFanOut,
   measureIdle,
   measureLatency,
@@ -34,7 +35,7 @@ const { values } = parseArgs({
 })
 const isQuick = values.quick
 const runs = Number(values.runs ?? (isQuick ? 1 : 3))
-const ms = isQuick ? 800 : 1_500
+const ms = isQuick ? 800 : 1_400
 const picked = values.only?.split(',')
 const compared = contestants.filter(
   ({ name }) => values.contestants?.split(',').some((one) => name.includes(one)) ?? true,
@@ -76,18 +77,8 @@ async function runAll(environment: Environment): Promise<void> {
   ]
   if (wants('fan-out'))
     for (const { topics, subscribers } of isQuick ? shapes.filter((_, index) => index === 1 || index === 4) : shapes)
-      for (const perTurn of [1, 16]) {
-        const title = `${topics} × ${subscribers}, ${perTurn === 1 ? 'event by event' : 'saturated'}`
-        const measured = await compare(title, (contestant) =>
-          measureFanOut(contestant, environment, { topics, subscribers, perTurn, ms }),
-        )
-        results.fanOut.push({
-          topics,
-          subscribers,
-          perTurn,
-          perSecond: measured.map(({ contestant, runs: all }) => ({ contestant, spread: spreadOf(all) })),
-        })
-      }
+      await measureShape(results.fanOut, { topics, subscribers }, environment, compared)
+  await save()
   if (wants('latency'))
     for (const shape of [
       { topics: 1, subscribers: 1_000, perSecond: 10 },
@@ -99,6 +90,7 @@ async function runAll(environment: Environment): Promise<void> {
           measureLatency(contestant, environment, { ...shape, ms: ms * 2 }),
         ),
       })
+  await save()
   if (wants('whole'))
     for (const shape of [
       { topics: 1, subscribers: 100, perSecond: 50 },
@@ -112,39 +104,41 @@ async function runAll(environment: Environment): Promise<void> {
           tidings,
         ),
       })
+  await save()
   if (wants('idle')) {
-    for (const sockets of [1_000, 5_000, 10_000].map((count) => count * scale))
-      results.idle.push({
-        sockets,
-        topics: 1,
-        measured: await compare(`${sockets} idle`, (contestant) =>
-          measureIdle(contestant, environment, { sockets, topics: 1, idleMs: 2_000 }),
-        ),
-      })
-    const sockets = 10_000 * scale
+    const sockets = [1_000, 5_000, 10_000].map((count) => count * scale)
     results.idle.push({
-      sockets,
-      topics: sockets,
+      topics: 1,
+      measured: await compare('idle', (contestant) =>
+        measureIdle(contestant, environment, { sockets, topics: 1, idleMs: 1_000 }),
+      ),
+    })
+    const topics = 10_000 * scale
+    results.idle.push({
+      topics,
       measured: await compare(
-        `${sockets} sleeping topics`,
+        `${topics} sleeping topics`,
         (contestant) =>
-          measureIdle(contestant, { ...environment, BENCH_APPEND: '1' }, { sockets, topics: sockets, idleMs: 9_000 }),
+          measureIdle(contestant, { ...environment, BENCH_APPEND: '1' }, { sockets: [topics], topics, idleMs: 9_000 }),
         tidings,
       ),
     })
   }
+  await save()
   if (wants('storm'))
     results.storm.push(
       ...(await compare('reconnect storm', (contestant) =>
         measureStorm(contestant, environment, { sockets: 5_000 * scale, missed: 10 }),
       )),
     )
+  await save()
   if (wants('slow'))
     results.slow.push(
       ...(await compare('slow readers', (contestant) =>
         measureSlowReaders(contestant, environment, { stopped: 200, perSecond: 400, ms: ms * 2 }),
       )),
     )
+  await save()
   if (wants('curve'))
     for (const [topics, subscribers] of [
       [1, 10],
@@ -155,18 +149,47 @@ async function runAll(environment: Environment): Promise<void> {
       [100, 10],
       [1_000, 1],
       [4_000, 1],
-    ] as const) {
-      const measured = await compare(
-        `curve ${topics} × ${subscribers}`,
-        (contestant) => measureFanOut(contestant, environment, { topics, subscribers, perTurn: 1, ms: ms / 2 }),
+    ] as const)
+      await measureShape(
+        results.curve,
+        { topics, subscribers },
+        environment,
         compared.filter(({ name }) => name === 'bare ws' || name === 'Tidings'),
       )
-      results.curve.push({
-        topics,
-        subscribers,
-        perSecond: measured.map(({ contestant, runs: all }) => ({ contestant, spread: spreadOf(all) })),
-      })
-    }
+}
+
+async function measureShape(
+  into: Results['fanOut'],
+  shape: { readonly topics: number; readonly subscribers: number },
+  environment: Environment,
+  only: readonly Contestant[],
+): Promise<void> {
+  const measured = await compare(
+    `${shape.topics} × ${shape.subscribers}`,
+    (contestant) => measureFanOut(contestant, environment, { ...shape, ms }),
+    only,
+  )
+  const spreads = (rate: keyof FanOutRates) =>
+    measured.map(({ contestant, runs: all }) => ({ contestant, spread: spreadOf(all.map((one) => one[rate])) }))
+  into.push({
+    ...shape,
+    oneByOne: spreads('oneByOne'),
+    saturated: spreads('saturated'),
+    oneByOneOfCpu: spreads('oneByOneOfCpu'),
+    saturatedOfCpu: spreads('saturatedOfCpu'),
+  })
+  await save()
+}
+
+/** Written as it comes, so that a run that is cut short is not lost. */
+async function save(): Promise<string> {
+  const { text, document, picture } = createReport(results, { runs })
+  if (!isQuick && picked === undefined && values.contestants === undefined) {
+    await writeFile(new URL('../../docs/performance.md', import.meta.url), document)
+    await writeFile(new URL('../../docs/performance.svg', import.meta.url), picture)
+  }
+  await writeFile(join(tmpdir(), 'tidings-bench.json'), JSON.stringify(results, null, 2))
+  return text
 }
 
 const directory = await mkdtemp(join(tmpdir(), 'tidings-bench-'))
@@ -185,10 +208,4 @@ try {
   redis.kill()
   await rm(directory, { recursive: true, force: true })
 }
-const report = createReport(results, { runs })
-console.log(report.text)
-if (!isQuick && picked === undefined && values.contestants === undefined) {
-  await writeFile(new URL('../../docs/performance.md', import.meta.url), report.document)
-  await writeFile(new URL('../../docs/performance.svg', import.meta.url), report.picture)
-}
-await writeFile(join(tmpdir(), 'tidings-bench.json'), JSON.stringify(results, null, 2))
+console.log(await save())
