@@ -1,0 +1,68 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { createResumption } from '../../../client/live/resume.ts'
+import type { StreamResult } from '../../../client/live/transport.ts'
+
+const query =
+  'subscription ($id: ID!, $after: Cursor) { taskProgress(taskId: $id, after: $after) { __typename cursor } }'
+const event = (cursor: string, type = 'TaskAdvanced', rest: object = {}): StreamResult => ({
+  data: { taskProgress: { __typename: type, cursor, ...rest } },
+})
+
+test('asks for what follows the last event that was handed on', () => {
+  const resumption = createResumption({ query, variables: { id: 't', after: 'c-0' } })
+  expect(resumption.body().variables).toEqual({ id: 't', after: 'c-0' })
+  resumption.accept(event('c-1'))
+  resumption.accept(event('c-2'))
+  expect(resumption.body()).toEqual({ query, variables: { id: 't', after: 'c-2' } })
+})
+
+test('hands on each event once and in order, however the server repeats what it has said', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(30), { maxLength: 20 }), (steps) => {
+      const resumption = createResumption({ query })
+      const handedOn: number[] = []
+      let sent = 0
+      // Each time it goes on from an older place than it was asked for.
+      for (const back of steps) {
+        for (let seq = Math.max(1, sent - back); seq <= sent + 3; seq++)
+          if (resumption.accept(event(`c-${seq}`))) handedOn.push(seq)
+        sent += 3
+      }
+      expect(handedOn).toEqual(Array.from({ length: sent }, (_, index) => index + 1))
+    }),
+  )
+})
+
+test('hands on what reports a passing state, though it repeats a cursor', () => {
+  const resumption = createResumption({ query })
+  const results = [event('c-1', 'TaskSnapshot'), event('c-1', 'TaskQueueMoved'), event('c-1', 'TaskQueueMoved')]
+  expect(results.map(resumption.accept)).toEqual([true, true, true])
+  expect(resumption.accept(event('c-1', 'TaskQueued'))).toBe(false)
+})
+
+test('leaves documents alone that cannot be resumed', () => {
+  const plain = createResumption({ query: 'subscription { taskProgress(taskId: "t") { __typename cursor } }' })
+  expect([event('c-1'), event('c-1')].map(plain.accept)).toEqual([true, true])
+  expect(plain.body().variables).toBeUndefined()
+  const withoutCursor = createResumption({ query })
+  expect(withoutCursor.accept({ data: { taskProgress: { __typename: 'TaskAdvanced' } } })).toBe(true)
+  expect(withoutCursor.restart()).toBe(false)
+})
+
+test('finds the cursor under an alias of the field, and begins anew when that is asked for', () => {
+  const resumption = createResumption({ query })
+  resumption.accept({ data: { __typename: 'Subscription', progress: { __typename: 'TaskAdvanced', cursor: 'c-7' } } })
+  expect(resumption.body().variables).toEqual({ after: 'c-7' })
+  expect(resumption.restart()).toBe(true)
+  expect(resumption.body().variables).toBeUndefined()
+})
+
+test('knows the last event by its type, or by the state in a snapshot', () => {
+  const { isLast } = createResumption({ query })
+  expect(isLast(event('c', 'TaskCanceled'))).toBe(true)
+  expect(isLast(event('c', 'TaskSnapshot', { status: 'FAILED' }))).toBe(true)
+  expect(isLast(event('c', 'TaskSnapshot', { status: 'RUNNING' }))).toBe(false)
+  expect(isLast(event('c', 'TaskRetrying', { status: 'RETRYING' }))).toBe(false)
+  expect(isLast({ data: { other: 1 } })).toBe(false)
+})
