@@ -1,4 +1,5 @@
 import type { ReactElement } from 'react'
+import { ErrorBoundary } from './error-boundary.tsx'
 import { Header } from './header.tsx'
 import { Home } from './home.tsx'
 import { Outbox } from './outbox.tsx'
@@ -16,7 +17,9 @@ export function App(): ReactElement {
       <Header />
       <Outbox />
       <main id="main" tabIndex={-1}>
-        {route.roadmapId === null ? <Home /> : <RoadmapPage key={route.roadmapId} id={route.roadmapId} />}
+        <ErrorBoundary key={route.roadmapId}>
+          {route.roadmapId === null ? <Home /> : <RoadmapPage key={route.roadmapId} id={route.roadmapId} />}
+        </ErrorBoundary>
       </main>
     </>
   )

@@ -1,8 +1,10 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { useQuery } from 'urql'
 import { RoadmapOutlineDocument, type RoadmapOutlineQuery } from '../gql/graphql.ts'
+import { useOutbox } from '../react/use-connection.ts'
 import { useManyTasks } from '../react/use-many-tasks.ts'
 import type { TaskState } from '../reduce/task-state.ts'
+import { hasUnwatched } from './piece-view.ts'
 
 /** A roadmap as it was fetched. */
 export type Outline = NonNullable<RoadmapOutlineQuery['roadmap']>
@@ -24,8 +26,9 @@ export interface LiveRoadmap {
 }
 
 /**
- * Keeps a roadmap up to date from the events of its tasks. The server is asked again at two moments only: when a new
- * roadmap's structure has become known, and when a task is over that leaves behind more than its last event tells.
+ * Keeps a roadmap up to date from the events of its tasks. The server is asked again when a new roadmap's structure has
+ * become known, when a task is over that leaves behind more than its last event tells, and when something may have happened
+ * that no event of this page tells.
  */
 export function useRoadmap(id: string): LiveRoadmap {
   const [{ data, fetching, error }, execute] = useQuery({
@@ -72,14 +75,38 @@ export function useRoadmap(id: string): LiveRoadmap {
       if (!task.isOver || settled.current.has(task.id)) continue
       settled.current.add(task.id)
       // The result of a retry brings its concept along, and the cache has taken it in.
-      if (task.kind === 'RETRY_CONTENT' && task.status === 'COMPLETED') setAbsorbed((known) => [...known, task.id])
-      else {
-        toAbsorb.current.push(task.id)
-        refetch()
-      }
+      const tellsAll = task.kind === 'RETRY_CONTENT' && task.status === 'COMPLETED'
+      if (tellsAll) setAbsorbed((known) => [...known, task.id])
+      else toAbsorb.current.push(task.id)
+      if (!tellsAll || (outline !== null && hasUnwatched(outline, tasks))) refetch()
     }
-  }, [tasks, refetch])
+  }, [tasks, outline, refetch])
+  useOutsideChanges(
+    tasks.every(({ isOver }) => isOver),
+    refetch,
+  )
   const overlays = useMemo(() => tasks.filter((task) => !absorbed.includes(task.id)), [tasks, absorbed])
 
   return { outline, isLoading: fetching, failure: error?.message ?? null, tasks, overlays, watch, refetch }
+}
+
+/**
+ * Asks again after what no event of this page tells: what another tab has started, when somebody comes back to this one,
+ * and a mutation that was made offline by an earlier visit, when it has been sent.
+ */
+function useOutsideChanges(isIdle: boolean, refetch: () => void): void {
+  useEffect(() => {
+    if (!isIdle) return
+    const look = (): void => {
+      if (document.visibilityState === 'visible') refetch()
+    }
+    document.addEventListener('visibilitychange', look)
+    return () => document.removeEventListener('visibilitychange', look)
+  }, [isIdle, refetch])
+  const { pending } = useOutbox()
+  const waited = useRef(0)
+  useEffect(() => {
+    if (pending.length < waited.current) refetch()
+    waited.current = pending.length
+  }, [pending, refetch])
 }

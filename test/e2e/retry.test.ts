@@ -117,4 +117,60 @@ describe('retrying a piece in the browser', { timeout: 60_000 }, () => {
     await panel.getByText('Completed', { exact: true }).waitFor()
     expect(opened.errors).toEqual([])
   })
+
+  test('tasks that wait show their place in line, and move up', async () => {
+    world.model.answer = textOf
+    const roadmapId = await world.makeRoadmap({ titles: ['Owls', 'Robins', 'Terns'] })
+    const gates: PromiseWithResolvers<void>[] = []
+    world.model.answer = async function* (asked) {
+      const gate = Promise.withResolvers<void>()
+      gates.push(gate)
+      await gate.promise
+      yield* textOf(asked)
+    }
+    await using opened = await openPage(browser, `${world.url}/?roadmap=${roadmapId}`)
+    const { page } = opened
+    // Four of a kind run at a time.
+    for (const title of ['Owls', 'Robins'])
+      for (const piece of ['Tutorial', 'Resources', 'Quiz']) {
+        await page.getByRole('link', { name: `${piece} of ${title}, ready` }).click()
+        await page.getByRole('button', { name: `Make again: ${piece} of ${title}` }).click()
+        await page.getByRole('link', { name: `${piece} of ${title}, being made` }).waitFor()
+      }
+    await page.getByText('2nd of 2 in line').waitFor()
+    await vi.waitFor(() => expect(gates).toHaveLength(4))
+    gates[0]?.resolve()
+    await page.getByText('Next in line').waitFor()
+    await vi.waitFor(() => expect(gates).toHaveLength(5))
+    gates[1]?.resolve()
+    await page.getByText('Next in line').waitFor({ state: 'detached' })
+    await vi.waitFor(() => expect(gates).toHaveLength(6))
+    for (const gate of gates) gate.resolve()
+    await vi.waitFor(async () => expect(await page.getByRole('link', { name: /of .*, ready$/ }).count()).toBe(9))
+    expect(opened.errors).toEqual([])
+  })
+
+  test('what another tab has started is seen when somebody comes back to this one', async () => {
+    world.model.answer = textOf
+    const roadmapId = await world.makeRoadmap()
+    const gate = Promise.withResolvers<void>()
+    world.model.answer = async function* (asked) {
+      await gate.promise
+      yield* textOf(asked)
+    }
+    await using mine = await openPage(browser, `${world.url}/?roadmap=${roadmapId}`)
+    await using other = await openPage(browser, `${world.url}/?roadmap=${roadmapId}`)
+    for (const name of ['Tutorial', 'Quiz']) {
+      await other.page.getByRole('link', { name: `${name} of Owls, ready` }).click()
+      await other.page.getByRole('button', { name: `Make again: ${name} of Owls` }).click()
+      await other.page.getByRole('link', { name: `${name} of Owls, being made` }).waitFor()
+    }
+    await mine.page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
+    for (const name of ['Tutorial', 'Quiz'])
+      await mine.page.getByRole('link', { name: `${name} of Owls, being made` }).waitFor()
+    gate.resolve()
+    for (const name of ['Tutorial', 'Quiz'])
+      await mine.page.getByRole('link', { name: `${name} of Owls, ready` }).waitFor()
+    expect([...mine.errors, ...other.errors]).toEqual([])
+  })
 })
