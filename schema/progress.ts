@@ -6,8 +6,8 @@ import { builder } from './builder.ts'
 export interface ProgressSource {
   readonly state: ProgressState
   readonly atMs: number
-  /** When the state was written: the remaining time is counted from there. */
-  readonly writtenAtMs: number
+  /** When the state was written: the remaining time is counted from there; null when nothing remains, as it is over. */
+  readonly writtenAtMs: number | null
 }
 
 /** The progress that an event carries; an event that carries none, or something else, has not begun. */
@@ -51,7 +51,9 @@ export const progress = builder.objectRef<ProgressSource>('Progress').implement(
       nullable: true,
       description: 'Estimated from tasks of the same kind; null while there is nothing to estimate from.',
       resolve: ({ state, atMs, writtenAtMs }) =>
-        state.remainingMs === null ? null : clampInt(state.remainingMs - Math.max(0, atMs - writtenAtMs)),
+        state.remainingMs === null || writtenAtMs === null
+          ? null
+          : clampInt(state.remainingMs - Math.max(0, atMs - writtenAtMs)),
     }),
   }),
 })

@@ -4,7 +4,7 @@ import type { LogEvent } from '../src/log/event.ts'
 import type { SnapshotReason } from '../src/log/follow.ts'
 import type { LogReader } from '../src/log/read.ts'
 import type { QueuePlace } from '../src/tasks/place.ts'
-import { type FailureState, type Task, type TaskItem, type TaskStatus, taskTopic } from '../src/tasks/task.ts'
+import { type FailureState, isFinal, type Task, type TaskItem, type TaskStatus, taskTopic } from '../src/tasks/task.ts'
 import type { Watched } from '../src/tasks/watch.ts'
 import { builder } from './builder.ts'
 import { defineConnection, type Page, pageSize } from './connection.ts'
@@ -95,10 +95,10 @@ export const taskEvent = builder.interfaceRef<EventSource>('TaskEvent').implemen
     progress: t.field({
       type: progress,
       description: 'How far the task is after this event.',
-      resolve: ({ at, payload, snapshot }) => {
+      resolve: ({ at, status, payload, snapshot }) => {
         if (snapshot !== undefined) return progressOfTask(snapshot.source.task)
         const atMs = Date.parse(at)
-        return { state: progressOf(payload['progress']), atMs, writtenAtMs: atMs }
+        return { state: progressOf(payload['progress']), atMs, writtenAtMs: isFinal(status) ? null : atMs }
       },
     }),
   }),

@@ -1,6 +1,6 @@
 import { formatCursor } from '../src/log/cursor.ts'
 import type { Task, TaskStatus } from '../src/tasks/task.ts'
-import { taskTopic } from '../src/tasks/task.ts'
+import { isFinal, taskTopic } from '../src/tasks/task.ts'
 import { maySeeTask } from '../src/tasks/viewer.ts'
 import { builder, requireViewer } from './builder.ts'
 import { defineConnection, pageSize, parsePlace, toPage } from './connection.ts'
@@ -52,7 +52,7 @@ export const taskKind = builder.enumType('TaskKind', {
 /** The progress of a task now. */
 export function progressOfTask(task: Task): ProgressSource {
   const atMs = (task.finishedAt ?? new Date()).getTime()
-  return { state: task.progress, atMs, writtenAtMs: atMs }
+  return { state: task.progress, atMs, writtenAtMs: isFinal(task.status) ? null : atMs }
 }
 
 /** A task that the viewer may see. @throws TidingsError `NOT_FOUND` */

@@ -73,6 +73,7 @@ function foldCommon(before: TaskState, { status, progress, cursor, seq, at }: Ta
     status,
     isOver: isFinalStatus(status),
     progress,
+    items: status === 'RUNNING' ? before.items : laidDown(before.items),
     queue: status === 'QUEUED' ? before.queue : null,
     nextAttemptAt: status === 'RETRYING' ? before.nextAttemptAt : null,
     cursor,
@@ -131,6 +132,14 @@ function beginAttempt(state: TaskState, attempt: number): TaskState {
         : { ...item, status: 'PENDING', percent: 0, error: null },
     )
   return { ...state, attempt, items, outputs: new Map(), error: null }
+}
+
+/** Nobody works on a part of a task that is not running. */
+function laidDown(items: ReadonlyMap<string, TaskItem>): ReadonlyMap<string, TaskItem> {
+  if (![...items.values()].some(({ status }) => status === 'RUNNING')) return items
+  return new Map(
+    [...items].map(([key, item]) => [key, item.status === 'RUNNING' ? { ...item, status: 'PENDING' } : item]),
+  )
 }
 
 /** Known ones keep their place, new ones are put behind. */

@@ -91,7 +91,9 @@ export function toTask(row: TaskRow): Task {
   }
 }
 
-const itemColumns = 'task_id, key, position, label, status, percent, error'
+/** Nobody works on a part of a task that is not running: an attempt that ended leaves the row of its last one as it was. */
+const itemStatus = `case when i.status = 'RUNNING' and k.status <> 'RUNNING' then 'PENDING' else i.status end`
+const itemColumns = `i.task_id, i.key, i.position, i.label, ${itemStatus} as status, i.percent, i.error`
 
 /** An id with U+0000 names nothing, but PostgreSQL would refuse it together with all that are asked for beside it. */
 function possibleIds(ids: readonly string[]): readonly string[] {
@@ -116,7 +118,7 @@ export function createTaskStore(database: Database): TaskStore {
     const { rows } = await pool.query<TaskRow & { items: TaskItem[] | null }>({
       name: 'tidings-snapshots',
       text: `select ${taskColumns}, (
-          select jsonb_agg(jsonb_build_object('key', i.key, 'position', i.position, 'label', i.label, 'status', i.status,
+          select jsonb_agg(jsonb_build_object('key', i.key, 'position', i.position, 'label', i.label, 'status', ${itemStatus},
             'percent', i.percent, 'error', i.error) order by i.position, i.key)
           from task_item i where i.task_id = k.id
         ) as items
@@ -134,7 +136,8 @@ export function createTaskStore(database: Database): TaskStore {
     getMany: (ids) => Promise.all(ids.map(get)),
     async items(ids) {
       const { rows } = await pool.query<TaskItem & { task_id: string }>(
-        `select ${itemColumns} from task_item where task_id = any($1::text[]) order by task_id, position, key`,
+        `select ${itemColumns} from task_item i join task k on k.id = i.task_id
+         where i.task_id = any($1::text[]) order by i.task_id, i.position, i.key`,
         [ids],
       )
       const byTask = new Map<string, TaskItem[]>(ids.map((id) => [id, []]))

@@ -24,6 +24,7 @@ function foldEvent(folded: FoldedTask, { type, payload }: LogEvent): FoldedTask 
     ...folded,
     status: payload['status'] as TaskStatus,
     progress: payload['progress'] as ProgressState,
+    items: payload['status'] === 'RUNNING' ? folded.items : folded.items.map(layDown),
   }
   switch (type) {
     case 'TaskStarted':
@@ -57,6 +58,11 @@ function foldEvent(folded: FoldedTask, { type, payload }: LogEvent): FoldedTask 
 export function toComparable({ task, items }: TaskSnapshotState): FoldedTask {
   const { status, attempt, progress, result, error } = task
   return { status, attempt, progress, result, error, items: items.map(pickItem) }
+}
+
+/** Nobody works on a part of a task that is not running. */
+function layDown(item: FoldedTask['items'][number]): FoldedTask['items'][number] {
+  return item.status === 'RUNNING' ? { ...item, status: 'PENDING' } : item
 }
 
 /** Without the percent: how far an item is that has not ended is not told by events. */

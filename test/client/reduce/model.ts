@@ -86,6 +86,10 @@ export function playHistory(steps: readonly Step[]): History {
     snapshots[seq] = (reason) => ({ __typename: 'TaskSnapshot', ...told, reason, task })
   }
   const tell = (make: (told: ReturnType<typeof common>) => TaskEvent): void => {
+    // Nobody works on a part of a task that is not running.
+    if (status !== 'RUNNING')
+      for (const [index, item] of items.entries())
+        if (item.status === 'RUNNING') items[index] = { ...item, status: 'PENDING' }
     events.push(make(common(events.length + 1)))
     remember()
   }
