@@ -10,7 +10,7 @@ import {
 } from '../../../client/live/ladder.ts'
 import { describeStep, rows, states } from './ladder-cells.ts'
 
-const page = readFileSync(new URL('../../../docs/protocol-ladder.md', import.meta.url), 'utf8')
+const page = readFileSync(new URL('../../../docs/protocol.md', import.meta.url), 'utf8')
 const cells = readTable(page)
 
 describe('the table in the documentation', () => {
