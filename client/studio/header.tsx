@@ -7,11 +7,13 @@ import { isFinalStatus } from '../reduce/task.ts'
 import { Mark } from './icons.tsx'
 import { Link } from './link.tsx'
 import { TaskList } from './task-list.tsx'
+import { useWhenBack } from './use-when-back.ts'
 
 /** Where one is, what runs, and how the page stands to the server. */
 export function Header(): ReactElement {
   const panel = useId()
   const list = useTasks({ first: 20 })
+  useWhenBack(list.error !== null, list.refetch)
   const active = list.tasks.filter(({ status }) => !isFinalStatus(status)).length
   return (
     <header className="top">

@@ -1,4 +1,4 @@
-import type { ReactElement } from 'react'
+import { type ReactElement, useCallback } from 'react'
 import { useQuery } from 'urql'
 import { type DocumentSummaryFieldsFragment, LibraryDocument, type LibraryQuery } from '../gql/graphql.ts'
 import { useTask } from '../react/use-task.ts'
@@ -6,6 +6,7 @@ import { ImportPanel } from './import-panel.tsx'
 import { Link } from './link.tsx'
 import { MakeRoadmapButton } from './make-roadmap.tsx'
 import { TokenForm } from './token-form.tsx'
+import { useWhenBack } from './use-when-back.ts'
 
 const date = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
 
@@ -15,7 +16,8 @@ export function Home(): ReactElement {
     query: LibraryDocument,
     requestPolicy: 'cache-and-network',
   })
-  const refetch = (): void => execute({ requestPolicy: 'network-only' })
+  const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
+  useWhenBack(error !== undefined, refetch)
   const isRefused = error?.graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAUTHENTICATED') === true
   if (isRefused || (data !== undefined && data.viewer === null)) return <TokenForm />
   return (

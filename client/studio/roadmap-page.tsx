@@ -25,7 +25,13 @@ export function RoadmapPage({ id }: { readonly id: string }): ReactElement {
   if (outline === null)
     return (
       <p className="page-note" role={failure === null ? 'status' : 'alert'}>
-        {failure ?? (isLoading ? 'Loading …' : 'There is no such roadmap.')} <Link to={{}}>To the start</Link>
+        {failure ?? (isLoading ? 'Loading …' : 'There is no such roadmap.')}{' '}
+        {failure === null ? null : (
+          <button type="button" className="quiet" onClick={live.refetch}>
+            Try again
+          </button>
+        )}{' '}
+        <Link to={{}}>To the start</Link>
       </p>
     )
   const shown = tasks.findLast(({ isOver }) => !isOver) ?? tasks.at(-1)

@@ -5,6 +5,7 @@ import { useOutbox } from '../react/use-connection.ts'
 import { useManyTasks } from '../react/use-many-tasks.ts'
 import type { TaskState } from '../reduce/task-state.ts'
 import { hasUnwatched } from './piece-view.ts'
+import { useWhenBack } from './use-when-back.ts'
 
 /** A roadmap as it was fetched. */
 export type Outline = NonNullable<RoadmapOutlineQuery['roadmap']>
@@ -53,6 +54,8 @@ export function useRoadmap(id: string): LiveRoadmap {
     [started, states],
   )
   const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
+
+  useWhenBack(error !== undefined, refetch)
 
   const isEmpty = outline !== null && outline.stages.length === 0
   const hasNewItems = isEmpty && tasks.some(({ items }) => items.size > 0)

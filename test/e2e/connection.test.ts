@@ -141,6 +141,33 @@ describe('the connection of a page', { timeout: 90_000 }, () => {
     expect(opened.errors).toEqual([])
   })
 
+  test('what was done without a network outlives a reload, is sent once, and is followed to its end', async () => {
+    await using world = await startWorld()
+    await using proxy = await startWebProxy(world.port)
+    const roadmapId = await world.makeRoadmap()
+    await using opened = await openPage(browser, `${proxy.url}/?roadmap=${roadmapId}`)
+    const { page } = opened
+    await page.getByRole('link', { name: 'Quiz of Owls, ready' }).click()
+    await page.getByRole('article').getByText('The quiz of Owls.').waitFor()
+    await says(page, 'Live')
+    const asked = world.model.asked.length
+    await page.route('**/graphql', (route) => route.abort())
+    proxy.blockSockets = true
+    await says(page, 'Reconnecting')
+    await page.getByRole('button', { name: 'Make again: Quiz of Owls' }).click()
+    const waiting = page.getByRole('region', { name: 'Waiting to be sent' })
+    await waiting.waitFor()
+    await page.reload()
+    await waiting.waitFor()
+    await page.unroute('**/graphql')
+    proxy.blockSockets = false
+    await page.getByRole('article').getByText('The quiz of Owls. The 2. version.').waitFor({ timeout: 60_000 })
+    await page.getByRole('link', { name: 'Quiz of Owls, ready' }).waitFor()
+    await waiting.waitFor({ state: 'detached' })
+    expect(world.model.asked).toHaveLength(asked + 1)
+    expect(opened.errors).toEqual([])
+  })
+
   test('a token that expires in mid-stream is renewed, and the text goes on where it was', async () => {
     const secret = 'a secret of the tests that is long enough'
     const sign = (sub: string, time: string) =>
