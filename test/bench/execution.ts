@@ -1,0 +1,71 @@
+/**
+ * Compares what one event's execution and serialising cost: `node test/bench/execution.ts`.
+ *
+ * Processor time for each event of the benchmark's document, by graphql-js, by our compiled execution, and by graphql-jit
+ * when that is installed (`npm i --no-save graphql-jit@0.8.9`).
+ */
+import { type DocumentNode, execute, type GraphQLSchema, getOperationAST, getVariableValues, parse } from 'graphql'
+import { schema } from '../../schema/index.ts'
+import { createEventReader } from '../../schema/task-event.ts'
+import { compileExecution } from '../../src/live/compile.ts'
+import { eventPayload, query } from './protocol.ts'
+
+interface Jit {
+  compileQuery(
+    schema: GraphQLSchema,
+    document: DocumentNode,
+  ): { query(root: unknown, context: unknown, variables: object): unknown }
+}
+
+const document = parse(query)
+const operation = getOperationAST(document)
+const root = schema.getSubscriptionType()
+if (!operation || !root) throw new Error('The benchmark’s document has no subscription')
+const variableValues = { taskId: 't' }
+const variables = getVariableValues(schema, operation.variableDefinitions ?? [], variableValues).coerced ?? {}
+const compile = () => compileExecution({ schema, fragments: {}, variables }, operation, root)
+const read = createEventReader('e', 't')
+const events = Array.from({ length: 64 }, (_, index) =>
+  read({
+    is: 'event',
+    event: {
+      topic: 'task:t',
+      seq: index + 1,
+      type: 'TaskAdvanced',
+      at: new Date().toISOString(),
+      payload: { ...eventPayload(index) },
+    },
+  }),
+)
+
+const compiled = compile()
+const ways: Record<string, (event: unknown) => unknown> = {
+  'graphql-js': (rootValue) =>
+    JSON.stringify(execute({ schema, document, rootValue, contextValue: {}, variableValues })),
+  compiled: (event) => compiled(event, {}),
+}
+const compilers: Record<string, () => unknown> = { compiled: () => compile()(events[0], {}) }
+const name = 'graphql-jit'
+try {
+  const jit = (await import(name)) as Jit
+  const jitted = jit.compileQuery(schema, document)
+  ways[name] = (event) => JSON.stringify(jitted.query(event, {}, variableValues))
+  compilers[name] = () => jit.compileQuery(schema, document)
+} catch {
+  console.log('graphql-jit is not installed, so it is not compared')
+}
+
+const costOf = (count: number, run: (index: number) => unknown): number => {
+  const before = process.cpuUsage()
+  for (let index = 0; index < count; index++) run(index)
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / count
+}
+for (let round = 0; round < 4; round++)
+  for (const [way, run] of Object.entries(ways)) {
+    const cost = costOf(100_000, (index) => run(events[index % events.length]))
+    // The first round compiles the code.
+    if (round > 0) console.log(`${way}: ${cost.toFixed(2)} µs an event`)
+  }
+for (const [way, run] of Object.entries(compilers))
+  console.log(`${way}: ${(costOf(100, run) / 1_000).toFixed(2)} ms to compile`)
