@@ -5,7 +5,7 @@ import type { LogEvent } from '../../src/log/event.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import type { TcpProxy } from '../support/proxy.ts'
-import { createDatabaseProxy, createTask } from './support.ts'
+import { createDatabaseProxy, createTask, eventually } from './support.ts'
 
 let test: TestDatabase
 let proxy: TcpProxy
@@ -60,7 +60,7 @@ describe('an append whose answer is lost', () => {
     await createTask(test.database, 'found')
     await loseNextAnswer(appender, 'found')
     const append = appender.append(advance('found', 1, 1))
-    await expect.poll(async () => (await readLog('found')).length).toBe(2)
+    await eventually(async () => expect(await readLog('found')).toHaveLength(2))
     await proxy.heal()
     await expect(append).resolves.toMatchObject({ accepted: true, seq: 2 })
     expect(await readLog('found')).toHaveLength(2)
@@ -76,7 +76,7 @@ describe('an append whose answer is lost', () => {
     await createTask(test.database, 'since')
     await loseNextAnswer(appender, 'since')
     const append = appender.append(advance('since', 1, 1))
-    await expect.poll(async () => (await readLog('since')).length).toBe(2)
+    await eventually(async () => expect(await readLog('since')).toHaveLength(2))
     await other.append({
       topic: 'task:since',
       close: true,

@@ -3,6 +3,7 @@ import { type Bus, createMemoryBus, createRedisBus } from '../../src/log/bus.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createTcpProxy } from '../support/proxy.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
+import { connected, eventually } from './support.ts'
 
 let redis: TestRedis
 let second: TestRedis
@@ -15,7 +16,7 @@ afterAll(async () => {
   await second[Symbol.asyncDispose]()
 })
 const createTestBus = (...urls: string[]): Bus => createRedisBus({ urls, logger: silentLogger })
-const isConnected = (bus: Bus): Promise<void> => vi.waitFor(() => expect(bus.isConnected()).toBe(true))
+const isConnected = (bus: Bus): Promise<void> => connected({ bus })
 
 describe.each([
   ['memory', () => createMemoryBus(silentLogger)],
@@ -30,7 +31,7 @@ describe.each([
     const subscriptions = channels.map((channel) => bus.subscribe(channel, (message) => heard.push([channel, message])))
     await Promise.all(subscriptions.map((subscription) => subscription.ready))
     for (const channel of channels) bus.publish(channel, { to: channel })
-    await vi.waitFor(() => expect(heard).toHaveLength(10))
+    await eventually(() => expect(heard).toHaveLength(10))
     expect(new Map(heard as [string, unknown][])).toEqual(
       new Map(channels.map((channel) => [channel, { to: channel }])),
     )
@@ -39,7 +40,7 @@ describe.each([
     const last = bus.subscribe('last', (message) => heard.push(message))
     await last.ready
     bus.publish('last', 'done')
-    await vi.waitFor(() => expect(heard.at(-1)).toBe('done'))
+    await eventually(() => expect(heard.at(-1)).toBe('done'))
     expect(heard).toHaveLength(11)
     expect(bus.counters).toEqual({ published: 21, publishFailures: 0, received: 11 })
   })
@@ -56,7 +57,7 @@ describe.each([
     )
     await Promise.all(subscriptions.map((subscription) => subscription.ready))
     bus.publish('shared', 'x')
-    await vi.waitFor(() => expect(heard).toEqual(['x', 'x']))
+    await eventually(() => expect(heard).toEqual(['x', 'x']))
   })
 
   it('can be subscribed to and left in any order', async () => {
@@ -68,7 +69,7 @@ describe.each([
       const closing = a?.close()
       await b?.ready
       bus.publish('again', i)
-      await vi.waitFor(() => expect(heard).toEqual([i]))
+      await eventually(() => expect(heard).toEqual([i]))
       void b?.close()
       await closing
     }
@@ -84,7 +85,7 @@ describe('a Redis bus', () => {
     await Promise.all(channels.map((channel) => one.subscribe(channel, () => heard.add(channel)).ready))
     await isConnected(other)
     for (const channel of channels) other.publish(channel, 1)
-    await vi.waitFor(() => expect(heard.size).toBe(40))
+    await eventually(() => expect(heard.size).toBe(40))
     const counts = await Promise.all([redis, second].map((server) => server.cli('PUBSUB', 'CHANNELS', 'spread:*')))
     for (const found of counts) expect((found as unknown[]).length).toBeGreaterThan(10)
   })
@@ -93,12 +94,12 @@ describe('a Redis bus', () => {
     await using bus = createTestBus(redis.url)
     await isConnected(bus)
     bus.publish('x', 1n)
-    await vi.waitFor(() => expect(bus.counters.publishFailures).toBe(1))
+    await eventually(() => expect(bus.counters.publishFailures).toBe(1))
     await using proxy = await createTcpProxy(redis.port)
     proxy.refuse()
     await using away = createTestBus(`redis://127.0.0.1:${proxy.port}`)
     away.publish('x', 1)
-    await vi.waitFor(() => expect(away.counters).toMatchObject({ published: 1, publishFailures: 1 }))
+    await eventually(() => expect(away.counters).toMatchObject({ published: 1, publishFailures: 1 }))
     expect(away.isConnected()).toBe(false)
   })
 
@@ -106,14 +107,14 @@ describe('a Redis bus', () => {
     await using bus = createTestBus(redis.url)
     const gap = vi.fn()
     bus.onGap(gap)
-    await vi.waitFor(() => expect(gap).toHaveBeenCalledTimes(1))
+    await eventually(() => expect(gap).toHaveBeenCalledTimes(1))
     const heard: unknown[] = []
     await bus.subscribe('back', (message) => heard.push(message)).ready
     for (let round = 1; round <= 3; round++) {
       await redis.cli('CLIENT', 'KILL', 'TYPE', 'pubsub')
-      await vi.waitFor(() => expect(gap).toHaveBeenCalledTimes(1 + round))
+      await eventually(() => expect(gap).toHaveBeenCalledTimes(1 + round))
       bus.publish('back', round)
-      await vi.waitFor(() => expect(heard.at(-1)).toBe(round))
+      await eventually(() => expect(heard.at(-1)).toBe(round))
     }
   })
 
@@ -125,7 +126,7 @@ describe('a Redis bus', () => {
     await isConnected(bus)
     for (let i = 0; i < 100; i++) bus.publish('goodbye', i)
     await bus[Symbol.asyncDispose]()
-    await vi.waitFor(() => expect(heard).toHaveLength(100))
+    await eventually(() => expect(heard).toHaveLength(100))
   })
 
   // Vitest fails a run in which a rejection goes unhandled, as Node would end a server.
@@ -144,7 +145,7 @@ describe('a Redis bus', () => {
         await isConnected(bus)
         proxy.refuse()
         proxy.resetAll()
-        await vi.waitFor(() => expect(bus.isConnected()).toBe(false))
+        await eventually(() => expect(bus.isConnected()).toBe(false))
         bus.publish('other', 1)
         bus.subscribe('other', () => undefined)
       },

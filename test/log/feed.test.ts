@@ -10,8 +10,10 @@ import { startRedis, type TestRedis } from '../support/redis.ts'
 import {
   append,
   appendMany,
+  connected,
   createMemoryWorld,
   createTopic,
+  eventually,
   type Fault,
   followTopic,
   record,
@@ -71,16 +73,17 @@ describe('a feed', () => {
     const topic = await newTopic(1)
     const recordings = Array.from({ length: 50 }, () => record(followTopic(node, topic)))
     await Promise.all(recordings.map((recording) => recording.reach(1)))
-    await vi.waitFor(async () => expect(await redis.cli('PUBSUB', 'NUMSUB', topic)).toEqual([topic, 1]))
+    await eventually(async () => expect(await redis.cli('PUBSUB', 'NUMSUB', topic)).toEqual([topic, 1]))
+    await connected(node)
     expect(node.feeds.size).toBe(1)
     const received = node.bus.counters.received
     await append(node, topic)
     await Promise.all(recordings.map((recording) => recording.reach(2)))
     expect(node.bus.counters.received - received).toBe(1)
     await Promise.all(recordings.map((recording) => recording.leave()))
-    await vi.waitFor(async () => expect(await redis.cli('PUBSUB', 'NUMSUB', topic)).toEqual([topic, 0]))
+    await eventually(async () => expect(await redis.cli('PUBSUB', 'NUMSUB', topic)).toEqual([topic, 0]))
     expect(node.feeds.size).toBe(0)
-    await vi.waitFor(async () => expect(await redis.cli('PUBSUB', 'CHANNELS')).toEqual([]))
+    await eventually(async () => expect(await redis.cli('PUBSUB', 'CHANNELS')).toEqual([]))
   })
 
   it('has one listener in memory however many follow, and none when the last has left', async () => {
@@ -97,7 +100,7 @@ describe('a feed', () => {
       await Promise.all(recordings.map((recording) => recording.reach(1)))
       expect(ee.listenerCount(topic)).toBe(1)
       await Promise.all(recordings.map((recording) => recording.leave()))
-      await vi.waitFor(() => expect(ee.listenerCount(topic)).toBe(0))
+      await eventually(() => expect(ee.listenerCount(topic)).toBe(0))
     }
     expect(node.feeds.size).toBe(0)
   })
@@ -122,7 +125,7 @@ describe('a feed', () => {
     await recording.reach(0)
     for (let i = 1; i <= 100; i++) await append(node, topic)
     await recording.reach(100)
-    await vi.waitFor(() => expect(heads.mock.calls.length).toBeGreaterThan(5))
+    await eventually(() => expect(heads.mock.calls.length).toBeGreaterThan(5))
     expect(node.feeds.counters).toEqual({ delivered: 100, repeated: 0, holes: 0, repaired: 0, malformed: 0 })
     await recording.leave()
   })
@@ -164,7 +167,7 @@ describe('a feed', () => {
     await append(node, topic)
     const heads = vi.spyOn(node.reader, 'heads')
     const check = node.feeds.check()
-    await vi.waitFor(() => expect(heads).toHaveResolved())
+    await eventually(() => expect(heads).toHaveResolved())
     goOn.resolve()
     await check
     expect(ear.seqs).toEqual([1, 2, 3])
@@ -188,7 +191,7 @@ describe('a feed', () => {
     })
     const ear = createEar()
     const attachment = await node.feeds.attach(topic, ear)
-    await vi.waitFor(() => expect(ear.seqs).toEqual([3]))
+    await eventually(() => expect(ear.seqs).toEqual([3]))
     attachment?.detach()
   })
 
@@ -200,12 +203,12 @@ describe('a feed', () => {
     const written = await node.reader.read(topic, 0, 10)
     for (const message of [written, 'nonsense', [{ ...written[1], topic: 'other' }], [makeEvent(topic, 900)]])
       node.bus.publish(topic, message)
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(node.feeds.counters).toEqual({ delivered: 0, repeated: 2, holes: 1, repaired: 0, malformed: 3 }),
     )
     // The one that was never appended is forgotten: it neither stops what follows nor comes in its place.
     await append(node, topic)
-    await vi.waitFor(() => expect(ear.seqs).toEqual([3]))
+    await eventually(() => expect(ear.seqs).toEqual([3]))
     attachment?.detach()
   })
 
@@ -217,7 +220,7 @@ describe('a feed', () => {
     const attachment = await node.feeds.attach(topic, ear)
     node.bus.publish(topic, [makeEvent(topic, 900)])
     await appendMany(node, topic, 50)
-    await vi.waitFor(() => expect(ear.seqs).toHaveLength(50))
+    await eventually(() => expect(ear.seqs).toHaveLength(50))
     expect(read.mock.calls.length).toBeLessThan(5)
     attachment?.detach()
   })
@@ -253,7 +256,7 @@ describe('a feed', () => {
     expect(attachment?.head).toBe(2)
     expect(attachment?.recent(1)).toBeNull()
     await appendMany(node, topic, 5)
-    await vi.waitFor(() => expect(attachment?.recent(6)?.map(({ seq }) => seq)).toEqual([7]))
+    await eventually(() => expect(attachment?.recent(6)?.map(({ seq }) => seq)).toEqual([7]))
     expect(attachment?.recent(4)?.map(({ seq }) => seq)).toEqual([5, 6, 7])
     expect(attachment?.recent(3)).toBeNull()
     expect(attachment?.recent(7)).toBeNull()
@@ -286,11 +289,11 @@ describe('the feeds of a process', () => {
     const heads = vi.spyOn(reader, 'heads')
     const topics = [await newTopic(), await newTopic()]
     for (const topic of topics) await feeds.attach(topic, createEar())
-    await vi.waitFor(() => expect(heads).toHaveBeenCalled())
+    await eventually(() => expect(heads).toHaveBeenCalled())
     await feeds[Symbol.asyncDispose]()
     await feeds[Symbol.asyncDispose]()
     expect(feeds.size).toBe(0)
-    await vi.waitFor(async () => expect(await redis.cli('PUBSUB', 'CHANNELS')).toEqual([]))
+    await eventually(async () => expect(await redis.cli('PUBSUB', 'CHANNELS')).toEqual([]))
     const calls = heads.mock.calls.length
     await expect(feeds.attach(topics[0] ?? '', createEar())).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
     await new Promise((resolve) => setImmediate(resolve))

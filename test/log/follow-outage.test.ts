@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectDatabase } from '../../src/db/connect.ts'
 import { createRedisBus } from '../../src/log/bus.ts'
 import { pruneTopics } from '../../src/log/prune.ts'
@@ -10,10 +10,12 @@ import { startRedis, type TestRedis } from '../support/redis.ts'
 import {
   append,
   appendMany,
+  connected,
   createDatabaseProxy,
   createMemoryWorld,
   createTopic,
   cursorOf,
+  eventually,
   followTopic,
   record,
   startNode,
@@ -50,8 +52,6 @@ describe('a follower survives, with nothing lost or repeated,', () => {
       bus: createRedisBus({ urls: [url], logger: silentLogger, ...options }),
       ...options,
     })
-  const isConnected = (node: TestNode): Promise<void> =>
-    vi.waitFor(() => expect(node.bus.isConnected()).toBe(true), { timeout: 10_000 })
 
   const incidents: [string, () => Promise<unknown>][] = [
     ['a restart of Redis', () => redis.restart()],
@@ -65,19 +65,19 @@ describe('a follower survives, with nothing lost or repeated,', () => {
     const topic = await newTopic(writing, 1)
     const recording = record(followTopic(reading, topic))
     await recording.reach(1)
-    await Promise.all([reading, writing].map(isConnected))
+    await Promise.all([reading, writing].map(connected))
     for (let round = 0; round < 3; round++) {
       await appendMany(writing, topic, 5)
       // Some are on their way, some come while nobody listens.
       await Promise.all([happen(), appendMany(writing, topic, 20)])
     }
     // Nobody asks the log: the return of the connection is enough, whenever it was lost.
-    await Promise.all([reading, writing].map(isConnected))
+    await Promise.all([reading, writing].map(connected))
     await append(writing, topic)
     await recording.reach(77)
     await append(writing, topic, 'Last')
     await recording.ended
-    await vi.waitFor(async () => expect(await redis.cli('PUBSUB', 'NUMSUB', topic)).toEqual([topic, 0]))
+    await eventually(async () => expect(await redis.cli('PUBSUB', 'NUMSUB', topic)).toEqual([topic, 0]))
   })
 
   it('Redis being away, also when it joins meanwhile', async () => {
@@ -100,7 +100,7 @@ describe('a follower survives, with nothing lost or repeated,', () => {
       await append(writing, others)
       await redis.start()
       await Promise.all([early.reach(21), late.reach(21), alone.reach(21), elsewhere.reach(3)])
-      await Promise.all([reading, writing].map(isConnected))
+      await Promise.all([reading, writing].map(connected))
       await append(writing, topic)
       await Promise.all([early.reach(22), late.reach(22), alone.reach(22)])
     } finally {
@@ -118,7 +118,7 @@ describe('a follower survives, with nothing lost or repeated,', () => {
     await appendMany(node, topic, 3)
     await recording.reach(3)
     await proxy.accept()
-    await isConnected(node)
+    await connected(node)
     await append(node, topic)
     await recording.reach(4)
     await recording.leave()
@@ -131,7 +131,7 @@ describe('a follower survives, with nothing lost or repeated,', () => {
     const topic = await newTopic(writing, 1)
     const recording = record(followTopic(reading, topic))
     await recording.reach(1)
-    await isConnected(reading)
+    await connected(reading)
     proxy.stall()
     await appendMany(writing, topic, 5)
     await recording.reach(6)
@@ -139,7 +139,7 @@ describe('a follower survives, with nothing lost or repeated,', () => {
     expect(reading.feeds.counters.repaired).toBeGreaterThan(0)
     // What the network kept arrives late, and is known already.
     proxy.resume()
-    await vi.waitFor(() => expect(reading.feeds.counters.repeated).toBe(5))
+    await eventually(() => expect(reading.feeds.counters.repeated).toBe(5))
     await append(writing, topic)
     await recording.reach(7)
     await recording.leave()
@@ -150,7 +150,7 @@ describe('a follower survives, with nothing lost or repeated,', () => {
     await using reading = await startOn(`redis://127.0.0.1:${proxy.port}`)
     await using writing = await startOn(redis.url)
     const topic = await newTopic(writing, 1)
-    await isConnected(reading)
+    await connected(reading)
     proxy.stall()
     const recording = record(followTopic(reading, topic))
     await recording.reach(1)
@@ -168,7 +168,7 @@ describe('a follower survives, with nothing lost or repeated,', () => {
     const topic = await newTopic(writing, 1)
     const recording = record(followTopic(reading, topic))
     await recording.reach(1)
-    await isConnected(reading)
+    await connected(reading)
     proxy.halfOpen()
     // Found by the probe alone, as nothing asks the log.
     await appendMany(writing, topic, 5)
@@ -245,7 +245,7 @@ describe('while the database is away', () => {
     proxy.refuse()
     proxy.resetAll()
     await appendMany(node, topic, 4)
-    await vi.waitFor(() => expect(far.feeds.counters.holes).toBeGreaterThan(0))
+    await eventually(() => expect(far.feeds.counters.holes).toBeGreaterThan(0))
     await proxy.accept()
     await recording.reach(5)
     await recording.leave()
@@ -289,9 +289,9 @@ describe('what cannot be replayed is said', () => {
     await recording.reach(6)
     await test.database.pool.query('delete from event where topic = $1 and seq > 3', [topic])
     await test.database.pool.query('update topic set seq = 3 where name = $1', [topic])
-    await vi.waitFor(() => expect(recording.text).toBe('SUBSCRIBED@5 6 RESET@3'))
+    await eventually(() => expect(recording.text).toBe('SUBSCRIBED@5 6 RESET@3'))
     await append(node, topic)
-    await vi.waitFor(() => expect(recording.text).toBe('SUBSCRIBED@5 6 RESET@3 4'))
+    await eventually(() => expect(recording.text).toBe('SUBSCRIBED@5 6 RESET@3 4'))
     await recording.leave()
   })
 })

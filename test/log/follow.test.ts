@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Bus } from '../../src/log/bus.ts'
 import type { LogReader } from '../../src/log/read.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
@@ -7,10 +7,12 @@ import {
   append,
   appendMany,
   type BusWorld,
+  connected,
   createMemoryWorld,
   createRedisWorld,
   createTopic,
   cursorOf,
+  eventually,
   type Fault,
   followTopic,
   type Recording,
@@ -42,9 +44,14 @@ async function newTopic(node: TestNode, count = 0): Promise<string> {
 /** Lets `act` happen at the n-th of the points that `step` marks. */
 function createSteps(n: number, act: () => Promise<unknown>) {
   let count = 0
+  let isOver = false
   return {
     step: async (): Promise<void> => {
-      if (++count === n) await act()
+      if (!isOver && ++count === n) await act()
+    },
+    /** What runs on after the test marks nothing more. */
+    end: (): void => {
+      isOver = true
     },
     get wasReached() {
       return count >= n
@@ -80,8 +87,14 @@ const worlds: [string, () => BusWorld][] = [
 ]
 
 describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
-  const start = (options: { nextFault?: () => Fault; checkMs?: number; world?: BusWorld } = {}): Promise<TestNode> =>
-    startNode({ database: test.database, bus: (options.world ?? createWorld()).connect(options.nextFault), ...options })
+  const start = async (
+    options: { nextFault?: () => Fault; checkMs?: number; world?: BusWorld } = {},
+  ): Promise<TestNode> => {
+    const bus = (options.world ?? createWorld()).connect(options.nextFault)
+    const node = await startNode({ database: test.database, bus, ...options })
+    await connected(node)
+    return node
+  }
 
   it('begins with a snapshot and hands on every event after it, in order, until the last', async () => {
     await using node = await start()
@@ -101,7 +114,6 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
     const topic = await newTopic(there)
     const recording = record(followTopic(here, topic))
     await recording.reach(0)
-    await vi.waitFor(() => expect(here.bus.isConnected()).toBe(true))
     await appendMany(there, topic, 5)
     await recording.reach(5)
     await recording.leave()
@@ -126,6 +138,7 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
         bus: stepBus(createWorld().connect(), steps.step),
         wrapReader: (reader) => stepReader(reader, steps.step),
       })
+      await connected(node)
       const after = options.after === undefined ? undefined : cursorOf(node, topic, options.after)
       const recording = record(
         followTopic(node, topic, {
@@ -152,6 +165,7 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
         })
         await recording.leave()
       }
+      steps.end()
       wasReached = steps.wasReached
     }
     expect(n).toBeGreaterThan(5)
@@ -227,7 +241,7 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
       // The same as the beginning of a live one.
       const live = record(followTopic(node, topic, { after: options.after }), text.startsWith('RESET') ? null : 5)
       await append(node, topic)
-      await vi.waitFor(() => expect(live.at).toBe(6))
+      await eventually(() => expect(live.at).toBe(6))
       expect(live.text).toMatch(text === '' ? /^6$/ : new RegExp(`^(${text} 6|RESET@6)$`))
       await live.leave()
     })
@@ -258,7 +272,7 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
       const recording = record(followTopic(node, topic, { after: cursorOf(node, topic, 3) }))
       await recording.ended
       expect(recording.text).toBe('')
-      await vi.waitFor(() => expect(node.feeds.size).toBe(0))
+      await eventually(() => expect(node.feeds.size).toBe(0))
     })
   })
 
@@ -287,7 +301,7 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
 
   describe('can be left', () => {
     const isGone = async (node: TestNode, topic: string): Promise<void> => {
-      await vi.waitFor(async () => {
+      await eventually(async () => {
         expect(node.feeds.size).toBe(0)
         if (node.bus.kind === 'redis') expect(await redis.cli('PUBSUB', 'NUMSUB', topic)).toEqual([topic, 0])
       })

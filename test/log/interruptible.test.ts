@@ -1,8 +1,9 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createWakeUp, interruptible } from '../../src/log/interruptible.ts'
+import { eventually } from './support.ts'
 
 const done = { done: true, value: undefined }
 
@@ -52,7 +53,7 @@ describe('an interruptible iteration', () => {
     const pending = iterator.next()
     expect(await iterator.return?.()).toEqual(done)
     expect(await pending).toEqual(done)
-    await vi.waitFor(() => expect(state).toEqual({ starts: 1, ends: 1 }))
+    await eventually(() => expect(state).toEqual({ starts: 1, ends: 1 }))
   })
 
   it('ends a pending next() though the generator does not let go', async () => {
@@ -69,7 +70,7 @@ describe('an interruptible iteration', () => {
     const { iterator, say, state } = createSource()
     say(1, 2, 3)
     for await (const value of iterator) if (value === 2) break
-    await vi.waitFor(() => expect(state.ends).toBe(1))
+    await eventually(() => expect(state.ends).toBe(1))
     expect(await iterator.next()).toEqual(done)
   })
 
@@ -79,7 +80,7 @@ describe('an interruptible iteration', () => {
       await using used = iterator
       used.next().catch(() => undefined)
     }
-    await vi.waitFor(() => expect(state.ends).toBe(1))
+    await eventually(() => expect(state.ends).toBe(1))
   })
 
   it('passes a failure on, once', async () => {
@@ -105,7 +106,7 @@ describe('an interruptible iteration', () => {
     const pending = iterator.next()
     await iterator.return?.()
     expect(await pending).toEqual(done)
-    await vi.waitFor(() => expect(late).toEqual([expect.objectContaining({ message: 'too late' })]))
+    await eventually(() => expect(late).toEqual([expect.objectContaining({ message: 'too late' })]))
   })
 
   it('does not hold on to what it has handed on', async () => {
@@ -119,7 +120,7 @@ describe('an interruptible iteration', () => {
       const { value } = await iterator.next()
       if (value !== undefined) refs.push(new WeakRef(value))
     }
-    await vi.waitFor(() => {
+    await eventually(() => {
       collect()
       expect(refs.filter((ref) => ref.deref() !== undefined).length).toBeLessThan(5)
     })
@@ -147,7 +148,7 @@ describe('an interruptible iteration', () => {
         const values = results.flatMap((result) => (result.done ? [] : [result.value]))
         expect(values).toEqual(values.map((_, i) => i + 1))
         expect(results.slice(values.length)).toEqual(results.slice(values.length).map(() => done))
-        await vi.waitFor(() => expect(state.ends).toBe(state.starts))
+        await eventually(() => expect(state.ends).toBe(state.starts))
       }),
       { numRuns: 100 },
     )

@@ -9,6 +9,7 @@ import {
   createRedisWorld,
   createTopic,
   cursorOf,
+  eventually,
   type Fault,
   followTopic,
   type Recording,
@@ -201,7 +202,7 @@ async function play(world: BusWorld, kill: () => Promise<unknown>, steps: readon
     await one.recording.leave()
   }
   for (const log of logs.values()) expect(log.map((event) => event.seq)).toEqual(log.map((_, i) => i + 1))
-  await expect.poll(() => nodes.map((one) => one.feeds.size)).toEqual(nodes.map(() => 0))
+  await eventually(() => expect(nodes.map((one) => one.feeds.size)).toEqual(nodes.map(() => 0)))
 }
 
 function at<T>(list: readonly T[], index: number): T {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createPruner, pruneIdempotencyKeys, pruneTopics } from '../../src/log/prune.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
@@ -9,6 +9,7 @@ import {
   createTask,
   createTopic,
   cursorOf,
+  eventually,
   followTopic,
   record,
   startNode,
@@ -112,7 +113,7 @@ describe('a pruner', () => {
   it('does so from time to time, until it is disposed of', async () => {
     const pruner = createPruner({ ...options, database: test.database, everyMs: 10 })
     await createEnded('timed', 5)
-    await vi.waitFor(async () => expect(await readTopics()).toEqual(['timed 3 0']))
+    await eventually(async () => expect(await readTopics()).toEqual(['timed 3 0']))
     await pruner[Symbol.asyncDispose]()
     await createEnded('too-late', 5)
     await pruner.run()

@@ -25,6 +25,16 @@ export async function createTask(database: Database, id: string): Promise<void> 
   )
 }
 
+/** Waits until `check` no longer throws: for the event, however long a busy machine takes for it. */
+export function eventually<T>(check: () => T | Promise<T>): Promise<T> {
+  return vi.waitFor(check, { timeout: 15_000, interval: 10 })
+}
+
+/** Waits until a process can publish and hear. */
+export async function connected(node: { readonly bus: Bus }): Promise<void> {
+  await eventually(() => expect(node.bus.isConnected()).toBe(true))
+}
+
 /** What a server process has of the log. */
 export interface TestNode extends AsyncDisposable {
   readonly reader: LogReader
@@ -133,12 +143,9 @@ export function record(
       return items.map((item) => (item.is === 'event' ? item.event.seq : `${item.reason}@${item.seq}`)).join(' ')
     },
     async reach(seq) {
-      await vi.waitFor(
-        () => {
-          if (failure === undefined) expect(recording.at, recording.text).toBeGreaterThanOrEqual(seq)
-        },
-        { timeout: 15_000, interval: 5 },
-      )
+      await eventually(() => {
+        if (failure === undefined) expect(recording.at, recording.text).toBeGreaterThanOrEqual(seq)
+      })
       if (failure !== undefined) throw failure
       expect(mistakes).toEqual([])
     },
