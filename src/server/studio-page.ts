@@ -59,7 +59,7 @@ export function createStudioPage(options: {
   const { load, logger } = options
   let files: Promise<ReadonlyMap<string, File>> | undefined
   const read = (): Promise<ReadonlyMap<string, File>> => {
-    files ??= load().then(readFiles)
+    files ??= prepare(load)
     files.catch(() => {
       files = undefined
     })
@@ -113,6 +113,16 @@ function answerUnavailable(response: ServerResponse): void {
   response
     .writeHead(503, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store', 'retry-after': '5' })
     .end('The Studio could not be built; the log of the server says why. The API is at /graphql.\n')
+}
+
+/** Another process may put a newer page in place just now: what was listed is gone then, and is looked for again. */
+async function prepare(load: () => Promise<BuiltStudio>): Promise<ReadonlyMap<string, File>> {
+  try {
+    return await readFiles(await load())
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    return readFiles(await load())
+  }
 }
 
 /** Only what is listed is served, so no path leads out of the directory. */
