@@ -1,0 +1,229 @@
+import type { PoolClient } from 'pg'
+import { typeid } from 'typeid-js'
+import { z } from 'zod'
+import { TidingsError } from '../../errors.ts'
+import { defineTask, type Ending, type TaskContext, type TaskDefinition } from '../../tasks/define-task.ts'
+import { FinalError } from '../../tasks/failure.ts'
+import { advance, item, type Report, stage } from '../../tasks/report.ts'
+import type { Question, QuestionKind, QuestionProvider } from '../content/question.ts'
+import { readAsked, readDocument, seedOf, toTaskFailure } from './material.ts'
+
+/** The kind of {@link defineGenerateQuiz}. */
+export const generateQuizKind = 'GENERATE_QUIZ'
+/** Most questions of one quiz. */
+export const maxQuestionCount = 50
+
+const kind = z.enum(['MULTIPLE_CHOICE', 'CLOZE', 'TRUE_FALSE'])
+const input = z.object({
+  documentId: z.string(),
+  questionCount: z.number().int().min(1).max(maxQuestionCount),
+  kinds: z
+    .array(kind)
+    .min(1)
+    .transform((kinds) => [...new Set(kinds)]),
+})
+type Input = z.infer<typeof input>
+
+/** The quiz that a task of this kind makes: its subject. One task, one quiz, also when it is attempted again. */
+export function quizIdOf(taskId: string): string {
+  return taskId.replace(/^task_/, 'quiz_')
+}
+
+/**
+ * Makes a quiz of a document, question by question. Subject: the quiz; items: its questions, each readable once it is completed.
+ * A retry of it makes the questions that are missing.
+ */
+export function defineGenerateQuiz(provider: QuestionProvider): TaskDefinition<Input> {
+  return defineTask({
+    kind: generateQuizKind,
+    input,
+    attempts: 5,
+    concurrency: 2,
+    stages: { reading: 5, asking: 95 },
+    async begin(client, request, { taskId, owner, retriedSubject }) {
+      const title = await requireReady(client, request.documentId, owner)
+      const quizId = retriedSubject ?? quizIdOf(taskId)
+      const missing =
+        retriedSubject === null
+          ? await insertQuiz(client, quizId, owner, title, request)
+          : await reopenQuiz(client, quizId, owner)
+      const made = request.questionCount - missing
+      const items = Array.from({ length: missing }, (_, index) => ({
+        key: typeid('question').toString(),
+        label: `Question ${made + index + 1}`,
+      }))
+      await client.query(
+        `insert into question (id, quiz_id, position)
+         select id, $1, (select coalesce(max(position), 0) from question where quiz_id = $1) + ord
+         from unnest($2::text[]) with ordinality as i(id, ord)`,
+        [quizId, items.map(({ key }) => key)],
+      )
+      return { subject: quizId, items }
+    },
+    run: (context) => run(context, provider),
+    settle: (client, request, ending) => settle(client, request, ending),
+  })
+}
+
+async function* run(context: TaskContext<Input>, provider: QuestionProvider) {
+  const { taskId, database, signal, items, attempt } = context
+  const { documentId, kinds, questionCount: requestedCount } = context.input
+  yield stage('reading', 0, 'Reading the document')
+  const [document, quizId] = await Promise.all([readDocument(database, documentId), readSubject(context)])
+  const asked = await readAsked(database.pool, quizId)
+  const open = items.filter(({ status }) => status !== 'COMPLETED' && status !== 'SKIPPED').map(({ key }) => key)
+  const questions = provider.ask({
+    ...document,
+    count: open.length,
+    kinds: turnedBy(kinds, asked.length),
+    avoid: asked,
+    // Another attempt does not run into the same wall.
+    seed: seedOf(taskId, attempt),
+    signal,
+  })
+  let made = asked.length
+  const next = function* (key: string | undefined): Generator<Report, void, void> {
+    if (key === undefined) return
+    yield advance({ message: `Question ${made + 1} of ${requestedCount}` })
+    yield item.started(key)
+  }
+  yield stage('asking', 0, `Question ${made + 1} of ${requestedCount}`)
+  yield* next(open[0])
+  const rest = [...open]
+  try {
+    for await (const question of questions) {
+      const key = rest.shift()
+      if (key === undefined) break
+      yield item.completed(key, (client) => storeFirst(client, key, taskId, question))
+      made += 1
+      yield* next(rest[0])
+    }
+  } catch (error) {
+    throw toTaskFailure(error)
+  }
+  if (made === 0)
+    throw new FinalError('NOT_ENOUGH_TEXT', 'The document says nothing that could be asked for.', {
+      advice: 'Choose a document with whole sentences, or other kinds of questions.',
+    })
+  for (const key of rest) yield item.skipped(key)
+  const message = noteOf(made, requestedCount)
+  if (message !== null) yield advance({ message })
+  return { type: 'QuizGenerated', quizId, questionCount: made, requestedCount, message }
+}
+
+/** Kinds go on taking turns where an earlier attempt left off. */
+function turnedBy(kinds: readonly QuestionKind[], by: number): QuestionKind[] {
+  const turn = by % kinds.length
+  return [...kinds.slice(turn), ...kinds.slice(0, turn)]
+}
+
+function noteOf(made: number, requested: number): string | null {
+  if (made >= requested) return null
+  return `The document yields only ${made} of the ${requested} questions asked for: more would have been bad ones, or the same again.`
+}
+
+async function readSubject({ database, taskId }: TaskContext<Input>): Promise<string> {
+  const { rows } = await database.pool.query<{ subject: string }>('select subject from task where id = $1', [taskId])
+  const subject = rows[0]?.subject
+  if (subject === undefined) throw new Error(`Task "${taskId}" has no quiz`)
+  return subject
+}
+
+/** The document's title. @throws TidingsError `NOT_FOUND`, `CONFLICT` with the task that prepares it */
+async function requireReady(client: PoolClient, documentId: string, owner: string): Promise<string> {
+  const { rows } = await client.query<{ status: string; title: string }>(
+    'select status, title from document where id = $1 and owner = $2 for share',
+    [documentId, owner],
+  )
+  const [document] = rows
+  if (document === undefined)
+    throw new TidingsError('NOT_FOUND', `There is no document "${documentId}"`, { id: documentId })
+  if (document.status === 'READY') return document.title
+  const running = await client.query<{ id: string }>(
+    `select id from task where subject = $1 and status in ('QUEUED', 'RUNNING', 'RETRYING') limit 1`,
+    [documentId],
+  )
+  throw new TidingsError(
+    'CONFLICT',
+    document.status === 'PROCESSING'
+      ? `Document "${documentId}" is still being processed; wait until it is READY`
+      : `Document "${documentId}" could not be processed, so there is nothing to ask about; import it again`,
+    { taskId: running.rows[0]?.id },
+  )
+}
+
+async function insertQuiz(
+  client: PoolClient,
+  quizId: string,
+  owner: string,
+  title: string,
+  { documentId, questionCount, kinds }: Input,
+): Promise<number> {
+  await client.query(
+    `insert into quiz (id, owner, document_id, title, status, requested_count, kinds)
+     values ($1, $2, $3, $4, 'GENERATING', $5, $6)`,
+    [quizId, owner, documentId, title, questionCount, kinds],
+  )
+  return questionCount
+}
+
+/** How many questions are missing. @throws TidingsError `CONFLICT`, `NOT_FOUND` */
+async function reopenQuiz(client: PoolClient, quizId: string, owner: string): Promise<number> {
+  const { rows } = await client.query<{ status: string; requested_count: number; task_id: string | null }>(
+    `select status, requested_count,
+       (select id from task where subject = $1 and status in ('QUEUED', 'RUNNING', 'RETRYING') limit 1) as task_id
+     from quiz where id = $1 and owner = $2 for no key update`,
+    [quizId, owner],
+  )
+  const [quiz] = rows
+  if (quiz === undefined) throw new TidingsError('NOT_FOUND', `There is no quiz "${quizId}"`, { id: quizId })
+  if (quiz.status === 'GENERATING')
+    throw new TidingsError('CONFLICT', `Quiz "${quizId}" is being made already`, { taskId: quiz.task_id })
+  if (quiz.status === 'PUBLISHED')
+    throw new TidingsError('CONFLICT', `Quiz "${quizId}" is published and takes no more questions`)
+  const { rowCount } = await client.query('select 1 from question where quiz_id = $1', [quizId])
+  const missing = quiz.requested_count - (rowCount ?? 0)
+  if (missing <= 0) throw new TidingsError('CONFLICT', `Quiz "${quizId}" has all its questions`)
+  await client.query(`update quiz set status = 'GENERATING', error = null, note = null where id = $1`, [quizId])
+  return missing
+}
+
+async function storeFirst(client: PoolClient, questionId: string, taskId: string, body: Question): Promise<void> {
+  await client.query(
+    `insert into question_version (question_id, version, origin, task_id, body) values ($1, 1, 'GENERATED', $2, $3)`,
+    [questionId, taskId, JSON.stringify(body)],
+  )
+  await client.query('update question set version = 1 where id = $1', [questionId])
+}
+
+/** What was made stays, however the task ended; places without a question go. */
+async function settle(client: PoolClient, _: Input, { taskId, status, error }: Ending): Promise<void> {
+  const quizzes = await client.query<{ id: string; requested_count: number }>(
+    `select z.id, z.requested_count from quiz z join task t on t.subject = z.id where t.id = $1 for no key update of z`,
+    [taskId],
+  )
+  const [quiz] = quizzes.rows
+  if (quiz === undefined) return
+  await client.query('delete from question where quiz_id = $1 and version is null', [quiz.id])
+  const { rowCount } = await client.query('select 1 from question where quiz_id = $1', [quiz.id])
+  const made = rowCount ?? 0
+  const why = status === 'CANCELED' ? 'Canceled' : 'Failed'
+  const note =
+    status === 'COMPLETED'
+      ? noteOf(made, quiz.requested_count)
+      : `${why} after ${made} of ${quiz.requested_count} questions; retry the task to have the others.`
+  const failure = status === 'COMPLETED' ? null : (error ?? canceled)
+  await client.query(`update quiz set status = $2, note = $3, error = $4 where id = $1 and status = 'GENERATING'`, [
+    quiz.id,
+    made === 0 ? 'FAILED' : 'DRAFT',
+    note,
+    failure === null ? null : JSON.stringify(failure),
+  ])
+}
+
+const canceled = {
+  code: 'CANCELED',
+  message: 'Making the quiz was canceled.',
+  retryable: false,
+  advice: 'Retry the task to have the questions after all.',
+}

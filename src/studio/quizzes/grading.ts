@@ -1,0 +1,52 @@
+import { optionsOf, type QuestionBody, rightKeyOf } from './quiz.ts'
+
+/** A written answer of this many letters may have one of them wrong. */
+const minLettersForSlip = 6
+
+/**
+ * Whether an answer is right: the key of the right option, or the text of the gap.
+ *
+ * A text is compared without case, articles, quotes and punctuation around it; a longer word may have one letter wrong, missing
+ * or too many, but not a name, a number or a piece of code.
+ */
+export function isRight(body: QuestionBody, given: string): boolean {
+  const key = rightKeyOf(body)
+  if (key !== null) return given.trim().toUpperCase() === key
+  const text = comparable(given)
+  return [body.answer, ...body.alternatives].some((right) => {
+    const wanted = comparable(right)
+    if (text === wanted) return true
+    const isWord = /^[\p{L} ]+$/u.test(right) && right === right.toLowerCase()
+    return isWord && wanted.length >= minLettersForSlip && isOneSlipAway(text, wanted)
+  })
+}
+
+/** What is wrong with an answer's form; undefined when it can be graded. */
+export function formIssueOf(body: QuestionBody, given: string): string | undefined {
+  const options = optionsOf(body)
+  if (options.length === 0 || options.some(({ key }) => key === given.trim().toUpperCase())) return undefined
+  const keys = options.map(({ key }) => key).join(', ')
+  return `${JSON.stringify(given.slice(0, 40))} is none of the options ${keys}`
+}
+
+function comparable(text: string): string {
+  return text
+    .normalize('NFKC')
+    .toLowerCase()
+    .replace(/[‘’]/g, "'")
+    .replace(/\s+/g, ' ')
+    .trim()
+    .replace(/^[\s"'`“”„«»(]+|[\s"'`“”„«».,;:!?)]+$/gu, '')
+    .replace(/\($/, '')
+    .replace(/^(the|an?) (?=\S)/, '')
+}
+
+/** Whether two texts differ by one letter put in, left out or exchanged. */
+function isOneSlipAway(one: string, other: string): boolean {
+  const [short, long] = one.length <= other.length ? [one, other] : [other, one]
+  if (long.length - short.length > 1) return false
+  let same = 0
+  while (same < short.length && short[same] === long[same]) same += 1
+  const rest = short.length === long.length ? same + 1 : same
+  return short.slice(rest) === long.slice(same + 1)
+}

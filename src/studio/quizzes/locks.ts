@@ -1,0 +1,76 @@
+import type { PoolClient } from 'pg'
+import { TidingsError } from '../../errors.ts'
+import type { Quiz } from './quiz.ts'
+import { type QuizRow, quizColumns, toQuiz } from './rows.ts'
+
+/** A question that may be changed, with its quiz; both are locked until the transaction ends, the quiz first as everywhere. */
+export interface Locked {
+  readonly quiz: Quiz
+  /** From 1. */
+  readonly place: number
+  readonly version: number
+  readonly parent: number | null
+}
+
+/**
+ * Locks a quiz of the owner's that is under review.
+ * @throws TidingsError `NOT_FOUND`; `CONFLICT` when it is published, or with the task that makes it
+ */
+export async function lockQuiz(client: PoolClient, quizId: string, owner: string): Promise<Quiz> {
+  const { rows } = await client.query<QuizRow>(
+    `select ${quizColumns} from quiz where id = $1 and owner = $2 for no key update`,
+    [quizId, owner],
+  )
+  const [row] = rows
+  if (row === undefined) throw new TidingsError('NOT_FOUND', `There is no quiz "${quizId}"`, { id: quizId })
+  if (row.status === 'PUBLISHED')
+    throw new TidingsError('CONFLICT', `Quiz "${quizId}" is published and does not change any more`)
+  if (row.status === 'GENERATING')
+    throw new TidingsError('CONFLICT', `Quiz "${quizId}" is still being made`, {
+      taskId: await activeTaskOf(client, [quizId]),
+    })
+  return toQuiz(row)
+}
+
+/**
+ * Locks a question of the owner's that may be changed.
+ * @throws TidingsError `NOT_FOUND`; `CONFLICT` when its quiz is published, with the task that makes the quiz, or with the one that
+ * replaces the question
+ */
+export async function lockForReview(client: PoolClient, questionId: string, owner: string): Promise<Locked> {
+  const found = await client.query<{ quiz_id: string }>(
+    `select q.quiz_id from question q join quiz z on z.id = q.quiz_id
+     where q.id = $1 and z.owner = $2 and q.version is not null`,
+    [questionId, owner],
+  )
+  const quizId = found.rows[0]?.quiz_id
+  if (quizId === undefined)
+    throw new TidingsError('NOT_FOUND', `There is no question "${questionId}"`, { id: questionId })
+  const quiz = await lockQuiz(client, quizId, owner)
+  const { rows } = await client.query<{ version: number; parent: number | null; place: number }>(
+    `select q.version, v.parent,
+       (select count(*)::int from question o where o.quiz_id = q.quiz_id and o.version is not null
+         and (o.position, o.id) <= (q.position, q.id)) as place
+     from question q join question_version v on v.question_id = q.id and v.version = q.version
+     where q.id = $1 for no key update of q`,
+    [questionId],
+  )
+  const [row] = rows
+  if (row === undefined) throw new TidingsError('NOT_FOUND', `There is no question "${questionId}"`, { id: questionId })
+  const taskId = await activeTaskOf(client, [questionId])
+  if (taskId !== undefined)
+    throw new TidingsError('CONFLICT', `Question "${questionId}" is being replaced; wait for it, or cancel that`, {
+      taskId,
+    })
+  return { quiz, ...row }
+}
+
+/** The newest task that works on one of these. */
+export async function activeTaskOf(client: PoolClient, subjects: readonly string[]): Promise<string | undefined> {
+  const { rows } = await client.query<{ id: string }>(
+    `select id from task where subject = any($1::text[]) and status in ('QUEUED', 'RUNNING', 'RETRYING')
+     order by created_at desc limit 1`,
+    [subjects],
+  )
+  return rows[0]?.id
+}

@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto'
+import type { Pool, PoolClient } from 'pg'
+import type { Database } from '../../db/connect.ts'
+import { FinalError, RetryableError } from '../../tasks/failure.ts'
+import { ContentError } from '../content/provider.ts'
+import type { QuestionSection } from '../content/question.ts'
+import type { QuestionBody } from './quiz.ts'
+
+/** The text that a quiz is made from. @throws FinalError `DOCUMENT_DELETED` */
+export async function readDocument(
+  { pool }: Database,
+  documentId: string | null,
+): Promise<{ readonly title: string; readonly sections: readonly QuestionSection[] }> {
+  const { rows } = await pool.query<{ title: string; sections: QuestionSection[] }>(
+    `select d.title, (select coalesce(jsonb_agg(jsonb_build_object('key', key, 'heading', heading, 'body', body) order by position), '[]')
+       from section where document_id = d.id) as sections
+     from document d where d.id = $1`,
+    [documentId],
+  )
+  const [document] = rows
+  if (document === undefined)
+    throw new FinalError('DOCUMENT_DELETED', 'The document was deleted meanwhile.', {
+      advice: 'Import it again and make a new quiz of it.',
+    })
+  return document
+}
+
+/** Everything that a quiz asks or ever asked, drafts of running replacements included: nothing new may be the same. */
+export async function readAsked(client: Pool | PoolClient, quizId: string): Promise<QuestionBody[]> {
+  const { rows } = await client.query<{ body: QuestionBody }>(
+    `select v.body from question_version v join question q on q.id = v.question_id where q.quiz_id = $1
+     order by q.position, v.version`,
+    [quizId],
+  )
+  return rows.map(({ body }) => body)
+}
+
+/** The failure of a task for that of a provider: one that may pass is tried again. Anything else is handed back as it is. */
+export function toTaskFailure(error: unknown): unknown {
+  if (!(error instanceof ContentError)) return error
+  const { code, message, advice, retryAfterMs } = error
+  if (!error.retryable) return new FinalError(code, message, { advice, cause: error })
+  return new RetryableError(code, message, {
+    advice,
+    cause: error,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  })
+}
+
+/** The same words give the same seed. */
+export function seedOf(...words: readonly (string | number)[]): number {
+  return createHash('sha256').update(words.join('#')).digest().readUInt32BE(0)
+}

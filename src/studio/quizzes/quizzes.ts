@@ -1,0 +1,109 @@
+import type { Database } from '../../db/connect.ts'
+import type { Question, QuestionVersion, Quiz } from './quiz.ts'
+import { createReview, type Review } from './review.ts'
+import {
+  type QuestionRow,
+  type QuizRow,
+  questionColumns,
+  questionSource,
+  quizColumns,
+  toQuestion,
+  toQuiz,
+  toVersion,
+  type VersionRow,
+  versionColumns,
+} from './rows.ts'
+import { createTaking, type Taking } from './taking.ts'
+
+export type { Changes } from './edit.ts'
+export type { GivenAnswer } from './taking.ts'
+
+/** The quizzes of all users; who may see which is asked by the API. They are made, and their questions replaced, by tasks. */
+export interface Quizzes {
+  readonly review: Review
+  readonly taking: Taking
+  /** In the order of `ids`; null where there is none. */
+  getMany(ids: readonly string[]): Promise<readonly (Quiz | null)[]>
+  /** An owner's quizzes, newest first; those of one document when it is given. */
+  list(options: {
+    readonly owner: string
+    readonly documentId?: string | undefined
+    readonly before?: { readonly createdAt: Date; readonly id: string } | undefined
+    readonly limit: number
+  }): Promise<readonly Quiz[]>
+  /** The questions of several quizzes that have been made, each in its order. */
+  questionsOf(quizIds: readonly string[]): Promise<readonly (readonly Question[])[]>
+  questions(ids: readonly string[]): Promise<readonly (Question | null)[]>
+  /** All that ever stood in several places, each newest first. */
+  versionsOf(questionIds: readonly string[]): Promise<readonly (readonly QuestionVersion[])[]>
+  /** A quiz that can be taken; null for any other. */
+  published(id: string): Promise<Quiz | null>
+  /** The questions of a published quiz: those that were accepted, in their order, numbered anew. */
+  publishedQuestions(id: string): Promise<readonly Question[]>
+}
+
+/** Creates the store of quizzes. */
+export function createQuizzes({ database }: { readonly database: Database }): Quizzes {
+  const { pool } = database
+
+  const getMany: Quizzes['getMany'] = async (ids) => {
+    const { rows } = await pool.query<QuizRow>(`select ${quizColumns} from quiz where id = any($1::text[])`, [ids])
+    const byId = new Map(rows.map((row) => [row.id, toQuiz(row)]))
+    return ids.map((id) => byId.get(id) ?? null)
+  }
+  const questionsOf: Quizzes['questionsOf'] = async (quizIds) => {
+    const { rows } = await pool.query<QuestionRow>(
+      `select ${questionColumns} from ${questionSource} where q.quiz_id = any($1::text[]) order by q.quiz_id, q.place`,
+      [quizIds],
+    )
+    const byQuiz = new Map<string, Question[]>(quizIds.map((id) => [id, []]))
+    for (const row of rows) byQuiz.get(row.quiz_id)?.push(toQuestion(row))
+    return quizIds.map((id) => byQuiz.get(id) ?? [])
+  }
+  const published: Quizzes['published'] = async (id) => {
+    const [quiz] = await getMany([id])
+    return quiz?.status === 'PUBLISHED' ? quiz : null
+  }
+  const publishedQuestions: Quizzes['publishedQuestions'] = async (id) => {
+    const [questions = []] = await questionsOf([id])
+    return questions
+      .filter(({ acceptedAt }) => acceptedAt !== null)
+      .map((question, index) => ({ ...question, position: index + 1 }))
+  }
+
+  return {
+    review: createReview(database),
+    taking: createTaking(database, { published, questions: publishedQuestions }),
+    getMany,
+    questionsOf,
+    published,
+    publishedQuestions,
+    async list({ owner, documentId, before, limit }) {
+      const { rows } = await pool.query<QuizRow>(
+        `select ${quizColumns} from quiz
+         where owner = $1 and ($2::timestamptz is null or (created_at, id) < ($2::timestamptz, $3::text))
+           and ($4::text is null or document_id = $4)
+         order by created_at desc, id desc limit $5`,
+        [owner, before?.createdAt ?? null, before?.id ?? null, documentId ?? null, limit],
+      )
+      return rows.map(toQuiz)
+    },
+    async questions(ids) {
+      const { rows } = await pool.query<QuestionRow>(
+        `select ${questionColumns} from ${questionSource}
+         where q.quiz_id in (select quiz_id from question where id = any($1::text[])) and q.id = any($1::text[])`,
+        [ids],
+      )
+      const byId = new Map(rows.map((row) => [row.id, toQuestion(row)]))
+      return ids.map((id) => byId.get(id) ?? null)
+    },
+    async versionsOf(questionIds) {
+      const { rows } = await pool.query<VersionRow>(
+        `select ${versionColumns} from question_version v
+         where v.question_id = any($1::text[]) and not v.is_draft order by v.version desc`,
+        [questionIds],
+      )
+      return questionIds.map((id) => rows.filter((row) => row.question_id === id).map(toVersion))
+    },
+  }
+}

@@ -1,0 +1,123 @@
+import type { PoolClient } from 'pg'
+import { type Database, withTransaction } from '../../db/connect.ts'
+import { TidingsError } from '../../errors.ts'
+import { type Changes, changeBody } from './edit.ts'
+import { activeTaskOf, lockForReview, lockQuiz } from './locks.ts'
+import type { QuestionBody } from './quiz.ts'
+
+/** What the owner of a quiz does with its questions before it is published. All of it is refused for a question that is being replaced. */
+export interface Review {
+  /**
+   * Accepts a question, or takes that back.
+   * @throws TidingsError `NOT_FOUND`, `CONFLICT`, as all of these
+   */
+  accept(owner: string, questionId: string, isAccepted: boolean): Promise<void>
+  /** Changes the words of a question; the version before is kept. An accepted question stays accepted. @throws TidingsError `BAD_INPUT` */
+  edit(owner: string, questionId: string, changes: Changes): Promise<void>
+  /** Moves a question to another place, 1 for the first; it may be moved while it is being replaced. @returns the quiz's id */
+  move(owner: string, questionId: string, position: number): Promise<string>
+  /** Goes back to the version that the present one took the place of. */
+  undo(owner: string, questionId: string): Promise<void>
+  /** Freezes the accepted questions of a quiz, and lets it be taken. The others are not in it. */
+  publish(owner: string, quizId: string): Promise<void>
+}
+
+/** Creates the review. */
+export function createReview(database: Database): Review {
+  const inTransaction = <T>(run: (client: PoolClient) => Promise<T>): Promise<T> => withTransaction(database, run)
+  return {
+    accept: (owner, questionId, isAccepted) =>
+      inTransaction(async (client) => {
+        const { version } = await lockForReview(client, questionId, owner)
+        await client.query(
+          `update question_version set accepted_at = case when $3 then coalesce(accepted_at, now()) end
+           where question_id = $1 and version = $2`,
+          [questionId, version, isAccepted],
+        )
+      }),
+    edit: (owner, questionId, changes) =>
+      inTransaction(async (client) => {
+        const { version } = await lockForReview(client, questionId, owner)
+        const { rows } = await client.query<{ body: QuestionBody }>(
+          'select body from question_version where question_id = $1 and version = $2',
+          [questionId, version],
+        )
+        const before = rows[0]?.body
+        if (before === undefined) throw new Error(`Question "${questionId}" has no version ${version}`)
+        const body = changeBody(before, changes)
+        if (JSON.stringify(body) === JSON.stringify(before)) return
+        await client.query(
+          `with made as (
+             insert into question_version (question_id, version, parent, origin, body, accepted_at)
+             select $1, (select max(version) + 1 from question_version where question_id = $1), $2, 'EDITED', $3, accepted_at
+             from question_version where question_id = $1 and version = $2
+             returning version
+           ) update question set version = (select version from made) where id = $1`,
+          [questionId, version, JSON.stringify(body)],
+        )
+      }),
+    move: (owner, questionId, position) =>
+      inTransaction(async (client) => {
+        const quizId = await lockForMove(client, questionId, owner)
+        const { rows } = await client.query<{ id: string }>(
+          'select id from question where quiz_id = $1 order by position, id',
+          [quizId],
+        )
+        const others = rows.map(({ id }) => id).filter((id) => id !== questionId)
+        if (position < 1 || position > others.length + 1)
+          throw badPosition(`Position ${position} is not in this quiz; allowed: 1 to ${others.length + 1}`)
+        await client.query(
+          `update question set position = ord from unnest($1::text[]) with ordinality as o(id, ord)
+           where question.id = o.id and question.position <> ord`,
+          [others.toSpliced(position - 1, 0, questionId)],
+        )
+        return quizId
+      }),
+    undo: (owner, questionId) =>
+      inTransaction(async (client) => {
+        const { parent } = await lockForReview(client, questionId, owner)
+        if (parent === null)
+          throw new TidingsError('CONFLICT', `Question "${questionId}" is as it was made; there is nothing to undo`)
+        await client.query('update question set version = $2 where id = $1', [questionId, parent])
+      }),
+    publish: (owner, quizId) =>
+      inTransaction(async (client) => {
+        const quiz = await lockQuiz(client, quizId, owner)
+        const { rows } = await client.query<{ id: string; accepted_at: Date | null }>(
+          `select q.id, v.accepted_at from question q join question_version v on v.question_id = q.id and v.version = q.version
+           where q.quiz_id = $1`,
+          [quizId],
+        )
+        const ids = rows.map(({ id }) => id)
+        const taskId = await activeTaskOf(client, ids)
+        if (taskId !== undefined)
+          throw new TidingsError('CONFLICT', `A question of quiz "${quizId}" is being replaced; wait for it`, {
+            taskId,
+          })
+        if (rows.every((row) => row.accepted_at === null))
+          throw new TidingsError(
+            'CONFLICT',
+            `No question of quiz "${quiz.title}" is accepted; only accepted ones are published`,
+          )
+        await client.query(`update quiz set status = 'PUBLISHED', published_at = now() where id = $1`, [quizId])
+      }),
+  }
+}
+
+/** @throws TidingsError `NOT_FOUND`, `CONFLICT` */
+async function lockForMove(client: PoolClient, questionId: string, owner: string): Promise<string> {
+  const { rows } = await client.query<{ quiz_id: string }>(
+    `select q.quiz_id from question q join quiz z on z.id = q.quiz_id
+     where q.id = $1 and z.owner = $2 and q.version is not null`,
+    [questionId, owner],
+  )
+  const quizId = rows[0]?.quiz_id
+  if (quizId === undefined)
+    throw new TidingsError('NOT_FOUND', `There is no question "${questionId}"`, { id: questionId })
+  await lockQuiz(client, quizId, owner)
+  return quizId
+}
+
+function badPosition(message: string): TidingsError {
+  return new TidingsError('BAD_INPUT', message, { issues: [{ path: 'input.position', message }] })
+}

@@ -1,0 +1,141 @@
+import { typeid } from 'typeid-js'
+import type { Database } from '../../db/connect.ts'
+import { TidingsError } from '../../errors.ts'
+import { formIssueOf, isRight } from './grading.ts'
+import type { AnsweredQuestion, Attempt, Question, Quiz } from './quiz.ts'
+
+/** An answer as it is handed in. */
+export interface GivenAnswer {
+  readonly questionId: string
+  readonly answer: string
+}
+
+/** Taking published quizzes. */
+export interface Taking {
+  /**
+   * Grades answers and keeps them. Questions without an answer count as wrong.
+   * @param request.idempotencyKey - handed in again with the same key, the same attempt is returned
+   * @throws TidingsError `NOT_FOUND` (also while it is not published), `BAD_INPUT`, `IDEMPOTENCY_KEY_REUSED`
+   */
+  submit(request: {
+    readonly taker: string
+    readonly quizId: string
+    readonly answers: readonly GivenAnswer[]
+    readonly idempotencyKey?: string | undefined
+  }): Promise<Attempt>
+  /** A taker's attempts at several quizzes, each newest first. */
+  attemptsOf(taker: string, quizIds: readonly string[]): Promise<readonly (readonly Attempt[])[]>
+  attempt(id: string): Promise<Attempt | null>
+}
+
+const maxAnswerCharacters = 500
+const columns = 'id, quiz_id, taker, answers, correct_count, question_count, created_at'
+interface AttemptRow {
+  id: string
+  quiz_id: string
+  taker: string
+  answers: AnsweredQuestion[]
+  correct_count: number
+  question_count: number
+  created_at: Date
+}
+const toAttempt = (row: AttemptRow): Attempt => ({
+  id: row.id,
+  quizId: row.quiz_id,
+  taker: row.taker,
+  answers: row.answers,
+  correctCount: row.correct_count,
+  questionCount: row.question_count,
+  createdAt: row.created_at,
+})
+
+/** Creates the taking of quizzes; `read` gives published ones and their questions. */
+export function createTaking(
+  { pool }: Database,
+  read: {
+    readonly published: (id: string) => Promise<Quiz | null>
+    readonly questions: (id: string) => Promise<readonly Question[]>
+  },
+): Taking {
+  const known = async (taker: string, key: string | undefined): Promise<Attempt | null> => {
+    if (key === undefined) return null
+    const { rows } = await pool.query<AttemptRow>(
+      `select ${columns} from quiz_attempt where taker = $1 and submit_key = $2`,
+      [taker, key],
+    )
+    return rows[0] === undefined ? null : toAttempt(rows[0])
+  }
+  return {
+    async submit({ taker, quizId, answers, idempotencyKey }) {
+      const quiz = await read.published(quizId)
+      if (quiz === null) throw new TidingsError('NOT_FOUND', `There is no published quiz "${quizId}"`, { id: quizId })
+      const graded = grade(await read.questions(quizId), answers)
+      const { rows } = await pool.query<AttemptRow>(
+        `insert into quiz_attempt (id, quiz_id, taker, answers, correct_count, question_count, submit_key)
+         values ($1, $2, $3, $4, $5, $6, $7)
+         on conflict (taker, submit_key) where submit_key is not null do nothing returning ${columns}`,
+        [
+          typeid('attempt').toString(),
+          quizId,
+          taker,
+          JSON.stringify(graded),
+          graded.filter(({ isCorrect }) => isCorrect).length,
+          graded.length,
+          idempotencyKey ?? null,
+        ],
+      )
+      if (rows[0] !== undefined) return toAttempt(rows[0])
+      const earlier = await known(taker, idempotencyKey)
+      if (earlier === null || earlier.quizId !== quizId || !isSame(earlier.answers, graded))
+        throw new TidingsError(
+          'IDEMPOTENCY_KEY_REUSED',
+          `The idempotency key "${idempotencyKey ?? ''}" was used for other answers; use a new key for new ones`,
+        )
+      return earlier
+    },
+    async attemptsOf(taker, quizIds) {
+      const { rows } = await pool.query<AttemptRow>(
+        `select ${columns} from quiz_attempt where taker = $1 and quiz_id = any($2::text[]) order by created_at desc, id desc`,
+        [taker, quizIds],
+      )
+      return quizIds.map((id) => rows.filter((row) => row.quiz_id === id).map(toAttempt))
+    },
+    async attempt(id) {
+      const { rows } = await pool.query<AttemptRow>(`select ${columns} from quiz_attempt where id = $1`, [id])
+      return rows[0] === undefined ? null : toAttempt(rows[0])
+    },
+  }
+}
+
+/** @throws TidingsError `BAD_INPUT` with everything that cannot be graded */
+function grade(questions: readonly Question[], answers: readonly GivenAnswer[]): AnsweredQuestion[] {
+  const byId = new Map(answers.map(({ questionId, answer }) => [questionId, answer]))
+  const known = new Map(questions.map((question) => [question.id, question]))
+  const issues = answers.flatMap(({ questionId, answer }, place) => {
+    const question = known.get(questionId)
+    const message =
+      question === undefined
+        ? `question "${questionId}" is not in this quiz`
+        : answer.length > maxAnswerCharacters
+          ? `the answer has ${answer.length} characters; at most ${maxAnswerCharacters} are allowed`
+          : formIssueOf(question.body, answer)
+    return message === undefined ? [] : [{ path: `input.answers.${place}`, message }]
+  })
+  if (byId.size < answers.length)
+    issues.push({ path: 'input.answers', message: 'one question is answered more than once' })
+  if (issues.length > 0)
+    throw new TidingsError('BAD_INPUT', `The answers do not do: ${issues.map(({ message }) => message).join('; ')}`, {
+      issues,
+    })
+  return questions.map(({ id, body }) => {
+    const given = byId.get(id)
+    const isOpen = given === undefined || given.trim() === ''
+    return { questionId: id, given: isOpen ? null : given, isCorrect: !isOpen && isRight(body, given) }
+  })
+}
+
+function isSame(one: readonly AnsweredQuestion[], other: readonly AnsweredQuestion[]): boolean {
+  const told = (answers: readonly AnsweredQuestion[]): string =>
+    JSON.stringify(answers.map(({ questionId, given }) => [questionId, given]))
+  return told(one) === told(other)
+}
