@@ -50,7 +50,6 @@ const maxBatchBytes = 65_536
  * Creates the group of one topic and one way of looking at it.
  *
  * @param options.render - executes a value for everybody
- * @param options.onExecuted - counts executions
  */
 export function createGroup<S>(options: {
   readonly feeds: Feeds

@@ -15,6 +15,7 @@ import type { Feeds } from '../log/feed.ts'
 import type { LogReader } from '../log/read.ts'
 import type { Logger } from '../logger.ts'
 import { createGroup, type Group } from './group.ts'
+import { iterateNothing, iterateStream } from './iterate.ts'
 import type { Outlet, Seat } from './outlet.ts'
 import { createPlans, type SharedOperation } from './plan.ts'
 import { createSocketOutlet } from './socket-outlet.ts'
@@ -243,92 +244,4 @@ function withoutViewer(context: object): object {
       },
     },
   }) as object
-}
-
-type Results = AsyncGenerator<ExecutionResult, undefined, undefined>
-const done: IteratorReturnResult<undefined> = { done: true, value: undefined }
-
-/**
- * Runs a subscriber whose payloads go elsewhere. Left by `return()`, a pending `next()` is never settled: graphql-ws would
- * take that for the end of whatever operation then has the same id, and complete it.
- */
-function iterateNothing(
-  refine: Outlet['refine'],
-  attach: (onEnd: (failure?: { readonly error: unknown }) => void) => Subscriber,
-): AsyncIterable<ExecutionResult> {
-  let settle: ((failure?: { readonly error: unknown }) => void) | undefined
-  const subscriber = attach((failure) => settle?.(failure))
-  let isStarted = false
-  let isOver = false
-  return toGenerator(
-    () => {
-      if (isOver) return Promise.resolve(done)
-      return new Promise((resolve, reject) => {
-        settle = (failure) => {
-          isOver = true
-          const error = failure && refine(failure.error)
-          if (error === undefined || error === null) resolve(done)
-          else reject(toError(error))
-        }
-        if (isStarted) return
-        isStarted = true
-        subscriber.start()
-      })
-    },
-    () => {
-      isOver = true
-      subscriber.leave()
-    },
-  )
-}
-
-function iterateStream(
-  next: () => Promise<IteratorResult<ExecutionResult, undefined>>,
-  subscriber: Subscriber,
-): Results {
-  let isStarted = false
-  let leave: ((result: IteratorReturnResult<undefined>) => void) | undefined
-  let isOver = false
-  return toGenerator(
-    () => {
-      if (isOver) return Promise.resolve(done)
-      if (!isStarted) {
-        isStarted = true
-        subscriber.start()
-      }
-      return new Promise((resolve, reject) => {
-        leave = resolve
-        next().then(resolve, reject)
-      })
-    },
-    () => {
-      isOver = true
-      subscriber.leave()
-      leave?.(done)
-    },
-  )
-}
-
-function toGenerator(next: () => Promise<IteratorResult<ExecutionResult, undefined>>, leave: () => void): Results {
-  const generator: Results = {
-    next,
-    return: () => {
-      leave()
-      return Promise.resolve(done)
-    },
-    throw: (error: unknown) => {
-      leave()
-      return Promise.reject(toError(error))
-    },
-    [Symbol.asyncIterator]: () => generator,
-    [Symbol.asyncDispose]: () => {
-      leave()
-      return Promise.resolve()
-    },
-  }
-  return generator
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error))
 }
