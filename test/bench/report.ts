@@ -53,13 +53,15 @@ function fanOutTable(fanOut: readonly FanOut[], rate: RateName): string {
   const names = fanOut[0]?.[rate].map(({ contestant }) => contestant) ?? []
   return table(
     ['topics × subscribers', ...names],
-    fanOut.map((shape) => {
-      const reference = shape[rate].find(({ contestant }) => contestant === base)?.spread.median ?? Number.NaN
-      const cells = shape[rate].map(
-        ({ spread }) => `${formatSpread(spread)} · **${formatNumber(spread.median / reference, 2)}**`,
-      )
-      return [`${shape.topics} × ${shape.subscribers}`, ...cells]
-    }),
+    [...fanOut]
+      .sort((a, b) => a.topics - b.topics || a.subscribers - b.subscribers)
+      .map((shape) => {
+        const reference = shape[rate].find(({ contestant }) => contestant === base)?.spread.median ?? Number.NaN
+        const cells = shape[rate].map(
+          ({ spread }) => `${formatSpread(spread)} · **${formatNumber(spread.median / reference, 2)}**`,
+        )
+        return [`${shape.topics} × ${shape.subscribers}`, ...cells]
+      }),
   )
 }
 
