@@ -1,11 +1,26 @@
 import type { CodegenConfig } from '@graphql-codegen/cli'
 import { getIntrospectedSchema, minifyIntrospectionQuery } from '@urql/introspection'
-import type { GraphQLSchema } from 'graphql'
+import { type GraphQLSchema, isInputObjectType } from 'graphql'
 
 /** The types of the schema and nothing more: what graphcache needs to match fragments on interfaces and unions. */
 function printCacheSchema(schema: GraphQLSchema): string {
   const data = minifyIntrospectionQuery(getIntrospectedSchema(schema))
   return `/** The schema's types, for graphcache. */\nexport const cacheSchema = ${JSON.stringify(data)} as const;\n`
+}
+
+/** Which inputs and which mutations take an idempotency key, so that what is made offline is carried out once. */
+function printKeyed(schema: GraphQLSchema): string {
+  const key = 'idempotencyKey'
+  const inputs = Object.values(schema.getTypeMap()).filter((type) => isInputObjectType(type) && key in type.getFields())
+  const fields = Object.values(schema.getMutationType()?.getFields() ?? {})
+  const mutations = fields.filter(({ args }) => args.some(({ name }) => name === key))
+  const print = (of: readonly { readonly name: string }[]): string => JSON.stringify(of.map(({ name }) => name).sort())
+  return `/** Inputs that take an \`${key}\`. */
+export const keyedInputs: readonly string[] = ${print(inputs)}
+
+/** Mutations that take an \`${key}\` as an argument of their own. */
+export const keyedMutations: readonly string[] = ${print(mutations)}
+`
 }
 
 /**
@@ -17,6 +32,7 @@ const config: CodegenConfig = {
   documents: 'client/**/*.graphql',
   pluginLoader: async (name) => {
     if (name.endsWith('cache-schema')) return { plugin: printCacheSchema }
+    if (name.endsWith('keyed')) return { plugin: printKeyed }
     throw Object.assign(new Error(`There is no plugin "${name}"`), { code: 'MODULE_NOT_FOUND' })
   },
   generates: {
@@ -40,6 +56,7 @@ const config: CodegenConfig = {
       },
     },
     'client/gql/cache-schema.ts': { plugins: ['cache-schema'] },
+    'client/gql/keyed.ts': { plugins: ['keyed'] },
   },
 }
 

@@ -25,12 +25,3 @@ export const terminalEvents: readonly string[] = ['TaskCompleted', 'TaskFailed',
 
 /** States of a task after which nothing follows; a snapshot in one of them is the last event. */
 export const finalStatuses: readonly string[] = ['COMPLETED', 'FAILED', 'CANCELED']
-
-/** Inputs of mutations that take an `idempotencyKey`. */
-export const keyedInputs: readonly string[] = ['ImportDocumentInput', 'RetryContentInput']
-
-/** Mutations that take an `idempotencyKey` as an argument of their own. */
-export const keyedMutations: readonly string[] = ['createRoadmap', 'retryFailedContent', 'retryTask']
-
-/** Mutations that have the same effect when they are sent twice. */
-export const repeatableMutations: readonly string[] = ['cancelTask']

@@ -1,6 +1,6 @@
 import { gql } from '@urql/core'
 import type { ArgumentNode, DocumentNode, FieldNode, OperationDefinitionNode, VariableDefinitionNode } from 'graphql'
-import { keyedInputs, keyedMutations, repeatableMutations } from '../../src/protocol.ts'
+import { keyedInputs, keyedMutations } from '../gql/keyed.ts'
 
 /** A mutation that may be sent again, if it can be. */
 export interface KeyedMutation {
@@ -13,6 +13,8 @@ export interface KeyedMutation {
 }
 
 const argumentName = 'idempotencyKey'
+/** Mutations that have the same effect when they are sent twice, without a key. */
+const repeatableMutations: readonly string[] = ['cancelTask']
 
 /**
  * Fills in an idempotency key wherever a field of the mutation takes one and has none: in the input object, or as an

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { gql, stringifyDocument } from '@urql/core'
-import { buildSchema, isInputObjectType, parse, validate } from 'graphql'
+import { buildSchema, parse, validate } from 'graphql'
 import { expect, test } from 'vitest'
 import { addIdempotencyKeys } from '../../../client/live/idempotency.ts'
-import { keyedInputs, keyedMutations, repeatableMutations } from '../../../src/protocol.ts'
 
 const schema = buildSchema(readFileSync(new URL('../../../schema/schema.graphql', import.meta.url), 'utf8'))
 const add = (text: string, variables: Record<string, unknown> = {}) => {
@@ -12,20 +11,6 @@ const add = (text: string, variables: Record<string, unknown> = {}) => {
   expect(validate(schema, parse(stringifyDocument(keyed.query)))).toEqual([])
   return keyed
 }
-
-test('the lists of what takes a key are those of the schema', () => {
-  const inputs = Object.values(schema.getTypeMap()).filter(isInputObjectType)
-  expect(
-    inputs
-      .filter((type) => 'idempotencyKey' in type.getFields())
-      .map(({ name }) => name)
-      .sort(),
-  ).toEqual([...keyedInputs].sort())
-  const fields = Object.values(schema.getMutationType()?.getFields() ?? {})
-  const keyed = fields.filter(({ args }) => args.some(({ name }) => name === 'idempotencyKey'))
-  expect(keyed.map(({ name }) => name).sort()).toEqual([...keyedMutations].sort())
-  expect(fields.map(({ name }) => name)).toEqual(expect.arrayContaining([...repeatableMutations]))
-})
 
 test('fills a key into an input that takes one, and leaves one that is there', () => {
   const text = 'mutation ($input: RetryContentInput!) { retryContent(input: $input) { __typename } }'
