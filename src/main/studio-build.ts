@@ -31,6 +31,7 @@ async function build(): Promise<BuiltStudio> {
   const stamp = await stampSources()
   if ((await readStamp()) === stamp) return { directory }
   await mkdir(dist, { recursive: true })
+  await removeLeftOver()
   const target = await mkdtemp(join(dist, 'studio-'))
   try {
     await runVite(target)
@@ -40,6 +41,20 @@ async function build(): Promise<BuiltStudio> {
     await rm(target, { recursive: true, force: true })
   }
   return { directory }
+}
+
+const longestBuildMs = 600_000
+
+/** What a build that was killed has left behind. */
+async function removeLeftOver(): Promise<void> {
+  const names = (await readdir(dist)).filter((name) => name.startsWith('studio-'))
+  for (const path of names.map((name) => join(dist, name))) {
+    const found = await stat(path).catch((error: unknown) => {
+      if (isMissing(error)) return null
+      throw error
+    })
+    if (found !== null && found.mtimeMs < Date.now() - longestBuildMs) await rm(path, { recursive: true, force: true })
+  }
 }
 
 /** Names everything the build is made of; the same as long as no file has changed. */
