@@ -1,8 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { plainText, renderText } from './codes.ts'
 import { turnAround } from './opposites.ts'
-import type { Material, Passage } from './question-material.ts'
-import { isAskable } from './question-material.ts'
+import { isAskable, isOutside, type Material, type Passage } from './question-material.ts'
 import { occursOnce } from './quiz.ts'
 import { isDefining } from './reading.ts'
 import type { Definition, Sentence } from './source-text.ts'
@@ -93,21 +92,24 @@ function phrases(sentence: Sentence, passage: Passage, material: Material): Cand
     if (words.some((word) => vague.test(word)) || (kind === 'CODE' && /[{}<>=;]|^["'\d]/.test(plain))) return []
     const isMarked = kind === 'CODE' || kind === 'NAME' || kind === 'NUMBER'
     const count = material.count(stem)
-    const isKey = material.isKey(stem)
+    const isTerm = material.isTerm(stem)
     // What the document says once, and nowhere marks, is not one of its terms.
-    if (!isMarked && !isKey && count < (words.length > 1 ? 2 : 4)) return []
+    if (!isMarked && !isTerm) return []
     const before = sentence.text.slice(0, start)
     const after = sentence.text.slice(end)
+    // One half of "input & output" or of "publish–subscribe" says too little.
+    if (/[-–—/&]\s?$/.test(before) || /^\s?[-–—/&]/.test(after)) return []
     const isListed = /(,|\b(or|and|such as|like|e\.g\.),?)\s*$/i.test(before) || /^\s*(,|or\b|and\b)/i.test(after)
     const weight =
       worthOf(sentence, passage) +
       (isMarked ? 0.4 : 0) +
-      (isKey ? 0.3 : 0) +
+      (isTerm ? 0.3 : 0) +
       (words.length > 1 ? 0.25 : 0) +
       Math.min(0.4, count * 0.06) -
       (isListed ? 0.6 : 0) -
       (/\([^)]*$/.test(before) || /^\s*\(/.test(after) ? 0.5 : 0) -
-      (start === 0 ? 0.05 : 0)
+      // Without its capital a name would be a common word, and the other way round.
+      (start === 0 && !isMarked ? 0.4 : 0)
     const subject = { is: 'PHRASE', sentence, phrase } as const
     return [{ subject, passage, weight, stem, place: sentence.text }]
   })
@@ -122,7 +124,7 @@ function terms(passage: Passage): Candidate[] {
     const words = meaning.split(/\s+/).length
     // A value explains nothing by itself, and a table's default is no term.
     if (/^(true|false|null|undefined|none|yes|no|all|any|both|-|—)\b|^[\d."']/i.test(term)) return []
-    if (term.length > 40 || words < 4 || words > 30 || /https?:|\b(see|above|below)\b/i.test(meaning)) return []
+    if (term.length > 40 || words < 4 || words > 30 || isOutside(meaning) || /\bsee\b|\/\//i.test(meaning)) return []
     // A meaning that names its term answers the question, and a list of names is no meaning.
     if (stemsIn(definition.term, source).some((part) => meaningStems.has(part))) return []
     if ((meaning.match(/,/g)?.length ?? 0) > 4) return []
@@ -130,7 +132,7 @@ function terms(passage: Passage): Candidate[] {
       {
         subject: { is: 'TERM', definition },
         passage,
-        weight: 1 + Math.min(0.4, words * 0.03),
+        weight: 0.9 + Math.min(0.4, words * 0.03),
         stem: stemOfPhrase(definition.term, source),
         place: definition.meaning,
       },

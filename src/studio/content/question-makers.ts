@@ -1,11 +1,11 @@
 import { escapeMarkdown } from '../text/words.ts'
 import { plainText } from './codes.ts'
-import { chooseDistractors, makeQuantities, type Wanted } from './distractors.ts'
-import { answerStems, asInSentence, type Entry, type EntryKind } from './lexicon.ts'
+import { asInSentence, type EntryKind } from './lexicon.ts'
 import { turnAround } from './opposites.ts'
 import { type Difficulty, gap, type Question, type QuestionKind } from './question.ts'
-import { type Candidate, type Subject, shown, vague } from './question-candidates.ts'
+import { type Candidate, type Subject, shown } from './question-candidates.ts'
 import type { Material, Passage } from './question-material.ts'
+import { asOption, otherMeanings, wrongPhrases } from './question-wrong-answers.ts'
 import type { Random } from './random.ts'
 import { stemsIn } from './words.ts'
 
@@ -40,7 +40,7 @@ const phraseMakers: Readonly<Record<QuestionKind, Maker<SubjectOf<'PHRASE'>>>> =
   MULTIPLE_CHOICE(subject, candidate, workshop) {
     const { passage } = candidate
     const wrong = wrongPhrases(subject, passage, workshop, 3)
-    if (wrong.length < 3) return undefined
+    if (wrong.length < 2) return undefined
     const { answer, sentence } = partsOf(subject, passage)
     return {
       kind: 'MULTIPLE_CHOICE',
@@ -59,7 +59,7 @@ const phraseMakers: Readonly<Record<QuestionKind, Maker<SubjectOf<'PHRASE'>>>> =
     const { sentence, plain } = partsOf(subject, passage)
     // A common word could be said in another way; a name, a number or a term of the document could not.
     const isCommon = phrase.kind === 'SINGULAR' || phrase.kind === 'PLURAL' || phrase.kind === 'WORD'
-    if (isCommon && workshop.material.count(phrase.stem) < 3 && !workshop.material.isKey(phrase.stem)) return undefined
+    if (isCommon && !workshop.material.isTerm(phrase.stem)) return undefined
     if (plain.length > 28) return undefined
     const words = plain.split(/\s+/).length
     const hint = isCommon ? ` It begins with “${plain.slice(0, 1)}”${words > 1 ? ` and has ${words} words` : ''}.` : ''
@@ -162,28 +162,6 @@ const termMakers: Readonly<Record<QuestionKind, Maker<SubjectOf<'TERM'>>>> = {
   },
 }
 
-/** Meanings of other terms of the same section, about as long as the right one: terms of another list would stand out. */
-function otherMeanings(meaning: string, { passage }: Candidate): string[] {
-  const { source } = passage.reading
-  const length = plainText(meaning, source).length
-  const own = new Set(stemsIn(meaning, source))
-  const right = asOption(shown(meaning, passage))
-  const found = source.definitions.flatMap((one) => {
-    const text = plainText(one.meaning, source)
-    const stems = stemsIn(one.meaning, source)
-    const shared = stems.filter((stem) => own.has(stem)).length
-    const isAlike = text.length > length * 0.4 && text.length < length * 2.5
-    const isUsable = text.split(/\s+/).length >= 4 && !/https?:|\b(see|above|below)\b/i.test(text)
-    return isAlike && isUsable && shared <= stems.length * 0.4 ? [asOption(shown(one.meaning, passage))] : []
-  })
-  return [...new Set(found)].filter((text) => text !== right)
-}
-
-/** Options are of one style: no full stop at the end, however the text has it. */
-function asOption(text: string): string {
-  return text.replace(/[.;,]\s*$/, '')
-}
-
 interface Said {
   readonly said: string
   readonly truth: string
@@ -253,69 +231,6 @@ function partsOf({ sentence: { text }, phrase }: SubjectOf<'PHRASE'>, passage: P
       },
     },
   }
-}
-
-/** How a piece of code looks: an option, a call, a class, a file. One that looks otherwise stands out. */
-function looksOf(text: string): string {
-  const code = text.replace(/`/g, '')
-  if (/^(true|false|null|undefined)$/.test(code)) return 'literal'
-  if (/^(string|number|boolean|object|array|function|any|void|never|unknown|buffer|promise)s?$/i.test(code))
-    return 'type'
-  if (/^--?\w/.test(code)) return 'option'
-  if (/\(.*\)$/.test(code)) return 'call'
-  if (/^\d|^["']/.test(code)) return 'value'
-  if (/[\\/]|\.[a-z]{1,5}$/.test(code)) return 'path'
-  if (/^[A-Z][A-Z0-9_]*$/.test(code)) return 'constant'
-  if (/^[A-Z]/.test(code)) return 'class'
-  if (/-/.test(code)) return 'package'
-  return /[\s.:]/.test(code) ? 'expression' : 'name'
-}
-
-function looksAlike(kind: EntryKind, one: string, other: string): boolean {
-  if (kind === 'CODE') return looksOf(one) === looksOf(other)
-  if (kind !== 'NAME') return true
-  const isShort = (text: string): boolean => /^[\p{Lu}\d]{2,6}s?$/u.test(text)
-  return isShort(one) === isShort(other)
-}
-
-/** Wrong answers that fit the gap, that the document knows, and that it does not say of the same thing elsewhere. */
-function wrongPhrases(
-  { sentence, phrase }: SubjectOf<'PHRASE'>,
-  passage: Passage,
-  { material, random }: Workshop,
-  count: number,
-): string[] {
-  const { source } = passage.reading
-  const { kind, text, stem } = phrase
-  if (kind === 'NUMBER') return makeQuantities(text, sentence.text, count, random).map(escapeMarkdown)
-  const plain = plainText(text, source).toLowerCase()
-  const context = stemsIn(`${sentence.text.slice(0, phrase.start)} ${sentence.text.slice(phrase.end)}`, source)
-  const wanted: Wanted = {
-    kind,
-    plain,
-    stem,
-    stems: answerStems(text, source),
-    sentenceStems: new Set(stemsIn(sentence.text, source)),
-    sentence: plainText(sentence.text, source).toLowerCase(),
-  }
-  const answer = shown(text, passage)
-  const isCommon = kind === 'SINGULAR' || kind === 'PLURAL' || kind === 'WORD'
-  const fits = (entry: Entry): boolean =>
-    entry.kind === kind &&
-    looksAlike(kind, entry.shown, answer) &&
-    !/[{}<>=;]/.test(entry.shown) &&
-    !entry.plain.split(/\s+/).some((word) => vague.test(word)) &&
-    (!isCommon || material.isKey(entry.stem) || material.count(entry.stem) >= (entry.words > 1 ? 2 : 4)) &&
-    (!isCommon || entry.words === plain.split(/\s+/).length || Math.min(entry.words, plain.split(/\s+/).length) > 1)
-  const near = material.passages.filter((one) => one !== passage && Math.abs(one.at - passage.at) < 0.1)
-  const far = material.passages.filter((one) => one !== passage && Math.abs(one.at - passage.at) >= 0.1)
-  const pools = [passage.entries, near.flatMap(({ entries }) => entries), far.flatMap(({ entries }) => entries)].map(
-    (pool) => pool.filter(fits),
-  )
-  return chooseDistractors(wanted, pools, count + 3, random)
-    .filter((entry) => !material.isSaid(entry.stems, context))
-    .slice(0, count)
-    .map((entry) => entry.shown)
 }
 
 function alternativesOf(plain: string, kind: EntryKind): string[] {

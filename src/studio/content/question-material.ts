@@ -20,8 +20,8 @@ export interface Material {
   readonly passages: readonly Passage[]
   /** How often a word's or phrase's stem occurs in all of it. */
   readonly count: (stem: string) => number
-  /** Whether it stands in a heading or is explained somewhere. */
-  readonly isKey: (stem: string) => boolean
+  /** Whether a phrase is one of its terms: it stands in a heading, is explained somewhere, or is said again and again. */
+  readonly isTerm: (stem: string) => boolean
   /** Whether some sentence says of `words` (stems) nearly what `context` (stems) says: then a wrong answer may be right. */
   readonly isSaid: (words: readonly string[], context: readonly string[]) => boolean
 }
@@ -71,6 +71,8 @@ function toMaterial(passages: readonly Passage[], sections: readonly QuestionSec
     for (const { kind, stem } of entries) if (kind === 'TERM') keys.add(stem)
     sentences.push(...reading.stems.map((stems) => new Set(stems)))
   }
+  // In a short text nothing is said often.
+  const often = sentences.length < 40 ? { phrase: 1, word: 2 } : { phrase: 2, word: 4 }
   for (const { heading } of sections) {
     const stems = stemsIn(heading, { codes: [] })
     for (const [index, stem] of stems.entries()) {
@@ -82,7 +84,7 @@ function toMaterial(passages: readonly Passage[], sections: readonly QuestionSec
   return {
     passages,
     count: (stem) => counts.get(stem) ?? 0,
-    isKey: (stem) => keys.has(stem),
+    isTerm: (stem) => keys.has(stem) || (counts.get(stem) ?? 0) >= (stem.includes(' ') ? often.phrase : often.word),
     isSaid: (words, context) =>
       context.length > 0 &&
       sentences.some((own) => {
@@ -98,6 +100,11 @@ const leaning =
 const outside =
   /(\b(above|below|following|previous(ly)?|aforementioned|as follows|next section|this (section|example|page|chapter|document|guide|readme|list|table)|earlier|thanks|thank you|please|today|nowadays|currently|recently|soon|we|our|us|i['’]m|i['’]ve|my|you['’]d|let['’]s|tl;dr|todo|the docs)\b|https?:|👉|…|@\w+\b.*\bfor\b|#\d+)/iu
 
+/** Whether a text speaks of the page, its writers or the day. */
+export function isOutside(text: string): boolean {
+  return outside.test(text)
+}
+
 /**
  * Whether a sentence says something by itself that is worth knowing: it is whole, leans on no other, and does not speak of
  * the page, its writers or the day.
@@ -111,7 +118,7 @@ export function isAskable(sentence: Sentence, { source, english }: Reading): boo
   if (!/^["“(]?[\p{Lu}\p{Lo}\p{N}\ue000-\uf8ff]/u.test(text) && english) return false
   if ((text.match(/[(]/g)?.length ?? 0) !== (text.match(/[)]/g)?.length ?? 0)) return false
   if (/["“][^"”]*$/u.test(text) && !/["“][^"”]*["”]/u.test(text)) return false
-  if (isPointer(sentence) || leaning.test(text) || outside.test(plain)) return false
+  if (isPointer(sentence) || leaning.test(text) || isOutside(plain)) return false
   // An enumeration of names is a list, not a statement.
   return (text.match(/[\ue000-\uf8ff]/g)?.length ?? 0) <= 4 && (text.match(/,/g)?.length ?? 0) <= 4
 }

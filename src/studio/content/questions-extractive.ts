@@ -73,6 +73,7 @@ function* chooseQuestions(
   const asked: Pick<Question, 'prompt' | 'answer'>[] = [...avoid]
   const stems = new Map<string, number>()
   const places = new Set<string>()
+  const perSection = new Map<string, number>()
   const known = new Set(avoid.map(({ citation }) => wordsOf(citation.quotation).join(' ')))
   const near = material.passages.find(({ section }) => section.key === request.nearSection)?.at
   let falses = 0
@@ -98,6 +99,8 @@ function* chooseQuestions(
           make(kind, candidate, wantsFalse) ?? (kind === 'TRUE_FALSE' ? make(kind, candidate, !wantsFalse) : undefined)
         if (question === undefined) continue
         places.add(candidate.place)
+        const { key } = candidate.passage.section
+        perSection.set(key, (perSection.get(key) ?? 0) + 1)
         stems.set(candidate.stem, (stems.get(candidate.stem) ?? 0) + 1)
         if (kind === 'TRUE_FALSE') {
           statements += 1
@@ -118,7 +121,8 @@ function* chooseQuestions(
     const distance = Math.abs(passage.at - target)
     // In place of another, the section itself counts; otherwise anything within the slot is as good.
     const away = near === undefined ? Math.max(0, distance * count - 0.5) : distance * material.passages.length
-    return weight - Math.min(4, away) * 0.5 - (stems.get(stem) ?? 0) * 1.2
+    const fromSection = perSection.get(passage.section.key) ?? 0
+    return weight - Math.min(4, away) * 0.5 - (stems.get(stem) ?? 0) * 1.2 - fromSection * 0.15
   }
 
   function make(kind: QuestionKind, candidate: Candidate, wantsFalse: boolean): Question | undefined {
