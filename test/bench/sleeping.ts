@@ -1,0 +1,94 @@
+/**
+ * Measures what followed topics cost in which nothing happens: `node --expose-gc test/bench/sleeping.ts`.
+ *
+ * 10,000 groups of live delivery with one subscriber each, over the feeds of an engine on an embedded PostgreSQL, without
+ * sockets: what is measured is the topic, not its reader. Prints heap for each, and processor time while nothing happens.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parse } from 'graphql'
+import { createContext, schema } from '../../schema/index.ts'
+import { parseConfig } from '../../src/config.ts'
+import { connectDatabase } from '../../src/db/connect.ts'
+import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
+import { migrate } from '../../src/db/migrate.ts'
+import type { Outlet } from '../../src/live/outlet.ts'
+import { createFeeds } from '../../src/log/feed.ts'
+import { silentLogger } from '../../src/logger.ts'
+import { createLiveDelivery } from '../../src/main/app.ts'
+import { createApplications } from '../../src/studio/applications.ts'
+import { startEngine } from '../../src/tasks/engine.ts'
+import { emptyProgress } from '../../src/tasks/task.ts'
+import { localDeveloper } from '../../src/tasks/viewer.ts'
+import { query } from './protocol.ts'
+
+const topics = 10_000
+const idleMs = 15_000
+const heap = (): number => {
+  for (let i = 0; i < 4; i++) globalThis.gc?.()
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}
+const directory = await mkdtemp(join(tmpdir(), 'tidings-bench-'))
+try {
+  await using postgres = await startEmbeddedPostgres({ dataDir: join(directory, 'data'), logger: silentLogger })
+  await using database = await connectDatabase({ url: postgres.url, maxConnections: 6, logger: silentLogger })
+  await migrate(database, silentLogger)
+  const config = { ...parseConfig({ NODE_ENV: 'test' }), ROLE: 'server' as const }
+  await using engine = await startEngine({ config, database, definitions: [], logger: silentLogger })
+  const services = { engine, ...createApplications(engine), limits: { maxUploadBytes: 1, headStartMs: () => 0 } }
+  const live = createLiveDelivery(services, config, silentLogger)
+  const tasks = Array.from({ length: topics }, (_, index) => `task_${index}`)
+  await database.pool.query(`insert into topic (name) select 'task:' || unnest($1::text[])`, [tasks])
+  await database.pool.query(
+    `insert into task (id, kind, status, owner, input, attempt, max_attempts, progress, queue_key, created_at)
+     select unnest($1::text[]), 'CREATE_ROADMAP', 'RUNNING', $2, '{}', 1, 3, $3, now(), now()`,
+    [tasks, localDeveloper.userId, JSON.stringify(emptyProgress)],
+  )
+
+  const before = heap()
+  {
+    await using feeds = createFeeds({ ...engine, checkMs: 3_600_000, logger: silentLogger })
+    const listener = { onEvents: () => undefined, onReset: () => undefined }
+    await Promise.all(tasks.map((id) => feeds.attach(`task:${id}`, listener)))
+    console.log(`a feed alone: ${Math.round((heap() - before) / topics)} bytes each`)
+  }
+
+  let sent = 0
+  const outlet: Outlet = {
+    isFull: () => false,
+    write: ({ payloads }) => {
+      sent += payloads.length
+    },
+    drained: (listener) => listener(),
+    refine: (error) => error,
+    opened: () => true,
+    closed: () => undefined,
+  }
+  const document = parse(query)
+  const empty = heap()
+  const stamp = Buffer.from('"1"')
+  const iterators = await Promise.all(
+    tasks.map(async (taskId) => {
+      const contextValue = {
+        ...createContext(services, localDeveloper, { catchUp: false }),
+        seat: { outlet, stamp, number: 1 },
+      }
+      const result = await live.subscribe({ schema, document, contextValue, variableValues: { taskId } })
+      if (!(Symbol.asyncIterator in result)) throw new Error('It did not subscribe')
+      const iterator = result[Symbol.asyncIterator]()
+      void iterator.next()
+      return iterator
+    }),
+  )
+  while (sent < topics) await new Promise((resolve) => setTimeout(resolve, 100))
+  console.log(`a feed, its group and one subscriber: ${Math.round((heap() - empty) / topics)} bytes each`)
+  const cpu = process.cpuUsage()
+  await new Promise((resolve) => setTimeout(resolve, idleMs))
+  const { user, system } = process.cpuUsage(cpu)
+  console.log(`${topics} of them, in which nothing happens: ${((user + system) / idleMs / 10).toFixed(2)} % of a core`)
+  await Promise.all(iterators.map((iterator) => iterator.return?.()))
+} finally {
+  await rm(directory, { recursive: true, force: true })
+}
