@@ -1,19 +1,13 @@
-import { TidingsError } from '../src/errors.ts'
-import type { Document, DocumentSection } from '../src/studio/documents/documents.ts'
+import type { Document } from '../src/studio/documents/documents.ts'
+import type { DocumentReader } from '../src/studio/documents/sharing.ts'
+import type { PageStart } from '../src/studio/documents/structure.ts'
+import { findReadableDocument } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
 import { defineConnection, pageSize, parsePlace, toPage } from './connection.ts'
-import {
-  conflictError,
-  invalidInputError,
-  isFailure,
-  orFailure,
-  rateLimitedError,
-  type TaskSource,
-  taskRef,
-} from './failure.ts'
+import { taskRef } from './failure.ts'
 import { node } from './node.ts'
 import { taskError } from './progress.ts'
-import { documentRef } from './refs.ts'
+import { documentRef, sectionRef } from './refs.ts'
 
 const documentStatus = builder.enumType('DocumentStatus', {
   description: 'Where a document is.',
@@ -25,16 +19,49 @@ const documentStatus = builder.enumType('DocumentStatus', {
 })
 const documentFormat = builder.enumType('DocumentFormat', {
   description: 'What a document is, by its content.',
-  values: { MARKDOWN: { description: 'Markdown.' }, PLAIN_TEXT: { description: 'Text without markup.' } } as const,
+  values: {
+    MARKDOWN: { description: 'Markdown.' },
+    PLAIN_TEXT: { description: 'Text without markup.' },
+    HTML: { description: 'A web page.' },
+    PDF: { description: 'PDF with text in it; scans are refused.' },
+    DOCX: { description: 'A document of Word and of those who write its format, without macros.' },
+  } as const,
 })
 
-const section = builder.objectRef<DocumentSection>('Section').implement({
+sectionRef.implement({
   description: 'A part of a document under a heading, without the sections below it.',
   fields: (t) => ({
     key: t.exposeString('key', { description: 'Unique within its document.' }),
     heading: t.exposeString('heading', { description: 'The heading, as plain text.' }),
     level: t.exposeInt('level', { description: '1 for a title, 6 for the smallest heading.' }),
-    body: t.exposeString('body', { description: 'Markdown; may be empty.' }),
+    body: t.exposeString('body', {
+      description:
+        'Markdown that is safe to show: no HTML, no pictures, and no links but to http, https, mailto and places of the same document. May be empty.',
+    }),
+    page: t.exposeInt('page', {
+      nullable: true,
+      description: 'The page it begins on, as `DocumentPage.number`; null in documents without pages.',
+    }),
+  }),
+})
+
+const page = builder.objectRef<PageStart>('DocumentPage').implement({
+  description: 'Where a page of a paged document begins.',
+  fields: (t) => ({
+    number: t.exposeInt('number', { description: '1, 2, 3 …' }),
+    label: t.exposeString('label', { description: 'What stands on the page, such as “iv”; its number by default.' }),
+    sectionKey: t.exposeString('sectionKey', { description: 'The section that it begins in.' }),
+    offset: t.exposeInt('offset', {
+      description: 'Where in the section’s body: UTF-16 code units, at the start of a paragraph or at the end.',
+    }),
+  }),
+})
+
+const reader = builder.objectRef<DocumentReader>('DocumentReader').implement({
+  description: 'Somebody whom a document is shared with.',
+  fields: (t) => ({
+    userId: t.exposeID('userId', { description: 'The user.' }),
+    sharedAt: t.field({ type: 'DateTime', description: 'Since when.', resolve: ({ sharedAt }) => sharedAt }),
   }),
 })
 
@@ -62,9 +89,25 @@ documentRef.implement({
       resolve: ({ error }) => error,
     }),
     sections: t.field({
-      type: [section],
+      type: [sectionRef],
       description: 'Its parts in order; their levels tell the tree.',
       resolve: ({ id }, _, { loaders }) => loaders.sections.load(id),
+    }),
+    pages: t.field({
+      type: [page],
+      description: 'Its pages in order; empty for documents without pages, and until it has been read.',
+      resolve: ({ pages }) => pages,
+    }),
+    pageCount: t.int({
+      nullable: true,
+      description: 'How many pages it has; null for documents without pages, and until it has been read.',
+      resolve: ({ pages }) => (pages.length === 0 ? null : pages.length),
+    }),
+    owner: t.exposeID('owner', { description: 'The user whose document it is; the only one who may change it.' }),
+    sharedWith: t.field({
+      type: [reader],
+      description: 'Who may read it beside its owner, with the progress of its conversion; told to all of them.',
+      resolve: ({ id }, _, { loaders }) => loaders.readers.load(id),
     }),
     createdAt: t.field({
       type: 'DateTime',
@@ -89,17 +132,13 @@ builder.queryFields((t) => ({
   document: t.field({
     type: documentRef,
     nullable: true,
-    description: 'A document of the viewer’s; null when there is none with this id.',
+    description: 'A document of the viewer’s, or one shared with the viewer; null when there is none with this id.',
     args: { id: t.arg.id({ required: true, description: 'Begins with `document_`.' }) },
-    resolve: async (_, { id }, context) => {
-      const viewer = requireViewer(context)
-      const document = await context.loaders.document.load(id)
-      return document?.owner === viewer.userId ? document : null
-    },
+    resolve: (_, { id }, context) => findReadableDocument(context, id),
   }),
   documents: t.field({
     type: documentConnection,
-    description: 'The viewer’s documents, newest first.',
+    description: 'The viewer’s documents and those shared with the viewer, newest first.',
     args: {
       after: t.arg.string({ description: 'The `endCursor` of the page before.' }),
       first: t.arg.int({ defaultValue: 20, description: 'At most this many, up to 100.' }),
@@ -108,89 +147,8 @@ builder.queryFields((t) => ({
       const viewer = requireViewer(context)
       const size = pageSize(first, 20)
       const before = parsePlace(after)
-      const rows = await context.documents.list({ owner: viewer.userId, before, limit: size + 1 })
+      const rows = await context.documents.list({ owner: viewer.userId, isShared: true, before, limit: size + 1 })
       return toPage(rows, size, before, (document) => document)
     },
   }),
 }))
-
-const importDocumentInput = builder.inputType('ImportDocumentInput', {
-  description: 'A document as a file or as text: exactly one of the two.',
-  fields: (t) => ({
-    file: t.field({ type: 'Upload', description: 'The file, by multipart request.' }),
-    text: t.string({ description: 'The text itself, Markdown or plain.' }),
-    name: t.string({ description: 'What the document is called, such as `guide.md`; the file’s name by default.' }),
-    idempotencyKey: t.string({
-      description: 'Sent again with the same key and content, the same document is returned instead of a second one.',
-    }),
-  }),
-})
-
-interface ImportSuccess extends TaskSource {
-  readonly document: Document
-}
-const importDocumentSuccess = builder.objectRef<ImportSuccess>('ImportDocumentSuccess').implement({
-  description: 'The document is stored and is being prepared for reading.',
-  fields: (t) => ({
-    document: t.field({ type: documentRef, description: 'The document.', resolve: ({ document }) => document }),
-    task: t.field({
-      type: taskRef,
-      description: 'The task that prepares it: watch it with `taskProgress`.',
-      resolve: (source) => source,
-    }),
-  }),
-})
-const importDocumentResult = builder.unionType('ImportDocumentResult', {
-  description: 'What became of `importDocument`.',
-  types: [importDocumentSuccess, invalidInputError, conflictError, rateLimitedError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'ImportDocumentSuccess'),
-})
-
-builder.mutationField('importDocument', (t) =>
-  t.field({
-    type: importDocumentResult,
-    description: 'Stores a document and starts preparing it for reading.',
-    args: { input: t.arg({ type: importDocumentInput, required: true, description: 'The document.' }) },
-    resolve: (_, { input }, context) =>
-      orFailure(context, '', ['InvalidInputError', 'ConflictError', 'RateLimitedError'], async () => {
-        const viewer = requireViewer(context)
-        const { name, bytes } = await readInput(input, context.limits.maxUploadBytes)
-        return context.documents.import({
-          owner: viewer.userId,
-          name,
-          bytes,
-          idempotencyKey: input.idempotencyKey ?? undefined,
-          headStartMs: context.limits.headStartMs(viewer.plan),
-        })
-      }),
-  }),
-)
-
-/** @throws TidingsError `BAD_INPUT` */
-async function readInput(
-  {
-    file,
-    text,
-    name,
-  }: {
-    readonly file?: File | null | undefined
-    readonly text?: string | null | undefined
-    readonly name?: string | null | undefined
-  },
-  maxBytes: number,
-): Promise<{ readonly name: string; readonly bytes: Uint8Array }> {
-  const refuse = (path: string, message: string): never => {
-    throw new TidingsError('BAD_INPUT', message, { issues: [{ path, message }] })
-  }
-  const isFile = file !== null && file !== undefined
-  const isText = text !== null && text !== undefined
-  if (isFile === isText) return refuse('input', 'Give either `file` or `text`, and not both')
-  const size = isFile ? file.size : Buffer.byteLength(text ?? '')
-  if (size > maxBytes)
-    return refuse(
-      isFile ? 'input.file' : 'input.text',
-      `The document has ${size} bytes; at most ${maxBytes} are allowed (MAX_UPLOAD_BYTES)`,
-    )
-  const bytes = isFile ? new Uint8Array(await file.arrayBuffer()) : new TextEncoder().encode(text ?? '')
-  return { name: name ?? (isFile ? file.name : 'Untitled'), bytes }
-}

@@ -1,5 +1,8 @@
 import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql'
 import './document.ts'
+import './document-changes.ts'
+import './document-import.ts'
+import './document-search.ts'
 import './node.ts'
 import './roadmap.ts'
 import './self-test.ts'

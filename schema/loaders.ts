@@ -1,5 +1,6 @@
 import DataLoader from 'dataloader'
 import type { Document, DocumentSection } from '../src/studio/documents/documents.ts'
+import type { DocumentReader } from '../src/studio/documents/sharing.ts'
 import type { Concept, Content, Roadmap } from '../src/studio/roadmaps/roadmaps.ts'
 import type { QueuePlace } from '../src/tasks/place.ts'
 import type { Task, TaskItem } from '../src/tasks/task.ts'
@@ -13,10 +14,17 @@ export interface Loaders {
   readonly activeTask: DataLoader<string, Task | null>
   readonly document: DataLoader<string, Document | null>
   readonly sections: DataLoader<string, readonly DocumentSection[]>
+  readonly section: DataLoader<SectionPlace, DocumentSection | null, string>
+  readonly readers: DataLoader<string, readonly DocumentReader[]>
   readonly roadmap: DataLoader<string, Roadmap | null>
   readonly concept: DataLoader<string, Concept | null>
   readonly conceptsOf: DataLoader<string, readonly Concept[]>
   readonly contentsOf: DataLoader<string, readonly Content[]>
+}
+
+interface SectionPlace {
+  readonly documentId: string
+  readonly sectionKey: string
 }
 
 const keepNothing = { cache: false } as const
@@ -33,6 +41,8 @@ export function createLoaders({ engine, documents, roadmaps }: Services): Loader
     activeTask: new DataLoader((subjects) => engine.store.activeFor(subjects), keepNothing),
     document: new DataLoader((ids) => documents.getMany(ids), keepNothing),
     sections: new DataLoader((ids) => Promise.all(ids.map((id) => documents.sections(id))), keepNothing),
+    section: new DataLoader((places) => documents.sectionsByKey(places), keepNothing),
+    readers: new DataLoader((ids) => documents.readers(ids), keepNothing),
     roadmap: new DataLoader((ids) => roadmaps.getMany(ids), keepNothing),
     concept: new DataLoader((ids) => roadmaps.concepts(ids), keepNothing),
     conceptsOf: new DataLoader((ids) => roadmaps.conceptsOf(ids), keepNothing),

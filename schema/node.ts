@@ -1,6 +1,7 @@
 import type { Document } from '../src/studio/documents/documents.ts'
 import type { Concept, Roadmap } from '../src/studio/roadmaps/roadmaps.ts'
 import { maySeeTask } from '../src/tasks/viewer.ts'
+import { findReadableDocument } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
 import type { TaskSource } from './failure.ts'
@@ -35,7 +36,7 @@ async function findNode(context: Context, id: string): Promise<NodeSource | null
       return task !== null && maySeeTask(viewer, task) ? { task } : null
     }
     case 'document':
-      return own(viewer.userId, await loaders.document.load(id))
+      return findReadableDocument(context, id)
     case 'roadmap':
       return own(viewer.userId, await loaders.roadmap.load(id))
     case 'concept':

@@ -1,9 +1,10 @@
-import type { Document } from '../src/studio/documents/documents.ts'
+import type { Document, DocumentSection } from '../src/studio/documents/documents.ts'
 import type { Concept, Roadmap } from '../src/studio/roadmaps/roadmaps.ts'
 import { builder } from './builder.ts'
 
 /** Types that name each other across files; each is implemented in the file of its subject. */
 export const documentRef = builder.objectRef<Document>('Document')
+export const sectionRef = builder.objectRef<DocumentSection>('Section')
 export const roadmapRef = builder.objectRef<Roadmap>('Roadmap')
 export const conceptRef = builder.objectRef<Concept>('Concept')
 

@@ -1,31 +1,46 @@
 import type { PoolClient } from 'pg'
 import { z } from 'zod'
 import { TidingsError } from '../../errors.ts'
-import { defineTask, type TaskDefinition } from '../../tasks/define-task.ts'
+import { defineTask, type TaskContext, type TaskDefinition } from '../../tasks/define-task.ts'
 import { FinalError } from '../../tasks/failure.ts'
-import { advance, stage } from '../../tasks/report.ts'
+import { advance, type Report, stage } from '../../tasks/report.ts'
+import { type ConversionLimits, defaultLimits } from './conversion.ts'
+import { convertApart } from './converter.ts'
+import { createPageItems, type PageItems } from './page-items.ts'
+import { toPassages } from './passages.ts'
 import { type DocumentStructure, structureSteps } from './structure.ts'
-import { detectFormat } from './structure-decode.ts'
+import { type DocumentFormat, detectFormat } from './structure-decode.ts'
 import { DocumentError } from './structure-error.ts'
 
 /** The kind of {@link defineConvertDocument}. */
 export const convertDocumentKind = 'CONVERT_DOCUMENT'
 
 const input = z.object({ documentId: z.string() })
+type Input = z.infer<typeof input>
+
+interface Source {
+  readonly format: DocumentFormat
+  readonly name: string
+  readonly bytes: Uint8Array
+}
+
+const deleted = (): FinalError =>
+  new FinalError('DOCUMENT_DELETED', 'The document was deleted meanwhile.', { advice: 'Import it again.' })
 
 /**
- * Converts an imported document for reading: what it is, its content says; what it consists of becomes sections.
- * Subject: the document.
+ * Converts an imported document for reading: what it is, its content says; what it consists of becomes sections. Text is read here, step
+ * by step; everything else in a process of its own. Pages are items of the task. Subject: the document.
  *
- * @param options.maxBytes - largest document
+ * @param options - what a conversion may use up; see `ConversionLimits` for the defaults
  */
-export function defineConvertDocument(options: { readonly maxBytes: number }): TaskDefinition<z.infer<typeof input>> {
+export function defineConvertDocument(options: Partial<ConversionLimits> = {}): TaskDefinition<Input> {
+  const limits = { ...defaultLimits, ...options }
   return defineTask({
     kind: convertDocumentKind,
     input,
     attempts: 3,
     concurrency: 2,
-    stages: { receiving: 5, checking: 5, structuring: 70, storing: 20 },
+    stages: { receiving: 5, checking: 5, extracting: 55, structuring: 25, storing: 10 },
     async begin(client, { documentId }, { owner }) {
       const { rowCount } = await client.query(
         `update document set status = 'PROCESSING', error = null where id = $1 and owner = $2`,
@@ -35,33 +50,26 @@ export function defineConvertDocument(options: { readonly maxBytes: number }): T
         throw new TidingsError('NOT_FOUND', `There is no document "${documentId}"`, { id: documentId })
       return { subject: documentId }
     },
-    async *run({ input: { documentId }, database, signal }) {
+    async *run(context) {
+      const { documentId } = context.input
       yield stage('receiving')
-      const { rows } = await database.pool.query<{ name: string; original: Buffer }>(
+      const { rows } = await context.database.pool.query<{ name: string; original: Buffer }>(
         'select name, original from document where id = $1',
         [documentId],
       )
       const document = rows[0]
-      if (document === undefined)
-        throw new FinalError('DOCUMENT_DELETED', 'The document was deleted meanwhile.', { advice: 'Import it again.' })
-      const { name, original } = document
-      yield stage('receiving', 100, `${original.length.toLocaleString('en')} bytes`)
+      if (document === undefined) throw deleted()
+      const { name, original: bytes } = document
+      yield stage('receiving', 100, `${bytes.length.toLocaleString('en')} bytes`)
       yield stage('checking')
       try {
-        const format = detectFormat(name, original)
-        yield stage('structuring')
-        const steps = structureSteps({ format, bytes: original, name, maxBytes: options.maxBytes }, signal)
-        let structure: DocumentStructure
-        for (;;) {
-          const step = await steps.next()
-          if (step.done === true) {
-            structure = step.value
-            break
-          }
-          yield advance({ stagePercent: (step.value.done / Math.max(1, step.value.total)) * 100 })
-        }
+        const source = { format: detectFormat(name, bytes), name, bytes }
+        const structure = yield* isText(source) ? readText(source, limits, context) : readApart(source, limits, context)
         yield stage('storing', 0, `${structure.sections.length} sections`)
-        yield advance({ stagePercent: 100, commit: (client) => storeStructure(client, documentId, format, structure) })
+        yield advance({
+          stagePercent: 100,
+          commit: (client) => storeStructure(client, documentId, source.format, structure),
+        })
         return {
           type: 'ConvertDocumentResult',
           documentId,
@@ -93,23 +101,102 @@ export function defineConvertDocument(options: { readonly maxBytes: number }): T
   })
 }
 
+type TextSource = Source & { readonly format: 'MARKDOWN' | 'PLAIN_TEXT' }
+
+function isText(source: Source): source is TextSource {
+  return source.format === 'MARKDOWN' || source.format === 'PLAIN_TEXT'
+}
+
+/** Where nothing has to be extracted, the structure is nearly all of the work. */
+const textPercent = { from: 10, to: 90 }
+
+async function* readText(
+  { format, name, bytes }: TextSource,
+  { maxBytes }: ConversionLimits,
+  { signal }: TaskContext<Input>,
+): AsyncGenerator<Report, DocumentStructure, void> {
+  yield stage('structuring')
+  const steps = structureSteps({ format, bytes, name, maxBytes }, signal)
+  for (;;) {
+    const step = await steps.next()
+    if (step.done === true) return step.value
+    const part = step.value.done / Math.max(1, step.value.total)
+    const { from, to } = textPercent
+    yield advance({ stagePercent: part * 100, percent: from + part * (to - from) })
+  }
+}
+
+async function* readApart(
+  source: Source,
+  limits: ConversionLimits,
+  { signal, logger, items: known }: TaskContext<Input>,
+): AsyncGenerator<Report, DocumentStructure, void> {
+  const { format, bytes, name } = source
+  if (format === 'MARKDOWN' || format === 'PLAIN_TEXT') throw new TypeError(`${format} is read here`)
+  if (bytes.length > limits.maxBytes)
+    throw new DocumentError('TOO_LARGE', `The document has ${bytes.length} bytes; at most ${limits.maxBytes} are read`)
+  const steps = convertApart({ format, bytes, name, limits }, { signal, logger })
+  let pages: PageItems | undefined
+  let count = 0
+  let isChecked = false
+  try {
+    for (;;) {
+      const step = await steps.next()
+      if (step.done === true) return step.value
+      const { value } = step
+      if (value.is !== 'checking' && !isChecked) {
+        isChecked = true
+        yield stage('extracting', 0, value.is === 'opened' ? `${value.labels.length} pages` : undefined)
+      }
+      switch (value.is) {
+        case 'checking':
+          yield advance({ stagePercent: value.percent })
+          break
+        case 'opened':
+          pages = createPageItems(value.labels, known)
+          count = value.labels.length
+          yield pages.declared
+          break
+        case 'page':
+          yield advance({ stagePercent: (value.number / count) * 100, message: `Page ${value.number} of ${count}` })
+          yield* pages?.done(value.number, value.isBroken) ?? []
+          break
+        case 'structuring':
+          yield stage('structuring', value.percent)
+          break
+      }
+    }
+  } finally {
+    // Ends the process when the task is told to stop.
+    await steps.return?.(undefined as never)
+  }
+}
+
 async function storeStructure(
   client: PoolClient,
   documentId: string,
-  format: string,
+  format: DocumentFormat,
   structure: DocumentStructure,
 ): Promise<void> {
-  const { title, wordCount, notes, links, sections } = structure
-  await client.query(
-    'update document set title = $2, format = $3, word_count = $4, notes = $5, links = $6 where id = $1',
-    [documentId, title, format, wordCount, JSON.stringify(notes), JSON.stringify(links)],
+  const { title, wordCount, notes, links, sections, pages = [] } = structure
+  const { rowCount } = await client.query(
+    'update document set title = $2, format = $3, word_count = $4, notes = $5, links = $6, pages = $7 where id = $1',
+    [documentId, title, format, wordCount, JSON.stringify(notes), JSON.stringify(links), JSON.stringify(pages)],
   )
+  if (rowCount === 0) throw deleted()
   // An earlier attempt may have stored some.
   await client.query('delete from section where document_id = $1', [documentId])
+  await client.query('delete from passage where document_id = $1', [documentId])
   await client.query(
-    `insert into section (document_id, key, position, level, heading, body)
-     select $1, s.key, s.position, s.level, s.heading, s.body
-     from jsonb_to_recordset($2::jsonb) as s(key text, position int, level smallint, heading text, body text)`,
+    `insert into section (document_id, key, position, level, heading, body, page)
+     select $1, s.key, s.position, s.level, s.heading, s.body, s.page
+     from jsonb_to_recordset($2::jsonb) as s(key text, position int, level smallint, heading text, body text, page int)`,
     [documentId, JSON.stringify(sections)],
+  )
+  await client.query(
+    `insert into passage (document_id, position, section_key, page, heading, text)
+     select $1, p.position, p."sectionKey", p.page, p.heading, p.text
+     from jsonb_to_recordset($2::jsonb) as p(position int, "sectionKey" text, page int, heading text, text text)`,
+    [documentId, JSON.stringify([...toPassages(structure)])],
   )
 }

@@ -6,6 +6,10 @@ import type { TaskService } from '../../tasks/service.ts'
 import type { TaskStore } from '../../tasks/store.ts'
 import type { FailureState, Task } from '../../tasks/task.ts'
 import { convertDocumentKind } from './convert-document.ts'
+import { type DocumentMatch, searchPassages } from './search.ts'
+import { createSharing, type Sharing } from './sharing.ts'
+import type { PageStart } from './structure.ts'
+import type { DocumentFormat } from './structure-decode.ts'
 
 /** A document as its row tells it, without its original. */
 export interface Document {
@@ -15,12 +19,14 @@ export interface Document {
   readonly name: string
   readonly title: string
   /** null until it is known. */
-  readonly format: 'MARKDOWN' | 'PLAIN_TEXT' | null
+  readonly format: DocumentFormat | null
   readonly status: 'PROCESSING' | 'READY' | 'FAILED'
   readonly sizeBytes: number
   readonly wordCount: number
   /** What had to be assumed or left out, as sentences. */
   readonly notes: readonly string[]
+  /** Where each page begins; empty for documents without pages. */
+  readonly pages: readonly PageStart[]
   readonly error: FailureState | null
   readonly createdAt: Date
 }
@@ -32,6 +38,8 @@ export interface DocumentSection {
   readonly heading: string
   readonly body: string
   readonly position: number
+  /** The page it begins on; null in documents without pages. */
+  readonly page: number | null
 }
 
 /** A link of a document. */
@@ -42,7 +50,7 @@ export interface StoredLink {
 }
 
 /** The documents of all users; who may see which is asked by the API. */
-export interface Documents {
+export interface Documents extends Sharing {
   /**
    * Stores a document and starts its conversion.
    * @param request.idempotencyKey - asked for again with the same key, the same document is returned
@@ -57,13 +65,31 @@ export interface Documents {
   }): Promise<{ readonly document: Document; readonly task: Task }>
   /** In the order of `ids`; null where there is none. */
   getMany(ids: readonly string[]): Promise<readonly (Document | null)[]>
-  /** An owner's documents, newest first. */
+  /** The documents that a user owns, with `isShared` those shared with the user as well; newest first. */
   list(options: {
     readonly owner: string
+    readonly isShared?: boolean
     readonly before?: { readonly createdAt: Date; readonly id: string } | undefined
     readonly limit: number
   }): Promise<readonly Document[]>
   sections(id: string): Promise<readonly DocumentSection[]>
+  /** Sections by their document and key, in that order; null where there is none. */
+  sectionsByKey(
+    places: readonly { readonly documentId: string; readonly sectionKey: string }[],
+  ): Promise<readonly (DocumentSection | null)[]>
+  /**
+   * Deletes a document with all that was made for reading it, for good, and cancels what works on it.
+   * @returns the ids of the tasks that were canceled
+   * @throws TidingsError `NOT_FOUND`
+   */
+  delete(id: string): Promise<readonly string[]>
+  /** Searches the documents that a user may read; see `searchPassages`. */
+  search(options: {
+    readonly userId: string
+    readonly query: string
+    readonly limit: number
+    readonly documentId?: string | undefined
+  }): Promise<readonly DocumentMatch[]>
 }
 
 interface DocumentRow {
@@ -76,10 +102,11 @@ interface DocumentRow {
   size_bytes: number
   word_count: number
   notes: string[]
+  pages: PageStart[]
   error: FailureState | null
   created_at: Date
 }
-const columns = 'id, owner, name, title, format, status, size_bytes, word_count, notes, error, created_at'
+const columns = 'id, owner, name, title, format, status, size_bytes, word_count, notes, pages, error, created_at'
 
 function toDocument(row: DocumentRow): Document {
   return {
@@ -92,6 +119,7 @@ function toDocument(row: DocumentRow): Document {
     sizeBytes: row.size_bytes,
     wordCount: row.word_count,
     notes: row.notes,
+    pages: row.pages,
     error: row.error,
     createdAt: row.created_at,
   }
@@ -109,8 +137,10 @@ export function createDocuments(options: {
   readonly database: Database
   readonly store: TaskStore
   readonly tasks: TaskService
+  /** Called when somebody may no longer see a document, and what is told of it. */
+  readonly accessChanged?: (id: string) => void
 }): Documents {
-  const { database, store, tasks } = options
+  const { database, store, tasks, accessChanged = () => undefined } = options
   const { pool } = database
 
   const getMany = async (ids: readonly string[]): Promise<readonly (Document | null)[]> => {
@@ -135,7 +165,31 @@ export function createDocuments(options: {
   }
 
   return {
+    ...createSharing({ pool, changed: accessChanged }),
     getMany,
+    search: (searched) => searchPassages(pool, searched),
+    async delete(id) {
+      // First the document: what starts from now on does not find it, so nothing is missed among what is canceled.
+      const { rowCount } = await pool.query('delete from document where id = $1', [id])
+      if (rowCount === 0) throw new TidingsError('NOT_FOUND', `There is no document "${id}"`, { id })
+      const { rows } = await pool.query<{ id: string }>(
+        `select id from task where status in ('QUEUED', 'RUNNING', 'RETRYING')
+         and (subject = $1 or input->>'documentId' = $1) order by id`,
+        [id],
+      )
+      const canceled: string[] = []
+      for (const task of rows) {
+        try {
+          await tasks.cancel(task.id, 'The document was deleted.')
+          canceled.push(task.id)
+        } catch (error) {
+          // It ended meanwhile.
+          if (!isTidingsError(error, 'CONFLICT')) throw error
+        }
+      }
+      accessChanged(id)
+      return canceled
+    },
     async import({ owner, name, bytes, idempotencyKey, headStartMs }) {
       if (bytes.length === 0)
         throw new TidingsError('BAD_INPUT', `The file "${tidyName(name)}" is empty; choose one with text in it`)
@@ -174,21 +228,31 @@ export function createDocuments(options: {
         throw error
       }
     },
-    async list({ owner, before, limit }) {
+    async list({ owner, isShared = false, before, limit }) {
       const { rows } = await pool.query<DocumentRow>(
         `select ${columns} from document
-         where owner = $1 and ($2::timestamptz is null or (created_at, id) < ($2::timestamptz, $3::text))
+         where (owner = $1 or ($5 and id in (select document_id from document_share where user_id = $1)))
+           and ($2::timestamptz is null or (created_at, id) < ($2::timestamptz, $3::text))
          order by created_at desc, id desc limit $4`,
-        [owner, before?.createdAt ?? null, before?.id ?? null, limit],
+        [owner, before?.createdAt ?? null, before?.id ?? null, limit, isShared],
       )
       return rows.map(toDocument)
     },
     async sections(id) {
       const { rows } = await pool.query<DocumentSection>(
-        'select key, level, heading, body, position from section where document_id = $1 order by position',
+        'select key, level, heading, body, position, page from section where document_id = $1 order by position',
         [id],
       )
       return rows
+    },
+    async sectionsByKey(places) {
+      const { rows } = await pool.query<DocumentSection & { document_id: string }>(
+        `select document_id, key, level, heading, body, position, page from section
+         where (document_id, key) in (select * from unnest($1::text[], $2::text[]))`,
+        [places.map(({ documentId }) => documentId), places.map(({ sectionKey }) => sectionKey)],
+      )
+      const found = new Map(rows.map((row) => [`${row.document_id} ${row.key}`, row]))
+      return places.map(({ documentId, sectionKey }) => found.get(`${documentId} ${sectionKey}`) ?? null)
     },
   }
 }

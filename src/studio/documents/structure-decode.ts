@@ -1,3 +1,4 @@
+import { refuseCompoundFile, requireDocx } from './detect-office.ts'
 import { DocumentError } from './structure-error.ts'
 
 /** Text of a document, and what had to be assumed to get at it. */
@@ -7,8 +8,13 @@ export interface DecodedText {
   readonly notes: readonly string[]
 }
 
+/** A format that is text as it stands. */
+export type TextFormat = 'MARKDOWN' | 'PLAIN_TEXT'
+
 /** A format that is read; everything else is refused with `UNSUPPORTED_FORMAT`. */
-export type DocumentFormat = 'MARKDOWN' | 'PLAIN_TEXT'
+export type DocumentFormat = TextFormat | 'HTML' | 'PDF' | 'DOCX'
+
+const readable = 'PDF, DOCX, HTML, Markdown and plain text are read'
 
 interface Signature {
   readonly name: string
@@ -19,9 +25,9 @@ interface Signature {
 /** First bytes, as Latin-1, of what people upload instead of text. */
 const signatures: readonly Signature[] = [
   { name: 'a PDF', bytes: '%PDF-' },
-  { name: 'a ZIP archive (DOCX, ODT and EPUB are such archives)', bytes: 'PK\x03\x04' },
+  { name: 'a ZIP archive', bytes: 'PK\x03\x04' },
   { name: 'an empty ZIP archive', bytes: 'PK\x05\x06' },
-  { name: 'an old Word, Excel or PowerPoint file', bytes: '\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1' },
+  { name: 'an old Office file', bytes: '\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1' },
   { name: 'an RTF document', bytes: '{\\rtf' },
   { name: 'a PostScript document', bytes: '%!PS' },
   { name: 'a PNG image', bytes: '\x89PNG' },
@@ -41,16 +47,20 @@ const signatures: readonly Signature[] = [
   { name: 'an SQLite database', bytes: 'SQLite format 3\0' },
 ]
 
-const latin1 = new TextDecoder('latin1')
-
-function refuseKnownBinary(bytes: Uint8Array): void {
-  const start = latin1.decode(bytes.subarray(0, 64))
-  for (const { name, bytes: signature, offset = 0 } of signatures)
-    if (start.startsWith(signature, offset))
-      throw new DocumentError('UNSUPPORTED_FORMAT', `The document is ${name}; only Markdown and plain text are read`)
+/** A byte a character; what the platform calls latin1 is windows-1252. */
+export function decodeBytes(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
 }
 
-function decodeStrictly(encoding: string, bytes: Uint8Array): string | undefined {
+function refuseKnownBinary(bytes: Uint8Array): void {
+  const start = decodeBytes(bytes.subarray(0, 64))
+  for (const { name, bytes: signature, offset = 0 } of signatures)
+    if (start.startsWith(signature, offset))
+      throw new DocumentError('UNSUPPORTED_FORMAT', `The document is ${name}; ${readable}`)
+}
+
+/** The text, or undefined when the bytes are not in that encoding. @throws RangeError for an encoding nobody knows */
+export function decodeStrictly(encoding: string, bytes: Uint8Array): string | undefined {
   try {
     return new TextDecoder(encoding, { fatal: true }).decode(bytes)
   } catch (error) {
@@ -59,7 +69,8 @@ function decodeStrictly(encoding: string, bytes: Uint8Array): string | undefined
   }
 }
 
-function decodeMarked(bytes: Uint8Array): DecodedText | undefined {
+/** The text of bytes that begin with a byte order mark; undefined without one. @throws DocumentError `BAD_ENCODING` */
+export function decodeMarked(bytes: Uint8Array): DecodedText | undefined {
   const [first, second, third] = bytes
   const encoding =
     first === 0xef && second === 0xbb && third === 0xbf
@@ -101,8 +112,7 @@ function decodeLegacy(bytes: Uint8Array): DecodedText {
   const text = new TextDecoder('windows-1252').decode(bytes)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what tells text from binary
   const controls = text.match(/[\u0001-\u0008\u000e-\u001a\u001c-\u001f\u0080-\u009f]/g)?.length ?? 0
-  if (controls * 50 > text.length)
-    throw new DocumentError('UNSUPPORTED_FORMAT', 'The document is binary; only Markdown and plain text are read')
+  if (controls * 50 > text.length) throw new DocumentError('UNSUPPORTED_FORMAT', `The document is binary; ${readable}`)
   return { text, notes: ['The document is not UTF-8 and was read as windows-1252; accented letters may be wrong.'] }
 }
 
@@ -119,7 +129,7 @@ export function decodeText(bytes: Uint8Array): DecodedText {
   if (bytes.includes(0)) {
     const unmarked = decodeUnmarkedUtf16(bytes)
     if (unmarked !== undefined) return unmarked
-    throw new DocumentError('UNSUPPORTED_FORMAT', 'The document is binary; only Markdown and plain text are read')
+    throw new DocumentError('UNSUPPORTED_FORMAT', `The document is binary; ${readable}`)
   }
   const text = decodeStrictly('utf-8', bytes)
   return text === undefined ? decodeLegacy(bytes) : { text, notes: [] }
@@ -151,23 +161,41 @@ const markdownSigns: readonly { readonly pattern: RegExp; readonly weight: numbe
   { pattern: /^---\n[\w-]+:/g, weight: 3 },
 ]
 
+const htmlStart = /^<(!doctype\s+html|html|head|body)[\s>]/i
+
+/** Pages begin with their declaration or their first tag, behind comments and an XML declaration at most. */
+function beginsAsHtml(text: string): boolean {
+  let rest = text.trimStart()
+  for (let lead = leadOf(rest); lead > 0; lead = leadOf(rest)) rest = rest.slice(lead).trimStart()
+  return htmlStart.test(rest)
+}
+
+function leadOf(text: string): number {
+  const close = text.startsWith('<!--') ? '-->' : text.startsWith('<?xml') ? '?>' : undefined
+  return close === undefined ? 0 : text.indexOf(close) + (text.includes(close) ? close.length : 1)
+}
+
 /**
  * Tells the format of a document by what is in it. The name decides only between Markdown and plain text, and only
  * when the content leaves it open.
  *
  * @param name - the file's name; may be empty
- * @param bytes - the file's content; the first 64 KiB are looked at
- * @throws DocumentError `UNSUPPORTED_FORMAT` for PDF, Office files, archives, images, HTML and other binary content,
- * `EMPTY_DOCUMENT` for no bytes, `BAD_ENCODING` when a byte order mark lies
+ * @param bytes - the file's content; of text the first 64 KiB are looked at, of an archive its directory
+ * @throws DocumentError `UNSUPPORTED_FORMAT` for archives, images and other binary content, `EMPTY_DOCUMENT` for no bytes,
+ * `BAD_ENCODING` when a byte order mark lies, `DAMAGED`, `ENCRYPTED` and `HAS_MACROS` for Office files
  */
 export function detectFormat(name: string, bytes: Uint8Array): DocumentFormat {
   if (bytes.length === 0) throw new DocumentError('EMPTY_DOCUMENT', `${JSON.stringify(name)} is empty`)
-  const sample = normalizeText(decodeText(cutBetweenCharacters(bytes, 65_536)).text)
-  if (/^\s*(<!doctype html|<html[\s>])/i.test(sample))
-    throw new DocumentError(
-      'UNSUPPORTED_FORMAT',
-      `${JSON.stringify(name)} is an HTML page; only Markdown and plain text are read`,
-    )
+  const start = decodeBytes(bytes.subarray(0, 1_024))
+  // Readers accept a PDF behind up to a kilobyte of something else, such as the headers of a mail.
+  if (/^\s*%PDF-/.test(start) || (/(^|[\r\n])%PDF-\d/.test(start) && bytes.subarray(0, 4_096).includes(0))) return 'PDF'
+  if (start.startsWith('PK\x03\x04')) return requireDocx(bytes)
+  if (start.startsWith('\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1')) return refuseCompoundFile(bytes)
+  const decoded = decodeSample(cutBetweenCharacters(bytes, 65_536))
+  const sample = normalizeText(decoded)
+  if (beginsAsHtml(sample)) return 'HTML'
+  // A fragment of a page may be Markdown as well.
+  if (/\.x?html?$/i.test(name) && /^\s*<[a-z!]/i.test(sample)) return 'HTML'
   const score = markdownSigns.reduce(
     (sum, { pattern, weight }) => sum + weight * Math.min(5, sample.match(pattern)?.length ?? 0),
     0,
@@ -176,6 +204,12 @@ export function detectFormat(name: string, bytes: Uint8Array): DocumentFormat {
   if (/\.(md|markdown|mdown|mkd|mdx)$/i.test(name)) return 'MARKDOWN'
   if (/\.(txt|text|log)$/i.test(name)) return 'PLAIN_TEXT'
   return score >= 3 ? 'MARKDOWN' : 'PLAIN_TEXT'
+}
+
+/** Pages say their encoding themselves; in many the bytes would not pass for text in any other. */
+function decodeSample(sample: Uint8Array): string {
+  const start = decodeBytes(sample.subarray(0, 8_192))
+  return beginsAsHtml(start) ? start : decodeText(sample).text
 }
 
 /** A sample that ends in the middle of a UTF-8 sequence would look like another encoding. */

@@ -2,6 +2,7 @@ import type { Nodes, RootContent } from 'mdast'
 import { toString as textOf } from 'mdast-util-to-string'
 import { type MarkdownWindow, parseInWindows } from '../text/markdown.ts'
 import { safeUrl, shorten, stripTags } from '../text/words.ts'
+import { type FoundEdits, findEdits } from './structure-safe.ts'
 
 /** A heading as found in the text: from `start` to `end` stands its markup. */
 export interface FoundHeading {
@@ -19,7 +20,7 @@ export interface FoundLink {
 }
 
 /** What one window of a document held. */
-export interface FoundParts {
+export interface FoundParts extends FoundEdits {
   readonly headings: readonly FoundHeading[]
   readonly links: readonly FoundLink[]
   /** The prose and code of the window without markup, for counting. */
@@ -42,7 +43,7 @@ export function* findMarkdownParts(text: string): Generator<FoundParts, void> {
       collectLinks(node, window, links)
     }
     const prose = window.nodes.map((node) => (node.type === 'html' ? stripTags(node.value) : textOf(node)))
-    yield { headings, links, text: prose.join('\n'), done: window.done }
+    yield { ...findEdits(window, text, headings), headings, links, text: prose.join('\n'), done: window.done }
   }
 }
 

@@ -1,10 +1,11 @@
 import { setImmediate } from 'node:timers/promises'
 import { createDefinitionAppender } from '../text/markdown.ts'
 import { countWords, createSlugger, shorten } from '../text/words.ts'
-import { type DocumentFormat, decodeText, normalizeText } from './structure-decode.ts'
+import { decodeText, normalizeText, type TextFormat } from './structure-decode.ts'
 import { DocumentError } from './structure-error.ts'
 import { type FoundHeading, type FoundLink, findMarkdownParts } from './structure-markdown.ts'
 import { readPlainSections } from './structure-plain.ts'
+import { createEditor, type Edit, settleEdits } from './structure-safe.ts'
 
 export { detectFormat } from './structure-decode.ts'
 
@@ -20,9 +21,22 @@ export interface Section {
   readonly body: string
   /** 0, 1, 2 … in document order. */
   readonly position: number
+  /** The page it begins on, from 1; absent in documents without pages. */
+  readonly page?: number
 }
 
-/** A link of a document; only http, https, mailto and relative addresses. */
+/** Where a page of a paged document begins. */
+export interface PageStart {
+  /** 1, 2, 3 … in document order. */
+  readonly number: number
+  /** What stands on it, such as "iv"; the number where nothing does. */
+  readonly label: string
+  readonly sectionKey: string
+  /** UTF-16 units from the start of that section's body; always at a block's start, or at the end of the body. */
+  readonly offset: number
+}
+
+/** A link of a document; only http, https and mailto, and relative addresses of Markdown. */
 export interface DocumentLink {
   /** The anchor's text, or the address where there is none. */
   readonly text: string
@@ -39,11 +53,13 @@ export interface DocumentStructure {
   readonly wordCount: number
   /** What had to be assumed or left out, as sentences for the person who imported the document. */
   readonly notes: readonly string[]
+  /** Its pages in order; absent in documents without pages. */
+  readonly pages?: readonly PageStart[]
 }
 
 /** A document to read: text, or bytes whose encoding is found out. */
 export type DocumentInput = {
-  readonly format: DocumentFormat
+  readonly format: TextFormat
   /** The file's name, used as the title when the document has none. */
   readonly name?: string
   /** Largest document, in bytes or UTF-16 code units; 25 MiB by default. */
@@ -57,7 +73,8 @@ export interface StructureProgress {
 }
 
 const defaultMaxBytes = 26_214_400
-const maxSections = 5_000
+/** Most sections of a document; what follows belongs to the last of them. */
+export const maxSections = 5_000
 const maxLinks = 20_000
 const assembleCharacters = 262_144
 
@@ -122,11 +139,17 @@ function* readMarkdown(whole: string, name: string | undefined): Generator<Struc
   const { text, title: givenTitle } = splitFrontMatter(whole)
   const headings: FoundHeading[] = []
   const links: FoundLink[] = []
+  const edits: Edit[] = []
+  let images = 0
+  let html = 0
   let wordCount = 0
   let firstWords = ''
   for (const part of findMarkdownParts(text)) {
     headings.push(...part.headings)
     links.push(...part.links)
+    edits.push(...part.edits)
+    images += part.images
+    html += part.html
     wordCount += countWords(part.text)
     firstWords ||= part.text.trim().slice(0, 500)
     yield { done: part.done, total: text.length }
@@ -138,11 +161,19 @@ function* readMarkdown(whole: string, name: string | undefined): Generator<Struc
     fallbackTitle(name, firstWords)
   const stretches = stretchesOf(text, headings.slice(0, maxSections), title)
   const complete = createDefinitionAppender(text)
+  const edited = createEditor(text, edits)
   const keyOf = createSlugger()
   const sections: Section[] = []
   let assembled = 0
   for (const { heading, level, bodyStart, bodyEnd } of stretches) {
-    const own = trimLines(text.slice(bodyStart, bodyEnd))
+    const edit = edited(bodyStart, bodyEnd)
+    let own = trimLines(edit)
+    if (edit.length !== bodyEnd - bodyStart || edit !== text.slice(bodyStart, bodyEnd)) {
+      const settling = settleEdits(own)
+      let step = settling.next()
+      for (; step.done !== true; step = settling.next()) yield { done: text.length, total: text.length }
+      own = trimLines(step.value)
+    }
     const body = own.length > assembleCharacters ? own : complete(own)
     sections.push({ key: keyOf(heading), level: toLevel(level), heading, body, position: sections.length })
     assembled += body.length
@@ -152,12 +183,21 @@ function* readMarkdown(whole: string, name: string | undefined): Generator<Struc
     }
   }
   const notes = [
+    ...sayLeftOut(images),
+    ...(html > 0 ? ['HTML inside the document is shown as its text.'] : []),
     ...sayMore(headings.length, maxSections, 'headings', 'the text under the rest belongs to the last of them'),
     ...sayMore(links.length, maxLinks, 'links', 'the rest is left out'),
   ]
   return { title, sections, links: placeLinks(links.slice(0, maxLinks), stretches, sections), wordCount, notes }
 }
 
+/** A note on pictures; none when there were none. */
+export function sayLeftOut(images: number): string[] {
+  if (images === 0) return []
+  return [images === 1 ? 'A picture was left out.' : `${images} pictures were left out.`]
+}
+
+/** A note that something was cut; none when there was no need. */
 function sayMore(count: number, max: number, what: string, consequence: string): string[] {
   return count > max ? [`The document has ${count} ${what}; the first ${max} were taken, ${consequence}.`] : []
 }
@@ -230,7 +270,8 @@ function splitFrontMatter(whole: string): { text: string; title: string | undefi
   return { text: whole.slice(match[0].length), title }
 }
 
-function fallbackTitle(name: string | undefined, text: string): string {
+/** A title for a document that names none: its file's name without the extension, or its first words. */
+export function fallbackTitle(name: string | undefined, text: string): string {
   const base = name?.replace(/^.*[\\/]/, '').replace(/\.[a-z0-9]{1,8}$/i, '') ?? ''
   return shorten(base, 200) || shorten(text, 60) || 'Untitled document'
 }
@@ -241,6 +282,7 @@ function trimLines(text: string): string {
   return first === -1 ? '' : text.slice(text.lastIndexOf('\n', first) + 1).trimEnd()
 }
 
-function toLevel(level: number): Section['level'] {
+/** The nearest level there is. */
+export function toLevel(level: number): Section['level'] {
   return level <= 1 ? 1 : level === 2 ? 2 : level === 3 ? 3 : level === 4 ? 4 : level === 5 ? 5 : 6
 }

@@ -11,6 +11,8 @@ const windowCharacters = 8_192
 const minCharactersPerLine = 20
 /** A single block that is longer is cut: a list between two items, everything else at a line's end. */
 const maxBlockCharacters = 16_384
+/** A block that was cut is nearly as long; lists and tables are cut between their items and rows, where nothing spans. */
+const minCutCharacters = 12_288
 /** What is left of a longer line is text, not markup: encoded data, or a document without line breaks. */
 const maxLineCharacters = 8_192
 const maxDefinitions = 20_000
@@ -24,6 +26,8 @@ export interface MarkdownWindow {
   readonly targets: ReadonlyMap<string, string>
   /** What to add to a node's offset to get its place in the document's text. */
   readonly toOffset: (parsed: number) => number
+  /** Whether the parser saw this block of the window as it stands in the document: neither masked, nor shortened, nor cut. */
+  readonly isWhole: (node: RootContent) => boolean
   /** Characters of the document done after this window. */
   readonly done: number
 }
@@ -50,7 +54,8 @@ export function* parseInWindows(text: string): Generator<MarkdownWindow, void> {
     const end = endOfWindow(short, start, size)
     const body = short.slice(start, end)
     const prefix = definitionsUsedIn(body, definitions)
-    const { children } = parser.parse(prefix + maskHostile(body))
+    const masked = maskHostile(body)
+    const { children } = parser.parse(prefix + masked)
     const nodes = children.filter((node) => offsetOf(node) >= prefix.length)
     const toParsed = start - prefix.length
     const isLast = end === short.length
@@ -58,9 +63,17 @@ export function* parseInWindows(text: string): Generator<MarkdownWindow, void> {
     if (cut === undefined && size >= maxBlockCharacters)
       cut = cutLongBlock(nodes, short, toParsed) ?? { count: nodes.length, next: end }
     const toOffset = (parsed: number) => toOriginal(parsed + toParsed)
+    const isWhole = (node: RootContent): boolean => {
+      const from = offsetOf(node)
+      const to = node.position?.end.offset ?? from
+      const isCut = node.type !== 'list' && node.type !== 'table' && to - from >= minCutCharacters
+      const isMasked =
+        masked.slice(from - prefix.length, to - prefix.length) !== body.slice(from - prefix.length, to - prefix.length)
+      return !isCut && !isMasked && toOffset(to) - toOffset(from) === to - from
+    }
     if (cut === undefined) {
       size *= 2
-      yield { nodes: [], targets: new Map(), toOffset, done: toOriginal(start) }
+      yield { nodes: [], targets: new Map(), toOffset, isWhole, done: toOriginal(start) }
       continue
     }
     start = skipEmptyLines(short, cut.next)
@@ -68,7 +81,7 @@ export function* parseInWindows(text: string): Generator<MarkdownWindow, void> {
     const targets = children.flatMap((node) =>
       node.type === 'definition' ? [[node.identifier, node.url] as const] : [],
     )
-    yield { nodes: nodes.slice(0, cut.count), targets: new Map(targets), toOffset, done: toOriginal(start) }
+    yield { nodes: nodes.slice(0, cut.count), targets: new Map(targets), toOffset, isWhole, done: toOriginal(start) }
   }
 }
 

@@ -1,0 +1,106 @@
+import { TidingsError } from '../src/errors.ts'
+import type { Document } from '../src/studio/documents/documents.ts'
+import { builder, requireViewer } from './builder.ts'
+import type { Context } from './context.ts'
+import { invalidInputError, isFailure, notFoundError, orFailure, refuseAsMissing } from './failure.ts'
+import { documentRef } from './refs.ts'
+
+/** A document that the viewer owns. @throws TidingsError `NOT_FOUND` */
+async function loadOwnDocument(context: Context, id: string): Promise<Document> {
+  const { userId } = requireViewer(context)
+  const document = await context.loaders.document.load(id)
+  return document?.owner === userId ? document : refuseAsMissing('document', id)
+}
+
+interface DocumentSource {
+  readonly document: Document
+}
+const shareDocumentSuccess = builder.objectRef<DocumentSource>('ShareDocumentSuccess').implement({
+  description: 'The user may read the document, and watch what works on it.',
+  fields: (t) => ({
+    document: t.field({ type: documentRef, description: 'The document.', resolve: ({ document }) => document }),
+  }),
+})
+const revokeDocumentSuccess = builder.objectRef<DocumentSource>('RevokeDocumentSuccess').implement({
+  description: 'The user may no longer read the document; what the user was watching of it has ended.',
+  fields: (t) => ({
+    document: t.field({ type: documentRef, description: 'The document.', resolve: ({ document }) => document }),
+  }),
+})
+interface DeleteSource {
+  readonly id: string
+  readonly canceledTaskIds: readonly string[]
+}
+const deleteDocumentSuccess = builder.objectRef<DeleteSource>('DeleteDocumentSuccess').implement({
+  description: 'The document is gone, for everyone and for good.',
+  fields: (t) => ({
+    id: t.exposeID('id', { description: 'The document that was.' }),
+    canceledTaskIds: t.idList({
+      description: 'The tasks that worked on it and were canceled: who watches them has been told.',
+      resolve: ({ canceledTaskIds }) => [...canceledTaskIds],
+    }),
+  }),
+})
+const shareDocumentResult = builder.unionType('ShareDocumentResult', {
+  description: 'What became of `shareDocument`.',
+  types: [shareDocumentSuccess, notFoundError, invalidInputError],
+  resolveType: (result) => (isFailure(result) ? result.__typename : 'ShareDocumentSuccess'),
+})
+const revokeDocumentResult = builder.unionType('RevokeDocumentResult', {
+  description: 'What became of `revokeDocument`.',
+  types: [revokeDocumentSuccess, notFoundError],
+  resolveType: (result) => (isFailure(result) ? result.__typename : 'RevokeDocumentSuccess'),
+})
+const deleteDocumentResult = builder.unionType('DeleteDocumentResult', {
+  description: 'What became of `deleteDocument`.',
+  types: [deleteDocumentSuccess, notFoundError],
+  resolveType: (result) => (isFailure(result) ? result.__typename : 'DeleteDocumentSuccess'),
+})
+
+builder.mutationFields((t) => ({
+  shareDocument: t.field({
+    type: shareDocumentResult,
+    description:
+      'Lets another user read a document and watch the tasks that convert it. Only its owner may; sharing again changes nothing.',
+    args: {
+      id: t.arg.id({ required: true, description: 'A document that the viewer owns.' }),
+      userId: t.arg.id({ required: true, description: 'The user, as named by the `sub` of that user’s token.' }),
+    },
+    resolve: (_, { id, userId }, context) =>
+      orFailure(context, id, ['NotFoundError', 'InvalidInputError'], async () => {
+        const document = await loadOwnDocument(context, id)
+        if (userId === document.owner) {
+          const message = 'The document is this user’s own'
+          throw new TidingsError('BAD_INPUT', message, { issues: [{ path: 'userId', message }] })
+        }
+        await context.documents.share(id, userId)
+        return { document }
+      }),
+  }),
+  revokeDocument: t.field({
+    type: revokeDocumentResult,
+    description:
+      'Takes a share back: from now on the user finds neither the document nor its tasks, and what that user was watching of them ends at once.',
+    args: {
+      id: t.arg.id({ required: true, description: 'A document that the viewer owns.' }),
+      userId: t.arg.id({ required: true, description: 'The user it was shared with.' }),
+    },
+    resolve: (_, { id, userId }, context) =>
+      orFailure(context, id, ['NotFoundError'], async () => {
+        const document = await loadOwnDocument(context, id)
+        await context.documents.revoke(id, userId)
+        return { document }
+      }),
+  }),
+  deleteDocument: t.field({
+    type: deleteDocumentResult,
+    description:
+      'Deletes a document: the file, its text and what search knows of it. Tasks that work on it are canceled. What was made of it before, such as a roadmap, stays. Only its owner may.',
+    args: { id: t.arg.id({ required: true, description: 'A document that the viewer owns.' }) },
+    resolve: (_, { id }, context) =>
+      orFailure(context, id, ['NotFoundError'], async () => {
+        await loadOwnDocument(context, id)
+        return { id, canceledTaskIds: await context.documents.delete(id) }
+      }),
+  }),
+}))

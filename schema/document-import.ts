@@ -1,0 +1,94 @@
+import { TidingsError } from '../src/errors.ts'
+import type { Document } from '../src/studio/documents/documents.ts'
+import { builder, requireViewer } from './builder.ts'
+import {
+  conflictError,
+  invalidInputError,
+  isFailure,
+  orFailure,
+  rateLimitedError,
+  type TaskSource,
+  taskRef,
+} from './failure.ts'
+import { documentRef } from './refs.ts'
+
+const importDocumentInput = builder.inputType('ImportDocumentInput', {
+  description: 'A document as a file or as text: exactly one of the two.',
+  fields: (t) => ({
+    file: t.field({ type: 'Upload', description: 'The file, by multipart request.' }),
+    text: t.string({ description: 'The text itself, Markdown or plain.' }),
+    name: t.string({ description: 'What the document is called, such as `guide.md`; the file’s name by default.' }),
+    idempotencyKey: t.string({
+      description: 'Sent again with the same key and content, the same document is returned instead of a second one.',
+    }),
+  }),
+})
+
+interface ImportSuccess extends TaskSource {
+  readonly document: Document
+}
+const importDocumentSuccess = builder.objectRef<ImportSuccess>('ImportDocumentSuccess').implement({
+  description: 'The document is stored and is being prepared for reading.',
+  fields: (t) => ({
+    document: t.field({ type: documentRef, description: 'The document.', resolve: ({ document }) => document }),
+    task: t.field({
+      type: taskRef,
+      description: 'The task that prepares it: watch it with `taskProgress`.',
+      resolve: (source) => source,
+    }),
+  }),
+})
+const importDocumentResult = builder.unionType('ImportDocumentResult', {
+  description: 'What became of `importDocument`.',
+  types: [importDocumentSuccess, invalidInputError, conflictError, rateLimitedError],
+  resolveType: (result) => (isFailure(result) ? result.__typename : 'ImportDocumentSuccess'),
+})
+
+builder.mutationField('importDocument', (t) =>
+  t.field({
+    type: importDocumentResult,
+    description: 'Stores a document and starts preparing it for reading.',
+    args: { input: t.arg({ type: importDocumentInput, required: true, description: 'The document.' }) },
+    resolve: (_, { input }, context) =>
+      orFailure(context, '', ['InvalidInputError', 'ConflictError', 'RateLimitedError'], async () => {
+        const viewer = requireViewer(context)
+        const { name, bytes } = await readInput(input, context.limits.maxUploadBytes)
+        return context.documents.import({
+          owner: viewer.userId,
+          name,
+          bytes,
+          idempotencyKey: input.idempotencyKey ?? undefined,
+          headStartMs: context.limits.headStartMs(viewer.plan),
+        })
+      }),
+  }),
+)
+
+/** @throws TidingsError `BAD_INPUT` */
+async function readInput(
+  {
+    file,
+    text,
+    name,
+  }: {
+    readonly file?: File | null | undefined
+    readonly text?: string | null | undefined
+    readonly name?: string | null | undefined
+  },
+  maxBytes: number,
+): Promise<{ readonly name: string; readonly bytes: Uint8Array }> {
+  const refuse = (path: string, message: string): never => {
+    throw new TidingsError('BAD_INPUT', message, { issues: [{ path, message }] })
+  }
+  const isFile = file !== null && file !== undefined
+  const isText = text !== null && text !== undefined
+  if (isFile === isText) return refuse('input', 'Give either `file` or `text`, and not both')
+  const size = isFile ? file.size : Buffer.byteLength(text ?? '')
+  if (size > maxBytes)
+    return refuse(
+      isFile ? 'input.file' : 'input.text',
+      `The document has ${size} bytes; at most ${maxBytes} are allowed (MAX_UPLOAD_BYTES)`,
+    )
+  const bytes = isFile ? new Uint8Array(await file.arrayBuffer()) : new TextEncoder().encode(text ?? '')
+  return { name: name ?? (isFile ? file.name : 'Untitled'), bytes }
+}

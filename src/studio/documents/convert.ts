@@ -1,0 +1,72 @@
+import type { ConversionRequest, ConversionStep } from './conversion.ts'
+import { type DocumentStructure, sayLeftOut, structureSteps } from './structure.ts'
+import { DocumentError } from './structure-error.ts'
+
+/**
+ * Converts a document of a format that is no text. It blocks, and may use up all that its process has: only
+ * `convert-child.ts` calls it.
+ *
+ * @throws DocumentError, and whatever the readers throw
+ */
+export async function convert(
+  { format, bytes, name, limits }: ConversionRequest,
+  tell: (step: ConversionStep) => void,
+): Promise<DocumentStructure> {
+  switch (format) {
+    case 'PDF': {
+      const [{ readPdf }, { structurePdf }] = await Promise.all([import('./pdf.ts'), import('./pdf-structure.ts')])
+      const content = await readPdf(bytes, { maxPages: limits.maxPages, tell })
+      tell({ is: 'structuring', percent: 0 })
+      const structure = structurePdf(content, name)
+      tell({ is: 'structuring', percent: 100 })
+      return structure
+    }
+    case 'DOCX': {
+      const { checkArchive, docxToHtml } = await import('./docx.ts')
+      let told = 0
+      checkArchive(bytes, limits, (done, total) => {
+        const percent = Math.floor((done / Math.max(1, total)) * 100)
+        if (percent > told) tell({ is: 'checking', percent })
+        told = Math.max(told, percent)
+      })
+      return structureHtml(await docxToHtml(bytes), [], { name, limits }, tell)
+    }
+    case 'HTML': {
+      const { decodeHtml } = await import('./html.ts')
+      const { text, notes } = decodeHtml(bytes)
+      return structureHtml(text, notes, { name, limits }, tell)
+    }
+  }
+}
+
+async function structureHtml(
+  html: string,
+  notes: readonly string[],
+  { name, limits }: Pick<ConversionRequest, 'name' | 'limits'>,
+  tell: (step: ConversionStep) => void,
+): Promise<DocumentStructure> {
+  const { htmlToMarkdown } = await import('./html.ts')
+  const page = htmlToMarkdown(html)
+  if (page.markdown.trim() === '') throw new DocumentError('NO_TEXT', 'The document holds no text')
+  const steps = structureSteps({
+    format: 'MARKDOWN',
+    text: page.markdown,
+    name,
+    maxBytes: limits.maxTextCharacters,
+  })
+  let told = -1
+  for (;;) {
+    const step = await steps.next()
+    if (step.done === true) {
+      const { title, notes: own, ...structure } = step.value
+      return {
+        ...structure,
+        title: !page.hasHeading && page.title !== '' ? page.title : title,
+        notes: [...notes, ...sayLeftOut(page.images), ...page.notes, ...own],
+      }
+    }
+    const percent = Math.floor((step.value.done / Math.max(1, step.value.total)) * 100)
+    if (percent > told) tell({ is: 'structuring', percent })
+    told = Math.max(told, percent)
+  }
+}

@@ -1,0 +1,52 @@
+import { DocumentError } from './structure-error.ts'
+import { readZipDirectory } from './zip.ts'
+
+const readable = 'PDF, DOCX, HTML, Markdown and plain text are read'
+
+/** What archives are, by a file in them. */
+const archives: readonly { readonly holds: RegExp; readonly name: string }[] = [
+  { holds: /^xl\//, name: 'an Excel workbook' },
+  { holds: /^ppt\//, name: 'a PowerPoint presentation' },
+  { holds: /^META-INF\/container\.xml$/, name: 'an EPUB' },
+  { holds: /^content\.xml$/, name: 'an OpenDocument file' },
+]
+
+/**
+ * Tells whether a ZIP archive is a Word document.
+ * @throws DocumentError `DAMAGED` when it was cut off, `HAS_MACROS`, `ENCRYPTED`, `UNSUPPORTED_FORMAT`
+ */
+export function requireDocx(bytes: Uint8Array): 'DOCX' {
+  const entries = readZipDirectory(bytes)
+  if (entries === null)
+    throw new DocumentError(
+      'DAMAGED',
+      'The document is an archive that ends in the middle or is damaged: its directory is missing',
+      'The upload may have been cut off, or the file itself is incomplete: import it again from where it is whole.',
+    )
+  const holds = (pattern: RegExp): boolean => entries.some(({ name }) => pattern.test(name))
+  if (holds(/^word\//i)) {
+    if (entries.some(({ isEncrypted }) => isEncrypted))
+      throw new DocumentError('ENCRYPTED', 'The Word document is protected by a password')
+    if (holds(/(^|\/)vbaProject\.bin$/i))
+      throw new DocumentError('HAS_MACROS', 'The Word document holds macros (programs that run when it is opened)')
+    return 'DOCX'
+  }
+  const name = archives.find((archive) => holds(archive.holds))?.name ?? 'a ZIP archive'
+  throw new DocumentError('UNSUPPORTED_FORMAT', `The document is ${name}; ${readable}`)
+}
+
+/**
+ * Tells what a compound file is: old Office documents, and new ones with a password, are such files.
+ * @throws DocumentError always
+ */
+export function refuseCompoundFile(bytes: Uint8Array): never {
+  // Names of streams are UTF-16; only the beginning and the end are looked at, where writers put the directory.
+  const text = Buffer.concat([bytes.subarray(0, 131_072), bytes.subarray(-131_072)]).toString('latin1')
+  if (text.includes([...'EncryptedPackage'].join('\0')))
+    throw new DocumentError('ENCRYPTED', 'The Office document is protected by a password')
+  throw new DocumentError(
+    'UNSUPPORTED_FORMAT',
+    `The document is an old Word, Excel or PowerPoint file; ${readable}`,
+    'Open it in a word processor, save it as DOCX and import that file.',
+  )
+}

@@ -1,0 +1,98 @@
+import mammoth from 'mammoth'
+import { DocumentError } from './structure-error.ts'
+import { expandEntry, readZipDirectory } from './zip.ts'
+
+/** How much an archive may hold. */
+export interface ArchiveLimits {
+  readonly maxEntries: number
+  /** Of all entries together. */
+  readonly maxExpandedBytes: number
+  /** Of all entries together, to what they take in the archive; small archives may have any. */
+  readonly maxRatio: number
+}
+
+/** Below this an archive may expand as much as it likes. */
+const harmlessBytes = 16_777_216
+
+/** Headings by style are mammoth's own; these are added. */
+const styleMap = [
+  "p[style-name='Title'] => h1:fresh",
+  "p[style-name='Subtitle'] => p:fresh",
+  "p[style-name='Quote'] => blockquote:fresh",
+  "p[style-name='Intense Quote'] => blockquote:fresh",
+  "p[style-name='HTML Preformatted'] => pre:separator('\\n')",
+  'u => u',
+  "br[type='page'] => hr:fresh",
+]
+
+/**
+ * Expands every part of a Word document once, within limits, before any library does: what the archive says of itself is not believed.
+ *
+ * @param tell - told the bytes of the archive done and in all
+ * @throws DocumentError `EXPANDS_TOO_MUCH`, `FORBIDDEN_XML`, `HAS_MACROS`, `DAMAGED`
+ */
+export function checkArchive(
+  bytes: Uint8Array,
+  { maxEntries, maxExpandedBytes, maxRatio }: ArchiveLimits,
+  tell: (done: number, total: number) => void,
+): void {
+  const entries = readZipDirectory(bytes)
+  if (entries === null) throw new DocumentError('DAMAGED', 'The Word document is damaged: it is no whole archive')
+  if (entries.length > maxEntries)
+    throw new DocumentError(
+      'EXPANDS_TOO_MUCH',
+      `The Word document has ${entries.length} parts; at most ${maxEntries} are read`,
+    )
+  const total = entries.reduce((sum, { compressedBytes }) => sum + compressedBytes, 0)
+  let done = 0
+  let expanded = 0
+  for (const entry of entries) {
+    const part = expandEntry(bytes, entry, maxExpandedBytes - expanded)
+    expanded += part.length
+    done += entry.compressedBytes
+    if (expanded > harmlessBytes && expanded > maxRatio * done)
+      throw new DocumentError(
+        'EXPANDS_TOO_MUCH',
+        `The Word document is an archive of ${bytes.length} bytes that expands to more than ${expanded}`,
+      )
+    if (/\.(xml|rels)$/i.test(entry.name)) checkXml(entry.name, part)
+    tell(done, total)
+  }
+}
+
+function checkXml(name: string, part: Uint8Array): void {
+  const xml = Buffer.from(part.buffer, part.byteOffset, part.length)
+  const isWide = xml.length > 1 && (xml[0] === 0 || xml[1] === 0 || xml[0] === 0xff || xml[0] === 0xfe)
+  const holds = (text: string): boolean =>
+    xml.includes(text) || (isWide && (xml.includes(text, 0, 'utf16le') || swapped(xml).includes(text, 0, 'utf16le')))
+  if (holds('<!DOCTYPE') || holds('<!ENTITY'))
+    throw new DocumentError(
+      'FORBIDDEN_XML',
+      `The Word document declares XML entities in ${JSON.stringify(name)}; no word processor does, and they can be made to expand without end`,
+    )
+  if (name === '[Content_Types].xml' && holds('macroEnabled'))
+    throw new DocumentError('HAS_MACROS', 'The Word document is one for macros (programs that run when it is opened)')
+}
+
+function swapped(xml: Buffer): Buffer {
+  return Buffer.from(xml.subarray(0, xml.length & ~1)).swap16()
+}
+
+/** Makes a page of a Word document, headings by their styles; pictures are neither read nor kept. @throws DocumentError `DAMAGED` */
+export async function docxToHtml(bytes: Uint8Array): Promise<string> {
+  try {
+    const { value } = await mammoth.convertToHtml(
+      { buffer: Buffer.from(bytes) },
+      {
+        styleMap,
+        includeEmbeddedStyleMap: false,
+        externalFileAccess: false,
+        convertImage: mammoth.images.imgElement(async () => ({ src: 'left-out:' })),
+      },
+    )
+    return value
+  } catch (error) {
+    if (error instanceof RangeError) throw error
+    throw new DocumentError('DAMAGED', 'The Word document is damaged: it cannot be read')
+  }
+}

@@ -1,0 +1,131 @@
+import { commonest, type PdfLine, type PdfPage } from './pdf-lines.ts'
+
+/** An entry of a PDF's outline (its bookmarks). */
+export interface OutlineEntry {
+  readonly title: string
+  /** 1 for the top. */
+  readonly level: number
+  /** From 1. */
+  readonly page: number
+}
+
+/** A heading and the lines it consists of; none when the outline names one that stands nowhere. */
+export interface PdfHeading {
+  readonly text: string
+  readonly level: number
+  /** Indices of its lines in the page; both equal when it stands on no line: then it is in front of that line. */
+  readonly from: number
+  readonly to: number
+}
+
+/** The headings of each page, in the order of its lines. */
+export type PdfHeadings = ReadonlyMap<number, readonly PdfHeading[]>
+
+const maxHeadingLines = 4
+const maxHeadingCharacters = 200
+/** How much larger than the text a heading is. */
+const headingRatio = 1.12
+
+/** Finds the headings of a PDF: those that its outline names, or else what is set larger than the text. */
+export function findHeadings(pages: readonly PdfPage[], outline: readonly OutlineEntry[]): PdfHeadings {
+  const named = outline.length >= 2 ? fromOutline(pages, outline) : undefined
+  return named ?? fromSizes(pages)
+}
+
+const normalize = (text: string): string => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '')
+
+/** Undefined when most of the outline is not found in the text: then it says something else than the document. */
+function fromOutline(pages: readonly PdfPage[], outline: readonly OutlineEntry[]): PdfHeadings | undefined {
+  const byNumber = new Map(pages.map((page) => [page.number, page]))
+  const headings = new Map<number, PdfHeading[]>()
+  let found = 0
+  for (const { title, level, page: number } of outline) {
+    const page = byNumber.get(number)
+    const wanted = normalize(title)
+    if (page === undefined || wanted === '') continue
+    const earlier = headings.get(number) ?? []
+    const after = earlier.at(-1)?.to ?? 0
+    const place = findTitle(page.lines, wanted, after)
+    if (place !== undefined) found += 1
+    const { from, to } = place ?? { from: after, to: after }
+    const text = title.replace(/\s+/g, ' ').trim().slice(0, maxHeadingCharacters)
+    headings.set(number, [...earlier, { text, level: Math.min(level, 6), from, to }])
+  }
+  return found * 2 >= outline.length ? headings : undefined
+}
+
+function findTitle(
+  lines: readonly PdfLine[],
+  wanted: string,
+  after: number,
+): { readonly from: number; readonly to: number } | undefined {
+  for (let from = after; from < lines.length; from += 1) {
+    let text = ''
+    for (let to = from; to < Math.min(lines.length, from + maxHeadingLines); to += 1) {
+      text += normalize(lines[to]?.text ?? '')
+      // A number in front of it may be missing in the outline.
+      const prefix = text.endsWith(wanted) ? text.slice(0, -wanted.length) : undefined
+      if (prefix !== undefined && /^(chapter|section|part|appendix)?[\divxlc]{0,6}[a-z]?$/.test(prefix))
+        return { from, to: to + 1 }
+      if (text.length > wanted.length + 20) break
+    }
+  }
+  return undefined
+}
+
+function fromSizes(pages: readonly PdfPage[]): PdfHeadings {
+  const counts = new Map<number, number>()
+  let total = 0
+  for (const { lines } of pages)
+    for (const { size, text } of lines) {
+      counts.set(size, (counts.get(size) ?? 0) + text.length)
+      total += text.length
+    }
+  const body = commonest(counts)
+  const levels = levelsOfSizes(
+    [...counts].filter(([size, count]) => size >= body * headingRatio && count < total * 0.2).map(([size]) => size),
+  )
+  const headings = new Map<number, PdfHeading[]>()
+  for (const { number, lines } of pages) {
+    const own: PdfHeading[] = []
+    for (let from = 0; from < lines.length; ) {
+      const line = lines[from]
+      const level = line === undefined ? undefined : levels.get(line.size)
+      if (line === undefined || level === undefined) {
+        from += 1
+        continue
+      }
+      let to = from + 1
+      while (to < lines.length && to - from < maxHeadingLines && belongsTo(lines[to - 1], lines[to])) to += 1
+      const text = lines
+        .slice(from, to)
+        .map((one) => one.text)
+        .join(' ')
+      if (text.length <= maxHeadingCharacters && /\p{L}{2}/u.test(text)) own.push({ text, level, from, to })
+      from = to
+    }
+    if (own.length > 0) headings.set(number, own)
+  }
+  return headings
+}
+
+/** Sizes that differ by less than 6 % are of one level. */
+function levelsOfSizes(sizes: readonly number[]): ReadonlyMap<number, number> {
+  const levels = new Map<number, number>()
+  let level = 0
+  let last = Number.POSITIVE_INFINITY
+  for (const size of sizes.toSorted((a, b) => b - a)) {
+    if (size < last * 0.94) {
+      level += 1
+      last = size
+    }
+    levels.set(size, Math.min(level, 6))
+  }
+  return levels
+}
+
+function belongsTo(before: PdfLine | undefined, line: PdfLine | undefined): boolean {
+  if (before === undefined || line === undefined || line.size !== before.size) return false
+  const step = line.y - before.y
+  return step > 0 && step < 1.6 * line.size
+}

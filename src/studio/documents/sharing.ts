@@ -1,0 +1,66 @@
+import type { Pool } from 'pg'
+import { TidingsError } from '../../errors.ts'
+
+/** Somebody who may read a document beside its owner. */
+export interface DocumentReader {
+  readonly userId: string
+  readonly sharedAt: Date
+}
+
+/** Whom documents are shared with. Whether the asking user owns the document is the caller's to see to. */
+export interface Sharing {
+  /** Which of these documents are shared with a user. */
+  sharedWith(ids: readonly string[], userId: string): Promise<ReadonlySet<string>>
+  /** The readers of documents, in the order of `ids`, each oldest first. */
+  readers(ids: readonly string[]): Promise<readonly (readonly DocumentReader[])[]>
+  /** Sharing again with the same user changes nothing. @throws TidingsError `BAD_INPUT`, `NOT_FOUND` */
+  share(id: string, userId: string): Promise<void>
+  /** Revoking what was not shared changes nothing. */
+  revoke(id: string, userId: string): Promise<void>
+}
+
+const maxUserIdCharacters = 255
+
+/**
+ * Creates the store of shares.
+ * @param options.changed - called when somebody may see a document no longer
+ */
+export function createSharing(options: { readonly pool: Pool; readonly changed: (id: string) => void }): Sharing {
+  const { pool, changed } = options
+  return {
+    async sharedWith(ids, userId) {
+      const { rows } = await pool.query<{ document_id: string }>(
+        'select document_id from document_share where document_id = any($1::text[]) and user_id = $2',
+        [ids, userId],
+      )
+      return new Set(rows.map(({ document_id }) => document_id))
+    },
+    async readers(ids) {
+      const { rows } = await pool.query<{ document_id: string; user_id: string; created_at: Date }>(
+        `select document_id, user_id, created_at from document_share
+         where document_id = any($1::text[]) order by document_id, created_at, user_id`,
+        [ids],
+      )
+      const byId = Map.groupBy(rows, ({ document_id }) => document_id)
+      return ids.map((id) =>
+        (byId.get(id) ?? []).map(({ user_id, created_at }) => ({ userId: user_id, sharedAt: created_at })),
+      )
+    },
+    async share(id, userId) {
+      if (userId.trim() === '' || userId.length > maxUserIdCharacters || userId.includes('\0')) {
+        const message = `A user's id has 1 to ${maxUserIdCharacters} characters`
+        throw new TidingsError('BAD_INPUT', message, { issues: [{ path: 'userId', message }] })
+      }
+      const { rowCount } = await pool.query(
+        `insert into document_share (document_id, user_id) select id, $2 from document where id = $1
+         on conflict (document_id, user_id) do update set user_id = excluded.user_id`,
+        [id, userId],
+      )
+      if (rowCount === 0) throw new TidingsError('NOT_FOUND', `There is no document "${id}"`, { id })
+    },
+    async revoke(id, userId) {
+      await pool.query('delete from document_share where document_id = $1 and user_id = $2', [id, userId])
+      changed(id)
+    },
+  }
+}

@@ -1,0 +1,130 @@
+import type { Nodes } from 'mdast'
+import { type MarkdownWindow, parseInWindows } from '../text/markdown.ts'
+import { escapeMarkdown, safeUrl, stripTags } from '../text/words.ts'
+
+/** A stretch of the document's text and what is shown instead. */
+export interface Edit {
+  readonly start: number
+  readonly end: number
+  readonly text: string
+}
+
+/** What {@link findEdits} found. */
+export interface FoundEdits {
+  readonly edits: readonly Edit[]
+  readonly images: number
+  /** Stretches of HTML with text in them. */
+  readonly html: number
+}
+
+interface Place {
+  readonly isBlock: boolean
+  readonly isInLink: boolean
+}
+
+/**
+ * Finds what must not be shown of a piece of Markdown as it stands: pictures, which would be fetched from wherever the document
+ * says, HTML, and links that are neither http, https, mailto nor relative. Everything else stays as it was written, letter by letter.
+ *
+ * A block that the parser did not see as it stands becomes text, as nobody knows what another parser would find in it.
+ *
+ * @param whole - the document's text
+ * @param headings - places of HTML headings, which are taken out by themselves
+ */
+export function findEdits(
+  { nodes, toOffset, isWhole }: MarkdownWindow,
+  whole: string,
+  headings: readonly { readonly start: number; readonly end: number }[] = [],
+): FoundEdits {
+  const edits: Edit[] = []
+  let images = 0
+  let html = 0
+  const replace = (start: number | undefined, end: number | undefined, text: string): void => {
+    if (start !== undefined && end !== undefined && start < end)
+      edits.push({ start: toOffset(start), end: toOffset(end), text })
+  }
+  const visit = (node: Nodes, { isBlock, isInLink }: Place): void => {
+    const start = node.position?.start.offset
+    const end = node.position?.end.offset
+    if (node.type === 'image' || node.type === 'imageReference') {
+      images += 1
+      replace(start, end, escapeMarkdown(node.alt ?? '') || (isInLink ? 'Picture' : ''))
+    }
+    if (node.type === 'definition' && safeUrl(node.url) === undefined) replace(start, end, '')
+    if (node.type === 'html' && start !== undefined && end !== undefined) {
+      if (textOfHtml(node.value, isBlock) !== '') html += 1
+      images += node.value.match(/<(img|picture|video|svg)[\s>/]/gi)?.length ?? 0
+      const inside = headings.filter((one) => one.start >= toOffset(start) && one.end <= toOffset(end))
+      let from = toOffset(start)
+      for (const stop of [...inside, { start: toOffset(end), end: toOffset(end) }]) {
+        const piece = node.value.slice(from - toOffset(start), stop.start - toOffset(start))
+        if (from < stop.start) edits.push({ start: from, end: stop.start, text: textOfHtml(piece, isBlock) })
+        from = stop.end
+      }
+    }
+    if (!('children' in node)) return
+    const isLink = node.type === 'link' || node.type === 'linkReference'
+    const isUnsafe = node.type === 'link' && safeUrl(node.url) === undefined
+    if (isUnsafe) replace(start, node.children[0]?.position?.start.offset ?? end, '')
+    for (const child of node.children) visit(child, { isBlock: false, isInLink: isInLink || isLink })
+    if (isUnsafe && node.children.length > 0) replace(node.children.at(-1)?.position?.end.offset, end, '')
+  }
+  for (const node of nodes) {
+    const start = toOffset(node.position?.start.offset ?? 0)
+    const end = toOffset(node.position?.end.offset ?? 0)
+    if (node.type === 'code' || node.type === 'html' || node.type === 'heading' || isWhole(node))
+      visit(node, { isBlock: true, isInLink: false })
+    else edits.push({ start, end, text: escapeMarkdown(whole.slice(start, end)) })
+  }
+  return { edits, images, html }
+}
+
+/** Tags are dropped, and what is left must not become markup. */
+function textOfHtml(html: string, isBlock: boolean): string {
+  const text = stripTags(html.replace(/<br\s*\/?>/gi, '\n'))
+  if (!isBlock) return escapeMarkdown(text.replace(/\s+/g, ' '))
+  return text
+    .split('\n')
+    .map((line) => escapeMarkdown(line.trim()).replace(/^(#{1,6}(?=\s|$)|[-+=])/, '\\$1'))
+    .filter((line) => line !== '')
+    .join('\n')
+}
+
+/** What is taken out may leave something new behind, as in `<<b>script>`: so often it is looked at again. */
+const maxRounds = 4
+
+/**
+ * Looks at a piece of Markdown that was edited until nothing is left to edit; one that does not come to rest becomes text.
+ * @returns the piece; pauses between windows
+ */
+export function* settleEdits(piece: string): Generator<void, string> {
+  let text = piece
+  for (let round = 0; round < maxRounds; round += 1) {
+    const edits: Edit[] = []
+    for (const window of parseInWindows(text)) {
+      edits.push(...findEdits(window, text).edits)
+      yield
+    }
+    if (edits.length === 0) return text
+    text = createEditor(text, edits)(0, text.length)
+  }
+  return escapeMarkdown(text)
+}
+
+/** Hands out stretches of a text with the edits made; stretches must be asked for in order. */
+export function createEditor(text: string, edits: readonly Edit[]): (start: number, end: number) => string {
+  let index = 0
+  return (start, end) => {
+    while ((edits[index]?.end ?? Number.POSITIVE_INFINITY) <= start) index += 1
+    const parts: string[] = []
+    let from = start
+    for (let edit = edits[index]; edit !== undefined && edit.start < end; edit = edits[index]) {
+      // One that began before this stretch was told there.
+      if (edit.start >= from) parts.push(text.slice(from, edit.start), edit.text)
+      from = Math.max(from, edit.end)
+      if (edit.end > end) break
+      index += 1
+    }
+    return parts.join('') + text.slice(Math.min(from, end), end)
+  }
+}

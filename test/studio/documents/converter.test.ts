@@ -1,0 +1,75 @@
+import { execFileSync } from 'node:child_process'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { silentLogger } from '../../../src/logger.ts'
+import { defaultLimits } from '../../../src/studio/documents/conversion.ts'
+import { convertApart } from '../../../src/studio/documents/converter.ts'
+import { makePdfBomb, pageOf } from '../../fixtures/documents/make.ts'
+import { makePdf } from '../../fixtures/documents/pdf.ts'
+
+const request = (bytes: Uint8Array, limits: Partial<typeof defaultLimits> = {}) => ({
+  format: 'PDF' as const,
+  name: 'a.pdf',
+  bytes,
+  limits: { ...defaultLimits, ...limits },
+})
+/** Process ids and command lines of the converters that this process started. */
+const children = (): string[] =>
+  execFileSync('ps', ['-A', '-o', 'ppid=,pid=,args='], { encoding: 'utf8' })
+    .split('\n')
+    .flatMap((line) => {
+      const [, parent, rest = ''] = /^\s*(\d+)\s+(.*)$/.exec(line) ?? []
+      return Number(parent) === process.pid && rest.includes('convert-child.ts') ? [rest] : []
+    })
+const small = makePdf([pageOf(1)])
+const quiet = { signal: new AbortController().signal, logger: silentLogger }
+
+afterEach(async () => {
+  await vi.waitFor(() => expect(children()).toEqual([]), { timeout: 5_000 })
+})
+
+describe('the converting process', () => {
+  test('is killed when the task is told to stop', async () => {
+    const controller = new AbortController()
+    const steps = convertApart(request(makePdfBomb()), { signal: controller.signal, logger: silentLogger })
+    expect(await steps.next()).toMatchObject({ value: { is: 'opened' } })
+    controller.abort(new Error('stop'))
+    await expect(steps.next()).rejects.toThrow('stop')
+  })
+
+  test('is killed when nobody wants its result any more', async () => {
+    const steps = convertApart(request(makePdfBomb()), quiet)
+    await steps.next()
+    await steps.return(undefined as never)
+  })
+
+  test('is killed when it takes too long, for good', async () => {
+    await expect(Array.fromAsync(convertApart(request(small, { timeoutMs: 1 }), quiet))).rejects.toMatchObject({
+      code: 'TIMED_OUT',
+    })
+  })
+
+  test('may be killed by anybody: the conversion is tried again', async () => {
+    const steps = convertApart(request(makePdfBomb()), quiet)
+    await steps.next()
+    const [pid] = children().map((line) => Number.parseInt(line, 10))
+    if (pid === undefined) throw new Error('There is no such process')
+    process.kill(pid, 'SIGKILL')
+    await expect(steps.next()).rejects.toMatchObject({ name: 'RetryableError', code: 'CONVERTER_CRASHED' })
+  })
+
+  test('ends when its heap is full', async () => {
+    const html = `<!doctype html>${'<p>a <b>b</b> c'.repeat(400_000)}`
+    const limits = { ...defaultLimits, maxHeapBytes: 67_108_864 }
+    const steps = convertApart({ format: 'HTML', name: 'a.html', bytes: Buffer.from(html), limits }, quiet)
+    await expect(Array.fromAsync(steps)).rejects.toMatchObject({ code: 'TOO_COMPLEX' })
+  })
+
+  test('may read this project only, and write nothing', async () => {
+    const steps = convertApart(request(small), quiet)
+    await steps.next()
+    const [line = ''] = children()
+    expect(line).toContain('--permission')
+    expect(line).not.toContain('--allow-fs-write')
+    await steps.return(undefined as never)
+  })
+})
