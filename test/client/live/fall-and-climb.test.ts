@@ -58,16 +58,17 @@ test('falls back to polling where event streams are held back as well', async ()
 
 test('climbs back as the obstacles go, step by step, without losing or repeating an event', async () => {
   Object.assign(gate, { sockets: 'refuse', streams: 'hold' })
-  const id = await site.count(30)
+  const id = await site.count(200)
   await using client = site.client({ url: gate.url, timing })
   const states = recordStates(client)
   const watching = watch(client, id)
-  const stepping = setInterval(() => site.step(), 15)
   await eventually(() => expect(is(client).transport).toBe('polling'))
+  const stepping = setInterval(() => site.step(), 15)
   gate.streams = 'pass'
   await eventually(() => expect(is(client)).toMatchObject({ status: 'degraded', transport: 'sse' }))
   gate.sockets = 'pass'
   await eventually(() => expect(is(client)).toMatchObject({ status: 'live', transport: 'websocket', reason: null }))
+  site.step(200)
   const climbing = states.slice(states.findIndex(({ status }) => status === 'degraded'))
   await watching.done
   clearInterval(stepping)
