@@ -1,4 +1,5 @@
 import type { Documents } from '../src/studio/documents/documents.ts'
+import type { Quizzes } from '../src/studio/quizzes/quizzes.ts'
 import type { Roadmaps } from '../src/studio/roadmaps/roadmaps.ts'
 import type { Engine } from '../src/tasks/engine.ts'
 import type { Viewer } from '../src/tasks/viewer.ts'
@@ -8,6 +9,7 @@ import type { Loaders } from './loaders.ts'
 export interface Services {
   readonly engine: Engine
   readonly documents: Documents
+  readonly quizzes: Quizzes
   readonly roadmaps: Roadmaps
   readonly limits: {
     /** Largest uploaded document. */

@@ -1,6 +1,7 @@
 import DataLoader from 'dataloader'
 import type { Document, DocumentSection } from '../src/studio/documents/documents.ts'
 import type { DocumentReader } from '../src/studio/documents/sharing.ts'
+import type { Question, QuestionVersion, Quiz } from '../src/studio/quizzes/quiz.ts'
 import type { Concept, Content, Roadmap } from '../src/studio/roadmaps/roadmaps.ts'
 import type { QueuePlace } from '../src/tasks/place.ts'
 import type { Task, TaskItem } from '../src/tasks/task.ts'
@@ -20,6 +21,10 @@ export interface Loaders {
   readonly concept: DataLoader<string, Concept | null>
   readonly conceptsOf: DataLoader<string, readonly Concept[]>
   readonly contentsOf: DataLoader<string, readonly Content[]>
+  readonly quiz: DataLoader<string, Quiz | null>
+  readonly question: DataLoader<string, Question | null>
+  readonly questionsOf: DataLoader<string, readonly Question[]>
+  readonly questionVersions: DataLoader<string, readonly QuestionVersion[]>
 }
 
 interface SectionPlace {
@@ -30,7 +35,7 @@ interface SectionPlace {
 const keepNothing = { cache: false } as const
 
 /** Creates the loaders of one operation. */
-export function createLoaders({ engine, documents, roadmaps }: Services): Loaders {
+export function createLoaders({ engine, documents, quizzes, roadmaps }: Services): Loaders {
   return {
     task: new DataLoader((ids) => engine.store.getMany(ids), keepNothing),
     items: new DataLoader((ids) => engine.store.items(ids), keepNothing),
@@ -47,5 +52,9 @@ export function createLoaders({ engine, documents, roadmaps }: Services): Loader
     concept: new DataLoader((ids) => roadmaps.concepts(ids), keepNothing),
     conceptsOf: new DataLoader((ids) => roadmaps.conceptsOf(ids), keepNothing),
     contentsOf: new DataLoader((ids) => roadmaps.contentsOf(ids), keepNothing),
+    quiz: new DataLoader((ids) => quizzes.getMany(ids), keepNothing),
+    question: new DataLoader((ids) => quizzes.questions(ids), keepNothing),
+    questionsOf: new DataLoader((ids) => quizzes.questionsOf(ids), keepNothing),
+    questionVersions: new DataLoader((ids) => quizzes.versionsOf(ids), keepNothing),
   }
 }

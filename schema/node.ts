@@ -1,4 +1,5 @@
 import type { Document } from '../src/studio/documents/documents.ts'
+import type { Question, Quiz } from '../src/studio/quizzes/quiz.ts'
 import type { Concept, Roadmap } from '../src/studio/roadmaps/roadmaps.ts'
 import { maySeeTask } from '../src/tasks/viewer.ts'
 import { findReadableDocument } from './access.ts'
@@ -7,13 +8,15 @@ import type { Context } from './context.ts'
 import type { TaskSource } from './failure.ts'
 
 /** Whatever has an id of its own. */
-export type NodeSource = TaskSource | Document | Roadmap | Concept
+export type NodeSource = TaskSource | Document | Roadmap | Concept | Quiz | Question
 
 const typeNames: Readonly<Record<string, string>> = {
   task: 'Task',
   document: 'Document',
   roadmap: 'Roadmap',
   concept: 'Concept',
+  quiz: 'Quiz',
+  question: 'Question',
 }
 
 const idOf = (source: NodeSource): string => ('task' in source ? source.task.id : source.id)
@@ -41,6 +44,10 @@ async function findNode(context: Context, id: string): Promise<NodeSource | null
       return own(viewer.userId, await loaders.roadmap.load(id))
     case 'concept':
       return own(viewer.userId, await loaders.concept.load(id))
+    case 'quiz':
+      return own(viewer.userId, await loaders.quiz.load(id))
+    case 'question':
+      return own(viewer.userId, await loaders.question.load(id))
     default:
       return null
   }

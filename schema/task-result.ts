@@ -1,7 +1,7 @@
 import type { JsonObject } from '../src/db/tables.ts'
 import type { ContentPiece } from '../src/studio/content/provider.ts'
 import { builder } from './builder.ts'
-import { conceptRef, contentPiece, documentRef, roadmapRef } from './refs.ts'
+import { conceptRef, contentPiece, documentRef, questionRef, quizRef, roadmapRef } from './refs.ts'
 
 interface ConvertDocumentResult {
   readonly type: 'ConvertDocumentResult'
@@ -36,6 +36,22 @@ type Result =
   | CreateRoadmapTaskResult
   | RetryContentTaskResult
   | RetryFailedContentTaskResult
+  | QuizGenerated
+  | QuestionReplaced
+
+interface QuizGenerated {
+  readonly type: 'QuizGenerated'
+  readonly quizId: string
+  readonly questionCount: number
+  readonly requestedCount: number
+  readonly message: string | null
+}
+interface QuestionReplaced {
+  readonly type: 'QuestionReplaced'
+  readonly quizId: string
+  readonly questionId: string
+  readonly version: number
+}
 
 const documentOutcome = builder.objectRef<ConvertDocumentResult>('DocumentConverted').implement({
   description: 'What CONVERT_DOCUMENT produced.',
@@ -100,18 +116,52 @@ const selfTestOutcome = builder.objectRef<SelfTestResult>('SelfTestCounted').imp
   fields: (t) => ({ count: t.exposeInt('count', { description: 'How far it counted.' }) }),
 })
 
+const quizOutcome = builder.objectRef<QuizGenerated>('QuizGenerated').implement({
+  description: 'What GENERATE_QUIZ produced.',
+  fields: (t) => ({
+    quizId: t.exposeID('quizId', { description: 'The quiz, now a DRAFT.' }),
+    quiz: t.field({
+      type: quizRef,
+      nullable: true,
+      description: 'The quiz itself; null when it was deleted since.',
+      resolve: ({ quizId }, _, { loaders }) => loaders.quiz.load(quizId),
+    }),
+    questionCount: t.exposeInt('questionCount', { description: 'How many questions it has.' }),
+    requestedCount: t.exposeInt('requestedCount', { description: 'How many were asked for.' }),
+    message: t.exposeString('message', {
+      nullable: true,
+      description: 'Why there are fewer than asked for; null when there are not.',
+    }),
+  }),
+})
+const questionOutcome = builder.objectRef<QuestionReplaced>('QuestionReplaced').implement({
+  description: 'What REPLACE_QUESTION produced.',
+  fields: (t) => ({
+    questionId: t.exposeID('questionId', { description: 'The question’s place, which keeps its id.' }),
+    question: t.field({
+      type: questionRef,
+      nullable: true,
+      description: 'The question that now stands there; null when it was deleted since.',
+      resolve: ({ questionId }, _, { loaders }) => loaders.question.load(questionId),
+    }),
+    version: t.exposeInt('version', { description: 'The version that this task put there.' }),
+  }),
+})
+
 const typeNames = {
   SelfTestResult: 'SelfTestCounted',
   ConvertDocumentResult: 'DocumentConverted',
   CreateRoadmapResult: 'RoadmapCreated',
   RetryContentTaskResult: 'ContentRetried',
   RetryFailedContentResult: 'FailedContentRetried',
+  QuizGenerated: 'QuizGenerated',
+  QuestionReplaced: 'QuestionReplaced',
 } as const satisfies Record<Result['type'], string>
 
 /** `TaskResult`: one member for each kind that produces something. */
 export const taskResult = builder.unionType('TaskResult', {
   description: 'What a task produced: one type for each kind. New ones may appear: keep a default branch.',
-  types: [documentOutcome, roadmapOutcome, contentOutcome, batchOutcome, selfTestOutcome],
+  types: [documentOutcome, roadmapOutcome, contentOutcome, batchOutcome, selfTestOutcome, quizOutcome, questionOutcome],
   resolveType: ({ type }) => typeNames[type],
 })
 

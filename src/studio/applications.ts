@@ -1,10 +1,12 @@
 import type { Engine } from '../tasks/engine.ts'
 import { createDocuments, type Documents } from './documents/documents.ts'
+import { createQuizzes, type Quizzes } from './quizzes/quizzes.ts'
 import { createRoadmaps, type Roadmaps } from './roadmaps/roadmaps.ts'
 
 /** The applications' stores. */
 export interface Applications {
   readonly documents: Documents
+  readonly quizzes: Quizzes
   readonly roadmaps: Roadmaps
 }
 
@@ -12,6 +14,7 @@ export interface Applications {
 export function createApplications({ database, store, tasks }: Engine): Applications {
   return {
     documents: createDocuments({ database, store, tasks }),
+    quizzes: createQuizzes({ database }),
     roadmaps: createRoadmaps({ database }),
   }
 }

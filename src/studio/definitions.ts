@@ -1,7 +1,9 @@
 import type { Config } from '../config.ts'
 import type { TaskDefinition } from '../tasks/define-task.ts'
-import { createContentProvider } from './content/create.ts'
+import { createContentProvider, createQuestionProvider } from './content/create.ts'
 import { defineConvertDocument } from './documents/convert-document.ts'
+import { defineGenerateQuiz } from './quizzes/generate-quiz.ts'
+import { defineReplaceQuestion } from './quizzes/replace-question.ts'
 import { defineCreateRoadmap } from './roadmaps/create-roadmap.ts'
 import { defineRetryContent, defineRetryFailedContent } from './roadmaps/retry-content.ts'
 import { defineSelfTest } from './self-test/self-test.ts'
@@ -9,6 +11,7 @@ import { defineSelfTest } from './self-test/self-test.ts'
 /** The kinds of task of all applications: what the engine is started with. */
 export function createTaskDefinitions(config: Config): readonly TaskDefinition[] {
   const provider = createContentProvider(config)
+  const questions = createQuestionProvider(config)
   // A service answers several requests at once; the extractive provider would only take turns with itself.
   const concurrency = provider.name === 'extractive' ? 1 : 4
   return [
@@ -16,6 +19,8 @@ export function createTaskDefinitions(config: Config): readonly TaskDefinition[]
     defineCreateRoadmap(provider, { concurrency }),
     defineRetryContent(provider),
     defineRetryFailedContent(provider, { concurrency }),
+    defineGenerateQuiz(questions),
+    defineReplaceQuestion(questions),
     ...(config.SELF_TEST ? [defineSelfTest()] : []),
   ]
 }

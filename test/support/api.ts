@@ -6,6 +6,7 @@ import { ContentError, type ContentProvider, type ContentRequest } from '../../s
 import { defineConvertDocument } from '../../src/studio/documents/convert-document.ts'
 import { defineCreateRoadmap } from '../../src/studio/roadmaps/create-roadmap.ts'
 import { defineRetryContent, defineRetryFailedContent } from '../../src/studio/roadmaps/retry-content.ts'
+import type { TaskDefinition } from '../../src/tasks/define-task.ts'
 import type { EngineConfig } from '../../src/tasks/engine.ts'
 import { localDeveloper, type Viewer } from '../../src/tasks/viewer.ts'
 import { type EngineFixture, startTestEngine } from './engine.ts'
@@ -84,8 +85,11 @@ export function viewerOf(userId: string, rest: Partial<Viewer> = {}): Viewer {
   return { userId, roles: [], plan: null, taskIds: null, expiresAt: null, ...rest }
 }
 
-/** Starts the API on a fresh database. */
-export async function startApi(config: Partial<EngineConfig> = {}): Promise<ApiFixture> {
+/** Starts the API on a fresh database. @param more - kinds of task beside those of documents and roadmaps */
+export async function startApi(
+  config: Partial<EngineConfig> = {},
+  more: readonly TaskDefinition[] = [],
+): Promise<ApiFixture> {
   const provider = createScriptedProvider()
   const fixture = await startTestEngine({
     definitions: [
@@ -93,6 +97,7 @@ export async function startApi(config: Partial<EngineConfig> = {}): Promise<ApiF
       defineCreateRoadmap(provider, { concurrency: 2 }),
       defineRetryContent(provider),
       defineRetryFailedContent(provider, { concurrency: 2 }),
+      ...more,
     ],
     config,
   })

@@ -1,0 +1,242 @@
+import type { JsonObject } from '../src/db/tables.ts'
+import { generateQuizKind } from '../src/studio/quizzes/generate-quiz.ts'
+import type { Question, Quiz } from '../src/studio/quizzes/quiz.ts'
+import { replaceQuestionKind } from '../src/studio/quizzes/replace-question.ts'
+import type { Task } from '../src/tasks/task.ts'
+import { builder, requireViewer } from './builder.ts'
+import type { Context } from './context.ts'
+import {
+  conflictError,
+  invalidInputError,
+  isFailure,
+  notFoundError,
+  orFailure,
+  rateLimitedError,
+  refuseAsMissing,
+  type TaskSource,
+  taskRef,
+} from './failure.ts'
+import { difficulty, questionKind } from './quiz.ts'
+import { questionRef, quizRef } from './refs.ts'
+
+const keyDescription = 'Sent again with the same key, the same task is returned instead of a second one.'
+const startFailures = ['NotFoundError', 'ConflictError', 'InvalidInputError', 'RateLimitedError'] as const
+const changeFailures = ['NotFoundError', 'ConflictError', 'InvalidInputError'] as const
+
+async function start(
+  context: Context,
+  kind: string,
+  input: JsonObject,
+  idempotencyKey: string | null | undefined,
+): Promise<Task> {
+  const viewer = requireViewer(context)
+  const { task } = await context.engine.tasks.start({
+    kind,
+    input,
+    owner: viewer.userId,
+    idempotencyKey: idempotencyKey ?? undefined,
+    headStartMs: context.limits.headStartMs(viewer.plan),
+  })
+  return task
+}
+
+async function loadQuestion({ loaders }: Context, id: string): Promise<Question> {
+  return (await loaders.question.load(id)) ?? refuseAsMissing('question', id)
+}
+async function loadQuiz({ loaders }: Context, id: string): Promise<Quiz> {
+  return (await loaders.quiz.load(id)) ?? refuseAsMissing('quiz', id)
+}
+
+const generateQuizSuccess = builder.objectRef<TaskSource & { readonly quiz: Quiz }>('GenerateQuizSuccess').implement({
+  description: 'The quiz is being made.',
+  fields: (t) => ({
+    quiz: t.field({ type: quizRef, description: 'The quiz, still empty.', resolve: ({ quiz }) => quiz }),
+    task: t.field({
+      type: taskRef,
+      description: 'The task that makes it; the keys of its items are the ids of the questions.',
+      resolve: (source) => source,
+    }),
+  }),
+})
+const generateQuizResult = builder.unionType('GenerateQuizResult', {
+  description: 'What became of `generateQuiz`.',
+  types: [generateQuizSuccess, notFoundError, conflictError, invalidInputError, rateLimitedError],
+  resolveType: (result) => (isFailure(result) ? result.__typename : 'GenerateQuizSuccess'),
+})
+
+const replaceQuestionSuccess = builder
+  .objectRef<TaskSource & { readonly question: Question }>('ReplaceQuestionSuccess')
+  .implement({
+    description: 'Another question is being looked for.',
+    fields: (t) => ({
+      question: t.field({
+        type: questionRef,
+        description: 'The question, which stays until the other one is ready.',
+        resolve: ({ question }) => question,
+      }),
+      task: t.field({
+        type: taskRef,
+        description: 'The task that replaces it: watch it with `taskProgress`.',
+        resolve: (source) => source,
+      }),
+    }),
+  })
+const replaceQuestionResult = builder.unionType('ReplaceQuestionResult', {
+  description: 'What became of `replaceQuestion`.',
+  types: [replaceQuestionSuccess, notFoundError, conflictError, invalidInputError, rateLimitedError],
+  resolveType: (result) => (isFailure(result) ? result.__typename : 'ReplaceQuestionSuccess'),
+})
+
+const changeQuestionSuccess = builder.objectRef<{ readonly question: Question }>('ChangeQuestionSuccess').implement({
+  description: 'The question is as it was asked to be.',
+  fields: (t) => ({
+    question: t.field({
+      type: questionRef,
+      description: 'The question; its `quiz` has the order and the counts.',
+      resolve: ({ question }) => question,
+    }),
+  }),
+})
+const changeQuestionResult = builder.unionType('ChangeQuestionResult', {
+  description: 'What became of a change to a question.',
+  types: [changeQuestionSuccess, notFoundError, conflictError, invalidInputError],
+  resolveType: (result) => (isFailure(result) ? result.__typename : 'ChangeQuestionSuccess'),
+})
+
+const publishQuizSuccess = builder.objectRef<{ readonly quiz: Quiz }>('PublishQuizSuccess').implement({
+  description: 'The quiz can be taken.',
+  fields: (t) => ({
+    quiz: t.field({ type: quizRef, description: 'The quiz, now PUBLISHED.', resolve: ({ quiz }) => quiz }),
+  }),
+})
+const publishQuizResult = builder.unionType('PublishQuizResult', {
+  description: 'What became of `publishQuiz`.',
+  types: [publishQuizSuccess, notFoundError, conflictError],
+  resolveType: (result) => (isFailure(result) ? result.__typename : 'PublishQuizSuccess'),
+})
+
+const editQuestionInput = builder.inputType('EditQuestionInput', {
+  description: 'What of a question is to be changed; what is left out stays. Its kind and its citation stay.',
+  fields: (t) => ({
+    questionId: t.id({ required: true, description: 'The question.' }),
+    prompt: t.string({ description: 'Markdown; of a CLOZE with exactly one gap, `_____`.' }),
+    options: t.stringList({ description: 'Of a MULTIPLE_CHOICE: 2 to 8 different ones, Markdown.' }),
+    answer: t.string({
+      description: 'Of a MULTIPLE_CHOICE the text of one of its options; of a CLOZE the gap’s; else `TRUE` or `FALSE`.',
+    }),
+    alternatives: t.stringList({ description: 'Of a CLOZE: what is right as well.' }),
+    explanation: t.string({ description: 'Markdown.' }),
+    difficulty: t.field({ type: difficulty, description: 'How hard it is.' }),
+  }),
+})
+
+/** A change to a question of the viewer's. */
+const change = (context: Context, id: string, run: (owner: string) => Promise<unknown>) =>
+  orFailure(context, id, changeFailures, async () => {
+    await run(requireViewer(context).userId)
+    return { question: await loadQuestion(context, id) }
+  })
+
+builder.mutationFields((t) => ({
+  generateQuiz: t.field({
+    type: generateQuizResult,
+    description:
+      'Makes a quiz of a document that is READY. Returns at once with the task; each question can be read as soon as its item is completed.',
+    args: {
+      documentId: t.arg.id({ required: true, description: 'A document of the viewer’s.' }),
+      questionCount: t.arg.int({
+        defaultValue: 10,
+        description: '1 to 50. When the document yields fewer, the quiz has fewer, and its `note` says so.',
+      }),
+      kinds: t.arg({
+        type: [questionKind],
+        description: 'They take turns, as far as the document allows; all kinds by default.',
+      }),
+      idempotencyKey: t.arg.string({ description: keyDescription }),
+    },
+    resolve: (_, { documentId, questionCount, kinds, idempotencyKey }, context) =>
+      orFailure(context, documentId, startFailures, async () => {
+        const input = {
+          documentId,
+          questionCount: questionCount ?? 10,
+          kinds: kinds ?? ['MULTIPLE_CHOICE', 'CLOZE', 'TRUE_FALSE'],
+        }
+        const task = await start(context, generateQuizKind, input, idempotencyKey)
+        return { task, quiz: await loadQuiz(context, task.subject ?? '') }
+      }),
+  }),
+  replaceQuestion: t.field({
+    type: replaceQuestionResult,
+    description:
+      'Looks for another question and puts it in the place of this one when it is ready. It differs from everything that the quiz asks or ever asked. Several questions can be replaced at once; when a task fails or is canceled, the old question stays.',
+    args: {
+      questionId: t.arg.id({ required: true, description: 'A question of the viewer’s.' }),
+      reason: t.arg.string({
+        description: 'What is wrong with it, for whoever writes the other one, and for the history.',
+      }),
+      idempotencyKey: t.arg.string({ description: keyDescription }),
+    },
+    resolve: (_, { questionId, reason, idempotencyKey }, context) =>
+      orFailure(context, questionId, startFailures, async () => {
+        const input = { questionId, ...(reason === null || reason === undefined ? {} : { reason }) }
+        const task = await start(context, replaceQuestionKind, input, idempotencyKey)
+        return { task, question: await loadQuestion(context, questionId) }
+      }),
+  }),
+  acceptQuestion: t.field({
+    type: changeQuestionResult,
+    description: 'Accepts a question for the published quiz, or takes that back.',
+    args: {
+      questionId: t.arg.id({ required: true, description: 'A question of the viewer’s.' }),
+      accepted: t.arg.boolean({ defaultValue: true, description: 'false takes the acceptance back.' }),
+    },
+    resolve: (_, { questionId, accepted }, context) =>
+      change(context, questionId, (owner) => context.quizzes.review.accept(owner, questionId, accepted ?? true)),
+  }),
+  editQuestion: t.field({
+    type: changeQuestionResult,
+    description: 'Changes the words of a question. The version before is kept, and `undoQuestion` returns to it.',
+    args: { input: t.arg({ type: editQuestionInput, required: true, description: 'The changes.' }) },
+    resolve: (_, { input }, context) => {
+      const { questionId, prompt, options, answer, alternatives, explanation } = input
+      return change(context, questionId, (owner) =>
+        context.quizzes.review.edit(owner, questionId, {
+          prompt: prompt ?? undefined,
+          options: options ?? undefined,
+          answer: answer ?? undefined,
+          alternatives: alternatives ?? undefined,
+          explanation: explanation ?? undefined,
+          difficulty: input.difficulty ?? undefined,
+        }),
+      )
+    },
+  }),
+  moveQuestion: t.field({
+    type: changeQuestionResult,
+    description: 'Moves a question to another place; those behind it move on. Also while it is being replaced.',
+    args: {
+      questionId: t.arg.id({ required: true, description: 'A question of the viewer’s.' }),
+      position: t.arg.int({ required: true, description: '1 for the first.' }),
+    },
+    resolve: (_, { questionId, position }, context) =>
+      change(context, questionId, (owner) => context.quizzes.review.move(owner, questionId, position)),
+  }),
+  undoQuestion: t.field({
+    type: changeQuestionResult,
+    description: 'Returns to the version that the present one took the place of, and to whether that was accepted.',
+    args: { questionId: t.arg.id({ required: true, description: 'A question of the viewer’s.' }) },
+    resolve: (_, { questionId }, context) =>
+      change(context, questionId, (owner) => context.quizzes.review.undo(owner, questionId)),
+  }),
+  publishQuiz: t.field({
+    type: publishQuizResult,
+    description:
+      'Freezes a quiz and lets it be taken by every signed-in user who has its id. Only accepted questions are in it; at least one has to be.',
+    args: { quizId: t.arg.id({ required: true, description: 'A quiz of the viewer’s.' }) },
+    resolve: (_, { quizId }, context) =>
+      orFailure(context, quizId, ['NotFoundError', 'ConflictError'], async () => {
+        await context.quizzes.review.publish(requireViewer(context).userId, quizId)
+        return { quiz: await loadQuiz(context, quizId) }
+      }),
+  }),
+}))
