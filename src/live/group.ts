@@ -36,6 +36,19 @@ export interface Group<S> {
   close(): void
 }
 
+/**
+ * Payloads for those who catch up, by the event or the state that they tell, and by the group: they live as long as somebody
+ * may ask for them. One for all groups, as one of each group's own would weigh more than most groups.
+ */
+export type Rendered = WeakMap<
+  object,
+  readonly {
+    readonly render: (value: unknown) => Buffer | Promise<Buffer>
+    readonly reason: string
+    readonly payload: Buffer | Promise<Buffer>
+  }[]
+>
+
 interface Item {
   readonly seq: number
   readonly isPassing: boolean
@@ -49,20 +62,19 @@ const maxBatchBytes = 65_536
 /**
  * Creates the group of one topic and one way of looking at it.
  *
- * @param options.render - executes a value for everybody
+ * @param options.render - executes a value for everybody; the same function is the same way of looking
  */
 export function createGroup<S>(options: {
   readonly feeds: Feeds
   readonly topic: SharedTopic<S>
   readonly render: (value: unknown) => Buffer | Promise<Buffer>
+  readonly rendered: Rendered
   readonly turn: Turn
 }): Group<S> {
-  const { feeds, topic, render, turn } = options
+  const { feeds, topic, render, rendered, turn } = options
   const reader = topic.createReader()
   const members = new Set<Member>()
   const resets = { count: 0, reason: 'PRUNED' as 'PRUNED' | 'RESET' }
-  /** Of those who catch up, by the event or the state: it lives as long as somebody may ask for it. */
-  const rendered = new WeakMap<object, { readonly reason: string; readonly payload: Buffer | Promise<Buffer> }>()
   let pending: Item[] = []
   /** The seq up to which members have been written to. */
   let flushed = 0
@@ -214,10 +226,11 @@ export function createGroup<S>(options: {
     render(followed) {
       const key: object = followed.is === 'event' ? followed.event : (followed.state as object)
       const reason = followed.is === 'event' ? '' : followed.reason
-      const known = rendered.get(key)
-      if (known?.reason === reason) return known.payload
+      const known = rendered.get(key) ?? []
+      const same = known.find((one) => one.render === render && one.reason === reason)
+      if (same !== undefined) return same.payload
       const payload = render(topic.createReader().read(followed))
-      rendered.set(key, { reason, payload })
+      rendered.set(key, [...known, { render, reason, payload }])
       return payload
     },
     close() {

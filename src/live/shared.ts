@@ -14,7 +14,8 @@ import { TidingsError } from '../errors.ts'
 import type { Feeds } from '../log/feed.ts'
 import type { LogReader } from '../log/read.ts'
 import type { Logger } from '../logger.ts'
-import { createGroup, type Group } from './group.ts'
+import type { SharedTopic } from './field.ts'
+import { createGroup, type Group, type Rendered } from './group.ts'
 import { iterateNothing, iterateStream } from './iterate.ts'
 import type { Outlet, Seat } from './outlet.ts'
 import { createPlans, type SharedOperation } from './plan.ts'
@@ -94,6 +95,7 @@ export function createLive(options: {
   const plans = createPlans(schema)
   const turn = createTurn((error) => logger.error({ err: error }, 'live delivery failed'))
   const counters: LiveCounters = { executed: 0, interpreted: 0, lagged: 0, summarised: 0, givenUp: 0 }
+  const rendered: Rendered = new WeakMap()
   const groups = new Map<string, { readonly group: Group<unknown>; users: number }>()
   const budgetBytes = config.MAX_SOCKET_BUFFER_BYTES
   const patienceMs = config.SLOW_READER_MS
@@ -127,19 +129,19 @@ export function createLive(options: {
       return result instanceof Promise ? result.then(toPayload) : toPayload(result as ExecutionResult)
     }
 
-  const enter = async (operation: SharedOperation, context: unknown): Promise<Group<unknown>> => {
+  const enter = async (operation: SharedOperation, context: unknown): Promise<Entered> => {
     const { field, args, key } = operation
     // Before anything is shared, and for everyone: whether this viewer may see the topic.
     const topic = await field.open(args, context)
     let entry = groups.get(key)
     if (entry === undefined) {
-      entry = { group: createGroup({ feeds, topic, turn, render: render(operation) }), users: 0 }
+      entry = { group: createGroup({ feeds, topic, turn, rendered, render: render(operation) }), users: 0 }
       // Everyone who waits for it fails by it as well.
       entry.group.opened.catch((error: unknown) => logger.debug({ err: error, topic: topic.topic }, 'no feed'))
       groups.set(key, entry)
     }
     entry.users++
-    return entry.group
+    return { group: entry.group, guard: topic.guard }
   }
   const exit = (key: string, group: Group<unknown>): void => {
     const entry = groups.get(key)
@@ -152,16 +154,18 @@ export function createLive(options: {
 
   const attach = (
     operation: SharedOperation,
-    group: Group<unknown>,
+    { group, guard }: Entered,
     seat: Seat,
     onEnd: (failure?: { readonly error: unknown }) => void,
     onOver: () => void,
   ): Subscriber => {
     const { key, field, args } = operation
     let isOut = false
+    let unguard: (() => void) | undefined
     const getOut = (): void => {
       if (isOut) return
       isOut = true
+      unguard?.()
       seat.outlet.closed(seat)
       exit(key, group)
       onOver()
@@ -184,7 +188,18 @@ export function createLive(options: {
       getOut()
     }
     if (!seat.outlet.opened(seat, leave)) leave()
-    return { start: subscriber.start, leave }
+    if (guard === undefined) return { start: subscriber.start, leave }
+    return {
+      start() {
+        if (isOut) return
+        unguard = guard((error) => {
+          leave()
+          onEnd({ error })
+        })
+        subscriber.start()
+      },
+      leave,
+    }
   }
 
   return {
@@ -203,9 +218,9 @@ export function createLive(options: {
         onOver()
         return { errors: operation }
       }
-      let group: Group<unknown>
+      let entered: Entered
       try {
-        group = await enter(operation, args.contextValue)
+        entered = await enter(operation, args.contextValue)
       } catch (error) {
         onOver()
         const name = operation.node.alias ?? operation.node.name
@@ -213,11 +228,11 @@ export function createLive(options: {
       }
       const { seat } = context
       if (seat !== undefined)
-        return iterateNothing(seat.outlet.refine, (onEnd) => attach(operation, group, seat, onEnd, onOver))
+        return iterateNothing(seat.outlet.refine, (onEnd) => attach(operation, entered, seat, onEnd, onOver))
       const stream = createStreamOutlet({ budgetBytes, patienceMs, giveUp: giveUp(() => context.cut?.()) })
       const subscriber = attach(
         operation,
-        group,
+        entered,
         { outlet: stream.outlet, stamp: noStamp, number: 0 },
         stream.end,
         onOver,
@@ -225,6 +240,12 @@ export function createLive(options: {
       return iterateStream(stream.next, subscriber)
     },
   }
+}
+
+/** A subscriber's group, and what may put this subscriber out of it. */
+interface Entered {
+  readonly group: Group<unknown>
+  readonly guard: SharedTopic<unknown>['guard']
 }
 
 const noStamp = Buffer.alloc(0)

@@ -26,56 +26,84 @@ const maxWaiting = 1_000
 
 /** Creates the sequence of a topic whose head is 0. */
 export function createSequence(): Sequence {
-  const waiting = new Map<number, LogEvent>()
-  let head = 0
-  let repeated = 0
-  const keep = (event: LogEvent): void => {
-    if (waiting.size < maxWaiting) waiting.set(event.seq, event)
+  return new TopicSequence()
+}
+
+const none: ReadonlyMap<number, LogEvent> = new Map()
+
+/**
+ * A class, against the custom of the house: there is one for each followed topic, most of which sleep, and functions and
+ * accessors of each one's own weigh more than a kilobyte.
+ */
+class TopicSequence implements Sequence {
+  #head = 0
+  #repeated = 0
+  /** Made when the first event has to wait, which hardly ever happens. */
+  #waiting: Map<number, LogEvent> | undefined
+
+  get head(): number {
+    return this.#head
   }
-  const dropKnown = (): void => {
-    for (const seq of waiting.keys()) if (seq <= head) waiting.delete(seq)
+
+  get repeated(): number {
+    return this.#repeated
   }
-  return {
-    get head() {
-      return head
-    },
-    get waiting() {
-      return [...waiting.keys()]
-    },
-    get repeated() {
-      return repeated
-    },
-    take(events) {
-      const due: LogEvent[] = []
-      const handOut = (event: LogEvent): void => {
-        due.push(event)
-        head = event.seq
+
+  get waiting(): readonly number[] {
+    return [...(this.#waiting ?? none).keys()]
+  }
+
+  take(events: readonly LogEvent[]): readonly LogEvent[] {
+    const due: LogEvent[] = []
+    this.#release(due)
+    for (const event of events) {
+      if (event.seq <= this.#head) this.#repeated++
+      else if (event.seq > this.#head + 1) this.#keep(event)
+      else {
+        this.#handOut(event, due)
+        this.#release(due)
       }
-      const release = (): void => {
-        for (let next = waiting.get(head + 1); next !== undefined; next = waiting.get(head + 1)) {
-          waiting.delete(next.seq)
-          handOut(next)
-        }
-      }
-      release()
-      for (const event of events) {
-        if (event.seq <= head) repeated++
-        else if (event.seq > head + 1) keep(event)
-        else {
-          handOut(event)
-          release()
-        }
-      }
-      dropKnown()
-      return due
-    },
-    keep(events) {
-      for (const event of events) keep(event)
-    },
-    forget: (seqs) => seqs.filter((seq) => waiting.delete(seq)).length,
-    jump(to) {
-      head = to
-      dropKnown()
-    },
+    }
+    this.#dropKnown()
+    return due
+  }
+
+  keep(events: readonly LogEvent[]): void {
+    for (const event of events) this.#keep(event)
+  }
+
+  forget(seqs: readonly number[]): number {
+    return seqs.filter((seq) => this.#waiting?.delete(seq) === true).length
+  }
+
+  jump(head: number): void {
+    this.#head = head
+    this.#dropKnown()
+  }
+
+  #keep(event: LogEvent): void {
+    this.#waiting ??= new Map()
+    if (this.#waiting.size < maxWaiting) this.#waiting.set(event.seq, event)
+  }
+
+  #handOut(event: LogEvent, due: LogEvent[]): void {
+    due.push(event)
+    this.#head = event.seq
+  }
+
+  #release(due: LogEvent[]): void {
+    const waiting = this.#waiting
+    if (waiting === undefined) return
+    for (let next = waiting.get(this.#head + 1); next !== undefined; next = waiting.get(this.#head + 1)) {
+      waiting.delete(next.seq)
+      this.#handOut(next, due)
+    }
+  }
+
+  #dropKnown(): void {
+    const waiting = this.#waiting
+    if (waiting === undefined) return
+    for (const seq of waiting.keys()) if (seq <= this.#head) waiting.delete(seq)
+    if (waiting.size === 0) this.#waiting = undefined
   }
 }
