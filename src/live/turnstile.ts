@@ -9,8 +9,10 @@ export interface Turnstile {
  * of the event loop, in which nobody else is served, nor any timer run.
  *
  * @param options.maxMs - spent on it in one turn; at least one piece of work passes in each
+ * @param options.now - the clock, in milliseconds
  */
-export function createTurnstile({ maxMs }: { readonly maxMs: number }): Turnstile {
+export function createTurnstile(options: { readonly maxMs: number; readonly now?: () => number }): Turnstile {
+  const { maxMs, now = () => performance.now() } = options
   const queue: (() => void)[] = []
   let next = 0
   let spentMs = 0
@@ -22,27 +24,28 @@ export function createTurnstile({ maxMs }: { readonly maxMs: number }): Turnstil
     setImmediate(turn)
   }
   const run = (work: () => void): void => {
-    const startedAt = performance.now()
+    const startedAt = now()
     try {
       work()
     } finally {
-      spentMs += performance.now() - startedAt
+      spentMs += now() - startedAt
     }
   }
   const turn = (): void => {
     isOpen = false
     spentMs = 0
     do {
-      const work = queue[next++]
+      const work = queue[next]
       if (work === undefined) break
+      next++
       run(work)
     } while (spentMs < maxMs)
-    if (next < queue.length) {
-      open()
-      return
+    if (next === queue.length) {
+      queue.length = 0
+      next = 0
     }
-    queue.length = 0
-    next = 0
+    // What was spent in this turn is forgiven in the next.
+    if (next < queue.length || spentMs > 0) open()
   }
   return {
     pass(work) {
@@ -52,7 +55,6 @@ export function createTurnstile({ maxMs }: { readonly maxMs: number }): Turnstil
         return
       }
       run(work)
-      // What was spent in this turn is forgiven in the next.
       open()
     },
   }
