@@ -88,7 +88,7 @@ try {
   await new Promise((resolve) => setTimeout(resolve, idleMs))
   const { user, system } = process.cpuUsage(cpu)
   console.log(`${topics} of them, in which nothing happens: ${((user + system) / idleMs / 10).toFixed(2)} % of a core`)
-  await Promise.all(iterators.map((iterator) => iterator.return?.()))
+  for (const iterator of iterators) await iterator.return?.()
 } finally {
   await rm(directory, { recursive: true, force: true })
 }
