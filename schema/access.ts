@@ -1,6 +1,14 @@
 import type { Document } from '../src/studio/documents/documents.ts'
+import type { Task } from '../src/tasks/task.ts'
 import { requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
+
+/** A task that the viewer owns, or that is about something shared with the viewer; null when there is none. */
+export async function findVisibleTask(context: Context, id: string): Promise<Task | null> {
+  const viewer = requireViewer(context)
+  const task = await context.loaders.task.load(id)
+  return task !== null && (await context.engine.visibility.maySee(viewer, task)) ? task : null
+}
 
 /** A document that the viewer owns, or that is shared with the viewer; null when there is none. */
 export async function findReadableDocument(context: Context, id: string): Promise<Document | null> {

@@ -2,7 +2,7 @@ import type { Document } from '../src/studio/documents/documents.ts'
 import type { Question, Quiz } from '../src/studio/quizzes/quiz.ts'
 import type { Concept, Roadmap } from '../src/studio/roadmaps/roadmaps.ts'
 import { maySeeTask } from '../src/tasks/viewer.ts'
-import { findReadableDocument } from './access.ts'
+import { findReadableDocument, findVisibleTask } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
 import type { TaskSource } from './failure.ts'
@@ -35,8 +35,8 @@ async function findNode(context: Context, id: string): Promise<NodeSource | null
   const { loaders } = context
   switch (prefixOf(id)) {
     case 'task': {
-      const task = await loaders.task.load(id)
-      return task !== null && maySeeTask(viewer, task) ? { task } : null
+      const task = await findVisibleTask(context, id)
+      return task === null ? null : { task }
     }
     case 'document':
       return findReadableDocument(context, id)

@@ -1,10 +1,10 @@
 import { type SharedField, type SharedTopic, shareExecution } from '../src/live/field.ts'
 import type { LogEvent } from '../src/log/event.ts'
-import { mapIterable } from '../src/log/interruptible.ts'
+import { guardIterable, mapIterable } from '../src/log/interruptible.ts'
 import type { QueuePlace } from '../src/tasks/place.ts'
 import type { TaskSnapshotState } from '../src/tasks/store.ts'
 import { classOf, lastEventTypes, type Task, taskTopic } from '../src/tasks/task.ts'
-import { builder } from './builder.ts'
+import { builder, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
 import { loadTask } from './task.ts'
 import { createEventReader, type EventSource, taskEvent } from './task-event.ts'
@@ -16,7 +16,10 @@ const sharedProgress: SharedField<Context, TaskSnapshotState> = {
     after: typeof after === 'string' ? after : undefined,
     fromStart: fromStart === true,
   }),
-  open: async ({ taskId }, context) => shareTask(context, await loadTask(context, String(taskId))),
+  open: async ({ taskId }, context) => {
+    const task = await loadTask(context, String(taskId))
+    return { ...shareTask(context, task), guard: context.engine.visibility.guard(requireViewer(context), task) }
+  },
 }
 
 function shareTask({ engine }: Context, { id, kind, status }: Task): SharedTopic<TaskSnapshotState> {
@@ -77,7 +80,8 @@ Leaving the subscription does not cancel the task. What cannot be replayed is sa
         fromStart: fromStart ?? false,
         catchUpOnly: context.catchUp,
       })
-      return mapIterable(watched, toSource)
+      const guard = context.engine.visibility.guard(requireViewer(context), task)
+      return mapIterable(guard === undefined ? watched : guardIterable(watched, guard), toSource)
     },
     resolve: (event: EventSource) => event,
   }),

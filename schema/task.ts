@@ -1,7 +1,8 @@
+import { TidingsError } from '../src/errors.ts'
 import { formatCursor } from '../src/log/cursor.ts'
 import type { Task, TaskStatus } from '../src/tasks/task.ts'
 import { isFinal, taskTopic } from '../src/tasks/task.ts'
-import { maySeeTask } from '../src/tasks/viewer.ts'
+import { findVisibleTask } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
 import { defineConnection, pageSize, parsePlace, toPage } from './connection.ts'
 import type { Context } from './context.ts'
@@ -57,9 +58,14 @@ export function progressOfTask(task: Task): ProgressSource {
 
 /** A task that the viewer may see. @throws TidingsError `NOT_FOUND` */
 export async function loadTask(context: Context, id: string): Promise<Task> {
-  const viewer = requireViewer(context)
-  const task = await context.loaders.task.load(id)
-  return task !== null && maySeeTask(viewer, task) ? task : refuseAsMissing('task', id)
+  return (await findVisibleTask(context, id)) ?? refuseAsMissing('task', id)
+}
+
+/** A task that the viewer may change. @throws TidingsError `NOT_FOUND`, or `FORBIDDEN` when the viewer may only see it */
+async function loadOwnTask(context: Context, id: string): Promise<Task> {
+  const task = await loadTask(context, id)
+  if (requireViewer(context).userId === task.owner) return task
+  throw new TidingsError('FORBIDDEN', `Task "${id}" is shared with you to watch; only its owner may change it`, { id })
 }
 
 const outputText = builder.objectRef<{ readonly stream: string; readonly text: string }>('TaskOutputText').implement({
@@ -163,12 +169,12 @@ builder.queryFields((t) => ({
   task: t.field({
     type: taskRef,
     nullable: true,
-    description: 'A task of the viewer’s; null when there is none with this id.',
+    description:
+      'A task of the viewer’s, or one about something shared with the viewer; null when there is none with this id.',
     args: { id: t.arg.id({ required: true, description: 'Begins with `task_`.' }) },
     resolve: async (_, { id }, context) => {
-      const viewer = requireViewer(context)
-      const task = await context.loaders.task.load(id)
-      return task !== null && maySeeTask(viewer, task) ? { task } : null
+      const task = await findVisibleTask(context, id)
+      return task === null ? null : { task }
     },
   }),
   tasks: t.field({
@@ -231,7 +237,7 @@ builder.mutationFields((t) => ({
     },
     resolve: (_, { id, reason }, context) =>
       orFailure(context, id, ['NotFoundError', 'ConflictError'], async () => {
-        await loadTask(context, id)
+        await loadOwnTask(context, id)
         return { task: await context.engine.tasks.cancel(id, reason?.slice(0, 500)) }
       }),
   }),
@@ -247,7 +253,7 @@ builder.mutationFields((t) => ({
     resolve: (_, { taskId, idempotencyKey }, context) =>
       orFailure(context, taskId, ['NotFoundError', 'ConflictError', 'RateLimitedError'], async () => {
         const viewer = requireViewer(context)
-        await loadTask(context, taskId)
+        await loadOwnTask(context, taskId)
         const { task } = await context.engine.tasks.retry(taskId, {
           idempotencyKey: idempotencyKey ?? undefined,
           headStartMs: context.limits.headStartMs(viewer.plan),

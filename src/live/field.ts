@@ -15,6 +15,9 @@ export interface PassingReports<S> {
   readonly watch: (tell: (report: unknown) => void) => () => void
 }
 
+/** See {@link SharedTopic.guard}. */
+export type Guard = (revoke: (error: Error) => void) => () => void
+
 /** What a shared subscription field tells of the topic that one subscriber asks for. */
 export interface SharedTopic<S> {
   readonly topic: string
@@ -35,6 +38,11 @@ export interface SharedTopic<S> {
     readonly readPassing: (report: unknown, seq: number) => unknown
   }
   readonly passing?: PassingReports<S>
+  /**
+   * Of the viewer on whose behalf the topic was opened, where leave to see it can be taken back: calls `revoke` when it was, until the
+   * returned function is called. That subscription fails then, with the error, and none beside it.
+   */
+  readonly guard?: Guard | undefined
 }
 
 /** From where somebody wants to follow. */

@@ -90,6 +90,41 @@ export function createWakeUp(signal: AbortSignal): { set(): void; wait(): Promis
   }
 }
 
+/**
+ * Ends an iterable with an error when `guard` calls back, even while it waits; `guard` begins with the first `next()` and is stopped when
+ * the iteration ends, whoever ends it.
+ */
+export function guardIterable<T>(
+  source: AsyncIterableIterator<T, undefined>,
+  guard: (revoke: (error: Error) => void) => () => void,
+): AsyncIterableIterator<T, undefined> {
+  let revoked: Error | undefined
+  let stop: (() => void) | undefined
+  const guarded: AsyncIterableIterator<T, undefined> = {
+    async next() {
+      stop ??= guard((error) => {
+        revoked = error
+        // What waits for the next value is told that there is none.
+        void source.return?.()
+      })
+      const result = await source.next().catch((error: unknown) => {
+        stop?.()
+        throw error
+      })
+      if (revoked !== undefined) throw revoked
+      if (result.done) stop()
+      return result
+    },
+    async return() {
+      stop?.()
+      await source.return?.()
+      return { done: true, value: undefined }
+    },
+    [Symbol.asyncIterator]: () => guarded,
+  }
+  return guarded
+}
+
 /** Maps an iterable without getting in the way of its `return()`. */
 export function mapIterable<T, U>(
   source: AsyncIterableIterator<T, undefined>,

@@ -11,9 +11,9 @@ export interface Applications {
 }
 
 /** Opens the applications' stores on a running engine. */
-export function createApplications({ database, store, tasks }: Engine): Applications {
+export function createApplications({ database, store, tasks, visibility }: Engine): Applications {
   return {
-    documents: createDocuments({ database, store, tasks }),
+    documents: createDocuments({ database, store, tasks, accessChanged: (id) => visibility.changed(id) }),
     quizzes: createQuizzes({ database }),
     roadmaps: createRoadmaps({ database }),
   }

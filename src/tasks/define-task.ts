@@ -75,6 +75,11 @@ export interface TaskDefinition<I = unknown, R extends JsonObject = JsonObject> 
    */
   run(context: TaskContext<I>): AsyncGenerator<Report, R, void>
   /**
+   * Whether a user who is not its owner may see a task about `subject`: its progress, its items and its result, but not change it.
+   * Without it only owners may. When the answer becomes no, say so with `Visibility.changed`.
+   */
+  mayWatch?(database: Database, subject: string, userId: string): Promise<boolean>
+  /**
    * Puts the application's own tables in order when the task ends, whoever ends it (worker, cancel, sweeper), in the
    * transaction of the terminal event. Must not touch the tables of the engine.
    */

@@ -11,6 +11,7 @@ import { createPlaces, type Places } from './place.ts'
 import { createDoorbell } from './queue.ts'
 import { controlChannel, createTaskService, type TaskService } from './service.ts'
 import { createTaskStore, type TaskStore } from './store.ts'
+import { createVisibility, type Visibility } from './visibility.ts'
 import { type Watched, type WatchOptions, watchTask } from './watch.ts'
 import { startWorker, type TaskWorker } from './worker.ts'
 
@@ -24,6 +25,7 @@ export interface Engine extends AsyncDisposable {
   readonly store: TaskStore
   readonly places: Places
   readonly tasks: TaskService
+  readonly visibility: Visibility
   /** null in a process that only serves. */
   readonly worker: TaskWorker | null
   readonly definitions: ReadonlyMap<string, TaskDefinition>
@@ -88,6 +90,7 @@ export async function startEngine(options: {
     maxStartsPerMinute: config.MAX_STARTS_PER_MINUTE,
     idempotencyHours: config.IDEMPOTENCY_HOURS,
   })
+  const visibility = stack.use(createVisibility({ database, bus, definitions, logger, checkMs: config.CHECK_MS }))
   const worker = isWorking
     ? stack.use(
         await startWorker({
@@ -117,6 +120,7 @@ export async function startEngine(options: {
     store,
     places,
     tasks,
+    visibility,
     worker,
     definitions,
     watch: (watchOptions) => watchTask({ reader, feeds, store, places }, watchOptions),

@@ -12,7 +12,7 @@ export interface Viewer {
   readonly expiresAt: Date | null
 }
 
-/** Whether the viewer may see a task: only owners may, and a limited token only what it names. */
+/** Whether the viewer owns a task, and the token, when it is limited, names it. Who else may see it, `Visibility` says. */
 export function maySeeTask(viewer: Viewer, task: Pick<Task, 'id' | 'owner'>): boolean {
   return viewer.userId === task.owner && (viewer.taskIds === null || viewer.taskIds.includes(task.id))
 }

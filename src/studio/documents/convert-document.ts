@@ -82,6 +82,13 @@ export function defineConvertDocument(options: Partial<ConversionLimits> = {}): 
         throw error
       }
     },
+    async mayWatch({ pool }, documentId, userId) {
+      const { rowCount } = await pool.query('select from document_share where document_id = $1 and user_id = $2', [
+        documentId,
+        userId,
+      ])
+      return rowCount === 1
+    },
     async settle(client, { documentId }, { status, error }) {
       if (status === 'COMPLETED')
         await client.query(`update document set status = 'READY', error = null where id = $1`, [documentId])

@@ -137,10 +137,10 @@ export function createDocuments(options: {
   readonly database: Database
   readonly store: TaskStore
   readonly tasks: TaskService
-  /** Called when somebody may no longer see a document, and what is told of it. */
-  readonly accessChanged?: (id: string) => void
+  /** Called when somebody may no longer see a document and the tasks about it. */
+  readonly accessChanged: (id: string) => void
 }): Documents {
-  const { database, store, tasks, accessChanged = () => undefined } = options
+  const { database, store, tasks, accessChanged } = options
   const { pool } = database
 
   const getMany = async (ids: readonly string[]): Promise<readonly (Document | null)[]> => {
@@ -187,7 +187,6 @@ export function createDocuments(options: {
           if (!isTidingsError(error, 'CONFLICT')) throw error
         }
       }
-      accessChanged(id)
       return canceled
     },
     async import({ owner, name, bytes, idempotencyKey, headStartMs }) {

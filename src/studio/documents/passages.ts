@@ -77,6 +77,7 @@ function toPlainText(markdown: string): string {
     .replace(/^[ \t]*([#>|]+|[-+*](?=\s))[ \t]*/gm, '')
     .replace(/^[\s|:-]+$/gm, '')
     .replace(/(?<!\\)(\*{1,3}|`+|~~|\|)/g, ' ')
+    .replace(/(?<![\p{L}\p{N}\\])_+|(?<!\\)_+(?![\p{L}\p{N}])/gu, '')
     .replace(/\\([!-/:-@[-`{-~])/g, '$1')
     .replace(/\s+/g, ' ')
     .trim()

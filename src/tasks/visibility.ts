@@ -1,0 +1,107 @@
+import { z } from 'zod'
+import type { Database } from '../db/connect.ts'
+import { TidingsError } from '../errors.ts'
+import type { Bus } from '../log/bus.ts'
+import type { Logger } from '../logger.ts'
+import type { TaskDefinition } from './define-task.ts'
+import type { Task } from './task.ts'
+import { maySeeTask, type Viewer } from './viewer.ts'
+
+/** What decides who may see a task. */
+export type SeenTask = Pick<Task, 'id' | 'kind' | 'owner' | 'subject'>
+
+/**
+ * Says who may see a task, and tells those who watch one when they no longer may. Owners always may; others by leave of the task's
+ * kind (`TaskDefinition.mayWatch`), which can be taken back at any time.
+ */
+export interface Visibility extends AsyncDisposable {
+  maySee(viewer: Viewer, task: SeenTask): Promise<boolean>
+  /**
+   * Says that fewer may see the tasks about a subject than before: whoever watches one, in whatever process, is looked at again. To be
+   * called after the change is committed. Where the bus loses it, the next check finds it, `checkMs` later at most.
+   */
+  changed(subject: string): void
+  /**
+   * Keeps an eye on somebody who watches a task: calls `revoke` once, when the viewer may no longer, until the returned function is called.
+   * Undefined when that cannot happen.
+   */
+  guard(viewer: Viewer, task: SeenTask): ((revoke: (error: TidingsError) => void) => () => void) | undefined
+  /** How many are watched over. */
+  readonly size: number
+}
+
+const channel = 'tasks:visibility'
+const message = z.object({ subject: z.string() })
+
+interface Guarded {
+  readonly viewer: Viewer
+  readonly task: SeenTask
+  readonly revoke: (error: TidingsError) => void
+}
+
+/** Creates the visibility of one process. */
+export function createVisibility(options: {
+  readonly database: Database
+  readonly bus: Bus
+  readonly definitions: ReadonlyMap<string, TaskDefinition>
+  readonly logger: Logger
+  readonly checkMs: number
+}): Visibility {
+  const { database, bus, definitions, logger, checkMs } = options
+  const guarded = new Set<Guarded>()
+
+  const maySee = async (viewer: Viewer, task: SeenTask): Promise<boolean> => {
+    if (maySeeTask(viewer, task)) return true
+    if (viewer.taskIds !== null && !viewer.taskIds.includes(task.id)) return false
+    const definition = definitions.get(task.kind)
+    if (definition?.mayWatch === undefined || task.subject === null || viewer.userId === task.owner) return false
+    return definition.mayWatch(database, task.subject, viewer.userId)
+  }
+  const check = async (one: Guarded): Promise<void> => {
+    const { viewer, task, revoke } = one
+    try {
+      if ((await maySee(viewer, task)) || !guarded.delete(one)) return
+      revoke(new TidingsError('FORBIDDEN', `Task "${task.id}" is no longer shared with you`, { id: task.id }))
+    } catch (error) {
+      // Nobody knows now; the next check asks again.
+      logger.warn({ err: error, taskId: task.id }, 'whether somebody may still see a task could not be asked')
+    }
+  }
+  const checkAll = (subject?: string): void => {
+    for (const one of guarded) if (subject === undefined || one.task.subject === subject) void check(one)
+  }
+
+  const subscription = bus.subscribe(channel, (received) => {
+    const parsed = message.safeParse(received)
+    if (parsed.success) checkAll(parsed.data.subject)
+  })
+  const offGap = bus.onGap(() => checkAll())
+  const timer = setInterval(() => checkAll(), checkMs).unref()
+
+  return {
+    maySee,
+    changed(subject) {
+      checkAll(subject)
+      bus.publish(channel, { subject })
+    },
+    guard(viewer, task) {
+      if (viewer.userId === task.owner) return undefined
+      return (revoke) => {
+        const one = { viewer, task, revoke }
+        guarded.add(one)
+        // Between the question that let the viewer in and this one the answer may have changed.
+        void check(one)
+        return () => void guarded.delete(one)
+      }
+    },
+    get size() {
+      return guarded.size
+    },
+    [Symbol.asyncDispose]: async () => {
+      clearInterval(timer)
+      offGap()
+      guarded.clear()
+      await subscription.close()
+    },
+  }
+}

@@ -1,0 +1,311 @@
+import { createClient } from 'graphql-ws'
+import { SignJWT } from 'jose'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { WebSocket } from 'ws'
+import { createContext, schema } from '../../schema/index.ts'
+import { parseConfig } from '../../src/config.ts'
+import { silentLogger } from '../../src/logger.ts'
+import { createLiveDelivery } from '../../src/main/app.ts'
+import { startServer } from '../../src/server/http.ts'
+import { makeSamples } from '../fixtures/documents/make.ts'
+import { type ApiFixture, startApi, viewerOf } from '../support/api.ts'
+
+const ada = viewerOf('ada')
+const bob = viewerOf('bob')
+const text = `# Bread
+
+Flour and water make dough; the baker kneads it.
+
+## Yeast
+
+The yeast turns sugar into gas. See [the oven](https://example.org/oven).
+
+## Baking
+
+Bake at 250 degrees. Never open the oven door early, _bakers_ say.
+`
+const documentQuery = `query ($id: ID!) { document(id: $id) { id title status format owner pageCount
+  pages { number label sectionKey offset } sections { key page } sharedWith { userId } activeTask { id } } }`
+const searchQuery = `query ($query: String!, $first: Int, $documentId: ID) {
+  searchDocuments(query: $query, first: $first, documentId: $documentId) {
+    document { title } sectionKey section { heading } page snippet { text isMatch } } }`
+const share = `mutation ($id: ID!, $userId: ID!) { result: shareDocument(id: $id, userId: $userId) { __typename
+  ... on ShareDocumentSuccess { document { sharedWith { userId } } } ... on InvalidInputError { issues { path } } } }`
+const revoke = `mutation ($id: ID!, $userId: ID!) { result: revokeDocument(id: $id, userId: $userId) { __typename
+  ... on RevokeDocumentSuccess { document { sharedWith { userId } } } } }`
+const remove = `mutation ($id: ID!) { result: deleteDocument(id: $id) { __typename
+  ... on DeleteDocumentSuccess { id canceledTaskIds } } }`
+const watch = `subscription ($id: ID!) { taskProgress(taskId: $id) { __typename status ... on TaskCanceled { reason } } }`
+
+interface Match {
+  readonly document: { readonly title: string }
+  readonly sectionKey: string
+  readonly section: { readonly heading: string }
+  readonly page: number | null
+  readonly snippet: readonly { readonly text: string; readonly isMatch: boolean }[]
+}
+
+let api: ApiFixture
+beforeAll(async () => {
+  api = await startApi()
+})
+afterAll(async () => {
+  await api[Symbol.asyncDispose]()
+})
+const importBytes = async (name: string, owner = 'ada'): Promise<string> => {
+  const bytes = makeSamples().find((sample) => sample.name === name)?.bytes
+  if (bytes === undefined) throw new Error(`There is no sample "${name}"`)
+  const { document, task } = await api.services.documents.import({ owner, name, bytes })
+  await api.history(task)
+  return document.id
+}
+
+describe('a document', () => {
+  it('tells its format and where its pages begin', async () => {
+    const id = await importBytes('bread.pdf')
+    const { document }: { document: unknown } = await api.run(documentQuery, { id }, ada)
+    expect(document).toMatchObject({
+      format: 'PDF',
+      pageCount: 4,
+      pages: [
+        { number: 1, label: '1', sectionKey: 'baking', offset: 0 },
+        { number: 2 },
+        { number: 3, sectionKey: 'storing', offset: 0 },
+        { number: 4 },
+      ],
+      sections: [
+        { key: 'baking', page: 1 },
+        { key: 'storing', page: 3 },
+      ],
+    })
+  })
+})
+
+describe('searchDocuments', () => {
+  const carol = viewerOf('carol')
+  const search = async (query: string, variables: Record<string, unknown> = {}, viewer = carol): Promise<Match[]> => {
+    const data: { searchDocuments: Match[] } = await api.run(searchQuery, { query, ...variables }, viewer)
+    return data.searchDocuments
+  }
+  let id = ''
+  beforeAll(async () => {
+    id = await api.importText(text, carol)
+    await importBytes('bread.pdf', 'carol')
+    await api.importText('# Secret\n\nAnother baker kneads sugar and yeast.', viewerOf('dan'))
+  })
+
+  it('finds words in any form, with the section, the page and marks in the snippet', async () => {
+    const matches = await search('baker kneading')
+    expect(matches).toHaveLength(1)
+    expect(matches[0]).toMatchObject({
+      document: { title: 'Bread' },
+      sectionKey: 'bread',
+      section: { heading: 'Bread' },
+    })
+    expect(matches[0]?.snippet).toEqual([
+      { text: 'Flour and water make dough; the ', isMatch: false },
+      { text: 'baker', isMatch: true },
+      { text: ' ', isMatch: false },
+      { text: 'kneads', isMatch: true },
+    ])
+    const [paged] = await search('"page 4 tells"')
+    expect(paged).toMatchObject({ document: { title: 'The Bread Book' }, page: 4, section: { heading: 'Storing' } })
+  })
+
+  it('knows phrases, exclusion, alternatives and a last word that is unfinished', async () => {
+    expect(await search('"oven door"')).toHaveLength(1)
+    expect(await search('"door oven"')).toHaveLength(0)
+    expect((await search('oven -door')).map(({ sectionKey }) => sectionKey)).toEqual(['yeast'])
+    expect((await search('kneads or 250')).map(({ sectionKey }) => sectionKey).sort()).toEqual(['baking', 'bread'])
+    expect((await search('degr')).map(({ sectionKey }) => sectionKey)).toEqual(['baking'])
+  })
+
+  it('shows no markup and matches no addresses', async () => {
+    expect(await search('example.org')).toEqual([])
+    const [match] = await search('bakers say')
+    expect(match?.snippet.map((part) => part.text).join('')).not.toMatch(/[_[\]]/)
+  })
+
+  it('finds nothing of others, and only as much as is asked for', async () => {
+    expect(await search('secret')).toEqual([])
+    expect(await search('the', { first: 1 })).toHaveLength(1)
+    expect(await search('yeast', { documentId: id })).toHaveLength(1)
+  })
+
+  it('takes whatever is typed', async () => {
+    for (const query of [
+      '',
+      '   ',
+      '"',
+      "'",
+      '\\',
+      ':*',
+      '& | !',
+      '- -',
+      'a\0b',
+      '\ud800',
+      '%',
+      '()',
+      'x'.repeat(10_000),
+    ])
+      expect(await search(query)).toBeInstanceOf(Array)
+  })
+
+  it('finds text in scripts that are written without spaces', async () => {
+    await api.importText('# パン\n\n小麦粉と水で生地を作る。', carol)
+    expect(await search('生地')).toHaveLength(1)
+  })
+})
+
+describe('deleteDocument', () => {
+  it('takes the file, its text and what search knows of it away', async () => {
+    const id = await api.importText('# Gone\n\nUnfindable zymurgy.', ada)
+    expect(await api.run(remove, { id }, ada)).toEqual({
+      result: { __typename: 'DeleteDocumentSuccess', id, canceledTaskIds: [] },
+    })
+    expect(await api.run(documentQuery, { id }, ada)).toEqual({ document: null })
+    expect(await api.run(searchQuery, { query: 'zymurgy' }, ada)).toEqual({ searchDocuments: [] })
+    const { rows } = await api.database.pool.query(
+      `select (select count(*) from document where id = $1) + (select count(*) from section where document_id = $1)
+        + (select count(*) from passage where document_id = $1) + (select count(*) from document_share where document_id = $1) as left`,
+      [id],
+    )
+    expect(Number(rows[0].left)).toBe(0)
+    expect(await api.run(remove, { id }, ada)).toMatchObject({ result: { __typename: 'NotFoundError' } })
+  })
+
+  it('is for its owner only', async () => {
+    const id = await api.importText(text, ada)
+    await api.run(share, { id, userId: 'bob' }, ada)
+    for (const mutation of [remove, share, revoke])
+      expect(await api.run(mutation, { id, userId: 'eve' }, bob)).toMatchObject({
+        result: { __typename: 'NotFoundError' },
+      })
+  })
+})
+
+describe('sharing', () => {
+  it('lets another user read the document and see its tasks, but change neither', async () => {
+    const { document, task } = await api.services.documents.import({
+      owner: 'ada',
+      name: 'a.md',
+      bytes: Buffer.from(text),
+    })
+    await api.history(task)
+    const { id } = document
+    const seen = async (): Promise<boolean[]> => {
+      const data: Record<string, unknown> & { documents: { edges: { node: { id: string } }[] }; searchDocuments: [] } =
+        await api.run(
+          `query ($id: ID!, $taskId: ID!) { document(id: $id) { id } node(id: $id) { id } task(id: $taskId) { id }
+            documents { edges { node { id } } } searchDocuments(query: "dough") { sectionKey } }`,
+          { id, taskId: task.id },
+          bob,
+        )
+      const { document, node, task: found, documents, searchDocuments } = data
+      const isListed = documents.edges.some((edge) => edge.node.id === id)
+      return [document !== null, node !== null, found !== null, isListed, searchDocuments.length > 0]
+    }
+    await api.run(remove, { id: await api.importText(text, bob) }, bob)
+    expect((await seen()).slice(0, 4)).toEqual([false, false, false, false])
+    expect(await api.run(share, { id, userId: 'bob' }, ada)).toEqual({
+      result: { __typename: 'ShareDocumentSuccess', document: { sharedWith: [{ userId: 'bob' }] } },
+    })
+    await api.run(share, { id, userId: 'bob' }, ada)
+    expect(await seen()).toEqual([true, true, true, true, true])
+    const { errors } = await api.execute(
+      'mutation ($id: ID!) { cancelTask(id: $id) { __typename } }',
+      { id: task.id },
+      bob,
+    )
+    expect(errors?.[0]?.message).toContain('only its owner')
+    expect(await api.run(revoke, { id, userId: 'bob' }, ada)).toEqual({
+      result: { __typename: 'RevokeDocumentSuccess', document: { sharedWith: [] } },
+    })
+    expect((await seen()).slice(0, 4)).toEqual([false, false, false, false])
+  })
+
+  it('refuses what is no user', async () => {
+    const id = await api.importText(text, ada)
+    for (const userId of ['', 'ada', 'x'.repeat(300), 'a\0'])
+      expect(await api.run(share, { id, userId }, ada)).toEqual({
+        result: { __typename: 'InvalidInputError', issues: [{ path: 'userId' }] },
+      })
+  })
+})
+
+describe('what somebody watches', () => {
+  const secret = 'a-secret-of-32-characters-at-least'
+  const tokenOf = (userId: string): Promise<string> =>
+    new SignJWT({})
+      .setProtectedHeader({ alg: 'HS256' })
+      .setSubject(userId)
+      .setExpirationTime('1h')
+      .sign(new TextEncoder().encode(secret))
+
+  it('ends at once when the share is revoked, for that user only, over any transport', async () => {
+    // Without a worker the conversion waits for ever.
+    await using waiting = await startApi({ ROLE: 'server', CHECK_MS: 60_000 })
+    const { services } = waiting
+    const config = parseConfig({ NODE_ENV: 'test', PORT: '0', JWT_SECRET: secret })
+    await using server = await startServer({
+      config,
+      schema,
+      live: createLiveDelivery(services, config, silentLogger),
+      createContext: (viewer, options) => createContext(services, viewer, options),
+      health: { database: waiting.database, bus: waiting.engine.bus },
+      logger: silentLogger,
+    })
+    const { document, task } = await services.documents.import({ owner: 'ada', name: 'a.md', bytes: Buffer.from(text) })
+    const { id } = document
+    await services.documents.share(id, 'bob')
+    await services.documents.share(id, 'carol')
+    const ends: Record<string, unknown> = {}
+    const events: Record<string, unknown[]> = { ada: [], bob: [], carol: [], 'bob by itself': [] }
+    const clients = await Promise.all(
+      ['ada', 'bob', 'carol'].map(async (userId) => {
+        const client = createClient({
+          url: server.wsUrl,
+          webSocketImpl: WebSocket,
+          retryAttempts: 0,
+          connectionParams: { authorization: `Bearer ${await tokenOf(userId)}` },
+        })
+        client.subscribe(
+          { query: watch, variables: { id: task.id } },
+          {
+            next: ({ data }) => events[userId]?.push(data?.['taskProgress']),
+            error: (error) => {
+              ends[userId] = (error as { extensions: { code: string } }[])[0]?.extensions.code
+            },
+            complete: () => {
+              ends[userId] ??= 'completed'
+            },
+          },
+        )
+        return client
+      }),
+    )
+    const alone = (async () => {
+      for await (const data of waiting.watch(watch, { id: task.id }, { viewer: bob }))
+        events['bob by itself']?.push(data)
+    })()
+    alone.catch((error: Error) => {
+      ends['bob by itself'] = error.message
+    })
+    await vi.waitFor(() => {
+      for (const seen of Object.values(events)) expect(seen.length).toBeGreaterThan(0)
+    })
+    expect(waiting.engine.visibility.size).toBe(3)
+    await services.documents.revoke(id, 'bob')
+    await vi.waitFor(() =>
+      expect(ends).toEqual({ bob: 'FORBIDDEN', 'bob by itself': expect.stringContaining('no longer shared') }),
+    )
+    expect(waiting.engine.visibility.size).toBe(1)
+
+    await waiting.run(remove, { id }, ada)
+    await vi.waitFor(() => expect(ends).toMatchObject({ ada: 'completed', bob: 'FORBIDDEN', carol: 'completed' }))
+    for (const userId of ['ada', 'carol'])
+      expect(events[userId]?.at(-1)).toMatchObject({ __typename: 'TaskCanceled', reason: 'The document was deleted.' })
+    await vi.waitFor(() => expect(waiting.engine.visibility.size).toBe(0))
+    for (const client of clients) await client.dispose()
+  })
+})

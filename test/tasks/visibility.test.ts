@@ -1,0 +1,100 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { z } from 'zod'
+import type { TidingsError } from '../../src/errors.ts'
+import { defineTask } from '../../src/tasks/define-task.ts'
+import type { Task } from '../../src/tasks/task.ts'
+import { viewerOf } from '../support/api.ts'
+import { type EngineFixture, startTestEngine } from '../support/engine.ts'
+import { startRedis } from '../support/redis.ts'
+
+/** Who may watch what, of this test's kind; the application's own table in earnest. */
+const readers = new Set<string>()
+const shared = defineTask({
+  kind: 'SHARED',
+  input: z.object({}),
+  begin: async () => ({ subject: 'thing_1' }),
+  mayWatch: async (_, subject, userId) => readers.has(`${subject} ${userId}`),
+  async *run({ signal }) {
+    await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+    return {}
+  },
+})
+
+let fixture: EngineFixture
+let task: Task
+beforeEach(async () => {
+  readers.clear()
+  fixture = await startTestEngine({ definitions: [shared], config: { CHECK_MS: 60_000 } })
+  task = await fixture.start('SHARED')
+})
+afterEach(async () => {
+  await fixture[Symbol.asyncDispose]()
+})
+
+describe('who may see a task', () => {
+  test('is its owner, and whom its kind lets', async () => {
+    const { visibility } = fixture.engine
+    readers.add('thing_1 u_2')
+    expect(await visibility.maySee(viewerOf('u_1'), task)).toBe(true)
+    expect(await visibility.maySee(viewerOf('u_2'), task)).toBe(true)
+    expect(await visibility.maySee(viewerOf('u_3'), task)).toBe(false)
+    expect(await visibility.maySee(viewerOf('u_2', { taskIds: ['task_other'] }), task)).toBe(false)
+    expect(await visibility.maySee(viewerOf('u_2'), { ...task, subject: 'thing_2' })).toBe(false)
+  })
+
+  test('is asked again when it has changed, of those who watch', async () => {
+    const { visibility } = fixture.engine
+    readers.add('thing_1 u_2').add('thing_1 u_3')
+    const revoked: string[] = []
+    const stops = ['u_2', 'u_3', 'u_3'].map((id) =>
+      visibility.guard(viewerOf(id), task)?.((error: TidingsError) => revoked.push(`${id} ${error.code}`)),
+    )
+    stops[2]?.()
+    readers.clear()
+    visibility.changed('thing_2')
+    visibility.changed('thing_1')
+    await vi.waitFor(() => expect(revoked).toEqual(['u_2 FORBIDDEN', 'u_3 FORBIDDEN']))
+    expect(visibility.size).toBe(0)
+  })
+
+  test('is asked once more of whoever begins to watch: it may have changed since', async () => {
+    const revoked = await new Promise<TidingsError>((resolve) => {
+      fixture.engine.visibility.guard(viewerOf('u_2'), task)?.(resolve)
+    })
+    expect(revoked.code).toBe('FORBIDDEN')
+  })
+
+  test('is never in doubt for owners', () => {
+    expect(fixture.engine.visibility.guard(viewerOf('u_1'), task)).toBeUndefined()
+  })
+
+  test('is found out without the bus, at the next check', async () => {
+    await using other = await startTestEngine({ definitions: [shared], on: fixture.test, config: { CHECK_MS: 50 } })
+    readers.add('thing_1 u_2')
+    const revoked = new Promise((resolve) => {
+      other.engine.visibility.guard(viewerOf('u_2'), task)?.(resolve)
+    })
+    readers.clear()
+    await revoked
+  })
+
+  test('is told to the other processes', async () => {
+    await using redis = await startRedis()
+    const options = { definitions: [shared], on: fixture.test, redisUrl: redis.url, config: { CHECK_MS: 60_000 } }
+    await using one = await startTestEngine(options)
+    await using two = await startTestEngine(options)
+    readers.add('thing_1 u_2')
+    let isRevoked = false
+    two.engine.visibility.guard(
+      viewerOf('u_2'),
+      task,
+    )?.(() => {
+      isRevoked = true
+    })
+    readers.clear()
+    await vi.waitFor(() => {
+      one.engine.visibility.changed('thing_1')
+      expect(isRevoked).toBe(true)
+    })
+  })
+})
