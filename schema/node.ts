@@ -1,7 +1,6 @@
 import type { Document } from '../src/studio/documents/documents.ts'
 import type { Question, Quiz } from '../src/studio/quizzes/quiz.ts'
 import type { Concept, Roadmap } from '../src/studio/roadmaps/roadmaps.ts'
-import { maySeeTask } from '../src/tasks/viewer.ts'
 import { findReadableDocument, findVisibleTask } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
