@@ -31,6 +31,7 @@ export function createCacheExchange(schema: CacheSchema): Exchange {
       // Nothing else tells the lists that there is something new.
       importDocument: (_, __, cache) => invalidateLists(cache, 'documents'),
       createRoadmap: (_, __, cache) => invalidateLists(cache, 'roadmaps'),
+      generateQuiz: (_, __, cache) => invalidateLists(cache, 'quizzes'),
     },
   }
   return cacheExchange({

@@ -3,8 +3,10 @@ import { ErrorBoundary } from './error-boundary.tsx'
 import { Header } from './header.tsx'
 import { Home } from './home.tsx'
 import { Outbox } from './outbox.tsx'
+import { QuizPage } from './quizzes/quiz-page.tsx'
+import { TakePage } from './quizzes/take-page.tsx'
 import { RoadmapPage } from './roadmap-page.tsx'
-import { useRoute } from './use-route.ts'
+import { type Route, useRoute } from './use-route.ts'
 
 /** The page: what is looked at is in the address. */
 export function App(): ReactElement {
@@ -17,10 +19,16 @@ export function App(): ReactElement {
       <Header />
       <Outbox />
       <main id="main" tabIndex={-1}>
-        <ErrorBoundary key={route.roadmapId}>
-          {route.roadmapId === null ? <Home /> : <RoadmapPage key={route.roadmapId} id={route.roadmapId} />}
+        <ErrorBoundary key={route.roadmapId ?? route.quizId}>
+          <Page route={route} />
         </ErrorBoundary>
       </main>
     </>
   )
+}
+
+function Page({ route: { roadmapId, quizId, isTaking } }: { readonly route: Route }): ReactElement {
+  if (roadmapId !== null) return <RoadmapPage key={roadmapId} id={roadmapId} />
+  if (quizId === null) return <Home />
+  return isTaking ? <TakePage key={quizId} id={quizId} /> : <QuizPage key={quizId} id={quizId} />
 }

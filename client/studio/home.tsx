@@ -5,6 +5,7 @@ import { useTask } from '../react/use-task.ts'
 import { ImportPanel } from './import-panel.tsx'
 import { Link } from './link.tsx'
 import { MakeRoadmapButton } from './make-roadmap.tsx'
+import { MakeQuizButton, QuizList } from './quizzes/quiz-list.tsx'
 import { TokenForm } from './token-form.tsx'
 import { useWhenBack } from './use-when-back.ts'
 
@@ -41,6 +42,7 @@ export function Home(): ReactElement {
         <h2 id="roadmaps">Roadmaps</h2>
         {data === undefined ? <p className="note">{fetching ? 'Loading …' : ''}</p> : <Roadmaps data={data} />}
       </section>
+      <QuizList />
       {data !== undefined && data.documents.nodes.length > 0 ? (
         <section aria-labelledby="documents">
           <h2 id="documents">Documents</h2>
@@ -92,7 +94,12 @@ function DocumentCard(props: {
         {status === 'PROCESSING' ? 'Is being read' : null}
         {status === 'FAILED' ? `${error?.message ?? 'Could not be read.'} ${error?.advice ?? ''}` : null}
       </p>
-      {status === 'READY' ? <MakeRoadmapButton documentId={id} title={title} /> : null}
+      {status === 'READY' ? (
+        <p>
+          <MakeRoadmapButton documentId={id} title={title} />
+          <MakeQuizButton documentId={id} title={title} />
+        </p>
+      ) : null}
     </li>
   )
 }

@@ -12,6 +12,7 @@ import './styles/tasks.css'
 import './styles/roadmap.css'
 import './styles/home.css'
 import './styles/prose.css'
+import './styles/quiz.css'
 
 const url = new URL('/graphql', window.location.href).href
 const client = createTidingsClient({ url, token: readToken })

@@ -12,6 +12,8 @@ const kinds: Partial<Record<TaskKind, string>> = {
   CREATE_ROADMAP: 'Making a roadmap',
   RETRY_CONTENT: 'Making one piece again',
   RETRY_FAILED_CONTENT: 'Making what failed again',
+  GENERATE_QUIZ: 'Making a quiz',
+  REPLACE_QUESTION: 'Replacing a question',
 }
 /** What a kind of task does, in words. */
 export function describeKind(kind: TaskKind | null): string {

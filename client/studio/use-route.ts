@@ -5,6 +5,9 @@ export interface Route {
   readonly roadmapId: string | null
   readonly conceptId: string | null
   readonly piece: string | null
+  readonly quizId: string | null
+  /** Whether the quiz is taken, rather than reviewed. */
+  readonly isTaking: boolean
 }
 
 const changed = 'tidings:route'
@@ -19,11 +22,12 @@ function subscribe(listener: () => void): () => void {
 }
 
 /** The address of a route. */
-export function hrefOf({ roadmapId, conceptId, piece }: Partial<Route>): string {
+export function hrefOf({ roadmapId, conceptId, piece, quizId, isTaking }: Partial<Route>): string {
   const query = new URLSearchParams()
   if (roadmapId) query.set('roadmap', roadmapId)
   if (conceptId) query.set('concept', conceptId)
   if (piece) query.set('piece', piece)
+  if (quizId) query.set(isTaking ? 'take' : 'quiz', quizId)
   return query.size === 0 ? '/' : `/?${query}`
 }
 
@@ -37,7 +41,13 @@ export function useRoute(): { readonly route: Route; readonly go: (to: Partial<R
     window.dispatchEvent(new Event(changed))
   }, [])
   return {
-    route: { roadmapId: query.get('roadmap'), conceptId: query.get('concept'), piece: query.get('piece') },
+    route: {
+      roadmapId: query.get('roadmap'),
+      conceptId: query.get('concept'),
+      piece: query.get('piece'),
+      quizId: query.get('take') ?? query.get('quiz'),
+      isTaking: query.has('take'),
+    },
     go,
   }
 }

@@ -1,0 +1,100 @@
+import { type ReactElement, useEffect } from 'react'
+import { PublishQuizDocument } from '../../gql/graphql.ts'
+import { Link } from '../link.tsx'
+import { TaskPanel } from '../task-panel.tsx'
+import { QuestionCard } from './question-card.tsx'
+import { useChange } from './use-change.ts'
+import { type Quiz, useQuiz } from './use-quiz.ts'
+
+/** A quiz for its owner: watched while it is made, reviewed, published. */
+export function QuizPage({ id }: { readonly id: string }): ReactElement {
+  const { quiz, isLoading, failure, making, replacing, watch, refetch } = useQuiz(id)
+  const title = quiz?.title
+  useEffect(() => {
+    document.title = title === undefined ? 'Tidings Studio' : `Quiz: ${title} – Tidings Studio`
+    return () => {
+      document.title = 'Tidings Studio'
+    }
+  }, [title])
+  if (quiz === null)
+    return (
+      <p className="page-note" role={failure === null ? 'status' : 'alert'}>
+        {failure ?? (isLoading ? 'Loading …' : 'There is no such quiz.')} <Link to={{}}>To the start</Link>
+      </p>
+    )
+  const { questions, status, note, document: source } = quiz
+  const isMaking = making !== null && (!making.isOver || making.status !== 'COMPLETED')
+  return (
+    <div className="quiz">
+      <header className="quiz-head">
+        <p className="note">
+          Quiz{source === null ? '' : ` from ${source.name}`}, {questions.length}{' '}
+          {questions.length === 1 ? 'question' : 'questions'}
+        </p>
+        <h1>{quiz.title}</h1>
+        {note === null ? null : <p className="quiz-note">{note}</p>}
+        <Publishing quiz={quiz} onPublished={refetch} />
+      </header>
+      {isMaking ? <TaskPanel task={making} title="Making the quiz" onStarted={(taskId) => watch(taskId)} /> : null}
+      <ol className="questions">
+        {questions.map((question) => (
+          <QuestionCard
+            key={question.id}
+            question={question}
+            count={questions.length}
+            isFrozen={status === 'PUBLISHED' || status === 'GENERATING'}
+            task={replacing.get(question.id) ?? null}
+            onReplacing={(taskId) => watch(taskId, question.id)}
+          />
+        ))}
+      </ol>
+    </div>
+  )
+}
+
+function Publishing({
+  quiz,
+  onPublished,
+}: {
+  readonly quiz: Quiz
+  readonly onPublished: () => void
+}): ReactElement | null {
+  const { id, status, acceptedCount, questions } = quiz
+  const { run, isSending, refusal } = useChange(PublishQuizDocument)
+  if (status === 'PUBLISHED')
+    return (
+      <p className="quiz-publish">
+        <Link to={{ quizId: id, isTaking: true }} className="primary">
+          Take the quiz
+        </Link>
+        <span className="note">
+          Published with {acceptedCount} of {questions.length} questions. Its link is for everybody who is signed in.
+        </span>
+      </p>
+    )
+  if (status !== 'DRAFT') return null
+  return (
+    <p className="quiz-publish">
+      <button
+        type="button"
+        className="primary"
+        disabled={isSending || acceptedCount === 0}
+        onClick={() => {
+          void run({ quizId: id }).then((data) => {
+            if (data !== undefined) onPublished()
+          })
+        }}
+      >
+        Publish
+      </button>
+      <span className="note">
+        {acceptedCount} of {questions.length} accepted; only those are published.
+      </span>
+      {refusal === null ? null : (
+        <span className="failure" role="alert">
+          {refusal}
+        </span>
+      )}
+    </p>
+  )
+}

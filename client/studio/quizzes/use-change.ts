@@ -1,0 +1,40 @@
+import type { AnyVariables, DocumentInput } from '@urql/core'
+import { useCallback, useState } from 'react'
+import { useTidings } from '../../react/provider.ts'
+
+/** A mutation that is over with its answer, and where it stands. */
+export interface Change<Data, Variables> {
+  /** Sends it. Never rejects. @returns the answer; undefined when it was refused */
+  readonly run: (variables: Variables) => Promise<Data | undefined>
+  readonly isSending: boolean
+  /** Why the last one was refused; null when it was not. */
+  readonly refusal: string | null
+}
+
+/** Sends mutations of one field whose failures select `... on Error { message }`, and that start no task. */
+export function useChange<Data, Variables extends AnyVariables>(
+  document: DocumentInput<Data, Variables>,
+): Change<Data, Variables> {
+  const { urql } = useTidings()
+  const [state, setState] = useState<Pick<Change<Data, Variables>, 'isSending' | 'refusal'>>({
+    isSending: false,
+    refusal: null,
+  })
+  const run = useCallback(
+    async (variables: Variables): Promise<Data | undefined> => {
+      setState({ isSending: true, refusal: null })
+      const { data, error } = await urql.mutation(document, variables).toPromise()
+      const refusal = refusalOf(data, error)
+      setState({ isSending: false, refusal })
+      return refusal === null ? data : undefined
+    },
+    [urql, document],
+  )
+  return { ...state, run }
+}
+
+function refusalOf(data: unknown, error: { readonly message: string } | undefined): string | null {
+  const [answer] = Object.values((data ?? {}) as Record<string, { __typename?: string; message?: string } | null>)
+  if (answer?.__typename?.endsWith('Success') === true) return null
+  return answer?.message ?? error?.message ?? 'There was no answer.'
+}

@@ -1,0 +1,84 @@
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
+import { useQuery } from 'urql'
+import { QuizReviewDocument, type QuizReviewQuery } from '../../gql/graphql.ts'
+import { useManyTasks } from '../../react/use-many-tasks.ts'
+import type { TaskState } from '../../reduce/task-state.ts'
+import { useWhenBack } from '../use-when-back.ts'
+
+/** A quiz as its owner fetched it. */
+export type Quiz = NonNullable<QuizReviewQuery['quiz']>
+/** One of its questions. */
+export type Question = Quiz['questions'][number]
+
+/** A quiz and the tasks that work on it. */
+export interface LiveQuiz {
+  /** Null while it is fetched, and when there is none. */
+  readonly quiz: Quiz | null
+  readonly isLoading: boolean
+  readonly failure: string | null
+  /** The task that makes it, or made it while this page was open. */
+  readonly making: TaskState | null
+  /** The newest replacement of each question, by the question's id. */
+  readonly replacing: ReadonlyMap<string, TaskState>
+  /** Takes a task that was just started here; without a question, one that makes the quiz. */
+  readonly watch: (taskId: string, questionId?: string) => void
+  readonly refetch: () => void
+}
+
+/**
+ * Keeps a quiz up to date from the events of its tasks: it is asked for again whenever a question is ready, which its
+ * task's item says, and when a task is over.
+ */
+export function useQuiz(id: string): LiveQuiz {
+  const [{ data, fetching, error }, execute] = useQuery({
+    query: QuizReviewDocument,
+    variables: { id },
+    requestPolicy: 'cache-and-network',
+  })
+  const quiz = data?.quiz ?? null
+  const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
+  useWhenBack(error !== undefined, refetch)
+
+  const [started, setStarted] = useState<readonly Started[]>([])
+  const watch = useCallback((taskId: string, questionId?: string) => {
+    setStarted((known) =>
+      known.some((one) => one.taskId === taskId) ? known : [...known, { taskId, questionId: questionId ?? null }],
+    )
+  }, [])
+  useEffect(() => {
+    if (quiz?.activeTask) watch(quiz.activeTask.id)
+    for (const { id: questionId, activeTask } of quiz?.questions ?? [])
+      if (activeTask !== null) watch(activeTask.id, questionId)
+  }, [quiz, watch])
+
+  const states = useManyTasks(started.map(({ taskId }) => taskId))
+  const ready = started.reduce((sum, { taskId }) => {
+    const state = states.get(taskId)
+    return sum + (state?.progress.completedItems ?? 0) + (state?.isOver === true ? 1 : 0)
+  }, 0)
+  const seen = useRef(0)
+  useEffect(() => {
+    if (ready === seen.current) return
+    seen.current = ready
+    refetch()
+  }, [ready, refetch])
+
+  const { making, replacing } = useMemo(() => {
+    const replaced = new Map<string, TaskState>()
+    let maker: TaskState | null = null
+    for (const { taskId, questionId } of started) {
+      const state = states.get(taskId)
+      if (state === undefined) continue
+      if (questionId === null) maker = state
+      else replaced.set(questionId, state)
+    }
+    return { making: maker, replacing: replaced }
+  }, [started, states])
+  return { quiz, isLoading: fetching, failure: error?.message ?? null, making, replacing, watch, refetch }
+}
+
+interface Started {
+  readonly taskId: string
+  /** Null for a task that makes the quiz. */
+  readonly questionId: string | null
+}

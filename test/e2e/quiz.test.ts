@@ -1,0 +1,83 @@
+import { readFile } from 'node:fs/promises'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startBrowser } from './support/browser.ts'
+import { openPage } from './support/page.ts'
+import { startWorld, type World } from './support/world.ts'
+
+let browser: Browser
+let world: World
+beforeAll(async () => {
+  ;[browser, world] = await Promise.all([
+    startBrowser(),
+    startWorld({ CONTENT_PROVIDER: 'extractive', CONTENT_PACE_MS: '200' }),
+  ])
+})
+afterAll(async () => {
+  await browser?.close()
+  await world?.[Symbol.asyncDispose]()
+})
+
+const question = (page: Page, position: number) => page.getByLabel(`Question ${position}`, { exact: true })
+const press = (page: Page, what: string, position: number): Promise<void> =>
+  page.getByRole('button', { name: `${what}: question ${position}`, exact: true }).click()
+
+/** Imports a README that comes inside a package. */
+async function importReadme(name: string): Promise<void> {
+  const text = await readFile(new URL(`../../node_modules/${name}/README.md`, import.meta.url), 'utf8')
+  await world.query(
+    'mutation ($text: String!, $name: String!) { importDocument(input: { text: $text, name: $name }) { __typename } }',
+    { text, name: `${name}.md` },
+  )
+}
+
+describe('a quiz in the Studio', { timeout: 90_000 }, () => {
+  test('is made before one’s eyes, reviewed with three replacements at once and a reload in between, published and taken', async () => {
+    await importReadme('ws')
+    await using opened = await openPage(browser, world.url)
+    const { page } = opened
+    await page.getByRole('button', { name: /^Make a quiz of ws/ }).click()
+    await page.waitForURL(/quiz=/)
+    // The first can be read while others are made.
+    await question(page, 2).waitFor()
+    await page.getByRole('progressbar', { name: 'Making the quiz' }).waitFor()
+    await question(page, 10).waitFor()
+    await page.getByRole('button', { name: 'Publish' }).waitFor()
+
+    const prompts = (): Promise<string[]> => page.locator('.question-body > .prose').allInnerTexts()
+    const before = await prompts()
+    for (const position of [1, 2, 4]) {
+      await press(page, 'Replace', position)
+      await page.getByLabel(`What is wrong with question ${position}?`).fill('Too easy')
+      await page.getByRole('button', { name: 'Find another' }).click()
+    }
+    await page.reload()
+    for (const position of [1, 2, 4])
+      await page.getByRole('button', { name: `Undo: question ${position}`, exact: true }).waitFor()
+    const after = await prompts()
+    expect(new Set([...before, ...after]).size).toBe(before.length + 3)
+
+    await press(page, 'Undo', 1)
+    await expect.poll(async () => (await prompts())[0]).toBe(before[0])
+    await press(page, 'Edit', 3)
+    await page.getByLabel('Explanation, in Markdown').fill('Because **we** say so.')
+    await page.getByRole('button', { name: 'Save' }).click()
+    await question(page, 3).getByText('Why, and where it says so').click()
+    await question(page, 3).getByText('we', { exact: true }).waitFor()
+    await press(page, 'Down', 1)
+    await expect.poll(async () => (await prompts())[1]).toBe(before[0])
+
+    for (const position of [1, 2, 3]) await press(page, 'Accept', position)
+    await page.getByText('3 of 10 accepted').waitFor()
+    await page.getByRole('button', { name: 'Publish' }).click()
+    await page.getByRole('link', { name: 'Take the quiz' }).click()
+    await page.waitForURL(/take=/)
+    await question(page, 3).waitFor()
+    expect(await page.locator('.question').count()).toBe(3)
+    await page.getByRole('radio').first().check()
+    await page.getByRole('button', { name: 'Hand in' }).click()
+    await page.getByRole('status').getByText(/of 3/).waitFor()
+    expect(await page.locator('.result').count()).toBe(3)
+    expect(opened.errors).toEqual([])
+  })
+})
