@@ -98,7 +98,7 @@ function toMaterial(passages: readonly Passage[], sections: readonly QuestionSec
 const leaning =
   /^(this|that|these|those|it|its|they|them|their|he|she|such|here|there|so|but|and|or|however|therefore|thus|hence|also|then|otherwise|instead|moreover|furthermore|additionally|for example|for instance|in (this|that|these|those|such|other|both)|as such|for (this|that|these|those)|with (this|that|these)|both|another|others?|neither|either|too|likewise|similarly|note|tip|warning|caution|important|example|e\.g|i\.e|todo|fixme|unfortunately|luckily|sometimes people|because of (this|that)|if (so|not|it|they|this|that)|when (it|they|this|that)|once (it|they|this|that)|after (this|that)|to do (so|this|that)|don[’']t worry)\b/i
 const outside =
-  /(\b(above|below|following|previous(ly)?|aforementioned|as follows|next section|this (section|example|page|chapter|document|guide|readme|list|table)|earlier|thanks|thank you|please|today|nowadays|currently|recently|soon|we|our|us|i['’]m|i['’]ve|my|you['’]d|let['’]s|tl;dr|todo|the docs)\b|https?:|👉|…|@\w+\b.*\bfor\b|#\d+)/iu
+  /(\b(above|below|following|previous(ly)?|aforementioned|as follows|next section|this (section|example|page|chapter|document|guide|readme|list|table)|earlier|thanks|thank you|please|today|nowadays|currently|recently|soon|we|our|us|i['’]m|i['’]ve|my|you['’]d|let['’]s|tl;dr|todo|the docs)\b|https?:|👉|…|, see (the|also|our)\b|\b(this|that|them|these|those|so)[.!]$|@\w+\b.*\bfor\b|#\d+)/iu
 
 /** Whether a text speaks of the page, its writers or the day. */
 export function isOutside(text: string): boolean {

@@ -58,7 +58,7 @@ export function wrongPhrases(
     looksAlike(kind, entry.shown, answer) &&
     !/[{}<>=;]/.test(entry.shown) &&
     !entry.plain.split(/\s+/).some((word) => vague.test(word)) &&
-    (!isCommon || material.isTerm(entry.stem)) &&
+    (!isCommon || (material.isTerm(entry.stem) && entry.plain.length > 3)) &&
     (!isCommon || entry.words === plain.split(/\s+/).length || Math.min(entry.words, plain.split(/\s+/).length) > 1)
   const near = material.passages.filter((one) => one !== passage && Math.abs(one.at - passage.at) < 0.1)
   const far = material.passages.filter((one) => one !== passage && Math.abs(one.at - passage.at) >= 0.1)
