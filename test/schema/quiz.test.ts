@@ -305,6 +305,31 @@ describe('replaceQuestion', () => {
     expect(await api.end(again.task.id)).toBe('COMPLETED')
   })
 
+  it('takes up what an attempt had found that could not swap it, instead of looking again', async () => {
+    const quiz = await api.makeQuiz({ count: 2 })
+    const old = first(quiz.questions)
+    await api.database.pool.query(`
+      create sequence swaps;
+      create function fail_first_swap() returns trigger language plpgsql as $$ begin
+        if new.version > 1 and nextval('swaps') = 1 then raise exception 'once' using errcode = '40001'; end if;
+        return new;
+      end $$;
+      create trigger fail_first_swap before update on question for each row execute function fail_first_swap()`)
+    let found = 0
+    api.questions.script = () => {
+      found += 1
+      return 'ask'
+    }
+    const { task } = await api.replace(old.id)
+    const names = (await watchAll(task.id)).map(({ __typename }) => __typename)
+    await api.database.pool.query('drop trigger fail_first_swap on question')
+    expect(names).toContain('TaskRetrying')
+    expect(names.at(-1)).toBe('TaskCompleted')
+    expect(found).toBe(1)
+    const now = await question(old.id)
+    expect(now?.versions.map(({ version }) => version)).toEqual([2, 1])
+  })
+
   it('says so when the document yields nothing else', async () => {
     const quiz = await api.makeQuiz({
       count: 1,

@@ -80,7 +80,7 @@ function opposites(sentence: Sentence, passage: Passage): Candidate[] {
 
 /** Words that say too little to be an answer, right or wrong. */
 export const vague =
-  /^(custom|back|number|set|list|kind|type|way|amount|variety|lot|range|couple|series|group|pair|plain|different|various|certain|main|new|whole|entire|large|small|current|specific|particular|similar|other|same|own|following|good|better|best|great|simple|easy|nice|real|possible|available|necessary|needed|additional|multiple|several|single|common|general|useful|full|complete|correct|right|wrong|true|false|null|undefined)$/i
+  /^(custom|back|provides|supports|uses|allows|returns|requires|enables|contains|includes|means|works|needs|takes|gives|number|set|list|kind|type|way|amount|variety|lot|range|couple|series|group|pair|plain|different|various|certain|main|new|whole|entire|large|small|current|specific|particular|similar|other|same|own|following|good|better|best|great|simple|easy|nice|real|possible|available|necessary|needed|additional|multiple|several|single|common|general|useful|full|complete|correct|right|wrong|true|false|null|undefined)$/i
 
 function phrases(sentence: Sentence, passage: Passage, material: Material): Candidate[] {
   const { reading } = passage

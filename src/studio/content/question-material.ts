@@ -100,6 +100,8 @@ const leaning =
 const outside =
   /(\b(above|below|following|previous(ly)?|aforementioned|as follows|next section|this (section|example|page|chapter|document|guide|readme|list|table)|earlier|thanks|thank you|please|today|nowadays|currently|recently|soon|we|our|us|i['’]m|i['’]ve|my|you['’]d|let['’]s|tl;dr|todo|the docs)\b|https?:|👉|…|, see (the|also|our)\b|\b(this|that|them|these|those|so)[.!]$|@\w+\b.*\bfor\b|#\d+)/iu
 
+const named = /^[a-z][\w.-]* (is|are|has|can|supports|provides|lets|allows|uses|works|needs|takes|gives|keeps)\b/
+
 /** Whether a text speaks of the page, its writers or the day. */
 export function isOutside(text: string): boolean {
   return outside.test(text)
@@ -113,9 +115,11 @@ export function isAskable(sentence: Sentence, { source, english }: Reading): boo
   const { text } = sentence
   const plain = plainText(text, source)
   const words = plain.split(/\s+/).length
-  if (words < (english ? 7 : 5) || words > 34 || plain.length > 260) return false
+  if (words < (english ? 6 : 5) || words > 34 || plain.length > 260) return false
   if (!/[.!。！]["”)]?$/u.test(text) || /[:?]/.test(text.slice(-2))) return false
-  if (!/^["“(]?[\p{Lu}\p{Lo}\p{N}\ue000-\uf8ff]/u.test(text) && english) return false
+  // A small letter begins a fragment, unless it begins the name of a thing: "ws supports …".
+  const isWhole = /^["“(]?[\p{Lu}\p{Lo}\p{N}\ue000-\uf8ff]/u.test(text) || named.test(text)
+  if (english && !isWhole) return false
   if ((text.match(/[(]/g)?.length ?? 0) !== (text.match(/[)]/g)?.length ?? 0)) return false
   if (/["“][^"”]*$/u.test(text) && !/["“][^"”]*["”]/u.test(text)) return false
   if (isPointer(sentence) || leaning.test(text) || isOutside(plain)) return false
