@@ -47,6 +47,8 @@ export interface ConversionRequest {
 /** How far a conversion has come. */
 export type ConversionStep =
   | { readonly is: 'checking'; readonly percent: number }
+  /** What it holds is being read; how far that is cannot be told of documents without pages. */
+  | { readonly is: 'extracting' }
   /** A paged document was opened: what stands on its pages, one label each. */
   | { readonly is: 'opened'; readonly labels: readonly string[] }
   | { readonly is: 'page'; readonly number: number; readonly isBroken: boolean }

@@ -159,6 +159,8 @@ async function* readApart(
         case 'checking':
           yield advance({ stagePercent: value.percent })
           break
+        case 'extracting':
+          break
         case 'opened':
           pages = createPageItems(value.labels, known)
           count = value.labels.length

@@ -29,10 +29,12 @@ export async function convert(
         if (percent > told) tell({ is: 'checking', percent })
         told = Math.max(told, percent)
       })
+      tell({ is: 'extracting' })
       return structureHtml(await docxToHtml(bytes), [], { name, limits }, tell)
     }
     case 'HTML': {
       const { decodeHtml } = await import('./html.ts')
+      tell({ is: 'extracting' })
       const { text, notes } = decodeHtml(bytes)
       return structureHtml(text, notes, { name, limits }, tell)
     }

@@ -107,10 +107,17 @@ const edgeShare = 0.13
  * @returns the pages without them, and whether there were any
  */
 export function dropRunningLines(pages: readonly PdfPage[]): { pages: readonly PdfPage[]; isChanged: boolean } {
+  const sizes = new Map<number, number>()
+  for (const { lines } of pages)
+    for (const { size, text } of lines) sizes.set(size, (sizes.get(size) ?? 0) + text.length)
+  // "Chapter 1", "Chapter 2" at the top of their pages are headings: running titles are never set larger than the text.
+  const maxSize = commonest(sizes) * 1.1
   const edges = pages.map(({ lines, height }) => {
     const byPlace = lines.toSorted((a, b) => a.y - b.y)
     const outer = new Set([...byPlace.slice(0, edgeLines), ...byPlace.slice(-edgeLines)])
-    return [...outer].filter(({ y }) => y < height * edgeShare || y > height * (1 - edgeShare))
+    return [...outer].filter(
+      ({ y, size }) => size <= maxSize && (y < height * edgeShare || y > height * (1 - edgeShare)),
+    )
   })
   const counts = new Map<string, number>()
   for (const lines of edges)

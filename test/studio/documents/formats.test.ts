@@ -73,6 +73,13 @@ describe('a PDF', () => {
     expect(items?.at(-1)?.label).toBe('Page 250')
   })
 
+  test('keeps headings that stand where running titles do', async () => {
+    const pages = Array.from({ length: 12 }, (_, index) => pageOf(index + 1, `Chapter ${index + 1}`))
+    const { document } = await fixture.convert('chapters.pdf', makePdf(pages))
+    const sections = await fixture.documents.sections(document.id)
+    expect(sections.map(({ heading }) => heading)).toEqual(pages.map((_, index) => `Chapter ${index + 1}`))
+  })
+
   test('takes its headings from its outline', async () => {
     const { document } = await fixture.convert('outline.pdf', sample('outline.pdf'))
     const sections = await fixture.documents.sections(document.id)

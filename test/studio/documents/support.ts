@@ -4,6 +4,7 @@ import type { ConversionLimits } from '../../../src/studio/documents/conversion.
 import { defineConvertDocument } from '../../../src/studio/documents/convert-document.ts'
 import type { Document, Documents } from '../../../src/studio/documents/documents.ts'
 import type { Task } from '../../../src/tasks/task.ts'
+import type { TestDatabase } from '../../support/database.ts'
 import { type EngineFixture, startTestEngine } from '../../support/engine.ts'
 
 /** Documents on a real engine. */
@@ -16,9 +17,15 @@ export interface DocumentsFixture extends EngineFixture {
   ): Promise<{ readonly document: Document; readonly task: Task; readonly events: readonly LogEvent[] }>
 }
 
-/** Starts documents on a fresh database. */
-export async function startDocuments(limits: Partial<ConversionLimits> = {}): Promise<DocumentsFixture> {
-  const fixture = await startTestEngine({ definitions: [defineConvertDocument(limits)] })
+/** Starts documents on a fresh database, or on that one. */
+export async function startDocuments(
+  limits: Partial<ConversionLimits> = {},
+  on?: TestDatabase,
+): Promise<DocumentsFixture> {
+  const fixture = await startTestEngine({
+    definitions: [defineConvertDocument(limits)],
+    ...(on === undefined ? {} : { on }),
+  })
   const { documents } = createApplications(fixture.engine)
   return {
     ...fixture,
