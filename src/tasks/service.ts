@@ -12,7 +12,7 @@ import type { Doorbell } from './queue.ts'
 import { endingOf } from './settle.ts'
 import { isStorable, storableText } from './storable.ts'
 import type { TaskStore } from './store.ts'
-import { emptyProgress, isFinal, type Task, taskTopic } from './task.ts'
+import { emptyProgress, isFinal, type Task, type TaskItem, taskTopic } from './task.ts'
 import { createTurns } from './turns.ts'
 
 /** What to start. */
@@ -118,21 +118,18 @@ export function createTaskService(options: {
         headStartMs,
       ],
     )
+    const parts = items.map(
+      ({ key, label }, position): TaskItem => ({ key, label, position, status: 'PENDING', percent: 0, error: null }),
+    )
+    const told = { status: 'QUEUED', progress }
     return appender.appendIn(client, {
       topic: taskTopic(id),
-      events: [{ type: 'TaskQueued', payload: { status: 'QUEUED', progress } }],
-      task: {
-        id,
-        expect: ['QUEUED'],
-        items: items.map(({ key, label }, position) => ({
-          key,
-          label,
-          position,
-          status: 'PENDING',
-          percent: 0,
-          error: null,
-        })),
-      },
+      events: [
+        { type: 'TaskQueued', payload: told },
+        // Known before it starts, so those who replay its history hear of them as well.
+        ...(parts.length > 0 ? [{ type: 'TaskItemsAdded', payload: { ...told, items: parts } }] : []),
+      ],
+      task: { id, expect: ['QUEUED'], ...(parts.length > 0 ? { items: parts } : {}) },
     })
   }
 

@@ -170,7 +170,7 @@ describe('retryContent', () => {
       if (events.at(-1)?.__typename === 'TaskOutput') api.provider.release()
     }
     const names = events.map(({ __typename }) => __typename)
-    expect(names.slice(0, 2)).toEqual(['TaskQueued', 'TaskStarted'])
+    expect(names.slice(0, 3)).toEqual(['TaskQueued', 'TaskItemsAdded', 'TaskStarted'])
     expect(names.slice(-3)).toEqual(['TaskItemCompleted', 'TaskBatchCompleted', 'TaskCompleted'])
     for (const event of events) if (event.item) expect(event.item.key).toBe(`${concept.id}:QUIZ`)
     const after = await firstConcept(roadmapId)
