@@ -32,6 +32,7 @@ export interface Bus extends AsyncDisposable {
 /** One channel's subscription of this process. */
 export interface BusSubscription {
   readonly ready: Promise<void>
+  /** Nothing is heard from now on. Waits for the bus only when it had confirmed. */
   close(): Promise<void>
 }
 
@@ -59,8 +60,9 @@ export function createBus(options: {
   readonly kind: Bus['kind']
   readonly shards: readonly BusShard[]
   readonly logger: Logger
+  readonly prefix?: string | undefined
 }): Bus {
-  const { kind, shards, logger } = options
+  const { kind, shards, logger, prefix = '' } = options
   const counters = { published: 0, publishFailures: 0, received: 0 }
   const gapListeners = new Set<() => void>()
   const shardOf = (channel: string): BusShard => {
@@ -79,7 +81,7 @@ export function createBus(options: {
     publish(channel, message) {
       counters.published++
       shardOf(channel)
-        .engine.publish(channel, message)
+        .engine.publish(prefix + channel, message)
         .catch((error: unknown) => {
           counters.publishFailures++
           logger.debug({ err: error, channel }, 'publishing on the bus failed')
@@ -99,17 +101,24 @@ export function createBus(options: {
         }
       }
       // While the server is away the engine's SUBSCRIBE waits in its queue; its failure must not end the process.
-      const subscribed = engine.subscribe(channel, guarded, {}).catch((error: unknown) => {
+      const subscribed = engine.subscribe(prefix + channel, guarded, {}).catch((error: unknown) => {
         logger.warn({ err: error, channel }, 'subscribing to the bus failed; the log will be asked instead')
         return null
       })
+      let isConfirmed = false
+      const ready = subscribed.then(() => {
+        isConfirmed = true
+      })
       return {
-        ready: subscribed.then(() => undefined),
-        async close() {
-          if (isClosed) return
+        ready,
+        close() {
+          if (isClosed) return Promise.resolve()
           isClosed = true
-          const id = await subscribed
-          if (id !== null) engine.unsubscribe(id)
+          const closed = subscribed.then((id) => {
+            if (id !== null) engine.unsubscribe(id)
+          })
+          // A subscription that the bus has not confirmed, as it is away, is taken back when it is; nobody waits for that.
+          return isConfirmed ? closed : Promise.resolve()
         },
       }
     },
@@ -140,16 +149,18 @@ export function createMemoryBus(logger: Logger): Bus {
  *
  * Redis may be absent at any time, also now: nothing here waits for it.
  *
+ * @param options.prefix - in front of every channel, so that several databases can share one Redis; none by default
  * @param options.probeMs - how often a connection is asked whether it still hears, and how long it may take to answer before
  * it is replaced; default 5,000
  */
 export function createRedisBus(options: {
   readonly urls: readonly string[]
   readonly logger: Logger
+  readonly prefix?: string
   readonly probeMs?: number
 }): Bus {
-  const { urls, logger, probeMs = 5_000 } = options
-  return createBus({ kind: 'redis', logger, shards: urls.map((url) => createRedisShard(url, logger, probeMs)) })
+  const { urls, logger, prefix, probeMs = 5_000 } = options
+  return createBus({ kind: 'redis', logger, prefix, shards: urls.map((url) => createRedisShard(url, logger, probeMs)) })
 }
 
 const longestGoodbyeMs = 500

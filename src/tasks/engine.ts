@@ -64,10 +64,12 @@ export async function startEngine(options: {
   const definitions = new Map(options.definitions.map((definition) => [definition.kind, definition]))
   await using stack = new AsyncDisposableStack()
 
-  const bus = stack.use(
-    config.REDIS_URL === undefined ? createMemoryBus(logger) : createRedisBus({ urls: config.REDIS_URL, logger }),
-  )
   const reader = await createLogReader(database)
+  const bus = stack.use(
+    config.REDIS_URL === undefined
+      ? createMemoryBus(logger)
+      : createRedisBus({ urls: config.REDIS_URL, logger, prefix: `${reader.epoch}:` }),
+  )
   const feeds = stack.use(createFeeds({ bus, reader, logger, checkMs: config.CHECK_MS }))
   const appender = stack.use(
     createAppender({ database, logger, publish: (topic, events) => bus.publish(topic, events) }),
