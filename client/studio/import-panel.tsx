@@ -5,7 +5,8 @@ import { useTaskMutation } from '../react/use-task-mutation.ts'
 import { useMakeRoadmap } from './make-roadmap.tsx'
 import { TaskPanel } from './task-panel.tsx'
 
-const accepted = '.md,.markdown,.mdown,.txt,.text,text/markdown,text/plain'
+const accepted =
+  '.pdf,.docx,.html,.htm,.md,.markdown,.mdown,.txt,.text,application/pdf,text/html,text/markdown,text/plain,application/vnd.openxmlformats-officedocument.wordprocessingml.document'
 
 /** Takes a document, by dropping, choosing or pasting; follows its reading, and goes on to its roadmap by itself. */
 export function ImportPanel(): ReactElement {
@@ -45,7 +46,7 @@ export function ImportPanel(): ReactElement {
         onDrop={drop}
       >
         <label htmlFor={inputId}>
-          <strong>Drop a Markdown or text file here</strong>
+          <strong>Drop a PDF, DOCX, HTML, Markdown or text file here</strong>
         </label>
         <input
           ref={input}

@@ -28,7 +28,9 @@ describe('the page', { timeout: 60_000 }, () => {
       data.items.add(new File([body], 'birds.md', { type: 'text/markdown' }))
       return data
     }, text)
-    await page.getByText('Drop a Markdown or text file here').dispatchEvent('drop', { dataTransfer: transfer })
+    await page
+      .getByText('Drop a PDF, DOCX, HTML, Markdown or text file here')
+      .dispatchEvent('drop', { dataTransfer: transfer })
     await page.waitForURL(/roadmap=/)
     await page.getByRole('heading', { name: 'Birds', level: 1 }).waitFor()
     await page.getByText('Made from birds.md').waitFor()
