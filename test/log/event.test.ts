@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest'
+import { parseEvents } from '../../src/log/event.ts'
+
+const good = {
+  topic: 'task:1',
+  seq: 1,
+  type: 'TaskQueued',
+  at: '2026-01-02T03:04:05.678Z',
+  payload: { status: 'QUEUED' },
+}
+
+describe('a message of the bus', () => {
+  it('is taken as it is when it holds events', () => {
+    const message: unknown = JSON.parse(JSON.stringify([good, { ...good, seq: 2 }]))
+    expect(parseEvents(message)).toBe(message)
+  })
+
+  it.each([
+    ['no list', good],
+    ['text', 'hello'],
+    ['nothing', null],
+    ['a seq of 0', [{ ...good, seq: 0 }]],
+    ['a seq that is a text', [{ ...good, seq: '1' }]],
+    ['a seq between two', [{ ...good, seq: 1.5 }]],
+    ['no topic', [{ ...good, topic: undefined }]],
+    ['no type', [{ ...good, type: 7 }]],
+    ['an instant of another form', [{ ...good, at: '2026-01-02' }]],
+    ['a list for a payload', [{ ...good, payload: [] }]],
+    ['no payload', [{ ...good, payload: null }]],
+    ['one bad among good ones', [good, 3]],
+  ])('is refused with %s', (_, message) => {
+    expect(parseEvents(message)).toBeNull()
+  })
+})
