@@ -148,7 +148,14 @@ async function toFailure(context: Context, id: string, failure: TidingsError): P
         retryAfterMs: typeof retryAfterMs === 'number' ? Math.ceil(retryAfterMs) : 1_000,
       }
     }
-    default:
+    // Nothing that the caller of a mutation could act on.
+    case 'BAD_CONFIGURATION':
+    case 'EPOCH_CHANGED':
+    case 'FORBIDDEN':
+    case 'LEASE_LOST':
+    case 'SHUTTING_DOWN':
+    case 'UNAUTHENTICATED':
+    case 'UNAVAILABLE':
       return null
   }
 }

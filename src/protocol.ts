@@ -3,7 +3,10 @@
  * client can have it.
  */
 
-/** Why a WebSocket is closed. */
+/**
+ * Why a WebSocket is closed. Clients of graphql-ws never come back after 4400, 4401, 4406, 4409, 4429, 4500 and 1011; after all
+ * others they try again, so what passes by itself has a code of the second sort.
+ */
 export const closeCodes = {
   /** Its owner has left. */
   normal: 1000,

@@ -2,21 +2,6 @@ import { CloseCode, type WebSocket as Port } from 'graphql-ws'
 import type { WebSocket } from 'ws'
 import type { Logger } from '../logger.ts'
 
-/**
- * Why this server closes a socket. Clients of graphql-ws never come back after 4400, 4401, 4406, 4409, 4429, 4500 and 1011;
- * after all others they try again, so what passes by itself has a code of the second sort.
- */
-export const closeCodes = {
-  /** The server is restarting: connect elsewhere and resume. */
-  restart: 1012,
-  /** Not now: too many connections of this viewer, or the database is away. Try again with growing pauses. */
-  tryAgainLater: 1013,
-  /** The token is malformed or forged: the same one will never do. */
-  unauthorized: CloseCode.Unauthorized,
-  /** The token has expired: connect with a new one and resume. */
-  expired: CloseCode.Forbidden,
-} as const
-
 /** Closes a socket, with a reason that is cut to the 123 bytes it may have. */
 export function closeSocket(socket: WebSocket, code: number, reason: string): void {
   socket.close(code, Buffer.byteLength(reason) <= 123 ? reason : `${reason.slice(0, 40)}…`)

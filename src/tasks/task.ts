@@ -1,5 +1,6 @@
 import type { JsonObject, TaskStatus } from '../db/tables.ts'
 import type { ItemState } from '../log/append.ts'
+import { terminalEvents } from '../protocol.ts'
 
 /**
  * The state of a task: `QUEUED → RUNNING → COMPLETED | FAILED`, by way of `RETRYING` after a failure that may pass; `CANCELED`
@@ -34,11 +35,7 @@ export type TaskEventType =
   | 'TaskCanceled'
 
 /** The events after which a task's topic is closed. */
-export const lastEventTypes: ReadonlySet<string> = new Set<TaskEventType>([
-  'TaskCompleted',
-  'TaskFailed',
-  'TaskCanceled',
-])
+export const lastEventTypes: ReadonlySet<string> = new Set(terminalEvents)
 
 /** What may be done to an event for a reader who is too slow: merged to the newest, concatenated, or nothing. */
 export type EventClass = 'latest' | 'append' | 'keep'
