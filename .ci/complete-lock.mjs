@@ -26,7 +26,7 @@ for (const [path, one] of Object.entries(lock.packages))
     let at = path,
       found = false
     for (;;) {
-      if (lock.packages[`${at ? at + '/' : ''}node_modules/${name}`]) {
+      if (lock.packages[`${at ? `${at}/` : ''}node_modules/${name}`]) {
         found = true
         break
       }
@@ -58,5 +58,5 @@ lock.packages = {
   '': root,
   ...Object.fromEntries(Object.entries(lock.packages).sort(([a], [b]) => a.localeCompare(b, 'en'))),
 }
-writeFileSync(file, JSON.stringify(lock, null, 2) + '\n')
+writeFileSync(file, `${JSON.stringify(lock, null, 2)}\n`)
 for (const a of added) console.log(a.join(' '))
