@@ -1,8 +1,16 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { createRequire } from 'node:module'
 import { type DestinationStream, type Level, type Logger as PinoLogger, pino } from 'pino'
 
 /** A structured logger: `logger.info({ taskId }, 'Task started')`; `logger.child({ requestId })` adds fields to all lines. */
 export type Logger = PinoLogger
+
+const fieldsOfTurn = new AsyncLocalStorage<Readonly<Record<string, unknown>>>()
+
+/** Runs `work` with fields that are added to every line logged on its behalf, such as the id of the request it answers. */
+export function withLogFields<T>(fields: Readonly<Record<string, unknown>>, work: () => T): T {
+  return fieldsOfTurn.run(fields, work)
+}
 
 const hidden = '(hidden)'
 const secretKey = /"([\w.-]*(?:authorization|cookie|password|secret|token|api_?key))":"(?:[^"\\]|\\.)*"/gi
@@ -38,6 +46,7 @@ export function createLogger(options: {
   return pino(
     {
       level,
+      mixin: () => ({ ...fieldsOfTurn.getStore() }),
       serializers: { err: describeError },
       redact: { paths: ['connectionParams', '*.connectionParams', '*.*.connectionParams'], censor: hidden },
       // The finished line is looked at, not the object: an error's message or a driver's detail may quote a URL at any depth.

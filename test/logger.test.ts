@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createLogger, redactSecrets } from '../src/logger.ts'
+import { createLogger, redactSecrets, withLogFields } from '../src/logger.ts'
 
 function record(options: { level: 'info' | 'silent'; production: boolean }) {
   const lines: string[] = []
@@ -8,6 +8,26 @@ function record(options: { level: 'info' | 'silent'; production: boolean }) {
 }
 
 describe('createLogger', () => {
+  test('adds the fields of what it is logged on behalf of, also later, and to nothing else', async () => {
+    const { logger, lines } = record({ level: 'info', production: true })
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+    await Promise.all(
+      ['r1', 'r2'].map((requestId) =>
+        withLogFields({ requestId }, async () => {
+          await turn()
+          logger.info(`of ${requestId}`)
+        }),
+      ),
+    )
+    logger.info('of nobody')
+    expect(lines.map((line) => JSON.parse(line) as { msg: string; requestId?: string })).toMatchObject([
+      { msg: 'of r1', requestId: 'r1' },
+      { msg: 'of r2', requestId: 'r2' },
+      { msg: 'of nobody' },
+    ])
+    expect(lines[2]).not.toContain('requestId')
+  })
+
   test('writes one line of JSON per entry in production, with the fields of children', () => {
     const { logger, lines } = record({ level: 'info', production: true })
     logger.child({ requestId: 'r1' }).info({ taskId: 't1' }, 'Task started')

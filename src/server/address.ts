@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Config } from '../config.ts'
 
@@ -15,4 +16,10 @@ export function readAddress(request: IncomingMessage, { TRUST_PROXY }: Pick<Conf
 /** Whether an address is of this machine. */
 export function isLoopback(address: string): boolean {
   return /^(::1|(::ffff:)?127(\.\d{1,3}){3})$/.test(address)
+}
+
+/** The id under which a request is logged: what a balancer in front has named it (`X-Request-Id`), or a new one. */
+export function readRequestId(request: IncomingMessage): string {
+  const given = request.headers['x-request-id']
+  return typeof given === 'string' && /^[\w.:-]{1,100}$/.test(given) ? given : randomUUID()
 }

@@ -8,9 +8,9 @@ import type { Config } from '../config.ts'
 import { TidingsError } from '../errors.ts'
 import type { Live } from '../live/shared.ts'
 import { createTurnstile } from '../live/turnstile.ts'
-import type { Logger } from '../logger.ts'
+import { type Logger, withLogFields } from '../logger.ts'
 import type { Viewer } from '../tasks/viewer.ts'
-import { isLoopback, readAddress } from './address.ts'
+import { isLoopback, readAddress, readRequestId } from './address.ts'
 import { createBodyLimitPlugin } from './body.ts'
 import { type Connections, createConnections } from './connections.ts'
 import { type OperationContext, type ServerContext, wantsCatchUp } from './context.ts'
@@ -231,8 +231,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       keepAliveTimeout: 65_000,
     },
     (request, response) => {
-      serve(request, response).catch((error: unknown) => {
-        logger.error({ err: error, path: request.url }, 'a request could not be answered')
+      const requestId = readRequestId(request)
+      response.setHeader('x-request-id', requestId)
+      const served = withLogFields({ requestId }, () => serve(request, response))
+      served.catch((error: unknown) => {
+        logger.error({ err: error, requestId, path: request.url }, 'a request could not be answered')
         if (response.headersSent) response.destroy()
         else refuse(response, 500, 'INTERNAL', 'Something went wrong on the server')
       })

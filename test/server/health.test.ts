@@ -22,6 +22,20 @@ test('is alive and ready, whoever asks and from wherever', async () => {
   })
 })
 
+test('answers with the id under which it is logged: the one it was given, or a new one', async () => {
+  await using fixture = await startTestServer()
+  const ask = async (id?: string) => {
+    const response = await fetch(
+      `${fixture.server.url}/health/live`,
+      id === undefined ? {} : { headers: { 'x-request-id': id } },
+    )
+    return response.headers.get('x-request-id')
+  }
+  expect(await ask('balancer-7')).toBe('balancer-7')
+  expect(await ask('not an id')).toMatch(/^[0-9a-f-]{36}$/)
+  expect(await ask()).not.toBe(await ask())
+})
+
 test('is not ready within about a second when the database does not answer, alive still, and ready again after it', async () => {
   await using test = await createTestDatabase()
   const { hostname, port, searchParams } = new URL(test.url)
