@@ -6,7 +6,7 @@ import { Outbox } from './outbox.tsx'
 import { QuizPage } from './quizzes/quiz-page.tsx'
 import { TakePage } from './quizzes/take-page.tsx'
 import { RoadmapPage } from './roadmap-page.tsx'
-import { type Route, useRoute } from './use-route.ts'
+import { hrefOf, type Route, useRoute } from './use-route.ts'
 
 /** The page: what is looked at is in the address. */
 export function App(): ReactElement {
@@ -19,7 +19,7 @@ export function App(): ReactElement {
       <Header />
       <Outbox />
       <main id="main" tabIndex={-1}>
-        <ErrorBoundary key={route.roadmapId ?? route.quizId}>
+        <ErrorBoundary key={hrefOf({ ...route, conceptId: null, piece: null })}>
           <Page route={route} />
         </ErrorBoundary>
       </main>
@@ -27,8 +27,9 @@ export function App(): ReactElement {
   )
 }
 
-function Page({ route: { roadmapId, quizId, isTaking } }: { readonly route: Route }): ReactElement {
+function Page({ route }: { readonly route: Route }): ReactElement {
+  const { roadmapId, quizId, isTaking } = route
   if (roadmapId !== null) return <RoadmapPage key={roadmapId} id={roadmapId} />
-  if (quizId === null) return <Home />
-  return isTaking ? <TakePage key={quizId} id={quizId} /> : <QuizPage key={quizId} id={quizId} />
+  if (quizId !== null) return isTaking ? <TakePage key={quizId} id={quizId} /> : <QuizPage key={quizId} id={quizId} />
+  return <Home />
 }

@@ -6,6 +6,7 @@ import { describeConnection } from '../react/words.ts'
 import { isFinalStatus } from '../reduce/task.ts'
 import { Mark } from './icons.tsx'
 import { Link } from './link.tsx'
+import { Nav } from './nav.tsx'
 import { TaskList } from './task-list.tsx'
 import { useWhenBack } from './use-when-back.ts'
 
@@ -21,6 +22,7 @@ export function Header(): ReactElement {
         <Mark />
         <span>Tidings</span>
       </Link>
+      <Nav />
       <div className="top-end">
         <button type="button" className="quiet" popoverTarget={panel}>
           Tasks

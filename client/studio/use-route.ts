@@ -8,6 +8,11 @@ export interface Route {
   readonly quizId: string | null
   /** Whether the quiz is taken, rather than reviewed. */
   readonly isTaking: boolean
+  readonly documentId: string | null
+  readonly sessionId: string | null
+  readonly projectId: string | null
+  /** A page that is not about one thing, such as `analytics`; null on the others. */
+  readonly page: string | null
 }
 
 const changed = 'tidings:route'
@@ -22,12 +27,17 @@ function subscribe(listener: () => void): () => void {
 }
 
 /** The address of a route. */
-export function hrefOf({ roadmapId, conceptId, piece, quizId, isTaking }: Partial<Route>): string {
+export function hrefOf(route: Partial<Route>): string {
+  const { page, roadmapId, conceptId, piece, quizId, isTaking, documentId, sessionId, projectId } = route
   const query = new URLSearchParams()
+  if (page) query.set('page', page)
   if (roadmapId) query.set('roadmap', roadmapId)
   if (conceptId) query.set('concept', conceptId)
   if (piece) query.set('piece', piece)
   if (quizId) query.set(isTaking ? 'take' : 'quiz', quizId)
+  if (documentId) query.set('document', documentId)
+  if (sessionId) query.set('session', sessionId)
+  if (projectId) query.set('project', projectId)
   return query.size === 0 ? '/' : `/?${query}`
 }
 
@@ -47,6 +57,10 @@ export function useRoute(): { readonly route: Route; readonly go: (to: Partial<R
       piece: query.get('piece'),
       quizId: query.get('take') ?? query.get('quiz'),
       isTaking: query.has('take'),
+      documentId: query.get('document'),
+      sessionId: query.get('session'),
+      projectId: query.get('project'),
+      page: query.get('page'),
     },
     go,
   }

@@ -34,6 +34,36 @@ export async function pruneTopics(
 }
 
 /**
+ * Deletes the old events of topics that go on (a session, an inbox), up to the newest that is older than the retention. Where that was
+ * is noted, as in {@link pruneTopics}.
+ *
+ * @returns how many topics were shortened, and by how many events in all
+ */
+export async function trimTopics(
+  database: Pick<Database, 'pool'>,
+  { retentionHours, maxTopics = defaultBatch }: { readonly retentionHours: number; readonly maxTopics?: number },
+): Promise<{ readonly topics: number; readonly events: number }> {
+  // The oldest event that is kept says at the price of one look into the index whether there is anything to do.
+  const { rows } = await database.pool.query<{ topics: number; events: number }>(
+    `with old as materialized (
+      select t.name, last.seq from topic t
+      cross join lateral (select at from event where topic = t.name and seq > t.pruned_seq order by seq limit 1) oldest
+      cross join lateral (
+        select max(seq) as seq from event where topic = t.name and at < now() - $1::float8 * interval '1 hour'
+      ) last
+      where not t.closed and t.seq > t.pruned_seq and oldest.at < now() - $1::float8 * interval '1 hour'
+      limit $2
+      for no key update of t skip locked
+    ),
+    gone as (delete from event e using old where e.topic = old.name and e.seq <= old.seq returning 1),
+    noted as (update topic set pruned_seq = old.seq from old where topic.name = old.name returning 1)
+    select (select count(*)::int from noted) as topics, (select count(*)::int from gone) as events`,
+    [retentionHours, maxTopics],
+  )
+  return rows[0] ?? { topics: 0, events: 0 }
+}
+
+/**
  * Forgets idempotency keys, so that they may be used for new requests.
  *
  * @param options.keptHours - how long a key is remembered
@@ -82,12 +112,13 @@ export function createPruner(options: {
 
   const prune = async (): Promise<void> => {
     const total = { topics: 0, events: 0, keys: 0 }
-    for (let isLeft = true; isLeft && !isStopped; ) {
-      const pruned = await pruneTopics(database, { retentionHours, maxTopics: batch })
-      total.topics += pruned.topics
-      total.events += pruned.events
-      isLeft = pruned.topics === batch
-    }
+    for (const pruneSome of [pruneTopics, trimTopics])
+      for (let isLeft = true; isLeft && !isStopped; ) {
+        const pruned = await pruneSome(database, { retentionHours, maxTopics: batch })
+        total.topics += pruned.topics
+        total.events += pruned.events
+        isLeft = pruned.topics === batch
+      }
     for (let isLeft = true; isLeft && !isStopped; ) {
       const keys = await pruneIdempotencyKeys(database, { keptHours: idempotencyHours, maxKeys })
       total.keys += keys

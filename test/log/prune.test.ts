@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createPruner, pruneIdempotencyKeys, pruneTopics } from '../../src/log/prune.ts'
+import { createPruner, pruneIdempotencyKeys, pruneTopics, trimTopics } from '../../src/log/prune.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import {
@@ -83,6 +83,32 @@ describe('pruning topics', () => {
     )
     await recording.ended
     expect(recording.text).toBe(text)
+  })
+})
+
+describe('trimming topics that go on', () => {
+  it('deletes what is older than the retention, and says so to those who ask for it', async () => {
+    await createTopic(test.database, 'goes-on')
+    await appendMany(node, 'goes-on', 3)
+    await test.database.pool.query(
+      `update event set at = now() - interval '30 hours' where topic = 'goes-on' and seq <= 2`,
+    )
+    await createTopic(test.database, 'fresh')
+    await appendMany(node, 'fresh', 2)
+    await createEnded('ended-long-ago', 30)
+    expect(await trimTopics(test.database, { retentionHours: 24 })).toEqual({ topics: 1, events: 2 })
+    expect(await readTopics()).toEqual(['ended-long-ago 0 3', 'fresh 0 2', 'goes-on 2 1'])
+    expect(await trimTopics(test.database, { retentionHours: 24 })).toEqual({ topics: 0, events: 0 })
+  })
+
+  it('may delete all events there are; what follows goes on counting', async () => {
+    await createTopic(test.database, 'goes-on')
+    await appendMany(node, 'goes-on', 2)
+    await test.database.pool.query(`update event set at = now() - interval '30 hours'`)
+    expect(await trimTopics(test.database, { retentionHours: 24 })).toEqual({ topics: 1, events: 2 })
+    expect(await trimTopics(test.database, { retentionHours: 24 })).toEqual({ topics: 0, events: 0 })
+    await appendMany(node, 'goes-on', 1)
+    expect(await readTopics()).toEqual(['goes-on 2 1'])
   })
 })
 

@@ -1,0 +1,81 @@
+import type { Guard, SharedTopic, StartingPoint } from '../src/live/field.ts'
+import { type SharedField, shareExecution } from '../src/live/field.ts'
+import { type Followed, follow } from '../src/log/follow.ts'
+import { guardIterable, mapIterable } from '../src/log/interruptible.ts'
+import type { Context } from './context.ts'
+
+/** A topic as a subscription tells it: `S` is the state in its snapshots, `E` what the field's type is resolved from. */
+export interface ToldTopic<S, E> {
+  readonly topic: string
+  /** See `SharedTopic`. */
+  readonly snapshot: SharedTopic<S>['snapshot']
+  /** Nothing is the last by default: such a topic goes on. */
+  readonly isLast?: SharedTopic<S>['isLast']
+  /** What may be done to events for a reader who is too slow; `keep` by default. */
+  readonly classOf?: SharedTopic<S>['classOf']
+  /** Two neighbouring `append` events as one; never by default. */
+  readonly join?: SharedTopic<S>['join']
+  /** Makes what turns events and snapshots, handed over in order, into values. They must not depend on who watches. */
+  readonly createReader: () => (followed: Followed<S>) => E
+  /** Where leave to see it can be taken back. */
+  readonly guard?: Guard | undefined
+}
+
+/** The arguments by which every subscription says from where to follow. */
+export interface StartingArguments {
+  readonly after?: string | null | undefined
+  readonly fromStart?: boolean | null | undefined
+}
+
+/**
+ * What makes a field a subscription to a topic, to be spread into its options: delivery shared by all who ask the same, and
+ * following on one's own for those who poll. Its arguments `after` and `fromStart`, if any, mean what they mean everywhere.
+ *
+ * @param open - finds the topic on behalf of the viewer in the context; throws a `TidingsError` when that one may not see it
+ */
+export function subscribeToTopic<A extends object, S, E>(
+  open: (args: A, context: Context) => Promise<ToldTopic<S, E>>,
+): {
+  readonly extensions: { readonly live: unknown }
+  subscribe(parent: unknown, args: A & StartingArguments, context: Context): Promise<AsyncIterableIterator<E>>
+  resolve(event: E): E
+} {
+  const shared: SharedField<Context, S> = {
+    startingArguments: ['after', 'fromStart'],
+    startOf: (args) => startOf(args as StartingArguments),
+    open: async (args, context) => {
+      const { createReader, ...told } = await open(args as A, context)
+      return {
+        isLast: () => false,
+        classOf: () => 'keep',
+        join: () => null,
+        ...told,
+        createReader() {
+          return {
+            read: createReader(),
+            readPassing() {
+              throw new Error(`The topic "${told.topic}" has no passing states`)
+            },
+          }
+        },
+      }
+    },
+  }
+  return {
+    ...shareExecution(shared),
+    async subscribe(_, args, context) {
+      const { topic, snapshot, isLast = () => false, createReader, guard } = await open(args, context)
+      const { reader, feeds } = context.engine
+      const followed = follow(
+        { reader, feeds },
+        { topic, snapshot, isLast, catchUpOnly: context.catchUp, ...startOf(args) },
+      )
+      return mapIterable(guard === undefined ? followed : guardIterable(followed, guard), createReader())
+    },
+    resolve: (event) => event,
+  }
+}
+
+function startOf({ after, fromStart }: StartingArguments): StartingPoint {
+  return { after: after ?? undefined, fromStart: fromStart ?? false }
+}

@@ -1,0 +1,17 @@
+import type { ClientBase } from 'pg'
+
+/**
+ * Creates a topic, unless it is there: an append to one that does not exist is refused. In the caller's transaction, so that a
+ * thing and its topic come into being together.
+ */
+export async function createTopic(client: Pick<ClientBase, 'query'>, topic: string): Promise<void> {
+  await client.query('insert into topic (name) values ($1) on conflict do nothing', [topic])
+}
+
+/** Deletes a topic with all its events; whoever follows it is told that there is no such topic at the next check. */
+export async function deleteTopic(client: Pick<ClientBase, 'query'>, topic: string): Promise<void> {
+  // Locked first, so that nothing is appended in between.
+  await client.query('select from topic where name = $1 for update', [topic])
+  await client.query('delete from event where topic = $1', [topic])
+  await client.query('delete from topic where name = $1', [topic])
+}
