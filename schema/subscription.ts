@@ -1,4 +1,4 @@
-import { type SharedField, type SharedTopic, shareExecution } from '../src/live/field.ts'
+import { type Guard, type SharedField, type SharedTopic, shareExecution } from '../src/live/field.ts'
 import type { LogEvent } from '../src/log/event.ts'
 import { guardIterable, mapIterable } from '../src/log/interruptible.ts'
 import type { QueuePlace } from '../src/tasks/place.ts'
@@ -6,6 +6,7 @@ import type { TaskSnapshotState } from '../src/tasks/store.ts'
 import { classOf, lastEventTypes, type Task, taskTopic } from '../src/tasks/task.ts'
 import { builder, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
+import { guardWithPresence } from './presence.ts'
 import { loadTask } from './task.ts'
 import { createEventReader, type EventSource, taskEvent } from './task-event.ts'
 
@@ -18,7 +19,7 @@ const sharedProgress: SharedField<Context, TaskSnapshotState> = {
   }),
   open: async ({ taskId }, context) => {
     const task = await loadTask(context, String(taskId))
-    return { ...shareTask(context, task), guard: context.engine.visibility.guard(requireViewer(context), task) }
+    return { ...shareTask(context, task), guard: guardTask(context, task) }
   },
 }
 
@@ -44,6 +45,12 @@ function shareTask({ engine }: Context, { id, kind, status }: Task): SharedTopic
       watch: (tell) => engine.places.watch({ id, kind }, tell),
     },
   }
+}
+
+/** Ends with leave to see the task; as long as it goes on, its viewer is there. */
+function guardTask(context: Context, task: Task): Guard {
+  const viewer = requireViewer(context)
+  return guardWithPresence(context, taskTopic(task.id), context.engine.visibility.guard(viewer, task))
 }
 
 /** Two pieces of text, when the second goes on where the first ends. */
@@ -80,8 +87,7 @@ Leaving the subscription does not cancel the task. What cannot be replayed is sa
         fromStart: fromStart ?? false,
         catchUpOnly: context.catchUp,
       })
-      const guard = context.engine.visibility.guard(requireViewer(context), task)
-      return mapIterable(guard === undefined ? watched : guardIterable(watched, guard), toSource)
+      return mapIterable(guardIterable(watched, guardTask(context, task)), toSource)
     },
     resolve: (event: EventSource) => event,
   }),

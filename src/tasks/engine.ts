@@ -3,6 +3,7 @@ import type { Database } from '../db/connect.ts'
 import { type Appender, createAppender } from '../log/append.ts'
 import { type Bus, createMemoryBus, createRedisBus } from '../log/bus.ts'
 import { createFeeds, type Feeds } from '../log/feed.ts'
+import { createPresence, type Presence } from '../log/presence.ts'
 import { createLogReader, type LogReader } from '../log/read.ts'
 import type { Logger } from '../logger.ts'
 import type { TaskDefinition } from './define-task.ts'
@@ -22,6 +23,8 @@ export interface Engine extends AsyncDisposable {
   readonly appender: Appender
   readonly bus: Bus
   readonly feeds: Feeds
+  /** Who follows which topic now, on any server. */
+  readonly presence: Presence
   readonly store: TaskStore
   readonly places: Places
   readonly tasks: TaskService
@@ -71,6 +74,7 @@ export async function startEngine(options: {
       : createRedisBus({ urls: config.REDIS_URL, logger, prefix: `${reader.epoch}:` }),
   )
   const feeds = stack.use(createFeeds({ bus, reader, logger, checkMs: config.CHECK_MS }))
+  const presence = stack.use(createPresence({ database, bus, logger }))
   const appender = stack.use(
     createAppender({ database, logger, publish: (topic, events) => bus.publish(topic, events) }),
   )
@@ -119,6 +123,7 @@ export async function startEngine(options: {
     appender,
     bus,
     feeds,
+    presence,
     store,
     places,
     tasks,

@@ -1,0 +1,157 @@
+import { type Database, withTransaction } from '../db/connect.ts'
+import type { Present } from './presence.ts'
+
+/** A user at a topic. */
+export type PresentPair = readonly [topic: string, userId: string]
+
+/** Who is at a topic, and when the next mark runs out. */
+export interface PresenceReading {
+  readonly present: readonly Present[]
+  /** null when no mark does. */
+  readonly nextEndMs: number | null
+}
+
+/** The tables `presence_server`, `presence` and `presence_mark`, as one server writes them. */
+export interface PresenceRecord {
+  /**
+   * Gives a sign of life and writes down who has come and gone, in one statement. Where the record may not be what this server wrote
+   * (it was forgotten, or a write failed), it writes down `everybody` anew.
+   *
+   * @returns the topics at which something may have changed
+   */
+  write(change: {
+    readonly come: readonly PresentPair[]
+    readonly gone: readonly PresentPair[]
+    readonly everybody: () => readonly PresentPair[]
+  }): Promise<readonly string[]>
+  /** Takes this server's people away. @returns the topics they were at */
+  leave(): Promise<readonly string[]>
+  mark(topic: string, userId: string, mark: string | null, forMs: number): Promise<void>
+  /** Those who are at topics now, in the order of the topics; one query. */
+  read(topics: readonly string[]): Promise<readonly PresenceReading[]>
+}
+
+/** The pairs as two arrays, for `unnest`. */
+const columns = (pairs: readonly PresentPair[]): [string[], string[]] => [
+  pairs.map(([topic]) => topic),
+  pairs.map(([, userId]) => userId),
+]
+const topicsOf = (pairs: readonly PresentPair[]): readonly string[] => [...new Set(pairs.map(([topic]) => topic))]
+
+/** Creates what keeps one server's part of the record. */
+export function createPresenceRecord(options: {
+  readonly database: Database
+  readonly server: string
+  readonly aliveMs: number
+}): PresenceRecord {
+  const { database, server, aliveMs } = options
+  /** The record may hold something else than what was told to be written. */
+  let isDoubtful = false
+  let hasWritten = false
+
+  const rewrite = async (everybody: readonly PresentPair[]): Promise<readonly string[]> =>
+    withTransaction(database, async (client) => {
+      await client.query(
+        `insert into presence_server (id, alive_until) values ($1, clock_timestamp() + $2 * interval '1 ms')
+         on conflict (id) do update set alive_until = excluded.alive_until`,
+        [server, aliveMs],
+      )
+      const { rows } = await client.query<{ topic: string }>('delete from presence where server = $1 returning topic', [
+        server,
+      ])
+      await client.query(
+        'insert into presence (topic, user_id, server) select topic, user_id, $1 from unnest($2::text[], $3::text[]) as p(topic, user_id)',
+        [server, ...columns(everybody)],
+      )
+      return [...new Set([...rows.map(({ topic }) => topic), ...topicsOf(everybody)])]
+    })
+
+  return {
+    async write({ come, gone, everybody }) {
+      if (isDoubtful) {
+        const topics = await rewrite(everybody())
+        isDoubtful = false
+        return [...new Set([...topics, ...topicsOf(gone)])]
+      }
+      isDoubtful = true
+      const wasKnown = hasWritten
+      hasWritten = true
+      const { rows } = await database.pool.query<{ is_new: boolean }>({
+        name: 'tidings-presence',
+        text: `with alive as (
+            insert into presence_server (id, alive_until) values ($1, now() + $2 * interval '1 ms')
+            on conflict (id) do update set alive_until = excluded.alive_until returning xmax = 0 as is_new
+          ), gone as (
+            delete from presence p using unnest($3::text[], $4::text[]) as g(topic, user_id)
+            where p.server = $1 and p.topic = g.topic and p.user_id = g.user_id
+          ), come as (
+            insert into presence (topic, user_id, server)
+            select c.topic, c.user_id, $1 from unnest($5::text[], $6::text[]) as c(topic, user_id)
+            on conflict do nothing
+          ), dead as (
+            -- Long after it stopped counting, so that the clocks of two servers need not agree.
+            delete from presence_server where id in (
+              select id from presence_server where alive_until < now() - interval '1 minute' and id <> $1
+              for update skip locked
+            )
+          ), ended as (
+            delete from presence_mark where (topic, user_id) in (
+              select topic, user_id from presence_mark where until < now() - interval '1 minute' for update skip locked
+            )
+          ) select is_new from alive`,
+        values: [server, aliveMs, ...columns(gone), ...columns(come)],
+      })
+      isDoubtful = false
+      const changed = topicsOf([...come, ...gone])
+      // It was taken for dead meanwhile, or the database has begun anew: those who were here before must be said again.
+      return wasKnown && rows[0]?.is_new === true
+        ? [...new Set([...changed, ...(await rewrite(everybody()))])]
+        : changed
+    },
+    async leave() {
+      if (!hasWritten) return []
+      const { rows } = await database.pool.query<{ topic: string }>(
+        `with left_from as (select distinct topic from presence where server = $1),
+          gone as (delete from presence_server where id = $1) select topic from left_from`,
+        [server],
+      )
+      return rows.map(({ topic }) => topic)
+    },
+    async mark(topic, userId, mark, forMs) {
+      if (mark === null)
+        await database.pool.query('delete from presence_mark where topic = $1 and user_id = $2', [topic, userId])
+      else
+        await database.pool.query(
+          `insert into presence_mark (topic, user_id, mark, until) values ($1, $2, $3, now() + $4 * interval '1 ms')
+           on conflict (topic, user_id) do update set mark = excluded.mark, until = excluded.until`,
+          [topic, userId, mark, forMs],
+        )
+    },
+    async read(topics) {
+      const { rows } = await database.pool.query<{
+        topic: string
+        user_id: string
+        mark: string | null
+        ends_ms: number | null
+      }>({
+        name: 'tidings-present',
+        text: `select distinct p.topic, p.user_id, m.mark,
+            (extract(epoch from m.until - now()) * 1000)::float8 as ends_ms
+          from presence p
+          join presence_server s on s.id = p.server and s.alive_until > now()
+          left join presence_mark m on m.topic = p.topic and m.user_id = p.user_id and m.until > now()
+          where p.topic = any($1::text[]) order by p.topic, p.user_id`,
+        values: [[...new Set(topics)]],
+      })
+      const byTopic = Map.groupBy(rows, ({ topic }) => topic)
+      return topics.map((topic) => {
+        const those = byTopic.get(topic) ?? []
+        const ends = those.flatMap(({ ends_ms }) => (ends_ms === null ? [] : [ends_ms]))
+        return {
+          present: those.map(({ user_id, mark }) => ({ userId: user_id, mark })),
+          nextEndMs: ends.length === 0 ? null : Math.min(...ends),
+        }
+      })
+    },
+  }
+}
