@@ -11,6 +11,8 @@ export interface Services {
   readonly documents: Documents
   readonly quizzes: Quizzes
   readonly roadmaps: Roadmaps
+  /** Called with the code of a failure that a mutation tells as its result. */
+  readonly noteFailure?: ((code: string) => void) | undefined
   readonly limits: {
     /** Largest uploaded document. */
     readonly maxUploadBytes: number

@@ -111,6 +111,7 @@ export async function orFailure<T extends object, N extends Failure['__typename'
     if (!isTidingsError(error)) throw error
     const failure = await toFailure(context, id, error)
     if (failure === null || !isOneOf(failure, members)) throw error
+    context.noteFailure?.(error.code)
     return failure
   }
 }

@@ -38,6 +38,12 @@ export interface Seat {
   readonly number: number
 }
 
+/** What outlets have taken, since the start. One object for all outlets of a transport, counted up in place. */
+export interface Sent {
+  payloads: number
+  bytes: number
+}
+
 /** The share of the budget that may wait, so that with all that surrounds it a reader stays within. */
 const budgetShare = 1 / 8
 

@@ -94,7 +94,15 @@ export function createLive(options: {
   const log = { reader, feeds }
   const plans = createPlans(schema)
   const turn = createTurn((error) => logger.error({ err: error }, 'live delivery failed'))
-  const counters: LiveCounters = { executed: 0, interpreted: 0, lagged: 0, summarised: 0, givenUp: 0 }
+  const counters: LiveCounters = {
+    executed: 0,
+    interpreted: 0,
+    lagged: 0,
+    summarised: 0,
+    givenUp: 0,
+    ws: { payloads: 0, bytes: 0 },
+    sse: { payloads: 0, bytes: 0 },
+  }
   const rendered: Rendered = new WeakMap()
   const groups = new Map<string, { readonly group: Group<unknown>; users: number }>()
   const budgetBytes = config.MAX_SOCKET_BUFFER_BYTES
@@ -208,7 +216,14 @@ export function createLive(options: {
       return groups.size
     },
     openSocket: (given) =>
-      createSocketOutlet({ ...given, turn, budgetBytes, patienceMs, giveUp: giveUp(given.giveUp) }),
+      createSocketOutlet({
+        ...given,
+        turn,
+        budgetBytes,
+        patienceMs,
+        sent: counters.ws,
+        giveUp: giveUp(given.giveUp),
+      }),
     shares: plans.shares,
     async subscribe(args, onOver = () => undefined) {
       const context = (args.contextValue ?? {}) as LiveContext
@@ -229,7 +244,12 @@ export function createLive(options: {
       const { seat } = context
       if (seat !== undefined)
         return iterateNothing(seat.outlet.refine, (onEnd) => attach(operation, entered, seat, onEnd, onOver))
-      const stream = createStreamOutlet({ budgetBytes, patienceMs, giveUp: giveUp(() => context.cut?.()) })
+      const stream = createStreamOutlet({
+        budgetBytes,
+        patienceMs,
+        sent: counters.sse,
+        giveUp: giveUp(() => context.cut?.()),
+      })
       const subscriber = attach(
         operation,
         entered,

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
-import { type Outlet, type Seat, waitingLimit } from './outlet.ts'
+import { type Outlet, type Seat, type Sent, waitingLimit } from './outlet.ts'
 import type { Turn } from './turn.ts'
 
 /**
@@ -12,6 +12,7 @@ import type { Turn } from './turn.ts'
  *
  * @param options.budgetBytes - most that a reader may leave unread
  * @param options.patienceMs - how long a full buffer may stand still before the client is asked to come back later
+ * @param options.sent - counts what is written
  * @param options.giveUp - asks the client to come back (1013): it resumes from its cursor
  */
 export function createSocketOutlet(options: {
@@ -20,10 +21,11 @@ export function createSocketOutlet(options: {
   readonly turn: Turn
   readonly budgetBytes: number
   readonly patienceMs: number
+  readonly sent: Sent
   readonly giveUp: () => void
   readonly refine: (error: unknown) => unknown
 }): Outlet {
-  const { webSocket, socket, turn, patienceMs, giveUp } = options
+  const { webSocket, socket, turn, patienceMs, sent, giveUp } = options
   const limit = waitingLimit(options.budgetBytes)
   /** Nearly always one, so not worth a map. */
   let served: { readonly seat: Seat; readonly leave: () => void }[] = []
@@ -49,7 +51,10 @@ export function createSocketOutlet(options: {
         turn.finally(uncork)
       }
       const frames = batch.frames(stamp.length)
-      socket.write(frames.stamp(stamp))
+      const bytes = frames.stamp(stamp)
+      socket.write(bytes)
+      sent.payloads += batch.payloads.length
+      sent.bytes += bytes.length
       // Not taken whole by the operating system: the stream still reads from the buffer.
       if (socket.writableLength > 0) frames.keep()
     },

@@ -1,6 +1,6 @@
 import type { ExecutionResult } from 'graphql'
 import type { Batch } from './frames.ts'
-import { type Outlet, waitingLimit } from './outlet.ts'
+import { type Outlet, type Sent, waitingLimit } from './outlet.ts'
 
 const texts = new WeakMap<object, Buffer>()
 
@@ -24,11 +24,13 @@ export interface StreamOutlet {
  *
  * @param options.budgetBytes - most that may wait, as for sockets
  * @param options.patienceMs - how long nothing may be pulled from a full stream before it is given up
+ * @param options.sent - counts what is taken
  * @param options.giveUp - ends the stream so that its client resumes
  */
 export function createStreamOutlet(options: {
   readonly budgetBytes: number
   readonly patienceMs: number
+  readonly sent: Sent
   readonly giveUp: () => void
 }): StreamOutlet {
   const limit = waitingLimit(options.budgetBytes)
@@ -83,6 +85,8 @@ export function createStreamOutlet(options: {
         if (over !== undefined) return
         queue.push(...payloads)
         queuedBytes += bytes
+        options.sent.payloads += payloads.length
+        options.sent.bytes += bytes
         settle()
       },
       drained(listener) {

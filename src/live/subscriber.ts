@@ -8,7 +8,7 @@ import { compact } from './budget.ts'
 import type { StartingPoint } from './field.ts'
 import { createBatch } from './frames.ts'
 import type { Group, Member } from './group.ts'
-import type { Seat } from './outlet.ts'
+import type { Seat, Sent } from './outlet.ts'
 import type { Turn } from './turn.ts'
 
 /** One subscription on its way from its cursor into its group, and again whenever it falls behind. */
@@ -30,6 +30,9 @@ export interface LiveCounters {
   summarised: number
   /** Readers that were asked to come back, because nothing moved. */
   givenUp: number
+  /** What was handed to the readers of each transport: events and snapshots, and their bytes with frames. */
+  readonly ws: Sent
+  readonly sse: Sent
 }
 
 /** Payloads of one who catches up leave together up to this size. */

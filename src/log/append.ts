@@ -80,6 +80,28 @@ export interface Appender extends AsyncDisposable {
   appendIn(client: pg.PoolClient, unit: AppendUnit): Promise<Appended>
   /** Hands accepted events to the bus; never throws. */
   publish(events: readonly LogEvent[]): void
+  /** What went through, since the start, and what waits now. */
+  readonly counters: AppendCounters
+  /** The connections that appends are made on. */
+  readonly pool: Pick<pg.Pool, 'totalCount' | 'idleCount' | 'waitingCount'> & {
+    readonly options: { readonly max: number }
+  }
+}
+
+/** What an appender has done. */
+export interface AppendCounters {
+  /** Events that were committed, by way of a transaction of somebody else as well. */
+  events: number
+  /** Units that the guard refused. */
+  refused: number
+  /** Units that had to be repeated, as the database was away. */
+  repeated: number
+  /** Statements, each of one or more units. */
+  statements: number
+  /** Time that the statements took, all together. */
+  statementMs: number
+  /** Units that wait for a statement. */
+  readonly waiting: number
 }
 
 /** A statement that takes longer is stuck, behind somebody's lock or a dead network. */
@@ -133,9 +155,22 @@ export function createAppender(options: {
   const idle = Promise.withResolvers<void>()
   let isClosing = false
 
+  const counters = {
+    events: 0,
+    refused: 0,
+    repeated: 0,
+    statements: 0,
+    statementMs: 0,
+    get waiting() {
+      return waiting.length
+    },
+  }
+
   const publish = (events: readonly LogEvent[]): void => {
     const topic = events[0]?.topic
     if (topic === undefined) return
+    // Whoever appends in a transaction of its own comes here after the commit: the one place where all pass.
+    counters.events += events.length
     try {
       options.publish(topic, events)
     } catch (error) {
@@ -170,6 +205,7 @@ export function createAppender(options: {
 
   const accept = (entry: Waiting, appended: Appended): void => {
     if (appended.accepted) publish(appended.events)
+    else counters.refused++
     entry.resolve(appended)
   }
 
@@ -180,11 +216,14 @@ export function createAppender(options: {
     const open = new Set(entries)
     try {
       client = await pool.connect()
+      const startedAt = performance.now()
+      counters.statements++
       const outcomes = await runAppend(
         client,
         entries.map((entry) => entry.unit),
         { isPrepared: true },
       )
+      counters.statementMs += performance.now() - startedAt
       for (const [index, entry] of entries.entries()) {
         const outcome = outcomes[index]
         if (outcome === undefined || (!outcome.accepted && entry.mayBeWritten)) continue
@@ -224,6 +263,7 @@ export function createAppender(options: {
   const runGroup = async (group: readonly Waiting[]): Promise<void> => {
     underWay++
     const repeat = await write(group)
+    counters.repeated += repeat.length
     if (repeat.length > 0) logger.warn({ count: repeat.length }, 'appends are repeated')
     if (repeat.length > 0) await new Promise((resolve) => setTimeout(resolve, repeatDelayMs))
     for (const entry of group) for (const key of keysOf(entry.unit)) busy.delete(key)
@@ -270,6 +310,8 @@ export function createAppender(options: {
       return outcome
     },
     publish,
+    counters,
+    pool,
     [Symbol.asyncDispose]() {
       closing ??= close()
       return closing

@@ -11,6 +11,7 @@ import type { GraphiqlTab } from '../server/graphiql.ts'
 import { type HealthServer, startHealthServer } from '../server/health-server.ts'
 import { type RunningServer, startServer } from '../server/http.ts'
 import { createMaskError, formatResult, isAway } from '../server/mask.ts'
+import { createServerMetrics } from '../server/metrics.ts'
 import { createMetricsPage } from '../server/prometheus.ts'
 import { createApplications } from '../studio/applications.ts'
 import { createTaskDefinitions } from '../studio/definitions.ts'
@@ -70,8 +71,10 @@ export async function startApp(options: {
   await migrate(database, logger)
   const definitions = createTaskDefinitions(config)
   const engine = stack.use(await startEngine({ config, database, definitions, logger }))
+  const metrics = createServerMetrics()
   const services: Services = {
     engine,
+    noteFailure: metrics.failed,
     ...createApplications(engine),
     limits: {
       maxUploadBytes: config.MAX_UPLOAD_BYTES,
@@ -79,26 +82,36 @@ export async function startApp(options: {
     },
   }
   const health = { database, bus: engine.bus }
+  const live = config.ROLE === 'worker' ? null : createLiveDelivery(services, config, logger)
+  const metricsPage = createMetricsPage({ engine, live, metrics: live === null ? null : metrics })
   const server =
-    config.ROLE === 'worker'
+    live === null
       ? null
       : stack.use(
           await startServer({
             config,
             schema,
-            live: createLiveDelivery(services, config, logger),
+            live,
             createContext: (viewer, contextOptions) => createContext(services, viewer, contextOptions),
             health,
             logger,
             graphiqlTabs: createTabs?.(services),
-            createMetricsPage: (metrics) => createMetricsPage({ engine, metrics }),
+            metrics,
+            metricsPage,
             loadStudio: ensureStudioBuilt,
           }),
         )
   const healthServer =
     server !== null || healthPort === undefined
       ? null
-      : stack.use(await startHealthServer({ health, host: config.HOST, port: healthPort }))
+      : stack.use(
+          await startHealthServer({
+            health,
+            host: config.HOST,
+            port: healthPort,
+            metrics: { page: metricsPage, config },
+          }),
+        )
 
   if (config.ROLE !== 'server')
     stack.use(

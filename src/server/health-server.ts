@@ -1,26 +1,45 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Config } from '../config.ts'
+import { isLoopback } from './address.ts'
 import { createReadiness, type HealthSources } from './health.ts'
+import type { MetricsPage } from './prometheus.ts'
 import { answerJson } from './refuse.ts'
 
-/** A server that answers for the health of a process, and nothing else. */
+/** A server that answers for the health of a process and shows its metrics, and nothing else. */
 export interface HealthServer extends AsyncDisposable {
   readonly port: number
   /** From now on `/health/ready` says 503. */
   beginDraining(): void
 }
 
-/** Starts it on `GET /health/live` and `GET /health/ready`. */
+/** Whether whoever asks may read `/metrics`. */
+export function mayReadMetrics({ METRICS }: Pick<Config, 'METRICS'>, { socket }: IncomingMessage): boolean {
+  return METRICS === 'all' || (METRICS === 'loopback' && isLoopback(socket.remoteAddress ?? ''))
+}
+
+/**
+ * Starts it on `GET /health/live`, `GET /health/ready` and, with a page, `GET /metrics`.
+ *
+ * @param options.metrics - the page, and who may read it; by default there is none
+ */
 export async function startHealthServer(options: {
   readonly health: HealthSources
   readonly host: string
   readonly port: number
+  readonly metrics?: { readonly page: MetricsPage; readonly config: Pick<Config, 'METRICS'> }
 }): Promise<HealthServer> {
   const readReadiness = createReadiness(options.health)
   let isDraining = false
+  const { metrics } = options
   const server = createServer((request, response) => {
-    if (request.url === '/health/live') answerJson(response, 200, { status: 'alive' })
+    if (request.url === '/metrics' && metrics !== undefined && mayReadMetrics(metrics.config, request))
+      void metrics.page.render().then(
+        (text) => response.writeHead(200, { 'content-type': metrics.page.type }).end(text),
+        () => answerJson(response, 500, { status: 'the metrics cannot be read' }),
+      )
+    else if (request.url === '/health/live') answerJson(response, 200, { status: 'alive' })
     else if (request.url === '/health/ready')
       void readReadiness(isDraining).then((readiness) =>
         answerJson(response, readiness.status === 'ready' ? 200 : 503, readiness),

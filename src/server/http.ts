@@ -10,12 +10,13 @@ import type { Live } from '../live/shared.ts'
 import { createTurnstile } from '../live/turnstile.ts'
 import { type Logger, withLogFields } from '../logger.ts'
 import type { Viewer } from '../tasks/viewer.ts'
-import { isLoopback, readAddress, readRequestId } from './address.ts'
+import { readAddress, readRequestId } from './address.ts'
 import { createBodyLimitPlugin } from './body.ts'
 import { type Connections, createConnections } from './connections.ts'
 import { type OperationContext, type ServerContext, wantsCatchUp } from './context.ts'
 import { createGraphiql, type GraphiqlTab, serveFavicon } from './graphiql.ts'
 import { createReadiness, type HealthSources } from './health.ts'
+import { mayReadMetrics } from './health-server.ts'
 import { createMaskError } from './mask.ts'
 import { createServerMetrics, type ServerMetrics } from './metrics.ts'
 import { createOriginPolicy } from './origin.ts'
@@ -42,8 +43,10 @@ export interface ServerOptions {
   readonly graphiqlTabs?: (() => Promise<readonly GraphiqlTab[]>) | undefined
   /** Finds the Studio that is served at `/`, and builds it where necessary. Without it `/` leads to GraphiQL. */
   readonly loadStudio?: (() => Promise<BuiltStudio>) | undefined
-  /** Makes the page of metrics at `/metrics`; without it there is none. */
-  readonly createMetricsPage?: ((metrics: ServerMetrics) => MetricsPage) | undefined
+  /** What the server counts in; counters of its own by default. */
+  readonly metrics?: ServerMetrics | undefined
+  /** What is shown at `/metrics`; without it there is nothing. */
+  readonly metricsPage?: MetricsPage | undefined
   /** Time between pings on sockets and comments on event streams; default 12 s. */
   readonly keepAliveMs?: number
   /** Longest wait for `connection_init`; default 10 s. */
@@ -79,7 +82,7 @@ const postTypes = ['application/json', 'application/graphql+json', 'application/
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, schema, createContext, logger, health, keepAliveMs = 12_000, initMs = 10_000 } = options
-  const metrics = createServerMetrics()
+  const metrics = options.metrics ?? createServerMetrics()
   const connections = createConnections(config, metrics)
   const tokens = createTokens(config, logger)
   const origins = createOriginPolicy(config, { onlyLoopback: !tokens.areRequired })
@@ -134,9 +137,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     tokensAreRequired: tokens.areRequired,
   })
 
-  const metricsPage = options.createMetricsPage?.(metrics)
-  const mayReadMetrics = (request: IncomingMessage): boolean =>
-    config.METRICS === 'all' || (config.METRICS === 'loopback' && isLoopback(request.socket.remoteAddress ?? ''))
+  const { metricsPage } = options
   const studio = options.loadStudio === undefined ? null : createStudioPage({ load: options.loadStudio, logger })
 
   const serveApi = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -178,7 +179,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       const readiness = await readReadiness(isDraining)
       return answerJson(response, readiness.status === 'ready' ? 200 : 503, readiness)
     }
-    if (path === '/metrics' && metricsPage !== undefined && mayReadMetrics(request))
+    if (path === '/metrics' && metricsPage !== undefined && mayReadMetrics(config, request))
       return void response.writeHead(200, { 'content-type': metricsPage.type }).end(await metricsPage.render())
     const refusal = origins.refuse(request.headers)
     if (refusal !== null) {

@@ -62,6 +62,19 @@ export function createMaskError(logger: Logger): MaskError {
   }
 }
 
+/** The code that an error will have when {@link createMaskError} has dealt with it. */
+export function codeOf(error: unknown): string {
+  const expected = findExpected(error)
+  if (expected !== undefined) return expected.code
+  const cause = findCause(error)
+  if (error instanceof GraphQLError && cause instanceof GraphQLError) {
+    const code = error.extensions['code']
+    if (code !== undefined) return String(code)
+    if (error.path === undefined) return 'BAD_INPUT'
+  }
+  return isAwayFailure(cause) ? 'UNAVAILABLE' : 'INTERNAL'
+}
+
 /** What both graphql and graphql-ws mean by a result. */
 export interface AnyResult {
   readonly errors?: readonly GraphQLError[] | undefined

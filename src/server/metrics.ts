@@ -1,3 +1,5 @@
+import { Counter, Histogram, type Metric } from 'prom-client'
+import { errorCatalogue } from '../errors.ts'
 import type { Transport } from './connections.ts'
 
 /** What the server counts. Read by the metrics page; nothing here decides anything. */
@@ -8,16 +10,65 @@ export interface ServerMetrics {
   readonly subscriptions: ReadonlyMap<string, number>
   /** What was refused since the start, by reason: `origin`, `host`, `token`, `cost`, `address`, `viewer`, `subscriptions` … */
   readonly refusals: ReadonlyMap<string, number>
+  /** Connections that were opened since the start. */
+  readonly connectionsOpened: Readonly<Record<Transport, number>>
   opened(transport: Transport): void
   closed(transport: Transport): void
   /** @returns what to call when the subscription is over */
   subscribed(field: string): () => void
   refused(reason: string): void
+  /**
+   * An operation was answered, or a subscription begun.
+   * @param code - of its first error; null when there was none
+   * @param ms - how long it took; not said of subscriptions, which go on
+   */
+  operated(type: OperationType, code: string | null, ms?: number): void
+  /** A mutation told its caller what was in the way, as a member of its result. */
+  failed(code: string): void
+  /** For whoever shows them: what is kept here beside the numbers above. */
+  readonly metrics: readonly Metric[]
 }
+
+/** What operations are counted as; `unknown` when a document cannot be read. */
+export type OperationType = 'query' | 'mutation' | 'subscription' | 'unknown'
+
+/** Codes that errors are counted by; all others count as `OTHER`, so that nobody can make labels up. */
+const codes: ReadonlySet<string> = new Set([
+  ...Object.keys(errorCatalogue),
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+  'INTERNAL',
+])
+const durationBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 /** Creates the counters of one server, all at zero. */
 export function createServerMetrics(): ServerMetrics {
   const connections: Record<Transport, number> = { ws: 0, sse: 0 }
+  const connectionsOpened: Record<Transport, number> = { ws: 0, sse: 0 }
+  // In no registry of their own: several servers may run in one process.
+  const operations = new Counter({
+    name: 'tidings_operations_total',
+    help: 'Operations answered and subscriptions begun, by type and by whether they had errors.',
+    labelNames: ['type', 'outcome'],
+    registers: [],
+  })
+  const errors = new Counter({
+    name: 'tidings_errors_total',
+    help: 'Errors told to clients, by code: the first of a failed operation, and failures that are a mutation’s result.',
+    labelNames: ['code'],
+    registers: [],
+  })
+  const durations = new Histogram({
+    name: 'tidings_operation_seconds',
+    help: 'How long queries and mutations took, by type.',
+    labelNames: ['type'],
+    buckets: durationBuckets,
+    registers: [],
+  })
+  // A rate can be taken only of what was there before.
+  for (const type of ['query', 'mutation', 'subscription'])
+    for (const outcome of ['ok', 'failed']) operations.inc({ type, outcome }, 0)
+  const failed = (code: string): void => errors.inc({ code: codes.has(code) ? code : 'OTHER' })
   const subscriptions = new Map<string, number>()
   const refusals = new Map<string, number>()
   const add = (counts: Map<string, number>, key: string, by: number): void => {
@@ -27,10 +78,12 @@ export function createServerMetrics(): ServerMetrics {
   }
   return {
     connections,
+    connectionsOpened,
     subscriptions,
     refusals,
     opened: (transport) => {
       connections[transport]++
+      connectionsOpened[transport]++
     },
     closed: (transport) => {
       connections[transport]--
@@ -40,5 +93,12 @@ export function createServerMetrics(): ServerMetrics {
       return () => add(subscriptions, field, -1)
     },
     refused: (reason) => add(refusals, reason, 1),
+    operated(type, code, ms) {
+      operations.inc({ type, outcome: code === null ? 'ok' : 'failed' })
+      if (code !== null) failed(code)
+      if (ms !== undefined) durations.observe({ type }, ms / 1_000)
+    },
+    failed,
+    metrics: [operations, errors, durations] as readonly Metric[],
   }
 }

@@ -2,7 +2,8 @@ import { type DocumentNode, type ExecutionArgs, execute, type GraphQLSchema, get
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import type { Live } from '../live/shared.ts'
 import { onEnd } from './iterables.ts'
-import type { ServerMetrics } from './metrics.ts'
+import { codeOf } from './mask.ts'
+import type { OperationType, ServerMetrics } from './metrics.ts'
 import { createOperations, nameRootField, type OperationLimits } from './operations.ts'
 
 /** What of an operation the policy looks at, in `execute` and `subscribe` alike. */
@@ -44,19 +45,39 @@ export function createPolicy(options: {
     metrics.refused('cost')
     return { errors: [error] }
   }
+  /** Nothing is counted of a subscription that goes on but that it has begun. */
+  const countBegun = (result: unknown): void =>
+    metrics.operated('subscription', isAsyncIterable(result) ? null : firstCode(result))
   const plugin: Plugin = {
     onParse({ setParseFn }) {
-      setParseFn((source: string | { readonly body: string }) =>
-        operations.parse(typeof source === 'string' ? source : source.body),
-      )
+      setParseFn((source: string | { readonly body: string }) => {
+        try {
+          return operations.parse(typeof source === 'string' ? source : source.body)
+        } catch (error) {
+          metrics.operated('unknown', codeOf(error))
+          throw error
+        }
+      })
     },
     onValidate({ setValidationFn }) {
-      setValidationFn((_schema: GraphQLSchema, document: DocumentNode) => operations.validate(document))
+      setValidationFn((_schema: GraphQLSchema, document: DocumentNode) => {
+        const errors = operations.validate(document)
+        if (errors.length > 0) metrics.operated('unknown', codeOf(errors[0]))
+        return errors
+      })
     },
     onExecute({ args, setExecuteFn, setResultAndStopExecution }) {
       setExecuteFn(execute)
+      const type: OperationType = getOperationAST(args.document, args.operationName)?.operation ?? 'unknown'
       const refusal = refuse(args)
-      if (refusal !== null) setResultAndStopExecution(refusal)
+      if (refusal !== null) {
+        metrics.operated(type, firstCode(refusal))
+        return setResultAndStopExecution(refusal)
+      }
+      const startedAt = performance.now()
+      return {
+        onExecuteDone: ({ result }) => metrics.operated(type, firstCode(result), performance.now() - startedAt),
+      }
     },
     onSubscribe({ args, setSubscribeFn, setResultAndStopExecution }) {
       setSubscribeFn(live?.subscribe ?? subscribe)
@@ -64,6 +85,7 @@ export function createPolicy(options: {
       if (refusal !== null) setResultAndStopExecution(refusal)
       return {
         onSubscribeResult({ result, setResult }) {
+          countBegun(result)
           if (!isAsyncIterable(result)) return
           setResult(onEnd(result, metrics.subscribed(nameRootField(args.document, args.operationName))))
         },
@@ -74,7 +96,17 @@ export function createPolicy(options: {
     plugin,
     async subscribeShared(args) {
       if (live === undefined) throw new Error('Nothing is shared on this server')
-      return refuse(args) ?? live.subscribe(args, metrics.subscribed(nameRootField(args.document, args.operationName)))
+      const result =
+        refuse(args) ??
+        (await live.subscribe(args, metrics.subscribed(nameRootField(args.document, args.operationName))))
+      countBegun(result)
+      return result
     },
   }
+}
+
+/** The code of a result's first error; null when it has none. */
+function firstCode(result: unknown): string | null {
+  const { errors } = result as { readonly errors?: readonly unknown[] }
+  return errors === undefined || errors.length === 0 ? null : codeOf(errors[0])
 }

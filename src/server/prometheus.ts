@@ -1,6 +1,9 @@
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client'
+import type { Live } from '../live/shared.ts'
 import type { Engine } from '../tasks/engine.ts'
 import type { ServerMetrics } from './metrics.ts'
+import { showEngine, showRecord, showWorker } from './prometheus-engine.ts'
+import { showLive, showServer } from './prometheus-server.ts'
 
 /** The metrics of a process in Prometheus' text format. */
 export interface MetricsPage {
@@ -8,78 +11,93 @@ export interface MetricsPage {
   render(): Promise<string>
 }
 
-/** Where a metric's values are read, each time the page is asked for: the value of each label, or one value without. */
-type Read = () => number | Iterable<readonly [label: string, value: number]>
+/** The values of a metric when the page is asked for: one value, or one for each combination of labels, in their order. */
+export type Values = number | Iterable<readonly [...labels: string[], value: number]>
+
+/** Puts metrics on the page. Their names get `tidings_` in front. */
+export interface Show {
+  /** What goes up and down. */
+  gauge(name: string, help: string, read: () => Values, labels?: readonly string[]): void
+  /** What only goes up. */
+  counter(name: string, help: string, read: () => Values, labels?: readonly string[]): void
+  /** A metric that somebody keeps in prom-client's own classes. */
+  metric(metric: Metric): void
+  /** Is done, and waited for, before the values are read. */
+  before(look: () => Promise<void>): void
+}
 
 /**
- * Creates the page of metrics: connections and subscriptions of the server, what the feeds saw of the bus, what became of
- * attempts, and Node's own (memory, garbage collection, lag of the event loop). They are read from the counters where they
- * are kept; nothing on the way of an event counts twice.
+ * Creates the page of metrics of a process, whatever it does: what the engine, the server and live delivery count, the state
+ * of PostgreSQL and Redis, and Node's own (memory, garbage collection, lag of the event loop). `docs/operations.md` says
+ * what each means and when to worry.
+ *
+ * Values are read from the counters where they are kept, when the page is asked for: nothing on the way of an event counts twice.
+ *
+ * @param options.metrics - of the server; null in a process that has none
+ * @param options.live - live delivery; null in a process that has none
  */
 export function createMetricsPage({
   engine,
   metrics,
+  live,
 }: {
   readonly engine: Engine
-  readonly metrics: ServerMetrics
+  readonly metrics: ServerMetrics | null
+  readonly live: Live | null
 }): MetricsPage {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  const add = (name: string, help: string, read: Read, label?: string): void => {
-    // Gauges all: what is a count is kept elsewhere, and only shown here.
-    new Gauge({
-      name: `tidings_${name}`,
-      help,
-      registers: [registry],
-      ...(label === undefined ? {} : { labelNames: [label] }),
-      collect() {
-        this.reset()
-        const value = read()
-        if (typeof value === 'number') this.set(value)
-        else if (label !== undefined) for (const [key, count] of value) this.set({ [label]: key }, count)
-      },
-    })
+  const looks: (() => Promise<void>)[] = []
+  const show: Show = {
+    gauge(name, help, read, labels = []) {
+      new Gauge({
+        name: `tidings_${name}`,
+        help,
+        labelNames: [...labels],
+        registers: [registry],
+        collect() {
+          this.reset()
+          for (const [named, value] of readValues(read, labels)) this.set(named, value)
+        },
+      })
+    },
+    counter(name, help, read, labels = []) {
+      new Counter({
+        name: `tidings_${name}`,
+        help,
+        labelNames: [...labels],
+        registers: [registry],
+        collect() {
+          this.reset()
+          for (const [named, value] of readValues(read, labels)) this.inc(named, value)
+        },
+      })
+    },
+    metric: (metric) => registry.registerMetric(metric),
+    before: (look) => void looks.push(look),
   }
-  const { feeds, bus, worker } = engine
-  add('connections', 'Connections that are open, by transport.', () => Object.entries(metrics.connections), 'transport')
-  add('subscriptions', 'Subscriptions that are open, by field.', () => metrics.subscriptions, 'field')
-  add('refusals_total', 'What was refused since the start, by reason.', () => metrics.refusals, 'reason')
-  add('topics_followed', 'Topics that somebody on this process follows.', () => feeds.size)
-  add('events_delivered_total', 'Events handed from the feeds to their followers.', () => feeds.counters.delivered)
-  add(
-    'events_repaired_total',
-    'Events that only the comparison with the log found: should stay zero while the bus is well.',
-    () => feeds.counters.repaired,
-  )
-  add(
-    'bus_events_total',
-    'What the feeds saw of the bus: events that came again, holes that made them read the log, messages that were not ours.',
-    () => [
-      ['repeated', feeds.counters.repeated],
-      ['holes', feeds.counters.holes],
-      ['malformed', feeds.counters.malformed],
-    ],
-    'what',
-  )
-  add(
-    'bus_messages_total',
-    'Messages of the bus.',
-    () => [
-      ['published', bus.counters.published],
-      ['failed', bus.counters.publishFailures],
-      ['received', bus.counters.received],
-    ],
-    'what',
-  )
-  add('bus_connected', '1 when the bus can carry messages now.', () => (bus.isConnected() ? 1 : 0))
-  if (worker !== null) {
-    add('attempts_running', 'Attempts under way in this process.', () => worker.running)
-    add(
-      'attempts_total',
-      'How attempts ended; leases taken back and rings repeated.',
-      () => Object.entries(worker.counters),
-      'outcome',
-    )
+  showEngine(show, engine)
+  showRecord(show, engine)
+  if (engine.worker !== null) showWorker(show, engine.worker)
+  if (metrics !== null) showServer(show, metrics)
+  if (live !== null) showLive(show, live)
+  return {
+    type: registry.contentType,
+    async render() {
+      await Promise.all(looks.map((look) => look()))
+      return registry.metrics()
+    },
   }
-  return { type: registry.contentType, render: () => registry.metrics() }
+}
+
+function readValues(
+  read: () => Values,
+  labels: readonly string[],
+): readonly (readonly [named: Record<string, string>, value: number])[] {
+  const values = read()
+  if (typeof values === 'number') return [[{}, values]]
+  return [...values].map((one) => [
+    Object.fromEntries(labels.map((label, index) => [label, String(one[index])])),
+    Number(one.at(-1)),
+  ])
 }

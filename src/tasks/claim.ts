@@ -11,6 +11,8 @@ export interface Claim {
   readonly state: AttemptState
   /** The topic's seq after `TaskStarted`. */
   readonly seq: number
+  /** How long it stood in line before its first attempt, by the database's clock; null for later attempts. */
+  readonly waitedMs: number | null
 }
 
 /** One try is lost for each that another process wins; this many in a row are not lost by chance. */
@@ -61,7 +63,10 @@ export async function claimNext(
         ...(items.length > 0 ? { items: [...state.items.values()] } : {}),
       },
     })
-    if (appended.accepted) return { task: { ...task, attempt: next }, attempt: next, state, seq: appended.seq }
+    if (!appended.accepted) continue
+    const startedAt = appended.events[0]?.at
+    const waitedMs = next === 1 && startedAt !== undefined ? Date.parse(startedAt) - task.createdAt.getTime() : null
+    return { task: { ...task, attempt: next }, attempt: next, state, seq: appended.seq, waitedMs }
   }
   return null
 }

@@ -7,6 +7,7 @@ import { claimNext } from './claim.ts'
 import type { TaskDefinition } from './define-task.ts'
 import type { Estimates } from './estimate.ts'
 import { createLeases } from './lease.ts'
+import { createTaskMeasures, type TaskMeasures } from './measures.ts'
 import type { Places } from './place.ts'
 import type { Doorbell } from './queue.ts'
 import { type Outcome, runAttempt } from './runner.ts'
@@ -23,6 +24,9 @@ export interface TaskWorker extends AsyncDisposable {
   readonly running: number
   /** How attempts ended, leases taken back and rings repeated, since the start. */
   readonly counters: Readonly<Record<Outcome | 'takenBack' | 'rungAgain', number>>
+  /** How many attempts of each kind this process runs at once, at most. */
+  readonly slots: Readonly<Record<string, number>>
+  readonly measures: TaskMeasures
   /**
    * Takes nothing new, lets what runs finish for `graceMs`, then hands the rest on to other workers, at once.
    * Called by dispose without grace.
@@ -67,6 +71,7 @@ export async function startWorker(options: {
   const outcomes: Record<Outcome, number> = { completed: 0, failed: 0, retrying: 0, 'handed on': 0, stopped: 0 }
   const underWay = new Set<Promise<void>>()
   const inTurn = createTurns()
+  const measures = createTaskMeasures()
   let isDraining = false
 
   const slots = Object.fromEntries([...definitions.values()].map(({ kind, concurrency }) => [kind, concurrency]))
@@ -97,6 +102,9 @@ export async function startWorker(options: {
     if (isDraining) lease.stop('shutdown')
     // So that the first event already has an estimate.
     estimates.recall(definition.kind)
+    if (claim.waitedMs !== null) measures.waited(definition.kind, claim.waitedMs)
+    const startedAt = performance.now()
+    measures.began(definition.kind)
     try {
       const outcome = await runAttempt(
         { database, appender, estimates, logger, worker: id, leaseMs, coalesceMs },
@@ -104,6 +112,7 @@ export async function startWorker(options: {
         claim,
         lease.signal,
       )
+      measures.ended(definition.kind, outcome, performance.now() - startedAt)
       outcomes[outcome]++
       // What the attempt has set going must not outlive it.
       if (outcome === 'stopped') lease.stop('lease lost')
@@ -181,6 +190,8 @@ export async function startWorker(options: {
     get counters() {
       return { ...outcomes, ...sweeper.counters }
     },
+    slots,
+    measures,
     drain,
     async [Symbol.asyncDispose]() {
       await drain(0)

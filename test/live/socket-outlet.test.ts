@@ -34,7 +34,16 @@ async function startSockets(options: { budgetBytes?: number; patienceMs?: number
       const refine = (error: unknown) => error
       sides.push({
         webSocket,
-        outlet: createSocketOutlet({ webSocket, socket, turn, budgetBytes, patienceMs, giveUp, refine }),
+        outlet: createSocketOutlet({
+          webSocket,
+          socket,
+          turn,
+          budgetBytes,
+          patienceMs,
+          sent: { payloads: 0, bytes: 0 },
+          giveUp,
+          refine,
+        }),
       })
     }),
   )

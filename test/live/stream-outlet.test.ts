@@ -8,7 +8,12 @@ const stamp = Buffer.alloc(0)
 const dataOf = (step: IteratorResult<ExecutionResult, undefined>) => (step.done === true ? step : step.value.data)
 
 test('hands payloads on in order, as results whose text is known, then completes', async () => {
-  const { outlet, next, end } = createStreamOutlet({ budgetBytes: 100_000, patienceMs: 1_000, giveUp: () => undefined })
+  const { outlet, next, end } = createStreamOutlet({
+    budgetBytes: 100_000,
+    patienceMs: 1_000,
+    sent: { payloads: 0, bytes: 0 },
+    giveUp: () => undefined,
+  })
   const first = next()
   outlet.write(createBatch([1, 2, 3].map(payloadOf)), stamp)
   end()
@@ -21,7 +26,12 @@ test('hands payloads on in order, as results whose text is known, then completes
 })
 
 test('fails after what is waiting', async () => {
-  const { outlet, next, end } = createStreamOutlet({ budgetBytes: 100_000, patienceMs: 1_000, giveUp: () => undefined })
+  const { outlet, next, end } = createStreamOutlet({
+    budgetBytes: 100_000,
+    patienceMs: 1_000,
+    sent: { payloads: 0, bytes: 0 },
+    giveUp: () => undefined,
+  })
   outlet.write(createBatch([payloadOf(1)]), stamp)
   end({ error: new Error('away') })
   expect(dataOf(await next())).toBe(1)
@@ -33,7 +43,12 @@ test('is full when nothing is pulled, tells when all was, and gives up a reader 
   const giveUp = () => {
     givenUp++
   }
-  const { outlet, next } = createStreamOutlet({ budgetBytes: 80_000, patienceMs: 50, giveUp })
+  const { outlet, next } = createStreamOutlet({
+    budgetBytes: 80_000,
+    patienceMs: 50,
+    sent: { payloads: 0, bytes: 0 },
+    giveUp,
+  })
   const batch = createBatch([payloadOf('x'.repeat(4_000))])
   let written = 0
   while (!outlet.isFull(batch.bytes)) {

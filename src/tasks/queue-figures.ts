@@ -1,0 +1,35 @@
+import type { Database } from '../db/connect.ts'
+
+/** What the queue of one kind looks like: the same in every process, as the record tells it. */
+export interface QueueFigures {
+  /** Tasks that wait for their first attempt. */
+  readonly waiting: number
+  /** How long the one that has waited longest has been waiting; 0 when none does. */
+  readonly oldestSeconds: number
+  /** Tasks that wait for another attempt. */
+  readonly retrying: number
+  /** Tasks that are being worked on, in any process. */
+  readonly running: number
+}
+
+const none: QueueFigures = { waiting: 0, oldestSeconds: 0, retrying: 0, running: 0 }
+
+/** Reads the figures of all `kinds`; those whose queue is empty are there as zeros, and kinds that are not named are not. */
+export async function readQueueFigures(
+  { pool }: Pick<Database, 'pool'>,
+  kinds: readonly string[],
+): Promise<ReadonlyMap<string, QueueFigures>> {
+  const { rows } = await pool.query<QueueFigures & { kind: string }>({
+    name: 'tidings-queue-figures',
+    text: `select kind, (count(*) filter (where status = 'QUEUED'))::int as waiting,
+        coalesce(extract(epoch from clock_timestamp() - min(created_at) filter (where status = 'QUEUED')), 0)::float8 as "oldestSeconds",
+        (count(*) filter (where status = 'RETRYING'))::int as retrying,
+        (count(*) filter (where status = 'RUNNING'))::int as running
+      from task where status in ('QUEUED', 'RETRYING', 'RUNNING') and kind = any($1::text[]) group by kind`,
+    values: [kinds],
+  })
+  return new Map([
+    ...kinds.map((kind) => [kind, none] as const),
+    ...rows.map(({ kind, ...figures }) => [kind, figures] as const),
+  ])
+}
