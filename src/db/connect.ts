@@ -66,6 +66,41 @@ export async function connectDatabase(options: {
   return { pool, [Symbol.asyncDispose]: close }
 }
 
+/** What transactions under way do once they have committed. */
+const afterCommits = new WeakMap<pg.PoolClient, (() => void)[]>()
+
+/**
+ * Does something once the transaction that `client` is in has committed, and nothing when it is rolled back: telling others of what was
+ * written. For those who are handed a client and do not commit themselves. What it throws becomes a warning of the process.
+ *
+ * @throws Error when the client is in no transaction of {@link withTransaction}
+ */
+export function afterCommit(client: pg.PoolClient, work: () => void): void {
+  const works = afterCommits.get(client)
+  if (works === undefined) throw new Error('There is no transaction to wait for; begin one with withTransaction')
+  works.push(work)
+}
+
+/**
+ * Runs `work` as a part of the transaction that `client` is in: when it rejects, what it did is undone, and the transaction can go on.
+ *
+ * @throws what `work` throws
+ */
+export async function withSavepoint<T>(client: pg.PoolClient, work: () => Promise<T>): Promise<T> {
+  const works = afterCommits.get(client)
+  const count = works?.length ?? 0
+  await client.query('savepoint part')
+  try {
+    const result = await work()
+    await client.query('release savepoint part')
+    return result
+  } catch (error) {
+    await client.query('rollback to savepoint part; release savepoint part')
+    works?.splice(count)
+    throw error
+  }
+}
+
 /**
  * Runs `work` inside one transaction, on one connection.
  *
@@ -79,10 +114,13 @@ export async function withTransaction<T>(
 ): Promise<T> {
   const client = await database.pool.connect()
   let broken: Error | undefined
+  const works: (() => void)[] = []
+  afterCommits.set(client, works)
   try {
     await client.query('begin')
     const result = await work(client)
     await client.query('commit')
+    for (const after of works) attempt(after)
     return result
   } catch (error) {
     await client.query('rollback').catch((failure: unknown) => {
@@ -90,8 +128,18 @@ export async function withTransaction<T>(
     })
     throw error
   } finally {
+    afterCommits.delete(client)
     // A connection that could not roll back may still be inside the transaction: it is thrown away.
     client.release(broken)
+  }
+}
+
+/** It has committed: nothing that is done afterwards makes it fail. */
+function attempt(after: () => void): void {
+  try {
+    after()
+  } catch (error) {
+    process.emitWarning(`What follows a commit failed: ${asError(error).message}`)
   }
 }
 

@@ -32,7 +32,7 @@ export interface SharedOperation {
   readonly node: FieldNode
   readonly args: Readonly<Record<string, unknown>>
   readonly variableValues: Readonly<Record<string, unknown>>
-  /** Whoever has the same key is sent the same payloads. */
+  /** Whoever has the same key is sent the same payloads of the same topic. */
   readonly key: string
 }
 

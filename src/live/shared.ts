@@ -138,9 +138,11 @@ export function createLive(options: {
     }
 
   const enter = async (operation: SharedOperation, context: unknown): Promise<Entered> => {
-    const { field, args, key } = operation
+    const { field, args } = operation
     // Before anything is shared, and for everyone: whether this viewer may see the topic.
     const topic = await field.open(args, context)
+    // Of some fields the topic depends on who asks, such as an inbox, and nothing in the operation says so.
+    const key = `${topic.topic} ${operation.key}`
     let entry = groups.get(key)
     if (entry === undefined) {
       entry = { group: createGroup({ feeds, topic, turn, rendered, render: render(operation) }), users: 0 }
@@ -149,7 +151,7 @@ export function createLive(options: {
       groups.set(key, entry)
     }
     entry.users++
-    return { group: entry.group, guard: topic.guard }
+    return { key, group: entry.group, guard: topic.guard }
   }
   const exit = (key: string, group: Group<unknown>): void => {
     const entry = groups.get(key)
@@ -162,12 +164,12 @@ export function createLive(options: {
 
   const attach = (
     operation: SharedOperation,
-    { group, guard }: Entered,
+    { key, group, guard }: Entered,
     seat: Seat,
     onEnd: (failure?: { readonly error: unknown }) => void,
     onOver: () => void,
   ): Subscriber => {
-    const { key, field, args } = operation
+    const { field, args } = operation
     let isOut = false
     let unguard: (() => void) | undefined
     const getOut = (): void => {
@@ -264,6 +266,7 @@ export function createLive(options: {
 
 /** A subscriber's group, and what may put this subscriber out of it. */
 interface Entered {
+  readonly key: string
   readonly group: Group<unknown>
   readonly guard: SharedTopic<unknown>['guard']
 }

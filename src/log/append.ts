@@ -78,6 +78,8 @@ export interface Appender extends AsyncDisposable {
   append(unit: AppendUnit): Promise<Appended>
   /** Appends within the caller's transaction. The caller publishes with {@link publish} after its commit. */
   appendIn(client: pg.PoolClient, unit: AppendUnit): Promise<Appended>
+  /** The same for many units, no two of them of one topic or task, in one statement. */
+  appendManyIn(client: pg.PoolClient, units: readonly AppendUnit[]): Promise<readonly Appended[]>
   /** Hands accepted events to the bus; never throws. */
   publish(events: readonly LogEvent[]): void
   /** What went through, since the start, and what waits now. */
@@ -309,6 +311,7 @@ export function createAppender(options: {
       if (outcome === undefined) throw new TidingsError('UNAVAILABLE', `The append to "${unit.topic}" was not answered`)
       return outcome
     },
+    appendManyIn: (client, units) => runAppend(client, units, { isPrepared: false }),
     publish,
     counters,
     pool,

@@ -22,12 +22,28 @@ export interface TaskContext<I> {
   readonly logger: Logger
 }
 
-/** How a task ended, for {@link TaskDefinition.settle}. */
+/** How a task ended, for {@link TaskDefinition.settle} and {@link TaskDefinition.announce}. */
 export interface Ending {
   readonly taskId: string
   readonly owner: string
+  /** What it worked on, as {@link Beginning.subject} said. */
+  readonly subject: string | null
   readonly status: Extract<TaskStatus, 'COMPLETED' | 'FAILED' | 'CANCELED'>
   readonly error: FailureState | null
+  /** What it returned; null unless it is COMPLETED. */
+  readonly result: JsonObject | null
+}
+
+/** The end of a task in words for its owner, who was not there. */
+export interface Announcement {
+  /** One sentence without a full stop, with the name of the thing: `Your quiz on “Owls” is ready`. */
+  readonly title: string
+  /** What there is to know beside it; for a task that failed the reason and the advice by default. */
+  readonly message?: string | null
+  /** True when it is completed and yet not all is as it was asked for. */
+  readonly isPartial?: boolean
+  /** The id of what to look at; the subject by default. */
+  readonly aboutId?: string | null
 }
 
 /** Which start {@link TaskDefinition.begin} belongs to. */
@@ -84,6 +100,11 @@ export interface TaskDefinition<I = unknown, R extends JsonObject = JsonObject> 
    * transaction of the terminal event. Must not touch the tables of the engine.
    */
   settle?(client: PoolClient, input: I, ending: Ending): Promise<void>
+  /**
+   * The end in words, for an owner who does not watch; in the transaction of the terminal event, after `settle`. null says that this end
+   * needs no telling. Without it, the words are made of the kind's name.
+   */
+  announce?(client: PoolClient, input: I, ending: Ending): Promise<Announcement | null>
 }
 
 /** Defines a kind of task, with the defaults filled in. */

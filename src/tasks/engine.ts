@@ -11,6 +11,7 @@ import { createEstimates } from './estimate.ts'
 import { createPlaces, type Places } from './place.ts'
 import { createDoorbell } from './queue.ts'
 import { controlChannel, createTaskService, type TaskService } from './service.ts'
+import { type AtEnd, createClosings } from './settle.ts'
 import { createTaskStore, type TaskStore } from './store.ts'
 import { createVisibility, type Visibility } from './visibility.ts'
 import { type Watched, type WatchOptions, watchTask } from './watch.ts'
@@ -62,6 +63,8 @@ export async function startEngine(options: {
   readonly database: Database
   readonly definitions: readonly TaskDefinition[]
   readonly logger: Logger
+  /** Makes what is done at the end of every task; nothing by default. */
+  readonly createAtEnd?: ((log: Pick<Engine, 'database' | 'appender'>) => AtEnd) | undefined
 }): Promise<Engine> {
   const { config, database, logger } = options
   const definitions = new Map(options.definitions.map((definition) => [definition.kind, definition]))
@@ -79,6 +82,7 @@ export async function startEngine(options: {
     createAppender({ database, logger, publish: (topic, events) => bus.publish(topic, events) }),
   )
   const store = createTaskStore(database)
+  const closings = createClosings({ definitions, atEnd: options.createAtEnd?.({ database, appender }), logger })
   const estimates = createEstimates({ database })
   const places = stack.use(createPlaces({ database, bus, estimates, logger, movedMs: config.QUEUE_MOVED_MS }))
   const isWorking = config.ROLE !== 'server'
@@ -92,6 +96,7 @@ export async function startEngine(options: {
     doorbell,
     places,
     definitions,
+    closings,
     tellWorkers: (taskId) => bus.publish(controlChannel, { stop: taskId }),
     maxStartsPerMinute: config.MAX_STARTS_PER_MINUTE,
     idempotencyHours: config.IDEMPOTENCY_HOURS,
@@ -108,6 +113,7 @@ export async function startEngine(options: {
           places,
           estimates,
           definitions,
+          closings,
           logger,
           leaseMs: config.LEASE_MS,
           coalesceMs: config.COALESCE_MS,

@@ -7,8 +7,7 @@ import type { TaskDefinition } from './define-task.ts'
 import { type Estimates, estimateRemainingMs } from './estimate.ts'
 import { describeFailure, isPassing, nextDelayMs, RetryableError } from './failure.ts'
 import { createJournal, type Journal } from './journal.ts'
-import type { Commit } from './report.ts'
-import { endingOf } from './settle.ts'
+import type { Closings } from './settle.ts'
 import { storableFailure, storableJson } from './storable.ts'
 import type { FailureState, Task } from './task.ts'
 
@@ -23,6 +22,7 @@ export interface RunnerOptions {
   readonly database: Database
   readonly appender: Appender
   readonly estimates: Estimates
+  readonly closings: Closings
   readonly logger: Logger
   readonly worker: string
   readonly leaseMs: number
@@ -41,7 +41,7 @@ export async function runAttempt(
   claim: Claim,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const { database, estimates, worker, leaseMs, coalesceMs, appender } = options
+  const { database, estimates, closings, worker, leaseMs, coalesceMs, appender } = options
   const { task, attempt } = claim
   const logger = options.logger.child({ taskId: task.id, kind: task.kind, attempt })
   const start = { atMs: Date.now(), percent: claim.state.progress.percent }
@@ -72,13 +72,14 @@ export async function runAttempt(
     })
     // Told to stop after its last word it has ended all the same: the record decides whether that still counts.
     const result = storableJson(await drive(reports, journal, signal))
+    const { commit } = await closings.of(task, { status: 'COMPLETED', error: null, result })
     await journal.end({
       type: 'TaskCompleted',
       status: 'COMPLETED',
       payload: { result },
       set: { result },
       close: true,
-      commit: endingOf(definition, task, 'COMPLETED', null),
+      commit,
     })
     return 'completed'
   } catch (error) {
@@ -126,8 +127,8 @@ export async function runAttempt(
   }
 
   async function fail(error: FailureState): Promise<void> {
-    const commit = endingOf(definition, task, 'FAILED', error)
-    const end = (withCommit: Commit | undefined): Promise<void> =>
+    const { commit, unsettled } = await closings.of(task, { status: 'FAILED', error, result: null })
+    const end = (withCommit: typeof commit): Promise<void> =>
       journal.end({
         type: 'TaskFailed',
         status: 'FAILED',
@@ -139,10 +140,10 @@ export async function runAttempt(
     try {
       await end(commit)
     } catch (reason) {
-      if (commit === undefined || isTidingsError(reason, 'LEASE_LOST') || isPassing(reason)) throw reason
+      if (commit === unsettled || isTidingsError(reason, 'LEASE_LOST') || isPassing(reason)) throw reason
       // The application cannot settle it; that must not keep the task from ending for those who wait.
       logger.error({ err: reason }, 'a failed task could not be settled; it ends without')
-      await end(undefined)
+      await end(unsettled)
     }
   }
 }

@@ -9,7 +9,7 @@ import { createAdmission } from './admission.ts'
 import type { Beginning, TaskDefinition } from './define-task.ts'
 import type { Places } from './place.ts'
 import type { Doorbell } from './queue.ts'
-import { endingOf } from './settle.ts'
+import type { Closings } from './settle.ts'
 import { isStorable, storableText } from './storable.ts'
 import type { TaskStore } from './store.ts'
 import { emptyProgress, isFinal, type Task, type TaskItem, taskTopic } from './task.ts'
@@ -66,6 +66,7 @@ export function createTaskService(options: {
   readonly doorbell: Doorbell
   readonly places: Places
   readonly definitions: ReadonlyMap<string, TaskDefinition>
+  readonly closings: Closings
   readonly tellWorkers: (taskId: string) => void
   readonly maxStartsPerMinute: number
   readonly idempotencyHours: number
@@ -77,6 +78,7 @@ export function createTaskService(options: {
     doorbell,
     places,
     definitions,
+    closings,
     tellWorkers,
     maxStartsPerMinute,
     idempotencyHours,
@@ -178,7 +180,7 @@ export function createTaskService(options: {
   }
 
   const cancelOnce = async (task: Task, reason: string | undefined): Promise<boolean> => {
-    const commit = endingOf(definitions.get(task.kind), task, 'CANCELED', null)
+    const { commit } = await closings.of(task, { status: 'CANCELED', error: null, result: null })
     const appended = await withTransaction(database, async (client) => {
       await commit?.(client)
       const outcome = await appender.appendIn(client, {

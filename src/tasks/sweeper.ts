@@ -6,7 +6,7 @@ import type { TaskDefinition } from './define-task.ts'
 import { isPassing } from './failure.ts'
 import type { Doorbell } from './queue.ts'
 import type { Commit } from './report.ts'
-import { endingOf } from './settle.ts'
+import type { Closings } from './settle.ts'
 import type { TaskStore } from './store.ts'
 import { type FailureState, type Task, taskTopic } from './task.ts'
 
@@ -29,16 +29,16 @@ export function createSweeper(options: {
   readonly appender: Appender
   readonly doorbell: Doorbell
   readonly definitions: ReadonlyMap<string, TaskDefinition>
+  readonly closings: Closings
   readonly logger: Logger
   readonly sweepMs: number
   readonly onTakenBack: (task: Task) => void
 }): Sweeper {
-  const { database, store, appender, doorbell, definitions, logger, sweepMs, onTakenBack } = options
+  const { database, store, appender, doorbell, definitions, closings, logger, sweepMs, onTakenBack } = options
   const counters = { takenBack: 0, rungAgain: 0 }
   const kinds = [...definitions.keys()]
 
   const takeBack = async (task: Task): Promise<void> => {
-    const definition = definitions.get(task.kind)
     const guard = {
       id: task.id,
       expect: ['RUNNING'] as const,
@@ -75,6 +75,7 @@ export function createSweeper(options: {
       await doorbell.ring(task.kind, task.id, task.attempt + 1)
       return
     }
+    const { commit: whole, unsettled } = await closings.of(task, { status: 'FAILED', error, result: null })
     const fail = (commit: Commit | undefined): Promise<Appended | null> =>
       withTransaction(database, async (client) => {
         await commit?.(client)
@@ -89,12 +90,12 @@ export function createSweeper(options: {
         return outcome
       }).catch((reason: unknown) => {
         if (reason instanceof NotLost) return null
-        if (commit === undefined || isPassing(reason)) throw reason
+        if (commit === unsettled || isPassing(reason)) throw reason
         // The application cannot settle it; that must not keep the task from ending for those who wait.
         logger.error({ err: reason, taskId: task.id }, 'a lost task could not be settled; it ends without')
-        return fail(undefined)
+        return fail(unsettled)
       })
-    const appended = await fail(endingOf(definition, task, 'FAILED', error))
+    const appended = await fail(whole)
     if (!appended?.accepted) return
     counters.takenBack++
     appender.publish(appended.events)

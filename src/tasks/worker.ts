@@ -12,6 +12,7 @@ import type { Places } from './place.ts'
 import type { Doorbell } from './queue.ts'
 import { type Outcome, runAttempt } from './runner.ts'
 import { controlChannel } from './service.ts'
+import type { Closings } from './settle.ts'
 import type { TaskStore } from './store.ts'
 import { createSweeper } from './sweeper.ts'
 import { createTurns } from './turns.ts'
@@ -48,6 +49,7 @@ export async function startWorker(options: {
   readonly places: Places
   readonly estimates: Estimates
   readonly definitions: ReadonlyMap<string, TaskDefinition>
+  readonly closings: Closings
   readonly logger: Logger
   readonly leaseMs: number
   readonly coalesceMs: number
@@ -62,6 +64,7 @@ export async function startWorker(options: {
     places,
     estimates,
     definitions,
+    closings,
     logger,
     leaseMs,
     coalesceMs,
@@ -86,6 +89,7 @@ export async function startWorker(options: {
     appender,
     doorbell,
     definitions,
+    closings,
     logger,
     sweepMs,
     onTakenBack: ({ kind }) => places.moved(kind),
@@ -107,7 +111,7 @@ export async function startWorker(options: {
     measures.began(definition.kind)
     try {
       const outcome = await runAttempt(
-        { database, appender, estimates, logger, worker: id, leaseMs, coalesceMs },
+        { database, appender, estimates, closings, logger, worker: id, leaseMs, coalesceMs },
         definition,
         claim,
         lease.signal,

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import { connectDatabase, withTransaction } from '../../src/db/connect.ts'
+import { afterCommit, connectDatabase, withSavepoint, withTransaction } from '../../src/db/connect.ts'
 import { createLogger, silentLogger } from '../../src/logger.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { findFreePort } from '../support/port.ts'
@@ -166,3 +166,38 @@ function throughProxy(url: string, port: number): string {
   proxied.search = ''
   return proxied.href
 }
+
+describe('a transaction', () => {
+  test('does afterwards what it was asked to, in order, and nothing of it when it is rolled back', async () => {
+    await using test = await createTestDatabase()
+    const done: string[] = []
+    await withTransaction(test.database, async (client) => {
+      afterCommit(client, () => done.push('first'))
+      afterCommit(client, () => done.push('second'))
+      expect(done).toEqual([])
+    })
+    await withTransaction(test.database, async (client) => {
+      afterCommit(client, () => done.push('never'))
+      throw new Error('rolled back')
+    }).catch(() => undefined)
+    expect(done).toEqual(['first', 'second'])
+  })
+
+  test('goes on when a part of it fails, without what that part did and wanted done afterwards', async () => {
+    await using test = await createTestDatabase()
+    const done: string[] = []
+    await withTransaction(test.database, async (client) => {
+      await client.query(`insert into meta values ('whole', '1')`)
+      await withSavepoint(client, async () => afterCommit(client, () => done.push('kept')))
+      const part = withSavepoint(client, async () => {
+        await client.query(`insert into meta values ('part', '1')`)
+        afterCommit(client, () => done.push('dropped'))
+        await client.query('select 1 / 0')
+      })
+      await expect(part).rejects.toThrow('division by zero')
+    })
+    const { rows } = await test.database.pool.query(`select key from meta where key in ('whole', 'part')`)
+    expect(rows).toEqual([{ key: 'whole' }])
+    expect(done).toEqual(['kept'])
+  })
+})

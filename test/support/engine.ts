@@ -82,8 +82,9 @@ export async function startTestEngine(options: {
   readonly redisUrl?: string
   readonly config?: Partial<EngineConfig>
   readonly logger?: Logger
+  readonly createAtEnd?: Parameters<typeof startEngine>[0]['createAtEnd']
 }): Promise<EngineFixture> {
-  const { definitions, redisUrl, config, logger = silentLogger } = options
+  const { definitions, redisUrl, config, logger = silentLogger, createAtEnd } = options
   await using stack = new AsyncDisposableStack()
   const test = options.on ?? fileDatabase ?? stack.use(await createTestDatabase())
   const engine = stack.use(
@@ -92,6 +93,7 @@ export async function startTestEngine(options: {
       database: test.database,
       definitions,
       logger,
+      createAtEnd,
     }),
   )
   const start: EngineFixture['start'] = async (kind, request = {}) => {

@@ -9,6 +9,7 @@ import { defineTask, type TaskDefinition } from '../../src/tasks/define-task.ts'
 import { createJournal, type Journal } from '../../src/tasks/journal.ts'
 import { createDoorbell } from '../../src/tasks/queue.ts'
 import { advance, declareItems, item, output, stage } from '../../src/tasks/report.ts'
+import { createClosings } from '../../src/tasks/settle.ts'
 import { createSweeper } from '../../src/tasks/sweeper.ts'
 import { isFinal, type Task, type TaskStatus } from '../../src/tasks/task.ts'
 import { type EngineFixture, shareDatabase, startTestEngine, testEngineConfig } from '../support/engine.ts'
@@ -156,6 +157,7 @@ test('no sequence of claims, reports, losses, cancels and ends from several writ
     appender: engine.appender,
     doorbell,
     definitions: engine.definitions,
+    closings: createClosings({ definitions: engine.definitions, atEnd: undefined, logger: silentLogger }),
     logger: silentLogger,
     sweepMs: 60_000,
     onTakenBack: () => undefined,
