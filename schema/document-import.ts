@@ -52,7 +52,7 @@ builder.mutationField('importDocument', (t) =>
     resolve: (_, { input }, context) =>
       orFailure(context, '', ['InvalidInputError', 'ConflictError', 'RateLimitedError'], async () => {
         const viewer = requireViewer(context)
-        const { name, bytes } = await readInput(input, context.limits.maxUploadBytes)
+        const { name, bytes } = readInput(input, context.limits.maxUploadBytes)
         return context.documents.import({
           owner: viewer.userId,
           name,
@@ -65,18 +65,18 @@ builder.mutationField('importDocument', (t) =>
 )
 
 /** @throws TidingsError `BAD_INPUT` */
-async function readInput(
+function readInput(
   {
     file,
     text,
     name,
   }: {
-    readonly file?: File | null | undefined
+    readonly file?: Pick<File, 'name' | 'size' | 'bytes'> | null | undefined
     readonly text?: string | null | undefined
     readonly name?: string | null | undefined
   },
   maxBytes: number,
-): Promise<{ readonly name: string; readonly bytes: Uint8Array }> {
+): { readonly name: string; readonly bytes: () => Promise<Uint8Array> } {
   const refuse = (path: string, message: string): never => {
     throw new TidingsError('BAD_INPUT', message, { issues: [{ path, message }] })
   }
@@ -89,6 +89,7 @@ async function readInput(
       isFile ? 'input.file' : 'input.text',
       `The document has ${size} bytes; at most ${maxBytes} are allowed (MAX_UPLOAD_BYTES)`,
     )
-  const bytes = isFile ? new Uint8Array(await file.arrayBuffer()) : new TextEncoder().encode(text ?? '')
-  return { name: name ?? (isFile ? file.name : 'Untitled'), bytes }
+  return isFile
+    ? { name: name ?? file.name, bytes: () => file.bytes() }
+    : { name: name ?? 'Untitled', bytes: () => Promise.resolve(new TextEncoder().encode(text ?? '')) }
 }

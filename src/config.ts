@@ -144,6 +144,7 @@ export const settings = {
   MAX_SUBSCRIPTIONS_PER_SOCKET: setting(number(1, 100_000), '100', 'most subscriptions on one socket'),
   MAX_SOCKETS_PER_VIEWER: setting(number(1, 1_000_000), '50', 'most sockets of one viewer on one server'),
   MAX_SOCKETS_PER_ADDRESS: setting(number(1, 1_000_000), '200', 'most sockets from one address on one server'),
+  MAX_UPLOADS_PER_VIEWER: setting(number(1, 1_000), '6', 'most files one viewer may send at once to one server'),
   MAX_STARTS_PER_MINUTE: setting(number(1, 1_000_000), '60', 'most tasks one viewer may start in a minute'),
 } as const satisfies Record<string, Setting<unknown>>
 

@@ -4,54 +4,180 @@ import type { Plugin } from 'graphql-yoga'
 import type { Config } from '../config.ts'
 import type { ServerContext } from './context.ts'
 import type { ServerMetrics } from './metrics.ts'
+import { type MultipartReading, readMultipart, tooLarge } from './multipart.ts'
+import { createSpool } from './spool.ts'
 
-/** The settings that say how large a request may be. */
-export type BodyLimits = Pick<Config, 'MAX_BODY_BYTES' | 'MAX_UPLOAD_BYTES'>
+/** The settings that say how large a request may be, and how many files somebody may send at once. */
+export type BodyLimits = Pick<Config, 'MAX_BODY_BYTES' | 'MAX_UPLOAD_BYTES' | 'MAX_UPLOADS_PER_VIEWER'>
 
-/** How long a client that sends too much may take to notice, before its connection is cut. */
-const lingerMs = 1_000
+/** How slowly a request may come. */
+export interface BodyPace {
+  /** Longest time for a body without files. */
+  readonly bodyMs: number
+  /** In each of these windows an upload must bring… */
+  readonly windowMs: number
+  /** …so many bytes at least. */
+  readonly windowBytes: number
+}
+
+/** Half a minute for a megabyte, and for files less than the slowest line of a phone has. */
+export const defaultPace: BodyPace = { bodyMs: 30_000, windowMs: 20_000, windowBytes: 16_384 }
+
+/** How long a client that is refused in the middle may take to notice, before its connection is cut. */
+const lingerMs = 2_000
+const maxFiles = 10
 
 /**
- * Reads request bodies up to a limit, and no further: `MAX_BODY_BYTES`, or for uploads `MAX_UPLOAD_BYTES` beside that.
- * What is larger is answered with 413, as soon as its `Content-Length` says so or the limit is passed.
+ * Reads request bodies up to a limit, and no further: `MAX_BODY_BYTES`, or for uploads `MAX_UPLOAD_BYTES` beside that. What is larger
+ * is answered with 413 as soon as its `Content-Length` says so or the limit is passed, what comes too slowly with 408. Files of
+ * uploads go to the disk as they come, until the response is closed.
  */
-export function createBodyLimitPlugin(limits: BodyLimits, metrics: ServerMetrics): Plugin<object, ServerContext> {
+export function createBodyLimitPlugin(
+  limits: BodyLimits,
+  metrics: ServerMetrics,
+  pace: BodyPace = defaultPace,
+): Plugin<object, ServerContext> {
+  const uploads = new Map<string, number>()
   return {
     onRequestParse({ request, requestParser, setRequestParser, serverContext }) {
       if (request.method !== 'POST' || requestParser === undefined) return
       const isUpload = request.headers.get('content-type')?.startsWith('multipart/') === true
-      const maxBytes = isUpload ? limits.MAX_UPLOAD_BYTES + limits.MAX_BODY_BYTES : limits.MAX_BODY_BYTES
-      const setting = isUpload ? 'MAX_UPLOAD_BYTES' : 'MAX_BODY_BYTES'
-      const { req, res } = serverContext
-      const { method, headers, url } = request
-      setRequestParser(async () => {
-        const body = await readBody(req, maxBytes)
-        if (body === null) {
+      const { req, res, viewer } = serverContext
+      const refusing = async <T>(read: () => Promise<T>): Promise<T> => {
+        try {
+          return await read()
+        } catch (error) {
           metrics.refused('body')
           abandon(req, res)
-          const most = isUpload ? limits.MAX_UPLOAD_BYTES : maxBytes
-          throw new GraphQLError(`The request is too large; at most ${most} bytes are allowed (${setting})`, {
-            extensions: { code: 'REQUEST_TOO_LARGE', http: { status: 413 } },
-          })
+          throw error
         }
+      }
+      if (isUpload) {
+        const owner = viewer?.userId ?? ''
+        return setRequestParser(() =>
+          refusing(() => inPlace(uploads, owner, limits, () => readUpload(serverContext, limits, pace))),
+        )
+      }
+      const { method, headers, url } = request
+      setRequestParser(async () => {
+        const body = await refusing(() => readBody(req, limits.MAX_BODY_BYTES, pace))
         return requestParser(new Request(url, { method, headers: new Headers([...headers]), body }))
       })
     },
   }
 }
 
-/** The whole body, or null when it is larger than `maxBytes`; then the rest is left unread. */
-async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer<ArrayBuffer> | null> {
-  if (Number(request.headers['content-length'] ?? 0) > maxBytes) return null
+/** Counts what somebody sends at once. */
+async function inPlace<T>(
+  uploads: Map<string, number>,
+  owner: string,
+  { MAX_UPLOADS_PER_VIEWER: most }: BodyLimits,
+  work: () => Promise<T>,
+): Promise<T> {
+  const count = uploads.get(owner) ?? 0
+  if (count >= most)
+    throw new GraphQLError(
+      `You are sending ${count} files already; wait until one has arrived (MAX_UPLOADS_PER_VIEWER)`,
+      { extensions: { code: 'RATE_LIMITED', retryable: true, http: { status: 429, headers: { 'retry-after': '5' } } } },
+    )
+  uploads.set(owner, count + 1)
+  try {
+    return await work()
+  } finally {
+    const left = (uploads.get(owner) ?? 1) - 1
+    if (left === 0) uploads.delete(owner)
+    else uploads.set(owner, left)
+  }
+}
+
+const cut = (): GraphQLError =>
+  new GraphQLError('The request was cut off', { extensions: { code: 'REQUEST_CUT', http: { status: 400 } } })
+const tooSlow = (): GraphQLError =>
+  new GraphQLError('The request came too slowly; send it again', {
+    extensions: { code: 'REQUEST_TOO_SLOW', retryable: true, http: { status: 408 } },
+  })
+
+/** The whole body. @throws GraphQLError when it is too large, too slow or cut off; the rest is left unread */
+async function readBody(
+  request: IncomingMessage,
+  maxBytes: number,
+  { bodyMs }: BodyPace,
+): Promise<Buffer<ArrayBuffer>> {
+  const large = (): GraphQLError => tooLarge('request', maxBytes, 'MAX_BODY_BYTES')
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw large()
   const chunks: Buffer[] = []
   let bytes = 0
-  // Iterating would destroy the request, and with it the connection, before it is answered.
-  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > maxBytes) return null
-    chunks.push(chunk)
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer<ArrayBuffer>>()
+  const stop = listen(request, {
+    data(chunk) {
+      bytes += chunk.length
+      if (bytes > maxBytes) reject(large())
+      else chunks.push(chunk)
+    },
+    end: () => resolve(Buffer.concat(chunks, bytes)),
+    cut: () => reject(cut()),
+  })
+  const timer = setTimeout(() => reject(tooSlow()), bodyMs).unref()
+  try {
+    return await promise
+  } finally {
+    clearTimeout(timer)
+    stop()
   }
-  return Buffer.concat(chunks, bytes)
+}
+
+/** The operation of a multipart request; its files are there until the response is closed. */
+async function readUpload(
+  { req: request, res: response }: ServerContext,
+  limits: BodyLimits,
+  { windowMs, windowBytes }: BodyPace,
+): Promise<Awaited<MultipartReading['result']>> {
+  const maxBytes = limits.MAX_UPLOAD_BYTES + limits.MAX_BODY_BYTES
+  const large = (): GraphQLError => tooLarge('upload', limits.MAX_UPLOAD_BYTES, 'MAX_UPLOAD_BYTES')
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw large()
+  const spool = createSpool()
+  const fileLimits = { maxFieldBytes: limits.MAX_BODY_BYTES, maxFileBytes: limits.MAX_UPLOAD_BYTES, maxFiles }
+  const reading = readMultipart(request.headers, fileLimits, spool)
+  let bytes = 0
+  let bytesBefore = 0
+  const timer = setInterval(() => {
+    // Paused, it is us who are slow.
+    if (bytes - bytesBefore < windowBytes && !request.isPaused()) reading.refuse(tooSlow())
+    bytesBefore = bytes
+  }, windowMs).unref()
+  const stop = listen(request, {
+    data(chunk) {
+      bytes += chunk.length
+      if (bytes > maxBytes) return reading.refuse(large())
+      if (reading.write(chunk)) return
+      request.pause()
+      reading.whenReady(() => request.resume())
+    },
+    end: reading.end,
+    cut: () => reading.refuse(cut()),
+  })
+  try {
+    const params = await reading.result
+    if (response.closed) await spool[Symbol.asyncDispose]()
+    else response.once('close', () => void spool[Symbol.asyncDispose]())
+    return params
+  } finally {
+    clearInterval(timer)
+    stop()
+  }
+}
+
+/** Listens to a body. Not by iterating: that would destroy the request, and with it the connection, before it is answered. */
+function listen(
+  request: IncomingMessage,
+  on: { readonly data: (chunk: Buffer) => void; readonly end: () => void; readonly cut: () => void },
+): () => void {
+  const close = (): void => {
+    if (!request.complete) on.cut()
+  }
+  request.on('data', on.data).on('end', on.end).on('close', close)
+  if (request.destroyed) close()
+  return () => void request.off('data', on.data).off('end', on.end).off('close', close)
 }
 
 /** Throws the rest of a body away, so that the client gets to read the answer, but not for ever. */

@@ -11,7 +11,7 @@ import { createTurnstile } from '../live/turnstile.ts'
 import { type Logger, withLogFields } from '../logger.ts'
 import type { Viewer } from '../tasks/viewer.ts'
 import { readAddress, readRequestId } from './address.ts'
-import { createBodyLimitPlugin } from './body.ts'
+import { type BodyPace, createBodyLimitPlugin } from './body.ts'
 import { type Connections, createConnections } from './connections.ts'
 import { type OperationContext, type ServerContext, wantsCatchUp } from './context.ts'
 import { createGraphiql, type GraphiqlTab, serveFavicon } from './graphiql.ts'
@@ -51,6 +51,8 @@ export interface ServerOptions {
   readonly keepAliveMs?: number
   /** Longest wait for `connection_init`; default 10 s. */
   readonly initMs?: number
+  /** How slowly bodies may come; see `defaultPace`. */
+  readonly bodyPace?: BodyPace
 }
 
 /** A server that is listening. Disposing closes it at once; see {@link RunningServer.close} for the orderly way. */
@@ -101,7 +103,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
     plugins: [
       policy.plugin,
-      createBodyLimitPlugin(config, metrics),
+      createBodyLimitPlugin(config, metrics, options.bodyPace),
       createEventStreamPlugin({ connections, metrics, keepAliveMs }),
     ],
     maskedErrors: { maskError: (error) => maskError(error) },
@@ -224,9 +226,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
   const server = createServer(
     {
-      // A request must arrive in time, also byte by byte; an answer may take as long as it wants.
+      // A request must arrive in time, also byte by byte; an answer may take as long as it wants. For bodies see body.ts; this
+      // is the last resort, and long enough for the largest file over a slow line.
       headersTimeout: 15_000,
-      requestTimeout: 120_000,
+      requestTimeout: 1_800_000,
       connectionsCheckingInterval: 5_000,
       // Longer than the minute after which balancers close theirs: the server must not be the first.
       keepAliveTimeout: 65_000,

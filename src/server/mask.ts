@@ -9,7 +9,10 @@ export type MaskError = (error: unknown) => GraphQLError
 /** Codes that mean "this server cannot now": a subscription is not over, its transport closes so that the client resumes. */
 const awayCodes: readonly unknown[] = ['UNAVAILABLE', 'SHUTTING_DOWN', 'EPOCH_CHANGED'] satisfies ErrorCode[]
 /** SQLSTATE classes and system errors of a database that is away: connection failures, shutting down, no connection free. */
-const awayFailure = /^(08...|57P0.|53300|ECONNREFUSED|ECONNRESET|EPIPE|ENOENT|ETIMEDOUT)$/
+const awayFailure = /^(08...|57P0.|53300|ECONNREFUSED|ETIMEDOUT)$/
+/** System errors that mean the same of a connection to the database, and something else of files and of clients that leave. */
+const awaySystemFailure = /^(ECONNRESET|EPIPE|ENOENT)$/
+const awaySystemCalls: readonly unknown[] = ['connect', 'read', 'write']
 const awayMessage = /^Connection terminated|timeout exceeded when trying to connect/
 const deepestCause = 8
 
@@ -117,6 +120,9 @@ function findCause(error: unknown): unknown {
 
 function isAwayFailure(error: unknown): boolean {
   if (!(error instanceof Error)) return false
-  const { code } = error as { code?: unknown }
-  return (typeof code === 'string' && awayFailure.test(code)) || awayMessage.test(error.message)
+  const { code, syscall } = error as NodeJS.ErrnoException
+  if (awayMessage.test(error.message)) return true
+  if (code === undefined) return false
+  // Node names no call when a client leaves in the middle of its request, and another one when a file is missing.
+  return awayFailure.test(code) || (awaySystemFailure.test(code) && awaySystemCalls.includes(syscall))
 }

@@ -10,6 +10,7 @@ import { TidingsError } from '../../src/errors.ts'
 import { createCursorFormat } from '../../src/log/cursor.ts'
 import { type Logger, silentLogger } from '../../src/logger.ts'
 import { type RunningServer, type ServerOptions, startServer } from '../../src/server/http.ts'
+import type { UploadedFile } from '../../src/server/spool.ts'
 import { defineTask, type TaskDefinition } from '../../src/tasks/define-task.ts'
 import type { Engine } from '../../src/tasks/engine.ts'
 import { declareItems, item, output } from '../../src/tasks/report.ts'
@@ -76,7 +77,7 @@ const typeDefs = /* GraphQL */ `
     away: String
     neverNull: String!
   }
-  type Mutation { start(steps: Int!, bytes: Int): ID! upload(file: File!): Int! }
+  type Mutation { start(steps: Int!, bytes: Int): ID! upload(file: File!, more: [File!]): Int! }
   type Event { seq: Int! type: String! cursor: String! text: String }
   type Subscription {
     watch(taskId: ID!, after: String, fromStart: Boolean): Event!
@@ -116,7 +117,11 @@ export function createTestSchema(engine: Engine): GraphQLSchema {
           })
           return task.id
         },
-        upload: async (_, { file }: { file: File }) => (await file.bytes()).length,
+        upload: async (_, { file, more = [] }: { file: UploadedFile; more?: UploadedFile[] }) => {
+          let bytes = 0
+          for (const one of [file, ...more]) bytes += (await one.bytes()).length
+          return bytes
+        },
       },
       Subscription: {
         watch: {
@@ -246,7 +251,7 @@ export async function startTestServer(
     environment?: Readonly<Record<string, string>>
     logger?: Logger
     on?: EngineFixture
-  } & Partial<Pick<ServerOptions, 'keepAliveMs' | 'initMs' | 'graphiqlTabs' | 'createContext'>> = {},
+  } & Partial<Pick<ServerOptions, 'keepAliveMs' | 'initMs' | 'graphiqlTabs' | 'createContext' | 'bodyPace'>> = {},
 ): Promise<ServerFixture> {
   const { environment = {}, logger = silentLogger, on, createContext, ...rest } = options
   await using stack = new AsyncDisposableStack()

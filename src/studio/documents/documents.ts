@@ -5,6 +5,7 @@ import { isTidingsError, TidingsError } from '../../errors.ts'
 import type { TaskService } from '../../tasks/service.ts'
 import type { TaskStore } from '../../tasks/store.ts'
 import type { FailureState, Task } from '../../tasks/task.ts'
+import { createTurns } from '../../tasks/turns.ts'
 import { convertDocumentKind } from './convert-document.ts'
 import { type DocumentMatch, searchPassages } from './search.ts'
 import { createSharing, type Sharing } from './sharing.ts'
@@ -52,14 +53,15 @@ export interface StoredLink {
 /** The documents of all users; who may see which is asked by the API. */
 export interface Documents extends Sharing {
   /**
-   * Stores a document and starts its conversion.
+   * Stores a document and starts its conversion. However many are imported at once, this process holds one of them in memory.
+   * @param request.bytes - a function is called when it is this document's turn
    * @param request.idempotencyKey - asked for again with the same key, the same document is returned
    * @throws TidingsError `BAD_INPUT` (empty), `IDEMPOTENCY_KEY_REUSED`, and those of starting a task
    */
   import(request: {
     readonly owner: string
     readonly name: string
-    readonly bytes: Uint8Array
+    readonly bytes: Uint8Array | (() => Promise<Uint8Array>)
     readonly idempotencyKey?: string | undefined
     readonly headStartMs?: number
   }): Promise<{ readonly document: Document; readonly task: Task }>
@@ -125,6 +127,12 @@ function toDocument(row: DocumentRow): Document {
   }
 }
 
+interface Stored {
+  readonly id: string
+  /** False when its idempotency key was known. */
+  readonly isNew: boolean
+}
+
 /** Names are shown, not used as paths: they are only made short and printable. */
 function tidyName(name: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
@@ -142,6 +150,7 @@ export function createDocuments(options: {
 }): Documents {
   const { database, store, tasks, accessChanged } = options
   const { pool } = database
+  const inTurn = createTurns()
 
   const getMany = async (ids: readonly string[]): Promise<readonly (Document | null)[]> => {
     const { rows } = await pool.query<DocumentRow>(`select ${columns} from document where id = any($1::text[])`, [ids])
@@ -162,6 +171,36 @@ export function createDocuments(options: {
     if (task === null)
       throw new TidingsError('CONFLICT', `Document "${id}" is being imported by another request; try again`)
     return task
+  }
+
+  const insert = async (file: {
+    readonly owner: string
+    readonly name: string
+    readonly bytes: Buffer
+    readonly idempotencyKey: string | undefined
+  }): Promise<Stored> => {
+    const { owner, name, bytes, idempotencyKey } = file
+    if (bytes.length === 0)
+      throw new TidingsError('BAD_INPUT', `The file "${name}" is empty; choose one with text in it`)
+    const id = typeid('document').toString()
+    const { rowCount } = await pool.query(
+      `insert into document (id, owner, name, status, title, size_bytes, original, import_key)
+       values ($1, $2, $3, 'PROCESSING', $3, $4, $5, $6)
+       on conflict (owner, import_key) where import_key is not null do nothing`,
+      [id, owner, name, bytes.length, bytes, idempotencyKey ?? null],
+    )
+    if (rowCount === 1) return { id, isNew: true }
+    const { rows } = await pool.query<{ id: string; digest: string }>(
+      `select id, encode(sha256(original), 'hex') as digest from document where owner = $1 and import_key = $2`,
+      [owner, idempotencyKey],
+    )
+    const [earlier] = rows
+    if (earlier === undefined || earlier.digest !== createHash('sha256').update(bytes).digest('hex'))
+      throw new TidingsError(
+        'IDEMPOTENCY_KEY_REUSED',
+        `The idempotency key "${idempotencyKey ?? ''}" was used for another document; use a new key for a new import`,
+      )
+    return { id: earlier.id, isNew: false }
   }
 
   return {
@@ -190,28 +229,17 @@ export function createDocuments(options: {
       return canceled
     },
     async import({ owner, name, bytes, idempotencyKey, headStartMs }) {
-      if (bytes.length === 0)
-        throw new TidingsError('BAD_INPUT', `The file "${tidyName(name)}" is empty; choose one with text in it`)
-      const id = typeid('document').toString()
-      const { rows } = await pool.query<{ id: string }>(
-        `insert into document (id, owner, name, status, title, size_bytes, original, import_key)
-         values ($1, $2, $3, 'PROCESSING', $3, $4, $5, $6)
-         on conflict (owner, import_key) where import_key is not null do nothing returning id`,
-        [id, owner, tidyName(name), bytes.length, Buffer.from(bytes), idempotencyKey ?? null],
-      )
-      if (rows[0] === undefined) {
-        const known = await pool.query<{ id: string; digest: string }>(
-          `select id, encode(sha256(original), 'hex') as digest from document where owner = $1 and import_key = $2`,
-          [owner, idempotencyKey],
-        )
-        const earlier = known.rows[0]
-        if (earlier === undefined || earlier.digest !== createHash('sha256').update(bytes).digest('hex'))
-          throw new TidingsError(
-            'IDEMPOTENCY_KEY_REUSED',
-            `The idempotency key "${idempotencyKey ?? ''}" was used for another document; use a new key for a new import`,
-          )
-        return { document: await mustGet(earlier.id), task: await firstTask(earlier.id) }
+      const store = async (): Promise<Stored> => {
+        const read = typeof bytes === 'function' ? await bytes() : bytes
+        return insert({
+          owner,
+          name: tidyName(name),
+          bytes: Buffer.from(read.buffer, read.byteOffset, read.length),
+          idempotencyKey,
+        })
       }
+      const { id, isNew } = await inTurn('import', store)
+      if (!isNew) return { document: await mustGet(id), task: await firstTask(id) }
       try {
         const { task } = await tasks.start({
           kind: convertDocumentKind,
