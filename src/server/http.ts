@@ -17,6 +17,7 @@ import { type OperationContext, type ServerContext, wantsCatchUp } from './conte
 import { createGraphiql, type GraphiqlTab, serveFavicon } from './graphiql.ts'
 import { createReadiness, type HealthSources } from './health.ts'
 import { mayReadMetrics } from './health-server.ts'
+import { lingerForBody } from './linger.ts'
 import { createMaskError } from './mask.ts'
 import { createServerMetrics, type ServerMetrics } from './metrics.ts'
 import { createOriginPolicy } from './origin.ts'
@@ -175,6 +176,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (isDraining) response.setHeader('connection', 'close')
+    lingerForBody(request, response)
     const [path = '/'] = (request.url ?? '/').split('?')
     if (path === '/health/live') return answerJson(response, 200, { status: 'alive' })
     if (path === '/health/ready') {

@@ -1,4 +1,5 @@
 import { StartSelfTestDocument, type StartSelfTestInput } from '../../client/gql/graphql.ts'
+import type { TransportName } from '../../client/live/options.ts'
 import type { TaskEvent } from '../../client/reduce/task-state.ts'
 import { createTidingsClient, type TidingsClient } from '../../client/tidings-client.ts'
 import { createTestDatabase } from '../support/database.ts'
@@ -9,6 +10,7 @@ import { startRedis, type TestRedis } from '../support/redis.ts'
 /** One server process of a cluster; it can die and come back on its port. */
 export interface ServerNode {
   readonly url: string
+  readonly port: number
   readonly process: TestProcess
   /** Starts it (again) and waits until it is ready. */
   start(): Promise<void>
@@ -19,27 +21,43 @@ export interface ServerNode {
 export interface Cluster extends AsyncDisposable {
   readonly nodes: readonly ServerNode[]
   readonly redis: TestRedis
+  readonly databaseUrl: string
   /** A client of one node, disposed with the cluster. */
   client(node: number): TidingsClient
+  /** A client of what stands in front of the nodes, disposed with the cluster. */
+  clientAt(url: string, transports?: readonly TransportName[]): TidingsClient
   /** Starts a task that does what it is asked for, over a node. */
   startTask(node: number, input: StartSelfTestInput): Promise<string>
 }
 
+/** Settings of one node. */
+export type NodeEnvironment = Readonly<Record<string, string>>
+
 const main = new URL('../../src/main.ts', import.meta.url)
 
-/** Starts a cluster; each node serves and works. */
-export async function startCluster(size: number, environment: Readonly<Record<string, string>> = {}): Promise<Cluster> {
+/**
+ * Starts a cluster; each node serves and works.
+ *
+ * @param environment - settings beside those of the tests; of each node, by its number, where it is a function
+ * @param options.running - how many are started; all by default
+ */
+export async function startCluster(
+  size: number,
+  environment: NodeEnvironment | ((node: number) => NodeEnvironment) = {},
+  options: { readonly running?: number } = {},
+): Promise<Cluster> {
   await using stack = new AsyncDisposableStack()
   const database = stack.use(await createTestDatabase())
   const redis = stack.use(await startRedis())
   const nodes = await Promise.all(
-    Array.from({ length: size }, async (): Promise<ServerNode> => {
+    Array.from({ length: size }, async (_, node): Promise<ServerNode> => {
       const port = await findFreePort()
       const url = `http://127.0.0.1:${port}`
       let child: TestProcess | undefined
       stack.defer(async () => child?.[Symbol.asyncDispose]())
       return {
         url,
+        port,
         get process() {
           if (child === undefined) throw new Error('The node was not started')
           return child
@@ -58,10 +76,11 @@ export async function startCluster(size: number, environment: Readonly<Record<st
             SWEEP_MS: '300',
             CHECK_MS: '1000',
             DRAIN_MS: '4000',
-            ...environment,
+            ...(typeof environment === 'function' ? environment(node) : environment),
           })
           // Whatever it prints first, the banner is printed when it is ready.
           while (!(await child.readLine()).includes('ready in'));
+          drainOutput(child)
         },
         async kill(signal) {
           child?.kill(signal)
@@ -70,37 +89,54 @@ export async function startCluster(size: number, environment: Readonly<Record<st
       }
     }),
   )
-  await Promise.all(nodes.map((node) => node.start()))
+  await Promise.all(nodes.slice(0, options.running).map((node) => node.start()))
   const opened = stack.move()
   const clients = new Set<TidingsClient>()
-  const client = (node: number): TidingsClient => {
-    const url = nodes[node]?.url
-    if (url === undefined) throw new RangeError(`There is no node ${node}`)
+  const clientAt: Cluster['clientAt'] = (url, transports) => {
     const made = createTidingsClient({
       url: `${url}/graphql`,
       storage: null,
       cache: 'none',
       timing: { backoffMs: 20, maxBackoffMs: 200, lingerMs: 50 },
+      ...(transports === undefined ? {} : { transports }),
     })
     clients.add(made)
     return made
   }
+  const client = (node: number): TidingsClient => {
+    const url = nodes[node]?.url
+    if (url === undefined) throw new RangeError(`There is no node ${node}`)
+    return clientAt(url)
+  }
   return {
     nodes,
     redis,
+    databaseUrl: database.url,
     client,
-    async startTask(node, input) {
-      const own = client(node)
-      const { data, error } = await own.urql.mutation(StartSelfTestDocument, { input }).toPromise()
-      if (data?.startSelfTest.__typename !== 'StartSelfTestSuccess')
-        throw new Error(data?.startSelfTest.message ?? error?.message ?? 'no answer')
-      return data.startSelfTest.task.id
-    },
+    clientAt,
+    startTask: (node, input) => startSelfTest(client(node), input),
     async [Symbol.asyncDispose]() {
       await Promise.all([...clients].map((one) => one.dispose()))
       await opened.disposeAsync()
     },
   }
+}
+
+/** Starts a task that does what it is asked for. @returns its id */
+export async function startSelfTest(client: TidingsClient, input: StartSelfTestInput): Promise<string> {
+  const { data, error } = await client.urql.mutation(StartSelfTestDocument, { input }).toPromise()
+  if (data?.startSelfTest.__typename !== 'StartSelfTestSuccess')
+    throw new Error(data?.startSelfTest.message ?? error?.message ?? 'no answer')
+  return data.startSelfTest.task.id
+}
+
+/** A full pipe would stop a process that nobody reads. */
+function drainOutput(child: TestProcess): void {
+  const drain = async (): Promise<void> => {
+    for (;;) await child.readLine()
+  }
+  // Ends with the process.
+  drain().catch(() => undefined)
 }
 
 /** What somebody who watches has seen so far, and a promise of all of it. */

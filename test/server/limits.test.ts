@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { openStream } from './sse.ts'
@@ -85,6 +86,32 @@ describe('sizes', () => {
     const refused = await upload(150_000)
     expect(refused.status).toBe(413)
     expect(await refused.json()).toMatchObject({ errors: [{ message: expect.stringContaining('MAX_UPLOAD_BYTES') }] })
+  })
+
+  test('has its answer read by a proxy that has the connection closed, also when it comes before the body', async () => {
+    const { hostname, port } = new URL(fixture.server.url)
+    const bytes = 3_000_000
+    for (const [type, status] of [
+      ['application/json', '413'],
+      ['text/plain', '415'],
+    ] as const) {
+      // As one socket: an HTTP client would stop sending when it is answered.
+      const socket = connect(Number(port), hostname)
+      let answer = ''
+      socket.setEncoding('utf8').on('data', (text: string) => {
+        answer += text
+      })
+      socket.write(
+        `POST /graphql HTTP/1.1\r\nHost: ${hostname}:${port}\r\nContent-Type: ${type}\r\nContent-Length: ${bytes}\r\nConnection: close\r\n\r\n`,
+      )
+      await until(() => expect(answer).toContain(`HTTP/1.1 ${status}`))
+      const errors: Error[] = []
+      socket.on('error', (error) => errors.push(error))
+      socket.write(Buffer.alloc(bytes, 32))
+      // All of it is read, and the connection closed in order.
+      await once(socket, 'close')
+      expect(errors).toEqual([])
+    }
   })
 
   test.each([

@@ -13,6 +13,7 @@ const needed = [
     programs: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
     aptPackage: 'chromium',
   },
+  { reason: 'what stands in front of several servers', programs: ['nginx'], aptPackage: 'nginx' },
 ] as const
 
 const missing = needed.filter(({ programs }) => !programs.some(isInstalled))
@@ -55,7 +56,9 @@ function run(args: readonly string[]): { status: number | null; output: string }
 }
 
 function isInstalled(program: string): boolean {
-  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
+  // Debian keeps what is for administrators where ordinary users do not look.
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
+  return folders.some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK)
       return true

@@ -1,0 +1,111 @@
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { request } from 'node:http'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { describe, expect, test, vi } from 'vitest'
+import { renderNginx } from '../../deploy/nginx/render.ts'
+import { startNginx } from '../support/nginx.ts'
+import { findFreePort } from '../support/port.ts'
+import { startUpstream } from './upstream.ts'
+
+const reset = (_: IncomingMessage, response: ServerResponse) => void response.destroy()
+const answer = (_: IncomingMessage, response: ServerResponse) => void response.end('answered')
+const unready = (_: IncomingMessage, response: ServerResponse) => void response.writeHead(503).end('draining')
+
+/** Sends as many requests as there are servers, so that each was asked first by one of them. */
+const askTwice = async (url: string, method: string) => {
+  const responses = await Promise.all(
+    [1, 2].map(() => fetch(url, { method, ...(method === 'POST' ? { body: 'x' } : {}) })),
+  )
+  return responses.map(({ status }) => status)
+}
+
+describe('asking the next server', () => {
+  test('goes on to it with everything when one refuses connections', async () => {
+    const nobody = await findFreePort()
+    await using there = await startUpstream(answer)
+    await using nginx = await startNginx([nobody, there.port])
+    expect(await askTwice(nginx.url, 'POST')).toEqual([200, 200])
+    expect(await askTwice(nginx.url, 'GET')).toEqual([200, 200])
+    expect(there.arrived.map(({ bytes }) => bytes)).toEqual([1, 1, 0, 0])
+    // It was tried and given up: otherwise this would say nothing.
+    expect(await nginx.readLog()).toContain(`"127.0.0.1:${nobody}, 127.0.0.1:${there.port}"`)
+  })
+
+  test.each([
+    ['breaks off', reset, 502],
+    ['says that it is not ready', unready, 503],
+  ] as const)(
+    'goes on to it with what only reads, and never with what may have been done, when one %s',
+    async (_, behaviour, status) => {
+      await using bad = await startUpstream(behaviour)
+      await using good = await startUpstream(answer)
+      await using nginx = await startNginx([bad.port, good.port])
+      expect(await askTwice(nginx.url, 'POST').then((all) => all.toSorted())).toEqual([200, status])
+      expect(good.arrived).toHaveLength(1)
+      await using other = await startNginx([bad.port, good.port])
+      expect(await askTwice(other.url, 'GET')).toEqual([200, 200])
+      expect(bad.arrived.map(({ method }) => method)).toEqual(['POST', 'GET'])
+    },
+  )
+})
+
+test('passes an upload on as it comes', async () => {
+  await using upstream = await startUpstream(
+    (incoming, response) => void incoming.on('end', () => response.end('thanks')),
+  )
+  await using nginx = await startNginx([upstream.port])
+  const size = 6_000_000
+  const sending = request(nginx.url, { method: 'POST', headers: { 'content-length': size } })
+  const answered = once(sending, 'response') as Promise<[IncomingMessage]>
+  sending.write(Buffer.alloc(size / 2))
+  await vi.waitFor(() => expect(upstream.arrived[0]?.bytes).toBe(size / 2))
+  sending.end(Buffer.alloc(size / 2))
+  const [response] = await answered
+  response.resume()
+  expect(response.statusCode).toBe(200)
+  expect(upstream.arrived[0]?.bytes).toBe(size)
+})
+
+test('tells the server whom it speaks for, and believes nothing that a client claims of that', async () => {
+  await using upstream = await startUpstream(answer)
+  await using nginx = await startNginx([upstream.port])
+  const headers = { 'x-forwarded-for': '10.1.2.3', 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https' }
+  await fetch(`${nginx.url}/?invitation=secret`, { headers })
+  const { host } = new URL(nginx.url)
+  expect(upstream.arrived[0]?.headers).toMatchObject({
+    host,
+    'x-forwarded-for': '10.1.2.3, 127.0.0.1',
+    'x-forwarded-host': host,
+    'x-forwarded-proto': 'http',
+    'x-request-id': expect.stringMatching(/^[\da-f]{32}$/),
+  })
+  await vi.waitFor(async () => expect(await nginx.readLog()).toContain('"GET /" 200'))
+  expect(await nginx.readLog()).not.toContain('secret')
+})
+
+test('serves previews at an origin of their own, without what tells who is asking', async () => {
+  await using upstream = await startUpstream(answer)
+  await using nginx = await startNginx([await findFreePort()], { previewPorts: [upstream.port] })
+  const headers = { cookie: 'session=1', authorization: 'Bearer x' }
+  const response = await fetch(`${nginx.previewUrl}/project/index.html`, { headers })
+  expect(await response.text()).toBe('answered')
+  const [arrived] = upstream.arrived
+  expect(arrived?.headers).toMatchObject({ host: new URL(nginx.previewUrl).host, 'x-forwarded-for': '127.0.0.1' })
+  expect(arrived?.headers).not.toHaveProperty('cookie')
+  expect(arrived?.headers).not.toHaveProperty('authorization')
+})
+
+test('the configuration is printed for given servers, and refused for what is no address', async () => {
+  const program = fileURLToPath(new URL('../../deploy/nginx/render.ts', import.meta.url))
+  const { stdout } = await promisify(execFile)(process.execPath, [program, '--listen', '8080', 'a.internal:4000'])
+  expect(stdout).toContain('listen 8080;')
+  expect(stdout).toContain('server a.internal:4000 max_fails=1 fail_timeout=2s;')
+  expect(stdout).toContain('server a.internal:4001 max_fails=1 fail_timeout=2s;')
+  expect(stdout).not.toContain('${')
+  const settings = { listen: '80', previewListen: '81', runDir: '/run' }
+  await expect(renderNginx({ ...settings, servers: ['a; b'] })).rejects.toThrow('"a; b" is not the address of a server')
+  await expect(renderNginx({ ...settings, servers: [] })).rejects.toThrow('at least one server')
+})

@@ -1,0 +1,133 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { type Cluster, logOf, startCluster, startSelfTest, watchWhole } from '../chaos/servers.ts'
+import { openStream, resultOf } from '../server/sse.ts'
+import { startNginx, type TestNginx } from '../support/nginx.ts'
+
+const watch =
+  'subscription ($id: ID!, $after: Cursor) { taskProgress(taskId: $id, after: $after) { __typename seq cursor status } }'
+
+let cluster: Cluster
+let nginx: TestNginx
+beforeAll(async () => {
+  cluster = await startCluster(2, { TRUST_PROXY: 'true', MAX_STARTS_PER_MINUTE: '1000' })
+  nginx = await startNginx(cluster.nodes.map(({ port }) => port))
+})
+afterAll(async () => {
+  await nginx?.[Symbol.asyncDispose]()
+  await cluster?.[Symbol.asyncDispose]()
+})
+
+/** What one of the servers is asked, over nginx. */
+async function query<T>(text: string, variables: object = {}): Promise<T> {
+  const response = await fetch(`${nginx.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query: text, variables }),
+  })
+  return ((await response.json()) as { data: T }).data
+}
+const statusOf = async (id: string) =>
+  (await query<{ task: { status: string } }>('query ($id: ID!) { task(id: $id) { status } }', { id })).task.status
+
+describe('two servers behind nginx', { timeout: 60_000 }, () => {
+  test.each(['websocket', 'sse', 'polling'] as const)(
+    'a client sees the whole log over %s, in order, each event once',
+    async (transport) => {
+      const client = cluster.clientAt(nginx.url, [transport])
+      const id = await startSelfTest(client, { items: 20, everyMs: 30, textLength: 40 })
+      // Three, so that some are on the server that does not work on it.
+      const sights = [client, ...[1, 2].map(() => cluster.clientAt(nginx.url, [transport]))].map((one) =>
+        watchWhole(one, id),
+      )
+      const logs = await Promise.all(sights.map(async ({ whole }) => logOf(await whole)))
+      const seqs = logs[0]?.map((line) => Number.parseInt(line, 10)) ?? []
+      expect(seqs).toEqual(seqs.map((_, index) => index + 1))
+      expect(logs[0]?.at(-1)).toContain('TaskCompleted')
+      for (const log of logs) expect(log).toEqual(logs[0])
+      // A socket is told of in the log when it has ended.
+      await vi.waitFor(async () => {
+        const log = await nginx.readLog()
+        for (const { port } of cluster.nodes) expect(log).toContain(`"127.0.0.1:${port}"`)
+      })
+    },
+  )
+
+  test('an event of a stream arrives while the stream goes on, and nothing compresses it', async () => {
+    const client = cluster.clientAt(nginx.url)
+    const id = await startSelfTest(client, { items: 3, everyMs: 5_000 })
+    await using stream = await openStream(nginx.url, watch, {
+      variables: { id },
+      headers: { 'accept-encoding': 'gzip' },
+    })
+    expect(stream.response.headers.get('content-type')).toContain('text/event-stream')
+    expect(stream.response.headers.get('content-encoding')).toBeNull()
+    expect(resultOf(await stream.next()).data?.['taskProgress']).toHaveProperty('seq')
+    expect(['QUEUED', 'RUNNING']).toContain(await statusOf(id))
+    await query('mutation ($id: ID!) { cancelTask(id: $id) { __typename } }', { id })
+    const rest = await stream.rest()
+    expect(rest.at(-1)).toEqual({ event: 'complete', data: '' })
+    expect(rest.some((event) => 'data' in event && event.data.includes('TaskCanceled'))).toBe(true)
+  })
+
+  test('a document of some MB is taken, and read by any of the servers', async () => {
+    const chapter = (number: number) =>
+      `# Chapter ${number}\n\n${`Sentence ${number} of many words. `.repeat(1_400)}\n\n`
+    const text = Array.from({ length: 100 }, (_, index) => chapter(index + 1)).join('')
+    expect(text.length).toBeGreaterThan(3_000_000)
+    const form = new FormData()
+    const document =
+      'mutation ($file: Upload!) { importDocument(input: { file: $file }) { __typename ... on ImportDocumentSuccess { document { id } task { id } } ... on InvalidInputError { message } } }'
+    form.append('operations', JSON.stringify({ query: document, variables: { file: null } }))
+    form.append('map', JSON.stringify({ 0: ['variables.file'] }))
+    form.append('0', new File([text], 'long.md', { type: 'text/markdown' }))
+    const response = await fetch(`${nginx.url}/graphql`, { method: 'POST', body: form })
+    const { data } = (await response.json()) as { data: { importDocument: { document: { id: string } } } }
+    const { id } = data.importDocument.document
+    await vi.waitFor(
+      async () => {
+        const found = await query<{ document: { status: string; sizeBytes: number; sections: { heading: string }[] } }>(
+          'query ($id: ID!) { document(id: $id) { status sizeBytes sections { heading } } }',
+          { id },
+        )
+        expect(found.document.status).toBe('READY')
+        expect(found.document.sizeBytes).toBe(text.length)
+        expect(found.document.sections.at(-1)?.heading).toBe('Chapter 100')
+      },
+      { timeout: 30_000, interval: 200 },
+    )
+  })
+
+  test('what is too large is refused in the words of the server', async () => {
+    const response = await fetch(`${nginx.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query: `# ${'x'.repeat(2_000_000)}\n{ __typename }` }),
+    })
+    expect(response.status).toBe(413)
+    expect(await response.text()).toContain('REQUEST_TOO_LARGE')
+  })
+
+  test('the pages come whole: the Studio, GraphiQL and its nine megabytes', async () => {
+    const studio = await fetch(nginx.url, { headers: { 'accept-encoding': 'br' } })
+    expect(studio.headers.get('content-encoding')).toBe('br')
+    const [, script] = /src="(\/assets\/[^"]+\.js)"/.exec(await studio.text()) ?? []
+    const asset = await fetch(`${nginx.url}${script}`)
+    expect(asset.headers.get('cache-control')).toContain('immutable')
+    await asset.arrayBuffer()
+    const graphiql = await fetch(`${nginx.url}/graphql`, { headers: { accept: 'text/html' } })
+    expect(await graphiql.text()).toContain('/graphql/assets/graphiql.js')
+    const [direct, proxied] = await Promise.all(
+      [cluster.nodes[0]?.url, nginx.url].map(async (url) =>
+        (await fetch(`${url}/graphql/assets/graphiql.js`)).arrayBuffer(),
+      ),
+    )
+    expect(proxied?.byteLength).toBeGreaterThan(1_000_000)
+    expect(proxied?.byteLength).toBe(direct?.byteLength)
+  })
+
+  test('metrics, which this machine alone may read, are not told over it', async () => {
+    expect((await fetch(`${cluster.nodes[0]?.url}/metrics`)).status).toBe(200)
+    expect((await fetch(`${nginx.url}/metrics`)).status).toBe(404)
+    expect((await fetch(`${nginx.url}/health/ready`)).status).toBe(200)
+  })
+})

@@ -1,0 +1,109 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { open, readFile, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { vi } from 'vitest'
+import { renderNginx } from '../../deploy/nginx/render.ts'
+import { createTestDirectory } from './directory.ts'
+import { findFreePort } from './port.ts'
+
+/** A real nginx with the configuration of `deploy/`, in front of servers of the loopback. Disposing ends it. */
+export interface TestNginx extends AsyncDisposable {
+  readonly url: string
+  readonly previewUrl: string
+  /** Puts other servers behind it, by their ports, as an operator does: a new file, checked, and a reload. */
+  setServers(ports: readonly number[]): Promise<void>
+  /** What it has written so far, of requests and of itself. */
+  readLog(): Promise<string>
+}
+
+/**
+ * Starts one on free ports, with all its files in a directory of its own.
+ *
+ * @param options.previewPorts - where previews are served; default: the port after each server's
+ * @throws Error with the command that installs it when there is no nginx
+ */
+export async function startNginx(
+  ports: readonly number[],
+  options: { readonly previewPorts?: readonly number[] } = {},
+): Promise<TestNginx> {
+  await using stack = new AsyncDisposableStack()
+  const directory = stack.use(await createTestDirectory())
+  const [port, previewPort] = await Promise.all([findFreePort(), findFreePort()])
+  const file = directory.join('nginx.conf')
+  const write = async (servers: readonly number[]): Promise<void> => {
+    const text = await renderNginx({
+      servers: servers.map(local),
+      ...(options.previewPorts === undefined ? {} : { previewServers: options.previewPorts.map(local) }),
+      listen: `127.0.0.1:${port}`,
+      previewListen: `127.0.0.1:${previewPort}`,
+      runDir: directory.path,
+    })
+    await writeFile(file, text)
+  }
+  await write(ports)
+
+  // A file and no pipe: nginx opens /dev/stdout by its name.
+  const log = await open(directory.join('log'), 'a')
+  stack.defer(() => log.close())
+  const start = (args: readonly string[]): ChildProcess =>
+    spawn('nginx', ['-e', 'stderr', '-p', directory.path, '-c', file, ...args], {
+      stdio: ['ignore', log.fd, log.fd],
+      // Where Debian has it, which is not in the path of ordinary users.
+      env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/local/sbin` },
+      cwd: directory.path,
+    })
+  const readLog = (): Promise<string> => readFile(directory.join('log'), 'utf8')
+  const run = async (args: readonly string[]): Promise<void> => {
+    const [code] = (await once(start(args), 'exit')) as [number | null]
+    if (code !== 0) throw new Error(`nginx ${args.join(' ')} ended with ${code}:\n${await readLog()}`)
+  }
+
+  const nginx = start(['-g', 'daemon off;'])
+  await once(nginx, 'spawn').catch((error: unknown) => {
+    throw new Error('The tests need a real nginx, and there is none; install it: apt-get install -y nginx', {
+      cause: error,
+    })
+  })
+  const exit = once(nginx, 'exit')
+  const kill = (): void => void nginx.kill('SIGKILL')
+  process.once('exit', kill)
+  stack.defer(async () => {
+    process.removeListener('exit', kill)
+    nginx.kill('SIGTERM')
+    await exit
+  })
+  await Promise.race([
+    untilOpen(port),
+    exit.then(async () => {
+      throw new Error(`nginx did not start:\n${await readLog()}`)
+    }),
+  ])
+  const opened = stack.move()
+  return {
+    url: `http://127.0.0.1:${port}`,
+    previewUrl: `http://127.0.0.1:${previewPort}`,
+    readLog,
+    async setServers(servers) {
+      await write(servers)
+      await run(['-t', '-q'])
+      await run(['-s', 'reload'])
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
+}
+
+function local(port: number): string {
+  return `127.0.0.1:${port}`
+}
+
+function untilOpen(port: number): Promise<void> {
+  return vi.waitFor(
+    async () => {
+      const socket = connect(port, '127.0.0.1')
+      await once(socket, 'connect')
+      socket.destroy()
+    },
+    { timeout: 10_000, interval: 20 },
+  )
+}
