@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type pg from 'pg'
-import type { JsonObject, TaskStatus } from '../db/tables.ts'
+import type { JsonObject } from '../db/tables.ts'
 import { TidingsError } from '../errors.ts'
 import type { Appended, AppendUnit } from './append.ts'
 import { type LogEvent, toInstant } from './event.ts'
@@ -8,10 +8,10 @@ import { type LogEvent, toInstant } from './event.ts'
 const itemsStep = /* sql */ `,
 parts as (
   insert into task_item (task_id, key, position, label, status, percent, error)
-  select v.task, i.key, i.position, i.label, i.status, i.percent, i.error
-  from verdict v cross join lateral jsonb_to_recordset(v.items)
+  select a.task, i.key, i.position, i.label, i.status, i.percent, i.error
+  from accepted a cross join lateral jsonb_to_recordset(a.items)
     as i(key text, position int, label text, status text, percent real, error jsonb)
-  where v.ok and v.items is not null
+  where a.items is not null
   on conflict (task_id, key) do update
     set status = excluded.status, percent = excluded.percent, error = excluded.error, label = excluded.label
 )`
@@ -21,18 +21,19 @@ parts as (
  *
  * In:  $1 jsonb, an array of units `{ topic, base?, close?, events: [{ type, payload }], task?, expect?, attempt?, worker?, set?,
  *      told?, items? }`, each topic and each task at most once; `told`: the last event's progress is the task's new one.
- * Out: one row a unit, in their order: `ok`, `base` (the topic's seq before), `at` (ms since 1970), and of the task's row before
- *      `status` and `attempt` when refused, `progress` when accepted without a new one.
+ * Out: one row for each accepted unit: `ord` (its place, from 1), `base` (the topic's seq before), `at` (ms since 1970), and
+ *      `progress` of the task when its events did not tell it. Units that are refused are absent: see {@link explainRefusals}.
  *
- * For every unit, atomically and independent of its neighbours: the guard (task's status is expected, attempt and worker
- * are the ones the writer believes in, topic open and at `base` when given), the next seqs, the events, the task's row, its items.
+ * For every unit, atomically and independent of its neighbours: the guard (topic open and at `base` when given, task's status is
+ * expected, attempt and worker are the ones the writer believes in), the next seqs, the events, the task's row, its items.
  * Rows are locked all topics first, then all tasks, each in the order of their names, so statements never deadlock with each
  * other nor with the heartbeat, which locks tasks in the same order. The two sorts see to that: each takes in all rows, and
- * with them their locks, before it hands on the first. A locked row is read in its newest version, so the guard is never
- * decided on what the statement's snapshot saw.
+ * with them their locks, before it hands on the first. A topic's row is read as it is locked; a task's guard is the condition of
+ * its update, which Postgres asks again of the newest version when it had to wait: neither is ever decided on what the
+ * statement's snapshot saw.
  *
- * Rows are looked up one by one (lateral): joins between the steps would compare every unit with every other. Starting a
- * step costs as much as several units, so the one for items is there only when there are any.
+ * Rows are looked up one by one: joins between the steps would compare every unit with every other. Starting a step costs as
+ * much as several units, so the one for items is there only when there are any.
  */
 const createStatement = (hasItems: boolean): string => /* sql */ `
 with unit as materialized (
@@ -42,59 +43,52 @@ with unit as materialized (
   ) with ordinality as u(topic, base, close, events, task, expect, attempt, worker, set, told, items, ord)
   order by topic
 ),
-held_topic as materialized (
-  select u.*, t.seq as base_was, t.closed
+held as materialized (
+  select u.*, t.seq as base_was, date_trunc('milliseconds', clock_timestamp()) as at,
+    not t.closed and (u.base is null or u.base = t.seq) as open
   from unit u left join lateral (select seq, closed from topic where name = u.topic for no key update) t on true
   order by u.task
 ),
-verdict as materialized (
-  select u.ord, u.topic, u.close, u.events, u.task, u.set, u.told, u.items, u.base_was,
-    k.status as status_was, k.attempt as attempt_was,
-    case when u.told then u.events->-1->'payload'->'progress' else coalesce(u.set->'progress', k.progress) end as progress,
-    date_trunc('milliseconds', clock_timestamp()) as at,
-    coalesce(
-      not u.closed and (u.base is null or u.base = u.base_was)
-        and (u.task is null or (u.expect ? k.status
-          and (u.attempt is null or u.attempt = k.attempt)
-          and (u.worker is null or u.worker = k.worker))),
-      false) as ok
-  from held_topic u left join lateral (
-    select status, attempt, worker, progress from task where id = u.task for no key update
-  ) k on true
+changed as (
+  update task set
+    status = coalesce(h.set->>'status', task.status),
+    attempt = coalesce((h.set->>'attempt')::int, task.attempt),
+    max_attempts = coalesce((h.set->>'maxAttempts')::int, task.max_attempts),
+    progress = case when h.told then h.events->-1->'payload'->'progress' else coalesce(h.set->'progress', task.progress) end,
+    result = coalesce(h.set->'result', task.result),
+    error = case when h.set ? 'error' then nullif(h.set->'error', 'null'::jsonb) else task.error end,
+    cancel_reason = coalesce(h.set->>'cancelReason', task.cancel_reason),
+    worker = case when h.set ? 'worker' then h.set->>'worker' else task.worker end,
+    lease_until = case when h.set ? 'leaseMs' then h.at + (h.set->>'leaseMs')::float8 * interval '1 ms' else task.lease_until end,
+    next_attempt_at = case when h.set ? 'nextAttemptInMs' then h.at + (h.set->>'nextAttemptInMs')::float8 * interval '1 ms' else task.next_attempt_at end,
+    started_at = case when h.set->>'status' = 'RUNNING' then coalesce(task.started_at, h.at) else task.started_at end,
+    finished_at = case when h.close then h.at else task.finished_at end
+  from held h
+  where h.open and task.id = h.task and h.expect ? task.status
+    and (h.attempt is null or h.attempt = task.attempt)
+    and (h.worker is null or h.worker = task.worker)
+  returning h.ord, h.topic, h.close, h.events, h.items, h.base_was, h.at, h.task, task.progress,
+    coalesce(h.told, h.set ? 'progress', false) as is_known
+),
+accepted as (
+  select * from changed
+  union all
+  select ord, topic, close, events, items, base_was, at, task, null, true from held where open and task is null
 ),
 moved as (
-  update topic set seq = topic.seq + jsonb_array_length(v.events), closed = coalesce(v.close, false)
-  from verdict v where v.ok and topic.name = v.topic
+  update topic set seq = topic.seq + jsonb_array_length(a.events), closed = coalesce(a.close, false)
+  from accepted a where topic.name = a.topic
 ),
 noted as (
   insert into event (topic, seq, type, at, payload)
-  select v.topic, v.base_was + e.idx, e.value->>'type', v.at,
-    case when v.task is null or e.value->'payload' ? 'progress' then e.value->'payload'
-      else (e.value->'payload') || jsonb_build_object('progress', v.progress) end
-  from verdict v cross join lateral jsonb_array_elements(v.events) with ordinality as e(value, idx)
-  where v.ok
-),
-changed as (
-  update task set
-    status = coalesce(v.set->>'status', task.status),
-    attempt = coalesce((v.set->>'attempt')::int, task.attempt),
-    max_attempts = coalesce((v.set->>'maxAttempts')::int, task.max_attempts),
-    progress = v.progress,
-    result = coalesce(v.set->'result', task.result),
-    error = case when v.set ? 'error' then nullif(v.set->'error', 'null'::jsonb) else task.error end,
-    cancel_reason = coalesce(v.set->>'cancelReason', task.cancel_reason),
-    worker = case when v.set ? 'worker' then v.set->>'worker' else task.worker end,
-    lease_until = case when v.set ? 'leaseMs' then v.at + (v.set->>'leaseMs')::float8 * interval '1 ms' else task.lease_until end,
-    next_attempt_at = case when v.set ? 'nextAttemptInMs' then v.at + (v.set->>'nextAttemptInMs')::float8 * interval '1 ms' else task.next_attempt_at end,
-    started_at = case when v.set->>'status' = 'RUNNING' then coalesce(task.started_at, v.at) else task.started_at end,
-    finished_at = case when v.close then v.at else task.finished_at end
-  from verdict v where v.ok and (v.set is not null or v.close) and task.id = v.task
-
+  select a.topic, a.base_was + e.idx, e.value->>'type', a.at,
+    case when a.progress is null or e.value->'payload' ? 'progress' then e.value->'payload'
+      else (e.value->'payload') || jsonb_build_object('progress', a.progress) end
+  from accepted a cross join lateral jsonb_array_elements(a.events) with ordinality as e(value, idx)
 )${hasItems ? itemsStep : ''}
-select ok, base_was as base, (extract(epoch from at) * 1000)::float8 as at,
-  case when not ok then status_was end as status, case when not ok then attempt_was end as attempt,
-  case when ok and task is not null and not coalesce(told, set ? 'progress', false) then progress end as progress
-from verdict order by ord`
+select ord::int, base_was as base, (extract(epoch from at) * 1000)::float8 as at,
+  case when not is_known then progress end as progress
+from accepted`
 
 const statements = { plain: createStatement(false), items: createStatement(true) }
 
@@ -104,12 +98,10 @@ const statements = { plain: createStatement(false), items: createStatement(true)
  */
 export const appendConnectionOptions = '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off'
 
-interface VerdictRow {
-  ok: boolean
-  base: number | null
+interface AcceptedRow {
+  ord: number
+  base: number
   at: number
-  status: TaskStatus | null
-  attempt: number | null
   progress: JsonObject | null
 }
 
@@ -127,11 +119,31 @@ export async function runAppend(
   const text = JSON.stringify(units.map(toWire))
   const variant = units.some((unit) => unit.task?.items !== undefined) ? 'items' : 'plain'
   const query = { text: statements[variant], values: [text] }
-  const { rows } = await client.query<VerdictRow>(isPrepared ? { ...query, name: `tidings-append-${variant}` } : query)
+  const { rows } = await client.query<AcceptedRow>(isPrepared ? { ...query, name: `tidings-append-${variant}` } : query)
+  const appended: Appended[] = []
+  for (const row of rows) {
+    const unit = units[row.ord - 1]
+    if (unit !== undefined) appended[row.ord - 1] = toAppended(unit, row)
+  }
+  return rows.length === units.length ? appended : await explainRefusals(client, units, appended)
+}
+
+/** Fills the places of the units that were refused with what stands in their way now. */
+async function explainRefusals(
+  client: pg.ClientBase,
+  units: readonly AppendUnit[],
+  appended: readonly (Appended | undefined)[],
+): Promise<readonly Appended[]> {
+  const { rows } = await client.query<Omit<Extract<Appended, { accepted: false }>, 'accepted'>>(
+    `select k.status, k.attempt, t.seq
+    from unnest($1::text[], $2::text[]) with ordinality as u(topic, task, ord)
+    left join topic t on t.name = u.topic left join task k on k.id = u.task order by u.ord`,
+    [units.map(({ topic }) => topic), units.map(({ task }) => task?.id ?? null)],
+  )
   return units.map((unit, index) => {
     const row = rows[index]
     if (row === undefined) throw new TidingsError('UNAVAILABLE', `The append to "${unit.topic}" was not answered`)
-    return toAppended(unit, row)
+    return appended[index] ?? { accepted: false, ...row }
   })
 }
 
@@ -144,9 +156,8 @@ function toWire({ task, ...unit }: AppendUnit): object {
   return { ...unit, ...rest, set: { ...set, progress: undefined }, told: true, task: id }
 }
 
-function toAppended(unit: AppendUnit, row: VerdictRow): Appended {
+function toAppended(unit: AppendUnit, row: AcceptedRow): Appended {
   const { base } = row
-  if (!row.ok || base === null) return { accepted: false, status: row.status, attempt: row.attempt, seq: base }
   const at = toInstant(new Date(row.at))
   const progress = unit.task?.set?.progress ?? row.progress
   const events = unit.events.map(

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Database, withTransaction } from '../../src/db/connect.ts'
 import { type Appender, type AppendUnit, createAppender, type TaskChange } from '../../src/log/append.ts'
 import type { LogEvent } from '../../src/log/event.ts'
@@ -377,6 +377,33 @@ describe('an append inside a transaction', () => {
     })
     await expect(other).resolves.toMatchObject({ accepted: true, seq: 2 })
     expect((await readEvents('held')).map((event) => event.payload['text'])).toEqual(['first', 'second'])
+  })
+})
+
+describe('a task that changes while an append waits for it', () => {
+  it.each([
+    { change: `status = 'CANCELED'`, accepted: false },
+    { change: 'attempt = 2', accepted: false },
+    { change: `worker = 'w_2'`, accepted: false },
+    { change: `lease_until = now() + interval '1 minute'`, accepted: true },
+  ])('is judged by what it has become: $change', async ({ change, accepted }) => {
+    await using appender = createTestAppender()
+    const id = `waited_${change.replaceAll(/\W/g, '')}`
+    await createTask(database, id)
+    let append: Promise<unknown> | undefined
+    await withTransaction(database, async (client) => {
+      await client.query(`update task set ${change} where id = $1`, [id])
+      append = appender.append(advance(id, 50))
+      await vi.waitFor(async () => {
+        const { rows } = await database.pool.query(
+          `select from pg_stat_activity where wait_event_type = 'Lock' and application_name = 'tidings append'`,
+        )
+        expect(rows.length).toBeGreaterThan(0)
+      })
+    })
+    await expect(append).resolves.toMatchObject({ accepted })
+    expect(await readEvents(`task:${id}`)).toHaveLength(accepted ? 1 : 0)
+    expect((await readTask(id)).progress).toEqual({ percent: accepted ? 50 : 0 })
   })
 })
 
