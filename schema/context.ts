@@ -1,3 +1,4 @@
+import type { Analytics } from '../src/studio/analytics/analytics.ts'
 import type { Documents } from '../src/studio/documents/documents.ts'
 import type { Quizzes } from '../src/studio/quizzes/quizzes.ts'
 import type { Roadmaps } from '../src/studio/roadmaps/roadmaps.ts'
@@ -8,6 +9,7 @@ import type { Loaders } from './loaders.ts'
 /** What the API is served from: one for the process. */
 export interface Services {
   readonly engine: Engine
+  readonly analytics: Analytics
   readonly documents: Documents
   readonly quizzes: Quizzes
   readonly roadmaps: Roadmaps

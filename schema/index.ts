@@ -1,4 +1,5 @@
 import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql'
+import './analytics.ts'
 import './document.ts'
 import './document-changes.ts'
 import './document-import.ts'

@@ -113,7 +113,8 @@ const errorOf = ({ payload }: EventSource): FailureState => payload['error'] as 
 const itemOf = ({ payload }: EventSource): TaskItem => payload['item'] as TaskItem
 const numberOf = (value: unknown): number => (typeof value === 'number' ? value : 0)
 
-const snapshotReason = builder.enumType('SnapshotReason', {
+/** `SnapshotReason` */
+export const snapshotReason = builder.enumType('SnapshotReason', {
   description: 'Why a snapshot stands where events might have been expected.',
   values: {
     SUBSCRIBED: { description: 'The first event of a subscription without `after`.' },

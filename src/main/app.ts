@@ -13,6 +13,8 @@ import { type RunningServer, startServer } from '../server/http.ts'
 import { createMaskError, formatResult, isAway } from '../server/mask.ts'
 import { createServerMetrics } from '../server/metrics.ts'
 import { createMetricsPage } from '../server/prometheus.ts'
+import { isCounted } from '../studio/analytics/fold.ts'
+import { createProjector } from '../studio/analytics/projector.ts'
 import { createApplications } from '../studio/applications.ts'
 import { createTaskDefinitions } from '../studio/definitions.ts'
 import { prepareFirstRun } from '../studio/first-run.ts'
@@ -41,6 +43,8 @@ export interface App extends AsyncDisposable {
 const headStartMs = 30_000
 /** How often what is older than `RETENTION_HOURS` is taken away. */
 const pruneMs = 600_000
+/** How often it is looked for what other processes append that is counted. */
+const countMs = 1_000
 /** Kept of `DRAIN_MS` for attempts that are told to stop to let go, and for the clients. */
 const letGoMs = 3_000
 const longestSpreadMs = 2_000
@@ -113,7 +117,14 @@ export async function startApp(options: {
           }),
         )
 
-  if (config.ROLE !== 'server')
+  if (config.ROLE !== 'server') {
+    const { appender } = engine
+    const projector = stack.use(createProjector({ database, appender, logger, everyMs: countMs }))
+    stack.defer(
+      engine.onAppended((_, events) => {
+        if (events.some(isCounted)) projector.wake()
+      }),
+    )
     stack.use(
       createPruner({
         database,
@@ -123,6 +134,7 @@ export async function startApp(options: {
         idempotencyHours: config.IDEMPOTENCY_HOURS,
       }),
     )
+  }
 
   const firstRun = new AbortController()
   stack.defer(() => firstRun.abort())

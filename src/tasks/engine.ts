@@ -2,6 +2,7 @@ import type { Config } from '../config.ts'
 import type { Database } from '../db/connect.ts'
 import { type Appender, createAppender } from '../log/append.ts'
 import { type Bus, createMemoryBus, createRedisBus } from '../log/bus.ts'
+import type { LogEvent } from '../log/event.ts'
 import { createFeeds, type Feeds } from '../log/feed.ts'
 import { createPresence, type Presence } from '../log/presence.ts'
 import { createLogReader, type LogReader } from '../log/read.ts'
@@ -16,6 +17,9 @@ import { createTaskStore, type TaskStore } from './store.ts'
 import { createVisibility, type Visibility } from './visibility.ts'
 import { type Watched, type WatchOptions, watchTask } from './watch.ts'
 import { startWorker, type TaskWorker } from './worker.ts'
+
+/** See {@link Engine.onAppended}. */
+export type AppendListener = (topic: string, events: readonly LogEvent[]) => void
 
 /** The log and the tasks of one process, joined together: what applications and the API are built on. */
 export interface Engine extends AsyncDisposable {
@@ -33,6 +37,11 @@ export interface Engine extends AsyncDisposable {
   /** null in a process that only serves. */
   readonly worker: TaskWorker | null
   readonly definitions: ReadonlyMap<string, TaskDefinition>
+  /**
+   * Calls `listener` after each append of this process with what was appended to one topic, until the returned function is called. A hint
+   * for those who derive something from the log: other processes append as well. It must not throw.
+   */
+  onAppended(listener: AppendListener): () => void
   /** Watches a task; see {@link watchTask}. */
   watch(options: WatchOptions): AsyncIterableIterator<Watched, undefined> & AsyncDisposable
 }
@@ -78,8 +87,16 @@ export async function startEngine(options: {
   )
   const feeds = stack.use(createFeeds({ bus, reader, logger, checkMs: config.CHECK_MS }))
   const presence = stack.use(createPresence({ database, bus, logger }))
+  const appendListeners = new Set<AppendListener>()
   const appender = stack.use(
-    createAppender({ database, logger, publish: (topic, events) => bus.publish(topic, events) }),
+    createAppender({
+      database,
+      logger,
+      publish(topic, events) {
+        bus.publish(topic, events)
+        for (const listener of appendListeners) listener(topic, events)
+      },
+    }),
   )
   const store = createTaskStore(database)
   const closings = createClosings({ definitions, atEnd: options.createAtEnd?.({ database, appender }), logger })
@@ -136,6 +153,12 @@ export async function startEngine(options: {
     visibility,
     worker,
     definitions,
+    onAppended(listener) {
+      // One that is handed in twice is called twice, and taken back once.
+      const own: AppendListener = (topic, events) => listener(topic, events)
+      appendListeners.add(own)
+      return () => appendListeners.delete(own)
+    },
     watch: (watchOptions) => watchTask({ reader, feeds, store, places }, watchOptions),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }

@@ -5,6 +5,7 @@ import { TidingsError } from '../../errors.ts'
 import { defineTask, type Ending, type TaskContext, type TaskDefinition } from '../../tasks/define-task.ts'
 import { FinalError } from '../../tasks/failure.ts'
 import { advance, item, type Report, stage } from '../../tasks/report.ts'
+import { noteQuiz } from '../analytics/notes.ts'
 import type { Question, QuestionKind, QuestionProvider } from '../content/question.ts'
 import { readAsked, readDocument, seedOf, toTaskFailure } from './material.ts'
 
@@ -58,6 +59,7 @@ export function defineGenerateQuiz(provider: QuestionProvider): TaskDefinition<I
          from unnest($2::text[]) with ordinality as i(id, ord)`,
         [quizId, items.map(({ key }) => key)],
       )
+      await noteQuiz(client, { taskId, owner, quizId, documentId: request.documentId, title })
       return { subject: quizId, items }
     },
     run: (context) => run(context, provider),

@@ -1,6 +1,5 @@
-import type { Database } from '../../db/connect.ts'
 import type { Question, QuestionVersion, Quiz } from './quiz.ts'
-import { createReview, type Review } from './review.ts'
+import { createReview, type Review, type ReviewOptions } from './review.ts'
 import {
   type QuestionRow,
   type QuizRow,
@@ -43,7 +42,8 @@ export interface Quizzes {
 }
 
 /** Creates the store of quizzes. */
-export function createQuizzes({ database }: { readonly database: Database }): Quizzes {
+export function createQuizzes(options: ReviewOptions): Quizzes {
+  const { database } = options
   const { pool } = database
 
   const getMany: Quizzes['getMany'] = async (ids) => {
@@ -72,7 +72,7 @@ export function createQuizzes({ database }: { readonly database: Database }): Qu
   }
 
   return {
-    review: createReview(database),
+    review: createReview(options),
     taking: createTaking(database, { published, questions: publishedQuestions }),
     getMany,
     questionsOf,

@@ -5,6 +5,7 @@ import { TidingsError } from '../../errors.ts'
 import { defineTask, type TaskContext, type TaskDefinition } from '../../tasks/define-task.ts'
 import { FinalError } from '../../tasks/failure.ts'
 import { advance, item, stage } from '../../tasks/report.ts'
+import { noteReplacement, noteReview } from '../analytics/notes.ts'
 import { isSameQuestion, type Question, type QuestionKind, type QuestionProvider } from '../content/question.ts'
 import { lockForReview } from './locks.ts'
 import { readAsked, readDocument, seedOf, toTaskFailure } from './material.ts'
@@ -29,13 +30,14 @@ export function defineReplaceQuestion(provider: QuestionProvider): TaskDefinitio
     attempts: 5,
     concurrency: 4,
     stages: { reading: 10, asking: 80, swapping: 10 },
-    async begin(client, { questionId }, { owner }) {
+    async begin(client, { questionId }, { taskId, owner }) {
       const { quiz, place } = await lockForReview(client, questionId, owner)
       if (quiz.documentId === null)
         throw new TidingsError(
           'CONFLICT',
           `The document of quiz "${quiz.id}" was deleted, so nothing else can be asked of it; edit the question instead`,
         )
+      await noteReplacement(client, { taskId, quizId: quiz.id })
       return { subject: questionId, items: [{ key: questionId, label: `Question ${place}` }] }
     },
     run: (context) => run(context, provider),
@@ -94,7 +96,7 @@ async function* run(
     })
   const swapped = version
   yield stage('swapping', 0, 'Putting it in its place')
-  yield item.completed(questionId, (client) => swap(client, questionId, swapped))
+  yield item.completed(questionId, (client) => swap(client, place.quiz_id, questionId, swapped))
   return { type: 'QuestionReplaced', quizId: place.quiz_id, questionId, version }
 }
 
@@ -160,10 +162,11 @@ function reserve(
   })
 }
 
-async function swap(client: PoolClient, questionId: string, version: number): Promise<void> {
+async function swap(client: PoolClient, quizId: string, questionId: string, version: number): Promise<void> {
   await client.query(
     'update question_version set is_draft = false, created_at = now() where question_id = $1 and version = $2',
     [questionId, version],
   )
   await client.query('update question set version = $2 where id = $1', [questionId, version])
+  await noteReview(client, { quizId, questionId, version, isAccepted: false })
 }

@@ -1,6 +1,8 @@
 import type { PoolClient } from 'pg'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
+import type { LogEvent } from '../../log/event.ts'
+import { noteReview } from '../analytics/notes.ts'
 import { type Changes, changeBody } from './edit.ts'
 import { activeTaskOf, lockForReview, lockQuiz } from './locks.ts'
 import type { QuestionBody } from './quiz.ts'
@@ -22,18 +24,31 @@ export interface Review {
   publish(owner: string, quizId: string): Promise<void>
 }
 
-/** Creates the review. */
-export function createReview(database: Database): Review {
+/** What {@link createReview} is made with. */
+export interface ReviewOptions {
+  readonly database: Database
+  readonly publish: (events: readonly LogEvent[]) => void
+}
+
+/**
+ * Creates the review.
+ *
+ * @param options.publish - hands on what was logged, after its commit
+ */
+export function createReview({ database, publish }: ReviewOptions): Review {
+  const noted = async (run: (client: PoolClient) => Promise<readonly LogEvent[]>): Promise<void> =>
+    publish(await inTransaction(run))
   const inTransaction = <T>(run: (client: PoolClient) => Promise<T>): Promise<T> => withTransaction(database, run)
   return {
     accept: (owner, questionId, isAccepted) =>
-      inTransaction(async (client) => {
-        const { version } = await lockForReview(client, questionId, owner)
+      noted(async (client) => {
+        const { quiz, version } = await lockForReview(client, questionId, owner)
         await client.query(
           `update question_version set accepted_at = case when $3 then coalesce(accepted_at, now()) end
            where question_id = $1 and version = $2`,
           [questionId, version, isAccepted],
         )
+        return noteReview(client, { quizId: quiz.id, questionId, version, isAccepted })
       }),
     edit: (owner, questionId, changes) =>
       inTransaction(async (client) => {
@@ -74,11 +89,17 @@ export function createReview(database: Database): Review {
         return quizId
       }),
     undo: (owner, questionId) =>
-      inTransaction(async (client) => {
-        const { parent } = await lockForReview(client, questionId, owner)
+      noted(async (client) => {
+        const { quiz, parent } = await lockForReview(client, questionId, owner)
         if (parent === null)
           throw new TidingsError('CONFLICT', `Question "${questionId}" is as it was made; there is nothing to undo`)
-        await client.query('update question set version = $2 where id = $1', [questionId, parent])
+        const { rows } = await client.query<{ accepted: boolean }>(
+          `update question q set version = v.version from question_version v
+           where q.id = $1 and v.question_id = q.id and v.version = $2 returning v.accepted_at is not null as accepted`,
+          [questionId, parent],
+        )
+        const isAccepted = rows[0]?.accepted === true
+        return noteReview(client, { quizId: quiz.id, questionId, version: parent, isAccepted })
       }),
     publish: (owner, quizId) =>
       inTransaction(async (client) => {

@@ -1,0 +1,101 @@
+import type { TaskStatus } from '../../db/tables.ts'
+import type { LogEvent } from '../../log/event.ts'
+
+/** What an event of a counted topic says. Everything else in such a topic says nothing that is counted. */
+export type Fact =
+  | { readonly is: 'status'; readonly status: TaskStatus }
+  | { readonly is: 'started'; readonly questionId: string; readonly at: string }
+  | { readonly is: 'completed'; readonly questionId: string; readonly at: string }
+  | { readonly is: 'reviewed'; readonly questionId: string; readonly isAccepted: boolean }
+
+/** The events that {@link factOf} reads. */
+export const countedTypes = [
+  'TaskQueued',
+  'TaskStarted',
+  'TaskRetrying',
+  'TaskCompleted',
+  'TaskFailed',
+  'TaskCanceled',
+  'TaskItemStarted',
+  'TaskItemCompleted',
+  'QuestionReviewed',
+] as const
+
+/** Whether an event may be one that {@link factOf} reads, if its topic is counted. */
+export function isCounted({ type }: Pick<LogEvent, 'type'>): boolean {
+  return (countedTypes as readonly string[]).includes(type)
+}
+
+/** What one event says; null when that is nothing. */
+export function factOf({ type, at, payload }: Pick<LogEvent, 'type' | 'at' | 'payload'>): Fact | null {
+  switch (type as (typeof countedTypes)[number]) {
+    case 'TaskItemStarted':
+      return { is: 'started', questionId: itemOf(payload).key, at }
+    case 'TaskItemCompleted': {
+      const { key, status } = itemOf(payload)
+      // A place that was left empty is told as completed as well: SKIPPED.
+      return status === 'COMPLETED' ? { is: 'completed', questionId: key, at } : null
+    }
+    case 'QuestionReviewed':
+      return { is: 'reviewed', questionId: String(payload['questionId']), isAccepted: payload['isAccepted'] === true }
+    case 'TaskQueued':
+    case 'TaskStarted':
+    case 'TaskRetrying':
+    case 'TaskCompleted':
+    case 'TaskFailed':
+    case 'TaskCanceled':
+      return { is: 'status', status: payload['status'] as TaskStatus }
+    default:
+      return null
+  }
+}
+
+function itemOf(payload: LogEvent['payload']): { readonly key: string; readonly status: string } {
+  return payload['item'] as { key: string; status: string }
+}
+
+/** What a run of events of one topic comes to. */
+export interface Facts {
+  /** The task's state at the end; null when nothing says so. */
+  readonly status: TaskStatus | null
+  /** When the last of them happened that shows in the figures; null when there is none. */
+  readonly at: string | null
+  /** By question: its last start and its completion, where they are among these events. */
+  readonly questions: ReadonlyMap<string, { readonly startedAt: string | null; readonly completedAt: string | null }>
+  /** By question: whether it is accepted at the end. */
+  readonly reviews: ReadonlyMap<string, boolean>
+}
+
+/** Folds events of one topic, in their order. Folding them again, or in two parts one over the other, comes to the same. */
+export function foldFacts(events: readonly Pick<LogEvent, 'type' | 'at' | 'payload'>[]): Facts {
+  let status: TaskStatus | null = null
+  const questions = new Map<string, { startedAt: string | null; completedAt: string | null }>()
+  const reviews = new Map<string, boolean>()
+  let at: string | null = null
+  const question = (id: string): { startedAt: string | null; completedAt: string | null } => {
+    const known = questions.get(id) ?? { startedAt: null, completedAt: null }
+    questions.set(id, known)
+    return known
+  }
+  for (const event of events) {
+    const fact = factOf(event)
+    if (fact !== null && fact.is !== 'started') at = event.at
+    switch (fact?.is) {
+      case 'status':
+        status = fact.status
+        break
+      case 'started':
+        question(fact.questionId).startedAt = fact.at
+        break
+      case 'completed':
+        question(fact.questionId).completedAt = fact.at
+        break
+      case 'reviewed':
+        reviews.set(fact.questionId, fact.isAccepted)
+        break
+      case undefined:
+        break
+    }
+  }
+  return { status, at, questions, reviews }
+}

@@ -1,0 +1,150 @@
+import type { PoolClient } from 'pg'
+import type { Appender } from '../../log/append.ts'
+import type { LogEvent } from '../../log/event.ts'
+import { createTopic } from '../../log/topic.ts'
+import { isFinal, type TaskStatus } from '../../tasks/task.ts'
+import { analyticsChanged, analyticsTopic } from './analytics.ts'
+import { readFigures, readHours, readTimings, readTotals } from './figures.ts'
+import { countedTypes, type Facts, foldFacts } from './fold.ts'
+import type { AnalyticsState } from './state.ts'
+import { forgetFacts, writeFacts } from './write.ts'
+
+/** A counted topic, locked for as long as the transaction takes. */
+export interface LockedTopic {
+  readonly topic: string
+  readonly owner: string
+  readonly kind: 'GENERATE_QUIZ' | 'REPLACE_QUESTION' | 'REVIEW'
+  readonly document_id: string
+  readonly seq: number
+}
+
+/** What changed of one owner's figures, as keys of what is to be told anew. */
+export interface Touched {
+  readonly documentIds: Set<string>
+  /** Begins of hours, RFC 3339. */
+  readonly hours: Set<string>
+  readonly made: { readonly topic: string; readonly questionId: string }[]
+}
+
+interface Head {
+  readonly name: string
+  readonly seq: number
+  readonly pruned_seq: number
+  readonly closed: boolean
+}
+
+/** Most events of one topic in one step, so that a step's work is bounded. */
+const eventsPerTopic = 1_000
+
+/**
+ * Counts what these topics hold beyond what is counted, and logs for every owner what changed by it. In the caller's
+ * transaction, which has locked them: counting, how far, and telling happen together or not at all, so nothing is counted twice.
+ *
+ * @param anew - counts from the first event that is kept, in place of what was counted of them
+ * @returns the events to be published after the commit
+ */
+export async function projectTopics(
+  client: PoolClient,
+  appender: Pick<Appender, 'appendIn'>,
+  topics: readonly LockedTopic[],
+  { anew = false }: { readonly anew?: boolean } = {},
+): Promise<readonly LogEvent[]> {
+  // Read after the rows are locked: whoever marks a topic as due waits for that lock, and what came before it is seen here.
+  const { rows } = await client.query<Head>(
+    'select name, seq, pruned_seq, closed from topic where name = any($1::text[])',
+    [topics.map(({ topic }) => topic)],
+  )
+  const heads = new Map(rows.map((head) => [head.name, head]))
+  const touched = new Map<string, Touched>()
+  const touch = (owner: string): Touched => {
+    const one = touched.get(owner) ?? { documentIds: new Set(), hours: new Set(), made: [] }
+    touched.set(owner, one)
+    return one
+  }
+  for (const locked of topics) await projectOne(client, locked, heads.get(locked.topic), touch(locked.owner), anew)
+  const published: LogEvent[] = []
+  // In one order, as several projectors may wait for each other's owners.
+  for (const [owner, one] of [...touched].sort(([a], [b]) => (a < b ? -1 : 1)))
+    if (one.documentIds.size > 0) published.push(...(await tell(client, appender, owner, one)))
+  return published
+}
+
+async function projectOne(
+  client: PoolClient,
+  locked: LockedTopic,
+  head: Head | undefined,
+  touched: Touched,
+  anew: boolean,
+): Promise<void> {
+  if (head === undefined) {
+    await client.query('update analytics_topic set is_due = false where topic = $1', [locked.topic])
+    return
+  }
+  // What was counted of events that are no longer kept stays: nothing could bring it back.
+  if (anew && head.pruned_seq === 0) await forgetFacts(client, locked, touched)
+  let at = Math.max(head.pruned_seq, anew ? 0 : locked.seq)
+  do {
+    const upTo = Math.min(head.seq, at + eventsPerTopic)
+    await countUpTo(client, locked, head, { at, upTo }, touched)
+    at = upTo
+    // Counting anew, all at once: halves would be told as losses.
+  } while (anew && at < head.seq)
+}
+
+async function countUpTo(
+  client: PoolClient,
+  locked: LockedTopic,
+  head: Head,
+  { at, upTo }: { readonly at: number; readonly upTo: number },
+  touched: Touched,
+): Promise<void> {
+  const { rows } = await client.query<{ type: string; at: Date; payload: LogEvent['payload'] }>(
+    `select type, at, case when type like 'TaskItem%' then jsonb_build_object('item', payload->'item') else payload end as payload
+     from event where topic = $1 and seq > $2 and seq <= $3 and type = any($4::text[]) order by seq`,
+    [locked.topic, at, upTo, countedTypes],
+  )
+  const facts = foldFacts(rows.map((row) => ({ ...row, at: row.at.toISOString() })))
+  const isTask = locked.kind !== 'REVIEW'
+  // All of it was pruned before it was counted, after a long absence: at least the state is known.
+  const isLost = isTask && head.closed && upTo === head.seq && (facts.status === null || !isFinal(facts.status))
+  const end = isLost ? await readEnd(client, locked.topic) : {}
+  await writeFacts(client, locked, { ...facts, ...end }, touched)
+  await client.query('update analytics_topic set seq = greatest(seq, $2), is_due = $3 where topic = $1', [
+    locked.topic,
+    upTo,
+    upTo < head.seq || (isTask && !head.closed),
+  ])
+}
+
+async function readEnd(client: PoolClient, topic: string): Promise<Partial<Pick<Facts, 'status' | 'at'>>> {
+  const { rows } = await client.query<{ status: TaskStatus; finished_at: Date | null }>(
+    'select status, finished_at from task where id = $1',
+    [topic.replace(/^task:/, '')],
+  )
+  const [row] = rows
+  return row === undefined ? {} : { status: row.status, at: row.finished_at?.toISOString() ?? null }
+}
+
+async function tell(
+  client: PoolClient,
+  appender: Pick<Appender, 'appendIn'>,
+  owner: string,
+  { documentIds, hours, made }: Touched,
+): Promise<readonly LogEvent[]> {
+  const topic = analyticsTopic(owner)
+  await createTopic(client, topic)
+  // Figures are read once nobody else can tell any of this owner: what is told last is then what is true.
+  await client.query('select from topic where name = $1 for no key update', [topic])
+  const changes: AnalyticsState = {
+    totals: await readTotals(client, owner),
+    documents: await readFigures(client, owner, [...documentIds]),
+    hours: hours.size === 0 ? [] : await readHours(client, owner, [...hours]),
+    questions: made.length === 0 ? [] : await readTimings(client, owner, made),
+  }
+  const appended = await appender.appendIn(client, {
+    topic,
+    events: [{ type: analyticsChanged, payload: { ...changes } }],
+  })
+  if (!appended.accepted) throw new Error(`The figures of "${owner}" could not be logged: their topic is closed`)
+  return appended.events
+}

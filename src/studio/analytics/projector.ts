@@ -1,0 +1,82 @@
+import { type Database, withTransaction } from '../../db/connect.ts'
+import type { Appender } from '../../log/append.ts'
+import type { LogEvent } from '../../log/event.ts'
+import type { Logger } from '../../logger.ts'
+import { type LockedTopic, projectTopics } from './project.ts'
+
+/** Counts what the logs say. Disposing waits for the step under way. */
+export interface Projector extends AsyncDisposable {
+  /** Counts all that is to be counted now, step by step. Rejects when a step does; what was counted before it stays. */
+  run(): Promise<void>
+  /** Says that there may be something to count; what is said within a moment is counted together. */
+  wake(): void
+}
+
+/** Most topics in one step. */
+const topicsPerStep = 50
+/** Changes that come closer than this are counted, and told, together. */
+const gatherMs = 100
+
+/** What of an analytic topic's row {@link projectTopics} needs. */
+export const lockedColumns = 'a.topic, a.owner, a.kind, a.document_id, a.seq'
+
+/**
+ * Creates the projector of a process. Several processes may have one: each takes topics that no other has in hand.
+ *
+ * @param options.everyMs - how often it looks by itself, for what nobody woke it for: what other processes append
+ */
+export function createProjector(options: {
+  readonly database: Database
+  readonly appender: Appender
+  readonly logger: Logger
+  readonly everyMs: number
+}): Projector {
+  const { database, appender, logger, everyMs } = options
+  let isStopped = false
+
+  const step = async (): Promise<boolean> => {
+    const { isLeft, events } = await withTransaction(database, async (client) => {
+      const { rows } = await client.query<LockedTopic>(
+        `select ${lockedColumns} from analytics_topic a left join topic t on t.name = a.topic
+         where a.is_due and (t.name is null or t.seq > a.seq) order by a.topic limit $1
+         for no key update of a skip locked`,
+        [topicsPerStep],
+      )
+      const told: readonly LogEvent[] = rows.length === 0 ? [] : await projectTopics(client, appender, rows)
+      return { isLeft: rows.length > 0, events: told }
+    })
+    for (const event of events) appender.publish([event])
+    return isLeft
+  }
+
+  let running: Promise<void> | undefined
+  const run = (): Promise<void> => {
+    running ??= (async () => {
+      while (!isStopped && (await step()));
+    })().finally(() => {
+      running = undefined
+    })
+    return running
+  }
+  const look = (): void => {
+    run().catch((error: unknown) => logger.warn({ err: error }, 'Analytics could not be counted; it is tried again'))
+  }
+  let gathering: NodeJS.Timeout | undefined
+  const timer = setInterval(look, everyMs).unref()
+  return {
+    run,
+    wake() {
+      if (isStopped || gathering !== undefined) return
+      gathering = setTimeout(() => {
+        gathering = undefined
+        look()
+      }, gatherMs).unref()
+    },
+    async [Symbol.asyncDispose]() {
+      isStopped = true
+      clearInterval(timer)
+      clearTimeout(gathering)
+      await running?.catch(() => undefined)
+    },
+  }
+}
