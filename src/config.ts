@@ -40,6 +40,10 @@ const optional = <T>(
   options: { secret?: true } = {},
 ): Setting<T | undefined> => ({ schema, fallback: undefined, help, ...options })
 const text = z.string()
+const ratio = z.coerce.number({ error: 'a number' }).min(0, 'at least 0').max(1, 'at most 1') as unknown as z.ZodType<
+  number,
+  string
+>
 const number = (min: number, max: number) => integer(min, max) as unknown as z.ZodType<number, string>
 
 /** Every setting of the server: its environment variable, what is allowed, its default and a line of help. */
@@ -87,6 +91,12 @@ export const settings = {
     'loopback',
     'who may read /metrics (Prometheus)',
   ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: optional(
+    url(['http:', 'https:']),
+    'where traces are sent (OTLP over HTTP, such as http://localhost:4318); off without it',
+  ),
+  OTEL_SERVICE_NAME: setting(text, 'tidings', 'the name of this service in traces'),
+  OTEL_TRACES_SAMPLER_ARG: setting(ratio, '1', 'share of the traces that begin here that are recorded, 0 to 1'),
   FIRST_RUN: setting(flag, 'true', 'import the project’s own documentation when the database is empty'),
 
   SELF_TEST: setting(flag, 'false', 'let clients start tasks that do nothing, for npm run selftest'),

@@ -1,5 +1,7 @@
+import type { LogEvent } from '../log/event.ts'
 import type { Attachment, Feeds } from '../log/feed.ts'
 import type { Followed } from '../log/follow.ts'
+import type { Span, Tracing } from '../tracing.ts'
 import type { SharedTopic } from './field.ts'
 import { type Batch, createBatch } from './frames.ts'
 import type { Seat } from './outlet.ts'
@@ -54,6 +56,8 @@ interface Item {
   readonly isPassing: boolean
   readonly isLast: boolean
   readonly payload: Buffer
+  /** From the event's arrival to its last reader; only of traced events. */
+  readonly span: Span | undefined
 }
 
 /** Larger batches are cut, so that a reader who stands still is noticed before it holds more than its budget. */
@@ -70,8 +74,9 @@ export function createGroup<S>(options: {
   readonly render: (value: unknown) => Buffer | Promise<Buffer>
   readonly rendered: Rendered
   readonly turn: Turn
+  readonly tracing: Tracing
 }): Group<S> {
-  const { feeds, topic, render, rendered, turn } = options
+  const { feeds, topic, render, rendered, turn, tracing } = options
   const reader = topic.createReader()
   const members = new Set<Member>()
   const resets = { count: 0, reason: 'PRUNED' as 'PRUNED' | 'RESET' }
@@ -139,6 +144,7 @@ export function createGroup<S>(options: {
     if (first === undefined || last === undefined) return
     const base = first.isPassing ? first.seq : first.seq - 1
     const batch = createBatch(items.map(({ payload }) => payload))
+    const readers = members.size
     for (const member of members) {
       if (member.at === base) {
         deliver(member, batch, last)
@@ -149,6 +155,7 @@ export function createGroup<S>(options: {
       if (rest.length > 0) deliver(member, createBatch(rest.map(({ payload }) => payload)), last)
     }
     flushed = last.seq
+    for (const { span } of items) span?.end({ 'tidings.readers': readers })
   }
   const flush = (): void => {
     const items = pending
@@ -176,7 +183,7 @@ export function createGroup<S>(options: {
         if (head === 0) return
         const value = reader.readPassing(passing, head)
         const payload = attempt(() => render(value))
-        const place = { seq: head, isPassing: true, isLast: false }
+        const place = { seq: head, isPassing: true, isLast: false, span: undefined }
         // Kept for those who join later; what has to wait is not worth it.
         lastPassing = Buffer.isBuffer(payload) ? { ...place, payload } : undefined
         if (members.size > 0) add(value, place)
@@ -191,7 +198,13 @@ export function createGroup<S>(options: {
           head = event.seq
           if (topic.passing !== undefined) heedPassing(topic.passing.isWantedAfter(followed))
           // Who joins from now on has it already.
-          if (members.size > 0) add(value, { seq: event.seq, isPassing: false, isLast: topic.isLast(event) })
+          if (members.size === 0) continue
+          add(value, {
+            seq: event.seq,
+            isPassing: false,
+            isLast: topic.isLast(event),
+            span: event.trace === undefined ? undefined : beginDelivery(tracing, event),
+          })
         }
       },
       onReset(reason) {
@@ -239,6 +252,11 @@ export function createGroup<S>(options: {
       attachment?.detach()
     },
   }
+}
+
+function beginDelivery(tracing: Tracing, { topic, seq, type, trace }: LogEvent): Span | undefined {
+  const facts = { 'tidings.topic': topic, 'tidings.seq': seq, 'tidings.event': type }
+  return tracing.begin('deliver', { role: 'consumer', parent: trace, facts })
 }
 
 /** What `run` returns, or a rejection of what it throws. */

@@ -14,6 +14,7 @@ import { TidingsError } from '../errors.ts'
 import type { Feeds } from '../log/feed.ts'
 import type { LogReader } from '../log/read.ts'
 import type { Logger } from '../logger.ts'
+import { noTracing, type Tracing } from '../tracing.ts'
 import type { SharedTopic } from './field.ts'
 import { createGroup, type Group, type Rendered } from './group.ts'
 import { iterateNothing, iterateStream } from './iterate.ts'
@@ -87,8 +88,10 @@ export function createLive(options: {
   readonly mask?: (result: ExecutionResult) => ExecutionResult
   readonly format?: (result: ExecutionResult) => unknown
   readonly isAway?: (result: ExecutionResult) => boolean
+  /** Off by default. */
+  readonly tracing?: Tracing
 }): Live {
-  const { schema, reader, feeds, logger, config } = options
+  const { schema, reader, feeds, logger, config, tracing = noTracing } = options
   const { mask = (result) => result, format = (result) => result, isAway = () => false } = options
   const eventContext = withoutViewer(options.eventContext)
   const log = { reader, feeds }
@@ -145,7 +148,7 @@ export function createLive(options: {
     const key = `${topic.topic} ${operation.key}`
     let entry = groups.get(key)
     if (entry === undefined) {
-      entry = { group: createGroup({ feeds, topic, turn, rendered, render: render(operation) }), users: 0 }
+      entry = { group: createGroup({ feeds, topic, turn, tracing, rendered, render: render(operation) }), users: 0 }
       // Everyone who waits for it fails by it as well.
       entry.group.opened.catch((error: unknown) => logger.debug({ err: error, topic: topic.topic }, 'no feed'))
       groups.set(key, entry)

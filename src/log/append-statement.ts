@@ -147,7 +147,7 @@ async function explainRefusals(
   })
 }
 
-function toWire({ task, ...unit }: AppendUnit): object {
+function toWire({ task, trace: _trace, ...unit }: AppendUnit): object {
   if (task === undefined) return unit
   const { id, set, ...rest } = task
   const told = unit.events.at(-1)?.payload['progress']
@@ -167,6 +167,7 @@ function toAppended(unit: AppendUnit, row: AcceptedRow): Appended {
       type,
       at,
       payload: unit.task && !('progress' in payload) ? { ...payload, progress } : payload,
+      ...(unit.trace === undefined ? {} : { trace: unit.trace }),
     }),
   )
   return { accepted: true, events, seq: base + events.length }

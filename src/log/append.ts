@@ -3,9 +3,11 @@ import type { Database } from '../db/connect.ts'
 import type { ItemStatus, JsonObject, TaskStatus } from '../db/tables.ts'
 import { TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
+import { noTracing, type Tracing } from '../tracing.ts'
 import { appendConnectionOptions, recallAppend, runAppend } from './append-statement.ts'
 import type { LogEvent } from './event.ts'
 import { classifyFailure, toAppendError } from './failure.ts'
+import { traceAppend } from './trace.ts'
 
 /** The state of one part of a task, as the append writes it. */
 export interface ItemState {
@@ -54,6 +56,8 @@ export interface AppendUnit {
   /** At least one. A task's event without `progress` in its payload gets the task's, as the unit leaves it. */
   readonly events: readonly { readonly type: string; readonly payload: JsonObject }[]
   readonly task?: TaskChange
+  /** The `traceparent` that the events carry along; of the append's own span where there is one. */
+  readonly trace?: string | undefined
 }
 
 /** What became of a unit. A refusal changes nothing and says what stood in the way. */
@@ -127,8 +131,9 @@ export function createAppender(options: {
   readonly maxGroup?: number
   readonly connections?: number
   readonly retryMs?: number
+  readonly tracing?: Tracing
 }): Appender {
-  const { database, logger, maxGroup = 100, connections = 2, retryMs = 8_000 } = options
+  const { database, logger, maxGroup = 100, connections = 2, retryMs = 8_000, tracing = noTracing } = options
   const pool = new pg.Pool({
     ...database.pool.options,
     max: connections,
@@ -298,19 +303,22 @@ export function createAppender(options: {
     await pool.end()
   }
 
+  const append = (unit: AppendUnit): Promise<Appended> => {
+    if (isClosing) return Promise.reject(new TidingsError('SHUTTING_DOWN', 'This process no longer appends'))
+    return new Promise<Appended>((resolve, reject) => {
+      waiting.push({ unit, since: Date.now(), resolve, reject, mayBeWritten: false })
+      pump()
+    })
+  }
+  const appendIn = async (client: pg.PoolClient, unit: AppendUnit): Promise<Appended> => {
+    const [outcome] = await runAppend(client, [unit], { isPrepared: false })
+    if (outcome === undefined) throw new TidingsError('UNAVAILABLE', `The append to "${unit.topic}" was not answered`)
+    return outcome
+  }
+
   return {
-    append(unit) {
-      if (isClosing) return Promise.reject(new TidingsError('SHUTTING_DOWN', 'This process no longer appends'))
-      return new Promise<Appended>((resolve, reject) => {
-        waiting.push({ unit, since: Date.now(), resolve, reject, mayBeWritten: false })
-        pump()
-      })
-    },
-    async appendIn(client, unit) {
-      const [outcome] = await runAppend(client, [unit], { isPrepared: false })
-      if (outcome === undefined) throw new TidingsError('UNAVAILABLE', `The append to "${unit.topic}" was not answered`)
-      return outcome
-    },
+    append: (unit) => traceAppend(tracing, unit, append),
+    appendIn: (client, unit) => traceAppend(tracing, unit, (traced) => appendIn(client, traced)),
     appendManyIn: (client, units) => runAppend(client, units, { isPrepared: false }),
     publish,
     counters,

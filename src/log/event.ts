@@ -9,6 +9,8 @@ export interface LogEvent {
   /** RFC 3339 in UTC with milliseconds; never earlier than the event before it by more than clocks differ. */
   readonly at: string
   readonly payload: JsonObject
+  /** The `traceparent` of its append. Only on events that are traced and came by the bus: the log does not keep it. */
+  readonly trace?: string
 }
 
 /**
@@ -24,13 +26,14 @@ const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
 function isLogEvent(value: unknown): value is LogEvent {
   if (typeof value !== 'object' || value === null) return false
-  const { topic, seq, type, at, payload } = value as Partial<Record<keyof LogEvent, unknown>>
+  const { topic, seq, type, at, payload, trace } = value as Partial<Record<keyof LogEvent, unknown>>
   return (
     typeof topic === 'string' &&
     typeof type === 'string' &&
     Number.isSafeInteger(seq) &&
     (seq as number) > 0 &&
     typeof at === 'string' &&
+    (trace === undefined || typeof trace === 'string') &&
     instant.test(at) &&
     typeof payload === 'object' &&
     payload !== null &&

@@ -20,6 +20,7 @@ import { createTaskDefinitions } from '../studio/definitions.ts'
 import { prepareFirstRun } from '../studio/first-run.ts'
 import { startEngine } from '../tasks/engine.ts'
 import { localDeveloper } from '../tasks/viewer.ts'
+import { noTracing, openTracing, type Tracing } from '../tracing.ts'
 import { ensureStudioBuilt } from './studio-build.ts'
 
 /** A whole Tidings in this process. Disposing is {@link App.shutDown}. */
@@ -74,7 +75,8 @@ export async function startApp(options: {
   const database = stack.use(await connectDatabase({ url, maxConnections: config.DATABASE_POOL, logger }))
   await migrate(database, logger)
   const definitions = createTaskDefinitions(config)
-  const engine = stack.use(await startEngine({ config, database, definitions, logger }))
+  const tracing = stack.use(await openTracing(config, logger))
+  const engine = stack.use(await startEngine({ config, database, definitions, logger, tracing }))
   const metrics = createServerMetrics()
   const services: Services = {
     engine,
@@ -86,7 +88,7 @@ export async function startApp(options: {
     },
   }
   const health = { database, bus: engine.bus }
-  const live = config.ROLE === 'worker' ? null : createLiveDelivery(services, config, logger)
+  const live = config.ROLE === 'worker' ? null : createLiveDelivery(services, config, logger, tracing)
   const metricsPage = createMetricsPage({ engine, live, metrics: live === null ? null : metrics })
   const server =
     live === null
@@ -95,6 +97,7 @@ export async function startApp(options: {
           await startServer({
             config,
             schema,
+            tracing,
             live,
             createContext: (viewer, contextOptions) => createContext(services, viewer, contextOptions),
             health,
@@ -176,7 +179,12 @@ export async function startApp(options: {
 }
 
 /** The live delivery of the API: events are executed with the services alone, their errors masked as all others. */
-export function createLiveDelivery(services: Services, config: Config, logger: Logger): Live {
+export function createLiveDelivery(
+  services: Services,
+  config: Config,
+  logger: Logger,
+  tracing: Tracing = noTracing,
+): Live {
   const { reader, feeds } = services.engine
   const maskError = createMaskError(logger)
   return createLive({
@@ -185,6 +193,7 @@ export function createLiveDelivery(services: Services, config: Config, logger: L
     feeds,
     logger,
     config,
+    tracing,
     eventContext: createContext(services, null, { catchUp: false }),
     mask: (result) => (result.errors === undefined ? result : { ...result, errors: result.errors.map(maskError) }),
     format: formatResult,

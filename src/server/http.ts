@@ -10,6 +10,7 @@ import type { Live } from '../live/shared.ts'
 import { createTurnstile } from '../live/turnstile.ts'
 import { type Logger, withLogFields } from '../logger.ts'
 import type { Viewer } from '../tasks/viewer.ts'
+import type { Tracing } from '../tracing.ts'
 import { readAddress, readRequestId } from './address.ts'
 import { type BodyPace, createBodyLimitPlugin } from './body.ts'
 import { type Connections, createConnections } from './connections.ts'
@@ -38,6 +39,8 @@ export interface ServerOptions {
   readonly createContext: (viewer: Viewer | null, options: { readonly catchUp: boolean }) => object | Promise<object>
   /** Live delivery of the fields that share their executions; without it every subscriber has its own. */
   readonly live?: Live | undefined
+  /** Follows operations; off by default. */
+  readonly tracing?: Tracing | undefined
   readonly health: HealthSources
   readonly logger: Logger
   /** Prepared operations for GraphiQL, read for each visit. None by default. */
@@ -94,7 +97,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   let isDraining = false
 
   const crowd = createTurnstile({ maxMs: upgradeMs })
-  const policy = createPolicy({ schema, limits: config, metrics, live: options.live })
+  const policy = createPolicy({ schema, limits: config, metrics, live: options.live, tracing: options.tracing })
   const yoga = createYoga<ServerContext, object>({
     schema,
     graphqlEndpoint: endpoint,

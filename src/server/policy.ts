@@ -1,10 +1,12 @@
 import { type DocumentNode, type ExecutionArgs, execute, type GraphQLSchema, getOperationAST, subscribe } from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import type { Live } from '../live/shared.ts'
+import { noTracing, type Tracing } from '../tracing.ts'
 import { onEnd } from './iterables.ts'
 import { codeOf } from './mask.ts'
 import type { OperationType, ServerMetrics } from './metrics.ts'
 import { createOperations, nameRootField, type OperationLimits } from './operations.ts'
+import { createTracedExecute } from './traced-execute.ts'
 
 /** What of an operation the policy looks at, in `execute` and `subscribe` alike. */
 interface Arguments {
@@ -35,8 +37,10 @@ export function createPolicy(options: {
   readonly metrics: ServerMetrics
   /** Carries out subscriptions to fields that share their executions; without it each subscriber has its own. */
   readonly live?: Live | undefined
+  /** Off by default. */
+  readonly tracing?: Tracing | undefined
 }): Policy {
-  const { metrics, live } = options
+  const { metrics, live, tracing = noTracing } = options
   const operations = createOperations(options.schema, options.limits)
   const refuse = ({ document, operationName, variableValues }: Arguments) => {
     const operation = getOperationAST(document, operationName)
@@ -67,7 +71,7 @@ export function createPolicy(options: {
       })
     },
     onExecute({ args, setExecuteFn, setResultAndStopExecution }) {
-      setExecuteFn(execute)
+      setExecuteFn(tracing.isOn ? createTracedExecute(tracing) : execute)
       const type: OperationType = getOperationAST(args.document, args.operationName)?.operation ?? 'unknown'
       const refusal = refuse(args)
       if (refusal !== null) {

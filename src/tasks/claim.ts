@@ -54,6 +54,7 @@ export async function claimNext(
     const next = task.attempt + 1
     const appended = await appender.append({
       topic: taskTopic(id),
+      ...(task.trace === null ? {} : { trace: task.trace }),
       events: [{ type: 'TaskStarted', payload: { status: 'RUNNING', progress: state.progress, attempt: next } }],
       task: {
         id,

@@ -7,6 +7,7 @@ import { createFeeds, type Feeds } from '../log/feed.ts'
 import { createPresence, type Presence } from '../log/presence.ts'
 import { createLogReader, type LogReader } from '../log/read.ts'
 import type { Logger } from '../logger.ts'
+import { noTracing, type Tracing } from '../tracing.ts'
 import type { TaskDefinition } from './define-task.ts'
 import { createEstimates } from './estimate.ts'
 import { createPlaces, type Places } from './place.ts'
@@ -74,8 +75,10 @@ export async function startEngine(options: {
   readonly logger: Logger
   /** Makes what is done at the end of every task; nothing by default. */
   readonly createAtEnd?: ((log: Pick<Engine, 'database' | 'appender'>) => AtEnd) | undefined
+  /** Off by default. */
+  readonly tracing?: Tracing
 }): Promise<Engine> {
-  const { config, database, logger } = options
+  const { config, database, logger, tracing = noTracing } = options
   const definitions = new Map(options.definitions.map((definition) => [definition.kind, definition]))
   await using stack = new AsyncDisposableStack()
 
@@ -92,6 +95,7 @@ export async function startEngine(options: {
     createAppender({
       database,
       logger,
+      tracing,
       publish(topic, events) {
         bus.publish(topic, events)
         for (const listener of appendListeners) listener(topic, events)
@@ -117,6 +121,7 @@ export async function startEngine(options: {
     tellWorkers: (taskId) => bus.publish(controlChannel, { stop: taskId }),
     maxStartsPerMinute: config.MAX_STARTS_PER_MINUTE,
     idempotencyHours: config.IDEMPOTENCY_HOURS,
+    tracing,
   })
   const visibility = stack.use(createVisibility({ database, bus, definitions, logger, checkMs: config.CHECK_MS }))
   const worker = isWorking
@@ -135,6 +140,7 @@ export async function startEngine(options: {
           leaseMs: config.LEASE_MS,
           coalesceMs: config.COALESCE_MS,
           sweepMs: config.SWEEP_MS,
+          tracing,
         }),
       )
     : null

@@ -5,6 +5,7 @@ import type { JsonObject } from '../db/tables.ts'
 import { TidingsError } from '../errors.ts'
 import type { Appended, Appender } from '../log/append.ts'
 import type { LogEvent } from '../log/event.ts'
+import { noTracing, type Tracing } from '../tracing.ts'
 import { createAdmission } from './admission.ts'
 import type { Beginning, TaskDefinition } from './define-task.ts'
 import type { Places } from './place.ts'
@@ -70,6 +71,7 @@ export function createTaskService(options: {
   readonly tellWorkers: (taskId: string) => void
   readonly maxStartsPerMinute: number
   readonly idempotencyHours: number
+  readonly tracing?: Tracing
 }): TaskService {
   const {
     database,
@@ -82,6 +84,7 @@ export function createTaskService(options: {
     tellWorkers,
     maxStartsPerMinute,
     idempotencyHours,
+    tracing = noTracing,
   } = options
   const publish: Publish = (events) => appender.publish(events)
   const admission = createAdmission({ maxStartsPerMinute, idempotencyHours })
@@ -105,8 +108,8 @@ export function createTaskService(options: {
     const progress = { ...emptyProgress, totalItems: items.length }
     await client.query(
       `with made as (insert into topic (name) values ($1))
-       insert into task (id, kind, status, owner, subject, input, max_attempts, progress, retry_of, queue_key, created_at)
-       values ($2, $3, 'QUEUED', $4, $5, $6, $7, $8, $9, clock_timestamp() - $10 * interval '1 ms', clock_timestamp())`,
+       insert into task (id, kind, status, owner, subject, input, max_attempts, progress, retry_of, queue_key, created_at, trace)
+       values ($2, $3, 'QUEUED', $4, $5, $6, $7, $8, $9, clock_timestamp() - $10 * interval '1 ms', clock_timestamp(), $11)`,
       [
         taskTopic(id),
         id,
@@ -118,6 +121,7 @@ export function createTaskService(options: {
         JSON.stringify(progress),
         request.retryOf ?? null,
         headStartMs,
+        tracing.current() ?? null,
       ],
     )
     const parts = items.map(
@@ -154,7 +158,15 @@ export function createTaskService(options: {
       return { id, appended }
     })
 
-  const start: TaskService['start'] = async (request) => {
+  const start: TaskService['start'] = (request) =>
+    tracing.within(`enqueue ${request.kind}`, { role: 'producer' }, async (facts) => {
+      const started = await startOne(request)
+      facts['tidings.task'] = started.task.id
+      facts['tidings.new'] = started.isNew
+      return started
+    })
+
+  const startOne: TaskService['start'] = async (request) => {
     const definition = definitions.get(request.kind)
     if (definition === undefined) throw new TidingsError('BAD_INPUT', `There is no kind of task "${request.kind}"`)
     const parsed = definition.input.safeParse(request.input)

@@ -52,6 +52,7 @@ export interface TaskRow {
   error: FailureState | null
   cancel_reason: string | null
   retry_of: string | null
+  trace: string | null
   worker: string | null
   next_attempt_at: Date | null
   created_at: Date
@@ -62,7 +63,7 @@ export interface TaskRow {
 
 /** What {@link toTask} needs, from `task k join topic t on t.name = 'task:' || k.id`. */
 export const taskColumns = `k.id, k.kind, k.status, k.owner, k.subject, k.input, k.attempt, k.max_attempts, k.progress, k.result, k.error,
-  k.cancel_reason, k.retry_of, k.worker, k.next_attempt_at, k.created_at, k.started_at, k.finished_at, t.seq`
+  k.cancel_reason, k.retry_of, k.trace, k.worker, k.next_attempt_at, k.created_at, k.started_at, k.finished_at, t.seq`
 /** Where {@link taskColumns} come from. */
 export const taskSource = `task k join topic t on t.name = 'task:' || k.id`
 
@@ -82,6 +83,7 @@ export function toTask(row: TaskRow): Task {
     error: row.error,
     cancelReason: row.cancel_reason,
     retryOf: row.retry_of,
+    trace: row.trace,
     worker: row.worker,
     nextAttemptAt: row.next_attempt_at,
     createdAt: row.created_at,

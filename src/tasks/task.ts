@@ -103,6 +103,8 @@ export interface Task {
   readonly error: FailureState | null
   readonly cancelReason: string | null
   readonly retryOf: string | null
+  /** The `traceparent` under which it was put in line; null when nothing was traced. */
+  readonly trace: string | null
   readonly worker: string | null
   readonly nextAttemptAt: Date | null
   readonly createdAt: Date

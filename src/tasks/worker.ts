@@ -3,7 +3,8 @@ import type { Database } from '../db/connect.ts'
 import type { Appender } from '../log/append.ts'
 import type { Bus } from '../log/bus.ts'
 import type { Logger } from '../logger.ts'
-import { claimNext } from './claim.ts'
+import { noTracing, type Tracing } from '../tracing.ts'
+import { type Claim, claimNext } from './claim.ts'
 import type { TaskDefinition } from './define-task.ts'
 import type { Estimates } from './estimate.ts'
 import { createLeases } from './lease.ts'
@@ -54,6 +55,7 @@ export async function startWorker(options: {
   readonly leaseMs: number
   readonly coalesceMs: number
   readonly sweepMs: number
+  readonly tracing?: Tracing
 }): Promise<TaskWorker> {
   const {
     database,
@@ -69,6 +71,7 @@ export async function startWorker(options: {
     leaseMs,
     coalesceMs,
     sweepMs,
+    tracing = noTracing,
   } = options
   const id = `w_${crypto.randomUUID().slice(0, 13)}`
   const outcomes: Record<Outcome, number> = { completed: 0, failed: 0, retrying: 0, 'handed on': 0, stopped: 0 }
@@ -95,6 +98,18 @@ export async function startWorker(options: {
     onTakenBack: ({ kind }) => places.moved(kind),
   })
 
+  /** In the trace that the task was started in, whichever process that was, or in one of its own. */
+  const traced = ({ task, attempt, waitedMs }: Claim, run: () => Promise<Outcome>): Promise<Outcome> =>
+    tracing.within(`attempt ${task.kind}`, { role: 'consumer', parent: task.trace }, async (facts) => {
+      const outcome = await run()
+      facts['tidings.task'] = task.id
+      facts['tidings.attempt'] = attempt
+      facts['tidings.outcome'] = outcome
+      if (waitedMs !== null) facts['tidings.waited_ms'] = waitedMs
+      if (outcome === 'failed' || outcome === 'retrying') facts['error.type'] = outcome
+      return outcome
+    })
+
   const runNext = async (definition: TaskDefinition): Promise<void> => {
     // One claim of a kind at a time: of several that want the first in line, all but one would have to look again.
     const claim = await inTurn(definition.kind, () =>
@@ -110,11 +125,13 @@ export async function startWorker(options: {
     const startedAt = performance.now()
     measures.began(definition.kind)
     try {
-      const outcome = await runAttempt(
-        { database, appender, estimates, closings, logger, worker: id, leaseMs, coalesceMs },
-        definition,
-        claim,
-        lease.signal,
+      const outcome = await traced(claim, () =>
+        runAttempt(
+          { database, appender, estimates, closings, logger, worker: id, leaseMs, coalesceMs },
+          definition,
+          claim,
+          lease.signal,
+        ),
       )
       measures.ended(definition.kind, outcome, performance.now() - startedAt)
       outcomes[outcome]++
