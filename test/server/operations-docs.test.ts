@@ -1,0 +1,89 @@
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parseConfig } from '../../src/config.ts'
+import { silentLogger } from '../../src/logger.ts'
+import { startApp } from '../../src/main/app.ts'
+import { createTestDatabase } from '../support/database.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const read = (file: string): Promise<string> => readFile(`${root}/${file}`, 'utf8')
+/** The name of every metric on the page, with its type. */
+let metrics: ReadonlyMap<string, string>
+const undo = new AsyncDisposableStack()
+
+beforeAll(async () => {
+  const database = undo.use(await createTestDatabase())
+  const app = undo.use(
+    await startApp({
+      config: parseConfig({ NODE_ENV: 'test', PORT: '0', DATABASE_URL: database.url, FIRST_RUN: 'false' }),
+      logger: silentLogger,
+    }),
+  )
+  const text = await (await fetch(`${app.server?.url ?? ''}/metrics`)).text()
+  metrics = new Map([...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type = '']) => [name, type]))
+}, 60_000)
+afterAll(() => undo.disposeAsync())
+
+/** The metrics that a text or a formula names, as far as they are ours or Node's. */
+const namesIn = (text: string): readonly string[] => [
+  ...new Set([...text.matchAll(/\b(?:tidings|nodejs|process)_[a-z0-9_]+/g)].map(([name]) => name)),
+]
+/** Whether a name is on the page; a histogram has its parts. */
+const exists = (name: string): boolean =>
+  metrics.has(name) || metrics.get(name.replace(/_(bucket|sum|count)$/, '')) === 'histogram'
+
+test('docs/operations.md says of every metric what it means, and of none that is not there', async () => {
+  const table = (await read('docs/operations.md')).split('\n').filter((line) => line.startsWith('| `'))
+  const told = table.flatMap((line) => namesIn(line.split('|')[1] ?? ''))
+  const own = [...metrics.keys()].filter((name) => name.startsWith('tidings_'))
+  expect(own.length).toBeGreaterThan(30)
+  expect(own.filter((name) => !told.includes(name))).toEqual([])
+  expect(told.filter((name) => !exists(name))).toEqual([])
+})
+
+interface Panel {
+  readonly id: number
+  readonly title: string
+  readonly type: string
+  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number }
+  readonly targets?: readonly { readonly expr: string }[]
+}
+
+test('every panel of deploy/dashboard.json shows metrics that exist, and none lies on another', async () => {
+  const { panels } = JSON.parse(await read('deploy/dashboard.json')) as { panels: readonly Panel[] }
+  const shown = panels.filter(({ type }) => type !== 'row')
+  expect(shown.length).toBeGreaterThan(20)
+  expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length)
+  for (const { title, targets = [] } of shown) {
+    expect(targets.length, title).toBeGreaterThan(0)
+    for (const { expr } of targets) {
+      expect(namesIn(expr).length, expr).toBeGreaterThan(0)
+      expect(
+        namesIn(expr).filter((name) => !exists(name)),
+        title,
+      ).toEqual([])
+      expect([...expr].filter((char) => char === '(').length, expr).toBe(
+        [...expr].filter((char) => char === ')').length,
+      )
+    }
+  }
+  const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
+    Array.from({ length: w * h }, (_, index) => `${x + (index % w)},${y + Math.floor(index / w)}`),
+  )
+  expect(new Set(cells).size).toBe(cells.length)
+})
+
+test('the rules of deploy/alerts.yml are about metrics that exist, and ask for rates of what is counted only', async () => {
+  const text = await read('deploy/alerts.yml')
+  const rules = text.split(/^ {6}- alert: /m).slice(1)
+  expect(rules.length).toBeGreaterThan(5)
+  for (const rule of rules) {
+    const names = namesIn(rule)
+    expect(names.length, rule).toBeGreaterThan(0)
+    expect(names.filter((name) => !exists(name))).toEqual([])
+    for (const [, name = ''] of rule.matchAll(/(?:rate|increase)\((\w+)/g))
+      expect(metrics.get(name) ?? 'histogram', name).toMatch(/counter|histogram/)
+    expect(rule).toContain('summary:')
+  }
+})
