@@ -1,7 +1,18 @@
+import { TidingsError } from '../src/errors.ts'
 import type { Document } from '../src/studio/documents/documents.ts'
 import type { Task } from '../src/tasks/task.ts'
+import type { Viewer } from '../src/tasks/viewer.ts'
 import { requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
+
+/** The viewer of what only administrators may. @throws TidingsError `UNAUTHENTICATED`, `FORBIDDEN` */
+export function requireAdmin(context: Context): Viewer {
+  const viewer = requireViewer(context)
+  if (viewer.roles.includes('admin')) return viewer
+  const error = new TidingsError('FORBIDDEN', 'Only administrators may do this: it needs the role "admin" in the token')
+  context.note('REFUSED', { reason: 'role', detail: error.message })
+  throw error
+}
 
 /** A task that the viewer owns, or that is about something shared with the viewer; null when there is none. */
 export async function findVisibleTask(context: Context, id: string): Promise<Task | null> {

@@ -1,4 +1,6 @@
+import type { AuditAbout, AuditEvent } from '../src/admin/fact.ts'
 import type { Analytics } from '../src/studio/analytics/analytics.ts'
+
 import type { Documents } from '../src/studio/documents/documents.ts'
 import type { Quizzes } from '../src/studio/quizzes/quizzes.ts'
 import type { Roadmaps } from '../src/studio/roadmaps/roadmaps.ts'
@@ -30,4 +32,6 @@ export interface Context extends Services {
   readonly loaders: Loaders
   /** The subscription completes as soon as it has caught up: asked for over HTTP with `extensions: { catchUp: true }`. */
   readonly catchUp: boolean
+  /** Writes down in the audit log what the viewer does. Never throws, and waits for nothing. */
+  readonly note: (event: AuditEvent, about?: AuditAbout) => void
 }

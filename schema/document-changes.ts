@@ -74,6 +74,7 @@ builder.mutationFields((t) => ({
           throw new TidingsError('BAD_INPUT', message, { issues: [{ path: 'userId', message }] })
         }
         await context.documents.share(id, userId)
+        context.note('SHARED', { subject: `document:${id}`, detail: `with ${userId}` })
         return { document }
       }),
   }),
@@ -89,6 +90,7 @@ builder.mutationFields((t) => ({
       orFailure(context, id, ['NotFoundError'], async () => {
         const document = await loadOwnDocument(context, id)
         await context.documents.revoke(id, userId)
+        context.note('REVOKED', { subject: `document:${id}`, detail: `from ${userId}` })
         return { document }
       }),
   }),

@@ -109,6 +109,7 @@ export async function orFailure<T extends object, N extends Failure['__typename'
     return await run()
   } catch (error) {
     if (!isTidingsError(error)) throw error
+    if (error.code === 'RATE_LIMITED') context.note('LIMITED', { reason: 'rate', detail: error.message })
     const failure = await toFailure(context, id, error)
     if (failure === null || !isOneOf(failure, members)) throw error
     context.noteFailure?.(error.code)

@@ -1,5 +1,10 @@
 import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql'
+
 import './analytics.ts'
+
+import './audit.ts'
+import './connection-stats.ts'
+
 import './document.ts'
 import './document-changes.ts'
 import './document-import.ts'
@@ -26,9 +31,21 @@ export const schema: GraphQLSchema = builder.toSchema({ sortSchema: false })
 export function createContext(
   services: Services,
   viewer: Viewer | null,
-  options: { readonly catchUp: boolean },
+  options: {
+    readonly catchUp: boolean
+    /** Of the client; unknown by default. */
+    readonly from?: { readonly address: string; readonly userAgent: string | null } | undefined
+  },
 ): Context {
-  return { ...services, viewer, catchUp: options.catchUp, loaders: createLoaders(services) }
+  const { address = null, userAgent = null } = options.from ?? {}
+  return {
+    ...services,
+    viewer,
+    catchUp: options.catchUp,
+    loaders: createLoaders(services),
+    note: (event, about) =>
+      services.engine.admin.audit.note(event, { userId: viewer?.userId ?? null, address, userAgent }, about),
+  }
 }
 
 /** The schema as text, as it is checked in: `npm run schema`. */

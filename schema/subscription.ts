@@ -6,6 +6,7 @@ import type { TaskSnapshotState } from '../src/tasks/store.ts'
 import { classOf, lastEventTypes, type Task, taskTopic } from '../src/tasks/task.ts'
 import { builder, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
+import { noteSubscription } from './note-subscription.ts'
 import { guardWithPresence } from './presence.ts'
 import { loadTask } from './task.ts'
 import { createEventReader, type EventSource, taskEvent } from './task-event.ts'
@@ -18,9 +19,13 @@ const sharedProgress: SharedField<Context, TaskSnapshotState> = {
     fromStart: fromStart === true,
   }),
   open: async ({ taskId }, context) => {
-    const task = await loadTask(context, String(taskId))
+    const { task } = await findTopic(context, String(taskId))
     return { ...shareTask(context, task), guard: guardTask(context, task) }
   },
+}
+
+function findTopic(context: Context, id: string): Promise<{ readonly topic: string; readonly task: Task }> {
+  return noteSubscription(context, async () => ({ topic: taskTopic(id), task: await loadTask(context, id) }))
 }
 
 function shareTask({ engine }: Context, { id, kind, status }: Task): SharedTopic<TaskSnapshotState> {
@@ -78,7 +83,7 @@ Leaving the subscription does not cancel the task. What cannot be replayed is sa
     },
     ...shareExecution(sharedProgress),
     subscribe: async (_, { taskId, after, fromStart }, context) => {
-      const task = await loadTask(context, taskId)
+      const { task } = await findTopic(context, taskId)
       const toSource = createEventReader(context.engine.reader.epoch, taskId)
       const watched = context.engine.watch({
         taskId,

@@ -3,6 +3,7 @@ import { type SharedField, shareExecution } from '../src/live/field.ts'
 import { type Followed, follow } from '../src/log/follow.ts'
 import { guardIterable, mapIterable } from '../src/log/interruptible.ts'
 import type { Context } from './context.ts'
+import { noteSubscription } from './note-subscription.ts'
 
 /** A topic as a subscription tells it: `S` is the state in its snapshots, `E` what the field's type is resolved from. */
 export interface ToldTopic<S, E> {
@@ -44,7 +45,7 @@ export function subscribeToTopic<A extends object, S, E>(
     startingArguments: ['after', 'fromStart'],
     startOf: (args) => startOf(args as StartingArguments),
     open: async (args, context) => {
-      const { createReader, ...told } = await open(args as A, context)
+      const { createReader, ...told } = await noteSubscription(context, () => open(args as A, context))
       return {
         isLast: () => false,
         classOf: () => 'keep',
@@ -64,7 +65,13 @@ export function subscribeToTopic<A extends object, S, E>(
   return {
     ...shareExecution(shared),
     async subscribe(_, args, context) {
-      const { topic, snapshot, isLast = () => false, createReader, guard } = await open(args, context)
+      const {
+        topic,
+        snapshot,
+        isLast = () => false,
+        createReader,
+        guard,
+      } = await noteSubscription(context, () => open(args, context))
       const { reader, feeds } = context.engine
       const followed = follow(
         { reader, feeds },

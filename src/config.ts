@@ -131,6 +131,7 @@ export const settings = {
   CHECK_MS: setting(number(50, 60_000), '3000', 'how often followed topics are compared with the log'),
   QUEUE_MOVED_MS: setting(number(10, 60_000), '300', 'shortest time between two TaskQueueMoved of one subscriber'),
   RETENTION_HOURS: setting(number(0, 87_600), '168', 'how long events of finished tasks are kept'),
+  AUDIT_DAYS: setting(number(1, 3_650), '90', 'how long the audit log is kept'),
   IDEMPOTENCY_HOURS: setting(number(1, 8_760), '24', 'how long an idempotency key is remembered'),
   DRAIN_MS: setting(number(0, 600_000), '8000', 'longest time for running tasks and sockets to end at shutdown'),
 
@@ -146,6 +147,11 @@ export const settings = {
     number(100, 3_600_000),
     '30000',
     'how long a reader may leave a full buffer unread before it is asked to come back later',
+  ),
+  MAX_STREAM_MS: setting(
+    number(1_000, 86_400_000),
+    '600000',
+    'how long an event stream lasts before its client renews it, so that none stays whose reader vanished',
   ),
   MAX_QUERY_DEPTH: setting(number(1, 100), '15', 'deepest nesting of an operation'),
   MAX_QUERY_TOKENS: setting(number(100, 100_000), '2000', 'most tokens of an operation'),

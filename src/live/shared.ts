@@ -31,6 +31,8 @@ export interface LiveContext {
   readonly seat?: Seat | undefined
   /** Cuts the connection of a reader who stopped reading a stream of results, so that it comes back. */
   readonly cut?: (() => void) | undefined
+  /** Told how to ask for what waits for the reader of a stream of results, in bytes. */
+  readonly onStream?: ((unreadBytes: () => number) => void) | undefined
   /** Completes as soon as it has caught up: such a subscription is executed on its own. */
   readonly catchUp?: boolean | undefined
 }
@@ -60,6 +62,8 @@ export interface Live {
   readonly counters: Readonly<LiveCounters>
   /** How many groups there are. */
   readonly size: number
+  /** How many subscriptions there are to each topic that somebody watches. */
+  topics(): ReadonlyMap<string, number>
 }
 
 /** The settings of live delivery. */
@@ -220,6 +224,12 @@ export function createLive(options: {
     get size() {
       return groups.size
     },
+    topics() {
+      const counts = new Map<string, number>()
+      for (const { group, users } of groups.values())
+        counts.set(group.topic.topic, (counts.get(group.topic.topic) ?? 0) + users)
+      return counts
+    },
     openSocket: (given) =>
       createSocketOutlet({
         ...given,
@@ -255,6 +265,7 @@ export function createLive(options: {
         sent: counters.sse,
         giveUp: giveUp(() => context.cut?.()),
       })
+      context.onStream?.(stream.unreadBytes)
       const subscriber = attach(
         operation,
         entered,

@@ -14,6 +14,8 @@ export interface StreamOutlet {
   readonly outlet: Outlet
   /** The next result. Its `data` is parsed only when somebody looks at it; {@link serialisedOf} has its text. */
   next(): Promise<IteratorResult<ExecutionResult, undefined>>
+  /** How much waits to be pulled. */
+  unreadBytes(): number
   /** Nothing more will be written: completes, or fails, after what is waiting. */
   end(failure?: { readonly error: unknown }): void
 }
@@ -103,6 +105,7 @@ export function createStreamOutlet(options: {
         settle()
       })
     },
+    unreadBytes: () => queuedBytes,
     end(failure) {
       over ??= { failure }
       settle()

@@ -96,6 +96,7 @@ export interface Pruner extends AsyncDisposable {
  * @param options.everyMs - time between two runs; the first is after as long
  * @param options.retentionHours - see {@link pruneTopics}
  * @param options.idempotencyHours - see {@link pruneIdempotencyKeys}
+ * @param options.others - deletes up to so many rows of something else that is kept for a time, and says how many
  * @param options.batch - topics, or 25 times as many keys, in one statement; 200 by default
  */
 export function createPruner(options: {
@@ -104,14 +105,15 @@ export function createPruner(options: {
   readonly everyMs: number
   readonly retentionHours: number
   readonly idempotencyHours: number
+  readonly others?: readonly ((maxRows: number) => Promise<number>)[]
   readonly batch?: number
 }): Pruner {
-  const { database, logger, everyMs, retentionHours, idempotencyHours, batch = defaultBatch } = options
+  const { database, logger, everyMs, retentionHours, idempotencyHours, others = [], batch = defaultBatch } = options
   const maxKeys = batch * 25
   let isStopped = false
 
   const prune = async (): Promise<void> => {
-    const total = { topics: 0, events: 0, keys: 0 }
+    const total = { topics: 0, events: 0, keys: 0, others: 0 }
     for (const pruneSome of [pruneTopics, trimTopics])
       for (let isLeft = true; isLeft && !isStopped; ) {
         const pruned = await pruneSome(database, { retentionHours, maxTopics: batch })
@@ -124,7 +126,13 @@ export function createPruner(options: {
       total.keys += keys
       isLeft = keys === maxKeys
     }
-    if (total.topics + total.keys > 0) logger.info(total, 'Pruned what is no longer kept')
+    for (const pruneSome of others)
+      for (let isLeft = true; isLeft && !isStopped; ) {
+        const rows = await pruneSome(maxKeys)
+        total.others += rows
+        isLeft = rows === maxKeys
+      }
+    if (total.topics + total.keys + total.others > 0) logger.info(total, 'Pruned what is no longer kept')
   }
 
   let running: Promise<void> | undefined

@@ -1,5 +1,6 @@
 import type { Services } from '../../schema/context.ts'
 import { createContext, schema } from '../../schema/index.ts'
+import { pruneAuditLog } from '../admin/audit-log.ts'
 import type { Config } from '../config.ts'
 import { connectDatabase } from '../db/connect.ts'
 import { startEmbeddedPostgres } from '../db/embedded.ts'
@@ -101,6 +102,7 @@ export async function startApp(options: {
             live,
             createContext: (viewer, contextOptions) => createContext(services, viewer, contextOptions),
             health,
+            admin: engine.admin,
             logger,
             graphiqlTabs: createTabs?.(services),
             metrics,
@@ -135,6 +137,7 @@ export async function startApp(options: {
         everyMs: pruneMs,
         retentionHours: config.RETENTION_HOURS,
         idempotencyHours: config.IDEMPOTENCY_HOURS,
+        others: [(maxRows) => pruneAuditLog(database, { keptDays: config.AUDIT_DAYS, maxRows })],
       }),
     )
   }

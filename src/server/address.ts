@@ -13,6 +13,22 @@ export function readAddress(request: IncomingMessage, { TRUST_PROXY }: Pick<Conf
   return address.replace(/^::ffff:(?=\d+\.)/, '')
 }
 
+/** From where a request comes, as it is written down. The user agent is what the client claims, cut to 300 characters. */
+export interface Whence {
+  readonly address: string
+  readonly userAgent: string | null
+}
+
+/** Reads where a request comes from. */
+export function readWhence(request: IncomingMessage, config: Pick<Config, 'TRUST_PROXY'>): Whence {
+  return {
+    address: readAddress(request, config),
+    userAgent: request.headers['user-agent']?.slice(0, maxUserAgentChars) ?? null,
+  }
+}
+
+const maxUserAgentChars = 300
+
 /** Whether an address is of this machine. */
 export function isLoopback(address: string): boolean {
   return /^(::1|(::ffff:)?127(\.\d{1,3}){3})$/.test(address)

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 import type { Config } from '../config.ts'
-import type { ServerContext } from './context.ts'
+import type { Note, ServerContext } from './context.ts'
 import type { ServerMetrics } from './metrics.ts'
 import { type MultipartReading, readMultipart, tooLarge } from './multipart.ts'
 import { createSpool } from './spool.ts'
@@ -26,6 +26,8 @@ export const defaultPace: BodyPace = { bodyMs: 30_000, windowMs: 20_000, windowB
 /** How long a client that is refused in the middle may take to notice, before its connection is cut. */
 const lingerMs = 2_000
 const maxFiles = 10
+/** Codes of what is refused here because it is too much, as opposed to broken. */
+const limitCodes: readonly unknown[] = ['REQUEST_TOO_LARGE', 'REQUEST_TOO_SLOW', 'RATE_LIMITED']
 
 /**
  * Reads request bodies up to a limit, and no further: `MAX_BODY_BYTES`, or for uploads `MAX_UPLOAD_BYTES` beside that. What is larger
@@ -35,6 +37,7 @@ const maxFiles = 10
 export function createBodyLimitPlugin(
   limits: BodyLimits,
   metrics: ServerMetrics,
+  note: Note,
   pace: BodyPace = defaultPace,
 ): Plugin<object, ServerContext> {
   const uploads = new Map<string, number>()
@@ -42,13 +45,15 @@ export function createBodyLimitPlugin(
     onRequestParse({ request, requestParser, setRequestParser, serverContext }) {
       if (request.method !== 'POST' || requestParser === undefined) return
       const isUpload = request.headers.get('content-type')?.startsWith('multipart/') === true
-      const { req, res, viewer } = serverContext
+      const { req, res, viewer, from } = serverContext
       const refusing = async <T>(read: () => Promise<T>): Promise<T> => {
         try {
           return await read()
         } catch (error) {
           metrics.refused('body')
           abandon(req, res)
+          if (error instanceof GraphQLError && limitCodes.includes(error.extensions['code']))
+            note('LIMITED', viewer, from, { reason: 'body', detail: error.message })
           throw error
         }
       }

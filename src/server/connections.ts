@@ -1,32 +1,40 @@
 import type { Config } from '../config.ts'
+import type { Whence } from './address.ts'
 import type { ServerMetrics } from './metrics.ts'
 
-/** A way of watching that stays open. */
-export type Transport = 'ws' | 'sse'
+/** A way of watching. Polling is a series of short event streams. */
+export type Transport = 'ws' | 'sse' | 'polling'
 
-/** What the server can do to a connection that is open. */
+/** What the server can do to a connection that is open, and ask of it. */
 export interface ConnectionControl {
   /** Asks the client to connect elsewhere and to resume there: the subscription is not over. */
   move(): void
   /** Ends it without asking. */
   terminate(): void
+  /** What was sent and not yet taken by the operating system, for the client has not read what was before it. */
+  unreadBytes(): number
+  /** Operations under way on it. */
+  subscriptions(): number
 }
 
 /** A connection that is open now. */
 export interface Connection extends ConnectionControl {
+  /** Unique on this server. */
+  readonly id: string
   readonly transport: Transport
-  readonly address: string
+  readonly from: Whence
+  readonly openedAtMs: number
   /** Whose it is; null until that is known. */
   readonly userId: string | null
 }
 
 /** The connections that are open on this server, and how many more may be. */
-export interface Connections {
+export interface Connections extends Iterable<Connection> {
   readonly size: number
   /** Whether one more from this address is allowed. To be asked before anything is done for it. */
   mayOpen(address: string): boolean
   /** Counts a connection in. */
-  open(transport: Transport, address: string, control: ConnectionControl): Connection
+  open(transport: Transport, from: Whence, control: ConnectionControl): Connection
   /**
    * Says whose it is.
    * @returns false when that viewer already has as many as allowed; then the connection is to be closed
@@ -47,9 +55,11 @@ export function createConnections(limits: ConnectionLimits, metrics: ServerMetri
   interface Entry extends Connection {
     userId: string | null
   }
+  /** In the order of opening. */
   const open = new Set<Entry>()
   const byAddress = new Map<string, number>()
   const byViewer = new Map<string, number>()
+  let opened = 0
   const add = (counts: Map<string, number>, key: string, by: number): void => {
     const count = (counts.get(key) ?? 0) + by
     if (count <= 0) counts.delete(key)
@@ -62,11 +72,12 @@ export function createConnections(limits: ConnectionLimits, metrics: ServerMetri
     get size() {
       return open.size
     },
+    [Symbol.iterator]: () => open.values(),
     mayOpen: (address) => (byAddress.get(address) ?? 0) < limits.MAX_SOCKETS_PER_ADDRESS,
-    open(transport, address, { move, terminate }) {
-      const entry: Entry = { transport, address, userId: null, move, terminate }
+    open(transport, from, control) {
+      const entry: Entry = { id: `c${++opened}`, transport, from, openedAtMs: Date.now(), userId: null, ...control }
       open.add(entry)
-      add(byAddress, address, 1)
+      add(byAddress, from.address, 1)
       metrics.opened(transport)
       return entry
     },
@@ -82,7 +93,7 @@ export function createConnections(limits: ConnectionLimits, metrics: ServerMetri
       const entry = entryOf(connection)
       if (entry === undefined) return
       open.delete(entry)
-      add(byAddress, entry.address, -1)
+      add(byAddress, entry.from.address, -1)
       if (entry.userId !== null) add(byViewer, entry.userId, -1)
       metrics.closed(entry.transport)
     },

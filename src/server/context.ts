@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { GraphQLParams } from 'graphql-yoga'
+import type { AuditAbout, AuditEvent } from '../admin/fact.ts'
 import type { Viewer } from '../tasks/viewer.ts'
+import type { Whence } from './address.ts'
 
 /** What an operation that came over HTTP is given by the server. */
 export interface ServerContext {
@@ -8,20 +10,28 @@ export interface ServerContext {
   readonly res: ServerResponse
   readonly viewer: Viewer | null
   /** Of the client. */
-  readonly address: string
+  readonly from: Whence
   /** Ends the connection of a reader who stopped reading. */
   readonly cut: () => void
+  /** How much of an event stream waits to be read, beside what has been handed to the socket: told when the stream is opened. */
+  readonly onStream: (unreadBytes: () => number) => void
+  /** The same, to be asked. */
+  readonly unreadBytes: () => number
 }
 
 /** What an operation is given by its transport, whichever that is. */
 export interface OperationContext {
   readonly viewer: Viewer | null
   readonly params: GraphQLParams
+  readonly from: Whence
   /** Only over HTTP. */
   readonly req?: IncomingMessage
 }
 
+/** Writes down what happened to whom: see `Audit.note`. `viewer` is null where nobody knows yet who it is. */
+export type Note = (event: AuditEvent, viewer: Viewer | null, from: Whence, about?: AuditAbout) => void
+
 /** Whether a subscription is to complete as soon as it has caught up: asked for over HTTP by `extensions: { catchUp: true }`. */
-export function wantsCatchUp({ params, req }: OperationContext): boolean {
+export function wantsCatchUp({ params, req }: Pick<OperationContext, 'params' | 'req'>): boolean {
   return req !== undefined && (params.extensions as Record<string, unknown> | undefined)?.['catchUp'] === true
 }

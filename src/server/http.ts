@@ -1,9 +1,11 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { hostname } from 'node:os'
 import type { Duplex } from 'node:stream'
 import type { GraphQLSchema } from 'graphql'
 import { createYoga } from 'graphql-yoga'
+import type { Admin } from '../admin/admin.ts'
 import type { Config } from '../config.ts'
 import { TidingsError } from '../errors.ts'
 import type { Live } from '../live/shared.ts'
@@ -11,10 +13,11 @@ import { createTurnstile } from '../live/turnstile.ts'
 import { type Logger, withLogFields } from '../logger.ts'
 import type { Viewer } from '../tasks/viewer.ts'
 import type { Tracing } from '../tracing.ts'
-import { readAddress, readRequestId } from './address.ts'
+import { readRequestId, readWhence, type Whence } from './address.ts'
 import { type BodyPace, createBodyLimitPlugin } from './body.ts'
+import { takeCensus } from './census.ts'
 import { type Connections, createConnections } from './connections.ts'
-import { type OperationContext, type ServerContext, wantsCatchUp } from './context.ts'
+import { type Note, type OperationContext, type ServerContext, wantsCatchUp } from './context.ts'
 import { createGraphiql, type GraphiqlTab, serveFavicon } from './graphiql.ts'
 import { createReadiness, type HealthSources } from './health.ts'
 import { mayReadMetrics } from './health-server.ts'
@@ -23,6 +26,7 @@ import { createMaskError } from './mask.ts'
 import { createServerMetrics, type ServerMetrics } from './metrics.ts'
 import { createOriginPolicy } from './origin.ts'
 import { createPolicy } from './policy.ts'
+import { createPollers } from './pollers.ts'
 import type { MetricsPage } from './prometheus.ts'
 import { answerJson, refuse, refuseUpgrade } from './refuse.ts'
 import { createCloser } from './shutdown.ts'
@@ -36,12 +40,17 @@ export interface ServerOptions {
   readonly config: Config
   readonly schema: GraphQLSchema
   /** What resolvers are given; called for each operation. */
-  readonly createContext: (viewer: Viewer | null, options: { readonly catchUp: boolean }) => object | Promise<object>
+  readonly createContext: (
+    viewer: Viewer | null,
+    options: { readonly catchUp: boolean; readonly from: Whence },
+  ) => object | Promise<object>
   /** Live delivery of the fields that share their executions; without it every subscriber has its own. */
   readonly live?: Live | undefined
   /** Follows operations; off by default. */
   readonly tracing?: Tracing | undefined
   readonly health: HealthSources
+  /** Where it tells who is connected, and what it refuses; nowhere by default. */
+  readonly admin?: Admin | undefined
   readonly logger: Logger
   /** Prepared operations for GraphiQL, read for each visit. None by default. */
   readonly graphiqlTabs?: (() => Promise<readonly GraphiqlTab[]>) | undefined
@@ -87,9 +96,12 @@ const postTypes = ['application/json', 'application/graphql+json', 'application/
  * @throws TidingsError `BAD_CONFIGURATION` when it cannot listen on `HOST` and `PORT`
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { config, schema, createContext, logger, health, keepAliveMs = 12_000, initMs = 10_000 } = options
+  const { config, schema, createContext, logger, health, admin, keepAliveMs = 12_000, initMs = 10_000 } = options
   const metrics = options.metrics ?? createServerMetrics()
   const connections = createConnections(config, metrics)
+  const pollers = createPollers()
+  const note: Note = (event, viewer, from, about) =>
+    admin?.audit.note(event, { userId: viewer?.userId ?? null, ...from }, about)
   const tokens = createTokens(config, logger)
   const origins = createOriginPolicy(config, { onlyLoopback: !tokens.areRequired })
   const maskError = createMaskError(logger)
@@ -97,18 +109,25 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   let isDraining = false
 
   const crowd = createTurnstile({ maxMs: upgradeMs })
-  const policy = createPolicy({ schema, limits: config, metrics, live: options.live, tracing: options.tracing })
+  const policy = createPolicy({ schema, limits: config, metrics, note, live: options.live, tracing: options.tracing })
   const yoga = createYoga<ServerContext, object>({
     schema,
     graphqlEndpoint: endpoint,
     context: (initial) => {
       const context = initial as unknown as OperationContext
-      return createContext(context.viewer, { catchUp: wantsCatchUp(context) })
+      return createContext(context.viewer, { catchUp: wantsCatchUp(context), from: context.from })
     },
     plugins: [
       policy.plugin,
-      createBodyLimitPlugin(config, metrics, options.bodyPace),
-      createEventStreamPlugin({ connections, metrics, keepAliveMs }),
+      createBodyLimitPlugin(config, metrics, note, options.bodyPace),
+      createEventStreamPlugin({
+        connections,
+        pollers,
+        metrics,
+        note,
+        keepAliveMs,
+        maxStreamMs: config.MAX_STREAM_MS,
+      }),
     ],
     maskedErrors: { maskError: (error) => maskError(error) },
     // Each of these is done by this server itself, for all transports alike.
@@ -126,9 +145,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     tokens,
     connections,
     metrics,
+    note,
     live: options.live,
-    subscribeShared: async (viewer, seat, args) => {
-      const contextValue = { ...(await createContext(viewer, { catchUp: false })), seat }
+    subscribeShared: async ({ viewer, from, seat }, args) => {
+      const contextValue = { ...(await createContext(viewer, { catchUp: false, from })), from, seat }
       return policy.subscribeShared({ ...args, contextValue })
     },
     envelop: (context) => yoga.getEnveloped({ ...context }) as unknown as Enveloped,
@@ -148,6 +168,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
   const serveApi = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { headers, method } = request
+    const from = readWhence(request, config)
     for (const [name, value] of Object.entries(origins.corsHeaders(headers))) response.setHeader(name, value)
     response.setHeader('cache-control', 'no-store')
     if (method === 'OPTIONS') return void response.writeHead(204).end()
@@ -169,14 +190,32 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       metrics.refused('token')
       const { message, extensions } = maskError(error)
       const isRefused = extensions['code'] === 'UNAUTHENTICATED'
-      if (isRefused) response.setHeader('www-authenticate', 'Bearer')
+      if (isRefused) {
+        response.setHeader('www-authenticate', 'Bearer')
+        note('REFUSED', null, from, { reason: 'token', subject: 'http', detail: message })
+      }
       return refuse(response, isRefused ? 401 : 503, String(extensions['code']), message)
     }
-    const address = readAddress(request, config)
-    const context = { req: request, res: response, viewer, address, cut: () => void response.destroy() }
+    let unreadBytes = (): number => 0
+    const context: ServerContext = {
+      req: request,
+      res: response,
+      viewer,
+      from,
+      cut() {
+        note('LIMITED', viewer, from, { reason: 'slow', subject: 'sse', detail: 'Nothing was read for SLOW_READER_MS' })
+        response.destroy()
+      },
+      onStream: (read) => {
+        unreadBytes = read
+      },
+      unreadBytes: () => unreadBytes(),
+    }
     await yoga(request, response, context)
   }
 
+  const noteRefusal = (from: Whence, refusal: { reason: string; message: string }, subject: string): void =>
+    note('REFUSED', null, from, { reason: refusal.reason, subject, detail: refusal.message })
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (isDraining) response.setHeader('connection', 'close')
     lingerForBody(request, response)
@@ -191,6 +230,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const refusal = origins.refuse(request.headers)
     if (refusal !== null) {
       metrics.refused(refusal.reason)
+      noteRefusal(readWhence(request, config), refusal, 'http')
       return refuse(response, 403, 'FORBIDDEN', refusal.message)
     }
     if (path === endpoint) return serveApi(request, response)
@@ -201,30 +241,30 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     refuse(response, 404, 'NOT_FOUND', `There is nothing at "${path}"; the API is at ${endpoint}`)
   }
 
-  const refuseSocket = (
-    request: IncomingMessage,
-    address: string,
-  ): readonly [status: number, message: string] | null => {
+  const refuseSocket = (request: IncomingMessage, from: Whence): readonly [status: number, message: string] | null => {
     const [path] = (request.url ?? '').split('?')
     if (path !== endpoint) return [404, `There are no WebSockets here; they are at ${endpoint}`]
     const refusal = origins.refuse(request.headers)
     if (refusal !== null) {
       metrics.refused(refusal.reason)
+      noteRefusal(from, refusal, 'ws')
       return [403, refusal.message]
     }
     if (isDraining) return [503, 'This server is shutting down; connect again']
-    if (connections.mayOpen(address)) return null
+    if (connections.mayOpen(from.address)) return null
     metrics.refused('address')
-    return [429, 'Too many connections of this address are open; try again later']
+    const message = 'Too many connections of this address are open; try again later'
+    note('LIMITED', null, from, { reason: 'address', subject: 'ws', detail: message })
+    return [429, message]
   }
   // Not made for each socket: it stays as long as the socket, and would keep the request with it.
   const onSocketError = (error: unknown): void => logger.debug({ err: error }, 'a socket failed')
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', onSocketError)
     crowd.pass(() => {
-      const address = readAddress(request, config)
-      const refusal = refuseSocket(request, address)
-      if (refusal === null) sockets.upgrade(request, socket, head, address)
+      const from = readWhence(request, config)
+      const refusal = refuseSocket(request, from)
+      if (refusal === null) sockets.upgrade(request, socket, head, from)
       else refuseUpgrade(socket, ...refusal)
     })
   }
@@ -259,9 +299,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     isDraining = true
     closer.stopAccepting()
   }
-  const close = (spreadMs: number): Promise<void> => {
+  const announcement = admin?.census.announce({
+    name: `${hostname()}:${port}`,
+    source: () => takeCensus({ connections, pollers, metrics, live: options.live, auditedAt: admin.audit.writtenAt }),
+  })
+  const close = async (spreadMs: number): Promise<void> => {
     beginDraining()
-    return closer.close(spreadMs)
+    await closer.close(spreadMs)
+    await announcement?.[Symbol.asyncDispose]()
   }
   return {
     port,

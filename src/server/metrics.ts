@@ -43,8 +43,8 @@ const durationBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10
 
 /** Creates the counters of one server, all at zero. */
 export function createServerMetrics(): ServerMetrics {
-  const connections: Record<Transport, number> = { ws: 0, sse: 0 }
-  const connectionsOpened: Record<Transport, number> = { ws: 0, sse: 0 }
+  const connections: Record<Transport, number> = { ws: 0, sse: 0, polling: 0 }
+  const connectionsOpened: Record<Transport, number> = { ws: 0, sse: 0, polling: 0 }
   // In no registry of their own: several servers may run in one process.
   const operations = new Counter({
     name: 'tidings_operations_total',

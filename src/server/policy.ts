@@ -2,6 +2,7 @@ import { type DocumentNode, type ExecutionArgs, execute, type GraphQLSchema, get
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import type { Live } from '../live/shared.ts'
 import { noTracing, type Tracing } from '../tracing.ts'
+import type { Note, OperationContext } from './context.ts'
 import { onEnd } from './iterables.ts'
 import { codeOf } from './mask.ts'
 import type { OperationType, ServerMetrics } from './metrics.ts'
@@ -13,6 +14,7 @@ interface Arguments {
   readonly document: DocumentNode
   readonly operationName?: string | null | undefined
   readonly variableValues?: Readonly<Record<string, unknown>> | null | undefined
+  readonly contextValue?: unknown
 }
 
 /** What all operations go through. */
@@ -35,18 +37,21 @@ export function createPolicy(options: {
   readonly schema: GraphQLSchema
   readonly limits: OperationLimits
   readonly metrics: ServerMetrics
+  readonly note: Note
   /** Carries out subscriptions to fields that share their executions; without it each subscriber has its own. */
   readonly live?: Live | undefined
   /** Off by default. */
   readonly tracing?: Tracing | undefined
 }): Policy {
-  const { metrics, live, tracing = noTracing } = options
+  const { metrics, note, live, tracing = noTracing } = options
   const operations = createOperations(options.schema, options.limits)
-  const refuse = ({ document, operationName, variableValues }: Arguments) => {
+  const refuse = ({ document, operationName, variableValues, contextValue }: Arguments) => {
     const operation = getOperationAST(document, operationName)
     const error = operation ? operations.checkCost(document, operation, variableValues) : null
     if (error === null) return null
     metrics.refused('cost')
+    const { viewer, from } = contextValue as OperationContext
+    note('LIMITED', viewer, from, { reason: 'cost', subject: operationName, detail: error.message })
     return { errors: [error] }
   }
   /** Nothing is counted of a subscription that goes on but that it has begun. */
@@ -90,7 +95,8 @@ export function createPolicy(options: {
       return {
         onSubscribeResult({ result, setResult }) {
           countBegun(result)
-          if (!isAsyncIterable(result)) return
+          // Who polls is gone in a moment, and listed as one who polls.
+          if (!isAsyncIterable(result) || (args.contextValue as { catchUp?: boolean }).catchUp === true) return
           setResult(onEnd(result, metrics.subscribed(nameRootField(args.document, args.operationName))))
         },
       }

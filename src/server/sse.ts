@@ -2,9 +2,10 @@ import type { ExecutionResult } from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import { serialisedOf } from '../live/stream-outlet.ts'
 import type { Connections } from './connections.ts'
-import type { ServerContext } from './context.ts'
+import { type Note, type OperationContext, type ServerContext, wantsCatchUp } from './context.ts'
 import { formatResult, isAway } from './mask.ts'
 import type { ServerMetrics } from './metrics.ts'
+import type { Pollers } from './pollers.ts'
 import { onExpiry } from './viewer.ts'
 
 const headers = {
@@ -26,23 +27,31 @@ const lingerMs = 1_000
  */
 export function createEventStreamPlugin(options: {
   readonly connections: Connections
+  readonly pollers: Pollers
   readonly metrics: ServerMetrics
+  readonly note: Note
   /** Time between comments that keep a quiet stream open. */
   readonly keepAliveMs: number
+  /** How long a stream may last before its client is asked to open another one. */
+  readonly maxStreamMs: number
 }): Plugin<object, ServerContext> {
-  const { connections, metrics, keepAliveMs } = options
-  const subscriptions = new WeakSet<Request>()
+  const { connections, pollers, metrics, note, keepAliveMs, maxStreamMs } = options
+  const subscriptions = new WeakMap<Request, 'sse' | 'polling'>()
 
-  const answer = (result: unknown, request: Request, { res, viewer, address }: ServerContext): Response => {
+  const answer = (result: unknown, request: Request, context: ServerContext): Response => {
+    const { res, viewer, from } = context
     const source = result as AsyncIterable<ExecutionResult> | ExecutionResult
+    const transport = subscriptions.get(request) ?? 'sse'
     const isSubscription = subscriptions.has(request)
     if (!isAsyncIterable(source))
       return new Response(createEventStream({ source, isSubscription, keepAliveMs }).body, { headers })
     let end: (why: string) => void = () => undefined
-    const connection = connections.mayOpen(address)
-      ? connections.open('sse', address, {
+    const connection = connections.mayOpen(from.address)
+      ? connections.open(transport, from, {
           move: () => end('this server is restarting; connect again'),
           terminate: () => res.destroy(),
+          unreadBytes: () => res.writableLength + context.unreadBytes(),
+          subscriptions: () => 1,
         })
       : null
     if (connection === null || !connections.identify(connection, viewer?.userId ?? null)) {
@@ -50,16 +59,26 @@ export function createEventStreamPlugin(options: {
       if (connection !== null) connections.close(connection)
       metrics.refused(limit)
       void source[Symbol.asyncIterator]().return?.()
-      return refuse(429, 'RATE_LIMITED', `Too many connections of one ${limit} are open; try again later`)
+      const message = `Too many connections of one ${limit} are open; try again later`
+      note('LIMITED', viewer, from, { reason: limit, subject: transport, detail: message })
+      return refuse(429, 'RATE_LIMITED', message)
     }
+    if (transport === 'sse' || pollers.seen(viewer, from)) note('CONNECTED', viewer, from, { subject: transport })
     const stream = createEventStream({ source, isSubscription, keepAliveMs })
     end = (why) => {
       stream.end(why)
       setTimeout(() => res.destroy(), lingerMs).unref()
     }
     const stopTimer = onExpiry(viewer, () => end('the token has expired; connect again with a new one'))
+    // Of a peer that vanished without a word nothing is heard: what is written to it waits in the operating system, which may
+    // hope for a quarter of an hour. Spread, as streams that were opened at once would all be renewed at once.
+    const renewal = setTimeout(
+      () => end('this stream has lasted long enough; connect again'),
+      maxStreamMs * (0.9 + Math.random() / 10),
+    ).unref()
     res.once('close', () => {
       stopTimer()
+      clearTimeout(renewal)
       stream.end('closed')
       connections.close(connection)
     })
@@ -68,8 +87,8 @@ export function createEventStreamPlugin(options: {
 
   return {
     onSubscribe({ args }) {
-      const { request } = args.contextValue as { request?: Request }
-      if (request !== undefined) subscriptions.add(request)
+      const context = args.contextValue as unknown as OperationContext & { request?: Request }
+      if (context.request !== undefined) subscriptions.set(context.request, wantsCatchUp(context) ? 'polling' : 'sse')
     },
     onResultProcess({ request, result, setResultProcessor, serverContext }) {
       if (Array.isArray(result)) return

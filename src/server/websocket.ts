@@ -11,7 +11,9 @@ import type { Live } from '../live/shared.ts'
 import type { Logger } from '../logger.ts'
 import { closeCodes } from '../protocol.ts'
 import type { Viewer } from '../tasks/viewer.ts'
+import type { Whence } from './address.ts'
 import type { Connection, Connections } from './connections.ts'
+import type { Note } from './context.ts'
 import { onFailure } from './iterables.ts'
 import { formatError, formatResult, isAway, type MaskError } from './mask.ts'
 import type { ServerMetrics } from './metrics.ts'
@@ -31,7 +33,7 @@ export interface Enveloped {
 /** The WebSockets of the server. */
 export interface WebSockets extends AsyncDisposable {
   /** Takes an upgrade over that was found acceptable. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, address: string): void
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, from: Whence): void
 }
 
 /** What is known of a socket. */
@@ -43,11 +45,14 @@ interface Extra {
   /** Where live delivery writes. */
   readonly outlet: Outlet | undefined
   viewer: Viewer | null
+  /** Of graphql-ws, by id. */
+  operations: Readonly<Record<string, unknown>>
 }
 
 /** Whose a shared subscription is, and where its payloads go. */
-interface Place {
+export interface Place {
   readonly viewer: Viewer | null
+  readonly from: Whence
   readonly seat: Seat
 }
 
@@ -71,10 +76,11 @@ export function createWebSockets(options: {
   readonly tokens: Tokens
   readonly connections: Connections
   readonly metrics: ServerMetrics
+  readonly note: Note
   /** Carries out what is shared, through an outlet for each socket. */
   readonly live?: Live | undefined
-  readonly envelop: (context: { viewer: Viewer | null; params: GraphQLParams }) => Enveloped
-  readonly subscribeShared: (viewer: Viewer | null, seat: Seat, args: ExecutionArgs) => ReturnType<Live['subscribe']>
+  readonly envelop: (context: { viewer: Viewer | null; from: Whence; params: GraphQLParams }) => Enveloped
+  readonly subscribeShared: (place: Place, args: ExecutionArgs) => ReturnType<Live['subscribe']>
   readonly maskError: MaskError
   readonly logger: Logger
   readonly keepAliveMs: number
@@ -85,6 +91,7 @@ export function createWebSockets(options: {
     tokens,
     connections,
     metrics,
+    note,
     live,
     envelop,
     subscribeShared,
@@ -103,7 +110,7 @@ export function createWebSockets(options: {
   }
 
   const prepare = async (
-    { viewer, outlet }: Extra,
+    { viewer, outlet, connection: { from } }: Extra,
     id: string,
     payload: SubscribePayload,
   ): Promise<ExecutionArgs | GraphQLError[]> => {
@@ -114,7 +121,7 @@ export function createWebSockets(options: {
       ...(variables ? { variables } : {}),
       ...(extensions ? { extensions } : {}),
     }
-    const enveloped = envelop({ viewer, params })
+    const enveloped = envelop({ viewer, from, params })
     const document = enveloped.parse(query)
     const errors = enveloped.validate(enveloped.schema, document)
     if (errors.length > 0) return [...errors]
@@ -127,7 +134,7 @@ export function createWebSockets(options: {
     }
     if (outlet !== undefined && live?.shares(document, operationName) === true) {
       // graphql-ws holds on to this for as long as the subscription lasts: nothing is in it that could be made again.
-      const place: Place = { viewer, seat: { outlet, stamp: Buffer.from(JSON.stringify(id)), number: ++seats } }
+      const place: Place = { viewer, from, seat: { outlet, stamp: Buffer.from(JSON.stringify(id)), number: ++seats } }
       const args: ExecutionArgs = { ...given, contextValue: place }
       places.set(args, place)
       return args
@@ -148,9 +155,9 @@ export function createWebSockets(options: {
     const masked = maskError(error)
     return leaveIfAway(socket, [masked]) ? null : masked
   }
-  const share = async (args: ExecutionArgs, { viewer, seat }: Place): ReturnType<Live['subscribe']> => {
+  const share = async (args: ExecutionArgs, place: Place): ReturnType<Live['subscribe']> => {
     try {
-      const result = await subscribeShared(viewer, seat, args)
+      const result = await subscribeShared(place, args)
       if (isAsyncIterable(result) || result.errors === undefined) return result
       return { ...result, errors: result.errors.map(maskError) }
     } catch (error) {
@@ -168,22 +175,29 @@ export function createWebSockets(options: {
       return result as ReturnType<typeof import('graphql').subscribe>
     },
 
-    async onConnect({ extra, connectionParams }) {
+    async onConnect({ extra, connectionParams, subscriptions }) {
       const { socket, authorization, connection } = extra
+      const { from } = connection
+      extra.operations = subscriptions
       try {
         extra.viewer = await tokens.read(readCredentials(connectionParams) ?? authorization)
       } catch (error) {
         metrics.refused('token')
         const { message } = maskError(error)
-        if (!isTidingsError(error, 'UNAUTHENTICATED')) closeSocket(socket, closeCodes.tryAgainLater, message)
+        const isRefused = isTidingsError(error, 'UNAUTHENTICATED')
+        if (isRefused) note('REFUSED', null, from, { reason: 'token', subject: 'ws', detail: message })
+        if (!isRefused) closeSocket(socket, closeCodes.tryAgainLater, message)
         else closeSocket(socket, isExpired(error) ? closeCodes.expired : closeCodes.unauthorized, message)
         return false
       }
       if (!connections.identify(connection, extra.viewer?.userId ?? null)) {
         metrics.refused('viewer')
-        closeSocket(socket, closeCodes.tryAgainLater, 'Too many connections of one viewer are open; try again later')
+        const message = 'Too many connections of one viewer are open; try again later'
+        note('LIMITED', extra.viewer, from, { reason: 'viewer', subject: 'ws', detail: message })
+        closeSocket(socket, closeCodes.tryAgainLater, message)
         return false
       }
+      note('CONNECTED', extra.viewer, from, { subject: 'ws' })
       const stopTimer = onExpiry(extra.viewer, () =>
         closeSocket(socket, closeCodes.expired, 'The token has expired; connect again with a new one'),
       )
@@ -196,7 +210,9 @@ export function createWebSockets(options: {
       try {
         if (Object.keys(subscriptions).length > limits.MAX_SUBSCRIPTIONS_PER_SOCKET) {
           metrics.refused('subscriptions')
-          return [tooManySubscriptions(limits.MAX_SUBSCRIPTIONS_PER_SOCKET)]
+          const error = tooManySubscriptions(limits.MAX_SUBSCRIPTIONS_PER_SOCKET)
+          note('LIMITED', extra.viewer, extra.connection.from, { reason: 'subscriptions', detail: error.message })
+          return [error]
         }
         return await prepare(extra, id, payload)
       } catch (error) {
@@ -244,23 +260,34 @@ export function createWebSockets(options: {
     }
   }, keepAliveMs).unref()
 
-  const open = (socket: WebSocket, tcp: Duplex, authorization: string | undefined, address: string): void => {
-    const connection = connections.open('ws', address, {
+  const open = (socket: WebSocket, tcp: Duplex, authorization: string | undefined, from: Whence): void => {
+    const connection = connections.open('ws', from, {
       move: () => closeSocket(socket, closeCodes.restart, 'This server is restarting; connect again'),
       terminate: () => socket.terminate(),
+      unreadBytes: () => socket.bufferedAmount,
+      subscriptions: () => Object.keys(extra.operations).length,
     })
+    const noteLimit = (reason: string, detail: string): void =>
+      note('LIMITED', extra.viewer, from, { reason, subject: 'ws', detail })
     const outlet = live?.openSocket({
       webSocket: socket,
       socket: tcp,
-      giveUp: () =>
-        closeSocket(socket, closeCodes.tryAgainLater, 'Nothing was read for too long; connect again and resume'),
+      giveUp() {
+        noteLimit('slow', 'Nothing was read for SLOW_READER_MS')
+        closeSocket(socket, closeCodes.tryAgainLater, 'Nothing was read for too long; connect again and resume')
+      },
       refine: (error) => refineFailure(socket, error),
     })
     const port = createSocketPort(socket, { maxBufferBytes: limits.MAX_SOCKET_BUFFER_BYTES, logger })
-    const closed = protocol.opened(port, { socket, authorization, connection, outlet, viewer: null })
+    const extra: Extra = { socket, authorization, connection, outlet, viewer: null, operations: {} }
+    const closed = protocol.opened(port, extra)
     socket.on('pong', () => unanswered.delete(socket))
     // Of frames that break the protocol or are too large: ws closes the socket itself, with the right code.
-    socket.on('error', (error) => logger.debug({ err: error }, 'a WebSocket failed'))
+    socket.on('error', (error) => {
+      if ((error as NodeJS.ErrnoException).code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH')
+        noteLimit('message', `A message was larger than ${limits.MAX_MESSAGE_BYTES} bytes (MAX_MESSAGE_BYTES)`)
+      logger.debug({ err: error }, 'a WebSocket failed')
+    })
     socket.once('close', (code, reason) => {
       connections.close(connection)
       closed(code, String(reason)).catch((error: unknown) => logger.error({ err: error }, 'leaving a socket failed'))
@@ -268,9 +295,9 @@ export function createWebSockets(options: {
   }
 
   return {
-    upgrade: (request, socket, head, address) =>
+    upgrade: (request, socket, head, from) =>
       server.handleUpgrade(request, socket, head, (opened) =>
-        open(opened, socket, request.headers.authorization, address),
+        open(opened, socket, request.headers.authorization, from),
       ),
     [Symbol.asyncDispose]: async () => {
       clearInterval(pings)

@@ -1,3 +1,4 @@
+import { type Admin, createAdmin } from '../admin/admin.ts'
 import type { Config } from '../config.ts'
 import type { Database } from '../db/connect.ts'
 import { type Appender, createAppender } from '../log/append.ts'
@@ -35,6 +36,8 @@ export interface Engine extends AsyncDisposable {
   readonly places: Places
   readonly tasks: TaskService
   readonly visibility: Visibility
+  /** Who is connected, and what happened at the door. */
+  readonly admin: Admin
   /** null in a process that only serves. */
   readonly worker: TaskWorker | null
   readonly definitions: ReadonlyMap<string, TaskDefinition>
@@ -88,6 +91,7 @@ export async function startEngine(options: {
       ? createMemoryBus(logger)
       : createRedisBus({ urls: config.REDIS_URL, logger, prefix: `${reader.epoch}:` }),
   )
+  const admin = stack.use(createAdmin({ database, bus, logger }))
   const feeds = stack.use(createFeeds({ bus, reader, logger, checkMs: config.CHECK_MS }))
   const presence = stack.use(createPresence({ database, bus, logger }))
   const appendListeners = new Set<AppendListener>()
@@ -157,6 +161,7 @@ export async function startEngine(options: {
     places,
     tasks,
     visibility,
+    admin,
     worker,
     definitions,
     onAppended(listener) {

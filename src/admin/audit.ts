@@ -1,0 +1,103 @@
+import type { Database } from '../db/connect.ts'
+import { within } from '../log/within.ts'
+import type { Logger } from '../logger.ts'
+import { type Collector, type CollectorLimits, createCollector } from './collector.ts'
+import { type AuditAbout, type AuditEvent, type Caller, toFact } from './fact.ts'
+
+/** Writes down what happens at the door. Disposing writes what waits. */
+export interface Audit extends AsyncDisposable {
+  /** Notes a fact: at once, without waiting for anything, and never throws. It is in the database within a second or so. */
+  note(event: AuditEvent, caller: Caller, about?: AuditAbout): void
+  /** Writes what waits now. Never rejects: what cannot be written is tried again. */
+  flush(): Promise<void>
+  /** When something was written the last time; null when nothing was. */
+  readonly writtenAt: Date | null
+}
+
+const batchRows = 500
+/** How long the end of a process waits for a database that is away. */
+const longestGoodbyeMs = 2_000
+
+/**
+ * Creates the writer of the audit log: facts are collected in memory and written in batches, so nobody waits for them. A process that
+ * is killed loses what it has noted within `everyMs`; one that ends in order loses nothing.
+ *
+ * @param options.everyMs - time between two writes; default 1 s
+ * @param options.limits - of what is kept in memory and written, see {@link createCollector}
+ */
+export function createAudit(options: {
+  readonly database: Pick<Database, 'pool'>
+  readonly logger: Logger
+  readonly everyMs?: number
+  readonly limits?: CollectorLimits
+}): Audit {
+  const { database, logger, everyMs = 1_000, limits } = options
+  const collector = createCollector(limits)
+  let writtenAt: Date | null = null
+  let isFailing = false
+
+  const writeAll = async (): Promise<void> => {
+    for (let rows = collector.take(batchRows); rows.length > 0; rows = collector.take(batchRows)) {
+      await write(database, rows)
+      collector.written(rows)
+      writtenAt = new Date()
+      if (isFailing) logger.info('The audit log is written again')
+      isFailing = false
+      // What has grown meanwhile has time until the next write.
+      if (rows.length < batchRows) return
+    }
+  }
+  let writing: Promise<void> | undefined
+  const flush = (): Promise<void> => {
+    writing ??= writeAll()
+      .catch((error: unknown) => {
+        if (!isFailing) logger.warn({ err: error }, 'The audit log cannot be written now; it is kept in memory')
+        isFailing = true
+      })
+      .finally(() => {
+        writing = undefined
+      })
+    return writing
+  }
+  const timer = setInterval(() => {
+    if (collector.size > 0) void flush()
+  }, everyMs).unref()
+
+  return {
+    note: (event, caller, about) => collector.add(toFact(event, caller, about)),
+    flush,
+    get writtenAt() {
+      return writtenAt
+    },
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer)
+      await within(longestGoodbyeMs, (writing ?? Promise.resolve()).then(flush))
+      if (collector.size > 0) logger.error({ rows: collector.size }, 'The end of the audit log could not be written')
+    },
+  }
+}
+
+/** Writing a row again only lets its count grow: one that was written although its answer was lost is not counted twice. */
+async function write(database: Pick<Database, 'pool'>, rows: ReturnType<Collector['take']>): Promise<void> {
+  const column = <T>(read: (row: (typeof rows)[number]) => T): T[] => rows.map(read)
+  await database.pool.query(
+    `insert into audit (id, at, until, event, user_id, address, user_agent, subject, reason, detail, count)
+     select * from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
+       $7::text[], $8::text[], $9::text[], $10::text[], $11::int[])
+     on conflict (id) do update set
+       until = greatest(audit.until, excluded.until), count = greatest(audit.count, excluded.count)`,
+    [
+      column(({ id }) => id),
+      column(({ atMs }) => new Date(atMs)),
+      column(({ untilMs }) => new Date(untilMs)),
+      column(({ event }) => event),
+      column(({ userId }) => userId),
+      column(({ address }) => address),
+      column(({ userAgent }) => userAgent),
+      column(({ subject }) => subject),
+      column(({ reason }) => reason),
+      column(({ detail }) => detail),
+      column(({ count }) => Math.min(count, 2_147_483_647)),
+    ],
+  )
+}
