@@ -51,7 +51,7 @@ export function createPolicy(options: {
     if (error === null) return null
     metrics.refused('cost')
     const { viewer, from } = contextValue as OperationContext
-    note('LIMITED', viewer, from, { reason: 'cost', subject: operationName, detail: error.message })
+    note('LIMITED', viewer, from, { reason: 'cost', subject: operation?.name?.value, detail: error.message })
     return { errors: [error] }
   }
   /** Nothing is counted of a subscription that goes on but that it has begun. */

@@ -90,6 +90,7 @@ describe('the audit log', () => {
 
   it('has each limit that was reached', async () => {
     const headers = await door.headers('greedy')
+    const { taskId } = await startTask('greedy')
     const many = '{ taskList: viewer { id } }'
     expect((await door.post(`${many} #${'x'.repeat(30_000)}`, {}, headers)).status).toBe(413)
     await find({ event: 'LIMITED', userId: 'greedy', reason: 'body' })
@@ -101,7 +102,6 @@ describe('the audit log', () => {
     await door.post('query Much { tasks(first: 100) { nodes { progress { percent } } } }', {}, headers)
     await find({ event: 'LIMITED', userId: 'greedy', reason: 'cost', subject: 'Much' })
 
-    const { taskId } = await startTask('greedy')
     const client = door.client('greedy')
     const subscriptions = [1, 2, 3].map(() => subscribe(client, watch, { id: taskId }))
     expect(await subscriptions[2]?.ended).toMatchObject([{ extensions: { code: 'RATE_LIMITED' } }])
