@@ -2,6 +2,7 @@ import type { AuditAbout, AuditEvent } from '../src/admin/fact.ts'
 import type { Analytics } from '../src/studio/analytics/analytics.ts'
 
 import type { Documents } from '../src/studio/documents/documents.ts'
+import type { Notifications } from '../src/studio/notifications/notifications.ts'
 import type { Quizzes } from '../src/studio/quizzes/quizzes.ts'
 import type { Roadmaps } from '../src/studio/roadmaps/roadmaps.ts'
 import type { Engine } from '../src/tasks/engine.ts'
@@ -13,6 +14,7 @@ export interface Services {
   readonly engine: Engine
   readonly analytics: Analytics
   readonly documents: Documents
+  readonly notifications: Notifications
   readonly quizzes: Quizzes
   readonly roadmaps: Roadmaps
   /** Called with the code of a failure that a mutation tells as its result. */

@@ -1,4 +1,5 @@
 import type { Document } from '../src/studio/documents/documents.ts'
+import type { Notification } from '../src/studio/notifications/notification.ts'
 import type { Question, Quiz } from '../src/studio/quizzes/quiz.ts'
 import type { Concept, Roadmap } from '../src/studio/roadmaps/roadmaps.ts'
 import { findReadableDocument, findVisibleTask } from './access.ts'
@@ -7,13 +8,14 @@ import type { Context } from './context.ts'
 import type { TaskSource } from './failure.ts'
 
 /** Whatever has an id of its own. */
-export type NodeSource = TaskSource | Document | Roadmap | Concept | Quiz | Question
+export type NodeSource = TaskSource | Document | Roadmap | Concept | Notification | Quiz | Question
 
 const typeNames: Readonly<Record<string, string>> = {
   task: 'Task',
   document: 'Document',
   roadmap: 'Roadmap',
   concept: 'Concept',
+  notification: 'Notification',
   quiz: 'Quiz',
   question: 'Question',
 }
@@ -29,7 +31,8 @@ export const node = builder.interfaceRef<NodeSource>('Node').implement({
   fields: (t) => ({ id: t.id({ description: 'Unique over all types; its prefix names the type.', resolve: idOf }) }),
 })
 
-async function findNode(context: Context, id: string): Promise<NodeSource | null> {
+/** Anything of the viewer's by its id; null when there is none. */
+export async function findNode(context: Context, id: string): Promise<NodeSource | null> {
   const viewer = requireViewer(context)
   const { loaders } = context
   switch (prefixOf(id)) {
@@ -43,6 +46,11 @@ async function findNode(context: Context, id: string): Promise<NodeSource | null
       return own(viewer.userId, await loaders.roadmap.load(id))
     case 'concept':
       return own(viewer.userId, await loaders.concept.load(id))
+    case 'notification': {
+      if (viewer.taskIds !== null) return null
+      const [found] = await context.notifications.getMany(viewer.userId, [id])
+      return found ?? null
+    }
     case 'quiz':
       return own(viewer.userId, await loaders.quiz.load(id))
     case 'question':

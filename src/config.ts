@@ -132,6 +132,7 @@ export const settings = {
   QUEUE_MOVED_MS: setting(number(10, 60_000), '300', 'shortest time between two TaskQueueMoved of one subscriber'),
   RETENTION_HOURS: setting(number(0, 87_600), '168', 'how long events of finished tasks are kept'),
   AUDIT_DAYS: setting(number(1, 3_650), '90', 'how long the audit log is kept'),
+  NOTIFICATION_DAYS: setting(number(1, 3_650), '30', 'how long a notification stays in an inbox'),
   IDEMPOTENCY_HOURS: setting(number(1, 8_760), '24', 'how long an idempotency key is remembered'),
   DRAIN_MS: setting(number(0, 600_000), '8000', 'longest time for running tasks and sockets to end at shutdown'),
 

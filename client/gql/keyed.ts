@@ -1,5 +1,5 @@
 /** Inputs that take an `idempotencyKey`. */
-export const keyedInputs: readonly string[] = ["ImportDocumentInput","RetryContentInput","SubmitQuizInput"]
+export const keyedInputs: readonly string[] = ["ImportDocumentInput","NotifyInput","RetryContentInput","SubmitQuizInput"]
 
 /** Mutations that take an `idempotencyKey` as an argument of their own. */
 export const keyedMutations: readonly string[] = ["createRoadmap","generateQuiz","replaceQuestion","retryFailedContent","retryTask"]

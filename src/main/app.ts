@@ -19,6 +19,8 @@ import { createProjector } from '../studio/analytics/projector.ts'
 import { createApplications } from '../studio/applications.ts'
 import { createTaskDefinitions } from '../studio/definitions.ts'
 import { prepareFirstRun } from '../studio/first-run.ts'
+import { createNotifications } from '../studio/notifications/notifications.ts'
+import { createEndNotices } from '../studio/notifications/task-ends.ts'
 import { startEngine } from '../tasks/engine.ts'
 import { localDeveloper } from '../tasks/viewer.ts'
 import { noTracing, openTracing, type Tracing } from '../tracing.ts'
@@ -77,12 +79,23 @@ export async function startApp(options: {
   await migrate(database, logger)
   const definitions = createTaskDefinitions(config)
   const tracing = stack.use(await openTracing(config, logger))
-  const engine = stack.use(await startEngine({ config, database, definitions, logger, tracing }))
+  const keptDays = config.NOTIFICATION_DAYS
+  const engine = stack.use(
+    await startEngine({
+      config,
+      database,
+      definitions,
+      logger,
+      tracing,
+      createAtEnd: ({ presence, ...log }) =>
+        createEndNotices({ notifications: createNotifications({ ...log, keptDays }), presence, logger }),
+    }),
+  )
   const metrics = createServerMetrics()
   const services: Services = {
     engine,
     noteFailure: metrics.failed,
-    ...createApplications(engine),
+    ...createApplications(engine, { notificationDays: keptDays }),
     limits: {
       maxUploadBytes: config.MAX_UPLOAD_BYTES,
       headStartMs: (plan) => (plan === null ? 0 : headStartMs),
@@ -137,7 +150,10 @@ export async function startApp(options: {
         everyMs: pruneMs,
         retentionHours: config.RETENTION_HOURS,
         idempotencyHours: config.IDEMPOTENCY_HOURS,
-        others: [(maxRows) => pruneAuditLog(database, { keptDays: config.AUDIT_DAYS, maxRows })],
+        others: [
+          (maxRows) => pruneAuditLog(database, { keptDays: config.AUDIT_DAYS, maxRows }),
+          () => services.notifications.prune(),
+        ],
       }),
     )
   }

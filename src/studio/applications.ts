@@ -1,6 +1,7 @@
 import type { Engine } from '../tasks/engine.ts'
 import { type Analytics, createAnalytics } from './analytics/analytics.ts'
 import { createDocuments, type Documents } from './documents/documents.ts'
+import { createNotifications, type Notifications } from './notifications/notifications.ts'
 import { createQuizzes, type Quizzes } from './quizzes/quizzes.ts'
 import { createRoadmaps, type Roadmaps } from './roadmaps/roadmaps.ts'
 
@@ -8,15 +9,28 @@ import { createRoadmaps, type Roadmaps } from './roadmaps/roadmaps.ts'
 export interface Applications {
   readonly analytics: Analytics
   readonly documents: Documents
+  readonly notifications: Notifications
   readonly quizzes: Quizzes
   readonly roadmaps: Roadmaps
 }
 
-/** Opens the applications' stores on a running engine. */
-export function createApplications({ database, appender, store, tasks, visibility }: Engine): Applications {
+/**
+ * Opens the applications' stores on a running engine.
+ *
+ * @param options.notificationDays - see `createNotifications`
+ */
+export function createApplications(
+  { database, appender, store, tasks, visibility }: Engine,
+  { notificationDays }: { readonly notificationDays?: number } = {},
+): Applications {
   return {
     analytics: createAnalytics({ database }),
     documents: createDocuments({ database, store, tasks, accessChanged: (id) => visibility.changed(id) }),
+    notifications: createNotifications({
+      database,
+      appender,
+      ...(notificationDays === undefined ? {} : { keptDays: notificationDays }),
+    }),
     quizzes: createQuizzes({ database, publish: (events) => appender.publish(events) }),
     roadmaps: createRoadmaps({ database }),
   }

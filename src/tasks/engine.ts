@@ -77,7 +77,7 @@ export async function startEngine(options: {
   readonly definitions: readonly TaskDefinition[]
   readonly logger: Logger
   /** Makes what is done at the end of every task; nothing by default. */
-  readonly createAtEnd?: ((log: Pick<Engine, 'database' | 'appender'>) => AtEnd) | undefined
+  readonly createAtEnd?: ((log: Pick<Engine, 'database' | 'appender' | 'presence'>) => AtEnd) | undefined
   /** Off by default. */
   readonly tracing?: Tracing
 }): Promise<Engine> {
@@ -107,7 +107,11 @@ export async function startEngine(options: {
     }),
   )
   const store = createTaskStore(database)
-  const closings = createClosings({ definitions, atEnd: options.createAtEnd?.({ database, appender }), logger })
+  const closings = createClosings({
+    definitions,
+    atEnd: options.createAtEnd?.({ database, appender, presence }),
+    logger,
+  })
   const estimates = createEstimates({ database })
   const places = stack.use(createPlaces({ database, bus, estimates, logger, movedMs: config.QUEUE_MOVED_MS }))
   const isWorking = config.ROLE !== 'server'

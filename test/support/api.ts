@@ -1,9 +1,12 @@
 import { type ExecutionResult, execute, parse, subscribe } from 'graphql'
 import type { Services } from '../../schema/context.ts'
 import { createContext, schema } from '../../schema/index.ts'
+import { silentLogger } from '../../src/logger.ts'
 import { createApplications } from '../../src/studio/applications.ts'
 import { ContentError, type ContentProvider, type ContentRequest } from '../../src/studio/content/provider.ts'
 import { defineConvertDocument } from '../../src/studio/documents/convert-document.ts'
+import { createNotifications } from '../../src/studio/notifications/notifications.ts'
+import { createEndNotices } from '../../src/studio/notifications/task-ends.ts'
 import { defineCreateRoadmap } from '../../src/studio/roadmaps/create-roadmap.ts'
 import { defineRetryContent, defineRetryFailedContent } from '../../src/studio/roadmaps/retry-content.ts'
 import type { TaskDefinition } from '../../src/tasks/define-task.ts'
@@ -100,6 +103,8 @@ export async function startApi(
       ...more,
     ],
     config,
+    createAtEnd: ({ presence, ...log }) =>
+      createEndNotices({ notifications: createNotifications(log), presence, logger: silentLogger }),
   })
   const services: Services = {
     engine: fixture.engine,

@@ -62,6 +62,7 @@ export function shareDatabase(): void {
     const made = rows.filter(({ name }) => !known.includes(name)).map(({ name }) => `drop table ${name};`)
     await pool?.query(`${made.join('')}
       delete from task; delete from event; delete from topic; delete from idempotency; delete from worker;
+      delete from notification; delete from inbox;
       do $$ begin if to_regclass('bullmq.job') is not null then delete from bullmq.job; end if; end $$`)
   })
   afterAll(async () => {

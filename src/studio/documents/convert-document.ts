@@ -4,6 +4,7 @@ import { TidingsError } from '../../errors.ts'
 import { defineTask, type TaskContext, type TaskDefinition } from '../../tasks/define-task.ts'
 import { FinalError } from '../../tasks/failure.ts'
 import { advance, type Report, stage } from '../../tasks/report.ts'
+import { announceConversion } from './announce.ts'
 import { type ConversionLimits, defaultLimits } from './conversion.ts'
 import { convertApart } from './converter.ts'
 import { createPageItems, type PageItems } from './page-items.ts'
@@ -89,6 +90,7 @@ export function defineConvertDocument(options: Partial<ConversionLimits> = {}): 
       ])
       return rowCount === 1
     },
+    announce: (client, { documentId }, ending) => announceConversion(client, documentId, ending),
     async settle(client, { documentId }, { status, error }) {
       if (status === 'COMPLETED')
         await client.query(`update document set status = 'READY', error = null where id = $1`, [documentId])

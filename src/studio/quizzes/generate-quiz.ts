@@ -7,6 +7,7 @@ import { FinalError } from '../../tasks/failure.ts'
 import { advance, item, type Report, stage } from '../../tasks/report.ts'
 import { noteQuiz } from '../analytics/notes.ts'
 import type { Question, QuestionKind, QuestionProvider } from '../content/question.ts'
+import { announceQuiz } from './announce.ts'
 import { readAsked, readDocument, seedOf, toTaskFailure } from './material.ts'
 
 /** The kind of {@link defineGenerateQuiz}. */
@@ -64,6 +65,7 @@ export function defineGenerateQuiz(provider: QuestionProvider): TaskDefinition<I
     },
     run: (context) => run(context, provider),
     settle: (client, request, ending) => settle(client, request, ending),
+    announce: (client, _, ending) => announceQuiz(client, ending),
   })
 }
 

@@ -7,6 +7,7 @@ import { FinalError } from '../../tasks/failure.ts'
 import { advance, item, stage } from '../../tasks/report.ts'
 import { noteReplacement, noteReview } from '../analytics/notes.ts'
 import { isSameQuestion, type Question, type QuestionKind, type QuestionProvider } from '../content/question.ts'
+import { announceReplacement } from './announce.ts'
 import { lockForReview } from './locks.ts'
 import { readAsked, readDocument, seedOf, toTaskFailure } from './material.ts'
 
@@ -41,6 +42,7 @@ export function defineReplaceQuestion(provider: QuestionProvider): TaskDefinitio
       return { subject: questionId, items: [{ key: questionId, label: `Question ${place}` }] }
     },
     run: (context) => run(context, provider),
+    announce: (client, { questionId }, ending) => announceReplacement(client, questionId, ending),
     async settle(client, _, { taskId, status }) {
       if (status !== 'COMPLETED')
         await client.query('delete from question_version where task_id = $1 and is_draft', [taskId])

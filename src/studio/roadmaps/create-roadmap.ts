@@ -7,6 +7,7 @@ import { defineTask, type TaskDefinition } from '../../tasks/define-task.ts'
 import { FinalError } from '../../tasks/failure.ts'
 import { declareItems, stage } from '../../tasks/report.ts'
 import type { ContentPiece, ContentProvider } from '../content/provider.ts'
+import { announceRoadmap } from './announce.ts'
 import { failIfNothing, generatePieces, settlePieces } from './generate-pieces.ts'
 import { type Outline, outlineRoadmap } from './outline.ts'
 import { contentPieces, itemKey, itemLabel } from './roadmaps.ts'
@@ -102,6 +103,7 @@ export function defineCreateRoadmap(
       }
     },
     settle: (client, _input, ending) => settlePieces(client, ending),
+    announce: (client, _input, ending) => announceRoadmap(client, ending),
   })
 }
 

@@ -3,6 +3,7 @@ import { TidingsError } from '../../errors.ts'
 import { defineTask, type TaskDefinition } from '../../tasks/define-task.ts'
 import { stage } from '../../tasks/report.ts'
 import type { ContentPiece, ContentProvider } from '../content/provider.ts'
+import { announcePiece, announceRetries } from './announce.ts'
 import { failIfNothing, generatePieces, settlePieces } from './generate-pieces.ts'
 import { type ContentStatus, contentPieces, itemKey, itemLabel } from './roadmaps.ts'
 
@@ -61,6 +62,7 @@ export function defineRetryContent(provider: ContentProvider): TaskDefinition<z.
       return { type: 'RetryContentTaskResult', conceptId, piece }
     },
     settle: (client, _input, ending) => settlePieces(client, ending),
+    announce: announcePiece,
   })
 }
 
@@ -110,5 +112,6 @@ export function defineRetryFailedContent(
       }
     },
     settle: (client, _input, ending) => settlePieces(client, ending),
+    announce: (client, _input, ending) => announceRetries(client, ending),
   })
 }

@@ -20,6 +20,11 @@ export function shorten(text: string, maxCharacters: number): string {
   return `${(space > maxCharacters / 2 ? cut.slice(0, space) : cut).replace(/[\s,;:.–-]+$/, '')}…`
 }
 
+/** A name as it is quoted in a sentence, on one line and not too long. */
+export function quote(name: string): string {
+  return `‘${shorten(name, 80)}’`
+}
+
 /** Hands out keys made from headings, in the manner of GitHub's anchors, each once. */
 export function createSlugger(): (heading: string) => string {
   const taken = new Set<string>()

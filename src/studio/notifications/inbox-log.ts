@@ -1,0 +1,104 @@
+import type { PoolClient } from 'pg'
+import { afterCommit } from '../../db/connect.ts'
+import type { JsonObject } from '../../db/tables.ts'
+import { TidingsError } from '../../errors.ts'
+import type { Appended, Appender } from '../../log/append.ts'
+import type { LogEvent } from '../../log/event.ts'
+import { createTopic } from '../../log/topic.ts'
+import { type InboxEventType, inboxTopic } from './notification.ts'
+
+/*
+ * The steps that the changes of inboxes are made of, inside a transaction. The rule that makes log and tables agree: whatever changes what a
+ * user has, or has read, is done under the lock of that user's topic, taken first. One transaction changes one inbox, or all of them.
+ */
+
+/** Held in common while an inbox is made, alone while all are changed, so that none comes into being unnoticed. */
+const registryLock = [0x696e6278, 1] as const
+
+/** Makes sure of a user's inbox, and that nobody else changes it before the transaction ends. */
+export async function lockInbox(client: PoolClient, userId: string): Promise<void> {
+  await ensureInbox(client, userId)
+  await client.query('select from topic where name = $1 for no key update', [inboxTopic(userId)])
+}
+
+/** Makes sure of a user's inbox. */
+export async function ensureInbox(client: Pick<PoolClient, 'query'>, userId: string): Promise<void> {
+  const { rowCount } = await client.query('select from inbox where user_id = $1', [userId])
+  if (rowCount !== 0) return
+  await client.query('select pg_advisory_xact_lock_shared($1, $2)', [...registryLock])
+  await client.query('insert into inbox (user_id) values ($1) on conflict do nothing', [userId])
+  await createTopic(client, inboxTopic(userId))
+}
+
+/** Makes sure that nobody else changes any inbox, or makes one, before the transaction ends. @returns whose they are */
+export async function lockAllInboxes(client: PoolClient): Promise<readonly string[]> {
+  await client.query('select pg_advisory_xact_lock($1, $2)', [...registryLock])
+  // In the order in which appends lock topics.
+  const { rows } = await client.query<{ user_id: string }>(
+    `select i.user_id from inbox i join topic t on t.name = 'inbox:' || i.user_id order by t.name for no key update of t`,
+  )
+  return rows.map((row) => row.user_id)
+}
+
+/** How many notifications each of some users has not read. */
+export async function countUnread(
+  client: Pick<PoolClient, 'query'>,
+  userIds: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const { rows } = await client.query<{ user_id: string; count: number }>(
+    `select u.user_id, own.count + everyones.count as count from unnest($1::text[]) as u(user_id)
+     cross join lateral (
+       select count(*) from notification where user_id = u.user_id and read_at is null and expires_at > now()
+     ) own
+     cross join lateral (
+       select count(*) from notification n where n.user_id is null and n.expires_at > now()
+         and not exists (select from broadcast_read where user_id = u.user_id and notification_id = n.id)
+     ) everyones`,
+    [userIds],
+  )
+  return new Map(rows.map((row) => [row.user_id, row.count]))
+}
+
+/** Appends an event to a user's topic; it is on its way when the transaction has committed. */
+export async function tell(
+  { appender, client }: { readonly appender: Appender; readonly client: PoolClient },
+  userId: string,
+  type: InboxEventType,
+  payload: JsonObject,
+): Promise<void> {
+  const appended = await appender.appendIn(client, { topic: inboxTopic(userId), events: [{ type, payload }] })
+  const events = eventsOf(appended, userId)
+  afterCommit(client, () => appender.publish(events))
+}
+
+/** How many topics are appended to in one statement. */
+const usersPerStatement = 500
+
+/** Appends an event to the topics of many users, each with that user's unread count. */
+export async function tellAll(
+  { appender, client }: { readonly appender: Appender; readonly client: PoolClient },
+  userIds: readonly string[],
+  type: InboxEventType,
+  payload: JsonObject,
+): Promise<void> {
+  for (let at = 0; at < userIds.length; at += usersPerStatement) {
+    const some = userIds.slice(at, at + usersPerStatement)
+    const unread = await countUnread(client, some)
+    const appended = await appender.appendManyIn(
+      client,
+      some.map((userId) => ({
+        topic: inboxTopic(userId),
+        events: [{ type, payload: { ...payload, unreadCount: unread.get(userId) ?? 0 } }],
+      })),
+    )
+    const events = some.map((userId, index) => eventsOf(appended[index], userId))
+    afterCommit(client, () => {
+      for (const own of events) appender.publish(own)
+    })
+  }
+}
+
+function eventsOf(appended: Appended | undefined, userId: string): readonly LogEvent[] {
+  if (appended?.accepted === true) return appended.events
+  throw new TidingsError('UNAVAILABLE', `The inbox of "${userId}" could not be written to`)
+}

@@ -1,0 +1,70 @@
+import type { PoolClient } from 'pg'
+import type { Presence } from '../../log/presence.ts'
+import type { Logger } from '../../logger.ts'
+import type { Announcement } from '../../tasks/define-task.ts'
+import type { AtEnd, Ended } from '../../tasks/settle.ts'
+import { taskTopic } from '../../tasks/task.ts'
+import type { Draft } from './notification.ts'
+import type { Notifications } from './notifications.ts'
+
+/**
+ * Leaves a notification for the owner of every task that ends while that owner follows it on no server, in the transaction of its end: once.
+ * None of a task that was canceled: nobody but its owner can.
+ */
+export function createEndNotices(options: {
+  readonly notifications: Notifications
+  readonly presence: Pick<Presence, 'of'>
+  readonly logger: Logger
+}): AtEnd {
+  const { notifications, presence, logger } = options
+
+  const isWatched = async (taskId: string, owner: string): Promise<boolean> => {
+    try {
+      return (await presence.of(taskTopic(taskId))).includes(owner)
+    } catch (error) {
+      // Better told twice, on the page and here, than not at all.
+      logger.warn({ err: error, taskId }, 'whether somebody watches a task could not be asked')
+      return false
+    }
+  }
+
+  return async (ended) => {
+    const { id, owner } = ended.task
+    if (ended.ending.status === 'CANCELED' || (await isWatched(id, owner))) return undefined
+    return async (client) => {
+      const announcement = await announce(client, ended)
+      if (announcement !== null) await notifications.notifyIn(client, owner, toDraft(announcement, ended))
+    }
+  }
+}
+
+async function announce(client: PoolClient, { task, definition, ending }: Ended): Promise<Announcement | null> {
+  const input = definition?.input.safeParse(task.input)
+  if (definition?.announce !== undefined && input?.success === true)
+    return definition.announce(client, input.data, ending)
+  return { title: `${nameOf(task.kind)} ${ending.status === 'COMPLETED' ? 'is done' : 'failed'}` }
+}
+
+function toDraft({ title, message, isPartial = false, aboutId }: Announcement, { task, ending }: Ended): Draft {
+  const isCompleted = ending.status === 'COMPLETED'
+  const { error } = ending
+  const reason = error === null ? null : [error.message, error.advice ?? ''].map(endSentence).join(' ').trim()
+  return {
+    level: isCompleted ? (isPartial ? 'WARNING' : 'SUCCESS') : 'ERROR',
+    title,
+    message: message === undefined ? reason : message,
+    aboutId: aboutId === undefined ? (task.subject ?? task.id) : aboutId,
+    key: `end of ${task.id}`,
+  }
+}
+
+/** Messages end as their authors end them; side by side they have to be sentences. */
+function endSentence(text: string): string {
+  return text === '' || /[.!?…]$/.test(text) ? text : `${text}.`
+}
+
+/** `SYNC_PROJECT` as a person would write it. */
+function nameOf(kind: string): string {
+  const words = kind.toLowerCase().replaceAll('_', ' ')
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}`
+}

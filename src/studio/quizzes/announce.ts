@@ -1,0 +1,36 @@
+import type { PoolClient } from 'pg'
+import type { Announcement, Ending } from '../../tasks/define-task.ts'
+import { quote } from '../text/words.ts'
+
+/** The end of making a quiz in words; null when the quiz is gone. */
+export async function announceQuiz(client: PoolClient, { subject, status }: Ending): Promise<Announcement | null> {
+  const { rows } = await client.query<{ title: string; note: string | null; count: number }>(
+    `select title, note, (select count(*) from question where quiz_id = quiz.id and version is not null) as count
+     from quiz where id = $1`,
+    [subject],
+  )
+  const [quiz] = rows
+  if (quiz === undefined) return null
+  const { title, note, count } = quiz
+  if (status !== 'COMPLETED') return { title: `Your quiz on ${quote(title)} could not be made` }
+  const message =
+    note ?? (count === 1 ? 'One question waits for your review.' : `${count} questions wait for your review.`)
+  return { title: `Your quiz on ${quote(title)} is ready`, message, isPartial: note !== null }
+}
+
+/** The end of replacing a question in words, with the quiz to look at; null when it is gone. */
+export async function announceReplacement(
+  client: PoolClient,
+  questionId: string,
+  { status }: Ending,
+): Promise<Announcement | null> {
+  const { rows } = await client.query<{ id: string; title: string }>(
+    'select z.id, z.title from quiz z join question q on q.quiz_id = z.id where q.id = $1',
+    [questionId],
+  )
+  const [quiz] = rows
+  if (quiz === undefined) return null
+  const where = `of your quiz on ${quote(quiz.title)}`
+  const title = `A question ${where} ${status === 'COMPLETED' ? 'was replaced' : 'could not be replaced'}`
+  return { title, aboutId: quiz.id }
+}

@@ -1,0 +1,56 @@
+import type { PoolClient } from 'pg'
+import type { Announcement, Ending } from '../../tasks/define-task.ts'
+import type { ContentPiece } from '../content/provider.ts'
+import { quote } from '../text/words.ts'
+
+const pieceNames: Readonly<Record<ContentPiece, string>> = {
+  TUTORIAL: 'tutorial',
+  RESOURCES: 'resources',
+  QUIZ: 'quiz',
+}
+
+/** The end of making a roadmap in words; null when the roadmap is gone. */
+export async function announceRoadmap(client: PoolClient, ending: Ending): Promise<Announcement | null> {
+  const title = await titleOf(client, ending)
+  if (title === null) return null
+  if (ending.status !== 'COMPLETED') return { title: `Your roadmap of ${quote(title)} could not be made` }
+  return { title: `Your roadmap of ${quote(title)} is ready`, ...describeFailed(ending) }
+}
+
+/** The end of making what failed again in words; null when the roadmap is gone. */
+export async function announceRetries(client: PoolClient, ending: Ending): Promise<Announcement | null> {
+  const title = await titleOf(client, ending)
+  if (title === null) return null
+  const done = ending.status === 'COMPLETED' ? 'was made again' : 'could not be made again'
+  return { title: `What had failed on your roadmap of ${quote(title)} ${done}`, ...describeFailed(ending) }
+}
+
+/** The end of making one piece again in words; null when its concept is gone. */
+export async function announcePiece(
+  client: PoolClient,
+  { conceptId, piece }: { readonly conceptId: string; readonly piece: ContentPiece },
+  { status }: Ending,
+): Promise<Announcement | null> {
+  const { rows } = await client.query<{ title: string }>('select title from concept where id = $1', [conceptId])
+  const [concept] = rows
+  if (concept === undefined) return null
+  const were = piece === 'RESOURCES' ? 'were' : 'was'
+  const what = `The ${pieceNames[piece]} of ${quote(concept.title)}`
+  return {
+    title: status === 'COMPLETED' ? `${what} ${were} made again` : `${what} could not be made again`,
+    aboutId: conceptId,
+  }
+}
+
+async function titleOf(client: PoolClient, { subject }: Ending): Promise<string | null> {
+  const { rows } = await client.query<{ title: string }>('select title from roadmap where id = $1', [subject])
+  return rows[0]?.title ?? null
+}
+
+/** What the result says of pieces that could not be made. */
+function describeFailed({ result }: Ending): Partial<Announcement> {
+  const failed = Number(result?.['failedCount'] ?? 0)
+  if (failed === 0) return {}
+  const message = `${failed === 1 ? 'One piece' : `${failed} pieces`} could not be made; open it to try again.`
+  return { isPartial: true, message }
+}

@@ -1,0 +1,145 @@
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { silentLogger } from '../../../src/logger.ts'
+import { createNotifications } from '../../../src/studio/notifications/notifications.ts'
+import { createEndNotices } from '../../../src/studio/notifications/task-ends.ts'
+import { defineTask, type TaskDefinition } from '../../../src/tasks/define-task.ts'
+import type { EngineConfig } from '../../../src/tasks/engine.ts'
+import { FinalError } from '../../../src/tasks/failure.ts'
+import { advance } from '../../../src/tasks/report.ts'
+import type { AtEnd } from '../../../src/tasks/settle.ts'
+import { taskTopic } from '../../../src/tasks/task.ts'
+import { eventually } from '../../log/support.ts'
+import { type EngineFixture, startTestEngine } from '../../support/engine.ts'
+import { startRedis } from '../../support/redis.ts'
+import { createSteadyKind } from '../../support/test-kinds.ts'
+import { startWorkerProcess } from '../../support/worker.ts'
+
+let go = Promise.withResolvers<void>()
+/** A kind that waits for the test, then ends as it is told to. */
+const definition = defineTask({
+  kind: 'BAKE_BREAD',
+  input: z.object({ fails: z.boolean().default(false) }),
+  attempts: 1,
+  async *run({ input }) {
+    yield advance({ message: 'baking' })
+    await go.promise
+    if (input.fails) throw new FinalError('BURNT', 'It was burnt.', { advice: 'Bake another one.' })
+    return {}
+  },
+}) as TaskDefinition
+
+interface Log {
+  readonly database: EngineFixture['database']
+  readonly appender: EngineFixture['engine']['appender']
+  readonly presence: EngineFixture['engine']['presence']
+}
+const createAtEnd = ({ presence, ...log }: Log): AtEnd =>
+  createEndNotices({ notifications: createNotifications(log), presence, logger: silentLogger })
+const start = (
+  kind: TaskDefinition = definition,
+  options: { on?: EngineFixture['test']; redisUrl?: string; config?: Partial<EngineConfig> } = {},
+): Promise<EngineFixture> => startTestEngine({ definitions: [kind], createAtEnd, ...options })
+
+const inboxOf = async ({ engine }: EngineFixture, userId = 'u_1'): Promise<readonly unknown[]> => {
+  const rows = await createNotifications(engine).list({ userId, limit: 100 })
+  return rows.map(({ level, title, message, aboutId }) => ({ level, title, message, aboutId }))
+}
+
+describe('a task that ends while nobody watches', () => {
+  test('leaves one notification for its owner, in words, with the reason and the advice when it failed', async () => {
+    await using fixture = await start()
+    go.resolve()
+    const [task] = [await fixture.start('BAKE_BREAD')]
+    await fixture.history(task)
+    const failed = await fixture.start('BAKE_BREAD', { input: { fails: true } })
+    await fixture.history(failed)
+    expect(await inboxOf(fixture)).toEqual([
+      {
+        level: 'ERROR',
+        title: 'Bake bread failed',
+        message: 'It was burnt. Bake another one.',
+        aboutId: failed.id,
+      },
+      { level: 'SUCCESS', title: 'Bake bread is done', message: null, aboutId: task.id },
+    ])
+    expect(await inboxOf(fixture, 'somebody else')).toEqual([])
+  })
+
+  test('says it in the words of its kind, or nothing when that says so', async () => {
+    go.resolve()
+    await using fixture = await start({
+      ...definition,
+      announce: async (_client, input, { status }) =>
+        (input as { fails: boolean }).fails ? null : { title: `Bread: ${status}`, isPartial: true, aboutId: 'bread_1' },
+    })
+    await fixture.run('BAKE_BREAD')
+    await fixture.run('BAKE_BREAD', { input: { fails: true } })
+    expect(await inboxOf(fixture)).toEqual([
+      { level: 'WARNING', title: 'Bread: COMPLETED', message: null, aboutId: 'bread_1' },
+    ])
+  })
+
+  test('leaves none when its owner canceled it', async () => {
+    go = Promise.withResolvers()
+    await using fixture = await start()
+    const task = await fixture.start('BAKE_BREAD')
+    await fixture.event(task, 'TaskAdvanced')
+    await fixture.engine.tasks.cancel(task.id)
+    go.resolve()
+    expect(await inboxOf(fixture)).toEqual([])
+  })
+})
+
+describe('who watches', () => {
+  test('counts on whatever server, and only the owner does', async () => {
+    await using redis = await startRedis()
+    await using fixture = await start(definition, { redisUrl: redis.url })
+    await using other = await start(definition, { on: fixture.test, redisUrl: redis.url, config: { ROLE: 'server' } })
+    const endWatchedBy = async (userId: string): Promise<void> => {
+      go = Promise.withResolvers()
+      const task = await fixture.start('BAKE_BREAD')
+      const leave = other.engine.presence.enter(taskTopic(task.id), userId)
+      await eventually(async () => expect(await fixture.engine.presence.of(taskTopic(task.id))).toEqual([userId]))
+      go.resolve()
+      await fixture.history(task)
+      leave()
+    }
+    await endWatchedBy('u_1')
+    expect(await inboxOf(fixture)).toEqual([])
+    await endWatchedBy('a friend')
+    expect(await inboxOf(fixture)).toHaveLength(1)
+  })
+
+  test('counts no more when that user has left', async () => {
+    go = Promise.withResolvers()
+    await using fixture = await start()
+    const { presence } = fixture.engine
+    const task = await fixture.start('BAKE_BREAD')
+    const leave = presence.enter(taskTopic(task.id), 'u_1')
+    await eventually(async () => expect(await presence.of(taskTopic(task.id))).toEqual(['u_1']))
+    leave()
+    await eventually(async () => expect(await presence.of(taskTopic(task.id))).toEqual([]))
+    go.resolve()
+    await fixture.history(task)
+    expect(await inboxOf(fixture)).toHaveLength(1)
+  })
+})
+
+test('a task whose worker is killed leaves one notification, however many look after it', async () => {
+  await using redis = await startRedis()
+  const steady = createSteadyKind(undefined, 1)
+  await using fixture = await start(steady, { redisUrl: redis.url, config: { ROLE: 'server' } })
+  await using child = await startWorkerProcess(fixture.test.url, redis.url, { attempts: 1 })
+  const task = await fixture.start('STEADY', { input: { finishFrom: 9 } })
+  await fixture.event(task, 'TaskAdvanced')
+  child.kill('SIGKILL')
+  await child.ended
+  const sweeping = () => start(steady, { on: fixture.test, redisUrl: redis.url })
+  await using _one = await sweeping()
+  await using _two = await sweeping()
+  await using _three = await sweeping()
+  const events = await fixture.history(task)
+  expect(events.at(-1)?.type).toBe('TaskFailed')
+  expect(await inboxOf(fixture)).toMatchObject([{ level: 'ERROR', title: 'Steady failed', aboutId: task.id }])
+})
