@@ -584,6 +584,7 @@ export type ConceptContentQueryVariables = Exact<{
 export type ConceptContentQuery = { readonly node:
     | { readonly __typename: 'Concept', readonly id: string, readonly title: string, readonly tutorial: { readonly piece: ContentPiece, readonly status: ContentStatus, readonly body: string | null, readonly error: { readonly code: string, readonly message: string, readonly retryable: boolean, readonly advice: string | null } | null }, readonly resources: { readonly piece: ContentPiece, readonly status: ContentStatus, readonly body: string | null, readonly error: { readonly code: string, readonly message: string, readonly retryable: boolean, readonly advice: string | null } | null }, readonly quiz: { readonly piece: ContentPiece, readonly status: ContentStatus, readonly body: string | null, readonly error: { readonly code: string, readonly message: string, readonly retryable: boolean, readonly advice: string | null } | null } }
     | { readonly __typename: 'Document', readonly id: string }
+    | { readonly __typename: 'Notification', readonly id: string }
     | { readonly __typename: 'Question', readonly id: string }
     | { readonly __typename: 'Quiz', readonly id: string }
     | { readonly __typename: 'Roadmap', readonly id: string }
