@@ -1,4 +1,4 @@
-import type { ReactElement } from 'react'
+import { lazy, type ReactElement, Suspense } from 'react'
 import { ErrorBoundary } from './error-boundary.tsx'
 import { Header } from './header.tsx'
 import { Home } from './home.tsx'
@@ -7,6 +7,11 @@ import { QuizPage } from './quizzes/quiz-page.tsx'
 import { TakePage } from './quizzes/take-page.tsx'
 import { RoadmapPage } from './roadmap-page.tsx'
 import { hrefOf, type Route, useRoute } from './use-route.ts'
+
+/** Loaded when it is looked at: nobody else needs its charts. */
+const AnalyticsPage = lazy(async () => ({
+  default: (await import('./analytics/analytics-page.tsx')).AnalyticsPage,
+}))
 
 /** The page: what is looked at is in the address. */
 export function App(): ReactElement {
@@ -28,8 +33,14 @@ export function App(): ReactElement {
 }
 
 function Page({ route }: { readonly route: Route }): ReactElement {
-  const { roadmapId, quizId, isTaking } = route
+  const { roadmapId, quizId, isTaking, page } = route
   if (roadmapId !== null) return <RoadmapPage key={roadmapId} id={roadmapId} />
   if (quizId !== null) return isTaking ? <TakePage key={quizId} id={quizId} /> : <QuizPage key={quizId} id={quizId} />
+  if (page === 'analytics')
+    return (
+      <Suspense fallback={<p className="page-note note">Loading …</p>}>
+        <AnalyticsPage />
+      </Suspense>
+    )
   return <Home />
 }

@@ -13,6 +13,7 @@ import './styles/roadmap.css'
 import './styles/home.css'
 import './styles/prose.css'
 import './styles/quiz.css'
+import './styles/analytics.css'
 
 const url = new URL('/graphql', window.location.href).href
 const client = createTidingsClient({ url, token: readToken })

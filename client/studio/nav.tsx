@@ -3,7 +3,10 @@ import { Link } from './link.tsx'
 import { hrefOf, type Route, useRoute } from './use-route.ts'
 
 /** The pages that are not about one thing, in the order in which they are shown. */
-const pages: readonly { readonly title: string; readonly to: Partial<Route> }[] = [{ title: 'Library', to: {} }]
+const pages: readonly { readonly title: string; readonly to: Partial<Route> }[] = [
+  { title: 'Library', to: {} },
+  { title: 'Analytics', to: { page: 'analytics' } },
+]
 
 /** From page to page. */
 export function Nav(): ReactElement {

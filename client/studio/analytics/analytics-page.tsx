@@ -1,0 +1,67 @@
+import type { ReactElement } from 'react'
+import type { AnalyticsFigures } from '../../reduce/analytics.ts'
+import { Link } from '../link.tsx'
+import { DocumentTable } from './document-table.tsx'
+import { QuestionsChart } from './questions-chart.tsx'
+import { TaskBars } from './task-bars.tsx'
+import { TimesChart } from './times-chart.tsx'
+import { useAnalytics } from './use-analytics.ts'
+import { formatCount, formatShare, formatTime } from './words.ts'
+
+/** What became of an educator's quizzes, in figures that move while they are looked at. */
+export function AnalyticsPage(): ReactElement {
+  const { analytics, error } = useAnalytics()
+  if (analytics === null)
+    return error === null ? (
+      <p className="page-note note">Loading …</p>
+    ) : (
+      <p className="page-note failure" role="alert">
+        {error.message}
+      </p>
+    )
+  const { totals, documents, hours, questions } = analytics
+  return (
+    <div className="analytics">
+      <h1>Analytics</h1>
+      <Tiles totals={totals} />
+      {documents.length === 0 ? (
+        <p className="empty">
+          Nothing has been made yet. Make a quiz of a document in the <Link to={{}}>library</Link>, and watch the
+          figures move here.
+        </p>
+      ) : (
+        <>
+          <div className="charts">
+            <QuestionsChart hours={hours} />
+            <TimesChart questions={questions} totals={totals} />
+            <TaskBars tasks={totals.tasks} />
+          </div>
+          <DocumentTable documents={documents} />
+        </>
+      )}
+    </div>
+  )
+}
+
+function Tiles({ totals }: { readonly totals: AnalyticsFigures }): ReactElement {
+  const tiles = [
+    { title: 'Generated', value: formatCount(totals.generatedCount), note: 'questions for quizzes' },
+    { title: 'Replaced', value: formatCount(totals.replacedCount), note: 'by another question' },
+    { title: 'Accepted', value: formatCount(totals.acceptedCount), note: 'questions in review' },
+    { title: 'Median time', value: formatTime(totals.medianMs), note: 'per question' },
+    { title: '90th percentile', value: formatTime(totals.p90Ms), note: 'per question' },
+    { title: 'Failure rate', value: formatShare(totals.failureRate), note: 'of tasks that ended' },
+  ]
+  return (
+    <dl className="tiles">
+      {tiles.map(({ title, value, note }) => (
+        <div key={title} className="tile">
+          <dt>{title}</dt>
+          <dd>
+            {value} <span className="note">{note}</span>
+          </dd>
+        </div>
+      ))}
+    </dl>
+  )
+}

@@ -1,0 +1,14 @@
+import type { CombinedError } from '@urql/core'
+import { AnalyticsUpdatesDocument, type AnalyticsUpdatesSubscription } from '../../gql/graphql.ts'
+import { useLive } from '../../react/use-live.ts'
+import { type AnalyticsState, reduceAnalytics } from '../../reduce/analytics.ts'
+
+function reduce(state: AnalyticsState | undefined, { analyticsUpdates }: AnalyticsUpdatesSubscription): AnalyticsState {
+  return reduceAnalytics(state, analyticsUpdates)
+}
+
+/** The viewer's figures as they are now; null until the snapshot has come, which is the first thing that comes. */
+export function useAnalytics(): { readonly analytics: AnalyticsState | null; readonly error: CombinedError | null } {
+  const { state, error } = useLive(AnalyticsUpdatesDocument, {}, reduce)
+  return { analytics: state ?? null, error }
+}
