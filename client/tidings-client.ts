@@ -10,6 +10,7 @@ import { createOutbox, type OutboxStore } from './live/outbox.ts'
 import { outboxExchange } from './live/outbox-exchange.ts'
 import { createOutboxStorage } from './live/outbox-storage.ts'
 import { createPollingTransport } from './live/polling.ts'
+import { repeatExchange } from './live/repeat-exchange.ts'
 import { createEventStreamTransport } from './live/sse.ts'
 import type { OfflineStorage } from './live/storage.ts'
 import { defaultTiming } from './live/timing.ts'
@@ -79,6 +80,7 @@ export function createTidingsClient(options: TidingsClientOptions): TidingsClien
       ...caches[options.cache ?? 'graphcache'](),
       outboxExchange({ outbox, storage: kept }),
       liveExchange(live),
+      repeatExchange({ timing }),
       fetchExchange,
     ],
   })

@@ -42,12 +42,18 @@ export async function renderNginx(settings: NginxSettings): Promise<string> {
 
 const address = /^([\w.-]+|\[[\da-fA-F:]+\]):(\d{1,5})$/
 
-/** After one failure a server is left alone for two seconds: a restart takes about as long. */
+/**
+ * After one failure a server is left alone for two seconds. Each is listed a second time as its own replacement, which is
+ * never left alone: otherwise one that is back already would not be asked when the other one goes, and nobody would be.
+ */
 function describe(servers: readonly string[]): string {
   if (servers.length === 0) throw new Error('Name at least one server: 127.0.0.1:4000')
   const wrong = servers.find((server) => !address.test(server))
   if (wrong !== undefined) throw new Error(`"${wrong}" is not the address of a server, such as 127.0.0.1:4000`)
-  return servers.map((server) => `server ${server} max_fails=1 fail_timeout=2s;`).join('\n    ')
+  return [
+    ...servers.map((server) => `server ${server} max_fails=1 fail_timeout=2s;`),
+    ...servers.map((server) => `server ${server} max_fails=0 backup;`),
+  ].join('\n    ')
 }
 
 function nextPort(server: string): string {

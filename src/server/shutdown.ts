@@ -25,8 +25,9 @@ export function createCloser(options: {
   let closing: Promise<void> | undefined
 
   const stopAccepting = (): Promise<void> => {
-    // Also closes the connections on which nothing is under way.
-    closed ??= new Promise((resolve) => server.close(() => resolve()))
+    // Not before this turn's connections are taken: those that the system holds ready at that moment are reset, with the
+    // requests on them, which a balancer may not send elsewhere. Also closes connections on which nothing is under way.
+    closed ??= new Promise((resolve) => setImmediate(() => server.close(() => resolve())))
     return closed
   }
   const closeInOrder = async (spreadMs: number): Promise<void> => {

@@ -30,6 +30,34 @@ describe('two servers on one PostgreSQL and one Redis, a subscriber on each', ()
     expect(logOf(other ?? [])).toEqual(logOf(one ?? []))
   })
 
+  it('carries out on one what is asked of the other, and only once what is asked of both', async () => {
+    const taskId = await cluster.startTask(0, { ...work, items: 500 })
+    const [one, other] = watchOnBoth(taskId)
+    await Promise.all([one?.items(2), other?.items(2)])
+    await cluster
+      .client(1)
+      .urql.mutation('mutation ($id: ID!) { cancelTask(id: $id) { __typename } }', { id: taskId })
+      .toPromise()
+    for (const sight of [one, other]) expect((await sight?.whole)?.at(-1)?.__typename).toBe('TaskCanceled')
+
+    const text = `mutation Import($key: String!) {
+      importDocument(input: { text: "# Owls", name: "owls.md", idempotencyKey: $key }) {
+        ... on ImportDocumentSuccess { document { id } }
+      }
+    }`
+    const imported = await Promise.all(
+      [0, 1, 0, 1].map((node) =>
+        cluster
+          .client(node)
+          .urql.mutation<{ importDocument: { document: { id: string } } }>(text, { key: 'twice' })
+          .toPromise(),
+      ),
+    )
+    const ids = imported.map(({ data }) => data?.importDocument.document.id)
+    expect(ids[0]).toMatch(/^document_/)
+    expect(new Set(ids).size).toBe(1)
+  })
+
   it('loses nothing when Redis is restarted, flushed and its subscribers are cut off in the middle', async () => {
     const taskId = await cluster.startTask(1, work)
     const sights = watchOnBoth(taskId)

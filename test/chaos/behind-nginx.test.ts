@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startNginx, type TestNginx } from '../support/nginx.ts'
+import { type Load, startLoad } from './load.ts'
+import { type Cluster, logOf, startCluster } from './servers.ts'
+
+const work = { items: 50, everyMs: 150 }
+
+/** Everybody has seen the same, the whole of it, each event once. */
+function expectWhole({ tasks }: Load): void {
+  for (const { sights } of tasks) {
+    const [first = [], ...others] = sights.map(({ seen }) => logOf(seen))
+    const seqs = first.map((line) => Number.parseInt(line, 10))
+    expect(seqs).toEqual(seqs.map((_, index) => index + 1))
+    expect(sights[0]?.seen.at(-1)?.__typename).toBe('TaskCompleted')
+    for (const other of others) expect(other).toEqual(first)
+    const completed = (sights[0]?.seen ?? []).flatMap((event) =>
+      event.__typename === 'TaskItemCompleted' ? [event.item.key] : [],
+    )
+    expect(new Set(completed).size).toBe(completed.length)
+    expect(completed).toHaveLength(work.items)
+  }
+}
+
+describe('servers behind nginx, with people at work over it', { timeout: 120_000 }, () => {
+  let cluster: Cluster
+  let nginx: TestNginx
+  const ports = (...nodes: readonly number[]): number[] => nodes.map((node) => cluster.nodes[node]?.port ?? 0)
+  beforeAll(async () => {
+    cluster = await startCluster(3, { TRUST_PROXY: 'true', MAX_STARTS_PER_MINUTE: '100000' }, { running: 2 })
+    nginx = await startNginx(ports(0, 1))
+  })
+  afterAll(async () => {
+    await nginx?.[Symbol.asyncDispose]()
+    await cluster?.[Symbol.asyncDispose]()
+  })
+  const start = () => startLoad({ cluster, url: nginx.url, work })
+
+  test('a rolling restart is no error to anybody: told to move, they move, and running tasks are handed on', async () => {
+    const load = await start()
+    await load.items(3)
+    for (const [index, node] of cluster.nodes.slice(0, 2).entries()) {
+      await node.kill('SIGTERM')
+      await node.start()
+      await load.items(15 * (index + 1))
+    }
+    await load.end()
+    expectWhole(load)
+    expect(load.errors).toEqual([])
+    // Who may use every transport stays on the best one: the server's word says that it is not to blame.
+    expect([...load.statuses].filter((status) => status !== 'connecting').toSorted()).toEqual(['live', 'reconnecting'])
+    const events = load.tasks.flatMap(({ sights }) => sights[0]?.seen ?? [])
+    const reasons = events.flatMap((event) => (event.__typename === 'TaskRetrying' ? [event.error.code] : []))
+    expect(new Set(reasons)).toEqual(new Set(['WORKER_SHUT_DOWN']))
+  })
+
+  test('a server that is killed is missed by nobody for long, and its work goes on', async () => {
+    const load = await start()
+    await load.items(3)
+    await cluster.nodes[0]?.kill('SIGKILL')
+    await load.items(10)
+    await cluster.nodes[0]?.start()
+    await load.end()
+    expectWhole(load)
+    expect(load.errors).toEqual([])
+  })
+
+  test('one becomes three and three become one, while everybody goes on', async () => {
+    await nginx.setServers(ports(0))
+    await cluster.nodes[1]?.kill('SIGTERM')
+    const load = await start()
+    await load.items(3)
+    await Promise.all([1, 2].map((node) => cluster.nodes[node]?.start()))
+    await nginx.setServers(ports(0, 1, 2))
+    await load.items(10)
+    // Whoever comes now is spread over all three.
+    const second = await start()
+    await second.items(3)
+    const log = await nginx.readLog()
+    for (const port of ports(0, 1, 2)) expect(log).toContain(`"127.0.0.1:${port}"`)
+    await nginx.setServers(ports(2))
+    for (const node of [0, 1]) await cluster.nodes[node]?.kill('SIGTERM')
+    await Promise.all([load.end(), second.end()])
+    for (const one of [load, second]) {
+      expectWhole(one)
+      expect(one.errors).toEqual([])
+    }
+  })
+})

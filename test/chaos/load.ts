@@ -1,0 +1,104 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { vi } from 'vitest'
+import type { TransportName } from '../../client/live/options.ts'
+import type { TidingsClient } from '../../client/tidings-client.ts'
+import { type Cluster, type Sight, startSelfTest, watchWhole } from './servers.ts'
+
+const askTask = 'query Ask($id: ID!) { task(id: $id) { id status } }'
+// Carried out once however often it is sent: the client gives it a key.
+const importText = `mutation Import($text: String!) {
+  importDocument(input: { text: $text, name: "number.md" }) { __typename }
+}`
+const ways: readonly (readonly TransportName[] | undefined)[] = [undefined, ['websocket'], ['sse'], ['polling']]
+
+/** People at work: some watch, on every transport, and some ask and start something all the time. */
+export interface Load {
+  /** Each task, with what each of those who watch it has seen. */
+  readonly tasks: readonly { readonly id: string; readonly sights: readonly Sight[] }[]
+  /** What any of them was refused or denied, in the words that its page would show. */
+  readonly errors: readonly string[]
+  /** Questions answered and tasks started so far. */
+  readonly answers: number
+  /** States of the connections so far, those of clients that may use every transport. */
+  readonly statuses: ReadonlySet<string>
+  /** Resolves when every one who watches has seen so many items to complete. */
+  items(count: number): Promise<void>
+  /** Waits until all tasks are over and seen to their end, and stops asking. */
+  end(): Promise<void>
+}
+
+/** Starts it, over one address. @param options.work - what each of the tasks that are watched does */
+export async function startLoad(options: {
+  readonly cluster: Cluster
+  readonly url: string
+  readonly work: { readonly items: number; readonly everyMs: number }
+  readonly tasks?: number
+}): Promise<Load> {
+  const { cluster, url, work, tasks: count = 3 } = options
+  const errors: string[] = []
+  const statuses = new Set<string>()
+  const clients = ways.map((transports) => cluster.clientAt(url, transports))
+  const [any] = clients as [TidingsClient, ...TidingsClient[]]
+  any.connection.subscribe(() => statuses.add(any.connection.getSnapshot().status))
+  const tasks = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const id = await startSelfTest(any, { ...work, textLength: 40 })
+      return { id, sights: clients.map((client) => watchWhole(client, id)) }
+    }),
+  )
+
+  let isOver = false
+  let answers = 0
+  const note = async (what: string, act: () => Promise<string | undefined>): Promise<void> => {
+    try {
+      const message = await act()
+      if (message === undefined) answers++
+      else errors.push(`${what}: ${message}`)
+    } catch (error) {
+      errors.push(`${what}: ${(error as Error).message}`)
+    }
+  }
+  const ask = async (client: TidingsClient): Promise<void> => {
+    for (let turn = 0; !isOver; turn++) {
+      const { id } = tasks[turn % tasks.length] ?? { id: '' }
+      await note('a query', async () => {
+        const { data, error } = await client.urql.query<{ task: { id: string } | null }>(askTask, { id }).toPromise()
+        return error?.message ?? (data?.task?.id === id ? undefined : 'no task')
+      })
+      if (turn % 20 === 0)
+        await note('a mutation', async () => {
+          const { data, error } = await client.urql
+            .mutation<{ importDocument: { __typename: string } }>(importText, { text: `# Number ${turn}` })
+            .toPromise()
+          const type = data?.importDocument.__typename
+          return type === 'ImportDocumentSuccess' ? undefined : (error?.message ?? type ?? 'no answer')
+        })
+      await pause(10)
+    }
+  }
+  const asking = Promise.all([ask(any), ask(cluster.clientAt(url))])
+  return {
+    tasks,
+    errors,
+    statuses,
+    get answers() {
+      return answers
+    },
+    async items(wanted) {
+      await Promise.all(tasks.flatMap(({ sights }) => sights.map((sight) => sight.items(wanted))))
+    },
+    async end() {
+      try {
+        await Promise.all(tasks.flatMap(({ sights }) => sights.map(({ whole }) => whole)))
+        const before = answers
+        // Whatever happened last: they are answered again.
+        await vi.waitFor(() => {
+          if (answers < before + 5) throw new Error('Nobody is answered')
+        })
+      } finally {
+        isOver = true
+        await asking
+      }
+    },
+  }
+}

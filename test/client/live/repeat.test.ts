@@ -1,0 +1,73 @@
+import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect, test } from 'vitest'
+import { createTidingsClient } from '../../../client/tidings-client.ts'
+
+/** An endpoint that treats its requests one after the other as it is told, and the rest well. */
+async function startEndpoint(...treatments: readonly ('break' | number)[]) {
+  let requests = 0
+  const respond = (response: ServerResponse): void => {
+    const treatment = treatments[requests++]
+    if (treatment === 'break') response.destroy()
+    else if (treatment === undefined)
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ data: { hello: 'here' } }))
+    else response.writeHead(treatment, { 'content-type': 'text/html' }).end('<html>')
+  }
+  const server = createServer((request, response) => {
+    request.resume().once('end', () => respond(response))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const client = createTidingsClient({
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`,
+    cache: 'none',
+    storage: null,
+    timing: { backoffMs: 5 },
+  })
+  return {
+    client,
+    get requests() {
+      return requests
+    },
+    async [Symbol.asyncDispose]() {
+      await client.dispose()
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
+
+test.each([
+  ['connections that break off', ['break', 'break']],
+  ['a proxy that finds nobody', [502, 503]],
+] as const)('a query outlives %s', async (_, treatments) => {
+  await using endpoint = await startEndpoint(...treatments)
+  const { data } = await endpoint.client.urql.query('{ hello }', {}).toPromise()
+  expect(data).toEqual({ hello: 'here' })
+  expect(endpoint.requests).toBe(3)
+})
+
+test('a query that nobody answers is told of after three tries, and asked again from the start when it is asked again', async () => {
+  await using endpoint = await startEndpoint(502, 502, 502)
+  const { error } = await endpoint.client.urql.query('{ hello }', {}).toPromise()
+  expect(error?.networkError?.message).toBe('Bad Gateway')
+  expect(endpoint.requests).toBe(3)
+  expect((await endpoint.client.urql.query('{ hello }', {}).toPromise()).data).toEqual({ hello: 'here' })
+})
+
+test('what the server itself refuses is not asked again, and neither is a mutation that may have been carried out', async () => {
+  await using endpoint = await startEndpoint(400, 'break')
+  expect((await endpoint.client.urql.query('{ hello }', {}).toPromise()).error).toBeDefined()
+  expect((await endpoint.client.urql.mutation('mutation { hello }', {}).toPromise()).error).toBeDefined()
+  expect(endpoint.requests).toBe(2)
+})
+
+test('a query that was left is not asked again', async () => {
+  await using endpoint = await startEndpoint('break', 'break')
+  const source = endpoint.client.urql.query('{ hello }', {})
+  source.subscribe(() => undefined).unsubscribe()
+  expect((await endpoint.client.urql.query('{ other: hello }', {}).toPromise()).data).toEqual({ hello: 'here' })
+  const after = endpoint.requests
+  expect((await endpoint.client.urql.query('{ third: hello }', {}).toPromise()).data).toEqual({ hello: 'here' })
+  expect(endpoint.requests).toBe(after + 1)
+})
