@@ -3,6 +3,7 @@ import type { Analytics } from '../src/studio/analytics/analytics.ts'
 
 import type { Documents } from '../src/studio/documents/documents.ts'
 import type { Notifications } from '../src/studio/notifications/notifications.ts'
+import type { Projects } from '../src/studio/projects/projects.ts'
 import type { Quizzes } from '../src/studio/quizzes/quizzes.ts'
 import type { Roadmaps } from '../src/studio/roadmaps/roadmaps.ts'
 import type { Engine } from '../src/tasks/engine.ts'
@@ -15,10 +16,13 @@ export interface Services {
   readonly analytics: Analytics
   readonly documents: Documents
   readonly notifications: Notifications
+  readonly projects: Projects
   readonly quizzes: Quizzes
   readonly roadmaps: Roadmaps
   /** Called with the code of a failure that a mutation tells as its result. */
   readonly noteFailure?: ((code: string) => void) | undefined
+  /** Where previews of projects are served, without a slash at the end; null, the default, when that is not known. */
+  readonly previewUrl?: string | null
   readonly limits: {
     /** Largest uploaded document. */
     readonly maxUploadBytes: number

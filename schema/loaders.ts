@@ -1,6 +1,8 @@
 import DataLoader from 'dataloader'
 import type { Document, DocumentSection } from '../src/studio/documents/documents.ts'
 import type { DocumentReader } from '../src/studio/documents/sharing.ts'
+import type { Preview } from '../src/studio/projects/preview.ts'
+import type { Project, ProjectFile } from '../src/studio/projects/project.ts'
 import type { Question, QuestionVersion, Quiz } from '../src/studio/quizzes/quiz.ts'
 import type { Concept, Content, Roadmap } from '../src/studio/roadmaps/roadmaps.ts'
 import type { QueuePlace } from '../src/tasks/place.ts'
@@ -21,6 +23,10 @@ export interface Loaders {
   readonly concept: DataLoader<string, Concept | null>
   readonly conceptsOf: DataLoader<string, readonly Concept[]>
   readonly contentsOf: DataLoader<string, readonly Content[]>
+  readonly project: DataLoader<string, Project | null>
+  readonly projectFiles: DataLoader<string, readonly ProjectFile[]>
+  readonly lastSync: DataLoader<string, string | null>
+  readonly preview: DataLoader<string, Preview | null>
   readonly quiz: DataLoader<string, Quiz | null>
   readonly question: DataLoader<string, Question | null>
   readonly questionsOf: DataLoader<string, readonly Question[]>
@@ -35,7 +41,7 @@ interface SectionPlace {
 const keepNothing = { cache: false } as const
 
 /** Creates the loaders of one operation. */
-export function createLoaders({ engine, documents, quizzes, roadmaps }: Services): Loaders {
+export function createLoaders({ engine, documents, projects, quizzes, roadmaps }: Services): Loaders {
   return {
     task: new DataLoader((ids) => engine.store.getMany(ids), keepNothing),
     items: new DataLoader((ids) => engine.store.items(ids), keepNothing),
@@ -52,6 +58,10 @@ export function createLoaders({ engine, documents, quizzes, roadmaps }: Services
     concept: new DataLoader((ids) => roadmaps.concepts(ids), keepNothing),
     conceptsOf: new DataLoader((ids) => roadmaps.conceptsOf(ids), keepNothing),
     contentsOf: new DataLoader((ids) => roadmaps.contentsOf(ids), keepNothing),
+    project: new DataLoader((ids) => projects.getMany(ids), keepNothing),
+    projectFiles: new DataLoader((ids) => projects.filesOf(ids), keepNothing),
+    lastSync: new DataLoader((ids) => projects.lastSyncs(ids), keepNothing),
+    preview: new DataLoader((ids) => projects.previews.getMany(ids), keepNothing),
     quiz: new DataLoader((ids) => quizzes.getMany(ids), keepNothing),
     question: new DataLoader((ids) => quizzes.questions(ids), keepNothing),
     questionsOf: new DataLoader((ids) => quizzes.questionsOf(ids), keepNothing),

@@ -1,5 +1,6 @@
 import type { Document } from '../src/studio/documents/documents.ts'
 import type { Notification } from '../src/studio/notifications/notification.ts'
+import type { Project } from '../src/studio/projects/project.ts'
 import type { Question, Quiz } from '../src/studio/quizzes/quiz.ts'
 import type { Concept, Roadmap } from '../src/studio/roadmaps/roadmaps.ts'
 import { findReadableDocument, findVisibleTask } from './access.ts'
@@ -8,7 +9,7 @@ import type { Context } from './context.ts'
 import type { TaskSource } from './failure.ts'
 
 /** Whatever has an id of its own. */
-export type NodeSource = TaskSource | Document | Roadmap | Concept | Notification | Quiz | Question
+export type NodeSource = TaskSource | Document | Roadmap | Concept | Notification | Project | Quiz | Question
 
 const typeNames: Readonly<Record<string, string>> = {
   task: 'Task',
@@ -18,6 +19,7 @@ const typeNames: Readonly<Record<string, string>> = {
   notification: 'Notification',
   quiz: 'Quiz',
   question: 'Question',
+  project: 'Project',
 }
 
 const idOf = (source: NodeSource): string => ('task' in source ? source.task.id : source.id)
@@ -55,6 +57,8 @@ export async function findNode(context: Context, id: string): Promise<NodeSource
       return own(viewer.userId, await loaders.quiz.load(id))
     case 'question':
       return own(viewer.userId, await loaders.question.load(id))
+    case 'project':
+      return own(viewer.userId, await loaders.project.load(id))
     default:
       return null
   }

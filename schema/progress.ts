@@ -1,5 +1,11 @@
 import type { QueuePlace } from '../src/tasks/place.ts'
-import { emptyProgress, type FailureState, type ProgressState, type TaskItem } from '../src/tasks/task.ts'
+import {
+  emptyProgress,
+  type FailureState,
+  type ProblemState,
+  type ProgressState,
+  type TaskItem,
+} from '../src/tasks/task.ts'
 import { builder } from './builder.ts'
 
 /** What `Progress` is resolved from: the state, and the moment for which it is told. */
@@ -77,6 +83,19 @@ export const queuePlace = builder.objectRef<QueuePlace>('QueuePlace').implement(
   }),
 })
 
+const taskProblem = builder.objectRef<ProblemState>('TaskProblem').implement({
+  description: 'What is wrong at a place of what the user gave.',
+  fields: (t) => ({
+    path: t.exposeString('path', { description: 'The file, or what else it is about; empty for the whole.' }),
+    line: t.exposeInt('line', {
+      nullable: true,
+      description: '1 for the first; null when it is about the file as a whole.',
+    }),
+    column: t.exposeInt('column', { nullable: true, description: '1 for the first character of the line.' }),
+    message: t.exposeString('message', { description: 'What is wrong.' }),
+  }),
+})
+
 /** `TaskError` */
 export const taskError = builder.objectRef<FailureState>('TaskError').implement({
   description: 'Why a task or item failed, and what can be done.',
@@ -85,6 +104,11 @@ export const taskError = builder.objectRef<FailureState>('TaskError').implement(
     message: t.exposeString('message', { description: 'What went wrong, in a sentence.' }),
     retryable: t.exposeBoolean('retryable', { description: 'The system tries again by itself when true.' }),
     advice: t.exposeString('advice', { nullable: true, description: 'What the user can do, in a sentence.' }),
+    problems: t.field({
+      type: [taskProblem],
+      description: 'Everything that is wrong with what the user gave, where that is the reason; else empty.',
+      resolve: ({ problems }) => [...(problems ?? [])],
+    }),
   }),
 })
 

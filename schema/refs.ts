@@ -1,5 +1,6 @@
 import type { Document, DocumentSection } from '../src/studio/documents/documents.ts'
 import type { Notification } from '../src/studio/notifications/notification.ts'
+import type { Project } from '../src/studio/projects/project.ts'
 import type { Question, Quiz } from '../src/studio/quizzes/quiz.ts'
 import type { Concept, Roadmap } from '../src/studio/roadmaps/roadmaps.ts'
 import { builder } from './builder.ts'
@@ -10,6 +11,7 @@ export const sectionRef = builder.objectRef<DocumentSection>('Section')
 export const roadmapRef = builder.objectRef<Roadmap>('Roadmap')
 export const conceptRef = builder.objectRef<Concept>('Concept')
 export const notificationRef = builder.objectRef<Notification>('Notification')
+export const projectRef = builder.objectRef<Project>('Project')
 export const quizRef = builder.objectRef<Quiz>('Quiz')
 export const questionRef = builder.objectRef<Question>('Question')
 

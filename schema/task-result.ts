@@ -1,7 +1,7 @@
 import type { JsonObject } from '../src/db/tables.ts'
 import type { ContentPiece } from '../src/studio/content/provider.ts'
 import { builder } from './builder.ts'
-import { conceptRef, contentPiece, documentRef, questionRef, quizRef, roadmapRef } from './refs.ts'
+import { conceptRef, contentPiece, documentRef, projectRef, questionRef, quizRef, roadmapRef } from './refs.ts'
 
 interface ConvertDocumentResult {
   readonly type: 'ConvertDocumentResult'
@@ -38,7 +38,21 @@ type Result =
   | RetryFailedContentTaskResult
   | QuizGenerated
   | QuestionReplaced
+  | ProjectGenerated
+  | ProjectSynced
 
+interface ProjectGenerated {
+  readonly type: 'ProjectGenerated'
+  readonly projectId: string
+  readonly fileCount: number
+}
+interface ProjectSynced {
+  readonly type: 'ProjectSynced'
+  readonly projectId: string
+  readonly version: number
+  readonly writtenCount: number
+  readonly removedCount: number
+}
 interface QuizGenerated {
   readonly type: 'QuizGenerated'
   readonly quizId: string
@@ -148,6 +162,35 @@ const questionOutcome = builder.objectRef<QuestionReplaced>('QuestionReplaced').
   }),
 })
 
+const projectOutcome = builder.objectRef<ProjectGenerated>('ProjectGenerated').implement({
+  description: 'What GENERATE_PROJECT produced.',
+  fields: (t) => ({
+    projectId: t.exposeID('projectId', { description: 'The project, now READY.' }),
+    project: t.field({
+      type: projectRef,
+      nullable: true,
+      description: 'The project itself; null when it was deleted since.',
+      resolve: ({ projectId }, _, { loaders }) => loaders.project.load(projectId),
+    }),
+    fileCount: t.exposeInt('fileCount', { description: 'How many files it has.' }),
+  }),
+})
+const syncOutcome = builder.objectRef<ProjectSynced>('ProjectSynced').implement({
+  description: 'What SYNC_PROJECT produced. Where files had problems it fails instead: see `TaskError.problems`.',
+  fields: (t) => ({
+    projectId: t.exposeID('projectId', { description: 'The project.' }),
+    project: t.field({
+      type: projectRef,
+      nullable: true,
+      description: 'The project itself; null when it was deleted since.',
+      resolve: ({ projectId }, _, { loaders }) => loaders.project.load(projectId),
+    }),
+    version: t.exposeInt('version', { description: 'The version that its preview shows.' }),
+    writtenCount: t.exposeInt('writtenCount', { description: 'Files that were new or had changed.' }),
+    removedCount: t.exposeInt('removedCount', { description: 'Files that were taken away.' }),
+  }),
+})
+
 const typeNames = {
   SelfTestResult: 'SelfTestCounted',
   ConvertDocumentResult: 'DocumentConverted',
@@ -156,12 +199,24 @@ const typeNames = {
   RetryFailedContentResult: 'FailedContentRetried',
   QuizGenerated: 'QuizGenerated',
   QuestionReplaced: 'QuestionReplaced',
+  ProjectGenerated: 'ProjectGenerated',
+  ProjectSynced: 'ProjectSynced',
 } as const satisfies Record<Result['type'], string>
 
 /** `TaskResult`: one member for each kind that produces something. */
 export const taskResult = builder.unionType('TaskResult', {
   description: 'What a task produced: one type for each kind. New ones may appear: keep a default branch.',
-  types: [documentOutcome, roadmapOutcome, contentOutcome, batchOutcome, selfTestOutcome, quizOutcome, questionOutcome],
+  types: [
+    documentOutcome,
+    roadmapOutcome,
+    contentOutcome,
+    batchOutcome,
+    selfTestOutcome,
+    quizOutcome,
+    questionOutcome,
+    projectOutcome,
+    syncOutcome,
+  ],
   resolveType: ({ type }) => typeNames[type],
 })
 

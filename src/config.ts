@@ -55,6 +55,23 @@ export const settings = {
   ),
   HOST: setting(text, '127.0.0.1', 'address to listen on'),
   PORT: setting(number(0, 65_535), '4000', 'port to listen on; 0 takes a free one'),
+  STUDIO_URL: optional(
+    url(['http:', 'https:']),
+    'where browsers reach the Studio; only its page may show previews in a frame. By default this server’s own address',
+  ),
+  PREVIEW_PORT: optional(
+    number(0, 65_535),
+    'port on which previews of projects are served, an origin of their own; 0 takes a free one. By default the one after PORT',
+  ),
+  PREVIEW_URL: optional(
+    url(['http:', 'https:']),
+    'where browsers reach the previews, such as https://preview.example.com, which leads to PREVIEW_PORT; never the Studio’s own origin',
+  ),
+  PREVIEW_IDLE_MS: setting(
+    number(500, 604_800_000),
+    '1800000',
+    'how long nobody may ask anything of a preview before it is stopped',
+  ),
   DATA_DIR: setting(text, '.data', 'where the embedded PostgreSQL keeps its files'),
   DATABASE_URL: optional(
     url(['postgres:', 'postgresql:']),
@@ -202,6 +219,18 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       problems.push(
         `HOST is ${JSON.stringify(config.HOST)} and neither JWT_SECRET nor JWKS_URL is set; without them only 127.0.0.1, ::1 or localhost is allowed`,
       )
+    if (config.PREVIEW_URL !== undefined && config.STUDIO_URL === undefined)
+      problems.push('PREVIEW_URL is set and STUDIO_URL is not; set it, as only the Studio may show previews in a frame')
+    if (
+      config.PREVIEW_URL !== undefined &&
+      config.STUDIO_URL !== undefined &&
+      new URL(config.PREVIEW_URL).origin === new URL(config.STUDIO_URL).origin
+    )
+      problems.push(
+        `PREVIEW_URL is ${JSON.stringify(config.PREVIEW_URL)}, the same origin as STUDIO_URL; give previews a host or a port of their own, as they run what users write`,
+      )
+    if (config.PREVIEW_PORT !== undefined && config.PREVIEW_PORT !== 0 && config.PREVIEW_PORT === config.PORT)
+      problems.push(`PREVIEW_PORT is ${config.PREVIEW_PORT}, the same as PORT; choose another one (0 takes a free one)`)
     if (config.QUEUE_BACKEND === 'redis' && config.REDIS_URL === undefined)
       problems.push('QUEUE_BACKEND is "redis" and REDIS_URL is not set; set it')
     if (config.ROLE !== 'all' && config.DATABASE_URL === undefined)

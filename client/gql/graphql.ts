@@ -230,6 +230,10 @@ type TaskResultFields_DocumentConverted_Fragment = { readonly __typename: 'Docum
 
 type TaskResultFields_FailedContentRetried_Fragment = { readonly __typename: 'FailedContentRetried', readonly roadmapId: string, readonly completedCount: number, readonly failedCount: number };
 
+type TaskResultFields_ProjectGenerated_Fragment = { readonly __typename: 'ProjectGenerated' };
+
+type TaskResultFields_ProjectSynced_Fragment = { readonly __typename: 'ProjectSynced' };
+
 type TaskResultFields_QuestionReplaced_Fragment = { readonly __typename: 'QuestionReplaced', readonly questionId: string, readonly version: number };
 
 type TaskResultFields_QuizGenerated_Fragment = { readonly __typename: 'QuizGenerated', readonly quizId: string, readonly questionCount: number, readonly requestedCount: number, readonly message: string | null };
@@ -242,6 +246,8 @@ export type TaskResultFieldsFragment =
   | TaskResultFields_ContentRetried_Fragment
   | TaskResultFields_DocumentConverted_Fragment
   | TaskResultFields_FailedContentRetried_Fragment
+  | TaskResultFields_ProjectGenerated_Fragment
+  | TaskResultFields_ProjectSynced_Fragment
   | TaskResultFields_QuestionReplaced_Fragment
   | TaskResultFields_QuizGenerated_Fragment
   | TaskResultFields_RoadmapCreated_Fragment
@@ -254,6 +260,8 @@ export type TaskFieldsFragment = { readonly id: string, readonly kind: TaskKind,
     | { readonly __typename: 'ContentRetried', readonly conceptId: string, readonly piece: ContentPiece, readonly concept: { readonly id: string, readonly title: string, readonly tutorial: { readonly piece: ContentPiece, readonly status: ContentStatus, readonly body: string | null, readonly error: { readonly code: string, readonly message: string, readonly retryable: boolean, readonly advice: string | null } | null }, readonly resources: { readonly piece: ContentPiece, readonly status: ContentStatus, readonly body: string | null, readonly error: { readonly code: string, readonly message: string, readonly retryable: boolean, readonly advice: string | null } | null }, readonly quiz: { readonly piece: ContentPiece, readonly status: ContentStatus, readonly body: string | null, readonly error: { readonly code: string, readonly message: string, readonly retryable: boolean, readonly advice: string | null } | null } } | null }
     | { readonly __typename: 'DocumentConverted', readonly documentId: string, readonly sectionCount: number, readonly wordCount: number }
     | { readonly __typename: 'FailedContentRetried', readonly roadmapId: string, readonly completedCount: number, readonly failedCount: number }
+    | { readonly __typename: 'ProjectGenerated' }
+    | { readonly __typename: 'ProjectSynced' }
     | { readonly __typename: 'QuestionReplaced', readonly questionId: string, readonly version: number }
     | { readonly __typename: 'QuizGenerated', readonly quizId: string, readonly questionCount: number, readonly requestedCount: number, readonly message: string | null }
     | { readonly __typename: 'RoadmapCreated', readonly roadmapId: string, readonly conceptCount: number, readonly failedCount: number }
@@ -270,6 +278,8 @@ type TaskEventFields_TaskCompleted_Fragment = { readonly __typename: 'TaskComple
     | { readonly __typename: 'ContentRetried', readonly conceptId: string, readonly piece: ContentPiece, readonly concept: { readonly id: string, readonly title: string, readonly tutorial: { readonly piece: ContentPiece, readonly status: ContentStatus, readonly body: string | null, readonly error: { readonly code: string, readonly message: string, readonly retryable: boolean, readonly advice: string | null } | null }, readonly resources: { readonly piece: ContentPiece, readonly status: ContentStatus, readonly body: string | null, readonly error: { readonly code: string, readonly message: string, readonly retryable: boolean, readonly advice: string | null } | null }, readonly quiz: { readonly piece: ContentPiece, readonly status: ContentStatus, readonly body: string | null, readonly error: { readonly code: string, readonly message: string, readonly retryable: boolean, readonly advice: string | null } | null } } | null }
     | { readonly __typename: 'DocumentConverted', readonly documentId: string, readonly sectionCount: number, readonly wordCount: number }
     | { readonly __typename: 'FailedContentRetried', readonly roadmapId: string, readonly completedCount: number, readonly failedCount: number }
+    | { readonly __typename: 'ProjectGenerated' }
+    | { readonly __typename: 'ProjectSynced' }
     | { readonly __typename: 'QuestionReplaced', readonly questionId: string, readonly version: number }
     | { readonly __typename: 'QuizGenerated', readonly quizId: string, readonly questionCount: number, readonly requestedCount: number, readonly message: string | null }
     | { readonly __typename: 'RoadmapCreated', readonly roadmapId: string, readonly conceptCount: number, readonly failedCount: number }
@@ -298,6 +308,8 @@ type TaskEventFields_TaskSnapshot_Fragment = { readonly __typename: 'TaskSnapsho
       | { readonly __typename: 'ContentRetried', readonly conceptId: string, readonly piece: ContentPiece, readonly concept: { readonly id: string, readonly title: string, readonly tutorial: { readonly piece: ContentPiece, readonly status: ContentStatus, readonly body: string | null, readonly error: { readonly code: string, readonly message: string, readonly retryable: boolean, readonly advice: string | null } | null }, readonly resources: { readonly piece: ContentPiece, readonly status: ContentStatus, readonly body: string | null, readonly error: { readonly code: string, readonly message: string, readonly retryable: boolean, readonly advice: string | null } | null }, readonly quiz: { readonly piece: ContentPiece, readonly status: ContentStatus, readonly body: string | null, readonly error: { readonly code: string, readonly message: string, readonly retryable: boolean, readonly advice: string | null } | null } } | null }
       | { readonly __typename: 'DocumentConverted', readonly documentId: string, readonly sectionCount: number, readonly wordCount: number }
       | { readonly __typename: 'FailedContentRetried', readonly roadmapId: string, readonly completedCount: number, readonly failedCount: number }
+      | { readonly __typename: 'ProjectGenerated' }
+      | { readonly __typename: 'ProjectSynced' }
       | { readonly __typename: 'QuestionReplaced', readonly questionId: string, readonly version: number }
       | { readonly __typename: 'QuizGenerated', readonly quizId: string, readonly questionCount: number, readonly requestedCount: number, readonly message: string | null }
       | { readonly __typename: 'RoadmapCreated', readonly roadmapId: string, readonly conceptCount: number, readonly failedCount: number }
@@ -339,6 +351,8 @@ export type TaskProgressSubscription = { readonly taskProgress:
         | { readonly __typename: 'ContentRetried', readonly conceptId: string, readonly piece: ContentPiece, readonly concept: { readonly id: string, readonly title: string, readonly tutorial: { readonly piece: ContentPiece, readonly status: ContentStatus, readonly body: string | null, readonly error: { readonly code: string, readonly message: string, readonly retryable: boolean, readonly advice: string | null } | null }, readonly resources: { readonly piece: ContentPiece, readonly status: ContentStatus, readonly body: string | null, readonly error: { readonly code: string, readonly message: string, readonly retryable: boolean, readonly advice: string | null } | null }, readonly quiz: { readonly piece: ContentPiece, readonly status: ContentStatus, readonly body: string | null, readonly error: { readonly code: string, readonly message: string, readonly retryable: boolean, readonly advice: string | null } | null } } | null }
         | { readonly __typename: 'DocumentConverted', readonly documentId: string, readonly sectionCount: number, readonly wordCount: number }
         | { readonly __typename: 'FailedContentRetried', readonly roadmapId: string, readonly completedCount: number, readonly failedCount: number }
+        | { readonly __typename: 'ProjectGenerated' }
+        | { readonly __typename: 'ProjectSynced' }
         | { readonly __typename: 'QuestionReplaced', readonly questionId: string, readonly version: number }
         | { readonly __typename: 'QuizGenerated', readonly quizId: string, readonly questionCount: number, readonly requestedCount: number, readonly message: string | null }
         | { readonly __typename: 'RoadmapCreated', readonly roadmapId: string, readonly conceptCount: number, readonly failedCount: number }
@@ -357,6 +371,8 @@ export type TaskProgressSubscription = { readonly taskProgress:
           | { readonly __typename: 'ContentRetried', readonly conceptId: string, readonly piece: ContentPiece, readonly concept: { readonly id: string, readonly title: string, readonly tutorial: { readonly piece: ContentPiece, readonly status: ContentStatus, readonly body: string | null, readonly error: { readonly code: string, readonly message: string, readonly retryable: boolean, readonly advice: string | null } | null }, readonly resources: { readonly piece: ContentPiece, readonly status: ContentStatus, readonly body: string | null, readonly error: { readonly code: string, readonly message: string, readonly retryable: boolean, readonly advice: string | null } | null }, readonly quiz: { readonly piece: ContentPiece, readonly status: ContentStatus, readonly body: string | null, readonly error: { readonly code: string, readonly message: string, readonly retryable: boolean, readonly advice: string | null } | null } } | null }
           | { readonly __typename: 'DocumentConverted', readonly documentId: string, readonly sectionCount: number, readonly wordCount: number }
           | { readonly __typename: 'FailedContentRetried', readonly roadmapId: string, readonly completedCount: number, readonly failedCount: number }
+          | { readonly __typename: 'ProjectGenerated' }
+          | { readonly __typename: 'ProjectSynced' }
           | { readonly __typename: 'QuestionReplaced', readonly questionId: string, readonly version: number }
           | { readonly __typename: 'QuizGenerated', readonly quizId: string, readonly questionCount: number, readonly requestedCount: number, readonly message: string | null }
           | { readonly __typename: 'RoadmapCreated', readonly roadmapId: string, readonly conceptCount: number, readonly failedCount: number }
@@ -585,6 +601,7 @@ export type ConceptContentQuery = { readonly node:
     | { readonly __typename: 'Concept', readonly id: string, readonly title: string, readonly tutorial: { readonly piece: ContentPiece, readonly status: ContentStatus, readonly body: string | null, readonly error: { readonly code: string, readonly message: string, readonly retryable: boolean, readonly advice: string | null } | null }, readonly resources: { readonly piece: ContentPiece, readonly status: ContentStatus, readonly body: string | null, readonly error: { readonly code: string, readonly message: string, readonly retryable: boolean, readonly advice: string | null } | null }, readonly quiz: { readonly piece: ContentPiece, readonly status: ContentStatus, readonly body: string | null, readonly error: { readonly code: string, readonly message: string, readonly retryable: boolean, readonly advice: string | null } | null } }
     | { readonly __typename: 'Document', readonly id: string }
     | { readonly __typename: 'Notification', readonly id: string }
+    | { readonly __typename: 'Project', readonly id: string }
     | { readonly __typename: 'Question', readonly id: string }
     | { readonly __typename: 'Quiz', readonly id: string }
     | { readonly __typename: 'Roadmap', readonly id: string }

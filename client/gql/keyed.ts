@@ -2,4 +2,4 @@
 export const keyedInputs: readonly string[] = ["ImportDocumentInput","NotifyInput","RetryContentInput","SubmitQuizInput"]
 
 /** Mutations that take an `idempotencyKey` as an argument of their own. */
-export const keyedMutations: readonly string[] = ["createRoadmap","generateQuiz","replaceQuestion","retryFailedContent","retryTask"]
+export const keyedMutations: readonly string[] = ["createRoadmap","generateProject","generateQuiz","replaceQuestion","retryFailedContent","retryTask","syncProject"]

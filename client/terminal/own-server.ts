@@ -30,7 +30,14 @@ export async function findServer(url: string): Promise<DemoServer> {
   if (await isReady(url)) return { url, isOwn: false, [Symbol.asyncDispose]: () => Promise.resolve() }
   const { port, hostname } = new URL(url)
   const child = spawn(process.execPath, [fileURLToPath(new URL('../../src/main.ts', import.meta.url))], {
-    env: { ...process.env, PORT: port || '80', HOST: hostname, FIRST_RUN: 'false', LOG_LEVEL: 'warn' },
+    env: {
+      ...process.env,
+      PORT: port || '80',
+      PREVIEW_PORT: '0',
+      HOST: hostname,
+      FIRST_RUN: 'false',
+      LOG_LEVEL: 'warn',
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
     // Ctrl-C is for the demo, which stops its server in order.
     detached: true,

@@ -13,6 +13,7 @@ import { type HealthServer, startHealthServer } from '../server/health-server.ts
 import { type RunningServer, startServer } from '../server/http.ts'
 import { createMaskError, formatResult, isAway } from '../server/mask.ts'
 import { createServerMetrics } from '../server/metrics.ts'
+import { startPreviewServer } from '../server/preview-server.ts'
 import { createMetricsPage } from '../server/prometheus.ts'
 import { isCounted } from '../studio/analytics/fold.ts'
 import { createProjector } from '../studio/analytics/projector.ts'
@@ -21,6 +22,8 @@ import { createTaskDefinitions } from '../studio/definitions.ts'
 import { prepareFirstRun } from '../studio/first-run.ts'
 import { createNotifications } from '../studio/notifications/notifications.ts'
 import { createEndNotices } from '../studio/notifications/task-ends.ts'
+import { typeOf } from '../studio/projects/file-names.ts'
+import { createPreviewKeeper } from '../studio/projects/preview-keeper.ts'
 import { startEngine } from '../tasks/engine.ts'
 import { localDeveloper } from '../tasks/viewer.ts'
 import { noTracing, openTracing, type Tracing } from '../tracing.ts'
@@ -92,10 +95,26 @@ export async function startApp(options: {
     }),
   )
   const metrics = createServerMetrics()
+  const applications = createApplications(engine, { notificationDays: keptDays })
+  const { previews } = applications.projects
+  const previewServer =
+    config.ROLE === 'worker'
+      ? null
+      : stack.use(
+          await startPreviewServer({
+            config,
+            logger,
+            readFile: async (key, path) => {
+              const file = await previews.readFile(key, path)
+              return file === null ? null : { ...file, type: typeOf(path) ?? 'text/plain' }
+            },
+          }),
+        )
   const services: Services = {
     engine,
     noteFailure: metrics.failed,
-    ...createApplications(engine, { notificationDays: keptDays }),
+    ...applications,
+    previewUrl: previewServer?.url ?? null,
     limits: {
       maxUploadBytes: config.MAX_UPLOAD_BYTES,
       headStartMs: (plan) => (plan === null ? 0 : headStartMs),
@@ -121,8 +140,13 @@ export async function startApp(options: {
             metrics,
             metricsPage,
             loadStudio: ensureStudioBuilt,
+            previewUrl: services.previewUrl,
           }),
         )
+  if (server !== null) {
+    previewServer?.serveFor(server.port)
+    stack.use(createPreviewKeeper({ previews, idleMs: config.PREVIEW_IDLE_MS, logger }))
+  }
   const healthServer =
     server !== null || healthPort === undefined
       ? null

@@ -10,6 +10,7 @@ export function describeStart(app: App, config: Config, tookMs: number): string 
       ['Studio', `${server.url}/`],
       ['GraphiQL', `${server.url}/graphql`],
       ['WebSocket', server.wsUrl],
+      ['Previews', app.services.previewUrl ?? 'have no address; set PREVIEW_URL'],
       ['Health', `${server.url}/health/ready`],
     )
   else if (healthServer !== null) rows.push(['Health', `http://${config.HOST}:${healthServer.port}/health/ready`])

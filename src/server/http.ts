@@ -56,6 +56,8 @@ export interface ServerOptions {
   readonly graphiqlTabs?: (() => Promise<readonly GraphiqlTab[]>) | undefined
   /** Finds the Studio that is served at `/`, and builds it where necessary. Without it `/` leads to GraphiQL. */
   readonly loadStudio?: (() => Promise<BuiltStudio>) | undefined
+  /** Where previews of projects are served, which the Studio shows in frames; null, the default, for nowhere. */
+  readonly previewUrl?: string | null | undefined
   /** What the server counts in; counters of its own by default. */
   readonly metrics?: ServerMetrics | undefined
   /** What is shown at `/metrics`; without it there is nothing. */
@@ -164,7 +166,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   })
 
   const { metricsPage } = options
-  const studio = options.loadStudio === undefined ? null : createStudioPage({ load: options.loadStudio, logger })
+  const studio =
+    options.loadStudio === undefined
+      ? null
+      : createStudioPage({ load: options.loadStudio, logger, previewUrl: options.previewUrl ?? null })
 
   const serveApi = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { headers, method } = request

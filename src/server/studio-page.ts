@@ -18,17 +18,20 @@ export interface StudioPage {
   serve(request: IncomingMessage, response: ServerResponse, path: string): Promise<boolean>
 }
 
-/** What the page may do: nothing but its own scripts, styles and server. */
-const contentSecurityPolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'self'",
-  "frame-ancestors 'none'",
-].join('; ')
+/** What the page may do: nothing but its own scripts, styles and server, and to show previews. */
+const writePolicy = (previewUrl: string | null): string =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "connect-src 'self'",
+    // Also keeps a preview from leading its frame elsewhere.
+    `frame-src ${previewUrl === null ? "'none'" : new URL(previewUrl).origin}`,
+    "base-uri 'none'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+  ].join('; ')
 
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -51,12 +54,15 @@ interface File {
  *
  * @param options.load - builds it where necessary; called at once, so that the first visitor waits less, and again for a
  * visitor who comes after it has failed
+ * @param options.previewUrl - where previews are served; null, the default, for nowhere
  */
 export function createStudioPage(options: {
   readonly load: () => Promise<BuiltStudio>
   readonly logger: Logger
+  readonly previewUrl?: string | null
 }): StudioPage {
-  const { load, logger } = options
+  const { load, logger, previewUrl = null } = options
+  const policy = writePolicy(previewUrl)
   let files: Promise<ReadonlyMap<string, File>> | undefined
   const read = (): Promise<ReadonlyMap<string, File>> => {
     files ??= prepare(load)
@@ -80,13 +86,13 @@ export function createStudioPage(options: {
         return true
       }
       if (found === undefined) return false
-      answer(request, response, found)
+      answer(request, response, found, policy)
       return true
     },
   }
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, file: File): void {
+function answer(request: IncomingMessage, response: ServerResponse, file: File, policy: string): void {
   const { type, etag, isForEver, bodies } = file
   const accepted = request.headers['accept-encoding'] ?? ''
   const encoding = accepted.includes('br') ? 'br' : accepted.includes('gzip') ? 'gzip' : 'identity'
@@ -97,7 +103,7 @@ function answer(request: IncomingMessage, response: ServerResponse, file: File):
     'x-content-type-options': 'nosniff',
     'referrer-policy': 'no-referrer',
     vary: 'Accept-Encoding',
-    ...(type.startsWith('text/html') ? { 'content-security-policy': contentSecurityPolicy } : {}),
+    ...(type.startsWith('text/html') ? { 'content-security-policy': policy } : {}),
   }
   if (request.headers['if-none-match'] === etag) return void response.writeHead(304, headers).end()
   const body = bodies[encoding]

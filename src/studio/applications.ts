@@ -2,6 +2,7 @@ import type { Engine } from '../tasks/engine.ts'
 import { type Analytics, createAnalytics } from './analytics/analytics.ts'
 import { createDocuments, type Documents } from './documents/documents.ts'
 import { createNotifications, type Notifications } from './notifications/notifications.ts'
+import { createProjects, type Projects } from './projects/projects.ts'
 import { createQuizzes, type Quizzes } from './quizzes/quizzes.ts'
 import { createRoadmaps, type Roadmaps } from './roadmaps/roadmaps.ts'
 
@@ -10,6 +11,7 @@ export interface Applications {
   readonly analytics: Analytics
   readonly documents: Documents
   readonly notifications: Notifications
+  readonly projects: Projects
   readonly quizzes: Quizzes
   readonly roadmaps: Roadmaps
 }
@@ -31,6 +33,7 @@ export function createApplications(
       appender,
       ...(notificationDays === undefined ? {} : { keptDays: notificationDays }),
     }),
+    projects: createProjects({ database, appender, tasks }),
     quizzes: createQuizzes({ database, publish: (events) => appender.publish(events) }),
     roadmaps: createRoadmaps({ database }),
   }

@@ -2,6 +2,9 @@ import type { Config } from '../config.ts'
 import type { TaskDefinition } from '../tasks/define-task.ts'
 import { createContentProvider, createQuestionProvider } from './content/create.ts'
 import { defineConvertDocument } from './documents/convert-document.ts'
+import { defineGenerateProject } from './projects/generate-project.ts'
+import { createProjectGenerators } from './projects/generators.ts'
+import { defineSyncProject } from './projects/sync-project.ts'
 import { defineGenerateQuiz } from './quizzes/generate-quiz.ts'
 import { defineReplaceQuestion } from './quizzes/replace-question.ts'
 import { defineCreateRoadmap } from './roadmaps/create-roadmap.ts'
@@ -21,6 +24,8 @@ export function createTaskDefinitions(config: Config): readonly TaskDefinition[]
     defineRetryFailedContent(provider, { concurrency }),
     defineGenerateQuiz(questions),
     defineReplaceQuestion(questions),
+    defineGenerateProject({ generators: createProjectGenerators(config), questions }),
+    defineSyncProject(),
     ...(config.SELF_TEST ? [defineSelfTest()] : []),
   ]
 }

@@ -2,6 +2,7 @@ import type { PoolClient } from 'pg'
 import type { z } from 'zod'
 import type { Database } from '../db/connect.ts'
 import type { JsonObject } from '../db/tables.ts'
+import type { Appender } from '../log/append.ts'
 import type { Logger } from '../logger.ts'
 import type { Backoff } from './failure.ts'
 import type { Report } from './report.ts'
@@ -19,6 +20,8 @@ export interface TaskContext<I> {
   /** Aborts on cancel, lost lease and shutdown. Whatever the task waits for should take it. */
   readonly signal: AbortSignal
   readonly database: Database
+  /** For the application's own topics, such as that of a preview; what becomes of the task itself is reported. */
+  readonly appender: Appender
   readonly logger: Logger
 }
 

@@ -1,5 +1,5 @@
 import { errorCatalogue, isTidingsError } from '../errors.ts'
-import type { FailureState } from './task.ts'
+import type { FailureState, ProblemState } from './task.ts'
 
 /** A failure that may pass by itself: the engine tries again, with exponential backoff, until the attempts are used up. */
 export class RetryableError extends Error {
@@ -26,11 +26,18 @@ export class FinalError extends Error {
   override readonly name = 'FinalError'
   readonly code: string
   readonly advice: string | null
+  /** Everything that is wrong with what the user gave. */
+  readonly problems: readonly ProblemState[]
 
-  constructor(code: string, message: string, options: { advice?: string; cause?: unknown } = {}) {
+  constructor(
+    code: string,
+    message: string,
+    options: { advice?: string; cause?: unknown; problems?: readonly ProblemState[] } = {},
+  ) {
     super(message, { cause: options.cause })
     this.code = code
     this.advice = options.advice ?? null
+    this.problems = options.problems ?? []
   }
 }
 
@@ -57,6 +64,7 @@ export function describeFailure(error: unknown, taskId: string): FailureState {
       message: error.message,
       retryable: error instanceof RetryableError,
       advice: error.advice,
+      ...(error instanceof FinalError && error.problems.length > 0 ? { problems: error.problems } : {}),
     }
   if (isTidingsError(error))
     return {

@@ -68,6 +68,7 @@ export async function runAttempt(
       items: [...claim.state.items.values()],
       signal,
       database,
+      appender,
       logger,
     })
     // Told to stop after its last word it has ended all the same: the record decides whether that still counts.

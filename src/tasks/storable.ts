@@ -32,12 +32,13 @@ function clean(value: unknown): unknown {
 }
 
 /** A failure with texts that can be stored. */
-export function storableFailure({ code, message, retryable, advice }: FailureState): FailureState {
+export function storableFailure({ code, message, retryable, advice, problems }: FailureState): FailureState {
   return {
     code: storableText(code),
     message: storableText(message),
     retryable,
     advice: advice === null ? null : storableText(advice),
+    ...(problems === undefined ? {} : { problems: problems.map(storableJson) }),
   }
 }
 

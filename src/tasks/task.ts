@@ -85,6 +85,19 @@ export interface FailureState {
   readonly retryable: boolean
   /** What the user can do, in a sentence. */
   readonly advice: string | null
+  /** Everything that is wrong with what the user gave, where that is the reason. None by default. */
+  readonly problems?: readonly ProblemState[]
+}
+
+/** What is wrong at a place of what the user gave. */
+export interface ProblemState {
+  /** Of the file, or whatever it is about; empty for the whole. */
+  readonly path: string
+  /** 1 for the first; null when it is about the file as a whole. */
+  readonly line: number | null
+  /** 1 for the first character; null when it is about the line as a whole. */
+  readonly column: number | null
+  readonly message: string
 }
 
 /** A task as its row tells it. */

@@ -109,6 +109,7 @@ export async function startApi(
   const services: Services = {
     engine: fixture.engine,
     ...createApplications(fixture.engine),
+    previewUrl: 'http://preview.test',
     limits: { maxUploadBytes: 1_000_000, headStartMs: () => 0 },
   }
   const prepare = (document: string, variables: Record<string, unknown>, viewer: Viewer | null, catchUp = false) => ({

@@ -21,7 +21,8 @@ export function startProcess(
 ): TestProcess {
   const child: ChildProcess = spawn(process.execPath, [file.pathname, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...environment },
+    // A server's previews take the port after its own by default, which may be another test's.
+    env: { ...process.env, PREVIEW_PORT: '0', ...environment },
     detached: true,
   })
   const { pid, stdout, stderr } = child

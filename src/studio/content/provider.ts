@@ -36,6 +36,7 @@ export type ContentErrorCode =
   | 'PROVIDER_UNAVAILABLE'
   | 'CONTENT_REFUSED'
   | 'EMPTY_ANSWER'
+  | 'UNUSABLE_ANSWER'
 
 /** A failed generation: what happened, whether asking again may help, and what the person who asked can do. */
 export class ContentError extends Error {

@@ -1,0 +1,42 @@
+import type { PoolClient } from 'pg'
+import { keyOfPath } from './file-names.ts'
+import type { FileInput } from './project.ts'
+
+/** Stores files of a project that were found good, in place of those with the same names. */
+export async function storeFiles(client: PoolClient, projectId: string, files: readonly FileInput[]): Promise<void> {
+  // Another spelling of a name takes the place of the one before.
+  await client.query('delete from project_file where project_id = $1 and path_key = any($2::text[])', [
+    projectId,
+    files.map(({ path }) => keyOfPath(path)),
+  ])
+  await client.query(
+    `insert into project_file (project_id, path, path_key, content, size_bytes)
+     select $1, path, path_key, content, octet_length(content)
+     from unnest($2::text[], $3::text[], $4::text[]) as f(path, path_key, content)`,
+    [
+      projectId,
+      files.map(({ path }) => path),
+      files.map(({ path }) => keyOfPath(path)),
+      files.map(({ content }) => content),
+    ],
+  )
+}
+
+/** Makes these the only files of a project: what is the same stays as it is. @returns how many were written and taken away */
+export async function replaceFiles(
+  client: PoolClient,
+  projectId: string,
+  files: readonly FileInput[],
+): Promise<{ readonly written: number; readonly removed: number }> {
+  const { rows } = await client.query<{ path: string; content: string }>(
+    'select path, content from project_file where project_id = $1 for update',
+    [projectId],
+  )
+  const present = new Map(rows.map(({ path, content }) => [path, content]))
+  const wanted = new Set(files.map(({ path }) => path))
+  const gone = [...present.keys()].filter((path) => !wanted.has(path))
+  await client.query('delete from project_file where project_id = $1 and path = any($2::text[])', [projectId, gone])
+  const changed = files.filter(({ path, content }) => present.get(path) !== content)
+  if (changed.length > 0) await storeFiles(client, projectId, changed)
+  return { written: changed.length, removed: gone.length }
+}

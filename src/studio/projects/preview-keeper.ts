@@ -1,0 +1,44 @@
+import type { Logger } from '../../logger.ts'
+import type { Previews } from './previews.ts'
+
+/** Ends previews that nobody uses, from time to time. Several processes may do so at once. */
+export interface PreviewKeeper extends AsyncDisposable {
+  /** Looks now; joins the look under way, if any. Never rejects. */
+  look(): Promise<void>
+}
+
+const shortestLookMs = 200
+const longestLookMs = 30_000
+
+/** Creates the keeper. @param options.idleMs - see `Previews.stopIdle` */
+export function createPreviewKeeper(options: {
+  readonly previews: Pick<Previews, 'stopIdle'>
+  readonly idleMs: number
+  readonly logger: Logger
+}): PreviewKeeper {
+  const { previews, idleMs, logger } = options
+  let looking: Promise<void> | undefined
+  const look = (): Promise<void> => {
+    looking ??= previews
+      .stopIdle(idleMs)
+      .then(
+        (count) => {
+          if (count > 0) logger.info({ count }, 'previews that nobody used were stopped')
+        },
+        (error: unknown) =>
+          logger.warn({ err: error }, 'idle previews could not be looked for; the next look tries again'),
+      )
+      .finally(() => {
+        looking = undefined
+      })
+    return looking
+  }
+  const timer = setInterval(() => void look(), Math.min(longestLookMs, Math.max(shortestLookMs, idleMs / 4))).unref()
+  return {
+    look,
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer)
+      await looking
+    },
+  }
+}

@@ -1,0 +1,169 @@
+import { randomBytes } from 'node:crypto'
+import type { PoolClient } from 'pg'
+import { type Database, withTransaction } from '../../db/connect.ts'
+import { TidingsError } from '../../errors.ts'
+import type { Appender } from '../../log/append.ts'
+import type { FailureState } from '../../tasks/task.ts'
+import { type Preview, previewChanged, previewTopic } from './preview.ts'
+import { entryPath } from './project.ts'
+import { type PreviewRow, previewColumns, toPreview } from './rows.ts'
+
+/** The previews of all projects. What happens to one is an event of its topic, in the transaction in which it happens. */
+export interface Previews {
+  /** In the order of `projectIds`; null where there is no such project. */
+  getMany(projectIds: readonly string[]): Promise<readonly (Preview | null)[]>
+  /** The preview and the seq of its topic at which it is so, in one statement. */
+  snapshot(projectId: string): Promise<{ readonly seq: number; readonly state: Preview } | null>
+  /**
+   * Starts a preview, or has one that runs show the files as they are now: STARTING, then READY or FAILED.
+   * @throws TidingsError `NOT_FOUND`
+   */
+  launch(projectId: string): Promise<Preview>
+  /** Ends it: its address is gone. @throws TidingsError `NOT_FOUND` */
+  stop(projectId: string): Promise<Preview>
+  /** Ends those that nobody has asked anything of for `idleMs`, and takes up starts that a crash has cut off. @returns how many ended */
+  stopIdle(idleMs: number): Promise<number>
+  /** A file of the preview that has this key, which counts as use; null when there is none. */
+  readFile(key: string, path: string): Promise<{ readonly content: string } | null>
+}
+
+/** Use is noted this often at most: a page asks for many files at once. */
+const noteUseMs = 1_000
+/** A start takes some milliseconds; whoever began this one is gone. */
+const abandonedMs = 10_000
+
+/** Creates the previews. */
+export function createPreviews(options: { readonly database: Database; readonly appender: Appender }): Previews {
+  const { database, appender } = options
+  const { pool } = database
+  const notedUse = new Map<string, number>()
+
+  /** Changes a preview and tells it, or does neither. */
+  const change = async (
+    projectId: string,
+    decide: (
+      client: PoolClient,
+      before: Preview,
+    ) => Promise<(Partial<Pick<Preview, 'status' | 'key' | 'version'>> & { readonly error?: FailureState }) | null>,
+  ): Promise<Preview> => {
+    const { after, events } = await withTransaction(database, async (client) => {
+      const before = await client.query<PreviewRow>(
+        `select ${previewColumns} from project_preview p where project_id = $1 for no key update`,
+        [projectId],
+      )
+      const [row] = before.rows
+      if (row === undefined)
+        throw new TidingsError('NOT_FOUND', `There is no project "${projectId}"`, { id: projectId })
+      const wanted = await decide(client, toPreview(row))
+      if (wanted === null) return { after: toPreview(row), events: [] }
+      const { status = row.status, key = row.key, version = row.version, error = null } = wanted
+      const changed = await client.query<PreviewRow>(
+        `update project_preview p set status = $2, key = $3, version = $4, error = $5, changed_at = clock_timestamp(),
+           used_at = clock_timestamp()
+         where project_id = $1 returning ${previewColumns}`,
+        [projectId, status, key, version, error === null ? null : JSON.stringify(error)],
+      )
+      const [now] = changed.rows
+      if (now === undefined) throw new Error(`The preview of "${projectId}" is gone in the middle of its change`)
+      const preview = toPreview(now)
+      const appended = await appender.appendIn(client, {
+        topic: previewTopic(projectId),
+        events: [{ type: previewChanged, payload: { preview } }],
+      })
+      return { after: preview, events: appended.accepted ? appended.events : [] }
+    })
+    appender.publish(events)
+    return after
+  }
+
+  const launch: Previews['launch'] = async (projectId) => {
+    await change(projectId, async (_, { status, key }) => ({
+      status: 'STARTING',
+      key: status === 'READY' && key !== null ? key : randomBytes(16).toString('base64url'),
+    }))
+    return change(projectId, async (client, { status }) => {
+      // Stopped meanwhile.
+      if (status !== 'STARTING') return null
+      const { rows } = await client.query<{ version: number; has_entry: boolean }>(
+        `select version, exists (select from project_file where project_id = project.id and path = $2) as has_entry
+         from project where id = $1`,
+        [projectId, entryPath],
+      )
+      const [project] = rows
+      if (project?.has_entry !== true) return { status: 'FAILED', key: null, error: noEntry }
+      return { status: 'READY', version: project.version }
+    })
+  }
+  const stop: Previews['stop'] = (projectId) =>
+    change(projectId, async (_, { status }) => (status === 'STOPPED' ? null : { status: 'STOPPED', key: null }))
+
+  return {
+    launch,
+    stop,
+    async getMany(projectIds) {
+      const { rows } = await pool.query<PreviewRow>(
+        `select ${previewColumns} from project_preview p where project_id = any($1::text[])`,
+        [projectIds],
+      )
+      const byProject = new Map(rows.map((row) => [row.project_id, toPreview(row)]))
+      return projectIds.map((id) => byProject.get(id) ?? null)
+    },
+    async snapshot(projectId) {
+      const { rows } = await pool.query<PreviewRow & { seq: number }>(
+        `select t.seq, ${previewColumns} from project_preview p join topic t on t.name = $2 where p.project_id = $1`,
+        [projectId, previewTopic(projectId)],
+      )
+      const [row] = rows
+      return row === undefined ? null : { seq: row.seq, state: toPreview(row) }
+    },
+    async stopIdle(idleMs) {
+      const { rows } = await pool.query<{ project_id: string; status: string }>(
+        `select project_id, status from project_preview
+         where (status = 'READY' and used_at < now() - $1::float8 * interval '1 ms')
+            or (status = 'STARTING' and changed_at < now() - $2::float8 * interval '1 ms')
+         order by project_id limit 100`,
+        [idleMs, abandonedMs],
+      )
+      let stopped = 0
+      for (const { project_id: id, status } of rows) {
+        if (status === 'STARTING') await launch(id)
+        else {
+          // Somebody may have come just now.
+          const after = await change(id, async (client) => {
+            const { rowCount } = await client.query(
+              `select from project_preview where project_id = $1 and status = 'READY' and used_at < now() - $2::float8 * interval '1 ms'`,
+              [id, idleMs],
+            )
+            return rowCount === 0 ? null : { status: 'STOPPED', key: null }
+          })
+          if (after.status === 'STOPPED') stopped += 1
+        }
+      }
+      return stopped
+    },
+    async readFile(key, path) {
+      const { rows } = await pool.query<{ content: string }>({
+        name: 'tidings-preview-file',
+        text: `select f.content from project_preview p join project_file f on f.project_id = p.project_id
+               where p.key = $1 and f.path = $2`,
+        values: [key, path],
+      })
+      const [row] = rows
+      if (row === undefined) return null
+      const now = Date.now()
+      if (now - (notedUse.get(key) ?? 0) >= noteUseMs) {
+        if (notedUse.size > 1_000) notedUse.clear()
+        notedUse.set(key, now)
+        await pool.query('update project_preview set used_at = now() where key = $1', [key])
+      }
+      return row
+    },
+  }
+}
+
+const noEntry: FailureState = {
+  code: 'NO_PAGE',
+  message: `The project has no ${entryPath} to begin with.`,
+  retryable: false,
+  advice: `Add a file ${entryPath} and sync the project.`,
+}

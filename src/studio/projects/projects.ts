@@ -1,0 +1,220 @@
+import type { PoolClient } from 'pg'
+import { type Database, withTransaction } from '../../db/connect.ts'
+import { isTidingsError, TidingsError } from '../../errors.ts'
+import type { Appender } from '../../log/append.ts'
+import type { TaskService } from '../../tasks/service.ts'
+import { createChecker } from './checker.ts'
+import { normalizePath } from './file-names.ts'
+import { storeFiles } from './files.ts'
+import { previewChanged, previewTopic } from './preview.ts'
+import { createPreviews, type Previews } from './previews.ts'
+import { describeProblem, type FileProblem, type Project, type ProjectFile } from './project.ts'
+import { type FileRow, fileColumns, type ProjectRow, projectColumns, toFile, toProject } from './rows.ts'
+import { sortFiles } from './validate.ts'
+
+/** The projects of all users; who may see which is asked by the API. They are made and synced by tasks. */
+export interface Projects {
+  readonly previews: Previews
+  /** In the order of `ids`; null where there is none. */
+  getMany(ids: readonly string[]): Promise<readonly (Project | null)[]>
+  /** An owner's projects, newest first. */
+  list(options: {
+    readonly owner: string
+    readonly before?: { readonly createdAt: Date; readonly id: string } | undefined
+    readonly limit: number
+  }): Promise<readonly Project[]>
+  /** The files of several projects, each by name. */
+  filesOf(projectIds: readonly string[]): Promise<readonly (readonly ProjectFile[])[]>
+  /** The task that synced it last, or does so now; null when none ever did. */
+  lastSyncs(projectIds: readonly string[]): Promise<readonly (string | null)[]>
+  /**
+   * Writes one file of a project, new or not, and has its preview show it if it runs.
+   * @throws TidingsError `NOT_FOUND`; `BAD_INPUT` with everything that is wrong with the file; `CONFLICT` when a task works on the
+   * project, or it is no longer at `expectedVersion`
+   */
+  updateFile(change: {
+    readonly owner: string
+    readonly projectId: string
+    readonly path: string
+    readonly content: string
+    readonly expectedVersion?: number | undefined
+  }): Promise<void>
+  /**
+   * Deletes a project with its files, ends its preview and cancels what works on it.
+   * @returns the ids of the tasks that were canceled
+   * @throws TidingsError `NOT_FOUND`
+   */
+  delete(owner: string, projectId: string): Promise<readonly string[]>
+}
+
+/** Creates the store of projects. */
+export function createProjects(options: {
+  readonly database: Database
+  readonly appender: Appender
+  readonly tasks: TaskService
+}): Projects {
+  const { database, appender, tasks } = options
+  const { pool } = database
+  const previews = createPreviews({ database, appender })
+
+  const filesOf: Projects['filesOf'] = async (projectIds) => {
+    const { rows } = await pool.query<FileRow>(
+      `select ${fileColumns} from project_file where project_id = any($1::text[]) order by project_id, path collate "C"`,
+      [projectIds],
+    )
+    const byProject = new Map<string, ProjectFile[]>(projectIds.map((id) => [id, []]))
+    for (const row of rows) byProject.get(row.project_id)?.push(toFile(row))
+    return projectIds.map((id) => byProject.get(id) ?? [])
+  }
+
+  return {
+    previews,
+    filesOf,
+    async getMany(ids) {
+      const { rows } = await pool.query<ProjectRow>(
+        `select ${projectColumns} from project where id = any($1::text[])`,
+        [ids],
+      )
+      const byId = new Map(rows.map((row) => [row.id, toProject(row)]))
+      return ids.map((id) => byId.get(id) ?? null)
+    },
+    async list({ owner, before, limit }) {
+      const { rows } = await pool.query<ProjectRow>(
+        `select ${projectColumns} from project
+         where owner = $1 and ($2::timestamptz is null or (created_at, id) < ($2::timestamptz, $3::text))
+         order by created_at desc, id desc limit $4`,
+        [owner, before?.createdAt ?? null, before?.id ?? null, limit],
+      )
+      return rows.map(toProject)
+    },
+    async lastSyncs(projectIds) {
+      const { rows } = await pool.query<{ subject: string; id: string }>(
+        `select distinct on (subject) subject, id from task
+         where subject = any($1::text[]) and kind = 'SYNC_PROJECT' order by subject, created_at desc`,
+        [projectIds],
+      )
+      const byProject = new Map(rows.map(({ subject, id }) => [subject, id]))
+      return projectIds.map((id) => byProject.get(id) ?? null)
+    },
+    async updateFile({ owner, projectId, path, content, expectedVersion }) {
+      const [files = []] = await filesOf([projectId])
+      const changed = normalizePath(path)
+      const { files: sorted, problems } = sortFiles([
+        ...files.filter((file) => file.path !== changed),
+        { path, content },
+      ])
+      const found: FileProblem[] = [...problems]
+      const file = sorted.find((one) => one.path === changed)
+      if (file !== undefined && found.length === 0) {
+        await using checker = createChecker()
+        const paths = sorted.map((one) => one.path)
+        found.push(...(await checker.check(file, paths)))
+      }
+      if (found.length > 0) throw refuse(found)
+      const isRunning = await withTransaction(database, async (client) => {
+        await lockProject(client, projectId, owner, expectedVersion)
+        await storeFiles(client, projectId, [{ path: changed, content }])
+        await client.query('update project set version = version + 1, updated_at = now() where id = $1', [projectId])
+        const { rowCount } = await client.query(
+          `select from project_preview where project_id = $1 and status in ('STARTING', 'READY')`,
+          [projectId],
+        )
+        return rowCount !== 0
+      })
+      if (isRunning) await previews.launch(projectId)
+    },
+    async delete(owner, projectId) {
+      const events = await withTransaction(database, async (client) => {
+        const { rowCount } = await client.query('select from project where id = $1 and owner = $2 for update', [
+          projectId,
+          owner,
+        ])
+        if (rowCount === 0) throw new TidingsError('NOT_FOUND', `There is no project "${projectId}"`, { id: projectId })
+        const { rows } = await client.query<{ version: number }>(
+          'select version from project_preview where project_id = $1 for update',
+          [projectId],
+        )
+        await client.query('delete from project where id = $1', [projectId])
+        const preview = {
+          projectId,
+          status: 'STOPPED',
+          key: null,
+          version: rows[0]?.version ?? 0,
+          error: null,
+          changedAt: new Date().toISOString(),
+        }
+        // Whoever watches is told, and nothing can follow.
+        const appended = await appender.appendIn(client, {
+          topic: previewTopic(projectId),
+          close: true,
+          events: [{ type: previewChanged, payload: { preview, isLast: true } }],
+        })
+        return appended.accepted ? appended.events : []
+      })
+      appender.publish(events)
+      return cancelAll(projectId)
+    },
+  }
+
+  async function cancelAll(projectId: string): Promise<string[]> {
+    const { rows } = await pool.query<{ id: string }>(
+      `select id from task where subject = $1 and status in ('QUEUED', 'RUNNING', 'RETRYING') order by id`,
+      [projectId],
+    )
+    const canceled: string[] = []
+    for (const { id } of rows)
+      try {
+        await tasks.cancel(id, 'The project was deleted.')
+        canceled.push(id)
+      } catch (error) {
+        // It ended meanwhile.
+        if (!isTidingsError(error, 'CONFLICT')) throw error
+      }
+    return canceled
+  }
+}
+
+/**
+ * Locks a project of the owner's on which nothing works, until the transaction ends.
+ * @param expectedVersion - the version that the caller knows; undefined for any
+ * @throws TidingsError `NOT_FOUND`; `CONFLICT`, with the task that works on it where that is why
+ */
+export async function lockProject(
+  client: PoolClient,
+  projectId: string,
+  owner: string,
+  expectedVersion: number | undefined,
+): Promise<Project> {
+  const { rows } = await client.query<ProjectRow>(
+    `select ${projectColumns} from project where id = $1 and owner = $2 for no key update`,
+    [projectId, owner],
+  )
+  const [row] = rows
+  if (row === undefined) throw new TidingsError('NOT_FOUND', `There is no project "${projectId}"`, { id: projectId })
+  const active = await client.query<{ id: string; kind: string }>(
+    `select id, kind from task where subject = $1 and status in ('QUEUED', 'RUNNING', 'RETRYING') limit 1`,
+    [projectId],
+  )
+  const [task] = active.rows
+  if (task !== undefined)
+    throw new TidingsError(
+      'CONFLICT',
+      `Project "${row.title}" is ${task.kind === 'SYNC_PROJECT' ? 'being synced' : 'still being made'}; wait for it, or cancel that`,
+      { taskId: task.id },
+    )
+  if (expectedVersion !== undefined && expectedVersion !== row.version)
+    throw new TidingsError(
+      'CONFLICT',
+      `Project "${row.title}" was changed elsewhere: it is at version ${row.version}, not ${expectedVersion}; load it again`,
+    )
+  return toProject(row)
+}
+
+function refuse(problems: readonly FileProblem[]): TidingsError {
+  return new TidingsError('BAD_INPUT', problems.map(describeProblem).join('; '), {
+    issues: problems.map((problem) => ({
+      path: problem.line === null ? 'content' : `content:${problem.line}:${problem.column ?? 1}`,
+      message: describeProblem(problem),
+    })),
+  })
+}

@@ -1,0 +1,130 @@
+import { z } from 'zod'
+import { defineTask, type TaskContext, type TaskDefinition } from '../../tasks/define-task.ts'
+import { FinalError } from '../../tasks/failure.ts'
+import { advance, item, stage } from '../../tasks/report.ts'
+import type { FailureState } from '../../tasks/task.ts'
+import { createChecker } from './checker.ts'
+import { printable } from './file-names.ts'
+import { replaceFiles } from './files.ts'
+import { createPreviews } from './previews.ts'
+import { describeProblem, type FileInput, type FileProblem } from './project.ts'
+import { lockProject } from './projects.ts'
+import { sortFiles } from './validate.ts'
+
+/** The kind of {@link defineSyncProject}. */
+export const syncProjectKind = 'SYNC_PROJECT'
+
+const input = z.object({
+  projectId: z.string(),
+  files: z.array(z.object({ path: z.string(), content: z.string() })),
+  expectedVersion: z.number().int().nullable().default(null),
+})
+type Input = z.infer<typeof input>
+
+/**
+ * Brings files to a project and has its preview show them: validating, syncing, launching, complete. They become the project's
+ * only files, all or none: with a single problem nothing changes. Subject: the project; items: the files, as `file-1` …
+ *
+ * Fails with `INVALID_FILES` and every problem, with file, line and reason.
+ */
+export function defineSyncProject(): TaskDefinition<Input> {
+  return defineTask({
+    kind: syncProjectKind,
+    input,
+    attempts: 3,
+    concurrency: 4,
+    stages: { validating: 60, syncing: 15, launching: 20, complete: 5 },
+    async begin(client, { projectId, files, expectedVersion }, { owner }) {
+      await lockProject(client, projectId, owner, expectedVersion ?? undefined)
+      return {
+        subject: projectId,
+        items: files.slice(0, 1_000).map(({ path }, index) => ({ key: keyOf(index), label: printable(path) })),
+      }
+    },
+    run,
+  })
+}
+
+const keyOf = (index: number): string => `file-${index + 1}`
+
+async function* run(context: TaskContext<Input>) {
+  const { database, appender, owner } = context
+  const { projectId, files: given } = context.input
+  yield stage('validating', 0, `Checking ${given.length} ${given.length === 1 ? 'file' : 'files'}`)
+  const { files, problems } = sortFiles(given)
+  const found: FileProblem[] = [...problems]
+  yield* check(context, files, found)
+  if (found.length > 0) throw refuse(found, new Set(found.map(({ path }) => path)).size)
+
+  yield stage('syncing', 0, 'Storing what has changed')
+  let outcome = { written: 0, removed: 0, version: 0 }
+  yield advance({
+    stagePercent: 100,
+    commit: async (client) => {
+      const counts = await replaceFiles(client, projectId, files)
+      const { rows } = await client.query<{ version: number }>(
+        `update project set version = version + 1, status = 'READY', error = null, updated_at = now()
+         where id = $1 and owner = $2 returning version`,
+        [projectId, owner],
+      )
+      const [row] = rows
+      if (row === undefined) throw new FinalError('PROJECT_DELETED', 'The project was deleted meanwhile.')
+      outcome = { ...counts, version: row.version }
+    },
+  })
+
+  yield stage('launching', 0, 'Starting the preview')
+  const preview = await createPreviews({ database, appender }).launch(projectId)
+  if (preview.error !== null) throw new FinalError(preview.error.code, preview.error.message)
+  const { written, removed, version } = outcome
+  const changes = `${written} written, ${removed} removed`
+  yield stage('complete', 100, `The preview shows version ${version}: ${changes}`)
+  return { type: 'ProjectSynced', projectId, version, writtenCount: written, removedCount: removed }
+}
+
+/** Checks each file in the order in which they were handed in, and adds to `found`. */
+async function* check(
+  { input: { files: given }, items, signal }: TaskContext<Input>,
+  files: readonly FileInput[],
+  found: FileProblem[],
+) {
+  await using checker = createChecker()
+  const paths = files.map(({ path }) => path)
+  const byPath = new Map(files.map((file) => [file.path, file]))
+  const isDone = new Set(
+    items.filter(({ status }) => status === 'COMPLETED' || status === 'FAILED').map(({ key }) => key),
+  )
+  for (const [index, { path: raw }] of given.entries()) {
+    const key = keyOf(index)
+    const name = printable(raw)
+    const path = raw.normalize('NFC')
+    const file = byPath.get(path)
+    if (file !== undefined) found.push(...(await checker.check(file, paths, signal)))
+    const own = found.filter((problem) => problem.path === path || problem.path === name)
+    yield advance({ stagePercent: (100 * (index + 1)) / given.length, message: `Checked ${name}` })
+    if (isDone.has(key) || index >= items.length) continue
+    yield own.length === 0 ? item.completed(key) : item.failed(key, describe(own))
+  }
+}
+
+/** One file's problems, as the error of its item. */
+function describe(problems: readonly FileProblem[]): FailureState {
+  return {
+    code: 'INVALID_FILE',
+    message: problems.map(describeProblem).join('\n'),
+    retryable: false,
+    advice: null,
+    problems,
+  }
+}
+
+function refuse(problems: readonly FileProblem[], fileCount: number): FinalError {
+  const count = `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'} in ${fileCount} ${fileCount === 1 ? 'file' : 'files'}`
+  const shown = problems.slice(0, 5).map(describeProblem)
+  const more = problems.length - shown.length
+  return new FinalError(
+    'INVALID_FILES',
+    `${count}, so nothing was changed. ${shown.join('; ')}${more > 0 ? `; and ${more} more` : ''}`,
+    { advice: 'Mend them and sync again.', problems },
+  )
+}

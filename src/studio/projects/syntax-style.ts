@@ -1,0 +1,51 @@
+import { parse, tokenize, tokenNames } from 'css-tree'
+import type { FileProblem } from './project.ts'
+
+/** More than this nobody mends at once. */
+const maxProblems = 20
+const pairs: Readonly<Record<string, string>> = { '}': '{', ']': '[', ')': '(' }
+
+/** What is wrong with a style sheet. */
+export function checkStyle(path: string, text: string): FileProblem[] {
+  const problems: FileProblem[] = []
+  const add = (line: number | null, column: number | null, message: string): void => {
+    // One slip of the pen makes the parser stumble several times over the same words.
+    if (problems.length < maxProblems && problems.at(-1)?.line !== line) problems.push({ path, line, column, message })
+  }
+  try {
+    parse(text, {
+      positions: true,
+      parseCustomProperty: false,
+      onParseError: ({ message, line, column }: CssError) => {
+        const isDeep = line === undefined || column === undefined
+        add(isDeep ? null : line, isDeep ? null : column, isDeep ? 'is nested too deeply to be read' : message)
+      },
+    })
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    add(null, null, 'is nested too deeply to be read')
+  }
+  return problems.length > 0 ? problems : checkBrackets(path, text)
+}
+
+interface CssError {
+  readonly message: string
+  readonly line?: number
+  readonly column?: number
+}
+
+/** What is still open at the end is closed there by every browser, which is not what its author meant. */
+function checkBrackets(path: string, text: string): FileProblem[] {
+  const open: { readonly sign: string; readonly at: number }[] = []
+  tokenize(text, (type, start, end) => {
+    const sign = text.slice(start, end)
+    const name = tokenNames[type]
+    if (name === 'function-token' || name === '(-token') open.push({ sign: '(', at: end - 1 })
+    else if (name === '{-token' || name === '[-token') open.push({ sign, at: start })
+    else if (pairs[sign] !== undefined && open.at(-1)?.sign === pairs[sign]) open.pop()
+  })
+  return open.slice(0, maxProblems).map(({ sign, at }) => {
+    const before = text.slice(0, at).split('\n')
+    return { path, line: before.length, column: (before.at(-1)?.length ?? 0) + 1, message: `“${sign}” is never closed` }
+  })
+}

@@ -1,0 +1,184 @@
+import { readFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import { optionsOf } from './answers.ts'
+import type { GenerateRequest, GeneratorReport, Material, ProjectGenerator } from './generator.ts'
+import { escapeHtml, renderInline, renderMarkdown } from './markdown-html.ts'
+import { type FileInput, type ProjectTemplate, projectLimits } from './project.ts'
+
+/** How much of a file comes at once, so that people can watch it being written. */
+const pieceCharacters = 240
+
+const words: readonly (readonly [ProjectTemplate, RegExp])[] = [
+  ['FLASH_CARDS', /flash|\bcards?\b|karteikart|lernkart|vocab|memori[sz]e/i],
+  ['QUIZ_PAGE', /quiz|\btest\b|question|exam|multiple.choice|prüfung|frage/i],
+]
+
+/** The template that a prompt asks for; a page to read when it names none. */
+export function templateOf(prompt: string): ProjectTemplate {
+  return words.find(([, pattern]) => pattern.test(prompt))?.[0] ?? 'READING_PAGE'
+}
+
+/**
+ * The generator that needs no service: pages of ours, filled with a document or a quiz.
+ *
+ * @param options.paceMs - pause between two pieces of text
+ */
+export function createTemplateGenerator({ paceMs }: { readonly paceMs: number }): ProjectGenerator {
+  return {
+    name: 'templates',
+    async *generate(request): AsyncGenerator<GeneratorReport, void, undefined> {
+      const { signal } = request
+      for (const file of await writeTemplate(request)) {
+        yield { is: 'file', path: file.path, stream: file.path }
+        for (let at = 0; at < file.content.length; at += pieceCharacters) {
+          signal.throwIfAborted()
+          yield { is: 'text', stream: file.path, text: file.content.slice(at, at + pieceCharacters) }
+          if (paceMs > 0) await delay(paceMs, undefined, { signal })
+        }
+        yield { is: 'done', file }
+      }
+    },
+  }
+}
+
+/** The files of a template, filled. */
+export async function writeTemplate(
+  request: Pick<GenerateRequest, 'prompt' | 'template' | 'material'>,
+): Promise<FileInput[]> {
+  const { material } = request
+  switch (request.template ?? templateOf(request.prompt)) {
+    case 'READING_PAGE':
+      return [page(material, writeReading(material)), ...(await own('reading-page'))]
+    case 'FLASH_CARDS':
+      return [
+        page(material, deck, ['cards.js']),
+        { path: 'cards.js', content: writeCards(material) },
+        ...(await own('flash-cards')),
+      ]
+    case 'QUIZ_PAGE':
+      return [
+        page(material, quiz, ['questions.js']),
+        { path: 'questions.js', content: writeQuestions(material) },
+        ...(await own('quiz-page')),
+      ]
+  }
+}
+
+/** The style and the script of a template, as they lie in its folder. */
+async function own(name: string): Promise<FileInput[]> {
+  const read = (file: string): Promise<string> => readFile(new URL(`./templates/${file}`, import.meta.url), 'utf8')
+  const [base, style, script] = await Promise.all([read('base.css'), read(`${name}.css`), read(`${name}.js`)])
+  return [
+    { path: 'style.css', content: `${base}\n${style}` },
+    { path: 'app.js', content: script },
+  ]
+}
+
+function page({ title }: Material, body: string, data: readonly string[] = []): FileInput {
+  const scripts = [...data, 'app.js'].map((path) => `    <script src="${path}"></script>`).join('\n')
+  return {
+    path: 'index.html',
+    content: `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>${escapeHtml(title)}</title>
+    <link rel="stylesheet" href="style.css">
+  </head>
+  <body>
+    <header>
+      <h1>${escapeHtml(title)}</h1>
+      <p id="status" role="status"></p>
+    </header>
+${body}
+${scripts}
+  </body>
+</html>
+`,
+  }
+}
+
+const deck = `    <main>
+      <button id="card" type="button" aria-live="polite"></button>
+      <nav aria-label="Cards">
+        <button id="before" type="button">Back</button>
+        <button id="again" type="button">Once more</button>
+        <button id="known" type="button">I knew it</button>
+      </nav>
+      <p class="hint">Space turns the card; <kbd>←</kbd> goes back, <kbd>1</kbd> keeps it in the deck, <kbd>2</kbd> takes it out.</p>
+    </main>`
+
+const quiz = `    <main>
+      <form id="quiz"></form>
+    </main>`
+
+/** A document that is longer than a project may be is cut between two sections, and says so. */
+function writeReading({ sections }: Material): string {
+  const shown: { readonly key: string; readonly heading: string; readonly html: string }[] = []
+  let bytes = 0
+  let left = 0
+  for (const { level, heading, body } of sections) {
+    const tag = `h${Math.min(6, Math.max(2, level + 1))}`
+    const key = `section-${shown.length + 1}`
+    const title = heading.trim() === '' ? '' : `        <${tag}>${escapeHtml(heading)}</${tag}>\n`
+    const html = `      <section id="${key}">\n${title}${renderMarkdown(body)}      </section>`
+    bytes += Buffer.byteLength(html)
+    if (bytes > projectLimits.maxFileBytes * 0.8) left += 1
+    else shown.push({ key, heading, html })
+  }
+  const list = shown
+    .filter(({ heading }) => heading.trim() !== '')
+    .map(({ key, heading }) => `        <li><a href="#${key}">${escapeHtml(heading)}</a></li>`)
+  const note =
+    left === 0 ? '' : `      <p class="hint">${left} more sections of the document did not fit on this page.</p>\n`
+  return `    <nav aria-label="Contents">
+      <div class="tools">
+        <button id="smaller" type="button" aria-label="Smaller text">A−</button>
+        <button id="larger" type="button" aria-label="Larger text">A+</button>
+      </div>
+      <ol>
+${list.join('\n')}
+      </ol>
+    </nav>
+    <main>
+${shown.map(({ html }) => html).join('\n')}
+${note}    </main>`
+}
+
+/** Readable in the editor: one entry to a line. */
+function writeData(name: string, entries: readonly object[]): string {
+  return `window.${name} = [\n${entries.map((entry) => `  ${JSON.stringify(entry)},`).join('\n')}\n]\n`
+}
+
+function writeCards({ questions }: Material): string {
+  return writeData(
+    'cards',
+    questions.map(({ kind, prompt, answer, citation }) => ({
+      front: renderInline(kind === 'TRUE_FALSE' ? `True or false: ${prompt}` : prompt),
+      back:
+        kind === 'CLOZE'
+          ? escapeHtml(answer)
+          : renderInline(kind === 'TRUE_FALSE' ? (answer === 'TRUE' ? 'True' : 'False') : answer),
+      from: citation.heading,
+    })),
+  )
+}
+
+function writeQuestions({ questions }: Material): string {
+  return writeData(
+    'questions',
+    questions.map((question) => {
+      const { kind, prompt, answer, alternatives, explanation } = question
+      return {
+        prompt: renderInline(prompt),
+        options: optionsOf(question).map(({ key, html }) => ({ key, html })),
+        answers:
+          kind === 'CLOZE'
+            ? [answer, ...alternatives]
+            : optionsOf(question).flatMap((one) => (one.isRight ? [one.key] : [])),
+        explanation: renderInline(explanation),
+      }
+    }),
+  )
+}

@@ -1,0 +1,46 @@
+// The questions are in questions.js: what is asked, what can be chosen, and which answers are right.
+const questions = window.questions
+const form = document.getElementById('quiz')
+const status = document.getElementById('status')
+
+const plain = (text) => text.trim().toLowerCase().replace(/\s+/g, ' ')
+
+function make(name, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(name), properties)
+  made.append(...children)
+  return made
+}
+
+for (const [index, { prompt, options }] of questions.entries()) {
+  const name = `question-${index}`
+  const choices = options.map(({ key, html }) =>
+    make('label', {}, make('input', { type: 'radio', name, value: key }), make('span', { innerHTML: html })),
+  )
+  if (choices.length === 0) {
+    const field = make('input', { type: 'text', name, autocomplete: 'off' })
+    field.setAttribute('aria-label', `Answer to question ${index + 1}`)
+    choices.push(field)
+  }
+  form.append(make('fieldset', {}, make('legend', { innerHTML: `${index + 1}. ${prompt}` }), ...choices))
+}
+form.append(make('button', { type: 'submit', textContent: 'See how I did' }))
+status.textContent = `${questions.length} questions`
+
+form.addEventListener('submit', (event) => {
+  event.preventDefault()
+  const given = new FormData(form)
+  let right = 0
+  for (const [index, fieldset] of [...form.querySelectorAll('fieldset')].entries()) {
+    const { answers, explanation } = questions[index]
+    const answer = plain(String(given.get(`question-${index}`) ?? ''))
+    const isRight = answers.some((one) => plain(one) === answer)
+    if (isRight) right += 1
+    fieldset.dataset.right = String(isRight)
+    fieldset.querySelector('p')?.remove()
+    const word = isRight ? 'Right.' : answers.length > 0 ? `Not quite: ${answers[0]}.` : 'Not quite.'
+    fieldset.append(make('p', { innerHTML: explanation }))
+    fieldset.querySelector('p').prepend(make('strong', { textContent: `${word} ` }))
+  }
+  status.textContent = `${right} of ${questions.length} right`
+  window.scrollTo({ top: 0 })
+})

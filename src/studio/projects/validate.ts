@@ -1,0 +1,52 @@
+import { keyOfPath, normalizePath, printable, refusePath } from './file-names.ts'
+import { entryPath, type FileInput, type FileProblem, projectLimits } from './project.ts'
+
+/** What became of files that were handed in: as they would be stored, and what is wrong with names, sizes and number. */
+export interface Sorted {
+  readonly files: readonly FileInput[]
+  readonly problems: readonly FileProblem[]
+}
+
+/**
+ * Sorts the files of a project: names normalised, confined and different from one another, sizes and number within the limits,
+ * and a page to begin with. What a file holds is looked at later, by a `Checker`.
+ */
+export function sortFiles(given: readonly FileInput[]): Sorted {
+  const problems: FileProblem[] = []
+  const refuse = (path: string, message: string): void => {
+    problems.push({ path: printable(path), line: null, column: null, message })
+  }
+  const { maxFiles, maxFileBytes, maxTotalBytes } = projectLimits
+  if (given.length > maxFiles) refuse('', `${given.length} files; a project has at most ${maxFiles}`)
+  const byKey = new Map<string, string>()
+  const files: FileInput[] = []
+  let totalBytes = 0
+  for (const { path: raw, content } of given.slice(0, maxFiles)) {
+    const reason = refusePath(raw)
+    if (reason !== null) {
+      refuse(raw, reason)
+      continue
+    }
+    const path = normalizePath(raw)
+    const key = keyOfPath(path)
+    const same = byKey.get(key)
+    if (same !== undefined) {
+      refuse(path, same === path ? 'is there twice' : `is the same file as “${same}” on many machines`)
+      continue
+    }
+    byKey.set(key, path)
+    const bytes = Buffer.byteLength(content)
+    totalBytes += bytes
+    if (bytes > maxFileBytes) refuse(path, `has ${bytes} bytes; at most ${maxFileBytes} are allowed`)
+    else if (!content.isWellFormed() || content.includes('\0')) refuse(path, 'holds what is not text')
+    else files.push({ path, content })
+  }
+  for (const [key, path] of byKey)
+    for (let end = key.lastIndexOf('/'); end > 0; end = key.lastIndexOf('/', end - 1)) {
+      const file = byKey.get(key.slice(0, end))
+      if (file !== undefined) refuse(path, `lies in “${file}”, which is a file and not a folder`)
+    }
+  if (totalBytes > maxTotalBytes) refuse('', `${totalBytes} bytes in all; a project has at most ${maxTotalBytes}`)
+  if (byKey.get(entryPath) !== entryPath) refuse(entryPath, 'is missing; a project begins with this page')
+  return { files: files.sort((a, b) => (a.path < b.path ? -1 : 1)), problems }
+}
