@@ -1,4 +1,5 @@
 import { lazy, type ReactElement, Suspense } from 'react'
+import { ConnectionsPage } from './connections/connections-page.tsx'
 import { ErrorBoundary } from './error-boundary.tsx'
 import { Header } from './header.tsx'
 import { Home } from './home.tsx'
@@ -42,5 +43,6 @@ function Page({ route }: { readonly route: Route }): ReactElement {
         <AnalyticsPage />
       </Suspense>
     )
+  if (page === 'connections') return <ConnectionsPage />
   return <Home />
 }

@@ -14,6 +14,7 @@ import './styles/home.css'
 import './styles/prose.css'
 import './styles/quiz.css'
 import './styles/analytics.css'
+import './styles/connections.css'
 
 const url = new URL('/graphql', window.location.href).href
 const client = createTidingsClient({ url, token: readToken })

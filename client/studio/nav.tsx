@@ -1,24 +1,38 @@
 import type { ReactElement } from 'react'
+import { useQuery } from 'urql'
+import { NavViewerDocument } from '../gql/graphql.ts'
 import { Link } from './link.tsx'
 import { hrefOf, type Route, useRoute } from './use-route.ts'
 
+interface PageLink {
+  readonly title: string
+  readonly to: Partial<Route>
+  /** Shown to administrators only; the server refuses everyone else in any case. */
+  readonly isForAdmins?: true
+}
+
 /** The pages that are not about one thing, in the order in which they are shown. */
-const pages: readonly { readonly title: string; readonly to: Partial<Route> }[] = [
+const pages: readonly PageLink[] = [
   { title: 'Library', to: {} },
   { title: 'Analytics', to: { page: 'analytics' } },
+  { title: 'Connections', to: { page: 'connections' }, isForAdmins: true },
 ]
 
 /** From page to page. */
 export function Nav(): ReactElement {
   const { route } = useRoute()
+  const [{ data }] = useQuery({ query: NavViewerDocument })
+  const isAdmin = data?.viewer?.roles.includes('admin') === true
   const here = hrefOf(route)
   return (
     <nav className="nav" aria-label="Pages">
-      {pages.map(({ title, to }) => (
-        <Link key={title} to={to} isCurrent={hrefOf(to) === here}>
-          {title}
-        </Link>
-      ))}
+      {pages
+        .filter(({ isForAdmins }) => isForAdmins !== true || isAdmin)
+        .map(({ title, to }) => (
+          <Link key={title} to={to} isCurrent={hrefOf(to) === here}>
+            {title}
+          </Link>
+        ))}
     </nav>
   )
 }

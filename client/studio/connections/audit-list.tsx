@@ -1,0 +1,114 @@
+import { type ReactElement, useEffect, useId, useState } from 'react'
+import { useQuery } from 'urql'
+import { type AuditEvent, AuditLogDocument, type AuditLogQuery } from '../../gql/graphql.ts'
+import { describeAgent, describeSubject, eventNames } from './words.ts'
+
+const pageSize = 25
+const largestPage = 100
+const time = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'medium' })
+const events = Object.keys(eventNames) as AuditEvent[]
+
+/**
+ * The audit log, newest first, by event and by user.
+ * @param props.auditedAt - when it was written the last time: it is asked for again when that changes
+ */
+export function AuditList({ auditedAt }: { readonly auditedAt: string | null }): ReactElement {
+  const [event, setEvent] = useState<AuditEvent | ''>('')
+  const [user, setUser] = useState('')
+  const [first, setFirst] = useState(pageSize)
+  const ids = { event: useId(), user: useId() }
+  const [{ data, error }, execute] = useQuery({
+    query: AuditLogDocument,
+    variables: { first, event: event === '' ? null : event, userId: user.trim() === '' ? null : user.trim() },
+    requestPolicy: 'cache-and-network',
+  })
+  useEffect(() => {
+    if (auditedAt !== null) execute({ requestPolicy: 'network-only' })
+  }, [auditedAt, execute])
+  const log = data?.auditLog
+  return (
+    <section aria-label="Audit log">
+      <h2>Audit log</h2>
+      <form className="admin-filters" onSubmit={(submitted) => submitted.preventDefault()}>
+        <label htmlFor={ids.event}>What</label>
+        <select
+          id={ids.event}
+          value={event}
+          onChange={({ target }) => setEvent(events.find((one) => one === target.value) ?? '')}
+        >
+          <option value="">Everything</option>
+          {events.map((one) => (
+            <option key={one} value={one}>
+              {eventNames[one]}
+            </option>
+          ))}
+        </select>
+        <label htmlFor={ids.user}>Who</label>
+        <input
+          id={ids.user}
+          value={user}
+          placeholder="Everyone"
+          spellCheck={false}
+          autoComplete="off"
+          onChange={({ target }) => setUser(target.value)}
+        />
+      </form>
+      {error === undefined ? null : (
+        <p className="failure" role="alert">
+          {error.graphQLErrors[0]?.message ?? error.message}
+        </p>
+      )}
+      {log === undefined ? null : <Entries entries={log.nodes} />}
+      {log?.pageInfo.hasNextPage === true && first < largestPage ? (
+        <button type="button" className="quiet" onClick={() => setFirst(Math.min(largestPage, first + pageSize))}>
+          Show older entries
+        </button>
+      ) : null}
+    </section>
+  )
+}
+
+function Entries({ entries }: { readonly entries: AuditLogQuery['auditLog']['nodes'] }): ReactElement {
+  if (entries.length === 0) return <p className="note">Nothing.</p>
+  return (
+    <table className="admin-table admin-audit">
+      <thead>
+        <tr>
+          <th scope="col">When</th>
+          <th scope="col">What</th>
+          <th scope="col">Who</th>
+          <th scope="col">From</th>
+          <th scope="col">About</th>
+        </tr>
+      </thead>
+      <tbody>
+        {entries.map(({ id, event, at, until, count, userId, address, userAgent, subject, reason, detail }) => (
+          <tr key={id}>
+            <td>
+              <time dateTime={until}>{time.format(new Date(until))}</time>
+              {count > 1 ? (
+                <span className="note" title={`Since ${time.format(new Date(at))}`}>
+                  {' '}
+                  {count.toLocaleString()} times
+                </span>
+              ) : null}
+            </td>
+            <td>
+              <span className="admin-tag" data-kind={event}>
+                {eventNames[event]}
+              </span>
+            </td>
+            <td>{userId ?? <span className="note">Unknown</span>}</td>
+            <td title={userAgent ?? undefined}>
+              {address ?? ''} <span className="note">{userAgent === null ? '' : describeAgent(userAgent)}</span>
+            </td>
+            <td className="admin-about">
+              {[reason, subject === null ? null : describeSubject(subject ?? '')].filter(Boolean).join(', ')}{' '}
+              <span className="note">{detail}</span>
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}

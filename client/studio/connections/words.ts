@@ -1,0 +1,65 @@
+import type { AuditEvent, TransportKind } from '../../gql/graphql.ts'
+
+/** What transports are called on the page. */
+export const transportNames: Readonly<Record<TransportKind, string>> = {
+  WEBSOCKET: 'WebSocket',
+  SSE: 'Event stream',
+  POLLING: 'Polling',
+}
+
+/** What entries of the audit log are called on the page. */
+export const eventNames: Readonly<Record<AuditEvent, string>> = {
+  CONNECTED: 'Connected',
+  REFUSED: 'Refused',
+  SUBSCRIBED: 'Subscribed',
+  SHARED: 'Shared',
+  REVOKED: 'Revoked',
+  LIMITED: 'Limit reached',
+  BROADCAST: 'Broadcast',
+  DROPPED: 'Not kept',
+}
+
+/** Ways of connecting, as the audit log names them. */
+const subjectNames: Readonly<Record<string, string>> = {
+  ws: 'WebSocket',
+  sse: 'Event stream',
+  polling: 'Polling',
+  http: 'Request',
+}
+
+/** What an entry is about. */
+export function describeSubject(subject: string): string {
+  return subjectNames[subject] ?? subject
+}
+
+/** `Firefox 140`, `Chrome 139`, `curl 8.5.0` …: the most telling part of a user agent. */
+export function describeAgent(agent: string | null | undefined): string {
+  if (agent === null || agent === undefined) return 'Unknown client'
+  const known = /(Firefox|Edg|OPR|HeadlessChrome|Chrome|Version(?=.*Safari))\/(\d+)/.exec(agent)
+  if (known === null) return agent.replace('/', ' ').slice(0, 40)
+  const [, name = '', version = ''] = known
+  const names: Readonly<Record<string, string>> = {
+    Edg: 'Edge',
+    OPR: 'Opera',
+    HeadlessChrome: 'Chrome, headless',
+    Version: 'Safari',
+  }
+  return `${names[name] ?? name} ${version}`
+}
+
+/** `3 s`, `12 min`, `5 h`, `2 d`. */
+export function describeAge(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1_000))
+  if (seconds < 60) return `${seconds} s`
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min`
+  if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} h`
+  return `${Math.floor(seconds / 86_400)} d`
+}
+
+/** `0`, `900 B`, `12 KB`, `1.4 MB`. */
+export function describeBytes(bytes: number): string {
+  if (bytes === 0) return '0'
+  if (bytes < 1_000) return `${bytes} B`
+  if (bytes < 1_000_000) return `${Math.round(bytes / 1_000)} KB`
+  return `${(bytes / 1_000_000).toFixed(1)} MB`
+}

@@ -1,0 +1,86 @@
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openStream } from '../server/sse.ts'
+import { startBrowser } from './support/browser.ts'
+import { openPage } from './support/page.ts'
+import { startWebProxy } from './support/web-proxy.ts'
+import { startWorld, type World } from './support/world.ts'
+
+let browser: Browser
+let world: World
+beforeAll(async () => {
+  ;[browser, world] = await Promise.all([startBrowser(), startWorld()])
+})
+afterAll(async () => {
+  await browser?.close()
+  await world?.[Symbol.asyncDispose]()
+})
+
+describe('the page of administrators', { timeout: 90_000 }, () => {
+  test('shows those who come over two transports, what they watch, and that they are gone; and what was refused', async () => {
+    let release: (() => void) | undefined
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    world.model.answer = async function* () {
+      await held
+      yield 'text'
+    }
+    const { taskId } = await world.startRoadmap()
+    await using admin = await openPage(browser, `${world.url}/?page=connections`)
+    const { page } = admin
+    const figure = (name: string) => page.locator('.admin-figure', { hasText: name }).locator('dd')
+    const clients = page.getByRole('region', { name: 'Connections' }).getByRole('row')
+    // Itself.
+    await clients.filter({ hasText: 'WebSocket' }).waitFor()
+    expect(await page.getByRole('link', { name: 'Connections' }).getAttribute('aria-current')).toBe('true')
+
+    // A browser whose network lets no socket through, and a program with an event stream.
+    await using proxy = await startWebProxy(world.port)
+    proxy.blockSockets = true
+    await using other = await openPage(browser, `${proxy.url}/?page=connections`, { userAgent: 'Other Browser/1' })
+    await other.page.getByRole('heading', { name: 'Who is connected' }).waitFor()
+    const query = 'subscription ($id: ID!) { taskProgress(taskId: $id) { __typename } }'
+    const stream = await openStream(world.url, query, {
+      variables: { id: taskId },
+      headers: { 'user-agent': 'program/7' },
+    })
+    await clients.filter({ hasText: 'program 7' }).filter({ hasText: 'Event stream' }).waitFor()
+    await clients.filter({ hasText: 'Other Browser' }).filter({ hasText: 'Event stream' }).waitFor()
+    await page.getByRole('region', { name: 'By topic' }).getByText(`task:${taskId}`).waitFor()
+    await page.getByRole('region', { name: 'By field' }).getByText('taskProgress').waitFor()
+    await expect.poll(() => figure('Event stream').innerText()).toBe('2')
+
+    await stream[Symbol.asyncDispose]()
+    await other.page.close()
+    await clients.filter({ hasText: 'program 7' }).waitFor({ state: 'detached' })
+    await clients.filter({ hasText: 'Other Browser' }).waitFor({ state: 'detached' })
+    await expect.poll(() => figure('Event stream').innerText()).toBe('0')
+
+    const log = page.getByRole('region', { name: 'Audit log' })
+    await log.getByRole('row').filter({ hasText: 'Subscribed' }).filter({ hasText: taskId }).waitFor()
+    const refused = await fetch(`${world.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', origin: 'https://evil.example' },
+      body: '{"query":"{ __typename }"}',
+    })
+    expect(refused.status).toBe(403)
+    await log.getByRole('row').filter({ hasText: 'Refused' }).filter({ hasText: 'evil.example' }).waitFor()
+    await log.getByLabel('What').selectOption('REFUSED')
+    await expect.poll(() => log.getByRole('row').count()).toBe(2)
+    release?.()
+    expect(admin.errors).toEqual([])
+  })
+
+  test('fits a phone', async () => {
+    await using opened = await openPage(browser, `${world.url}/?page=connections`, {
+      colorScheme: 'dark',
+      viewport: { width: 390, height: 844 },
+    })
+    const { page } = opened
+    await page.getByRole('region', { name: 'Connections' }).getByRole('row').nth(1).waitFor()
+    const width = await page.evaluate('document.documentElement.scrollWidth')
+    expect(width).toBe(390)
+    expect(opened.errors).toEqual([])
+  })
+})
