@@ -9,7 +9,7 @@ import type { Context } from './context.ts'
 export function requireAdmin(context: Context): Viewer {
   const viewer = requireViewer(context)
   if (viewer.roles.includes('admin')) return viewer
-  const error = new TidingsError('FORBIDDEN', 'Only administrators may do this: it needs the role "admin" in the token')
+  const error = new TidingsError('FORBIDDEN', 'Only users with the role "admin" may do this')
   context.note('REFUSED', { reason: 'role', detail: error.message })
   throw error
 }

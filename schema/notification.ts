@@ -3,6 +3,7 @@ import { TidingsError } from '../src/errors.ts'
 import type { Notification } from '../src/studio/notifications/notification.ts'
 import { isStorable } from '../src/tasks/storable.ts'
 import type { Viewer } from '../src/tasks/viewer.ts'
+import { requireAdmin } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
 import { defineConnection, pageSize, parsePlace, toPage } from './connection.ts'
 import type { Context } from './context.ts'
@@ -201,15 +202,14 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: notifyInput, required: true, description: 'What to tell, and whom.' }) },
     resolve: (_, { input }, context) =>
       orFailure(context, '', ['InvalidInputError'], async () => {
-        const { userId: teller, roles } = requireViewer(context)
-        if (!roles.includes('admin'))
-          throw new TidingsError('FORBIDDEN', 'Only users with the role "admin" may tell others something')
+        const { userId: teller } = requireAdmin(context)
         const { userId, idempotencyKey, ...rest } = checkInput(input)
         const key = idempotencyKey ? { key: `told by ${teller} as ${idempotencyKey}` } : {}
         const draft = { ...rest, level: input.level, ...key }
         const { notification } = await (userId
           ? context.notifications.notify(userId, draft)
           : context.notifications.notifyEveryone(teller, draft))
+        if (!userId) context.note('BROADCAST', { subject: `notification:${notification.id}` })
         // Whoever tells sees what it is about with own eyes.
         return { notification: { ...notification, recipient: teller } }
       }),

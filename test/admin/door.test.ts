@@ -88,6 +88,16 @@ describe('the audit log', () => {
     await find({ ...who, userAgent: expect.anything(), event: 'REVOKED', detail: 'from bob' })
   })
 
+  it('has what was told to everyone, and who was not let', async () => {
+    const notify = 'mutation { notify(input: { level: INFORMATION, title: "Hello" }) { __typename } }'
+    expect((await door.post(notify, {}, await door.headers('eve'))).errors).toMatchObject([
+      { extensions: { code: 'FORBIDDEN' } },
+    ])
+    expect((await door.post(notify)).errors).toBeUndefined()
+    await find({ event: 'BROADCAST', userId: 'root', subject: expect.stringContaining('notification') })
+    await find({ event: 'REFUSED', userId: 'eve', reason: 'role' })
+  })
+
   it('has each limit that was reached', async () => {
     const headers = await door.headers('greedy')
     const { taskId } = await startTask('greedy')
