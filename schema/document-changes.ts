@@ -97,7 +97,7 @@ builder.mutationFields((t) => ({
   deleteDocument: t.field({
     type: deleteDocumentResult,
     description:
-      'Deletes a document: the file, its text and what search knows of it. Tasks that work on it are canceled. What was made of it before, such as a roadmap, stays. Only its owner may.',
+      'Deletes a document: the file, its text, what search knows of it and what its conversions have logged. Tasks that work on it are canceled. What was made of it before, such as a roadmap or a quiz, stays. Only its owner may.',
     args: { id: t.arg.id({ required: true, description: 'A document that the viewer owns.' }) },
     resolve: (_, { id }, context) =>
       orFailure(context, id, ['NotFoundError'], async () => {

@@ -25,16 +25,23 @@ export function createApplications(
   { database, appender, store, tasks, visibility }: Engine,
   { notificationDays }: { readonly notificationDays?: number } = {},
 ): Applications {
+  const quizzes = createQuizzes({ database, tasks, publish: (events) => appender.publish(events) })
   return {
     analytics: createAnalytics({ database }),
-    documents: createDocuments({ database, store, tasks, accessChanged: (id) => visibility.changed(id) }),
+    documents: createDocuments({
+      database,
+      store,
+      tasks,
+      dependents: (documentId) => quizzes.questionIdsOf(documentId),
+      accessChanged: (id) => visibility.changed(id),
+    }),
     notifications: createNotifications({
       database,
       appender,
       ...(notificationDays === undefined ? {} : { keptDays: notificationDays }),
     }),
     projects: createProjects({ database, appender, tasks }),
-    quizzes: createQuizzes({ database, publish: (events) => appender.publish(events) }),
+    quizzes,
     roadmaps: createRoadmaps({ database }),
   }
 }

@@ -1,5 +1,6 @@
 import type { Database } from '../db/connect.ts'
 import type { Appender } from '../log/append.ts'
+import type { TaskDefinition } from './define-task.ts'
 import { type AttemptState, beginAttempt } from './progress.ts'
 import type { TaskStore } from './store.ts'
 import { type Task, taskTopic } from './task.ts'
@@ -41,7 +42,7 @@ export async function claimNext(
     readonly worker: string
     readonly leaseMs: number
   },
-  kind: string,
+  { kind, stages }: Pick<TaskDefinition, 'kind' | 'stages'>,
 ): Promise<Claim | null> {
   for (let attempt = 0; attempt < maxTries; attempt++) {
     const id = await findCandidate(database, kind)
@@ -50,7 +51,7 @@ export async function claimNext(
     if (found === null) continue
     const { task, items } = found.state
     if (task.status !== 'QUEUED' && task.status !== 'RETRYING') continue
-    const state = beginAttempt(items, (task.startedAt ?? new Date()).toISOString())
+    const state = beginAttempt(items, (task.startedAt ?? new Date()).toISOString(), stages !== undefined)
     const next = task.attempt + 1
     const appended = await appender.append({
       topic: taskTopic(id),

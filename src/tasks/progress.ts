@@ -10,8 +10,11 @@ export interface AttemptState {
 const clampPercent = (percent: number): number => (Number.isFinite(percent) ? Math.min(100, Math.max(0, percent)) : 0)
 const roundPercent = (percent: number): number => Math.round(percent * 100) / 100
 
-/** The state an attempt begins with: what earlier attempts completed stays completed, everything else begins anew. */
-export function beginAttempt(items: readonly TaskItem[], startedAt: string): AttemptState {
+/**
+ * The state an attempt begins with: what earlier attempts completed stays completed, everything else begins anew.
+ * @param hasStages - its percent is that of its stages, which it goes through again; otherwise the part of its items that is done
+ */
+export function beginAttempt(items: readonly TaskItem[], startedAt: string, hasStages = false): AttemptState {
   const kept = items.map(
     (one): TaskItem =>
       one.status === 'COMPLETED' || one.status === 'SKIPPED'
@@ -22,7 +25,7 @@ export function beginAttempt(items: readonly TaskItem[], startedAt: string): Att
   return {
     items: map,
     progress: {
-      percent: shareOfItems(map),
+      percent: hasStages ? 0 : shareOfItems(map),
       stage: null,
       stagePercent: null,
       message: null,

@@ -8,6 +8,7 @@ import type { LogEvent } from '../log/event.ts'
 import { noTracing, type Tracing } from '../tracing.ts'
 import { createAdmission } from './admission.ts'
 import type { Beginning, TaskDefinition } from './define-task.ts'
+import { eraseTasks } from './erase.ts'
 import type { Places } from './place.ts'
 import type { Doorbell } from './queue.ts'
 import type { Closings } from './settle.ts'
@@ -46,6 +47,11 @@ export interface TaskService {
    * @throws TidingsError `NOT_FOUND`, or `CONFLICT` when it has completed or failed
    */
   cancel(id: string, reason?: string): Promise<Task>
+  /**
+   * Takes away what is kept of tasks about something that was deleted, and cancels those that still work; see {@link eraseTasks}.
+   * @returns the ids of those canceled
+   */
+  erase(ids: readonly string[], reason: string): Promise<readonly string[]>
   /** Starts a failed or canceled task again, as a new one. @throws TidingsError `NOT_FOUND`, `CONFLICT` and those of start */
   retry(
     id: string,
@@ -219,18 +225,21 @@ export function createTaskService(options: {
     return true
   }
 
+  const cancel: TaskService['cancel'] = async (id, given) => {
+    const reason = given === undefined ? undefined : storableText(given)
+    const task = await mustGet(id)
+    if (!isFinal(task.status) && (await cancelOnce(task, reason))) return mustGet(id)
+    const now = await mustGet(id)
+    if (now.status === 'CANCELED') return now
+    throw new TidingsError('CONFLICT', `Task "${id}" is ${now.status.toLowerCase()} and cannot be canceled`, {
+      taskId: id,
+    })
+  }
+
   return {
     start,
-    async cancel(id, given) {
-      const reason = given === undefined ? undefined : storableText(given)
-      const task = await mustGet(id)
-      if (!isFinal(task.status) && (await cancelOnce(task, reason))) return mustGet(id)
-      const now = await mustGet(id)
-      if (now.status === 'CANCELED') return now
-      throw new TidingsError('CONFLICT', `Task "${id}" is ${now.status.toLowerCase()} and cannot be canceled`, {
-        taskId: id,
-      })
-    },
+    cancel,
+    erase: (ids, reason) => eraseTasks({ database, cancel }, ids, reason),
     async retry(id, { idempotencyKey, headStartMs }) {
       const task = await mustGet(id)
       if (task.status !== 'FAILED' && task.status !== 'CANCELED')

@@ -113,7 +113,7 @@ export async function startWorker(options: {
   const runNext = async (definition: TaskDefinition): Promise<void> => {
     // One claim of a kind at a time: of several that want the first in line, all but one would have to look again.
     const claim = await inTurn(definition.kind, () =>
-      claimNext({ database, store, appender, worker: id, leaseMs }, definition.kind),
+      claimNext({ database, store, appender, worker: id, leaseMs }, definition),
     )
     if (claim === null) return
     places.moved(definition.kind)

@@ -59,6 +59,16 @@ describe('reduceReport', () => {
     expect(state.progress).toMatchObject({ percent: 30, completedItems: 1, totalItems: 5, stage: null })
   })
 
+  test('begins another attempt with what is done: of its items, or of its stages, which it goes through again', () => {
+    const reports = [declared, item.completed('a')]
+    const { items } = reports.reduce((folded, report) => reduceReport(folded, report), beginAttempt([], start))
+    const again = beginAttempt([...items.values()], start)
+    expect(again.progress).toMatchObject({ percent: 20, completedItems: 1 })
+    const staged = beginAttempt([...items.values()], start, true)
+    expect(staged.progress).toMatchObject({ percent: 0, completedItems: 1 })
+    expect(reduceReport(staged, stage('parse'), { parse: 1, generate: 1 }).progress.percent).toBe(0)
+  })
+
   test('begins an item anew that is started after it had ended', () => {
     const reports = [declared, item.failed('a', failure), item.started('a')]
     const state = reports.reduce((folded, report) => reduceReport(folded, report), beginAttempt([], start))

@@ -71,7 +71,7 @@ function createWorkers(fixture: EngineFixture): (by: string, step: Step['is']) =
   const held = new Map<string, { readonly claim: Claim; readonly journal: Journal; steps: number }>()
   return async (by, step) => {
     if (step === 'claim') {
-      const claim = await claimNext({ database, store, appender, worker: by, leaseMs: 60_000 }, model.kind)
+      const claim = await claimNext({ database, store, appender, worker: by, leaseMs: 60_000 }, { kind: model.kind })
       if (claim === null) return
       const journal = createJournal({
         taskId: claim.task.id,

@@ -162,6 +162,7 @@ async function* readApart(
           yield advance({ stagePercent: value.percent })
           break
         case 'extracting':
+          yield advance({ stagePercent: value.percent })
           break
         case 'opened':
           pages = createPageItems(value.labels, known)

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { ConversionRequest, ConversionStep } from './conversion.ts'
 import { type DocumentStructure, sayLeftOut, structureSteps } from './structure.ts'
 import { DocumentError } from './structure-error.ts'
@@ -29,26 +30,40 @@ export async function convert(
         if (percent > told) tell({ is: 'checking', percent })
         told = Math.max(told, percent)
       })
-      tell({ is: 'extracting' })
-      return structureHtml(await docxToHtml(bytes), [], { name, limits }, tell)
+      tell({ is: 'extracting', percent: 0 })
+      return structureHtml(await docxToHtml(bytes), [], { name, limits, from: 50 }, tell)
     }
     case 'HTML': {
       const { decodeHtml } = await import('./html.ts')
-      tell({ is: 'extracting' })
+      tell({ is: 'extracting', percent: 0 })
       const { text, notes } = decodeHtml(bytes)
-      return structureHtml(text, notes, { name, limits }, tell)
+      return structureHtml(text, notes, { name, limits, from: 0 }, tell)
     }
+  }
+}
+
+async function extractText<T>(parts: Generator<number, T, void>, tell: (percent: number) => void): Promise<T> {
+  let told = 0
+  for (;;) {
+    const part = parts.next()
+    if (part.done === true) return part.value
+    if (part.value >= told + 1) tell(part.value)
+    told = Math.max(told, Math.floor(part.value))
+    // What was told leaves the process.
+    await setImmediate()
   }
 }
 
 async function structureHtml(
   html: string,
   notes: readonly string[],
-  { name, limits }: Pick<ConversionRequest, 'name' | 'limits'>,
+  { name, limits, from }: Pick<ConversionRequest, 'name' | 'limits'> & { readonly from: number },
   tell: (step: ConversionStep) => void,
 ): Promise<DocumentStructure> {
   const { htmlToMarkdown } = await import('./html.ts')
-  const page = htmlToMarkdown(html)
+  const page = await extractText(htmlToMarkdown(html), (percent) =>
+    tell({ is: 'extracting', percent: Math.floor(from + percent * (1 - from / 100)) }),
+  )
   if (page.markdown.trim() === '') throw new DocumentError('NO_TEXT', 'The document holds no text')
   const steps = structureSteps({
     format: 'MARKDOWN',

@@ -1,6 +1,6 @@
-import type { Element, ElementContent, Root, RootContent } from 'hast'
+import type { Element, ElementContent } from 'hast'
 import type { Root as Markdown } from 'mdast'
-import rehypeParse from 'rehype-parse'
+import { type DefaultTreeAdapterTypes, parse } from 'parse5'
 import rehypeRemark from 'rehype-remark'
 import rehypeSanitize, { defaultSchema, type Options } from 'rehype-sanitize'
 import remarkGfm from 'remark-gfm'
@@ -35,7 +35,6 @@ const schema: Options = {
   protocols: { href: ['http', 'https', 'mailto'] },
   attributes: { a: ['href'], ol: ['start'], td: ['align'], th: ['align'], code: [['className', /^language-./]] },
 }
-const parser = unified().use(rehypeParse).freeze()
 const writer = unified()
   .use(rehypeSanitize, schema)
   .use(rehypeRemark)
@@ -43,38 +42,47 @@ const writer = unified()
   .use(remarkStringify, { bullet: '-', rule: '-', fences: true })
   .freeze()
 
+/** Of no meaning in Markdown: what is in them is converted in parts, one after the other. */
+const wrappers = new Set(['html', 'head', 'body', 'main', 'div', 'section', 'article', 'header', 'footer', 'center'])
+/** Where a new part may begin: two lists that meet would become one. */
+const beginnings = /^(h[1-6]|p|pre|table|hr)$/
+/** Of nodes: so many are converted at once. */
+const partSize = 2_000
+
+type Parsed = DefaultTreeAdapterTypes.ChildNode
+type ParsedElement = DefaultTreeAdapterTypes.Element
+
+interface Found {
+  images: number
+  forms: number
+  navigation: number
+  title: string
+  hasHeading: boolean
+  /** How many nodes were left behind. */
+  nodes: number
+}
+
 /**
  * Turns a page into Markdown: what is on it, without scripts, pictures, forms and navigation, and with links to http, https and mailto
- * only. Blocks while it works.
+ * only. It works in parts, so that of a large page not all is in memory in every form at once; blocks between them.
+ *
+ * @returns yields percent and returns the text
  * @throws RangeError when its elements are nested too deeply
  */
-export function htmlToMarkdown(html: string): HtmlText {
-  const found = { images: 0, forms: 0, navigation: 0, title: '', hasHeading: false }
-  const tidy = (nodes: readonly RootContent[]): RootContent[] =>
-    nodes.flatMap((node): RootContent[] => {
-      if (node.type !== 'element') return node.type === 'text' ? [node] : []
-      const { tagName } = node
-      if (tagName === 'title' && found.title === '') found.title = textOf(node).replace(/\s+/g, ' ').trim()
-      if (pictures.has(tagName)) {
-        found.images += 1
-        const alt = node.properties['alt']
-        return tagName === 'img' && typeof alt === 'string' && alt.trim() !== '' ? [{ type: 'text', value: alt }] : []
-      }
-      if (forms.has(tagName)) found.forms += 1
-      if (tagName === 'nav') found.navigation += 1
-      if (dropped.has(tagName) || tagName === 'title' || isHidden(node)) return []
-      if (tagName === 'h1') found.hasHeading = true
-      const children = tidy(node.children) as ElementContent[]
-      const { href } = node.properties
-      // Relative addresses lead nowhere from here.
-      if (tagName === 'a' && !/^\s*(https?|mailto):/i.test(String(href ?? ''))) return children
-      return [{ ...node, children }]
-    })
-  const tree = parser.parse(html)
-  const root: Root = { type: 'root', children: tidy(tree.children) }
-  const markdown = writer.runSync(root) as Markdown
+export function* htmlToMarkdown(html: string): Generator<number, HtmlText, void> {
+  const found: Found = { images: 0, forms: 0, navigation: 0, title: '', hasHeading: false, nodes: 0 }
+  const page = parse(html)
+  const total = countNodes(page)
+  const texts: string[] = []
+  yield parsedPercent
+  for (const children of partsOf(page, found)) {
+    const markdown = writer.runSync({ type: 'root', children: [...children] }) as Markdown
+    const text = writer.stringify(markdown).trim()
+    if (text !== '') texts.push(text)
+    yield parsedPercent + (found.nodes / total) * (100 - parsedPercent)
+  }
   return {
-    markdown: writer.stringify(markdown),
+    markdown: `${texts.join('\n\n')}\n`,
     title: found.title,
     hasHeading: found.hasHeading,
     images: found.images,
@@ -85,16 +93,99 @@ export function htmlToMarkdown(html: string): HtmlText {
   }
 }
 
-function isHidden({ properties }: Element): boolean {
-  return (
-    properties['hidden'] === true ||
-    properties['hidden'] === '' ||
-    /display\s*:\s*none/i.test(String(properties['style'] ?? ''))
-  )
+/** What parsing takes of the whole, measured. */
+const parsedPercent = 35
+
+function countNodes(page: DefaultTreeAdapterTypes.Document): number {
+  let count = 1
+  const open: Parsed[] = [...page.childNodes]
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    count += 1
+    if ('childNodes' in node) for (const child of node.childNodes) open.push(child)
+  }
+  return count
 }
 
-function textOf(node: Element): string {
-  return node.children.map((child) => (child.type === 'text' ? child.value : '')).join('')
+/** Takes a page apart: stretches of what is on it, each a block of its own, several to a part. The page is used up on the way. */
+function* partsOf(page: DefaultTreeAdapterTypes.Document, found: Found): Generator<readonly Element[], void, void> {
+  let part: Element[] = []
+  let stretch: ElementContent[] = []
+  let begunAt = 0
+  const endStretch = (): void => {
+    if (stretch.length > 0) part.push({ type: 'element', tagName: 'div', properties: {}, children: stretch })
+    stretch = []
+  }
+  function* visit(parent: { childNodes: Parsed[] }): Generator<readonly Element[], void, void> {
+    // From the end and off the tree, so that what was converted can be forgotten.
+    const rest = parent.childNodes.reverse()
+    parent.childNodes = []
+    for (let node = rest.pop(); node !== undefined; node = rest.pop()) {
+      if (isElement(node) && wrappers.has(node.tagName) && !isHidden(node)) {
+        found.nodes += 1
+        endStretch()
+        yield* visit(node)
+        endStretch()
+        continue
+      }
+      if (isElement(node) && beginnings.test(node.tagName) && found.nodes - begunAt >= partSize) {
+        endStretch()
+        yield part
+        part = []
+        begunAt = found.nodes
+      }
+      stretch.push(...tidy(node, found))
+    }
+  }
+  yield* visit(page)
+  endStretch()
+  yield part
+}
+
+const isElement = (node: Parsed): node is ParsedElement => 'tagName' in node
+
+/** What of a node is kept, with the attributes that are asked for below and no others. */
+function tidy(node: Parsed, found: Found): ElementContent[] {
+  found.nodes += 1
+  if (!isElement(node)) return 'value' in node ? [{ type: 'text', value: node.value }] : []
+  const { tagName } = node
+  if (tagName === 'title' && found.title === '') found.title = textOf(node).replace(/\s+/g, ' ').trim()
+  if (pictures.has(tagName)) {
+    found.images += 1
+    const alt = attribute(node, 'alt') ?? ''
+    return tagName === 'img' && alt.trim() !== '' ? [{ type: 'text', value: alt }] : []
+  }
+  if (forms.has(tagName)) found.forms += 1
+  if (tagName === 'nav') found.navigation += 1
+  if (dropped.has(tagName) || tagName === 'title' || isHidden(node)) return []
+  if (tagName === 'h1') found.hasHeading = true
+  const children = node.childNodes.flatMap((child) => tidy(child, found))
+  const href = attribute(node, 'href') ?? ''
+  // Relative addresses lead nowhere from here.
+  if (tagName === 'a' && !/^\s*(https?|mailto):/i.test(href)) return children
+  return [{ type: 'element', tagName, properties: propertiesOf(node, href), children }]
+}
+
+function propertiesOf(node: ParsedElement, href: string): Element['properties'] {
+  if (node.tagName === 'a') return { href }
+  if (node.tagName === 'ol') {
+    const start = Number.parseInt(attribute(node, 'start') ?? '', 10)
+    return Number.isNaN(start) ? {} : { start }
+  }
+  if (node.tagName === 'code') return { className: attribute(node, 'class')?.split(/\s+/) ?? [] }
+  const align = attribute(node, 'align')
+  return align !== undefined && /^t[dh]$/.test(node.tagName) ? { align } : {}
+}
+
+function attribute({ attrs }: ParsedElement, name: string): string | undefined {
+  return attrs.find((one) => one.name === name)?.value
+}
+
+function isHidden(node: ParsedElement): boolean {
+  return attribute(node, 'hidden') !== undefined || /display\s*:\s*none/i.test(attribute(node, 'style') ?? '')
+}
+
+function textOf({ childNodes }: ParsedElement): string {
+  return childNodes.map((child) => ('value' in child ? child.value : '')).join('')
 }
 
 const metaCharset = /<meta[^>]{0,500}?charset\s*=\s*["']?\s*([\w.:-]{1,40})/i

@@ -1,3 +1,6 @@
+import { withTransaction } from '../../db/connect.ts'
+import { TidingsError } from '../../errors.ts'
+import type { TaskService } from '../../tasks/service.ts'
 import type { Question, QuestionVersion, Quiz } from './quiz.ts'
 import { createReview, type Review, type ReviewOptions } from './review.ts'
 import {
@@ -33,6 +36,14 @@ export interface Quizzes {
   /** The questions of several quizzes that have been made, each in its order. */
   questionsOf(quizIds: readonly string[]): Promise<readonly (readonly Question[])[]>
   questions(ids: readonly string[]): Promise<readonly (Question | null)[]>
+  /** The ids of all questions that were made from a document. */
+  questionIdsOf(documentId: string): Promise<readonly string[]>
+  /**
+   * Deletes a quiz with its questions, how it was taken and what is kept of its tasks, for good, and cancels what works on it.
+   * @returns the ids of the tasks that were canceled
+   * @throws TidingsError `NOT_FOUND`
+   */
+  delete(owner: string, id: string): Promise<readonly string[]>
   /** All that ever stood in several places, each newest first. */
   versionsOf(questionIds: readonly string[]): Promise<readonly (readonly QuestionVersion[])[]>
   /** A quiz that can be taken; null for any other. */
@@ -42,8 +53,8 @@ export interface Quizzes {
 }
 
 /** Creates the store of quizzes. */
-export function createQuizzes(options: ReviewOptions): Quizzes {
-  const { database } = options
+export function createQuizzes(options: ReviewOptions & { readonly tasks: Pick<TaskService, 'erase'> }): Quizzes {
+  const { database, tasks } = options
   const { pool } = database
 
   const getMany: Quizzes['getMany'] = async (ids) => {
@@ -97,6 +108,30 @@ export function createQuizzes(options: ReviewOptions): Quizzes {
       const all = await questionsOf(found.rows.map((row) => row.quiz_id))
       const byId = new Map(all.flat().map((question) => [question.id, question]))
       return ids.map((id) => byId.get(id) ?? null)
+    },
+    async questionIdsOf(documentId) {
+      const { rows } = await pool.query<{ id: string }>(
+        'select q.id from question q join quiz z on z.id = q.quiz_id where z.document_id = $1',
+        [documentId],
+      )
+      return rows.map((row) => row.id)
+    },
+    async delete(owner, id) {
+      // Whoever wants to start a task about it waits for its row, and does not find it then.
+      const subjects = await withTransaction(database, async (client) => {
+        const quiz = await client.query('select from quiz where id = $1 and owner = $2 for update', [id, owner])
+        if (quiz.rowCount === 0) throw new TidingsError('NOT_FOUND', `There is no quiz "${id}"`, { id })
+        const { rows } = await client.query<{ id: string }>('select id from question where quiz_id = $1', [id])
+        await client.query('delete from quiz where id = $1', [id])
+        return [id, ...rows.map((row) => row.id)]
+      })
+      const { rows } = await pool.query<{ id: string }>('select id from task where subject = any($1::text[])', [
+        subjects,
+      ])
+      return tasks.erase(
+        rows.map((row) => row.id),
+        'The quiz was deleted.',
+      )
     },
     async versionsOf(questionIds) {
       const { rows } = await pool.query<VersionRow>(

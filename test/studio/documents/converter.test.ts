@@ -64,6 +64,33 @@ describe('the converting process', () => {
     await expect(Array.fromAsync(steps)).rejects.toMatchObject({ code: 'TOO_COMPLEX' })
   })
 
+  test('tells how far it is with a page that has no pages, and loses nothing between its parts', async () => {
+    const words = Array.from({ length: 3_000 }, (_, index) => `word${index}`)
+    const html = `<!doctype html><title>Words</title><body>Before<div><div>${words
+      .map((word, index) => (index % 100 === 0 ? `<h2>Part ${index}</h2><p>${word}</p>` : `<p>${word} <b>bold</b></p>`))
+      .join('')}</div></div>after<ul><li>one</ul>`
+    const steps = convertApart(
+      { format: 'HTML', name: 'a.html', bytes: Buffer.from(html), limits: defaultLimits },
+      quiet,
+    )
+    const percents: number[] = []
+    for (;;) {
+      const step = await steps.next()
+      if (step.done === true) {
+        const text = step.value.sections.map(({ body }) => body).join('\n')
+        expect([...text.matchAll(/word\d+/g)].map(([word]) => word)).toEqual(words)
+        expect(step.value.title).toBe('Words')
+        expect(text.slice(0, 6)).toBe('Before')
+        expect(text.trimEnd().endsWith('after\n\n- one')).toBe(true)
+        break
+      }
+      if (step.value.is === 'extracting') percents.push(step.value.percent)
+    }
+    expect(percents.length).toBeGreaterThan(3)
+    expect(percents).toEqual(percents.toSorted((a, b) => a - b))
+    expect(percents.at(-1)).toBeLessThanOrEqual(100)
+  })
+
   test('may read this project only, and write nothing', async () => {
     const steps = convertApart(request(small), quiet)
     await steps.next()

@@ -1,0 +1,36 @@
+import { builder, requireViewer } from './builder.ts'
+import { isFailure, notFoundError, orFailure } from './failure.ts'
+
+interface DeleteSource {
+  readonly id: string
+  readonly canceledTaskIds: readonly string[]
+}
+const deleteQuizSuccess = builder.objectRef<DeleteSource>('DeleteQuizSuccess').implement({
+  description: 'The quiz is gone, for everyone and for good.',
+  fields: (t) => ({
+    id: t.exposeID('id', { description: 'The quiz that was.' }),
+    canceledTaskIds: t.idList({
+      description: 'The tasks that worked on it and were canceled: who watches them has been told.',
+      resolve: ({ canceledTaskIds }) => [...canceledTaskIds],
+    }),
+  }),
+})
+const deleteQuizResult = builder.unionType('DeleteQuizResult', {
+  description: 'What became of `deleteQuiz`.',
+  types: [deleteQuizSuccess, notFoundError],
+  resolveType: (result) => (isFailure(result) ? result.__typename : 'DeleteQuizSuccess'),
+})
+
+builder.mutationField('deleteQuiz', (t) =>
+  t.field({
+    type: deleteQuizResult,
+    description:
+      'Deletes a quiz, published or not: its questions, how it was taken, and what its tasks have logged. Tasks that work on it are canceled. Only its owner may.',
+    args: { quizId: t.arg.id({ required: true, description: 'A quiz of the viewer’s.' }) },
+    resolve: (_, { quizId }, context) =>
+      orFailure(context, quizId, ['NotFoundError'], async () => ({
+        id: quizId,
+        canceledTaskIds: await context.quizzes.delete(requireViewer(context).userId, quizId),
+      })),
+  }),
+)

@@ -1,0 +1,64 @@
+import type { Database } from '../../db/connect.ts'
+import { isTidingsError, TidingsError } from '../../errors.ts'
+import type { TaskService } from '../../tasks/service.ts'
+
+/** How documents go. */
+export interface Deleting {
+  /**
+   * Deletes a document with all that was made for reading it and what is kept of its conversions, for good, and cancels what works on it.
+   * @returns the ids of the tasks that were canceled
+   * @throws TidingsError `NOT_FOUND`
+   */
+  delete(id: string): Promise<readonly string[]>
+}
+
+const reason = 'The document was deleted.'
+
+/** Creates what deletes documents. */
+export function createDeleting(options: {
+  readonly database: Database
+  readonly tasks: TaskService
+  /** Subjects of tasks that read a document without naming it in their input: these are canceled with it. */
+  readonly dependents: (documentId: string) => Promise<readonly string[]>
+}): Deleting {
+  const {
+    database: { pool },
+    tasks,
+    dependents,
+  } = options
+
+  const cancelAll = async (ids: readonly string[]): Promise<string[]> => {
+    const canceled: string[] = []
+    for (const id of ids) {
+      try {
+        await tasks.cancel(id, reason)
+        canceled.push(id)
+      } catch (error) {
+        // It ended meanwhile.
+        if (!isTidingsError(error, 'CONFLICT', 'NOT_FOUND')) throw error
+      }
+    }
+    return canceled
+  }
+  /** Cancels what works on a document, and erases the tasks that are about it. @returns those that were canceled */
+  const clear = async (id: string, made: readonly string[], known: readonly string[]): Promise<readonly string[]> => {
+    const { rows } = await pool.query<{ id: string; is_own: boolean }>(
+      `select id, coalesce(subject = $1, false) as is_own from task
+       where id <> all($3::text[]) and (subject = $1 or (
+         status in ('QUEUED', 'RUNNING', 'RETRYING') and (input->>'documentId' = $1 or subject = any($2::text[]))))`,
+      [id, made, known],
+    )
+    const idsOf = (isOwn: boolean): string[] => rows.flatMap((task) => (task.is_own === isOwn ? [task.id] : []))
+    return [...(await cancelAll(idsOf(false))), ...(await tasks.erase(idsOf(true), reason))]
+  }
+  return {
+    async delete(id) {
+      const made = await dependents(id)
+      // Before the document goes, or they would fail for missing it; and after, as others may have started in between.
+      const canceled = await clear(id, made, [])
+      const { rowCount } = await pool.query('delete from document where id = $1', [id])
+      if (rowCount === 0) throw new TidingsError('NOT_FOUND', `There is no document "${id}"`, { id })
+      return [...canceled, ...(await clear(id, made, canceled))]
+    },
+  }
+}

@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto'
+import { typeid } from 'typeid-js'
+import { type Database, withTransaction } from '../../db/connect.ts'
+import { isTidingsError, TidingsError } from '../../errors.ts'
+import type { TaskService } from '../../tasks/service.ts'
+import type { TaskStore } from '../../tasks/store.ts'
+import type { Task } from '../../tasks/task.ts'
+import { createTurns } from '../../tasks/turns.ts'
+import { convertDocumentKind } from './convert-document.ts'
+import type { Document } from './documents.ts'
+
+/** How documents come in. */
+export interface Importing {
+  /**
+   * Stores a document and starts its conversion. However many are imported at once, this process holds one of them in memory.
+   * @param request.bytes - a function is called when it is this document's turn
+   * @param request.idempotencyKey - asked for again with the same key, the same document is returned
+   * @throws TidingsError `BAD_INPUT` (empty), `IDEMPOTENCY_KEY_REUSED`, and those of starting a task
+   */
+  import(request: {
+    readonly owner: string
+    readonly name: string
+    readonly bytes: Uint8Array | (() => Promise<Uint8Array>)
+    readonly idempotencyKey?: string | undefined
+    readonly headStartMs?: number
+  }): Promise<{ readonly document: Document; readonly task: Task }>
+}
+
+interface Stored {
+  readonly id: string
+  /** False when its idempotency key was known. */
+  readonly isNew: boolean
+}
+
+/** Names are shown, not used as paths: they are only made short and printable. */
+function tidyName(name: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+  const tidy = name.replace(/[\u0000-\u001f\u007f]/g, '').trim()
+  return (tidy === '' ? 'Untitled' : tidy).slice(0, 200)
+}
+
+/** Creates what imports documents. */
+export function createImporting(options: {
+  readonly database: Database
+  readonly store: TaskStore
+  readonly tasks: TaskService
+  /** @throws TidingsError `NOT_FOUND` */
+  readonly get: (id: string) => Promise<Document>
+}): Importing {
+  const { database, store, tasks, get } = options
+  const { pool } = database
+  const inTurn = createTurns()
+
+  const firstTask = async (id: string): Promise<Task> => {
+    const { rows } = await pool.query<{ id: string }>(
+      'select id from task where subject = $1 order by created_at limit 1',
+      [id],
+    )
+    const task = rows[0] === undefined ? null : await store.get(rows[0].id)
+    if (task === null)
+      throw new TidingsError('CONFLICT', `Document "${id}" is being imported by another request; try again`)
+    return task
+  }
+
+  const insert = async (file: {
+    readonly owner: string
+    readonly name: string
+    readonly bytes: Buffer
+    readonly idempotencyKey: string | undefined
+  }): Promise<Stored> => {
+    const { owner, name, bytes, idempotencyKey } = file
+    if (bytes.length === 0)
+      throw new TidingsError('BAD_INPUT', `The file "${name}" is empty; choose one with text in it`)
+    const id = typeid('document').toString()
+    const { rowCount } = await pool.query(
+      `insert into document (id, owner, name, status, title, size_bytes, original, import_key)
+       values ($1, $2, $3, 'PROCESSING', $3, $4, $5, $6)
+       on conflict (owner, import_key) where import_key is not null do nothing`,
+      [id, owner, name, bytes.length, bytes, idempotencyKey ?? null],
+    )
+    if (rowCount === 1) return { id, isNew: true }
+    const { rows } = await pool.query<{ id: string; digest: string }>(
+      `select id, encode(sha256(original), 'hex') as digest from document where owner = $1 and import_key = $2`,
+      [owner, idempotencyKey],
+    )
+    const [earlier] = rows
+    if (earlier === undefined || earlier.digest !== createHash('sha256').update(bytes).digest('hex'))
+      throw new TidingsError(
+        'IDEMPOTENCY_KEY_REUSED',
+        `The idempotency key "${idempotencyKey ?? ''}" was used for another document; use a new key for a new import`,
+      )
+    return { id: earlier.id, isNew: false }
+  }
+
+  return {
+    async import({ owner, name, bytes, idempotencyKey, headStartMs }) {
+      const keep = async (): Promise<Stored> => {
+        const read = typeof bytes === 'function' ? await bytes() : bytes
+        return insert({
+          owner,
+          name: tidyName(name),
+          bytes: Buffer.from(read.buffer, read.byteOffset, read.length),
+          idempotencyKey,
+        })
+      }
+      const { id, isNew } = await inTurn('import', keep)
+      if (!isNew) return { document: await get(id), task: await firstTask(id) }
+      try {
+        const { task } = await tasks.start({
+          kind: convertDocumentKind,
+          input: { documentId: id },
+          owner,
+          ...(headStartMs === undefined ? {} : { headStartMs }),
+        })
+        return { document: await get(id), task }
+      } catch (error) {
+        // Refused (such as by the rate limit): nothing of it stays.
+        if (isTidingsError(error))
+          await withTransaction(database, (client) => client.query('delete from document where id = $1', [id]))
+        throw error
+      }
+    },
+  }
+}

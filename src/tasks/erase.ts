@@ -1,0 +1,54 @@
+import { type Database, withTransaction } from '../db/connect.ts'
+import { isTidingsError } from '../errors.ts'
+import { deleteTopic } from '../log/topic.ts'
+import type { TaskService } from './service.ts'
+import { taskTopic } from './task.ts'
+
+/**
+ * Takes away what is kept of tasks about something that was deleted. Those that still work are canceled, and of them stay the row
+ * and the event that says so, for those who watch; of the others nothing stays.
+ *
+ * @param reason - shown to those who watch the canceled ones
+ * @returns the ids of the tasks that were canceled
+ */
+export async function eraseTasks(
+  { database, cancel }: { readonly database: Database; readonly cancel: TaskService['cancel'] },
+  ids: readonly string[],
+  reason: string,
+): Promise<readonly string[]> {
+  const { rows } = await database.pool.query<{ id: string; is_active: boolean }>(
+    `select id, status in ('QUEUED', 'RUNNING', 'RETRYING') as is_active from task where id = any($1::text[]) order by id`,
+    [ids],
+  )
+  const canceled: string[] = []
+  for (const { id, is_active } of rows) {
+    const isCanceled = is_active && (await isCanceledNow(cancel, id, reason))
+    if (isCanceled) canceled.push(id)
+    // Each by itself, and the topic's row before the task's, as everywhere.
+    await withTransaction(database, async (client) => {
+      const topic = taskTopic(id)
+      if (!isCanceled) {
+        await deleteTopic(client, topic)
+        return client.query('delete from task where id = $1', [id])
+      }
+      // As pruning does it: who has not seen these events is given a snapshot instead.
+      await client.query('update topic set pruned_seq = greatest(pruned_seq, seq - 1) where name = $1', [topic])
+      return client.query(
+        'delete from event where topic = $1 and seq <= (select pruned_seq from topic where name = $1)',
+        [topic],
+      )
+    })
+  }
+  return canceled
+}
+
+async function isCanceledNow(cancel: TaskService['cancel'], id: string, reason: string): Promise<boolean> {
+  try {
+    await cancel(id, reason)
+    return true
+  } catch (error) {
+    // It ended meanwhile, or somebody else erased it.
+    if (isTidingsError(error, 'CONFLICT', 'NOT_FOUND')) return false
+    throw error
+  }
+}
