@@ -1,5 +1,6 @@
 import { TidingsError } from '../src/errors.ts'
 import type { Document } from '../src/studio/documents/documents.ts'
+import type { Session } from '../src/studio/sessions/session.ts'
 import type { Task } from '../src/tasks/task.ts'
 import type { Viewer } from '../src/tasks/viewer.ts'
 import { requireViewer } from './builder.ts'
@@ -28,4 +29,16 @@ export async function findReadableDocument(context: Context, id: string): Promis
   if (document === null || document.owner === userId) return document
   const shared = await context.documents.sharedWith([id], userId)
   return shared.has(id) ? document : null
+}
+
+/** Whether the viewer takes part in a session, and the token, when it is limited to some, names it. */
+export async function maySeeSession(context: Context, id: string): Promise<boolean> {
+  const { userId, sessionIds } = requireViewer(context)
+  if (sessionIds !== null && !sessionIds.includes(id)) return false
+  return context.sessions.isParticipant(id, userId)
+}
+
+/** A session that the viewer takes part in; null when there is none. */
+export async function findSession(context: Context, id: string): Promise<Session | null> {
+  return (await maySeeSession(context, id)) ? context.loaders.session.load(id) : null
 }

@@ -6,6 +6,7 @@ import type { Notifications } from '../src/studio/notifications/notifications.ts
 import type { Projects } from '../src/studio/projects/projects.ts'
 import type { Quizzes } from '../src/studio/quizzes/quizzes.ts'
 import type { Roadmaps } from '../src/studio/roadmaps/roadmaps.ts'
+import type { Sessions } from '../src/studio/sessions/sessions.ts'
 import type { Engine } from '../src/tasks/engine.ts'
 import type { Viewer } from '../src/tasks/viewer.ts'
 import type { Loaders } from './loaders.ts'
@@ -23,6 +24,7 @@ export interface Services {
   readonly noteFailure?: ((code: string) => void) | undefined
   /** Where previews of projects are served, without a slash at the end; null, the default, when that is not known. */
   readonly previewUrl?: string | null
+  readonly sessions: Sessions
   readonly limits: {
     /** Largest uploaded document. */
     readonly maxUploadBytes: number

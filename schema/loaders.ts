@@ -5,6 +5,7 @@ import type { Preview } from '../src/studio/projects/preview.ts'
 import type { Project, ProjectFile } from '../src/studio/projects/project.ts'
 import type { Question, QuestionVersion, Quiz } from '../src/studio/quizzes/quiz.ts'
 import type { Concept, Content, Roadmap } from '../src/studio/roadmaps/roadmaps.ts'
+import type { Card, Participant, Session } from '../src/studio/sessions/session.ts'
 import type { QueuePlace } from '../src/tasks/place.ts'
 import type { Task, TaskItem } from '../src/tasks/task.ts'
 import type { Services } from './context.ts'
@@ -31,6 +32,9 @@ export interface Loaders {
   readonly question: DataLoader<string, Question | null>
   readonly questionsOf: DataLoader<string, readonly Question[]>
   readonly questionVersions: DataLoader<string, readonly QuestionVersion[]>
+  readonly session: DataLoader<string, Session | null>
+  readonly participantsOf: DataLoader<Session, readonly Participant[]>
+  readonly cardsOf: DataLoader<string, readonly Card[]>
 }
 
 interface SectionPlace {
@@ -41,7 +45,7 @@ interface SectionPlace {
 const keepNothing = { cache: false } as const
 
 /** Creates the loaders of one operation. */
-export function createLoaders({ engine, documents, projects, quizzes, roadmaps }: Services): Loaders {
+export function createLoaders({ engine, documents, projects, quizzes, roadmaps, sessions }: Services): Loaders {
   return {
     task: new DataLoader((ids) => engine.store.getMany(ids), keepNothing),
     items: new DataLoader((ids) => engine.store.items(ids), keepNothing),
@@ -66,5 +70,8 @@ export function createLoaders({ engine, documents, projects, quizzes, roadmaps }
     question: new DataLoader((ids) => quizzes.questions(ids), keepNothing),
     questionsOf: new DataLoader((ids) => quizzes.questionsOf(ids), keepNothing),
     questionVersions: new DataLoader((ids) => quizzes.versionsOf(ids), keepNothing),
+    session: new DataLoader((ids) => sessions.getMany(ids), keepNothing),
+    participantsOf: new DataLoader((those) => sessions.participantsOf(those), keepNothing),
+    cardsOf: new DataLoader((ids) => sessions.cardsOf(ids), keepNothing),
   }
 }

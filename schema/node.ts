@@ -3,13 +3,23 @@ import type { Notification } from '../src/studio/notifications/notification.ts'
 import type { Project } from '../src/studio/projects/project.ts'
 import type { Question, Quiz } from '../src/studio/quizzes/quiz.ts'
 import type { Concept, Roadmap } from '../src/studio/roadmaps/roadmaps.ts'
-import { findReadableDocument, findVisibleTask } from './access.ts'
+import { findReadableDocument, findSession, findVisibleTask } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
 import type { TaskSource } from './failure.ts'
+import type { SessionSource } from './refs.ts'
 
 /** Whatever has an id of its own. */
-export type NodeSource = TaskSource | Document | Roadmap | Concept | Notification | Project | Quiz | Question
+export type NodeSource =
+  | TaskSource
+  | Document
+  | Roadmap
+  | Concept
+  | Notification
+  | Project
+  | Quiz
+  | Question
+  | SessionSource
 
 const typeNames: Readonly<Record<string, string>> = {
   task: 'Task',
@@ -20,9 +30,11 @@ const typeNames: Readonly<Record<string, string>> = {
   quiz: 'Quiz',
   question: 'Question',
   project: 'Project',
+  session: 'Session',
 }
 
-const idOf = (source: NodeSource): string => ('task' in source ? source.task.id : source.id)
+const idOf = (source: NodeSource): string =>
+  'task' in source ? source.task.id : 'session' in source ? source.session.id : source.id
 /** The part of an id that names the type. */
 const prefixOf = (id: string): string => id.slice(0, Math.max(0, id.indexOf('_')))
 
@@ -59,6 +71,10 @@ export async function findNode(context: Context, id: string): Promise<NodeSource
       return own(viewer.userId, await loaders.question.load(id))
     case 'project':
       return own(viewer.userId, await loaders.project.load(id))
+    case 'session': {
+      const session = await findSession(context, id)
+      return session === null ? null : { session }
+    }
     default:
       return null
   }

@@ -3,6 +3,8 @@ import type { Notification } from '../src/studio/notifications/notification.ts'
 import type { Project } from '../src/studio/projects/project.ts'
 import type { Question, Quiz } from '../src/studio/quizzes/quiz.ts'
 import type { Concept, Roadmap } from '../src/studio/roadmaps/roadmaps.ts'
+import type { Session } from '../src/studio/sessions/session.ts'
+import type { SessionState } from '../src/studio/sessions/sessions.ts'
 import { builder } from './builder.ts'
 
 /** Types that name each other across files; each is implemented in the file of its subject. */
@@ -14,6 +16,13 @@ export const notificationRef = builder.objectRef<Notification>('Notification')
 export const projectRef = builder.objectRef<Project>('Project')
 export const quizRef = builder.objectRef<Quiz>('Quiz')
 export const questionRef = builder.objectRef<Question>('Question')
+export const sessionRef = builder.objectRef<SessionSource>('Session')
+
+/** What a `Session` is resolved from: its row, and all that belongs to it where that was read with it. */
+export interface SessionSource {
+  readonly session: Session
+  readonly state?: SessionState
+}
 
 /** `ContentPiece` */
 export const contentPiece = builder.enumType('ContentPiece', {

@@ -40,6 +40,7 @@ type Result =
   | QuestionReplaced
   | ProjectGenerated
   | ProjectSynced
+  | ReplyWritten
 
 interface ProjectGenerated {
   readonly type: 'ProjectGenerated'
@@ -52,6 +53,11 @@ interface ProjectSynced {
   readonly version: number
   readonly writtenCount: number
   readonly removedCount: number
+}
+interface ReplyWritten {
+  readonly type: 'ReplyWritten'
+  readonly sessionId: string
+  readonly messageId: string
 }
 interface QuizGenerated {
   readonly type: 'QuizGenerated'
@@ -190,6 +196,13 @@ const syncOutcome = builder.objectRef<ProjectSynced>('ProjectSynced').implement(
     removedCount: t.exposeInt('removedCount', { description: 'Files that were taken away.' }),
   }),
 })
+const replyOutcome = builder.objectRef<ReplyWritten>('ReplyWritten').implement({
+  description: 'What REPLY produced. What it says is told in the session.',
+  fields: (t) => ({
+    sessionId: t.exposeID('sessionId', { description: 'The session.' }),
+    messageId: t.exposeID('messageId', { description: 'The message that is the reply.' }),
+  }),
+})
 
 const typeNames = {
   SelfTestResult: 'SelfTestCounted',
@@ -201,6 +214,7 @@ const typeNames = {
   QuestionReplaced: 'QuestionReplaced',
   ProjectGenerated: 'ProjectGenerated',
   ProjectSynced: 'ProjectSynced',
+  ReplyWritten: 'ReplyWritten',
 } as const satisfies Record<Result['type'], string>
 
 /** `TaskResult`: one member for each kind that produces something. */
@@ -216,6 +230,7 @@ export const taskResult = builder.unionType('TaskResult', {
     questionOutcome,
     projectOutcome,
     syncOutcome,
+    replyOutcome,
   ],
   resolveType: ({ type }) => typeNames[type],
 })

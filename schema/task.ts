@@ -68,6 +68,13 @@ async function loadOwnTask(context: Context, id: string): Promise<Task> {
   throw new TidingsError('FORBIDDEN', `Task "${id}" is shared with you to watch; only its owner may change it`, { id })
 }
 
+/** A task that the viewer may cancel. @throws TidingsError `NOT_FOUND`, `FORBIDDEN` */
+async function loadCancelableTask(context: Context, id: string): Promise<Task> {
+  const task = await loadTask(context, id)
+  if (await context.engine.visibility.mayCancel(requireViewer(context), task)) return task
+  throw new TidingsError('FORBIDDEN', `Task "${id}" is shared with you to watch; only its owner may cancel it`, { id })
+}
+
 const outputText = builder.objectRef<{ readonly stream: string; readonly text: string }>('TaskOutputText').implement({
   description: 'What one stream of a task has produced so far.',
   fields: (t) => ({
@@ -230,14 +237,15 @@ const retryTaskResult = builder.unionType('RetryTaskResult', {
 builder.mutationFields((t) => ({
   cancelTask: t.field({
     type: cancelTaskResult,
-    description: 'Stops a task that is not final, wherever it runs. Canceling a canceled task succeeds.',
+    description:
+      'Stops a task that is not final, wherever it runs. Canceling a canceled task succeeds. Its owner may; a REPLY can be stopped by every participant of its session.',
     args: {
       id: t.arg.id({ required: true, description: 'The task.' }),
       reason: t.arg.string({ description: 'Shown to everyone who watches; at most 500 characters are kept.' }),
     },
     resolve: (_, { id, reason }, context) =>
       orFailure(context, id, ['NotFoundError', 'ConflictError'], async () => {
-        await loadOwnTask(context, id)
+        await loadCancelableTask(context, id)
         return { task: await context.engine.tasks.cancel(id, reason?.slice(0, 500)) }
       }),
   }),

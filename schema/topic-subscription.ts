@@ -4,6 +4,7 @@ import { type Followed, follow } from '../src/log/follow.ts'
 import { guardIterable, mapIterable } from '../src/log/interruptible.ts'
 import type { Context } from './context.ts'
 import { noteSubscription } from './note-subscription.ts'
+import { guardWithPresence } from './presence.ts'
 
 /** A topic as a subscription tells it: `S` is the state in its snapshots, `E` what the field's type is resolved from. */
 export interface ToldTopic<S, E> {
@@ -20,6 +21,17 @@ export interface ToldTopic<S, E> {
   readonly createReader: () => (followed: Followed<S>) => E
   /** Where leave to see it can be taken back. */
   readonly guard?: Guard | undefined
+  /** Whether who watches it counts as present; not by default. */
+  readonly isPresenceKept?: boolean
+  /**
+   * A state beside the log that is told as it changes, and holds until then: laid between the events with the seq of the one before, so
+   * the event's type belongs into `passingEvents` of `src/protocol.ts`. Not told to those who poll.
+   */
+  readonly standing?: {
+    /** Calls `tell` with the state, now and whenever it has changed, until the returned function is called. */
+    readonly watch: (tell: (state: unknown) => void) => () => void
+    readonly read: (state: unknown, seq: number) => E
+  }
 }
 
 /** The arguments by which every subscription says from where to follow. */
@@ -45,33 +57,34 @@ export function subscribeToTopic<A extends object, S, E>(
     startingArguments: ['after', 'fromStart'],
     startOf: (args) => startOf(args as StartingArguments),
     open: async (args, context) => {
-      const { createReader, ...told } = await noteSubscription(context, () => open(args as A, context))
+      const { createReader, standing, ...told } = await noteSubscription(context, () => open(args as A, context))
       return {
         isLast: () => false,
         classOf: () => 'keep',
         join: () => null,
         ...told,
+        guard: guardOf(told, context),
         createReader() {
           return {
             read: createReader(),
-            readPassing() {
-              throw new Error(`The topic "${told.topic}" has no passing states`)
+            readPassing(state, seq) {
+              if (standing === undefined) throw new Error(`The topic "${told.topic}" has no passing states`)
+              return standing.read(state, seq)
             },
           }
         },
+        ...(standing === undefined
+          ? {}
+          : { passing: { isWanted: true, isWantedAfter: () => true, isStanding: true, watch: standing.watch } }),
       }
     },
   }
   return {
     ...shareExecution(shared),
     async subscribe(_, args, context) {
-      const {
-        topic,
-        snapshot,
-        isLast = () => false,
-        createReader,
-        guard,
-      } = await noteSubscription(context, () => open(args, context))
+      const told = await noteSubscription(context, () => open(args, context))
+      const { topic, snapshot, isLast = () => false, createReader } = told
+      const guard = guardOf(told, context)
       const { reader, feeds } = context.engine
       const followed = follow(
         { reader, feeds },
@@ -81,6 +94,14 @@ export function subscribeToTopic<A extends object, S, E>(
     },
     resolve: (event) => event,
   }
+}
+
+/** Ends with leave to see the topic; as long as it goes on, the viewer is there, where that is kept. */
+function guardOf(
+  { topic, guard, isPresenceKept = false }: Pick<ToldTopic<never, never>, 'topic' | 'guard' | 'isPresenceKept'>,
+  context: Context,
+): Guard | undefined {
+  return isPresenceKept ? guardWithPresence(context, topic, guard) : guard
 }
 
 function startOf({ after, fromStart }: StartingArguments): StartingPoint {

@@ -21,10 +21,15 @@ export const closeCodes = {
 } as const
 
 /** Events that report a passing state: they repeat the cursor of the event before them. */
-export const passingEvents: readonly string[] = ['TaskSnapshot', 'TaskQueueMoved']
+export const passingEvents: readonly string[] = [
+  'TaskSnapshot',
+  'TaskQueueMoved',
+  'SessionSnapshot',
+  'SessionPresenceChanged',
+]
 
 /** Events after which nothing follows. */
-export const terminalEvents: readonly string[] = ['TaskCompleted', 'TaskFailed', 'TaskCanceled']
+export const terminalEvents: readonly string[] = ['TaskCompleted', 'TaskFailed', 'TaskCanceled', 'SessionClosed']
 
 /** States of a task after which nothing follows; a snapshot in one of them is the last event. */
 export const finalStatuses: readonly string[] = ['COMPLETED', 'FAILED', 'CANCELED']

@@ -11,6 +11,8 @@ export interface PassingReports<S> {
   readonly isWanted: boolean
   /** Whether they are wanted after this. */
   readonly isWantedAfter: (followed: Followed<S>) => boolean
+  /** Each holds until the next, whatever events follow: whoever joins is told the last one. By default an event outdates it. */
+  readonly isStanding?: boolean
   /** Calls `tell` with every report until the returned function is called. */
   readonly watch: (tell: (report: unknown) => void) => () => void
 }

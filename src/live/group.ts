@@ -90,7 +90,7 @@ export function createGroup<S>(options: {
   let attachment: Attachment | null = null
   let isClosed = false
   let stopPassing: (() => void) | undefined
-  let lastPassing: Item | undefined
+  let lastPassing: (Item & { readonly report: unknown }) | undefined
 
   const push = (item: Item): void => {
     if (pending.push(item) === 1) turn.schedule(flush)
@@ -185,9 +185,19 @@ export function createGroup<S>(options: {
         const payload = attempt(() => render(value))
         const place = { seq: head, isPassing: true, isLast: false, span: undefined }
         // Kept for those who join later; what has to wait is not worth it.
-        lastPassing = Buffer.isBuffer(payload) ? { ...place, payload } : undefined
+        lastPassing = Buffer.isBuffer(payload) ? { ...place, payload, report: passing } : undefined
         if (members.size > 0) add(value, place)
       })
+  }
+  /** What of the last report is due to somebody who joins with everything up to `at`. */
+  const passingFor = (at: number): Buffer | undefined => {
+    // What is pending will be written with the rest.
+    if (lastPassing === undefined || pending.some(({ payload }) => payload === lastPassing?.payload)) return undefined
+    if (lastPassing.seq >= at) return lastPassing.payload
+    if (topic.passing?.isStanding !== true) return undefined
+    const { report } = lastPassing
+    const payload = attempt(() => render(reader.readPassing(report, at)))
+    return Buffer.isBuffer(payload) ? payload : undefined
   }
   const open = async (): Promise<void> => {
     attachment = await feeds.attach(topic.topic, {
@@ -231,8 +241,8 @@ export function createGroup<S>(options: {
     join(member) {
       if (attachment === null || isClosed || member.at < flushed) return false
       members.add(member)
-      if (lastPassing !== undefined && lastPassing.seq >= member.at && !pending.includes(lastPassing))
-        member.outlet.write(createBatch([lastPassing.payload]), member.stamp)
+      const payload = passingFor(member.at)
+      if (payload !== undefined) member.outlet.write(createBatch([payload]), member.stamp)
       return true
     },
     leave: (member) => void members.delete(member),

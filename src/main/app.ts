@@ -80,14 +80,13 @@ export async function startApp(options: {
   const url = config.DATABASE_URL ?? embedded?.url ?? ''
   const database = stack.use(await connectDatabase({ url, maxConnections: config.DATABASE_POOL, logger }))
   await migrate(database, logger)
-  const definitions = createTaskDefinitions(config)
   const tracing = stack.use(await openTracing(config, logger))
   const keptDays = config.NOTIFICATION_DAYS
   const engine = stack.use(
     await startEngine({
       config,
       database,
-      definitions,
+      definitions: (log) => createTaskDefinitions(config, log),
       logger,
       tracing,
       createAtEnd: ({ presence, ...log }) =>

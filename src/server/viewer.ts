@@ -28,6 +28,7 @@ const claims = z.object({
   roles: z.array(z.string()).default([]),
   plan: z.string().nullable().default(null),
   tasks: z.array(z.string()).nullable().default(null),
+  sessions: z.array(z.string()).nullable().default(null),
   exp: z.number().optional(),
 })
 /** How far the issuer's clock may be ahead (`nbf`, `iat`); the expiry is taken by the letter. */
@@ -39,7 +40,7 @@ const jwksTimeoutMs = 3_000
 /**
  * Creates the reader of tokens.
  *
- * Claims: `sub` (user id, required), `roles` (list), `plan`, `tasks` (ids the token is limited to), `exp`; `iss` and `aud`
+ * Claims: `sub` (user id, required), `roles` (list), `plan`, `tasks` and `sessions` (ids the token is limited to), `exp`; `iss` and `aud`
  * when the settings require them.
  */
 export function createTokens(config: TokenConfig, logger: Logger): Tokens {
@@ -83,10 +84,10 @@ export function createTokens(config: TokenConfig, logger: Logger): Tokens {
         const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')
         throw refusal(`The token is refused: ${issues}`)
       }
-      const { sub, roles, plan, tasks, exp } = parsed.data
+      const { sub, roles, plan, tasks, sessions, exp } = parsed.data
       const expiresAt = exp === undefined ? null : new Date(exp * 1_000)
       if (expiresAt !== null && expiresAt.getTime() <= Date.now()) throw expired()
-      return { userId: sub, roles, plan, taskIds: tasks, expiresAt }
+      return { userId: sub, roles, plan, taskIds: tasks, sessionIds: sessions, expiresAt }
     },
   }
 }

@@ -5,6 +5,7 @@ import { createNotifications, type Notifications } from './notifications/notific
 import { createProjects, type Projects } from './projects/projects.ts'
 import { createQuizzes, type Quizzes } from './quizzes/quizzes.ts'
 import { createRoadmaps, type Roadmaps } from './roadmaps/roadmaps.ts'
+import { createSessions, type Sessions } from './sessions/sessions.ts'
 
 /** The applications' stores. */
 export interface Applications {
@@ -14,6 +15,7 @@ export interface Applications {
   readonly projects: Projects
   readonly quizzes: Quizzes
   readonly roadmaps: Roadmaps
+  readonly sessions: Sessions
 }
 
 /**
@@ -22,10 +24,11 @@ export interface Applications {
  * @param options.notificationDays - see `createNotifications`
  */
 export function createApplications(
-  { database, appender, store, tasks, visibility }: Engine,
+  { database, appender, presence, store, tasks, visibility }: Engine,
   { notificationDays }: { readonly notificationDays?: number } = {},
 ): Applications {
   const quizzes = createQuizzes({ database, tasks, publish: (events) => appender.publish(events) })
+  const accessChanged = (id: string): void => visibility.changed(id)
   return {
     analytics: createAnalytics({ database }),
     documents: createDocuments({
@@ -33,7 +36,7 @@ export function createApplications(
       store,
       tasks,
       dependents: (documentId) => quizzes.questionIdsOf(documentId),
-      accessChanged: (id) => visibility.changed(id),
+      accessChanged,
     }),
     notifications: createNotifications({
       database,
@@ -43,5 +46,6 @@ export function createApplications(
     projects: createProjects({ database, appender, tasks }),
     quizzes,
     roadmaps: createRoadmaps({ database }),
+    sessions: createSessions({ database, appender, presence, tasks, accessChanged }),
   }
 }

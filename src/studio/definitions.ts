@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts'
+import type { Appender } from '../log/append.ts'
 import type { TaskDefinition } from '../tasks/define-task.ts'
-import { createContentProvider, createQuestionProvider } from './content/create.ts'
+import { createContentProvider, createQuestionProvider, createReplyProvider } from './content/create.ts'
 import { defineConvertDocument } from './documents/convert-document.ts'
 import { defineGenerateProject } from './projects/generate-project.ts'
 import { createProjectGenerators } from './projects/generators.ts'
@@ -10,9 +11,14 @@ import { defineReplaceQuestion } from './quizzes/replace-question.ts'
 import { defineCreateRoadmap } from './roadmaps/create-roadmap.ts'
 import { defineRetryContent, defineRetryFailedContent } from './roadmaps/retry-content.ts'
 import { defineSelfTest } from './self-test/self-test.ts'
+import { createTeller } from './sessions/events.ts'
+import { defineReply } from './sessions/reply.ts'
 
 /** The kinds of task of all applications: what the engine is started with. */
-export function createTaskDefinitions(config: Config): readonly TaskDefinition[] {
+export function createTaskDefinitions(
+  config: Config,
+  { appender }: { readonly appender: Appender },
+): readonly TaskDefinition[] {
   const provider = createContentProvider(config)
   const questions = createQuestionProvider(config)
   // A service answers several requests at once; the extractive provider would only take turns with itself.
@@ -26,6 +32,7 @@ export function createTaskDefinitions(config: Config): readonly TaskDefinition[]
     defineReplaceQuestion(questions),
     defineGenerateProject({ generators: createProjectGenerators(config), questions }),
     defineSyncProject(),
+    defineReply(createReplyProvider(config), createTeller(appender)),
     ...(config.SELF_TEST ? [defineSelfTest()] : []),
   ]
 }

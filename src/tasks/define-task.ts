@@ -98,6 +98,8 @@ export interface TaskDefinition<I = unknown, R extends JsonObject = JsonObject> 
    * Without it only owners may. When the answer becomes no, say so with `Visibility.changed`.
    */
   mayWatch?(database: Database, subject: string, userId: string): Promise<boolean>
+  /** Whether a user who is not its owner, and may watch it, may also cancel a task about `subject`. Without it only owners may. */
+  mayCancel?(database: Database, subject: string, userId: string): Promise<boolean>
   /**
    * Puts the application's own tables in order when the task ends, whoever ends it (worker, cancel, sweeper), in the
    * transaction of the terminal event. Must not touch the tables of the engine.

@@ -74,7 +74,8 @@ export type EngineConfig = Pick<
 export async function startEngine(options: {
   readonly config: EngineConfig
   readonly database: Database
-  readonly definitions: readonly TaskDefinition[]
+  /** The kinds of task; or what makes them, where they tell topics of their own in the transactions of their tasks. */
+  readonly definitions: readonly TaskDefinition[] | ((log: Pick<Engine, 'appender'>) => readonly TaskDefinition[])
   readonly logger: Logger
   /** Makes what is done at the end of every task; nothing by default. */
   readonly createAtEnd?: ((log: Pick<Engine, 'database' | 'appender' | 'presence'>) => AtEnd) | undefined
@@ -82,7 +83,6 @@ export async function startEngine(options: {
   readonly tracing?: Tracing
 }): Promise<Engine> {
   const { config, database, logger, tracing = noTracing } = options
-  const definitions = new Map(options.definitions.map((definition) => [definition.kind, definition]))
   await using stack = new AsyncDisposableStack()
 
   const reader = await createLogReader(database)
@@ -106,6 +106,8 @@ export async function startEngine(options: {
       },
     }),
   )
+  const kinds = typeof options.definitions === 'function' ? options.definitions({ appender }) : options.definitions
+  const definitions = new Map(kinds.map((definition) => [definition.kind, definition]))
   const store = createTaskStore(database)
   const closings = createClosings({
     definitions,

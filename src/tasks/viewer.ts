@@ -8,6 +8,8 @@ export interface Viewer {
   readonly plan: string | null
   /** The tasks that the token is limited to; null for no limit. */
   readonly taskIds: readonly string[] | null
+  /** The sessions that the token is limited to; null for no limit. */
+  readonly sessionIds: readonly string[] | null
   /** When the token expires; null when it does not. */
   readonly expiresAt: Date | null
 }
@@ -23,5 +25,6 @@ export const localDeveloper: Viewer = {
   roles: ['admin'],
   plan: null,
   taskIds: null,
+  sessionIds: null,
   expiresAt: null,
 }

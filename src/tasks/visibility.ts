@@ -16,6 +16,8 @@ export type SeenTask = Pick<Task, 'id' | 'kind' | 'owner' | 'subject'>
  */
 export interface Visibility extends AsyncDisposable {
   maySee(viewer: Viewer, task: SeenTask): Promise<boolean>
+  /** Owners always may; others by leave of the task's kind (`TaskDefinition.mayCancel`). */
+  mayCancel(viewer: Viewer, task: SeenTask): Promise<boolean>
   /**
    * Says that fewer may see the tasks about a subject than before: whoever watches one, in whatever process, is looked at again. To be
    * called after the change is committed. Where the bus loses it, the next check finds it, `checkMs` later at most.
@@ -26,16 +28,28 @@ export interface Visibility extends AsyncDisposable {
    * Undefined when that cannot happen.
    */
   guard(viewer: Viewer, task: SeenTask): ((revoke: (error: TidingsError) => void) => () => void) | undefined
+  /** The same for somebody who watches something else about a subject, such as a topic of an application's own. */
+  guardSubject(watched: WatchedSubject): (revoke: (error: TidingsError) => void) => () => void
   /** How many are watched over. */
   readonly size: number
+}
+
+/** What somebody watches, and whether it may still be. */
+export interface WatchedSubject {
+  /** The name by which {@link Visibility.changed} speaks of it. */
+  readonly subject: string
+  readonly isAllowed: () => Promise<boolean>
+  /** What the watcher is told when it is not. */
+  readonly refuse: () => TidingsError
 }
 
 const channel = 'tasks:visibility'
 const message = z.object({ subject: z.string() })
 
 interface Guarded {
-  readonly viewer: Viewer
-  readonly task: SeenTask
+  readonly subject: string | null
+  readonly isAllowed: () => Promise<boolean>
+  readonly refuse: () => TidingsError
   readonly revoke: (error: TidingsError) => void
 }
 
@@ -58,17 +72,26 @@ export function createVisibility(options: {
     return definition.mayWatch(database, task.subject, viewer.userId)
   }
   const check = async (one: Guarded): Promise<void> => {
-    const { viewer, task, revoke } = one
     try {
-      if ((await maySee(viewer, task)) || !guarded.delete(one)) return
-      revoke(new TidingsError('FORBIDDEN', `Task "${task.id}" is no longer shared with you`, { id: task.id }))
+      if ((await one.isAllowed()) || !guarded.delete(one)) return
+      one.revoke(one.refuse())
     } catch (error) {
       // Nobody knows now; the next check asks again.
-      logger.warn({ err: error, taskId: task.id }, 'whether somebody may still see a task could not be asked')
+      logger.warn({ err: error, subject: one.subject }, 'whether somebody may still see this could not be asked')
     }
   }
   const checkAll = (subject?: string): void => {
-    for (const one of guarded) if (subject === undefined || one.task.subject === subject) void check(one)
+    for (const one of guarded) if (subject === undefined || one.subject === subject) void check(one)
+  }
+
+  const guard = (watched: Omit<Guarded, 'revoke'>): ((revoke: Guarded['revoke']) => () => void) => {
+    return (revoke) => {
+      const one = { ...watched, revoke }
+      guarded.add(one)
+      // Between the question that let the viewer in and this one the answer may have changed.
+      void check(one)
+      return () => void guarded.delete(one)
+    }
   }
 
   const subscription = bus.subscribe(channel, (received) => {
@@ -84,16 +107,22 @@ export function createVisibility(options: {
       checkAll(subject)
       bus.publish(channel, { subject })
     },
+    async mayCancel(viewer, task) {
+      if (maySeeTask(viewer, task)) return true
+      const { subject, kind } = task
+      const mayCancel = definitions.get(kind)?.mayCancel
+      if (mayCancel === undefined || subject === null || !(await maySee(viewer, task))) return false
+      return mayCancel(database, subject, viewer.userId)
+    },
     guard(viewer, task) {
       if (viewer.userId === task.owner) return undefined
-      return (revoke) => {
-        const one = { viewer, task, revoke }
-        guarded.add(one)
-        // Between the question that let the viewer in and this one the answer may have changed.
-        void check(one)
-        return () => void guarded.delete(one)
-      }
+      return guard({
+        subject: task.subject,
+        isAllowed: () => maySee(viewer, task),
+        refuse: () => new TidingsError('FORBIDDEN', `Task "${task.id}" is no longer shared with you`, { id: task.id }),
+      })
     },
+    guardSubject: guard,
     get size() {
       return guarded.size
     },

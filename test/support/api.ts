@@ -10,7 +10,7 @@ import { createEndNotices } from '../../src/studio/notifications/task-ends.ts'
 import { defineCreateRoadmap } from '../../src/studio/roadmaps/create-roadmap.ts'
 import { defineRetryContent, defineRetryFailedContent } from '../../src/studio/roadmaps/retry-content.ts'
 import type { TaskDefinition } from '../../src/tasks/define-task.ts'
-import type { EngineConfig } from '../../src/tasks/engine.ts'
+import type { Engine, EngineConfig } from '../../src/tasks/engine.ts'
 import { localDeveloper, type Viewer } from '../../src/tasks/viewer.ts'
 import { type EngineFixture, startTestEngine } from './engine.ts'
 
@@ -85,22 +85,22 @@ export interface ApiFixture extends Omit<EngineFixture, 'run'> {
 
 /** A viewer of the tests. */
 export function viewerOf(userId: string, rest: Partial<Viewer> = {}): Viewer {
-  return { userId, roles: [], plan: null, taskIds: null, expiresAt: null, ...rest }
+  return { userId, roles: [], plan: null, taskIds: null, sessionIds: null, expiresAt: null, ...rest }
 }
 
 /** Starts the API on a fresh database. @param more - kinds of task beside those of documents and roadmaps */
 export async function startApi(
   config: Partial<EngineConfig> = {},
-  more: readonly TaskDefinition[] = [],
+  more: readonly TaskDefinition[] | ((log: Pick<Engine, 'appender'>) => readonly TaskDefinition[]) = [],
 ): Promise<ApiFixture> {
   const provider = createScriptedProvider()
   const fixture = await startTestEngine({
-    definitions: [
+    definitions: (log) => [
       defineConvertDocument({ maxBytes: 1_000_000 }),
       defineCreateRoadmap(provider, { concurrency: 2 }),
       defineRetryContent(provider),
       defineRetryFailedContent(provider, { concurrency: 2 }),
-      ...more,
+      ...(typeof more === 'function' ? more(log) : more),
     ],
     config,
     createAtEnd: ({ presence, ...log }) =>

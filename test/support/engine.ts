@@ -3,7 +3,6 @@ import type { Database } from '../../src/db/connect.ts'
 import type { JsonObject } from '../../src/db/tables.ts'
 import type { LogEvent } from '../../src/log/event.ts'
 import { type Logger, silentLogger } from '../../src/logger.ts'
-import type { TaskDefinition } from '../../src/tasks/define-task.ts'
 import { type Engine, type EngineConfig, startEngine } from '../../src/tasks/engine.ts'
 import type { StartRequest } from '../../src/tasks/service.ts'
 import { type Task, taskTopic } from '../../src/tasks/task.ts'
@@ -78,7 +77,7 @@ export function shareDatabase(): void {
  * @param options.redisUrl - joins engines over this Redis; without it the bus is in memory
  */
 export async function startTestEngine(options: {
-  readonly definitions: readonly TaskDefinition[]
+  readonly definitions: Parameters<typeof startEngine>[0]['definitions']
   readonly on?: TestDatabase
   readonly redisUrl?: string
   readonly config?: Partial<EngineConfig>

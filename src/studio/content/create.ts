@@ -1,6 +1,7 @@
 import type { Config } from '../../config.ts'
 import type { ContentProvider } from './provider.ts'
 import type { QuestionProvider } from './question.ts'
+import type { ReplyProvider } from './reply.ts'
 
 /**
  * Creates the provider that the settings name: `CONTENT_PROVIDER`, and the settings that belong to it.
@@ -33,6 +34,20 @@ export function createQuestionProvider(config: Config): QuestionProvider {
     return createOpenAiQuestions(endpointOf(config))
   })
   return { name, ask: (request) => fromLoaded(async () => (await load()).ask(request)) }
+}
+
+/** Creates the provider of replies that the settings name, in the same way. */
+export function createReplyProvider(config: Config): ReplyProvider {
+  const name = config.CONTENT_PROVIDER
+  const load = once(async (): Promise<ReplyProvider> => {
+    if (name === 'extractive') {
+      const { createExtractiveReplies } = await import('./reply-extractive.ts')
+      return createExtractiveReplies({ delayMs: config.CONTENT_PACE_MS })
+    }
+    const { createOpenAiReplies } = await import('./reply-openai.ts')
+    return createOpenAiReplies(endpointOf(config))
+  })
+  return { name, reply: (request) => fromLoaded(async () => (await load()).reply(request)) }
 }
 
 function endpointOf(config: Config) {

@@ -1,0 +1,258 @@
+import type { JsonObject } from '../src/db/tables.ts'
+import { TidingsError } from '../src/errors.ts'
+import { createCursorFormat } from '../src/log/cursor.ts'
+import type { Followed, SnapshotReason } from '../src/log/follow.ts'
+import type { Present } from '../src/log/presence.ts'
+import {
+  classOfSessionEvent,
+  joinReplyPieces,
+  lastSessionEvent,
+  type ReplyPiece,
+} from '../src/studio/sessions/events.ts'
+import {
+  type Card,
+  type Message,
+  type Participant,
+  type SessionStatistics,
+  sessionTopic,
+} from '../src/studio/sessions/session.ts'
+import { type SessionState, typingMark } from '../src/studio/sessions/sessions.ts'
+import { findSession, maySeeSession } from './access.ts'
+import { builder } from './builder.ts'
+import { refuseAsMissing } from './failure.ts'
+import { type SessionSource, sessionRef } from './refs.ts'
+import { cardRef, messageRef, participantRef, statisticsRef } from './session.ts'
+import { snapshotReason } from './task-event.ts'
+import { subscribeToTopic } from './topic-subscription.ts'
+
+/** What an event is resolved from. Holds all that its fields need. */
+interface EventSource {
+  readonly type: string
+  readonly sessionId: string
+  readonly cursor: string
+  readonly seq: number
+  readonly at: string
+  readonly payload: JsonObject
+  readonly snapshot?: { readonly reason: SnapshotReason; readonly source: SessionSource }
+  readonly present?: readonly Present[]
+}
+
+const knownTypes = new Set<string>()
+
+const sessionEvent = builder.interfaceRef<EventSource>('SessionEvent').implement({
+  description:
+    'What happened in a session. New kinds of event may appear: select `__typename` and keep a default branch.',
+  // An event that a newer server wrote is told by its name alone.
+  resolveType: ({ type }) => (knownTypes.has(type) ? type : 'SessionOther'),
+  fields: (t) => ({
+    cursor: t.field({
+      type: 'Cursor',
+      description: 'Hand it back as `after` to receive what follows this event.',
+      resolve: (event) => event.cursor,
+    }),
+    seq: t.exposeInt('seq', {
+      description:
+        '1, 2, 3 … without a gap. SessionSnapshot and SessionPresenceChanged report a passing state and repeat the last number.',
+    }),
+    at: t.field({ type: 'DateTime', description: 'When it happened.', resolve: (event) => event.at }),
+    sessionId: t.exposeID('sessionId', { description: 'The session it happened in.' }),
+  }),
+})
+
+function eventRef(name: string): ReturnType<typeof builder.objectRef<EventSource>> {
+  knownTypes.add(name)
+  return builder.objectRef<EventSource>(name)
+}
+const interfaces = [sessionEvent]
+const messageOf = ({ payload }: EventSource): Message => payload['message'] as Message
+const pieceOf = ({ payload }: EventSource): ReplyPiece => payload as unknown as ReplyPiece
+
+eventRef('SessionSnapshot').implement({
+  description: 'The whole present state, in place of events: begin anew from it.',
+  interfaces,
+  fields: (t) => ({
+    session: t.field({
+      type: sessionRef,
+      description: 'The session as it is at `cursor`; its newest 50 messages need no further request.',
+      resolve: ({ snapshot, sessionId }) => {
+        if (snapshot === undefined) throw new Error(`A snapshot of session "${sessionId}" came without it`)
+        return snapshot.source
+      },
+    }),
+    reason: t.field({
+      type: snapshotReason,
+      description: 'Why it stands here.',
+      resolve: ({ snapshot }) => snapshot?.reason ?? 'SUBSCRIBED',
+    }),
+  }),
+})
+eventRef('SessionMessageAdded').implement({
+  description: 'Somebody said something, or a reply begins: empty, and WRITING.',
+  interfaces,
+  fields: (t) => ({ message: t.field({ type: messageRef, description: 'The message.', resolve: messageOf }) }),
+})
+eventRef('SessionMessageChanged').implement({
+  description: 'A reply has ended, or begins anew: what it says now takes the place of what was known of it.',
+  interfaces,
+  fields: (t) => ({
+    message: t.field({ type: messageRef, description: 'The reply as it is now.', resolve: messageOf }),
+  }),
+})
+eventRef('SessionReplyAdvanced').implement({
+  description: 'A piece of a reply, as it is written.',
+  interfaces,
+  fields: (t) => ({
+    messageId: t.id({ description: 'The message that is the reply.', resolve: (event) => pieceOf(event).messageId }),
+    attempt: t.int({ description: 'The attempt that writes it.', resolve: (event) => pieceOf(event).attempt }),
+    offset: t.int({
+      description: 'Where in the body of this attempt it begins, in UTF-16 code units.',
+      resolve: (event) => pieceOf(event).offset,
+    }),
+    text: t.string({ description: 'Markdown, cut anywhere.', resolve: (event) => pieceOf(event).text }),
+  }),
+})
+eventRef('SessionCardAdded').implement({
+  description: 'A card was laid beside the conversation.',
+  interfaces,
+  fields: (t) => ({
+    card: t.field({ type: cardRef, description: 'The card.', resolve: ({ payload }) => payload['card'] as Card }),
+  }),
+})
+eventRef('SessionCardRemoved').implement({
+  description: 'A card was taken away.',
+  interfaces,
+  fields: (t) => ({
+    cardId: t.id({ description: 'The card that was.', resolve: ({ payload }) => String(payload['cardId']) }),
+  }),
+})
+eventRef('SessionParticipantJoined').implement({
+  description: 'Somebody was invited, or came by a link.',
+  interfaces,
+  fields: (t) => ({
+    participant: t.field({
+      type: participantRef,
+      description: 'Who.',
+      resolve: ({ payload }) => payload['participant'] as Participant,
+    }),
+  }),
+})
+eventRef('SessionParticipantLeft').implement({
+  description: 'Somebody left, or was put out.',
+  interfaces,
+  fields: (t) => ({
+    userId: t.id({ description: 'Who.', resolve: ({ payload }) => String(payload['userId']) }),
+    isRemoved: t.boolean({
+      description: 'Whether the owner put that user out.',
+      resolve: ({ payload }) => payload['isRemoved'] === true,
+    }),
+  }),
+})
+eventRef('SessionStatisticsChanged').implement({
+  description: 'The statistics have changed. Only the newest counts: for a slow reader the others are left out.',
+  interfaces,
+  fields: (t) => ({
+    statistics: t.field({
+      type: statisticsRef,
+      description: 'What they are now.',
+      resolve: ({ payload }) => payload['statistics'] as SessionStatistics,
+    }),
+  }),
+})
+eventRef('SessionPresenceChanged').implement({
+  description:
+    'Who watches the session now and who is typing: told once to whoever begins to watch, and whenever it changes. Not in the log, and not told to clients that poll.',
+  interfaces,
+  fields: (t) => ({
+    present: t.idList({
+      description: 'The users who watch it, on whatever server.',
+      resolve: ({ present = [] }) => present.map(({ userId }) => userId),
+    }),
+    typing: t.idList({
+      description: 'Those of them who are typing.',
+      resolve: ({ present = [] }) => present.filter(({ mark }) => mark === typingMark).map(({ userId }) => userId),
+    }),
+  }),
+})
+eventRef('SessionClosed').implement({
+  description: 'The owner has closed the session: it can be read, and nothing is added. The last event.',
+  interfaces,
+  fields: (t) => ({
+    closedAt: t.field({
+      type: 'DateTime',
+      description: 'When.',
+      resolve: ({ payload }) => String(payload['closedAt']),
+    }),
+  }),
+})
+eventRef('SessionOther').implement({
+  description: 'Something that this version does not know.',
+  interfaces,
+  fields: (t) => ({ type: t.string({ description: 'What it is called.', resolve: ({ type }) => type }) }),
+})
+
+/** Turns what is followed into events of the API. */
+function createReader(sessionId: string, cursorOf: (seq: number) => string) {
+  return (followed: Followed<SessionState>): EventSource => {
+    if (followed.is === 'event') {
+      const { type, seq, at, payload } = followed.event
+      return { type, sessionId, cursor: cursorOf(seq), seq, at, payload }
+    }
+    const { seq, reason, state } = followed
+    return {
+      type: 'SessionSnapshot',
+      sessionId,
+      cursor: cursorOf(seq),
+      seq,
+      at: new Date().toISOString(),
+      payload: {},
+      snapshot: { reason, source: { session: state.session, state } },
+    }
+  }
+}
+
+builder.subscriptionField('sessionEvents', (t) =>
+  t.field({
+    type: sessionEvent,
+    description: `Everything that happens in a session, in the one order that all participants see, each event once.
+
+Without \`after\`: a snapshot first, then what follows. With \`after\`: exactly what follows that cursor, and who is there now.
+Completes when the session is closed. Whoever is put out of the session is told FORBIDDEN at once.`,
+    args: {
+      sessionId: t.arg.id({ required: true, description: 'A session that the viewer takes part in.' }),
+      after: t.arg({ type: 'Cursor', description: 'The cursor of the last event that was received.' }),
+    },
+    ...subscribeToTopic<{ readonly sessionId: string }, SessionState, EventSource>(async ({ sessionId }, context) => {
+      const id = String(sessionId)
+      if ((await findSession(context, id)) === null) refuseAsMissing('session', id)
+      const { engine, sessions } = context
+      const topic = sessionTopic(id)
+      const cursorOf = createCursorFormat(engine.reader.epoch, topic)
+      return {
+        topic,
+        snapshot: () => sessions.snapshot(id),
+        isLast: ({ type }) => type === lastSessionEvent,
+        classOf: classOfSessionEvent,
+        join: joinReplyPieces,
+        createReader: () => createReader(id, cursorOf),
+        isPresenceKept: true,
+        standing: {
+          watch: (tell) => engine.presence.watch(topic, tell),
+          read: (present, seq): EventSource => ({
+            type: 'SessionPresenceChanged',
+            sessionId: id,
+            cursor: cursorOf(seq),
+            seq,
+            at: new Date().toISOString(),
+            payload: {},
+            present: present as readonly Present[],
+          }),
+        },
+        guard: engine.visibility.guardSubject({
+          subject: id,
+          isAllowed: () => maySeeSession(context, id),
+          refuse: () => new TidingsError('FORBIDDEN', `You no longer take part in session "${id}"`, { id }),
+        }),
+      }
+    }),
+  }),
+)

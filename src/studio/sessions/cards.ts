@@ -1,0 +1,101 @@
+import { typeid } from 'typeid-js'
+import { type Database, withTransaction } from '../../db/connect.ts'
+import { TidingsError } from '../../errors.ts'
+import { storableText } from '../../tasks/storable.ts'
+import type { Teller } from './events.ts'
+import { lockSession } from './locks.ts'
+import { badInput, requireClientId } from './messages.ts'
+import { type CardRow, toCard } from './rows.ts'
+import type { Card } from './session.ts'
+
+/** What a new card is to show. */
+export type CardContent =
+  | { readonly kind: 'DOCUMENT'; readonly documentId: string; readonly title: string }
+  | { readonly kind: 'SECTION'; readonly documentId: string; readonly sectionKey: string; readonly title: string }
+  | { readonly kind: 'QUIZ'; readonly quizId: string; readonly title: string }
+  | { readonly kind: 'NOTE'; readonly text: string; readonly title: string }
+
+/** The cards of sessions. */
+export interface Cards {
+  /**
+   * Lays a card beside the conversation. Whether the user may show what is on it is the caller's to see to: all participants will read of
+   * it in replies. Added again with the same client id, the same card is returned.
+   * @throws TidingsError `NOT_FOUND`, `CONFLICT`, `BAD_INPUT`
+   */
+  add(card: {
+    readonly sessionId: string
+    readonly userId: string
+    readonly clientId: string
+    readonly content: CardContent
+  }): Promise<Card>
+  /** Takes a card away; its adder and the owner of the session may. @throws TidingsError `NOT_FOUND`, `CONFLICT` */
+  remove(cardId: string, userId: string): Promise<string>
+}
+
+/** Most characters of a note. */
+const maxNoteCharacters = 20_000
+const maxTitleCharacters = 200
+const maxCards = 50
+
+/** Creates the store of cards. */
+export function createCards(options: { readonly database: Database; readonly teller: Teller }): Cards {
+  const { database, teller } = options
+  return {
+    add: ({ sessionId, userId, clientId, content }) =>
+      withTransaction(database, async (client) => {
+        requireClientId(clientId)
+        const text = content.kind === 'NOTE' ? storableText(content.text).trim() : null
+        if (text === '') throw badInput('input.note', 'The note says nothing')
+        if ((text?.length ?? 0) > maxNoteCharacters)
+          throw badInput('input.note', `A note has at most ${maxNoteCharacters} characters`)
+        await lockSession(client, sessionId, userId)
+        const known = await client.query<CardRow>(
+          'select * from session_card where session_id = $1 and added_by = $2 and client_id = $3',
+          [sessionId, userId, clientId],
+        )
+        if (known.rows[0] !== undefined) return toCard(known.rows[0])
+        const { rows } = await client.query<CardRow>(
+          `insert into session_card (id, session_id, kind, document_id, section_key, quiz_id, title, text, added_by, client_id, created_at)
+           select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp()
+           where (select count(*) from session_card where session_id = $2) < ${maxCards} returning *`,
+          [
+            typeid('card').toString(),
+            sessionId,
+            content.kind,
+            'documentId' in content ? content.documentId : null,
+            'sectionKey' in content ? content.sectionKey : null,
+            'quizId' in content ? content.quizId : null,
+            storableText(content.title).trim().slice(0, maxTitleCharacters) || 'Without a title',
+            text,
+            userId,
+            clientId,
+          ],
+        )
+        if (rows[0] === undefined)
+          throw new TidingsError('CONFLICT', `The session has ${maxCards} cards; remove one to add another`)
+        const card = toCard(rows[0])
+        await client.query('update session set last_activity_at = clock_timestamp() where id = $1', [sessionId])
+        await teller.tell(client, sessionId, [{ type: 'SessionCardAdded', payload: { card } }])
+        return card
+      }),
+    remove: (cardId, userId) =>
+      withTransaction(database, async (client) => {
+        const missing = new TidingsError('NOT_FOUND', `There is no card "${cardId}"`, { id: cardId })
+        const found = await client.query<CardRow>('select * from session_card where id = $1', [cardId])
+        const [card] = found.rows
+        if (card === undefined) throw missing
+        const session = await lockSession(client, card.session_id, userId).catch((error: unknown) => {
+          throw error instanceof TidingsError && error.code === 'NOT_FOUND' ? missing : error
+        })
+        if (card.added_by !== userId && session.owner !== userId)
+          throw new TidingsError(
+            'CONFLICT',
+            `Only ${card.added_by} and the owner of the session can take this card away`,
+          )
+        const { rowCount } = await client.query('delete from session_card where id = $1', [cardId])
+        if (rowCount !== 0)
+          await teller.tell(client, card.session_id, [{ type: 'SessionCardRemoved', payload: { cardId } }])
+        return card.session_id
+      }),
+  }
+}

@@ -1,0 +1,71 @@
+import type { PoolClient } from 'pg'
+import { afterCommit } from '../../db/connect.ts'
+import type { Appender } from '../../log/append.ts'
+import type { LogEvent } from '../../log/event.ts'
+import { type Card, type Message, type Participant, type SessionStatistics, sessionTopic } from './session.ts'
+
+/** What can happen in a session, as its topic tells it. */
+export type SessionEvent =
+  | { readonly type: 'SessionMessageAdded'; readonly payload: { readonly message: Message } }
+  /** A reply begins anew, or has ended: what it says now takes the place of what was known of it. */
+  | { readonly type: 'SessionMessageChanged'; readonly payload: { readonly message: Message } }
+  | { readonly type: 'SessionReplyAdvanced'; readonly payload: ReplyPiece }
+  | { readonly type: 'SessionCardAdded'; readonly payload: { readonly card: Card } }
+  | { readonly type: 'SessionCardRemoved'; readonly payload: { readonly cardId: string } }
+  | { readonly type: 'SessionParticipantJoined'; readonly payload: { readonly participant: Participant } }
+  | {
+      readonly type: 'SessionParticipantLeft'
+      readonly payload: { readonly userId: string; readonly isRemoved: boolean }
+    }
+  | { readonly type: 'SessionStatisticsChanged'; readonly payload: { readonly statistics: SessionStatistics } }
+  | { readonly type: 'SessionClosed'; readonly payload: { readonly closedAt: string } }
+
+/** A piece of a reply as it is written. */
+export interface ReplyPiece {
+  readonly messageId: string
+  readonly attempt: number
+  /** In UTF-16 units from the beginning of this attempt's text. */
+  readonly offset: number
+  readonly text: string
+}
+
+/** The event after which nothing follows. */
+export const lastSessionEvent: SessionEvent['type'] = 'SessionClosed'
+
+/** What may be done to an event for a reader who is too slow. */
+export function classOfSessionEvent(type: string): 'latest' | 'append' | 'keep' {
+  if (type === 'SessionStatisticsChanged') return 'latest'
+  return type === 'SessionReplyAdvanced' ? 'append' : 'keep'
+}
+
+/** Two pieces of one reply, when the second goes on where the first ends. */
+export function joinReplyPieces(first: LogEvent, second: LogEvent): LogEvent | null {
+  const { messageId, attempt, offset, text } = first.payload as unknown as ReplyPiece
+  const next = second.payload as unknown as ReplyPiece
+  if (next.messageId !== messageId || next.attempt !== attempt || next.offset !== offset + text.length) return null
+  return { ...second, payload: { ...second.payload, offset, text: text + next.text } }
+}
+
+/** Tells what happens in sessions, in the transactions in which it happens. */
+export interface Teller {
+  /**
+   * Appends to a session's topic in the caller's transaction; the other processes hear of it after the commit. A session that is closed
+   * is told nothing more.
+   */
+  tell(client: PoolClient, sessionId: string, events: readonly SessionEvent[]): Promise<void>
+}
+
+/** Creates what tells. */
+export function createTeller(appender: Pick<Appender, 'appendIn' | 'publish'>): Teller {
+  return {
+    async tell(client, sessionId, events) {
+      const appended = await appender.appendIn(client, {
+        topic: sessionTopic(sessionId),
+        events: events.map(({ type, payload }) => ({ type, payload: { ...payload } })),
+        ...(events.at(-1)?.type === lastSessionEvent ? { close: true } : {}),
+      })
+      if (appended.accepted) afterCommit(client, () => appender.publish(appended.events))
+      else if (appended.seq === null) throw new Error(`The session "${sessionId}" has no topic`)
+    },
+  }
+}

@@ -1,0 +1,50 @@
+import type { PoolClient } from 'pg'
+import { TidingsError } from '../../errors.ts'
+import { type SessionRow, sessionColumns } from './rows.ts'
+
+/** The same whether there is none or the user is no participant. */
+export function noSession(id: string): TidingsError {
+  return new TidingsError('NOT_FOUND', `There is no session "${id}"`, { id })
+}
+
+/**
+ * Locks a session that a user takes part in until the end of the transaction: whatever changes it, or adds to it, comes one after the
+ * other. Taken before the rows of its messages, and these before topics.
+ *
+ * @param options.isClosedAllowed - whether it will do when it is closed; not by default
+ * @throws TidingsError `NOT_FOUND`, `CONFLICT` when it is closed
+ */
+export async function lockSession(
+  client: PoolClient,
+  id: string,
+  userId: string,
+  options: { readonly isClosedAllowed?: boolean } = {},
+): Promise<SessionRow> {
+  const { rows } = await client.query<SessionRow>(
+    `select ${sessionColumns} from session s
+     where s.id = $1 and exists (select from session_participant p where p.session_id = s.id and p.user_id = $2)
+     for no key update`,
+    [id, userId],
+  )
+  const [session] = rows
+  if (session === undefined) throw noSession(id)
+  if (session.closed_at !== null && options.isClosedAllowed !== true) throw closed(session)
+  return session
+}
+
+/** The same for its owner only. @throws TidingsError `NOT_FOUND`, `CONFLICT` */
+export async function lockOwnSession(
+  client: PoolClient,
+  id: string,
+  userId: string,
+  options: { readonly isClosedAllowed?: boolean } = {},
+): Promise<SessionRow> {
+  const session = await lockSession(client, id, userId, options)
+  if (session.owner !== userId)
+    throw new TidingsError('CONFLICT', `Only the owner of session "${session.title}" can do this; ask ${session.owner}`)
+  return session
+}
+
+function closed({ title }: SessionRow): TidingsError {
+  return new TidingsError('CONFLICT', `The session "${title}" is closed; it can be read, and nothing is added to it`)
+}

@@ -1,0 +1,207 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { typeid } from 'typeid-js'
+import { type Database, withTransaction } from '../../db/connect.ts'
+import { isTidingsError, TidingsError } from '../../errors.ts'
+import { createTopic } from '../../log/topic.ts'
+import type { TaskService } from '../../tasks/service.ts'
+import { storableText } from '../../tasks/storable.ts'
+import type { Teller } from './events.ts'
+import { lockOwnSession, lockSession } from './locks.ts'
+import { badInput, replyKind, requireClientId } from './messages.ts'
+import { type ParticipantRow, type SessionRow, toParticipant, toSession } from './rows.ts'
+import { type Session, sessionTopic } from './session.ts'
+
+/** Who may see a session, and how long it goes on. All throw TidingsError `NOT_FOUND` where the user takes no part in it. */
+export interface Membership {
+  /** Created again with the same client id, the same session is returned. @throws TidingsError `BAD_INPUT` */
+  create(request: { readonly owner: string; readonly clientId: string; readonly title: string }): Promise<Session>
+  /** Takes a user in; one who is in already stays. Only the owner may. @throws TidingsError `CONFLICT`, `BAD_INPUT` */
+  invite(sessionId: string, owner: string, userId: string): Promise<void>
+  /** Makes a link that lets in whoever has it, until it expires. Only the owner may. @throws TidingsError `CONFLICT`, `BAD_INPUT` */
+  makeLink(
+    sessionId: string,
+    owner: string,
+    lifetimeMinutes: number,
+  ): Promise<{ readonly token: string; readonly expiresAt: Date }>
+  /** Comes in by a link. @throws TidingsError `NOT_FOUND`, `CONFLICT` when it has expired, or the session is closed */
+  join(token: string, userId: string): Promise<string>
+  /** Goes out. The owner cannot. @throws TidingsError `CONFLICT` */
+  leave(sessionId: string, userId: string): Promise<void>
+  /** Puts somebody out: what that user watches of the session ends at once. Only the owner may. @throws TidingsError `CONFLICT` */
+  remove(sessionId: string, owner: string, userId: string): Promise<void>
+  /** Ends the session: it can be read, and nothing is added. Replies under way are stopped. Only the owner may; again, nothing happens. */
+  close(sessionId: string, owner: string): Promise<void>
+}
+
+/** Most people in one session. */
+const maxParticipants = 200
+const maxTitleCharacters = 200
+const maxUserIdCharacters = 255
+/** Longest life of a link: 30 days. */
+const maxLifetimeMinutes = 43_200
+
+const digestOf = (token: string): string => createHash('sha256').update(token).digest('base64url')
+
+/**
+ * Creates what changes who takes part.
+ * @param options.accessChanged - called when somebody may see a session no longer
+ */
+export function createMembership(options: {
+  readonly database: Database
+  readonly tasks: Pick<TaskService, 'cancel'>
+  readonly teller: Teller
+  readonly accessChanged: (sessionId: string) => void
+}): Membership {
+  const { database, tasks, teller, accessChanged } = options
+
+  const admit = (
+    sessionId: string,
+    userId: string,
+    lock: (client: Parameters<typeof lockSession>[0]) => Promise<SessionRow>,
+  ): Promise<void> =>
+    withTransaction(database, async (client) => {
+      const session = await lock(client)
+      const { rows } = await client.query<ParticipantRow>(
+        `insert into session_participant (session_id, user_id)
+         select $1, $2 where (select count(*) from session_participant where session_id = $1) < ${maxParticipants}
+         on conflict do nothing returning *`,
+        [sessionId, userId],
+      )
+      const [row] = rows
+      if (row !== undefined) {
+        const participant = toParticipant(row, session.owner)
+        return teller.tell(client, sessionId, [{ type: 'SessionParticipantJoined', payload: { participant } }])
+      }
+      const { rowCount } = await client.query(
+        'select from session_participant where session_id = $1 and user_id = $2',
+        [sessionId, userId],
+      )
+      if (rowCount === 0)
+        throw new TidingsError('CONFLICT', `The session has ${maxParticipants} participants, and cannot take more`)
+    })
+  const dismiss = async (sessionId: string, userId: string, by: string): Promise<void> => {
+    await withTransaction(database, async (client) => {
+      const session =
+        by === userId
+          ? await lockSession(client, sessionId, userId, { isClosedAllowed: true })
+          : await lockOwnSession(client, sessionId, by, { isClosedAllowed: true })
+      if (session.owner === userId)
+        throw new TidingsError('CONFLICT', 'The owner cannot leave a session; close it instead')
+      const { rowCount } = await client.query(
+        'delete from session_participant where session_id = $1 and user_id = $2',
+        [sessionId, userId],
+      )
+      if (rowCount === 0) return
+      await teller.tell(client, sessionId, [
+        { type: 'SessionParticipantLeft', payload: { userId, isRemoved: by !== userId } },
+      ])
+    })
+    accessChanged(sessionId)
+  }
+  /** Replies are stopped one by one; one that has just ended is none. */
+  const stopReplies = async (sessionId: string): Promise<void> => {
+    const { rows } = await database.pool.query<{ id: string }>(
+      `select id from task where subject = $1 and kind = $2 and status in ('QUEUED', 'RUNNING', 'RETRYING')`,
+      [sessionId, replyKind],
+    )
+    for (const { id } of rows)
+      await tasks.cancel(id, 'The session was closed').catch((error: unknown) => {
+        if (!isTidingsError(error, 'CONFLICT')) throw error
+      })
+  }
+
+  return {
+    create: (request) =>
+      withTransaction(database, async (client) => {
+        const { owner, clientId } = request
+        const title = storableText(request.title).trim()
+        requireClientId(clientId)
+        if (title === '' || title.length > maxTitleCharacters)
+          throw badInput('input.title', `A title has 1 to ${maxTitleCharacters} characters`)
+        const id = typeid('session').toString()
+        const { rows } = await client.query<SessionRow & { is_new: boolean }>(
+          `insert into session (id, owner, title, client_id) values ($1, $2, $3, $4)
+           on conflict (owner, client_id) do update set client_id = excluded.client_id returning *, id = $1 as is_new`,
+          [id, owner, title, clientId],
+        )
+        const [row] = rows
+        if (row === undefined) throw new Error('The session was not stored')
+        if (row.is_new) {
+          const joined = await client.query<ParticipantRow>(
+            'insert into session_participant (session_id, user_id) values ($1, $2) returning *',
+            [id, owner],
+          )
+          await createTopic(client, sessionTopic(id))
+          const events = joined.rows.map((participant) => ({
+            type: 'SessionParticipantJoined' as const,
+            payload: { participant: toParticipant(participant, owner) },
+          }))
+          await teller.tell(client, id, events)
+        }
+        return toSession(row)
+      }),
+    async invite(sessionId, owner, userId) {
+      if (userId.trim() === '' || userId.length > maxUserIdCharacters || userId.includes('\0'))
+        throw badInput('input.userId', `A user's id has 1 to ${maxUserIdCharacters} characters`)
+      await admit(sessionId, userId, (client) => lockOwnSession(client, sessionId, owner))
+    },
+    makeLink: (sessionId, owner, lifetimeMinutes) =>
+      withTransaction(database, async (client) => {
+        if (lifetimeMinutes < 1 || lifetimeMinutes > maxLifetimeMinutes)
+          throw badInput('input.lifetimeMinutes', `A link lives for 1 to ${maxLifetimeMinutes} minutes`)
+        await lockOwnSession(client, sessionId, owner)
+        const token = randomBytes(24).toString('base64url')
+        const { rows } = await client.query<{ expires_at: Date }>(
+          `insert into session_link (digest, session_id, created_by, expires_at)
+           values ($1, $2, $3, now() + $4 * interval '1 minute') returning expires_at`,
+          [digestOf(token), sessionId, owner, lifetimeMinutes],
+        )
+        const [row] = rows
+        if (row === undefined) throw new Error('The link was not stored')
+        return { token, expiresAt: row.expires_at }
+      }),
+    async join(token, userId) {
+      const { rows } = await database.pool.query<{ session_id: string; expires_at: Date; is_expired: boolean }>(
+        'select session_id, expires_at, expires_at <= now() as is_expired from session_link where digest = $1',
+        [digestOf(token)],
+      )
+      const [link] = rows
+      if (link === undefined) throw new TidingsError('NOT_FOUND', 'There is no such invitation; ask for a new link')
+      if (link.is_expired)
+        throw new TidingsError(
+          'CONFLICT',
+          `This invitation expired at ${link.expires_at.toISOString()}; ask for a new link`,
+        )
+      await admit(link.session_id, userId, async (client) => {
+        const sessions = await client.query<SessionRow>('select * from session where id = $1 for no key update', [
+          link.session_id,
+        ])
+        const [session] = sessions.rows
+        if (session === undefined || session.closed_at !== null)
+          throw new TidingsError('CONFLICT', 'The session of this invitation is closed')
+        return session
+      })
+      return link.session_id
+    },
+    leave: (sessionId, userId) => dismiss(sessionId, userId, userId),
+    async remove(sessionId, owner, userId) {
+      if (userId === owner) throw new TidingsError('CONFLICT', 'The owner cannot leave a session; close it instead')
+      await dismiss(sessionId, userId, owner)
+    },
+    async close(sessionId, owner) {
+      // Closed first, so that nobody begins anything; told last, when nothing more comes. Broken off in between, closing goes on when
+      // it is asked for again.
+      await withTransaction(database, async (client) => {
+        await lockOwnSession(client, sessionId, owner, { isClosedAllowed: true })
+        await client.query('update session set closed_at = coalesce(closed_at, now()) where id = $1', [sessionId])
+        await client.query('delete from session_link where session_id = $1', [sessionId])
+      })
+      await stopReplies(sessionId)
+      await withTransaction(database, async (client) => {
+        const { closed_at } = await lockOwnSession(client, sessionId, owner, { isClosedAllowed: true })
+        const closedAt = new Date(closed_at ?? Date.now()).toISOString()
+        await teller.tell(client, sessionId, [{ type: 'SessionClosed', payload: { closedAt } }])
+      })
+    },
+  }
+}

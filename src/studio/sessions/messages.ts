@@ -1,0 +1,203 @@
+import type { PoolClient } from 'pg'
+import { typeid } from 'typeid-js'
+import type { Database } from '../../db/connect.ts'
+import { withTransaction } from '../../db/connect.ts'
+import { TidingsError } from '../../errors.ts'
+import type { TaskService } from '../../tasks/service.ts'
+import { storableText } from '../../tasks/storable.ts'
+import type { Task } from '../../tasks/task.ts'
+import type { SessionEvent, Teller } from './events.ts'
+import { lockSession } from './locks.ts'
+import { type MessageRow, type SessionRow, toMessage, toStatistics } from './rows.ts'
+import { estimateTokens, type Message } from './session.ts'
+
+/** The kind of task that answers a message. */
+export const replyKind = 'REPLY'
+/** Most characters of a message. */
+export const maxMessageCharacters = 10_000
+const maxClientIdCharacters = 100
+
+/** A message as somebody sends it. */
+export interface Sending {
+  readonly sessionId: string
+  readonly author: string
+  /** The author's own id for it, unique among that author's in the session. */
+  readonly clientId: string
+  readonly text: string
+  readonly wantsReply: boolean
+  readonly headStartMs: number
+}
+
+/** A stretch of a conversation, oldest first. */
+export interface MessageRange {
+  readonly messages: readonly Message[]
+  readonly hasBefore: boolean
+  readonly hasAfter: boolean
+}
+
+/** The messages of sessions; whether the user may see the session is asked by the API, and again by what changes it. */
+export interface Messages {
+  /**
+   * Stores a message, and puts a reply in line where one is wanted: both in one transaction. Sent again with the same client id, nothing
+   * happens, and the stored one is returned.
+   * @throws TidingsError `NOT_FOUND`, `CONFLICT`, `BAD_INPUT`, `IDEMPOTENCY_KEY_REUSED`, `RATE_LIMITED`
+   */
+  send(
+    sending: Sending,
+  ): Promise<{ readonly message: Message; readonly reply: Message | null; readonly task: Task | null }>
+  /** Those after or before a position; of both ends that are open, the newest. */
+  range(
+    sessionId: string,
+    options: {
+      readonly after?: number | undefined
+      readonly before?: number | undefined
+      readonly limit: number
+      readonly isFromStart: boolean
+    },
+  ): Promise<MessageRange>
+}
+
+/** Checks what a client calls its own thing. @throws TidingsError `BAD_INPUT` */
+export function requireClientId(clientId: string): void {
+  if (clientId.trim() === '' || clientId.length > maxClientIdCharacters || clientId.includes('\0'))
+    throw badInput('input.clientId', `A client id has 1 to ${maxClientIdCharacters} characters`)
+}
+
+/** What does not do, with its place. */
+export function badInput(path: string, message: string): TidingsError {
+  return new TidingsError('BAD_INPUT', message, { issues: [{ path, message }] })
+}
+
+/** Adds a message at the end and counts it. The session is locked. */
+export async function addMessage(
+  client: PoolClient,
+  sessionId: string,
+  given: Pick<MessageRow, 'author' | 'client_id' | 'body' | 'status' | 'reply_to' | 'task_id'>,
+): Promise<{ readonly message: Message; readonly events: readonly SessionEvent[] }> {
+  const tokens = estimateTokens(given.body)
+  const { rows: sessions } = await client.query<SessionRow & { last_position: number }>(
+    `update session set last_position = last_position + 1, message_count = message_count + 1, token_count = token_count + $2,
+       last_activity_at = clock_timestamp()
+     where id = $1 returning *`,
+    [sessionId, tokens],
+  )
+  const [session] = sessions
+  if (session === undefined) throw new Error(`There is no session "${sessionId}"`)
+  const { rows } = await client.query<MessageRow>(
+    `insert into session_message (id, session_id, position, author, client_id, body, status, reply_to, task_id, token_count, created_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp()) returning *`,
+    [
+      typeid('message').toString(),
+      sessionId,
+      session.last_position,
+      given.author,
+      given.client_id,
+      given.body,
+      given.status,
+      given.reply_to,
+      given.task_id,
+      tokens,
+    ],
+  )
+  const [row] = rows
+  if (row === undefined) throw new Error('The message was not stored')
+  const message = toMessage(row)
+  return {
+    message,
+    events: [
+      { type: 'SessionMessageAdded', payload: { message } },
+      { type: 'SessionStatisticsChanged', payload: { statistics: toStatistics(session) } },
+    ],
+  }
+}
+
+/** Creates the store of messages. */
+export function createMessages(options: {
+  readonly database: Database
+  readonly tasks: Pick<TaskService, 'start'>
+  readonly teller: Teller
+}): Messages {
+  const { database, tasks, teller } = options
+
+  /** What is stored under a client id. @throws TidingsError `IDEMPOTENCY_KEY_REUSED` when that is another text */
+  const find = async (
+    client: Pick<PoolClient, 'query'>,
+    { sessionId, author, clientId }: Sending,
+    text: string,
+  ): Promise<{ readonly message: Message; readonly reply: Message | null } | null> => {
+    const { rows } = await client.query<MessageRow>(
+      `select m.* from session_message m
+       join session_message mine on mine.session_id = $1 and mine.author = $2 and mine.client_id = $3
+         and (m.id = mine.id or m.reply_to = mine.id)
+       order by m.position limit 2`,
+      [sessionId, author, clientId],
+    )
+    const [message, reply] = rows.map(toMessage)
+    if (message === undefined) return null
+    if (message.body !== text)
+      throw new TidingsError(
+        'IDEMPOTENCY_KEY_REUSED',
+        `The client id "${clientId}" stands for another message in this session; use a new one for each message`,
+        {},
+      )
+    return { message, reply: reply ?? null }
+  }
+  const sendAlone = (sending: Sending, text: string): Promise<Message> =>
+    withTransaction(database, async (client) => {
+      const { sessionId, author, clientId } = sending
+      await lockSession(client, sessionId, author)
+      // Looked for again now that nobody else can add one.
+      const known = await find(client, sending, text)
+      if (known !== null) return known.message
+      const { message, events } = await addMessage(client, sessionId, {
+        author,
+        client_id: clientId,
+        body: text,
+        status: 'SENT',
+        reply_to: null,
+        task_id: null,
+      })
+      await teller.tell(client, sessionId, events)
+      return message
+    })
+
+  return {
+    async send(sending) {
+      const { sessionId, author, clientId, wantsReply, headStartMs } = sending
+      const text = storableText(sending.text).trim()
+      requireClientId(clientId)
+      if (text === '') throw badInput('input.text', 'The message says nothing')
+      if (text.length > maxMessageCharacters)
+        throw badInput(
+          'input.text',
+          `The message has ${text.length} characters; at most ${maxMessageCharacters} are taken`,
+        )
+      const known = await find(database.pool, sending, text)
+      if (known !== null) return { ...known, task: null }
+      if (!wantsReply) return { message: await sendAlone(sending, text), reply: null, task: null }
+      const { task } = await tasks.start({
+        kind: replyKind,
+        input: { sessionId, clientId, text },
+        owner: author,
+        idempotencyKey: `${sessionId} ${clientId}`,
+        headStartMs,
+      })
+      const stored = await find(database.pool, sending, text)
+      if (stored === null) throw new Error(`The message "${clientId}" of task "${task.id}" was not stored`)
+      return { ...stored, task }
+    },
+    async range(sessionId, { after, before, limit, isFromStart }) {
+      const { rows } = await database.pool.query<MessageRow>(
+        `select * from session_message
+         where session_id = $1 and position > $2 and position < $3
+         order by case when $5 then position else -position end limit $4`,
+        [sessionId, after ?? 0, before ?? 2_147_483_647, limit + 1, isFromStart],
+      )
+      const kept = rows.slice(0, limit).map(toMessage)
+      const isMore = rows.length > limit
+      return isFromStart
+        ? { messages: kept, hasBefore: after !== undefined && after > 0, hasAfter: isMore }
+        : { messages: kept.reverse(), hasBefore: isMore, hasAfter: before !== undefined }
+    },
+  }
+}

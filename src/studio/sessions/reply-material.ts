@@ -1,0 +1,126 @@
+import type { Database } from '../../db/connect.ts'
+import type { ReplyPassage } from '../content/reply.ts'
+
+/** A passage of one of a session's cards. */
+export interface CardPassage extends ReplyPassage {
+  readonly cardId: string
+  readonly sectionKey: string | null
+}
+
+/** What a reply is made from. */
+export interface ReplyMaterial {
+  readonly question: string
+  readonly history: readonly { readonly author: string | null; readonly text: string }[]
+  readonly cardCount: number
+  /** The best first. */
+  readonly passages: readonly CardPassage[]
+}
+
+const maxHistory = 20
+const maxPassages = 8
+/** Of one card, so that a long document does not hide the others. */
+const maxPerCard = 4
+const longestQuestion = 2_000
+/** Characters that no stored text contains: they are taken out when a document is read, and here of what people wrote. */
+const start = '\u0001'
+const stop = '\u0002'
+
+/** Reads what a message asks, what was said before, and the passages of the session's cards that have its words. */
+export async function readReplyMaterial(
+  { pool }: Database,
+  { sessionId, replyId }: { readonly sessionId: string; readonly replyId: string },
+): Promise<ReplyMaterial> {
+  const { rows: messages } = await pool.query<{ author: string | null; body: string }>(
+    `select m.author, m.body from session_message m
+     join session_message reply on reply.id = $2
+     join session_message asked on asked.id = reply.reply_to
+     where m.session_id = $1 and m.position <= asked.position and m.body <> ''
+     order by m.position desc limit ${maxHistory + 1}`,
+    [sessionId, replyId],
+  )
+  const [asked, ...before] = messages
+  const question = asked?.body ?? ''
+  const cards = await pool.query<{ n: number }>('select count(*) as n from session_card where session_id = $1', [
+    sessionId,
+  ])
+  return {
+    question,
+    history: before.reverse().map(({ author, body }) => ({ author, text: body })),
+    cardCount: cards.rows[0]?.n ?? 0,
+    passages: await findPassages(pool, sessionId, question.slice(0, longestQuestion)),
+  }
+}
+
+interface PassageRow {
+  card_id: string
+  title: string
+  section_key: string | null
+  heading: string
+  page: number | null
+  marked: string
+}
+
+/**
+ * Full-text search over all cards: documents and sections by the index of their passages, notes and questions of quizzes as they are. Any
+ * word of the question will do, as people ask in whole sentences; those passages are best that have most of them.
+ */
+async function findPassages(
+  pool: Database['pool'],
+  sessionId: string,
+  question: string,
+): Promise<readonly CardPassage[]> {
+  const { rows } = await pool.query<PassageRow>(
+    `with wanted as (
+       select string_agg(quote_literal(lexeme), ' | ')::tsquery as q
+       from unnest(tsvector_to_array(to_tsvector('english', $2))) as l(lexeme)
+     ), card as (
+       select * from session_card where session_id = $1
+     ), said as (
+       select c.id as card_id, c.title, p.section_key,
+         coalesce((select heading from section s where s.document_id = p.document_id and s.key = p.section_key), p.heading) as heading,
+         p.page, p.text, p.search
+       from card c join passage p on p.document_id = c.document_id
+         and (c.kind = 'DOCUMENT' or p.section_key = c.section_key)
+       cross join wanted w where p.search @@ w.q
+       union all
+       select c.id, c.title, null, '', null, translate(c.text, '${start}${stop}', ''), to_tsvector('english', c.text)
+       from card c where c.kind = 'NOTE'
+       union all
+       select c.id, c.title, null, '', null, t.text, to_tsvector('english', t.text)
+       from card c join question q on q.quiz_id = c.quiz_id
+       join question_version v on v.question_id = q.id and v.version = q.version
+       cross join lateral (
+         select translate(concat_ws(' ', v.body->>'explanation', v.body->'citation'->>'quotation'), '${start}${stop}', '') as text
+       ) t
+     ), ranked as (
+       select s.*, ts_rank(s.search, w.q, 1) as rank,
+         row_number() over (partition by s.card_id order by ts_rank(s.search, w.q, 1) desc, s.text) as place
+       from said s cross join wanted w where s.search @@ w.q
+     )
+     select card_id, title, section_key, heading, page,
+       ts_headline('english', text, w.q, 'HighlightAll=true, StartSel=${start}, StopSel=${stop}') as marked
+     from (select * from ranked where place <= ${maxPerCard} order by rank desc, card_id, place limit ${maxPassages}) as best
+     cross join wanted w order by rank desc, card_id, place`,
+    [sessionId, question],
+  )
+  return rows.map(({ card_id, title, section_key, heading, page, marked }) => ({
+    cardId: card_id,
+    source: title,
+    sectionKey: section_key,
+    heading,
+    page,
+    ...readMarks(marked),
+  }))
+}
+
+/** A text and where the marks in it were. */
+export function readMarks(marked: string): Pick<ReplyPassage, 'text' | 'matches'> {
+  let text = ''
+  const matches: { start: number; end: number }[] = []
+  for (const [index, piece] of marked.split(start).entries()) {
+    const [match = '', rest] = index === 0 ? [undefined, piece] : piece.split(stop, 2)
+    if (index > 0) matches.push({ start: text.length, end: text.length + match.length })
+    text += match + (rest ?? '')
+  }
+  return { text, matches }
+}

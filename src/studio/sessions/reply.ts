@@ -1,0 +1,222 @@
+import { createHash } from 'node:crypto'
+import type { PoolClient } from 'pg'
+import { z } from 'zod'
+import { TidingsError } from '../../errors.ts'
+import { defineTask, type Ending, type Start, type TaskContext, type TaskDefinition } from '../../tasks/define-task.ts'
+import { FinalError, RetryableError } from '../../tasks/failure.ts'
+import { createOutputBuffer } from '../../tasks/output.ts'
+import { advance, type Report, stage } from '../../tasks/report.ts'
+import { storableJson } from '../../tasks/storable.ts'
+import { ContentError } from '../content/provider.ts'
+import type { ReplyProvider } from '../content/reply.ts'
+import { inBursts } from './bursts.ts'
+import type { Teller } from './events.ts'
+import { lockSession } from './locks.ts'
+import { addMessage, replyKind } from './messages.ts'
+import { readReplyMaterial } from './reply-material.ts'
+import { type MessageRow, type SessionRow, toMessage, toStatistics } from './rows.ts'
+import { estimateTokens, type ReplyCitation } from './session.ts'
+import { isParticipant } from './sessions.ts'
+
+const input = z.object({ sessionId: z.string(), clientId: z.string(), text: z.string() })
+type Input = z.infer<typeof input>
+
+/** Pieces of a reply that come within this time enter the log together. */
+const burstMs = 60
+
+/**
+ * Answers a message from the cards of its session. Subject: the session, so that its participants may watch, and stop it.
+ *
+ * The message and the place of its reply are stored when the task is put in line, in one transaction: everybody has the message before
+ * anybody works on the reply. Each piece is stored and told in the transaction of a report, so that an attempt that has lost its lease
+ * can add nothing. Another attempt empties what the one before has written, visibly, and begins anew.
+ */
+export function defineReply(provider: ReplyProvider, teller: Teller): TaskDefinition<Input> {
+  return defineTask({
+    kind: replyKind,
+    input,
+    attempts: 3,
+    concurrency: 8,
+    stages: { reading: 10, writing: 90 },
+    async begin(client, request, start) {
+      const { sessionId } = request
+      await lockSession(client, sessionId, start.owner)
+      if (start.retriedSubject === null) await addBoth(client, teller, request, start)
+      else await reopen(client, teller, request, start)
+      return { subject: sessionId }
+    },
+    run: (context) => run(context, provider, teller),
+    settle: (client, { sessionId }, ending) => settle(client, teller, sessionId, ending),
+    mayWatch: isParticipant,
+    mayCancel: isParticipant,
+  })
+}
+
+async function addBoth(
+  client: PoolClient,
+  teller: Teller,
+  { sessionId, clientId, text }: Input,
+  { taskId, owner }: Start,
+): Promise<void> {
+  const asked = await addMessage(client, sessionId, {
+    author: owner,
+    client_id: clientId,
+    body: text,
+    status: 'SENT',
+    reply_to: null,
+    task_id: null,
+  })
+  const reply = await addMessage(client, sessionId, {
+    author: null,
+    client_id: null,
+    body: '',
+    status: 'WRITING',
+    reply_to: asked.message.id,
+    task_id: taskId,
+  })
+  // The statistics after both.
+  await teller.tell(client, sessionId, [...asked.events.slice(0, 1), ...reply.events])
+}
+
+/** A reply that failed or was stopped is written again, in its place. */
+async function reopen(
+  client: PoolClient,
+  teller: Teller,
+  { sessionId, clientId }: Input,
+  { taskId, owner }: Start,
+): Promise<void> {
+  const { rows } = await client.query<MessageRow>(
+    `update session_message m set status = 'WRITING', body = '', citations = '[]', error = null, attempt = 1, task_id = $4,
+       finished_at = null
+     from session_message asked
+     where asked.session_id = $1 and asked.author = $2 and asked.client_id = $3 and m.reply_to = asked.id
+       and m.status in ('FAILED', 'STOPPED') returning m.*`,
+    [sessionId, owner, clientId, taskId],
+  )
+  const [row] = rows
+  if (row === undefined)
+    throw new TidingsError('CONFLICT', 'This reply is being written already, or is there; ask again in a new message')
+  await teller.tell(client, sessionId, [{ type: 'SessionMessageChanged', payload: { message: toMessage(row) } }])
+}
+
+async function* run(
+  context: TaskContext<Input>,
+  provider: ReplyProvider,
+  teller: Teller,
+): AsyncGenerator<Report, { type: string; sessionId: string; messageId: string }, void> {
+  const { taskId, attempt, signal, database, input: request } = context
+  const { sessionId } = request
+  const { rows } = await database.pool.query<MessageRow>('select * from session_message where task_id = $1', [taskId])
+  const [place] = rows
+  if (place === undefined)
+    throw new FinalError('SESSION_DELETED', 'The session was deleted meanwhile.', { advice: 'Begin another one.' })
+  const messageId = place.id
+  if (place.attempt !== attempt || place.body !== '')
+    yield advance({ stage: 'reading', commit: (client) => beginAnew(client, teller, messageId, attempt) })
+  yield stage('reading', 0, 'Reading the cards')
+  const { passages, ...material } = await readReplyMaterial(database, { sessionId, replyId: messageId })
+  yield stage('writing', 0, 'Writing')
+  const buffer = createOutputBuffer()
+  const citations: ReplyCitation[] = []
+  const write = function* (isEnd: boolean): Generator<Report, void, void> {
+    for (const { offset, text } of buffer.take(isEnd))
+      yield advance({
+        commit: async (client) => {
+          await client.query('update session_message set body = body || $2 where id = $1', [messageId, text])
+          const payload = { messageId, attempt, offset, text }
+          await teller.tell(client, sessionId, [{ type: 'SessionReplyAdvanced', payload }])
+        },
+      })
+  }
+  try {
+    const parts = provider.reply({ ...material, passages, seed: seedOf(taskId, attempt), signal })
+    for await (const burst of inBursts(parts, burstMs)) {
+      for (const part of burst) {
+        const passage = part.is === 'citation' ? passages[part.passage] : undefined
+        if (part.is === 'text') buffer.add('reply', part.text)
+        else if (passage !== undefined)
+          citations.push({
+            cardId: passage.cardId,
+            cardTitle: passage.source,
+            sectionKey: passage.sectionKey,
+            heading: passage.heading,
+            page: passage.page,
+            quotation: part.quotation,
+          })
+      }
+      yield* write(false)
+    }
+  } catch (error) {
+    throw toTaskFailure(error)
+  }
+  yield* write(true)
+  yield advance({
+    stage: 'writing',
+    stagePercent: 100,
+    commit: async (client) => {
+      const told = JSON.stringify(storableJson(citations))
+      await client.query('update session_message set citations = $2 where id = $1', [messageId, told])
+    },
+  })
+  return { type: 'ReplyWritten', sessionId, messageId }
+}
+
+/** What an earlier attempt has written goes, for everybody to see. */
+async function beginAnew(client: PoolClient, teller: Teller, messageId: string, attempt: number): Promise<void> {
+  const { rows } = await client.query<MessageRow>(
+    `update session_message set body = '', citations = '[]', attempt = $2 where id = $1 returning *`,
+    [messageId, attempt],
+  )
+  const [row] = rows
+  if (row === undefined) return
+  await teller.tell(client, row.session_id, [{ type: 'SessionMessageChanged', payload: { message: toMessage(row) } }])
+}
+
+const statuses = { COMPLETED: 'COMPLETED', FAILED: 'FAILED', CANCELED: 'STOPPED' } as const
+
+/** What was written stays, however the task ended. */
+async function settle(
+  client: PoolClient,
+  teller: Teller,
+  sessionId: string,
+  { taskId, status, error }: Ending,
+): Promise<void> {
+  await client.query('select from session where id = $1 for no key update', [sessionId])
+  const { rows } = await client.query<MessageRow>(
+    `update session_message set status = $2, error = $3, finished_at = clock_timestamp()
+     where task_id = $1 and status = 'WRITING' returning *`,
+    [taskId, statuses[status], error === null ? null : JSON.stringify(error)],
+  )
+  const [row] = rows
+  if (row === undefined) return
+  const tokens = estimateTokens(row.body)
+  await client.query('update session_message set token_count = $2 where id = $1', [row.id, tokens])
+  const { rows: sessions } = await client.query<SessionRow>(
+    `update session set token_count = token_count + $2, last_activity_at = clock_timestamp() where id = $1 returning *`,
+    [sessionId, tokens - row.token_count],
+  )
+  const message = toMessage({ ...row, token_count: tokens })
+  await teller.tell(client, sessionId, [
+    { type: 'SessionMessageChanged', payload: { message } },
+    ...sessions.map((session) => ({
+      type: 'SessionStatisticsChanged' as const,
+      payload: { statistics: toStatistics(session) },
+    })),
+  ])
+}
+
+/** The failure of a task for that of a provider: one that may pass is tried again. */
+function toTaskFailure(error: unknown): unknown {
+  if (!(error instanceof ContentError)) return error
+  const { code, message, advice, retryAfterMs } = error
+  if (!error.retryable) return new FinalError(code, message, { advice, cause: error })
+  return new RetryableError(code, message, {
+    advice,
+    cause: error,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  })
+}
+
+function seedOf(taskId: string, attempt: number): number {
+  return createHash('sha256').update(`${taskId}#${attempt}`).digest().readUInt32BE(0)
+}

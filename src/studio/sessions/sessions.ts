@@ -1,0 +1,167 @@
+import type { Database } from '../../db/connect.ts'
+import type { Appender } from '../../log/append.ts'
+import { createBatch } from '../../log/batch.ts'
+import type { Presence, Present } from '../../log/presence.ts'
+import type { TaskService } from '../../tasks/service.ts'
+import { type Cards, createCards } from './cards.ts'
+import { createTeller } from './events.ts'
+import { createMembership, type Membership } from './membership.ts'
+import { createMessages, type Messages } from './messages.ts'
+import {
+  type CardRow,
+  type MessageRow,
+  type ParticipantRow,
+  type SessionRow,
+  sessionColumns,
+  toCard,
+  toMessage,
+  toParticipant,
+  toSession,
+} from './rows.ts'
+import { type Card, type Message, type Participant, type Session, sessionTopic } from './session.ts'
+
+/** A session as a whole, at one place of its log. */
+export interface SessionState {
+  readonly session: Session
+  readonly participants: readonly Participant[]
+  readonly cards: readonly Card[]
+  /** The newest ones, oldest first. */
+  readonly messages: readonly Message[]
+  readonly present: readonly Present[]
+}
+
+/** The sessions of all users; who may see which is asked by the API. */
+export interface Sessions {
+  readonly membership: Membership
+  readonly messages: Messages
+  readonly cards: Cards
+  /** In the order of `ids`; null where there is none. */
+  getMany(ids: readonly string[]): Promise<readonly (Session | null)[]>
+  isParticipant(sessionId: string, userId: string): Promise<boolean>
+  /** Those that a user takes part in, newest first. */
+  list(options: {
+    readonly userId: string
+    /** Of these only; null for no limit. */
+    readonly sessionIds: readonly string[] | null
+    readonly before?: { readonly createdAt: Date; readonly id: string } | undefined
+    readonly limit: number
+  }): Promise<readonly Session[]>
+  /** In the order of the sessions, each by when they came. */
+  participantsOf(sessions: readonly Session[]): Promise<readonly (readonly Participant[])[]>
+  /** In the order of the sessions, each by when they were added. */
+  cardsOf(sessionIds: readonly string[]): Promise<readonly (readonly Card[])[]>
+  /** The present state and the seq it is true at; null when there is none. What is asked in one turn shares a query. */
+  snapshot(id: string): Promise<{ readonly seq: number; readonly state: SessionState } | null>
+  /** Says whether a user is typing, for some seconds. Tells nobody of one who is not there. */
+  setTyping(sessionId: string, userId: string, isTyping: boolean): Promise<void>
+}
+
+/** How many messages a snapshot holds; the others are read when somebody wants them. */
+export const snapshotMessages = 50
+/** What a mark says of one who types; it runs out when nothing more is said. */
+export const typingMark = 'typing'
+const typingMs = 6_000
+
+interface SnapshotRow extends SessionRow {
+  seq: number
+  participants: ParticipantRow[]
+  cards: CardRow[]
+  messages: MessageRow[]
+}
+
+/** Creates the store of sessions. @param options.accessChanged - called when somebody may see a session no longer */
+export function createSessions(options: {
+  readonly database: Database
+  readonly appender: Appender
+  readonly presence: Presence
+  readonly tasks: TaskService
+  readonly accessChanged: (sessionId: string) => void
+}): Sessions {
+  const { database, appender, presence, tasks, accessChanged } = options
+  const { pool } = database
+  const teller = createTeller(appender)
+
+  const snapshot = createBatch<string, { readonly seq: number; readonly state: SessionState } | null>(async (ids) => {
+    const [{ rows }, present] = await Promise.all([
+      pool.query<SnapshotRow>(
+        `select t.seq, ${sessionColumns},
+           (select jsonb_agg(to_jsonb(p) order by p.joined_at, p.user_id) from session_participant p where p.session_id = s.id) as participants,
+           coalesce((select jsonb_agg(to_jsonb(c) order by c.created_at, c.id) from session_card c where c.session_id = s.id), '[]') as cards,
+           coalesce((select jsonb_agg(to_jsonb(m) order by m.position) from (
+             select * from session_message where session_id = s.id order by position desc limit ${snapshotMessages}
+           ) m), '[]') as messages
+         from session s join topic t on t.name = 'session:' || s.id where s.id = any($1::text[])`,
+        [ids],
+      ),
+      Promise.all(ids.map((id) => presence.list(sessionTopic(id)))),
+    ])
+    const byId = new Map(rows.map((row) => [row.id, row]))
+    return ids.map((id, index) => {
+      const row = byId.get(id)
+      if (row === undefined) return null
+      return {
+        seq: row.seq,
+        state: {
+          session: toSession(row),
+          participants: row.participants.map((one) => toParticipant(one, row.owner)),
+          cards: row.cards.map(toCard),
+          messages: row.messages.map(toMessage),
+          present: present[index] ?? [],
+        },
+      }
+    })
+  })
+
+  return {
+    membership: createMembership({ database, tasks, teller, accessChanged }),
+    messages: createMessages({ database, tasks, teller }),
+    cards: createCards({ database, teller }),
+    snapshot,
+    async getMany(ids) {
+      const { rows } = await pool.query<SessionRow>(
+        `select ${sessionColumns} from session s where s.id = any($1::text[])`,
+        [ids],
+      )
+      const byId = new Map(rows.map((row) => [row.id, toSession(row)]))
+      return ids.map((id) => byId.get(id) ?? null)
+    },
+    isParticipant: (sessionId, userId) => isParticipant(database, sessionId, userId),
+    async list({ userId, sessionIds, before, limit }) {
+      const { rows } = await pool.query<SessionRow>(
+        `select ${sessionColumns} from session s join session_participant p on p.session_id = s.id and p.user_id = $1
+         where ($2::timestamptz is null or (s.created_at, s.id) < ($2::timestamptz, $3::text))
+           and ($5::text[] is null or s.id = any($5::text[]))
+         order by s.created_at desc, s.id desc limit $4`,
+        [userId, before?.createdAt ?? null, before?.id ?? null, limit, sessionIds],
+      )
+      return rows.map(toSession)
+    },
+    async participantsOf(sessions) {
+      const { rows } = await pool.query<ParticipantRow>(
+        'select * from session_participant where session_id = any($1::text[]) order by joined_at, user_id',
+        [sessions.map(({ id }) => id)],
+      )
+      const bySession = Map.groupBy(rows, ({ session_id }) => session_id)
+      return sessions.map(({ id, owner }) => (bySession.get(id) ?? []).map((row) => toParticipant(row, owner)))
+    },
+    async cardsOf(sessionIds) {
+      const { rows } = await pool.query<CardRow>(
+        'select * from session_card where session_id = any($1::text[]) order by created_at, id',
+        [sessionIds],
+      )
+      const bySession = Map.groupBy(rows, ({ session_id }) => session_id)
+      return sessionIds.map((id) => (bySession.get(id) ?? []).map(toCard))
+    },
+    setTyping: (sessionId, userId, isTyping) =>
+      presence.mark(sessionTopic(sessionId), userId, isTyping ? typingMark : null, typingMs),
+  }
+}
+
+/** Whether a user takes part in a session. */
+export async function isParticipant({ pool }: Database, sessionId: string, userId: string): Promise<boolean> {
+  const { rowCount } = await pool.query('select from session_participant where session_id = $1 and user_id = $2', [
+    sessionId,
+    userId,
+  ])
+  return rowCount !== 0
+}

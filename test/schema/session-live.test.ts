@@ -1,0 +1,143 @@
+import { type Client, createClient } from 'graphql-ws'
+import { SignJWT } from 'jose'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
+import { createContext, schema } from '../../schema/index.ts'
+import { parseConfig } from '../../src/config.ts'
+import { silentLogger } from '../../src/logger.ts'
+import { createLiveDelivery } from '../../src/main/app.ts'
+import { type RunningServer, startServer } from '../../src/server/http.ts'
+import { eventually } from '../log/support.ts'
+import { bob, type SessionApi, startSessionApi, watchSession } from '../studio/sessions/session-api.ts'
+
+const secret = 'a-secret-of-32-characters-at-least'
+const tokenOf = (userId: string): Promise<string> =>
+  new SignJWT({})
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject(userId)
+    .setExpirationTime('1h')
+    .sign(new TextEncoder().encode(secret))
+
+let api: SessionApi
+let server: RunningServer
+let stack: AsyncDisposableStack
+beforeAll(async () => {
+  stack = new AsyncDisposableStack()
+  api = stack.use(await startSessionApi({ CHECK_MS: 60_000 }))
+  const { services } = api
+  const config = parseConfig({ NODE_ENV: 'test', PORT: '0', JWT_SECRET: secret })
+  server = stack.use(
+    await startServer({
+      config,
+      schema,
+      live: createLiveDelivery(services, config, silentLogger),
+      createContext: (viewer, options) => createContext(services, viewer, options),
+      health: { database: api.database, bus: api.engine.bus },
+      logger: silentLogger,
+    }),
+  )
+})
+afterAll(() => stack.disposeAsync())
+
+interface Seen {
+  readonly __typename: string
+  readonly cursor: string
+  readonly seq: number
+  readonly present?: readonly string[]
+  readonly typing?: readonly string[]
+  readonly message?: { readonly body: string }
+}
+interface Watching {
+  readonly client: Client
+  readonly seen: Seen[]
+  ended: unknown
+}
+/** Watches over a WebSocket of its own. */
+async function watch(userId: string, sessionId: string, after?: string): Promise<Watching> {
+  const client = createClient({
+    url: server.wsUrl,
+    webSocketImpl: WebSocket,
+    retryAttempts: 0,
+    connectionParams: { authorization: `Bearer ${await tokenOf(userId)}` },
+  })
+  stack.defer(() => client.dispose())
+  const watching: Watching = { client, seen: [], ended: undefined }
+  client.subscribe<{ sessionEvents: Seen }>(
+    { query: watchSession, variables: { id: sessionId, after } },
+    {
+      next: ({ data }) => void (data && watching.seen.push(data.sessionEvents)),
+      error: (error) => {
+        watching.ended = (error as { extensions: { code: string } }[])[0]?.extensions.code
+      },
+      complete: () => {
+        watching.ended ??= 'completed'
+      },
+    },
+  )
+  return watching
+}
+const lastPresence = ({ seen }: Watching): string => {
+  const last = seen.findLast(({ __typename }) => __typename === 'SessionPresenceChanged')
+  return `${last?.present?.join(' ')}; ${last?.typing?.join(' ')}`
+}
+
+test('who is there and who is typing is told to all, without a place in the log of its own', async () => {
+  const id = await api.create()
+  await api.invite(id, 'bob')
+  const ada = await watch('ada', id)
+  await eventually(() => expect(lastPresence(ada)).toBe('ada; '))
+  const his = await watch('bob', id)
+  await eventually(() => expect(lastPresence(ada)).toBe('ada bob; '))
+  await eventually(() => expect(lastPresence(his)).toBe('ada bob; '))
+  const type = (isTyping: boolean) =>
+    api.mutate(
+      'result: setTyping(sessionId: $id, isTyping: $isTyping) { __typename }',
+      '($id: ID!, $isTyping: Boolean!)',
+      { id, isTyping },
+      bob,
+    )
+  await type(true)
+  await eventually(() => expect(lastPresence(ada)).toBe('ada bob; bob'))
+  expect((await api.read(id)).typing).toEqual(['bob'])
+  await type(false)
+  await eventually(() => expect(lastPresence(ada)).toBe('ada bob; '))
+  // Comes and goes beside the log: whoever resumes after a message is told who is there now, at that place.
+  await api.send(id, 'Hello')
+  await eventually(() => expect(ada.seen.some(({ message }) => message?.body === 'Hello')).toBe(true))
+  const after = ada.seen.findLast(({ __typename }) => __typename === 'SessionStatisticsChanged') ?? ada.seen.at(-1)
+  const again = await watch('ada', id, after?.cursor)
+  await eventually(() => expect(lastPresence(again)).toBe('ada bob; '))
+  expect(again.seen.map(({ __typename, cursor }) => [__typename, cursor])).toEqual([
+    ['SessionPresenceChanged', after?.cursor],
+  ])
+  await his.client.dispose()
+  await eventually(() => expect(lastPresence(ada)).toBe('ada; '))
+  expect((await api.read(id)).present).toEqual(['ada'])
+})
+
+test('whoever is put out is told so at once and is there no more; the others go on', async () => {
+  const id = await api.create()
+  await api.invite(id, 'bob')
+  const [hers, his] = [await watch('ada', id), await watch('bob', id)]
+  await eventually(() => expect(lastPresence(hers)).toBe('ada bob; '))
+  await api.mutate('result: removeParticipant(sessionId: $id, userId: "bob") { __typename }', '($id: ID!)', { id })
+  await eventually(() => expect(his.ended).toBe('FORBIDDEN'))
+  await eventually(() => expect(lastPresence(hers)).toBe('ada; '))
+  await api.send(id, 'He is gone')
+  await eventually(() => expect(hers.seen.some(({ message }) => message?.body === 'He is gone')).toBe(true))
+  expect(his.seen.some(({ message }) => message !== undefined)).toBe(false)
+  expect(hers.ended).toBeUndefined()
+})
+
+test('all who watch share the executions of its events', async () => {
+  const id = await api.create()
+  const watching = [await watch('ada', id), await watch('ada', id), await watch('ada', id)]
+  for (const one of watching) await eventually(() => expect(lastPresence(one)).toBe('ada; '))
+  for (let n = 1; n <= 5; n++) await api.send(id, `Number ${n}`)
+  for (const { seen } of watching)
+    await eventually(() =>
+      expect(seen.flatMap(({ message }) => message?.body ?? [])).toEqual([1, 2, 3, 4, 5].map((n) => `Number ${n}`)),
+    )
+  await api.mutate('result: closeSession(id: $id) { __typename }', '($id: ID!)', { id })
+  for (const one of watching) await eventually(() => expect(one.ended).toBe('completed'))
+})

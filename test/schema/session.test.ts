@@ -1,0 +1,357 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ContentError } from '../../src/studio/content/provider.ts'
+import type { Viewer } from '../../src/tasks/viewer.ts'
+import { eventually } from '../log/support.ts'
+import {
+  ada,
+  bob,
+  eve,
+  type SeenMessage,
+  type SessionApi,
+  say,
+  startSessionApi,
+  watchSession,
+} from '../studio/sessions/session-api.ts'
+import { viewerOf } from '../support/api.ts'
+
+let api: SessionApi
+beforeAll(async () => {
+  api = await startSessionApi()
+})
+afterAll(() => api[Symbol.asyncDispose]())
+
+interface Event {
+  readonly __typename: string
+  readonly seq: number
+  readonly cursor: string
+  readonly reason?: string
+  readonly session?: { readonly messages: { readonly nodes: readonly SeenMessage[] } }
+  readonly message?: SeenMessage
+  readonly offset?: number
+  readonly attempt?: number
+  readonly text?: string
+  readonly statistics?: { readonly messageCount: number; readonly tokenCount: number }
+}
+/** Watches on its own, in the background, until the test is over. */
+async function watch(sessionId: string, viewer: Viewer = ada, after?: string) {
+  const seen: Event[] = []
+  const iterator = api.watch(watchSession, { id: sessionId, after }, { viewer })
+  const done = (async () => {
+    for await (const { sessionEvents } of iterator as AsyncIterable<{ sessionEvents: Event }>) seen.push(sessionEvents)
+  })()
+  done.catch(() => undefined)
+  await eventually(() => expect(after !== undefined || seen.length > 0).toBe(true))
+  return { seen, done, types: () => seen.map(({ __typename }) => __typename) }
+}
+const together = async (): Promise<string> => {
+  const id = await api.create()
+  await api.invite(id, 'bob')
+  return id
+}
+
+describe('who gets in', () => {
+  test('is the owner, and whom the owner invites; nobody else finds it', async () => {
+    const id = await api.create()
+    expect(await api.read(id, bob)).toBeNull()
+    expect(await api.invite(id, 'bob')).toMatchObject({ __typename: 'InviteToSessionSuccess' })
+    expect((await api.read(id, bob)).participants).toEqual([
+      { userId: 'ada', isOwner: true },
+      { userId: 'bob', isOwner: false },
+    ])
+    expect(await api.read(id, eve)).toBeNull()
+    expect(await api.send(id, 'Hello', { viewer: eve })).toMatchObject({ __typename: 'NotFoundError' })
+    await expect(api.watch(watchSession, { id }, { viewer: eve }).next()).rejects.toThrow('There is no session')
+    const listed: { sessions: { nodes: { id: string }[] } } = await api.run('{ sessions { nodes { id } } }', {}, bob)
+    expect(listed.sessions.nodes.map((one) => one.id)).toContain(id)
+  })
+
+  test('is whom the token lets, when it is limited to some sessions', async () => {
+    const [one, two] = [await api.create(), await api.create()]
+    const limited = viewerOf('ada', { sessionIds: [one] })
+    expect(await api.read(one, limited)).toMatchObject({ id: one })
+    expect(await api.read(two, limited)).toBeNull()
+    const { sessions }: { sessions: { nodes: { id: string }[] } } = await api.run(
+      '{ sessions { nodes { id } } }',
+      {},
+      limited,
+    )
+    expect(sessions.nodes).toEqual([{ id: one }])
+  })
+
+  test('is whoever has a link, until it expires; only the owner makes one', async () => {
+    const id = await api.create()
+    const makeLink = (viewer: Viewer) =>
+      api.mutate(
+        'result: inviteToSession(input: { sessionId: $id, lifetimeMinutes: 5 }) { __typename ... on Error { message } ... on InviteToSessionSuccess { link { token expiresAt } } }',
+        '($id: ID!)',
+        { id },
+        viewer,
+      )
+    const join = (token: string) =>
+      api.mutate(
+        'result: joinSession(token: $token) { __typename ... on Error { message } ... on JoinSessionSuccess { session { id } } }',
+        '($token: String!)',
+        { token },
+        bob,
+      )
+    const { link } = await makeLink(ada)
+    expect(await join('made-up')).toMatchObject({ __typename: 'NotFoundError' })
+    await api.database.pool.query(
+      `update session_link set expires_at = now() - interval '1 second' where session_id = $1`,
+      [id],
+    )
+    expect(await join(link?.token ?? '')).toMatchObject({
+      __typename: 'ConflictError',
+      message: expect.stringContaining('expired'),
+    })
+    const second = await makeLink(ada)
+    for (let again = 0; again < 2; again++)
+      expect(await join(second.link?.token ?? '')).toMatchObject({ session: { id } })
+    expect(await makeLink(bob)).toMatchObject({ __typename: 'ConflictError' })
+    expect((await api.read(id)).participants).toHaveLength(2)
+  })
+
+  test('ends at once for whoever is put out, with FORBIDDEN, and for nobody else', async () => {
+    const id = await together()
+    const [hers, his] = [await watch(id), await watch(id, bob)]
+    await api.mutate('result: removeParticipant(sessionId: $id, userId: "bob") { __typename }', '($id: ID!)', { id })
+    await expect(his.done).rejects.toThrow('You no longer take part')
+    await eventually(() => expect(hers.types()).toContain('SessionParticipantLeft'))
+    expect(await api.read(id, bob)).toBeNull()
+  })
+
+  test('may leave, except for the owner', async () => {
+    const id = await together()
+    const leave = (viewer: Viewer) =>
+      api.mutate('result: leaveSession(id: $id) { __typename ... on Error { message } }', '($id: ID!)', { id }, viewer)
+    expect(await leave(ada)).toMatchObject({ __typename: 'ConflictError' })
+    expect(await leave(bob)).toMatchObject({ __typename: 'LeaveSessionSuccess' })
+    expect(await leave(bob)).toMatchObject({ __typename: 'LeaveSessionSuccess' })
+    expect((await api.read(id)).participants).toHaveLength(1)
+  })
+})
+
+describe('a message', () => {
+  test('is told to all in one order, with statistics, and stored once however often it is sent', async () => {
+    const id = await together()
+    const [hers, his] = [await watch(id), await watch(id, bob)]
+    const sends = Array.from({ length: 20 }, (_, n) =>
+      api.send(id, `Number ${n}`, { viewer: n % 2 === 0 ? ada : bob, clientId: `n_${n}` }),
+    )
+    sends.push(...Array.from({ length: 5 }, () => api.send(id, 'Number 0', { clientId: 'n_0' })))
+    const answers = await Promise.all(sends)
+    expect(new Set(answers.map(({ __typename }) => __typename))).toEqual(new Set(['SendMessageSuccess']))
+    const messagesOf = ({ seen }: typeof hers) =>
+      seen.flatMap(({ __typename, message }) => (__typename === 'SessionMessageAdded' && message ? [message] : []))
+    for (const one of [hers, his]) await eventually(() => expect(messagesOf(one)).toHaveLength(20))
+    expect(messagesOf(hers).map(({ position }) => position)).toEqual(Array.from({ length: 20 }, (_, n) => n + 1))
+    expect(messagesOf(his)).toEqual(messagesOf(hers))
+    const { messages, statistics } = await api.read(id)
+    expect(messages.nodes).toEqual(messagesOf(hers))
+    expect(statistics).toEqual({ messageCount: 20, tokenCount: 50 })
+    expect(hers.seen.at(-1)?.statistics ?? hers.seen.at(-2)?.statistics).toEqual(statistics)
+  })
+
+  test('is refused when it says nothing, too much, or something else under the same id', async () => {
+    const id = await api.create()
+    await api.send(id, 'One thing', { clientId: 'same' })
+    for (const [text, clientId] of [
+      [' ', 'x'],
+      ['x'.repeat(10_001), 'x'],
+      ['Another thing', 'same'],
+      ['Said', ''],
+    ] as const)
+      expect(await api.send(id, text, { clientId })).toMatchObject({ __typename: 'InvalidInputError' })
+    expect((await api.read(id)).messages.nodes).toHaveLength(1)
+  })
+
+  test('can be read back page by page', async () => {
+    const id = await api.create()
+    for (let n = 1; n <= 7; n++) await api.send(id, `m${n}`)
+    const page = async (args: string) => {
+      const { session }: { session: { messages: { nodes: SeenMessage[]; pageInfo: Record<string, unknown> } } } =
+        await api.run(
+          `query ($id: ID!) { session(id: $id) { messages(${args}) { nodes { body } pageInfo { hasPreviousPage hasNextPage startCursor endCursor } } } }`,
+          { id },
+          ada,
+        )
+      return { bodies: session.messages.nodes.map(({ body }) => body).join(' '), ...session.messages.pageInfo }
+    }
+    const last = await page('last: 3')
+    expect(last).toMatchObject({ bodies: 'm5 m6 m7', hasPreviousPage: true, hasNextPage: false })
+    expect(await page(`last: 10, before: "${String(Reflect.get(last, 'startCursor'))}"`)).toMatchObject({
+      bodies: 'm1 m2 m3 m4',
+      hasPreviousPage: false,
+      hasNextPage: true,
+    })
+    const first = await page('first: 2')
+    expect(first).toMatchObject({ bodies: 'm1 m2', hasNextPage: true })
+    expect(await page(`first: 2, after: "${String(Reflect.get(first, 'endCursor'))}"`)).toMatchObject({
+      bodies: 'm3 m4',
+    })
+  })
+
+  test('follows what was seen when the stream is resumed: each event once', async () => {
+    const id = await api.create()
+    await api.send(id, 'before')
+    const { seen } = await watch(id)
+    await api.send(id, 'between')
+    await api.send(id, 'after')
+    const again = await watch(id, ada, seen[0]?.cursor)
+    await eventually(() =>
+      expect(again.seen.flatMap(({ message }) => (message ? [message.body] : []))).toEqual(['between', 'after']),
+    )
+    expect(again.types()).not.toContain('SessionSnapshot')
+  })
+})
+
+describe('a reply', () => {
+  test('comes after the message, streams in pieces, and ends in one message with its tokens', async () => {
+    const id = await together()
+    const { seen } = await watch(id, bob)
+    api.replies.script([say('One '), 'wait', say('and '), 'wait', say('two.')])
+    const { task, reply } = await api.send(id, 'Count, please', { wantsReply: true })
+    expect(reply).toMatchObject({ status: 'WRITING', body: '', position: 2, taskId: task?.id })
+    for (const text of ['One ', 'and ']) {
+      await eventually(() => expect(seen.some((one) => one.text === text)).toBe(true))
+      expect((await api.read(id)).messages.nodes[1]?.body).toMatch(new RegExp(`${text}$`))
+      api.replies.release()
+    }
+    await eventually(() => expect(seen.at(-1)?.__typename).toBe('SessionStatisticsChanged'))
+    expect(seen.slice(1).map(({ __typename, message, text }) => [__typename, message?.status ?? text])).toEqual([
+      ['SessionMessageAdded', 'SENT'],
+      ['SessionMessageAdded', 'WRITING'],
+      ['SessionStatisticsChanged', undefined],
+      ['SessionReplyAdvanced', 'One '],
+      ['SessionReplyAdvanced', 'and '],
+      ['SessionReplyAdvanced', 'two.'],
+      ['SessionMessageChanged', 'COMPLETED'],
+      ['SessionStatisticsChanged', undefined],
+    ])
+    expect(seen.flatMap(({ offset }) => offset ?? [])).toEqual([0, 4, 8])
+    const { messages, statistics } = await api.read(id)
+    expect(messages.nodes[1]).toMatchObject({ body: 'One and two.', status: 'COMPLETED', attempt: 1 })
+    expect(statistics).toEqual({ messageCount: 2, tokenCount: 4 + 3 })
+  })
+
+  test('quotes the cards word for word, says so, and cites them', async () => {
+    api.replies.script(null)
+    const id = await api.create()
+    const documentId = await api.importText(
+      '# Bread\n\nFlour and water make dough.\n\n## Yeast\n\nThe yeast turns sugar into gas. That is why the dough rises.\n',
+      ada,
+    )
+    const add = (input: object, viewer = ada) =>
+      api.mutate(
+        'result: addContextCard(input: $input) { __typename ... on Error { message } ... on AddContextCardSuccess { card { id kind title } } }',
+        '($input: AddContextCardInput!)',
+        { input: { sessionId: id, ...input } },
+        viewer,
+      )
+    expect(await add({ clientId: 'd', documentId })).toMatchObject({ card: { kind: 'DOCUMENT', title: 'Bread' } })
+    expect(await add({ clientId: 'n', note: 'Salt keeps *yeast* slow.\nIt really does.' })).toMatchObject({
+      card: { kind: 'NOTE', title: 'Salt keeps *yeast* slow.' },
+    })
+    expect(await add({ clientId: 'x', note: 'a', documentId })).toMatchObject({ __typename: 'InvalidInputError' })
+    expect(await add({ clientId: 'x', documentId: 'document_0' })).toMatchObject({ __typename: 'NotFoundError' })
+    expect((await api.read(id)).cards).toHaveLength(2)
+    await api.send(id, 'Why does the dough rise, does the yeast make gas?', { wantsReply: true })
+    await eventually(async () => expect((await api.read(id)).messages.nodes[1]?.status).toBe('COMPLETED'))
+    const [, reply] = (await api.read(id)).messages.nodes
+    expect(reply?.body).toContain('Quoted word for word')
+    expect(reply?.body).toContain('> The yeast turns sugar into gas. That is why the dough rises.')
+    expect(reply?.citations[0]).toEqual({
+      cardTitle: 'Bread',
+      sectionKey: expect.any(String),
+      heading: 'Yeast',
+      page: null,
+      quotation: 'The yeast turns sugar into gas. That is why the dough rises.',
+    })
+    await api.send(id, 'Who won the cup in 1974?', { wantsReply: true })
+    await eventually(async () => expect((await api.read(id)).messages.nodes[3]?.status).toBe('COMPLETED'))
+    expect((await api.read(id)).messages.nodes[3]).toMatchObject({
+      body: expect.stringContaining('say nothing about that'),
+      citations: [],
+    })
+  })
+
+  test('can be stopped by every participant, and by nobody else; what was written stays', async () => {
+    const id = await together()
+    api.replies.script([say('Half of '), 'wait', say('it')])
+    const { task } = await api.send(id, 'All of it', { wantsReply: true })
+    await eventually(async () => expect((await api.read(id)).messages.nodes[1]?.body).toBe('Half of '))
+    const stop = (viewer: Viewer) =>
+      api.mutate('result: cancelTask(id: $id) { __typename }', '($id: ID!)', { id: task?.id }, viewer)
+    expect(await stop(eve)).toMatchObject({ __typename: 'NotFoundError' })
+    expect(await stop(bob)).toMatchObject({ __typename: 'CancelTaskSuccess' })
+    expect((await api.read(id)).messages.nodes[1]).toMatchObject({ status: 'STOPPED', body: 'Half of ' })
+    // Whoever asked may have it written again, in its place.
+    api.replies.script([say('All of it')])
+    await api.mutate('result: retryTask(taskId: $id) { __typename }', '($id: ID!)', { id: task?.id })
+    await eventually(async () =>
+      expect((await api.read(id)).messages.nodes[1]).toMatchObject({
+        status: 'COMPLETED',
+        body: 'All of it',
+        position: 2,
+      }),
+    )
+  })
+
+  test('begins anew after an attempt that failed in passing, for all to see', async () => {
+    const id = await api.create()
+    const { seen } = await watch(id)
+    const busy = new ContentError('PROVIDER_BUSY', 'Busy.', { retryable: true, advice: 'Wait.', retryAfterMs: 10 })
+    api.replies.script([say('Half of '), busy])
+    await api.send(id, 'All of it', { wantsReply: true })
+    await eventually(() => expect(seen.some(({ text }) => text === 'Half of ')).toBe(true))
+    api.replies.script([say('All of it')])
+    await eventually(() => expect(seen.at(-2)?.message?.status).toBe('COMPLETED'))
+    expect(
+      seen
+        .slice(4)
+        .map(({ __typename, message, text, attempt }) => [
+          __typename,
+          message?.body ?? text,
+          attempt ?? message?.attempt,
+        ]),
+    ).toEqual([
+      ['SessionReplyAdvanced', 'Half of ', 1],
+      ['SessionMessageChanged', '', 2],
+      ['SessionReplyAdvanced', 'All of it', 2],
+      ['SessionMessageChanged', 'All of it', 2],
+      ['SessionStatisticsChanged', undefined, undefined],
+    ])
+  })
+
+  test('says why it failed', async () => {
+    const id = await api.create()
+    api.replies.script([say('Half'), new Error('the secret is 42')])
+    await api.send(id, 'Go on', { wantsReply: true })
+    await eventually(async () =>
+      expect((await api.read(id)).messages.nodes[1]).toMatchObject({ status: 'FAILED', error: { code: 'INTERNAL' } }),
+    )
+    expect((await api.read(id)).messages.nodes[1]?.body).toBe('Half')
+  })
+})
+
+describe('a closed session', () => {
+  test('stops its replies, tells all, ends their streams, and takes nothing more', async () => {
+    const id = await together()
+    const his = await watch(id, bob)
+    api.replies.script([say('Well'), 'wait'])
+    await api.send(id, 'Say on', { wantsReply: true })
+    await eventually(async () => expect((await api.read(id)).messages.nodes[1]?.body).toBe('Well'))
+    const close = (viewer: Viewer) =>
+      api.mutate('result: closeSession(id: $id) { __typename ... on Error { message } }', '($id: ID!)', { id }, viewer)
+    expect(await close(bob)).toMatchObject({ __typename: 'ConflictError' })
+    expect(await close(ada)).toMatchObject({ __typename: 'CloseSessionSuccess' })
+    expect(await close(ada)).toMatchObject({ __typename: 'CloseSessionSuccess' })
+    await his.done
+    expect(his.types().slice(-3)).toEqual(['SessionMessageChanged', 'SessionStatisticsChanged', 'SessionClosed'])
+    expect(await api.send(id, 'Still there?')).toMatchObject({ __typename: 'ConflictError' })
+    expect((await api.read(id, bob)).closedAt).not.toBeNull()
+    const after = await watch(id, bob)
+    await after.done
+    expect(after.types()).toEqual(['SessionSnapshot'])
+  })
+})
