@@ -47,6 +47,8 @@ export function defineReply(provider: ReplyProvider, teller: Teller): TaskDefini
     },
     run: (context) => run(context, provider, teller),
     settle: (client, { sessionId }, ending) => settle(client, teller, sessionId, ending),
+    // The session tells of it, to all.
+    announce: async () => null,
     mayWatch: isParticipant,
     mayCancel: isParticipant,
   })
