@@ -23,7 +23,7 @@ export function requireInbox(context: Context): Viewer {
  * is about is looked up on that one's behalf, with no more rights than anybody has.
  */
 function asRecipient(context: Context, userId: string): Context {
-  const viewer: Viewer = { userId, roles: [], plan: null, taskIds: null, expiresAt: null }
+  const viewer: Viewer = { userId, roles: [], plan: null, taskIds: null, sessionIds: null, expiresAt: null }
   return Object.create(context, { viewer: { value: viewer } }) as Context
 }
 
