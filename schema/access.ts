@@ -3,6 +3,7 @@ import type { Document } from '../src/studio/documents/documents.ts'
 import type { Session } from '../src/studio/sessions/session.ts'
 import type { Task } from '../src/tasks/task.ts'
 import type { Viewer } from '../src/tasks/viewer.ts'
+import type { Viewer } from '../src/tasks/viewer.ts'
 import { requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
 
@@ -31,11 +32,17 @@ export async function findReadableDocument(context: Context, id: string): Promis
   return shared.has(id) ? document : null
 }
 
-/** Whether the viewer takes part in a session, and the token, when it is limited to some, names it. */
+/** Whether the viewer takes part in a session, and the token, when it is limited to some, or to tasks alone, names it. */
 export async function maySeeSession(context: Context, id: string): Promise<boolean> {
-  const { userId, sessionIds } = requireViewer(context)
-  if (sessionIds !== null && !sessionIds.includes(id)) return false
+  const viewer = requireViewer(context)
+  const { userId } = viewer
+  if (sessionLimit(viewer)?.includes(id) === false) return false
   return context.sessions.isParticipant(id, userId)
+}
+
+/** The sessions that a token is limited to; null for no limit. One that is limited to tasks, and says nothing of sessions, lets into none. */
+export function sessionLimit({ sessionIds, taskIds }: Viewer): readonly string[] | null {
+  return sessionIds ?? (taskIds === null ? null : [])
 }
 
 /** A session that the viewer takes part in; null when there is none. */

@@ -3,7 +3,7 @@ import type { CardContent } from '../src/studio/sessions/cards.ts'
 import { badInput } from '../src/studio/sessions/messages.ts'
 import type { Card, Message } from '../src/studio/sessions/session.ts'
 import type { Task } from '../src/tasks/task.ts'
-import { findReadableDocument, findSession, maySeeSession } from './access.ts'
+import { findReadableDocument, findSession, maySeeSession, sessionLimit } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
 import {
@@ -253,8 +253,9 @@ builder.mutationFields((t) => ({
     args: { token: t.arg.string({ required: true, description: '`SessionLink.token`.' }) },
     resolve: (_, { token }, context) =>
       orFailure(context, token, failures, async () => {
-        const { userId, sessionIds } = requireViewer(context)
-        if (sessionIds !== null)
+        const viewer = requireViewer(context)
+        const { userId } = viewer
+        if (sessionLimit(viewer) !== null)
           throw badInput('token', 'This token is limited to some sessions, and can join no other')
         const id = await context.sessions.membership.join(token, userId)
         return { session: await requireSession(context, id) }

@@ -1,7 +1,7 @@
 import type { Card, Message, Participant, ReplyCitation, SessionStatistics } from '../src/studio/sessions/session.ts'
 import { sessionTopic } from '../src/studio/sessions/session.ts'
 import { snapshotMessages, typingMark } from '../src/studio/sessions/sessions.ts'
-import { findSession } from './access.ts'
+import { findSession, sessionLimit } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
 import { defineConnection, type Page, pageSize, parsePlace, toPage } from './connection.ts'
 import { node } from './node.ts'
@@ -230,7 +230,9 @@ builder.queryFields((t) => ({
       first: t.arg.int({ defaultValue: 20, description: 'At most this many, up to 100.' }),
     },
     resolve: async (_, { after, first }, context) => {
-      const { userId, sessionIds } = requireViewer(context)
+      const viewer = requireViewer(context)
+      const { userId } = viewer
+      const sessionIds = sessionLimit(viewer)
       const size = pageSize(first, 20)
       const before = parsePlace(after)
       const rows = await context.sessions.list({ userId, sessionIds, before, limit: size + 1 })

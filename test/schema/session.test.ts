@@ -76,6 +76,7 @@ describe('who gets in', () => {
       limited,
     )
     expect(sessions.nodes).toEqual([{ id: one }])
+    expect(await api.read(one, viewerOf('ada', { taskIds: [] }))).toBeNull()
   })
 
   test('is whoever has a link, until it expires; only the owner makes one', async () => {
