@@ -3,7 +3,6 @@ import type { Document } from '../src/studio/documents/documents.ts'
 import type { Session } from '../src/studio/sessions/session.ts'
 import type { Task } from '../src/tasks/task.ts'
 import type { Viewer } from '../src/tasks/viewer.ts'
-import type { Viewer } from '../src/tasks/viewer.ts'
 import { requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
 
