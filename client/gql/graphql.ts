@@ -266,6 +266,8 @@ type TaskResultFields_QuestionReplaced_Fragment = { readonly __typename: 'Questi
 
 type TaskResultFields_QuizGenerated_Fragment = { readonly __typename: 'QuizGenerated', readonly quizId: string, readonly questionCount: number, readonly requestedCount: number, readonly message: string | null };
 
+type TaskResultFields_ReplyWritten_Fragment = { readonly __typename: 'ReplyWritten' };
+
 type TaskResultFields_RoadmapCreated_Fragment = { readonly __typename: 'RoadmapCreated', readonly roadmapId: string, readonly conceptCount: number, readonly failedCount: number };
 
 type TaskResultFields_SelfTestCounted_Fragment = { readonly __typename: 'SelfTestCounted', readonly count: number };
@@ -278,6 +280,7 @@ export type TaskResultFieldsFragment =
   | TaskResultFields_ProjectSynced_Fragment
   | TaskResultFields_QuestionReplaced_Fragment
   | TaskResultFields_QuizGenerated_Fragment
+  | TaskResultFields_ReplyWritten_Fragment
   | TaskResultFields_RoadmapCreated_Fragment
   | TaskResultFields_SelfTestCounted_Fragment
 ;
@@ -292,6 +295,7 @@ export type TaskFieldsFragment = { readonly id: string, readonly kind: TaskKind,
     | { readonly __typename: 'ProjectSynced' }
     | { readonly __typename: 'QuestionReplaced', readonly questionId: string, readonly version: number }
     | { readonly __typename: 'QuizGenerated', readonly quizId: string, readonly questionCount: number, readonly requestedCount: number, readonly message: string | null }
+    | { readonly __typename: 'ReplyWritten' }
     | { readonly __typename: 'RoadmapCreated', readonly roadmapId: string, readonly conceptCount: number, readonly failedCount: number }
     | { readonly __typename: 'SelfTestCounted', readonly count: number }
    | null };
@@ -310,6 +314,7 @@ type TaskEventFields_TaskCompleted_Fragment = { readonly __typename: 'TaskComple
     | { readonly __typename: 'ProjectSynced' }
     | { readonly __typename: 'QuestionReplaced', readonly questionId: string, readonly version: number }
     | { readonly __typename: 'QuizGenerated', readonly quizId: string, readonly questionCount: number, readonly requestedCount: number, readonly message: string | null }
+    | { readonly __typename: 'ReplyWritten' }
     | { readonly __typename: 'RoadmapCreated', readonly roadmapId: string, readonly conceptCount: number, readonly failedCount: number }
     | { readonly __typename: 'SelfTestCounted', readonly count: number }
    | null, readonly progress: { readonly percent: number, readonly stage: string | null, readonly stagePercent: number | null, readonly message: string | null, readonly completedItems: number, readonly failedItems: number, readonly totalItems: number, readonly elapsedMs: number, readonly remainingMs: number | null } };
@@ -340,6 +345,7 @@ type TaskEventFields_TaskSnapshot_Fragment = { readonly __typename: 'TaskSnapsho
       | { readonly __typename: 'ProjectSynced' }
       | { readonly __typename: 'QuestionReplaced', readonly questionId: string, readonly version: number }
       | { readonly __typename: 'QuizGenerated', readonly quizId: string, readonly questionCount: number, readonly requestedCount: number, readonly message: string | null }
+      | { readonly __typename: 'ReplyWritten' }
       | { readonly __typename: 'RoadmapCreated', readonly roadmapId: string, readonly conceptCount: number, readonly failedCount: number }
       | { readonly __typename: 'SelfTestCounted', readonly count: number }
      | null }, readonly progress: { readonly percent: number, readonly stage: string | null, readonly stagePercent: number | null, readonly message: string | null, readonly completedItems: number, readonly failedItems: number, readonly totalItems: number, readonly elapsedMs: number, readonly remainingMs: number | null } };
@@ -383,6 +389,7 @@ export type TaskProgressSubscription = { readonly taskProgress:
         | { readonly __typename: 'ProjectSynced' }
         | { readonly __typename: 'QuestionReplaced', readonly questionId: string, readonly version: number }
         | { readonly __typename: 'QuizGenerated', readonly quizId: string, readonly questionCount: number, readonly requestedCount: number, readonly message: string | null }
+        | { readonly __typename: 'ReplyWritten' }
         | { readonly __typename: 'RoadmapCreated', readonly roadmapId: string, readonly conceptCount: number, readonly failedCount: number }
         | { readonly __typename: 'SelfTestCounted', readonly count: number }
        | null, readonly progress: { readonly percent: number, readonly stage: string | null, readonly stagePercent: number | null, readonly message: string | null, readonly completedItems: number, readonly failedItems: number, readonly totalItems: number, readonly elapsedMs: number, readonly remainingMs: number | null } }
@@ -403,6 +410,7 @@ export type TaskProgressSubscription = { readonly taskProgress:
           | { readonly __typename: 'ProjectSynced' }
           | { readonly __typename: 'QuestionReplaced', readonly questionId: string, readonly version: number }
           | { readonly __typename: 'QuizGenerated', readonly quizId: string, readonly questionCount: number, readonly requestedCount: number, readonly message: string | null }
+          | { readonly __typename: 'ReplyWritten' }
           | { readonly __typename: 'RoadmapCreated', readonly roadmapId: string, readonly conceptCount: number, readonly failedCount: number }
           | { readonly __typename: 'SelfTestCounted', readonly count: number }
          | null }, readonly progress: { readonly percent: number, readonly stage: string | null, readonly stagePercent: number | null, readonly message: string | null, readonly completedItems: number, readonly failedItems: number, readonly totalItems: number, readonly elapsedMs: number, readonly remainingMs: number | null } }
@@ -654,6 +662,7 @@ export type ConceptContentQuery = { readonly node:
     | { readonly __typename: 'Question', readonly id: string }
     | { readonly __typename: 'Quiz', readonly id: string }
     | { readonly __typename: 'Roadmap', readonly id: string }
+    | { readonly __typename: 'Session', readonly id: string }
     | { readonly __typename: 'Task', readonly id: string }
    | null };
 
