@@ -40,6 +40,18 @@ const optional = <T>(
   options: { secret?: true } = {},
 ): Setting<T | undefined> => ({ schema, fallback: undefined, help, ...options })
 const text = z.string()
+/** `name=number` pairs, separated by commas. */
+const pairs = (max: number) =>
+  list.transform((parts, context) => {
+    const values = new Map<string, number>()
+    for (const part of parts) {
+      const [, name, value] = /^([\w*-]+)\s*=\s*(\d+)$/.exec(part) ?? []
+      if (name === undefined || Number(value) > max)
+        context.addIssue({ code: 'custom', message: `name=number, separated by commas, with numbers up to ${max}` })
+      else values.set(name, Number(value))
+    }
+    return Object.fromEntries(values)
+  }) as unknown as z.ZodType<Readonly<Record<string, number>>, string>
 const ratio = z.coerce.number({ error: 'a number' }).min(0, 'at least 0').max(1, 'at most 1') as unknown as z.ZodType<
   number,
   string
@@ -179,6 +191,21 @@ export const settings = {
   MAX_SOCKETS_PER_VIEWER: setting(number(1, 1_000_000), '50', 'most sockets of one viewer on one server'),
   MAX_SOCKETS_PER_ADDRESS: setting(number(1, 1_000_000), '200', 'most sockets from one address on one server'),
   MAX_UPLOADS_PER_VIEWER: setting(number(1, 1_000), '6', 'most files one viewer may send at once to one server'),
+  HEAD_STARTS: setting(
+    pairs(86_400),
+    '*=30',
+    'seconds by which the tasks of a plan stand earlier in line, such as pro=30,team=60; * is every other plan, *=0 turns them off',
+  ),
+  CONCURRENCY: setting(
+    pairs(10_000),
+    '',
+    'tasks that one worker runs at once, where it should not be the usual, such as CONVERT_DOCUMENT=4; 0 leaves them to others',
+  ),
+  MAX_RUNNING_PER_USER: setting(
+    number(0, 10_000),
+    '4',
+    'most tasks of one kind that run at once for one user, over all workers; 0 is any number',
+  ),
   MAX_STARTS_PER_MINUTE: setting(number(1, 1_000_000), '60', 'most tasks one viewer may start in a minute'),
 } as const satisfies Record<string, Setting<unknown>>
 

@@ -25,6 +25,7 @@ import { createEndNotices } from '../studio/notifications/task-ends.ts'
 import { typeOf } from '../studio/projects/file-names.ts'
 import { createPreviewKeeper } from '../studio/projects/preview-keeper.ts'
 import { startEngine } from '../tasks/engine.ts'
+import { headStartMsOf } from '../tasks/head-start.ts'
 import { localDeveloper } from '../tasks/viewer.ts'
 import { noTracing, openTracing, type Tracing } from '../tracing.ts'
 import { ensureStudioBuilt } from './studio-build.ts'
@@ -46,8 +47,6 @@ export interface App extends AsyncDisposable {
   shutDown(): Promise<void>
 }
 
-/** How much earlier than now a task of a paying user stands in line. */
-const headStartMs = 30_000
 /** How often what is older than `RETENTION_HOURS` is taken away. */
 const pruneMs = 600_000
 /** How often it is looked for what other processes append that is counted. */
@@ -116,7 +115,7 @@ export async function startApp(options: {
     previewUrl: previewServer?.url ?? null,
     limits: {
       maxUploadBytes: config.MAX_UPLOAD_BYTES,
-      headStartMs: (plan) => (plan === null ? 0 : headStartMs),
+      headStartMs: (plan) => headStartMsOf(config.HEAD_STARTS, plan),
     },
   }
   const health = { database, bus: engine.bus }

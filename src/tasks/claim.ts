@@ -1,5 +1,5 @@
-import type { Database } from '../db/connect.ts'
-import type { Appender } from '../log/append.ts'
+import { type Database, withTransaction } from '../db/connect.ts'
+import type { Appended, Appender, AppendUnit } from '../log/append.ts'
 import type { TaskDefinition } from './define-task.ts'
 import { type AttemptState, beginAttempt } from './progress.ts'
 import type { TaskStore } from './store.ts'
@@ -19,33 +19,32 @@ export interface Claim {
 /** One try is lost for each that another process wins; this many in a row are not lost by chance. */
 const maxTries = 50
 
+/** What a worker takes tasks with. */
+export interface ClaimOptions {
+  readonly database: Database
+  readonly store: TaskStore
+  readonly appender: Appender
+  readonly worker: string
+  readonly leaseMs: number
+}
+
 /**
- * Takes the next task of a kind: one whose retry is due, else the first in line.
+ * Takes the next task of a kind: one whose retry is due, else the first in line, of those whose owner may have another one
+ * running.
  *
  * Candidates are read without a lock and claimed by the guard of the append: of several workers that want the same task,
  * one is accepted and the others look again. (A `for update skip locked` would take the task's row before its topic's, and
  * every other writer takes them the other way round.)
  *
- * @returns null when nothing waits
+ * @returns null when nothing waits that may run
  */
 export async function claimNext(
-  {
-    database,
-    store,
-    appender,
-    worker,
-    leaseMs,
-  }: {
-    readonly database: Database
-    readonly store: TaskStore
-    readonly appender: Appender
-    readonly worker: string
-    readonly leaseMs: number
-  },
-  { kind, stages }: Pick<TaskDefinition, 'kind' | 'stages'>,
+  options: ClaimOptions,
+  { kind, stages, perUser = null }: Pick<TaskDefinition, 'kind' | 'stages' | 'perUser'>,
 ): Promise<Claim | null> {
+  const { database, store, appender, worker, leaseMs } = options
   for (let attempt = 0; attempt < maxTries; attempt++) {
-    const id = await findCandidate(database, kind)
+    const id = await findCandidate(database, kind, perUser)
     if (id === null) return null
     const found = await store.snapshot(id)
     if (found === null) continue
@@ -53,7 +52,7 @@ export async function claimNext(
     if (task.status !== 'QUEUED' && task.status !== 'RETRYING') continue
     const state = beginAttempt(items, (task.startedAt ?? new Date()).toISOString(), stages !== undefined)
     const next = task.attempt + 1
-    const appended = await appender.append({
+    const unit: AppendUnit = {
       topic: taskTopic(id),
       ...(task.trace === null ? {} : { trace: task.trace }),
       events: [{ type: 'TaskStarted', payload: { status: 'RUNNING', progress: state.progress, attempt: next } }],
@@ -64,8 +63,9 @@ export async function claimNext(
         set: { status: 'RUNNING', attempt: next, worker, leaseMs, progress: { ...state.progress }, error: null },
         ...(items.length > 0 ? { items: [...state.items.values()] } : {}),
       },
-    })
-    if (!appended.accepted) continue
+    }
+    const appended = perUser === null ? await appender.append(unit) : await appendWithin(options, task, perUser, unit)
+    if (!appended?.accepted) continue
     const startedAt = appended.events[0]?.at
     const waitedMs = next === 1 && startedAt !== undefined ? Date.parse(startedAt) - task.createdAt.getTime() : null
     return { task: { ...task, attempt: next }, attempt: next, state, seq: appended.seq, waitedMs }
@@ -73,14 +73,56 @@ export async function claimNext(
   return null
 }
 
-async function findCandidate(database: Database, kind: string): Promise<string | null> {
-  const { rows } = await database.pool.query<{ id: string }>({
+/**
+ * Appends while no other claim for the same owner and kind is under way, so that a limit is a limit. The lock is not a row's,
+ * and nothing that holds rows waits for it.
+ *
+ * @returns null when the owner has reached the limit meanwhile
+ */
+async function appendWithin(
+  { database, appender }: ClaimOptions,
+  { kind, owner }: Task,
+  perUser: number,
+  unit: AppendUnit,
+): Promise<Appended | null> {
+  const appended = await withTransaction(database, async (client) => {
+    await client.query(`select pg_advisory_xact_lock(hashtextextended('tidings run ' || $1 || ' ' || $2, 0))`, [
+      kind,
+      owner,
+    ])
+    const { rows } = await client.query<{ count: number }>(
+      `select count(*)::int as count from task where status = 'RUNNING' and kind = $1 and owner = $2`,
+      [kind, owner],
+    )
+    return (rows[0]?.count ?? 0) < perUser ? appender.appendIn(client, unit) : null
+  })
+  if (appended?.accepted) appender.publish(appended.events)
+  return appended
+}
+
+/**
+ * The id of the task of a kind that is to be worked on next; null when none is.
+ *
+ * One whose owner has `perUser` running already is passed over, until one of those ends. So it loses nothing to those behind
+ * it but the hands that it may not have.
+ */
+export async function findCandidate(
+  { pool }: Pick<Database, 'pool'>,
+  kind: string,
+  perUser: number | null,
+): Promise<string | null> {
+  const { rows } = await pool.query<{ id: string }>({
     name: 'tidings-candidate',
-    text: `(select id from task where status = 'RETRYING' and kind = $1 and next_attempt_at <= now() order by next_attempt_at limit 1)
+    text: `with busy as materialized (
+        select owner from task where status = 'RUNNING' and kind = $1 group by owner having count(*) >= $2::int
+      )
+      (select id from task where status = 'RETRYING' and kind = $1 and next_attempt_at <= now()
+         and owner not in (select owner from busy) order by next_attempt_at limit 1)
       union all
-      (select id from task where status = 'QUEUED' and kind = $1 order by queue_key, id limit 1)
+      (select id from task where status = 'QUEUED' and kind = $1
+         and owner not in (select owner from busy) order by queue_key, id limit 1)
       limit 1`,
-    values: [kind],
+    values: [kind, perUser],
   })
   return rows[0]?.id ?? null
 }

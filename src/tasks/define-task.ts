@@ -76,6 +76,8 @@ export interface TaskDefinition<I = unknown, R extends JsonObject = JsonObject> 
   readonly attempts: number
   /** How many run at once in one worker process; default 2. */
   readonly concurrency: number
+  /** How many run at once for one owner, over all workers; null is any number. Default `MAX_RUNNING_PER_USER`. */
+  readonly perUser?: number | null
   /** Spacing of attempts; default 1 s doubling up to 60 s. */
   readonly backoff: Backoff
   /**

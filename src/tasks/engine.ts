@@ -9,6 +9,7 @@ import { createPresence, type Presence } from '../log/presence.ts'
 import { createLogReader, type LogReader } from '../log/read.ts'
 import type { Logger } from '../logger.ts'
 import { noTracing, type Tracing } from '../tracing.ts'
+import { configureKinds } from './configure.ts'
 import type { TaskDefinition } from './define-task.ts'
 import { createEstimates } from './estimate.ts'
 import { createPlaces, type Places } from './place.ts'
@@ -62,6 +63,8 @@ export type EngineConfig = Pick<
   | 'CHECK_MS'
   | 'QUEUE_MOVED_MS'
   | 'MAX_STARTS_PER_MINUTE'
+  | 'MAX_RUNNING_PER_USER'
+  | 'CONCURRENCY'
   | 'IDEMPOTENCY_HOURS'
 >
 
@@ -107,7 +110,8 @@ export async function startEngine(options: {
     }),
   )
   const kinds = typeof options.definitions === 'function' ? options.definitions({ appender }) : options.definitions
-  const definitions = new Map(kinds.map((definition) => [definition.kind, definition]))
+  const definitions = configureKinds(kinds, config)
+  const perUser = (kind: string): number | null => definitions.get(kind)?.perUser ?? null
   const store = createTaskStore(database)
   const closings = createClosings({
     definitions,
@@ -115,7 +119,7 @@ export async function startEngine(options: {
     logger,
   })
   const estimates = createEstimates({ database })
-  const places = stack.use(createPlaces({ database, bus, estimates, logger, movedMs: config.QUEUE_MOVED_MS }))
+  const places = stack.use(createPlaces({ database, bus, estimates, logger, movedMs: config.QUEUE_MOVED_MS, perUser }))
   const isWorking = config.ROLE !== 'server'
   const doorbell = stack.use(
     await createDoorbell({ config, database, logger, kinds: isWorking ? definitions.size : 0 }),

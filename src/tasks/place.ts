@@ -2,6 +2,8 @@ import type { Database } from '../db/connect.ts'
 import type { Bus, BusSubscription } from '../log/bus.ts'
 import type { Logger } from '../logger.ts'
 import { type Estimates, estimateWaitMs } from './estimate.ts'
+import { type Forecast, forecast } from './line.ts'
+import { readCrowded, readLine } from './line-record.ts'
 
 /** Where a queued task waits. */
 export interface QueuePlace {
@@ -31,7 +33,8 @@ const idleFactor = 10
  * Creates the places of one process.
  *
  * However many moves happen and however many tasks wait, a process asks the database once in `movedMs`, for all tasks that
- * somebody watches; a move costs one small message.
+ * somebody watches; a move costs one small message. Only where an owner has more than may run at once, the line is read
+ * whole, to tell who is passed over and until when.
  */
 export function createPlaces(options: {
   readonly database: Database
@@ -39,8 +42,10 @@ export function createPlaces(options: {
   readonly estimates: Estimates
   readonly logger: Logger
   readonly movedMs: number
+  /** How many tasks of a kind run at once for one owner; null, as by default, is any number. */
+  readonly perUser?: (kind: string) => number | null
 }): Places {
-  const { database, bus, estimates, logger, movedMs } = options
+  const { database, bus, estimates, logger, movedMs, perUser = () => null } = options
   interface Watched {
     readonly id: string
     readonly kind: string
@@ -51,6 +56,22 @@ export function createPlaces(options: {
   const subscriptions = new Map<string, BusSubscription>()
   const dirty = new Set<string>()
   const unsaid = new Map<string, NodeJS.Timeout>()
+
+  /** Of the kinds in whose line somebody will be passed over; the others are worked off as they stand. */
+  const foretell = async (kinds: readonly string[]): Promise<ReadonlyMap<string, Forecast>> => {
+    const limits = new Map(
+      kinds.flatMap((kind) => (perUser(kind) === null ? [] : [[kind, perUser(kind) ?? 0] as const])),
+    )
+    const crowded = limits.size === 0 ? [] : await readCrowded(database, limits)
+    const forecasts = await Promise.all(
+      crowded.map(async (kind) => {
+        const [line, { meanMs, slots }] = await Promise.all([readLine(database, kind), estimates.of(kind)])
+        // Without a duration the order is still true.
+        return forecast(line, { slots, perUser: perUser(kind), taskMs: meanMs ?? 1_000 })
+      }),
+    )
+    return new Map(forecasts.flatMap((one) => [...one]))
+  }
 
   const of: Places['of'] = async (tasks) => {
     const places = new Map<string, QueuePlace>()
@@ -65,10 +86,20 @@ export function createPlaces(options: {
         ) select * from line where id = any($2::text[])`,
       values: [kinds, tasks.map(({ id }) => id)],
     })
-    const durations = new Map(await Promise.all(kinds.map(async (kind) => [kind, await estimates.of(kind)] as const)))
+    const [durations, forecasts] = await Promise.all([
+      Promise.all(kinds.map(async (kind) => [kind, await estimates.of(kind)] as const)).then((all) => new Map(all)),
+      foretell(kinds),
+    ])
     for (const { id, kind, position, waiting } of rows) {
       const known = durations.get(kind)
-      places.set(id, { position, waiting, estimatedWaitMs: known ? estimateWaitMs(position, known) : null })
+      const foretold = forecasts.get(id)
+      const usualMs = known === undefined ? null : estimateWaitMs(position, known)
+      places.set(id, {
+        position: foretold?.position ?? position,
+        waiting,
+        // Without durations or workers there is nothing to foretell a time from.
+        estimatedWaitMs: usualMs === null ? null : (foretold?.waitMs ?? usualMs),
+      })
     }
     return places
   }

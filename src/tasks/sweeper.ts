@@ -37,6 +37,7 @@ export function createSweeper(options: {
   const { database, store, appender, doorbell, definitions, closings, logger, sweepMs, onTakenBack } = options
   const counters = { takenBack: 0, rungAgain: 0 }
   const kinds = [...definitions.keys()]
+  const limits = [...definitions.values()].map(({ perUser }) => perUser ?? null)
 
   const takeBack = async (task: Task): Promise<void> => {
     const guard = {
@@ -114,13 +115,20 @@ export function createSweeper(options: {
         )
     // Those that were killed did not sign off.
     await database.pool.query(`delete from worker where seen_at < now() - interval '1 hour'`)
+    // Who may not run now is not rung for: as the first fifty in line they could keep all others from being heard.
     const forgotten = await database.pool.query<{ id: string; kind: string; attempt: number }>(
-      `(select id, kind, attempt from task where status = 'RETRYING' and kind = any($1::text[])
-          and next_attempt_at < now() - $2 * interval '1 ms' order by next_attempt_at limit 50)
+      `with busy as materialized (
+         select r.kind, r.owner from task r join unnest($1::text[], $3::int[]) as l(kind, per_user) on l.kind = r.kind
+         where r.status = 'RUNNING' group by r.kind, r.owner, l.per_user having count(*) >= l.per_user
+       )
+       (select id, kind, attempt from task where status = 'RETRYING' and kind = any($1::text[])
+          and next_attempt_at < now() - $2 * interval '1 ms' and (kind, owner) not in (select kind, owner from busy)
+          order by next_attempt_at limit 50)
        union all
        (select id, kind, attempt from task where status = 'QUEUED' and kind = any($1::text[])
-          and created_at < now() - $2 * interval '1 ms' order by queue_key, id limit 50)`,
-      [kinds, sweepMs],
+          and created_at < now() - $2 * interval '1 ms' and (kind, owner) not in (select kind, owner from busy)
+          order by queue_key, id limit 50)`,
+      [kinds, sweepMs, limits],
     )
     // A ring that is still to be answered has the same job id and is not added again.
     for (const { id, kind, attempt } of forgotten.rows) {

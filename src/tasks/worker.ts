@@ -16,6 +16,7 @@ import { controlChannel } from './service.ts'
 import type { Closings } from './settle.ts'
 import type { TaskStore } from './store.ts'
 import { createSweeper } from './sweeper.ts'
+import type { Task } from './task.ts'
 import { createTurns } from './turns.ts'
 
 /** A process's share of the work: answers the doorbell, runs attempts, keeps their leases, sweeps. */
@@ -80,7 +81,9 @@ export async function startWorker(options: {
   const measures = createTaskMeasures()
   let isDraining = false
 
-  const slots = Object.fromEntries([...definitions.values()].map(({ kind, concurrency }) => [kind, concurrency]))
+  // A kind that this process leaves to others is not among them.
+  const answered = [...definitions.values()].filter(({ concurrency }) => concurrency > 0)
+  const slots = Object.fromEntries(answered.map(({ kind, concurrency }) => [kind, concurrency]))
   const leases = createLeases({ database, logger, worker: id, leaseMs, slots })
   const control = bus.subscribe(controlChannel, (message) => {
     const parsed = controlMessage.safeParse(message)
@@ -142,6 +145,7 @@ export async function startWorker(options: {
         'an attempt ended',
       )
       if (outcome === 'retrying' || outcome === 'handed on') await ringForRetry(claim.task.id)
+      if (typeof definition.perUser === 'number') await ringForOwner(claim.task)
       places.moved(definition.kind)
     } finally {
       lease.release()
@@ -156,6 +160,17 @@ export async function startWorker(options: {
       [taskId],
     )
     for (const { kind, attempt, delayMs } of rows) await doorbell.ring(kind, taskId, attempt + 1, delayMs)
+  }
+
+  /** Its ring may have been answered in vain while the owner had as many running as allowed: one more may run now. */
+  const ringForOwner = async ({ kind, owner }: Task): Promise<void> => {
+    const { rows } = await database.pool.query<{ id: string; attempt: number }>(
+      `select id, attempt from task
+       where kind = $1 and owner = $2 and (status = 'QUEUED' or (status = 'RETRYING' and next_attempt_at <= now()))
+       order by status = 'QUEUED', queue_key, id limit 1`,
+      [kind, owner],
+    )
+    for (const next of rows) await doorbell.ring(kind, next.id, next.attempt + 1)
   }
 
   const answer = async (definition: TaskDefinition): Promise<boolean> => {
@@ -173,9 +188,7 @@ export async function startWorker(options: {
     return true
   }
   await Promise.all(
-    [...definitions.values()].map((definition) =>
-      doorbell.answer(definition.kind, definition.concurrency, () => answer(definition)),
-    ),
+    answered.map((definition) => doorbell.answer(definition.kind, definition.concurrency, () => answer(definition))),
   )
   logger.debug({ worker: id, slots }, 'worker started')
 

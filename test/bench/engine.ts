@@ -18,6 +18,8 @@ export const benchConfig: EngineConfig = {
   SWEEP_MS: 2_000,
   CHECK_MS: 3_000,
   QUEUE_MOVED_MS: 300,
+  MAX_RUNNING_PER_USER: 0,
+  CONCURRENCY: {},
   MAX_STARTS_PER_MINUTE: 1_000_000,
   IDEMPOTENCY_HOURS: 24,
 }

@@ -20,6 +20,8 @@ export const testEngineConfig: EngineConfig = {
   CHECK_MS: 500,
   QUEUE_MOVED_MS: 50,
   MAX_STARTS_PER_MINUTE: 10_000,
+  MAX_RUNNING_PER_USER: 0,
+  CONCURRENCY: {},
   IDEMPOTENCY_HOURS: 24,
 }
 

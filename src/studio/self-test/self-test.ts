@@ -30,6 +30,8 @@ export function defineSelfTest(): TaskDefinition<z.infer<typeof selfTestInput>> 
     attempts: 3,
     // Several clients of one self-test run side by side; what waits for a timer costs nothing.
     concurrency: 20,
+    // All clients of a self-test are one user.
+    perUser: null,
     backoff: { initialDelayMs: 200, maxDelayMs: 200 },
     async *run({ input, attempt, items, signal }) {
       const { everyMs, textLength, failAfter, retryable } = input

@@ -1,0 +1,32 @@
+import type { Config } from '../config.ts'
+import { TidingsError } from '../errors.ts'
+import type { TaskDefinition } from './define-task.ts'
+
+/**
+ * The kinds of task by name, as the settings want them: how many run at once in a worker, and for one user.
+ *
+ * @throws TidingsError `BAD_CONFIGURATION` when `CONCURRENCY` names a kind that is none
+ */
+export function configureKinds(
+  definitions: readonly TaskDefinition[],
+  { CONCURRENCY, MAX_RUNNING_PER_USER }: Pick<Config, 'CONCURRENCY' | 'MAX_RUNNING_PER_USER'>,
+): ReadonlyMap<string, TaskDefinition> {
+  const kinds = definitions.map(({ kind }) => kind)
+  const unknown = Object.keys(CONCURRENCY).filter((kind) => !kinds.includes(kind))
+  if (unknown.length > 0)
+    throw new TidingsError(
+      'BAD_CONFIGURATION',
+      `CONCURRENCY names ${unknown.join(', ')}; the kinds of task are ${kinds.join(', ')}`,
+    )
+  const usual = MAX_RUNNING_PER_USER === 0 ? null : MAX_RUNNING_PER_USER
+  return new Map(
+    definitions.map((definition) => [
+      definition.kind,
+      {
+        ...definition,
+        concurrency: CONCURRENCY[definition.kind] ?? definition.concurrency,
+        perUser: definition.perUser === undefined ? usual : definition.perUser,
+      },
+    ]),
+  )
+}

@@ -1,0 +1,88 @@
+/** How a kind's queue stands: enough to tell who starts when. */
+export interface Line {
+  /** Who waits, in the order of the line. */
+  readonly waiting: readonly { readonly id: string; readonly owner: string }[]
+  /** What is being worked on, and for how long already. */
+  readonly running: readonly { readonly owner: string; readonly elapsedMs: number }[]
+}
+
+/** When a task will start, if nobody else comes. */
+export interface Forecast {
+  /** 1 starts next. */
+  readonly position: number
+  readonly waitMs: number
+}
+
+/** One that takes longer than expected still has something to do. */
+const leastLeft = 0.1
+
+/**
+ * Foretells the order in which a line is worked off, by the rule that workers take tasks by (`claim.ts`): whenever one of
+ * `slots` is free, the first in line whose owner has fewer than `perUser` running.
+ *
+ * @param options.perUser - how many tasks of one owner run at once; null is any number
+ * @param options.taskMs - how long a task takes
+ */
+export function forecast(
+  { waiting, running }: Line,
+  { slots, perUser, taskMs }: { readonly slots: number; readonly perUser: number | null; readonly taskMs: number },
+): ReadonlyMap<string, Forecast> {
+  const found = new Map<string, Forecast>()
+  const limit = perUser ?? Number.POSITIVE_INFINITY
+  const busy = new Map<string, number>()
+  const queues = new Map<string, number[]>()
+  for (const { owner } of running) busy.set(owner, (busy.get(owner) ?? 0) + 1)
+  for (const [index, { owner }] of waiting.entries()) {
+    const queue = queues.get(owner) ?? []
+    queues.set(owner, queue)
+    queue.push(index)
+  }
+  /** The first of each owner that may have another one running, by their places in line. */
+  const ready: number[] = []
+  const offer = (owner: string): void => {
+    const first = queues.get(owner)?.[0]
+    if (first !== undefined && (busy.get(owner) ?? 0) < limit) insert(ready, first, (index) => index)
+  }
+  const ends: { readonly atMs: number; readonly owner: string }[] = []
+  const endAt = (atMs: number, owner: string): void => insert(ends, { atMs, owner }, (end) => end.atMs)
+  for (const { owner, elapsedMs } of running) endAt(Math.max(taskMs - elapsedMs, taskMs * leastLeft), owner)
+  for (const owner of queues.keys()) offer(owner)
+
+  let free = Math.max(slots, 1) - running.length
+  let nowMs = 0
+  while (found.size < waiting.length) {
+    const next = free > 0 ? ready.shift() : undefined
+    const task = next === undefined ? undefined : waiting[next]
+    if (task !== undefined) {
+      free--
+      found.set(task.id, { position: found.size + 1, waitMs: Math.round(nowMs) })
+      queues.get(task.owner)?.shift()
+      busy.set(task.owner, (busy.get(task.owner) ?? 0) + 1)
+      endAt(nowMs + taskMs, task.owner)
+      offer(task.owner)
+      continue
+    }
+    const end = ends.shift()
+    if (end === undefined) break
+    nowMs = end.atMs
+    free++
+    const count = busy.get(end.owner) ?? 0
+    busy.set(end.owner, count - 1)
+    // Below its limit its first was offered before.
+    if (count === limit) offer(end.owner)
+  }
+  return found
+}
+
+/** Puts `item` behind all whose rank is not greater. */
+function insert<T>(sorted: T[], item: T, rank: (item: T) => number): void {
+  let from = 0
+  let to = sorted.length
+  while (from < to) {
+    const middle = (from + to) >> 1
+    const other = sorted[middle]
+    if (other !== undefined && rank(other) <= rank(item)) from = middle + 1
+    else to = middle
+  }
+  sorted.splice(from, 0, item)
+}

@@ -1,0 +1,245 @@
+import fc from 'fast-check'
+import { expect, test, vi } from 'vitest'
+import { z } from 'zod'
+import { parseConfig } from '../../src/config.ts'
+import { findCandidate } from '../../src/tasks/claim.ts'
+import { defineTask, type TaskDefinition } from '../../src/tasks/define-task.ts'
+import { headStartMsOf } from '../../src/tasks/head-start.ts'
+import { forecast } from '../../src/tasks/line.ts'
+import { advance } from '../../src/tasks/report.ts'
+import type { Task } from '../../src/tasks/task.ts'
+import { shareDatabase, startTestEngine } from '../support/engine.ts'
+
+shareDatabase()
+
+/** A kind `HOLD` whose tasks run until they are let go, and what of it runs now and ran at most, by owner. */
+function createHolding(options: { concurrency: number; perUser?: number | null }) {
+  const running = new Map<string, number>()
+  const most = new Map<string, number>()
+  const started: string[] = []
+  let gate = Promise.withResolvers<void>()
+  const definition = defineTask({
+    kind: 'HOLD',
+    input: z.object({ name: z.string().default('?'), stay: z.boolean().default(true) }),
+    ...options,
+    async *run({ owner, input, signal }) {
+      running.set(owner, (running.get(owner) ?? 0) + 1)
+      most.set(owner, Math.max(most.get(owner) ?? 0, running.get(owner) ?? 0))
+      started.push(input.name)
+      try {
+        yield advance({ percent: 1 })
+        const aborted = new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+        if (input.stay) await Promise.race([gate.promise, aborted])
+        return {}
+      } finally {
+        running.set(owner, (running.get(owner) ?? 0) - 1)
+      }
+    },
+  }) as unknown as TaskDefinition
+  const release = (): void => {
+    gate.resolve()
+    gate = Promise.withResolvers()
+  }
+  return { definition, running, most, started, release }
+}
+const waitFor = (look: () => unknown): Promise<unknown> => vi.waitFor(look, { timeout: 15_000, interval: 20 })
+
+test('one user never has more running than allowed, over all workers, and others are served meanwhile', async () => {
+  const kind = createHolding({ concurrency: 4 })
+  const config = { MAX_RUNNING_PER_USER: 2 }
+  await using serve = await startTestEngine({ definitions: [kind.definition], config })
+  await using _second = await startTestEngine({ definitions: [kind.definition], config, on: serve.test })
+  const greedy: Task[] = []
+  for (let i = 0; i < 10; i++) greedy.push(await serve.start('HOLD', { owner: 'greedy' }))
+  await waitFor(() => expect(kind.running.get('greedy')).toBe(2))
+  const modest = await serve.start('HOLD', { owner: 'modest', input: { stay: false } })
+  // Eight before it in line, none of which may run.
+  await serve.history(modest)
+  expect(kind.running.get('greedy')).toBe(2)
+  while (kind.started.length < 11) {
+    const before = kind.started.length
+    kind.release()
+    await waitFor(() => expect(kind.started.length).toBeGreaterThan(before))
+  }
+  kind.release()
+  await Promise.all(greedy.map((task) => waitFor(async () => expect((await serve.get(task)).status).toBe('COMPLETED'))))
+  expect(kind.most.get('greedy')).toBe(2)
+})
+
+test('the next of a user starts when the one before ends, without waiting for the sweeper', async () => {
+  const kind = createHolding({ concurrency: 3 })
+  await using serve = await startTestEngine({
+    definitions: [kind.definition],
+    config: { MAX_RUNNING_PER_USER: 1, SWEEP_MS: 60_000 },
+  })
+  const tasks: Task[] = []
+  for (let i = 0; i < 4; i++) tasks.push(await serve.start('HOLD', { input: { stay: i === 0 } }))
+  await waitFor(() => expect(kind.running.get('u_1')).toBe(1))
+  // One that is canceled makes room as well.
+  await serve.engine.tasks.cancel(tasks[0]?.id ?? '')
+  for (const task of tasks.slice(1)) await serve.history(task)
+  expect(kind.most.get('u_1')).toBe(1)
+})
+
+test('places and estimates say who is passed over, and until when', async () => {
+  const kind = createHolding({ concurrency: 2 })
+  const config = { MAX_RUNNING_PER_USER: 1 }
+  await using serve = await startTestEngine({ definitions: [kind.definition], config })
+  const done = await serve.start('HOLD', { owner: 'somebody', input: { stay: false } })
+  await serve.history(done)
+  await serve.database.pool.query(`update task set finished_at = started_at + interval '10 s' where id = $1`, [done.id])
+  for (const owner of ['greedy', 'steady']) await serve.start('HOLD', { owner })
+  await waitFor(() => expect([...kind.running.values()].filter((n) => n === 1)).toHaveLength(2))
+  const second = await serve.start('HOLD', { owner: 'greedy' })
+  const third = await serve.start('HOLD', { owner: 'greedy' })
+  const other = await serve.start('HOLD', { owner: 'other' })
+  const line = [second, third, other]
+  const places = async () => {
+    const found = await serve.engine.places.of(line)
+    return line.map(({ id }) => found.get(id))
+  }
+  // Greedy's and steady's end about now + 10 s: then one hand takes greedy's second, the other one `other`.
+  await waitFor(async () => {
+    const [a, b, c] = await places()
+    expect([a?.position, c?.position, b?.position]).toEqual([1, 2, 3])
+    expect(b?.estimatedWaitMs).toBeGreaterThan((a?.estimatedWaitMs ?? 0) + 9_000)
+    expect(c?.estimatedWaitMs).toBeLessThan(10_001)
+  })
+})
+
+test('more workers shorten the wait that is told, and fewer lengthen it', async () => {
+  const kind = createHolding({ concurrency: 1 })
+  await using serve = await startTestEngine({ definitions: [kind.definition] })
+  const done = await serve.start('HOLD', { input: { stay: false } })
+  await serve.history(done)
+  await serve.database.pool.query(`update task set finished_at = started_at + interval '60 s' where id = $1`, [done.id])
+  const waiting: Task[] = []
+  for (let i = 0; i < 8; i++) waiting.push(await serve.start('HOLD'))
+  await waitFor(() => expect(kind.running.get('u_1')).toBe(1))
+  const last = waiting.at(-1) as Task
+  const told = async () => (await serve.engine.places.of([last])).get(last.id)?.estimatedWaitMs ?? 0
+  // One runs and seven wait, of which it is the last.
+  await waitFor(async () => expect(await told()).toBe(6.5 * 60_000))
+  {
+    await using _more = await startTestEngine({
+      definitions: [kind.definition],
+      on: serve.test,
+      config: { CONCURRENCY: { HOLD: 3 } },
+    })
+    await waitFor(() => expect(kind.running.get('u_1')).toBe(4))
+    await waitFor(async () => expect(await told()).toBe((3.5 * 60_000) / 4))
+  }
+  // Its three were handed on: they stand before the others again, and one works on.
+  await waitFor(async () => expect(await told()).toBe(3.5 * 60_000))
+})
+
+test('CONCURRENCY says how many a worker runs, leaves a kind to others with 0, and refuses kinds that are none', async () => {
+  const kind = createHolding({ concurrency: 2 })
+  await using idle = await startTestEngine({ definitions: [kind.definition], config: { CONCURRENCY: { HOLD: 0 } } })
+  expect(idle.engine.worker?.slots).toEqual({})
+  await using busy = await startTestEngine({
+    definitions: [kind.definition],
+    on: idle.test,
+    config: { CONCURRENCY: { HOLD: 1 } },
+  })
+  await idle.start('HOLD')
+  await idle.start('HOLD')
+  await waitFor(() => expect(busy.engine.worker?.running).toBe(1))
+  expect(idle.engine.worker?.running).toBe(0)
+  kind.release()
+  await waitFor(() => expect(kind.started).toHaveLength(2))
+  expect(kind.most.get('u_1')).toBe(1)
+  await expect(
+    startTestEngine({ definitions: [kind.definition], on: idle.test, config: { CONCURRENCY: { HODL: 1 } } }),
+  ).rejects.toThrow('CONCURRENCY names HODL; the kinds of task are HOLD')
+})
+
+test('a forecast is what the claims make of the line, whoever waits and whoever runs', async () => {
+  await using serve = await startTestEngine({ definitions: [], config: { ROLE: 'server' } })
+  const { pool } = serve.database
+  const owner = fc.constantFrom('a', 'b', 'c')
+  const anyLine = fc.record({
+    waiting: fc.array(owner, { minLength: 1, maxLength: 12 }),
+    running: fc.array(owner, { maxLength: 4 }),
+    free: fc.nat({ max: 2 }),
+    perUser: fc.constantFrom(1, 2, null),
+  })
+  for (const { waiting, running, free, perUser } of fc.sample(anyLine, { numRuns: 40, seed: 11 })) {
+    if (perUser !== null && running.some((one) => running.filter((other) => other === one).length > perUser)) continue
+    await pool.query('delete from task')
+    const rows = [
+      ...waiting.map((of, index) => ({ id: `w${index}`, of, status: 'QUEUED', index })),
+      ...running.map((of, index) => ({ id: `r${index}`, of, status: 'RUNNING', index })),
+    ]
+    for (const { id, of, status, index } of rows)
+      await pool.query(
+        `insert into task (id, kind, status, owner, input, max_attempts, progress, queue_key, created_at)
+         values ($1, 'K', $2, $3, '{}', 1, '{}', now() + $4 * interval '1 s', now())`,
+        [id, status, of, index],
+      )
+    const slots = Math.max(1, running.length + free)
+    // Each runs for as long as any other; those that run began one after the other.
+    const foretold = forecast(
+      {
+        waiting: waiting.map((of, index) => ({ id: `w${index}`, owner: of })),
+        running: running.map((of, index) => ({ owner: of, elapsedMs: 500 - index * 10 })),
+      },
+      { slots, perUser, taskMs: 1_000 },
+    )
+    const order: string[] = []
+    const under = running.map((_, index) => `r${index}`)
+    while (order.length < waiting.length) {
+      const id = under.length < slots ? await findCandidate(serve.database, 'K', perUser) : null
+      const [status, which] = id === null ? ['COMPLETED', under.shift()] : ['RUNNING', id]
+      await pool.query('update task set status = $1 where id = $2', [status, which])
+      if (id === null) continue
+      order.push(id)
+      under.push(id)
+    }
+    expect([...foretold.keys()]).toEqual(order)
+    expect([...foretold.values()].map(({ position }) => position)).toEqual(order.map((_, index) => index + 1))
+  }
+})
+
+test('however much a paying user sends, a free task is overtaken only by what comes within the head start', async () => {
+  await using serve = await startTestEngine({ definitions: [], config: { ROLE: 'server' } })
+  const { pool } = serve.database
+  const headStartMs = 30_000
+  const insert = (id: string, atMs: number, aheadMs: number) =>
+    pool.query(
+      `insert into task (id, kind, status, owner, input, max_attempts, progress, queue_key, created_at)
+       values ($1, 'K', 'QUEUED', $1, '{}', 1, '{}', timestamptz 'epoch' + $2 * interval '1 ms', now())`,
+      [id, atMs - aheadMs],
+    )
+  await insert('free', 0, 0)
+  // The worst there can be: a paid task each second, one hand that takes a second for each, so that the line never ends.
+  const taken: string[] = []
+  for (let second = 0; !taken.includes('free'); second++) {
+    await insert(`paid-${second}`, second * 1_000 + 1, headStartMs)
+    const id = await findCandidate(serve.database, 'K', null)
+    taken.push(id ?? '')
+    await pool.query(`update task set status = 'COMPLETED' where id = $1`, [id])
+    expect(second).toBeLessThanOrEqual(headStartMs / 1_000)
+  }
+  expect(taken).toHaveLength(headStartMs / 1_000 + 1)
+  expect(taken.at(-1)).toBe('free')
+})
+
+test.each([
+  ['pro=30,team=60', 'pro', 30_000],
+  ['pro=30,team=60', 'team', 60_000],
+  ['pro=30,team=60', 'other', 0],
+  ['*=10,team=60', 'other', 10_000],
+  ['*=10,team=0', 'team', 0],
+  ['*=10', null, 0],
+  ['*=0', 'pro', 0],
+  [undefined, 'pro', 30_000],
+  ['pro=30', 'constructor', 0],
+])('with HEAD_STARTS %s the plan %s stands earlier by %i ms', (setting, plan, ms) => {
+  expect(headStartMsOf(parseConfig({ NODE_ENV: 'test', HEAD_STARTS: setting }).HEAD_STARTS, plan)).toBe(ms)
+})
+
+test('settings that are no pairs of a name and a number are refused', () => {
+  for (const HEAD_STARTS of ['pro', 'pro=soon', 'pro=-1', 'pro=99999999'])
+    expect(() => parseConfig({ NODE_ENV: 'test', HEAD_STARTS })).toThrow('name=number, separated by commas')
+})
