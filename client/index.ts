@@ -7,6 +7,7 @@ export type { OfflineStorage } from './live/storage.ts'
 export type { Store } from './live/store.ts'
 export { defaultTiming, type Timing } from './live/timing.ts'
 export type { TaskStates, WatchTaskOptions } from './live/watch-task.ts'
+export { bringUpToDate, type InboxEntry, type InboxEvent, type InboxState, reduceInbox } from './reduce/inbox.ts'
 export { isFinalStatus, reduceTask, reduceTaskEvents } from './reduce/task.ts'
 export {
   type QueuePlace,

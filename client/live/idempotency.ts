@@ -14,7 +14,7 @@ export interface KeyedMutation {
 
 const argumentName = 'idempotencyKey'
 /** Mutations that have the same effect when they are sent twice, without a key. */
-const repeatableMutations: readonly string[] = ['cancelTask']
+const repeatableMutations: readonly string[] = ['cancelTask', 'markNotificationRead']
 
 /**
  * Fills in an idempotency key wherever a field of the mutation takes one and has none: in the input object, or as an

@@ -3,6 +3,8 @@ import { ConnectionsPage } from './connections/connections-page.tsx'
 import { ErrorBoundary } from './error-boundary.tsx'
 import { Header } from './header.tsx'
 import { Home } from './home.tsx'
+import { InboxPage } from './notifications/inbox-page.tsx'
+import { Toaster } from './notifications/toaster.tsx'
 import { Outbox } from './outbox.tsx'
 import { QuizPage } from './quizzes/quiz-page.tsx'
 import { TakePage } from './quizzes/take-page.tsx'
@@ -24,6 +26,7 @@ export function App(): ReactElement {
       </a>
       <Header />
       <Outbox />
+      <Toaster />
       <main id="main" tabIndex={-1}>
         <ErrorBoundary key={hrefOf({ ...route, conceptId: null, piece: null })}>
           <Page route={route} />
@@ -44,5 +47,6 @@ function Page({ route }: { readonly route: Route }): ReactElement {
       </Suspense>
     )
   if (page === 'connections') return <ConnectionsPage />
+  if (page === 'inbox') return <InboxPage />
   return <Home />
 }

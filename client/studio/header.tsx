@@ -7,13 +7,15 @@ import { isFinalStatus } from '../reduce/task.ts'
 import { Mark } from './icons.tsx'
 import { Link } from './link.tsx'
 import { Nav } from './nav.tsx'
+import { Bell } from './notifications/bell.tsx'
 import { TaskList } from './task-list.tsx'
 import { useWhenBack } from './use-when-back.ts'
 
 /** Where one is, what runs, and how the page stands to the server. */
 export function Header(): ReactElement {
   const panel = useId()
-  const list = useTasks({ first: 20 })
+  // The inbox is watched too, and what a page is about: with event streams a browser has six connections.
+  const list = useTasks({ first: 20, watch: 3 })
   useWhenBack(list.error !== null, list.refetch)
   const active = list.tasks.filter(({ status }) => !isFinalStatus(status)).length
   return (
@@ -36,6 +38,7 @@ export function Header(): ReactElement {
         <div id={panel} popover="auto" className="panel" role="dialog" aria-label="Your tasks">
           <TaskList list={list} />
         </div>
+        <Bell />
         <Connection />
       </div>
     </header>

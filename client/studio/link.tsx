@@ -7,13 +7,16 @@ export function Link(props: {
   readonly className?: string
   readonly isCurrent?: boolean
   readonly label?: string
+  /** Called when it is followed here, and not in another tab. */
+  readonly onFollow?: () => void
   readonly children: ReactNode
 }): ReactElement {
-  const { to, className, isCurrent = false, label, children } = props
+  const { to, className, isCurrent = false, label, onFollow, children } = props
   const { go } = useRoute()
   const follow = (event: MouseEvent): void => {
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey || event.button !== 0) return
     event.preventDefault()
+    onFollow?.()
     go(to)
   }
   return (

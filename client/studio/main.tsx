@@ -15,6 +15,7 @@ import './styles/prose.css'
 import './styles/quiz.css'
 import './styles/analytics.css'
 import './styles/connections.css'
+import './styles/inbox.css'
 
 const url = new URL('/graphql', window.location.href).href
 const client = createTidingsClient({ url, token: readToken })

@@ -10,6 +10,8 @@ export interface Wire {
   readonly variables: Readonly<Record<string, unknown>>
   readonly isOpen: boolean
   send(event: TaskEvent): void
+  /** The same for any subscription: the data of a result. */
+  sendData(data: object): void
   refuse(message: string): void
   complete(): void
 }
@@ -45,6 +47,7 @@ export function createDrivenClient(
                 return isOpen
               },
               send: (event) => sink.next({ data: { taskProgress: event } } as ExecutionResult),
+              sendData: (data) => sink.next({ data } as ExecutionResult),
               refuse: (message) => sink.next({ errors: [{ message }] } as unknown as ExecutionResult),
               complete() {
                 isOpen = false

@@ -1,0 +1,68 @@
+import type { ReactElement } from 'react'
+import type { NotificationFieldsFragment } from '../../gql/graphql.ts'
+import { Link } from '../link.tsx'
+import { leadOf } from './lead.ts'
+import { LevelSign } from './level-sign.tsx'
+
+const time = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', day: 'numeric', month: 'short' })
+
+/** The title of a notification, leading to what it is about. */
+export function EntryTitle(props: {
+  readonly entry: NotificationFieldsFragment
+  readonly onFollow: () => void
+}): ReactElement {
+  const { entry, onFollow } = props
+  const lead = leadOf(entry.about)
+  if (lead === null) return <span className="entry-title">{entry.title}</span>
+  return (
+    <Link to={lead} className="entry-title" onFollow={onFollow}>
+      {entry.title}
+    </Link>
+  )
+}
+
+/** One notification in a list. */
+export function Entry(props: {
+  readonly entry: NotificationFieldsFragment
+  readonly onRead: (id: string) => void
+  /** Called when somebody goes to what it is about; it is read then. */
+  readonly onFollow?: () => void
+}): ReactElement {
+  const { entry, onRead, onFollow } = props
+  const { id, level, title, message, isForEveryone, createdAt, readAt } = entry
+  const isUnread = readAt === null
+  const follow = (): void => {
+    if (isUnread) onRead(id)
+    onFollow?.()
+  }
+  return (
+    <li className="entry" data-unread={isUnread}>
+      <LevelSign level={level} />
+      <div className="entry-text">
+        <p>
+          {isUnread ? <span className="tidings-hidden">Unread. </span> : null}
+          <EntryTitle entry={entry} onFollow={follow} />
+        </p>
+        {message === null ? null : <p className="entry-message">{message}</p>}
+        <p className="note">
+          <time dateTime={createdAt}>{time.format(new Date(createdAt))}</time>
+          {isForEveryone ? ' · to everyone' : ''}
+        </p>
+      </div>
+      {isUnread ? (
+        <button
+          type="button"
+          className="quiet entry-read"
+          title="Mark as read"
+          aria-label={`Mark as read: ${title}`}
+          onClick={() => onRead(id)}
+        >
+          <svg aria-hidden="true" viewBox="0 0 20 20" width="20" height="20">
+            <path d="m4.500 10.600 3.800 3.800 7.200-8.300" />
+          </svg>
+          <span>Mark read</span>
+        </button>
+      ) : null}
+    </li>
+  )
+}

@@ -1,0 +1,127 @@
+import { type ReactElement, useCallback, useEffect, useState } from 'react'
+import { InboxDocument, type NotificationFieldsFragment } from '../../gql/graphql.ts'
+import { useTidings } from '../../react/provider.ts'
+import { useInbox } from '../../react/use-inbox.ts'
+import { bringUpToDate, type InboxState } from '../../reduce/inbox.ts'
+import { Entry } from './entry.tsx'
+
+const pageLength = 30
+
+/** Everything that the viewer was told and that has not expired, as it is now. */
+export function InboxPage(): ReactElement {
+  const { inbox, error, markRead, markAllRead } = useInbox()
+  const [refusal, setRefusal] = useState<string | null>(null)
+  const older = useOlder()
+  useEffect(() => {
+    document.title = 'Inbox – Tidings Studio'
+    return () => {
+      document.title = 'Tidings Studio'
+    }
+  }, [])
+  if (inbox === null)
+    return (
+      <p className="page-note" role={error === null ? 'status' : 'alert'}>
+        {error?.message ?? 'Loading …'}
+      </p>
+    )
+  const { unreadCount, hasMore } = inbox
+  const entries = merge(inbox, older.entries)
+  const mayHaveMore = older.hasMore ?? hasMore
+  const failure = refusal ?? older.failure
+  return (
+    <section className="inbox" aria-labelledby="inbox-title">
+      <header className="inbox-head">
+        <div>
+          <h1 id="inbox-title">Inbox</h1>
+          <p className="note" role="status">
+            {unreadCount === 0 ? 'Nothing unread' : `${unreadCount} unread`}
+          </p>
+        </div>
+        <button
+          type="button"
+          disabled={unreadCount === 0}
+          onClick={() => {
+            void markAllRead().then(setRefusal)
+          }}
+        >
+          Mark all read
+        </button>
+      </header>
+      {failure === null ? null : (
+        <p className="failure" role="alert">
+          {failure}
+        </p>
+      )}
+      {entries.length === 0 ? (
+        <p className="note">Nothing yet. What ends while you are away waits here for you.</p>
+      ) : null}
+      <ul className="entries">
+        {entries.map((entry) => (
+          <Entry
+            key={entry.id}
+            entry={entry}
+            onRead={(id) => {
+              void markRead(id).then(setRefusal)
+            }}
+          />
+        ))}
+      </ul>
+      {mayHaveMore ? (
+        <p className="inbox-foot">
+          <button type="button" disabled={older.isLoading} onClick={older.load}>
+            {older.isLoading ? 'Loading …' : 'Show older ones'}
+          </button>
+        </p>
+      ) : null}
+    </section>
+  )
+}
+
+interface Older {
+  readonly entries: readonly NotificationFieldsFragment[]
+  /** Null before the first page. */
+  readonly hasMore: boolean | null
+  readonly isLoading: boolean
+  readonly failure: string | null
+  readonly load: () => void
+}
+
+/** Fetches page after page, from the newest on: the live entries and the pages overlap, whatever arrives in between. */
+function useOlder(): Older {
+  const { urql } = useTidings()
+  const [state, setState] = useState<Omit<Older, 'load'> & { readonly after: string | null }>({
+    entries: [],
+    hasMore: null,
+    isLoading: false,
+    failure: null,
+    after: null,
+  })
+  const { after } = state
+  const load = useCallback(() => {
+    setState((before) => ({ ...before, isLoading: true, failure: null }))
+    const variables = { first: pageLength, after }
+    void urql
+      .query(InboxDocument, variables, { requestPolicy: 'network-only' })
+      .toPromise()
+      .then(({ data, error }) =>
+        setState((before) => ({
+          entries: [...before.entries, ...(data?.inbox.nodes ?? [])],
+          hasMore: data?.inbox.pageInfo.hasNextPage ?? before.hasMore,
+          after: data?.inbox.pageInfo.endCursor ?? before.after,
+          isLoading: false,
+          failure: error?.message ?? null,
+        })),
+      )
+  }, [urql, after])
+  return { ...state, load }
+}
+
+/** The live entries, then what was fetched beyond them, as it is now. */
+function merge(
+  inbox: InboxState,
+  fetched: readonly NotificationFieldsFragment[],
+): readonly NotificationFieldsFragment[] {
+  const known = new Set(inbox.entries.map(({ id }) => id))
+  const others = fetched.flatMap((one) => (known.has(one.id) ? [] : (bringUpToDate(inbox, one) ?? [])))
+  return [...inbox.entries, ...others]
+}

@@ -1,0 +1,37 @@
+import type { NotificationFieldsFragment } from '../../gql/graphql.ts'
+import type { Route } from '../use-route.ts'
+
+/** Where a notification leads to; null when it is about nothing that has a page, or that is gone. */
+export function leadOf(about: NotificationFieldsFragment['about']): Partial<Route> | null {
+  if (about === null) return null
+  const { id } = about
+  // Wider than the fragment's own union: a newer server names types that have no page here.
+  const type: string = about.__typename
+  switch (type) {
+    case 'Roadmap':
+      return { roadmapId: id }
+    case 'Document':
+      return { documentId: id }
+    case 'Quiz':
+      return { quizId: id }
+    case 'Session':
+      return { sessionId: id }
+    case 'Project':
+      return { projectId: id }
+    case 'Concept': {
+      const { roadmap } = about as Extract<typeof about, { readonly __typename: 'Concept' }>
+      return roadmap === null ? null : { roadmapId: roadmap.id, conceptId: id }
+    }
+    case 'Question': {
+      const { quiz } = about as Extract<typeof about, { readonly __typename: 'Question' }>
+      return quiz === null ? null : { quizId: quiz.id }
+    }
+    default:
+      return null
+  }
+}
+
+/** Whether a page shows what somebody is led to. */
+export function isShownOn(route: Route, lead: Partial<Route> | null): boolean {
+  return lead !== null && (Object.keys(lead) as (keyof Route)[]).every((key) => route[key] === lead[key])
+}

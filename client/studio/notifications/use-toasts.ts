@@ -1,0 +1,70 @@
+import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react'
+import { useConnection } from '../../react/use-connection.ts'
+import { useInbox } from '../../react/use-inbox.ts'
+import type { InboxEntry } from '../../reduce/inbox.ts'
+import { useRoute } from '../use-route.ts'
+import { isShownOn, leadOf } from './lead.ts'
+
+const nobody: readonly InboxEntry[] = []
+
+/** Notifications that pop up. */
+export interface Toasts {
+  /** Oldest first. */
+  readonly toasts: readonly InboxEntry[]
+  /** Takes one away; it stays in the inbox as it is. */
+  readonly clear: (id: string) => void
+  /** Takes one away, and marks it as read. */
+  readonly dismiss: (id: string) => void
+}
+
+/**
+ * What arrives while this page is open and is not read yet, here or elsewhere. What the page shows anyway does not pop up: whoever looks at a
+ * thing has read what was told about it, and it is marked so.
+ */
+export function useToasts(): Toasts {
+  const { inbox, markRead } = useInbox()
+  const { route } = useRoute()
+  const { status } = useConnection()
+  const isVisible = usePageVisible()
+  const [cleared, setCleared] = useState<ReadonlySet<string>>(new Set())
+  const marked = useRef(new Set<string>())
+  const unread = (inbox?.entries ?? nobody).filter(({ readAt }) => readAt === null)
+  const isHere = ({ about }: InboxEntry): boolean => isVisible && isShownOn(route, leadOf(about))
+
+  const isUp = status === 'live' || status === 'degraded'
+  const here = unread.filter(isHere).map(({ id }) => id)
+  const hereKey = here.join()
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the ids are what matters, not the list that they come in
+  useEffect(() => {
+    if (!isUp) return
+    for (const id of here) {
+      if (marked.current.has(id)) continue
+      marked.current.add(id)
+      void markRead(id).then((refusal) => {
+        // Tried again when the page has something to say about it the next time.
+        if (refusal !== null) marked.current.delete(id)
+      })
+    }
+  }, [hereKey, isUp, markRead])
+
+  const clear = useCallback((id: string) => setCleared((before) => new Set([...before, id])), [])
+  const dismiss = useCallback(
+    (id: string) => {
+      clear(id)
+      void markRead(id)
+    },
+    [clear, markRead],
+  )
+  const toasts = unread.filter((one) => one.arrivedSeq !== null && !cleared.has(one.id) && !isHere(one)).reverse()
+  return { toasts, clear, dismiss }
+}
+
+function subscribeToVisibility(listener: () => void): () => void {
+  document.addEventListener('visibilitychange', listener)
+  return () => document.removeEventListener('visibilitychange', listener)
+}
+
+/** Whether anybody can see this page. */
+export function usePageVisible(): boolean {
+  return useSyncExternalStore(subscribeToVisibility, () => document.visibilityState === 'visible')
+}
