@@ -13,13 +13,15 @@ const pollLingerMs = 8_000
  */
 export function guardWithPresence(context: Context, topic: string, guard?: Guard): Guard {
   const { userId } = requireViewer(context)
-  const { presence } = context.engine
+  // The guard lives as long as the subscription: it must not hold on to the context, whose loaders weigh more than all else.
+  const { catchUp, engine } = context
+  const { presence } = engine
   return (revoke) => {
     const leave = presence.enter(topic, userId)
     const stop = guard?.(revoke)
     return () => {
       stop?.()
-      leave(context.catchUp ? pollLingerMs : 0)
+      leave(catchUp ? pollLingerMs : 0)
     }
   }
 }
