@@ -14,30 +14,64 @@ export function iterateNothing(
   refine: Outlet['refine'],
   attach: (onEnd: (failure?: { readonly error: unknown }) => void) => Subscriber,
 ): AsyncIterable<ExecutionResult> {
-  let settle: ((failure?: { readonly error: unknown }) => void) | undefined
-  const subscriber = attach((failure) => settle?.(failure))
-  let isStarted = false
-  let isOver = false
-  return toGenerator(
-    () => {
-      if (isOver) return Promise.resolve(done)
-      return new Promise((resolve, reject) => {
-        settle = (failure) => {
-          isOver = true
-          const error = failure && refine(failure.error)
-          if (error === undefined || error === null) resolve(done)
-          else reject(toError(error))
-        }
-        if (isStarted) return
-        isStarted = true
-        subscriber.start()
-      })
-    },
-    () => {
-      isOver = true
-      subscriber.leave()
-    },
-  )
+  return new Nothing(refine, attach)
+}
+
+/** A class, as a subscriber is: there is one beside each. */
+class Nothing implements Results {
+  readonly #refine: Outlet['refine']
+  readonly #subscriber: Subscriber
+  #pending: PromiseWithResolvers<IteratorReturnResult<undefined>> | undefined
+  #isOver = false
+
+  constructor(
+    refine: Outlet['refine'],
+    attach: (onEnd: (failure?: { readonly error: unknown }) => void) => Subscriber,
+  ) {
+    this.#refine = refine
+    this.#subscriber = attach((failure) => this.#end(failure))
+  }
+
+  #end(failure?: { readonly error: unknown }): void {
+    if (this.#pending === undefined) return
+    this.#isOver = true
+    const error = failure && this.#refine(failure.error)
+    if (error === undefined || error === null) this.#pending.resolve(done)
+    else this.#pending.reject(toError(error))
+  }
+
+  #leave(): void {
+    this.#isOver = true
+    this.#subscriber.leave()
+  }
+
+  next(): Promise<IteratorReturnResult<undefined>> {
+    if (this.#isOver) return Promise.resolve(done)
+    const isFirst = this.#pending === undefined
+    this.#pending = Promise.withResolvers()
+    const { promise } = this.#pending
+    if (isFirst) this.#subscriber.start()
+    return promise
+  }
+
+  return(): Promise<IteratorReturnResult<undefined>> {
+    this.#leave()
+    return Promise.resolve(done)
+  }
+
+  throw(error: unknown): Promise<IteratorReturnResult<undefined>> {
+    this.#leave()
+    return Promise.reject(toError(error))
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#leave()
+    return Promise.resolve()
+  }
 }
 
 /** Runs a subscriber whose payloads are pulled. */

@@ -98,7 +98,6 @@ export function createLive(options: {
   const { schema, reader, feeds, logger, config, tracing = noTracing } = options
   const { mask = (result) => result, format = (result) => result, isAway = () => false } = options
   const eventContext = withoutViewer(options.eventContext)
-  const log = { reader, feeds }
   const plans = createPlans(schema)
   const turn = createTurn((error) => logger.error({ err: error }, 'live delivery failed'))
   const counters: LiveCounters = {
@@ -113,6 +112,7 @@ export function createLive(options: {
   const rendered: Rendered = new WeakMap()
   const groups = new Map<string, { readonly group: Group<unknown>; users: number }>()
   const budgetBytes = config.MAX_SOCKET_BUFFER_BYTES
+  const delivery = { log: { reader, feeds }, turn, counters, maxBytes: budgetBytes / 8 }
   const patienceMs = config.SLOW_READER_MS
   const giveUp = (cut: () => void) => (): void => {
     counters.givenUp++
@@ -188,13 +188,10 @@ export function createLive(options: {
       onOver()
     }
     const subscriber = createSubscriber({
-      log,
+      delivery,
       group,
       start: field.startOf(args),
       seat,
-      turn,
-      counters,
-      maxBytes: budgetBytes / 8,
       onEnd(failure) {
         getOut()
         onEnd(failure)
@@ -205,7 +202,7 @@ export function createLive(options: {
       getOut()
     }
     if (!seat.outlet.opened(seat, leave)) leave()
-    if (guard === undefined) return { start: subscriber.start, leave }
+    if (guard === undefined) return { start: () => subscriber.start(), leave }
     return {
       start() {
         if (isOut) return

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
+import type { Batch } from './frames.ts'
 import { type Outlet, type Seat, type Sent, waitingLimit } from './outlet.ts'
 import type { Turn } from './turn.ts'
 
@@ -25,61 +26,96 @@ export function createSocketOutlet(options: {
   readonly giveUp: () => void
   readonly refine: (error: unknown) => unknown
 }): Outlet {
-  const { webSocket, socket, turn, patienceMs, sent, giveUp } = options
-  const limit = waitingLimit(options.budgetBytes)
-  /** Nearly always one, so not worth a map. */
-  let served: { readonly seat: Seat; readonly leave: () => void }[] = []
-  let isCorked = false
-  let waiting: (() => void)[] | undefined
+  return new SocketOutlet(options)
+}
 
-  const uncork = (): void => {
-    isCorked = false
-    socket.uncork()
+/** A class, against the custom of the house, as {@link createSubscriber} makes one: there is one for each socket. */
+class SocketOutlet implements Outlet {
+  readonly refine: Outlet['refine']
+  readonly #webSocket: WebSocket
+  readonly #socket: Duplex
+  readonly #turn: Turn
+  readonly #limit: number
+  readonly #patienceMs: number
+  readonly #sent: Sent
+  readonly #giveUp: () => void
+  /** Nearly always one, so not worth a map. */
+  #served: readonly { readonly seat: Seat; readonly leave: () => void }[] = []
+  #isCorked = false
+  #waiting: (() => void)[] | undefined
+
+  constructor({
+    webSocket,
+    socket,
+    turn,
+    budgetBytes,
+    patienceMs,
+    sent,
+    giveUp,
+    refine,
+  }: Parameters<typeof createSocketOutlet>[0]) {
+    this.refine = refine
+    this.#webSocket = webSocket
+    this.#socket = socket
+    this.#turn = turn
+    this.#limit = waitingLimit(budgetBytes)
+    this.#patienceMs = patienceMs
+    this.#sent = sent
+    this.#giveUp = giveUp
+    // graphql-ws forgets an operation whose id was used again before it had begun; nobody else would ever end it.
+    webSocket.on('close', () => {
+      for (const { leave } of this.#served) leave()
+    })
   }
-  // graphql-ws forgets an operation whose id was used again before it had begun; nobody else would ever end it.
-  webSocket.once('close', () => {
-    for (const { leave } of [...served]) leave()
-  })
-  return {
-    isFull: (bytes) => socket.writableLength > 0 && socket.writableLength + bytes > limit,
-    write(batch, stamp) {
-      if (webSocket.readyState !== webSocket.OPEN || !socket.writable) return
-      // Several operations' events of one turn leave in one write; for one alone they are in one buffer already.
-      if (served.length > 1 && !isCorked) {
-        isCorked = true
-        socket.cork()
-        turn.finally(uncork)
-      }
-      const frames = batch.frames(stamp.length)
-      const bytes = frames.stamp(stamp)
-      socket.write(bytes)
-      sent.payloads += batch.payloads.length
-      sent.bytes += bytes.length
-      // Not taken whole by the operating system: the stream still reads from the buffer.
-      if (socket.writableLength > 0) frames.keep()
-    },
-    drained(listener) {
-      if (waiting !== undefined) return void waiting.push(listener)
-      waiting = [listener]
-      const timer = setTimeout(giveUp, patienceMs).unref()
-      // An empty write is over when all before it are, and a socket that fails or closes fails it.
-      socket.write('', (error) => {
-        clearTimeout(timer)
-        const listeners = waiting ?? []
-        waiting = undefined
-        if (error === null || error === undefined) for (const heard of listeners) heard()
+
+  isFull(bytes: number): boolean {
+    const { writableLength } = this.#socket
+    return writableLength > 0 && writableLength + bytes > this.#limit
+  }
+
+  write(batch: Batch, stamp: Buffer): void {
+    const socket = this.#socket
+    if (this.#webSocket.readyState !== this.#webSocket.OPEN || !socket.writable) return
+    // Several operations' events of one turn leave in one write; for one alone they are in one buffer already.
+    if (this.#served.length > 1 && !this.#isCorked) {
+      this.#isCorked = true
+      socket.cork()
+      this.#turn.finally(() => {
+        this.#isCorked = false
+        socket.uncork()
       })
-    },
-    refine: options.refine,
-    opened(seat, leave) {
-      const same = served.find((one) => one.seat.stamp.equals(seat.stamp))
-      if (same !== undefined && same.seat.number > seat.number) return false
-      same?.leave()
-      served.push({ seat, leave })
-      return true
-    },
-    closed(seat) {
-      served = served.filter((one) => one.seat !== seat)
-    },
+    }
+    const frames = batch.frames(stamp.length)
+    const bytes = frames.stamp(stamp)
+    socket.write(bytes)
+    this.#sent.payloads += batch.payloads.length
+    this.#sent.bytes += bytes.length
+    // Not taken whole by the operating system: the stream still reads from the buffer.
+    if (socket.writableLength > 0) frames.keep()
+  }
+
+  drained(listener: () => void): void {
+    if (this.#waiting !== undefined) return void this.#waiting.push(listener)
+    this.#waiting = [listener]
+    const timer = setTimeout(this.#giveUp, this.#patienceMs).unref()
+    // An empty write is over when all before it are, and a socket that fails or closes fails it.
+    this.#socket.write('', (error) => {
+      clearTimeout(timer)
+      const listeners = this.#waiting ?? []
+      this.#waiting = undefined
+      if (error === null || error === undefined) for (const heard of listeners) heard()
+    })
+  }
+
+  opened(seat: Seat, leave: () => void): boolean {
+    const same = this.#served.find((one) => one.seat.stamp.equals(seat.stamp))
+    if (same !== undefined && same.seat.number > seat.number) return false
+    same?.leave()
+    this.#served = [...this.#served, { seat, leave }]
+    return true
+  }
+
+  closed(seat: Seat): void {
+    this.#served = this.#served.filter((one) => one.seat !== seat)
   }
 }

@@ -40,188 +40,237 @@ const maxOwnBytes = 32_768
 /** What a lagging reader missed is put together event by event up to so many; more is summed up. */
 const maxCompacted = 500
 
+/** What subscribers of one process share. */
+export interface Delivery {
+  readonly log: { readonly reader: LogReader; readonly feeds: Feeds }
+  readonly turn: Turn
+  readonly counters: LiveCounters
+  /** Of what a lagging reader is sent event by event. */
+  readonly maxBytes: number
+}
+
 /**
  * Creates a subscriber. Where it stands is the seq of what was written last; from there it catches up by {@link follow} until
  * nothing more is known of the topic, and in that same moment joins the group, which hands it what comes after. The group
  * lets go of it when its reader is full; then it waits, and catches up from where it stands: the log is its buffer.
  *
- * @param options.maxBytes - of what a lagging reader is sent event by event
  * @param options.onEnd - called once: the topic is over, or failed
  */
 export function createSubscriber<S>(options: {
-  readonly log: { readonly reader: LogReader; readonly feeds: Feeds }
+  readonly delivery: Delivery
   readonly group: Group<S>
   readonly start: StartingPoint
   readonly seat: Seat
-  readonly turn: Turn
-  readonly counters: LiveCounters
-  readonly maxBytes: number
   readonly onEnd: (failure?: { readonly error: unknown }) => void
 }): Subscriber {
-  const { log, group, start, seat, turn, counters, maxBytes, onEnd } = options
-  const { topic } = group
-  let isOver = false
-  /** Where it stands; undefined as long as nothing was written. */
-  let at: number | undefined
-  let following: AsyncIterableIterator<Followed<S>, undefined> | undefined
-  let own: { readonly payload: Buffer; readonly seq: number }[] = []
-  let ownBytes = 0
-  let isFull = false
+  return new GroupSubscriber(options)
+}
+
+/** Payloads of one who catches up, on their way. */
+interface Own {
+  readonly payloads: { readonly payload: Buffer; readonly seq: number }[]
+  bytes: number
+}
+
+/**
+ * A class, against the custom of the house: there are thousands, nearly all of which just stand in their group, and functions of each
+ * one's own weigh more than a kilobyte.
+ */
+class GroupSubscriber<S> implements Subscriber, Member {
+  readonly outlet: Seat['outlet']
+  readonly stamp: Seat['stamp']
+  readonly number: number
+  at = 0
+  readonly #delivery: Delivery
+  readonly #group: Group<S>
+  readonly #start: StartingPoint
+  readonly #end: (failure?: { readonly error: unknown }) => void
+  #isOver = false
+  /** Something was written: it stands at `at`. */
+  #stands = false
+  #isFull = false
   /** It fell out of its group: what it missed is merged. One who reads a long history gets all of it, however slowly. */
-  let isLagging = false
-  let resetsSeen = 0
+  #isLagging = false
+  #resetsSeen = 0
+  #following: AsyncIterableIterator<Followed<S>, undefined> | undefined
+  #own: Own | undefined
 
-  const finish = (failure?: { readonly error: unknown }): void => {
-    if (isOver) return
-    isOver = true
-    onEnd(failure)
-  }
-  const fallBehind = (): void => {
-    at = member.at
-    isLagging = true
-    resetsSeen = group.resets.count
-    void run(serveLagging)
-  }
-  const member: Member = {
-    ...seat,
-    at: 0,
-    onFull: fallBehind,
-    onEnd: () => finish(),
-    onReset(reason) {
-      at = member.at
-      void run(() => summarise(reason))
-    },
-    onFailure: (error) => finish({ error }),
+  constructor({ delivery, group, start, seat, onEnd }: Parameters<typeof createSubscriber<S>>[0]) {
+    this.outlet = seat.outlet
+    this.stamp = seat.stamp
+    this.number = seat.number
+    this.#delivery = delivery
+    this.#group = group
+    this.#start = start
+    this.#end = onEnd
   }
 
-  const place = (): StartingPoint =>
-    at === undefined ? start : { after: formatCursor(log.reader.epoch, topic.topic, at) }
-  const followFrom = (onCaughtUp: (seq: number) => boolean): AsyncIterableIterator<Followed<S>, undefined> => {
-    following = follow(log, {
-      ...place(),
-      topic: topic.topic,
-      snapshot: topic.snapshot,
-      isLast: topic.isLast,
-      onCaughtUp,
-    })
-    return following
+  start(): void {
+    if (!this.#isOver) void this.#run()
+  }
+
+  leave(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#group.leave(this)
+    // Its `return()` takes effect at once, wherever it waits.
+    void this.#following?.return?.()
+  }
+
+  onFull(): void {
+    this.#stands = true
+    this.#isLagging = true
+    this.#resetsSeen = this.#group.resets.count
+    void this.#run(() => this.#serveLagging())
+  }
+
+  onEnd(): void {
+    this.#finish()
+  }
+
+  onReset(reason: 'PRUNED' | 'RESET'): void {
+    this.#stands = true
+    void this.#run(() => this.#summarise(reason))
+  }
+
+  onFailure(error: unknown): void {
+    this.#finish({ error })
+  }
+
+  #finish(failure?: { readonly error: unknown }): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#end(failure)
+  }
+
+  #write(payloads: readonly Buffer[], seq: number): void {
+    this.outlet.write(createBatch(payloads), this.stamp)
+    this.at = seq
+    this.#stands = true
+  }
+
+  #follow(onCaughtUp: (seq: number) => boolean): AsyncIterableIterator<Followed<S>, undefined> {
+    const { reader } = this.#delivery.log
+    const { topic, snapshot, isLast } = this.#group.topic
+    const from = this.#stands ? { after: formatCursor(reader.epoch, topic, this.at) } : this.#start
+    this.#following = follow(this.#delivery.log, { ...from, topic, snapshot, isLast, onCaughtUp })
+    return this.#following
   }
 
   /** Writes what was put together; false when the reader is full, and then none of it counts. */
-  const flushOwn = (): boolean => {
-    const last = own.at(-1)
-    if (last === undefined || isOver) return !isFull
+  #flushOwn(): boolean {
+    const own = this.#own
+    const last = own?.payloads.at(-1)
+    if (own === undefined || last === undefined || this.#isOver) return !this.#isFull
+    this.#own = undefined
     // Once full, nothing more of this round may be written: it would leave out what was dropped.
-    isFull ||= seat.outlet.isFull(ownBytes)
-    if (!isFull) {
-      seat.outlet.write(createBatch(own.map(({ payload }) => payload)), seat.stamp)
-      at = last.seq
-    }
-    own = []
-    ownBytes = 0
-    return !isFull
+    this.#isFull ||= this.outlet.isFull(own.bytes)
+    if (!this.#isFull)
+      this.#write(
+        own.payloads.map(({ payload }) => payload),
+        last.seq,
+      )
+    return !this.#isFull
   }
-  const add = async (followed: Followed<S>): Promise<boolean> => {
-    const rendered = group.render(followed)
+
+  async #add(followed: Followed<S>): Promise<boolean> {
+    const rendered = this.#group.render(followed)
     const payload = Buffer.isBuffer(rendered) ? rendered : await rendered
-    if (isOver || isFull) return false
+    if (this.#isOver || this.#isFull) return false
     const seq = followed.is === 'event' ? followed.event.seq : followed.seq
-    if (own.push({ payload, seq }) === 1)
-      turn.schedule(() => {
-        flushOwn()
+    if (this.#own === undefined) {
+      this.#own = { payloads: [], bytes: 0 }
+      this.#delivery.turn.schedule(() => {
+        this.#flushOwn()
       })
-    ownBytes += payload.length
-    return ownBytes < maxOwnBytes ? !isFull : flushOwn()
+    }
+    this.#own.payloads.push({ payload, seq })
+    this.#own.bytes += payload.length
+    return this.#own.bytes < maxOwnBytes ? !this.#isFull : this.#flushOwn()
   }
 
   /** Hands on what is in the log, and joins the group when that is all. */
-  const catchUp = async (): Promise<'joined' | 'ended' | 'full'> => {
-    isFull = false
+  async #catchUp(): Promise<'joined' | 'ended' | 'full'> {
+    this.#isFull = false
     let isJoined = false
-    for await (const followed of followFrom((seq) => {
-      if (!flushOwn()) return true
-      member.at = seq
-      isJoined = group.join(member)
-      if (isJoined) isLagging = false
+    for await (const followed of this.#follow((seq) => {
+      if (!this.#flushOwn()) return true
+      this.at = seq
+      this.#stands = true
+      isJoined = this.#group.join(this)
+      if (isJoined) this.#isLagging = false
       return isJoined
     }))
-      if (!(await add(followed))) break
-    following = undefined
+      if (!(await this.#add(followed))) break
+    this.#following = undefined
     if (isJoined) return 'joined'
-    if (isFull || !flushOwn()) return 'full'
+    if (this.#isFull || !this.#flushOwn()) return 'full'
     return 'ended'
   }
 
-  const summarise = async (reason: SnapshotReason): Promise<void> => {
-    const taken = await topic.snapshot()
-    if (taken === null) throw new TidingsError('NOT_FOUND', `There is no topic "${topic.topic}"`)
-    const payload = await group.render({ is: 'snapshot', reason, ...taken })
-    if (isOver) return
-    counters.summarised++
-    seat.outlet.write(createBatch([payload]), seat.stamp)
-    at = taken.seq
+  async #summarise(reason: SnapshotReason): Promise<void> {
+    const { topic, snapshot } = this.#group.topic
+    const taken = await snapshot()
+    if (taken === null) throw new TidingsError('NOT_FOUND', `There is no topic "${topic}"`)
+    const payload = await this.#group.render({ is: 'snapshot', reason, ...taken })
+    if (this.#isOver) return
+    this.#delivery.counters.summarised++
+    this.#write([payload], taken.seq)
   }
 
   /** What followed where it stands, as far as the log has it now; null when that is too much, or not to be had. */
-  const readMissed = async (): Promise<readonly LogEvent[] | null> => {
+  async #readMissed(): Promise<readonly LogEvent[] | null> {
     const events: LogEvent[] = []
-    for await (const followed of followFrom(() => true)) {
+    for await (const followed of this.#follow(() => true)) {
       if (followed.is === 'snapshot' || events.length === maxCompacted) return null
       events.push(followed.event)
     }
     return events
   }
-  const serveLagging = async (): Promise<void> => {
+
+  async #serveLagging(): Promise<void> {
+    const { counters, maxBytes } = this.#delivery
+    const group = this.#group
     counters.lagged++
-    await new Promise<void>((resolve) => seat.outlet.drained(resolve))
-    if (isOver) return
-    if (group.resets.count !== resetsSeen) return summarise(group.resets.reason)
+    await this.#drained()
+    if (this.#isOver) return
+    if (group.resets.count !== this.#resetsSeen) return this.#summarise(group.resets.reason)
     // Nothing of it was written yet: it begins anew.
-    if (at === undefined) return
-    const missed = await readMissed()
-    if (isOver) return
-    if (missed === null) return summarise('LAGGED')
+    if (!this.#stands) return
+    const missed = await this.#readMissed()
+    if (this.#isOver) return
+    if (missed === null) return this.#summarise('LAGGED')
     const payloads: Buffer[] = []
     let bytes = 0
-    for (const event of compact(missed, topic)) {
+    for (const event of compact(missed, group.topic)) {
       const payload = await group.render({ is: 'event', event })
       bytes += payload.length
-      if (bytes > maxBytes) return summarise('LAGGED')
+      if (bytes > maxBytes) return this.#summarise('LAGGED')
       payloads.push(payload)
     }
     const last = missed.at(-1)
-    if (isOver || last === undefined) return
-    seat.outlet.write(createBatch(payloads), seat.stamp)
-    at = last.seq
+    if (this.#isOver || last === undefined) return
+    this.#write(payloads, last.seq)
   }
 
-  const run = async (first?: () => Promise<void>): Promise<void> => {
+  #drained(): Promise<void> {
+    return new Promise((resolve) => this.outlet.drained(resolve))
+  }
+
+  async #run(first?: () => Promise<void>): Promise<void> {
     try {
-      if (first === undefined) await group.opened
+      if (first === undefined) await this.#group.opened
       else await first()
-      while (!isOver) {
-        const outcome = await catchUp()
+      while (!this.#isOver) {
+        const outcome = await this.#catchUp()
         if (outcome === 'joined') return
-        if (outcome === 'ended') return finish()
-        resetsSeen = group.resets.count
-        if (isLagging) await serveLagging()
-        else await new Promise<void>((resolve) => seat.outlet.drained(resolve))
+        if (outcome === 'ended') return this.#finish()
+        this.#resetsSeen = this.#group.resets.count
+        if (this.#isLagging) await this.#serveLagging()
+        else await this.#drained()
       }
     } catch (error) {
-      finish({ error })
+      this.#finish({ error })
     }
-  }
-
-  return {
-    start() {
-      if (!isOver) void run()
-    },
-    leave() {
-      if (isOver) return
-      isOver = true
-      group.leave(member)
-      // Its `return()` takes effect at once, wherever it waits.
-      void following?.return?.()
-    },
   }
 }

@@ -67,7 +67,8 @@ export function readMultipart(
     if (isRefused) return
     isRefused = true
     ended.reject(error)
-    parser.destroy()
+    // Later: busboy goes on with a file after it has told of its limit, and would find it gone.
+    setImmediate(() => parser.destroy())
   }
   const attempt = (work: () => void): void => {
     try {
@@ -114,7 +115,14 @@ export function readMultipart(
     }
   }
   return {
-    write: (chunk) => isRefused || parser.write(chunk),
+    write(chunk) {
+      let isReady = true
+      // Whatever it makes of hostile bytes must not end the process.
+      attempt(() => {
+        isReady = isRefused || parser.write(chunk)
+      })
+      return isReady
+    },
     whenReady(callback) {
       const ready = (): void => {
         parser.off('drain', ready).off('close', ready)

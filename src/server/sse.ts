@@ -77,7 +77,7 @@ export function createEventStreamPlugin(options: {
       maxStreamMs * (0.9 + Math.random() / 10),
     ).unref()
     res.once('close', () => {
-      stopTimer()
+      stopTimer?.()
       clearTimeout(renewal)
       stream.end('closed')
       connections.close(connection)

@@ -101,8 +101,8 @@ export function isExpired(error: unknown): boolean {
  * Calls back when the viewer's token expires.
  * @returns what cancels it
  */
-export function onExpiry(viewer: Viewer | null, listener: () => void): () => void {
-  if (viewer === null || viewer.expiresAt === null) return () => undefined
+export function onExpiry(viewer: Viewer | null, listener: () => void): (() => void) | undefined {
+  if (viewer === null || viewer.expiresAt === null) return undefined
   const expiresAt = viewer.expiresAt.getTime()
   let timer: NodeJS.Timeout
   const arm = (): void => {

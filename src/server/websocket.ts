@@ -133,7 +133,9 @@ export function createWebSockets(options: {
       ...(variables ? { variableValues: variables } : {}),
     }
     if (outlet !== undefined && live?.shares(document, operationName) === true) {
-      // graphql-ws holds on to this for as long as the subscription lasts: nothing is in it that could be made again.
+      // graphql-ws holds on to this, and to the request, for as long as the subscription lasts: nothing is in them that could be made
+      // again, and the text, which is the same for all, only once.
+      Object.assign(payload, { query: document.loc?.source.body ?? query })
       const place: Place = { viewer, from, seat: { outlet, stamp: Buffer.from(JSON.stringify(id)), number: ++seats } }
       const args: ExecutionArgs = { ...given, contextValue: place }
       places.set(args, place)
@@ -201,7 +203,7 @@ export function createWebSockets(options: {
       const stopTimer = onExpiry(extra.viewer, () =>
         closeSocket(socket, closeCodes.expired, 'The token has expired; connect again with a new one'),
       )
-      socket.once('close', stopTimer)
+      if (stopTimer !== undefined) socket.on('close', stopTimer)
       return true
     },
 
@@ -288,7 +290,7 @@ export function createWebSockets(options: {
         noteLimit('message', `A message was larger than ${limits.MAX_MESSAGE_BYTES} bytes (MAX_MESSAGE_BYTES)`)
       logger.debug({ err: error }, 'a WebSocket failed')
     })
-    socket.once('close', (code, reason) => {
+    socket.on('close', (code, reason) => {
       connections.close(connection)
       closed(code, String(reason)).catch((error: unknown) => logger.error({ err: error }, 'leaving a socket failed'))
     })
