@@ -224,7 +224,8 @@ test('an event stream is served from the same execution', async () => {
     expect(seqs).toEqual(range(seqs[0] ?? 0, 6))
     expect(text.trimEnd().endsWith('event: complete\ndata:')).toBe(true)
   }
-  expect(live.counters.executed - executed).toBeLessThan(12)
+  // Six subscribers' five events would be thirty; each stream's own snapshot may be among them when it came late.
+  expect(live.counters.executed - executed).toBeLessThan(18)
   await vi.waitFor(() => expect(server.metrics.subscriptions.size).toBe(0))
   socket.terminate()
 })
