@@ -34,9 +34,10 @@ export interface Cluster extends AsyncDisposable {
 export type NodeEnvironment = Readonly<Record<string, string>>
 
 const main = new URL('../../src/main.ts', import.meta.url)
+const worker = new URL('../../src/worker.ts', import.meta.url)
 
 /**
- * Starts a cluster; each node serves and works.
+ * Starts a cluster; each node serves and works, or does what its `ROLE` says.
  *
  * @param environment - settings beside those of the tests; of each node, by its number, where it is a function
  * @param options.running - how many are started; all by default
@@ -63,7 +64,8 @@ export async function startCluster(
           return child
         },
         async start() {
-          child = startProcess(main, [], {
+          const own = typeof environment === 'function' ? environment(node) : environment
+          child = startProcess(own['ROLE'] === 'worker' ? worker : main, [], {
             NODE_ENV: 'test',
             PORT: String(port),
             DATABASE_URL: database.url,
@@ -76,7 +78,7 @@ export async function startCluster(
             SWEEP_MS: '300',
             CHECK_MS: '1000',
             DRAIN_MS: '4000',
-            ...(typeof environment === 'function' ? environment(node) : environment),
+            ...own,
           })
           // Whatever it prints first, the banner is printed when it is ready.
           while (!(await child.readLine()).includes('ready in'));
