@@ -4,7 +4,7 @@ import { defineConfig } from 'vite'
 /** Where `npm run studio:dev` finds a server that runs. */
 const api = process.env['TIDINGS_URL'] ?? 'http://127.0.0.1:4000'
 
-/** Builds the Studio: `npm run studio:build`, and the server on its first start (build.ts). */
+/** Builds the Studio: for `npm run studio:build`, and for the server on its first start (src/main/studio-build.ts). */
 export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
   base: '/',

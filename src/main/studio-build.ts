@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { BuiltStudio } from '../server/studio-page.ts'
 
@@ -14,8 +14,8 @@ const stampName = '.stamp'
 let running: Promise<BuiltStudio> | undefined
 
 /**
- * Builds the Studio unless what was built last is of the same sources. When it is, this costs reading the sizes and times
- * of some hundred files. Building is done in a process of its own, so that a server that goes on meanwhile is not held up,
+ * Builds the Studio unless what was built last is of the same sources. When it is, this costs reading some hundred small
+ * files; their times say nothing where they were copied, as into an image. Building is done in a process of its own, so that a server that goes on meanwhile is not held up,
  * and the result is put in place at once, so that several may build at the same time. Concurrent calls share one build.
  *
  * @throws Error with what the build printed, when it fails; what was built before stays
@@ -57,7 +57,7 @@ async function removeLeftOver(): Promise<void> {
   }
 }
 
-/** Names everything the build is made of; the same as long as no file has changed. */
+/** Names everything the build is made of; the same as long as no file has changed, wherever they are. */
 async function stampSources(): Promise<string> {
   const client = join(root, 'client')
   const names = (await readdir(client, { recursive: true })).filter((name) => /\.(tsx?|css|html)$/.test(name))
@@ -66,13 +66,12 @@ async function stampSources(): Promise<string> {
     join(root, 'src/protocol.ts'),
     join(root, 'package-lock.json'),
   ]
-  const lines = await Promise.all(
-    files.sort().map(async (file) => {
-      const { size, mtimeMs } = await stat(file)
-      return `${file} ${size} ${mtimeMs}`
-    }),
-  )
-  return createHash('sha256').update(lines.join('\n')).digest('hex')
+  const hash = createHash('sha256')
+  for (const file of files.sort()) {
+    const content = await readFile(file)
+    hash.update(`${relative(root, file).replaceAll(sep, '/')} ${content.length}\n`).update(content)
+  }
+  return hash.digest('hex')
 }
 
 async function readStamp(): Promise<string | null> {

@@ -11,6 +11,8 @@ import { startRedis, type TestRedis } from '../support/redis.ts'
 export interface ServerNode {
   readonly url: string
   readonly port: number
+  /** Where it serves previews of projects. */
+  readonly previewPort: number
   readonly process: TestProcess
   /** Starts it (again) and waits until it is ready. */
   start(): Promise<void>
@@ -52,13 +54,14 @@ export async function startCluster(
   const redis = stack.use(await startRedis())
   const nodes = await Promise.all(
     Array.from({ length: size }, async (_, node): Promise<ServerNode> => {
-      const port = await findFreePort()
+      const [port, previewPort] = await Promise.all([findFreePort(), findFreePort()])
       const url = `http://127.0.0.1:${port}`
       let child: TestProcess | undefined
       stack.defer(async () => child?.[Symbol.asyncDispose]())
       return {
         url,
         port,
+        previewPort,
         get process() {
           if (child === undefined) throw new Error('The node was not started')
           return child
@@ -68,6 +71,7 @@ export async function startCluster(
           child = startProcess(own['ROLE'] === 'worker' ? worker : main, [], {
             NODE_ENV: 'test',
             PORT: String(port),
+            PREVIEW_PORT: String(previewPort),
             DATABASE_URL: database.url,
             DATABASE_POOL: '6',
             REDIS_URL: redis.url,

@@ -72,7 +72,12 @@ test('passes an upload on as it comes', async () => {
 test('tells the server whom it speaks for, and believes nothing that a client claims of that', async () => {
   await using upstream = await startUpstream(answer)
   await using nginx = await startNginx([upstream.port])
-  const headers = { 'x-forwarded-for': '10.1.2.3', 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https' }
+  const headers = {
+    'x-forwarded-for': '10.1.2.3',
+    'x-forwarded-host': 'evil.example',
+    'x-forwarded-proto': 'https',
+    traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+  }
   await fetch(`${nginx.url}/?invitation=secret`, { headers })
   const { host } = new URL(nginx.url)
   expect(upstream.arrived[0]?.headers).toMatchObject({
@@ -82,6 +87,7 @@ test('tells the server whom it speaks for, and believes nothing that a client cl
     'x-forwarded-proto': 'http',
     'x-request-id': expect.stringMatching(/^[\da-f]{32}$/),
   })
+  expect(upstream.arrived[0]?.headers).not.toHaveProperty('traceparent')
   await vi.waitFor(async () => expect(await nginx.readLog()).toContain('"GET /" 200'))
   expect(await nginx.readLog()).not.toContain('secret')
 })

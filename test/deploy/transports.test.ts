@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Cluster, logOf, startCluster, startSelfTest, watchWhole } from '../chaos/servers.ts'
 import { openStream, resultOf } from '../server/sse.ts'
 import { startNginx, type TestNginx } from '../support/nginx.ts'
+import { findFreePort } from '../support/port.ts'
 
 const watch =
   'subscription ($id: ID!, $after: Cursor) { taskProgress(taskId: $id, after: $after) { __typename seq cursor status } }'
@@ -9,8 +10,17 @@ const watch =
 let cluster: Cluster
 let nginx: TestNginx
 beforeAll(async () => {
-  cluster = await startCluster(2, { TRUST_PROXY: 'true', MAX_STARTS_PER_MINUTE: '1000' })
-  nginx = await startNginx(cluster.nodes.map(({ port }) => port))
+  // Its own address is among the settings of the servers, so it is there before them.
+  nginx = await startNginx([await findFreePort()])
+  cluster = await startCluster(2, {
+    TRUST_PROXY: 'true',
+    MAX_STARTS_PER_MINUTE: '1000',
+    STUDIO_URL: nginx.url,
+    PREVIEW_URL: nginx.previewUrl,
+  })
+  const [ports, previewPorts] = [cluster.nodes.map(({ port }) => port), cluster.nodes.map((one) => one.previewPort)]
+  await nginx.setServers(ports, { previewPorts })
+  await vi.waitFor(async () => expect((await fetch(`${nginx.url}/health/ready`)).status).toBe(200))
 })
 afterAll(async () => {
   await nginx?.[Symbol.asyncDispose]()
@@ -28,6 +38,9 @@ async function query<T>(text: string, variables: object = {}): Promise<T> {
 }
 const statusOf = async (id: string) =>
   (await query<{ task: { status: string } }>('query ($id: ID!) { task(id: $id) { status } }', { id })).task.status
+
+const untilCompleted = (id: string) =>
+  vi.waitFor(async () => expect(await statusOf(id)).toBe('COMPLETED'), { timeout: 20_000, interval: 100 })
 
 describe('two servers behind nginx', { timeout: 60_000 }, () => {
   test.each(['websocket', 'sse', 'polling'] as const)(
@@ -123,6 +136,39 @@ describe('two servers behind nginx', { timeout: 60_000 }, () => {
     )
     expect(proxied?.byteLength).toBeGreaterThan(1_000_000)
     expect(proxied?.byteLength).toBe(direct?.byteLength)
+  })
+
+  test('a preview is served by any of the servers, at an origin of its own that only the Studio may frame', async () => {
+    const { importDocument } = await query<{ importDocument: { document: { id: string }; task: { id: string } } }>(
+      `mutation { importDocument(input: { text: "# Owls\\n\\nOwls fly at night.", name: "owls.md" }) {
+        ... on ImportDocumentSuccess { document { id } task { id } } } }`,
+    )
+    await untilCompleted(importDocument.task.id)
+    const { generateProject } = await query<{ generateProject: { project: { id: string }; task: { id: string } } }>(
+      `mutation ($id: ID!) { generateProject(prompt: "To read", template: READING_PAGE, documentId: $id) {
+        ... on GenerateProjectSuccess { project { id } task { id } } } }`,
+      { id: importDocument.document.id },
+    )
+    const { id } = generateProject.project
+    await untilCompleted(generateProject.task.id)
+    await query('mutation ($id: ID!) { startPreview(projectId: $id) { __typename } }', { id })
+    const { address } = await vi.waitFor(async () => {
+      const found = await query<{ project: { preview: { status: string; address: string } } }>(
+        'query ($id: ID!) { project(id: $id) { preview { status address } } }',
+        { id },
+      )
+      expect(found.project.preview.status).toBe('READY')
+      return found.project.preview
+    })
+    expect(address.startsWith(`${nginx.previewUrl}/`)).toBe(true)
+    // As often as it takes for each of the servers to be asked.
+    for (let times = 0; times < 4; times++) {
+      const page = await fetch(address)
+      expect(await page.text()).toContain('<!doctype html>')
+      expect(page.headers.get('content-security-policy')).toContain(`frame-ancestors ${nginx.url}`)
+    }
+    const log = await nginx.readLog()
+    for (const { previewPort } of cluster.nodes) expect(log).toContain(`"127.0.0.1:${previewPort}"`)
   })
 
   test('metrics, which this machine alone may read, are not told over it', async () => {

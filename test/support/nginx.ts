@@ -12,36 +12,38 @@ export interface TestNginx extends AsyncDisposable {
   readonly url: string
   readonly previewUrl: string
   /** Puts other servers behind it, by their ports, as an operator does: a new file, checked, and a reload. */
-  setServers(ports: readonly number[]): Promise<void>
+  setServers(ports: readonly number[], options?: NginxPorts): Promise<void>
   /** What it has written so far, of requests and of itself. */
   readLog(): Promise<string>
+}
+
+/** Ports of the servers beside those of the API. */
+export interface NginxPorts {
+  /** Where previews are served; default: the port after each server's. */
+  readonly previewPorts?: readonly number[]
 }
 
 /**
  * Starts one on free ports, with all its files in a directory of its own.
  *
- * @param options.previewPorts - where previews are served; default: the port after each server's
  * @throws Error with the command that installs it when there is no nginx
  */
-export async function startNginx(
-  ports: readonly number[],
-  options: { readonly previewPorts?: readonly number[] } = {},
-): Promise<TestNginx> {
+export async function startNginx(ports: readonly number[], options: NginxPorts = {}): Promise<TestNginx> {
   await using stack = new AsyncDisposableStack()
   const directory = stack.use(await createTestDirectory())
   const [port, previewPort] = await Promise.all([findFreePort(), findFreePort()])
   const file = directory.join('nginx.conf')
-  const write = async (servers: readonly number[]): Promise<void> => {
+  const write = async (servers: readonly number[], { previewPorts }: NginxPorts): Promise<void> => {
     const text = await renderNginx({
       servers: servers.map(local),
-      ...(options.previewPorts === undefined ? {} : { previewServers: options.previewPorts.map(local) }),
+      ...(previewPorts === undefined ? {} : { previewServers: previewPorts.map(local) }),
       listen: `127.0.0.1:${port}`,
       previewListen: `127.0.0.1:${previewPort}`,
       runDir: directory.path,
     })
     await writeFile(file, text)
   }
-  await write(ports)
+  await write(ports, options)
 
   // A file and no pipe: nginx opens /dev/stdout by its name.
   const log = await open(directory.join('log'), 'a')
@@ -84,8 +86,8 @@ export async function startNginx(
     url: `http://127.0.0.1:${port}`,
     previewUrl: `http://127.0.0.1:${previewPort}`,
     readLog,
-    async setServers(servers) {
-      await write(servers)
+    async setServers(servers, more = {}) {
+      await write(servers, more)
       await run(['-t', '-q'])
       await run(['-s', 'reload'])
     },

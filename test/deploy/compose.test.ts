@@ -1,0 +1,82 @@
+import { readFile } from 'node:fs/promises'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { renderNginx } from '../../deploy/nginx/render.ts'
+import { parseConfig, settings } from '../../src/config.ts'
+
+interface Service {
+  readonly image: string
+  readonly environment: Readonly<Record<string, string>>
+  readonly command?: readonly string[]
+  readonly build?: { readonly context: string; readonly dockerfile: string }
+  readonly depends_on?: readonly string[] | Readonly<Record<string, { readonly condition: string }>>
+  readonly networks?: { readonly default: { readonly ipv4_address: string } }
+  readonly volumes?: readonly string[]
+  readonly healthcheck?: { readonly test: readonly string[] }
+}
+
+const file = new URL('../../deploy/compose.yaml', import.meta.url)
+const read = async (path: string) => readFile(new URL(path, file), 'utf8')
+const compose = parse(await readFile(file, 'utf8'), { merge: true }) as {
+  readonly services: Readonly<Record<string, Service>>
+}
+/** As the container engine does: what the person who starts it has set, and defaults. */
+const fillIn = (text: string): string =>
+  text.replaceAll(/\$\{(\w+):([?-])([^}]*)\}/g, (_, name: string, kind: string, value: string) =>
+    kind === '-' ? value : `the-${name}-that-somebody-has-made-up-for-it`,
+  )
+const service = (name: string): Service => {
+  const found = compose.services[name]
+  if (found === undefined) throw new Error(`There is no service "${name}"`)
+  return found
+}
+
+test('there are two servers, a worker, PostgreSQL, Redis and nginx, and whatever one waits for is there', () => {
+  expect(Object.keys(compose.services)).toEqual(['server-1', 'server-2', 'worker', 'nginx', 'postgres', 'redis'])
+  for (const one of Object.values(compose.services)) {
+    const awaited = Array.isArray(one.depends_on) ? one.depends_on : Object.keys(one.depends_on ?? {})
+    for (const name of awaited as string[]) expect(compose.services).toHaveProperty(name)
+  }
+  for (const name of ['postgres', 'redis']) expect(service(name)).toHaveProperty('healthcheck')
+})
+
+test.each(['server-1', 'server-2', 'worker'])('the settings of %s are settings, and accepted in production', (name) => {
+  const { environment, build, command } = service(name)
+  for (const key of Object.keys(environment)) expect(settings).toHaveProperty(key)
+  const values = Object.fromEntries(Object.entries(environment).map(([key, value]) => [key, fillIn(value)]))
+  // What the image adds.
+  const config = parseConfig({ ...values, NODE_ENV: 'production', HOST: '0.0.0.0', PORT: '4000' })
+  expect(config.ROLE).toBe(name === 'worker' ? 'worker' : 'server')
+  expect(config.DATABASE_URL).toContain('@postgres:5432/')
+  expect(config.REDIS_URL).toEqual(['redis://redis:6379'])
+  expect(build).toEqual({ context: '..', dockerfile: 'deploy/Dockerfile' })
+  expect(command).toEqual(name === 'worker' ? ['node', 'src/worker.ts'] : undefined)
+})
+
+test('nginx is given the tested configuration, and in it the servers where they are', async () => {
+  const { environment, volumes } = service('nginx')
+  expect(volumes).toEqual(['./nginx/nginx.conf.template:/etc/nginx/templates/nginx.conf.template:ro'])
+  const addresses = ['server-1', 'server-2'].map((name) => service(name).networks?.default.ipv4_address)
+  const rendered = await renderNginx({
+    servers: addresses.map((address) => `${address}:4000`),
+    listen: '80',
+    previewListen: '81',
+    runDir: '/tmp',
+  })
+  // As the image does it: only what the environment has is replaced.
+  const template = await read('./nginx/nginx.conf.template')
+  const filled = template.replaceAll(/\$\{(\w+)\}/g, (whole, name: string) => environment[name] ?? whole)
+  const words = (text: string): string => text.replaceAll(/\s+/g, ' ')
+  expect(words(filled)).toBe(words(rendered))
+})
+
+test('what the image copies is what is sent to its builder, and nothing else is', async () => {
+  const copied = (await read('./Dockerfile'))
+    .split('\n')
+    .filter((line) => line.startsWith('COPY ') && !line.includes('--from'))
+    .flatMap((line) => line.split(' ').slice(1, -1))
+    .map((path) => path.split('/')[0])
+  const ignore = (await read('../.dockerignore')).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+  expect(ignore[0]).toBe('*')
+  expect(ignore.slice(1).toSorted()).toEqual([...new Set(copied)].map((name) => `!${name}`).toSorted())
+})
