@@ -152,7 +152,6 @@ async function toFailure(context: Context, id: string, failure: TidingsError): P
     }
     // Nothing that the caller of a mutation could act on.
     case 'BAD_CONFIGURATION':
-    case 'EPOCH_CHANGED':
     case 'FORBIDDEN':
     case 'LEASE_LOST':
     case 'SHUTTING_DOWN':

@@ -42,11 +42,6 @@ export const errorCatalogue = {
     when: 'A worker reports for an attempt that is no longer its own (canceled, taken back, or finished).',
     advice: 'Stop working; another attempt or the end of the task has replaced this one.',
   },
-  EPOCH_CHANGED: {
-    retryable: true,
-    when: 'The log was renewed under a follower.',
-    advice: 'Resume; a snapshot follows.',
-  },
   UNAVAILABLE: { retryable: true, when: 'The database cannot be reached.', advice: 'Try again.' },
   SHUTTING_DOWN: { retryable: true, when: 'This server is draining.', advice: 'Reconnect; another one answers.' },
 } as const

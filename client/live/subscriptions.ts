@@ -34,7 +34,7 @@ interface Subscription {
 }
 
 /** Codes of refusals that may be gone after a while. */
-const passingCodes: readonly unknown[] = ['RATE_LIMITED', 'UNAVAILABLE', 'SHUTTING_DOWN', 'EPOCH_CHANGED']
+const passingCodes: readonly unknown[] = ['RATE_LIMITED', 'UNAVAILABLE', 'SHUTTING_DOWN']
 
 /**
  * Creates the list of subscriptions.

@@ -7,7 +7,7 @@ import type { Logger } from '../logger.ts'
 export type MaskError = (error: unknown) => GraphQLError
 
 /** Codes that mean "this server cannot now": a subscription is not over, its transport closes so that the client resumes. */
-const awayCodes: readonly unknown[] = ['UNAVAILABLE', 'SHUTTING_DOWN', 'EPOCH_CHANGED'] satisfies ErrorCode[]
+const awayCodes: readonly unknown[] = ['UNAVAILABLE', 'SHUTTING_DOWN'] satisfies ErrorCode[]
 /** SQLSTATE classes and system errors of a database that is away: connection failures, shutting down, no connection free. */
 const awayFailure = /^(08...|57P0.|53300|ECONNREFUSED|ETIMEDOUT)$/
 /** System errors that mean the same of a connection to the database, and something else of files and of clients that leave. */
