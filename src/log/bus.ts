@@ -2,6 +2,7 @@ import { RedisPubSub } from 'graphql-redis-subscriptions'
 import { PubSub, type PubSubEngine } from 'graphql-subscriptions'
 import { Redis } from 'ioredis'
 import type { Logger } from '../logger.ts'
+import { hashText } from './hash.ts'
 import { within } from './within.ts'
 
 /**
@@ -45,13 +46,6 @@ export interface BusShard {
   close(): Promise<void>
 }
 
-/** FNV-1a: the same channel must fall to the same server in every process. */
-function hashChannel(channel: string): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < channel.length; i++) hash = Math.imul(hash ^ channel.charCodeAt(i), 0x01000193)
-  return hash >>> 0
-}
-
 /**
  * Puts the house's rules on one or more pub/sub engines: guarded listeners, subscriptions that survive the absence of the
  * server, publishing that never throws. Channels are spread over the shards by hash.
@@ -66,7 +60,8 @@ export function createBus(options: {
   const counters = { published: 0, publishFailures: 0, received: 0 }
   const gapListeners = new Set<() => void>()
   const shardOf = (channel: string): BusShard => {
-    const shard = shards[hashChannel(channel) % shards.length]
+    // The same channel must fall to the same server in every process.
+    const shard = shards[hashText(channel) % shards.length]
     if (shard === undefined) throw new Error('A bus needs at least one shard')
     return shard
   }

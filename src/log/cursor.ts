@@ -1,16 +1,12 @@
 import { TidingsError } from '../errors.ts'
+import { hashText } from './hash.ts'
 
 /** A place in a topic's log as clients hold it: opaque to them, `<epoch>-<topic tag>-<seq>` to us. */
 export type Cursor = string & { readonly __brand: 'Cursor' }
 
-/**
- * FNV-1a over the topic's name, 32 bits in base 36: enough to notice that a cursor belongs to another topic, which would
- * otherwise silently skip or repeat events. Not a secret.
- */
+/** Enough to notice that a cursor belongs to another topic, which would otherwise silently skip or repeat events. */
 function tagOf(topic: string): string {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < topic.length; i++) hash = Math.imul(hash ^ topic.charCodeAt(i), 0x01000193)
-  return (hash >>> 0).toString(36)
+  return hashText(topic).toString(36)
 }
 
 /** What turns a topic's seqs into cursors: everything but the seq is computed once. */
