@@ -1,17 +1,15 @@
 /**
- * `npm run bench`: compares Tidings with what a user would take instead, and writes `docs/performance.md` with its picture.
- *
- * `--quick` runs everything once, small and short, and writes nothing. `--only fan-out,latency,idle,storm,slow,whole,curve`
- * picks cases; `--runs 3` is how often each is measured. A redis-server must be installed; PostgreSQL is the embedded one.
+ * `npm run bench`: compares Tidings with what a user would take instead, and writes `docs/performance.md` with its picture;
+ * `npm run bench -- --help` says how.
  */
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { findFreePort } from '../support/port.ts'
+import { type BenchRequest, type Case, readArguments, usage } from './arguments.ts'
 import {
   type Environment,
   type FanOutRates,
@@ -25,24 +23,24 @@ import { type Contestant, contestants } from './contestants.ts'
 import { createReport, type Results } from './report.ts'
 import { spreadOf } from './statistics.ts'
 
-const { values } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    runs: { type: 'string' },
-    only: { type: 'string' },
-    contestants: { type: 'string' },
-  },
-})
-const isQuick = values.quick
-const runs = Number(values.runs ?? (isQuick ? 1 : 3))
+const { isQuick, runs, isWhole, cases, contestants: compared } = readRequest()
 const ms = isQuick ? 800 : 1_400
-const picked = values.only?.split(',')
-const compared = contestants.filter(
-  ({ name }) => values.contestants?.split(',').some((one) => name.includes(one)) ?? true,
-)
 const scale = isQuick ? 0.2 : 1
 
 const results: Results = { fanOut: [], latency: [], idle: [], storm: [], slow: [], whole: [], curve: [] }
+
+/** What is asked for. Ends the process where that is only help, or cannot be done. */
+function readRequest(): BenchRequest {
+  try {
+    const request = readArguments(process.argv.slice(2))
+    if (request !== null) return request
+    process.stdout.write(usage)
+    process.exit(0)
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\nAll options: npm run bench -- --help\n`)
+    process.exit(1)
+  }
+}
 
 /** Measures all contestants in turn, run after run, so that whatever else the machine does falls on all alike. */
 async function compare<T>(
@@ -64,7 +62,7 @@ async function compare<T>(
     }
   return all.map(({ contestant, runs: measured }) => ({ contestant: contestant.name, runs: measured }))
 }
-const wants = (name: string): boolean => picked?.includes(name) ?? true
+const wants = (name: Case): boolean => cases.includes(name)
 const tidings = contestants.filter(({ name }) => name === 'Tidings')
 
 async function runAll(environment: Environment): Promise<void> {
@@ -189,7 +187,7 @@ async function measureShape(
 /** Written as it comes, so that a run that is cut short is not lost. */
 async function save(): Promise<string> {
   const { text, document, picture } = createReport(results, { runs })
-  if (!isQuick && picked === undefined && values.contestants === undefined) {
+  if (isWhole) {
     await writeFile(new URL('../../docs/performance.md', import.meta.url), document)
     await writeFile(new URL('../../docs/performance.svg', import.meta.url), picture)
   }

@@ -1,0 +1,82 @@
+import { parseArgs } from 'node:util'
+import { type Contestant, contestants } from './contestants.ts'
+
+/** What can be measured, and what that says. */
+export const cases = {
+  'fan-out': 'events a second to many subscribers of one topic',
+  latency: 'from the append to the subscriber, at a steady rate',
+  whole: 'from the mutation to the subscriber, with a worker',
+  idle: 'memory of connections on which nothing happens',
+  storm: 'all reconnecting at once',
+  slow: 'readers that stop, and what their neighbours notice',
+  curve: 'latency against the number of subscribers',
+} as const
+/** A name of {@link cases}. */
+export type Case = keyof typeof cases
+
+/** What a run was asked to do. */
+export interface BenchRequest {
+  readonly isQuick: boolean
+  /** How often each is measured. */
+  readonly runs: number
+  readonly cases: readonly Case[]
+  readonly contestants: readonly Contestant[]
+  /** Whether the documents are written anew: only by a run of everything. */
+  readonly isWhole: boolean
+}
+
+/** The help text of `npm run bench -- --help`. */
+export const usage = `npm run bench [-- options]
+
+Compares Tidings with what a user would take instead, and writes docs/performance.md with its picture. Needs a
+redis-server; PostgreSQL is the embedded one..
+
+  --quick               everything once, small and short; writes nothing
+  --runs N              how often each is measured (default: 3; 1 with --quick)
+  --only CASE,…         some cases; writes nothing:
+${Object.entries(cases)
+  .map(([name, meaning]) => `                          ${name.padEnd(8)}  ${meaning}`)
+  .join('\n')}
+  --contestants NAME,…  some of those compared, by a part of their names; writes nothing:
+${contestants.map(({ name }) => `                          ${name}`).join('\n')}
+  --help                this
+`
+
+/**
+ * Reads the arguments of a run.
+ * @returns null when help was asked for
+ * @throws RangeError, or a TypeError of `parseArgs`, that names the argument and what is allowed
+ */
+export function readArguments(args: readonly string[]): BenchRequest | null {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      quick: { type: 'boolean', default: false },
+      runs: { type: 'string' },
+      only: { type: 'string' },
+      contestants: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return null
+  const runs = Number(values.runs ?? (values.quick ? 1 : 3))
+  if (!Number.isInteger(runs) || runs < 1)
+    throw new RangeError(`--runs is ${JSON.stringify(values.runs)}; write a whole number of at least 1`)
+  const all = Object.keys(cases) as Case[]
+  const picked = values.only?.split(',')
+  const unknown = picked?.find((name) => !all.some((one) => one === name))
+  if (unknown !== undefined) throw new RangeError(`--only names ${JSON.stringify(unknown)}; allowed: ${all.join(', ')}`)
+  const parts = values.contestants?.split(',')
+  const stranger = parts?.find((part) => !contestants.some(({ name }) => name.includes(part)))
+  if (stranger !== undefined)
+    throw new RangeError(
+      `--contestants names ${JSON.stringify(stranger)}; allowed: parts of ${contestants.map(({ name }) => name).join(', ')}`,
+    )
+  return {
+    isQuick: values.quick,
+    runs,
+    cases: all.filter((name) => picked?.includes(name) ?? true),
+    contestants: contestants.filter(({ name }) => parts?.some((part) => name.includes(part)) ?? true),
+    isWhole: !values.quick && picked === undefined && parts === undefined,
+  }
+}
