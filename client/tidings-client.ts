@@ -47,7 +47,7 @@ export function createTidingsClient(options: TidingsClientOptions): TidingsClien
     throw new TypeError(`"${url}" is not an address such as "https://example.org/graphql"`)
   const timing = { ...defaultTiming, ...options.timing }
   const fetch = options.fetch ?? globalThis.fetch.bind(globalThis)
-  const tokens = createTokens({ ask: options.token, leewayMs: timing.tokenLeewayMs })
+  const tokens = createTokens({ ask: options.token, leewayMs: timing.tokenLeewayMs, userOf: options.userOf })
 
   const transports: Readonly<Record<TransportName, () => Transport>> = {
     websocket: () => createWebSocketTransport({ url, timing, webSocketImpl: options.webSocketImpl }),
@@ -78,7 +78,7 @@ export function createTidingsClient(options: TidingsClientOptions): TidingsClien
     preferGetMethod: false,
     exchanges: [
       ...caches[options.cache ?? 'graphcache'](),
-      outboxExchange({ outbox, storage: kept }),
+      outboxExchange({ outbox, storage: kept, tokens }),
       liveExchange(live),
       repeatExchange({ timing }),
       fetchExchange,

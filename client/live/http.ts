@@ -51,6 +51,31 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
+/** A mutation was not sent: who made it is not the one who is signed in now. */
+export class OtherUserError extends Error {
+  override readonly name = 'OtherUserError'
+
+  constructor() {
+    super('It was made by another user, and waits for that one to come back')
+  }
+}
+
+/** Says within the client whose a request is; never leaves it. */
+const ownerHeader = 'x-tidings-owner'
+
+/** Marks a request as one user's: it fails with an {@link OtherUserError} rather than go out with another one's token. */
+export function withOwner(
+  options: RequestInit | (() => RequestInit) | undefined,
+  userId: string | null,
+): () => RequestInit {
+  return () => {
+    const init = typeof options === 'function' ? options() : options
+    const headers = new Headers(init?.headers)
+    headers.set(ownerHeader, encodeURIComponent(userId ?? ''))
+    return { ...init, headers: Object.fromEntries(headers) }
+  }
+}
+
 /**
  * Wraps `fetch` so that every request carries the token, is sent once more with a new one when it was refused as old, and
  * fails when no answer has begun within `requestMs`; uploads may take as long as they take.
@@ -75,14 +100,23 @@ export function createAuthorizedFetch(plain: Fetch, tokens: Tokens, { requestMs 
     headers.set('authorization', `Bearer ${token}`)
     return fetch(input, { ...init, headers })
   }
-  return async (input, init) => {
-    const { token } = await tokens.get()
+  return async (input, given) => {
+    const headers = new Headers(given?.headers)
+    const owner = headers.get(ownerHeader)
+    headers.delete(ownerHeader)
+    const init = owner === null ? given : { ...given, headers }
+    const checkOwner = (userId: string | null): void => {
+      if (owner !== null && owner !== encodeURIComponent(userId ?? '')) throw new OtherUserError()
+    }
+    const { token, userId } = await tokens.get()
+    checkOwner(userId)
     const response = await send(input, init, token)
     if (response.status !== 401 || !tokens.canRenew) return response
     tokens.forget(token)
-    const { token: renewed } = await tokens.get()
+    const { token: renewed, userId: now } = await tokens.get()
     if (renewed === token) return response
     await response.body?.cancel()
+    checkOwner(now)
     return send(input, init, renewed)
   }
 }

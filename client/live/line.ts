@@ -35,7 +35,7 @@ export function createLine(options: {
 }): Line {
   const { transport, tokens, onToken, onSession, onProved, onHeard, onEnd } = options
   let session: Session | undefined
-  let credential: Credential = { token: null, renewAt: null }
+  let credential: Credential = { token: null, renewAt: null, userId: null }
   let provedAt: number | null = null
   let isOver = false
 

@@ -18,6 +18,11 @@ export interface TidingsClientOptions {
    */
   readonly token?: () => string | null | Promise<string | null>
   /**
+   * Whose a token is. Mutations that are kept while there is no connection are sent with a token of the same user only.
+   * @default the `sub` of a JWT; opaque tokens count as nobody's, so give this with them
+   */
+  readonly userOf?: (token: string) => string | null
+  /**
    * Which ways may be used, best first; a single one pins it, `[]` is the same as `live: false`.
    * @default `['websocket', 'sse', 'polling']`
    */

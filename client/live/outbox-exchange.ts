@@ -10,10 +10,11 @@ import {
 } from '@urql/core'
 import { filter, makeSubject, merge, pipe, share, subscribe, tap } from 'wonka'
 import { createId } from './environment.ts'
-import { messageOf } from './http.ts'
+import { messageOf, OtherUserError, withOwner } from './http.ts'
 import { addIdempotencyKeys } from './idempotency.ts'
 import type { Outbox, Outcome } from './outbox.ts'
 import type { OutboxStorage, StoredMutation } from './outbox-storage.ts'
+import type { Tokens } from './tokens.ts'
 
 /** What a kept mutation carries through the client when it is made again after a reload. */
 interface Kept {
@@ -22,7 +23,8 @@ interface Kept {
 
 /**
  * Sends mutations through the outbox: those that cannot be sent now wait, without a result, so that what the cache has
- * assumed of them stays; those that were kept by an earlier page are made again, and assumed again.
+ * assumed of them stays; those that were kept by an earlier page are made again, and assumed again. What one user made is
+ * never sent with another one's token: it waits for the one who made it.
  *
  * Stands behind the cache and before whatever sends.
  *
@@ -31,8 +33,9 @@ interface Kept {
 export function outboxExchange(options: {
   readonly outbox: Outbox
   readonly storage: OutboxStorage | undefined
+  readonly tokens: Tokens
 }): Exchange {
-  const { outbox, storage } = options
+  const { outbox, storage, tokens } = options
   return ({ forward, client }) => {
     const sent = makeSubject<Operation>()
     const made = makeSubject<OperationResult>()
@@ -44,15 +47,19 @@ export function outboxExchange(options: {
       const variables = (operation.variables ?? {}) as Readonly<Record<string, unknown>>
       const keyed = addIdempotencyKeys(operation.query, variables, () => createId())
       const id = kept?.id ?? createId()
+      const user = kept === undefined ? tokens.user() : kept.user
       const request = makeOperation(
         'mutation',
         { key: operation.key, query: keyed.query, variables: keyed.variables },
-        operation.context,
+        user === undefined
+          ? operation.context
+          : { ...operation.context, fetchOptions: withOwner(operation.context.fetchOptions, user) },
       )
       underWay.set(identify(operation), id)
       outbox.take(
         {
           id,
+          user,
           field: keyed.field,
           variables: keyed.variables,
           createdAt: kept?.createdAt ?? Date.now(),
@@ -77,7 +84,7 @@ export function outboxExchange(options: {
       return isOver
     }
     const restore = async (): Promise<void> => {
-      for (const kept of (await storage?.claim()) ?? []) {
+      for (const kept of (await storage?.claim(async () => (await tokens.get()).userId)) ?? []) {
         const request = createRequest(kept.query, kept.variables)
         pipe(
           client.executeMutation(request, { tidingsOutbox: kept } as Kept as Partial<Operation['context']>),
@@ -85,7 +92,12 @@ export function outboxExchange(options: {
         )
       }
     }
-    restore().catch((error: unknown) => console.warn(`Mutations kept offline cannot be read: ${messageOf(error)}`))
+    const restoreSafely = (): void => {
+      restore().catch((error: unknown) => console.warn(`Mutations kept offline cannot be read: ${messageOf(error)}`))
+    }
+    restoreSafely()
+    // Also when nobody could tell the first time who is signed in.
+    tokens.onUser(restoreSafely)
 
     return (operations$) => {
       const shared$ = share(operations$)
@@ -128,6 +140,7 @@ function judge({ data, error }: OperationResult): Outcome {
 }
 
 function judgeError({ networkError, graphQLErrors, response, message }: CombinedError): Outcome {
+  if (networkError instanceof OtherUserError) return { is: 'held' }
   const status = (response as Response | undefined)?.status ?? 0
   const isAway = graphQLErrors.some(({ extensions }) => awayCodes.includes(extensions?.['code']))
   const isUnanswered = networkError !== undefined && !(status >= 400 && status < 500)

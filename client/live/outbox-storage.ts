@@ -4,6 +4,8 @@ import type { OfflineStorage } from './storage.ts'
 /** A mutation as it is kept. */
 export interface StoredMutation {
   readonly id: string
+  /** Who made it; null for nobody. */
+  readonly user: string | null
   /** The document as text. */
   readonly query: string
   readonly variables: Readonly<Record<string, unknown>>
@@ -14,8 +16,11 @@ export interface StoredMutation {
 
 /** The mutations of this client in a storage that it shares with other tabs. */
 export interface OutboxStorage {
-  /** Takes over what clients left that are gone. */
-  claim(): Promise<readonly StoredMutation[]>
+  /**
+   * Takes over what clients left that are gone, as far as it is of one user; what others made waits for them.
+   * @param askUser - called only when there is something
+   */
+  claim(askUser: () => Promise<string | null>): Promise<readonly StoredMutation[]>
   /** Replaces what is kept for this client. */
   save(mutations: readonly StoredMutation[]): Promise<void>
   /** Lets others take over what is kept. */
@@ -77,13 +82,17 @@ export function createOutboxStorage(storage: OfflineStorage, url: string): Outbo
   }
 
   return {
-    claim: () =>
+    claim: (askUser) =>
       inTurn(async () => {
         const held = new Set((await locks?.query())?.held?.map(({ name }) => name))
         const all = await read()
-        const claimed = all.filter((one) => !held.has(lockOf(one.owner)))
-        await holdWhile(claimed.length > 0)
-        if (claimed.length > 0) await write(all.map((one) => (claimed.includes(one) ? { ...one, owner } : one)))
+        const left = all.filter((one) => one.owner !== owner && !held.has(lockOf(one.owner)))
+        if (left.length === 0) return []
+        const user = await askUser()
+        const claimed = left.filter((one) => one.user === user)
+        if (claimed.length === 0) return []
+        await holdWhile(true)
+        await write(all.map((one) => (claimed.includes(one) ? { ...one, owner } : one)))
         return claimed
       }),
     save: (mutations) =>
@@ -112,5 +121,6 @@ function parse(text: string | null): readonly Owned[] {
 function isOwned(value: unknown): value is Owned {
   if (typeof value !== 'object' || value === null) return false
   const one = value as Partial<Record<keyof Owned, unknown>>
-  return typeof one.id === 'string' && typeof one.query === 'string' && typeof one.owner === 'string'
+  const isOfSomebody = one.user === null || typeof one.user === 'string'
+  return isOfSomebody && typeof one.id === 'string' && typeof one.query === 'string' && typeof one.owner === 'string'
 }

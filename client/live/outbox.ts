@@ -37,6 +37,8 @@ export interface OutboxStore extends Store<OutboxState> {
 /** A mutation as the outbox handles it. */
 export interface Outgoing {
   readonly id: string
+  /** Who made it; undefined when that is not known, and then it is not kept beyond a reload. */
+  readonly user: string | null | undefined
   readonly field: string
   readonly variables: Readonly<Record<string, unknown>>
   readonly createdAt: number
@@ -55,6 +57,8 @@ export interface Outgoing {
 export type Outcome =
   | { readonly is: 'answered' }
   | { readonly is: 'refused'; readonly reason: string }
+  /** Another user is signed in: it was not sent, and is kept for the one who made it. */
+  | { readonly is: 'held' }
   /** Nobody answered, or not in earnest. */
   | { readonly is: 'unanswered'; readonly reason: string }
 
@@ -75,10 +79,10 @@ interface Entry {
 }
 
 function toStored({ outgoing, view }: Entry): readonly StoredMutation[] {
-  const { query, isRepeatable } = outgoing
-  if (query === null || (view.status === 'sending' && !isRepeatable)) return []
+  const { query, isRepeatable, user } = outgoing
+  if (query === null || user === undefined || (view.status === 'sending' && !isRepeatable)) return []
   const { id, variables, createdAt, attempts, reason } = view
-  return [{ id, query, variables, createdAt, attempts, reason }]
+  return [{ id, user, query, variables, createdAt, attempts, reason }]
 }
 
 /** A connection that works outweighs what the device says of its network: the server may be on this very device. */
@@ -105,6 +109,8 @@ export function createOutbox(options: {
   const store = createStore<OutboxState>({ pending: [], refused: [] })
   /** Sent and not answered yet, without having waited. */
   const flying = new Map<string, { readonly outgoing: Outgoing; readonly order: number }>()
+  /** Of users who are not signed in now. */
+  let held: readonly StoredMutation[] = []
   let taken = 0
   let queue: readonly Entry[] = []
   let stopTimer: () => void = () => undefined
@@ -114,7 +120,7 @@ export function createOutbox(options: {
   const publish = (change: Partial<OutboxState> = {}): void => {
     const pending = queue.map(({ view }) => view)
     store.set({ ...store.getSnapshot(), ...change, pending })
-    onPending(queue.flatMap(toStored))
+    onPending([...held, ...queue.flatMap(toStored)])
     // Listening keeps the connection open, so that its return is noticed.
     if (pending.length > 0) stopListening ??= connection.subscribe(onConnection)
     else {
@@ -203,9 +209,10 @@ export function createOutbox(options: {
         return true
       }
       queue = queue.filter((other) => other !== entry)
+      if (outcome.is === 'held') held = [...held, ...toStored({ ...entry, view: { ...entry.view, status: 'waiting' } })]
       const { refused } = store.getSnapshot()
       publish(
-        outcome.is === 'answered'
+        outcome.is !== 'refused'
           ? {}
           : { refused: [...refused, { ...entry.view, status: 'refused', reason: outcome.reason }] },
       )

@@ -1,5 +1,5 @@
 import { gql } from '@urql/core'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { pipe, subscribe } from 'wonka'
 import type { OutboxState } from '../../../client/live/outbox.ts'
 import type { OfflineStorage } from '../../../client/live/storage.ts'
@@ -200,4 +200,62 @@ test('what may be carried out only once is not sent again when its answer was lo
   const { error } = await client.urql.mutation(gql('mutation { somethingWithoutAKey }'), {}).toPromise()
   expect(error?.networkError).toBeInstanceOf(Error)
   expect(outboxOf(client).pending).toEqual([])
+})
+
+describe('of several users in one browser', () => {
+  const tokenOf = (sub: string): string => `e30.${btoa(JSON.stringify({ sub }))}.x`
+  const ids = (storage: { readonly items: Map<string, string> }): readonly string[] =>
+    (JSON.parse([...storage.items.values()][0] ?? '[]') as { readonly user: string }[]).map(({ user }) => user)
+
+  test('what one made offline is never sent by another, and goes out when the first is back', async () => {
+    const storage = createStorage()
+    const before = await tasksOf('RETRY_CONTENT')
+    const page = site.client({ storage, token: () => tokenOf('ada') })
+    await page.urql.query('{ viewer { id } }', {}).toPromise()
+    goOffline()
+    void page.urql.mutation(retryMutation, { input: { conceptId, piece: 'QUIZ' } }).toPromise()
+    await eventually(() => expect(ids(storage)).toEqual(['ada']))
+    await page.dispose()
+    await site.proxy.heal()
+
+    const other = site.client({ storage, token: () => tokenOf('bob') })
+    await other.urql.query('{ viewer { id } }', {}).toPromise()
+    const own = await other.urql.mutation(retryMutation, { input: { conceptId, piece: 'TUTORIAL' } }).toPromise()
+    expect(own.data?.retryContent.__typename).toBe('RetryContentSuccess')
+    expect(outboxOf(other).pending).toEqual([])
+    expect(ids(storage)).toEqual(['ada'])
+    await other.dispose()
+    await settled()
+    expect(await tasksOf('RETRY_CONTENT')).toBe(before + 1)
+
+    await using back = site.client({ storage, token: () => tokenOf('ada') })
+    await eventually(() => expect(storage.items.size).toBe(0))
+    expect(outboxOf(back)).toEqual({ pending: [], refused: [] })
+    await settled()
+    expect(await tasksOf('RETRY_CONTENT')).toBe(before + 2)
+  })
+
+  test('nor when the other signs in on the same page, before the connection is back', async () => {
+    const storage = createStorage()
+    const before = await tasksOf('RETRY_CONTENT')
+    let user = 'ada'
+    const page = site.client({ storage, token: () => tokenOf(user) })
+    await page.urql.query('{ viewer { id } }', {}).toPromise()
+    goOffline()
+    const answer = page.urql.mutation(retryMutation, { input: { conceptId, piece: 'QUIZ' } }).toPromise()
+    await eventually(() => expect(outboxOf(page).pending).toHaveLength(1))
+    user = 'bob'
+    await site.proxy.heal()
+    expect((await answer).error?.message).toMatch(/made by another user/)
+    expect(outboxOf(page)).toEqual({ pending: [], refused: [] })
+    expect(ids(storage)).toEqual(['ada'])
+    await page.dispose()
+    expect(await tasksOf('RETRY_CONTENT')).toBe(before)
+
+    await using back = site.client({ storage, token: () => tokenOf('ada') })
+    await eventually(() => expect(storage.items.size).toBe(0))
+    expect(outboxOf(back).refused).toEqual([])
+    await settled()
+    expect(await tasksOf('RETRY_CONTENT')).toBe(before + 1)
+  })
 })

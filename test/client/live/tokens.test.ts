@@ -132,8 +132,8 @@ test('a token that says nothing about its end is asked for each time', async () 
   const ask = vi.fn(() => 'opaque')
   const tokens = createTokens({ ask, leewayMs: 1_000 })
   expect([await tokens.get(), await tokens.get()]).toEqual([
-    { token: 'opaque', renewAt: null },
-    { token: 'opaque', renewAt: null },
+    { token: 'opaque', renewAt: null, userId: null },
+    { token: 'opaque', renewAt: null, userId: null },
   ])
   expect(ask).toHaveBeenCalledTimes(2)
 })
