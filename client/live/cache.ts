@@ -32,6 +32,8 @@ export function createCacheExchange(schema: CacheSchema): Exchange {
       importDocument: (_, __, cache) => invalidateLists(cache, 'documents'),
       createRoadmap: (_, __, cache) => invalidateLists(cache, 'roadmaps'),
       generateQuiz: (_, __, cache) => invalidateLists(cache, 'quizzes'),
+      generateProject: (_, __, cache) => invalidateLists(cache, 'projects'),
+      deleteProject: (_, __, cache) => invalidateLists(cache, 'projects'),
     },
   }
   return cacheExchange({

@@ -6,6 +6,8 @@ import { Home } from './home.tsx'
 import { InboxPage } from './notifications/inbox-page.tsx'
 import { Toaster } from './notifications/toaster.tsx'
 import { Outbox } from './outbox.tsx'
+import { ProjectPage } from './projects/project-page.tsx'
+import { ProjectsPage } from './projects/projects-page.tsx'
 import { QuizPage } from './quizzes/quiz-page.tsx'
 import { TakePage } from './quizzes/take-page.tsx'
 import { RoadmapPage } from './roadmap-page.tsx'
@@ -37,9 +39,11 @@ export function App(): ReactElement {
 }
 
 function Page({ route }: { readonly route: Route }): ReactElement {
-  const { roadmapId, quizId, isTaking, page } = route
+  const { roadmapId, quizId, isTaking, projectId, page } = route
   if (roadmapId !== null) return <RoadmapPage key={roadmapId} id={roadmapId} />
   if (quizId !== null) return isTaking ? <TakePage key={quizId} id={quizId} /> : <QuizPage key={quizId} id={quizId} />
+  if (projectId !== null) return <ProjectPage key={projectId} id={projectId} />
+  if (page === 'projects') return <ProjectsPage />
   if (page === 'analytics')
     return (
       <Suspense fallback={<p className="page-note note">Loading …</p>}>

@@ -14,6 +14,7 @@ interface PageLink {
 /** The pages that are not about one thing, in the order in which they are shown. */
 const pages: readonly PageLink[] = [
   { title: 'Library', to: {} },
+  { title: 'Projects', to: { page: 'projects' } },
   { title: 'Analytics', to: { page: 'analytics' } },
   { title: 'Connections', to: { page: 'connections' }, isForAdmins: true },
 ]

@@ -14,6 +14,8 @@ const kinds: Partial<Record<TaskKind, string>> = {
   RETRY_FAILED_CONTENT: 'Making what failed again',
   GENERATE_QUIZ: 'Making a quiz',
   REPLACE_QUESTION: 'Replacing a question',
+  GENERATE_PROJECT: 'Making a project',
+  SYNC_PROJECT: 'Syncing a project',
 }
 /** What a kind of task does, in words. */
 export function describeKind(kind: TaskKind | null): string {

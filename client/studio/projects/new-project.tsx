@@ -1,0 +1,110 @@
+import { type FormEvent, type ReactElement, useState } from 'react'
+import { useQuery } from 'urql'
+import { GenerateProjectDocument, ProjectSourcesDocument, type ProjectTemplate } from '../../gql/graphql.ts'
+import { useTaskMutation } from '../../react/use-task-mutation.ts'
+import { useRoute } from '../use-route.ts'
+
+const choices: readonly {
+  readonly template: ProjectTemplate | null
+  readonly title: string
+  readonly about: string
+}[] = [
+  { template: null, title: 'As I say', about: 'What you write below decides.' },
+  { template: 'FLASH_CARDS', title: 'Flash cards', about: 'To turn, and to take out of the deck.' },
+  { template: 'QUIZ_PAGE', title: 'Quiz page', about: 'Questions with their answers.' },
+  { template: 'READING_PAGE', title: 'Page to read', about: 'The text with its contents.' },
+]
+
+/** Asks for a project: what is wanted, as what, and from what. */
+export function NewProject(): ReactElement {
+  const [{ data }] = useQuery({ query: ProjectSourcesDocument, requestPolicy: 'cache-and-network' })
+  const { run, isSending, refusal } = useTaskMutation(GenerateProjectDocument)
+  const { go } = useRoute()
+  const [prompt, setPrompt] = useState('')
+  const [template, setTemplate] = useState<ProjectTemplate | null>('FLASH_CARDS')
+  const [source, setSource] = useState('')
+  const documents = data?.documents.nodes.filter(({ status }) => status === 'READY') ?? []
+  const quizzes = data?.quizzes.nodes.filter(({ status }) => status === 'DRAFT' || status === 'PUBLISHED') ?? []
+  const submit = async (event: FormEvent): Promise<void> => {
+    event.preventDefault()
+    const { data: made } = await run({
+      prompt,
+      template,
+      documentId: source.startsWith('document_') ? source : null,
+      quizId: source.startsWith('quiz_') ? source : null,
+    })
+    if (made?.generateProject.__typename === 'GenerateProjectSuccess')
+      go({ projectId: made.generateProject.project.id })
+  }
+  return (
+    <form
+      className="new-project"
+      aria-label="New project"
+      onSubmit={(event) => {
+        void submit(event)
+      }}
+    >
+      <label className="new-project-source">
+        <span>Made from</span>
+        <select value={source} onChange={(event) => setSource(event.target.value)}>
+          <option value="">Choose a document or a quiz</option>
+          {documents.length === 0 ? null : (
+            <optgroup label="Documents">
+              {documents.map(({ id, title }) => (
+                <option key={id} value={id}>
+                  {title}
+                </option>
+              ))}
+            </optgroup>
+          )}
+          {quizzes.length === 0 ? null : (
+            <optgroup label="Quizzes">
+              {quizzes.map(({ id, title }) => (
+                <option key={id} value={id}>
+                  {title}
+                </option>
+              ))}
+            </optgroup>
+          )}
+        </select>
+      </label>
+      <fieldset className="templates">
+        <legend>As</legend>
+        {choices.map((choice) => (
+          <label key={choice.title} className="template">
+            <input
+              type="radio"
+              name="template"
+              checked={template === choice.template}
+              onChange={() => setTemplate(choice.template)}
+            />
+            <span>
+              <strong>{choice.title}</strong>
+              <small>{choice.about}</small>
+            </span>
+          </label>
+        ))}
+      </fieldset>
+      <label>
+        <span>What you want{template === null ? '' : ', if there is more to say'}</span>
+        <textarea
+          rows={2}
+          maxLength={4_000}
+          placeholder="Flash cards for the terms of this text"
+          value={prompt}
+          onChange={(event) => setPrompt(event.target.value)}
+        />
+      </label>
+      <p className="new-project-end">
+        <button type="submit" className="primary" disabled={isSending}>
+          Make the project
+        </button>
+        {refusal === null ? null : (
+          <span className="failure" role="alert">
+            {refusal}
+          </span>
+        )}
+      </p>
+    </form>
+  )
+}

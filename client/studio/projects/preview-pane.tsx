@@ -1,0 +1,77 @@
+import { type ReactElement, useState } from 'react'
+import { PreviewBadge } from './preview-badge.tsx'
+import { usePreview } from './use-preview.ts'
+
+/**
+ * What the project looks like, in a frame that can do nothing to this page, and that loads again when there is something newer
+ * to see.
+ */
+export function PreviewPane(props: { readonly projectId: string; readonly title: string }): ReactElement {
+  const { projectId, title } = props
+  const { preview, start, stop, isSending, refusal } = usePreview(projectId)
+  const [reloads, setReloads] = useState(0)
+  const status = preview?.status ?? 'STOPPED'
+  const address = preview?.address ?? null
+  return (
+    <section className="preview" aria-label="Preview">
+      <div className="pane-head">
+        <h2>Preview</h2>
+        {preview === null ? null : <PreviewBadge status={status} />}
+        <span className="pane-actions">
+          {address === null ? null : (
+            <>
+              <button type="button" className="quiet" onClick={() => setReloads((count) => count + 1)}>
+                Reload
+              </button>
+              <a className="quiet" href={address} target="_blank" rel="noopener noreferrer">
+                Open
+              </a>
+              <button type="button" className="quiet" disabled={isSending} onClick={stop}>
+                Stop
+              </button>
+            </>
+          )}
+        </span>
+        <span className="tidings-hidden" role="status">
+          {preview === null ? '' : `The preview is ${status.toLowerCase()}`}
+        </span>
+      </div>
+      {address !== null ? (
+        <iframe
+          key={`${address} ${preview?.version ?? 0} ${reloads}`}
+          className="preview-frame"
+          title={`Preview of ${title}`}
+          src={address}
+          // Without allow-same-origin whatever runs there is nobody.
+          sandbox="allow-scripts allow-forms"
+          referrerPolicy="no-referrer"
+        />
+      ) : (
+        <div className="preview-rest">
+          {preview?.error != null ? (
+            <p className="failure">
+              {preview.error.message} {preview.error.advice}
+            </p>
+          ) : null}
+          {preview?.message != null ? <p className="note">{preview.message}</p> : null}
+          {status === 'STARTING' ? <p className="note">Starting …</p> : null}
+          {status === 'STOPPED' || status === 'FAILED' ? (
+            <>
+              {status === 'STOPPED' && preview !== null ? (
+                <p className="note">It stops when nobody has used it for a while.</p>
+              ) : null}
+              <button type="button" disabled={isSending || preview === null} onClick={start}>
+                Start the preview
+              </button>
+            </>
+          ) : null}
+          {refusal === null ? null : (
+            <p className="failure" role="alert">
+              {refusal}
+            </p>
+          )}
+        </div>
+      )}
+    </section>
+  )
+}

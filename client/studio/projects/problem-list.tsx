@@ -1,0 +1,41 @@
+import type { ReactElement } from 'react'
+
+/** What is wrong at a place. */
+export interface Problem {
+  readonly path: string
+  readonly line: number | null
+  readonly column: number | null
+  readonly message: string
+}
+
+/** Everything that kept a sync from changing anything; pressed, it leads to its place. */
+export function ProblemList(props: {
+  readonly problems: readonly Problem[]
+  readonly onSelect: (problem: Problem) => void
+}): ReactElement {
+  const { problems, onSelect } = props
+  return (
+    <section className="problems" aria-label="Problems">
+      <h2>
+        {problems.length} {problems.length === 1 ? 'problem' : 'problems'}
+      </h2>
+      <ul>
+        {problems.map((problem) => {
+          const { path, line, column, message } = problem
+          return (
+            <li key={`${path} ${line} ${column} ${message}`}>
+              <button type="button" className="problem" onClick={() => onSelect(problem)}>
+                <span className="problem-place">
+                  {path === '' ? 'The project' : path}
+                  {line === null ? '' : `, line ${line}`}
+                  {line === null || column === null ? '' : `, column ${column}`}
+                </span>
+                <span>{message}</span>
+              </button>
+            </li>
+          )
+        })}
+      </ul>
+    </section>
+  )
+}

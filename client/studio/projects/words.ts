@@ -1,0 +1,21 @@
+import type { PreviewStatus, ProjectTemplate } from '../../gql/graphql.ts'
+
+/** What a preview's status is called. */
+export const previewWords: Readonly<Record<PreviewStatus, string>> = {
+  STARTING: 'Starting',
+  READY: 'Ready',
+  FAILED: 'Failed',
+  STOPPED: 'Stopped',
+}
+
+/** What the templates are called. */
+export const templateWords: Readonly<Record<ProjectTemplate, string>> = {
+  READING_PAGE: 'Page to read',
+  QUIZ_PAGE: 'Quiz page',
+  FLASH_CARDS: 'Flash cards',
+}
+
+/** A number of bytes, for people. */
+export function describeBytes(bytes: number): string {
+  return bytes < 1_000 ? `${bytes} B` : `${(bytes / 1_000).toFixed(1)} kB`
+}
