@@ -153,7 +153,7 @@ function Workbench(props: {
   }
   return (
     <>
-      {task !== null && (task.kind === 'SYNC_PROJECT' || task.status !== 'COMPLETED') ? (
+      {task !== null && problems.length === 0 && (task.kind === 'SYNC_PROJECT' || task.status !== 'COMPLETED') ? (
         <TaskPanel
           task={task}
           title={task.kind === 'SYNC_PROJECT' ? 'Syncing the project' : 'Making the project'}

@@ -9,6 +9,7 @@ import { advance, declareItems, item, output, stage } from '../../tasks/report.t
 import { ContentError } from '../content/provider.ts'
 import type { Question, QuestionProvider } from '../content/question.ts'
 import { shorten } from '../text/words.ts'
+import { announceProject } from './announce.ts'
 import { storeFiles } from './files.ts'
 import type { Material, ProjectGenerator } from './generator.ts'
 import type { ProjectGenerators } from './generators.ts'
@@ -75,6 +76,8 @@ export function defineGenerateProject(options: {
     },
     run: (context) => run(context, generators, questions),
     settle: (client, _, ending) => settle(client, ending),
+    announce: (client, _, ending) =>
+      announceProject(client, ending, { completed: 'is ready', failed: 'could not be finished' }),
   })
 }
 
@@ -135,9 +138,16 @@ async function* write(
     items.filter(({ status }) => status !== 'COMPLETED' && status !== 'SKIPPED').map(({ key }) => key),
   )
   const files: FileInput[] = []
+  let characters = 0
   try {
     for await (const report of generator.generate({ prompt, ...request, signal }))
       switch (report.is) {
+        case 'files': {
+          const unknown = report.paths.filter((path) => !isDone.has(path) && !open.has(path))
+          yield declareItems(unknown.map((path) => ({ key: path, label: path })))
+          for (const path of unknown) open.add(path)
+          break
+        }
         case 'file': {
           const { path } = report
           if (isDone.has(path)) break
@@ -149,6 +159,9 @@ async function* write(
         }
         case 'text':
           yield output(report.stream, report.text)
+          characters += report.text.length
+          if (report.percent === undefined) yield advance({ stagePercent: guessPercent(characters) })
+          else if (open.has(report.stream)) yield item.advanced(report.stream, report.percent)
           break
         case 'note':
           yield advance({ message: report.message })
@@ -178,6 +191,11 @@ async function* write(
     },
   })
   return files
+}
+
+/** How far a project is of which nobody knows how long it will be: most have some 12,000 characters. */
+function guessPercent(characters: number): number {
+  return 95 * (1 - Math.exp(-characters / 8_000))
 }
 
 /** What is made, and from what. @throws TidingsError `NOT_FOUND`, `CONFLICT`, `BAD_INPUT` */

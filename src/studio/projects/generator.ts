@@ -29,9 +29,12 @@ export interface GenerateRequest {
 
 /** What a generator tells: a file begins, goes on, is as it will be; or everything up to here was not good enough. */
 export type GeneratorReport =
+  /** Which files there will be, where that is known beforehand. */
+  | { readonly is: 'files'; readonly paths: readonly string[] }
   /** `stream` names this writing of the file, as it may be written again. */
   | { readonly is: 'file'; readonly path: string; readonly stream: string }
-  | { readonly is: 'text'; readonly stream: string; readonly text: string }
+  /** `percent` of the file, where that is known. */
+  | { readonly is: 'text'; readonly stream: string; readonly text: string; readonly percent?: number }
   | { readonly is: 'done'; readonly file: FileInput }
   | { readonly is: 'note'; readonly message: string }
 

@@ -3,6 +3,7 @@ import { defineTask, type TaskContext, type TaskDefinition } from '../../tasks/d
 import { FinalError } from '../../tasks/failure.ts'
 import { advance, item, stage } from '../../tasks/report.ts'
 import type { FailureState } from '../../tasks/task.ts'
+import { announceProject } from './announce.ts'
 import { createChecker } from './checker.ts'
 import { printable } from './file-names.ts'
 import { replaceFiles } from './files.ts'
@@ -42,6 +43,8 @@ export function defineSyncProject(): TaskDefinition<Input> {
       }
     },
     run,
+    announce: (client, _, ending) =>
+      announceProject(client, ending, { completed: 'was synced', failed: 'could not be synced' }),
   })
 }
 

@@ -5,8 +5,9 @@ import type { GenerateRequest, GeneratorReport, Material, ProjectGenerator } fro
 import { escapeHtml, renderInline, renderMarkdown } from './markdown-html.ts'
 import { type FileInput, type ProjectTemplate, projectLimits } from './project.ts'
 
-/** How much of a file comes at once, so that people can watch it being written. */
-const pieceCharacters = 240
+/** How much of a file comes at once, so that people can watch it being written; more of a long one, which nobody waits for. */
+const pieceCharacters = 80
+const maxPieces = 100
 
 const words: readonly (readonly [ProjectTemplate, RegExp])[] = [
   ['FLASH_CARDS', /flash|\bcards?\b|karteikart|lernkart|vocab|memori[sz]e/i],
@@ -28,11 +29,15 @@ export function createTemplateGenerator({ paceMs }: { readonly paceMs: number })
     name: 'templates',
     async *generate(request): AsyncGenerator<GeneratorReport, void, undefined> {
       const { signal } = request
-      for (const file of await writeTemplate(request)) {
+      const files = await writeTemplate(request)
+      yield { is: 'files', paths: files.map(({ path }) => path) }
+      for (const file of files) {
         yield { is: 'file', path: file.path, stream: file.path }
-        for (let at = 0; at < file.content.length; at += pieceCharacters) {
+        const size = Math.max(pieceCharacters, Math.ceil(file.content.length / maxPieces))
+        for (let at = 0; at < file.content.length; at += size) {
           signal.throwIfAborted()
-          yield { is: 'text', stream: file.path, text: file.content.slice(at, at + pieceCharacters) }
+          const text = file.content.slice(at, at + size)
+          yield { is: 'text', stream: file.path, text, percent: (100 * at) / file.content.length }
           if (paceMs > 0) await delay(paceMs, undefined, { signal })
         }
         yield { is: 'done', file }
@@ -114,14 +119,16 @@ const quiz = `    <main>
     </main>`
 
 /** A document that is longer than a project may be is cut between two sections, and says so. */
-function writeReading({ sections }: Material): string {
+function writeReading({ title: name, sections }: Material): string {
   const shown: { readonly key: string; readonly heading: string; readonly html: string }[] = []
   let bytes = 0
   let left = 0
   for (const { level, heading, body } of sections) {
     const tag = `h${Math.min(6, Math.max(2, level + 1))}`
     const key = `section-${shown.length + 1}`
-    const title = heading.trim() === '' ? '' : `        <${tag}>${escapeHtml(heading)}</${tag}>\n`
+    // The page has it as its own heading already.
+    const isTitle = shown.length === 0 && heading.trim() === name.trim()
+    const title = isTitle || heading.trim() === '' ? '' : `        <${tag}>${escapeHtml(heading)}</${tag}>\n`
     const html = `      <section id="${key}">\n${title}${renderMarkdown(body)}      </section>`
     bytes += Buffer.byteLength(html)
     if (bytes > projectLimits.maxFileBytes * 0.8) left += 1

@@ -36,10 +36,13 @@ form.addEventListener('submit', (event) => {
     const isRight = answers.some((one) => plain(one) === answer)
     if (isRight) right += 1
     fieldset.dataset.right = String(isRight)
-    fieldset.querySelector('p')?.remove()
-    const word = isRight ? 'Right.' : answers.length > 0 ? `Not quite: ${answers[0]}.` : 'Not quite.'
-    fieldset.append(make('p', { innerHTML: explanation }))
-    fieldset.querySelector('p').prepend(make('strong', { textContent: `${word} ` }))
+    for (const choice of fieldset.querySelectorAll('input[type="radio"]'))
+      choice.closest('label').dataset.right = String(answers.includes(choice.value))
+    const isWritten = fieldset.querySelector('input[type="text"]') !== null
+    const word = isRight ? 'Right.' : isWritten ? `Not quite: ${answers[0]}.` : 'Not quite.'
+    fieldset.querySelector('.answer')?.remove()
+    const why = make('span', { innerHTML: explanation })
+    fieldset.append(make('p', { className: 'answer' }, make('strong', { textContent: `${word} ` }), why))
   }
   status.textContent = `${right} of ${questions.length} right`
   window.scrollTo({ top: 0 })

@@ -1,0 +1,15 @@
+import type { PoolClient } from 'pg'
+import type { Announcement, Ending } from '../../tasks/define-task.ts'
+import { quote } from '../text/words.ts'
+
+/** The end of a task about a project, in words for its owner; null when the project is gone. */
+export async function announceProject(
+  client: PoolClient,
+  { subject, status }: Ending,
+  did: { readonly completed: string; readonly failed: string },
+): Promise<Announcement | null> {
+  const { rows } = await client.query<{ title: string }>('select title from project where id = $1', [subject])
+  const [project] = rows
+  if (project === undefined) return null
+  return { title: `Your project ${quote(project.title)} ${status === 'COMPLETED' ? did.completed : did.failed}` }
+}
