@@ -56,6 +56,9 @@ export interface FanOutRates {
 /** Events to each topic in one turn of the event loop, when a server is saturated. */
 export const saturatedPerTurn = 16
 
+/** Compiled code and full buffers are what is measured: a server runs for so long before, as servers do. */
+const warmUpMs = 2_500
+
 /** Deliveries per second while the server publishes as fast as the readers keep up. */
 export async function measureFanOut(
   contestant: Contestant,
@@ -68,8 +71,7 @@ export async function measureFanOut(
   const flood = async (perTurn: number): Promise<{ readonly perSecond: number; readonly ofCpu: number }> => {
     const window = Math.max(sockets * perTurn * 3, 20_000)
     on.server.send({ is: 'flood', topics, subscribers, perTurn, window })
-    // Compiled code and full buffers are what is measured.
-    await on.load.ask({ is: 'count', ms: ms / 2 }, 'counted')
+    await on.load.ask({ is: 'count', ms: warmUpMs }, 'counted')
     const before = await on.server.ask({ is: 'cpu' }, 'cpu')
     const { count, ms: tookMs } = await on.load.ask({ is: 'count', ms }, 'counted')
     const after = await on.server.ask({ is: 'cpu' }, 'cpu')
@@ -85,6 +87,25 @@ export async function measureFanOut(
     oneByOneOfCpu: oneByOne.ofCpu,
     saturatedOfCpu: saturated.ofCpu,
   }
+}
+
+/** Where the time of a server goes while it publishes as fast as the readers keep up. */
+export async function profileFanOut(
+  contestant: Contestant,
+  environment: Environment,
+  shape: { readonly topics: number; readonly subscribers: number; readonly perTurn: number },
+): Promise<readonly { readonly name: string; readonly share: number }[]> {
+  const { topics, subscribers, perTurn } = shape
+  const sockets = topics * subscribers
+  await using on = await stage(contestant, environment, { sockets, topics })
+  on.server.send({ is: 'flood', topics, subscribers, perTurn, window: Math.max(sockets * perTurn * 3, 20_000) })
+  await on.load.ask({ is: 'count', ms: warmUpMs }, 'counted')
+  // The generator counts on, or the window would fill.
+  const counting = on.load.ask({ is: 'count', ms: 4_000 }, 'counted')
+  const { shares } = await on.server.ask({ is: 'profile', ms: 3_000 }, 'profiled')
+  await counting
+  await on.server.ask({ is: 'stop' }, 'stopped')
+  return shares
 }
 
 /** How late events arrive at a fixed rate, in milliseconds. */

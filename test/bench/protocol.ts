@@ -25,12 +25,16 @@ export type ServerCommand =
   | { readonly is: 'loop' }
   /** Reports the processor time used since the start. */
   | { readonly is: 'cpu' }
+  /** Profiles the server for so long and reports where its time went. */
+  | { readonly is: 'profile'; readonly ms: number }
 
-/** What a server answers: `ready` once, and one answer for each `memory`, `publish`, `loop`, `cpu` and `stop`. */
+/** What a server answers: `ready` once, and one answer for each `memory`, `publish`, `loop`, `cpu`, `profile` and `stop`. */
 export type ServerReport =
   | { readonly is: 'ready'; readonly port: number; readonly tasks?: readonly string[] }
   | { readonly is: 'memory'; readonly rssBytes: number; readonly heapBytes: number; readonly externalBytes: number }
   | { readonly is: 'published' }
+  /** The share of the busy time that each function took itself, the largest first. */
+  | { readonly is: 'profiled'; readonly shares: readonly { readonly name: string; readonly share: number }[] }
   | { readonly is: 'loop'; readonly maxMs: number }
   | { readonly is: 'cpu'; readonly ms: number }
   | { readonly is: 'stopped'; readonly published: number }

@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { ServerCommand, ServerReport } from '../protocol.ts'
+import { profile } from './profile.ts'
 
 /** A server of the benchmark. */
 export interface BenchServer {
@@ -79,6 +80,9 @@ export function serve(server: BenchServer): void {
         loop.reset()
         return report({ is: 'loop', maxMs })
       }
+      case 'profile':
+        void profile(command.ms).then((shares) => report({ is: 'profiled', shares }))
+        return
       case 'cpu': {
         const { user, system } = process.cpuUsage()
         return report({ is: 'cpu', ms: (user + system) / 1_000 })

@@ -1,0 +1,40 @@
+/**
+ * Shows where the server's time goes: `node test/bench/profile.ts [--topics 1000] [--subscribers 1] [--per-turn 1]
+ * [--contestant Tidings] [--lines 25]`. Each function's own share of the busy time, from a profile of three seconds after warming up.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
+import { silentLogger } from '../../src/logger.ts'
+import { profileFanOut } from './cases.ts'
+import { contestants } from './contestants.ts'
+
+const { values } = parseArgs({
+  options: {
+    topics: { type: 'string', default: '1000' },
+    subscribers: { type: 'string', default: '1' },
+    'per-turn': { type: 'string', default: '1' },
+    contestant: { type: 'string', default: 'Tidings' },
+    lines: { type: 'string', default: '25' },
+  },
+})
+const contestant = contestants.find(({ name }) => name.includes(values.contestant))
+if (contestant === undefined || contestant.needs.redis !== contestant.needs.postgres)
+  throw new Error(
+    `--contestant ${values.contestant}: "bare ws", "Socket.IO" and "Tidings" can be profiled without a Redis`,
+  )
+const directory = await mkdtemp(join(tmpdir(), 'tidings-profile-'))
+try {
+  await using postgres = await startEmbeddedPostgres({ dataDir: join(directory, 'data'), logger: silentLogger })
+  const shares = await profileFanOut(
+    contestant,
+    { DATABASE_URL: postgres.url },
+    { topics: Number(values.topics), subscribers: Number(values.subscribers), perTurn: Number(values['per-turn']) },
+  )
+  for (const { name, share } of shares.slice(0, Number(values.lines)))
+    console.log(`${(share * 100).toFixed(1).padStart(5)} %  ${name}`)
+} finally {
+  await rm(directory, { recursive: true, force: true })
+}
