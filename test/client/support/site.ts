@@ -94,6 +94,10 @@ export async function startSite(environment: Readonly<Record<string, string>> = 
   let server = await listen()
   stack.defer(() => server[Symbol.asyncDispose]())
   const proxy = stack.use(await createTcpProxy(port))
+  const clients = new Set<TidingsClient>()
+  stack.defer(async () => {
+    await Promise.all([...clients].map((client) => client[Symbol.asyncDispose]()))
+  })
   const opened = stack.move()
   const url = `http://127.0.0.1:${proxy.port}/graphql`
   return {
@@ -113,7 +117,14 @@ export async function startSite(environment: Readonly<Record<string, string>> = 
     },
     client(options = {}) {
       const { timing, ...rest } = options
-      return opened.use(createTidingsClient({ url, storage: null, timing: { ...quick, ...timing }, ...rest }))
+      const client = createTidingsClient({ url, storage: null, timing: { ...quick, ...timing }, ...rest })
+      clients.add(client)
+      // Not held once it is disposed of: a test may go through thousands.
+      const dispose = async (): Promise<void> => {
+        clients.delete(client)
+        await client[Symbol.asyncDispose]()
+      }
+      return { ...client, dispose, [Symbol.asyncDispose]: dispose }
     },
     async count(steps, isFree = false) {
       const { task } = await engine.engine.tasks.start({
