@@ -61,7 +61,7 @@ export function createBus(options: {
   const gapListeners = new Set<() => void>()
   const shardOf = (channel: string): BusShard => {
     // The same channel must fall to the same server in every process.
-    const shard = shards[hashText(channel) % shards.length]
+    const shard = shards.length === 1 ? shards[0] : shards[hashText(channel) % shards.length]
     if (shard === undefined) throw new Error('A bus needs at least one shard')
     return shard
   }

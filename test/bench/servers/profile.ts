@@ -24,7 +24,8 @@ export async function profile(ms: number): Promise<readonly { readonly name: str
   const took = new Map<string, number>()
   for (const [index, id] of (taken.samples ?? []).entries()) {
     const name = names.get(id) ?? '?'
-    if (name !== '(idle)' && !name.startsWith('post node:inspector')) took.set(name, (took.get(name) ?? 0) + (taken.timeDeltas?.[index] ?? 0))
+    if (name !== '(idle)' && !name.startsWith('post node:inspector'))
+      took.set(name, (took.get(name) ?? 0) + (taken.timeDeltas?.[index] ?? 0))
   }
   const total = [...took.values()].reduce((sum, one) => sum + one, 0)
   return [...took].map(([name, one]) => ({ name, share: one / total })).sort((a, b) => b.share - a.share)
