@@ -1,4 +1,5 @@
 import { vi } from 'vitest'
+import type { Database } from '../../../src/db/connect.ts'
 import { createTestDatabase } from '../../support/database.ts'
 import { findFreePort } from '../../support/port.ts'
 import { startProcess, type TestProcess } from '../../support/processes.ts'
@@ -9,6 +10,8 @@ export interface World extends AsyncDisposable {
   readonly url: string
   readonly port: number
   readonly model: Model
+  /** The server's record, for what the API does not tell. */
+  readonly database: Database
   /** Kills the server, as a crash would. */
   crash(): Promise<void>
   /** Starts it again, at the same address and on the same database. */
@@ -119,6 +122,7 @@ export async function startWorld(environment: Readonly<Record<string, string>> =
     url,
     port,
     model,
+    database: database.database,
     query,
     startRoadmap,
     async makeRoadmap(options = {}) {
