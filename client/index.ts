@@ -8,6 +8,16 @@ export type { Store } from './live/store.ts'
 export { defaultTiming, type Timing } from './live/timing.ts'
 export type { TaskStates, WatchTaskOptions } from './live/watch-task.ts'
 export { bringUpToDate, type InboxEntry, type InboxEvent, type InboxState, reduceInbox } from './reduce/inbox.ts'
+export { reduceSession } from './reduce/session.ts'
+export {
+  type SessionCard,
+  type SessionEvent,
+  type SessionMessage,
+  type SessionParticipant,
+  type SessionState,
+  type SessionStatistics,
+  unknownSession,
+} from './reduce/session-state.ts'
 export { isFinalStatus, reduceTask, reduceTaskEvents } from './reduce/task.ts'
 export {
   type QueuePlace,

@@ -34,6 +34,9 @@ export function createCacheExchange(schema: CacheSchema): Exchange {
       generateQuiz: (_, __, cache) => invalidateLists(cache, 'quizzes'),
       generateProject: (_, __, cache) => invalidateLists(cache, 'projects'),
       deleteProject: (_, __, cache) => invalidateLists(cache, 'projects'),
+      createSession: (_, __, cache) => invalidateLists(cache, 'sessions'),
+      joinSession: (_, __, cache) => invalidateLists(cache, 'sessions'),
+      leaveSession: (_, __, cache) => invalidateLists(cache, 'sessions'),
     },
   }
   return cacheExchange({

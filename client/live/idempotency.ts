@@ -14,7 +14,17 @@ export interface KeyedMutation {
 
 const argumentName = 'idempotencyKey'
 /** Mutations that have the same effect when they are sent twice, without a key. */
-const repeatableMutations: readonly string[] = ['cancelTask', 'markNotificationRead']
+const repeatableMutations: readonly string[] = [
+  'cancelTask',
+  'markNotificationRead',
+  // What they make has a `clientId`, by which the server knows it again.
+  'createSession',
+  'sendMessage',
+  'addContextCard',
+  'leaveSession',
+  'closeSession',
+  'removeParticipant',
+]
 
 /**
  * Fills in an idempotency key wherever a field of the mutation takes one and has none: in the input object, or as an

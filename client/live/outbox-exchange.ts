@@ -21,6 +21,11 @@ interface Kept {
   readonly tidingsOutbox?: StoredMutation
 }
 
+/** What may be put into the context of a mutation: see `Outgoing.line`. */
+export interface OutboxContext {
+  readonly tidingsLine?: string
+}
+
 /**
  * Sends mutations through the outbox: those that cannot be sent now wait, without a result, so that what the cache has
  * assumed of them stays; those that were kept by an earlier page are made again, and assumed again. What one user made is
@@ -65,6 +70,7 @@ export function outboxExchange(options: {
           createdAt: kept?.createdAt ?? Date.now(),
           attempts: kept?.attempts ?? 0,
           isRepeatable: keyed.isRepeatable,
+          line: (operation.context as OutboxContext).tidingsLine,
           query: hasFiles(variables) ? null : stringifyDocument(keyed.query),
           send: () => sent.next(request),
           abandon(reason) {

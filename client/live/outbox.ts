@@ -46,6 +46,8 @@ export interface Outgoing {
   readonly attempts: number
   /** Whether sending it twice has the effect of sending it once. */
   readonly isRepeatable: boolean
+  /** Those with the same name are sent one after the other, in the order in which they were made; others need not wait for each other. */
+  readonly line?: string | undefined
   /** The document as text, for one that can be kept beyond a reload; null for one with files. */
   readonly query: string | null
   send(): void
@@ -177,7 +179,9 @@ export function createOutbox(options: {
     take(outgoing, { mustWait = false } = {}) {
       taken += 1
       const isAway = cannotReach(connection.getSnapshot())
-      if (queue.length > 0 || isAway || mustWait) {
+      const { line } = outgoing
+      const isBehind = line !== undefined && [...flying.values()].some((one) => one.outgoing.line === line)
+      if (queue.length > 0 || isAway || mustWait || isBehind) {
         enqueue(
           outgoing,
           taken,

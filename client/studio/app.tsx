@@ -11,6 +11,8 @@ import { ProjectsPage } from './projects/projects-page.tsx'
 import { QuizPage } from './quizzes/quiz-page.tsx'
 import { TakePage } from './quizzes/take-page.tsx'
 import { RoadmapPage } from './roadmap-page.tsx'
+import { SessionPage } from './sessions/session-page.tsx'
+import { SessionsPage } from './sessions/sessions-page.tsx'
 import { hrefOf, type Route, useRoute } from './use-route.ts'
 
 /** Loaded when it is looked at: nobody else needs its charts. */
@@ -39,11 +41,13 @@ export function App(): ReactElement {
 }
 
 function Page({ route }: { readonly route: Route }): ReactElement {
-  const { roadmapId, quizId, isTaking, projectId, page } = route
+  const { roadmapId, quizId, isTaking, projectId, sessionId, page } = route
   if (roadmapId !== null) return <RoadmapPage key={roadmapId} id={roadmapId} />
   if (quizId !== null) return isTaking ? <TakePage key={quizId} id={quizId} /> : <QuizPage key={quizId} id={quizId} />
   if (projectId !== null) return <ProjectPage key={projectId} id={projectId} />
   if (page === 'projects') return <ProjectsPage />
+  if (sessionId !== null) return <SessionPage key={sessionId} id={sessionId} />
+  if (page === 'sessions') return <SessionsPage />
   if (page === 'analytics')
     return (
       <Suspense fallback={<p className="page-note note">Loading …</p>}>

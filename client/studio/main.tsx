@@ -17,6 +17,7 @@ import './styles/project.css'
 import './styles/analytics.css'
 import './styles/connections.css'
 import './styles/inbox.css'
+import './styles/session.css'
 
 const url = new URL('/graphql', window.location.href).href
 const client = createTidingsClient({ url, token: readToken })

@@ -15,6 +15,7 @@ interface PageLink {
 const pages: readonly PageLink[] = [
   { title: 'Library', to: {} },
   { title: 'Projects', to: { page: 'projects' } },
+  { title: 'Sessions', to: { page: 'sessions' } },
   { title: 'Analytics', to: { page: 'analytics' } },
   { title: 'Connections', to: { page: 'connections' }, isForAdmins: true },
 ]

@@ -1,0 +1,105 @@
+import { type SessionEvent, type SessionMessage, type SessionState, unknownSession } from './session-state.ts'
+
+type EventOf<Name extends SessionEvent['__typename']> = Extract<SessionEvent, { readonly __typename: Name }>
+
+/**
+ * Folds one event into what is known of its session. Pure: the same events give the same state, however they were cut, repeated or
+ * resumed. An event that is not newer than the state changes nothing, and the same object is returned; a snapshot replaces everything but
+ * the messages before its first, where it goes on from them.
+ *
+ * @param state - undefined before the first event
+ */
+export function reduceSession(state: SessionState | undefined, event: SessionEvent): SessionState {
+  const before = state ?? unknownSession(event.sessionId)
+  if (event.__typename === 'SessionSnapshot') return isNews(before, event) ? foldSnapshot(before, event) : before
+  // Who is there is passing: it repeats the number of the event before it, and the newest word counts.
+  if (event.__typename === 'SessionPresenceChanged')
+    return event.seq < before.seq ? before : { ...before, present: event.present, typing: event.typing }
+  if (event.seq <= before.seq) return before
+  return { ...foldDetails(before, event), cursor: event.cursor, seq: event.seq }
+}
+
+function isNews(before: SessionState, { reason, seq, cursor }: EventOf<'SessionSnapshot'>): boolean {
+  // After a reset the numbers start anew, so a smaller one may well be newer.
+  if (reason === 'RESET' && cursor !== before.resetCursor) return true
+  return seq >= before.seq
+}
+
+function foldSnapshot(before: SessionState, event: EventOf<'SessionSnapshot'>): SessionState {
+  const { seq, cursor, reason, session } = event
+  const { messages: page, ...rest } = session
+  const first = page.nodes[0]?.position ?? 1
+  const earlier = reason === 'RESET' ? [] : before.messages.filter(({ position }) => position < first)
+  // Where there is a hole between the two, what is known goes: it can be read again.
+  const isWhole = earlier.at(-1)?.position === first - 1
+  return {
+    id: rest.id,
+    title: rest.title,
+    owner: rest.owner,
+    closedAt: rest.closedAt,
+    statistics: rest.statistics,
+    participants: rest.participants,
+    cards: rest.cards,
+    present: rest.present,
+    typing: rest.typing,
+    messages: isWhole ? [...earlier, ...page.nodes] : page.nodes,
+    earlierCursor: isWhole ? before.earlierCursor : page.pageInfo.hasPreviousPage ? page.pageInfo.startCursor : null,
+    cursor,
+    seq,
+    resetCursor: reason === 'RESET' ? cursor : before.resetCursor,
+  }
+}
+
+function foldDetails(
+  state: SessionState,
+  event: Exclude<SessionEvent, EventOf<'SessionSnapshot' | 'SessionPresenceChanged'>>,
+): SessionState {
+  switch (event.__typename) {
+    case 'SessionMessageAdded':
+    case 'SessionMessageChanged':
+      return { ...state, messages: putMessage(state.messages, event.message) }
+    case 'SessionReplyAdvanced':
+      return { ...state, messages: growReply(state.messages, event) }
+    case 'SessionCardAdded':
+      return { ...state, cards: [...state.cards.filter(({ id }) => id !== event.card.id), event.card] }
+    case 'SessionCardRemoved':
+      return { ...state, cards: state.cards.filter(({ id }) => id !== event.cardId) }
+    case 'SessionParticipantJoined': {
+      const others = state.participants.filter(({ userId }) => userId !== event.participant.userId)
+      return { ...state, participants: [...others, event.participant] }
+    }
+    case 'SessionParticipantLeft':
+      return { ...state, participants: state.participants.filter(({ userId }) => userId !== event.userId) }
+    case 'SessionStatisticsChanged':
+      return { ...state, statistics: event.statistics }
+    case 'SessionClosed':
+      return { ...state, closedAt: event.closedAt }
+    case 'SessionOther':
+      return state
+    default:
+      // Not `never` at run time: a server newer than this client sends events that it cannot know.
+      return unknownEvent(event, state)
+  }
+}
+
+function unknownEvent(_event: never, state: SessionState): SessionState {
+  return state
+}
+
+/** A message in its place; one before all that is known is not among them. */
+function putMessage(messages: readonly SessionMessage[], message: SessionMessage): readonly SessionMessage[] {
+  const last = messages.at(-1)
+  if (last === undefined || message.position > last.position) return [...messages, message]
+  return messages.map((one) => (one.position === message.position ? message : one))
+}
+
+function growReply(
+  messages: readonly SessionMessage[],
+  { messageId, attempt, offset, text }: EventOf<'SessionReplyAdvanced'>,
+): readonly SessionMessage[] {
+  const at = messages.findLastIndex(({ id }) => id === messageId)
+  const reply = messages[at]
+  // A piece of another attempt, or behind a hole, which nothing but a defect can make: the end tells the whole text.
+  if (reply === undefined || reply.attempt !== attempt || offset > reply.body.length) return messages
+  return messages.with(at, { ...reply, body: reply.body.slice(0, offset) + text })
+}

@@ -1,0 +1,69 @@
+import { type KeyboardEvent, type ReactElement, useState } from 'react'
+import { useTyping } from './use-typing.ts'
+
+/** Where messages are written. Enter sends, Shift and Enter begin a line. */
+export function Composer(props: {
+  readonly sessionId: string
+  readonly typing: readonly string[]
+  readonly onSend: (text: string, options: { readonly wantsReply: boolean }) => void
+}): ReactElement {
+  const { sessionId, typing, onSend } = props
+  const [text, setText] = useState('')
+  const [wantsReply, setWantsReply] = useState(true)
+  const { typed, stopped } = useTyping(sessionId)
+  const send = (): void => {
+    if (text.trim() === '') return
+    onSend(text.trim(), { wantsReply })
+    setText('')
+    stopped()
+  }
+  const pressed = (event: KeyboardEvent): void => {
+    if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return
+    event.preventDefault()
+    send()
+  }
+  return (
+    <form
+      className="composer"
+      onSubmit={(event) => {
+        event.preventDefault()
+        send()
+      }}
+    >
+      <p className="typing note" role="status">
+        {describeTyping(typing)}
+      </p>
+      <div className="composer-row">
+        <textarea
+          aria-label="Message"
+          placeholder="Say something"
+          rows={Math.min(6, text.split('\n').length)}
+          maxLength={10_000}
+          value={text}
+          onChange={({ target: { value } }) => {
+            setText(value)
+            if (value === '') stopped()
+            else typed()
+          }}
+          onBlur={stopped}
+          onKeyDown={pressed}
+        />
+        <button type="submit" className="primary" disabled={text.trim() === ''}>
+          Send
+        </button>
+      </div>
+      <label className="wants-reply note">
+        <input type="checkbox" checked={wantsReply} onChange={({ target }) => setWantsReply(target.checked)} />
+        With an answer from the cards
+      </label>
+    </form>
+  )
+}
+
+/** In words who is typing. */
+export function describeTyping(typing: readonly string[]): string {
+  const [one, two] = typing
+  if (one === undefined) return ''
+  if (two === undefined) return `${one} is typing …`
+  return typing.length === 2 ? `${one} and ${two} are typing …` : 'Several people are typing …'
+}

@@ -1,0 +1,154 @@
+import { memo, type ReactElement } from 'react'
+import { StopReplyDocument, WriteReplyAgainDocument } from '../../gql/graphql.ts'
+import type { UnsentMessage } from '../../react/unsent.ts'
+import type { SessionCard, SessionMessage } from '../../reduce/session-state.ts'
+import { Link } from '../link.tsx'
+import { Markdown } from '../markdown.tsx'
+import { useChange } from '../quizzes/use-change.ts'
+
+const time = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' })
+
+/** A message of a person, or a reply. Renders only when it has changed: in a burst that is one of many. */
+export const MessageView = memo(function MessageView(props: {
+  readonly message: SessionMessage
+  readonly me: string | null
+  readonly cards: readonly SessionCard[]
+  /** Whether the viewer asked for this reply, and may have it written again. */
+  readonly isOwnReply: boolean
+}): ReactElement {
+  const { message, me } = props
+  if (message.author === null) return <Reply {...props} />
+  const isOwn = message.author === me
+  return (
+    <li className="message" data-own={isOwn} data-position={message.position}>
+      <p className="message-head">
+        <strong>{isOwn ? 'You' : message.author}</strong>
+        <time dateTime={message.createdAt}>{time.format(new Date(message.createdAt))}</time>
+      </p>
+      <p className="message-body">{message.body}</p>
+    </li>
+  )
+})
+
+function Reply(props: {
+  readonly message: SessionMessage
+  readonly cards: readonly SessionCard[]
+  readonly isOwnReply: boolean
+}): ReactElement {
+  const { message, cards, isOwnReply } = props
+  const { status, body, taskId, attempt, error, position } = message
+  const stop = useChange(StopReplyDocument)
+  const again = useChange(WriteReplyAgainDocument)
+  const isWriting = status === 'WRITING'
+  const canRetry = isOwnReply && (status === 'FAILED' || status === 'STOPPED')
+  return (
+    <li className="message reply" data-status={status} data-position={position} aria-busy={isWriting}>
+      <p className="message-head">
+        <strong>Answer</strong>
+        {isWriting ? (
+          <span className="busy-note">{attempt > 1 ? `Writing, attempt ${attempt} …` : 'Writing …'}</span>
+        ) : null}
+        {status === 'STOPPED' ? <span className="note">Stopped</span> : null}
+        {isWriting && taskId !== null ? (
+          <button
+            type="button"
+            className="quiet danger"
+            disabled={stop.isSending}
+            onClick={() => {
+              void stop.run({ id: taskId })
+            }}
+          >
+            Stop
+          </button>
+        ) : null}
+        {canRetry && taskId !== null ? (
+          <button
+            type="button"
+            className="quiet"
+            disabled={again.isSending}
+            onClick={() => {
+              void again.run({ id: taskId })
+            }}
+          >
+            Write it again
+          </button>
+        ) : null}
+      </p>
+      {body === '' && isWriting ? <p className="note">Looking through the cards …</p> : null}
+      {body === '' ? null : <Markdown text={body} isGrowing={isWriting} />}
+      {status === 'FAILED' ? (
+        <p className="failure">
+          {error?.message ?? 'It failed.'} {error?.advice ?? ''}
+        </p>
+      ) : null}
+      <Refusal text={stop.refusal ?? again.refusal} />
+      <Sources message={message} cards={cards} />
+    </li>
+  )
+}
+
+/** The cards that a reply is from, each once. */
+function Sources(props: {
+  readonly message: SessionMessage
+  readonly cards: readonly SessionCard[]
+}): ReactElement | null {
+  const cited = new Map(props.message.citations.map(({ cardId, cardTitle }) => [cardId, cardTitle]))
+  if (cited.size === 0) return null
+  return (
+    <p className="sources note">
+      From{' '}
+      {[...cited].map(([cardId, title]) => {
+        const documentId = props.cards.find(({ id }) => id === cardId)?.documentId ?? null
+        return documentId === null ? (
+          <span key={cardId}>{title}</span>
+        ) : (
+          <Link key={cardId} to={{ documentId }}>
+            {title}
+          </Link>
+        )
+      })}
+    </p>
+  )
+}
+
+function Refusal({ text }: { readonly text: string | null }): ReactElement | null {
+  return text === null ? null : (
+    <p className="failure" role="alert">
+      {text}
+    </p>
+  )
+}
+
+const states = { sending: 'Sending …', sent: 'Sent', waiting: 'Waits for the connection', refused: 'Not sent' } as const
+
+/** A message of this page that the session does not hold yet. */
+export function UnsentView(props: {
+  readonly message: UnsentMessage
+  readonly onDiscard: () => void
+  readonly onSendAgain: () => void
+}): ReactElement {
+  const { message, onDiscard, onSendAgain } = props
+  const { status, reason, text } = message
+  return (
+    <li className="message" data-own="true" data-unsent={status}>
+      <p className="message-head">
+        <strong>You</strong>
+        <span className={status === 'refused' ? 'failure' : 'note'} role={status === 'refused' ? 'alert' : undefined}>
+          {states[status]}
+          {status === 'refused' && reason !== null ? `: ${reason}` : ''}
+        </span>
+        {status === 'refused' ? (
+          <button type="button" className="quiet" onClick={onSendAgain}>
+            Send again
+          </button>
+        ) : null}
+        {status === 'refused' || status === 'waiting' ? (
+          <button type="button" className="quiet danger" onClick={onDiscard}>
+            {status === 'refused' ? 'Discard' : 'Take back'}
+          </button>
+        ) : null}
+      </p>
+      <p className="message-body">{text}</p>
+    </li>
+  )
+}

@@ -1,0 +1,112 @@
+import { type FormEvent, type ReactElement, useId, useState } from 'react'
+import { InviteToSessionDocument, RemoveParticipantDocument } from '../../gql/graphql.ts'
+import type { SessionState } from '../../reduce/session-state.ts'
+import { useChange } from '../quizzes/use-change.ts'
+
+/** Who takes part and who of them is here, with what the owner may do about it. */
+export function People(props: { readonly session: SessionState; readonly me: string | null }): ReactElement {
+  const { session, me } = props
+  const { participants, present, owner, closedAt, id } = session
+  const remove = useChange(RemoveParticipantDocument)
+  const mayChange = owner === me && closedAt === null
+  return (
+    <section aria-labelledby="people">
+      <h2 id="people">
+        People <span className="note">{present.length} here</span>
+      </h2>
+      <ul className="people">
+        {participants.map(({ userId, isOwner }) => {
+          const isHere = present.includes(userId)
+          return (
+            <li key={userId} data-here={isHere}>
+              <span className="face" aria-hidden="true">
+                {userId.slice(0, 1).toUpperCase()}
+              </span>
+              <span className="person">
+                {userId === me ? 'You' : userId}
+                {isOwner ? <span className="note"> owner</span> : null}
+              </span>
+              <span className="note">{isHere ? 'here' : 'away'}</span>
+              {mayChange && !isOwner ? (
+                <button
+                  type="button"
+                  className="quiet danger"
+                  aria-label={`Remove ${userId}`}
+                  onClick={() => {
+                    void remove.run({ sessionId: id, userId })
+                  }}
+                >
+                  Remove
+                </button>
+              ) : null}
+            </li>
+          )
+        })}
+      </ul>
+      {remove.refusal === null ? null : (
+        <p className="failure" role="alert">
+          {remove.refusal}
+        </p>
+      )}
+      {mayChange ? <Invite sessionId={id} /> : null}
+    </section>
+  )
+}
+
+const hours = 24
+
+function Invite({ sessionId }: { readonly sessionId: string }): ReactElement {
+  const { run, isSending, refusal } = useChange(InviteToSessionDocument)
+  const [userId, setUserId] = useState('')
+  const [link, setLink] = useState<string | null>(null)
+  const field = useId()
+  const invite = async (event: FormEvent): Promise<void> => {
+    event.preventDefault()
+    if (userId.trim() === '') return
+    if ((await run({ input: { sessionId, userId: userId.trim() } })) !== undefined) setUserId('')
+  }
+  const makeLink = async (): Promise<void> => {
+    const data = await run({ input: { sessionId, lifetimeMinutes: hours * 60 } })
+    const answer = data?.inviteToSession
+    if (answer?.__typename === 'InviteToSessionSuccess' && answer.link !== null)
+      setLink(`${window.location.origin}/?page=sessions&join=${answer.link.token}`)
+  }
+  return (
+    <div className="invite">
+      <form
+        onSubmit={(event) => {
+          void invite(event)
+        }}
+      >
+        <label htmlFor={field} className="tidings-hidden">
+          User to invite
+        </label>
+        <input id={field} value={userId} placeholder="User id" onChange={({ target }) => setUserId(target.value)} />
+        <button type="submit" disabled={isSending || userId.trim() === ''}>
+          Invite
+        </button>
+      </form>
+      <button
+        type="button"
+        className="quiet"
+        disabled={isSending}
+        onClick={() => {
+          void makeLink()
+        }}
+      >
+        Make a link
+      </button>
+      {link === null ? null : (
+        <label className="note">
+          Lets in whoever has it, for {hours} hours:
+          <input readOnly value={link} onFocus={({ target }) => target.select()} />
+        </label>
+      )}
+      {refusal === null ? null : (
+        <p className="failure" role="alert">
+          {refusal}
+        </p>
+      )}
+    </div>
+  )
+}

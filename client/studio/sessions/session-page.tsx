@@ -1,0 +1,131 @@
+import { type ReactElement, useEffect } from 'react'
+import { useQuery } from 'urql'
+import { CloseSessionDocument, LeaveSessionDocument, SessionViewerDocument } from '../../gql/graphql.ts'
+import { useSession } from '../../react/use-session.ts'
+import type { SessionState } from '../../reduce/session-state.ts'
+import { Link } from '../link.tsx'
+import { useChange } from '../quizzes/use-change.ts'
+import { useRoute } from '../use-route.ts'
+import { CardsPanel } from './cards-panel.tsx'
+import { Composer } from './composer.tsx'
+import { MessageList } from './message-list.tsx'
+import { People } from './people.tsx'
+import { useEarlier } from './use-earlier.ts'
+import { useSeen } from './use-seen.ts'
+
+/** A session: the conversation, what it is about, and who is there. */
+export function SessionPage({ id }: { readonly id: string }): ReactElement {
+  const { session, unsent, error, send, discard } = useSession(id)
+  const [{ data }] = useQuery({ query: SessionViewerDocument })
+  const me = data?.viewer?.id ?? null
+  const earlier = useEarlier(session)
+  const seen = useSeen(id)
+  const title = session?.title
+  useEffect(() => {
+    document.title = title === undefined ? 'Tidings Studio' : `${title} – Tidings Studio`
+    return () => {
+      document.title = 'Tidings Studio'
+    }
+  }, [title])
+  if (error !== null || session === null)
+    return (
+      <p className="page-note" role={error === null ? 'status' : 'alert'}>
+        {error?.graphQLErrors[0]?.message ?? error?.message ?? 'Loading …'}{' '}
+        <Link to={{ page: 'sessions' }}>To the sessions</Link>
+      </p>
+    )
+  return (
+    <div className="session">
+      <Head session={session} me={me} />
+      <div className="session-main">
+        <MessageList
+          earlier={earlier}
+          unsent={unsent}
+          cards={session.cards}
+          me={me}
+          seen={seen}
+          discard={discard}
+          send={send}
+        >
+          <p className="page-note note">
+            Nothing was said yet. Add a card, and ask about it: the answer is quoted from the cards, for everybody here.
+          </p>
+        </MessageList>
+        {session.closedAt === null ? (
+          <Composer
+            sessionId={id}
+            typing={session.typing.filter((userId) => userId !== me)}
+            onSend={(text, options) => {
+              seen.clear()
+              send(text, options)
+            }}
+          />
+        ) : (
+          <p className="closed note">This session is closed. It can be read, and nothing is added to it.</p>
+        )}
+      </div>
+      <details className="session-side" open={window.matchMedia('(min-width: 56rem)').matches}>
+        <summary>
+          Cards and people <span className="note">{session.present.length} here</span>
+        </summary>
+        <CardsPanel session={session} me={me} />
+        <People session={session} me={me} />
+      </details>
+    </div>
+  )
+}
+
+const count = new Intl.NumberFormat()
+const time = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
+
+function Head({ session, me }: { readonly session: SessionState; readonly me: string | null }): ReactElement {
+  const { id, title, owner, closedAt, statistics } = session
+  const { go } = useRoute()
+  const leave = useChange(LeaveSessionDocument)
+  const close = useChange(CloseSessionDocument)
+  const refusal = leave.refusal ?? close.refusal
+  return (
+    <header className="session-head">
+      <div>
+        <h1>{title}</h1>
+        {statistics === null ? null : (
+          <p className="note">
+            {count.format(statistics.messageCount)} messages, about {count.format(statistics.tokenCount)} tokens, last
+            at <time dateTime={statistics.lastActivityAt}>{time.format(new Date(statistics.lastActivityAt))}</time>
+          </p>
+        )}
+        {refusal === null ? null : (
+          <p className="failure" role="alert">
+            {refusal}
+          </p>
+        )}
+      </div>
+      {owner === me && closedAt === null ? (
+        <button
+          type="button"
+          className="quiet danger"
+          disabled={close.isSending}
+          onClick={() => {
+            if (window.confirm('Close the session for everybody? It can still be read.')) void close.run({ id })
+          }}
+        >
+          Close
+        </button>
+      ) : null}
+      {owner !== me && me !== null ? (
+        <button
+          type="button"
+          className="quiet danger"
+          disabled={leave.isSending}
+          onClick={() => {
+            void leave.run({ id }).then((data) => {
+              if (data !== undefined) go({ page: 'sessions' })
+            })
+          }}
+        >
+          Leave
+        </button>
+      ) : null}
+    </header>
+  )
+}

@@ -1,0 +1,128 @@
+import { type FormEvent, type ReactElement, useCallback, useEffect, useState } from 'react'
+import { useQuery } from 'urql'
+import {
+  CreateSessionDocument,
+  JoinSessionDocument,
+  SessionListDocument,
+  type SessionListQuery,
+} from '../../gql/graphql.ts'
+import { createId } from '../../live/environment.ts'
+import { Link } from '../link.tsx'
+import { useChange } from '../quizzes/use-change.ts'
+import { TokenForm } from '../token-form.tsx'
+import { useRoute } from '../use-route.ts'
+import { useWhenBack } from '../use-when-back.ts'
+import { readSeen } from './use-seen.ts'
+
+type Listed = SessionListQuery['sessions']['nodes'][number]
+
+/** The viewer's sessions, those in which something happened last first; here one begins, or comes in by a link. */
+export function SessionsPage(): ReactElement {
+  const [{ data, fetching, error }, execute] = useQuery({
+    query: SessionListDocument,
+    requestPolicy: 'cache-and-network',
+  })
+  const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
+  useWhenBack(error !== undefined, refetch)
+  const isRefused = error?.graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAUTHENTICATED') === true
+  if (isRefused) return <TokenForm />
+  const sessions = data?.sessions.nodes.toSorted((a, b) =>
+    b.statistics.lastActivityAt.localeCompare(a.statistics.lastActivityAt),
+  )
+  return (
+    <div className="home">
+      <div className="hero">
+        <h1>Sessions</h1>
+        <p>Talk about documents together; answers are quoted from what lies beside the conversation.</p>
+      </div>
+      <Joining />
+      <Creating />
+      {error !== undefined && data === undefined ? (
+        <p className="failure" role="alert">
+          {error.message}
+        </p>
+      ) : null}
+      <section aria-labelledby="sessions">
+        <h2 id="sessions">Yours</h2>
+        {sessions === undefined ? <p className="note">{fetching ? 'Loading …' : ''}</p> : null}
+        {sessions?.length === 0 ? <p className="note">None yet. Begin one above.</p> : null}
+        <ul className="cards">
+          {sessions?.map((session) => (
+            <SessionCard key={session.id} session={session} />
+          ))}
+        </ul>
+      </section>
+    </div>
+  )
+}
+
+function SessionCard({ session }: { readonly session: Listed }): ReactElement {
+  const { id, title, closedAt, present, statistics, participants } = session
+  const fresh = statistics.messageCount - (readSeen(id) ?? 0)
+  const people = participants.length === 1 ? 'You alone' : `${participants.length} people`
+  return (
+    <li className="card">
+      <Link to={{ sessionId: id }} className="card-title">
+        {title}
+      </Link>
+      <p className="note">
+        {people}
+        {present.length > 0 ? `, ${present.length} here now` : ''}, {statistics.messageCount} messages
+        {closedAt === null ? '' : ', closed'}
+      </p>
+      {fresh > 0 ? <p className="fresh">{fresh} new</p> : null}
+    </li>
+  )
+}
+
+function Creating(): ReactElement {
+  const { run, isSending, refusal } = useChange(CreateSessionDocument)
+  const { go } = useRoute()
+  const [title, setTitle] = useState('')
+  const create = async (event: FormEvent): Promise<void> => {
+    event.preventDefault()
+    if (title.trim() === '') return
+    const data = await run({ input: { clientId: createId(), title: title.trim() } })
+    if (data?.createSession.__typename === 'CreateSessionSuccess') go({ sessionId: data.createSession.session.id })
+  }
+  return (
+    <form
+      className="begin-session"
+      onSubmit={(event) => {
+        void create(event)
+      }}
+    >
+      <label>
+        What is it about?
+        <input value={title} maxLength={200} onChange={({ target }) => setTitle(target.value)} />
+      </label>
+      <button type="submit" className="primary" disabled={isSending || title.trim() === ''}>
+        Begin a session
+      </button>
+      {refusal === null ? null : (
+        <p className="failure" role="alert">
+          {refusal}
+        </p>
+      )}
+    </form>
+  )
+}
+
+/** Comes in by the link in the address, if there is one. */
+function Joining(): ReactElement | null {
+  const token = new URLSearchParams(window.location.search).get('join')
+  const { run, refusal } = useChange(JoinSessionDocument)
+  const { go } = useRoute()
+  useEffect(() => {
+    if (token === null) return
+    void run({ token }).then((data) => {
+      if (data?.joinSession.__typename === 'JoinSessionSuccess') go({ sessionId: data.joinSession.session.id }, true)
+    })
+  }, [token, run, go])
+  if (token === null) return null
+  return (
+    <p className={refusal === null ? 'note' : 'failure'} role={refusal === null ? 'status' : 'alert'}>
+      {refusal ?? 'Coming in by the link …'}
+    </p>
+  )
+}

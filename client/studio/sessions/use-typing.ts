@@ -1,0 +1,33 @@
+import { useCallback, useEffect, useRef } from 'react'
+import { SetTypingDocument } from '../../gql/graphql.ts'
+import { useTidings } from '../../react/provider.ts'
+
+/** Said again after this long, well before it runs out. */
+const againMs = 3_000
+
+/** Tells the others that this user is typing, as seldom as will do, and not at all while there is no connection. */
+export function useTyping(sessionId: string): { readonly typed: () => void; readonly stopped: () => void } {
+  const { urql, connection } = useTidings()
+  const saidAt = useRef(Number.NEGATIVE_INFINITY)
+  const say = useCallback(
+    (isTyping: boolean) => {
+      const { status } = connection.getSnapshot()
+      if (status !== 'live' && status !== 'degraded') return
+      // What becomes of it is of no interest: it says itself again, or runs out.
+      urql.mutation(SetTypingDocument, { sessionId, isTyping }).toPromise().catch(console.warn)
+    },
+    [urql, connection, sessionId],
+  )
+  const typed = useCallback(() => {
+    if (performance.now() - saidAt.current < againMs) return
+    saidAt.current = performance.now()
+    say(true)
+  }, [say])
+  const stopped = useCallback(() => {
+    if (saidAt.current === Number.NEGATIVE_INFINITY) return
+    saidAt.current = Number.NEGATIVE_INFINITY
+    say(false)
+  }, [say])
+  useEffect(() => stopped, [stopped])
+  return { typed, stopped }
+}

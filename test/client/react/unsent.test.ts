@@ -1,0 +1,82 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import type { OfflineStorage } from '../../../client/live/storage.ts'
+import { createUnsent, type Unsent } from '../../../client/react/unsent.ts'
+import { type Site, startSite } from '../support/site.ts'
+import { eventually } from '../support/watch.ts'
+
+let site: Site
+beforeAll(async () => {
+  site = await startSite()
+})
+afterEach(() => site.proxy.heal())
+afterAll(() => site[Symbol.asyncDispose]())
+
+let made = 0
+async function createSession(): Promise<string> {
+  const { createSession: created } = await site.ask<{ createSession: { session: { id: string } } }>(
+    `mutation { createSession(input: { clientId: "c${++made}", title: "T" }) { ... on CreateSessionSuccess { session { id } } } }`,
+  )
+  return created.session.id
+}
+const bodies = async (id: string): Promise<readonly string[]> => {
+  const { session } = await site.ask<{ session: { messages: { nodes: readonly { body: string }[] } } }>(
+    `{ session(id: "${id}") { messages { nodes { body } } } }`,
+  )
+  return session.messages.nodes.map(({ body }) => body)
+}
+const states = (unsent: Unsent): readonly string[] =>
+  unsent.getSnapshot().map(({ text, status }) => `${text} ${status}`)
+const numbers = (count: number): readonly string[] => Array.from({ length: count }, (_, n) => `Number ${n + 1}`)
+
+test('what is written in one breath is sent in the order in which it was written', async () => {
+  await using client = site.client()
+  const unsent = createUnsent(client)
+  const sessionId = await createSession()
+  for (const text of numbers(12)) unsent.send({ sessionId, text, wantsReply: false })
+  expect(states(unsent).map((state) => state.split(' ')[1])).toEqual(numbers(12).map((text) => text.split(' ')[1]))
+  await eventually(async () => expect(await bodies(sessionId)).toEqual(numbers(12)))
+  await eventually(() => expect(new Set(unsent.getSnapshot().map(({ status }) => status))).toEqual(new Set(['sent'])))
+  unsent.arrived(new Set(unsent.getSnapshot().map(({ clientId }) => clientId)))
+  expect(unsent.getSnapshot()).toEqual([])
+})
+
+test('what is written offline waits beyond a reload, and is sent once and in order on return', async () => {
+  const items = new Map<string, string>()
+  const storage: OfflineStorage = {
+    getItem: (key) => items.get(key) ?? null,
+    setItem: (key, value) => void items.set(key, value),
+    removeItem: (key) => void items.delete(key),
+  }
+  const sessionId = await createSession()
+  {
+    await using client = site.client({ storage })
+    const unsent = createUnsent(client)
+    site.proxy.refuse()
+    site.proxy.resetAll()
+    for (const text of numbers(3)) unsent.send({ sessionId, text, wantsReply: false })
+    await eventually(() => expect(states(unsent)).toEqual(numbers(3).map((text) => `${text} waiting`)))
+    const [, second] = unsent.getSnapshot()
+    unsent.discard(second?.clientId ?? '')
+    expect(states(unsent)).toEqual(['Number 1 waiting', 'Number 3 waiting'])
+  }
+  await using client = site.client({ storage })
+  // Something that wants the connection, as the page has.
+  const stop = client.connection.subscribe(() => undefined)
+  const unsent = createUnsent(client)
+  await eventually(() => expect(states(unsent)).toHaveLength(2))
+  await site.proxy.heal()
+  await eventually(async () => expect(await bodies(sessionId)).toEqual(['Number 1', 'Number 3']))
+  await eventually(() => expect(unsent.getSnapshot()).toEqual([]))
+  stop()
+})
+
+test('what is refused stays, with the reason, until it is discarded', async () => {
+  await using client = site.client()
+  const unsent = createUnsent(client)
+  unsent.send({ sessionId: 'session_0', text: 'Hello', wantsReply: false })
+  await eventually(() =>
+    expect(unsent.getSnapshot()).toMatchObject([{ status: 'refused', reason: 'There is no session "session_0"' }]),
+  )
+  unsent.discard(unsent.getSnapshot()[0]?.clientId ?? '')
+  expect(unsent.getSnapshot()).toEqual([])
+})

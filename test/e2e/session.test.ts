@@ -1,0 +1,213 @@
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { secret, signToken } from '../server/support.ts'
+import { createTcpProxy } from '../support/proxy.ts'
+import { startBrowser } from './support/browser.ts'
+import { openPage, type WatchedPage } from './support/page.ts'
+import { startWorld, type World } from './support/world.ts'
+
+let browser: Browser
+let world: World
+beforeAll(async () => {
+  ;[browser, world] = await Promise.all([
+    startBrowser(),
+    startWorld({ JWT_SECRET: secret, CONTENT_PROVIDER: 'extractive', CONTENT_PACE_MS: '250' }),
+  ])
+})
+afterAll(async () => {
+  await browser?.close()
+  await world?.[Symbol.asyncDispose]()
+})
+
+const text = `# Owls
+
+Owls are birds of the night.
+
+## Hearing
+
+Owls hear a mouse under the snow. Their ears sit at different heights, so they know where a sound comes from.
+
+## Flight
+
+Owls fly without a sound, because the edges of their feathers are soft. No mouse hears them come.
+`
+const ask = <T>(query: string, variables: Record<string, unknown>, token: string): Promise<T> =>
+  world.query<T>(query, variables, token)
+
+/** A session of Ada's with a document as its card, in which Bob takes part. */
+async function makeSession(
+  title: string,
+): Promise<{ readonly id: string; readonly ada: string; readonly bob: string }> {
+  const [ada, bob] = await Promise.all(['ada', 'bob'].map((sub) => signToken({ sub }, { expiresInMs: 600_000 })))
+  if (ada === undefined || bob === undefined) throw new Error('There are two')
+  const { importDocument } = await ask<{ importDocument: { document: { id: string } } }>(
+    'mutation ($text: String!) { importDocument(input: { text: $text, name: "owls.md" }) { ... on ImportDocumentSuccess { document { id } } } }',
+    { text },
+    ada,
+  )
+  const documentId = importDocument.document.id
+  const { createSession } = await ask<{ createSession: { session: { id: string } } }>(
+    'mutation ($title: String!) { createSession(input: { clientId: $title, title: $title }) { ... on CreateSessionSuccess { session { id } } } }',
+    { title },
+    ada,
+  )
+  const { id } = createSession.session
+  await ask(
+    'mutation ($id: ID!) { inviteToSession(input: { sessionId: $id, userId: "bob" }) { __typename } }',
+    { id },
+    ada,
+  )
+  await vi.waitFor(
+    async () => {
+      const { document } = await ask<{ document: { status: string } }>(
+        'query ($id: ID!) { document(id: $id) { status } }',
+        { id: documentId },
+        ada,
+      )
+      expect(document.status).toBe('READY')
+    },
+    { timeout: 20_000, interval: 50 },
+  )
+  await ask(
+    'mutation ($id: ID!, $documentId: ID!) { addContextCard(input: { sessionId: $id, clientId: "owls", documentId: $documentId }) { __typename } }',
+    { id, documentId },
+    ada,
+  )
+  return { id, ada, bob }
+}
+/** Opens the session's page as somebody. */
+async function open(url: string, id: string, token: string): Promise<WatchedPage> {
+  const opened = await openPage(browser, url)
+  await opened.page.evaluate((value) => sessionStorage.setItem('tidings.token', value), token)
+  await opened.page.goto(`${url}/?session=${id}`)
+  await opened.page.getByLabel('Message', { exact: true }).waitFor({ timeout: 20_000 })
+  return opened
+}
+const write = async (page: Page, message: string, options: { readonly isAsked?: boolean } = {}): Promise<void> => {
+  await page.getByLabel('With an answer from the cards').setChecked(options.isAsked === true)
+  await page.getByLabel('Message', { exact: true }).fill(message)
+  await page.keyboard.press('Enter')
+}
+/** What a page shows of the conversation that is in the session, in its order, without the clock. */
+const transcript = (page: Page): Promise<readonly string[]> =>
+  page
+    .locator('.messages > .message:not([data-unsent])')
+    .evaluateAll((items) =>
+      items.map(
+        (item) =>
+          `${item.getAttribute('data-position')} ${(item.querySelector('.message-body, .prose')?.textContent ?? '').replace(/\s+/g, ' ').trim()}`,
+      ),
+    )
+const until = (expectation: () => Promise<unknown>): Promise<unknown> =>
+  vi.waitFor(expectation, { timeout: 30_000, interval: 50 })
+
+describe('a session in the Studio', { timeout: 120_000 }, () => {
+  test('is the same for two who talk at once, one of them behind a line that breaks all the time', async () => {
+    const { id, ada, bob } = await makeSession('Two at once')
+    await using proxy = await createTcpProxy(world.port)
+    await using hers = await open(world.url, id, ada)
+    await using his = await open(`http://127.0.0.1:${proxy.port}`, id, bob)
+    await until(async () => expect(await hers.page.locator('.people [data-here="true"]').count()).toBe(2))
+
+    // Broken again and again, wherever in a frame or a request that is.
+    let isBad = true
+    const spoil = (async () => {
+      for (let cut = 0; isBad && cut < 40; cut++) {
+        proxy.cutAfter(400 + ((cut * 379) % 4_000), cut % 3 === 0 ? 'toServer' : 'toClient')
+        await hers.page.waitForTimeout(120)
+      }
+      await proxy.heal()
+    })()
+    for (let n = 1; n <= 6; n++) {
+      await write(hers.page, `Hers ${n}`)
+      await write(his.page, `His ${n}`)
+    }
+    await write(hers.page, 'How do owls hear a mouse?', { isAsked: true })
+    isBad = false
+    await spoil
+    const all = ['How do owls hear a mouse?', ...[1, 2, 3, 4, 5, 6].flatMap((n) => [`Hers ${n}`, `His ${n}`])]
+    await until(async () => {
+      const lines = await transcript(hers.page)
+      expect(lines).toHaveLength(all.length + 1)
+      expect(lines.some((line) => line.includes('Owls hear a mouse under the snow.'))).toBe(true)
+      expect(await hers.page.locator('.reply[data-status="COMPLETED"]').count()).toBe(1)
+    })
+    const lines = await transcript(hers.page)
+    await until(async () => expect(await transcript(his.page)).toEqual(lines))
+    expect(lines.map((line) => Number.parseInt(line, 10))).toEqual(lines.map((_, index) => index + 1))
+    // Each once, and everybody's in the order in which they were written.
+    for (const said of all) expect(lines.filter((line) => line.endsWith(` ${said}`))).toHaveLength(1)
+    for (const who of ['Hers', 'His']) {
+      const own = lines.filter((line) => line.includes(` ${who} `)).map((line) => line.slice(-1))
+      expect(own).toEqual(['1', '2', '3', '4', '5', '6'])
+    }
+    for (const { page } of [hers, his]) expect(await page.locator('[data-unsent]').count()).toBe(0)
+    // What a reload shows is what was seen.
+    await his.page.reload()
+    await until(async () => expect(await transcript(his.page)).toEqual(lines))
+    expect(hers.errors).toEqual([])
+  })
+
+  test('keeps what is written offline, shows it at once, and sends it once and in order, also after a reload', async () => {
+    const { id, ada, bob } = await makeSession('Offline')
+    await using proxy = await createTcpProxy(world.port)
+    await using hers = await open(world.url, id, ada)
+    await using his = await open(`http://127.0.0.1:${proxy.port}`, id, bob)
+    await write(his.page, 'Before')
+    await until(async () => expect(await transcript(hers.page)).toEqual(['1 Before']))
+    proxy.refuse()
+    proxy.resetAll()
+    await until(async () => expect(await his.page.getByText(/reconnecting/i).count()).toBeGreaterThan(0))
+    for (const n of [1, 2, 3]) await write(his.page, `Offline ${n}`)
+    await until(async () =>
+      expect(await his.page.locator('[data-unsent] .message-body').allTextContents()).toEqual([
+        'Offline 1',
+        'Offline 2',
+        'Offline 3',
+      ]),
+    )
+    await his.page.locator('[data-unsent="waiting"]').nth(1).getByRole('button', { name: 'Take back' }).click()
+    await write(hers.page, 'Meanwhile')
+    await until(async () => expect(await transcript(hers.page)).toEqual(['1 Before', '2 Meanwhile']))
+    await proxy.accept()
+    const all = ['1 Before', '2 Meanwhile', '3 Offline 1', '4 Offline 3']
+    for (const { page } of [hers, his]) await until(async () => expect(await transcript(page)).toEqual(all))
+    expect(await his.page.locator('[data-unsent]').count()).toBe(0)
+  })
+
+  test('shows who is here, who types, and what is new; streams an answer that the other may stop', async () => {
+    const { id, ada, bob } = await makeSession('Here and now')
+    await using hers = await open(world.url, id, ada)
+    {
+      await using his = await open(world.url, id, bob)
+      await until(async () => expect(await hers.page.locator('.people [data-here="true"]').count()).toBe(2))
+      await his.page.getByLabel('Message', { exact: true }).pressSequentially('Ho')
+      await until(async () => expect(await hers.page.getByText('bob is typing …').count()).toBe(1))
+      await his.page.getByLabel('Message', { exact: true }).fill('')
+      await until(async () => expect(await hers.page.getByText('bob is typing …').count()).toBe(0))
+      await write(hers.page, 'How do owls fly, and how do they hear a mouse?', { isAsked: true })
+      await his.page.getByRole('button', { name: 'Stop' }).click()
+      for (const { page } of [hers, his])
+        await until(async () => expect(await page.locator('.reply[data-status="STOPPED"]').count()).toBe(1))
+    }
+    await until(async () => expect(await hers.page.locator('.people [data-here="true"]').count()).toBe(1))
+    await hers.page.getByRole('button', { name: 'Write it again' }).click()
+    await until(async () => expect(await hers.page.locator('.reply[data-status="COMPLETED"]').count()).toBe(1))
+    expect(await hers.page.locator('.reply').textContent()).toContain('Quoted word for word')
+  })
+
+  test('starts an answer again, visibly, when the server that wrote it was killed', async () => {
+    const { id, ada } = await makeSession('Killed')
+    await using hers = await open(world.url, id, ada)
+    await write(hers.page, 'How do owls fly, and how do they hear a mouse?', { isAsked: true })
+    await hers.page.locator('.reply[data-status="WRITING"] .prose').waitFor()
+    await world.crash()
+    await world.restart()
+    await until(async () => expect(await hers.page.getByText('Writing, attempt 2 …').count()).toBe(1))
+    await until(async () => expect(await hers.page.locator('.reply[data-status="COMPLETED"]').count()).toBe(1))
+    expect(await hers.page.locator('.reply').count()).toBe(1)
+    const reply = (await transcript(hers.page))[1] ?? ''
+    expect(reply.match(/Quoted word for word/g)).toHaveLength(1)
+    expect(hers.errors).toEqual([])
+  })
+})
