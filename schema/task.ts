@@ -147,6 +147,12 @@ taskRef.implement({
       description: 'When its first attempt started.',
       resolve: ({ task }) => task.startedAt,
     }),
+    nextAttemptAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'While it is RETRYING: the next attempt begins then, or a moment later. null otherwise.',
+      resolve: ({ task }) => (task.status === 'RETRYING' ? task.nextAttemptAt : null),
+    }),
     finishedAt: t.field({
       type: 'DateTime',
       nullable: true,

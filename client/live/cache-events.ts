@@ -22,6 +22,7 @@ interface EventFields {
   readonly attempt?: number
   readonly error?: object
   readonly reason?: string
+  readonly nextAttemptAt?: string
   readonly item?: { readonly key?: string; readonly status?: string; readonly error?: object | null }
 }
 
@@ -105,13 +106,15 @@ export function createTaskCache(fields: ReadonlyMap<string, ReadonlySet<string>>
 
 /** What an event says about its task as a whole. */
 function readTaskFields(event: EventFields): Readonly<Record<string, unknown>> {
-  const { __typename: type = '', status, cursor, progress, attempt, error, at } = event
+  const { __typename: type = '', status, cursor, progress, attempt, error, at, nextAttemptAt } = event
   return {
     ...(status === undefined ? {} : { status }),
     ...(cursor === undefined ? {} : { cursor }),
     ...(progress === undefined ? {} : { progress }),
     ...(attempt === undefined ? {} : { attempt }),
     ...(type === 'TaskFailed' && error !== undefined ? { error } : {}),
+    // A snapshot brings its own.
+    ...(status === undefined || type === 'TaskSnapshot' ? {} : { nextAttemptAt: nextAttemptAt ?? null }),
     ...(terminalEvents.includes(type) && at !== undefined ? { finishedAt: at } : {}),
   }
 }

@@ -50,7 +50,7 @@ export interface TaskState {
   readonly maxAttempts: number | null
   /** Why it failed, or why its last attempt did. */
   readonly error: TaskError | null
-  /** Not before this instant, RFC 3339. Only the event tells it: null for those who came after it. */
+  /** While it is RETRYING: the next attempt begins then or a moment later, RFC 3339. Null otherwise. */
   readonly nextAttemptAt: string | null
   readonly cancelReason: string | null
   readonly result: TaskResult | null

@@ -43,7 +43,6 @@ function isNews(before: TaskState, { reason, seq, cursor }: EventOf<'TaskSnapsho
 
 function foldSnapshot(before: TaskState, event: EventOf<'TaskSnapshot'>): TaskState {
   const { task, seq, at, cursor, status, progress, reason } = event
-  const isSame = seq === before.seq && reason !== 'RESET'
   return {
     id: task.id,
     kind: task.kind,
@@ -56,7 +55,7 @@ function foldSnapshot(before: TaskState, event: EventOf<'TaskSnapshot'>): TaskSt
     attempt: task.attempt,
     maxAttempts: task.maxAttempts,
     error: task.error,
-    nextAttemptAt: isSame && status === 'RETRYING' ? before.nextAttemptAt : null,
+    nextAttemptAt: task.nextAttemptAt,
     cancelReason: task.cancelReason,
     result: task.result,
     cursor,

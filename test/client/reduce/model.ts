@@ -37,6 +37,7 @@ export function playHistory(steps: readonly Step[]): History {
   let percent = 0
   let place = 4
   let lastError: TaskError | null = null
+  let nextAttemptAt = ''
   let isCanceled = false
   const events: TaskEvent[] = []
   const moves: TaskEvent[] = []
@@ -70,6 +71,7 @@ export function playHistory(steps: readonly Step[]): History {
       status,
       attempt: Math.max(1, attempt),
       maxAttempts: 5,
+      nextAttemptAt: status === 'RETRYING' ? nextAttemptAt : null,
       cursor: cursorOf(seq),
       cancelReason: isCanceled ? 'enough' : null,
       progress: progress(),
@@ -182,11 +184,12 @@ export function playHistory(steps: readonly Step[]): History {
       case 'retry':
         status = 'RETRYING'
         lastError = error
+        nextAttemptAt = at(events.length + 60)
         return (told) => ({
           __typename: 'TaskRetrying',
           ...told,
           attempt: attempt + 1,
-          nextAttemptAt: at(events.length + 60),
+          nextAttemptAt,
           error,
         })
       case 'fail':

@@ -60,7 +60,7 @@ function deliver(
 /** What only some ways of watching can know is left out. */
 function comparable(state: TaskState | undefined) {
   if (state === undefined) return undefined
-  const { kind: _kind, maxAttempts: _maxAttempts, nextAttemptAt: _nextAttemptAt, items, outputs, ...rest } = state
+  const { kind: _kind, maxAttempts: _maxAttempts, items, outputs, ...rest } = state
   return { ...rest, items: [...items], outputs: [...outputs] }
 }
 
