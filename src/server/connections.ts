@@ -5,10 +5,13 @@ import type { ServerMetrics } from './metrics.ts'
 /** A way of watching. Polling is a series of short event streams. */
 export type Transport = 'ws' | 'sse' | 'polling'
 
+/** Why a client is asked to connect again: this server goes, or its database cannot be reached. */
+export type MoveReason = 'restart' | 'away'
+
 /** What the server can do to a connection that is open, and ask of it. */
 export interface ConnectionControl {
-  /** Asks the client to connect elsewhere and to resume there: the subscription is not over. */
-  move(): void
+  /** Asks the client to connect again, elsewhere or later, and to resume there: the subscription is not over. */
+  move(why: MoveReason): void
   /** Ends it without asking. */
   terminate(): void
   /** What was sent and not yet taken by the operating system, for the client has not read what was before it. */
@@ -43,7 +46,7 @@ export interface Connections extends Iterable<Connection> {
   /** Counts a connection out. May be called again. */
   close(connection: Connection): void
   /** Asks all to move, evenly spread over `spreadMs`, so that the next server does not get them all at once. */
-  moveAll(spreadMs: number): Promise<void>
+  moveAll(spreadMs: number, why: MoveReason): Promise<void>
   terminateAll(): void
 }
 
@@ -97,13 +100,13 @@ export function createConnections(limits: ConnectionLimits, metrics: ServerMetri
       if (entry.userId !== null) add(byViewer, entry.userId, -1)
       metrics.closed(entry.transport)
     },
-    async moveAll(spreadMs) {
+    async moveAll(spreadMs, why) {
       const all = [...open]
       const turns = Math.max(1, Math.min(all.length, Math.floor(spreadMs / turnMs)))
       const perTurn = Math.ceil(all.length / turns)
       for (let first = 0; first < all.length; first += perTurn) {
         if (first > 0) await new Promise((resolve) => setTimeout(resolve, turnMs))
-        for (const connection of all.slice(first, first + perTurn)) connection.move()
+        for (const connection of all.slice(first, first + perTurn)) connection.move(why)
       }
     },
     terminateAll() {

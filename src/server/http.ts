@@ -28,6 +28,7 @@ import { createOriginPolicy } from './origin.ts'
 import { createPolicy } from './policy.ts'
 import { createPollers } from './pollers.ts'
 import type { MetricsPage } from './prometheus.ts'
+import { createRecordWatch } from './record-watch.ts'
 import { answerJson, refuse, refuseUpgrade } from './refuse.ts'
 import { createCloser } from './shutdown.ts'
 import { createEventStreamPlugin } from './sse.ts'
@@ -85,6 +86,8 @@ export interface RunningServer extends AsyncDisposable {
   close(options: { readonly spreadMs: number }): Promise<void>
 }
 
+/** Over which time clients are sent away while the database is. */
+const awaySpreadMs = 1_000
 /** Spent on new sockets in one turn of the event loop: a crowd that reconnects must not hold up those who are here. */
 const upgradeMs = 5
 /** The path of the API, for all transports. */
@@ -109,6 +112,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const maskError = createMaskError(logger)
   const readReadiness = createReadiness(health)
   let isDraining = false
+  const record = createRecordWatch({
+    readReadiness,
+    onAway: () => {
+      logger.warn('the database cannot be reached; those who watch are asked to come back')
+      void connections.moveAll(awaySpreadMs, 'away')
+    },
+  })
 
   const crowd = createTurnstile({ maxMs: upgradeMs })
   const policy = createPolicy({ schema, limits: config, metrics, note, live: options.live, tracing: options.tracing })
@@ -158,6 +168,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     logger,
     keepAliveMs,
     initMs,
+    isAway: record.isAway,
   })
   const graphiql = createGraphiql({
     endpoint,
@@ -302,6 +313,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const closer = createCloser({ server, connections, sockets, yoga })
   const beginDraining = (): void => {
     isDraining = true
+    record[Symbol.dispose]()
     closer.stopAccepting()
   }
   const announcement = admin?.census.announce({

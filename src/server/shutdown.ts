@@ -32,7 +32,7 @@ export function createCloser(options: {
   }
   const closeInOrder = async (spreadMs: number): Promise<void> => {
     const allClosed = stopAccepting()
-    await connections.moveAll(spreadMs)
+    await connections.moveAll(spreadMs, 'restart')
     const deadline = Date.now() + letGoMs
     while (connections.size > 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, lookMs))
     connections.terminateAll()

@@ -48,7 +48,8 @@ export function createEventStreamPlugin(options: {
     let end: (why: string) => void = () => undefined
     const connection = connections.mayOpen(from.address)
       ? connections.open(transport, from, {
-          move: () => end('this server is restarting; connect again'),
+          move: (why) =>
+            end(`${why === 'away' ? 'the database cannot be reached' : 'this server is restarting'}; connect again`),
           terminate: () => res.destroy(),
           unreadBytes: () => res.writableLength + context.unreadBytes(),
           subscriptions: () => 1,

@@ -36,6 +36,8 @@ export interface WebSockets extends AsyncDisposable {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, from: Whence): void
 }
 
+const away = 'The database cannot be reached; connect again'
+
 /** What is known of a socket. */
 interface Extra {
   readonly socket: WebSocket
@@ -85,6 +87,8 @@ export function createWebSockets(options: {
   readonly logger: Logger
   readonly keepAliveMs: number
   readonly initMs: number
+  /** Whether nobody can be served now. */
+  readonly isAway: () => boolean
 }): WebSockets {
   const {
     limits,
@@ -181,6 +185,10 @@ export function createWebSockets(options: {
       const { socket, authorization, connection } = extra
       const { from } = connection
       extra.operations = subscriptions
+      if (options.isAway()) {
+        closeSocket(socket, closeCodes.tryAgainLater, away)
+        return false
+      }
       try {
         extra.viewer = await tokens.read(readCredentials(connectionParams) ?? authorization)
       } catch (error) {
@@ -264,7 +272,10 @@ export function createWebSockets(options: {
 
   const open = (socket: WebSocket, tcp: Duplex, authorization: string | undefined, from: Whence): void => {
     const connection = connections.open('ws', from, {
-      move: () => closeSocket(socket, closeCodes.restart, 'This server is restarting; connect again'),
+      move: (why) =>
+        why === 'away'
+          ? closeSocket(socket, closeCodes.tryAgainLater, away)
+          : closeSocket(socket, closeCodes.restart, 'This server is restarting; connect again'),
       terminate: () => socket.terminate(),
       unreadBytes: () => socket.bufferedAmount,
       subscriptions: () => Object.keys(extra.operations).length,

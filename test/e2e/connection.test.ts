@@ -1,10 +1,11 @@
 import { SignJWT } from 'jose'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { startBrowser } from './support/browser.ts'
 import { textOf } from './support/model.ts'
-import { openPage } from './support/page.ts'
+import { openPage, says } from './support/page.ts'
 import { startWebProxy } from './support/web-proxy.ts'
+import { createWords, wordsUpTo } from './support/words.ts'
 import { startWorld } from './support/world.ts'
 
 let browser: Browser
@@ -14,43 +15,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close()
 })
-
-/** What the indicator says; the hidden twin is what screen readers are told. */
-const says = (page: Page, title: string) =>
-  page
-    .getByRole('status')
-    .getByText(`Connection: ${title}`, { exact: true })
-    .waitFor({ state: 'attached', timeout: 40_000 })
-
-/** Numbered words, so that a missing or doubled one shows. */
-const word = (index: number): string => `w${index} `
-const wordsUpTo = (count: number): string => Array.from({ length: count }, (_, index) => `w${index}`).join(' ')
-
-/** An endless text of numbered words, one for each call of `next`. */
-function createWords() {
-  let told = 0
-  let wake = Promise.withResolvers<void>()
-  let isOver = false
-  return {
-    next(count = 1) {
-      told += count
-      wake.resolve()
-      wake = Promise.withResolvers()
-    },
-    end() {
-      isOver = true
-      wake.resolve()
-    },
-    async *text(): AsyncGenerator<string> {
-      yield '# Words\n\n'
-      for (let index = 0; ; ) {
-        if (index < told) yield word(index++)
-        else if (isOver) return
-        else await wake.promise
-      }
-    },
-  }
-}
 
 describe('the connection of a page', { timeout: 90_000 }, () => {
   test('when the server dies the page says so, and when it is back nothing is missing or doubled', async () => {

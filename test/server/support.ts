@@ -251,7 +251,9 @@ export async function startTestServer(
     environment?: Readonly<Record<string, string>>
     logger?: Logger
     on?: EngineFixture
-  } & Partial<Pick<ServerOptions, 'keepAliveMs' | 'initMs' | 'graphiqlTabs' | 'createContext' | 'bodyPace'>> = {},
+  } & Partial<
+    Pick<ServerOptions, 'health' | 'keepAliveMs' | 'initMs' | 'graphiqlTabs' | 'createContext' | 'bodyPace'>
+  > = {},
 ): Promise<ServerFixture> {
   const { environment = {}, logger = silentLogger, on, createContext, ...rest } = options
   await using stack = new AsyncDisposableStack()

@@ -46,3 +46,11 @@ export async function openPage(
     [Symbol.asyncDispose]: () => context.close(),
   }
 }
+
+/** Waits until the indicator of the connection says this; the hidden twin is what screen readers are told. */
+export function says(page: Page, title: string): Promise<void> {
+  return page
+    .getByRole('status')
+    .getByText(`Connection: ${title}`, { exact: true })
+    .waitFor({ state: 'attached', timeout: 40_000 })
+}
