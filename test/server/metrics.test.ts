@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createClient } from 'graphql-ws'
 import { expect, test } from 'vitest'
 import { WebSocket } from 'ws'
@@ -173,6 +174,30 @@ test('says that PostgreSQL is away within about a second, and leaves out what on
   await expectValue(app, 'tidings_postgres_up', 1)
   await expectValue(app, 'tidings_queue_waiting{kind="SELF_TEST"}', 0)
 })
+
+test('counts readers that stop reading', async () => {
+  await using database = await createTestDatabase()
+  await using app = await start(database.url, { MAX_SOCKET_BUFFER_BYTES: '16384' })
+  const client = connect(app)
+  const overruns = (what: string) => `tidings_budget_overruns_total{what="${what}"}`
+  expect(await figureOf(app, overruns('lagged'))).toBe(0)
+  const socket = new WebSocket(app.server?.wsUrl ?? '', 'graphql-transport-ws')
+  await once(socket, 'open')
+  socket.send(JSON.stringify({ type: 'connection_init' }))
+  await once(socket, 'message')
+  // Far more than what the buffers of the operating system take.
+  const input = { items: 500, everyMs: 0, textLength: 10_000 }
+  for (let task = 0; task < 4; task++) {
+    const id = taskIdOf(await ask(client, startTask, { input }))
+    const query = 'subscription ($id: ID!) { taskProgress(taskId: $id) { __typename ... on TaskOutput { text } } }'
+    socket.send(JSON.stringify({ id: String(task), type: 'subscribe', payload: { query, variables: { id } } }))
+  }
+  await once(socket, 'message')
+  socket.pause()
+  await until(async () => expect(await figureOf(app, overruns('lagged'))).toBeGreaterThan(0), { timeout: 30_000 })
+  socket.terminate()
+  await client.dispose()
+}, 90_000)
 
 test('tells nobody when it is off', async () => {
   await using database = await createTestDatabase()
