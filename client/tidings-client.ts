@@ -16,6 +16,7 @@ import type { OfflineStorage } from './live/storage.ts'
 import { defaultTiming } from './live/timing.ts'
 import { createTokens } from './live/tokens.ts'
 import type { Transport } from './live/transport.ts'
+import { createUploads, type UploadStore } from './live/uploads.ts'
 import { type TaskStates, type WatchTaskOptions, watchTask } from './live/watch-task.ts'
 import { createWebSocketTransport } from './live/websocket.ts'
 
@@ -27,6 +28,8 @@ export interface TidingsClient extends AsyncDisposable {
   readonly connection: ConnectionStore
   /** Mutations that were made offline, and what became of them. */
   readonly outbox: OutboxStore
+  /** Files that are on their way to the server, and how much of them. */
+  readonly uploads: UploadStore
   /** Watches one task without React: its events in order, each once; `.states()` folds them. */
   watchTask(id: string, options?: WatchTaskOptions): TaskStates
   /** Idempotent; mutations that wait stay in the storage. */
@@ -46,7 +49,7 @@ export function createTidingsClient(options: TidingsClientOptions): TidingsClien
   if (!/^https?:\/\//.test(url) || !URL.canParse(url))
     throw new TypeError(`"${url}" is not an address such as "https://example.org/graphql"`)
   const timing = { ...defaultTiming, ...options.timing }
-  const fetch = options.fetch ?? globalThis.fetch.bind(globalThis)
+  const { fetch, uploads } = createUploads(options.fetch ?? globalThis.fetch.bind(globalThis))
   const tokens = createTokens({ ask: options.token, leewayMs: timing.tokenLeewayMs, userOf: options.userOf })
 
   const transports: Readonly<Record<TransportName, () => Transport>> = {
@@ -100,6 +103,7 @@ export function createTidingsClient(options: TidingsClientOptions): TidingsClien
     urql,
     connection,
     outbox: { subscribe: outbox.subscribe, getSnapshot: outbox.getSnapshot, dismiss: outbox.dismiss },
+    uploads,
     watchTask: (id, watchOptions) => watchTask({ urql, connection }, id, watchOptions),
     dispose,
     [Symbol.asyncDispose]: dispose,

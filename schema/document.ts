@@ -114,6 +114,16 @@ documentRef.implement({
       description: 'When it was imported.',
       resolve: ({ createdAt }) => createdAt,
     }),
+    conversion: t.field({
+      type: taskRef,
+      nullable: true,
+      description: 'The newest task that made it ready for reading, or could not: what `retryTask` takes.',
+      resolve: async ({ id }, _, { loaders }) => {
+        const taskId = await loaders.conversion.load(id)
+        const task = taskId === null ? null : await loaders.task.load(taskId)
+        return task === null ? null : { task }
+      },
+    }),
     activeTask: t.field({
       type: taskRef,
       nullable: true,

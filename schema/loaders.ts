@@ -17,6 +17,7 @@ export interface Loaders {
   readonly place: DataLoader<{ readonly id: string; readonly kind: string }, QueuePlace | null, string>
   readonly activeTask: DataLoader<string, Task | null>
   readonly document: DataLoader<string, Document | null>
+  readonly conversion: DataLoader<string, string | null>
   readonly sections: DataLoader<string, readonly DocumentSection[]>
   readonly section: DataLoader<SectionPlace, DocumentSection | null, string>
   readonly readers: DataLoader<string, readonly DocumentReader[]>
@@ -54,6 +55,7 @@ export function createLoaders({ engine, documents, projects, quizzes, roadmaps, 
       return tasks.map(({ id }) => places.get(id) ?? null)
     }, keepNothing),
     activeTask: new DataLoader((subjects) => engine.store.activeFor(subjects), keepNothing),
+    conversion: new DataLoader((ids) => documents.conversionIds(ids), keepNothing),
     document: new DataLoader((ids) => documents.getMany(ids), keepNothing),
     sections: new DataLoader((ids) => Promise.all(ids.map((id) => documents.sections(id))), keepNothing),
     section: new DataLoader((places) => documents.sectionsByKey(places), keepNothing),

@@ -30,6 +30,16 @@ export function createCacheExchange(schema: CacheSchema): Exchange {
         tasks.applyRetry(cache, input, retryContent, optimistic === true),
       // Nothing else tells the lists that there is something new.
       importDocument: (_, __, cache) => invalidateLists(cache, 'documents'),
+      deleteDocument: ({ deleteDocument }, { id }, cache) => {
+        if ((deleteDocument as { __typename?: string } | null)?.__typename !== 'DeleteDocumentSuccess') return
+        invalidateLists(cache, 'documents')
+        cache.invalidate({ __typename: 'Document', id: String(id) })
+      },
+      deleteQuiz: ({ deleteQuiz }, { quizId }, cache) => {
+        if ((deleteQuiz as { __typename?: string } | null)?.__typename !== 'DeleteQuizSuccess') return
+        invalidateLists(cache, 'quizzes')
+        cache.invalidate({ __typename: 'Quiz', id: String(quizId) })
+      },
       createRoadmap: (_, __, cache) => invalidateLists(cache, 'roadmaps'),
       generateQuiz: (_, __, cache) => invalidateLists(cache, 'quizzes'),
       generateProject: (_, __, cache) => invalidateLists(cache, 'projects'),

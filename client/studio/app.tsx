@@ -1,5 +1,7 @@
 import { lazy, type ReactElement, Suspense } from 'react'
 import { ConnectionsPage } from './connections/connections-page.tsx'
+import { DocumentPage } from './documents/document-page.tsx'
+import { DocumentsPage } from './documents/documents-page.tsx'
 import { ErrorBoundary } from './error-boundary.tsx'
 import { Header } from './header.tsx'
 import { Home } from './home.tsx'
@@ -41,9 +43,11 @@ export function App(): ReactElement {
 }
 
 function Page({ route }: { readonly route: Route }): ReactElement {
-  const { roadmapId, quizId, isTaking, projectId, sessionId, page } = route
+  const { roadmapId, documentId, quizId, isTaking, projectId, sessionId, page } = route
   if (roadmapId !== null) return <RoadmapPage key={roadmapId} id={roadmapId} />
   if (quizId !== null) return isTaking ? <TakePage key={quizId} id={quizId} /> : <QuizPage key={quizId} id={quizId} />
+  if (documentId !== null) return <DocumentPage key={documentId} id={documentId} />
+  if (page === 'documents') return <DocumentsPage />
   if (projectId !== null) return <ProjectPage key={projectId} id={projectId} />
   if (page === 'projects') return <ProjectsPage />
   if (sessionId !== null) return <SessionPage key={sessionId} id={sessionId} />

@@ -88,7 +88,9 @@ function DocumentCard(props: {
   const { id, title, name, status, wordCount, error } = props.document
   return (
     <li className="card">
-      <p className="card-title">{title}</p>
+      <Link to={{ documentId: id }} className="card-title">
+        {title}
+      </Link>
       <p className="note">
         {status === 'READY' ? `${name}, ${wordCount.toLocaleString()} words` : null}
         {status === 'PROCESSING' ? 'Is being read' : null}

@@ -5,7 +5,8 @@ import { useTaskMutation } from '../react/use-task-mutation.ts'
 import { useMakeRoadmap } from './make-roadmap.tsx'
 import { TaskPanel } from './task-panel.tsx'
 
-const accepted =
+/** What file choosers offer. */
+export const acceptedFiles =
   '.pdf,.docx,.html,.htm,.md,.markdown,.mdown,.txt,.text,application/pdf,text/html,text/markdown,text/plain,application/vnd.openxmlformats-officedocument.wordprocessingml.document'
 
 /** Takes a document, by dropping, choosing or pasting; follows its reading, and goes on to its roadmap by itself. */
@@ -54,7 +55,7 @@ export function ImportPanel(): ReactElement {
           className="tidings-hidden"
           tabIndex={-1}
           type="file"
-          accept={accepted}
+          accept={acceptedFiles}
           onChange={(event) => take(event.target.files)}
         />
         <button type="button" className="primary" disabled={isSending} onClick={() => input.current?.click()}>

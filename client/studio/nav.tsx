@@ -14,6 +14,7 @@ interface PageLink {
 /** The pages that are not about one thing, in the order in which they are shown. */
 const pages: readonly PageLink[] = [
   { title: 'Library', to: {} },
+  { title: 'Documents', to: { page: 'documents' } },
   { title: 'Projects', to: { page: 'projects' } },
   { title: 'Sessions', to: { page: 'sessions' } },
   { title: 'Analytics', to: { page: 'analytics' } },

@@ -33,6 +33,7 @@ export function createApplications(
     analytics: createAnalytics({ database }),
     documents: createDocuments({
       database,
+      appender,
       store,
       tasks,
       dependents: (documentId) => quizzes.questionIdsOf(documentId),

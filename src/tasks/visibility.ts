@@ -119,7 +119,7 @@ export function createVisibility(options: {
       return guard({
         subject: task.subject,
         isAllowed: () => maySee(viewer, task),
-        refuse: () => new TidingsError('FORBIDDEN', `Task "${task.id}" is no longer shared with you`, { id: task.id }),
+        refuse: () => new TidingsError('FORBIDDEN', `"${task.id}" is no longer shared with you`, { id: task.id }),
       })
     },
     guardSubject: guard,

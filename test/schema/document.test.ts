@@ -233,6 +233,42 @@ describe('sharing', () => {
   })
 })
 
+describe('documentUpdates', () => {
+  const updates = `subscription ($id: ID!) { documentUpdates(documentId: $id) { seq change } }`
+  interface Update {
+    readonly documentUpdates: { readonly seq: number; readonly change: string }
+  }
+
+  it('tells sharing and deletion, ends at once for whom the share is revoked, and shows nothing to others', async () => {
+    const id = await api.importText('# Shared\n\nSome text.', ada)
+    await api.run(share, { id, userId: 'bob' }, ada)
+    const owner: string[] = []
+    const watching = (async () => {
+      for await (const { documentUpdates } of api.watch(updates, { id }, { viewer: ada }) as AsyncGenerator<Update>)
+        owner.push(`${documentUpdates.seq} ${documentUpdates.change}`)
+    })()
+    const reader = api.watch(updates, { id }, { viewer: bob }) as AsyncGenerator<Update>
+    expect(await reader.next()).toMatchObject({ value: { documentUpdates: { seq: 1, change: 'CURRENT' } } })
+    await vi.waitFor(() => expect(owner).toEqual(['1 CURRENT']))
+    await expect(api.watch(updates, { id }, { viewer: viewerOf('eve') }).next()).rejects.toThrow('There is no document')
+
+    await api.run(share, { id, userId: 'bob' }, ada)
+    await api.run(share, { id, userId: 'carol' }, ada)
+    expect(await reader.next()).toMatchObject({ value: { documentUpdates: { seq: 2, change: 'SHARED' } } })
+    const next = expect(
+      (async () => {
+        for (;;) await reader.next()
+      })(),
+    ).rejects.toThrow('no longer shared with you')
+    await api.run(revoke, { id, userId: 'bob' }, ada)
+    await next
+    await api.run(revoke, { id, userId: 'bob' }, ada)
+    await api.run(remove, { id }, ada)
+    await watching
+    expect(owner).toEqual(['1 CURRENT', '2 SHARED', '3 REVOKED', '4 DELETED'])
+  })
+})
+
 describe('what somebody watches', () => {
   const secret = 'a-secret-of-32-characters-at-least'
   const tokenOf = (userId: string): Promise<string> =>

@@ -1,6 +1,8 @@
-import type { Database } from '../../db/connect.ts'
+import { type Database, withTransaction } from '../../db/connect.ts'
 import { isTidingsError, TidingsError } from '../../errors.ts'
+import type { Appender } from '../../log/append.ts'
 import type { TaskService } from '../../tasks/service.ts'
+import { noteChange } from './updates.ts'
 
 /** How documents go. */
 export interface Deleting {
@@ -17,15 +19,13 @@ const reason = 'The document was deleted.'
 /** Creates what deletes documents. */
 export function createDeleting(options: {
   readonly database: Database
+  readonly appender: Appender
   readonly tasks: TaskService
   /** Subjects of tasks that read a document without naming it in their input: these are canceled with it. */
   readonly dependents: (documentId: string) => Promise<readonly string[]>
 }): Deleting {
-  const {
-    database: { pool },
-    tasks,
-    dependents,
-  } = options
+  const { database, appender, tasks, dependents } = options
+  const { pool } = database
 
   const cancelAll = async (ids: readonly string[]): Promise<string[]> => {
     const canceled: string[] = []
@@ -56,8 +56,12 @@ export function createDeleting(options: {
       const made = await dependents(id)
       // Before the document goes, or they would fail for missing it; and after, as others may have started in between.
       const canceled = await clear(id, made, [])
-      const { rowCount } = await pool.query('delete from document where id = $1', [id])
-      if (rowCount === 0) throw new TidingsError('NOT_FOUND', `There is no document "${id}"`, { id })
+      const events = await withTransaction(database, async (client) => {
+        const { rowCount } = await client.query('delete from document where id = $1', [id])
+        if (rowCount === 0) throw new TidingsError('NOT_FOUND', `There is no document "${id}"`, { id })
+        return noteChange(appender, client, id, 'DELETED')
+      })
+      appender.publish(events)
       return [...canceled, ...(await clear(id, made, canceled))]
     },
   }

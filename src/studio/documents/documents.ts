@@ -1,5 +1,6 @@
 import type { Database } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
+import type { Appender } from '../../log/append.ts'
 import type { TaskService } from '../../tasks/service.ts'
 import type { TaskStore } from '../../tasks/store.ts'
 import type { FailureState } from '../../tasks/task.ts'
@@ -52,6 +53,8 @@ export interface StoredLink {
 export interface Documents extends Sharing, Importing, Deleting {
   /** In the order of `ids`; null where there is none. */
   getMany(ids: readonly string[]): Promise<readonly (Document | null)[]>
+  /** The newest task that converts each document, whatever became of it; null where there is none. */
+  conversionIds(ids: readonly string[]): Promise<readonly (string | null)[]>
   /** The documents that a user owns, with `isShared` those shared with the user as well; newest first. */
   list(options: {
     readonly owner: string
@@ -109,6 +112,7 @@ function toDocument(row: DocumentRow): Document {
 /** Creates the store of documents. */
 export function createDocuments(options: {
   readonly database: Database
+  readonly appender: Appender
   readonly store: TaskStore
   readonly tasks: TaskService
   /** Subjects of tasks that read a document without naming it in their input: these are canceled with it. */
@@ -116,7 +120,7 @@ export function createDocuments(options: {
   /** Called when somebody may no longer see a document and the tasks about it. */
   readonly accessChanged: (id: string) => void
 }): Documents {
-  const { database, store, tasks, dependents, accessChanged } = options
+  const { database, appender, store, tasks, dependents, accessChanged } = options
   const { pool } = database
 
   const getMany = async (ids: readonly string[]): Promise<readonly (Document | null)[]> => {
@@ -130,10 +134,19 @@ export function createDocuments(options: {
     return document
   }
   return {
-    ...createSharing({ pool, changed: accessChanged }),
+    ...createSharing({ database, appender, changed: accessChanged }),
     ...createImporting({ database, store, tasks, get: mustGet }),
-    ...createDeleting({ database, tasks, dependents }),
+    ...createDeleting({ database, appender, tasks, dependents }),
     getMany,
+    async conversionIds(ids) {
+      const { rows } = await pool.query<{ id: string; subject: string }>(
+        `select distinct on (subject) id, subject from task where subject = any($1::text[])
+         order by subject, created_at desc, id desc`,
+        [ids],
+      )
+      const bySubject = new Map(rows.map((row) => [row.subject, row.id]))
+      return ids.map((id) => bySubject.get(id) ?? null)
+    },
     search: (searched) => searchPassages(pool, searched),
     async list({ owner, isShared = false, before, limit }) {
       const { rows } = await pool.query<DocumentRow>(

@@ -2,12 +2,14 @@ import { createHash } from 'node:crypto'
 import { typeid } from 'typeid-js'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import { isTidingsError, TidingsError } from '../../errors.ts'
+import { createTopic, deleteTopic } from '../../log/topic.ts'
 import type { TaskService } from '../../tasks/service.ts'
 import type { TaskStore } from '../../tasks/store.ts'
 import type { Task } from '../../tasks/task.ts'
 import { createTurns } from '../../tasks/turns.ts'
 import { convertDocumentKind } from './convert-document.ts'
 import type { Document } from './documents.ts'
+import { documentTopic } from './updates.ts'
 
 /** How documents come in. */
 export interface Importing {
@@ -72,13 +74,17 @@ export function createImporting(options: {
     if (bytes.length === 0)
       throw new TidingsError('BAD_INPUT', `The file "${name}" is empty; choose one with text in it`)
     const id = typeid('document').toString()
-    const { rowCount } = await pool.query(
-      `insert into document (id, owner, name, status, title, size_bytes, original, import_key)
+    const isNew = await withTransaction(database, async (client) => {
+      const { rowCount } = await client.query(
+        `insert into document (id, owner, name, status, title, size_bytes, original, import_key)
        values ($1, $2, $3, 'PROCESSING', $3, $4, $5, $6)
        on conflict (owner, import_key) where import_key is not null do nothing`,
-      [id, owner, name, bytes.length, bytes, idempotencyKey ?? null],
-    )
-    if (rowCount === 1) return { id, isNew: true }
+        [id, owner, name, bytes.length, bytes, idempotencyKey ?? null],
+      )
+      if (rowCount === 1) await createTopic(client, documentTopic(id))
+      return rowCount === 1
+    })
+    if (isNew) return { id, isNew }
     const { rows } = await pool.query<{ id: string; digest: string }>(
       `select id, encode(sha256(original), 'hex') as digest from document where owner = $1 and import_key = $2`,
       [owner, idempotencyKey],
@@ -116,7 +122,10 @@ export function createImporting(options: {
       } catch (error) {
         // Refused (such as by the rate limit): nothing of it stays.
         if (isTidingsError(error))
-          await withTransaction(database, (client) => client.query('delete from document where id = $1', [id]))
+          await withTransaction(database, async (client) => {
+            await client.query('delete from document where id = $1', [id])
+            await deleteTopic(client, documentTopic(id))
+          })
         throw error
       }
     },

@@ -1,5 +1,7 @@
-import type { Pool } from 'pg'
+import { type Database, withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
+import type { Appender } from '../../log/append.ts'
+import { noteChange } from './updates.ts'
 
 /** Somebody who may read a document beside its owner. */
 export interface DocumentReader {
@@ -25,8 +27,13 @@ const maxUserIdCharacters = 255
  * Creates the store of shares.
  * @param options.changed - called when somebody may see a document no longer
  */
-export function createSharing(options: { readonly pool: Pool; readonly changed: (id: string) => void }): Sharing {
-  const { pool, changed } = options
+export function createSharing(options: {
+  readonly database: Database
+  readonly appender: Appender
+  readonly changed: (id: string) => void
+}): Sharing {
+  const { database, appender, changed } = options
+  const { pool } = database
   return {
     async sharedWith(ids, userId) {
       const { rows } = await pool.query<{ document_id: string }>(
@@ -51,16 +58,27 @@ export function createSharing(options: { readonly pool: Pool; readonly changed: 
         const message = `A user's id has 1 to ${maxUserIdCharacters} characters`
         throw new TidingsError('BAD_INPUT', message, { issues: [{ path: 'userId', message }] })
       }
-      const { rowCount } = await pool.query(
-        `insert into document_share (document_id, user_id) select id, $2 from document where id = $1
-         on conflict (document_id, user_id) do update set user_id = excluded.user_id`,
-        [id, userId],
-      )
-      if (rowCount === 0) throw new TidingsError('NOT_FOUND', `There is no document "${id}"`, { id })
+      const events = await withTransaction(database, async (client) => {
+        const document = await client.query('select from document where id = $1 for key share', [id])
+        if (document.rowCount === 0) throw new TidingsError('NOT_FOUND', `There is no document "${id}"`, { id })
+        const { rowCount } = await client.query(
+          'insert into document_share (document_id, user_id) values ($1, $2) on conflict do nothing',
+          [id, userId],
+        )
+        return rowCount === 0 ? [] : noteChange(appender, client, id, 'SHARED')
+      })
+      appender.publish(events)
     },
     async revoke(id, userId) {
-      await pool.query('delete from document_share where document_id = $1 and user_id = $2', [id, userId])
+      const events = await withTransaction(database, async (client) => {
+        const { rowCount } = await client.query('delete from document_share where document_id = $1 and user_id = $2', [
+          id,
+          userId,
+        ])
+        return rowCount === 0 ? [] : noteChange(appender, client, id, 'REVOKED')
+      })
       changed(id)
+      appender.publish(events)
     },
   }
 }

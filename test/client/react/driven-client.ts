@@ -2,6 +2,7 @@ import { Client, type ExecutionResult, fetchExchange, subscriptionExchange } fro
 import type { ConnectionState } from '../../../client/live/connection.ts'
 import type { OutboxState } from '../../../client/live/outbox.ts'
 import { createStore, type MutableStore } from '../../../client/live/store.ts'
+import type { UploadProgress } from '../../../client/live/uploads.ts'
 import type { TaskEvent } from '../../../client/reduce/task-state.ts'
 import type { TidingsClient } from '../../../client/tidings-client.ts'
 
@@ -93,6 +94,7 @@ export function createDrivenClient(
     },
     connection: Object.assign(connection, { reconnect: () => undefined }),
     outbox: { ...outbox, dismiss: () => undefined },
+    uploads: { ...createStore<ReadonlyMap<Blob, UploadProgress>>(new Map()), cancel: () => undefined },
     watchTask: () => {
       throw new Error('Hooks do not use it')
     },

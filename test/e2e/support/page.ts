@@ -24,9 +24,10 @@ export async function openPage(
   let sockets = 0
   page.on('request', (request) => {
     const { pathname } = new URL(request.url())
-    const body = pathname === '/graphql' ? request.postDataJSON() : null
+    const isUpload = request.headers()['content-type']?.startsWith('multipart/') === true
+    const body = pathname === '/graphql' && !isUpload ? request.postDataJSON() : null
     const { operationName } = (body ?? {}) as { readonly operationName?: string }
-    requests.push(operationName ?? `${request.method()} ${pathname}`)
+    requests.push(operationName ?? (isUpload ? 'upload' : `${request.method()} ${pathname}`))
   })
   page.on('websocket', () => sockets++)
   page.on('pageerror', (error) => errors.push(error.message))

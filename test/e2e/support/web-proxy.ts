@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse, request as send } from 'node:http'
+import { type ClientRequest, createServer, type IncomingMessage, type ServerResponse, request as send } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { findFreePort } from '../../support/port.ts'
 
@@ -10,9 +10,16 @@ export interface WebProxy extends AsyncDisposable {
   blockSockets: boolean
   /** Keeps the answers of event streams until they are complete, and ends those that are open. */
   holdStreams: boolean
+  /** Uploads of which only the first bytes get through, before both ends are cut; counts down. */
+  cutUploads: number
+  /** Stops reading uploads after their first bytes, as a slow line does, until it is false again. */
+  holdUploads: boolean
   /** Sockets that were ever let through. */
   readonly sockets: number
 }
+
+/** So much of an upload gets through. */
+const firstBytes = 300_000
 
 /** Starts a proxy in front of a port of the loopback. */
 export async function startWebProxy(target: number): Promise<WebProxy> {
@@ -21,6 +28,9 @@ export async function startWebProxy(target: number): Promise<WebProxy> {
   const streams = new Set<ServerResponse>()
   let blockSockets = false
   let holdStreams = false
+  let holdUploads = false
+  let cutUploads = 0
+  const held = new Set<() => void>()
   let count = 0
 
   const server = createServer((request, response) => {
@@ -29,8 +39,30 @@ export async function startWebProxy(target: number): Promise<WebProxy> {
     upstream.on('error', () => response.destroy())
     upstream.on('response', (answer) => pass(answer, response))
     response.on('close', () => upstream.destroy())
+    if (headers['content-type']?.startsWith('multipart/') === true && (cutUploads > 0 || holdUploads)) {
+      hinder(request, upstream)
+      return
+    }
     request.pipe(upstream)
   })
+  function hinder(request: IncomingMessage, upstream: ClientRequest): void {
+    const isCut = cutUploads > 0
+    if (isCut) cutUploads -= 1
+    let bytes = 0
+    request.on('data', (part: Buffer) => {
+      bytes += part.length
+      upstream.write(part)
+      if (bytes < firstBytes) return
+      request.removeAllListeners('data').pause()
+      if (isCut) {
+        request.socket.destroy()
+        upstream.destroy()
+      } else {
+        held.add(() => request.pipe(upstream))
+      }
+    })
+    request.on('end', () => upstream.end())
+  }
   function pass(answer: IncomingMessage, response: ServerResponse): void {
     answer.on('error', () => response.destroy())
     const isStream = answer.headers['content-type']?.startsWith('text/event-stream') === true
@@ -89,6 +121,21 @@ export async function startWebProxy(target: number): Promise<WebProxy> {
     set holdStreams(isHeld) {
       holdStreams = isHeld
       if (isHeld) for (const stream of streams) stream.destroy()
+    },
+    get cutUploads() {
+      return cutUploads
+    },
+    set cutUploads(count) {
+      cutUploads = count
+    },
+    get holdUploads() {
+      return holdUploads
+    },
+    set holdUploads(isHeld) {
+      holdUploads = isHeld
+      if (isHeld) return
+      for (const release of held) release()
+      held.clear()
     },
     [Symbol.asyncDispose]: async () => {
       for (const socket of sockets) socket.destroy()

@@ -1,0 +1,171 @@
+import { type ReactElement, useEffect } from 'react'
+import { RetryTaskDocument } from '../../gql/graphql.ts'
+import { useTaskMutation } from '../../react/use-task-mutation.ts'
+import { Link } from '../link.tsx'
+import { MakeRoadmapButton } from '../make-roadmap.tsx'
+import { MakeQuizButton } from '../quizzes/quiz-list.tsx'
+import { TaskPanel } from '../task-panel.tsx'
+import { TokenForm } from '../token-form.tsx'
+import { useRoute } from '../use-route.ts'
+import { DeleteButton } from './delete-button.tsx'
+import { Contents, Text } from './reading.tsx'
+import { Sharing } from './sharing.tsx'
+import { type LiveDocument, type ReadDocument, useDocument } from './use-document.ts'
+import { describeDocument, mayPass } from './words.ts'
+
+/** A document: watched while it is read in, opened by itself when it is ready, and gone at once when it is taken back. */
+export function DocumentPage({ id }: { readonly id: string }): ReactElement {
+  const live = useDocument(id)
+  const { document: shown, viewerId, absence, conversion } = live
+  const title = shown?.title
+  useEffect(() => {
+    document.title = title === undefined ? 'Tidings Studio' : `${title} – Tidings Studio`
+    return () => {
+      document.title = 'Tidings Studio'
+    }
+  }, [title])
+  if (shown === null) return <Absence live={live} why={absence ?? 'loading'} />
+  const isOwn = shown.owner === viewerId
+  const isBusy = shown.status === 'PROCESSING' || (conversion !== null && !conversion.isOver)
+  return (
+    <div className="document" data-status={shown.status}>
+      <header className="document-head">
+        <p className="note">
+          <Link to={{ page: 'documents' }}>Documents</Link>
+          {isOwn ? null : ` · shared by ${shown.owner}`}
+        </p>
+        <h1>{shown.title}</h1>
+        <p className="note">
+          {shown.title === shown.name ? null : `${shown.name} · `}
+          {describeDocument(shown)}
+        </p>
+        <div className="document-actions">
+          {shown.status === 'READY' && isOwn ? (
+            <>
+              <MakeQuizButton documentId={id} title={shown.title} />
+              <MakeRoadmapButton documentId={id} title={shown.title} />
+            </>
+          ) : null}
+          {isOwn ? <DeleteOne document={shown} /> : null}
+        </div>
+        {isOwn ? <Sharing id={id} readers={shown.sharedWith} /> : null}
+      </header>
+      {isBusy ? (
+        conversion === null ? (
+          <p className="note">Is being read …</p>
+        ) : (
+          <TaskPanel task={conversion} title={`Reading ${shown.name}`} />
+        )
+      ) : null}
+      {shown.status === 'FAILED' && !isBusy ? <Failure document={shown} isOwn={isOwn} onStarted={live.watch} /> : null}
+      {shown.status === 'READY' ? (
+        <>
+          {shown.notes.length === 0 ? null : (
+            <ul className="document-notes" aria-label="Left out or assumed">
+              {shown.notes.map((note) => (
+                <li key={note}>{note}</li>
+              ))}
+            </ul>
+          )}
+          <div className="document-body">
+            <Contents document={shown} />
+            <Text document={shown} />
+          </div>
+        </>
+      ) : null}
+    </div>
+  )
+}
+
+function DeleteOne({ document: { id, title } }: { readonly document: ReadDocument }): ReactElement {
+  const { go } = useRoute()
+  return <DeleteButton id={id} title={title} onDeleted={() => go({ page: 'documents' }, true)} />
+}
+
+const absences = {
+  missing: ['There is no such document', 'It does not exist, or it is not shared with you.'],
+  forbidden: [
+    'You may no longer read this document',
+    'Its owner has just stopped sharing it with you. Ask the owner if you still need it.',
+  ],
+  deleted: ['This document was deleted', 'It is gone for good, with its text.'],
+} as const
+
+function Absence({
+  live,
+  why,
+}: {
+  readonly live: LiveDocument
+  readonly why: NonNullable<LiveDocument['absence']>
+}): ReactElement {
+  if (why === 'loading')
+    return (
+      <p className="page-note" role="status">
+        Loading …
+      </p>
+    )
+  if (why === 'failed') {
+    if (live.failure?.includes('token') === true && live.viewerId === null) return <TokenForm />
+    return (
+      <p className="page-note" role="alert">
+        {live.failure}{' '}
+        <button type="button" className="quiet" onClick={live.refetch}>
+          Try again
+        </button>
+      </p>
+    )
+  }
+  const [heading, words] = absences[why]
+  return (
+    <div className="absence" role="alert" data-why={why}>
+      <h1>{heading}</h1>
+      <p>{words}</p>
+      {why === 'forbidden' ? <p className="document-code">FORBIDDEN</p> : null}
+      <p>
+        <Link to={{ page: 'documents' }}>To your documents</Link>
+      </p>
+    </div>
+  )
+}
+
+function Failure(props: {
+  readonly document: ReadDocument
+  readonly isOwn: boolean
+  readonly onStarted: (taskId: string) => void
+}): ReactElement | null {
+  const { document: shown, isOwn, onStarted } = props
+  const { run, isSending, refusal } = useTaskMutation(RetryTaskDocument)
+  const { error, conversion } = shown
+  if (error === null) return null
+  const retry = async (taskId: string): Promise<void> => {
+    const { task } = await run({ taskId })
+    if (task !== null) onStarted(task.id)
+  }
+  return (
+    <section className="document-failure" role="alert" aria-label="Why it could not be read">
+      <h2>It could not be read</h2>
+      <p>{error.message}</p>
+      {error.advice === null ? null : (
+        <p>
+          <strong>What to do:</strong> {error.advice}
+        </p>
+      )}
+      <p className="document-code">{error.code}</p>
+      {isOwn && conversion !== null && mayPass(error) ? (
+        <p>
+          <button
+            type="button"
+            className="primary"
+            disabled={isSending}
+            onClick={() => {
+              void retry(conversion.id)
+            }}
+          >
+            Try again
+          </button>
+        </p>
+      ) : null}
+      {refusal === null ? null : <p className="failure">{refusal}</p>}
+    </section>
+  )
+}

@@ -1,0 +1,102 @@
+import type { CombinedError } from '@urql/core'
+import { useCallback, useEffect, useRef, useState } from 'react'
+import { useQuery } from 'urql'
+import {
+  DocumentReadingDocument,
+  type DocumentReadingQuery,
+  DocumentUpdatesDocument,
+  type DocumentUpdatesSubscription,
+} from '../../gql/graphql.ts'
+import { useLive } from '../../react/use-live.ts'
+import { useTask } from '../../react/use-task.ts'
+import type { TaskState } from '../../reduce/task-state.ts'
+import { useWhenBack } from '../use-when-back.ts'
+
+/** A document with its text. */
+export type ReadDocument = NonNullable<DocumentReadingQuery['document']>
+
+/** A document as it is now. */
+export interface LiveDocument {
+  /** Null while it is fetched, and when there is none or no longer. */
+  readonly document: ReadDocument | null
+  readonly viewerId: string | null
+  /** Why there is none: not fetched yet, none with this id, taken back, deleted, or the question failed. */
+  readonly absence: 'loading' | 'missing' | 'forbidden' | 'deleted' | 'failed' | null
+  readonly failure: string | null
+  /** The conversion that runs, or ran while this was open. */
+  readonly conversion: TaskState | null
+  /** Takes a conversion that was just started here. */
+  readonly watch: (taskId: string) => void
+  readonly refetch: () => void
+}
+
+interface Changes {
+  readonly seq: number
+  readonly isDeleted: boolean
+}
+function reduceUpdates(_: Changes | undefined, { documentUpdates }: DocumentUpdatesSubscription): Changes {
+  return { seq: documentUpdates.seq, isDeleted: documentUpdates.change === 'DELETED' }
+}
+
+const has = (error: CombinedError | null, code: string): boolean =>
+  error?.graphQLErrors.some(({ extensions }) => extensions['code'] === code) === true
+
+/** Keeps a document up to date: asked for again when its conversion is over, and when it is shared or revoked. */
+export function useDocument(id: string): LiveDocument {
+  const [{ data, fetching, error }, execute] = useQuery({
+    query: DocumentReadingDocument,
+    variables: { id },
+    requestPolicy: 'cache-and-network',
+  })
+  const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
+  useWhenBack(error !== undefined, refetch)
+  const found = data?.document ?? null
+
+  const [taskId, watch] = useState<string | null>(null)
+  const activeId = found?.activeTask?.id ?? null
+  useEffect(() => {
+    if (activeId !== null) watch(activeId)
+  }, [activeId])
+  const conversion = useTask(taskId)
+  const updates = useLive(DocumentUpdatesDocument, { documentId: id }, reduceUpdates)
+
+  const seq = updates.state?.seq
+  const seenSeq = useRef<number | null>(null)
+  useEffect(() => {
+    if (seq === undefined) return
+    // The first news says how things are, which was just asked for.
+    const isNews = seenSeq.current !== null && seenSeq.current !== seq
+    seenSeq.current = seq
+    if (isNews) refetch()
+  }, [seq, refetch])
+  const isConverted = conversion.task?.isOver === true
+  useEffect(() => {
+    if (isConverted) refetch()
+  }, [isConverted, refetch])
+
+  const isTakenBack = has(updates.error, 'FORBIDDEN') || has(conversion.error, 'FORBIDDEN')
+  const isDeleted = updates.state?.isDeleted === true
+  // Taken back or deleted while this page could not hear of it.
+  const isGone = isTakenBack || isDeleted || has(updates.error, 'NOT_FOUND')
+  const document = isGone ? null : found
+  return {
+    document,
+    viewerId: data?.viewer?.id ?? null,
+    absence:
+      document !== null
+        ? null
+        : isTakenBack
+          ? 'forbidden'
+          : isDeleted
+            ? 'deleted'
+            : error !== undefined
+              ? 'failed'
+              : fetching || data === undefined
+                ? 'loading'
+                : 'missing',
+    failure: error?.message ?? null,
+    conversion: conversion.task,
+    watch,
+    refetch,
+  }
+}
