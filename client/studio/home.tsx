@@ -20,7 +20,7 @@ export function Home(): ReactElement {
   const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
   useWhenBack(error !== undefined, refetch)
   const isRefused = error?.graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAUTHENTICATED') === true
-  if (isRefused || (data !== undefined && data.viewer === null)) return <TokenForm />
+  if (isRefused || data?.viewer === null) return <TokenForm />
   return (
     <div className="home">
       <div className="hero">

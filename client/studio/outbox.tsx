@@ -1,10 +1,19 @@
 import type { ReactElement } from 'react'
+import type { OutboxEntry } from '../live/outbox.ts'
 import { useOutbox } from '../react/use-connection.ts'
 import { describeName } from '../react/words.ts'
+import { useRoute } from './use-route.ts'
 
 /** What was done and not sent yet, and what was refused when it was sent late. Nothing while there is neither. */
 export function Outbox(): ReactElement | null {
-  const { pending, refused, dismiss } = useOutbox()
+  const outbox = useOutbox()
+  const { route } = useRoute()
+  // A session shows in their place what of it waits.
+  const isShown = ({ field, variables }: OutboxEntry): boolean =>
+    field !== 'sendMessage' || (variables['input'] as { readonly sessionId?: unknown }).sessionId !== route.sessionId
+  const pending = outbox.pending.filter(isShown)
+  const refused = outbox.refused.filter(isShown)
+  const { dismiss } = outbox
   if (pending.length === 0 && refused.length === 0) return null
   return (
     <section className="outbox" aria-label="Waiting to be sent">

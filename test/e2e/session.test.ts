@@ -148,7 +148,7 @@ describe('a session in the Studio', { timeout: 120_000 }, () => {
     expect(hers.errors).toEqual([])
   })
 
-  test('keeps what is written offline, shows it at once, and sends it once and in order, also after a reload', async () => {
+  test('keeps what is written offline, shows it at once, and sends it once and in order', async () => {
     const { id, ada, bob } = await makeSession('Offline')
     await using proxy = await createTcpProxy(world.port)
     await using hers = await open(world.url, id, ada)
@@ -194,6 +194,23 @@ describe('a session in the Studio', { timeout: 120_000 }, () => {
     await hers.page.getByRole('button', { name: 'Write it again' }).click()
     await until(async () => expect(await hers.page.locator('.reply[data-status="COMPLETED"]').count()).toBe(1))
     expect(await hers.page.locator('.reply').textContent()).toContain('Quoted word for word')
+
+    // She looks at something else; what comes meanwhile is told, and marked when she is back.
+    await hers.page.getByRole('link', { name: 'Sessions' }).click()
+    for (const n of [1, 2])
+      await ask(
+        'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { __typename } }',
+        { input: { sessionId: id, clientId: `b${n}`, text: `Meanwhile ${n}`, wantsReply: false } },
+        bob,
+      )
+    await hers.page.reload()
+    const card = hers.page.getByRole('listitem').filter({ hasText: 'Here and now' })
+    await until(async () => expect(await card.getByText('2 new').count()).toBe(1))
+    await card.getByRole('link').click()
+    await until(async () => expect(await hers.page.getByText('New since you were here').count()).toBe(1))
+    await until(async () => expect((await transcript(hers.page)).slice(-2)).toEqual(['3 Meanwhile 1', '4 Meanwhile 2']))
+    await write(hers.page, 'I am back')
+    await until(async () => expect(await hers.page.getByText('New since you were here').count()).toBe(0))
   })
 
   test('starts an answer again, visibly, when the server that wrote it was killed', async () => {

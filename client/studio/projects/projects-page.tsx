@@ -20,7 +20,7 @@ export function ProjectsPage(): ReactElement {
   const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
   useWhenBack(error !== undefined, refetch)
   const isRefused = error?.graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAUTHENTICATED') === true
-  if (isRefused || (data !== undefined && data.viewer === null)) return <TokenForm />
+  if (isRefused || data?.viewer === null) return <TokenForm />
   const projects = data?.projects.nodes ?? []
   return (
     <div className="home projects">

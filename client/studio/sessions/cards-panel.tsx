@@ -29,7 +29,7 @@ export function CardsPanel(props: { readonly session: SessionState; readonly me:
           {session.cards.map((card) => (
             <li key={card.id}>
               <p className="note">{kinds[card.kind]}</p>
-              <CardTitle card={card} />
+              {card.text?.startsWith(card.title) === true ? null : <CardTitle card={card} />}
               {card.text === null ? null : <p className="card-text">{card.text}</p>}
               {isOpen && (card.addedBy === me || session.owner === me) ? (
                 <button
