@@ -12,6 +12,8 @@ import { useManyTasks } from './use-many-tasks.ts'
 export interface LiveTasks {
   /** Newest first, as they are now. */
   readonly tasks: readonly TaskSummaryFieldsFragment[]
+  /** What is known of those that are watched, by id: their places in line, their items and outputs. */
+  readonly states: ReadonlyMap<string, TaskState>
   readonly isLoading: boolean
   readonly error: CombinedError | null
   /** Asks the server for the list again. */
@@ -39,7 +41,7 @@ export function useTasks({ first = 20, watch = 4 }: { first?: number; watch?: nu
   const states = useManyTasks(watched.map(({ id }) => id))
   const tasks = useMemo(() => known.map((task) => overlay(task, states.get(task.id))), [known, states])
   const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
-  return { tasks, isLoading: fetching, error: error ?? null, refetch }
+  return { tasks, states, isLoading: fetching, error: error ?? null, refetch }
 }
 
 /** Newest first; of two words on one task the one that is over counts, as nothing comes after it. */

@@ -19,6 +19,7 @@ import './styles/analytics.css'
 import './styles/connections.css'
 import './styles/inbox.css'
 import './styles/session.css'
+import './styles/panel.css'
 
 const url = new URL('/graphql', window.location.href).href
 const client = createTidingsClient({ url, token: readToken })

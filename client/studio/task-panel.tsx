@@ -4,7 +4,7 @@ import { QueuePlace } from '../react/queue-place.tsx'
 import { useNow } from '../react/use-now.ts'
 import { describeDuration } from '../react/words.ts'
 import type { TaskState } from '../reduce/task-state.ts'
-import { AgainButton, CancelButton, describeKind } from './task-list.tsx'
+import { AgainButton, CancelButton, describeKind } from './task-actions.tsx'
 
 /** One task in full: progress, place in line, what went wrong, and what can be done. */
 export function TaskPanel(props: {

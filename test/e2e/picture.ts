@@ -126,14 +126,14 @@ for (const page of everywhere.slice(0, 2)) {
     .getByRole('link', { name: /^Quiz.*, ready$/ })
     .first()
     .click()
-  await page.getByRole('button', { name: 'Tasks' }).click()
+  await page.getByRole('button', { name: /^Status/ }).click()
 }
 await delay(500)
 await shoot('tasks')
 for (const page of everywhere) {
   await page.goto(url)
   await page.getByRole('heading', { name: 'Documents' }).waitFor()
-  await page.getByRole('button', { name: /^Connection/ }).click()
+  await page.getByRole('button', { name: /^Status/ }).click()
 }
 await delay(300)
 await shoot('start')

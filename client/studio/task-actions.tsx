@@ -1,11 +1,8 @@
 import type { ReactElement } from 'react'
-import { RetryTaskDocument, type TaskKind, type TaskSummaryFieldsFragment } from '../gql/graphql.ts'
-import { ProgressBar } from '../react/progress-bar.tsx'
+import { RetryTaskDocument, type TaskKind } from '../gql/graphql.ts'
 import { useCancelTask } from '../react/use-cancel-task.ts'
 import { useTaskMutation } from '../react/use-task-mutation.ts'
-import type { LiveTasks } from '../react/use-tasks.ts'
 import { describeName } from '../react/words.ts'
-import { isFinalStatus } from '../reduce/task.ts'
 
 const kinds: Partial<Record<TaskKind, string>> = {
   CONVERT_DOCUMENT: 'Reading a document',
@@ -20,42 +17,6 @@ const kinds: Partial<Record<TaskKind, string>> = {
 /** What a kind of task does, in words. */
 export function describeKind(kind: TaskKind | null): string {
   return kind === null ? 'A task' : (kinds[kind] ?? describeName(kind))
-}
-
-const time = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', day: 'numeric', month: 'short' })
-
-/** The viewer's tasks, newest first, as they are now. */
-export function TaskList({ list }: { readonly list: LiveTasks }): ReactElement {
-  const { tasks, isLoading, error } = list
-  return (
-    <section aria-label="Tasks">
-      <h2>Tasks</h2>
-      {error !== null && tasks.length === 0 ? <p className="failure">{error.message}</p> : null}
-      {tasks.length === 0 && error === null ? <p className="note">{isLoading ? 'Loading …' : 'None yet.'}</p> : null}
-      <ul className="tasks">
-        {tasks.map((task) => (
-          <TaskRow key={task.id} task={task} />
-        ))}
-      </ul>
-    </section>
-  )
-}
-
-function TaskRow({ task }: { readonly task: TaskSummaryFieldsFragment }): ReactElement {
-  const { id, kind, status, createdAt, error } = task
-  const name = describeKind(kind)
-  return (
-    <li data-status={status}>
-      <p className="task-title">
-        <span>{name}</span>
-        <time dateTime={createdAt}>{time.format(new Date(createdAt))}</time>
-      </p>
-      <ProgressBar task={task} label={name} isQuiet />
-      {error !== null && status !== 'COMPLETED' ? <p className="failure">{error.message}</p> : null}
-      {isFinalStatus(status) ? null : <CancelButton id={id} label={`Cancel: ${name}`} />}
-      {status === 'FAILED' || status === 'CANCELED' ? <AgainButton id={id} label={`Try again: ${name}`} /> : null}
-    </li>
-  )
 }
 
 /** Stops a task. */

@@ -1,0 +1,62 @@
+import { type ReactElement, useState } from 'react'
+import type { TaskSummaryFieldsFragment } from '../../gql/graphql.ts'
+import { ProgressBar } from '../../react/progress-bar.tsx'
+import { QueuePlace } from '../../react/queue-place.tsx'
+import type { LiveTasks } from '../../react/use-tasks.ts'
+import { isFinalStatus } from '../../reduce/task.ts'
+import type { QueuePlace as Place } from '../../reduce/task-state.ts'
+import { AgainButton, CancelButton, describeKind } from '../task-actions.tsx'
+
+const time = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', day: 'numeric', month: 'short' })
+/** So many that are over are shown without asking for more. */
+const maxOver = 3
+
+/** The viewer's tasks as they are now: what is not over first, in full, then what was over last. */
+export function PanelTasks({ list }: { readonly list: LiveTasks }): ReactElement {
+  const { tasks, states, isLoading, error, refetch } = list
+  const [isAll, setAll] = useState(false)
+  const active = tasks.filter(({ status }) => !isFinalStatus(status))
+  const over = tasks.filter(({ status }) => isFinalStatus(status))
+  return (
+    <>
+      {error !== null && tasks.length === 0 ? (
+        <p className="failure">
+          {error.message}{' '}
+          <button type="button" className="quiet" onClick={refetch}>
+            Try again
+          </button>
+        </p>
+      ) : null}
+      {tasks.length === 0 && error === null ? <p className="note">{isLoading ? 'Loading …' : 'None yet.'}</p> : null}
+      <ul className="tasks">
+        {[...active, ...(isAll ? over : over.slice(0, maxOver))].map((task) => (
+          <TaskRow key={task.id} task={task} place={states.get(task.id)?.queue ?? null} />
+        ))}
+      </ul>
+      {over.length > maxOver ? (
+        <button type="button" className="quiet" aria-expanded={isAll} onClick={() => setAll(!isAll)}>
+          {isAll ? 'Show fewer' : `Show ${over.length - maxOver} earlier ones`}
+        </button>
+      ) : null}
+    </>
+  )
+}
+
+function TaskRow(props: { readonly task: TaskSummaryFieldsFragment; readonly place: Place | null }): ReactElement {
+  const { task, place } = props
+  const { id, kind, status, createdAt, error } = task
+  const name = describeKind(kind)
+  return (
+    <li data-status={status}>
+      <p className="task-title">
+        <span>{name}</span>
+        <time dateTime={createdAt}>{time.format(new Date(createdAt))}</time>
+      </p>
+      <ProgressBar task={task} label={name} isQuiet />
+      {status === 'QUEUED' ? <QueuePlace place={place} /> : null}
+      {error !== null && status !== 'COMPLETED' ? <p className="failure">{error.message}</p> : null}
+      {isFinalStatus(status) ? null : <CancelButton id={id} label={`Cancel: ${name}`} />}
+      {status === 'FAILED' || status === 'CANCELED' ? <AgainButton id={id} label={`Try again: ${name}`} /> : null}
+    </li>
+  )
+}

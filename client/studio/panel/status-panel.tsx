@@ -1,0 +1,120 @@
+import { type ReactElement, type RefObject, useId } from 'react'
+import { ConnectionIndicator } from '../../react/connection-indicator.tsx'
+import { useConnection } from '../../react/use-connection.ts'
+import { type LiveTasks, useTasks } from '../../react/use-tasks.ts'
+import { describeConnection } from '../../react/words.ts'
+import { isFinalStatus } from '../../reduce/task.ts'
+import { useWhenBack } from '../use-when-back.ts'
+import { PanelSection } from './panel-section.tsx'
+import { PanelTasks } from './panel-tasks.tsx'
+import { useStoredFlag } from './use-stored.ts'
+
+/** What the button and the panel have in common. */
+export interface StatusPanelState {
+  readonly id: string
+  readonly isOpen: boolean
+  readonly setOpen: (isOpen: boolean) => void
+  readonly list: LiveTasks
+  /** Tasks that are not over. */
+  readonly active: number
+}
+
+/** The state of the panel, which outlives pages. */
+export function useStatusPanel(): StatusPanelState {
+  const id = useId()
+  const [isOpen, setOpen] = useStoredFlag('panel', false)
+  const { transport } = useConnection()
+  // One socket carries any number; where event streams stand in for it, a browser has six connections and no more.
+  const list = useTasks({ first: 20, watch: transport === 'websocket' ? 20 : 4 })
+  useWhenBack(list.error !== null, list.refetch)
+  const active = list.tasks.filter(({ status }) => !isFinalStatus(status)).length
+  return { id, isOpen, setOpen, list, active }
+}
+
+/** The status at a glance; pressed, all there is to know about it. */
+export function StatusButton(props: {
+  readonly panel: StatusPanelState
+  readonly button: RefObject<HTMLButtonElement | null>
+}): ReactElement {
+  const { panel, button } = props
+  const { id, isOpen, setOpen, list, active } = panel
+  const { title } = describeConnection(useConnection(), 0)
+  const toggle = (): void => {
+    // What was started elsewhere is not told here: looked for when somebody looks.
+    if (!isOpen) list.refetch()
+    setOpen(!isOpen)
+  }
+  return (
+    <>
+      <button
+        type="button"
+        ref={button}
+        className="quiet status-button"
+        aria-expanded={isOpen}
+        aria-controls={id}
+        aria-label={`Status: ${title}, ${describeActive(active)}`}
+        onClick={toggle}
+        onKeyDown={(event) => {
+          if (event.key === 'Escape') setOpen(false)
+        }}
+      >
+        <ConnectionIndicator isBrief />
+        {active > 0 ? <span className="count">{active}</span> : null}
+      </button>
+      <span className="tidings-hidden" role="status">
+        Connection: {title}
+      </span>
+    </>
+  )
+}
+
+/** The panel on every page: connection, tasks, previews and notifications. It stays open until it is closed. */
+export function StatusPanel(props: {
+  readonly panel: StatusPanelState
+  readonly button: RefObject<HTMLButtonElement | null>
+}): ReactElement {
+  const { panel, button } = props
+  const { id, isOpen, setOpen, list, active } = panel
+  const { title } = describeConnection(useConnection(), 0)
+  const close = (): void => {
+    setOpen(false)
+    button.current?.focus()
+  }
+  return (
+    <aside
+      id={id}
+      className="status-panel"
+      aria-label="Status"
+      hidden={!isOpen}
+      onKeyDown={(event) => {
+        if (event.key === 'Escape') close()
+      }}
+    >
+      <div className="status-panel-head">
+        <h2>Status</h2>
+        <button type="button" className="quiet" aria-label="Close the status panel" onClick={close}>
+          Close
+        </button>
+      </div>
+      {/* Nobody looks at a panel that is closed: what it shows is not kept up to date. */}
+      {isOpen ? (
+        <>
+          <PanelSection name="connection" title="Connection" brief={title}>
+            <ConnectionIndicator />
+            <p className="note">
+              Nothing is lost while it is interrupted: what happens meanwhile is kept on the server, and shown in order
+              when it is back.
+            </p>
+          </PanelSection>
+          <PanelSection name="tasks" title="Tasks" brief={describeActive(active)}>
+            <PanelTasks list={list} />
+          </PanelSection>
+        </>
+      ) : null}
+    </aside>
+  )
+}
+
+function describeActive(count: number): string {
+  return count === 0 ? 'no task under way' : `${count} ${count === 1 ? 'task' : 'tasks'} under way`
+}

@@ -1,0 +1,164 @@
+import { readFile } from 'node:fs/promises'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { startBrowser } from './support/browser.ts'
+import { openPage } from './support/page.ts'
+import { startWorld, type World } from './support/world.ts'
+
+let browser: Browser
+let world: World
+let documentId = ''
+beforeAll(async () => {
+  ;[browser, world] = await Promise.all([
+    startBrowser(),
+    startWorld({ CONTENT_PROVIDER: 'extractive', CONTENT_PACE_MS: '4000' }),
+  ])
+  const text = await readFile(new URL('../../node_modules/ws/README.md', import.meta.url), 'utf8')
+  const { importDocument } = await world.query<{ importDocument: { document: { id: string } } }>(
+    `mutation ($text: String!) { importDocument(input: { text: $text, name: "ws.md" }) {
+      ... on ImportDocumentSuccess { document { id } } } }`,
+    { text },
+  )
+  documentId = importDocument.document.id
+  const read = 'query ($id: ID!) { document(id: $id) { status } }'
+  await vi.waitFor(
+    async () => {
+      const { document } = await world.query<{ document: object }>(read, { id: documentId })
+      expect(document).toEqual({ status: 'READY' })
+    },
+    { timeout: 20_000 },
+  )
+})
+afterAll(async () => {
+  await browser?.close()
+  await world?.[Symbol.asyncDispose]()
+})
+
+/** Starts quizzes; two are made at a time, the others wait. @returns their tasks, in their order */
+async function startQuizzes(count: number): Promise<readonly string[]> {
+  const ids: string[] = []
+  for (let index = 0; index < count; index++) {
+    const { generateQuiz } = await world.query<{ generateQuiz: { task: { id: string } } }>(
+      'mutation ($id: ID!) { generateQuiz(documentId: $id) { ... on GenerateQuizSuccess { task { id } } } }',
+      { id: documentId },
+    )
+    ids.push(generateQuiz.task.id)
+  }
+  return ids
+}
+const cancelAll = async (ids: readonly string[]): Promise<void> => {
+  for (const id of ids) await world.query('mutation ($id: ID!) { cancelTask(id: $id) { __typename } }', { id })
+}
+const panelOf = (page: Page) => page.getByRole('complementary', { name: 'Status' })
+const buttonOf = (page: Page) => page.getByRole('button', { name: /^Status/ })
+
+describe('the panel on every page', { timeout: 90_000 }, () => {
+  test('shows what runs and what waits, moves with it, and stays while one goes from page to page', async () => {
+    const ids = await startQuizzes(4)
+    await using opened = await openPage(browser, world.url)
+    const { page } = opened
+    const panel = panelOf(page)
+    await page.getByRole('button', { name: 'Status: Live, 4 tasks under way' }).click()
+    await expect.poll(() => panel.getByRole('progressbar', { name: 'Making a quiz' }).count()).toBe(4)
+    await panel.getByText('Next in line').waitFor()
+    await panel.getByText('2nd of 2 in line').waitFor()
+    await expect.poll(() => panel.getByText('Asking', { exact: true }).count()).toBe(2)
+    const percent = async (): Promise<number> =>
+      Number(await panel.getByRole('progressbar', { name: 'Making a quiz' }).last().getAttribute('aria-valuenow'))
+    const before = await percent()
+    await expect.poll(percent, { timeout: 20_000 }).toBeGreaterThan(before)
+
+    await page.getByRole('link', { name: 'Analytics' }).click()
+    await page.getByRole('heading', { name: 'Analytics', level: 1 }).waitFor()
+    await panel.getByText('Next in line').waitFor()
+    await page.reload()
+    await panel.getByText('Next in line').waitFor()
+
+    // One that ran is canceled, so the next in line takes its place.
+    await panel.getByRole('button', { name: 'Cancel: Making a quiz' }).last().click()
+    await panel.getByText('2nd of 2 in line').waitFor({ state: 'detached' })
+    await panel.getByText('Next in line').waitFor()
+    await panel.getByText('Canceled', { exact: true }).waitFor()
+    await page.getByRole('button', { name: 'Status: Live, 3 tasks under way' }).waitFor()
+    await panel.getByRole('button', { name: 'Try again: Making a quiz' }).waitFor()
+    await cancelAll(ids)
+    await page.getByRole('button', { name: 'Status: Live, no task under way' }).waitFor()
+    expect(opened.errors).toEqual([])
+  })
+
+  test('is opened, folded up and closed by keyboard, and says so', async () => {
+    await using opened = await openPage(browser, world.url)
+    const { page } = opened
+    const panel = panelOf(page)
+    await page.getByRole('button', { name: /^Status: Live/ }).focus()
+    expect(await buttonOf(page).getAttribute('aria-expanded')).toBe('false')
+    await page.keyboard.press('Enter')
+    await panel.waitFor()
+    expect(await buttonOf(page).getAttribute('aria-expanded')).toBe('true')
+    // The panel is what comes next: to close it, the connection, the tasks.
+    const names: string[] = []
+    for (let presses = 0; presses < 3; presses++) {
+      await page.keyboard.press('Tab')
+      names.push(
+        await page.evaluate(
+          () => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? '',
+        ),
+      )
+    }
+    expect(names[0]).toBe('Close the status panel')
+    expect(names[1]).toMatch(/^Connection/)
+    expect(names[2]).toMatch(/^Tasks/)
+    const tasks = panel.getByRole('button', { name: /^Tasks/ })
+    await panel.getByRole('list').waitFor()
+    await page.keyboard.press('Enter')
+    await panel.getByRole('list').waitFor({ state: 'hidden' })
+    expect(await tasks.getAttribute('aria-expanded')).toBe('false')
+    await page.reload()
+    await panel.waitFor()
+    expect(await tasks.getAttribute('aria-expanded')).toBe('false')
+    await tasks.focus()
+    await page.keyboard.press('Escape')
+    await panel.waitFor({ state: 'hidden' })
+    expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toMatch(/^Status/)
+    expect(opened.errors).toEqual([])
+  })
+
+  test('tells when the server is gone and when it is back, and what ran goes on', async () => {
+    const ids = await startQuizzes(1)
+    await using opened = await openPage(browser, world.url)
+    const { page } = opened
+    const panel = panelOf(page)
+    await page.getByRole('button', { name: 'Status: Live, 1 task under way' }).click()
+    await panel.getByText('Asking', { exact: true }).waitFor()
+    await world.crash()
+    await page.getByRole('button', { name: /^Status: Reconnecting, 1 task under way/ }).waitFor()
+    await panel.getByRole('button', { name: 'Try now' }).waitFor()
+    await world.restart()
+    await page.getByRole('button', { name: /^Status: Live, 1 task under way/ }).waitFor({ timeout: 40_000 })
+    await panel.getByText('Asking', { exact: true }).waitFor({ timeout: 40_000 })
+    await cancelAll(ids)
+    await page.getByRole('button', { name: 'Status: Live, no task under way' }).waitFor()
+    expect(opened.errors).toEqual([])
+  })
+
+  test('is a sheet at the bottom of a phone, in reach of the thumb, and nothing scrolls sideways', async () => {
+    const ids = await startQuizzes(3)
+    await using opened = await openPage(browser, world.url, {
+      viewport: { width: 390, height: 844 },
+      isMobile: true,
+      hasTouch: true,
+    })
+    const { page } = opened
+    const panel = panelOf(page)
+    await page.getByRole('button', { name: 'Status: Live, 3 tasks under way' }).tap()
+    await panel.getByText('Next in line').waitFor()
+    const box = await panel.boundingBox()
+    expect(box).toMatchObject({ x: 0, width: 390 })
+    expect((box?.y ?? 0) + (box?.height ?? 0)).toBe(844)
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0)
+    await panel.getByRole('button', { name: 'Close the status panel' }).tap()
+    await panel.waitFor({ state: 'hidden' })
+    await cancelAll(ids)
+    expect(opened.errors).toEqual([])
+  })
+})
