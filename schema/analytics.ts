@@ -1,3 +1,4 @@
+import { TidingsError } from '../src/errors.ts'
 import { createCursorFormat } from '../src/log/cursor.ts'
 import type { SnapshotReason } from '../src/log/follow.ts'
 import { analyticsTopic } from '../src/studio/analytics/analytics.ts'
@@ -183,6 +184,13 @@ builder.objectRef<EventSource>('AnalyticsChanged').implement({
   }),
 })
 
+/** Whose figures. @throws TidingsError `UNAUTHENTICATED`; `FORBIDDEN` for a token that is limited to tasks */
+function requireOwner(context: Context): string {
+  const { userId, taskIds } = requireViewer(context)
+  if (taskIds === null) return userId
+  throw new TidingsError('FORBIDDEN', 'This token is limited to tasks and sees no figures; use one without `tasks`')
+}
+
 const cursorsOf = ({ engine }: Context, owner: string): ((seq: number) => string) =>
   createCursorFormat(engine.reader.epoch, analyticsTopic(owner))
 
@@ -196,7 +204,7 @@ builder.queryField('analytics', (t) =>
     type: analytics,
     description: 'The viewer’s figures of making and reviewing quizzes, all of one moment.',
     resolve: async (_, _args, context) => {
-      const owner = requireViewer(context).userId
+      const owner = requireOwner(context)
       const found = await readSnapshot(context, owner)
       if (found === null) throw new Error(`The figures of "${owner}" were not found`)
       return { cursor: cursorsOf(context, owner)(found.seq), state: found.state }
@@ -215,7 +223,7 @@ What cannot be replayed is said by an AnalyticsSnapshot with its \`reason\`.`,
       after: t.arg({ type: 'Cursor', description: 'The cursor of the last event, or snapshot, that was received.' }),
     },
     ...subscribeToTopic(async (_: StartingArguments, context): Promise<ToldTopic<AnalyticsState, EventSource>> => {
-      const owner = requireViewer(context).userId
+      const owner = requireOwner(context)
       await context.analytics.open(owner)
       const cursorOf = cursorsOf(context, owner)
       return {

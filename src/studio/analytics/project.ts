@@ -2,7 +2,7 @@ import type { PoolClient } from 'pg'
 import type { Appender } from '../../log/append.ts'
 import type { LogEvent } from '../../log/event.ts'
 import { createTopic } from '../../log/topic.ts'
-import { isFinal, type TaskStatus } from '../../tasks/task.ts'
+import { finalStatuses, isFinal, type TaskStatus } from '../../tasks/task.ts'
 import { analyticsChanged, analyticsTopic } from './analytics.ts'
 import { readFigures, readHours, readTimings, readTotals } from './figures.ts'
 import { countedTypes, type Facts, foldFacts } from './fold.ts'
@@ -76,10 +76,7 @@ async function projectOne(
   touched: Touched,
   anew: boolean,
 ): Promise<void> {
-  if (head === undefined) {
-    await client.query('update analytics_topic set is_due = false where topic = $1', [locked.topic])
-    return
-  }
+  if (head === undefined) return settleErased(client, locked, touched)
   // What was counted of events that are no longer kept stays: nothing could bring it back.
   if (anew && head.pruned_seq === 0) await forgetFacts(client, locked, touched)
   let at = Math.max(head.pruned_seq, anew ? 0 : locked.seq)
@@ -89,6 +86,18 @@ async function projectOne(
     at = upTo
     // Counting anew, all at once: halves would be told as losses.
   } while (anew && at < head.seq)
+}
+
+/** The log was erased with what it was about: what was counted to its end stays, a task that had not come to one is forgotten. */
+async function settleErased(client: PoolClient, locked: LockedTopic, touched: Touched): Promise<void> {
+  const { rows } = await client.query(
+    `select 1 from analytics_topic where topic = $1 and (kind = 'REVIEW' or status = any($2::text[]))`,
+    [locked.topic, finalStatuses],
+  )
+  if (rows.length === 1)
+    return void (await client.query('update analytics_topic set is_due = false where topic = $1', [locked.topic]))
+  await forgetFacts(client, locked, touched)
+  await client.query('delete from analytics_topic where topic = $1', [locked.topic])
 }
 
 async function countUpTo(

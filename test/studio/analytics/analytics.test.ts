@@ -7,6 +7,7 @@ import { AnalyticsUpdatesDocument, type AnalyticsUpdatesSubscription } from '../
 import { type AnalyticsEvent, type AnalyticsState, reduceAnalytics } from '../../../client/reduce/analytics.ts'
 import { migrate } from '../../../src/db/migrate.ts'
 import { createAppender } from '../../../src/log/append.ts'
+import { deleteTopic } from '../../../src/log/topic.ts'
 import { silentLogger } from '../../../src/logger.ts'
 import { createAnalytics } from '../../../src/studio/analytics/analytics.ts'
 import { createProjector, type Projector } from '../../../src/studio/analytics/projector.ts'
@@ -157,6 +158,34 @@ describe('figures', () => {
     await watching
     expect(merged?.totals).toMatchObject({ generatedCount: 4, acceptedCount: 1, tasks: { running: 0, completed: 1 } })
     expect(merged).toEqual(await snapshot(viewer))
+  })
+
+  it('forget a task whose log is erased before its end is counted, and keep what was counted to its end', async () => {
+    const viewer = someone()
+    await api.makeQuiz({ viewer, count: 2 })
+    await count()
+    let made = 0
+    api.questions.script = () => (made++ === 1 ? 'wait' : 'ask')
+    const { quizId, taskId } = await api.startQuiz({ viewer, count: 2 })
+    await vi.waitFor(async () => expect((await api.quiz(quizId, viewer)).questions).toHaveLength(1))
+    await count()
+    expect((await snapshot(viewer)).totals).toMatchObject({ generatedCount: 3, tasks: { running: 1, completed: 1 } })
+    api.questions.release()
+    await api.end(taskId)
+    const { rows } = await api.database.pool.query<{ topic: string }>(
+      `select topic from analytics_topic where owner = $1 and kind = 'GENERATE_QUIZ'`,
+      [viewer.userId],
+    )
+    expect(rows).toHaveLength(2)
+    for (const { topic } of rows) await deleteTopic(api.database.pool, topic)
+    await count()
+    expect((await snapshot(viewer)).totals).toMatchObject({ generatedCount: 2, tasks: { running: 0, completed: 1 } })
+  })
+
+  it('are not for a token that is limited to tasks', async () => {
+    const limited = viewerOf('u_limited', { taskIds: ['task_1'] })
+    await expect(catchUp(limited)).rejects.toThrow('limited to tasks')
+    await expect(api.run('{ analytics { cursor } }', {}, limited)).rejects.toThrow('limited to tasks')
   })
 
   it('are resumed after a cursor with exactly what followed it', async () => {
