@@ -109,9 +109,15 @@ describe('the panel on every page', { timeout: 90_000 }, () => {
     expect(names[1]).toMatch(/^Connection/)
     expect(names[2]).toMatch(/^Tasks/)
     const tasks = panel.getByRole('button', { name: /^Tasks/ })
-    await panel.getByRole('list').waitFor()
+    await panel
+      .getByRole('region', { name: /^Tasks/ })
+      .getByRole('list')
+      .waitFor()
     await page.keyboard.press('Enter')
-    await panel.getByRole('list').waitFor({ state: 'hidden' })
+    await panel
+      .getByRole('region', { name: /^Tasks/ })
+      .getByRole('list')
+      .waitFor({ state: 'hidden' })
     expect(await tasks.getAttribute('aria-expanded')).toBe('false')
     await page.reload()
     await panel.waitFor()
@@ -138,6 +144,24 @@ describe('the panel on every page', { timeout: 90_000 }, () => {
     await panel.getByText('Asking', { exact: true }).waitFor({ timeout: 40_000 })
     await cancelAll(ids)
     await page.getByRole('button', { name: 'Status: Live, no task under way' }).waitFor()
+    expect(opened.errors).toEqual([])
+  })
+
+  test('has what one was told while nobody looked, and reads it', async () => {
+    await world.query(
+      `mutation { notify(input: { title: "The school is closed on Monday", level: WARNING, userId: "local-developer" }) { __typename } }`,
+    )
+    await using opened = await openPage(browser, world.url)
+    const { page } = opened
+    const panel = panelOf(page)
+    await page.getByRole('button', { name: /^Status: Live/ }).click()
+    const entry = panel.getByRole('listitem').filter({ hasText: 'The school is closed on Monday' })
+    await entry.waitFor()
+    await entry.getByRole('button', { name: /^Mark as read/ }).click()
+    await entry.getByRole('button', { name: /^Mark as read/ }).waitFor({ state: 'detached' })
+    await panel.getByRole('link', { name: 'The whole inbox' }).click()
+    await page.getByRole('heading', { name: 'Inbox', level: 1 }).waitFor()
+    expect(await panel.isVisible()).toBe(true)
     expect(opened.errors).toEqual([])
   })
 

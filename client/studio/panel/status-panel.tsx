@@ -1,10 +1,12 @@
 import { type ReactElement, type RefObject, useId } from 'react'
 import { ConnectionIndicator } from '../../react/connection-indicator.tsx'
 import { useConnection } from '../../react/use-connection.ts'
+import { useInbox } from '../../react/use-inbox.ts'
 import { type LiveTasks, useTasks } from '../../react/use-tasks.ts'
 import { describeConnection } from '../../react/words.ts'
 import { isFinalStatus } from '../../reduce/task.ts'
 import { useWhenBack } from '../use-when-back.ts'
+import { PanelNotifications } from './panel-notifications.tsx'
 import { PanelSection } from './panel-section.tsx'
 import { PanelTasks } from './panel-tasks.tsx'
 import { useStoredFlag } from './use-stored.ts'
@@ -24,8 +26,9 @@ export function useStatusPanel(): StatusPanelState {
   const id = useId()
   const [isOpen, setOpen] = useStoredFlag('panel', false)
   const { transport } = useConnection()
-  // One socket carries any number; where event streams stand in for it, a browser has six connections and no more.
-  const list = useTasks({ first: 20, watch: transport === 'websocket' ? 20 : 4 })
+  // One socket carries any number. Where event streams stand in for it a browser has six connections, and the inbox and what a page
+  // is about are watched as well.
+  const list = useTasks({ first: 20, watch: transport === 'websocket' ? 20 : 3 })
   useWhenBack(list.error !== null, list.refetch)
   const active = list.tasks.filter(({ status }) => !isFinalStatus(status)).length
   return { id, isOpen, setOpen, list, active }
@@ -76,6 +79,8 @@ export function StatusPanel(props: {
   const { panel, button } = props
   const { id, isOpen, setOpen, list, active } = panel
   const { title } = describeConnection(useConnection(), 0)
+  const live = useInbox()
+  const unread = live.inbox?.unreadCount ?? 0
   const close = (): void => {
     setOpen(false)
     button.current?.focus()
@@ -109,10 +114,17 @@ export function StatusPanel(props: {
           <PanelSection name="tasks" title="Tasks" brief={describeActive(active)}>
             <PanelTasks list={list} />
           </PanelSection>
+          <PanelSection name="notifications" title="Notifications" brief={describeUnread(unread)}>
+            <PanelNotifications live={live} />
+          </PanelSection>
         </>
       ) : null}
     </aside>
   )
+}
+
+function describeUnread(count: number): string {
+  return count === 0 ? 'nothing unread' : `${count} unread`
 }
 
 function describeActive(count: number): string {

@@ -1,0 +1,31 @@
+import type { ReactElement } from 'react'
+import type { LiveInbox } from '../../react/use-inbox.ts'
+import { Link } from '../link.tsx'
+import { Entry } from '../notifications/entry.tsx'
+
+const shown = 4
+
+/** The newest notifications, and the way to the others. */
+export function PanelNotifications({ live }: { readonly live: LiveInbox }): ReactElement {
+  const { inbox, error, markRead, markAllRead } = live
+  if (inbox === null) return <p className="note">{error?.message ?? 'Loading …'}</p>
+  const entries = inbox.entries.slice(0, shown)
+  return (
+    <div className="inbox-panel">
+      {entries.length === 0 ? <p className="note">Nothing yet. What you miss waits here.</p> : null}
+      <ul className="entries">
+        {entries.map((entry) => (
+          <Entry key={entry.id} entry={entry} onRead={(id) => void markRead(id)} />
+        ))}
+      </ul>
+      <p className="panel-foot">
+        <Link to={{ page: 'inbox' }}>The whole inbox</Link>
+        {inbox.unreadCount > 0 ? (
+          <button type="button" className="quiet" onClick={() => void markAllRead()}>
+            Mark all read
+          </button>
+        ) : null}
+      </p>
+    </div>
+  )
+}
