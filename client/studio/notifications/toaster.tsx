@@ -51,9 +51,12 @@ export function Toaster(): ReactElement {
       onFocus={() => setHeld(true)}
       onBlur={({ currentTarget, relatedTarget }) => setHeld(currentTarget.contains(relatedTarget))}
     >
-      <div role="alert" aria-atomic="false">
-        {errors.map(show)}
-      </div>
+      {/* An alert is told when it comes into being; what is told politely needs a place that was there before. */}
+      {errors.length === 0 ? null : (
+        <div role="alert" aria-atomic="false">
+          {errors.map(show)}
+        </div>
+      )}
       <div role="status" aria-atomic="false">
         {others.map(show)}
         {hidden > 0 ? <p className="toast toast-more">{hidden} more in your inbox</p> : null}
