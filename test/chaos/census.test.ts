@@ -1,0 +1,45 @@
+import { expect, test, vi } from 'vitest'
+import { openStream, resultOf } from '../server/sse.ts'
+import { startCluster } from './servers.ts'
+
+interface Stats {
+  readonly servers: readonly { readonly name: string; readonly connections: number }[]
+  readonly byTransport: readonly { readonly transport: string; readonly connections: number }[]
+  readonly oldest: readonly { readonly server: string; readonly userAgent: string }[]
+}
+const document = `subscription { connectionStatsUpdates {
+  servers { name connections } byTransport { transport connections } oldest { server userAgent }
+} }`
+
+test('who is connected to another server is told, without a Redis too, and a server that is killed is gone with its people', {
+  timeout: 120_000,
+}, async () => {
+  await using cluster = await startCluster(2, { ROLE: 'server' })
+  const [here, there] = cluster.nodes
+  if (here === undefined || there === undefined) throw new Error('Two nodes were asked for')
+  const ports = (stats: Stats | undefined) => stats?.servers.map(({ name }) => Number(name.split(':').at(-1))).sort()
+  const seen: Stats[] = []
+  await using watching = await openStream(here.url, document)
+  const reading = (async () => {
+    for (let event = await watching.next(); event !== null; event = await watching.next())
+      seen.push((resultOf(event) as { data: { connectionStatsUpdates: Stats } }).data.connectionStatsUpdates)
+  })()
+  reading.catch(() => undefined)
+  await using _other = await openStream(there.url, document, { headers: { 'user-agent': 'over there' } })
+  await vi.waitFor(() => expect(seen.at(-1)?.oldest.map(({ userAgent }) => userAgent)).toContain('over there'), {
+    timeout: 15_000,
+  })
+  expect(ports(seen.at(-1))).toEqual([here.port, there.port].sort())
+  expect(seen.at(-1)?.byTransport).toContainEqual({ transport: 'SSE', connections: 2 })
+
+  // Without the bus nothing is wrong, only a little later.
+  await cluster.redis.stop()
+  await using _late = await openStream(there.url, document, { headers: { 'user-agent': 'without a bus' } })
+  await vi.waitFor(() => expect(seen.at(-1)?.oldest.map(({ userAgent }) => userAgent)).toContain('without a bus'), {
+    timeout: 15_000,
+  })
+
+  await there.kill('SIGKILL')
+  await vi.waitFor(() => expect(ports(seen.at(-1))).toEqual([here.port]), { timeout: 15_000 })
+  expect(seen.at(-1)?.byTransport).toContainEqual({ transport: 'SSE', connections: 1 })
+})
