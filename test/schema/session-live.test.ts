@@ -1,14 +1,27 @@
 import { type Client, createClient } from 'graphql-ws'
 import { SignJWT } from 'jose'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { pipe, subscribe } from 'wonka'
 import { WebSocket } from 'ws'
+import { SessionEventsDocument } from '../../client/gql/graphql.ts'
+import { createTidingsClient } from '../../client/tidings-client.ts'
 import { createContext, schema } from '../../schema/index.ts'
 import { parseConfig } from '../../src/config.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createLiveDelivery } from '../../src/main/app.ts'
+import { closeCodes } from '../../src/protocol.ts'
 import { type RunningServer, startServer } from '../../src/server/http.ts'
 import { eventually } from '../log/support.ts'
 import { bob, type SessionApi, startSessionApi, watchSession } from '../studio/sessions/session-api.ts'
+
+/** Why the sockets of clients were closed. */
+const closeReasons: number[] = []
+class ClosingSocket extends globalThis.WebSocket {
+  constructor(...given: ConstructorParameters<typeof globalThis.WebSocket>) {
+    super(...given)
+    this.addEventListener('close', ({ code }) => closeReasons.push(code))
+  }
+}
 
 const secret = 'a-secret-of-32-characters-at-least'
 const tokenOf = (userId: string): Promise<string> =>
@@ -140,4 +153,46 @@ test('all who watch share the executions of its events', async () => {
     )
   await api.mutate('result: closeSession(id: $id) { __typename }', '($id: ID!)', { id })
   for (const one of watching) await eventually(() => expect(one.ended).toBe('completed'))
+})
+
+test('a token that expires ends the stream with that reason; the client renews it and misses nothing', {
+  timeout: 60_000,
+}, async () => {
+  const id = await api.create()
+  let renewals = 0
+  await using client = createTidingsClient({
+    url: `${server.url}/graphql`,
+    storage: null,
+    transports: ['websocket'],
+    webSocketImpl: ClosingSocket,
+    // Never ahead of time, so that the server has to end it.
+    timing: { tokenLeewayMs: 0, backoffMs: 20, maxBackoffMs: 200 },
+    async token() {
+      renewals++
+      return new SignJWT({})
+        .setProtectedHeader({ alg: 'HS256' })
+        .setSubject('ada')
+        .setExpirationTime(Math.floor(Date.now() / 1_000) + 2)
+        .sign(new TextEncoder().encode(secret))
+    },
+  })
+  const seen: string[] = []
+  const subscription = pipe(
+    client.urql.subscription(SessionEventsDocument, { sessionId: id }),
+    subscribe(({ data }) => {
+      const event = data?.sessionEvents
+      if (event?.__typename === 'SessionMessageAdded') seen.push(event.message.body)
+    }),
+  )
+  await eventually(() => expect(client.connection.getSnapshot().status).toBe('live'))
+  const sent: string[] = []
+  while (renewals < 4) {
+    sent.push(`Number ${sent.length + 1}`)
+    await api.send(id, sent.at(-1) ?? '')
+    // At a steady pace, through every renewal.
+    await eventually(() => expect(seen.length).toBeGreaterThanOrEqual(sent.length - 5))
+  }
+  await eventually(() => expect(seen).toEqual(sent))
+  expect(closeReasons).toContain(closeCodes.expired)
+  subscription.unsubscribe()
 })

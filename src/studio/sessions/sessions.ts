@@ -37,6 +37,7 @@ export interface Sessions {
   readonly cards: Cards
   /** In the order of `ids`; null where there is none. */
   getMany(ids: readonly string[]): Promise<readonly (Session | null)[]>
+  /** What is asked in one turn shares a query: all who watch are asked about again and again. */
   isParticipant(sessionId: string, userId: string): Promise<boolean>
   /** Those that a user takes part in, newest first. */
   list(options: {
@@ -112,6 +113,19 @@ export function createSessions(options: {
     })
   })
 
+  const isParticipantInBatch = createBatch<{ readonly sessionId: string; readonly userId: string }, boolean>(
+    async (pairs) => {
+      const { rows } = await pool.query<{ ord: number }>({
+        name: 'tidings-session-participants',
+        text: `select ord::int from unnest($1::text[], $2::text[]) with ordinality as a(session_id, user_id, ord)
+          where exists (select from session_participant p where p.session_id = a.session_id and p.user_id = a.user_id)`,
+        values: [pairs.map(({ sessionId }) => sessionId), pairs.map(({ userId }) => userId)],
+      })
+      const found = new Set(rows.map(({ ord }) => ord))
+      return pairs.map((_, index) => found.has(index + 1))
+    },
+  )
+
   return {
     membership: createMembership({ database, tasks, teller, accessChanged }),
     messages: createMessages({ database, tasks, teller }),
@@ -125,7 +139,7 @@ export function createSessions(options: {
       const byId = new Map(rows.map((row) => [row.id, toSession(row)]))
       return ids.map((id) => byId.get(id) ?? null)
     },
-    isParticipant: (sessionId, userId) => isParticipant(database, sessionId, userId),
+    isParticipant: (sessionId, userId) => isParticipantInBatch({ sessionId, userId }),
     async list({ userId, sessionIds, before, limit }) {
       const { rows } = await pool.query<SessionRow>(
         `select ${sessionColumns} from session s join session_participant p on p.session_id = s.id and p.user_id = $1
