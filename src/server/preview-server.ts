@@ -82,7 +82,9 @@ export async function startPreviewServer(options: {
       })
     },
   )
-  const wanted = config.PREVIEW_PORT ?? (config.PORT === 0 ? 0 : config.PORT + 1)
+  // There is no port after the last one.
+  const isAtEnd = config.PORT === 0 || config.PORT === 65_535
+  const wanted = config.PREVIEW_PORT ?? (isAtEnd ? 0 : config.PORT + 1)
   server.listen(wanted, config.HOST)
   try {
     await once(server, 'listening')

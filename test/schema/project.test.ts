@@ -541,6 +541,17 @@ describe('deleteProject', () => {
     expect(rows).toEqual([])
   })
 
+  it('leaves nothing of what was written, also not in the logs', async () => {
+    const { id } = await make()
+    await end(taskOf(await sync(id, [{ path: 'index.html', content: '<!doctype html>unforgettable' }])))
+    await api.run('mutation ($id: ID!) { deleteProject(id: $id) { __typename } }', { id }, owner)
+    const { rows } = await api.database.pool.query(
+      `select from task where subject = $1 or input::text like '%unforgettable%'`,
+      [id],
+    )
+    expect(rows).toEqual([])
+  })
+
   it('is not for others', async () => {
     const { id } = await make()
     const { deleteProject }: { deleteProject: Answer } = await api.run(

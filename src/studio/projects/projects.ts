@@ -1,7 +1,8 @@
 import type { PoolClient } from 'pg'
 import { type Database, withTransaction } from '../../db/connect.ts'
-import { isTidingsError, TidingsError } from '../../errors.ts'
+import { TidingsError } from '../../errors.ts'
 import type { Appender } from '../../log/append.ts'
+import { eraseTasks } from '../../tasks/erase.ts'
 import type { TaskService } from '../../tasks/service.ts'
 import { createChecker } from './checker.ts'
 import { normalizePath } from './file-names.ts'
@@ -40,7 +41,7 @@ export interface Projects {
     readonly expectedVersion?: number | undefined
   }): Promise<void>
   /**
-   * Deletes a project with its files, ends its preview and cancels what works on it.
+   * Deletes a project with its files, ends its preview and cancels what works on it; nothing stays of the tasks that made it.
    * @returns the ids of the tasks that were canceled
    * @throws TidingsError `NOT_FOUND`
    */
@@ -152,25 +153,11 @@ export function createProjects(options: {
         return appended.accepted ? appended.events : []
       })
       appender.publish(events)
-      return cancelAll(projectId)
+      // What was written and synced is in their inputs and events.
+      const { rows } = await pool.query<{ id: string }>('select id from task where subject = $1', [projectId])
+      const ids = rows.map(({ id }) => id)
+      return eraseTasks({ database, cancel: tasks.cancel }, ids, 'The project was deleted.')
     },
-  }
-
-  async function cancelAll(projectId: string): Promise<string[]> {
-    const { rows } = await pool.query<{ id: string }>(
-      `select id from task where subject = $1 and status in ('QUEUED', 'RUNNING', 'RETRYING') order by id`,
-      [projectId],
-    )
-    const canceled: string[] = []
-    for (const { id } of rows)
-      try {
-        await tasks.cancel(id, 'The project was deleted.')
-        canceled.push(id)
-      } catch (error) {
-        // It ended meanwhile.
-        if (!isTidingsError(error, 'CONFLICT')) throw error
-      }
-    return canceled
   }
 }
 
