@@ -34,6 +34,17 @@ async function requirePart(context: Context, id: string): Promise<string> {
   return requireViewer(context).userId
 }
 
+/** Whoever is invited finds it in the inbox; once, however often it is said. */
+async function tellInvited({ notifications }: Context, { session }: SessionSource, userId: string): Promise<void> {
+  const { id, owner, title } = session
+  await notifications.notify(userId, {
+    level: 'INFORMATION',
+    title: `${owner.slice(0, 60)} has invited you to “${title.slice(0, 100)}”`,
+    aboutId: id,
+    key: `invited to ${id}`,
+  })
+}
+
 interface SessionOutcome {
   readonly session: SessionSource
 }
@@ -235,7 +246,8 @@ builder.mutationFields((t) => ({
   }),
   inviteToSession: t.field({
     type: inviteToSessionResult,
-    description: 'Takes a user into a session, or makes a link by which others can come in. Only its owner may.',
+    description:
+      'Takes a user into a session, who finds a notification of it, or makes a link by which others can come in. Only its owner may.',
     args: { input: t.arg({ type: inviteToSessionInput, required: true, description: 'Whom, and into what.' }) },
     resolve: (_, { input: { sessionId, userId, lifetimeMinutes } }, context) =>
       orFailure(context, sessionId, ['NotFoundError', 'ConflictError', 'InvalidInputError'], async () => {
@@ -244,7 +256,9 @@ builder.mutationFields((t) => ({
         const isNamed = userId !== null && userId !== undefined
         if (isNamed) await membership.invite(sessionId, owner, userId)
         const link = isNamed ? null : await membership.makeLink(sessionId, owner, lifetimeMinutes ?? 1_440)
-        return { session: await requireSession(context, sessionId), link }
+        const session = await requireSession(context, sessionId)
+        if (isNamed && userId !== owner) await tellInvited(context, session, userId)
+        return { session, link }
       }),
   }),
   joinSession: t.field({

@@ -58,6 +58,16 @@ describe('who gets in', () => {
       { userId: 'ada', isOwner: true },
       { userId: 'bob', isOwner: false },
     ])
+    // Invited again, bob is not told again.
+    await api.invite(id, 'bob')
+    const { inbox }: { inbox: { nodes: { title: string; about: { id: string } | null }[] } } = await api.run(
+      '{ inbox { nodes { title about { id } } } }',
+      {},
+      bob,
+    )
+    expect(inbox.nodes.filter(({ about }) => about?.id === id)).toEqual([
+      { title: 'ada has invited you to “Bread”', about: { id } },
+    ])
     expect(await api.read(id, eve)).toBeNull()
     expect(await api.send(id, 'Hello', { viewer: eve })).toMatchObject({ __typename: 'NotFoundError' })
     await expect(api.watch(watchSession, { id }, { viewer: eve }).next()).rejects.toThrow('There is no session')
