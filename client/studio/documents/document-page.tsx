@@ -7,11 +7,11 @@ import { MakeQuizButton } from '../quizzes/quiz-list.tsx'
 import { TaskPanel } from '../task-panel.tsx'
 import { TokenForm } from '../token-form.tsx'
 import { useRoute } from '../use-route.ts'
-import { DeleteButton } from './delete-button.tsx'
+import { DeleteDocument } from './delete-document.tsx'
 import { Contents, Text } from './reading.tsx'
 import { Sharing } from './sharing.tsx'
 import { type LiveDocument, type ReadDocument, useDocument } from './use-document.ts'
-import { describeDocument, mayPass } from './words.ts'
+import { describeDocument, endSentence, mayPass } from './words.ts'
 
 /** A document: watched while it is read in, opened by itself when it is ready, and gone at once when it is taken back. */
 export function DocumentPage({ id }: { readonly id: string }): ReactElement {
@@ -79,7 +79,7 @@ export function DocumentPage({ id }: { readonly id: string }): ReactElement {
 
 function DeleteOne({ document: { id, title } }: { readonly document: ReadDocument }): ReactElement {
   const { go } = useRoute()
-  return <DeleteButton id={id} title={title} onDeleted={() => go({ page: 'documents' }, true)} />
+  return <DeleteDocument id={id} title={title} onDeleted={() => go({ page: 'documents' }, true)} />
 }
 
 const absences = {
@@ -144,7 +144,7 @@ function Failure(props: {
   return (
     <section className="document-failure" role="alert" aria-label="Why it could not be read">
       <h2>It could not be read</h2>
-      <p>{error.message}</p>
+      <p>{endSentence(error.message)}</p>
       {error.advice === null ? null : (
         <p>
           <strong>What to do:</strong> {error.advice}

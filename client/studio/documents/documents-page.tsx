@@ -6,7 +6,7 @@ import { useTask } from '../../react/use-task.ts'
 import { Link } from '../link.tsx'
 import { TokenForm } from '../token-form.tsx'
 import { useWhenBack } from '../use-when-back.ts'
-import { DeleteButton } from './delete-button.tsx'
+import { DeleteDocument } from './delete-document.tsx'
 import { SearchPanel } from './search-panel.tsx'
 import { UploadPanel } from './upload-panel.tsx'
 import { describeDocument } from './words.ts'
@@ -97,7 +97,7 @@ function DocumentRow(props: {
         ) : null}
         {status === 'PROCESSING' ? <Progress taskId={activeTask?.id ?? null} name={name} onOver={onChange} /> : null}
       </div>
-      {isOwn ? <DeleteButton id={id} title={title} onDeleted={onChange} /> : null}
+      {isOwn ? <DeleteDocument id={id} title={title} onDeleted={onChange} /> : null}
     </li>
   )
 }

@@ -11,10 +11,11 @@ type Page = ReadDocument['pages'][number]
 const maxEagerCharacters = 150_000
 
 /** The table of contents; nothing where there is only one heading. */
-export function Contents({ document: { sections } }: { readonly document: ReadDocument }): ReactElement | null {
+export function Contents({ document: { sections, pages } }: { readonly document: ReadDocument }): ReactElement | null {
   const isWide = useRef(window.matchMedia('(min-width: 60rem)').matches)
   if (sections.length < 2) return null
-  const top = Math.min(...sections.map(({ level }) => level))
+  const top = sections.reduce((least, { level }) => Math.min(least, level), 6)
+  const labels = new Map(pages.map(({ number, label }) => [number, label]))
   return (
     <nav className="contents" aria-label="Contents">
       <details open={isWide.current}>
@@ -25,7 +26,7 @@ export function Contents({ document: { sections } }: { readonly document: ReadDo
               <a href={`#${encodeURIComponent(sectionId(key))}`}>{heading}</a>
               {page === null ? null : (
                 <span className="note" aria-hidden="true">
-                  {page}
+                  {labels.get(page) ?? page}
                 </span>
               )}
             </li>
@@ -104,7 +105,10 @@ const headings = ['h2', 'h3', 'h4', 'h5', 'h6', 'h6'] as const
 function PageMark({ page: { number, label } }: { readonly page: Page }): ReactElement {
   return (
     <div className="page-mark" id={`page-${number}`}>
-      <span>Page {label}</span>
+      <span>
+        Page {label}
+        {label === String(number) ? '' : ` (${number} of the file)`}
+      </span>
     </div>
   )
 }

@@ -9,7 +9,7 @@ import { acceptedFiles } from '../import-panel.tsx'
 import { Link } from '../link.tsx'
 import { TaskPanel } from '../task-panel.tsx'
 import { useRoute } from '../use-route.ts'
-import { describeBytes } from './words.ts'
+import { describeBytes, endSentence } from './words.ts'
 
 type Upload = { readonly key: number; readonly file: File } & (
   | { readonly is: 'waiting' | 'sending' }
@@ -195,5 +195,16 @@ function Reading(props: { readonly documentId: string; readonly taskId: string; 
       </p>
     )
   if (task === null) return <p className="upload-name">{name}</p>
+  if (task.status === 'FAILED' && task.error !== null)
+    return (
+      <>
+        <p className="upload-name">
+          <Link to={{ documentId }}>{name}</Link>
+        </p>
+        <p className="failure" role="alert">
+          {endSentence(task.error.message)} {task.error.advice} <span className="document-code">{task.error.code}</span>
+        </p>
+      </>
+    )
   return <TaskPanel task={task} title={`Reading ${name}`} />
 }

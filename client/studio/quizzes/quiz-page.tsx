@@ -1,7 +1,9 @@
 import { type ReactElement, useEffect } from 'react'
-import { PublishQuizDocument } from '../../gql/graphql.ts'
+import { DeleteQuizDocument, PublishQuizDocument } from '../../gql/graphql.ts'
+import { DeleteButton } from '../delete-button.tsx'
 import { Link } from '../link.tsx'
 import { TaskPanel } from '../task-panel.tsx'
+import { useRoute } from '../use-route.ts'
 import { QuestionCard } from './question-card.tsx'
 import { useChange } from './use-change.ts'
 import { type Quiz, useQuiz } from './use-quiz.ts'
@@ -34,6 +36,9 @@ export function QuizPage({ id }: { readonly id: string }): ReactElement {
         <h1>{quiz.title}</h1>
         {note === null ? null : <p className="quiz-note">{note}</p>}
         <Publishing quiz={quiz} onPublished={refetch} />
+        <div className="quiz-delete">
+          <DeleteQuiz quiz={quiz} />
+        </div>
       </header>
       {isMaking ? <TaskPanel task={making} title="Making the quiz" onStarted={(taskId) => watch(taskId)} /> : null}
       <ol className="questions">
@@ -49,6 +54,21 @@ export function QuizPage({ id }: { readonly id: string }): ReactElement {
         ))}
       </ol>
     </div>
+  )
+}
+
+function DeleteQuiz({ quiz: { id, title } }: { readonly quiz: Quiz }): ReactElement {
+  const { run, isSending, refusal } = useChange(DeleteQuizDocument)
+  const { go } = useRoute()
+  const remove = async (): Promise<boolean> => {
+    const isGone = (await run({ quizId: id })) !== undefined
+    if (isGone) go({}, true)
+    return isGone
+  }
+  return (
+    <DeleteButton title={title} remove={remove} isSending={isSending} refusal={refusal}>
+      Its questions, how it was taken and what was logged of its making are gone for good. What works on it is canceled.
+    </DeleteButton>
   )
 }
 

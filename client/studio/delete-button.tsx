@@ -1,21 +1,24 @@
-import { type ReactElement, useId, useRef } from 'react'
-import { DeleteDocumentDocument } from '../../gql/graphql.ts'
-import { useChange } from '../quizzes/use-change.ts'
+import { type ReactElement, type ReactNode, useId, useRef } from 'react'
 
-/** Deletes a document for good, after asking. */
+/**
+ * Deletes something for good, after asking.
+ *
+ * @param props.children - what goes with it and what stays
+ * @param props.remove - resolves with whether it is gone
+ * @param props.refusal - why it is not
+ */
 export function DeleteButton(props: {
-  readonly id: string
   readonly title: string
-  readonly onDeleted: () => void
+  readonly children: ReactNode
+  readonly remove: () => Promise<boolean>
+  readonly isSending: boolean
+  readonly refusal: string | null
 }): ReactElement {
-  const { id, title, onDeleted } = props
-  const { run, isSending, refusal } = useChange(DeleteDocumentDocument)
+  const { title, children, remove, isSending, refusal } = props
   const dialog = useRef<HTMLDialogElement>(null)
   const headingId = useId()
-  const remove = async (): Promise<void> => {
-    if ((await run({ id })) === undefined) return
-    dialog.current?.close()
-    onDeleted()
+  const confirm = async (): Promise<void> => {
+    if (await remove()) dialog.current?.close()
   }
   return (
     <>
@@ -29,10 +32,7 @@ export function DeleteButton(props: {
       </button>
       <dialog ref={dialog} className="confirm" aria-labelledby={headingId}>
         <h2 id={headingId}>Delete “{title}”?</h2>
-        <p>
-          The file, its text and what was logged of its conversion are gone for good, for everybody it is shared with
-          too. What works on it is canceled. Quizzes and roadmaps that were made of it stay.
-        </p>
+        <p>{children}</p>
         {refusal === null ? null : (
           <p className="failure" role="alert">
             {refusal}
@@ -47,7 +47,7 @@ export function DeleteButton(props: {
             className="primary danger"
             disabled={isSending}
             onClick={() => {
-              void remove()
+              void confirm()
             }}
           >
             Delete for good
