@@ -26,7 +26,8 @@ describe('servers behind nginx, with people at work over it', { timeout: 120_000
   let nginx: TestNginx
   const ports = (...nodes: readonly number[]): number[] => nodes.map((node) => cluster.nodes[node]?.port ?? 0)
   beforeAll(async () => {
-    cluster = await startCluster(3, { TRUST_PROXY: 'true', MAX_STARTS_PER_MINUTE: '100000' }, { running: 2 })
+    const environment = { TRUST_PROXY: 'true', MAX_STARTS_PER_MINUTE: '100000', MAX_RUNNING_PER_USER: '0' }
+    cluster = await startCluster(3, environment, { running: 2 })
     nginx = await startNginx(ports(0, 1))
   })
   afterAll(async () => {
