@@ -13,27 +13,32 @@ beforeAll(async () => {
     startBrowser(),
     startWorld({ CONTENT_PROVIDER: 'extractive', CONTENT_PACE_MS: '4000' }),
   ])
-  const text = await readFile(new URL('../../node_modules/ws/README.md', import.meta.url), 'utf8')
-  const { importDocument } = await world.query<{ importDocument: { document: { id: string } } }>(
-    `mutation ($text: String!) { importDocument(input: { text: $text, name: "ws.md" }) {
-      ... on ImportDocumentSuccess { document { id } } } }`,
-    { text },
-  )
-  documentId = importDocument.document.id
-  const read = 'query ($id: ID!) { document(id: $id) { status } }'
-  await vi.waitFor(
-    async () => {
-      const { document } = await world.query<{ document: object }>(read, { id: documentId })
-      expect(document).toEqual({ status: 'READY' })
-    },
-    { timeout: 20_000 },
-  )
+  documentId = await importReadme(world)
 })
 afterAll(async () => {
   await browser?.close()
   await world?.[Symbol.asyncDispose]()
 })
 
+/** Imports a README that comes inside a package, and waits until it can be read. @returns the document's id */
+async function importReadme({ query }: World): Promise<string> {
+  const text = await readFile(new URL('../../node_modules/ws/README.md', import.meta.url), 'utf8')
+  const { importDocument } = await query<{ importDocument: { document: { id: string } } }>(
+    `mutation ($text: String!) { importDocument(input: { text: $text, name: "ws.md" }) {
+      ... on ImportDocumentSuccess { document { id } } } }`,
+    { text },
+  )
+  const { id } = importDocument.document
+  const read = 'query ($id: ID!) { document(id: $id) { status } }'
+  await vi.waitFor(
+    async () => {
+      const { document } = await query<{ document: object }>(read, { id })
+      expect(document).toEqual({ status: 'READY' })
+    },
+    { timeout: 20_000 },
+  )
+  return id
+}
 /** Starts quizzes; two are made at a time, the others wait. @returns their tasks, in their order */
 async function startQuizzes(count: number): Promise<readonly string[]> {
   const ids: string[] = []
@@ -144,6 +149,30 @@ describe('the panel on every page', { timeout: 90_000 }, () => {
     await panel.getByText('Asking', { exact: true }).waitFor({ timeout: 40_000 })
     await cancelAll(ids)
     await page.getByRole('button', { name: 'Status: Live, no task under way' }).waitFor()
+    expect(opened.errors).toEqual([])
+  })
+
+  test('has the previews of projects, as they become', async () => {
+    await using quick = await startWorld({ CONTENT_PROVIDER: 'extractive', CONTENT_PACE_MS: '0' })
+    const { generateProject } = await quick.query<{ generateProject: { project: { id: string } } }>(
+      `mutation ($id: ID!) { generateProject(prompt: "Cards", documentId: $id, template: FLASH_CARDS) {
+        ... on GenerateProjectSuccess { project { id } } } }`,
+      { id: await importReadme(quick) },
+    )
+    const { id } = generateProject.project
+    await using opened = await openPage(browser, quick.url)
+    const { page } = opened
+    await page.getByRole('button', { name: /^Status: Live/ }).click()
+    const previews = panelOf(page).getByRole('region', { name: 'Previews', exact: true })
+    const project = previews.getByRole('listitem')
+    await project.getByText('Ready').waitFor({ timeout: 20_000 })
+    await quick.query('mutation ($id: ID!) { stopPreview(projectId: $id) { __typename } }', { id })
+    await project.getByText('Stopped').waitFor()
+    await quick.query('mutation ($id: ID!) { startPreview(projectId: $id) { __typename } }', { id })
+    await project.getByText('Ready').waitFor()
+    await project.getByRole('link').click()
+    await page.waitForURL(/project=/)
+    expect(await previews.isVisible()).toBe(true)
     expect(opened.errors).toEqual([])
   })
 

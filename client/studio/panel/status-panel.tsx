@@ -7,6 +7,7 @@ import { describeConnection } from '../../react/words.ts'
 import { isFinalStatus } from '../../reduce/task.ts'
 import { useWhenBack } from '../use-when-back.ts'
 import { PanelNotifications } from './panel-notifications.tsx'
+import { PanelPreviews } from './panel-previews.tsx'
 import { PanelSection } from './panel-section.tsx'
 import { PanelTasks } from './panel-tasks.tsx'
 import { useStoredFlag } from './use-stored.ts'
@@ -113,6 +114,9 @@ export function StatusPanel(props: {
           </PanelSection>
           <PanelSection name="tasks" title="Tasks" brief={describeActive(active)}>
             <PanelTasks list={list} />
+          </PanelSection>
+          <PanelSection name="previews" title="Previews" brief={null}>
+            <PanelPreviews />
           </PanelSection>
           <PanelSection name="notifications" title="Notifications" brief={describeUnread(unread)}>
             <PanelNotifications live={live} />

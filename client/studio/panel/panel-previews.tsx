@@ -1,0 +1,34 @@
+import type { ReactElement } from 'react'
+import { useQuery } from 'urql'
+import { type PreviewStatus, ProjectListDocument } from '../../gql/graphql.ts'
+import { useConnection } from '../../react/use-connection.ts'
+import { Link } from '../link.tsx'
+import { PreviewBadge } from '../projects/preview-badge.tsx'
+import { usePreview } from '../projects/use-preview.ts'
+
+const shown = 4
+
+/** The newest projects with their previews, as they are now. */
+export function PanelPreviews(): ReactElement {
+  const [{ data, fetching, error }] = useQuery({ query: ProjectListDocument, requestPolicy: 'cache-and-network' })
+  // Watched where one socket carries any number; event streams are needed for what is more urgent, and there the list is what tells.
+  const isWatched = useConnection().transport === 'websocket'
+  const projects = data?.projects.nodes.slice(0, shown) ?? []
+  if (data === undefined) return <p className="note">{error?.message ?? (fetching ? 'Loading …' : '')}</p>
+  if (projects.length === 0) return <p className="note">No project yet.</p>
+  return (
+    <ul className="panel-previews">
+      {projects.map(({ id, title, preview }) => (
+        <li key={id}>
+          <Link to={{ projectId: id }}>{title}</Link>
+          {isWatched ? <LiveBadge id={id} status={preview.status} /> : <PreviewBadge status={preview.status} />}
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function LiveBadge({ id, status }: { readonly id: string; readonly status: PreviewStatus }): ReactElement {
+  const { preview } = usePreview(id)
+  return <PreviewBadge status={preview?.status ?? status} />
+}
