@@ -59,6 +59,9 @@ describe('a project in the Studio', { timeout: 120_000 }, () => {
     await open(page, 'style.css')
     await page.getByLabel('Content of style.css').press('Control+s')
     await page.getByRole('button', { name: 'app.js, line 2, column 9 Unexpected token' }).click()
+    // Changes and what is wrong with them outlast a reload.
+    await page.reload()
+    await page.getByRole('button', { name: 'app.js, line 2, column 9 Unexpected token' }).click()
     // It leads to the file and the line, and nothing has changed so far.
     expect(
       await editor.evaluate((field) => [
@@ -67,7 +70,7 @@ describe('a project in the Studio', { timeout: 120_000 }, () => {
       ]),
     ).toEqual([true, 18])
     expect(await page.locator('.code-line[data-problem="true"]').textContent()).toBe('2')
-    await preview(page).getByText('Card 1 of 11, 1 known').waitFor()
+    await preview(page).getByText('Card 1 of 12, 0 known').waitFor()
 
     await editor.fill(script.replace('`Card ', '`Mended card '))
     await page.getByRole('button', { name: 'Sync 1 change' }).click()

@@ -112,7 +112,7 @@ function Workbench(props: {
 }): ReactElement {
   const { project, task, onStarted } = props
   const { id, files: stored, lastSync, version } = project
-  const drafts = useDrafts(stored)
+  const drafts = useDrafts(id, stored)
   const { run, isSending, refusal } = useTaskMutation(SyncProjectDocument)
   const [chosen, setChosen] = useState<string | null>(null)
   const editor = useRef<CodeEditorHandle>(null)
@@ -122,10 +122,9 @@ function Workbench(props: {
     drafts.files.find(({ path }) => path === 'index.html') ??
     drafts.files[0]
   const isBusy = task !== null && !task.isOver
-  const problems = useMemo(
-    () => (isBusy || lastSync?.status !== 'FAILED' ? [] : (lastSync.error?.problems ?? [])),
-    [isBusy, lastSync],
-  )
+  // They are about what was sent: without changes of one's own they were another page's.
+  const isOwn = drafts.changeCount > 0 && !isBusy && lastSync?.status === 'FAILED'
+  const problems = useMemo(() => (isOwn ? (lastSync?.error?.problems ?? []) : []), [isOwn, lastSync])
   const ofSelected = useMemo(
     () =>
       new Map(

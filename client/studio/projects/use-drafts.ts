@@ -1,4 +1,4 @@
-import { useCallback, useMemo, useState } from 'react'
+import { useCallback, useEffect, useMemo, useState } from 'react'
 
 /** A file as the page knows it. */
 export interface DraftFile {
@@ -20,29 +20,63 @@ export interface Drafts {
   readonly reset: () => void
 }
 
-const nothing: ReadonlyMap<string, string | null> = new Map()
+/** Contents by name; null for a file that was taken away. */
+type Changes = ReadonlyMap<string, string | null>
+interface StoredFile {
+  readonly path: string
+  readonly content: string
+}
 
-/** Keeps changes beside the files that the server has: what comes to be the same is a change no more. */
-export function useDrafts(stored: readonly { readonly path: string; readonly content: string }[]): Drafts {
-  /** null for a file that was taken away. */
-  const [changes, setChanges] = useState(nothing)
+const nothing: Changes = new Map()
+const keyOf = (projectId: string): string => `tidings.drafts.${projectId}`
+
+/**
+ * Keeps changes beside the files that the server has, in this tab, so that a reload loses none. What has come to be the same is a
+ * change no more.
+ */
+export function useDrafts(projectId: string, stored: readonly StoredFile[]): Drafts {
+  const [changes, setChanges] = useState(() => recall(projectId))
+  useEffect(() => keep(projectId, changes), [projectId, changes])
+  useEffect(() => {
+    const known = new Map(stored.map(({ path, content }) => [path, content]))
+    setChanges((before) => {
+      const left = new Map([...before].filter(([path, content]) => content !== (known.get(path) ?? null)))
+      return left.size === before.size ? before : left
+    })
+  }, [stored])
   const write = useCallback((path: string, content: string | null) => {
     setChanges((before) => new Map([...before, [path, content]]))
   }, [])
   const reset = useCallback(() => setChanges(nothing), [])
   const remove = useCallback((path: string) => write(path, null), [write])
-  const { files, changeCount } = useMemo(() => {
-    const known = new Map(stored.map(({ path, content }) => [path, content]))
-    const all: DraftFile[] = []
-    let count = 0
-    for (const path of [...new Set([...known.keys(), ...changes.keys()])].sort()) {
-      const before = known.get(path)
-      const now = changes.has(path) ? changes.get(path) : before
-      if (now !== (before ?? null) && now !== before) count += 1
-      if (now === null || now === undefined) continue
-      all.push({ path, content: now, change: before === undefined ? 'new' : now === before ? null : 'changed' })
-    }
-    return { files: all, changeCount: count }
-  }, [stored, changes])
+  const { files, changeCount } = useMemo(() => merge(stored, changes), [stored, changes])
   return { files, changeCount, write, remove, reset }
+}
+
+function merge(stored: readonly StoredFile[], changes: Changes): Pick<Drafts, 'files' | 'changeCount'> {
+  const known = new Map(stored.map(({ path, content }) => [path, content]))
+  const files: DraftFile[] = []
+  let changeCount = 0
+  for (const path of [...new Set([...known.keys(), ...changes.keys()])].sort()) {
+    const before = known.get(path) ?? null
+    const now = changes.has(path) ? (changes.get(path) ?? null) : before
+    if (now !== before) changeCount += 1
+    if (now === null) continue
+    files.push({ path, content: now, change: before === null ? 'new' : now === before ? null : 'changed' })
+  }
+  return { files, changeCount }
+}
+
+function recall(projectId: string): Changes {
+  const text = sessionStorage.getItem(keyOf(projectId))
+  return text === null ? nothing : new Map(JSON.parse(text) as [string, string | null][])
+}
+
+function keep(projectId: string, changes: Changes): void {
+  try {
+    if (changes.size === 0) sessionStorage.removeItem(keyOf(projectId))
+    else sessionStorage.setItem(keyOf(projectId), JSON.stringify([...changes]))
+  } catch (error) {
+    console.warn('What was changed here does not fit into the storage of this tab; a reload would lose it', error)
+  }
 }
