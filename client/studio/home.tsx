@@ -13,10 +13,12 @@ const date = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
 
 /** The start: import a document, and what there is already. */
 export function Home(): ReactElement {
-  const [{ data, fetching, error }, execute] = useQuery({
+  const [{ data: answer, fetching, error }, execute] = useQuery({
     query: LibraryDocument,
     requestPolicy: 'cache-and-network',
   })
+  // The cache says null where a request failed before there was anything.
+  const data = answer ?? undefined
   const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
   useWhenBack(error !== undefined, refetch)
   const isRefused = error?.graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAUTHENTICATED') === true

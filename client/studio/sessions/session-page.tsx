@@ -88,7 +88,7 @@ function Head({ session, me }: { readonly session: SessionState; readonly me: st
     <header className="session-head">
       <div>
         <h1>{title}</h1>
-        {statistics === null ? null : (
+        {statistics === null || statistics.messageCount === 0 ? null : (
           <p className="note">
             {count.format(statistics.messageCount)} messages, about {count.format(statistics.tokenCount)} tokens, last
             at <time dateTime={statistics.lastActivityAt}>{time.format(new Date(statistics.lastActivityAt))}</time>

@@ -37,7 +37,7 @@ export function SessionsPage(): ReactElement {
       </div>
       <Joining />
       <Creating />
-      {error !== undefined && data === undefined ? (
+      {error !== undefined && (data ?? null) === null ? (
         <p className="failure" role="alert">
           {error.message}
         </p>
