@@ -15,6 +15,12 @@ interface Candidate {
 const maxQuotations = 3
 /** A quotation goes on with the next sentence up to this length. */
 const comfortableCharacters = 320
+/** What is longer is no sentence but a listing or a table without ends. */
+const longestSentence = 700
+/** The share of characters such as braces and quotes beyond which a text is code. */
+const mostSigns = 0.06
+/** As many say nothing yet, in however short a sentence. */
+const fewSigns = 8
 /** A sentence that says less than this part of what the best one says is left out. */
 const leastShare = 0.5
 
@@ -85,7 +91,9 @@ function choose(passages: readonly ReplyPassage[], sentences: readonly (readonly
     const scored = words.map((own, index) => ({
       passage,
       index,
-      score: [...new Set(own)].reduce((sum, word) => sum + weightOf(word), 0),
+      score: isProse(sentences[passage]?.[index] ?? '')
+        ? [...new Set(own)].reduce((sum, word) => sum + weightOf(word), 0)
+        : 0,
     }))
     const top = scored.toSorted((a, b) => b.score - a.score || a.index - b.index)[0]
     return top === undefined || top.score === 0 ? [] : [top]
@@ -93,6 +101,12 @@ function choose(passages: readonly ReplyPassage[], sentences: readonly (readonly
   const ordered = best.toSorted((a, b) => b.score - a.score || a.passage - b.passage)
   const least = (ordered[0]?.score ?? 0) * leastShare
   return ordered.filter(({ score }) => score >= least).slice(0, maxQuotations)
+}
+
+/** Whether a person would read it aloud: a listing that became one long sentence has the words of many questions, and answers none. */
+function isProse(sentence: string): boolean {
+  const signs = sentence.match(/[{}<>=;|\\"`]/g)?.length ?? 0
+  return sentence.length <= longestSentence && signs <= Math.max(fewSigns, sentence.length * mostSigns)
 }
 
 /** The words of the question in each sentence of a passage, near enough alike in their forms. */
@@ -114,7 +128,9 @@ function wordsOfSentences(
 function quote(sentences: readonly string[], index: number): string {
   const first = sentences[index] ?? ''
   const next = sentences[index + 1]
-  return next === undefined || first.length + next.length > comfortableCharacters ? first : `${first} ${next}`
+  return next === undefined || !isProse(next) || first.length + next.length > comfortableCharacters
+    ? first
+    : `${first} ${next}`
 }
 
 /** A text as Markdown shows it unchanged. */

@@ -41,6 +41,14 @@ describe('a quotation', () => {
     )
   })
 
+  test('is not of code, nor of listings without an end, however many of the words these have', () => {
+    const code = '{"{dough}":{"{rises}":[{"gas":true},{"why":"{dough} {rises}"}],"<b>":"{dough}"}}'
+    const listing = `The {dough} {rises} ${'by gas and '.repeat(80)}more.`
+    expect(
+      composeQuotation(request([passage(code), passage(listing), passage('{Dough} {rises} by gas.')])).citations,
+    ).toEqual([{ passage: 2, quotation: 'Dough rises by gas.' }])
+  })
+
   test('shows Markdown in it as it is written', () => {
     const { text } = composeQuotation(request([passage('Use *{dough}* and `x_y` <b>.')]))
     expect(text).toContain('> Use \\*dough\\* and \\`x\\_y\\` \\<b\\>.')
