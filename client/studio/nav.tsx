@@ -1,4 +1,4 @@
-import type { ReactElement } from 'react'
+import { type ReactElement, useEffect, useRef } from 'react'
 import { useQuery } from 'urql'
 import { NavViewerDocument } from '../gql/graphql.ts'
 import { Link } from './link.tsx'
@@ -27,8 +27,14 @@ export function Nav(): ReactElement {
   const [{ data }] = useQuery({ query: NavViewerDocument })
   const isAdmin = data?.viewer?.roles.includes('admin') === true
   const here = hrefOf(route)
+  const list = useRef<HTMLElement>(null)
+  // On a phone not all of them fit, and the one that is looked at should be among those that do.
+  useEffect(() => {
+    const link = list.current?.querySelector(`[href="${here}"]`)
+    link?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+  }, [here])
   return (
-    <nav className="nav" aria-label="Pages">
+    <nav className="nav" aria-label="Pages" ref={list}>
       {pages
         .filter(({ isForAdmins }) => isForAdmins !== true || isAdmin)
         .map(({ title, to }) => (
