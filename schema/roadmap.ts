@@ -22,7 +22,8 @@ import { node } from './node.ts'
 import { taskError } from './progress.ts'
 import { conceptRef, contentPiece, documentRef, roadmapRef } from './refs.ts'
 
-const contentStatus = builder.enumType('ContentStatus', {
+/** `ContentStatus` */
+export const contentStatus = builder.enumType('ContentStatus', {
   description: 'The state of one piece of content.',
   values: {
     PENDING: { description: 'Waits for the task that will make it.' },

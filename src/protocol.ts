@@ -24,6 +24,7 @@ export const closeCodes = {
 export const passingEvents: readonly string[] = [
   'TaskSnapshot',
   'TaskQueueMoved',
+  'RoadmapSnapshot',
   'SessionSnapshot',
   'SessionPresenceChanged',
 ]

@@ -10,6 +10,7 @@ import { defineGenerateQuiz } from './quizzes/generate-quiz.ts'
 import { defineReplaceQuestion } from './quizzes/replace-question.ts'
 import { defineCreateRoadmap } from './roadmaps/create-roadmap.ts'
 import { defineRetryContent, defineRetryFailedContent } from './roadmaps/retry-content.ts'
+import { createRoadmapTeller } from './roadmaps/updates.ts'
 import { defineSelfTest } from './self-test/self-test.ts'
 import { createTeller } from './sessions/events.ts'
 import { defineReply } from './sessions/reply.ts'
@@ -23,11 +24,12 @@ export function createTaskDefinitions(
   const questions = createQuestionProvider(config)
   // A service answers several requests at once; the extractive provider would only take turns with itself.
   const concurrency = provider.name === 'extractive' ? 1 : 4
+  const teller = createRoadmapTeller(appender)
   return [
     defineConvertDocument({ maxBytes: config.MAX_UPLOAD_BYTES }),
-    defineCreateRoadmap(provider, { concurrency }),
-    defineRetryContent(provider),
-    defineRetryFailedContent(provider, { concurrency }),
+    defineCreateRoadmap(provider, { teller, concurrency }),
+    defineRetryContent(provider, teller),
+    defineRetryFailedContent(provider, { teller, concurrency }),
     defineGenerateQuiz(questions),
     defineReplaceQuestion(questions),
     defineGenerateProject({ generators: createProjectGenerators(config), questions }),

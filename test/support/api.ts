@@ -9,6 +9,7 @@ import { createNotifications } from '../../src/studio/notifications/notification
 import { createEndNotices } from '../../src/studio/notifications/task-ends.ts'
 import { defineCreateRoadmap } from '../../src/studio/roadmaps/create-roadmap.ts'
 import { defineRetryContent, defineRetryFailedContent } from '../../src/studio/roadmaps/retry-content.ts'
+import { createRoadmapTeller } from '../../src/studio/roadmaps/updates.ts'
 import type { TaskDefinition } from '../../src/tasks/define-task.ts'
 import type { Engine, EngineConfig } from '../../src/tasks/engine.ts'
 import { localDeveloper, type Viewer } from '../../src/tasks/viewer.ts'
@@ -97,9 +98,9 @@ export async function startApi(
   const fixture = await startTestEngine({
     definitions: (log) => [
       defineConvertDocument({ maxBytes: 1_000_000 }),
-      defineCreateRoadmap(provider, { concurrency: 2 }),
-      defineRetryContent(provider),
-      defineRetryFailedContent(provider, { concurrency: 2 }),
+      defineCreateRoadmap(provider, { teller: createRoadmapTeller(log.appender), concurrency: 2 }),
+      defineRetryContent(provider, createRoadmapTeller(log.appender)),
+      defineRetryFailedContent(provider, { teller: createRoadmapTeller(log.appender), concurrency: 2 }),
       ...(typeof more === 'function' ? more(log) : more),
     ],
     config,

@@ -3,6 +3,7 @@ import { typeid } from 'typeid-js'
 import { z } from 'zod'
 import type { Database } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
+import { createTopic } from '../../log/topic.ts'
 import { defineTask, type TaskDefinition } from '../../tasks/define-task.ts'
 import { FinalError } from '../../tasks/failure.ts'
 import { declareItems, stage } from '../../tasks/report.ts'
@@ -11,6 +12,7 @@ import { announceRoadmap } from './announce.ts'
 import { failIfNothing, generatePieces, settlePieces } from './generate-pieces.ts'
 import { type Outline, outlineRoadmap } from './outline.ts'
 import { contentPieces, itemKey, itemLabel } from './roadmaps.ts'
+import { type PieceState, type RoadmapTeller, roadmapTopic } from './updates.ts'
 
 /** The kind of {@link defineCreateRoadmap}. */
 export const createRoadmapKind = 'CREATE_ROADMAP'
@@ -25,8 +27,9 @@ export function roadmapIdOf(taskId: string): string {
 /** Turns a document's structure into stages, modules and concepts, and generates all content, item by item. Subject: the roadmap. */
 export function defineCreateRoadmap(
   provider: ContentProvider,
-  options: { readonly concurrency: number },
+  options: { readonly teller: RoadmapTeller; readonly concurrency: number },
 ): TaskDefinition<z.infer<typeof input>> {
+  const { teller } = options
   return defineTask({
     kind: createRoadmapKind,
     input,
@@ -55,14 +58,17 @@ export function defineCreateRoadmap(
           { taskId: running.rows[0]?.id },
         )
       }
-      if (retriedSubject !== null) return { subject: retriedSubject }
-      const subject = roadmapIdOf(taskId)
-      await client.query('insert into roadmap (id, owner, document_id, title) values ($1, $2, $3, $4)', [
-        subject,
-        owner,
-        documentId,
-        document.title,
-      ])
+      const subject = retriedSubject ?? roadmapIdOf(taskId)
+      if (retriedSubject === null) {
+        await client.query('insert into roadmap (id, owner, document_id, title) values ($1, $2, $3, $4)', [
+          subject,
+          owner,
+          documentId,
+          document.title,
+        ])
+        await createTopic(client, roadmapTopic(subject))
+      }
+      await teller.tell(client, subject, { type: 'RoadmapTaskStarted', payload: { taskId, pieces: [] } })
       return { subject }
     },
     async *run(context) {
@@ -85,8 +91,16 @@ export function defineCreateRoadmap(
           contentPieces.map((piece) => ({ conceptId: id, title, piece, status: 'PENDING' })),
         )
         const made = pieces
-        yield declareItems(toItems(made), (client) => storeOutline(client, roadmapId, taskId, outline, concepts))
-      } else yield declareItems(toItems(pieces), (client) => takeOver(client, roadmapId, taskId))
+        yield declareItems(toItems(made), async (client) => {
+          await storeOutline(client, roadmapId, taskId, outline, concepts)
+          await teller.tell(client, roadmapId, { type: 'RoadmapOutlined', payload: { taskId } })
+        })
+      } else
+        yield declareItems(toItems(pieces), async (client) => {
+          const left = await takeOver(client, roadmapId, taskId)
+          if (left.length > 0)
+            await teller.tell(client, roadmapId, { type: 'RoadmapContentChanged', payload: { taskId, pieces: left } })
+        })
       const open = pieces.filter(({ status }) => status !== 'COMPLETED')
       yield stage('generating')
       const generated = yield* generatePieces(
@@ -102,7 +116,7 @@ export function defineCreateRoadmap(
         failedCount: generated.failed,
       }
     },
-    settle: (client, _input, ending) => settlePieces(client, ending),
+    settle: (client, _input, ending) => settlePieces(client, ending, teller),
     announce: (client, _input, ending) => announceRoadmap(client, ending),
   })
 }
@@ -212,10 +226,12 @@ async function storeOutline(
 }
 
 /** A retried task takes what the earlier one left over. */
-async function takeOver(client: PoolClient, roadmapId: string, taskId: string): Promise<void> {
-  await client.query(
+async function takeOver(client: PoolClient, roadmapId: string, taskId: string): Promise<readonly PieceState[]> {
+  const { rows } = await client.query<PieceState>(
     `update content set task_id = $2, status = 'PENDING', error = null
-     from concept c where c.id = content.concept_id and c.roadmap_id = $1 and content.status <> 'COMPLETED'`,
+     from concept c where c.id = content.concept_id and c.roadmap_id = $1 and content.status <> 'COMPLETED'
+     returning content.concept_id as "conceptId", content.piece, content.status, content.error`,
     [roadmapId, taskId],
   )
+  return rows
 }

@@ -8,10 +8,12 @@ import { item, output, type Report } from '../../tasks/report.ts'
 import type { FailureState } from '../../tasks/task.ts'
 import { ContentError, type ContentPiece, type ContentProvider } from '../content/provider.ts'
 import { itemKey } from './roadmaps.ts'
+import type { PieceState, RoadmapTeller } from './updates.ts'
 
 /** What generating needs to know of a piece. */
 interface PieceSource {
   readonly concept_id: string
+  readonly roadmap_id: string
   readonly piece: ContentPiece
   readonly title: string
   readonly roadmap: string
@@ -42,7 +44,7 @@ export async function* generatePieces(
     readonly keys?: readonly string[]
   },
   provider: ContentProvider,
-  options: { readonly concurrency: number },
+  { teller, concurrency }: { readonly teller: RoadmapTeller; readonly concurrency: number },
 ): AsyncGenerator<Report, Generated, void> {
   const { signal, database, taskId } = context
   const keys =
@@ -55,9 +57,17 @@ export async function* generatePieces(
   let lastFailure: FailureState | null = null
 
   async function* generateOne(source: PieceSource): AsyncGenerator<Report, void, void> {
-    const { concept_id: conceptId, piece } = source
+    const { concept_id: conceptId, roadmap_id: roadmapId, piece } = source
     const key = itemKey(conceptId, piece)
-    yield item.started(key, (client) => markGenerating(client, conceptId, piece, taskId))
+    const tell = (client: PoolClient, state: Pick<PieceState, 'status' | 'error'>): Promise<void> =>
+      teller.tell(client, roadmapId, {
+        type: 'RoadmapContentChanged',
+        payload: { taskId, pieces: [{ conceptId, piece, ...state }] },
+      })
+    yield item.started(key, async (client) => {
+      const isNews = await markGenerating(client, conceptId, piece, taskId)
+      if (isNews) await tell(client, { status: 'GENERATING', error: null })
+    })
     try {
       let body = ''
       const pieces = provider.generate({
@@ -74,7 +84,10 @@ export async function* generatePieces(
         body += text
         yield output(key, text)
       }
-      yield item.completed(key, (client) => storeBody(client, conceptId, piece, body))
+      yield item.completed(key, async (client) => {
+        await storeBody(client, conceptId, piece, body)
+        await tell(client, { status: 'COMPLETED', error: null })
+      })
       completed++
     } catch (error) {
       if (!(error instanceof ContentError)) throw error
@@ -82,11 +95,14 @@ export async function* generatePieces(
       const failure: FailureState = { code: error.code, message: error.message, retryable: false, advice: error.advice }
       failed++
       lastFailure = failure
-      yield item.failed(key, failure, (client) => storeFailure(client, conceptId, piece, failure))
+      yield item.failed(key, failure, async (client) => {
+        await storeFailure(client, conceptId, piece, failure)
+        await tell(client, { status: 'FAILED', error: failure })
+      })
     }
   }
 
-  yield* parallel(sources, options.concurrency, generateOne)
+  yield* parallel(sources, concurrency, generateOne)
   return { completed, failed, lastFailure }
 }
 
@@ -104,7 +120,11 @@ export function failIfNothing({ completed, failed, lastFailure }: Generated): vo
  * Leaves no piece behind that says it is being made when its task has ended: what was made before stays readable, what was
  * never made has failed, and can be retried.
  */
-export async function settlePieces(client: PoolClient, { taskId, status, error }: Ending): Promise<void> {
+export async function settlePieces(
+  client: PoolClient,
+  { taskId, subject, status, error }: Ending,
+  teller: RoadmapTeller,
+): Promise<void> {
   const reason: FailureState = error ?? {
     code: status === 'CANCELED' ? 'CANCELED' : 'NOT_GENERATED',
     message:
@@ -114,12 +134,15 @@ export async function settlePieces(client: PoolClient, { taskId, status, error }
     retryable: false,
     advice: 'Retry this piece.',
   }
-  await client.query(
+  const { rows: pieces } = await client.query<PieceState>(
     `update content set status = case when body is null then 'FAILED' else 'COMPLETED' end,
        error = case when body is null then $2::jsonb end
-     where task_id = $1 and status in ('PENDING', 'GENERATING')`,
+     where task_id = $1 and status in ('PENDING', 'GENERATING')
+     returning concept_id as "conceptId", piece, status, error`,
     [taskId, JSON.stringify(reason)],
   )
+  if (subject !== null)
+    await teller.tell(client, subject, { type: 'RoadmapTaskEnded', payload: { taskId, status, pieces } })
 }
 
 function toRetryable(error: ContentError): RetryableError {
@@ -137,7 +160,7 @@ function seedOf(key: string, revision: number): number {
 
 async function readSources(database: Database, keys: readonly string[]): Promise<readonly PieceSource[]> {
   const { rows } = await database.pool.query<PieceSource>(
-    `select c.id as concept_id, n.piece, c.title, r.title as roadmap, c.stage_title, c.module_title, c.source, c.links, n.revision
+    `select c.id as concept_id, c.roadmap_id, n.piece, c.title, r.title as roadmap, c.stage_title, c.module_title, c.source, c.links, n.revision
      from unnest($1::text[]) with ordinality as k(key, ord)
      join content n on n.concept_id || ':' || n.piece = k.key and n.concept_id = split_part(k.key, ':', 1)
      join concept c on c.id = n.concept_id join roadmap r on r.id = c.roadmap_id order by k.ord`,
@@ -156,16 +179,23 @@ async function readCorpus(database: Database, conceptId: string | undefined): Pr
   return rows.map(({ text }) => text)
 }
 
+/** @returns whether it read something else before */
 async function markGenerating(
   client: PoolClient,
   conceptId: string,
   piece: ContentPiece,
   taskId: string,
-): Promise<void> {
-  await client.query(
-    `update content set status = 'GENERATING', error = null, task_id = $3, revision = revision + 1 where concept_id = $1 and piece = $2`,
+): Promise<boolean> {
+  const { rows } = await client.query<{ status: string }>(
+    `with old as materialized (
+       select concept_id, piece, status from content where concept_id = $1 and piece = $2 for no key update
+     )
+     update content n set status = 'GENERATING', error = null, task_id = $3, revision = revision + 1
+     from old where n.concept_id = old.concept_id and n.piece = old.piece
+     returning old.status`,
     [conceptId, piece, taskId],
   )
+  return rows[0]?.status !== 'GENERATING'
 }
 
 async function storeBody(client: PoolClient, conceptId: string, piece: ContentPiece, body: string): Promise<void> {

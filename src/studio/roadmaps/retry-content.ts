@@ -6,6 +6,7 @@ import type { ContentPiece, ContentProvider } from '../content/provider.ts'
 import { announcePiece, announceRetries } from './announce.ts'
 import { failIfNothing, generatePieces, settlePieces } from './generate-pieces.ts'
 import { type ContentStatus, contentPieces, itemKey, itemLabel } from './roadmaps.ts'
+import type { RoadmapTeller } from './updates.ts'
 
 /** The kind of {@link defineRetryContent}. */
 export const retryContentKind = 'RETRY_CONTENT'
@@ -16,7 +17,10 @@ const one = z.object({ conceptId: z.string(), piece: z.enum(['TUTORIAL', 'RESOUR
 const all = z.object({ roadmapId: z.string() })
 
 /** Generates one piece of one concept again; it reads GENERATING from the moment the task is in line. Subject: the roadmap. */
-export function defineRetryContent(provider: ContentProvider): TaskDefinition<z.infer<typeof one>> {
+export function defineRetryContent(
+  provider: ContentProvider,
+  teller: RoadmapTeller,
+): TaskDefinition<z.infer<typeof one>> {
   return defineTask({
     kind: retryContentKind,
     input: one,
@@ -50,6 +54,10 @@ export function defineRetryContent(provider: ContentProvider): TaskDefinition<z.
         `update content set status = 'GENERATING', error = null, task_id = $3 where concept_id = $1 and piece = $2`,
         [conceptId, piece, taskId],
       )
+      await teller.tell(client, content.roadmap_id, {
+        type: 'RoadmapTaskStarted',
+        payload: { taskId, pieces: [{ conceptId, piece, status: 'GENERATING', error: null }] },
+      })
       return {
         subject: content.roadmap_id,
         items: [{ key: itemKey(conceptId, piece), label: itemLabel(content.title, piece) }],
@@ -58,10 +66,10 @@ export function defineRetryContent(provider: ContentProvider): TaskDefinition<z.
     async *run(context) {
       const { conceptId, piece } = context.input
       yield stage('generating')
-      failIfNothing(yield* generatePieces(context, provider, { concurrency: 1 }))
+      failIfNothing(yield* generatePieces(context, provider, { teller, concurrency: 1 }))
       return { type: 'RetryContentTaskResult', conceptId, piece }
     },
-    settle: (client, _input, ending) => settlePieces(client, ending),
+    settle: (client, _input, ending) => settlePieces(client, ending, teller),
     announce: announcePiece,
   })
 }
@@ -69,8 +77,9 @@ export function defineRetryContent(provider: ContentProvider): TaskDefinition<z.
 /** Generates everything that failed on a roadmap again, as one batch with its own total. Subject: the roadmap. */
 export function defineRetryFailedContent(
   provider: ContentProvider,
-  options: { readonly concurrency: number },
+  options: { readonly teller: RoadmapTeller; readonly concurrency: number },
 ): TaskDefinition<z.infer<typeof all>> {
+  const { teller } = options
   return defineTask({
     kind: retryFailedContentKind,
     input: all,
@@ -92,6 +101,13 @@ export function defineRetryFailedContent(
          where content.concept_id = f.concept_id and content.piece = f.piece`,
         [rows.map((row) => row.concept_id), taskId, rows.map((row) => row.piece)],
       )
+      await teller.tell(client, roadmapId, {
+        type: 'RoadmapTaskStarted',
+        payload: {
+          taskId,
+          pieces: rows.map((row) => ({ conceptId: row.concept_id, piece: row.piece, status: 'PENDING', error: null })),
+        },
+      })
       return {
         subject: roadmapId,
         items: rows.map(({ concept_id: conceptId, piece, title }) => ({
@@ -111,7 +127,7 @@ export function defineRetryFailedContent(
         failedCount: generated.failed,
       }
     },
-    settle: (client, _input, ending) => settlePieces(client, ending),
+    settle: (client, _input, ending) => settlePieces(client, ending, teller),
     announce: (client, _input, ending) => announceRetries(client, ending),
   })
 }

@@ -11,6 +11,7 @@ import { createApplications } from '../../../src/studio/applications.ts'
 import { defineConvertDocument } from '../../../src/studio/documents/convert-document.ts'
 import { defineCreateRoadmap } from '../../../src/studio/roadmaps/create-roadmap.ts'
 import { defineRetryContent, defineRetryFailedContent } from '../../../src/studio/roadmaps/retry-content.ts'
+import { createRoadmapTeller } from '../../../src/studio/roadmaps/updates.ts'
 import { defineSelfTest } from '../../../src/studio/self-test/self-test.ts'
 import { defineTask, type TaskDefinition } from '../../../src/tasks/define-task.ts'
 import { declareItems, item } from '../../../src/tasks/report.ts'
@@ -60,12 +61,12 @@ export async function startSite(environment: Readonly<Record<string, string>> = 
   const counting = createCounting()
   const engine = stack.use(
     await startTestEngine({
-      definitions: [
+      definitions: ({ appender }) => [
         counting.definition,
         defineConvertDocument({ maxBytes: 1_000_000 }),
-        defineCreateRoadmap(provider, { concurrency: 2 }),
-        defineRetryContent(provider),
-        defineRetryFailedContent(provider, { concurrency: 2 }),
+        defineCreateRoadmap(provider, { teller: createRoadmapTeller(appender), concurrency: 2 }),
+        defineRetryContent(provider, createRoadmapTeller(appender)),
+        defineRetryFailedContent(provider, { teller: createRoadmapTeller(appender), concurrency: 2 }),
         ...(environment['SELF_TEST'] === 'true' ? [defineSelfTest()] : []),
       ],
     }),

@@ -1,0 +1,200 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { type ApiFixture, startApi, viewerOf } from '../support/api.ts'
+
+const text = `# Bread
+
+## Dough
+
+### Flour
+
+A dough needs flour, water, salt and time. Flour gives structure, because gluten forms when water reaches its proteins.
+
+### Salt
+
+Salt slows the yeast down and keeps the crumb tight. Too much of it stops the yeast altogether.
+
+## Baking
+
+### Heat
+
+A hot oven makes the loaf rise once more. Steam keeps the crust soft until the loaf has reached its volume.
+`
+const updates = `subscription ($id: ID!, $after: Cursor) { event: roadmapUpdates(roadmapId: $id, after: $after) {
+  __typename seq cursor
+  ... on RoadmapSnapshot { reason activeTaskIds contents { ...C } }
+  ... on RoadmapTaskStarted { taskId contents { ...C } }
+  ... on RoadmapOutlined { taskId }
+  ... on RoadmapContentChanged { taskId contents { ...C } }
+  ... on RoadmapTaskEnded { taskId taskStatus contents { ...C } } } }
+  fragment C on ContentChange { conceptId piece status error { code } }`
+const retry = `mutation ($conceptId: ID!, $piece: ContentPiece!) {
+  result: retryContent(input: { conceptId: $conceptId, piece: $piece }) { ... on RetryContentSuccess { task { id } } } }`
+const retryFailed = `mutation ($roadmapId: ID!) {
+  result: retryFailedContent(roadmapId: $roadmapId) { ... on RetryFailedContentSuccess { task { id } } } }`
+const cancel = `mutation ($taskId: ID!) { cancelTask(id: $taskId) { __typename } }`
+
+interface Change {
+  readonly conceptId: string
+  readonly piece: string
+  readonly status: string
+  readonly error: { readonly code: string } | null
+}
+interface Update {
+  readonly __typename: string
+  readonly seq: number
+  readonly cursor: string
+  readonly reason?: string
+  readonly activeTaskIds?: readonly string[]
+  readonly taskId?: string
+  readonly taskStatus?: string
+  readonly contents?: readonly Change[]
+}
+interface Started {
+  readonly result: { readonly task: { readonly id: string } }
+}
+
+let api: ApiFixture
+beforeAll(async () => {
+  api = await startApi()
+})
+afterAll(async () => {
+  await api[Symbol.asyncDispose]()
+})
+beforeEach(() => {
+  api.provider.script = () => 'text'
+})
+
+/** Watches in the background. */
+async function open(id: string, after?: string) {
+  const events: Update[] = []
+  const watching = api.watch(updates, { id, ...(after === undefined ? {} : { after }) }) as AsyncGenerator<{
+    readonly event: Update
+  }>
+  const take = async (): Promise<Update> => {
+    const { value } = await watching.next()
+    if (value === undefined) throw new Error('The subscription is over')
+    events.push(value.event)
+    return value.event
+  }
+  return {
+    events,
+    take,
+    async takeUntil(type: string): Promise<Update> {
+      for (;;) {
+        const event = await take()
+        if (event.__typename === type) return event
+      }
+    },
+    [Symbol.asyncDispose]: async () => void (await watching.return(undefined)),
+  }
+}
+const brief = ({ __typename, contents = [] }: Update): string =>
+  [__typename, ...contents.map(({ piece, status }) => `${piece} ${status}`)].join(' ')
+
+describe('roadmapUpdates', () => {
+  it('tells a retry to everybody who watches: GENERATING as it is put in line, COMPLETED, and its end', async () => {
+    const { roadmapId } = await api.makeRoadmap(text)
+    await using watched = await open(roadmapId)
+    const snapshot = await watched.take()
+    expect(snapshot).toMatchObject({ __typename: 'RoadmapSnapshot', reason: 'SUBSCRIBED', activeTaskIds: [] })
+    expect(new Set(snapshot.contents?.map(({ status }) => status))).toEqual(new Set(['COMPLETED']))
+    const conceptId = snapshot.contents?.[0]?.conceptId
+    api.provider.script = () => 'wait'
+    const { result }: Started = await api.run(retry, { conceptId, piece: 'QUIZ' })
+    const taskId = result.task.id
+
+    expect(await watched.take()).toEqual({
+      __typename: 'RoadmapTaskStarted',
+      seq: snapshot.seq + 1,
+      cursor: expect.any(String),
+      taskId,
+      contents: [{ conceptId, piece: 'QUIZ', status: 'GENERATING', error: null }],
+    })
+    await using late = await open(roadmapId)
+    const joined = await late.take()
+    expect(joined.activeTaskIds).toEqual([taskId])
+    expect(joined.contents).toContainEqual({ conceptId, piece: 'QUIZ', status: 'GENERATING', error: null })
+
+    await vi.waitFor(async () => expect((await api.get({ id: taskId })).status).toBe('RUNNING'))
+    const release = setInterval(() => api.provider.release(), 5)
+    await watched.takeUntil('RoadmapTaskEnded')
+    clearInterval(release)
+    // That the worker has begun is no news: it read GENERATING already.
+    expect(watched.events.slice(1).map(brief)).toEqual([
+      'RoadmapTaskStarted QUIZ GENERATING',
+      'RoadmapContentChanged QUIZ COMPLETED',
+      'RoadmapTaskEnded',
+    ])
+    expect(watched.events.at(-1)).toMatchObject({ taskId, taskStatus: 'COMPLETED', seq: snapshot.seq + 3 })
+  })
+
+  it('tells how a new roadmap is made, and goes on exactly behind a cursor', async () => {
+    api.provider.script = () => 'wait'
+    const { roadmapId, taskId } = await api.startRoadmap(text)
+    await using watched = await open(roadmapId)
+    const first = await watched.take()
+    expect(first).toMatchObject({ __typename: 'RoadmapSnapshot', activeTaskIds: [taskId] })
+    const release = setInterval(() => api.provider.release(), 5)
+    await watched.takeUntil('RoadmapTaskEnded')
+    clearInterval(release)
+    expect(watched.events.map(({ seq }) => seq)).toEqual(watched.events.map((_, index) => first.seq + index))
+    const made = watched.events.flatMap(({ contents = [] }) => contents).filter(({ status }) => status === 'COMPLETED')
+    expect(new Set(made.map(({ conceptId, piece }) => `${conceptId} ${piece}`)).size).toBe(made.length)
+
+    await using resumed = await open(roadmapId, first.cursor)
+    await resumed.takeUntil('RoadmapTaskEnded')
+    expect(resumed.events).toEqual(watched.events.slice(1))
+  })
+
+  it('tells what failed and why, the batch that retries it, and what a canceled one leaves', async () => {
+    api.provider.script = ({ piece }) => (piece === 'TUTORIAL' ? 'fail' : 'text')
+    const { roadmapId } = await api.makeRoadmap(text)
+    await using watched = await open(roadmapId)
+    const { contents = [] } = await watched.take()
+    const failed = contents.filter(({ status }) => status === 'FAILED')
+    expect(failed.length).toBeGreaterThan(1)
+    for (const one of failed) expect(one).toMatchObject({ piece: 'TUTORIAL', error: { code: 'CONTENT_REFUSED' } })
+    api.provider.script = () => 'wait'
+    const { result }: Started = await api.run(retryFailed, { roadmapId })
+    expect(await watched.take()).toMatchObject({
+      __typename: 'RoadmapTaskStarted',
+      contents: failed.map(({ conceptId }) => ({ conceptId, piece: 'TUTORIAL', status: 'PENDING', error: null })),
+    })
+    await watched.takeUntil('RoadmapContentChanged')
+    await api.run(cancel, { taskId: result.task.id })
+    const ended = await watched.takeUntil('RoadmapTaskEnded')
+    expect(ended).toMatchObject({ taskId: result.task.id, taskStatus: 'CANCELED' })
+    expect(ended.contents).toHaveLength(failed.length)
+    for (const change of ended.contents ?? [])
+      expect(change).toMatchObject({ piece: 'TUTORIAL', status: 'FAILED', error: { code: 'CANCELED' } })
+  })
+
+  it('is nobody’s but the owner’s', async () => {
+    const { roadmapId } = await api.makeRoadmap(text)
+    await expect(api.watch(updates, { id: roadmapId }, { viewer: viewerOf('eve') }).next()).rejects.toThrow(
+      'There is no roadmap',
+    )
+  })
+
+  it('lets many tasks begin, end and be canceled on one roadmap at once', async () => {
+    const { roadmapId } = await api.makeRoadmap(text)
+    await using watched = await open(roadmapId)
+    const { contents = [] } = await watched.take()
+    const started = await Promise.all(
+      contents.map(({ conceptId, piece }) => api.run(retry, { conceptId, piece }) as Promise<Started>),
+    )
+    await Promise.all(
+      started.slice(0, 3).map(({ result }): Promise<object> => api.run(cancel, { taskId: result.task.id })),
+    )
+    const ended = new Set<string | undefined>()
+    while (ended.size < started.length) ended.add((await watched.takeUntil('RoadmapTaskEnded')).taskId)
+    expect(ended).toEqual(new Set(started.map(({ result }) => result.task.id)))
+    const last = new Map(
+      watched.events.flatMap(({ contents: changed = [] }) => changed).map((one) => [one.conceptId + one.piece, one]),
+    )
+    await using late = await open(roadmapId)
+    const now = await late.take()
+    expect(now.activeTaskIds).toEqual([])
+    for (const one of now.contents ?? []) expect(last.get(one.conceptId + one.piece)).toEqual(one)
+  })
+})
