@@ -6,6 +6,8 @@ import { terminalEvents } from '../../src/protocol.ts'
 export interface TaskCache {
   /** Takes an event of `taskProgress`. One that is older than what is known changes nothing. */
   applyEvent(cache: Cache, event: unknown): void
+  /** Takes an event of `roadmapUpdates`: where pieces are, whoever changed them. */
+  applyRoadmapEvent(cache: Cache, event: unknown): void
   /** Takes the answer to `retryContent`, or what is assumed of it. */
   applyRetry(cache: Cache, input: unknown, answer: unknown, isOptimistic: boolean): void
 }
@@ -26,10 +28,17 @@ interface EventFields {
   readonly item?: { readonly key?: string; readonly status?: string; readonly error?: object | null }
 }
 
+/** Where a piece is, as an event of its roadmap tells it. */
+interface ContentChange {
+  readonly conceptId: string
+  readonly piece: string
+  readonly status: string
+  readonly error?: object | null
+}
+
 /** The last that was said about a piece of content, and by which task. */
 interface PieceState {
   readonly taskId: string
-  readonly seq: number
   readonly fields: Readonly<Record<string, unknown>>
 }
 
@@ -84,9 +93,19 @@ export function createTaskCache(fields: ReadonlyMap<string, ReadonlySet<string>>
       if (cache.resolve(task, 'status') !== undefined) write(cache, task, newest.fields)
       const status = contentStatus[item?.status ?? '']
       if (!isNewer || item?.key === undefined || status === undefined) return
-      const state: PieceState = { taskId, seq, fields: { status, ...('error' in item ? { error: item.error } : {}) } }
+      const state: PieceState = { taskId, fields: { status, ...('error' in item ? { error: item.error } : {}) } }
       remember(pieces, item.key, state)
       writePiece(cache, item.key, state)
+    },
+    applyRoadmapEvent(cache, given) {
+      const event = (given ?? {}) as { readonly taskId?: string; readonly contents?: readonly ContentChange[] }
+      for (const { conceptId, piece, status, error } of event.contents ?? []) {
+        const key = `${conceptId}:${piece}`
+        const fields = { status, ...(error === undefined ? {} : { error }) }
+        // It may be faster than the answer to the mutation that caused it.
+        if (event.taskId !== undefined) remember(pieces, key, { taskId: event.taskId, fields })
+        writePiece(cache, key, { fields })
+      }
     },
     applyRetry(cache, input, answer, isOptimistic) {
       const { conceptId, piece } = (input ?? {}) as { readonly conceptId?: string; readonly piece?: string }

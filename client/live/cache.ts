@@ -24,6 +24,7 @@ export function createCacheExchange(schema: CacheSchema): Exchange {
         // A replay of the history says what was, not what is.
         if (fromStart !== true) tasks.applyEvent(cache, result['taskProgress'])
       },
+      roadmapUpdates: (result, _, cache) => tasks.applyRoadmapEvent(cache, result['roadmapUpdates']),
     },
     Mutation: {
       retryContent: ({ retryContent }, { input }, cache, { optimistic }) =>

@@ -1,4 +1,4 @@
-import type { ContentPiece, ContentStatus, PieceStateFieldsFragment, RoadmapOutlineQuery } from '../gql/graphql.ts'
+import type { ContentPiece, ContentStatus, PieceStateFieldsFragment } from '../gql/graphql.ts'
 import type { TaskError, TaskState } from '../reduce/task-state.ts'
 
 /** The three pieces of a concept, in the order in which they are shown. */
@@ -49,19 +49,4 @@ export function viewPiece(
     default:
       return item.status satisfies never
   }
-}
-
-/** Whether a piece is in the making, or waits for it, by a task that is not among these: started by somebody else. */
-export function hasUnwatched(
-  { stages }: NonNullable<RoadmapOutlineQuery['roadmap']>,
-  tasks: readonly TaskState[],
-): boolean {
-  const concepts = stages.flatMap(({ modules }) => modules.flatMap((module) => module.concepts))
-  return concepts.some((concept) =>
-    pieces.some(({ piece, field }) => {
-      const { status } = concept[field]
-      const isUnderWay = status === 'GENERATING' || status === 'PENDING'
-      return isUnderWay && !tasks.some(({ items }) => items.has(`${concept.id}:${piece}`))
-    }),
-  )
 }

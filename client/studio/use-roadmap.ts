@@ -1,10 +1,11 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { useQuery } from 'urql'
-import { RoadmapOutlineDocument, type RoadmapOutlineQuery } from '../gql/graphql.ts'
+import { RoadmapOutlineDocument, type RoadmapOutlineQuery, RoadmapUpdatesDocument } from '../gql/graphql.ts'
 import { useOutbox } from '../react/use-connection.ts'
+import { useLive } from '../react/use-live.ts'
 import { useManyTasks } from '../react/use-many-tasks.ts'
 import type { TaskState } from '../reduce/task-state.ts'
-import { hasUnwatched } from './piece-view.ts'
+import { reduceRoadmapNews } from './roadmap-news.ts'
 import { useWhenBack } from './use-when-back.ts'
 
 /** A roadmap as it was fetched. */
@@ -16,7 +17,7 @@ export interface LiveRoadmap {
   readonly outline: Outline | null
   readonly isLoading: boolean
   readonly failure: string | null
-  /** Those that were running when the page was opened and those that were started on it, oldest first. */
+  /** Those that were running when the page was opened and those that were started since, by whomever, oldest first. */
   readonly tasks: readonly TaskState[]
   /** Those of them that know more than what was fetched. */
   readonly overlays: readonly TaskState[]
@@ -27,9 +28,9 @@ export interface LiveRoadmap {
 }
 
 /**
- * Keeps a roadmap up to date from the events of its tasks. The server is asked again when a new roadmap's structure has
- * become known, when a task is over that leaves behind more than its last event tells, and when something may have happened
- * that no event of this page tells.
+ * Keeps a roadmap up to date from its own events, which the cache takes and which name its tasks, and from the events of those. The server
+ * is asked again when a new roadmap's structure has become known, when a task is over that leaves behind more than its last event tells,
+ * and when events were left out.
  */
 export function useRoadmap(id: string): LiveRoadmap {
   const [{ data, fetching, error }, execute] = useQuery({
@@ -48,6 +49,13 @@ export function useRoadmap(id: string): LiveRoadmap {
     if (activeId !== undefined) watch(activeId)
   }, [activeId, watch])
 
+  const { state: news } = useLive(RoadmapUpdatesDocument, { roadmapId: id }, reduceRoadmapNews)
+  const newsIds = news?.taskIds
+  useEffect(() => {
+    // Theirs is the order in which the tasks were started.
+    if (newsIds !== undefined) setStarted((known) => [...newsIds, ...known.filter((one) => !newsIds.includes(one))])
+  }, [newsIds])
+
   const states = useManyTasks(started)
   const tasks = useMemo(
     () => started.map((one) => states.get(one)).filter((task) => task !== undefined),
@@ -56,6 +64,10 @@ export function useRoadmap(id: string): LiveRoadmap {
   const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
 
   useWhenBack(error !== undefined, refetch)
+  const gaps = news?.gaps ?? 0
+  useEffect(() => {
+    if (gaps > 0) refetch()
+  }, [gaps, refetch])
 
   const isEmpty = outline !== null && outline.stages.length === 0
   const hasNewItems = isEmpty && tasks.some(({ items }) => items.size > 0)
@@ -80,32 +92,20 @@ export function useRoadmap(id: string): LiveRoadmap {
       // The result of a retry brings its concept along, and the cache has taken it in.
       const tellsAll = task.kind === 'RETRY_CONTENT' && task.status === 'COMPLETED'
       if (tellsAll) setAbsorbed((known) => [...known, task.id])
-      else toAbsorb.current.push(task.id)
-      if (!tellsAll || (outline !== null && hasUnwatched(outline, tasks))) refetch()
+      else {
+        toAbsorb.current.push(task.id)
+        refetch()
+      }
     }
-  }, [tasks, outline, refetch])
-  useOutsideChanges(
-    tasks.every(({ isOver }) => isOver),
-    refetch,
-  )
+  }, [tasks, refetch])
+  useSent(refetch)
   const overlays = useMemo(() => tasks.filter((task) => !absorbed.includes(task.id)), [tasks, absorbed])
 
   return { outline, isLoading: fetching, failure: error?.message ?? null, tasks, overlays, watch, refetch }
 }
 
-/**
- * Asks again after what no event of this page tells: what another tab has started, when somebody comes back to this one,
- * and a mutation that was made offline by an earlier visit, when it has been sent.
- */
-function useOutsideChanges(isIdle: boolean, refetch: () => void): void {
-  useEffect(() => {
-    if (!isIdle) return
-    const look = (): void => {
-      if (document.visibilityState === 'visible') refetch()
-    }
-    document.addEventListener('visibilitychange', look)
-    return () => document.removeEventListener('visibilitychange', look)
-  }, [isIdle, refetch])
+/** Asks again when a mutation that was made offline, maybe by an earlier visit, has been sent. */
+function useSent(refetch: () => void): void {
   const { pending } = useOutbox()
   const waited = useRef(0)
   useEffect(() => {

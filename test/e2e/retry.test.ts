@@ -149,28 +149,4 @@ describe('retrying a piece in the browser', { timeout: 60_000 }, () => {
     await vi.waitFor(async () => expect(await page.getByRole('link', { name: /of .*, ready$/ }).count()).toBe(9))
     expect(opened.errors).toEqual([])
   })
-
-  test('what another tab has started is seen when somebody comes back to this one', async () => {
-    world.model.answer = textOf
-    const roadmapId = await world.makeRoadmap()
-    const gate = Promise.withResolvers<void>()
-    world.model.answer = async function* (asked) {
-      await gate.promise
-      yield* textOf(asked)
-    }
-    await using mine = await openPage(browser, `${world.url}/?roadmap=${roadmapId}`)
-    await using other = await openPage(browser, `${world.url}/?roadmap=${roadmapId}`)
-    for (const name of ['Tutorial', 'Quiz']) {
-      await other.page.getByRole('link', { name: `${name} of Owls, ready` }).click()
-      await other.page.getByRole('button', { name: `Make again: ${name} of Owls` }).click()
-      await other.page.getByRole('link', { name: `${name} of Owls, being made` }).waitFor()
-    }
-    await mine.page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
-    for (const name of ['Tutorial', 'Quiz'])
-      await mine.page.getByRole('link', { name: `${name} of Owls, being made` }).waitFor()
-    gate.resolve()
-    for (const name of ['Tutorial', 'Quiz'])
-      await mine.page.getByRole('link', { name: `${name} of Owls, ready` }).waitFor()
-    expect([...mine.errors, ...other.errors]).toEqual([])
-  })
 })

@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest'
+import type { RoadmapUpdatesSubscription } from '../../../client/gql/graphql.ts'
+import { type RoadmapNews, reduceRoadmapNews } from '../../../client/studio/roadmap-news.ts'
+
+type News = RoadmapUpdatesSubscription['roadmapUpdates']
+const place = { cursor: 'c', seq: 1 }
+const snapshot = (activeTaskIds: string[]): News => ({
+  __typename: 'RoadmapSnapshot',
+  ...place,
+  reason: 'SUBSCRIBED',
+  activeTaskIds,
+  contents: [],
+})
+const started = (taskId: string): News => ({ __typename: 'RoadmapTaskStarted', ...place, taskId, contents: [] })
+const ended = (taskId: string): News => ({ __typename: 'RoadmapTaskEnded', ...place, taskId, contents: [] })
+const fold = (...events: News[]): RoadmapNews | undefined =>
+  events.reduce<RoadmapNews | undefined>(
+    (state, roadmapUpdates) => reduceRoadmapNews(state, { roadmapUpdates }),
+    undefined,
+  )
+
+describe('what a roadmap tells', () => {
+  it('names each task once, in the order they were started, also one that is over before anybody could watch it', () => {
+    expect(fold(snapshot(['a', 'b']), started('c'), ended('c'), started('b'))?.taskIds).toEqual(['a', 'b', 'c'])
+  })
+
+  it('counts a snapshot that stands for events, but not the first', () => {
+    expect(fold(snapshot([]))?.gaps).toBe(0)
+    expect(fold(snapshot(['a']), ended('a'), snapshot(['b']))).toEqual({ taskIds: ['a', 'b'], gaps: 1 })
+  })
+
+  it('stays the same object when there is nothing new', () => {
+    const before = fold(snapshot(['a']))
+    expect(reduceRoadmapNews(before, { roadmapUpdates: ended('a') })).toBe(before)
+  })
+})

@@ -1,0 +1,77 @@
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startBrowser } from './support/browser.ts'
+import { textOf } from './support/model.ts'
+import { openPage, says } from './support/page.ts'
+import { startWorld, type World } from './support/world.ts'
+
+let browser: Browser
+let world: World
+beforeAll(async () => {
+  ;[browser, world] = await Promise.all([startBrowser(), startWorld()])
+})
+afterAll(async () => {
+  await browser?.close()
+  await world?.[Symbol.asyncDispose]()
+})
+
+describe('two pages of one roadmap', { timeout: 60_000 }, () => {
+  test('what one retries reads as being made on the other, streams there and is ready, without a request of its own', async () => {
+    world.model.answer = textOf
+    const roadmapId = await world.makeRoadmap()
+    const gate = Promise.withResolvers<void>()
+    world.model.answer = async function* (asked) {
+      yield '# Owls\n\nThe first half '
+      await gate.promise
+      yield* textOf(asked).slice(1)
+    }
+    await using mine = await openPage(browser, `${world.url}/?roadmap=${roadmapId}`)
+    await using other = await openPage(browser, `${world.url}/?roadmap=${roadmapId}`)
+    for (const { page } of [mine, other]) {
+      await page.getByRole('link', { name: 'Quiz of Owls, ready' }).click()
+      await page.getByRole('article').getByText('The quiz of Owls.').waitFor()
+      await says(page, 'Live')
+    }
+    mine.requests.length = 0
+    other.requests.length = 0
+    await other.page.getByRole('button', { name: 'Make again: Quiz of Owls' }).click()
+    await mine.page.getByRole('link', { name: 'Quiz of Owls, being made' }).waitFor()
+    const article = mine.page.getByRole('article')
+    await article.getByText('The first half').waitFor()
+    // Of several that run at once each is followed, not only the newest.
+    await other.page.getByRole('link', { name: 'Tutorial of Robins, ready' }).click()
+    await other.page.getByRole('button', { name: 'Make again: Tutorial of Robins' }).click()
+    await mine.page.getByRole('link', { name: 'Tutorial of Robins, being made' }).waitFor()
+    gate.resolve()
+    await mine.page.getByRole('link', { name: 'Quiz of Owls, ready' }).waitFor()
+    await mine.page.getByRole('link', { name: 'Tutorial of Robins, ready' }).waitFor()
+    await article.getByText('The first half The quiz of Owls. The 2. version.').waitFor()
+
+    expect(mine.requests).toEqual([])
+    expect(mine.sockets).toBe(1)
+    expect([...mine.errors, ...other.errors]).toEqual([])
+  })
+
+  test('a batch that one starts is followed on the other to its end', async () => {
+    world.model.answer = (asked) => (asked.piece === 'QUIZ' ? 'refuse' : textOf(asked))
+    const roadmapId = await world.makeRoadmap()
+    await using mine = await openPage(browser, `${world.url}/?roadmap=${roadmapId}`)
+    await using other = await openPage(browser, `${world.url}/?roadmap=${roadmapId}`)
+    for (const { page } of [mine, other]) {
+      await page.getByRole('link', { name: 'Quiz of Owls, failed' }).waitFor()
+      await says(page, 'Live')
+    }
+    const gate = Promise.withResolvers<void>()
+    world.model.answer = async function* (asked) {
+      await gate.promise
+      yield* textOf(asked)
+    }
+    await other.page.getByRole('button', { name: /that failed/ }).click()
+    await mine.page.getByRole('link', { name: 'Quiz of Owls, being made' }).waitFor()
+    gate.resolve()
+    for (const title of ['Owls', 'Robins'])
+      await mine.page.getByRole('link', { name: `Quiz of ${title}, ready` }).waitFor()
+    expect(await mine.page.getByRole('button', { name: /that failed/ }).count()).toBe(0)
+    expect([...mine.errors, ...other.errors]).toEqual([])
+  })
+})
