@@ -14,14 +14,10 @@ export function reduceRoadmapNews(
   { roadmapUpdates: event }: RoadmapUpdatesSubscription,
 ): RoadmapNews {
   const { taskIds, gaps } = state ?? { taskIds: [], gaps: 0 }
-  switch (event.__typename) {
-    case 'RoadmapSnapshot':
-      return { taskIds: union(taskIds, event.activeTaskIds), gaps: state === undefined ? 0 : gaps + 1 }
-    case 'RoadmapTaskStarted':
-      return { taskIds: union(taskIds, [event.taskId]), gaps }
-    default:
-      return state ?? { taskIds, gaps }
-  }
+  if (event.__typename === 'RoadmapSnapshot')
+    return { taskIds: union(taskIds, event.activeTaskIds), gaps: state === undefined ? 0 : gaps + 1 }
+  if (event.__typename === 'RoadmapTaskStarted') return { taskIds: union(taskIds, [event.taskId]), gaps }
+  return state ?? { taskIds, gaps }
 }
 
 function union(known: readonly string[], more: readonly string[]): readonly string[] {
