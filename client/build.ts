@@ -19,8 +19,8 @@ export const peers: readonly string[] = [
 
 /** The entries of the package, as its `exports` name them, and how large each may be, in bytes after gzip. */
 export const entries: Readonly<Record<string, { readonly file: string; readonly maxGzipBytes: number }>> = {
-  client: { file: 'client/index.ts', maxGzipBytes: 24_576 },
-  react: { file: 'client/react/index.ts', maxGzipBytes: 12_288 },
+  client: { file: 'client/index.ts', maxGzipBytes: 29_696 },
+  react: { file: 'client/react/index.ts', maxGzipBytes: 13_312 },
 }
 
 const root = fileURLToPath(new URL('..', import.meta.url))

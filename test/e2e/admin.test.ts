@@ -46,12 +46,14 @@ describe('the page of administrators', { timeout: 90_000 }, () => {
       headers: { 'user-agent': 'program/7' },
     })
     await clients.filter({ hasText: 'program 7' }).filter({ hasText: 'Event stream' }).waitFor()
-    // One for this page, one for the task in its header.
+    // One for this page, and one each for the task and the inbox that stand on every page.
     const others = clients.filter({ hasText: 'Other Browser' }).filter({ hasText: 'Event stream' })
     await others.nth(1).waitFor()
     await page.getByRole('region', { name: 'By topic' }).getByText(`task:${taskId}`).waitFor()
     await page.getByRole('region', { name: 'By field' }).getByText('taskProgress').waitFor()
-    await expect.poll(() => figure('Event stream').textContent()).toBe('3')
+    await expect
+      .poll(async () => [await figure('Event stream').textContent(), String((await others.count()) + 1)])
+      .toEqual(['4', '4'])
 
     await stream[Symbol.asyncDispose]()
     await other.page.close()

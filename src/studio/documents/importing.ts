@@ -53,15 +53,12 @@ export function createImporting(options: {
   const { pool } = database
   const inTurn = createTurns()
 
-  const firstTask = async (id: string): Promise<Task> => {
+  const firstTask = async (id: string): Promise<Task | null> => {
     const { rows } = await pool.query<{ id: string }>(
       'select id from task where subject = $1 order by created_at limit 1',
       [id],
     )
-    const task = rows[0] === undefined ? null : await store.get(rows[0].id)
-    if (task === null)
-      throw new TidingsError('CONFLICT', `Document "${id}" is being imported by another request; try again`)
-    return task
+    return rows[0] === undefined ? null : store.get(rows[0].id)
   }
 
   const insert = async (file: {
@@ -110,18 +107,21 @@ export function createImporting(options: {
         })
       }
       const { id, isNew } = await inTurn('import', keep)
-      if (!isNew) return { document: await get(id), task: await firstTask(id) }
+      const first = isNew ? null : await firstTask(id)
+      if (first !== null) return { document: await get(id), task: first }
       try {
         const { task } = await tasks.start({
           kind: convertDocumentKind,
           input: { documentId: id },
           owner,
+          // Another request may be between storing it and this, or have died there: whoever comes first starts it, for both.
+          idempotencyKey: `import ${id}`,
           ...(headStartMs === undefined ? {} : { headStartMs }),
         })
         return { document: await get(id), task }
       } catch (error) {
         // Refused (such as by the rate limit): nothing of it stays.
-        if (isTidingsError(error))
+        if (isNew && isTidingsError(error))
           await withTransaction(database, async (client) => {
             await client.query('delete from document where id = $1', [id])
             await deleteTopic(client, documentTopic(id))

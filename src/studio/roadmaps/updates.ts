@@ -1,6 +1,7 @@
 import type { PoolClient } from 'pg'
 import { afterCommit, type Database } from '../../db/connect.ts'
 import type { Appender } from '../../log/append.ts'
+import { createTopic } from '../../log/topic.ts'
 import type { Ending } from '../../tasks/define-task.ts'
 import type { FailureState } from '../../tasks/task.ts'
 import type { ContentPiece } from '../content/provider.ts'
@@ -48,11 +49,14 @@ export interface RoadmapTeller {
 export function createRoadmapTeller(appender: Pick<Appender, 'appendIn' | 'publish'>): RoadmapTeller {
   return {
     async tell(client, roadmapId, { type, payload }) {
-      const appended = await appender.appendIn(client, {
-        topic: roadmapTopic(roadmapId),
-        events: [{ type, payload: { ...payload } }],
-      })
-      if (!appended.accepted) throw new Error(`The roadmap "${roadmapId}" has no topic`)
+      const unit = { topic: roadmapTopic(roadmapId), events: [{ type, payload: { ...payload } }] }
+      let appended = await appender.appendIn(client, unit)
+      if (!appended.accepted) {
+        // Made by an older server, while this one and its migration were already there.
+        await createTopic(client, unit.topic)
+        appended = await appender.appendIn(client, unit)
+      }
+      if (!appended.accepted) throw new Error(`The topic of the roadmap "${roadmapId}" is closed`)
       afterCommit(client, () => appender.publish(appended.events))
     },
   }
