@@ -196,7 +196,7 @@ export function createReport(
     ) +
     section(
       '200 readers that stopped reading',
-      `Beside 100 that read, at 400 events a second on one topic.\n\n${slowTable(results.slow)}`,
+      `Beside 100 that read, at 200 events a second on one topic.\n\n${slowTable(results.slow)}`,
       results.slow,
     ) +
     section(

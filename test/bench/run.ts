@@ -136,7 +136,7 @@ async function runAll(environment: Environment): Promise<void> {
   if (wants('slow'))
     results.slow.push(
       ...(await compare('slow readers', (contestant) =>
-        measureSlowReaders(contestant, environment, { stopped: 200, perSecond: 400, ms: ms * 2 }),
+        measureSlowReaders(contestant, environment, { stopped: 200, perSecond: 200, ms: ms * 3 }),
       )),
     )
   await save()
