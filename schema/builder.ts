@@ -17,6 +17,9 @@ export interface SchemaTypes {
   }
 }
 
+/** The same with what Pothos takes for granted: the first parameter of its refs. */
+export type Types = PothosSchemaTypes.ExtendDefaultTypes<SchemaTypes>
+
 /** The one builder that every file of this folder adds its types to. */
 export const builder = new SchemaBuilder<SchemaTypes>({ defaultFieldNullability: false })
 

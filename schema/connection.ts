@@ -1,6 +1,6 @@
 import type { InterfaceRef, ObjectRef } from '@pothos/core'
 import { TidingsError } from '../src/errors.ts'
-import { builder, type SchemaTypes } from './builder.ts'
+import { builder, type Types } from './builder.ts'
 
 /** A page of a list, as the Relay cursor specification wants it. */
 export interface Page<T> {
@@ -8,8 +8,6 @@ export interface Page<T> {
   readonly hasNextPage: boolean
   readonly hasPreviousPage: boolean
 }
-
-type Types = PothosSchemaTypes.ExtendDefaultTypes<SchemaTypes>
 
 const pageInfo = builder.objectRef<Page<unknown>>('PageInfo').implement({
   description: 'Where a page stands in its list.',

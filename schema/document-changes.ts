@@ -2,8 +2,9 @@ import { TidingsError } from '../src/errors.ts'
 import type { Document } from '../src/studio/documents/documents.ts'
 import { builder, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
-import { invalidInputError, isFailure, notFoundError, orFailure, refuseAsMissing } from './failure.ts'
+import { refuseAsMissing } from './failure.ts'
 import { documentRef } from './refs.ts'
+import { defineResult } from './result.ts'
 
 /** A document that the viewer owns. @throws TidingsError `NOT_FOUND` */
 async function loadOwnDocument(context: Context, id: string): Promise<Document> {
@@ -41,25 +42,13 @@ const deleteDocumentSuccess = builder.objectRef<DeleteSource>('DeleteDocumentSuc
     }),
   }),
 })
-const shareDocumentResult = builder.unionType('ShareDocumentResult', {
-  description: 'What became of `shareDocument`.',
-  types: [shareDocumentSuccess, notFoundError, invalidInputError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'ShareDocumentSuccess'),
-})
-const revokeDocumentResult = builder.unionType('RevokeDocumentResult', {
-  description: 'What became of `revokeDocument`.',
-  types: [revokeDocumentSuccess, notFoundError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'RevokeDocumentSuccess'),
-})
-const deleteDocumentResult = builder.unionType('DeleteDocumentResult', {
-  description: 'What became of `deleteDocument`.',
-  types: [deleteDocumentSuccess, notFoundError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'DeleteDocumentSuccess'),
-})
+const shareDocumentResult = defineResult(shareDocumentSuccess, ['NotFoundError', 'InvalidInputError'])
+const revokeDocumentResult = defineResult(revokeDocumentSuccess, ['NotFoundError'])
+const deleteDocumentResult = defineResult(deleteDocumentSuccess, ['NotFoundError'])
 
 builder.mutationFields((t) => ({
   shareDocument: t.field({
-    type: shareDocumentResult,
+    type: shareDocumentResult.type,
     description:
       'Lets another user read a document and watch the tasks that convert it. Only its owner may; sharing again changes nothing.',
     args: {
@@ -67,7 +56,7 @@ builder.mutationFields((t) => ({
       userId: t.arg.id({ required: true, description: 'The user, as named by the `sub` of that user’s token.' }),
     },
     resolve: (_, { id, userId }, context) =>
-      orFailure(context, id, ['NotFoundError', 'InvalidInputError'], async () => {
+      shareDocumentResult.run(context, id, async () => {
         const document = await loadOwnDocument(context, id)
         if (userId === document.owner) {
           const message = 'The document is this user’s own'
@@ -79,7 +68,7 @@ builder.mutationFields((t) => ({
       }),
   }),
   revokeDocument: t.field({
-    type: revokeDocumentResult,
+    type: revokeDocumentResult.type,
     description:
       'Takes a share back: from now on the user finds neither the document nor its tasks, and what that user was watching of them ends at once.',
     args: {
@@ -87,7 +76,7 @@ builder.mutationFields((t) => ({
       userId: t.arg.id({ required: true, description: 'The user it was shared with.' }),
     },
     resolve: (_, { id, userId }, context) =>
-      orFailure(context, id, ['NotFoundError'], async () => {
+      revokeDocumentResult.run(context, id, async () => {
         const document = await loadOwnDocument(context, id)
         await context.documents.revoke(id, userId)
         context.note('REVOKED', { subject: `document:${id}`, detail: `from ${userId}` })
@@ -95,12 +84,12 @@ builder.mutationFields((t) => ({
       }),
   }),
   deleteDocument: t.field({
-    type: deleteDocumentResult,
+    type: deleteDocumentResult.type,
     description:
       'Deletes a document: the file, its text, what search knows of it and what its conversions have logged. Tasks that work on it are canceled. What was made of it before, such as a roadmap or a quiz, stays. Only its owner may.',
     args: { id: t.arg.id({ required: true, description: 'A document that the viewer owns.' }) },
     resolve: (_, { id }, context) =>
-      orFailure(context, id, ['NotFoundError'], async () => {
+      deleteDocumentResult.run(context, id, async () => {
         await loadOwnDocument(context, id)
         return { id, canceledTaskIds: await context.documents.delete(id) }
       }),

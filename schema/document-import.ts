@@ -1,16 +1,8 @@
 import { TidingsError } from '../src/errors.ts'
 import type { Document } from '../src/studio/documents/documents.ts'
 import { builder, requireViewer } from './builder.ts'
-import {
-  conflictError,
-  invalidInputError,
-  isFailure,
-  orFailure,
-  rateLimitedError,
-  type TaskSource,
-  taskRef,
-} from './failure.ts'
-import { documentRef } from './refs.ts'
+import { documentRef, type TaskSource, taskRef } from './refs.ts'
+import { defineResult } from './result.ts'
 
 const importDocumentInput = builder.inputType('ImportDocumentInput', {
   description: 'A document as a file or as text: exactly one of the two.',
@@ -38,19 +30,19 @@ const importDocumentSuccess = builder.objectRef<ImportSuccess>('ImportDocumentSu
     }),
   }),
 })
-const importDocumentResult = builder.unionType('ImportDocumentResult', {
-  description: 'What became of `importDocument`.',
-  types: [importDocumentSuccess, invalidInputError, conflictError, rateLimitedError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'ImportDocumentSuccess'),
-})
+const importDocumentResult = defineResult(importDocumentSuccess, [
+  'InvalidInputError',
+  'ConflictError',
+  'RateLimitedError',
+])
 
 builder.mutationField('importDocument', (t) =>
   t.field({
-    type: importDocumentResult,
+    type: importDocumentResult.type,
     description: 'Stores a document and starts preparing it for reading.',
     args: { input: t.arg({ type: importDocumentInput, required: true, description: 'The document.' }) },
     resolve: (_, { input }, context) =>
-      orFailure(context, '', ['InvalidInputError', 'ConflictError', 'RateLimitedError'], async () => {
+      importDocumentResult.run(context, '', async () => {
         const viewer = requireViewer(context)
         const { name, bytes } = readInput(input, context.limits.maxUploadBytes)
         return context.documents.import({

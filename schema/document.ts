@@ -4,10 +4,9 @@ import type { PageStart } from '../src/studio/documents/structure.ts'
 import { findReadableDocument } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
 import { defineConnection, pageSize, parsePlace, toPage } from './connection.ts'
-import { taskRef } from './failure.ts'
 import { node } from './node.ts'
 import { taskError } from './progress.ts'
-import { documentRef, sectionRef } from './refs.ts'
+import { documentRef, sectionRef, taskRef } from './refs.ts'
 
 const documentStatus = builder.enumType('DocumentStatus', {
   description: 'Where a document is.',

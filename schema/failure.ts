@@ -1,7 +1,8 @@
-import { isTidingsError, TidingsError } from '../src/errors.ts'
-import type { Task, TaskItem } from '../src/tasks/task.ts'
+import { TidingsError } from '../src/errors.ts'
+import type { Task } from '../src/tasks/task.ts'
 import { builder } from './builder.ts'
 import type { Context } from './context.ts'
+import { taskRef } from './refs.ts'
 
 /** A failure that the caller can act on, as a member of a mutation's result. */
 export type Failure =
@@ -14,44 +15,34 @@ export type Failure =
     }
   | { readonly __typename: 'RateLimitedError'; readonly message: string; readonly retryAfterMs: number }
 
+/** The name of a failure. */
+export type FailureName = Failure['__typename']
+type FailureOf<N extends FailureName> = Extract<Failure, { readonly __typename: N }>
+
 const error = builder.interfaceRef<Failure>('Error').implement({
   description: 'A failure that the caller can act on; every mutation’s result is a union with the ones that apply.',
   resolveType: (failure) => failure.__typename,
   fields: (t) => ({ message: t.exposeString('message', { description: 'In words for the person at the screen.' }) }),
 })
 
-/** `NotFoundError` */
-export const notFoundError = builder
-  .objectRef<Extract<Failure, { __typename: 'NotFoundError' }>>('NotFoundError')
-  .implement({
-    description: 'The thing does not exist, or is not the viewer’s; the two look the same.',
-    interfaces: [error],
-    fields: (t) => ({ id: t.exposeID('id', { description: 'The id that was asked for.' }) }),
-  })
+const notFoundError = builder.objectRef<FailureOf<'NotFoundError'>>('NotFoundError').implement({
+  description: 'The thing does not exist, or is not the viewer’s; the two look the same.',
+  interfaces: [error],
+  fields: (t) => ({ id: t.exposeID('id', { description: 'The id that was asked for.' }) }),
+})
 
-/** Taken by `ConflictError.task`; the type itself is defined with tasks. */
-export const taskRef = builder.objectRef<TaskSource>('Task')
-/** What a `Task` is resolved from: its row, and its parts where they were read with it. */
-export interface TaskSource {
-  readonly task: Task
-  readonly items?: readonly TaskItem[]
-}
-
-/** `ConflictError` */
-export const conflictError = builder
-  .objectRef<Extract<Failure, { __typename: 'ConflictError' }>>('ConflictError')
-  .implement({
-    description: 'The thing is busy: `task` is the one already running on it.',
-    interfaces: [error],
-    fields: (t) => ({
-      task: t.field({
-        type: taskRef,
-        nullable: true,
-        description: 'The task to watch instead; null when no task is in the way.',
-        resolve: ({ task }) => (task === null ? null : { task }),
-      }),
+const conflictError = builder.objectRef<FailureOf<'ConflictError'>>('ConflictError').implement({
+  description: 'The thing is busy: `task` is the one already running on it.',
+  interfaces: [error],
+  fields: (t) => ({
+    task: t.field({
+      type: taskRef,
+      nullable: true,
+      description: 'The task to watch instead; null when no task is in the way.',
+      resolve: ({ task }) => (task === null ? null : { task }),
     }),
-  })
+  }),
+})
 
 const inputIssue = builder.objectRef<{ readonly path: string; readonly message: string }>('InputIssue').implement({
   description: 'What is wrong with one value of the input.',
@@ -61,67 +52,42 @@ const inputIssue = builder.objectRef<{ readonly path: string; readonly message: 
   }),
 })
 
-/** `InvalidInputError` */
-export const invalidInputError = builder
-  .objectRef<Extract<Failure, { __typename: 'InvalidInputError' }>>('InvalidInputError')
-  .implement({
-    description: 'The input has the right types, but its values do not do.',
-    interfaces: [error],
-    fields: (t) => ({
-      issues: t.field({
-        type: [inputIssue],
-        description: 'Everything that is wrong, at least one.',
-        resolve: ({ issues }) => issues,
-      }),
+const invalidInputError = builder.objectRef<FailureOf<'InvalidInputError'>>('InvalidInputError').implement({
+  description: 'The input has the right types, but its values do not do.',
+  interfaces: [error],
+  fields: (t) => ({
+    issues: t.field({
+      type: [inputIssue],
+      description: 'Everything that is wrong, at least one.',
+      resolve: ({ issues }) => issues,
     }),
-  })
+  }),
+})
 
-/** `RateLimitedError` */
-export const rateLimitedError = builder
-  .objectRef<Extract<Failure, { __typename: 'RateLimitedError' }>>('RateLimitedError')
-  .implement({
-    description: 'Too much in too short a time.',
-    interfaces: [error],
-    fields: (t) => ({
-      retryAfterMs: t.exposeInt('retryAfterMs', {
-        description: 'The same request may be sent again after this time, in milliseconds.',
-      }),
+const rateLimitedError = builder.objectRef<FailureOf<'RateLimitedError'>>('RateLimitedError').implement({
+  description: 'Too much in too short a time.',
+  interfaces: [error],
+  fields: (t) => ({
+    retryAfterMs: t.exposeInt('retryAfterMs', {
+      description: 'The same request may be sent again after this time, in milliseconds.',
     }),
-  })
+  }),
+})
 
-/** The member of a result with this name. */
-export type FailureOf<N extends Failure['__typename']> = Extract<Failure, { readonly __typename: N }>
+/** The types of failures, by their names. */
+export const failureRefs = {
+  NotFoundError: notFoundError,
+  ConflictError: conflictError,
+  InvalidInputError: invalidInputError,
+  RateLimitedError: rateLimitedError,
+} as const satisfies Record<FailureName, unknown>
 
 /**
- * Runs a mutation and turns what its caller can act on into a member of its result. Everything else is thrown on: unexpected
- * failures are masked, and expected ones that the result has no member for become errors with their code.
+ * What an error is to the caller of a mutation; null when that one cannot act on it.
  *
  * @param id - what `NotFoundError` names when the error itself does not say
- * @param members - the failures that the result's union has
  */
-export async function orFailure<T extends object, N extends Failure['__typename']>(
-  context: Context,
-  id: string,
-  members: readonly N[],
-  run: () => Promise<T>,
-): Promise<T | FailureOf<N>> {
-  try {
-    return await run()
-  } catch (error) {
-    if (!isTidingsError(error)) throw error
-    if (error.code === 'RATE_LIMITED') context.note('LIMITED', { reason: 'rate', detail: error.message })
-    const failure = await toFailure(context, id, error)
-    if (failure === null || !isOneOf(failure, members)) throw error
-    context.noteFailure?.(error.code)
-    return failure
-  }
-}
-
-function isOneOf<N extends Failure['__typename']>(failure: Failure, members: readonly N[]): failure is FailureOf<N> {
-  return members.some((name) => name === failure.__typename)
-}
-
-async function toFailure(context: Context, id: string, failure: TidingsError): Promise<Failure | null> {
+export async function toFailure(context: Context, id: string, failure: TidingsError): Promise<Failure | null> {
   const { message, details } = failure
   switch (failure.code) {
     case 'NOT_FOUND':
@@ -159,11 +125,6 @@ async function toFailure(context: Context, id: string, failure: TidingsError): P
     case 'UNAVAILABLE':
       return null
   }
-}
-
-/** Whether a mutation's result is a failure. */
-export function isFailure(result: object): result is Failure {
-  return '__typename' in result && typeof result.__typename === 'string' && result.__typename.endsWith('Error')
 }
 
 /** @throws TidingsError `NOT_FOUND`, the same whether the thing is missing or not the viewer's */

@@ -6,8 +6,7 @@ import type { Concept, Roadmap } from '../src/studio/roadmaps/roadmaps.ts'
 import { findReadableDocument, findSession, findVisibleTask } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
-import type { TaskSource } from './failure.ts'
-import type { SessionSource } from './refs.ts'
+import type { SessionSource, TaskSource } from './refs.ts'
 
 /** Whatever has an id of its own. */
 export type NodeSource =

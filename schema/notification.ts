@@ -7,9 +7,10 @@ import { requireAdmin } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
 import { defineConnection, pageSize, parsePlace, toPage } from './connection.ts'
 import type { Context } from './context.ts'
-import { invalidInputError, isFailure, notFoundError, orFailure, refuseAsMissing } from './failure.ts'
+import { refuseAsMissing } from './failure.ts'
 import { findNode, node } from './node.ts'
 import { notificationRef } from './refs.ts'
+import { defineResult } from './result.ts'
 
 /** The viewer of an operation on an inbox. @throws TidingsError `UNAUTHENTICATED`; `FORBIDDEN` for a token that is limited to tasks */
 export function requireInbox(context: Context): Viewer {
@@ -151,11 +152,7 @@ const notifySuccess = builder.objectRef<{ readonly notification: Notification }>
     }),
   }),
 })
-const notifyResult = builder.unionType('NotifyResult', {
-  description: 'What became of `notify`.',
-  types: [notifySuccess, invalidInputError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'NotifySuccess'),
-})
+const notifyResult = defineResult(notifySuccess, ['InvalidInputError'])
 interface ReadSource {
   readonly notification: Notification
   readonly unread: number
@@ -171,11 +168,7 @@ const markReadSuccess = builder.objectRef<ReadSource>('MarkNotificationReadSucce
     unreadCount: t.int({ description: 'How many are left.', resolve: ({ unread }) => unread }),
   }),
 })
-const markReadResult = builder.unionType('MarkNotificationReadResult', {
-  description: 'What became of `markNotificationRead`.',
-  types: [markReadSuccess, notFoundError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'MarkNotificationReadSuccess'),
-})
+const markReadResult = defineResult(markReadSuccess, ['NotFoundError'])
 const markAllReadSuccess = builder
   .objectRef<{ readonly count: number; readonly unread: number }>('MarkAllNotificationsReadSuccess')
   .implement({
@@ -196,12 +189,12 @@ async function loadNotification(context: Context, userId: string, id: string): P
 
 builder.mutationFields((t) => ({
   notify: t.field({
-    type: notifyResult,
+    type: notifyResult.type,
     description:
       'Tells one user, or everyone, something: those who are away find it in their inbox. For the role `admin`.',
     args: { input: t.arg({ type: notifyInput, required: true, description: 'What to tell, and whom.' }) },
     resolve: (_, { input }, context) =>
-      orFailure(context, '', ['InvalidInputError'], async () => {
+      notifyResult.run(context, '', async () => {
         const { userId: teller } = requireAdmin(context)
         const { userId, idempotencyKey, ...rest } = checkInput(input)
         const key = idempotencyKey ? { key: `told by ${teller} as ${idempotencyKey}` } : {}
@@ -215,11 +208,11 @@ builder.mutationFields((t) => ({
       }),
   }),
   markNotificationRead: t.field({
-    type: markReadResult,
+    type: markReadResult.type,
     description: 'Marks one notification as read, in all tabs. Doing so again changes nothing.',
     args: { id: t.arg.id({ required: true, description: 'A notification of the viewer’s.' }) },
     resolve: (_, { id }, context) =>
-      orFailure(context, id, ['NotFoundError'], async () => {
+      markReadResult.run(context, id, async () => {
         const { userId } = requireInbox(context)
         await loadNotification(context, userId, id)
         const { unread } = await context.notifications.markRead(userId, [id])

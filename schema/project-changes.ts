@@ -5,21 +5,11 @@ import { syncProjectKind } from '../src/studio/projects/sync-project.ts'
 import type { Task } from '../src/tasks/task.ts'
 import { builder, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
-import {
-  conflictError,
-  invalidInputError,
-  isFailure,
-  notFoundError,
-  orFailure,
-  rateLimitedError,
-  type TaskSource,
-  taskRef,
-} from './failure.ts'
 import { loadProject, projectTemplate } from './project.ts'
-import { projectRef } from './refs.ts'
+import { projectRef, type TaskSource, taskRef } from './refs.ts'
+import { anyFailure, defineResult } from './result.ts'
 
 const keyDescription = 'Sent again with the same key, the same task is returned instead of a second one.'
-const startFailures = ['NotFoundError', 'ConflictError', 'InvalidInputError', 'RateLimitedError'] as const
 
 async function start(
   context: Context,
@@ -51,11 +41,7 @@ const generateProjectSuccess = builder.objectRef<Started>('GenerateProjectSucces
     }),
   }),
 })
-const generateProjectResult = builder.unionType('GenerateProjectResult', {
-  description: 'What became of `generateProject`.',
-  types: [generateProjectSuccess, notFoundError, conflictError, invalidInputError, rateLimitedError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'GenerateProjectSuccess'),
-})
+const generateProjectResult = defineResult(generateProjectSuccess, anyFailure)
 const syncProjectSuccess = builder.objectRef<Started>('SyncProjectSuccess').implement({
   description: 'The files are being checked.',
   fields: (t) => ({
@@ -72,11 +58,7 @@ const syncProjectSuccess = builder.objectRef<Started>('SyncProjectSuccess').impl
     }),
   }),
 })
-const syncProjectResult = builder.unionType('SyncProjectResult', {
-  description: 'What became of `syncProject`.',
-  types: [syncProjectSuccess, notFoundError, conflictError, invalidInputError, rateLimitedError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'SyncProjectSuccess'),
-})
+const syncProjectResult = defineResult(syncProjectSuccess, anyFailure)
 const updateFileSuccess = builder.objectRef<{ readonly project: Project }>('UpdateProjectFileSuccess').implement({
   description: 'The file is as it was asked to be.',
   fields: (t) => ({
@@ -87,11 +69,7 @@ const updateFileSuccess = builder.objectRef<{ readonly project: Project }>('Upda
     }),
   }),
 })
-const updateFileResult = builder.unionType('UpdateProjectFileResult', {
-  description: 'What became of `updateProjectFile`.',
-  types: [updateFileSuccess, notFoundError, conflictError, invalidInputError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'UpdateProjectFileSuccess'),
-})
+const updateFileResult = defineResult(updateFileSuccess, ['NotFoundError', 'ConflictError', 'InvalidInputError'])
 interface Deleted {
   readonly id: string
   readonly canceledTaskIds: readonly string[]
@@ -106,11 +84,7 @@ const deleteProjectSuccess = builder.objectRef<Deleted>('DeleteProjectSuccess').
     }),
   }),
 })
-const deleteProjectResult = builder.unionType('DeleteProjectResult', {
-  description: 'What became of `deleteProject`.',
-  types: [deleteProjectSuccess, notFoundError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'DeleteProjectSuccess'),
-})
+const deleteProjectResult = defineResult(deleteProjectSuccess, ['NotFoundError'])
 
 const fileInput = builder.inputType('ProjectFileInput', {
   description: 'A file of a project.',
@@ -125,7 +99,7 @@ const fileInput = builder.inputType('ProjectFileInput', {
 
 builder.mutationFields((t) => ({
   generateProject: t.field({
-    type: generateProjectResult,
+    type: generateProjectResult.type,
     description:
       'Makes a small static web project. Returns at once with the task; files stream as they are written. Without a model, or with a `template`, it is one of our pages, filled with the document or the quiz.',
     args: {
@@ -139,7 +113,7 @@ builder.mutationFields((t) => ({
       idempotencyKey: t.arg.string({ description: keyDescription }),
     },
     resolve: (_, { prompt, documentId, quizId, template, idempotencyKey }, context) =>
-      orFailure(context, documentId ?? quizId ?? '', startFailures, async () => {
+      generateProjectResult.run(context, documentId ?? quizId ?? '', async () => {
         const input = {
           prompt,
           documentId: documentId ?? null,
@@ -151,7 +125,7 @@ builder.mutationFields((t) => ({
       }),
   }),
   syncProject: t.field({
-    type: syncProjectResult,
+    type: syncProjectResult.type,
     description:
       'Makes these the files of a project, all or none, and has its preview show them. Those that are not named are taken away.',
     args: {
@@ -163,7 +137,7 @@ builder.mutationFields((t) => ({
       idempotencyKey: t.arg.string({ description: keyDescription }),
     },
     resolve: (_, { projectId, files, expectedVersion, idempotencyKey }, context) =>
-      orFailure(context, projectId, startFailures, async () => {
+      syncProjectResult.run(context, projectId, async () => {
         const input = {
           projectId,
           files: files.map(({ path, content }) => ({ path, content })),
@@ -174,7 +148,7 @@ builder.mutationFields((t) => ({
       }),
   }),
   updateProjectFile: t.field({
-    type: updateFileResult,
+    type: updateFileResult.type,
     description:
       'Writes one file, new or not, once nothing is wrong with it. A preview that runs shows it. Its issues name line and column, such as `content:3:7`.',
     args: {
@@ -184,7 +158,7 @@ builder.mutationFields((t) => ({
       expectedVersion: t.arg.int({ description: 'As in `syncProject`.' }),
     },
     resolve: (_, { projectId, path, content, expectedVersion }, context) =>
-      orFailure(context, projectId, ['NotFoundError', 'ConflictError', 'InvalidInputError'], async () => {
+      updateFileResult.run(context, projectId, async () => {
         const { id, owner } = await loadProject(context, projectId)
         await context.projects.updateFile({
           owner,
@@ -197,11 +171,11 @@ builder.mutationFields((t) => ({
       }),
   }),
   deleteProject: t.field({
-    type: deleteProjectResult,
+    type: deleteProjectResult.type,
     description: 'Deletes a project with its files, ends its preview and cancels what works on it.',
     args: { id: t.arg.id({ required: true, description: 'A project of the viewer’s.' }) },
     resolve: (_, { id }, context) =>
-      orFailure(context, id, ['NotFoundError'], async () => {
+      deleteProjectResult.run(context, id, async () => {
         const { userId } = requireViewer(context)
         return { id, canceledTaskIds: await context.projects.delete(userId, id) }
       }),

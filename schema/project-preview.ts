@@ -1,10 +1,11 @@
 import { createCursorFormat } from '../src/log/cursor.ts'
 import { type Preview, previewChanged, previewTopic } from '../src/studio/projects/preview.ts'
 import { builder, requireViewer } from './builder.ts'
-import { isFailure, notFoundError, orFailure, refuseAsMissing } from './failure.ts'
+import { refuseAsMissing } from './failure.ts'
 import { taskError } from './progress.ts'
 import { loadProject } from './project.ts'
 import { projectRef } from './refs.ts'
+import { defineResult } from './result.ts'
 import { subscribeToTopic } from './topic-subscription.ts'
 
 const previewState = builder.enumType('PreviewStatus', {
@@ -129,30 +130,26 @@ const changePreviewSuccess = builder.objectRef<{ readonly preview: Preview }>('C
     preview: t.field({ type: previewRef, description: 'The preview now.', resolve: ({ preview }) => preview }),
   }),
 })
-const changePreviewResult = builder.unionType('ChangePreviewResult', {
-  description: 'What became of `startPreview` or `stopPreview`.',
-  types: [changePreviewSuccess, notFoundError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'ChangePreviewSuccess'),
-})
+const changePreviewResult = defineResult(changePreviewSuccess, ['NotFoundError'], '`startPreview` or `stopPreview`')
 
 builder.mutationFields((t) => ({
   startPreview: t.field({
-    type: changePreviewResult,
+    type: changePreviewResult.type,
     description: 'Starts the preview of a project; one that runs shows the files as they are now.',
     args: { projectId: t.arg.id({ required: true, description: 'A project of the viewer’s.' }) },
     resolve: (_, { projectId }, context) =>
-      orFailure(context, projectId, ['NotFoundError'], async () => {
+      changePreviewResult.run(context, projectId, async () => {
         requireViewer(context)
         const { id } = await loadProject(context, projectId)
         return { preview: await context.projects.previews.launch(id) }
       }),
   }),
   stopPreview: t.field({
-    type: changePreviewResult,
+    type: changePreviewResult.type,
     description: 'Ends the preview of a project: its address leads nowhere from now on.',
     args: { projectId: t.arg.id({ required: true, description: 'A project of the viewer’s.' }) },
     resolve: (_, { projectId }, context) =>
-      orFailure(context, projectId, ['NotFoundError'], async () => {
+      changePreviewResult.run(context, projectId, async () => {
         const { id } = await loadProject(context, projectId)
         return { preview: await context.projects.previews.stop(id) }
       }),

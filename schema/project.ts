@@ -3,10 +3,10 @@ import type { Project, ProjectFile } from '../src/studio/projects/project.ts'
 import { builder, requireViewer } from './builder.ts'
 import { defineConnection, pageSize, parsePlace, toPage } from './connection.ts'
 import type { Context } from './context.ts'
-import { refuseAsMissing, taskRef } from './failure.ts'
+import { refuseAsMissing } from './failure.ts'
 import { node } from './node.ts'
 import { taskError } from './progress.ts'
-import { documentRef, projectRef } from './refs.ts'
+import { documentRef, projectRef, taskRef } from './refs.ts'
 
 /** `ProjectTemplate` */
 export const projectTemplate = builder.enumType('ProjectTemplate', {

@@ -1,5 +1,5 @@
 import { builder, requireViewer } from './builder.ts'
-import { isFailure, notFoundError, orFailure } from './failure.ts'
+import { defineResult } from './result.ts'
 
 interface DeleteSource {
   readonly id: string
@@ -15,20 +15,16 @@ const deleteQuizSuccess = builder.objectRef<DeleteSource>('DeleteQuizSuccess').i
     }),
   }),
 })
-const deleteQuizResult = builder.unionType('DeleteQuizResult', {
-  description: 'What became of `deleteQuiz`.',
-  types: [deleteQuizSuccess, notFoundError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'DeleteQuizSuccess'),
-})
+const deleteQuizResult = defineResult(deleteQuizSuccess, ['NotFoundError'])
 
 builder.mutationField('deleteQuiz', (t) =>
   t.field({
-    type: deleteQuizResult,
+    type: deleteQuizResult.type,
     description:
       'Deletes a quiz, published or not: its questions, how it was taken, and what its tasks have logged. Tasks that work on it are canceled. Only its owner may.',
     args: { quizId: t.arg.id({ required: true, description: 'A quiz of the viewer’s.' }) },
     resolve: (_, { quizId }, context) =>
-      orFailure(context, quizId, ['NotFoundError'], async () => ({
+      deleteQuizResult.run(context, quizId, async () => ({
         id: quizId,
         canceledTaskIds: await context.quizzes.delete(requireViewer(context).userId, quizId),
       })),

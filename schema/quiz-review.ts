@@ -5,23 +5,12 @@ import { replaceQuestionKind } from '../src/studio/quizzes/replace-question.ts'
 import type { Task } from '../src/tasks/task.ts'
 import { builder, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
-import {
-  conflictError,
-  invalidInputError,
-  isFailure,
-  notFoundError,
-  orFailure,
-  rateLimitedError,
-  refuseAsMissing,
-  type TaskSource,
-  taskRef,
-} from './failure.ts'
+import { refuseAsMissing } from './failure.ts'
 import { difficulty, questionKind } from './quiz.ts'
-import { questionRef, quizRef } from './refs.ts'
+import { questionRef, quizRef, type TaskSource, taskRef } from './refs.ts'
+import { anyFailure, defineResult } from './result.ts'
 
 const keyDescription = 'Sent again with the same key, the same task is returned instead of a second one.'
-const startFailures = ['NotFoundError', 'ConflictError', 'InvalidInputError', 'RateLimitedError'] as const
-const changeFailures = ['NotFoundError', 'ConflictError', 'InvalidInputError'] as const
 
 async function start(
   context: Context,
@@ -58,11 +47,7 @@ const generateQuizSuccess = builder.objectRef<TaskSource & { readonly quiz: Quiz
     }),
   }),
 })
-const generateQuizResult = builder.unionType('GenerateQuizResult', {
-  description: 'What became of `generateQuiz`.',
-  types: [generateQuizSuccess, notFoundError, conflictError, invalidInputError, rateLimitedError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'GenerateQuizSuccess'),
-})
+const generateQuizResult = defineResult(generateQuizSuccess, anyFailure)
 
 const replaceQuestionSuccess = builder
   .objectRef<TaskSource & { readonly question: Question }>('ReplaceQuestionSuccess')
@@ -81,11 +66,7 @@ const replaceQuestionSuccess = builder
       }),
     }),
   })
-const replaceQuestionResult = builder.unionType('ReplaceQuestionResult', {
-  description: 'What became of `replaceQuestion`.',
-  types: [replaceQuestionSuccess, notFoundError, conflictError, invalidInputError, rateLimitedError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'ReplaceQuestionSuccess'),
-})
+const replaceQuestionResult = defineResult(replaceQuestionSuccess, anyFailure)
 
 const changeQuestionSuccess = builder.objectRef<{ readonly question: Question }>('ChangeQuestionSuccess').implement({
   description: 'The question is as it was asked to be.',
@@ -97,11 +78,11 @@ const changeQuestionSuccess = builder.objectRef<{ readonly question: Question }>
     }),
   }),
 })
-const changeQuestionResult = builder.unionType('ChangeQuestionResult', {
-  description: 'What became of a change to a question.',
-  types: [changeQuestionSuccess, notFoundError, conflictError, invalidInputError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'ChangeQuestionSuccess'),
-})
+const changeQuestionResult = defineResult(
+  changeQuestionSuccess,
+  ['NotFoundError', 'ConflictError', 'InvalidInputError'],
+  'a change to a question',
+)
 
 const publishQuizSuccess = builder.objectRef<{ readonly quiz: Quiz }>('PublishQuizSuccess').implement({
   description: 'The quiz can be taken.',
@@ -109,11 +90,7 @@ const publishQuizSuccess = builder.objectRef<{ readonly quiz: Quiz }>('PublishQu
     quiz: t.field({ type: quizRef, description: 'The quiz, now PUBLISHED.', resolve: ({ quiz }) => quiz }),
   }),
 })
-const publishQuizResult = builder.unionType('PublishQuizResult', {
-  description: 'What became of `publishQuiz`.',
-  types: [publishQuizSuccess, notFoundError, conflictError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'PublishQuizSuccess'),
-})
+const publishQuizResult = defineResult(publishQuizSuccess, ['NotFoundError', 'ConflictError'])
 
 const editQuestionInput = builder.inputType('EditQuestionInput', {
   description: 'What of a question is to be changed; what is left out stays. Its kind and its citation stay.',
@@ -132,14 +109,14 @@ const editQuestionInput = builder.inputType('EditQuestionInput', {
 
 /** A change to a question of the viewer's. */
 const change = (context: Context, id: string, run: (owner: string) => Promise<unknown>) =>
-  orFailure(context, id, changeFailures, async () => {
+  changeQuestionResult.run(context, id, async () => {
     await run(requireViewer(context).userId)
     return { question: await loadQuestion(context, id) }
   })
 
 builder.mutationFields((t) => ({
   generateQuiz: t.field({
-    type: generateQuizResult,
+    type: generateQuizResult.type,
     description:
       'Makes a quiz of a document that is READY. Returns at once with the task; each question can be read as soon as its item is completed.',
     args: {
@@ -155,7 +132,7 @@ builder.mutationFields((t) => ({
       idempotencyKey: t.arg.string({ description: keyDescription }),
     },
     resolve: (_, { documentId, questionCount, kinds, idempotencyKey }, context) =>
-      orFailure(context, documentId, startFailures, async () => {
+      generateQuizResult.run(context, documentId, async () => {
         const input = {
           documentId,
           questionCount: questionCount ?? 10,
@@ -166,7 +143,7 @@ builder.mutationFields((t) => ({
       }),
   }),
   replaceQuestion: t.field({
-    type: replaceQuestionResult,
+    type: replaceQuestionResult.type,
     description:
       'Looks for another question and puts it in the place of this one when it is ready. It differs from everything that the quiz asks or ever asked. Several questions can be replaced at once; when a task fails or is canceled, the old question stays.',
     args: {
@@ -177,14 +154,14 @@ builder.mutationFields((t) => ({
       idempotencyKey: t.arg.string({ description: keyDescription }),
     },
     resolve: (_, { questionId, reason, idempotencyKey }, context) =>
-      orFailure(context, questionId, startFailures, async () => {
+      replaceQuestionResult.run(context, questionId, async () => {
         const input = { questionId, ...(reason === null || reason === undefined ? {} : { reason }) }
         const task = await start(context, replaceQuestionKind, input, idempotencyKey)
         return { task, question: await loadQuestion(context, questionId) }
       }),
   }),
   acceptQuestion: t.field({
-    type: changeQuestionResult,
+    type: changeQuestionResult.type,
     description: 'Accepts a question for the published quiz, or takes that back.',
     args: {
       questionId: t.arg.id({ required: true, description: 'A question of the viewer’s.' }),
@@ -194,7 +171,7 @@ builder.mutationFields((t) => ({
       change(context, questionId, (owner) => context.quizzes.review.accept(owner, questionId, accepted ?? true)),
   }),
   editQuestion: t.field({
-    type: changeQuestionResult,
+    type: changeQuestionResult.type,
     description: 'Changes the words of a question. The version before is kept, and `undoQuestion` returns to it.',
     args: { input: t.arg({ type: editQuestionInput, required: true, description: 'The changes.' }) },
     resolve: (_, { input }, context) => {
@@ -212,7 +189,7 @@ builder.mutationFields((t) => ({
     },
   }),
   moveQuestion: t.field({
-    type: changeQuestionResult,
+    type: changeQuestionResult.type,
     description: 'Moves a question to another place; those behind it move on. Also while it is being replaced.',
     args: {
       questionId: t.arg.id({ required: true, description: 'A question of the viewer’s.' }),
@@ -222,19 +199,19 @@ builder.mutationFields((t) => ({
       change(context, questionId, (owner) => context.quizzes.review.move(owner, questionId, position)),
   }),
   undoQuestion: t.field({
-    type: changeQuestionResult,
+    type: changeQuestionResult.type,
     description: 'Returns to the version that the present one took the place of, and to whether that was accepted.',
     args: { questionId: t.arg.id({ required: true, description: 'A question of the viewer’s.' }) },
     resolve: (_, { questionId }, context) =>
       change(context, questionId, (owner) => context.quizzes.review.undo(owner, questionId)),
   }),
   publishQuiz: t.field({
-    type: publishQuizResult,
+    type: publishQuizResult.type,
     description:
       'Freezes a quiz and lets it be taken by every signed-in user who has its id. Only accepted questions are in it; at least one has to be.',
     args: { quizId: t.arg.id({ required: true, description: 'A quiz of the viewer’s.' }) },
     resolve: (_, { quizId }, context) =>
-      orFailure(context, quizId, ['NotFoundError', 'ConflictError'], async () => {
+      publishQuizResult.run(context, quizId, async () => {
         await context.quizzes.review.publish(requireViewer(context).userId, quizId)
         return { quiz: await loadQuiz(context, quizId) }
       }),

@@ -1,7 +1,7 @@
 import { type Attempt, optionsOf, type Question, type Quiz, rightKeyOf } from '../src/studio/quizzes/quiz.ts'
 import { builder, requireViewer } from './builder.ts'
-import { invalidInputError, isFailure, notFoundError, orFailure } from './failure.ts'
 import { citationRef, optionRef, questionKind } from './quiz.ts'
+import { defineResult } from './result.ts'
 
 // A type of its own for who takes a quiz: what is not in it cannot be asked for, by no mistake in a resolver.
 const publishedQuestion = builder.objectRef<Question>('PublishedQuestion').implement({
@@ -167,20 +167,16 @@ const submitQuizSuccess = builder.objectRef<{ readonly attempt: Attempt }>('Subm
     }),
   }),
 })
-const submitQuizResult = builder.unionType('SubmitQuizResult', {
-  description: 'What became of `submitQuiz`.',
-  types: [submitQuizSuccess, notFoundError, invalidInputError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'SubmitQuizSuccess'),
-})
+const submitQuizResult = defineResult(submitQuizSuccess, ['NotFoundError', 'InvalidInputError'])
 
 builder.mutationField('submitQuiz', (t) =>
   t.field({
-    type: submitQuizResult,
+    type: submitQuizResult.type,
     description:
       'Hands in the answers to a published quiz and returns the score. It may be taken again; every attempt is kept.',
     args: { input: t.arg({ type: submitQuizInput, required: true, description: 'The answers.' }) },
     resolve: (_, { input: { quizId, answers, idempotencyKey } }, context) =>
-      orFailure(context, quizId, ['NotFoundError', 'InvalidInputError'], async () => ({
+      submitQuizResult.run(context, quizId, async () => ({
         attempt: await context.quizzes.taking.submit({
           taker: requireViewer(context).userId,
           quizId,

@@ -11,10 +11,9 @@ import {
 import { builder, requireViewer } from './builder.ts'
 import { defineConnection, pageSize, parsePlace, toPage } from './connection.ts'
 import type { Context } from './context.ts'
-import { taskRef } from './failure.ts'
 import { node } from './node.ts'
 import { taskError } from './progress.ts'
-import { documentRef, questionRef, quizRef } from './refs.ts'
+import { documentRef, questionRef, quizRef, taskRef } from './refs.ts'
 
 /** `QuestionKind` */
 export const questionKind = builder.enumType('QuestionKind', {

@@ -5,6 +5,7 @@ import type { Question, Quiz } from '../src/studio/quizzes/quiz.ts'
 import type { Concept, Roadmap } from '../src/studio/roadmaps/roadmaps.ts'
 import type { Session } from '../src/studio/sessions/session.ts'
 import type { SessionState } from '../src/studio/sessions/sessions.ts'
+import type { Task, TaskItem } from '../src/tasks/task.ts'
 import { builder } from './builder.ts'
 
 /** Types that name each other across files; each is implemented in the file of its subject. */
@@ -17,11 +18,18 @@ export const projectRef = builder.objectRef<Project>('Project')
 export const quizRef = builder.objectRef<Quiz>('Quiz')
 export const questionRef = builder.objectRef<Question>('Question')
 export const sessionRef = builder.objectRef<SessionSource>('Session')
+export const taskRef = builder.objectRef<TaskSource>('Task')
 
 /** What a `Session` is resolved from: its row, and all that belongs to it where that was read with it. */
 export interface SessionSource {
   readonly session: Session
   readonly state?: SessionState
+}
+
+/** What a `Task` is resolved from: its row, and its parts where they were read with it. */
+export interface TaskSource {
+  readonly task: Task
+  readonly items?: readonly TaskItem[]
 }
 
 /** `ContentPiece` */

@@ -7,20 +7,11 @@ import type { Task } from '../src/tasks/task.ts'
 import { builder, requireViewer } from './builder.ts'
 import { defineConnection, pageSize, parsePlace, toPage } from './connection.ts'
 import type { Context } from './context.ts'
-import {
-  conflictError,
-  invalidInputError,
-  isFailure,
-  notFoundError,
-  orFailure,
-  rateLimitedError,
-  refuseAsMissing,
-  type TaskSource,
-  taskRef,
-} from './failure.ts'
+import { refuseAsMissing } from './failure.ts'
 import { node } from './node.ts'
 import { taskError } from './progress.ts'
-import { conceptRef, contentPiece, documentRef, roadmapRef } from './refs.ts'
+import { conceptRef, contentPiece, documentRef, roadmapRef, type TaskSource, taskRef } from './refs.ts'
+import { anyFailure, defineResult } from './result.ts'
 
 /** `ContentStatus` */
 export const contentStatus = builder.enumType('ContentStatus', {
@@ -256,11 +247,7 @@ const createRoadmapSuccess = builder
       }),
     }),
   })
-const createRoadmapResult = builder.unionType('CreateRoadmapResult', {
-  description: 'What became of `createRoadmap`.',
-  types: [createRoadmapSuccess, notFoundError, conflictError, invalidInputError, rateLimitedError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'CreateRoadmapSuccess'),
-})
+const createRoadmapResult = defineResult(createRoadmapSuccess, anyFailure)
 
 const retryContentInput = builder.inputType('RetryContentInput', {
   description: 'Which piece of which concept to generate again.',
@@ -287,11 +274,7 @@ const retryContentSuccess = builder
       }),
     }),
   })
-const retryContentResult = builder.unionType('RetryContentResult', {
-  description: 'What became of `retryContent`.',
-  types: [retryContentSuccess, notFoundError, conflictError, invalidInputError, rateLimitedError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'RetryContentSuccess'),
-})
+const retryContentResult = defineResult(retryContentSuccess, anyFailure)
 
 const retryFailedContentSuccess = builder
   .objectRef<TaskSource & { readonly roadmap: Roadmap }>('RetryFailedContentSuccess')
@@ -306,50 +289,44 @@ const retryFailedContentSuccess = builder
       roadmap: t.field({ type: roadmapRef, description: 'The roadmap.', resolve: ({ roadmap }) => roadmap }),
     }),
   })
-const retryFailedContentResult = builder.unionType('RetryFailedContentResult', {
-  description: 'What became of `retryFailedContent`.',
-  types: [retryFailedContentSuccess, notFoundError, conflictError, invalidInputError, rateLimitedError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'RetryFailedContentSuccess'),
-})
-
-const anyFailure = ['NotFoundError', 'ConflictError', 'InvalidInputError', 'RateLimitedError'] as const
+const retryFailedContentResult = defineResult(retryFailedContentSuccess, anyFailure)
 
 builder.mutationFields((t) => ({
   createRoadmap: t.field({
-    type: createRoadmapResult,
+    type: createRoadmapResult.type,
     description: 'Makes a roadmap of a document that is READY and generates all its content, as one task.',
     args: {
       documentId: t.arg.id({ required: true, description: 'A document of the viewer’s.' }),
       idempotencyKey: t.arg.string({ description: keyDescription }),
     },
     resolve: (_, { documentId, idempotencyKey }, context) =>
-      orFailure(context, documentId, anyFailure, async () => {
+      createRoadmapResult.run(context, documentId, async () => {
         const task = await start(context, createRoadmapKind, { documentId }, idempotencyKey)
         const roadmap = await context.loaders.roadmap.load(task.subject ?? '')
         return roadmap === null ? refuseAsMissing('roadmap', task.subject ?? '') : { task, roadmap }
       }),
   }),
   retryContent: t.field({
-    type: retryContentResult,
+    type: retryContentResult.type,
     description:
       'Generates one piece of one concept again. Returns at once with the task; the piece reads GENERATING for every viewer.',
     args: { input: t.arg({ type: retryContentInput, required: true, description: 'Which piece.' }) },
     resolve: (_, { input: { conceptId, piece, idempotencyKey } }, context) =>
-      orFailure(context, conceptId, anyFailure, async () => {
+      retryContentResult.run(context, conceptId, async () => {
         const task = await start(context, retryContentKind, { conceptId, piece }, idempotencyKey)
         const concept = await context.loaders.concept.load(conceptId)
         return concept === null ? refuseAsMissing('concept', conceptId) : { task, concept }
       }),
   }),
   retryFailedContent: t.field({
-    type: retryFailedContentResult,
+    type: retryFailedContentResult.type,
     description: 'Generates everything on a roadmap that failed again, as one batch task with its own total.',
     args: {
       roadmapId: t.arg.id({ required: true, description: 'A roadmap of the viewer’s.' }),
       idempotencyKey: t.arg.string({ description: keyDescription }),
     },
     resolve: (_, { roadmapId, idempotencyKey }, context) =>
-      orFailure(context, roadmapId, anyFailure, async () => {
+      retryFailedContentResult.run(context, roadmapId, async () => {
         const task = await start(context, retryFailedContentKind, { roadmapId }, idempotencyKey)
         const roadmap = await context.loaders.roadmap.load(roadmapId)
         return roadmap === null ? refuseAsMissing('roadmap', roadmapId) : { task, roadmap }

@@ -1,7 +1,8 @@
 import { TidingsError } from '../src/errors.ts'
 import { selfTestKind } from '../src/studio/self-test/self-test.ts'
 import { builder, requireViewer } from './builder.ts'
-import { invalidInputError, isFailure, orFailure, rateLimitedError, type TaskSource, taskRef } from './failure.ts'
+import { type TaskSource, taskRef } from './refs.ts'
+import { defineResult } from './result.ts'
 
 const startSelfTestInput = builder.inputType('StartSelfTestInput', {
   description: 'What the task is to do.',
@@ -18,20 +19,16 @@ const startSelfTestSuccess = builder.objectRef<TaskSource>('StartSelfTestSuccess
   description: 'The task was started.',
   fields: (t) => ({ task: t.field({ type: taskRef, description: 'The task.', resolve: (source) => source }) }),
 })
-const startSelfTestResult = builder.unionType('StartSelfTestResult', {
-  description: 'What became of `startSelfTest`.',
-  types: [startSelfTestSuccess, invalidInputError, rateLimitedError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'StartSelfTestSuccess'),
-})
+const startSelfTestResult = defineResult(startSelfTestSuccess, ['InvalidInputError', 'RateLimitedError'])
 
 builder.mutationField('startSelfTest', (t) =>
   t.field({
-    type: startSelfTestResult,
+    type: startSelfTestResult.type,
     description:
       'Starts a task that counts, waits, streams, fails and tries again as it is asked to: what `npm run selftest` measures a deployment with. Off unless the server is started with SELF_TEST=true.',
     args: { input: t.arg({ type: startSelfTestInput, required: true, description: 'What it is to do.' }) },
     resolve: (_, { input }, context) =>
-      orFailure(context, '', ['InvalidInputError', 'RateLimitedError'], async () => {
+      startSelfTestResult.run(context, '', async () => {
         const viewer = requireViewer(context)
         if (!context.engine.definitions.has(selfTestKind))
           throw new TidingsError('BAD_INPUT', 'The self-test is off; start the server with SELF_TEST=true')

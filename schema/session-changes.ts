@@ -6,20 +6,11 @@ import type { Task } from '../src/tasks/task.ts'
 import { findReadableDocument, findSession, maySeeSession, sessionLimit } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
-import {
-  conflictError,
-  invalidInputError,
-  isFailure,
-  notFoundError,
-  orFailure,
-  rateLimitedError,
-  refuseAsMissing,
-  taskRef,
-} from './failure.ts'
-import { type SessionSource, sessionRef } from './refs.ts'
+import { refuseAsMissing } from './failure.ts'
+import { type SessionSource, sessionRef, taskRef } from './refs.ts'
+import { anyFailure, defineResult } from './result.ts'
 import { cardRef, messageRef } from './session.ts'
 
-const failures = ['NotFoundError', 'ConflictError', 'InvalidInputError', 'RateLimitedError'] as const
 const clientIdDescription =
   'An id of the caller’s own making, new for each. Sent again with the same, nothing happens twice.'
 
@@ -49,23 +40,20 @@ interface SessionOutcome {
   readonly session: SessionSource
 }
 /** A result whose success is the session; `name` in capitals at its beginning, as the mutation is called. */
-function defineSessionResult(name: string, description: string) {
-  const success = builder.objectRef<SessionOutcome>(`${name}Success`).implement({
-    description,
-    fields: (t) => ({
-      session: t.field({
-        type: sessionRef,
-        description: 'The session as it is now.',
-        resolve: ({ session }) => session,
+const defineSessionResult = (name: string, description: string) =>
+  defineResult(
+    builder.objectRef<SessionOutcome>(`${name}Success`).implement({
+      description,
+      fields: (t) => ({
+        session: t.field({
+          type: sessionRef,
+          description: 'The session as it is now.',
+          resolve: ({ session }) => session,
+        }),
       }),
     }),
-  })
-  return builder.unionType(`${name}Result`, {
-    description: `What became of \`${name.charAt(0).toLowerCase()}${name.slice(1)}\`.`,
-    types: [success, notFoundError, conflictError, invalidInputError, rateLimitedError],
-    resolveType: (result) => (isFailure(result) ? result.__typename : `${name}Success`),
-  })
-}
+    anyFailure,
+  )
 const createSessionResult = defineSessionResult('CreateSession', 'The session has begun.')
 const joinSessionResult = defineSessionResult('JoinSession', 'The viewer takes part in the session.')
 const closeSessionResult = defineSessionResult('CloseSession', 'The session is closed.')
@@ -98,11 +86,11 @@ const inviteToSessionSuccess = builder.objectRef<InvitationOutcome>('InviteToSes
     }),
   }),
 })
-const inviteToSessionResult = builder.unionType('InviteToSessionResult', {
-  description: 'What became of `inviteToSession`.',
-  types: [inviteToSessionSuccess, notFoundError, conflictError, invalidInputError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'InviteToSessionSuccess'),
-})
+const inviteToSessionResult = defineResult(inviteToSessionSuccess, [
+  'NotFoundError',
+  'ConflictError',
+  'InvalidInputError',
+])
 
 interface MessageOutcome {
   readonly message: Message
@@ -127,21 +115,17 @@ const sendMessageSuccess = builder.objectRef<MessageOutcome>('SendMessageSuccess
     }),
   }),
 })
-const sendMessageResult = builder.unionType('SendMessageResult', {
-  description: 'What became of `sendMessage`.',
-  types: [sendMessageSuccess, notFoundError, conflictError, invalidInputError, rateLimitedError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'SendMessageSuccess'),
-})
+const sendMessageResult = defineResult(sendMessageSuccess, anyFailure)
 
 const addContextCardSuccess = builder.objectRef<{ readonly card: Card }>('AddContextCardSuccess').implement({
   description: 'The card lies beside the conversation.',
   fields: (t) => ({ card: t.field({ type: cardRef, description: 'The card.', resolve: ({ card }) => card }) }),
 })
-const addContextCardResult = builder.unionType('AddContextCardResult', {
-  description: 'What became of `addContextCard`.',
-  types: [addContextCardSuccess, notFoundError, conflictError, invalidInputError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'AddContextCardSuccess'),
-})
+const addContextCardResult = defineResult(addContextCardSuccess, [
+  'NotFoundError',
+  'ConflictError',
+  'InvalidInputError',
+])
 
 const setTypingSuccess = builder.objectRef<{ readonly isTyping: boolean }>('SetTypingSuccess').implement({
   description: 'The others are told.',
@@ -149,20 +133,12 @@ const setTypingSuccess = builder.objectRef<{ readonly isTyping: boolean }>('SetT
     isTyping: t.exposeBoolean('isTyping', { description: 'What was said. True runs out after 6 seconds.' }),
   }),
 })
-const setTypingResult = builder.unionType('SetTypingResult', {
-  description: 'What became of `setTyping`.',
-  types: [setTypingSuccess, notFoundError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'SetTypingSuccess'),
-})
+const setTypingResult = defineResult(setTypingSuccess, ['NotFoundError'])
 const leaveSessionSuccess = builder.objectRef<{ readonly id: string }>('LeaveSessionSuccess').implement({
   description: 'The viewer takes no part in it any more.',
   fields: (t) => ({ id: t.exposeID('id', { description: 'The session that was left.' }) }),
 })
-const leaveSessionResult = builder.unionType('LeaveSessionResult', {
-  description: 'What became of `leaveSession`.',
-  types: [leaveSessionSuccess, conflictError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'LeaveSessionSuccess'),
-})
+const leaveSessionResult = defineResult(leaveSessionSuccess, ['ConflictError'])
 
 const createSessionInput = builder.inputType('CreateSessionInput', {
   description: 'A new session.',
@@ -234,23 +210,23 @@ async function readCardContent(context: Context, input: CardInput): Promise<Card
 
 builder.mutationFields((t) => ({
   createSession: t.field({
-    type: createSessionResult,
+    type: createSessionResult.type,
     description: 'Begins a session, with the viewer as its owner and only participant.',
     args: { input: t.arg({ type: createSessionInput, required: true, description: 'What it is.' }) },
     resolve: (_, { input }, context) =>
-      orFailure(context, '', failures, async () => {
+      createSessionResult.run(context, '', async () => {
         const { userId } = requireViewer(context)
         const session = await context.sessions.membership.create({ owner: userId, ...input })
         return { session: { session } }
       }),
   }),
   inviteToSession: t.field({
-    type: inviteToSessionResult,
+    type: inviteToSessionResult.type,
     description:
       'Takes a user into a session, who finds a notification of it, or makes a link by which others can come in. Only its owner may.',
     args: { input: t.arg({ type: inviteToSessionInput, required: true, description: 'Whom, and into what.' }) },
     resolve: (_, { input: { sessionId, userId, lifetimeMinutes } }, context) =>
-      orFailure(context, sessionId, ['NotFoundError', 'ConflictError', 'InvalidInputError'], async () => {
+      inviteToSessionResult.run(context, sessionId, async () => {
         const owner = await requirePart(context, sessionId)
         const { membership } = context.sessions
         const isNamed = userId !== null && userId !== undefined
@@ -262,11 +238,11 @@ builder.mutationFields((t) => ({
       }),
   }),
   joinSession: t.field({
-    type: joinSessionResult,
+    type: joinSessionResult.type,
     description: 'Takes part in a session by a link. Doing so again changes nothing.',
     args: { token: t.arg.string({ required: true, description: '`SessionLink.token`.' }) },
     resolve: (_, { token }, context) =>
-      orFailure(context, token, failures, async () => {
+      joinSessionResult.run(context, token, async () => {
         const viewer = requireViewer(context)
         const { userId } = viewer
         if (sessionLimit(viewer) !== null)
@@ -276,12 +252,12 @@ builder.mutationFields((t) => ({
       }),
   }),
   sendMessage: t.field({
-    type: sendMessageResult,
+    type: sendMessageResult.type,
     description:
       'Says something. All participants are told of it before a reply is worked on. However often it is sent with one `clientId`, it is stored once.',
     args: { input: t.arg({ type: sendMessageInput, required: true, description: 'What, and where.' }) },
     resolve: (_, { input }, context) =>
-      orFailure(context, input.sessionId, failures, async () => {
+      sendMessageResult.run(context, input.sessionId, async () => {
         const { sessionId, clientId, text, wantsReply } = input
         const author = await requirePart(context, sessionId)
         const headStartMs = context.limits.headStartMs(requireViewer(context).plan)
@@ -296,12 +272,12 @@ builder.mutationFields((t) => ({
       }),
   }),
   addContextCard: t.field({
-    type: addContextCardResult,
+    type: addContextCardResult.type,
     description:
       'Lays a card beside a conversation: replies are made from cards, and all participants can read of it there.',
     args: { input: t.arg({ type: addContextCardInput, required: true, description: 'What it shows.' }) },
     resolve: (_, { input }, context) =>
-      orFailure(context, input.sessionId, ['NotFoundError', 'ConflictError', 'InvalidInputError'], async () => {
+      addContextCardResult.run(context, input.sessionId, async () => {
         const { sessionId, clientId } = input
         const userId = await requirePart(context, sessionId)
         const content = await readCardContent(context, input)
@@ -309,17 +285,17 @@ builder.mutationFields((t) => ({
       }),
   }),
   removeContextCard: t.field({
-    type: removeContextCardResult,
+    type: removeContextCardResult.type,
     description: 'Takes a card away. Whoever added it may, and the owner of the session.',
     args: { id: t.arg.id({ required: true, description: 'The card.' }) },
     resolve: (_, { id }, context) =>
-      orFailure(context, id, failures, async () => {
+      removeContextCardResult.run(context, id, async () => {
         const sessionId = await context.sessions.cards.remove(id, requireViewer(context).userId)
         return { session: await requireSession(context, sessionId) }
       }),
   }),
   setTyping: t.field({
-    type: setTypingResult,
+    type: setTypingResult.type,
     description:
       'Tells the others that the viewer is typing, for 6 seconds, or that no more. Say it again every few seconds while it lasts; it counts only while the viewer watches the session.',
     args: {
@@ -327,19 +303,19 @@ builder.mutationFields((t) => ({
       isTyping: t.arg.boolean({ required: true, description: 'Whether.' }),
     },
     resolve: (_, { sessionId, isTyping }, context) =>
-      orFailure(context, sessionId, ['NotFoundError'], async () => {
+      setTypingResult.run(context, sessionId, async () => {
         const userId = await requirePart(context, sessionId)
         await context.sessions.setTyping(sessionId, userId, isTyping)
         return { isTyping }
       }),
   }),
   leaveSession: t.field({
-    type: leaveSessionResult,
+    type: leaveSessionResult.type,
     description:
       'Takes no part in a session any more. Its owner cannot leave it, only close it. Leaving again changes nothing.',
     args: { id: t.arg.id({ required: true, description: 'The session.' }) },
     resolve: (_, { id }, context) =>
-      orFailure(context, id, ['ConflictError'], async () => {
+      leaveSessionResult.run(context, id, async () => {
         const { userId } = requireViewer(context)
         await context.sessions.membership.leave(id, userId).catch((error: unknown) => {
           if (!isTidingsError(error, 'NOT_FOUND')) throw error
@@ -348,25 +324,25 @@ builder.mutationFields((t) => ({
       }),
   }),
   removeParticipant: t.field({
-    type: removeParticipantResult,
+    type: removeParticipantResult.type,
     description: 'Puts a user out of a session: what that user watches of it ends at once. Only its owner may.',
     args: {
       sessionId: t.arg.id({ required: true, description: 'A session of the viewer’s own.' }),
       userId: t.arg.id({ required: true, description: 'The user.' }),
     },
     resolve: (_, { sessionId, userId }, context) =>
-      orFailure(context, sessionId, failures, async () => {
+      removeParticipantResult.run(context, sessionId, async () => {
         await context.sessions.membership.remove(sessionId, await requirePart(context, sessionId), userId)
         return { session: await requireSession(context, sessionId) }
       }),
   }),
   closeSession: t.field({
-    type: closeSessionResult,
+    type: closeSessionResult.type,
     description:
       'Ends a session: replies under way are stopped, and from then on it can only be read. Only its owner may. Closing again changes nothing.',
     args: { id: t.arg.id({ required: true, description: 'A session of the viewer’s own.' }) },
     resolve: (_, { id }, context) =>
-      orFailure(context, id, failures, async () => {
+      closeSessionResult.run(context, id, async () => {
         await context.sessions.membership.close(id, await requirePart(context, id))
         return { session: await requireSession(context, id) }
       }),

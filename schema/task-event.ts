@@ -8,8 +8,8 @@ import { type FailureState, isFinal, type Task, type TaskItem, type TaskStatus, 
 import type { Watched } from '../src/tasks/watch.ts'
 import { builder } from './builder.ts'
 import { defineConnection, type Page, pageSize } from './connection.ts'
-import { type TaskSource, taskRef } from './failure.ts'
 import { progress, progressOf, queuePlace, taskError, taskItem } from './progress.ts'
+import { type TaskSource, taskRef } from './refs.ts'
 import { progressOfTask, taskStatus } from './task.ts'
 import { taskResult, toResult } from './task-result.ts'
 

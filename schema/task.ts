@@ -6,18 +6,11 @@ import { findVisibleTask } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
 import { defineConnection, pageSize, parsePlace, toPage } from './connection.ts'
 import type { Context } from './context.ts'
-import {
-  conflictError,
-  isFailure,
-  notFoundError,
-  orFailure,
-  rateLimitedError,
-  refuseAsMissing,
-  type TaskSource,
-  taskRef,
-} from './failure.ts'
+import { refuseAsMissing } from './failure.ts'
 import { node } from './node.ts'
 import { type ProgressSource, progress, queuePlace, taskError, taskItem } from './progress.ts'
+import { type TaskSource, taskRef } from './refs.ts'
+import { defineResult } from './result.ts'
 import { taskResult, toResult } from './task-result.ts'
 
 /** `TaskStatus` */
@@ -229,20 +222,12 @@ const retryTaskSuccess = builder.objectRef<TaskSource>('RetryTaskSuccess').imple
     }),
   }),
 })
-const cancelTaskResult = builder.unionType('CancelTaskResult', {
-  description: 'What became of `cancelTask`.',
-  types: [cancelTaskSuccess, notFoundError, conflictError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'CancelTaskSuccess'),
-})
-const retryTaskResult = builder.unionType('RetryTaskResult', {
-  description: 'What became of `retryTask`.',
-  types: [retryTaskSuccess, notFoundError, conflictError, rateLimitedError],
-  resolveType: (result) => (isFailure(result) ? result.__typename : 'RetryTaskSuccess'),
-})
+const cancelTaskResult = defineResult(cancelTaskSuccess, ['NotFoundError', 'ConflictError'])
+const retryTaskResult = defineResult(retryTaskSuccess, ['NotFoundError', 'ConflictError', 'RateLimitedError'])
 
 builder.mutationFields((t) => ({
   cancelTask: t.field({
-    type: cancelTaskResult,
+    type: cancelTaskResult.type,
     description:
       'Stops a task that is not final, wherever it runs. Canceling a canceled task succeeds. Its owner may; a REPLY can be stopped by every participant of its session.',
     args: {
@@ -250,13 +235,13 @@ builder.mutationFields((t) => ({
       reason: t.arg.string({ description: 'Shown to everyone who watches; at most 500 characters are kept.' }),
     },
     resolve: (_, { id, reason }, context) =>
-      orFailure(context, id, ['NotFoundError', 'ConflictError'], async () => {
+      cancelTaskResult.run(context, id, async () => {
         await loadCancelableTask(context, id)
         return { task: await context.engine.tasks.cancel(id, reason?.slice(0, 500)) }
       }),
   }),
   retryTask: t.field({
-    type: retryTaskResult,
+    type: retryTaskResult.type,
     description: 'Starts a failed or canceled task again, as a new task with the same input.',
     args: {
       taskId: t.arg.id({ required: true, description: 'The failed or canceled task.' }),
@@ -265,7 +250,7 @@ builder.mutationFields((t) => ({
       }),
     },
     resolve: (_, { taskId, idempotencyKey }, context) =>
-      orFailure(context, taskId, ['NotFoundError', 'ConflictError', 'RateLimitedError'], async () => {
+      retryTaskResult.run(context, taskId, async () => {
         const viewer = requireViewer(context)
         await loadOwnTask(context, taskId)
         const { task } = await context.engine.tasks.retry(taskId, {

@@ -1,0 +1,59 @@
+import type { ObjectRef } from '@pothos/core'
+import { isTidingsError } from '../src/errors.ts'
+import { builder, type Types } from './builder.ts'
+import type { Context } from './context.ts'
+import { type Failure, type FailureName, failureRefs, toFailure } from './failure.ts'
+
+/** All failures: what a mutation may come to that starts a task. */
+export const anyFailure: readonly FailureName[] = [
+  'NotFoundError',
+  'ConflictError',
+  'InvalidInputError',
+  'RateLimitedError',
+]
+
+/**
+ * Defines the result of a mutation: `<Name>Result`, the union of `<Name>Success` and of failures that its caller can act on.
+ *
+ * @param success - what its success is, `<Name>Success`
+ * @param members - the failures that it has members for
+ * @param mutations - what comes to this result, for its description; the mutation with the success's name by default
+ * @returns the type of the mutation's field, and what its resolver runs
+ */
+export function defineResult<T extends object>(
+  success: ObjectRef<Types, T>,
+  members: readonly FailureName[],
+  mutations?: string,
+) {
+  const name = success.name.replace(/Success$/, '')
+  const type = builder.unionType(`${name}Result`, {
+    description: `What became of ${mutations ?? `\`${name.charAt(0).toLowerCase()}${name.slice(1)}\``}.`,
+    types: [success, ...members.map((member) => failureRefs[member])],
+    resolveType: (result) => (isFailure(result) ? result.__typename : success.name),
+  })
+  return {
+    type,
+    /**
+     * Runs a mutation and turns what its caller can act on into a member of its result. Everything else is thrown on: unexpected
+     * failures are masked, and expected ones that the result has no member for become errors with their code.
+     *
+     * @param id - what `NotFoundError` names when the error itself does not say
+     */
+    async run(context: Context, id: string, work: () => Promise<T>): Promise<T | Failure> {
+      try {
+        return await work()
+      } catch (error) {
+        if (!isTidingsError(error)) throw error
+        if (error.code === 'RATE_LIMITED') context.note('LIMITED', { reason: 'rate', detail: error.message })
+        const failure = await toFailure(context, id, error)
+        if (failure === null || !members.includes(failure.__typename)) throw error
+        context.noteFailure?.(error.code)
+        return failure
+      }
+    },
+  }
+}
+
+function isFailure(result: object): result is Failure {
+  return '__typename' in result && typeof result.__typename === 'string' && result.__typename in failureRefs
+}
