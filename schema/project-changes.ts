@@ -1,32 +1,11 @@
-import type { JsonObject } from '../src/db/tables.ts'
 import { generateProjectKind } from '../src/studio/projects/generate-project.ts'
 import type { Project } from '../src/studio/projects/project.ts'
 import { syncProjectKind } from '../src/studio/projects/sync-project.ts'
-import type { Task } from '../src/tasks/task.ts'
 import { builder, requireViewer } from './builder.ts'
-import type { Context } from './context.ts'
 import { loadProject, projectTemplate } from './project.ts'
 import { projectRef, type TaskSource, taskRef } from './refs.ts'
 import { anyFailure, defineResult } from './result.ts'
-
-const keyDescription = 'Sent again with the same key, the same task is returned instead of a second one.'
-
-async function start(
-  context: Context,
-  kind: string,
-  input: JsonObject,
-  idempotencyKey: string | null | undefined,
-): Promise<Task> {
-  const viewer = requireViewer(context)
-  const { task } = await context.engine.tasks.start({
-    kind,
-    input,
-    owner: viewer.userId,
-    idempotencyKey: idempotencyKey ?? undefined,
-    headStartMs: context.limits.headStartMs(viewer.plan),
-  })
-  return task
-}
+import { keyDescription, startTask } from './start-task.ts'
 
 type Started = TaskSource & { readonly project: Project }
 const generateProjectSuccess = builder.objectRef<Started>('GenerateProjectSuccess').implement({
@@ -120,7 +99,7 @@ builder.mutationFields((t) => ({
           quizId: quizId ?? null,
           template: template ?? null,
         }
-        const task = await start(context, generateProjectKind, input, idempotencyKey)
+        const task = await startTask(context, generateProjectKind, input, idempotencyKey)
         return { task, project: await loadProject(context, task.subject ?? '') }
       }),
   }),
@@ -143,7 +122,7 @@ builder.mutationFields((t) => ({
           files: files.map(({ path, content }) => ({ path, content })),
           expectedVersion: expectedVersion ?? null,
         }
-        const task = await start(context, syncProjectKind, input, idempotencyKey)
+        const task = await startTask(context, syncProjectKind, input, idempotencyKey)
         return { task, project: await loadProject(context, projectId) }
       }),
   }),

@@ -1,33 +1,13 @@
-import type { JsonObject } from '../src/db/tables.ts'
 import { generateQuizKind } from '../src/studio/quizzes/generate-quiz.ts'
 import type { Question, Quiz } from '../src/studio/quizzes/quiz.ts'
 import { replaceQuestionKind } from '../src/studio/quizzes/replace-question.ts'
-import type { Task } from '../src/tasks/task.ts'
 import { builder, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
 import { refuseAsMissing } from './failure.ts'
 import { difficulty, questionKind } from './quiz.ts'
 import { questionRef, quizRef, type TaskSource, taskRef } from './refs.ts'
 import { anyFailure, defineResult } from './result.ts'
-
-const keyDescription = 'Sent again with the same key, the same task is returned instead of a second one.'
-
-async function start(
-  context: Context,
-  kind: string,
-  input: JsonObject,
-  idempotencyKey: string | null | undefined,
-): Promise<Task> {
-  const viewer = requireViewer(context)
-  const { task } = await context.engine.tasks.start({
-    kind,
-    input,
-    owner: viewer.userId,
-    idempotencyKey: idempotencyKey ?? undefined,
-    headStartMs: context.limits.headStartMs(viewer.plan),
-  })
-  return task
-}
+import { keyDescription, startTask } from './start-task.ts'
 
 async function loadQuestion({ loaders }: Context, id: string): Promise<Question> {
   return (await loaders.question.load(id)) ?? refuseAsMissing('question', id)
@@ -138,7 +118,7 @@ builder.mutationFields((t) => ({
           questionCount: questionCount ?? 10,
           kinds: kinds ?? ['MULTIPLE_CHOICE', 'CLOZE', 'TRUE_FALSE'],
         }
-        const task = await start(context, generateQuizKind, input, idempotencyKey)
+        const task = await startTask(context, generateQuizKind, input, idempotencyKey)
         return { task, quiz: await loadQuiz(context, task.subject ?? '') }
       }),
   }),
@@ -156,7 +136,7 @@ builder.mutationFields((t) => ({
     resolve: (_, { questionId, reason, idempotencyKey }, context) =>
       replaceQuestionResult.run(context, questionId, async () => {
         const input = { questionId, ...(reason === null || reason === undefined ? {} : { reason }) }
-        const task = await start(context, replaceQuestionKind, input, idempotencyKey)
+        const task = await startTask(context, replaceQuestionKind, input, idempotencyKey)
         return { task, question: await loadQuestion(context, questionId) }
       }),
   }),

@@ -1,9 +1,7 @@
-import type { JsonObject } from '../src/db/tables.ts'
 import type { ContentPiece } from '../src/studio/content/provider.ts'
 import { createRoadmapKind } from '../src/studio/roadmaps/create-roadmap.ts'
 import { retryContentKind, retryFailedContentKind } from '../src/studio/roadmaps/retry-content.ts'
 import { type Concept, type Content, contentPieces, type Roadmap } from '../src/studio/roadmaps/roadmaps.ts'
-import type { Task } from '../src/tasks/task.ts'
 import { builder, requireViewer } from './builder.ts'
 import { defineConnection, pageSize, parsePlace, toPage } from './connection.ts'
 import type { Context } from './context.ts'
@@ -12,6 +10,7 @@ import { node } from './node.ts'
 import { taskError } from './progress.ts'
 import { conceptRef, contentPiece, documentRef, roadmapRef, type TaskSource, taskRef } from './refs.ts'
 import { anyFailure, defineResult } from './result.ts'
+import { keyDescription, startTask } from './start-task.ts'
 
 /** `ContentStatus` */
 export const contentStatus = builder.enumType('ContentStatus', {
@@ -210,26 +209,6 @@ builder.queryFields((t) => ({
   }),
 }))
 
-/** Starts a task of the viewer's. */
-async function start(
-  context: Context,
-  kind: string,
-  input: JsonObject,
-  idempotencyKey: string | null | undefined,
-): Promise<Task> {
-  const viewer = requireViewer(context)
-  const { task } = await context.engine.tasks.start({
-    kind,
-    input,
-    owner: viewer.userId,
-    idempotencyKey: idempotencyKey ?? undefined,
-    headStartMs: context.limits.headStartMs(viewer.plan),
-  })
-  return task
-}
-
-const keyDescription = 'Sent again with the same key, the same task is returned instead of a second one.'
-
 const createRoadmapSuccess = builder
   .objectRef<TaskSource & { readonly roadmap: Roadmap }>('CreateRoadmapSuccess')
   .implement({
@@ -301,7 +280,7 @@ builder.mutationFields((t) => ({
     },
     resolve: (_, { documentId, idempotencyKey }, context) =>
       createRoadmapResult.run(context, documentId, async () => {
-        const task = await start(context, createRoadmapKind, { documentId }, idempotencyKey)
+        const task = await startTask(context, createRoadmapKind, { documentId }, idempotencyKey)
         const roadmap = await context.loaders.roadmap.load(task.subject ?? '')
         return roadmap === null ? refuseAsMissing('roadmap', task.subject ?? '') : { task, roadmap }
       }),
@@ -313,7 +292,7 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: retryContentInput, required: true, description: 'Which piece.' }) },
     resolve: (_, { input: { conceptId, piece, idempotencyKey } }, context) =>
       retryContentResult.run(context, conceptId, async () => {
-        const task = await start(context, retryContentKind, { conceptId, piece }, idempotencyKey)
+        const task = await startTask(context, retryContentKind, { conceptId, piece }, idempotencyKey)
         const concept = await context.loaders.concept.load(conceptId)
         return concept === null ? refuseAsMissing('concept', conceptId) : { task, concept }
       }),
@@ -327,7 +306,7 @@ builder.mutationFields((t) => ({
     },
     resolve: (_, { roadmapId, idempotencyKey }, context) =>
       retryFailedContentResult.run(context, roadmapId, async () => {
-        const task = await start(context, retryFailedContentKind, { roadmapId }, idempotencyKey)
+        const task = await startTask(context, retryFailedContentKind, { roadmapId }, idempotencyKey)
         const roadmap = await context.loaders.roadmap.load(roadmapId)
         return roadmap === null ? refuseAsMissing('roadmap', roadmapId) : { task, roadmap }
       }),

@@ -11,6 +11,7 @@ import { node } from './node.ts'
 import { type ProgressSource, progress, queuePlace, taskError, taskItem } from './progress.ts'
 import { type TaskSource, taskRef } from './refs.ts'
 import { defineResult } from './result.ts'
+import { keyDescription } from './start-task.ts'
 import { taskResult, toResult } from './task-result.ts'
 
 /** `TaskStatus` */
@@ -245,9 +246,7 @@ builder.mutationFields((t) => ({
     description: 'Starts a failed or canceled task again, as a new task with the same input.',
     args: {
       taskId: t.arg.id({ required: true, description: 'The failed or canceled task.' }),
-      idempotencyKey: t.arg.string({
-        description: 'Sent again with the same key, the same task is returned instead of a second one.',
-      }),
+      idempotencyKey: t.arg.string({ description: keyDescription }),
     },
     resolve: (_, { taskId, idempotencyKey }, context) =>
       retryTaskResult.run(context, taskId, async () => {

@@ -1,0 +1,25 @@
+import type { JsonObject } from '../src/db/tables.ts'
+import type { Task } from '../src/tasks/task.ts'
+import { requireViewer } from './builder.ts'
+import type { Context } from './context.ts'
+
+/** What the argument `idempotencyKey` of a mutation that starts a task is for. */
+export const keyDescription = 'Sent again with the same key, the same task is returned instead of a second one.'
+
+/** Starts a task of the viewer's, with the head start of that one's plan. */
+export async function startTask(
+  context: Context,
+  kind: string,
+  input: JsonObject,
+  idempotencyKey: string | null | undefined,
+): Promise<Task> {
+  const viewer = requireViewer(context)
+  const { task } = await context.engine.tasks.start({
+    kind,
+    input,
+    owner: viewer.userId,
+    idempotencyKey: idempotencyKey ?? undefined,
+    headStartMs: context.limits.headStartMs(viewer.plan),
+  })
+  return task
+}
