@@ -2,7 +2,7 @@ import { type AuditEntry, readAuditLog } from '../src/admin/audit-log.ts'
 import { auditEvents } from '../src/admin/fact.ts'
 import { requireAdmin } from './access.ts'
 import { builder } from './builder.ts'
-import { defineConnection, pageSize, parsePlace, toPage } from './connection.ts'
+import { defineConnection, readPage } from './connection.ts'
 
 const descriptions: Readonly<Record<(typeof auditEvents)[number], string>> = {
   CONNECTED: 'A socket or an event stream was opened, or somebody began to poll; `subject` says which.',
@@ -59,16 +59,14 @@ builder.queryField('auditLog', (t) =>
       event: t.arg({ type: auditEvent, description: 'Only these.' }),
       since: t.arg({ type: 'DateTime', description: 'Only what began then or later.' }),
     },
-    resolve: async (_, { first, after, userId, event, since }, context) => {
+    resolve: (_, { userId, event, since, ...range }, context) => {
       requireAdmin(context)
-      const size = pageSize(first, 50)
-      const place = parsePlace(after)
-      const rows = await readAuditLog(context.engine.database, {
-        filter: { userId: userId ?? undefined, event: event ?? undefined, since: since ?? undefined },
-        limit: size + 1,
-        after: place,
-      })
-      return toPage(rows, size, place, (row) => row)
+      const filter = { userId: userId ?? undefined, event: event ?? undefined, since: since ?? undefined }
+      return readPage(
+        range,
+        ({ before, limit }) => readAuditLog(context.engine.database, { filter, limit, after: before }),
+        50,
+      )
     },
   }),
 )

@@ -72,13 +72,44 @@ export function pageSize(first: number | null | undefined, fallback: number, lar
 }
 
 /** A place in a list that is ordered by creation, newest first. */
-export interface ListPlace {
+interface ListPlace {
   readonly createdAt: Date
   readonly id: string
 }
 
+/** The arguments of such a list. */
+export const listArguments = builder.args((t) => ({
+  after: t.string({ description: 'The `endCursor` of the page before.' }),
+  first: t.int({ defaultValue: 20, description: 'At most this many, up to 100.' }),
+}))
+
+/**
+ * A page of a list that is ordered by creation, newest first.
+ *
+ * @param read - gives at most `limit` rows that come behind `before`: one more than the page holds, where there are more
+ * @param size - of a page, when `first` says nothing
+ * @throws TidingsError `BAD_INPUT`
+ */
+export async function readPage<R extends ListPlace>(
+  { after, first }: { readonly after?: string | null | undefined; readonly first?: number | null | undefined },
+  read: (range: { readonly before: ListPlace | undefined; readonly limit: number }) => Promise<readonly R[]>,
+  size = 20,
+): Promise<Page<R>> {
+  const limit = pageSize(first, size)
+  const before = parsePlace(after)
+  const rows = await read({ before, limit: limit + 1 })
+  return {
+    edges: rows.slice(0, limit).map((node) => ({
+      cursor: Buffer.from(`${node.createdAt.toISOString()}|${node.id}`).toString('base64url'),
+      node,
+    })),
+    hasNextPage: rows.length > limit,
+    hasPreviousPage: before !== undefined,
+  }
+}
+
 /** Reads `after` of such a list. @throws TidingsError `BAD_INPUT` */
-export function parsePlace(after: string | null | undefined): ListPlace | undefined {
+function parsePlace(after: string | null | undefined): ListPlace | undefined {
   if (after === null || after === undefined) return undefined
   const [instant, id] = Buffer.from(after, 'base64url').toString('utf8').split('|')
   const createdAt = new Date(instant ?? '')
@@ -90,19 +121,7 @@ export function parsePlace(after: string | null | undefined): ListPlace | undefi
   return { createdAt, id }
 }
 
-/** A page of a list ordered by creation. `rows` holds one more than `size` when more follows. */
-export function toPage<R extends ListPlace, T>(
-  rows: readonly R[],
-  size: number,
-  after: ListPlace | undefined,
-  toNode: (row: R) => T,
-): Page<T> {
-  return {
-    edges: rows.slice(0, size).map((row) => ({
-      cursor: Buffer.from(`${row.createdAt.toISOString()}|${row.id}`).toString('base64url'),
-      node: toNode(row),
-    })),
-    hasNextPage: rows.length > size,
-    hasPreviousPage: after !== undefined,
-  }
+/** The same page of something else. */
+export function mapPage<A, B>(page: Page<A>, map: (node: A) => B): Page<B> {
+  return { ...page, edges: page.edges.map(({ cursor, node }) => ({ cursor, node: map(node) })) }
 }

@@ -3,7 +3,7 @@ import type { DocumentReader } from '../src/studio/documents/sharing.ts'
 import type { PageStart } from '../src/studio/documents/structure.ts'
 import { findReadableDocument } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
-import { defineConnection, pageSize, parsePlace, toPage } from './connection.ts'
+import { defineConnection, listArguments, readPage } from './connection.ts'
 import { node } from './node.ts'
 import { taskError } from './progress.ts'
 import { documentRef, sectionRef, taskRef } from './refs.ts'
@@ -148,16 +148,10 @@ builder.queryFields((t) => ({
   documents: t.field({
     type: documentConnection,
     description: 'The viewer’s documents and those shared with the viewer, newest first.',
-    args: {
-      after: t.arg.string({ description: 'The `endCursor` of the page before.' }),
-      first: t.arg.int({ defaultValue: 20, description: 'At most this many, up to 100.' }),
-    },
-    resolve: async (_, { after, first }, context) => {
-      const viewer = requireViewer(context)
-      const size = pageSize(first, 20)
-      const before = parsePlace(after)
-      const rows = await context.documents.list({ owner: viewer.userId, isShared: true, before, limit: size + 1 })
-      return toPage(rows, size, before, (document) => document)
+    args: listArguments,
+    resolve: (_, range, context) => {
+      const { userId } = requireViewer(context)
+      return readPage(range, (rows) => context.documents.list({ owner: userId, isShared: true, ...rows }))
     },
   }),
 }))

@@ -5,7 +5,7 @@ import { isStorable } from '../src/tasks/storable.ts'
 import type { Viewer } from '../src/tasks/viewer.ts'
 import { requireAdmin } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
-import { defineConnection, pageSize, parsePlace, toPage } from './connection.ts'
+import { defineConnection, readPage } from './connection.ts'
 import type { Context } from './context.ts'
 import { refuseAsMissing } from './failure.ts'
 import { findNode, node } from './node.ts'
@@ -87,12 +87,9 @@ builder.queryFields((t) => ({
       after: t.arg.string({ description: '`endCursor` of the page before.' }),
       first: t.arg.int({ defaultValue: 20, description: 'Size of the page, up to 100.' }),
     },
-    resolve: async (_, { unread, after, first }, context) => {
+    resolve: (_, { unread, ...range }, context) => {
       const { userId } = requireInbox(context)
-      const size = pageSize(first, 20)
-      const before = parsePlace(after)
-      const rows = await context.notifications.list({ userId, isUnread: unread ?? false, before, limit: size + 1 })
-      return toPage(rows, size, before, (row): Notification => row)
+      return readPage(range, (rows) => context.notifications.list({ userId, isUnread: unread ?? false, ...rows }))
     },
   }),
   unreadCount: t.int({

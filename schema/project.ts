@@ -1,7 +1,7 @@
 import { endingOf } from '../src/studio/projects/file-names.ts'
 import type { Project, ProjectFile } from '../src/studio/projects/project.ts'
 import { builder, requireViewer } from './builder.ts'
-import { defineConnection, pageSize, parsePlace, toPage } from './connection.ts'
+import { defineConnection, listArguments, readPage } from './connection.ts'
 import type { Context } from './context.ts'
 import { refuseAsMissing } from './failure.ts'
 import { node } from './node.ts'
@@ -143,16 +143,10 @@ builder.queryFields((t) => ({
   projects: t.field({
     type: projectConnection,
     description: 'The viewer’s projects, newest first.',
-    args: {
-      after: t.arg.string({ description: 'The `endCursor` of the page before.' }),
-      first: t.arg.int({ defaultValue: 20, description: 'At most this many, up to 100.' }),
-    },
-    resolve: async (_, { after, first }, context) => {
-      const viewer = requireViewer(context)
-      const size = pageSize(first, 20)
-      const before = parsePlace(after)
-      const rows = await context.projects.list({ owner: viewer.userId, before, limit: size + 1 })
-      return toPage(rows, size, before, (project) => project)
+    args: listArguments,
+    resolve: (_, range, context) => {
+      const { userId } = requireViewer(context)
+      return readPage(range, (rows) => context.projects.list({ owner: userId, ...rows }))
     },
   }),
 }))

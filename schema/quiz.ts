@@ -9,7 +9,7 @@ import {
   rightKeyOf,
 } from '../src/studio/quizzes/quiz.ts'
 import { builder, requireViewer } from './builder.ts'
-import { defineConnection, pageSize, parsePlace, toPage } from './connection.ts'
+import { defineConnection, listArguments, readPage } from './connection.ts'
 import type { Context } from './context.ts'
 import { node } from './node.ts'
 import { taskError } from './progress.ts'
@@ -290,16 +290,10 @@ builder.queryFields((t) => ({
   quizzes: t.field({
     type: quizConnection,
     description: 'The viewer’s quizzes, newest first.',
-    args: {
-      after: t.arg.string({ description: 'The `endCursor` of the page before.' }),
-      first: t.arg.int({ defaultValue: 20, description: 'At most this many, up to 100.' }),
-    },
-    resolve: async (_, { after, first }, context) => {
-      const viewer = requireViewer(context)
-      const size = pageSize(first, 20)
-      const before = parsePlace(after)
-      const rows = await context.quizzes.list({ owner: viewer.userId, before, limit: size + 1 })
-      return toPage(rows, size, before, (quiz) => quiz)
+    args: listArguments,
+    resolve: (_, range, context) => {
+      const { userId } = requireViewer(context)
+      return readPage(range, (rows) => context.quizzes.list({ owner: userId, ...rows }))
     },
   }),
 }))

@@ -3,7 +3,7 @@ import { createRoadmapKind } from '../src/studio/roadmaps/create-roadmap.ts'
 import { retryContentKind, retryFailedContentKind } from '../src/studio/roadmaps/retry-content.ts'
 import { type Concept, type Content, contentPieces, type Roadmap } from '../src/studio/roadmaps/roadmaps.ts'
 import { builder, requireViewer } from './builder.ts'
-import { defineConnection, pageSize, parsePlace, toPage } from './connection.ts'
+import { defineConnection, listArguments, readPage } from './connection.ts'
 import type { Context } from './context.ts'
 import { refuseAsMissing } from './failure.ts'
 import { node } from './node.ts'
@@ -195,16 +195,10 @@ builder.queryFields((t) => ({
   roadmaps: t.field({
     type: roadmapConnection,
     description: 'The viewer’s roadmaps, newest first.',
-    args: {
-      after: t.arg.string({ description: 'The `endCursor` of the page before.' }),
-      first: t.arg.int({ defaultValue: 20, description: 'At most this many, up to 100.' }),
-    },
-    resolve: async (_, { after, first }, context) => {
-      const viewer = requireViewer(context)
-      const size = pageSize(first, 20)
-      const before = parsePlace(after)
-      const rows = await context.roadmaps.list({ owner: viewer.userId, before, limit: size + 1 })
-      return toPage(rows, size, before, (roadmap) => roadmap)
+    args: listArguments,
+    resolve: (_, range, context) => {
+      const { userId } = requireViewer(context)
+      return readPage(range, (rows) => context.roadmaps.list({ owner: userId, ...rows }))
     },
   }),
 }))

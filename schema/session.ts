@@ -3,7 +3,7 @@ import { sessionTopic } from '../src/studio/sessions/session.ts'
 import { snapshotMessages, typingMark } from '../src/studio/sessions/sessions.ts'
 import { findSession, sessionLimit } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
-import { defineConnection, type Page, pageSize, parsePlace, toPage } from './connection.ts'
+import { defineConnection, listArguments, mapPage, type Page, pageSize, readPage } from './connection.ts'
 import { node } from './node.ts'
 import { taskError } from './progress.ts'
 import { type SessionSource, sessionRef } from './refs.ts'
@@ -225,18 +225,13 @@ builder.queryFields((t) => ({
   sessions: t.field({
     type: sessionConnection,
     description: 'The sessions that the viewer takes part in, newest first.',
-    args: {
-      after: t.arg.string({ description: 'The `endCursor` of the page before.' }),
-      first: t.arg.int({ defaultValue: 20, description: 'At most this many, up to 100.' }),
-    },
-    resolve: async (_, { after, first }, context) => {
+    args: listArguments,
+    resolve: async (_, range, context) => {
       const viewer = requireViewer(context)
       const { userId } = viewer
       const sessionIds = sessionLimit(viewer)
-      const size = pageSize(first, 20)
-      const before = parsePlace(after)
-      const rows = await context.sessions.list({ userId, sessionIds, before, limit: size + 1 })
-      return toPage(rows, size, before, (session): SessionSource => ({ session }))
+      const page = await readPage(range, (rows) => context.sessions.list({ userId, sessionIds, ...rows }))
+      return mapPage(page, (session): SessionSource => ({ session }))
     },
   }),
 }))

@@ -4,7 +4,7 @@ import type { Task, TaskStatus } from '../src/tasks/task.ts'
 import { isFinal, taskTopic } from '../src/tasks/task.ts'
 import { findVisibleTask } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
-import { defineConnection, pageSize, parsePlace, toPage } from './connection.ts'
+import { defineConnection, listArguments, mapPage, readPage } from './connection.ts'
 import type { Context } from './context.ts'
 import { refuseAsMissing } from './failure.ts'
 import { node } from './node.ts'
@@ -189,20 +189,13 @@ builder.queryFields((t) => ({
     description: 'The viewer’s tasks, newest first.',
     args: {
       status: t.arg({ type: [taskStatus], description: 'Only those in one of these states.' }),
-      after: t.arg.string({ description: 'The `endCursor` of the page before.' }),
-      first: t.arg.int({ defaultValue: 20, description: 'At most this many, up to 100.' }),
+      ...listArguments,
     },
-    resolve: async (_, { status, after, first }, context) => {
-      const viewer = requireViewer(context)
-      const size = pageSize(first, 20)
-      const before = parsePlace(after)
-      const rows = await context.engine.store.list({
-        owner: viewer.userId,
-        statuses: status ?? undefined,
-        before,
-        limit: size + 1,
-      })
-      return toPage(rows, size, before, (task): TaskSource => ({ task }))
+    resolve: async (_, { status, ...range }, context) => {
+      const { userId } = requireViewer(context)
+      const statuses = status ?? undefined
+      const page = await readPage(range, (rows) => context.engine.store.list({ owner: userId, statuses, ...rows }))
+      return mapPage(page, (task): TaskSource => ({ task }))
     },
   }),
 }))
