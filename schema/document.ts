@@ -7,6 +7,7 @@ import { defineConnection, listArguments, readPage } from './connection.ts'
 import { node } from './node.ts'
 import { taskError } from './progress.ts'
 import { documentRef, sectionRef, taskRef } from './refs.ts'
+import { activeTaskOf, rememberedTask } from './subject-task.ts'
 
 const documentStatus = builder.enumType('DocumentStatus', {
   description: 'Where a document is.',
@@ -117,20 +118,13 @@ documentRef.implement({
       type: taskRef,
       nullable: true,
       description: 'The newest task that made it ready for reading, or could not: what `retryTask` takes.',
-      resolve: async ({ id }, _, { loaders }) => {
-        const taskId = await loaders.conversion.load(id)
-        const task = taskId === null ? null : await loaders.task.load(taskId)
-        return task === null ? null : { task }
-      },
+      resolve: async ({ id }, _, context) => rememberedTask(await context.loaders.conversion.load(id), context),
     }),
     activeTask: t.field({
       type: taskRef,
       nullable: true,
       description: 'The task now working on this document, so that a page that has just loaded can pick it up.',
-      resolve: async ({ id }, _, { loaders }) => {
-        const task = await loaders.activeTask.load(id)
-        return task === null ? null : { task }
-      },
+      resolve: activeTaskOf,
     }),
   }),
 })

@@ -2,7 +2,7 @@ import { TidingsError } from '../src/errors.ts'
 import type { Task } from '../src/tasks/task.ts'
 import { builder } from './builder.ts'
 import type { Context } from './context.ts'
-import { taskRef } from './refs.ts'
+import { taskRef, taskSource } from './refs.ts'
 
 /** A failure that the caller can act on, as a member of a mutation's result. */
 export type Failure =
@@ -39,7 +39,7 @@ const conflictError = builder.objectRef<FailureOf<'ConflictError'>>('ConflictErr
       type: taskRef,
       nullable: true,
       description: 'The task to watch instead; null when no task is in the way.',
-      resolve: ({ task }) => (task === null ? null : { task }),
+      resolve: ({ task }) => taskSource(task),
     }),
   }),
 })

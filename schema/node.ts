@@ -6,7 +6,7 @@ import type { Concept, Roadmap } from '../src/studio/roadmaps/roadmaps.ts'
 import { findReadableDocument, findSession, findVisibleTask } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
-import type { SessionSource, TaskSource } from './refs.ts'
+import { type SessionSource, type TaskSource, taskSource } from './refs.ts'
 
 /** Whatever has an id of its own. */
 export type NodeSource =
@@ -49,10 +49,8 @@ export async function findNode(context: Context, id: string): Promise<NodeSource
   const viewer = requireViewer(context)
   const { loaders } = context
   switch (prefixOf(id)) {
-    case 'task': {
-      const task = await findVisibleTask(context, id)
-      return task === null ? null : { task }
-    }
+    case 'task':
+      return taskSource(await findVisibleTask(context, id))
     case 'document':
       return findReadableDocument(context, id)
     case 'roadmap':

@@ -7,6 +7,7 @@ import { refuseAsMissing } from './failure.ts'
 import { node } from './node.ts'
 import { taskError } from './progress.ts'
 import { documentRef, projectRef, taskRef } from './refs.ts'
+import { activeTaskOf, rememberedTask } from './subject-task.ts'
 
 /** `ProjectTemplate` */
 export const projectTemplate = builder.enumType('ProjectTemplate', {
@@ -90,20 +91,13 @@ projectRef.implement({
       type: taskRef,
       nullable: true,
       description: 'The task that now makes or syncs it, so that a page that has just loaded can pick it up.',
-      resolve: async ({ id }, _, { loaders }) => {
-        const task = await loaders.activeTask.load(id)
-        return task === null ? null : { task }
-      },
+      resolve: activeTaskOf,
     }),
     lastSync: t.field({
       type: taskRef,
       nullable: true,
       description: 'The task that synced it last, or does so now; its `error` tells what was wrong with the files.',
-      resolve: async ({ id }, _, { loaders }) => {
-        const taskId = await loaders.lastSync.load(id)
-        const task = taskId === null ? null : await loaders.task.load(taskId)
-        return task === null ? null : { task }
-      },
+      resolve: async ({ id }, _, context) => rememberedTask(await context.loaders.lastSync.load(id), context),
     }),
     createdAt: t.field({
       type: 'DateTime',

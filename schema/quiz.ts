@@ -14,6 +14,7 @@ import type { Context } from './context.ts'
 import { node } from './node.ts'
 import { taskError } from './progress.ts'
 import { documentRef, questionRef, quizRef, taskRef } from './refs.ts'
+import { activeTaskOf } from './subject-task.ts'
 
 /** `QuestionKind` */
 export const questionKind = builder.enumType('QuestionKind', {
@@ -167,10 +168,7 @@ questionRef.implement({
       nullable: true,
       description:
         'The task that now looks for another question for this place; the present one stays until it is found.',
-      resolve: async ({ id }, _, { loaders }) => {
-        const task = await loaders.activeTask.load(id)
-        return task === null ? null : { task }
-      },
+      resolve: activeTaskOf,
     }),
     quiz: t.field({
       type: quizRef,
@@ -220,10 +218,7 @@ quizRef.implement({
       nullable: true,
       description:
         'The task that now makes this quiz, so that a page that has just loaded can pick it up. Replacements are at their questions.',
-      resolve: async ({ id }, _, { loaders }) => {
-        const task = await loaders.activeTask.load(id)
-        return task === null ? null : { task }
-      },
+      resolve: activeTaskOf,
     }),
     document: t.field({
       type: documentRef,

@@ -32,6 +32,11 @@ export interface TaskSource {
   readonly items?: readonly TaskItem[]
 }
 
+/** A task as `Task` is resolved from it. */
+export function taskSource(task: Task | null): TaskSource | null {
+  return task === null ? null : { task }
+}
+
 /** `ContentPiece` */
 export const contentPiece = builder.enumType('ContentPiece', {
   description: 'The three pieces of content of a concept.',

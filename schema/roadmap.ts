@@ -11,6 +11,7 @@ import { taskError } from './progress.ts'
 import { conceptRef, contentPiece, documentRef, roadmapRef, type TaskSource, taskRef } from './refs.ts'
 import { anyFailure, defineResult } from './result.ts'
 import { keyDescription, startTask } from './start-task.ts'
+import { activeTaskOf } from './subject-task.ts'
 
 /** `ContentStatus` */
 export const contentStatus = builder.enumType('ContentStatus', {
@@ -159,10 +160,7 @@ roadmapRef.implement({
       type: taskRef,
       nullable: true,
       description: 'The task now working on this roadmap, so that a page that has just loaded can pick it up.',
-      resolve: async ({ id }, _, { loaders }) => {
-        const task = await loaders.activeTask.load(id)
-        return task === null ? null : { task }
-      },
+      resolve: activeTaskOf,
     }),
     document: t.field({
       type: documentRef,

@@ -7,7 +7,7 @@ import { findReadableDocument, findSession, maySeeSession, sessionLimit } from '
 import { builder, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
 import { refuseAsMissing } from './failure.ts'
-import { type SessionSource, sessionRef, taskRef } from './refs.ts'
+import { type SessionSource, sessionRef, taskRef, taskSource } from './refs.ts'
 import { anyFailure, defineResult } from './result.ts'
 import { cardRef, messageRef } from './session.ts'
 
@@ -111,7 +111,7 @@ const sendMessageSuccess = builder.objectRef<MessageOutcome>('SendMessageSuccess
       type: taskRef,
       nullable: true,
       description: 'The task that writes the reply; null without one, and when the message was stored before.',
-      resolve: ({ task }) => (task === null ? null : { task }),
+      resolve: ({ task }) => taskSource(task),
     }),
   }),
 })

@@ -9,9 +9,10 @@ import type { Context } from './context.ts'
 import { refuseAsMissing } from './failure.ts'
 import { node } from './node.ts'
 import { type ProgressSource, progress, queuePlace, taskError, taskItem } from './progress.ts'
-import { type TaskSource, taskRef } from './refs.ts'
+import { type TaskSource, taskRef, taskSource } from './refs.ts'
 import { defineResult } from './result.ts'
 import { keyDescription } from './start-task.ts'
+import { rememberedTask } from './subject-task.ts'
 import { taskResult, toResult } from './task-result.ts'
 
 /** `TaskStatus` */
@@ -162,10 +163,7 @@ taskRef.implement({
       type: taskRef,
       nullable: true,
       description: 'The failed or canceled task that this one repeats.',
-      resolve: async ({ task }, _, { loaders }) => {
-        const earlier = task.retryOf === null ? null : await loaders.task.load(task.retryOf)
-        return earlier === null ? null : { task: earlier }
-      },
+      resolve: ({ task }, _, context) => rememberedTask(task.retryOf, context),
     }),
   }),
 })
@@ -179,10 +177,7 @@ builder.queryFields((t) => ({
     description:
       'A task of the viewer’s, or one about something shared with the viewer; null when there is none with this id.',
     args: { id: t.arg.id({ required: true, description: 'Begins with `task_`.' }) },
-    resolve: async (_, { id }, context) => {
-      const task = await findVisibleTask(context, id)
-      return task === null ? null : { task }
-    },
+    resolve: async (_, { id }, context) => taskSource(await findVisibleTask(context, id)),
   }),
   tasks: t.field({
     type: taskConnection,
