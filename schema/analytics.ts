@@ -1,6 +1,5 @@
 import { TidingsError } from '../src/errors.ts'
-import { createCursorFormat } from '../src/log/cursor.ts'
-import type { SnapshotReason } from '../src/log/follow.ts'
+import { formatCursor } from '../src/log/cursor.ts'
 import { analyticsTopic } from '../src/studio/analytics/analytics.ts'
 import type {
   AnalyticsState,
@@ -12,8 +11,8 @@ import type {
 } from '../src/studio/analytics/state.ts'
 import { builder, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
-import { snapshotReason } from './task-event.ts'
-import { type StartingArguments, subscribeToTopic, type ToldTopic } from './topic-subscription.ts'
+import { snapshotReason, type TopicEvent } from './topic-event.ts'
+import { subscribeToTopic } from './topic-subscription.ts'
 
 const taskCounts = builder.objectRef<TaskCounts>('TaskCounts').implement({
   description: 'Tasks by their state.',
@@ -131,10 +130,8 @@ const analytics = builder.objectRef<AnalyticsSource>('Analytics').implement({
   }),
 })
 
-interface EventSource extends AnalyticsSource {
+interface EventSource extends AnalyticsSource, TopicEvent {
   readonly type: 'AnalyticsSnapshot' | 'AnalyticsChanged'
-  readonly at: string
-  readonly reason: SnapshotReason
 }
 const analyticsEvent = builder.interfaceRef<EventSource>('AnalyticsEvent').implement({
   description: 'What happened to the viewer’s figures.',
@@ -153,7 +150,11 @@ builder.objectRef<EventSource>('AnalyticsSnapshot').implement({
   interfaces: [analyticsEvent],
   fields: (t) => ({
     analytics: t.field({ type: analytics, description: 'All figures.', resolve: (source) => source }),
-    reason: t.field({ type: snapshotReason, description: 'Why it stands here.', resolve: ({ reason }) => reason }),
+    reason: t.field({
+      type: snapshotReason,
+      description: 'Why it stands here.',
+      resolve: ({ reason }) => reason ?? 'SUBSCRIBED',
+    }),
   }),
 })
 builder.objectRef<EventSource>('AnalyticsChanged').implement({
@@ -191,9 +192,6 @@ function requireOwner(context: Context): string {
   throw new TidingsError('FORBIDDEN', 'This token is limited to tasks and sees no figures; use one without `tasks`')
 }
 
-const cursorsOf = ({ engine }: Context, owner: string): ((seq: number) => string) =>
-  createCursorFormat(engine.reader.epoch, analyticsTopic(owner))
-
 async function readSnapshot(context: Context, owner: string) {
   await context.analytics.open(owner)
   return context.analytics.snapshot(owner)
@@ -207,7 +205,8 @@ builder.queryField('analytics', (t) =>
       const owner = requireOwner(context)
       const found = await readSnapshot(context, owner)
       if (found === null) throw new Error(`The figures of "${owner}" were not found`)
-      return { cursor: cursorsOf(context, owner)(found.seq), state: found.state }
+      const cursor = formatCursor(context.engine.reader.epoch, analyticsTopic(owner), found.seq)
+      return { cursor, state: found.state }
     },
   }),
 )
@@ -222,31 +221,16 @@ What cannot be replayed is said by an AnalyticsSnapshot with its \`reason\`.`,
     args: {
       after: t.arg({ type: 'Cursor', description: 'The cursor of the last event, or snapshot, that was received.' }),
     },
-    ...subscribeToTopic(async (_: StartingArguments, context): Promise<ToldTopic<AnalyticsState, EventSource>> => {
+    ...subscribeToTopic<object, AnalyticsState, EventSource>(async (_, context) => {
       const owner = requireOwner(context)
       await context.analytics.open(owner)
-      const cursorOf = cursorsOf(context, owner)
       return {
         topic: analyticsTopic(owner),
         snapshot: () => context.analytics.snapshot(owner),
-        createReader:
-          () =>
-          (followed): EventSource =>
-            followed.is === 'event'
-              ? {
-                  type: 'AnalyticsChanged',
-                  cursor: cursorOf(followed.event.seq),
-                  at: followed.event.at,
-                  state: followed.event.payload as unknown as AnalyticsState,
-                  reason: 'SUBSCRIBED',
-                }
-              : {
-                  type: 'AnalyticsSnapshot',
-                  cursor: cursorOf(followed.seq),
-                  at: new Date().toISOString(),
-                  state: followed.state,
-                  reason: followed.reason,
-                },
+        read: (followed, place) =>
+          followed.is === 'event'
+            ? { ...place, type: 'AnalyticsChanged', state: followed.event.payload as unknown as AnalyticsState }
+            : { ...place, type: 'AnalyticsSnapshot', state: followed.state, reason: followed.reason },
       }
     }),
   }),

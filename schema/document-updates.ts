@@ -1,10 +1,10 @@
 import { TidingsError } from '../src/errors.ts'
-import { createCursorFormat } from '../src/log/cursor.ts'
 import { convertDocumentKind } from '../src/studio/documents/convert-document.ts'
 import { type DocumentChange, documentTopic } from '../src/studio/documents/updates.ts'
 import { findReadableDocument } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
 import { refuseAsMissing } from './failure.ts'
+import type { EventPlace } from './topic-event.ts'
 import { subscribeToTopic } from './topic-subscription.ts'
 
 const documentChange = builder.enumType('DocumentChange', {
@@ -17,10 +17,7 @@ const documentChange = builder.enumType('DocumentChange', {
   } as const,
 })
 
-interface Update {
-  readonly cursor: string
-  readonly seq: number
-  readonly at: string
+interface Update extends EventPlace {
   readonly documentId: string
   readonly change: DocumentChange | 'CURRENT'
 }
@@ -55,7 +52,6 @@ document tells its progress by \`taskProgress\`.`,
       const viewer = requireViewer(context)
       const { id, owner } = (await findReadableDocument(context, documentId)) ?? refuseAsMissing('document', documentId)
       const topic = documentTopic(id)
-      const cursorOf = createCursorFormat(engine.reader.epoch, topic)
       return {
         topic,
         async snapshot() {
@@ -65,16 +61,11 @@ document tells its progress by \`taskProgress\`.`,
           return { seq: head.seq, state: {} }
         },
         isLast: ({ payload }) => payload['change'] === 'DELETED',
-        createReader: () => (followed) => {
-          const seq = followed.is === 'event' ? followed.event.seq : followed.seq
-          return {
-            cursor: cursorOf(seq),
-            seq,
-            at: followed.is === 'event' ? followed.event.at : new Date().toISOString(),
-            documentId: id,
-            change: followed.is === 'event' ? (followed.event.payload['change'] as DocumentChange) : 'CURRENT',
-          }
-        },
+        read: (followed, place) => ({
+          ...place,
+          documentId: id,
+          change: followed.is === 'event' ? (followed.event.payload['change'] as DocumentChange) : 'CURRENT',
+        }),
         // Who may read a document is who may see what works on it.
         guard: engine.visibility.guard(viewer, { id, kind: convertDocumentKind, owner, subject: id }),
       }

@@ -1,4 +1,3 @@
-import { createCursorFormat } from '../src/log/cursor.ts'
 import { type Preview, previewChanged, previewTopic } from '../src/studio/projects/preview.ts'
 import { builder, requireViewer } from './builder.ts'
 import { refuseAsMissing } from './failure.ts'
@@ -6,6 +5,7 @@ import { taskError } from './progress.ts'
 import { loadProject } from './project.ts'
 import { projectRef } from './refs.ts'
 import { defineResult } from './result.ts'
+import type { EventPlace } from './topic-event.ts'
 import { subscribeToTopic } from './topic-subscription.ts'
 
 const previewState = builder.enumType('PreviewStatus', {
@@ -64,10 +64,7 @@ builder.objectField(projectRef, 'preview', (t) =>
   }),
 )
 
-interface PreviewEvent {
-  readonly cursor: string
-  readonly seq: number
-  readonly at: string
+interface PreviewEvent extends EventPlace {
   readonly preview: Preview
 }
 const previewEvent = builder.objectRef<PreviewEvent>('PreviewChanged').implement({
@@ -96,29 +93,16 @@ Without \`after\`: the present state first. It completes when the project is del
     },
     ...subscribeToTopic<{ projectId: string | number }, Preview, PreviewEvent>(async ({ projectId }, context) => {
       const { id } = await loadProject(context, String(projectId))
-      const topic = previewTopic(id)
-      const { reader } = context.engine
-      const cursorOf = createCursorFormat(reader.epoch, topic)
       return {
-        topic,
+        topic: previewTopic(id),
         snapshot: () => context.projects.previews.snapshot(id),
         // A reader who is too slow needs to know only how it is now.
         classOf: (type) => (type === previewChanged ? 'latest' : 'keep'),
         isLast: ({ payload }) => payload['isLast'] === true,
-        createReader: () => (followed) =>
-          followed.is === 'event'
-            ? {
-                cursor: cursorOf(followed.event.seq),
-                seq: followed.event.seq,
-                at: followed.event.at,
-                preview: followed.event.payload['preview'] as Preview,
-              }
-            : {
-                cursor: cursorOf(followed.seq),
-                seq: followed.seq,
-                at: new Date().toISOString(),
-                preview: followed.state,
-              },
+        read: (followed, place) => ({
+          ...place,
+          preview: followed.is === 'event' ? (followed.event.payload['preview'] as Preview) : followed.state,
+        }),
       }
     }),
   }),

@@ -1,6 +1,3 @@
-import type { JsonObject } from '../src/db/tables.ts'
-import { createCursorFormat } from '../src/log/cursor.ts'
-import type { Followed, SnapshotReason } from '../src/log/follow.ts'
 import { type PieceState, type RoadmapState, readRoadmapState, roadmapTopic } from '../src/studio/roadmaps/updates.ts'
 import type { TaskStatus } from '../src/tasks/task.ts'
 import { builder, requireViewer } from './builder.ts'
@@ -9,7 +6,7 @@ import { taskError } from './progress.ts'
 import { contentPiece } from './refs.ts'
 import { contentStatus } from './roadmap.ts'
 import { taskStatus } from './task.ts'
-import { snapshotReason } from './task-event.ts'
+import { defineTopicEvents, type LoggedEvent, promised, readLogged } from './topic-event.ts'
 import { subscribeToTopic } from './topic-subscription.ts'
 
 const pieceRef = builder.objectRef<PieceState>('ContentChange').implement({
@@ -27,64 +24,39 @@ const pieceRef = builder.objectRef<PieceState>('ContentChange').implement({
   }),
 })
 
-/** What an event is resolved from. Holds all that its fields need. */
-interface EventSource {
-  readonly type: string
+interface EventSource extends LoggedEvent<RoadmapState> {
   readonly roadmapId: string
-  readonly cursor: string
-  readonly seq: number
-  readonly at: string
-  readonly payload: JsonObject
-  readonly snapshot?: { readonly reason: SnapshotReason; readonly state: RoadmapState }
 }
 
-const knownTypes = new Set<string>()
-const roadmapEvent = builder.interfaceRef<EventSource>('RoadmapEvent').implement({
+const {
+  event: roadmapEvent,
+  eventRef,
+  snapshotRef,
+} = defineTopicEvents<EventSource>('RoadmapEvent', {
   description:
     'What happened to a roadmap. New kinds of event may appear: select `__typename` and keep a default branch.',
-  // An event that a newer server wrote is told by its name alone.
-  resolveType: ({ type }) => (knownTypes.has(type) ? type : 'RoadmapOther'),
-  fields: (t) => ({
-    cursor: t.field({
-      type: 'Cursor',
-      description: 'Hand it back as `after` to receive what follows this event.',
-      resolve: ({ cursor }) => cursor,
-    }),
-    seq: t.exposeInt('seq', { description: '1, 2, 3 … without a gap; RoadmapSnapshot repeats the last number.' }),
-    at: t.field({ type: 'DateTime', description: 'When it happened.', resolve: ({ at }) => at }),
-    roadmapId: t.exposeID('roadmapId', { description: 'The roadmap it happened to.' }),
-  }),
+  seq: '1, 2, 3 … without a gap; RoadmapSnapshot repeats the last number.',
+  unknown: 'RoadmapOther',
 })
-
-function eventRef(name: string): ReturnType<typeof builder.objectRef<EventSource>> {
-  knownTypes.add(name)
-  return builder.objectRef<EventSource>(name)
-}
+builder.interfaceField(roadmapEvent, 'roadmapId', (t) =>
+  t.exposeID('roadmapId', { description: 'The roadmap it happened to.' }),
+)
 const interfaces = [roadmapEvent]
 const taskIdOf = ({ payload }: EventSource): string => String(payload['taskId'])
 const piecesOf = ({ payload }: EventSource): PieceState[] => (payload['pieces'] ?? []) as unknown as PieceState[]
-function stateOf({ snapshot, roadmapId }: EventSource): RoadmapState {
-  if (snapshot === undefined) throw new Error(`A snapshot of roadmap "${roadmapId}" came without it`)
-  return snapshot.state
-}
 
-eventRef('RoadmapSnapshot').implement({
+snapshotRef('RoadmapSnapshot').implement({
   description: 'How the roadmap is at `cursor`, in place of events: begin anew from it.',
   interfaces,
   fields: (t) => ({
-    reason: t.field({
-      type: snapshotReason,
-      description: 'Why it stands here.',
-      resolve: ({ snapshot }) => snapshot?.reason ?? 'SUBSCRIBED',
-    }),
     contents: t.field({
       type: [pieceRef],
       description: 'All pieces, in the order of the roadmap; empty until the document’s structure has been read.',
-      resolve: (event) => [...stateOf(event).pieces],
+      resolve: (event) => promised(event.snapshot, event).pieces,
     }),
     activeTaskIds: t.idList({
       description: 'The tasks that work on it, oldest first: watch them with `taskProgress`.',
-      resolve: (event) => [...stateOf(event).activeTaskIds],
+      resolve: (event) => [...promised(event.snapshot, event).activeTaskIds],
     }),
   }),
 })
@@ -136,26 +108,6 @@ eventRef('RoadmapOther').implement({
   fields: (t) => ({ type: t.string({ description: 'What it is called.', resolve: ({ type }) => type }) }),
 })
 
-/** Turns what is followed into events of the API. */
-function createReader(roadmapId: string, cursorOf: (seq: number) => string) {
-  return (followed: Followed<RoadmapState>): EventSource => {
-    if (followed.is === 'event') {
-      const { type, seq, at, payload } = followed.event
-      return { type, roadmapId, cursor: cursorOf(seq), seq, at, payload }
-    }
-    const { seq, reason, state } = followed
-    return {
-      type: 'RoadmapSnapshot',
-      roadmapId,
-      cursor: cursorOf(seq),
-      seq,
-      at: new Date().toISOString(),
-      payload: {},
-      snapshot: { reason, state },
-    }
-  }
-}
-
 builder.subscriptionField('roadmapUpdates', (t) =>
   t.field({
     type: roadmapEvent,
@@ -172,13 +124,10 @@ far a task is, and its text as it is written, is told by \`taskProgress\`.`,
       const roadmap = await context.loaders.roadmap.load(String(roadmapId))
       if (roadmap?.owner !== userId) return refuseAsMissing('roadmap', String(roadmapId))
       const { id } = roadmap
-      const { database, reader } = context.engine
-      const topic = roadmapTopic(id)
-      const cursorOf = createCursorFormat(reader.epoch, topic)
       return {
-        topic,
-        snapshot: () => readRoadmapState(database, id),
-        createReader: () => createReader(id, cursorOf),
+        topic: roadmapTopic(id),
+        snapshot: () => readRoadmapState(context.engine.database, id),
+        read: (followed, place) => ({ ...readLogged(followed, place, 'RoadmapSnapshot'), roadmapId: id }),
       }
     }),
   }),

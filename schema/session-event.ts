@@ -1,7 +1,4 @@
-import type { JsonObject } from '../src/db/tables.ts'
 import { TidingsError } from '../src/errors.ts'
-import { createCursorFormat } from '../src/log/cursor.ts'
-import type { Followed, SnapshotReason } from '../src/log/follow.ts'
 import type { Present } from '../src/log/presence.ts'
 import {
   classOfSessionEvent,
@@ -20,69 +17,44 @@ import { type SessionState, typingMark } from '../src/studio/sessions/sessions.t
 import { findSession, maySeeSession } from './access.ts'
 import { builder } from './builder.ts'
 import { refuseAsMissing } from './failure.ts'
-import { type SessionSource, sessionRef } from './refs.ts'
+import { sessionRef } from './refs.ts'
 import { cardRef, messageRef, participantRef, statisticsRef } from './session.ts'
-import { snapshotReason } from './task-event.ts'
+import { defineTopicEvents, type LoggedEvent, promised, readLogged } from './topic-event.ts'
 import { subscribeToTopic } from './topic-subscription.ts'
 
-/** What an event is resolved from. Holds all that its fields need. */
-interface EventSource {
-  readonly type: string
+interface EventSource extends LoggedEvent<SessionState> {
   readonly sessionId: string
-  readonly cursor: string
-  readonly seq: number
-  readonly at: string
-  readonly payload: JsonObject
-  readonly snapshot?: { readonly reason: SnapshotReason; readonly source: SessionSource }
   readonly present?: readonly Present[]
 }
 
-const knownTypes = new Set<string>()
-
-const sessionEvent = builder.interfaceRef<EventSource>('SessionEvent').implement({
+const {
+  event: sessionEvent,
+  eventRef,
+  snapshotRef,
+} = defineTopicEvents<EventSource>('SessionEvent', {
   description:
     'What happened in a session. New kinds of event may appear: select `__typename` and keep a default branch.',
-  // An event that a newer server wrote is told by its name alone.
-  resolveType: ({ type }) => (knownTypes.has(type) ? type : 'SessionOther'),
-  fields: (t) => ({
-    cursor: t.field({
-      type: 'Cursor',
-      description: 'Hand it back as `after` to receive what follows this event.',
-      resolve: (event) => event.cursor,
-    }),
-    seq: t.exposeInt('seq', {
-      description:
-        '1, 2, 3 … without a gap. SessionSnapshot and SessionPresenceChanged report a passing state and repeat the last number.',
-    }),
-    at: t.field({ type: 'DateTime', description: 'When it happened.', resolve: (event) => event.at }),
-    sessionId: t.exposeID('sessionId', { description: 'The session it happened in.' }),
-  }),
+  seq: '1, 2, 3 … without a gap. SessionSnapshot and SessionPresenceChanged report a passing state and repeat the last number.',
+  unknown: 'SessionOther',
 })
-
-function eventRef(name: string): ReturnType<typeof builder.objectRef<EventSource>> {
-  knownTypes.add(name)
-  return builder.objectRef<EventSource>(name)
-}
+builder.interfaceField(sessionEvent, 'sessionId', (t) =>
+  t.exposeID('sessionId', { description: 'The session it happened in.' }),
+)
 const interfaces = [sessionEvent]
 const messageOf = ({ payload }: EventSource): Message => payload['message'] as Message
 const pieceOf = ({ payload }: EventSource): ReplyPiece => payload as unknown as ReplyPiece
 
-eventRef('SessionSnapshot').implement({
+snapshotRef('SessionSnapshot').implement({
   description: 'The whole present state, in place of events: begin anew from it.',
   interfaces,
   fields: (t) => ({
     session: t.field({
       type: sessionRef,
       description: 'The session as it is at `cursor`; its newest 50 messages need no further request.',
-      resolve: ({ snapshot, sessionId }) => {
-        if (snapshot === undefined) throw new Error(`A snapshot of session "${sessionId}" came without it`)
-        return snapshot.source
+      resolve: (event) => {
+        const state = promised(event.snapshot, event)
+        return { session: state.session, state }
       },
-    }),
-    reason: t.field({
-      type: snapshotReason,
-      description: 'Why it stands here.',
-      resolve: ({ snapshot }) => snapshot?.reason ?? 'SUBSCRIBED',
     }),
   }),
 })
@@ -190,26 +162,6 @@ eventRef('SessionOther').implement({
   fields: (t) => ({ type: t.string({ description: 'What it is called.', resolve: ({ type }) => type }) }),
 })
 
-/** Turns what is followed into events of the API. */
-function createReader(sessionId: string, cursorOf: (seq: number) => string) {
-  return (followed: Followed<SessionState>): EventSource => {
-    if (followed.is === 'event') {
-      const { type, seq, at, payload } = followed.event
-      return { type, sessionId, cursor: cursorOf(seq), seq, at, payload }
-    }
-    const { seq, reason, state } = followed
-    return {
-      type: 'SessionSnapshot',
-      sessionId,
-      cursor: cursorOf(seq),
-      seq,
-      at: new Date().toISOString(),
-      payload: {},
-      snapshot: { reason, source: { session: state.session, state } },
-    }
-  }
-}
-
 builder.subscriptionField('sessionEvents', (t) =>
   t.field({
     type: sessionEvent,
@@ -226,23 +178,20 @@ Completes when the session is closed. Whoever is put out of the session is told 
       if ((await findSession(context, id)) === null) refuseAsMissing('session', id)
       const { engine, sessions } = context
       const topic = sessionTopic(id)
-      const cursorOf = createCursorFormat(engine.reader.epoch, topic)
       return {
         topic,
         snapshot: () => sessions.snapshot(id),
         isLast: ({ type }) => type === lastSessionEvent,
         classOf: classOfSessionEvent,
         join: joinReplyPieces,
-        createReader: () => createReader(id, cursorOf),
+        read: (followed, place) => ({ ...readLogged(followed, place, 'SessionSnapshot'), sessionId: id }),
         isPresenceKept: true,
         standing: {
           watch: (tell) => engine.presence.watch(topic, tell),
-          read: (present, seq): EventSource => ({
+          read: (present, place) => ({
+            ...place,
             type: 'SessionPresenceChanged',
             sessionId: id,
-            cursor: cursorOf(seq),
-            seq,
-            at: new Date().toISOString(),
             payload: {},
             present: present as readonly Present[],
           }),

@@ -9,7 +9,7 @@ import type { Context } from './context.ts'
 import { noteSubscription } from './note-subscription.ts'
 import { guardWithPresence } from './presence.ts'
 import { loadTask } from './task.ts'
-import { createEventReader, type EventSource, taskEvent } from './task-event.ts'
+import { createEventReader, type EventSource, taskEvents } from './task-event.ts'
 
 /** What a task's events look like does not depend on who may see them. */
 const sharedProgress: SharedField<Context, TaskSnapshotState> = {
@@ -69,7 +69,7 @@ function joinOutputs(first: LogEvent, second: LogEvent): LogEvent | null {
 
 builder.subscriptionField('taskProgress', (t) =>
   t.field({
-    type: taskEvent,
+    type: taskEvents.event,
     description: `Everything that happens to a task, in order, each event once; completes after the terminal event.
 
 Without \`after\`: a snapshot first, then what follows. With \`after\`: exactly what follows that cursor.

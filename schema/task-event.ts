@@ -1,7 +1,6 @@
 import type { JsonObject } from '../src/db/tables.ts'
 import { createCursorFormat, parseCursor } from '../src/log/cursor.ts'
 import type { LogEvent } from '../src/log/event.ts'
-import type { SnapshotReason } from '../src/log/follow.ts'
 import type { LogReader } from '../src/log/read.ts'
 import type { QueuePlace } from '../src/tasks/place.ts'
 import { type FailureState, isFinal, type Task, type TaskItem, type TaskStatus, taskTopic } from '../src/tasks/task.ts'
@@ -12,17 +11,14 @@ import { progress, progressOf, queuePlace, taskError, taskItem } from './progres
 import { type TaskSource, taskRef } from './refs.ts'
 import { progressOfTask, taskStatus } from './task.ts'
 import { taskResult, toResult } from './task-result.ts'
+import { defineTopicEvents, promised, type TopicEvent } from './topic-event.ts'
 
-/** What an event is resolved from. Holds all that its fields need: resolving one loads nothing. */
-export interface EventSource {
-  readonly type: string
+/** What an event of a task is resolved from. */
+export interface EventSource extends TopicEvent {
   readonly taskId: string
-  readonly cursor: string
-  readonly seq: number
-  readonly at: string
   readonly status: TaskStatus
   readonly payload: JsonObject
-  readonly snapshot?: { readonly reason: SnapshotReason; readonly source: TaskSource }
+  readonly snapshot?: TaskSource
   readonly place?: QueuePlace
 }
 
@@ -48,7 +44,8 @@ export function createEventReader(epoch: string, taskId: string): (watched: Watc
           at: new Date().toISOString(),
           status: task.status,
           payload: {},
-          snapshot: { reason: watched.reason, source: { task, items } },
+          reason: watched.reason,
+          snapshot: { task, items },
         }
       }
       case 'queueMoved':
@@ -72,76 +69,40 @@ export function toEventSource(event: LogEvent, taskId: string, cursorOf: (seq: n
   return { type, taskId, cursor: cursorOf(seq), seq, at, status: payload['status'] as TaskStatus, payload }
 }
 
-const knownTypes = new Set<string>()
-
-/** `TaskEvent` */
-export const taskEvent = builder.interfaceRef<EventSource>('TaskEvent').implement({
+/** `TaskEvent` and its types. */
+export const taskEvents = defineTopicEvents<EventSource>('TaskEvent', {
   description: 'What happened to a task. New kinds of event may appear: select `__typename` and keep a default branch.',
-  // An event that a newer server wrote reads as progress to this one.
-  resolveType: ({ type }) => (knownTypes.has(type) ? type : 'TaskAdvanced'),
-  fields: (t) => ({
-    cursor: t.field({
-      type: 'Cursor',
-      description: 'Hand it back as `after` to receive what follows this event.',
-      resolve: (event) => event.cursor,
-    }),
-    seq: t.exposeInt('seq', {
-      description:
-        '1, 2, 3 … without a gap. Events that report a passing state (TaskSnapshot, TaskQueueMoved) repeat the last number.',
-    }),
-    at: t.field({ type: 'DateTime', description: 'When it happened.', resolve: (event) => event.at }),
-    taskId: t.exposeID('taskId', { description: 'The task it happened to.' }),
-    status: t.field({ type: taskStatus, description: 'The state after this event.', resolve: (event) => event.status }),
-    progress: t.field({
-      type: progress,
-      description: 'How far the task is after this event.',
-      resolve: ({ at, status, payload, snapshot }) => {
-        if (snapshot !== undefined) return progressOfTask(snapshot.source.task)
-        const atMs = Date.parse(at)
-        return { state: progressOf(payload['progress']), atMs, writtenAtMs: isFinal(status) ? null : atMs }
-      },
-    }),
-  }),
+  seq: '1, 2, 3 … without a gap. Events that report a passing state (TaskSnapshot, TaskQueueMoved) repeat the last number.',
+  // Every event tells the status and the progress after it.
+  unknown: 'TaskAdvanced',
 })
-
-function eventRef(name: string): ReturnType<typeof builder.objectRef<EventSource>> {
-  knownTypes.add(name)
-  return builder.objectRef<EventSource>(name)
-}
+builder.interfaceFields(taskEvents.event, (t) => ({
+  taskId: t.exposeID('taskId', { description: 'The task it happened to.' }),
+  status: t.field({ type: taskStatus, description: 'The state after this event.', resolve: ({ status }) => status }),
+  progress: t.field({
+    type: progress,
+    description: 'How far the task is after this event.',
+    resolve: ({ at, status, payload, snapshot }) => {
+      if (snapshot !== undefined) return progressOfTask(snapshot.task)
+      const atMs = Date.parse(at)
+      return { state: progressOf(payload['progress']), atMs, writtenAtMs: isFinal(status) ? null : atMs }
+    },
+  }),
+}))
+const { event: taskEvent, eventRef, snapshotRef } = taskEvents
 const interfaces = [taskEvent]
 const errorOf = ({ payload }: EventSource): FailureState => payload['error'] as FailureState
 const itemOf = ({ payload }: EventSource): TaskItem => payload['item'] as TaskItem
 const numberOf = (value: unknown): number => (typeof value === 'number' ? value : 0)
 
-/** `SnapshotReason` */
-export const snapshotReason = builder.enumType('SnapshotReason', {
-  description: 'Why a snapshot stands where events might have been expected.',
-  values: {
-    SUBSCRIBED: { description: 'The first event of a subscription without `after`.' },
-    PRUNED: { description: 'What followed `after` is no longer kept.' },
-    RESET: {
-      description: '`after` comes from another life of the log: the database was lost, or restored from a backup.',
-    },
-    LAGGED: { description: 'This reader was too slow; what it missed is summed up here.' },
-  } as const,
-})
-
-eventRef('TaskSnapshot').implement({
+snapshotRef('TaskSnapshot').implement({
   description: 'The whole present state, in place of events: begin anew from it.',
   interfaces,
   fields: (t) => ({
     task: t.field({
       type: taskRef,
       description: 'The task as it is at `cursor`.',
-      resolve: ({ snapshot, taskId }) => {
-        if (snapshot === undefined) throw new Error(`A snapshot of task "${taskId}" came without it`)
-        return snapshot.source
-      },
-    }),
-    reason: t.field({
-      type: snapshotReason,
-      description: 'Why it stands here.',
-      resolve: ({ snapshot }) => snapshot?.reason ?? 'SUBSCRIBED',
+      resolve: (event) => promised(event.snapshot, event),
     }),
   }),
 })
@@ -164,10 +125,7 @@ eventRef('TaskQueueMoved').implement({
     queue: t.field({
       type: queuePlace,
       description: 'The place now.',
-      resolve: ({ place, taskId }) => {
-        if (place === undefined) throw new Error(`A move of task "${taskId}" came without its place`)
-        return place
-      },
+      resolve: (event) => promised(event.place, event),
     }),
   }),
 })

@@ -1,10 +1,13 @@
 import type { Guard, SharedTopic, StartingPoint } from '../src/live/field.ts'
 import { type SharedField, shareExecution } from '../src/live/field.ts'
+import { createCursorFormat } from '../src/log/cursor.ts'
+import type { LogEvent } from '../src/log/event.ts'
 import { type Followed, follow } from '../src/log/follow.ts'
 import { guardIterable, mapIterable } from '../src/log/interruptible.ts'
 import type { Context } from './context.ts'
 import { noteSubscription } from './note-subscription.ts'
 import { guardWithPresence } from './presence.ts'
+import type { EventPlace } from './topic-event.ts'
 
 /** A topic as a subscription tells it: `S` is the state in its snapshots, `E` what the field's type is resolved from. */
 export interface ToldTopic<S, E> {
@@ -17,8 +20,8 @@ export interface ToldTopic<S, E> {
   readonly classOf?: SharedTopic<S>['classOf']
   /** Two neighbouring `append` events as one; never by default. */
   readonly join?: SharedTopic<S>['join']
-  /** Makes what turns events and snapshots, handed over in order, into values. They must not depend on who watches. */
-  readonly createReader: () => (followed: Followed<S>) => E
+  /** Turns what is followed into what the field's type is resolved from, which must not depend on who watches. */
+  readonly read: (followed: Followed<S>, place: EventPlace) => E
   /** Where leave to see it can be taken back. */
   readonly guard?: Guard | undefined
   /** Whether who watches it counts as present; not by default. */
@@ -30,7 +33,7 @@ export interface ToldTopic<S, E> {
   readonly standing?: {
     /** Calls `tell` with the state, now and whenever it has changed, until the returned function is called. */
     readonly watch: (tell: (state: unknown) => void) => () => void
-    readonly read: (state: unknown, seq: number) => E
+    readonly read: (state: unknown, place: EventPlace) => E
   }
 }
 
@@ -57,7 +60,8 @@ export function subscribeToTopic<A extends object, S, E>(
     startingArguments: ['after', 'fromStart'],
     startOf: (args) => startOf(args as StartingArguments),
     open: async (args, context) => {
-      const { createReader, standing, ...told } = await noteSubscription(context, () => open(args as A, context))
+      const { read, standing, ...told } = await noteSubscription(context, () => open(args as A, context))
+      const placeOf = createPlaces(context, told.topic)
       return {
         isLast: () => false,
         classOf: () => 'keep',
@@ -66,10 +70,10 @@ export function subscribeToTopic<A extends object, S, E>(
         guard: guardOf(told, context),
         createReader() {
           return {
-            read: createReader(),
+            read: (followed) => read(followed, placeOf(followed)),
             readPassing(state, seq) {
               if (standing === undefined) throw new Error(`The topic "${told.topic}" has no passing states`)
-              return standing.read(state, seq)
+              return standing.read(state, placeOf({ seq }))
             },
           }
         },
@@ -83,16 +87,31 @@ export function subscribeToTopic<A extends object, S, E>(
     ...shareExecution(shared),
     async subscribe(_, args, context) {
       const told = await noteSubscription(context, () => open(args, context))
-      const { topic, snapshot, isLast = () => false, createReader } = told
+      const { topic, snapshot, isLast = () => false, read } = told
       const guard = guardOf(told, context)
       const { reader, feeds } = context.engine
       const followed = follow(
         { reader, feeds },
         { topic, snapshot, isLast, catchUpOnly: context.catchUp, ...startOf(args) },
       )
-      return mapIterable(guard === undefined ? followed : guardIterable(followed, guard), createReader())
+      const placeOf = createPlaces(context, topic)
+      return mapIterable(guard === undefined ? followed : guardIterable(followed, guard), (one) =>
+        read(one, placeOf(one)),
+      )
     },
     resolve: (event) => event,
+  }
+}
+
+/** Says where in a topic something stands: what is no event of its log, at the seq of the one before it, and now. */
+function createPlaces(
+  { engine }: Context,
+  topic: string,
+): (told: { readonly event: LogEvent } | { readonly seq: number }) => EventPlace {
+  const cursorOf = createCursorFormat(engine.reader.epoch, topic)
+  return (told) => {
+    const { seq, at } = 'event' in told ? told.event : { seq: told.seq, at: new Date().toISOString() }
+    return { cursor: cursorOf(seq), seq, at }
   }
 }
 
