@@ -62,17 +62,22 @@ export function safeUrl(url: string): string | undefined {
 
 /** Text with everything escaped that Markdown would take for markup; addresses are left whole. */
 export function escapeMarkdown(text: string): string {
-  return text
-    .split(/(https?:\/\/[^\s<>"'`)\]]+)/)
-    .map((part, index) =>
-      index % 2 === 1
-        ? part
-        : part
-            .replace(/[\\`*[\]<>~|]/g, '\\$&')
-            .replace(/(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, '\\_')
-            .replace(/&(?=#?\w+;)/g, '\\&'),
-    )
+  const parts = text.split(/(https?:\/\/[^\s<>"'`)\]\\]+)/)
+  return parts
+    .map((part, index) => {
+      if (index % 2 === 0) return escapeWords(part)
+      // Bare, it is none behind a letter, and goes on to the next space or `<`: it would take in the backslashes up to there.
+      const isGlued = /[\p{L}\p{N}]$/u.test(parts[index - 1] ?? '')
+      return isGlued || /^[^\s<]*\\/.test(escapeWords(parts[index + 1] ?? '')) ? `<${part}>` : part
+    })
     .join('')
+}
+
+function escapeWords(text: string): string {
+  return text
+    .replace(/[\\`*[\]<>~|]/g, '\\$&')
+    .replace(/(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, '\\_')
+    .replace(/&(?=#?\w+;)/g, '\\&')
 }
 
 /** Text of a piece of HTML: comments, scripts and tags removed, the usual entities decoded. */
