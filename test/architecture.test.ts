@@ -62,7 +62,7 @@ describe('the floors', () => {
     // `text` is common ground; `content` is what roadmaps are filled with; a document offers its structure; analytics takes notes.
     const offered = [
       /^src\/studio\/text\//,
-      /^src\/studio\/content\/(provider|create|question|reply|openai-chat)\.ts$/,
+      /^src\/studio\/content\/(provider|create|attempt|question|reply|openai-chat)\.ts$/,
       /^src\/studio\/documents\/(structure|documents)\.ts$/,
       /^src\/studio\/analytics\/notes\.ts$/,
     ]

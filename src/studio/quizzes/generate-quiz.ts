@@ -6,9 +6,10 @@ import { defineTask, type Ending, type TaskContext, type TaskDefinition } from '
 import { FinalError } from '../../tasks/failure.ts'
 import { advance, item, type Report, stage } from '../../tasks/report.ts'
 import { noteQuiz } from '../analytics/notes.ts'
+import { seedOf, toTaskFailure } from '../content/attempt.ts'
 import type { Question, QuestionKind, QuestionProvider } from '../content/question.ts'
 import { announceQuiz } from './announce.ts'
-import { readAsked, readDocument, seedOf, toTaskFailure } from './material.ts'
+import { readAsked, readDocument } from './material.ts'
 
 /** The kind of {@link defineGenerateQuiz}. */
 export const generateQuizKind = 'GENERATE_QUIZ'

@@ -1,8 +1,6 @@
-import { createHash } from 'node:crypto'
 import type { Pool, PoolClient } from 'pg'
 import type { Database } from '../../db/connect.ts'
-import { FinalError, RetryableError } from '../../tasks/failure.ts'
-import { ContentError } from '../content/provider.ts'
+import { FinalError } from '../../tasks/failure.ts'
 import type { QuestionSection } from '../content/question.ts'
 import type { QuestionBody } from './quiz.ts'
 
@@ -33,21 +31,4 @@ export async function readAsked(client: Pool | PoolClient, quizId: string): Prom
     [quizId],
   )
   return rows.map(({ body }) => body)
-}
-
-/** The failure of a task for that of a provider: one that may pass is tried again. Anything else is handed back as it is. */
-export function toTaskFailure(error: unknown): unknown {
-  if (!(error instanceof ContentError)) return error
-  const { code, message, advice, retryAfterMs } = error
-  if (!error.retryable) return new FinalError(code, message, { advice, cause: error })
-  return new RetryableError(code, message, {
-    advice,
-    cause: error,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  })
-}
-
-/** The same words give the same seed. */
-export function seedOf(...words: readonly (string | number)[]): number {
-  return createHash('sha256').update(words.join('#')).digest().readUInt32BE(0)
 }

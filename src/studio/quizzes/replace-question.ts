@@ -6,10 +6,11 @@ import { defineTask, type TaskContext, type TaskDefinition } from '../../tasks/d
 import { FinalError } from '../../tasks/failure.ts'
 import { advance, item, stage } from '../../tasks/report.ts'
 import { noteReplacement, noteReview } from '../analytics/notes.ts'
+import { seedOf, toTaskFailure } from '../content/attempt.ts'
 import { isSameQuestion, type Question, type QuestionKind, type QuestionProvider } from '../content/question.ts'
 import { announceReplacement } from './announce.ts'
 import { lockForReview } from './locks.ts'
-import { readAsked, readDocument, seedOf, toTaskFailure } from './material.ts'
+import { readAsked, readDocument } from './material.ts'
 
 /** The kind of {@link defineReplaceQuestion}. */
 export const replaceQuestionKind = 'REPLACE_QUESTION'

@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto'
 import type { PoolClient } from 'pg'
 import type { Database } from '../../db/connect.ts'
 import type { Ending, TaskContext } from '../../tasks/define-task.ts'
-import { FinalError, RetryableError } from '../../tasks/failure.ts'
+import { FinalError } from '../../tasks/failure.ts'
 import { parallel } from '../../tasks/parallel.ts'
 import { item, output, type Report } from '../../tasks/report.ts'
 import type { FailureState } from '../../tasks/task.ts'
+import { seedOf, toTaskFailure } from '../content/attempt.ts'
 import { ContentError, type ContentPiece, type ContentProvider } from '../content/provider.ts'
 import { itemKey } from './roadmaps.ts'
 import type { PieceState, RoadmapTeller } from './updates.ts'
@@ -91,7 +91,7 @@ export async function* generatePieces(
       completed++
     } catch (error) {
       if (!(error instanceof ContentError)) throw error
-      if (error.retryable) throw toRetryable(error)
+      if (error.retryable) throw toTaskFailure(error)
       const failure: FailureState = { code: error.code, message: error.message, retryable: false, advice: error.advice }
       failed++
       lastFailure = failure
@@ -143,19 +143,6 @@ export async function settlePieces(
   )
   if (subject !== null)
     await teller.tell(client, subject, { type: 'RoadmapTaskEnded', payload: { taskId, status, pieces } })
-}
-
-function toRetryable(error: ContentError): RetryableError {
-  return new RetryableError(error.code, error.message, {
-    advice: error.advice,
-    cause: error,
-    ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
-  })
-}
-
-/** Another try gives another text, the same try the same. */
-function seedOf(key: string, revision: number): number {
-  return createHash('sha256').update(`${key}#${revision}`).digest().readUInt32BE(0)
 }
 
 async function readSources(database: Database, keys: readonly string[]): Promise<readonly PieceSource[]> {

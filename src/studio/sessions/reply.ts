@@ -1,13 +1,12 @@
-import { createHash } from 'node:crypto'
 import type { PoolClient } from 'pg'
 import { z } from 'zod'
 import { TidingsError } from '../../errors.ts'
 import { defineTask, type Ending, type Start, type TaskContext, type TaskDefinition } from '../../tasks/define-task.ts'
-import { FinalError, RetryableError } from '../../tasks/failure.ts'
+import { FinalError } from '../../tasks/failure.ts'
 import { createOutputBuffer } from '../../tasks/output.ts'
 import { advance, type Report, stage } from '../../tasks/report.ts'
 import { storableJson } from '../../tasks/storable.ts'
-import { ContentError } from '../content/provider.ts'
+import { seedOf, toTaskFailure } from '../content/attempt.ts'
 import type { ReplyProvider } from '../content/reply.ts'
 import { inBursts } from './bursts.ts'
 import type { Teller } from './events.ts'
@@ -205,20 +204,4 @@ async function settle(
       payload: { statistics: toStatistics(session) },
     })),
   ])
-}
-
-/** The failure of a task for that of a provider: one that may pass is tried again. */
-function toTaskFailure(error: unknown): unknown {
-  if (!(error instanceof ContentError)) return error
-  const { code, message, advice, retryAfterMs } = error
-  if (!error.retryable) return new FinalError(code, message, { advice, cause: error })
-  return new RetryableError(code, message, {
-    advice,
-    cause: error,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  })
-}
-
-function seedOf(taskId: string, attempt: number): number {
-  return createHash('sha256').update(`${taskId}#${attempt}`).digest().readUInt32BE(0)
 }
