@@ -1,0 +1,159 @@
+import type { TaskContext } from '../../tasks/define-task.ts'
+import { FinalError } from '../../tasks/failure.ts'
+import { advance, declareItems, item, output, type Report, stage } from '../../tasks/report.ts'
+import { seedOf, toTaskFailure } from '../content/attempt.ts'
+import type { Question, QuestionProvider } from '../content/question.ts'
+import { storeFiles } from './files.ts'
+import type { GenerateRequest, ProjectGenerator } from './generator.ts'
+import type { ProjectGenerators } from './generators.ts'
+import { readMaterial } from './material.ts'
+import { createPreviews } from './previews.ts'
+import type { FileInput, ProjectTemplate } from './project.ts'
+import type { ProjectOrder } from './project-order.ts'
+
+/** Questions that are made for a page of questions or cards when there is no quiz. */
+const questionCount = 12
+
+/** Makes the files of a project and starts its preview: reads, asks where there is something to be asked, writes, launches. */
+export async function* makeProject(
+  context: TaskContext<ProjectOrder>,
+  generators: ProjectGenerators,
+  provider: QuestionProvider,
+): AsyncGenerator<Report, { type: string; projectId: string; fileCount: number }, void> {
+  const { taskId, attempt, database, appender, input } = context
+  yield stage('reading', 0, 'Reading what it is made from')
+  const { projectId, title, template } = await readSubject(context)
+  const seed = seedOf(taskId, attempt)
+  const known = await readMaterial(database, { title, documentId: input.documentId, quizId: input.quizId })
+  yield stage('asking', 0)
+  const needsQuestions = (template === 'QUIZ_PAGE' || template === 'FLASH_CARDS') && known.questions.length === 0
+  const material = needsQuestions
+    ? { ...known, questions: yield* ask(context, provider, { material: known, template, seed }) }
+    : known
+  yield stage('writing', 0, 'Writing')
+  const generator = template === null && generators.model !== null ? generators.model : generators.templates
+  const files = yield* write(context, projectId, generator, { material, template, seed })
+  yield stage('launching', 0, 'Starting the preview')
+  await createPreviews({ database, appender }).launch(projectId)
+  yield advance({ message: null })
+  return { type: 'ProjectGenerated', projectId, fileCount: files.length }
+}
+
+/** What of a request is the same for asking and for writing. */
+type Making = Pick<GenerateRequest, 'material' | 'template' | 'seed'>
+
+/** Has questions made for a project that needs some and was given none. */
+async function* ask(
+  { signal }: TaskContext<ProjectOrder>,
+  provider: QuestionProvider,
+  { material: { title, sections }, template, seed }: Making,
+): AsyncGenerator<Report, readonly Question[], void> {
+  const questions: Question[] = []
+  try {
+    for await (const question of provider.ask({
+      title,
+      sections,
+      count: questionCount,
+      kinds: template === 'FLASH_CARDS' ? ['CLOZE'] : ['MULTIPLE_CHOICE', 'CLOZE', 'TRUE_FALSE'],
+      avoid: [],
+      seed,
+      signal,
+    })) {
+      questions.push(question)
+      const message = `Question ${questions.length} of ${questionCount}`
+      yield stage('asking', (100 * questions.length) / questionCount, message)
+    }
+  } catch (error) {
+    throw toTaskFailure(error)
+  }
+  if (questions.length > 0) return questions
+  throw new FinalError('NOT_ENOUGH_TEXT', 'The document says nothing that could be asked for.', {
+    advice: 'Choose a document with whole sentences, or the page for reading.',
+  })
+}
+
+async function* write(
+  { input: { prompt }, items, signal }: TaskContext<ProjectOrder>,
+  projectId: string,
+  generator: ProjectGenerator,
+  making: Making,
+): AsyncGenerator<Report, readonly FileInput[], void> {
+  // What an earlier attempt has finished is told as finished already.
+  const isDone = new Set(items.filter(({ status }) => status === 'COMPLETED').map(({ key }) => key))
+  const open = new Set(
+    items.filter(({ status }) => status !== 'COMPLETED' && status !== 'SKIPPED').map(({ key }) => key),
+  )
+  const files: FileInput[] = []
+  let characters = 0
+  try {
+    for await (const report of generator.generate({ prompt, ...making, signal }))
+      switch (report.is) {
+        case 'files': {
+          const unknown = report.paths.filter((path) => !isDone.has(path) && !open.has(path))
+          yield declareItems(unknown.map((path) => ({ key: path, label: path })))
+          for (const path of unknown) open.add(path)
+          break
+        }
+        case 'file': {
+          const { path } = report
+          if (isDone.has(path)) break
+          if (!open.has(path)) yield declareItems([{ key: path, label: path }])
+          open.add(path)
+          yield item.started(path)
+          yield advance({ message: `Writing ${path}` })
+          break
+        }
+        case 'text':
+          yield output(report.stream, report.text)
+          characters += report.text.length
+          if (report.percent === undefined) yield advance({ stagePercent: guessPercent(characters) })
+          else if (open.has(report.stream)) yield item.advanced(report.stream, report.percent)
+          break
+        case 'note':
+          yield advance({ message: report.message })
+          break
+        case 'done': {
+          const { file } = report
+          files.push(file)
+          if (isDone.has(file.path)) break
+          open.delete(file.path)
+          yield item.completed(file.path, (client) => storeFiles(client, projectId, [file]))
+          break
+        }
+      }
+  } catch (error) {
+    throw toTaskFailure(error)
+  }
+  for (const path of open) yield item.skipped(path)
+  yield advance({
+    stagePercent: 100,
+    commit: async (client) => {
+      // Of an attempt that wrote other files.
+      await client.query('delete from project_file where project_id = $1 and not path = any($2::text[])', [
+        projectId,
+        files.map(({ path }) => path),
+      ])
+      await client.query('update project set version = version + 1, updated_at = now() where id = $1', [projectId])
+    },
+  })
+  return files
+}
+
+/** How far a project is of which nobody knows how long it will be: most have some 12,000 characters. */
+function guessPercent(characters: number): number {
+  return 95 * (1 - Math.exp(-characters / 8_000))
+}
+
+async function readSubject({ database, taskId }: TaskContext<ProjectOrder>): Promise<{
+  readonly projectId: string
+  readonly title: string
+  readonly template: ProjectTemplate | null
+}> {
+  const { rows } = await database.pool.query<{ id: string; title: string; template: ProjectTemplate | null }>(
+    'select p.id, p.title, p.template from task t join project p on p.id = t.subject where t.id = $1',
+    [taskId],
+  )
+  const [row] = rows
+  if (row === undefined) throw new FinalError('PROJECT_DELETED', 'The project was deleted meanwhile.')
+  return { projectId: row.id, title: row.title, template: row.template }
+}
