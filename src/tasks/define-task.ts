@@ -64,6 +64,9 @@ export interface Beginning {
   readonly items?: readonly { readonly key: string; readonly label: string }[]
 }
 
+/** A user, and the subject of a task that somebody else owns. */
+export type Watcher = readonly [subject: string, userId: string]
+
 /**
  * A kind of task. This is the extension point: adding a kind is one file that calls {@link defineTask}, and its name in the
  * list of definitions that the process is started with.
@@ -96,12 +99,13 @@ export interface TaskDefinition<I = unknown, R extends JsonObject = JsonObject> 
    */
   run(context: TaskContext<I>): AsyncGenerator<Report, R, void>
   /**
-   * Whether a user who is not its owner may see a task about `subject`: its progress, its items and its result, but not change it.
-   * Without it only owners may. When the answer becomes no, say so with `Visibility.changed`.
+   * Whether users who are not its owner may see a task about a subject: its progress, its items and its result, but not change it.
+   * Without it only owners may. When an answer becomes no, say so with `Visibility.changed`. All who watch are asked about again and
+   * again: many at once, answered in their order.
    */
-  mayWatch?(database: Database, subject: string, userId: string): Promise<boolean>
-  /** Whether a user who is not its owner, and may watch it, may also cancel a task about `subject`. Without it only owners may. */
-  mayCancel?(database: Database, subject: string, userId: string): Promise<boolean>
+  mayWatch?(database: Database, asked: readonly Watcher[]): Promise<readonly boolean[]>
+  /** Whether users who are not its owner, and may watch it, may also cancel a task about a subject. Without it only owners may. */
+  mayCancel?(database: Database, asked: readonly Watcher[]): Promise<readonly boolean[]>
   /**
    * Puts the application's own tables in order when the task ends, whoever ends it (worker, cancel, sweeper), in the
    * transaction of the terminal event. Must not touch the tables of the engine.

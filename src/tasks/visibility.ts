@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import type { Database } from '../db/connect.ts'
 import { TidingsError } from '../errors.ts'
+import { createBatch } from '../log/batch.ts'
 import type { Bus } from '../log/bus.ts'
 import type { Logger } from '../logger.ts'
-import type { TaskDefinition } from './define-task.ts'
+import type { TaskDefinition, Watcher } from './define-task.ts'
 import type { Task } from './task.ts'
 import { maySeeTask, type Viewer } from './viewer.ts'
 
@@ -63,13 +64,20 @@ export function createVisibility(options: {
 }): Visibility {
   const { database, bus, definitions, logger, checkMs } = options
   const guarded = new Set<Guarded>()
+  const mayWatch = new Map<string, (watcher: Watcher) => Promise<boolean>>()
+  for (const { kind, mayWatch: answer } of definitions.values())
+    if (answer !== undefined)
+      mayWatch.set(
+        kind,
+        createBatch((watchers) => answer(database, watchers)),
+      )
 
   const maySee = async (viewer: Viewer, task: SeenTask): Promise<boolean> => {
     if (maySeeTask(viewer, task)) return true
     if (viewer.taskIds !== null && !viewer.taskIds.includes(task.id)) return false
-    const definition = definitions.get(task.kind)
-    if (definition?.mayWatch === undefined || task.subject === null || viewer.userId === task.owner) return false
-    return definition.mayWatch(database, task.subject, viewer.userId)
+    const ask = mayWatch.get(task.kind)
+    if (ask === undefined || task.subject === null || viewer.userId === task.owner) return false
+    return ask([task.subject, viewer.userId])
   }
   const check = async (one: Guarded): Promise<void> => {
     try {
@@ -112,7 +120,8 @@ export function createVisibility(options: {
       const { subject, kind } = task
       const mayCancel = definitions.get(kind)?.mayCancel
       if (mayCancel === undefined || subject === null || !(await maySee(viewer, task))) return false
-      return mayCancel(database, subject, viewer.userId)
+      const [answer = false] = await mayCancel(database, [[subject, viewer.userId]])
+      return answer
     },
     guard(viewer, task) {
       if (viewer.userId === task.owner) return undefined

@@ -9,11 +9,15 @@ import { startRedis } from '../support/redis.ts'
 
 /** Who may watch what, of this test's kind; the application's own table in earnest. */
 const readers = new Set<string>()
+let questions = 0
 const shared = defineTask({
   kind: 'SHARED',
   input: z.object({}),
   begin: async () => ({ subject: 'thing_1' }),
-  mayWatch: async (_, subject, userId) => readers.has(`${subject} ${userId}`),
+  mayWatch: async (_, asked) => {
+    questions += 1
+    return asked.map(([subject, userId]) => readers.has(`${subject} ${userId}`))
+  },
   async *run({ signal }) {
     await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
     return {}
@@ -55,6 +59,22 @@ describe('who may see a task', () => {
     visibility.changed('thing_1')
     await vi.waitFor(() => expect(revoked).toEqual(['u_2 FORBIDDEN', 'u_3 FORBIDDEN']))
     expect(visibility.size).toBe(0)
+  })
+
+  test('is asked once for all who watch, however many they are', async () => {
+    const { visibility } = fixture.engine
+    const watchers = Array.from({ length: 200 }, (_, index) => `u_${index + 2}`)
+    for (const id of watchers) readers.add(`thing_1 ${id}`)
+    const revoked: string[] = []
+    for (const id of watchers) visibility.guard(viewerOf(id), task)?.(() => revoked.push(id))
+    // What is asked of each who begins is over before the count begins.
+    await visibility.maySee(viewerOf('u_2'), task)
+    questions = 0
+    readers.delete('thing_1 u_9')
+    visibility.changed('thing_1')
+    await vi.waitFor(() => expect(revoked).toEqual(['u_9']))
+    // Once for the word itself, and once for its echo on the bus.
+    expect(questions).toBeLessThanOrEqual(2)
   })
 
   test('is asked once more of whoever begins to watch: it may have changed since', async () => {

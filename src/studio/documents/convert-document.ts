@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg'
 import { z } from 'zod'
+import { havePairs } from '../../db/pairs.ts'
 import { TidingsError } from '../../errors.ts'
 import { defineTask, type TaskContext, type TaskDefinition } from '../../tasks/define-task.ts'
 import { FinalError } from '../../tasks/failure.ts'
@@ -24,6 +25,8 @@ interface Source {
   readonly name: string
   readonly bytes: Uint8Array
 }
+
+const shares = { table: 'document_share', columns: ['document_id', 'user_id'] } as const
 
 const deleted = (): FinalError =>
   new FinalError('DOCUMENT_DELETED', 'The document was deleted meanwhile.', { advice: 'Import it again.' })
@@ -83,13 +86,7 @@ export function defineConvertDocument(options: Partial<ConversionLimits> = {}): 
         throw error
       }
     },
-    async mayWatch({ pool }, documentId, userId) {
-      const { rowCount } = await pool.query('select from document_share where document_id = $1 and user_id = $2', [
-        documentId,
-        userId,
-      ])
-      return rowCount === 1
-    },
+    mayWatch: (database, readers) => havePairs(database, shares, readers),
     announce: (client, { documentId }, ending) => announceConversion(client, documentId, ending),
     async settle(client, { documentId }, { status, error }) {
       if (status === 'COMPLETED')

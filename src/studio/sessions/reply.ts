@@ -15,7 +15,7 @@ import { addMessage, replyKind } from './messages.ts'
 import { readReplyMaterial } from './reply-material.ts'
 import { type MessageRow, type SessionRow, toMessage, toStatistics } from './rows.ts'
 import { estimateTokens, type ReplyCitation } from './session.ts'
-import { isParticipant } from './sessions.ts'
+import { areParticipants } from './sessions.ts'
 
 const input = z.object({ sessionId: z.string(), clientId: z.string(), text: z.string() })
 type Input = z.infer<typeof input>
@@ -48,8 +48,8 @@ export function defineReply(provider: ReplyProvider, teller: Teller): TaskDefini
     settle: (client, { sessionId }, ending) => settle(client, teller, sessionId, ending),
     // The session tells of it, to all.
     announce: async () => null,
-    mayWatch: isParticipant,
-    mayCancel: isParticipant,
+    mayWatch: areParticipants,
+    mayCancel: areParticipants,
   })
 }
 

@@ -1,7 +1,9 @@
 import type { Database } from '../../db/connect.ts'
+import { havePairs } from '../../db/pairs.ts'
 import type { Appender } from '../../log/append.ts'
 import { createBatch } from '../../log/batch.ts'
 import type { Presence, Present } from '../../log/presence.ts'
+import type { Watcher } from '../../tasks/define-task.ts'
 import type { TaskService } from '../../tasks/service.ts'
 import { type Cards, createCards } from './cards.ts'
 import { createTeller } from './events.ts'
@@ -113,18 +115,7 @@ export function createSessions(options: {
     })
   })
 
-  const isParticipantInBatch = createBatch<{ readonly sessionId: string; readonly userId: string }, boolean>(
-    async (pairs) => {
-      const { rows } = await pool.query<{ ord: number }>({
-        name: 'tidings-session-participants',
-        text: `select ord::int from unnest($1::text[], $2::text[]) with ordinality as a(session_id, user_id, ord)
-          where exists (select from session_participant p where p.session_id = a.session_id and p.user_id = a.user_id)`,
-        values: [pairs.map(({ sessionId }) => sessionId), pairs.map(({ userId }) => userId)],
-      })
-      const found = new Set(rows.map(({ ord }) => ord))
-      return pairs.map((_, index) => found.has(index + 1))
-    },
-  )
+  const isParticipant = createBatch((pairs: readonly Watcher[]) => areParticipants(database, pairs))
 
   return {
     membership: createMembership({ database, tasks, teller, accessChanged }),
@@ -139,7 +130,7 @@ export function createSessions(options: {
       const byId = new Map(rows.map((row) => [row.id, toSession(row)]))
       return ids.map((id) => byId.get(id) ?? null)
     },
-    isParticipant: (sessionId, userId) => isParticipantInBatch({ sessionId, userId }),
+    isParticipant: (sessionId, userId) => isParticipant([sessionId, userId]),
     async list({ userId, sessionIds, before, limit }) {
       const { rows } = await pool.query<SessionRow>(
         `select ${sessionColumns} from session s join session_participant p on p.session_id = s.id and p.user_id = $1
@@ -171,11 +162,9 @@ export function createSessions(options: {
   }
 }
 
-/** Whether a user takes part in a session. */
-export async function isParticipant({ pool }: Database, sessionId: string, userId: string): Promise<boolean> {
-  const { rowCount } = await pool.query('select from session_participant where session_id = $1 and user_id = $2', [
-    sessionId,
-    userId,
-  ])
-  return rowCount !== 0
+const participants = { table: 'session_participant', columns: ['session_id', 'user_id'] } as const
+
+/** Which of these users take part in which of these sessions, in their order. */
+export function areParticipants(database: Database, pairs: readonly Watcher[]): Promise<readonly boolean[]> {
+  return havePairs(database, participants, pairs)
 }
