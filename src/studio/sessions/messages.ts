@@ -126,10 +126,9 @@ export function createMessages(options: {
     text: string,
   ): Promise<{ readonly message: Message; readonly reply: Message | null } | null> => {
     const { rows } = await client.query<MessageRow>(
-      `select m.* from session_message m
-       join session_message mine on mine.session_id = $1 and mine.author = $2 and mine.client_id = $3
-         and (m.id = mine.id or m.reply_to = mine.id)
-       order by m.position limit 2`,
+      `with mine as (select * from session_message where session_id = $1 and author = $2 and client_id = $3)
+       select * from mine union all select m.* from session_message m join mine on m.reply_to = mine.id
+       order by position limit 2`,
       [sessionId, author, clientId],
     )
     const [message, reply] = rows.map(toMessage)
