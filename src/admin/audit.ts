@@ -6,7 +6,7 @@ import { type AuditAbout, type AuditEvent, type Caller, toFact } from './fact.ts
 
 /** Writes down what happens at the door. Disposing writes what waits. */
 export interface Audit extends AsyncDisposable {
-  /** Notes a fact: at once, without waiting for anything, and never throws. It is in the database within a second or so. */
+  /** Notes a fact: at once, without waiting for anything, and never throws. It is in the database in a moment, or within a second when much happens. */
   note(event: AuditEvent, caller: Caller, about?: AuditAbout): void
   /** Writes what waits now. Never rejects: what cannot be written is tried again. */
   flush(): Promise<void>
@@ -19,8 +19,9 @@ const batchRows = 500
 const longestGoodbyeMs = 2_000
 
 /**
- * Creates the writer of the audit log: facts are collected in memory and written in batches, so nobody waits for them. A process that
- * is killed loses what it has noted within `everyMs`; one that ends in order loses nothing.
+ * Creates the writer of the audit log: facts are collected in memory and written in batches, so nobody waits for them. The first one
+ * after a quiet time is written at once, what follows it together. A process that is killed loses what it has noted within `everyMs`
+ * of the last write; one that ends in order loses nothing.
  *
  * @param options.everyMs - time between two writes; default 1 s
  * @param options.limits - of what is kept in memory and written, see {@link createCollector}
@@ -48,7 +49,9 @@ export function createAudit(options: {
     }
   }
   let writing: Promise<void> | undefined
+  let flushedAtMs = Number.NEGATIVE_INFINITY
   const flush = (): Promise<void> => {
+    flushedAtMs = performance.now()
     writing ??= writeAll()
       .catch((error: unknown) => {
         if (!isFailing) logger.warn({ err: error }, 'The audit log cannot be written now; it is kept in memory')
@@ -64,7 +67,13 @@ export function createAudit(options: {
   }, everyMs).unref()
 
   return {
-    note: (event, caller, about) => collector.add(toFact(event, caller, about)),
+    note(event, caller, about) {
+      collector.add(toFact(event, caller, about))
+      if (performance.now() - flushedAtMs < everyMs) return
+      // What happens in the same turn is written with it.
+      flushedAtMs = performance.now()
+      setImmediate(() => void flush())
+    },
     flush,
     get writtenAt() {
       return writtenAt

@@ -26,6 +26,18 @@ test('facts are in the database soon, and all of them after disposing', async ()
   ])
 })
 
+test('the first fact after a quiet time does not wait for the next write, so a process that is killed has told it', async () => {
+  await using test = await createTestDatabase()
+  const { database } = test
+  await using audit = createAudit({ database, logger: silentLogger, everyMs: 3_600_000 })
+  audit.note('CONNECTED', caller, { subject: 'ws' })
+  audit.note('REFUSED', caller, { reason: 'token' })
+  await vi.waitFor(async () => expect(await readAuditLog(database, all)).toHaveLength(2))
+  audit.note('LIMITED', caller, { reason: 'body' })
+  await audit.flush()
+  expect(await readAuditLog(database, all)).toHaveLength(3)
+})
+
 test('a database that is away costs nothing that happens meanwhile', async () => {
   await using test = await createTestDatabase()
   const { proxy: opened, url } = await createDatabaseProxy(test.url)
