@@ -1,9 +1,8 @@
-import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { Config } from '../config.ts'
 import { isLoopback } from './address.ts'
 import { createReadiness, type HealthSources } from './health.ts'
+import { listen } from './listen.ts'
 import type { MetricsPage } from './prometheus.ts'
 import { answerJson } from './refuse.ts'
 
@@ -23,6 +22,7 @@ export function mayReadMetrics({ METRICS }: Pick<Config, 'METRICS'>, { socket }:
  * Starts it on `GET /health/live`, `GET /health/ready` and, with a page, `GET /metrics`.
  *
  * @param options.metrics - the page, and who may read it; by default there is none
+ * @throws TidingsError `BAD_CONFIGURATION` when it cannot listen
  */
 export async function startHealthServer(options: {
   readonly health: HealthSources
@@ -46,10 +46,14 @@ export async function startHealthServer(options: {
       )
     else answerJson(response, 404, { status: 'not found' })
   })
-  server.listen(options.port, options.host)
-  await once(server, 'listening')
+  const port = await listen(server, {
+    host: options.host,
+    port: options.port,
+    setting: 'PORT',
+    failure: 'The health of this process cannot be told',
+  })
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     beginDraining: () => {
       isDraining = true
     },

@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts'
+import { hostInUrl } from './listen.ts'
 
 /** The headers that keep what a preview runs apart from everything else. */
 export interface PreviewHeaders {
@@ -16,8 +17,7 @@ export function readFramers(
   port: number,
 ): readonly string[] {
   if (STUDIO_URL !== undefined) return [new URL(STUDIO_URL).origin]
-  const host = HOST.includes(':') ? `[${HOST}]` : HOST
-  return [...new Set([host, 'localhost', '127.0.0.1'])].map((name) => `http://${name}:${port}`)
+  return [...new Set([hostInUrl(HOST), 'localhost', '127.0.0.1'])].map((name) => `http://${name}:${port}`)
 }
 
 /**

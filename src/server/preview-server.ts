@@ -1,9 +1,7 @@
-import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { Config } from '../config.ts'
-import { TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
+import { hostInUrl, listen } from './listen.ts'
 import { readFramers, writePreviewHeaders } from './preview-policy.ts'
 
 /** A server of nothing but previews, on an origin of its own. */
@@ -84,23 +82,14 @@ export async function startPreviewServer(options: {
   )
   // There is no port after the last one.
   const isAtEnd = config.PORT === 0 || config.PORT === 65_535
-  const wanted = config.PREVIEW_PORT ?? (isAtEnd ? 0 : config.PORT + 1)
-  server.listen(wanted, config.HOST)
-  try {
-    await once(server, 'listening')
-  } catch (error) {
-    const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
-    const why = isTaken ? `the port ${wanted} is in use` : (error as Error).message
-    throw new TidingsError(
-      'BAD_CONFIGURATION',
-      `Previews cannot be served on ${config.HOST}: ${why}; set PREVIEW_PORT to another port (0 takes a free one)`,
-      {},
-      { cause: error },
-    )
-  }
-  const { port } = server.address() as AddressInfo
-  const host = config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST
-  url = config.PREVIEW_URL?.replace(/\/+$/, '') ?? (everyAddress.has(config.HOST) ? null : `http://${host}:${port}`)
+  const port = await listen(server, {
+    host: config.HOST,
+    port: config.PREVIEW_PORT ?? (isAtEnd ? 0 : config.PORT + 1),
+    setting: 'PREVIEW_PORT',
+    failure: 'Previews cannot be served',
+  })
+  const own = everyAddress.has(config.HOST) ? null : `http://${hostInUrl(config.HOST)}:${port}`
+  url = config.PREVIEW_URL?.replace(/\/+$/, '') ?? own
 
   return {
     port,

@@ -135,7 +135,7 @@ describe('the server of previews', () => {
       readFile: () => Promise.resolve(null),
     })
     await expect(taken).rejects.toThrow(
-      `Previews cannot be served on 127.0.0.1: the port ${first.port} is in use; set PREVIEW_PORT to another port (0 takes a free one)`,
+      `Previews cannot be served on 127.0.0.1: the port ${first.port} is in use; end what uses it, or set PREVIEW_PORT to another one (0 takes a free one)`,
     )
   })
 })
