@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { GraphQLParams } from 'graphql-yoga'
+import type { ExecutionArgs, ExecutionResult, GraphQLError, GraphQLSchema } from 'graphql'
+import type { GraphQLParams, PromiseOrValue } from 'graphql-yoga'
 import type { AuditAbout, AuditEvent } from '../admin/fact.ts'
+import type { Seat } from '../live/outlet.ts'
 import type { Viewer } from '../tasks/viewer.ts'
 import type { Whence } from './address.ts'
 
@@ -26,6 +28,23 @@ export interface OperationContext {
   readonly from: Whence
   /** Only over HTTP. */
   readonly req?: IncomingMessage
+}
+
+/** The functions that one operation is carried out with; yoga's `getEnveloped`. */
+export interface Enveloped {
+  readonly schema: GraphQLSchema
+  readonly parse: (text: string) => ExecutionArgs['document']
+  readonly validate: (schema: GraphQLSchema, document: ExecutionArgs['document']) => readonly GraphQLError[]
+  readonly contextFactory: () => PromiseOrValue<unknown>
+  readonly execute: (args: ExecutionArgs) => PromiseOrValue<ExecutionResult>
+  readonly subscribe: (args: ExecutionArgs) => PromiseOrValue<AsyncIterable<ExecutionResult> | ExecutionResult>
+}
+
+/** Whose a shared subscription is, and where its payloads go. */
+export interface Place {
+  readonly viewer: Viewer | null
+  readonly from: Whence
+  readonly seat: Seat
 }
 
 /** Writes down what happened to whom: see `Audit.note`. `viewer` is null where nobody knows yet who it is. */

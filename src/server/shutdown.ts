@@ -18,9 +18,9 @@ export function createCloser(options: {
   readonly server: Server
   readonly connections: Connections
   readonly sockets: AsyncDisposable
-  readonly yoga: { dispose(): void | Promise<void> }
+  readonly api: { dispose(): void | Promise<void> }
 }): Closer {
-  const { server, connections, sockets, yoga } = options
+  const { server, connections, sockets, api } = options
   let closed: Promise<void> | undefined
   let closing: Promise<void> | undefined
 
@@ -41,7 +41,7 @@ export function createCloser(options: {
     const late = setTimeout(() => server.closeAllConnections(), letGoMs)
     await allClosed
     clearTimeout(late)
-    await yoga.dispose()
+    await api.dispose()
   }
   return {
     stopAccepting: () => void stopAccepting(),

@@ -1,0 +1,165 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ExecutionArgs, GraphQLSchema } from 'graphql'
+import { createYoga } from 'graphql-yoga'
+import type { Config } from '../config.ts'
+import { TidingsError } from '../errors.ts'
+import type { Live } from '../live/shared.ts'
+import type { Viewer } from '../tasks/viewer.ts'
+import type { Tracing } from '../tracing.ts'
+import { readWhence, type Whence } from './address.ts'
+import { type BodyPace, createBodyLimitPlugin } from './body.ts'
+import type { Connections } from './connections.ts'
+import {
+  type Enveloped,
+  type Note,
+  type OperationContext,
+  type Place,
+  type ServerContext,
+  wantsCatchUp,
+} from './context.ts'
+import type { MaskError } from './mask.ts'
+import type { ServerMetrics } from './metrics.ts'
+import type { OriginPolicy } from './origin.ts'
+import { createPolicy } from './policy.ts'
+import type { Pollers } from './pollers.ts'
+import { refuse } from './refuse.ts'
+import { createEventStreamPlugin } from './sse.ts'
+import type { Tokens } from './viewer.ts'
+
+/** What resolvers are given; called for each operation. */
+export type CreateContext = (
+  viewer: Viewer | null,
+  options: { readonly catchUp: boolean; readonly from: Whence },
+) => object | Promise<object>
+
+/** The API: how operations are carried out, and those that come over HTTP. */
+export interface Api {
+  /** Answers a query, a mutation, an upload or the request for an event stream. */
+  serve(request: IncomingMessage, response: ServerResponse): Promise<void>
+  /** What an operation of another transport is carried out with. */
+  envelop(context: Omit<OperationContext, 'req'>): Enveloped
+  /** Carries out a subscription that is shared, on whatever transport: see `Policy.subscribeShared`. */
+  subscribeShared(place: Place, args: ExecutionArgs): ReturnType<Live['subscribe']>
+  dispose(): void | Promise<void>
+}
+
+/** The path of the API, for all transports. */
+export const endpoint = '/graphql'
+const postTypes = ['application/json', 'application/graphql+json', 'application/graphql', 'multipart/form-data']
+
+/** Creates the API of a server. @param options.keepAliveMs - time between comments on event streams */
+export function createApi(options: {
+  readonly config: Config
+  readonly schema: GraphQLSchema
+  readonly createContext: CreateContext
+  readonly live: Live | undefined
+  readonly tracing: Tracing | undefined
+  readonly tokens: Tokens
+  readonly origins: OriginPolicy
+  readonly connections: Connections
+  readonly pollers: Pollers
+  readonly metrics: ServerMetrics
+  readonly note: Note
+  readonly maskError: MaskError
+  readonly keepAliveMs: number
+  readonly bodyPace: BodyPace | undefined
+  /** Answers browsers that go there. */
+  readonly servePage: (response: ServerResponse) => void | Promise<void>
+}): Api {
+  const { config, schema, createContext, live, tracing, tokens, origins, metrics, note, maskError } = options
+  const policy = createPolicy({ schema, limits: config, metrics, note, live, tracing })
+  const yoga = createYoga<ServerContext, object>({
+    schema,
+    graphqlEndpoint: endpoint,
+    context: (initial) => {
+      const context = initial as unknown as OperationContext
+      return createContext(context.viewer, { catchUp: wantsCatchUp(context), from: context.from })
+    },
+    plugins: [
+      policy.plugin,
+      createBodyLimitPlugin(config, metrics, note, options.bodyPace),
+      createEventStreamPlugin({ ...options, maxStreamMs: config.MAX_STREAM_MS }),
+    ],
+    maskedErrors: { maskError: (error) => maskError(error) },
+    // Each of these is done by this server itself, for all transports alike.
+    logging: false,
+    cors: false,
+    graphiql: false,
+    landingPage: false,
+    healthCheckEndpoint: '/health/live',
+    parserAndValidationCache: false,
+    maxRequestBodySize: false,
+    batching: false,
+  })
+
+  /** Who asks; undefined when that was refused, which has been answered then. */
+  const readViewer = async (
+    request: IncomingMessage,
+    response: ServerResponse,
+    { type, from }: { readonly type: string; readonly from: Whence },
+  ): Promise<Viewer | null | undefined> => {
+    try {
+      const viewer = await tokens.read(request.headers.authorization)
+      if (viewer === null && type === 'multipart/form-data')
+        throw new TidingsError('UNAUTHENTICATED', 'Files are taken only with a token')
+      return viewer
+    } catch (error) {
+      metrics.refused('token')
+      const { message, extensions } = maskError(error)
+      const isRefused = extensions['code'] === 'UNAUTHENTICATED'
+      if (isRefused) {
+        response.setHeader('www-authenticate', 'Bearer')
+        note('REFUSED', null, from, { reason: 'token', subject: 'http', detail: message })
+      }
+      refuse(response, isRefused ? 401 : 503, String(extensions['code']), message)
+      return undefined
+    }
+  }
+
+  return {
+    async serve(request, response) {
+      const { headers, method } = request
+      const from = readWhence(request, config)
+      for (const [name, value] of Object.entries(origins.corsHeaders(headers))) response.setHeader(name, value)
+      response.setHeader('cache-control', 'no-store')
+      if (method === 'OPTIONS') return void response.writeHead(204).end()
+      if (method === 'GET' && headers.accept?.includes('text/html') === true) return options.servePage(response)
+      if (method !== 'GET' && method !== 'POST') {
+        response.setHeader('allow', 'GET, POST, OPTIONS')
+        return refuse(response, 405, 'BAD_INPUT', `${method ?? ''} is not used here; use POST`)
+      }
+      const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? ''
+      // Forms of other sites can send every other type without asking first.
+      if (method === 'POST' && !postTypes.includes(type))
+        return refuse(response, 415, 'BAD_INPUT', `The content type "${type}" is not understood; use application/json`)
+      const viewer = await readViewer(request, response, { type, from })
+      if (viewer === undefined) return
+      let unreadBytes = (): number => 0
+      const context: ServerContext = {
+        req: request,
+        res: response,
+        viewer,
+        from,
+        cut() {
+          note('LIMITED', viewer, from, {
+            reason: 'slow',
+            subject: 'sse',
+            detail: 'Nothing was read for SLOW_READER_MS',
+          })
+          response.destroy()
+        },
+        onStream: (read) => {
+          unreadBytes = read
+        },
+        unreadBytes: () => unreadBytes(),
+      }
+      await yoga(request, response, context)
+    },
+    envelop: (context) => yoga.getEnveloped({ ...context }) as unknown as Enveloped,
+    async subscribeShared({ viewer, from, seat }, args) {
+      const contextValue = { ...(await createContext(viewer, { catchUp: false, from })), from, seat }
+      return policy.subscribeShared({ ...args, contextValue })
+    },
+    dispose: () => yoga.dispose(),
+  }
+}

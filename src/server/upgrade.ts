@@ -1,0 +1,60 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Config } from '../config.ts'
+import { createTurnstile } from '../live/turnstile.ts'
+import type { Logger } from '../logger.ts'
+import { readWhence, type Whence } from './address.ts'
+import { endpoint } from './api.ts'
+import type { Connections } from './connections.ts'
+import type { Note } from './context.ts'
+import type { ServerMetrics } from './metrics.ts'
+import type { OriginPolicy } from './origin.ts'
+import { refuseUpgrade } from './refuse.ts'
+import type { WebSockets } from './websocket.ts'
+
+/** Spent on new sockets in one turn of the event loop: a crowd that reconnects must not hold up those who are here. */
+const upgradeMs = 5
+
+/** Creates the door of WebSockets: the listener for a server's `upgrade`, which lets in or refuses with a status. */
+export function createUpgrade(options: {
+  readonly config: Config
+  readonly sockets: WebSockets
+  readonly origins: OriginPolicy
+  readonly connections: Connections
+  readonly metrics: ServerMetrics
+  readonly note: Note
+  readonly logger: Logger
+  readonly isDraining: () => boolean
+}): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
+  const { config, sockets, origins, connections, metrics, note, logger, isDraining } = options
+  const crowd = createTurnstile({ maxMs: upgradeMs })
+
+  const refusalOf = (request: IncomingMessage, from: Whence): readonly [status: number, message: string] | null => {
+    const [path] = (request.url ?? '').split('?')
+    if (path !== endpoint) return [404, `There are no WebSockets here; they are at ${endpoint}`]
+    const refusal = origins.refuse(request.headers)
+    if (refusal !== null) {
+      const { reason, message } = refusal
+      metrics.refused(reason)
+      note('REFUSED', null, from, { reason, subject: 'ws', detail: message })
+      return [403, message]
+    }
+    if (isDraining()) return [503, 'This server is shutting down; connect again']
+    if (connections.mayOpen(from.address)) return null
+    metrics.refused('address')
+    const message = 'Too many connections of this address are open; try again later'
+    note('LIMITED', null, from, { reason: 'address', subject: 'ws', detail: message })
+    return [429, message]
+  }
+  // Not made for each socket: it stays as long as the socket, and would keep the request with it.
+  const onSocketError = (error: unknown): void => logger.debug({ err: error }, 'a socket failed')
+  return (request, socket, head) => {
+    socket.on('error', onSocketError)
+    crowd.pass(() => {
+      const from = readWhence(request, config)
+      const refusal = refusalOf(request, from)
+      if (refusal === null) sockets.upgrade(request, socket, head, from)
+      else refuseUpgrade(socket, ...refusal)
+    })
+  }
+}

@@ -1,0 +1,234 @@
+import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST } from 'graphql'
+import { makeServer, type Server, type SubscribePayload } from 'graphql-ws'
+import { isAsyncIterable } from 'graphql-yoga'
+import type { WebSocket } from 'ws'
+import { isTidingsError } from '../errors.ts'
+import type { Outlet } from '../live/outlet.ts'
+import type { Live } from '../live/shared.ts'
+import { closeCodes } from '../protocol.ts'
+import type { Viewer } from '../tasks/viewer.ts'
+import type { Api } from './api.ts'
+import type { Connection, Connections } from './connections.ts'
+import type { Enveloped, Note, Place } from './context.ts'
+import { onFailure } from './iterables.ts'
+import { formatError, formatResult, isAway, type MaskError } from './mask.ts'
+import type { ServerMetrics } from './metrics.ts'
+import { closeSocket } from './socket-port.ts'
+import { isExpired, onExpiry, type Tokens } from './viewer.ts'
+
+/** What is known of a socket while it is open. */
+export interface SocketState {
+  readonly socket: WebSocket
+  /** Of the upgrade. The request itself is not kept, as its headers weigh more than the socket. */
+  readonly authorization: string | undefined
+  readonly connection: Connection
+  /** Where live delivery writes. */
+  readonly outlet: Outlet | undefined
+  viewer: Viewer | null
+  /** Of graphql-ws, by id. */
+  operations: Readonly<Record<string, unknown>>
+}
+
+/** graphql-ws on the sockets of this server. */
+export interface SocketProtocol extends Pick<Server<SocketState>, 'opened'> {
+  /** What a client is told of the failure of its subscription; null when its socket closes instead. */
+  refineFailure(socket: WebSocket, error: unknown): GraphQLError | null
+}
+
+/** Why a socket closes while the database cannot be reached. */
+export const awayMessage = 'The database cannot be reached; connect again'
+
+/**
+ * Creates graphql-ws's protocol: who is let in, what is carried out, and what of a failure reaches whom.
+ *
+ * Nothing that goes wrong with one operation reaches its neighbours on the same socket. The socket as a whole closes when
+ * its token expires and when the record is away, so that everyone on it resumes.
+ *
+ * @param options.initMs - longest wait for `connection_init`
+ */
+export function createSocketProtocol(options: {
+  readonly maxSubscriptions: number
+  readonly api: Pick<Api, 'envelop' | 'subscribeShared'>
+  /** Carries out what is shared, through an outlet for each socket. */
+  readonly live: Live | undefined
+  readonly tokens: Tokens
+  readonly connections: Connections
+  readonly metrics: ServerMetrics
+  readonly note: Note
+  readonly maskError: MaskError
+  readonly initMs: number
+  /** Whether nobody can be served now. */
+  readonly isAway: () => boolean
+}): SocketProtocol {
+  const { maxSubscriptions, api, live, tokens, connections, metrics, note, maskError } = options
+  const envelopeds = new WeakMap<object, Enveloped>()
+  const places = new WeakMap<object, Place>()
+  let seats = 0
+  const envelopedOf = (args: ExecutionArgs): Enveloped => {
+    const enveloped = envelopeds.get(args)
+    if (enveloped === undefined) throw new Error('This operation was not prepared')
+    return enveloped
+  }
+
+  const prepare = async (
+    { viewer, outlet, connection: { from } }: SocketState,
+    id: string,
+    payload: SubscribePayload,
+  ): Promise<ExecutionArgs | GraphQLError[]> => {
+    const { query, operationName, variables, extensions } = payload
+    const params = {
+      query,
+      ...(operationName ? { operationName } : {}),
+      ...(variables ? { variables } : {}),
+      ...(extensions ? { extensions } : {}),
+    }
+    const enveloped = api.envelop({ viewer, from, params })
+    const document = enveloped.parse(query)
+    const errors = enveloped.validate(enveloped.schema, document)
+    if (errors.length > 0) return [...errors]
+    if (!getOperationAST(document, operationName)) return [unknownOperation(operationName)]
+    const given = {
+      schema: enveloped.schema,
+      document,
+      ...(operationName ? { operationName } : {}),
+      ...(variables ? { variableValues: variables } : {}),
+    }
+    if (outlet !== undefined && live?.shares(document, operationName) === true) {
+      // graphql-ws holds on to this, and to the request, for as long as the subscription lasts: nothing is in them that could be made
+      // again, and the text, which is the same for all, only once.
+      Object.assign(payload, { query: document.loc?.source.body ?? query })
+      const place: Place = { viewer, from, seat: { outlet, stamp: Buffer.from(JSON.stringify(id)), number: ++seats } }
+      const args: ExecutionArgs = { ...given, contextValue: place }
+      places.set(args, place)
+      return args
+    }
+    const args: ExecutionArgs = { ...given, contextValue: await enveloped.contextFactory() }
+    envelopeds.set(args, enveloped)
+    return args
+  }
+
+  /** Closes the socket when this server cannot serve now, so that everyone on it resumes. */
+  const leaveIfAway = (socket: WebSocket, errors: readonly GraphQLError[] | undefined): boolean => {
+    if (!isAway({ errors })) return false
+    closeSocket(socket, closeCodes.tryAgainLater, errors?.[0]?.message ?? 'Try again later')
+    return true
+  }
+  /** What a client is told of the failure of its subscription; null when its socket closes instead. */
+  const refineFailure = (socket: WebSocket, error: unknown): GraphQLError | null => {
+    const masked = maskError(error)
+    return leaveIfAway(socket, [masked]) ? null : masked
+  }
+  const share = async (args: ExecutionArgs, place: Place): ReturnType<Live['subscribe']> => {
+    try {
+      const result = await api.subscribeShared(place, args)
+      if (isAsyncIterable(result) || result.errors === undefined) return result
+      return { ...result, errors: result.errors.map(maskError) }
+    } catch (error) {
+      return { errors: [maskError(error)] }
+    }
+  }
+
+  const protocol = makeServer<Record<string, unknown>, SocketState>({
+    connectionInitWaitTimeout: options.initMs,
+    execute: (args: ExecutionArgs) => envelopedOf(args).execute(args),
+    // Its `return()` is reached through every layer, which is all that graphql-ws asks of a generator.
+    subscribe: (args: ExecutionArgs) => {
+      const place = places.get(args)
+      const result = place === undefined ? envelopedOf(args).subscribe(args) : share(args, place)
+      return result as ReturnType<typeof import('graphql').subscribe>
+    },
+
+    async onConnect({ extra, connectionParams, subscriptions }) {
+      const { socket, authorization, connection } = extra
+      const { from } = connection
+      extra.operations = subscriptions
+      if (options.isAway()) {
+        closeSocket(socket, closeCodes.tryAgainLater, awayMessage)
+        return false
+      }
+      try {
+        extra.viewer = await tokens.read(readCredentials(connectionParams) ?? authorization)
+      } catch (error) {
+        metrics.refused('token')
+        const { message } = maskError(error)
+        const isRefused = isTidingsError(error, 'UNAUTHENTICATED')
+        if (isRefused) note('REFUSED', null, from, { reason: 'token', subject: 'ws', detail: message })
+        if (!isRefused) closeSocket(socket, closeCodes.tryAgainLater, message)
+        else closeSocket(socket, isExpired(error) ? closeCodes.expired : closeCodes.unauthorized, message)
+        return false
+      }
+      if (!connections.identify(connection, extra.viewer?.userId ?? null)) {
+        metrics.refused('viewer')
+        const message = 'Too many connections of one viewer are open; try again later'
+        note('LIMITED', extra.viewer, from, { reason: 'viewer', subject: 'ws', detail: message })
+        closeSocket(socket, closeCodes.tryAgainLater, message)
+        return false
+      }
+      note('CONNECTED', extra.viewer, from, { subject: 'ws' })
+      const stopTimer = onExpiry(extra.viewer, () =>
+        closeSocket(socket, closeCodes.expired, 'The token has expired; connect again with a new one'),
+      )
+      if (stopTimer !== undefined) socket.on('close', stopTimer)
+      return true
+    },
+
+    async onSubscribe({ extra, subscriptions }, id, payload) {
+      // Whatever is thrown here would close the socket with a code after which clients do not come back.
+      try {
+        if (Object.keys(subscriptions).length > maxSubscriptions) {
+          metrics.refused('subscriptions')
+          const error = tooManySubscriptions(maxSubscriptions)
+          note('LIMITED', extra.viewer, extra.connection.from, { reason: 'subscriptions', detail: error.message })
+          return [error]
+        }
+        return await prepare(extra, id, payload)
+      } catch (error) {
+        return [maskError(error)]
+      }
+    },
+
+    onOperation({ extra: { socket } }, _id, _payload, args, outcome) {
+      const { document, operationName } = args
+      // graphql-ws has awaited it, though its type does not say so.
+      const result = outcome as AsyncIterable<ExecutionResult> | ExecutionResult
+      if (isAsyncIterable(result)) {
+        // What is shared asks its outlet; a wrapper more would stay as long as the subscription.
+        if (places.has(args)) return undefined
+        return onFailure(result, (error) => {
+          const refined = refineFailure(socket, error)
+          if (refined !== null) throw refined
+        })
+      }
+      if (getOperationAST(document, operationName)?.operation === 'subscription') leaveIfAway(socket, result.errors)
+      return undefined
+    },
+
+    onNext: (_context, _id, _payload, _args, result) =>
+      result.errors === undefined ? undefined : formatResult(result),
+    onError: (_context, _id, _payload, errors) =>
+      errors.map((error) => formatError(error instanceof GraphQLError ? error : maskError(error))),
+  })
+
+  return { opened: protocol.opened, refineFailure }
+}
+
+/** `authorization` (or `Authorization`) as in the header, or the bare `token`. */
+function readCredentials(params: Readonly<Record<string, unknown>> | undefined): string | undefined {
+  const authorization = params?.['authorization'] ?? params?.['Authorization']
+  if (typeof authorization === 'string') return authorization
+  const token = params?.['token']
+  return typeof token === 'string' ? `Bearer ${token}` : undefined
+}
+
+function unknownOperation(name: string | null | undefined): GraphQLError {
+  return new GraphQLError(
+    name ? `There is no operation named "${name}" in the document` : 'Name the operation: the document has several',
+    { extensions: { code: 'BAD_INPUT' } },
+  )
+}
+
+function tooManySubscriptions(max: number): GraphQLError {
+  return new GraphQLError(`At most ${max} operations may be under way on one socket (MAX_SUBSCRIPTIONS_PER_SOCKET)`, {
+    extensions: { code: 'RATE_LIMITED', retryable: true },
+  })
+}
