@@ -48,7 +48,7 @@ export interface FeedCounters {
   repeated: number
   /** Holes that made a feed read the log. */
   holes: number
-  /** Events that only the periodic comparison found. */
+  /** Events that only the periodic comparison found, while the bus was connected. */
   repaired: number
   /** Messages that were not ours. */
   malformed: number
@@ -73,11 +73,15 @@ const pageSize = 500
 const busPatienceMs = 1_000
 /** How long an event may be known to the log and not to the feed before that counts as lost by the bus. */
 const graceMs = 250
+/** How much longer the rest after a comparison is than the comparison, at least, while the bus is away. */
+const restFactor = 9
 
 /**
  * Creates the feeds of this process.
  *
- * @param options.checkMs - time between comparisons with the log
+ * @param options.checkMs - time between comparisons with the log while the bus is connected
+ * @param options.awayCheckMs - the same while it is away, when nothing else brings news; default 250. After one that took long it
+ * is longer, up to `checkMs`, so that comparing takes about a tenth of the time at most
  * @param options.ringSize - events kept per topic for followers who come or come back; default 64
  */
 export function createFeeds(options: {
@@ -85,9 +89,10 @@ export function createFeeds(options: {
   readonly reader: LogReader
   readonly logger: Logger
   readonly checkMs: number
+  readonly awayCheckMs?: number
   readonly ringSize?: number
 }): Feeds {
-  const { bus, reader, logger, ringSize = 64 } = options
+  const { bus, reader, logger, checkMs, awayCheckMs = 250, ringSize = 64 } = options
   const feeds = new Map<string, Feed>()
   const counters: FeedCounters = { delivered: 0, repeated: 0, holes: 0, repaired: 0, malformed: 0 }
 
@@ -206,7 +211,8 @@ export function createFeeds(options: {
       .catch((error: unknown) => logger.warn({ err: error, topic: feed.topic }, 'unsubscribing failed'))
   }
 
-  const repair = async (isAfterGap: boolean): Promise<void> => {
+  /** @param isGap - whether it is known that messages were missed: then nobody waits for them, and none counts as repaired */
+  const repair = async (isGap: boolean): Promise<void> => {
     const asked = [...feeds.values()].filter((feed) => feed.isOpen).map((feed) => ({ feed, had: feed.sequence.head }))
     if (asked.length === 0) return
     const heads = await reader.heads(asked.map(({ feed }) => feed.topic))
@@ -224,12 +230,12 @@ export function createFeeds(options: {
     }
     if (behind.length === 0) return
     // A message may be on its way: only what does not come is counted and read.
-    if (!isAfterGap) await new Promise((resolve) => setTimeout(resolve, graceMs).unref())
+    if (!isGap) await new Promise((resolve) => setTimeout(resolve, graceMs).unref())
     await Promise.all(
       behind.map(async ({ feed, head }) => {
         const missing = head.seq - feed.sequence.head
         if (missing <= 0 || feed.isClosed) return
-        if (!isAfterGap) counters.repaired += missing
+        if (!isGap) counters.repaired += missing
         // One that is under way may have read before these were appended.
         await feed.catchingUp
         // A read that finds nothing could not tell that all of it is pruned.
@@ -241,8 +247,8 @@ export function createFeeds(options: {
 
   let isDisposed = false
   let checking: Promise<void> | undefined
-  const check = (isAfterGap: boolean): Promise<void> => {
-    const run = (checking ?? Promise.resolve()).then(() => repair(isAfterGap))
+  const check = (isGap: boolean): Promise<void> => {
+    const run = (checking ?? Promise.resolve()).then(() => repair(isGap))
     const settled = run.catch((error: unknown) =>
       logger.warn({ err: error }, 'comparing the feeds with the log failed'),
     )
@@ -252,9 +258,24 @@ export function createFeeds(options: {
     })
     return settled
   }
-  const timer = setInterval(() => {
-    if (checking === undefined) void check(false)
-  }, options.checkMs).unref()
+  let checkedAt = performance.now()
+  let tookMs = 0
+  const isDue = (): boolean => {
+    const restMs = bus.isConnected() ? checkMs : Math.min(checkMs, Math.max(awayCheckMs, tookMs * restFactor))
+    return checking === undefined && performance.now() - checkedAt >= restMs
+  }
+  // Looked at more often than it is done, as the bus may go at any time.
+  const timer = setInterval(
+    () => {
+      if (!isDue()) return
+      const beganAt = performance.now()
+      void check(!bus.isConnected()).then(() => {
+        checkedAt = performance.now()
+        tookMs = checkedAt - beganAt
+      })
+    },
+    Math.min(checkMs, awayCheckMs),
+  ).unref()
   const stopGap = bus.onGap(() => void check(true))
 
   return {

@@ -108,6 +108,27 @@ describe('a follower survives, with nothing lost or repeated,', () => {
     }
   })
 
+  it('Redis being away for long, hearing of everything soon, and not as of something that was lost', async () => {
+    await using reading = await startOn(redis.url, { checkMs: 60_000 })
+    await using writing = await startOn(redis.url)
+    const topic = await newTopic(writing, 1)
+    const recording = record(followTopic(reading, topic))
+    await recording.reach(1)
+    await Promise.all([reading, writing].map(connected))
+    await redis.stop()
+    try {
+      await eventually(() => expect(reading.bus.isConnected()).toBe(false))
+      for (let seq = 2; seq <= 4; seq++) {
+        await append(writing, topic)
+        await recording.reach(seq)
+      }
+      expect(reading.feeds.counters.repaired).toBe(0)
+    } finally {
+      await redis.start()
+    }
+    await recording.leave()
+  })
+
   it('Redis being away from the start', async () => {
     await using proxy = await createTcpProxy(redis.port)
     proxy.refuse()
