@@ -1,5 +1,6 @@
 import { Client, cacheExchange as documentCacheExchange, type Exchange, fetchExchange } from '@urql/core'
 import { cacheSchema } from './gql/cache-schema.ts'
+import { askAgainExchange } from './live/ask-again-exchange.ts'
 import { createCacheExchange } from './live/cache.ts'
 import type { ConnectionStore } from './live/connection.ts'
 import { createAuthorizedFetch, messageOf } from './live/http.ts'
@@ -80,6 +81,7 @@ export function createTidingsClient(options: TidingsClientOptions): TidingsClien
     fetch: createAuthorizedFetch(fetch, tokens, timing),
     preferGetMethod: false,
     exchanges: [
+      askAgainExchange({ connection: live.connection, timing }),
       ...caches[options.cache ?? 'graphcache'](),
       outboxExchange({ outbox, storage: kept, tokens }),
       liveExchange(live),

@@ -6,6 +6,7 @@ import {
   type DataFields,
   type UpdatesConfig,
 } from '@urql/exchange-graphcache'
+import { map, pipe } from 'wonka'
 import { createTaskCache } from './cache-events.ts'
 
 /** The schema as graphcache takes it. */
@@ -50,12 +51,21 @@ export function createCacheExchange(schema: CacheSchema): Exchange {
       leaveSession: (_, __, cache) => invalidateLists(cache, 'sessions'),
     },
   }
-  return cacheExchange({
+  const cache = cacheExchange({
     schema,
     keys: Object.fromEntries(keys.map((type) => [type, () => null])),
     updates,
     optimistic: { retryContent: ({ input }) => assumeRetry(input) },
   })
+  // Where a request fails before there is anything it says null, which no type of urql's does.
+  return (input) => {
+    const exchange = cache(input)
+    return (operations$) =>
+      pipe(
+        exchange(operations$),
+        map((result) => (result.data === null ? { ...result, data: undefined } : result)),
+      )
+  }
 }
 
 /** What `retryContent` will most likely answer, as far as it can be known. */

@@ -1,3 +1,4 @@
+import type { CombinedError } from '@urql/core'
 import { after } from './environment.ts'
 import type { Timing } from './timing.ts'
 import type { Tokens } from './tokens.ts'
@@ -49,6 +50,15 @@ export function tellStatus(response: Response, listener: SessionListener): void 
 /** What a thrown value says. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
+}
+
+const awayCodes: readonly unknown[] = ['UNAVAILABLE', 'SHUTTING_DOWN']
+
+/** Whether nobody answered, or not in earnest: the same may be answered later. */
+export function isUnanswered({ networkError, graphQLErrors, response }: CombinedError): boolean {
+  const { status = 0 } = (response ?? {}) as { readonly status?: number }
+  if (graphQLErrors.some(({ extensions }) => awayCodes.includes(extensions?.['code']))) return true
+  return networkError !== undefined && !(status >= 400 && status < 500)
 }
 
 /** A mutation was not sent: who made it is not the one who is signed in now. */

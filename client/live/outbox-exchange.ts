@@ -10,7 +10,7 @@ import {
 } from '@urql/core'
 import { filter, makeSubject, merge, pipe, share, subscribe, tap } from 'wonka'
 import { createId } from './environment.ts'
-import { messageOf, OtherUserError, withOwner } from './http.ts'
+import { isUnanswered, messageOf, OtherUserError, withOwner } from './http.ts'
 import { addIdempotencyKeys } from './idempotency.ts'
 import type { Outbox, Outcome } from './outbox.ts'
 import type { OutboxStorage, StoredMutation } from './outbox-storage.ts'
@@ -133,8 +133,6 @@ function hasFiles(value: unknown): boolean {
   return (typeof Blob !== 'undefined' && value instanceof Blob) || Object.values(value).some(hasFiles)
 }
 
-const awayCodes: readonly unknown[] = ['UNAVAILABLE', 'SHUTTING_DOWN']
-
 /** What a result means for the mutation behind it. */
 function judge({ data, error }: OperationResult): Outcome {
   if (error !== undefined) return judgeError(error)
@@ -145,13 +143,11 @@ function judge({ data, error }: OperationResult): Outcome {
   return { is: 'answered' }
 }
 
-function judgeError({ networkError, graphQLErrors, response, message }: CombinedError): Outcome {
+function judgeError(error: CombinedError): Outcome {
+  const { networkError, graphQLErrors, message } = error
   if (networkError instanceof OtherUserError) return { is: 'held' }
-  const status = (response as Response | undefined)?.status ?? 0
-  const isAway = graphQLErrors.some(({ extensions }) => awayCodes.includes(extensions?.['code']))
-  const isUnanswered = networkError !== undefined && !(status >= 400 && status < 500)
   return {
-    is: isAway || isUnanswered ? 'unanswered' : 'refused',
+    is: isUnanswered(error) ? 'unanswered' : 'refused',
     reason: networkError?.message ?? graphQLErrors[0]?.message ?? message,
   }
 }

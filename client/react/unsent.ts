@@ -3,6 +3,7 @@ import { createId } from '../live/environment.ts'
 import type { OutboxContext } from '../live/outbox-exchange.ts'
 import { createStore, type Store } from '../live/store.ts'
 import type { TidingsClient } from '../tidings-client.ts'
+import { describeError } from './words.ts'
 
 /** A message of this page that the session does not hold yet. */
 export interface UnsentMessage {
@@ -81,7 +82,7 @@ export function createUnsent(client: TidingsClient): Unsent {
           if (!own.has(clientId)) return
           const answer = data?.sendMessage
           if (answer?.__typename === 'SendMessageSuccess') return put({ ...message, status: 'sent', reason: null })
-          const said = answer === undefined ? error?.message : 'message' in answer ? answer.message : undefined
+          const said = answer === undefined ? describeError(error) : 'message' in answer ? answer.message : undefined
           put({ ...message, status: 'refused', reason: said ?? 'There was no answer.' })
         }, console.warn)
     },

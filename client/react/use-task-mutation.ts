@@ -3,6 +3,7 @@ import { useCallback, useRef, useState } from 'react'
 import type { TaskSummaryFieldsFragment } from '../gql/graphql.ts'
 import { useTidings } from './provider.ts'
 import { startedTasksOf } from './started-tasks.ts'
+import { describeError } from './words.ts'
 
 /** What became of a mutation that starts or ends a task. */
 export interface TaskMutationOutcome<Data> {
@@ -67,7 +68,8 @@ function readAnswer(
   error: CombinedError | undefined,
 ): Pick<TaskMutationOutcome<unknown>, 'task' | 'refusal'> {
   const [answer] = Object.values((data ?? {}) as Record<string, Answer | null>)
-  if (answer === undefined || answer === null) return { task: null, refusal: error?.message ?? 'There was no answer.' }
+  if (answer === undefined || answer === null)
+    return { task: null, refusal: describeError(error) ?? 'There was no answer.' }
   if (answer.__typename?.endsWith('Success') === true) return { task: answer.task ?? null, refusal: null }
   return { task: null, refusal: answer.message ?? 'This was refused.' }
 }

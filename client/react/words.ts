@@ -1,3 +1,4 @@
+import type { CombinedError } from '@urql/core'
 import type { ConnectionState } from '../live/connection.ts'
 import type { QueuePlace, TaskState } from '../reduce/task-state.ts'
 
@@ -9,6 +10,18 @@ export function describeDuration(ms: number): string {
   if (minutes < 60) return `${minutes} min`
   const rest = minutes % 60
   return rest === 0 ? `${minutes / 60} h` : `${Math.floor(minutes / 60)} h ${rest} min`
+}
+
+/** What went wrong, in the server's words where it had any; null where nothing did. */
+export function describeError(error: CombinedError): string
+export function describeError(error: CombinedError | null | undefined): string | null
+export function describeError(error: CombinedError | null | undefined): string | null {
+  if (error === null || error === undefined) return null
+  const { graphQLErrors, networkError, message } = error
+  const [said] = graphQLErrors
+  return (
+    said?.message ?? (networkError === undefined ? message : `The server cannot be reached: ${networkError.message}`)
+  )
 }
 
 /** A name such as `generating` or `RETRY_CONTENT` as a person would write it: `Generating`, `Retry content`. */

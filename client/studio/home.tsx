@@ -1,26 +1,23 @@
-import { type ReactElement, useCallback } from 'react'
+import { type ReactElement, useCallback, useEffect } from 'react'
 import { useQuery } from 'urql'
 import { type DocumentSummaryFieldsFragment, LibraryDocument, type LibraryQuery } from '../gql/graphql.ts'
 import { useTask } from '../react/use-task.ts'
+import { describeError } from '../react/words.ts'
 import { ImportPanel } from './import-panel.tsx'
 import { Link } from './link.tsx'
 import { MakeRoadmapButton } from './make-roadmap.tsx'
 import { MakeQuizButton, QuizList } from './quizzes/quiz-list.tsx'
 import { TokenForm } from './token-form.tsx'
-import { useWhenBack } from './use-when-back.ts'
 
 const date = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
 
 /** The start: import a document, and what there is already. */
 export function Home(): ReactElement {
-  const [{ data: answer, fetching, error }, execute] = useQuery({
+  const [{ data, fetching, error }, execute] = useQuery({
     query: LibraryDocument,
     requestPolicy: 'cache-and-network',
   })
-  // The cache says null where a request failed before there was anything.
-  const data = answer ?? undefined
   const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
-  useWhenBack(error !== undefined, refetch)
   const isRefused = error?.graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAUTHENTICATED') === true
   if (isRefused || data?.viewer === null) return <TokenForm />
   return (
@@ -34,7 +31,7 @@ export function Home(): ReactElement {
       <ImportPanel />
       {error !== undefined && data === undefined ? (
         <p className="failure" role="alert">
-          {error.message}{' '}
+          {describeError(error)}{' '}
           <button type="button" className="quiet" onClick={refetch}>
             Try again
           </button>
@@ -83,11 +80,27 @@ function ActiveNote({ taskId }: { readonly taskId: string }): ReactElement {
   return <>{task.isOver ? 'Ready' : `Being made, ${Math.floor(task.progress.percent)} %`}</>
 }
 
+function ReadingNote({
+  taskId,
+  onOver,
+}: {
+  readonly taskId: string | null
+  readonly onOver: () => void
+}): ReactElement {
+  const { task } = useTask(taskId)
+  const isOver = task?.isOver === true
+  useEffect(() => {
+    if (isOver) onOver()
+  }, [isOver, onOver])
+  return <>{task === null ? 'Is being read' : `Is being read, ${Math.floor(task.progress.percent)} %`}</>
+}
+
 function DocumentCard(props: {
   readonly document: DocumentSummaryFieldsFragment
   readonly onRead: () => void
 }): ReactElement {
-  const { id, title, name, status, wordCount, error } = props.document
+  const { document, onRead } = props
+  const { id, title, name, status, wordCount, error, activeTask } = document
   return (
     <li className="card">
       <Link to={{ documentId: id }} className="card-title">
@@ -95,7 +108,7 @@ function DocumentCard(props: {
       </Link>
       <p className="note">
         {status === 'READY' ? `${name}, ${wordCount.toLocaleString()} words` : null}
-        {status === 'PROCESSING' ? 'Is being read' : null}
+        {status === 'PROCESSING' ? <ReadingNote taskId={activeTask?.id ?? null} onOver={onRead} /> : null}
         {status === 'FAILED' ? `${error?.message ?? 'Could not be read.'} ${error?.advice ?? ''}` : null}
       </p>
       {status === 'READY' ? (

@@ -4,9 +4,9 @@ import { RoadmapOutlineDocument, type RoadmapOutlineQuery, RoadmapUpdatesDocumen
 import { useOutbox } from '../react/use-connection.ts'
 import { useLive } from '../react/use-live.ts'
 import { useManyTasks } from '../react/use-many-tasks.ts'
+import { describeError } from '../react/words.ts'
 import type { TaskState } from '../reduce/task-state.ts'
 import { reduceRoadmapNews } from './roadmap-news.ts'
-import { useWhenBack } from './use-when-back.ts'
 
 /** A roadmap as it was fetched. */
 export type Outline = NonNullable<RoadmapOutlineQuery['roadmap']>
@@ -63,7 +63,6 @@ export function useRoadmap(id: string): LiveRoadmap {
   )
   const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
 
-  useWhenBack(error !== undefined, refetch)
   const gaps = news?.gaps ?? 0
   useEffect(() => {
     if (gaps > 0) refetch()
@@ -101,7 +100,7 @@ export function useRoadmap(id: string): LiveRoadmap {
   useSent(refetch)
   const overlays = useMemo(() => tasks.filter((task) => !absorbed.includes(task.id)), [tasks, absorbed])
 
-  return { outline, isLoading: fetching, failure: error?.message ?? null, tasks, overlays, watch, refetch }
+  return { outline, isLoading: fetching, failure: describeError(error), tasks, overlays, watch, refetch }
 }
 
 /** Asks again when a mutation that was made offline, maybe by an earlier visit, has been sent. */

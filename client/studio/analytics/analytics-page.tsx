@@ -1,4 +1,5 @@
 import type { ReactElement } from 'react'
+import { describeError } from '../../react/words.ts'
 import type { AnalyticsFigures } from '../../reduce/analytics.ts'
 import { Link } from '../link.tsx'
 import { DocumentTable } from './document-table.tsx'
@@ -16,7 +17,7 @@ export function AnalyticsPage(): ReactElement {
       <p className="page-note note">Loading …</p>
     ) : (
       <p className="page-note failure" role="alert">
-        {error.message}
+        {describeError(error)}
       </p>
     )
   const { totals, documents, hours, questions } = analytics

@@ -1,6 +1,7 @@
 import { type ReactElement, useEffect, useId, useState } from 'react'
 import { useQuery } from 'urql'
 import { type AuditEvent, AuditLogDocument, type AuditLogQuery } from '../../gql/graphql.ts'
+import { describeError } from '../../react/words.ts'
 import { describeAgent, describeSubject, eventNames } from './words.ts'
 
 const pageSize = 25
@@ -55,7 +56,7 @@ export function AuditList({ auditedAt }: { readonly auditedAt: string | null }):
       </form>
       {error === undefined ? null : (
         <p className="failure" role="alert">
-          {error.graphQLErrors[0]?.message ?? error.message}
+          {describeError(error)}
         </p>
       )}
       {log === undefined ? null : <Entries entries={log.nodes} />}

@@ -6,6 +6,7 @@ import {
 } from '../../gql/graphql.ts'
 import { useLive } from '../../react/use-live.ts'
 import { useNow } from '../../react/use-now.ts'
+import { describeError } from '../../react/words.ts'
 import { TokenForm } from '../token-form.tsx'
 import { AuditList } from './audit-list.tsx'
 import { describeAge, describeAgent, describeBytes, transportNames } from './words.ts'
@@ -23,7 +24,7 @@ export function ConnectionsPage(): ReactElement {
   if (error !== null)
     return (
       <p className="page-note" role="alert">
-        {error.graphQLErrors[0]?.message ?? error.message}
+        {describeError(error)}
       </p>
     )
   return (

@@ -3,9 +3,9 @@ import { useQuery } from 'urql'
 import { type DocumentCardFieldsFragment, DocumentListDocument } from '../../gql/graphql.ts'
 import { ProgressBar } from '../../react/progress-bar.tsx'
 import { useTask } from '../../react/use-task.ts'
+import { describeError } from '../../react/words.ts'
 import { Link } from '../link.tsx'
 import { TokenForm } from '../token-form.tsx'
-import { useWhenBack } from '../use-when-back.ts'
 import { DeleteDocument } from './delete-document.tsx'
 import { SearchPanel } from './search-panel.tsx'
 import { UploadPanel } from './upload-panel.tsx'
@@ -22,7 +22,6 @@ export function DocumentsPage(): ReactElement {
     requestPolicy: 'cache-and-network',
   })
   const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
-  useWhenBack(error !== undefined, refetch)
   const isRefused = error?.graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAUTHENTICATED') === true
   if (isRefused) return <TokenForm />
   const documents = data?.documents.nodes ?? []
@@ -33,7 +32,7 @@ export function DocumentsPage(): ReactElement {
       <SearchPanel />
       {error !== undefined && data === undefined ? (
         <p className="failure" role="alert">
-          {error.message}{' '}
+          {describeError(error)}{' '}
           <button type="button" className="quiet" onClick={refetch}>
             Try again
           </button>

@@ -1,6 +1,7 @@
 import { type FormEvent, type ReactElement, useId, useState } from 'react'
 import { useQuery } from 'urql'
 import { DocumentSearchDocument, type DocumentSearchQuery } from '../../gql/graphql.ts'
+import { describeError } from '../../react/words.ts'
 import { useRoute } from '../use-route.ts'
 import { hrefOfSection, sectionId } from './places.ts'
 
@@ -39,7 +40,7 @@ export function SearchPanel(): ReactElement {
         <button type="submit">Search</button>
       </form>
       <p className="note" role="status">
-        {error !== undefined ? error.message : null}
+        {describeError(error)}
         {query !== '' && fetching ? 'Searching …' : null}
         {matches !== null && !fetching ? describeCount(matches.length) : null}
       </p>

@@ -5,6 +5,7 @@ import { useOutbox } from '../../react/use-connection.ts'
 import { useTask } from '../../react/use-task.ts'
 import { useTaskMutation } from '../../react/use-task-mutation.ts'
 import { useUpload } from '../../react/use-upload.ts'
+import { describeError } from '../../react/words.ts'
 import { acceptedFiles } from '../import-panel.tsx'
 import { Link } from '../link.tsx'
 import { TaskPanel } from '../task-panel.tsx'
@@ -191,7 +192,7 @@ function Reading(props: { readonly documentId: string; readonly taskId: string; 
   if (error !== null)
     return (
       <p className="upload-name">
-        {name} <span className="failure">{error.message}</span>
+        {name} <span className="failure">{describeError(error)}</span>
       </p>
     )
   if (task === null) return <p className="upload-name">{name}</p>

@@ -9,8 +9,8 @@ import {
 } from '../../gql/graphql.ts'
 import { useLive } from '../../react/use-live.ts'
 import { useTask } from '../../react/use-task.ts'
+import { describeError } from '../../react/words.ts'
 import type { TaskState } from '../../reduce/task-state.ts'
-import { useWhenBack } from '../use-when-back.ts'
 
 /** A document with its text. */
 export type ReadDocument = NonNullable<DocumentReadingQuery['document']>
@@ -49,7 +49,6 @@ export function useDocument(id: string): LiveDocument {
     requestPolicy: 'cache-and-network',
   })
   const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
-  useWhenBack(error !== undefined, refetch)
   const found = data?.document ?? null
 
   const [taskId, watch] = useState<string | null>(null)
@@ -94,7 +93,7 @@ export function useDocument(id: string): LiveDocument {
               : fetching || data === undefined
                 ? 'loading'
                 : 'missing',
-    failure: error?.message ?? null,
+    failure: describeError(error),
     conversion: conversion.task,
     watch,
     refetch,

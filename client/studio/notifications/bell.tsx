@@ -1,5 +1,6 @@
 import { type ReactElement, useId, useRef } from 'react'
 import { useInbox } from '../../react/use-inbox.ts'
+import { describeError } from '../../react/words.ts'
 import { Link } from '../link.tsx'
 import { Entry } from './entry.tsx'
 
@@ -34,7 +35,7 @@ export function Bell(): ReactElement {
             Mark all read
           </button>
         </div>
-        {error !== null && inbox === null ? <p className="failure">{error.message}</p> : null}
+        {error !== null && inbox === null ? <p className="failure">{describeError(error)}</p> : null}
         {inbox !== null && entries.length === 0 ? <p className="note">Nothing yet. What you miss waits here.</p> : null}
         <ul className="entries">
           {entries.map((entry) => (

@@ -2,6 +2,7 @@ import { type ReactElement, useCallback, useEffect, useState } from 'react'
 import { InboxDocument, type NotificationFieldsFragment } from '../../gql/graphql.ts'
 import { useTidings } from '../../react/provider.ts'
 import { useInbox } from '../../react/use-inbox.ts'
+import { describeError } from '../../react/words.ts'
 import { bringUpToDate, type InboxState } from '../../reduce/inbox.ts'
 import { Entry } from './entry.tsx'
 
@@ -21,7 +22,7 @@ export function InboxPage(): ReactElement {
   if (inbox === null)
     return (
       <p className="page-note" role={error === null ? 'status' : 'alert'}>
-        {error?.message ?? 'Loading …'}
+        {describeError(error) ?? 'Loading …'}
       </p>
     )
   const { unreadCount, hasMore } = inbox
@@ -109,7 +110,7 @@ function useOlder(): Older {
           hasMore: data?.inbox.pageInfo.hasNextPage ?? before.hasMore,
           after: data?.inbox.pageInfo.endCursor ?? before.after,
           isLoading: false,
-          failure: error?.message ?? null,
+          failure: describeError(error),
         })),
       )
   }, [urql, after])

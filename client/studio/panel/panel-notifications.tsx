@@ -1,5 +1,6 @@
 import type { ReactElement } from 'react'
 import type { LiveInbox } from '../../react/use-inbox.ts'
+import { describeError } from '../../react/words.ts'
 import { Link } from '../link.tsx'
 import { Entry } from '../notifications/entry.tsx'
 
@@ -8,7 +9,7 @@ const shown = 4
 /** The newest notifications, and the way to the others. */
 export function PanelNotifications({ live }: { readonly live: LiveInbox }): ReactElement {
   const { inbox, error, markRead, markAllRead } = live
-  if (inbox === null) return <p className="note">{error?.message ?? 'Loading …'}</p>
+  if (inbox === null) return <p className="note">{describeError(error) ?? 'Loading …'}</p>
   const entries = inbox.entries.slice(0, shown)
   return (
     <div className="inbox-panel">

@@ -2,6 +2,7 @@ import type { ReactElement } from 'react'
 import { useQuery } from 'urql'
 import { type PreviewStatus, ProjectListDocument } from '../../gql/graphql.ts'
 import { useConnection } from '../../react/use-connection.ts'
+import { describeError } from '../../react/words.ts'
 import { Link } from '../link.tsx'
 import { PreviewBadge } from '../projects/preview-badge.tsx'
 import { usePreview } from '../projects/use-preview.ts'
@@ -14,7 +15,7 @@ export function PanelPreviews(): ReactElement {
   // Watched where one socket carries any number; event streams are needed for what is more urgent, and there the list is what tells.
   const isWatched = useConnection().transport === 'websocket'
   const projects = data?.projects.nodes.slice(0, shown) ?? []
-  if (data === undefined) return <p className="note">{error?.message ?? (fetching ? 'Loading …' : '')}</p>
+  if (data === undefined) return <p className="note">{describeError(error) ?? (fetching ? 'Loading …' : '')}</p>
   if (projects.length === 0) return <p className="note">No project yet.</p>
   return (
     <ul className="panel-previews">

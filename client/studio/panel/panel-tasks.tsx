@@ -3,6 +3,7 @@ import type { TaskSummaryFieldsFragment } from '../../gql/graphql.ts'
 import { ProgressBar } from '../../react/progress-bar.tsx'
 import { QueuePlace } from '../../react/queue-place.tsx'
 import type { LiveTasks } from '../../react/use-tasks.ts'
+import { describeError } from '../../react/words.ts'
 import { isFinalStatus } from '../../reduce/task.ts'
 import type { QueuePlace as Place } from '../../reduce/task-state.ts'
 import { AgainButton, CancelButton, describeKind } from '../task-actions.tsx'
@@ -21,7 +22,7 @@ export function PanelTasks({ list }: { readonly list: LiveTasks }): ReactElement
     <>
       {error !== null && tasks.length === 0 ? (
         <p className="failure">
-          {error.message}{' '}
+          {describeError(error)}{' '}
           <button type="button" className="quiet" onClick={refetch}>
             Try again
           </button>

@@ -1,10 +1,10 @@
-import { type ReactElement, useCallback } from 'react'
+import type { ReactElement } from 'react'
 import { useQuery } from 'urql'
 import { ProjectListDocument, type ProjectSummaryFieldsFragment } from '../../gql/graphql.ts'
 import { useTask } from '../../react/use-task.ts'
+import { describeError } from '../../react/words.ts'
 import { Link } from '../link.tsx'
 import { TokenForm } from '../token-form.tsx'
-import { useWhenBack } from '../use-when-back.ts'
 import { NewProject } from './new-project.tsx'
 import { PreviewBadge } from './preview-badge.tsx'
 import { templateWords } from './words.ts'
@@ -13,12 +13,10 @@ const date = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
 
 /** All projects, and how another one is made. */
 export function ProjectsPage(): ReactElement {
-  const [{ data, fetching, error }, execute] = useQuery({
+  const [{ data, fetching, error }] = useQuery({
     query: ProjectListDocument,
     requestPolicy: 'cache-and-network',
   })
-  const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
-  useWhenBack(error !== undefined, refetch)
   const isRefused = error?.graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAUTHENTICATED') === true
   if (isRefused || data?.viewer === null) return <TokenForm />
   const projects = data?.projects.nodes ?? []
@@ -33,7 +31,7 @@ export function ProjectsPage(): ReactElement {
         <h2 id="projects">Projects</h2>
         {error !== undefined && data === undefined ? (
           <p className="failure" role="alert">
-            {error.message}
+            {describeError(error)}
           </p>
         ) : null}
         {projects.length === 0 ? (

@@ -2,8 +2,8 @@ import { useCallback, useEffect, useRef, useState } from 'react'
 import { useQuery } from 'urql'
 import { ProjectDetailDocument, type ProjectFieldsFragment } from '../../gql/graphql.ts'
 import { useTask } from '../../react/use-task.ts'
+import { describeError } from '../../react/words.ts'
 import type { TaskState } from '../../reduce/task-state.ts'
-import { useWhenBack } from '../use-when-back.ts'
 
 /** A project and the task that works on it. */
 export interface LiveProject {
@@ -26,7 +26,6 @@ export function useProject(id: string): LiveProject {
   })
   const project = data?.project ?? null
   const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
-  useWhenBack(error !== undefined, refetch)
   const [taskId, setTaskId] = useState<string | null>(null)
   const activeId = project?.activeTask?.id
   useEffect(() => {
@@ -45,5 +44,5 @@ export function useProject(id: string): LiveProject {
     // What a page finds when it is opened was fetched just now.
     if (!isFirst || ready.endsWith('true')) refetch()
   }, [ready, refetch])
-  return { project, isLoading: fetching, failure: error?.message ?? null, task, watch: setTaskId }
+  return { project, isLoading: fetching, failure: describeError(error), task, watch: setTaskId }
 }

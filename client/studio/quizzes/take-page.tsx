@@ -6,6 +6,7 @@ import {
   SubmitQuizDocument,
   type SubmitQuizMutation,
 } from '../../gql/graphql.ts'
+import { describeError } from '../../react/words.ts'
 import { Link } from '../link.tsx'
 import { Markdown } from '../markdown.tsx'
 import { Inline } from './inline.tsx'
@@ -22,7 +23,7 @@ export function TakePage({ id }: { readonly id: string }): ReactElement {
   if (quiz === null)
     return (
       <p className="page-note" role={error === undefined ? 'status' : 'alert'}>
-        {error?.message ?? (fetching ? 'Loading …' : 'There is no such quiz, or it is not published.')}{' '}
+        {describeError(error) ?? (fetching ? 'Loading …' : 'There is no such quiz, or it is not published.')}{' '}
         <Link to={{}}>To the start</Link>
       </p>
     )

@@ -1,6 +1,7 @@
-import type { AnyVariables, DocumentInput } from '@urql/core'
+import type { AnyVariables, CombinedError, DocumentInput } from '@urql/core'
 import { useCallback, useState } from 'react'
 import { useTidings } from '../../react/provider.ts'
+import { describeError } from '../../react/words.ts'
 
 /** A mutation that is over with its answer, and where it stands. */
 export interface Change<Data, Variables> {
@@ -33,8 +34,8 @@ export function useChange<Data, Variables extends AnyVariables>(
   return { ...state, run }
 }
 
-function refusalOf(data: unknown, error: { readonly message: string } | undefined): string | null {
+function refusalOf(data: unknown, error: CombinedError | undefined): string | null {
   const [answer] = Object.values((data ?? {}) as Record<string, { __typename?: string; message?: string } | null>)
   if (answer?.__typename?.endsWith('Success') === true) return null
-  return answer?.message ?? error?.message ?? 'There was no answer.'
+  return answer?.message ?? describeError(error) ?? 'There was no answer.'
 }

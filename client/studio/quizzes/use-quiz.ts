@@ -2,8 +2,8 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { useQuery } from 'urql'
 import { QuizReviewDocument, type QuizReviewQuery } from '../../gql/graphql.ts'
 import { useManyTasks } from '../../react/use-many-tasks.ts'
+import { describeError } from '../../react/words.ts'
 import type { TaskState } from '../../reduce/task-state.ts'
-import { useWhenBack } from '../use-when-back.ts'
 
 /** A quiz as its owner fetched it. */
 export type Quiz = NonNullable<QuizReviewQuery['quiz']>
@@ -37,7 +37,6 @@ export function useQuiz(id: string): LiveQuiz {
   })
   const quiz = data?.quiz ?? null
   const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
-  useWhenBack(error !== undefined, refetch)
 
   const [started, setStarted] = useState<readonly Started[]>([])
   const watch = useCallback((taskId: string, questionId?: string) => {
@@ -74,7 +73,7 @@ export function useQuiz(id: string): LiveQuiz {
     }
     return { making: maker, replacing: replaced }
   }, [started, states])
-  return { quiz, isLoading: fetching, failure: error?.message ?? null, making, replacing, watch, refetch }
+  return { quiz, isLoading: fetching, failure: describeError(error), making, replacing, watch, refetch }
 }
 
 interface Started {

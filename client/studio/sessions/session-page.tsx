@@ -2,6 +2,7 @@ import { type ReactElement, useEffect } from 'react'
 import { useQuery } from 'urql'
 import { CloseSessionDocument, LeaveSessionDocument, SessionViewerDocument } from '../../gql/graphql.ts'
 import { useSession } from '../../react/use-session.ts'
+import { describeError } from '../../react/words.ts'
 import type { SessionState } from '../../reduce/session-state.ts'
 import { Link } from '../link.tsx'
 import { useChange } from '../quizzes/use-change.ts'
@@ -30,8 +31,7 @@ export function SessionPage({ id }: { readonly id: string }): ReactElement {
   if (error !== null || session === null)
     return (
       <p className="page-note" role={error === null ? 'status' : 'alert'}>
-        {error?.graphQLErrors[0]?.message ?? error?.message ?? 'Loading …'}{' '}
-        <Link to={{ page: 'sessions' }}>To the sessions</Link>
+        {describeError(error) ?? 'Loading …'} <Link to={{ page: 'sessions' }}>To the sessions</Link>
       </p>
     )
   return (

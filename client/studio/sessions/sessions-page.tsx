@@ -1,4 +1,4 @@
-import { type FormEvent, type ReactElement, useCallback, useEffect, useState } from 'react'
+import { type FormEvent, type ReactElement, useEffect, useState } from 'react'
 import { useQuery } from 'urql'
 import {
   CreateSessionDocument,
@@ -7,23 +7,21 @@ import {
   type SessionListQuery,
 } from '../../gql/graphql.ts'
 import { createId } from '../../live/environment.ts'
+import { describeError } from '../../react/words.ts'
 import { Link } from '../link.tsx'
 import { useChange } from '../quizzes/use-change.ts'
 import { TokenForm } from '../token-form.tsx'
 import { useRoute } from '../use-route.ts'
-import { useWhenBack } from '../use-when-back.ts'
 import { readSeen } from './use-seen.ts'
 
 type Listed = SessionListQuery['sessions']['nodes'][number]
 
 /** The viewer's sessions, those in which something happened last first; here one begins, or comes in by a link. */
 export function SessionsPage(): ReactElement {
-  const [{ data, fetching, error }, execute] = useQuery({
+  const [{ data, fetching, error }] = useQuery({
     query: SessionListDocument,
     requestPolicy: 'cache-and-network',
   })
-  const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
-  useWhenBack(error !== undefined, refetch)
   const isRefused = error?.graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAUTHENTICATED') === true
   if (isRefused) return <TokenForm />
   const sessions = data?.sessions.nodes.toSorted((a, b) =>
@@ -39,7 +37,7 @@ export function SessionsPage(): ReactElement {
       <Creating />
       {error !== undefined && (data ?? null) === null ? (
         <p className="failure" role="alert">
-          {error.message}
+          {describeError(error)}
         </p>
       ) : null}
       <section aria-labelledby="sessions">

@@ -5,18 +5,25 @@ import { expect, test } from 'vitest'
 import { createTidingsClient } from '../../../client/tidings-client.ts'
 
 /** An endpoint that treats its requests one after the other as it is told, and the rest well. */
-async function startEndpoint(...treatments: readonly ('break' | number)[]) {
+async function startEndpoint(...treatments: readonly ('break' | 'away' | number)[]) {
   let requests = 0
   const respond = (response: ServerResponse): void => {
     const treatment = treatments[requests++]
+    const say = (result: object): void => {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(result))
+    }
     if (treatment === 'break') response.destroy()
-    else if (treatment === undefined)
-      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ data: { hello: 'here' } }))
+    else if (treatment === 'away') say({ errors: [{ message: 'Away', extensions: { code: 'UNAVAILABLE' } }] })
+    else if (treatment === undefined) say({ data: { hello: 'here' } })
     else response.writeHead(treatment, { 'content-type': 'text/html' }).end('<html>')
   }
   const server = createServer((request, response) => {
-    request.resume().once('end', () => respond(response))
-  }).listen(0, '127.0.0.1')
+    // There is nothing to subscribe to here.
+    if (request.headers.accept === 'text/event-stream') response.destroy()
+    else request.resume().once('end', () => respond(response))
+  })
+    .on('upgrade', (_, socket) => socket.destroy())
+    .listen(0, '127.0.0.1')
   await once(server, 'listening')
   const client = createTidingsClient({
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`,
@@ -70,4 +77,32 @@ test('a query that was left is not asked again', async () => {
   const after = endpoint.requests
   expect((await endpoint.client.urql.query('{ third: hello }', {}).toPromise()).data).toEqual({ hello: 'here' })
   expect(endpoint.requests).toBe(after + 1)
+})
+
+test('a query that is shown is told that nobody answers, and answered when somebody does', async () => {
+  await using endpoint = await startEndpoint('away', 502, 502, 502, 'away')
+  const seen: unknown[] = []
+  const answered = Promise.withResolvers<void>()
+  const shown = endpoint.client.urql.query('{ hello }', {}).subscribe(({ data, error, stale }) => {
+    // While it is asked again, what was told before is told as stale.
+    if (!stale) seen.push(data?.hello ?? error?.message)
+    if (data !== undefined) answered.resolve()
+  })
+  await answered.promise
+  expect(seen).toEqual(['[GraphQL] Away', '[Network] Bad Gateway', '[GraphQL] Away', 'here'])
+  expect(endpoint.requests).toBe(6)
+  shown.unsubscribe()
+})
+
+test('a query that nobody answered and nobody shows any more is not asked again', async () => {
+  await using endpoint = await startEndpoint('away', 'away')
+  expect((await endpoint.client.urql.query('{ hello }', {}).toPromise()).error?.message).toBe('[GraphQL] Away')
+  const failed = Promise.withResolvers<void>()
+  const shown = endpoint.client.urql.query('{ hello }', {}).subscribe(() => failed.resolve())
+  await failed.promise
+  shown.unsubscribe()
+  // What is shown meanwhile is answered, and by then those would have been asked again.
+  const other = await endpoint.client.urql.query('{ other: hello }', {}).toPromise()
+  expect(other.data).toEqual({ hello: 'here' })
+  expect(endpoint.requests).toBe(3)
 })
