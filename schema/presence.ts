@@ -16,12 +16,14 @@ export function guardWithPresence(context: Context, topic: string, guard?: Guard
   // The guard lives as long as the subscription: it must not hold on to the context, whose loaders weigh more than all else.
   const { catchUp, engine } = context
   const { presence } = engine
+  const lingerMs = catchUp ? pollLingerMs : 0
   return (revoke) => {
     const leave = presence.enter(topic, userId)
+    if (guard === undefined && lingerMs === 0) return leave
     const stop = guard?.(revoke)
     return () => {
       stop?.()
-      leave(catchUp ? pollLingerMs : 0)
+      leave(lingerMs)
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { ExecutionResult } from 'graphql'
 import type { Outlet } from './outlet.ts'
-import type { Subscriber } from './subscriber.ts'
+import type { Ending, Subscriber } from './subscriber.ts'
 
 /** What graphql-ws and yoga take for the results of a subscription. Its `return()` takes effect at once. */
 export type Results = AsyncGenerator<ExecutionResult, undefined, undefined>
@@ -10,34 +10,27 @@ const done: IteratorReturnResult<undefined> = { done: true, value: undefined }
  * Runs a subscriber whose payloads go elsewhere, and yields nothing. Left by `return()`, a pending `next()` is never settled: graphql-ws would
  * take that for the end of whatever operation then has the same id, and complete it.
  */
-export function iterateNothing(
-  refine: Outlet['refine'],
-  attach: (onEnd: (failure?: { readonly error: unknown }) => void) => Subscriber,
-): AsyncIterable<ExecutionResult> {
-  return new Nothing(refine, attach)
+export function iterateNothing(outlet: Outlet, attach: (ending: Ending) => Subscriber): AsyncIterable<ExecutionResult> {
+  return new Nothing(outlet, attach)
 }
 
 /** A class, as a subscriber is: there is one beside each. */
-class Nothing implements Results {
-  readonly #refine: Outlet['refine']
+class Nothing implements Results, Ending {
+  readonly #outlet: Outlet
   readonly #subscriber: Subscriber
-  #pending: PromiseWithResolvers<IteratorReturnResult<undefined>> | undefined
+  #settle: ((result: IteratorReturnResult<undefined> | Promise<never>) => void) | undefined
   #isOver = false
 
-  constructor(
-    refine: Outlet['refine'],
-    attach: (onEnd: (failure?: { readonly error: unknown }) => void) => Subscriber,
-  ) {
-    this.#refine = refine
-    this.#subscriber = attach((failure) => this.#end(failure))
+  constructor(outlet: Outlet, attach: (ending: Ending) => Subscriber) {
+    this.#outlet = outlet
+    this.#subscriber = attach(this)
   }
 
-  #end(failure?: { readonly error: unknown }): void {
-    if (this.#pending === undefined) return
+  end(failure?: { readonly error: unknown }): void {
+    if (this.#settle === undefined) return
     this.#isOver = true
-    const error = failure && this.#refine(failure.error)
-    if (error === undefined || error === null) this.#pending.resolve(done)
-    else this.#pending.reject(toError(error))
+    const error = failure && this.#outlet.refine(failure.error)
+    this.#settle(error === undefined || error === null ? done : Promise.reject(toError(error)))
   }
 
   #leave(): void {
@@ -47,11 +40,12 @@ class Nothing implements Results {
 
   next(): Promise<IteratorReturnResult<undefined>> {
     if (this.#isOver) return Promise.resolve(done)
-    const isFirst = this.#pending === undefined
-    this.#pending = Promise.withResolvers()
-    const { promise } = this.#pending
+    const isFirst = this.#settle === undefined
+    const end = new Promise<IteratorReturnResult<undefined>>((resolve) => {
+      this.#settle = resolve
+    })
     if (isFirst) this.#subscriber.start()
-    return promise
+    return end
   }
 
   return(): Promise<IteratorReturnResult<undefined>> {

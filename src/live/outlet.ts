@@ -22,11 +22,11 @@ export interface Outlet {
   refine(error: unknown): unknown
   /**
    * An operation begins to be served. When its client has used the same id for several, one after the other, only the last
-   * is: the others are told to `leave`, as are all when the outlet closes.
+   * is: the others are told to leave, as are all when the outlet closes.
    * @returns false when a later one is served already
    */
-  opened(seat: Seat, leave: () => void): boolean
-  closed(seat: Seat): void
+  opened(served: Served): boolean
+  closed(served: Served): void
 }
 
 /** One operation's place on an outlet. */
@@ -36,6 +36,12 @@ export interface Seat {
   readonly stamp: Buffer
   /** Counts the operations of an outlet in the order in which their clients began them. */
   readonly number: number
+}
+
+/** An operation that is served on its seat. */
+export interface Served extends Seat {
+  /** Ends it, without a word to the client. */
+  leave(): void
 }
 
 /** What outlets have taken, since the start. One object for all outlets of a transport, counted up in place. */

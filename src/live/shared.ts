@@ -1,4 +1,3 @@
-import type { Duplex } from 'node:stream'
 import {
   type DocumentNode,
   type ExecutionArgs,
@@ -9,20 +8,19 @@ import {
   locatedError,
   subscribe,
 } from 'graphql'
-import type { WebSocket } from 'ws'
 import { TidingsError } from '../errors.ts'
 import type { Feeds } from '../log/feed.ts'
 import type { LogReader } from '../log/read.ts'
 import type { Logger } from '../logger.ts'
 import { noTracing, type Tracing } from '../tracing.ts'
 import type { SharedTopic } from './field.ts'
-import { createGroup, type Group, type Rendered } from './group.ts'
+import { createGroup, type Rendered } from './group.ts'
 import { iterateNothing, iterateStream } from './iterate.ts'
-import type { Outlet, Seat } from './outlet.ts'
+import type { Seat } from './outlet.ts'
 import { createPlans, type SharedOperation } from './plan.ts'
-import { createSocketOutlet } from './socket-outlet.ts'
+import { createSocketOutlet, type SocketOutlet } from './socket-outlet.ts'
 import { createStreamOutlet } from './stream-outlet.ts'
-import { createSubscriber, type LiveCounters, type Subscriber } from './subscriber.ts'
+import { createSubscriber, type Ending, type Entry, type LiveCounters, type Subscriber } from './subscriber.ts'
 import { createTurn } from './turn.ts'
 
 /** What a transport puts into the context of an operation for its subscriptions. */
@@ -49,16 +47,8 @@ export interface Live {
   subscribe(args: ExecutionArgs, onOver?: () => void): Promise<AsyncIterable<ExecutionResult> | ExecutionResult>
   /** Whether an operation subscribes to a field that shares. */
   shares(document: DocumentNode, operationName: string | null | undefined): boolean
-  /**
-   * The outlet of a WebSocket and of the TCP socket beneath it. `giveUp` is called when its reader has stopped reading for
-   * too long, `refine` with the failure of a subscription: see {@link Outlet.refine}.
-   */
-  openSocket(options: {
-    readonly webSocket: WebSocket
-    readonly socket: Duplex
-    readonly giveUp: () => void
-    readonly refine: (error: unknown) => unknown
-  }): Outlet
+  /** The outlet of a WebSocket and of the TCP socket beneath it. */
+  openSocket(options: Omit<Parameters<typeof createSocketOutlet>[0], 'common'>): SocketOutlet
   readonly counters: Readonly<LiveCounters>
   /** How many groups there are. */
   readonly size: number
@@ -110,13 +100,24 @@ export function createLive(options: {
     sse: { payloads: 0, bytes: 0 },
   }
   const rendered: Rendered = new WeakMap()
-  const groups = new Map<string, { readonly group: Group<unknown>; users: number }>()
+  const groups = new Map<string, Entry>()
   const budgetBytes = config.MAX_SOCKET_BUFFER_BYTES
-  const delivery = { log: { reader, feeds }, turn, counters, maxBytes: budgetBytes / 8 }
   const patienceMs = config.SLOW_READER_MS
-  const giveUp = (cut: () => void) => (): void => {
-    counters.givenUp++
-    cut()
+  const exit = (entry: Entry): void => {
+    entry.users--
+    if (entry.users > 0 || groups.get(entry.key) !== entry) return
+    groups.delete(entry.key)
+    entry.group.close()
+  }
+  const delivery = { log: { reader, feeds }, turn, counters, maxBytes: budgetBytes / 8, exit }
+  const socketOutlets = {
+    turn,
+    budgetBytes,
+    patienceMs,
+    sent: counters.ws,
+    onGivenUp() {
+      counters.givenUp++
+    },
   }
 
   const toPayload = (executed: ExecutionResult): Buffer => {
@@ -152,69 +153,25 @@ export function createLive(options: {
     const key = `${topic.topic} ${operation.key}`
     let entry = groups.get(key)
     if (entry === undefined) {
-      entry = { group: createGroup({ feeds, topic, turn, tracing, rendered, render: render(operation) }), users: 0 }
+      entry = {
+        key,
+        group: createGroup({ feeds, topic, turn, tracing, rendered, render: render(operation) }),
+        users: 0,
+      }
       // Everyone who waits for it fails by it as well.
       entry.group.opened.catch((error: unknown) => logger.debug({ err: error, topic: topic.topic }, 'no feed'))
       groups.set(key, entry)
     }
     entry.users++
-    return { key, group: entry.group, guard: topic.guard }
+    return { entry, guard: topic.guard }
   }
-  const exit = (key: string, group: Group<unknown>): void => {
-    const entry = groups.get(key)
-    if (entry?.group !== group) return
-    entry.users--
-    if (entry.users > 0) return
-    groups.delete(key)
-    group.close()
-  }
-
   const attach = (
-    operation: SharedOperation,
-    { key, group, guard }: Entered,
+    { field, args }: SharedOperation,
+    entered: Entered,
     seat: Seat,
-    onEnd: (failure?: { readonly error: unknown }) => void,
+    ending: Ending,
     onOver: () => void,
-  ): Subscriber => {
-    const { field, args } = operation
-    let isOut = false
-    let unguard: (() => void) | undefined
-    const getOut = (): void => {
-      if (isOut) return
-      isOut = true
-      unguard?.()
-      seat.outlet.closed(seat)
-      exit(key, group)
-      onOver()
-    }
-    const subscriber = createSubscriber({
-      delivery,
-      group,
-      start: field.startOf(args),
-      seat,
-      onEnd(failure) {
-        getOut()
-        onEnd(failure)
-      },
-    })
-    const leave = (): void => {
-      subscriber.leave()
-      getOut()
-    }
-    if (!seat.outlet.opened(seat, leave)) leave()
-    if (guard === undefined) return { start: () => subscriber.start(), leave }
-    return {
-      start() {
-        if (isOut) return
-        unguard = guard((error) => {
-          leave()
-          onEnd({ error })
-        })
-        subscriber.start()
-      },
-      leave,
-    }
-  }
+  ): Subscriber => createSubscriber({ delivery, ...entered, start: field.startOf(args), seat, ending, onOver })
 
   return {
     counters,
@@ -227,15 +184,7 @@ export function createLive(options: {
         counts.set(group.topic.topic, (counts.get(group.topic.topic) ?? 0) + users)
       return counts
     },
-    openSocket: (given) =>
-      createSocketOutlet({
-        ...given,
-        turn,
-        budgetBytes,
-        patienceMs,
-        sent: counters.ws,
-        giveUp: giveUp(given.giveUp),
-      }),
+    openSocket: (given) => createSocketOutlet({ ...given, common: socketOutlets }),
     shares: plans.shares,
     async subscribe(args, onOver = () => undefined) {
       const context = (args.contextValue ?? {}) as LiveContext
@@ -255,19 +204,22 @@ export function createLive(options: {
       }
       const { seat } = context
       if (seat !== undefined)
-        return iterateNothing(seat.outlet.refine, (onEnd) => attach(operation, entered, seat, onEnd, onOver))
+        return iterateNothing(seat.outlet, (ending) => attach(operation, entered, seat, ending, onOver))
       const stream = createStreamOutlet({
         budgetBytes,
         patienceMs,
         sent: counters.sse,
-        giveUp: giveUp(() => context.cut?.()),
+        giveUp() {
+          counters.givenUp++
+          context.cut?.()
+        },
       })
       context.onStream?.(stream.unreadBytes)
       const subscriber = attach(
         operation,
         entered,
         { outlet: stream.outlet, stamp: noStamp, number: 0 },
-        stream.end,
+        stream,
         onOver,
       )
       return iterateStream(stream.next, subscriber)
@@ -277,8 +229,7 @@ export function createLive(options: {
 
 /** A subscriber's group, and what may put this subscriber out of it. */
 interface Entered {
-  readonly key: string
-  readonly group: Group<unknown>
+  readonly entry: Entry
   readonly guard: SharedTopic<unknown>['guard']
 }
 

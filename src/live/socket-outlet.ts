@@ -1,8 +1,35 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { Batch } from './frames.ts'
-import { type Outlet, type Seat, type Sent, waitingLimit } from './outlet.ts'
+import { type Outlet, type Sent, type Served, waitingLimit } from './outlet.ts'
 import type { Turn } from './turn.ts'
+
+/** The outlet of one WebSocket. */
+export interface SocketOutlet extends Outlet {
+  /** To be called when the socket has closed: graphql-ws forgets an operation whose id was used again before it had begun. */
+  close(): void
+}
+
+/** Whose socket it is. */
+export interface SocketOwner {
+  /** Its reader has stopped reading for too long: asks the client to come back (1013), and it resumes from its cursor. */
+  giveUp(): void
+  /** See {@link Outlet.refine}. */
+  refine(error: unknown): unknown
+}
+
+/** What the outlets of all sockets have in common. */
+export interface SocketOutlets {
+  readonly turn: Turn
+  /** Most that a reader may leave unread. */
+  readonly budgetBytes: number
+  /** How long a full buffer may stand still before the socket is given up. */
+  readonly patienceMs: number
+  /** Counts what is written. */
+  readonly sent: Sent
+  /** Told of each reader that is given up. */
+  readonly onGivenUp: () => void
+}
 
 /**
  * Creates the outlet of one WebSocket, which writes ready-made frames to the TCP socket beneath it.
@@ -10,67 +37,42 @@ import type { Turn } from './turn.ts'
  * The TCP socket is the one that the upgrade was handled with, so nothing private of ws is touched. What is relied on: without
  * compression, ws writes each of its own frames whole and at once, so that frames never interleave, and whatever is written
  * through either way arrives in the order of the calls. `test/live/socket-outlet.test.ts` fails when that changes.
- *
- * @param options.budgetBytes - most that a reader may leave unread
- * @param options.patienceMs - how long a full buffer may stand still before the client is asked to come back later
- * @param options.sent - counts what is written
- * @param options.giveUp - asks the client to come back (1013): it resumes from its cursor
  */
 export function createSocketOutlet(options: {
   readonly webSocket: WebSocket
   readonly socket: Duplex
-  readonly turn: Turn
-  readonly budgetBytes: number
-  readonly patienceMs: number
-  readonly sent: Sent
-  readonly giveUp: () => void
-  readonly refine: (error: unknown) => unknown
-}): Outlet {
-  return new SocketOutlet(options)
+  readonly owner: SocketOwner
+  /** The same object for all, so that none of them keeps these. */
+  readonly common: SocketOutlets
+}): SocketOutlet {
+  return new WebSocketOutlet(options)
 }
 
 /** A class, against the custom of the house, as {@link createSubscriber} makes one: there is one for each socket. */
-class SocketOutlet implements Outlet {
-  readonly refine: Outlet['refine']
+class WebSocketOutlet implements SocketOutlet {
   readonly #webSocket: WebSocket
   readonly #socket: Duplex
-  readonly #turn: Turn
-  readonly #limit: number
-  readonly #patienceMs: number
-  readonly #sent: Sent
-  readonly #giveUp: () => void
+  readonly #owner: SocketOwner
+  readonly #common: SocketOutlets
   /** Nearly always one, so not worth a map. */
-  #served: readonly { readonly seat: Seat; readonly leave: () => void }[] = []
+  #served: readonly Served[] = none
   #isCorked = false
   #waiting: (() => void)[] | undefined
 
-  constructor({
-    webSocket,
-    socket,
-    turn,
-    budgetBytes,
-    patienceMs,
-    sent,
-    giveUp,
-    refine,
-  }: Parameters<typeof createSocketOutlet>[0]) {
-    this.refine = refine
+  constructor({ webSocket, socket, owner, common }: Parameters<typeof createSocketOutlet>[0]) {
     this.#webSocket = webSocket
     this.#socket = socket
-    this.#turn = turn
-    this.#limit = waitingLimit(budgetBytes)
-    this.#patienceMs = patienceMs
-    this.#sent = sent
-    this.#giveUp = giveUp
-    // graphql-ws forgets an operation whose id was used again before it had begun; nobody else would ever end it.
-    webSocket.on('close', () => {
-      for (const { leave } of this.#served) leave()
-    })
+    this.#owner = owner
+    this.#common = common
+  }
+
+  refine(error: unknown): unknown {
+    return this.#owner.refine(error)
   }
 
   isFull(bytes: number): boolean {
     const { writableLength } = this.#socket
-    return writableLength > 0 && writableLength + bytes > this.#limit
+    return writableLength > 0 && writableLength + bytes > waitingLimit(this.#common.budgetBytes)
   }
 
   write(batch: Batch, stamp: Buffer): void {
@@ -80,7 +82,7 @@ class SocketOutlet implements Outlet {
     if (this.#served.length > 1 && !this.#isCorked) {
       this.#isCorked = true
       socket.cork()
-      this.#turn.finally(() => {
+      this.#common.turn.finally(() => {
         this.#isCorked = false
         socket.uncork()
       })
@@ -88,8 +90,9 @@ class SocketOutlet implements Outlet {
     const frames = batch.frames(stamp.length)
     const bytes = frames.stamp(stamp)
     socket.write(bytes)
-    this.#sent.payloads += batch.payloads.length
-    this.#sent.bytes += bytes.length
+    const { sent } = this.#common
+    sent.payloads += batch.payloads.length
+    sent.bytes += bytes.length
     // Not taken whole by the operating system: the stream still reads from the buffer.
     if (socket.writableLength > 0) frames.keep()
   }
@@ -97,7 +100,10 @@ class SocketOutlet implements Outlet {
   drained(listener: () => void): void {
     if (this.#waiting !== undefined) return void this.#waiting.push(listener)
     this.#waiting = [listener]
-    const timer = setTimeout(this.#giveUp, this.#patienceMs).unref()
+    const timer = setTimeout(() => {
+      this.#common.onGivenUp()
+      this.#owner.giveUp()
+    }, this.#common.patienceMs).unref()
     // An empty write is over when all before it are, and a socket that fails or closes fails it.
     this.#socket.write('', (error) => {
       clearTimeout(timer)
@@ -107,15 +113,22 @@ class SocketOutlet implements Outlet {
     })
   }
 
-  opened(seat: Seat, leave: () => void): boolean {
-    const same = this.#served.find((one) => one.seat.stamp.equals(seat.stamp))
-    if (same !== undefined && same.seat.number > seat.number) return false
+  opened(served: Served): boolean {
+    const same = this.#served.find(({ stamp }) => stamp.equals(served.stamp))
+    if (same !== undefined && same.number > served.number) return false
     same?.leave()
-    this.#served = [...this.#served, { seat, leave }]
+    // A list that is spread has room for sixteen more.
+    this.#served = this.#served.concat(served)
     return true
   }
 
-  closed(seat: Seat): void {
-    this.#served = this.#served.filter((one) => one.seat !== seat)
+  closed(served: Served): void {
+    this.#served = this.#served.filter((one) => one !== served)
+  }
+
+  close(): void {
+    for (const served of this.#served) served.leave()
   }
 }
+
+const none: readonly Served[] = []

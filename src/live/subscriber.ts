@@ -5,17 +5,30 @@ import type { Feeds } from '../log/feed.ts'
 import { type Followed, follow, type SnapshotReason } from '../log/follow.ts'
 import type { LogReader } from '../log/read.ts'
 import { compact } from './budget.ts'
-import type { StartingPoint } from './field.ts'
+import type { Guard, StartingPoint } from './field.ts'
 import { createBatch } from './frames.ts'
 import type { Group, Member } from './group.ts'
-import type { Seat, Sent } from './outlet.ts'
+import type { Seat, Sent, Served } from './outlet.ts'
 import type { Turn } from './turn.ts'
 
 /** One subscription on its way from its cursor into its group, and again whenever it falls behind. */
 export interface Subscriber {
   start(): void
-  /** Takes effect at once; nothing is called back afterwards. */
+  /** Takes effect at once; it is not told of its end afterwards. */
   leave(): void
+}
+
+/** Who is told that a subscription has ended by itself. */
+export interface Ending {
+  /** Called once at most: the topic is over, or failed. */
+  end(failure?: { readonly error: unknown }): void
+}
+
+/** A group, and how many count on it. */
+export interface Entry {
+  readonly key: string
+  readonly group: Group<unknown>
+  users: number
 }
 
 /** What was served to whom, since the start. */
@@ -47,6 +60,8 @@ export interface Delivery {
   readonly counters: LiveCounters
   /** Of what a lagging reader is sent event by event. */
   readonly maxBytes: number
+  /** One subscriber of a group is gone. */
+  readonly exit: (entry: Entry) => void
 }
 
 /**
@@ -54,16 +69,21 @@ export interface Delivery {
  * nothing more is known of the topic, and in that same moment joins the group, which hands it what comes after. The group
  * lets go of it when its reader is full; then it waits, and catches up from where it stands: the log is its buffer.
  *
- * @param options.onEnd - called once: the topic is over, or failed
+ * @param options.guard - begins with the subscription; may end it with an error
+ * @param options.onOver - called once, when it is over, however
  */
-export function createSubscriber<S>(options: {
+export function createSubscriber(options: {
   readonly delivery: Delivery
-  readonly group: Group<S>
+  readonly entry: Entry
   readonly start: StartingPoint
   readonly seat: Seat
-  readonly onEnd: (failure?: { readonly error: unknown }) => void
+  readonly guard: Guard | undefined
+  readonly ending: Ending
+  readonly onOver: () => void
 }): Subscriber {
-  return new GroupSubscriber(options)
+  const subscriber = new GroupSubscriber(options)
+  if (!options.seat.outlet.opened(subscriber)) subscriber.leave()
+  return subscriber
 }
 
 /** Payloads of one who catches up, on their way. */
@@ -76,15 +96,18 @@ interface Own {
  * A class, against the custom of the house: there are thousands, nearly all of which just stand in their group, and functions of each
  * one's own weigh more than a kilobyte.
  */
-class GroupSubscriber<S> implements Subscriber, Member {
+class GroupSubscriber implements Subscriber, Member, Served {
   readonly outlet: Seat['outlet']
   readonly stamp: Seat['stamp']
   readonly number: number
   at = 0
   readonly #delivery: Delivery
-  readonly #group: Group<S>
+  readonly #entry: Entry
   readonly #start: StartingPoint
-  readonly #end: (failure?: { readonly error: unknown }) => void
+  readonly #ending: Ending
+  readonly #onOver: () => void
+  #guard: Guard | undefined
+  #unguard: (() => void) | undefined
   #isOver = false
   /** Something was written: it stands at `at`. */
   #stands = false
@@ -92,26 +115,30 @@ class GroupSubscriber<S> implements Subscriber, Member {
   /** It fell out of its group: what it missed is merged. One who reads a long history gets all of it, however slowly. */
   #isLagging = false
   #resetsSeen = 0
-  #following: AsyncIterableIterator<Followed<S>, undefined> | undefined
+  #following: AsyncIterableIterator<Followed<unknown>, undefined> | undefined
   #own: Own | undefined
 
-  constructor({ delivery, group, start, seat, onEnd }: Parameters<typeof createSubscriber<S>>[0]) {
+  constructor({ delivery, entry, start, seat, guard, ending, onOver }: Parameters<typeof createSubscriber>[0]) {
     this.outlet = seat.outlet
     this.stamp = seat.stamp
     this.number = seat.number
     this.#delivery = delivery
-    this.#group = group
+    this.#entry = entry
     this.#start = start
-    this.#end = onEnd
+    this.#guard = guard
+    this.#ending = ending
+    this.#onOver = onOver
   }
 
   start(): void {
+    if (this.#isOver) return
+    if (this.#guard !== undefined) this.#beginGuard(this.#guard)
     if (!this.#isOver) void this.#run()
   }
 
   leave(): void {
     if (this.#isOver) return
-    this.#isOver = true
+    this.#getOut()
     this.#group.leave(this)
     // Its `return()` takes effect at once, wherever it waits.
     void this.#following?.return?.()
@@ -137,10 +164,34 @@ class GroupSubscriber<S> implements Subscriber, Member {
     this.#finish({ error })
   }
 
+  get #group(): Group<unknown> {
+    return this.#entry.group
+  }
+
+  #beginGuard(guard: Guard): void {
+    this.#guard = undefined
+    const unguard = guard((error) => {
+      if (this.#isOver) return
+      this.leave()
+      this.#ending.end({ error })
+    })
+    // It may have revoked at once.
+    if (this.#isOver) unguard()
+    else this.#unguard = unguard
+  }
+
+  #getOut(): void {
+    this.#isOver = true
+    this.#unguard?.()
+    this.outlet.closed(this)
+    this.#delivery.exit(this.#entry)
+    this.#onOver()
+  }
+
   #finish(failure?: { readonly error: unknown }): void {
     if (this.#isOver) return
-    this.#isOver = true
-    this.#end(failure)
+    this.#getOut()
+    this.#ending.end(failure)
   }
 
   #write(payloads: readonly Buffer[], seq: number): void {
@@ -149,7 +200,7 @@ class GroupSubscriber<S> implements Subscriber, Member {
     this.#stands = true
   }
 
-  #follow(onCaughtUp: (seq: number) => boolean): AsyncIterableIterator<Followed<S>, undefined> {
+  #follow(onCaughtUp: (seq: number) => boolean): AsyncIterableIterator<Followed<unknown>, undefined> {
     const { reader } = this.#delivery.log
     const { topic, snapshot, isLast } = this.#group.topic
     const from = this.#stands ? { after: formatCursor(reader.epoch, topic, this.at) } : this.#start
@@ -173,7 +224,7 @@ class GroupSubscriber<S> implements Subscriber, Member {
     return !this.#isFull
   }
 
-  async #add(followed: Followed<S>): Promise<boolean> {
+  async #add(followed: Followed<unknown>): Promise<boolean> {
     const rendered = this.#group.render(followed)
     const payload = Buffer.isBuffer(rendered) ? rendered : await rendered
     if (this.#isOver || this.#isFull) return false

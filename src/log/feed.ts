@@ -115,7 +115,8 @@ export function createFeeds(options: {
     counters.repeated += sequence.repeated - known
     if (due.length > 0) {
       feed.ring.push(...due)
-      if (feed.ring.length > ringSize) feed.ring.splice(0, feed.ring.length - ringSize)
+      // Cut now and then, as moving all of them up for each event would cost more than the events.
+      if (feed.ring.length > 2 * ringSize) feed.ring = feed.ring.slice(-ringSize)
       counters.delivered += due.length
       tell(feed, (listener) => listener.onEvents(due))
     }

@@ -29,7 +29,7 @@ export function takeCensus(options: {
     transports[connection.transport]++
     count(connection)
     if (oldest.length < maxListed) oldest.push(summarise(connection))
-    const unreadBytes = connection.unreadBytes()
+    const unreadBytes = connection.control.unreadBytes()
     if (unreadBytes > 0) slow.push({ connection, unreadBytes })
   }
   for (const poller of polling.slice(0, maxListed)) oldest.push(summarisePoller(poller))
@@ -51,15 +51,15 @@ export function takeCensus(options: {
 }
 
 function summarise(connection: Connection): ConnectionSummary {
-  const { id, transport, userId, from, openedAtMs } = connection
+  const { id, transport, userId, from, openedAtMs, control } = connection
   return {
     id,
     transport,
     userId,
     ...from,
     openedAt: new Date(openedAtMs),
-    subscriptions: connection.subscriptions(),
-    unreadBytes: connection.unreadBytes(),
+    subscriptions: control.subscriptions(),
+    unreadBytes: control.unreadBytes(),
   }
 }
 

@@ -21,7 +21,8 @@ export interface ConnectionControl {
 }
 
 /** A connection that is open now. */
-export interface Connection extends ConnectionControl {
+export interface Connection {
+  readonly control: ConnectionControl
   /** Unique on this server. */
   readonly id: string
   readonly transport: Transport
@@ -78,7 +79,7 @@ export function createConnections(limits: ConnectionLimits, metrics: ServerMetri
     [Symbol.iterator]: () => open.values(),
     mayOpen: (address) => (byAddress.get(address) ?? 0) < limits.MAX_SOCKETS_PER_ADDRESS,
     open(transport, from, control) {
-      const entry: Entry = { id: `c${++opened}`, transport, from, openedAtMs: Date.now(), userId: null, ...control }
+      const entry: Entry = { id: `c${++opened}`, transport, from, openedAtMs: Date.now(), userId: null, control }
       open.add(entry)
       add(byAddress, from.address, 1)
       metrics.opened(transport)
@@ -106,11 +107,11 @@ export function createConnections(limits: ConnectionLimits, metrics: ServerMetri
       const perTurn = Math.ceil(all.length / turns)
       for (let first = 0; first < all.length; first += perTurn) {
         if (first > 0) await new Promise((resolve) => setTimeout(resolve, turnMs))
-        for (const connection of all.slice(first, first + perTurn)) connection.move(why)
+        for (const { control } of all.slice(first, first + perTurn)) control.move(why)
       }
     },
     terminateAll() {
-      for (const connection of [...open]) connection.terminate()
+      for (const { control } of [...open]) control.terminate()
     },
   }
 }

@@ -139,11 +139,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     live,
     tokens,
     maskError,
-    initMs,
     maxSubscriptions: config.MAX_SUBSCRIPTIONS_PER_SOCKET,
     isAway: record.isAway,
   })
-  const sockets = createWebSockets({ ...door, limits: config, protocol, live, logger, keepAliveMs })
+  const sockets = createWebSockets({ ...door, limits: config, protocol, live, logger, keepAliveMs, initMs })
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (isDraining) response.setHeader('connection', 'close')

@@ -70,6 +70,8 @@ export function createServerMetrics(): ServerMetrics {
     for (const outcome of ['ok', 'failed']) operations.inc({ type, outcome }, 0)
   const failed = (code: string): void => errors.inc({ code: codes.has(code) ? code : 'OTHER' })
   const subscriptions = new Map<string, number>()
+  /** One function for all subscriptions to a field, as each of them keeps it. */
+  const endings = new Map<string, () => void>()
   const refusals = new Map<string, number>()
   const add = (counts: Map<string, number>, key: string, by: number): void => {
     const count = (counts.get(key) ?? 0) + by
@@ -90,7 +92,11 @@ export function createServerMetrics(): ServerMetrics {
     },
     subscribed: (field) => {
       add(subscriptions, field, 1)
-      return () => add(subscriptions, field, -1)
+      const known = endings.get(field)
+      if (known !== undefined) return known
+      const end = (): void => add(subscriptions, field, -1)
+      endings.set(field, end)
+      return end
     },
     refused: (reason) => add(refusals, reason, 1),
     operated(type, code, ms) {

@@ -3,48 +3,28 @@ import { makeServer, type Server, type SubscribePayload } from 'graphql-ws'
 import { isAsyncIterable } from 'graphql-yoga'
 import type { WebSocket } from 'ws'
 import { isTidingsError } from '../errors.ts'
-import type { Outlet } from '../live/outlet.ts'
 import type { Live } from '../live/shared.ts'
 import { closeCodes } from '../protocol.ts'
-import type { Viewer } from '../tasks/viewer.ts'
 import type { Api } from './api.ts'
-import type { Connection, Connections } from './connections.ts'
+import type { Connections } from './connections.ts'
 import type { Enveloped, Note, Place } from './context.ts'
 import { onFailure } from './iterables.ts'
 import { formatError, formatResult, isAway, type MaskError } from './mask.ts'
 import type { ServerMetrics } from './metrics.ts'
-import { closeSocket } from './socket-port.ts'
+import { awayMessage, closeSocket, type ServedSocket } from './served-socket.ts'
 import { isExpired, onExpiry, type Tokens } from './viewer.ts'
 
-/** What is known of a socket while it is open. */
-export interface SocketState {
-  readonly socket: WebSocket
-  /** Of the upgrade. The request itself is not kept, as its headers weigh more than the socket. */
-  readonly authorization: string | undefined
-  readonly connection: Connection
-  /** Where live delivery writes. */
-  readonly outlet: Outlet | undefined
-  viewer: Viewer | null
-  /** Of graphql-ws, by id. */
-  operations: Readonly<Record<string, unknown>>
-}
-
 /** graphql-ws on the sockets of this server. */
-export interface SocketProtocol extends Pick<Server<SocketState>, 'opened'> {
+export interface SocketProtocol extends Pick<Server<ServedSocket>, 'opened'> {
   /** What a client is told of the failure of its subscription; null when its socket closes instead. */
   refineFailure(socket: WebSocket, error: unknown): GraphQLError | null
 }
-
-/** Why a socket closes while the database cannot be reached. */
-export const awayMessage = 'The database cannot be reached; connect again'
 
 /**
  * Creates graphql-ws's protocol: who is let in, what is carried out, and what of a failure reaches whom.
  *
  * Nothing that goes wrong with one operation reaches its neighbours on the same socket. The socket as a whole closes when
  * its token expires and when the record is away, so that everyone on it resumes.
- *
- * @param options.initMs - longest wait for `connection_init`
  */
 export function createSocketProtocol(options: {
   readonly maxSubscriptions: number
@@ -56,13 +36,11 @@ export function createSocketProtocol(options: {
   readonly metrics: ServerMetrics
   readonly note: Note
   readonly maskError: MaskError
-  readonly initMs: number
   /** Whether nobody can be served now. */
   readonly isAway: () => boolean
 }): SocketProtocol {
   const { maxSubscriptions, api, live, tokens, connections, metrics, note, maskError } = options
   const envelopeds = new WeakMap<object, Enveloped>()
-  const places = new WeakMap<object, Place>()
   let seats = 0
   const envelopedOf = (args: ExecutionArgs): Enveloped => {
     const enveloped = envelopeds.get(args)
@@ -71,7 +49,7 @@ export function createSocketProtocol(options: {
   }
 
   const prepare = async (
-    { viewer, outlet, connection: { from } }: SocketState,
+    { viewer, outlet, connection: { from } }: ServedSocket,
     id: string,
     payload: SubscribePayload,
   ): Promise<ExecutionArgs | GraphQLError[]> => {
@@ -98,9 +76,7 @@ export function createSocketProtocol(options: {
       // again, and the text, which is the same for all, only once.
       Object.assign(payload, { query: document.loc?.source.body ?? query })
       const place: Place = { viewer, from, seat: { outlet, stamp: Buffer.from(JSON.stringify(id)), number: ++seats } }
-      const args: ExecutionArgs = { ...given, contextValue: place }
-      places.set(args, place)
-      return args
+      return { ...given, contextValue: place }
     }
     const args: ExecutionArgs = { ...given, contextValue: await enveloped.contextFactory() }
     envelopeds.set(args, enveloped)
@@ -128,19 +104,21 @@ export function createSocketProtocol(options: {
     }
   }
 
-  const protocol = makeServer<Record<string, unknown>, SocketState>({
-    connectionInitWaitTimeout: options.initMs,
+  const protocol = makeServer<Record<string, unknown>, ServedSocket>({
+    // A timer for each socket would stay with it after it has rung: `createWebSockets` waits.
+    connectionInitWaitTimeout: 0,
     execute: (args: ExecutionArgs) => envelopedOf(args).execute(args),
     // Its `return()` is reached through every layer, which is all that graphql-ws asks of a generator.
     subscribe: (args: ExecutionArgs) => {
-      const place = places.get(args)
-      const result = place === undefined ? envelopedOf(args).subscribe(args) : share(args, place)
+      const place = placeOf(args)
+      const result = place === null ? envelopedOf(args).subscribe(args) : share(args, place)
       return result as ReturnType<typeof import('graphql').subscribe>
     },
 
     async onConnect({ extra, connectionParams, subscriptions }) {
       const { socket, authorization, connection } = extra
       const { from } = connection
+      extra.hasBegun = true
       extra.operations = subscriptions
       if (options.isAway()) {
         closeSocket(socket, closeCodes.tryAgainLater, awayMessage)
@@ -193,7 +171,7 @@ export function createSocketProtocol(options: {
       const result = outcome as AsyncIterable<ExecutionResult> | ExecutionResult
       if (isAsyncIterable(result)) {
         // What is shared asks its outlet; a wrapper more would stay as long as the subscription.
-        if (places.has(args)) return undefined
+        if (placeOf(args) !== null) return undefined
         return onFailure(result, (error) => {
           const refined = refineFailure(socket, error)
           if (refined !== null) throw refined
@@ -210,6 +188,13 @@ export function createSocketProtocol(options: {
   })
 
   return { opened: protocol.opened, refineFailure }
+}
+
+/** The place of an operation that is shared; the context of all others has no seat. */
+function placeOf({ contextValue }: ExecutionArgs): Place | null {
+  return typeof contextValue === 'object' && contextValue !== null && 'seat' in contextValue
+    ? (contextValue as Place)
+    : null
 }
 
 /** `authorization` (or `Authorization`) as in the header, or the bare `token`. */

@@ -1,16 +1,15 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { handleProtocols } from 'graphql-ws'
+import { CloseCode, handleProtocols } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Config } from '../config.ts'
 import type { Live } from '../live/shared.ts'
 import type { Logger } from '../logger.ts'
-import { closeCodes } from '../protocol.ts'
 import type { Whence } from './address.ts'
 import type { Connections } from './connections.ts'
 import type { Note } from './context.ts'
-import { closeSocket, createSocketPort } from './socket-port.ts'
-import { awayMessage, type SocketProtocol, type SocketState } from './websocket-protocol.ts'
+import { createServedSocket, type ServedSocket } from './served-socket.ts'
+import type { SocketProtocol } from './websocket-protocol.ts'
 
 /** The WebSockets of the server. */
 export interface WebSockets extends AsyncDisposable {
@@ -26,6 +25,7 @@ export type WebSocketLimits = Pick<Config, 'MAX_MESSAGE_BYTES' | 'MAX_SOCKET_BUF
  * the record goes away, so that everyone on them resumes; one that did not answer the last ping is cut.
  *
  * @param options.keepAliveMs - time between pings
+ * @param options.initMs - longest wait for `connection_init`, or a tenth longer
  */
 export function createWebSockets(options: {
   readonly limits: WebSocketLimits
@@ -36,61 +36,75 @@ export function createWebSockets(options: {
   readonly live: Live | undefined
   readonly logger: Logger
   readonly keepAliveMs: number
+  readonly initMs: number
 }): WebSockets {
-  const { limits, protocol, connections, note, live, logger, keepAliveMs } = options
+  const { limits, protocol, connections, note, live, logger, keepAliveMs, initMs } = options
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: limits.MAX_MESSAGE_BYTES,
     // Costs tens of kilobytes a socket, and these messages are small.
     perMessageDeflate: false,
+    // They are in `served`.
+    clientTracking: false,
     handleProtocols,
   })
-  const unanswered = new WeakSet<WebSocket>()
+  const served = new Map<WebSocket, ServedSocket>()
   const pings = setInterval(() => {
-    for (const socket of server.clients) {
-      if (unanswered.has(socket)) socket.terminate()
-      else if (socket.readyState === socket.OPEN) {
-        unanswered.add(socket)
-        socket.ping()
+    for (const one of served.values()) {
+      if (one.isUnanswered) one.terminate()
+      else if (one.socket.readyState === one.socket.OPEN) {
+        one.isUnanswered = true
+        one.socket.ping()
       }
     }
   }, keepAliveMs).unref()
+  /** Those who may not have sent `connection_init` yet, in the order in which they came. */
+  const silent = new Set<ServedSocket>()
+  const inits = setInterval(() => {
+    for (const one of silent) {
+      const isLate = Date.now() - one.connection.openedAtMs >= initMs
+      if (!one.hasBegun && !isLate) continue
+      silent.delete(one)
+      if (!one.hasBegun) one.close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout')
+    }
+  }, initMs / 10).unref()
 
+  // The same functions for all sockets, which are what they are called on.
+  function onPong(this: WebSocket): void {
+    const one = served.get(this)
+    if (one !== undefined) one.isUnanswered = false
+  }
+  // Of frames that break the protocol or are too large: ws closes the socket itself, with the right code.
+  function onSocketError(this: WebSocket, error: Error): void {
+    if ((error as NodeJS.ErrnoException).code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH')
+      served
+        .get(this)
+        ?.noteLimit('message', `A message was larger than ${limits.MAX_MESSAGE_BYTES} bytes (MAX_MESSAGE_BYTES)`)
+    logger.debug({ err: error }, 'a WebSocket failed')
+  }
+  function onClose(this: WebSocket, code: number, reason: Buffer): void {
+    const one = served.get(this)
+    if (one === undefined) return
+    served.delete(this)
+    silent.delete(one)
+    one.closed(code, String(reason))
+  }
+  const surroundings = {
+    maxBufferBytes: limits.MAX_SOCKET_BUFFER_BYTES,
+    connections,
+    live,
+    note,
+    logger,
+    refine: protocol.refineFailure,
+  }
   const open = (socket: WebSocket, tcp: Duplex, authorization: string | undefined, from: Whence): void => {
-    const connection = connections.open('ws', from, {
-      move: (why) =>
-        why === 'away'
-          ? closeSocket(socket, closeCodes.tryAgainLater, awayMessage)
-          : closeSocket(socket, closeCodes.restart, 'This server is restarting; connect again'),
-      terminate: () => socket.terminate(),
-      unreadBytes: () => socket.bufferedAmount,
-      subscriptions: () => Object.keys(extra.operations).length,
-    })
-    const noteLimit = (reason: string, detail: string): void =>
-      note('LIMITED', extra.viewer, from, { reason, subject: 'ws', detail })
-    const outlet = live?.openSocket({
-      webSocket: socket,
-      socket: tcp,
-      giveUp() {
-        noteLimit('slow', 'Nothing was read for SLOW_READER_MS')
-        closeSocket(socket, closeCodes.tryAgainLater, 'Nothing was read for too long; connect again and resume')
-      },
-      refine: (error) => protocol.refineFailure(socket, error),
-    })
-    const port = createSocketPort(socket, { maxBufferBytes: limits.MAX_SOCKET_BUFFER_BYTES, logger })
-    const extra: SocketState = { socket, authorization, connection, outlet, viewer: null, operations: {} }
-    const closed = protocol.opened(port, extra)
-    socket.on('pong', () => unanswered.delete(socket))
-    // Of frames that break the protocol or are too large: ws closes the socket itself, with the right code.
-    socket.on('error', (error) => {
-      if ((error as NodeJS.ErrnoException).code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH')
-        noteLimit('message', `A message was larger than ${limits.MAX_MESSAGE_BYTES} bytes (MAX_MESSAGE_BYTES)`)
-      logger.debug({ err: error }, 'a WebSocket failed')
-    })
-    socket.on('close', (code, reason) => {
-      connections.close(connection)
-      closed(code, String(reason)).catch((error: unknown) => logger.error({ err: error }, 'leaving a socket failed'))
-    })
+    const one = createServedSocket({ socket, tcp, authorization, from, surroundings })
+    served.set(socket, one)
+    silent.add(one)
+    socket.on('pong', onPong)
+    socket.on('error', onSocketError)
+    socket.on('close', onClose)
+    one.onClosed = protocol.opened(one, one)
   }
 
   return {
@@ -100,8 +114,11 @@ export function createWebSockets(options: {
       ),
     [Symbol.asyncDispose]: async () => {
       clearInterval(pings)
-      for (const socket of server.clients) socket.terminate()
-      await new Promise<void>((resolve) => server.close(() => resolve()))
+      clearInterval(inits)
+      const ends = [...served.keys()].map((socket) => new Promise((resolve) => socket.once('close', resolve)))
+      for (const one of served.values()) one.terminate()
+      await Promise.all(ends)
+      server.close()
     },
   }
 }

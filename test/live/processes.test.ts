@@ -12,6 +12,8 @@ test('what one process appends reaches the others’ subscribers with one messag
     [second, third].flatMap((fixture) => Array.from({ length: 20 }, () => fixture.subscribe(task))),
   )
   for (const { seen } of watchers) await vi.waitFor(() => expect(seen).toHaveLength(1))
+  // That somebody is present now, with the second and with the third, is told on the bus as well.
+  for (const { engine } of [first, second, third]) await vi.waitFor(() => expect(engine.bus.counters.received).toBe(2))
   const before = [first, second, third].map(({ engine }) => ({ ...engine.bus.counters }))
   const executed = second.live.counters.executed
   for (let i = 0; i < 25; i++) await first.append(task)

@@ -88,7 +88,7 @@ test('a stream that is not read for a while costs its budget, is told LAGGED on 
   // However much more happens, no more waits for the one who does not read.
   for (let i = 0; i < 50; i++) last = await appendMuch(fixture, task)
   await vi.waitFor(() => expect(neighbour.seen().at(-1)?.seq).toBe(last), { timeout: 10_000 })
-  const unread = Array.from(server.connections, (connection) => connection.unreadBytes()).sort((a, b) => b - a)
+  const unread = Array.from(server.connections, (connection) => connection.control.unreadBytes()).sort((a, b) => b - a)
   expect(unread[0]).toBeGreaterThan(0)
   expect(unread[0]).toBeLessThan(budgetBytes)
   expect(seqsOf(neighbour.seen())).toEqual(range(1, last))

@@ -37,12 +37,14 @@ async function startSockets(options: { budgetBytes?: number; patienceMs?: number
         outlet: createSocketOutlet({
           webSocket,
           socket,
-          turn,
-          budgetBytes,
-          patienceMs,
-          sent: { payloads: 0, bytes: 0 },
-          giveUp,
-          refine,
+          owner: { giveUp, refine },
+          common: {
+            turn,
+            budgetBytes,
+            patienceMs,
+            sent: { payloads: 0, bytes: 0 },
+            onGivenUp: () => undefined,
+          },
         }),
       })
     }),
@@ -143,7 +145,7 @@ test('several operations’ events of one turn leave in one write', async () => 
   await using sockets = await startSockets()
   const { outlet, received, client } = await sockets.connect()
   let chunks = 0
-  for (const id of ['a', 'b']) outlet.opened({ outlet, stamp: stampOf(id), number: 1 }, () => undefined)
+  for (const id of ['a', 'b']) outlet.opened({ outlet, stamp: stampOf(id), number: 1, leave: () => undefined })
   const { _socket: tcp } = client as unknown as { readonly _socket: NodeJS.ReadableStream }
   tcp.on('data', () => chunks++)
   sockets.turn.schedule(() => outlet.write(createBatch([payloadOf(1)]), stampOf('a')))
