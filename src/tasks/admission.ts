@@ -45,13 +45,14 @@ export function createAdmission(options: {
     async lock(client, owner) {
       await client.query(`select pg_advisory_xact_lock(hashtextextended('tidings start ' || $1, 0))`, [owner])
     },
-    // Starts are counted from the tasks themselves, so the limit holds over all servers and restarts.
+    // Starts are counted from the tasks themselves, so the limit holds over all servers and restarts. By the time of the statement:
+    // one that may change while it runs cannot be looked up in an index.
     async checkRate(client, owner) {
       const { rows } = await client.query<{ count: number; retryAfterMs: number | null }>(
         `select count(*)::int as count,
            ceil(extract(epoch from min(created_at) + interval '1 minute' - clock_timestamp()) * 1000)::int as "retryAfterMs"
          from (
-           select created_at from task where owner = $1 and created_at > clock_timestamp() - interval '1 minute'
+           select created_at from task where owner = $1 and created_at > statement_timestamp() - interval '1 minute'
            order by created_at desc limit $2
          ) last`,
         [owner, maxStartsPerMinute],

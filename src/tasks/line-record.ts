@@ -1,4 +1,5 @@
 import type { Database } from '../db/connect.ts'
+import { activeTasks } from './active.ts'
 import type { Line } from './line.ts'
 
 /** Who waits further back is told the number of those ahead; a forecast so far would be a guess in any case. */
@@ -12,8 +13,8 @@ export async function readCrowded(
   const { rows } = await pool.query<{ kind: string }>({
     name: 'tidings-crowded',
     text: `select distinct c.kind from (
-        select kind, owner, count(*) as count from task
-        where status in ('QUEUED', 'RUNNING') and kind = any($1::text[]) group by kind, owner
+        select kind, owner, count(*) as count from ${activeTasks} a
+        where status <> 'RETRYING' and kind = any($1::text[]) group by kind, owner
       ) c join unnest($1::text[], $2::int[]) as l(kind, per_user) on l.kind = c.kind
       where c.count > l.per_user`,
     values: [[...limits.keys()], [...limits.values()]],

@@ -1,4 +1,5 @@
 import type { Database } from '../db/connect.ts'
+import { activeTasks } from './active.ts'
 
 /** What the queue of one kind looks like: the same in every process, as the record tells it. */
 export interface QueueFigures {
@@ -25,7 +26,7 @@ export async function readQueueFigures(
         coalesce(extract(epoch from clock_timestamp() - min(created_at) filter (where status = 'QUEUED')), 0)::float8 as "oldestSeconds",
         (count(*) filter (where status = 'RETRYING'))::int as retrying,
         (count(*) filter (where status = 'RUNNING'))::int as running
-      from task where status in ('QUEUED', 'RETRYING', 'RUNNING') and kind = any($1::text[]) group by kind`,
+      from ${activeTasks} a where kind = any($1::text[]) group by kind`,
     values: [kinds],
   })
   return new Map([

@@ -1,0 +1,55 @@
+import type { PoolClient } from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Database, withTransaction } from '../../src/db/connect.ts'
+import { createAdmission } from '../../src/tasks/admission.ts'
+import { findCandidate } from '../../src/tasks/claim.ts'
+import { readCrowded, readLine } from '../../src/tasks/line-record.ts'
+import { readQueueFigures } from '../../src/tasks/queue-figures.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+
+let db: TestDatabase
+beforeAll(async () => {
+  db = await createTestDatabase()
+  // One user's, as it is where a program starts them; all but twenty are over.
+  await db.database.pool.query(`
+    insert into task (id, kind, status, owner, subject, input, max_attempts, progress, queue_key, created_at, finished_at)
+    select 'task_' || i, 'WORK', case when i <= 20 then 'QUEUED' else 'COMPLETED' end, 'u_1', 'thing_' || i, '{}', 3, '{}',
+      now() - i * interval '1 minute', now() - i * interval '1 minute', case when i > 20 then now() end
+    from generate_series(1, 20000) i`)
+  await db.database.pool.query('vacuum analyze task')
+})
+afterAll(() => db?.[Symbol.asyncDispose]())
+
+const admission = createAdmission({ maxStartsPerMinute: 60, idempotencyHours: 1 })
+/** In one transaction, so that PostgreSQL tells what just these have read. */
+const as = (client: PoolClient): Pick<Database, 'pool'> => ({ pool: client as never })
+
+test.for<[string, (client: PoolClient) => Promise<unknown>]>([
+  ['what waits and runs, at each look of a monitor', (client) => readQueueFigures(as(client), ['WORK'])],
+  ['whose line is crowded, for each who sees a place', (client) => readCrowded(as(client), new Map([['WORK', 4]]))],
+  ['the line itself', (client) => readLine(as(client), 'WORK')],
+  ['who is next', (client) => findCandidate(as(client), 'WORK', 4)],
+  ['whether one more may be started', (client) => admission.checkRate(client, 'u_1')],
+])('%s is answered without reading the tasks that are over', async ([, ask]) => {
+  expect(await countReadBy(ask)).toBeLessThan(200)
+})
+
+test('reading them all would be noticed', async () => {
+  expect(await countReadBy((client) => client.query('select from task where max_attempts = 0'))).toBe(20_000)
+})
+
+function countReadBy(ask: (client: PoolClient) => Promise<unknown>): Promise<number> {
+  return withTransaction(db.database, async (client) => {
+    const before = await countRead(client)
+    await ask(client)
+    return (await countRead(client)) - before
+  })
+}
+
+/** How many rows of tasks this connection has read, as far as that was not yet added up with the others'. */
+async function countRead(client: PoolClient): Promise<number> {
+  const { rows } = await client.query<{ read: number }>(
+    `select seq_tup_read + coalesce(idx_tup_fetch, 0) as read from pg_stat_xact_user_tables where relname = 'task'`,
+  )
+  return rows[0]?.read ?? 0
+}
