@@ -1,6 +1,7 @@
 import { type Database, withTransaction } from '../../db/connect.ts'
 import { isTidingsError, TidingsError } from '../../errors.ts'
 import type { Appender } from '../../log/append.ts'
+import { activeTasks } from '../../tasks/active.ts'
 import type { TaskService } from '../../tasks/service.ts'
 import { noteChange } from './updates.ts'
 
@@ -43,9 +44,10 @@ export function createDeleting(options: {
   /** Cancels what works on a document, and erases the tasks that are about it. @returns those that were canceled */
   const clear = async (id: string, made: readonly string[], known: readonly string[]): Promise<readonly string[]> => {
     const { rows } = await pool.query<{ id: string; is_own: boolean }>(
-      `select id, coalesce(subject = $1, false) as is_own from task
-       where id <> all($3::text[]) and (subject = $1 or (
-         status in ('QUEUED', 'RUNNING', 'RETRYING') and (input->>'documentId' = $1 or subject = any($2::text[]))))`,
+      `select id, true as is_own from task where subject = $1 and id <> all($3::text[])
+       union all
+       select id, false from ${activeTasks} a
+       where subject is distinct from $1 and (input->>'documentId' = $1 or subject = any($2::text[])) and id <> all($3::text[])`,
       [id, made, known],
     )
     const idsOf = (isOwn: boolean): string[] => rows.flatMap((task) => (task.is_own === isOwn ? [task.id] : []))

@@ -149,11 +149,15 @@ export function createDocuments(options: {
     },
     search: (searched) => searchPassages(pool, searched),
     async list({ owner, isShared = false, before, limit }) {
+      const page = `($2::timestamptz is null or (d.created_at, d.id) < ($2::timestamptz, $3::text))
+        order by d.created_at desc, d.id desc limit $4`
+      // Either way has its index; for one condition on both all documents would be read.
       const { rows } = await pool.query<DocumentRow>(
-        `select ${columns} from document
-         where (owner = $1 or ($5 and id in (select document_id from document_share where user_id = $1)))
-           and ($2::timestamptz is null or (created_at, id) < ($2::timestamptz, $3::text))
-         order by created_at desc, id desc limit $4`,
+        `select ${columns} from document where id in (
+           (select d.id from document d where d.owner = $1 and ${page})
+           union all
+           (select d.id from document_share s join document d on d.id = s.document_id where s.user_id = $1 and $5 and ${page})
+         ) order by created_at desc, id desc limit $4`,
         [owner, before?.createdAt ?? null, before?.id ?? null, limit, isShared],
       )
       return rows.map(toDocument)
