@@ -1,3 +1,4 @@
+import type DataLoader from 'dataloader'
 import { TidingsError } from '../src/errors.ts'
 import type { Document } from '../src/studio/documents/documents.ts'
 import type { Session } from '../src/studio/sessions/session.ts'
@@ -13,6 +14,17 @@ export function requireAdmin(context: Context): Viewer {
   const error = new TidingsError('FORBIDDEN', 'Only users with the role "admin" may do this')
   context.note('REFUSED', { reason: 'role', detail: error.message })
   throw error
+}
+
+/** What the viewer owns; null when it is another's, or does not exist. */
+export async function findOwn<T extends { readonly owner: string }>(
+  context: Context,
+  loader: DataLoader<string, T | null>,
+  id: string,
+): Promise<T | null> {
+  const { userId } = requireViewer(context)
+  const found = await loader.load(id)
+  return found?.owner === userId ? found : null
 }
 
 /** A task that the viewer owns, or that is about something shared with the viewer; null when there is none. */

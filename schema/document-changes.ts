@@ -1,6 +1,7 @@
 import { TidingsError } from '../src/errors.ts'
 import type { Document } from '../src/studio/documents/documents.ts'
-import { builder, requireViewer } from './builder.ts'
+import { findOwn } from './access.ts'
+import { builder } from './builder.ts'
 import type { Context } from './context.ts'
 import { refuseAsMissing } from './failure.ts'
 import { documentRef } from './refs.ts'
@@ -8,9 +9,7 @@ import { defineResult } from './result.ts'
 
 /** A document that the viewer owns. @throws TidingsError `NOT_FOUND` */
 async function loadOwnDocument(context: Context, id: string): Promise<Document> {
-  const { userId } = requireViewer(context)
-  const document = await context.loaders.document.load(id)
-  return document?.owner === userId ? document : refuseAsMissing('document', id)
+  return (await findOwn(context, context.loaders.document, id)) ?? refuseAsMissing('document', id)
 }
 
 interface DocumentSource {

@@ -3,7 +3,7 @@ import type { Notification } from '../src/studio/notifications/notification.ts'
 import type { Project } from '../src/studio/projects/project.ts'
 import type { Question, Quiz } from '../src/studio/quizzes/quiz.ts'
 import type { Concept, Roadmap } from '../src/studio/roadmaps/roadmaps.ts'
-import { findReadableDocument, findSession, findVisibleTask } from './access.ts'
+import { findOwn, findReadableDocument, findSession, findVisibleTask } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
 import { type SessionSource, type TaskSource, taskSource } from './refs.ts'
@@ -54,20 +54,20 @@ export async function findNode(context: Context, id: string): Promise<NodeSource
     case 'document':
       return findReadableDocument(context, id)
     case 'roadmap':
-      return own(viewer.userId, await loaders.roadmap.load(id))
+      return findOwn(context, loaders.roadmap, id)
     case 'concept':
-      return own(viewer.userId, await loaders.concept.load(id))
+      return findOwn(context, loaders.concept, id)
     case 'notification': {
       if (viewer.taskIds !== null) return null
       const [found] = await context.notifications.getMany(viewer.userId, [id])
       return found ?? null
     }
     case 'quiz':
-      return own(viewer.userId, await loaders.quiz.load(id))
+      return findOwn(context, loaders.quiz, id)
     case 'question':
-      return own(viewer.userId, await loaders.question.load(id))
+      return findOwn(context, loaders.question, id)
     case 'project':
-      return own(viewer.userId, await loaders.project.load(id))
+      return findOwn(context, loaders.project, id)
     case 'session': {
       const session = await findSession(context, id)
       return session === null ? null : { session }
@@ -75,10 +75,6 @@ export async function findNode(context: Context, id: string): Promise<NodeSource
     default:
       return null
   }
-}
-
-function own<T extends { readonly owner: string }>(userId: string, found: T | null): T | null {
-  return found?.owner === userId ? found : null
 }
 
 builder.queryField('node', (t) =>

@@ -1,5 +1,6 @@
 import { endingOf } from '../src/studio/projects/file-names.ts'
 import type { Project, ProjectFile } from '../src/studio/projects/project.ts'
+import { findOwn } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
 import { defineConnection, listArguments, readPage } from './connection.ts'
 import type { Context } from './context.ts'
@@ -112,16 +113,9 @@ projectRef.implement({
   }),
 })
 
-/** The viewer's project; null when it is not theirs or does not exist. */
-export async function findProject(context: Context, id: string): Promise<Project | null> {
-  const viewer = requireViewer(context)
-  const project = await context.loaders.project.load(id)
-  return project?.owner === viewer.userId ? project : null
-}
-
 /** The viewer's project. @throws TidingsError `NOT_FOUND` */
 export async function loadProject(context: Context, id: string): Promise<Project> {
-  return (await findProject(context, id)) ?? refuseAsMissing('project', id)
+  return (await findOwn(context, context.loaders.project, id)) ?? refuseAsMissing('project', id)
 }
 
 const projectConnection = defineConnection<Project>('Project', projectRef)
@@ -132,7 +126,7 @@ builder.queryFields((t) => ({
     nullable: true,
     description: 'A project of the viewer’s; null when there is none with this id.',
     args: { id: t.arg.id({ required: true, description: 'Begins with `project_`.' }) },
-    resolve: (_, { id }, context) => findProject(context, id),
+    resolve: (_, { id }, context) => findOwn(context, context.loaders.project, id),
   }),
   projects: t.field({
     type: projectConnection,

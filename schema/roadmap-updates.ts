@@ -1,6 +1,7 @@
 import { type PieceState, type RoadmapState, readRoadmapState, roadmapTopic } from '../src/studio/roadmaps/updates.ts'
 import type { TaskStatus } from '../src/tasks/task.ts'
-import { builder, requireViewer } from './builder.ts'
+import { findOwn } from './access.ts'
+import { builder } from './builder.ts'
 import { refuseAsMissing } from './failure.ts'
 import { taskError } from './progress.ts'
 import { contentPiece } from './refs.ts'
@@ -120,10 +121,8 @@ far a task is, and its text as it is written, is told by \`taskProgress\`.`,
       after: t.arg({ type: 'Cursor', description: 'The cursor of the last event that was received.' }),
     },
     ...subscribeToTopic<{ readonly roadmapId: string }, RoadmapState, EventSource>(async ({ roadmapId }, context) => {
-      const { userId } = requireViewer(context)
-      const roadmap = await context.loaders.roadmap.load(String(roadmapId))
-      if (roadmap?.owner !== userId) return refuseAsMissing('roadmap', String(roadmapId))
-      const { id } = roadmap
+      const roadmap = await findOwn(context, context.loaders.roadmap, String(roadmapId))
+      const { id } = roadmap ?? refuseAsMissing('roadmap', String(roadmapId))
       return {
         topic: roadmapTopic(id),
         snapshot: () => readRoadmapState(context.engine.database, id),
