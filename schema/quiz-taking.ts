@@ -1,6 +1,6 @@
 import { type Attempt, optionsOf, type Question, type Quiz, rightKeyOf } from '../src/studio/quizzes/quiz.ts'
 import { builder, requireViewer } from './builder.ts'
-import { citationRef, optionRef, questionKind } from './quiz.ts'
+import { citationRef, optionRef, questionKind } from './question.ts'
 import { defineResult } from './result.ts'
 
 // A type of its own for who takes a quiz: what is not in it cannot be asked for, by no mistake in a resolver.

@@ -1,0 +1,112 @@
+import { createRoadmapKind } from '../src/studio/roadmaps/create-roadmap.ts'
+import { retryContentKind, retryFailedContentKind } from '../src/studio/roadmaps/retry-content.ts'
+import type { Concept, Roadmap } from '../src/studio/roadmaps/roadmaps.ts'
+import { builder } from './builder.ts'
+import { refuseAsMissing } from './failure.ts'
+import { conceptRef, contentPiece, roadmapRef, type TaskSource, taskRef } from './refs.ts'
+import { anyFailure, defineResult } from './result.ts'
+import { keyDescription, startTask } from './start-task.ts'
+
+const createRoadmapSuccess = builder
+  .objectRef<TaskSource & { readonly roadmap: Roadmap }>('CreateRoadmapSuccess')
+  .implement({
+    description: 'The roadmap is being made.',
+    fields: (t) => ({
+      roadmap: t.field({
+        type: roadmapRef,
+        description: 'The roadmap, still empty.',
+        resolve: ({ roadmap }) => roadmap,
+      }),
+      task: t.field({
+        type: taskRef,
+        description: 'The task that makes it: watch it with `taskProgress`.',
+        resolve: (source) => source,
+      }),
+    }),
+  })
+const createRoadmapResult = defineResult(createRoadmapSuccess, anyFailure)
+
+const retryContentInput = builder.inputType('RetryContentInput', {
+  description: 'Which piece of which concept to generate again.',
+  fields: (t) => ({
+    conceptId: t.id({ required: true, description: 'The concept.' }),
+    piece: t.field({ type: contentPiece, required: true, description: 'The piece.' }),
+    idempotencyKey: t.string({ description: keyDescription }),
+  }),
+})
+const retryContentSuccess = builder
+  .objectRef<TaskSource & { readonly concept: Concept }>('RetryContentSuccess')
+  .implement({
+    description: 'The piece is being generated again.',
+    fields: (t) => ({
+      task: t.field({
+        type: taskRef,
+        description: 'The task that makes it: watch it with `taskProgress`.',
+        resolve: (source) => source,
+      }),
+      concept: t.field({
+        type: conceptRef,
+        description: 'The concept; the piece reads GENERATING.',
+        resolve: ({ concept }) => concept,
+      }),
+    }),
+  })
+const retryContentResult = defineResult(retryContentSuccess, anyFailure)
+
+const retryFailedContentSuccess = builder
+  .objectRef<TaskSource & { readonly roadmap: Roadmap }>('RetryFailedContentSuccess')
+  .implement({
+    description: 'Everything that had failed is being generated again.',
+    fields: (t) => ({
+      task: t.field({
+        type: taskRef,
+        description: 'The batch; its `totalItems` counts what had failed.',
+        resolve: (source) => source,
+      }),
+      roadmap: t.field({ type: roadmapRef, description: 'The roadmap.', resolve: ({ roadmap }) => roadmap }),
+    }),
+  })
+const retryFailedContentResult = defineResult(retryFailedContentSuccess, anyFailure)
+
+builder.mutationFields((t) => ({
+  createRoadmap: t.field({
+    type: createRoadmapResult.type,
+    description: 'Makes a roadmap of a document that is READY and generates all its content, as one task.',
+    args: {
+      documentId: t.arg.id({ required: true, description: 'A document of the viewer’s.' }),
+      idempotencyKey: t.arg.string({ description: keyDescription }),
+    },
+    resolve: (_, { documentId, idempotencyKey }, context) =>
+      createRoadmapResult.run(context, documentId, async () => {
+        const task = await startTask(context, createRoadmapKind, { documentId }, idempotencyKey)
+        const roadmap = await context.loaders.roadmap.load(task.subject ?? '')
+        return roadmap === null ? refuseAsMissing('roadmap', task.subject ?? '') : { task, roadmap }
+      }),
+  }),
+  retryContent: t.field({
+    type: retryContentResult.type,
+    description:
+      'Generates one piece of one concept again. Returns at once with the task; the piece reads GENERATING for every viewer.',
+    args: { input: t.arg({ type: retryContentInput, required: true, description: 'Which piece.' }) },
+    resolve: (_, { input: { conceptId, piece, idempotencyKey } }, context) =>
+      retryContentResult.run(context, conceptId, async () => {
+        const task = await startTask(context, retryContentKind, { conceptId, piece }, idempotencyKey)
+        const concept = await context.loaders.concept.load(conceptId)
+        return concept === null ? refuseAsMissing('concept', conceptId) : { task, concept }
+      }),
+  }),
+  retryFailedContent: t.field({
+    type: retryFailedContentResult.type,
+    description: 'Generates everything on a roadmap that failed again, as one batch task with its own total.',
+    args: {
+      roadmapId: t.arg.id({ required: true, description: 'A roadmap of the viewer’s.' }),
+      idempotencyKey: t.arg.string({ description: keyDescription }),
+    },
+    resolve: (_, { roadmapId, idempotencyKey }, context) =>
+      retryFailedContentResult.run(context, roadmapId, async () => {
+        const task = await startTask(context, retryFailedContentKind, { roadmapId }, idempotencyKey)
+        const roadmap = await context.loaders.roadmap.load(roadmapId)
+        return roadmap === null ? refuseAsMissing('roadmap', roadmapId) : { task, roadmap }
+      }),
+  }),
+}))

@@ -1,0 +1,44 @@
+import { createCursorFormat, parseCursor } from '../src/log/cursor.ts'
+import type { LogReader } from '../src/log/read.ts'
+import { type Task, taskTopic } from '../src/tasks/task.ts'
+import { builder } from './builder.ts'
+import { defineConnection, type Page, pageSize } from './connection.ts'
+import { taskRef } from './refs.ts'
+import { type EventSource, taskEvents, toEventSource } from './task-event.ts'
+
+const taskEventConnection = defineConnection<EventSource>('TaskEvent', taskEvents.event)
+
+/** The log of a task, in pages. @throws TidingsError `BAD_CURSOR`, `BAD_INPUT` */
+async function readPage(
+  task: Task,
+  after: string | null | undefined,
+  first: number | null | undefined,
+  reader: LogReader,
+): Promise<Page<EventSource>> {
+  const topic = taskTopic(task.id)
+  const size = pageSize(first, 100, 1_000)
+  const cursor = after === null || after === undefined ? undefined : parseCursor(after, topic)
+  const from = cursor?.epoch === reader.epoch ? cursor.seq : 0
+  const events = await reader.read(topic, from, size + 1)
+  const cursorOf = createCursorFormat(reader.epoch, topic)
+  return {
+    edges: events.slice(0, size).map((event) => {
+      const node = toEventSource(event, task.id, cursorOf)
+      return { cursor: node.cursor, node }
+    }),
+    hasNextPage: events.length > size,
+    hasPreviousPage: from > 0,
+  }
+}
+
+builder.objectField(taskRef, 'events', (t) =>
+  t.field({
+    type: taskEventConnection,
+    description: 'Its history, oldest first; what is no longer kept is left out.',
+    args: {
+      after: t.arg({ type: 'Cursor', description: 'The cursor of an event: what follows it.' }),
+      first: t.arg.int({ defaultValue: 100, description: 'At most this many, up to 1,000.' }),
+    },
+    resolve: ({ task }, { after, first }, { engine }) => readPage(task, after, first, engine.reader),
+  }),
+)
