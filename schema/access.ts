@@ -6,6 +6,8 @@ import type { Task } from '../src/tasks/task.ts'
 import type { Viewer } from '../src/tasks/viewer.ts'
 import { requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
+import { refuseAsMissing } from './failure.ts'
+import type { SessionSource } from './refs.ts'
 
 /** The viewer of what only administrators may. @throws TidingsError `UNAUTHENTICATED`, `FORBIDDEN` */
 export function requireAdmin(context: Context): Viewer {
@@ -44,11 +46,10 @@ export async function findReadableDocument(context: Context, id: string): Promis
 }
 
 /** Whether the viewer takes part in a session, and the token, when it is limited to some, or to tasks alone, names it. */
-export async function maySeeSession(context: Context, id: string): Promise<boolean> {
+export async function maySeeSession(context: Pick<Context, 'viewer' | 'sessions'>, id: string): Promise<boolean> {
   const viewer = requireViewer(context)
-  const { userId } = viewer
   if (sessionLimit(viewer)?.includes(id) === false) return false
-  return context.sessions.isParticipant(id, userId)
+  return context.sessions.isParticipant(id, viewer.userId)
 }
 
 /** The sessions that a token is limited to; null for no limit. One that is limited to tasks, and says nothing of sessions, lets into none. */
@@ -59,4 +60,16 @@ export function sessionLimit({ sessionIds, taskIds }: Viewer): readonly string[]
 /** A session that the viewer takes part in; null when there is none. */
 export async function findSession(context: Context, id: string): Promise<Session | null> {
   return (await maySeeSession(context, id)) ? context.loaders.session.load(id) : null
+}
+
+/** A session that the viewer takes part in. @throws TidingsError `NOT_FOUND` */
+export async function requireSession(context: Context, id: string): Promise<SessionSource> {
+  const session = (await findSession(context, id)) ?? refuseAsMissing('session', id)
+  return { session }
+}
+
+/** The same without reading it. @returns the viewer's user id @throws TidingsError `NOT_FOUND` */
+export async function requirePart(context: Context, id: string): Promise<string> {
+  if (!(await maySeeSession(context, id))) refuseAsMissing('session', id)
+  return requireViewer(context).userId
 }

@@ -68,7 +68,7 @@ builder.scalarType('Upload', {
 })
 
 /** The viewer of an operation that needs one. @throws TidingsError `UNAUTHENTICATED` */
-export function requireViewer(context: Context): Viewer {
+export function requireViewer(context: Pick<Context, 'viewer'>): Viewer {
   if (context.viewer === null)
     throw new TidingsError(
       'UNAUTHENTICATED',

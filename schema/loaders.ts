@@ -24,7 +24,7 @@ const reads = {
   activeTask: ({ engine }, subjects: Ids) => engine.store.activeFor(subjects),
   document: ({ documents }, ids: Ids) => documents.getMany(ids),
   conversion: ({ documents }, ids: Ids) => documents.conversionIds(ids),
-  sections: ({ documents }, ids: Ids) => Promise.all(ids.map((id) => documents.sections(id))),
+  sections: ({ documents }, ids: Ids) => readEachOnce(ids, documents.sections),
   section: ({ documents }, places: readonly SectionPlace[]) => documents.sectionsByKey(places),
   readers: ({ documents }, ids: Ids) => documents.readers(ids),
   roadmap: ({ roadmaps }, ids: Ids) => roadmaps.getMany(ids),
@@ -38,11 +38,19 @@ const reads = {
   quiz: ({ quizzes }, ids: Ids) => quizzes.getMany(ids),
   question: ({ quizzes }, ids: Ids) => quizzes.questions(ids),
   questionsOf: ({ quizzes }, ids: Ids) => quizzes.questionsOf(ids),
+  publishedQuestions: ({ quizzes }, ids: Ids) => readEachOnce(ids, quizzes.publishedQuestions),
   questionVersions: ({ quizzes }, ids: Ids) => quizzes.versionsOf(ids),
   session: ({ sessions }, ids: Ids) => sessions.getMany(ids),
   participantsOf: ({ sessions }, those: readonly Session[]) => sessions.participantsOf(those),
   cardsOf: ({ sessions }, ids: Ids) => sessions.cardsOf(ids),
 } satisfies Readonly<Record<string, Read>>
+
+/** One by one, what is named twice once: all attempts at a quiz ask for its questions. */
+async function readEachOnce<V>(ids: Ids, read: (id: string) => Promise<V>): Promise<readonly V[]> {
+  const unique = [...new Set(ids)]
+  const values = await Promise.all(unique.map((id) => read(id)))
+  return ids.map((id) => values[unique.indexOf(id)] as V)
+}
 
 type LoaderOf<R> = R extends (services: Services, keys: readonly (infer K)[]) => Promise<readonly (infer V)[]>
   ? DataLoader<K, V>

@@ -69,9 +69,9 @@ const attemptRef = builder.objectRef<Attempt>('QuizAttempt').implement({
     results: t.field({
       type: [questionResult],
       description: 'Question by question, in the order of the quiz.',
-      resolve: async ({ quizId, answers }, _, { quizzes }) => {
+      resolve: async ({ quizId, answers }, _, { loaders }) => {
         const given = new Map(answers.map((answer) => [answer.questionId, answer]))
-        return (await quizzes.publishedQuestions(quizId)).map((question): Graded => {
+        return (await loaders.publishedQuestions.load(quizId)).map((question): Graded => {
           const answer = given.get(question.id)
           return { question, given: answer?.given ?? null, isCorrect: answer?.isCorrect ?? false }
         })
@@ -93,7 +93,7 @@ const publishedQuizRef = builder.objectRef<Quiz>('PublishedQuiz').implement({
     questions: t.field({
       type: [publishedQuestion],
       description: 'In their order.',
-      resolve: ({ id }, _, { quizzes }) => quizzes.publishedQuestions(id),
+      resolve: ({ id }, _, { loaders }) => loaders.publishedQuestions.load(id),
     }),
     attempts: t.field({
       type: [attemptRef],

@@ -1,13 +1,13 @@
 import type { CardContent } from '../src/studio/sessions/cards.ts'
 import { badInput } from '../src/studio/sessions/messages.ts'
 import type { Card } from '../src/studio/sessions/session.ts'
-import { findReadableDocument } from './access.ts'
+import { findReadableDocument, requirePart, requireSession } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
 import { refuseAsMissing } from './failure.ts'
 import { defineResult } from './result.ts'
 import { cardRef } from './session.ts'
-import { clientIdDescription, defineSessionResult, requirePart, requireSession } from './session-change.ts'
+import { clientIdDescription, defineSessionResult } from './session-change.ts'
 
 const addContextCardSuccess = builder.objectRef<{ readonly card: Card }>('AddContextCardSuccess').implement({
   description: 'The card lies beside the conversation.',

@@ -1,24 +1,10 @@
-import { findSession, maySeeSession } from './access.ts'
-import { builder, requireViewer } from './builder.ts'
-import type { Context } from './context.ts'
-import { refuseAsMissing } from './failure.ts'
+import { builder } from './builder.ts'
 import { type SessionSource, sessionRef } from './refs.ts'
 import { anyFailure, defineResult } from './result.ts'
 
 /** What the caller's own id of something new is for. */
 export const clientIdDescription =
   'An id of the caller’s own making, new for each. Sent again with the same, nothing happens twice.'
-
-/** A session that the viewer takes part in. @throws TidingsError `NOT_FOUND` */
-export async function requireSession(context: Context, id: string): Promise<SessionSource> {
-  const session = (await findSession(context, id)) ?? refuseAsMissing('session', id)
-  return { session }
-}
-/** The same, without reading it. @throws TidingsError `NOT_FOUND` */
-export async function requirePart(context: Context, id: string): Promise<string> {
-  if (!(await maySeeSession(context, id))) refuseAsMissing('session', id)
-  return requireViewer(context).userId
-}
 
 /** A success that is the session. */
 export interface SessionOutcome {

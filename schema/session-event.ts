@@ -14,9 +14,8 @@ import {
   sessionTopic,
 } from '../src/studio/sessions/session.ts'
 import { type SessionState, typingMark } from '../src/studio/sessions/sessions.ts'
-import { findSession, maySeeSession } from './access.ts'
+import { maySeeSession, requirePart } from './access.ts'
 import { builder } from './builder.ts'
-import { refuseAsMissing } from './failure.ts'
 import { sessionRef } from './refs.ts'
 import { cardRef, messageRef, participantRef, statisticsRef } from './session.ts'
 import { defineTopicEvents, type LoggedEvent, promised, readLogged } from './topic-event.ts'
@@ -175,8 +174,8 @@ Completes when the session is closed. Whoever is put out of the session is told 
     },
     ...subscribeToTopic<{ readonly sessionId: string }, SessionState, EventSource>(async ({ sessionId }, context) => {
       const id = String(sessionId)
-      if ((await findSession(context, id)) === null) refuseAsMissing('session', id)
-      const { engine, sessions } = context
+      await requirePart(context, id)
+      const { engine, sessions, viewer } = context
       const topic = sessionTopic(id)
       return {
         topic,
@@ -198,7 +197,8 @@ Completes when the session is closed. Whoever is put out of the session is told 
         },
         guard: engine.visibility.guardSubject({
           subject: id,
-          isAllowed: () => maySeeSession(context, id),
+          // Lives as long as the subscription: it does not hold on to the context.
+          isAllowed: () => maySeeSession({ sessions, viewer }, id),
           refuse: () => new TidingsError('FORBIDDEN', `You no longer take part in session "${id}"`, { id }),
         }),
       }

@@ -1,17 +1,11 @@
 import { isTidingsError } from '../src/errors.ts'
 import { badInput } from '../src/studio/sessions/messages.ts'
-import { sessionLimit } from './access.ts'
+import { requirePart, requireSession, sessionLimit } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
 import { type SessionSource, sessionRef } from './refs.ts'
 import { defineResult } from './result.ts'
-import {
-  clientIdDescription,
-  defineSessionResult,
-  requirePart,
-  requireSession,
-  type SessionOutcome,
-} from './session-change.ts'
+import { clientIdDescription, defineSessionResult, type SessionOutcome } from './session-change.ts'
 
 /** Whoever is invited finds it in the inbox; once, however often it is said. */
 async function tellInvited({ notifications }: Context, { session }: SessionSource, userId: string): Promise<void> {

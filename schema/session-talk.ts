@@ -1,10 +1,11 @@
 import type { Message } from '../src/studio/sessions/session.ts'
 import type { Task } from '../src/tasks/task.ts'
+import { requirePart } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
 import { taskRef, taskSource } from './refs.ts'
 import { anyFailure, defineResult } from './result.ts'
 import { messageRef } from './session.ts'
-import { clientIdDescription, requirePart } from './session-change.ts'
+import { clientIdDescription } from './session-change.ts'
 
 interface MessageOutcome {
   readonly message: Message

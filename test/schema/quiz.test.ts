@@ -1,6 +1,6 @@
-import { isObjectType } from 'graphql'
+import { execute, isObjectType, parse } from 'graphql'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { schema } from '../../schema/index.ts'
+import { createContext, schema } from '../../schema/index.ts'
 import { isSameQuestion, questionKinds } from '../../src/studio/content/question.ts'
 import {
   failureFields,
@@ -528,6 +528,36 @@ describe('taking a quiz', () => {
       quizAttempt: { id: result.attempt.id },
     })
     expect(await api.run(attempt, { id: result.attempt.id }, viewerOf('other'))).toEqual({ quizAttempt: null })
+  })
+
+  it('is read once for one request, however many attempts tell of its questions', async () => {
+    const quiz = await api.makeQuiz({ count: 2, kinds: ['TRUE_FALSE'] })
+    await api.publish(quiz)
+    for (let times = 0; times < 3; times += 1) await submit({ quizId: quiz.id, answers: [] })
+    let reads = 0
+    const { quizzes } = api.services
+    const counting = {
+      ...api.services,
+      quizzes: {
+        ...quizzes,
+        publishedQuestions(id: string) {
+          reads += 1
+          return quizzes.publishedQuestions(id)
+        },
+      },
+    }
+    const { data, errors } = await execute({
+      schema,
+      document: parse(
+        'query ($id: ID!) { publishedQuiz(id: $id) { attempts { results { question { id } isCorrect } } } }',
+      ),
+      variableValues: { id: quiz.id },
+      contextValue: createContext(counting, viewerOf('taker'), { catchUp: false }),
+    })
+    expect(errors).toBeUndefined()
+    const results = quiz.questions.map(({ id }) => ({ question: { id }, isCorrect: false }))
+    expect(data).toEqual({ publishedQuiz: { attempts: [{ results }, { results }, { results }] } })
+    expect(reads).toBe(1)
   })
 
   it('refuses answers that cannot be graded, naming each', async () => {
