@@ -7,6 +7,7 @@ import { SessionEventsDocument } from '../../client/gql/graphql.ts'
 import { createTidingsClient } from '../../client/tidings-client.ts'
 import { createContext, schema } from '../../schema/index.ts'
 import { parseConfig } from '../../src/config.ts'
+import type { Live } from '../../src/live/shared.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createLiveDelivery } from '../../src/main/app.ts'
 import { closeCodes } from '../../src/protocol.ts'
@@ -32,6 +33,7 @@ const tokenOf = (userId: string): Promise<string> =>
     .sign(new TextEncoder().encode(secret))
 
 let api: SessionApi
+let live: Live
 let server: RunningServer
 let stack: AsyncDisposableStack
 beforeAll(async () => {
@@ -39,11 +41,12 @@ beforeAll(async () => {
   api = stack.use(await startSessionApi({ CHECK_MS: 60_000 }))
   const { services } = api
   const config = parseConfig({ NODE_ENV: 'test', PORT: '0', JWT_SECRET: secret })
+  live = createLiveDelivery(services, config, silentLogger)
   server = stack.use(
     await startServer({
       config,
       schema,
-      live: createLiveDelivery(services, config, silentLogger),
+      live,
       createContext: (viewer, options) => createContext(services, viewer, options),
       health: { database: api.database, bus: api.engine.bus },
       logger: silentLogger,
@@ -146,6 +149,7 @@ test('all who watch share the executions of its events', async () => {
   const id = await api.create()
   const watching = [await watch('ada', id), await watch('ada', id), await watch('ada', id)]
   for (const one of watching) await eventually(() => expect(lastPresence(one)).toBe('ada; '))
+  const before = { executed: live.counters.executed, seen: watching.map(({ seen }) => seen.length) }
   for (let n = 1; n <= 5; n++) await api.send(id, `Number ${n}`)
   for (const { seen } of watching)
     await eventually(() =>
@@ -153,6 +157,11 @@ test('all who watch share the executions of its events', async () => {
     )
   await api.mutate('result: closeSession(id: $id) { __typename }', '($id: ID!)', { id })
   for (const one of watching) await eventually(() => expect(one.ended).toBe('completed'))
+  const told = watching.map(({ seen }, index) => seen.length - (before.seen[index] ?? 0))
+  // At least one for each message, at most one for each event, and not one for each event and watcher.
+  const executed = live.counters.executed - before.executed
+  expect(executed).toBeGreaterThanOrEqual(5)
+  expect(executed).toBeLessThanOrEqual(Math.max(...told))
 })
 
 test('a token that expires ends the stream with that reason; the client renews it and misses nothing', {
