@@ -1,21 +1,71 @@
-import { parse, validate } from 'graphql'
+import { getOperationAST, parse, validate } from 'graphql'
 import { expect, it } from 'vitest'
-import { readExamples } from '../../schema/examples.ts'
+import { type Example, readExamples } from '../../schema/examples.ts'
 import { schema } from '../../schema/index.ts'
+import { createExtractiveQuestions } from '../../src/studio/content/questions-extractive.ts'
+import { createExtractiveReplies } from '../../src/studio/content/reply-extractive.ts'
+import { defineGenerateProject } from '../../src/studio/projects/generate-project.ts'
+import { createTemplateGenerator } from '../../src/studio/projects/templates.ts'
+import { defineGenerateQuiz } from '../../src/studio/quizzes/generate-quiz.ts'
+import { createTeller } from '../../src/studio/sessions/events.ts'
+import { defineReply } from '../../src/studio/sessions/reply.ts'
+import { localDeveloper } from '../../src/tasks/viewer.ts'
+import { startApi } from '../support/api.ts'
 
-it('prepares operations that the schema accepts', async () => {
-  const now = new Date()
-  // Readers that know one roadmap; what is tested is the text of the operations against the real schema.
-  const examples = await readExamples(
-    {
-      engine: { store: { list: () => Promise.resolve([{ id: 'task_1' }]) } },
-      roadmaps: {
-        list: () => Promise.resolve([{ id: 'roadmap_1', owner: 'o', documentId: null, title: 't', createdAt: now }]),
-        conceptsOf: () => Promise.resolve([[{ id: 'concept_1' }]]),
-      },
-    } as unknown as Parameters<typeof readExamples>[0],
-    'o',
-  )
-  expect(examples).toHaveLength(4)
-  for (const { query } of examples) expect(validate(schema, parse(query))).toEqual([])
+const text =
+  '# Bread\n\n## Dough\n\nA dough always needs flour, water, salt and time. Salt slows the yeast down and keeps the crumb tight.\n'
+const operationOf = ({ query }: Example) => getOperationAST(parse(query))
+const nameOf = (example: Example): string => operationOf(example)?.name?.value ?? ''
+
+it('prepares operations that run as they are, on what there is', async () => {
+  const questions = createExtractiveQuestions()
+  await using api = await startApi({}, (log) => [
+    defineGenerateProject({
+      generators: { templates: createTemplateGenerator({ paceMs: 0 }), model: null },
+      questions,
+    }),
+    defineGenerateQuiz(questions),
+    defineReply(createExtractiveReplies(), createTeller(log.appender)),
+  ])
+  const read = () => readExamples(api.services, localDeveloper.userId)
+  const run = async (example: Example): Promise<void> => {
+    const variables = JSON.parse(example.variables ?? '{}') as Record<string, unknown>
+    expect(validate(schema, parse(example.query)), nameOf(example)).toEqual([])
+    if (operationOf(example)?.operation === 'subscription') {
+      const watching = api.watch(example.query, variables)
+      expect((await watching.next()).value, nameOf(example)).toBeDefined()
+      await watching.return()
+      return
+    }
+    const data = JSON.stringify(await api.run(example.query, variables))
+    // Of an example that fails, only the message of its failure would be left.
+    expect(data, nameOf(example)).not.toMatch(/"(message|reason)":"/)
+    expect(data, nameOf(example)).toContain('"id"')
+  }
+
+  expect((await read()).map(nameOf)).toEqual(['Roadmaps', 'Import', 'Documents', 'CreateSession', 'Inbox'])
+  await api.makeRoadmap(text)
+  // What one has made is what others are about.
+  for (const name of ['GenerateQuiz', 'CreateSession', 'GenerateProject']) {
+    const example = (await read()).find((one) => nameOf(one) === name)
+    if (example === undefined) throw new Error(`There is no example ${name}`)
+    await run(example)
+  }
+  const all = await read()
+  expect(all.map(nameOf)).toEqual([
+    'Roadmaps',
+    'RetryQuiz',
+    'Watch',
+    'Import',
+    'Documents',
+    'GenerateQuiz',
+    'Quiz',
+    'CreateSession',
+    'Session',
+    'SendMessage',
+    'GenerateProject',
+    'Preview',
+    'Inbox',
+  ])
+  for (const example of all) await run(example)
 })
