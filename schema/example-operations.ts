@@ -172,13 +172,22 @@ subscription Session($sessionId: ID!) {
     seq
     ... on SessionSnapshot {
       reason
-      session { title messages { nodes { author body } } }
+      session {
+        title
+        messages { nodes { author body } }
+      }
     }
     ... on SessionMessageAdded {
       message { position author body status }
     }
-    ... on SessionReplyAdvanced { messageId offset text }
-    ... on SessionMessageChanged { message { body status } }
+    ... on SessionReplyAdvanced {
+      messageId
+      offset
+      text
+    }
+    ... on SessionMessageChanged {
+      message { body status }
+    }
     ... on SessionPresenceChanged { present typing }
   }
 }
