@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { parseConfig } from '../../src/config.ts'
+import { parseConfig, settings } from '../../src/config.ts'
+import { errorCatalogue } from '../../src/errors.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { startApp } from '../../src/main/app.ts'
 import { createTestDatabase } from '../support/database.ts'
@@ -85,5 +86,38 @@ test('the rules of deploy/alerts.yml are about metrics that exist, and ask for r
     for (const [, name = ''] of rule.matchAll(/(?:rate|increase)\((\w+)/g))
       expect(metrics.get(name) ?? 'histogram', name).toMatch(/counter|histogram/)
     expect(rule).toContain('summary:')
+  }
+})
+
+interface Told {
+  readonly fallback: string | undefined
+  readonly help: string
+}
+
+test('docs/settings.md has every setting with its default (`vitest run test/server/operations-docs.test.ts -u` writes it)', async () => {
+  const rows = Object.entries(settings as Readonly<Record<string, Told>>).map(
+    ([name, { fallback = '', help }]) => `| \`${name}\` | ${fallback === '' ? '–' : `\`${fallback}\``} | ${help} |`,
+  )
+  const head = `# Settings
+
+Environment variables, read at start; \`npm start -- --help\` says the same. An empty one counts as not set. What is not allowed is refused at start, with the value and what is.
+
+| variable | default | what it says |
+| --- | --- | --- |`
+  await expect(`${[head, ...rows].join('\n')}\n`).toMatchFileSnapshot('../../docs/settings.md')
+})
+
+/** What is written as settings are, and is none of ours. */
+const others = new Set([...Object.keys(errorCatalogue), 'WORKER_LOST', 'OTEL_EXPORTER_OTLP_HEADERS'])
+
+test('documents name no setting that is not there', async () => {
+  const api = await read('schema/schema.graphql')
+  const documents = (await readdir(`${root}/docs`)).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)
+  for (const file of ['README.md', ...documents]) {
+    const names = new Set((await read(file)).match(/\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b/g))
+    const unknown = [...names].filter(
+      (name) => !(name in settings) && !others.has(name) && !new RegExp(`\\b${name}\\b`).test(api),
+    )
+    expect(unknown, file).toEqual([])
   }
 })
