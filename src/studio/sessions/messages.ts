@@ -189,8 +189,8 @@ export function createMessages(options: {
       const { rows } = await database.pool.query<MessageRow>(
         `select * from session_message
          where session_id = $1 and position > $2 and position < $3
-         order by case when $5 then position else -position end limit $4`,
-        [sessionId, after ?? 0, before ?? 2_147_483_647, limit + 1, isFromStart],
+         order by position ${isFromStart ? 'asc' : 'desc'} limit $4`,
+        [sessionId, after ?? 0, before ?? 2_147_483_647, limit + 1],
       )
       const kept = rows.slice(0, limit).map(toMessage)
       const isMore = rows.length > limit
