@@ -22,7 +22,7 @@ export async function eraseTasks(
   )
   const canceled: string[] = []
   for (const { id, is_active } of rows) {
-    const isCanceled = is_active && (await isCanceledNow(cancel, id, reason))
+    const isCanceled = is_active && (await cancelIfActive(cancel, id, reason))
     if (isCanceled) canceled.push(id)
     // Each by itself, and the topic's row before the task's, as everywhere.
     await withTransaction(database, async (client) => {
@@ -42,7 +42,8 @@ export async function eraseTasks(
   return canceled
 }
 
-async function isCanceledNow(cancel: TaskService['cancel'], id: string, reason: string): Promise<boolean> {
+/** Cancels a task that may be over already, or gone. @returns whether it was this that ended it */
+export async function cancelIfActive(cancel: TaskService['cancel'], id: string, reason: string): Promise<boolean> {
   try {
     await cancel(id, reason)
     return true

@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg'
-import type { Appender } from '../../log/append.ts'
 import type { LogEvent } from '../../log/event.ts'
+import { type Telling, tellIn } from '../../log/tell.ts'
 import { createTopic } from '../../log/topic.ts'
 import { finalStatuses, isFinal, type TaskStatus } from '../../tasks/task.ts'
 import { analyticsChanged, analyticsTopic } from './analytics.ts'
@@ -38,17 +38,17 @@ const eventsPerTopic = 1_000
 
 /**
  * Counts what these topics hold beyond what is counted, and logs for every owner what changed by it. In the caller's
- * transaction, which has locked them: counting, how far, and telling happen together or not at all, so nothing is counted twice.
+ * transaction, which has locked them: counting, how far, and telling happen together or not at all, so nothing is counted twice. What
+ * was told is published after its commit.
  *
  * @param anew - counts from the first event that is kept, in place of what was counted of them
- * @returns the events to be published after the commit
  */
 export async function projectTopics(
   client: PoolClient,
-  appender: Pick<Appender, 'appendIn'>,
+  appender: Telling,
   topics: readonly LockedTopic[],
   { anew = false }: { readonly anew?: boolean } = {},
-): Promise<readonly LogEvent[]> {
+): Promise<void> {
   // Read after the rows are locked: whoever marks a topic as due waits for that lock, and what came before it is seen here.
   const { rows } = await client.query<Head>(
     'select name, seq, pruned_seq, closed from topic where name = any($1::text[])',
@@ -62,11 +62,9 @@ export async function projectTopics(
     return one
   }
   for (const locked of topics) await projectOne(client, locked, heads.get(locked.topic), touch(locked.owner), anew)
-  const published: LogEvent[] = []
   // In one order, as several projectors may wait for each other's owners.
   for (const [owner, one] of [...touched].sort(([a], [b]) => (a < b ? -1 : 1)))
-    if (one.documentIds.size > 0) published.push(...(await tell(client, appender, owner, one)))
-  return published
+    if (one.documentIds.size > 0) await tell(client, appender, owner, one)
 }
 
 async function projectOne(
@@ -136,10 +134,10 @@ async function readEnd(client: PoolClient, topic: string): Promise<Partial<Pick<
 
 async function tell(
   client: PoolClient,
-  appender: Pick<Appender, 'appendIn'>,
+  appender: Telling,
   owner: string,
   { documentIds, hours, made }: Touched,
-): Promise<readonly LogEvent[]> {
+): Promise<void> {
   const topic = analyticsTopic(owner)
   await createTopic(client, topic)
   // Figures are read once nobody else can tell any of this owner: what is told last is then what is true.
@@ -150,10 +148,9 @@ async function tell(
     hours: hours.size === 0 ? [] : await readHours(client, owner, [...hours]),
     questions: made.length === 0 ? [] : await readTimings(client, owner, made),
   }
-  const appended = await appender.appendIn(client, {
+  const appended = await tellIn(appender, client, {
     topic,
     events: [{ type: analyticsChanged, payload: { ...changes } }],
   })
   if (!appended.accepted) throw new Error(`The figures of "${owner}" could not be logged: their topic is closed`)
-  return appended.events
 }

@@ -1,6 +1,5 @@
 import { type Database, withTransaction } from '../../db/connect.ts'
-import type { Appender } from '../../log/append.ts'
-import type { LogEvent } from '../../log/event.ts'
+import type { Telling } from '../../log/tell.ts'
 import type { Logger } from '../../logger.ts'
 import { type LockedTopic, projectTopics } from './project.ts'
 
@@ -27,27 +26,24 @@ export const lockedColumns = 'a.topic, a.owner, a.kind, a.document_id, a.seq'
  */
 export function createProjector(options: {
   readonly database: Database
-  readonly appender: Appender
+  readonly appender: Telling
   readonly logger: Logger
   readonly everyMs: number
 }): Projector {
   const { database, appender, logger, everyMs } = options
   let isStopped = false
 
-  const step = async (): Promise<boolean> => {
-    const { isLeft, events } = await withTransaction(database, async (client) => {
+  const step = (): Promise<boolean> =>
+    withTransaction(database, async (client) => {
       const { rows } = await client.query<LockedTopic>(
         `select ${lockedColumns} from analytics_topic a left join topic t on t.name = a.topic
          where a.is_due and (t.name is null or t.seq > a.seq) order by a.topic limit $1
          for no key update of a skip locked`,
         [topicsPerStep],
       )
-      const told: readonly LogEvent[] = rows.length === 0 ? [] : await projectTopics(client, appender, rows)
-      return { isLeft: rows.length > 0, events: told }
+      if (rows.length > 0) await projectTopics(client, appender, rows)
+      return rows.length > 0
     })
-    for (const event of events) appender.publish([event])
-    return isLeft
-  }
 
   let running: Promise<void> | undefined
   const run = (): Promise<void> => {

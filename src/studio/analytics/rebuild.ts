@@ -1,6 +1,5 @@
 import { type Database, withTransaction } from '../../db/connect.ts'
-import type { Appender } from '../../log/append.ts'
-import type { LogEvent } from '../../log/event.ts'
+import type { Telling } from '../../log/tell.ts'
 import { type LockedTopic, projectTopics } from './project.ts'
 import { lockedColumns } from './projector.ts'
 
@@ -23,22 +22,20 @@ export async function rebuildAnalytics({
   appender,
 }: {
   readonly database: Database
-  readonly appender: Appender
+  readonly appender: Telling
 }): Promise<Rebuilt> {
   await registerMissing(database)
   const rebuilt = { counted: 0, kept: 0 }
   for (let last = ''; ; ) {
-    const { rows, events } = await withTransaction(database, async (client) => {
+    const rows = await withTransaction(database, async (client) => {
       const found = await client.query<LockedTopic & { is_kept: boolean }>(
         `select ${lockedColumns}, t.pruned_seq > 0 as is_kept from analytics_topic a join topic t on t.name = a.topic
          where a.topic > $1 order by a.topic limit $2 for no key update of a`,
         [last, topicsPerStep],
       )
-      const told: readonly LogEvent[] =
-        found.rows.length === 0 ? [] : await projectTopics(client, appender, found.rows, { anew: true })
-      return { rows: found.rows, events: told }
+      if (found.rows.length > 0) await projectTopics(client, appender, found.rows, { anew: true })
+      return found.rows
     })
-    for (const event of events) appender.publish([event])
     const end = rows.at(-1)
     if (end === undefined) return rebuilt
     last = end.topic

@@ -1,7 +1,8 @@
 import { type Database, withTransaction } from '../../db/connect.ts'
-import { isTidingsError, TidingsError } from '../../errors.ts'
+import { TidingsError } from '../../errors.ts'
 import type { Appender } from '../../log/append.ts'
 import { activeTasks } from '../../tasks/active.ts'
+import { cancelIfActive } from '../../tasks/erase.ts'
 import type { TaskService } from '../../tasks/service.ts'
 import { noteChange } from './updates.ts'
 
@@ -30,15 +31,7 @@ export function createDeleting(options: {
 
   const cancelAll = async (ids: readonly string[]): Promise<string[]> => {
     const canceled: string[] = []
-    for (const id of ids) {
-      try {
-        await tasks.cancel(id, reason)
-        canceled.push(id)
-      } catch (error) {
-        // It ended meanwhile.
-        if (!isTidingsError(error, 'CONFLICT', 'NOT_FOUND')) throw error
-      }
-    }
+    for (const id of ids) if (await cancelIfActive(tasks.cancel, id, reason)) canceled.push(id)
     return canceled
   }
   /** Cancels what works on a document, and erases the tasks that are about it. @returns those that were canceled */
@@ -58,12 +51,11 @@ export function createDeleting(options: {
       const made = await dependents(id)
       // Before the document goes, or they would fail for missing it; and after, as others may have started in between.
       const canceled = await clear(id, made, [])
-      const events = await withTransaction(database, async (client) => {
+      await withTransaction(database, async (client) => {
         const { rowCount } = await client.query('delete from document where id = $1', [id])
         if (rowCount === 0) throw new TidingsError('NOT_FOUND', `There is no document "${id}"`, { id })
-        return noteChange(appender, client, id, 'DELETED')
+        await noteChange(appender, client, id, 'DELETED')
       })
-      appender.publish(events)
       return [...canceled, ...(await clear(id, made, canceled))]
     },
   }

@@ -58,27 +58,25 @@ export function createSharing(options: {
         const message = `A user's id has 1 to ${maxUserIdCharacters} characters`
         throw new TidingsError('BAD_INPUT', message, { issues: [{ path: 'userId', message }] })
       }
-      const events = await withTransaction(database, async (client) => {
+      await withTransaction(database, async (client) => {
         const document = await client.query('select from document where id = $1 for key share', [id])
         if (document.rowCount === 0) throw new TidingsError('NOT_FOUND', `There is no document "${id}"`, { id })
         const { rowCount } = await client.query(
           'insert into document_share (document_id, user_id) values ($1, $2) on conflict do nothing',
           [id, userId],
         )
-        return rowCount === 0 ? [] : noteChange(appender, client, id, 'SHARED')
+        if (rowCount !== 0) await noteChange(appender, client, id, 'SHARED')
       })
-      appender.publish(events)
     },
     async revoke(id, userId) {
-      const events = await withTransaction(database, async (client) => {
+      await withTransaction(database, async (client) => {
         const { rowCount } = await client.query('delete from document_share where document_id = $1 and user_id = $2', [
           id,
           userId,
         ])
-        return rowCount === 0 ? [] : noteChange(appender, client, id, 'REVOKED')
+        if (rowCount !== 0) await noteChange(appender, client, id, 'REVOKED')
       })
       changed(id)
-      appender.publish(events)
     },
   }
 }

@@ -1,6 +1,5 @@
 import type { PoolClient } from 'pg'
-import type { Appender } from '../../log/append.ts'
-import type { LogEvent } from '../../log/event.ts'
+import { type Telling, tellIn } from '../../log/tell.ts'
 
 /** What can happen to a document beside its conversions. */
 export type DocumentChange = 'SHARED' | 'REVOKED' | 'DELETED'
@@ -13,17 +12,16 @@ export function documentTopic(id: string): string {
   return `document:${id}`
 }
 
-/** Notes a change in the transaction that makes it. @returns what to publish after the commit */
+/** Notes a change in the transaction that makes it; whoever watches is told after its commit. */
 export async function noteChange(
-  appender: Appender,
+  appender: Telling,
   client: PoolClient,
   id: string,
   change: DocumentChange,
-): Promise<readonly LogEvent[]> {
-  const appended = await appender.appendIn(client, {
+): Promise<void> {
+  await tellIn(appender, client, {
     topic: documentTopic(id),
     close: change === 'DELETED',
     events: [{ type: documentChanged, payload: { change } }],
   })
-  return appended.accepted ? appended.events : []
 }

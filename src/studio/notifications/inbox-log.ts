@@ -4,6 +4,7 @@ import type { JsonObject } from '../../db/tables.ts'
 import { TidingsError } from '../../errors.ts'
 import type { Appended, Appender } from '../../log/append.ts'
 import type { LogEvent } from '../../log/event.ts'
+import { tellIn } from '../../log/tell.ts'
 import { createTopic } from '../../log/topic.ts'
 import { type InboxEventType, inboxTopic } from './notification.ts'
 
@@ -66,9 +67,7 @@ export async function tell(
   type: InboxEventType,
   payload: JsonObject,
 ): Promise<void> {
-  const appended = await appender.appendIn(client, { topic: inboxTopic(userId), events: [{ type, payload }] })
-  const events = eventsOf(appended, userId)
-  afterCommit(client, () => appender.publish(events))
+  eventsOf(await tellIn(appender, client, { topic: inboxTopic(userId), events: [{ type, payload }] }), userId)
 }
 
 /** How many topics are appended to in one statement. */

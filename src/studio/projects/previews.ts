@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { PoolClient } from 'pg'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
-import type { Appender } from '../../log/append.ts'
+import { type Telling, tellIn } from '../../log/tell.ts'
 import type { FailureState } from '../../tasks/task.ts'
 import { type Preview, previewChanged, previewTopic } from './preview.ts'
 import { entryPath } from './project.ts'
@@ -33,7 +33,7 @@ const noteUseMs = 1_000
 const abandonedMs = 10_000
 
 /** Creates the previews. */
-export function createPreviews(options: { readonly database: Database; readonly appender: Appender }): Previews {
+export function createPreviews(options: { readonly database: Database; readonly appender: Telling }): Previews {
   const { database, appender } = options
   const { pool } = database
   const notedUse = new Map<string, number>()
@@ -46,7 +46,7 @@ export function createPreviews(options: { readonly database: Database; readonly 
       before: Preview,
     ) => Promise<(Partial<Pick<Preview, 'status' | 'key' | 'version'>> & { readonly error?: FailureState }) | null>,
   ): Promise<Preview> => {
-    const { after, events } = await withTransaction(database, async (client) => {
+    return withTransaction(database, async (client) => {
       const before = await client.query<PreviewRow>(
         `select ${previewColumns} from project_preview p where project_id = $1 for no key update`,
         [projectId],
@@ -55,7 +55,7 @@ export function createPreviews(options: { readonly database: Database; readonly 
       if (row === undefined)
         throw new TidingsError('NOT_FOUND', `There is no project "${projectId}"`, { id: projectId })
       const wanted = await decide(client, toPreview(row))
-      if (wanted === null) return { after: toPreview(row), events: [] }
+      if (wanted === null) return toPreview(row)
       const { status = row.status, key = row.key, version = row.version, error = null } = wanted
       const changed = await client.query<PreviewRow>(
         `update project_preview p set status = $2, key = $3, version = $4, error = $5, changed_at = clock_timestamp(),
@@ -66,14 +66,12 @@ export function createPreviews(options: { readonly database: Database; readonly 
       const [now] = changed.rows
       if (now === undefined) throw new Error(`The preview of "${projectId}" is gone in the middle of its change`)
       const preview = toPreview(now)
-      const appended = await appender.appendIn(client, {
+      await tellIn(appender, client, {
         topic: previewTopic(projectId),
         events: [{ type: previewChanged, payload: { preview } }],
       })
-      return { after: preview, events: appended.accepted ? appended.events : [] }
+      return preview
     })
-    appender.publish(events)
-    return after
   }
 
   const launch: Previews['launch'] = async (projectId) => {

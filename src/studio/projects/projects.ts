@@ -1,8 +1,7 @@
 import type { PoolClient } from 'pg'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
-import type { Appender } from '../../log/append.ts'
-import { eraseTasks } from '../../tasks/erase.ts'
+import { type Telling, tellIn } from '../../log/tell.ts'
 import type { TaskService } from '../../tasks/service.ts'
 import { createChecker } from './checker.ts'
 import { normalizePath } from './file-names.ts'
@@ -51,8 +50,8 @@ export interface Projects {
 /** Creates the store of projects. */
 export function createProjects(options: {
   readonly database: Database
-  readonly appender: Appender
-  readonly tasks: TaskService
+  readonly appender: Telling
+  readonly tasks: Pick<TaskService, 'erase'>
 }): Projects {
   const { database, appender, tasks } = options
   const { pool } = database
@@ -125,7 +124,7 @@ export function createProjects(options: {
       if (isRunning) await previews.launch(projectId)
     },
     async delete(owner, projectId) {
-      const events = await withTransaction(database, async (client) => {
+      await withTransaction(database, async (client) => {
         const { rowCount } = await client.query('select from project where id = $1 and owner = $2 for update', [
           projectId,
           owner,
@@ -145,18 +144,16 @@ export function createProjects(options: {
           changedAt: new Date().toISOString(),
         }
         // Whoever watches is told, and nothing can follow.
-        const appended = await appender.appendIn(client, {
+        await tellIn(appender, client, {
           topic: previewTopic(projectId),
           close: true,
           events: [{ type: previewChanged, payload: { preview, isLast: true } }],
         })
-        return appended.accepted ? appended.events : []
       })
-      appender.publish(events)
       // What was written and synced is in their inputs and events.
       const { rows } = await pool.query<{ id: string }>('select id from task where subject = $1', [projectId])
       const ids = rows.map(({ id }) => id)
-      return eraseTasks({ database, cancel: tasks.cancel }, ids, 'The project was deleted.')
+      return tasks.erase(ids, 'The project was deleted.')
     },
   }
 }

@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg'
-import { afterCommit, type Database } from '../../db/connect.ts'
-import type { Appender } from '../../log/append.ts'
+import type { Database } from '../../db/connect.ts'
+import { type Telling, tellIn } from '../../log/tell.ts'
 import { createTopic } from '../../log/topic.ts'
 import type { Ending } from '../../tasks/define-task.ts'
 import type { FailureState } from '../../tasks/task.ts'
@@ -46,18 +46,17 @@ export interface RoadmapTeller {
 }
 
 /** Creates what tells. */
-export function createRoadmapTeller(appender: Pick<Appender, 'appendIn' | 'publish'>): RoadmapTeller {
+export function createRoadmapTeller(appender: Telling): RoadmapTeller {
   return {
     async tell(client, roadmapId, { type, payload }) {
       const unit = { topic: roadmapTopic(roadmapId), events: [{ type, payload: { ...payload } }] }
-      let appended = await appender.appendIn(client, unit)
+      let appended = await tellIn(appender, client, unit)
       if (!appended.accepted) {
         // Made by an older server, while this one and its migration were already there.
         await createTopic(client, unit.topic)
-        appended = await appender.appendIn(client, unit)
+        appended = await tellIn(appender, client, unit)
       }
       if (!appended.accepted) throw new Error(`The topic of the roadmap "${roadmapId}" is closed`)
-      afterCommit(client, () => appender.publish(appended.events))
     },
   }
 }

@@ -1,7 +1,6 @@
 import type { PoolClient } from 'pg'
-import { afterCommit } from '../../db/connect.ts'
-import type { Appender } from '../../log/append.ts'
 import type { LogEvent } from '../../log/event.ts'
+import { type Telling, tellIn } from '../../log/tell.ts'
 import { type Card, type Message, type Participant, type SessionStatistics, sessionTopic } from './session.ts'
 
 /** What can happen in a session, as its topic tells it. */
@@ -56,16 +55,15 @@ export interface Teller {
 }
 
 /** Creates what tells. */
-export function createTeller(appender: Pick<Appender, 'appendIn' | 'publish'>): Teller {
+export function createTeller(appender: Telling): Teller {
   return {
     async tell(client, sessionId, events) {
-      const appended = await appender.appendIn(client, {
+      const appended = await tellIn(appender, client, {
         topic: sessionTopic(sessionId),
         events: events.map(({ type, payload }) => ({ type, payload: { ...payload } })),
         ...(events.at(-1)?.type === lastSessionEvent ? { close: true } : {}),
       })
-      if (appended.accepted) afterCommit(client, () => appender.publish(appended.events))
-      else if (appended.seq === null) throw new Error(`The session "${sessionId}" has no topic`)
+      if (!appended.accepted && appended.seq === null) throw new Error(`The session "${sessionId}" has no topic`)
     },
   }
 }

@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { typeid } from 'typeid-js'
 import { type Database, withTransaction } from '../../db/connect.ts'
-import { isTidingsError, TidingsError } from '../../errors.ts'
+import { TidingsError } from '../../errors.ts'
 import { createTopic } from '../../log/topic.ts'
+import { cancelIfActive } from '../../tasks/erase.ts'
 import type { TaskService } from '../../tasks/service.ts'
 import { storableText } from '../../tasks/storable.ts'
 import type { Teller } from './events.ts'
@@ -104,10 +105,7 @@ export function createMembership(options: {
       `select id from task where subject = $1 and kind = $2 and status in ('QUEUED', 'RUNNING', 'RETRYING')`,
       [sessionId, replyKind],
     )
-    for (const { id } of rows)
-      await tasks.cancel(id, 'The session was closed').catch((error: unknown) => {
-        if (!isTidingsError(error, 'CONFLICT')) throw error
-      })
+    for (const { id } of rows) await cancelIfActive(tasks.cancel, id, 'The session was closed')
   }
 
   return {
