@@ -1,6 +1,13 @@
-/** Payloads that leave together, in order: each one `{"data":…}` as JSON. Serialised once, whoever reads them. */
+/** What one event or snapshot is to everybody in a group: `{"data":…}` as JSON. Serialised once, whoever reads it. */
+export interface Payload {
+  readonly text: string
+  /** In UTF-8. */
+  readonly bytes: number
+}
+
+/** Payloads that leave together, in order. */
 export interface Batch {
-  readonly payloads: readonly Buffer[]
+  readonly payloads: readonly Payload[]
   readonly bytes: number
   /** The same as WebSocket frames of graphql-ws's `next`, ready but for ids of this length (as JSON, with their quotes). */
   frames(stampLength: number): Frames
@@ -14,58 +21,78 @@ export interface Frames {
   keep(): void
 }
 
-const opening = Buffer.from('{"id":')
-const middle = Buffer.from(',"type":"next","payload":')
-const closing = 0x7d
+/** Measures a payload. */
+export function createPayload(text: string): Payload {
+  return { text, bytes: Buffer.byteLength(text) }
+}
 
 /** Puts payloads together. */
-export function createBatch(payloads: readonly Buffer[]): Batch {
-  let bytes = 0
-  for (const payload of payloads) bytes += payload.length
-  let made: { readonly stampLength: number; readonly frames: Frames }[] | undefined
-  return {
-    payloads,
-    bytes,
-    frames(stampLength) {
-      const known = made?.find((one) => one.stampLength === stampLength)
-      if (known !== undefined) return known.frames
-      const frames = createFrames(payloads, stampLength)
-      made ??= []
-      made.push({ stampLength, frames })
-      return frames
-    },
+export function createBatch(payloads: readonly Payload[]): Batch {
+  return new PayloadBatch(payloads)
+}
+
+/** A class, against the custom of the house, as are its frames: one of each is made for every event of every group. */
+class PayloadBatch implements Batch {
+  readonly payloads: readonly Payload[]
+  readonly bytes: number
+  /** Nearly always one. */
+  #frames: readonly StampedFrames[] = none
+
+  constructor(payloads: readonly Payload[]) {
+    this.payloads = payloads
+    let sum = 0
+    for (const { bytes } of payloads) sum += bytes
+    this.bytes = sum
+  }
+
+  frames(stampLength: number): Frames {
+    for (const frames of this.#frames) if (frames.stampLength === stampLength) return frames
+    const frames = new StampedFrames(this.payloads, stampLength)
+    this.#frames = this.#frames === none ? [frames] : [...this.#frames, frames]
+    return frames
   }
 }
 
-function createFrames(payloads: readonly Buffer[], stampLength: number): Frames {
-  const envelope = opening.length + stampLength + middle.length + 1
-  let total = 0
-  for (const { length } of payloads) total += headerLength(envelope + length) + envelope + length
-  let buffer = Buffer.allocUnsafeSlow(total)
-  const gaps: number[] = []
-  let at = 0
-  for (const payload of payloads) {
-    at = writeHeader(buffer, at, envelope + payload.length)
-    at += opening.copy(buffer, at)
-    gaps.push(at)
-    at += stampLength
-    at += middle.copy(buffer, at)
-    at += payload.copy(buffer, at)
-    buffer[at++] = closing
+const opening = '{"id":'
+const middle = ',"type":"next","payload":'
+const closing = '}'
+const envelopeBytes = opening.length + middle.length + closing.length
+
+class StampedFrames implements Frames {
+  readonly stampLength: number
+  #buffer: Buffer
+  readonly #gaps: number[] = []
+  #isKept = false
+
+  constructor(payloads: readonly Payload[], stampLength: number) {
+    this.stampLength = stampLength
+    const envelope = envelopeBytes + stampLength
+    let total = 0
+    for (const { bytes } of payloads) total += headerLength(envelope + bytes) + envelope + bytes
+    const buffer = Buffer.allocUnsafe(total)
+    const start = `${opening}${' '.repeat(stampLength)}${middle}`
+    let at = 0
+    for (const { text, bytes } of payloads) {
+      at = writeHeader(buffer, at, envelope + bytes)
+      this.#gaps.push(at + opening.length)
+      at += buffer.write(`${start}${text}${closing}`, at)
+    }
+    this.#buffer = buffer
   }
-  let isKept = false
-  return {
-    stamp(id) {
-      if (isKept) buffer = Buffer.from(buffer)
-      isKept = false
-      for (const gap of gaps) buffer.set(id, gap)
-      return buffer
-    },
-    keep() {
-      isKept = true
-    },
+
+  stamp(id: Buffer): Buffer {
+    if (this.#isKept) this.#buffer = Buffer.from(this.#buffer)
+    this.#isKept = false
+    for (const gap of this.#gaps) this.#buffer.set(id, gap)
+    return this.#buffer
+  }
+
+  keep(): void {
+    this.#isKept = true
   }
 }
+
+const none: readonly StampedFrames[] = []
 
 /** Bytes before the payload of an unmasked frame (RFC 6455, 5.2). */
 function headerLength(length: number): number {

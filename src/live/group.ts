@@ -1,9 +1,9 @@
 import type { LogEvent } from '../log/event.ts'
-import type { Attachment, Feeds } from '../log/feed.ts'
+import type { Attachment, FeedListener, Feeds } from '../log/feed.ts'
 import type { Followed } from '../log/follow.ts'
 import type { Span, Tracing } from '../tracing.ts'
 import type { SharedTopic } from './field.ts'
-import { type Batch, createBatch } from './frames.ts'
+import { type Batch, createBatch, type Payload } from './frames.ts'
 import type { Seat } from './outlet.ts'
 import type { Turn } from './turn.ts'
 
@@ -20,6 +20,9 @@ export interface Member extends Seat {
   onFailure(error: unknown): void
 }
 
+/** A payload, or its promise where a resolver has to wait for something. */
+export type Rendering = Payload | Promise<Payload>
+
 /** Those who see the same of a topic in the same way: each event is executed and serialised once for all of them. */
 export interface Group<S> {
   readonly topic: SharedTopic<S>
@@ -34,7 +37,7 @@ export interface Group<S> {
   join(member: Member): boolean
   leave(member: Member): void
   /** One payload, for somebody who catches up. Those who catch up at the same time share it. */
-  render(followed: Followed<S>): Buffer | Promise<Buffer>
+  render(followed: Followed<S>): Rendering
   close(): void
 }
 
@@ -44,18 +47,17 @@ export interface Group<S> {
  */
 export type Rendered = WeakMap<
   object,
-  readonly {
-    readonly render: (value: unknown) => Buffer | Promise<Buffer>
-    readonly reason: string
-    readonly payload: Buffer | Promise<Buffer>
-  }[]
+  readonly { readonly render: Render; readonly reason: string; readonly payload: Rendering }[]
 >
+
+/** Executes a value for everybody; the same function is the same way of looking. */
+export type Render = (value: unknown) => Rendering
 
 interface Item {
   readonly seq: number
   readonly isPassing: boolean
   readonly isLast: boolean
-  readonly payload: Buffer
+  readonly payload: Payload
   /** From the event's arrival to its last reader; only of traced events. */
   readonly span: Span | undefined
 }
@@ -63,204 +65,229 @@ interface Item {
 /** Larger batches are cut, so that a reader who stands still is noticed before it holds more than its budget. */
 const maxBatchBytes = 65_536
 
-/**
- * Creates the group of one topic and one way of looking at it.
- *
- * @param options.render - executes a value for everybody; the same function is the same way of looking
- */
-export function createGroup<S>(options: {
+/** What the groups of one process have in common. */
+export interface Groups {
   readonly feeds: Feeds
-  readonly topic: SharedTopic<S>
-  readonly render: (value: unknown) => Buffer | Promise<Buffer>
   readonly rendered: Rendered
   readonly turn: Turn
   readonly tracing: Tracing
-}): Group<S> {
-  const { feeds, topic, render, rendered, turn, tracing } = options
-  const reader = topic.createReader()
-  const members = new Set<Member>()
-  const resets = { count: 0, reason: 'PRUNED' as 'PRUNED' | 'RESET' }
-  let pending: Item[] = []
-  /** The seq up to which members have been written to. */
-  let flushed = 0
-  /** The seq of the newest event that has come in. */
-  let head = 0
-  /** Set while an execution has to wait for something: what comes later waits for its turn. */
-  let tail: Promise<void> | undefined
-  let attachment: Attachment | null = null
-  let isClosed = false
-  let stopPassing: (() => void) | undefined
-  let lastPassing: (Item & { readonly report: unknown }) | undefined
+}
 
-  const push = (item: Item): void => {
-    if (pending.push(item) === 1) turn.schedule(flush)
+/** Creates the group of one topic and one way of looking at it, and opens it. */
+export function createGroup<S>(options: {
+  readonly groups: Groups
+  readonly topic: SharedTopic<S>
+  readonly render: Render
+}): Group<S> {
+  return new TopicGroup(options)
+}
+
+/** A class, against the custom of the house: there may be one for each of ten thousand topics, most of which sleep. */
+class TopicGroup<S> implements Group<S>, FeedListener {
+  readonly topic: SharedTopic<S>
+  readonly opened: Promise<void>
+  readonly resets = { count: 0, reason: 'PRUNED' as 'PRUNED' | 'RESET' }
+  readonly #groups: Groups
+  readonly #render: Render
+  readonly #reader: ReturnType<SharedTopic<S>['createReader']>
+  readonly #members = new Set<Member>()
+  #pending: Item[] = []
+  /** The seq up to which members have been written to. */
+  #flushed = 0
+  /** The seq of the newest event that has come in. */
+  #head = 0
+  /** Set while an execution has to wait for something: what comes later waits for its turn. */
+  #tail: Promise<void> | undefined
+  #attachment: Attachment | null = null
+  #isClosed = false
+  #stopPassing: (() => void) | undefined
+  #lastPassing: { readonly seq: number; readonly payload: Payload; readonly report: unknown } | undefined
+
+  constructor({ groups, topic, render }: Parameters<typeof createGroup<S>>[0]) {
+    this.#groups = groups
+    this.topic = topic
+    this.#render = render
+    this.#reader = topic.createReader()
+    this.opened = this.#open()
   }
-  const add = (value: unknown, place: Omit<Item, 'payload'>): void => {
-    const generation = resets.count
-    const payload = attempt(() => render(value))
-    if (tail === undefined && Buffer.isBuffer(payload)) {
-      push({ ...place, payload })
-      return
+
+  join(member: Member): boolean {
+    if (this.#attachment === null || this.#isClosed || member.at < this.#flushed) return false
+    this.#members.add(member)
+    const payload = this.#passingFor(member.at)
+    if (payload !== undefined) member.outlet.write(createBatch([payload]), member.stamp)
+    return true
+  }
+
+  leave(member: Member): void {
+    this.#members.delete(member)
+  }
+
+  render(followed: Followed<S>): Rendering {
+    const { rendered } = this.#groups
+    const key: unknown = followed.is === 'event' ? followed.event : followed.state
+    const renderOne = (): Rendering => this.#render(this.topic.createReader().read(followed))
+    // A state that is nothing cannot be told from another.
+    if (typeof key !== 'object' || key === null) return renderOne()
+    const reason = followed.is === 'event' ? '' : followed.reason
+    const known = rendered.get(key) ?? []
+    const same = known.find((one) => one.render === this.#render && one.reason === reason)
+    if (same !== undefined) return same.payload
+    const payload = renderOne()
+    rendered.set(key, [...known, { render: this.#render, reason, payload }])
+    return payload
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#heedPassing(false)
+    this.#attachment?.detach()
+  }
+
+  onEvents(events: readonly LogEvent[]): void {
+    const { passing } = this.topic
+    for (const event of events) {
+      const followed: Followed<S> = { is: 'event', event }
+      const value = this.#reader.read(followed)
+      this.#head = event.seq
+      if (passing !== undefined) this.#heedPassing(passing.isWantedAfter(followed))
+      // Who joins from now on has it already.
+      if (this.#members.size === 0) continue
+      const span = event.trace === undefined ? undefined : beginDelivery(this.#groups.tracing, event)
+      this.#add(attempt(this.#render, value), event.seq, false, this.topic.isLast(event), span)
     }
-    const rendering = Promise.resolve(payload)
-    // Its failure is dealt with in its turn.
-    rendering.catch(() => undefined)
-    const mine: Promise<void> = (tail ?? Promise.resolve())
+  }
+
+  onReset(reason: 'PRUNED' | 'RESET'): void {
+    this.resets.count++
+    this.resets.reason = reason
+    this.#pending = []
+    this.#flushed = 0
+    const those = [...this.#members]
+    this.#members.clear()
+    for (const member of those) member.onReset(reason)
+  }
+
+  async #open(): Promise<void> {
+    const attachment = await this.#groups.feeds.attach(this.topic.topic, this)
+    this.#attachment = attachment
+    // No such topic: who catches up is told.
+    if (attachment === null) return
+    if (this.#isClosed) return attachment.detach()
+    this.#head = Math.max(this.#head, attachment.head)
+    if (this.topic.passing?.isWanted === true && this.#flushed === 0) this.#heedPassing(true)
+  }
+
+  #add(payload: Rendering, seq: number, isPassing: boolean, isLast: boolean, span: Span | undefined): void {
+    if (this.#tail === undefined && isReady(payload)) this.#push({ seq, isPassing, isLast, payload, span })
+    else this.#addLater(Promise.resolve(payload), (done) => ({ seq, isPassing, isLast, payload: done, span }))
+  }
+
+  #addLater(rendering: Promise<Payload>, toItem: (payload: Payload) => Item): void {
+    const generation = this.resets.count
+    const mine: Promise<void> = (this.#tail ?? Promise.resolve())
       .then(() => rendering)
       .then(
-        (done) => {
-          if (generation === resets.count && !isClosed) push({ ...place, payload: done })
+        (payload) => {
+          if (generation === this.resets.count && !this.#isClosed) this.#push(toItem(payload))
         },
         (error: unknown) => {
-          if (generation === resets.count) fail(error)
+          if (generation === this.resets.count) this.#fail(error)
         },
       )
       .then(() => {
-        if (tail === mine) tail = undefined
+        if (this.#tail === mine) this.#tail = undefined
       })
-    tail = mine
+    this.#tail = mine
   }
-  const fail = (error: unknown): void => {
-    const those = [...members]
-    members.clear()
+
+  #fail(error: unknown): void {
+    const those = [...this.#members]
+    this.#members.clear()
     for (const member of those) member.onFailure(error)
   }
 
-  const deliver = (member: Member, batch: Batch, last: Item): void => {
+  #push(item: Item): void {
+    if (this.#pending.push(item) === 1) this.#groups.turn.schedule(() => this.#flush())
+  }
+
+  #flush(): void {
+    const items = this.#pending
+    this.#pending = []
+    let from = 0
+    let bytes = 0
+    for (const [index, { payload }] of items.entries()) {
+      if (bytes > 0 && bytes + payload.bytes > maxBatchBytes) {
+        this.#flushItems(items.slice(from, index))
+        from = index
+        bytes = 0
+      }
+      bytes += payload.bytes
+    }
+    this.#flushItems(from === 0 ? items : items.slice(from))
+  }
+
+  #flushItems(items: readonly Item[]): void {
+    const [first] = items
+    const last = items.at(-1)
+    if (first === undefined || last === undefined) return
+    const base = first.isPassing ? first.seq : first.seq - 1
+    const batch = createBatch(items.map(({ payload }) => payload))
+    const readers = this.#members.size
+    for (const member of this.#members) {
+      if (member.at === base) {
+        this.#deliver(member, batch, last)
+        continue
+      }
+      // It has joined with some of these already behind it.
+      const rest = items.filter(({ seq, isPassing }) => seq > member.at || (isPassing && seq === member.at))
+      if (rest.length > 0) this.#deliver(member, createBatch(rest.map(({ payload }) => payload)), last)
+    }
+    this.#flushed = last.seq
+    for (const { span } of items) span?.end({ 'tidings.readers': readers })
+  }
+
+  #deliver(member: Member, batch: Batch, last: Item): void {
     if (member.outlet.isFull(batch.bytes)) {
-      members.delete(member)
+      this.#members.delete(member)
       member.onFull()
       return
     }
     member.outlet.write(batch, member.stamp)
     member.at = last.seq
     if (!last.isLast) return
-    members.delete(member)
+    this.#members.delete(member)
     member.onEnd()
   }
-  const flushItems = (items: readonly Item[]): void => {
-    const [first] = items
-    const last = items.at(-1)
-    if (first === undefined || last === undefined) return
-    const base = first.isPassing ? first.seq : first.seq - 1
-    const batch = createBatch(items.map(({ payload }) => payload))
-    const readers = members.size
-    for (const member of members) {
-      if (member.at === base) {
-        deliver(member, batch, last)
-        continue
-      }
-      // It has joined with some of these already behind it.
-      const rest = items.filter(({ seq, isPassing }) => seq > member.at || (isPassing && seq === member.at))
-      if (rest.length > 0) deliver(member, createBatch(rest.map(({ payload }) => payload)), last)
-    }
-    flushed = last.seq
-    for (const { span } of items) span?.end({ 'tidings.readers': readers })
-  }
-  const flush = (): void => {
-    const items = pending
-    pending = []
-    let from = 0
-    let bytes = 0
-    for (const [index, { payload }] of items.entries()) {
-      if (bytes > 0 && bytes + payload.length > maxBatchBytes) {
-        flushItems(items.slice(from, index))
-        from = index
-        bytes = 0
-      }
-      bytes += payload.length
-    }
-    flushItems(from === 0 ? items : items.slice(from))
-  }
 
-  const heedPassing = (isWanted: boolean): void => {
+  #heedPassing(isWanted: boolean): void {
+    const { passing } = this.topic
     if (!isWanted) {
-      stopPassing?.()
-      stopPassing = undefined
-      lastPassing = undefined
-    } else if (topic.passing !== undefined && stopPassing === undefined && !isClosed)
-      stopPassing = topic.passing.watch((passing) => {
-        if (head === 0) return
-        const value = reader.readPassing(passing, head)
-        const payload = attempt(() => render(value))
-        const place = { seq: head, isPassing: true, isLast: false, span: undefined }
-        // Kept for those who join later; what has to wait is not worth it.
-        lastPassing = Buffer.isBuffer(payload) ? { ...place, payload, report: passing } : undefined
-        if (members.size > 0) add(value, place)
-      })
-  }
-  /** What of the last report is due to somebody who joins with everything up to `at`. */
-  const passingFor = (at: number): Buffer | undefined => {
-    // What is pending will be written with the rest.
-    if (lastPassing === undefined || pending.some(({ payload }) => payload === lastPassing?.payload)) return undefined
-    if (lastPassing.seq >= at) return lastPassing.payload
-    if (topic.passing?.isStanding !== true) return undefined
-    const { report } = lastPassing
-    const payload = attempt(() => render(reader.readPassing(report, at)))
-    return Buffer.isBuffer(payload) ? payload : undefined
-  }
-  const open = async (): Promise<void> => {
-    attachment = await feeds.attach(topic.topic, {
-      onEvents(events) {
-        for (const event of events) {
-          const followed: Followed<S> = { is: 'event', event }
-          const value = reader.read(followed)
-          head = event.seq
-          if (topic.passing !== undefined) heedPassing(topic.passing.isWantedAfter(followed))
-          // Who joins from now on has it already.
-          if (members.size === 0) continue
-          add(value, {
-            seq: event.seq,
-            isPassing: false,
-            isLast: topic.isLast(event),
-            span: event.trace === undefined ? undefined : beginDelivery(tracing, event),
-          })
-        }
-      },
-      onReset(reason) {
-        resets.count++
-        resets.reason = reason
-        pending = []
-        flushed = 0
-        const those = [...members]
-        members.clear()
-        for (const member of those) member.onReset(reason)
-      },
-    })
-    // No such topic: who catches up is told.
-    if (attachment === null) return
-    if (isClosed) return attachment.detach()
-    head = Math.max(head, attachment.head)
-    if (topic.passing?.isWanted === true && flushed === 0) heedPassing(true)
+      this.#stopPassing?.()
+      this.#stopPassing = undefined
+      this.#lastPassing = undefined
+    } else if (passing !== undefined && this.#stopPassing === undefined && !this.#isClosed)
+      this.#stopPassing = passing.watch((report) => this.#takePassing(report))
   }
 
-  return {
-    topic,
-    opened: open(),
-    resets,
-    join(member) {
-      if (attachment === null || isClosed || member.at < flushed) return false
-      members.add(member)
-      const payload = passingFor(member.at)
-      if (payload !== undefined) member.outlet.write(createBatch([payload]), member.stamp)
-      return true
-    },
-    leave: (member) => void members.delete(member),
-    render(followed) {
-      const key: object = followed.is === 'event' ? followed.event : (followed.state as object)
-      const reason = followed.is === 'event' ? '' : followed.reason
-      const known = rendered.get(key) ?? []
-      const same = known.find((one) => one.render === render && one.reason === reason)
-      if (same !== undefined) return same.payload
-      const payload = render(topic.createReader().read(followed))
-      rendered.set(key, [...known, { render, reason, payload }])
-      return payload
-    },
-    close() {
-      isClosed = true
-      heedPassing(false)
-      attachment?.detach()
-    },
+  #takePassing(report: unknown): void {
+    if (this.#head === 0) return
+    const seq = this.#head
+    const payload = attempt(this.#render, this.#reader.readPassing(report, seq))
+    // Kept for those who join later; what has to wait is not worth it.
+    this.#lastPassing = isReady(payload) ? { seq, payload, report } : undefined
+    if (this.#members.size > 0) this.#add(payload, seq, true, false, undefined)
+  }
+
+  /** What of the last report is due to somebody who joins with everything up to `at`. */
+  #passingFor(at: number): Payload | undefined {
+    const last = this.#lastPassing
+    // What is pending will be written with the rest.
+    if (last === undefined || this.#pending.some(({ payload }) => payload === last.payload)) return undefined
+    if (last.seq >= at) return last.payload
+    if (this.topic.passing?.isStanding !== true) return undefined
+    const payload = attempt(this.#render, this.#reader.readPassing(last.report, at))
+    return isReady(payload) ? payload : undefined
   }
 }
 
@@ -269,11 +296,19 @@ function beginDelivery(tracing: Tracing, { topic, seq, type, trace }: LogEvent):
   return tracing.begin('deliver', { role: 'consumer', parent: trace, facts })
 }
 
-/** What `run` returns, or a rejection of what it throws. */
-function attempt(run: () => Buffer | Promise<Buffer>): Buffer | Promise<Buffer> {
+function isReady(rendering: Rendering): rendering is Payload {
+  return !(rendering instanceof Promise)
+}
+
+/** What `render` returns, or a rejection of what it throws. */
+function attempt(render: Render, value: unknown): Rendering {
+  let rendering: Rendering
   try {
-    return run()
+    rendering = render(value)
   } catch (error) {
-    return Promise.reject(error instanceof Error ? error : new Error(String(error)))
+    rendering = Promise.reject(error instanceof Error ? error : new Error(String(error)))
   }
+  // Its failure is dealt with in its turn, or is nobody's.
+  if (rendering instanceof Promise) rendering.catch(() => undefined)
+  return rendering
 }

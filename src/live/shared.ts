@@ -14,7 +14,8 @@ import type { LogReader } from '../log/read.ts'
 import type { Logger } from '../logger.ts'
 import { noTracing, type Tracing } from '../tracing.ts'
 import type { SharedTopic } from './field.ts'
-import { createGroup, type Rendered } from './group.ts'
+import { createPayload, type Payload } from './frames.ts'
+import { createGroup, type Rendered, type Rendering } from './group.ts'
 import { iterateNothing, iterateStream } from './iterate.ts'
 import type { Seat } from './outlet.ts'
 import { createPlans, type SharedOperation } from './plan.ts'
@@ -99,14 +100,14 @@ export function createLive(options: {
     ws: { payloads: 0, bytes: 0 },
     sse: { payloads: 0, bytes: 0 },
   }
-  const rendered: Rendered = new WeakMap()
-  const groups = new Map<string, Entry>()
+  const entries = new Map<string, Entry>()
+  const groups = { feeds, rendered: new WeakMap() as Rendered, turn, tracing }
   const budgetBytes = config.MAX_SOCKET_BUFFER_BYTES
   const patienceMs = config.SLOW_READER_MS
   const exit = (entry: Entry): void => {
     entry.users--
-    if (entry.users > 0 || groups.get(entry.key) !== entry) return
-    groups.delete(entry.key)
+    if (entry.users > 0 || entries.get(entry.key) !== entry) return
+    entries.delete(entry.key)
     entry.group.close()
   }
   const delivery = { log: { reader, feeds }, turn, counters, maxBytes: budgetBytes / 8, exit }
@@ -120,18 +121,18 @@ export function createLive(options: {
     },
   }
 
-  const toPayload = (executed: ExecutionResult): Buffer => {
+  const toPayload = (executed: ExecutionResult): Payload => {
     const result = mask(executed)
     // Nobody could tell what this event was: all come back to it when the server can.
     if (isAway(result)) throw result.errors?.[0] ?? new TidingsError('UNAVAILABLE', 'The server cannot serve this now')
-    return Buffer.from(JSON.stringify(format(result)))
+    return createPayload(JSON.stringify(format(result)))
   }
   const render =
     ({ plan, variableValues }: SharedOperation) =>
-    (rootValue: unknown): Buffer | Promise<Buffer> => {
+    (rootValue: unknown): Rendering => {
       counters.executed++
       const text = plan.execute(rootValue, eventContext)
-      if (text !== null) return Buffer.from(text)
+      if (text !== null) return createPayload(text)
       counters.interpreted++
       const { document, operationName } = plan
       const result = execute({
@@ -151,16 +152,16 @@ export function createLive(options: {
     const topic = await field.open(args, context)
     // Of some fields the topic depends on who asks, such as an inbox, and nothing in the operation says so.
     const key = `${topic.topic} ${operation.key}`
-    let entry = groups.get(key)
+    let entry = entries.get(key)
     if (entry === undefined) {
       entry = {
         key,
-        group: createGroup({ feeds, topic, turn, tracing, rendered, render: render(operation) }),
+        group: createGroup({ groups, topic, render: render(operation) }),
         users: 0,
       }
       // Everyone who waits for it fails by it as well.
       entry.group.opened.catch((error: unknown) => logger.debug({ err: error, topic: topic.topic }, 'no feed'))
-      groups.set(key, entry)
+      entries.set(key, entry)
     }
     entry.users++
     return { entry, guard: topic.guard }
@@ -176,11 +177,11 @@ export function createLive(options: {
   return {
     counters,
     get size() {
-      return groups.size
+      return entries.size
     },
     topics() {
       const counts = new Map<string, number>()
-      for (const { group, users } of groups.values())
+      for (const { group, users } of entries.values())
         counts.set(group.topic.topic, (counts.get(group.topic.topic) ?? 0) + users)
       return counts
     },

@@ -89,10 +89,12 @@ class WebSocketOutlet implements SocketOutlet {
     }
     const frames = batch.frames(stamp.length)
     const bytes = frames.stamp(stamp)
-    socket.write(bytes)
     const { sent } = this.#common
     sent.payloads += batch.payloads.length
     sent.bytes += bytes.length
+    // What waits for a slow reader must be alone in its memory: small buffers are cut from larger ones, and keep all of those.
+    if (socket.writableLength > 0) return void socket.write(copyAlone(bytes))
+    socket.write(bytes)
     // Not taken whole by the operating system: the stream still reads from the buffer.
     if (socket.writableLength > 0) frames.keep()
   }
@@ -132,3 +134,9 @@ class WebSocketOutlet implements SocketOutlet {
 }
 
 const none: readonly Served[] = []
+
+function copyAlone(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  bytes.copy(copy)
+  return copy
+}

@@ -1,11 +1,11 @@
 import type { ExecutionResult } from 'graphql'
-import type { Batch } from './frames.ts'
+import type { Batch, Payload } from './frames.ts'
 import { type Outlet, type Sent, waitingLimit } from './outlet.ts'
 
-const texts = new WeakMap<object, Buffer>()
+const texts = new WeakMap<object, string>()
 
-/** The result as JSON in UTF-8, when it was serialised already; undefined for every other result. */
-export function serialisedOf(result: object): Buffer | undefined {
+/** The result as JSON, when it was serialised already; undefined for every other result. */
+export function serialisedOf(result: object): string | undefined {
   return texts.get(result)
 }
 
@@ -36,7 +36,7 @@ export function createStreamOutlet(options: {
   readonly giveUp: () => void
 }): StreamOutlet {
   const limit = waitingLimit(options.budgetBytes)
-  const queue: Buffer[] = []
+  const queue: Payload[] = []
   let queuedBytes = 0
   let over: { readonly failure: { readonly error: unknown } | undefined } | undefined
   let pulled:
@@ -45,10 +45,10 @@ export function createStreamOutlet(options: {
   let waiting: (() => void)[] = []
   let timer: NodeJS.Timeout | undefined
 
-  const toResult = (payload: Buffer): ExecutionResult => {
+  const toResult = ({ text }: Payload): ExecutionResult => {
     let parsed: ExecutionResult | undefined
     const read = (): ExecutionResult => {
-      parsed ??= JSON.parse(payload.toString()) as ExecutionResult
+      parsed ??= JSON.parse(text) as ExecutionResult
       return parsed
     }
     const result = {
@@ -56,7 +56,7 @@ export function createStreamOutlet(options: {
         return read().data
       },
     } as ExecutionResult
-    texts.set(result, payload)
+    texts.set(result, text)
     return result
   }
   const settle = (): void => {
@@ -66,7 +66,7 @@ export function createStreamOutlet(options: {
     const { resolve, reject } = pulled
     pulled = undefined
     if (payload !== undefined) {
-      queuedBytes -= payload.length
+      queuedBytes -= payload.bytes
       resolve({ done: false, value: toResult(payload) })
       if (queue.length > 0 || waiting.length === 0) return
       clearTimeout(timer)

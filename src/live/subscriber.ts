@@ -6,7 +6,7 @@ import { type Followed, follow, type SnapshotReason } from '../log/follow.ts'
 import type { LogReader } from '../log/read.ts'
 import { compact } from './budget.ts'
 import type { Guard, StartingPoint } from './field.ts'
-import { createBatch } from './frames.ts'
+import { createBatch, type Payload } from './frames.ts'
 import type { Group, Member } from './group.ts'
 import type { Seat, Sent, Served } from './outlet.ts'
 import type { Turn } from './turn.ts'
@@ -88,7 +88,7 @@ export function createSubscriber(options: {
 
 /** Payloads of one who catches up, on their way. */
 interface Own {
-  readonly payloads: { readonly payload: Buffer; readonly seq: number }[]
+  readonly payloads: { readonly payload: Payload; readonly seq: number }[]
   bytes: number
 }
 
@@ -194,7 +194,7 @@ class GroupSubscriber implements Subscriber, Member, Served {
     this.#ending.end(failure)
   }
 
-  #write(payloads: readonly Buffer[], seq: number): void {
+  #write(payloads: readonly Payload[], seq: number): void {
     this.outlet.write(createBatch(payloads), this.stamp)
     this.at = seq
     this.#stands = true
@@ -226,7 +226,7 @@ class GroupSubscriber implements Subscriber, Member, Served {
 
   async #add(followed: Followed<unknown>): Promise<boolean> {
     const rendered = this.#group.render(followed)
-    const payload = Buffer.isBuffer(rendered) ? rendered : await rendered
+    const payload = rendered instanceof Promise ? await rendered : rendered
     if (this.#isOver || this.#isFull) return false
     const seq = followed.is === 'event' ? followed.event.seq : followed.seq
     if (this.#own === undefined) {
@@ -236,7 +236,7 @@ class GroupSubscriber implements Subscriber, Member, Served {
       })
     }
     this.#own.payloads.push({ payload, seq })
-    this.#own.bytes += payload.length
+    this.#own.bytes += payload.bytes
     return this.#own.bytes < maxOwnBytes ? !this.#isFull : this.#flushOwn()
   }
 
@@ -291,11 +291,11 @@ class GroupSubscriber implements Subscriber, Member, Served {
     const missed = await this.#readMissed()
     if (this.#isOver) return
     if (missed === null) return this.#summarise('LAGGED')
-    const payloads: Buffer[] = []
+    const payloads: Payload[] = []
     let bytes = 0
     for (const event of compact(missed, group.topic)) {
       const payload = await group.render({ is: 'event', event })
-      bytes += payload.length
+      bytes += payload.bytes
       if (bytes > maxBytes) return this.#summarise('LAGGED')
       payloads.push(payload)
     }

@@ -14,12 +14,14 @@ export interface LogEvent {
 }
 
 /**
- * The events in a message of the bus; null when the message is not ours or is damaged.
+ * The events in a message of the bus; null when the message is not ours, is damaged, or is of another topic.
  *
  * Checked by hand and not by zod, as everywhere else: it is on the way of every event, and zod makes a copy of each payload.
  */
-export function parseEvents(message: unknown): readonly LogEvent[] | null {
-  return Array.isArray(message) && message.every(isLogEvent) ? message : null
+export function parseEvents(message: unknown, topic: string): readonly LogEvent[] | null {
+  if (!Array.isArray(message)) return null
+  for (const event of message as unknown[]) if (!isLogEvent(event) || event.topic !== topic) return null
+  return message
 }
 
 const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/

@@ -63,12 +63,16 @@ interface Feed {
   isOpen: boolean
   isClosed: boolean
   readonly sequence: Sequence
-  /** The last events, contiguous up to the sequence's head. */
+  /** How many have come to follow. */
+  attached: number
+  /** The last events, contiguous up to the sequence's head; none while a single one follows. */
   ring: LogEvent[]
   catchingUp: Promise<void> | undefined
 }
 
 const pageSize = 500
+/** Those who attach for a single subscriber: what hands events on to it, and itself while it catches up. */
+const alone = 2
 /** How long a confirmation from the bus is waited for before the log alone is trusted. */
 const busPatienceMs = 1_000
 /** How long an event may be known to the log and not to the feed before that counts as lost by the bus. */
@@ -82,7 +86,8 @@ const restFactor = 9
  * @param options.checkMs - time between comparisons with the log while the bus is connected
  * @param options.awayCheckMs - the same while it is away, when nothing else brings news; default 250. After one that took long it
  * is longer, up to `checkMs`, so that comparing takes about a tenth of the time at most
- * @param options.ringSize - events kept per topic for followers who come or come back; default 64
+ * @param options.ringSize - events kept at least, up to twice as many, per topic that several follow, for those who come or come
+ * back; default 32
  */
 export function createFeeds(options: {
   readonly bus: Bus
@@ -92,7 +97,7 @@ export function createFeeds(options: {
   readonly awayCheckMs?: number
   readonly ringSize?: number
 }): Feeds {
-  const { bus, reader, logger, checkMs, awayCheckMs = 250, ringSize = 64 } = options
+  const { bus, reader, logger, checkMs, awayCheckMs = 250, ringSize = 32 } = options
   const feeds = new Map<string, Feed>()
   const counters: FeedCounters = { delivered: 0, repeated: 0, holes: 0, repaired: 0, malformed: 0 }
 
@@ -114,9 +119,12 @@ export function createFeeds(options: {
     const due = sequence.take(events)
     counters.repeated += sequence.repeated - known
     if (due.length > 0) {
-      feed.ring.push(...due)
-      // Cut now and then, as moving all of them up for each event would cost more than the events.
-      if (feed.ring.length > 2 * ringSize) feed.ring = feed.ring.slice(-ringSize)
+      // Who is alone comes back to a feed of its own: keeping events for nobody costs more than the events.
+      if (feed.attached > alone) {
+        feed.ring.push(...due)
+        // Cut now and then, as moving all of them up for each event would cost more than the events.
+        if (feed.ring.length > 2 * ringSize) feed.ring = feed.ring.slice(-ringSize)
+      }
       counters.delivered += due.length
       tell(feed, (listener) => listener.onEvents(due))
     }
@@ -157,8 +165,8 @@ export function createFeeds(options: {
   }
 
   const onMessage = (feed: Feed, message: unknown): void => {
-    const events = parseEvents(message)
-    if (events === null || events.some((event) => event.topic !== feed.topic)) {
+    const events = parseEvents(message, feed.topic)
+    if (events === null) {
       counters.malformed++
       return
     }
@@ -196,6 +204,7 @@ export function createFeeds(options: {
       isOpen: false,
       isClosed: false,
       sequence: createSequence(),
+      attached: 0,
       ring: [],
       catchingUp: undefined,
     }
@@ -291,6 +300,7 @@ export function createFeeds(options: {
       if (feed === undefined || feed.isClosed) feed = open(topic)
       const joined = feed
       joined.listeners.add(listener)
+      joined.attached++
       const detach = (): void => {
         joined.listeners.delete(listener)
         if (joined.listeners.size === 0) close(joined)

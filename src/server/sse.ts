@@ -167,7 +167,7 @@ function createEventStream(options: {
     if (step.done === true) return { text: 'event: complete\ndata:\n\n', isLast: true }
     if (options.isSubscription && isAway(step.value))
       return { text: ': the server cannot serve this now; connect again\n\n', isLast: true }
-    const text = serialisedOf(step.value)?.toString() ?? JSON.stringify(formatResult(step.value))
+    const text = serialisedOf(step.value) ?? JSON.stringify(formatResult(step.value))
     return { text: `event: next\ndata: ${text}\n\n` }
   }
 

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { createBatch } from '../../src/live/frames.ts'
+import { createBatch, createPayload } from '../../src/live/frames.ts'
 import type { Outlet } from '../../src/live/outlet.ts'
 import { createSocketOutlet } from '../../src/live/socket-outlet.ts'
 import { createTurn, type Turn } from '../../src/live/turn.ts'
@@ -73,7 +73,7 @@ async function startSockets(options: { budgetBytes?: number; patienceMs?: number
 }
 
 const stampOf = (id: string) => Buffer.from(JSON.stringify(id))
-const payloadOf = (value: unknown) => Buffer.from(JSON.stringify({ data: value }))
+const payloadOf = (value: unknown) => createPayload(JSON.stringify({ data: value }))
 const next = (id: string, value: unknown) => ({ id, type: 'next', payload: { data: value } })
 
 test('frames of any length arrive whole, with the id of each subscriber', async () => {

@@ -1,9 +1,9 @@
 import type { ExecutionResult } from 'graphql'
 import { expect, test, vi } from 'vitest'
-import { createBatch } from '../../src/live/frames.ts'
+import { createBatch, createPayload } from '../../src/live/frames.ts'
 import { createStreamOutlet, serialisedOf } from '../../src/live/stream-outlet.ts'
 
-const payloadOf = (value: unknown) => Buffer.from(JSON.stringify({ data: value }))
+const payloadOf = (value: unknown) => createPayload(JSON.stringify({ data: value }))
 const stamp = Buffer.alloc(0)
 const dataOf = (step: IteratorResult<ExecutionResult, undefined>) => (step.done === true ? step : step.value.data)
 
@@ -19,7 +19,7 @@ test('hands payloads on in order, as results whose text is known, then completes
   end()
   outlet.write(createBatch([payloadOf(4)]), stamp)
   const step = await first
-  expect(step.done === true ? undefined : serialisedOf(step.value)?.toString()).toBe('{"data":1}')
+  expect(step.done === true ? undefined : serialisedOf(step.value)).toBe('{"data":1}')
   expect(dataOf(await next())).toBe(2)
   expect(dataOf(await next())).toBe(3)
   expect(await next()).toEqual({ done: true, value: undefined })

@@ -61,8 +61,7 @@ export function createRecordingOutlet(): RecordingOutlet {
     isFull: () => isFull,
     write({ payloads }: Batch) {
       writes++
-      for (const payload of payloads) {
-        const text = payload.toString()
+      for (const { text } of payloads) {
         texts.push(text)
         seen.push((JSON.parse(text) as { data: { taskProgress: Seen } }).data.taskProgress)
       }

@@ -14,6 +14,7 @@ import { createSchema } from 'graphql-yoga'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { schema } from '../../schema/index.ts'
 import type { SharedField } from '../../src/live/field.ts'
+import type { Batch } from '../../src/live/frames.ts'
 import { createLive } from '../../src/live/shared.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { emptyProgress, taskTopic } from '../../src/tasks/task.ts'
@@ -75,7 +76,7 @@ function createLeaky(taskId: string) {
     const texts: string[] = []
     const outlet = {
       ...createRecordingOutlet(),
-      write: ({ payloads }: { readonly payloads: readonly Buffer[] }) => void texts.push(...payloads.map(String)),
+      write: ({ payloads }: Batch) => void texts.push(...payloads.map(({ text }) => text)),
     }
     const result = await live.subscribe({
       schema: leaky,

@@ -12,7 +12,7 @@ const good = {
 describe('a message of the bus', () => {
   it('is taken as it is when it holds events', () => {
     const message: unknown = JSON.parse(JSON.stringify([good, { ...good, seq: 2 }]))
-    expect(parseEvents(message)).toBe(message)
+    expect(parseEvents(message, good.topic)).toBe(message)
   })
 
   it.each([
@@ -22,6 +22,7 @@ describe('a message of the bus', () => {
     ['a seq of 0', [{ ...good, seq: 0 }]],
     ['a seq that is a text', [{ ...good, seq: '1' }]],
     ['a seq between two', [{ ...good, seq: 1.5 }]],
+    ['another topic', [good, { ...good, topic: 'task:2' }]],
     ['no topic', [{ ...good, topic: undefined }]],
     ['no type', [{ ...good, type: 7 }]],
     ['an instant of another form', [{ ...good, at: '2026-01-02' }]],
@@ -29,6 +30,6 @@ describe('a message of the bus', () => {
     ['no payload', [{ ...good, payload: null }]],
     ['one bad among good ones', [good, 3]],
   ])('is refused with %s', (_, message) => {
-    expect(parseEvents(message)).toBeNull()
+    expect(parseEvents(message, good.topic)).toBeNull()
   })
 })
