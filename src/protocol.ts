@@ -27,6 +27,8 @@ export const passingEvents: readonly string[] = [
   'RoadmapSnapshot',
   'SessionSnapshot',
   'SessionPresenceChanged',
+  'InboxSnapshot',
+  'AnalyticsSnapshot',
 ]
 
 /** Events after which nothing follows. */

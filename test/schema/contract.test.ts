@@ -16,6 +16,7 @@ import {
 } from 'graphql'
 import { describe, expect, it } from 'vitest'
 import { printApi, schema } from '../../schema/index.ts'
+import { passingEvents } from '../../src/protocol.ts'
 
 const read = (name: string): Promise<string> => readFile(new URL(name, import.meta.url), 'utf8')
 /** The contract names `TaskResult` and the connections in comments and leaves their fields to the implementation. */
@@ -77,6 +78,14 @@ describe('the schema and the contract', () => {
     if (isInputObjectType(theirs))
       for (const [field, { type }] of Object.entries(theirs.getFields()))
         expect(String((ours as GraphQLInputObjectType).getFields()[field]?.type), `${name}.${field}`).toBe(String(type))
+  })
+
+  it('has no snapshot that a client would take for an event it has seen', () => {
+    const snapshots = Object.values(schema.getTypeMap()).filter(
+      (type) => isObjectType(type) && String(type.getFields()['reason']?.type) === 'SnapshotReason!',
+    )
+    expect(snapshots.length).toBeGreaterThan(3)
+    expect(passingEvents).toEqual(expect.arrayContaining(snapshots.map(({ name }) => name)))
   })
 
   it('documents every type, field, argument and value', () => {
