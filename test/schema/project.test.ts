@@ -521,14 +521,13 @@ describe('previewStatus', () => {
 describe('deleteProject', () => {
   it('takes everything along and cancels what works on it', async () => {
     const documentId = await withModel.importText(bread, owner)
-    let isWriting = false
     write = async function* () {
-      isWriting = true
       yield { is: 'file', path: 'index.html', stream: 'index.html' }
+      yield { is: 'done', file: { path: 'index.html', content: '<!doctype html>' } }
       await new Promise(() => undefined)
     }
     const answer = await generate({ documentId, prompt: 'x' }, { on: withModel })
-    await vi.waitFor(() => expect(isWriting).toBe(true))
+    await vi.waitFor(async () => expect((await project(idOf(answer), { on: withModel })).files).toHaveLength(1))
     const { deleteProject }: { deleteProject: { canceledTaskIds: string[] } } = await withModel.run(
       `mutation ($id: ID!) { deleteProject(id: $id) { ... on DeleteProjectSuccess { canceledTaskIds } } }`,
       { id: idOf(answer) },
@@ -544,10 +543,16 @@ describe('deleteProject', () => {
   it('leaves nothing of what was written, also not in the logs', async () => {
     const { id } = await make()
     await end(taskOf(await sync(id, [{ path: 'index.html', content: '<!doctype html>unforgettable' }])))
+    const { rows: tasks } = await api.database.pool.query<{ topic: string }>(
+      `select 'task:' || id as topic from task where subject = $1`,
+      [id],
+    )
+    expect(tasks).toHaveLength(2)
     await api.run('mutation ($id: ID!) { deleteProject(id: $id) { __typename } }', { id }, owner)
     const { rows } = await api.database.pool.query(
-      `select from task where subject = $1 or input::text like '%unforgettable%'`,
-      [id],
+      `select id from task where subject = $1 or input::text like '%unforgettable%'
+       union all select topic from event where topic = any($2) or payload::text like '%unforgettable%'`,
+      [id, tasks.map(({ topic }) => topic)],
     )
     expect(rows).toEqual([])
   })

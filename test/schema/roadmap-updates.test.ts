@@ -89,6 +89,11 @@ async function open(id: string, after?: string) {
     [Symbol.asyncDispose]: async () => void (await watching.return(undefined)),
   }
 }
+/** Lets go on whatever waits, until it is disposed of: each piece waits on its own. */
+function keepReleasing(): Disposable {
+  const timer = setInterval(() => api.provider.release(), 5)
+  return { [Symbol.dispose]: () => clearInterval(timer) }
+}
 const brief = ({ __typename, contents = [] }: Update): string =>
   [__typename, ...contents.map(({ piece, status }) => `${piece} ${status}`)].join(' ')
 
@@ -117,9 +122,8 @@ describe('roadmapUpdates', () => {
     expect(joined.contents).toContainEqual({ conceptId, piece: 'QUIZ', status: 'GENERATING', error: null })
 
     await vi.waitFor(async () => expect((await api.get({ id: taskId })).status).toBe('RUNNING'))
-    const release = setInterval(() => api.provider.release(), 5)
+    using _ = keepReleasing()
     await watched.takeUntil('RoadmapTaskEnded')
-    clearInterval(release)
     // That the worker has begun is no news: it read GENERATING already.
     expect(watched.events.slice(1).map(brief)).toEqual([
       'RoadmapTaskStarted QUIZ GENERATING',
@@ -135,9 +139,8 @@ describe('roadmapUpdates', () => {
     await using watched = await open(roadmapId)
     const first = await watched.take()
     expect(first).toMatchObject({ __typename: 'RoadmapSnapshot', activeTaskIds: [taskId] })
-    const release = setInterval(() => api.provider.release(), 5)
+    using _ = keepReleasing()
     await watched.takeUntil('RoadmapTaskEnded')
-    clearInterval(release)
     expect(watched.events.map(({ seq }) => seq)).toEqual(watched.events.map((_, index) => first.seq + index))
     const made = watched.events.flatMap(({ contents = [] }) => contents).filter(({ status }) => status === 'COMPLETED')
     expect(new Set(made.map(({ conceptId, piece }) => `${conceptId} ${piece}`)).size).toBe(made.length)
