@@ -1,6 +1,5 @@
 import type { AuditAbout, AuditEvent } from '../src/admin/fact.ts'
 import type { Analytics } from '../src/studio/analytics/analytics.ts'
-
 import type { Documents } from '../src/studio/documents/documents.ts'
 import type { Notifications } from '../src/studio/notifications/notifications.ts'
 import type { Projects } from '../src/studio/projects/projects.ts'

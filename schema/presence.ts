@@ -13,7 +13,7 @@ const pollLingerMs = 8_000
  */
 export function guardWithPresence(context: Context, topic: string, guard?: Guard): Guard {
   const { userId } = requireViewer(context)
-  // The guard lives as long as the subscription: it must not hold on to the context, whose loaders weigh more than all else.
+  // The guard lives as long as the subscription: it must not hold on to the context of the request.
   const { catchUp, engine } = context
   const { presence } = engine
   const lingerMs = catchUp ? pollLingerMs : 0
