@@ -3,12 +3,8 @@ import ReactMarkdown, { type Components } from 'react-markdown'
 import remarkGfm from 'remark-gfm'
 
 const plugins = [remarkGfm]
-/** The reader's own headings stand above those of a text; pictures from elsewhere would tell others who reads what. */
+/** Pictures from elsewhere would tell others who reads what. */
 const components: Components = {
-  h1: 'h3',
-  h2: 'h4',
-  h3: 'h5',
-  h4: 'h6',
   img: ({ alt, src }) => (
     <a href={typeof src === 'string' ? src : undefined} rel="noreferrer noopener" target="_blank">
       {alt || 'Picture'}
@@ -26,26 +22,42 @@ const components: Components = {
   ),
 }
 const answers = /^## Answers\s*$/m
+const anyHeading = /^#{1,6}(?= )/gm
 /** The title stands above the text already. */
 const ownTitle = /^\s*# .*\n+/
+
+/** Headings moved down by so many levels. */
+const movedBy = [0, 1, 2, 3, 4].map((by): Components => {
+  const at = (level: number) => (['h1', 'h2', 'h3', 'h4', 'h5', 'h6'] as const)[level - 1 + by] ?? 'h6'
+  return { ...components, h1: at(1), h2: at(2), h3: at(3), h4: at(4), h5: at(5), h6: at(6) }
+})
 
 /**
  * A text as it is to be read. HTML in it is shown as text and links that run scripts are dropped, which are react-markdown's
  * defaults. The answers of a quiz are folded away once all is there.
+ *
+ * @param props.level - of its highest headings, which stand below those of the page. Default 3
  */
-export function Markdown({ text, isGrowing }: { readonly text: string; readonly isGrowing: boolean }): ReactElement {
+export function Markdown(props: {
+  readonly text: string
+  readonly isGrowing: boolean
+  readonly level?: 2 | 3
+}): ReactElement {
+  const { text, isGrowing, level = 3 } = props
   const untitled = text.replace(ownTitle, '')
   const at = isGrowing ? -1 : untitled.search(answers)
+  const highest = Math.min(...(untitled.match(anyHeading) ?? ['#']).map(({ length }) => length))
+  const moved = movedBy[Math.max(0, level - highest)] ?? components
   const visible = at === -1 ? untitled : untitled.slice(0, at)
   return (
     <div className="prose" data-growing={isGrowing}>
-      <ReactMarkdown remarkPlugins={plugins} components={components}>
+      <ReactMarkdown remarkPlugins={plugins} components={moved}>
         {visible}
       </ReactMarkdown>
       {at === -1 ? null : (
         <details>
           <summary>Show the answers</summary>
-          <ReactMarkdown remarkPlugins={plugins} components={components}>
+          <ReactMarkdown remarkPlugins={plugins} components={moved}>
             {untitled.slice(at).replace(answers, '')}
           </ReactMarkdown>
         </details>

@@ -1,4 +1,4 @@
-import { type KeyboardEvent, type ReactElement, useState } from 'react'
+import { type KeyboardEvent, type ReactElement, useId, useRef, useState } from 'react'
 import { useTyping } from './use-typing.ts'
 
 /** Where messages are written. Enter sends, Shift and Enter begin a line. */
@@ -11,6 +11,8 @@ export function Composer(props: {
   const [text, setText] = useState('')
   const [wantsReply, setWantsReply] = useState(true)
   const { typed, stopped } = useTyping(sessionId)
+  const field = useRef<HTMLTextAreaElement>(null)
+  const hint = useId()
   const send = (): void => {
     if (text.trim() === '') return
     onSend(text.trim(), { wantsReply })
@@ -28,6 +30,8 @@ export function Composer(props: {
       onSubmit={(event) => {
         event.preventDefault()
         send()
+        // The button has nothing more to send.
+        field.current?.focus()
       }}
     >
       <p className="typing note" role="status">
@@ -35,7 +39,9 @@ export function Composer(props: {
       </p>
       <div className="composer-row">
         <textarea
+          ref={field}
           aria-label="Message"
+          aria-describedby={hint}
           placeholder="Say something"
           rows={Math.min(6, text.split('\n').length)}
           maxLength={10_000}
@@ -48,6 +54,9 @@ export function Composer(props: {
           onBlur={stopped}
           onKeyDown={pressed}
         />
+        <span id={hint} hidden>
+          Enter sends, Shift and Enter begin a new line.
+        </span>
         <button type="submit" className="primary" disabled={text.trim() === ''}>
           Send
         </button>

@@ -11,6 +11,7 @@ import {
 import type { UnsentMessage } from '../../react/unsent.ts'
 import type { LiveSession } from '../../react/use-session.ts'
 import type { SessionCard, SessionMessage } from '../../reduce/session-state.ts'
+import { Announcer } from './announcer.tsx'
 import { MessageView, UnsentView } from './message-view.tsx'
 import type { Earlier } from './use-earlier.ts'
 import type { Seen } from './use-seen.ts'
@@ -31,7 +32,7 @@ export function MessageList(props: {
 }): ReactElement {
   const { earlier, unsent, cards, me, seen, discard, send, children } = props
   const { messages } = earlier
-  const box = useRef<HTMLDivElement>(null)
+  const box = useRef<HTMLElement>(null)
   const isAtEnd = useRef(true)
   const [isAway, setIsAway] = useState(false)
   const newest = messages.at(-1)?.position ?? 0
@@ -84,11 +85,10 @@ export function MessageList(props: {
   const isMine = ({ replyTo }: SessionMessage): boolean => replyTo !== null && me !== null && askers.get(replyTo) === me
   return (
     <div className="conversation">
-      <div
+      <section
         className="conversation-scroll"
         ref={box}
         onScroll={scrolled}
-        role="log"
         aria-label="Conversation"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with the keyboard
         tabIndex={0}
@@ -130,7 +130,8 @@ export function MessageList(props: {
             />
           ))}
         </ol>
-      </div>
+      </section>
+      <Announcer messages={messages} me={me} />
       {isAway ? (
         <button type="button" className="to-end" onClick={toEnd}>
           {newCount > 0 ? `${newCount} new` : 'To the end'} <span aria-hidden="true">↓</span>

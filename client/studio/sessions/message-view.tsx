@@ -42,7 +42,14 @@ function Reply(props: {
   const isWriting = status === 'WRITING'
   const canRetry = isOwnReply && (status === 'FAILED' || status === 'STOPPED')
   return (
-    <li className="message reply" data-status={status} data-position={position} aria-busy={isWriting}>
+    <li
+      className="message reply"
+      data-status={status}
+      data-position={position}
+      aria-busy={isWriting}
+      // Who stopped it is still at it.
+      tabIndex={-1}
+    >
       <p className="message-head">
         <strong>Answer</strong>
         {isWriting ? (
@@ -53,6 +60,7 @@ function Reply(props: {
           <button
             type="button"
             className="quiet danger"
+            aria-label="Stop the answer"
             disabled={stop.isSending}
             onClick={() => {
               void stop.run({ id: taskId })
@@ -75,7 +83,7 @@ function Reply(props: {
         ) : null}
       </p>
       {body === '' && isWriting ? <p className="note">Looking through the cards …</p> : null}
-      {body === '' ? null : <Markdown text={body} isGrowing={isWriting} />}
+      {body === '' ? null : <Markdown text={body} isGrowing={isWriting} level={2} />}
       {status === 'FAILED' ? (
         <p className="failure">
           {error?.message ?? 'It failed.'} {error?.advice ?? ''}

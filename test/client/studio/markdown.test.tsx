@@ -29,6 +29,19 @@ test('the answers of a quiz are folded away, once the quiz is all there', () => 
   expect(container.querySelector('details')).toBeNull()
 })
 
+test('the highest headings of a text stand right below those of the page, whatever they were', () => {
+  const headings = (text: string, level?: 2): string[] => {
+    const { container } = render(<Markdown text={text} isGrowing={false} {...(level === undefined ? {} : { level })} />)
+    return [...container.querySelectorAll('h1, h2, h3, h4, h5, h6')].map(
+      ({ tagName, textContent }) => `${tagName} ${textContent}`,
+    )
+  }
+  expect(headings('# Title\n\n## A\n\n### B\n')).toEqual(['H3 A', 'H4 B'])
+  expect(headings('Text.\n\n# A\n\n#### B\n')).toEqual(['H3 A', 'H6 B'])
+  expect(headings('Text.\n\n### A\n', 2)).toEqual(['H3 A'])
+  expect(headings('Text.\n\n# A\n', 2)).toEqual(['H2 A'])
+})
+
 test('the title of a text, which the page shows already, is left out', () => {
   const { container } = render(<Markdown text={'# Owls\n\nThey fly.\n'} isGrowing={false} />)
   expect(container.textContent?.trim()).toBe('They fly.')

@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest'
+import type { SessionMessage } from '../../../client/reduce/session-state.ts'
+import { type Heard, hear } from '../../../client/studio/sessions/hear.ts'
+
+const message = (position: number, rest: Partial<SessionMessage> = {}): SessionMessage => ({
+  id: `m${position}`,
+  position,
+  author: 'bob',
+  clientId: null,
+  body: `Body ${position}`,
+  status: 'SENT',
+  replyTo: null,
+  taskId: null,
+  attempt: 1,
+  citations: [],
+  error: null,
+  createdAt: '2026-01-01T00:00:00.000Z',
+  ...rest,
+})
+const reply = (position: number, status: SessionMessage['status'], body: string): SessionMessage =>
+  message(position, { author: null, status, body })
+/** What Ada is told at each step. */
+const listen = (...steps: readonly (readonly SessionMessage[])[]): (readonly string[])[] => {
+  let heard: Heard | null = null
+  return steps.map((messages) => {
+    const next = hear(heard, messages, 'ada')
+    heard = next.heard
+    return next.said
+  })
+}
+
+test('tells what others said, and neither one’s own words nor what was there or is read back in', () => {
+  const own = message(3, { author: 'ada' })
+  expect(
+    listen([message(2)], [message(2), own], [message(1), message(2), own], [message(1), message(2), own, message(4)]),
+  ).toEqual([[], [], [], ['bob: Body 4']])
+})
+
+test('tells of a reply that it has begun and, once, what it came to, however many pieces it came in', () => {
+  const asked = message(1, { author: 'ada' })
+  expect(
+    listen(
+      [asked],
+      [asked, reply(2, 'WRITING', '')],
+      [asked, reply(2, 'WRITING', '> Owls')],
+      [asked, reply(2, 'WRITING', '> Owls **hear**')],
+      [asked, reply(2, 'COMPLETED', '> Owls **hear**\n> well.')],
+      [asked, reply(2, 'COMPLETED', '> Owls **hear**\n> well.')],
+    ),
+  ).toEqual([[], ['An answer is being written'], [], [], ['Answer: Owls hear well.'], []])
+})
+
+test('tells that a reply was stopped, is written again, and why it failed', () => {
+  const error = { code: 'TIMED_OUT', message: 'It took too long.', retryable: true, advice: 'Ask for less.' }
+  expect(
+    listen(
+      [reply(1, 'WRITING', '')],
+      [reply(1, 'STOPPED', 'Ow')],
+      [reply(1, 'WRITING', '')],
+      [{ ...reply(1, 'FAILED', ''), error }],
+    ),
+  ).toEqual([
+    [],
+    ['The answer was stopped'],
+    ['An answer is being written'],
+    ['The answer failed: It took too long. Ask for less.'],
+  ])
+})
+
+test('counts what has come during an absence', () => {
+  expect(
+    listen(
+      [message(1)],
+      [1, 2, 3, 4, 5].map((position) => message(position)),
+    ),
+  ).toEqual([[], ['4 new messages']])
+})
