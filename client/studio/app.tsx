@@ -1,10 +1,12 @@
-import { lazy, type ReactElement, Suspense } from 'react'
+import { lazy, type ReactElement, Suspense, useEffect, useRef } from 'react'
+import { Arrival } from './arrival.tsx'
 import { ConnectionsPage } from './connections/connections-page.tsx'
 import { DocumentPage } from './documents/document-page.tsx'
 import { DocumentsPage } from './documents/documents-page.tsx'
 import { ErrorBoundary } from './error-boundary.tsx'
 import { Header } from './header.tsx'
 import { Home } from './home.tsx'
+import { keepFocus } from './keep-focus.ts'
 import { InboxPage } from './notifications/inbox-page.tsx'
 import { Toaster } from './notifications/toaster.tsx'
 import { Outbox } from './outbox.tsx'
@@ -15,7 +17,7 @@ import { TakePage } from './quizzes/take-page.tsx'
 import { RoadmapPage } from './roadmap-page.tsx'
 import { SessionPage } from './sessions/session-page.tsx'
 import { SessionsPage } from './sessions/sessions-page.tsx'
-import { hrefOf, type Route, useRoute } from './use-route.ts'
+import { placeOf, type Route, useRoute } from './use-route.ts'
 
 /** Loaded when it is looked at: nobody else needs its charts. */
 const AnalyticsPage = lazy(async () => ({
@@ -25,16 +27,20 @@ const AnalyticsPage = lazy(async () => ({
 /** The page: what is looked at is in the address. */
 export function App(): ReactElement {
   const { route } = useRoute()
+  const main = useRef<HTMLElement>(null)
+  const place = placeOf(route)
+  useEffect(keepFocus, [])
   return (
     <>
       <a className="skip" href="#main">
         Skip to the content
       </a>
       <Header />
+      <Arrival place={place} main={main} />
       <Outbox />
       <Toaster />
-      <main id="main" tabIndex={-1}>
-        <ErrorBoundary key={hrefOf({ ...route, conceptId: null, piece: null })}>
+      <main id="main" ref={main} tabIndex={-1}>
+        <ErrorBoundary key={place}>
           <Page route={route} />
         </ErrorBoundary>
       </main>

@@ -8,11 +8,13 @@ import { Link } from './link.tsx'
 import { MakeRoadmapButton } from './make-roadmap.tsx'
 import { MakeQuizButton, QuizList } from './quizzes/quiz-list.tsx'
 import { TokenForm } from './token-form.tsx'
+import { useTitle } from './use-title.ts'
 
 const date = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
 
 /** The start: import a document, and what there is already. */
 export function Home(): ReactElement {
+  useTitle('Library')
   const [{ data, fetching, error }, execute] = useQuery({
     query: LibraryDocument,
     requestPolicy: 'cache-and-network',

@@ -5,7 +5,8 @@ import { hrefOf, type Route, useRoute } from './use-route.ts'
 export function Link(props: {
   readonly to: Partial<Route>
   readonly className?: string
-  readonly isCurrent?: boolean
+  /** Whether it leads to what is looked at, or to where that belongs; `page` when it is that very page. */
+  readonly isCurrent?: boolean | 'page'
   readonly label?: string
   /** Called when it is followed here, and not in another tab. */
   readonly onFollow?: () => void
@@ -23,7 +24,7 @@ export function Link(props: {
     <a
       href={hrefOf(to)}
       className={className}
-      aria-current={isCurrent ? 'true' : undefined}
+      aria-current={isCurrent === true ? 'true' : isCurrent || undefined}
       aria-label={label}
       onClick={follow}
     >

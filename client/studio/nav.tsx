@@ -27,21 +27,31 @@ export function Nav(): ReactElement {
   const [{ data }] = useQuery({ query: NavViewerDocument })
   const isAdmin = data?.viewer?.roles.includes('admin') === true
   const here = hrefOf(route)
+  const group = hrefOf(groupOf(route))
   const list = useRef<HTMLElement>(null)
   // On a phone not all of them fit, and the one that is looked at should be among those that do.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: with the roles the links change
   useEffect(() => {
-    const link = list.current?.querySelector(`[href="${here}"]`)
+    const link = list.current?.querySelector(`[href="${group}"]`)
     link?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
-  }, [here])
+  }, [group, isAdmin])
   return (
     <nav className="nav" aria-label="Pages" ref={list}>
       {pages
         .filter(({ isForAdmins }) => isForAdmins !== true || isAdmin)
         .map(({ title, to }) => (
-          <Link key={title} to={to} isCurrent={hrefOf(to) === here}>
+          <Link key={title} to={to} isCurrent={hrefOf(to) === here ? 'page' : hrefOf(to) === group}>
             {title}
           </Link>
         ))}
     </nav>
   )
+}
+
+/** The page of the list that something is found on. */
+function groupOf({ documentId, projectId, sessionId, page }: Route): Partial<Route> {
+  if (documentId !== null) return { page: 'documents' }
+  if (projectId !== null) return { page: 'projects' }
+  if (sessionId !== null) return { page: 'sessions' }
+  return { page }
 }

@@ -1,4 +1,4 @@
-import { type ReactElement, useEffect, useMemo } from 'react'
+import { type ReactElement, useMemo } from 'react'
 import type { ContentPiece } from '../gql/graphql.ts'
 import { isFinalStatus } from '../reduce/task.ts'
 import { Link } from './link.tsx'
@@ -9,19 +9,14 @@ import { RetryAllButton } from './retry-all.tsx'
 import { TaskPanel } from './task-panel.tsx'
 import { type LiveRoadmap, type Outline as OutlineData, useRoadmap } from './use-roadmap.ts'
 import { useRoute } from './use-route.ts'
+import { useTitle } from './use-title.ts'
 
 /** One roadmap: what works on it, its outline, and the piece that is read. */
 export function RoadmapPage({ id }: { readonly id: string }): ReactElement {
   const live = useRoadmap(id)
   const { outline, isLoading, failure, tasks, watch } = live
   const { route } = useRoute()
-  const title = outline?.title
-  useEffect(() => {
-    document.title = title === undefined ? 'Tidings Studio' : `${title} – Tidings Studio`
-    return () => {
-      document.title = 'Tidings Studio'
-    }
-  }, [title])
+  useTitle(outline?.title)
   if (outline === null)
     return (
       <p className="page-note" role={failure === null ? 'status' : 'alert'}>

@@ -41,27 +41,36 @@ export function hrefOf(route: Partial<Route>): string {
   return query.size === 0 ? '/' : `/?${query}`
 }
 
+/** What of a route makes it a page: all but which part of a roadmap is read. */
+export function placeOf(route: Partial<Route>): string {
+  return hrefOf({ ...route, conceptId: null, piece: null })
+}
+
 /** The route, and how to go elsewhere. @returns `go` adds to the history, unless told to replace */
 export function useRoute(): { readonly route: Route; readonly go: (to: Partial<Route>, replace?: boolean) => void } {
   const search = useSyncExternalStore(subscribe, () => window.location.search)
-  const query = new URLSearchParams(search)
   const go = useCallback((to: Partial<Route>, replace = false) => {
+    const isOtherPage = placeOf(to) !== placeOf(readRoute())
     if (replace) window.history.replaceState(null, '', hrefOf(to))
     else window.history.pushState(null, '', hrefOf(to))
+    // After the history has kept where one was on the page before.
+    if (isOtherPage) window.scrollTo(0, 0)
     window.dispatchEvent(new Event(changed))
   }, [])
+  return { route: readRoute(search), go }
+}
+
+function readRoute(search = window.location.search): Route {
+  const query = new URLSearchParams(search)
   return {
-    route: {
-      roadmapId: query.get('roadmap'),
-      conceptId: query.get('concept'),
-      piece: query.get('piece'),
-      quizId: query.get('take') ?? query.get('quiz'),
-      isTaking: query.has('take'),
-      documentId: query.get('document'),
-      sessionId: query.get('session'),
-      projectId: query.get('project'),
-      page: query.get('page'),
-    },
-    go,
+    roadmapId: query.get('roadmap'),
+    conceptId: query.get('concept'),
+    piece: query.get('piece'),
+    quizId: query.get('take') ?? query.get('quiz'),
+    isTaking: query.has('take'),
+    documentId: query.get('document'),
+    sessionId: query.get('session'),
+    projectId: query.get('project'),
+    page: query.get('page'),
   }
 }

@@ -33,7 +33,7 @@ describe('the page of administrators', { timeout: 90_000 }, () => {
     const clients = page.getByRole('region', { name: 'Connections' }).getByRole('row')
     // Itself.
     await clients.filter({ hasText: 'WebSocket' }).waitFor()
-    expect(await page.getByRole('link', { name: 'Connections' }).getAttribute('aria-current')).toBe('true')
+    expect(await page.getByRole('link', { name: 'Connections' }).getAttribute('aria-current')).toBe('page')
 
     // A browser whose network lets no socket through, and a program with an event stream.
     await using proxy = await startWebProxy(world.port)

@@ -83,7 +83,7 @@ describe('a project in the Studio', { timeout: 120_000 }, () => {
     await page.getByRole('button', { name: 'Stop' }).click()
     await badge(page, 'Stopped').waitFor()
     await page.getByRole('button', { name: 'Delete' }).click()
-    await page.getByRole('button', { name: 'Delete it' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete for good' }).click()
     await page.getByRole('heading', { name: 'Small pages from what you read.' }).waitFor()
     await page.getByText('None yet.').waitFor()
   })

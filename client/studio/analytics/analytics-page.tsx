@@ -2,6 +2,7 @@ import type { ReactElement } from 'react'
 import { describeError } from '../../react/words.ts'
 import type { AnalyticsFigures } from '../../reduce/analytics.ts'
 import { Link } from '../link.tsx'
+import { useTitle } from '../use-title.ts'
 import { DocumentTable } from './document-table.tsx'
 import { QuestionsChart } from './questions-chart.tsx'
 import { TaskBars } from './task-bars.tsx'
@@ -11,6 +12,7 @@ import { formatCount, formatShare, formatTime } from './words.ts'
 
 /** What became of an educator's quizzes, in figures that move while they are looked at. */
 export function AnalyticsPage(): ReactElement {
+  useTitle('Analytics')
   const { analytics, error } = useAnalytics()
   if (analytics === null)
     return error === null ? (

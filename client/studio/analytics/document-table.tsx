@@ -12,7 +12,7 @@ export function DocumentTable({ documents }: { readonly documents: readonly Docu
         <h2 id="per-document">Per document</h2>
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be scrollable by keyboard */}
-      <section className="chart-table" aria-labelledby="per-document" tabIndex={0}>
+      <section className="chart-table" aria-label="Figures per document" tabIndex={0}>
         <table className="documents-table">
           <thead>
             <tr>

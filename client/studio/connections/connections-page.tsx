@@ -8,6 +8,7 @@ import { useLive } from '../../react/use-live.ts'
 import { useNow } from '../../react/use-now.ts'
 import { describeError } from '../../react/words.ts'
 import { TokenForm } from '../token-form.tsx'
+import { useTitle } from '../use-title.ts'
 import { AuditList } from './audit-list.tsx'
 import { describeAge, describeAgent, describeBytes, transportNames } from './words.ts'
 
@@ -18,6 +19,7 @@ const reduceStats = (_: Stats | undefined, data: ConnectionStatsUpdatesSubscript
 
 /** For administrators: who is connected to which server, live, and what happened at the door. Nothing here changes anything. */
 export function ConnectionsPage(): ReactElement {
+  useTitle('Connections')
   const { state: stats, error } = useLive(ConnectionStatsUpdatesDocument, {}, reduceStats)
   const code = error?.graphQLErrors[0]?.extensions['code']
   if (code === 'UNAUTHENTICATED') return <TokenForm />

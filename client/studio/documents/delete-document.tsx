@@ -1,6 +1,6 @@
 import type { ReactElement } from 'react'
 import { DeleteDocumentDocument } from '../../gql/graphql.ts'
-import { DeleteButton } from '../delete-button.tsx'
+import { DeleteButton } from '../confirm-button.tsx'
 import { useChange } from '../quizzes/use-change.ts'
 
 /** Deletes a document for good, after asking. */
@@ -17,7 +17,7 @@ export function DeleteDocument(props: {
     return isGone
   }
   return (
-    <DeleteButton title={title} remove={remove} isSending={isSending} refusal={refusal}>
+    <DeleteButton title={title} act={remove} isSending={isSending} refusal={refusal}>
       The file, its text and what was logged of its conversion are gone for good, for everybody it is shared with too.
       What works on it is canceled. Quizzes and roadmaps that were made of it stay.
     </DeleteButton>

@@ -1,4 +1,4 @@
-import { type ReactElement, useEffect } from 'react'
+import type { ReactElement } from 'react'
 import { RetryTaskDocument } from '../../gql/graphql.ts'
 import { useTaskMutation } from '../../react/use-task-mutation.ts'
 import { Link } from '../link.tsx'
@@ -7,6 +7,7 @@ import { MakeQuizButton } from '../quizzes/quiz-list.tsx'
 import { TaskPanel } from '../task-panel.tsx'
 import { TokenForm } from '../token-form.tsx'
 import { useRoute } from '../use-route.ts'
+import { useTitle } from '../use-title.ts'
 import { DeleteDocument } from './delete-document.tsx'
 import { Contents, Text } from './reading.tsx'
 import { Sharing } from './sharing.tsx'
@@ -17,13 +18,7 @@ import { describeDocument, endSentence, mayPass } from './words.ts'
 export function DocumentPage({ id }: { readonly id: string }): ReactElement {
   const live = useDocument(id)
   const { document: shown, viewerId, absence, conversion } = live
-  const title = shown?.title
-  useEffect(() => {
-    document.title = title === undefined ? 'Tidings Studio' : `${title} – Tidings Studio`
-    return () => {
-      document.title = 'Tidings Studio'
-    }
-  }, [title])
+  useTitle(shown?.title)
   if (shown === null) return <Absence live={live} why={absence ?? 'loading'} />
   const isOwn = shown.owner === viewerId
   const isBusy = shown.status === 'PROCESSING' || (conversion !== null && !conversion.isOver)

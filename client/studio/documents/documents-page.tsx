@@ -6,6 +6,7 @@ import { useTask } from '../../react/use-task.ts'
 import { describeError } from '../../react/words.ts'
 import { Link } from '../link.tsx'
 import { TokenForm } from '../token-form.tsx'
+import { useTitle } from '../use-title.ts'
 import { DeleteDocument } from './delete-document.tsx'
 import { SearchPanel } from './search-panel.tsx'
 import { UploadPanel } from './upload-panel.tsx'
@@ -15,6 +16,7 @@ const date = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
 
 /** All documents that the viewer may read: upload, search, open, delete. */
 export function DocumentsPage(): ReactElement {
+  useTitle('Documents')
   const [after, setAfter] = useState<readonly string[]>([])
   const [{ data, fetching, error }, execute] = useQuery({
     query: DocumentListDocument,

@@ -1,9 +1,10 @@
-import { type ReactElement, useCallback, useEffect, useState } from 'react'
+import { type ReactElement, useCallback, useState } from 'react'
 import { InboxDocument, type NotificationFieldsFragment } from '../../gql/graphql.ts'
 import { useTidings } from '../../react/provider.ts'
 import { useInbox } from '../../react/use-inbox.ts'
 import { describeError } from '../../react/words.ts'
 import { bringUpToDate, type InboxState } from '../../reduce/inbox.ts'
+import { useTitle } from '../use-title.ts'
 import { Entry } from './entry.tsx'
 
 const pageLength = 30
@@ -13,12 +14,7 @@ export function InboxPage(): ReactElement {
   const { inbox, error, markRead, markAllRead } = useInbox()
   const [refusal, setRefusal] = useState<string | null>(null)
   const older = useOlder()
-  useEffect(() => {
-    document.title = 'Inbox – Tidings Studio'
-    return () => {
-      document.title = 'Tidings Studio'
-    }
-  }, [])
+  useTitle('Inbox')
   if (inbox === null)
     return (
       <p className="page-note" role={error === null ? 'status' : 'alert'}>

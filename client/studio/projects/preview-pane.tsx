@@ -20,13 +20,24 @@ export function PreviewPane(props: { readonly projectId: string; readonly title:
         <span className="pane-actions">
           {address === null ? null : (
             <>
-              <button type="button" className="quiet" onClick={() => setReloads((count) => count + 1)}>
+              <button
+                type="button"
+                className="quiet"
+                aria-label="Reload the preview"
+                onClick={() => setReloads((count) => count + 1)}
+              >
                 Reload
               </button>
-              <a className="quiet" href={address} target="_blank" rel="noopener noreferrer">
+              <a
+                className="quiet"
+                href={address}
+                target="_blank"
+                rel="noopener noreferrer"
+                aria-label="Open the preview in a new tab"
+              >
                 Open
               </a>
-              <button type="button" className="quiet" disabled={isSending} onClick={stop}>
+              <button type="button" className="quiet" aria-label="Stop the preview" disabled={isSending} onClick={stop}>
                 Stop
               </button>
             </>
@@ -49,7 +60,7 @@ export function PreviewPane(props: { readonly projectId: string; readonly title:
       ) : (
         <div className="preview-rest">
           {preview?.error != null ? (
-            <p className="failure">
+            <p className="failure" role="alert">
               {preview.error.message} {preview.error.advice}
             </p>
           ) : null}

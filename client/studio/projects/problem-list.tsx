@@ -16,9 +16,11 @@ export function ProblemList(props: {
   const { problems, onSelect } = props
   return (
     <section className="problems" aria-label="Problems">
-      <h2>
-        {problems.length} {problems.length === 1 ? 'problem' : 'problems'}
-      </h2>
+      <div role="alert">
+        <h2>
+          {problems.length} {problems.length === 1 ? 'problem' : 'problems'}
+        </h2>
+      </div>
       <ul>
         {problems.map((problem) => {
           const { path, line, column, message } = problem

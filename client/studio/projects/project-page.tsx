@@ -2,10 +2,12 @@ import { type ReactElement, useEffect, useMemo, useRef, useState } from 'react'
 import { DeleteProjectDocument, type ProjectFieldsFragment, SyncProjectDocument } from '../../gql/graphql.ts'
 import { useTaskMutation } from '../../react/use-task-mutation.ts'
 import type { TaskState } from '../../reduce/task-state.ts'
+import { DeleteButton } from '../confirm-button.tsx'
 import { Link } from '../link.tsx'
 import { useChange } from '../quizzes/use-change.ts'
 import { TaskPanel } from '../task-panel.tsx'
 import { useRoute } from '../use-route.ts'
+import { useTitle } from '../use-title.ts'
 import { CodeEditor, type CodeEditorHandle } from './code-editor.tsx'
 import { FileList, type ListedFile } from './file-list.tsx'
 import { PreviewPane } from './preview-pane.tsx'
@@ -17,13 +19,7 @@ import { describeBytes, templateWords } from './words.ts'
 /** A project: written before one's eyes, then edited, synced and looked at. */
 export function ProjectPage({ id }: { readonly id: string }): ReactElement {
   const { project, isLoading, failure, task, watch } = useProject(id)
-  const title = project?.title
-  useEffect(() => {
-    document.title = title === undefined ? 'Tidings Studio' : `${title} – Tidings Studio`
-    return () => {
-      document.title = 'Tidings Studio'
-    }
-  }, [title])
+  useTitle(project?.title)
   if (project === null)
     return (
       <p className="page-note" role={failure === null ? 'status' : 'alert'}>
@@ -44,7 +40,7 @@ export function ProjectPage({ id }: { readonly id: string }): ReactElement {
           </p>
           <h1>{project.title}</h1>
         </div>
-        <DeleteButton project={project} />
+        <DeleteProject project={project} />
       </header>
       {status === 'FAILED' && error !== null && task === null ? (
         <p className="failure">
@@ -238,34 +234,17 @@ function Workbench(props: {
   )
 }
 
-function DeleteButton({ project }: { readonly project: ProjectFieldsFragment }): ReactElement {
+function DeleteProject({ project: { id, title } }: { readonly project: ProjectFieldsFragment }): ReactElement {
   const { run, isSending, refusal } = useChange(DeleteProjectDocument)
   const { go } = useRoute()
-  const [isAsking, setIsAsking] = useState(false)
-  if (!isAsking)
-    return (
-      <button type="button" className="quiet danger" onClick={() => setIsAsking(true)}>
-        Delete
-      </button>
-    )
+  const remove = async (): Promise<boolean> => {
+    const isGone = (await run({ id })) !== undefined
+    if (isGone) go({ page: 'projects' }, true)
+    return isGone
+  }
   return (
-    <span className="really">
-      <span className="note">{refusal ?? 'With all its files?'}</span>
-      <button
-        type="button"
-        className="quiet danger"
-        disabled={isSending}
-        onClick={() => {
-          void run({ id: project.id }).then((done) => {
-            if (done !== undefined) go({ page: 'projects' })
-          })
-        }}
-      >
-        Delete it
-      </button>
-      <button type="button" className="quiet" onClick={() => setIsAsking(false)}>
-        Keep it
-      </button>
-    </span>
+    <DeleteButton title={title} act={remove} isSending={isSending} refusal={refusal}>
+      All its files and its preview are gone for good. What works on it is canceled.
+    </DeleteButton>
   )
 }

@@ -5,6 +5,7 @@ import { useTask } from '../../react/use-task.ts'
 import { describeError } from '../../react/words.ts'
 import { Link } from '../link.tsx'
 import { TokenForm } from '../token-form.tsx'
+import { useTitle } from '../use-title.ts'
 import { NewProject } from './new-project.tsx'
 import { PreviewBadge } from './preview-badge.tsx'
 import { templateWords } from './words.ts'
@@ -13,6 +14,7 @@ const date = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
 
 /** All projects, and how another one is made. */
 export function ProjectsPage(): ReactElement {
+  useTitle('Projects')
   const [{ data, fetching, error }] = useQuery({
     query: ProjectListDocument,
     requestPolicy: 'cache-and-network',

@@ -192,6 +192,8 @@ function ReasonForm(props: {
       <label>
         What is wrong with question {position}?{' '}
         <input
+          // biome-ignore lint/a11y/noAutofocus: it was asked for with the button before it
+          autoFocus
           value={reason}
           maxLength={1_000}
           placeholder="May be left empty"

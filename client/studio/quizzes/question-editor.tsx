@@ -37,7 +37,13 @@ export function QuestionEditor({
     >
       <label>
         Question, in Markdown
-        <textarea rows={4} value={prompt} onChange={(event) => setPrompt(event.target.value)} />
+        <textarea
+          // biome-ignore lint/a11y/noAutofocus: it was asked for with the button that it replaces
+          autoFocus
+          rows={4}
+          value={prompt}
+          onChange={(event) => setPrompt(event.target.value)}
+        />
       </label>
       {kind === 'CLOZE' ? (
         <label>

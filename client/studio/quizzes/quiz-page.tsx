@@ -1,9 +1,10 @@
-import { type ReactElement, useEffect } from 'react'
+import type { ReactElement } from 'react'
 import { DeleteQuizDocument, PublishQuizDocument } from '../../gql/graphql.ts'
-import { DeleteButton } from '../delete-button.tsx'
+import { DeleteButton } from '../confirm-button.tsx'
 import { Link } from '../link.tsx'
 import { TaskPanel } from '../task-panel.tsx'
 import { useRoute } from '../use-route.ts'
+import { useTitle } from '../use-title.ts'
 import { QuestionCard } from './question-card.tsx'
 import { useChange } from './use-change.ts'
 import { type Quiz, useQuiz } from './use-quiz.ts'
@@ -11,13 +12,7 @@ import { type Quiz, useQuiz } from './use-quiz.ts'
 /** A quiz for its owner: watched while it is made, reviewed, published. */
 export function QuizPage({ id }: { readonly id: string }): ReactElement {
   const { quiz, isLoading, failure, making, replacing, watch, refetch } = useQuiz(id)
-  const title = quiz?.title
-  useEffect(() => {
-    document.title = title === undefined ? 'Tidings Studio' : `Quiz: ${title} – Tidings Studio`
-    return () => {
-      document.title = 'Tidings Studio'
-    }
-  }, [title])
+  useTitle(quiz === null ? undefined : `Quiz: ${quiz.title}`)
   if (quiz === null)
     return (
       <p className="page-note" role={failure === null ? 'status' : 'alert'}>
@@ -66,7 +61,7 @@ function DeleteQuiz({ quiz: { id, title } }: { readonly quiz: Quiz }): ReactElem
     return isGone
   }
   return (
-    <DeleteButton title={title} remove={remove} isSending={isSending} refusal={refusal}>
+    <DeleteButton title={title} act={remove} isSending={isSending} refusal={refusal}>
       Its questions, how it was taken and what was logged of its making are gone for good. What works on it is canceled.
     </DeleteButton>
   )

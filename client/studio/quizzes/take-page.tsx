@@ -9,6 +9,7 @@ import {
 import { describeError } from '../../react/words.ts'
 import { Link } from '../link.tsx'
 import { Markdown } from '../markdown.tsx'
+import { useTitle } from '../use-title.ts'
 import { Inline } from './inline.tsx'
 import { useChange } from './use-change.ts'
 
@@ -20,6 +21,7 @@ type Result = Attempt['results'][number]
 export function TakePage({ id }: { readonly id: string }): ReactElement {
   const [{ data, fetching, error }] = useQuery({ query: QuizToTakeDocument, variables: { id } })
   const quiz = data?.publishedQuiz ?? null
+  useTitle(quiz?.title)
   if (quiz === null)
     return (
       <p className="page-note" role={error === undefined ? 'status' : 'alert'}>

@@ -1,12 +1,14 @@
-import { type ReactElement, useEffect } from 'react'
+import type { ReactElement } from 'react'
 import { useQuery } from 'urql'
 import { CloseSessionDocument, LeaveSessionDocument, SessionViewerDocument } from '../../gql/graphql.ts'
 import { useSession } from '../../react/use-session.ts'
 import { describeError } from '../../react/words.ts'
 import type { SessionState } from '../../reduce/session-state.ts'
+import { ConfirmButton } from '../confirm-button.tsx'
 import { Link } from '../link.tsx'
 import { useChange } from '../quizzes/use-change.ts'
 import { useRoute } from '../use-route.ts'
+import { useTitle } from '../use-title.ts'
 import { CardsPanel } from './cards-panel.tsx'
 import { Composer } from './composer.tsx'
 import { MessageList } from './message-list.tsx'
@@ -21,13 +23,7 @@ export function SessionPage({ id }: { readonly id: string }): ReactElement {
   const me = data?.viewer?.id ?? null
   const earlier = useEarlier(session)
   const seen = useSeen(id)
-  const title = session?.title
-  useEffect(() => {
-    document.title = title === undefined ? 'Tidings Studio' : `${title} – Tidings Studio`
-    return () => {
-      document.title = 'Tidings Studio'
-    }
-  }, [title])
+  useTitle(session?.title)
   if (error !== null || session === null)
     return (
       <p className="page-note" role={error === null ? 'status' : 'alert'}>
@@ -83,7 +79,6 @@ function Head({ session, me }: { readonly session: SessionState; readonly me: st
   const { go } = useRoute()
   const leave = useChange(LeaveSessionDocument)
   const close = useChange(CloseSessionDocument)
-  const refusal = leave.refusal ?? close.refusal
   return (
     <header className="session-head">
       <div>
@@ -94,37 +89,38 @@ function Head({ session, me }: { readonly session: SessionState; readonly me: st
             at <time dateTime={statistics.lastActivityAt}>{time.format(new Date(statistics.lastActivityAt))}</time>
           </p>
         )}
-        {refusal === null ? null : (
-          <p className="failure" role="alert">
-            {refusal}
-          </p>
-        )}
       </div>
       {owner === me && closedAt === null ? (
-        <button
-          type="button"
-          className="quiet danger"
-          disabled={close.isSending}
-          onClick={() => {
-            if (window.confirm('Close the session for everybody? It can still be read.')) void close.run({ id })
-          }}
+        <ConfirmButton
+          name="Close"
+          label="Close the session"
+          question="Close the session for everybody?"
+          yes="Close it"
+          no="Leave it open"
+          act={async () => (await close.run({ id })) !== undefined}
+          isSending={close.isSending}
+          refusal={close.refusal}
         >
-          Close
-        </button>
+          Nothing is added to it any more. It can still be read.
+        </ConfirmButton>
       ) : null}
       {owner !== me && me !== null ? (
-        <button
-          type="button"
-          className="quiet danger"
-          disabled={leave.isSending}
-          onClick={() => {
-            void leave.run({ id }).then((data) => {
-              if (data !== undefined) go({ page: 'sessions' })
-            })
+        <ConfirmButton
+          name="Leave"
+          label="Leave the session"
+          question="Leave the session?"
+          yes="Leave it"
+          no="Stay"
+          act={async () => {
+            const hasLeft = (await leave.run({ id })) !== undefined
+            if (hasLeft) go({ page: 'sessions' })
+            return hasLeft
           }}
+          isSending={leave.isSending}
+          refusal={leave.refusal}
         >
-          Leave
-        </button>
+          What you wrote stays. To come in again you need an invitation.
+        </ConfirmButton>
       ) : null}
     </header>
   )

@@ -12,12 +12,14 @@ import { Link } from '../link.tsx'
 import { useChange } from '../quizzes/use-change.ts'
 import { TokenForm } from '../token-form.tsx'
 import { useRoute } from '../use-route.ts'
+import { useTitle } from '../use-title.ts'
 import { readSeen } from './use-seen.ts'
 
 type Listed = SessionListQuery['sessions']['nodes'][number]
 
 /** The viewer's sessions, those in which something happened last first; here one begins, or comes in by a link. */
 export function SessionsPage(): ReactElement {
+  useTitle('Sessions')
   const [{ data, fetching, error }] = useQuery({
     query: SessionListDocument,
     requestPolicy: 'cache-and-network',

@@ -1,0 +1,85 @@
+import { type ReactElement, type ReactNode, useId, useRef } from 'react'
+
+/** What a button asks before it does what cannot be undone. */
+export interface Confirmation {
+  readonly question: string
+  /** What the answers are called: to do it, and to leave it. */
+  readonly yes: string
+  readonly no: string
+  /** What goes with it and what stays. */
+  readonly children: ReactNode
+  /** Does it. @returns whether it is done */
+  readonly act: () => Promise<boolean>
+  readonly isSending: boolean
+  /** Why it was not done. */
+  readonly refusal: string | null
+}
+
+/**
+ * A button that asks before it acts.
+ *
+ * @param props.label - what it says in full to screen readers
+ */
+export function ConfirmButton(props: Confirmation & { readonly name: string; readonly label?: string }): ReactElement {
+  const { name, label, question, yes, no, children, act, isSending, refusal } = props
+  const dialog = useRef<HTMLDialogElement>(null)
+  const headingId = useId()
+  const textId = useId()
+  const confirm = async (): Promise<void> => {
+    if (await act()) dialog.current?.close()
+  }
+  return (
+    <>
+      <button
+        type="button"
+        className="quiet danger"
+        aria-label={label}
+        aria-haspopup="dialog"
+        onClick={() => dialog.current?.showModal()}
+      >
+        {name}
+      </button>
+      <dialog ref={dialog} className="confirm" aria-labelledby={headingId} aria-describedby={textId}>
+        <h2 id={headingId}>{question}</h2>
+        <p id={textId}>{children}</p>
+        {refusal === null ? null : (
+          <p className="failure" role="alert">
+            {refusal}
+          </p>
+        )}
+        <p className="confirm-buttons">
+          <button type="button" onClick={() => dialog.current?.close()}>
+            {no}
+          </button>
+          <button
+            type="button"
+            className="primary danger"
+            disabled={isSending}
+            onClick={() => {
+              void confirm()
+            }}
+          >
+            {yes}
+          </button>
+        </p>
+      </dialog>
+    </>
+  )
+}
+
+/** Deletes something for good, after asking. */
+export function DeleteButton({
+  title,
+  ...rest
+}: Omit<Confirmation, 'question' | 'yes' | 'no'> & { readonly title: string }): ReactElement {
+  return (
+    <ConfirmButton
+      name="Delete"
+      label={`Delete ${title}`}
+      question={`Delete “${title}”?`}
+      yes="Delete for good"
+      no="Keep it"
+      {...rest}
+    />
+  )
+}
