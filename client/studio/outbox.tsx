@@ -17,31 +17,33 @@ export function Outbox(): ReactElement | null {
   if (pending.length === 0 && refused.length === 0) return null
   return (
     <section className="outbox" aria-label="Waiting to be sent">
-      <ul role="status">
-        {pending.map(({ id, field, status }) => (
-          <li key={id} data-status={status}>
-            <span>
-              <strong>{describeField(field)}</strong>{' '}
-              {status === 'sending' ? 'is being sent.' : 'is sent when the connection is back.'}
-            </span>
-            {status === 'waiting' ? (
+      <div role="status">
+        <ul>
+          {pending.map(({ id, field, status }) => (
+            <li key={id} data-status={status}>
+              <span>
+                <strong>{describeField(field)}</strong>{' '}
+                {status === 'sending' ? 'is being sent.' : 'is sent when the connection is back.'}
+              </span>
+              {status === 'waiting' ? (
+                <button type="button" className="quiet" onClick={() => dismiss(id)}>
+                  Take back
+                </button>
+              ) : null}
+            </li>
+          ))}
+          {refused.map(({ id, field, reason }) => (
+            <li key={id} data-status="refused">
+              <span>
+                <strong>{describeField(field)}</strong> was refused: {reason}
+              </span>
               <button type="button" className="quiet" onClick={() => dismiss(id)}>
-                Take back
+                Dismiss
               </button>
-            ) : null}
-          </li>
-        ))}
-        {refused.map(({ id, field, reason }) => (
-          <li key={id} data-status="refused">
-            <span>
-              <strong>{describeField(field)}</strong> was refused: {reason}
-            </span>
-            <button type="button" className="quiet" onClick={() => dismiss(id)}>
-              Dismiss
-            </button>
-          </li>
-        ))}
-      </ul>
+            </li>
+          ))}
+        </ul>
+      </div>
     </section>
   )
 }

@@ -13,6 +13,7 @@ const kinds: Partial<Record<TaskKind, string>> = {
   REPLACE_QUESTION: 'Replacing a question',
   GENERATE_PROJECT: 'Making a project',
   SYNC_PROJECT: 'Syncing a project',
+  REPLY: 'Writing an answer',
 }
 /** What a kind of task does, in words. */
 export function describeKind(kind: TaskKind | null): string {

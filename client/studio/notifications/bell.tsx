@@ -35,7 +35,11 @@ export function Bell(): ReactElement {
             Mark all read
           </button>
         </div>
-        {error !== null && inbox === null ? <p className="failure">{describeError(error)}</p> : null}
+        {error !== null && inbox === null ? (
+          <p className="failure" role="alert">
+            {describeError(error)}
+          </p>
+        ) : null}
         {inbox !== null && entries.length === 0 ? <p className="note">Nothing yet. What you miss waits here.</p> : null}
         <ul className="entries">
           {entries.map((entry) => (

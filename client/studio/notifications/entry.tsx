@@ -60,7 +60,7 @@ export function Entry(props: {
           <svg aria-hidden="true" viewBox="0 0 20 20" width="20" height="20">
             <path d="m4.500 10.600 3.800 3.800 7.200-8.300" />
           </svg>
-          <span>Mark read</span>
+          <span>Mark as read</span>
         </button>
       ) : null}
     </li>

@@ -21,7 +21,7 @@ export function PanelTasks({ list }: { readonly list: LiveTasks }): ReactElement
   return (
     <>
       {error !== null && tasks.length === 0 ? (
-        <p className="failure">
+        <p className="failure" role="alert">
           {describeError(error)}{' '}
           <button type="button" className="quiet" onClick={refetch}>
             Try again
@@ -54,7 +54,7 @@ function TaskRow(props: { readonly task: TaskSummaryFieldsFragment; readonly pla
         <time dateTime={createdAt}>{time.format(new Date(createdAt))}</time>
       </p>
       <ProgressBar task={task} label={name} isQuiet />
-      {status === 'QUEUED' ? <QueuePlace place={place} /> : null}
+      {status === 'QUEUED' ? <QueuePlace place={place} isQuiet /> : null}
       {error !== null && status !== 'COMPLETED' ? <p className="failure">{error.message}</p> : null}
       {isFinalStatus(status) ? null : <CancelButton id={id} label={`Cancel: ${name}`} />}
       {status === 'FAILED' || status === 'CANCELED' ? <AgainButton id={id} label={`Try again: ${name}`} /> : null}

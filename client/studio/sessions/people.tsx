@@ -1,4 +1,4 @@
-import { type FormEvent, type ReactElement, useId, useState } from 'react'
+import { type FormEvent, type ReactElement, useState } from 'react'
 import { InviteToSessionDocument, RemoveParticipantDocument } from '../../gql/graphql.ts'
 import type { SessionState } from '../../reduce/session-state.ts'
 import { useChange } from '../quizzes/use-change.ts'
@@ -59,7 +59,6 @@ function Invite({ sessionId }: { readonly sessionId: string }): ReactElement {
   const { run, isSending, refusal } = useChange(InviteToSessionDocument)
   const [userId, setUserId] = useState('')
   const [link, setLink] = useState<string | null>(null)
-  const field = useId()
   const invite = async (event: FormEvent): Promise<void> => {
     event.preventDefault()
     if (userId.trim() === '') return
@@ -78,10 +77,13 @@ function Invite({ sessionId }: { readonly sessionId: string }): ReactElement {
           void invite(event)
         }}
       >
-        <label htmlFor={field} className="tidings-hidden">
-          User to invite
-        </label>
-        <input id={field} value={userId} placeholder="User id" onChange={({ target }) => setUserId(target.value)} />
+        <input
+          aria-label="User to invite"
+          placeholder="User id"
+          autoComplete="off"
+          value={userId}
+          onChange={({ target }) => setUserId(target.value)}
+        />
         <button type="submit" disabled={isSending || userId.trim() === ''}>
           Invite
         </button>
