@@ -19,6 +19,11 @@ const sample = (name: string): Buffer => {
 /** Text of some megabytes that is read quickly: one long code block. */
 const large = Buffer.from(`# Numbers\n\nSome numbers.\n\n\`\`\`\n${randomBytes(3_000_000).toString('hex')}\n\`\`\`\n`)
 
+/** Text of many short paragraphs, which takes a moment to be read. */
+const long = Buffer.from(
+  `# Long\n\n${Array.from({ length: 500 }, (_, part) => `## Part ${part}\n\n${'Some *words* of [it](#x).\n\n'.repeat(20)}`).join('')}`,
+)
+
 let browser: Browser
 let world: World
 beforeAll(async () => {
@@ -130,6 +135,20 @@ describe('documents in the Studio', { timeout: 120_000 }, () => {
     await page.getByRole('button', { name: 'Cancel the upload of numbers.md' }).click()
     await page.getByRole('alert').getByText('The upload was canceled').waitFor()
     expect(await documentsOf('cid')).toEqual([])
+    expect(opened.errors).toEqual([])
+  })
+
+  test('a file whose reading was canceled is read after all when that is tried again', async () => {
+    await using opened = await openAs('hal')
+    const { page } = opened
+    await choose(page, [{ name: 'long.md', buffer: long }])
+    await page.getByRole('button', { name: 'Cancel: Reading long.md' }).click()
+    const why = page.getByRole('alert', { name: 'Why it could not be read' })
+    await why.getByText('CANCELED', { exact: true }).waitFor()
+    await why.getByRole('button', { name: 'Try again' }).click()
+    await page.getByRole('heading', { name: 'Long', level: 1 }).waitFor()
+    await page.getByRole('heading', { name: 'Part 1', exact: true, level: 3 }).waitFor()
+    expect(await why.count()).toBe(0)
     expect(opened.errors).toEqual([])
   })
 

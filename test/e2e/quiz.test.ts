@@ -32,12 +32,14 @@ async function importReadme(name: string): Promise<void> {
 }
 
 describe('a quiz in the Studio', { timeout: 90_000 }, () => {
-  test('is made before one’s eyes, reviewed with three replacements at once and a reload in between, published and taken', async () => {
+  test('is made before one’s eyes, reviewed with three replacements at once and a reload in between, published, taken and deleted', async () => {
     await importReadme('ws')
     await using opened = await openPage(browser, world.url)
     const { page } = opened
     await page.getByRole('button', { name: /^Make a quiz of ws/ }).click()
     await page.waitForURL(/quiz=/)
+    const address = page.url()
+    const id = new URL(address).searchParams.get('quiz')
     // The first can be read while others are made.
     await question(page, 2).waitFor()
     await page.getByRole('progressbar', { name: 'Making the quiz' }).waitFor()
@@ -78,6 +80,16 @@ describe('a quiz in the Studio', { timeout: 90_000 }, () => {
     await page.getByRole('button', { name: 'Hand in' }).click()
     await page.getByRole('status').getByText(/of 3/).waitFor()
     expect(await page.locator('.result').count()).toBe(3)
+
+    await page.goto(address)
+    await page.getByRole('button', { name: /^Delete / }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Keep it' }).click()
+    await question(page, 3).waitFor()
+    await page.getByRole('button', { name: /^Delete / }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete for good' }).click()
+    await page.getByRole('heading', { name: 'Roadmaps' }).waitFor()
+    await page.getByRole('heading', { name: 'Quizzes' }).waitFor({ state: 'detached' })
+    expect(await world.query('query ($id: ID!) { quiz(id: $id) { id } }', { id })).toEqual({ quiz: null })
     expect(opened.errors).toEqual([])
   })
 })

@@ -45,7 +45,8 @@ export async function makeProject(
   return { id, address: project.preview.address }
 }
 
-async function untilCompleted(world: World, id: string): Promise<void> {
+/** Waits until a task is completed. */
+export async function untilCompleted(world: World, id: string): Promise<void> {
   await vi.waitFor(
     async () => {
       const { task } = await world.query<{ task: { status: string; error: { message: string } | null } }>(

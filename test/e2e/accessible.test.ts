@@ -1,0 +1,292 @@
+import { createRequire } from 'node:module'
+import type { AxeResults, RunOptions } from 'axe-core'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startBrowser } from './support/browser.ts'
+import { openPage, type WatchedPage } from './support/page.ts'
+import { importReadme, makeProject, untilCompleted } from './support/project.ts'
+import { startWorld, type World } from './support/world.ts'
+
+const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+
+let browser: Browser
+let world: World
+/** One of each, in one world. */
+let ids: Readonly<Record<'document' | 'roadmap' | 'concept' | 'quiz' | 'published' | 'project' | 'session', string>>
+beforeAll(async () => {
+  ;[browser, world] = await Promise.all([
+    startBrowser(),
+    startWorld({ CONTENT_PROVIDER: 'extractive', CONTENT_PACE_MS: '60' }),
+  ])
+  ids = await makeOneOfEach()
+}, 120_000)
+afterAll(async () => {
+  await browser?.close()
+  await world?.[Symbol.asyncDispose]()
+})
+
+type Made = Readonly<Record<string, { readonly id: string }>>
+/** Sends a mutation of one field. */
+async function make(query: string, variables: Readonly<Record<string, unknown>>): Promise<Made> {
+  const [answer] = Object.values(await world.query<Record<string, Made>>(query, variables))
+  if (answer === undefined) throw new Error('There is no answer')
+  return answer
+}
+const idOf = (made: Made, name: string): string => {
+  const found = made[name]
+  if (found === undefined) throw new Error(`There is no ${name}`)
+  return found.id
+}
+
+async function makeOneOfEach(): Promise<typeof ids> {
+  const document = await importReadme(world, 'ws')
+  const roadmap = await world.startRoadmap({ titles: ['Owls'] })
+  const makeQuiz = (): Promise<Made> =>
+    make(
+      'mutation ($id: ID!) { generateQuiz(documentId: $id, questionCount: 4) { ... on GenerateQuizSuccess { quiz { id } task { id } } } }',
+      { id: document },
+    )
+  const [quiz, published] = [await makeQuiz(), await makeQuiz()]
+  for (const id of [roadmap.taskId, idOf(quiz, 'task'), idOf(published, 'task')]) await untilCompleted(world, id)
+  const { quiz: found } = await world.query<{ quiz: { questions: { id: string }[] } }>(
+    'query ($id: ID!) { quiz(id: $id) { questions { id } } }',
+    { id: idOf(published, 'quiz') },
+  )
+  for (const { id } of found.questions)
+    await make('mutation ($id: ID!) { acceptQuestion(questionId: $id) { __typename } }', { id })
+  await make('mutation ($id: ID!) { publishQuiz(quizId: $id) { __typename } }', { id: idOf(published, 'quiz') })
+  const { roadmap: outline } = await world.query<{
+    roadmap: { stages: { modules: { concepts: { id: string }[] }[] }[] }
+  }>('query ($id: ID!) { roadmap(id: $id) { stages { modules { concepts { id } } } } }', {
+    id: roadmap.roadmapId,
+  })
+  const session = await make(
+    'mutation { createSession(input: { clientId: "s", title: "What a socket does" }) { ... on CreateSessionSuccess { session { id } } } }',
+    {},
+  )
+  await make(
+    'mutation ($session: ID!, $document: ID!) { addContextCard(input: { sessionId: $session, clientId: "c", documentId: $document }) { __typename } }',
+    { session: idOf(session, 'session'), document },
+  )
+  const asked = await make(
+    'mutation ($session: ID!) { sendMessage(input: { sessionId: $session, clientId: "m", text: "How is a broken connection detected?" }) { ... on SendMessageSuccess { task { id } } } }',
+    { session: idOf(session, 'session') },
+  )
+  await untilCompleted(world, idOf(asked, 'task'))
+  const project = await makeProject(world, document)
+  return {
+    document,
+    roadmap: roadmap.roadmapId,
+    concept: outline.stages[0]?.modules[0]?.concepts[0]?.id ?? '',
+    quiz: idOf(quiz, 'quiz'),
+    published: idOf(published, 'quiz'),
+    project: project.id,
+    session: idOf(session, 'session'),
+  }
+}
+
+/** Opens a page that moves nothing, with the checker in it. */
+async function open(path: string, options: BrowserContextOptions = {}): Promise<WatchedPage> {
+  const opened = await openPage(browser, `${world.url}/favicon.svg`, { reducedMotion: 'reduce', ...options })
+  await opened.page.addInitScript({ path: axe })
+  await opened.page.goto(world.url + path)
+  return opened
+}
+/** What the checker finds wrong with what is shown, in lines. */
+async function wrongOn(page: Page, only?: readonly string[]): Promise<readonly string[]> {
+  const options: RunOptions = {
+    iframes: false,
+    resultTypes: ['violations'],
+    ...(only === undefined ? {} : { runOnly: [...only] }),
+  }
+  const { violations } = await page.evaluate(
+    (run) => (window as unknown as { axe: { run(o: RunOptions): Promise<AxeResults> } }).axe.run(run),
+    options,
+  )
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)} ${failureSummary ?? ''}`),
+  )
+}
+const overflow = (page: Page): Promise<number> =>
+  page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
+/** What has the focus, by role and name; it must be seen to have it. */
+async function focused(page: Page): Promise<string> {
+  const focus = page.locator(':focus')
+  if ((await focus.count()) === 0) return 'nothing'
+  const [line = ''] = (await focus.ariaSnapshot()).split('\n')
+  // A name with a colon in it comes in quotes.
+  return line.replace(/^- '?/, '')
+}
+/** Goes on with Tab until something has the focus; on the way everything must be seen to have it. */
+async function tabTo(page: Page, what: string | RegExp): Promise<void> {
+  const passed: string[] = []
+  for (let presses = 0; presses < 80; presses++) {
+    await page.keyboard.press('Tab')
+    const at = await focused(page)
+    const isSeen = await page.evaluate(() => {
+      const element = document.activeElement
+      return element === null || element === document.body || getComputedStyle(element).outlineStyle !== 'none'
+    })
+    if (!isSeen) throw new Error(`Nobody sees that ${at} has the focus`)
+    if (typeof what === 'string' ? at.startsWith(what) : what.test(at)) return
+    passed.push(at)
+  }
+  throw new Error(`Tab does not lead to ${what}, but to:\n${passed.join('\n')}`)
+}
+
+describe('every page of the Studio', { timeout: 180_000 }, () => {
+  test('has a name and one heading, nothing that a checker finds wrong in light and dark, and fits on a phone', async () => {
+    const pages: Readonly<Record<string, string>> = {
+      Library: '/',
+      Documents: '/?page=documents',
+      document: `/?document=${ids.document}`,
+      roadmap: `/?roadmap=${ids.roadmap}`,
+      piece: `/?roadmap=${ids.roadmap}&concept=${ids.concept}&piece=QUIZ`,
+      'quiz to review': `/?quiz=${ids.quiz}`,
+      'quiz to take': `/?take=${ids.published}`,
+      Projects: '/?page=projects',
+      project: `/?project=${ids.project}`,
+      Sessions: '/?page=sessions',
+      session: `/?session=${ids.session}`,
+      Analytics: '/?page=analytics',
+      Connections: '/?page=connections',
+      Inbox: '/?page=inbox',
+    }
+    await using opened = await open('/')
+    const { page } = opened
+    const wrong: Record<string, readonly string[]> = {}
+    for (const [name, path] of Object.entries(pages)) {
+      await page.goto(world.url + path)
+      await page.getByRole('heading', { level: 1 }).waitFor()
+      await expect.poll(() => page.getByText('Loading …').count()).toBe(0)
+      const found = [...(await wrongOn(page))]
+      if (!/^.+ – Tidings Studio$/.test(await page.title())) found.push(`The title is ${await page.title()}`)
+      await page.emulateMedia({ colorScheme: 'dark' })
+      found.push(...(await wrongOn(page, ['color-contrast'])).map((line) => `dark: ${line}`))
+      await page.setViewportSize({ width: 390, height: 844 })
+      if ((await overflow(page)) > 0) found.push(`It is ${await overflow(page)} pixels too wide for a phone`)
+      found.push(...(await wrongOn(page, ['target-size'])).map((line) => `phone: ${line}`))
+      await page.setViewportSize({ width: 1280, height: 900 })
+      await page.emulateMedia({ colorScheme: 'light' })
+      if (found.length > 0) wrong[name] = found
+    }
+    expect(wrong).toEqual({})
+    expect(opened.errors).toEqual([])
+  })
+
+  test('has a panel, an inbox and a question before deleting that are as well made', async () => {
+    await using opened = await open(`/?quiz=${ids.quiz}`)
+    const { page } = opened
+    await page.getByRole('button', { name: /^Status/ }).click()
+    await page.getByRole('complementary', { name: 'Status' }).getByRole('progressbar').first().waitFor()
+    expect(await wrongOn(page)).toEqual([])
+    await page.getByRole('button', { name: /^Inbox/ }).click()
+    await page.getByRole('dialog', { name: 'Your inbox' }).waitFor()
+    expect(await wrongOn(page)).toEqual([])
+    await page.keyboard.press('Escape')
+    await page.getByRole('button', { name: /^Delete/ }).click()
+    await page.getByRole('dialog', { name: /^Delete/ }).waitFor()
+    expect(await wrongOn(page)).toEqual([])
+    expect(opened.errors).toEqual([])
+  })
+})
+
+describe('by keyboard alone', { timeout: 120_000 }, () => {
+  test('a session is found, spoken in, listened to without its pieces, and closed', async () => {
+    await using opened = await open('/?page=sessions')
+    const { page } = opened
+    await page.getByRole('link', { name: 'What a socket does' }).waitFor()
+    await tabTo(page, 'link "Skip to the content"')
+    await page.keyboard.press('Enter')
+    await tabTo(page, 'link "What a socket does"')
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: 'What a socket does', level: 1 }).waitFor()
+    // A change of pages is told, and one is at its beginning.
+    await page.getByRole('status').getByText('What a socket does – Tidings Studio').waitFor({ state: 'attached' })
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('main')
+    expect(await page.getByRole('link', { name: 'Sessions' }).getAttribute('aria-current')).toBe('true')
+
+    const said = page.getByRole('log', { name: 'What was said last' })
+    await tabTo(page, 'textbox "Message"')
+    await page.keyboard.type('What are streams for?')
+    await page.keyboard.press('Enter')
+    await said.getByText('An answer is being written').waitFor({ state: 'attached' })
+    // It streams, and nothing moves for those who asked for that.
+    expect(await page.evaluate(() => document.getAnimations().length)).toBe(0)
+    expect(await focused(page)).toMatch(/^textbox "Message"/)
+    await said.getByText(/^Answer: /).waitFor({ state: 'attached' })
+    expect(await said.locator('p').count()).toBe(2)
+    // One that is stopped: the focus stays with it.
+    await page.keyboard.type('And what is a close code for, and a ping?')
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Stop the answer' }).waitFor()
+    await page.getByRole('button', { name: 'Stop the answer' }).focus()
+    await page.keyboard.press('Enter')
+    await said.getByText('The answer was stopped').waitFor({ state: 'attached' })
+    await expect.poll(() => focused(page)).toMatch(/Write it again/)
+
+    // What is taken away gives its place to what comes next.
+    await tabTo(page, 'button "Remove the card')
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: /^Remove the card/ }).waitFor({ state: 'detached' })
+    await expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toBe('Add a card')
+    await page.keyboard.press('Enter')
+    await tabTo(page, 'textbox "Note"')
+    await page.keyboard.type('Sockets stay open.')
+    await tabTo(page, 'button "Add"')
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Remove the card Sockets stay open.' }).waitFor()
+
+    await page.getByRole('button', { name: 'Close the session' }).focus()
+    await page.keyboard.press('Enter')
+    await expect.poll(() => focused(page)).toBe('button "Leave it open"')
+    await page.keyboard.press('Escape')
+    expect(await focused(page)).toMatch(/^button "Close the session"/)
+    await page.keyboard.press('Enter')
+    await tabTo(page, 'button "Close it"')
+    await page.keyboard.press('Enter')
+    await page.getByText('This session is closed.').waitFor()
+    await expect.poll(() => focused(page)).not.toBe('nothing')
+    expect(opened.errors).toEqual([])
+  })
+
+  test('a project is opened, spoiled, mended where the problem leads to, and deleted', async () => {
+    await using opened = await open('/?page=projects')
+    const { page } = opened
+    await tabTo(page, /^link "ws/)
+    await page.keyboard.press('Enter')
+    const files = page.getByRole('navigation', { name: 'Files' })
+    await files.waitFor()
+    await tabTo(page, 'button "app.js')
+    await page.keyboard.press('Enter')
+    await tabTo(page, 'textbox "Content of app.js"')
+    await page.keyboard.type('let b = ;\n')
+    await page.keyboard.press('Control+s')
+    await page.getByRole('alert').getByText('1 problem').waitFor()
+    await page.getByRole('button', { name: /^app\.js, line 1/ }).focus()
+    await page.keyboard.press('Enter')
+    await expect.poll(() => focused(page)).toMatch(/^textbox "Content of app.js"/)
+    // Tab leaves the editor.
+    await page.keyboard.press('Shift+Tab')
+    expect(await focused(page)).toMatch(/^button "Sync/)
+    await page.keyboard.press('Shift+Tab')
+    expect(await focused(page)).toBe('button "Undo all"')
+    await page.keyboard.press('Enter')
+    await expect.poll(() => focused(page)).toMatch(/^button "Sync/)
+
+    await tabTo(page, 'textbox "Content of app.js"')
+    await page.getByRole('button', { name: 'Add a file' }).focus()
+    await page.keyboard.press('Enter')
+    expect(await focused(page)).toMatch(/^textbox "Name of the new file"/)
+    await page.keyboard.press('Escape')
+    await expect.poll(() => focused(page)).toBe('button "Add a file"')
+
+    await page.getByRole('button', { name: /^Delete/ }).focus()
+    await page.keyboard.press('Enter')
+    await tabTo(page, 'button "Delete for good"')
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: 'Small pages from what you read.' }).waitFor()
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('main')
+    expect(opened.errors).toEqual([])
+  })
+})
