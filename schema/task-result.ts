@@ -30,18 +30,6 @@ interface SelfTestResult {
   readonly type: 'SelfTestResult'
   readonly count: number
 }
-type Result =
-  | SelfTestResult
-  | ConvertDocumentResult
-  | CreateRoadmapTaskResult
-  | RetryContentTaskResult
-  | RetryFailedContentTaskResult
-  | QuizGenerated
-  | QuestionReplaced
-  | ProjectGenerated
-  | ProjectSynced
-  | ReplyWritten
-
 interface ProjectGenerated {
   readonly type: 'ProjectGenerated'
   readonly projectId: string
@@ -72,6 +60,18 @@ interface QuestionReplaced {
   readonly questionId: string
   readonly version: number
 }
+
+type Result =
+  | SelfTestResult
+  | ConvertDocumentResult
+  | CreateRoadmapTaskResult
+  | RetryContentTaskResult
+  | RetryFailedContentTaskResult
+  | QuizGenerated
+  | QuestionReplaced
+  | ProjectGenerated
+  | ProjectSynced
+  | ReplyWritten
 
 const documentOutcome = builder.objectRef<ConvertDocumentResult>('DocumentConverted').implement({
   description: 'What CONVERT_DOCUMENT produced.',
