@@ -27,7 +27,7 @@ export function createApplications(
   { database, appender, presence, store, tasks, visibility }: Engine,
   { notificationDays }: { readonly notificationDays?: number } = {},
 ): Applications {
-  const quizzes = createQuizzes({ database, tasks, publish: (events) => appender.publish(events) })
+  const quizzes = createQuizzes({ database, tasks, appender })
   const accessChanged = (id: string): void => visibility.changed(id)
   return {
     analytics: createAnalytics({ database }),

@@ -1,6 +1,5 @@
 import type { PoolClient } from 'pg'
-import { runAppend } from '../../log/append-statement.ts'
-import type { LogEvent } from '../../log/event.ts'
+import { type Telling, tellIn } from '../../log/tell.ts'
 import { createTopic } from '../../log/topic.ts'
 import { taskTopic } from '../../tasks/task.ts'
 
@@ -61,16 +60,15 @@ export async function noteReplacement(
 /**
  * Logs that a question was accepted, or no longer is: by its reviewer, by undoing, or because another took its place. To be
  * called in the transaction of the change, after its rows are locked.
- *
- * @returns the event, to be published after the commit: figures then move at once, and within a second otherwise
  */
-export async function noteReview(client: PoolClient, { quizId, ...payload }: ReviewNote): Promise<readonly LogEvent[]> {
+export async function noteReview(
+  client: PoolClient,
+  appender: Telling,
+  { quizId, ...payload }: ReviewNote,
+): Promise<void> {
   const topic = reviewTopic(quizId)
   // This row before the topic's, as the projector locks them. It serialises with the projector, which takes the mark away.
   await client.query('update analytics_topic set is_due = true where topic = $1', [topic])
-  const [appended] = await runAppend(client, [{ topic, events: [{ type: 'QuestionReviewed', payload }] }], {
-    isPrepared: false,
-  })
-  if (appended?.accepted !== true) throw new Error(`The review of quiz "${quizId}" has no log`)
-  return appended.events
+  const appended = await tellIn(appender, client, { topic, events: [{ type: 'QuestionReviewed', payload }] })
+  if (!appended.accepted) throw new Error(`The review of quiz "${quizId}" has no log`)
 }

@@ -61,7 +61,7 @@ interface Place {
 }
 
 async function* run(
-  { taskId, input: { questionId, reason }, database, signal }: TaskContext<Input>,
+  { taskId, input: { questionId, reason }, database, appender, signal }: TaskContext<Input>,
   provider: QuestionProvider,
 ) {
   yield stage('reading', 0, 'Reading the document')
@@ -99,7 +99,10 @@ async function* run(
     })
   const swapped = version
   yield stage('swapping', 0, 'Putting it in its place')
-  yield item.completed(questionId, (client) => swap(client, place.quiz_id, questionId, swapped))
+  yield item.completed(questionId, async (client) => {
+    await swap(client, questionId, swapped)
+    await noteReview(client, appender, { quizId: place.quiz_id, questionId, version: swapped, isAccepted: false })
+  })
   return { type: 'QuestionReplaced', quizId: place.quiz_id, questionId, version }
 }
 
@@ -165,11 +168,10 @@ function reserve(
   })
 }
 
-async function swap(client: PoolClient, quizId: string, questionId: string, version: number): Promise<void> {
+async function swap(client: PoolClient, questionId: string, version: number): Promise<void> {
   await client.query(
     'update question_version set is_draft = false, created_at = now() where question_id = $1 and version = $2',
     [questionId, version],
   )
   await client.query('update question set version = $2 where id = $1', [questionId, version])
-  await noteReview(client, { quizId, questionId, version, isAccepted: false })
 }

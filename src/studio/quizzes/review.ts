@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
-import type { LogEvent } from '../../log/event.ts'
+import type { Telling } from '../../log/tell.ts'
 import { noteReview } from '../analytics/notes.ts'
 import { type Changes, changeBody } from './edit.ts'
 import { activeTaskOf, lockForReview, lockQuiz } from './locks.ts'
@@ -27,28 +27,22 @@ export interface Review {
 /** What {@link createReview} is made with. */
 export interface ReviewOptions {
   readonly database: Database
-  readonly publish: (events: readonly LogEvent[]) => void
+  readonly appender: Telling
 }
 
-/**
- * Creates the review.
- *
- * @param options.publish - hands on what was logged, after its commit
- */
-export function createReview({ database, publish }: ReviewOptions): Review {
-  const noted = async (run: (client: PoolClient) => Promise<readonly LogEvent[]>): Promise<void> =>
-    publish(await inTransaction(run))
+/** Creates the review. */
+export function createReview({ database, appender }: ReviewOptions): Review {
   const inTransaction = <T>(run: (client: PoolClient) => Promise<T>): Promise<T> => withTransaction(database, run)
   return {
     accept: (owner, questionId, isAccepted) =>
-      noted(async (client) => {
+      inTransaction(async (client) => {
         const { quiz, version } = await lockForReview(client, questionId, owner)
         await client.query(
           `update question_version set accepted_at = case when $3 then coalesce(accepted_at, now()) end
            where question_id = $1 and version = $2`,
           [questionId, version, isAccepted],
         )
-        return noteReview(client, { quizId: quiz.id, questionId, version, isAccepted })
+        await noteReview(client, appender, { quizId: quiz.id, questionId, version, isAccepted })
       }),
     edit: (owner, questionId, changes) =>
       inTransaction(async (client) => {
@@ -89,7 +83,7 @@ export function createReview({ database, publish }: ReviewOptions): Review {
         return quizId
       }),
     undo: (owner, questionId) =>
-      noted(async (client) => {
+      inTransaction(async (client) => {
         const { quiz, parent } = await lockForReview(client, questionId, owner)
         if (parent === null)
           throw new TidingsError('CONFLICT', `Question "${questionId}" is as it was made; there is nothing to undo`)
@@ -99,7 +93,7 @@ export function createReview({ database, publish }: ReviewOptions): Review {
           [questionId, parent],
         )
         const isAccepted = rows[0]?.accepted === true
-        return noteReview(client, { quizId: quiz.id, questionId, version: parent, isAccepted })
+        await noteReview(client, appender, { quizId: quiz.id, questionId, version: parent, isAccepted })
       }),
     publish: (owner, quizId) =>
       inTransaction(async (client) => {
