@@ -44,6 +44,8 @@ type Step =
       readonly is: 'claim' | 'advance' | 'item' | 'output' | 'complete' | 'fail' | 'retry' | 'forget'
       readonly by: (typeof workers)[number]
     }
+const [by] = workers
+const claim: Step = { is: 'claim', by }
 const anyWorker = fc.constantFrom(...workers)
 const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom('cancel' as const).map((is) => ({ is })) },
@@ -195,7 +197,11 @@ test('no sequence of claims, reports, losses, cancels and ends from several writ
         for (const { payload } of events) seen.add(payload['status'] as TaskStatus)
       },
     ),
-    { numRuns: 60 },
+    // Chance alone leaves one of the ends out now and then.
+    {
+      numRuns: 60,
+      examples: (['complete', 'fail', 'retry'] as const).map((is): [Step[][]] => [[[claim], [{ is, by }], [claim]]]),
+    },
   )
   // The sequences were worth something: every state occurred.
   expect([...seen].sort()).toEqual(Object.keys(successors).sort())
