@@ -1,5 +1,6 @@
 import { type Database, withTransaction } from '../db/connect.ts'
 import type { Appended, Appender, AppendUnit } from '../log/append.ts'
+import { tellIn } from '../log/tell.ts'
 import type { TaskDefinition } from './define-task.ts'
 import { type AttemptState, beginAttempt } from './progress.ts'
 import type { TaskStore } from './store.ts'
@@ -85,7 +86,7 @@ async function appendWithin(
   perUser: number,
   unit: AppendUnit,
 ): Promise<Appended | null> {
-  const appended = await withTransaction(database, async (client) => {
+  return withTransaction(database, async (client) => {
     await client.query(`select pg_advisory_xact_lock(hashtextextended('tidings run ' || $1 || ' ' || $2, 0))`, [
       kind,
       owner,
@@ -94,10 +95,8 @@ async function appendWithin(
       `select count(*)::int as count from task where status = 'RUNNING' and kind = $1 and owner = $2`,
       [kind, owner],
     )
-    return (rows[0]?.count ?? 0) < perUser ? appender.appendIn(client, unit) : null
+    return (rows[0]?.count ?? 0) < perUser ? tellIn(appender, client, unit) : null
   })
-  if (appended?.accepted) appender.publish(appended.events)
-  return appended
 }
 
 /**

@@ -1,8 +1,8 @@
 import type { Database } from '../db/connect.ts'
-import { withTransaction } from '../db/connect.ts'
 import type { JsonObject } from '../db/tables.ts'
 import { isTidingsError, TidingsError } from '../errors.ts'
-import type { Appended, Appender, AppendUnit, TaskPatch } from '../log/append.ts'
+import type { Appender, AppendUnit, TaskPatch } from '../log/append.ts'
+import { appendWith } from './append-with.ts'
 import { type Entry, entryOf } from './journal-entry.ts'
 import { createOutputBuffer } from './output.ts'
 import { type AttemptState, isBatchDone, reduceReport } from './progress.ts'
@@ -112,25 +112,14 @@ export function createJournal(options: {
       },
     }
     const { commit } = entry
-    const refuse = (refused: Extract<Appended, { accepted: false }>): TidingsError =>
-      new TidingsError(
+    const appended =
+      commit === undefined ? await appender.append(unit) : await appendWith({ database, appender }, unit, commit)
+    if (!appended.accepted)
+      throw new TidingsError(
         'LEASE_LOST',
-        `Attempt ${attempt} of task "${taskId}" is no longer the one: it is ${refused.status ?? 'gone'}, attempt ${refused.attempt ?? '?'}`,
+        `Attempt ${attempt} of task "${taskId}" is no longer the one: it is ${appended.status ?? 'gone'}, attempt ${appended.attempt ?? '?'}`,
       )
-    if (commit === undefined) {
-      const appended = await appender.append(unit)
-      if (!appended.accepted) throw refuse(appended)
-      seq = appended.seq
-      return
-    }
-    const appended = await withTransaction(database, async (client) => {
-      await commit(client)
-      const outcome = await appender.appendIn(client, unit)
-      if (!outcome.accepted) throw refuse(outcome)
-      return outcome
-    })
     seq = appended.seq
-    appender.publish(appended.events)
   }
 
   /** Throws what stopped an earlier write: a lost lease again and again, anything else once. */

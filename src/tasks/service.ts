@@ -3,10 +3,11 @@ import { typeid } from 'typeid-js'
 import { type Database, withTransaction } from '../db/connect.ts'
 import type { JsonObject } from '../db/tables.ts'
 import { TidingsError } from '../errors.ts'
-import type { Appended, Appender } from '../log/append.ts'
-import type { LogEvent } from '../log/event.ts'
+import type { Appender, AppendUnit } from '../log/append.ts'
+import { tellIn } from '../log/tell.ts'
 import { noTracing, type Tracing } from '../tracing.ts'
 import { createAdmission } from './admission.ts'
+import { appendWith } from './append-with.ts'
 import type { Beginning, TaskDefinition } from './define-task.ts'
 import { eraseTasks } from './erase.ts'
 import type { Places } from './place.ts'
@@ -62,9 +63,6 @@ export interface TaskService {
 /** The channel on which workers are told to stop a task: `{ stop: taskId }`. A hint; the heartbeat notices as well. */
 export const controlChannel = 'tasks:control'
 
-/** Events of the service are published by the caller of the transaction, after its commit. */
-type Publish = (events: readonly LogEvent[]) => void
-
 /** Creates the service. */
 export function createTaskService(options: {
   readonly database: Database
@@ -92,7 +90,6 @@ export function createTaskService(options: {
     idempotencyHours,
     tracing = noTracing,
   } = options
-  const publish: Publish = (events) => appender.publish(events)
   const admission = createAdmission({ maxStartsPerMinute, idempotencyHours })
   const inTurn = createTurns()
 
@@ -108,7 +105,7 @@ export function createTaskService(options: {
     beginning: Beginning,
     attempts: number,
     id: string,
-  ): Promise<Appended> => {
+  ): Promise<void> => {
     const { headStartMs = 0 } = request
     const { items = [], subject = null } = beginning
     const progress = { ...emptyProgress, totalItems: items.length }
@@ -134,7 +131,7 @@ export function createTaskService(options: {
       ({ key, label }, position): TaskItem => ({ key, label, position, status: 'PENDING', percent: 0, error: null }),
     )
     const told = { status: 'QUEUED', progress }
-    return appender.appendIn(client, {
+    await tellIn(appender, client, {
       topic: taskTopic(id),
       events: [
         { type: 'TaskQueued', payload: told },
@@ -149,7 +146,7 @@ export function createTaskService(options: {
     request: StartRequest,
     definition: TaskDefinition,
     input: unknown,
-  ): Promise<{ readonly known: string } | { readonly id: string; readonly appended: Appended }> =>
+  ): Promise<{ readonly known: string } | { readonly id: string }> =>
     withTransaction(database, async (client) => {
       const { owner, retriedSubject = null } = request
       await admission.lock(client, owner)
@@ -159,9 +156,9 @@ export function createTaskService(options: {
       const id = typeid('task').toString()
       // The application's rows are locked before the engine's, here as in every other transaction.
       const beginning = (await definition.begin?.(client, input, { taskId: id, owner, retriedSubject })) ?? {}
-      const appended = await insert(client, request, beginning, definition.attempts, id)
+      await insert(client, request, beginning, definition.attempts, id)
       await admission.note(client, request, id)
-      return { id, appended }
+      return { id }
     })
 
   const start: TaskService['start'] = (request) =>
@@ -190,8 +187,7 @@ export function createTaskService(options: {
     // One start of an owner at a time in this process, so that waiting for each other takes one connection and not all.
     const outcome = await inTurn(request.owner, () => startInTransaction(request, definition, parsed.data))
     if ('known' in outcome) return { task: await mustGet(outcome.known), isNew: false }
-    const { id, appended } = outcome
-    if (appended.accepted) publish(appended.events)
+    const { id } = outcome
     places.moved(request.kind)
     await doorbell.ring(request.kind, id, 1)
     return { task: await mustGet(id), isNew: true }
@@ -199,27 +195,19 @@ export function createTaskService(options: {
 
   const cancelOnce = async (task: Task, reason: string | undefined): Promise<boolean> => {
     const { commit } = await closings.of(task, { status: 'CANCELED', error: null, result: null })
-    const appended = await withTransaction(database, async (client) => {
-      await commit?.(client)
-      const outcome = await appender.appendIn(client, {
-        topic: taskTopic(task.id),
-        close: true,
-        events: [{ type: 'TaskCanceled', payload: { status: 'CANCELED', reason: reason ?? null } }],
-        task: {
-          id: task.id,
-          expect: ['QUEUED', 'RUNNING', 'RETRYING'],
-          set: { status: 'CANCELED', worker: null, ...(reason === undefined ? {} : { cancelReason: reason }) },
-        },
-      })
-      // Nothing of the application's share may stay when the task ended otherwise.
-      if (!outcome.accepted) throw new AlreadyOver()
-      return outcome
-    }).catch((error: unknown) => {
-      if (error instanceof AlreadyOver) return null
-      throw error
-    })
-    if (appended === null) return false
-    publish(appended.events)
+    const unit: AppendUnit = {
+      topic: taskTopic(task.id),
+      close: true,
+      events: [{ type: 'TaskCanceled', payload: { status: 'CANCELED', reason: reason ?? null } }],
+      task: {
+        id: task.id,
+        expect: ['QUEUED', 'RUNNING', 'RETRYING'],
+        set: { status: 'CANCELED', worker: null, ...(reason === undefined ? {} : { cancelReason: reason }) },
+      },
+    }
+    const { accepted } = await appendWith({ database, appender }, unit, commit)
+    // It ended otherwise.
+    if (!accepted) return false
     tellWorkers(task.id)
     places.moved(task.kind)
     return true
@@ -269,6 +257,3 @@ function refuseUnstorable({ input, idempotencyKey }: StartRequest): void {
       throw new TidingsError('BAD_INPUT', `The ${path} ${message}`, { issues: [{ path, message }] })
     }
 }
-
-/** The task ended before it could be canceled. */
-class AlreadyOver extends Error {}

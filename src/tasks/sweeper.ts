@@ -1,7 +1,7 @@
 import type { Database } from '../db/connect.ts'
-import { withTransaction } from '../db/connect.ts'
-import type { Appended, Appender } from '../log/append.ts'
+import type { Appended, Appender, AppendUnit } from '../log/append.ts'
 import type { Logger } from '../logger.ts'
+import { appendWith } from './append-with.ts'
 import type { TaskDefinition } from './define-task.ts'
 import { isPassing } from './failure.ts'
 import type { Doorbell } from './queue.ts'
@@ -77,29 +77,23 @@ export function createSweeper(options: {
       return
     }
     const { commit: whole, unsettled } = await closings.of(task, { status: 'FAILED', error, result: null })
-    const fail = (commit: Commit | undefined): Promise<Appended | null> =>
-      withTransaction(database, async (client) => {
-        await commit?.(client)
-        const outcome = await appender.appendIn(client, {
-          topic: taskTopic(task.id),
-          close: true,
-          events: [{ type: 'TaskFailed', payload: { status: 'FAILED', error } }],
-          task: { ...guard, set: { status: 'FAILED', error: { ...error }, worker: null } },
-        })
-        // Another sweeper was first, or the task ended otherwise: the application's share must not stay.
-        if (!outcome.accepted) throw new NotLost()
-        return outcome
-      }).catch((reason: unknown) => {
-        if (reason instanceof NotLost) return null
+    const unit: AppendUnit = {
+      topic: taskTopic(task.id),
+      close: true,
+      events: [{ type: 'TaskFailed', payload: { status: 'FAILED', error } }],
+      task: { ...guard, set: { status: 'FAILED', error: { ...error }, worker: null } },
+    }
+    const fail = (commit: Commit | undefined): Promise<Appended> =>
+      appendWith({ database, appender }, unit, commit).catch((reason: unknown) => {
         if (commit === unsettled || isPassing(reason)) throw reason
         // The application cannot settle it; that must not keep the task from ending for those who wait.
         logger.error({ err: reason, taskId: task.id }, 'a lost task could not be settled; it ends without')
         return fail(unsettled)
       })
     const appended = await fail(whole)
-    if (!appended?.accepted) return
+    // Another sweeper was first, or the task ended otherwise.
+    if (!appended.accepted) return
     counters.takenBack++
-    appender.publish(appended.events)
     onTakenBack(task)
   }
 
@@ -157,6 +151,3 @@ export function createSweeper(options: {
     },
   }
 }
-
-/** The task was not lost after all: the transaction is undone. */
-class NotLost extends Error {}

@@ -1,0 +1,38 @@
+import { type Database, withTransaction } from '../db/connect.ts'
+import type { Appended, AppendUnit } from '../log/append.ts'
+import { type Telling, tellIn } from '../log/tell.ts'
+import type { Commit } from './report.ts'
+
+/**
+ * Appends together with an application's share, in one transaction, and publishes after it: both are done, or neither. Rejects with what
+ * the share throws.
+ *
+ * @returns what became of the append; of one that was refused, the share is undone
+ */
+export async function appendWith(
+  { database, appender }: { readonly database: Database; readonly appender: Telling },
+  unit: AppendUnit,
+  commit: Commit | undefined,
+): Promise<Appended> {
+  try {
+    return await withTransaction(database, async (client) => {
+      await commit?.(client)
+      const outcome = await tellIn(appender, client, unit)
+      if (!outcome.accepted) throw new Refused(outcome)
+      return outcome
+    })
+  } catch (error) {
+    if (error instanceof Refused) return error.outcome
+    throw error
+  }
+}
+
+/** Undoes the transaction. */
+class Refused extends Error {
+  readonly outcome: Appended
+
+  constructor(outcome: Appended) {
+    super('The append was refused')
+    this.outcome = outcome
+  }
+}
