@@ -236,6 +236,9 @@ export async function measureStorm(
   return { ms, blockedMs: maxMs }
 }
 
+/** Events of this size fill what the operating system holds for a reader within seconds, at a rate that every server can keep. */
+const slowEventChars = 8_000
+
 /** What readers cost that have stopped reading. */
 export interface SlowReaders {
   readonly bytes: number
@@ -251,7 +254,8 @@ export async function measureSlowReaders(
 ): Promise<SlowReaders> {
   const { perSecond, ms } = shape
   const subscribers = 100
-  await using on = await stage(contestant, { ...environment, BENCH_APPEND: '1' }, { sockets: subscribers, topics: 1 })
+  const own = { BENCH_APPEND: '1', BENCH_PADDING: String(slowEventChars) }
+  await using on = await stage(contestant, { ...environment, ...own }, { sockets: subscribers, topics: 1 })
   const look = async (): Promise<Latency> => {
     const { count, ...quantiles } = await on.load.ask({ is: 'latency', ms }, 'latencies')
     return { ...quantiles, arrived: count / ((perSecond * subscribers * ms) / 1_000) }

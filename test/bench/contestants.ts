@@ -6,6 +6,8 @@ export interface Contestant {
   readonly file: string
   readonly dialect: Dialect
   readonly needs: { readonly redis?: true; readonly postgres?: true }
+  /** Not a server but what the machine allows: only compared where deliveries are counted. */
+  readonly isFloor?: true
 }
 
 /** Everything that is compared; the first is what all others are related to. */
@@ -18,5 +20,6 @@ export const contestants: readonly Contestant[] = [
     needs: { redis: true },
   },
   { name: 'Socket.IO room', file: 'servers/socketio.ts', dialect: 'socketio', needs: {} },
+  { name: 'one prepared write', file: 'servers/floor.ts', dialect: 'bare', needs: {}, isFloor: true },
   { name: 'Tidings', file: 'servers/tidings.ts', dialect: 'graphql', needs: { redis: true, postgres: true } },
 ]

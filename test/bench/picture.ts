@@ -1,7 +1,7 @@
 import type { FanOut } from './report.ts'
 import { formatNumber } from './statistics.ts'
 
-const colors = ['#9aa0a6', '#d9822b', '#7b61c4', '#0f9d78']
+const colors = ['#9aa0a6', '#d9822b', '#7b61c4', '#d3d7da', '#0f9d78']
 const barHeight = 14
 const left = 210
 const width = 900
@@ -33,7 +33,7 @@ export function drawFanOut(fanOut: readonly FanOut[]): string {
   const legend = names
     .map(
       (name, index) =>
-        `<rect x="${left + index * 165}" y="10" width="10" height="10" fill="${colors[index % colors.length]}"/><text x="${left + index * 165 + 14}" y="19" font-size="11">${name.replace('Yoga + graphql-ws + RedisPubSub', 'Yoga, as documented')}</text>`,
+        `<rect x="${left + index * 140}" y="10" width="10" height="10" fill="${colors[index % colors.length]}"/><text x="${left + index * 140 + 14}" y="19" font-size="11">${name.replace('Yoga + graphql-ws + RedisPubSub', 'Yoga, as documented')}</text>`,
     )
     .join('')
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${y + 24}" font-family="system-ui, sans-serif" font-size="12" role="img" aria-label="Deliveries per second in relation to bare ws">

@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { cpus, release, totalmem, type } from 'node:os'
+import { compareWithAims } from './aims.ts'
 import { type Idle, type Latency, type SlowReaders, type Storm, saturatedPerTurn } from './cases.ts'
+import { drawCurve } from './curve-picture.ts'
 import { drawFanOut } from './picture.ts'
 import { formatNumber, formatSpread, type Spread, spreadOf } from './statistics.ts'
 
@@ -129,10 +131,19 @@ function stormTable(storm: Results['storm']): string {
 
 function slowTable(slow: Results['slow']): string {
   return table(
-    ['server', 'memory of the 200, MiB', 'p99 of the others before, ms', 'p99 of the others beside them, ms'],
+    [
+      'server',
+      'memory of the 200, MiB',
+      'p50 of the others before, ms',
+      'beside them',
+      'p99 before, ms',
+      'beside them',
+    ],
     slow.map(({ contestant, runs }) => [
       contestant,
       formatSpread(spreadOf(runs.map(({ bytes }) => bytes / 1_048_576)), 1),
+      formatSpread(spreadOf(runs.map(({ without }) => without.p50)), 2),
+      formatSpread(spreadOf(runs.map(({ beside }) => beside.p50)), 2),
       formatSpread(spreadOf(runs.map(({ without }) => without.p99)), 2),
       formatSpread(spreadOf(runs.map(({ beside }) => beside.p99)), 2),
     ]),
@@ -164,7 +175,7 @@ function describeMachine(): string {
 export function createReport(
   results: Results,
   { runs }: { readonly runs: number },
-): { readonly text: string; readonly document: string; readonly picture: string } {
+): { readonly text: string; readonly document: string; readonly picture: string; readonly curve: string } {
   const section = (title: string, text: string, is: readonly unknown[]): string =>
     is.length === 0 ? '' : `## ${title}\n\n${text}\n\n`
   const text =
@@ -196,13 +207,18 @@ export function createReport(
     ) +
     section(
       '200 readers that stopped reading',
-      `Beside 100 that read, at 200 events a second on one topic.\n\n${slowTable(results.slow)}`,
+      `Beside 100 that read, on one topic with 50 events of 8 KB a second, through appends, PostgreSQL and Redis where there are any.\n\n${slowTable(results.slow)}`,
       results.slow,
     ) +
     section(
       'Cost against the number of subscribers and topics',
-      `Deliveries per second, event by event.\n\n${fanOutTable(results.curve, 'oneByOne')}`,
+      `Deliveries per second, event by event. A line that stays level: each subscriber costs the same, however many there are.\n\n![Deliveries per second against subscribers and topics](performance-curve.svg)\n\n${fanOutTable(results.curve, 'oneByOne')}`,
       results.curve,
+    ) +
+    section(
+      'What was aimed at, and what is reached',
+      table(['', 'aim', 'measured', 'reached'], compareWithAims(results)),
+      results.fanOut,
     )
   const notes = readFileSync(new URL('notes.md', import.meta.url), 'utf8')
   const document = `# Performance
@@ -215,5 +231,5 @@ ${describeMachine()}
 ![Deliveries per second](performance.svg)
 
 ${text}${notes}`
-  return { text, document, picture: drawFanOut(results.fanOut) }
+  return { text, document, picture: drawFanOut(results.fanOut), curve: drawCurve(results.curve) }
 }

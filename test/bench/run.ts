@@ -23,7 +23,8 @@ import { type Contestant, contestants } from './contestants.ts'
 import { createReport, type Results } from './report.ts'
 import { spreadOf } from './statistics.ts'
 
-const { isQuick, runs, isWhole, cases, contestants: compared } = readRequest()
+const { isQuick, runs, isWhole, cases, contestants: all } = readRequest()
+const compared = all.filter(({ isFloor }) => isFloor !== true)
 const ms = isQuick ? 800 : 1_400
 const scale = isQuick ? 0.2 : 1
 
@@ -48,9 +49,9 @@ async function compare<T>(
   measure: (contestant: Contestant) => Promise<T>,
   only: readonly Contestant[] = compared,
 ): Promise<readonly { readonly contestant: string; readonly runs: readonly T[] }[]> {
-  const all = only.map((contestant) => ({ contestant, runs: [] as T[] }))
+  const taken = only.map((contestant) => ({ contestant, runs: [] as T[] }))
   for (let run = 1; run <= runs; run++)
-    for (const { contestant, runs: measured } of all) {
+    for (const { contestant, runs: measured } of taken) {
       const startedAt = performance.now()
       try {
         measured.push(await measure(contestant))
@@ -60,7 +61,7 @@ async function compare<T>(
       const seconds = ((performance.now() - startedAt) / 1_000).toFixed(0)
       console.log(`${title} · run ${run}/${runs} · ${contestant.name} (${seconds} s)`, measured.at(-1))
     }
-  return all.map(({ contestant, runs: measured }) => ({ contestant: contestant.name, runs: measured }))
+  return taken.map(({ contestant, runs: measured }) => ({ contestant: contestant.name, runs: measured }))
 }
 const wants = (name: Case): boolean => cases.includes(name)
 const tidings = contestants.filter(({ name }) => name === 'Tidings')
@@ -78,7 +79,7 @@ async function runAll(environment: Environment): Promise<void> {
       { topics: 100, subscribers: 10 },
     ],
   ]
-  if (wants('fan-out')) for (const shape of first) await measureShape(results.fanOut, shape, environment, compared)
+  if (wants('fan-out')) for (const shape of first) await measureShape(results.fanOut, shape, environment, all)
   await save()
   if (wants('latency'))
     for (const shape of [
@@ -88,7 +89,7 @@ async function runAll(environment: Environment): Promise<void> {
       results.latency.push({
         ...shape,
         measured: await compare(`latency ${shape.topics} × ${shape.subscribers}`, (contestant) =>
-          measureLatency(contestant, environment, { ...shape, ms: ms * 2 }),
+          measureLatency(contestant, environment, { ...shape, ms: ms * 4 }),
         ),
       })
   await save()
@@ -136,20 +137,21 @@ async function runAll(environment: Environment): Promise<void> {
   if (wants('slow'))
     results.slow.push(
       ...(await compare('slow readers', (contestant) =>
-        measureSlowReaders(contestant, environment, { stopped: 200, perSecond: 200, ms: ms * 3 }),
+        measureSlowReaders(contestant, environment, { stopped: 200, perSecond: 50, ms: ms * 3 }),
       )),
     )
   await save()
   if (wants('fan-out') && !isQuick)
-    for (const shape of rest) await measureShape(results.fanOut, shape, environment, compared)
+    for (const shape of rest) await measureShape(results.fanOut, shape, environment, all)
   if (wants('curve'))
     for (const [topics, subscribers] of [
+      [1, 1],
       [1, 10],
       [1, 100],
       [1, 1_000],
       [1, 4_000],
-      [10, 10],
-      [100, 10],
+      [10, 1],
+      [100, 1],
       [1_000, 1],
       [4_000, 1],
     ] as const)
@@ -157,7 +159,7 @@ async function runAll(environment: Environment): Promise<void> {
         results.curve,
         { topics, subscribers },
         environment,
-        compared.filter(({ name }) => name === 'bare ws' || name === 'Tidings'),
+        all.filter(({ name, isFloor }) => name === 'bare ws' || name === 'Tidings' || isFloor === true),
       )
 }
 
@@ -173,7 +175,7 @@ async function measureShape(
     only,
   )
   const spreads = (rate: keyof FanOutRates) =>
-    measured.map(({ contestant, runs: all }) => ({ contestant, spread: spreadOf(all.map((one) => one[rate])) }))
+    measured.map(({ contestant, runs: ran }) => ({ contestant, spread: spreadOf(ran.map((one) => one[rate])) }))
   into.push({
     ...shape,
     oneByOne: spreads('oneByOne'),
@@ -186,10 +188,11 @@ async function measureShape(
 
 /** Written as it comes, so that a run that is cut short is not lost. */
 async function save(): Promise<string> {
-  const { text, document, picture } = createReport(results, { runs })
+  const { text, document, picture, curve } = createReport(results, { runs })
   if (isWhole) {
     await writeFile(new URL('../../docs/performance.md', import.meta.url), document)
     await writeFile(new URL('../../docs/performance.svg', import.meta.url), picture)
+    await writeFile(new URL('../../docs/performance-curve.svg', import.meta.url), curve)
   }
   await writeFile(join(tmpdir(), 'tidings-bench.json'), JSON.stringify(results, null, 2))
   return text
