@@ -12,6 +12,11 @@ export function describeDuration(ms: number): string {
   return rest === 0 ? `${minutes / 60} h` : `${Math.floor(minutes / 60)} h ${rest} min`
 }
 
+/** A text with a full stop, unless it has an end of its own. */
+export function endSentence(text: string): string {
+  return /[.!?…]$/.test(text) ? text : `${text}.`
+}
+
 /** What went wrong, in the server's words where it had any; null where nothing did. */
 export function describeError(error: CombinedError): string
 export function describeError(error: CombinedError | null | undefined): string | null
@@ -79,7 +84,7 @@ export function describeConnection(
   now: number,
 ): { readonly title: string; readonly details: readonly string[] } {
   const details: string[] = []
-  if (reason !== null) details.push(reason)
+  if (reason !== null) details.push(endSentence(reason))
   if (transport !== null) details.push(`Over ${transports[transport]}.`)
   if (roundTripMs !== null) details.push(`Round trip ${roundTripMs < 1 ? '< 1' : Math.round(roundTripMs)} ms.`)
   if (lastSignOfLifeAt !== null) {

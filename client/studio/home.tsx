@@ -9,6 +9,7 @@ import { MakeRoadmapButton } from './make-roadmap.tsx'
 import { MakeQuizButton, QuizList } from './quizzes/quiz-list.tsx'
 import { TokenForm } from './token-form.tsx'
 import { useTitle } from './use-title.ts'
+import { useWhenBack } from './use-when-back.ts'
 
 const date = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
 
@@ -20,6 +21,7 @@ export function Home(): ReactElement {
     requestPolicy: 'cache-and-network',
   })
   const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
+  useWhenBack(refetch)
   const isRefused = error?.graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAUTHENTICATED') === true
   if (isRefused || data?.viewer === null) return <TokenForm />
   return (

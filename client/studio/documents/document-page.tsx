@@ -1,6 +1,7 @@
 import type { ReactElement } from 'react'
 import { RetryTaskDocument } from '../../gql/graphql.ts'
 import { useTaskMutation } from '../../react/use-task-mutation.ts'
+import { endSentence } from '../../react/words.ts'
 import { Link } from '../link.tsx'
 import { MakeRoadmapButton } from '../make-roadmap.tsx'
 import { MakeQuizButton } from '../quizzes/quiz-list.tsx'
@@ -12,7 +13,7 @@ import { DeleteDocument } from './delete-document.tsx'
 import { Contents, Text } from './reading.tsx'
 import { Sharing } from './sharing.tsx'
 import { type LiveDocument, type ReadDocument, useDocument } from './use-document.ts'
-import { describeDocument, endSentence, mayPass } from './words.ts'
+import { describeDocument, mayPass } from './words.ts'
 
 /** A document: watched while it is read in, opened by itself when it is ready, and gone at once when it is taken back. */
 export function DocumentPage({ id }: { readonly id: string }): ReactElement {

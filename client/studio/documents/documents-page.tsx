@@ -7,6 +7,7 @@ import { describeError } from '../../react/words.ts'
 import { Link } from '../link.tsx'
 import { TokenForm } from '../token-form.tsx'
 import { useTitle } from '../use-title.ts'
+import { useWhenBack } from '../use-when-back.ts'
 import { DeleteDocument } from './delete-document.tsx'
 import { SearchPanel } from './search-panel.tsx'
 import { UploadPanel } from './upload-panel.tsx'
@@ -24,6 +25,7 @@ export function DocumentsPage(): ReactElement {
     requestPolicy: 'cache-and-network',
   })
   const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
+  useWhenBack(refetch)
   const isRefused = error?.graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAUTHENTICATED') === true
   if (isRefused) return <TokenForm />
   const documents = data?.documents.nodes ?? []

@@ -5,12 +5,12 @@ import { useOutbox } from '../../react/use-connection.ts'
 import { useTask } from '../../react/use-task.ts'
 import { useTaskMutation } from '../../react/use-task-mutation.ts'
 import { useUpload } from '../../react/use-upload.ts'
-import { describeError } from '../../react/words.ts'
+import { describeError, endSentence } from '../../react/words.ts'
 import { acceptedFiles } from '../import-panel.tsx'
 import { Link } from '../link.tsx'
 import { TaskPanel } from '../task-panel.tsx'
 import { useRoute } from '../use-route.ts'
-import { describeBytes, endSentence } from './words.ts'
+import { describeBytes } from './words.ts'
 
 type Upload = { readonly key: number; readonly file: File } & (
   | { readonly is: 'waiting' | 'sending' }

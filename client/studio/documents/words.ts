@@ -48,8 +48,3 @@ const passing: readonly string[] = [
 export function mayPass({ code, retryable }: { readonly code: string; readonly retryable: boolean }): boolean {
   return retryable || passing.includes(code)
 }
-
-/** With a full stop, so that another sentence can follow. */
-export function endSentence(text: string): string {
-  return /[.!?…]$/.test(text) ? text : `${text}.`
-}

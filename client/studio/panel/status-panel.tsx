@@ -5,6 +5,7 @@ import { useInbox } from '../../react/use-inbox.ts'
 import { type LiveTasks, useTasks } from '../../react/use-tasks.ts'
 import { describeConnection } from '../../react/words.ts'
 import { isFinalStatus } from '../../reduce/task.ts'
+import { useWhenBack } from '../use-when-back.ts'
 import { PanelNotifications } from './panel-notifications.tsx'
 import { PanelPreviews } from './panel-previews.tsx'
 import { PanelSection } from './panel-section.tsx'
@@ -29,6 +30,7 @@ export function useStatusPanel(): StatusPanelState {
   // One socket carries any number. Where event streams stand in for it a browser has six connections, and the inbox and what a page
   // is about are watched as well.
   const list = useTasks({ first: 20, watch: transport === 'websocket' ? 20 : 3 })
+  useWhenBack(list.refetch)
   const active = list.tasks.filter(({ status }) => !isFinalStatus(status)).length
   return { id, isOpen, setOpen, list, active }
 }

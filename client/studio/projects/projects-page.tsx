@@ -1,4 +1,4 @@
-import type { ReactElement } from 'react'
+import { type ReactElement, useCallback } from 'react'
 import { useQuery } from 'urql'
 import { ProjectListDocument, type ProjectSummaryFieldsFragment } from '../../gql/graphql.ts'
 import { useTask } from '../../react/use-task.ts'
@@ -6,6 +6,7 @@ import { describeError } from '../../react/words.ts'
 import { Link } from '../link.tsx'
 import { TokenForm } from '../token-form.tsx'
 import { useTitle } from '../use-title.ts'
+import { useWhenBack } from '../use-when-back.ts'
 import { NewProject } from './new-project.tsx'
 import { PreviewBadge } from './preview-badge.tsx'
 import { templateWords } from './words.ts'
@@ -15,10 +16,12 @@ const date = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
 /** All projects, and how another one is made. */
 export function ProjectsPage(): ReactElement {
   useTitle('Projects')
-  const [{ data, fetching, error }] = useQuery({
+  const [{ data, fetching, error }, execute] = useQuery({
     query: ProjectListDocument,
     requestPolicy: 'cache-and-network',
   })
+  const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
+  useWhenBack(refetch)
   const isRefused = error?.graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAUTHENTICATED') === true
   if (isRefused || data?.viewer === null) return <TokenForm />
   const projects = data?.projects.nodes ?? []

@@ -4,6 +4,7 @@ import { ProjectDetailDocument, type ProjectFieldsFragment } from '../../gql/gra
 import { useTask } from '../../react/use-task.ts'
 import { describeError } from '../../react/words.ts'
 import type { TaskState } from '../../reduce/task-state.ts'
+import { useWhenBack } from '../use-when-back.ts'
 
 /** A project and the task that works on it. */
 export interface LiveProject {
@@ -26,6 +27,7 @@ export function useProject(id: string): LiveProject {
   })
   const project = data?.project ?? null
   const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
+  useWhenBack(refetch)
   const [taskId, setTaskId] = useState<string | null>(null)
   const activeId = project?.activeTask?.id
   useEffect(() => {

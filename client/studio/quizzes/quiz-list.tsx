@@ -1,10 +1,11 @@
-import type { ReactElement } from 'react'
+import { type ReactElement, useCallback } from 'react'
 import { useQuery } from 'urql'
 import { GenerateQuizDocument, QuizListDocument } from '../../gql/graphql.ts'
 import { useTask } from '../../react/use-task.ts'
 import { useTaskMutation } from '../../react/use-task-mutation.ts'
 import { Link } from '../link.tsx'
 import { useRoute } from '../use-route.ts'
+import { useWhenBack } from '../use-when-back.ts'
 
 const states = {
   GENERATING: 'Being made',
@@ -15,7 +16,9 @@ const states = {
 
 /** The viewer's quizzes; nothing while there is none. */
 export function QuizList(): ReactElement | null {
-  const [{ data }] = useQuery({ query: QuizListDocument, requestPolicy: 'cache-and-network' })
+  const [{ data }, execute] = useQuery({ query: QuizListDocument, requestPolicy: 'cache-and-network' })
+  const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
+  useWhenBack(refetch)
   const quizzes = data?.quizzes.nodes ?? []
   if (quizzes.length === 0) return null
   return (

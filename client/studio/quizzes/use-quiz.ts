@@ -4,6 +4,7 @@ import { QuizReviewDocument, type QuizReviewQuery } from '../../gql/graphql.ts'
 import { useManyTasks } from '../../react/use-many-tasks.ts'
 import { describeError } from '../../react/words.ts'
 import type { TaskState } from '../../reduce/task-state.ts'
+import { useWhenBack } from '../use-when-back.ts'
 
 /** A quiz as its owner fetched it. */
 export type Quiz = NonNullable<QuizReviewQuery['quiz']>
@@ -37,6 +38,7 @@ export function useQuiz(id: string): LiveQuiz {
   })
   const quiz = data?.quiz ?? null
   const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
+  useWhenBack(refetch)
 
   const [started, setStarted] = useState<readonly Started[]>([])
   const watch = useCallback((taskId: string, questionId?: string) => {

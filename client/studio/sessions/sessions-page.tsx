@@ -1,4 +1,4 @@
-import { type FormEvent, type ReactElement, useEffect, useState } from 'react'
+import { type FormEvent, type ReactElement, useCallback, useEffect, useState } from 'react'
 import { useQuery } from 'urql'
 import {
   CreateSessionDocument,
@@ -13,6 +13,7 @@ import { useChange } from '../quizzes/use-change.ts'
 import { TokenForm } from '../token-form.tsx'
 import { useRoute } from '../use-route.ts'
 import { useTitle } from '../use-title.ts'
+import { useWhenBack } from '../use-when-back.ts'
 import { readSeen } from './use-seen.ts'
 
 type Listed = SessionListQuery['sessions']['nodes'][number]
@@ -20,10 +21,12 @@ type Listed = SessionListQuery['sessions']['nodes'][number]
 /** The viewer's sessions, those in which something happened last first; here one begins, or comes in by a link. */
 export function SessionsPage(): ReactElement {
   useTitle('Sessions')
-  const [{ data, fetching, error }] = useQuery({
+  const [{ data, fetching, error }, execute] = useQuery({
     query: SessionListDocument,
     requestPolicy: 'cache-and-network',
   })
+  const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
+  useWhenBack(refetch)
   const isRefused = error?.graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAUTHENTICATED') === true
   if (isRefused) return <TokenForm />
   const sessions = data?.sessions.nodes.toSorted((a, b) =>
