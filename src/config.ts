@@ -237,36 +237,41 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     }
   }
   const config = values as Config
-  if (problems.length === 0) {
-    const isLoopback = ['127.0.0.1', 'localhost', '::1'].includes(config.HOST)
-    const hasTokens = config.JWT_SECRET !== undefined || config.JWKS_URL !== undefined
-    if (!hasTokens && config.NODE_ENV === 'production')
-      problems.push('NODE_ENV is "production" and neither JWT_SECRET nor JWKS_URL is set; set one of them')
-    else if (!hasTokens && !isLoopback)
-      problems.push(
-        `HOST is ${JSON.stringify(config.HOST)} and neither JWT_SECRET nor JWKS_URL is set; without them only 127.0.0.1, ::1 or localhost is allowed`,
-      )
-    if (config.PREVIEW_URL !== undefined && config.STUDIO_URL === undefined)
-      problems.push('PREVIEW_URL is set and STUDIO_URL is not; set it, as only the Studio may show previews in a frame')
-    if (
-      config.PREVIEW_URL !== undefined &&
-      config.STUDIO_URL !== undefined &&
-      new URL(config.PREVIEW_URL).origin === new URL(config.STUDIO_URL).origin
-    )
-      problems.push(
-        `PREVIEW_URL is ${JSON.stringify(config.PREVIEW_URL)}, the same origin as STUDIO_URL; give previews a host or a port of their own, as they run what users write`,
-      )
-    if (config.PREVIEW_PORT !== undefined && config.PREVIEW_PORT !== 0 && config.PREVIEW_PORT === config.PORT)
-      problems.push(`PREVIEW_PORT is ${config.PREVIEW_PORT}, the same as PORT; choose another one (0 takes a free one)`)
-    if (config.QUEUE_BACKEND === 'redis' && config.REDIS_URL === undefined)
-      problems.push('QUEUE_BACKEND is "redis" and REDIS_URL is not set; set it')
-    if (config.ROLE !== 'all' && config.DATABASE_URL === undefined)
-      problems.push(
-        `ROLE is "${config.ROLE}" and DATABASE_URL is not set; processes that share the work need a database of their own`,
-      )
-  }
+  if (problems.length === 0) problems.push(...contradictionsOf(config))
   if (problems.length > 0) throw new TidingsError('BAD_CONFIGURATION', problems.join('\n'), { problems })
   return config
+}
+
+/** What is wrong with settings that are right each by itself. */
+function contradictionsOf(config: Config): readonly string[] {
+  const problems: string[] = []
+  const isLoopback = ['127.0.0.1', 'localhost', '::1'].includes(config.HOST)
+  const hasTokens = config.JWT_SECRET !== undefined || config.JWKS_URL !== undefined
+  if (!hasTokens && config.NODE_ENV === 'production')
+    problems.push('NODE_ENV is "production" and neither JWT_SECRET nor JWKS_URL is set; set one of them')
+  else if (!hasTokens && !isLoopback)
+    problems.push(
+      `HOST is ${JSON.stringify(config.HOST)} and neither JWT_SECRET nor JWKS_URL is set; without them only 127.0.0.1, ::1 or localhost is allowed`,
+    )
+  if (config.PREVIEW_URL !== undefined && config.STUDIO_URL === undefined)
+    problems.push('PREVIEW_URL is set and STUDIO_URL is not; set it, as only the Studio may show previews in a frame')
+  if (
+    config.PREVIEW_URL !== undefined &&
+    config.STUDIO_URL !== undefined &&
+    new URL(config.PREVIEW_URL).origin === new URL(config.STUDIO_URL).origin
+  )
+    problems.push(
+      `PREVIEW_URL is ${JSON.stringify(config.PREVIEW_URL)}, the same origin as STUDIO_URL; give previews a host or a port of their own, as they run what users write`,
+    )
+  if (config.PREVIEW_PORT !== undefined && config.PREVIEW_PORT !== 0 && config.PREVIEW_PORT === config.PORT)
+    problems.push(`PREVIEW_PORT is ${config.PREVIEW_PORT}, the same as PORT; choose another one (0 takes a free one)`)
+  if (config.QUEUE_BACKEND === 'redis' && config.REDIS_URL === undefined)
+    problems.push('QUEUE_BACKEND is "redis" and REDIS_URL is not set; set it')
+  if (config.ROLE !== 'all' && config.DATABASE_URL === undefined)
+    problems.push(
+      `ROLE is "${config.ROLE}" and DATABASE_URL is not set; processes that share the work need a database of their own`,
+    )
+  return problems
 }
 
 /** The help text of `npm start -- --help`: every setting with its default. */
