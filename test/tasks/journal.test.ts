@@ -353,25 +353,26 @@ describe('the journal', () => {
 
   test('stays alive and small through 100,000 advances in a tight loop', async () => {
     const count = 100_000
-    let longestGapMs = 0
+    let turns = 0
     let grownBytes = 0
     const definition = kind(async function* () {
-      let last = performance.now()
-      const timer = setInterval(() => {
-        longestGapMs = Math.max(longestGapMs, performance.now() - last)
-        last = performance.now()
-      }, 5)
+      let isOver = false
+      const turn = (): void => {
+        turns += 1
+        if (!isOver) setImmediate(turn)
+      }
+      setImmediate(turn)
       const before = heapUsed()
       for (let i = 1; i <= count; i++) yield advance({ percent: (i / count) * 100, message: `step ${i}` })
       grownBytes = heapUsed() - before
-      clearInterval(timer)
+      isOver = true
     })
     await using fixture = await startTestEngine({ definitions: [definition], config: { LEASE_MS: 1_000 } })
     const events = await runOnce(fixture)
     expect(typesOf(events).at(-1)).toBe('TaskCompleted')
     expect(events.filter(({ type }) => type === 'TaskStarted')).toHaveLength(1)
-    // Timers had their turn, so the heartbeat had; what is merged is not kept.
-    expect(longestGapMs).toBeLessThan(500)
+    // Others had their turns all along, so the heartbeat had; what is merged is not kept.
+    expect(turns).toBeGreaterThan(20)
     expect(grownBytes).toBeLessThan(10_000_000)
   })
 
