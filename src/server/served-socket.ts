@@ -47,6 +47,8 @@ export interface ServedSocket extends Port, ConnectionControl, SocketOwner {
   operations: Readonly<Record<string, unknown>>
   /** Its client has sent `connection_init`. */
   hasBegun: boolean
+  /** Which of the turns it is pinged in. */
+  readonly pingTurn: number
   /** It has not answered the last ping yet. */
   isUnanswered: boolean
   /** graphql-ws's, told when the socket has closed. */
@@ -65,6 +67,7 @@ export function createServedSocket(options: {
   readonly tcp: Duplex
   readonly authorization: string | undefined
   readonly from: Whence
+  readonly pingTurn: number
   readonly surroundings: SocketSurroundings
 }): ServedSocket {
   return new OpenWebSocket(options)
@@ -81,11 +84,13 @@ class OpenWebSocket implements ServedSocket {
   hasBegun = false
   isUnanswered = false
   onClosed: (code: number, reason: string) => Promise<void> = () => Promise.resolve()
+  readonly pingTurn: number
   readonly #surroundings: SocketSurroundings
 
-  constructor({ socket, tcp, authorization, from, surroundings }: Parameters<typeof createServedSocket>[0]) {
+  constructor({ socket, tcp, authorization, from, pingTurn, surroundings }: Parameters<typeof createServedSocket>[0]) {
     this.socket = socket
     this.authorization = authorization
+    this.pingTurn = pingTurn
     this.#surroundings = surroundings
     this.connection = surroundings.connections.open('ws', from, this)
     this.outlet = surroundings.live?.openSocket({ webSocket: socket, socket: tcp, owner: this })

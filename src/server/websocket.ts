@@ -17,6 +17,9 @@ export interface WebSockets extends AsyncDisposable {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, from: Whence): void
 }
 
+/** The parts that the sockets are pinged in, one after the other. */
+const pingTurns = 32
+
 /** The settings that sockets are limited by. */
 export type WebSocketLimits = Pick<Config, 'MAX_MESSAGE_BYTES' | 'MAX_SOCKET_BUFFER_BYTES'>
 
@@ -49,15 +52,19 @@ export function createWebSockets(options: {
     handleProtocols,
   })
   const served = new Map<WebSocket, ServedSocket>()
+  // In turns: ten thousand pings at once would hold up everybody for a tenth of a second.
+  let pinged = 0
   const pings = setInterval(() => {
+    pinged = (pinged + 1) % pingTurns
     for (const one of served.values()) {
+      if (one.pingTurn !== pinged) continue
       if (one.isUnanswered) one.terminate()
       else if (one.socket.readyState === one.socket.OPEN) {
         one.isUnanswered = true
         one.socket.ping()
       }
     }
-  }, keepAliveMs).unref()
+  }, keepAliveMs / pingTurns).unref()
   /** Those who may not have sent `connection_init` yet, in the order in which they came. */
   const silent = new Set<ServedSocket>()
   const inits = setInterval(() => {
@@ -97,8 +104,10 @@ export function createWebSockets(options: {
     logger,
     refine: protocol.refineFailure,
   }
+  let opened = 0
   const open = (socket: WebSocket, tcp: Duplex, authorization: string | undefined, from: Whence): void => {
-    const one = createServedSocket({ socket, tcp, authorization, from, surroundings })
+    const pingTurn = opened++ % pingTurns
+    const one = createServedSocket({ socket, tcp, authorization, from, pingTurn, surroundings })
     served.set(socket, one)
     silent.add(one)
     socket.on('pong', onPong)
