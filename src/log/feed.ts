@@ -32,7 +32,7 @@ export interface Feeds extends AsyncDisposable {
    * @returns null when there is no such topic
    */
   attach(topic: string, listener: FeedListener): Promise<Attachment | null>
-  /** Compares every feed with the log, in one query, and catches up those that are behind. */
+  /** Compares every feed with the log, and catches up those that are behind. */
   check(): Promise<void>
   /** How many topics are followed. */
   readonly size: number
@@ -71,6 +71,8 @@ interface Feed {
 }
 
 const pageSize = 500
+/** Feeds that are compared with the log in one query. */
+const comparedTogether = 1_000
 /** Those who attach for a single subscriber: what hands events on to it, and itself while it catches up. */
 const alone = 2
 /** How long a confirmation from the bus is waited for before the log alone is trusted. */
@@ -223,19 +225,22 @@ export function createFeeds(options: {
 
   /** @param isGap - whether it is known that messages were missed: then nobody waits for them, and none counts as repaired */
   const repair = async (isGap: boolean): Promise<void> => {
-    const asked = [...feeds.values()].filter((feed) => feed.isOpen).map((feed) => ({ feed, had: feed.sequence.head }))
-    if (asked.length === 0) return
-    const heads = await reader.heads(asked.map(({ feed }) => feed.topic))
+    const open = [...feeds.values()].filter((feed) => feed.isOpen)
     const behind: { feed: Feed; head: TopicHead }[] = []
-    for (const { feed, had } of asked) {
-      const head = heads.get(feed.topic)
-      if (head === undefined || feed.isClosed) continue
-      if (head.seq > feed.sequence.head) behind.push({ feed, head })
-      else if (head.seq < had) {
-        // What the feed had before the question was in the log then.
-        logger.warn({ topic: feed.topic, had, has: head.seq }, 'the log went back: was a backup restored?')
-        feed.sequence.forget(feed.sequence.waiting)
-        reset(feed, 'RESET', head.seq)
+    // In parts, as putting ten thousand names into one question would hold up everybody else.
+    for (let first = 0; first < open.length; first += comparedTogether) {
+      const asked = open.slice(first, first + comparedTogether).map((feed) => ({ feed, had: feed.sequence.head }))
+      const heads = await reader.moved(asked.map(({ feed, had }) => ({ topic: feed.topic, seq: had })))
+      for (const { feed, had } of asked) {
+        const head = heads.get(feed.topic)
+        if (head === undefined || feed.isClosed) continue
+        if (head.seq > feed.sequence.head) behind.push({ feed, head })
+        else if (head.seq < had) {
+          // What the feed had before the question was in the log then.
+          logger.warn({ topic: feed.topic, had, has: head.seq }, 'the log went back: was a backup restored?')
+          feed.sequence.forget(feed.sequence.waiting)
+          reset(feed, 'RESET', head.seq)
+        }
       }
     }
     if (behind.length === 0) return

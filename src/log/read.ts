@@ -26,8 +26,8 @@ export interface LogReader {
   readonly epoch: string
   /** Where the topic stands now; null when there is no such topic. */
   head(topic: string): Promise<TopicHead | null>
-  /** Where several topics stand, in one query. Topics that do not exist are absent. */
-  heads(topics: readonly string[]): Promise<ReadonlyMap<string, TopicHead>>
+  /** Where those of several topics stand that stand elsewhere than `seq` says, in one query. */
+  moved(known: readonly { readonly topic: string; readonly seq: number }[]): Promise<ReadonlyMap<string, TopicHead>>
   /** The events after a seq, oldest first, at most `limit`. */
   read(topic: string, after: number, limit: number): Promise<readonly LogEvent[]>
 }
@@ -78,18 +78,13 @@ export async function createLogReader(
   const epoch = meta.rows[0]?.value
   if (epoch === undefined) throw new TidingsError('UNAVAILABLE', 'The database has no epoch: was it migrated?')
 
-  const heads = async (topics: readonly string[]): Promise<ReadonlyMap<string, TopicHead>> => {
-    if (topics.length === 0) return new Map()
+  const headInBatch = createBatch<string, TopicHead | null>(async (topics) => {
     const { rows } = await query<HeadRow>({
       name: 'tidings-heads',
       text: 'select name, seq, pruned_seq, closed from topic where name = any($1::text[])',
-      values: [topics],
+      values: [[...new Set(topics)]],
     })
-    return new Map(rows.map((row) => [row.name, { seq: row.seq, prunedSeq: row.pruned_seq, closed: row.closed }]))
-  }
-
-  const headInBatch = createBatch<string, TopicHead | null>(async (topics) => {
-    const found = await heads([...new Set(topics)])
+    const found = toHeads(rows)
     return topics.map((topic) => found.get(topic) ?? null)
   })
 
@@ -121,7 +116,19 @@ export async function createLogReader(
   return {
     epoch,
     head: headInBatch,
-    heads,
+    async moved(known) {
+      const { rows } = await query<HeadRow>({
+        name: 'tidings-moved',
+        text: `select t.name, t.seq, t.pruned_seq, t.closed
+          from unnest($1::text[], $2::bigint[]) as known(name, seq) join topic t using (name) where t.seq <> known.seq`,
+        values: [known.map(({ topic }) => topic), known.map(({ seq }) => seq)],
+      })
+      return toHeads(rows)
+    },
     read: (topic, after, limit) => readInBatch({ topic, after, limit }),
   }
+}
+
+function toHeads(rows: readonly HeadRow[]): ReadonlyMap<string, TopicHead> {
+  return new Map(rows.map((row) => [row.name, { seq: row.seq, prunedSeq: row.pruned_seq, closed: row.closed }]))
 }

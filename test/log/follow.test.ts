@@ -69,7 +69,7 @@ function stepReader(reader: LogReader, step: () => Promise<void>): LogReader {
       await step()
       return result
     }
-  return { epoch: reader.epoch, head: around(reader.head), heads: around(reader.heads), read: around(reader.read) }
+  return { epoch: reader.epoch, head: around(reader.head), moved: around(reader.moved), read: around(reader.read) }
 }
 function stepBus(bus: Bus, step: () => Promise<void>): Bus {
   return {
