@@ -1,4 +1,5 @@
 import { type ReactElement, type ReactNode, useId, useRef } from 'react'
+import { Refusal } from './refusal.tsx'
 
 /** What a button asks before it does what cannot be undone. */
 export interface Confirmation {
@@ -42,11 +43,7 @@ export function ConfirmButton(props: Confirmation & { readonly name: string; rea
       <dialog ref={dialog} className="confirm" aria-labelledby={headingId} aria-describedby={textId}>
         <h2 id={headingId}>{question}</h2>
         <p id={textId}>{children}</p>
-        {refusal === null ? null : (
-          <p className="failure" role="alert">
-            {refusal}
-          </p>
-        )}
+        <Refusal text={refusal} />
         <p className="confirm-buttons">
           <button type="button" onClick={() => dialog.current?.close()}>
             {no}

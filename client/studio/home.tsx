@@ -1,28 +1,21 @@
-import { type ReactElement, useCallback, useEffect } from 'react'
-import { useQuery } from 'urql'
+import type { ReactElement } from 'react'
 import { type DocumentSummaryFieldsFragment, LibraryDocument, type LibraryQuery } from '../gql/graphql.ts'
-import { useTask } from '../react/use-task.ts'
-import { describeError } from '../react/words.ts'
+import { ActiveNote } from './active-note.tsx'
 import { ImportPanel } from './import-panel.tsx'
 import { Link } from './link.tsx'
 import { MakeRoadmapButton } from './make-roadmap.tsx'
 import { MakeQuizButton, QuizList } from './quizzes/quiz-list.tsx'
+import { Refusal } from './refusal.tsx'
 import { TokenForm } from './token-form.tsx'
+import { useFetched } from './use-fetched.ts'
 import { useTitle } from './use-title.ts'
-import { useWhenBack } from './use-when-back.ts'
 
 const date = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
 
 /** The start: import a document, and what there is already. */
 export function Home(): ReactElement {
   useTitle('Library')
-  const [{ data, fetching, error }, execute] = useQuery({
-    query: LibraryDocument,
-    requestPolicy: 'cache-and-network',
-  })
-  const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
-  useWhenBack(refetch)
-  const isRefused = error?.graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAUTHENTICATED') === true
+  const { data, isLoading, failure, isRefused, refetch } = useFetched(LibraryDocument, {})
   if (isRefused || data?.viewer === null) return <TokenForm />
   return (
     <div className="home">
@@ -33,17 +26,10 @@ export function Home(): ReactElement {
         <p>Each section turns into lessons, resources and a quiz, while you look on.</p>
       </div>
       <ImportPanel />
-      {error !== undefined && data === undefined ? (
-        <p className="failure" role="alert">
-          {describeError(error)}{' '}
-          <button type="button" className="quiet" onClick={refetch}>
-            Try again
-          </button>
-        </p>
-      ) : null}
+      <Refusal text={data === undefined ? failure : null} onAgain={refetch} />
       <section aria-labelledby="roadmaps">
         <h2 id="roadmaps">Roadmaps</h2>
-        {data === undefined ? <p className="note">{fetching ? 'Loading …' : ''}</p> : <Roadmaps data={data} />}
+        {data === undefined ? <p className="note">{isLoading ? 'Loading …' : ''}</p> : <Roadmaps data={data} />}
       </section>
       <QuizList />
       {data !== undefined && data.documents.nodes.length > 0 ? (
@@ -70,33 +56,16 @@ function Roadmaps({ data }: { readonly data: LibraryQuery }): ReactElement {
             {title}
           </Link>
           <p className="note">
-            {activeTask === null ? date.format(new Date(createdAt)) : <ActiveNote taskId={activeTask.id} />}
+            {activeTask === null ? (
+              date.format(new Date(createdAt))
+            ) : (
+              <ActiveNote taskId={activeTask.id} active="Being made" over="Ready" />
+            )}
           </p>
         </li>
       ))}
     </ul>
   )
-}
-
-function ActiveNote({ taskId }: { readonly taskId: string }): ReactElement {
-  const { task } = useTask(taskId)
-  if (task === null) return <>Being made</>
-  return <>{task.isOver ? 'Ready' : `Being made, ${Math.floor(task.progress.percent)} %`}</>
-}
-
-function ReadingNote({
-  taskId,
-  onOver,
-}: {
-  readonly taskId: string | null
-  readonly onOver: () => void
-}): ReactElement {
-  const { task } = useTask(taskId)
-  const isOver = task?.isOver === true
-  useEffect(() => {
-    if (isOver) onOver()
-  }, [isOver, onOver])
-  return <>{task === null ? 'Is being read' : `Is being read, ${Math.floor(task.progress.percent)} %`}</>
 }
 
 function DocumentCard(props: {
@@ -112,7 +81,9 @@ function DocumentCard(props: {
       </Link>
       <p className="note">
         {status === 'READY' ? `${name}, ${wordCount.toLocaleString()} words` : null}
-        {status === 'PROCESSING' ? <ReadingNote taskId={activeTask?.id ?? null} onOver={onRead} /> : null}
+        {status === 'PROCESSING' ? (
+          <ActiveNote taskId={activeTask?.id ?? null} active="Is being read" over="Is being read" onOver={onRead} />
+        ) : null}
         {status === 'FAILED' ? `${error?.message ?? 'Could not be read.'} ${error?.advice ?? ''}` : null}
       </p>
       {status === 'READY' ? (

@@ -3,6 +3,7 @@ import { ImportDocumentDocument, type ImportDocumentInput } from '../gql/graphql
 import { useTask } from '../react/use-task.ts'
 import { useTaskMutation } from '../react/use-task-mutation.ts'
 import { useMakeRoadmap } from './make-roadmap.tsx'
+import { Refusal } from './refusal.tsx'
 import { TaskPanel } from './task-panel.tsx'
 
 /** What file choosers offer. */
@@ -63,11 +64,7 @@ export function ImportPanel(): ReactElement {
         </button>
       </div>
       <Paste isSending={isSending} onText={(text) => start({ text, name: 'pasted.md' })} />
-      {refusal === null ? null : (
-        <p className="failure" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
     </section>
   )
 }
@@ -116,11 +113,7 @@ function Reading(props: {
   return (
     <div className="import">
       {task === null ? <p className="note">Reading the document …</p> : <TaskPanel task={task} />}
-      {problem === null ? null : (
-        <p className="failure" role="alert">
-          {problem}
-        </p>
-      )}
+      <Refusal text={problem} />
       {task?.isOver === true && !isRead ? (
         <button type="button" className="quiet" onClick={onRestart}>
           Import another document

@@ -1,6 +1,7 @@
 import type { ReactElement } from 'react'
 import { CreateRoadmapDocument } from '../gql/graphql.ts'
 import { useTaskMutation } from '../react/use-task-mutation.ts'
+import { ActionButton } from './action-button.tsx'
 import { useRoute } from './use-route.ts'
 
 /** Starts making a roadmap and goes there. */
@@ -23,23 +24,12 @@ export function MakeRoadmapButton(props: { readonly documentId: string; readonly
   const { documentId, title } = props
   const { make, isSending, refusal } = useMakeRoadmap()
   return (
-    <>
-      <button
-        type="button"
-        className="quiet"
-        aria-label={`Make a roadmap of ${title}`}
-        disabled={isSending}
-        onClick={() => {
-          void make(documentId)
-        }}
-      >
-        Make a roadmap
-      </button>
-      {refusal === null ? null : (
-        <span className="failure" role="alert">
-          {refusal}
-        </span>
-      )}
-    </>
+    <ActionButton
+      name="Make a roadmap"
+      label={`Make a roadmap of ${title}`}
+      run={() => make(documentId)}
+      isSending={isSending}
+      refusal={refusal}
+    />
   )
 }

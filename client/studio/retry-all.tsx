@@ -1,6 +1,7 @@
 import type { ReactElement } from 'react'
 import { RetryFailedContentDocument } from '../gql/graphql.ts'
 import { useTaskMutation } from '../react/use-task-mutation.ts'
+import { ActionButton } from './action-button.tsx'
 
 /** Retries everything that failed on a roadmap, as one batch. */
 export function RetryAllButton(props: {
@@ -16,21 +17,13 @@ export function RetryAllButton(props: {
   }
   return (
     <p className="retry-all">
-      <button
-        type="button"
+      <ActionButton
+        name={count === 1 ? 'Retry the one that failed' : `Retry the ${count} that failed`}
         className="primary"
-        disabled={isSending}
-        onClick={() => {
-          void start()
-        }}
-      >
-        {count === 1 ? 'Retry the one that failed' : `Retry the ${count} that failed`}
-      </button>
-      {refusal === null ? null : (
-        <span className="failure" role="alert">
-          {refusal}
-        </span>
-      )}
+        run={start}
+        isSending={isSending}
+        refusal={refusal}
+      />
     </p>
   )
 }

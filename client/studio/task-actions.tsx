@@ -3,6 +3,7 @@ import { RetryTaskDocument, type TaskKind } from '../gql/graphql.ts'
 import { useCancelTask } from '../react/use-cancel-task.ts'
 import { useTaskMutation } from '../react/use-task-mutation.ts'
 import { describeName } from '../react/words.ts'
+import { ActionButton } from './action-button.tsx'
 
 const kinds: Partial<Record<TaskKind, string>> = {
   CONVERT_DOCUMENT: 'Reading a document',
@@ -24,57 +25,38 @@ export function describeKind(kind: TaskKind | null): string {
 export function CancelButton({ id, label }: { readonly id: string; readonly label: string }): ReactElement {
   const { cancel, isSending, refusal } = useCancelTask()
   return (
-    <>
-      <button
-        type="button"
-        className="quiet danger"
-        aria-label={label}
-        disabled={isSending}
-        onClick={() => {
-          void cancel(id)
-        }}
-      >
-        Cancel
-      </button>
-      {refusal === null ? null : (
-        <span className="failure" role="alert">
-          {refusal}
-        </span>
-      )}
-    </>
+    <ActionButton
+      name="Cancel"
+      label={label}
+      className="quiet danger"
+      run={() => cancel(id)}
+      isSending={isSending}
+      refusal={refusal}
+    />
   )
 }
 
 /** Starts a failed or canceled task again, as a new one. */
 export function AgainButton(props: {
   readonly id: string
-  readonly label: string
+  readonly label?: string
+  readonly className?: string
   readonly onStarted?: (taskId: string) => void
 }): ReactElement {
-  const { id, label, onStarted } = props
+  const { id, label, className = 'quiet', onStarted } = props
   const { run, isSending, refusal } = useTaskMutation(RetryTaskDocument)
   const start = async (): Promise<void> => {
     const { task } = await run({ taskId: id })
     if (task !== null) onStarted?.(task.id)
   }
   return (
-    <>
-      <button
-        type="button"
-        className="quiet"
-        aria-label={label}
-        disabled={isSending}
-        onClick={() => {
-          void start()
-        }}
-      >
-        Try again
-      </button>
-      {refusal === null ? null : (
-        <span className="failure" role="alert">
-          {refusal}
-        </span>
-      )}
-    </>
+    <ActionButton
+      name="Try again"
+      label={label}
+      className={className}
+      run={start}
+      isSending={isSending}
+      refusal={refusal}
+    />
   )
 }

@@ -1,12 +1,11 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
-import { useQuery } from 'urql'
 import { RoadmapOutlineDocument, type RoadmapOutlineQuery, RoadmapUpdatesDocument } from '../gql/graphql.ts'
 import { useOutbox } from '../react/use-connection.ts'
 import { useLive } from '../react/use-live.ts'
 import { useManyTasks } from '../react/use-many-tasks.ts'
-import { describeError } from '../react/words.ts'
 import type { TaskState } from '../reduce/task-state.ts'
 import { reduceRoadmapNews } from './roadmap-news.ts'
+import { useFetched } from './use-fetched.ts'
 
 /** A roadmap as it was fetched. */
 export type Outline = NonNullable<RoadmapOutlineQuery['roadmap']>
@@ -33,11 +32,7 @@ export interface LiveRoadmap {
  * and when events were left out.
  */
 export function useRoadmap(id: string): LiveRoadmap {
-  const [{ data, fetching, error }, execute] = useQuery({
-    query: RoadmapOutlineDocument,
-    variables: { id },
-    requestPolicy: 'cache-and-network',
-  })
+  const { data, isLoading, failure, refetch } = useFetched(RoadmapOutlineDocument, { id }, { isTold: true })
   const outline = data?.roadmap ?? null
   const [started, setStarted] = useState<readonly string[]>([])
   const activeId = outline?.activeTask?.id
@@ -61,7 +56,6 @@ export function useRoadmap(id: string): LiveRoadmap {
     () => started.map((one) => states.get(one)).filter((task) => task !== undefined),
     [started, states],
   )
-  const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
 
   const gaps = news?.gaps ?? 0
   useEffect(() => {
@@ -79,11 +73,11 @@ export function useRoadmap(id: string): LiveRoadmap {
   const settled = useRef(new Set<string>())
   const toAbsorb = useRef<string[]>([])
   useEffect(() => {
-    if (fetching || toAbsorb.current.length === 0) return
+    if (isLoading || toAbsorb.current.length === 0) return
     const ids = toAbsorb.current
     toAbsorb.current = []
     setAbsorbed((known) => [...known, ...ids])
-  }, [fetching])
+  }, [isLoading])
   useEffect(() => {
     for (const task of tasks) {
       if (!task.isOver || settled.current.has(task.id)) continue
@@ -100,7 +94,7 @@ export function useRoadmap(id: string): LiveRoadmap {
   useSent(refetch)
   const overlays = useMemo(() => tasks.filter((task) => !absorbed.includes(task.id)), [tasks, absorbed])
 
-  return { outline, isLoading: fetching, failure: describeError(error), tasks, overlays, watch, refetch }
+  return { outline, isLoading, failure, tasks, overlays, watch, refetch }
 }
 
 /** Asks again when a mutation that was made offline, maybe by an earlier visit, has been sent. */

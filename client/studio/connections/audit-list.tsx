@@ -2,6 +2,7 @@ import { type ReactElement, useEffect, useId, useState } from 'react'
 import { useQuery } from 'urql'
 import { type AuditEvent, AuditLogDocument, type AuditLogQuery } from '../../gql/graphql.ts'
 import { describeError } from '../../react/words.ts'
+import { Refusal } from '../refusal.tsx'
 import { describeAgent, describeSubject, eventNames } from './words.ts'
 
 const pageSize = 25
@@ -54,11 +55,7 @@ export function AuditList({ auditedAt }: { readonly auditedAt: string | null }):
           onChange={({ target }) => setUser(target.value)}
         />
       </form>
-      {error === undefined ? null : (
-        <p className="failure" role="alert">
-          {describeError(error)}
-        </p>
-      )}
+      <Refusal text={describeError(error)} />
       {log === undefined ? null : <Entries entries={log.nodes} />}
       {log?.pageInfo.hasNextPage === true && first < largestPage ? (
         <button type="button" className="quiet" onClick={() => setFirst(Math.min(largestPage, first + pageSize))}>

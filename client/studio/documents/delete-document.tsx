@@ -1,7 +1,7 @@
 import type { ReactElement } from 'react'
 import { DeleteDocumentDocument } from '../../gql/graphql.ts'
 import { DeleteButton } from '../confirm-button.tsx'
-import { useChange } from '../quizzes/use-change.ts'
+import { useChange } from '../use-change.ts'
 
 /** Deletes a document for good, after asking. */
 export function DeleteDocument(props: {

@@ -1,10 +1,9 @@
 import type { ReactElement } from 'react'
-import { RetryTaskDocument } from '../../gql/graphql.ts'
-import { useTaskMutation } from '../../react/use-task-mutation.ts'
 import { endSentence } from '../../react/words.ts'
 import { Link } from '../link.tsx'
 import { MakeRoadmapButton } from '../make-roadmap.tsx'
 import { MakeQuizButton } from '../quizzes/quiz-list.tsx'
+import { AgainButton } from '../task-actions.tsx'
 import { TaskPanel } from '../task-panel.tsx'
 import { TokenForm } from '../token-form.tsx'
 import { useRoute } from '../use-route.ts'
@@ -130,13 +129,8 @@ function Failure(props: {
   readonly onStarted: (taskId: string) => void
 }): ReactElement | null {
   const { document: shown, isOwn, onStarted } = props
-  const { run, isSending, refusal } = useTaskMutation(RetryTaskDocument)
   const { error, conversion } = shown
   if (error === null) return null
-  const retry = async (taskId: string): Promise<void> => {
-    const { task } = await run({ taskId })
-    if (task !== null) onStarted(task.id)
-  }
   return (
     <section className="document-failure" role="alert" aria-label="Why it could not be read">
       <h2>It could not be read</h2>
@@ -149,19 +143,9 @@ function Failure(props: {
       <p className="document-code">{error.code}</p>
       {isOwn && conversion !== null && mayPass(error) ? (
         <p>
-          <button
-            type="button"
-            className="primary"
-            disabled={isSending}
-            onClick={() => {
-              void retry(conversion.id)
-            }}
-          >
-            Try again
-          </button>
+          <AgainButton id={conversion.id} className="primary" onStarted={onStarted} />
         </p>
       ) : null}
-      {refusal === null ? null : <p className="failure">{refusal}</p>}
     </section>
   )
 }

@@ -1,13 +1,12 @@
-import { type ReactElement, useCallback, useEffect, useState } from 'react'
-import { useQuery } from 'urql'
+import { type ReactElement, useEffect, useState } from 'react'
 import { type DocumentCardFieldsFragment, DocumentListDocument } from '../../gql/graphql.ts'
 import { ProgressBar } from '../../react/progress-bar.tsx'
 import { useTask } from '../../react/use-task.ts'
-import { describeError } from '../../react/words.ts'
 import { Link } from '../link.tsx'
+import { Refusal } from '../refusal.tsx'
 import { TokenForm } from '../token-form.tsx'
+import { useFetched } from '../use-fetched.ts'
 import { useTitle } from '../use-title.ts'
-import { useWhenBack } from '../use-when-back.ts'
 import { DeleteDocument } from './delete-document.tsx'
 import { SearchPanel } from './search-panel.tsx'
 import { UploadPanel } from './upload-panel.tsx'
@@ -19,14 +18,9 @@ const date = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
 export function DocumentsPage(): ReactElement {
   useTitle('Documents')
   const [after, setAfter] = useState<readonly string[]>([])
-  const [{ data, fetching, error }, execute] = useQuery({
-    query: DocumentListDocument,
-    variables: { after: after.at(-1) ?? null },
-    requestPolicy: 'cache-and-network',
+  const { data, isLoading, failure, isRefused, refetch } = useFetched(DocumentListDocument, {
+    after: after.at(-1) ?? null,
   })
-  const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
-  useWhenBack(refetch)
-  const isRefused = error?.graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAUTHENTICATED') === true
   if (isRefused) return <TokenForm />
   const documents = data?.documents.nodes ?? []
   return (
@@ -34,16 +28,9 @@ export function DocumentsPage(): ReactElement {
       <h1>Documents</h1>
       <UploadPanel onImported={refetch} />
       <SearchPanel />
-      {error !== undefined && data === undefined ? (
-        <p className="failure" role="alert">
-          {describeError(error)}{' '}
-          <button type="button" className="quiet" onClick={refetch}>
-            Try again
-          </button>
-        </p>
-      ) : null}
+      <Refusal text={data === undefined ? failure : null} onAgain={refetch} />
       {documents.length === 0 ? (
-        <p className="note">{fetching || data === undefined ? 'Loading …' : 'None yet. Upload the first one.'}</p>
+        <p className="note">{isLoading || data === undefined ? 'Loading …' : 'None yet. Upload the first one.'}</p>
       ) : (
         <ul className="document-list" aria-label="Your documents">
           {documents.map((document) => (

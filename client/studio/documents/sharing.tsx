@@ -1,6 +1,7 @@
 import { type FormEvent, type ReactElement, useId, useState } from 'react'
 import { RevokeDocumentDocument, ShareDocumentDocument } from '../../gql/graphql.ts'
-import { useChange } from '../quizzes/use-change.ts'
+import { Refusal } from '../refusal.tsx'
+import { useChange } from '../use-change.ts'
 
 /** With whom a document is shared; for its owner. */
 export function Sharing(props: {
@@ -33,11 +34,7 @@ export function Sharing(props: {
           </button>
         </span>
       </form>
-      {refusal === null ? null : (
-        <p className="failure" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
       <ul aria-label="Readers">
         {readers.map((reader) => (
           <li key={reader.userId}>

@@ -1,6 +1,5 @@
 import type { CombinedError } from '@urql/core'
-import { useCallback, useEffect, useRef, useState } from 'react'
-import { useQuery } from 'urql'
+import { useEffect, useRef, useState } from 'react'
 import {
   DocumentReadingDocument,
   type DocumentReadingQuery,
@@ -9,8 +8,8 @@ import {
 } from '../../gql/graphql.ts'
 import { useLive } from '../../react/use-live.ts'
 import { useTask } from '../../react/use-task.ts'
-import { describeError } from '../../react/words.ts'
 import type { TaskState } from '../../reduce/task-state.ts'
+import { useFetched } from '../use-fetched.ts'
 
 /** A document with its text. */
 export type ReadDocument = NonNullable<DocumentReadingQuery['document']>
@@ -43,12 +42,7 @@ const has = (error: CombinedError | null, code: string): boolean =>
 
 /** Keeps a document up to date: asked for again when its conversion is over, and when it is shared or revoked. */
 export function useDocument(id: string): LiveDocument {
-  const [{ data, fetching, error }, execute] = useQuery({
-    query: DocumentReadingDocument,
-    variables: { id },
-    requestPolicy: 'cache-and-network',
-  })
-  const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
+  const { data, isLoading, failure, refetch } = useFetched(DocumentReadingDocument, { id }, { isTold: true })
   const found = data?.document ?? null
 
   const [taskId, watch] = useState<string | null>(null)
@@ -88,12 +82,12 @@ export function useDocument(id: string): LiveDocument {
           ? 'forbidden'
           : isDeleted
             ? 'deleted'
-            : error !== undefined
+            : failure !== null
               ? 'failed'
-              : fetching || data === undefined
+              : isLoading || data === undefined
                 ? 'loading'
                 : 'missing',
-    failure: describeError(error),
+    failure,
     conversion: conversion.task,
     watch,
     refetch,

@@ -2,6 +2,7 @@ import { type ReactElement, useId, useRef } from 'react'
 import { useInbox } from '../../react/use-inbox.ts'
 import { describeError } from '../../react/words.ts'
 import { Link } from '../link.tsx'
+import { Refusal } from '../refusal.tsx'
 import { Entry } from './entry.tsx'
 
 const shownInPanel = 8
@@ -35,11 +36,7 @@ export function Bell(): ReactElement {
             Mark all read
           </button>
         </div>
-        {error !== null && inbox === null ? (
-          <p className="failure" role="alert">
-            {describeError(error)}
-          </p>
-        ) : null}
+        <Refusal text={inbox === null ? describeError(error) : null} />
         {inbox !== null && entries.length === 0 ? <p className="note">Nothing yet. What you miss waits here.</p> : null}
         <ul className="entries">
           {entries.map((entry) => (

@@ -4,6 +4,7 @@ import { useTidings } from '../../react/provider.ts'
 import { useInbox } from '../../react/use-inbox.ts'
 import { describeError } from '../../react/words.ts'
 import { bringUpToDate, type InboxState } from '../../reduce/inbox.ts'
+import { Refusal } from '../refusal.tsx'
 import { useTitle } from '../use-title.ts'
 import { Entry } from './entry.tsx'
 
@@ -44,11 +45,7 @@ export function InboxPage(): ReactElement {
           Mark all read
         </button>
       </header>
-      {failure === null ? null : (
-        <p className="failure" role="alert">
-          {failure}
-        </p>
-      )}
+      <Refusal text={failure} />
       {entries.length === 0 ? (
         <p className="note">Nothing yet. What ends while you are away waits here for you.</p>
       ) : null}

@@ -1,27 +1,20 @@
-import { type ReactElement, useCallback } from 'react'
-import { useQuery } from 'urql'
+import type { ReactElement } from 'react'
 import { type PreviewStatus, ProjectListDocument } from '../../gql/graphql.ts'
 import { useConnection } from '../../react/use-connection.ts'
-import { describeError } from '../../react/words.ts'
 import { Link } from '../link.tsx'
 import { PreviewBadge } from '../projects/preview-badge.tsx'
 import { usePreview } from '../projects/use-preview.ts'
-import { useWhenBack } from '../use-when-back.ts'
+import { useFetched } from '../use-fetched.ts'
 
 const shown = 4
 
 /** The newest projects with their previews, as they are now. */
 export function PanelPreviews(): ReactElement {
-  const [{ data, fetching, error }, execute] = useQuery({
-    query: ProjectListDocument,
-    requestPolicy: 'cache-and-network',
-  })
-  const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
-  useWhenBack(refetch)
+  const { data, isLoading, failure } = useFetched(ProjectListDocument, {})
   // Watched where one socket carries any number; event streams are needed for what is more urgent, and there the list is what tells.
   const isWatched = useConnection().transport === 'websocket'
   const projects = data?.projects.nodes.slice(0, shown) ?? []
-  if (data === undefined) return <p className="note">{describeError(error) ?? (fetching ? 'Loading …' : '')}</p>
+  if (data === undefined) return <p className="note">{failure ?? (isLoading ? 'Loading …' : '')}</p>
   if (projects.length === 0) return <p className="note">No project yet.</p>
   return (
     <ul className="panel-previews">

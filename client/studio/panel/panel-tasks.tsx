@@ -6,6 +6,7 @@ import type { LiveTasks } from '../../react/use-tasks.ts'
 import { describeError } from '../../react/words.ts'
 import { isFinalStatus } from '../../reduce/task.ts'
 import type { QueuePlace as Place } from '../../reduce/task-state.ts'
+import { Refusal } from '../refusal.tsx'
 import { AgainButton, CancelButton, describeKind } from '../task-actions.tsx'
 
 const time = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', day: 'numeric', month: 'short' })
@@ -20,14 +21,7 @@ export function PanelTasks({ list }: { readonly list: LiveTasks }): ReactElement
   const over = tasks.filter(({ status }) => isFinalStatus(status))
   return (
     <>
-      {error !== null && tasks.length === 0 ? (
-        <p className="failure" role="alert">
-          {describeError(error)}{' '}
-          <button type="button" className="quiet" onClick={refetch}>
-            Try again
-          </button>
-        </p>
-      ) : null}
+      <Refusal text={tasks.length === 0 ? describeError(error) : null} onAgain={refetch} />
       {tasks.length === 0 && error === null ? <p className="note">{isLoading ? 'Loading …' : 'None yet.'}</p> : null}
       <ul className="tasks">
         {[...active, ...(isAll ? over : over.slice(0, maxOver))].map((task) => (

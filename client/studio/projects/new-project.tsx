@@ -2,6 +2,7 @@ import { type FormEvent, type ReactElement, useState } from 'react'
 import { useQuery } from 'urql'
 import { GenerateProjectDocument, ProjectSourcesDocument, type ProjectTemplate } from '../../gql/graphql.ts'
 import { useTaskMutation } from '../../react/use-task-mutation.ts'
+import { Refusal } from '../refusal.tsx'
 import { useRoute } from '../use-route.ts'
 
 const choices: readonly {
@@ -99,11 +100,7 @@ export function NewProject(): ReactElement {
         <button type="submit" className="primary" disabled={isSending}>
           Make the project
         </button>
-        {refusal === null ? null : (
-          <span className="failure" role="alert">
-            {refusal}
-          </span>
-        )}
+        <Refusal text={refusal} isInline />
       </p>
     </form>
   )

@@ -1,4 +1,5 @@
 import { type ReactElement, useState } from 'react'
+import { Refusal } from '../refusal.tsx'
 import { PreviewBadge } from './preview-badge.tsx'
 import { usePreview } from './use-preview.ts'
 
@@ -76,11 +77,7 @@ export function PreviewPane(props: { readonly projectId: string; readonly title:
               </button>
             </>
           ) : null}
-          {refusal === null ? null : (
-            <p className="failure" role="alert">
-              {refusal}
-            </p>
-          )}
+          <Refusal text={refusal} />
         </div>
       )}
     </section>

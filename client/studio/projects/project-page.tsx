@@ -4,8 +4,9 @@ import { useTaskMutation } from '../../react/use-task-mutation.ts'
 import type { TaskState } from '../../reduce/task-state.ts'
 import { DeleteButton } from '../confirm-button.tsx'
 import { Link } from '../link.tsx'
-import { useChange } from '../quizzes/use-change.ts'
+import { Refusal } from '../refusal.tsx'
 import { TaskPanel } from '../task-panel.tsx'
+import { useChange } from '../use-change.ts'
 import { useRoute } from '../use-route.ts'
 import { useTitle } from '../use-title.ts'
 import { CodeEditor, type CodeEditorHandle } from './code-editor.tsx'
@@ -207,11 +208,7 @@ function Workbench(props: {
               </button>
             </span>
           </div>
-          {refusal === null ? null : (
-            <p className="failure" role="alert">
-              {refusal}
-            </p>
-          )}
+          <Refusal text={refusal} />
           <div className="code-box">
             {selected === undefined ? (
               <p className="note">Add a file index.html to begin.</p>

@@ -1,12 +1,11 @@
-import { type ReactElement, useCallback } from 'react'
-import { useQuery } from 'urql'
+import type { ReactElement } from 'react'
 import { ProjectListDocument, type ProjectSummaryFieldsFragment } from '../../gql/graphql.ts'
-import { useTask } from '../../react/use-task.ts'
-import { describeError } from '../../react/words.ts'
+import { ActiveNote } from '../active-note.tsx'
 import { Link } from '../link.tsx'
+import { Refusal } from '../refusal.tsx'
 import { TokenForm } from '../token-form.tsx'
+import { useFetched } from '../use-fetched.ts'
 import { useTitle } from '../use-title.ts'
-import { useWhenBack } from '../use-when-back.ts'
 import { NewProject } from './new-project.tsx'
 import { PreviewBadge } from './preview-badge.tsx'
 import { templateWords } from './words.ts'
@@ -16,13 +15,7 @@ const date = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
 /** All projects, and how another one is made. */
 export function ProjectsPage(): ReactElement {
   useTitle('Projects')
-  const [{ data, fetching, error }, execute] = useQuery({
-    query: ProjectListDocument,
-    requestPolicy: 'cache-and-network',
-  })
-  const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
-  useWhenBack(refetch)
-  const isRefused = error?.graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAUTHENTICATED') === true
+  const { data, isLoading, failure, isRefused, refetch } = useFetched(ProjectListDocument, {})
   if (isRefused || data?.viewer === null) return <TokenForm />
   const projects = data?.projects.nodes ?? []
   return (
@@ -34,13 +27,9 @@ export function ProjectsPage(): ReactElement {
       <NewProject />
       <section aria-labelledby="projects">
         <h2 id="projects">Projects</h2>
-        {error !== undefined && data === undefined ? (
-          <p className="failure" role="alert">
-            {describeError(error)}
-          </p>
-        ) : null}
+        <Refusal text={data === undefined ? failure : null} onAgain={refetch} />
         {projects.length === 0 ? (
-          <p className="note">{fetching ? 'Loading …' : 'None yet.'}</p>
+          <p className="note">{isLoading ? 'Loading …' : 'None yet.'}</p>
         ) : (
           <ul className="cards">
             {projects.map((project) => (
@@ -62,15 +51,13 @@ function ProjectCard({ project }: { readonly project: ProjectSummaryFieldsFragme
       </Link>
       <p className="note">
         {template === null ? 'By a model' : templateWords[template]},{' '}
-        {activeTask === null ? date.format(new Date(updatedAt)) : <ActiveNote taskId={activeTask.id} />}
+        {activeTask === null ? (
+          date.format(new Date(updatedAt))
+        ) : (
+          <ActiveNote taskId={activeTask.id} active="being worked on" over="ready" />
+        )}
       </p>
       {status === 'FAILED' ? <p className="failure">Was not finished</p> : <PreviewBadge status={preview.status} />}
     </li>
   )
-}
-
-function ActiveNote({ taskId }: { readonly taskId: string }): ReactElement {
-  const { task } = useTask(taskId)
-  if (task === null) return <>being worked on</>
-  return <>{task.isOver ? 'ready' : `being worked on, ${Math.floor(task.progress.percent)} %`}</>
 }

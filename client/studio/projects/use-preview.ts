@@ -7,7 +7,7 @@ import {
   StopPreviewDocument,
 } from '../../gql/graphql.ts'
 import { useLive } from '../../react/use-live.ts'
-import { useChange } from '../quizzes/use-change.ts'
+import { useChange } from '../use-change.ts'
 
 /** A preview as it is now. */
 export interface LivePreview {

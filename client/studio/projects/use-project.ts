@@ -1,10 +1,8 @@
-import { useCallback, useEffect, useRef, useState } from 'react'
-import { useQuery } from 'urql'
+import { useEffect, useRef, useState } from 'react'
 import { ProjectDetailDocument, type ProjectFieldsFragment } from '../../gql/graphql.ts'
 import { useTask } from '../../react/use-task.ts'
-import { describeError } from '../../react/words.ts'
 import type { TaskState } from '../../reduce/task-state.ts'
-import { useWhenBack } from '../use-when-back.ts'
+import { useFetched } from '../use-fetched.ts'
 
 /** A project and the task that works on it. */
 export interface LiveProject {
@@ -20,14 +18,8 @@ export interface LiveProject {
 
 /** Keeps a project up to date: it is asked for again when a file has been made, and when its task is over. */
 export function useProject(id: string): LiveProject {
-  const [{ data, fetching, error }, execute] = useQuery({
-    query: ProjectDetailDocument,
-    variables: { id },
-    requestPolicy: 'cache-and-network',
-  })
+  const { data, isLoading, failure, refetch } = useFetched(ProjectDetailDocument, { id })
   const project = data?.project ?? null
-  const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
-  useWhenBack(refetch)
   const [taskId, setTaskId] = useState<string | null>(null)
   const activeId = project?.activeTask?.id
   useEffect(() => {
@@ -46,5 +38,5 @@ export function useProject(id: string): LiveProject {
     // What a page finds when it is opened was fetched just now.
     if (!isFirst || ready.endsWith('true')) refetch()
   }, [ready, refetch])
-  return { project, isLoading: fetching, failure: describeError(error), task, watch: setTaskId }
+  return { project, isLoading, failure, task, watch: setTaskId }
 }

@@ -9,10 +9,11 @@ import { ProgressBar } from '../../react/progress-bar.tsx'
 import { useTaskMutation } from '../../react/use-task-mutation.ts'
 import type { TaskState } from '../../reduce/task-state.ts'
 import { Markdown } from '../markdown.tsx'
+import { Refusal } from '../refusal.tsx'
 import { CancelButton } from '../task-actions.tsx'
+import { useChange } from '../use-change.ts'
 import { Inline } from './inline.tsx'
 import { QuestionEditor } from './question-editor.tsx'
-import { useChange } from './use-change.ts'
 import type { Question } from './use-quiz.ts'
 
 const kindNames = { MULTIPLE_CHOICE: 'Multiple choice', CLOZE: 'Gap', TRUE_FALSE: 'True or false' } as const
@@ -166,11 +167,7 @@ function Actions(props: {
         </span>
       </div>
       {isAsking ? <ReasonForm position={position} onSubmit={start} /> : null}
-      {refusal === null ? null : (
-        <p className="failure" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
     </>
   )
 }

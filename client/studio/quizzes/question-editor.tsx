@@ -1,6 +1,7 @@
 import { type ReactElement, useId, useState } from 'react'
 import { EditQuestionDocument } from '../../gql/graphql.ts'
-import { useChange } from './use-change.ts'
+import { Refusal } from '../refusal.tsx'
+import { useChange } from '../use-change.ts'
 import type { Question } from './use-quiz.ts'
 
 /** Changes the words of a question. */
@@ -80,11 +81,7 @@ export function QuestionEditor({
         Explanation, in Markdown
         <textarea rows={3} value={explanation} onChange={(event) => setExplanation(event.target.value)} />
       </label>
-      {refusal === null ? null : (
-        <p className="failure" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
       <div className="question-actions">
         <button type="submit" className="primary" disabled={isSending}>
           Save

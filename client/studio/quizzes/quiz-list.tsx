@@ -1,11 +1,11 @@
-import { type ReactElement, useCallback } from 'react'
-import { useQuery } from 'urql'
+import type { ReactElement } from 'react'
 import { GenerateQuizDocument, QuizListDocument } from '../../gql/graphql.ts'
-import { useTask } from '../../react/use-task.ts'
 import { useTaskMutation } from '../../react/use-task-mutation.ts'
+import { ActionButton } from '../action-button.tsx'
+import { ActiveNote } from '../active-note.tsx'
 import { Link } from '../link.tsx'
+import { useFetched } from '../use-fetched.ts'
 import { useRoute } from '../use-route.ts'
-import { useWhenBack } from '../use-when-back.ts'
 
 const states = {
   GENERATING: 'Being made',
@@ -16,9 +16,7 @@ const states = {
 
 /** The viewer's quizzes; nothing while there is none. */
 export function QuizList(): ReactElement | null {
-  const [{ data }, execute] = useQuery({ query: QuizListDocument, requestPolicy: 'cache-and-network' })
-  const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
-  useWhenBack(refetch)
+  const { data } = useFetched(QuizListDocument, {})
   const quizzes = data?.quizzes.nodes ?? []
   if (quizzes.length === 0) return null
   return (
@@ -30,18 +28,18 @@ export function QuizList(): ReactElement | null {
             <Link to={{ quizId: id }} className="card-title">
               {title}
             </Link>
-            <p className="note">{activeTask === null ? states[status] : <ActiveNote taskId={activeTask.id} />}</p>
+            <p className="note">
+              {activeTask === null ? (
+                states[status]
+              ) : (
+                <ActiveNote taskId={activeTask.id} active="Being made" over="To be reviewed" />
+              )}
+            </p>
           </li>
         ))}
       </ul>
     </section>
   )
-}
-
-function ActiveNote({ taskId }: { readonly taskId: string }): ReactElement {
-  const { task } = useTask(taskId)
-  if (task === null) return <>Being made</>
-  return <>{task.isOver ? 'To be reviewed' : `Being made, ${Math.floor(task.progress.percent)} %`}</>
 }
 
 /** Makes a quiz of a document and goes there. */
@@ -54,23 +52,12 @@ export function MakeQuizButton(props: { readonly documentId: string; readonly ti
     if (data?.generateQuiz.__typename === 'GenerateQuizSuccess') go({ quizId: data.generateQuiz.quiz.id })
   }
   return (
-    <>
-      <button
-        type="button"
-        className="quiet"
-        aria-label={`Make a quiz of ${title}`}
-        disabled={isSending}
-        onClick={() => {
-          void make()
-        }}
-      >
-        Make a quiz
-      </button>
-      {refusal === null ? null : (
-        <span className="failure" role="alert">
-          {refusal}
-        </span>
-      )}
-    </>
+    <ActionButton
+      name="Make a quiz"
+      label={`Make a quiz of ${title}`}
+      run={make}
+      isSending={isSending}
+      refusal={refusal}
+    />
   )
 }

@@ -2,11 +2,12 @@ import type { ReactElement } from 'react'
 import { DeleteQuizDocument, PublishQuizDocument } from '../../gql/graphql.ts'
 import { DeleteButton } from '../confirm-button.tsx'
 import { Link } from '../link.tsx'
+import { Refusal } from '../refusal.tsx'
 import { TaskPanel } from '../task-panel.tsx'
+import { useChange } from '../use-change.ts'
 import { useRoute } from '../use-route.ts'
 import { useTitle } from '../use-title.ts'
 import { QuestionCard } from './question-card.tsx'
-import { useChange } from './use-change.ts'
 import { type Quiz, useQuiz } from './use-quiz.ts'
 
 /** A quiz for its owner: watched while it is made, reviewed, published. */
@@ -105,11 +106,7 @@ function Publishing({
       <span className="note">
         {acceptedCount} of {questions.length} accepted; only those are published.
       </span>
-      {refusal === null ? null : (
-        <span className="failure" role="alert">
-          {refusal}
-        </span>
-      )}
+      <Refusal text={refusal} isInline />
     </p>
   )
 }

@@ -9,9 +9,10 @@ import {
 import { describeError } from '../../react/words.ts'
 import { Link } from '../link.tsx'
 import { Markdown } from '../markdown.tsx'
+import { Refusal } from '../refusal.tsx'
+import { useChange } from '../use-change.ts'
 import { useTitle } from '../use-title.ts'
 import { Inline } from './inline.tsx'
-import { useChange } from './use-change.ts'
 
 type Quiz = NonNullable<QuizToTakeQuery['publishedQuiz']>
 type Attempt = Extract<SubmitQuizMutation['submitQuiz'], { readonly __typename: 'SubmitQuizSuccess' }>['attempt']
@@ -90,11 +91,7 @@ function Paper({ quiz }: { readonly quiz: Quiz }): ReactElement {
           </li>
         ))}
       </ol>
-      {refusal === null ? null : (
-        <p className="failure" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
       <p className="quiz-publish">
         {attempt === null ? (
           <>

@@ -1,10 +1,8 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
-import { useQuery } from 'urql'
 import { QuizReviewDocument, type QuizReviewQuery } from '../../gql/graphql.ts'
 import { useManyTasks } from '../../react/use-many-tasks.ts'
-import { describeError } from '../../react/words.ts'
 import type { TaskState } from '../../reduce/task-state.ts'
-import { useWhenBack } from '../use-when-back.ts'
+import { useFetched } from '../use-fetched.ts'
 
 /** A quiz as its owner fetched it. */
 export type Quiz = NonNullable<QuizReviewQuery['quiz']>
@@ -31,14 +29,8 @@ export interface LiveQuiz {
  * task's item says, and when a task is over.
  */
 export function useQuiz(id: string): LiveQuiz {
-  const [{ data, fetching, error }, execute] = useQuery({
-    query: QuizReviewDocument,
-    variables: { id },
-    requestPolicy: 'cache-and-network',
-  })
+  const { data, isLoading, failure, refetch } = useFetched(QuizReviewDocument, { id })
   const quiz = data?.quiz ?? null
-  const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
-  useWhenBack(refetch)
 
   const [started, setStarted] = useState<readonly Started[]>([])
   const watch = useCallback((taskId: string, questionId?: string) => {
@@ -75,7 +67,7 @@ export function useQuiz(id: string): LiveQuiz {
     }
     return { making: maker, replacing: replaced }
   }, [started, states])
-  return { quiz, isLoading: fetching, failure: describeError(error), making, replacing, watch, refetch }
+  return { quiz, isLoading, failure, making, replacing, watch, refetch }
 }
 
 interface Started {

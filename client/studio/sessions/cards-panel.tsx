@@ -10,7 +10,8 @@ import {
 import { createId } from '../../live/environment.ts'
 import type { SessionCard, SessionState } from '../../reduce/session-state.ts'
 import { Link } from '../link.tsx'
-import { useChange } from '../quizzes/use-change.ts'
+import { Refusal } from '../refusal.tsx'
+import { useChange } from '../use-change.ts'
 
 const kinds = { DOCUMENT: 'Document', SECTION: 'Section', QUIZ: 'Quiz', NOTE: 'Note' } as const
 
@@ -47,11 +48,7 @@ export function CardsPanel(props: { readonly session: SessionState; readonly me:
           ))}
         </ul>
       )}
-      {refusal === null ? null : (
-        <p className="failure" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
       {isOpen ? (
         <details className="add-card">
           <summary>Add a card</summary>
@@ -170,11 +167,7 @@ function AddCard({ sessionId }: { readonly sessionId: string }): ReactElement {
         Add
       </button>
       <p className="note">All participants can read of it in answers.</p>
-      {refusal === null ? null : (
-        <p className="failure" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
     </form>
   )
 }

@@ -4,7 +4,8 @@ import type { UnsentMessage } from '../../react/unsent.ts'
 import type { SessionCard, SessionMessage } from '../../reduce/session-state.ts'
 import { Link } from '../link.tsx'
 import { Markdown } from '../markdown.tsx'
-import { useChange } from '../quizzes/use-change.ts'
+import { Refusal } from '../refusal.tsx'
+import { useChange } from '../use-change.ts'
 
 const time = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' })
 
@@ -115,14 +116,6 @@ function Sources(props: {
           </Link>
         )
       })}
-    </p>
-  )
-}
-
-function Refusal({ text }: { readonly text: string | null }): ReactElement | null {
-  return text === null ? null : (
-    <p className="failure" role="alert">
-      {text}
     </p>
   )
 }

@@ -1,7 +1,8 @@
 import { type FormEvent, type ReactElement, useState } from 'react'
 import { InviteToSessionDocument, RemoveParticipantDocument } from '../../gql/graphql.ts'
 import type { SessionState } from '../../reduce/session-state.ts'
-import { useChange } from '../quizzes/use-change.ts'
+import { Refusal } from '../refusal.tsx'
+import { useChange } from '../use-change.ts'
 
 /** Who takes part and who of them is here, with what the owner may do about it. */
 export function People(props: { readonly session: SessionState; readonly me: string | null }): ReactElement {
@@ -43,11 +44,7 @@ export function People(props: { readonly session: SessionState; readonly me: str
           )
         })}
       </ul>
-      {remove.refusal === null ? null : (
-        <p className="failure" role="alert">
-          {remove.refusal}
-        </p>
-      )}
+      <Refusal text={remove.refusal} />
       {mayChange ? <Invite sessionId={id} /> : null}
     </section>
   )
@@ -104,11 +101,7 @@ function Invite({ sessionId }: { readonly sessionId: string }): ReactElement {
           <input readOnly value={link} onFocus={({ target }) => target.select()} />
         </label>
       )}
-      {refusal === null ? null : (
-        <p className="failure" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
     </div>
   )
 }

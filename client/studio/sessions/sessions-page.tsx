@@ -1,5 +1,4 @@
-import { type FormEvent, type ReactElement, useCallback, useEffect, useState } from 'react'
-import { useQuery } from 'urql'
+import { type FormEvent, type ReactElement, useEffect, useState } from 'react'
 import {
   CreateSessionDocument,
   JoinSessionDocument,
@@ -7,13 +6,13 @@ import {
   type SessionListQuery,
 } from '../../gql/graphql.ts'
 import { createId } from '../../live/environment.ts'
-import { describeError } from '../../react/words.ts'
 import { Link } from '../link.tsx'
-import { useChange } from '../quizzes/use-change.ts'
+import { Refusal } from '../refusal.tsx'
 import { TokenForm } from '../token-form.tsx'
+import { useChange } from '../use-change.ts'
+import { useFetched } from '../use-fetched.ts'
 import { useRoute } from '../use-route.ts'
 import { useTitle } from '../use-title.ts'
-import { useWhenBack } from '../use-when-back.ts'
 import { readSeen } from './use-seen.ts'
 
 type Listed = SessionListQuery['sessions']['nodes'][number]
@@ -21,13 +20,7 @@ type Listed = SessionListQuery['sessions']['nodes'][number]
 /** The viewer's sessions, those in which something happened last first; here one begins, or comes in by a link. */
 export function SessionsPage(): ReactElement {
   useTitle('Sessions')
-  const [{ data, fetching, error }, execute] = useQuery({
-    query: SessionListDocument,
-    requestPolicy: 'cache-and-network',
-  })
-  const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
-  useWhenBack(refetch)
-  const isRefused = error?.graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAUTHENTICATED') === true
+  const { data, isLoading, failure, isRefused, refetch } = useFetched(SessionListDocument, {})
   if (isRefused) return <TokenForm />
   const sessions = data?.sessions.nodes.toSorted((a, b) =>
     b.statistics.lastActivityAt.localeCompare(a.statistics.lastActivityAt),
@@ -40,14 +33,10 @@ export function SessionsPage(): ReactElement {
       </div>
       <Joining />
       <Creating />
-      {error !== undefined && (data ?? null) === null ? (
-        <p className="failure" role="alert">
-          {describeError(error)}
-        </p>
-      ) : null}
+      <Refusal text={data === undefined ? failure : null} onAgain={refetch} />
       <section aria-labelledby="sessions">
         <h2 id="sessions">Yours</h2>
-        {sessions === undefined ? <p className="note">{fetching ? 'Loading …' : ''}</p> : null}
+        {sessions === undefined ? <p className="note">{isLoading ? 'Loading …' : ''}</p> : null}
         {sessions?.length === 0 ? <p className="note">None yet. Begin one above.</p> : null}
         <ul className="cards">
           {sessions?.map((session) => (
@@ -102,11 +91,7 @@ function Creating(): ReactElement {
       <button type="submit" className="primary" disabled={isSending || title.trim() === ''}>
         Begin a session
       </button>
-      {refusal === null ? null : (
-        <p className="failure" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
     </form>
   )
 }

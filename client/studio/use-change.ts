@@ -1,7 +1,7 @@
 import type { AnyVariables, CombinedError, DocumentInput } from '@urql/core'
 import { useCallback, useState } from 'react'
-import { useTidings } from '../../react/provider.ts'
-import { describeError } from '../../react/words.ts'
+import { useTidings } from '../react/provider.ts'
+import { describeError } from '../react/words.ts'
 
 /** A mutation that is over with its answer, and where it stands. */
 export interface Change<Data, Variables> {

@@ -1,0 +1,35 @@
+import type { ReactElement } from 'react'
+import { Refusal } from './refusal.tsx'
+
+/**
+ * A button that asks the server for something, with what it is told beside it.
+ *
+ * @param props.label - what it says in full to screen readers
+ * @param props.run - never rejects
+ */
+export function ActionButton(props: {
+  readonly name: string
+  readonly label?: string
+  readonly className?: string
+  readonly run: () => Promise<unknown>
+  readonly isSending: boolean
+  readonly refusal: string | null
+}): ReactElement {
+  const { name, label, className = 'quiet', run, isSending, refusal } = props
+  return (
+    <>
+      <button
+        type="button"
+        className={className}
+        aria-label={label}
+        disabled={isSending}
+        onClick={() => {
+          void run()
+        }}
+      >
+        {name}
+      </button>
+      <Refusal text={refusal} isInline />
+    </>
+  )
+}
