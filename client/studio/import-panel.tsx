@@ -1,22 +1,16 @@
-import { type DragEvent, type FormEvent, type ReactElement, useEffect, useId, useRef, useState } from 'react'
+import { type FormEvent, type ReactElement, useEffect, useRef, useState } from 'react'
 import { ImportDocumentDocument, type ImportDocumentInput } from '../gql/graphql.ts'
 import { useTask } from '../react/use-task.ts'
 import { useTaskMutation } from '../react/use-task-mutation.ts'
+import { DropZone } from './drop-zone.tsx'
 import { useMakeRoadmap } from './make-roadmap.tsx'
 import { Refusal } from './refusal.tsx'
 import { TaskPanel } from './task-panel.tsx'
-
-/** What file choosers offer. */
-export const acceptedFiles =
-  '.pdf,.docx,.html,.htm,.md,.markdown,.mdown,.txt,.text,application/pdf,text/html,text/markdown,text/plain,application/vnd.openxmlformats-officedocument.wordprocessingml.document'
 
 /** Takes a document, by dropping, choosing or pasting; follows its reading, and goes on to its roadmap by itself. */
 export function ImportPanel(): ReactElement {
   const { run, isSending, refusal } = useTaskMutation(ImportDocumentDocument)
   const [imported, setImported] = useState<{ readonly documentId: string; readonly taskId: string } | null>(null)
-  const [isOver, setOver] = useState(false)
-  const input = useRef<HTMLInputElement>(null)
-  const inputId = useId()
 
   const start = async (what: ImportDocumentInput): Promise<void> => {
     const { data } = await run({ input: what })
@@ -24,45 +18,17 @@ export function ImportPanel(): ReactElement {
     const { document, task } = data.importDocument
     setImported({ documentId: document.id, taskId: task.id })
   }
-  const take = (files: FileList | null): void => {
-    const file = files?.item(0)
-    if (file) void start({ file, name: file.name })
-  }
-  const drop = (event: DragEvent): void => {
-    event.preventDefault()
-    setOver(false)
-    take(event.dataTransfer.files)
-  }
   if (imported !== null) return <Reading {...imported} onRestart={() => setImported(null)} />
   return (
     <section className="import" aria-label="Import a document">
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: dropping is a shortcut; the button inside does the same by keyboard */}
-      <div
-        className="drop"
-        data-over={isOver}
-        onDragOver={(event) => {
-          event.preventDefault()
-          setOver(true)
+      <DropZone
+        invitation="Drop a PDF, DOCX, HTML, Markdown or text file here"
+        action={isSending ? 'Sending …' : 'Choose a file'}
+        isDisabled={isSending}
+        onFiles={([file]) => {
+          if (file !== undefined) void start({ file, name: file.name })
         }}
-        onDragLeave={() => setOver(false)}
-        onDrop={drop}
-      >
-        <label htmlFor={inputId}>
-          <strong>Drop a PDF, DOCX, HTML, Markdown or text file here</strong>
-        </label>
-        <input
-          ref={input}
-          id={inputId}
-          className="tidings-hidden"
-          tabIndex={-1}
-          type="file"
-          accept={acceptedFiles}
-          onChange={(event) => take(event.target.files)}
-        />
-        <button type="button" className="primary" disabled={isSending} onClick={() => input.current?.click()}>
-          {isSending ? 'Sending …' : 'Choose a file'}
-        </button>
-      </div>
+      />
       <Paste isSending={isSending} onText={(text) => start({ text, name: 'pasted.md' })} />
       <Refusal text={refusal} />
     </section>

@@ -1,73 +1,31 @@
-import { type DragEvent, type ReactElement, useCallback, useId, useRef, useState } from 'react'
-import { ImportDocumentDocument } from '../../gql/graphql.ts'
+import type { ReactElement } from 'react'
 import { useTidings } from '../../react/provider.ts'
 import { useOutbox } from '../../react/use-connection.ts'
 import { useTask } from '../../react/use-task.ts'
-import { useTaskMutation } from '../../react/use-task-mutation.ts'
 import { useUpload } from '../../react/use-upload.ts'
 import { describeError, endSentence } from '../../react/words.ts'
-import { acceptedFiles } from '../import-panel.tsx'
+import { DropZone } from '../drop-zone.tsx'
 import { Link } from '../link.tsx'
 import { TaskPanel } from '../task-panel.tsx'
-import { useRoute } from '../use-route.ts'
+import { type Upload, useUploads } from './use-uploads.ts'
 import { describeBytes } from './words.ts'
-
-type Upload = { readonly key: number; readonly file: File } & (
-  | { readonly is: 'waiting' | 'sending' }
-  | { readonly is: 'refused'; readonly reason: string }
-  | { readonly is: 'imported'; readonly documentId: string; readonly taskId: string }
-)
 
 /** Takes files, one or many, and shows how far each is: sent, then read. A single one is opened at once. */
 export function UploadPanel({ onImported }: { readonly onImported: () => void }): ReactElement {
   const { uploads, put, take } = useUploads(onImported)
-  const [isOver, setOver] = useState(false)
-  const input = useRef<HTMLInputElement>(null)
-  const inputId = useId()
-  const drop = (event: DragEvent): void => {
-    event.preventDefault()
-    setOver(false)
-    take([...event.dataTransfer.files])
-  }
   return (
     <section className="import" aria-label="Upload documents">
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: dropping is a shortcut; the button inside does the same by keyboard */}
-      <div
-        className="drop"
-        data-over={isOver}
-        onDragOver={(event) => {
-          event.preventDefault()
-          setOver(true)
-        }}
-        onDragLeave={() => setOver(false)}
-        onDrop={drop}
-      >
-        <label htmlFor={inputId}>
-          <strong>Drop PDF, DOCX, HTML, Markdown or text files here</strong>
-        </label>
-        <input
-          ref={input}
-          id={inputId}
-          className="tidings-hidden"
-          tabIndex={-1}
-          type="file"
-          multiple
-          accept={acceptedFiles}
-          onChange={(event) => {
-            take([...(event.target.files ?? [])])
-            // The same file may be chosen again.
-            event.target.value = ''
-          }}
-        />
-        <button type="button" className="primary" onClick={() => input.current?.click()}>
-          Choose files
-        </button>
-      </div>
+      <DropZone
+        invitation="Drop PDF, DOCX, HTML, Markdown or text files here"
+        action="Choose files"
+        isMany
+        onFiles={take}
+      />
       {uploads.length === 0 ? null : (
         <ul className="uploads" aria-label="Uploads">
           {uploads.map((upload) => (
             <li key={upload.key} data-state={upload.is}>
-              <UploadRow upload={upload} onRead={onImported} onDismiss={() => put(upload.key, null)} />
+              <UploadRow upload={upload} onDismiss={() => put(upload.key, null)} />
             </li>
           ))}
         </ul>
@@ -76,43 +34,7 @@ export function UploadPanel({ onImported }: { readonly onImported: () => void })
   )
 }
 
-function useUploads(onImported: () => void): {
-  readonly uploads: readonly Upload[]
-  readonly put: (key: number, upload: Upload | null) => void
-  readonly take: (files: readonly File[]) => void
-} {
-  const { run } = useTaskMutation(ImportDocumentDocument)
-  const { go } = useRoute()
-  const [uploads, setUploads] = useState<readonly Upload[]>([])
-  const count = useRef(0)
-  const last = useRef(Promise.resolve())
-  const put = useCallback((key: number, upload: Upload | null) => {
-    setUploads((all) => all.flatMap((one) => (one.key !== key ? [one] : upload === null ? [] : [upload])))
-  }, [])
-  const send = async (key: number, file: File, isOnly: boolean): Promise<void> => {
-    put(key, { key, file, is: 'sending' })
-    const { data, refusal } = await run({ input: { file, name: file.name } })
-    if (data?.importDocument.__typename !== 'ImportDocumentSuccess')
-      return put(key, { key, file, is: 'refused', reason: refusal ?? 'There was no answer.' })
-    const { document, task } = data.importDocument
-    put(key, { key, file, is: 'imported', documentId: document.id, taskId: task.id })
-    onImported()
-    if (isOnly) go({ documentId: document.id })
-  }
-  const take = (files: readonly File[]): void => {
-    const added = files.map((file): Upload => ({ key: ++count.current, file, is: 'waiting' }))
-    setUploads((all) => [...all, ...added])
-    // One after the other: the first is there sooner, and the line is not divided.
-    for (const { key, file } of added) last.current = last.current.then(() => send(key, file, files.length === 1))
-  }
-  return { uploads, put, take }
-}
-
-function UploadRow(props: {
-  readonly upload: Upload
-  readonly onRead: () => void
-  readonly onDismiss: () => void
-}): ReactElement {
+function UploadRow(props: { readonly upload: Upload; readonly onDismiss: () => void }): ReactElement {
   const { upload, onDismiss } = props
   const { file } = upload
   if (upload.is === 'imported') return <Reading {...upload} name={file.name} />

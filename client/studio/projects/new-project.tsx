@@ -1,8 +1,9 @@
 import { type FormEvent, type ReactElement, useState } from 'react'
 import { useQuery } from 'urql'
-import { GenerateProjectDocument, ProjectSourcesDocument, type ProjectTemplate } from '../../gql/graphql.ts'
+import { GenerateProjectDocument, type ProjectTemplate, SourcesDocument } from '../../gql/graphql.ts'
 import { useTaskMutation } from '../../react/use-task-mutation.ts'
 import { Refusal } from '../refusal.tsx'
+import { SourceOptions } from '../source-options.tsx'
 import { useRoute } from '../use-route.ts'
 
 const choices: readonly {
@@ -18,7 +19,7 @@ const choices: readonly {
 
 /** Asks for a project: what is wanted, as what, and from what. */
 export function NewProject(): ReactElement {
-  const [{ data }] = useQuery({ query: ProjectSourcesDocument, requestPolicy: 'cache-and-network' })
+  const [{ data }] = useQuery({ query: SourcesDocument, requestPolicy: 'cache-and-network' })
   const { run, isSending, refusal } = useTaskMutation(GenerateProjectDocument)
   const { go } = useRoute()
   const [prompt, setPrompt] = useState('')
@@ -49,24 +50,7 @@ export function NewProject(): ReactElement {
         <span>Made from</span>
         <select value={source} onChange={(event) => setSource(event.target.value)}>
           <option value="">Choose a document or a quiz</option>
-          {documents.length === 0 ? null : (
-            <optgroup label="Documents">
-              {documents.map(({ id, title }) => (
-                <option key={id} value={id}>
-                  {title}
-                </option>
-              ))}
-            </optgroup>
-          )}
-          {quizzes.length === 0 ? null : (
-            <optgroup label="Quizzes">
-              {quizzes.map(({ id, title }) => (
-                <option key={id} value={id}>
-                  {title}
-                </option>
-              ))}
-            </optgroup>
-          )}
+          <SourceOptions documents={documents} quizzes={quizzes} />
         </select>
       </label>
       <fieldset className="templates">

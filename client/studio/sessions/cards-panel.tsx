@@ -1,17 +1,10 @@
-import { type FormEvent, type ReactElement, useState } from 'react'
-import { useQuery } from 'urql'
-import {
-  AddContextCardDocument,
-  type AddContextCardInput,
-  CardChoicesDocument,
-  CardSectionsDocument,
-  RemoveContextCardDocument,
-} from '../../gql/graphql.ts'
-import { createId } from '../../live/environment.ts'
+import type { ReactElement } from 'react'
+import { RemoveContextCardDocument } from '../../gql/graphql.ts'
 import type { SessionCard, SessionState } from '../../reduce/session-state.ts'
 import { Link } from '../link.tsx'
 import { Refusal } from '../refusal.tsx'
 import { useChange } from '../use-change.ts'
+import { AddCard } from './add-card.tsx'
 
 const kinds = { DOCUMENT: 'Document', SECTION: 'Section', QUIZ: 'Quiz', NOTE: 'Note' } as const
 
@@ -74,100 +67,4 @@ function CardTitle({ card }: { readonly card: SessionCard }): ReactElement {
       </Link>
     )
   return <p className="context-title">{title}</p>
-}
-
-function AddCard({ sessionId }: { readonly sessionId: string }): ReactElement {
-  const [{ data }] = useQuery({ query: CardChoicesDocument, requestPolicy: 'cache-and-network' })
-  const [source, setSource] = useState('note')
-  const [sectionKey, setSectionKey] = useState('')
-  const [note, setNote] = useState('')
-  const { run, isSending, refusal } = useChange(AddContextCardDocument)
-  const documentId = source.startsWith('document_') ? source : null
-  const [sections] = useQuery({
-    query: CardSectionsDocument,
-    variables: { id: documentId ?? '' },
-    pause: documentId === null,
-  })
-  const add = async (event: FormEvent): Promise<void> => {
-    event.preventDefault()
-    const given: Partial<AddContextCardInput> =
-      documentId !== null
-        ? { documentId, ...(sectionKey === '' ? {} : { sectionKey }) }
-        : source === 'note'
-          ? { note }
-          : { quizId: source }
-    if ((await run({ input: { sessionId, clientId: createId(), ...given } })) === undefined) return
-    setNote('')
-    setSource('note')
-    setSectionKey('')
-  }
-  const ready = data?.documents.nodes.filter(({ status }) => status === 'READY') ?? []
-  return (
-    <form
-      onSubmit={(event) => {
-        void add(event)
-      }}
-    >
-      <label>
-        What
-        <select
-          value={source}
-          onChange={({ target }) => {
-            setSource(target.value)
-            setSectionKey('')
-          }}
-        >
-          <option value="note">A note of my own</option>
-          {ready.length === 0 ? null : (
-            <optgroup label="Documents">
-              {ready.map(({ id, title }) => (
-                <option key={id} value={id}>
-                  {title}
-                </option>
-              ))}
-            </optgroup>
-          )}
-          {data === undefined || data.quizzes.nodes.length === 0 ? null : (
-            <optgroup label="Quizzes">
-              {data.quizzes.nodes.map(({ id, title }) => (
-                <option key={id} value={id}>
-                  {title}
-                </option>
-              ))}
-            </optgroup>
-          )}
-        </select>
-      </label>
-      {documentId === null ? null : (
-        <label>
-          Which part
-          <select value={sectionKey} onChange={({ target }) => setSectionKey(target.value)}>
-            <option value="">All of it</option>
-            {sections.data?.document?.sections
-              .filter(({ heading }) => heading !== '')
-              .map(({ key, heading }) => (
-                <option key={key} value={key}>
-                  {heading}
-                </option>
-              ))}
-          </select>
-        </label>
-      )}
-      {source === 'note' ? (
-        <textarea
-          aria-label="Note"
-          rows={3}
-          maxLength={20_000}
-          placeholder="What should be known here"
-          value={note}
-          onChange={({ target }) => setNote(target.value)}
-        />
-      ) : null}
-      <button type="submit" disabled={isSending || (source === 'note' && note.trim() === '')}>
-        Add
-      </button>
-      <p className="note">All participants can read of it in answers.</p>
-      <Refusal text={refusal} />
-    </form>
-  )
 }

@@ -1,0 +1,53 @@
+import { useCallback, useRef, useState } from 'react'
+import { ImportDocumentDocument } from '../../gql/graphql.ts'
+import { useTaskMutation } from '../../react/use-task-mutation.ts'
+import { useRoute } from '../use-route.ts'
+
+/** A file, and how far its import is. */
+export type Upload = { readonly key: number; readonly file: File } & (
+  | { readonly is: 'waiting' | 'sending' }
+  | { readonly is: 'refused'; readonly reason: string }
+  | { readonly is: 'imported'; readonly documentId: string; readonly taskId: string }
+)
+
+/** The files of this page. */
+export interface Uploads {
+  readonly uploads: readonly Upload[]
+  /** Replaces one by its key; null takes it off the list. */
+  readonly put: (key: number, upload: Upload | null) => void
+  /** Begins with files. A single one is opened as soon as it is there. */
+  readonly take: (files: readonly File[]) => void
+}
+
+/**
+ * Imports files, one after the other.
+ *
+ * @param onImported - called after each
+ */
+export function useUploads(onImported: () => void): Uploads {
+  const { run } = useTaskMutation(ImportDocumentDocument)
+  const { go } = useRoute()
+  const [uploads, setUploads] = useState<readonly Upload[]>([])
+  const count = useRef(0)
+  const last = useRef(Promise.resolve())
+  const put = useCallback((key: number, upload: Upload | null) => {
+    setUploads((all) => all.flatMap((one) => (one.key !== key ? [one] : upload === null ? [] : [upload])))
+  }, [])
+  const send = async (key: number, file: File, isOnly: boolean): Promise<void> => {
+    put(key, { key, file, is: 'sending' })
+    const { data, refusal } = await run({ input: { file, name: file.name } })
+    if (data?.importDocument.__typename !== 'ImportDocumentSuccess')
+      return put(key, { key, file, is: 'refused', reason: refusal ?? 'There was no answer.' })
+    const { document, task } = data.importDocument
+    put(key, { key, file, is: 'imported', documentId: document.id, taskId: task.id })
+    onImported()
+    if (isOnly) go({ documentId: document.id })
+  }
+  const take = (files: readonly File[]): void => {
+    const added = files.map((file): Upload => ({ key: ++count.current, file, is: 'waiting' }))
+    setUploads((all) => [...all, ...added])
+    // One after the other: the first is there sooner, and the line is not divided.
+    for (const { key, file } of added) last.current = last.current.then(() => send(key, file, files.length === 1))
+  }
+  return { uploads, put, take }
+}

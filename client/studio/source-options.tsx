@@ -1,0 +1,34 @@
+import type { ReactElement } from 'react'
+
+interface Source {
+  readonly id: string
+  readonly title: string
+}
+
+/** What something can be made from, as the options of a choice: documents and quizzes, each under their heading. */
+export function SourceOptions(props: {
+  readonly documents: readonly Source[]
+  readonly quizzes: readonly Source[]
+}): ReactElement {
+  const { documents, quizzes } = props
+  return (
+    <>
+      <Group label="Documents" sources={documents} />
+      <Group label="Quizzes" sources={quizzes} />
+    </>
+  )
+}
+
+function Group(props: { readonly label: string; readonly sources: readonly Source[] }): ReactElement | null {
+  const { label, sources } = props
+  if (sources.length === 0) return null
+  return (
+    <optgroup label={label}>
+      {sources.map(({ id, title }) => (
+        <option key={id} value={id}>
+          {title}
+        </option>
+      ))}
+    </optgroup>
+  )
+}
