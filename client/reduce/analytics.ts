@@ -6,6 +6,7 @@ import type {
   FiguresFieldsFragment,
   QuestionTimingFieldsFragment,
 } from '../gql/graphql.ts'
+import { ignoreUnknown } from './fold.ts'
 
 /** What is counted, of one document or of all. */
 export type AnalyticsFigures = FiguresFieldsFragment
@@ -45,14 +46,9 @@ export function reduceAnalytics(state: AnalyticsState | undefined, event: Analyt
       }
     }
     default:
-      return unknownEvent(event, state)
+      if (state === undefined) throw new Error('The first of the analytics updates is not a snapshot')
+      return ignoreUnknown(event, state)
   }
-}
-
-/** A server newer than this client sends events that it cannot know. */
-function unknownEvent(_event: never, state: AnalyticsState | undefined): AnalyticsState {
-  if (state === undefined) throw new Error('The first of the analytics updates is not a snapshot')
-  return state
 }
 
 function merge<T>(known: readonly T[], changed: readonly T[], keyOf: (one: T) => string): T[] {

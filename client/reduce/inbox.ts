@@ -1,4 +1,5 @@
 import type { InboxEventFieldsFragment, NotificationFieldsFragment } from '../gql/graphql.ts'
+import { ignoreUnknown, isNews } from './fold.ts'
 
 /** An event of an inbox with the fields of the fragment `InboxEventFields` (client/documents/inbox.graphql). */
 export type InboxEvent = InboxEventFieldsFragment
@@ -38,8 +39,8 @@ type EventOf<Name extends InboxEvent['__typename']> = Extract<InboxEvent, { read
  * @param state - undefined before the first event, which is a snapshot
  */
 export function reduceInbox(state: InboxState | undefined, event: InboxEvent): InboxState {
-  if (event.__typename === 'InboxSnapshot') return isNews(state, event) ? foldSnapshot(state, event) : (state ?? empty)
   const before = state ?? empty
+  if (event.__typename === 'InboxSnapshot') return isNews(before, event) ? foldSnapshot(before, event) : before
   if (event.seq <= before.seq) return before
   const { unreadCount, cursor, seq } = event
   const after = { ...before, unreadCount, cursor, seq }
@@ -60,8 +61,7 @@ export function reduceInbox(state: InboxState | undefined, event: InboxEvent): I
       }
     }
     default:
-      // Not `never` at run time: a server newer than this client sends events that it cannot know.
-      return unknownEvent(event, after)
+      return ignoreUnknown(event, after)
   }
 }
 
@@ -76,16 +76,9 @@ const empty: InboxState = {
   resetCursor: null,
 }
 
-function isNews(before: InboxState | undefined, { reason, seq, cursor }: EventOf<'InboxSnapshot'>): boolean {
-  if (before === undefined) return true
-  // After a reset the numbers start anew, so a smaller one may well be newer.
-  if (reason === 'RESET' && cursor !== before.resetCursor) return true
-  return seq >= before.seq
-}
-
-function foldSnapshot(before: InboxState | undefined, event: EventOf<'InboxSnapshot'>): InboxState {
+function foldSnapshot(before: InboxState, event: EventOf<'InboxSnapshot'>): InboxState {
   const { reason, seq, cursor, unreadCount, hasMore, newest } = event
-  const arrivals = new Map(before?.entries.map(({ id, arrivedSeq }) => [id, arrivedSeq]))
+  const arrivals = new Map(before.entries.map(({ id, arrivedSeq }) => [id, arrivedSeq]))
   const isReset = reason === 'RESET'
   return {
     // What is older than the snapshot's entries was perhaps read or removed meanwhile: it is fetched anew by whoever shows it.
@@ -93,10 +86,10 @@ function foldSnapshot(before: InboxState | undefined, event: EventOf<'InboxSnaps
     unreadCount,
     hasMore,
     readAt: new Map(),
-    removed: before?.removed ?? empty.removed,
+    removed: before.removed,
     cursor,
     seq,
-    resetCursor: isReset ? cursor : (before?.resetCursor ?? null),
+    resetCursor: isReset ? cursor : before.resetCursor,
   }
 }
 
@@ -109,10 +102,6 @@ function foldRead(state: InboxState, { ids, at }: EventOf<'NotificationsRead'>):
     entries: state.entries.map((one) => (read.has(one.id) && one.readAt === null ? { ...one, readAt: at } : one)),
     readAt: others.length === 0 ? state.readAt : new Map([...state.readAt, ...others.map((id) => [id, at] as const)]),
   }
-}
-
-function unknownEvent(_event: never, state: InboxState): InboxState {
-  return state
 }
 
 /** An entry that was fetched some time ago, as it is now; null when it is gone. */

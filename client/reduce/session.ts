@@ -1,3 +1,4 @@
+import { ignoreUnknown, isNews } from './fold.ts'
 import { type SessionEvent, type SessionMessage, type SessionState, unknownSession } from './session-state.ts'
 
 type EventOf<Name extends SessionEvent['__typename']> = Extract<SessionEvent, { readonly __typename: Name }>
@@ -17,12 +18,6 @@ export function reduceSession(state: SessionState | undefined, event: SessionEve
     return event.seq < before.seq ? before : { ...before, present: event.present, typing: event.typing }
   if (event.seq <= before.seq) return before
   return { ...foldDetails(before, event), cursor: event.cursor, seq: event.seq }
-}
-
-function isNews(before: SessionState, { reason, seq, cursor }: EventOf<'SessionSnapshot'>): boolean {
-  // After a reset the numbers start anew, so a smaller one may well be newer.
-  if (reason === 'RESET' && cursor !== before.resetCursor) return true
-  return seq >= before.seq
 }
 
 function foldSnapshot(before: SessionState, event: EventOf<'SessionSnapshot'>): SessionState {
@@ -77,13 +72,8 @@ function foldDetails(
     case 'SessionOther':
       return state
     default:
-      // Not `never` at run time: a server newer than this client sends events that it cannot know.
-      return unknownEvent(event, state)
+      return ignoreUnknown(event, state)
   }
-}
-
-function unknownEvent(_event: never, state: SessionState): SessionState {
-  return state
 }
 
 /** A message in its place; one before all that is known is not among them. */

@@ -1,4 +1,5 @@
 import type { TaskStatus } from '../gql/graphql.ts'
+import { ignoreUnknown, isNews } from './fold.ts'
 import { type TaskEvent, type TaskItem, type TaskOutputText, type TaskState, unknownTask } from './task-state.ts'
 
 type EventOf<Name extends TaskEvent['__typename']> = Extract<TaskEvent, { readonly __typename: Name }>
@@ -33,12 +34,6 @@ export function reduceTaskEvents(state: TaskState | undefined, events: Iterable<
   let now = state
   for (const event of events) now = reduceTask(now, event)
   return now
-}
-
-function isNews(before: TaskState, { reason, seq, cursor }: EventOf<'TaskSnapshot'>): boolean {
-  // After a reset the numbers start anew, so a smaller one may well be newer.
-  if (reason === 'RESET' && cursor !== before.resetCursor) return true
-  return seq >= before.seq
 }
 
 function foldSnapshot(before: TaskState, event: EventOf<'TaskSnapshot'>): TaskState {
@@ -111,13 +106,8 @@ function foldDetails(
     case 'TaskBatchCompleted':
       return state
     default:
-      // Not `never` at run time: a server newer than this client sends events that it cannot know.
-      return unknownEvent(event, state)
+      return ignoreUnknown(event, state)
   }
-}
-
-function unknownEvent(_event: never, state: TaskState): TaskState {
-  return state
 }
 
 /** An attempt begins anew, with what earlier ones completed. */
