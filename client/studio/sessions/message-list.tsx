@@ -1,25 +1,14 @@
-import {
-  Fragment,
-  type ReactElement,
-  type ReactNode,
-  useCallback,
-  useEffect,
-  useLayoutEffect,
-  useRef,
-  useState,
-} from 'react'
+import { Fragment, type ReactElement, type ReactNode } from 'react'
 import type { UnsentMessage } from '../../react/unsent.ts'
 import type { LiveSession } from '../../react/use-session.ts'
 import type { SessionCard, SessionMessage } from '../../reduce/session-state.ts'
 import { Announcer } from './announcer.tsx'
 import { MessageView, UnsentView } from './message-view.tsx'
 import type { Earlier } from './use-earlier.ts'
+import { useScroll } from './use-scroll.ts'
 import type { Seen } from './use-seen.ts'
 
-/** How near to the end counts as there, in pixels. */
-const nearPx = 60
-
-/** The conversation: it stays at its end while one is there, and where one reads otherwise. */
+/** The conversation, with what is new in it and what is not sent yet. */
 export function MessageList(props: {
   readonly earlier: Earlier
   readonly unsent: readonly UnsentMessage[]
@@ -32,55 +21,9 @@ export function MessageList(props: {
 }): ReactElement {
   const { earlier, unsent, cards, me, seen, discard, send, children } = props
   const { messages } = earlier
-  const box = useRef<HTMLElement>(null)
-  const isAtEnd = useRef(true)
-  const [isAway, setIsAway] = useState(false)
-  const newest = messages.at(-1)?.position ?? 0
-  const { saw, newAfter } = seen
-  const firstNew = newAfter === null ? undefined : messages.find((one) => one.position > newAfter && one.author !== me)
-  const newCount = newAfter === null ? 0 : messages.filter((one) => one.position > newAfter && one.author !== me).length
-
-  const toEnd = useCallback(() => {
-    box.current?.scrollTo({ top: box.current.scrollHeight })
-  }, [])
-  const scrolled = (): void => {
-    const element = box.current
-    if (element === null) return
-    isAtEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight < nearPx
-    setIsAway(!isAtEnd.current)
-    if (isAtEnd.current) saw(newest)
-  }
-  // First where one was: at what is new since then.
-  const isPlaced = useRef(false)
-  useLayoutEffect(() => {
-    if (messages.length === 0 && unsent.length === 0) return
-    const mark = box.current?.querySelector('[data-mark="new"]')
-    if (!isPlaced.current && mark !== null && mark !== undefined) {
-      mark.scrollIntoView({ block: 'start' })
-      const element = box.current
-      if (element !== null) isAtEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight < nearPx
-      setIsAway(!isAtEnd.current)
-    } else if (isAtEnd.current) toEnd()
-    isPlaced.current = true
-    if (isAtEnd.current) saw(newest)
-  }, [messages, unsent, newest, toEnd, saw])
-  // What is read back in must not move what is on the screen.
-  const first = messages[0]?.position
-  const heightBefore = useRef(0)
-  useLayoutEffect(() => {
-    const element = box.current
-    if (element === null || first === undefined) return
-    if (heightBefore.current > 0) element.scrollTop += element.scrollHeight - heightBefore.current
-    heightBefore.current = 0
-  }, [first])
-  useEffect(() => {
-    const back = (): void => {
-      if (document.visibilityState === 'visible' && isAtEnd.current) toEnd()
-    }
-    document.addEventListener('visibilitychange', back)
-    return () => document.removeEventListener('visibilitychange', back)
-  }, [toEnd])
-
+  const { newAfter } = seen
+  const { box, isAway, toEnd, scrolled, hold } = useScroll(messages, unsent, seen.saw)
+  const fresh = newAfter === null ? [] : messages.filter((one) => one.position > newAfter && one.author !== me)
   const askers = new Map(messages.map(({ id, author }) => [id, author]))
   const isMine = ({ replyTo }: SessionMessage): boolean => replyTo !== null && me !== null && askers.get(replyTo) === me
   return (
@@ -99,7 +42,7 @@ export function MessageList(props: {
             className="quiet earlier"
             disabled={earlier.isLoading}
             onClick={() => {
-              heightBefore.current = box.current?.scrollHeight ?? 0
+              hold()
               earlier.load()
             }}
           >
@@ -110,7 +53,7 @@ export function MessageList(props: {
         <ol className="messages">
           {messages.map((message) => (
             <Fragment key={message.id}>
-              {message === firstNew ? (
+              {message === fresh[0] ? (
                 <li className="new-mark" data-mark="new">
                   <span>New since you were here</span>
                 </li>
@@ -134,7 +77,7 @@ export function MessageList(props: {
       <Announcer messages={messages} me={me} />
       {isAway ? (
         <button type="button" className="to-end" onClick={toEnd}>
-          {newCount > 0 ? `${newCount} new` : 'To the end'} <span aria-hidden="true">↓</span>
+          {fresh.length > 0 ? `${fresh.length} new` : 'To the end'} <span aria-hidden="true">↓</span>
         </button>
       ) : null}
     </div>

@@ -1,0 +1,82 @@
+import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react'
+import type { UnsentMessage } from '../../react/unsent.ts'
+import type { SessionMessage } from '../../reduce/session-state.ts'
+
+/** How near to the end counts as there, in pixels. */
+const nearPx = 60
+
+/** Where a conversation is scrolled to. */
+export interface Scroll {
+  /** What scrolls. */
+  readonly box: RefObject<HTMLElement | null>
+  /** Whether its end is out of sight. */
+  readonly isAway: boolean
+  readonly toEnd: () => void
+  /** To be called when it was scrolled. */
+  readonly scrolled: () => void
+  /** To be called before earlier messages are read in: what is on the screen stays where it is. */
+  readonly hold: () => void
+}
+
+/**
+ * Keeps a conversation at its end while one is there, and where one reads otherwise. It begins at the mark of what is new, if there is one.
+ *
+ * @param saw - called with the newest position when the end is in sight
+ */
+export function useScroll(
+  messages: readonly SessionMessage[],
+  unsent: readonly UnsentMessage[],
+  saw: (position: number) => void,
+): Scroll {
+  const box = useRef<HTMLElement>(null)
+  const isAtEnd = useRef(true)
+  const [isAway, setIsAway] = useState(false)
+  const newest = messages.at(-1)?.position ?? 0
+
+  const toEnd = useCallback(() => {
+    box.current?.scrollTo({ top: box.current.scrollHeight })
+  }, [])
+  const look = (): void => {
+    const element = box.current
+    if (element === null) return
+    isAtEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight < nearPx
+    setIsAway(!isAtEnd.current)
+  }
+  const scrolled = (): void => {
+    look()
+    if (isAtEnd.current) saw(newest)
+  }
+  const isPlaced = useRef(false)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `look` has only what does not change
+  useLayoutEffect(() => {
+    if (messages.length === 0 && unsent.length === 0) return
+    const mark = isPlaced.current ? null : box.current?.querySelector('[data-mark="new"]')
+    isPlaced.current = true
+    if (mark) {
+      mark.scrollIntoView({ block: 'start' })
+      look()
+    } else if (isAtEnd.current) toEnd()
+    if (isAtEnd.current) saw(newest)
+  }, [messages, unsent, newest, toEnd, saw])
+
+  const first = messages[0]?.position
+  const heightBefore = useRef(0)
+  const hold = (): void => {
+    heightBefore.current = box.current?.scrollHeight ?? 0
+  }
+  useLayoutEffect(() => {
+    const element = box.current
+    if (element === null || first === undefined) return
+    if (heightBefore.current > 0) element.scrollTop += element.scrollHeight - heightBefore.current
+    heightBefore.current = 0
+  }, [first])
+
+  useEffect(() => {
+    const back = (): void => {
+      if (document.visibilityState === 'visible' && isAtEnd.current) toEnd()
+    }
+    document.addEventListener('visibilitychange', back)
+    return () => document.removeEventListener('visibilitychange', back)
+  }, [toEnd])
+  return { box, isAway, toEnd, scrolled, hold }
+}
