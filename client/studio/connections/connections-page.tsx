@@ -9,8 +9,9 @@ import { useNow } from '../../react/use-now.ts'
 import { describeError } from '../../react/words.ts'
 import { TokenForm } from '../token-form.tsx'
 import { useTitle } from '../use-title.ts'
+import { describeBytes } from '../words.ts'
 import { AuditList } from './audit-list.tsx'
-import { describeAge, describeAgent, describeBytes, transportNames } from './words.ts'
+import { describeAge, describeAgent, transportNames } from './words.ts'
 
 type Stats = ConnectionStatsUpdatesSubscription['connectionStatsUpdates']
 /** Every event is the whole. */

@@ -55,11 +55,3 @@ export function describeAge(ms: number): string {
   if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} h`
   return `${Math.floor(seconds / 86_400)} d`
 }
-
-/** `0`, `900 B`, `12 KB`, `1.4 MB`. */
-export function describeBytes(bytes: number): string {
-  if (bytes === 0) return '0'
-  if (bytes < 1_000) return `${bytes} B`
-  if (bytes < 1_000_000) return `${Math.round(bytes / 1_000)} KB`
-  return `${(bytes / 1_000_000).toFixed(1)} MB`
-}

@@ -7,8 +7,8 @@ import { describeError, endSentence } from '../../react/words.ts'
 import { DropZone } from '../drop-zone.tsx'
 import { Link } from '../link.tsx'
 import { TaskPanel } from '../task-panel.tsx'
+import { describeBytes } from '../words.ts'
 import { type Upload, useUploads } from './use-uploads.ts'
-import { describeBytes } from './words.ts'
 
 /** Takes files, one or many, and shows how far each is: sent, then read. A single one is opened at once. */
 export function UploadPanel({ onImported }: { readonly onImported: () => void }): ReactElement {

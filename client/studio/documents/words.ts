@@ -1,4 +1,5 @@
 import type { DocumentFormat } from '../../gql/graphql.ts'
+import { describeBytes } from '../words.ts'
 
 const formats: Readonly<Record<DocumentFormat, string>> = {
   DOCX: 'Word',
@@ -6,14 +7,6 @@ const formats: Readonly<Record<DocumentFormat, string>> = {
   MARKDOWN: 'Markdown',
   PDF: 'PDF',
   PLAIN_TEXT: 'Text',
-}
-
-/** `1.4 MB`. */
-export function describeBytes(bytes: number): string {
-  const units = ['bytes', 'KB', 'MB', 'GB']
-  const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3))
-  const value = bytes / 1_000 ** power
-  return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[power]}`
 }
 
 /** Format, pages and words of a document, as far as they are known: `PDF, 14 pages, 9,120 words`. */

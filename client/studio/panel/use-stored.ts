@@ -1,4 +1,5 @@
 import { useCallback, useState } from 'react'
+import { readLocal, writeLocal } from '../local.ts'
 
 /**
  * Whether something is open, remembered by this browser. Where nothing may be kept it is remembered as long as the page lives.
@@ -10,11 +11,7 @@ export function useStoredFlag(name: string, fallback: boolean): readonly [boolea
   const set = useCallback(
     (next: boolean) => {
       setValue(next)
-      try {
-        window.localStorage.setItem(keyOf(name), String(next))
-      } catch {
-        // Forbidden or full: the state above still has it.
-      }
+      writeLocal(keyOf(name), String(next))
     },
     [name],
   )
@@ -24,11 +21,6 @@ export function useStoredFlag(name: string, fallback: boolean): readonly [boolea
 const keyOf = (name: string): string => `tidings.open.${name}`
 
 function read(name: string): boolean | null {
-  try {
-    const found = window.localStorage.getItem(keyOf(name))
-    return found === null ? null : found === 'true'
-  } catch {
-    // Pages may forbid it.
-    return null
-  }
+  const found = readLocal(keyOf(name))
+  return found === null ? null : found === 'true'
 }

@@ -14,8 +14,3 @@ export const templateWords: Readonly<Record<ProjectTemplate, string>> = {
   QUIZ_PAGE: 'Quiz page',
   FLASH_CARDS: 'Flash cards',
 }
-
-/** A number of bytes, for people. */
-export function describeBytes(bytes: number): string {
-  return bytes < 1_000 ? `${bytes} B` : `${(bytes / 1_000).toFixed(1)} kB`
-}

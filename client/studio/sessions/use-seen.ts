@@ -1,24 +1,12 @@
 import { useCallback, useEffect, useState } from 'react'
+import { readLocal, writeLocal } from '../local.ts'
 
 const keyOf = (sessionId: string): string => `tidings.seen.${sessionId}`
 
 /** The newest position that was seen of a session in this browser; null when it was never opened. */
 export function readSeen(sessionId: string): number | null {
-  try {
-    const stored = window.localStorage.getItem(keyOf(sessionId))
-    return stored === null ? null : Number(stored)
-  } catch {
-    // Pages may forbid storing; then nothing is ever new.
-    return null
-  }
-}
-
-function writeSeen(sessionId: string, position: number): void {
-  try {
-    window.localStorage.setItem(keyOf(sessionId), String(position))
-  } catch {
-    // See above.
-  }
+  const stored = readLocal(keyOf(sessionId))
+  return stored === null ? null : Number(stored)
 }
 
 /** What is new since somebody looked. */
@@ -44,7 +32,7 @@ export function useSeen(sessionId: string): Seen {
   const saw = useCallback(
     (position: number) => {
       if (document.visibilityState === 'visible' && position > (readSeen(sessionId) ?? 0))
-        writeSeen(sessionId, position)
+        writeLocal(keyOf(sessionId), String(position))
     },
     [sessionId],
   )
