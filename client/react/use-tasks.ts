@@ -57,8 +57,19 @@ function mergeTasks(
   return [...byId.values()].sort((a, b) => (a.createdAt < b.createdAt ? 1 : a.createdAt > b.createdAt ? -1 : 0))
 }
 
+interface Overlaid {
+  readonly task: TaskSummaryFieldsFragment
+  readonly now: TaskSummaryFieldsFragment
+}
+/** Of tasks that run at once one moves at a time: the others stay the same objects, and a list need not render them. */
+const overlaid = new WeakMap<TaskState, Overlaid>()
+
 function overlay(task: TaskSummaryFieldsFragment, state: TaskState | undefined): TaskSummaryFieldsFragment {
   if (state === undefined) return task
+  const known = overlaid.get(state)
+  if (known?.task === task) return known.now
   const { status, attempt, progress, error, isOver, at } = state
-  return { ...task, status, attempt, progress, error, finishedAt: isOver ? at : null }
+  const now = { ...task, status, attempt, progress, error, finishedAt: isOver ? at : null }
+  overlaid.set(state, { task, now })
+  return now
 }

@@ -9,7 +9,7 @@ import { Refusal } from './refusal.tsx'
  */
 export function ActionButton(props: {
   readonly name: string
-  readonly label?: string
+  readonly label?: string | undefined
   readonly className?: string
   readonly run: () => Promise<unknown>
   readonly isSending: boolean

@@ -1,4 +1,4 @@
-import { type ReactElement, useEffect, useRef } from 'react'
+import { memo, type ReactElement, useEffect, useRef } from 'react'
 import { useQuery } from 'urql'
 import { NavViewerDocument } from '../gql/graphql.ts'
 import { Link } from './link.tsx'
@@ -21,8 +21,8 @@ const pages: readonly PageLink[] = [
   { title: 'Connections', to: { page: 'connections' }, isForAdmins: true },
 ]
 
-/** From page to page. */
-export function Nav(): ReactElement {
+/** From page to page. Not rendered with every event of a task, as the header around it is. */
+export const Nav = memo(function Nav(): ReactElement {
   const { route } = useRoute()
   const [{ data }] = useQuery({ query: NavViewerDocument })
   const isAdmin = data?.viewer?.roles.includes('admin') === true
@@ -46,7 +46,7 @@ export function Nav(): ReactElement {
         ))}
     </nav>
   )
-}
+})
 
 /** The page of the list that something is found on. */
 function groupOf({ documentId, projectId, sessionId, page }: Route): Partial<Route> {

@@ -1,4 +1,4 @@
-import { type ReactElement, useId, useRef } from 'react'
+import { memo, type ReactElement, useId, useRef } from 'react'
 import { useInbox } from '../../react/use-inbox.ts'
 import { describeError } from '../../react/words.ts'
 import { Link } from '../link.tsx'
@@ -8,7 +8,7 @@ import { Entry } from './entry.tsx'
 const shownInPanel = 8
 
 /** The bell with the unread count; pressed, the newest notifications. */
-export function Bell(): ReactElement {
+export const Bell = memo(function Bell(): ReactElement {
   const id = useId()
   const panel = useRef<HTMLDivElement>(null)
   const { inbox, error, markRead, markAllRead } = useInbox()
@@ -51,4 +51,4 @@ export function Bell(): ReactElement {
       </div>
     </>
   )
-}
+})

@@ -1,4 +1,4 @@
-import { type ReactElement, useState } from 'react'
+import { memo, type ReactElement, useState } from 'react'
 import type { TaskSummaryFieldsFragment } from '../../gql/graphql.ts'
 import { ProgressBar } from '../../react/progress-bar.tsx'
 import { QueuePlace } from '../../react/queue-place.tsx'
@@ -37,7 +37,10 @@ export function PanelTasks({ list }: { readonly list: LiveTasks }): ReactElement
   )
 }
 
-function TaskRow(props: { readonly task: TaskSummaryFieldsFragment; readonly place: Place | null }): ReactElement {
+const TaskRow = memo(function TaskRow(props: {
+  readonly task: TaskSummaryFieldsFragment
+  readonly place: Place | null
+}): ReactElement {
   const { task, place } = props
   const { id, kind, status, createdAt, error } = task
   const name = describeKind(kind)
@@ -54,4 +57,4 @@ function TaskRow(props: { readonly task: TaskSummaryFieldsFragment; readonly pla
       {status === 'FAILED' || status === 'CANCELED' ? <AgainButton id={id} label={`Try again: ${name}`} /> : null}
     </li>
   )
-}
+})

@@ -6,6 +6,8 @@ export interface DraftFile {
   readonly content: string
   /** How it differs from what the server has. */
   readonly change: 'new' | 'changed' | null
+  /** As the server has it; 0 for a new one. */
+  readonly storedBytes: number
 }
 
 /** The files of a project with what was changed here and not yet synced. */
@@ -25,6 +27,7 @@ type Changes = ReadonlyMap<string, string | null>
 interface StoredFile {
   readonly path: string
   readonly content: string
+  readonly sizeBytes: number
 }
 
 const nothing: Changes = new Map()
@@ -54,15 +57,17 @@ export function useDrafts(projectId: string, stored: readonly StoredFile[]): Dra
 }
 
 function merge(stored: readonly StoredFile[], changes: Changes): Pick<Drafts, 'files' | 'changeCount'> {
-  const known = new Map(stored.map(({ path, content }) => [path, content]))
+  const known = new Map(stored.map((file) => [file.path, file]))
   const files: DraftFile[] = []
   let changeCount = 0
   for (const path of [...new Set([...known.keys(), ...changes.keys()])].sort()) {
-    const before = known.get(path) ?? null
+    const file = known.get(path)
+    const before = file?.content ?? null
     const now = changes.has(path) ? (changes.get(path) ?? null) : before
     if (now !== before) changeCount += 1
     if (now === null) continue
-    files.push({ path, content: now, change: before === null ? 'new' : now === before ? null : 'changed' })
+    const change = before === null ? 'new' : now === before ? null : 'changed'
+    files.push({ path, content: now, change, storedBytes: file?.sizeBytes ?? 0 })
   }
   return { files, changeCount }
 }

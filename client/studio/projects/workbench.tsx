@@ -4,12 +4,12 @@ import { useTaskMutation } from '../../react/use-task-mutation.ts'
 import type { TaskState } from '../../reduce/task-state.ts'
 import { Refusal } from '../refusal.tsx'
 import { TaskPanel } from '../task-panel.tsx'
+import { describeBytes } from '../words.ts'
 import { CodeEditor, type CodeEditorHandle } from './code-editor.tsx'
 import { FileList, type ListedFile } from './file-list.tsx'
 import { PreviewPane } from './preview-pane.tsx'
 import { type Problem, ProblemList } from './problem-list.tsx'
 import { useDrafts } from './use-drafts.ts'
-import { describeBytes } from './words.ts'
 
 /** The files to edit, what is wrong with them, and the preview. */
 export function Workbench(props: {
@@ -78,9 +78,9 @@ export function Workbench(props: {
       <div className="workbench">
         <FileList
           files={drafts.files.map(
-            ({ path, content, change }): ListedFile => ({
+            ({ path, change, storedBytes }): ListedFile => ({
               path,
-              note: change ?? describeBytes(new Blob([content]).size),
+              note: change ?? describeBytes(storedBytes),
               status: problems.some((problem) => problem.path === path) ? 'FAILED' : null,
             }),
           )}

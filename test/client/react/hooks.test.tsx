@@ -232,6 +232,26 @@ describe('useTasks', () => {
     await waitFor(() => expect(shown()).toEqual(['task_2 QUEUED', 'task_1 COMPLETED']))
     expect(client.requests.map(({ operationName }) => operationName)).toEqual(['Tasks', 'RetryContent'])
   })
+
+  test('what has not moved stays the same object, so that a list renders what has', async () => {
+    const nodes = [summary, { ...summary, id: 'task_2' }]
+    const client = createDrivenClient(() => ({
+      data: { tasks: { nodes, pageInfo: { hasNextPage: false, endCursor: null } } },
+    }))
+    const { result } = renderHook(() => useTasks(), { wrapper: wrapper(client) })
+    await waitFor(() => expect(result.current.tasks).toHaveLength(2))
+    const wireOf = (id: string) =>
+      client.wires.findLast(({ isOpen, variables }) => isOpen && variables['taskId'] === id)
+    const snapshot = snapshotAt(2)
+    if (snapshot.__typename !== 'TaskSnapshot') throw new TypeError('It is no snapshot')
+    act(() => wireOf('task_1')?.send(snapshot))
+    act(() => wireOf('task_2')?.send({ ...snapshot, taskId: 'task_2', task: { ...snapshot.task, id: 'task_2' } }))
+    await waitFor(() => expect(result.current.states.size).toBe(2))
+    const [first, second] = result.current.tasks
+    act(() => wireOf('task_1')?.send(eventAt(3)))
+    await waitFor(() => expect(result.current.tasks[0]).not.toBe(first))
+    expect(result.current.tasks[1]).toBe(second)
+  })
 })
 
 describe('useRetryContent', () => {
