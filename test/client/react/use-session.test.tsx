@@ -5,6 +5,7 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { TidingsProvider } from '../../../client/react/provider.ts'
 import { type LiveSession, useSession } from '../../../client/react/use-session.ts'
 import type { SessionEvent } from '../../../client/reduce/session-state.ts'
+import { makeMessage } from '../support/message.ts'
 import { createDrivenClient, type DrivenClient } from './driven-client.ts'
 
 afterEach(() => {
@@ -34,20 +35,7 @@ const snapshot: SessionEvent = {
 const added = (seq: number, clientId: string): SessionEvent => ({
   __typename: 'SessionMessageAdded',
   ...common(seq),
-  message: {
-    id: `m${seq}`,
-    position: seq - 1,
-    author: 'ada',
-    clientId,
-    body: `Number ${seq}`,
-    status: 'SENT',
-    replyTo: null,
-    taskId: null,
-    attempt: 1,
-    citations: [],
-    error: null,
-    createdAt: 'then',
-  },
+  message: makeMessage(seq - 1, { author: 'ada', clientId, body: `Number ${seq}` }),
 })
 
 /** Watches a session; `states` has what each render was given. */

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { reduceSession } from '../../../client/reduce/session.ts'
 import type { SessionEvent, SessionMessage, SessionState } from '../../../client/reduce/session-state.ts'
+import { makeMessage } from '../support/message.ts'
 
 /** One thing that may happen in a session. */
 type Step =
@@ -80,21 +81,7 @@ function play(steps: readonly Step[]): History {
     remember()
   }
   const add = (change: Partial<SessionMessage>): void => {
-    const message: SessionMessage = {
-      id: `m${messages.length + 1}`,
-      position: messages.length + 1,
-      author: null,
-      clientId: null,
-      body: '',
-      status: 'SENT',
-      replyTo: null,
-      taskId: null,
-      attempt: 1,
-      citations: [],
-      error: null,
-      createdAt: 'then',
-      ...change,
-    }
+    const message = makeMessage(messages.length + 1, change)
     messages.push(message)
     tell({ __typename: 'SessionMessageAdded', ...common(), message })
     tell({ __typename: 'SessionStatisticsChanged', ...common(), statistics: statistics() })

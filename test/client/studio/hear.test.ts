@@ -1,22 +1,10 @@
 import { expect, test } from 'vitest'
 import type { SessionMessage } from '../../../client/reduce/session-state.ts'
 import { type Heard, hear } from '../../../client/studio/sessions/hear.ts'
+import { makeMessage } from '../support/message.ts'
 
-const message = (position: number, rest: Partial<SessionMessage> = {}): SessionMessage => ({
-  id: `m${position}`,
-  position,
-  author: 'bob',
-  clientId: null,
-  body: `Body ${position}`,
-  status: 'SENT',
-  replyTo: null,
-  taskId: null,
-  attempt: 1,
-  citations: [],
-  error: null,
-  createdAt: '2026-01-01T00:00:00.000Z',
-  ...rest,
-})
+const message = (position: number, rest: Partial<SessionMessage> = {}): SessionMessage =>
+  makeMessage(position, { author: 'bob', body: `Body ${position}`, ...rest })
 const reply = (position: number, status: SessionMessage['status'], body: string): SessionMessage =>
   message(position, { author: null, status, body })
 /** What Ada is told at each step. */

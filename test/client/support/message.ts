@@ -1,0 +1,20 @@
+import type { SessionMessage } from '../../../client/reduce/session-state.ts'
+
+/** A message of a session, by nobody and empty where nothing else is said. */
+export function makeMessage(position: number, rest: Partial<SessionMessage> = {}): SessionMessage {
+  return {
+    id: `m${position}`,
+    position,
+    author: null,
+    clientId: null,
+    body: '',
+    status: 'SENT',
+    replyTo: null,
+    taskId: null,
+    attempt: 1,
+    citations: [],
+    error: null,
+    createdAt: '2026-01-01T00:00:00.000Z',
+    ...rest,
+  }
+}
