@@ -3,87 +3,26 @@ import type { AxeResults, RunOptions } from 'axe-core'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startBrowser } from './support/browser.ts'
+import { makeOneOfEach, type OneOfEach } from './support/one-of-each.ts'
 import { openPage, type WatchedPage } from './support/page.ts'
-import { importReadme, makeProject, untilCompleted } from './support/project.ts'
 import { startWorld, type World } from './support/world.ts'
 
 const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 
 let browser: Browser
 let world: World
-/** One of each, in one world. */
-let ids: Readonly<Record<'document' | 'roadmap' | 'concept' | 'quiz' | 'published' | 'project' | 'session', string>>
+let ids: OneOfEach
 beforeAll(async () => {
   ;[browser, world] = await Promise.all([
     startBrowser(),
     startWorld({ CONTENT_PROVIDER: 'extractive', CONTENT_PACE_MS: '60' }),
   ])
-  ids = await makeOneOfEach()
+  ids = await makeOneOfEach(world)
 }, 120_000)
 afterAll(async () => {
   await browser?.close()
   await world?.[Symbol.asyncDispose]()
 })
-
-type Made = Readonly<Record<string, { readonly id: string }>>
-/** Sends a mutation of one field. */
-async function make(query: string, variables: Readonly<Record<string, unknown>>): Promise<Made> {
-  const [answer] = Object.values(await world.query<Record<string, Made>>(query, variables))
-  if (answer === undefined) throw new Error('There is no answer')
-  return answer
-}
-const idOf = (made: Made, name: string): string => {
-  const found = made[name]
-  if (found === undefined) throw new Error(`There is no ${name}`)
-  return found.id
-}
-
-async function makeOneOfEach(): Promise<typeof ids> {
-  const document = await importReadme(world, 'ws')
-  const roadmap = await world.startRoadmap({ titles: ['Owls'] })
-  const makeQuiz = (): Promise<Made> =>
-    make(
-      'mutation ($id: ID!) { generateQuiz(documentId: $id, questionCount: 4) { ... on GenerateQuizSuccess { quiz { id } task { id } } } }',
-      { id: document },
-    )
-  const [quiz, published] = [await makeQuiz(), await makeQuiz()]
-  for (const id of [roadmap.taskId, idOf(quiz, 'task'), idOf(published, 'task')]) await untilCompleted(world, id)
-  const { quiz: found } = await world.query<{ quiz: { questions: { id: string }[] } }>(
-    'query ($id: ID!) { quiz(id: $id) { questions { id } } }',
-    { id: idOf(published, 'quiz') },
-  )
-  for (const { id } of found.questions)
-    await make('mutation ($id: ID!) { acceptQuestion(questionId: $id) { __typename } }', { id })
-  await make('mutation ($id: ID!) { publishQuiz(quizId: $id) { __typename } }', { id: idOf(published, 'quiz') })
-  const { roadmap: outline } = await world.query<{
-    roadmap: { stages: { modules: { concepts: { id: string }[] }[] }[] }
-  }>('query ($id: ID!) { roadmap(id: $id) { stages { modules { concepts { id } } } } }', {
-    id: roadmap.roadmapId,
-  })
-  const session = await make(
-    'mutation { createSession(input: { clientId: "s", title: "What a socket does" }) { ... on CreateSessionSuccess { session { id } } } }',
-    {},
-  )
-  await make(
-    'mutation ($session: ID!, $document: ID!) { addContextCard(input: { sessionId: $session, clientId: "c", documentId: $document }) { __typename } }',
-    { session: idOf(session, 'session'), document },
-  )
-  const asked = await make(
-    'mutation ($session: ID!) { sendMessage(input: { sessionId: $session, clientId: "m", text: "How is a broken connection detected?" }) { ... on SendMessageSuccess { task { id } } } }',
-    { session: idOf(session, 'session') },
-  )
-  await untilCompleted(world, idOf(asked, 'task'))
-  const project = await makeProject(world, document)
-  return {
-    document,
-    roadmap: roadmap.roadmapId,
-    concept: outline.stages[0]?.modules[0]?.concepts[0]?.id ?? '',
-    quiz: idOf(quiz, 'quiz'),
-    published: idOf(published, 'quiz'),
-    project: project.id,
-    session: idOf(session, 'session'),
-  }
-}
 
 /** Opens a page that moves nothing, with the checker in it. */
 async function open(path: string, options: BrowserContextOptions = {}): Promise<WatchedPage> {
