@@ -1,4 +1,5 @@
 import DataLoader from 'dataloader'
+import type { DocumentOfOwner } from '../src/studio/quizzes/quizzes.ts'
 import type { Session } from '../src/studio/sessions/session.ts'
 import type { Services } from './context.ts'
 
@@ -36,6 +37,7 @@ const reads = {
   lastSync: ({ projects }, ids: Ids) => projects.lastSyncs(ids),
   preview: ({ projects }, ids: Ids) => projects.previews.getMany(ids),
   quiz: ({ quizzes }, ids: Ids) => quizzes.getMany(ids),
+  quizzesOf: ({ quizzes }, those: readonly DocumentOfOwner[]) => quizzes.listOfDocuments(those),
   question: ({ quizzes }, ids: Ids) => quizzes.questions(ids),
   questionsOf: ({ quizzes }, ids: Ids) => quizzes.questionsOf(ids),
   publishedQuestions: ({ quizzes }, ids: Ids) => readEachOnce(ids, quizzes.publishedQuestions),

@@ -83,8 +83,10 @@ builder.objectField(documentRef, 'quizzes', (t) =>
   t.field({
     type: [quizRef],
     description: 'The viewer’s quizzes made from it, newest first, at most 50.',
-    resolve: ({ id }, _, context) =>
-      context.quizzes.list({ owner: requireViewer(context).userId, documentId: id, limit: 50 }),
+    resolve: async ({ id }, _, context) => {
+      const { userId } = requireViewer(context)
+      return [...(await context.loaders.quizzesOf.load({ owner: userId, documentId: id }))]
+    },
   }),
 )
 

@@ -582,6 +582,34 @@ describe('taking a quiz', () => {
   })
 })
 
+it('is listed with its document, for many documents at once', async () => {
+  const reader = viewerOf('reader')
+  const ids: string[] = []
+  for (let count = 0; count < 2; count += 1)
+    ids.push((await api.makeQuiz({ viewer: reader, count: 1, kinds: ['TRUE_FALSE'] })).id)
+  let reads = 0
+  const { quizzes } = api.services
+  const counting = {
+    ...api.services,
+    quizzes: {
+      ...quizzes,
+      listOfDocuments(...given: Parameters<typeof quizzes.listOfDocuments>) {
+        reads += 1
+        return quizzes.listOfDocuments(...given)
+      },
+    },
+  }
+  const { data, errors } = await execute({
+    schema,
+    document: parse('{ documents { nodes { quizzes { id } } } }'),
+    contextValue: createContext(counting, reader, { catchUp: false }),
+  })
+  expect(errors).toBeUndefined()
+  // The newest document comes first.
+  expect(data).toEqual({ documents: { nodes: ids.reverse().map((id) => ({ quizzes: [{ id }] })) } })
+  expect(reads).toBe(1)
+})
+
 describe('who may see what', () => {
   it('shows nobody else’s quizzes and questions, as if they did not exist', async () => {
     const anna = viewerOf('anna')

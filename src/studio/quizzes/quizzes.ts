@@ -20,19 +20,29 @@ import { createTaking, type Taking } from './taking.ts'
 export type { Changes } from './edit.ts'
 export type { GivenAnswer } from './taking.ts'
 
+/** The most quizzes that are listed with their document. */
+export const maxQuizzesOfDocument = 50
+
+/** Somebody's quizzes of a document: see {@link Quizzes.listOfDocuments}. */
+export interface DocumentOfOwner {
+  readonly owner: string
+  readonly documentId: string
+}
+
 /** The quizzes of all users; who may see which is asked by the API. They are made, and their questions replaced, by tasks. */
 export interface Quizzes {
   readonly review: Review
   readonly taking: Taking
   /** In the order of `ids`; null where there is none. */
   getMany(ids: readonly string[]): Promise<readonly (Quiz | null)[]>
-  /** An owner's quizzes, newest first; those of one document when it is given. */
+  /** An owner's quizzes, newest first. */
   list(options: {
     readonly owner: string
-    readonly documentId?: string | undefined
     readonly before?: { readonly createdAt: Date; readonly id: string } | undefined
     readonly limit: number
   }): Promise<readonly Quiz[]>
+  /** What several owners have made from several documents: of each at most {@link maxQuizzesOfDocument} quizzes, newest first. */
+  listOfDocuments(those: readonly DocumentOfOwner[]): Promise<readonly (readonly Quiz[])[]>
   /** The questions of several quizzes that have been made, each in its order. */
   questionsOf(quizIds: readonly string[]): Promise<readonly (readonly Question[])[]>
   questions(ids: readonly string[]): Promise<readonly (Question | null)[]>
@@ -89,15 +99,27 @@ export function createQuizzes(options: ReviewOptions & { readonly tasks: Pick<Ta
     questionsOf,
     published,
     publishedQuestions,
-    async list({ owner, documentId, before, limit }) {
+    async list({ owner, before, limit }) {
       const { rows } = await pool.query<QuizRow>(
         `select ${quizColumns} from quiz
          where owner = $1 and ($2::timestamptz is null or (created_at, id) < ($2::timestamptz, $3::text))
-           and ($4::text is null or document_id = $4)
-         order by created_at desc, id desc limit $5`,
-        [owner, before?.createdAt ?? null, before?.id ?? null, documentId ?? null, limit],
+         order by created_at desc, id desc limit $4`,
+        [owner, before?.createdAt ?? null, before?.id ?? null, limit],
       )
       return rows.map(toQuiz)
+    },
+    async listOfDocuments(those) {
+      const { rows } = await pool.query<QuizRow & { place: string }>(
+        `select a.place, q.* from unnest($1::text[], $2::text[]) with ordinality as a(for_owner, for_document, place)
+         cross join lateral (
+           select ${quizColumns} from quiz where document_id = a.for_document and owner = a.for_owner
+           order by created_at desc, id desc limit ${maxQuizzesOfDocument}) q
+         order by a.place, q.created_at desc, q.id desc`,
+        [those.map(({ owner }) => owner), those.map(({ documentId }) => documentId)],
+      )
+      const lists: Quiz[][] = those.map(() => [])
+      for (const { place, ...row } of rows) lists[Number(place) - 1]?.push(toQuiz(row))
+      return lists
     },
     async questions(ids) {
       const found = await pool.query<{ quiz_id: string }>(
