@@ -36,6 +36,8 @@ export interface Services {
 export interface Context extends Services {
   /** null when the request carried no valid token: only introspection and `viewer` answer then. */
   readonly viewer: Viewer | null
+  /** Whether the viewer's token is limited. False without a viewer, and where an event is executed for all who watch. */
+  readonly isLimited: boolean
   readonly loaders: Loaders
   /** The subscription completes as soon as it has caught up: asked for over HTTP with `extensions: { catchUp: true }`. */
   readonly catchUp: boolean

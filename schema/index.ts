@@ -35,7 +35,7 @@ import './task-event.ts'
 import './task-event-types.ts'
 import './task-history.ts'
 import './viewer.ts'
-import type { Viewer } from '../src/tasks/viewer.ts'
+import { isLimited, type Viewer } from '../src/tasks/viewer.ts'
 import { builder } from './builder.ts'
 import type { Context, Services } from './context.ts'
 import { createLoaders } from './loaders.ts'
@@ -57,6 +57,7 @@ export function createContext(
   return {
     ...services,
     viewer,
+    isLimited: viewer !== null && isLimited(viewer),
     catchUp: options.catchUp,
     loaders: createLoaders(services),
     note: (event, about) =>

@@ -1,3 +1,4 @@
+import { dependOn } from '../src/live/field.ts'
 import type { QuestionKind } from '../src/studio/content/question.ts'
 import type { Quiz } from '../src/studio/quizzes/quiz.ts'
 import { findOwn } from './access.ts'
@@ -83,6 +84,7 @@ builder.objectField(documentRef, 'quizzes', (t) =>
   t.field({
     type: [quizRef],
     description: 'The viewer’s quizzes made from it, newest first, at most 50.',
+    ...dependOn('viewer'),
     resolve: async ({ id }, _, context) => {
       const { userId } = requireViewer(context)
       return [...(await context.loaders.quizzesOf.load({ owner: userId, documentId: id }))]

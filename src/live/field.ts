@@ -57,7 +57,8 @@ export interface StartingPoint {
  * The option of a subscription field that declares its executions to be shared: `extensions: { live: … }`.
  *
  * Events of such a field are executed once for everybody who asks the same of the same topic, in a context that has no
- * viewer: a resolver that asks for the viewer fails, for whomever.
+ * viewer: a resolver that asks for the viewer fails, for whomever. Operations that select a field which {@link dependOn declares}
+ * to ask are not shared.
  */
 export interface SharedField<C = never, S = unknown> {
   /** Arguments that only say from where to follow. All others, together with the document, say what is shared. */
@@ -78,4 +79,20 @@ export function shareExecution<C, S>(field: SharedField<C, S>): { readonly exten
 /** The declaration of a field, or null when its executions are not shared. */
 export function readSharedField(field: GraphQLField<unknown, unknown>): SharedField<unknown> | null {
   return (field.extensions['live'] as SharedField<unknown> | undefined) ?? null
+}
+
+/** What the value of a field depends on beside its object: who asks, or only whether that one's token is limited. */
+export type Dependence = 'viewer' | 'limits'
+
+/**
+ * Declares what the value of a field depends on: to be spread into its options. Subscriptions that select the field are executed for
+ * each viewer alone; where it depends on `limits`, only those of limited tokens are.
+ */
+export function dependOn(on: Dependence): { readonly extensions: { readonly dependsOn: Dependence } } {
+  return { extensions: { dependsOn: on } }
+}
+
+/** What a field declares to depend on; null for nothing. */
+export function readDependence(field: Pick<GraphQLField<unknown, unknown>, 'extensions'>): Dependence | null {
+  return (field.extensions['dependsOn'] as Dependence | undefined) ?? null
 }

@@ -15,6 +15,7 @@ import {
 } from 'graphql'
 import { collectFields } from './collect.ts'
 import { type CompiledExecution, compileExecution } from './compile.ts'
+import { createDependences } from './dependence.ts'
 import { readSharedField, type SharedField } from './field.ts'
 
 /** How the events of a group are executed: the same for every topic, as long as nothing below the field differs. */
@@ -38,10 +39,13 @@ export interface SharedOperation {
 
 /** Reads operations. */
 export interface Plans {
-  /** @returns null when the operation is not a subscription to a shared field; errors when its variables do not fit */
-  read(args: ExecutionArgs): SharedOperation | readonly GraphQLError[] | null
-  /** Whether an operation subscribes to a field that shares, whatever its variables. */
-  shares(document: DocumentNode, operationName: string | null | undefined): boolean
+  /**
+   * @param isLimited - whether the viewer's token is limited
+   * @returns null when the operation is not a subscription to a shared field, or depends on who asks; errors when its variables do not fit
+   */
+  read(args: ExecutionArgs, isLimited: boolean): SharedOperation | readonly GraphQLError[] | null
+  /** Whether an operation subscribes to a field that shares, whatever its variables, and does not depend on who asks. */
+  shares(document: DocumentNode, operationName: string | null | undefined, isLimited: boolean): boolean
 }
 
 const maxPlans = 1_000
@@ -55,6 +59,7 @@ interface Shape {
 
 /** Creates the reader of operations on a schema. Remembers the most recent plans. */
 export function createPlans(schema: GraphQLSchema): Plans {
+  const dependsOnViewer = createDependences(schema)
   const shapes = new WeakMap<DocumentNode, Shape>()
   const plans = new Map<string, Plan>()
   let planCount = 0
@@ -68,7 +73,7 @@ export function createPlans(schema: GraphQLSchema): Plans {
   }
 
   return {
-    shares(document, operationName) {
+    shares(document, operationName, isLimited) {
       const operation = getOperationAST(document, operationName)
       const root = schema.getSubscriptionType()
       if (operation?.operation !== OperationTypeNode.SUBSCRIPTION || !root) return false
@@ -76,9 +81,9 @@ export function createPlans(schema: GraphQLSchema): Plans {
       // Where a directive or a fragment stands, the variables decide: such an operation takes the long way.
       if (selection?.kind !== Kind.FIELD || others.length > 0 || (selection.directives?.length ?? 0) > 0) return false
       const definition = root.getFields()[selection.name.value]
-      return definition !== undefined && readSharedField(definition) !== null
+      return definition !== undefined && readSharedField(definition) !== null && !dependsOnViewer(document, isLimited)
     },
-    read(args) {
+    read(args, isLimited) {
       const { document, operationName, variableValues } = args
       const operation = getOperationAST(document, operationName)
       const root = schema.getSubscriptionType()
@@ -93,7 +98,7 @@ export function createPlans(schema: GraphQLSchema): Plans {
       const definition = node === undefined ? undefined : root.getFields()[node.name.value]
       if (node === undefined || definition === undefined || others.length > 0) return null
       const field = readSharedField(definition)
-      if (field === null) return null
+      if (field === null || dependsOnViewer(document, isLimited)) return null
       let fieldArgs: Record<string, unknown>
       try {
         fieldArgs = getArgumentValues(definition, node, variables)

@@ -34,6 +34,8 @@ export interface LiveContext {
   readonly onStream?: ((unreadBytes: () => number) => void) | undefined
   /** Completes as soon as it has caught up: such a subscription is executed on its own. */
   readonly catchUp?: boolean | undefined
+  /** Whether the viewer's token is limited: fields that depend on that are executed for this viewer alone. */
+  readonly isLimited?: boolean | undefined
 }
 
 /** Live delivery: subscriptions to fields that share their executions. */
@@ -46,8 +48,8 @@ export interface Live {
    * `serialisedOf` knows the text. `onOver` is called once, when a subscription that was begun is over, however.
    */
   subscribe(args: ExecutionArgs, onOver?: () => void): Promise<AsyncIterable<ExecutionResult> | ExecutionResult>
-  /** Whether an operation subscribes to a field that shares. */
-  shares(document: DocumentNode, operationName: string | null | undefined): boolean
+  /** Whether an operation is a subscription that is shared; `isLimited` as in the context. */
+  shares(document: DocumentNode, operationName: string | null | undefined, isLimited: boolean): boolean
   /** The outlet of a WebSocket and of the TCP socket beneath it. */
   openSocket(options: Omit<Parameters<typeof createSocketOutlet>[0], 'common'>): SocketOutlet
   readonly counters: Readonly<LiveCounters>
@@ -189,7 +191,7 @@ export function createLive(options: {
     shares: plans.shares,
     async subscribe(args, onOver = () => undefined) {
       const context = (args.contextValue ?? {}) as LiveContext
-      const operation = context.catchUp === true ? null : plans.read(args)
+      const operation = context.catchUp === true ? null : plans.read(args, context.isLimited === true)
       if (operation === null) return subscribe(args)
       if (isErrors(operation)) {
         onOver()
@@ -246,7 +248,7 @@ function withoutViewer(context: object): object {
     viewer: {
       get() {
         throw new Error(
-          'This event is executed once for everybody who watches, so its resolvers must not ask for the viewer: put what they need into the event, or take `live` from the field’s extensions',
+          'This event is executed once for everybody who watches, so its resolvers must not ask for the viewer: put what they need into the event, or declare the field with dependOn(…)',
         )
       },
     },

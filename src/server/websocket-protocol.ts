@@ -5,6 +5,7 @@ import type { WebSocket } from 'ws'
 import { isTidingsError } from '../errors.ts'
 import type { Live } from '../live/shared.ts'
 import { closeCodes } from '../protocol.ts'
+import { isLimited } from '../tasks/viewer.ts'
 import type { Api } from './api.ts'
 import type { Connections } from './connections.ts'
 import type { Enveloped, Note, Place } from './context.ts'
@@ -71,7 +72,7 @@ export function createSocketProtocol(options: {
       ...(operationName ? { operationName } : {}),
       ...(variables ? { variableValues: variables } : {}),
     }
-    if (outlet !== undefined && live?.shares(document, operationName) === true) {
+    if (outlet !== undefined && live?.shares(document, operationName, viewer !== null && isLimited(viewer)) === true) {
       // graphql-ws holds on to this, and to the request, for as long as the subscription lasts: nothing is in them that could be made
       // again, and the text, which is the same for all, only once.
       Object.assign(payload, { query: document.loc?.source.body ?? query })

@@ -14,6 +14,11 @@ export interface Viewer {
   readonly expiresAt: Date | null
 }
 
+/** Whether the token lets its holder at some tasks or sessions only. */
+export function isLimited({ taskIds, sessionIds }: Viewer): boolean {
+  return taskIds !== null || sessionIds !== null
+}
+
 /** Whether the viewer owns a task, and the token, when it is limited, names it. Who else may see it, `Visibility` says. */
 export function maySeeTask(viewer: Viewer, task: Pick<Task, 'id' | 'owner'>): boolean {
   return viewer.userId === task.owner && (viewer.taskIds === null || viewer.taskIds.includes(task.id))

@@ -10,7 +10,7 @@ import {
 } from 'graphql'
 import { expect, test } from 'vitest'
 import { schema } from '../../schema/index.ts'
-import { readSharedField } from '../../src/live/field.ts'
+import { type Dependence, readDependence, readSharedField } from '../../src/live/field.ts'
 
 type Field = GraphQLField<unknown, unknown>
 
@@ -26,24 +26,27 @@ const anything: unknown = new Proxy(() => undefined, {
   apply: () => anything,
 })
 
-/** Tries a resolver: whether it asks who the viewer is, and what has kept it from coming to its end. */
-async function tryOut({ resolve, args }: Field): Promise<{ readonly isAsking: boolean; readonly error?: unknown }> {
-  let isAsking = false
+const viewer = { userId: 'u_1', roles: ['admin'], plan: null, taskIds: null, sessionIds: null, expiresAt: null }
+
+/** Tries a resolver: what it depends on of who asks, and what has kept it from coming to its end. */
+async function tryOut({ resolve, args }: Field): Promise<{ readonly on: Dependence | null; readonly error?: unknown }> {
+  let on: Dependence | null = null
   const context = new Proxy(
     {},
     {
       get(_, key) {
-        isAsking ||= key === 'viewer'
-        return anything
+        if (key === 'viewer') on = 'viewer'
+        if (key === 'isLimited') on ??= 'limits'
+        return key === 'viewer' ? viewer : key === 'isLimited' ? false : anything
       },
     },
   )
   const given = args.map((arg) => [arg.name, isRequiredArgument(arg) ? anything : arg.defaultValue])
   try {
     await resolve?.(anything, Object.fromEntries(given), context, anything as GraphQLResolveInfo)
-    return { isAsking }
+    return { on }
   } catch (error) {
-    return { isAsking, error }
+    return { on, error }
   }
 }
 
@@ -62,23 +65,27 @@ function objectsBelow(fields: readonly Field[]): ReadonlySet<GraphQLObjectType> 
   return found
 }
 
-test('no field of what is executed once for all asks for the viewer, but those that are known to', async () => {
+test('what of an event that may be executed once for all depends on who asks is declared, and nothing else is', async () => {
   const shared = root(schema.getSubscriptionType()).filter((field) => readSharedField(field) !== null)
   expect(shared.map(({ name }) => name)).toContain('taskProgress')
-  const asking: string[] = []
+  const found: string[] = []
+  const declared: string[] = []
   for (const type of objectsBelow(shared))
     for (const field of Object.values(type.getFields())) {
       const name = `${type.name}.${field.name}`
-      const { isAsking, error } = await tryOut(field)
-      if (isAsking) asking.push(name)
+      const { on, error } = await tryOut(field)
+      if (on !== null) found.push(`${name}: ${on}`)
+      const dependence = readDependence(field)
+      if (dependence !== null) declared.push(`${name}: ${dependence}`)
       // What is not tried to its end says nothing.
       expect(error, name).toBeUndefined()
     }
-  // Below an event it fails, except for those who poll.
-  expect(asking).toEqual(['Document.quizzes'])
+  // Operations that select one are not shared.
+  expect(found).toEqual(declared)
+  expect(declared).toContain('Document.quizzes: viewer')
 })
 
 test('a field that asks for the viewer is found out: all queries do', async () => {
   for (const field of root(schema.getQueryType()))
-    expect(await tryOut(field), field.name).toMatchObject({ isAsking: true })
+    expect(await tryOut(field), field.name).toMatchObject({ on: 'viewer' })
 })

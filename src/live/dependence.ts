@@ -1,0 +1,29 @@
+import { type DocumentNode, type GraphQLSchema, Kind, TypeInfo, visit, visitWithTypeInfo } from 'graphql'
+import { type Dependence, readDependence } from './field.ts'
+
+/** Says whether a document selects, anywhere, a field whose value depends on who asks. Remembers what it has read. */
+export function createDependences(schema: GraphQLSchema): (document: DocumentNode, isLimited: boolean) => boolean {
+  const known = new WeakMap<DocumentNode, ReadonlySet<Dependence>>()
+
+  const read = (document: DocumentNode): ReadonlySet<Dependence> => {
+    const found = new Set<Dependence>()
+    const types = new TypeInfo(schema)
+    visit(
+      document,
+      visitWithTypeInfo(types, {
+        [Kind.FIELD]: () => {
+          const field = types.getFieldDef()
+          const dependence = field ? readDependence(field) : null
+          if (dependence !== null) found.add(dependence)
+        },
+      }),
+    )
+    return found
+  }
+
+  return (document, isLimited) => {
+    const found = known.get(document) ?? read(document)
+    known.set(document, found)
+    return found.has('viewer') || (isLimited && found.has('limits'))
+  }
+}
