@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type pg from 'pg'
 import type { JsonObject } from '../db/tables.ts'
 import { TidingsError } from '../errors.ts'
-import type { Appended, AppendUnit } from './append.ts'
+import type { Appended, AppendUnit } from './append-unit.ts'
 import { type LogEvent, toInstant } from './event.ts'
 
 const itemsStep = /* sql */ `,

@@ -1,6 +1,7 @@
 import { TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import type { Bus, BusSubscription } from './bus.ts'
+import { createCheckSchedule } from './check-schedule.ts'
 import { type LogEvent, parseEvents } from './event.ts'
 import type { LogReader, TopicHead } from './read.ts'
 import { createSequence, type Sequence } from './sequence.ts'
@@ -79,15 +80,12 @@ const alone = 2
 const busPatienceMs = 1_000
 /** How long an event may be known to the log and not to the feed before that counts as lost by the bus. */
 const graceMs = 250
-/** How much longer the rest after a comparison is than the comparison, at least, while the bus is away. */
-const restFactor = 9
 
 /**
  * Creates the feeds of this process.
  *
- * @param options.checkMs - time between comparisons with the log while the bus is connected
- * @param options.awayCheckMs - the same while it is away, when nothing else brings news; default 250. After one that took long it
- * is longer, up to `checkMs`, so that comparing takes about a tenth of the time at most
+ * @param options.checkMs - see {@link createCheckSchedule}
+ * @param options.awayCheckMs - the same; default 250
  * @param options.ringSize - events kept at least, up to twice as many, per topic that several follow, for those who come or come
  * back; default 32
  */
@@ -261,44 +259,14 @@ export function createFeeds(options: {
   }
 
   let isDisposed = false
-  let checking: Promise<void> | undefined
-  const check = (isGap: boolean): Promise<void> => {
-    const run = (checking ?? Promise.resolve()).then(() => repair(isGap))
-    const settled = run.catch((error: unknown) =>
-      logger.warn({ err: error }, 'comparing the feeds with the log failed'),
-    )
-    checking = settled
-    void settled.then(() => {
-      if (checking === settled) checking = undefined
-    })
-    return settled
-  }
-  let checkedAt = performance.now()
-  let tookMs = 0
-  const isDue = (): boolean => {
-    const restMs = bus.isConnected() ? checkMs : Math.min(checkMs, Math.max(awayCheckMs, tookMs * restFactor))
-    return checking === undefined && performance.now() - checkedAt >= restMs
-  }
-  // Looked at more often than it is done, as the bus may go at any time.
-  const timer = setInterval(
-    () => {
-      if (!isDue()) return
-      const beganAt = performance.now()
-      void check(!bus.isConnected()).then(() => {
-        checkedAt = performance.now()
-        tookMs = checkedAt - beganAt
-      })
-    },
-    Math.min(checkMs, awayCheckMs),
-  ).unref()
-  const stopGap = bus.onGap(() => void check(true))
+  const schedule = createCheckSchedule({ compare: repair, bus, logger, checkMs, awayCheckMs })
 
   return {
     counters,
     get size() {
       return feeds.size
     },
-    check: () => check(true),
+    check: () => schedule.check(true),
     async attach(topic, listener) {
       if (isDisposed) throw new TidingsError('SHUTTING_DOWN', 'This process no longer follows topics')
       let feed = feeds.get(topic)
@@ -333,11 +301,9 @@ export function createFeeds(options: {
     },
     async [Symbol.asyncDispose]() {
       isDisposed = true
-      clearInterval(timer)
-      stopGap()
-      const open = [...feeds.values()]
-      for (const feed of open) close(feed)
-      await checking
+      const ended = schedule[Symbol.asyncDispose]()
+      for (const feed of [...feeds.values()]) close(feed)
+      await ended
     },
   }
 }

@@ -1,6 +1,7 @@
 import type { PoolClient } from 'pg'
 import { afterCommit } from '../db/connect.ts'
-import type { Appended, Appender, AppendUnit } from './append.ts'
+import type { Appender } from './append.ts'
+import type { Appended, AppendUnit } from './append-unit.ts'
 
 /** What of an appender is needed to tell something in a transaction of somebody's own. */
 export type Telling = Pick<Appender, 'appendIn' | 'publish'>

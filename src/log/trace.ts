@@ -1,5 +1,5 @@
 import type { Tracing } from '../tracing.ts'
-import type { Appended, AppendUnit } from './append.ts'
+import type { Appended, AppendUnit } from './append-unit.ts'
 
 /** Makes an append with a span of its own, which its events carry to whoever they are delivered to. */
 export function traceAppend(

@@ -1,5 +1,5 @@
 import { type Database, withTransaction } from '../db/connect.ts'
-import type { Appended, AppendUnit } from '../log/append.ts'
+import type { Appended, AppendUnit } from '../log/append-unit.ts'
 import { type Telling, tellIn } from '../log/tell.ts'
 import type { Commit } from './report.ts'
 

@@ -1,5 +1,6 @@
 import { type Database, withTransaction } from '../db/connect.ts'
-import type { Appended, Appender, AppendUnit } from '../log/append.ts'
+import type { Appender } from '../log/append.ts'
+import type { Appended, AppendUnit } from '../log/append-unit.ts'
 import { tellIn } from '../log/tell.ts'
 import type { TaskDefinition } from './define-task.ts'
 import { type AttemptState, beginAttempt } from './progress.ts'

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../db/tables.ts'
-import type { TaskPatch } from '../log/append.ts'
+import type { TaskPatch } from '../log/append-unit.ts'
 import { type AttemptState, isBatchDone } from './progress.ts'
 import type { Commit, Report } from './report.ts'
 import type { ItemStatus, ProgressState, TaskEventType, TaskItem } from './task.ts'

@@ -1,5 +1,6 @@
 import type { Database } from '../db/connect.ts'
-import type { Appended, Appender, AppendUnit } from '../log/append.ts'
+import type { Appender } from '../log/append.ts'
+import type { Appended, AppendUnit } from '../log/append-unit.ts'
 import type { Logger } from '../logger.ts'
 import { appendWith } from './append-with.ts'
 import type { TaskDefinition } from './define-task.ts'

@@ -1,5 +1,5 @@
 import type { JsonObject, TaskStatus } from '../db/tables.ts'
-import type { ItemState } from '../log/append.ts'
+import type { ItemState } from '../log/append-unit.ts'
 import { terminalEvents } from '../protocol.ts'
 
 /**

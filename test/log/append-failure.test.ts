@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectDatabase, type Database } from '../../src/db/connect.ts'
-import { type Appender, type AppendUnit, createAppender } from '../../src/log/append.ts'
+import { type Appender, createAppender } from '../../src/log/append.ts'
+import type { AppendUnit } from '../../src/log/append-unit.ts'
 import type { LogEvent } from '../../src/log/event.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Database, withTransaction } from '../../src/db/connect.ts'
-import { type Appender, type AppendUnit, createAppender, type TaskChange } from '../../src/log/append.ts'
+import { type Appender, createAppender } from '../../src/log/append.ts'
+import type { AppendUnit, TaskChange } from '../../src/log/append-unit.ts'
 import type { LogEvent } from '../../src/log/event.ts'
 import { createLogger } from '../../src/logger.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
