@@ -1,9 +1,10 @@
-import type { Browser, Page } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { secret, signToken } from '../server/support.ts'
 import { createTcpProxy } from '../support/proxy.ts'
 import { startBrowser } from './support/browser.ts'
 import { openPage, type WatchedPage } from './support/page.ts'
+import { transcript, write } from './support/session.ts'
 import { startWorld, type World } from './support/world.ts'
 
 let browser: Browser
@@ -83,21 +84,6 @@ async function open(url: string, id: string, token: string): Promise<WatchedPage
   await opened.page.getByLabel('Message', { exact: true }).waitFor({ timeout: 20_000 })
   return opened
 }
-const write = async (page: Page, message: string, options: { readonly isAsked?: boolean } = {}): Promise<void> => {
-  await page.getByLabel('With an answer from the cards').setChecked(options.isAsked === true)
-  await page.getByLabel('Message', { exact: true }).fill(message)
-  await page.keyboard.press('Enter')
-}
-/** What a page shows of the conversation that is in the session, in its order, without the clock. */
-const transcript = (page: Page): Promise<readonly string[]> =>
-  page
-    .locator('.messages > .message:not([data-unsent])')
-    .evaluateAll((items) =>
-      items.map(
-        (item) =>
-          `${item.getAttribute('data-position')} ${(item.querySelector('.message-body, .prose')?.textContent ?? '').replace(/\s+/g, ' ').trim()}`,
-      ),
-    )
 const until = (expectation: () => Promise<unknown>): Promise<unknown> =>
   vi.waitFor(expectation, { timeout: 30_000, interval: 50 })
 

@@ -2,10 +2,12 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** What a content provider asks a model for. */
+/** What a provider asks a model for. */
 export interface Asked {
-  /** Of the concept. */
+  readonly what: 'CONTENT' | 'QUESTIONS' | 'REPLY' | 'PROJECT'
+  /** Of the concept; the question, for a reply; empty otherwise. */
   readonly title: string
+  /** Of content. */
   readonly piece: 'TUTORIAL' | 'RESOURCES' | 'QUIZ'
   /** The text that it is to be made of. */
   readonly source: string
@@ -71,13 +73,28 @@ export async function startModel(): Promise<Model> {
   })
 }
 
+/** What only the instructions of each say. */
+const whats: readonly (readonly [string, Asked['what']])[] = [
+  ['quiz questions', 'QUESTIONS'],
+  ['take part in a conversation', 'REPLY'],
+  ['web projects', 'PROJECT'],
+]
+
 function readAsked(body: string, before: readonly Asked[]): Asked {
   const { messages } = JSON.parse(body) as { messages: { role: string; content: string }[] }
-  const prompt = messages.find(({ role }) => role === 'user')?.content ?? ''
-  const title = /^Concept: (.*)$/m.exec(prompt)?.[1] ?? ''
+  const system = messages.find(({ role }) => role === 'system')?.content ?? ''
+  const what = whats.find(([words]) => system.includes(words))?.[1] ?? 'CONTENT'
+  const prompt = messages.findLast(({ role }) => role === 'user')?.content ?? ''
+  const title = /^(?:Concept|Question): (.*)$/m.exec(prompt)?.[1] ?? ''
   const piece = prompt.includes('Write a quiz') ? 'QUIZ' : prompt.includes('List resources') ? 'RESOURCES' : 'TUTORIAL'
   const source = /<source>\n([\s\S]*)\n<\/source>/.exec(prompt)?.[1] ?? ''
-  return { title, piece, source, times: before.filter((one) => one.title === title && one.piece === piece).length }
+  return {
+    what,
+    title,
+    piece,
+    source,
+    times: before.filter((one) => one.title === title && one.piece === piece).length,
+  }
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {

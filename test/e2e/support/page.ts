@@ -1,4 +1,4 @@
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 
 /** A page with its own storage, and what it did. Disposing closes it. */
 export interface WatchedPage extends AsyncDisposable {
@@ -18,6 +18,12 @@ export async function openPage(
   options: BrowserContextOptions = {},
 ): Promise<WatchedPage> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
+  const opened = await openTab(context, url)
+  return Object.defineProperty(opened, Symbol.asyncDispose, { value: () => context.close() })
+}
+
+/** Opens a page beside others, with which it shares its storage. */
+export async function openTab(context: BrowserContext, url: string): Promise<WatchedPage> {
   const page = await context.newPage()
   const requests: string[] = []
   const errors: string[] = []
@@ -44,7 +50,7 @@ export async function openPage(
     get sockets() {
       return sockets
     },
-    [Symbol.asyncDispose]: () => context.close(),
+    [Symbol.asyncDispose]: () => page.close(),
   }
 }
 

@@ -1,0 +1,147 @@
+import type { Browser, BrowserContext } from 'playwright-core'
+import { vi } from 'vitest'
+import { startEmbeddedPostgres } from '../../../src/db/embedded.ts'
+import { silentLogger } from '../../../src/logger.ts'
+import { secret, signToken } from '../../server/support.ts'
+import { createTestDirectory } from '../../support/directory.ts'
+import { findFreePort } from '../../support/port.ts'
+import { startRedis, type TestRedis } from '../../support/redis.ts'
+import { type Asked, textOf } from './model.ts'
+import { createWords, type Words } from './words.ts'
+import { startWorld, type World } from './world.ts'
+
+/** A server with a Redis and a PostgreSQL that may go, a browser with two people's tabs, and a model that says what the test says. */
+export interface Scene extends AsyncDisposable {
+  readonly world: World
+  readonly redis: TestRedis
+  readonly postgres: { stop(): Promise<void>; start(): Promise<void> }
+  /** Of Ada, who is an administrator. */
+  readonly hers: BrowserContext
+  readonly his: BrowserContext
+  /** Ada's. */
+  readonly token: string
+  /** As Ada. */
+  ask<T>(query: string, variables?: Record<string, unknown>): Promise<T>
+  /** Starts a task as Ada and waits for its end. @param field - the mutation's, whose success has the task */
+  untilDone(query: string, field: string, variables?: Record<string, unknown>): Promise<void>
+  /** What the model writes word by word: a piece of content of Owls, replies, files. A new text begins with each `rewrite`. */
+  readonly words: { tell(count: number): void; end(): void; rewrite(): void; readonly told: number }
+  /** How many questions the model has thought of so far. */
+  questions: number
+}
+
+const birds = ['Owls', 'Robins', 'Herons', 'Finches', 'Magpies', 'Swifts', 'Kestrels', 'Cranes', 'Larks', 'Puffins']
+const deeds = ['hunt', 'sing', 'wade', 'nest', 'steal', 'sleep', 'hover', 'dance', 'rise', 'dive']
+const places = ['night', 'dawn', 'rivers', 'hedges', 'jewels', 'clouds', 'roads', 'marshes', 'fields', 'cliffs']
+const sentences = birds.map((bird, index) => `${bird} ${deeds[index]} most of the time near ${places[index]}.`)
+/** A document of which quizzes are made. */
+export const birdsText = `# Birds\n\n${sentences.join(' ')}\n`
+
+/** Sets it up: nothing is shown yet. */
+export async function setScene(browser: Browser): Promise<Scene> {
+  await using stack = new AsyncDisposableStack()
+  const redis = stack.use(await startRedis())
+  const directory = stack.use(await createTestDirectory())
+  const start = () => startEmbeddedPostgres({ dataDir: directory.join('data'), logger: silentLogger })
+  let server = await start()
+  stack.defer(() => server[Symbol.asyncDispose]())
+  const world = stack.use(
+    await startWorld({
+      REDIS_URL: redis.url,
+      DATABASE_URL: server.url,
+      JWT_SECRET: secret,
+      MAX_RUNNING_PER_USER: '0',
+      // The same after a restart: the pages that are open know it.
+      PREVIEW_PORT: String(await findFreePort()),
+    }),
+  )
+  const forAnHour = { expiresInMs: 3_600_000 }
+  const ada = await signToken({ sub: 'ada', roles: ['admin'] }, forAnHour)
+  const bob = await signToken({ sub: 'bob' }, forAnHour)
+  const enter = async (token: string): Promise<BrowserContext> => {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 900 } })
+    stack.defer(() => context.close())
+    await context.exposeFunction('tidingsToken', () => token)
+    return context
+  }
+  let words: Words = createWords()
+  let told = 0
+  let questions = 0
+  let thought = Promise.withResolvers<void>()
+  async function* think(): AsyncGenerator<string> {
+    for (let index = 0; index < birds.length; index++) {
+      while (questions <= index) await thought.promise
+      yield `${JSON.stringify({ kind: 'TRUE_FALSE', prompt: sentences[index], answer: 'TRUE', explanation: 'It says so.', difficulty: 'EASY', quotation: sentences[index] })}\n`
+    }
+  }
+  world.model.answer = (asked) => {
+    if (asked.what === 'QUESTIONS') return think()
+    if (asked.what === 'PROJECT') return writeProject(words)
+    return asked.what === 'REPLY' || isOwlsQuiz(asked) ? words.text() : textOf(asked)
+  }
+  const ask: Scene['ask'] = (query, variables) => world.query(query, variables, ada)
+  const [hers, his] = [await enter(ada), await enter(bob)]
+  const opened = stack.move()
+  return {
+    world,
+    redis,
+    hers,
+    his,
+    token: ada,
+    ask,
+    postgres: {
+      async stop() {
+        await server[Symbol.asyncDispose]()
+      },
+      async start() {
+        server = await start()
+      },
+    },
+    async untilDone(query, field, variables) {
+      const answer = await ask<Record<string, { readonly task: { readonly id: string } }>>(query, variables)
+      await vi.waitFor(
+        async () => {
+          const { task } = await ask<{ task: { status: string } }>('query ($id: ID!) { task(id: $id) { status } }', {
+            id: answer[field]?.task.id,
+          })
+          if (task.status !== 'COMPLETED') throw new Error(`${field} is ${task.status}`)
+        },
+        { timeout: 20_000, interval: 50 },
+      )
+    },
+    words: {
+      get told() {
+        return told
+      },
+      tell(count) {
+        told += count
+        words.next(count)
+      },
+      end: () => words.end(),
+      rewrite() {
+        told = 0
+        words = createWords()
+      },
+    },
+    get questions() {
+      return questions
+    },
+    set questions(count) {
+      questions = count
+      thought.resolve()
+      thought = Promise.withResolvers()
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
+}
+
+/** The one that is written slowly; once it is there. */
+function isOwlsQuiz({ title, piece, times }: Asked): boolean {
+  return title === 'Owls' && piece === 'QUIZ' && times > 0
+}
+
+async function* writeProject(words: Words): AsyncGenerator<string> {
+  yield '=== index.html ===\n<!doctype html>\n<html lang="en">\n<title>Words</title>\n<p>'
+  for await (const piece of words.text()) if (!piece.startsWith('#')) yield piece
+  yield '</p>\n</html>\n=== end ===\n'
+}

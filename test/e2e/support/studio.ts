@@ -1,0 +1,367 @@
+import type { Page } from 'playwright-core'
+import { expect, vi } from 'vitest'
+import { openTab, says, type WatchedPage } from './page.ts'
+import { makeProject } from './project.ts'
+import { birdsText, type Scene } from './scene.ts'
+import { transcript, write } from './session.ts'
+import { wordsUpTo } from './words.ts'
+
+/** A page of the Studio with somebody before it. Rounds are counted from 1. */
+interface StudioPage {
+  /** Something begins that goes on for the whole round. */
+  begin?(round: number): Promise<void>
+  /** What somebody does, without waiting for the server. */
+  act?(round: number): Promise<void>
+  /** Waits until it shows what was done, and what has gone on by itself, each thing once. */
+  shows(round: number): Promise<void>
+  /** Waits until what was begun is shown as ended. */
+  end?(round: number): Promise<void>
+}
+
+/** Every page of the Studio at once, each in a tab of its own. */
+export interface Studio {
+  readonly tabs: readonly WatchedPage[]
+  /** Begins a round: a text, a quiz, an answer and a project are being written. */
+  begin(): Promise<void>
+  /** Somebody does something on every page. */
+  act(): Promise<void>
+  /** The work goes on, and others do something elsewhere; the server must be there. */
+  happen(): Promise<void>
+  /** All pages show all of it, each thing once, and none waits for anything. */
+  show(): Promise<void>
+  /** What was begun comes to its end, on all pages. */
+  end(): Promise<void>
+  /** All pages say this of their connection. */
+  say(title: string): Promise<void>
+}
+
+const reviewed = 8
+const patience = { timeout: 40_000 }
+/** Waits until what is read is this; as `expect.poll`, which works within tests only. */
+const soon = (read: () => Promise<unknown>) => {
+  const until = (check: (value: unknown) => void): Promise<void> =>
+    vi.waitFor(async () => check(await read()), { ...patience, interval: 50 })
+  return {
+    toBe: (wanted: unknown) => until((value) => expect(value).toBe(wanted)),
+    toEqual: (wanted: unknown) => until((value) => expect(value).toEqual(wanted)),
+    toMatch: (wanted: RegExp) => until((value) => expect(value).toMatch(wanted)),
+  }
+}
+
+/** Opens all of them. */
+export async function openStudio(scene: Scene): Promise<Studio> {
+  const { world, hers, ask } = scene
+  const tabs: WatchedPage[] = []
+  const open = async (path: string, context = hers): Promise<Page> => {
+    const tab = await openTab(context, `${world.url}${path}`)
+    tabs.push(tab)
+    return tab.page
+  }
+  const pages: StudioPage[] = [
+    ...(await openRoadmap(scene, open)),
+    ...(await openDocuments(open)),
+    ...(await openQuizzes(scene, open)),
+    ...(await openSessions(scene, open)),
+    ...(await openProjects(scene, open)),
+    ...(await openInbox(open)),
+    ...(await openFigures(scene, open, () => tabs.length)),
+    // Last: it tells what the others have begun.
+    ...(await openHome(open)),
+  ]
+  let round = 0
+  const all = async (what: (page: StudioPage) => Promise<void> | undefined): Promise<void> => {
+    await Promise.all(pages.map(what))
+  }
+  return {
+    tabs,
+    async begin() {
+      round++
+      scene.words.rewrite()
+      for (const page of pages) await page.begin?.(round)
+    },
+    act: () => all((page) => page.act?.(round)),
+    async happen() {
+      scene.words.tell(3)
+      scene.questions++
+      await ask('mutation ($input: NotifyInput!) { notify(input: $input) { __typename } }', {
+        input: { title: `Told ${round}`, level: 'INFORMATION' },
+      })
+    },
+    async show() {
+      await all((page) => page.shows(round))
+      for (const { page, errors } of tabs) {
+        expect(await page.getByText('Loading …').count()).toBe(0)
+        expect(errors).toEqual([])
+      }
+    },
+    async end() {
+      scene.words.end()
+      await all((page) => page.end?.(round))
+    },
+    async say(title) {
+      await Promise.all(tabs.map(({ page }) => says(page, title)))
+    },
+  }
+}
+
+type Open = (path: string, context?: Scene['hers']) => Promise<Page>
+
+/** A text is being written; another one is made again. */
+async function openRoadmap({ world, token, words }: Scene, open: Open): Promise<StudioPage[]> {
+  const page = await open(`/?roadmap=${await world.makeRoadmap({ token })}`)
+  const article = page.getByRole('article')
+  const makeAgain = async (concept: string): Promise<void> => {
+    await page.getByRole('link', { name: new RegExp(`^Quiz of ${concept}`) }).click()
+    await page.getByRole('button', { name: `Make again: Quiz of ${concept}` }).click()
+  }
+  const look = async (concept: string, text: string, state: string): Promise<void> => {
+    const link = page.getByRole('link', { name: `Quiz of ${concept}, ${state}` })
+    await link.waitFor(patience)
+    await link.click()
+    await article.getByText(text, { exact: true }).waitFor(patience)
+  }
+  return [
+    {
+      async begin() {
+        await makeAgain('Owls')
+        await page.getByRole('link', { name: 'Quiz of Owls, being made' }).waitFor(patience)
+      },
+      act: () => makeAgain('Robins'),
+      async shows(round) {
+        // Asked for once each time, or it were a later version.
+        await look('Robins', `The quiz of Robins. The ${round + 1}. version.`, 'ready')
+        await look('Owls', wordsUpTo(words.told), 'being made')
+      },
+      end: () => look('Owls', wordsUpTo(words.told), 'ready'),
+    },
+  ]
+}
+
+/** A file is uploaded, and opens by itself. */
+async function openDocuments(open: Open): Promise<StudioPage[]> {
+  const page = await open('/?page=documents')
+  return [
+    {
+      act: (round) =>
+        page
+          .getByRole('region', { name: 'Upload documents' })
+          .locator('input[type=file]')
+          .setInputFiles([
+            {
+              name: `paper-${round}.md`,
+              mimeType: 'text/markdown',
+              buffer: Buffer.from(`# Paper ${round}\n\nWords.\n`),
+            },
+          ]),
+      async shows(round) {
+        await page.getByRole('heading', { name: `Paper ${round}`, level: 1 }).waitFor(patience)
+        await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: 'Documents' }).click()
+        const list = page.getByRole('list', { name: 'Your documents' })
+        const papers = Array.from({ length: round }, (_, index) => `Paper ${round - index}`)
+        await soon(() => list.getByRole('link', { name: /^Paper/ }).allTextContents()).toEqual(papers)
+      },
+    },
+  ]
+}
+
+/** One quiz is being made, another one is reviewed. */
+async function openQuizzes(scene: Scene, open: Open): Promise<StudioPage[]> {
+  const { ask, untilDone, world } = scene
+  const { importDocument } = await ask<{ importDocument: { document: { id: string } } }>(
+    'mutation ($text: String!) { importDocument(input: { text: $text, name: "birds.md" }) { ... on ImportDocumentSuccess { document { id } } } }',
+    { text: birdsText },
+  )
+  const { id } = importDocument.document
+  await soon(() => ask('query ($id: ID!) { document(id: $id) { status } }', { id })).toEqual({
+    document: { status: 'READY' },
+  })
+  const generate =
+    'mutation ($id: ID!, $count: Int!) { generateQuiz(documentId: $id, questionCount: $count) { ... on GenerateQuizSuccess { quiz { id } task { id } } } }'
+  scene.questions = reviewed
+  await untilDone(generate, 'generateQuiz', { id, count: reviewed })
+  const { quizzes } = await ask<{ quizzes: { nodes: { id: string }[] } }>('{ quizzes { nodes { id } } }')
+  const review = await open(`/?quiz=${quizzes.nodes[0]?.id}`)
+  const making = await open('/')
+  return [
+    {
+      act: (round) => review.getByRole('button', { name: `Accept: question ${round}`, exact: true }).click(),
+      shows: (round) => review.getByText(`${round} of ${reviewed} accepted`).waitFor(patience),
+    },
+    {
+      async begin() {
+        scene.questions = 1
+        const { generateQuiz } = await ask<{ generateQuiz: { quiz: { id: string } } }>(generate, {
+          id,
+          count: reviewed,
+        })
+        await making.goto(`${world.url}/?quiz=${generateQuiz.quiz.id}`)
+      },
+      async shows() {
+        await soon(() => making.locator('.question').count()).toBe(scene.questions)
+        await making.getByRole('progressbar', { name: 'Making the quiz' }).waitFor(patience)
+      },
+      async end() {
+        scene.questions = reviewed
+        await soon(() => making.locator('.question').count()).toBe(reviewed)
+        await making.getByRole('button', { name: 'Publish' }).waitFor(patience)
+      },
+    },
+  ]
+}
+
+/** A conversation of two with an answer that is being written; and the list, where another one is begun. */
+async function openSessions({ ask, his, words }: Scene, open: Open): Promise<StudioPage[]> {
+  const { createSession } = await ask<{ createSession: { session: { id: string } } }>(
+    'mutation { createSession(input: { clientId: "talk", title: "Talk" }) { ... on CreateSessionSuccess { session { id } } } }',
+  )
+  const { id } = createSession.session
+  await ask('mutation ($id: ID!) { inviteToSession(input: { sessionId: $id, userId: "bob" }) { __typename } }', { id })
+  const [ada, bob] = [await open(`/?session=${id}`), await open(`/?session=${id}`, his)]
+  const list = await open('/?page=sessions')
+  const replies = (page: Page, status: string) => page.locator(`.reply[data-status="${status}"]`)
+  return [
+    {
+      begin: (round) => write(ada, `Question ${round}`, { isAsked: true }),
+      async act(round) {
+        await Promise.all([write(ada, `Hers ${round}`), write(bob, `His ${round}`)])
+        await write(ada, `Hers again ${round}`)
+      },
+      async shows(round) {
+        const said = (who: string): string[] => Array.from({ length: round }, (_, index) => `${who} ${index + 1}`)
+        const all = ['Question', 'Hers', 'His', 'Hers again'].flatMap(said).sort()
+        for (const page of [ada, bob]) {
+          await soon(async () => {
+            const lines = await transcript(page)
+            return lines
+              .map((line) => line.replace(/^\d+ /, ''))
+              .filter((line) => !/^(Words|w0|$)/.test(line))
+              .sort()
+          }).toEqual(all)
+          expect(await page.locator('[data-unsent]').count()).toBe(0)
+          await replies(page, 'WRITING').getByText(wordsUpTo(words.told), { exact: true }).waitFor(patience)
+          await soon(() => page.locator('.people [data-here="true"]').count()).toBe(2)
+        }
+        expect(await transcript(bob)).toEqual(await transcript(ada))
+      },
+      async end(round) {
+        for (const page of [ada, bob]) await soon(() => replies(page, 'COMPLETED').count()).toBe(round)
+      },
+    },
+    {
+      async act(round) {
+        await list.getByLabel('What is it about?').fill(`Begun ${round}`)
+        await list.getByRole('button', { name: 'Begin a session' }).click()
+      },
+      async shows(round) {
+        await list.getByRole('heading', { name: `Begun ${round}`, level: 1 }).waitFor(patience)
+        await list.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: 'Sessions' }).click()
+        await soon(() => list.getByRole('link', { name: /^Begun/ }).count()).toBe(round)
+      },
+    },
+  ]
+}
+
+/** A project is being written, another one is edited and synced. */
+async function openProjects(scene: Scene, open: Open): Promise<StudioPage[]> {
+  const { ask, world, words, token } = scene
+  const page = (text: string): string =>
+    `<!doctype html>\n<html lang="en">\n<title>Edited</title>\n<p>${text}</p>\n</html>\n`
+  words.end()
+  const { documents } = await ask<{ documents: { nodes: { id: string }[] } }>(
+    '{ documents(first: 1) { nodes { id } } }',
+  )
+  const asAda: typeof world = { ...world, query: (query, variables) => world.query(query, variables, token) }
+  const edited = await makeProject(asAda, documents.nodes[0]?.id ?? '', [
+    { path: 'index.html', content: page('Edition 0') },
+  ])
+  const making = await open('/?page=projects')
+  const editing = await open(`/?project=${edited.id}`)
+  return [
+    {
+      async begin() {
+        const { generateProject } = await ask<{ generateProject: { project: { id: string } } }>(
+          'mutation { generateProject(prompt: "words") { ... on GenerateProjectSuccess { project { id } } } }',
+        )
+        await making.goto(`${world.url}/?project=${generateProject.project.id}`)
+      },
+      async shows() {
+        await soon(() => making.getByLabel('index.html', { exact: true }).inputValue()).toMatch(
+          new RegExp(`<p>${wordsUpTo(words.told)}\\s*$`),
+        )
+      },
+      async end() {
+        await making.frameLocator('iframe').getByText(wordsUpTo(words.told), { exact: true }).waitFor(patience)
+      },
+    },
+    {
+      async act(round) {
+        const editor = editing.getByLabel('Content of index.html')
+        await editor.fill(page(`Edition ${round}`))
+        await editor.press('Control+s')
+      },
+      async shows(round) {
+        await editing.frameLocator('iframe').getByText(`Edition ${round}`, { exact: true }).waitFor(patience)
+        // Made, and synced once before.
+        await editing.getByText(`, version ${round + 2}`).waitFor(patience)
+      },
+    },
+  ]
+}
+
+/** What one was told; the last one is read. */
+async function openInbox(open: Open): Promise<StudioPage[]> {
+  const page = await open('/?page=inbox')
+  const main = page.getByRole('main')
+  const unread = (round: number) => main.getByRole('button', { name: `Mark as read: Told ${round}` })
+  return [
+    {
+      act: async (round) => (round > 1 ? unread(round - 1).click() : undefined),
+      async shows(round) {
+        await unread(round).waitFor(patience)
+        expect(await main.getByText(`Told ${round}`, { exact: true }).count()).toBe(1)
+        if (round > 1) await unread(round - 1).waitFor({ ...patience, state: 'detached' })
+      },
+    },
+  ]
+}
+
+/** Figures of quizzes, and who is connected. */
+async function openFigures(scene: Scene, open: Open, countTabs: () => number): Promise<StudioPage[]> {
+  const analytics = await open('/?page=analytics')
+  const connections = await open('/?page=connections')
+  const tile = (name: string) => analytics.locator('.tile', { hasText: name }).locator('dd')
+  return [
+    {
+      async shows(round) {
+        await soon(() => tile('Generated').textContent()).toMatch(
+          new RegExp(`^${reviewed * round + scene.questions}\\b`),
+        )
+        await soon(() => tile('Accepted').textContent()).toMatch(new RegExp(`^${round}\\b`))
+      },
+    },
+    {
+      shows: () =>
+        soon(() => connections.locator('.admin-figure', { hasText: 'WebSocket' }).locator('dd').textContent()).toBe(
+          String(countTabs()),
+        ),
+    },
+  ]
+}
+
+/** The start, with the panel open. */
+async function openHome(open: Open): Promise<StudioPage[]> {
+  const page = await open('/')
+  const status = page.getByRole('button', { name: /^Status/ })
+  return [
+    {
+      async begin() {
+        // It looks for what was started elsewhere when it is opened.
+        if ((await status.getAttribute('aria-expanded')) === 'true') await status.click()
+        await status.click()
+      },
+      // The piece, the answer, the quiz and the project.
+      shows: () => page.getByRole('button', { name: 'Status: Live, 4 tasks under way' }).waitFor(patience),
+      end: () => page.getByRole('button', { name: 'Status: Live, no task under way' }).waitFor(patience),
+    },
+  ]
+}
