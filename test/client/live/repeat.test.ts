@@ -25,13 +25,15 @@ async function startEndpoint(...treatments: readonly ('break' | 'away' | number)
     .on('upgrade', (_, socket) => socket.destroy())
     .listen(0, '127.0.0.1')
   await once(server, 'listening')
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`
   const client = createTidingsClient({
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`,
+    url,
     cache: 'none',
     storage: null,
     timing: { backoffMs: 5 },
   })
   return {
+    url,
     client,
     get requests() {
       return requests
@@ -105,4 +107,11 @@ test('a query that nobody answered and nobody shows any more is not asked again'
   const other = await endpoint.client.urql.query('{ other: hello }', {}).toPromise()
   expect(other.data).toEqual({ hello: 'here' })
   expect(endpoint.requests).toBe(3)
+})
+
+test('a query that failed before there was anything has no data, also where there is a cache', async () => {
+  await using endpoint = await startEndpoint('away')
+  await using client = createTidingsClient({ url: endpoint.url, storage: null, timing: { backoffMs: 5 } })
+  const { data, error } = await client.urql.query('{ viewer { id } }', {}).toPromise()
+  expect([error?.message, data]).toEqual(['[GraphQL] Away', undefined])
 })
