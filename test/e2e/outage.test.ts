@@ -17,10 +17,15 @@ afterAll(async () => {
   await browser?.close()
 }, 60_000)
 
-/** How many sockets the server has. */
-async function countSockets(): Promise<number> {
-  const text = await (await fetch(`${scene.world.url}/metrics`)).text()
-  return Number(/^tidings_connections\{transport="ws"\} (\d+)$/m.exec(text)?.[1])
+/** Waits until the server has so many sockets. */
+async function untilSockets(count: number): Promise<void> {
+  await vi.waitFor(
+    async () => {
+      const text = await (await fetch(`${scene.world.url}/metrics`)).text()
+      expect(/^tidings_connections\{transport="ws"\} (\d+)$/m.exec(text)?.[1]).toBe(String(count))
+    },
+    { timeout: 40_000, interval: 250 },
+  )
 }
 /** Stops the browser with all its pages, as a device does that goes to sleep, or lets it go on. */
 async function signalBrowser(): Promise<(signal: 'SIGSTOP' | 'SIGCONT') => void> {
@@ -77,13 +82,13 @@ describe('all pages at once, when something behind them is away', { timeout: 180
   test('the device that they are on, asleep until the server has given it up: they catch up when it wakes', async () => {
     await studio.begin()
     await studio.act()
-    expect(await countSockets()).toBe(studio.tabs.length)
+    await untilSockets(studio.tabs.length)
     const signal = await signalBrowser()
     signal('SIGSTOP')
     try {
       await studio.happen()
       // It pings every 12 s, and cuts who has not answered the one before.
-      await vi.waitFor(async () => expect(await countSockets()).toBe(0), { timeout: 40_000, interval: 250 })
+      await untilSockets(0)
     } finally {
       signal('SIGCONT')
     }
