@@ -352,16 +352,20 @@ async function openFigures(scene: Scene, open: Open, countTabs: () => number): P
 async function openHome(open: Open): Promise<StudioPage[]> {
   const page = await open('/')
   const status = page.getByRole('button', { name: /^Status/ })
+  const tells = (count: string) => page.getByRole('button', { name: `Status: Live, ${count} under way` })
   return [
     {
       async begin() {
         // It looks for what was started elsewhere when it is opened.
-        if ((await status.getAttribute('aria-expanded')) === 'true') await status.click()
-        await status.click()
+        await vi.waitFor(async () => {
+          if ((await status.getAttribute('aria-expanded')) === 'true') await status.click()
+          await status.click()
+          await tells('4 tasks').waitFor({ timeout: 3_000 })
+        }, patience)
       },
       // The piece, the answer, the quiz and the project.
-      shows: () => page.getByRole('button', { name: 'Status: Live, 4 tasks under way' }).waitFor(patience),
-      end: () => page.getByRole('button', { name: 'Status: Live, no task under way' }).waitFor(patience),
+      shows: () => tells('4 tasks').waitFor(patience),
+      end: () => tells('no task').waitFor(patience),
     },
   ]
 }
