@@ -70,7 +70,7 @@ export async function openStudio(scene: Scene): Promise<Studio> {
   ]
   let round = 0
   const all = async (what: (page: StudioPage) => Promise<void> | undefined): Promise<void> => {
-    await Promise.all(pages.map(what))
+    await Promise.all(pages.map(async (page) => what(page)))
   }
   return {
     tabs,
