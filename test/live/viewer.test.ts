@@ -13,7 +13,7 @@ import {
 import { createSchema } from 'graphql-yoga'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { schema } from '../../schema/index.ts'
-import type { SharedField } from '../../src/live/field.ts'
+import { readDependence, type SharedField } from '../../src/live/field.ts'
 import type { Batch } from '../../src/live/frames.ts'
 import { createLive } from '../../src/live/shared.ts'
 import { silentLogger } from '../../src/logger.ts'
@@ -107,13 +107,14 @@ test('a resolver that asks for the viewer fails for everybody, and nobody sees w
   for (const { leave } of watchers) leave()
 })
 
-/** Every field that can be selected without arguments, down to a depth; the names of types begin each selection. */
+/** Every field that can be selected without arguments, and is shared, down to a depth; the names of types begin each selection. */
 function selectAll(type: GraphQLCompositeType, depth: number): string {
   const objects = isAbstractType(type) ? schema.getPossibleTypes(type) : [type]
   const parts = objects.map((object) => {
     if (!isObjectType(object)) return ''
     const fields = Object.values(object.getFields()).flatMap((field) => {
       if (field.args.some((argument) => isNonNullType(argument.type) && argument.defaultValue === undefined)) return []
+      if (readDependence(field) === 'viewer') return []
       const inner = getNamedType(field.type)
       const name = `${object.name}_${field.name}: ${field.name}`
       if (!isCompositeType(inner)) return [name]
