@@ -3,8 +3,8 @@ import { TidingsError } from '../src/errors.ts'
 import type { Document } from '../src/studio/documents/documents.ts'
 import type { Session } from '../src/studio/sessions/session.ts'
 import type { Task } from '../src/tasks/task.ts'
-import type { Viewer } from '../src/tasks/viewer.ts'
-import { requireViewer } from './builder.ts'
+import { isLimited, type Viewer } from '../src/tasks/viewer.ts'
+import { requireLimitedViewer, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
 import { refuseAsMissing } from './failure.ts'
 import type { SessionSource } from './refs.ts'
@@ -29,9 +29,9 @@ export async function findOwn<T extends { readonly owner: string }>(
   return found?.owner === userId ? found : null
 }
 
-/** A task that the viewer owns, or that is about something shared with the viewer; null when there is none. */
+/** A task that the viewer owns, or that is about something shared with the viewer, and the token is good for; null when there is none. */
 export async function findVisibleTask(context: Context, id: string): Promise<Task | null> {
-  const viewer = requireViewer(context)
+  const viewer = requireLimitedViewer(context)
   const task = await context.loaders.task.load(id)
   return task !== null && (await context.engine.visibility.maySee(viewer, task)) ? task : null
 }
@@ -45,16 +45,16 @@ export async function findReadableDocument(context: Context, id: string): Promis
   return shared.has(id) ? document : null
 }
 
-/** Whether the viewer takes part in a session, and the token, when it is limited to some, or to tasks alone, names it. */
+/** Whether the viewer takes part in a session, and the token, when it is limited, names it. */
 export async function maySeeSession(context: Pick<Context, 'viewer' | 'sessions'>, id: string): Promise<boolean> {
-  const viewer = requireViewer(context)
+  const viewer = requireLimitedViewer(context)
   if (sessionLimit(viewer)?.includes(id) === false) return false
   return context.sessions.isParticipant(id, viewer.userId)
 }
 
-/** The sessions that a token is limited to; null for no limit. One that is limited to tasks, and says nothing of sessions, lets into none. */
-export function sessionLimit({ sessionIds, taskIds }: Viewer): readonly string[] | null {
-  return sessionIds ?? (taskIds === null ? null : [])
+/** The sessions that a token is limited to, of which one that names only tasks has none; null for no limit. */
+export function sessionLimit(viewer: Viewer): readonly string[] | null {
+  return isLimited(viewer) ? (viewer.sessionIds ?? []) : null
 }
 
 /** A session that the viewer takes part in; null when there is none. */
@@ -71,5 +71,5 @@ export async function requireSession(context: Context, id: string): Promise<Sess
 /** The same without reading it. @returns the viewer's user id @throws TidingsError `NOT_FOUND` */
 export async function requirePart(context: Context, id: string): Promise<string> {
   if (!(await maySeeSession(context, id))) refuseAsMissing('session', id)
-  return requireViewer(context).userId
+  return requireLimitedViewer(context).userId
 }

@@ -1,4 +1,3 @@
-import { TidingsError } from '../src/errors.ts'
 import { formatCursor } from '../src/log/cursor.ts'
 import { analyticsTopic } from '../src/studio/analytics/analytics.ts'
 import type {
@@ -185,13 +184,6 @@ builder.objectRef<EventSource>('AnalyticsChanged').implement({
   }),
 })
 
-/** Whose figures. @throws TidingsError `UNAUTHENTICATED`; `FORBIDDEN` for a token that is limited to tasks */
-function requireOwner(context: Context): string {
-  const { userId, taskIds } = requireViewer(context)
-  if (taskIds === null) return userId
-  throw new TidingsError('FORBIDDEN', 'This token is limited to tasks and sees no figures; use one without `tasks`')
-}
-
 async function readSnapshot(context: Context, owner: string) {
   await context.analytics.open(owner)
   return context.analytics.snapshot(owner)
@@ -202,7 +194,7 @@ builder.queryField('analytics', (t) =>
     type: analytics,
     description: 'The viewer’s figures of making and reviewing quizzes, all of one moment.',
     resolve: async (_, _args, context) => {
-      const owner = requireOwner(context)
+      const { userId: owner } = requireViewer(context)
       const found = await readSnapshot(context, owner)
       if (found === null) throw new Error(`The figures of "${owner}" were not found`)
       const cursor = formatCursor(context.engine.reader.epoch, analyticsTopic(owner), found.seq)
@@ -222,7 +214,7 @@ What cannot be replayed is said by an AnalyticsSnapshot with its \`reason\`.`,
       after: t.arg({ type: 'Cursor', description: 'The cursor of the last event, or snapshot, that was received.' }),
     },
     ...subscribeToTopic<object, AnalyticsState, EventSource>(async (_, context) => {
-      const owner = requireOwner(context)
+      const { userId: owner } = requireViewer(context)
       await context.analytics.open(owner)
       return {
         topic: analyticsTopic(owner),

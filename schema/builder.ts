@@ -1,7 +1,7 @@
 import SchemaBuilder from '@pothos/core'
 import { GraphQLError } from 'graphql'
 import { TidingsError } from '../src/errors.ts'
-import type { Viewer } from '../src/tasks/viewer.ts'
+import { isLimited, type Viewer } from '../src/tasks/viewer.ts'
 import type { Context } from './context.ts'
 
 /** What the schema's types are, in TypeScript. */
@@ -67,12 +67,43 @@ builder.scalarType('Upload', {
   },
 })
 
-/** The viewer of an operation that needs one. @throws TidingsError `UNAUTHENTICATED` */
+/**
+ * The viewer, with a token that is good for everything: what all operations ask for but those that heed what a token is limited to.
+ *
+ * @throws TidingsError `UNAUTHENTICATED`; `FORBIDDEN` when the token is limited
+ */
 export function requireViewer(context: Pick<Context, 'viewer'>): Viewer {
+  const viewer = requireLimitedViewer(context)
+  if (isLimited(viewer)) throw refuseLimited(viewer)
+  return viewer
+}
+
+/**
+ * The viewer, whose token may be limited to some tasks and sessions: only for operations that heed what it names.
+ *
+ * @throws TidingsError `UNAUTHENTICATED`
+ */
+export function requireLimitedViewer(context: Pick<Context, 'viewer'>): Viewer {
   if (context.viewer === null)
     throw new TidingsError(
       'UNAUTHENTICATED',
       'This needs a token: send `Authorization: Bearer …`, over WebSocket as `authorization` in connection_init',
     )
   return context.viewer
+}
+
+/** The refusal of a limited token where one without limits is needed. */
+export function refuseLimited({ taskIds, sessionIds }: Viewer): TidingsError {
+  const named = [...nameAll('task', taskIds), ...nameAll('session', sessionIds)].join(' and ')
+  return new TidingsError(
+    'FORBIDDEN',
+    `This token is limited to ${named}; this needs a token without the claims \`tasks\` and \`sessions\``,
+  )
+}
+
+function nameAll(what: string, ids: readonly string[] | null): readonly string[] {
+  if (ids === null) return []
+  if (ids.length === 0) return [`no ${what}s`]
+  const names = ids.slice(0, 3).map((id) => JSON.stringify(id))
+  return [`${what} ${names.join(', ')}${ids.length > names.length ? ` and ${ids.length - names.length} more` : ''}`]
 }

@@ -46,11 +46,15 @@ export const node = builder.interfaceRef<NodeSource>('Node').implement({
 
 /** Anything of the viewer's by its id; null when there is none. */
 export async function findNode(context: Context, id: string): Promise<NodeSource | null> {
-  const viewer = requireViewer(context)
+  const prefix = prefixOf(id)
+  if (prefix === 'task') return taskSource(await findVisibleTask(context, id))
+  if (prefix === 'session') {
+    const session = await findSession(context, id)
+    return session === null ? null : { session }
+  }
+  const { userId } = requireViewer(context)
   const { loaders } = context
-  switch (prefixOf(id)) {
-    case 'task':
-      return taskSource(await findVisibleTask(context, id))
+  switch (prefix) {
     case 'document':
       return findReadableDocument(context, id)
     case 'roadmap':
@@ -58,8 +62,7 @@ export async function findNode(context: Context, id: string): Promise<NodeSource
     case 'concept':
       return findOwn(context, loaders.concept, id)
     case 'notification': {
-      if (viewer.taskIds !== null) return null
-      const [found] = await context.notifications.getMany(viewer.userId, [id])
+      const [found] = await context.notifications.getMany(userId, [id])
       return found ?? null
     }
     case 'quiz':
@@ -68,10 +71,6 @@ export async function findNode(context: Context, id: string): Promise<NodeSource
       return findOwn(context, loaders.question, id)
     case 'project':
       return findOwn(context, loaders.project, id)
-    case 'session': {
-      const session = await findSession(context, id)
-      return session === null ? null : { session }
-    }
     default:
       return null
   }

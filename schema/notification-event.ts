@@ -6,9 +6,8 @@ import {
   inboxTopic,
   type Notification,
 } from '../src/studio/notifications/notification.ts'
-import { builder } from './builder.ts'
+import { builder, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
-import { requireInbox } from './notification.ts'
 import { notificationRef } from './refs.ts'
 import { defineTopicEvents, type EventPlace, promised, type TopicEvent } from './topic-event.ts'
 import { subscribeToTopic } from './topic-subscription.ts'
@@ -101,7 +100,7 @@ It goes on until it is left. What cannot be replayed is said by an InboxSnapshot
       after: t.arg({ type: 'Cursor', description: 'The cursor of the last event that was received.' }),
     },
     ...subscribeToTopic(async (_args: object, context: Context) => {
-      const { userId } = requireInbox(context)
+      const { userId } = requireViewer(context)
       const { notifications } = context
       await notifications.open(userId)
       return {

@@ -12,13 +12,6 @@ import { findNode, node } from './node.ts'
 import { notificationRef } from './refs.ts'
 import { defineResult } from './result.ts'
 
-/** The viewer of an operation on an inbox. @throws TidingsError `UNAUTHENTICATED`; `FORBIDDEN` for a token that is limited to tasks */
-export function requireInbox(context: Context): Viewer {
-  const viewer = requireViewer(context)
-  if (viewer.taskIds === null) return viewer
-  throw new TidingsError('FORBIDDEN', 'This token is limited to tasks and has no inbox; use one without `tasks`')
-}
-
 /**
  * The context for whose inbox a notification is in. Events are executed without a viewer, but an inbox has one reader: what a notification
  * is about is looked up on that one's behalf, with no more rights than anybody has.
@@ -88,13 +81,13 @@ builder.queryFields((t) => ({
       first: t.arg.int({ defaultValue: 20, description: 'Size of the page, up to 100.' }),
     },
     resolve: (_, { unread, ...range }, context) => {
-      const { userId } = requireInbox(context)
+      const { userId } = requireViewer(context)
       return readPage(range, (rows) => context.notifications.list({ userId, isUnread: unread ?? false, ...rows }))
     },
   }),
   unreadCount: t.int({
     description: 'How many notifications in the viewer’s inbox are unread.',
-    resolve: (_, _args, context) => context.notifications.unreadCount(requireInbox(context).userId),
+    resolve: (_, _args, context) => context.notifications.unreadCount(requireViewer(context).userId),
   }),
 }))
 
@@ -210,7 +203,7 @@ builder.mutationFields((t) => ({
     args: { id: t.arg.id({ required: true, description: 'A notification of the viewer’s.' }) },
     resolve: (_, { id }, context) =>
       markReadResult.run(context, id, async () => {
-        const { userId } = requireInbox(context)
+        const { userId } = requireViewer(context)
         await loadNotification(context, userId, id)
         const { unread } = await context.notifications.markRead(userId, [id])
         return { notification: await loadNotification(context, userId, id), unread }
@@ -219,6 +212,6 @@ builder.mutationFields((t) => ({
   markAllNotificationsRead: t.field({
     type: markAllReadSuccess,
     description: 'Marks everything in the viewer’s inbox as read, in all tabs. What arrives meanwhile stays unread.',
-    resolve: (_, _args, context) => context.notifications.markRead(requireInbox(context).userId, 'all'),
+    resolve: (_, _args, context) => context.notifications.markRead(requireViewer(context).userId, 'all'),
   }),
 }))

@@ -1,5 +1,5 @@
 import type { Guard } from '../src/live/field.ts'
-import { requireViewer } from './builder.ts'
+import { requireLimitedViewer } from './builder.ts'
 import type { Context } from './context.ts'
 
 /** Longer than the pause between two requests of a client that polls (`maxPollMs`, 5 s), with what a slow line takes. */
@@ -12,7 +12,7 @@ const pollLingerMs = 8_000
  * @param guard - what else may end the subscription
  */
 export function guardWithPresence(context: Context, topic: string, guard?: Guard): Guard {
-  const { userId } = requireViewer(context)
+  const { userId } = requireLimitedViewer(context)
   // The guard lives as long as the subscription: it must not hold on to the context of the request.
   const { catchUp, engine } = context
   const { presence } = engine

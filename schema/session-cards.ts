@@ -1,8 +1,8 @@
 import type { CardContent } from '../src/studio/sessions/cards.ts'
 import { badInput } from '../src/studio/sessions/messages.ts'
 import type { Card } from '../src/studio/sessions/session.ts'
-import { findReadableDocument, requirePart, requireSession } from './access.ts'
-import { builder, requireViewer } from './builder.ts'
+import { findReadableDocument, requirePart, requireSession, sessionLimit } from './access.ts'
+import { builder, requireLimitedViewer, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
 import { refuseAsMissing } from './failure.ts'
 import { defineResult } from './result.ts'
@@ -79,7 +79,8 @@ builder.mutationFields((t) => ({
     args: { id: t.arg.id({ required: true, description: 'The card.' }) },
     resolve: (_, { id }, context) =>
       removeContextCardResult.run(context, id, async () => {
-        const sessionId = await context.sessions.cards.remove(id, requireViewer(context).userId)
+        const viewer = requireLimitedViewer(context)
+        const sessionId = await context.sessions.cards.remove(id, viewer.userId, sessionLimit(viewer))
         return { session: await requireSession(context, sessionId) }
       }),
   }),

@@ -1,7 +1,6 @@
 import { isTidingsError } from '../src/errors.ts'
-import { badInput } from '../src/studio/sessions/messages.ts'
 import { requirePart, requireSession, sessionLimit } from './access.ts'
-import { builder, requireViewer } from './builder.ts'
+import { builder, refuseLimited, requireLimitedViewer, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
 import { type SessionSource, sessionRef } from './refs.ts'
 import { defineResult } from './result.ts'
@@ -98,6 +97,8 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: inviteToSessionInput, required: true, description: 'Whom, and into what.' }) },
     resolve: (_, { input: { sessionId, userId, lifetimeMinutes } }, context) =>
       inviteToSessionResult.run(context, sessionId, async () => {
+        // Whom it lets in stays when the token is long expired.
+        requireViewer(context)
         const owner = await requirePart(context, sessionId)
         const { membership } = context.sessions
         const isNamed = userId !== null && userId !== undefined
@@ -114,10 +115,7 @@ builder.mutationFields((t) => ({
     args: { token: t.arg.string({ required: true, description: '`SessionLink.token`.' }) },
     resolve: (_, { token }, context) =>
       joinSessionResult.run(context, token, async () => {
-        const viewer = requireViewer(context)
-        const { userId } = viewer
-        if (sessionLimit(viewer) !== null)
-          throw badInput('token', 'This token is limited to some sessions, and can join no other')
+        const { userId } = requireViewer(context)
         const id = await context.sessions.membership.join(token, userId)
         return { session: await requireSession(context, id) }
       }),
@@ -129,8 +127,9 @@ builder.mutationFields((t) => ({
     args: { id: t.arg.id({ required: true, description: 'The session.' }) },
     resolve: (_, { id }, context) =>
       leaveSessionResult.run(context, id, async () => {
-        const { userId } = requireViewer(context)
-        await context.sessions.membership.leave(id, userId).catch((error: unknown) => {
+        const viewer = requireLimitedViewer(context)
+        if (sessionLimit(viewer)?.includes(id) === false) throw refuseLimited(viewer)
+        await context.sessions.membership.leave(id, viewer.userId).catch((error: unknown) => {
           if (!isTidingsError(error, 'NOT_FOUND')) throw error
         })
         return { id }

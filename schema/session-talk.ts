@@ -1,7 +1,7 @@
 import type { Message } from '../src/studio/sessions/session.ts'
 import type { Task } from '../src/tasks/task.ts'
 import { requirePart } from './access.ts'
-import { builder, requireViewer } from './builder.ts'
+import { builder, requireLimitedViewer } from './builder.ts'
 import { taskRef, taskSource } from './refs.ts'
 import { anyFailure, defineResult } from './result.ts'
 import { messageRef } from './session.ts'
@@ -61,7 +61,7 @@ builder.mutationFields((t) => ({
       sendMessageResult.run(context, input.sessionId, async () => {
         const { sessionId, clientId, text, wantsReply } = input
         const author = await requirePart(context, sessionId)
-        const headStartMs = context.limits.headStartMs(requireViewer(context).plan)
+        const headStartMs = context.limits.headStartMs(requireLimitedViewer(context).plan)
         return context.sessions.messages.send({
           sessionId,
           author,

@@ -2,7 +2,7 @@ import type { Card, Message, Participant, ReplyCitation, SessionStatistics } fro
 import { sessionTopic } from '../src/studio/sessions/session.ts'
 import { snapshotMessages, typingMark } from '../src/studio/sessions/sessions.ts'
 import { findSession, sessionLimit } from './access.ts'
-import { builder, requireViewer } from './builder.ts'
+import { builder, requireLimitedViewer } from './builder.ts'
 import { defineConnection, listArguments, mapPage, type Page, pageSize, readPage } from './connection.ts'
 import { node } from './node.ts'
 import { taskError } from './progress.ts'
@@ -227,7 +227,7 @@ builder.queryFields((t) => ({
     description: 'The sessions that the viewer takes part in, newest first.',
     args: listArguments,
     resolve: async (_, range, context) => {
-      const viewer = requireViewer(context)
+      const viewer = requireLimitedViewer(context)
       const { userId } = viewer
       const sessionIds = sessionLimit(viewer)
       const page = await readPage(range, (rows) => context.sessions.list({ userId, sessionIds, ...rows }))

@@ -4,7 +4,7 @@ import { guardIterable, mapIterable } from '../src/log/interruptible.ts'
 import type { QueuePlace } from '../src/tasks/place.ts'
 import type { TaskSnapshotState } from '../src/tasks/store.ts'
 import { classOf, lastEventTypes, type Task, taskTopic } from '../src/tasks/task.ts'
-import { builder, requireViewer } from './builder.ts'
+import { builder, requireLimitedViewer } from './builder.ts'
 import type { Context } from './context.ts'
 import { noteSubscription } from './note-subscription.ts'
 import { guardWithPresence } from './presence.ts'
@@ -54,7 +54,7 @@ function shareTask({ engine }: Context, { id, kind, status }: Task): SharedTopic
 
 /** Ends with leave to see the task; as long as it goes on, its viewer is there. */
 function guardTask(context: Context, task: Task): Guard {
-  const viewer = requireViewer(context)
+  const viewer = requireLimitedViewer(context)
   return guardWithPresence(context, taskTopic(task.id), context.engine.visibility.guard(viewer, task))
 }
 

@@ -1,6 +1,6 @@
 import { TidingsError } from '../src/errors.ts'
 import type { Task } from '../src/tasks/task.ts'
-import { builder, requireViewer } from './builder.ts'
+import { builder, requireLimitedViewer, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
 import { type TaskSource, taskRef } from './refs.ts'
 import { defineResult } from './result.ts'
@@ -17,7 +17,7 @@ async function loadOwnTask(context: Context, id: string): Promise<Task> {
 /** A task that the viewer may cancel. @throws TidingsError `NOT_FOUND`, `FORBIDDEN` */
 async function loadCancelableTask(context: Context, id: string): Promise<Task> {
   const task = await loadTask(context, id)
-  if (await context.engine.visibility.mayCancel(requireViewer(context), task)) return task
+  if (await context.engine.visibility.mayCancel(requireLimitedViewer(context), task)) return task
   throw new TidingsError('FORBIDDEN', `Task "${id}" is shared with you to watch; only its owner may cancel it`, { id })
 }
 

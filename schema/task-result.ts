@@ -1,6 +1,7 @@
 import type { JsonObject } from '../src/db/tables.ts'
 import type { ContentPiece } from '../src/studio/content/provider.ts'
 import { builder } from './builder.ts'
+import { leadOut } from './lead-out.ts'
 import { conceptRef, contentPiece, documentRef, projectRef, questionRef, quizRef, roadmapRef } from './refs.ts'
 
 interface ConvertDocumentResult {
@@ -81,7 +82,7 @@ const documentOutcome = builder.objectRef<ConvertDocumentResult>('DocumentConver
       type: documentRef,
       nullable: true,
       description: 'The document itself; null when it was deleted since.',
-      resolve: ({ documentId }, _, { loaders }) => loaders.document.load(documentId),
+      ...leadOut(({ documentId }: ConvertDocumentResult, { loaders }) => loaders.document.load(documentId)),
     }),
     sectionCount: t.exposeInt('sectionCount', { description: 'How many sections it has.' }),
     wordCount: t.exposeInt('wordCount', { description: 'How many words it has.' }),
@@ -95,7 +96,7 @@ const roadmapOutcome = builder.objectRef<CreateRoadmapTaskResult>('RoadmapCreate
       type: roadmapRef,
       nullable: true,
       description: 'The roadmap itself; null when it was deleted since.',
-      resolve: ({ roadmapId }, _, { loaders }) => loaders.roadmap.load(roadmapId),
+      ...leadOut(({ roadmapId }: CreateRoadmapTaskResult, { loaders }) => loaders.roadmap.load(roadmapId)),
     }),
     conceptCount: t.exposeInt('conceptCount', { description: 'How many concepts it has.' }),
     failedCount: t.exposeInt('failedCount', {
@@ -111,7 +112,7 @@ const contentOutcome = builder.objectRef<RetryContentTaskResult>('ContentRetried
       type: conceptRef,
       nullable: true,
       description: 'The concept with its new content; null when it was deleted since.',
-      resolve: ({ conceptId }, _, { loaders }) => loaders.concept.load(conceptId),
+      ...leadOut(({ conceptId }: RetryContentTaskResult, { loaders }) => loaders.concept.load(conceptId)),
     }),
     piece: t.field({ type: contentPiece, description: 'Which piece is new.', resolve: ({ piece }) => piece }),
   }),
@@ -124,7 +125,7 @@ const batchOutcome = builder.objectRef<RetryFailedContentTaskResult>('FailedCont
       type: roadmapRef,
       nullable: true,
       description: 'The roadmap itself; null when it was deleted since.',
-      resolve: ({ roadmapId }, _, { loaders }) => loaders.roadmap.load(roadmapId),
+      ...leadOut(({ roadmapId }: RetryFailedContentTaskResult, { loaders }) => loaders.roadmap.load(roadmapId)),
     }),
     completedCount: t.exposeInt('completedCount', { description: 'Pieces that were made.' }),
     failedCount: t.exposeInt('failedCount', { description: 'Pieces that failed again.' }),
@@ -144,7 +145,7 @@ const quizOutcome = builder.objectRef<QuizGenerated>('QuizGenerated').implement(
       type: quizRef,
       nullable: true,
       description: 'The quiz itself; null when it was deleted since.',
-      resolve: ({ quizId }, _, { loaders }) => loaders.quiz.load(quizId),
+      ...leadOut(({ quizId }: QuizGenerated, { loaders }) => loaders.quiz.load(quizId)),
     }),
     questionCount: t.exposeInt('questionCount', { description: 'How many questions it has.' }),
     requestedCount: t.exposeInt('requestedCount', { description: 'How many were asked for.' }),
@@ -162,7 +163,7 @@ const questionOutcome = builder.objectRef<QuestionReplaced>('QuestionReplaced').
       type: questionRef,
       nullable: true,
       description: 'The question that now stands there; null when it was deleted since.',
-      resolve: ({ questionId }, _, { loaders }) => loaders.question.load(questionId),
+      ...leadOut(({ questionId }: QuestionReplaced, { loaders }) => loaders.question.load(questionId)),
     }),
     version: t.exposeInt('version', { description: 'The version that this task put there.' }),
   }),
@@ -176,7 +177,7 @@ const projectOutcome = builder.objectRef<ProjectGenerated>('ProjectGenerated').i
       type: projectRef,
       nullable: true,
       description: 'The project itself; null when it was deleted since.',
-      resolve: ({ projectId }, _, { loaders }) => loaders.project.load(projectId),
+      ...leadOut(({ projectId }: ProjectGenerated, { loaders }) => loaders.project.load(projectId)),
     }),
     fileCount: t.exposeInt('fileCount', { description: 'How many files it has.' }),
   }),
@@ -189,7 +190,7 @@ const syncOutcome = builder.objectRef<ProjectSynced>('ProjectSynced').implement(
       type: projectRef,
       nullable: true,
       description: 'The project itself; null when it was deleted since.',
-      resolve: ({ projectId }, _, { loaders }) => loaders.project.load(projectId),
+      ...leadOut(({ projectId }: ProjectSynced, { loaders }) => loaders.project.load(projectId)),
     }),
     version: t.exposeInt('version', { description: 'The version that its preview shows.' }),
     writtenCount: t.exposeInt('writtenCount', { description: 'Files that were new or had changed.' }),

@@ -1,11 +1,13 @@
 import { formatCursor } from '../src/log/cursor.ts'
 import type { Task, TaskStatus } from '../src/tasks/task.ts'
 import { isFinal, taskTopic } from '../src/tasks/task.ts'
+import { isLimited, type Viewer } from '../src/tasks/viewer.ts'
 import { findVisibleTask } from './access.ts'
-import { builder, requireViewer } from './builder.ts'
+import { builder, requireLimitedViewer } from './builder.ts'
 import { defineConnection, listArguments, mapPage, readPage } from './connection.ts'
 import type { Context } from './context.ts'
 import { refuseAsMissing } from './failure.ts'
+import { leadOut } from './lead-out.ts'
 import { node } from './node.ts'
 import { type ProgressSource, progress, queuePlace, taskError, taskItem } from './progress.ts'
 import { type TaskSource, taskRef, taskSource } from './refs.ts'
@@ -146,10 +148,17 @@ taskRef.implement({
       type: taskRef,
       nullable: true,
       description: 'The failed or canceled task that this one repeats.',
-      resolve: ({ task }, _, context) => rememberedTask(task.retryOf, context),
+      ...leadOut(({ task }: TaskSource, context) => rememberedTask(task.retryOf, context)),
     }),
   }),
 })
+
+/** Of the tasks that the viewer owns, those that a limited token is good for, as `isGoodFor` says of one; undefined for no limit. */
+function taskLimit(
+  viewer: Viewer,
+): { readonly ids: readonly string[]; readonly subjects: readonly string[] } | undefined {
+  return isLimited(viewer) ? { ids: viewer.taskIds ?? [], subjects: viewer.sessionIds ?? [] } : undefined
+}
 
 const taskConnection = defineConnection<TaskSource>('Task', taskRef)
 
@@ -170,9 +179,9 @@ builder.queryFields((t) => ({
       ...listArguments,
     },
     resolve: async (_, { status, ...range }, context) => {
-      const { userId } = requireViewer(context)
-      const statuses = status ?? undefined
-      const page = await readPage(range, (rows) => context.engine.store.list({ owner: userId, statuses, ...rows }))
+      const viewer = requireLimitedViewer(context)
+      const owned = { owner: viewer.userId, only: taskLimit(viewer), statuses: status ?? undefined }
+      const page = await readPage(range, (rows) => context.engine.store.list({ ...owned, ...rows }))
       return mapPage(page, (task): TaskSource => ({ task }))
     },
   }),

@@ -40,8 +40,9 @@ const jwksTimeoutMs = 3_000
 /**
  * Creates the reader of tokens.
  *
- * Claims: `sub` (user id, required), `roles` (list), `plan`, `tasks` and `sessions` (ids the token is limited to), `exp`; `iss` and `aud`
- * when the settings require them.
+ * Claims: `sub` (user id, required), `roles` (list), `plan`, `exp`; `iss` and `aud` when the settings require them. `tasks` and `sessions`
+ * (lists of ids): with either of them the token is good for these tasks and sessions and for nothing else, whatever its roles; a task that
+ * replies in one of the sessions belongs to it. Two empty lists are a token that is good for nothing.
  */
 export function createTokens(config: TokenConfig, logger: Logger): Tokens {
   const { JWT_SECRET: secret, JWKS_URL: jwksUrl } = config

@@ -12,9 +12,10 @@ export interface TaskStore {
   items(ids: readonly string[]): Promise<readonly (readonly TaskItem[])[]>
   /** A task with its parts and its topic's seq, all true at the same moment. */
   snapshot(id: string): Promise<TaskSnapshot | null>
-  /** An owner's tasks, newest first. `before` is the last task of the page before. */
+  /** An owner's tasks, newest first. `before` is the last task of the page before; `only` those with one of some ids, or about some subjects. */
   list(options: {
     readonly owner: string
+    readonly only?: { readonly ids: readonly string[]; readonly subjects: readonly string[] } | undefined
     readonly statuses?: readonly TaskStatus[] | undefined
     readonly before?: { readonly createdAt: Date; readonly id: string } | undefined
     readonly limit: number
@@ -147,13 +148,22 @@ export function createTaskStore(database: Database): TaskStore {
       return ids.map((id) => byTask.get(id) ?? [])
     },
     snapshot,
-    async list({ owner, statuses, before, limit }) {
+    async list({ owner, only, statuses, before, limit }) {
       const { rows } = await pool.query<TaskRow>(
         `select ${taskColumns} from ${taskSource}
          where k.owner = $1 and ($2::text[] is null or k.status = any($2::text[]))
            and ($3::timestamptz is null or (k.created_at, k.id) < ($3::timestamptz, $4::text))
+           and ($6::text[] is null or k.id = any($6::text[]) or k.subject = any($7::text[]))
          order by k.created_at desc, k.id desc limit $5`,
-        [owner, statuses ?? null, before?.createdAt ?? null, before?.id ?? null, limit],
+        [
+          owner,
+          statuses ?? null,
+          before?.createdAt ?? null,
+          before?.id ?? null,
+          limit,
+          only?.ids ?? null,
+          only?.subjects ?? null,
+        ],
       )
       return rows.map(toTask)
     },

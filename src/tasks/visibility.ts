@@ -6,7 +6,7 @@ import type { Bus } from '../log/bus.ts'
 import type { Logger } from '../logger.ts'
 import type { TaskDefinition, Watcher } from './define-task.ts'
 import type { Task } from './task.ts'
-import { maySeeTask, type Viewer } from './viewer.ts'
+import { isGoodFor, maySeeTask, type Viewer } from './viewer.ts'
 
 /** What decides who may see a task. */
 export type SeenTask = Pick<Task, 'id' | 'kind' | 'owner' | 'subject'>
@@ -74,7 +74,7 @@ export function createVisibility(options: {
 
   const maySee = async (viewer: Viewer, task: SeenTask): Promise<boolean> => {
     if (maySeeTask(viewer, task)) return true
-    if (viewer.taskIds !== null && !viewer.taskIds.includes(task.id)) return false
+    if (!isGoodFor(viewer, task)) return false
     const ask = mayWatch.get(task.kind)
     if (ask === undefined || task.subject === null || viewer.userId === task.owner) return false
     return ask([task.subject, viewer.userId])

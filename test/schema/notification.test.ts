@@ -159,10 +159,10 @@ describe('the inbox', () => {
     expect(await api.run(byNode, { id }, viewerOf('thief'))).toEqual({ node: null })
   })
 
-  it('is not for tokens that are limited to tasks', async () => {
+  it('is not for tokens that are limited', async () => {
     const { errors } = await api.execute(inbox, {}, viewerOf('limited', { taskIds: ['task_1'] }))
-    expect(errors?.[0]?.message).toContain('limited to tasks')
-    await expect(listen(viewerOf('limited', { taskIds: ['task_1'] }))).rejects.toThrow('limited to tasks')
+    expect(errors?.[0]?.message).toContain('limited to task "task_1"')
+    await expect(listen(viewerOf('limited', { taskIds: ['task_1'] }))).rejects.toThrow('limited to task "task_1"')
     expect((await api.execute(inbox, {}, null)).errors?.[0]?.message).toContain('needs a token')
   })
 })

@@ -99,3 +99,19 @@ test('without such a field all are answered by one execution', async () => {
   expect(await lastOf(await connect('ada'), watch('id'))).toEqual(expected)
   expect(live.counters.executed).toBeGreaterThan(before)
 })
+
+test('a limited token is told what its task has produced by the id alone, live, and the others as ever', async () => {
+  const [limited, unlimited] = [await connect('ada', { tasks: [conversionId] }), await connect('ada')]
+  expect(await lastOf(limited, watch('id'))).toEqual({ last: { documentId, document: null }, errors: [] })
+  expect(await lastOf(unlimited, watch('id'))).toEqual({
+    last: { documentId, document: { id: documentId } },
+    errors: [],
+  })
+  // Asked for nothing of that kind, it shares what all are told.
+  const before = live.counters.executed
+  const seq = 'subscription ($id: ID!) { taskProgress(taskId: $id) { seq } }'
+  expect(await lastOf(limited, seq)).toMatchObject({ errors: [] })
+  expect(live.counters.executed).toBeGreaterThan(before)
+  const client = await connect('ada', { tasks: [] })
+  expect(await lastOf(client, seq)).toMatchObject({ errors: [{ extensions: { code: 'NOT_FOUND' } }] })
+})

@@ -42,8 +42,29 @@ describe('who may see a task', () => {
     expect(await visibility.maySee(viewerOf('u_1'), task)).toBe(true)
     expect(await visibility.maySee(viewerOf('u_2'), task)).toBe(true)
     expect(await visibility.maySee(viewerOf('u_3'), task)).toBe(false)
-    expect(await visibility.maySee(viewerOf('u_2', { taskIds: ['task_other'] }), task)).toBe(false)
     expect(await visibility.maySee(viewerOf('u_2'), { ...task, subject: 'thing_2' })).toBe(false)
+  })
+
+  test('may see what a limited token names, or what is about something it names, and may cancel nothing else', async () => {
+    const { visibility } = fixture.engine
+    readers.add('thing_1 u_2')
+    const limits: [Parameters<typeof viewerOf>[1], boolean][] = [
+      [{ taskIds: [task.id] }, true],
+      [{ taskIds: ['task_other'] }, false],
+      [{ taskIds: [] }, false],
+      [{ sessionIds: ['thing_1'] }, true],
+      [{ sessionIds: ['thing_2'] }, false],
+      [{ sessionIds: [task.id] }, false],
+      [{ taskIds: ['task_other'], sessionIds: ['thing_1'] }, true],
+      [{ taskIds: [task.id], sessionIds: [] }, true],
+      [{ taskIds: [], sessionIds: [] }, false],
+    ]
+    for (const [limit, isAllowed] of limits) {
+      for (const userId of ['u_1', 'u_2'])
+        expect(await visibility.maySee(viewerOf(userId, limit), task), JSON.stringify(limit)).toBe(isAllowed)
+      expect(await visibility.mayCancel(viewerOf('u_1', limit), task), JSON.stringify(limit)).toBe(isAllowed)
+      expect(await visibility.maySee(viewerOf('u_3', limit), task)).toBe(false)
+    }
   })
 
   test('is asked again when it has changed, of those who watch', async () => {

@@ -28,8 +28,13 @@ export interface Cards {
     readonly clientId: string
     readonly content: CardContent
   }): Promise<Card>
-  /** Takes a card away; its adder and the owner of the session may. @throws TidingsError `NOT_FOUND`, `CONFLICT` */
-  remove(cardId: string, userId: string): Promise<string>
+  /**
+   * Takes a card away; its adder and the owner of the session may.
+   * @param sessionIds - only cards of these sessions are there; null for no limit
+   * @returns the id of its session
+   * @throws TidingsError `NOT_FOUND`, `CONFLICT`
+   */
+  remove(cardId: string, userId: string, sessionIds: readonly string[] | null): Promise<string>
 }
 
 /** Most characters of a note. */
@@ -78,12 +83,12 @@ export function createCards(options: { readonly database: Database; readonly tel
         await teller.tell(client, sessionId, [{ type: 'SessionCardAdded', payload: { card } }])
         return card
       }),
-    remove: (cardId, userId) =>
+    remove: (cardId, userId, sessionIds) =>
       withTransaction(database, async (client) => {
         const missing = new TidingsError('NOT_FOUND', `There is no card "${cardId}"`, { id: cardId })
         const found = await client.query<CardRow>('select * from session_card where id = $1', [cardId])
         const [card] = found.rows
-        if (card === undefined) throw missing
+        if (card === undefined || sessionIds?.includes(card.session_id) === false) throw missing
         const session = await lockSession(client, card.session_id, userId).catch((error: unknown) => {
           throw error instanceof TidingsError && error.code === 'NOT_FOUND' ? missing : error
         })

@@ -182,10 +182,10 @@ describe('figures', () => {
     expect((await snapshot(viewer)).totals).toMatchObject({ generatedCount: 2, tasks: { running: 0, completed: 1 } })
   })
 
-  it('are not for a token that is limited to tasks', async () => {
+  it('are not for a token that is limited', async () => {
     const limited = viewerOf('u_limited', { taskIds: ['task_1'] })
-    await expect(catchUp(limited)).rejects.toThrow('limited to tasks')
-    await expect(api.run('{ analytics { cursor } }', {}, limited)).rejects.toThrow('limited to tasks')
+    await expect(catchUp(limited)).rejects.toThrow('limited to task "task_1"')
+    await expect(api.run('{ analytics { cursor } }', {}, limited)).rejects.toThrow('limited to task "task_1"')
   })
 
   it('are resumed after a cursor with exactly what followed it', async () => {

@@ -1,0 +1,310 @@
+import {
+  type ExecutionResult,
+  execute,
+  type GraphQLArgument,
+  type GraphQLField,
+  type GraphQLInputType,
+  type GraphQLNamedType,
+  getNamedType,
+  isAbstractType,
+  isCompositeType,
+  isEnumType,
+  isInputObjectType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+  isRequiredArgument,
+  parse,
+  subscribe,
+} from 'graphql'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createContext, schema } from '../../schema/index.ts'
+import { isTidingsError } from '../../src/errors.ts'
+import { readDependence } from '../../src/live/field.ts'
+import type { Viewer } from '../../src/tasks/viewer.ts'
+import { ada, type SessionApi, startSessionApi } from '../studio/sessions/session-api.ts'
+import { viewerOf } from '../support/api.ts'
+
+/** Everything that a limited token may be used for. What is added here has to heed what the token names. */
+const openFields = [
+  'Mutation.addContextCard',
+  'Mutation.cancelTask',
+  'Mutation.closeSession',
+  'Mutation.leaveSession',
+  'Mutation.removeContextCard',
+  'Mutation.removeParticipant',
+  'Mutation.sendMessage',
+  'Mutation.setTyping',
+  'Query.node',
+  'Query.session',
+  'Query.sessions',
+  'Query.task',
+  'Query.tasks',
+  'Query.viewer',
+  'Subscription.sessionEvents',
+  'Subscription.taskProgress',
+]
+
+type Field = GraphQLField<unknown, unknown>
+const operations = {
+  query: schema.getQueryType(),
+  mutation: schema.getMutationType(),
+  subscription: schema.getSubscriptionType(),
+}
+type Operation = keyof typeof operations
+
+let api: SessionApi
+beforeAll(async () => {
+  api = await startSessionApi()
+})
+afterAll(() => api[Symbol.asyncDispose]())
+
+/** A value that the type admits; every id is one that the limited tokens name. */
+function exampleOf(type: GraphQLInputType): unknown {
+  if (isNonNullType(type)) return exampleOf(type.ofType)
+  if (isListType(type)) return [exampleOf(type.ofType)]
+  if (isEnumType(type)) return type.getValues()[0]?.name
+  if (isInputObjectType(type))
+    return Object.fromEntries(
+      Object.values(type.getFields())
+        .filter((field) => isNonNullType(field.type))
+        .map((field) => [field.name, exampleOf(field.type)]),
+    )
+  const values: Record<string, unknown> = { ID: 'session_named', Int: 1, Float: 1, Boolean: true, String: 'text' }
+  const value = values[type.name]
+  if (value === undefined) throw new Error(`Say which ${type.name} to send`)
+  return value
+}
+
+/** Asks for a field in the smallest way there is. */
+async function ask(operation: Operation, field: Field, viewer: Viewer): Promise<ExecutionResult> {
+  const given = field.args.filter((arg: GraphQLArgument) => isRequiredArgument(arg))
+  const variables = given.map(({ name, type }) => `$${name}: ${String(type)}`).join(', ')
+  const args = given.map(({ name }) => `${name}: $${name}`).join(', ')
+  const selection = isCompositeType(getNamedType(field.type)) ? '{ __typename }' : ''
+  const request = {
+    schema,
+    document: parse(
+      `${operation} ${variables && `(${variables})`} { ${field.name} ${args && `(${args})`} ${selection} }`,
+    ),
+    variableValues: Object.fromEntries(given.map(({ name, type }) => [name, exampleOf(type)])),
+    contextValue: createContext(api.services, viewer, { catchUp: true }),
+  }
+  if (operation !== 'subscription') return execute(request)
+  const result = await subscribe(request)
+  if (!(Symbol.asyncIterator in result)) return result
+  await result.return?.()
+  return {}
+}
+
+/** Whether the answer is the refusal of a limited token. */
+function isRefused({ errors = [] }: ExecutionResult): boolean {
+  const error = errors[0]?.originalError
+  return isTidingsError(error, 'FORBIDDEN') && error.message.startsWith('This token is limited to ')
+}
+
+async function namesOf(viewer: Viewer, isWanted: (result: ExecutionResult) => boolean): Promise<readonly string[]> {
+  const names: string[] = []
+  for (const [operation, type] of Object.entries(operations) as [Operation, (typeof operations)[Operation]][])
+    for (const field of Object.values(type?.getFields() ?? {}))
+      if (isWanted(await ask(operation, field, viewer))) names.push(`${type?.name ?? ''}.${field.name}`)
+  return names.sort()
+}
+
+describe('of all there is', () => {
+  const cases: readonly (readonly [what: string, limit: Partial<Viewer>, fields: readonly string[]])[] = [
+    // Leaving is refused where the session is not named; elsewhere it is as if there were none.
+    ['tasks', { taskIds: ['session_named'] }, openFields.filter((name) => name !== 'Mutation.leaveSession')],
+    ['sessions', { sessionIds: ['session_named'] }, openFields],
+    ['both', { taskIds: ['task_1'], sessionIds: ['session_named'] }, openFields],
+  ]
+  test.each(cases)('a token that is limited to %s answers only what it is for', async (_, limit, fields) => {
+    const limited = viewerOf('guest', { roles: ['admin'], ...limit })
+    expect(await namesOf(limited, (result) => !isRefused(result))).toEqual(fields)
+  })
+
+  test('a token without limits is refused nothing for that reason', async () => {
+    expect(await namesOf(viewerOf('guest', { roles: ['admin'] }), isRefused)).toEqual([])
+  })
+})
+
+test('from what a limited token is for, nothing else that has an id is reached', () => {
+  const reached = new Set<string>()
+  const seen = new Set<GraphQLNamedType>()
+  const follow = (field: Field, name: string): void => {
+    if (readDependence(field) !== null) return
+    const type = getNamedType(field.type)
+    const isOfTask = type.name === 'Task'
+    if (isObjectType(type) && type.getInterfaces().some((one) => one.name === 'Node') && !isOfTask)
+      reached.add(type.name)
+    if (isOfTask) reached.add(name)
+    walk(type)
+  }
+  const walk = (type: GraphQLNamedType): void => {
+    if (isAbstractType(type)) for (const one of schema.getPossibleTypes(type)) walk(one)
+    if (!isObjectType(type) || seen.has(type)) return
+    seen.add(type)
+    for (const field of Object.values(type.getFields())) follow(field, `${type.name}.${field.name}`)
+  }
+  for (const type of Object.values(operations))
+    for (const field of Object.values(type?.getFields() ?? {})) {
+      const name = `${type?.name ?? ''}.${field.name}`
+      // What `node` finds is tried below: its type says that it may be anything.
+      if (openFields.includes(name) && name !== 'Query.node') follow(field, name)
+    }
+  // Where a task is told of: it is the one that was asked for, or a reply in the session.
+  expect([...reached].sort()).toEqual([
+    'CancelTaskSuccess.task',
+    'ConflictError.task',
+    'Query.task',
+    'SendMessageSuccess.task',
+    'Session',
+    'TaskConnection.nodes',
+    'TaskEdge.node',
+    'TaskSnapshot.task',
+  ])
+})
+
+describe('what is named', () => {
+  interface World {
+    readonly documentId: string
+    readonly conversion: string
+    readonly sessions: readonly [string, string]
+    readonly replies: readonly [string, string]
+    readonly card: string
+  }
+  let world: World
+  beforeAll(async () => {
+    const documentId = await api.importText('# Bread\n\nFlour and water make dough.', ada)
+    const { tasks }: { tasks: { nodes: [{ id: string }] } } = await api.run('{ tasks { nodes { id } } }', {}, ada)
+    const sessions = [await api.create('one'), await api.create('two')] as const
+    const reply = async (sessionId: string): Promise<string> => {
+      const { task } = await api.send(sessionId, 'Hello', { wantsReply: true })
+      await api.history(await api.get({ id: task?.id ?? '' }))
+      return task?.id ?? ''
+    }
+    const replies = [await reply(sessions[0]), await reply(sessions[1])] as const
+    const { card } = await addNote(sessions[1], ada)
+    world = { documentId, conversion: tasks.nodes[0].id, sessions, replies, card: card?.id ?? '' }
+  })
+  const addNote = (sessionId: string, viewer: Viewer) =>
+    api.mutate(
+      'result: addContextCard(input: $input) { __typename ... on Error { message } ... on AddContextCardSuccess { card { id title kind } } }',
+      '($input: AddContextCardInput!)',
+      { input: { sessionId, clientId: `${sessionId} ${viewer.userId}`, note: 'A note.' } },
+      viewer,
+    )
+  const idsOf = (connection: { readonly nodes: readonly { readonly id: string }[] }) =>
+    connection.nodes.map(({ id }) => id)
+
+  /** Which of everything the viewer finds, by whatever way. */
+  async function find(viewer: Viewer) {
+    const { sessions, replies, conversion, documentId } = world
+    const listed: Record<'tasks' | 'sessions', { nodes: { id: string }[] }> = await api.run(
+      '{ tasks { nodes { id } } sessions { nodes { id } } }',
+      {},
+      viewer,
+    )
+    const found: string[] = []
+    for (const id of [conversion, ...replies]) {
+      const data: { task: object | null; node: object | null } = await api.run(
+        'query ($id: ID!) { task(id: $id) { id } node(id: $id) { id } }',
+        { id },
+        viewer,
+      )
+      const first = await api
+        .watch('subscription ($id: ID!) { taskProgress(taskId: $id) { seq } }', { id }, { viewer, catchUp: true })
+        .next()
+        .then(
+          () => true,
+          () => false,
+        )
+      // All ways lead to the same.
+      expect([data.node !== null, first]).toEqual([data.task !== null, data.task !== null])
+      if (data.task !== null) found.push(id)
+    }
+    for (const id of sessions) {
+      const data: { session: object | null; node: object | null } = await api.run(
+        'query ($id: ID!) { session(id: $id) { id } node(id: $id) { id } }',
+        { id },
+        viewer,
+      )
+      expect(data.node !== null).toBe(data.session !== null)
+      if (data.session !== null) found.push(id)
+    }
+    expect(isRefused(await api.execute('query ($id: ID!) { node(id: $id) { id } }', { id: documentId }, viewer))).toBe(
+      true,
+    )
+    expect([...idsOf(listed.tasks), ...idsOf(listed.sessions)].sort()).toEqual([...found].sort())
+    return found
+  }
+
+  test('is all that is found, listed and watched', async () => {
+    const { conversion, sessions, replies } = world
+    const foundWith = (limit: Partial<Viewer>) => find(viewerOf('ada', limit))
+    expect(await foundWith({ taskIds: [conversion] })).toEqual([conversion])
+    // The replies in a session belong to it.
+    expect(await foundWith({ sessionIds: [sessions[0]] })).toEqual([replies[0], sessions[0]])
+    expect(await foundWith({ taskIds: [replies[1]], sessionIds: [sessions[0]] })).toEqual([...replies, sessions[0]])
+    expect(await foundWith({ taskIds: [], sessionIds: [] })).toEqual([])
+    // Naming is not owning.
+    expect(await find(viewerOf('eve', { taskIds: [conversion], sessionIds: sessions }))).toEqual([])
+  })
+
+  test('is all that can be changed', async () => {
+    const { sessions, replies, conversion, documentId, card } = world
+    const inFirst = viewerOf('ada', { sessionIds: [sessions[0]] })
+    const cancel = async (id: string, viewer: Viewer) => {
+      const { cancelTask }: { cancelTask: { __typename: string } } = await api.run(
+        'mutation ($id: ID!) { cancelTask(id: $id) { __typename } }',
+        { id },
+        viewer,
+      )
+      return cancelTask.__typename
+    }
+    expect(await cancel(replies[1], inFirst)).toBe('NotFoundError')
+    expect(await cancel(conversion, inFirst)).toBe('NotFoundError')
+    // It is there, and over.
+    expect(await cancel(replies[0], inFirst)).toBe('ConflictError')
+    expect(await cancel(conversion, viewerOf('ada', { taskIds: [conversion] }))).toBe('ConflictError')
+
+    expect((await api.send(sessions[1], 'Hello', { viewer: inFirst })).__typename).toBe('NotFoundError')
+    expect((await api.send(sessions[0], 'Hello', { viewer: inFirst })).__typename).toBe('SendMessageSuccess')
+    expect((await addNote(sessions[1], inFirst)).__typename).toBe('NotFoundError')
+    expect((await addNote(sessions[0], inFirst)).__typename).toBe('AddContextCardSuccess')
+    const addDocument = 'mutation ($input: AddContextCardInput!) { addContextCard(input: $input) { __typename } }'
+    const input = { sessionId: sessions[0], clientId: 'document', documentId }
+    expect(isRefused(await api.execute(addDocument, { input }, inFirst))).toBe(true)
+    const removeCard = 'mutation ($id: ID!) { result: removeContextCard(id: $id) { __typename } }'
+    expect(await api.run(removeCard, { id: card }, inFirst)).toEqual({ result: { __typename: 'NotFoundError' } })
+    const leave = 'mutation ($id: ID!) { leaveSession(id: $id) { __typename } }'
+    await api.invite(sessions[1], 'bob')
+    expect(
+      isRefused(await api.execute(leave, { id: sessions[1] }, viewerOf('bob', { sessionIds: [sessions[0]] }))),
+    ).toBe(true)
+    const { cards, participants } = await api.read(sessions[1])
+    expect(cards.map(({ id }) => id)).toContain(card)
+    expect(participants.map(({ userId }) => userId)).toContain('bob')
+  })
+
+  test('tells what it has produced by its id alone', async () => {
+    const { conversion, documentId } = world
+    const query =
+      'query ($id: ID!) { task(id: $id) { retryOf { id } result { ... on DocumentConverted { documentId document { id } } } } }'
+    const askAs = (viewer: Viewer) => api.run(query, { id: conversion }, viewer)
+    expect(await askAs(viewerOf('ada', { taskIds: [conversion] }))).toEqual({
+      task: { retryOf: null, result: { documentId, document: null } },
+    })
+    expect(await askAs(ada)).toEqual({ task: { retryOf: null, result: { documentId, document: { id: documentId } } } })
+  })
+})
+
+test('the refusal says what the token is limited to, and what is needed', async () => {
+  const tell = async (limit: Partial<Viewer>) =>
+    (await api.execute('{ documents { nodes { id } } }', {}, viewerOf('ada', limit))).errors?.[0]?.message
+  const need = 'this needs a token without the claims `tasks` and `sessions`'
+  expect(await tell({ taskIds: ['task_1'] })).toBe(`This token is limited to task "task_1"; ${need}`)
+  expect(await tell({ taskIds: [], sessionIds: ['a', 'b', 'c', 'd', 'e'] })).toBe(
+    `This token is limited to no tasks and session "a", "b", "c" and 2 more; ${need}`,
+  )
+})
