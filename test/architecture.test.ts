@@ -88,3 +88,17 @@ describe('the floors', () => {
     expect(floorOf('client/studio/page.tsx')).toEqual({ house: 1, floor: 0 })
   })
 })
+
+describe('decisions', () => {
+  it('have a number each, and say it in their title', async () => {
+    const files = await readdir(join(root, 'docs/decisions'))
+    const numbers = files.map((file) => file.slice(0, 3))
+    expect(numbers.filter((number, index) => numbers.indexOf(number) !== index)).toEqual([])
+    const untitled: string[] = []
+    for (const file of files) {
+      const text = await readFile(join(root, 'docs/decisions', file), 'utf8')
+      if (!text.startsWith(`# ${file.slice(0, 3)}`)) untitled.push(file)
+    }
+    expect(untitled).toEqual([])
+  })
+})
