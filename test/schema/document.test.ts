@@ -1,14 +1,7 @@
-import { createClient } from 'graphql-ws'
-import { SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { WebSocket } from 'ws'
-import { createContext, schema } from '../../schema/index.ts'
-import { parseConfig } from '../../src/config.ts'
-import { silentLogger } from '../../src/logger.ts'
-import { createLiveDelivery } from '../../src/main/app.ts'
-import { startServer } from '../../src/server/http.ts'
 import { makeSamples } from '../fixtures/documents/make.ts'
 import { type ApiFixture, startApi, viewerOf } from '../support/api.ts'
+import { serveApi } from '../support/serve-api.ts'
 
 const ada = viewerOf('ada')
 const bob = viewerOf('bob')
@@ -269,27 +262,11 @@ describe('documentUpdates', () => {
 })
 
 describe('what somebody watches', () => {
-  const secret = 'a-secret-of-32-characters-at-least'
-  const tokenOf = (userId: string): Promise<string> =>
-    new SignJWT({})
-      .setProtectedHeader({ alg: 'HS256' })
-      .setSubject(userId)
-      .setExpirationTime('1h')
-      .sign(new TextEncoder().encode(secret))
-
   it('ends at once when the share is revoked, for that user only, over any transport', async () => {
     // Without a worker the conversion waits for ever.
     await using waiting = await startApi({ ROLE: 'server', CHECK_MS: 60_000 })
     const { services } = waiting
-    const config = parseConfig({ NODE_ENV: 'test', PORT: '0', JWT_SECRET: secret })
-    await using server = await startServer({
-      config,
-      schema,
-      live: createLiveDelivery(services, config, silentLogger),
-      createContext: (viewer, options) => createContext(services, viewer, options),
-      health: { database: waiting.database, bus: waiting.engine.bus },
-      logger: silentLogger,
-    })
+    await using served = await serveApi(waiting)
     const { document, task } = await services.documents.import({ owner: 'ada', name: 'a.md', bytes: Buffer.from(text) })
     const { id } = document
     await services.documents.share(id, 'bob')
@@ -298,12 +275,7 @@ describe('what somebody watches', () => {
     const events: Record<string, unknown[]> = { ada: [], bob: [], carol: [], 'bob by itself': [] }
     const clients = await Promise.all(
       ['ada', 'bob', 'carol'].map(async (userId) => {
-        const client = createClient({
-          url: server.wsUrl,
-          webSocketImpl: WebSocket,
-          retryAttempts: 0,
-          connectionParams: { authorization: `Bearer ${await tokenOf(userId)}` },
-        })
+        const client = await served.connect(userId)
         client.subscribe(
           { query: watch, variables: { id: task.id } },
           {

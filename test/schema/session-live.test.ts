@@ -1,19 +1,13 @@
-import { type Client, createClient } from 'graphql-ws'
-import { SignJWT } from 'jose'
+import type { Client } from 'graphql-ws'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { pipe, subscribe } from 'wonka'
-import { WebSocket } from 'ws'
 import { SessionEventsDocument } from '../../client/gql/graphql.ts'
 import { createTidingsClient } from '../../client/tidings-client.ts'
-import { createContext, schema } from '../../schema/index.ts'
-import { parseConfig } from '../../src/config.ts'
-import type { Live } from '../../src/live/shared.ts'
-import { silentLogger } from '../../src/logger.ts'
-import { createLiveDelivery } from '../../src/main/app.ts'
 import { closeCodes } from '../../src/protocol.ts'
-import { type RunningServer, startServer } from '../../src/server/http.ts'
 import { eventually } from '../log/support.ts'
+import { signToken } from '../server/support.ts'
 import { bob, type SessionApi, startSessionApi, watchSession } from '../studio/sessions/session-api.ts'
+import { type ServedApi, serveApi } from '../support/serve-api.ts'
 
 /** Why the sockets of clients were closed. */
 const closeReasons: number[] = []
@@ -24,34 +18,13 @@ class ClosingSocket extends globalThis.WebSocket {
   }
 }
 
-const secret = 'a-secret-of-32-characters-at-least'
-const tokenOf = (userId: string): Promise<string> =>
-  new SignJWT({})
-    .setProtectedHeader({ alg: 'HS256' })
-    .setSubject(userId)
-    .setExpirationTime('1h')
-    .sign(new TextEncoder().encode(secret))
-
 let api: SessionApi
-let live: Live
-let server: RunningServer
+let served: ServedApi
 let stack: AsyncDisposableStack
 beforeAll(async () => {
   stack = new AsyncDisposableStack()
   api = stack.use(await startSessionApi({ CHECK_MS: 60_000 }))
-  const { services } = api
-  const config = parseConfig({ NODE_ENV: 'test', PORT: '0', JWT_SECRET: secret })
-  live = createLiveDelivery(services, config, silentLogger)
-  server = stack.use(
-    await startServer({
-      config,
-      schema,
-      live,
-      createContext: (viewer, options) => createContext(services, viewer, options),
-      health: { database: api.database, bus: api.engine.bus },
-      logger: silentLogger,
-    }),
-  )
+  served = stack.use(await serveApi(api))
 })
 afterAll(() => stack.disposeAsync())
 
@@ -70,13 +43,7 @@ interface Watching {
 }
 /** Watches over a WebSocket of its own. */
 async function watch(userId: string, sessionId: string, after?: string): Promise<Watching> {
-  const client = createClient({
-    url: server.wsUrl,
-    webSocketImpl: WebSocket,
-    retryAttempts: 0,
-    connectionParams: { authorization: `Bearer ${await tokenOf(userId)}` },
-  })
-  stack.defer(() => client.dispose())
+  const client = await served.connect(userId)
   const watching: Watching = { client, seen: [], ended: undefined }
   client.subscribe<{ sessionEvents: Seen }>(
     { query: watchSession, variables: { id: sessionId, after } },
@@ -149,7 +116,7 @@ test('all who watch share the executions of its events', async () => {
   const id = await api.create()
   const watching = [await watch('ada', id), await watch('ada', id), await watch('ada', id)]
   for (const one of watching) await eventually(() => expect(lastPresence(one)).toBe('ada; '))
-  const before = { executed: live.counters.executed, seen: watching.map(({ seen }) => seen.length) }
+  const before = { executed: served.live.counters.executed, seen: watching.map(({ seen }) => seen.length) }
   for (let n = 1; n <= 5; n++) await api.send(id, `Number ${n}`)
   for (const { seen } of watching)
     await eventually(() =>
@@ -159,7 +126,7 @@ test('all who watch share the executions of its events', async () => {
   for (const one of watching) await eventually(() => expect(one.ended).toBe('completed'))
   const told = watching.map(({ seen }, index) => seen.length - (before.seen[index] ?? 0))
   // At least one for each message, at most one for each event, and not one for each event and watcher.
-  const executed = live.counters.executed - before.executed
+  const executed = served.live.counters.executed - before.executed
   expect(executed).toBeGreaterThanOrEqual(5)
   expect(executed).toBeLessThanOrEqual(Math.max(...told))
 })
@@ -170,7 +137,7 @@ test('a token that expires ends the stream with that reason; the client renews i
   const id = await api.create()
   let renewals = 0
   await using client = createTidingsClient({
-    url: `${server.url}/graphql`,
+    url: `${served.server.url}/graphql`,
     storage: null,
     transports: ['websocket'],
     webSocketImpl: ClosingSocket,
@@ -178,22 +145,21 @@ test('a token that expires ends the stream with that reason; the client renews i
     timing: { tokenLeewayMs: 0, backoffMs: 20, maxBackoffMs: 200 },
     async token() {
       renewals++
-      return new SignJWT({})
-        .setProtectedHeader({ alg: 'HS256' })
-        .setSubject('ada')
-        .setExpirationTime(Math.floor(Date.now() / 1_000) + 2)
-        .sign(new TextEncoder().encode(secret))
+      return signToken({ sub: 'ada' }, { expiresInMs: 2_000 })
     },
   })
   const seen: string[] = []
+  let hasBegun = false
   const subscription = pipe(
     client.urql.subscription(SessionEventsDocument, { sessionId: id }),
     subscribe(({ data }) => {
       const event = data?.sessionEvents
+      hasBegun ||= event?.__typename === 'SessionSnapshot'
       if (event?.__typename === 'SessionMessageAdded') seen.push(event.message.body)
     }),
   )
-  await eventually(() => expect(client.connection.getSnapshot().status).toBe('live'))
+  // What is said before the snapshot is in it.
+  await eventually(() => expect(hasBegun).toBe(true))
   const sent: string[] = []
   while (renewals < 4) {
     sent.push(`Number ${sent.length + 1}`)
