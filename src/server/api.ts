@@ -4,7 +4,7 @@ import { createYoga } from 'graphql-yoga'
 import type { Config } from '../config.ts'
 import { TidingsError } from '../errors.ts'
 import type { Live } from '../live/shared.ts'
-import type { Viewer } from '../tasks/viewer.ts'
+import { isLimited, type Viewer } from '../tasks/viewer.ts'
 import type { Tracing } from '../tracing.ts'
 import { readWhence, type Whence } from './address.ts'
 import { type BodyPace, createBodyLimitPlugin } from './body.ts'
@@ -102,6 +102,14 @@ export function createApi(options: {
       const viewer = await tokens.read(request.headers.authorization)
       if (viewer === null && type === 'multipart/form-data')
         throw new TidingsError('UNAUTHENTICATED', 'Files are taken only with a token')
+      // Before they are written to the disk: nothing that takes files is for such a token.
+      if (viewer !== null && isLimited(viewer) && type === 'multipart/form-data') {
+        metrics.refused('token')
+        const message = 'Files are not taken with a token that is limited to tasks or sessions'
+        note('REFUSED', viewer, from, { reason: 'token', subject: 'http', detail: message })
+        refuse(response, 403, 'FORBIDDEN', message)
+        return undefined
+      }
       return viewer
     } catch (error) {
       metrics.refused('token')

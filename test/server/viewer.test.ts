@@ -100,9 +100,15 @@ describe('with a secret', () => {
     expect((await stream.rest()).at(-1)).toEqual({ comment: 'the token has expired; connect again with a new one' })
   })
 
-  test('takes no files from nobody', async () => {
-    const response = await fetch(`${fixture.server.url}/graphql`, { method: 'POST', body: new FormData() })
-    expect(response.status).toBe(401)
+  test('takes no files from nobody, nor with a token that is limited', async () => {
+    const send = (headers: Record<string, string>) =>
+      fetch(`${fixture.server.url}/graphql`, { method: 'POST', headers, body: new FormData() })
+    expect((await send({})).status).toBe(401)
+    const refused = await send(bearer(await sign({ tasks: ['task_1'] })))
+    expect(refused.status).toBe(403)
+    expect(await refused.json()).toMatchObject({ errors: [{ extensions: { code: 'FORBIDDEN' } }] })
+    // Nothing is in the form, which is what is said to the others.
+    expect((await send(bearer(await sign({})))).status).toBe(400)
   })
 })
 
