@@ -1,9 +1,6 @@
 import { createRequire } from 'node:module'
 import { defineConfig } from 'vitest/config'
 
-/** Tests of whole servers, browsers and proxies: each of them keeps the machine busy by itself. */
-const heavy = ['test/{chaos,deploy,e2e}/**/*.test.{ts,tsx}']
-
 export default defineConfig({
   resolve: {
     // Vite would take graphql's `module` build and Node, for the packages that use it, its `main`: two realms of one library.
@@ -16,18 +13,8 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     reporters: process.env['CI'] ? ['dot'] : ['default'],
-    projects: [
-      {
-        extends: true,
-        test: {
-          name: 'light',
-          include: ['test/**/*.test.{ts,tsx}'],
-          exclude: heavy,
-          maxWorkers: 2,
-          sequence: { groupOrder: 0 },
-        },
-      },
-      { extends: true, test: { name: 'heavy', include: heavy, maxWorkers: 1, sequence: { groupOrder: 1 } } },
-    ],
+    include: ['test/**/*.test.{ts,tsx}'],
+    // Also on large machines: each file may start databases, servers and browsers of its own.
+    maxWorkers: 2,
   },
 })

@@ -113,12 +113,14 @@ test('of many operations with one id, begun and completed in one packet, only th
   }
   subscribe('1', { id: task.id })
   await vi.waitFor(() => expect(seen('1').length).toBeGreaterThan(0))
-  const before = seen('1').length
+  // One that was served until the next began may have had its snapshot, and the next's may come a moment after it.
   await fixture.append(task)
-  await vi.waitFor(() => expect(seen('1').at(-1)?.seq).toBe(2))
+  await vi.waitFor(() => expect(seen('1').some(({ seq }) => seq === 2)).toBe(true))
   await fixture.append(task)
   await vi.waitFor(() => expect(seen('1').at(-1)?.seq).toBe(3))
-  expect(seen('1')).toHaveLength(before + 2)
+  const events = seen('1').filter(({ __typename }) => __typename !== 'TaskSnapshot')
+  expect(seqsOf(events).filter((seq) => seq === 3)).toEqual([3])
+  expect(events.length).toBeLessThanOrEqual(2)
   expect(messages.filter(({ type }) => type === 'complete')).toEqual([])
   socket.terminate()
   await vi.waitFor(() => expect(live.size).toBe(0))
