@@ -114,8 +114,7 @@ class TopicGroup<S> implements Group<S>, FeedListener {
   join(member: Member): boolean {
     if (this.#attachment === null || this.#isClosed || member.at < this.#flushed) return false
     this.#members.add(member)
-    const payload = this.#passingFor(member.at)
-    if (payload !== undefined) member.outlet.write(createBatch([payload]), member.stamp)
+    this.#tellPassing(member)
     return true
   }
 
@@ -242,6 +241,8 @@ class TopicGroup<S> implements Group<S>, FeedListener {
       // It has joined with some of these already behind it.
       const rest = items.filter(({ seq, isPassing }) => seq > member.at || (isPassing && seq === member.at))
       if (rest.length > 0) this.#deliver(member, createBatch(rest.map(({ payload }) => payload)), last)
+      // It has read further in the log than has come in here: what stands is told from where it is.
+      else if (this.topic.passing?.isStanding === true && last.isPassing) this.#tellPassing(member)
     }
     this.#flushed = last.seq
     for (const { span } of items) span?.end({ 'tidings.readers': readers })
@@ -279,7 +280,13 @@ class TopicGroup<S> implements Group<S>, FeedListener {
     if (this.#members.size > 0) this.#add(payload, seq, true, false, undefined)
   }
 
-  /** What of the last report is due to somebody who joins with everything up to `at`. */
+  /** Writes what of the last report is due to a member. */
+  #tellPassing(member: Member): void {
+    const payload = this.#passingFor(member.at)
+    if (payload !== undefined) member.outlet.write(createBatch([payload]), member.stamp)
+  }
+
+  /** What of the last report is due to somebody who has everything up to `at`. */
   #passingFor(at: number): Payload | undefined {
     const last = this.#lastPassing
     // What is pending will be written with the rest.

@@ -143,24 +143,38 @@ async function runAll(environment: Environment): Promise<void> {
   await save()
   if (wants('fan-out') && !isQuick)
     for (const shape of rest) await measureShape(results.fanOut, shape, environment, all)
-  if (wants('curve'))
-    for (const [topics, subscribers] of [
-      [1, 1],
-      [1, 10],
-      [1, 100],
-      [1, 1_000],
-      [1, 4_000],
-      [10, 1],
-      [100, 1],
-      [1_000, 1],
-      [4_000, 1],
-    ] as const)
-      await measureShape(
-        results.curve,
-        { topics, subscribers },
-        environment,
-        all.filter(({ name, isFloor }) => name === 'bare ws' || name === 'Tidings' || isFloor === true),
-      )
+  if (wants('curve')) await measureCurve(environment)
+}
+
+/** What was measured for the fan-out is not measured again. */
+async function measureCurve(environment: Environment): Promise<void> {
+  const drawn = all.filter(({ name, isFloor }) => name === 'bare ws' || name === 'Tidings' || isFloor === true)
+  for (const [topics, subscribers] of [
+    [1, 1],
+    [1, 10],
+    [1, 100],
+    [1, 1_000],
+    [1, 5_000],
+    [30, 1],
+    [1_000, 1],
+    [5_000, 1],
+  ] as const) {
+    const known = results.fanOut.find((one) => one.topics === topics && one.subscribers === subscribers)
+    if (known === undefined) await measureShape(results.curve, { topics, subscribers }, environment, drawn)
+    else results.curve.push(onlyOf(known, drawn))
+  }
+}
+
+function onlyOf(shape: Results['fanOut'][number], only: readonly Contestant[]): Results['fanOut'][number] {
+  const pick = <T extends { readonly contestant: string }>(rates: readonly T[]): readonly T[] =>
+    rates.filter(({ contestant }) => only.some(({ name }) => name === contestant))
+  return {
+    ...shape,
+    oneByOne: pick(shape.oneByOne),
+    saturated: pick(shape.saturated),
+    oneByOneOfCpu: pick(shape.oneByOneOfCpu),
+    saturatedOfCpu: pick(shape.saturatedOfCpu),
+  }
 }
 
 async function measureShape(

@@ -41,10 +41,12 @@ const patience = { timeout: 40_000 }
 const soon = (read: () => Promise<unknown>) => {
   const until = (check: (value: unknown) => void): Promise<void> =>
     vi.waitFor(async () => check(await read()), { ...patience, interval: 50 })
+  // Many wait at once: a failure says for what.
+  const what = String(read)
   return {
-    toBe: (wanted: unknown) => until((value) => expect(value).toBe(wanted)),
-    toEqual: (wanted: unknown) => until((value) => expect(value).toEqual(wanted)),
-    toMatch: (wanted: RegExp) => until((value) => expect(value).toMatch(wanted)),
+    toBe: (wanted: unknown) => until((value) => expect(value, what).toBe(wanted)),
+    toEqual: (wanted: unknown) => until((value) => expect(value, what).toEqual(wanted)),
+    toMatch: (wanted: RegExp) => until((value) => expect(value, what).toMatch(wanted)),
   }
 }
 
