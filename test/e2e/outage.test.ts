@@ -38,7 +38,7 @@ async function signalBrowser(): Promise<(signal: 'SIGSTOP' | 'SIGCONT') => void>
   }
 }
 
-describe('all pages at once, when something behind them is away', { timeout: 180_000 }, () => {
+describe('all pages at once, when something behind them is away', { timeout: 400_000 }, () => {
   test('Redis: they stay live, events come by way of the log, and what is done is done', async () => {
     const { redis } = scene
     await studio.begin()

@@ -59,5 +59,5 @@ export function says(page: Page, title: string): Promise<void> {
   return page
     .getByRole('status')
     .getByText(`Connection: ${title}`, { exact: true })
-    .waitFor({ state: 'attached', timeout: 40_000 })
+    .waitFor({ state: 'attached', timeout: 100_000 })
 }

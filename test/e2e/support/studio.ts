@@ -36,7 +36,8 @@ export interface Studio {
 }
 
 const reviewed = 8
-const patience = { timeout: 40_000 }
+/** Pauses between tries grow to 20 s, and several may follow one another on a busy machine. */
+const patience = { timeout: 100_000 }
 /** Waits until what is read is this; as `expect.poll`, which works within tests only. */
 const soon = (read: () => Promise<unknown>) => {
   const until = (check: (value: unknown) => void): Promise<void> =>
