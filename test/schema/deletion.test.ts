@@ -6,7 +6,8 @@ const removeDocument = `mutation ($id: ID!) { result: deleteDocument(id: $id) { 
   ... on DeleteDocumentSuccess { canceledTaskIds } } }`
 const removeQuiz = `mutation ($id: ID!) { result: deleteQuiz(quizId: $id) { __typename
   ... on DeleteQuizSuccess { id canceledTaskIds } } }`
-const watch = `subscription ($id: ID!) { taskProgress(taskId: $id) { __typename status ... on TaskCanceled { reason } } }`
+const watch = `subscription ($id: ID!, $fromStart: Boolean) {
+  taskProgress(taskId: $id, fromStart: $fromStart) { __typename status ... on TaskCanceled { reason } } }`
 interface Result {
   readonly result: { readonly __typename: string; readonly canceledTaskIds: readonly string[] }
 }
@@ -39,11 +40,13 @@ async function tasksAbout(subject: string): Promise<string[]> {
   const { rows } = await api.database.pool.query<{ id: string }>('select id from task where subject = $1', [subject])
   return rows.map(({ id }) => id)
 }
-/** Watches in the background. */
-function follow(id: string): { readonly seen: unknown[]; readonly ended: Promise<void> } {
+/** Watches in the background. @param fromStart - whether what has happened already is seen event by event, too */
+function follow(id: string, fromStart = false): { readonly seen: unknown[]; readonly ended: Promise<void> } {
   const seen: unknown[] = []
   const ended = (async () => {
-    for await (const { taskProgress } of api.watch(watch, { id }) as AsyncGenerator<{ taskProgress: unknown }>)
+    for await (const { taskProgress } of api.watch(watch, { id, fromStart }) as AsyncGenerator<{
+      taskProgress: unknown
+    }>)
       seen.push(taskProgress)
   })()
   return { seen, ended }
@@ -74,7 +77,7 @@ describe('deleting a document', () => {
       { id: documentId },
     )
     const making = second.generateQuiz.task.id
-    const watching = follow(making)
+    const watching = follow(making, true)
     await vi.waitFor(() =>
       expect(watching.seen).toContainEqual(expect.objectContaining({ __typename: 'TaskItemCompleted' })),
     )
@@ -119,7 +122,7 @@ describe('deleting a quiz', () => {
   it('in the middle of its making cancels that; who watches is told, and of the log nothing else is kept', async () => {
     api.questions.script = (_, made) => (made === 1 ? 'wait' : 'ask')
     const { quizId, taskId } = await api.startQuiz({ count: 4 })
-    const watching = follow(taskId)
+    const watching = follow(taskId, true)
     await vi.waitFor(() =>
       expect(watching.seen).toContainEqual(expect.objectContaining({ __typename: 'TaskItemCompleted' })),
     )
