@@ -1,6 +1,6 @@
 import type { CodegenConfig } from '@graphql-codegen/cli'
 import { getIntrospectedSchema, minifyIntrospectionQuery } from '@urql/introspection'
-import { type GraphQLSchema, isInputObjectType } from 'graphql'
+import { type GraphQLSchema, getNamedType, isInputObjectType } from 'graphql'
 
 /** The types of the schema and nothing more: what graphcache needs to match fragments on interfaces and unions. */
 function printCacheSchema(schema: GraphQLSchema): string {
@@ -11,11 +11,16 @@ function printCacheSchema(schema: GraphQLSchema): string {
 /** Which inputs and which mutations take an idempotency key, so that what is made offline is carried out once. */
 function printKeyed(schema: GraphQLSchema): string {
   const key = 'idempotencyKey'
-  const inputs = Object.values(schema.getTypeMap()).filter((type) => isInputObjectType(type) && key in type.getFields())
   const fields = Object.values(schema.getMutationType()?.getFields() ?? {})
-  const mutations = fields.filter(({ args }) => args.some(({ name }) => name === key))
-  const print = (of: readonly { readonly name: string }[]): string => JSON.stringify(of.map(({ name }) => name).sort())
-  return `/** Inputs that take an \`${key}\`. */
+  const inputs = fields.flatMap((field) =>
+    field.args.flatMap((arg) => {
+      const type = getNamedType(arg.type)
+      return isInputObjectType(type) && key in type.getFields() ? [`${field.name}.${arg.name}`] : []
+    }),
+  )
+  const mutations = fields.filter(({ args }) => args.some(({ name }) => name === key)).map(({ name }) => name)
+  const print = (names: readonly string[]): string => JSON.stringify(names.toSorted())
+  return `/** Arguments of mutations whose input takes an \`${key}\`. */
 export const keyedInputs: readonly string[] = ${print(inputs)}
 
 /** Mutations that take an \`${key}\` as an argument of their own. */

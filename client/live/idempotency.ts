@@ -26,9 +26,18 @@ const repeatableMutations: readonly string[] = [
   'removeParticipant',
 ]
 
+/** A key that is to be written into the document, as a variable. */
+interface Added {
+  readonly field: FieldNode
+  readonly argument: ArgumentNode
+  readonly definition: VariableDefinitionNode
+  /** The input that is written out in the document and takes the key; the field takes it as an argument by default. */
+  readonly input?: ArgumentNode | undefined
+}
+
 /**
- * Fills in an idempotency key wherever a field of the mutation takes one and has none: in the input object, or as an
- * argument, which is added to the document where it is missing.
+ * Fills in an idempotency key wherever a field of the mutation takes one and has none: in the input object, in a variable or
+ * written out, or as an argument. It is added to the document where it is missing there.
  *
  * @param createKey - makes a key that nobody else makes
  */
@@ -44,23 +53,23 @@ export function addIdempotencyKeys(
     return { query, variables, isRepeatable: false, field: name }
 
   const filled: Record<string, unknown> = { ...variables }
-  const added: {
-    readonly field: FieldNode
-    readonly argument: ArgumentNode
-    readonly definition: VariableDefinitionNode
-  }[] = []
+  const added: Added[] = []
+  const add = (field: FieldNode, input?: ArgumentNode): void => {
+    const variable = `${argumentName}${added.length}`
+    filled[variable] = createKey()
+    added.push({ field, input, ...makeArgument(variable) })
+  }
   let isRepeatable = true
   for (const field of fields) {
     if (repeatableMutations.includes(field.name.value)) continue
-    const given = field.arguments?.find(({ name: { value } }) => value === argumentName)
+    const input = field.arguments?.find(({ name }) => keyedInputs.includes(`${field.name.value}.${name.value}`))
+    const isWritten = input?.value.kind === 'ObjectValue'
+    const given = (isWritten ? input.value.fields : field.arguments)?.find(({ name }) => name.value === argumentName)
     if (given !== undefined) {
       // A key that is written into the document is the caller's own.
       if (given.value.kind === 'Variable') filled[given.value.name.value] ??= createKey()
-    } else if (keyedMutations.includes(field.name.value)) {
-      const variable = `${argumentName}${added.length}`
-      filled[variable] = createKey()
-      added.push({ field, ...makeArgument(variable) })
-    } else if (!fillInputs(operation, field, filled, createKey)) isRepeatable = false
+    } else if (isWritten || keyedMutations.includes(field.name.value)) add(field, input)
+    else if (!fillInput(input, filled, createKey)) isRepeatable = false
   }
   return {
     query: added.length === 0 ? query : extend(query, operation, added),
@@ -70,30 +79,18 @@ export function addIdempotencyKeys(
   }
 }
 
-/** @returns whether one of the field's arguments is an input with a key */
-function fillInputs(
-  operation: OperationDefinitionNode,
-  field: FieldNode,
+/** @returns whether it is given by a variable that holds an input, which has a key then */
+function fillInput(
+  input: ArgumentNode | undefined,
   variables: Record<string, unknown>,
   createKey: () => string,
 ): boolean {
-  for (const { value } of field.arguments ?? []) {
-    if (value.kind === 'ObjectValue' && value.fields.some(({ name }) => name.value === argumentName)) return true
-    if (value.kind !== 'Variable') continue
-    const name = value.name.value
-    const input = variables[name]
-    if (typeof input !== 'object' || input === null || !keyedInputs.includes(typeOf(operation, name))) continue
-    variables[name] = { ...input, [argumentName]: (input as Record<string, unknown>)[argumentName] ?? createKey() }
-    return true
-  }
-  return false
-}
-
-/** The name of the type that a variable is declared with. */
-function typeOf(operation: OperationDefinitionNode, variable: string): string {
-  const type = operation.variableDefinitions?.find((definition) => definition.variable.name.value === variable)?.type
-  const named = type?.kind === 'NonNullType' ? type.type : type
-  return named?.kind === 'NamedType' ? named.name.value : ''
+  if (input?.value.kind !== 'Variable') return false
+  const name = input.value.name.value
+  const given = variables[name]
+  if (typeof given !== 'object' || given === null) return false
+  variables[name] = { ...given, [argumentName]: (given as Record<string, unknown>)[argumentName] ?? createKey() }
+  return true
 }
 
 /** The nodes of an argument that is given by a variable; parsed, since that makes them whole. */
@@ -111,20 +108,10 @@ function makeArgument(variable: string): {
   return { argument, definition }
 }
 
-function extend(
-  query: DocumentNode,
-  operation: OperationDefinitionNode,
-  added: readonly {
-    readonly field: FieldNode
-    readonly argument: ArgumentNode
-    readonly definition: VariableDefinitionNode
-  }[],
-): DocumentNode {
+function extend(query: DocumentNode, operation: OperationDefinitionNode, added: readonly Added[]): DocumentNode {
   const selections = operation.selectionSet.selections.map((selection) => {
     const found = added.find(({ field }) => field === selection)
-    return found === undefined || selection.kind !== 'Field'
-      ? selection
-      : { ...selection, arguments: [...(selection.arguments ?? []), found.argument] }
+    return found === undefined ? selection : withKey(found)
   })
   const extended: OperationDefinitionNode = {
     ...operation,
@@ -135,4 +122,12 @@ function extend(
     kind: query.kind,
     definitions: query.definitions.map((definition) => (definition === operation ? extended : definition)),
   }
+}
+
+function withKey({ field, argument, input }: Added): FieldNode {
+  const given = field.arguments ?? []
+  if (input?.value.kind !== 'ObjectValue') return { ...field, arguments: [...given, argument] }
+  const { value } = input
+  const extended = { ...input, value: { ...value, fields: [...value.fields, { ...argument, kind: 'ObjectField' }] } }
+  return { ...field, arguments: given.map((one) => (one === input ? (extended as ArgumentNode) : one)) }
 }

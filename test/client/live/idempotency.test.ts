@@ -37,6 +37,21 @@ test('adds the argument to a document that leaves it out', () => {
   expect(stringifyDocument(query)).toContain('retryTask(taskId: $id, idempotencyKey: $idempotencyKey0)')
 })
 
+test('writes a key into an input that is written out in the document, and leaves one that is there', () => {
+  const { query, variables, isRepeatable } = add(
+    'mutation ($text: String!) { importDocument(input: { text: $text, name: "a.md" }) { __typename } }',
+    { text: '# A' },
+  )
+  expect(isRepeatable).toBe(true)
+  expect(variables).toEqual({ text: '# A', idempotencyKey0: 'key-1' })
+  expect(stringifyDocument(query)).toContain('idempotencyKey: $idempotencyKey0')
+  const own = 'mutation { importDocument(input: { text: "# A", name: "a.md", idempotencyKey: "mine" }) { __typename } }'
+  expect(add(own)).toMatchObject({ isRepeatable: true, variables: {} })
+  const open =
+    'mutation ($k: String) { importDocument(input: { text: "# A", name: "a.md", idempotencyKey: $k }) { __typename } }'
+  expect(add(open)).toMatchObject({ isRepeatable: true, variables: { k: 'key-1' } })
+})
+
 test('takes canceling for repeatable as it is', () => {
   const text = 'mutation ($id: ID!) { cancelTask(id: $id) { __typename } }'
   expect(add(text, { id: 't' })).toMatchObject({ isRepeatable: true, variables: { id: 't' } })
