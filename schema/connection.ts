@@ -113,7 +113,8 @@ function parsePlace(after: string | null | undefined): ListPlace | undefined {
   if (after === null || after === undefined) return undefined
   const [instant, id] = Buffer.from(after, 'base64url').toString('utf8').split('|')
   const createdAt = new Date(instant ?? '')
-  if (id === undefined || Number.isNaN(createdAt.getTime()))
+  // What PostgreSQL could not compare with anything is refused as well; of no date NaN is left, which is not later.
+  if (id === undefined || id.includes('\0') || !(createdAt.getTime() >= 0))
     throw new TidingsError(
       'BAD_INPUT',
       `${JSON.stringify(after.slice(0, 80))} is not a cursor of this list; use one received as \`endCursor\``,

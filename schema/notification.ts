@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { TidingsError } from '../src/errors.ts'
 import type { Notification } from '../src/studio/notifications/notification.ts'
-import { isStorable } from '../src/tasks/storable.ts'
+import { isStorable, unstorable } from '../src/tasks/storable.ts'
 import type { Viewer } from '../src/tasks/viewer.ts'
 import { requireAdmin } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
@@ -125,8 +125,7 @@ function checkInput(input: unknown): z.infer<typeof checkedInput> {
     message,
   }))
   for (const [path, value] of Object.entries(parsed.data ?? {}))
-    if (!isStorable(value))
-      issues.push({ path: `input.${path}`, message: 'holds U+0000 or half a surrogate pair, which cannot be stored' })
+    if (!isStorable(value)) issues.push({ path: `input.${path}`, message: unstorable })
   if (parsed.data !== undefined && issues.length === 0) return parsed.data
   const text = issues.map(({ path, message }) => `${path}: ${message}`).join('; ')
   throw new TidingsError('BAD_INPUT', `The notification does not fit: ${text}`, { issues })

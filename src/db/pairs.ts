@@ -16,8 +16,13 @@ export async function havePairs(
     name: `tidings-pairs-${table}`,
     text: `select ord::int from unnest($1::text[], $2::text[]) with ordinality as a(one, other, ord)
       where exists (select from ${table} where ${first} = a.one and ${second} = a.other)`,
-    values: [pairs.map(([one]) => one), pairs.map(([, other]) => other)],
+    values: [pairs.map(([one]) => storable(one)), pairs.map(([, other]) => storable(other))],
   })
   const found = new Set(rows.map(({ ord }) => ord))
   return pairs.map((_, index) => found.has(index + 1))
+}
+
+/** An id with U+0000 names nothing, but PostgreSQL would refuse it together with all that others ask for beside it. */
+function storable(id: string): string | null {
+  return id.includes('\0') ? null : id
 }

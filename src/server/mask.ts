@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type FormattedExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql'
-import { type ErrorCode, isTidingsError, type TidingsError } from '../errors.ts'
+import { type ErrorCode, isTidingsError, TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 
 /** Turns whatever was thrown into what a client may see. Calling it again on its own result changes nothing. */
@@ -14,6 +14,8 @@ const awayFailure = /^(08...|57P0.|53300|ECONNREFUSED|ETIMEDOUT)$/
 const awaySystemFailure = /^(ECONNRESET|EPIPE|ENOENT)$/
 const awaySystemCalls: readonly unknown[] = ['connect', 'read', 'write']
 const awayMessage = /^Connection terminated|timeout exceeded when trying to connect/
+/** SQLSTATE of a text with U+0000: what PostgreSQL cannot hold comes from who asks, as an id, a cursor or a key. */
+const unstorableText = '22021'
 const deepestCause = 8
 
 /**
@@ -107,7 +109,9 @@ export function formatError(error: GraphQLError): GraphQLFormattedError {
 
 function findExpected(error: unknown): TidingsError | undefined {
   const cause = findCause(error)
-  return isTidingsError(cause) ? cause : undefined
+  if (isTidingsError(cause)) return cause
+  if (!(cause instanceof Error) || !('code' in cause) || cause.code !== unstorableText) return undefined
+  return new TidingsError('BAD_INPUT', 'Something in this request holds U+0000, which no text here can')
 }
 
 /** What GraphQL has wrapped; only its own wrapping is looked through. */

@@ -14,7 +14,7 @@ import { eraseTasks } from './erase.ts'
 import type { Places } from './place.ts'
 import type { Doorbell } from './queue.ts'
 import type { Closings } from './settle.ts'
-import { isStorable, storableText } from './storable.ts'
+import { isStorable, storableText, unstorable } from './storable.ts'
 import type { TaskStore } from './store.ts'
 import { emptyProgress, isFinal, type Task, type TaskItem, taskTopic } from './task.ts'
 import { createTurns } from './turns.ts'
@@ -254,7 +254,6 @@ export function createTaskService(options: {
 function refuseUnstorable({ input, idempotencyKey }: StartRequest): void {
   for (const [path, value] of Object.entries({ input, idempotencyKey }))
     if (!isStorable(value)) {
-      const message = 'holds U+0000 or half a surrogate pair, which cannot be stored'
-      throw new TidingsError('BAD_INPUT', `The ${path} ${message}`, { issues: [{ path, message }] })
+      throw new TidingsError('BAD_INPUT', `The ${path} ${unstorable}`, { issues: [{ path, message: unstorable }] })
     }
 }

@@ -9,6 +9,9 @@ export function storableText(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\ufffd')
 }
 
+/** What is wrong with a text for which {@link isStorable} says no. */
+export const unstorable = 'holds U+0000 or half a surrogate pair, which cannot be stored'
+
 /** Whether a JSON value, keys included, is what {@link storableJson} would leave as it is. */
 export function isStorable(value: unknown): boolean {
   if (typeof value === 'string') return storableText(value) === value

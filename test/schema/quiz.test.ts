@@ -420,6 +420,8 @@ describe('the review', () => {
       ['CLOZE', { options: ['a'] }, 'input.options'],
       ['TRUE_FALSE', { answer: 'perhaps' }, 'input.answer'],
       ['TRUE_FALSE', { prompt: 'x'.repeat(4_001) }, 'input.prompt'],
+      ['TRUE_FALSE', { explanation: 'a\0' }, 'input.explanation'],
+      ['CLOZE', { alternatives: ['half a pair: \ud83d'] }, 'input.alternatives'],
     ]
     for (const [kind, input, path] of refusals)
       expect(await edit(kind, input), JSON.stringify(input)).toMatchObject({
@@ -540,6 +542,16 @@ describe('taking a quiz', () => {
       quizAttempt: { id: result.attempt.id },
     })
     expect(await api.run(attempt, { id: result.attempt.id }, viewerOf('other'))).toEqual({ quizAttempt: null })
+  })
+
+  it('takes an answer that cannot be stored as it is for one that is not right', async () => {
+    const quiz = await api.makeQuiz({ count: 1, kinds: ['CLOZE'] })
+    await api.publish(quiz)
+    const answers = [{ questionId: first(quiz.questions).id, answer: 'a\0\ud83d' }]
+    expect((await submit({ quizId: quiz.id, answers })).result.attempt).toMatchObject({
+      correctCount: 0,
+      results: [{ given: 'a\ufffd\ufffd' }],
+    })
   })
 
   it('is read once for one request, however many attempts tell of its questions', async () => {

@@ -1,4 +1,5 @@
 import { TidingsError } from '../../errors.ts'
+import { isStorable, unstorable } from '../../tasks/storable.ts'
 import { type Difficulty, gap, wordsOf } from '../content/question.ts'
 import type { QuestionBody } from './quiz.ts'
 
@@ -26,7 +27,7 @@ const maxCharacters = { prompt: 4_000, option: 1_000, explanation: 4_000, answer
 export function changeBody(before: QuestionBody, changes: Changes): QuestionBody {
   const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined)) as Changes
   const body = trimmed({ ...before, ...given } as QuestionBody)
-  const issues = [...lengthIssues(body), ...issuesOf(body, given)]
+  const issues = [...storageIssues(given), ...lengthIssues(body), ...issuesOf(body, given)]
   if (issues.length > 0)
     throw new TidingsError(
       'BAD_INPUT',
@@ -47,6 +48,12 @@ function trimmed(body: QuestionBody): QuestionBody {
     alternatives: body.alternatives.map((one) => one.trim()).filter((one) => one !== ''),
     explanation: body.explanation.trim(),
   }
+}
+
+function storageIssues(changes: Changes): Issue[] {
+  return Object.entries(changes).flatMap(([name, value]) =>
+    isStorable(value) ? [] : [{ path: `input.${name}`, message: `the ${name} ${unstorable}` }],
+  )
 }
 
 function lengthIssues({ prompt, options, answer, explanation, alternatives }: QuestionBody): Issue[] {

@@ -1,6 +1,7 @@
 import { typeid } from 'typeid-js'
 import type { Database } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
+import { storableText } from '../../tasks/storable.ts'
 import { formIssueOf, isRight } from './grading.ts'
 import type { AnsweredQuestion, Attempt, Question, Quiz } from './quiz.ts'
 
@@ -130,7 +131,7 @@ function grade(questions: readonly Question[], answers: readonly GivenAnswer[]):
   return questions.map(({ id, body }) => {
     const given = byId.get(id)
     const isOpen = given === undefined || given.trim() === ''
-    return { questionId: id, given: isOpen ? null : given, isCorrect: !isOpen && isRight(body, given) }
+    return { questionId: id, given: isOpen ? null : storableText(given), isCorrect: !isOpen && isRight(body, given) }
   })
 }
 

@@ -1,0 +1,96 @@
+import {
+  type ExecutionResult,
+  execute,
+  type GraphQLField,
+  type GraphQLInputType,
+  getNamedType,
+  isCompositeType,
+  isEnumType,
+  isInputObjectType,
+  isListType,
+  isNonNullType,
+  parse,
+  subscribe,
+} from 'graphql'
+import type { Services } from '../../schema/context.ts'
+import { createContext, schema } from '../../schema/index.ts'
+import type { Viewer } from '../../src/tasks/viewer.ts'
+
+export type Field = GraphQLField<unknown, unknown>
+
+/** The types whose fields can be asked for. */
+export const operations = {
+  query: schema.getQueryType(),
+  mutation: schema.getMutationType(),
+  subscription: schema.getSubscriptionType(),
+}
+type Operation = keyof typeof operations
+
+/** What to ask with. */
+export interface Asking {
+  readonly services: Services
+  readonly viewer: Viewer
+  /** Values by the names of scalar types; what has none is left out, which must not be required. */
+  readonly values: Readonly<Record<string, unknown>>
+  /** Whether what is not required is given as well. */
+  readonly isAllGiven: boolean
+}
+
+/** Asks for every field there is in the smallest way, one after the other. @returns the answers by `Query.task` and the like */
+export async function askForEvery(asking: Asking): Promise<ReadonlyMap<string, ExecutionResult>> {
+  const answers = new Map<string, ExecutionResult>()
+  for (const [operation, type] of Object.entries(operations) as [Operation, (typeof operations)[Operation]][])
+    for (const field of Object.values(type?.getFields() ?? {}))
+      answers.set(`${type?.name ?? ''}.${field.name}`, await ask(operation, field, asking))
+  return answers
+}
+
+async function ask(operation: Operation, field: Field, asking: Asking): Promise<ExecutionResult> {
+  const variableValues = exampleOfAll(field.args, asking)
+  const given = field.args.filter(({ name }) => name in variableValues)
+  const variables = given.map(({ name, type }) => `$${name}: ${String(type)}`).join(', ')
+  const args = given.map(({ name }) => `${name}: $${name}`).join(', ')
+  const selection = isCompositeType(getNamedType(field.type)) ? '{ __typename }' : ''
+  const request = {
+    schema,
+    document: parse(
+      `${operation} ${variables && `(${variables})`} { ${field.name} ${args && `(${args})`} ${selection} }`,
+    ),
+    variableValues,
+    contextValue: createContext(asking.services, asking.viewer, { catchUp: true }),
+  }
+  if (operation !== 'subscription') return execute(request)
+  const result = await subscribe(request)
+  if (!(Symbol.asyncIterator in result)) return result
+  try {
+    const first = await result.next()
+    return first.done === true ? {} : first.value
+  } catch (error) {
+    return { errors: [error as NonNullable<ExecutionResult['errors']>[number]] }
+  } finally {
+    await result.return?.()
+  }
+}
+
+function exampleOfAll(
+  inputs: readonly { readonly name: string; readonly type: GraphQLInputType }[],
+  asking: Asking,
+): Record<string, unknown> {
+  const examples: Record<string, unknown> = {}
+  for (const { name, type } of inputs) {
+    if (!asking.isAllGiven && !isNonNullType(type)) continue
+    const example = exampleOf(type, asking)
+    if (example !== undefined) examples[name] = example
+    else if (isNonNullType(type)) throw new Error(`Say which ${String(type)} to send`)
+  }
+  return examples
+}
+
+/** A value that the type admits. */
+function exampleOf(type: GraphQLInputType, asking: Asking): unknown {
+  if (isNonNullType(type)) return exampleOf(type.ofType, asking)
+  if (isListType(type)) return [exampleOf(type.ofType, asking)]
+  if (isEnumType(type)) return type.getValues()[0]?.name
+  if (isInputObjectType(type)) return exampleOfAll(Object.values(type.getFields()), asking)
+  return asking.values[type.name]
+}
