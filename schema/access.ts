@@ -38,10 +38,18 @@ export async function findVisibleTask(context: Context, id: string): Promise<Tas
 
 /** A document that the viewer owns, or that is shared with the viewer; null when there is none. */
 export async function findReadableDocument(context: Context, id: string): Promise<Document | null> {
-  const { userId } = requireViewer(context)
-  const document = await context.loaders.document.load(id)
+  return findDocumentOf(context, id, requireViewer(context).userId)
+}
+
+/** The same for a user, whoever asks: also where an event is executed for all who watch, and there is no viewer. */
+export async function findDocumentOf(
+  { loaders, documents }: Pick<Context, 'loaders' | 'documents'>,
+  id: string,
+  userId: string,
+): Promise<Document | null> {
+  const document = await loaders.document.load(id)
   if (document === null || document.owner === userId) return document
-  const shared = await context.documents.sharedWith([id], userId)
+  const shared = await documents.sharedWith([id], userId)
   return shared.has(id) ? document : null
 }
 

@@ -1,6 +1,6 @@
 import { endingOf } from '../src/studio/projects/file-names.ts'
 import type { Project, ProjectFile } from '../src/studio/projects/project.ts'
-import { findOwn } from './access.ts'
+import { findDocumentOf, findOwn } from './access.ts'
 import { builder, requireViewer } from './builder.ts'
 import { defineConnection, listArguments, readPage } from './connection.ts'
 import type { Context } from './context.ts'
@@ -85,8 +85,10 @@ projectRef.implement({
     document: t.field({
       type: documentRef,
       nullable: true,
-      description: 'The document it was made from; null when there was none, or it was deleted since.',
-      resolve: ({ documentId }, _, { loaders }) => (documentId === null ? null : loaders.document.load(documentId)),
+      description:
+        'The document it was made from; null when there was none, it was deleted since, or is no longer shared with the project’s owner.',
+      resolve: ({ documentId, owner }, _, context) =>
+        documentId === null ? null : findDocumentOf(context, documentId, owner),
     }),
     activeTask: t.field({
       type: taskRef,

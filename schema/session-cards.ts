@@ -26,7 +26,9 @@ const addContextCardInput = builder.inputType('AddContextCardInput', {
   fields: (t) => ({
     sessionId: t.id({ required: true, description: 'A session that the viewer takes part in.' }),
     clientId: t.string({ required: true, description: clientIdDescription }),
-    documentId: t.id({ description: 'A document that the viewer may read, and lets all participants read of.' }),
+    documentId: t.id({
+      description: 'A document that the viewer may read; all participants can read of it for as long as that is so.',
+    }),
     sectionKey: t.string({ description: 'Only this section of it.' }),
     quizId: t.id({ description: 'A quiz of the viewer’s own.' }),
     note: t.string({ description: 'A text of the viewer’s own: up to 20,000 characters.' }),

@@ -8,7 +8,7 @@ import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-
 export type AddContextCardInput = {
   /** An id of the caller’s own making, new for each. Sent again with the same, nothing happens twice. */
   readonly clientId: string;
-  /** A document that the viewer may read, and lets all participants read of. */
+  /** A document that the viewer may read; all participants can read of it for as long as that is so. */
   readonly documentId?: string | null | undefined;
   /** A text of the viewer’s own: up to 20,000 characters. */
   readonly note?: string | null | undefined;

@@ -266,6 +266,27 @@ describe('generateProject', () => {
     expect(await generate({ prompt: 'x'.repeat(4_001) })).toMatchObject({ __typename: 'InvalidInputError' })
   })
 
+  it('made from what another shares leads to it only as long as that is so', async () => {
+    const theirs = await api.importText(bread, stranger)
+    await api.services.documents.share(theirs, owner.userId)
+    const answer = await generate({ documentId: theirs })
+    const taskId = taskOf(answer)
+    await end(taskId)
+    const read = async () => {
+      const { project: made, task }: Record<'project' | 'task', unknown> = await api.run(
+        `query ($id: ID!, $taskId: ID!) { project(id: $id) { document { title } }
+          task(id: $taskId) { result { ... on ProjectGenerated { project { document { title } } } } } }`,
+        { id: idOf(answer), taskId },
+        owner,
+      )
+      return [made, task]
+    }
+    const document = { title: 'Bread' }
+    expect(await read()).toEqual([{ document }, { result: { project: { document } } }])
+    await api.services.documents.revoke(theirs, owner.userId)
+    expect(await read()).toEqual([{ document: null }, { result: { project: { document: null } } }])
+  })
+
   it('is carried out once for one key', async () => {
     const documentId = await api.importText(bread, owner)
     const one = await generate({ documentId, key: 'once' })

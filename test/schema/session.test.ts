@@ -286,6 +286,29 @@ describe('a reply', () => {
     })
   })
 
+  test('quotes what was shared with whoever added its card only as long as that is so', async () => {
+    api.replies.script(null)
+    const id = await together()
+    const documentId = await api.importText('# Bread\n\nThe yeast turns sugar into gas.\n', ada)
+    await api.services.documents.share(documentId, 'bob')
+    const added = await api.mutate(
+      'result: addContextCard(input: $input) { __typename }',
+      '($input: AddContextCardInput!)',
+      { input: { sessionId: id, clientId: 'shared', documentId } },
+      bob,
+    )
+    expect(added.__typename).toBe('AddContextCardSuccess')
+    const ask = async () => {
+      const { reply } = await api.send(id, 'What does the yeast turn sugar into?', { viewer: bob, wantsReply: true })
+      const find = async () => (await api.read(id)).messages.nodes.find((one) => one.id === reply?.id)
+      await eventually(async () => expect((await find())?.status).toBe('COMPLETED'))
+      return (await find())?.citations.map(({ quotation }) => quotation)
+    }
+    expect(await ask()).toEqual(['The yeast turns sugar into gas.'])
+    await api.services.documents.revoke(documentId, 'bob')
+    expect(await ask()).toEqual([])
+  })
+
   test('can be stopped by every participant, and by nobody else; what was written stays', async () => {
     const id = await together()
     api.replies.script([say('Half of '), 'wait', say('it')])

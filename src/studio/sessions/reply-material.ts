@@ -62,7 +62,8 @@ interface PassageRow {
 
 /**
  * Full-text search over all cards: documents and sections by the index of their passages, notes and questions of quizzes as they are. Any
- * word of the question will do, as people ask in whole sentences; those passages are best that have most of them.
+ * word of the question will do, as people ask in whole sentences; those passages are best that have most of them. A document is read
+ * only as long as whoever added its card may read it: a share that is taken back would go on through the card.
  */
 async function findPassages(
   pool: Database['pool'],
@@ -79,8 +80,10 @@ async function findPassages(
        select c.id as card_id, c.title, p.section_key,
          coalesce((select heading from section s where s.document_id = p.document_id and s.key = p.section_key), p.heading) as heading,
          p.page, p.text, p.search
-       from card c join passage p on p.document_id = c.document_id
-         and (c.kind = 'DOCUMENT' or p.section_key = c.section_key)
+       from card c
+       join document d on d.id = c.document_id
+         and (d.owner = c.added_by or exists (select from document_share s where s.document_id = d.id and s.user_id = c.added_by))
+       join passage p on p.document_id = d.id and (c.kind = 'DOCUMENT' or p.section_key = c.section_key)
        cross join wanted w where p.search @@ w.q
        union all
        select c.id, c.title, null, '', null, translate(c.text, '${start}${stop}', ''), to_tsvector('english', c.text)
