@@ -34,9 +34,47 @@ A dough needs flour, water, salt and time. Flour gives structure, because gluten
 A hot oven makes the loaf rise once more. Steam keeps the crust soft until the loaf has reached its full volume.
 `
 
-/** Operations to begin with: one tab of GraphiQL each. Those about something that there is not yet are left out. */
-export async function readExamples(services: Services, owner: string): Promise<readonly Example[]> {
-  const { engine, documents, projects, quizzes, roadmaps, sessions } = services
+/** What operations are about: the newest of each, as far as there is one. */
+interface Subjects {
+  readonly conceptId?: string | undefined
+  readonly documentId?: string | undefined
+  readonly documentTitle?: string | undefined
+  readonly projectId?: string | undefined
+  readonly quizId?: string | undefined
+  readonly sessionId?: string | undefined
+  readonly taskId?: string | undefined
+}
+
+/**
+ * Operations to begin with: one tab of GraphiQL each. Those about something that there is not yet are left out.
+ *
+ * @param owner - whose things they are about; null for operations that are about nothing, where anybody may see them
+ */
+export async function readExamples(services: Services, owner: string | null): Promise<readonly Example[]> {
+  const about = owner === null ? {} : await findSubjects(services, owner)
+  const { conceptId, documentId, documentTitle, projectId, quizId, sessionId, taskId }: Subjects = about
+  const clientId = `graphiql-${randomUUID()}`
+  return [
+    example(listRoadmaps, {}),
+    example(retryQuiz, { conceptId }),
+    example(watchTask, { taskId }),
+    example(importText, { text: bread }),
+    example(findInDocuments, { words: documentTitle ?? 'flour or water' }),
+    example(generateQuiz, { documentId }),
+    example(readQuiz, { quizId }),
+    example(createSession, { clientId }),
+    example(watchSession, { sessionId }),
+    example(sendMessage, { sessionId, clientId }),
+    example(generateProject, { documentId }),
+    example(watchPreview, { projectId }),
+    example(watchInbox, {}),
+  ].flat()
+}
+
+async function findSubjects(
+  { engine, documents, projects, quizzes, roadmaps, sessions }: Services,
+  owner: string,
+): Promise<Subjects> {
   const [[roadmap], [task], read, [quiz], [session], [project]] = await Promise.all([
     roadmaps.list({ owner, limit: 1 }),
     engine.store.list({ owner, limit: 1 }),
@@ -47,22 +85,15 @@ export async function readExamples(services: Services, owner: string): Promise<r
   ])
   const [[concept] = []] = await roadmaps.conceptsOf(roadmap === undefined ? [] : [roadmap.id])
   const document = read.find(({ status }) => status === 'READY')
-  const clientId = `graphiql-${randomUUID()}`
-  return [
-    example(listRoadmaps, {}),
-    example(retryQuiz, { conceptId: concept?.id }),
-    example(watchTask, { taskId: task?.id }),
-    example(importText, { text: bread }),
-    example(findInDocuments, { words: document?.title ?? 'flour or water' }),
-    example(generateQuiz, { documentId: document?.id }),
-    example(readQuiz, { quizId: quiz?.id }),
-    example(createSession, { clientId }),
-    example(watchSession, { sessionId: session?.id }),
-    example(sendMessage, { sessionId: session?.id, clientId }),
-    example(generateProject, { documentId: document?.id }),
-    example(watchPreview, { projectId: project?.id }),
-    example(watchInbox, {}),
-  ].flat()
+  return {
+    conceptId: concept?.id,
+    documentId: document?.id,
+    documentTitle: document?.title,
+    projectId: project?.id,
+    quizId: quiz?.id,
+    sessionId: session?.id,
+    taskId: task?.id,
+  }
 }
 
 /** None when there is nothing to put in the place of a variable. */

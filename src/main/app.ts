@@ -8,7 +8,7 @@ import { migrate } from '../db/migrate.ts'
 import { createLive, type Live } from '../live/shared.ts'
 import { createPruner } from '../log/prune.ts'
 import type { Logger } from '../logger.ts'
-import type { GraphiqlTab } from '../server/graphiql.ts'
+import type { ReadTabs } from '../server/graphiql.ts'
 import { type HealthServer, startHealthServer } from '../server/health-server.ts'
 import { type RunningServer, startServer } from '../server/http.ts'
 import { createMaskError, formatResult, isAway } from '../server/mask.ts'
@@ -67,7 +67,7 @@ export async function startApp(options: {
   readonly config: Config
   readonly logger: Logger
   readonly healthPort?: number | undefined
-  readonly createTabs?: (services: Services) => () => Promise<readonly GraphiqlTab[]>
+  readonly createTabs?: (services: Services) => ReadTabs
 }): Promise<App> {
   const { config, logger, healthPort, createTabs } = options
   await using stack = new AsyncDisposableStack()

@@ -1,9 +1,8 @@
 import type { Services } from '../../schema/context.ts'
 import { readExamples } from '../../schema/examples.ts'
-import type { GraphiqlTab } from '../server/graphiql.ts'
-import { localDeveloper } from '../tasks/viewer.ts'
+import type { ReadTabs } from '../server/graphiql.ts'
 
-/** Makes the operations that GraphiQL begins with: on the local developer's own data, so that they run as they are. */
-export function createTabs(services: Services): () => Promise<readonly GraphiqlTab[]> {
-  return () => readExamples(services, localDeveloper.userId)
+/** Makes the operations that GraphiQL begins with: on the visitor's own data, so that they run as they are. */
+export function createTabs(services: Services): ReadTabs {
+  return (viewer) => readExamples(services, viewer?.userId ?? null)
 }

@@ -4,12 +4,19 @@ import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
+import type { Viewer } from '../tasks/viewer.ts'
 
 /** An operation that waits in a tab of GraphiQL; `variables` as JSON text. */
 export interface GraphiqlTab {
   readonly query: string
   readonly variables?: string
 }
+
+/**
+ * Reads the tabs for a visit. Whoever visits sends no token with it, so where tokens are required, `viewer` is null: anybody may come, and
+ * nothing of anybody's belongs into the tabs.
+ */
+export type ReadTabs = (viewer: Viewer | null) => Promise<readonly GraphiqlTab[]>
 
 /** GraphiQL, served from this machine alone: it works without the internet. */
 export interface Graphiql {

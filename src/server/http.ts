@@ -12,7 +12,7 @@ import type { BodyPace } from './body.ts'
 import { takeCensus } from './census.ts'
 import { type Connections, createConnections } from './connections.ts'
 import type { Note } from './context.ts'
-import { createGraphiql, type GraphiqlTab, serveFavicon } from './graphiql.ts'
+import { createGraphiql, type ReadTabs, serveFavicon } from './graphiql.ts'
 import { createReadiness, type HealthSources } from './health.ts'
 import { mayReadMetrics } from './health-server.ts'
 import { lingerForBody } from './linger.ts'
@@ -46,7 +46,7 @@ export interface ServerOptions {
   readonly admin?: Admin | undefined
   readonly logger: Logger
   /** Prepared operations for GraphiQL, read for each visit. None by default. */
-  readonly graphiqlTabs?: (() => Promise<readonly GraphiqlTab[]>) | undefined
+  readonly graphiqlTabs?: ReadTabs | undefined
   /** Finds the Studio that is served at `/`, and builds it where necessary. Without it `/` leads to GraphiQL. */
   readonly loadStudio?: (() => Promise<BuiltStudio>) | undefined
   /** Where previews of projects are served, which the Studio shows in frames; null, the default, for nowhere. */
@@ -109,7 +109,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   })
   const graphiql = createGraphiql({
     endpoint,
-    tabs: options.graphiqlTabs ?? (() => Promise.resolve([])),
+    tabs: async () => options.graphiqlTabs?.(await tokens.read(undefined)) ?? [],
     tokensAreRequired: tokens.areRequired,
   })
   const studio =

@@ -68,4 +68,9 @@ it('prepares operations that run as they are, on what there is', async () => {
     'Inbox',
   ])
   for (const example of all) await run(example)
+
+  // Where tokens are required, the page is there for everybody.
+  const open = await readExamples(api.services, null)
+  expect(open.map(nameOf)).toEqual(['Roadmaps', 'Import', 'Documents', 'CreateSession', 'Inbox'])
+  expect(JSON.stringify(open)).not.toMatch(/(document|task|session)_[0-9a-z]{26}/)
 })

@@ -17,14 +17,18 @@ let page: Page
 /** What the page asked of other hosts, and what it complained about. */
 const foreign: string[] = []
 const complaints: string[] = []
+/** Whom the tabs were read for. */
+const visitors: unknown[] = []
 
 beforeAll(async () => {
   fixture = await startTestServer({
     environment: { JWT_SECRET: secret },
-    graphiqlTabs: () =>
-      Promise.resolve(
+    graphiqlTabs(viewer) {
+      visitors.push(viewer)
+      return Promise.resolve(
         queries.map((query) => ({ query, ...(query.includes('$name') ? { variables: '{"name":"</script>"}' } : {}) })),
-      ),
+      )
+    },
   })
   browser = await chromium
     .launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] })
@@ -73,6 +77,8 @@ test('comes from this server alone, and opens with the prepared tabs', async () 
   expect(await page.locator('.graphiql-tab-button').allInnerTexts()).toEqual(tabs)
   expect(await run('Hello')).toContain('"hello":"Helloyou"')
   expect(await page.title()).toBe('Tidings')
+  // Nobody knows who comes, as a page is asked for without a token: the tabs are for everybody.
+  expect(visitors).toEqual([null])
   expect(foreign).toEqual([])
 })
 
