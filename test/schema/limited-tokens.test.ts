@@ -1,29 +1,19 @@
 import {
   type ExecutionResult,
-  execute,
-  type GraphQLArgument,
-  type GraphQLField,
-  type GraphQLInputType,
   type GraphQLNamedType,
+  type GraphQLResolveInfo,
   getNamedType,
   isAbstractType,
-  isCompositeType,
-  isEnumType,
-  isInputObjectType,
-  isListType,
-  isNonNullType,
   isObjectType,
-  isRequiredArgument,
-  parse,
-  subscribe,
 } from 'graphql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createContext, schema } from '../../schema/index.ts'
+import { schema } from '../../schema/index.ts'
 import { isTidingsError } from '../../src/errors.ts'
 import { readDependence } from '../../src/live/field.ts'
 import type { Viewer } from '../../src/tasks/viewer.ts'
 import { ada, type SessionApi, startSessionApi } from '../studio/sessions/session-api.ts'
 import { viewerOf } from '../support/api.ts'
+import { askForEvery, type Field, operations } from './every-field.ts'
 
 /** Everything that a limited token may be used for. What is added here has to heed what the token names. */
 const openFields = [
@@ -45,57 +35,11 @@ const openFields = [
   'Subscription.taskProgress',
 ]
 
-type Field = GraphQLField<unknown, unknown>
-const operations = {
-  query: schema.getQueryType(),
-  mutation: schema.getMutationType(),
-  subscription: schema.getSubscriptionType(),
-}
-type Operation = keyof typeof operations
-
 let api: SessionApi
 beforeAll(async () => {
   api = await startSessionApi()
 })
 afterAll(() => api[Symbol.asyncDispose]())
-
-/** A value that the type admits; every id is one that the limited tokens name. */
-function exampleOf(type: GraphQLInputType): unknown {
-  if (isNonNullType(type)) return exampleOf(type.ofType)
-  if (isListType(type)) return [exampleOf(type.ofType)]
-  if (isEnumType(type)) return type.getValues()[0]?.name
-  if (isInputObjectType(type))
-    return Object.fromEntries(
-      Object.values(type.getFields())
-        .filter((field) => isNonNullType(field.type))
-        .map((field) => [field.name, exampleOf(field.type)]),
-    )
-  const values: Record<string, unknown> = { ID: 'session_named', Int: 1, Float: 1, Boolean: true, String: 'text' }
-  const value = values[type.name]
-  if (value === undefined) throw new Error(`Say which ${type.name} to send`)
-  return value
-}
-
-/** Asks for a field in the smallest way there is. */
-async function ask(operation: Operation, field: Field, viewer: Viewer): Promise<ExecutionResult> {
-  const given = field.args.filter((arg: GraphQLArgument) => isRequiredArgument(arg))
-  const variables = given.map(({ name, type }) => `$${name}: ${String(type)}`).join(', ')
-  const args = given.map(({ name }) => `${name}: $${name}`).join(', ')
-  const selection = isCompositeType(getNamedType(field.type)) ? '{ __typename }' : ''
-  const request = {
-    schema,
-    document: parse(
-      `${operation} ${variables && `(${variables})`} { ${field.name} ${args && `(${args})`} ${selection} }`,
-    ),
-    variableValues: Object.fromEntries(given.map(({ name, type }) => [name, exampleOf(type)])),
-    contextValue: createContext(api.services, viewer, { catchUp: true }),
-  }
-  if (operation !== 'subscription') return execute(request)
-  const result = await subscribe(request)
-  if (!(Symbol.asyncIterator in result)) return result
-  await result.return?.()
-  return {}
-}
 
 /** Whether the answer is the refusal of a limited token. */
 function isRefused({ errors = [] }: ExecutionResult): boolean {
@@ -103,12 +47,11 @@ function isRefused({ errors = [] }: ExecutionResult): boolean {
   return isTidingsError(error, 'FORBIDDEN') && error.message.startsWith('This token is limited to ')
 }
 
+/** The fields whose answer is wanted. Every id that is sent is one that the limited tokens name. */
 async function namesOf(viewer: Viewer, isWanted: (result: ExecutionResult) => boolean): Promise<readonly string[]> {
-  const names: string[] = []
-  for (const [operation, type] of Object.entries(operations) as [Operation, (typeof operations)[Operation]][])
-    for (const field of Object.values(type?.getFields() ?? {}))
-      if (isWanted(await ask(operation, field, viewer))) names.push(`${type?.name ?? ''}.${field.name}`)
-  return names.sort()
+  const values = { ID: 'session_named', Int: 1, Float: 1, Boolean: true, String: 'text' }
+  const answers = await askForEvery({ ...api, viewer, values, isAllGiven: false })
+  return [...answers].flatMap(([name, answer]) => (isWanted(answer) ? [name] : [])).sort()
 }
 
 describe('of all there is', () => {
@@ -132,18 +75,17 @@ test('from what a limited token is for, nothing else that has an id is reached',
   const reached = new Set<string>()
   const seen = new Set<GraphQLNamedType>()
   const follow = (field: Field, name: string): void => {
-    if (readDependence(field) !== null) return
+    // Tried below: null for such a token.
+    if (readDependence(field) === 'limits') return
     const type = getNamedType(field.type)
-    const isOfTask = type.name === 'Task'
-    if (isObjectType(type) && type.getInterfaces().some((one) => one.name === 'Node') && !isOfTask)
-      reached.add(type.name)
-    if (isOfTask) reached.add(name)
+    if (type.name === 'Task') reached.add(name)
     walk(type)
   }
   const walk = (type: GraphQLNamedType): void => {
     if (isAbstractType(type)) for (const one of schema.getPossibleTypes(type)) walk(one)
     if (!isObjectType(type) || seen.has(type)) return
     seen.add(type)
+    if ('id' in type.getFields() && type.name !== 'Task') reached.add(type.name)
     for (const field of Object.values(type.getFields())) follow(field, `${type.name}.${field.name}`)
   }
   for (const type of Object.values(operations))
@@ -156,13 +98,31 @@ test('from what a limited token is for, nothing else that has an id is reached',
   expect([...reached].sort()).toEqual([
     'CancelTaskSuccess.task',
     'ConflictError.task',
+    'LeaveSessionSuccess',
+    'NotFoundError',
     'Query.task',
     'SendMessageSuccess.task',
     'Session',
+    'SessionCard',
+    'SessionMessage',
     'TaskConnection.nodes',
     'TaskEdge.node',
     'TaskSnapshot.task',
+    'Viewer',
   ])
+})
+
+test('what leads on from there is null for a limited token', async () => {
+  const led: string[] = []
+  for (const type of Object.values(schema.getTypeMap()))
+    for (const [name, field] of isObjectType(type) ? Object.entries(type.getFields()) : []) {
+      if (readDependence(field) !== 'limits') continue
+      led.push(`${type.name}.${name}`)
+      // It has come to that without a look at anything else.
+      const answer: unknown = await field.resolve?.({}, {}, { isLimited: true }, {} as GraphQLResolveInfo)
+      expect(answer, `${type.name}.${name}`).toBeNull()
+    }
+  expect(led).toContain('Task.retryOf')
 })
 
 describe('what is named', () => {
