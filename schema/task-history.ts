@@ -9,7 +9,7 @@ import { type EventSource, taskEvents, toEventSource } from './task-event.ts'
 const taskEventConnection = defineConnection<EventSource>('TaskEvent', taskEvents.event)
 
 /** The log of a task, in pages. @throws TidingsError `BAD_CURSOR`, `BAD_INPUT` */
-async function readPage(
+async function readHistory(
   task: Task,
   after: string | null | undefined,
   first: number | null | undefined,
@@ -39,6 +39,6 @@ builder.objectField(taskRef, 'events', (t) =>
       after: t.arg({ type: 'Cursor', description: 'The cursor of an event: what follows it.' }),
       first: t.arg.int({ defaultValue: 100, description: 'At most this many, up to 1,000.' }),
     },
-    resolve: ({ task }, { after, first }, { engine }) => readPage(task, after, first, engine.reader),
+    resolve: ({ task }, { after, first }, { engine }) => readHistory(task, after, first, engine.reader),
   }),
 )

@@ -28,7 +28,8 @@ export interface ToldTopic<S, E> {
   readonly isPresenceKept?: boolean
   /**
    * A state beside the log that is told as it changes, and holds until then: laid between the events with the seq of the one before, so
-   * the event's type belongs into `passingEvents` of `src/protocol.ts`. Not told to those who poll.
+   * the event's type belongs into `passingEvents` of `src/protocol.ts`. Told by live delivery alone: not to those who poll, nor where the
+   * operation depends on who asks.
    */
   readonly standing?: {
     /** Calls `tell` with the state, now and whenever it has changed, until the returned function is called. */
