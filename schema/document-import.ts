@@ -11,7 +11,8 @@ const importDocumentInput = builder.inputType('ImportDocumentInput', {
     text: t.string({ description: 'The text itself, Markdown or plain.' }),
     name: t.string({ description: 'What the document is called, such as `guide.md`; the file’s name by default.' }),
     idempotencyKey: t.string({
-      description: 'Sent again with the same key and content, the same document is returned instead of a second one.',
+      description:
+        'At most 255 characters. Sent again with the same key and content, the same document is returned instead of a second one.',
     }),
   }),
 })

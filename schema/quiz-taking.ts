@@ -153,7 +153,8 @@ const submitQuizInput = builder.inputType('SubmitQuizInput', {
       description: 'One for each question; what is left out counts as wrong.',
     }),
     idempotencyKey: t.string({
-      description: 'Sent again with the same key and answers, the same attempt is returned instead of a second one.',
+      description:
+        'At most 255 characters. Sent again with the same key and answers, the same attempt is returned instead of a second one.',
     }),
   }),
 })

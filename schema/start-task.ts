@@ -4,7 +4,8 @@ import { requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
 
 /** What the argument `idempotencyKey` of a mutation that starts a task is for. */
-export const keyDescription = 'Sent again with the same key, the same task is returned instead of a second one.'
+export const keyDescription =
+  'At most 255 characters. Sent again with the same key, the same task is returned instead of a second one.'
 
 /** Starts a task of the viewer's, with the head start of that one's plan. */
 export async function startTask(

@@ -141,7 +141,7 @@ export type EditQuestionInput = {
 export type ImportDocumentInput = {
   /** The file, by multipart request. */
   readonly file?: File | Blob | null | undefined;
-  /** Sent again with the same key and content, the same document is returned instead of a second one. */
+  /** At most 255 characters. Sent again with the same key and content, the same document is returned instead of a second one. */
   readonly idempotencyKey?: string | null | undefined;
   /** What the document is called, such as `guide.md`; the file’s name by default. */
   readonly name?: string | null | undefined;
@@ -260,7 +260,7 @@ export type QuizStatus =
 export type RetryContentInput = {
   /** The concept. */
   readonly conceptId: string;
-  /** Sent again with the same key, the same task is returned instead of a second one. */
+  /** At most 255 characters. Sent again with the same key, the same task is returned instead of a second one. */
   readonly idempotencyKey?: string | null | undefined;
   /** The piece. */
   readonly piece: ContentPiece;
@@ -331,7 +331,7 @@ export type StartSelfTestInput = {
 export type SubmitQuizInput = {
   /** One for each question; what is left out counts as wrong. */
   readonly answers: ReadonlyArray<AnswerInput>;
-  /** Sent again with the same key and answers, the same attempt is returned instead of a second one. */
+  /** At most 255 characters. Sent again with the same key and answers, the same attempt is returned instead of a second one. */
   readonly idempotencyKey?: string | null | undefined;
   /** A published quiz. */
   readonly quizId: string;

@@ -11,6 +11,7 @@ import { createAdmission } from './admission.ts'
 import { appendWith } from './append-with.ts'
 import type { Beginning, TaskDefinition } from './define-task.ts'
 import { eraseTasks } from './erase.ts'
+import { checkIdempotencyKey } from './idempotency-key.ts'
 import type { Places } from './place.ts'
 import type { Doorbell } from './queue.ts'
 import type { Closings } from './settle.ts'
@@ -183,6 +184,7 @@ export function createTaskService(options: {
       )
     }
     refuseUnstorable(request)
+    checkIdempotencyKey(request.idempotencyKey)
     const known = await admission.find(database.pool, request)
     if (known !== null) return { task: await mustGet(known), isNew: false }
     // One start of an owner at a time in this process, so that waiting for each other takes one connection and not all.
@@ -251,9 +253,8 @@ export function createTaskService(options: {
 }
 
 /** PostgreSQL takes neither U+0000 nor halves of surrogate pairs; changing them silently would start something else. */
-function refuseUnstorable({ input, idempotencyKey }: StartRequest): void {
-  for (const [path, value] of Object.entries({ input, idempotencyKey }))
-    if (!isStorable(value)) {
-      throw new TidingsError('BAD_INPUT', `The ${path} ${unstorable}`, { issues: [{ path, message: unstorable }] })
-    }
+function refuseUnstorable({ input }: StartRequest): void {
+  if (isStorable(input)) return
+  const issues = [{ path: 'input', message: unstorable }]
+  throw new TidingsError('BAD_INPUT', `The input ${unstorable}`, { issues })
 }

@@ -17,6 +17,7 @@ const prefixes = ['', 'task_', 'document_', 'roadmap_', 'concept_', 'notificatio
 test.each([
   ['U+0000', '\0'],
   ['half of a surrogate pair', '\ud800'],
+  ['far too many characters', 'x'.repeat(300_000)],
 ])('no field takes an id, a cursor or a text with %s for a defect of the server', async (_, sign) => {
   const values = { ID: `x${sign}`, String: `x${sign}`, Cursor: `x${sign}`, Int: 1, Float: 1, Boolean: true }
   const viewer = viewerOf('admin', { roles: ['admin'] })

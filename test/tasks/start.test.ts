@@ -19,6 +19,9 @@ const work = defineTask({
 const definitions = [work]
 /** Nothing of what is started runs. */
 const idle = { ROLE: 'server' } as const
+/** A text of as many bytes as there can be for its length, which cannot be compressed. */
+const makeWide = (length: number): string =>
+  Array.from({ length }, (_, index) => String.fromCharCode(0x4e00 + ((index * 7_919) % 20_000))).join('')
 
 describe('start', () => {
   test('puts a task in line, tells so, and returns it', async () => {
@@ -53,7 +56,15 @@ describe('start', () => {
     await using fixture = await startTestEngine({ definitions, config: idle })
     for (const input of [{ name: 'a\u0000b' }, { name: '\ud83d' }])
       await expect(fixture.start('WORK', { input })).rejects.toMatchObject({ code: 'BAD_INPUT' })
-    await expect(fixture.start('WORK', { idempotencyKey: 'a\u0000b' })).rejects.toMatchObject({ code: 'BAD_INPUT' })
+    for (const idempotencyKey of ['a\u0000b', 'x'.repeat(256)])
+      await expect(fixture.start('WORK', { idempotencyKey })).rejects.toMatchObject({
+        code: 'BAD_INPUT',
+        details: { issues: [{ path: 'idempotencyKey' }] },
+      })
+    // The widest of owners with the longest of keys has its place in the index.
+    const [owner, idempotencyKey] = [makeWide(200), makeWide(255)]
+    const first = await fixture.start('WORK', { owner, idempotencyKey })
+    expect((await fixture.start('WORK', { owner, idempotencyKey })).id).toBe(first.id)
   })
 
   test('lets the application name the subject and the parts, in the same transaction', async () => {

@@ -3,6 +3,7 @@ import { typeid } from 'typeid-js'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import { isTidingsError, TidingsError } from '../../errors.ts'
 import { createTopic, deleteTopic } from '../../log/topic.ts'
+import { checkIdempotencyKey } from '../../tasks/idempotency-key.ts'
 import type { TaskService } from '../../tasks/service.ts'
 import type { TaskStore } from '../../tasks/store.ts'
 import type { Task } from '../../tasks/task.ts'
@@ -97,6 +98,7 @@ export function createImporting(options: {
 
   return {
     async import({ owner, name, bytes, idempotencyKey, headStartMs }) {
+      checkIdempotencyKey(idempotencyKey)
       const keep = async (): Promise<Stored> => {
         const read = typeof bytes === 'function' ? await bytes() : bytes
         return insert({

@@ -1,6 +1,7 @@
 import { typeid } from 'typeid-js'
 import type { Database } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
+import { checkIdempotencyKey } from '../../tasks/idempotency-key.ts'
 import { storableText } from '../../tasks/storable.ts'
 import { formIssueOf, isRight } from './grading.ts'
 import type { AnsweredQuestion, Attempt, Question, Quiz } from './quiz.ts'
@@ -68,6 +69,7 @@ export function createTaking(
   }
   return {
     async submit({ taker, quizId, answers, idempotencyKey }) {
+      checkIdempotencyKey(idempotencyKey)
       const quiz = await read.published(quizId)
       if (quiz === null) throw new TidingsError('NOT_FOUND', `There is no published quiz "${quizId}"`, { id: quizId })
       const graded = grade(await read.questions(quizId), answers)
