@@ -98,27 +98,40 @@ export function guardIterable<T>(
   source: AsyncIterableIterator<T, undefined>,
   guard: (revoke: (error: Error) => void) => () => void,
 ): AsyncIterableIterator<T, undefined> {
+  const done: IteratorReturnResult<undefined> = { done: true, value: undefined }
   let revoked: Error | undefined
   let stop: (() => void) | undefined
+  let isOver = false
+  const end = (): void => {
+    if (isOver) return
+    isOver = true
+    stop?.()
+  }
   const guarded: AsyncIterableIterator<T, undefined> = {
     async next() {
+      if (isOver) return done
       stop ??= guard((error) => {
         revoked = error
         // What waits for the next value is told that there is none.
         void source.return?.()
       })
-      const result = await source.next().catch((error: unknown) => {
-        stop?.()
+      try {
+        const result = await source.next()
+        // Left, or failed for another who waited.
+        if (isOver) return done
+        if (revoked !== undefined) throw revoked
+        if (result.done) end()
+        return result
+      } catch (error) {
+        // Whoever is told of a failure does not call `return()`, and may well ask again.
+        end()
         throw error
-      })
-      if (revoked !== undefined) throw revoked
-      if (result.done) stop()
-      return result
+      }
     },
     async return() {
-      stop?.()
+      end()
       await source.return?.()
-      return { done: true, value: undefined }
+      return done
     },
     [Symbol.asyncIterator]: () => guarded,
   }

@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createWakeUp, interruptible } from '../../src/log/interruptible.ts'
+import { createWakeUp, guardIterable, interruptible } from '../../src/log/interruptible.ts'
 import { eventually } from './support.ts'
 
 const done = { done: true, value: undefined }
@@ -152,6 +152,59 @@ describe('an interruptible iteration', () => {
       }),
       { numRuns: 100 },
     )
+  })
+})
+
+describe('a guarded iteration', () => {
+  /** A source with a guard that counts how often it was begun and stopped. */
+  function createGuarded() {
+    const source = createSource()
+    const guard = { begun: 0, stopped: 0, revoke: (_error: Error): void => undefined }
+    const iterator = guardIterable(source.iterator, (revoke) => {
+      guard.begun++
+      guard.revoke = revoke
+      return () => void guard.stopped++
+    })
+    return { ...source, iterator, guard }
+  }
+
+  it('fails when it is revoked while it waits, once, and stops its guard', async () => {
+    const { iterator, guard, say, state } = createGuarded()
+    say(1)
+    expect(await iterator.next()).toEqual({ done: false, value: 1 })
+    const pending = iterator.next()
+    guard.revoke(new Error('no longer'))
+    await expect(pending).rejects.toThrow('no longer')
+    expect(await iterator.next()).toEqual(done)
+    await iterator.return?.()
+    expect(guard).toMatchObject({ begun: 1, stopped: 1 })
+    await eventually(() => expect(state.ends).toBe(1))
+  })
+
+  it('stops its guard when it is left, also when nothing was asked for yet', async () => {
+    const left = createGuarded()
+    const pending = left.iterator.next()
+    await left.iterator.return?.()
+    expect(await pending).toEqual(done)
+    expect(left.guard).toMatchObject({ begun: 1, stopped: 1 })
+    const early = createGuarded()
+    await early.iterator.return?.()
+    expect(await early.iterator.next()).toEqual(done)
+    expect(early.guard.begun).toBe(0)
+  })
+
+  it('stops its guard when its source fails', async () => {
+    let isStopped = false
+    const broken = interruptible<number>(async function* () {
+      yield* []
+      throw new Error('broken')
+    })
+    const iterator = guardIterable(broken, () => () => {
+      isStopped = true
+    })
+    await expect(iterator.next()).rejects.toThrow('broken')
+    expect(isStopped).toBe(true)
+    expect(await iterator.next()).toEqual(done)
   })
 })
 

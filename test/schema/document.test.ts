@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { taskTopic } from '../../src/tasks/task.ts'
 import { makeSamples } from '../fixtures/documents/make.ts'
+import { openStream, resultOf } from '../server/sse.ts'
+import { signToken } from '../server/support.ts'
 import { type ApiFixture, startApi, viewerOf } from '../support/api.ts'
 import { serveApi } from '../support/serve-api.ts'
 
@@ -298,15 +301,31 @@ describe('what somebody watches', () => {
     alone.catch((error: Error) => {
       ends['bob by itself'] = error.message
     })
+    // Whose quizzes these are depends on who asks, so it is executed for him alone.
+    const own = `subscription ($id: ID!) { taskProgress(taskId: $id) { __typename
+      ... on TaskCompleted { result { ... on DocumentConverted { document { quizzes { id } } } } } } }`
+    await using stream = await openStream(served.server.url, own, {
+      variables: { id: task.id },
+      headers: { authorization: `Bearer ${await signToken({ sub: 'bob' })}` },
+    })
+    expect(resultOf(await stream.next()).data).toEqual({ taskProgress: { __typename: 'TaskSnapshot' } })
     await vi.waitFor(() => {
       for (const seen of Object.values(events)) expect(seen.length).toBeGreaterThan(0)
     })
-    expect(waiting.engine.visibility.size).toBe(3)
+    expect(waiting.engine.visibility.size).toBe(4)
+    const present = () => waiting.engine.presence.of(taskTopic(task.id))
+    await vi.waitFor(async () => expect(await present()).toEqual(['ada', 'bob', 'carol']))
     await services.documents.revoke(id, 'bob')
     await vi.waitFor(() =>
       expect(ends).toEqual({ bob: 'FORBIDDEN', 'bob by itself': expect.stringContaining('no longer shared') }),
     )
     expect(waiting.engine.visibility.size).toBe(1)
+    const rest = (await stream.rest()).filter((one) => 'event' in one && !one.data.startsWith('{"data":{'))
+    expect(rest).toEqual([
+      { event: 'next', data: expect.stringContaining('FORBIDDEN') },
+      { event: 'complete', data: '' },
+    ])
+    await vi.waitFor(async () => expect(await present()).toEqual(['ada', 'carol']))
 
     await waiting.run(remove, { id }, ada)
     await vi.waitFor(() => expect(ends).toMatchObject({ ada: 'completed', bob: 'FORBIDDEN', carol: 'completed' }))
