@@ -45,6 +45,11 @@ export function createEventStreamPlugin(options: {
     const isSubscription = subscriptions.has(request)
     if (!isAsyncIterable(source))
       return new Response(createEventStream({ source, isSubscription, keepAliveMs }).body, { headers })
+    // Its client left while the subscription was opened: what is counted in now would never be counted out.
+    if (res.closed) {
+      void source[Symbol.asyncIterator]().return?.()
+      return new Response(null)
+    }
     let end: (why: string) => void = () => undefined
     const connection = connections.mayOpen(from.address)
       ? connections.open(transport, from, {

@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openStream, resultOf } from './sse.ts'
 import { ask, type GraphqlBody, open, type ServerFixture, startTestServer, subscribe, until } from './support.ts'
@@ -163,4 +164,29 @@ test('leaves nothing behind when clients leave, however they do', async () => {
     expect(fixture.server.metrics.subscriptions.has('silence')).toBe(false)
     expect(fixture.server.metrics.connections.sse).toBe(0)
   })
+})
+
+test('leaves nothing behind of an event stream whose client leaves while it is being opened', async () => {
+  const isAsked = Promise.withResolvers<void>()
+  const goOn = Promise.withResolvers<void>()
+  await using slow = await startTestServer({
+    on: fixture.fixture,
+    async createContext(viewer, { catchUp }) {
+      isAsked.resolve()
+      await goOn.promise
+      return { viewer, catchUp }
+    },
+  })
+  const socket = connect(slow.server.port, '127.0.0.1')
+  const path = `/graphql?query=${encodeURIComponent('subscription { silence }')}`
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n`)
+  await isAsked.promise
+  socket.resetAndDestroy()
+  // What comes after it is answered, so the server knows by then.
+  for (let i = 0; i < 2; i++) await fetch(`${slow.server.url}/health/live`)
+  goOn.resolve()
+  await using _other = await openStream(slow.server.url, 'subscription { silence }')
+  await until(() => expect(open.quiet).toBe(1))
+  expect(slow.server.connections.size).toBe(1)
+  expect(slow.server.metrics.subscriptions.get('silence')).toBe(1)
 })
