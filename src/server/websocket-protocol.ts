@@ -136,6 +136,8 @@ export function createSocketProtocol(options: {
         else closeSocket(socket, isExpired(error) ? closeCodes.expired : closeCodes.unauthorized, message)
         return false
       }
+      // It left while its token was read: nothing would take back the timer below.
+      if (socket.readyState !== socket.OPEN) return false
       if (!connections.identify(connection, extra.viewer?.userId ?? null)) {
         metrics.refused('viewer')
         const message = 'Too many connections of one viewer are open; try again later'

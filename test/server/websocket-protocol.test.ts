@@ -1,0 +1,64 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect, test } from 'vitest'
+import { WebSocket } from 'ws'
+import { silentLogger } from '../../src/logger.ts'
+import { createConnections } from '../../src/server/connections.ts'
+import type { Note } from '../../src/server/context.ts'
+import { createMaskError } from '../../src/server/mask.ts'
+import { createServerMetrics } from '../../src/server/metrics.ts'
+import { createWebSockets } from '../../src/server/websocket.ts'
+import { createSocketProtocol } from '../../src/server/websocket-protocol.ts'
+import type { Viewer } from '../../src/tasks/viewer.ts'
+import { viewerOf } from '../support/api.ts'
+import { until } from './support.ts'
+
+test('a socket that closes while its token is read is not taken in', async () => {
+  const isAsked = Promise.withResolvers<void>()
+  const viewer = Promise.withResolvers<Viewer>()
+  const notes: string[] = []
+  const note: Note = (event) => void notes.push(event)
+  const metrics = createServerMetrics()
+  const connections = createConnections({ MAX_SOCKETS_PER_ADDRESS: 10, MAX_SOCKETS_PER_VIEWER: 10 }, metrics)
+  const door = { connections, metrics, note, live: undefined, logger: silentLogger }
+  const unused = (): never => {
+    throw new Error('Nothing is asked for')
+  }
+  const protocol = createSocketProtocol({
+    ...door,
+    maxSubscriptions: 10,
+    api: { envelop: unused, subscribeShared: unused },
+    tokens: {
+      areRequired: true,
+      read() {
+        isAsked.resolve()
+        return viewer.promise
+      },
+    },
+    maskError: createMaskError(silentLogger),
+    isAway: () => false,
+  })
+  await using sockets = createWebSockets({
+    ...door,
+    limits: { MAX_MESSAGE_BYTES: 10_000, MAX_SOCKET_BUFFER_BYTES: 100_000 },
+    protocol,
+    keepAliveMs: 10_000,
+    initMs: 10_000,
+  })
+  await using server = createServer()
+  server.on('upgrade', (request, tcp, head) =>
+    sockets.upgrade(request, tcp, head, { address: '127.0.0.1', userAgent: null }),
+  )
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`, 'graphql-transport-ws')
+  await once(client, 'open')
+  client.send(JSON.stringify({ type: 'connection_init' }))
+  await isAsked.promise
+  client.terminate()
+  await until(() => expect(connections.size).toBe(0))
+  viewer.resolve(viewerOf('ada', { expiresAt: new Date(Date.now() + 3_600_000) }))
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(notes).toEqual([])
+})
