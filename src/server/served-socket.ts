@@ -86,6 +86,8 @@ class OpenWebSocket implements ServedSocket {
   onClosed: (code: number, reason: string) => Promise<void> = () => Promise.resolve()
   readonly pingTurn: number
   readonly #surroundings: SocketSurroundings
+  /** Answers on their way to the operating system. */
+  #sending = 0
 
   constructor({ socket, tcp, authorization, from, pingTurn, surroundings }: Parameters<typeof createServedSocket>[0]) {
     this.socket = socket
@@ -108,8 +110,10 @@ class OpenWebSocket implements ServedSocket {
     const { socket } = this
     return new Promise((resolve) => {
       if (socket.readyState !== socket.OPEN) return whenGone(socket, resolve)
+      this.#sending++
       socket.send(data, (error) => {
-        if (socket.isPaused && socket.bufferedAmount <= this.#surroundings.maxBufferBytes) socket.resume()
+        this.#sending--
+        if (socket.isPaused && (this.#sending === 0 || !this.#isBehind())) socket.resume()
         if (error) whenGone(socket, resolve)
         else resolve()
       })
@@ -123,12 +127,17 @@ class OpenWebSocket implements ServedSocket {
   onMessage(listener: (message: string) => Promise<void>): void {
     const { socket } = this
     socket.on('message', (data) => {
-      if (socket.bufferedAmount > this.#surroundings.maxBufferBytes) socket.pause()
+      // What live delivery has written makes nobody deaf: the end of an answer is what is waited for.
+      if (this.#sending > 0 && this.#isBehind()) socket.pause()
       listener(readMessage(String(data))).catch((error: unknown) => {
         this.#surroundings.logger.error({ err: error }, 'a WebSocket message could not be handled')
         this.close(CloseCode.InternalServerError, 'Something went wrong on the server')
       })
     })
+  }
+
+  #isBehind(): boolean {
+    return this.socket.bufferedAmount > this.#surroundings.maxBufferBytes
   }
 
   move(why: MoveReason): void {

@@ -1,0 +1,56 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { expect, test } from 'vitest'
+import { WebSocket, WebSocketServer } from 'ws'
+import { createBatch, createPayload } from '../../src/live/frames.ts'
+import { silentLogger } from '../../src/logger.ts'
+import { createConnections } from '../../src/server/connections.ts'
+import { createServerMetrics } from '../../src/server/metrics.ts'
+import { createServedSocket, type ServedSocket } from '../../src/server/served-socket.ts'
+import { until } from './support.ts'
+
+const limits = { MAX_SOCKETS_PER_ADDRESS: 10, MAX_SOCKETS_PER_VIEWER: 10 }
+
+test('a socket whose reader has let many events wait is still listened to, then and when they are read', async () => {
+  const opened = Promise.withResolvers<{ readonly one: ServedSocket; readonly tcp: Duplex }>()
+  const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false })
+  const surroundings = {
+    maxBufferBytes: 16_384,
+    connections: createConnections(limits, createServerMetrics()),
+    live: undefined,
+    note: () => undefined,
+    logger: silentLogger,
+    refine: (_socket: WebSocket, error: unknown) => error,
+  }
+  const from = { address: '127.0.0.1', userAgent: null }
+  await using server = createServer()
+  server.on('upgrade', (request, tcp, head) =>
+    sockets.handleUpgrade(request, tcp, head, (socket) => {
+      const one = createServedSocket({ socket, tcp, authorization: undefined, from, pingTurn: 0, surroundings })
+      opened.resolve({ one, tcp })
+    }),
+  )
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  using ending = new DisposableStack()
+  ending.defer(() => client.terminate())
+  await once(client, 'open')
+  const { one, tcp } = await opened.promise
+  const heard: unknown[] = []
+  one.onMessage(async (message) => void heard.push(message))
+
+  client.pause()
+  // As live delivery writes: more than both systems take off the server's hands.
+  const events = createBatch([createPayload(JSON.stringify('x'.repeat(20_000_000)))])
+  tcp.write(events.frames(3).stamp(Buffer.from('"1"')))
+  expect(one.unreadBytes()).toBeGreaterThan(surroundings.maxBufferBytes)
+  for (const type of ['complete', 'ping']) client.send(JSON.stringify({ type }))
+  await until(() => expect(heard).toHaveLength(2))
+  client.resume()
+  await until(() => expect(one.unreadBytes()).toBe(0))
+  client.send(JSON.stringify({ type: 'subscribe' }))
+  await until(() => expect(heard).toEqual([{ type: 'complete' }, { type: 'ping' }, { type: 'subscribe' }]))
+})
