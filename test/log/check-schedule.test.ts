@@ -1,0 +1,51 @@
+import { PubSub } from 'graphql-subscriptions'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { createBus } from '../../src/log/bus.ts'
+import { createCheckSchedule } from '../../src/log/check-schedule.ts'
+import { silentLogger } from '../../src/logger.ts'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+/** How often a process compares in 30 s when each comparison takes so long. */
+async function countChecks(options: { readonly isConnected: boolean; readonly tookMs: number }): Promise<number> {
+  const shard = {
+    engine: new PubSub(),
+    isConnected: () => options.isConnected,
+    onReconnect: () => undefined,
+    close: () => Promise.resolve(),
+  }
+  const bus = createBus({ kind: 'memory', shards: [shard], logger: silentLogger })
+  let count = 0
+  const schedule = createCheckSchedule({
+    async compare() {
+      count++
+      await new Promise((resolve) => setTimeout(resolve, options.tookMs))
+    },
+    bus,
+    logger: silentLogger,
+    checkMs: 3_000,
+    awayCheckMs: 250,
+  })
+  await vi.advanceTimersByTimeAsync(30_000 - 1)
+  const counted = count
+  const ended = schedule[Symbol.asyncDispose]()
+  await vi.advanceTimersByTimeAsync(options.tookMs)
+  await ended
+  return counted
+}
+
+test('compares every CHECK_MS while the bus is connected', async () => {
+  expect(await countChecks({ isConnected: true, tookMs: 2 })).toBe(9)
+})
+
+test('compares four times a second while it is away', async () => {
+  expect(await countChecks({ isConnected: false, tookMs: 2 })).toBe(119)
+})
+
+test('compares a tenth of the time at most while it is away, and every CHECK_MS at least', async () => {
+  // 100 ms of each second.
+  expect(await countChecks({ isConnected: false, tookMs: 100 })).toBeLessThanOrEqual(30)
+  expect(await countChecks({ isConnected: false, tookMs: 100 })).toBeGreaterThan(20)
+  expect(await countChecks({ isConnected: false, tookMs: 1_000 })).toBe(8)
+})
