@@ -157,13 +157,18 @@ class TopicGroup<S> implements Group<S>, FeedListener {
     }
   }
 
-  onReset(reason: 'PRUNED' | 'RESET'): void {
+  onReset(reason: 'PRUNED' | 'RESET', head: number): void {
     this.resets.count++
     this.resets.reason = reason
     this.#pending = []
     this.#flushed = 0
+    // Of what passes nothing may be told at a seq that is gone: whoever is there then would pass over what comes instead.
+    this.#head = head
     const those = [...this.#members]
     this.#members.clear()
+    const last = this.#lastPassing
+    this.#lastPassing = undefined
+    if (last !== undefined && this.topic.passing?.isStanding === true) this.#takePassing(last.report)
     for (const member of those) member.onReset(reason)
   }
 
@@ -173,8 +178,9 @@ class TopicGroup<S> implements Group<S>, FeedListener {
     // No such topic: who catches up is told.
     if (attachment === null) return
     if (this.#isClosed) return attachment.detach()
+    const isNew = this.#head === 0
     this.#head = Math.max(this.#head, attachment.head)
-    if (this.topic.passing?.isWanted === true && this.#flushed === 0) this.#heedPassing(true)
+    if (this.topic.passing?.isWanted === true && isNew) this.#heedPassing(true)
   }
 
   #add(payload: Rendering, seq: number, isPassing: boolean, isLast: boolean, span: Span | undefined): void {
@@ -232,17 +238,17 @@ class TopicGroup<S> implements Group<S>, FeedListener {
     if (first === undefined || last === undefined) return
     const base = first.isPassing ? first.seq : first.seq - 1
     const batch = createBatch(items.map(({ payload }) => payload))
+    const standing = this.topic.passing?.isStanding === true ? items.findLast(({ isPassing }) => isPassing) : undefined
     const readers = this.#members.size
     for (const member of this.#members) {
       if (member.at === base) {
         this.#deliver(member, batch, last)
         continue
       }
-      // It has joined with some of these already behind it.
+      // It has read further in the log than had come in here: what was said at a seq behind it, and stands, it is told from where it is.
+      if (standing !== undefined && standing.seq < member.at) this.#tellPassing(member)
       const rest = items.filter(({ seq, isPassing }) => seq > member.at || (isPassing && seq === member.at))
       if (rest.length > 0) this.#deliver(member, createBatch(rest.map(({ payload }) => payload)), last)
-      // It has read further in the log than has come in here: what stands is told from where it is.
-      else if (this.topic.passing?.isStanding === true && last.isPassing) this.#tellPassing(member)
     }
     this.#flushed = last.seq
     for (const { span } of items) span?.end({ 'tidings.readers': readers })

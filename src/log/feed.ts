@@ -22,8 +22,8 @@ export interface Attachment {
 /** Who follows a feed. */
 export interface FeedListener {
   onEvents(events: readonly LogEvent[]): void
-  /** What was to follow cannot be had: pruned, or the database was restored under the feed. */
-  onReset(reason: 'PRUNED' | 'RESET'): void
+  /** What was to follow cannot be had: pruned, or the database was restored under the feed, which goes on after `head`. */
+  onReset(reason: 'PRUNED' | 'RESET', head: number): void
 }
 
 /** The feeds of one process: one per followed topic, gone when the last follower leaves. */
@@ -161,7 +161,7 @@ export function createFeeds(options: {
   const reset = (feed: Feed, reason: 'PRUNED' | 'RESET', head: number): void => {
     feed.sequence.jump(head)
     feed.ring = []
-    tell(feed, (listener) => listener.onReset(reason))
+    tell(feed, (listener) => listener.onReset(reason, head))
   }
 
   const onMessage = (feed: Feed, message: unknown): void => {

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { SharedTopic } from '../../src/live/field.ts'
 import { createPayload } from '../../src/live/frames.ts'
-import { createGroup, type Member } from '../../src/live/group.ts'
+import { createGroup, type Group, type Member, type Rendering } from '../../src/live/group.ts'
 import type { Outlet } from '../../src/live/outlet.ts'
 import { createTurn } from '../../src/live/turn.ts'
 import { noTracing } from '../../src/tracing.ts'
-import { appendMany, createMemoryWorld, createTopic, startNode } from '../log/support.ts'
+import { appendMany, createMemoryWorld, createTopic, type Fault, startNode, type TestNode } from '../log/support.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 
 let database: TestDatabase
@@ -16,18 +16,29 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]()
 })
 
-test('what stands is told also to one who has read further in the log than the bus has brought', async () => {
-  const name = 'stands:1'
-  await createTopic(database.database, name)
-  await using node = await startNode({
-    database: database.database,
-    bus: createMemoryWorld().connect(() => 'lose'),
-    checkMs: 60_000,
-  })
-  await appendMany(node, name, 2)
+interface GroupWorld extends AsyncDisposable {
+  readonly node: TestNode
+  readonly group: Group<null>
+  /** Reports a passing state, which stands. */
+  tell(report: string): void
+  /** Takes a member in at a seq; what is written to it. */
+  join(at: number, onReset?: Member['onReset']): readonly string[]
+}
+
+/** A group of a topic with two events, on a bus that does with the events which follow what the test says. */
+async function startGroup(
+  topic: string,
+  nextFault: () => Fault,
+  render: (value: unknown) => Rendering = (value) => createPayload(String(value)),
+): Promise<GroupWorld> {
+  await using stack = new AsyncDisposableStack()
+  await createTopic(database.database, topic)
+  const bus = createMemoryWorld().connect(nextFault)
+  const node = stack.use(await startNode({ database: database.database, bus, checkMs: 60_000 }))
+  await appendMany(node, topic, 2)
   let tell: (report: unknown) => void = () => undefined
-  const topic: SharedTopic<null> = {
-    topic: name,
+  const shared: SharedTopic<null> = {
+    topic,
     snapshot: () => Promise.resolve({ seq: 0, state: null }),
     isLast: () => false,
     classOf: () => 'keep',
@@ -46,46 +57,47 @@ test('what stands is told also to one who has read further in the log than the b
       },
     },
   }
-  const group = createGroup({
-    groups: {
-      feeds: node.feeds,
-      rendered: new WeakMap(),
-      tracing: noTracing,
-      turn: createTurn((error) => {
-        throw error
-      }),
-    },
-    topic,
-    render: (value) => createPayload(String(value)),
+  const turn = createTurn((error) => {
+    throw error
   })
+  const group = createGroup({
+    groups: { feeds: node.feeds, rendered: new WeakMap(), tracing: noTracing, turn },
+    topic: shared,
+    render,
+  })
+  stack.defer(() => group.close())
   await group.opened
-  await appendMany(node, name, 2)
-  const join = (at: number): string[] => {
-    const texts: string[] = []
-    const outlet: Outlet = {
-      isFull: () => false,
-      write: ({ payloads }) => void texts.push(...payloads.map(({ text }) => text)),
-      drained: (listener) => listener(),
-      refine: (error) => error,
-      opened: () => true,
-      closed: () => undefined,
-    }
-    const never = (): never => {
-      throw new Error('The member was let go')
-    }
-    const member: Member = {
-      outlet,
-      stamp: Buffer.alloc(0),
-      number: 1,
-      at,
-      onFull: never,
-      onEnd: never,
-      onReset: never,
-      onFailure: never,
-    }
-    expect(group.join(member)).toBe(true)
-    return texts
+  const never = (): never => {
+    throw new Error('The member was let go')
   }
+  const opened = stack.move()
+  return {
+    node,
+    group,
+    tell: (report) => tell(report),
+    join(at, onReset = never) {
+      const texts: string[] = []
+      const outlet: Outlet = {
+        isFull: () => false,
+        write: ({ payloads }) => void texts.push(...payloads.map(({ text }) => text)),
+        drained: (listener) => listener(),
+        refine: (error) => error,
+        opened: () => true,
+        closed: () => undefined,
+      }
+      const seat = { outlet, stamp: Buffer.alloc(0), number: 1 }
+      expect(group.join({ ...seat, at, onFull: never, onEnd: never, onReset, onFailure: never })).toBe(true)
+      return texts
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
+}
+
+test('what stands is told also to one who has read further in the log than the bus has brought', async () => {
+  const name = 'stands:1'
+  await using world = await startGroup(name, () => 'lose')
+  const { node, join, tell, group } = world
+  await appendMany(node, name, 2)
   const [behind, ahead] = [join(2), join(4)]
   tell('one is here')
   await vi.waitFor(() => expect(behind).toEqual(['one is here at 2']))
@@ -98,5 +110,41 @@ test('what stands is told also to one who has read further in the log than the b
   expect(await group.render({ is: 'snapshot', reason: 'LAGGED', seq: 4, state: null })).toMatchObject({
     text: 'LAGGED',
   })
-  group.close()
+})
+
+test('what stands is told to one who has read further also when the events arrive with it', async () => {
+  const name = 'stands:2'
+  let fault: Fault = 'lose'
+  await using world = await startGroup(name, () => fault)
+  const { node, join, tell } = world
+  await appendMany(node, name, 3)
+  const [behind, ahead, far] = [join(2), join(4), join(5)]
+  const events = await node.reader.read(name, 2, 10)
+  fault = 'pass'
+  tell('one is here')
+  node.bus.publish(name, events)
+  await vi.waitFor(() => expect(behind).toEqual(['one is here at 2', '3', '4', '5']))
+  expect(ahead).toEqual(['one is here at 4', '5'])
+  expect(far).toEqual(['one is here at 5'])
+})
+
+test('when the log goes back, as after restoring a backup, what stands is told at a seq that there is, and no event is passed over', async () => {
+  const name = 'stands:3'
+  await using world = await startGroup(name, () => 'pass')
+  const { node, join, tell } = world
+  const onReset = vi.fn()
+  const before = join(2, onReset)
+  tell('one is here')
+  await vi.waitFor(() => expect(before).toEqual(['one is here at 2']))
+  const { pool } = database.database
+  await pool.query('delete from event where topic = $1 and seq > 1', [name])
+  await pool.query('update topic set seq = 1 where name = $1', [name])
+  await node.feeds.check()
+  expect(onReset).toHaveBeenCalledOnce()
+  const after = join(1)
+  expect(after).toEqual(['one is here at 1'])
+  tell('two are here')
+  await vi.waitFor(() => expect(after).toEqual(['one is here at 1', 'two are here at 1']))
+  await appendMany(node, name, 1)
+  await vi.waitFor(() => expect(after.at(-1)).toBe('2'))
 })
