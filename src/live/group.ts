@@ -134,6 +134,8 @@ class TopicGroup<S> implements Group<S>, FeedListener {
     if (same !== undefined) return same.payload
     const payload = renderOne()
     rendered.set(key, [...known, { render: this.#render, reason, payload }])
+    // Who comes back after a failure is not to meet the same one: the record may have been away.
+    if (payload instanceof Promise) payload.catch(() => rendered.delete(key))
     return payload
   }
 

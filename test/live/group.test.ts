@@ -148,3 +148,20 @@ test('when the log goes back, as after restoring a backup, what stands is told a
   await appendMany(node, name, 1)
   await vi.waitFor(() => expect(after.at(-1)).toBe('2'))
 })
+
+test('what could not be executed for one who catches up is tried again for the next', async () => {
+  const name = 'renders:1'
+  let tries = 0
+  const render = async (value: unknown) => {
+    if (++tries === 1) throw new Error('The database is away')
+    return createPayload(String(value))
+  }
+  await using world = await startGroup(name, () => 'pass', render)
+  const [event] = await world.node.reader.read(name, 0, 1)
+  if (event === undefined) throw new Error('There is no event')
+  await expect(world.group.render({ is: 'event', event })).rejects.toThrow('away')
+  expect(await world.group.render({ is: 'event', event })).toMatchObject({ text: '1' })
+  // Those who catch up at the same time share it.
+  expect(await world.group.render({ is: 'event', event })).toMatchObject({ text: '1' })
+  expect(tries).toBe(2)
+})
