@@ -1,5 +1,5 @@
 import type { Results } from './report.ts'
-import { formatNumber, spreadOf } from './statistics.ts'
+import { formatNumber, formatShape, spreadOf } from './statistics.ts'
 
 type RateName = 'oneByOne' | 'saturated'
 const ours = 'Tidings'
@@ -31,7 +31,7 @@ export function compareWithAims(results: Results): readonly (readonly string[])[
       shapes.flatMap(({ topics, subscribers, aims }) =>
         rates.map(([how, rate]) =>
           atLeast(
-            `${topics} × ${formatNumber(subscribers)}, ${how}, of ${name}`,
+            `${formatShape({ topics, subscribers })}, ${how}, of ${name}`,
             aim ?? aims[rate],
             ratioOf(results, { topics, subscribers, rate, to: name }),
           ),
@@ -42,7 +42,7 @@ export function compareWithAims(results: Results): readonly (readonly string[])[
       const p99 = (name: string): number =>
         spreadOf(measured.find(({ contestant }) => contestant === name)?.runs.map((run) => run.p99) ?? []).median
       return atMost(
-        `p99 of latency, ${topics} × ${formatNumber(subscribers)}, of bare ws`,
+        `p99 of latency, ${formatShape({ topics, subscribers })}, of bare ws`,
         1.5,
         p99(ours) / p99('bare ws'),
       )

@@ -4,12 +4,13 @@ import { type Contestant, contestants } from './contestants.ts'
 /** What can be measured, and what that says. */
 export const cases = {
   'fan-out': 'events a second to many subscribers of one topic',
-  latency: 'from the append to the subscriber, at a steady rate',
-  whole: 'from the mutation to the subscriber, with a worker',
+  latency: 'from publishing to the subscriber, at a steady rate',
+  whole: 'the same through PostgreSQL, Redis and all that comes after',
   idle: 'memory of connections on which nothing happens',
   storm: 'all reconnecting at once',
   slow: 'readers that stop, and what their neighbours notice',
-  curve: 'latency against the number of subscribers',
+  profile: 'where the time of a delivery goes',
+  curve: 'deliveries against the number of subscribers and of topics',
 } as const
 /** A name of {@link cases}. */
 export type Case = keyof typeof cases
@@ -29,7 +30,7 @@ export interface BenchRequest {
 export const usage = `npm run bench [-- options]
 
 Compares Tidings with what a user would take instead, and writes docs/performance.md with its picture. Needs a
-redis-server; PostgreSQL is the embedded one..
+redis-server; PostgreSQL is the embedded one.
 
   --quick               everything once, small and short; writes nothing
   --runs N              how often each is measured (default: 3; 1 with --quick)

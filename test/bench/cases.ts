@@ -1,5 +1,6 @@
 import type { Contestant } from './contestants.ts'
-import { type LoadChild, type ServerChild, startLoadChild, startServerChild } from './processes.ts'
+import { type LoadChild, readCpuMs, type ServerChild, startLoadChild, startServerChild } from './processes.ts'
+import type { Share } from './servers/profile.ts'
 
 /** A server with its load generator, connected. */
 interface Stage extends AsyncDisposable {
@@ -72,12 +73,12 @@ export async function measureFanOut(
     const window = Math.max(sockets * perTurn * 3, 20_000)
     on.server.send({ is: 'flood', topics, subscribers, perTurn, window })
     await on.load.ask({ is: 'count', ms: warmUpMs }, 'counted')
-    const before = await on.server.ask({ is: 'cpu' }, 'cpu')
+    const before = await readCpuMs(on.server)
     const { count, ms: tookMs } = await on.load.ask({ is: 'count', ms }, 'counted')
-    const after = await on.server.ask({ is: 'cpu' }, 'cpu')
+    const after = await readCpuMs(on.server)
     await on.server.ask({ is: 'stop' }, 'stopped')
     await sleep(settleMs)
-    return { perSecond: count / (tookMs / 1_000), ofCpu: count / ((after.ms - before.ms) / 1_000) }
+    return { perSecond: count / (tookMs / 1_000), ofCpu: count / ((after - before) / 1_000) }
   }
   const oneByOne = await flood(1)
   const saturated = await flood(saturatedPerTurn)
@@ -89,23 +90,34 @@ export async function measureFanOut(
   }
 }
 
+/** Where the time of a server went. */
+export interface Profile {
+  readonly shares: readonly Share[]
+  /** Processor time of the server for each delivery. */
+  readonly usPerDelivery: number
+}
+
 /** Where the time of a server goes while it publishes as fast as the readers keep up. */
 export async function profileFanOut(
   contestant: Contestant,
   environment: Environment,
   shape: { readonly topics: number; readonly subscribers: number; readonly perTurn: number },
-): Promise<readonly { readonly name: string; readonly share: number }[]> {
+): Promise<Profile> {
   const { topics, subscribers, perTurn } = shape
   const sockets = topics * subscribers
   await using on = await stage(contestant, environment, { sockets, topics })
   on.server.send({ is: 'flood', topics, subscribers, perTurn, window: Math.max(sockets * perTurn * 3, 20_000) })
   await on.load.ask({ is: 'count', ms: warmUpMs }, 'counted')
+  const profiling = on.server.ask({ is: 'profile', ms: 3_000 }, 'profiled')
+  const before = await readCpuMs(on.server)
+  const { count } = await on.load.ask({ is: 'count', ms: 2_500 }, 'counted')
+  const after = await readCpuMs(on.server)
   // The generator counts on, or the window would fill.
-  const counting = on.load.ask({ is: 'count', ms: 4_000 }, 'counted')
-  const { shares } = await on.server.ask({ is: 'profile', ms: 3_000 }, 'profiled')
+  const counting = on.load.ask({ is: 'count', ms: 1_500 }, 'counted')
+  const { shares } = await profiling
   await counting
   await on.server.ask({ is: 'stop' }, 'stopped')
-  return shares
+  return { shares, usPerDelivery: ((after - before) * 1_000) / count }
 }
 
 /** How late events arrive at a fixed rate, in milliseconds. */
@@ -175,15 +187,15 @@ export async function measureIdle(
     connected = count
     await sleep(settleMs)
     const after = await on.server.ask({ is: 'memory' }, 'memory')
-    const cpuBefore = await on.server.ask({ is: 'cpu' }, 'cpu')
+    const cpuBefore = await readCpuMs(on.server)
     await sleep(idleMs)
-    const cpuAfter = await on.server.ask({ is: 'cpu' }, 'cpu')
+    const cpuAfter = await readCpuMs(on.server)
     idle.push({
       sockets: count,
       bytesPerSubscriber: (after.rssBytes - before.rssBytes) / count,
       heapBytesPerSubscriber: (after.heapBytes + after.externalBytes - before.heapBytes - before.externalBytes) / count,
       connectionsPerSecond,
-      core: (cpuAfter.ms - cpuBefore.ms) / idleMs,
+      core: (cpuAfter - cpuBefore) / idleMs,
     })
   }
   return idle

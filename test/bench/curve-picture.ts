@@ -3,9 +3,11 @@ import { formatNumber } from './statistics.ts'
 
 const colors: Readonly<Record<string, string>> = { 'bare ws': '#9aa0a6', Tidings: '#0f9d78' }
 const other = '#c4c8cc'
+/** Deliveries per second between two lines of the grid. */
+const step = 50_000
 const panel = { width: 400, height: 230, left: 60, top: 40, gap: 50 }
 
-/** Draws deliveries per second against the subscribers of one topic, and against topics with one subscriber, both logarithmic. */
+/** Draws deliveries per second against the subscribers of one topic, and against topics with one subscriber, both from zero; how many there are is logarithmic. */
 export function drawCurve(curve: readonly FanOut[]): string {
   const panels = [
     {
@@ -20,7 +22,8 @@ export function drawCurve(curve: readonly FanOut[]): string {
     },
   ]
   const rates = curve.flatMap(({ oneByOne }) => oneByOne.map(({ spread }) => spread.median))
-  const y = scale(Math.min(...rates), Math.max(...rates), panel.top + panel.height, panel.top)
+  const top = Math.max(...rates, step)
+  const y = (rate: number): number => panel.top + panel.height * (1 - rate / top)
   const names = curve[0]?.oneByOne.map(({ contestant }) => contestant) ?? []
   const body = panels.map(({ title, of, at }, index) => {
     const left = panel.left + index * (panel.width + panel.gap)
@@ -43,12 +46,11 @@ export function drawCurve(curve: readonly FanOut[]): string {
     )
     return `<rect x="${left}" y="${panel.top}" width="${panel.width}" height="${panel.height}" fill="none" stroke="#ddd"/>${lines.join('')}${ticks.join('')}<text x="${left + panel.width / 2}" y="${panel.top + panel.height + 32}" text-anchor="middle">${title}</text>`
   })
-  const heights = [1_000, 3_000, 10_000, 30_000, 100_000, 300_000].filter(
-    (rate) => rate >= Math.min(...rates) && rate <= Math.max(...rates),
-  )
+  const heights = Array.from({ length: Math.floor(top / step) + 1 }, (_, index) => index * step)
+  const right = panel.left + 2 * panel.width + panel.gap
   const grid = heights.map(
     (rate) =>
-      `<text x="${panel.left - 6}" y="${(y(rate) + 3).toFixed(1)}" text-anchor="end" font-size="10">${formatNumber(rate)}</text>`,
+      `<path d="M${panel.left} ${y(rate).toFixed(1)}H${right}" stroke="#eee"/><text x="${panel.left - 6}" y="${(y(rate) + 3).toFixed(1)}" text-anchor="end" font-size="10">${formatNumber(rate)}</text>`,
   )
   const legend = names.map(
     (name, index) =>

@@ -1,5 +1,5 @@
 import type { FanOut } from './report.ts'
-import { formatNumber } from './statistics.ts'
+import { formatNumber, formatShape } from './statistics.ts'
 
 const colors = ['#9aa0a6', '#d9822b', '#7b61c4', '#d3d7da', '#0f9d78']
 const barHeight = 14
@@ -9,8 +9,8 @@ const width = 900
 /** Draws deliveries per second in relation to bare ws, as bars on a logarithmic scale. */
 export function drawFanOut(fanOut: readonly FanOut[]): string {
   const shapes = fanOut.flatMap(({ topics, subscribers, oneByOne, saturated }) => [
-    { label: `${topics} × ${formatNumber(subscribers)}, one by one`, rates: oneByOne },
-    { label: `${topics} × ${formatNumber(subscribers)}, saturated`, rates: saturated },
+    { label: `${formatShape({ topics, subscribers })}, one by one`, rates: oneByOne },
+    { label: `${formatShape({ topics, subscribers })}, saturated`, rates: saturated },
   ])
   const names = fanOut[0]?.oneByOne.map(({ contestant }) => contestant) ?? []
   const scale = (ratio: number): number =>

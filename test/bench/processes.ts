@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readdir, readFile } from 'node:fs/promises'
 import type { LoadCommand, LoadReport, ServerCommand, ServerReport } from './protocol.ts'
 
 /** A child process of the benchmark: a server, or the load generator. Disposing ends it. */
@@ -85,6 +86,19 @@ export async function startServerChild(
   const server: ServerChild = start(file, environment)
   const { port, tasks } = await server.next('ready')
   return { server, port, tasks }
+}
+
+/**
+ * Processor time that a server has used, in milliseconds. Asked of the kernel where it tells (Linux): a server that is busy
+ * answers later than it was asked, and so with more.
+ */
+export async function readCpuMs(server: ServerChild): Promise<number> {
+  const threads = `/proc/${server.pid}/task`
+  const ids = await readdir(threads).catch(() => null)
+  if (ids === null) return (await server.ask({ is: 'cpu' }, 'cpu')).ms
+  // One that has ended meanwhile counts for nothing.
+  const times = await Promise.all(ids.map((id) => readFile(`${threads}/${id}/schedstat`, 'utf8').catch(() => '0')))
+  return times.reduce((sum, time) => sum + Number.parseInt(time, 10), 0) / 1e6
 }
 
 /** Starts the load generator. */

@@ -1,6 +1,7 @@
 /**
  * Shows where the server's time goes: `node test/bench/profile.ts [--topics 1000] [--subscribers 1] [--per-turn 1]
- * [--contestant Tidings] [--lines 25]`. Each function's own share of the busy time, from a profile of three seconds after warming up.
+ * [--contestant Tidings] [--lines 25]`. The time of a delivery by area, and each function's
+ * own share of the busy time, from a profile of three seconds after warming up.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -8,6 +9,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
 import { silentLogger } from '../../src/logger.ts'
+import { timeByArea } from './areas.ts'
 import { profileFanOut } from './cases.ts'
 import { contestants } from './contestants.ts'
 
@@ -28,11 +30,14 @@ if (contestant === undefined || contestant.needs.redis !== contestant.needs.post
 const directory = await mkdtemp(join(tmpdir(), 'tidings-profile-'))
 try {
   await using postgres = await startEmbeddedPostgres({ dataDir: join(directory, 'data'), logger: silentLogger })
-  const shares = await profileFanOut(
+  const { shares, usPerDelivery } = await profileFanOut(
     contestant,
     { DATABASE_URL: postgres.url },
     { topics: Number(values.topics), subscribers: Number(values.subscribers), perTurn: Number(values['per-turn']) },
   )
+  console.log(`${usPerDelivery.toFixed(1)} µs of a core for each delivery`)
+  for (const { area, us } of timeByArea({ shares, usPerDelivery }))
+    console.log(`${us.toFixed(2).padStart(8)} µs  ${area}`)
   for (const { name, share } of shares.slice(0, Number(values.lines)))
     console.log(`${(share * 100).toFixed(1).padStart(5)} %  ${name}`)
 } finally {

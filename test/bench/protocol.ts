@@ -1,3 +1,5 @@
+import type { Share } from './servers/profile.ts'
+
 /** How a server of the benchmark is spoken to. */
 export type Dialect = 'bare' | 'graphql' | 'socketio'
 
@@ -34,7 +36,7 @@ export type ServerReport =
   | { readonly is: 'memory'; readonly rssBytes: number; readonly heapBytes: number; readonly externalBytes: number }
   | { readonly is: 'published' }
   /** The share of the busy time that each function took itself, the largest first. */
-  | { readonly is: 'profiled'; readonly shares: readonly { readonly name: string; readonly share: number }[] }
+  | { readonly is: 'profiled'; readonly shares: readonly Share[] }
   | { readonly is: 'loop'; readonly maxMs: number }
   | { readonly is: 'cpu'; readonly ms: number }
   | { readonly is: 'stopped'; readonly published: number }

@@ -2,10 +2,11 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { cpus, release, totalmem, type } from 'node:os'
 import { compareWithAims } from './aims.ts'
+import { areaNames, type timeByArea } from './areas.ts'
 import { type Idle, type Latency, type SlowReaders, type Storm, saturatedPerTurn } from './cases.ts'
 import { drawCurve } from './curve-picture.ts'
 import { drawFanOut } from './picture.ts'
-import { formatNumber, formatSpread, type Spread, spreadOf } from './statistics.ts'
+import { formatNumber, formatShape, formatSpread, type Spread, spreadOf } from './statistics.ts'
 
 interface Measured<T> {
   readonly contestant: string
@@ -39,6 +40,11 @@ export interface Results {
   readonly idle: { readonly topics: number; readonly measured: readonly Measured<readonly Idle[]>[] }[]
   readonly storm: Measured<Storm>[]
   readonly slow: Measured<SlowReaders>[]
+  readonly profile: {
+    readonly topics: number
+    readonly subscribers: number
+    readonly measured: readonly Measured<ReturnType<typeof timeByArea>>[]
+  }[]
   readonly curve: FanOut[]
 }
 
@@ -62,7 +68,7 @@ function fanOutTable(fanOut: readonly FanOut[], rate: RateName): string {
         const cells = shape[rate].map(
           ({ spread }) => `${formatSpread(spread)} · **${formatNumber(spread.median / reference, 2)}**`,
         )
-        return [`${shape.topics} × ${shape.subscribers}`, ...cells]
+        return [formatShape(shape), ...cells]
       }),
   )
 }
@@ -70,9 +76,9 @@ function fanOutTable(fanOut: readonly FanOut[], rate: RateName): string {
 function latencyTable(rates: readonly Rate[]): string {
   return table(
     ['topics × subscribers', 'events/s', 'server', 'p50 ms', 'p99 ms', 'p99.9 ms', 'arrived'],
-    rates.flatMap(({ topics, subscribers, perSecond, measured }) =>
+    rates.flatMap(({ perSecond, measured, ...shape }) =>
       measured.map(({ contestant, runs }) => [
-        `${topics} × ${subscribers}`,
+        formatShape(shape),
         formatNumber(perSecond),
         contestant,
         ...(['p50', 'p99', 'p999'] as const).map((key) => formatSpread(spreadOf(runs.map((run) => run[key])), 2)),
@@ -150,6 +156,23 @@ function slowTable(slow: Results['slow']): string {
   )
 }
 
+function profileTable(profile: Results['profile']): string {
+  const columns = profile.flatMap(({ measured, ...shape }) =>
+    measured.map(({ contestant, runs }) => ({ head: `${formatShape(shape)}, ${contestant}`, runs })),
+  )
+  const medianOf = (runs: readonly ReturnType<typeof timeByArea>[], counts: (area: string) => boolean): string => {
+    const sums = runs.map((run) => run.reduce((sum, { area, us }) => (counts(area) ? sum + us : sum), 0))
+    return formatNumber(spreadOf(sums).median, 2)
+  }
+  return table(
+    ['µs', ...columns.map(({ head }) => head)],
+    [
+      ...areaNames.map((name) => [name, ...columns.map(({ runs }) => medianOf(runs, (area) => area === name))]),
+      ['**a delivery**', ...columns.map(({ runs }) => `**${medianOf(runs, () => true)}**`)],
+    ],
+  )
+}
+
 function describeMachine(): string {
   const processors = cpus()
   const lock = JSON.parse(readFileSync(new URL('../../package-lock.json', import.meta.url), 'utf8')) as {
@@ -212,8 +235,13 @@ export function createReport(
     ) +
     section(
       'Cost against the number of subscribers and topics',
-      `Deliveries per second, event by event. A line that stays level: each subscriber costs the same, however many there are.\n\n![Deliveries per second against subscribers and topics](performance-curve.svg)\n\n${fanOutTable(results.curve, 'oneByOne')}`,
+      `Deliveries per second, event by event. A line that stays level: each delivery costs the same, however many there are.\n\n![Deliveries per second against subscribers and topics](performance-curve.svg)\n\n${fanOutTable(results.curve, 'oneByOne')}`,
       results.curve,
+    ) +
+    section(
+      'Where the time of a delivery goes',
+      `Event by event: microseconds of the server’s processor time for each delivery, by a profile of the running server.\n\n${profileTable(results.profile)}`,
+      results.profile,
     ) +
     section(
       'What was aimed at, and what is reached',

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { findFreePort } from '../support/port.ts'
+import { timeByArea } from './areas.ts'
 import { type BenchRequest, type Case, readArguments, usage } from './arguments.ts'
 import {
   type Environment,
@@ -18,6 +19,7 @@ import {
   measureLatency,
   measureSlowReaders,
   measureStorm,
+  profileFanOut,
 } from './cases.ts'
 import { type Contestant, contestants } from './contestants.ts'
 import { createReport, type Results } from './report.ts'
@@ -28,7 +30,7 @@ const compared = all.filter(({ isFloor }) => isFloor !== true)
 const ms = isQuick ? 800 : 1_400
 const scale = isQuick ? 0.2 : 1
 
-const results: Results = { fanOut: [], latency: [], idle: [], storm: [], slow: [], whole: [], curve: [] }
+const results: Results = { fanOut: [], latency: [], idle: [], storm: [], slow: [], whole: [], profile: [], curve: [] }
 
 /** What is asked for. Ends the process where that is only help, or cannot be done. */
 function readRequest(): BenchRequest {
@@ -65,6 +67,8 @@ async function compare<T>(
 }
 const wants = (name: Case): boolean => cases.includes(name)
 const tidings = contestants.filter(({ name }) => name === 'Tidings')
+/** Without the larger ones, where the price of a single delivery is looked at. */
+const lean = all.filter(({ name, isFloor }) => name === 'bare ws' || name === 'Tidings' || isFloor === true)
 
 async function runAll(environment: Environment): Promise<void> {
   // The two that matter most come first, should the run be cut short.
@@ -143,12 +147,22 @@ async function runAll(environment: Environment): Promise<void> {
   await save()
   if (wants('fan-out') && !isQuick)
     for (const shape of rest) await measureShape(results.fanOut, shape, environment, all)
+  if (wants('profile'))
+    for (const shape of first)
+      results.profile.push({
+        ...shape,
+        measured: await compare(
+          `profile ${shape.topics} × ${shape.subscribers}`,
+          async (contestant) => timeByArea(await profileFanOut(contestant, environment, { ...shape, perTurn: 1 })),
+          lean,
+        ),
+      })
+  await save()
   if (wants('curve')) await measureCurve(environment)
 }
 
 /** What was measured for the fan-out is not measured again. */
 async function measureCurve(environment: Environment): Promise<void> {
-  const drawn = all.filter(({ name, isFloor }) => name === 'bare ws' || name === 'Tidings' || isFloor === true)
   for (const [topics, subscribers] of [
     [1, 1],
     [1, 10],
@@ -160,8 +174,8 @@ async function measureCurve(environment: Environment): Promise<void> {
     [5_000, 1],
   ] as const) {
     const known = results.fanOut.find((one) => one.topics === topics && one.subscribers === subscribers)
-    if (known === undefined) await measureShape(results.curve, { topics, subscribers }, environment, drawn)
-    else results.curve.push(onlyOf(known, drawn))
+    if (known === undefined) await measureShape(results.curve, { topics, subscribers }, environment, lean)
+    else results.curve.push(onlyOf(known, lean))
   }
 }
 

@@ -19,6 +19,11 @@ export function formatSpread({ median, min, max }: Spread, digits = 0): string {
   return `${formatNumber(median, digits)} (${formatNumber(min, digits)}–${formatNumber(max, digits)})`
 }
 
+/** `1 × 1,000`: topics × subscribers. */
+export function formatShape(shape: { readonly topics: number; readonly subscribers: number }): string {
+  return `${formatNumber(shape.topics)} × ${formatNumber(shape.subscribers)}`
+}
+
 /** `1,234` */
 export function formatNumber(value: number, digits = 0): string {
   return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })

@@ -1,12 +1,18 @@
 import { Session } from 'node:inspector/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/**
- * Profiles this process.
- *
- * @returns the share of the busy time that each function took itself, the largest first; `function file:line`
- */
-export async function profile(ms: number): Promise<readonly { readonly name: string; readonly share: number }[]> {
+/** What a function took itself of the busy time. */
+export interface Share {
+  /** `function file:line` */
+  readonly name: string
+  /** Where the file is; empty for what is not JavaScript. */
+  readonly url: string
+  /** 0–1. */
+  readonly share: number
+}
+
+/** Profiles this process: the shares of all functions, the largest first. */
+export async function profile(ms: number): Promise<readonly Share[]> {
   const session = new Session()
   session.connect()
   await session.post('Profiler.enable')
@@ -15,18 +21,22 @@ export async function profile(ms: number): Promise<readonly { readonly name: str
   await delay(ms)
   const { profile: taken } = await session.post('Profiler.stop')
   session.disconnect()
-  const names = new Map(
+  const functions = new Map(
     taken.nodes.map(({ id, callFrame: { functionName, url, lineNumber } }) => {
       const file = url.split('/').at(-1) ?? ''
-      return [id, `${functionName || '(anonymous)'}${file === '' ? '' : ` ${file}:${lineNumber + 1}`}`]
+      return [id, { name: `${functionName || '(anonymous)'}${file === '' ? '' : ` ${file}:${lineNumber + 1}`}`, url }]
     }),
   )
-  const took = new Map<string, number>()
+  const took = new Map<string, { readonly name: string; readonly url: string; us: number }>()
   for (const [index, id] of (taken.samples ?? []).entries()) {
-    const name = names.get(id) ?? '?'
-    if (name !== '(idle)' && !name.startsWith('post node:inspector'))
-      took.set(name, (took.get(name) ?? 0) + (taken.timeDeltas?.[index] ?? 0))
+    const { name, url } = functions.get(id) ?? { name: '?', url: '' }
+    if (name === '(idle)' || name.startsWith('post node:inspector')) continue
+    const known = took.get(url + name) ?? { name, url, us: 0 }
+    known.us += taken.timeDeltas?.[index] ?? 0
+    took.set(url + name, known)
   }
-  const total = [...took.values()].reduce((sum, one) => sum + one, 0)
-  return [...took].map(([name, one]) => ({ name, share: one / total })).sort((a, b) => b.share - a.share)
+  const total = [...took.values()].reduce((sum, { us }) => sum + us, 0)
+  return [...took.values()]
+    .map(({ name, url, us }) => ({ name, url, share: us / total }))
+    .sort((a, b) => b.share - a.share)
 }
