@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Config } from '../config.ts'
 import { TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
+import { isStorable, unstorable } from '../tasks/storable.ts'
 import { localDeveloper, type Viewer } from '../tasks/viewer.ts'
 
 /** Finds out who asks. The same for every transport. */
@@ -24,7 +25,7 @@ export interface Tokens {
 export type TokenConfig = Pick<Config, 'JWT_SECRET' | 'JWKS_URL' | 'JWT_ISSUER' | 'JWT_AUDIENCE'>
 
 const claims = z.object({
-  sub: z.string().min(1).max(200),
+  sub: z.string().min(1).max(200).refine(isStorable, unstorable),
   roles: z.array(z.string()).default([]),
   plan: z.string().nullable().default(null),
   tasks: z.array(z.string()).nullable().default(null),

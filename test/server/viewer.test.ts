@@ -57,6 +57,7 @@ describe('with a secret', () => {
     ['of another issuer', () => sign({ iss: 'other' }), 4401],
     ['for another audience', () => sign({ aud: 'other' }), 4401],
     ['without a user', () => sign({ sub: undefined }), 4401],
+    ['of a user who cannot be written down', () => sign({ sub: 'u_\0' }), 4401],
     ['with roles that are no list', () => sign({ roles: 'admin' }), 4401],
     ['not valid yet', () => sign({ nbf: Math.floor(Date.now() / 1_000) + 60 }), 4401],
     ['expired', () => sign({}, { expiresInMs: -2_000 }), 4403],
