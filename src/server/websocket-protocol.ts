@@ -12,6 +12,7 @@ import type { Enveloped, Note, Place } from './context.ts'
 import { onFailure } from './iterables.ts'
 import { formatError, formatResult, isAway, type MaskError } from './mask.ts'
 import type { ServerMetrics } from './metrics.ts'
+import { takeSeat } from './seated.ts'
 import { awayMessage, closeSocket, type ServedSocket } from './served-socket.ts'
 import { isExpired, onExpiry, type Tokens } from './viewer.ts'
 
@@ -41,12 +42,13 @@ export function createSocketProtocol(options: {
   readonly isAway: () => boolean
 }): SocketProtocol {
   const { maxSubscriptions, api, live, tokens, connections, metrics, note, maskError } = options
-  const envelopeds = new WeakMap<object, Enveloped>()
-  let seats = 0
-  const envelopedOf = (args: ExecutionArgs): Enveloped => {
-    const enveloped = envelopeds.get(args)
-    if (enveloped === undefined) throw new Error('This operation was not prepared')
-    return enveloped
+  /** Operations that are not shared. */
+  const prepared = new WeakMap<object, { readonly enveloped: Enveloped; readonly number: number }>()
+  let operations = 0
+  const preparedOf = (args: ExecutionArgs): { readonly enveloped: Enveloped; readonly number: number } => {
+    const known = prepared.get(args)
+    if (known === undefined) throw new Error('This operation was not prepared')
+    return known
   }
 
   const prepare = async (
@@ -54,6 +56,8 @@ export function createSocketProtocol(options: {
     id: string,
     payload: SubscribePayload,
   ): Promise<ExecutionArgs | GraphQLError[]> => {
+    // Before anything is waited for: in the order in which its client began them.
+    const number = ++operations
     const { query, operationName, variables, extensions } = payload
     const params = {
       query,
@@ -76,11 +80,11 @@ export function createSocketProtocol(options: {
       // graphql-ws holds on to this, and to the request, for as long as the subscription lasts: nothing is in them that could be made
       // again, and the text, which is the same for all, only once.
       Object.assign(payload, { query: document.loc?.source.body ?? query })
-      const place: Place = { viewer, from, seat: { outlet, stamp: Buffer.from(JSON.stringify(id)), number: ++seats } }
+      const place: Place = { viewer, from, seat: { outlet, stamp: stampOf(id), number } }
       return { ...given, contextValue: place }
     }
     const args: ExecutionArgs = { ...given, contextValue: await enveloped.contextFactory() }
-    envelopeds.set(args, enveloped)
+    prepared.set(args, { enveloped, number })
     return args
   }
 
@@ -108,11 +112,11 @@ export function createSocketProtocol(options: {
   const protocol = makeServer<Record<string, unknown>, ServedSocket>({
     // A timer for each socket would stay with it after it has rung: `createWebSockets` waits.
     connectionInitWaitTimeout: 0,
-    execute: (args: ExecutionArgs) => envelopedOf(args).execute(args),
+    execute: (args: ExecutionArgs) => preparedOf(args).enveloped.execute(args),
     // Its `return()` is reached through every layer, which is all that graphql-ws asks of a generator.
     subscribe: (args: ExecutionArgs) => {
       const place = placeOf(args)
-      const result = place === null ? envelopedOf(args).subscribe(args) : share(args, place)
+      const result = place === null ? preparedOf(args).enveloped.subscribe(args) : share(args, place)
       return result as ReturnType<typeof import('graphql').subscribe>
     },
 
@@ -168,17 +172,19 @@ export function createSocketProtocol(options: {
       }
     },
 
-    onOperation({ extra: { socket } }, _id, _payload, args, outcome) {
+    onOperation({ extra: { socket, outlet } }, id, _payload, args, outcome) {
       const { document, operationName } = args
       // graphql-ws has awaited it, though its type does not say so.
       const result = outcome as AsyncIterable<ExecutionResult> | ExecutionResult
       if (isAsyncIterable(result)) {
         // What is shared asks its outlet; a wrapper more would stay as long as the subscription.
         if (placeOf(args) !== null) return undefined
-        return onFailure(result, (error) => {
-          const refined = refineFailure(socket, error)
-          if (refined !== null) throw refined
+        const refined = onFailure(result, (error) => {
+          const told = refineFailure(socket, error)
+          if (told !== null) throw told
         })
+        if (outlet === undefined) return refined
+        return takeSeat(refined, { outlet, stamp: stampOf(id), number: preparedOf(args).number })
       }
       if (getOperationAST(document, operationName)?.operation === 'subscription') leaveIfAway(socket, result.errors)
       return undefined
@@ -191,6 +197,11 @@ export function createSocketProtocol(options: {
   })
 
   return { opened: protocol.opened, refineFailure }
+}
+
+/** An operation's id as it stands in the frames of its events. */
+function stampOf(id: string): Buffer {
+  return Buffer.from(JSON.stringify(id))
 }
 
 /** The place of an operation that is shared; the context of all others has no seat. */

@@ -58,8 +58,8 @@ async function connect() {
     messages,
     send,
     seen,
-    subscribe: (id: string, variables: object) =>
-      send({ id, type: 'subscribe', payload: { query: watchQuery, variables } }),
+    subscribe: (id: string, variables: object, query = watchQuery) =>
+      send({ id, type: 'subscribe', payload: { query, variables } }),
   }
 }
 
@@ -125,6 +125,39 @@ test('of many operations with one id, begun and completed in one packet, only th
   socket.terminate()
   await vi.waitFor(() => expect(live.size).toBe(0))
   expect(server.metrics.subscriptions.size).toBe(0)
+})
+
+/** Whose quizzes these are depends on who asks, so that each who watches is executed alone. */
+const ownQuery = watchQuery.replace(
+  '... on TaskSnapshot',
+  '... on TaskCompleted { result { ... on DocumentConverted { document { quizzes { id } } } } } ... on TaskSnapshot',
+)
+
+test('of operations that are not shared, begun and completed in one packet with one id, only the last is served, and none stays', async () => {
+  const task = await createTask()
+  const { subscribe, send, seen, messages, socket } = await connect()
+  for (let i = 0; i < 20; i++) {
+    subscribe('1', { id: task.id }, ownQuery)
+    send({ id: '1', type: 'complete' })
+  }
+  subscribe('1', { id: task.id }, ownQuery)
+  await vi.waitFor(() => expect(seen('1').length).toBeGreaterThan(0))
+  await vi.waitFor(() => expect(server.metrics.subscriptions.get('taskProgress')).toBe(1))
+  expect(live.size).toBe(0)
+  await fixture.append(task)
+  await vi.waitFor(() => expect(seen('1').at(-1)?.seq).toBe(2))
+  await fixture.append(task)
+  await vi.waitFor(() => expect(seen('1').at(-1)?.seq).toBe(3))
+  expect(seqsOf(seen('1')).filter((seq) => seq === 3)).toEqual([3])
+  expect(messages.filter(({ type }) => type === 'complete')).toEqual([])
+  // As an ordinary one it ends with its client's word, and with its socket.
+  send({ id: '1', type: 'complete' })
+  await vi.waitFor(() => expect(server.metrics.subscriptions.size).toBe(0))
+  for (const id of ['1', '2']) subscribe(id, { id: task.id }, ownQuery)
+  await vi.waitFor(() => expect(server.metrics.subscriptions.get('taskProgress')).toBe(2))
+  socket.terminate()
+  await vi.waitFor(() => expect(server.metrics.subscriptions.size).toBe(0))
+  await vi.waitFor(() => expect(fixture.engine.feeds.size).toBe(0))
 })
 
 test('several operations of one socket keep their own order, beside answers to queries', async () => {

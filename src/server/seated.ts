@@ -1,0 +1,57 @@
+import type { ExecutionResult } from 'graphql'
+import type { Seat } from '../live/outlet.ts'
+
+/**
+ * Gives a subscription that is executed for its viewer alone a seat on its socket, as those that are shared have one. graphql-ws forgets
+ * one whose id its client has used again before it had begun: it would go on under the id of the other, also when the socket has closed.
+ *
+ * Once it has left, or was told to, a pending `next()` is never settled: graphql-ws would take that for the end of whatever operation then
+ * has the same id, and complete it.
+ */
+export function takeSeat(
+  source: AsyncIterable<ExecutionResult>,
+  seat: Seat,
+): AsyncGenerator<ExecutionResult, void, undefined> {
+  const iterator = source[Symbol.asyncIterator]()
+  const done: IteratorReturnResult<undefined> = { done: true, value: undefined }
+  const never = new Promise<never>(() => undefined)
+  let isOver = false
+  const end = (): void => {
+    isOver = true
+    seat.outlet.closed(served)
+  }
+  const leave = async (): Promise<void> => {
+    if (isOver) return
+    end()
+    await iterator.return?.()
+  }
+  const served = { ...seat, leave: () => void leave().catch(() => undefined) }
+  const seated: AsyncGenerator<ExecutionResult, void, undefined> = {
+    async next() {
+      if (isOver) return never
+      try {
+        const step = await iterator.next()
+        if (isOver) return never
+        if (step.done !== true) return step
+        end()
+        return done
+      } catch (error) {
+        if (isOver) return never
+        end()
+        throw error
+      }
+    },
+    async return() {
+      await leave()
+      return done
+    },
+    async throw(error: unknown) {
+      await leave()
+      throw error
+    },
+    [Symbol.asyncIterator]: () => seated,
+    [Symbol.asyncDispose]: leave,
+  }
+  if (!seat.outlet.opened(served)) served.leave()
+  return seated
+}
