@@ -76,12 +76,13 @@ export function createTidingsClient(options: TidingsClientOptions): TidingsClien
     document: () => [documentCacheExchange],
     none: () => [],
   }
+  const disposal = new AbortController()
   const urql = new Client({
     url,
     fetch: createAuthorizedFetch(fetch, tokens, timing),
     preferGetMethod: false,
     exchanges: [
-      askAgainExchange({ connection: live.connection, timing }),
+      askAgainExchange({ connection: live.connection, timing, signal: disposal.signal }),
       ...caches[options.cache ?? 'graphcache'](),
       outboxExchange({ outbox, storage: kept, tokens }),
       liveExchange(live),
@@ -96,6 +97,7 @@ export function createTidingsClient(options: TidingsClientOptions): TidingsClien
     reconnect: live.reconnect,
   }
   const dispose = (): Promise<void> => {
+    disposal.abort()
     outbox.dispose()
     live.dispose()
     kept?.release()

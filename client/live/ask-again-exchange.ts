@@ -10,22 +10,23 @@ import type { Timing } from './timing.ts'
 /**
  * Asks again what could not be answered: a query that failed because the server or its record was away is asked again when the
  * connection is back, and now and then where the connection tells nothing, for as long as somebody shows it. Its failure is handed on
- * at once; the answer follows.
+ * at once; the answer follows. What `repeatExchange` can mend before anybody is told does not come here.
  *
  * Stands before everything else, so that the cache has a part in both.
+ *
+ * @param options.signal - when it aborts nothing is asked again any more
  */
-export function askAgainExchange({
-  connection,
-  timing,
-}: {
+export function askAgainExchange(options: {
   readonly connection: Store<ConnectionState>
   readonly timing: Timing
+  readonly signal: AbortSignal
 }): Exchange {
+  const { connection, timing, signal } = options
   return ({ forward, client }) => {
     /** By the key of the operation. */
     const failed = new Map<number, Operation>()
     let rounds = 0
-    let wasUp = true
+    let wasUp = false
     let stopTimer: () => void = () => undefined
     let stopListening: (() => void) | undefined
 
@@ -52,7 +53,7 @@ export function askAgainExchange({
       )
     }
     const onConnection = (): void => {
-      const isUp = !isDown(connection.getSnapshot())
+      const isUp = works(connection.getSnapshot())
       const isBack = isUp && !wasUp
       wasUp = isUp
       if (isBack) askAll()
@@ -60,7 +61,7 @@ export function askAgainExchange({
     /** Listening keeps the connection open, so only as long as there is something to ask. */
     const settle = (): void => {
       if (failed.size > 0 && stopListening === undefined) {
-        wasUp = !isDown(connection.getSnapshot())
+        wasUp = works(connection.getSnapshot())
         stopListening = connection.subscribe(onConnection)
       } else if (failed.size === 0) {
         stopListening?.()
@@ -73,6 +74,10 @@ export function askAgainExchange({
       if (failed.size === 0) rounds = 0
       settle()
     }
+    signal.addEventListener('abort', () => {
+      failed.clear()
+      settle()
+    })
     const take = ({ kind, key }: Operation): void => {
       if (kind === 'teardown') forget(key)
     }
@@ -81,7 +86,7 @@ export function askAgainExchange({
       if (error === undefined) {
         // Not what the cache has to say meanwhile, which may be nothing at all.
         if (!stale && data !== undefined && data !== null) forget(operation.key)
-      } else if (isUnanswered(error)) {
+      } else if (isUnanswered(error) && !signal.aborted) {
         failed.set(operation.key, operation)
         settle()
         setTimer()
@@ -91,6 +96,6 @@ export function askAgainExchange({
   }
 }
 
-function isDown({ status }: ConnectionState): boolean {
-  return status === 'reconnecting' || status === 'offline'
+function works({ status }: ConnectionState): boolean {
+  return status === 'live' || status === 'degraded'
 }

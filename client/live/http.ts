@@ -52,13 +52,20 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
+/**
+ * Whether an answer was lost, or there was none: the connection broke, before it or within it, or only something in between spoke, such
+ * as a proxy that found nobody.
+ */
+export function isLost({ networkError, response }: CombinedError): boolean {
+  const { status = 0 } = (response ?? {}) as { readonly status?: number }
+  return networkError !== undefined && !(status >= 400 && status < 500)
+}
+
 const awayCodes: readonly unknown[] = ['UNAVAILABLE', 'SHUTTING_DOWN']
 
-/** Whether nobody answered, or not in earnest: the same may be answered later. */
-export function isUnanswered({ networkError, graphQLErrors, response }: CombinedError): boolean {
-  const { status = 0 } = (response ?? {}) as { readonly status?: number }
-  if (graphQLErrors.some(({ extensions }) => awayCodes.includes(extensions?.['code']))) return true
-  return networkError !== undefined && !(status >= 400 && status < 500)
+/** Whether it was lost, or the server said that it cannot answer now: the same may be answered later. */
+export function isUnanswered(error: CombinedError): boolean {
+  return isLost(error) || error.graphQLErrors.some(({ extensions }) => awayCodes.includes(extensions?.['code']))
 }
 
 /** A mutation was not sent: who made it is not the one who is signed in now. */

@@ -2,6 +2,7 @@ import type { Exchange, Operation, OperationResult } from '@urql/core'
 import { filter, makeSubject, merge, pipe, tap } from 'wonka'
 import { backoff } from './backoff.ts'
 import { after, hasNetwork } from './environment.ts'
+import { isLost } from './http.ts'
 import type { Timing } from './timing.ts'
 
 /** How often a query is sent again: enough for a server that has just gone, and for the next one to take over. */
@@ -14,8 +15,9 @@ interface Asked {
 }
 
 /**
- * Sends a query again that nobody has answered, or only something in between (502, 503, 504), after a short pause: it was on
- * its way when a server went, and asking changes nothing. Mutations have their own way, which is the outbox.
+ * Sends a query again whose answer was lost, after a short pause and before anybody is told: it was on its way when a server went, and
+ * asking changes nothing. What is lost for longer is told, and then the business of `askAgainExchange`; so is what the server itself
+ * says that it cannot answer now. Mutations have a way of their own, which is the outbox.
  *
  * Stands right before whatever sends.
  */
@@ -38,7 +40,8 @@ export function repeatExchange({ timing }: { readonly timing: Timing }): Exchang
       if (operation.kind !== 'query' || one === undefined) return true
       // Whoever has waited for long is told; what the connection is up to, it says itself.
       const isLate = Date.now() - one.atMs > timing.steadyMs
-      if (!isUnanswered(result) || one.repeats >= maxRepeats || isLate || !hasNetwork()) {
+      const isLostNow = result.error !== undefined && isLost(result.error)
+      if (!isLostNow || one.repeats >= maxRepeats || isLate || !hasNetwork()) {
         asked.delete(operation.key)
         return true
       }
@@ -52,10 +55,4 @@ export function repeatExchange({ timing }: { readonly timing: Timing }): Exchang
       return pipe(forward(merge([taken$, again.source])), filter(judge))
     }
   }
-}
-
-function isUnanswered({ error }: OperationResult): boolean {
-  if (error?.networkError === undefined) return false
-  const { status = 0 } = (error.response ?? {}) as { readonly status?: number }
-  return status === 0 || status >= 502
 }

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { createTidingsClient } from '../../../client/tidings-client.ts'
 
 /** An endpoint that treats its requests one after the other as it is told, and the rest well. */
-async function startEndpoint(...treatments: readonly ('break' | 'away' | number)[]) {
+async function startEndpoint(...treatments: readonly ('break' | 'half' | 'away' | number)[]) {
   let requests = 0
   const respond = (response: ServerResponse): void => {
     const treatment = treatments[requests++]
@@ -13,6 +13,8 @@ async function startEndpoint(...treatments: readonly ('break' | 'away' | number)
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(result))
     }
     if (treatment === 'break') response.destroy()
+    else if (treatment === 'half')
+      response.writeHead(200, { 'content-type': 'application/json' }).write('{"data":', () => response.destroy())
     else if (treatment === 'away') say({ errors: [{ message: 'Away', extensions: { code: 'UNAVAILABLE' } }] })
     else if (treatment === undefined) say({ data: { hello: 'here' } })
     else response.writeHead(treatment, { 'content-type': 'text/html' }).end('<html>')
@@ -48,6 +50,7 @@ async function startEndpoint(...treatments: readonly ('break' | 'away' | number)
 
 test.each([
   ['connections that break off', ['break', 'break']],
+  ['answers that break off', ['half', 'half']],
   ['a proxy that finds nobody', [502, 503]],
 ] as const)('a query outlives %s', async (_, treatments) => {
   await using endpoint = await startEndpoint(...treatments)
@@ -107,6 +110,32 @@ test('a query that nobody answered and nobody shows any more is not asked again'
   const other = await endpoint.client.urql.query('{ other: hello }', {}).toPromise()
   expect(other.data).toEqual({ hello: 'here' })
   expect(endpoint.requests).toBe(3)
+})
+
+test('a client that was disposed asks nothing again', async () => {
+  await using endpoint = await startEndpoint('away', 'away', 'away')
+  const failed = Promise.withResolvers<void>()
+  endpoint.client.urql.query('{ hello }', {}).subscribe(() => failed.resolve())
+  await failed.promise
+  await endpoint.client.dispose()
+  // By the time that another one is answered it would have asked.
+  let others = 0
+  const counted: typeof fetch = (...request) => {
+    others++
+    return fetch(...request)
+  }
+  await using other = createTidingsClient({
+    url: endpoint.url,
+    cache: 'none',
+    storage: null,
+    timing: { backoffMs: 20 },
+    fetch: counted,
+    transports: ['websocket'],
+  })
+  const answered = Promise.withResolvers<void>()
+  other.urql.query('{ hello }', {}).subscribe(({ data }) => (data === undefined ? undefined : answered.resolve()))
+  await answered.promise
+  expect(endpoint.requests).toBe(1 + others)
 })
 
 test('a query that failed before there was anything has no data, also where there is a cache', async () => {
