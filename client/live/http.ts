@@ -68,8 +68,13 @@ export function isUnanswered(error: CombinedError): boolean {
   return isLost(error) || error.graphQLErrors.some(({ extensions }) => awayCodes.includes(extensions?.['code']))
 }
 
-/** A mutation was not sent: who made it is not the one who is signed in now. */
-export class OtherUserError extends Error {
+/** A mutation was not sent, for the reason that its message gives. */
+export class NotSentError extends Error {
+  override readonly name: string = 'NotSentError'
+}
+
+/** Who made it is not the one who is signed in now. */
+export class OtherUserError extends NotSentError {
   override readonly name = 'OtherUserError'
 
   constructor() {

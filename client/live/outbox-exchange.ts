@@ -10,7 +10,7 @@ import {
 } from '@urql/core'
 import { filter, makeSubject, merge, pipe, share, subscribe, tap } from 'wonka'
 import { createId } from './environment.ts'
-import { isUnanswered, messageOf, OtherUserError, withOwner } from './http.ts'
+import { isUnanswered, messageOf, NotSentError, OtherUserError, withOwner } from './http.ts'
 import { addIdempotencyKeys } from './idempotency.ts'
 import type { Outbox, Outcome } from './outbox.ts'
 import type { OutboxStorage, StoredMutation } from './outbox-storage.ts'
@@ -75,7 +75,7 @@ export function outboxExchange(options: {
           send: () => sent.next(request),
           abandon(reason) {
             underWay.delete(identify(operation))
-            made.next(makeErrorResult(operation, new Error(reason)))
+            made.next(makeErrorResult(operation, new NotSentError(reason)))
           },
         },
         { mustWait: kept !== undefined },

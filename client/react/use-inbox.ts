@@ -9,6 +9,7 @@ import {
 import { type InboxState, reduceInbox } from '../reduce/inbox.ts'
 import { useTidings } from './provider.ts'
 import { useLive } from './use-live.ts'
+import { describeError } from './words.ts'
 
 /** The viewer's inbox, and what can be done in it. */
 export interface LiveInbox {
@@ -37,13 +38,13 @@ export function useInbox(): LiveInbox {
     async (id: string): Promise<string | null> => {
       const { data, error: failure } = await urql.mutation(MarkNotificationReadDocument, { id }).toPromise()
       const answer = data?.markNotificationRead
-      return answer?.__typename === 'NotFoundError' ? answer.message : (failure?.message ?? null)
+      return answer?.__typename === 'NotFoundError' ? answer.message : describeError(failure)
     },
     [urql],
   )
   const markAllRead = useCallback(async (): Promise<string | null> => {
     const { error: failure } = await urql.mutation(MarkAllNotificationsReadDocument, {}).toPromise()
-    return failure?.message ?? null
+    return describeError(failure)
   }, [urql])
   return { inbox: state ?? null, error, markRead, markAllRead }
 }

@@ -1,5 +1,6 @@
 import type { CombinedError } from '@urql/core'
 import type { ConnectionState } from '../live/connection.ts'
+import { isLost, NotSentError } from '../live/http.ts'
 import type { QueuePlace, TaskState } from '../reduce/task-state.ts'
 
 /** A time in words, rounded to what one wants to know: `8 s`, `2 min`, `1 h 5 min`. */
@@ -24,9 +25,10 @@ export function describeError(error: CombinedError | null | undefined): string |
   if (error === null || error === undefined) return null
   const { graphQLErrors, networkError, message } = error
   const [said] = graphQLErrors
-  return (
-    said?.message ?? (networkError === undefined ? message : `The server cannot be reached: ${networkError.message}`)
-  )
+  if (said !== undefined) return said.message
+  if (networkError === undefined) return message
+  if (networkError instanceof NotSentError) return networkError.message
+  return `${isLost(error) ? 'The server cannot be reached' : 'The server refuses this'}: ${networkError.message}`
 }
 
 /** A name such as `generating` or `RETRY_CONTENT` as a person would write it: `Generating`, `Retry content`. */

@@ -2,6 +2,7 @@ import { type FormEvent, type ReactElement, useEffect, useRef, useState } from '
 import { ImportDocumentDocument, type ImportDocumentInput } from '../gql/graphql.ts'
 import { useTask } from '../react/use-task.ts'
 import { useTaskMutation } from '../react/use-task-mutation.ts'
+import { describeError } from '../react/words.ts'
 import { DropZone } from './drop-zone.tsx'
 import { useMakeRoadmap } from './make-roadmap.tsx'
 import { Refusal } from './refusal.tsx'
@@ -75,7 +76,7 @@ function Reading(props: {
     begun.current = true
     void make(documentId)
   })
-  const problem = error?.message ?? refusal
+  const problem = describeError(error) ?? refusal
   return (
     <div className="import">
       {task === null ? <p className="note">Reading the document …</p> : <TaskPanel task={task} />}
