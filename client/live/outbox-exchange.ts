@@ -90,7 +90,8 @@ export function outboxExchange(options: {
       return isOver
     }
     const restore = async (): Promise<void> => {
-      for (const kept of (await storage?.claim(async () => (await tokens.get()).userId)) ?? []) {
+      const left = (await storage?.claim(async () => (await tokens.get()).userId)) ?? []
+      for (const kept of [...outbox.release(tokens.user()), ...left]) {
         const request = createRequest(kept.query, kept.variables)
         pipe(
           client.executeMutation(request, { tidingsOutbox: kept } as Kept as Partial<Operation['context']>),

@@ -70,6 +70,8 @@ export interface Outbox extends OutboxStore {
   take(outgoing: Outgoing, options?: { readonly mustWait?: boolean }): void
   /** @returns whether the mutation is over; otherwise it waits to be sent again */
   settle(id: string, outcome: Outcome): boolean
+  /** Gives out what was held for a user who is back: to be taken again at once. */
+  release(user: string | null | undefined): readonly StoredMutation[]
   dispose(): void
 }
 
@@ -222,6 +224,11 @@ export function createOutbox(options: {
       )
       flush()
       return true
+    },
+    release(user) {
+      const released = held.filter((one) => one.user === user)
+      held = held.filter((one) => one.user !== user)
+      return released
     },
     dismiss(id) {
       const entry = queue.find(({ view }) => view.id === id)

@@ -258,4 +258,22 @@ describe('of several users in one browser', () => {
     await settled()
     expect(await tasksOf('RETRY_CONTENT')).toBe(before + 1)
   })
+
+  test('and on that page it goes out as soon as the first one is back', async () => {
+    const before = await tasksOf('RETRY_CONTENT')
+    let user = 'ada'
+    await using page = site.client({ token: () => tokenOf(user) })
+    await page.urql.query('{ viewer { id } }', {}).toPromise()
+    goOffline()
+    const answer = page.urql.mutation(retryMutation, { input: { conceptId, piece: 'QUIZ' } }).toPromise()
+    await eventually(() => expect(outboxOf(page).pending).toHaveLength(1))
+    user = 'bob'
+    await site.proxy.heal()
+    expect((await answer).error?.message).toMatch(/made by another user/)
+    user = 'ada'
+    await page.urql.query('{ viewer { id } }', {}, { requestPolicy: 'network-only' }).toPromise()
+    await eventually(async () => expect(await tasksOf('RETRY_CONTENT')).toBe(before + 1))
+    await settled()
+    expect(outboxOf(page)).toEqual({ pending: [], refused: [] })
+  })
 })
