@@ -66,8 +66,9 @@ export function addIdempotencyKeys(
     const isWritten = input?.value.kind === 'ObjectValue'
     const given = (isWritten ? input.value.fields : field.arguments)?.find(({ name }) => name.value === argumentName)
     if (given !== undefined) {
-      // A key that is written into the document is the caller's own.
+      // A key that is written into the document is the caller's own, and so is its absence.
       if (given.value.kind === 'Variable') filled[given.value.name.value] ??= createKey()
+      else if (given.value.kind === 'NullValue') isRepeatable = false
     } else if (isWritten || keyedMutations.includes(field.name.value)) add(field, input)
     else if (!fillInput(input, filled, createKey)) isRepeatable = false
   }

@@ -52,6 +52,11 @@ test('writes a key into an input that is written out in the document, and leaves
   expect(add(open)).toMatchObject({ isRepeatable: true, variables: { k: 'key-1' } })
 })
 
+test('takes a mutation whose document refuses a key for unrepeatable', () => {
+  const text = 'mutation ($id: ID!) { retryTask(taskId: $id, idempotencyKey: null) { __typename } }'
+  expect(add(text, { id: 't' })).toMatchObject({ isRepeatable: false, variables: { id: 't' } })
+})
+
 test('takes canceling for repeatable as it is', () => {
   const text = 'mutation ($id: ID!) { cancelTask(id: $id) { __typename } }'
   expect(add(text, { id: 't' })).toMatchObject({ isRepeatable: true, variables: { id: 't' } })
