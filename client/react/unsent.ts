@@ -1,5 +1,6 @@
 import { SendMessageDocument } from '../gql/graphql.ts'
 import { createId } from '../live/environment.ts'
+import type { OutboxEntry } from '../live/outbox.ts'
 import type { OutboxContext } from '../live/outbox-exchange.ts'
 import { createStore, type Store } from '../live/store.ts'
 import type { TidingsClient } from '../tidings-client.ts'
@@ -35,6 +36,14 @@ interface SendInput {
   readonly wantsReply?: boolean | null
 }
 
+/** The message that an entry of the outbox sends; null for other mutations, and for documents that write their input out. */
+export function readMessage({ field, variables }: Pick<OutboxEntry, 'field' | 'variables'>): SendInput | null {
+  if (field !== 'sendMessage') return null
+  const input = variables['input'] as Partial<SendInput> | null | undefined
+  const isWhole = [input?.sessionId, input?.clientId, input?.text].every((value) => typeof value === 'string')
+  return isWhole ? (input as SendInput) : null
+}
+
 /** Creates it: messages of this page as they are sent, and those that the client's outbox has kept from an earlier page. */
 export function createUnsent(client: TidingsClient): Unsent {
   const own = new Map<string, UnsentMessage>()
@@ -43,9 +52,11 @@ export function createUnsent(client: TidingsClient): Unsent {
   const publish = (): void => {
     const { pending, refused } = client.outbox.getSnapshot()
     const all = new Map(own)
-    for (const { field, variables, status, reason } of [...pending, ...refused]) {
-      if (field !== 'sendMessage') continue
-      const { clientId, sessionId, text, wantsReply } = variables['input'] as SendInput
+    for (const entry of [...pending, ...refused]) {
+      const message = readMessage(entry)
+      if (message === null) continue
+      const { status, reason } = entry
+      const { clientId, sessionId, text, wantsReply } = message
       all.set(clientId, {
         clientId,
         sessionId,
@@ -89,9 +100,8 @@ export function createUnsent(client: TidingsClient): Unsent {
     discard(clientId) {
       const { pending, refused } = client.outbox.getSnapshot()
       own.delete(clientId)
-      for (const { id, field, variables } of [...pending, ...refused])
-        if (field === 'sendMessage' && (variables['input'] as SendInput).clientId === clientId)
-          client.outbox.dismiss(id)
+      for (const entry of [...pending, ...refused])
+        if (readMessage(entry)?.clientId === clientId) client.outbox.dismiss(entry.id)
       publish()
     },
     arrived(clientIds) {

@@ -1,5 +1,6 @@
 import type { ReactElement } from 'react'
 import type { OutboxEntry } from '../live/outbox.ts'
+import { readMessage } from '../react/unsent.ts'
 import { useOutbox } from '../react/use-connection.ts'
 import { describeName } from '../react/words.ts'
 import { useRoute } from './use-route.ts'
@@ -9,8 +10,10 @@ export function Outbox(): ReactElement | null {
   const outbox = useOutbox()
   const { route } = useRoute()
   // A session shows in their place what of it waits.
-  const isShown = ({ field, variables }: OutboxEntry): boolean =>
-    field !== 'sendMessage' || (variables['input'] as { readonly sessionId?: unknown }).sessionId !== route.sessionId
+  const isShown = (entry: OutboxEntry): boolean => {
+    const message = readMessage(entry)
+    return message === null || message.sessionId !== route.sessionId
+  }
   const pending = outbox.pending.filter(isShown)
   const refused = outbox.refused.filter(isShown)
   const { dismiss } = outbox

@@ -1,3 +1,4 @@
+import { gql } from '@urql/core'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { OfflineStorage } from '../../../client/live/storage.ts'
 import { createUnsent, type Unsent } from '../../../client/react/unsent.ts'
@@ -79,4 +80,21 @@ test('what is refused stays, with the reason, until it is discarded', async () =
   )
   unsent.discard(unsent.getSnapshot()[0]?.clientId ?? '')
   expect(unsent.getSnapshot()).toEqual([])
+})
+
+test('a message that a document sends with its input written out waits in the outbox alone', async () => {
+  await using client = site.client()
+  const unsent = createUnsent(client)
+  const id = await createSession()
+  site.proxy.refuse()
+  site.proxy.resetAll()
+  const document = gql(
+    'mutation ($id: ID!, $text: String!) { sendMessage(input: { sessionId: $id, clientId: "o", text: $text, wantsReply: false }) { __typename } }',
+  )
+  const answer = client.urql.mutation(document, { id, text: 'Written out' }).toPromise()
+  await eventually(() => expect(client.outbox.getSnapshot().pending).toMatchObject([{ field: 'sendMessage' }]))
+  expect(unsent.getSnapshot()).toEqual([])
+  await site.proxy.heal()
+  expect((await answer).data?.sendMessage.__typename).toBe('SendMessageSuccess')
+  expect(await bodies(id)).toEqual(['Written out'])
 })
