@@ -1,4 +1,4 @@
-import { useCallback, useSyncExternalStore } from 'react'
+import { useCallback, useLayoutEffect, useRef, useSyncExternalStore } from 'react'
 
 /** What is looked at. It is all in the address, so that a reload or a link shows the same. */
 export interface Route {
@@ -46,18 +46,30 @@ export function placeOf(route: Partial<Route>): string {
   return hrefOf({ ...route, conceptId: null, piece: null })
 }
 
-/** The route, and how to go elsewhere. @returns `go` adds to the history, unless told to replace */
+/**
+ * The route, and how to go elsewhere.
+ *
+ * @returns `go` adds to the history, unless told to replace. It leads nobody away from another page than the one that it was rendered on:
+ * answers may be long in coming, and whoever has gone elsewhere meanwhile stays there
+ */
 export function useRoute(): { readonly route: Route; readonly go: (to: Partial<Route>, replace?: boolean) => void } {
   const search = useSyncExternalStore(subscribe, () => window.location.search)
+  const route = readRoute(search)
+  const place = useRef('')
+  useLayoutEffect(() => {
+    place.current = placeOf(route)
+  })
   const go = useCallback((to: Partial<Route>, replace = false) => {
-    const isOtherPage = placeOf(to) !== placeOf(readRoute())
+    const from = placeOf(readRoute())
+    if (from !== place.current) return
+    const isOtherPage = placeOf(to) !== from
     if (replace) window.history.replaceState(null, '', hrefOf(to))
     else window.history.pushState(null, '', hrefOf(to))
     // After the history has kept where one was on the page before.
     if (isOtherPage) window.scrollTo(0, 0)
     window.dispatchEvent(new Event(changed))
   }, [])
-  return { route: readRoute(search), go }
+  return { route, go }
 }
 
 function readRoute(search = window.location.search): Route {
