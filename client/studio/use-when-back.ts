@@ -1,12 +1,14 @@
-import { useEffect, useRef } from 'react'
-import { useConnection } from '../react/use-connection.ts'
+import { useEffect, useRef, useSyncExternalStore } from 'react'
+import { useTidings } from '../react/provider.ts'
 
 /**
  * Asks again, once, when the connection is back after it was lost: for what is fetched and does not tell its own changes, such as a
  * list. A device may have slept for a night, and what was shown then must not pass for what is.
  */
 export function useWhenBack(refetch: () => void): void {
-  const { status } = useConnection()
+  const { connection } = useTidings()
+  // Not the whole state, which moves with every sign of life: a page is not to be rendered for that.
+  const status = useSyncExternalStore(connection.subscribe, () => connection.getSnapshot().status)
   const wasLost = useRef(false)
   useEffect(() => {
     if (status === 'reconnecting' || status === 'offline') wasLost.current = true

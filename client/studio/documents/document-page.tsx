@@ -100,7 +100,7 @@ function Absence({
       </p>
     )
   if (why === 'failed') {
-    if (live.failure?.includes('token') === true && live.viewerId === null) return <TokenForm />
+    if (live.isRefused) return <TokenForm />
     return (
       <p className="page-note" role="alert">
         {live.failure}{' '}

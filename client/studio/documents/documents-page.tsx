@@ -30,7 +30,7 @@ export function DocumentsPage(): ReactElement {
       <SearchPanel />
       <Refusal text={data === undefined ? failure : null} onAgain={refetch} />
       {documents.length === 0 ? (
-        <p className="note">{isLoading || data === undefined ? 'Loading …' : 'None yet. Upload the first one.'}</p>
+        <p className="note">{isLoading ? 'Loading …' : data === undefined ? '' : 'None yet. Upload the first one.'}</p>
       ) : (
         <ul className="document-list" aria-label="Your documents">
           {documents.map((document) => (

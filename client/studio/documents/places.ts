@@ -14,7 +14,16 @@ export function hrefOfSection(documentId: string, key: string): string {
 export function goToNamedSection(): boolean {
   const { hash } = window.location
   if (hash === '') return true
-  const target = document.getElementById(decodeURIComponent(hash.slice(1)))
+  const target = document.getElementById(decode(hash.slice(1)))
   target?.scrollIntoView()
   return target !== null
+}
+
+function decode(fragment: string): string {
+  try {
+    return decodeURIComponent(fragment)
+  } catch {
+    // Written by hand, or cut off on its way.
+    return fragment
+  }
 }

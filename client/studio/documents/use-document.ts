@@ -22,6 +22,8 @@ export interface LiveDocument {
   /** Why there is none: not fetched yet, none with this id, taken back, deleted, or the question failed. */
   readonly absence: 'loading' | 'missing' | 'forbidden' | 'deleted' | 'failed' | null
   readonly failure: string | null
+  /** Whether the question failed because the server wants to know who one is. */
+  readonly isRefused: boolean
   /** The conversion that runs, or ran while this was open. */
   readonly conversion: TaskState | null
   /** Takes a conversion that was just started here. */
@@ -42,7 +44,7 @@ const has = (error: CombinedError | null, code: string): boolean =>
 
 /** Keeps a document up to date: asked for again when its conversion is over, and when it is shared or revoked. */
 export function useDocument(id: string): LiveDocument {
-  const { data, isLoading, failure, refetch } = useFetched(DocumentReadingDocument, { id }, { isTold: true })
+  const { data, isLoading, failure, isRefused, refetch } = useFetched(DocumentReadingDocument, { id }, { isTold: true })
   const found = data?.document ?? null
 
   const [taskId, watch] = useState<string | null>(null)
@@ -88,6 +90,7 @@ export function useDocument(id: string): LiveDocument {
                 ? 'loading'
                 : 'missing',
     failure,
+    isRefused,
     conversion: conversion.task,
     watch,
     refetch,

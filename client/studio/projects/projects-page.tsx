@@ -29,7 +29,7 @@ export function ProjectsPage(): ReactElement {
         <h2 id="projects">Projects</h2>
         <Refusal text={data === undefined ? failure : null} onAgain={refetch} />
         {projects.length === 0 ? (
-          <p className="note">{isLoading ? 'Loading …' : 'None yet.'}</p>
+          <p className="note">{isLoading ? 'Loading …' : data === undefined ? '' : 'None yet.'}</p>
         ) : (
           <ul className="cards">
             {projects.map((project) => (
