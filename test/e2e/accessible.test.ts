@@ -56,8 +56,11 @@ async function focused(page: Page): Promise<string> {
   // A name with a colon in it comes in quotes.
   return line.replace(/^- '?/, '')
 }
-/** Goes on with Tab until something has the focus; on the way everything must be seen to have it. */
-async function tabTo(page: Page, what: string | RegExp): Promise<void> {
+/**
+ * Goes on with Tab until something has the focus; on the way everything must be seen to have it.
+ * @returns what had it on the way
+ */
+async function tabTo(page: Page, what: string | RegExp): Promise<readonly string[]> {
   const passed: string[] = []
   for (let presses = 0; presses < 80; presses++) {
     await page.keyboard.press('Tab')
@@ -67,7 +70,7 @@ async function tabTo(page: Page, what: string | RegExp): Promise<void> {
       return element === null || element === document.body || getComputedStyle(element).outlineStyle !== 'none'
     })
     if (!isSeen) throw new Error(`Nobody sees that ${at} has the focus`)
-    if (typeof what === 'string' ? at.startsWith(what) : what.test(at)) return
+    if (typeof what === 'string' ? at.startsWith(what) : what.test(at)) return passed
     passed.push(at)
   }
   throw new Error(`Tab does not lead to ${what}, but to:\n${passed.join('\n')}`)
@@ -186,6 +189,15 @@ describe('by keyboard alone', { timeout: 120_000 }, () => {
     await page.keyboard.press('Enter')
     await page.getByText('This session is closed.').waitFor()
     await expect.poll(() => focused(page)).not.toBe('nothing')
+    expect(opened.errors).toEqual([])
+  })
+
+  test('what stands above the conversation on a phone comes before it', async () => {
+    await using opened = await open(`/?session=${ids.session}`, { viewport: { width: 390, height: 844 } })
+    const { page } = opened
+    await page.getByText('Cards and people').waitFor()
+    const above = await tabTo(page, 'region "Conversation"')
+    expect(above.at(-1)).toMatch(/Cards and people/)
     expect(opened.errors).toEqual([])
   })
 

@@ -14,6 +14,7 @@ import { Composer } from './composer.tsx'
 import { MessageList } from './message-list.tsx'
 import { People } from './people.tsx'
 import { useEarlier } from './use-earlier.ts'
+import { useIsWide } from './use-is-wide.ts'
 import { useSeen } from './use-seen.ts'
 
 /** A session: the conversation, what it is about, and who is there. */
@@ -23,6 +24,7 @@ export function SessionPage({ id }: { readonly id: string }): ReactElement {
   const me = data?.viewer?.id ?? null
   const earlier = useEarlier(session)
   const seen = useSeen(id)
+  const isWide = useIsWide()
   useTitle(session?.title)
   if (error !== null || session === null)
     return (
@@ -30,43 +32,49 @@ export function SessionPage({ id }: { readonly id: string }): ReactElement {
         {describeError(error) ?? 'Loading …'} <Link to={{ page: 'sessions' }}>To the sessions</Link>
       </p>
     )
+  const main = (
+    <div key="main" className="session-main">
+      <MessageList
+        earlier={earlier}
+        unsent={unsent}
+        cards={session.cards}
+        me={me}
+        seen={seen}
+        discard={discard}
+        send={send}
+      >
+        <p className="page-note note">
+          Nothing was said yet. Add a card, and ask about it: the answer is quoted from the cards, for everybody here.
+        </p>
+      </MessageList>
+      {session.closedAt === null ? (
+        <Composer
+          sessionId={id}
+          typing={session.typing.filter((userId) => userId !== me)}
+          onSend={(text, options) => {
+            seen.clear()
+            send(text, options)
+          }}
+        />
+      ) : (
+        <p className="closed note">This session is closed. It can be read, and nothing is added to it.</p>
+      )}
+    </div>
+  )
+  const side = (
+    <details key="side" className="session-side" open={isWide}>
+      <summary>
+        Cards and people <span className="note">{session.present.length} here</span>
+      </summary>
+      <CardsPanel session={session} me={me} />
+      <People session={session} me={me} />
+    </details>
+  )
   return (
     <div className="session">
       <Head session={session} me={me} />
-      <div className="session-main">
-        <MessageList
-          earlier={earlier}
-          unsent={unsent}
-          cards={session.cards}
-          me={me}
-          seen={seen}
-          discard={discard}
-          send={send}
-        >
-          <p className="page-note note">
-            Nothing was said yet. Add a card, and ask about it: the answer is quoted from the cards, for everybody here.
-          </p>
-        </MessageList>
-        {session.closedAt === null ? (
-          <Composer
-            sessionId={id}
-            typing={session.typing.filter((userId) => userId !== me)}
-            onSend={(text, options) => {
-              seen.clear()
-              send(text, options)
-            }}
-          />
-        ) : (
-          <p className="closed note">This session is closed. It can be read, and nothing is added to it.</p>
-        )}
-      </div>
-      <details className="session-side" open={window.matchMedia('(min-width: 56rem)').matches}>
-        <summary>
-          Cards and people <span className="note">{session.present.length} here</span>
-        </summary>
-        <CardsPanel session={session} me={me} />
-        <People session={session} me={me} />
-      </details>
+      {/* On a phone the side is on top: it comes first by keyboard and by ear as well. */}
+      {isWide ? [main, side] : [side, main]}
     </div>
   )
 }
