@@ -1,8 +1,8 @@
 import type { ReactElement } from 'react'
 import { RemoveContextCardDocument } from '../../gql/graphql.ts'
 import type { SessionCard, SessionState } from '../../reduce/session-state.ts'
+import { ActionButton } from '../action-button.tsx'
 import { Link } from '../link.tsx'
-import { Refusal } from '../refusal.tsx'
 import { useChange } from '../use-change.ts'
 import { AddCard } from './add-card.tsx'
 
@@ -11,7 +11,6 @@ const kinds = { DOCUMENT: 'Document', SECTION: 'Section', QUIZ: 'Quiz', NOTE: 'N
 /** What the conversation is about: answers are made from it. */
 export function CardsPanel(props: { readonly session: SessionState; readonly me: string | null }): ReactElement {
   const { session, me } = props
-  const { run, refusal } = useChange(RemoveContextCardDocument)
   const isOpen = session.closedAt === null
   return (
     <section aria-labelledby="cards">
@@ -25,23 +24,11 @@ export function CardsPanel(props: { readonly session: SessionState; readonly me:
               <p className="note">{kinds[card.kind]}</p>
               {card.text?.startsWith(card.title) === true ? null : <CardTitle card={card} />}
               {card.text === null ? null : <p className="card-text">{card.text}</p>}
-              {isOpen && (card.addedBy === me || session.owner === me) ? (
-                <button
-                  type="button"
-                  className="quiet danger"
-                  aria-label={`Remove the card ${card.title}`}
-                  onClick={() => {
-                    void run({ id: card.id })
-                  }}
-                >
-                  Remove
-                </button>
-              ) : null}
+              {isOpen && (card.addedBy === me || session.owner === me) ? <RemoveCard card={card} /> : null}
             </li>
           ))}
         </ul>
       )}
-      <Refusal text={refusal} />
       {isOpen ? (
         <details className="add-card">
           <summary>Add a card</summary>
@@ -49,6 +36,20 @@ export function CardsPanel(props: { readonly session: SessionState; readonly me:
         </details>
       ) : null}
     </section>
+  )
+}
+
+function RemoveCard({ card: { id, title } }: { readonly card: SessionCard }): ReactElement {
+  const { run, isSending, refusal } = useChange(RemoveContextCardDocument)
+  return (
+    <ActionButton
+      name="Remove"
+      label={`Remove the card ${title}`}
+      className="quiet danger"
+      run={() => run({ id })}
+      isSending={isSending}
+      refusal={refusal}
+    />
   )
 }
 

@@ -2,6 +2,7 @@ import { Fragment, type ReactElement, type ReactNode } from 'react'
 import type { UnsentMessage } from '../../react/unsent.ts'
 import type { LiveSession } from '../../react/use-session.ts'
 import type { SessionCard, SessionMessage } from '../../reduce/session-state.ts'
+import { Refusal } from '../refusal.tsx'
 import { Announcer } from './announcer.tsx'
 import { MessageView, UnsentView } from './message-view.tsx'
 import type { Earlier } from './use-earlier.ts'
@@ -49,6 +50,7 @@ export function MessageList(props: {
             Earlier messages
           </button>
         ) : null}
+        <Refusal text={earlier.failure} />
         {messages.length === 0 && unsent.length === 0 ? children : null}
         <ol className="messages">
           {messages.map((message) => (

@@ -1,6 +1,7 @@
 import { type FormEvent, type ReactElement, useState } from 'react'
 import { InviteToSessionDocument, RemoveParticipantDocument } from '../../gql/graphql.ts'
 import type { SessionState } from '../../reduce/session-state.ts'
+import { ActionButton } from '../action-button.tsx'
 import { Refusal } from '../refusal.tsx'
 import { useChange } from '../use-change.ts'
 
@@ -8,7 +9,6 @@ import { useChange } from '../use-change.ts'
 export function People(props: { readonly session: SessionState; readonly me: string | null }): ReactElement {
   const { session, me } = props
   const { participants, present, owner, closedAt, id } = session
-  const remove = useChange(RemoveParticipantDocument)
   const mayChange = owner === me && closedAt === null
   return (
     <section aria-labelledby="people">
@@ -28,25 +28,27 @@ export function People(props: { readonly session: SessionState; readonly me: str
                 {isOwner ? <span className="note"> owner</span> : null}
               </span>
               <span className="note">{isHere ? 'here' : 'away'}</span>
-              {mayChange && !isOwner ? (
-                <button
-                  type="button"
-                  className="quiet danger"
-                  aria-label={`Remove ${userId}`}
-                  onClick={() => {
-                    void remove.run({ sessionId: id, userId })
-                  }}
-                >
-                  Remove
-                </button>
-              ) : null}
+              {mayChange && !isOwner ? <RemovePerson sessionId={id} userId={userId} /> : null}
             </li>
           )
         })}
       </ul>
-      <Refusal text={remove.refusal} />
       {mayChange ? <Invite sessionId={id} /> : null}
     </section>
+  )
+}
+
+function RemovePerson(props: { readonly sessionId: string; readonly userId: string }): ReactElement {
+  const { run, isSending, refusal } = useChange(RemoveParticipantDocument)
+  return (
+    <ActionButton
+      name="Remove"
+      label={`Remove ${props.userId}`}
+      className="quiet danger"
+      run={() => run(props)}
+      isSending={isSending}
+      refusal={refusal}
+    />
   )
 }
 

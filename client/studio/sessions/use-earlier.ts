@@ -1,6 +1,7 @@
 import { useCallback, useMemo, useState } from 'react'
 import { EarlierMessagesDocument } from '../../gql/graphql.ts'
 import { useTidings } from '../../react/provider.ts'
+import { describeError } from '../../react/words.ts'
 import type { SessionMessage, SessionState } from '../../reduce/session-state.ts'
 
 /** A conversation with as much of its past as was asked for. */
@@ -9,6 +10,8 @@ export interface Earlier {
   readonly messages: readonly SessionMessage[]
   readonly hasEarlier: boolean
   readonly isLoading: boolean
+  /** Why they could not be read in the last time. */
+  readonly failure: string | null
   readonly load: () => void
 }
 
@@ -23,6 +26,7 @@ export function useEarlier(session: SessionState | null): Earlier {
   const { urql } = useTidings()
   const [page, setPage] = useState<Page | null>(null)
   const [isLoading, setIsLoading] = useState(false)
+  const [failure, setFailure] = useState<string | null>(null)
   const known = session?.messages ?? nothing
   const first = known[0]?.position ?? 1
   // After a long absence there may be a hole between the two; then the past begins anew.
@@ -35,7 +39,8 @@ export function useEarlier(session: SessionState | null): Earlier {
     urql
       .query(EarlierMessagesDocument, { id, before }, { requestPolicy: 'network-only' })
       .toPromise()
-      .then(({ data }) => {
+      .then(({ data, error }) => {
+        setFailure(describeError(error))
         const read = data?.session?.messages
         if (read !== undefined)
           setPage({
@@ -46,5 +51,5 @@ export function useEarlier(session: SessionState | null): Earlier {
       .finally(() => setIsLoading(false))
   }, [urql, id, before, isLoading, earlier])
   const messages = useMemo(() => (earlier === null ? known : [...earlier.messages, ...known]), [earlier, known])
-  return { messages, hasEarlier: before !== null, isLoading, load }
+  return { messages, hasEarlier: before !== null, isLoading, failure, load }
 }
