@@ -95,12 +95,14 @@ describe('a session in the Studio', { timeout: 120_000 }, () => {
     await using his = await open(`http://127.0.0.1:${proxy.port}`, id, bob)
     await until(async () => expect(await hers.page.locator('.people [data-here="true"]').count()).toBe(2))
 
-    // Broken again and again, wherever in a frame or a request that is.
+    // Broken again and again, wherever in a frame or a request that is: each time after he has come back.
     let isBad = true
+    const atFirst = proxy.accepted
     const spoil = (async () => {
-      for (let cut = 0; isBad && cut < 40; cut++) {
+      for (let cut = 0; isBad; cut++) {
+        const before = proxy.accepted
         proxy.cutAfter(400 + ((cut * 379) % 4_000), cut % 3 === 0 ? 'toServer' : 'toClient')
-        await hers.page.waitForTimeout(120)
+        await until(async () => expect(isBad && proxy.accepted === before).toBe(false))
       }
       await proxy.heal()
     })()
@@ -128,6 +130,7 @@ describe('a session in the Studio', { timeout: 120_000 }, () => {
       expect(own).toEqual(['1', '2', '3', '4', '5', '6'])
     }
     for (const { page } of [hers, his]) expect(await page.locator('[data-unsent]').count()).toBe(0)
+    expect(proxy.accepted).toBeGreaterThan(atFirst)
     // What a reload shows is what was seen.
     await his.page.reload()
     await until(async () => expect(await transcript(his.page)).toEqual(lines))
