@@ -104,7 +104,8 @@ export async function withSavepoint<T>(client: pg.PoolClient, work: () => Promis
 /**
  * Runs `work` inside one transaction, on one connection.
  *
- * @param work - commits when it resolves, rolls back when it rejects
+ * @param work - commits when it resolves, rolls back when it rejects. A statement that may fail goes into {@link withSavepoint}: after
+ * any other that does, there is nothing left to commit, whoever catches its error
  * @returns what `work` returns
  * @throws what `work` or the commit throws
  */
@@ -119,7 +120,10 @@ export async function withTransaction<T>(
   try {
     await client.query('begin')
     const result = await work(client)
-    await client.query('commit')
+    const { command } = await client.query('commit')
+    // Not an error to PostgreSQL, which tells it by this alone: of what was said to be done, nothing is.
+    if (command !== 'COMMIT')
+      throw new Error('A statement of this transaction failed, and its error was not passed on: nothing was committed')
     for (const after of works) attempt(after)
     return result
   } catch (error) {

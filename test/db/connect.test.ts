@@ -152,6 +152,21 @@ describe('withTransaction', () => {
     expect((await test.database.pool.query('select name from topic')).rows).toEqual([])
     expect(test.database.pool.idleCount).toBe(1)
   })
+
+  test('does not pass for committed when the error of a statement was kept to itself', async () => {
+    await using test = await createTestDatabase({ maxConnections: 1 })
+    const done: string[] = []
+    const committing = withTransaction(test.database, async (client) => {
+      afterCommit(client, () => done.push('told'))
+      await client.query(`insert into topic (name) values ('a')`)
+      await client.query('select 1 / 0').catch(() => undefined)
+      return 'done'
+    })
+    await expect(committing).rejects.toThrow('nothing was committed')
+    expect((await test.database.pool.query('select name from topic')).rows).toEqual([])
+    expect(done).toEqual([])
+    expect(test.database.pool.idleCount).toBe(1)
+  })
 })
 
 function socketOf(url: string): string {
