@@ -28,7 +28,10 @@ export type CompiledExecution = (rootValue: unknown, context: unknown) => string
 
 /** Thrown for whatever is not plain: promises, errors, a null where none may be. graphql-js then does it all again. */
 const notPlain = new Error('This execution is not plain')
-const bail = (): never => {
+const isPromise = (value: unknown): value is Promise<unknown> => value instanceof Promise
+/** @param given - what is given up: promises are nobody's from then on, and how they fail is told by the execution that follows */
+const bail = (given?: unknown): never => {
+  for (const one of Array.isArray(given) ? given : [given]) if (isPromise(one)) one.catch(() => undefined)
   throw notPlain
 }
 
@@ -62,7 +65,7 @@ export function compileExecution(
  * The arguments of the root field: they differ from topic to topic while what is compiled is the same for all, so a resolver
  * that looks at them is left to graphql-js, which is given the right ones.
  */
-const otherTopic: Record<string, unknown> = new Proxy({}, { get: bail, has: bail, ownKeys: bail })
+const otherTopic = new Proxy<Record<string, unknown>>({}, { get: bail, has: bail, ownKeys: bail })
 
 interface Compiling extends Selecting {
   readonly operation: OperationDefinitionNode
@@ -159,7 +162,7 @@ function compilePresent(
   if (isListType(type)) {
     const item = compileValue(compiling, type.ofType, sets, info)
     return (value, context) => {
-      if (!Array.isArray(value)) return bail()
+      if (!Array.isArray(value) || value.some(isPromise)) return bail(value)
       let text = '['
       for (let i = 0; i < value.length; i++) text += (i === 0 ? '' : ',') + item(value[i], context)
       return `${text}]`
@@ -180,7 +183,7 @@ function compilePresent(
   return (value, context) => {
     checkPlain(value)
     const name = resolveType(value, context, info, type)
-    if (typeof name !== 'string') return bail()
+    if (typeof name !== 'string') return bail(name)
     let write = writes.get(name)
     if (write === undefined) {
       const object = compiling.schema.getType(name)
@@ -198,7 +201,7 @@ function compilePresent(
 
 function checkPlain(value: unknown): void {
   if (value === null || value === undefined || value instanceof Error) bail()
-  if (typeof (value as { then?: unknown }).then === 'function') bail()
+  if (typeof (value as { then?: unknown }).then === 'function') bail(value)
 }
 
 function compileLeaf(type: GraphQLLeafType): Write {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import fc from 'fast-check'
 import {
   buildSchema,
@@ -222,6 +223,31 @@ describe('compiled execution', () => {
     ['a type that does not exist', 'subscription { thing { id } }', { kind: 'Nothing' }],
   ])('leaves %s to graphql-js', (_, text, thing) => {
     expect(run(text, { thing }, {}).compiled()).toBeNull()
+  })
+
+  test.each([
+    ['a list', '... on Book { tags }', { kind: 'Book', tags: () => Promise.reject(new Error('away')) }],
+    [
+      'items of a list',
+      '... on Book { tags }',
+      { kind: 'Book', tags: () => [1, 2].map(() => Promise.reject(new Error('away'))) },
+    ],
+    ['a value', 'name', { kind: 'Book', name: () => Promise.reject(new Error('away')) }],
+    ['an object', '... on Film { next { id } }', { kind: 'Film', next: () => Promise.reject(new Error('away')) }],
+  ])('%s that is promised and left to graphql-js fails there alone', async (_, selection, thing) => {
+    const unhandled: unknown[] = []
+    const heed = (reason: unknown): void => void unhandled.push(reason)
+    process.on('unhandledRejection', heed)
+    try {
+      const { expected, compiled } = run(`subscription { thing { ${selection} } }`, { thing }, {})
+      expect(compiled()).toBeNull()
+      expect((await expected).errors).toBeDefined()
+      // Those that nobody has dealt with are told before this.
+      await setImmediate()
+      expect(unhandled).toEqual([])
+    } finally {
+      process.off('unhandledRejection', heed)
+    }
   })
 
   test('leaves a root field that looks at its arguments to graphql-js, as they differ from topic to topic', () => {
