@@ -5,6 +5,8 @@ import type { Span, Tracing } from '../tracing.ts'
 import type { SharedTopic } from './field.ts'
 import { type Batch, createBatch, type Payload } from './frames.ts'
 import type { Seat } from './outlet.ts'
+import { createPassing, type Passing, type PassingGroup } from './passing.ts'
+import { attempt, isReady, type Render, type Rendered, type Rendering, renderOnce } from './rendering.ts'
 import type { Turn } from './turn.ts'
 
 /** Somebody in a group: handed every event after `at`. Whatever the group calls of it, the member is out by then. */
@@ -19,9 +21,6 @@ export interface Member extends Seat {
   onReset(reason: 'PRUNED' | 'RESET'): void
   onFailure(error: unknown): void
 }
-
-/** A payload, or its promise where a resolver has to wait for something. */
-export type Rendering = Payload | Promise<Payload>
 
 /** Those who see the same of a topic in the same way: each event is executed and serialised once for all of them. */
 export interface Group<S> {
@@ -40,18 +39,6 @@ export interface Group<S> {
   render(followed: Followed<S>): Rendering
   close(): void
 }
-
-/**
- * Payloads for those who catch up, by the event or the state that they tell, and by the group: they live as long as somebody
- * may ask for them. One for all groups, as one of each group's own would weigh more than most groups.
- */
-export type Rendered = WeakMap<
-  object,
-  readonly { readonly render: Render; readonly reason: string; readonly payload: Rendering }[]
->
-
-/** Executes a value for everybody; the same function is the same way of looking. */
-export type Render = (value: unknown) => Rendering
 
 interface Item {
   readonly seq: number
@@ -83,7 +70,7 @@ export function createGroup<S>(options: {
 }
 
 /** A class, against the custom of the house: there may be one for each of ten thousand topics, most of which sleep. */
-class TopicGroup<S> implements Group<S>, FeedListener {
+class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
   readonly topic: SharedTopic<S>
   readonly opened: Promise<void>
   readonly resets = { count: 0, reason: 'PRUNED' as 'PRUNED' | 'RESET' }
@@ -94,20 +81,19 @@ class TopicGroup<S> implements Group<S>, FeedListener {
   #pending: Item[] = []
   /** The seq up to which members have been written to. */
   #flushed = 0
-  /** The seq of the newest event that has come in. */
   #head = 0
   /** Set while an execution has to wait for something: what comes later waits for its turn. */
   #tail: Promise<void> | undefined
   #attachment: Attachment | null = null
   #isClosed = false
-  #stopPassing: (() => void) | undefined
-  #lastPassing: { readonly seq: number; readonly payload: Payload; readonly report: unknown } | undefined
+  readonly #passing: Passing | undefined
 
   constructor({ groups, topic, render }: Parameters<typeof createGroup<S>>[0]) {
     this.#groups = groups
     this.topic = topic
     this.#render = render
     this.#reader = topic.createReader()
+    this.#passing = topic.passing && createPassing(topic.passing, this)
     this.opened = this.#open()
   }
 
@@ -123,35 +109,27 @@ class TopicGroup<S> implements Group<S>, FeedListener {
   }
 
   render(followed: Followed<S>): Rendering {
-    const { rendered } = this.#groups
-    const key: unknown = followed.is === 'event' ? followed.event : followed.state
-    const renderOne = (): Rendering => this.#render(this.topic.createReader().read(followed))
-    // A state that is nothing cannot be told from another.
-    if (typeof key !== 'object' || key === null) return renderOne()
+    const key = followed.is === 'event' ? followed.event : followed.state
     const reason = followed.is === 'event' ? '' : followed.reason
-    const known = rendered.get(key) ?? []
-    const same = known.find((one) => one.render === this.#render && one.reason === reason)
-    if (same !== undefined) return same.payload
-    const payload = renderOne()
-    rendered.set(key, [...known, { render: this.#render, reason, payload }])
-    // Who comes back after a failure is not to meet the same one: the record may have been away.
-    if (payload instanceof Promise) payload.catch(() => rendered.delete(key))
-    return payload
+    const read = (): unknown => this.topic.createReader().read(followed)
+    return renderOnce(this.#groups.rendered, { key, reason, render: this.#render, read })
   }
 
   close(): void {
     this.#isClosed = true
-    this.#heedPassing(false)
+    this.#passing?.heed(false)
     this.#attachment?.detach()
   }
 
   onEvents(events: readonly LogEvent[]): void {
+    // It may have been closed before it had opened, when it could not leave yet.
+    if (this.#isClosed) return
     const { passing } = this.topic
     for (const event of events) {
       const followed: Followed<S> = { is: 'event', event }
       const value = this.#reader.read(followed)
       this.#head = event.seq
-      if (passing !== undefined) this.#heedPassing(passing.isWantedAfter(followed))
+      if (passing !== undefined) this.#passing?.heed(passing.isWantedAfter(followed))
       // Who joins from now on has it already.
       if (this.#members.size === 0) continue
       const span = event.trace === undefined ? undefined : beginDelivery(this.#groups.tracing, event)
@@ -164,13 +142,10 @@ class TopicGroup<S> implements Group<S>, FeedListener {
     this.resets.reason = reason
     this.#pending = []
     this.#flushed = 0
-    // Of what passes nothing may be told at a seq that is gone: whoever is there then would pass over what comes instead.
     this.#head = head
     const those = [...this.#members]
     this.#members.clear()
-    const last = this.#lastPassing
-    this.#lastPassing = undefined
-    if (last !== undefined && this.topic.passing?.isStanding === true) this.#takePassing(last.report)
+    this.#passing?.goOn()
     for (const member of those) member.onReset(reason)
   }
 
@@ -182,7 +157,23 @@ class TopicGroup<S> implements Group<S>, FeedListener {
     if (this.#isClosed) return attachment.detach()
     const isNew = this.#head === 0
     this.#head = Math.max(this.#head, attachment.head)
-    if (this.topic.passing?.isWanted === true && isNew) this.#heedPassing(true)
+    if (this.topic.passing?.isWanted === true && isNew) this.#passing?.heed(true)
+  }
+
+  get head(): number {
+    return this.#head
+  }
+
+  renderPassing(report: unknown, seq: number): Rendering {
+    return attempt(this.#render, this.#reader.readPassing(report, seq))
+  }
+
+  addPassing(payload: Rendering, seq: number): void {
+    if (this.#members.size > 0) this.#add(payload, seq, true, false, undefined)
+  }
+
+  isPending(payload: Payload): boolean {
+    return this.#pending.some((item) => item.payload === payload)
   }
 
   #add(payload: Rendering, seq: number, isPassing: boolean, isLast: boolean, span: Span | undefined): void {
@@ -269,61 +260,14 @@ class TopicGroup<S> implements Group<S>, FeedListener {
     member.onEnd()
   }
 
-  #heedPassing(isWanted: boolean): void {
-    const { passing } = this.topic
-    if (!isWanted) {
-      this.#stopPassing?.()
-      this.#stopPassing = undefined
-      this.#lastPassing = undefined
-    } else if (passing !== undefined && this.#stopPassing === undefined && !this.#isClosed)
-      this.#stopPassing = passing.watch((report) => this.#takePassing(report))
-  }
-
-  #takePassing(report: unknown): void {
-    if (this.#head === 0) return
-    const seq = this.#head
-    const payload = attempt(this.#render, this.#reader.readPassing(report, seq))
-    // Kept for those who join later; what has to wait is not worth it.
-    this.#lastPassing = isReady(payload) ? { seq, payload, report } : undefined
-    if (this.#members.size > 0) this.#add(payload, seq, true, false, undefined)
-  }
-
   /** Writes what of the last report is due to a member. */
   #tellPassing(member: Member): void {
-    const payload = this.#passingFor(member.at)
+    const payload = this.#passing?.due(member.at)
     if (payload !== undefined) member.outlet.write(createBatch([payload]), member.stamp)
-  }
-
-  /** What of the last report is due to somebody who has everything up to `at`. */
-  #passingFor(at: number): Payload | undefined {
-    const last = this.#lastPassing
-    // What is pending will be written with the rest.
-    if (last === undefined || this.#pending.some(({ payload }) => payload === last.payload)) return undefined
-    if (last.seq >= at) return last.payload
-    if (this.topic.passing?.isStanding !== true) return undefined
-    const payload = attempt(this.#render, this.#reader.readPassing(last.report, at))
-    return isReady(payload) ? payload : undefined
   }
 }
 
 function beginDelivery(tracing: Tracing, { topic, seq, type, trace }: LogEvent): Span | undefined {
   const facts = { 'tidings.topic': topic, 'tidings.seq': seq, 'tidings.event': type }
   return tracing.begin('deliver', { role: 'consumer', parent: trace, facts })
-}
-
-function isReady(rendering: Rendering): rendering is Payload {
-  return !(rendering instanceof Promise)
-}
-
-/** What `render` returns, or a rejection of what it throws. */
-function attempt(render: Render, value: unknown): Rendering {
-  let rendering: Rendering
-  try {
-    rendering = render(value)
-  } catch (error) {
-    rendering = Promise.reject(error instanceof Error ? error : new Error(String(error)))
-  }
-  // Its failure is dealt with in its turn, or is nobody's.
-  if (rendering instanceof Promise) rendering.catch(() => undefined)
-  return rendering
 }
