@@ -1,4 +1,5 @@
-import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
+import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core'
+import { vi } from 'vitest'
 
 /** A page with its own storage, and what it did. Disposing closes it. */
 export interface WatchedPage extends AsyncDisposable {
@@ -54,10 +55,33 @@ export async function openTab(context: BrowserContext, url: string): Promise<Wat
   }
 }
 
-/** Waits until the indicator of the connection says this; the hidden twin is what screen readers are told. */
+/** Pauses between tries grow to 20 s, and several may follow one another on a busy machine. */
+export const patience = { timeout: 100_000 }
+
+/** What the indicator of the connection says: the hidden twin, which screen readers are told. */
+const saying = (page: Page, title: string): Locator =>
+  page.getByRole('status').getByText(`Connection: ${title}`, { exact: true })
+
+/** Waits until the indicator of the connection says this. */
 export function says(page: Page, title: string): Promise<void> {
-  return page
-    .getByRole('status')
-    .getByText(`Connection: ${title}`, { exact: true })
-    .waitFor({ state: 'attached', timeout: 100_000 })
+  return saying(page, title).waitFor({ ...patience, state: 'attached' })
+}
+
+/** Presses the page's "Try now" whenever it pauses between two tries, until it is live again. */
+export async function tryNow(page: Page): Promise<void> {
+  const status = page.getByRole('button', { name: /^Status/ })
+  const panel = page.getByRole('complementary', { name: 'Status' })
+  const isOpen = (await status.getAttribute('aria-expanded')) === 'true'
+  if (!isOpen) await status.click()
+  await vi.waitFor(
+    async () => {
+      if ((await saying(page, 'Live').count()) > 0) return
+      // Not while it tries: that would begin anew.
+      if ((await panel.getByText(/Next try in/).count()) > 0)
+        await panel.getByRole('button', { name: 'Try now' }).click({ timeout: 1_000 })
+      throw new Error('It is not live yet')
+    },
+    { ...patience, interval: 100 },
+  )
+  if (!isOpen) await status.click()
 }

@@ -5,14 +5,18 @@ import { silentLogger } from '../../../src/logger.ts'
 import { secret, signToken } from '../../server/support.ts'
 import { createTestDirectory } from '../../support/directory.ts'
 import { findFreePort } from '../../support/port.ts'
+import { createTcpProxy, type TcpProxy } from '../../support/proxy.ts'
 import { startRedis, type TestRedis } from '../../support/redis.ts'
 import { type Asked, textOf } from './model.ts'
 import { createWords, type Words } from './words.ts'
 import { startWorld, type World } from './world.ts'
 
-/** A server with a Redis and a PostgreSQL that may go, a browser with two people's tabs, and a model that says what the test says. */
+/** A server with a Redis, a PostgreSQL and a line to it that may go, a browser with two people's tabs, and a model that says what the test says. */
 export interface Scene extends AsyncDisposable {
   readonly world: World
+  /** Where the pages find the server: at the other end of the line. */
+  readonly url: string
+  readonly line: TcpProxy
   readonly redis: TestRedis
   readonly postgres: { stop(): Promise<void>; start(): Promise<void> }
   /** Of Ada, who is an administrator. */
@@ -45,8 +49,13 @@ export async function setScene(browser: Browser): Promise<Scene> {
   const start = () => startEmbeddedPostgres({ dataDir: directory.join('data'), logger: silentLogger })
   let server = await start()
   stack.defer(() => server[Symbol.asyncDispose]())
+  const port = await findFreePort()
+  const line = stack.use(await createTcpProxy(port))
+  const url = `http://127.0.0.1:${line.port}`
   const world = stack.use(
     await startWorld({
+      PORT: String(port),
+      STUDIO_URL: url,
       REDIS_URL: redis.url,
       DATABASE_URL: server.url,
       JWT_SECRET: secret,
@@ -84,6 +93,8 @@ export async function setScene(browser: Browser): Promise<Scene> {
   const opened = stack.move()
   return {
     world,
+    url,
+    line,
     redis,
     hers,
     his,

@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core'
 import { expect, vi } from 'vitest'
-import { openTab, says, type WatchedPage } from './page.ts'
+import { openTab, patience, says, tryNow, type WatchedPage } from './page.ts'
 import { makeProject } from './project.ts'
 import { birdsText, type Scene } from './scene.ts'
 import { transcript, write } from './session.ts'
@@ -33,11 +33,11 @@ export interface Studio {
   end(): Promise<void>
   /** All pages say this of their connection. */
   say(title: string): Promise<void>
+  /** Somebody presses "Try now" on all pages, rather than wait for as long as the pauses between tries have become, until all are live. */
+  tryNow(): Promise<void>
 }
 
 const reviewed = 8
-/** Pauses between tries grow to 20 s, and several may follow one another on a busy machine. */
-const patience = { timeout: 100_000 }
 /** Waits until what is read is this; as `expect.poll`, which works within tests only. */
 const soon = (read: () => Promise<unknown>) => {
   const until = (check: (value: unknown) => void): Promise<void> =>
@@ -53,10 +53,10 @@ const soon = (read: () => Promise<unknown>) => {
 
 /** Opens all of them. */
 export async function openStudio(scene: Scene): Promise<Studio> {
-  const { world, hers, ask } = scene
+  const { url, hers, ask } = scene
   const tabs: WatchedPage[] = []
   const open = async (path: string, context = hers): Promise<Page> => {
-    const tab = await openTab(context, `${world.url}${path}`)
+    const tab = await openTab(context, `${url}${path}`)
     tabs.push(tab)
     return tab.page
   }
@@ -80,7 +80,9 @@ export async function openStudio(scene: Scene): Promise<Studio> {
     async begin() {
       round++
       scene.words.rewrite()
-      for (const page of pages) await page.begin?.(round)
+      const [last, ...others] = pages.toReversed()
+      await Promise.all(others.map(async (page) => page.begin?.(round)))
+      await last?.begin?.(round)
     },
     act: () => all((page) => page.act?.(round)),
     async happen() {
@@ -103,6 +105,9 @@ export async function openStudio(scene: Scene): Promise<Studio> {
     },
     async say(title) {
       await Promise.all(tabs.map(({ page }) => says(page, title)))
+    },
+    async tryNow() {
+      await Promise.all(tabs.map(({ page }) => tryNow(page)))
     },
   }
 }
@@ -169,7 +174,7 @@ async function openDocuments(open: Open): Promise<StudioPage[]> {
 
 /** One quiz is being made, another one is reviewed. */
 async function openQuizzes(scene: Scene, open: Open): Promise<StudioPage[]> {
-  const { ask, untilDone, world } = scene
+  const { ask, untilDone, url } = scene
   const { importDocument } = await ask<{ importDocument: { document: { id: string } } }>(
     'mutation ($text: String!) { importDocument(input: { text: $text, name: "birds.md" }) { ... on ImportDocumentSuccess { document { id } } } }',
     { text: birdsText },
@@ -197,7 +202,7 @@ async function openQuizzes(scene: Scene, open: Open): Promise<StudioPage[]> {
           id,
           count: reviewed,
         })
-        await making.goto(`${world.url}/?quiz=${generateQuiz.quiz.id}`)
+        await making.goto(`${url}/?quiz=${generateQuiz.quiz.id}`)
       },
       async shows() {
         await soon(() => making.locator('.question').count()).toBe(scene.questions)
@@ -266,7 +271,7 @@ async function openSessions({ ask, his, words }: Scene, open: Open): Promise<Stu
 
 /** A project is being written, another one is edited and synced. */
 async function openProjects(scene: Scene, open: Open): Promise<StudioPage[]> {
-  const { ask, world, words, token } = scene
+  const { ask, url, world, words, token } = scene
   const page = (text: string): string =>
     `<!doctype html>\n<html lang="en">\n<title>Edited</title>\n<p>${text}</p>\n</html>\n`
   words.end()
@@ -285,7 +290,7 @@ async function openProjects(scene: Scene, open: Open): Promise<StudioPage[]> {
         const { generateProject } = await ask<{ generateProject: { project: { id: string } } }>(
           'mutation { generateProject(prompt: "words") { ... on GenerateProjectSuccess { project { id } } } }',
         )
-        await making.goto(`${world.url}/?project=${generateProject.project.id}`)
+        await making.goto(`${url}/?project=${generateProject.project.id}`)
       },
       async shows() {
         await soon(() => making.getByLabel('index.html', { exact: true }).inputValue()).toMatch(

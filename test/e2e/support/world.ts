@@ -34,7 +34,7 @@ export async function startWorld(environment: Readonly<Record<string, string>> =
   await using stack = new AsyncDisposableStack()
   const database = stack.use(await createTestDatabase())
   const model = stack.use(await startModel())
-  const port = await findFreePort()
+  const port = Number(environment['PORT'] ?? (await findFreePort()))
   const url = `http://127.0.0.1:${port}`
   let server: TestProcess | undefined
   stack.defer(() => server?.[Symbol.asyncDispose]())
