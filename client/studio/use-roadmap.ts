@@ -1,6 +1,5 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { RoadmapOutlineDocument, type RoadmapOutlineQuery, RoadmapUpdatesDocument } from '../gql/graphql.ts'
-import { useOutbox } from '../react/use-connection.ts'
 import { useLive } from '../react/use-live.ts'
 import { useManyTasks } from '../react/use-many-tasks.ts'
 import type { TaskState } from '../reduce/task-state.ts'
@@ -91,18 +90,7 @@ export function useRoadmap(id: string): LiveRoadmap {
       }
     }
   }, [tasks, refetch])
-  useSent(refetch)
   const overlays = useMemo(() => tasks.filter((task) => !absorbed.includes(task.id)), [tasks, absorbed])
 
   return { outline, isLoading, failure, tasks, overlays, watch, refetch }
-}
-
-/** Asks again when a mutation that was made offline, maybe by an earlier visit, has been sent. */
-function useSent(refetch: () => void): void {
-  const { pending } = useOutbox()
-  const waited = useRef(0)
-  useEffect(() => {
-    if (pending.length < waited.current) refetch()
-    waited.current = pending.length
-  }, [pending, refetch])
 }

@@ -24,6 +24,7 @@ export interface DrivenClient extends TidingsClient {
   /** The only one that is open. @throws Error when there is none, or more than one */
   wire(): Wire
   readonly connection: TidingsClient['connection'] & MutableStore<ConnectionState>
+  readonly outbox: TidingsClient['outbox'] & Pick<MutableStore<OutboxState>, 'set'>
   /** Bodies of the requests over HTTP. */
   readonly requests: readonly { readonly operationName: string; readonly variables: Record<string, unknown> }[]
 }

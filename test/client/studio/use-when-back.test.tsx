@@ -1,0 +1,59 @@
+// @vitest-environment happy-dom
+import { act, cleanup, renderHook } from '@testing-library/react'
+import type { ReactElement, ReactNode } from 'react'
+import { afterEach, expect, test, vi } from 'vitest'
+import type { ConnectionStatus } from '../../../client/live/connection.ts'
+import type { OutboxEntry } from '../../../client/live/outbox.ts'
+import { TidingsProvider } from '../../../client/react/provider.ts'
+import { useWhenBack } from '../../../client/studio/use-when-back.ts'
+import { createDrivenClient } from '../react/driven-client.ts'
+
+afterEach(cleanup)
+
+const entry: OutboxEntry = {
+  id: '1',
+  field: 'acceptQuestion',
+  variables: {},
+  createdAt: 0,
+  status: 'waiting',
+  attempts: 0,
+  reason: 'There is no connection to the server',
+}
+
+/** A page that asks again; `asked` is how often it did. */
+function open() {
+  const client = createDrivenClient()
+  const asked = vi.fn()
+  const wrapper = ({ children }: { children: ReactNode }): ReactElement => (
+    <TidingsProvider client={client}>{children}</TidingsProvider>
+  )
+  renderHook(() => useWhenBack(asked), { wrapper })
+  const is = (status: ConnectionStatus): void =>
+    act(() => client.connection.set({ ...client.connection.getSnapshot(), status }))
+  const wait = (...pending: readonly OutboxEntry[]): void => act(() => client.outbox.set({ pending, refused: [] }))
+  return { asked, is, wait }
+}
+
+test('asks again once when the connection is back, and not when it was not lost', () => {
+  const { asked, is } = open()
+  is('degraded')
+  is('live')
+  expect(asked).not.toHaveBeenCalled()
+  is('reconnecting')
+  is('offline')
+  expect(asked).not.toHaveBeenCalled()
+  is('live')
+  is('degraded')
+  expect(asked).toHaveBeenCalledTimes(1)
+})
+
+test('asks only when what was done meanwhile has been sent: an answer beside it might be older, and come last', () => {
+  const { asked, is, wait } = open()
+  is('reconnecting')
+  wait(entry)
+  is('live')
+  wait({ ...entry, status: 'sending' })
+  expect(asked).not.toHaveBeenCalled()
+  wait()
+  expect(asked).toHaveBeenCalledTimes(1)
+})
