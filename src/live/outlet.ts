@@ -23,9 +23,10 @@ export interface Outlet {
   /**
    * An operation begins to be served. When its client has used the same id for several, one after the other, only the last
    * is: the others are told to leave, as are all when the outlet closes.
-   * @returns false when a later one is served already
+   * @returns the later one, when one is served already: graphql-ws takes whichever has come last for the one that has the id, so that
+   * whoever ends this one ends that one
    */
-  opened(served: Served): boolean
+  opened(served: Served): Served | undefined
   closed(served: Served): void
 }
 

@@ -115,13 +115,13 @@ class WebSocketOutlet implements SocketOutlet {
     })
   }
 
-  opened(served: Served): boolean {
+  opened(served: Served): Served | undefined {
     const same = this.#served.find(({ stamp }) => stamp.equals(served.stamp))
-    if (same !== undefined && same.number > served.number) return false
+    if (same !== undefined && same.number > served.number) return same
     same?.leave()
     // A list that is spread has room for sixteen more.
     this.#served = this.#served.concat(served)
-    return true
+    return undefined
   }
 
   closed(served: Served): void {

@@ -96,7 +96,7 @@ export function createStreamOutlet(options: {
         if (waiting.push(listener) === 1) timer = setTimeout(options.giveUp, options.patienceMs).unref()
       },
       refine: (error) => error,
-      opened: () => true,
+      opened: () => undefined,
       closed: () => clearTimeout(timer),
     },
     next() {

@@ -82,8 +82,10 @@ export function createSubscriber(options: {
   readonly onOver: () => void
 }): Subscriber {
   const subscriber = new GroupSubscriber(options)
-  if (!options.seat.outlet.opened(subscriber)) subscriber.leave()
-  return subscriber
+  const later = options.seat.outlet.opened(subscriber)
+  if (later === undefined) return subscriber
+  subscriber.leave()
+  return { start: () => undefined, leave: () => later.leave() }
 }
 
 /** Payloads of one who catches up, on their way. */

@@ -43,6 +43,7 @@ export function takeSeat(
     },
     async return() {
       await leave()
+      later?.leave()
       return done
     },
     async throw(error: unknown) {
@@ -52,6 +53,7 @@ export function takeSeat(
     [Symbol.asyncIterator]: () => seated,
     [Symbol.asyncDispose]: leave,
   }
-  if (!seat.outlet.opened(served)) served.leave()
+  const later = seat.outlet.opened(served)
+  if (later !== undefined) served.leave()
   return seated
 }

@@ -160,6 +160,41 @@ test('of operations that are not shared, begun and completed in one packet with 
   await vi.waitFor(() => expect(fixture.engine.feeds.size).toBe(0))
 })
 
+test.for([
+  ['shared', watchQuery],
+  ['not shared', ownQuery],
+])(
+  'one that is %s and takes longer to begin than a later one with its id keeps nobody from ending that',
+  async ([, query]) => {
+    const [late, task] = [await createTask(), await createTask()]
+    const { subscribe, send, seen, messages, socket } = await connect()
+    const holding = await fixture.database.pool.connect()
+    try {
+      await holding.query('begin')
+      await holding.query('lock table task in access exclusive mode')
+      subscribe('1', { id: late.id }, query)
+      await vi.waitFor(async () => {
+        const waiting = await holding.query('select from pg_locks where not granted')
+        expect(waiting.rowCount).toBeGreaterThan(0)
+      })
+      send({ id: '1', type: 'complete' })
+      subscribe('1', {}, 'subscription { notifications { __typename } }')
+      await vi.waitFor(() => expect(server.metrics.subscriptions.get('notifications')).toBe(1))
+    } finally {
+      await holding.query('rollback')
+      holding.release()
+    }
+    // Begun after it, and so begun when this one is.
+    subscribe('2', { id: task.id })
+    await vi.waitFor(() => expect(seen('2')).toHaveLength(1))
+    send({ id: '1', type: 'complete' })
+    send({ id: '2', type: 'complete' })
+    await vi.waitFor(() => expect(server.metrics.subscriptions.size).toBe(0))
+    expect(messages.filter(({ type }) => type === 'complete')).toEqual([])
+    socket.terminate()
+  },
+)
+
 test('several operations of one socket keep their own order, beside answers to queries', async () => {
   const tasks = [await createTask(), await createTask()]
   const { subscribe, send, seen, messages, socket } = await connect()
