@@ -63,7 +63,7 @@ try {
     },
     drained: (listener) => listener(),
     refine: (error) => error,
-    opened: () => true,
+    opened: () => undefined,
     closed: () => undefined,
   }
   const document = parse(query)

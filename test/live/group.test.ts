@@ -83,7 +83,7 @@ async function startGroup(
         write: ({ payloads }) => void texts.push(...payloads.map(({ text }) => text)),
         drained: (listener) => listener(),
         refine: (error) => error,
-        opened: () => true,
+        opened: () => undefined,
         closed: () => undefined,
       }
       const seat = { outlet, stamp: Buffer.alloc(0), number: 1 }

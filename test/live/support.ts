@@ -73,7 +73,7 @@ export function createRecordingOutlet(): RecordingOutlet {
     refine: (error) => error,
     opened: () => {
       operations++
-      return true
+      return undefined
     },
     closed: () => void operations--,
   }
