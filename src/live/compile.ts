@@ -162,9 +162,14 @@ function compilePresent(
   if (isListType(type)) {
     const item = compileValue(compiling, type.ofType, sets, info)
     return (value, context) => {
-      if (!Array.isArray(value) || value.some(isPromise)) return bail(value)
+      if (!Array.isArray(value)) return bail(value)
       let text = '['
-      for (let i = 0; i < value.length; i++) text += (i === 0 ? '' : ',') + item(value[i], context)
+      try {
+        for (let i = 0; i < value.length; i++) text += (i === 0 ? '' : ',') + item(value[i], context)
+      } catch {
+        // With what comes after the one that is not plain.
+        return bail(value)
+      }
       return `${text}]`
     }
   }
