@@ -86,7 +86,7 @@ class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
   #tail: Promise<void> | undefined
   #attachment: Attachment | null = null
   #isClosed = false
-  readonly #passing: Passing | undefined
+  readonly #passing: Passing<S> | undefined
 
   constructor({ groups, topic, render }: Parameters<typeof createGroup<S>>[0]) {
     this.#groups = groups
@@ -117,19 +117,18 @@ class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
 
   close(): void {
     this.#isClosed = true
-    this.#passing?.heed(false)
+    this.#passing?.stop()
     this.#attachment?.detach()
   }
 
   onEvents(events: readonly LogEvent[]): void {
     // It may have been closed before it had opened, when it could not leave yet.
     if (this.#isClosed) return
-    const { passing } = this.topic
     for (const event of events) {
       const followed: Followed<S> = { is: 'event', event }
       const value = this.#reader.read(followed)
       this.#head = event.seq
-      if (passing !== undefined) this.#passing?.heed(passing.isWantedAfter(followed))
+      this.#passing?.heed(followed)
       // Who joins from now on has it already.
       if (this.#members.size === 0) continue
       const span = event.trace === undefined ? undefined : beginDelivery(this.#groups.tracing, event)
@@ -157,7 +156,7 @@ class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
     if (this.#isClosed) return attachment.detach()
     const isNew = this.#head === 0
     this.#head = Math.max(this.#head, attachment.head)
-    if (this.topic.passing?.isWanted === true && isNew) this.#passing?.heed(true)
+    if (isNew) this.#passing?.begin()
   }
 
   get head(): number {
@@ -231,7 +230,7 @@ class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
     if (first === undefined || last === undefined) return
     const base = first.isPassing ? first.seq : first.seq - 1
     const batch = createBatch(items.map(({ payload }) => payload))
-    const standing = this.topic.passing?.isStanding === true ? items.findLast(({ isPassing }) => isPassing) : undefined
+    const standing = this.#passing?.isStanding === true ? items.findLast(({ isPassing }) => isPassing) : undefined
     const readers = this.#members.size
     for (const member of this.#members) {
       if (member.at === base) {
