@@ -206,6 +206,24 @@ describe('of several users in one browser', () => {
   const tokenOf = (sub: string): string => `e30.${btoa(JSON.stringify({ sub }))}.x`
   const ids = (storage: { readonly items: Map<string, string> }): readonly string[] =>
     (JSON.parse([...storage.items.values()][0] ?? '[]') as { readonly user: string }[]).map(({ user }) => user)
+  /** Ada asks for something offline, and before the connection is back somebody else signs in on the same page. */
+  const askAndSignInAnother = async (storage?: OfflineStorage) => {
+    let user = 'ada'
+    const page = site.client({ ...(storage && { storage }), token: () => tokenOf(user) })
+    await page.urql.query('{ viewer { id } }', {}).toPromise()
+    goOffline()
+    const answer = page.urql.mutation(retryMutation, { input: { conceptId, piece: 'QUIZ' } }).toPromise()
+    await eventually(() => expect(outboxOf(page).pending).toHaveLength(1))
+    user = 'bob'
+    await site.proxy.heal()
+    expect((await answer).error?.message).toMatch(/made by another user/)
+    return {
+      page,
+      signIn(name: string) {
+        user = name
+      },
+    }
+  }
 
   test('what one made offline is never sent by another, and goes out when the first is back', async () => {
     const storage = createStorage()
@@ -238,15 +256,7 @@ describe('of several users in one browser', () => {
   test('nor when the other signs in on the same page, before the connection is back', async () => {
     const storage = createStorage()
     const before = await tasksOf('RETRY_CONTENT')
-    let user = 'ada'
-    const page = site.client({ storage, token: () => tokenOf(user) })
-    await page.urql.query('{ viewer { id } }', {}).toPromise()
-    goOffline()
-    const answer = page.urql.mutation(retryMutation, { input: { conceptId, piece: 'QUIZ' } }).toPromise()
-    await eventually(() => expect(outboxOf(page).pending).toHaveLength(1))
-    user = 'bob'
-    await site.proxy.heal()
-    expect((await answer).error?.message).toMatch(/made by another user/)
+    const { page } = await askAndSignInAnother(storage)
     expect(outboxOf(page)).toEqual({ pending: [], refused: [] })
     expect(ids(storage)).toEqual(['ada'])
     await page.dispose()
@@ -261,16 +271,9 @@ describe('of several users in one browser', () => {
 
   test('and on that page it goes out as soon as the first one is back', async () => {
     const before = await tasksOf('RETRY_CONTENT')
-    let user = 'ada'
-    await using page = site.client({ token: () => tokenOf(user) })
-    await page.urql.query('{ viewer { id } }', {}).toPromise()
-    goOffline()
-    const answer = page.urql.mutation(retryMutation, { input: { conceptId, piece: 'QUIZ' } }).toPromise()
-    await eventually(() => expect(outboxOf(page).pending).toHaveLength(1))
-    user = 'bob'
-    await site.proxy.heal()
-    expect((await answer).error?.message).toMatch(/made by another user/)
-    user = 'ada'
+    const { page, signIn } = await askAndSignInAnother()
+    await using _open = page
+    signIn('ada')
     await page.urql.query('{ viewer { id } }', {}, { requestPolicy: 'network-only' }).toPromise()
     await eventually(async () => expect(await tasksOf('RETRY_CONTENT')).toBe(before + 1))
     await settled()
