@@ -3,6 +3,7 @@ import { selfTestKind } from '../src/studio/self-test/self-test.ts'
 import { builder, requireViewer } from './builder.ts'
 import { type TaskSource, taskRef } from './refs.ts'
 import { defineResult } from './result.ts'
+import { keyDescription } from './start-task.ts'
 
 const startSelfTestInput = builder.inputType('StartSelfTestInput', {
   description: 'What the task is to do.',
@@ -12,6 +13,7 @@ const startSelfTestInput = builder.inputType('StartSelfTestInput', {
     textLength: t.int({ defaultValue: 0, description: 'Characters that it streams with each of them, up to 10,000.' }),
     failAfter: t.int({ description: 'Fails after this many items, in the first attempt; never by default.' }),
     retryable: t.boolean({ defaultValue: true, description: 'Whether a second attempt follows that failure.' }),
+    idempotencyKey: t.string({ description: keyDescription }),
   }),
 })
 
@@ -42,6 +44,7 @@ builder.mutationField('startSelfTest', (t) =>
             retryable: input.retryable ?? true,
           },
           owner: viewer.userId,
+          idempotencyKey: input.idempotencyKey ?? undefined,
         })
         return { task }
       }),

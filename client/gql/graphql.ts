@@ -319,6 +319,8 @@ export type StartSelfTestInput = {
   readonly everyMs?: number | null | undefined;
   /** Fails after this many items, in the first attempt; never by default. */
   readonly failAfter?: number | null | undefined;
+  /** At most 255 characters. Sent again with the same key, the same task is returned instead of a second one. */
+  readonly idempotencyKey?: string | null | undefined;
   /** Items that it counts through, up to 500. */
   readonly items?: number | null | undefined;
   /** Whether a second attempt follows that failure. */

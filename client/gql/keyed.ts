@@ -1,5 +1,5 @@
 /** Arguments of mutations whose input takes an `idempotencyKey`. */
-export const keyedInputs: readonly string[] = ["importDocument.input","notify.input","retryContent.input","submitQuiz.input"]
+export const keyedInputs: readonly string[] = ["importDocument.input","notify.input","retryContent.input","startSelfTest.input","submitQuiz.input"]
 
 /** Mutations that take an `idempotencyKey` as an argument of their own. */
 export const keyedMutations: readonly string[] = ["createRoadmap","generateProject","generateQuiz","replaceQuestion","retryFailedContent","retryTask","syncProject"]
