@@ -6,7 +6,7 @@ import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createTestDirectory } from '../support/directory.ts'
 import { startProcess } from '../support/processes.ts'
-import { isRunning, query, readPostmasterPid } from './embedded-tools.ts'
+import { isRunning, query, readPostmasterPid } from '../db/embedded-tools.ts'
 
 const script = new URL('../support/embedded-child.ts', import.meta.url)
 const start = (dataDir: string) => startEmbeddedPostgres({ dataDir, logger: silentLogger })
