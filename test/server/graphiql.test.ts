@@ -1,5 +1,7 @@
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startBrowser } from '../e2e/support/browser.ts'
+import { hangMs } from '../support/patience.ts'
 import { type ServerFixture, secret, signToken, startTestServer } from './support.ts'
 
 const tabs = ['Hello', 'Viewer', 'Count', 'Refused', 'Broken', 'Last']
@@ -30,12 +32,9 @@ beforeAll(async () => {
       )
     },
   })
-  browser = await chromium
-    .launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] })
-    .catch((error: unknown) => {
-      throw new Error('The tests need a real browser; install it: apt-get install -y chromium', { cause: error })
-    })
+  browser = await startBrowser()
   page = await browser.newPage()
+  page.setDefaultTimeout(hangMs)
   page.on('request', (request) => {
     const { host, protocol } = new URL(request.url())
     if (protocol.startsWith('http') && host !== new URL(fixture.server.url).host) foreign.push(request.url())
@@ -45,20 +44,19 @@ beforeAll(async () => {
     if (message.type() === 'error') complaints.push(message.text())
   })
   await page.goto(fixture.server.url)
-  await page.waitForSelector('.graphiql-execute-button', { timeout: 60_000 })
-}, 120_000)
+  await page.waitForSelector('.graphiql-execute-button')
+})
 afterAll(async () => {
   await browser?.close()
   await fixture?.[Symbol.asyncDispose]()
 })
 
-/** Opens a prepared tab and runs it. */
-async function run(tab: string): Promise<string> {
+/** Opens a prepared tab, runs it and waits until the result contains a text. */
+async function expectResult(tab: string, text: string): Promise<void> {
   await page.locator('.graphiql-tab-button', { hasText: tab }).click()
   await page.waitForSelector(`.graphiql-tab-active:has-text("${tab}")`)
   await page.click('.graphiql-execute-button')
-  await page.waitForFunction(() => document.querySelector('.graphiql-execute-button')?.ariaLabel?.startsWith('Execute'))
-  return readResult()
+  await expect.poll(readResult).toContain(text)
 }
 /** The result, without white space, of which the editor uses kinds of its own. */
 async function readResult(): Promise<string> {
@@ -75,7 +73,7 @@ async function write(editor: string, text: string): Promise<void> {
 test('comes from this server alone, and opens with the prepared tabs', async () => {
   expect(page.url()).toBe(`${fixture.server.url}/graphql`)
   expect(await page.locator('.graphiql-tab-button').allInnerTexts()).toEqual(tabs)
-  expect(await run('Hello')).toContain('"hello":"Helloyou"')
+  await expectResult('Hello', '"hello":"Helloyou"')
   expect(await page.title()).toBe('Tidings')
   // Nobody knows who comes, as a page is asked for without a token: the tabs are for everybody.
   expect(visitors).toEqual([null])
@@ -83,13 +81,13 @@ test('comes from this server alone, and opens with the prepared tabs', async () 
 })
 
 test('runs a subscription over a WebSocket, and shows why one is refused', async () => {
-  expect(await run('Count')).toContain('Thereisnosuchthing')
-  expect(await run('Refused')).toContain('Thereisnotask')
-  expect(await run('Broken')).toContain('Cannotqueryfield')
+  await expectResult('Count', 'Thereisnosuchthing')
+  await expectResult('Refused', 'Thereisnotask')
+  await expectResult('Broken', 'Cannotqueryfield')
 })
 
 test('passes the headers of a tab on, to requests and to connection_init', async () => {
-  expect(await run('Viewer')).toContain('"viewer":null')
+  await expectResult('Viewer', '"viewer":null')
   const token = await signToken({ sub: 'u_headers' })
   await page.locator('.graphiql-editor-tools button', { hasText: 'Headers' }).click()
   await write('.graphiql-editor-tool .graphiql-editor:visible', `{"Authorization":"Bearer ${token}"}`)

@@ -6,25 +6,36 @@ import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-const needed = [
+interface Need {
+  readonly reason: string
+  /** Any one of these is enough. */
+  readonly programs: readonly string[]
+  readonly aptPackage: string
+  /** The package to install where `aptPackage` does not exist. */
+  readonly otherwise?: string
+}
+
+const needed: readonly Need[] = [
   { reason: 'the bus between processes', programs: ['redis-server'], aptPackage: 'redis-server' },
   {
     reason: 'pages in a browser',
-    programs: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
-    aptPackage: 'chromium',
+    programs: ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
+    // Smaller and faster; Debian has it, Ubuntu does not.
+    aptPackage: 'chromium-headless-shell',
+    otherwise: 'chromium',
   },
   { reason: 'what stands in front of several servers', programs: ['nginx'], aptPackage: 'nginx' },
-] as const
+]
 
 const missing = needed.filter(({ programs }) => !programs.some(isInstalled))
-if (missing.length > 0) install(missing.map(({ aptPackage }) => aptPackage))
+if (missing.length > 0) install()
 
-function install(packages: readonly string[]): void {
-  const names = packages.join(' ')
+function install(): void {
+  const names = missing.map(({ aptPackage }) => aptPackage).join(' ')
   if (process.getuid?.() !== 0 || !isInstalled('apt-get')) {
     const reasons = missing.map(({ aptPackage, reason }) => `${aptPackage} (${reason})`).join(' and ')
     const command = isInstalled('brew')
-      ? `brew install ${names.replace('redis-server', 'redis').replace('chromium', '--cask chromium')}`
+      ? `brew install ${names.replace('redis-server', 'redis').replace('chromium-headless-shell', '--cask chromium')}`
       : `sudo apt-get update && sudo apt-get install -y --no-install-recommends ${names}`
     console.error(`The tests need ${reasons}; run: ${command}`)
     process.exit(1)
@@ -32,6 +43,9 @@ function install(packages: readonly string[]): void {
   console.log(`Installing ${names} with apt-get, which the tests need`)
   // An update may fail for a source that has nothing to do with these; whether they can be had shows with the install.
   const update = run(['update', '-qq'])
+  const packages = missing.map(({ aptPackage, otherwise }) =>
+    otherwise === undefined || hasCandidate(aptPackage) ? aptPackage : otherwise,
+  )
   const { status, output } = run(['install', '-y', '-qq', '--no-install-recommends', ...packages])
   if (status !== 0) {
     console.error(`apt-get could not install ${names}:\n${update.output}${output}`)
@@ -53,6 +67,12 @@ function run(args: readonly string[]): { status: number | null; output: string }
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
   })
   return { status, output: `${stdout}${stderr}${error?.message ?? ''}` }
+}
+
+/** Whether apt knows a version of a package that it can install. */
+function hasCandidate(name: string): boolean {
+  const { stdout } = spawnSync('apt-cache', ['policy', name], { encoding: 'utf8' })
+  return /Candidate: (?!\(none\))/.test(stdout)
 }
 
 function isInstalled(program: string): boolean {

@@ -2,14 +2,17 @@ import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { type Browser, chromium } from 'playwright-core'
 
-const programs = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
+/** The shell without a window system takes less than half the processor time of the others. */
+const programs = ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
 
 /** Starts the machine's own browser. @throws Error with the command that installs one */
 export async function startBrowser(): Promise<Browser> {
   const folders = (process.env['PATH'] ?? '').split(delimiter)
   const executablePath = folders.flatMap((folder) => programs.map((name) => join(folder, name))).find(isExecutable)
   if (executablePath === undefined)
-    throw new Error('There is no browser for the tests; run: apt-get install -y --no-install-recommends chromium')
+    throw new Error(
+      'There is no browser for the tests; run: apt-get install -y --no-install-recommends chromium-headless-shell',
+    )
   return chromium.launch({
     executablePath,
     // As root the sandbox cannot be had, and containers have little shared memory.
