@@ -18,7 +18,7 @@ beforeAll(async () => {
     startWorld({ CONTENT_PROVIDER: 'extractive', CONTENT_PACE_MS: '60' }),
   ])
   ids = await makeOneOfEach(world)
-}, 120_000)
+})
 afterAll(async () => {
   await browser?.close()
   await world?.[Symbol.asyncDispose]()
@@ -26,7 +26,7 @@ afterAll(async () => {
 
 /** Opens a page that moves nothing, with the checker in it. */
 async function open(path: string, options: BrowserContextOptions = {}): Promise<WatchedPage> {
-  const opened = await openPage(browser, `${world.url}/favicon.svg`, { reducedMotion: 'reduce', ...options })
+  const opened = await openPage(browser, `${world.url}/favicon.svg`, options)
   await opened.page.addInitScript({ path: axe })
   await opened.page.goto(world.url + path)
   return opened
@@ -76,7 +76,7 @@ async function tabTo(page: Page, what: string | RegExp): Promise<readonly string
   throw new Error(`Tab does not lead to ${what}, but to:\n${passed.join('\n')}`)
 }
 
-describe('every page of the Studio', { timeout: 180_000 }, () => {
+describe('every page of the Studio', () => {
   test('has a name and one heading, nothing that a checker finds wrong in light and dark, and fits on a phone', async () => {
     const pages: Readonly<Record<string, string>> = {
       Library: '/',
@@ -133,7 +133,7 @@ describe('every page of the Studio', { timeout: 180_000 }, () => {
   })
 })
 
-describe('by keyboard alone', { timeout: 120_000 }, () => {
+describe('by keyboard alone', () => {
   test('a session is found, spoken in, listened to without its pieces, and closed', async () => {
     await using opened = await open('/?page=sessions')
     const { page } = opened

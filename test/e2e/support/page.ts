@@ -1,5 +1,6 @@
 import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core'
 import { vi } from 'vitest'
+import { hangMs } from '../../support/patience.ts'
 
 /** A page with its own storage, and what it did. Disposing closes it. */
 export interface WatchedPage extends AsyncDisposable {
@@ -12,13 +13,16 @@ export interface WatchedPage extends AsyncDisposable {
   readonly sockets: number
 }
 
-/** Opens a page. */
+/** A desktop without animations, which cost processor time: there is no graphics processor here. */
+export const desktop: BrowserContextOptions = { viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' }
+
+/** Opens a page. @param options - of its context, beside those of {@link desktop} */
 export async function openPage(
   browser: Browser,
   url: string,
   options: BrowserContextOptions = {},
 ): Promise<WatchedPage> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
+  const context = await browser.newContext({ ...desktop, ...options })
   const opened = await openTab(context, url)
   return Object.defineProperty(opened, Symbol.asyncDispose, { value: () => context.close() })
 }
@@ -26,6 +30,7 @@ export async function openPage(
 /** Opens a page beside others, with which it shares its storage. */
 export async function openTab(context: BrowserContext, url: string): Promise<WatchedPage> {
   const page = await context.newPage()
+  page.setDefaultTimeout(hangMs)
   const requests: string[] = []
   const errors: string[] = []
   let sockets = 0
@@ -55,8 +60,16 @@ export async function openTab(context: BrowserContext, url: string): Promise<Wat
   }
 }
 
-/** Pauses between tries grow to 20 s, and several may follow one another on a busy machine. */
-export const patience = { timeout: 100_000 }
+/** For waits that are not those of a page opened here, such as `vi.waitFor`. */
+export const patience = { timeout: hangMs }
+
+/**
+ * Returns the requests that are not the inbox's own: it marks the notifications of earlier tasks as read at a time of its
+ * choosing, so a test that counts requests leaves them out.
+ */
+export function withoutInbox(requests: readonly string[]): readonly string[] {
+  return requests.filter((name) => name !== 'MarkNotificationRead')
+}
 
 /** What the indicator of the connection says: the hidden twin, which screen readers are told. */
 const saying = (page: Page, title: string): Locator =>

@@ -8,6 +8,7 @@ import { findFreePort } from '../../support/port.ts'
 import { createTcpProxy, type TcpProxy } from '../../support/proxy.ts'
 import { startRedis, type TestRedis } from '../../support/redis.ts'
 import { type Asked, textOf } from './model.ts'
+import { desktop } from './page.ts'
 import { createWords, type Words } from './words.ts'
 import { startWorld, type World } from './world.ts'
 
@@ -68,7 +69,7 @@ export async function setScene(browser: Browser): Promise<Scene> {
   const ada = await signToken({ sub: 'ada', roles: ['admin'] }, forAnHour)
   const bob = await signToken({ sub: 'bob' }, forAnHour)
   const enter = async (token: string): Promise<BrowserContext> => {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 900 } })
+    const context = await browser.newContext(desktop)
     stack.defer(() => context.close())
     await context.exposeFunction('tidingsToken', () => token)
     return context
@@ -117,7 +118,7 @@ export async function setScene(browser: Browser): Promise<Scene> {
           })
           if (task.status !== 'COMPLETED') throw new Error(`${field} is ${task.status}`)
         },
-        { timeout: 20_000, interval: 50 },
+        { interval: 50 },
       )
     },
     words: {
