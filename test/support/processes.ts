@@ -1,6 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+/** Compiled modules, kept from one process to the next: a server then starts in two thirds of the processor time. */
+const compileCache = fileURLToPath(new URL('../../node_modules/.cache/tidings-tests', import.meta.url))
 
 /** A Node process that runs one of our files. Disposing ends it by force. */
 export interface TestProcess extends AsyncDisposable {
@@ -22,7 +26,7 @@ export function startProcess(
   const child: ChildProcess = spawn(process.execPath, [file.pathname, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     // A server's previews take the port after its own by default, which may be another test's.
-    env: { ...process.env, PREVIEW_PORT: '0', ...environment },
+    env: { ...process.env, NODE_COMPILE_CACHE: compileCache, PREVIEW_PORT: '0', ...environment },
     detached: true,
   })
   const { pid, stdout, stderr } = child

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { keyOfPath, normalizePath, refusePath } from '../../../src/studio/projects/file-names.ts'
 import { sortFiles } from '../../../src/studio/projects/validate.ts'
+import { utf16String } from '../../support/utf16-string.ts'
 
 const index = { path: 'index.html', content: '<!doctype html>' }
 const problemsOf = (...paths: string[]): string[] =>
@@ -116,7 +117,7 @@ describe('the names of files', () => {
 
   test('that are taken never lead out of the project, however they are read', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 60 }), fc.constantFrom('', '.js', '.html'), (stem, end) => {
+      fc.property(utf16String({ maxLength: 60 }), fc.constantFrom('', '.js', '.html'), (stem, end) => {
         const path = `${stem}${end}`
         if (refusePath(path) !== null) return
         for (const form of [path, path.normalize('NFKC'), normalizePath(path)]) {
