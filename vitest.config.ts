@@ -1,21 +1,31 @@
 import { createRequire } from 'node:module'
-import { defineConfig } from 'vitest/config'
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
+import { hangMs } from './test/support/patience.ts'
+import { TimingReporter } from './test/support/timing-reporter.ts'
 
-/** Whole servers, browsers and proxies. One file at a time (test/support/alone.ts), beside one of the others. */
+/** Whole servers, browsers and proxies. */
 const heavy = ['test/{chaos,deploy,e2e}/**/*.test.{ts,tsx}']
-const patience = 'test/support/patience.ts'
+/** Real outages, leases and many server processes: `npm run test:long`. */
+const long = ['test/long/**/*.test.{ts,tsx}']
 
-/** Spreads the heavy files among the others, so that they seldom wait for one another. */
-class Spread extends BaseSequencer {
+/** Spreads the heavy files among the light ones, so that two heavy files seldom run at once. */
+class SpreadSequencer extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files)
-    const long = sorted.filter(({ project }) => project.name === 'heavy')
-    const short = sorted.filter(({ project }) => project.name !== 'heavy')
-    const between = Math.ceil(short.length / Math.max(1, long.length))
-    const spread = long.flatMap((file, index) => [file, ...short.slice(index * between, (index + 1) * between)])
-    return spread.length === 0 ? short : spread
+    const heavyFiles = sorted.filter(({ project }) => project.name === 'heavy')
+    const lightFiles = sorted.filter(({ project }) => project.name !== 'heavy')
+    const share = Math.ceil(lightFiles.length / Math.max(1, heavyFiles.length))
+    const spread = heavyFiles.flatMap((file, index) => [file, ...lightFiles.slice(index * share, (index + 1) * share)])
+    return spread.length === 0 ? lightFiles : spread
   }
+}
+
+function createProject(
+  name: string,
+  test: TestProjectInlineConfiguration['test'] & { readonly include: string[] },
+): TestProjectInlineConfiguration {
+  return { extends: true, test: { name, setupFiles: ['test/support/patience-setup.ts'], ...test } }
 }
 
 export default defineConfig({
@@ -25,24 +35,23 @@ export default defineConfig({
   },
   test: {
     globalSetup: ['test/support/global-setup.ts'],
-    expect: { poll: { timeout: 15_000, interval: 20 } },
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
-    reporters: process.env['CI'] ? ['dot'] : ['default'],
+    expect: { poll: { timeout: hangMs, interval: 20 } },
+    testTimeout: 3 * hangMs,
+    hookTimeout: 3 * hangMs,
+    reporters: [process.env['CI'] ? 'dot' : 'default', new TimingReporter()],
     // Also on large machines: each file may start databases and servers of its own.
     maxWorkers: 2,
-    sequence: { sequencer: Spread },
+    sequence: { sequencer: SpreadSequencer },
     projects: [
-      {
-        extends: true,
-        test: {
-          name: 'light',
-          include: ['test/**/*.test.{ts,tsx}'],
-          exclude: heavy,
-          setupFiles: [patience],
-        },
-      },
-      { extends: true, test: { name: 'heavy', include: heavy, setupFiles: [patience, 'test/support/alone.ts'] } },
+      createProject('light', {
+        include: ['test/**/*.test.{ts,tsx}'],
+        exclude: [...heavy, ...long],
+        // Nothing is opened when a module is imported, so files can share one copy of each: importing them anew
+        // for each of 150 files takes longer than the tests themselves.
+        isolate: false,
+      }),
+      createProject('heavy', { include: heavy }),
+      createProject('long', { include: long }),
     ],
   },
 })

@@ -200,34 +200,30 @@ describe('who is connected', () => {
     const client = door.client('ada')
     subscribe(client, watch, { id: taskId })
     await (await openStream(door.server.url, watch, { ...options, extensions: { catchUp: true } })).rest()
-    await vi.waitFor(
-      () =>
-        expect(seen.at(-1)).toMatchObject({
-          connections: 3,
-          subscriptions: 2,
-          byTransport: [
-            { transport: 'WEBSOCKET', connections: 1 },
-            { transport: 'SSE', connections: 1 },
-            { transport: 'POLLING', connections: 1 },
-          ],
-          byField: [{ name: 'taskProgress', subscriptions: 2 }],
-          byTopic: [{ name: `task:${taskId}`, subscriptions: 2 }],
-          byViewer: [{ userId: 'ada', connections: 3 }],
-          servers: [{ connections: 3 }],
-        }),
-      { timeout: 10_000 },
+    await vi.waitFor(() =>
+      expect(seen.at(-1)).toMatchObject({
+        connections: 3,
+        subscriptions: 2,
+        byTransport: [
+          { transport: 'WEBSOCKET', connections: 1 },
+          { transport: 'SSE', connections: 1 },
+          { transport: 'POLLING', connections: 1 },
+        ],
+        byField: [{ name: 'taskProgress', subscriptions: 2 }],
+        byTopic: [{ name: `task:${taskId}`, subscriptions: 2 }],
+        byViewer: [{ userId: 'ada', connections: 3 }],
+        servers: [{ connections: 3 }],
+      }),
     )
     expect(seen.at(-1)?.oldest).toContainEqual(
       expect.objectContaining({ transport: 'SSE', userAgent: 'streams', address: '127.0.0.1', subscriptions: 1 }),
     )
     await stream[Symbol.asyncDispose]()
     await client.dispose()
-    await vi.waitFor(() => expect(seen.at(-1)?.oldest.map(({ transport }) => transport)).not.toContain('WEBSOCKET'), {
-      timeout: 10_000,
-    })
+    await vi.waitFor(() => expect(seen.at(-1)?.oldest.map(({ transport }) => transport)).not.toContain('WEBSOCKET'))
     expect(seen.at(-1)?.byTransport).toContainEqual({ transport: 'SSE', connections: 0 })
     await door.server[Symbol.asyncDispose]()
-    await vi.waitFor(() => expect(seen.at(-1)).toMatchObject({ connections: 0, servers: [] }), { timeout: 10_000 })
+    await vi.waitFor(() => expect(seen.at(-1)).toMatchObject({ connections: 0, servers: [] }))
     void reading
   })
 })

@@ -21,7 +21,7 @@ function expectWhole({ tasks }: Load): void {
   }
 }
 
-describe('servers behind nginx, with people at work over it', { timeout: 120_000 }, () => {
+describe('servers behind nginx, with people at work over it', () => {
   let cluster: Cluster
   let nginx: TestNginx
   const ports = (...nodes: readonly number[]): number[] => nodes.map((node) => cluster.nodes[node]?.port ?? 0)

@@ -13,7 +13,7 @@ let database: Database
 beforeAll(async () => {
   cluster = await startCluster(3, (node) => ({ ROLE: node === 0 ? 'server' : 'worker' }), { running: 2 })
   database = await connectDatabase({ url: cluster.databaseUrl, maxConnections: 3, logger: silentLogger })
-}, 60_000)
+})
 afterAll(async () => {
   await database?.[Symbol.asyncDispose]()
   await cluster?.[Symbol.asyncDispose]()
@@ -44,16 +44,13 @@ async function importDocument(): Promise<string> {
        ... on Error { message } ... on ImportDocumentSuccess { id: document { id } } } }`,
     { text },
   )
-  await vi.waitFor(
-    async () => {
-      const { document } = await run<{ document: { status: string } }>(
-        'query ($id: ID!) { document(id: $id) { status } }',
-        { id },
-      )
-      expect(document.status).toBe('READY')
-    },
-    { timeout: 20_000 },
-  )
+  await vi.waitFor(async () => {
+    const { document } = await run<{ document: { status: string } }>(
+      'query ($id: ID!) { document(id: $id) { status } }',
+      { id },
+    )
+    expect(document.status).toBe('READY')
+  })
   return id
 }
 
@@ -67,9 +64,7 @@ async function readLogs(): Promise<{ readonly questions: number; readonly quizze
   return rows[0] ?? { questions: 0, quizzes: 0 }
 }
 
-test('what is counted and told when workers are killed in the middle of it is counted once and told once', {
-  timeout: 120_000,
-}, async () => {
+test('what is counted and told when workers are killed in the middle of it is counted once and told once', async () => {
   const documentId = await importDocument()
   // Everybody who watches is on the server, which counts nothing itself.
   let figures: AnalyticsState | undefined
@@ -86,16 +81,13 @@ test('what is counted and told when workers are killed in the middle of it is co
     .subscribe(({ data }) => {
       if (data?.notifications.__typename === 'NotificationArrived') told.push(data.notifications.notification.title)
     })
-  await vi.waitFor(
-    async () => {
-      const { rowCount } = await database.pool.query('select from topic where name = any($1::text[])', [
-        [`analytics:${userId}`, `inbox:${userId}`],
-      ])
-      expect(rowCount).toBe(2)
-      expect(figures).toBeDefined()
-    },
-    { timeout: 20_000 },
-  )
+  await vi.waitFor(async () => {
+    const { rowCount } = await database.pool.query('select from topic where name = any($1::text[])', [
+      [`analytics:${userId}`, `inbox:${userId}`],
+    ])
+    expect(rowCount).toBe(2)
+    expect(figures).toBeDefined()
+  })
 
   // With both topics held, whoever counts, and whoever ends the task, has done its work and cannot commit it.
   const holder = await database.pool.connect()
@@ -106,16 +98,13 @@ test('what is counted and told when workers are killed in the middle of it is co
       [`analytics:${userId}`, `inbox:${userId}`],
     ])
     quizzes.push(await startQuiz(documentId))
-    await vi.waitFor(
-      async () => {
-        const { rows } = await database.pool.query<{ count: number }>(
-          `select count(*)::int as count from pg_stat_activity where datname = current_database()
+    await vi.waitFor(async () => {
+      const { rows } = await database.pool.query<{ count: number }>(
+        `select count(*)::int as count from pg_stat_activity where datname = current_database()
              and wait_event_type = 'Lock' and query like 'select from topic where name = $1%'`,
-        )
-        expect(rows).toEqual([{ count: 2 }])
-      },
-      { timeout: 20_000 },
-    )
+      )
+      expect(rows).toEqual([{ count: 2 }])
+    })
     await cluster.nodes[1]?.kill('SIGKILL')
     await cluster.nodes[2]?.start()
     expect(figures?.totals).toMatchObject({ generatedCount: 0, tasks: { completed: 0 } })
@@ -125,15 +114,12 @@ test('what is counted and told when workers are killed in the middle of it is co
     holder.release()
   }
   const settled = async (count: number): Promise<void> => {
-    await vi.waitFor(
-      async () => {
-        const logs = await readLogs()
-        expect(logs.quizzes).toBe(count)
-        expect(figures?.totals).toMatchObject({ generatedCount: logs.questions, tasks: { completed: logs.quizzes } })
-        expect(told).toHaveLength(count)
-      },
-      { timeout: 30_000 },
-    )
+    await vi.waitFor(async () => {
+      const logs = await readLogs()
+      expect(logs.quizzes).toBe(count)
+      expect(figures?.totals).toMatchObject({ generatedCount: logs.questions, tasks: { completed: logs.quizzes } })
+      expect(told).toHaveLength(count)
+    })
   }
   await settled(1)
   expect(figures?.totals.generatedCount).toBe(6)

@@ -102,4 +102,4 @@ describe('two servers on one PostgreSQL and one Redis, a subscriber on each', ()
       true,
     )
   })
-}, 120_000)
+})

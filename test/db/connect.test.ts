@@ -96,9 +96,7 @@ describe('connectDatabase', () => {
         await client.query('select 1')
       }),
     ).rejects.toThrow()
-    await expect
-      .poll(() => database.pool.query('select 1 as one').then(({ rows }) => rows), { timeout: 5_000 })
-      .toEqual([{ one: 1 }])
+    await expect.poll(() => database.pool.query('select 1 as one').then(({ rows }) => rows)).toEqual([{ one: 1 }])
   })
 
   test('disposes once, waits for statements under way, and leaves no connection', async () => {

@@ -48,9 +48,7 @@ async function makeImage(target: string): Promise<void> {
   await cp(directory, join(target, 'dist/studio'), { recursive: true })
 }
 
-test('what the image holds is enough: a server and a worker start with it, and nothing is built', {
-  timeout: 180_000,
-}, async () => {
+test('what the image holds is enough: a server and a worker start with it, and nothing is built', async () => {
   await using directory = await createTestDirectory()
   await using database = await createTestDatabase()
   await using redis = await startRedis()
@@ -72,7 +70,6 @@ test('what the image holds is enough: a server and a worker start with it, and n
     })
   const ready = (one: number) =>
     vi.waitFor(async () => expect((await fetch(`http://127.0.0.1:${one}/health/ready`)).status).toBe(200), {
-      timeout: 30_000,
       interval: 100,
     })
   await using server = start('main.ts', { ROLE: 'server', PORT: String(port), PREVIEW_PORT: String(previewPort) })

@@ -16,7 +16,7 @@ afterAll(async () => {
   await world?.[Symbol.asyncDispose]()
 })
 
-describe('the page of administrators', { timeout: 90_000 }, () => {
+describe('the page of administrators', () => {
   test('shows those who come over two transports, what they watch, and that they are gone; and what was refused', async () => {
     let release: (() => void) | undefined
     const held = new Promise<void>((resolve) => {

@@ -35,7 +35,6 @@ async function importReadme(name: string): Promise<string> {
             id,
           })
         ).document.status,
-      { timeout: 20_000 },
     )
     .toBe('READY')
   return id
@@ -74,7 +73,7 @@ const drawn = (page: Page, title: string): Promise<string> =>
     .locator('canvas')
     .evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL())
 
-describe('analytics in the Studio', { timeout: 90_000 }, () => {
+describe('analytics in the Studio', () => {
   test('move while a quiz is made and when a question is accepted, and are the same after a reload', async () => {
     await using opened = await openPage(browser, world.url)
     const { page } = opened
@@ -94,7 +93,7 @@ describe('analytics in the Studio', { timeout: 90_000 }, () => {
           if (Number(Generated) > 0) pictures.add(await drawn(page, 'Time per question'))
           return Generated
         },
-        { timeout: 40_000, interval: 50 },
+        { interval: 50 },
       )
       .toBe('10')
     // Neither at once nor by asking again.
@@ -109,7 +108,7 @@ describe('analytics in the Studio', { timeout: 90_000 }, () => {
     await expect.poll(async () => (await figures(page))['Accepted']).toBe('1')
     const before = await drawn(page, 'Questions over time')
     await world.query('mutation ($id: ID!) { replaceQuestion(questionId: $id) { __typename } }', { id: second })
-    await expect.poll(async () => (await figures(page))['Replaced'], { timeout: 20_000 }).toBe('1')
+    await expect.poll(async () => (await figures(page))['Replaced']).toBe('1')
     await expect.poll(() => page.locator('[data-state=completed] dd').textContent()).toBe('2')
     expect(await drawn(page, 'Questions over time')).not.toBe(before)
     const row = page.getByRole('row', { name: /^ws/ })
@@ -124,7 +123,7 @@ describe('analytics in the Studio', { timeout: 90_000 }, () => {
 
   test('are to be had without seeing pictures, by keyboard, and on a phone without scrolling sideways', async () => {
     const quizId = await makeQuiz(await importReadme('uplot'), 2)
-    await expect.poll(async () => (await questionsOf(quizId)).length, { timeout: 20_000 }).toBe(2)
+    await expect.poll(async () => (await questionsOf(quizId)).length).toBe(2)
     await using opened = await openPage(browser, `${world.url}/?page=analytics`, {
       viewport: { width: 390, height: 844 },
       isMobile: true,

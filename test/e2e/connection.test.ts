@@ -16,7 +16,7 @@ afterAll(async () => {
   await browser?.close()
 })
 
-describe('the connection of a page', { timeout: 90_000 }, () => {
+describe('the connection of a page', () => {
   test('when the server dies the page says so, and when it is back nothing is missing or doubled', async () => {
     await using world = await startWorld()
     const roadmapId = await world.makeRoadmap()
@@ -35,7 +35,7 @@ describe('the connection of a page', { timeout: 90_000 }, () => {
     await world.restart()
     await says(page, 'Live')
     // The worker died with the server: another attempt begins the text anew.
-    await article.getByText(wordsUpTo(5), { exact: true }).waitFor({ timeout: 40_000 })
+    await article.getByText(wordsUpTo(5), { exact: true }).waitFor()
     words.next(2)
     words.end()
     await page.getByRole('link', { name: 'Quiz of Owls, ready' }).waitFor()
@@ -59,7 +59,7 @@ describe('the connection of a page', { timeout: 90_000 }, () => {
     const tell = async (): Promise<void> => {
       words.next(3)
       told += 3
-      await article.getByText(wordsUpTo(told), { exact: true }).waitFor({ timeout: 40_000 })
+      await article.getByText(wordsUpTo(told), { exact: true }).waitFor()
     }
     await tell()
     proxy.blockSockets = true
@@ -97,7 +97,7 @@ describe('the connection of a page', { timeout: 90_000 }, () => {
       .waitFor()
     requests.length = 0
     await page.context().setOffline(false)
-    await page.getByRole('link', { name: 'Quiz of Owls, ready' }).waitFor({ timeout: 40_000 })
+    await page.getByRole('link', { name: 'Quiz of Owls, ready' }).waitFor()
     await page.getByRole('article').getByText('The quiz of Owls. The 2. version.').waitFor()
     expect(await page.getByRole('region', { name: 'Waiting to be sent' }).count()).toBe(0)
     expect(requests.filter((name) => name === 'RetryContent')).toHaveLength(1)
@@ -125,7 +125,7 @@ describe('the connection of a page', { timeout: 90_000 }, () => {
     await waiting.waitFor()
     await page.unroute('**/graphql')
     proxy.blockSockets = false
-    await page.getByRole('article').getByText('The quiz of Owls. The 2. version.').waitFor({ timeout: 60_000 })
+    await page.getByRole('article').getByText('The quiz of Owls. The 2. version.').waitFor()
     await page.getByRole('link', { name: 'Quiz of Owls, ready' }).waitFor()
     await waiting.waitFor({ state: 'detached' })
     expect(world.model.asked).toHaveLength(asked + 1)
@@ -158,7 +158,7 @@ describe('the connection of a page', { timeout: 90_000 }, () => {
     words.next(3)
     await article.getByText(wordsUpTo(3), { exact: true }).waitFor()
     const before = opened.sockets
-    await vi.waitFor(() => expect(opened.sockets).toBeGreaterThan(before + 1), { timeout: 20_000 })
+    await vi.waitFor(() => expect(opened.sockets).toBeGreaterThan(before + 1))
     words.next(3)
     words.end()
     await article.getByText(wordsUpTo(6), { exact: true }).waitFor()

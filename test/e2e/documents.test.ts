@@ -71,7 +71,7 @@ const documentsOf = async (userId: string): Promise<readonly { readonly id: stri
 const overflow = (page: Page): Promise<number> =>
   page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
 
-describe('documents in the Studio', { timeout: 120_000 }, () => {
+describe('documents in the Studio', () => {
   test('a file is uploaded, watched, opens by itself, is found again, and is deleted for good', async () => {
     await using opened = await openAs('ada')
     const { page } = opened
@@ -115,7 +115,7 @@ describe('documents in the Studio', { timeout: 120_000 }, () => {
     const bar = page.getByRole('progressbar', { name: 'Sending numbers.md' })
     await page.getByText(/^Sending again, \d+ %$/).waitFor()
     const percent = async (): Promise<number> => Number(await bar.getAttribute('aria-valuenow').catch(() => 0))
-    await expect.poll(percent, { timeout: 30_000 }).toBeGreaterThan(0)
+    await expect.poll(percent).toBeGreaterThan(0)
     proxy.holdUploads = false
     await page.waitForURL(/document=/)
     await page.getByRole('heading', { name: 'Numbers', level: 1 }).waitFor()
@@ -186,19 +186,22 @@ describe('documents in the Studio', { timeout: 120_000 }, () => {
     for (const { errors } of [owner, other, reader]) expect(errors).toEqual([])
   })
 
-  test('every bad file shows what is wrong with it and what to do', { timeout: 400_000 }, async () => {
+  test('bad files show what is wrong with each and what to do', async () => {
     await using opened = await openAs('fay')
     const { page } = opened
-    const bad = samples.flatMap(({ name, bytes, code }) => (code === null ? [] : [{ name, buffer: bytes, code }]))
+    // One of each format; test/studio/documents/bad-files.test.ts has them all.
+    const names = ['encrypted.pdf', 'laughs.docx', 'deep.html']
+    const bad = samples.filter(({ name }) => names.includes(name))
     await choose(
       page,
-      bad.map(({ name, buffer }) => ({ name, buffer })),
+      bad.map(({ name, bytes }) => ({ name, buffer: bytes })),
     )
     const list = page.getByRole('list', { name: 'Your documents' })
     for (const { name, code } of bad) {
       const row = list.getByRole('listitem').filter({ has: page.getByRole('link', { name, exact: true }) })
-      await row.getByText(code, { exact: true }).waitFor({ timeout: 300_000 })
+      await row.getByText(code ?? '', { exact: true }).waitFor()
     }
+    expect(bad).toHaveLength(names.length)
     await list.getByRole('link', { name: 'encrypted.pdf' }).click()
     const why = page.getByRole('alert', { name: 'Why it could not be read' })
     await why.getByText('The PDF is protected by a password').waitFor()

@@ -33,7 +33,7 @@ async function untilOver(taskId: string): Promise<void> {
       const { task } = await world.query<{ task: { status: string } }>(query, { id: taskId })
       expect(task.status).toBe('COMPLETED')
     },
-    { timeout: 20_000, interval: 50 },
+    { interval: 50 },
   )
 }
 /** Waits until the server has written down that somebody follows a task, or that nobody does. */
@@ -43,7 +43,7 @@ async function untilWatched(taskId: string, isWatched: boolean): Promise<void> {
       const { rowCount } = await world.database.pool.query('select from presence where topic = $1', [`task:${taskId}`])
       expect(rowCount !== 0).toBe(isWatched)
     },
-    { timeout: 20_000, interval: 50 },
+    { interval: 50 },
   )
 }
 const tell = (input: Record<string, unknown>): Promise<unknown> =>
@@ -52,7 +52,7 @@ const bell = (page: Page, name: RegExp | string = /^Inbox/) => page.getByRole('b
 const panel = (page: Page) => page.getByRole('dialog', { name: 'Your inbox' })
 const toast = (page: Page, title: string) => page.getByRole('region', { name: 'New notifications' }).getByText(title)
 
-describe('the inbox in the Studio', { timeout: 90_000 }, () => {
+describe('the inbox in the Studio', () => {
   test('has what ended while the page was closed, once, leads there, and is read in all tabs when it is in one', async () => {
     const model = hold()
     const { roadmapId, taskId } = await world.startRoadmap({ titles: ['Owls'] })
@@ -119,7 +119,7 @@ describe('the inbox in the Studio', { timeout: 90_000 }, () => {
       await page.getByRole('alert').getByText('The disk is full').waitFor()
       await bell(page, /^Inbox 2 unread/).waitFor()
     }
-    await toast(one.page, 'Closed on Sunday').waitFor({ state: 'detached', timeout: 20_000 })
+    await toast(one.page, 'Closed on Sunday').waitFor({ state: 'detached' })
     expect(await toast(one.page, 'The disk is full').count()).toBe(1)
     // It has cleared itself, and is not read for that.
     await bell(one.page, /^Inbox 2 unread/).waitFor()
@@ -146,7 +146,7 @@ describe('the inbox in the Studio', { timeout: 90_000 }, () => {
     await world.crash()
     await world.restart()
     await tell({ level: 'WARNING', title: 'Back again' })
-    await toast(page, 'Back again').waitFor({ timeout: 30_000 })
+    await toast(page, 'Back again').waitFor()
     expect(await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth')).toBe(true)
     await bell(page).focus()
     await page.keyboard.press('Enter')

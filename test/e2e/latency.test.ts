@@ -6,7 +6,7 @@ import { startWorld } from './support/world.ts'
 
 const samples = 100
 
-test('what a worker yields reaches the page; how fast is printed', { timeout: 90_000 }, async () => {
+test('what a worker yields reaches the page; how fast is printed', async () => {
   await using world = await startWorld()
   await using browser = await startBrowser()
   const roadmapId = await world.makeRoadmap()

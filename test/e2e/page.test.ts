@@ -19,7 +19,7 @@ const text = [
   ...['Owls', 'Robins'].map((title) => `## ${title}\n\n${`${title} are birds. `.repeat(30)}`),
 ].join('\n\n')
 
-describe('the page', { timeout: 60_000 }, () => {
+describe('the page', () => {
   test('a file that is dropped becomes a document, then a roadmap, without another click', async () => {
     await using opened = await openPage(browser, world.url)
     const { page } = opened

@@ -30,13 +30,10 @@ async function importReadme({ query }: World): Promise<string> {
   )
   const { id } = importDocument.document
   const read = 'query ($id: ID!) { document(id: $id) { status } }'
-  await vi.waitFor(
-    async () => {
-      const { document } = await query<{ document: object }>(read, { id })
-      expect(document).toEqual({ status: 'READY' })
-    },
-    { timeout: 20_000 },
-  )
+  await vi.waitFor(async () => {
+    const { document } = await query<{ document: object }>(read, { id })
+    expect(document).toEqual({ status: 'READY' })
+  })
   return id
 }
 /** Starts quizzes; two are made at a time, the others wait. @returns their tasks, in their order */
@@ -57,7 +54,7 @@ const cancelAll = async (ids: readonly string[]): Promise<void> => {
 const panelOf = (page: Page) => page.getByRole('complementary', { name: 'Status' })
 const buttonOf = (page: Page) => page.getByRole('button', { name: /^Status/ })
 
-describe('the panel on every page', { timeout: 90_000 }, () => {
+describe('the panel on every page', () => {
   test('shows what runs and what waits, moves with it, and stays while one goes from page to page', async () => {
     const ids = await startQuizzes(4)
     await using opened = await openPage(browser, world.url)
@@ -71,7 +68,7 @@ describe('the panel on every page', { timeout: 90_000 }, () => {
     const percent = async (): Promise<number> =>
       Number(await panel.getByRole('progressbar', { name: 'Making a quiz' }).last().getAttribute('aria-valuenow'))
     const before = await percent()
-    await expect.poll(percent, { timeout: 20_000 }).toBeGreaterThan(before)
+    await expect.poll(percent).toBeGreaterThan(before)
 
     await page.getByRole('link', { name: 'Analytics' }).click()
     await page.getByRole('heading', { name: 'Analytics', level: 1 }).waitFor()
@@ -145,8 +142,8 @@ describe('the panel on every page', { timeout: 90_000 }, () => {
     await page.getByRole('button', { name: /^Status: Reconnecting, 1 task under way/ }).waitFor()
     await panel.getByRole('button', { name: 'Try now' }).waitFor()
     await world.restart()
-    await page.getByRole('button', { name: /^Status: Live, 1 task under way/ }).waitFor({ timeout: 40_000 })
-    await panel.getByText('Asking', { exact: true }).waitFor({ timeout: 40_000 })
+    await page.getByRole('button', { name: /^Status: Live, 1 task under way/ }).waitFor()
+    await panel.getByText('Asking', { exact: true }).waitFor()
     await cancelAll(ids)
     await page.getByRole('button', { name: 'Status: Live, no task under way' }).waitFor()
     expect(opened.errors).toEqual([])
@@ -165,7 +162,7 @@ describe('the panel on every page', { timeout: 90_000 }, () => {
     await page.getByRole('button', { name: /^Status: Live/ }).click()
     const previews = panelOf(page).getByRole('region', { name: 'Previews', exact: true })
     const project = previews.getByRole('listitem')
-    await project.getByText('Ready').waitFor({ timeout: 20_000 })
+    await project.getByText('Ready').waitFor()
     await quick.query('mutation ($id: ID!) { stopPreview(projectId: $id) { __typename } }', { id })
     await project.getByText('Stopped').waitFor()
     await quick.query('mutation ($id: ID!) { startPreview(projectId: $id) { __typename } }', { id })

@@ -17,7 +17,7 @@ beforeAll(async () => {
     startWorld({ CONTENT_PROVIDER: 'extractive', CONTENT_PACE_MS: '15' }),
   ])
   documentId = await importReadme(world, 'ws')
-}, 90_000)
+})
 afterAll(async () => {
   await browser?.close()
   await world?.[Symbol.asyncDispose]()
@@ -29,7 +29,7 @@ const badge = (page: Page, status: string) =>
 const open = (page: Page, path: string): Promise<void> =>
   page.getByRole('navigation', { name: 'Files' }).getByRole('button', { name: path }).click()
 
-describe('a project in the Studio', { timeout: 120_000 }, () => {
+describe('a project in the Studio', () => {
   test('is written before one’s eyes, works in its preview, is edited, mended and synced', async () => {
     await using opened = await openPage(browser, `${world.url}/?page=projects`)
     const { page } = opened
@@ -97,12 +97,12 @@ describe('a project in the Studio', { timeout: 120_000 }, () => {
     const { id, address } = await makeProject(own, await importReadme(own, 'ws'))
     await using opened = await openPage(browser, `${own.url}/?project=${id}`)
     const { page } = opened
-    await badge(page, 'Stopped').waitFor({ timeout: 30_000 })
+    await badge(page, 'Stopped').waitFor()
     expect((await fetch(address)).status).toBe(404)
     await page.getByRole('button', { name: 'Start the preview' }).click()
     await preview(page).getByText('Press to turn').waitFor()
     expect(await page.locator('iframe').getAttribute('src')).not.toBe(address)
-    await badge(page, 'Stopped').waitFor({ timeout: 30_000 })
+    await badge(page, 'Stopped').waitFor()
     expect(await page.locator('iframe').count()).toBe(0)
   })
 })
@@ -209,7 +209,7 @@ const hostileFiles = (studio: string) => [
   { path: 'data.json', content: '{ "word": "own" }' },
 ]
 async function readResults(frame: Pick<Frame, 'locator'>): Promise<Record<string, string>> {
-  await expect.poll(() => frame.locator('#results').textContent(), { timeout: 30_000 }).toMatch(/^\{/)
+  await expect.poll(() => frame.locator('#results').textContent()).toMatch(/^\{/)
   return JSON.parse((await frame.locator('#results').textContent()) ?? '') as Record<string, string>
 }
 const expectKeptOut = ({ own, origin, ...rest }: Record<string, string>, count: number): void => {
@@ -218,11 +218,11 @@ const expectKeptOut = ({ own, origin, ...rest }: Record<string, string>, count: 
   expect(Object.keys(rest)).toHaveLength(count)
 }
 
-describe('what a project contains', { timeout: 120_000 }, () => {
+describe('what a project contains', () => {
   let hostile: { readonly id: string; readonly address: string }
   beforeAll(async () => {
     hostile = await makeProject(world, documentId, hostileFiles(world.url))
-  }, 60_000)
+  })
 
   test('cannot act as the Studio’s user from the frame it is shown in', async () => {
     await using opened = await openPage(browser, `${world.url}/?project=${hostile.id}`)

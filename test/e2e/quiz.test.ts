@@ -31,7 +31,7 @@ async function importReadme(name: string): Promise<void> {
   )
 }
 
-describe('a quiz in the Studio', { timeout: 90_000 }, () => {
+describe('a quiz in the Studio', () => {
   test('is made before one’s eyes, reviewed with three replacements at once and a reload in between, published, taken and deleted', async () => {
     await importReadme('ws')
     await using opened = await openPage(browser, world.url)

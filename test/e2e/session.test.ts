@@ -67,7 +67,7 @@ async function makeSession(
       )
       expect(document.status).toBe('READY')
     },
-    { timeout: 20_000, interval: 50 },
+    { interval: 50 },
   )
   await ask(
     'mutation ($id: ID!, $documentId: ID!) { addContextCard(input: { sessionId: $id, clientId: "owls", documentId: $documentId }) { __typename } }',
@@ -81,13 +81,12 @@ async function open(url: string, id: string, token: string): Promise<WatchedPage
   const opened = await openPage(browser, url)
   await opened.page.evaluate((value) => sessionStorage.setItem('tidings.token', value), token)
   await opened.page.goto(`${url}/?session=${id}`)
-  await opened.page.getByLabel('Message', { exact: true }).waitFor({ timeout: 20_000 })
+  await opened.page.getByLabel('Message', { exact: true }).waitFor()
   return opened
 }
-const until = (expectation: () => Promise<unknown>): Promise<unknown> =>
-  vi.waitFor(expectation, { timeout: 30_000, interval: 50 })
+const until = (expectation: () => Promise<unknown>): Promise<unknown> => vi.waitFor(expectation, { interval: 50 })
 
-describe('a session in the Studio', { timeout: 120_000 }, () => {
+describe('a session in the Studio', () => {
   test('is the same for two who talk at once, one of them behind a line that breaks all the time', async () => {
     const { id, ada, bob } = await makeSession('Two at once')
     await using proxy = await createTcpProxy(world.port)

@@ -252,7 +252,7 @@ test('readers that stop are closed with 1013 and resume, and their neighbours no
       payload: { progress: { percent: 1, message: text } },
     }))
     last = events.at(-1)?.seq ?? last
-    await vi.waitFor(() => expect(good.seen('1').at(-1)?.seq).toBe(last), { timeout: 5_000 })
+    await vi.waitFor(() => expect(good.seen('1').at(-1)?.seq).toBe(last))
   }
   expect(seqsOf(good.seen('1'))).toEqual(range(1, last))
   for (const { socket } of stopped) socket.resume()
@@ -261,7 +261,7 @@ test('readers that stop are closed with 1013 and resume, and their neighbours no
   const cursor = one?.seen('1').at(-1)
   const back = await connect()
   back.subscribe('1', { id: task.id, after: cursor?.cursor })
-  await vi.waitFor(() => expect(back.seen('1').at(-1)?.seq).toBe(last), { timeout: 20_000 })
+  await vi.waitFor(() => expect(back.seen('1').at(-1)?.seq).toBe(last))
   expect(seqsOf(back.seen('1'))).toEqual(range((cursor?.seq ?? 0) + 1, last))
   back.socket.terminate()
   good.socket.terminate()

@@ -71,9 +71,7 @@ const appendMuch = async (fixture: LiveFixture, task: Task): Promise<number> => 
   return events.at(-1)?.seq ?? 0
 }
 
-test('a stream that is not read for a while costs its budget, is told LAGGED on return, and its neighbours notice nothing', {
-  timeout: 90_000,
-}, async () => {
+test('a stream that is not read for a while costs its budget, is told LAGGED on return, and its neighbours notice nothing', async () => {
   await using world = await start(60_000)
   const { fixture, live, server } = world
   const task = await fixture.createTask(localDeveloper.userId)
@@ -83,20 +81,20 @@ test('a stream that is not read for a while costs its budget, is told LAGGED on 
   let last = 0
   while (live.counters.lagged === 0) {
     last = await appendMuch(fixture, task)
-    await vi.waitFor(() => expect(neighbour.seen().at(-1)?.seq).toBe(last), { timeout: 10_000 })
+    await vi.waitFor(() => expect(neighbour.seen().at(-1)?.seq).toBe(last))
   }
   // However much more happens, no more waits for the one who does not read.
   for (let i = 0; i < 50; i++) last = await appendMuch(fixture, task)
-  await vi.waitFor(() => expect(neighbour.seen().at(-1)?.seq).toBe(last), { timeout: 10_000 })
+  await vi.waitFor(() => expect(neighbour.seen().at(-1)?.seq).toBe(last))
   const unread = Array.from(server.connections, (connection) => connection.control.unreadBytes()).sort((a, b) => b - a)
   expect(unread[0]).toBeGreaterThan(0)
   expect(unread[0]).toBeLessThan(budgetBytes)
   expect(seqsOf(neighbour.seen())).toEqual(range(1, last))
 
   slow.socket.resume()
-  await vi.waitFor(() => expect(slow.seen().at(-1)?.seq).toBe(last), { timeout: 20_000 })
+  await vi.waitFor(() => expect(slow.seen().at(-1)?.seq).toBe(last))
   last = await appendMuch(fixture, task)
-  await vi.waitFor(() => expect(slow.seen().at(-1)?.seq).toBe(last), { timeout: 10_000 })
+  await vi.waitFor(() => expect(slow.seen().at(-1)?.seq).toBe(last))
   const seen = slow.seen()
   const summary = seen.findIndex(({ reason }) => reason === 'LAGGED')
   expect(summary).toBeGreaterThan(0)
@@ -105,9 +103,7 @@ test('a stream that is not read for a while costs its budget, is told LAGGED on 
   expect(seqsOf(seen.slice(summary))).toEqual(range(seen[summary]?.seq ?? 0, last))
 })
 
-test('a stream that is not read for too long is cut, written down, and resumes from its cursor', {
-  timeout: 90_000,
-}, async () => {
+test('a stream that is not read for too long is cut, written down, and resumes from its cursor', async () => {
   await using world = await start(300)
   const { fixture, live, server } = world
   const task = await fixture.createTask(localDeveloper.userId)
@@ -117,7 +113,7 @@ test('a stream that is not read for too long is cut, written down, and resumes f
   let last = 0
   while (live.counters.givenUp === 0) {
     last = await appendMuch(fixture, task)
-    await vi.waitFor(() => expect(neighbour.seen().at(-1)?.seq).toBe(last), { timeout: 10_000 })
+    await vi.waitFor(() => expect(neighbour.seen().at(-1)?.seq).toBe(last))
   }
   const isClosed = once(slow.socket, 'close')
   slow.socket.resume()
@@ -130,7 +126,7 @@ test('a stream that is not read for too long is cut, written down, and resumes f
 
   const cursor = slow.seen().at(-1)
   await using back = await openStream(server.port, { id: task.id, after: cursor?.cursor })
-  await vi.waitFor(() => expect(back.seen().at(-1)?.seq).toBe(last), { timeout: 20_000 })
+  await vi.waitFor(() => expect(back.seen().at(-1)?.seq).toBe(last))
   expect(seqsOf(back.seen())).toEqual(range((cursor?.seq ?? 0) + 1, last))
   expect(seqsOf(neighbour.seen())).toEqual(range(1, last))
 })

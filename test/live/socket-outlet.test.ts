@@ -111,7 +111,7 @@ test('what ws itself sends and ready-made frames arrive in the order of the call
         }
         readers[0]?.client.resume()
         for (const [number, { received, client }] of readers.entries()) {
-          await vi.waitFor(() => expect(received).toHaveLength(writes.length), { timeout: 5_000 })
+          await vi.waitFor(() => expect(received).toHaveLength(writes.length))
           expect(received).toEqual(
             writes.map(({ length }, index) => next(`${number}`, `${index}${'x'.repeat(length)}`)),
           )
@@ -136,7 +136,7 @@ test('a buffer that somebody still reads from is not used again for the next', a
   }
   for (const { client } of readers) client.resume()
   for (const [number, { received }] of readers.entries()) {
-    await vi.waitFor(() => expect(received).toHaveLength(values.length), { timeout: 20_000 })
+    await vi.waitFor(() => expect(received).toHaveLength(values.length))
     expect(received).toEqual(values.map((value) => next(`${number}`, value)))
   }
 })

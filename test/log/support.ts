@@ -27,7 +27,7 @@ export async function createTask(database: Database, id: string): Promise<void> 
 
 /** Waits until `check` no longer throws: for the event, however long a busy machine takes for it. */
 export function eventually<T>(check: () => T | Promise<T>): Promise<T> {
-  return vi.waitFor(check, { timeout: 15_000, interval: 10 })
+  return vi.waitFor(check, { interval: 10 })
 }
 
 /** Waits until a process can publish and hear. */

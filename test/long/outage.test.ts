@@ -11,11 +11,11 @@ beforeAll(async () => {
   browser = await startBrowser()
   scene = await setScene(browser)
   studio = await openStudio(scene)
-}, 120_000)
+})
 afterAll(async () => {
   await scene?.[Symbol.asyncDispose]()
   await browser?.close()
-}, 60_000)
+})
 
 /** Waits until the server has so many sockets. */
 async function untilSockets(count: number): Promise<void> {
@@ -24,7 +24,7 @@ async function untilSockets(count: number): Promise<void> {
       const text = await (await fetch(`${scene.world.url}/metrics`)).text()
       expect(/^tidings_connections\{transport="ws"\} (\d+)$/m.exec(text)?.[1]).toBe(String(count))
     },
-    { timeout: 40_000, interval: 250 },
+    { interval: 250 },
   )
 }
 /** Stops the browser with all its pages, as a device does that goes to sleep, or lets it go on. */
@@ -38,7 +38,7 @@ async function signalBrowser(): Promise<(signal: 'SIGSTOP' | 'SIGCONT') => void>
   }
 }
 
-describe('all pages at once, when something behind them is away', { timeout: 400_000 }, () => {
+describe('all pages at once, when something behind them is away', () => {
   test('Redis: they stay live, events come by way of the log, and what is done is done', async () => {
     const { redis } = scene
     await studio.begin()

@@ -6,7 +6,7 @@ import { createSteadyKind } from '../support/test-kinds.ts'
 import { startWorkerProcess } from '../support/worker.ts'
 
 // A file of its own, as it waits for most of its time while others can run.
-test('a killed worker’s task runs again within 15 s with the default settings', { timeout: 60_000 }, async () => {
+test('a killed worker’s task runs again within 15 s with the default settings', async () => {
   await using redis = await startRedis()
   await using fixture = await startTestEngine({
     definitions: [createSteadyKind()],

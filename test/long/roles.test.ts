@@ -6,7 +6,7 @@ interface Place {
   readonly estimatedWaitMs: number | null
 }
 
-describe('two servers that only serve and two workers that only work', { timeout: 120_000 }, () => {
+describe('two servers that only serve and two workers that only work', () => {
   let cluster: Cluster
   beforeAll(async () => {
     const shared = { MAX_STARTS_PER_MINUTE: '100000', MAX_RUNNING_PER_USER: '0' }
@@ -59,7 +59,7 @@ describe('two servers that only serve and two workers that only work', { timeout
           const found = await share()
           if (found === null || found < low || found > high) throw new Error(`Each in line adds ${found} ms`)
         },
-        { timeout: 30_000, interval: 250 },
+        { interval: 250 },
       )
     }
     // Twenty at once in each worker. One second is left for what the machine takes.
@@ -73,9 +73,6 @@ describe('two servers that only serve and two workers that only work', { timeout
     await cluster.nodes[3]?.kill('SIGKILL')
     await until(170, 260)
     // What the one that was killed had begun is begun again by the other one, before what waits.
-    await vi.waitFor(async () => expect(await statusOf(ids[20] ?? '')).toBe('COMPLETED'), {
-      timeout: 30_000,
-      interval: 250,
-    })
+    await vi.waitFor(async () => expect(await statusOf(ids[20] ?? '')).toBe('COMPLETED'), { interval: 250 })
   })
 })

@@ -124,7 +124,7 @@ test('tells where it is, serves, and ends in order on SIGTERM: the task goes on 
   expect(rest.at(-2)?.data).toContain('TaskCompleted')
   child.kill('SIGINT')
   expect(await child.ended).toBe(0)
-}, 60_000)
+})
 const watch =
   'subscription ($id: ID!, $after: Cursor) { taskProgress(taskId: $id, after: $after) { __typename seq cursor } }'
 
@@ -159,7 +159,7 @@ test('ends at once on a second signal', async () => {
       if (code === undefined) child.kill('SIGTERM')
       expect(code).toBe(1)
     },
-    { interval: 200, timeout: 5_000 },
+    { interval: 200 },
   )
 })
 
@@ -184,9 +184,9 @@ test('ends in order when npm is told to end, which passes it on to nobody', asyn
   npm.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text
   })
-  await until(() => expect(output).toContain('Ctrl-C'), { timeout: 20_000 })
+  await until(() => expect(output).toContain('Ctrl-C'))
   npm.kill('SIGTERM')
-  await until(() => expect(output).toContain('Ended in order'), { timeout: 10_000 })
+  await until(() => expect(output).toContain('Ended in order'))
 })
 
 test('runs as a worker alone: no API, health when it is given a port', async () => {

@@ -23,7 +23,7 @@ beforeAll(async () => {
   )
   const text = await (await fetch(`${app.server?.url ?? ''}/metrics`)).text()
   metrics = new Map([...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type = '']) => [name, type]))
-}, 60_000)
+})
 afterAll(() => undo.disposeAsync())
 
 /** The metrics that a text or a formula names, as far as they are ours or Node's. */

@@ -341,5 +341,5 @@ export function until(
   expectation: () => unknown,
   options: { interval?: number; timeout?: number } = {},
 ): Promise<unknown> {
-  return vi.waitFor(expectation, { timeout: 15_000, interval: 20, ...options })
+  return vi.waitFor(expectation, { interval: 20, ...options })
 }

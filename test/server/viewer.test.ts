@@ -88,7 +88,7 @@ describe('with a secret', () => {
       on: { closed: (event) => closes.push({ code: (event as CloseEvent).code, at: Date.now() }) },
     })
     await using watching = subscribe(client, 'subscription { silence }')
-    await until(() => expect(closes).toMatchObject([{ code: 4403 }]), { timeout: 5_000 })
+    await until(() => expect(closes).toMatchObject([{ code: 4403 }]))
     expect(closes[0]?.at).toBeGreaterThanOrEqual(expiries[0] ?? 0)
     await until(() => expect(fixture.server.metrics.subscriptions.get('silence')).toBe(1))
     expect(expiries).toHaveLength(2)

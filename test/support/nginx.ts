@@ -106,6 +106,6 @@ function untilOpen(port: number): Promise<void> {
       await once(socket, 'connect')
       socket.destroy()
     },
-    { timeout: 10_000, interval: 20 },
+    { interval: 20 },
   )
 }

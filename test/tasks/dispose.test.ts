@@ -31,7 +31,7 @@ test('an engine that is disposed in the middle of everything leaves no connectio
     await fixture[Symbol.asyncDispose]()
     expect(await observer.get(task)).toMatchObject({ status: 'RETRYING', error: { code: 'WORKER_SHUT_DOWN' } })
     expect((await pool.query('select id from worker')).rows).toEqual([])
-    await expect.poll(connections, { timeout: 5_000 }).toEqual(before)
+    await expect.poll(connections).toEqual(before)
     // The one that asks.
     await expect
       .poll(
@@ -39,7 +39,6 @@ test('an engine that is disposed in the middle of everything leaves no connectio
           String(await redis.cli('CLIENT', 'LIST'))
             .trim()
             .split('\n').length,
-        { timeout: 5_000 },
       )
       .toBe(1)
     expect(fixture.engine.feeds.size).toBe(0)

@@ -58,14 +58,10 @@ describe('the doorbell', () => {
     for (let ring = 10; ring < 20; ring++) await doorbell.ring('WORK', task.id, ring)
     // The others are answered while it runs, and after.
     const job = 'select count(*) as count from bullmq.job'
-    await expect
-      .poll(async () => (await first.database.pool.query(job)).rows, { timeout: 10_000 })
-      .toEqual([{ count: 1 }])
+    await expect.poll(async () => (await first.database.pool.query(job)).rows).toEqual([{ count: 1 }])
     gate.resolve()
     expect(withoutAdvances(typesOf(await first.history(task)))).toEqual(once)
-    await expect
-      .poll(async () => (await first.database.pool.query(job)).rows, { timeout: 10_000 })
-      .toEqual([{ count: 0 }])
+    await expect.poll(async () => (await first.database.pool.query(job)).rows).toEqual([{ count: 0 }])
     expect(runs).toBe(1)
   })
 

@@ -42,7 +42,7 @@ function createHolding(options: { concurrency: number; perUser?: number | null }
   }
   return { definition, running, most, started, release }
 }
-const waitFor = (look: () => unknown): Promise<unknown> => vi.waitFor(look, { timeout: 15_000, interval: 20 })
+const waitFor = (look: () => unknown): Promise<unknown> => vi.waitFor(look, { interval: 20 })
 
 test('one user never has more running than allowed, over all workers, and others are served meanwhile', async () => {
   const kind = createHolding({ concurrency: 4 })

@@ -157,7 +157,7 @@ describe('TaskQueueMoved', () => {
     const places: QueuePlace[] = []
     const stop = serve.engine.places.watch(task, (place) => places.push(place))
     for (const { id } of ahead) await serve.engine.tasks.cancel(id)
-    await expect.poll(() => places.at(-1), { timeout: 5_000 }).toMatchObject({ position: 1, waiting: 1 })
+    await expect.poll(() => places.at(-1)).toMatchObject({ position: 1, waiting: 1 })
     stop()
     expect(places.length).toBeLessThanOrEqual(Math.ceil((performance.now() - startedAt) / movedMs) + 1)
   })

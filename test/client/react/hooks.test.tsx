@@ -129,7 +129,7 @@ describe('useTask', () => {
     expect(client.wires.map(({ variables }) => variables['taskId'])).toEqual(['task_1', 'task_2'])
     rerender(<Seq id={null} />)
     expect(screen.getByText('null waits')).toBeDefined()
-    await waitFor(() => expect(client.wires.every(({ isOpen }) => !isOpen)).toBe(true), { timeout: 3_000 })
+    await waitFor(() => expect(client.wires.every(({ isOpen }) => !isOpen)).toBe(true))
   })
 
   test('a burst renders at most once in 50 ms, the first of it at once and the last of it always', async () => {

@@ -31,5 +31,5 @@ export function recordStates(client: TidingsClient): readonly ConnectionState[] 
 
 /** Waits until a check passes; long enough for a machine that has much else to do. */
 export function eventually<T>(check: () => T | Promise<T>): Promise<T> {
-  return vi.waitFor(check, { timeout: 15_000, interval: 10 })
+  return vi.waitFor(check, { interval: 10 })
 }

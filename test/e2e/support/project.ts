@@ -55,6 +55,6 @@ export async function untilCompleted(world: World, id: string): Promise<void> {
       )
       if (task.status !== 'COMPLETED') throw new Error(`The task is ${task.status}: ${task.error?.message ?? ''}`)
     },
-    { timeout: 60_000, interval: 100 },
+    { interval: 100 },
   )
 }

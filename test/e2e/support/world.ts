@@ -68,7 +68,7 @@ export async function startWorld(environment: Readonly<Record<string, string>> =
           const { ok } = await fetch(`${url}/health/ready`)
           if (!ok) throw new Error('The server is not ready')
         },
-        { timeout: 30_000, interval: 50 },
+        { interval: 50 },
       ),
     ])
   }
@@ -97,7 +97,7 @@ export async function startWorld(environment: Readonly<Record<string, string>> =
         )
         if (task.status !== 'COMPLETED') throw new Error(`The task is ${task.status}`)
       },
-      { timeout: 20_000, interval: 50 },
+      { interval: 50 },
     )
   }
   const startRoadmap: World['startRoadmap'] = async ({ token, titles = ['Owls', 'Robins'] } = {}) => {

@@ -24,7 +24,7 @@ const small = makePdf([pageOf(1)])
 const quiet = { signal: new AbortController().signal, logger: silentLogger }
 
 afterEach(async () => {
-  await vi.waitFor(() => expect(children()).toEqual([]), { timeout: 5_000 })
+  await vi.waitFor(() => expect(children()).toEqual([]))
 })
 
 describe('the converting process', () => {

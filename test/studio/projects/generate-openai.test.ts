@@ -64,9 +64,7 @@ const request = () => ({
 })
 
 describe('the generator that asks a model', () => {
-  test('asks again for what has problems, with the reasons, and tells each file done once', {
-    timeout: 30_000,
-  }, async () => {
+  test('asks again for what has problems, with the reasons, and tells each file done once', {}, async () => {
     await using server = await startOpenAiServer()
     server.behave(
       { kind: 'ANSWER', pieces: [pageFile, '=== app.js ===\nlet a = ;\n', '=== ../evil.js ===\n1\n=== end ==='] },
@@ -90,7 +88,7 @@ describe('the generator that asks a model', () => {
     expect(server.requests).toHaveLength(2)
   })
 
-  test('gives up after it was asked three times, with what is still wrong', { timeout: 30_000 }, async () => {
+  test('gives up after it was asked three times, with what is still wrong', async () => {
     await using server = await startOpenAiServer()
     server.behave({ kind: 'ANSWER', pieces: ['I would rather not.'] })
     const generator = createOpenAiGenerator({ baseUrl: server.baseUrl, apiKey: 'k', model: 'm', silenceMs: 20_000 })
