@@ -9,6 +9,8 @@ const heavy = ['test/{chaos,deploy,e2e}/**/*.test.{ts,tsx}']
 /** Real outages, leases and many server processes: `npm run test:long`. */
 const long = ['test/long/**/*.test.{ts,tsx}']
 
+const setupFiles = ['test/support/patience-setup.ts', 'test/support/corked-sockets.ts']
+
 /** Spreads the heavy files among the light ones, so that two heavy files seldom run at once. */
 class SpreadSequencer extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -25,7 +27,7 @@ function createProject(
   name: string,
   test: TestProjectInlineConfiguration['test'] & { readonly include: string[] },
 ): TestProjectInlineConfiguration {
-  return { extends: true, test: { name, setupFiles: ['test/support/patience-setup.ts'], ...test } }
+  return { extends: true, test: { name, setupFiles, ...test } }
 }
 
 export default defineConfig({

@@ -100,6 +100,7 @@ export function createLive(options: {
     lagged: 0,
     summarised: 0,
     givenUp: 0,
+    leftCorked: 0,
     ws: { payloads: 0, bytes: 0 },
     sse: { payloads: 0, bytes: 0 },
   }
@@ -115,12 +116,15 @@ export function createLive(options: {
   }
   const delivery = { log: { reader, feeds }, turn, counters, maxBytes: budgetBytes / 8, exit }
   const socketOutlets = {
-    turn,
     budgetBytes,
     patienceMs,
     sent: counters.ws,
     onGivenUp() {
       counters.givenUp++
+    },
+    onLeftCorked() {
+      counters.leftCorked++
+      logger.error('flushed a socket that had stayed corked past the end of a turn')
     },
   }
 

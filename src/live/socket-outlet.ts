@@ -2,12 +2,16 @@ import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { Batch } from './frames.ts'
 import { type Outlet, type Sent, type Served, waitingLimit } from './outlet.ts'
-import type { Turn } from './turn.ts'
 
 /** The outlet of one WebSocket. */
 export interface SocketOutlet extends Outlet {
   /** To be called when the socket has closed: graphql-ws forgets an operation whose id was used again before it had begun. */
   close(): void
+  /**
+   * Flushes a socket that has stayed corked past the end of a turn, and reports it: what is written to such a socket, pongs and
+   * completes included, does not leave. Must be called at the beginning of a turn (of a timer's, for example), where it finds none.
+   */
+  flushLeftCorked(): void
 }
 
 /** Whose socket it is. */
@@ -20,7 +24,6 @@ export interface SocketOwner {
 
 /** What the outlets of all sockets have in common. */
 export interface SocketOutlets {
-  readonly turn: Turn
   /** Most that a reader may leave unread. */
   readonly budgetBytes: number
   /** How long a full buffer may stand still before the socket is given up. */
@@ -29,6 +32,8 @@ export interface SocketOutlets {
   readonly sent: Sent
   /** Told of each reader that is given up. */
   readonly onGivenUp: () => void
+  /** Called for each socket that was found corked after a turn had ended. */
+  readonly onLeftCorked: () => void
 }
 
 /**
@@ -78,14 +83,13 @@ class WebSocketOutlet implements SocketOutlet {
   write(batch: Batch, stamp: Buffer): void {
     const socket = this.#socket
     if (this.#webSocket.readyState !== this.#webSocket.OPEN || !socket.writable) return
-    // Several operations' events of one turn leave in one write; for one alone they are in one buffer already.
+    // Several operations' events of one turn leave in one write; for one alone they are in one buffer already. The cork is removed by
+    // the next tick, as Node's HTTP does it: it runs when the present callback of the event loop has returned, whichever that is, so no
+    // caller has to see to it. The end of a turn (turn.ts) is one callback, so all that is flushed there is still one write.
     if (this.#served.length > 1 && !this.#isCorked) {
       this.#isCorked = true
       socket.cork()
-      this.#common.turn.finally(() => {
-        this.#isCorked = false
-        socket.uncork()
-      })
+      process.nextTick(uncork, this)
     }
     const frames = batch.frames(stamp.length)
     const bytes = frames.stamp(stamp)
@@ -131,6 +135,24 @@ class WebSocketOutlet implements SocketOutlet {
   close(): void {
     for (const served of this.#served) served.leave()
   }
+
+  uncork(): void {
+    this.#isCorked = false
+    this.#socket.uncork()
+  }
+
+  flushLeftCorked(): void {
+    const socket = this.#socket
+    if (socket.writableCorked === 0 || socket.destroyed) return
+    this.#common.onLeftCorked()
+    this.#isCorked = false
+    while (socket.writableCorked > 0) socket.uncork()
+  }
+}
+
+/** The same function for all sockets. */
+function uncork(outlet: WebSocketOutlet): void {
+  outlet.uncork()
 }
 
 const none: readonly Served[] = []

@@ -43,6 +43,8 @@ export interface LiveCounters {
   summarised: number
   /** Readers that were asked to come back, because nothing moved. */
   givenUp: number
+  /** Sockets that were found corked after a turn had ended: stays zero. */
+  leftCorked: number
   /** What was handed to the readers of each transport: events and snapshots, and their bytes with frames. */
   readonly ws: Sent
   readonly sse: Sent

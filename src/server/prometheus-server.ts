@@ -59,4 +59,9 @@ export function showLive(show: Show, live: Live): void {
     ],
     ['what'],
   )
+  show.counter(
+    'sockets_left_corked_total',
+    'Sockets that were found corked after a turn of the event loop had ended, and flushed: stays zero.',
+    () => counters.leftCorked,
+  )
 }

@@ -1,7 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { CloseCode, type WebSocket as Port } from 'graphql-ws'
 import type { WebSocket } from 'ws'
-import type { Outlet } from '../live/outlet.ts'
 import type { Live } from '../live/shared.ts'
 import type { SocketOutlet, SocketOwner } from '../live/socket-outlet.ts'
 import type { Logger } from '../logger.ts'
@@ -41,7 +40,7 @@ export interface ServedSocket extends Port, ConnectionControl, SocketOwner {
   readonly authorization: string | undefined
   readonly connection: Connection
   /** Where live delivery writes. */
-  readonly outlet: Outlet | undefined
+  readonly outlet: SocketOutlet | undefined
   viewer: Viewer | null
   /** Of graphql-ws, by id. */
   operations: Readonly<Record<string, unknown>>

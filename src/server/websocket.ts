@@ -57,6 +57,7 @@ export function createWebSockets(options: {
   const pings = setInterval(() => {
     pinged = (pinged + 1) % pingTurns
     for (const one of served.values()) {
+      one.outlet?.flushLeftCorked()
       if (one.pingTurn !== pinged) continue
       if (one.isUnanswered) one.terminate()
       else if (one.socket.readyState === one.socket.OPEN) {

@@ -1,18 +1,18 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Duplex } from 'node:stream'
+import { Duplex } from 'node:stream'
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { createBatch, createPayload } from '../../src/live/frames.ts'
-import type { Outlet } from '../../src/live/outlet.ts'
-import { createSocketOutlet } from '../../src/live/socket-outlet.ts'
+import { createSocketOutlet, type SocketOutlet } from '../../src/live/socket-outlet.ts'
 import { createTurn, type Turn } from '../../src/live/turn.ts'
 
 interface Side {
   readonly webSocket: WebSocket
-  readonly outlet: Outlet
+  readonly socket: Duplex
+  readonly outlet: SocketOutlet
 }
 
 /** A real server with an outlet for each socket. */
@@ -24,6 +24,7 @@ async function startSockets(options: { budgetBytes?: number; patienceMs?: number
   const http = createServer()
   const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false })
   let givenUp = 0
+  let leftCorked = 0
   http.on('upgrade', (request, socket: Duplex, head) =>
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
       const giveUp = () => {
@@ -34,16 +35,17 @@ async function startSockets(options: { budgetBytes?: number; patienceMs?: number
       const refine = (error: unknown) => error
       sides.push({
         webSocket,
+        socket,
         outlet: createSocketOutlet({
           webSocket,
           socket,
           owner: { giveUp, refine },
           common: {
-            turn,
             budgetBytes,
             patienceMs,
             sent: { payloads: 0, bytes: 0 },
             onGivenUp: () => undefined,
+            onLeftCorked: () => leftCorked++,
           },
         }),
       })
@@ -54,6 +56,7 @@ async function startSockets(options: { budgetBytes?: number; patienceMs?: number
   return {
     turn,
     givenUp: () => givenUp,
+    leftCorked: () => leftCorked,
     async connect(): Promise<Side & { readonly client: WebSocket; readonly received: unknown[] }> {
       const client = new WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}`)
       const received: unknown[] = []
@@ -153,6 +156,44 @@ test('several operations’ events of one turn leave in one write', async () => 
   await vi.waitFor(() => expect(received).toHaveLength(3))
   expect(received).toEqual([next('a', 1), next('b', 2), next('b', 3)])
   expect(chunks).toBe(1)
+})
+
+test.each([
+  ['outside of the end of a turn', (write: () => void) => write()],
+  ['in a microtask', (write: () => void) => void Promise.resolve().then(write)],
+  ['in the next tick', (write: () => void) => process.nextTick(write)],
+  ['in a timer', (write: () => void) => void setTimeout(write, 1)],
+  ['in an immediate', (write: () => void) => void setImmediate(write)],
+])('flushes what is written %s, and what ws sends after it', async (_, run) => {
+  await using sockets = await startSockets()
+  const { outlet, received, client, webSocket, socket } = await sockets.connect()
+  for (const id of ['a', 'b']) outlet.opened({ outlet, stamp: stampOf(id), number: 1, leave: () => undefined })
+  const written = new Promise<void>((resolve) =>
+    run(() => {
+      outlet.write(createBatch([payloadOf(1)]), stampOf('a'))
+      webSocket.send(JSON.stringify('by ws'))
+      setImmediate(resolve)
+    }),
+  )
+  await written
+  expect(socket.writableCorked).toBe(0)
+  await vi.waitFor(() => expect(received).toEqual([next('a', 1), 'by ws']))
+  client.terminate()
+})
+
+test('flushes and reports a socket that was left corked, and no other', async () => {
+  await using sockets = await startSockets()
+  const { outlet, received, client, webSocket, socket } = await sockets.connect()
+  outlet.flushLeftCorked()
+  expect(sockets.leftCorked()).toBe(0)
+  // Not by the socket's own method, which the tests watch (test/support/corked-sockets.ts).
+  Duplex.prototype.cork.call(socket)
+  Duplex.prototype.cork.call(socket)
+  webSocket.send(JSON.stringify('held back'))
+  outlet.flushLeftCorked()
+  expect(sockets.leftCorked()).toBe(1)
+  await vi.waitFor(() => expect(received).toEqual(['held back']))
+  client.terminate()
 })
 
 test('is full when its reader stops, and tells when it has read', async () => {

@@ -17,13 +17,15 @@ export interface TestProcess extends AsyncDisposable {
   readonly ended: Promise<number | null>
 }
 
-/** Starts `node file ...args`, as the leader of a process group of its own. */
+const corkedSockets = new URL('./corked-sockets.ts', import.meta.url).pathname
+
+/** Starts `node file ...args`, which ends when a socket stays corked (corked-sockets.ts), as the leader of a process group of its own. */
 export function startProcess(
   file: URL,
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): TestProcess {
-  const child: ChildProcess = spawn(process.execPath, [file.pathname, ...args], {
+  const child: ChildProcess = spawn(process.execPath, ['--import', corkedSockets, file.pathname, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     // A server's previews take the port after its own by default, which may be another test's.
     env: { ...process.env, NODE_COMPILE_CACHE: compileCache, PREVIEW_PORT: '0', ...environment },

@@ -1,0 +1,97 @@
+import { once } from 'node:events'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { WebSocket } from 'ws'
+import { signToken } from '../server/support.ts'
+import { type SessionApi, startSessionApi, watchSession } from '../studio/sessions/session-api.ts'
+import { type ServedApi, serveApi } from '../support/serve-api.ts'
+
+// Until now every test with several subscriptions on one socket had events, and an event flushed what an earlier write had left corked;
+// and no test sent a ping or a query while nothing happened in any topic. Here nothing happens in any topic.
+
+let api: SessionApi
+let served: ServedApi
+let stack: AsyncDisposableStack
+beforeAll(async () => {
+  stack = new AsyncDisposableStack()
+  api = stack.use(await startSessionApi({ CHECK_MS: 60_000 }))
+  served = stack.use(await serveApi(api))
+})
+afterAll(() => stack.disposeAsync())
+
+interface Message {
+  readonly id?: string
+  readonly type: string
+  readonly payload?: { readonly data?: Readonly<Record<string, { __typename: string; cursor: string }>> }
+}
+
+/** A socket of the user `ada` that speaks graphql-transport-ws by hand. */
+async function connect() {
+  const socket = new WebSocket(served.server.wsUrl, 'graphql-transport-ws')
+  const messages: Message[] = []
+  let pongs = 0
+  socket.on('message', (data) => messages.push(JSON.parse(String(data)) as Message))
+  socket.on('pong', () => pongs++)
+  await once(socket, 'open')
+  const send = (message: object) => socket.send(JSON.stringify(message))
+  const authorization = `Bearer ${await signToken({ sub: 'ada' }, { expiresInMs: 3_600_000 })}`
+  send({ type: 'connection_init', payload: { authorization } })
+  await vi.waitFor(() => expect(messages).toHaveLength(1))
+  const received = (id: string) =>
+    messages
+      .filter((message) => message.id === id && message.type === 'next')
+      .flatMap(({ payload }) => Object.values(payload?.data ?? {}))
+  return {
+    socket,
+    received,
+    countOf: (type: string) => messages.filter((message) => message.type === type).length,
+    send,
+    /** Pings on both levels, and waits for both answers. */
+    async ping() {
+      const before = { pongs, answers: messages.filter(({ type }) => type === 'pong').length }
+      socket.ping()
+      send({ type: 'ping' })
+      await vi.waitFor(() => {
+        expect(pongs, 'pong frames').toBe(before.pongs + 1)
+        expect(messages.filter(({ type }) => type === 'pong').length, 'pong messages').toBe(before.answers + 1)
+      })
+    },
+    subscribe: (id: string, query: string, variables: object) =>
+      send({ id, type: 'subscribe', payload: { query, variables } }),
+  }
+}
+
+const watchInbox = 'subscription ($after: Cursor) { notifications(after: $after) { __typename cursor } }'
+
+test('answers pings, queries and completes on an idle socket with several subscriptions', async () => {
+  const sessionId = await api.create()
+  const first = await connect()
+  first.subscribe('inbox', watchInbox, {})
+  first.subscribe('session', watchSession, { id: sessionId })
+  await vi.waitFor(() => expect(first.received('inbox')).toHaveLength(1))
+  // A snapshot, and who is present.
+  await vi.waitFor(() => expect(first.received('session')).toHaveLength(2))
+  const inboxCursor = first.received('inbox')[0]?.cursor
+  const cursor = first.received('session')[0]?.cursor
+
+  for (let round = 0; round < 10; round++) {
+    const { socket, subscribe, received, ping, send, countOf } = await connect()
+    subscribe('inbox', watchInbox, { after: inboxCursor })
+    subscribe('session', watchSession, { id: sessionId, after: cursor })
+    // During the joins, and after each of them: a join is told who is present, which is written outside of any event.
+    await ping()
+    for (const id of ['another', 'third']) {
+      subscribe(id, watchSession, { id: sessionId, after: cursor })
+      await ping()
+      await vi.waitFor(() => expect(received(id)).toMatchObject([{ __typename: 'SessionPresenceChanged' }]))
+      await ping()
+    }
+    subscribe('query', '{ viewer { id } }', {})
+    await vi.waitFor(() => expect(received('query')).toHaveLength(1))
+    await vi.waitFor(() => expect(countOf('complete')).toBe(1))
+    send({ id: 'third', type: 'complete' })
+    await ping()
+    socket.terminate()
+  }
+  first.socket.terminate()
+  expect(served.live.counters.leftCorked).toBe(0)
+})
