@@ -17,13 +17,23 @@ export interface NginxSettings {
   readonly previewListen: string
   /** A directory that exists, for all that nginx writes. */
   readonly runDir: string
+  /**
+   * Where each request is logged, as in nginx's `access_log`: a file, or `syslog:server=…`. `/dev/stdout` only where that is not a
+   * socket: a container's is a pipe, a systemd service's a socket.
+   *
+   * @default `access.log` in the run directory
+   */
+  readonly accessLog?: string
 }
 
 const template = new URL('./nginx.conf.template', import.meta.url)
 
-/** Fills in the template. @throws Error when an address is not one, or the template has a variable that is not known */
+/** Fills in the template. @throws Error when an address or the access log is not one, or the template has a variable that is not known */
 export async function renderNginx(settings: NginxSettings): Promise<string> {
   const { servers, listen, previewListen, runDir } = settings
+  const accessLog = settings.accessLog ?? `${runDir}/access.log`
+  if (!/^[^\s;{}"'\\$]+$/.test(accessLog))
+    throw new Error(`"${accessLog}" is not a file or syslog:server=… for the access log`)
   const previewServers = settings.previewServers ?? servers.map(nextPort)
   const values: Readonly<Record<string, string>> = {
     SERVERS: describe(servers),
@@ -31,6 +41,7 @@ export async function renderNginx(settings: NginxSettings): Promise<string> {
     LISTEN: listen,
     PREVIEW_LISTEN: previewListen,
     RUN_DIR: runDir,
+    ACCESS_LOG: accessLog,
   }
   const text = await readFile(template, 'utf8')
   return text.replaceAll(/\$\{([A-Z_]+)\}/g, (_, name: string) => {
@@ -67,6 +78,7 @@ if (import.meta.main) {
       listen: { type: 'string', default: '80' },
       'preview-listen': { type: 'string', default: '81' },
       'run-dir': { type: 'string', default: '/run' },
+      'access-log': { type: 'string' },
     },
   })
   try {
@@ -76,6 +88,7 @@ if (import.meta.main) {
         listen: values.listen,
         previewListen: values['preview-listen'],
         runDir: values['run-dir'],
+        ...(values['access-log'] === undefined ? {} : { accessLog: values['access-log'] }),
       }),
     )
   } catch (error) {

@@ -62,6 +62,7 @@ test('nginx is given the tested configuration, and in it the servers where they 
     listen: '80',
     previewListen: '81',
     runDir: '/tmp',
+    accessLog: '/dev/stdout',
   })
   // As the image does it: only what the environment has is replaced.
   const template = await read('./nginx/nginx.conf.template')

@@ -1,11 +1,13 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFile, writeFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { request } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, test, vi } from 'vitest'
 import { renderNginx } from '../../deploy/nginx/render.ts'
+import { createTestDirectory } from '../support/directory.ts'
 import { startNginx } from '../support/nginx.ts'
 import { findFreePort } from '../support/port.ts'
 import { startUpstream } from './upstream.ts'
@@ -104,14 +106,46 @@ test('serves previews at an origin of their own, without what tells who is askin
   expect(arrived?.headers).not.toHaveProperty('authorization')
 })
 
+// Those of startNginx are sockets; a file and a pipe (as a container has it, whose configuration says /dev/stdout) are the others.
+test.each([
+  ['a file', '> output', 'access.log'],
+  ['a pipe', '| cat > output', '/dev/stdout'],
+])('starts where its output is %s', async (_, redirection, accessLog) => {
+  await using directory = await createTestDirectory()
+  const port = await findFreePort()
+  const text = await renderNginx({
+    servers: [`127.0.0.1:${await findFreePort()}`],
+    listen: `127.0.0.1:${port}`,
+    previewListen: `127.0.0.1:${await findFreePort()}`,
+    runDir: directory.path,
+    accessLog,
+  })
+  await writeFile(directory.join('nginx.conf'), text)
+  const path = `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/local/sbin`
+  const command = `nginx -e stderr -p . -c nginx.conf -g 'daemon off;' ${redirection}`
+  const shell = spawn('sh', ['-c', command], { cwd: directory.path, env: { ...process.env, PATH: path } })
+  const exit = once(shell, 'exit')
+  // The server that it asks is none, so it answers itself.
+  await vi.waitFor(async () => expect((await fetch(`http://127.0.0.1:${port}/asked`)).status).toBe(502))
+  await vi.waitFor(async () => {
+    const written = await readFile(directory.join(accessLog === 'access.log' ? accessLog : 'output'), 'utf8')
+    expect(written).toContain('"GET /asked" 502')
+  })
+  process.kill(Number(await readFile(directory.join('nginx.pid'), 'utf8')), 'SIGTERM')
+  await exit
+})
+
 test('the configuration is printed for given servers, and refused for what is no address', async () => {
   const program = fileURLToPath(new URL('../../deploy/nginx/render.ts', import.meta.url))
   const { stdout } = await promisify(execFile)(process.execPath, [program, '--listen', '8080', 'a.internal:4000'])
   expect(stdout).toContain('listen 8080;')
   expect(stdout).toContain('server a.internal:4000 max_fails=1 fail_timeout=2s;')
   expect(stdout).toContain('server a.internal:4001 max_fails=1 fail_timeout=2s;')
+  expect(stdout).toContain('access_log /run/access.log tidings;')
   expect(stdout).not.toContain('${')
   const settings = { listen: '80', previewListen: '81', runDir: '/run' }
   await expect(renderNginx({ ...settings, servers: ['a; b'] })).rejects.toThrow('"a; b" is not the address of a server')
+  const servers = ['a.internal:4000']
+  await expect(renderNginx({ ...settings, servers, accessLog: 'off; x' })).rejects.toThrow('for the access log')
   await expect(renderNginx({ ...settings, servers: [] })).rejects.toThrow('at least one server')
 })

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { open, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { vi } from 'vitest'
 import { renderNginx } from '../../deploy/nginx/render.ts'
@@ -45,17 +45,23 @@ export async function startNginx(ports: readonly number[], options: NginxPorts =
   }
   await write(ports, options)
 
-  // A file and no pipe: nginx opens /dev/stdout by its name.
-  const log = await open(directory.join('log'), 'a')
-  stack.defer(() => log.close())
-  const start = (args: readonly string[]): ChildProcess =>
-    spawn('nginx', ['-e', 'stderr', '-p', directory.path, '-c', file, ...args], {
-      stdio: ['ignore', log.fd, log.fd],
+  let output = ''
+  const start = (args: readonly string[]): ChildProcess => {
+    const child = spawn('nginx', ['-e', 'stderr', '-p', directory.path, '-c', file, ...args], {
+      // Sockets, as under systemd; Node's pipes are.
+      stdio: ['ignore', 'pipe', 'pipe'],
       // Where Debian has it, which is not in the path of ordinary users.
       env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/local/sbin` },
       cwd: directory.path,
     })
-  const readLog = (): Promise<string> => readFile(directory.join('log'), 'utf8')
+    for (const stream of [child.stdout, child.stderr])
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        output += text
+      })
+    return child
+  }
+  const readLog = async (): Promise<string> =>
+    output + (await readFile(directory.join('access.log'), 'utf8').catch(() => ''))
   const run = async (args: readonly string[]): Promise<void> => {
     const [code] = (await once(start(args), 'exit')) as [number | null]
     if (code !== 0) throw new Error(`nginx ${args.join(' ')} ended with ${code}:\n${await readLog()}`)
