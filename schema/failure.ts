@@ -101,11 +101,10 @@ export async function toFailure(context: Context, id: string, failure: TidingsEr
     case 'BAD_CURSOR':
     case 'IDEMPOTENCY_KEY_REUSED': {
       const issues = details['issues']
-      const path = failure.code === 'IDEMPOTENCY_KEY_REUSED' ? 'input.idempotencyKey' : ''
       return {
         __typename: 'InvalidInputError',
         message,
-        issues: Array.isArray(issues) ? (issues as { path: string; message: string }[]) : [{ path, message }],
+        issues: Array.isArray(issues) ? (issues as { path: string; message: string }[]) : [{ path: '', message }],
       }
     }
     case 'RATE_LIMITED': {

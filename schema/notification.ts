@@ -102,7 +102,9 @@ const notifyInput = builder.inputType('NotifyInput', {
       description: 'The id of what it is about. Whoever may not see that sees the notification without it.',
     }),
     expiresAt: t.field({ type: 'DateTime', description: 'When it disappears; after some weeks by default.' }),
-    idempotencyKey: t.string({ description: 'Sent again with the same key, nothing is told a second time.' }),
+    idempotencyKey: t.string({
+      description: 'Sent again with the same key, nothing is told a second time; with another input, it is refused.',
+    }),
   }),
 })
 const checkedInput = z.object({

@@ -5,7 +5,7 @@ import { builder } from './builder.ts'
 import { refuseAsMissing } from './failure.ts'
 import { conceptRef, contentPiece, roadmapRef, type TaskSource, taskRef } from './refs.ts'
 import { anyFailure, defineResult } from './result.ts'
-import { keyDescription, startTask } from './start-task.ts'
+import { keyDescription, startTask, withKeyInInput } from './start-task.ts'
 
 const createRoadmapSuccess = builder
   .objectRef<TaskSource & { readonly roadmap: Roadmap }>('CreateRoadmapSuccess')
@@ -90,7 +90,9 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: retryContentInput, required: true, description: 'Which piece.' }) },
     resolve: (_, { input: { conceptId, piece, idempotencyKey } }, context) =>
       retryContentResult.run(context, conceptId, async () => {
-        const task = await startTask(context, retryContentKind, { conceptId, piece }, idempotencyKey)
+        const task = await withKeyInInput(() =>
+          startTask(context, retryContentKind, { conceptId, piece }, idempotencyKey),
+        )
         const concept = await context.loaders.concept.load(conceptId)
         return concept === null ? refuseAsMissing('concept', conceptId) : { task, concept }
       }),

@@ -72,7 +72,8 @@ builder.mutationFields((t) => ({
         const { sessionId, clientId } = input
         const userId = await requirePart(context, sessionId)
         const content = await readCardContent(context, input)
-        return { card: await context.sessions.cards.add({ sessionId, userId, clientId, content }) }
+        const isTitleDerived = input.title === null || input.title === undefined
+        return { card: await context.sessions.cards.add({ sessionId, userId, clientId, content, isTitleDerived }) }
       }),
   }),
   removeContextCard: t.field({

@@ -3,7 +3,7 @@ import type { Task } from '../src/tasks/task.ts'
 import { builder, requireLimitedViewer, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
 import { type TaskSource, taskRef } from './refs.ts'
-import { defineResult } from './result.ts'
+import { anyFailure, defineResult } from './result.ts'
 import { keyDescription } from './start-task.ts'
 import { loadTask } from './task.ts'
 
@@ -38,7 +38,7 @@ const retryTaskSuccess = builder.objectRef<TaskSource>('RetryTaskSuccess').imple
   }),
 })
 const cancelTaskResult = defineResult(cancelTaskSuccess, ['NotFoundError', 'ConflictError'])
-const retryTaskResult = defineResult(retryTaskSuccess, ['NotFoundError', 'ConflictError', 'RateLimitedError'])
+const retryTaskResult = defineResult(retryTaskSuccess, anyFailure)
 
 builder.mutationFields((t) => ({
   cancelTask: t.field({

@@ -260,7 +260,7 @@ export type QuizStatus =
 export type RetryContentInput = {
   /** The concept. */
   readonly conceptId: string;
-  /** At most 255 characters. Sent again with the same key, the same task is returned instead of a second one. */
+  /** At most 255 characters. Sent again with the same key, the same task is returned instead of a second one; with another input, the mutation is refused. */
   readonly idempotencyKey?: string | null | undefined;
   /** The piece. */
   readonly piece: ContentPiece;
@@ -319,7 +319,7 @@ export type StartSelfTestInput = {
   readonly everyMs?: number | null | undefined;
   /** Fails after this many items, in the first attempt; never by default. */
   readonly failAfter?: number | null | undefined;
-  /** At most 255 characters. Sent again with the same key, the same task is returned instead of a second one. */
+  /** At most 255 characters. Sent again with the same key, the same task is returned instead of a second one; with another input, the mutation is refused. */
   readonly idempotencyKey?: string | null | undefined;
   /** Items that it counts through, up to 500. */
   readonly items?: number | null | undefined;
@@ -1295,6 +1295,7 @@ export type WriteReplyAgainMutationVariables = Exact<{
 
 export type WriteReplyAgainMutation = { readonly retryTask:
     | { readonly __typename: 'ConflictError', readonly message: string }
+    | { readonly __typename: 'InvalidInputError', readonly message: string }
     | { readonly __typename: 'NotFoundError', readonly message: string }
     | { readonly __typename: 'RateLimitedError', readonly message: string }
     | { readonly __typename: 'RetryTaskSuccess' }
@@ -1403,6 +1404,7 @@ export type RetryTaskMutationVariables = Exact<{
 
 export type RetryTaskMutation = { readonly retryTask:
     | { readonly __typename: 'ConflictError', readonly message: string }
+    | { readonly __typename: 'InvalidInputError', readonly message: string }
     | { readonly __typename: 'NotFoundError', readonly message: string }
     | { readonly __typename: 'RateLimitedError', readonly message: string }
     | { readonly __typename: 'RetryTaskSuccess', readonly task: { readonly id: string, readonly kind: TaskKind, readonly status: TaskStatus, readonly attempt: number, readonly createdAt: string, readonly finishedAt: string | null, readonly progress: { readonly percent: number, readonly stage: string | null, readonly stagePercent: number | null, readonly message: string | null, readonly completedItems: number, readonly failedItems: number, readonly totalItems: number, readonly elapsedMs: number, readonly remainingMs: number | null }, readonly error: { readonly code: string, readonly message: string, readonly retryable: boolean, readonly advice: string | null } | null } }

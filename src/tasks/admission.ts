@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Pool, PoolClient } from 'pg'
 import { TidingsError } from '../errors.ts'
+import { keyReused } from './idempotency-key.ts'
 import type { StartRequest } from './service.ts'
 
 /** Decides whether a start is new, a repetition, or one too many. */
@@ -36,8 +37,8 @@ export function createAdmission(options: {
       const known = rows[0]
       if (known === undefined) return null
       if (known.digest !== digestOf(request))
-        throw new TidingsError(
-          'IDEMPOTENCY_KEY_REUSED',
+        throw keyReused(
+          'idempotencyKey',
           `The idempotency key "${idempotencyKey}" was used for another request less than ${idempotencyHours} hours ago; use a new key for a new request`,
         )
       return known.task_id

@@ -4,8 +4,17 @@ import { isStorable, unstorable } from './storable.ts'
 /** Most characters of an idempotency key: beside its owner it has to fit into an entry of an index, of 2,704 bytes. */
 const maxKeyCharacters = 255
 
+/** Where the key is in the arguments of a mutation: the path of the issue. */
+export type KeyPath = 'idempotencyKey' | 'input.idempotencyKey' | 'input.clientId'
+
+/**
+ * Creates the error of a key that was used for another input. */
+export function keyReused(path: KeyPath, message: string): TidingsError {
+  return new TidingsError('IDEMPOTENCY_KEY_REUSED', message, { issues: [{ path, message }] })
+}
+
 /** Refuses what cannot be kept as an idempotency key. @throws TidingsError `BAD_INPUT` */
-export function checkIdempotencyKey(key: string | undefined): void {
+export function checkIdempotencyKey(key: string | undefined, path: KeyPath = 'idempotencyKey'): void {
   if (key === undefined) return
   const message = !isStorable(key)
     ? unstorable
@@ -13,6 +22,6 @@ export function checkIdempotencyKey(key: string | undefined): void {
       ? `has ${key.length} characters; at most ${maxKeyCharacters} are taken`
       : null
   if (message === null) return
-  const issues = [{ path: 'idempotencyKey', message }]
+  const issues = [{ path, message }]
   throw new TidingsError('BAD_INPUT', `The idempotency key ${message}`, { issues })
 }

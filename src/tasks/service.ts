@@ -233,13 +233,7 @@ export function createTaskService(options: {
     erase: (ids, reason) => eraseTasks({ database, cancel }, ids, reason),
     async retry(id, { idempotencyKey, headStartMs }) {
       const task = await mustGet(id)
-      if (task.status !== 'FAILED' && task.status !== 'CANCELED')
-        throw new TidingsError(
-          'CONFLICT',
-          `Task "${id}" is ${task.status.toLowerCase()}; only a failed or canceled one can be retried`,
-          { taskId: id },
-        )
-      return start({
+      const request = {
         kind: task.kind,
         input: task.input,
         owner: task.owner,
@@ -247,7 +241,17 @@ export function createTaskService(options: {
         ...(headStartMs === undefined ? {} : { headStartMs }),
         retryOf: id,
         retriedSubject: task.subject,
-      })
+      }
+      // Before the state is looked at: a key that was used for another request is refused for that, whatever this task's state.
+      checkIdempotencyKey(idempotencyKey)
+      await admission.find(database.pool, request)
+      if (task.status !== 'FAILED' && task.status !== 'CANCELED')
+        throw new TidingsError(
+          'CONFLICT',
+          `Task "${id}" is ${task.status.toLowerCase()}; only a failed or canceled one can be retried`,
+          { taskId: id },
+        )
+      return start(request)
     },
   }
 }

@@ -3,7 +3,7 @@ import { typeid } from 'typeid-js'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import { isTidingsError, TidingsError } from '../../errors.ts'
 import { createTopic, deleteTopic } from '../../log/topic.ts'
-import { checkIdempotencyKey } from '../../tasks/idempotency-key.ts'
+import { checkIdempotencyKey, keyReused } from '../../tasks/idempotency-key.ts'
 import type { TaskService } from '../../tasks/service.ts'
 import type { TaskStore } from '../../tasks/store.ts'
 import type { Task } from '../../tasks/task.ts'
@@ -83,14 +83,15 @@ export function createImporting(options: {
       return rowCount === 1
     })
     if (isNew) return { id, isNew }
-    const { rows } = await pool.query<{ id: string; digest: string }>(
-      `select id, encode(sha256(original), 'hex') as digest from document where owner = $1 and import_key = $2`,
+    const { rows } = await pool.query<{ id: string; name: string; digest: string }>(
+      `select id, name, encode(sha256(original), 'hex') as digest from document where owner = $1 and import_key = $2`,
       [owner, idempotencyKey],
     )
     const [earlier] = rows
-    if (earlier === undefined || earlier.digest !== createHash('sha256').update(bytes).digest('hex'))
-      throw new TidingsError(
-        'IDEMPOTENCY_KEY_REUSED',
+    const digest = createHash('sha256').update(bytes).digest('hex')
+    if (earlier === undefined || earlier.digest !== digest || earlier.name !== name)
+      throw keyReused(
+        'input.idempotencyKey',
         `The idempotency key "${idempotencyKey ?? ''}" was used for another document; use a new key for a new import`,
       )
     return { id: earlier.id, isNew: false }
@@ -98,7 +99,7 @@ export function createImporting(options: {
 
   return {
     async import({ owner, name, bytes, idempotencyKey, headStartMs }) {
-      checkIdempotencyKey(idempotencyKey)
+      checkIdempotencyKey(idempotencyKey, 'input.idempotencyKey')
       const keep = async (): Promise<Stored> => {
         const read = typeof bytes === 'function' ? await bytes() : bytes
         return insert({

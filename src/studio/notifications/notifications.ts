@@ -2,6 +2,7 @@ import type { PoolClient } from 'pg'
 import { typeid } from 'typeid-js'
 import { afterCommit, type Database, withTransaction } from '../../db/connect.ts'
 import type { Appender } from '../../log/append.ts'
+import { keyReused } from '../../tasks/idempotency-key.ts'
 import { countUnread, ensureInbox, lockAllInboxes, lockInbox, tell, tellAll } from './inbox-log.ts'
 import {
   type Draft,
@@ -25,15 +26,28 @@ export type Deliver = (notification: Omit<Notification, 'recipient'>, to: string
 export interface Notifications {
   /** Makes sure of a user's inbox, so that its topic can be followed. */
   open(userId: string): Promise<void>
-  /** Tells one user. @returns as the user has it, and whether it is new: not when its key was used before */
+  /**
+   * Tells one user.
+   *
+   * @returns as the user has it, and whether it is new: not when its key was used before
+   * @throws TidingsError `IDEMPOTENCY_KEY_REUSED` when the key was used for another notification
+   */
   notify(userId: string, draft: Draft): Promise<{ readonly notification: Notification; readonly isNew: boolean }>
-  /** The same in the caller's transaction, which must not tell anybody else. */
+  /**
+   * The same in the caller's transaction, which must not tell anybody else. Returns what the key was used for before, also when that is
+   * another notification: the transaction may be what ends a task, which must not fail by this.
+   */
   notifyIn(
     client: PoolClient,
     userId: string,
     draft: Draft,
   ): Promise<{ readonly notification: Notification; readonly isNew: boolean }>
-  /** Tells everyone, those included who come later. @returns as `teller` has it */
+  /**
+   * Tells everyone, those included who come later.
+   *
+   * @returns as `teller` has it
+   * @throws TidingsError `IDEMPOTENCY_KEY_REUSED` when the key was used for another notification
+   */
   notifyEveryone(
     teller: string,
     draft: Draft,
@@ -100,6 +114,22 @@ export function createNotifications(options: {
     if (row === undefined) throw new Error(`The notification of the key "${key}" was removed just now; send it again`)
     return toNotification(row, recipient)
   }
+  /** @param userId - null when it is for everyone */
+  const refuseAnother = async (client: PoolClient, userId: string | null, draft: Draft): Promise<void> => {
+    const { level, title, message = null, aboutId = null, expiresAt = null, key } = draft
+    // Without a time of its own it expires when the default says, give or take the moment between the two clocks.
+    const { rowCount } = await client.query(
+      `select from notification n where made_key = $1
+         and (user_id, level, title, message, about_id) is not distinct from ($2::text, $3::text, $4::text, $5::text, $6::text)
+         and abs(extract(epoch from expires_at - coalesce($7::timestamptz(3), created_at + $8::float8 * interval '1 day'))) < 1`,
+      [key, userId, level, title, message, aboutId, expiresAt, keptDays],
+    )
+    if (rowCount === 0)
+      throw keyReused(
+        'input.idempotencyKey',
+        'The idempotency key was used for another notification; use a new key for a new one',
+      )
+  }
   const delivered = (client: PoolClient, { recipient: _, ...notification }: Notification, to: string | null): void => {
     if (deliver !== undefined) afterCommit(client, () => deliver(notification, to))
   }
@@ -120,13 +150,21 @@ export function createNotifications(options: {
 
   return {
     open: (userId) => withTransaction(database, (client) => ensureInbox(client, userId)),
-    notify: (userId, draft) => withTransaction(database, (client) => notifyIn(client, userId, draft)),
+    notify: (userId, draft) =>
+      withTransaction(database, async (client) => {
+        const notified = await notifyIn(client, userId, draft)
+        if (!notified.isNew) await refuseAnother(client, userId, draft)
+        return notified
+      }),
     notifyIn,
     notifyEveryone: (teller, draft) =>
       withTransaction(database, async (client) => {
         const users = await lockAllInboxes(client)
         const row = await insert(client, null, draft)
-        if (row === undefined) return { notification: await known(client, teller, draft.key), isNew: false }
+        if (row === undefined) {
+          await refuseAnother(client, null, draft)
+          return { notification: await known(client, teller, draft.key), isNew: false }
+        }
         const notification = toNotification(row, teller)
         await tellAll({ appender, client }, users, 'NotificationArrived', { notification: toPayload(notification) })
         delivered(client, notification, null)

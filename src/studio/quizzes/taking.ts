@@ -1,7 +1,7 @@
 import { typeid } from 'typeid-js'
 import type { Database } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
-import { checkIdempotencyKey } from '../../tasks/idempotency-key.ts'
+import { checkIdempotencyKey, keyReused } from '../../tasks/idempotency-key.ts'
 import { storableText } from '../../tasks/storable.ts'
 import { formIssueOf, isRight } from './grading.ts'
 import type { AnsweredQuestion, Attempt, Question, Quiz } from './quiz.ts'
@@ -69,7 +69,10 @@ export function createTaking(
   }
   return {
     async submit({ taker, quizId, answers, idempotencyKey }) {
-      checkIdempotencyKey(idempotencyKey)
+      checkIdempotencyKey(idempotencyKey, 'input.idempotencyKey')
+      // Before the quiz is looked at, which may have other questions by now.
+      const earlier = await known(taker, idempotencyKey)
+      if (earlier !== null) return sameOrRefused(earlier, { quizId, answers })
       const quiz = await read.published(quizId)
       if (quiz === null) throw new TidingsError('NOT_FOUND', `There is no published quiz "${quizId}"`, { id: quizId })
       const graded = grade(await read.questions(quizId), answers)
@@ -88,13 +91,10 @@ export function createTaking(
         ],
       )
       if (rows[0] !== undefined) return toAttempt(rows[0])
-      const earlier = await known(taker, idempotencyKey)
-      if (earlier === null || earlier.quizId !== quizId || !isSame(earlier.answers, graded))
-        throw new TidingsError(
-          'IDEMPOTENCY_KEY_REUSED',
-          `The idempotency key "${idempotencyKey ?? ''}" was used for other answers; use a new key for new ones`,
-        )
-      return earlier
+      // Handed in twice at once.
+      const simultaneous = await known(taker, idempotencyKey)
+      if (simultaneous === null) throw new Error('The attempt was neither stored nor there')
+      return sameOrRefused(simultaneous, { quizId, answers })
     },
     async attemptsOf(taker, quizIds) {
       const { rows } = await pool.query<AttemptRow>(
@@ -137,8 +137,20 @@ function grade(questions: readonly Question[], answers: readonly GivenAnswer[]):
   })
 }
 
-function isSame(one: readonly AnsweredQuestion[], other: readonly AnsweredQuestion[]): boolean {
-  const told = (answers: readonly AnsweredQuestion[]): string =>
-    JSON.stringify(answers.map(({ questionId, given }) => [questionId, given]))
-  return told(one) === told(other)
+/** @throws TidingsError `IDEMPOTENCY_KEY_REUSED` when the attempt is not what is handed in */
+function sameOrRefused(
+  attempt: Attempt,
+  submitted: { readonly quizId: string; readonly answers: readonly GivenAnswer[] },
+): Attempt {
+  const toText = (answers: readonly (readonly [questionId: string, text: string])[]): string =>
+    JSON.stringify(answers.toSorted(([a], [b]) => (a < b ? -1 : 1)))
+  const stored = toText(
+    attempt.answers.flatMap(({ questionId, given }) => (given === null ? [] : [[questionId, given]])),
+  )
+  const answered = submitted.answers.filter(({ answer }) => answer.trim() !== '')
+  const isSame =
+    attempt.quizId === submitted.quizId &&
+    stored === toText(answered.map(({ questionId, answer }) => [questionId, storableText(answer)]))
+  if (isSame) return attempt
+  throw keyReused('input.idempotencyKey', 'The idempotency key was used for other answers; use a new key for new ones')
 }

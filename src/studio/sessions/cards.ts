@@ -1,6 +1,7 @@
 import { typeid } from 'typeid-js'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
+import { keyReused } from '../../tasks/idempotency-key.ts'
 import { storableText } from '../../tasks/storable.ts'
 import type { Teller } from './events.ts'
 import { lockSession } from './locks.ts'
@@ -20,13 +21,15 @@ export interface Cards {
   /**
    * Lays a card beside the conversation. Whether the user may show what is on it is the caller's to see to: all participants will read of
    * it in replies. Added again with the same client id, the same card is returned.
-   * @throws TidingsError `NOT_FOUND`, `CONFLICT`, `BAD_INPUT`
+   * @throws TidingsError `NOT_FOUND`, `CONFLICT`, `BAD_INPUT`, `IDEMPOTENCY_KEY_REUSED`
    */
   add(card: {
     readonly sessionId: string
     readonly userId: string
     readonly clientId: string
     readonly content: CardContent
+    /** Whether the title was derived from what the card shows, which may have another title by the time the card is added again. */
+    readonly isTitleDerived: boolean
   }): Promise<Card>
   /**
    * Takes a card away; its adder and the owner of the session may.
@@ -46,19 +49,37 @@ const maxCards = 50
 export function createCards(options: { readonly database: Database; readonly teller: Teller }): Cards {
   const { database, teller } = options
   return {
-    add: ({ sessionId, userId, clientId, content }) =>
+    add: ({ sessionId, userId, clientId, content, isTitleDerived }) =>
       withTransaction(database, async (client) => {
         requireClientId(clientId)
         const text = content.kind === 'NOTE' ? storableText(content.text).trim() : null
         if (text === '') throw badInput('input.note', 'The note says nothing')
         if ((text?.length ?? 0) > maxNoteCharacters)
           throw badInput('input.note', `A note has at most ${maxNoteCharacters} characters`)
+        const documentId = 'documentId' in content ? content.documentId : null
+        const sectionKey = 'sectionKey' in content ? content.sectionKey : null
+        const quizId = 'quizId' in content ? content.quizId : null
+        const title = storableText(content.title).trim().slice(0, maxTitleCharacters) || 'Without a title'
         await lockSession(client, sessionId, userId)
         const known = await client.query<CardRow>(
           'select * from session_card where session_id = $1 and added_by = $2 and client_id = $3',
           [sessionId, userId, clientId],
         )
-        if (known.rows[0] !== undefined) return toCard(known.rows[0])
+        const [existing] = known.rows
+        if (existing !== undefined) {
+          const isSame =
+            existing.kind === content.kind &&
+            existing.document_id === documentId &&
+            existing.section_key === sectionKey &&
+            existing.quiz_id === quizId &&
+            existing.text === text &&
+            (isTitleDerived || existing.title === title)
+          if (isSame) return toCard(existing)
+          throw keyReused(
+            'input.clientId',
+            `The client id "${clientId}" was used for another card of this session; use a new one for each card`,
+          )
+        }
         const { rows } = await client.query<CardRow>(
           `insert into session_card (id, session_id, kind, document_id, section_key, quiz_id, title, text, added_by, client_id, created_at)
            select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp()
@@ -67,10 +88,10 @@ export function createCards(options: { readonly database: Database; readonly tel
             typeid('card').toString(),
             sessionId,
             content.kind,
-            'documentId' in content ? content.documentId : null,
-            'sectionKey' in content ? content.sectionKey : null,
-            'quizId' in content ? content.quizId : null,
-            storableText(content.title).trim().slice(0, maxTitleCharacters) || 'Without a title',
+            documentId,
+            sectionKey,
+            quizId,
+            title,
             text,
             userId,
             clientId,

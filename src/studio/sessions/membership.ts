@@ -4,6 +4,7 @@ import { type Database, withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
 import { createTopic } from '../../log/topic.ts'
 import { cancelIfActive } from '../../tasks/erase.ts'
+import { keyReused } from '../../tasks/idempotency-key.ts'
 import type { TaskService } from '../../tasks/service.ts'
 import { storableText } from '../../tasks/storable.ts'
 import type { Teller } from './events.ts'
@@ -14,7 +15,7 @@ import { type Session, sessionTopic } from './session.ts'
 
 /** Who may see a session, and how long it goes on. All throw TidingsError `NOT_FOUND` where the user takes no part in it. */
 export interface Membership {
-  /** Created again with the same client id, the same session is returned. @throws TidingsError `BAD_INPUT` */
+  /** Created again with the same client id, the same session is returned. @throws TidingsError `BAD_INPUT`, `IDEMPOTENCY_KEY_REUSED` */
   create(request: { readonly owner: string; readonly clientId: string; readonly title: string }): Promise<Session>
   /** Takes a user in; one who is in already stays. Only the owner may. @throws TidingsError `CONFLICT`, `BAD_INPUT` */
   invite(sessionId: string, owner: string, userId: string): Promise<void>
@@ -124,6 +125,11 @@ export function createMembership(options: {
         )
         const [row] = rows
         if (row === undefined) throw new Error('The session was not stored')
+        if (!row.is_new && row.title !== title)
+          throw keyReused(
+            'input.clientId',
+            `The client id "${clientId}" was used for another session; use a new one for each session`,
+          )
         if (row.is_new) {
           const joined = await client.query<ParticipantRow>(
             'insert into session_participant (session_id, user_id) values ($1, $2) returning *',

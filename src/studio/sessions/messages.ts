@@ -3,6 +3,7 @@ import { typeid } from 'typeid-js'
 import type { Database } from '../../db/connect.ts'
 import { withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
+import { keyReused } from '../../tasks/idempotency-key.ts'
 import type { TaskService } from '../../tasks/service.ts'
 import { storableText } from '../../tasks/storable.ts'
 import type { Task } from '../../tasks/task.ts'
@@ -119,10 +120,10 @@ export function createMessages(options: {
 }): Messages {
   const { database, tasks, teller } = options
 
-  /** What is stored under a client id. @throws TidingsError `IDEMPOTENCY_KEY_REUSED` when that is another text */
+  /** What is stored under a client id. @throws TidingsError `IDEMPOTENCY_KEY_REUSED` when that is another message */
   const find = async (
     client: Pick<PoolClient, 'query'>,
-    { sessionId, author, clientId }: Sending,
+    { sessionId, author, clientId, wantsReply }: Sending,
     text: string,
   ): Promise<{ readonly message: Message; readonly reply: Message | null } | null> => {
     const { rows } = await client.query<MessageRow>(
@@ -133,11 +134,11 @@ export function createMessages(options: {
     )
     const [message, reply] = rows.map(toMessage)
     if (message === undefined) return null
-    if (message.body !== text)
-      throw new TidingsError(
-        'IDEMPOTENCY_KEY_REUSED',
-        `The client id "${clientId}" stands for another message in this session; use a new one for each message`,
-        {},
+    // A message that wants a reply is stored together with it.
+    if (message.body !== text || (reply !== undefined) !== wantsReply)
+      throw keyReused(
+        'input.clientId',
+        `The client id "${clientId}" was used for another message of this session; use a new one for each message`,
       )
     return { message, reply: reply ?? null }
   }

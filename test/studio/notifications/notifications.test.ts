@@ -106,7 +106,7 @@ describe('a notification to one user', () => {
       deliver: ({ title }, to) => delivered.push([title, to]),
     })
     await notifications.notify('ada', say('one', { key: 'k' }))
-    await notifications.notify('ada', say('again', { key: 'k' }))
+    await notifications.notify('ada', say('one', { key: 'k' }))
     await notifications.notifyEveryone('admin', say('all'))
     expect(delivered).toEqual([
       ['one', 'ada'],

@@ -1,0 +1,348 @@
+import { type GraphQLField, getNamedType, isInputObjectType, isObjectType, isUnionType } from 'graphql'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { schema } from '../../schema/index.ts'
+import { createExtractiveQuestions } from '../../src/studio/content/questions-extractive.ts'
+import { defineGenerateProject } from '../../src/studio/projects/generate-project.ts'
+import { defineSyncProject } from '../../src/studio/projects/sync-project.ts'
+import { createTemplateGenerator } from '../../src/studio/projects/templates.ts'
+import { defineGenerateQuiz } from '../../src/studio/quizzes/generate-quiz.ts'
+import { defineReplaceQuestion } from '../../src/studio/quizzes/replace-question.ts'
+import { defineSelfTest } from '../../src/studio/self-test/self-test.ts'
+import { createTeller } from '../../src/studio/sessions/events.ts'
+import { defineReply } from '../../src/studio/sessions/reply.ts'
+import type { TaskDefinition } from '../../src/tasks/define-task.ts'
+import { text } from '../studio/quizzes/quiz-api.ts'
+import { createReplies } from '../studio/sessions/session-api.ts'
+import { type ApiFixture, startApi, viewerOf } from '../support/api.ts'
+
+const viewer = viewerOf('u_1', { roles: ['admin'] })
+type Arguments = Readonly<Record<string, unknown>>
+
+/** Everything that the inputs below name. */
+interface Fixtures {
+  readonly documents: readonly [string, string]
+  readonly sessionId: string
+  readonly quizzes: readonly [string, string]
+  readonly questions: readonly { readonly id: string; readonly answer: string }[]
+  readonly draftQuestions: readonly string[]
+  readonly roadmaps: { readonly failed: string; readonly made: string }
+  readonly conceptId: string
+  readonly projectId: string
+  readonly failedTasks: readonly [string, string]
+  readonly completedTask: string
+}
+
+/** One mutation that takes a key: inputs without it. */
+interface Row {
+  /** What of a success is the same when the mutation is sent again. */
+  readonly select: string
+  readonly accepted: (fixtures: Fixtures) => Arguments
+  /** Other valid inputs. */
+  readonly others: (fixtures: Fixtures) => readonly Arguments[]
+  /** An input that is refused for another reason than its key. */
+  readonly refused: (fixtures: Fixtures) => Arguments
+}
+
+const files = (content: string) => [{ path: 'index.html', content: `<p>${content}</p>` }]
+const notification = { userId: 'bob', level: 'INFORMATION', title: 'Title' }
+const rows: Readonly<Record<string, Row>> = {
+  addContextCard: {
+    select: 'card { id }',
+    accepted: ({ sessionId }) => ({ input: { sessionId, note: 'A note' } }),
+    others: ({ sessionId, documents }) => [
+      { input: { sessionId, note: 'Another note' } },
+      { input: { sessionId, note: 'A note', title: 'Another title' } },
+      { input: { sessionId, documentId: documents[0] } },
+    ],
+    refused: ({ sessionId }) => ({ input: { sessionId, note: '' } }),
+  },
+  createRoadmap: {
+    select: 'task { id } roadmap { id }',
+    accepted: ({ documents }) => ({ documentId: documents[0] }),
+    others: ({ documents }) => [{ documentId: documents[1] }],
+    refused: () => ({ documentId: 'document_none' }),
+  },
+  createSession: {
+    select: 'session { id title }',
+    accepted: () => ({ input: { title: 'Bread' } }),
+    others: () => [{ input: { title: 'Butter' } }],
+    refused: () => ({ input: { title: ' ' } }),
+  },
+  generateProject: {
+    select: 'task { id } project { id }',
+    accepted: ({ documents }) => ({ prompt: 'A page', documentId: documents[0] }),
+    others: ({ documents }) => [
+      { prompt: 'Another page', documentId: documents[0] },
+      { prompt: 'A page', documentId: documents[1] },
+    ],
+    refused: () => ({ prompt: 'A page' }),
+  },
+  generateQuiz: {
+    select: 'task { id } quiz { id }',
+    accepted: ({ documents }) => ({ documentId: documents[0], questionCount: 2 }),
+    others: ({ documents }) => [
+      { documentId: documents[0], questionCount: 3 },
+      { documentId: documents[1], questionCount: 2 },
+      { documentId: documents[0], questionCount: 2, kinds: ['CLOZE'] },
+    ],
+    refused: ({ documents }) => ({ documentId: documents[0], questionCount: 0 }),
+  },
+  importDocument: {
+    select: 'document { id } task { id }',
+    accepted: () => ({ input: { text: '# Bread', name: 'bread.md' } }),
+    others: () => [
+      { input: { text: '# Butter', name: 'bread.md' } },
+      { input: { text: '# Bread', name: 'butter.md' } },
+    ],
+    refused: () => ({ input: { text: '', name: 'bread.md' } }),
+  },
+  notify: {
+    select: 'notification { id }',
+    accepted: () => ({ input: notification }),
+    others: () =>
+      [
+        { userId: 'eve' },
+        { userId: null },
+        { level: 'ERROR' },
+        { title: 'Another title' },
+        { message: 'A message' },
+        { aboutId: 'task_1' },
+        { expiresAt: new Date(Date.now() + 3_600_000).toISOString() },
+      ].map((change) => ({ input: { ...notification, ...change } })),
+    refused: () => ({ input: { ...notification, title: '' } }),
+  },
+  replaceQuestion: {
+    select: 'task { id }',
+    accepted: ({ draftQuestions: [questionId] }) => ({ questionId }),
+    others: ({ draftQuestions: [first, second] }) => [
+      { questionId: second },
+      { questionId: first, reason: 'Too easy' },
+    ],
+    refused: () => ({ questionId: 'question_none' }),
+  },
+  retryContent: {
+    select: 'task { id }',
+    accepted: ({ conceptId }) => ({ input: { conceptId, piece: 'QUIZ' } }),
+    others: ({ conceptId }) => [{ input: { conceptId, piece: 'TUTORIAL' } }],
+    refused: () => ({ input: { conceptId: 'concept_none', piece: 'QUIZ' } }),
+  },
+  retryFailedContent: {
+    select: 'task { id }',
+    accepted: ({ roadmaps }) => ({ roadmapId: roadmaps.failed }),
+    others: ({ roadmaps }) => [{ roadmapId: roadmaps.made }],
+    refused: () => ({ roadmapId: 'roadmap_none' }),
+  },
+  retryTask: {
+    select: 'task { id }',
+    accepted: ({ failedTasks: [taskId] }) => ({ taskId }),
+    others: ({ failedTasks: [, taskId], completedTask }) => [{ taskId }, { taskId: completedTask }],
+    refused: ({ completedTask }) => ({ taskId: completedTask }),
+  },
+  sendMessage: {
+    select: 'message { id }',
+    accepted: ({ sessionId }) => ({ input: { sessionId, text: 'Hello', wantsReply: false } }),
+    others: ({ sessionId }) => [
+      { input: { sessionId, text: 'Goodbye', wantsReply: false } },
+      { input: { sessionId, text: 'Hello', wantsReply: true } },
+    ],
+    refused: ({ sessionId }) => ({ input: { sessionId, text: '' } }),
+  },
+  startSelfTest: {
+    select: 'task { id }',
+    accepted: () => ({ input: { items: 1 } }),
+    others: () => [{ input: { items: 2 } }],
+    refused: () => ({ input: { items: -1 } }),
+  },
+  submitQuiz: {
+    select: 'attempt { id }',
+    accepted: ({ quizzes: [quizId], questions: [first] }) => ({
+      input: { quizId, answers: [{ questionId: first?.id, answer: first?.answer }] },
+    }),
+    others: ({ quizzes: [quizId, other], questions: [first, second] }) => [
+      { input: { quizId, answers: [] } },
+      { input: { quizId: other, answers: [] } },
+      { input: { quizId, answers: [{ questionId: second?.id, answer: second?.answer }] } },
+      { input: { quizId, answers: [first, second].map((one) => ({ questionId: one?.id, answer: one?.answer })) } },
+    ],
+    refused: ({ quizzes: [quizId] }) => ({
+      input: { quizId, answers: [{ questionId: 'question_none', answer: 'x' }] },
+    }),
+  },
+  syncProject: {
+    select: 'task { id }',
+    accepted: ({ projectId }) => ({ projectId, files: files('Bread') }),
+    others: ({ projectId }) => [
+      { projectId, files: files('Butter') },
+      { projectId, files: files('Bread'), expectedVersion: 7 },
+    ],
+    refused: () => ({ projectId: 'project_none', files: files('Bread') }),
+  },
+}
+
+let api: ApiFixture
+let fixtures: Fixtures
+beforeAll(async () => {
+  const questions = createExtractiveQuestions()
+  api = await startApi({}, ({ appender }) => [
+    defineGenerateQuiz(questions),
+    defineReplaceQuestion(questions),
+    defineGenerateProject({
+      generators: { templates: createTemplateGenerator({ paceMs: 0 }), model: null },
+      questions,
+    }),
+    defineSyncProject(),
+    defineReply(createReplies().provider, createTeller(appender)),
+    defineSelfTest() as unknown as TaskDefinition,
+  ])
+  fixtures = await createFixtures()
+})
+afterAll(() => api[Symbol.asyncDispose]())
+
+interface Answer {
+  readonly __typename: string
+  readonly message?: string
+  readonly issues?: readonly { readonly path: string }[]
+  readonly task?: { readonly id: string }
+  readonly [name: string]: unknown
+}
+
+const mutations = schema.getMutationType()?.getFields() ?? {}
+
+/** Where a mutation takes its key; null when it takes none. */
+function keyPathOf({ args }: GraphQLField<unknown, unknown>): string | null {
+  for (const { name, type } of args) {
+    if (name === 'idempotencyKey') return name
+    const named = getNamedType(type)
+    const inner = isInputObjectType(named) ? Object.keys(named.getFields()) : []
+    const key = inner.find((field) => field === 'idempotencyKey' || field === 'clientId')
+    if (key !== undefined) return `${name}.${key}`
+  }
+  return null
+}
+
+/** Runs a mutation. @param select - of its success */
+async function mutate(name: string, args: Arguments, select: string): Promise<Answer> {
+  const field = mutations[name]
+  if (field === undefined) throw new Error(`There is no mutation "${name}"`)
+  const given = field.args.filter((argument) => argument.name in args)
+  const result = getNamedType(field.type)
+  const members = isUnionType(result) ? result.getTypes() : isObjectType(result) ? [result] : []
+  const success = members.find((type) => type.name.endsWith('Success'))?.name ?? ''
+  const { answer }: { answer: Answer } = await api.run(
+    `mutation (${given.map((argument) => `$${argument.name}: ${String(argument.type)}`).join(', ')}) {
+      answer: ${name}(${given.map((argument) => `${argument.name}: $${argument.name}`).join(', ')}) {
+        __typename ... on Error { message } ... on InvalidInputError { issues { path } } ... on ${success} { ${select} } } }`,
+    args,
+    viewer,
+  )
+  return answer
+}
+
+function withKey(args: Arguments, path: string, key: string): Arguments {
+  const [name = '', inner] = path.split('.')
+  return { ...args, [name]: inner === undefined ? key : { ...(args[name] as object), [inner]: key } }
+}
+
+async function end(answer: Answer): Promise<string> {
+  const id = answer.task?.id
+  if (id === undefined) throw new Error(JSON.stringify(answer))
+  await api.history(await api.get({ id }))
+  return id
+}
+
+async function createFixtures(): Promise<Fixtures> {
+  const documents = [await api.importText(text, viewer), await api.importText(`${text}\nMore.`, viewer)] as const
+  const makeQuiz = async (): Promise<string> => {
+    const args = { documentId: documents[0], questionCount: 2, kinds: ['TRUE_FALSE'] }
+    const answer = await mutate('generateQuiz', args, 'task { id } quiz { id }')
+    await end(answer)
+    return (answer['quiz'] as { id: string }).id
+  }
+  const questionsOf = async (id: string): Promise<{ id: string; answer: string }[]> => {
+    const { quiz }: { quiz: { questions: { id: string; answer: string }[] } } = await api.run(
+      'query ($id: ID!) { quiz(id: $id) { questions { id answer } } }',
+      { id },
+      viewer,
+    )
+    return quiz.questions
+  }
+  const publish = async (quizId: string): Promise<string> => {
+    for (const { id } of await questionsOf(quizId)) await mutate('acceptQuestion', { questionId: id }, '__typename')
+    await mutate('publishQuiz', { quizId }, '__typename')
+    return quizId
+  }
+  const makeRoadmap = async (): Promise<string> => {
+    const answer = await mutate('createRoadmap', { documentId: documents[0] }, 'task { id } roadmap { id }')
+    await end(answer)
+    return (answer['roadmap'] as { id: string }).id
+  }
+  const quizzes = [await publish(await makeQuiz()), await publish(await makeQuiz())] as const
+  const draft = await makeQuiz()
+  const made = await makeRoadmap()
+  api.provider.script = () => 'fail'
+  const failed = await makeRoadmap()
+  api.provider.script = () => 'text'
+  const { roadmap }: { roadmap: { stages: { modules: { concepts: { id: string }[] }[] }[] } } = await api.run(
+    'query ($id: ID!) { roadmap(id: $id) { stages { modules { concepts { id } } } } }',
+    { id: made },
+    viewer,
+  )
+  const project = await mutate(
+    'generateProject',
+    { prompt: 'A page', documentId: documents[0] },
+    'task { id } project { id }',
+  )
+  await end(project)
+  const session = await mutate('createSession', { input: { clientId: 'first', title: 'Session' } }, 'session { id }')
+  const fail = async (): Promise<string> =>
+    end(await mutate('startSelfTest', { input: { items: 0, failAfter: 0, retryable: false } }, 'task { id }'))
+  return {
+    documents,
+    quizzes,
+    questions: await questionsOf(quizzes[0]),
+    draftQuestions: (await questionsOf(draft)).map(({ id }) => id),
+    roadmaps: { failed, made },
+    conceptId: roadmap.stages[0]?.modules[0]?.concepts[0]?.id ?? '',
+    projectId: (project['project'] as { id: string }).id,
+    sessionId: (session['session'] as { id: string }).id,
+    failedTasks: [await fail(), await fail()],
+    completedTask: await end(await mutate('startSelfTest', { input: { items: 0 } }, 'task { id }')),
+  }
+}
+
+test('the table has all mutations that take a key', () => {
+  const keyed = Object.values(mutations).filter((field) => keyPathOf(field) !== null)
+  expect(Object.keys(rows)).toEqual(keyed.map(({ name }) => name).toSorted())
+})
+
+test.each(Object.keys(rows))('%s: a key stands for one accepted input, and for no refused one', async (name) => {
+  const field = mutations[name]
+  const row = rows[name]
+  const path = field === undefined ? null : keyPathOf(field)
+  if (row === undefined || path === null) throw new Error(`There is no mutation "${name}" with a key`)
+  const run = (args: Arguments): Promise<Answer> => mutate(name, withKey(args, path, `key of ${name}`), row.select)
+
+  const refused = await run(row.refused(fixtures))
+  expect(refused.__typename).toMatch(/Error$/)
+  const accepted = await run(row.accepted(fixtures))
+  expect(accepted, 'after a refusal').toMatchObject({ __typename: expect.stringMatching(/Success$/) })
+  expect(await run(row.accepted(fixtures)), 'sent again').toEqual(accepted)
+  for (const other of row.others(fixtures))
+    expect(await run(other), JSON.stringify(other)).toMatchObject({
+      __typename: 'InvalidInputError',
+      message: expect.stringMatching(/(key|id).* was used for/),
+      issues: [{ path }],
+    })
+  expect(await run(row.accepted(fixtures)), 'sent again after others were refused').toEqual(accepted)
+})
+
+test('sendMessage: a key of a message that wants a reply stands for no message without one', async () => {
+  const input = { sessionId: fixtures.sessionId, clientId: 'with reply', text: 'Hello', wantsReply: true }
+  const sent = await mutate('sendMessage', { input }, 'message { id }')
+  expect(sent.__typename).toBe('SendMessageSuccess')
+  expect(await mutate('sendMessage', { input }, 'message { id }')).toEqual(sent)
+  expect(await mutate('sendMessage', { input: { ...input, wantsReply: false } }, 'message { id }')).toMatchObject({
+    __typename: 'InvalidInputError',
+    issues: [{ path: 'input.clientId' }],
+  })
+})
