@@ -36,7 +36,7 @@ function shareTask({ engine }: Context, { id, kind, status }: Task): SharedTopic
     classOf,
     join: joinOutputs,
     createReader() {
-      const read = createEventReader(engine.reader.epoch, id)
+      const read = createEventReader(engine.reader, id)
       return {
         read,
         readPassing: (place, seq) =>
@@ -84,7 +84,7 @@ Leaving the subscription does not cancel the task. What cannot be replayed is sa
     ...shareExecution(sharedProgress),
     subscribe: async (_, { taskId, after, fromStart }, context) => {
       const { task } = await findTopic(context, taskId)
-      const toSource = createEventReader(context.engine.reader.epoch, taskId)
+      const toSource = createEventReader(context.engine.reader, taskId)
       const watched = context.engine.watch({
         taskId,
         kind: task.kind,

@@ -20,8 +20,8 @@ export interface EventSource extends TopicEvent {
 }
 
 /** Turns what a watcher is handed into events of the API. One for each task and stream. */
-export function createEventReader(epoch: string, taskId: string): (watched: Watched) => EventSource {
-  const cursorOf = createCursorFormat(epoch, taskTopic(taskId))
+export function createEventReader(log: { readonly epoch: string }, taskId: string): (watched: Watched) => EventSource {
+  const cursorOf = createCursorFormat(log, taskTopic(taskId))
   let last: { readonly status: TaskStatus; readonly progress: unknown } = { status: 'QUEUED', progress: null }
   return (watched) => {
     switch (watched.is) {

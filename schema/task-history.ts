@@ -20,7 +20,7 @@ async function readHistory(
   const cursor = after === null || after === undefined ? undefined : parseCursor(after, topic)
   const from = cursor?.epoch === reader.epoch ? cursor.seq : 0
   const events = await reader.read(topic, from, size + 1)
-  const cursorOf = createCursorFormat(reader.epoch, topic)
+  const cursorOf = createCursorFormat(reader, topic)
   return {
     edges: events.slice(0, size).map((event) => {
       const node = toEventSource(event, task.id, cursorOf)

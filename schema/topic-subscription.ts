@@ -109,7 +109,7 @@ function createPlaces(
   { engine }: Context,
   topic: string,
 ): (told: { readonly event: LogEvent } | { readonly seq: number }) => EventPlace {
-  const cursorOf = createCursorFormat(engine.reader.epoch, topic)
+  const cursorOf = createCursorFormat(engine.reader, topic)
   return (told) => {
     const { seq, at } = 'event' in told ? told.event : { seq: told.seq, at: new Date().toISOString() }
     return { cursor: cursorOf(seq), seq, at }

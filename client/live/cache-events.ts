@@ -79,13 +79,21 @@ export function createTaskCache(fields: ReadonlyMap<string, ReadonlySet<string>>
     write(cache, concept, { [field]: { __typename: 'Content', piece, ...written } })
   }
 
+  /** The log went back: what was remembered of it may never have happened. */
+  const forgetOnReset = ({ reason }: { readonly reason?: string }): void => {
+    if (reason !== 'RESET') return
+    tasks.clear()
+    pieces.clear()
+  }
+
   return {
     applyEvent(cache, given) {
       const event = (given ?? {}) as EventFields
+      forgetOnReset(event)
       const { taskId, seq, item } = event
       if (taskId === undefined || seq === undefined) return
       const known = tasks.get(taskId)
-      const isNewer = known === undefined || seq >= known.seq || event.reason === 'RESET'
+      const isNewer = known === undefined || seq >= known.seq
       const newest = isNewer ? { seq, fields: readTaskFields(event) } : known
       remember(tasks, taskId, newest)
       const task = { __typename: 'Task', id: taskId }
@@ -98,7 +106,12 @@ export function createTaskCache(fields: ReadonlyMap<string, ReadonlySet<string>>
       writePiece(cache, item.key, state)
     },
     applyRoadmapEvent(cache, given) {
-      const event = (given ?? {}) as { readonly taskId?: string; readonly contents?: readonly ContentChange[] }
+      const event = (given ?? {}) as {
+        readonly taskId?: string
+        readonly reason?: string
+        readonly contents?: readonly ContentChange[]
+      }
+      forgetOnReset(event)
       for (const { conceptId, piece, status, error } of event.contents ?? []) {
         const key = `${conceptId}:${piece}`
         const fields = { status, ...(error === undefined ? {} : { error }) }

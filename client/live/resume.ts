@@ -37,6 +37,8 @@ export function createResumption(body: RequestBody): Resumption {
     accept(result) {
       const event = isResumable ? findEvent(result) : undefined
       if (event === undefined) return true
+      // A snapshot is a new baseline, whatever was handed on before: after the log went back (`RESET`) the same cursors come again.
+      if (typeof event.__typename === 'string' && event.__typename.endsWith('Snapshot')) remembered.clear()
       const isPassing = typeof event.__typename === 'string' && passingEvents.includes(event.__typename)
       if (!isPassing && remembered.has(event.cursor)) return false
       cursor = event.cursor

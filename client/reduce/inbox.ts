@@ -86,7 +86,7 @@ function foldSnapshot(before: InboxState, event: EventOf<'InboxSnapshot'>): Inbo
     unreadCount,
     hasMore,
     readAt: new Map(),
-    removed: before.removed,
+    removed: isReset ? new Set() : before.removed,
     cursor,
     seq,
     resetCursor: isReset ? cursor : before.resetCursor,

@@ -105,6 +105,8 @@ class GroupSubscriber implements Subscriber, Member, Served {
   readonly stamp: Seat['stamp']
   readonly number: number
   at = 0
+  /** The life of the log that `at` belongs to. A group says when another one begins; whoever is in none would not hear of it. */
+  #epoch = ''
   readonly #delivery: Delivery
   readonly #entry: Entry
   readonly #start: StartingPoint
@@ -201,13 +203,13 @@ class GroupSubscriber implements Subscriber, Member, Served {
   #write(payloads: readonly Payload[], seq: number): void {
     this.outlet.write(createBatch(payloads), this.stamp)
     this.at = seq
+    this.#epoch = this.#delivery.log.reader.epoch
     this.#stands = true
   }
 
   #follow(onCaughtUp: (seq: number) => boolean): AsyncIterableIterator<Followed<unknown>, undefined> {
-    const { reader } = this.#delivery.log
     const { topic, snapshot, isLast } = this.#group.topic
-    const from = this.#stands ? { after: formatCursor(reader.epoch, topic, this.at) } : this.#start
+    const from = this.#stands ? { after: formatCursor(this.#epoch, topic, this.at) } : this.#start
     this.#following = follow(this.#delivery.log, { ...from, topic, snapshot, isLast, onCaughtUp })
     return this.#following
   }
@@ -251,6 +253,7 @@ class GroupSubscriber implements Subscriber, Member, Served {
     for await (const followed of this.#follow((seq) => {
       if (!this.#flushOwn()) return true
       this.at = seq
+      this.#epoch = this.#delivery.log.reader.epoch
       this.#stands = true
       isJoined = this.#group.join(this)
       if (isJoined) this.#isLagging = false

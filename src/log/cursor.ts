@@ -9,15 +9,27 @@ function tagOf(topic: string): string {
   return hashText(topic).toString(36)
 }
 
-/** What turns a topic's seqs into cursors: everything but the seq is computed once. */
-export function createCursorFormat(epoch: string, topic: string): (seq: number) => Cursor {
-  const prefix = `${epoch}-${tagOf(topic)}-`
-  return (seq) => (prefix + seq.toString(36)) as Cursor
+/**
+ * Returns what turns a topic's seqs into cursors: everything but the seq is computed once for each epoch.
+ *
+ * @param log - of which the present epoch is taken, which may be renewed
+ */
+export function createCursorFormat(log: { readonly epoch: string }, topic: string): (seq: number) => Cursor {
+  const tag = tagOf(topic)
+  let epoch: string | undefined
+  let prefix = ''
+  return (seq) => {
+    if (log.epoch !== epoch) {
+      epoch = log.epoch
+      prefix = `${epoch}-${tag}-`
+    }
+    return (prefix + seq.toString(36)) as Cursor
+  }
 }
 
 /** The cursor of one event; {@link createCursorFormat} is cheaper for many of the same topic. */
 export function formatCursor(epoch: string, topic: string, seq: number): Cursor {
-  return createCursorFormat(epoch, topic)(seq)
+  return createCursorFormat({ epoch }, topic)(seq)
 }
 
 /**

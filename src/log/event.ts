@@ -14,14 +14,33 @@ export interface LogEvent {
 }
 
 /**
+ * Returns the message of the bus that carries events appended together. The first says in which life of the log: messages of a former
+ * one may arrive after a backup was restored.
+ */
+export function toMessage(events: readonly LogEvent[], epoch: string): readonly object[] {
+  const [first, ...rest] = events
+  return first === undefined ? [] : [{ ...first, epoch }, ...rest]
+}
+
+/** Events that the bus has brought. */
+export interface BusEvents {
+  readonly events: readonly LogEvent[]
+  /** The life of the log that they were appended in; undefined when the message does not say. */
+  readonly epoch: string | undefined
+}
+
+/**
  * The events in a message of the bus; null when the message is not ours, is damaged, or is of another topic.
  *
  * Checked by hand and not by zod, as everywhere else: it is on the way of every event, and zod makes a copy of each payload.
  */
-export function parseEvents(message: unknown, topic: string): readonly LogEvent[] | null {
+export function parseEvents(message: unknown, topic: string): BusEvents | null {
   if (!Array.isArray(message)) return null
   for (const event of message as unknown[]) if (!isLogEvent(event) || event.topic !== topic) return null
-  return message
+  const [first, ...rest] = message as (LogEvent & { readonly epoch?: unknown })[]
+  if (typeof first?.epoch !== 'string') return { events: message as LogEvent[], epoch: undefined }
+  const { epoch, ...event } = first
+  return { events: [event, ...rest], epoch }
 }
 
 const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/

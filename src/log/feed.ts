@@ -35,6 +35,11 @@ export interface Feeds extends AsyncDisposable {
   attach(topic: string, listener: FeedListener): Promise<Attachment | null>
   /** Compares every feed with the log, and catches up those that are behind. */
   check(): Promise<void>
+  /**
+   * Reports a cursor of the present epoch that is ahead of the log: the log went back while this process did not follow the topic.
+   * Renews the epoch, though for cursors, which anybody may make up, once in `cursorRenewalMs` at most.
+   */
+  reportAhead(topic: string): Promise<void>
   /** How many topics are followed. */
   readonly size: number
   /** What became of the bus's hints, since the start. `repaired` should stay zero while the bus is well. */
@@ -63,6 +68,8 @@ interface Feed {
   readonly opened: Promise<boolean>
   isOpen: boolean
   isClosed: boolean
+  /** The life of the log that its sequence belongs to. */
+  epoch: string
   readonly sequence: Sequence
   /** How many have come to follow. */
   attached: number
@@ -80,6 +87,8 @@ const alone = 2
 const busPatienceMs = 1_000
 /** How long an event may be known to the log and not to the feed before that counts as lost by the bus. */
 const graceMs = 250
+/** How often, at most, a cursor that is ahead of the log renews the epoch: each time costs every subscriber a snapshot. */
+const defaultCursorRenewalMs = 3_600_000
 
 /**
  * Creates the feeds of this process.
@@ -88,6 +97,7 @@ const graceMs = 250
  * @param options.awayCheckMs - the same; default 250
  * @param options.ringSize - events kept at least, up to twice as many, per topic that several follow, for those who come or come
  * back; default 32
+ * @param options.cursorRenewalMs - see {@link Feeds.reportAhead}; default an hour
  */
 export function createFeeds(options: {
   readonly bus: Bus
@@ -96,8 +106,13 @@ export function createFeeds(options: {
   readonly checkMs: number
   readonly awayCheckMs?: number
   readonly ringSize?: number
+  readonly cursorRenewalMs?: number
 }): Feeds {
   const { bus, reader, logger, checkMs, awayCheckMs = 250, ringSize = 32 } = options
+  const { cursorRenewalMs = defaultCursorRenewalMs } = options
+  /** The last epoch of a message that was not a feed's own. */
+  let foreignEpoch: string | undefined
+  let renewedByCursorAt = Number.NEGATIVE_INFINITY
   const feeds = new Map<string, Feed>()
   const counters: FeedCounters = { delivered: 0, repeated: 0, holes: 0, repaired: 0, malformed: 0 }
 
@@ -165,9 +180,16 @@ export function createFeeds(options: {
   }
 
   const onMessage = (feed: Feed, message: unknown): void => {
-    const events = parseEvents(message, feed.topic)
-    if (events === null) {
+    const parsed = parseEvents(message, feed.topic)
+    if (parsed === null) {
       counters.malformed++
+      return
+    }
+    const { events, epoch } = parsed
+    if (epoch !== undefined && epoch !== (feed.isOpen ? feed.epoch : reader.epoch)) {
+      // Of a former life of the log, or of one that this process does not know yet.
+      if (epoch !== foreignEpoch) void schedule.check(true)
+      foreignEpoch = epoch
       return
     }
     if (!feed.isOpen) feed.sequence.keep(events)
@@ -190,6 +212,7 @@ export function createFeeds(options: {
       const head = await reader.head(topic)
       if (head === null) return false
       feed.sequence.jump(head.seq)
+      feed.epoch = reader.epoch
       feed.isOpen = true
       if (take(feed, [])) void catchUp(feed)
       // Not waited for: what was appended until the bus confirmed is read when it does.
@@ -203,6 +226,7 @@ export function createFeeds(options: {
       opened: Promise.resolve().then(load),
       isOpen: false,
       isClosed: false,
+      epoch: '',
       sequence: createSequence(),
       attached: 0,
       ring: [],
@@ -221,9 +245,31 @@ export function createFeeds(options: {
       .catch((error: unknown) => logger.warn({ err: error, topic: feed.topic }, 'unsubscribing failed'))
   }
 
+  /**
+   * Resets the feeds of a former life of the log, all of them: a topic may have gone back and grown again since, which its seq does not
+   * tell. One whose topic is gone tells its followers, who find that out.
+   */
+  const resetFormer = async (): Promise<void> => {
+    const former = [...feeds.values()].filter((feed) => feed.isOpen && feed.epoch !== reader.epoch)
+    if (former.length === 0) return
+    const { epoch } = reader
+    logger.warn({ epoch, topics: former.length }, 'the log has another epoch; subscribers are sent snapshots')
+    await Promise.all(
+      former.map(async (feed) => {
+        await feed.catchingUp
+        const head = await reader.head(feed.topic)
+        if (feed.isClosed || feed.epoch === reader.epoch) return
+        feed.epoch = reader.epoch
+        feed.sequence.forget(feed.sequence.waiting)
+        reset(feed, 'RESET', head?.seq ?? 0)
+      }),
+    )
+  }
+
   /** @param isGap - whether it is known that messages were missed: then nobody waits for them, and none counts as repaired */
   const repair = async (isGap: boolean): Promise<void> => {
     const open = [...feeds.values()].filter((feed) => feed.isOpen)
+    let wentBack: string | undefined
     const behind: { feed: Feed; head: TopicHead }[] = []
     // In parts, as putting ten thousand names into one question would hold up everybody else.
     for (let first = 0; first < open.length; first += comparedTogether) {
@@ -236,11 +282,12 @@ export function createFeeds(options: {
         else if (head.seq < had) {
           // What the feed had before the question was in the log then.
           logger.warn({ topic: feed.topic, had, has: head.seq }, 'the log went back: was a backup restored?')
-          feed.sequence.forget(feed.sequence.waiting)
-          reset(feed, 'RESET', head.seq)
+          wentBack = feed.epoch
         }
       }
     }
+    if (wentBack !== undefined) await reader.renewEpoch(wentBack)
+    await resetFormer()
     if (behind.length === 0) return
     // A message may be on its way: only what does not come is counted and read.
     if (!isGap) await new Promise((resolve) => setTimeout(resolve, graceMs).unref())
@@ -267,6 +314,13 @@ export function createFeeds(options: {
       return feeds.size
     },
     check: () => schedule.check(true),
+    async reportAhead(topic) {
+      if (Date.now() - renewedByCursorAt < cursorRenewalMs) return
+      renewedByCursorAt = Date.now()
+      logger.warn({ topic }, 'a cursor is ahead of the log: was a backup restored?')
+      await reader.renewEpoch(reader.epoch)
+      await resetFormer()
+    },
     async attach(topic, listener) {
       if (isDisposed) throw new TidingsError('SHUTTING_DOWN', 'This process no longer follows topics')
       let feed = feeds.get(topic)

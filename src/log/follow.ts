@@ -108,8 +108,12 @@ async function* run<S>(
 
     const head = await look()
     const goal = head.seq
-    if (cursor !== undefined && (cursor.epoch !== reader.epoch || cursor.seq > head.seq)) yield await summarise('RESET')
-    else if (cursor === undefined && !fromStart) yield await summarise('SUBSCRIBED')
+    const isAhead = cursor !== undefined && cursor.epoch === reader.epoch && cursor.seq > head.seq
+    if (isAhead) await feeds.reportAhead(topic)
+    if (cursor !== undefined && (isAhead || cursor.epoch !== reader.epoch)) {
+      resetReason = undefined
+      yield await summarise('RESET')
+    } else if (cursor === undefined && !fromStart) yield await summarise('SUBSCRIBED')
     else if (at < head.prunedSeq) yield await summarise('PRUNED')
 
     while (!signal.aborted) {
@@ -139,7 +143,8 @@ async function* run<S>(
         }
         for (const event of events) {
           if (signal.aborted) return
-          if (event.seq !== at + 1) break
+          // The page may be of a former life of the log by now.
+          if (resetReason !== undefined || event.seq !== at + 1) break
           at = event.seq
           yield { is: 'event', event }
           if (isLast(event)) return

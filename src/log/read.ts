@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { QueryConfig, QueryResult, QueryResultRow } from 'pg'
 import type { Database } from '../db/connect.ts'
+import { renewEpoch } from '../db/epoch.ts'
 import type { JsonObject } from '../db/tables.ts'
 import { TidingsError } from '../errors.ts'
 import { createBatch } from './batch.ts'
@@ -22,8 +23,17 @@ export interface TopicHead {
  * they wait for it; after that they fail with the TidingsError `UNAVAILABLE`.
  */
 export interface LogReader {
-  /** The life of the log that all cursors of this process belong to. */
+  /**
+   * The life of the log that cursors given out now belong to, as {@link LogReader.head} or {@link LogReader.moved} read it last:
+   * it is renewed, by any process, when the log goes back.
+   */
   readonly epoch: string
+  /**
+   * Begins another life of the log, after it went back to an older state: cursors given out before are none of it.
+   *
+   * @param seen - the epoch in which it went back; when that is over already, nothing happens
+   */
+  renewEpoch(seen: string): Promise<void>
   /** Where the topic stands now; null when there is no such topic. */
   head(topic: string): Promise<TopicHead | null>
   /** Where those of several topics stand that stand elsewhere than `seq` says, in one query. */
@@ -32,12 +42,10 @@ export interface LogReader {
   read(topic: string, after: number, limit: number): Promise<readonly LogEvent[]>
 }
 
-interface HeadRow {
-  name: string
-  seq: number
-  pruned_seq: number
-  closed: boolean
-}
+/** Of no topic when there is none: then it says what the epoch is. */
+type HeadRow =
+  | { epoch: string; name: string; seq: number; pruned_seq: number; closed: boolean }
+  | { epoch: string; name: null }
 interface EventRow {
   topic: string
   seq: number
@@ -75,16 +83,27 @@ export async function createLogReader(
   const query = <R extends QueryResultRow>(config: QueryConfig): Promise<QueryResult<R>> =>
     persist(retryMs, () => pool.query<R>(config))
   const meta = await query<{ value: string }>({ text: `select value from meta where key = 'epoch'` })
-  const epoch = meta.rows[0]?.value
-  if (epoch === undefined) throw new TidingsError('UNAVAILABLE', 'The database has no epoch: was it migrated?')
+  let epoch = meta.rows[0]?.value ?? ''
+  if (epoch === '') throw new TidingsError('UNAVAILABLE', 'The database has no epoch: was it migrated?')
+
+  /** Takes what was read together with the epoch: never an older one's heads under a newer one. */
+  const takeHeads = (rows: readonly HeadRow[]): ReadonlyMap<string, TopicHead> => {
+    epoch = rows[0]?.epoch ?? epoch
+    return new Map(
+      rows.flatMap((row) =>
+        row.name === null ? [] : [[row.name, { seq: row.seq, prunedSeq: row.pruned_seq, closed: row.closed }]],
+      ),
+    )
+  }
 
   const headInBatch = createBatch<string, TopicHead | null>(async (topics) => {
     const { rows } = await query<HeadRow>({
       name: 'tidings-heads',
-      text: 'select name, seq, pruned_seq, closed from topic where name = any($1::text[])',
+      text: `select e.value as epoch, t.name, t.seq, t.pruned_seq, t.closed
+        from meta e left join topic t on t.name = any($1::text[]) where e.key = 'epoch'`,
       values: [[...new Set(topics)]],
     })
-    const found = toHeads(rows)
+    const found = takeHeads(rows)
     return topics.map((topic) => found.get(topic) ?? null)
   })
 
@@ -114,21 +133,23 @@ export async function createLogReader(
   })
 
   return {
-    epoch,
+    get epoch() {
+      return epoch
+    },
+    async renewEpoch(seen) {
+      epoch = await persist(retryMs, () => renewEpoch(database, seen))
+    },
     head: headInBatch,
     async moved(known) {
       const { rows } = await query<HeadRow>({
         name: 'tidings-moved',
-        text: `select t.name, t.seq, t.pruned_seq, t.closed
-          from unnest($1::text[], $2::bigint[]) as known(name, seq) join topic t using (name) where t.seq <> known.seq`,
+        text: `select e.value as epoch, t.name, t.seq, t.pruned_seq, t.closed
+          from meta e left join (unnest($1::text[], $2::bigint[]) as known(topic, had) join topic t on t.name = known.topic)
+            on t.seq <> known.had where e.key = 'epoch'`,
         values: [known.map(({ topic }) => topic), known.map(({ seq }) => seq)],
       })
-      return toHeads(rows)
+      return takeHeads(rows)
     },
     read: (topic, after, limit) => readInBatch({ topic, after, limit }),
   }
-}
-
-function toHeads(rows: readonly HeadRow[]): ReadonlyMap<string, TopicHead> {
-  return new Map(rows.map((row) => [row.name, { seq: row.seq, prunedSeq: row.pruned_seq, closed: row.closed }]))
 }

@@ -1,9 +1,10 @@
 import { type Admin, createAdmin } from '../admin/admin.ts'
 import type { Config } from '../config.ts'
 import type { Database } from '../db/connect.ts'
+import { readBusName } from '../db/epoch.ts'
 import { type Appender, createAppender } from '../log/append.ts'
 import { type Bus, createMemoryBus, createRedisBus } from '../log/bus.ts'
-import type { LogEvent } from '../log/event.ts'
+import { type LogEvent, toMessage } from '../log/event.ts'
 import { createFeeds, type Feeds } from '../log/feed.ts'
 import { createPresence, type Presence } from '../log/presence.ts'
 import { createLogReader, type LogReader } from '../log/read.ts'
@@ -92,7 +93,7 @@ export async function startEngine(options: {
   const bus = stack.use(
     config.REDIS_URL === undefined
       ? createMemoryBus(logger)
-      : createRedisBus({ urls: config.REDIS_URL, logger, prefix: `${reader.epoch}:` }),
+      : createRedisBus({ urls: config.REDIS_URL, logger, prefix: `${await readBusName(database)}:` }),
   )
   const admin = stack.use(createAdmin({ database, bus, logger }))
   const feeds = stack.use(createFeeds({ bus, reader, logger, checkMs: config.CHECK_MS }))
@@ -104,7 +105,7 @@ export async function startEngine(options: {
       logger,
       tracing,
       publish(topic, events) {
-        bus.publish(topic, events)
+        bus.publish(topic, toMessage(events, reader.epoch))
         for (const listener of appendListeners) listener(topic, events)
       },
     }),

@@ -24,7 +24,7 @@ if (!operation || !root) throw new Error('The benchmark’s document has no subs
 const variableValues = { taskId: 't' }
 const variables = getVariableValues(schema, operation.variableDefinitions ?? [], variableValues).coerced ?? {}
 const compile = () => compileExecution({ schema, fragments: {}, variables }, operation, root)
-const read = createEventReader('e', 't')
+const read = createEventReader({ epoch: 'e' }, 't')
 const events = Array.from({ length: 64 }, (_, index) =>
   read({
     is: 'event',

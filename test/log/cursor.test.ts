@@ -18,7 +18,7 @@ describe('a cursor', () => {
     })
     fc.assert(
       fc.property(epochs, utf16String(), fc.maxSafeNat(), (anEpoch, topic, seq) => {
-        const cursor = createCursorFormat(anEpoch, topic)(seq)
+        const cursor = createCursorFormat({ epoch: anEpoch }, topic)(seq)
         expect(cursor).toMatch(/^[0-9a-z-]+$/)
         expect(parseCursor(cursor, topic)).toEqual({ epoch: anEpoch, seq })
       }),

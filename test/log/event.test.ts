@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseEvents } from '../../src/log/event.ts'
+import { parseEvents, toMessage } from '../../src/log/event.ts'
 
 const good = {
   topic: 'task:1',
@@ -12,7 +12,14 @@ const good = {
 describe('a message of the bus', () => {
   it('is taken as it is when it holds events', () => {
     const message: unknown = JSON.parse(JSON.stringify([good, { ...good, seq: 2 }]))
-    expect(parseEvents(message, good.topic)).toBe(message)
+    expect(parseEvents(message, good.topic)).toEqual({ events: message, epoch: undefined })
+  })
+
+  it('says in which life of the log its events were appended', () => {
+    const events = [good, { ...good, seq: 2 }]
+    const message: unknown = JSON.parse(JSON.stringify(toMessage(events, 'e1')))
+    expect(parseEvents(message, good.topic)).toEqual({ events, epoch: 'e1' })
+    expect(toMessage([], 'e1')).toEqual([])
   })
 
   it.each([

@@ -69,7 +69,15 @@ function stepReader(reader: LogReader, step: () => Promise<void>): LogReader {
       await step()
       return result
     }
-  return { epoch: reader.epoch, head: around(reader.head), moved: around(reader.moved), read: around(reader.read) }
+  return {
+    get epoch() {
+      return reader.epoch
+    },
+    renewEpoch: reader.renewEpoch,
+    head: around(reader.head),
+    moved: around(reader.moved),
+    read: around(reader.read),
+  }
 }
 function stepBus(bus: Bus, step: () => Promise<void>): Bus {
   return {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { LogEvent } from '../../src/log/event.ts'
@@ -32,6 +33,8 @@ type Step =
   | { readonly is: 'check'; readonly node: number }
   | { readonly is: 'kill' }
   | { readonly is: 'settle' }
+  /** Takes the database back to an older state, in which each topic has a share of its events. */
+  | { readonly is: 'restore'; readonly share: number }
 /** With a snapshot, from the start, or after an earlier event: one of what share of the log. */
 type From = 'now' | 'start' | number
 /** How fast a follower reads: at once, a turn of the event loop for each event, or nothing after the first until the end. */
@@ -58,6 +61,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ is: fc.constant('check'), node }) },
   { weight: 1, arbitrary: fc.record({ is: fc.constant('kill') }) },
   { weight: 4, arbitrary: fc.record({ is: fc.constant('settle') }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ is: fc.constant('restore'), share: fc.double({ min: 0, max: 1, noNaN: true }) }),
+  },
 )
 const faults = fc.array(
   fc.oneof(
@@ -70,6 +77,11 @@ const faults = fc.array(
 interface Follower {
   readonly topic: string
   readonly recording: Recording
+  /** The first life of the log (between restorations) that what it is handed may be of. */
+  readonly life: number
+  /** The cursor of what it was handed last, as a client would have it. */
+  cursor: string | undefined
+  isOver: boolean
   wake(): void
   hasLeft: boolean
 }
@@ -102,24 +114,55 @@ async function play(world: BusWorld, kill: () => Promise<unknown>, steps: readon
   const nodeAt = (index: number): TestNode => at(nodes, index)
   const followers: Follower[] = []
   let underWay: Promise<unknown>[] = []
+  let written = 0
+  /** The logs of former lives of the log, as they were before each restoration. */
+  const lives: ReadonlyMap<string, readonly LogEvent[]>[] = []
+  const readLogs = async (): Promise<ReadonlyMap<string, readonly LogEvent[]>> => {
+    const logs = new Map<string, readonly LogEvent[]>()
+    for (const name of topics) logs.set(name, await nodeAt(0).reader.read(name, 0, 100_000))
+    return logs
+  }
+  const check = (): Promise<unknown> => Promise.all(nodes.map((one) => one.feeds.check()))
 
   const write = async (index: number, name: string, count: number, close = false): Promise<void> => {
     const events = Array.from({ length: count }, (_, i) => ({
       type: close && i === count - 1 ? 'Last' : 'Said',
-      payload: { by: index, text: `${run} ${i}` },
+      payload: { by: index, text: `${run} ${written++}` },
     }))
     await nodeAt(index).appender.append({ topic: name, events, close })
   }
-  const watch = (index: number, name: string, options: { after?: number; fromStart?: boolean }, speed: Pace): void => {
-    const { after } = options
-    const iterator = followTopic(nodeAt(index), name, {
-      fromStart: options.fromStart,
-      after: after === undefined ? undefined : cursorOf(nodeAt(index), name, after),
+  const watch = (
+    index: number,
+    name: string,
+    options: { after?: number; cursor?: string | undefined; life?: number; fromStart?: boolean },
+    speed: Pace,
+  ): void => {
+    const { after, life = lives.length, fromStart } = options
+    const cursor = options.cursor ?? (after === undefined ? undefined : cursorOf(nodeAt(index), name, after))
+    const source = followTopic(nodeAt(index), name, { fromStart, after: cursor })
+    const iterator = onEach(source, (item) => {
+      const seq = item.is === 'event' ? item.event.seq : item.seq
+      follower.cursor = cursorOf(nodeAt(index), name, seq)
     })
     const asleep = Promise.withResolvers<void>()
     const paced = speed === 'quick' ? iterator : slowDown(iterator, speed === 'slow' ? nextTurn : () => asleep.promise)
-    const start = after ?? (options.fromStart ? 0 : null)
-    followers.push({ topic: name, recording: record(paced, start), wake: asleep.resolve, hasLeft: false })
+    const recording = record(paced, after ?? (fromStart ? 0 : null))
+    const follower: Follower = {
+      topic: name,
+      recording,
+      life,
+      cursor,
+      isOver: false,
+      wake: asleep.resolve,
+      hasLeft: false,
+    }
+    recording.ended.then(
+      () => {
+        follower.isOver = true
+      },
+      () => undefined,
+    )
+    followers.push(follower)
   }
   const take = async (one: Step): Promise<void> => {
     switch (one.is) {
@@ -157,7 +200,18 @@ async function play(world: BusWorld, kill: () => Promise<unknown>, steps: readon
         found.wake()
         await found.recording.leave()
         // Another connection, perhaps to another server: it says what it was handed last, if anything.
-        watch(one.node, found.topic, found.recording.at < 0 ? {} : { after: found.recording.at }, 'quick')
+        watch(
+          one.node,
+          found.topic,
+          found.recording.at < 0
+            ? {}
+            : {
+                after: found.recording.at,
+                cursor: found.cursor,
+                life: livesOf(found, [...lives, await readLogs()])[0] ?? 0,
+              },
+          'quick',
+        )
         break
       }
       case 'check':
@@ -170,35 +224,59 @@ async function play(world: BusWorld, kill: () => Promise<unknown>, steps: readon
         await Promise.all(underWay)
         underWay = []
         break
+      case 'restore': {
+        await Promise.all(underWay)
+        underWay = []
+        // As the periodic comparisons do: what nobody has seen of a life of the log, nobody can miss.
+        await check()
+        const logs = await readLogs()
+        if (![...logs.values()].some(({ length }) => Math.floor(length * one.share) < length)) break
+        lives.push(logs)
+        const names = [...logs.keys()]
+        await test.database.pool.query(
+          `with kept as (
+             update topic set seq = k.seq, closed = exists (select from event e where e.topic = name and e.seq <= k.seq and type = 'Last')
+             from unnest($1::text[], $2::bigint[]) as k(topic, seq) where name = k.topic returning name, topic.seq
+           ) delete from event e using kept where e.topic = kept.name and e.seq > kept.seq`,
+          [names, names.map((name) => Math.floor((logs.get(name)?.length ?? 0) * one.share))],
+        )
+        await check()
+        break
+      }
     }
   }
+  // On each server somebody follows each topic all the time, so that it sees when the log goes back.
+  for (const name of topics) for (let i = 0; i < nodeCount; i++) watch(i, name, {}, 'quick')
   for (const one of steps) await take(one)
 
   await Promise.all(underWay)
-  for (const one of nodes) await one.feeds.check()
-  const logs = new Map<string, readonly LogEvent[]>()
+  await check()
+  const logs = await readLogs()
   const closed = new Set<string>()
-  for (const name of topics) {
-    logs.set(name, await nodeAt(0).reader.read(name, 0, 100_000))
-    if ((await nodeAt(0).reader.head(name))?.closed) closed.add(name)
-  }
+  for (const name of topics) if ((await nodeAt(0).reader.head(name))?.closed) closed.add(name)
+  const allLives = [...lives, logs]
   for (const one of followers) {
     one.wake()
     const log = logs.get(one.topic) ?? []
-    if (!one.hasLeft) {
+    if (!one.hasLeft && !one.isOver) {
       await one.recording.reach(log.length)
       if (closed.has(one.topic)) await one.recording.ended
+      // It is where the log is now, not where a former life of it was.
+      else
+        await eventually(() => {
+          expect(one.recording.at).toBe(log.length)
+          expect(livesOf(one, allLives)).toContain(lives.length)
+        })
     }
-    // Each event once, in order, as the log has it, and nothing but a first snapshot in between.
+    // Each event once, in order, as the log has it, and nothing but a first snapshot in between, and one when the log went back.
     let place: number | undefined
     for (const item of one.recording.items) {
-      if (item.is === 'snapshot') expect([place, item.reason]).toEqual([undefined, 'SUBSCRIBED'])
-      else {
-        expect(item.event).toEqual(log[item.event.seq - 1])
-        if (place !== undefined) expect(item.event.seq).toBe(place + 1)
-      }
+      if (item.is === 'snapshot' && item.reason === 'RESET') expect(lives).not.toEqual([])
+      else if (item.is === 'snapshot') expect([place, item.reason]).toEqual([undefined, 'SUBSCRIBED'])
+      else if (place !== undefined) expect(item.event.seq).toBe(place + 1)
       place = item.is === 'snapshot' ? item.seq : item.event.seq
     }
+    expect(livesOf(one, allLives), one.recording.text).not.toEqual([])
     await one.recording.leave()
   }
   for (const log of logs.values()) expect(log.map((event) => event.seq)).toEqual(log.map((_, i) => i + 1))
@@ -211,6 +289,37 @@ function at<T>(list: readonly T[], index: number): T {
   return found
 }
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** The lives of the log that the last of what a follower was handed may be of, if each event is as one of them has it. */
+function livesOf(
+  { topic, life, recording }: Follower,
+  lives: readonly ReadonlyMap<string, readonly LogEvent[]>[],
+): readonly number[] {
+  let possible = lives.flatMap((_, index) => (index >= life ? [index] : []))
+  for (const item of recording.items)
+    if (item.is === 'event')
+      possible = possible.filter((index) =>
+        isDeepStrictEqual(lives[index]?.get(topic)?.[item.event.seq - 1], item.event),
+      )
+    // Only a snapshot with this reason leads from one life to a later one.
+    else if (item.reason === 'RESET')
+      possible = lives.flatMap((_, index) => (index >= (possible[0] ?? lives.length) ? [index] : []))
+  return possible
+}
+
+/** Calls a listener with what is handed on. */
+function onEach<T>(iterator: AsyncIterableIterator<T, undefined>, listener: (item: T) => void) {
+  const outer: AsyncIterableIterator<T, undefined> = {
+    next: async () => {
+      const result = await iterator.next()
+      if (result.done !== true) listener(result.value)
+      return result
+    },
+    return: async () => (await iterator.return?.()) ?? { done: true, value: undefined },
+    [Symbol.asyncIterator]: () => outer,
+  }
+  return outer
+}
 
 /** Lets its reader rest after each event. */
 function slowDown<T>(iterator: AsyncIterableIterator<T, undefined>, rest: () => Promise<void>) {

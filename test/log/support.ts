@@ -4,6 +4,7 @@ import type { Database } from '../../src/db/connect.ts'
 import { type Appender, createAppender } from '../../src/log/append.ts'
 import { type Bus, type BusShard, createBus, createRedisBus, createRedisShard } from '../../src/log/bus.ts'
 import { formatCursor } from '../../src/log/cursor.ts'
+import { toMessage } from '../../src/log/event.ts'
 import { createFeeds, type Feeds } from '../../src/log/feed.ts'
 import { type Followed, type FollowOptions, follow } from '../../src/log/follow.ts'
 import { createLogReader, type LogReader } from '../../src/log/read.ts'
@@ -64,7 +65,11 @@ export async function startNode(options: {
     createFeeds({ bus, reader, logger: silentLogger, checkMs, ...(options.ringSize === undefined ? {} : options) }),
   )
   const appender = stack.use(
-    createAppender({ database, logger: silentLogger, publish: (topic, events) => bus.publish(topic, events) }),
+    createAppender({
+      database,
+      logger: silentLogger,
+      publish: (topic, events) => bus.publish(topic, toMessage(events, reader.epoch)),
+    }),
   )
   return { reader, bus, feeds, appender, [Symbol.asyncDispose]: () => stack.disposeAsync() }
 }

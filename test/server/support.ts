@@ -136,7 +136,7 @@ export function createTestSchema(engine: Engine): GraphQLSchema {
             { taskId }: WatchArguments,
           ) => {
             const seq = watched.event?.seq ?? watched.seq ?? 0
-            const cursor = createCursorFormat(engine.reader.epoch, taskTopic(taskId))(seq)
+            const cursor = createCursorFormat(engine.reader, taskTopic(taskId))(seq)
             const text = (watched.event?.payload as { text?: string } | undefined)?.text
             return { seq, cursor, text, type: watched.event?.type ?? watched.is }
           },

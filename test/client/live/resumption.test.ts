@@ -41,6 +41,16 @@ test('hands on what reports a passing state, though it repeats a cursor', () => 
   expect(resumption.accept(event('c-1', 'TaskQueued'))).toBe(false)
 })
 
+test('takes a snapshot for a new baseline: after the log went back the same cursors come again', () => {
+  const resumption = createResumption({ query })
+  for (const seq of [1, 2, 3, 4]) resumption.accept(event(`c-${seq}`))
+  const results = [event('c-2', 'TaskSnapshot', { reason: 'RESET' }), event('c-3'), event('c-4'), event('c-5')]
+  expect(results.map(resumption.accept)).toEqual([true, true, true, true])
+  expect(resumption.body().variables).toEqual({ after: 'c-5' })
+  // From there on an event that comes twice is handed on once, as before.
+  expect([event('c-3'), event('c-5')].map(resumption.accept)).toEqual([false, false])
+})
+
 test('leaves documents alone that cannot be resumed', () => {
   const plain = createResumption({ query: 'subscription { taskProgress(taskId: "t") { __typename cursor } }' })
   expect([event('c-1'), event('c-1')].map(plain.accept)).toEqual([true, true])
