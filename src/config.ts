@@ -93,6 +93,11 @@ export const settings = {
     },
   ),
   DATABASE_POOL: setting(number(4, 500), '20', 'connections to PostgreSQL per process'),
+  DATABASE_STATEMENT_MS: setting(
+    number(100, 600_000),
+    '5000',
+    'longest time of one statement; a connection to PostgreSQL that stays silent a fifth longer is destroyed',
+  ),
   REDIS_URL: optional(
     list.pipe(z.array(url(['redis:', 'rediss:']))) as unknown as z.ZodType<string[], string>,
     'Redis as the bus between processes; several, separated by commas, share the topics',

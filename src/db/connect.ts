@@ -3,15 +3,27 @@ import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { isTidingsError, TidingsError } from '../errors.ts'
 import { type Logger, redactSecrets } from '../logger.ts'
+import { classifyDatabaseError } from './failure.ts'
+import { createPools, type PoolOptions, type Pools } from './pool.ts'
 
-/** The record: connections to one PostgreSQL database. Disposing waits (at most 5 s) for statements under way. */
+/** Connections to one PostgreSQL database. Disposing waits (at most 5 s) for statements under way. */
 export interface Database extends AsyncDisposable {
   /** `bigint` comes as number, `timestamptz` as Date, `jsonb` parsed. */
   readonly pool: pg.Pool
+  /**
+   * Two connections for the signs of life of this process (heartbeats, leases, presence), which must not wait behind other
+   * statements. Their own are given up after 2 s, so that a dead connection is replaced before a lease runs out.
+   */
+  readonly vitals: pg.Pool
+  /** Opens another pool, whose connections are watched with the others. It ends with the database, unless it is ended before. */
+  openPool(options: PoolOptions): pg.Pool
 }
 
 const oldestServerVersion = 140_000
 const longestCloseMs = 5_000
+const defaultStatementMs = 5_000
+const vitalConnections = 2
+const longestVitalMs = 2_000
 
 /**
  * Opens connections to a database, waiting for one that is just starting.
@@ -20,6 +32,8 @@ const longestCloseMs = 5_000
  * @param options.maxConnections - most connections open at once
  * @param options.applicationName - what `pg_stat_activity` shows; `tidings` by default
  * @param options.waitMs - longest wait for the database to answer, 30,000 by default
+ * @param options.statementMs - longest time of one statement in the server, and of a pause inside a transaction; default
+ * 5,000. A connection that stays silent for a fifth longer is destroyed; see {@link createPools}
  * @throws TidingsError `UNAVAILABLE` when it does not answer in time; `BAD_CONFIGURATION` when it refuses the user,
  * password or name, or is older than PostgreSQL 14
  */
@@ -29,41 +43,29 @@ export async function connectDatabase(options: {
   logger: Logger
   applicationName?: string
   waitMs?: number
+  statementMs?: number
 }): Promise<Database> {
-  const { url, logger, waitMs = 30_000 } = options
-  const pool = new pg.Pool({
-    connectionString: url,
-    max: options.maxConnections,
-    application_name: options.applicationName ?? 'tidings',
-    connectionTimeoutMillis: 10_000,
-    idleTimeoutMillis: 60_000,
-    keepAlive: true,
-    types: { getTypeParser },
+  const { url, logger, waitMs = 30_000, statementMs = defaultStatementMs, applicationName = 'tidings' } = options
+  const vitalMs = Math.min(statementMs, longestVitalMs)
+  const pools = createPools({ url, statementMs, tellingMs: vitalMs, logger, types: { getTypeParser } })
+  const pool = pools.open({ applicationName, maxConnections: options.maxConnections })
+  const vitals = pools.open({
+    applicationName: `${applicationName} vitals`,
+    maxConnections: vitalConnections,
+    statementMs: vitalMs,
   })
   let closing: Promise<void> | undefined
-  const broke = (error: Error) => {
-    if (closing === undefined) logger.warn(`A connection to the database broke: ${error.message}`)
-  }
-  // Without listeners, a connection that breaks would end the process: idle ones tell the pool, which replaces them, and
-  // those lent out but quiet, as between two statements of a transaction, tell themselves.
-  pool.on('error', () => undefined)
-  const open = new Set<pg.PoolClient>()
-  pool.on('connect', (client) => {
-    open.add(client)
-    client.on('error', broke)
-    client.once('end', () => open.delete(client))
-  })
   const close = () => {
-    closing ??= closePool(pool, open, logger)
+    closing ??= closePools(pools, logger)
     return closing
   }
   try {
-    await waitForServer(pool, url, waitMs, logger)
+    await waitForServer(pool, pools, { url, waitMs, logger })
   } catch (error) {
     await close()
     throw error
   }
-  return { pool, [Symbol.asyncDispose]: close }
+  return { pool, vitals, openPool: pools.open, [Symbol.asyncDispose]: close }
 }
 
 /** What transactions under way do once they have committed. */
@@ -127,9 +129,12 @@ export async function withTransaction<T>(
     for (const after of works) attempt(after)
     return result
   } catch (error) {
-    await client.query('rollback').catch((failure: unknown) => {
-      broken = asError(failure)
-    })
+    // On a lost connection there is nothing to roll back, and no answer to wait for.
+    if (classifyDatabaseError(error)?.isConnectionLost === true) broken = asError(error)
+    else
+      await client.query('rollback').catch((failure: unknown) => {
+        broken = asError(failure)
+      })
     throw error
   } finally {
     afterCommits.delete(client)
@@ -152,7 +157,11 @@ export function describeDatabaseUrl(url: string): string {
   return redactSecrets(url)
 }
 
-async function waitForServer(pool: pg.Pool, url: string, waitMs: number, logger: Logger): Promise<void> {
+async function waitForServer(
+  pool: pg.Pool,
+  pools: Pools,
+  { url, waitMs, logger }: { readonly url: string; readonly waitMs: number; readonly logger: Logger },
+): Promise<void> {
   const deadline = Date.now() + waitMs
   for (let attempt = 1; ; attempt++) {
     try {
@@ -168,6 +177,13 @@ async function waitForServer(pool: pg.Pool, url: string, waitMs: number, logger:
       return
     } catch (error) {
       if (isTidingsError(error)) throw error
+      if (isStartupParameterRefused(error)) {
+        logger.warn(
+          `The database ${describeDatabaseUrl(url)} refuses timeouts as startup parameters, as PgBouncer does; set statement_timeout and idle_in_transaction_session_timeout of its user (alter role ... set ...)`,
+        )
+        pools.omitStartupTimeouts()
+        continue
+      }
       if (!mayBeStarting(error))
         throw new TidingsError(
           'BAD_CONFIGURATION',
@@ -188,26 +204,32 @@ async function waitForServer(pool: pg.Pool, url: string, waitMs: number, logger:
   }
 }
 
-/** Whether trying again may help. SQLSTATE: 57P03 starting or stopping, 57P01 going down, 53300 connections used up. */
-function mayBeStarting(error: unknown): boolean {
-  const code = (error as { code?: unknown }).code
-  if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code))
-    return ['57P01', '57P02', '57P03', '53300'].includes(code) || code.startsWith('08')
-  return true
+/** Whether a pooler in front of PostgreSQL refused `statement_timeout` or the like while connecting. */
+function isStartupParameterRefused(error: unknown): boolean {
+  return asError(error).message.includes('unsupported startup parameter')
 }
 
-/** Not through Kysely, which closes nothing unless it was used; and until the server has let go of every connection. */
-async function closePool(pool: pg.Pool, open: ReadonlySet<pg.PoolClient>, logger: Logger): Promise<void> {
+/** Whether trying again may help: the server starts, has no connection free, or cannot be reached. */
+function mayBeStarting(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code
+  const isState = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code)
+  return !isState || classifyDatabaseError(error) !== null
+}
+
+/** Ends pools, and waits until the server has let go of every connection. */
+async function closePools(pools: Pools, logger: Logger): Promise<void> {
   const deadline = AbortSignal.timeout(longestCloseMs)
   const isLate = once(deadline, 'abort').then(() => 'late')
+  const all = pools.opened
   const end = async () => {
     // A pool that ends forgets who still waits for a connection: their statements would hang until they time out.
-    while (pool.waitingCount > 0 && !deadline.aborted) await delay(5)
-    await pool.end()
-    await Promise.all([...open].map((client) => once(client, 'end')))
+    while (all.some((pool) => pool.waitingCount > 0) && !deadline.aborted) await delay(5)
+    await Promise.all(all.map((pool) => pool.end()))
+    while (pools.size > 0 && !deadline.aborted) await delay(5)
   }
   if ((await Promise.race([end(), isLate])) === 'late')
-    logger.warn(`${open.size} connections to the database were still in use after ${longestCloseMs} ms and are left`)
+    logger.warn(`${pools.size} connections to the database were still in use after ${longestCloseMs} ms and are left`)
+  pools[Symbol.dispose]()
 }
 
 const int8 = 20

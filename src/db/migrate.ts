@@ -23,6 +23,8 @@ interface AppliedMigration {
 const ownMigrations = fileURLToPath(new URL('./migrations', import.meta.url))
 /** Any number serves, as long as nothing else in the database locks the same one ("tidings" in ASCII, first four bytes). */
 const lockKey = 0x74696469
+/** Longest time of one statement of a migration, and of waiting for another process that migrates; milliseconds. */
+export const migrationMs = 600_000
 
 /**
  * Brings the schema of a database up to this version of the code. Forward only; each file is a transaction of its own.
@@ -33,12 +35,15 @@ const lockKey = 0x74696469
  * @throws TidingsError `BAD_CONFIGURATION` when the database is newer than the code, or an applied file has changed
  */
 export async function migrate(
-  database: Pick<Database, 'pool'>,
+  database: Pick<Database, 'openPool'>,
   logger: Logger,
   options: { directory?: string } = {},
 ): Promise<readonly string[]> {
   const migrations = await readMigrations(options.directory ?? ownMigrations)
-  const client = await database.pool.connect()
+  const pool = database.openPool({ applicationName: 'tidings migrate', maxConnections: 1, statementMs: migrationMs })
+  await using stack = new AsyncDisposableStack()
+  stack.defer(() => pool.end())
+  const client = await pool.connect()
   let failure: Error | undefined
   try {
     await client.query('select pg_advisory_lock($1)', [lockKey])

@@ -1,4 +1,4 @@
-import pg from 'pg'
+import type pg from 'pg'
 import type { Database } from '../db/connect.ts'
 import { TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
@@ -47,8 +47,6 @@ export interface AppendCounters {
   readonly waiting: number
 }
 
-/** A statement that takes longer is stuck, behind somebody's lock or a dead network. */
-const longestStatementMs = 10_000
 const repeatDelayMs = 100
 const smallGroup = 25
 
@@ -71,18 +69,11 @@ export function createAppender(options: {
   readonly tracing?: Tracing
 }): Appender {
   const { database, logger, maxGroup = 100, connections = 2, retryMs = 8_000, tracing = noTracing } = options
-  const pool = new pg.Pool({
-    ...database.pool.options,
-    max: connections,
+  const pool = database.openPool({
+    applicationName: 'tidings append',
+    maxConnections: connections,
     options: appendConnectionOptions,
-    application_name: 'tidings append',
-    statement_timeout: longestStatementMs,
-    // A little later, so that the server's own word on it comes first when it can come at all.
-    query_timeout: longestStatementMs + 2_000,
   })
-  pool.on('error', (error) => logger.warn({ err: error }, 'an idle append connection was lost'))
-  // One that is lost while in use fails its query; without a listener it would end the process besides.
-  pool.on('connect', (client) => client.on('error', (error) => logger.debug({ err: error }, 'a connection broke')))
 
   interface Waiting {
     readonly unit: AppendUnit

@@ -50,7 +50,7 @@ export function createPresenceRecord(options: {
   let hasWritten = false
 
   const rewrite = async (everybody: readonly PresentPair[]): Promise<readonly string[]> =>
-    withTransaction(database, async (client) => {
+    withTransaction({ pool: database.vitals }, async (client) => {
       await client.query(
         `insert into presence_server (id, alive_until) values ($1, clock_timestamp() + $2 * interval '1 ms')
          on conflict (id) do update set alive_until = excluded.alive_until`,
@@ -76,7 +76,7 @@ export function createPresenceRecord(options: {
       isDoubtful = true
       const wasKnown = hasWritten
       hasWritten = true
-      const { rows } = await database.pool.query<{ is_new: boolean }>({
+      const { rows } = await database.vitals.query<{ is_new: boolean }>({
         name: 'tidings-presence',
         text: `with alive as (
             insert into presence_server (id, alive_until) values ($1, now() + $2 * interval '1 ms')
@@ -110,7 +110,7 @@ export function createPresenceRecord(options: {
     },
     async leave() {
       if (!hasWritten) return []
-      const { rows } = await database.pool.query<{ topic: string }>(
+      const { rows } = await database.vitals.query<{ topic: string }>(
         `with left_from as (select distinct topic from presence where server = $1),
           gone as (delete from presence_server where id = $1) select topic from left_from`,
         [server],

@@ -77,7 +77,14 @@ export async function startApp(options: {
       ? stack.use(await startEmbeddedPostgres({ dataDir: config.DATA_DIR, logger }))
       : null
   const url = config.DATABASE_URL ?? embedded?.url ?? ''
-  const database = stack.use(await connectDatabase({ url, maxConnections: config.DATABASE_POOL, logger }))
+  const database = stack.use(
+    await connectDatabase({
+      url,
+      maxConnections: config.DATABASE_POOL,
+      statementMs: config.DATABASE_STATEMENT_MS,
+      logger,
+    }),
+  )
   await migrate(database, logger)
   const tracing = stack.use(await openTracing(config, logger))
   const keptDays = config.NOTIFICATION_DAYS

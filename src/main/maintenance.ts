@@ -5,6 +5,9 @@ import { migrate } from '../db/migrate.ts'
 import { isTidingsError } from '../errors.ts'
 import { createLogger, type Logger } from '../logger.ts'
 
+/** Longest time of one statement: a command may work on all rows of a table. */
+const maintenanceStatementMs = 600_000
+
 /**
  * Runs a command on the database that the settings name, embedded or not, and prints what it has to say. Exit code 1, with the reason,
  * when it could not.
@@ -22,7 +25,9 @@ export async function runMaintenance(options: {
     const logger = createLogger({ level: 'warn', production: false })
     await using stack = new AsyncDisposableStack()
     const url = config.DATABASE_URL ?? stack.use(await startEmbeddedPostgres({ dataDir: config.DATA_DIR, logger })).url
-    const database = stack.use(await connectDatabase({ url, maxConnections: 2, logger }))
+    const database = stack.use(
+      await connectDatabase({ url, maxConnections: 2, statementMs: maintenanceStatementMs, logger }),
+    )
     await migrate(database, logger)
     process.stdout.write(`${await options.work({ database, logger })}\n`)
   } catch (error) {

@@ -3,7 +3,7 @@ import type { Bus } from '../log/bus.ts'
 
 /** The parts that a process needs in order to serve. */
 export interface HealthSources {
-  readonly database: Pick<Database, 'pool'>
+  readonly database: Pick<Database, 'openPool'>
   readonly bus: Pick<Bus, 'kind' | 'isConnected'>
 }
 
@@ -20,12 +20,20 @@ const databaseTimeoutMs = 1_000
 /** Looks whether this process can serve: at most one second, whatever the state of the database. */
 export type ReadReadiness = (isDraining: boolean) => Promise<Readiness>
 
-/** Creates the look at a process. However often it is called, one question to the database is under way at a time. */
+/**
+ * Creates the look at a process. However often it is called, one question to the database is under way at a time, on a
+ * connection of its own: a shared one might be waited for though the database is well.
+ */
 export function createReadiness({ database, bus }: HealthSources): ReadReadiness {
+  const pool = database.openPool({
+    applicationName: 'tidings health',
+    maxConnections: 1,
+    statementMs: databaseTimeoutMs,
+  })
   let asking: Promise<boolean> | undefined
   const ask = async (): Promise<boolean> => {
     try {
-      await database.pool.query('select 1')
+      await pool.query('select 1')
       return true
     } catch {
       // Whatever the reason is: it does not answer.

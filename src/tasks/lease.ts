@@ -44,7 +44,7 @@ export function createLeases(options: {
     const asked = [...held]
     const startedAt = performance.now()
     // Rows are locked in the order of their ids, like those of an append, so the two never wait for each other in a circle.
-    const { rows } = await database.pool.query<{ id: string }>({
+    const { rows } = await database.vitals.query<{ id: string }>({
       name: 'tidings-heartbeat',
       text: `with alive as (
           insert into worker (id, slots, seen_at) values ($1, $2, now())
@@ -109,7 +109,7 @@ export function createLeases(options: {
     async [Symbol.asyncDispose]() {
       clearInterval(timer)
       await beating
-      await database.pool
+      await database.vitals
         .query('delete from worker where id = $1', [worker])
         .catch((error: unknown) => logger.warn({ err: error }, 'the worker could not be signed off'))
     },

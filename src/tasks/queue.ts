@@ -9,9 +9,9 @@ import {
   Worker,
   type WorkerOptions,
 } from 'bullmq'
-import pg from 'pg'
 import type { Config } from '../config.ts'
 import type { Database } from '../db/connect.ts'
+import { migrationMs } from '../db/migrate.ts'
 import type { Logger } from '../logger.ts'
 
 /**
@@ -169,22 +169,26 @@ export async function createDoorbell(options: {
 }
 
 async function createPostgresBacking(database: Database, kinds: number): Promise<Backing> {
-  const client = await database.pool.connect()
+  // Tables may be altered, and another process may be at it.
+  const migrating = database.openPool({ applicationName: 'tidings queue', maxConnections: 1, statementMs: migrationMs })
   try {
-    await runMigrations(client, DEFAULT_SCHEMA)
+    const client = await migrating.connect()
+    try {
+      await runMigrations(client, DEFAULT_SCHEMA)
+    } finally {
+      client.release()
+    }
   } finally {
-    client.release()
+    await migrating.end()
   }
   // BullMQ checks a connection out of the pool for each worker that listens, and needs some for its statements.
-  const pool = new pg.Pool({
-    ...database.pool.options,
-    max: kinds + 4,
-    application_name: 'tidings queue',
+  const pool = database.openPool({
+    applicationName: 'tidings queue',
+    maxConnections: kinds + 4,
     options: `-c search_path=${DEFAULT_SCHEMA}`,
   })
   // Each queue and worker listens to the pool.
   pool.setMaxListeners(0)
-  pool.on('error', () => undefined)
   // bullmq declares the part of pg that it uses by itself, slightly differently from pg's own types.
   const connection = pool as unknown as PgPool
   return {

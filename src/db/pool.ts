@@ -1,0 +1,199 @@
+import pg from 'pg'
+import type { Logger } from '../logger.ts'
+import { silentConnectionCode } from './failure.ts'
+
+/** The settings of one pool. */
+export interface PoolOptions {
+  /** Shown in `pg_stat_activity`. */
+  readonly applicationName: string
+  readonly maxConnections: number
+  /** Startup options, such as `-c jit=off`; none by default. */
+  readonly options?: string
+  /** Longest time of one statement, when it is another one than that of the database; milliseconds. */
+  readonly statementMs?: number
+}
+
+/** The pools of one database, whose connections are watched together. */
+export interface Pools extends Disposable {
+  open(options: PoolOptions): pg.Pool
+  /** The pools that were not ended by their user. */
+  readonly opened: readonly pg.Pool[]
+  /** Connections that are open now. */
+  readonly size: number
+  /** Leaves the timeouts out of what new connections ask the server for, as PgBouncer refuses them. */
+  omitStartupTimeouts(): void
+}
+
+const connectMs = 3_000
+/** Longest wait for a connection of the pool that is free. */
+const acquireMs = 10_000
+/** An idle connection whose peer vanished is noticed about 10 s after this. */
+const keepAliveDelayMs = 5_000
+/** Longest wait for the server to close a connection that ends. */
+const goodbyeMs = 1_000
+const idleMs = 60_000
+/** A deadline on this side is so much later than the server's, whose answer comes first when it can come at all. */
+const graceShare = 0.2
+const longestLookMs = 250
+/** Looks at the connections within one deadline, at least. */
+const looksPerDeadline = 10
+
+/** As much of pg's client as its types leave out. */
+interface ClientState {
+  readonly connection: { readonly stream: { readonly bytesRead: number; destroy(error?: Error): void } }
+  /** False while a statement is under way. */
+  readonly readyForQuery: boolean | null
+}
+
+/** A connection whose end does not wait for a server that does not answer. */
+class BoundedClient extends pg.Client {
+  constructor(options: pg.ClientConfig) {
+    // The pool's own limit of the same name also bounds the wait for a free connection, which may be longer.
+    super({ ...options, connectionTimeoutMillis: connectMs })
+  }
+
+  override end(): Promise<void>
+  override end(callback: (error: Error) => void): void
+  override end(callback?: (error: Error) => void): Promise<void> | undefined {
+    // Otherwise an idle connection whose server vanished stays for ever, and with it what waits for its place in the pool.
+    const timer = setTimeout(() => stateOf(this).connection.stream.destroy(), goodbyeMs)
+    this.once('end', () => clearTimeout(timer))
+    if (callback === undefined) return super.end()
+    super.end(callback)
+    return undefined
+  }
+}
+
+/**
+ * Creates the pools of one database. PostgreSQL may vanish without closing anything (its host is gone, a router forgot the
+ * connection); a statement is then never answered, and neither `statement_timeout` nor TCP keep-alive helps. So the time of a
+ * statement is also limited on this side: a connection on which nothing came for a fifth longer than the server may take is
+ * destroyed, never returned to its pool. Its statement fails with SQLSTATE 08006. Every other connection that was silent as
+ * long most likely shares its fate and is destroyed too: otherwise each would cost its next user the same wait. One that has
+ * a statement or a transaction under way is spared until it has been silent for its own limit.
+ *
+ * What is measured is the silence, by the time that this process was running. A time on the clock would condemn every
+ * connection after the process itself had stood still.
+ *
+ * @param options.statementMs - longest time of one statement in the server (`statement_timeout`) and of a pause inside a
+ * transaction, unless a pool names another one; milliseconds
+ * @param options.tellingMs - the silence of a connection with a shorter limit says nothing about the others
+ */
+export function createPools(options: {
+  readonly url: string
+  readonly statementMs: number
+  readonly tellingMs: number
+  readonly logger: Logger
+  readonly types: pg.CustomTypesConfig
+}): Pools {
+  const { url, tellingMs, logger, types } = options
+  interface Watched {
+    readonly client: pg.ClientBase
+    readonly limitMs: number
+    readonly deadlineMs: number
+    bytesRead: number
+    /** Since something was heard of it. */
+    silentMs: number
+    /** The same, while a statement is under way; else 0. */
+    waitingMs: number
+  }
+  const watched = new Set<Watched>()
+  const opened = new Set<pg.Pool>()
+  let omitsTimeouts = false
+
+  const sharesFate = (one: Watched, expired: Watched): boolean => {
+    if (one === expired) return true
+    if (expired.limitMs < tellingMs || one.silentMs < expired.deadlineMs) return false
+    const isIdle = stateOf(one.client).readyForQuery === true && one.client.getTransactionStatus() === 'I'
+    return isIdle || one.silentMs >= one.deadlineMs
+  }
+  const destroySilent = (expired: Watched): void => {
+    const silent = [...watched].filter((one) => sharesFate(one, expired))
+    logger.warn(
+      { silentMs: Math.round(expired.waitingMs), connections: silent.length },
+      'the database does not answer on a connection; destroying all that were silent as long',
+    )
+    for (const one of silent) {
+      watched.delete(one)
+      const error = new Error(`The database sent nothing for ${one.deadlineMs} ms; the connection was destroyed`)
+      stateOf(one.client).connection.stream.destroy(Object.assign(error, { code: silentConnectionCode }))
+    }
+  }
+  const look = (elapsedMs: number): void => {
+    for (const one of watched) {
+      const { connection, readyForQuery } = stateOf(one.client)
+      const { bytesRead } = connection.stream
+      const isHeard = bytesRead !== one.bytesRead
+      one.bytesRead = bytesRead
+      one.silentMs = isHeard ? 0 : one.silentMs + elapsedMs
+      one.waitingMs = isHeard || readyForQuery !== false ? 0 : one.waitingMs + elapsedMs
+    }
+    for (const one of watched) if (one.waitingMs >= one.deadlineMs) destroySilent(one)
+  }
+  const lookMs = Math.min(longestLookMs, options.statementMs / looksPerDeadline)
+  let lookedAt = performance.now()
+  const timer = setInterval(() => {
+    const now = performance.now()
+    // A process that stood still has not read yet what came meanwhile.
+    look(Math.min(now - lookedAt, lookMs * 2))
+    lookedAt = now
+  }, lookMs).unref()
+
+  return {
+    open({ applicationName, maxConnections, options: startupOptions, statementMs = options.statementMs }) {
+      const pool = new pg.Pool({
+        connectionString: url,
+        Client: BoundedClient as unknown as new () => pg.ClientBase,
+        max: maxConnections,
+        application_name: applicationName,
+        connectionTimeoutMillis: acquireMs,
+        idleTimeoutMillis: idleMs,
+        keepAlive: true,
+        keepAliveInitialDelayMillis: keepAliveDelayMs,
+        types,
+        ...(omitsTimeouts
+          ? {}
+          : {
+              statement_timeout: statementMs,
+              idle_in_transaction_session_timeout: Math.max(statementMs, options.statementMs),
+            }),
+        ...(startupOptions === undefined ? {} : { options: startupOptions }),
+      })
+      opened.add(pool)
+      // Without listeners a connection that breaks would end the process: idle ones report to the pool, which replaces
+      // them, and those lent out but quiet, as between two statements of a transaction, report to themselves.
+      pool.on('error', () => undefined)
+      pool.on('connect', (client) => {
+        const deadlineMs = statementMs * (1 + graceShare)
+        const one = { client, limitMs: statementMs, deadlineMs, bytesRead: 0, silentMs: 0, waitingMs: 0 }
+        watched.add(one)
+        client.on('error', (error) => {
+          if (!pool.ending) logger.warn(`A connection to the database broke: ${error.message}`)
+        })
+        client.once('end', () => watched.delete(one))
+      })
+      return pool
+    },
+    get opened() {
+      return [...opened].filter((pool) => !pool.ending)
+    },
+    get size() {
+      return watched.size
+    },
+    omitStartupTimeouts() {
+      omitsTimeouts = true
+      for (const pool of opened) {
+        delete pool.options.statement_timeout
+        delete pool.options.idle_in_transaction_session_timeout
+      }
+    },
+    [Symbol.dispose]() {
+      clearInterval(timer)
+      for (const { client } of watched) stateOf(client).connection.stream.destroy()
+    },
+  }
+}
+
+function stateOf(client: pg.ClientBase): ClientState {
+  return client as unknown as ClientState
+}
