@@ -1,8 +1,9 @@
+import { retryTransient } from '../db/retry.ts'
 import { TidingsError } from '../errors.ts'
 import { formatCursor } from '../log/cursor.ts'
 import type { LogEvent } from '../log/event.ts'
 import type { Feeds } from '../log/feed.ts'
-import { type Followed, follow, type SnapshotReason } from '../log/follow.ts'
+import { type Followed, follow, type SnapshotReason, snapshotRetryMs } from '../log/follow.ts'
 import type { LogReader } from '../log/read.ts'
 import { compact } from './budget.ts'
 import type { Guard, StartingPoint } from './field.ts'
@@ -268,7 +269,7 @@ class GroupSubscriber implements Subscriber, Member, Served {
 
   async #summarise(reason: SnapshotReason): Promise<void> {
     const { topic, snapshot } = this.#group.topic
-    const taken = await snapshot()
+    const taken = await retryTransient(snapshotRetryMs, snapshot)
     if (taken === null) throw new TidingsError('NOT_FOUND', `There is no topic "${topic}"`)
     const payload = await this.#group.render({ is: 'snapshot', reason, ...taken })
     if (this.#isOver) return

@@ -94,9 +94,11 @@ const statements = { plain: createStatement(false), items: createStatement(true)
 
 /**
  * Settings of the connections that append: the statement is planned once, when tables may be nearly empty, and a plan
- * that scans them would be kept while they grow. Index lookups are right at any size.
+ * that scans them would be kept while they grow. Index lookups are right at any size. A topic that somebody else has locked
+ * holds up the topics of the same statement for a second at most.
  */
-export const appendConnectionOptions = '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off'
+export const appendConnectionOptions =
+  '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off -c lock_timeout=1000'
 
 interface AcceptedRow {
   ord: number

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { Database } from '../db/connect.ts'
+import { classifyDatabaseError } from '../db/failure.ts'
 import { TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { noTracing, type Tracing } from '../tracing.ts'
@@ -175,17 +176,22 @@ export function createAppender(options: {
     } catch (error) {
       failure = error
     } finally {
-      client?.release(classifyFailure(failure, true) === 'unknown')
+      client?.release(classifyDatabaseError(failure)?.isConnectionLost === true)
     }
     const kind = classifyFailure(failure, client !== undefined)
     const left = [...open]
-    if (kind === 'refused' && left.length > 1) {
-      // One bad unit must not fail its neighbours: halved until it is alone.
+    if (kind !== 'refused')
+      logger.warn(
+        { cause: classifyDatabaseError(failure)?.cause, err: failure, count: left.length },
+        'the database did not take appends',
+      )
+    if ((kind === 'refused' || kind === 'blocked') && left.length > 1) {
+      // One bad unit must not fail its neighbours, and one blocked topic not hold them up: halved until it is alone.
       const middle = Math.ceil(left.length / 2)
       return [...(await write(left.slice(0, middle))), ...(await write(left.slice(middle)))]
     }
     return left.filter((entry) => {
-      const canRepeat = kind === 'undone' || (kind === 'unknown' && entry.unit.base !== undefined)
+      const canRepeat = kind === 'undone' || kind === 'blocked' || (kind === 'unknown' && entry.unit.base !== undefined)
       if (canRepeat && !isClosing && Date.now() - entry.since < retryMs) {
         entry.mayBeWritten ||= kind === 'unknown'
         return true
@@ -199,7 +205,6 @@ export function createAppender(options: {
     underWay++
     const repeat = await write(group)
     counters.repeated += repeat.length
-    if (repeat.length > 0) logger.warn({ count: repeat.length }, 'appends are repeated')
     if (repeat.length > 0) await new Promise((resolve) => setTimeout(resolve, repeatDelayMs))
     for (const entry of group) for (const key of keysOf(entry.unit)) busy.delete(key)
     waiting = [...repeat, ...waiting]

@@ -146,7 +146,7 @@ export function createMemoryBus(logger: Logger): Bus {
  *
  * @param options.prefix - in front of every channel, so that several databases can share one Redis; none by default
  * @param options.probeMs - how often a connection is asked whether it still hears, and how long it may take to answer before
- * it is replaced; default 5,000
+ * it is replaced; default 3,000
  */
 export function createRedisBus(options: {
   readonly urls: readonly string[]
@@ -154,11 +154,12 @@ export function createRedisBus(options: {
   readonly prefix?: string
   readonly probeMs?: number
 }): Bus {
-  const { urls, logger, prefix, probeMs = 5_000 } = options
+  const { urls, logger, prefix, probeMs = 3_000 } = options
   return createBus({ kind: 'redis', logger, prefix, shards: urls.map((url) => createRedisShard(url, logger, probeMs)) })
 }
 
 const longestGoodbyeMs = 500
+const connectMs = 3_000
 
 /** One Redis server: a connection that publishes and one that listens. */
 export function createRedisShard(url: string, logger: Logger, probeMs: number): BusShard {
@@ -171,8 +172,14 @@ export function createRedisShard(url: string, logger: Logger, probeMs: number): 
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     socketTimeout: probeMs,
+    connectTimeout: connectMs,
   })
-  const subscriber = new Redis(url, { retryStrategy, maxRetriesPerRequest: null, socketTimeout: probeMs })
+  const subscriber = new Redis(url, {
+    retryStrategy,
+    maxRetriesPerRequest: null,
+    socketTimeout: probeMs,
+    connectTimeout: connectMs,
+  })
   let reconnected: () => void = () => undefined
   let isDown = false
   for (const connection of [publisher, subscriber]) {

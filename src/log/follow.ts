@@ -1,3 +1,4 @@
+import { retryTransient } from '../db/retry.ts'
 import { TidingsError } from '../errors.ts'
 import { parseCursor } from './cursor.ts'
 import type { LogEvent } from './event.ts'
@@ -39,6 +40,8 @@ export interface FollowOptions<S> {
 /** Most events buffered for one follower; beyond that they are read from the log again when it gets there. */
 const maxBuffered = 256
 const pageSize = 200
+/** How long a snapshot is tried for while the database fails in a way that may pass, as the log's own reads are. */
+export const snapshotRetryMs = 8_000
 
 /**
  * Follows a topic: history and live as one sequence, every event in order and exactly once.
@@ -99,7 +102,7 @@ async function* run<S>(
       return head
     }
     const summarise = async (reason: SnapshotReason): Promise<Followed<S>> => {
-      const taken = await snapshot()
+      const taken = await retryTransient(snapshotRetryMs, snapshot)
       if (taken === null) throw notFound(topic)
       at = taken.seq
       await look()

@@ -1,12 +1,11 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { QueryConfig, QueryResult, QueryResultRow } from 'pg'
 import type { Database } from '../db/connect.ts'
 import { renewEpoch } from '../db/epoch.ts'
+import { retryTransient } from '../db/retry.ts'
 import type { JsonObject } from '../db/tables.ts'
 import { TidingsError } from '../errors.ts'
 import { createBatch } from './batch.ts'
 import { type LogEvent, toInstant } from './event.ts'
-import { isConnectionLoss } from './failure.ts'
 
 /** Where a topic stands. */
 export interface TopicHead {
@@ -54,34 +53,19 @@ interface EventRow {
   payload: JsonObject
 }
 
-/** Repeats a query, which changes nothing, while the database cannot be reached. */
-async function persist<T>(retryMs: number, query: () => Promise<T>): Promise<T> {
-  const deadline = Date.now() + retryMs
-  for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 500)) {
-    try {
-      return await query()
-    } catch (error) {
-      if (!isConnectionLoss(error)) throw error
-      if (Date.now() + pauseMs > deadline)
-        throw new TidingsError('UNAVAILABLE', 'The database cannot be reached', {}, { cause: error })
-    }
-    await delay(pauseMs)
-  }
-}
-
 /**
  * Creates the reader of the log.
  *
- * @param options.retryMs - how long a database that is away is waited for; default 5,000
+ * @param options.retryMs - how long a database that is away is waited for; default 8,000, more than one statement takes
  * @throws TidingsError `UNAVAILABLE` when the database has no epoch, which no migrated database lacks
  */
 export async function createLogReader(
   database: Pick<Database, 'pool'>,
-  { retryMs = 5_000 }: { readonly retryMs?: number } = {},
+  { retryMs = 8_000 }: { readonly retryMs?: number } = {},
 ): Promise<LogReader> {
   const { pool } = database
   const query = <R extends QueryResultRow>(config: QueryConfig): Promise<QueryResult<R>> =>
-    persist(retryMs, () => pool.query<R>(config))
+    retryTransient(retryMs, () => pool.query<R>(config))
   const meta = await query<{ value: string }>({ text: `select value from meta where key = 'epoch'` })
   let epoch = meta.rows[0]?.value ?? ''
   if (epoch === '') throw new TidingsError('UNAVAILABLE', 'The database has no epoch: was it migrated?')

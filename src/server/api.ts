@@ -24,6 +24,7 @@ import { createPolicy } from './policy.ts'
 import type { Pollers } from './pollers.ts'
 import { refuse } from './refuse.ts'
 import { createEventStreamPlugin } from './sse.ts'
+import { createUnavailablePlugin } from './unavailable.ts'
 import type { Tokens } from './viewer.ts'
 
 /** What resolvers are given; called for each operation. */
@@ -79,6 +80,7 @@ export function createApi(options: {
       policy.plugin,
       createBodyLimitPlugin(config, metrics, note, options.bodyPace),
       createEventStreamPlugin({ ...options, maxStreamMs: config.MAX_STREAM_MS }),
+      createUnavailablePlugin(),
     ],
     maskedErrors: { maskError: (error) => maskError(error) },
     // Each of these is done by this server itself, for all transports alike.

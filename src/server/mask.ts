@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type FormattedExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql'
+import { classifyDatabaseError, type DatabaseFailure } from '../db/failure.ts'
 import { type ErrorCode, isTidingsError, TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 
@@ -8,15 +9,11 @@ export type MaskError = (error: unknown) => GraphQLError
 
 /** Codes that mean "this server cannot now": a subscription is not over, its transport closes so that the client resumes. */
 const awayCodes: readonly unknown[] = ['UNAVAILABLE', 'SHUTTING_DOWN'] satisfies ErrorCode[]
-/** SQLSTATE classes and system errors of a database that is away: connection failures, shutting down, no connection free. */
-const awayFailure = /^(08...|57P0.|53300|ECONNREFUSED|ETIMEDOUT)$/
-/** System errors that mean the same of a connection to the database, and something else of files and of clients that leave. */
-const awaySystemFailure = /^(ECONNRESET|EPIPE|ENOENT)$/
-const awaySystemCalls: readonly unknown[] = ['connect', 'read', 'write']
-const awayMessage = /^Connection terminated|timeout exceeded when trying to connect/
 /** SQLSTATE of a text with U+0000: what PostgreSQL cannot hold comes from who asks, as an id, a cursor or a key. */
 const unstorableText = '22021'
 const deepestCause = 8
+/** When to try again after a failure that says nothing about it. */
+const defaultRetryAfterMs = 2_000
 
 /**
  * Creates the one place where errors become public.
@@ -24,23 +21,30 @@ const deepestCause = 8
  * - An expected failure ({@link TidingsError}) shows its message; `extensions` has `code`, `retryable` and, if any, `details`.
  * - An error of the request itself (syntax, validation, variables) passes, and so does one that has a code; the code defaults
  *   to `BAD_INPUT`.
- * - A database that is away becomes `UNAVAILABLE`, retryable.
+ * - A failure of the infrastructure (see {@link classifyDatabaseError}) becomes `UNAVAILABLE`, retryable, with `retryAfterMs`; the log
+ *   names its cause.
  * - Anything else is a defect: `INTERNAL` with an `errorId` that the log has too, beside everything the client is not told.
  */
 export function createMaskError(logger: Logger): MaskError {
+  const report = (failure: DatabaseFailure, error: unknown, path: GraphQLError['path']): void =>
+    logger.warn({ cause: failure.cause, err: error, path }, 'an operation failed, as the database is unavailable')
   return (error) => {
     const located = error instanceof GraphQLError ? error : undefined
     const where = { nodes: located?.nodes ?? null, path: located?.path ?? null }
     const expected = findExpected(error)
-    if (expected !== undefined)
+    if (expected !== undefined) {
+      const failure = expected.code === 'UNAVAILABLE' ? classifyDatabaseError(expected) : null
+      if (failure !== null) report(failure, expected, located?.path)
       return new GraphQLError(expected.message, {
         ...where,
         extensions: {
           code: expected.code,
           retryable: expected.retryable,
+          ...(awayCodes.includes(expected.code) ? { retryAfterMs: retryAfterMsOf(expected, failure) } : {}),
           ...(Object.keys(expected.details).length === 0 ? {} : { details: expected.details }),
         },
       })
+    }
     const cause = findCause(error)
     if (located !== undefined && cause instanceof GraphQLError) {
       if (located.extensions['code'] !== undefined) return located
@@ -51,11 +55,16 @@ export function createMaskError(logger: Logger): MaskError {
       }
     }
     // Not known to be a defect, and worth another try: the record may be back in a moment.
-    if (isAwayFailure(cause)) {
-      logger.warn({ err: cause, path: located?.path }, 'the database cannot be reached')
+    const failure = classifyDatabaseError(cause)
+    if (failure !== null) {
+      report(failure, cause, located?.path)
       return new GraphQLError('The database cannot be reached; try again', {
         ...where,
-        extensions: { code: 'UNAVAILABLE' satisfies ErrorCode, retryable: true },
+        extensions: {
+          code: 'UNAVAILABLE' satisfies ErrorCode,
+          retryable: true,
+          retryAfterMs: retryAfterMsOf(cause, failure),
+        },
       })
     }
     const errorId = randomBytes(6).toString('base64url')
@@ -77,7 +86,7 @@ export function codeOf(error: unknown): string {
     if (code !== undefined) return String(code)
     if (error.path === undefined) return 'BAD_INPUT'
   }
-  return isAwayFailure(cause) ? 'UNAVAILABLE' : 'INTERNAL'
+  return classifyDatabaseError(cause) !== null ? 'UNAVAILABLE' : 'INTERNAL'
 }
 
 /** What both graphql and graphql-ws mean by a result. */
@@ -122,11 +131,7 @@ function findCause(error: unknown): unknown {
   return cause
 }
 
-function isAwayFailure(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  const { code, syscall } = error as NodeJS.ErrnoException
-  if (awayMessage.test(error.message)) return true
-  if (code === undefined) return false
-  // Node names no call when a client leaves in the middle of its request, and another one when a file is missing.
-  return awayFailure.test(code) || (awaySystemFailure.test(code) && awaySystemCalls.includes(syscall))
+function retryAfterMsOf(error: unknown, failure: DatabaseFailure | null): number {
+  const named = isTidingsError(error) ? error.details['retryAfterMs'] : undefined
+  return typeof named === 'number' ? named : (failure?.retryAfterMs ?? defaultRetryAfterMs)
 }

@@ -1,6 +1,9 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 
+const retryAfterSeconds = 5
+const isTemporary = (status: number): boolean => status === 429 || status === 503
+
 /** Answers with a value as JSON. */
 export function answerJson(response: ServerResponse, status: number, value: unknown): void {
   response
@@ -10,6 +13,7 @@ export function answerJson(response: ServerResponse, status: number, value: unkn
 
 /** Refuses a request, in the form of a GraphQL result, which is what clients of the API read. */
 export function refuse(response: ServerResponse, status: number, code: string, message: string): void {
+  if (isTemporary(status)) response.setHeader('retry-after', retryAfterSeconds)
   answerJson(response, status, { errors: [{ message, extensions: { code } }] })
 }
 
@@ -21,7 +25,7 @@ export function refuseUpgrade(socket: Duplex, status: number, message: string): 
       'Connection: close',
       'Content-Type: text/plain; charset=utf-8',
       `Content-Length: ${Buffer.byteLength(message)}`,
-      ...(status === 429 || status === 503 ? ['Retry-After: 5'] : []),
+      ...(isTemporary(status) ? [`Retry-After: ${retryAfterSeconds}`] : []),
       '',
       message,
     ].join('\r\n'),

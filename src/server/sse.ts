@@ -114,7 +114,7 @@ export function createEventStreamPlugin(options: {
 }
 
 /** Which kinds of answer a client takes. Nothing said means everything. */
-function readAccept(header: string | null): { readonly stream: boolean; readonly json: boolean } {
+export function readAccept(header: string | null): { readonly stream: boolean; readonly json: boolean } {
   const types = (header ?? '*/*').split(',').map((part) => (part.split(';')[0] ?? '').trim().toLowerCase())
   const any = types.includes('*/*')
   return {

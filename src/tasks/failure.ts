@@ -1,3 +1,4 @@
+import { classifyDatabaseError } from '../db/failure.ts'
 import { errorCatalogue, isTidingsError } from '../errors.ts'
 import type { FailureState, ProblemState } from './task.ts'
 
@@ -41,19 +42,12 @@ export class FinalError extends Error {
   }
 }
 
-/**
- * Whether an error is of the kind that the database may not give the next time: it is away or restarts (SQLSTATE classes 08
- * and 57P, sockets), has no connection left (53300), or chose this transaction to undo (40001, 40P01).
- */
+/** Whether an error may not occur the next time: the database failed in a way that passes, or a connection of the task's own. */
 export function isPassing(error: unknown): boolean {
   if (isTidingsError(error)) return error.retryable
-  if (!(error instanceof Error)) return false
-  const code = 'code' in error ? String(error.code) : ''
-  return (
-    /^(08...|57P0.|53300|40001|40P01|ECONN[A-Z]+|EPIPE|ETIMEDOUT)$/.test(code) ||
-    ('syscall' in error && error.syscall === 'connect') ||
-    /^Connection terminated|^Client has encountered a connection error/.test(error.message)
-  )
+  if (classifyDatabaseError(error) !== null) return true
+  // Of sockets that lead elsewhere than to the database nothing else is known.
+  return error instanceof Error && 'code' in error && /^(ECONN[A-Z]+|EPIPE|ETIMEDOUT)$/.test(String(error.code))
 }
 
 /** What is told of whatever a task threw. The unexpected is masked: its text may hold what users must not see. */

@@ -199,11 +199,22 @@ async function createPostgresBacking(database: Database, kinds: number): Promise
   }
 }
 
+/** Longest blocking read of a worker that waits for jobs, in seconds. */
+const drainDelay = 2
+/** A connection to Redis that does not answer for longer is replaced. Above {@link drainDelay}, the longest lawful silence. */
+const redisSilenceMs = 4_000
+const redisConnectMs = 3_000
+
 function createRedisBacking(url: string): Backing {
-  const connection: ConnectionOptions = { url, maxRetriesPerRequest: null }
+  const connection: ConnectionOptions = {
+    url,
+    maxRetriesPerRequest: null,
+    socketTimeout: redisSilenceMs,
+    connectTimeout: redisConnectMs,
+  }
   return {
     createQueue: (name) => new Queue(name, { connection: { ...connection, enableOfflineQueue: false } }),
-    createWorker: (name, process, settings) => new Worker(name, process, { connection, ...settings }),
+    createWorker: (name, process, settings) => new Worker(name, process, { connection, drainDelay, ...settings }),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   }
 }

@@ -172,3 +172,16 @@ test('an engine goes on after all its connections to the database were broken', 
   expect(proxy.accepted).toBeGreaterThan(taken)
   expect(fixture.engine.worker?.counters.completed).toBe(2)
 })
+
+test('tasks are executed though every connection to the queue’s Redis has gone silent', async () => {
+  await using redis = await startRedis()
+  await using proxy = await createTcpProxy(redis.port)
+  await using fixture = await startTestEngine({
+    definitions,
+    redisUrl: `redis://127.0.0.1:${proxy.port}`,
+    config: { QUEUE_BACKEND: 'redis' },
+  })
+  expect(withoutAdvances(typesOf(await fixture.run('WORK')))).toEqual(once)
+  proxy.halfOpen()
+  expect(withoutAdvances(typesOf(await fixture.run('WORK')))).toEqual(once)
+})

@@ -1,0 +1,27 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { TidingsError } from '../errors.ts'
+import { classifyDatabaseError } from './failure.ts'
+
+const firstPauseMs = 20
+const longestPauseMs = 500
+
+/**
+ * Repeats work that changes nothing while the database fails in a way that may pass by itself.
+ *
+ * @param retryMs - time after which no further try begins; milliseconds
+ * @throws TidingsError `UNAVAILABLE` when that time is over; any other error of `work` at once
+ */
+export async function retryTransient<T>(retryMs: number, work: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + retryMs
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+    try {
+      return await work()
+    } catch (error) {
+      const failure = classifyDatabaseError(error)
+      if (failure === null) throw error
+      if (Date.now() + pauseMs > deadline)
+        throw new TidingsError('UNAVAILABLE', `The database cannot be reached (${failure.cause})`, {}, { cause: error })
+    }
+    await delay(pauseMs)
+  }
+}

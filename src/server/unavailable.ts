@@ -1,0 +1,25 @@
+import type { ExecutionResult } from 'graphql'
+import { isAsyncIterable, type Plugin } from 'graphql-yoga'
+import { isAway } from './mask.ts'
+import { readAccept } from './sse.ts'
+
+/**
+ * Answers with status 503 and `Retry-After` when nothing of an operation could be carried out, as the server is unavailable:
+ * balancers and generic clients read these, and not `errors[].extensions`. A partial answer keeps its status.
+ */
+export function createUnavailablePlugin(): Plugin {
+  return {
+    onResultProcess({ request, result, setResult }) {
+      if (Array.isArray(result) || isAsyncIterable(result)) return
+      const { stream, json } = readAccept(request.headers.get('accept'))
+      // The status of an event stream is always 200.
+      if (stream && !json) return
+      const executed = result as ExecutionResult
+      if (!isAway(executed) || Object.values(executed.data ?? {}).some((value) => value !== null)) return
+      const waits = (executed.errors ?? []).map(({ extensions }) => Number(extensions['retryAfterMs'] ?? 0))
+      const seconds = Math.max(1, Math.ceil(Math.max(...waits) / 1_000))
+      const http = { status: 503, headers: { 'retry-after': String(seconds) } }
+      setResult({ ...executed, extensions: { ...executed.extensions, http } })
+    },
+  }
+}
