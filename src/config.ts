@@ -95,7 +95,7 @@ export const settings = {
   DATABASE_POOL: setting(number(4, 500), '20', 'connections to PostgreSQL per process'),
   DATABASE_STATEMENT_MS: setting(
     number(100, 600_000),
-    '5000',
+    '4000',
     'longest time of one statement; a connection to PostgreSQL that stays silent a fifth longer is destroyed',
   ),
   REDIS_URL: optional(

@@ -21,7 +21,7 @@ export interface Database extends AsyncDisposable {
 
 const oldestServerVersion = 140_000
 const longestCloseMs = 5_000
-const defaultStatementMs = 5_000
+const defaultStatementMs = 4_000
 const vitalConnections = 2
 const longestVitalMs = 2_000
 
@@ -33,7 +33,7 @@ const longestVitalMs = 2_000
  * @param options.applicationName - what `pg_stat_activity` shows; `tidings` by default
  * @param options.waitMs - longest wait for the database to answer, 30,000 by default
  * @param options.statementMs - longest time of one statement in the server, and of a pause inside a transaction; default
- * 5,000. A connection that stays silent for a fifth longer is destroyed; see {@link createPools}
+ * 4,000. A connection that stays silent for a fifth longer is destroyed; see {@link createPools}
  * @throws TidingsError `UNAVAILABLE` when it does not answer in time; `BAD_CONFIGURATION` when it refuses the user,
  * password or name, or is older than PostgreSQL 14
  */
@@ -179,9 +179,9 @@ async function waitForServer(
       if (isTidingsError(error)) throw error
       if (isStartupParameterRefused(error)) {
         logger.warn(
-          `The database ${describeDatabaseUrl(url)} refuses timeouts as startup parameters, as PgBouncer does; set statement_timeout and idle_in_transaction_session_timeout of its user (alter role ... set ...)`,
+          `The database ${describeDatabaseUrl(url)} refuses startup parameters, as PgBouncer does; set statement_timeout, idle_in_transaction_session_timeout and, with QUEUE_BACKEND=postgres, search_path (public, bullmq) of its user: alter role ... set ...`,
         )
-        pools.omitStartupTimeouts()
+        pools.omitStartupParameters()
         continue
       }
       if (!mayBeStarting(error))

@@ -20,8 +20,8 @@ export interface Pools extends Disposable {
   readonly opened: readonly pg.Pool[]
   /** Connections that are open now. */
   readonly size: number
-  /** Leaves the timeouts out of what new connections ask the server for, as PgBouncer refuses them. */
-  omitStartupTimeouts(): void
+  /** Leaves timeouts and options out of what new connections ask the server for, as PgBouncer refuses them. */
+  omitStartupParameters(): void
 }
 
 const connectMs = 3_000
@@ -99,7 +99,7 @@ export function createPools(options: {
   }
   const watched = new Set<Watched>()
   const opened = new Set<pg.Pool>()
-  let omitsTimeouts = false
+  let omitsParameters = false
 
   const sharesFate = (one: Watched, expired: Watched): boolean => {
     if (one === expired) return true
@@ -151,13 +151,13 @@ export function createPools(options: {
         keepAlive: true,
         keepAliveInitialDelayMillis: keepAliveDelayMs,
         types,
-        ...(omitsTimeouts
+        ...(omitsParameters
           ? {}
           : {
               statement_timeout: statementMs,
               idle_in_transaction_session_timeout: Math.max(statementMs, options.statementMs),
+              ...(startupOptions === undefined ? {} : { options: startupOptions }),
             }),
-        ...(startupOptions === undefined ? {} : { options: startupOptions }),
       })
       opened.add(pool)
       // Without listeners a connection that breaks would end the process: idle ones report to the pool, which replaces
@@ -180,11 +180,12 @@ export function createPools(options: {
     get size() {
       return watched.size
     },
-    omitStartupTimeouts() {
-      omitsTimeouts = true
+    omitStartupParameters() {
+      omitsParameters = true
       for (const pool of opened) {
         delete pool.options.statement_timeout
         delete pool.options.idle_in_transaction_session_timeout
+        delete pool.options.options
       }
     },
     [Symbol.dispose]() {

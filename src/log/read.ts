@@ -121,7 +121,7 @@ export async function createLogReader(
       return epoch
     },
     async renewEpoch(seen) {
-      epoch = await persist(retryMs, () => renewEpoch(database, seen))
+      epoch = await retryTransient(retryMs, () => renewEpoch(database, seen))
     },
     head: headInBatch,
     async moved(known) {

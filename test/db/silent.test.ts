@@ -29,7 +29,7 @@ async function openRemote(
   url.search = ''
   url.host = `127.0.0.1:${proxy.port}`
   const database = stack.use(
-    await connectDatabase({ url: url.href, maxConnections: 6, statementMs: 400, logger: silentLogger, ...options }),
+    await connectDatabase({ url: url.href, maxConnections: 6, statementMs: 1_000, logger: silentLogger, ...options }),
   )
   const opened = stack.move()
   return { proxy, database, [Symbol.asyncDispose]: () => opened.disposeAsync() }
@@ -125,7 +125,7 @@ describe('a database that lives', () => {
     await using remote = await openRemote({ maxConnections: 1 })
     const client = await remote.database.pool.connect()
     const answered = client.query('select pg_sleep(0.1), 1 as one')
-    const until = performance.now() + 1_500
+    const until = performance.now() + 2_500
     while (performance.now() < until);
     expect((await answered).rows).toMatchObject([{ one: 1 }])
     client.release()

@@ -30,6 +30,8 @@ export async function createTestDatabase(
     const database = await connectDatabase({
       url: url.href,
       maxConnections: options.maxConnections ?? 20,
+      // A machine may be slow, and some tests hold a lock for a while.
+      statementMs: 60_000,
       logger: silentLogger,
     })
     return {
