@@ -1,5 +1,5 @@
 import { formatCursor } from '../src/log/cursor.ts'
-import type { Task, TaskStatus } from '../src/tasks/task.ts'
+import type { AttemptEntry, AttemptOutcome, Task, TaskStatus } from '../src/tasks/task.ts'
 import { isFinal, taskTopic } from '../src/tasks/task.ts'
 import { isLimited, type Viewer } from '../src/tasks/viewer.ts'
 import { findVisibleTask } from './access.ts'
@@ -65,6 +65,50 @@ const outputText = builder.objectRef<{ readonly stream: string; readonly text: s
   }),
 })
 
+const attemptOutcome = builder.enumType('AttemptOutcome', {
+  description: 'How an execution of a task ended.',
+  values: {
+    COMPLETED: { description: 'The handler returned the result.' },
+    FAILED: { description: 'The handler failed; `Task.maxAttempts` bounds how often it may.' },
+    CANCELED: { description: 'The task was canceled.' },
+    WORKER_LOST: {
+      description:
+        'The worker stopped answering: it was killed, froze or lost its network. A task survives nine losses; the tenth fails it.',
+    },
+    HANDED_OVER: { description: 'The worker was shut down and released the task; not limited in number.' },
+  } as const,
+})
+
+const taskAttempt = builder.objectRef<AttemptEntry>('TaskAttempt').implement({
+  description: 'One execution of a task.',
+  fields: (t) => ({
+    attempt: t.exposeInt('attempt', { description: '1 for the first execution.' }),
+    startedAt: t.field({
+      type: 'DateTime',
+      description: 'When a worker began it.',
+      resolve: ({ startedAt }) => new Date(startedAt),
+    }),
+    finishedAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it ended; null while it runs. For a lost worker, when the loss was noticed.',
+      resolve: ({ finishedAt }) => (finishedAt === undefined ? null : new Date(finishedAt)),
+    }),
+    outcome: t.field({
+      type: attemptOutcome,
+      nullable: true,
+      description: 'How it ended; null while it runs.',
+      resolve: ({ outcome }): AttemptOutcome | null => outcome ?? null,
+    }),
+    error: t.field({
+      type: taskError,
+      nullable: true,
+      description: 'Why it failed or was lost; null otherwise.',
+      resolve: ({ error }) => error ?? null,
+    }),
+  }),
+})
+
 taskRef.implement({
   description: 'Something that takes a while: started by a mutation, watched with `taskProgress`.',
   interfaces: [node],
@@ -83,10 +127,18 @@ taskRef.implement({
       resolve: ({ task, items }, _, { loaders }) => items ?? loaders.items.load(task.id),
     }),
     attempt: t.int({
-      description: '1 for the first execution; each restart or retry adds one.',
+      description: '1 for the first execution; each further execution adds one, also after the loss of a worker.',
       resolve: ({ task }) => Math.max(1, task.attempt),
     }),
-    maxAttempts: t.int({ description: 'After this many it fails for good.', resolve: ({ task }) => task.maxAttempts }),
+    maxAttempts: t.int({
+      description: 'How often the handler may fail. Lost workers are counted apart.',
+      resolve: ({ task }) => task.maxAttempts,
+    }),
+    attempts: t.field({
+      type: [taskAttempt],
+      description: 'One entry per execution, oldest first.',
+      resolve: ({ task }) => [...task.attempts],
+    }),
     queue: t.field({
       type: queuePlace,
       nullable: true,

@@ -36,17 +36,12 @@ export function TaskPanel(props: {
   )
 }
 
-function NextAttempt({
-  task: { attempt, maxAttempts, error, nextAttemptAt },
-}: {
-  readonly task: TaskState
-}): ReactElement {
+function NextAttempt({ task: { attempt, error, nextAttemptAt } }: { readonly task: TaskState }): ReactElement {
   const now = useNow(nextAttemptAt !== null)
   const waitMs = nextAttemptAt === null ? 0 : Date.parse(nextAttemptAt) - now
   return (
     <p className="note">
-      {error?.message} Attempt {attempt + 1}
-      {maxAttempts === null ? '' : ` of ${maxAttempts}`} {waitMs > 500 ? `in ${describeDuration(waitMs)}` : 'now'}.
+      {error?.message} Attempt {attempt + 1} {waitMs > 500 ? `in ${describeDuration(waitMs)}` : 'now'}.
     </p>
   )
 }

@@ -53,7 +53,12 @@ changed as (
   update task set
     status = coalesce(h.set->>'status', task.status),
     attempt = coalesce((h.set->>'attempt')::int, task.attempt),
-    max_attempts = coalesce((h.set->>'maxAttempts')::int, task.max_attempts),
+    attempts = case
+      when h.set ? 'attempt' then task.attempts || jsonb_build_object('attempt', h.set->'attempt', 'startedAt', h.at)
+      when h.set ? 'attemptEnd' and jsonb_array_length(task.attempts) > 0 and not (task.attempts->-1) ? 'outcome'
+        then jsonb_set(task.attempts, '{-1}', (task.attempts->-1) || (h.set->'attemptEnd') || jsonb_build_object('finishedAt', h.at))
+      else task.attempts
+    end,
     progress = case when h.told then h.events->-1->'payload'->'progress' else coalesce(h.set->'progress', task.progress) end,
     result = coalesce(h.set->'result', task.result),
     error = case when h.set ? 'error' then nullif(h.set->'error', 'null'::jsonb) else task.error end,

@@ -1,4 +1,4 @@
-import type { ItemStatus, JsonObject, TaskStatus } from '../db/tables.ts'
+import type { AttemptOutcome, ItemStatus, JsonObject, TaskStatus } from '../db/tables.ts'
 import type { LogEvent } from './event.ts'
 
 /** The state of one part of a task, as the append writes it. */
@@ -15,7 +15,10 @@ export interface ItemState {
 /** The change of a task's row that goes with its events. What is left out stays as it is. */
 export interface TaskPatch {
   readonly status?: TaskStatus
+  /** Begins an execution: adds an entry to the task's attempts. */
   readonly attempt?: number
+  /** Ends the execution under way, if there is one: completes the last entry of the task's attempts. */
+  readonly attemptEnd?: { readonly outcome: AttemptOutcome; readonly error?: JsonObject }
   readonly progress?: JsonObject
   readonly result?: JsonObject
   /** null takes an earlier error away. */
@@ -23,7 +26,6 @@ export interface TaskPatch {
   readonly cancelReason?: string
   readonly worker?: string | null
   readonly leaseMs?: number
-  readonly maxAttempts?: number
   readonly nextAttemptInMs?: number
 }
 

@@ -75,7 +75,7 @@ export interface TaskDefinition<I = unknown, R extends JsonObject = JsonObject> 
   /** In capitals; the name of the kind in the API. */
   readonly kind: string
   readonly input: z.ZodType<I>
-  /** Most executions; default 3. A crash of the worker uses one up, a shutdown does not. */
+  /** How often the handler may fail; default 3. Executions that end with the loss or the shutdown of a worker are counted apart. */
   readonly attempts: number
   /** How many run at once in one worker process; default 2. */
   readonly concurrency: number

@@ -1,5 +1,5 @@
 import type { Database } from '../db/connect.ts'
-import type { JsonObject } from '../db/tables.ts'
+import type { AttemptOutcome, JsonObject } from '../db/tables.ts'
 import { isTidingsError, TidingsError } from '../errors.ts'
 import type { Appender } from '../log/append.ts'
 import type { AppendUnit, TaskPatch } from '../log/append-unit.ts'
@@ -24,11 +24,14 @@ export interface Journal {
   report(report: Report): Promise<void>
   /**
    * Writes what is pending and then the words that end the attempt, in one transaction with `commit`.
+   *
+   * `outcome` is what the task's attempts say of it: by default `COMPLETED` when the status is, otherwise `FAILED` with `set.error`.
    * @throws like {@link Journal.report}; the attempt has not ended then, and may be ended with other words
    */
   end(ending: {
     readonly type: TaskEventType
     readonly status: TaskStatus
+    readonly outcome?: AttemptOutcome
     readonly payload?: JsonObject
     readonly set?: TaskPatch
     readonly close?: boolean
@@ -218,7 +221,8 @@ export function createJournal(options: {
         await new Promise((resolve) => setImmediate(resolve))
       }
     },
-    end({ type, status, payload = {}, set = {}, close = false, commit }) {
+    end({ type, status, outcome, payload = {}, set = {}, close = false, commit }) {
+      const attemptEnd = attemptEndOf(outcome ?? (status === 'COMPLETED' ? 'COMPLETED' : 'FAILED'), set)
       return write((progress) => {
         const last: ProgressState = {
           ...progress,
@@ -227,7 +231,7 @@ export function createJournal(options: {
         }
         return {
           events: [{ type, payload: { status, progress: last, ...payload } }],
-          set: { status, progress: { ...last }, worker: null, ...set },
+          set: { status, progress: { ...last }, worker: null, attemptEnd, ...set },
           commit,
           close,
         }
@@ -239,4 +243,8 @@ export function createJournal(options: {
       await chain
     },
   }
+}
+
+function attemptEndOf(outcome: AttemptOutcome, { error }: TaskPatch): NonNullable<TaskPatch['attemptEnd']> {
+  return { outcome, ...(outcome === 'FAILED' && error ? { error } : {}) }
 }

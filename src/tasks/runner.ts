@@ -9,7 +9,7 @@ import { describeFailure, isPassing, nextDelayMs, RetryableError } from './failu
 import { createJournal, type Journal } from './journal.ts'
 import type { Closings } from './settle.ts'
 import { storableFailure, storableJson } from './storable.ts'
-import type { FailureState, Task } from './task.ts'
+import { countAttempts, type FailureState, type Task } from './task.ts'
 
 /** Why an attempt is told to stop; the `reason` of its signal. */
 export type StopReason = 'canceled' | 'lease lost' | 'shutdown'
@@ -98,7 +98,7 @@ export async function runAttempt(
         return 'handed on'
       }
       const failure = storableFailure(describeFailure(error, task.id))
-      if (failure.retryable && attempt < task.maxAttempts) {
+      if (failure.retryable && countAttempts(task, 'FAILED') + 1 < task.maxAttempts) {
         const delayMs = nextDelayMs(
           definition.backoff,
           attempt,
@@ -149,8 +149,8 @@ export async function runAttempt(
   }
 }
 
-/** The words of a worker that shuts down: the task goes on elsewhere, at once, and without using up an attempt's patience. */
-function handOver({ attempt, maxAttempts }: Task): Parameters<Journal['end']>[0] {
+/** Ends the attempt of a worker that shuts down: another attempt follows at once, and neither a failure nor a loss is counted. */
+function handOver({ attempt }: Task): Parameters<Journal['end']>[0] {
   const error = {
     code: 'WORKER_SHUT_DOWN',
     message: 'The server that worked on this task was shut down.',
@@ -160,9 +160,9 @@ function handOver({ attempt, maxAttempts }: Task): Parameters<Journal['end']>[0]
   return {
     type: 'TaskRetrying',
     status: 'RETRYING',
+    outcome: 'HANDED_OVER',
     payload: { error, attempt: attempt + 1, nextAttemptAt: new Date().toISOString() },
-    // One more instead of the one that could not be finished.
-    set: { error, nextAttemptInMs: 0, maxAttempts: maxAttempts + 1 },
+    set: { error, nextAttemptInMs: 0 },
   }
 }
 

@@ -205,7 +205,12 @@ export function createTaskService(options: {
       task: {
         id: task.id,
         expect: ['QUEUED', 'RUNNING', 'RETRYING'],
-        set: { status: 'CANCELED', worker: null, ...(reason === undefined ? {} : { cancelReason: reason }) },
+        set: {
+          status: 'CANCELED',
+          worker: null,
+          attemptEnd: { outcome: 'CANCELED' },
+          ...(reason === undefined ? {} : { cancelReason: reason }),
+        },
       },
     }
     const { accepted } = await appendWith({ database, appender }, unit, commit)

@@ -1,7 +1,15 @@
 import type { Database } from '../db/connect.ts'
 import type { JsonObject } from '../db/tables.ts'
 import { createBatch } from '../log/batch.ts'
-import { type FailureState, type ProgressState, type Task, type TaskItem, type TaskStatus, taskTopic } from './task.ts'
+import {
+  type AttemptEntry,
+  type FailureState,
+  type ProgressState,
+  type Task,
+  type TaskItem,
+  type TaskStatus,
+  taskTopic,
+} from './task.ts'
 
 /** Reads tasks from the record. What is asked for one by one in the same moment shares a query. */
 export interface TaskStore {
@@ -48,6 +56,7 @@ export interface TaskRow {
   input: JsonObject
   attempt: number
   max_attempts: number
+  attempts: readonly AttemptEntry[]
   progress: ProgressState
   result: JsonObject | null
   error: FailureState | null
@@ -63,7 +72,7 @@ export interface TaskRow {
 }
 
 /** What {@link toTask} needs, from `task k join topic t on t.name = 'task:' || k.id`. */
-export const taskColumns = `k.id, k.kind, k.status, k.owner, k.subject, k.input, k.attempt, k.max_attempts, k.progress, k.result, k.error,
+export const taskColumns = `k.id, k.kind, k.status, k.owner, k.subject, k.input, k.attempt, k.max_attempts, k.attempts, k.progress, k.result, k.error,
   k.cancel_reason, k.retry_of, k.trace, k.worker, k.next_attempt_at, k.created_at, k.started_at, k.finished_at, t.seq`
 /** Where {@link taskColumns} come from. */
 export const taskSource = `task k join topic t on t.name = 'task:' || k.id`
@@ -79,6 +88,7 @@ export function toTask(row: TaskRow): Task {
     input: row.input,
     attempt: row.attempt,
     maxAttempts: row.max_attempts,
+    attempts: row.attempts,
     progress: row.progress,
     result: row.result,
     error: row.error,

@@ -9,7 +9,10 @@ import type { Doorbell } from './queue.ts'
 import type { Commit } from './report.ts'
 import type { Closings } from './settle.ts'
 import type { TaskStore } from './store.ts'
-import { type FailureState, type Task, taskTopic } from './task.ts'
+import { countAttempts, type FailureState, type Task, taskTopic } from './task.ts'
+
+/** Most workers that one task may lose: it may be what brings them down. Failures of its handler are counted apart. */
+export const maxLosses = 10
 
 /** Sets right what dead workers and lost rings left behind. */
 export interface Sweeper extends AsyncDisposable {
@@ -47,7 +50,7 @@ export function createSweeper(options: {
       attempt: task.attempt,
       ...(task.worker === null ? {} : { worker: task.worker }),
     }
-    const mayRetry = task.attempt < task.maxAttempts
+    const mayRetry = countAttempts(task, 'WORKER_LOST') + 1 < maxLosses
     const error: FailureState = {
       code: 'WORKER_LOST',
       message: 'The worker that ran this task stopped answering.',
@@ -56,6 +59,7 @@ export function createSweeper(options: {
         ? 'Nothing to do: the task is taken up again.'
         : 'Retry it; if it is lost again, it may be what brings the worker down.',
     }
+    const attemptEnd = { outcome: 'WORKER_LOST' as const, error: { ...error } }
     logger.warn(
       { taskId: task.id, attempt: task.attempt, worker: task.worker, mayRetry },
       'a lease ran out; the task is taken back',
@@ -69,7 +73,10 @@ export function createSweeper(options: {
             payload: { status: 'RETRYING', error, attempt: task.attempt + 1, nextAttemptAt: new Date().toISOString() },
           },
         ],
-        task: { ...guard, set: { status: 'RETRYING', error: { ...error }, worker: null, nextAttemptInMs: 0 } },
+        task: {
+          ...guard,
+          set: { status: 'RETRYING', error: { ...error }, attemptEnd, worker: null, nextAttemptInMs: 0 },
+        },
       })
       if (!appended.accepted) return
       counters.takenBack++
@@ -82,7 +89,7 @@ export function createSweeper(options: {
       topic: taskTopic(task.id),
       close: true,
       events: [{ type: 'TaskFailed', payload: { status: 'FAILED', error } }],
-      task: { ...guard, set: { status: 'FAILED', error: { ...error }, worker: null } },
+      task: { ...guard, set: { status: 'FAILED', error: { ...error }, attemptEnd, worker: null } },
     }
     const fail = (commit: Commit | undefined): Promise<Appended> =>
       appendWith({ database, appender }, unit, commit).catch((reason: unknown) => {

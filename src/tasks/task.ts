@@ -1,4 +1,4 @@
-import type { JsonObject, TaskStatus } from '../db/tables.ts'
+import type { AttemptOutcome, JsonObject, TaskStatus } from '../db/tables.ts'
 import type { ItemState } from '../log/append-unit.ts'
 import { terminalEvents } from '../protocol.ts'
 
@@ -6,7 +6,7 @@ import { terminalEvents } from '../protocol.ts'
  * The state of a task: `QUEUED → RUNNING → COMPLETED | FAILED`, by way of `RETRYING` after a failure that may pass; `CANCELED`
  * from any that is not final. And the state of a part of one.
  */
-export type { ItemStatus, TaskStatus } from '../db/tables.ts'
+export type { AttemptOutcome, ItemStatus, TaskStatus } from '../db/tables.ts'
 
 /** States that nothing leaves. */
 export const finalStatuses: readonly TaskStatus[] = ['COMPLETED', 'FAILED', 'CANCELED']
@@ -100,6 +100,20 @@ export interface ProblemState {
   readonly message: string
 }
 
+/** One execution of a task. */
+export interface AttemptEntry {
+  /** 1 for the first. */
+  readonly attempt: number
+  /** RFC 3339, as is `finishedAt`. */
+  readonly startedAt: string
+  /** Absent while it runs. */
+  readonly finishedAt?: string
+  /** Absent while it runs. */
+  readonly outcome?: AttemptOutcome
+  /** Set when the outcome is `FAILED` or `WORKER_LOST`. */
+  readonly error?: FailureState
+}
+
 /** A task as its row tells it. */
 export interface Task {
   readonly id: string
@@ -110,7 +124,10 @@ export interface Task {
   readonly input: JsonObject
   /** 0 before the first execution. */
   readonly attempt: number
+  /** How often the handler may fail. */
   readonly maxAttempts: number
+  /** One entry per execution, oldest first. */
+  readonly attempts: readonly AttemptEntry[]
   readonly progress: ProgressState
   readonly result: JsonObject | null
   readonly error: FailureState | null
@@ -129,6 +146,11 @@ export interface Task {
 
 /** A part of a task; `error` as {@link FailureState}. */
 export type TaskItem = ItemState
+
+/** Counts the executions of a task that ended in a given way. */
+export function countAttempts({ attempts }: Pick<Task, 'attempts'>, outcome: AttemptOutcome): number {
+  return attempts.filter((entry) => entry.outcome === outcome).length
+}
 
 /** The name of a task's topic. */
 export function taskTopic(id: string): string {

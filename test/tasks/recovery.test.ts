@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { LogEvent } from '../../src/log/event.ts'
 import type { TaskDefinition } from '../../src/tasks/define-task.ts'
 import type { EngineConfig } from '../../src/tasks/engine.ts'
+import { maxLosses } from '../../src/tasks/sweeper.ts'
 import { type Task, taskTopic } from '../../src/tasks/task.ts'
 import { type EngineFixture, shareDatabase, startTestEngine, typesOf } from '../support/engine.ts'
 import { startRedis } from '../support/redis.ts'
@@ -25,6 +26,13 @@ const lost = [
   ['TaskStarted', 2, undefined],
 ]
 
+/** Adds all but one of the losses that a task may have to its attempts, before the last of them. */
+async function addLosses({ database }: EngineFixture, { id }: Task): Promise<void> {
+  const loss = JSON.stringify([{ attempt: 0, startedAt: new Date().toISOString(), outcome: 'WORKER_LOST' }])
+  for (let count = 1; count < maxLosses; count++)
+    await database.pool.query('update task set attempts = $2::jsonb || attempts where id = $1', [id, loss])
+}
+
 describe('a worker that is killed', () => {
   test('loses its task to another, with the next attempt and an event that says so', async () => {
     await using redis = await startRedis()
@@ -40,7 +48,7 @@ describe('a worker that is killed', () => {
     expect(events.at(-1)).toMatchObject({ type: 'TaskCompleted', payload: { result: { attempt: 2 } } })
   })
 
-  test('fails its task when that was the last attempt, and settles it', async () => {
+  test('fails its task when that was the last loss it may have, and settles it', async () => {
     await using redis = await startRedis()
     const definition = createSteadyKind(undefined, 1)
     const settled: unknown[] = []
@@ -59,6 +67,7 @@ describe('a worker that is killed', () => {
     await using child = await startWorkerProcess(fixture.test.url, redis.url, { attempts: 1 })
     const task = await fixture.start('STEADY', { input: { finishFrom: 9 } })
     await fixture.event(task, 'TaskAdvanced')
+    await addLosses(fixture, task)
     child.kill('SIGKILL')
     await child.ended
     await using _sweeping = await startTestEngine({
@@ -101,7 +110,7 @@ test('a worker that was frozen past its lease is fenced: its late words are refu
 })
 
 describe('a lease that ran out', () => {
-  /** Makes a task one that a worker had for its last attempt and no longer answers for. */
+  /** Makes a task one that a worker had, for the last time that it may lose one, and no longer answers for. */
   async function abandon(fixture: EngineFixture, task: Task): Promise<void> {
     const appended = await fixture.engine.appender.append({
       topic: taskTopic(task.id),
@@ -113,6 +122,7 @@ describe('a lease that ran out', () => {
       },
     })
     expect(appended.accepted).toBe(true)
+    await addLosses(fixture, task)
   }
 
   test('is taken back once, however many sweepers see it', async () => {
@@ -175,6 +185,13 @@ describe('a worker that shuts down', () => {
       ['TaskStarted', 3, undefined],
     ])
     expect(events.at(-1)).toMatchObject({ type: 'TaskCompleted' })
+    const { attempts, maxAttempts } = await fixture.get(task)
+    expect(attempts.map(({ outcome, error }) => [outcome, error])).toEqual([
+      ['HANDED_OVER', undefined],
+      ['HANDED_OVER', undefined],
+      ['COMPLETED', undefined],
+    ])
+    expect(maxAttempts).toBe(1)
     expect((await fixture.database.pool.query('select id from worker')).rows).toHaveLength(1)
   })
 

@@ -11,7 +11,7 @@ import { createDoorbell } from '../../src/tasks/queue.ts'
 import { advance, declareItems, item, output, stage } from '../../src/tasks/report.ts'
 import { createClosings } from '../../src/tasks/settle.ts'
 import { createSweeper } from '../../src/tasks/sweeper.ts'
-import { isFinal, type Task, type TaskStatus } from '../../src/tasks/task.ts'
+import { type AttemptEntry, isFinal, type Task, type TaskStatus } from '../../src/tasks/task.ts'
 import { type EngineFixture, shareDatabase, startTestEngine, testEngineConfig } from '../support/engine.ts'
 import { foldEvents, toComparable } from '../support/fold.ts'
 
@@ -147,6 +147,29 @@ function checkHistory(events: readonly LogEvent[], task: Task): void {
   expect(task.status).toBe(status)
   expect(task.attempt).toBe(attempt)
   expect(task.seq).toBe(events.length)
+  expect(task.attempts.map(toInstants)).toEqual(attemptsOf(events))
+}
+
+function toInstants({ attempt, startedAt, finishedAt, outcome }: AttemptEntry) {
+  return [attempt, Date.parse(startedAt), finishedAt === undefined ? undefined : Date.parse(finishedAt), outcome]
+}
+
+/** The executions as the events tell them. */
+function attemptsOf(events: readonly LogEvent[]) {
+  const ends = { TaskCompleted: 'COMPLETED', TaskFailed: 'FAILED', TaskRetrying: 'FAILED', TaskCanceled: 'CANCELED' }
+  const attempts: ReturnType<typeof toInstants>[] = []
+  let isOpen = false
+  for (const { type, at, payload } of events) {
+    if (type === 'TaskStarted') {
+      attempts.push([payload['attempt'] as number, Date.parse(at), undefined, undefined])
+      isOpen = true
+    }
+    if (!(type in ends) || !isOpen) continue
+    isOpen = false
+    const isLost = (payload['error'] as { code: string } | undefined)?.code === 'WORKER_LOST'
+    attempts.at(-1)?.splice(2, 2, Date.parse(at), isLost ? 'WORKER_LOST' : ends[type as keyof typeof ends])
+  }
+  return attempts
 }
 
 test('no sequence of claims, reports, losses, cancels and ends from several writers breaks the state machine', async () => {
