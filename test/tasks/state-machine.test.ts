@@ -157,7 +157,7 @@ function toInstants({ attempt, startedAt, finishedAt, outcome }: AttemptEntry) {
 /** The executions as the events tell them. */
 function attemptsOf(events: readonly LogEvent[]) {
   const ends = { TaskCompleted: 'COMPLETED', TaskFailed: 'FAILED', TaskRetrying: 'FAILED', TaskCanceled: 'CANCELED' }
-  const attempts: ReturnType<typeof toInstants>[] = []
+  const attempts: (readonly unknown[])[] = []
   let isOpen = false
   for (const { type, at, payload } of events) {
     if (type === 'TaskStarted') {
@@ -167,7 +167,8 @@ function attemptsOf(events: readonly LogEvent[]) {
     if (!(type in ends) || !isOpen) continue
     isOpen = false
     const isLost = (payload['error'] as { code: string } | undefined)?.code === 'WORKER_LOST'
-    attempts.at(-1)?.splice(2, 2, Date.parse(at), isLost ? 'WORKER_LOST' : ends[type as keyof typeof ends])
+    const begun = attempts.pop()?.slice(0, 2) ?? []
+    attempts.push([...begun, Date.parse(at), isLost ? 'WORKER_LOST' : ends[type as keyof typeof ends]])
   }
   return attempts
 }

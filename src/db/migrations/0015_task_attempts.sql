@@ -11,6 +11,7 @@ from (
         jsonb_strip_nulls(jsonb_build_object(
           'finishedAt', e.at,
           'outcome', case
+            when e.type is null then null
             when e.type = 'TaskCompleted' then 'COMPLETED'
             when e.type = 'TaskCanceled' then 'CANCELED'
             when e.payload->'error'->>'code' = 'WORKER_LOST' then 'WORKER_LOST'
