@@ -168,7 +168,11 @@ export const settings = {
   AUDIT_DAYS: setting(number(1, 3_650), '90', 'how long the audit log is kept'),
   NOTIFICATION_DAYS: setting(number(1, 3_650), '30', 'how long a notification stays in an inbox'),
   IDEMPOTENCY_HOURS: setting(number(1, 8_760), '24', 'how long an idempotency key is remembered'),
-  DRAIN_MS: setting(number(0, 600_000), '8000', 'longest time for running tasks and sockets to end at shutdown'),
+  DRAIN_MS: setting(
+    number(0, 600_000),
+    '8000',
+    'longest time for an orderly end at shutdown; running tasks are handed over at once',
+  ),
 
   MAX_BODY_BYTES: setting(number(1_024, 1_073_741_824), '1048576', 'largest request without files'),
   MAX_UPLOAD_BYTES: setting(number(1_024, 1_073_741_824), '26214400', 'largest uploaded document'),

@@ -41,8 +41,8 @@ export interface App extends AsyncDisposable {
   /** Where the embedded PostgreSQL keeps its files; null when there is another one. */
   readonly dataDir: string | null
   /**
-   * Ends in order, within `DRAIN_MS` and what closing takes: not ready and no new connections; tasks finish or are handed
-   * on; clients are told to move; engine, database and embedded PostgreSQL close. May be called again.
+   * Ends in order, within `DRAIN_MS` and what closing takes: not ready and no new connections; running tasks are
+   * handed over to other workers; clients are told to move; engine, database and embedded PostgreSQL close. May be called again.
    */
   shutDown(): Promise<void>
 }
@@ -51,8 +51,6 @@ export interface App extends AsyncDisposable {
 const pruneMs = 600_000
 /** How often it is looked for what other processes append that is counted. */
 const countMs = 1_000
-/** Kept of `DRAIN_MS` for attempts that are told to stop to let go, and for the clients. */
-const letGoMs = 3_000
 const longestSpreadMs = 2_000
 const spreadMsPerConnection = 5
 
@@ -207,7 +205,7 @@ export async function startApp(options: {
     healthServer?.beginDraining()
     const connections = server?.connections.size ?? 0
     const spreadMs = Math.min(longestSpreadMs, config.DRAIN_MS / 4, connections * spreadMsPerConnection)
-    await engine.worker?.drain(Math.max(0, config.DRAIN_MS - letGoMs - spreadMs))
+    await engine.worker?.drain()
     await server?.close({ spreadMs })
     await opened.disposeAsync()
   }

@@ -9,14 +9,11 @@ import type { Doorbell } from './queue.ts'
 import type { Commit } from './report.ts'
 import type { Closings } from './settle.ts'
 import type { TaskStore } from './store.ts'
-import { countAttempts, type FailureState, type Task, taskTopic } from './task.ts'
-
-/** Most workers that one task may lose: it may be what brings them down. Failures of its handler are counted apart. */
-export const maxLosses = 10
+import { countAttempts, type FailureState, maxLosses, type Task, taskTopic } from './task.ts'
 
 /** Sets right what dead workers and lost rings left behind. */
 export interface Sweeper extends AsyncDisposable {
-  /** Looks once, now. */
+  /** Looks once, now, for both expired leases and forgotten tasks. */
   sweep(): Promise<void>
   /** Leases that ran out and were taken back, since the start. */
   readonly counters: { takenBack: number; rungAgain: number }
@@ -25,7 +22,10 @@ export interface Sweeper extends AsyncDisposable {
 /**
  * Creates the sweeper of a worker process. Several may sweep at once: every decision is a guarded append, so one wins.
  *
- * @param options.sweepMs - time between two looks; also the age at which a waiting task is rung for again
+ * @param options.sweepMs - how often forgotten tasks are looked for; also the age at which a waiting task counts as forgotten
+ * @param options.leaseMs - expired leases are looked for ten times within it, unless `sweepMs` is shorter
+ * @param options.onTakenBack - called with a task whose lease had expired
+ * @param options.onWaiting - called with the kind of each task that waits although no wake-up may be on its way
  */
 export function createSweeper(options: {
   readonly database: Database
@@ -36,9 +36,12 @@ export function createSweeper(options: {
   readonly closings: Closings
   readonly logger: Logger
   readonly sweepMs: number
+  readonly leaseMs: number
   readonly onTakenBack: (task: Task) => void
+  readonly onWaiting: (kind: string) => void
 }): Sweeper {
-  const { database, store, appender, doorbell, definitions, closings, logger, sweepMs, onTakenBack } = options
+  const { database, store, appender, doorbell, definitions, closings, logger, sweepMs, leaseMs } = options
+  const { onTakenBack, onWaiting } = options
   const counters = { takenBack: 0, rungAgain: 0 }
   const kinds = [...definitions.keys()]
   const limits = [...definitions.values()].map(({ perUser }) => perUser ?? null)
@@ -81,6 +84,7 @@ export function createSweeper(options: {
       if (!appended.accepted) return
       counters.takenBack++
       onTakenBack(task)
+      onWaiting(task.kind)
       await doorbell.ring(task.kind, task.id, task.attempt + 1)
       return
     }
@@ -105,16 +109,24 @@ export function createSweeper(options: {
     onTakenBack(task)
   }
 
-  const sweep = async (): Promise<void> => {
+  const takeBackLost = async (): Promise<void> => {
     const lost = await database.pool.query<{ id: string }>(
       `select id from task where status = 'RUNNING' and kind = any($1::text[]) and lease_until < now() order by id limit 100`,
       [kinds],
     )
-    for (const task of await store.getMany(lost.rows.map(({ id }) => id)))
-      if (task?.status === 'RUNNING')
+    const tasks = await store.getMany(lost.rows.map(({ id }) => id))
+    // All at once: a doorbell that does not answer must not delay the others.
+    await Promise.all(
+      tasks.map(async (task) => {
+        if (task?.status !== 'RUNNING') return
         await takeBack(task).catch((error: unknown) =>
           logger.error({ err: error, taskId: task.id }, 'a lost task could not be taken back'),
         )
+      }),
+    )
+  }
+
+  const ringForForgotten = async (): Promise<void> => {
     // Those that were killed did not sign off.
     await database.pool.query(`delete from worker where seen_at < now() - interval '1 hour'`)
     // Who may not run now is not rung for: as the first fifty in line they could keep all others from being heard.
@@ -132,30 +144,45 @@ export function createSweeper(options: {
           order by queue_key, id limit 50)`,
       [kinds, sweepMs, limits],
     )
+    counters.rungAgain += forgotten.rows.length
+    for (const { kind } of forgotten.rows) onWaiting(kind)
     // A ring that is still to be answered has the same job id and is not added again.
-    for (const { id, kind, attempt } of forgotten.rows) {
-      counters.rungAgain++
-      await doorbell.ring(kind, id, attempt + 1)
-    }
+    await Promise.all(forgotten.rows.map(({ id, kind, attempt }) => doorbell.ring(kind, id, attempt + 1)))
   }
 
-  let sweeping: Promise<void> | undefined
-  const start = (): Promise<void> => {
-    sweeping ??= sweep()
-      .catch((error: unknown) => logger.warn({ err: error }, 'sweeping failed; it is tried again'))
-      .finally(() => {
-        sweeping = undefined
-      })
-    return sweeping
-  }
-  const timer = setInterval(() => void start(), sweepMs).unref()
+  const lost = createSingleFlight(takeBackLost, logger)
+  const forgotten = createSingleFlight(ringForForgotten, logger)
+  const timers = [
+    setInterval(() => void lost(), Math.min(sweepMs, leaseMs / 10)).unref(),
+    setInterval(() => void forgotten(), sweepMs).unref(),
+  ]
 
   return {
     counters,
-    sweep: start,
+    async sweep() {
+      await lost()
+      await forgotten()
+    },
     async [Symbol.asyncDispose]() {
-      clearInterval(timer)
-      await sweeping
+      for (const timer of timers) clearInterval(timer)
+      await Promise.all([lost.pending(), forgotten.pending()])
     },
   }
+}
+
+/** Calls `work` once at a time: a call while it runs shares its promise. Never rejects. */
+function createSingleFlight(
+  work: () => Promise<void>,
+  logger: Logger,
+): (() => Promise<void>) & { pending(): Promise<void> | undefined } {
+  let running: Promise<void> | undefined
+  const run = (): Promise<void> => {
+    running ??= work()
+      .catch((error: unknown) => logger.warn({ err: error }, 'sweeping failed; it is tried again'))
+      .finally(() => {
+        running = undefined
+      })
+    return running
+  }
+  return Object.assign(run, { pending: () => running })
 }

@@ -147,6 +147,12 @@ export interface Task {
 /** A part of a task; `error` as {@link FailureState}. */
 export type TaskItem = ItemState
 
+/**
+ * Most executions of one task that may be lost: the task may be what brings workers down. Failures of its handler are counted
+ * apart.
+ */
+export const maxLosses = 10
+
 /** Counts the executions of a task that ended in a given way. */
 export function countAttempts({ attempts }: Pick<Task, 'attempts'>, outcome: AttemptOutcome): number {
   return attempts.filter((entry) => entry.outcome === outcome).length

@@ -31,10 +31,12 @@ export interface TaskWorker extends AsyncDisposable {
   readonly slots: Readonly<Record<string, number>>
   readonly measures: TaskMeasures
   /**
-   * Takes nothing new, lets what runs finish for `graceMs`, then hands the rest on to other workers, at once.
-   * Called by dispose without grace.
+   * Takes nothing new and hands all running tasks over to other workers, at once. Called by dispose.
+   *
+   * A task is not given time to finish: nobody knows how much it needs, and those who watch would wait for it first and for its
+   * next attempt afterwards.
    */
-  drain(graceMs: number): Promise<void>
+  drain(): Promise<void>
 }
 
 const controlMessage = z.object({ stop: z.string() })
@@ -76,7 +78,9 @@ export async function startWorker(options: {
   } = options
   const id = `w_${crypto.randomUUID().slice(0, 13)}`
   const outcomes: Record<Outcome, number> = { completed: 0, failed: 0, retrying: 0, 'handed on': 0, stopped: 0 }
-  const underWay = new Set<Promise<void>>()
+  const underWay = new Set<Promise<boolean>>()
+  /** Attempts under way by kind, from before their claim. */
+  const busy = new Map<string, number>()
   const inTurn = createTurns()
   const measures = createTaskMeasures()
   let isDraining = false
@@ -98,7 +102,9 @@ export async function startWorker(options: {
     closings,
     logger,
     sweepMs,
+    leaseMs,
     onTakenBack: ({ kind }) => places.moved(kind),
+    onWaiting: (kind) => pickUp(kind),
   })
 
   /** In the trace that the task was started in, whichever process that was, or in one of its own. */
@@ -113,12 +119,13 @@ export async function startWorker(options: {
       return outcome
     })
 
-  const runNext = async (definition: TaskDefinition): Promise<void> => {
+  /** Runs the next attempt of a kind to its end. @returns false when there was none to claim */
+  const runNext = async (definition: TaskDefinition): Promise<boolean> => {
     // One claim of a kind at a time: of several that want the first in line, all but one would have to look again.
     const claim = await inTurn(definition.kind, () =>
       claimNext({ database, store, appender, worker: id, leaseMs }, definition),
     )
-    if (claim === null) return
+    if (claim === null) return false
     places.moved(definition.kind)
     const lease = leases.hold(claim.task.id, claim.attempt)
     if (isDraining) lease.stop('shutdown')
@@ -147,6 +154,7 @@ export async function startWorker(options: {
       if (outcome === 'retrying' || outcome === 'handed on') await ringForRetry(claim.task.id)
       if (typeof definition.perUser === 'number') await ringForOwner(claim.task)
       places.moved(definition.kind)
+      return true
     } finally {
       lease.release()
     }
@@ -173,19 +181,41 @@ export async function startWorker(options: {
     for (const next of rows) await doorbell.ring(kind, next.id, next.attempt + 1)
   }
 
+  const isFull = ({ kind, concurrency }: TaskDefinition): boolean => (busy.get(kind) ?? 0) >= concurrency
+
+  /** {@link runNext} within this process's share of the kind. Never rejects. */
+  const runCounted = async (definition: TaskDefinition): Promise<boolean> => {
+    const { kind } = definition
+    busy.set(kind, (busy.get(kind) ?? 0) + 1)
+    const run = runNext(definition).catch((error: unknown) => {
+      logger.error(
+        { err: error, kind },
+        'a task could not be taken or its outcome not be passed on; the sweeper looks after it',
+      )
+      return false
+    })
+    underWay.add(run)
+    const isClaimed = await run
+    underWay.delete(run)
+    busy.set(kind, (busy.get(kind) ?? 1) - 1)
+    return isClaimed
+  }
+
   const answer = async (definition: TaskDefinition): Promise<boolean> => {
     // A ring may still arrive while the doorbell pauses: somebody else answers it.
     if (isDraining) return false
-    const run = runNext(definition).catch((error: unknown) =>
-      logger.error(
-        { err: error, kind: definition.kind },
-        'a task could not be taken or its outcome not be passed on; the sweeper looks after it',
-      ),
-    )
-    underWay.add(run)
-    await run
-    underWay.delete(run)
+    // Attempts that no ring began may have filled this worker. What waits is then picked up by whoever looks for it first.
+    if (!isFull(definition)) await runCounted(definition)
     return true
+  }
+
+  /** Works on what waits of a kind without being rung for: the doorbell may be deaf, or as late as its own recovery. */
+  const pickUp = (kind: string): void => {
+    const definition = definitions.get(kind)
+    if (definition === undefined || isDraining || isFull(definition)) return
+    void (async () => {
+      while ((await runCounted(definition)) && !isDraining && !isFull(definition));
+    })()
   }
   await Promise.all(
     answered.map((definition) => doorbell.answer(definition.kind, definition.concurrency, () => answer(definition))),
@@ -204,12 +234,12 @@ export async function startWorker(options: {
   }
 
   let draining: Promise<void> | undefined
-  const drain = (graceMs: number): Promise<void> => {
+  const drain = (): Promise<void> => {
     draining ??= (async () => {
       isDraining = true
-      await doorbell.pause()
-      if (graceMs > 0 && (await settled(graceMs))) return
+      const paused = doorbell.pause()
       leases.stopAll('shutdown')
+      await paused
       if (!(await settled(letGoMs)))
         logger.warn({ running: underWay.size }, 'some attempts did not let go; their leases will run out')
     })()
@@ -228,7 +258,7 @@ export async function startWorker(options: {
     measures,
     drain,
     async [Symbol.asyncDispose]() {
-      await drain(0)
+      await drain()
       await sweeper[Symbol.asyncDispose]()
       // Not waited for: a bus that is away confirms nothing, and it is closed itself.
       control.close().catch((error: unknown) => logger.warn({ err: error }, 'unsubscribing failed'))

@@ -130,9 +130,10 @@ const watch =
 
 test('ends at once on a second signal', async () => {
   await using database = await createTestDatabase()
+  await using stack = new AsyncDisposableStack()
   const { child, url } = await startMain(database, { DRAIN_MS: '60000', CONTENT_PACE_MS: '10000' })
   await using _child = child
-  // Takes its time before its first word, which an orderly end would wait for.
+  // Takes its time before its first word, so that it still runs when the process is told to end.
   const text = `# Lake\n\n${'The lake is deep. '.repeat(20)}`
   const imported = await post(
     url,
@@ -147,6 +148,11 @@ test('ends at once on a second signal', async () => {
     const { data } = await post(url, '{ tasks(first: 1) { nodes { status } } }')
     expect(JSON.stringify(data)).toContain('RUNNING')
   })
+  // An orderly end waits for the task to be handed over, which takes its row.
+  const locking = await database.database.pool.connect()
+  stack.defer(() => locking.release(true))
+  await locking.query('begin')
+  await locking.query(`select from task where status = 'RUNNING' for update`)
   child.kill('SIGTERM')
   await readUntil(child, 'ending in order')
   // Sooner, it would be taken for the same signal, which npm passes on a second time.

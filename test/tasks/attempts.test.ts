@@ -6,8 +6,8 @@ import { defineTask, type TaskDefinition } from '../../src/tasks/define-task.ts'
 import { RetryableError } from '../../src/tasks/failure.ts'
 import { createDoorbell } from '../../src/tasks/queue.ts'
 import { createClosings } from '../../src/tasks/settle.ts'
-import { createSweeper, maxLosses } from '../../src/tasks/sweeper.ts'
-import type { Task } from '../../src/tasks/task.ts'
+import { createSweeper } from '../../src/tasks/sweeper.ts'
+import { maxLosses, type Task } from '../../src/tasks/task.ts'
 import { type EngineFixture, shareDatabase, startTestEngine, testEngineConfig } from '../support/engine.ts'
 
 shareDatabase()
@@ -38,7 +38,9 @@ async function loseWorkers({ engine, database }: EngineFixture, count: number): 
     closings: createClosings({ definitions, atEnd: undefined, logger: silentLogger }),
     logger: silentLogger,
     sweepMs: 60_000,
+    leaseMs: 600_000,
     onTakenBack: () => undefined,
+    onWaiting: () => undefined,
   })
   for (let loss = 1; loss <= count; loss++) {
     const claim = await claimNext({ database, store, appender, worker: `w_dead_${loss}`, leaseMs: -1 }, fragile)

@@ -2,8 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { LogEvent } from '../../src/log/event.ts'
 import type { TaskDefinition } from '../../src/tasks/define-task.ts'
 import type { EngineConfig } from '../../src/tasks/engine.ts'
-import { maxLosses } from '../../src/tasks/sweeper.ts'
-import { type Task, taskTopic } from '../../src/tasks/task.ts'
+import { maxLosses, type Task, taskTopic } from '../../src/tasks/task.ts'
 import { type EngineFixture, shareDatabase, startTestEngine, typesOf } from '../support/engine.ts'
 import { startRedis } from '../support/redis.ts'
 import { createSteadyKind } from '../support/test-kinds.ts'
@@ -195,33 +194,19 @@ describe('a worker that shuts down', () => {
     expect((await fixture.database.pool.query('select id from worker')).rows).toHaveLength(1)
   })
 
-  test('lets what can be finished in its grace finish, takes nothing new, and hands on the rest', async () => {
-    const gate = Promise.withResolvers<void>()
+  test('takes nothing new and hands over everything at once', async () => {
     const definition = createSteadyKind()
-    const finishing = {
-      ...definition,
-      kind: 'FINISHING',
-      // biome-ignore lint/correctness/useYield: it has nothing to tell
-      run: async function* () {
-        await gate.promise
-        return {}
-      },
-    }
-    await using fixture = await startTestEngine({ definitions: [definition, finishing] })
-    const endless = await fixture.start('STEADY', { input: { finishFrom: 2 } })
-    const finite = await fixture.start('FINISHING')
-    await fixture.event(endless, 'TaskAdvanced')
-    await fixture.event(finite, 'TaskStarted')
-    const draining = fixture.engine.worker?.drain(500)
+    await using fixture = await startTestEngine({ definitions: [definition] })
+    const running = await fixture.start('STEADY', { input: { finishFrom: 2 } })
+    await fixture.event(running, 'TaskAdvanced')
+    const draining = fixture.engine.worker?.drain()
     const later = await fixture.start('STEADY')
-    gate.resolve()
-    expect(typesOf(await fixture.history(finite)).at(-1)).toBe('TaskCompleted')
     await draining
-    expect(await fixture.get(endless)).toMatchObject({ status: 'RETRYING', error: { code: 'WORKER_SHUT_DOWN' } })
+    expect(await fixture.get(running)).toMatchObject({ status: 'RETRYING', error: { code: 'WORKER_SHUT_DOWN' } })
     expect(await fixture.get(later)).toMatchObject({ status: 'QUEUED' })
     expect(fixture.engine.worker?.running).toBe(0)
-    await using other = await startTestEngine({ definitions: [definition, finishing], on: fixture.test })
-    for (const task of [endless, later]) expect(typesOf(await other.history(task)).at(-1)).toBe('TaskCompleted')
+    await using other = await startTestEngine({ definitions: [definition], on: fixture.test })
+    for (const task of [running, later]) expect(typesOf(await other.history(task)).at(-1)).toBe('TaskCompleted')
   })
 
   test('leaves behind an attempt that does not let go, in bounded time', async () => {

@@ -186,7 +186,9 @@ test('no sequence of claims, reports, losses, cancels and ends from several writ
     closings: createClosings({ definitions: engine.definitions, atEnd: undefined, logger: silentLogger }),
     logger: silentLogger,
     sweepMs: 60_000,
+    leaseMs: 600_000,
     onTakenBack: () => undefined,
+    onWaiting: () => undefined,
   })
   const seen = new Set<TaskStatus>()
   await fc.assert(
