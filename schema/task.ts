@@ -73,7 +73,7 @@ const attemptOutcome = builder.enumType('AttemptOutcome', {
     CANCELED: { description: 'The task was canceled.' },
     WORKER_LOST: {
       description:
-        'The worker stopped answering: it was killed, froze or lost its network. A task survives nine losses; the tenth fails it.',
+        'The worker was killed, froze or could not reach the database. A task survives nine losses; the tenth fails it.',
     },
     HANDED_OVER: { description: 'The worker was shut down and released the task; not limited in number.' },
   } as const,

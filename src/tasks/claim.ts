@@ -1,8 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Database, withTransaction } from '../db/connect.ts'
 import type { Appender } from '../log/append.ts'
 import type { Appended, AppendUnit } from '../log/append-unit.ts'
 import { tellIn } from '../log/tell.ts'
 import type { TaskDefinition } from './define-task.ts'
+import { isPassing } from './failure.ts'
 import { type AttemptState, beginAttempt } from './progress.ts'
 import type { TaskStore } from './store.ts'
 import { type Task, taskTopic } from './task.ts'
@@ -20,6 +22,8 @@ export interface Claim {
 
 /** One try is lost for each that another process wins; this many in a row are not lost by chance. */
 const maxTries = 50
+/** Between two looks at what became of a claim that was not answered. */
+const recallMs = 250
 
 /** What a worker takes tasks with. */
 export interface ClaimOptions {
@@ -54,7 +58,7 @@ export async function claimNext(
     if (task.status !== 'QUEUED' && task.status !== 'RETRYING') continue
     const state = beginAttempt(items, (task.startedAt ?? new Date()).toISOString(), stages !== undefined)
     const next = task.attempt + 1
-    const unit: AppendUnit = {
+    const unit: AppendUnit & Required<Pick<AppendUnit, 'task'>> = {
       topic: taskTopic(id),
       ...(task.trace === null ? {} : { trace: task.trace }),
       events: [{ type: 'TaskStarted', payload: { status: 'RUNNING', progress: state.progress, attempt: next } }],
@@ -66,13 +70,48 @@ export async function claimNext(
         ...(items.length > 0 ? { items: [...state.items.values()] } : {}),
       },
     }
-    const appended = perUser === null ? await appender.append(unit) : await appendWithin(options, task, perUser, unit)
-    if (!appended?.accepted) continue
-    const startedAt = appended.events[0]?.at
-    const waitedMs = next === 1 && startedAt !== undefined ? Date.parse(startedAt) - task.createdAt.getTime() : null
-    return { task: { ...task, attempt: next }, attempt: next, state, seq: appended.seq, waitedMs }
+    const claimed = await appendOrRecall(options, unit, next, () =>
+      perUser === null ? appender.append(unit) : appendWithin(options, task, perUser, unit),
+    )
+    if (claimed === null) continue
+    const waitedMs =
+      next === 1 && claimed.startedAt !== null ? claimed.startedAt.getTime() - task.createdAt.getTime() : null
+    return { task: { ...task, attempt: next }, attempt: next, state, seq: claimed.seq, waitedMs }
   }
   return null
+}
+
+/**
+ * Appends the claim. When the database did not answer, it may have been written all the same, and then the task would wait for the
+ * lease of a worker that does not know of it: so the task is read until the answer is known, for as long as the lease lasts.
+ *
+ * @returns null when the task is not this worker's
+ * @throws what the append throws, when it stays unknown
+ */
+async function appendOrRecall(
+  { store, worker, leaseMs }: ClaimOptions,
+  unit: AppendUnit & Required<Pick<AppendUnit, 'task'>>,
+  attempt: number,
+  append: () => Promise<Appended | null>,
+): Promise<{ readonly seq: number; readonly startedAt: Date | null } | null> {
+  const { id } = unit.task
+  try {
+    const appended = await append()
+    if (!appended?.accepted) return null
+    const startedAt = appended.events[0]?.at
+    return { seq: appended.seq, startedAt: startedAt === undefined ? null : new Date(startedAt) }
+  } catch (error) {
+    if (!isPassing(error)) throw error
+    const deadline = performance.now() + leaseMs
+    while (performance.now() < deadline) {
+      await delay(recallMs, undefined, { ref: false })
+      const task = await store.get(id).catch(() => undefined)
+      if (task === undefined) continue
+      const isOurs = task?.status === 'RUNNING' && task.worker === worker && task.attempt === attempt
+      return isOurs ? { seq: task.seq, startedAt: task.startedAt } : null
+    }
+    throw error
+  }
 }
 
 /**

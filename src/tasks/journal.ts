@@ -25,7 +25,7 @@ export interface Journal {
   /**
    * Writes what is pending and then the words that end the attempt, in one transaction with `commit`.
    *
-   * `outcome` is what the task's attempts say of it: by default `COMPLETED` when the status is, otherwise `FAILED` with `set.error`.
+   * `outcome` is what the task's attempts say of it: by default `COMPLETED` when the status is, otherwise `FAILED`.
    * @throws like {@link Journal.report}; the attempt has not ended then, and may be ended with other words
    */
   end(ending: {
@@ -246,5 +246,6 @@ export function createJournal(options: {
 }
 
 function attemptEndOf(outcome: AttemptOutcome, { error }: TaskPatch): NonNullable<TaskPatch['attemptEnd']> {
-  return { outcome, ...(outcome === 'FAILED' && error ? { error } : {}) }
+  const hasError = outcome === 'FAILED' || outcome === 'WORKER_LOST'
+  return { outcome, ...(hasError && error ? { error } : {}) }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Database } from '../db/connect.ts'
 import { isTidingsError } from '../errors.ts'
 import type { Appender } from '../log/append.ts'
@@ -5,17 +6,22 @@ import type { Logger } from '../logger.ts'
 import type { Claim } from './claim.ts'
 import type { TaskDefinition } from './define-task.ts'
 import { type Estimates, estimateRemainingMs } from './estimate.ts'
-import { describeFailure, isPassing, nextDelayMs, RetryableError } from './failure.ts'
+import { type Backoff, describeFailure, isPassing, nextDelayMs, RetryableError } from './failure.ts'
 import { createJournal, type Journal } from './journal.ts'
 import type { Closings } from './settle.ts'
 import { storableFailure, storableJson } from './storable.ts'
-import { countAttempts, type FailureState, type Task } from './task.ts'
+import { type AttemptOutcome, countAttempts, type FailureState, maxLosses, type Task } from './task.ts'
 
 /** Why an attempt is told to stop; the `reason` of its signal. */
 export type StopReason = 'canceled' | 'lease lost' | 'shutdown'
 
 /** How an attempt went; for logs and metrics. */
 export type Outcome = 'completed' | 'failed' | 'retrying' | 'handed on' | 'stopped'
+
+/** Spacing of the attempts that a database cost which could not be reached: it is back, or not for long. */
+const lossBackoff: Backoff = { initialDelayMs: 500, maxDelayMs: 4_000 }
+/** Between two tries to write the end of an attempt. */
+const endAgainMs = 250
 
 /** What running attempts needs. */
 export interface RunnerOptions {
@@ -94,19 +100,23 @@ export async function runAttempt(
       if (signal.aborted && signal.reason !== 'shutdown') return 'stopped'
       if (isTidingsError(error, 'LEASE_LOST', 'SHUTTING_DOWN')) return 'stopped'
       if (signal.aborted) {
-        await journal.end(handOver(task))
+        await endInTime(handOver(task))
         return 'handed on'
       }
       const failure = storableFailure(describeFailure(error, task.id))
-      if (failure.retryable && countAttempts(task, 'FAILED') + 1 < task.maxAttempts) {
+      // Not a failure of the handler: without its database a worker is as good as lost.
+      const outcome = failure.code === 'UNAVAILABLE' && !(error instanceof RetryableError) ? 'WORKER_LOST' : 'FAILED'
+      const count = countAttempts(task, outcome) + 1
+      if (failure.retryable && count < (outcome === 'FAILED' ? task.maxAttempts : maxLosses)) {
         const delayMs = nextDelayMs(
-          definition.backoff,
-          attempt,
+          outcome === 'FAILED' ? definition.backoff : lossBackoff,
+          count,
           error instanceof RetryableError ? error.retryAfterMs : undefined,
         )
-        await journal.end({
+        await endInTime({
           type: 'TaskRetrying',
           status: 'RETRYING',
+          outcome,
           payload: {
             error: failure,
             attempt: attempt + 1,
@@ -117,7 +127,7 @@ export async function runAttempt(
         return 'retrying'
       }
       if (failure.code === 'INTERNAL') logger.error({ err: error }, 'a task failed unexpectedly')
-      await fail({ ...failure, retryable: false })
+      await fail({ ...failure, retryable: false }, outcome)
       return 'failed'
     } catch (failure) {
       // The end could not be written: the lease runs out and a sweeper decides.
@@ -127,12 +137,33 @@ export async function runAttempt(
     }
   }
 
-  async function fail(error: FailureState): Promise<void> {
+  /**
+   * Writes the end, again and again while the database cannot take it and the lease is this worker's: a task that is left RUNNING
+   * waits for its lease to expire.
+   */
+  async function endInTime(ending: Parameters<Journal['end']>[0]): Promise<void> {
+    for (;;) {
+      try {
+        return await journal.end(ending)
+      } catch (reason) {
+        const isOurs = !signal.aborted || signal.reason === ('shutdown' satisfies StopReason)
+        if (!isOurs || !isPassing(reason) || isTidingsError(reason, 'LEASE_LOST', 'SHUTTING_DOWN')) throw reason
+        options.logger.warn(
+          { err: reason, taskId: task.id, attempt },
+          'failed to write the end of an attempt; trying again',
+        )
+      }
+      await delay(endAgainMs, undefined, { ref: false })
+    }
+  }
+
+  async function fail(error: FailureState, outcome: AttemptOutcome): Promise<void> {
     const { commit, unsettled } = await closings.of(task, { status: 'FAILED', error, result: null })
     const end = (withCommit: typeof commit): Promise<void> =>
-      journal.end({
+      endInTime({
         type: 'TaskFailed',
         status: 'FAILED',
+        outcome,
         payload: { error },
         set: { error: { ...error } },
         close: true,
