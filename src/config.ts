@@ -161,7 +161,11 @@ export const settings = {
 
   COALESCE_MS: setting(number(0, 5_000), '50', 'window in which bursts of progress are merged before they are logged'),
   LEASE_MS: setting(number(500, 300_000), '10000', 'how long a worker may be silent before its task is taken back'),
-  SWEEP_MS: setting(number(50, 60_000), '2000', 'how often lost leases and forgotten tasks are looked for'),
+  SWEEP_MS: setting(
+    number(50, 60_000),
+    '1000',
+    'how often tasks are looked for whose wake-up was lost; expired leases at least ten times within LEASE_MS',
+  ),
   CHECK_MS: setting(number(50, 60_000), '3000', 'how often followed topics are compared with the log'),
   QUEUE_MOVED_MS: setting(number(10, 60_000), '300', 'shortest time between two TaskQueueMoved of one subscriber'),
   RETENTION_HOURS: setting(number(0, 87_600), '168', 'how long events of finished tasks are kept'),

@@ -24,7 +24,7 @@ const taskCount = 8
 const itemMs = 200
 const defaults: NodeEnvironment = {
   LEASE_MS: '10000',
-  SWEEP_MS: '2000',
+  SWEEP_MS: '1000',
   CHECK_MS: '3000',
   DRAIN_MS: '8000',
   DATABASE_POOL: '10',
