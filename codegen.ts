@@ -1,6 +1,6 @@
 import type { CodegenConfig } from '@graphql-codegen/cli'
 import { getIntrospectedSchema, minifyIntrospectionQuery } from '@urql/introspection'
-import { type GraphQLSchema, getNamedType, isInputObjectType } from 'graphql'
+import { type GraphQLSchema, getNamedType, isInputObjectType, isNonNullType } from 'graphql'
 
 /** The types of the schema and nothing more: what graphcache needs to match fragments on interfaces and unions. */
 function printCacheSchema(schema: GraphQLSchema): string {
@@ -8,7 +8,7 @@ function printCacheSchema(schema: GraphQLSchema): string {
   return `/** The schema's types, for graphcache. */\nexport const cacheSchema = ${JSON.stringify(data)} as const;\n`
 }
 
-/** Which inputs and which mutations take an idempotency key, so that what is made offline is carried out once. */
+/** Prints which inputs and mutations take an idempotency key or a client id: sending those twice has the effect of sending them once. */
 function printKeyed(schema: GraphQLSchema): string {
   const key = 'idempotencyKey'
   const fields = Object.values(schema.getMutationType()?.getFields() ?? {})
@@ -19,12 +19,22 @@ function printKeyed(schema: GraphQLSchema): string {
     }),
   )
   const mutations = fields.filter(({ args }) => args.some(({ name }) => name === key)).map(({ name }) => name)
+  const identified = fields.filter(({ args }) =>
+    args.some(({ name, type }) => {
+      const input = getNamedType(type)
+      const id = isInputObjectType(input) ? input.getFields()['clientId'] : undefined
+      return name === 'clientId' ? isNonNullType(type) : isNonNullType(id?.type)
+    }),
+  )
   const print = (names: readonly string[]): string => JSON.stringify(names.toSorted())
   return `/** Arguments of mutations whose input takes an \`${key}\`. */
 export const keyedInputs: readonly string[] = ${print(inputs)}
 
 /** Mutations that take an \`${key}\` as an argument of their own. */
 export const keyedMutations: readonly string[] = ${print(mutations)}
+
+/** Mutations that require a \`clientId\`, by which the server recognises a repetition. */
+export const identifiedMutations: readonly string[] = ${print(identified.map(({ name }) => name))}
 `
 }
 

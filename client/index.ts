@@ -3,6 +3,7 @@ export { TaskProgressDocument, type TaskProgressSubscription } from './gql/graph
 export type { ConnectionState, ConnectionStatus, ConnectionStore } from './live/connection.ts'
 export type { TidingsClientOptions, TransportName } from './live/options.ts'
 export type { OutboxEntry, OutboxState, OutboxStore } from './live/outbox.ts'
+export type { OutboxContext } from './live/outbox-exchange.ts'
 export type { OfflineStorage } from './live/storage.ts'
 export type { Store } from './live/store.ts'
 export { defaultTiming, type Timing } from './live/timing.ts'

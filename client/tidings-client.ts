@@ -7,13 +7,13 @@ import { createAuthorizedFetch, messageOf } from './live/http.ts'
 import { createLive, type Rung } from './live/live.ts'
 import { liveExchange } from './live/live-exchange.ts'
 import type { TidingsClientOptions, TransportName } from './live/options.ts'
-import { createOutbox, type OutboxStore } from './live/outbox.ts'
+import { createOutbox, maxStoreMs, type OutboxStore, settleWithin } from './live/outbox.ts'
 import { outboxExchange } from './live/outbox-exchange.ts'
 import { createOutboxStorage } from './live/outbox-storage.ts'
 import { createPollingTransport } from './live/polling.ts'
 import { repeatExchange } from './live/repeat-exchange.ts'
 import { createEventStreamTransport } from './live/sse.ts'
-import type { OfflineStorage } from './live/storage.ts'
+import { toOfflineStorage } from './live/storage.ts'
 import { defaultTiming } from './live/timing.ts'
 import { createTokens } from './live/tokens.ts'
 import type { Transport } from './live/transport.ts'
@@ -27,7 +27,7 @@ export interface TidingsClient extends AsyncDisposable {
   readonly urql: Client
   /** The truth about the connection. */
   readonly connection: ConnectionStore
-  /** Mutations that were made offline, and what became of them. */
+  /** Mutations that wait to be sent, and what became of them. */
   readonly outbox: OutboxStore
   /** Files that are on their way to the server, and how much of them. */
   readonly uploads: UploadStore
@@ -62,13 +62,12 @@ export function createTidingsClient(options: TidingsClientOptions): TidingsClien
   const live = createLive({ rungs, tokens, timing })
 
   const storage = options.storage === undefined ? findStorage() : options.storage
-  const kept = storage === null ? undefined : createOutboxStorage(storage, url)
+  const kept = storage === null ? undefined : createOutboxStorage(toOfflineStorage(storage), url)
   const outbox = createOutbox({
     connection: live.connection,
     timing,
-    onPending(pending) {
-      kept?.save(pending).catch((error: unknown) => console.warn(`Mutations cannot be kept: ${messageOf(error)}`))
-    },
+    persist: (pending) =>
+      kept?.save(pending).catch((error: unknown) => console.warn(`Mutations cannot be stored: ${messageOf(error)}`)),
   })
 
   const caches: Readonly<Record<NonNullable<TidingsClientOptions['cache']>, () => readonly Exchange[]>> = {
@@ -100,8 +99,7 @@ export function createTidingsClient(options: TidingsClientOptions): TidingsClien
     disposal.abort()
     outbox.dispose()
     live.dispose()
-    kept?.release()
-    return Promise.resolve()
+    return settleWithin(kept?.release() ?? Promise.resolve(), maxStoreMs)
   }
   return {
     urql,
@@ -118,7 +116,7 @@ function chooseTransports({ transports = allTransports, live = true }: TidingsCl
   return live && transports.length > 0 ? [...new Set(transports)] : ['polling']
 }
 
-function findStorage(): OfflineStorage | null {
+function findStorage(): Storage | null {
   try {
     // Node has one only when it is given a file; asking for it then warns.
     return typeof window === 'undefined' ? null : window.localStorage

@@ -3,3 +3,6 @@ export const keyedInputs: readonly string[] = ["importDocument.input","notify.in
 
 /** Mutations that take an `idempotencyKey` as an argument of their own. */
 export const keyedMutations: readonly string[] = ["createRoadmap","generateProject","generateQuiz","replaceQuestion","retryFailedContent","retryTask","syncProject"]
+
+/** Mutations that require a `clientId`, by which the server recognises a repetition. */
+export const identifiedMutations: readonly string[] = ["addContextCard","createSession","sendMessage"]

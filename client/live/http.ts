@@ -85,13 +85,19 @@ export class OtherUserError extends NotSentError {
 /** Says within the client whose a request is; never leaves it. */
 const ownerHeader = 'x-tidings-owner'
 
-/** Marks a request as one user's: it fails with an {@link OtherUserError} rather than go out with another one's token. */
+/**
+ * Marks a request as one user's: it fails with an {@link OtherUserError} rather than go out with another one's token.
+ *
+ * @param userOf - called when the request is sent; undefined as long as the user is not known, and then nothing is marked
+ */
 export function withOwner(
   options: RequestInit | (() => RequestInit) | undefined,
-  userId: string | null,
+  userOf: () => string | null | undefined,
 ): () => RequestInit {
   return () => {
     const init = typeof options === 'function' ? options() : options
+    const userId = userOf()
+    if (userId === undefined) return init ?? {}
     const headers = new Headers(init?.headers)
     headers.set(ownerHeader, encodeURIComponent(userId ?? ''))
     return { ...init, headers: Object.fromEntries(headers) }

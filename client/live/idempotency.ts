@@ -1,6 +1,6 @@
 import { gql } from '@urql/core'
 import type { ArgumentNode, DocumentNode, FieldNode, OperationDefinitionNode, VariableDefinitionNode } from 'graphql'
-import { keyedInputs, keyedMutations } from '../gql/keyed.ts'
+import { identifiedMutations, keyedInputs, keyedMutations } from '../gql/keyed.ts'
 
 /** A mutation that may be sent again, if it can be. */
 export interface KeyedMutation {
@@ -13,18 +13,8 @@ export interface KeyedMutation {
 }
 
 const argumentName = 'idempotencyKey'
-/** Mutations that have the same effect when they are sent twice, without a key. */
-const repeatableMutations: readonly string[] = [
-  'cancelTask',
-  'markNotificationRead',
-  // What they make has a `clientId`, by which the server knows it again.
-  'createSession',
-  'sendMessage',
-  'addContextCard',
-  'leaveSession',
-  'closeSession',
-  'removeParticipant',
-]
+/** Mutations that have the same effect when they are sent twice. Applications mark theirs with `OutboxContext.repeatable`. */
+const repeatableMutations: readonly string[] = ['cancelTask', ...identifiedMutations]
 
 /** A key that is to be written into the document, as a variable. */
 interface Added {

@@ -29,8 +29,8 @@ export interface TidingsClientOptions {
   readonly transports?: readonly TransportName[]
   /** `false` turns live updates off: subscriptions are polled. @default true */
   readonly live?: boolean
-  /** Where mutations made offline outlive a reload; null for nowhere. @default localStorage where there is one */
-  readonly storage?: OfflineStorage | null
+  /** Where mutations that are not answered yet outlive their page; null for nowhere. @default localStorage where there is one */
+  readonly storage?: OfflineStorage | Storage | null
   /** The schema, by which the cache knows optional fields and abstract types. @default the generated one of this API */
   readonly schema?: NonNullable<CacheExchangeOpts['schema']>
   /** `graphcache`: normalised, optimistic; `document`: urql's simple cache; `none`. @default 'graphcache' */

@@ -21,9 +21,20 @@ interface Kept {
   readonly tidingsOutbox?: StoredMutation
 }
 
-/** What may be put into the context of a mutation: see `Outgoing.line`. */
+/** Options of the outbox in the context of a mutation. */
 export interface OutboxContext {
+  /** Mutations with the same name are sent one after the other: see `Outgoing.line`. */
   readonly tidingsLine?: string
+  /**
+   * `false` for a mutation that is worthless later, such as a typing signal: it is sent at once or not at all, never
+   * stored, and fails like a query. @default true
+   */
+  readonly outbox?: boolean
+  /**
+   * Whether sending the mutation twice has the effect of sending it once; then it is stored and sent again until it is
+   * answered. @default whether it takes an `idempotencyKey` or a `clientId`
+   */
+  readonly repeatable?: boolean
 }
 
 /**
@@ -42,6 +53,8 @@ export function outboxExchange(options: {
 }): Exchange {
   const { outbox, storage, tokens } = options
   return ({ forward, client }) => {
+    /** So that a clock that is set back does not change the order. */
+    let newestAt = 0
     const sent = makeSubject<Operation>()
     const made = makeSubject<OperationResult>()
     /** The ids of the mutations under way. */
@@ -49,28 +62,35 @@ export function outboxExchange(options: {
 
     const take = (operation: Operation): void => {
       const kept = (operation.context as Kept).tidingsOutbox
+      const { tidingsLine: line = kept?.line, repeatable } = operation.context as OutboxContext
       const variables = (operation.variables ?? {}) as Readonly<Record<string, unknown>>
       const keyed = addIdempotencyKeys(operation.query, variables, () => createId())
       const id = kept?.id ?? createId()
-      const user = kept === undefined ? tokens.user() : kept.user
+      let owner = kept === undefined ? tokens.user() : kept.user
+      const user = (): string | null | undefined => {
+        if (owner === undefined) owner = tokens.user()
+        return owner
+      }
       const request = makeOperation(
         'mutation',
         { key: operation.key, query: keyed.query, variables: keyed.variables },
-        user === undefined
-          ? operation.context
-          : { ...operation.context, fetchOptions: withOwner(operation.context.fetchOptions, user) },
+        { ...operation.context, fetchOptions: withOwner(operation.context.fetchOptions, user) },
       )
       underWay.set(identify(operation), id)
+      newestAt = Math.max(newestAt, Date.now())
       outbox.take(
         {
           id,
           user,
+          // A mutation can only be stored together with its user. Once it is known, `onUser` stores what waits.
+          identify: () =>
+            storage === undefined || user() !== undefined ? undefined : tokens.get().catch(() => undefined),
           field: keyed.field,
           variables: keyed.variables,
-          createdAt: kept?.createdAt ?? Date.now(),
+          createdAt: kept?.createdAt ?? newestAt,
           attempts: kept?.attempts ?? 0,
-          isRepeatable: keyed.isRepeatable,
-          line: (operation.context as OutboxContext).tidingsLine,
+          isRepeatable: repeatable ?? kept?.isRepeatable ?? keyed.isRepeatable,
+          line,
           query: hasFiles(variables) ? null : stringifyDocument(keyed.query),
           send: () => sent.next(request),
           abandon(reason) {
@@ -90,38 +110,51 @@ export function outboxExchange(options: {
       return isOver
     }
     const restore = async (): Promise<void> => {
-      const left = (await storage?.claim(async () => (await tokens.get()).userId)) ?? []
-      for (const kept of [...outbox.release(tokens.user()), ...left]) {
-        const request = createRequest(kept.query, kept.variables)
-        pipe(
-          client.executeMutation(request, { tidingsOutbox: kept } as Kept as Partial<Operation['context']>),
-          subscribe(() => undefined),
-        )
+      // The mutations of this page are sent after those of earlier ones, as they were made after them.
+      const resume = storage === undefined ? undefined : outbox.pause()
+      try {
+        const left = (await storage?.claim(async () => (await tokens.get()).userId)) ?? []
+        for (const kept of [...outbox.release(tokens.user()), ...left]) {
+          const request = createRequest(kept.query, kept.variables)
+          pipe(
+            client.executeMutation(request, { tidingsOutbox: kept } as Kept as Partial<Operation['context']>),
+            subscribe(() => undefined),
+          )
+        }
+      } finally {
+        resume?.()
       }
     }
     const restoreSafely = (): void => {
-      restore().catch((error: unknown) => console.warn(`Mutations kept offline cannot be read: ${messageOf(error)}`))
+      restore().catch((error: unknown) => console.warn(`Stored mutations cannot be read: ${messageOf(error)}`))
     }
     restoreSafely()
     // Also when nobody could tell the first time who is signed in.
-    tokens.onUser(restoreSafely)
+    tokens.onUser(() => {
+      restoreSafely()
+      outbox.refresh()
+    })
 
     return (operations$) => {
       const shared$ = share(operations$)
       const passed$ = pipe(
         shared$,
-        // What was accepted is sent, also when the component that made it is gone.
-        filter((one) => one.kind !== 'mutation' && !(one.kind === 'teardown' && underWay.has(identify(one)))),
+        // A mutation that the outbox has accepted is sent, also when the component that made it is gone.
+        filter((one) => !isForOutbox(one) && !(one.kind === 'teardown' && underWay.has(identify(one)))),
       )
       const taken$ = pipe(
         shared$,
-        filter(({ kind }) => kind === 'mutation'),
+        filter(isForOutbox),
         tap(take),
         filter((_): _ is never => false),
       )
       return merge([pipe(forward(merge([passed$, sent.source, taken$])), filter(settle)), made.source])
     }
   }
+}
+
+function isForOutbox({ kind, context }: Operation): boolean {
+  return kind === 'mutation' && (context as OutboxContext).outbox !== false
 }
 
 /** Equal mutations share a key; urql tells them apart by an object in their contexts. */

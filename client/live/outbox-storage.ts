@@ -1,54 +1,72 @@
 import { createId } from './environment.ts'
 import type { OfflineStorage } from './storage.ts'
 
-/** A mutation as it is kept. */
+/** A mutation as it is stored. */
 export interface StoredMutation {
   readonly id: string
-  /** Who made it; null for nobody. */
+  /** The user who made it; null for nobody. */
   readonly user: string | null
   /** The document as text. */
   readonly query: string
   readonly variables: Readonly<Record<string, unknown>>
+  /** In milliseconds since 1970. */
   readonly createdAt: number
+  /** Its position among the mutations of its page that were made in the same millisecond. */
+  readonly order: number
   readonly attempts: number
   readonly reason: string
+  /** Its outbox lane: see `Outgoing.line`. */
+  readonly line?: string | undefined
+  readonly isRepeatable: boolean
 }
 
 /** The mutations of this client in a storage that it shares with other tabs. */
 export interface OutboxStorage {
   /**
-   * Takes over what clients left that are gone, as far as it is of one user; what others made waits for them.
+   * Takes over the mutations of clients that are gone, as far as they are of one user, in the order in which they were
+   * made; those of other users stay for them.
    * @param askUser - called only when there is something
    */
   claim(askUser: () => Promise<string | null>): Promise<readonly StoredMutation[]>
-  /** Replaces what is kept for this client. */
+  /** Stores these mutations of this client in place of those before. Resolves when that is done. */
   save(mutations: readonly StoredMutation[]): Promise<void>
-  /** Lets others take over what is kept. */
-  release(): void
+  /** Lets other clients take over what is stored, as soon as the last `save` is done. Nothing is locked any more after that. */
+  release(): Promise<void>
 }
 
-/** Whose a kept mutation is. */
+/** A stored mutation and the client whose it is. */
 interface Owned extends StoredMutation {
   readonly owner: string
 }
 
-/** What is used of the Web Locks API: a lock is held as long as its tab lives, which is how the others know. */
+/** The part of the Web Locks API that is used. A lock is released when its tab is gone, which is how other tabs know. */
 interface Locks {
-  request(name: string, hold: () => Promise<void>): Promise<unknown>
+  request<T>(name: string, hold: () => Promise<T>): Promise<T>
   query(): Promise<{ readonly held?: readonly { readonly name?: string }[] }>
 }
 
 /**
- * Keeps mutations in `storage` under one key. Where there are Web Locks, those of another tab that is still open are left
- * to it; elsewhere whoever comes takes them all, and idempotency keys keep them from being carried out twice.
+ * Stores each mutation under a key of its own, so that tabs never write the same entry and none can overwrite what another
+ * has stored.
+ *
+ * Where there are Web Locks, a client holds a lock as long as it has something stored, and its mutations are left to it.
+ * Without them a new client takes over all mutations, also those of tabs that are still open: idempotency keys keep them
+ * from being carried out twice, and mutations that have none are not stored.
  */
 export function createOutboxStorage(storage: OfflineStorage, url: string): OutboxStorage {
-  const key = `tidings:outbox:${url}`
+  const prefix = `tidings:outbox:${url}:`
   const owner = createId()
-  const lockOf = (name: string): string => `${key}:${name}`
   const locks = (globalThis as { readonly navigator?: { readonly locks?: Locks } }).navigator?.locks
-  let release: (() => void) | undefined
-  // One after the other: each reads the list, changes it and writes it.
+  /** The entries of this client, by the ids of their mutations. */
+  const written = new Map<string, string>()
+  /** Claimed and not part of a `save` yet, so that a `save` that was on its way already does not remove them. */
+  const claimed = new Set<string>()
+  let unlock: (() => void) | undefined
+  let isReleased = false
+  let newest: readonly StoredMutation[] = []
+  /** A `save` that has not begun yet: it will store the newest list. */
+  let saving: Promise<void> | undefined
+  // Runs one step after the other, so that an older list never replaces a newer one.
   let last: Promise<unknown> = Promise.resolve()
   const inTurn = <T>(step: () => Promise<T>): Promise<T> => {
     const turn = last.then(step, step)
@@ -56,71 +74,113 @@ export function createOutboxStorage(storage: OfflineStorage, url: string): Outbo
     return turn
   }
 
-  const read = async (): Promise<readonly Owned[]> => parse(await storage.getItem(key))
-  const write = async (all: readonly Owned[]): Promise<void> => {
-    if (all.length === 0) await storage.removeItem(key)
-    else await storage.setItem(key, JSON.stringify(all))
+  const write = async (mutation: StoredMutation): Promise<void> => {
+    const entry: Owned = { ...mutation, owner }
+    const text = JSON.stringify(entry)
+    if (written.get(mutation.id) === text) return
+    await storage.setItem(`${prefix}${mutation.id}`, text)
+    written.set(mutation.id, text)
   }
-  /** Only as long as something is kept: a page that holds a lock may be kept out of the back/forward cache. */
-  const holdWhile = async (isKept: boolean): Promise<void> => {
-    if (!isKept) {
-      release?.()
-      release = undefined
-    } else if (release === undefined && locks !== undefined) {
-      const released = new Promise<void>((resolve) => {
-        release = resolve
-      })
-      await new Promise<void>((resolve) => {
-        const hold = (): Promise<void> => {
-          resolve()
-          return released
-        }
-        // Without the lock another tab may send the same mutations, with the same keys.
-        locks.request(lockOf(owner), hold).catch(() => resolve())
+  /** The mutations of clients that are gone. */
+  const findLeft = async (): Promise<readonly Owned[]> => {
+    const held = new Set((await locks?.query())?.held?.map(({ name }) => name))
+    const keys = (await storage.keys()).filter((key) => key.startsWith(prefix))
+    const all = await Promise.all(keys.map(async (key) => parse(await storage.getItem(key))))
+    return all.filter((one) => one !== null).filter((one) => one.owner !== owner && !held.has(`${prefix}${one.owner}`))
+  }
+  /** Holds the lock only as long as something is stored: it may keep a page out of the back/forward cache. */
+  const lock = async (): Promise<void> => {
+    if (unlock !== undefined || locks === undefined || isReleased) return
+    const released = new Promise<void>((resolve) => {
+      unlock = resolve
+    })
+    await new Promise<void>((resolve) => {
+      const hold = (): Promise<void> => {
+        resolve()
+        return released
+      }
+      // Without the lock another tab may send the same mutations, with the same keys.
+      locks.request(`${prefix}${owner}`, hold).catch(() => resolve())
+    })
+  }
+  const unlockWhenEmpty = (): void => {
+    if (written.size > 0) return
+    unlock?.()
+    unlock = undefined
+  }
+  const replace = async (mutations: readonly StoredMutation[]): Promise<void> => {
+    const ids = new Set(mutations.map(({ id }) => id))
+    if (ids.size > 0) await lock()
+    let failure: unknown
+    for (const mutation of mutations) {
+      claimed.delete(mutation.id)
+      // One that is too large for the storage does not keep the others out.
+      await write(mutation).catch((error: unknown) => {
+        failure = error
       })
     }
+    for (const id of [...written.keys()].filter((one) => !ids.has(one) && !claimed.has(one))) {
+      await storage.removeItem(`${prefix}${id}`)
+      written.delete(id)
+    }
+    unlockWhenEmpty()
+    if (failure !== undefined) throw failure
   }
+  /** Keeps two clients from taking over the same mutations. */
+  const exclusively = <T>(step: () => Promise<T>): Promise<T> => locks?.request(`${prefix}claim`, step) ?? step()
 
   return {
-    claim: (askUser) =>
+    async claim(askUser) {
+      if ((await findLeft()).length === 0) return []
+      // Before the lock: an application may take its time to find a token, and other tabs are not to wait for it.
+      const user = await askUser()
+      return inTurn(() =>
+        exclusively(async () => {
+          const left = (await findLeft()).filter((one) => one.user === user)
+          if (left.length === 0) return []
+          await lock()
+          for (const { owner: _, ...mutation } of left) {
+            claimed.add(mutation.id)
+            await write(mutation)
+          }
+          return left.toSorted((a, b) => a.createdAt - b.createdAt || a.order - b.order)
+        }),
+      )
+    },
+    save(mutations) {
+      newest = mutations.filter(({ isRepeatable }) => isRepeatable || locks !== undefined)
+      saving ??= inTurn(() => {
+        saving = undefined
+        return replace(newest)
+      })
+      return saving
+    },
+    release: () =>
       inTurn(async () => {
-        const held = new Set((await locks?.query())?.held?.map(({ name }) => name))
-        const all = await read()
-        const left = all.filter((one) => one.owner !== owner && !held.has(lockOf(one.owner)))
-        if (left.length === 0) return []
-        const user = await askUser()
-        const claimed = left.filter((one) => one.user === user)
-        if (claimed.length === 0) return []
-        await holdWhile(true)
-        await write(all.map((one) => (claimed.includes(one) ? { ...one, owner } : one)))
-        return claimed
+        isReleased = true
+        unlock?.()
       }),
-    save: (mutations) =>
-      inTurn(async () => {
-        if (mutations.length > 0) await holdWhile(true)
-        const others = (await read()).filter((one) => one.owner !== owner)
-        await write([...others, ...mutations.map((one) => ({ ...one, owner }))])
-        await holdWhile(mutations.length > 0)
-      }),
-    release: () => release?.(),
   }
 }
 
-/** What was written by another version, or by someone else, is left out. */
-function parse(text: string | null): readonly Owned[] {
-  if (text === null) return []
+/** Entries that another version wrote, or another program, are ignored. */
+function parse(text: string | null): Owned | null {
+  if (text === null) return null
   try {
-    const all: unknown = JSON.parse(text)
-    return Array.isArray(all) ? all.filter(isOwned) : []
+    const value: unknown = JSON.parse(text)
+    return isOwned(value) ? value : null
   } catch {
-    // Not ours; the next write replaces it.
-    return []
+    // Not written by a client.
+    return null
   }
 }
 
 function isOwned(value: unknown): value is Owned {
   if (typeof value !== 'object' || value === null) return false
-  const one = value as Partial<Record<keyof Owned, unknown>>
-  const isOfSomebody = one.user === null || typeof one.user === 'string'
-  return isOfSomebody && typeof one.id === 'string' && typeof one.query === 'string' && typeof one.owner === 'string'
+  const { id, user, query, owner, createdAt, order } = value as Partial<Record<keyof Owned, unknown>>
+  return (
+    [id, query, owner].every((one) => typeof one === 'string') &&
+    [createdAt, order].every((one) => typeof one === 'number') &&
+    (user === null || typeof user === 'string')
+  )
 }

@@ -37,8 +37,10 @@ export interface OutboxStore extends Store<OutboxState> {
 /** A mutation as the outbox handles it. */
 export interface Outgoing {
   readonly id: string
-  /** Who made it; undefined when that is not known, and then it is not kept beyond a reload. */
-  readonly user: string | null | undefined
+  /** The user who made it; undefined as long as that is not known, and until then it is not stored. */
+  readonly user: () => string | null | undefined
+  /** Finds out {@link Outgoing.user}, without rejecting; undefined where it is known, or of no interest. */
+  identify(): Promise<unknown> | undefined
   readonly field: string
   readonly variables: Readonly<Record<string, unknown>>
   readonly createdAt: number
@@ -72,6 +74,13 @@ export interface Outbox extends OutboxStore {
   settle(id: string, outcome: Outcome): boolean
   /** Gives out what was held for a user who is back: to be taken again at once. */
   release(user: string | null | undefined): readonly StoredMutation[]
+  /**
+   * Sends nothing new until the returned function is called, as mutations of an earlier page come first. Several
+   * pauses may overlap.
+   */
+  pause(): () => void
+  /** Stores the mutations again after something else about them has changed, such as whose they are. */
+  refresh(): void
   dispose(): void
 }
 
@@ -82,11 +91,27 @@ interface Entry {
   view: OutboxEntry
 }
 
-function toStored({ outgoing, view }: Entry): readonly StoredMutation[] {
-  const { query, isRepeatable, user } = outgoing
+function toStored({ outgoing, view, order }: Entry): readonly StoredMutation[] {
+  const { query, isRepeatable, line } = outgoing
+  const user = outgoing.user()
   if (query === null || user === undefined || (view.status === 'sending' && !isRepeatable)) return []
   const { id, variables, createdAt, attempts, reason } = view
-  return [{ id, user, query, variables, createdAt, attempts, reason }]
+  return [{ id, user, query, variables, createdAt, order, attempts, reason, line, isRepeatable }]
+}
+
+/** The longest wait for the storage: a mutation is rather sent without being stored than not at all. */
+export const maxStoreMs = 2_000
+
+/** Settles with `work`, or after `ms`. Never rejects. */
+export function settleWithin(work: Promise<unknown>, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const stopTimer = after(ms, resolve, { isIdle: true })
+    const end = (): void => {
+      stopTimer()
+      resolve()
+    }
+    work.then(end, end)
+  })
 }
 
 /** A connection that works outweighs what the device says of its network: the server may be on this very device. */
@@ -101,18 +126,22 @@ function cannotReach({ status }: ConnectionState): boolean {
  *
  * A mutation that may have been carried out although nobody answered is only sent again when it is repeatable.
  *
- * @param options.onPending - called after each change with what is to be kept. One that may not be sent twice is not among
- * them from the moment it is sent
+ * Every repeatable mutation is stored before it is sent and removed when it is answered, so that a page that is killed in
+ * between loses nothing.
+ *
+ * @param options.persist - stores the mutations that are not answered yet in place of those before; resolves when that is
+ * done, never rejects; undefined where nothing is stored. A mutation that may not be sent twice is not among them from the
+ * moment it is sent
  */
 export function createOutbox(options: {
   readonly connection: Store<ConnectionState>
   readonly timing: Timing
-  readonly onPending: (pending: readonly StoredMutation[]) => void
+  readonly persist: (pending: readonly StoredMutation[]) => Promise<void> | undefined
 }): Outbox {
-  const { connection, timing, onPending } = options
+  const { connection, timing } = options
   const store = createStore<OutboxState>({ pending: [], refused: [] })
   /** Sent and not answered yet, without having waited. */
-  const flying = new Map<string, { readonly outgoing: Outgoing; readonly order: number }>()
+  const flying = new Map<string, Entry>()
   /** Of users who are not signed in now. */
   let held: readonly StoredMutation[] = []
   let taken = 0
@@ -120,11 +149,14 @@ export function createOutbox(options: {
   let stopTimer: () => void = () => undefined
   let stopListening: (() => void) | undefined
   let isDisposed = false
+  let pauses = 0
 
+  const persist = (): Promise<void> | undefined =>
+    options.persist([...held, ...[...flying.values(), ...queue].flatMap(toStored)])
   const publish = (change: Partial<OutboxState> = {}): void => {
     const pending = queue.map(({ view }) => view)
     store.set({ ...store.getSnapshot(), ...change, pending })
-    onPending([...held, ...queue.flatMap(toStored)])
+    void persist()
     // Listening keeps the connection open, so that its return is noticed.
     if (pending.length > 0) stopListening ??= connection.subscribe(onConnection)
     else {
@@ -133,26 +165,33 @@ export function createOutbox(options: {
       stopTimer()
     }
   }
-  const enqueue = (outgoing: Outgoing, order: number, attempts: number, reason: string): void => {
-    const { id, field, variables, createdAt } = outgoing
-    const view: OutboxEntry = { id, field, variables, createdAt, attempts, reason, status: 'waiting' }
-    queue = [...queue, { outgoing, order, view }].sort(
-      (a, b) => a.view.createdAt - b.view.createdAt || a.order - b.order,
-    )
+  const createEntry = (outgoing: Outgoing, status: OutboxEntry['status'], reason: string): Entry => {
+    const { id, field, variables, createdAt, attempts } = outgoing
+    return { outgoing, order: taken, view: { id, field, variables, createdAt, attempts, reason, status } }
+  }
+  const enqueue = (entry: Entry): void => {
+    queue = [...queue, entry].sort((a, b) => a.view.createdAt - b.view.createdAt || a.order - b.order)
     publish()
   }
   const change = (entry: Entry, view: Partial<OutboxEntry>): void => {
     entry.view = { ...entry.view, ...view }
     publish()
   }
+  const send = async ({ outgoing }: Entry): Promise<void> => {
+    const identified = outgoing.identify()
+    if (identified !== undefined) await identified
+    const stored = persist()
+    if (stored !== undefined) await settleWithin(stored, maxStoreMs)
+    outgoing.send()
+  }
   const flush = (): void => {
     stopTimer()
     const [head] = queue
-    if (head === undefined || head.view.status === 'sending' || isDisposed) return
+    if (head === undefined || head.view.status === 'sending' || isDisposed || pauses > 0) return
     // One that was made before may yet come to wait.
     if ([...flying.values()].some(({ order }) => order < head.order)) return
     change(head, { status: 'sending' })
-    head.outgoing.send()
+    void send(head)
   }
   let status = connection.getSnapshot().status
   const onConnection = (): void => {
@@ -183,44 +222,46 @@ export function createOutbox(options: {
       const isAway = cannotReach(connection.getSnapshot())
       const { line } = outgoing
       const isBehind = line !== undefined && [...flying.values()].some((one) => one.outgoing.line === line)
-      if (queue.length > 0 || isAway || mustWait || isBehind) {
-        enqueue(
-          outgoing,
-          taken,
-          outgoing.attempts,
-          isAway ? 'There is no connection to the server' : 'Others are sent before it',
-        )
+      if (queue.length > 0 || isAway || mustWait || isBehind || pauses > 0) {
+        const reason = isAway ? 'There is no connection to the server' : 'Others are sent before it'
+        enqueue(createEntry(outgoing, 'waiting', reason))
+        void outgoing.identify()
         if (isAway) retryLater(outgoing.attempts)
         else flush()
       } else {
-        flying.set(outgoing.id, { outgoing, order: taken })
-        outgoing.send()
+        const entry = createEntry(outgoing, 'sending', 'It was on its way when its page was closed')
+        flying.set(outgoing.id, entry)
+        void send(entry)
       }
     },
     settle(id, outcome) {
-      const entry = queue.find(({ view }) => view.id === id)
-      const found = entry ?? flying.get(id)
-      flying.delete(id)
-      if (found === undefined || isDisposed) return true
-      const { outgoing, order } = found
-      if (outcome.is === 'unanswered' && outgoing.isRepeatable) {
-        const attempts = (entry?.view.attempts ?? outgoing.attempts) + 1
-        if (entry === undefined) enqueue(outgoing, order, attempts, outcome.reason)
-        else change(entry, { status: 'waiting', attempts, reason: outcome.reason })
+      const queued = queue.find(({ view }) => view.id === id)
+      const entry = queued ?? flying.get(id)
+      if (entry === undefined) return true
+      if (outcome.is === 'unanswered' && entry.outgoing.isRepeatable) {
+        // It stays stored, for the next page.
+        if (isDisposed) return true
+        const attempts = entry.view.attempts + 1
+        flying.delete(id)
+        entry.view = { ...entry.view, status: 'waiting', attempts, reason: outcome.reason }
+        if (queued === undefined) enqueue(entry)
+        else publish()
         retryLater(attempts)
         return false
       }
-      if (entry === undefined) {
+      flying.delete(id)
+      if (outcome.is === 'held') held = [...held, ...toStored({ ...entry, view: { ...entry.view, status: 'waiting' } })]
+      if (queued === undefined) {
+        void persist()
         flush()
         return true
       }
-      queue = queue.filter((other) => other !== entry)
-      if (outcome.is === 'held') held = [...held, ...toStored({ ...entry, view: { ...entry.view, status: 'waiting' } })]
+      queue = queue.filter((other) => other !== queued)
       const { refused } = store.getSnapshot()
       publish(
         outcome.is !== 'refused'
           ? {}
-          : { refused: [...refused, { ...entry.view, status: 'refused', reason: outcome.reason }] },
+          : { refused: [...refused, { ...queued.view, status: 'refused', reason: outcome.reason }] },
       )
       flush()
       return true
@@ -230,6 +271,17 @@ export function createOutbox(options: {
       held = held.filter((one) => one.user !== user)
       return released
     },
+    pause() {
+      pauses += 1
+      let isPaused = true
+      return () => {
+        if (!isPaused) return
+        isPaused = false
+        pauses -= 1
+        flush()
+      }
+    },
+    refresh: () => void persist(),
     dismiss(id) {
       const entry = queue.find(({ view }) => view.id === id)
       // What is on its way cannot be taken back.

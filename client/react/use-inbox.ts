@@ -6,6 +6,7 @@ import {
   NotificationsDocument,
   type NotificationsSubscription,
 } from '../gql/graphql.ts'
+import type { OutboxContext } from '../live/outbox-exchange.ts'
 import { type InboxState, reduceInbox } from '../reduce/inbox.ts'
 import { useTidings } from './provider.ts'
 import { useLive } from './use-live.ts'
@@ -29,6 +30,8 @@ function reduceNotifications(state: InboxState | undefined, { notifications }: N
 }
 
 const noVariables = {}
+/** Marking a notification twice has the effect of marking it once. */
+const repeatable: OutboxContext = { repeatable: true }
 
 /** Watches the viewer's inbox; all components share one subscription. That something was read shows when the server says so, in every tab. */
 export function useInbox(): LiveInbox {
@@ -36,7 +39,7 @@ export function useInbox(): LiveInbox {
   const { state, error } = useLive(NotificationsDocument, noVariables, reduceNotifications)
   const markRead = useCallback(
     async (id: string): Promise<string | null> => {
-      const { data, error: failure } = await urql.mutation(MarkNotificationReadDocument, { id }).toPromise()
+      const { data, error: failure } = await urql.mutation(MarkNotificationReadDocument, { id }, repeatable).toPromise()
       const answer = data?.markNotificationRead
       return answer?.__typename === 'NotFoundError' ? answer.message : describeError(failure)
     },

@@ -1,5 +1,6 @@
 import type { AnyVariables, CombinedError, DocumentInput } from '@urql/core'
 import { useCallback, useState } from 'react'
+import type { OutboxContext } from '../live/outbox-exchange.ts'
 import { useTidings } from '../react/provider.ts'
 import { describeError } from '../react/words.ts'
 
@@ -12,9 +13,13 @@ export interface Change<Data, Variables> {
   readonly refusal: string | null
 }
 
+/** For mutations that have the same effect when they are sent twice, although they take no key. */
+export const repeatable: OutboxContext = { repeatable: true }
+
 /** Sends mutations of one field whose failures select `... on Error { message }`, and that start no task. */
 export function useChange<Data, Variables extends AnyVariables>(
   document: DocumentInput<Data, Variables>,
+  context?: OutboxContext,
 ): Change<Data, Variables> {
   const { urql } = useTidings()
   const [state, setState] = useState<Pick<Change<Data, Variables>, 'isSending' | 'refusal'>>({
@@ -24,12 +29,12 @@ export function useChange<Data, Variables extends AnyVariables>(
   const run = useCallback(
     async (variables: Variables): Promise<Data | undefined> => {
       setState({ isSending: true, refusal: null })
-      const { data, error } = await urql.mutation(document, variables).toPromise()
+      const { data, error } = await urql.mutation(document, variables, { ...context }).toPromise()
       const refusal = refusalOf(data, error)
       setState({ isSending: false, refusal })
       return refusal === null ? data : undefined
     },
-    [urql, document],
+    [urql, document, context],
   )
   return { ...state, run }
 }

@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 test('the programs of docs/client.md are right as they stand', async () => {
   const text = await readFile(join(root, 'docs/client.md'), 'utf8')
   const programs = [...text.matchAll(/^```(tsx?) file=(\w+)\n([\s\S]*?)^```/gm)]
-  expect(programs.map(([, , name]) => name)).toEqual(['main', 'retry', 'own', 'plain', 'connection'])
+  expect(programs.map(([, , name]) => name)).toEqual(['main', 'retry', 'own', 'plain', 'connection', 'outbox'])
   // Below the root, where the packages are found.
   await mkdir(join(root, 'dist'), { recursive: true })
   const folder = await mkdtemp(join(root, 'dist/docs-'))

@@ -3,7 +3,7 @@ import { InviteToSessionDocument, RemoveParticipantDocument } from '../../gql/gr
 import type { SessionState } from '../../reduce/session-state.ts'
 import { ActionButton } from '../action-button.tsx'
 import { Refusal } from '../refusal.tsx'
-import { useChange } from '../use-change.ts'
+import { repeatable, useChange } from '../use-change.ts'
 
 /** Who takes part and who of them is here, with what the owner may do about it. */
 export function People(props: { readonly session: SessionState; readonly me: string | null }): ReactElement {
@@ -39,7 +39,7 @@ export function People(props: { readonly session: SessionState; readonly me: str
 }
 
 function RemovePerson(props: { readonly sessionId: string; readonly userId: string }): ReactElement {
-  const { run, isSending, refusal } = useChange(RemoveParticipantDocument)
+  const { run, isSending, refusal } = useChange(RemoveParticipantDocument, repeatable)
   return (
     <ActionButton
       name="Remove"

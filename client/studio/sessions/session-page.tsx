@@ -6,7 +6,7 @@ import { describeError } from '../../react/words.ts'
 import type { SessionState } from '../../reduce/session-state.ts'
 import { ConfirmButton } from '../confirm-button.tsx'
 import { Link } from '../link.tsx'
-import { useChange } from '../use-change.ts'
+import { repeatable, useChange } from '../use-change.ts'
 import { useRoute } from '../use-route.ts'
 import { useTitle } from '../use-title.ts'
 import { CardsPanel } from './cards-panel.tsx'
@@ -85,8 +85,8 @@ const time = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle
 function Head({ session, me }: { readonly session: SessionState; readonly me: string | null }): ReactElement {
   const { id, title, owner, closedAt, statistics } = session
   const { go } = useRoute()
-  const leave = useChange(LeaveSessionDocument)
-  const close = useChange(CloseSessionDocument)
+  const leave = useChange(LeaveSessionDocument, repeatable)
+  const close = useChange(CloseSessionDocument, repeatable)
   return (
     <header className="session-head">
       <div>

@@ -1,9 +1,12 @@
 import { useCallback, useEffect, useRef } from 'react'
 import { SetTypingDocument } from '../../gql/graphql.ts'
+import type { OutboxContext } from '../../live/outbox-exchange.ts'
 import { useTidings } from '../../react/provider.ts'
 
 /** Said again after this long, well before it runs out. */
 const againMs = 3_000
+/** A typing signal is worthless later: it never waits for the connection, nor for the messages before it. */
+const now: OutboxContext = { outbox: false }
 
 /** Tells the others that this user is typing, as seldom as will do, and not at all while there is no connection. */
 export function useTyping(sessionId: string): { readonly typed: () => void; readonly stopped: () => void } {
@@ -14,7 +17,7 @@ export function useTyping(sessionId: string): { readonly typed: () => void; read
       const { status } = connection.getSnapshot()
       if (status !== 'live' && status !== 'degraded') return
       // What becomes of it is of no interest: it says itself again, or runs out.
-      urql.mutation(SetTypingDocument, { sessionId, isTyping }).toPromise().catch(console.warn)
+      urql.mutation(SetTypingDocument, { sessionId, isTyping }, now).toPromise().catch(console.warn)
     },
     [urql, connection, sessionId],
   )

@@ -45,6 +45,7 @@ function createStorage(): OfflineStorage & { readonly items: Map<string, string>
     getItem: (key) => items.get(key) ?? null,
     setItem: (key, value) => void items.set(key, value),
     removeItem: (key) => void items.delete(key),
+    keys: () => [...items.keys()],
   }
 }
 
@@ -161,7 +162,7 @@ test('leaves what waits in another open tab to that tab', async () => {
   await eventually(() => expect(storage.items.size).toBe(1))
   await using other = site.client({ storage })
   void other.urql.mutation(retryMutation, { input: { conceptId, piece: 'TUTORIAL' } }).toPromise()
-  await eventually(() => expect(JSON.parse([...storage.items.values()][0] ?? '')).toHaveLength(2))
+  await eventually(() => expect(storage.items.size).toBe(2))
   expect(outboxOf(other).pending).toHaveLength(1)
   await site.proxy.heal()
   await eventually(() => expect(storage.items.size).toBe(0))
@@ -205,7 +206,7 @@ test('what may be carried out only once is not sent again when its answer was lo
 describe('of several users in one browser', () => {
   const tokenOf = (sub: string): string => `e30.${btoa(JSON.stringify({ sub }))}.x`
   const ids = (storage: { readonly items: Map<string, string> }): readonly string[] =>
-    (JSON.parse([...storage.items.values()][0] ?? '[]') as { readonly user: string }[]).map(({ user }) => user)
+    [...storage.items.values()].map((text) => (JSON.parse(text) as { readonly user: string }).user)
   /** Ada asks for something offline, and before the connection is back somebody else signs in on the same page. */
   const askAndSignInAnother = async (storage?: OfflineStorage) => {
     let user = 'ada'
@@ -278,5 +279,127 @@ describe('of several users in one browser', () => {
     await eventually(async () => expect(await tasksOf('RETRY_CONTENT')).toBe(before + 1))
     await settled()
     expect(outboxOf(page)).toEqual({ pending: [], refused: [] })
+  })
+})
+
+describe('a page that is killed', () => {
+  const cancel = gql('mutation ($id: ID!, $reason: String) { cancelTask(id: $id, reason: $reason) { __typename } }')
+  const tokenOf = (sub: string): string => `e30.${btoa(JSON.stringify({ sub }))}.x`
+  const reasonsIn = (items: ReadonlyMap<string, string>): readonly unknown[] =>
+    [...items.values()].map(
+      (text) => (JSON.parse(text) as { readonly variables: { readonly reason: unknown } }).variables.reason,
+    )
+  /** What the storage holds after the client's page is gone: Web Locks end with a page, which a test in one process lacks. */
+  const afterDeathOf = (storage: { readonly items: ReadonlyMap<string, string> }) => {
+    const left = createStorage()
+    for (const [key, text] of storage.items) left.items.set(key, text.replace(/"owner":"[^"]*"/, '"owner":"gone"'))
+    return left
+  }
+
+  test.each([
+    ['without a token', {}],
+    ['whose user is not known yet', { token: () => Promise.resolve(tokenOf('ada')) }],
+  ])('has stored every repeatable mutation before it is sent: a client %s', async (_, options) => {
+    const storage = createStorage()
+    const stored: (readonly unknown[])[] = []
+    await using client = site.client({
+      storage,
+      ...options,
+      fetch: (input, init) => {
+        if (String(init?.body).includes('cancelTask')) stored.push(reasonsIn(storage.items))
+        return fetch(input, init)
+      },
+    })
+    const id = await site.count(1)
+    const answers = ['one', 'two', 'three'].map((reason) => client.urql.mutation(cancel, { id, reason }).toPromise())
+    await Promise.all(answers)
+    expect(stored).toHaveLength(3)
+    for (const [index, reason] of ['one', 'two', 'three'].entries()) expect(stored[index]).toContain(reason)
+    await eventually(() => expect(storage.items.size).toBe(0))
+  })
+
+  test('loses nothing: the next page sends everything once and in order, before what it sends itself', async () => {
+    const storage = createStorage()
+    const ids = await Promise.all(Array.from({ length: 5 }, () => site.count(1)))
+    const context = { tidingsLine: 'lane' }
+    const dead = site.client({ storage, fetch: () => new Promise<never>(() => undefined) })
+    // One is on its way, two wait behind it; a fourth of another lane is on its way too.
+    for (const [index, id] of ids.slice(0, 3).entries())
+      void dead.urql.mutation(cancel, { id, reason: `${index}` }, context).toPromise()
+    void dead.urql.mutation(cancel, { id: ids[3] ?? '', reason: '3' }).toPromise()
+    await eventually(() => expect(storage.items.size).toBe(4))
+
+    const left = afterDeathOf(storage)
+    const sent: unknown[] = []
+    await using page = site.client({
+      storage: left,
+      fetch: (input, init) => {
+        const { variables } = JSON.parse(String(init?.body)) as { readonly variables?: { readonly reason?: unknown } }
+        if (variables?.reason !== undefined) sent.push(variables.reason)
+        return fetch(input, init)
+      },
+    })
+    await page.urql.mutation(cancel, { id: ids[4] ?? '', reason: '4' }, context).toPromise()
+    expect(sent).toEqual(['0', '1', '2', '3', '4'])
+    await eventually(() => expect(left.items.size).toBe(0))
+    expect(outboxOf(page)).toEqual({ pending: [], refused: [] })
+    await settled()
+  })
+
+  test('whose storage does not answer is not held up for ever', async () => {
+    const never = new Promise<never>(() => undefined)
+    const storage: OfflineStorage = { ...createStorage(), setItem: () => never, keys: () => [] }
+    const client = site.client({ storage })
+    const id = await site.count(1)
+    const { data } = await client.urql.mutation(cancel, { id, reason: 'sent' }).toPromise()
+    expect(data).toMatchObject({ cancelTask: { __typename: 'CancelTaskSuccess' } })
+    await settled()
+  })
+})
+
+describe('a mutation that is worthless later', () => {
+  const cancel = gql('mutation ($id: ID!, $reason: String) { cancelTask(id: $id, reason: $reason) { __typename } }')
+  const now = { outbox: false }
+
+  test('fails at once while there is no connection, is never stored and never sent later', async () => {
+    const storage = createStorage()
+    let requests = 0
+    await using client = site.client({
+      storage,
+      fetch: (input, init) => {
+        requests += 1
+        return fetch(input, init)
+      },
+    })
+    goOffline()
+    const id = await site.count(1)
+    const { error } = await client.urql.mutation(cancel, { id, reason: 'now' }, now).toPromise()
+    expect(error?.networkError).toBeInstanceOf(Error)
+    expect(outboxOf(client)).toEqual({ pending: [], refused: [] })
+    expect(storage.items.size).toBe(0)
+    await site.proxy.heal()
+    // A mutation of the outbox goes out now, and that one does not.
+    await client.urql.mutation(retryMutation, { input: { conceptId, piece: 'QUIZ' } }).toPromise()
+    expect(requests).toBe(2)
+    await site.ask('mutation ($id: ID!) { cancelTask(id: $id) { __typename } }', { id })
+    await settled()
+  })
+
+  test('does not wait for the mutations before it', async () => {
+    const gate = Promise.withResolvers<void>()
+    await using client = site.client({
+      fetch: async (input, init) => {
+        if (String(init?.body).includes('retryContent')) await gate.promise
+        return fetch(input, init)
+      },
+    })
+    const context = { tidingsLine: 'lane' }
+    const before = client.urql.mutation(retryMutation, { input: { conceptId, piece: 'QUIZ' } }, context).toPromise()
+    const id = await site.count(1)
+    const { data } = await client.urql.mutation(cancel, { id }, { ...context, ...now }).toPromise()
+    expect(data).toMatchObject({ cancelTask: { __typename: 'CancelTaskSuccess' } })
+    gate.resolve()
+    await before
+    await settled()
   })
 })

@@ -47,6 +47,7 @@ test('what is written offline waits beyond a reload, and is sent once and in ord
     getItem: (key) => items.get(key) ?? null,
     setItem: (key, value) => void items.set(key, value),
     removeItem: (key) => void items.delete(key),
+    keys: () => [...items.keys()],
   }
   const sessionId = await createSession()
   {
