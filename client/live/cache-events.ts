@@ -1,15 +1,16 @@
 import { gql } from '@urql/core'
 import type { Cache } from '@urql/exchange-graphcache'
 import { terminalEvents } from '../../src/protocol.ts'
+import type { Memory } from './late-answers-exchange.ts'
 
 /** What the events of tasks mean for what is in the cache. */
-export interface TaskCache {
+export interface TaskCache extends Memory {
   /** Takes an event of `taskProgress`. One that is older than what is known changes nothing. */
   applyEvent(cache: Cache, event: unknown): void
   /** Takes an event of `roadmapUpdates`: where pieces are, whoever changed them. */
   applyRoadmapEvent(cache: Cache, event: unknown): void
-  /** Takes the answer to `retryContent`, or what is assumed of it. */
-  applyRetry(cache: Cache, input: unknown, answer: unknown, isOptimistic: boolean): void
+  /** Takes the answer to `retryContent`. */
+  applyRetry(cache: Cache, input: unknown, answer: unknown): void
 }
 
 /** An event, as far as it was selected under the names of the schema. */
@@ -25,6 +26,7 @@ interface EventFields {
   readonly error?: object
   readonly reason?: string
   readonly nextAttemptAt?: string
+  readonly result?: { readonly conceptId?: string; readonly piece?: string; readonly concept?: Fields | null } | null
   readonly item?: { readonly key?: string; readonly status?: string; readonly error?: object | null }
 }
 
@@ -36,11 +38,22 @@ interface ContentChange {
   readonly error?: object | null
 }
 
-/** The last that was said about a piece of content, and by which task. */
-interface PieceState {
-  readonly taskId: string
-  readonly fields: Readonly<Record<string, unknown>>
+type Fields = Readonly<Record<string, unknown>>
+
+/** The newest state of a task. */
+interface TaskFields {
+  readonly seq: number
+  readonly fields: Fields
 }
+
+/** The newest state of a piece of content, and the task that brought it; null where that is not known. */
+interface PieceState {
+  readonly taskId: string | null
+  readonly fields: Fields
+}
+
+/** A remembered value, and the position at which it became known. */
+type Known<V> = V & { readonly position: number }
 
 /** How a part of a task that makes content stands, as the content's own state. */
 const contentStatus: Readonly<Record<string, string>> = {
@@ -59,8 +72,9 @@ const maxRemembered = 1_000
  * @param fields - the names of the fields of each type of the schema
  */
 export function createTaskCache(fields: ReadonlyMap<string, ReadonlySet<string>>): TaskCache {
-  const tasks = new Map<string, { readonly seq: number; readonly fields: Readonly<Record<string, unknown>> }>()
-  const pieces = new Map<string, PieceState>()
+  const tasks = new Map<string, Known<TaskFields>>()
+  const pieces = new Map<string, Known<PieceState>>()
+  let position = 0
   const fragments = new Map<string, ReturnType<typeof gql>>()
 
   /** Writes exactly the given fields of something that is in the cache. */
@@ -85,8 +99,20 @@ export function createTaskCache(fields: ReadonlyMap<string, ReadonlySet<string>>
     tasks.clear()
     pieces.clear()
   }
+  const rememberTask = (id: string, state: TaskFields): void => remember(tasks, id, { ...state, position: ++position })
+  const rememberPiece = (key: string, state: PieceState): void =>
+    remember(pieces, key, { ...state, position: ++position })
 
   return {
+    get position() {
+      return position
+    },
+    findAfter: (after) => (type, id, field) => {
+      const known =
+        type === 'Task' ? tasks.get(id) : type === 'Concept' ? pieces.get(`${id}:${field.toUpperCase()}`) : undefined
+      if (known === undefined || known.position <= after) return undefined
+      return type === 'Task' ? known.fields[field] : known.fields
+    },
     applyEvent(cache, given) {
       const event = (given ?? {}) as EventFields
       forgetOnReset(event)
@@ -95,14 +121,18 @@ export function createTaskCache(fields: ReadonlyMap<string, ReadonlySet<string>>
       const known = tasks.get(taskId)
       const isNewer = known === undefined || seq >= known.seq
       const newest = isNewer ? { seq, fields: readTaskFields(event) } : known
-      remember(tasks, taskId, newest)
+      if (isNewer) rememberTask(taskId, newest)
       const task = { __typename: 'Task', id: taskId }
       // Also when it is not newer: a snapshot has brought its own state into the cache by now.
       if (cache.resolve(task, 'status') !== undefined) write(cache, task, newest.fields)
+      if (!isNewer) return
+      const made = readMadePiece(event)
+      // Its content is in the cache by now, as a part of the event.
+      if (made !== undefined) rememberPiece(made.key, { taskId, fields: made.fields })
       const status = contentStatus[item?.status ?? '']
-      if (!isNewer || item?.key === undefined || status === undefined) return
+      if (item?.key === undefined || status === undefined) return
       const state: PieceState = { taskId, fields: { status, ...('error' in item ? { error: item.error } : {}) } }
-      remember(pieces, item.key, state)
+      rememberPiece(item.key, state)
       writePiece(cache, item.key, state)
     },
     applyRoadmapEvent(cache, given) {
@@ -116,11 +146,11 @@ export function createTaskCache(fields: ReadonlyMap<string, ReadonlySet<string>>
         const key = `${conceptId}:${piece}`
         const fields = { status, ...(error === undefined ? {} : { error }) }
         // It may be faster than the answer to the mutation that caused it.
-        if (event.taskId !== undefined) remember(pieces, key, { taskId: event.taskId, fields })
+        rememberPiece(key, { taskId: event.taskId ?? pieces.get(key)?.taskId ?? null, fields })
         writePiece(cache, key, { fields })
       }
     },
-    applyRetry(cache, input, answer, isOptimistic) {
+    applyRetry(cache, input, answer) {
       const { conceptId, piece } = (input ?? {}) as { readonly conceptId?: string; readonly piece?: string }
       const { __typename: type, task } = (answer ?? {}) as {
         readonly __typename?: string
@@ -130,8 +160,10 @@ export function createTaskCache(fields: ReadonlyMap<string, ReadonlySet<string>>
       const key = `${conceptId}:${piece}`
       const known = pieces.get(key)
       // Its events may have been faster than the answer.
-      const isOvertaken = !isOptimistic && known !== undefined && known.taskId === task?.id
-      writePiece(cache, key, isOvertaken ? known : { fields: { status: 'GENERATING', error: null } })
+      const isOvertaken = known !== undefined && known.taskId !== null && known.taskId === task?.id
+      const state = isOvertaken ? known : { taskId: task?.id ?? null, fields: { status: 'GENERATING', error: null } }
+      if (!isOvertaken) rememberPiece(key, state)
+      writePiece(cache, key, state)
     },
   }
 }
@@ -149,6 +181,15 @@ function readTaskFields(event: EventFields): Readonly<Record<string, unknown>> {
     ...(status === undefined || type === 'TaskSnapshot' ? {} : { nextAttemptAt: nextAttemptAt ?? null }),
     ...(terminalEvents.includes(type) && at !== undefined ? { finishedAt: at } : {}),
   }
+}
+
+/** The content that a task has made, as its last event brings it along; undefined for other events. */
+function readMadePiece({ result }: EventFields): { readonly key: string; readonly fields: Fields } | undefined {
+  const { conceptId, piece, concept } = result ?? {}
+  const content = piece === undefined ? undefined : concept?.[piece.toLowerCase()]
+  if (conceptId === undefined || piece === undefined || typeof content !== 'object' || content === null)
+    return undefined
+  return { key: `${conceptId}:${piece}`, fields: content as Fields }
 }
 
 /** A selection of what is there; aliases, which are no fields of the type, are left out. */

@@ -1,13 +1,10 @@
 import type { Exchange } from '@urql/core'
-import {
-  type Cache,
-  type CacheExchangeOpts,
-  cacheExchange,
-  type DataFields,
-  type UpdatesConfig,
-} from '@urql/exchange-graphcache'
+import { composeExchanges } from '@urql/core'
+import { type Cache, type CacheExchangeOpts, cacheExchange, type UpdatesConfig } from '@urql/exchange-graphcache'
 import { map, pipe } from 'wonka'
 import { createTaskCache } from './cache-events.ts'
+import { withLateAnswers } from './late-answers-exchange.ts'
+import { type Assumption, optimisticExchange } from './optimistic-exchange.ts'
 
 /** The schema as graphcache takes it. */
 export type CacheSchema = NonNullable<CacheExchangeOpts['schema']>
@@ -28,8 +25,7 @@ export function createCacheExchange(schema: CacheSchema): Exchange {
       roadmapUpdates: (result, _, cache) => tasks.applyRoadmapEvent(cache, result['roadmapUpdates']),
     },
     Mutation: {
-      retryContent: ({ retryContent }, { input }, cache, { optimistic }) =>
-        tasks.applyRetry(cache, input, retryContent, optimistic === true),
+      retryContent: ({ retryContent }, { input }, cache) => tasks.applyRetry(cache, input, retryContent),
       // Nothing else tells the lists that there is something new.
       importDocument: (_, __, cache) => invalidateLists(cache, 'documents'),
       deleteDocument: ({ deleteDocument }, { id }, cache) => {
@@ -55,11 +51,14 @@ export function createCacheExchange(schema: CacheSchema): Exchange {
     schema,
     keys: Object.fromEntries(keys.map((type) => [type, () => null])),
     updates,
-    optimistic: { retryContent: ({ input }) => assumeRetry(input) },
   })
+  const exchanges = composeExchanges([
+    optimisticExchange({ retryContent: ({ input }) => assumeRetry(input) }, fields),
+    withLateAnswers(cache, tasks, fields),
+  ])
   // Where a request fails before there is anything it says null, which no type of urql's does.
   return (input) => {
-    const exchange = cache(input)
+    const exchange = exchanges(input)
     return (operations$) =>
       pipe(
         exchange(operations$),
@@ -68,16 +67,13 @@ export function createCacheExchange(schema: CacheSchema): Exchange {
   }
 }
 
-/** What `retryContent` will most likely answer, as far as it can be known. */
-function assumeRetry(input: unknown): DataFields {
+/** What `retryContent` will most likely bring, as far as it can be known. */
+function assumeRetry(input: unknown): Assumption {
   const { conceptId = '', piece = '' } = (input ?? {}) as { readonly conceptId?: string; readonly piece?: string }
   return {
-    __typename: 'RetryContentSuccess',
-    concept: {
-      __typename: 'Concept',
-      id: conceptId,
-      [piece.toLowerCase()]: { __typename: 'Content', piece, status: 'GENERATING', error: null },
-    },
+    type: 'Concept',
+    id: conceptId,
+    fields: { [piece.toLowerCase()]: { __typename: 'Content', piece, status: 'GENERATING', error: null } },
   }
 }
 

@@ -1,4 +1,4 @@
-import { Client, type Exchange, type ExecutionResult, gql, makeResult } from '@urql/core'
+import { Client, createRequest, type Exchange, type ExecutionResult, gql, makeResult } from '@urql/core'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { filter, makeSubject, map, merge, pipe, subscribe } from 'wonka'
 import { cacheSchema } from '../../../client/gql/cache-schema.ts'
@@ -154,4 +154,148 @@ test('an older event never overwrites a newer state, and neither does a snapshot
   await eventually(() => expect(percents.at(-1)).toBe(20))
   expect(percents.filter((percent) => percent === 30 || percent === 40)).toEqual([])
   for (const { unsubscribe } of subscriptions) unsubscribe()
+})
+
+const driven = () => {
+  const { client, keys, push } = createDrivenClient(createCacheExchange(cacheSchema as CacheSchema))
+  const seen: string[] = []
+  const { unsubscribe } = pipe(
+    client.query(conceptQuery, { id: 'c' }),
+    subscribe(({ data, stale }) => {
+      const { quiz, tutorial } = (data?.node ?? {}) as Record<string, { status: string; body: string | null }>
+      if (quiz !== undefined) seen.push(`${quiz.status} ${quiz.body} ${tutorial?.status}${stale ? ' …' : ''}`)
+    }),
+  )
+  return { client, keys, push, seen, unsubscribe }
+}
+const conceptAt = (quiz: string, body: string | null = null, tutorial = 'COMPLETED') => {
+  const content = { __typename: 'Content', error: null }
+  return {
+    __typename: 'Concept',
+    id: 'c',
+    quiz: { ...content, piece: 'QUIZ', status: quiz, body },
+    tutorial: { ...content, piece: 'TUTORIAL', status: tutorial, body: null },
+  }
+}
+const retried = (task: string, concept = conceptAt('GENERATING')): ExecutionResult => ({
+  data: {
+    retryContent: {
+      __typename: 'RetryContentSuccess',
+      task: { __typename: 'Task', id: task, status: 'QUEUED', progress: { __typename: 'Progress', percent: 0 } },
+      concept,
+    },
+  },
+})
+const itemProgress = gql<{ taskProgress: unknown }>(
+  'subscription { taskProgress(taskId: "t") { __typename taskId seq cursor status progress { __typename percent } ... on TaskItemCompleted { item { __typename key status error { __typename code } } } ... on TaskCompleted { result { __typename ... on ContentRetried { conceptId piece concept { __typename id quiz { __typename piece status body error { __typename code } } } } } } } }',
+)
+const itemCompleted = event(2, 90, {
+  __typename: 'TaskItemCompleted',
+  item: { __typename: 'TaskItem', key: 'c:QUIZ', status: 'COMPLETED', error: null },
+})
+const taskCompleted = event(3, 100, {
+  __typename: 'TaskCompleted',
+  status: 'COMPLETED',
+  result: {
+    __typename: 'ContentRetried',
+    conceptId: 'c',
+    piece: 'QUIZ',
+    concept: { __typename: 'Concept', id: 'c', quiz: conceptAt('COMPLETED', 'new').quiz },
+  },
+})
+/** A fetch of the same query once more, as a page makes it when it comes back. */
+const refetch = (client: Client): void =>
+  void client.reexecuteOperation(
+    client.createRequestOperation('query', createRequest(conceptQuery, { id: 'c' }), { requestPolicy: 'network-only' }),
+  )
+const retry = (client: Client, piece: string) =>
+  client.mutation(retryMutation, { input: { conceptId: 'c', piece } }).toPromise()
+
+test('a late answer to a query does not undo what events have brought, and is asked for once more', async () => {
+  const { client, keys, push, seen, unsubscribe } = driven()
+  await eventually(() => expect(keys).toHaveLength(1))
+  const [query = 0] = keys
+  push(query, { data: { node: conceptAt('GENERATING') } })
+  const events = pipe(
+    client.subscription(itemProgress, {}),
+    subscribe(() => undefined),
+  )
+  await eventually(() => expect(keys).toHaveLength(2))
+  refetch(client)
+  await eventually(() => expect(keys).toHaveLength(3))
+  push(keys[1] ?? 0, itemCompleted)
+  push(keys[1] ?? 0, taskCompleted)
+  // Shown although the query is under way.
+  await eventually(() => expect(seen.at(-1)).toBe('COMPLETED new COMPLETED …'))
+  // The server has read this before the task was completed.
+  push(query, { data: { node: conceptAt('GENERATING') } })
+  await eventually(() => expect(seen.at(-1)).toMatch(/^COMPLETED new COMPLETED/))
+  await eventually(() => expect(keys).toHaveLength(4))
+  push(query, { data: { node: conceptAt('COMPLETED', 'newest') } })
+  await eventually(() => expect(seen.at(-1)).toBe('COMPLETED newest COMPLETED'))
+  await turn()
+  // An answer that was not overtaken is taken as it is: no request follows.
+  expect(keys).toHaveLength(4)
+  expect(seen.slice(seen.findIndex((state) => state.startsWith('COMPLETED'))).join()).not.toContain('GENERATING')
+  refetch(client)
+  await eventually(() => expect(keys).toHaveLength(5))
+  push(query, { data: { node: conceptAt('PENDING') } })
+  await eventually(() => expect(seen.at(-1)).toBe('PENDING null COMPLETED'))
+  events.unsubscribe()
+  unsubscribe()
+})
+
+test('nor what the answer to a mutation has brought', async () => {
+  const { client, keys, push, seen, unsubscribe } = driven()
+  await eventually(() => expect(keys).toHaveLength(1))
+  const [query = 0] = keys
+  push(query, { data: { node: conceptAt('FAILED') } })
+  refetch(client)
+  await eventually(() => expect(keys).toHaveLength(2))
+  const answer = retry(client, 'QUIZ')
+  await eventually(() => expect(keys).toHaveLength(3))
+  push(keys[2] ?? 0, retried('t'))
+  await answer
+  push(query, { data: { node: conceptAt('FAILED') } })
+  await eventually(() => expect(keys).toHaveLength(4))
+  expect(seen.at(-1)).toMatch(/^GENERATING/)
+  push(query, { data: { node: conceptAt('GENERATING') } })
+  await eventually(() => expect(seen.at(-1)).toBe('GENERATING null COMPLETED'))
+  unsubscribe()
+})
+
+test('an optimistic state shows while the query is fetched again, and stays until its mutation is answered', async () => {
+  const { client, keys, push, seen, unsubscribe } = driven()
+  await eventually(() => expect(keys).toHaveLength(1))
+  const [query = 0] = keys
+  push(query, { data: { node: conceptAt('COMPLETED', 'old') } })
+  refetch(client)
+  await eventually(() => expect(keys).toHaveLength(2))
+  const answer = retry(client, 'QUIZ')
+  await eventually(() => expect(seen.at(-1)).toMatch(/^GENERATING old COMPLETED/))
+  push(query, { data: { node: conceptAt('COMPLETED', 'old', 'FAILED') } })
+  await eventually(() => expect(seen.at(-1)).toMatch(/^GENERATING old FAILED/))
+  push(keys[2] ?? 0, { data: { retryContent: { __typename: 'ConflictError', message: 'Busy' } } })
+  await answer
+  await eventually(() => expect(seen.at(-1)).toBe('COMPLETED old FAILED'))
+  unsubscribe()
+})
+
+test('the answer to one mutation does not wait for those to others', async () => {
+  const { client, keys, push, seen, unsubscribe } = driven()
+  await eventually(() => expect(keys).toHaveLength(1))
+  const [query = 0] = keys
+  push(query, { data: { node: conceptAt('FAILED', null, 'FAILED') } })
+  const first = retry(client, 'QUIZ')
+  const second = retry(client, 'TUTORIAL')
+  await eventually(() => expect(keys).toHaveLength(3))
+  await eventually(() => expect(seen.at(-1)).toMatch(/^GENERATING null GENERATING/))
+  push(keys[1] ?? 0, retried('one', conceptAt('GENERATING', null, 'FAILED')))
+  expect((await first).data?.retryContent.task?.id).toBe('one')
+  await turn()
+  expect(seen.at(-1)).toMatch(/^GENERATING null GENERATING/)
+  push(keys[2] ?? 0, { data: { retryContent: { __typename: 'ConflictError', message: 'Busy' } } })
+  await second
+  await eventually(() => expect(seen.at(-1)).toBe('GENERATING null FAILED'))
+  unsubscribe()
 })

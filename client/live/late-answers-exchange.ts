@@ -1,0 +1,113 @@
+import { type Client, type Exchange, makeOperation, type Operation, type OperationResult } from '@urql/core'
+import { filter, makeSubject, map, merge, pipe, tap } from 'wonka'
+import { type FindField, patchData } from './patch.ts'
+
+/** What is known of objects from events and from the answers to mutations, in the order in which it became known. */
+export interface Memory {
+  /** Counts what has become known so far. */
+  readonly position: number
+  /** What has become known of a field after a position; undefined when nothing has. */
+  findAfter(position: number): FindField
+}
+
+/**
+ * Wraps a cache so that queries which are fetched again are neither outdated while they wait, nor when they are answered:
+ *
+ * - An answer that was overtaken by an event, or by the answer to a mutation, takes what is newer from there: its own state
+ *   may have been read before. When the status of something has changed meanwhile, it is asked for once more, as a status
+ *   seldom changes alone.
+ * - As long as a query is fetched again, its present result keeps following the cache. urql drops those results, as it
+ *   takes them for repetitions of the request that is under way.
+ *
+ * @param objectTypes - the names of the schema's object types
+ */
+export function withLateAnswers(
+  cache: Exchange,
+  memory: Memory,
+  objectTypes: { has(name: string): boolean },
+): Exchange {
+  return (input) => {
+    /** The queries that are under way, and the position at which each was sent. */
+    const sent = new Map<number, number>()
+    /** Queries under way that are to be read from the cache, and those to be asked again once they are answered. */
+    const toRead = new Map<number, Operation>()
+    const toAsk = new Set<number>()
+    const reads = makeSubject<Operation>()
+    let isReading = false
+
+    const ask = (operation: Operation): void => {
+      input.client.reexecuteOperation(
+        makeOperation('query', operation, { ...operation.context, requestPolicy: 'network-only' }),
+      )
+    }
+    const read = (): void => {
+      const operations = [...toRead.values()]
+      toRead.clear()
+      for (const operation of operations) {
+        if (!sent.has(operation.key)) input.client.reexecuteOperation(operation)
+        else {
+          isReading = true
+          reads.next(makeOperation('query', operation, { ...operation.context, requestPolicy: 'cache-only' }))
+          isReading = false
+        }
+      }
+    }
+    const reexecute = (operation: Operation): void => {
+      const { kind, key, context } = operation
+      if (kind !== 'query' || !sent.has(key) || context.requestPolicy !== 'cache-first') {
+        input.client.reexecuteOperation(operation)
+        return
+      }
+      if (toRead.size === 0) queueMicrotask(read)
+      toRead.set(key, operation)
+    }
+    const leave = ({ kind, key }: Operation): void => {
+      if (kind !== 'teardown') return
+      sent.delete(key)
+      toRead.delete(key)
+      toAsk.delete(key)
+    }
+    const take = (result: OperationResult): OperationResult => {
+      const { operation, data, hasNext } = result
+      const position = sent.get(operation.key)
+      if (operation.kind !== 'query' || position === undefined || hasNext) return result
+      sent.delete(operation.key)
+      const isToAsk = toAsk.delete(operation.key)
+      if (data === undefined || data === null) return result
+      const isOvertaken = memory.position > position
+      const patched = isOvertaken
+        ? patchData(operation.query, data as Record<string, unknown>, objectTypes, memory.findAfter(position))
+        : { data, hasStatusChanged: false }
+      if (isToAsk || patched.hasStatusChanged) queueMicrotask(() => ask(operation))
+      return { ...result, data: patched.data }
+    }
+    /** A result that was read while the query is under way; another one follows. */
+    const pass = (result: OperationResult): OperationResult | null => {
+      if (!isReading) return result
+      if (result.data !== undefined && result.data !== null) return { ...result, stale: true }
+      // The cache has lost a part of it, and what is under way may have been read before that.
+      toAsk.add(result.operation.key)
+      return null
+    }
+
+    const exchange = cache({
+      ...input,
+      client: Object.create(input.client, { reexecuteOperation: { value: reexecute } }) as Client,
+      forward: (operations$) => {
+        const sent$ = pipe(
+          operations$,
+          tap((operation) => {
+            if (operation.kind === 'query') sent.set(operation.key, memory.position)
+          }),
+        )
+        return pipe(input.forward(sent$), map(take))
+      },
+    })
+    return (operations$) =>
+      pipe(
+        exchange(merge([pipe(operations$, tap(leave)), reads.source])),
+        map(pass),
+        filter((result) => result !== null),
+      )
+  }
+}
