@@ -1,7 +1,9 @@
 import { StartSelfTestDocument, type StartSelfTestInput } from '../gql/graphql.ts'
-import type { TidingsClientOptions } from '../live/options.ts'
+import type { TidingsClientOptions, TransportName } from '../live/options.ts'
 import type { TaskEvent } from '../reduce/task-state.ts'
 import { createTidingsClient, type TidingsClient } from '../tidings-client.ts'
+import { quantile } from './statistics.ts'
+import { createWire, type Wire } from './wire.ts'
 
 /** An event and when it came, in milliseconds since 1970. */
 export interface Received {
@@ -11,17 +13,26 @@ export interface Received {
 
 /** What the checks measure with: clients of their own and throw-away tasks on the deployment. */
 export interface Bench extends AsyncDisposable {
-  /** A client that is disposed with the bench. */
-  open(): Promise<BenchClient>
+  /** A client that is disposed with the bench. @param transport - pins one; those of the self-test by default */
+  open(transport?: TransportName): Promise<BenchClient>
   /** Starts a task; waits when the deployment asks to. @throws Error when it refuses for good */
   start(client: TidingsClient, input: StartSelfTestInput): Promise<string>
+  /**
+   * Measures round trips: pings on a WebSocket of its own, or requests on a connection that is open already. The median of
+   * several, in milliseconds.
+   * @throws Error when there is no answer
+   */
+  measureRoundTrip(transport: TransportName | null): Promise<number>
+  /** Events that came twice or out of order to a client of this bench, before the client mended that. */
+  readonly faults: readonly string[]
 }
 
-/** A client whose sockets can be counted and cut. */
+/** A client whose connections can be counted, cut and listened to. */
 export interface BenchClient {
   readonly client: TidingsClient
-  /** Closes its sockets under it; how many there were. */
+  /** Closes its sockets and breaks its event streams under it; how many there were. */
   cut(): number
+  readonly wire: Wire
   /** Sockets that are open. */
   readonly openSockets: number
 }
@@ -31,38 +42,68 @@ export function isLogged({ event }: Received): boolean {
   return event.__typename !== 'TaskSnapshot' && event.__typename !== 'TaskQueueMoved'
 }
 
-/** Everything that happens to a task from its beginning to its end. */
-export async function record(client: TidingsClient, taskId: string): Promise<Received[]> {
+/** Everything that happens to a task from its beginning to its end, or until the signal aborts. */
+export async function record(client: TidingsClient, taskId: string, signal?: AbortSignal): Promise<Received[]> {
   const received: Received[] = []
-  for await (const event of client.watchTask(taskId, { fromStart: true }))
+  for await (const event of client.watchTask(taskId, { fromStart: true, ...(signal && { signal }) }))
     received.push({ event, receivedAt: Date.now() })
   return received
 }
 
 const mostWaits = 3
+const roundTrips = 5
 
 /** Creates the bench of one self-test. */
 export function createBench(options: TidingsClientOptions): Bench {
   const clients = new Set<TidingsClient>()
+  const wires: Wire[] = []
+  const measure = async (once: () => Promise<void>): Promise<number> => {
+    const times: number[] = []
+    for (let round = 0; round < roundTrips; round++) {
+      const startedAt = performance.now()
+      await once()
+      times.push(performance.now() - startedAt)
+    }
+    return quantile(times, 0.5)
+  }
   return {
-    async open() {
+    async open(transport) {
+      const wire = createWire()
+      wires.push(wire)
+      let connections = 0
       const sockets = new Set<WebSocket>()
       class CountedWebSocket extends globalThis.WebSocket {
         constructor(url: string | URL, protocols?: string | string[]) {
           super(url, protocols)
           sockets.add(this)
+          const name = `socket ${++connections}`
+          this.addEventListener('message', ({ data }) => wire.readMessage(name, data))
           this.addEventListener('close', () => sockets.delete(this))
         }
       }
-      const client = createTidingsClient({ ...options, storage: null, cache: 'none', webSocketImpl: CountedWebSocket })
+      const observe: typeof fetch = async (input, init) => {
+        const response = await globalThis.fetch(input, init)
+        const { body, headers, status, statusText } = response
+        if (body === null || headers.get('content-type')?.startsWith('text/event-stream') !== true) return response
+        return new Response(wire.readBody(`stream ${++connections}`, body), { headers, status, statusText })
+      }
+      const client = createTidingsClient({
+        ...options,
+        ...(transport === undefined ? {} : { transports: [transport] }),
+        storage: null,
+        cache: 'none',
+        webSocketImpl: CountedWebSocket,
+        fetch: observe,
+      })
       clients.add(client)
       return {
         client,
+        wire,
         cut: () => {
           const open = [...sockets]
           // A code that means nothing to anybody: as good as a broken line.
           for (const socket of open) socket.close(4999, 'cut by the self-test')
-          return open.length
+          return open.length + wire.breakStreams()
         },
         get openSockets() {
           return sockets.size
@@ -78,6 +119,42 @@ export function createBench(options: TidingsClientOptions): Bench {
           throw new Error(result?.message ?? error?.message ?? 'The deployment answered nothing')
         await new Promise((resolve) => setTimeout(resolve, result.retryAfterMs))
       }
+    },
+    async measureRoundTrip(transport) {
+      const token = (await options.token?.()) ?? null
+      const authorization = token === null ? {} : { authorization: `Bearer ${token}` }
+      if (transport !== 'websocket') {
+        const ask = async (): Promise<void> => {
+          const headers = { 'content-type': 'application/json', ...authorization }
+          const body = JSON.stringify({ query: '{ __typename }' })
+          await (await fetch(options.url, { method: 'POST', headers, body, cache: 'no-store' })).text()
+        }
+        // Opens the connection.
+        await ask()
+        return measure(ask)
+      }
+      const socket = new WebSocket(options.url.replace(/^http/, 'ws'), 'graphql-transport-ws')
+      const exchange = (message: object): Promise<void> =>
+        new Promise((resolve, reject) => {
+          const fail = (): void => reject(new Error('The WebSocket was closed'))
+          socket.addEventListener('message', () => resolve(), { once: true })
+          socket.addEventListener('close', fail, { once: true })
+          if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message))
+          else fail()
+        })
+      try {
+        await new Promise((resolve, reject) => {
+          socket.addEventListener('open', resolve, { once: true })
+          socket.addEventListener('error', () => reject(new Error('The WebSocket does not open')), { once: true })
+        })
+        await exchange({ type: 'connection_init', payload: authorization })
+        return await measure(() => exchange({ type: 'ping' }))
+      } finally {
+        socket.close()
+      }
+    },
+    get faults() {
+      return wires.flatMap(({ faults }) => faults)
     },
     async [Symbol.asyncDispose]() {
       await Promise.all([...clients].map((client) => client.dispose()))

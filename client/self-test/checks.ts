@@ -1,3 +1,6 @@
+import { CancelTaskDocument, SelfTestCountsDocument } from '../gql/graphql.ts'
+import type { TransportName } from '../live/options.ts'
+import type { TidingsClient } from '../tidings-client.ts'
 import { type Bench, isLogged, type Received, record } from './bench.ts'
 import { findGap, quantile } from './statistics.ts'
 
@@ -10,7 +13,7 @@ export interface Finding {
 
 /** What a self-test may do and what it expects. Times in milliseconds. */
 export interface SelfTestLimits {
-  /** Longest acceptable 99th percentile from the log to the client. @default 500 */
+  /** Longest acceptable 99th percentile from the log to the client, of which a round trip is an upper bound. @default 500 */
   readonly maxLatencyMs: number
   /** Least acceptable events a second in a burst. @default 50 */
   readonly minEventsPerSecond: number
@@ -18,6 +21,8 @@ export interface SelfTestLimits {
   readonly stabilityMs: number
   /** Clients of the check with many connections. @default 25 */
   readonly connections: number
+  /** Longest wait until the servers count no more than before; each reports within a second or so. @default 15000 */
+  readonly serverCountsMs: number
 }
 
 /** One check: harmless to the deployment, on tasks of its own. */
@@ -25,6 +30,8 @@ export interface Check {
   readonly name: string
   /** What it shows, in a sentence. */
   readonly shows: string
+  /** The transport that it is about: run only where that is allowed. */
+  readonly transport?: TransportName
   run(bench: Bench, limits: SelfTestLimits): Promise<Finding>
 }
 
@@ -37,47 +44,93 @@ const isWhole = (received: readonly Received[]): boolean =>
   seqsOf(received)[0] === 1 &&
   findGap(seqsOf(received)) === null &&
   received.at(-1)?.event.__typename === 'TaskCompleted'
+/** Without the events that had happened before the connection was open: those are a replay. */
+const onlyLive = (received: readonly Received[]): readonly Received[] => {
+  const logged = received.filter(isLogged)
+  const openedAt = logged[0]?.receivedAt ?? 0
+  return logged.filter(({ receivedAt }) => receivedAt > openedAt + settleMs)
+}
+/** Of things that happened at these times, in milliseconds: how many in a second. */
+const rateOf = (times: readonly number[]): number =>
+  times.length < 2 ? 0 : ((times.length - 1) / Math.max(1, (times.at(-1) ?? 0) - (times[0] ?? 0))) * 1_000
 const describeWhole = (received: readonly Received[]): string => {
   const seqs = seqsOf(received)
   const gap = findGap(seqs)
   return gap === null ? `${seqs.length} events without a gap` : `a gap before event ${gap}`
 }
 
-/** From the log to the client: the clocks need not agree, as the fastest event is taken for half a round trip. */
+/** After so many attempts a transport counts as blocked. */
+const maxAttempts = 3
+const maxProofMs = 10_000
+
+/** Whether one transport works, and how fast it is. */
+function checkTransport(transport: TransportName): Check {
+  return {
+    name: `transport ${transport}`,
+    shows: `that the ${transport} transport works`,
+    transport,
+    async run(bench) {
+      const { client } = await bench.open(transport)
+      const taskId = await bench.start(client, { items: 10, everyMs: 20 })
+      const blocked = new AbortController()
+      const timer = setTimeout(() => blocked.abort(), maxProofMs)
+      let reason: string | null = null
+      const stop = client.connection.subscribe(() => {
+        const { status, attempt, reason: given } = client.connection.getSnapshot()
+        if (given !== null && attempt > 0) reason = given
+        if (status === 'live' || status === 'degraded') clearTimeout(timer)
+        if (attempt >= maxAttempts || status === 'closed') blocked.abort()
+      })
+      const received = await record(client, taskId, blocked.signal).catch((error: unknown): Received[] => {
+        reason ??= String(error)
+        return []
+      })
+      stop()
+      clearTimeout(timer)
+      if (received.length === 0) return { passed: false, figures: `does not work: ${reason ?? 'no event came'}` }
+      const roundTripMs = await bench.measureRoundTrip(transport)
+      return { passed: isWhole(received), figures: `${describeWhole(received)}, round trip ${ms(roundTripMs)}` }
+    },
+  }
+}
+
+/**
+ * From the log to the client. The clocks need not agree: the fastest event is taken for a whole round trip, which is an
+ * upper bound of one way, also where one direction is slower than the other.
+ */
 const latency: Check = {
   name: 'latency',
   shows: 'how long an event takes from the log to a client',
   async run(bench, { maxLatencyMs }) {
     const { client } = await bench.open()
     const taskId = await bench.start(client, calm)
-    const all = (await record(client, taskId)).filter(isLogged)
-    // What had happened before the connection was open is told late, and is not what is measured.
-    const openedAt = all[0]?.receivedAt ?? 0
-    const received = all.filter(({ receivedAt }) => receivedAt > openedAt + settleMs)
+    const received = onlyLive(await record(client, taskId))
     const raw = received.map(({ event, receivedAt }) => receivedAt - Date.parse(event.at))
-    const halfTripMs = (client.connection.getSnapshot().roundTripMs ?? 0) / 2
+    const { transport } = client.connection.getSnapshot()
+    const roundTripMs = await bench.measureRoundTrip(transport)
     const fastest = Math.min(...raw)
-    const latencies = raw.map((value) => value - fastest + halfTripMs)
+    const latencies = raw.map((value) => value - fastest + roundTripMs)
     const p99 = quantile(latencies, 0.99)
     return {
       passed: p99 <= maxLatencyMs,
-      figures: `median ${ms(quantile(latencies, 0.5))}, 99th percentile ${ms(p99)} of ${latencies.length} events (at most ${ms(maxLatencyMs)})`,
+      figures: `median ${ms(quantile(latencies, 0.5))}, 99th percentile ${ms(p99)} of ${latencies.length} events on ${transport ?? 'nothing'}, with a round trip of ${ms(roundTripMs)} (at most ${ms(maxLatencyMs)})`,
     }
   },
 }
 
 const frequency: Check = {
   name: 'update frequency',
-  shows: 'how many events a second come in a burst',
+  shows: 'how many events a second come while they happen',
   async run(bench, { minEventsPerSecond }) {
     const { client } = await bench.open()
-    const taskId = await bench.start(client, { items: 200, everyMs: 0, textLength: 200 })
-    const received = await record(client, taskId)
-    const spanMs = Math.max(1, (received.at(-1)?.receivedAt ?? 0) - (received[1]?.receivedAt ?? 0))
-    const rate = (received.length / spanMs) * 1_000
+    const taskId = await bench.start(client, { items: 200, everyMs: 5, textLength: 200 })
+    const all = await record(client, taskId)
+    const received = onlyLive(all)
+    const rate = rateOf(received.map(({ receivedAt }) => receivedAt))
+    const made = rateOf(received.map(({ event }) => Date.parse(event.at)))
     return {
-      passed: rate >= minEventsPerSecond && isWhole(received),
-      figures: `${rate.toFixed(0)} a second, ${describeWhole(received)} (at least ${minEventsPerSecond})`,
+      passed: rate >= minEventsPerSecond && isWhole(all),
+      figures: `${rate.toFixed(0)} a second of ${made.toFixed(0)} that happened, ${describeWhole(all)} (at least ${minEventsPerSecond})`,
     }
   },
 }
@@ -155,14 +208,18 @@ const reconnection: Check = {
       if (received.length % 25 === 10) cuts += cut()
     }
     const { transport } = client.connection.getSnapshot()
-    const note = cuts === 0 ? `no socket to cut, as it is on ${transport ?? 'nothing'}` : `cut ${cuts} times`
-    return { passed: isWhole(received), figures: `${note}, ${describeWhole(received)}` }
+    // Polling has no connection that lasts.
+    const hasBeenCut = cuts > 0 || transport === 'polling'
+    return {
+      passed: hasBeenCut && isWhole(received),
+      figures: `cut ${cuts} times on ${transport ?? 'nothing'}, ${describeWhole(received)}`,
+    }
   },
 }
 
 const leaks: Check = {
   name: 'leaks',
-  shows: 'that subscribing and leaving leaves nothing behind',
+  shows: 'that subscribing and leaving leaves nothing behind in the client',
   async run(bench) {
     const own = await bench.open()
     const taskId = await bench.start(own.client, { items: 100, everyMs: 20 })
@@ -179,6 +236,58 @@ const leaks: Check = {
   },
 }
 
+/** The connections of this viewer and the watched tasks, as the servers count them. */
+interface ServerCounts {
+  readonly connections: number
+  readonly subscriptions: number
+}
+
+async function readCounts(client: TidingsClient): Promise<ServerCounts> {
+  const { data, error } = await client.urql
+    .query(SelfTestCountsDocument, {}, { requestPolicy: 'network-only' })
+    .toPromise()
+  if (data === undefined)
+    throw new Error(`The server does not tell its counts: ${error?.message ?? 'no answer'}; give an admin's token`)
+  const { byViewer, byField } = data.connectionStats
+  const userId = data.viewer?.id ?? null
+  return {
+    connections: byViewer.find((count) => count.userId === userId)?.connections ?? 0,
+    subscriptions: byField.find(({ name }) => name === 'taskProgress')?.subscriptions ?? 0,
+  }
+}
+
+const serverLeaks: Check = {
+  name: 'server leaks',
+  shows: 'that subscribing and leaving leaves nothing behind in the servers, by their own counts',
+  async run(bench, { serverCountsMs }) {
+    const { client } = await bench.open()
+    const before = await readCounts(client)
+    const rounds = 20
+    const watchers = await Promise.all(Array.from({ length: 5 }, () => bench.open()))
+    const taskId = await bench.start(client, { items: 300, everyMs: 100 })
+    const seen = await Promise.all(
+      watchers.map(async (watcher) => {
+        for (let round = 0; round < rounds; round++) for await (const _ of watcher.client.watchTask(taskId)) break
+        await watcher.client.dispose()
+        return rounds
+      }),
+    )
+    const startedAt = Date.now()
+    let after = await readCounts(client)
+    const isBack = (): boolean => after.connections <= before.connections && after.subscriptions <= before.subscriptions
+    while (!isBack() && Date.now() - startedAt < serverCountsMs) {
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      after = await readCounts(client)
+    }
+    await client.urql.mutation(CancelTaskDocument, { id: taskId }).toPromise()
+    const total = seen.reduce((sum, count) => sum + count, 0)
+    return {
+      passed: isBack(),
+      figures: `${total} subscriptions of ${watchers.length} clients; connections ${before.connections} before, ${after.connections} after; subscriptions ${before.subscriptions} before, ${after.subscriptions} after`,
+    }
+  },
+}
+
 const stability: Check = {
   name: 'stability',
   shows: 'that a connection that is left alone stays',
@@ -187,11 +296,14 @@ const stability: Check = {
     const everyMs = 500
     const taskId = await bench.start(client, { items: Math.max(1, Math.round(stabilityMs / everyMs)), everyMs })
     let breaks = 0
-    const heed = (): void => {
+    let hasWorked = false
+    // A transport that does not work at all is the finding of another check.
+    const count = (): void => {
       const { status } = client.connection.getSnapshot()
-      if (status === 'reconnecting' || status === 'offline' || status === 'closed') breaks++
+      if (status === 'live' || status === 'degraded') hasWorked = true
+      else if (hasWorked && status !== 'connecting') breaks++
     }
-    const stop = client.connection.subscribe(heed)
+    const stop = client.connection.subscribe(count)
     const received = await record(client, taskId)
     stop()
     const { transport } = client.connection.getSnapshot()
@@ -225,6 +337,9 @@ const manyConnections: Check = {
 
 /** All checks, in the order in which they run. */
 export const checks: readonly Check[] = [
+  checkTransport('websocket'),
+  checkTransport('sse'),
+  checkTransport('polling'),
   latency,
   frequency,
   ordering,
@@ -232,6 +347,7 @@ export const checks: readonly Check[] = [
   recovery,
   reconnection,
   leaks,
+  serverLeaks,
   stability,
   manyConnections,
 ]

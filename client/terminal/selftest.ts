@@ -3,7 +3,7 @@ import { checks } from '../self-test/checks.ts'
 import { type CheckResult, defaultLimits, runSelfTest } from '../self-test/self-test.ts'
 
 const usage = `Measures a running deployment from the outside, on throw-away tasks, and passes or fails.
-The server must have been started with SELF_TEST=true.
+The server must have been started with SELF_TEST=true; "server leaks" needs the token of an admin.
 
 Usage: npm run selftest -- URL [options]
 

@@ -25,11 +25,17 @@ export interface TcpProxy extends AsyncDisposable {
   halfOpen(): void
   /** Resets (RST) all connections that are open now, on both sides. */
   resetAll(): void
+  /** Delays everything towards the client by `ms`, in order; 0 ends it. */
+  delay(ms: number): void
+  /** Passes every WebSocket frame with a result on twice, on sockets that open from now on, until `heal`. */
+  doubleFrames(): void
+  /** Resets connections that ask for a WebSocket, until `heal`. */
+  blockUpgrades(): void
   /** Refuses new connections, until `accept`; open ones stay. */
   refuse(): void
   /** Ends `refuse`. Resolves when connections are accepted again. */
   accept(): Promise<void>
-  /** Ends `cutAfter`, `stall` and `refuse`. */
+  /** Ends `cutAfter`, `stall`, `delay`, `doubleFrames`, `blockUpgrades` and `refuse`. */
   heal(): Promise<void>
 }
 
@@ -37,6 +43,8 @@ interface Link {
   readonly ends: Readonly<Record<Direction, Socket>>
   readonly remainingBytes: Record<Direction, number>
   isSwallowing: boolean
+  /** What is passed on of bytes that have come from the server. */
+  readonly change: (chunk: Buffer) => Buffer
   reset(): void
 }
 
@@ -52,6 +60,9 @@ export async function createTcpProxy(target: number | string): Promise<TcpProxy>
   let limits = { toClient: Number.POSITIVE_INFINITY, toServer: Number.POSITIVE_INFINITY }
   let isStalled = false
   let accepted = 0
+  let delayMs = 0
+  let doublesFrames = false
+  let blocksUpgrades = false
 
   const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (client) => {
     accepted++
@@ -63,6 +74,7 @@ export async function createTcpProxy(target: number | string): Promise<TcpProxy>
       ends: { toClient: client, toServer: upstream },
       remainingBytes: { ...limits },
       isSwallowing: false,
+      change: doublesFrames ? createFrameDoubler() : (chunk) => chunk,
       reset: () => {
         links.delete(link)
         for (const socket of [client, upstream]) reset(socket)
@@ -77,8 +89,12 @@ export async function createTcpProxy(target: number | string): Promise<TcpProxy>
   const pass = (link: Link, direction: Direction) => {
     const to = link.ends[direction]
     const from = link.ends[direction === 'toClient' ? 'toServer' : 'toClient']
-    from.on('data', (chunk: Buffer) => {
+    const take = (chunk: Buffer): void => {
       if (link.isSwallowing) return
+      if (direction === 'toServer' && blocksUpgrades && /^upgrade: websocket\r$/im.test(chunk.toString('latin1'))) {
+        link.reset()
+        return
+      }
       const part = chunk.subarray(0, link.remainingBytes[direction])
       link.remainingBytes[direction] -= part.length
       passedBytes[direction] += part.length
@@ -94,9 +110,19 @@ export async function createTcpProxy(target: number | string): Promise<TcpProxy>
           if (!isStalled) from.resume()
         })
       }
+    }
+    const later = (step: () => void): void => {
+      if (direction === 'toClient' && delayMs > 0) setTimeout(step, delayMs)
+      else step()
+    }
+    from.on('data', (chunk: Buffer) => {
+      const changed = direction === 'toClient' ? link.change(chunk) : chunk
+      later(() => take(changed))
     })
     from.on('end', () => {
-      if (!link.isSwallowing) to.end()
+      later(() => {
+        if (!link.isSwallowing) to.end()
+      })
     })
     from.on('error', () => undefined)
     from.on('close', () => {
@@ -142,6 +168,15 @@ export async function createTcpProxy(target: number | string): Promise<TcpProxy>
       for (const link of links) link.isSwallowing = true
     },
     resetAll,
+    delay: (ms) => {
+      delayMs = ms
+    },
+    doubleFrames: () => {
+      doublesFrames = true
+    },
+    blockUpgrades: () => {
+      blocksUpgrades = true
+    },
     refuse: () => {
       if (server.listening) server.close()
     },
@@ -149,6 +184,9 @@ export async function createTcpProxy(target: number | string): Promise<TcpProxy>
     heal: async () => {
       limits = { toClient: Number.POSITIVE_INFINITY, toServer: Number.POSITIVE_INFINITY }
       for (const link of links) Object.assign(link.remainingBytes, limits)
+      delayMs = 0
+      doublesFrames = false
+      blocksUpgrades = false
       resume()
       await accept()
     },
@@ -158,6 +196,35 @@ export async function createTcpProxy(target: number | string): Promise<TcpProxy>
       server.close()
       await once(server, 'close')
     },
+  }
+}
+
+/** Doubles the frames with results of a WebSocket, as a server sends them: unmasked. Everything else is passed on. */
+function createFrameDoubler(): (chunk: Buffer) => Buffer {
+  let isOpen = false
+  let rest = Buffer.alloc(0)
+  return (chunk) => {
+    rest = Buffer.concat([rest, chunk])
+    const parts: Buffer[] = []
+    if (!isOpen) {
+      const end = rest.indexOf('\r\n\r\n')
+      isOpen = end >= 0 && rest.subarray(0, 12).toString('latin1') === 'HTTP/1.1 101'
+      const head = isOpen ? rest.subarray(0, end + 4) : rest
+      rest = rest.subarray(head.length)
+      parts.push(head)
+    }
+    while (isOpen && rest.length >= 2) {
+      const short = (rest[1] ?? 0) & 127
+      const start = short === 126 ? 4 : short === 127 ? 10 : 2
+      if (rest.length < start) break
+      const length = short === 126 ? rest.readUInt16BE(2) : short === 127 ? Number(rest.readBigUInt64BE(2)) : short
+      if (rest.length < start + length) break
+      const frame = rest.subarray(0, start + length)
+      rest = rest.subarray(frame.length)
+      parts.push(frame)
+      if (frame.includes('"type":"next"')) parts.push(frame)
+    }
+    return Buffer.concat(parts)
   }
 }
 

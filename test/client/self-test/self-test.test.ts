@@ -1,15 +1,22 @@
-import { describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { checks } from '../../../client/self-test/checks.ts'
 import { runSelfTest } from '../../../client/self-test/self-test.ts'
 import { findGap, quantile } from '../../../client/self-test/statistics.ts'
-import { startSite } from '../support/site.ts'
+import { type Site, startSite } from '../support/site.ts'
+import { eventually } from '../support/watch.ts'
 
 // Machines that run tests are busy: what is slow is not what these tests are about.
 const patient = { stabilityMs: 500, connections: 5, maxLatencyMs: 60_000, minEventsPerSecond: 1 }
 
-describe('the self-test', () => {
+describe('the self-test', { timeout: 120_000 }, () => {
+  let site: Site
+  beforeAll(async () => {
+    site = await startSite({ SELF_TEST: 'true' })
+  })
+  afterEach(() => site.proxy.heal())
+  afterAll(() => site[Symbol.asyncDispose]())
+
   it('passes on a deployment that is well, and says what it measured', async () => {
-    await using site = await startSite({ SELF_TEST: 'true' })
     const told: string[] = []
     const report = await runSelfTest({ client: { url: site.url }, onCheck: ({ name }) => told.push(name), ...patient })
     expect(report.checks.filter(({ passed }) => !passed)).toEqual([])
@@ -19,14 +26,12 @@ describe('the self-test', () => {
   })
 
   it('leaves nothing open on the deployment', async () => {
-    await using site = await startSite({ SELF_TEST: 'true' })
     await runSelfTest({ client: { url: site.url }, only: ['many connections', 'racing updates'], ...patient })
     await expect.poll(() => site.engine.engine.feeds.size).toBe(0)
     await expect.poll(() => site.server.connections.size).toBe(0)
   })
 
   it('fails what is worse than asked for, with the figures', async () => {
-    await using site = await startSite({ SELF_TEST: 'true' })
     const report = await runSelfTest({
       client: { url: site.url },
       only: ['update frequency', 'ordering'],
@@ -40,9 +45,63 @@ describe('the self-test', () => {
     expect(report.passed).toBe(false)
   })
 
+  it('fails where events come twice over the wire, although the client mends that', async () => {
+    site.proxy.doubleFrames()
+    const report = await runSelfTest({
+      client: { url: site.url },
+      only: ['ordering', 'recovery from errors'],
+      ...patient,
+    })
+    expect(report.checks.map(({ passed }) => passed)).toEqual([false, false])
+    for (const { figures } of report.checks) expect(figures).toMatch(/NOT once and in order over the wire: \d+ times/)
+  })
+
+  it('fails where a network adds 500 ms, and names the round trip', async () => {
+    site.proxy.delay(500)
+    const report = await runSelfTest({ client: { url: site.url }, only: ['latency'], ...patient, maxLatencyMs: 500 })
+    expect(report.passed).toBe(false)
+    expect(report.checks[0]?.figures).toMatch(/events on websocket, with a round trip of \d+ ms/)
+  })
+
+  it('names the transport that is blocked, and measures over another one', async () => {
+    site.proxy.blockUpgrades()
+    const names = ['transport websocket', 'transport sse', 'transport polling', 'latency', 'reconnection', 'stability']
+    const report = await runSelfTest({ client: { url: site.url }, only: names, ...patient })
+    expect(report.checks.map(({ name, passed }) => [name, passed])).toEqual(
+      names.map((name) => [name, name !== 'transport websocket']),
+    )
+    expect(report.checks[0]?.figures).toMatch(/^does not work: .+/)
+    expect(report.checks.find(({ name }) => name === 'latency')?.figures).toMatch(/on sse/)
+  })
+
+  it('asks for no transport but those that are allowed', async () => {
+    const only = ['transport websocket', 'transport sse', 'transport polling']
+    const report = await runSelfTest({ client: { url: site.url, transports: ['polling'] }, only, ...patient })
+    expect(report.checks.map(({ name, passed }) => [name, passed])).toEqual([['transport polling', true]])
+  })
+
+  it('asks the server for its own counts, before and after', async () => {
+    const { checks: results } = await runSelfTest({ client: { url: site.url }, only: ['server leaks'], ...patient })
+    expect(results[0]).toMatchObject({
+      passed: true,
+      figures: expect.stringMatching(/subscriptions \d+ before, \d+ after/),
+    })
+  })
+
+  it('fails where the server keeps a connection', async () => {
+    const only = ['server leaks']
+    const running = runSelfTest({ client: { url: site.url }, only, ...patient, serverCountsMs: 1_000 })
+    // The counts from before are known by now.
+    await eventually(() => expect(site.server.connections.size).toBeGreaterThan(0))
+    await using kept = site.client()
+    kept.connection.subscribe(() => undefined)
+    const { checks: results } = await running
+    expect(results[0]).toMatchObject({ passed: false, figures: expect.stringMatching(/connections 0 before, 1 after/) })
+  })
+
   it('says that it is off where the deployment does not allow it', async () => {
-    await using site = await startSite()
-    const { passed, checks: results } = await runSelfTest({ client: { url: site.url }, only: ['latency'] })
+    await using off = await startSite()
+    const { passed, checks: results } = await runSelfTest({ client: { url: off.url }, only: ['latency'] })
     expect(passed).toBe(false)
     expect(results[0]?.figures).toBe('The self-test is off; start the server with SELF_TEST=true')
   })
