@@ -193,8 +193,8 @@ export const settings = {
   ),
   MAX_STREAM_MS: setting(
     number(1_000, 86_400_000),
-    '600000',
-    'how long an event stream lasts before its client renews it, so that none stays whose reader vanished',
+    '3600000',
+    'how long an event stream lasts before it is cut and its client resumes, so that none stays whose reader vanished',
   ),
   MAX_QUERY_DEPTH: setting(number(1, 100), '15', 'deepest nesting of an operation'),
   MAX_QUERY_TOKENS: setting(number(100, 100_000), '2000', 'most tokens of an operation'),

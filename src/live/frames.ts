@@ -3,6 +3,8 @@ export interface Payload {
   readonly text: string
   /** In UTF-8. */
   readonly bytes: number
+  /** The cursor of the event, where its source has one. */
+  readonly cursor?: string | undefined
 }
 
 /** Payloads that leave together, in order. */
@@ -22,8 +24,14 @@ export interface Frames {
 }
 
 /** Measures a payload. */
-export function createPayload(text: string): Payload {
-  return { text, bytes: Buffer.byteLength(text) }
+export function createPayload(text: string, cursor?: string): Payload {
+  return { text, bytes: Buffer.byteLength(text), cursor }
+}
+
+/** The cursor of what an event is resolved from; undefined where it has none. */
+export function cursorOfSource(source: unknown): string | undefined {
+  const { cursor } = (typeof source === 'object' && source !== null ? source : {}) as { readonly cursor?: unknown }
+  return typeof cursor === 'string' ? cursor : undefined
 }
 
 /** Puts payloads together. */

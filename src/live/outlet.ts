@@ -18,6 +18,8 @@ export interface Outlet {
    * come back, and closes. Not either when it is closed.
    */
   drained(listener: () => void): void
+  /** A subscription has written everything that the log had; what follows is live. Called again when it has caught up again. */
+  caughtUp?(): void
   /** What of a failure the client is told; null when the transport has dealt with it, and the subscription just ends. */
   refine(error: unknown): unknown
   /**

@@ -1,4 +1,5 @@
 import {
+  createSourceEventStream,
   type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
@@ -6,7 +7,6 @@ import {
   type GraphQLError,
   type GraphQLSchema,
   locatedError,
-  subscribe,
 } from 'graphql'
 import { TidingsError } from '../errors.ts'
 import type { Feeds } from '../log/feed.ts'
@@ -14,14 +14,14 @@ import type { LogReader } from '../log/read.ts'
 import type { Logger } from '../logger.ts'
 import { noTracing, type Tracing } from '../tracing.ts'
 import type { SharedTopic } from './field.ts'
-import { createPayload, type Payload } from './frames.ts'
+import { createPayload, cursorOfSource, type Payload } from './frames.ts'
 import { createGroup } from './group.ts'
 import { iterateNothing, iterateStream } from './iterate.ts'
 import type { Seat } from './outlet.ts'
 import { createPlans, type SharedOperation } from './plan.ts'
 import type { Rendered, Rendering } from './rendering.ts'
 import { createSocketOutlet, type SocketOutlet } from './socket-outlet.ts'
-import { createStreamOutlet } from './stream-outlet.ts'
+import { createStreamOutlet, setCursor } from './stream-outlet.ts'
 import { createSubscriber, type Ending, type Entry, type LiveCounters, type Subscriber } from './subscriber.ts'
 import { createTurn } from './turn.ts'
 
@@ -33,6 +33,10 @@ export interface LiveContext {
   readonly cut?: (() => void) | undefined
   /** Told how to ask for what waits for the reader of a stream of results, in bytes. */
   readonly onStream?: ((unreadBytes: () => number) => void) | undefined
+  /** Called when a stream of results has caught up with the log. */
+  readonly onCaughtUp?: (() => void) | undefined
+  /** The share of the budget that a stream of results may use, where a connection has several. @default 1 */
+  readonly budgetShare?: number | undefined
   /** Completes as soon as it has caught up: such a subscription is executed on its own. */
   readonly catchUp?: boolean | undefined
   /** Whether the viewer's token is limited: fields that depend on that are executed for this viewer alone. */
@@ -128,18 +132,19 @@ export function createLive(options: {
     },
   }
 
-  const toPayload = (executed: ExecutionResult): Payload => {
+  const toPayload = (executed: ExecutionResult, cursor: string | undefined): Payload => {
     const result = mask(executed)
     // Nobody could tell what this event was: all come back to it when the server can.
     if (isAway(result)) throw result.errors?.[0] ?? new TidingsError('UNAVAILABLE', 'The server cannot serve this now')
-    return createPayload(JSON.stringify(format(result)))
+    return createPayload(JSON.stringify(format(result)), cursor)
   }
   const render =
     ({ plan, variableValues }: SharedOperation) =>
     (rootValue: unknown): Rendering => {
       counters.executed++
+      const cursor = cursorOfSource(rootValue)
       const text = plan.execute(rootValue, eventContext)
-      if (text !== null) return createPayload(text)
+      if (text !== null) return createPayload(text, cursor)
       counters.interpreted++
       const { document, operationName } = plan
       const result = execute({
@@ -150,7 +155,9 @@ export function createLive(options: {
         variableValues,
         ...(operationName === undefined ? {} : { operationName }),
       })
-      return result instanceof Promise ? result.then(toPayload) : toPayload(result as ExecutionResult)
+      return result instanceof Promise
+        ? result.then((executed) => toPayload(executed, cursor))
+        : toPayload(result as ExecutionResult, cursor)
     }
 
   const enter = async (operation: SharedOperation, context: unknown): Promise<Entered> => {
@@ -197,7 +204,7 @@ export function createLive(options: {
     async subscribe(args, onOver = () => undefined) {
       const context = (args.contextValue ?? {}) as LiveContext
       const operation = context.catchUp === true ? null : plans.read(args, context.isLimited === true)
-      if (operation === null) return subscribe(args)
+      if (operation === null) return subscribeAlone(args)
       if (isErrors(operation)) {
         onOver()
         return { errors: operation }
@@ -214,8 +221,9 @@ export function createLive(options: {
       if (seat !== undefined)
         return iterateNothing(seat.outlet, (ending) => attach(operation, entered, seat, ending, onOver))
       const stream = createStreamOutlet({
-        budgetBytes,
+        budgetBytes: budgetBytes * (context.budgetShare ?? 1),
         patienceMs,
+        onCaughtUp: context.onCaughtUp,
         sent: counters.sse,
         giveUp() {
           counters.givenUp++
@@ -233,6 +241,28 @@ export function createLive(options: {
       return iterateStream(stream.next, subscriber)
     },
   }
+}
+
+/** Executes a subscription for its viewer alone, as graphql's `subscribe` does; results carry their event's cursor. */
+async function subscribeAlone(args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
+  const source = await createSourceEventStream(args)
+  if (!(Symbol.asyncIterator in source)) return source
+  const iterator = source[Symbol.asyncIterator]()
+  const results: AsyncIterableIterator<ExecutionResult, undefined> = {
+    async next() {
+      const step = await iterator.next()
+      if (step.done === true) return { done: true, value: undefined }
+      const result = await execute({ ...args, rootValue: step.value })
+      setCursor(result, cursorOfSource(step.value))
+      return { done: false, value: result }
+    },
+    async return() {
+      await iterator.return?.()
+      return { done: true, value: undefined }
+    },
+    [Symbol.asyncIterator]: () => results,
+  }
+  return results
 }
 
 /** A subscriber's group, and what may put this subscriber out of it. */

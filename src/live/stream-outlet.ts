@@ -3,10 +3,21 @@ import type { Batch, Payload } from './frames.ts'
 import { type Outlet, type Sent, waitingLimit } from './outlet.ts'
 
 const texts = new WeakMap<object, string>()
+const cursors = new WeakMap<object, string>()
 
 /** The result as JSON, when it was serialised already; undefined for every other result. */
 export function serialisedOf(result: object): string | undefined {
   return texts.get(result)
+}
+
+/** The cursor of the event that a result reports; undefined when its source has none. */
+export function cursorOf(result: object): string | undefined {
+  return cursors.get(result)
+}
+
+/** Notes the cursor of the event that a result reports. */
+export function setCursor(result: object, cursor: string | undefined): void {
+  if (cursor !== undefined) cursors.set(result, cursor)
 }
 
 /** Payloads that are pulled by their reader, as results. */
@@ -28,12 +39,14 @@ export interface StreamOutlet {
  * @param options.patienceMs - how long nothing may be pulled from a full stream before it is given up
  * @param options.sent - counts what is taken
  * @param options.giveUp - ends the stream so that its client resumes
+ * @param options.onCaughtUp - called when everything that the log had when the stream began has been written
  */
 export function createStreamOutlet(options: {
   readonly budgetBytes: number
   readonly patienceMs: number
   readonly sent: Sent
   readonly giveUp: () => void
+  readonly onCaughtUp?: (() => void) | undefined
 }): StreamOutlet {
   const limit = waitingLimit(options.budgetBytes)
   const queue: Payload[] = []
@@ -45,7 +58,7 @@ export function createStreamOutlet(options: {
   let waiting: (() => void)[] = []
   let timer: NodeJS.Timeout | undefined
 
-  const toResult = ({ text }: Payload): ExecutionResult => {
+  const toResult = ({ text, cursor }: Payload): ExecutionResult => {
     let parsed: ExecutionResult | undefined
     const read = (): ExecutionResult => {
       parsed ??= JSON.parse(text) as ExecutionResult
@@ -57,6 +70,7 @@ export function createStreamOutlet(options: {
       },
     } as ExecutionResult
     texts.set(result, text)
+    setCursor(result, cursor)
     return result
   }
   const settle = (): void => {
@@ -96,6 +110,7 @@ export function createStreamOutlet(options: {
         if (waiting.push(listener) === 1) timer = setTimeout(options.giveUp, options.patienceMs).unref()
       },
       refine: (error) => error,
+      caughtUp: () => options.onCaughtUp?.(),
       opened: () => undefined,
       closed: () => clearTimeout(timer),
     },

@@ -7,7 +7,7 @@ import { type Followed, follow, type SnapshotReason, snapshotRetryMs } from '../
 import type { LogReader } from '../log/read.ts'
 import { compact } from './budget.ts'
 import type { Guard, StartingPoint } from './field.ts'
-import { createBatch, type Payload } from './frames.ts'
+import { createBatch, createPayload, type Payload } from './frames.ts'
 import type { Group, Member } from './group.ts'
 import type { Seat, Sent, Served } from './outlet.ts'
 import type { Turn } from './turn.ts'
@@ -17,6 +17,14 @@ export interface Subscriber {
   start(): void
   /** Takes effect at once; it is not told of its end afterwards. */
   leave(): void
+}
+
+/**
+ * Marks the payload of an event that stands for the events since `follows` as well, so that its client does not take the
+ * numbers between for lost events. See "Classes of event" in docs/protocol.md.
+ */
+function markMerged({ text, cursor }: Payload, follows: number): Payload {
+  return createPayload(`${text.slice(0, -1)},"extensions":{"tidings":{"follows":${follows}}}}`, cursor)
 }
 
 /** Who is told that a subscription has ended by itself. */
@@ -257,7 +265,10 @@ class GroupSubscriber implements Subscriber, Member, Served {
       this.#epoch = this.#delivery.log.reader.epoch
       this.#stands = true
       isJoined = this.#group.join(this)
-      if (isJoined) this.#isLagging = false
+      if (isJoined) {
+        this.#isLagging = false
+        this.outlet.caughtUp?.()
+      }
       return isJoined
     }))
       if (!(await this.#add(followed))) break
@@ -301,8 +312,11 @@ class GroupSubscriber implements Subscriber, Member, Served {
     if (missed === null) return this.#summarise('LAGGED')
     const payloads: Payload[] = []
     let bytes = 0
+    let previous = this.at
     for (const event of compact(missed, group.topic)) {
-      const payload = await group.render({ is: 'event', event })
+      const rendered = await group.render({ is: 'event', event })
+      const payload = event.seq === previous + 1 ? rendered : markMerged(rendered, previous)
+      previous = event.seq
       bytes += payload.bytes
       if (bytes > maxBytes) return this.#summarise('LAGGED')
       payloads.push(payload)

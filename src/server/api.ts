@@ -145,6 +145,7 @@ export function createApi(options: {
       const viewer = await readViewer(request, response, { type, from })
       if (viewer === undefined) return
       let unreadBytes = (): number => 0
+      const caughtUp = Promise.withResolvers<void>()
       const context: ServerContext = {
         req: request,
         res: response,
@@ -162,6 +163,8 @@ export function createApi(options: {
           unreadBytes = read
         },
         unreadBytes: () => unreadBytes(),
+        onCaughtUp: caughtUp.resolve,
+        caughtUp: caughtUp.promise,
       }
       await yoga(request, response, context)
     },

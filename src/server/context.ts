@@ -19,6 +19,10 @@ export interface ServerContext {
   readonly onStream: (unreadBytes: () => number) => void
   /** The same, to be asked. */
   readonly unreadBytes: () => number
+  /** Called when the event stream has caught up with the log. */
+  readonly onCaughtUp: () => void
+  /** Settled by the first call of it. */
+  readonly caughtUp: Promise<void>
 }
 
 /** What an operation is given by its transport, whichever that is. */

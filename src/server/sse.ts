@@ -1,8 +1,12 @@
-import type { ExecutionResult } from 'graphql'
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import type { ExecutionArgs, ExecutionResult } from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
-import { serialisedOf } from '../live/stream-outlet.ts'
+import { cursorOf, serialisedOf } from '../live/stream-outlet.ts'
+import { abortResponse } from './abort.ts'
 import type { Connections } from './connections.ts'
 import { type Note, type OperationContext, type ServerContext, wantsCatchUp } from './context.ts'
+import { resumeAfter } from './last-event-id.ts'
 import { formatResult, isAway } from './mask.ts'
 import type { ServerMetrics } from './metrics.ts'
 import type { Pollers } from './pollers.ts'
@@ -15,15 +19,22 @@ const headers = {
   'x-accel-buffering': 'no',
 }
 const encoder = new TextEncoder()
-/** How long a stream that was ended may take to be read before its connection is cut. */
+/** How long a stream that is to be cut may take to be read before its connection is destroyed all the same. */
 const lingerMs = 1_000
+/** After which time, on average, a client that reconnects by itself is to do so. */
+const retryMs = 1_000
+/** Longest time for a resumed stream to show that its topic is over, before it is answered as one that goes on. */
+const resumeMs = 3_000
 
 /**
  * Answers with event streams (`distinct connections` of the GraphQL-over-SSE protocol): one `next` for each result, then
  * `complete`. A refused subscription is a stream as well: one `next` with its errors, then `complete`, with status 200.
  *
  * A stream that ends without `complete` is not over: the token expired, the server moves its clients or cannot serve now.
- * A comment says which, and the client resumes.
+ * A comment says which, the response is aborted, so that nobody takes it for complete, and the client resumes.
+ *
+ * Each event has its cursor as `id`, so an `EventSource` resumes by itself: `Last-Event-ID` stands for the argument
+ * `after`. When nothing can follow that event the answer is 204, after which an `EventSource` does not come back.
  */
 export function createEventStreamPlugin(options: {
   readonly connections: Connections
@@ -38,17 +49,25 @@ export function createEventStreamPlugin(options: {
   const { connections, pollers, metrics, note, keepAliveMs, maxStreamMs } = options
   const subscriptions = new WeakMap<Request, 'sse' | 'polling'>()
 
-  const answer = (result: unknown, request: Request, context: ServerContext): Response => {
+  const answer = async (result: unknown, request: Request, context: ServerContext): Promise<Response> => {
     const { res, viewer, from } = context
     const source = result as AsyncIterable<ExecutionResult> | ExecutionResult
     const transport = subscriptions.get(request) ?? 'sse'
-    const isSubscription = subscriptions.has(request)
+    const frames = frameResults(source, subscriptions.has(request))
     if (!isAsyncIterable(source))
-      return new Response(createEventStream({ source, isSubscription, keepAliveMs }).body, { headers })
+      return new Response(createEventStream({ frames, response: res, keepAliveMs }).body, { headers })
     // Its client left while the subscription was opened: what is counted in now would never be counted out.
     if (res.closed) {
-      void source[Symbol.asyncIterator]().return?.()
+      frames.return()
       return new Response(null)
+    }
+    let pending: ReturnType<Frames['next']> | undefined
+    if (transport === 'sse' && request.headers.has(lastEventId)) {
+      pending = frames.next()
+      if (await isOver(pending, context)) {
+        frames.return()
+        return new Response(null, { status: 204 })
+      }
     }
     let end: (why: string) => void = () => undefined
     const connection = connections.mayOpen(from.address)
@@ -64,15 +83,15 @@ export function createEventStreamPlugin(options: {
       const limit = connection === null ? 'address' : 'viewer'
       if (connection !== null) connections.close(connection)
       metrics.refused(limit)
-      void source[Symbol.asyncIterator]().return?.()
+      frames.return()
       const message = `Too many connections of one ${limit} are open; try again later`
       note('LIMITED', viewer, from, { reason: limit, subject: transport, detail: message })
       return refuse(429, 'RATE_LIMITED', message)
     }
     if (transport === 'sse' || pollers.seen(viewer, from)) note('CONNECTED', viewer, from, { subject: transport })
-    const stream = createEventStream({ source, isSubscription, keepAliveMs })
+    const stream = createEventStream({ frames, pending, response: res, keepAliveMs })
     end = (why) => {
-      stream.end(why)
+      stream.cut(why)
       setTimeout(() => res.destroy(), lingerMs).unref()
     }
     const stopTimer = onExpiry(viewer, () => end('the token has expired; connect again with a new one'))
@@ -85,7 +104,7 @@ export function createEventStreamPlugin(options: {
     res.once('close', () => {
       stopTimer?.()
       clearTimeout(renewal)
-      stream.end('closed')
+      stream.cut('closed')
       connections.close(connection)
     })
     return new Response(stream.body, { headers })
@@ -94,7 +113,11 @@ export function createEventStreamPlugin(options: {
   return {
     onSubscribe({ args }) {
       const context = args.contextValue as unknown as OperationContext & { request?: Request }
-      if (context.request !== undefined) subscriptions.set(context.request, wantsCatchUp(context) ? 'polling' : 'sse')
+      const { request } = context
+      if (request === undefined) return
+      subscriptions.set(request, wantsCatchUp(context) ? 'polling' : 'sse')
+      const cursor = request.headers.get(lastEventId)
+      if (cursor !== null) Object.assign(args, resumeAfter(args as ExecutionArgs, cursor))
     },
     onResultProcess({ request, result, setResultProcessor, serverContext }) {
       if (Array.isArray(result)) return
@@ -113,6 +136,17 @@ export function createEventStreamPlugin(options: {
   }
 }
 
+const lastEventId = 'last-event-id'
+
+/** Whether a resumed stream completes without an event: what it was resumed after is a terminal event. */
+async function isOver(first: ReturnType<Frames['next']>, { caughtUp }: ServerContext): Promise<boolean> {
+  const { promise: late, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, resumeMs)
+  const step = await Promise.race([first, caughtUp, late])
+  clearTimeout(timer)
+  return step?.value !== undefined && 'text' in step.value && step.value.isComplete === true
+}
+
 /** Which kinds of answer a client takes. Nothing said means everything. */
 export function readAccept(header: string | null): { readonly stream: boolean; readonly json: boolean } {
   const types = (header ?? '*/*').split(',').map((part) => (part.split(';')[0] ?? '').trim().toLowerCase())
@@ -128,23 +162,66 @@ function refuse(status: number, code: string, message: string): Response {
   return new Response(body, { status, headers: { 'content-type': 'application/json; charset=utf-8' } })
 }
 
-/** A body that is written at the pace of its reader: the next result is asked for when the last one has left. */
+/** A part of an event stream: its text, or the reason why the stream is cut here, for its client to resume. */
+export type Frame = { readonly text: string; readonly isComplete?: true } | { readonly cut: string }
+
+/** Yields the frames of an event stream. `return()` takes effect at once, even while `next()` waits. */
+export type Frames = Pick<AsyncIterator<Frame, undefined>, 'next'> & { return(): void }
+
+/** The frames of one operation: a `next` for each result, then `complete`. */
+function frameResults(source: AsyncIterable<ExecutionResult> | ExecutionResult, isSubscription: boolean): Frames {
+  const iterator = isAsyncIterable(source) ? source[Symbol.asyncIterator]() : yieldOnce(source)
+  let lastCursor: string | undefined
+  let isComplete = false
+  return {
+    async next() {
+      if (isComplete) return { done: true, value: undefined }
+      const step = await iterator.next()
+      if (step.done === true) {
+        isComplete = true
+        return { done: false, value: { text: `${idLine(lastCursor)}event: complete\ndata:\n\n`, isComplete: true } }
+      }
+      // A query is over when it is answered, whatever the answer; a subscription only when it says so.
+      if (isSubscription && isAway(step.value)) return { done: false, value: { cut: unavailable } }
+      lastCursor = cursorOf(step.value) ?? lastCursor
+      return { done: false, value: { text: `${idLine(lastCursor)}event: next\ndata: ${toText(step.value)}\n\n` } }
+    },
+    return: () => void Promise.resolve(iterator.return?.()).catch(() => undefined),
+  }
+}
+
+/** Why a stream is cut of which an operation cannot be served now. */
+export const unavailable = 'the server cannot serve this now; connect again'
+
+/** A result as JSON. */
+export function toText(result: ExecutionResult): string {
+  return serialisedOf(result) ?? JSON.stringify(formatResult(result))
+}
+
+/** The cursor as the event's id, which an `EventSource` hands back as `Last-Event-ID`. */
+function idLine(cursor: string | undefined): string {
+  return cursor === undefined ? '' : `id: ${cursor}\n`
+}
+
+/** A body that is written at the pace of its reader: the next frame is asked for when the last one has left. */
 interface EventStream {
   readonly body: ReadableStream<Uint8Array>
-  /** Ends it without `complete`, with a comment that says why. Leaves the source. */
-  end(why: string): void
+  /** Cuts it, with a comment that says why. Leaves the source. */
+  cut(why: string): void
 }
 
 function createEventStream(options: {
-  readonly source: AsyncIterable<ExecutionResult> | ExecutionResult
-  /** A query is over when it is answered, whatever the answer; a subscription only when it says so. */
-  readonly isSubscription: boolean
+  readonly frames: Frames
+  /** The step that has been asked for already. */
+  readonly pending?: ReturnType<Frames['next']> | undefined
+  readonly response: ServerResponse
   readonly keepAliveMs: number
 }): EventStream {
-  const iterator = isAsyncIterable(options.source) ? options.source[Symbol.asyncIterator]() : once(options.source)
-  let pending: Promise<IteratorResult<ExecutionResult, unknown>> | undefined
+  const { frames, response } = options
+  let { pending } = options
   let isStarted = false
   let why: string | undefined
+  let isCut = false
   let wake: () => void = () => undefined
   const timer = setInterval(() => wake(), options.keepAliveMs).unref()
 
@@ -153,35 +230,44 @@ function createEventStream(options: {
     if (isLeft) return
     isLeft = true
     clearInterval(timer)
-    void Promise.resolve(iterator.return?.()).catch(() => undefined)
+    frames.return()
   }
-  const frameNext = async (): Promise<{ readonly text: string; readonly isLast?: true }> => {
+  const nextText = async (): Promise<string | undefined> => {
     // Sent at once, so that the client sees its request accepted before anything happens.
     if (!isStarted) {
       isStarted = true
-      return { text: ':\n\n' }
+      return ':\n\n'
     }
-    pending ??= iterator.next()
+    pending ??= frames.next()
     const woken = new Promise<undefined>((resolve) => {
       wake = () => resolve(undefined)
     })
     const step = why === undefined ? await Promise.race([pending, woken]) : undefined
-    if (why !== undefined) return { text: `: ${why}\n\n`, isLast: true }
-    if (step === undefined) return { text: ':\n\n' }
-    pending = undefined
-    if (step.done === true) return { text: 'event: complete\ndata:\n\n', isLast: true }
-    if (options.isSubscription && isAway(step.value))
-      return { text: ': the server cannot serve this now; connect again\n\n', isLast: true }
-    const text = serialisedOf(step.value) ?? JSON.stringify(formatResult(step.value))
-    return { text: `event: next\ndata: ${text}\n\n` }
+    if (response.destroyed) return undefined
+    if (step !== undefined) {
+      pending = undefined
+      if (step.done === true) return undefined
+      if ('text' in step.value) return step.value.text
+      why ??= step.value.cut
+    }
+    if (why === undefined) return ':\n\n'
+    isCut = true
+    // Clients that reconnect by themselves, such as `EventSource`, do not all come back at once.
+    return `retry: ${Math.round(retryMs * (0.5 + Math.random()))}\n\n: ${why}\n\n`
   }
 
   const body = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const { text, isLast } = await frameNext()
-        controller.enqueue(encoder.encode(text))
-        if (isLast !== true) return
+        // The last frame has been written when the next one is asked for.
+        if (isCut && !response.destroyed) {
+          const closed = once(response, 'close')
+          abortResponse(response)
+          await closed
+        }
+        const text = isCut ? undefined : await nextText()
+        if (isCut) leave()
+        if (text !== undefined) return controller.enqueue(encoder.encode(text))
         controller.close()
         leave()
       },
@@ -191,7 +277,7 @@ function createEventStream(options: {
   )
   return {
     body,
-    end(reason) {
+    cut(reason) {
       why ??= reason
       wake()
       leave()
@@ -199,6 +285,6 @@ function createEventStream(options: {
   }
 }
 
-async function* once(result: ExecutionResult): AsyncGenerator<ExecutionResult, void, undefined> {
+async function* yieldOnce(result: ExecutionResult): AsyncGenerator<ExecutionResult, void, undefined> {
   yield result
 }

@@ -27,6 +27,7 @@ test('sends those away who only listen while the database cannot be reached, and
   proxy.resetAll()
   expect(await overSocket.ended).toMatchObject({ code: 1013, reason: 'The database cannot be reached; connect again' })
   expect((await stream.rest()).at(-1)).toEqual({ comment: 'the database cannot be reached; connect again' })
+  expect(stream.isCut).toBe(true)
   await using early = subscribe(fixture.client(), silence, {})
   expect(await early.ended).toMatchObject({ code: 1013 })
 

@@ -21,6 +21,7 @@ test('asks sockets to move with a code that clients come back after, ends stream
   const rest = await stream.rest()
   expect(rest.at(-1)).toEqual({ comment: 'this server is restarting; connect again' })
   expect(rest).not.toContainEqual({ event: 'complete', data: '' })
+  expect(stream.isCut).toBe(true)
   expect(fixture.server.connections.size).toBe(0)
   expect(fixture.server.metrics.subscriptions.size).toBe(0)
   expect(engine.feeds.size).toBe(0)

@@ -6,6 +6,8 @@ export type SseEvent = { readonly event: string; readonly data: string } | { rea
 /** An event stream that is being read. Disposing cuts it. */
 export interface SseStream extends AsyncDisposable {
   readonly response: Response
+  /** Whether the body was aborted rather than ended, once it is over. */
+  readonly isCut: boolean
   /** The next event, comments left out; null when the stream has ended. */
   next(): Promise<{ readonly event: string; readonly data: string } | null>
   /** Everything up to the end, comments included. */
@@ -26,9 +28,15 @@ export async function openStream(
     body: JSON.stringify({ query, ...params }),
     signal: controller.signal,
   })
-  const events = readEvents(response)
+  let isCut = false
+  const events = readEvents(response, () => {
+    isCut = true
+  })
   return {
     response,
+    get isCut() {
+      return isCut
+    },
     async next() {
       for (;;) {
         const step = await events.next()
@@ -44,10 +52,10 @@ export async function openStream(
   }
 }
 
-async function* readEvents(response: Response): AsyncGenerator<SseEvent, void, undefined> {
+async function* readEvents(response: Response, onCut: () => void): AsyncGenerator<SseEvent, void, undefined> {
   if (response.body === null) return
   let text = ''
-  for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+  for await (const chunk of readText(response.body, onCut)) {
     text += chunk
     for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
       const block = text.slice(0, end)
@@ -58,8 +66,20 @@ async function* readEvents(response: Response): AsyncGenerator<SseEvent, void, u
           .find((line) => line.startsWith(`${name}:`))
           ?.slice(name.length + 1)
           .trim() ?? ''
+      if (block.startsWith('retry:')) continue
       yield block.startsWith(':') ? { comment: block.slice(1).trim() } : { event: field('event'), data: field('data') }
     }
+  }
+}
+
+/** The text of a body up to its end, or to where it is aborted. */
+async function* readText(body: ReadableStream<Uint8Array>, onCut: () => void): AsyncGenerator<string, void, undefined> {
+  try {
+    for await (const chunk of body.pipeThrough(new TextDecoderStream())) yield chunk
+  } catch (error) {
+    // What `fetch` throws of a body that is not complete.
+    if (!(error instanceof TypeError)) throw error
+    onCut()
   }
 }
 

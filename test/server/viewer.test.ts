@@ -99,6 +99,7 @@ describe('with a secret', () => {
     const token = await sign({}, { expiresInMs: 2_000 })
     await using stream = await openStream(fixture.server.url, 'subscription { silence }', { headers: bearer(token) })
     expect((await stream.rest()).at(-1)).toEqual({ comment: 'the token has expired; connect again with a new one' })
+    expect(stream.isCut).toBe(true)
   })
 
   test('takes no files from nobody, nor with a token that is limited', async () => {

@@ -1,0 +1,78 @@
+import {
+  type ArgumentNode,
+  type DocumentNode,
+  type ExecutionArgs,
+  getOperationAST,
+  Kind,
+  type NameNode,
+  type OperationDefinitionNode,
+  OperationTypeNode,
+  parseType,
+  type VariableDefinitionNode,
+} from 'graphql'
+
+/** A subscription as it is executed to resume. */
+type Resumed = Pick<ExecutionArgs, 'document' | 'variableValues'>
+
+/** The argument by which every subscription of this API resumes. */
+const argumentName = 'after'
+/** Declared in documents that have no variable for the argument. */
+const ownVariable = 'tidingsLastEventId'
+/** Documents with the variable, by the documents without: one for all who resume, so that they share their executions. */
+const rewritten = new WeakMap<DocumentNode, DocumentNode>()
+
+/**
+ * Returns a subscription as it resumes after the event with this id, which is its cursor: as if its root field had been
+ * given `after`. An `EventSource` repeats its request as it was, and adds only the header `Last-Event-ID`.
+ *
+ * @returns null when the operation is no subscription to one field that has the argument
+ */
+export function resumeAfter(
+  args: Pick<ExecutionArgs, 'schema' | 'document' | 'operationName' | 'variableValues'>,
+  lastEventId: string,
+): Resumed | null {
+  const { schema, document, operationName, variableValues } = args
+  const operation = getOperationAST(document, operationName)
+  const [selection, ...others] = operation?.selectionSet.selections ?? []
+  if (operation?.operation !== OperationTypeNode.SUBSCRIPTION || selection?.kind !== Kind.FIELD || others.length > 0)
+    return null
+  const field = schema.getSubscriptionType()?.getFields()[selection.name.value]
+  const type = field?.args.find(({ name }) => name === argumentName)?.type
+  if (type === undefined) return null
+  const given = selection.arguments?.find(({ name }) => name.value === argumentName)?.value
+  if (given?.kind === Kind.VARIABLE)
+    return { document, variableValues: { ...variableValues, [given.name.value]: lastEventId } }
+  let resumable = rewritten.get(document)
+  if (resumable === undefined) {
+    resumable = declareVariable(document, operation, String(type))
+    rewritten.set(document, resumable)
+  }
+  return { document: resumable, variableValues: { ...variableValues, [ownVariable]: lastEventId } }
+}
+
+function declareVariable(document: DocumentNode, operation: OperationDefinitionNode, type: string): DocumentNode {
+  const toName = (value: string): NameNode => ({ kind: Kind.NAME, value })
+  const variable = { kind: Kind.VARIABLE, name: toName(ownVariable) } as const
+  const definition: VariableDefinitionNode = { kind: Kind.VARIABLE_DEFINITION, variable, type: parseType(type) }
+  const argument: ArgumentNode = { kind: Kind.ARGUMENT, name: toName(argumentName), value: variable }
+  const { selections } = operation.selectionSet
+  const resumable: OperationDefinitionNode = {
+    ...operation,
+    variableDefinitions: [...(operation.variableDefinitions ?? []), definition],
+    selectionSet: {
+      ...operation.selectionSet,
+      selections: selections.map((selection) =>
+        selection.kind === Kind.FIELD
+          ? {
+              ...selection,
+              arguments: [...(selection.arguments ?? []).filter(({ name }) => name.value !== argumentName), argument],
+            }
+          : selection,
+      ),
+    },
+  }
+  return {
+    ...document,
+    definitions: document.definitions.map((definition) => (definition === operation ? resumable : definition)),
+  }
+}
