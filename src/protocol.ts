@@ -34,5 +34,10 @@ export const passingEvents: readonly string[] = [
 /** Events after which nothing follows. */
 export const terminalEvents: readonly string[] = ['TaskCompleted', 'TaskFailed', 'TaskCanceled', 'SessionClosed']
 
+/** Whether the topic of an event ends with one of {@link terminalEvents}, so that nothing else completes its subscription. */
+export function hasTerminalEvent(type: string): boolean {
+  return /^(Task|Session)[A-Z]/.test(type)
+}
+
 /** States of a task after which nothing follows; a snapshot in one of them is the last event. */
 export const finalStatuses: readonly string[] = ['COMPLETED', 'FAILED', 'CANCELED']

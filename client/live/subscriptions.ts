@@ -57,6 +57,8 @@ export function createSubscriptions(options: {
     let detach: () => void = () => undefined
     let stopTimer: () => void = () => undefined
     let refusals = 0
+    /** Nothing can follow what was handed on. */
+    let isOver = false
 
     const stop = (): void => {
       current = undefined
@@ -83,17 +85,29 @@ export function createSubscriptions(options: {
           if (current !== subscriber) return true
           if (result.errors !== undefined && (result.data ?? null) === null) return refuse(result)
           refusals = 0
+          if (resumption.isAfterHole(result)) {
+            repair()
+            return true
+          }
           if (resumption.accept(result)) handOn(result)
-          return resumption.isLast(result)
+          isOver ||= resumption.isLast(result)
+          return isOver
         },
         complete() {
-          if (current === subscriber) complete()
+          if (current !== subscriber) return
+          if (!isOver && resumption.isFalseCompletion()) repair()
+          else complete()
         },
       }
       current = subscriber
       const end = to.attach(subscriber)
       if (current === subscriber) detach = end
       else end()
+    }
+    /** Receives what follows the cursor again; not within the call of the session, which has this subscriber still. */
+    const repair = (): void => {
+      stop()
+      stopTimer = after(0, start)
     }
     const handOn = (result: StreamResult): void => {
       try {

@@ -1,5 +1,4 @@
 import {
-  createSourceEventStream,
   type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
@@ -21,7 +20,8 @@ import type { Seat } from './outlet.ts'
 import { createPlans, type SharedOperation } from './plan.ts'
 import type { Rendered, Rendering } from './rendering.ts'
 import { createSocketOutlet, type SocketOutlet } from './socket-outlet.ts'
-import { createStreamOutlet, setCursor } from './stream-outlet.ts'
+import { createStreamOutlet } from './stream-outlet.ts'
+import { subscribeAlone } from './subscribe-alone.ts'
 import { createSubscriber, type Ending, type Entry, type LiveCounters, type Subscriber } from './subscriber.ts'
 import { createTurn } from './turn.ts'
 
@@ -241,28 +241,6 @@ export function createLive(options: {
       return iterateStream(stream.next, subscriber)
     },
   }
-}
-
-/** Executes a subscription for its viewer alone, as graphql's `subscribe` does; results carry their event's cursor. */
-async function subscribeAlone(args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
-  const source = await createSourceEventStream(args)
-  if (!(Symbol.asyncIterator in source)) return source
-  const iterator = source[Symbol.asyncIterator]()
-  const results: AsyncIterableIterator<ExecutionResult, undefined> = {
-    async next() {
-      const step = await iterator.next()
-      if (step.done === true) return { done: true, value: undefined }
-      const result = await execute({ ...args, rootValue: step.value })
-      setCursor(result, cursorOfSource(step.value))
-      return { done: false, value: result }
-    },
-    async return() {
-      await iterator.return?.()
-      return { done: true, value: undefined }
-    },
-    [Symbol.asyncIterator]: () => results,
-  }
-  return results
 }
 
 /** A subscriber's group, and what may put this subscriber out of it. */

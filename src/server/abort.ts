@@ -1,5 +1,7 @@
 import type { ServerResponse } from 'node:http'
 
+/** A pause for proxies: they discard what they have not passed on yet when the connection to the server breaks. */
+const passOnMs = 100
 /** Longest wait for a client to read what has been written before its connection is cut all the same. */
 const flushMs = 1_000
 
@@ -19,7 +21,10 @@ export function abortResponse(response: ServerResponse): void {
     if (req.httpVersionMinor === 0) socket.resetAndDestroy()
     else response.destroy()
   }
-  const timer = setTimeout(destroy, flushMs).unref()
+  let timer = setTimeout(destroy, flushMs).unref()
   // Called back when everything before it has been handed to the operating system.
-  socket.write('', destroy)
+  socket.write('', () => {
+    clearTimeout(timer)
+    timer = setTimeout(destroy, passOnMs)
+  })
 }

@@ -1,6 +1,7 @@
-import { type DocumentNode, type ExecutionArgs, execute, type GraphQLSchema, getOperationAST, subscribe } from 'graphql'
+import { type DocumentNode, type ExecutionArgs, execute, type GraphQLSchema, getOperationAST } from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import type { Live } from '../live/shared.ts'
+import { subscribeAlone } from '../live/subscribe-alone.ts'
 import { noTracing, type Tracing } from '../tracing.ts'
 import type { Note, OperationContext } from './context.ts'
 import { onEnd } from './iterables.ts'
@@ -89,7 +90,7 @@ export function createPolicy(options: {
       }
     },
     onSubscribe({ args, setSubscribeFn, setResultAndStopExecution }) {
-      setSubscribeFn(live?.subscribe ?? subscribe)
+      setSubscribeFn(live?.subscribe ?? subscribeAlone)
       const refusal = refuse(args)
       if (refusal !== null) setResultAndStopExecution(refusal)
       return {

@@ -73,7 +73,10 @@ async function* readEvents(response: Response, onCut: () => void): AsyncGenerato
 }
 
 /** The text of a body up to its end, or to where it is aborted. */
-async function* readText(body: ReadableStream<Uint8Array>, onCut: () => void): AsyncGenerator<string, void, undefined> {
+async function* readText(
+  body: NonNullable<Response['body']>,
+  onCut: () => void,
+): AsyncGenerator<string, void, undefined> {
   try {
     for await (const chunk of body.pipeThrough(new TextDecoderStream())) yield chunk
   } catch (error) {

@@ -23,12 +23,18 @@ export interface NginxPorts {
   readonly previewPorts?: readonly number[]
 }
 
+/** How the nginx of a test is set up. */
+export interface NginxOptions extends NginxPorts {
+  /** Further parameters of nginx's `listen`, such as `http2`. */
+  readonly listenOptions?: string
+}
+
 /**
  * Starts one on free ports, with all its files in a directory of its own.
  *
  * @throws Error with the command that installs it when there is no nginx
  */
-export async function startNginx(ports: readonly number[], options: NginxPorts = {}): Promise<TestNginx> {
+export async function startNginx(ports: readonly number[], options: NginxOptions = {}): Promise<TestNginx> {
   await using stack = new AsyncDisposableStack()
   const directory = stack.use(await createTestDirectory())
   const [port, previewPort] = await Promise.all([findFreePort(), findFreePort()])
@@ -37,7 +43,7 @@ export async function startNginx(ports: readonly number[], options: NginxPorts =
     const text = await renderNginx({
       servers: servers.map(local),
       ...(previewPorts === undefined ? {} : { previewServers: previewPorts.map(local) }),
-      listen: `127.0.0.1:${port}`,
+      listen: `127.0.0.1:${port} ${options.listenOptions ?? ''}`.trim(),
       previewListen: `127.0.0.1:${previewPort}`,
       runDir: directory.path,
     })

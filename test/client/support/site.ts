@@ -6,6 +6,7 @@ import type { Services } from '../../../schema/context.ts'
 import { createContext, schema } from '../../../schema/index.ts'
 import { parseConfig } from '../../../src/config.ts'
 import { silentLogger } from '../../../src/logger.ts'
+import { createLiveDelivery } from '../../../src/main/app.ts'
 import { type RunningServer, startServer } from '../../../src/server/http.ts'
 import { createApplications } from '../../../src/studio/applications.ts'
 import { defineConvertDocument } from '../../../src/studio/documents/convert-document.ts'
@@ -54,8 +55,17 @@ export interface Site extends AsyncDisposable {
   ask<T>(query: string, variables?: object): Promise<T>
 }
 
+/** How a site is set up. */
+export interface SiteOptions {
+  /** Whether subscribers share executions, as in production. @default false */
+  readonly isShared?: boolean
+}
+
 /** Starts a site for one test file. */
-export async function startSite(environment: Readonly<Record<string, string>> = {}): Promise<Site> {
+export async function startSite(
+  environment: Readonly<Record<string, string>> = {},
+  { isShared = false }: SiteOptions = {},
+): Promise<Site> {
   await using stack = new AsyncDisposableStack()
   const provider = createScriptedProvider()
   const counting = createCounting()
@@ -88,6 +98,7 @@ export async function startSite(environment: Readonly<Record<string, string>> = 
     startServer({
       config,
       schema,
+      live: isShared ? createLiveDelivery(services, config, silentLogger) : undefined,
       createContext: (viewer, options) => createContext(services, viewer, options),
       health: { database: engine.database, bus: engine.engine.bus },
       logger: silentLogger,
