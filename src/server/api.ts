@@ -79,7 +79,12 @@ export function createApi(options: {
     plugins: [
       policy.plugin,
       createBodyLimitPlugin(config, metrics, note, options.bodyPace),
-      createEventStreamPlugin({ ...options, maxStreamMs: config.MAX_STREAM_MS }),
+      createEventStreamPlugin({
+        ...options,
+        maxStreamMs: config.MAX_STREAM_MS,
+        maxSubscriptions: config.MAX_SUBSCRIPTIONS_PER_SOCKET,
+        envelop: (operationContext): Enveloped => yoga.getEnveloped(operationContext) as unknown as Enveloped,
+      }),
       createUnavailablePlugin(),
     ],
     maskedErrors: { maskError: (error) => maskError(error) },
@@ -168,7 +173,7 @@ export function createApi(options: {
       }
       await yoga(request, response, context)
     },
-    envelop: (context) => yoga.getEnveloped({ ...context }) as unknown as Enveloped,
+    envelop: (context): Enveloped => yoga.getEnveloped({ ...context }) as unknown as Enveloped,
     async subscribeShared({ viewer, from, seat }, args) {
       const contextValue = { ...(await createContext(viewer, { catchUp: false, from })), from, seat }
       return policy.subscribeShared({ ...args, contextValue })

@@ -2,14 +2,16 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { ExecutionArgs, ExecutionResult } from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
-import { cursorOf, serialisedOf } from '../live/stream-outlet.ts'
+import { cursorOf } from '../live/stream-outlet.ts'
 import { abortResponse } from './abort.ts'
 import type { Connections } from './connections.ts'
-import { type Note, type OperationContext, type ServerContext, wantsCatchUp } from './context.ts'
+import { type Enveloped, type Note, type OperationContext, type ServerContext, wantsCatchUp } from './context.ts'
 import { resumeAfter } from './last-event-id.ts'
-import { formatResult, isAway } from './mask.ts'
+import { isAway, type MaskError } from './mask.ts'
 import type { ServerMetrics } from './metrics.ts'
+import { createOperationStream, hasOperations, type OperationStream, readOperations } from './operation-stream.ts'
 import type { Pollers } from './pollers.ts'
+import { type Frames, toText, unavailable } from './stream-frames.ts'
 import { onExpiry } from './viewer.ts'
 
 const headers = {
@@ -33,6 +35,8 @@ const resumeMs = 3_000
  * A stream that ends without `complete` is not over: the token expired, the server moves its clients or cannot serve now.
  * A comment says which, the response is aborted, so that nobody takes it for complete, and the client resumes.
  *
+ * A request may have several operations: `createOperationStream`.
+ *
  * Each event has its cursor as `id`, so an `EventSource` resumes by itself: `Last-Event-ID` stands for the argument
  * `after`. When nothing can follow that event the answer is 204, after which an `EventSource` does not come back.
  */
@@ -45,15 +49,23 @@ export function createEventStreamPlugin(options: {
   readonly keepAliveMs: number
   /** How long a stream may last before its client is asked to open another one. */
   readonly maxStreamMs: number
+  /** Most operations of one stream. */
+  readonly maxSubscriptions: number
+  readonly maskError: MaskError
+  /** The functions that one operation of a stream with several is executed with. */
+  readonly envelop: (context: object) => Enveloped
 }): Plugin<object, ServerContext> {
-  const { connections, pollers, metrics, note, keepAliveMs, maxStreamMs } = options
+  const { connections, pollers, metrics, note, keepAliveMs, maxStreamMs, maskError } = options
   const subscriptions = new WeakMap<Request, 'sse' | 'polling'>()
+  /** What stands for the result of a request with several operations. */
+  const operationStreams = new WeakMap<object, OperationStream>()
 
   const answer = async (result: unknown, request: Request, context: ServerContext): Promise<Response> => {
     const { res, viewer, from } = context
     const source = result as AsyncIterable<ExecutionResult> | ExecutionResult
     const transport = subscriptions.get(request) ?? 'sse'
-    const frames = frameResults(source, subscriptions.has(request))
+    const several = operationStreams.get(source)
+    const frames = several ?? frameResults(source, subscriptions.has(request))
     if (!isAsyncIterable(source))
       return new Response(createEventStream({ frames, response: res, keepAliveMs }).body, { headers })
     // Its client left while the subscription was opened: what is counted in now would never be counted out.
@@ -62,7 +74,7 @@ export function createEventStreamPlugin(options: {
       return new Response(null)
     }
     let pending: ReturnType<Frames['next']> | undefined
-    if (transport === 'sse' && request.headers.has(lastEventId)) {
+    if (several === undefined && transport === 'sse' && request.headers.has(lastEventId)) {
       pending = frames.next()
       if (await isOver(pending, context)) {
         frames.return()
@@ -76,7 +88,7 @@ export function createEventStreamPlugin(options: {
             end(`${why === 'away' ? 'the database cannot be reached' : 'this server is restarting'}; connect again`),
           terminate: () => res.destroy(),
           unreadBytes: () => res.writableLength + context.unreadBytes(),
-          subscriptions: () => 1,
+          subscriptions: several?.size ?? (() => 1),
         })
       : null
     if (connection === null || !connections.identify(connection, viewer?.userId ?? null)) {
@@ -111,6 +123,27 @@ export function createEventStreamPlugin(options: {
   }
 
   return {
+    onParams({ params, request, setParams, setResult, context }) {
+      if (!hasOperations(params) || request.method !== 'POST') return
+      // What yoga looks at instead, as it knows of one operation only.
+      setParams({ query: '{ __typename }' })
+      try {
+        const operations = readOperations(params)
+        const stream = createOperationStream(operations, context as unknown as ServerContext, options)
+        const result: AsyncIterable<ExecutionResult> = {
+          [Symbol.asyncIterator]: () => ({
+            next: () => Promise.resolve({ done: true, value: undefined }),
+            return: () => Promise.resolve({ done: true, value: undefined }),
+          }),
+        }
+        operationStreams.set(result, stream)
+        const areCaughtUp = operations.every(({ extensions }) => extensions?.['catchUp'] === true)
+        subscriptions.set(request, areCaughtUp ? 'polling' : 'sse')
+        setResult(result)
+      } catch (error) {
+        setResult({ errors: [maskError(error)] })
+      }
+    },
     onSubscribe({ args }) {
       const context = args.contextValue as unknown as OperationContext & { request?: Request }
       const { request } = context
@@ -162,12 +195,6 @@ function refuse(status: number, code: string, message: string): Response {
   return new Response(body, { status, headers: { 'content-type': 'application/json; charset=utf-8' } })
 }
 
-/** A part of an event stream: its text, or the reason why the stream is cut here, for its client to resume. */
-export type Frame = { readonly text: string; readonly isComplete?: true } | { readonly cut: string }
-
-/** Yields the frames of an event stream. `return()` takes effect at once, even while `next()` waits. */
-export type Frames = Pick<AsyncIterator<Frame, undefined>, 'next'> & { return(): void }
-
 /** The frames of one operation: a `next` for each result, then `complete`. */
 function frameResults(source: AsyncIterable<ExecutionResult> | ExecutionResult, isSubscription: boolean): Frames {
   const iterator = isAsyncIterable(source) ? source[Symbol.asyncIterator]() : yieldOnce(source)
@@ -188,14 +215,6 @@ function frameResults(source: AsyncIterable<ExecutionResult> | ExecutionResult, 
     },
     return: () => void Promise.resolve(iterator.return?.()).catch(() => undefined),
   }
-}
-
-/** Why a stream is cut of which an operation cannot be served now. */
-export const unavailable = 'the server cannot serve this now; connect again'
-
-/** A result as JSON. */
-export function toText(result: ExecutionResult): string {
-  return serialisedOf(result) ?? JSON.stringify(formatResult(result))
 }
 
 /** The cursor as the event's id, which an `EventSource` hands back as `Last-Event-ID`. */

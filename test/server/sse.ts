@@ -21,11 +21,20 @@ export async function openStream(
   options: { variables?: object; extensions?: object; headers?: Record<string, string> } = {},
 ): Promise<SseStream> {
   const { headers = {}, ...params } = options
+  return openBody(url, { query, ...params }, headers)
+}
+
+/** Opens an event stream with any body. */
+export async function openBody(
+  url: string,
+  body: object,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<SseStream> {
   const controller = new AbortController()
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'text/event-stream', ...headers },
-    body: JSON.stringify({ query, ...params }),
+    body: JSON.stringify(body),
     signal: controller.signal,
   })
   let isCut = false
