@@ -33,6 +33,11 @@ export function hasNetwork(): boolean {
   return (globalThis as { readonly navigator?: { readonly onLine?: boolean } }).navigator?.onLine !== false
 }
 
+/** Whether this runs in a browser: in a page, or in a worker of one. */
+export function isPage(): boolean {
+  return pageTarget() !== undefined
+}
+
 function pageTarget(): EventTarget | undefined {
   return typeof globalThis.addEventListener === 'function' ? globalThis : undefined
 }

@@ -2,7 +2,7 @@ import type { CombinedError } from '@urql/core'
 import { after } from './environment.ts'
 import type { Timing } from './timing.ts'
 import type { Tokens } from './tokens.ts'
-import type { RequestBody, SessionListener } from './transport.ts'
+import type { SessionListener } from './transport.ts'
 
 /** Sends requests; the global `fetch` or one that behaves like it. */
 export type Fetch = typeof globalThis.fetch
@@ -14,12 +14,12 @@ export interface HttpOptions {
   readonly timing: Timing
 }
 
-/** Posts an operation. @param accept - the kind of answer that is wanted */
+/** Posts an operation, or several. @param accept - the kind of answer that is wanted */
 export function post(options: {
   readonly fetch: Fetch
   readonly url: string
   readonly token: string | null
-  readonly body: RequestBody
+  readonly body: object
   readonly accept: string
   readonly signal: AbortSignal
 }): Promise<Response> {

@@ -1,4 +1,4 @@
-import { createEventStreamParser } from './event-stream.ts'
+import { createEventStreamParser, type ServerSentEvent } from './event-stream.ts'
 import type { StreamResult, Subscriber } from './transport.ts'
 
 /** How an answer with results came to its end. */
@@ -21,18 +21,26 @@ export async function readResults(
   subscriber: Pick<Subscriber, 'next'>,
   onBytes: () => void,
 ): Promise<ResultsEnd> {
+  for await (const events of readEvents(body)) {
+    onBytes()
+    for (const { type, data } of events) {
+      if (type === 'complete') return 'complete'
+      if (type === 'next' && subscriber.next(JSON.parse(data) as StreamResult)) return 'last'
+    }
+  }
+  return 'broken'
+}
+
+/** Yields the events of a body, for each piece of it that arrives; none for a piece that completes no event. */
+export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<readonly ServerSentEvent[], void> {
   const parser = createEventStreamParser()
   const decoder = new TextDecoder()
   const reader = body.getReader()
   try {
     for (;;) {
       const { done, value } = await reader.read()
-      if (done) return 'broken'
-      onBytes()
-      for (const { type, data } of parser.push(decoder.decode(value, { stream: true }))) {
-        if (type === 'complete') return 'complete'
-        if (type === 'next' && subscriber.next(JSON.parse(data) as StreamResult)) return 'last'
-      }
+      if (done) return
+      yield parser.push(decoder.decode(value, { stream: true }))
     }
   } finally {
     // The rest of the stream is of no interest, and neither is whether the other end has heard that.

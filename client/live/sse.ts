@@ -1,85 +1,148 @@
+import { after } from './environment.ts'
 import { createWatchdog, type HttpOptions, messageOf, post, tellStatus } from './http.ts'
-import { createPollingTransport } from './polling.ts'
-import { isEventStream, readRefusal, readResults } from './results.ts'
-import { type RequestBody, type Session, type Subscriber, type Transport, tellOnce } from './transport.ts'
+import { isEventStream, readEvents, readRefusal } from './results.ts'
+import { createStreamSlots } from './stream-slots.ts'
+import { type StreamResult, type Subscriber, type Transport, tellOnce } from './transport.ts'
 
-/** Browsers open six HTTP/1.1 connections to a server, over all tabs; requests must find one that is free. */
-const maxEventStreams = 3
+/** How long changes of the set of subscriptions are gathered before the stream is opened again with all of them. */
+const gatherMs = 10
+
+/** The data of an event: a result, or the end, of the operation with this id. */
+interface OperationEvent {
+  readonly id?: string
+  readonly payload?: StreamResult
+}
 
 /**
- * Event streams: one request per subscription (`distinct connections` of GraphQL over SSE), read with `fetch`, which, other
+ * Event streams: one request with all subscriptions of the client, answered with one stream, read with `fetch`, which, other
  * than EventSource, sends headers and shows the server's comments. They are its heartbeat: a stream that is silent for
  * longer than `silenceMs` is dead, and one on which nothing comes within `proofMs` is held back by something in between.
  *
- * The streams of a session stand and fall together. Subscriptions beyond the first three are polled meanwhile.
+ * When the set of subscriptions changes, the stream is opened again, from the cursors. The server keeps nothing between two
+ * streams, so any server may answer the next one. Over all tabs of a browser there are at most two ({@link createStreamSlots}).
  */
 export function createEventStreamTransport({ url, fetch, timing }: HttpOptions): Transport {
+  const slots = createStreamSlots(url)
   return (listener, token) => {
-    const streams = new Set<() => void>()
-    let overflow: Session | undefined
-    const tell = tellOnce(listener, () => {
-      overflow?.close()
-      for (const stop of [...streams]) stop()
-    })
+    const subscribers = new Map<string, Subscriber>()
     const checks = new Set<() => void>()
+    let ids = 0
+    let isOver = false
+    let release: (() => void) | undefined
+    let stopGathering: () => void = () => undefined
+    let stopStream: () => void = () => undefined
+    let stopTrial: () => void = () => undefined
+    let startTrial: (() => void) | undefined
+    const tell = tellOnce(listener, () => {
+      isOver = true
+      stopGathering()
+      stopStream()
+      stopTrial()
+      subscribers.clear()
+      release?.()
+    })
 
-    const open = (body: RequestBody, subscriber: Subscriber, isTrial = false): (() => void) => {
+    /** Opens a stream, and hands on its events. @returns what ends it */
+    const open = (body: object, onEvent: (type: string, data: string) => void, onBytes: () => void): (() => void) => {
       const abort = new AbortController()
-      let isProved = false
+      let isHeard = false
       const watchdog = createWatchdog(timing.proofMs, () =>
-        tell.lost('silent', isProved ? 'The event stream has gone silent' : 'Nothing comes through the event stream'),
+        tell.lost('silent', isHeard ? 'The event stream has gone silent' : 'Nothing comes through the event stream'),
       )
       const stop = (): void => {
-        streams.delete(stop)
         checks.delete(watchdog.check)
         watchdog.stop()
         abort.abort()
       }
-      const onBytes = (): void => {
-        isProved = true
-        watchdog.feed(timing.silenceMs)
-        // A trial proves that bytes come through; its results belong to the transport in use.
-        if (isTrial) stop()
-        tell.heard()
-        tell.proved()
-      }
       const run = async (): Promise<void> => {
         const response = await post({ fetch, url, token, body, accept: 'text/event-stream', signal: abort.signal })
-        if (!streams.has(stop)) return
+        if (abort.signal.aborted) return
         if (isEventStream(response) && response.ok && response.body !== null) {
-          const end = await readResults(response.body, subscriber, onBytes)
-          if (!streams.has(stop)) return
-          if (end === 'broken') return tell.lost('failed', 'The server ended the event stream')
-          stop()
-          return subscriber.complete()
+          for await (const events of readEvents(response.body)) {
+            if (abort.signal.aborted) return
+            isHeard = true
+            watchdog.feed(timing.silenceMs)
+            tell.heard()
+            tell.proved()
+            onBytes()
+            for (const { type, data } of events) if (!abort.signal.aborted) onEvent(type, data)
+          }
+          if (!abort.signal.aborted) tell.lost('failed', 'The server ended the event stream')
+          return
         }
         const refusal = response.status === 400 || response.ok ? await readRefusal(response) : null
-        if (!streams.has(stop)) return
-        if (refusal === null)
-          return response.ok ? tell.lost('failed', 'The answer is not an event stream') : tellStatus(response, tell)
-        // This operation cannot be carried out; the others can.
-        stop()
-        tell.proved()
-        subscriber.next(refusal)
-        subscriber.complete()
+        if (abort.signal.aborted) return
+        if (refusal !== null) tell.lost('failed', refusal.errors?.[0]?.message ?? 'The server refused the event stream')
+        else if (response.ok) tell.lost('failed', 'The answer is not an event stream')
+        else tellStatus(response, tell)
       }
-      streams.add(stop)
       checks.add(watchdog.check)
       run().catch((error: unknown) => {
-        if (streams.has(stop)) tell.lost('failed', `The event stream broke: ${messageOf(error)}`)
+        if (!abort.signal.aborted) tell.lost('failed', `The event stream broke: ${messageOf(error)}`)
       })
       return stop
     }
 
+    const finish = (id: string, subscriber: Subscriber): void => {
+      subscribers.delete(id)
+      subscriber.complete()
+    }
+    const reopen = (): void => {
+      stopGathering()
+      stopStream()
+      stopStream = () => undefined
+      if (subscribers.size === 0 || isOver) return
+      const operations = Array.from(subscribers, ([id, subscriber]) => ({ id, ...subscriber.body() }))
+      const onEvent = (type: string, data: string): void => {
+        if (type === 'complete' && data === '') {
+          stopStream()
+          // Each has come to its own end before; otherwise the server has not understood the request.
+          if (operations.some(({ id }) => subscribers.has(id))) tell.lost('failed', 'The server ended the event stream')
+          return
+        }
+        const { id = '', payload } = JSON.parse(data) as OperationEvent
+        const subscriber = subscribers.get(id)
+        if (subscriber === undefined) return
+        if (type === 'complete' || (payload !== undefined && subscriber.next(payload))) finish(id, subscriber)
+      }
+      stopStream = open({ operations }, onEvent, () => undefined)
+    }
+    /** Opens the stream again soon, for all changes that are made at once. */
+    const changed = (): void => {
+      stopGathering()
+      // Before there is a slot, nothing is open yet.
+      if (release !== undefined) stopGathering = after(gatherMs, reopen)
+    }
+    const begin = async (): Promise<void> => {
+      const slot = await slots.acquire()
+      if (typeof slot === 'string') return tell.lost('failed', slot)
+      if (isOver) return slot()
+      release = slot
+      startTrial?.()
+      reopen()
+    }
+    begin().catch((error: unknown) => tell.lost('failed', `There is no event stream: ${messageOf(error)}`))
+
     return {
       attach(subscriber) {
-        if (streams.size < maxEventStreams) return open(subscriber.body(), subscriber)
-        overflow ??= createPollingTransport({ url, fetch, timing })(tell, token)
-        return overflow.attach(subscriber)
+        ids++
+        const id = String(ids)
+        subscribers.set(id, subscriber)
+        changed()
+        return () => {
+          if (subscribers.delete(id)) changed()
+        }
       },
       prove(scout) {
-        const body = scout ?? { query: '{ __typename }' }
-        open(body, { body: () => body, next: () => false, complete: () => undefined }, true)
+        // Its bytes prove that the transport works; its results belong to the transport in use.
+        startTrial = () => {
+          stopTrial = open(
+            scout ?? { query: '{ __typename }' },
+            () => undefined,
+            () => stopTrial(),
+          )
+        }
+        if (release !== undefined) startTrial()
       },
       check() {
         for (const check of [...checks]) check()
