@@ -38,7 +38,7 @@ export async function renderNginx(settings: NginxSettings): Promise<string> {
   const values: Readonly<Record<string, string>> = {
     SERVERS: describe(servers),
     PREVIEW_SERVERS: describe(previewServers),
-    LISTEN: listen,
+    LISTEN: withHttp2(listen),
     PREVIEW_LISTEN: previewListen,
     RUN_DIR: runDir,
     ACCESS_LOG: accessLog,
@@ -65,6 +65,12 @@ function describe(servers: readonly string[]): string {
     ...servers.map((server) => `server ${server} max_fails=1 fail_timeout=2s;`),
     ...servers.map((server) => `server ${server} max_fails=0 backup;`),
   ].join('\n    ')
+}
+
+/** Turns HTTP/2 on where there is TLS, which browsers require for it. The parameter is what all versions of nginx understand. */
+function withHttp2(listen: string): string {
+  const parameters = listen.split(/\s+/)
+  return parameters.includes('ssl') && !parameters.includes('http2') ? `${listen} http2` : listen
 }
 
 function nextPort(server: string): string {

@@ -137,6 +137,8 @@ test.each([
 
 test('the configuration is printed for given servers, and refused for what is no address', async () => {
   const program = fileURLToPath(new URL('../../deploy/nginx/render.ts', import.meta.url))
+  const tls = await promisify(execFile)(process.execPath, [program, '--listen', '443 ssl', 'a.internal:4000'])
+  expect(tls.stdout).toContain('listen 443 ssl http2;')
   const { stdout } = await promisify(execFile)(process.execPath, [program, '--listen', '8080', 'a.internal:4000'])
   expect(stdout).toContain('listen 8080;')
   expect(stdout).toContain('server a.internal:4000 max_fails=1 fail_timeout=2s;')
