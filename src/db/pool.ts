@@ -40,7 +40,9 @@ const looksPerDeadline = 10
 
 /** As much of pg's client as its types leave out. */
 interface ClientState {
-  readonly connection: { readonly stream: { readonly bytesRead: number; destroy(error?: Error): void } }
+  readonly connection: {
+    readonly stream: { readonly bytesRead: number; readonly destroyed: boolean; destroy(error?: Error): void }
+  }
   /** False while a statement is under way. */
   readonly readyForQuery: boolean | null
 }
@@ -119,7 +121,12 @@ export function createPools(options: {
       stateOf(one.client).connection.stream.destroy(Object.assign(error, { code: silentConnectionCode }))
     }
   }
+  /** BullMQ takes all listeners off a connection that it gives back, so its end may go unheard. */
+  const forgetEnded = (): void => {
+    for (const one of watched) if (stateOf(one.client).connection.stream.destroyed) watched.delete(one)
+  }
   const look = (elapsedMs: number): void => {
+    forgetEnded()
     for (const one of watched) {
       const { connection, readyForQuery } = stateOf(one.client)
       const { bytesRead } = connection.stream
@@ -178,6 +185,7 @@ export function createPools(options: {
       return [...opened].filter((pool) => !pool.ending)
     },
     get size() {
+      forgetEnded()
       return watched.size
     },
     omitStartupParameters() {

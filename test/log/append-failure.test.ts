@@ -140,6 +140,26 @@ describe('an append that does not reach the database', () => {
   })
 })
 
+describe('an append to a topic that somebody else has locked', () => {
+  it('waits for it, and does not hold up its neighbours of the same statement', async () => {
+    await using appender = createDirectAppender()
+    for (const id of ['locked', 'free_1', 'free_2', 'free_3']) await createTask(test.database, id)
+    const client = await test.database.pool.connect()
+    await client.query('begin')
+    await client.query(`select 1 from topic where name = 'task:locked' for update`)
+    let isLockedWritten = false
+    const locked = appender.append(advance('locked', 1)).finally(() => {
+      isLockedWritten = true
+    })
+    const free = ['free_1', 'free_2', 'free_3'].map((id) => appender.append(advance(id, 1)))
+    expect(await Promise.all(free)).toMatchObject(free.map(() => ({ accepted: true })))
+    expect(isLockedWritten).toBe(false)
+    await client.query('rollback')
+    client.release()
+    expect(await locked).toMatchObject({ accepted: true, seq: 1 })
+  })
+})
+
 describe('a storm of appends while connections are killed', () => {
   it('neither loses nor doubles an event of a writer that knows its base', async () => {
     await using appender = createAppender({
