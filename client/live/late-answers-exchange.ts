@@ -32,6 +32,8 @@ export function withLateAnswers(
     /** Queries under way that are to be read from the cache, and those to be asked again once they are answered. */
     const toRead = new Map<number, Operation>()
     const toAsk = new Set<number>()
+    /** Queries whose data has been handed on. */
+    const shown = new Set<number>()
     const reads = makeSubject<Operation>()
     let isReading = false
 
@@ -66,6 +68,7 @@ export function withLateAnswers(
       sent.delete(key)
       toRead.delete(key)
       toAsk.delete(key)
+      shown.delete(key)
     }
     const take = (result: OperationResult): OperationResult => {
       const { operation, data, hasNext } = result
@@ -81,12 +84,18 @@ export function withLateAnswers(
       if (isToAsk || patched.hasStatusChanged) queueMicrotask(() => ask(operation))
       return { ...result, data: patched.data }
     }
-    /** A result that was read while the query is under way; another one follows. */
+    /** @returns null for a result that is not to be handed on */
     const pass = (result: OperationResult): OperationResult | null => {
-      if (!isReading) return result
-      if (result.data !== undefined && result.data !== null) return { ...result, stale: true }
-      // The cache has lost a part of it, and what is under way may have been read before that.
-      toAsk.add(result.operation.key)
+      const { operation, data } = result
+      const { key } = operation
+      if (!isReading) {
+        if (operation.kind === 'query' && data !== undefined && data !== null) shown.add(key)
+        return result
+      }
+      // Read while the query is under way: another result follows.
+      if (operation.context.meta?.cacheOutcome === 'hit') return { ...result, stale: true }
+      // The cache has lost a part of it since, and what is under way may have been read before that.
+      if (shown.has(key)) toAsk.add(key)
       return null
     }
 

@@ -105,16 +105,9 @@ function findAssumptions({ query, variables }: Operation, assumptions: Assumptio
 
 /** The value of an argument. Numbers stay text, as no assumption needs them. */
 function readValue(node: ValueNode, variables: Readonly<Record<string, unknown>>): unknown {
-  switch (node.kind) {
-    case 'Variable':
-      return variables[node.name.value]
-    case 'ObjectValue':
-      return Object.fromEntries(node.fields.map(({ name, value }) => [name.value, readValue(value, variables)]))
-    case 'ListValue':
-      return node.values.map((value) => readValue(value, variables))
-    case 'NullValue':
-      return null
-    default:
-      return node.value
-  }
+  if (node.kind === 'Variable') return variables[node.name.value]
+  if (node.kind === 'NullValue') return null
+  if (node.kind === 'ListValue') return node.values.map((value) => readValue(value, variables))
+  if (node.kind !== 'ObjectValue') return node.value
+  return Object.fromEntries(node.fields.map(({ name, value }) => [name.value, readValue(value, variables)]))
 }

@@ -27,7 +27,7 @@ export interface TcpProxy extends AsyncDisposable {
   resetAll(): void
   /** Delays everything towards the client by `ms`, in order; 0 ends it. */
   delay(ms: number): void
-  /** Passes every WebSocket frame with a result on twice, on sockets that open from now on, until `heal`. */
+  /** Passes every WebSocket frame with a result on twice, on connections from now on, until `heal`. */
   doubleFrames(): void
   /** Resets connections that ask for a WebSocket, until `heal`. */
   blockUpgrades(): void
