@@ -44,8 +44,17 @@ export type LadderEvent =
   | { readonly type: 'unwanted' }
   /** Something came from the server over the transport in use. */
   | { readonly type: 'proved' }
-  /** The transport in use has ended. `steady`: after a time that says that it was sound. */
-  | { readonly type: 'lost'; readonly kind: LossKind; readonly steady: boolean; readonly reason: string }
+  /**
+   * The transport in use has ended. `steady`: after a time that says that it was sound. `recentSilent`: silent deaths of
+   * confirmed connections on this rung within the last minutes, this one included, however long each connection lived.
+   */
+  | {
+      readonly type: 'lost'
+      readonly kind: LossKind
+      readonly steady: boolean
+      readonly recentSilent: number
+      readonly reason: string
+    }
   /** The token is too old: the same way may be tried with a new one. */
   | { readonly type: 'expired'; readonly reason: string }
   /** The server will not have us, however often we try. */
@@ -126,9 +135,11 @@ export function stepLadder(state: LadderState, event: LadderEvent, rungs: number
     case 'probeDue':
       return state.is === 'up' && state.rung > 0 ? probe(state, 0) : stay
     case 'renewalDue': {
-      if (state.is !== 'up') return stay
+      // The trial of a better rung may outlast the token.
+      const isTrial = state.is === 'probing' && state.target !== state.rung
+      if (state.is !== 'up' && !isTrial) return stay
       const { state: probing, effects } = probe(state, state.rung)
-      return { state: probing, effects: ['renew', ...effects] }
+      return { state: probing, effects: [...(isTrial ? (['drop'] as const) : []), 'renew', ...effects] }
     }
     case 'probeProved':
       return state.is === 'probing'
@@ -158,7 +169,7 @@ export function stepLadder(state: LadderState, event: LadderEvent, rungs: number
 
 function lose(
   state: LadderState,
-  { kind, steady, reason }: Extract<LadderEvent, { type: 'lost' }>,
+  { kind, steady, recentSilent, reason }: Extract<LadderEvent, { type: 'lost' }>,
   rungs: number,
 ): LadderStep {
   // The probe is the next try, and it has begun already.
@@ -169,9 +180,11 @@ function lose(
     }
   if (state.is !== 'opening' && state.is !== 'up') return { state, effects: [] }
   const wasUp = state.is === 'up'
-  const strikes = wasUp && steady ? 0 : state.strikes + 1
+  // A long life clears resets and refusals, but not silence: a proxy that swallows a socket after ten seconds or ten
+  // minutes does it again, and each time the page is late by the whole deadline.
+  const strikes = Math.max(wasUp && steady ? 0 : state.strikes + 1, recentSilent)
   const attempt = wasUp ? Math.max(strikes, 1) : state.attempt + 1
-  const probes = wasUp && steady && state.rung === 0 ? 0 : state.probes
+  const probes = wasUp && steady && strikes === 0 && state.rung === 0 ? 0 : state.probes
   const wait: LadderStep = { state: { ...state, is: 'waiting', strikes, attempt, probes, reason }, effects: ['close'] }
   if (kind === 'busy' || (wasUp && strikes < maxStrikes)) return wait
   const isTolerated = state.rung === 0 && kind !== 'silent' && strikes < maxStrikes

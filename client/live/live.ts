@@ -1,6 +1,7 @@
 import { backoff } from './backoff.ts'
 import type { ConnectionState } from './connection.ts'
 import { after, hasNetwork, watchEnvironment } from './environment.ts'
+import { createFailures } from './failures.ts'
 import { bottomOfLadder, type LadderEvent, type LadderState, stepLadder } from './ladder.ts'
 import { createLine, type Line, type LineEnd } from './line.ts'
 import type { TransportName } from './options.ts'
@@ -9,7 +10,7 @@ import { createStore, type MutableStore } from './store.ts'
 import { createSubscriptions, type ResultSink } from './subscriptions.ts'
 import type { Timing } from './timing.ts'
 import type { Tokens } from './tokens.ts'
-import type { RequestBody, Transport } from './transport.ts'
+import type { RequestBody, Session, Transport } from './transport.ts'
 
 /** Subscriptions that survive everything, over whichever transport works. */
 export interface Live {
@@ -60,6 +61,7 @@ export function createLive(options: {
   let roundTripMs: number | null = null
   /** Tokens found expired since something last came through, and the last of them. */
   let expired: { readonly token: string | null; readonly times: number } | undefined
+  const failures = createFailures(timing.flapWindowMs)
   /** A renewal that brought no other token is not tried again for this one. */
   let renewedInVain: string | null = null
   let stopTimers: () => void = () => undefined
@@ -104,7 +106,10 @@ export function createLive(options: {
     },
     probe: () => {
       const scout = subscriptions.scout()
-      probe = openLine(state.target, (session) => session.prove(scout))
+      // A renewal is the same transport, and without a subscription there is nothing to carry through a trial.
+      const isTrial = state.target !== state.rung && scout !== null
+      const trialMs = isTrial ? failures.trialMs(state.target) : 0
+      probe = openLine(state.target, { trialMs, onSession: (session) => session.prove(scout) })
     },
     drop: () => {
       probe?.close()
@@ -117,15 +122,26 @@ export function createLive(options: {
       roundTripMs = null
       subscriptions.attach()
       old?.close()
+      // The transport in use was lost during the trial of this one, which has been confirmed already.
+      if ((main?.provedAt ?? null) !== null) dispatch({ type: 'proved' })
     },
     renew: () => tokens.forget(),
     check: () => main?.session?.check(),
   }
 
-  const openLine = (rung: number, onSession?: (session: NonNullable<Line['session']>) => void): Line => {
+  const openLine = (
+    rung: number,
+    asProbe?: { readonly trialMs: number; readonly onSession: (session: Session) => void },
+  ): Line => {
+    const openedAt = Date.now()
     const { transport } = rungs[rung] ?? { transport: undefined }
     if (transport === undefined) throw new RangeError(`There is no rung ${rung}`)
     const isMain = (): boolean => main === line
+    const { trialMs = 0 } = asProbe ?? {}
+    const onProbeHeard = (): void => {
+      // Opening and one answer say little: it must get beyond the age at which the last connection failed.
+      if (line.provedAt !== null && Date.now() - openedAt >= trialMs) dispatch({ type: 'probeProved' })
+    }
     const line: Line = createLine({
       transport,
       tokens,
@@ -137,21 +153,23 @@ export function createLive(options: {
         return sameToken('lost')
       },
       onSession(session) {
-        if (onSession !== undefined && !isMain()) onSession(session)
+        if (asProbe !== undefined && !isMain()) asProbe.onSession(session)
         else if (!subscriptions.attach()) session.prove(null)
       },
       onEnd(end) {
         if (end.is === 'expired') tokens.forget(line.credential.token)
-        if (isMain()) dispatch(explainEnd(line, end))
+        if (isMain()) dispatch(explainEnd({ line, rung, openedAt }, end))
         else if (probe === line) dispatch({ type: 'probeFailed', reason: end.reason })
       },
       onProved() {
         hasWorked = true
         if (rung === 0) hasBestWorked = true
         expired = undefined
-        dispatch({ type: probe === line ? 'probeProved' : 'proved' })
+        if (probe === line) onProbeHeard()
+        else dispatch({ type: 'proved' })
       },
       onHeard(ms) {
+        if (probe === line) return onProbeHeard()
         if (!isMain()) return
         const now = Date.now()
         const isNews = ms !== undefined || now - (lastSignOfLifeAt ?? 0) >= signsAreToldEveryMs
@@ -163,18 +181,25 @@ export function createLive(options: {
     return line
   }
 
-  const explainEnd = (line: Line, end: LineEnd): LadderEvent => {
+  const explainEnd = (
+    { line, rung, openedAt }: { readonly line: Line; readonly rung: number; readonly openedAt: number },
+    end: LineEnd,
+  ): LadderEvent => {
     const { reason } = end
     if (end.is === 'refused') return { type: 'refused', reason }
     if (end.is === 'lost') {
-      const steady = line.provedAt !== null && Date.now() - line.provedAt > timing.steadyMs
-      return { type: 'lost', kind: end.kind, steady, reason }
+      const { kind } = end
+      if (line.provedAt === null) return { type: 'lost', kind, steady: false, recentSilent: 0, reason }
+      const now = Date.now()
+      const steady = now - line.provedAt > timing.steadyMs
+      const recentSilent = failures.record(rung, { kind, steady, lifetimeMs: now - openedAt })
+      return { type: 'lost', kind, steady, recentSilent, reason }
     }
     if (!tokens.canRenew) return { type: 'refused', reason: `${reason}; there is no function to ask for another token` }
     const times = (expired?.times ?? 0) + 1
     expired = { token: line.credential.token, times }
     if (times === 1) return { type: 'expired', reason }
-    if (times < maxExpired) return { type: 'lost', kind: 'busy', steady: false, reason }
+    if (times < maxExpired) return { type: 'lost', kind: 'busy', steady: false, recentSilent: 0, reason }
     return { type: 'refused', reason: `${reason}; the function that is asked for tokens gives no other` }
   }
 
@@ -193,8 +218,15 @@ export function createLive(options: {
       const ms = backoff(state.probes + 1, base, timing.maxProbeMs, 0.5 + Math.random() / 2)
       stops.push(after(ms, () => dispatch({ type: 'probeDue' }), { isIdle: true }))
     }
+    const isTrial = state.is === 'probing' && state.target !== state.rung
+    if (isTrial) {
+      // A trial whose subscription ended has nothing left to hear.
+      const ms = failures.trialMs(state.target) + timing.silenceMs + timing.proofMs
+      const reason = 'The trial of a better transport came to nothing'
+      stops.push(after(ms, () => dispatch({ type: 'probeFailed', reason }), { isIdle: true }))
+    }
     const { renewAt = null, token = null } = main?.credential ?? {}
-    if (state.is === 'up' && renewAt !== null && token !== renewedInVain) {
+    if ((state.is === 'up' || isTrial) && renewAt !== null && token !== renewedInVain) {
       // After a renewal that failed, the next one waits.
       const pauseMs = state.probes === 0 ? 0 : backoff(state.probes, timing.backoffMs, timing.maxBackoffMs, 1)
       stops.push(

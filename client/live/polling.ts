@@ -20,6 +20,7 @@ export function nextInterval(intervalMs: number, isNew: boolean, timing: Pick<Ti
 export function createPollingTransport({ url, fetch, timing }: HttpOptions): Transport {
   return (listener, token) => {
     const polls = new Map<() => void, () => void>()
+    let stopTrial: () => void = () => undefined
     const tell = tellOnce(listener, () => {
       for (const stop of [...polls.keys()]) stop()
     })
@@ -95,10 +96,13 @@ export function createPollingTransport({ url, fetch, timing }: HttpOptions): Tra
     }
 
     return {
-      attach: (subscriber) => poll(subscriber, true),
+      attach(subscriber) {
+        stopTrial()
+        return poll(subscriber, true)
+      },
       prove(scout) {
         const body = scout ?? { query: '{ __typename }' }
-        poll({ body: () => body, next: () => false, complete: () => undefined }, false)
+        stopTrial = poll({ body: () => body, next: () => false, complete: () => undefined }, scout !== null)
       },
       check() {
         for (const hasten of [...polls.values()]) hasten()

@@ -17,6 +17,7 @@ interface OperationEvent {
  * Event streams: one request with all subscriptions of the client, answered with one stream, read with `fetch`, which, other
  * than EventSource, sends headers and shows the server's comments. They are its heartbeat: a stream that is silent for
  * longer than `silenceMs` is dead, and one on which nothing comes within `proofMs` is held back by something in between.
+ * The first bytes confirm nothing, as some proxies pass those and no more: a later byte does, such as the second comment.
  *
  * When the set of subscriptions changes, the stream is opened again, from the cursors. The server keeps nothing between two
  * streams, so any server may answer the next one. Over all tabs of a browser there are at most two ({@link createStreamSlots}).
@@ -43,16 +44,27 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
     })
 
     /** Opens a stream, and hands on its events. @returns what ends it */
-    const open = (body: object, onEvent: (type: string, data: string) => void, onBytes: () => void): (() => void) => {
+    const open = (body: object, onEvent: (type: string, data: string) => void): (() => void) => {
       const abort = new AbortController()
-      let isHeard = false
-      const watchdog = createWatchdog(timing.proofMs, () =>
-        tell.lost('silent', isHeard ? 'The event stream has gone silent' : 'Nothing comes through the event stream'),
-      )
+      let firstByteAt: number | undefined
+      let isConfirmed = false
+      const watchdog = createWatchdog(timing.proofMs, () => {
+        if (isConfirmed) tell.lost('silent', 'The event stream has gone silent')
+        else if (firstByteAt === undefined) tell.lost('silent', 'Nothing came through the event stream')
+        else tell.lost('silent', 'The event stream began, then nothing came through')
+      })
       const stop = (): void => {
         checks.delete(watchdog.check)
         watchdog.stop()
         abort.abort()
+      }
+      const onBytes = (): void => {
+        const now = Date.now()
+        firstByteAt ??= now
+        isConfirmed ||= now - firstByteAt >= timing.confirmMs
+        watchdog.feed(isConfirmed ? timing.silenceMs : timing.proofMs)
+        tell.heard()
+        if (isConfirmed) tell.proved()
       }
       const run = async (): Promise<void> => {
         const response = await post({ fetch, url, token, body, accept: 'text/event-stream', signal: abort.signal })
@@ -60,10 +72,6 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
         if (isEventStream(response) && response.ok && response.body !== null) {
           for await (const events of readEvents(response.body)) {
             if (abort.signal.aborted) return
-            isHeard = true
-            watchdog.feed(timing.silenceMs)
-            tell.heard()
-            tell.proved()
             onBytes()
             for (const { type, data } of events) if (!abort.signal.aborted) onEvent(type, data)
           }
@@ -98,6 +106,7 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
           stopStream()
           // Each has come to its own end before; otherwise the server has not understood the request.
           if (operations.some(({ id }) => subscribers.has(id))) tell.lost('failed', 'The server ended the event stream')
+          else tell.proved()
           return
         }
         const { id = '', payload } = JSON.parse(data) as OperationEvent
@@ -105,7 +114,7 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
         if (subscriber === undefined) return
         if (type === 'complete' || (payload !== undefined && subscriber.next(payload))) finish(id, subscriber)
       }
-      stopStream = open({ operations }, onEvent, () => undefined)
+      stopStream = open({ operations }, onEvent)
     }
     /** Opens the stream again soon, for all changes that are made at once. */
     const changed = (): void => {
@@ -125,6 +134,8 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
 
     return {
       attach(subscriber) {
+        stopTrial()
+        startTrial = undefined
         ids++
         const id = String(ids)
         subscribers.set(id, subscriber)
@@ -134,13 +145,13 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
         }
       },
       prove(scout) {
-        // Its bytes prove that the transport works; its results belong to the transport in use.
+        // Its results belong to the transport in use.
         startTrial = () => {
-          stopTrial = open(
-            scout ?? { query: '{ __typename }' },
-            () => undefined,
-            () => stopTrial(),
-          )
+          stopTrial = open(scout ?? { query: '{ __typename }' }, (type) => {
+            if (type !== 'complete') return
+            stopTrial()
+            tell.proved()
+          })
         }
         if (release !== undefined) startTrial()
       },

@@ -1,7 +1,15 @@
 /** How long the client waits for what. All in milliseconds. */
 export interface Timing {
-  /** Longest wait for a transport's first proof: an answered ping on a socket, the first byte of an event stream. */
+  /**
+   * Longest wait for each step of a transport's confirmation: an answered ping on a socket; on an event stream the first
+   * byte, and after it a later one.
+   */
   readonly proofMs: number
+  /**
+   * A byte that arrives this long after the first one confirms an event stream: some proxies pass the beginning of an
+   * answer and hold the rest back. The server sends its second comment after 1 s.
+   */
+  readonly confirmMs: number
   /** Time between pings on a socket. With {@link pongMs} it bounds how long a dead peer goes unnoticed. */
   readonly pingMs: number
   /** Longest wait for the answer to a ping. */
@@ -10,6 +18,11 @@ export interface Timing {
   readonly silenceMs: number
   /** A connection that lived longer than this was sound, whatever ended it. */
   readonly steadyMs: number
+  /**
+   * Silent deaths of connections within this time count together, however long each connection lived. Also the longest
+   * trial of a better transport that has failed before.
+   */
+  readonly flapWindowMs: number
   /** Upper bound of the first pause before trying again; it doubles with each attempt. */
   readonly backoffMs: number
   /** Upper bound of all pauses. */
@@ -33,10 +46,12 @@ export interface Timing {
 /** The documented defaults. */
 export const defaultTiming: Timing = {
   proofMs: 6_000,
+  confirmMs: 500,
   pingMs: 9_000,
   pongMs: 4_000,
   silenceMs: 15_000,
   steadyMs: 5_000,
+  flapWindowMs: 300_000,
   backoffMs: 500,
   maxBackoffMs: 20_000,
   probeMs: 10_000,

@@ -53,7 +53,11 @@ export interface SessionListener {
 export interface Session {
   /** Starts handing on results; what is missed between sessions is asked for by the variables. @returns what ends it */
   attach(subscriber: Subscriber): () => void
-  /** Proves itself without disturbing anyone. @param scout - an operation to try, where there is one */
+  /**
+   * Carries an operation as a trial until the first `attach`, and drops its results.
+   *
+   * @param scout - the operation; null for none, which proves the transport once
+   */
   prove(scout: RequestBody | null): void
   /** Asks for a sign of life now, with a short deadline. */
   check(): void

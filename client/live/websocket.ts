@@ -122,6 +122,7 @@ export function createWebSocketTransport(options: {
       else tell.lost('failed', words)
     }
 
+    let stopTrial: () => void = () => undefined
     const attach = (subscriber: Subscriber): (() => void) => {
       let isAttached = true
       const { query, ...rest } = subscriber.body()
@@ -152,6 +153,17 @@ export function createWebSocketTransport(options: {
       }
       return detach
     }
-    return { attach, prove: () => undefined, check: sendPing, close: () => void tell.end() }
+    return {
+      attach(subscriber) {
+        stopTrial()
+        return attach(subscriber)
+      },
+      prove(scout) {
+        // The pings prove that it works; the results, which belong to the transport in use, bring the usual load upon it.
+        if (scout !== null) stopTrial = attach({ body: () => scout, next: () => false, complete: () => undefined })
+      },
+      check: sendPing,
+      close: () => void tell.end(),
+    }
   }
 }

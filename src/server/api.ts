@@ -63,6 +63,7 @@ export function createApi(options: {
   readonly note: Note
   readonly maskError: MaskError
   readonly keepAliveMs: number
+  readonly confirmMs: number
   readonly bodyPace: BodyPace | undefined
   /** Answers browsers that go there. */
   readonly servePage: (response: ServerResponse) => void | Promise<void>

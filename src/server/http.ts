@@ -57,6 +57,8 @@ export interface ServerOptions {
   readonly metricsPage?: MetricsPage | undefined
   /** Time between pings on sockets and comments on event streams; default 12 s. */
   readonly keepAliveMs?: number
+  /** Time until the second comment on an event stream, which confirms it to the client; default 1 s. */
+  readonly confirmMs?: number
   /** Longest wait for `connection_init`; default 10 s. */
   readonly initMs?: number
   /** How slowly bodies may come; see `defaultPace`. */
@@ -89,7 +91,7 @@ const awaySpreadMs = 1_000
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, schema, createContext, live, tracing, logger, admin, metricsPage, bodyPace } = options
-  const { keepAliveMs = 12_000, initMs = 10_000 } = options
+  const { keepAliveMs = 12_000, confirmMs = 1_000, initMs = 10_000 } = options
   const metrics = options.metrics ?? createServerMetrics()
   const connections = createConnections(config, metrics)
   const pollers = createPollers()
@@ -130,6 +132,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     pollers,
     maskError,
     keepAliveMs,
+    confirmMs,
     bodyPace,
     servePage: graphiql.servePage,
   })

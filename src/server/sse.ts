@@ -47,6 +47,11 @@ export function createEventStreamPlugin(options: {
   readonly note: Note
   /** Time between comments that keep a quiet stream open. */
   readonly keepAliveMs: number
+  /**
+   * Time until the second comment, by which a client knows that more than the beginning of the answer comes through. The
+   * time between comments doubles from here to `keepAliveMs`.
+   */
+  readonly confirmMs: number
   /** How long a stream may last before its client is asked to open another one. */
   readonly maxStreamMs: number
   /** Most operations of one stream. */
@@ -55,7 +60,7 @@ export function createEventStreamPlugin(options: {
   /** The functions that one operation of a stream with several is executed with. */
   readonly envelop: (context: object) => Enveloped
 }): Plugin<object, ServerContext> {
-  const { connections, pollers, metrics, note, keepAliveMs, maxStreamMs, maskError } = options
+  const { connections, pollers, metrics, note, keepAliveMs, confirmMs, maxStreamMs, maskError } = options
   const subscriptions = new WeakMap<Request, 'sse' | 'polling'>()
   /** What stands for the result of a request with several operations. */
   const operationStreams = new WeakMap<object, OperationStream>()
@@ -67,7 +72,7 @@ export function createEventStreamPlugin(options: {
     const several = operationStreams.get(source)
     const frames = several ?? frameResults(source, subscriptions.has(request))
     if (!isAsyncIterable(source))
-      return new Response(createEventStream({ frames, response: res, keepAliveMs }).body, { headers })
+      return new Response(createEventStream({ frames, response: res, keepAliveMs, confirmMs }).body, { headers })
     // Its client left while the subscription was opened: what is counted in now would never be counted out.
     if (res.closed) {
       frames.return()
@@ -101,7 +106,7 @@ export function createEventStreamPlugin(options: {
       return refuse(429, 'RATE_LIMITED', message)
     }
     if (transport === 'sse' || pollers.seen(viewer, from)) note('CONNECTED', viewer, from, { subject: transport })
-    const stream = createEventStream({ frames, pending, response: res, keepAliveMs })
+    const stream = createEventStream({ frames, pending, response: res, keepAliveMs, confirmMs })
     end = (why) => {
       stream.cut(why)
       setTimeout(() => res.destroy(), lingerMs).unref()
@@ -235,6 +240,7 @@ function createEventStream(options: {
   readonly pending?: ReturnType<Frames['next']> | undefined
   readonly response: ServerResponse
   readonly keepAliveMs: number
+  readonly confirmMs: number
 }): EventStream {
   const { frames, response } = options
   let { pending } = options
@@ -242,13 +248,21 @@ function createEventStream(options: {
   let why: string | undefined
   let isCut = false
   let wake: () => void = () => undefined
-  const timer = setInterval(() => wake(), options.keepAliveMs).unref()
+  let timer: NodeJS.Timeout
+  const beatAfter = (ms: number): void => {
+    timer = setTimeout(() => {
+      wake()
+      beatAfter(Math.min(2 * ms, options.keepAliveMs))
+    }, ms).unref()
+  }
+  // Frequent at first: the first comment and the next may arrive together, and then the one after them has to confirm.
+  beatAfter(Math.min(options.confirmMs, options.keepAliveMs))
 
   let isLeft = false
   const leave = (): void => {
     if (isLeft) return
     isLeft = true
-    clearInterval(timer)
+    clearTimeout(timer)
     frames.return()
   }
   const nextText = async (): Promise<string | undefined> => {

@@ -13,10 +13,11 @@ export interface Row {
 }
 
 const reason = 'why'
-const lost = (kind: 'failed' | 'silent' | 'busy', steady = false): LadderEvent => ({
+const lost = (kind: 'failed' | 'silent' | 'busy', steady = false, recentSilent = 0): LadderEvent => ({
   type: 'lost',
   kind,
   steady,
+  recentSilent,
   reason,
 })
 
@@ -32,6 +33,8 @@ export const rows: Readonly<Record<string, Row>> = {
   'lost: failed, on rung 1, the second time': { event: lost('failed'), where: { rung: 1, strikes: 1 } },
   'lost: failed, on the last rung': { event: lost('failed'), where: { rung: 2, strikes: 1 } },
   'lost: silent': { event: lost('silent') },
+  'lost: silent, the first time in minutes': { event: lost('silent', true, 1) },
+  'lost: silent, the second time in minutes': { event: lost('silent', true, 2) },
   'lost: silent, on the last rung': { event: lost('silent'), where: { rung: 2 } },
   'lost: busy': { event: lost('busy'), where: { strikes: 1 } },
   expired: { event: { type: 'expired', reason } },
@@ -42,6 +45,7 @@ export const rows: Readonly<Record<string, Row>> = {
   probeDue: { event: { type: 'probeDue' } },
   'probeDue, on rung 2': { event: { type: 'probeDue' }, where: { rung: 2 } },
   renewalDue: { event: { type: 'renewalDue' }, where: { rung: 1 } },
+  'renewalDue, during a renewal': { event: { type: 'renewalDue' }, where: { rung: 1, target: 1 } },
   'probeProved, on rung 2 for rung 0': { event: { type: 'probeProved' }, where: { rung: 2 } },
   'probeFailed, on rung 2 for rung 0': { event: { type: 'probeFailed', reason }, where: { rung: 2 } },
   'probeFailed, on rung 2 for rung 1': { event: { type: 'probeFailed', reason }, where: { rung: 2, target: 1 } },

@@ -27,7 +27,7 @@ describe('the table in the documentation', () => {
   })
 })
 
-const failed: LadderEvent = { type: 'lost', kind: 'failed', steady: false, reason: 'refused' }
+const failed: LadderEvent = { type: 'lost', kind: 'failed', steady: false, recentSilent: 0, reason: 'refused' }
 
 /** Goes through events from the bottom. */
 function walk(events: readonly LadderEvent[], rungs = 3): LadderState {
@@ -61,6 +61,22 @@ test('tries a rung that proves itself and fails again and again less and less of
   expect(walk([...down, ...flap, ...flap])).toMatchObject({ is: 'up', rung: 1, probes: 2 })
 })
 
+test('leaves a transport that goes silent twice within minutes, however long each connection lived', () => {
+  const silent = (recentSilent: number): LadderEvent => ({
+    type: 'lost',
+    kind: 'silent',
+    steady: true,
+    recentSilent,
+    reason: 'went silent',
+  })
+  const once: LadderEvent[] = [{ type: 'wanted' }, { type: 'proved' }, silent(1), { type: 'due' }, { type: 'proved' }]
+  expect(walk([...once, silent(2)])).toMatchObject({ is: 'opening', rung: 1, reason: 'went silent' })
+  expect(walk([...once, silent(1)])).toMatchObject({ is: 'waiting', rung: 0 })
+  expect(
+    walk([...once, silent(2), { type: 'proved' }, silent(1), { type: 'due' }, { type: 'proved' }, silent(2)]),
+  ).toMatchObject({ is: 'opening', rung: 2 })
+})
+
 const anyEvent: fc.Arbitrary<LadderEvent> = fc.oneof(
   fc.constantFrom<LadderEvent>(
     ...(
@@ -74,6 +90,7 @@ const anyEvent: fc.Arbitrary<LadderEvent> = fc.oneof(
     type: fc.constant('lost' as const),
     kind: fc.constantFrom('failed' as const, 'silent' as const, 'busy' as const),
     steady: fc.boolean(),
+    recentSilent: fc.integer({ min: 0, max: 3 }),
     reason: fc.constant(''),
   }),
 )

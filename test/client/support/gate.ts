@@ -13,14 +13,18 @@ export type SocketPolicy =
   | 'cut'
   /** Lets a socket open, and passes nothing on that the server sends. */
   | 'mute'
+  /** Passes everything on for {@link Gate.fadeMs}, and nothing from then on. */
+  | 'fade'
 
 /** A proxy that speaks HTTP and is as unhelpful as some that are met in offices and hotels. */
 export interface Gate extends AsyncDisposable {
   /** The endpoint behind it. */
   readonly url: string
   sockets: SocketPolicy
-  /** `hold`: an answer is passed on when it is complete. */
-  streams: 'pass' | 'hold'
+  /** `hold`: an answer is passed on when it is complete. `stall`: all but its first {@link Gate.stallBytes} bytes are. */
+  streams: 'pass' | 'hold' | 'stall'
+  fadeMs: number
+  stallBytes: number
   /** Every request that was made, as `POST text/event-stream`, and every upgrade. */
   readonly seen: string[]
   /** Ends what is open. */
@@ -47,11 +51,17 @@ export async function startGate(target: () => number): Promise<Gate> {
         const held: Buffer[] = []
         const begin = (): void => void outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
         const isHeld = gate.streams === 'hold'
+        let passBytes = { pass: Number.POSITIVE_INFINITY, hold: 0, stall: gate.stallBytes }[gate.streams]
         if (!isHeld) {
           begin()
           outgoing.flushHeaders()
         }
-        answer.on('data', (chunk: Buffer) => (isHeld ? held.push(chunk) : outgoing.write(chunk)))
+        answer.on('data', (chunk: Buffer) => {
+          const passed = chunk.subarray(0, passBytes)
+          passBytes -= passed.length
+          if (passed.length > 0) outgoing.write(passed)
+          if (passed.length < chunk.length) held.push(chunk.subarray(passed.length))
+        })
         answer.on('error', () => outgoing.destroy())
         answer.on('end', () => {
           if (isHeld) begin()
@@ -74,15 +84,22 @@ export async function startGate(target: () => number): Promise<Gate> {
     onward.write(`GET ${incoming.url} HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n`)
     onward.write(head)
     let isOpen = false
+    let isFaded = false
+    if (policy === 'fade') {
+      const timer = setTimeout(() => {
+        isFaded = true
+      }, gate.fadeMs)
+      socket.on('close', () => clearTimeout(timer))
+    }
     onward.on('data', (chunk) => {
       // The first piece is the answer to the upgrade.
-      if (isOpen && policy === 'mute') return
+      if ((isOpen && policy === 'mute') || isFaded) return
       isOpen = true
       socket.write(chunk)
     })
     socket.on('data', (chunk) => {
       if (policy === 'cut') socket.destroy()
-      else onward.write(chunk)
+      else if (!isFaded) onward.write(chunk)
     })
     socket.on('close', () => onward.destroy())
     onward.on('close', () => socket.destroy())
@@ -96,6 +113,8 @@ export async function startGate(target: () => number): Promise<Gate> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`,
     sockets: 'pass',
     streams: 'pass',
+    fadeMs: 300,
+    stallBytes: 200,
     seen: [],
     cut,
     async [Symbol.asyncDispose]() {

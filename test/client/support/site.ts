@@ -31,6 +31,7 @@ export const quick: Partial<Timing> = {
   pollMs: 5,
   maxPollMs: 30,
   lingerMs: 20,
+  confirmMs: 10,
 }
 
 /** A whole Tidings behind a network that fails on demand. */
@@ -104,6 +105,7 @@ export async function startSite(
       logger: silentLogger,
       // The self-test asks the server for its counts.
       admin: environment['SELF_TEST'] === 'true' ? engine.engine.admin : undefined,
+      confirmMs: 50,
     })
   let server = await listen()
   stack.defer(() => server[Symbol.asyncDispose]())
