@@ -2,7 +2,7 @@ import type { CombinedError } from '@urql/core'
 import { after } from './environment.ts'
 import type { Timing } from './timing.ts'
 import type { Tokens } from './tokens.ts'
-import type { SessionListener } from './transport.ts'
+import type { SessionListener, StreamResult } from './transport.ts'
 
 /** Sends requests; the global `fetch` or one that behaves like it. */
 export type Fetch = typeof globalThis.fetch
@@ -37,11 +37,39 @@ export function post(options: {
   })
 }
 
-/** Tells the listener of a session what a status means that is not a success. */
-export function tellStatus(response: Response, listener: SessionListener): void {
-  const { status } = response
-  if (status === 401) listener.expired('The server does not accept the token (401)')
-  else if (status === 403) listener.refused('The server refuses this client (403)')
+function isGraphqlResponse(headers: Headers | undefined): boolean {
+  return headers?.get('content-type')?.includes('application/graphql-response+json') === true
+}
+
+/**
+ * Reads the error code of a GraphQL response. Only the server answers with `application/graphql-response+json` and a code;
+ * firewalls, captive portals and gateways answer with pages or JSON of their own.
+ *
+ * @returns null for every other answer
+ */
+export async function readErrorCode(response: Response): Promise<string | null> {
+  if (!isGraphqlResponse(response.headers)) return null
+  try {
+    const { errors } = (await response.json()) as StreamResult
+    const code = errors?.[0]?.extensions?.['code']
+    return typeof code === 'string' ? code : null
+  } catch {
+    // Cut off, or not what it says: nothing to rely on.
+    return null
+  }
+}
+
+/**
+ * Tells the listener of a session what a status means that is not a success. A 401 or 403 is final only in the server's own
+ * words; otherwise something in between may let the next request through.
+ *
+ * @param code - what {@link readErrorCode} found
+ */
+export function tellStatus({ status }: Response, code: string | null, listener: SessionListener): void {
+  if (status === 401 && code !== null) listener.expired('The server does not accept the token (401)')
+  else if (status === 403 && code !== null) listener.refused('The server refuses this client (403)')
+  else if (status === 401 || status === 403)
+    listener.lost('failed', `Something between this device and the server answered with status ${status}`)
   else if (status === 429) listener.lost('busy', 'The server has too many connections of this client (429)')
   else if (status === 503) listener.lost('busy', 'The server cannot serve now (503)')
   else listener.lost('failed', `The server answered with status ${status}`)
@@ -52,13 +80,21 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
+/** Client errors other than 401 and 403 that pass by themselves when something in between answers with them. */
+const passingStatuses: readonly number[] = [407, 408, 425, 429]
+
 /**
  * Whether an answer was lost, or there was none: the connection broke, before it or within it, or only something in between spoke, such
- * as a proxy that found nobody.
+ * as a proxy that found nobody. The server's own refusals are GraphQL errors and no network errors.
  */
-export function isLost({ networkError, response }: CombinedError): boolean {
-  const { status = 0 } = (response ?? {}) as { readonly status?: number }
-  return networkError !== undefined && !(status >= 400 && status < 500)
+export function isLost({ networkError, graphQLErrors, response }: CombinedError): boolean {
+  const { status = 0, headers } = (response ?? {}) as Partial<Response>
+  if (status === 401 || status === 403)
+    return (
+      !isGraphqlResponse(headers) || !graphQLErrors.some(({ extensions }) => typeof extensions?.['code'] === 'string')
+    )
+  const isFinal = status >= 400 && status < 500 && !passingStatuses.includes(status)
+  return networkError !== undefined && !isFinal
 }
 
 const awayCodes: readonly unknown[] = ['UNAVAILABLE', 'SHUTTING_DOWN']

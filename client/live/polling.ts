@@ -1,5 +1,5 @@
 import { after } from './environment.ts'
-import { type HttpOptions, messageOf, post, tellStatus } from './http.ts'
+import { type HttpOptions, messageOf, post, readErrorCode, tellStatus } from './http.ts'
 import { isEventStream, readRefusal, readResults } from './results.ts'
 import type { Timing } from './timing.ts'
 import { type RequestBody, type Subscriber, type Transport, tellOnce } from './transport.ts'
@@ -54,8 +54,12 @@ export function createPollingTransport({ url, fetch, timing }: HttpOptions): Tra
           if (!isEventStream(response) || !response.ok || response.body === null) {
             const refusal = response.status === 400 || response.ok ? await readRefusal(response) : null
             if (!polls.has(stop)) return
-            if (refusal === null)
-              return response.ok ? tell.lost('failed', 'The answer is not an event stream') : tellStatus(response, tell)
+            if (refusal === null) {
+              if (response.ok) return tell.lost('failed', 'The answer is not an event stream')
+              const code = await readErrorCode(response)
+              if (polls.has(stop)) tellStatus(response, code, tell)
+              return
+            }
             tell.proved()
             subscriber.next(refusal)
             return finish()

@@ -1,5 +1,5 @@
 import { after } from './environment.ts'
-import { createWatchdog, type HttpOptions, messageOf, post, tellStatus } from './http.ts'
+import { createWatchdog, type HttpOptions, messageOf, post, readErrorCode, tellStatus } from './http.ts'
 import { isEventStream, readEvents, readRefusal } from './results.ts'
 import { createStreamSlots } from './stream-slots.ts'
 import { type StreamResult, type Subscriber, type Transport, tellOnce } from './transport.ts'
@@ -80,9 +80,11 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
         }
         const refusal = response.status === 400 || response.ok ? await readRefusal(response) : null
         if (abort.signal.aborted) return
-        if (refusal !== null) tell.lost('failed', refusal.errors?.[0]?.message ?? 'The server refused the event stream')
-        else if (response.ok) tell.lost('failed', 'The answer is not an event stream')
-        else tellStatus(response, tell)
+        if (refusal !== null)
+          return tell.lost('failed', refusal.errors?.[0]?.message ?? 'The server refused the event stream')
+        if (response.ok) return tell.lost('failed', 'The answer is not an event stream')
+        const code = await readErrorCode(response)
+        if (!abort.signal.aborted) tellStatus(response, code, tell)
       }
       checks.add(watchdog.check)
       run().catch((error: unknown) => {

@@ -4,17 +4,26 @@ import type { Duplex } from 'node:stream'
 const retryAfterSeconds = 5
 const isTemporary = (status: number): boolean => status === 429 || status === 503
 
+/** Media type of a GraphQL response: https://graphql.github.io/graphql-over-http/draft/#sec-Media-Types */
+export const graphqlResponseType = 'application/graphql-response+json; charset=utf-8'
+
 /** Answers with a value as JSON. */
-export function answerJson(response: ServerResponse, status: number, value: unknown): void {
-  response
-    .writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' })
-    .end(JSON.stringify(value))
+export function answerJson(
+  response: ServerResponse,
+  status: number,
+  value: unknown,
+  type = 'application/json; charset=utf-8',
+): void {
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(JSON.stringify(value))
 }
 
-/** Refuses a request, in the form of a GraphQL result, which is what clients of the API read. */
+/**
+ * Refuses a request, in the form of a GraphQL result, which is what clients of the API read. By the media type and the code
+ * they know that this server refuses them, and not something in between.
+ */
 export function refuse(response: ServerResponse, status: number, code: string, message: string): void {
   if (isTemporary(status)) response.setHeader('retry-after', retryAfterSeconds)
-  answerJson(response, status, { errors: [{ message, extensions: { code } }] })
+  answerJson(response, status, { errors: [{ message, extensions: { code } }] }, graphqlResponseType)
 }
 
 /** Refuses an upgrade to WebSocket: the client sees a connection that failed. */

@@ -11,6 +11,7 @@ import { isAway, type MaskError } from './mask.ts'
 import type { ServerMetrics } from './metrics.ts'
 import { createOperationStream, hasOperations, type OperationStream, readOperations } from './operation-stream.ts'
 import type { Pollers } from './pollers.ts'
+import { graphqlResponseType } from './refuse.ts'
 import { type Frames, toText, unavailable } from './stream-frames.ts'
 import { onExpiry } from './viewer.ts'
 
@@ -197,7 +198,7 @@ export function readAccept(header: string | null): { readonly stream: boolean; r
 
 function refuse(status: number, code: string, message: string): Response {
   const body = JSON.stringify({ errors: [{ message, extensions: { code } }] })
-  return new Response(body, { status, headers: { 'content-type': 'application/json; charset=utf-8' } })
+  return new Response(body, { status, headers: { 'content-type': graphqlResponseType } })
 }
 
 /** The frames of one operation: a `next` for each result, then `complete`. */

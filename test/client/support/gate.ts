@@ -23,6 +23,8 @@ export interface Gate extends AsyncDisposable {
   sockets: SocketPolicy
   /** `hold`: an answer is passed on when it is complete. `stall`: all but its first {@link Gate.stallBytes} bytes are. */
   streams: 'pass' | 'hold' | 'stall'
+  /** Answers every request itself, as a firewall or a captive portal does; null to pass them on. */
+  answer: { readonly status: number; readonly type: string; readonly body: string } | null
   fadeMs: number
   stallBytes: number
   /** Every request that was made, as `POST text/event-stream`, and every upgrade. */
@@ -44,6 +46,11 @@ export async function startGate(target: () => number): Promise<Gate> {
 
   const pass = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     gate.seen.push(`${incoming.method} ${incoming.headers.accept}`)
+    if (gate.answer !== null) {
+      const { status, type, body } = gate.answer
+      incoming.resume()
+      return void outgoing.writeHead(status, { 'content-type': type }).end(body)
+    }
     const { method, url: path, headers } = incoming
     const onward = request(
       { port: target(), host: '127.0.0.1', ...(path ? { path } : {}), ...(method ? { method } : {}), headers },
@@ -113,6 +120,7 @@ export async function startGate(target: () => number): Promise<Gate> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`,
     sockets: 'pass',
     streams: 'pass',
+    answer: null,
     fadeMs: 300,
     stallBytes: 200,
     seen: [],

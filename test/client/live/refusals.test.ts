@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { TaskProgressDocument } from '../../../client/gql/graphql.ts'
+import type { ConnectionState } from '../../../client/live/connection.ts'
+import type { TransportName } from '../../../client/live/options.ts'
+import type { TidingsClient } from '../../../client/tidings-client.ts'
+import { type Gate, startGate } from '../support/gate.ts'
+import { makeConcept, retryMutation } from '../support/roadmap.ts'
+import { type Site, startSite } from '../support/site.ts'
+import { eventually, recordStates, watch } from '../support/watch.ts'
+
+let site: Site
+let gate: Gate
+let conceptId: string
+beforeAll(async () => {
+  site = await startSite()
+  ;({ conceptId } = await makeConcept(site))
+  gate = await startGate(() => site.server.port)
+})
+beforeEach(() => Object.assign(gate, { sockets: 'pass', streams: 'pass', answer: null }))
+afterAll(async () => {
+  await gate[Symbol.asyncDispose]()
+  await site[Symbol.asyncDispose]()
+})
+
+const is = (client: TidingsClient): ConnectionState => client.connection.getSnapshot()
+
+const answers = [
+  { status: 403, type: 'text/html', body: '<h1>Blocked by the firewall</h1>' },
+  { status: 403, type: 'application/json', body: '{"errors":[{"message":"no","extensions":{"code":"FORBIDDEN"}}]}' },
+  { status: 401, type: 'application/json', body: '{"message":"Unauthorized"}' },
+  { status: 401, type: 'application/graphql-response+json', body: '{"errors":[{"message":"the gateway restarts"}]}' },
+]
+
+describe.for(answers)('while something in between answers with $status and $type', (answer) => {
+  test('subscriptions and mutations wait, and are complete afterwards', async () => {
+    const id = await site.count(3)
+    await using client = site.client({ url: gate.url, transports: ['sse', 'polling'], token: () => null })
+    const watching = watch(client, id)
+    await eventually(() => expect(watching.seqs.length).toBeGreaterThan(1))
+    gate.answer = answer
+    gate.cut()
+    await eventually(() =>
+      expect(is(client)).toMatchObject({
+        status: 'reconnecting',
+        reason: `Something between this device and the server answered with status ${answer.status}`,
+      }),
+    )
+    const retry = client.urql.mutation(retryMutation, { input: { conceptId, piece: 'QUIZ' } }).toPromise()
+    await eventually(() => expect(client.outbox.getSnapshot().pending[0]?.attempts).toBeGreaterThan(0))
+    site.step(3)
+    gate.answer = null
+    await watching.done
+    expect((await retry).data).toMatchObject({
+      retryContent: { __typename: expect.stringMatching(/^RetryContent|Error$/) },
+    })
+    expect(watching.seqs).toEqual((await site.engine.events({ id })).map(({ seq }) => seq))
+  })
+
+  test('a query is asked again', async () => {
+    const id = await site.count(1)
+    await using client = site.client({ url: gate.url, token: () => null })
+    gate.answer = answer
+    const results: (string | undefined)[] = []
+    client.urql.query('query($id: ID!) { task(id: $id) { id } }', { id }).subscribe(({ data }) => {
+      results.push(data?.task?.id)
+    })
+    await eventually(() => expect(results.length).toBeGreaterThan(0))
+    expect(results.at(-1)).toBeUndefined()
+    gate.answer = null
+    await eventually(() => expect(results.at(-1)).toBe(id))
+  })
+})
+
+test.for<TransportName>(['sse', 'polling'])(
+  'the server itself refuses a client over %s for good',
+  async (transport) => {
+    const id = await site.count(1)
+    await using client = site.client({
+      transports: [transport],
+      fetch: (input, init) =>
+        fetch(input, { ...init, headers: { ...(init?.headers as object), origin: 'https://other.example' } }),
+    })
+    recordStates(client)
+    client.urql.subscription(TaskProgressDocument, { taskId: id }).subscribe(() => undefined)
+    await eventually(() =>
+      expect(is(client)).toMatchObject({ status: 'closed', reason: 'The server refuses this client (403)' }),
+    )
+  },
+)
