@@ -5,9 +5,9 @@ import type { Store } from './store.ts'
  * How the client stands to the server.
  *
  * - `connecting`: for the first time; nothing has come yet.
- * - `live`: on the best transport that is allowed, with a recent sign of life.
- * - `degraded`: works, on a lesser transport than the best that is allowed.
- * - `reconnecting`: it worked, and does not now; tried again by itself.
+ * - `live`: on the best transport that is allowed, with a recent sign of life, and all subscriptions are served by it.
+ * - `degraded`: works, on a lesser transport than the best that is allowed, or for some of the subscriptions only.
+ * - `reconnecting`: it worked, and does not now, or the server does not answer; tried again by itself.
  * - `offline`: the same, and the device says that it has no network.
  * - `closed`: for good: refused, or disposed. `reconnect()` tries again after a refusal.
  */

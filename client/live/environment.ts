@@ -1,7 +1,11 @@
 /** What happens around a page that a connection should know of. Everything is absent where there is no page. */
 export interface EnvironmentListener {
-  /** The network is back, the page is shown again, or it came out of the back/forward cache. */
-  woken(): void
+  /**
+   * The network is back, the page is shown again, or it came out of the back/forward cache.
+   *
+   * @param isNetwork - whether it was the network
+   */
+  woken(isNetwork: boolean): void
   /** The device says that it has lost the network. */
   wentOffline(): void
 }
@@ -13,19 +17,25 @@ export interface EnvironmentListener {
 export function watchEnvironment({ woken, wentOffline }: EnvironmentListener): () => void {
   const { document } = globalThis as { readonly document?: Document }
   const shown = (): void => {
-    if (document?.visibilityState === 'visible') woken()
+    if (document?.visibilityState === 'visible') woken(false)
   }
   const handlers: readonly (readonly [EventTarget | undefined, string, () => void])[] = [
-    [pageTarget(), 'online', woken],
+    [pageTarget(), 'online', () => woken(true)],
     [pageTarget(), 'offline', wentOffline],
     // From the back/forward cache timers and sockets come back stale.
-    [pageTarget(), 'pageshow', woken],
+    [pageTarget(), 'pageshow', () => woken(false)],
     [document, 'visibilitychange', shown],
   ]
   for (const [target, type, handler] of handlers) target?.addEventListener(type, handler)
   return () => {
     for (const [target, type, handler] of handlers) target?.removeEventListener(type, handler)
   }
+}
+
+/** Whether the page can be seen; true where there is no page. */
+export function isVisible(): boolean {
+  const { document } = globalThis as { readonly document?: Document }
+  return document?.visibilityState !== 'hidden'
 }
 
 /** False only when the device says that there is no network; that there is one says little. */

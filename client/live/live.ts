@@ -1,6 +1,6 @@
 import { backoff } from './backoff.ts'
 import type { ConnectionState } from './connection.ts'
-import { after, hasNetwork, watchEnvironment } from './environment.ts'
+import { after, hasNetwork, isVisible, watchEnvironment } from './environment.ts'
 import { createFailures } from './failures.ts'
 import { bottomOfLadder, type LadderEvent, type LadderState, stepLadder } from './ladder.ts'
 import { createLine, type Line, type LineEnd } from './line.ts'
@@ -32,6 +32,9 @@ export interface Rung {
 /** How many tokens in a row may be found expired before that counts as the answer. */
 const maxExpired = 4
 const signsAreToldEveryMs = 1_000
+const tickMs = 500
+/** A tick that comes this late says that the device slept, or that nothing could run for as long. */
+const jumpMs = 3_000
 
 function sameToken(is: 'lost' | 'expired'): LineEnd {
   const reason = 'The function that is asked for tokens gives the same one again'
@@ -61,13 +64,28 @@ export function createLive(options: {
   let roundTripMs: number | null = null
   /** Tokens found expired since something last came through, and the last of them. */
   let expired: { readonly token: string | null; readonly times: number } | undefined
+  /** The last byte over the transport in use. */
+  let heardAt = Date.now()
+  /** When the server was asked for a sign of life; null when it has answered since. */
+  let askedAt: number | null = null
+  let hasSlept = false
+  /** The device slept, or its network changed: connections from before are not to blame for their silence. */
+  let changedAt = 0
   const failures = createFailures(timing.flapWindowMs)
   /** A renewal that brought no other token is not tried again for this one. */
   let renewedInVain: string | null = null
   let stopTimers: () => void = () => undefined
   let stopLinger: () => void = () => undefined
+  let stopTick: (() => void) | undefined
 
   const subscriptions = createSubscriptions({ timing, session: () => main?.session, onCount: () => updateNeed() })
+  /** Why the transport in use may be dead. */
+  const doubt = (): string | null => {
+    if (hasSlept) return 'The device slept; the server is being asked whether the connection still works'
+    const now = Date.now()
+    if (askedAt === null || now - askedAt <= timing.answerMs) return null
+    return 'The server does not answer; nothing came for some seconds'
+  }
   const present = (): ConnectionState =>
     presentConnection(state, {
       rungs: rungs.map(({ name }) => name),
@@ -76,9 +94,16 @@ export function createLive(options: {
       nextTryAt,
       lastSignOfLifeAt,
       roundTripMs,
+      doubt: doubt(),
+      problem: subscriptions.problem(),
     })
   const connection = createStore(present(), () => updateNeed())
 
+  const onByte = (at: number): void => {
+    heardAt = at
+    askedAt = null
+    hasSlept = false
+  }
   const publish = (): void => {
     const before = connection.getSnapshot()
     const now = present()
@@ -91,12 +116,14 @@ export function createLive(options: {
     state = step.state
     for (const effect of step.effects) effects[effect]()
     if (isChanged) setTimers()
+    startTick()
     publish()
   }
 
   const effects = {
     open: () => {
       main = openLine(state.rung)
+      onByte(Date.now())
     },
     close: () => {
       subscriptions.detach()
@@ -120,13 +147,14 @@ export function createLive(options: {
       main = probe
       probe = undefined
       roundTripMs = null
+      onByte(Date.now())
       subscriptions.attach()
       old?.close()
       // The transport in use was lost during the trial of this one, which has been confirmed already.
       if ((main?.provedAt ?? null) !== null) dispatch({ type: 'proved' })
     },
     renew: () => tokens.forget(),
-    check: () => main?.session?.check(),
+    check: () => ask(),
   }
 
   const openLine = (
@@ -172,7 +200,8 @@ export function createLive(options: {
         if (probe === line) return onProbeHeard()
         if (!isMain()) return
         const now = Date.now()
-        const isNews = ms !== undefined || now - (lastSignOfLifeAt ?? 0) >= signsAreToldEveryMs
+        const isNews = ms !== undefined || doubt() !== null || now - (lastSignOfLifeAt ?? 0) >= signsAreToldEveryMs
+        onByte(now)
         roundTripMs = ms ?? roundTripMs
         lastSignOfLifeAt = isNews ? now : lastSignOfLifeAt
         if (isNews) publish()
@@ -191,6 +220,8 @@ export function createLive(options: {
       const { kind } = end
       if (line.provedAt === null) return { type: 'lost', kind, steady: false, recentSilent: 0, reason }
       const now = Date.now()
+      if (kind === 'silent' && openedAt < changedAt)
+        return { type: 'lost', kind: 'failed', steady: true, recentSilent: 0, reason }
       const steady = now - line.provedAt > timing.steadyMs
       const recentSilent = failures.record(rung, { kind, steady, lifetimeMs: now - openedAt })
       return { type: 'lost', kind, steady, recentSilent, reason }
@@ -246,13 +277,43 @@ export function createLive(options: {
       stopLinger = after(timing.lingerMs, () => dispatch({ type: 'unwanted' }), { isIdle: true })
   }
 
+  const ask = (): void => {
+    const { session } = main ?? {}
+    if (session?.canAnswer === true) askedAt ??= Date.now()
+    session?.check()
+  }
   const stopWatching = watchEnvironment({
-    woken: () => dispatch({ type: 'woken' }),
-    wentOffline: () => {
-      main?.session?.check()
+    woken(isNetwork) {
+      if (isNetwork) changedAt = Date.now()
+      dispatch({ type: 'woken' })
+    },
+    wentOffline() {
+      changedAt = Date.now()
+      ask()
       publish()
     },
   })
+  /** Carries out what follows from time alone: nothing else happens while a line is dead. */
+  const tick = (dueAt: number): void => {
+    stopTick = undefined
+    const now = Date.now()
+    const isUp = state.is === 'up' || state.is === 'probing'
+    const isLate = now - dueAt > jumpMs
+    if (isLate) {
+      changedAt = now
+      // The timers of a hidden page are late without any sleep.
+      hasSlept = isUp && isVisible() && main?.session?.canAnswer === true
+      dispatch({ type: 'woken' })
+    } else if (isUp && askedAt === null && now - heardAt > timing.askMs && connection.listeners > 0 && isVisible())
+      ask()
+    publish()
+    startTick()
+  }
+  const startTick = (): void => {
+    if (stopTick !== undefined || state.is === 'idle' || state.is === 'closed') return
+    const dueAt = Date.now() + tickMs
+    stopTick = after(tickMs, () => tick(dueAt), { isIdle: true })
+  }
 
   return {
     connection,
@@ -266,6 +327,7 @@ export function createLive(options: {
       if (isDisposed) return
       isDisposed = true
       stopWatching()
+      stopTick?.()
       stopLinger()
       dispatch({ type: 'disposed' })
       stopTimers()

@@ -212,7 +212,7 @@ export function createOutbox(options: {
     })
   }
 
-  const stopWatching = watchEnvironment({ woken: flush, wentOffline: () => undefined })
+  const stopWatching = watchEnvironment({ woken: () => flush(), wentOffline: () => undefined })
 
   return {
     subscribe: store.subscribe,

@@ -45,7 +45,9 @@ export function createPollingTransport({ url, fetch, timing }: HttpOptions): Tra
       const once = async (): Promise<void> => {
         abort = new AbortController()
         const { signal } = abort
-        const stopDeadline = after(timing.requestMs, () => tell.lost('silent', 'A request was not answered in time'))
+        const stopDeadline = after(timing.requestMs, () =>
+          tell.lost('silent', `A request was not answered within ${timing.requestMs / 1_000} s`),
+        )
         let isNew = false
         try {
           const body = subscriber.body()
@@ -111,6 +113,7 @@ export function createPollingTransport({ url, fetch, timing }: HttpOptions): Tra
       check() {
         for (const hasten of [...polls.values()]) hasten()
       },
+      canAnswer: false,
       close: () => void tell.end(),
     }
   }

@@ -11,6 +11,10 @@ export interface Observed {
   readonly nextTryAt: number | null
   readonly lastSignOfLifeAt: number | null
   readonly roundTripMs: number | null
+  /** Why the transport may be dead; null as long as it was heard recently or has not been asked. */
+  readonly doubt: string | null
+  /** Why one of the subscriptions is served worse than the transport allows; null when none is. */
+  readonly problem: string | null
 }
 
 /** What the ladder's state means to people. */
@@ -37,8 +41,9 @@ function statusOf(state: LadderState, transport: TransportName | null, observed:
       return 'connecting'
     case 'up':
     case 'probing':
+      if (observed.doubt !== null) return observed.hasNetwork ? 'reconnecting' : 'offline'
       // Polling is never live, also where nothing else was asked for.
-      return state.rung === 0 && transport !== 'polling' ? 'live' : 'degraded'
+      return state.rung === 0 && transport !== 'polling' && observed.problem === null ? 'live' : 'degraded'
     case 'opening':
     case 'waiting':
       if (!observed.hasNetwork) return 'offline'
@@ -46,7 +51,11 @@ function statusOf(state: LadderState, transport: TransportName | null, observed:
   }
 }
 
-function reasonOf(state: LadderState, transport: TransportName | null, { rungs, hasNetwork }: Observed): string | null {
+function reasonOf(state: LadderState, transport: TransportName | null, observed: Observed): string | null {
+  const { rungs, hasNetwork, doubt, problem } = observed
+  const isUp = state.is === 'up' || state.is === 'probing'
+  if (isUp && doubt !== null) return hasNetwork ? doubt : 'This device has no network'
+  if (isUp && problem !== null) return problem
   if (state.is === 'idle') return 'Connects when something is watched'
   if ((state.is === 'opening' || state.is === 'waiting') && !hasNetwork) return 'This device has no network'
   if (state.reason === null && transport === 'polling' && rungs.length === 1) return 'Live updates are turned off'

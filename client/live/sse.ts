@@ -160,6 +160,7 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
       check() {
         for (const check of [...checks]) check()
       },
+      canAnswer: false,
       close: () => void tell.end(),
     }
   }

@@ -22,6 +22,8 @@ export interface Subscriptions {
   detach(): void
   /** The operation of one of them, to try a transport with; null when there is none. */
   scout(): RequestBody | null
+  /** Why one of them is not served now, although the transport works; null when all are. */
+  problem(): string | null
   /** Completes all of them. */
   dispose(): void
 }
@@ -31,6 +33,8 @@ interface Subscription {
   stop(): void
   complete(): void
   body(): RequestBody
+  /** What the server said when it refused it for the moment; null when it did not. */
+  refusal(): string | null
 }
 
 /** Codes of refusals that may be gone after a while. */
@@ -59,6 +63,7 @@ export function createSubscriptions(options: {
     let refusals = 0
     /** Nothing can follow what was handed on. */
     let isOver = false
+    let refusal: string | null = null
 
     const stop = (): void => {
       current = undefined
@@ -85,6 +90,7 @@ export function createSubscriptions(options: {
           if (current !== subscriber) return true
           if (result.errors !== undefined && (result.data ?? null) === null) return refuse(result)
           refusals = 0
+          refusal = null
           if (resumption.isAfterHole(result)) {
             repair()
             return true
@@ -126,6 +132,7 @@ export function createSubscriptions(options: {
       if (isStale || retryable === true || passingCodes.includes(code)) {
         stop()
         refusals += 1
+        refusal = isStale ? null : (result.errors?.[0]?.message ?? '')
         const ms = isStale ? 0 : backoff(refusals, timing.backoffMs, timing.maxBackoffMs, Math.random())
         stopTimer = after(ms, start)
       } else {
@@ -135,7 +142,7 @@ export function createSubscriptions(options: {
       return true
     }
 
-    const subscription: Subscription = { start, stop, complete, body: resumption.body }
+    const subscription: Subscription = { start, stop, complete, body: resumption.body, refusal: () => refusal }
     all.add(subscription)
     start()
     onCount()
@@ -157,6 +164,10 @@ export function createSubscriptions(options: {
     scout() {
       for (const { body } of all) return body()
       return null
+    },
+    problem() {
+      const refused = [...all].flatMap((one) => one.refusal() ?? [])
+      return refused.length === 0 ? null : `${refused.length} of ${all.size} subscriptions wait: ${refused[0]}`
     },
     dispose() {
       for (const { complete } of [...all]) complete()

@@ -14,6 +14,13 @@ export interface Timing {
   readonly pingMs: number
   /** Longest wait for the answer to a ping. */
   readonly pongMs: number
+  /**
+   * A socket that was silent for this long is asked for a sign of life while the page is visible and somebody listens to
+   * the state of the connection.
+   */
+  readonly askMs: number
+  /** Longest wait for the answer while the connection still counts as live. */
+  readonly answerMs: number
   /** Longest silence of an event stream; the server sends a comment every 12 s. */
   readonly silenceMs: number
   /** A connection that lived longer than this was sound, whatever ended it. */
@@ -49,6 +56,8 @@ export const defaultTiming: Timing = {
   confirmMs: 500,
   pingMs: 9_000,
   pongMs: 4_000,
+  askMs: 3_000,
+  answerMs: 2_000,
   silenceMs: 15_000,
   steadyMs: 5_000,
   flapWindowMs: 300_000,

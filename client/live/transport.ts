@@ -61,6 +61,8 @@ export interface Session {
   prove(scout: RequestBody | null): void
   /** Asks for a sign of life now, with a short deadline. */
   check(): void
+  /** Whether {@link check} makes the server answer at once, as a ping does. */
+  readonly canAnswer: boolean
   /** Ends it at once, without a word to the listener. Idempotent. */
   close(): void
 }

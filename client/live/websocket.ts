@@ -33,12 +33,15 @@ export function createWebSocketTransport(options: {
   return (listener, token) => {
     let client: Client | undefined
     let socket: OpenSocket | undefined
+    let isOpened = false
     let isAcknowledged = false
     let isOver = false
     let pingedAt: number | undefined
     let heardAt = 0
     let stopPing: () => void = () => undefined
-    let stopDeadline: () => void = after(timing.proofMs, () => tell.lost('silent', 'The WebSocket does not open'))
+    let stopDeadline: () => void = after(timing.proofMs, () =>
+      tell.lost('silent', isOpened ? 'The WebSocket opened, then nothing came through' : 'The WebSocket did not open'),
+    )
 
     const tell = tellOnce(listener, () => {
       isOver = true
@@ -65,7 +68,11 @@ export function createWebSocketTransport(options: {
       stopDeadline = after(ms, () => {
         // The answer may stand behind a long backlog: as long as anything arrives, the other end lives.
         if (heardAt > askedAt && Date.now() - heardAt < timing.pongMs) awaitPong(timing.pongMs)
-        else tell.lost('silent', 'The WebSocket has gone silent')
+        else if (heardAt === 0) tell.lost('silent', 'The WebSocket opened, then nothing came through')
+        else {
+          const seconds = Math.round((Date.now() - heardAt) / 1_000)
+          tell.lost('silent', `The WebSocket has gone silent: nothing came for ${seconds} s`)
+        }
       })
     }
     const heard = (roundTripMs?: number): void => {
@@ -87,6 +94,7 @@ export function createWebSocketTransport(options: {
         on: {
           opened(opened) {
             socket = opened as OpenSocket
+            isOpened = true
           },
           connected() {
             isAcknowledged = true
@@ -163,6 +171,7 @@ export function createWebSocketTransport(options: {
         if (scout !== null) stopTrial = attach({ body: () => scout, next: () => false, complete: () => undefined })
       },
       check: sendPing,
+      canAnswer: true,
       close: () => void tell.end(),
     }
   }

@@ -103,7 +103,7 @@ export function describeConnection(
     case 'reconnecting': {
       const waitMs = nextTryAt === null ? 0 : nextTryAt - now
       const next = waitMs > 500 ? `Next try in ${describeDuration(waitMs)}.` : 'Trying now.'
-      return { title: 'Reconnecting', details: [...details, `Attempt ${attempt}. ${next}`] }
+      return { title: 'Reconnecting', details: [...details, attempt === 0 ? next : `Attempt ${attempt}. ${next}`] }
     }
     case 'offline':
       return { title: 'Offline', details: [...details, 'It goes on by itself when the network is back.'] }

@@ -145,6 +145,15 @@ test('a subscription too many waits until there is room', async () => {
   const [first, second] = ids.map((id) => watch(client, id))
   await eventually(() => expect(first?.seqs.length).toBeGreaterThan(1))
   expect(second?.seqs).toEqual([])
+  // The state is that of the subscription that is served worst.
+  recordStates(client)
+  await eventually(() =>
+    expect(is(client)).toMatchObject({
+      status: 'degraded',
+      transport: 'websocket',
+      reason: expect.stringMatching(/^1 of 2 subscriptions wait: /),
+    }),
+  )
   narrow.step()
   await Promise.all([first?.done, second?.done])
   expect(second?.seqs).toEqual((await narrow.engine.events({ id: ids[1] ?? '' })).map(({ seq }) => seq))

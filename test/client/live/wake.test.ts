@@ -87,6 +87,41 @@ test('finds out at once whether the other end is still there when the page is sh
   expect(watching.seqs).toEqual((await site.engine.events({ id })).map(({ seq }) => seq))
 })
 
+test('asks at once whether the connection still works after the device slept', async () => {
+  await using client = site.client({ timing: { pingMs: 3_600_000, askMs: 3_600_000, pongMs: 5_000 } })
+  const states = recordStates(client)
+  await eventually(() => expect(is(client).status).toBe('live'))
+  const accepted = site.proxy.accepted
+  const { now } = Date
+  const sleep = vi.spyOn(Date, 'now').mockImplementation(() => now() + 60_000)
+  await eventually(() =>
+    expect(states).toContainEqual(
+      expect.objectContaining({ status: 'reconnecting', reason: expect.stringMatching(/slept/) }),
+    ),
+  )
+  await eventually(() => expect(is(client)).toMatchObject({ status: 'live', reason: null }))
+  expect(site.proxy.accepted).toBe(accepted)
+  sleep.mockRestore()
+})
+
+test('is not live on a dead line, long before the line is given up', async () => {
+  const hour = 3_600_000
+  await using client = site.client({ timing: { pingMs: hour, pongMs: hour, askMs: 50, answerMs: 300 } })
+  recordStates(client)
+  await eventually(() => expect(is(client).status).toBe('live'))
+  site.proxy.stall()
+  await eventually(() =>
+    expect(is(client)).toMatchObject({
+      status: 'reconnecting',
+      transport: 'websocket',
+      attempt: 0,
+      reason: expect.stringMatching(/does not answer/),
+    }),
+  )
+  site.proxy.resume()
+  await eventually(() => expect(is(client)).toMatchObject({ status: 'live', reason: null }))
+})
+
 test('stops listening to the page when it is disposed', async () => {
   const add = vi.spyOn(page, 'addEventListener')
   const remove = vi.spyOn(page, 'removeEventListener')
