@@ -109,7 +109,9 @@ function extend(query: DocumentNode, operation: OperationDefinitionNode, added: 
     variableDefinitions: [...(operation.variableDefinitions ?? []), ...added.map(({ definition }) => definition)],
     selectionSet: { ...operation.selectionSet, selections },
   }
+  const { __meta__: meta } = query as { readonly __meta__?: object }
   return {
+    ...(meta === undefined ? {} : { __meta__: meta }),
     kind: query.kind,
     definitions: query.definitions.map((definition) => (definition === operation ? extended : definition)),
   }

@@ -1,5 +1,6 @@
 import { type Exchange, formatDocument, makeOperation, makeResult, type Operation, stringifyDocument } from '@urql/core'
 import { filter, make, merge, mergeMap, pipe, share, takeUntil } from 'wonka'
+import { isGenerated } from './generated.ts'
 import type { Live } from './live.ts'
 import type { RequestBody } from './transport.ts'
 
@@ -17,14 +18,18 @@ export function liveExchange(live: Pick<Live, 'subscribe'>): Exchange {
         mergeMap((operation) =>
           pipe(
             make<ReturnType<typeof makeResult>>(({ next, complete }) =>
-              live.subscribe(toBody(operation), {
-                next: (result) => next(makeResult(operation, result as Parameters<typeof makeResult>[1])),
-                complete() {
-                  // Tells the other exchanges, and the hooks, that this operation is over.
-                  client.reexecuteOperation(makeOperation('teardown', operation, operation.context))
-                  complete()
+              live.subscribe(
+                toBody(operation),
+                {
+                  next: (result) => next(makeResult(operation, result as Parameters<typeof makeResult>[1])),
+                  complete() {
+                    // Tells the other exchanges, and the hooks, that this operation is over.
+                    client.reexecuteOperation(makeOperation('teardown', operation, operation.context))
+                    complete()
+                  },
                 },
-              }),
+                { isGenerated: isGenerated(operation.query) },
+              ),
             ),
             takeUntil(
               pipe(

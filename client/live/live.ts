@@ -7,7 +7,7 @@ import { createLine, type Line, type LineEnd } from './line.ts'
 import type { TransportName } from './options.ts'
 import { presentConnection } from './present.ts'
 import { createStore, type MutableStore } from './store.ts'
-import { createSubscriptions, type ResultSink } from './subscriptions.ts'
+import { createSubscriptions, type ResultSink, type SubscriptionOptions } from './subscriptions.ts'
 import type { Timing } from './timing.ts'
 import type { Tokens } from './tokens.ts'
 import type { RequestBody, Session, Transport } from './transport.ts'
@@ -16,7 +16,7 @@ import type { RequestBody, Session, Transport } from './transport.ts'
 export interface Live {
   readonly connection: MutableStore<ConnectionState>
   /** Hands on the results of a subscription, those of a resumable one in order and exactly once. @returns what ends it */
-  subscribe(body: RequestBody, sink: ResultSink): () => void
+  subscribe(body: RequestBody, sink: ResultSink, options?: SubscriptionOptions): () => void
   /** Tries again at once, with a new token. */
   reconnect(): void
   /** Ends everything. Idempotent. */

@@ -1,7 +1,8 @@
-import type { Exchange, Operation, OperationResult } from '@urql/core'
-import { filter, makeSubject, merge, pipe, tap } from 'wonka'
+import { CombinedError, type Exchange, type Operation, type OperationResult } from '@urql/core'
+import { filter, makeSubject, map, merge, pipe, tap } from 'wonka'
 import { backoff } from './backoff.ts'
 import { after, hasNetwork } from './environment.ts'
+import { isGenerated, isUnknownToServer, newerThanServer } from './generated.ts'
 import { isLost } from './http.ts'
 import type { Timing } from './timing.ts'
 
@@ -19,40 +20,70 @@ interface Asked {
  * asking changes nothing. What is lost for longer is told, and then the business of `askAgainExchange`; so is what the server itself
  * says that it cannot answer now. Mutations have a way of their own, which is the outbox.
  *
+ * A query or mutation of a generated document that an older server finds invalid is sent again for up to `upgradeMs`: nothing
+ * was executed.
+ *
  * Stands right before whatever sends.
  */
 export function repeatExchange({ timing }: { readonly timing: Timing }): Exchange {
   return ({ forward }) => {
     const again = makeSubject<Operation>()
-    /** By the key of the operation. */
-    const asked = new Map<number, Asked>()
-    const take = ({ kind, key }: Operation): void => {
-      if (kind !== 'query' && kind !== 'teardown') return
+    const asked = new Map<unknown, Asked>()
+    const take = (operation: Operation): void => {
+      const { kind } = operation
+      const key = identify(operation)
+      if (kind === 'subscription') return
       // Left, or asked anew, which begins again.
       asked.get(key)?.stop()
-      if (kind === 'query') asked.set(key, { atMs: Date.now(), repeats: 0, stop: () => undefined })
-      else asked.delete(key)
+      if (kind === 'teardown') asked.delete(key)
+      else asked.set(key, { atMs: Date.now(), repeats: 0, stop: () => undefined })
+    }
+    const repeat = (operation: Operation, one: Asked): void => {
+      one.repeats += 1
+      const pauseMs = backoff(one.repeats, timing.backoffMs, timing.maxBackoffMs, Math.random())
+      one.stop = after(pauseMs, () => again.next(operation))
     }
     /** @returns whether a result is to be handed on */
     const judge = (result: OperationResult): boolean => {
       const { operation } = result
-      const one = asked.get(operation.key)
-      if (operation.kind !== 'query' || one === undefined) return true
+      const one = asked.get(identify(operation))
+      if (one === undefined) return true
+      if (isNewerThanServer(result) && Date.now() - one.atMs < timing.upgradeMs) {
+        repeat(operation, one)
+        return false
+      }
       // Whoever has waited for long is told; what the connection is up to, it says itself.
       const isLate = Date.now() - one.atMs > timing.steadyMs
       const isLostNow = result.error !== undefined && isLost(result.error)
-      if (!isLostNow || one.repeats >= maxRepeats || isLate || !hasNetwork()) {
-        asked.delete(operation.key)
+      if (operation.kind !== 'query' || !isLostNow || one.repeats >= maxRepeats || isLate || !hasNetwork()) {
+        asked.delete(identify(operation))
         return true
       }
-      one.repeats += 1
-      const pauseMs = backoff(one.repeats, timing.backoffMs, timing.maxBackoffMs, Math.random())
-      one.stop = after(pauseMs, () => again.next(operation))
+      repeat(operation, one)
       return false
     }
     return (operations$) => {
       const taken$ = pipe(operations$, tap(take))
-      return pipe(forward(merge([taken$, again.source])), filter(judge))
+      return pipe(forward(merge([taken$, again.source])), filter(judge), map(explain))
     }
   }
+}
+
+/** Equal mutations share a key; urql tells them apart by an object in their contexts. */
+function identify({ key, context }: Operation): unknown {
+  return context._instance ?? key
+}
+
+function isNewerThanServer({ operation, error }: OperationResult): boolean {
+  return isGenerated(operation.query) && isUnknownToServer(error?.graphQLErrors)
+}
+
+function explain(result: OperationResult): OperationResult {
+  if (!isNewerThanServer(result)) return result
+  const [first] = result.error?.graphQLErrors ?? []
+  const error = new CombinedError({
+    graphQLErrors: [{ ...first, message: newerThanServer }],
+    response: result.error?.response,
+  })
+  return { ...result, error }
 }

@@ -1,5 +1,6 @@
 import { backoff } from './backoff.ts'
 import { after } from './environment.ts'
+import { isUnknownToServer, newerThanServer } from './generated.ts'
 import { createResumption } from './resume.ts'
 import type { Timing } from './timing.ts'
 import type { RequestBody, Session, StreamResult, Subscriber } from './transport.ts'
@@ -11,11 +12,17 @@ export interface ResultSink {
   complete(): void
 }
 
+/** What else is known of a subscription. */
+export interface SubscriptionOptions {
+  /** Whether its document was generated from the schema. @default false */
+  readonly isGenerated?: boolean
+}
+
 /** The subscriptions of a client, as they move from one session to the next. */
 export interface Subscriptions {
   readonly count: number
   /** @returns what ends it */
-  add(body: RequestBody, sink: ResultSink): () => void
+  add(body: RequestBody, sink: ResultSink, options?: SubscriptionOptions): () => void
   /** Moves all of them to the present session. @returns whether there were any */
   attach(): boolean
   /** Takes all of them off. */
@@ -54,7 +61,7 @@ export function createSubscriptions(options: {
   const { timing, session, onCount } = options
   const all = new Set<Subscription>()
 
-  const add = (body: RequestBody, sink: ResultSink): (() => void) => {
+  const add = (body: RequestBody, sink: ResultSink, options: SubscriptionOptions = {}): (() => void) => {
     const resumption = createResumption(body)
     /** Of the present session; what an earlier one still says is not heard. */
     let current: Subscriber | undefined
@@ -64,6 +71,8 @@ export function createSubscriptions(options: {
     /** Nothing can follow what was handed on. */
     let isOver = false
     let refusal: string | null = null
+    /** When the server first found the generated document invalid. */
+    let unknownSince: number | undefined
 
     const stop = (): void => {
       current = undefined
@@ -91,6 +100,7 @@ export function createSubscriptions(options: {
           if (result.errors !== undefined && (result.data ?? null) === null) return refuse(result)
           refusals = 0
           refusal = null
+          unknownSince = undefined
           if (resumption.isAfterHole(result)) {
             repair()
             return true
@@ -128,15 +138,19 @@ export function createSubscriptions(options: {
     /** @returns true: whatever becomes of it, this session has no more to say to it */
     const refuse = (result: StreamResult): true => {
       const { code, retryable } = result.errors?.[0]?.extensions ?? {}
+      const isNewer = options.isGenerated === true && isUnknownToServer(result.errors)
+      if (isNewer) unknownSince ??= Date.now()
+      const leftMs = isNewer ? (unknownSince ?? 0) + timing.upgradeMs - Date.now() : Number.POSITIVE_INFINITY
       const isStale = code === 'BAD_CURSOR' && resumption.restart()
-      if (isStale || retryable === true || passingCodes.includes(code)) {
+      if (isStale || (isNewer && leftMs > 0) || retryable === true || passingCodes.includes(code)) {
         stop()
         refusals += 1
-        refusal = isStale ? null : (result.errors?.[0]?.message ?? '')
+        refusal = isNewer ? newerThanServer : isStale ? null : (result.errors?.[0]?.message ?? '')
         const ms = isStale ? 0 : backoff(refusals, timing.backoffMs, timing.maxBackoffMs, Math.random())
-        stopTimer = after(ms, start)
+        stopTimer = after(Math.min(ms, leftMs), start)
       } else {
-        handOn(result)
+        const [error] = result.errors ?? []
+        handOn(isNewer && error !== undefined ? { errors: [{ ...error, message: newerThanServer }] } : result)
         complete()
       }
       return true

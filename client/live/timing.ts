@@ -44,6 +44,11 @@ export interface Timing {
   readonly maxPollMs: number
   /** Longest wait for the answer to a request that does not stream. */
   readonly requestMs: number
+  /**
+   * For how long a generated document is sent again that the server finds invalid: during a rolling upgrade a page may be
+   * newer than the server that answers.
+   */
+  readonly upgradeMs: number
   /** How long before its expiry a token is renewed; at most a third of its lifetime. */
   readonly tokenLeewayMs: number
   /** How long the connection is kept after nobody needs it any more. */
@@ -68,6 +73,7 @@ export const defaultTiming: Timing = {
   pollMs: 250,
   maxPollMs: 5_000,
   requestMs: 15_000,
+  upgradeMs: 60_000,
   tokenLeewayMs: 30_000,
   lingerMs: 10_000,
 }
