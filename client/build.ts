@@ -19,7 +19,7 @@ export const peers: readonly string[] = [
 
 /** The entries of the package, as its `exports` name them, and how large each may be, in bytes after gzip. */
 export const entries: Readonly<Record<string, { readonly file: string; readonly maxGzipBytes: number }>> = {
-  client: { file: 'client/index.ts', maxGzipBytes: 32_256 },
+  client: { file: 'client/index.ts', maxGzipBytes: 33_792 },
   react: { file: 'client/react/index.ts', maxGzipBytes: 13_312 },
 }
 

@@ -3,7 +3,7 @@ import { cacheSchema } from './gql/cache-schema.ts'
 import { askAgainExchange } from './live/ask-again-exchange.ts'
 import { createCacheExchange } from './live/cache.ts'
 import type { ConnectionStore } from './live/connection.ts'
-import { createAuthorizedFetch, messageOf } from './live/http.ts'
+import { createAuthorizedFetch, findObstacle, messageOf } from './live/http.ts'
 import { createLive, type Rung } from './live/live.ts'
 import { liveExchange } from './live/live-exchange.ts'
 import type { TidingsClientOptions, TransportName } from './live/options.ts'
@@ -59,7 +59,18 @@ export function createTidingsClient(options: TidingsClientOptions): TidingsClien
     polling: () => createPollingTransport({ url, fetch, timing }),
   }
   const rungs = chooseTransports(options).map((name): Rung => ({ name, transport: transports[name]() }))
-  const live = createLive({ rungs, tokens, timing })
+  const live = createLive({
+    rungs,
+    tokens,
+    timing,
+    async findObstacle(signal) {
+      try {
+        return await findObstacle({ url, fetch, timing, signal, token: (await tokens.get()).token })
+      } catch (error) {
+        return `The token cannot be had: ${messageOf(error)}`
+      }
+    },
+  })
 
   const storage = options.storage === undefined ? findStorage() : options.storage
   const kept = storage === null ? undefined : createOutboxStorage(toOfflineStorage(storage), url)
@@ -75,10 +86,15 @@ export function createTidingsClient(options: TidingsClientOptions): TidingsClien
     document: () => [documentCacheExchange],
     none: () => [],
   }
+  const authorizedFetch = createAuthorizedFetch(fetch, tokens, timing)
   const disposal = new AbortController()
   const urql = new Client({
     url,
-    fetch: createAuthorizedFetch(fetch, tokens, timing),
+    fetch: async (input, init) => {
+      const response = await authorizedFetch(input, init)
+      if (response.ok) live.onReached()
+      return response
+    },
     preferGetMethod: false,
     exchanges: [
       askAgainExchange({ connection: live.connection, timing, signal: disposal.signal }),

@@ -75,6 +75,37 @@ export function tellStatus({ status }: Response, code: string | null, listener: 
   else listener.lost('failed', `The server answered with status ${status}`)
 }
 
+/**
+ * Finds out with one small request whether the server can be reached at all. Every answer counts, even a refusal, except
+ * those of a proxy that finds no server and of a server that cannot serve now.
+ *
+ * @returns null when it can, or why it cannot
+ */
+export async function findObstacle(
+  options: HttpOptions & { readonly token: string | null; readonly signal: AbortSignal },
+): Promise<string | null> {
+  const { timing, signal } = options
+  const abort = new AbortController()
+  const stop = (): void => abort.abort()
+  signal.addEventListener('abort', stop)
+  const stopTimer = after(timing.proofMs, stop)
+  try {
+    const response = await post({
+      ...options,
+      body: { query: '{ __typename }' },
+      accept: 'application/json',
+      signal: abort.signal,
+    })
+    await response.body?.cancel()
+    return response.status < 500 ? null : `The server answered with status ${response.status}`
+  } catch (error) {
+    return `The server cannot be reached: ${messageOf(error)}`
+  } finally {
+    stopTimer()
+    signal.removeEventListener('abort', stop)
+  }
+}
+
 /** What a thrown value says. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)

@@ -61,6 +61,8 @@ export type LadderEvent =
   | { readonly type: 'refused'; readonly reason: string }
   /** The pause is over. */
   | { readonly type: 'due' }
+  /** The pause is over, and a cheap request shows that the server cannot be reached: no transport needs to be tried. */
+  | { readonly type: 'unreachable'; readonly reason: string }
   /** The network, the page or the device is back. */
   | { readonly type: 'woken' }
   /** The rest before a probe is over. */
@@ -130,6 +132,10 @@ export function stepLadder(state: LadderState, event: LadderEvent, rungs: number
       return isActive(state) ? leave(state, { ...bottomOfLadder, is: 'closed', reason: event.reason }) : stay
     case 'due':
       return state.is === 'waiting' ? open(state) : stay
+    case 'unreachable':
+      return state.is === 'waiting'
+        ? { state: { ...state, attempt: state.attempt + 1, reason: event.reason }, effects: [] }
+        : stay
     case 'woken':
       return wake(state)
     case 'probeDue':

@@ -19,6 +19,8 @@ export interface Live {
   subscribe(body: RequestBody, sink: ResultSink, options?: SubscriptionOptions): () => void
   /** Tries again at once, with a new token. */
   reconnect(): void
+  /** Something else has reached the server: a pause ends at once. */
+  onReached(): void
   /** Ends everything. Idempotent. */
   dispose(): void
 }
@@ -33,6 +35,8 @@ export interface Rung {
 const maxExpired = 4
 const signsAreToldEveryMs = 1_000
 const tickMs = 500
+/** Of the attempts while the server cannot be reached, every so manieth tries all transports. */
+const fullRoundEvery = 5
 /** A tick that comes this late says that the device slept, or that nothing could run for as long. */
 const jumpMs = 3_000
 
@@ -51,6 +55,8 @@ export function createLive(options: {
   readonly rungs: readonly Rung[]
   readonly tokens: Tokens
   readonly timing: Timing
+  /** Finds out with one cheap request whether the server can be reached: why not, or null. */
+  readonly findObstacle?: (signal: AbortSignal) => Promise<string | null>
 }): Live {
   const { rungs, tokens, timing } = options
   let state: LadderState = bottomOfLadder
@@ -234,14 +240,32 @@ export function createLive(options: {
     return { type: 'refused', reason: `${reason}; the function that is asked for tokens gives no other` }
   }
 
+  /** After a round in which nothing got through, one cheap request stands for all transports and subscriptions. */
+  const tryAgain = (stops: (() => void)[]): void => {
+    const { findObstacle } = options
+    // Now and then a full round all the same: the request may be blocked where a transport is not.
+    const isFullRound = state.attempt < 2 || state.attempt % fullRoundEvery === 0
+    if (findObstacle === undefined || rungs.length === 1 || isFullRound) {
+      dispatch({ type: 'due' })
+      return
+    }
+    const abort = new AbortController()
+    stops.push(() => abort.abort())
+    nextTryAt = null
+    publish()
+    void findObstacle(abort.signal).then((reason) => {
+      if (abort.signal.aborted) return
+      dispatch(reason === null ? { type: 'due' } : { type: 'unreachable', reason })
+    })
+  }
   const setTimers = (): void => {
     stopTimers()
     nextTryAt = null
     const stops: (() => void)[] = []
     if (state.is === 'waiting') {
-      const ms = backoff(state.attempt, timing.backoffMs, timing.maxBackoffMs, Math.random())
+      const ms = backoff(state.attempt, timing.backoffMs, timing.maxReconnectMs, Math.random())
       nextTryAt = Date.now() + ms
-      stops.push(after(ms, () => dispatch({ type: 'due' })))
+      stops.push(after(ms, () => tryAgain(stops)))
     }
     if (state.is === 'up' && state.rung > 0) {
       // What has worked before is likely to be back soon.
@@ -318,6 +342,9 @@ export function createLive(options: {
   return {
     connection,
     subscribe: subscriptions.add,
+    onReached() {
+      if (state.is === 'waiting' && state.attempt >= 2) dispatch({ type: 'due' })
+    },
     reconnect() {
       expired = undefined
       renewedInVain = null

@@ -32,7 +32,9 @@ export interface Timing {
   readonly flapWindowMs: number
   /** Upper bound of the first pause before trying again; it doubles with each attempt. */
   readonly backoffMs: number
-  /** Upper bound of all pauses. */
+  /** Upper bound of the pauses before a connection is tried again; while nothing gets through, a try is one small request. */
+  readonly maxReconnectMs: number
+  /** Upper bound of all other pauses. */
   readonly maxBackoffMs: number
   /** Rest before a better transport is tried again in the background; it doubles with each failure. */
   readonly probeMs: number
@@ -67,6 +69,7 @@ export const defaultTiming: Timing = {
   steadyMs: 5_000,
   flapWindowMs: 300_000,
   backoffMs: 500,
+  maxReconnectMs: 5_000,
   maxBackoffMs: 20_000,
   probeMs: 10_000,
   maxProbeMs: 120_000,

@@ -15,7 +15,7 @@ beforeAll(async () => {
   await site.ask('{ __typename }')
 })
 beforeEach(() => {
-  Object.assign(gate, { sockets: 'pass', streams: 'pass' })
+  Object.assign(gate, { sockets: 'pass', streams: 'pass', answer: null })
   gate.seen.length = 0
 })
 afterAll(async () => {
@@ -128,6 +128,29 @@ test('climbs back as the obstacles go, step by step, without losing or repeating
   expect(watching.seqs).toEqual(await seqsOf(id))
   // It worked all the time while it climbed.
   expect(new Set(climbing.map(({ status }) => status))).toEqual(new Set(['degraded', 'live']))
+})
+
+test('asks with one small request for each round while nothing gets through, and returns when it is answered', async () => {
+  const ids = await Promise.all(Array.from({ length: 3 }, () => site.count(1)))
+  await using client = site.client({ url: gate.url })
+  recordStates(client)
+  const watched = ids.map((id) => watch(client, id))
+  await eventually(() => expect(watched.every(({ seqs }) => seqs.length > 1)).toBe(true))
+  Object.assign(gate, { sockets: 'refuse', answer: { status: 502, type: 'text/html', body: 'nobody is there' } })
+  gate.cut()
+  await eventually(() => expect(is(client).attempt).toBeGreaterThan(1))
+  gate.seen.length = 0
+  const from = is(client).attempt
+  await eventually(() => expect(is(client).attempt).toBeGreaterThanOrEqual(from + 10))
+  const small = gate.seen.filter((one) => one === 'POST application/json').length
+  expect(small).toBeGreaterThanOrEqual(7)
+  // At most three rounds of a socket, three event streams and three polls.
+  expect(gate.seen.length - small).toBeLessThanOrEqual(21)
+  Object.assign(gate, { sockets: 'pass', answer: null })
+  await eventually(() => expect(is(client)).toMatchObject({ status: 'live', transport: 'websocket' }))
+  site.step()
+  await Promise.all(watched.map(({ done }) => done))
+  for (const [index, id] of ids.entries()) expect(watched[index]?.seqs).toEqual(await seqsOf(id))
 })
 
 test('comes down again when a socket that worked is blocked for good', async () => {

@@ -40,6 +40,7 @@ export const rows: Readonly<Record<string, Row>> = {
   expired: { event: { type: 'expired', reason } },
   refused: { event: { type: 'refused', reason } },
   due: { event: { type: 'due' } },
+  unreachable: { event: { type: 'unreachable', reason } },
   woken: { event: { type: 'woken' } },
   'woken, on rung 1': { event: { type: 'woken' }, where: { rung: 1 } },
   probeDue: { event: { type: 'probeDue' } },

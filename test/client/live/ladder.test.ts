@@ -84,6 +84,7 @@ const anyEvent: fc.Arbitrary<LadderEvent> = fc.oneof(
     ).map((type) => ({ type })),
     { type: 'expired', reason: '' },
     { type: 'refused', reason: '' },
+    { type: 'unreachable', reason: '' },
     { type: 'probeFailed', reason: '' },
   ),
   fc.record({

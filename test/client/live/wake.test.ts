@@ -29,7 +29,13 @@ afterEach(async () => {
 
 const is = (client: TidingsClient): ConnectionState => client.connection.getSnapshot()
 /** Pauses that no test would live to see the end of. */
-const patient = { backoffMs: 3_600_000, maxBackoffMs: 3_600_000, probeMs: 3_600_000, maxProbeMs: 3_600_000 }
+const patient = {
+  backoffMs: 3_600_000,
+  maxBackoffMs: 3_600_000,
+  maxReconnectMs: 3_600_000,
+  probeMs: 3_600_000,
+  maxProbeMs: 3_600_000,
+}
 
 test.for(['online', 'pageshow', 'visibilitychange'])('tries again at once on %s', async (type) => {
   await using client = site.client({ timing: patient })

@@ -26,6 +26,7 @@ import { createTcpProxy, type TcpProxy } from '../../support/proxy.ts'
 export const quick: Partial<Timing> = {
   backoffMs: 4,
   maxBackoffMs: 50,
+  maxReconnectMs: 50,
   probeMs: 30,
   maxProbeMs: 100,
   pollMs: 5,
