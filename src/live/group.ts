@@ -124,6 +124,10 @@ class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
   onEvents(events: readonly LogEvent[]): void {
     // It may have been closed before it had opened, when it could not leave yet.
     if (this.#isClosed) return
+    this.#orPutOut(() => this.#take(events))
+  }
+
+  #take(events: readonly LogEvent[]): void {
     for (const event of events) {
       const followed: Followed<S> = { is: 'event', event }
       const value = this.#reader.read(followed)
@@ -204,8 +208,23 @@ class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
     for (const member of those) member.onFailure(error)
   }
 
+  /**
+   * Runs what hands events on. When it throws, some members would never have them and their streams never end: all members are put out
+   * and catch up from the log, each from what was written to it last, which either works or fails with an error that the client is told.
+   */
+  #orPutOut(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      const members = [...this.#members]
+      this.#members.clear()
+      for (const member of members) member.onFull()
+      throw error
+    }
+  }
+
   #push(item: Item): void {
-    if (this.#pending.push(item) === 1) this.#groups.turn.schedule(() => this.#flush())
+    if (this.#pending.push(item) === 1) this.#groups.turn.schedule(() => this.#orPutOut(() => this.#flush()))
   }
 
   #flush(): void {

@@ -23,7 +23,7 @@ interface GroupWorld extends AsyncDisposable {
   /** Reports a passing state, which stands. */
   tell(report: string): void
   /** Takes a member in at a seq; what is written to it. */
-  join(at: number, onReset?: Member['onReset']): readonly string[]
+  join(at: number, onReset?: Member['onReset'], onFull?: Member['onFull']): readonly string[]
 }
 
 /** A group of a topic with two events, on a bus that does with the events which follow what the test says. */
@@ -31,6 +31,7 @@ async function startGroup(
   topic: string,
   nextFault: () => Fault,
   render: (value: unknown) => Rendering = (value) => createPayload(String(value)),
+  onRead: (seq: number) => void = () => undefined,
 ): Promise<GroupWorld> {
   await using stack = new AsyncDisposableStack()
   await createTopic(database.database, topic)
@@ -45,7 +46,11 @@ async function startGroup(
     classOf: () => 'keep',
     join: () => null,
     createReader: () => ({
-      read: (followed) => (followed.is === 'event' ? followed.event.seq : followed.reason),
+      read(followed) {
+        if (followed.is === 'snapshot') return followed.reason
+        onRead(followed.event.seq)
+        return followed.event.seq
+      },
       readPassing: (report, seq) => `${String(report)} at ${seq}`,
     }),
     passing: {
@@ -76,7 +81,7 @@ async function startGroup(
     node,
     group,
     tell: (report) => tell(report),
-    join(at, onReset = never) {
+    join(at, onReset = never, onFull = never) {
       const texts: string[] = []
       const outlet: Outlet = {
         isFull: () => false,
@@ -87,7 +92,7 @@ async function startGroup(
         closed: () => undefined,
       }
       const seat = { outlet, stamp: Buffer.alloc(0), number: 1 }
-      expect(group.join({ ...seat, at, onFull: never, onEnd: never, onReset, onFailure: never })).toBe(true)
+      expect(group.join({ ...seat, at, onFull, onEnd: never, onReset, onFailure: never })).toBe(true)
       return texts
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
@@ -165,4 +170,26 @@ test('what could not be executed for one who catches up is tried again for the n
   // Those who catch up at the same time share it.
   expect(await world.group.render({ is: 'event', event })).toMatchObject({ text: '1' })
   expect(tries).toBe(2)
+})
+
+test('puts its members out to catch up from the log when an event cannot be handed on, instead of leaving it out', async () => {
+  const name = 'defect:1'
+  let isBroken = true
+  const onRead = (seq: number): void => {
+    if (seq === 4 && isBroken) throw new Error('a defect')
+  }
+  await using world = await startGroup(name, () => 'pass', undefined, onRead)
+  const { node, join } = world
+  const onFull = vi.fn<() => void>()
+  const texts = join(2, undefined, onFull)
+  await appendMany(node, name, 1)
+  await vi.waitFor(() => expect(texts).toEqual(['3']))
+  await appendMany(node, name, 1)
+  await vi.waitFor(() => expect(onFull).toHaveBeenCalledTimes(1))
+  isBroken = false
+  // It joins again from where it caught up to.
+  const again = join(4)
+  await appendMany(node, name, 1)
+  await vi.waitFor(() => expect(again).toEqual(['5']))
+  expect(texts).toEqual(['3'])
 })
