@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { connectDatabase } from '../../src/db/connect.ts'
@@ -125,6 +126,27 @@ describe('the doorbell', () => {
     await redis.stop()
     const task = await fixture.start('WORK')
     expect(withoutAdvances(typesOf(await fixture.history(task)))).toEqual(once)
+  })
+
+  test('shares the slots of a worker with the tasks that it picks up: there are never more attempts than slots', async () => {
+    let running = 0
+    let most = 0
+    const slow: TaskDefinition = {
+      ...work,
+      concurrency: 3,
+      async *run() {
+        most = Math.max(most, ++running)
+        yield advance({ percent: 1 })
+        await delay(20)
+        running--
+        return {}
+      },
+    }
+    // Whatever waits counts as forgotten at once.
+    await using fixture = await startTestEngine({ definitions: [slow], config: { SWEEP_MS: 50 } })
+    const tasks = await Promise.all(Array.from({ length: 40 }, () => fixture.start('WORK')))
+    for (const task of tasks) expect(withoutAdvances(typesOf(await fixture.history(task)))).toEqual(once)
+    expect(most).toBe(3)
   })
 
   test('may be deaf: waiting tasks are picked up all the same', async () => {
