@@ -19,8 +19,15 @@ export const peers: readonly string[] = [
 
 /** The entries of the package, as its `exports` name them, and how large each may be, in bytes after gzip. */
 export const entries: Readonly<Record<string, { readonly file: string; readonly maxGzipBytes: number }>> = {
-  client: { file: 'client/index.ts', maxGzipBytes: 33_792 },
-  react: { file: 'client/react/index.ts', maxGzipBytes: 13_312 },
+  client: { file: 'client/index.ts', maxGzipBytes: 35_840 },
+  core: { file: 'client/core.ts', maxGzipBytes: 27_648 },
+  react: { file: 'client/react/index.ts', maxGzipBytes: 13_568 },
+}
+
+/** What is measured: the entries, and what a page takes of `tidings/core` with no cache and one transport. */
+export const measured: typeof entries = {
+  ...entries,
+  'core with one transport': { file: 'client/core-one-transport.ts', maxGzipBytes: 15_360 },
 }
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -46,9 +53,9 @@ function configure(input: Readonly<Record<string, string>>, options: InlineConfi
 
 /** The size of one entry without its peers, minified, in bytes after gzip. */
 export async function measureEntry(name: string): Promise<number> {
-  const entry = entries[name]
+  const entry = measured[name]
   if (entry === undefined)
-    throw new RangeError(`There is no entry "${name}"; there are ${Object.keys(entries).join(', ')}`)
+    throw new RangeError(`There is no entry "${name}"; there are ${Object.keys(measured).join(', ')}`)
   const built = await build(configure({ [name]: entry.file }, { write: false, minify: true }))
   const outputs = (Array.isArray(built) ? built : [built]).flatMap((one) => ('output' in one ? one.output : []))
   const code = outputs.map((one) => (one.type === 'chunk' ? one.code : '')).join('')
@@ -105,7 +112,7 @@ async function buildClient(): Promise<void> {
 
 if (import.meta.main) {
   if (!process.argv.includes('--size')) await buildClient()
-  for (const [name, { maxGzipBytes }] of Object.entries(entries)) {
+  for (const [name, { maxGzipBytes }] of Object.entries(measured)) {
     const bytes = await measureEntry(name)
     const isTooLarge = bytes > maxGzipBytes
     console.log(`tidings/${name}: ${bytes} bytes after gzip, without peers; at most ${maxGzipBytes}`)

@@ -1,0 +1,141 @@
+import { Client, type Exchange, fetchExchange } from '@urql/core'
+import { askAgainExchange } from './live/ask-again-exchange.ts'
+import type { ConnectionStore } from './live/connection.ts'
+import { createAuthorizedFetch, findObstacle, type HttpOptions, messageOf } from './live/http.ts'
+import { createLive, type Rung } from './live/live.ts'
+import { liveExchange } from './live/live-exchange.ts'
+import type { TidingsClientOptions, TransportName } from './live/options.ts'
+import { createOutbox, maxStoreMs, type OutboxStore, settleWithin } from './live/outbox.ts'
+import { outboxExchange } from './live/outbox-exchange.ts'
+import { createOutboxStorage } from './live/outbox-storage.ts'
+import { repeatExchange } from './live/repeat-exchange.ts'
+import { toOfflineStorage } from './live/storage.ts'
+import { defaultTiming } from './live/timing.ts'
+import { createTokens } from './live/tokens.ts'
+import type { Transport } from './live/transport.ts'
+import type { WebSocketImplementation } from './live/websocket.ts'
+
+/** The client. Disposing closes its connection, ends its subscriptions and leaves no timer behind. */
+export interface CoreClient extends AsyncDisposable {
+  /** A urql client as any other; its subscriptions resume by themselves. */
+  readonly urql: Client
+  /** The truth about the connection. */
+  readonly connection: ConnectionStore
+  /** Mutations that wait to be sent, and what became of them. */
+  readonly outbox: OutboxStore
+  /** Idempotent; mutations that wait stay in the storage. */
+  dispose(): Promise<void>
+}
+
+/** What a transport is created with. */
+export interface TransportOptions extends HttpOptions {
+  readonly webSocketImpl: WebSocketImplementation | undefined
+}
+
+/** A transport that a client may use: `webSocketTransport`, `eventStreamTransport` or `pollingTransport`. */
+export interface TransportFactory {
+  readonly name: TransportName
+  readonly create: (options: TransportOptions) => Transport
+}
+
+/** Options of a client that brings along nothing but what it is given. */
+export interface CoreClientOptions extends Omit<TidingsClientOptions, 'transports' | 'live' | 'cache' | 'schema'> {
+  /** The transports that may be used, best first; at least one. */
+  readonly transports: readonly TransportFactory[]
+  /** Exchanges that cache, such as graphcache's `cacheExchange`. @default none */
+  readonly cache?: readonly Exchange[]
+}
+
+/**
+ * Creates a client from its parts, for pages that need few of them: the others are left out by the bundler. Otherwise the
+ * same as `createTidingsClient`, without `watchTask`, which `tidings/core` has as a function.
+ *
+ * @throws TypeError when `url` is not an http(s) address
+ * @throws RangeError when there is no transport
+ */
+export function createCoreClient(options: CoreClientOptions): CoreClient {
+  const { url } = options
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url))
+    throw new TypeError(`"${url}" is not an address such as "https://example.org/graphql"`)
+  if (options.transports.length === 0) throw new RangeError('A client needs at least one transport')
+  const timing = { ...defaultTiming, ...options.timing }
+  const fetch = options.fetch ?? globalThis.fetch.bind(globalThis)
+  const tokens = createTokens({ ask: options.token, leewayMs: timing.tokenLeewayMs, userOf: options.userOf })
+
+  const rungs = options.transports.map(
+    ({ name, create }): Rung => ({
+      name,
+      transport: create({ url, fetch, timing, webSocketImpl: options.webSocketImpl }),
+    }),
+  )
+  const live = createLive({
+    rungs,
+    tokens,
+    timing,
+    async findObstacle(signal) {
+      try {
+        return await findObstacle({ url, fetch, timing, signal, token: (await tokens.get()).token })
+      } catch (error) {
+        return `The token cannot be had: ${messageOf(error)}`
+      }
+    },
+  })
+
+  const storage = options.storage === undefined ? findStorage() : options.storage
+  const kept = storage === null ? undefined : createOutboxStorage(toOfflineStorage(storage), url)
+  const outbox = createOutbox({
+    connection: live.connection,
+    timing,
+    persist: (pending) =>
+      kept?.save(pending).catch((error: unknown) => console.warn(`Mutations cannot be stored: ${messageOf(error)}`)),
+  })
+
+  const authorizedFetch = createAuthorizedFetch(fetch, tokens, timing)
+  const disposal = new AbortController()
+  const urql = new Client({
+    url,
+    fetch: async (input, init) => {
+      const response = await authorizedFetch(input, init)
+      if (response.ok) live.onReached()
+      return response
+    },
+    preferGetMethod: false,
+    exchanges: [
+      askAgainExchange({ connection: live.connection, timing, signal: disposal.signal }),
+      ...(options.cache ?? []),
+      outboxExchange({ outbox, storage: kept, tokens }),
+      liveExchange(live),
+      repeatExchange({ timing }),
+      fetchExchange,
+    ],
+  })
+
+  const connection: ConnectionStore = {
+    subscribe: live.connection.subscribe,
+    getSnapshot: live.connection.getSnapshot,
+    reconnect: live.reconnect,
+  }
+  const dispose = (): Promise<void> => {
+    disposal.abort()
+    outbox.dispose()
+    live.dispose()
+    return settleWithin(kept?.release() ?? Promise.resolve(), maxStoreMs)
+  }
+  return {
+    urql,
+    connection,
+    outbox: { subscribe: outbox.subscribe, getSnapshot: outbox.getSnapshot, dismiss: outbox.dismiss },
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+  }
+}
+
+function findStorage(): Storage | null {
+  try {
+    // Node has one only when it is given a file; asking for it then warns.
+    return typeof window === 'undefined' ? null : window.localStorage
+  } catch {
+    // Pages may forbid it; then what is made offline lives as long as the page.
+    return null
+  }
+}

@@ -1,0 +1,3 @@
+/** What a page takes with no cache and one transport: `npm run client:size` measures it. */
+export { createCoreClient } from './core-client.ts'
+export { webSocketTransport } from './live/transports.ts'
