@@ -8,7 +8,7 @@ import type { EngineConfig } from '../../../src/tasks/engine.ts'
 import { FinalError } from '../../../src/tasks/failure.ts'
 import { advance } from '../../../src/tasks/report.ts'
 import type { AtEnd } from '../../../src/tasks/settle.ts'
-import { taskTopic } from '../../../src/tasks/task.ts'
+import { maxLosses, taskTopic } from '../../../src/tasks/task.ts'
 import { eventually } from '../../log/support.ts'
 import { type EngineFixture, startTestEngine } from '../../support/engine.ts'
 import { startRedis } from '../../support/redis.ts'
@@ -133,6 +133,10 @@ test('a task whose worker is killed leaves one notification, however many look a
   await using child = await startWorkerProcess(fixture.test.url, redis.url, { attempts: 1 })
   const task = await fixture.start('STEADY', { input: { finishFrom: 9 } })
   await fixture.event(task, 'TaskAdvanced')
+  // As if it had been lost as often as it may be but for one.
+  const loss = { attempt: 0, startedAt: new Date().toISOString(), outcome: 'WORKER_LOST' }
+  const losses = JSON.stringify(Array.from({ length: maxLosses - 1 }, () => loss))
+  await fixture.database.pool.query('update task set attempts = $2::jsonb || attempts where id = $1', [task.id, losses])
   child.kill('SIGKILL')
   await child.ended
   const sweeping = () => start(steady, { on: fixture.test, redisUrl: redis.url })
