@@ -42,7 +42,7 @@ export default defineConfig({
     hookTimeout: 3 * hangMs,
     reporters: [process.env['CI'] ? 'dot' : 'default', new TimingReporter()],
     // Also on large machines: each file may start databases and servers of its own.
-    maxWorkers: 2,
+    maxWorkers: 3,
     sequence: { sequencer: SpreadSequencer },
     projects: [
       createProject('light', {

@@ -11,8 +11,18 @@ const { userId } = localDeveloper
 let cluster: Cluster
 let database: Database
 beforeAll(async () => {
-  cluster = await startCluster(3, (node) => ({ ROLE: node === 0 ? 'server' : 'worker' }), { running: 2 })
-  database = await connectDatabase({ url: cluster.databaseUrl, maxConnections: 3, logger: silentLogger })
+  cluster = await startCluster(
+    3,
+    (node) => ({ ROLE: node === 0 ? 'server' : 'worker', DATABASE_STATEMENT_MS: '60000' }),
+    { running: 2 },
+  )
+  // What is waited for below is a statement that another transaction holds up, for as long as the test wants.
+  database = await connectDatabase({
+    url: cluster.databaseUrl,
+    maxConnections: 3,
+    logger: silentLogger,
+    statementMs: 300_000,
+  })
 })
 afterAll(async () => {
   await database?.[Symbol.asyncDispose]()

@@ -151,9 +151,10 @@ test('a subscriber of a database that turns read-only sees every event once, and
     .toBe('UNAVAILABLE')
   await turn(false)
   await expect.poll(async () => (await post(importText, { text: '# A\n\nB.\n' })).status, { timeout: 30_000 }).toBe(200)
+  await post('mutation ($id: ID!) { cancelTask(id: $id) { __typename } }', { id: task.id })
   await reading
   expect(problems).toEqual([])
   const seqs = seen.map(({ seq }) => seq)
   expect(seqs).toEqual([...new Set(seqs)].sort((one, other) => one - other))
-  expect(seen.at(-1)?.__typename).toBe('TaskCompleted')
+  expect(seen.at(-1)?.__typename).toBe('TaskCanceled')
 })

@@ -13,7 +13,7 @@ test('an engine that is disposed in the middle of everything leaves no connectio
     (
       await pool.query(
         `select application_name, count(*) as count from pg_stat_activity
-         where datname = current_database() and application_name <> 'tidings' group by 1 order by 1`,
+         where datname = current_database() and application_name not in ('tidings', 'tidings vitals') group by 1 order by 1`,
       )
     ).rows
   const before = await connections()

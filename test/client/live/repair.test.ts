@@ -31,6 +31,7 @@ function createFaultyServer(scripts: { readonly lost: readonly number[]; readonl
       }
     },
     prove: () => undefined,
+    canAnswer: false,
     check: () => undefined,
     close: () => undefined,
   }
@@ -93,6 +94,7 @@ test('takes events that the server says it has merged for what they stand for', 
       return () => undefined
     },
     prove: () => undefined,
+    canAnswer: false,
     check: () => undefined,
     close: () => undefined,
   }

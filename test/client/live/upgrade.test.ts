@@ -33,7 +33,7 @@ const older = {
 
 test('a generated document that an older server refuses is sent again until the server is as new', async () => {
   const id = await site.count(2)
-  await using client = site.client({ url: gate.url, transports: ['sse'] })
+  await using client = site.client({ url: gate.url, transports: ['polling'] })
   const states = recordStates(client)
   gate.answer = older
   const watching = watch(client, id)
@@ -55,7 +55,7 @@ test('a generated document that an older server refuses is sent again until the 
 
 test('a generated document that the server never understands fails after a while, with the reason', async () => {
   gate.answer = older
-  await using client = site.client({ url: gate.url, transports: ['sse'], timing: { upgradeMs: 200 } })
+  await using client = site.client({ url: gate.url, transports: ['polling'], timing: { upgradeMs: 200 } })
   const message = 'The page is newer than the server'
   expect((await client.urql.query(TasksDocument, { first: 5 }).toPromise()).error?.graphQLErrors).toMatchObject([
     { message },

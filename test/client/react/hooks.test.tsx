@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { act, cleanup, render, renderHook, screen, waitFor } from '@testing-library/react'
+import { act, cleanup, configure, render, renderHook, screen, waitFor } from '@testing-library/react'
 import { type ReactElement, type ReactNode, StrictMode } from 'react'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { TaskProgressDocument, type TaskProgressSubscription } from '../../../client/gql/graphql.ts'
@@ -10,8 +10,11 @@ import { useRetryContent } from '../../../client/react/use-retry-content.ts'
 import { useTask } from '../../../client/react/use-task.ts'
 import { useTasks } from '../../../client/react/use-tasks.ts'
 import type { TaskEvent } from '../../../client/reduce/task-state.ts'
+import { hangMs } from '../../support/patience.ts'
 import { playHistory } from '../reduce/model.ts'
 import { createDrivenClient, type DrivenClient } from './driven-client.ts'
+
+configure({ asyncUtilTimeout: hangMs })
 
 afterEach(() => {
   cleanup()

@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { act, cleanup, fireEvent, render, screen, waitFor } from '@testing-library/react'
+import { act, cleanup, configure, fireEvent, render, screen, waitFor } from '@testing-library/react'
 import { type ReactElement, type ReactNode, StrictMode } from 'react'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { NotificationFieldsFragment } from '../../../client/gql/graphql.ts'
@@ -7,7 +7,10 @@ import { TidingsProvider } from '../../../client/react/provider.ts'
 import { useInbox } from '../../../client/react/use-inbox.ts'
 import type { InboxEvent } from '../../../client/reduce/inbox.ts'
 import { Toaster } from '../../../client/studio/notifications/toaster.tsx'
+import { hangMs } from '../../support/patience.ts'
 import { createDrivenClient, type DrivenClient } from '../react/driven-client.ts'
+
+configure({ asyncUtilTimeout: hangMs })
 
 const settled = (): Promise<void> => act(async () => undefined)
 const at = '2026-01-01T00:00:00.000Z'
