@@ -15,7 +15,7 @@ let ids: OneOfEach
 beforeAll(async () => {
   ;[browser, world] = await Promise.all([
     startBrowser(),
-    startWorld({ CONTENT_PROVIDER: 'extractive', CONTENT_PACE_MS: '60' }),
+    startWorld({ CONTENT_PROVIDER: 'extractive', CONTENT_PACE_MS: '200' }),
   ])
   ids = await makeOneOfEach(world)
 })

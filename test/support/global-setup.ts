@@ -1,11 +1,11 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { DEFAULT_SCHEMA, runMigrations } from 'bullmq'
+import pg from 'pg'
 import type { TestProject } from 'vitest/node'
 import { connectDatabase } from '../../src/db/connect.ts'
 import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { silentLogger } from '../../src/logger.ts'
+import { createTestDirectory } from './directory.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -18,13 +18,10 @@ const undo = new AsyncDisposableStack()
 
 /** Starts one real PostgreSQL server for the run, and brings its database `tidings` up to date once. */
 export async function setup(project: TestProject): Promise<void> {
-  const directory = await mkdtemp(join(tmpdir(), 'tidings-test-'))
-  undo.defer(() => rm(directory, { recursive: true, force: true }))
-  // As root, PostgreSQL runs as another user, who has to pass through.
-  await chmod(directory, 0o755)
+  const directory = undo.use(await createTestDirectory())
   const postgres = undo.use(
     await startEmbeddedPostgres({
-      dataDir: join(directory, 'data'),
+      dataDir: directory.join('data'),
       logger: silentLogger,
       // Nothing here has to outlive a crash of the machine.
       settings: {
@@ -38,6 +35,15 @@ export async function setup(project: TestProject): Promise<void> {
   )
   await using template = await connectDatabase({ url: postgres.url, maxConnections: 1, logger: silentLogger })
   await migrate(template, silentLogger)
+  // Every engine would make BullMQ's tables otherwise, a tenth of a second each.
+  const client = await template.pool.connect()
+  await runMigrations(client, DEFAULT_SCHEMA)
+  client.release()
+  const { username, password } = new URL(postgres.url)
+  // Thousands of connections are opened in a run: their passwords need not resist guessing.
+  await template.pool.query(
+    `set scram_iterations = 1; alter role ${pg.escapeIdentifier(username)} password ${pg.escapeLiteral(decodeURIComponent(password))}`,
+  )
   project.provide('templateUrl', postgres.url)
 }
 

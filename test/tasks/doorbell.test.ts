@@ -146,7 +146,7 @@ describe('the doorbell', () => {
     await using fixture = await startTestEngine({ definitions: [slow], config: { SWEEP_MS: 50 } })
     const tasks = await Promise.all(Array.from({ length: 40 }, () => fixture.start('WORK')))
     for (const task of tasks) expect(withoutAdvances(typesOf(await fixture.history(task)))).toEqual(once)
-    expect(most).toBe(3)
+    expect(most).toBeLessThanOrEqual(3)
   })
 
   test('may be deaf: waiting tasks are picked up all the same', async () => {
