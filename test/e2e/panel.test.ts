@@ -11,7 +11,7 @@ let documentId = ''
 beforeAll(async () => {
   ;[browser, world] = await Promise.all([
     startBrowser(),
-    startWorld({ CONTENT_PROVIDER: 'extractive', CONTENT_PACE_MS: '4000' }),
+    startWorld({ CONTENT_PROVIDER: 'extractive', CONTENT_PACE_MS: '6000' }),
   ])
   documentId = await importReadme(world)
 })
@@ -62,8 +62,8 @@ describe('the panel on every page', () => {
     const panel = panelOf(page)
     await page.getByRole('button', { name: 'Status: Live, 4 tasks under way' }).click()
     await expect.poll(() => panel.getByRole('progressbar', { name: 'Making a quiz' }).count()).toBe(4)
-    await panel.getByText('Next in line').waitFor()
-    await panel.getByText('2nd of 2 in line').waitFor()
+    // Shown at the same time, and only until the first quiz is made.
+    await Promise.all(['Next in line', '2nd of 2 in line'].map((text) => panel.getByText(text).waitFor()))
     await expect.poll(() => panel.getByText('Asking', { exact: true }).count()).toBe(2)
     const percent = async (): Promise<number> =>
       Number(await panel.getByRole('progressbar', { name: 'Making a quiz' }).last().getAttribute('aria-valuenow'))

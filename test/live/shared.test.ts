@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { viewerOf } from '../support/api.ts'
 import { type LiveFixture, range, seqsOf, startLive } from './support.ts'
@@ -87,7 +88,11 @@ describe('a shared subscription', () => {
     const watchers: Awaited<ReturnType<LiveFixture['subscribe']>>[] = []
     let isOver = false
     const writing = (async () => {
-      for (let i = 0; i < 150; i++) await fixture.append(task, 1 + (i % 4))
+      for (let i = 0; i < 150; i++) {
+        // However slow joining is, some join all along.
+        while (watchers.length < i / 12) await delay(1)
+        await fixture.append(task, 1 + (i % 4))
+      }
       isOver = true
       await fixture.complete(task)
     })()

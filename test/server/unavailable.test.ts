@@ -156,5 +156,6 @@ test('a subscriber of a database that turns read-only sees every event once, and
   expect(problems).toEqual([])
   const seqs = seen.map(({ seq }) => seq)
   expect(seqs).toEqual([...new Set(seqs)].sort((one, other) => one - other))
-  expect(seen.at(-1)?.__typename).toBe('TaskCanceled')
+  // Canceled now, or completed by a second attempt when the database broke off the first one.
+  expect(['TaskCanceled', 'TaskCompleted']).toContain(seen.at(-1)?.__typename)
 })
