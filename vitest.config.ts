@@ -42,7 +42,7 @@ export default defineConfig({
     hookTimeout: 3 * hangMs,
     reporters: [process.env['CI'] ? 'dot' : 'default', new TimingReporter()],
     // Also on large machines: each file may start databases and servers of its own.
-    maxWorkers: 3,
+    maxWorkers: 2,
     sequence: { sequencer: SpreadSequencer },
     projects: [
       createProject('light', {

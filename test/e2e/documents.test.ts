@@ -186,22 +186,19 @@ describe('documents in the Studio', () => {
     for (const { errors } of [owner, other, reader]) expect(errors).toEqual([])
   })
 
-  test('bad files show what is wrong with each and what to do', async () => {
+  test('every bad file shows what is wrong with it and what to do', { timeout: 400_000 }, async () => {
     await using opened = await openAs('fay')
     const { page } = opened
-    // One of each format; test/studio/documents/bad-files.test.ts has them all.
-    const names = ['encrypted.pdf', 'laughs.docx', 'deep.html']
-    const bad = samples.filter(({ name }) => names.includes(name))
+    const bad = samples.flatMap(({ name, bytes, code }) => (code === null ? [] : [{ name, buffer: bytes, code }]))
     await choose(
       page,
-      bad.map(({ name, bytes }) => ({ name, buffer: bytes })),
+      bad.map(({ name, buffer }) => ({ name, buffer })),
     )
     const list = page.getByRole('list', { name: 'Your documents' })
     for (const { name, code } of bad) {
       const row = list.getByRole('listitem').filter({ has: page.getByRole('link', { name, exact: true }) })
-      await row.getByText(code ?? '', { exact: true }).waitFor()
+      await row.getByText(code, { exact: true }).waitFor({ timeout: 300_000 })
     }
-    expect(bad).toHaveLength(names.length)
     await list.getByRole('link', { name: 'encrypted.pdf' }).click()
     const why = page.getByRole('alert', { name: 'Why it could not be read' })
     await why.getByText('The PDF is protected by a password').waitFor()

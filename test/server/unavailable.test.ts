@@ -127,7 +127,8 @@ test('a subscriber of a database that turns read-only sees every event once, and
       )
       .catch(() => undefined)
   }
-  const task = await api.start('STEADY', { input: { finishFrom: 2 } })
+  // Does not end by itself, whether or not the database breaks off an attempt.
+  const task = await api.start('STEADY', { input: { finishFrom: 9 } })
   await api.event(task, 'TaskAdvanced')
   const seen: { readonly seq: number; readonly __typename: string }[] = []
   const problems: unknown[] = []
@@ -156,6 +157,5 @@ test('a subscriber of a database that turns read-only sees every event once, and
   expect(problems).toEqual([])
   const seqs = seen.map(({ seq }) => seq)
   expect(seqs).toEqual([...new Set(seqs)].sort((one, other) => one - other))
-  // Canceled now, or completed by a second attempt when the database broke off the first one.
-  expect(['TaskCanceled', 'TaskCompleted']).toContain(seen.at(-1)?.__typename)
+  expect(seen.at(-1)?.__typename).toBe('TaskCanceled')
 })

@@ -14,7 +14,7 @@ async function seqsOf(id: string): Promise<readonly number[]> {
 }
 
 /** Bytes from one cut to the next. `CUT_STEP=1` cuts after every single byte and takes many minutes. */
-const cutStep = Number(process.env['CUT_STEP'] ?? 197)
+const cutStep = Number(process.env['CUT_STEP'] ?? 83)
 
 async function finishedTask(steps: number): Promise<string> {
   const id = await site.count(steps, true)
@@ -35,7 +35,7 @@ describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s', (transpo
 
   test.for(['toClient', 'toServer'] as const)(
     'resumes wherever its first connection is cut, counted in bytes %s',
-    { timeout: Math.ceil(197 / cutStep) * 300_000 },
+    { timeout: Math.ceil(83 / cutStep) * 300_000 },
     async (direction) => {
       const id = await finishedTask(8)
       const expected = await seqsOf(id)
@@ -55,7 +55,7 @@ describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s', (transpo
         expect(seqs, `cut after ${bytes} bytes`).toEqual(expected)
         await site.proxy.heal()
       }
-      expect(cuts).toBeGreaterThan(lastByte / cutStep / 2)
+      expect(cuts).toBeGreaterThan(20)
     },
   )
 })
