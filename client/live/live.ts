@@ -89,8 +89,12 @@ export function createLive(options: {
   const doubt = (): string | null => {
     if (hasSlept) return 'The device slept; the server is being asked whether the connection still works'
     const now = Date.now()
-    if (askedAt === null || now - askedAt <= timing.answerMs) return null
-    return 'The server does not answer; nothing came for some seconds'
+    if (askedAt !== null && now - askedAt > timing.answerMs)
+      return 'The server does not answer; nothing came for some seconds'
+    const heartbeatMs = main?.session?.heartbeatMs ?? null
+    if (heartbeatMs !== null && now - heardAt > heartbeatMs + timing.answerMs)
+      return 'The event stream is silent; its heartbeat is overdue'
+    return null
   }
   const present = (): ConnectionState =>
     presentConnection(state, {
@@ -326,7 +330,8 @@ export function createLive(options: {
     if (isLate) {
       changedAt = now
       // The timers of a hidden page are late without any sleep.
-      hasSlept = isUp && isVisible() && main?.session?.canAnswer === true
+      const isAnswered = main?.session?.canAnswer === true || (main?.session?.heartbeatMs ?? null) !== null
+      hasSlept = isUp && isVisible() && isAnswered
       dispatch({ type: 'woken' })
     } else if (isUp && askedAt === null && now - heardAt > timing.askMs && connection.listeners > 0 && isVisible())
       ask()

@@ -114,6 +114,7 @@ export function createPollingTransport({ url, fetch, timing }: HttpOptions): Tra
         for (const hasten of [...polls.values()]) hasten()
       },
       canAnswer: false,
+      heartbeatMs: null,
       close: () => void tell.end(),
     }
   }

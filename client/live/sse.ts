@@ -15,8 +15,8 @@ interface OperationEvent {
 
 /**
  * Event streams: one request with all subscriptions of the client, answered with one stream, read with `fetch`, which, other
- * than EventSource, sends headers and shows the server's comments. They are its heartbeat: a stream that is silent for
- * longer than `silenceMs` is dead, and one on which nothing comes within `proofMs` is held back by something in between.
+ * than EventSource, sends headers and shows the server's comments. They are its heartbeat, sent every `askMs`: a stream that
+ * is silent for longer than `silenceMs` is dead, and one on which nothing comes within `proofMs` is held back by something in between.
  * The first bytes confirm nothing, as some proxies pass those and no more: a later byte does, such as the second comment.
  *
  * When the set of subscriptions changes, the stream is opened again, from the cursors. The server keeps nothing between two
@@ -116,7 +116,7 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
         if (subscriber === undefined) return
         if (type === 'complete' || (payload !== undefined && subscriber.next(payload))) finish(id, subscriber)
       }
-      stopStream = open({ operations }, onEvent)
+      stopStream = open({ operations, heartbeatMs: timing.askMs }, onEvent)
     }
     /** Opens the stream again soon, for all changes that are made at once. */
     const changed = (): void => {
@@ -161,6 +161,7 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
         for (const check of [...checks]) check()
       },
       canAnswer: false,
+      heartbeatMs: timing.askMs,
       close: () => void tell.end(),
     }
   }

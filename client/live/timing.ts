@@ -16,12 +16,12 @@ export interface Timing {
   readonly pongMs: number
   /**
    * A socket that was silent for this long is asked for a sign of life while the page is visible and somebody listens to
-   * the state of the connection.
+   * the state of the connection. An event stream cannot be asked: its server sends a comment this often.
    */
   readonly askMs: number
-  /** Longest wait for the answer while the connection still counts as live. */
+  /** Longest wait for the answer, or the overdue comment, while the connection still counts as live. */
   readonly answerMs: number
-  /** Longest silence of an event stream; the server sends a comment every 12 s. */
+  /** Longest silence of an event stream before it is given up. */
   readonly silenceMs: number
   /** A connection that lived longer than this was sound, whatever ended it. */
   readonly steadyMs: number
@@ -65,7 +65,7 @@ export const defaultTiming: Timing = {
   pongMs: 4_000,
   askMs: 3_000,
   answerMs: 2_000,
-  silenceMs: 15_000,
+  silenceMs: 12_000,
   steadyMs: 5_000,
   flapWindowMs: 300_000,
   backoffMs: 500,

@@ -63,6 +63,8 @@ export interface Session {
   check(): void
   /** Whether {@link check} makes the server answer at once, as a ping does. */
   readonly canAnswer: boolean
+  /** Time between the heartbeats that the server sends unasked, in milliseconds; null where it sends none. */
+  readonly heartbeatMs: number | null
   /** Ends it at once, without a word to the listener. Idempotent. */
   close(): void
 }

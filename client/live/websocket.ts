@@ -172,6 +172,7 @@ export function createWebSocketTransport(options: {
       },
       check: sendPing,
       canAnswer: true,
+      heartbeatMs: null,
       close: () => void tell.end(),
     }
   }

@@ -14,24 +14,34 @@ const operationSchema = z.object({
   variables: z.record(z.string(), z.unknown()).nullish(),
   extensions: z.record(z.string(), z.unknown()).nullish(),
 })
-const requestSchema = z.object({ operations: z.array(operationSchema).min(1) })
+const requestSchema = z.object({
+  operations: z.array(operationSchema).min(1),
+  /** Most milliseconds between two signs of life on the stream; the server's own interval where that is shorter. */
+  heartbeatMs: z.int().min(1).optional(),
+})
+
+/** The shortest time between heartbeats that a client can ask for. */
+const minHeartbeatMs = 1_000
 
 /** One of the operations of a request. */
 type StreamOperation = z.infer<typeof operationSchema>
+
+/** A request for one stream with several operations. */
+type StreamRequest = z.infer<typeof requestSchema>
 
 /** Whether a request asks for one stream with several operations. */
 export function hasOperations(params: unknown): boolean {
   return typeof params === 'object' && params !== null && 'operations' in params
 }
 
-/** The operations of a request, each with an id of its own. @throws GraphQLError `BAD_INPUT` when it is malformed */
-export function readOperations(params: unknown): readonly StreamOperation[] {
+/** Reads a request whose operations have distinct ids. @throws GraphQLError `BAD_INPUT` when it is malformed */
+export function readStreamRequest(params: unknown): StreamRequest {
   const { data, error } = requestSchema.safeParse(params)
   const refuse = (message: string): GraphQLError => new GraphQLError(message, { extensions: { code: 'BAD_INPUT' } })
   if (data === undefined) throw refuse(`The operations of this request are malformed: ${z.prettifyError(error)}`)
   const ids = new Set(data.operations.map(({ id }) => id))
   if (ids.size < data.operations.length) throw refuse('Two operations of this request have the same id')
-  return data.operations
+  return data
 }
 
 /** How an operation of a stream is executed. */
@@ -46,6 +56,8 @@ export interface OperationStreamOptions {
 /** The frames of several operations, and how many of these are under way. */
 export interface OperationStream extends Frames {
   readonly size: () => number
+  /** Longest time between heartbeats, as the client asked for. */
+  readonly heartbeatMs: number
 }
 
 /**
@@ -57,7 +69,7 @@ export interface OperationStream extends Frames {
  * been taken, so an operation that is always ready does not hold up the others.
  */
 export function createOperationStream(
-  operations: readonly StreamOperation[],
+  { operations, heartbeatMs = Number.POSITIVE_INFINITY }: StreamRequest,
   context: ServerContext,
   options: OperationStreamOptions,
 ): OperationStream {
@@ -157,6 +169,7 @@ export function createOperationStream(
   context.onStream(() => unread.values().reduce((sum, read) => sum + read(), 0))
   return {
     size: () => waiting.size,
+    heartbeatMs: Math.max(heartbeatMs, minHeartbeatMs),
     async next() {
       if (!isStarted) {
         isStarted = true

@@ -9,7 +9,7 @@ import { type Enveloped, type Note, type OperationContext, type ServerContext, w
 import { resumeAfter } from './last-event-id.ts'
 import { isAway, type MaskError } from './mask.ts'
 import type { ServerMetrics } from './metrics.ts'
-import { createOperationStream, hasOperations, type OperationStream, readOperations } from './operation-stream.ts'
+import { createOperationStream, hasOperations, type OperationStream, readStreamRequest } from './operation-stream.ts'
 import type { Pollers } from './pollers.ts'
 import { graphqlResponseType } from './refuse.ts'
 import { type Frames, toText, unavailable } from './stream-frames.ts'
@@ -107,7 +107,13 @@ export function createEventStreamPlugin(options: {
       return refuse(429, 'RATE_LIMITED', message)
     }
     if (transport === 'sse' || pollers.seen(viewer, from)) note('CONNECTED', viewer, from, { subject: transport })
-    const stream = createEventStream({ frames, pending, response: res, keepAliveMs, confirmMs })
+    const stream = createEventStream({
+      frames,
+      pending,
+      response: res,
+      keepAliveMs: Math.min(keepAliveMs, several?.heartbeatMs ?? keepAliveMs),
+      confirmMs,
+    })
     end = (why) => {
       stream.cut(why)
       setTimeout(() => res.destroy(), lingerMs).unref()
@@ -134,8 +140,8 @@ export function createEventStreamPlugin(options: {
       // What yoga looks at instead, as it knows of one operation only.
       setParams({ query: '{ __typename }' })
       try {
-        const operations = readOperations(params)
-        const stream = createOperationStream(operations, context as unknown as ServerContext, options)
+        const streamRequest = readStreamRequest(params)
+        const stream = createOperationStream(streamRequest, context as unknown as ServerContext, options)
         const result: AsyncIterable<ExecutionResult> = {
           [Symbol.asyncIterator]: () => ({
             next: () => Promise.resolve({ done: true, value: undefined }),
@@ -143,7 +149,7 @@ export function createEventStreamPlugin(options: {
           }),
         }
         operationStreams.set(result, stream)
-        const areCaughtUp = operations.every(({ extensions }) => extensions?.['catchUp'] === true)
+        const areCaughtUp = streamRequest.operations.every(({ extensions }) => extensions?.['catchUp'] === true)
         subscriptions.set(request, areCaughtUp ? 'polling' : 'sse')
         setResult(result)
       } catch (error) {

@@ -65,6 +65,23 @@ describe('several operations in one request', () => {
     await until(() => expect(fixture.server.metrics.connections.sse).toBe(0))
   })
 
+  test('get heartbeats as often as the client asked for', async () => {
+    const hour = 3_600_000
+    await using quiet = await startTestServer({ keepAliveMs: hour, confirmMs: hour })
+    const operations = [{ id: 'a', query: silence }]
+    const response = await fetch(`${quiet.server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+      body: JSON.stringify({ operations, heartbeatMs: 1_000 }),
+    })
+    let text = ''
+    // The first comment answers the request; the server alone would send the next one after an hour.
+    for await (const chunk of response.body ?? []) {
+      text += new TextDecoder().decode(chunk)
+      if (text === ':\n\n:\n\n:\n\n') break
+    }
+  })
+
   test('fail each alone, while the others go on', async () => {
     const id = await start(1)
     await using stream = await openOperations([

@@ -252,7 +252,10 @@ export async function startTestServer(
     logger?: Logger
     on?: EngineFixture
   } & Partial<
-    Pick<ServerOptions, 'health' | 'keepAliveMs' | 'initMs' | 'graphiqlTabs' | 'createContext' | 'bodyPace'>
+    Pick<
+      ServerOptions,
+      'health' | 'keepAliveMs' | 'confirmMs' | 'initMs' | 'graphiqlTabs' | 'createContext' | 'bodyPace'
+    >
   > = {},
 ): Promise<ServerFixture> {
   const { environment = {}, logger = silentLogger, on, createContext, ...rest } = options

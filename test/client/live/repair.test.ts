@@ -32,6 +32,7 @@ function createFaultyServer(scripts: { readonly lost: readonly number[]; readonl
     },
     prove: () => undefined,
     canAnswer: false,
+    heartbeatMs: null,
     check: () => undefined,
     close: () => undefined,
   }
@@ -95,6 +96,7 @@ test('takes events that the server says it has merged for what they stand for', 
     },
     prove: () => undefined,
     canAnswer: false,
+    heartbeatMs: null,
     check: () => undefined,
     close: () => undefined,
   }

@@ -13,7 +13,8 @@ afterAll(() => site[Symbol.asyncDispose]())
 
 /** The page around the client: Node has none, and events are all that is used of it. */
 let page: EventTarget & { visibilityState: string }
-const device = { onLine: true }
+// Web Locks count the event streams of a page.
+const device = { onLine: true, locks: navigator.locks }
 beforeEach(() => {
   page = Object.assign(new EventTarget(), { visibilityState: 'visible' })
   device.onLine = true
@@ -126,6 +127,30 @@ test('is not live on a dead line, long before the line is given up', async () =>
   )
   site.proxy.resume()
   await eventually(() => expect(is(client)).toMatchObject({ status: 'live', reason: null }))
+})
+
+test('is not live on an event stream whose heartbeat is overdue, long before the stream is given up', async () => {
+  const hour = 3_600_000
+  await using client = site.client({
+    transports: ['sse'],
+    timing: { askMs: 1_000, answerMs: 1_000, silenceMs: hour, probeMs: hour, maxProbeMs: hour },
+  })
+  const watching = watch(client, await site.count(1))
+  recordStates(client)
+  await eventually(() => expect(is(client)).toMatchObject({ status: 'live', transport: 'sse' }))
+  site.proxy.stall()
+  await eventually(() =>
+    expect(is(client)).toMatchObject({
+      status: 'reconnecting',
+      transport: 'sse',
+      attempt: 0,
+      reason: expect.stringMatching(/heartbeat is overdue/),
+    }),
+  )
+  site.proxy.resume()
+  await eventually(() => expect(is(client)).toMatchObject({ status: 'live', reason: null }))
+  site.step()
+  await watching.done
 })
 
 test('stops listening to the page when it is disposed', async () => {
