@@ -44,13 +44,13 @@ export default defineConfig({
     // Also on large machines: each file may start databases and servers of its own.
     maxWorkers: 2,
     sequence: { sequencer: SpreadSequencer },
+    // Nothing is opened when a module is imported, so files can share one copy of each: importing them anew for each of
+    // 200 files takes longer than the tests themselves.
+    isolate: false,
     projects: [
       createProject('light', {
         include: ['test/**/*.test.{ts,tsx}'],
         exclude: [...heavy, ...long],
-        // Nothing is opened when a module is imported, so files can share one copy of each: importing them anew
-        // for each of 150 files takes longer than the tests themselves.
-        isolate: false,
       }),
       createProject('heavy', { include: heavy }),
       createProject('long', { include: long }),

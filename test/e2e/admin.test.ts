@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openStream } from '../server/sse.ts'
-import { startBrowser } from './support/browser.ts'
+import { shareBrowser } from './support/browser.ts'
 import { openPage } from './support/page.ts'
 import { startWebProxy } from './support/web-proxy.ts'
 import { startWorld, type World } from './support/world.ts'
@@ -9,12 +9,9 @@ import { startWorld, type World } from './support/world.ts'
 let browser: Browser
 let world: World
 beforeAll(async () => {
-  ;[browser, world] = await Promise.all([startBrowser(), startWorld()])
+  ;[browser, world] = await Promise.all([shareBrowser(), startWorld()])
 })
-afterAll(async () => {
-  await browser?.close()
-  await world?.[Symbol.asyncDispose]()
-})
+afterAll(() => world?.[Symbol.asyncDispose]())
 
 describe('the page of administrators', () => {
   test('shows those who come over two transports, what they watch, and that they are gone; and what was refused', async () => {

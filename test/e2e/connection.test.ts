@@ -1,7 +1,7 @@
 import { SignJWT } from 'jose'
 import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { startBrowser } from './support/browser.ts'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
+import { shareBrowser } from './support/browser.ts'
 import { textOf } from './support/model.ts'
 import { openPage, says } from './support/page.ts'
 import { startWebProxy } from './support/web-proxy.ts'
@@ -10,15 +10,12 @@ import { startWorld } from './support/world.ts'
 
 let browser: Browser
 beforeAll(async () => {
-  browser = await startBrowser()
-})
-afterAll(async () => {
-  await browser?.close()
+  browser = await shareBrowser()
 })
 
 describe('the connection of a page', () => {
   test('when the server dies the page says so, and when it is back nothing is missing or doubled', async () => {
-    await using world = await startWorld()
+    await using world = await startWorld({}, { canCrash: true })
     const roadmapId = await world.makeRoadmap()
     const words = createWords()
     world.model.answer = () => words.text()

@@ -4,7 +4,7 @@ import { SignJWT } from 'jose'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeSamples } from '../fixtures/documents/make.ts'
-import { startBrowser } from './support/browser.ts'
+import { shareBrowser } from './support/browser.ts'
 import { openPage, type WatchedPage } from './support/page.ts'
 import { startWebProxy } from './support/web-proxy.ts'
 import { startWorld, type World } from './support/world.ts'
@@ -28,14 +28,11 @@ let browser: Browser
 let world: World
 beforeAll(async () => {
   ;[browser, world] = await Promise.all([
-    startBrowser(),
+    shareBrowser(),
     startWorld({ CONTENT_PROVIDER: 'extractive', JWT_SECRET: secret, MAX_UPLOAD_BYTES: '8000000' }),
   ])
 })
-afterAll(async () => {
-  await browser?.close()
-  await world?.[Symbol.asyncDispose]()
-})
+afterAll(() => world?.[Symbol.asyncDispose]())
 
 const tokenOf = (userId: string): Promise<string> =>
   new SignJWT({})

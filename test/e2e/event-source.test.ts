@@ -2,18 +2,15 @@ import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Site, startSite } from '../client/support/site.ts'
 import { eventually } from '../client/support/watch.ts'
-import { startBrowser } from './support/browser.ts'
+import { shareBrowser } from './support/browser.ts'
 
 let site: Site
 let browser: Browser
 beforeAll(async () => {
   site = await startSite({ MAX_STREAM_MS: '1000' }, { isShared: true })
-  browser = await startBrowser()
+  browser = await shareBrowser()
 })
-afterAll(async () => {
-  await browser?.close()
-  await site?.[Symbol.asyncDispose]()
-})
+afterAll(() => site?.[Symbol.asyncDispose]())
 
 test('a plain EventSource receives every event once over streams that are cut, and stops by itself after the last', {
   timeout: 90_000,

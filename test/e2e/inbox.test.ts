@@ -1,6 +1,6 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { startBrowser } from './support/browser.ts'
+import { shareBrowser } from './support/browser.ts'
 import { textOf } from './support/model.ts'
 import { openPage } from './support/page.ts'
 import { startWorld, type World } from './support/world.ts'
@@ -8,12 +8,9 @@ import { startWorld, type World } from './support/world.ts'
 let browser: Browser
 let world: World
 beforeAll(async () => {
-  ;[browser, world] = await Promise.all([startBrowser(), startWorld()])
+  ;[browser, world] = await Promise.all([shareBrowser(), startWorld({}, { canCrash: true })])
 })
-afterAll(async () => {
-  await browser?.close()
-  await world?.[Symbol.asyncDispose]()
-})
+afterAll(() => world?.[Symbol.asyncDispose]())
 
 /** The model answers, and tells nothing more until it is let go. */
 function hold(): { letGo(): void } {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { startBrowser } from './support/browser.ts'
+import { shareBrowser } from './support/browser.ts'
 import { openPage } from './support/page.ts'
 import { startWorld } from './support/world.ts'
 
@@ -8,7 +8,7 @@ const samples = 100
 
 test('what a worker yields reaches the page; how fast is printed', async () => {
   await using world = await startWorld()
-  await using browser = await startBrowser()
+  const browser = await shareBrowser()
   const roadmapId = await world.makeRoadmap()
   const started = Promise.withResolvers<void>()
   world.model.answer = async function* () {

@@ -1,7 +1,7 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createTcpProxy } from '../support/proxy.ts'
-import { startBrowser } from './support/browser.ts'
+import { shareBrowser } from './support/browser.ts'
 import { openPage, openTab } from './support/page.ts'
 import { transcript, write } from './support/session.ts'
 import { startWorld, type World } from './support/world.ts'
@@ -9,12 +9,9 @@ import { startWorld, type World } from './support/world.ts'
 let browser: Browser
 let world: World
 beforeAll(async () => {
-  ;[browser, world] = await Promise.all([startBrowser(), startWorld({ CONTENT_PROVIDER: 'extractive' })])
+  ;[browser, world] = await Promise.all([shareBrowser(), startWorld({ CONTENT_PROVIDER: 'extractive' })])
 }, 60_000)
-afterAll(async () => {
-  await browser?.close()
-  await world?.[Symbol.asyncDispose]()
-})
+afterAll(() => world?.[Symbol.asyncDispose]())
 
 const until = (expectation: () => Promise<unknown>): Promise<unknown> =>
   vi.waitFor(expectation, { timeout: 60_000, interval: 50 })

@@ -1,18 +1,15 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startBrowser } from './support/browser.ts'
+import { shareBrowser } from './support/browser.ts'
 import { openPage } from './support/page.ts'
 import { startWorld, type World } from './support/world.ts'
 
 let browser: Browser
 let world: World
 beforeAll(async () => {
-  ;[browser, world] = await Promise.all([startBrowser(), startWorld()])
+  ;[browser, world] = await Promise.all([shareBrowser(), startWorld()])
 })
-afterAll(async () => {
-  await browser?.close()
-  await world?.[Symbol.asyncDispose]()
-})
+afterAll(() => world?.[Symbol.asyncDispose]())
 
 const text = [
   '# Birds',

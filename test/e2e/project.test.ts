@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Browser, Frame, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startBrowser } from './support/browser.ts'
+import { shareBrowser } from './support/browser.ts'
 import { openPage } from './support/page.ts'
 import { importReadme, makeProject } from './support/project.ts'
 import { startWorld, type World } from './support/world.ts'
@@ -13,15 +13,12 @@ let world: World
 let documentId: string
 beforeAll(async () => {
   ;[browser, world] = await Promise.all([
-    startBrowser(),
+    shareBrowser(),
     startWorld({ CONTENT_PROVIDER: 'extractive', CONTENT_PACE_MS: '15' }),
   ])
   documentId = await importReadme(world, 'ws')
 })
-afterAll(async () => {
-  await browser?.close()
-  await world?.[Symbol.asyncDispose]()
-})
+afterAll(() => world?.[Symbol.asyncDispose]())
 
 const preview = (page: Page) => page.frameLocator('iframe')
 const badge = (page: Page, status: string) =>

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startBrowser } from './support/browser.ts'
+import { shareBrowser } from './support/browser.ts'
 import { openPage } from './support/page.ts'
 import { startWorld, type World } from './support/world.ts'
 
@@ -9,14 +9,11 @@ let browser: Browser
 let world: World
 beforeAll(async () => {
   ;[browser, world] = await Promise.all([
-    startBrowser(),
+    shareBrowser(),
     startWorld({ CONTENT_PROVIDER: 'extractive', CONTENT_PACE_MS: '200' }),
   ])
 })
-afterAll(async () => {
-  await browser?.close()
-  await world?.[Symbol.asyncDispose]()
-})
+afterAll(() => world?.[Symbol.asyncDispose]())
 
 const question = (page: Page, position: number) => page.getByLabel(`Question ${position}`, { exact: true })
 const press = (page: Page, what: string, position: number): Promise<void> =>

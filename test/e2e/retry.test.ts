@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { startBrowser } from './support/browser.ts'
+import { shareBrowser } from './support/browser.ts'
 import { textOf } from './support/model.ts'
 import { openPage, withoutInbox } from './support/page.ts'
 import { startWorld, type World } from './support/world.ts'
@@ -8,12 +8,9 @@ import { startWorld, type World } from './support/world.ts'
 let browser: Browser
 let world: World
 beforeAll(async () => {
-  ;[browser, world] = await Promise.all([startBrowser(), startWorld()])
+  ;[browser, world] = await Promise.all([shareBrowser(), startWorld()])
 })
-afterAll(async () => {
-  await browser?.close()
-  await world?.[Symbol.asyncDispose]()
-})
+afterAll(() => world?.[Symbol.asyncDispose]())
 
 describe('retrying a piece in the browser', () => {
   test('it reads as being made at once, streams, completes by itself, over one mutation and nothing else', async () => {

@@ -2,7 +2,7 @@ import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { secret, signToken } from '../server/support.ts'
 import { createTcpProxy } from '../support/proxy.ts'
-import { startBrowser } from './support/browser.ts'
+import { shareBrowser } from './support/browser.ts'
 import { openPage, type WatchedPage } from './support/page.ts'
 import { transcript, write } from './support/session.ts'
 import { startWorld, type World } from './support/world.ts'
@@ -11,14 +11,11 @@ let browser: Browser
 let world: World
 beforeAll(async () => {
   ;[browser, world] = await Promise.all([
-    startBrowser(),
-    startWorld({ JWT_SECRET: secret, CONTENT_PROVIDER: 'extractive', CONTENT_PACE_MS: '250' }),
+    shareBrowser(),
+    startWorld({ JWT_SECRET: secret, CONTENT_PROVIDER: 'extractive', CONTENT_PACE_MS: '250' }, { canCrash: true }),
   ])
 })
-afterAll(async () => {
-  await browser?.close()
-  await world?.[Symbol.asyncDispose]()
-})
+afterAll(() => world?.[Symbol.asyncDispose]())
 
 const text = `# Owls
 

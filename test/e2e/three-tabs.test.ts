@@ -1,16 +1,13 @@
 import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startBrowser } from './support/browser.ts'
+import { beforeAll, expect, test } from 'vitest'
+import { shareBrowser } from './support/browser.ts'
 import { openTab, says } from './support/page.ts'
 import { startWebProxy } from './support/web-proxy.ts'
 import { startWorld } from './support/world.ts'
 
 let browser: Browser
 beforeAll(async () => {
-  browser = await startBrowser()
-})
-afterAll(async () => {
-  await browser?.close()
+  browser = await shareBrowser()
 })
 
 test('without WebSockets, over HTTP/1.1, two tabs stream, further ones poll, and requests of all of them are answered', {

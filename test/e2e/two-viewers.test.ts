@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startBrowser } from './support/browser.ts'
+import { shareBrowser } from './support/browser.ts'
 import { textOf } from './support/model.ts'
 import { openPage, says, withoutInbox } from './support/page.ts'
 import { startWorld, type World } from './support/world.ts'
@@ -8,12 +8,9 @@ import { startWorld, type World } from './support/world.ts'
 let browser: Browser
 let world: World
 beforeAll(async () => {
-  ;[browser, world] = await Promise.all([startBrowser(), startWorld()])
+  ;[browser, world] = await Promise.all([shareBrowser(), startWorld()])
 })
-afterAll(async () => {
-  await browser?.close()
-  await world?.[Symbol.asyncDispose]()
-})
+afterAll(() => world?.[Symbol.asyncDispose]())
 
 describe('two pages of one roadmap', () => {
   test('what one retries reads as being made on the other, streams there and is ready, without a request of its own', async () => {

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import type { AxeResults, RunOptions } from 'axe-core'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startBrowser } from '../e2e/support/browser.ts'
+import { shareBrowser } from '../e2e/support/browser.ts'
 import { makeOneOfEach, type OneOfEach } from '../e2e/support/one-of-each.ts'
 import { openPage, type WatchedPage } from '../e2e/support/page.ts'
 import { startWorld, type World } from '../e2e/support/world.ts'
@@ -14,15 +14,12 @@ let world: World
 let ids: OneOfEach
 beforeAll(async () => {
   ;[browser, world] = await Promise.all([
-    startBrowser(),
+    shareBrowser(),
     startWorld({ CONTENT_PROVIDER: 'extractive', CONTENT_PACE_MS: '200' }),
   ])
   ids = await makeOneOfEach(world)
 })
-afterAll(async () => {
-  await browser?.close()
-  await world?.[Symbol.asyncDispose]()
-})
+afterAll(() => world?.[Symbol.asyncDispose]())
 
 /** Opens a page that moves nothing, with the checker in it. */
 async function open(path: string, options: BrowserContextOptions = {}): Promise<WatchedPage> {

@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { startBrowser } from '../e2e/support/browser.ts'
+import { shareBrowser } from '../e2e/support/browser.ts'
 import { type Scene, setScene } from '../e2e/support/scene.ts'
 import { openStudio, type Studio } from '../e2e/support/studio.ts'
 
@@ -8,14 +8,11 @@ let browser: Browser
 let scene: Scene
 let studio: Studio
 beforeAll(async () => {
-  browser = await startBrowser()
+  browser = await shareBrowser()
   scene = await setScene(browser)
   studio = await openStudio(scene)
 })
-afterAll(async () => {
-  await scene?.[Symbol.asyncDispose]()
-  await browser?.close()
-})
+afterAll(() => scene?.[Symbol.asyncDispose]())
 
 /** Waits until the server has so many sockets. */
 async function untilSockets(count: number): Promise<void> {

@@ -5,6 +5,17 @@ import { type Browser, chromium } from 'playwright-core'
 /** The shell without a window system takes less than half the processor time of the others. */
 const programs = ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
 
+let shared: Promise<Browser> | undefined
+
+/**
+ * Returns the browser of this test process, started on first use: its files share it, each page in a context of its own, and it
+ * ends with the process.
+ */
+export async function shareBrowser(): Promise<Browser> {
+  if ((await shared)?.isConnected() !== true) shared = startBrowser()
+  return shared as Promise<Browser>
+}
+
 /** Starts the machine's own browser. @throws Error with the command that installs one */
 export async function startBrowser(): Promise<Browser> {
   const folders = (process.env['PATH'] ?? '').split(delimiter)

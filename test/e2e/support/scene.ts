@@ -42,6 +42,12 @@ const sentences = birds.map((bird, index) => `${bird} ${deeds[index]} most of th
 /** A document of which quizzes are made. */
 export const birdsText = `# Birds\n\n${sentences.join(' ')}\n`
 
+/** A question about {@link birdsText}, as a model writes it. @param index - of its sentence, below 10 */
+export function questionOf(index: number): string {
+  const sentence = sentences[index]
+  return `${JSON.stringify({ kind: 'TRUE_FALSE', prompt: sentence, answer: 'TRUE', explanation: 'It says so.', difficulty: 'EASY', quotation: sentence })}\n`
+}
+
 /** Sets it up: nothing is shown yet. */
 export async function setScene(browser: Browser): Promise<Scene> {
   await using stack = new AsyncDisposableStack()
@@ -54,16 +60,19 @@ export async function setScene(browser: Browser): Promise<Scene> {
   const line = stack.use(await createTcpProxy(port))
   const url = `http://127.0.0.1:${line.port}`
   const world = stack.use(
-    await startWorld({
-      PORT: String(port),
-      STUDIO_URL: url,
-      REDIS_URL: redis.url,
-      DATABASE_URL: server.url,
-      JWT_SECRET: secret,
-      MAX_RUNNING_PER_USER: '0',
-      // The same after a restart: the pages that are open know it.
-      PREVIEW_PORT: String(await findFreePort()),
-    }),
+    await startWorld(
+      {
+        PORT: String(port),
+        STUDIO_URL: url,
+        REDIS_URL: redis.url,
+        DATABASE_URL: server.url,
+        JWT_SECRET: secret,
+        MAX_RUNNING_PER_USER: '0',
+        // The same after a restart: the pages that are open know it.
+        PREVIEW_PORT: String(await findFreePort()),
+      },
+      { canCrash: true },
+    ),
   )
   const forAnHour = { expiresInMs: 3_600_000 }
   const ada = await signToken({ sub: 'ada', roles: ['admin'] }, forAnHour)
@@ -81,7 +90,7 @@ export async function setScene(browser: Browser): Promise<Scene> {
   async function* think(): AsyncGenerator<string> {
     for (let index = 0; index < birds.length; index++) {
       while (questions <= index) await thought.promise
-      yield `${JSON.stringify({ kind: 'TRUE_FALSE', prompt: sentences[index], answer: 'TRUE', explanation: 'It says so.', difficulty: 'EASY', quotation: sentences[index] })}\n`
+      yield questionOf(index)
     }
   }
   world.model.answer = (asked) => {

@@ -1,20 +1,24 @@
 import { vi } from 'vitest'
+import { parseConfig } from '../../../src/config.ts'
 import type { Database } from '../../../src/db/connect.ts'
+import { silentLogger } from '../../../src/logger.ts'
+import { startApp } from '../../../src/main/app.ts'
+import { createTabs } from '../../../src/main/tabs.ts'
 import { createTestDatabase } from '../../support/database.ts'
 import { findFreePort } from '../../support/port.ts'
 import { startProcess, type TestProcess } from '../../support/processes.ts'
 import { type Model, startModel } from './model.ts'
 
-/** A server in a process of its own, on a fresh database, with a model that the test answers for. */
+/** A server on a fresh database, with a model that the test answers for. */
 export interface World extends AsyncDisposable {
   readonly url: string
   readonly port: number
   readonly model: Model
   /** The server's record, for what the API does not tell. */
   readonly database: Database
-  /** Kills the server, as a crash would. */
+  /** Kills the server, as a crash would. Only with `canCrash`. */
   crash(): Promise<void>
-  /** Starts it again, at the same address and on the same database. */
+  /** Starts it again, at the same address and on the same database. Only with `canCrash`. */
   restart(): Promise<void>
   /** Sends an operation and returns its data. */
   query<T>(query: string, variables?: Record<string, unknown>, token?: string): Promise<T>
@@ -29,31 +33,42 @@ export interface World extends AsyncDisposable {
 
 const main = new URL('../../../src/main.ts', import.meta.url)
 
-/** Starts one. @param environment - settings of the server beside those of the tests */
-export async function startWorld(environment: Readonly<Record<string, string>> = {}): Promise<World> {
+/**
+ * Starts one.
+ *
+ * @param environment - settings of the server beside those of the tests
+ * @param options.canCrash - gives the server a process of its own, which takes some seconds to start; false by default
+ */
+export async function startWorld(
+  environment: Readonly<Record<string, string>> = {},
+  { canCrash = false } = {},
+): Promise<World> {
   await using stack = new AsyncDisposableStack()
   const database = stack.use(await createTestDatabase())
   const model = stack.use(await startModel())
   const port = Number(environment['PORT'] ?? (await findFreePort()))
   const url = `http://127.0.0.1:${port}`
+  const settings = {
+    NODE_ENV: 'development',
+    PORT: String(port),
+    HOST: '127.0.0.1',
+    PREVIEW_PORT: '0',
+    DATABASE_URL: database.url,
+    FIRST_RUN: 'false',
+    LOG_LEVEL: 'warn',
+    CONTENT_PROVIDER: 'openai',
+    OPENAI_BASE_URL: model.baseUrl,
+    LEASE_MS: '1500',
+    SWEEP_MS: '200',
+    DRAIN_MS: '500',
+    MAX_STARTS_PER_MINUTE: '1000',
+    ...environment,
+  }
   let server: TestProcess | undefined
   stack.defer(() => server?.[Symbol.asyncDispose]())
 
-  const start = async (): Promise<void> => {
-    const started = startProcess(main, [], {
-      NODE_ENV: 'development',
-      PORT: String(port),
-      HOST: '127.0.0.1',
-      DATABASE_URL: database.url,
-      FIRST_RUN: 'false',
-      LOG_LEVEL: 'warn',
-      CONTENT_PROVIDER: 'openai',
-      OPENAI_BASE_URL: model.baseUrl,
-      LEASE_MS: '1500',
-      SWEEP_MS: '200',
-      MAX_STARTS_PER_MINUTE: '1000',
-      ...environment,
-    })
+  const startSeparately = async (): Promise<void> => {
+    const started = startProcess(main, [], settings)
     server = started
     // Nobody reads what it prints; a full pipe would stop it.
     const drain = async (): Promise<void> => {
@@ -72,7 +87,8 @@ export async function startWorld(environment: Readonly<Record<string, string>> =
       ),
     ])
   }
-  await start()
+  if (canCrash) await startSeparately()
+  else stack.use(await startApp({ config: parseConfig(settings), logger: silentLogger, createTabs }))
 
   const query: World['query'] = async (text, variables = {}, token) => {
     const response = await fetch(`${url}/graphql`, {
@@ -131,10 +147,11 @@ export async function startWorld(environment: Readonly<Record<string, string>> =
       return roadmapId
     },
     async crash() {
-      server?.kill('SIGKILL', { group: true })
-      await server?.ended
+      if (server === undefined) throw new Error('This server has no process of its own; start it with canCrash')
+      server.kill('SIGKILL', { group: true })
+      await server.ended
     },
-    restart: start,
+    restart: startSeparately,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
 }
