@@ -1,14 +1,18 @@
 import {
+  assertSchemaCompatibility,
   type ConnectionOptions,
   createPostgresBackend,
   DEFAULT_SCHEMA,
+  LATEST_SCHEMA_VERSION,
   type PgPool,
   Queue,
   runMigrations,
+  SchemaMigrationRequiredError,
   WaitingError,
   Worker,
   type WorkerOptions,
 } from 'bullmq'
+import type pg from 'pg'
 import type { Config } from '../config.ts'
 import type { Database } from '../db/connect.ts'
 import { migrationMs } from '../db/migrate.ts'
@@ -169,18 +173,6 @@ export async function createDoorbell(options: {
 }
 
 async function createPostgresBacking(database: Database, kinds: number): Promise<Backing> {
-  // Tables may be altered, and another process may be at it.
-  const migrating = database.openPool({ applicationName: 'tidings queue', maxConnections: 1, statementMs: migrationMs })
-  try {
-    const client = await migrating.connect()
-    try {
-      await runMigrations(client, DEFAULT_SCHEMA)
-    } finally {
-      client.release()
-    }
-  } finally {
-    await migrating.end()
-  }
   // BullMQ checks a connection out of the pool for each worker that listens, and needs some for its statements.
   const pool = database.openPool({
     applicationName: 'tidings queue',
@@ -189,6 +181,7 @@ async function createPostgresBacking(database: Database, kinds: number): Promise
   })
   // Each queue and worker listens to the pool.
   pool.setMaxListeners(0)
+  if (!(await isMigrated(pool))) await migrateQueue(database)
   // bullmq declares the part of pg that it uses by itself, slightly differently from pg's own types.
   const connection = pool as unknown as PgPool
   return {
@@ -196,6 +189,34 @@ async function createPostgresBacking(database: Database, kinds: number): Promise
     createWorker: (name, process, settings) =>
       new Worker(name, process, { connection, ...settings }, createPostgresBackend),
     [Symbol.asyncDispose]: () => pool.end(),
+  }
+}
+
+/** Whether BullMQ's tables are there and up to date. */
+async function isMigrated(pool: pg.Pool): Promise<boolean> {
+  try {
+    return (
+      (await assertSchemaCompatibility(pool as unknown as Parameters<typeof assertSchemaCompatibility>[0])) >=
+      LATEST_SCHEMA_VERSION
+    )
+  } catch (error) {
+    if (error instanceof SchemaMigrationRequiredError) return false
+    throw error
+  }
+}
+
+/** Creates or alters BullMQ's tables, which may take longer than other statements, also as another process may be doing it. */
+async function migrateQueue(database: Database): Promise<void> {
+  const pool = database.openPool({ applicationName: 'tidings queue', maxConnections: 1, statementMs: migrationMs })
+  try {
+    const client = await pool.connect()
+    try {
+      await runMigrations(client, DEFAULT_SCHEMA)
+    } finally {
+      client.release()
+    }
+  } finally {
+    await pool.end()
   }
 }
 

@@ -49,15 +49,21 @@ export async function createTestDatabase(
   }
 }
 
-/** Runs one statement in the database `postgres`, which no test uses. */
+let administration: pg.Pool | undefined
+
+/** Runs one statement in the database `postgres`, which no test uses, on the one connection of this test process for that. */
 async function administrate(statement: string): Promise<void> {
-  const url = new URL(inject('templateUrl'))
-  url.pathname = '/postgres'
-  const client = new pg.Client({ connectionString: url.href })
-  await client.connect()
-  try {
-    await client.query(statement)
-  } finally {
-    await client.end()
+  if (administration === undefined) {
+    const url = new URL(inject('templateUrl'))
+    url.pathname = '/postgres'
+    administration = new pg.Pool({
+      connectionString: url.href,
+      max: 1,
+      idleTimeoutMillis: 60_000,
+      allowExitOnIdle: true,
+    })
+    // At the end of the run PostgreSQL may end before this process does.
+    administration.on('error', () => undefined)
   }
+  await administration.query(statement)
 }
