@@ -4,10 +4,10 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { hangMs } from './test/support/patience.ts'
 import { TimingReporter } from './test/support/timing-reporter.ts'
 
-/** Whole servers, browsers and proxies. */
-const heavy = ['test/{chaos,deploy,e2e}/**/*.test.{ts,tsx}']
-/** Real outages, leases and many server processes: `npm run test:long`. */
-const long = ['test/long/**/*.test.{ts,tsx}']
+/** Pages in a browser. */
+const heavy = ['test/e2e/**/*.test.{ts,tsx}']
+/** Several server processes, real outages, leases, new databases: `npm run test:long`. */
+const long = ['test/{chaos,deploy,long}/**/*.test.{ts,tsx}']
 
 const setupFiles = ['test/support/patience-setup.ts', 'test/support/corked-sockets.ts']
 

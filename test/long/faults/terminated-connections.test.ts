@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Cluster, logOf, startCluster, startSelfTest, watchWhole } from '../chaos/servers.ts'
+import { type Cluster, logOf, startCluster, startSelfTest, watchWhole } from '../../chaos/servers.ts'
 
 const work = { items: 60, everyMs: 50, textLength: 40 }
 const pausesMs = [0, 100, 800]

@@ -4,8 +4,8 @@ import pg from 'pg'
 import { describe, expect, test } from 'vitest'
 import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
 import { createLogger, silentLogger } from '../../src/logger.ts'
+import { isRunning, query, readPostmasterPid } from '../db/embedded-tools.ts'
 import { createTestDirectory } from '../support/directory.ts'
-import { isRunning, query, readPostmasterPid } from './embedded-tools.ts'
 
 const isRoot = process.getuid?.() === 0
 const start = (dataDir: string) => startEmbeddedPostgres({ dataDir, logger: silentLogger })

@@ -2,13 +2,13 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
-import { silentLogger } from '../../src/logger.ts'
-import { isRunning, query, readPostmasterPid } from '../db/embedded-tools.ts'
-import { createTestDirectory } from '../support/directory.ts'
-import { startProcess } from '../support/processes.ts'
+import { startEmbeddedPostgres } from '../../../src/db/embedded.ts'
+import { silentLogger } from '../../../src/logger.ts'
+import { isRunning, query, readPostmasterPid } from '../../db/embedded-tools.ts'
+import { createTestDirectory } from '../../support/directory.ts'
+import { startProcess } from '../../support/processes.ts'
 
-const script = new URL('../support/embedded-child.ts', import.meta.url)
+const script = new URL('../../support/embedded-child.ts', import.meta.url)
 const start = (dataDir: string) => startEmbeddedPostgres({ dataDir, logger: silentLogger })
 
 describe('an embedded PostgreSQL whose process', () => {

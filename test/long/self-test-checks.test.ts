@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { runSelfTest } from '../../../client/self-test/self-test.ts'
-import { findGap, quantile } from '../../../client/self-test/statistics.ts'
-import { type Site, startSite } from '../support/site.ts'
-import { eventually } from '../support/watch.ts'
+import { runSelfTest } from '../../client/self-test/self-test.ts'
+import { findGap, quantile } from '../../client/self-test/statistics.ts'
+import { type Site, startSite } from '../client/support/site.ts'
+import { eventually } from '../client/support/watch.ts'
 
 // Machines that run tests are busy: what is slow is not what these tests are about.
 const patient = { stabilityMs: 500, connections: 5, maxLatencyMs: 60_000, minEventsPerSecond: 1 }
@@ -86,12 +86,20 @@ describe('the self-test', { timeout: 120_000 }, () => {
     const countTasks = async (): Promise<number> =>
       (await site.engine.database.pool.query('select id from task')).rows.length
     const earlier = await countTasks()
-    const running = runSelfTest({ client: { url: site.url }, only, ...patient, serverCountsMs: 1_000 })
-    // Once its task is there, it has read the counts from before.
-    await eventually(async () => expect(await countTasks()).toBeGreaterThan(earlier))
     await using kept = site.client()
-    kept.connection.subscribe(() => undefined)
-    const { checks: results } = await running
+    // Once its task exists, it has read the counts from before; its subscribers then ask for tokens.
+    const token = async (): Promise<null> => {
+      if ((await countTasks()) === earlier) return null
+      kept.connection.subscribe(() => undefined)
+      await eventually(() => expect(kept.connection.getSnapshot().status).toBe('live'))
+      return null
+    }
+    const { checks: results } = await runSelfTest({
+      client: { url: site.url, token },
+      only,
+      ...patient,
+      serverCountsMs: 1_000,
+    })
     expect(results[0]).toMatchObject({
       passed: false,
       figures: expect.stringMatching(/connections \d before, \d after/),

@@ -5,12 +5,12 @@ import { parseConfig } from '../../src/config.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { formatTraceParent, parseTraceParent } from '../../src/trace-parent.ts'
 import { noTracing, openTracing } from '../../src/tracing.ts'
+import { subscribe, until } from '../server/support.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../support/otlp.ts'
 import { findFreePort } from '../support/port.ts'
 import { startProcess, type TestProcess } from '../support/processes.ts'
 import { startRedis } from '../support/redis.ts'
-import { subscribe, until } from './support.ts'
 
 const startTask =
   'mutation Begin($input: StartSelfTestInput!) { startSelfTest(input: $input) { ... on StartSelfTestSuccess { task { id } } } }'

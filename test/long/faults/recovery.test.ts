@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { AttemptOutcome } from '../../src/tasks/task.ts'
-import { type Cluster, type NodeEnvironment, type Sight, startCluster, watchWhole } from '../chaos/servers.ts'
-import { createDatabaseProxy } from '../log/support.ts'
-import type { TcpProxy } from '../support/proxy.ts'
+import type { AttemptOutcome } from '../../../src/tasks/task.ts'
+import { type Cluster, type NodeEnvironment, type Sight, startCluster, watchWhole } from '../../chaos/servers.ts'
+import { createDatabaseProxy } from '../../log/support.ts'
+import type { TcpProxy } from '../../support/proxy.ts'
 
 /** Two servers, two workers, a network to PostgreSQL that can fail, and tasks that report five times a second, each watched on both servers. */
 interface Scene {

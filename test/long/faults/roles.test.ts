@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { type Cluster, logOf, startCluster, startSelfTest, watchWhole } from '../chaos/servers.ts'
+import { type Cluster, logOf, startCluster, startSelfTest, watchWhole } from '../../chaos/servers.ts'
 
 interface Place {
   readonly position: number

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { type Cluster, logOf, startCluster, startSelfTest, watchWhole } from '../chaos/servers.ts'
-import { createDatabaseProxy } from '../log/support.ts'
-import type { TcpProxy } from '../support/proxy.ts'
+import { type Cluster, logOf, startCluster, startSelfTest, watchWhole } from '../../chaos/servers.ts'
+import { createDatabaseProxy } from '../../log/support.ts'
+import type { TcpProxy } from '../../support/proxy.ts'
 
 const work = { items: 40, everyMs: 100, textLength: 40 }
 const patience = { timeout: 60_000, interval: 50 }

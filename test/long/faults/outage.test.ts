@@ -1,8 +1,8 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { shareBrowser } from '../e2e/support/browser.ts'
-import { type Scene, setScene } from '../e2e/support/scene.ts'
-import { openStudio, type Studio } from '../e2e/support/studio.ts'
+import { shareBrowser } from '../../e2e/support/browser.ts'
+import { type Scene, setScene } from '../../e2e/support/scene.ts'
+import { openStudio, type Studio } from '../../e2e/support/studio.ts'
 
 let browser: Browser
 let scene: Scene

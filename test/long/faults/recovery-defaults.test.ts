@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { settings } from '../../src/config.ts'
-import { startTestEngine } from '../support/engine.ts'
-import { startRedis } from '../support/redis.ts'
-import { createSteadyKind } from '../support/test-kinds.ts'
-import { startWorkerProcess } from '../support/worker.ts'
+import { settings } from '../../../src/config.ts'
+import { startTestEngine } from '../../support/engine.ts'
+import { startRedis } from '../../support/redis.ts'
+import { createSteadyKind } from '../../support/test-kinds.ts'
+import { startWorkerProcess } from '../../support/worker.ts'
 
 // A file of its own, as it waits for most of its time while others can run.
 test('a killed worker’s task runs again within 15 s with the default settings', async () => {
