@@ -183,10 +183,12 @@ describe('documents in the Studio', () => {
     for (const { errors } of [owner, other, reader]) expect(errors).toEqual([])
   })
 
-  test('every bad file shows what is wrong with it and what to do', { timeout: 400_000 }, async () => {
+  test('a bad file of each kind shows what is wrong with it and what to do', async () => {
     await using opened = await openAs('fay')
     const { page } = opened
-    const bad = samples.flatMap(({ name, bytes, code }) => (code === null ? [] : [{ name, buffer: bytes, code }]))
+    const all = samples.flatMap(({ name, bytes, code }) => (code === null ? [] : [{ name, buffer: bytes, code }]))
+    // All of them are converted in test/studio/documents/bad-files.test.ts.
+    const bad = [...Map.groupBy(all, ({ code }) => code).values()].flatMap(([first]) => first ?? [])
     await choose(
       page,
       bad.map(({ name, buffer }) => ({ name, buffer })),
@@ -194,7 +196,7 @@ describe('documents in the Studio', () => {
     const list = page.getByRole('list', { name: 'Your documents' })
     for (const { name, code } of bad) {
       const row = list.getByRole('listitem').filter({ has: page.getByRole('link', { name, exact: true }) })
-      await row.getByText(code, { exact: true }).waitFor({ timeout: 300_000 })
+      await row.getByText(code, { exact: true }).waitFor()
     }
     await list.getByRole('link', { name: 'encrypted.pdf' }).click()
     const why = page.getByRole('alert', { name: 'Why it could not be read' })
