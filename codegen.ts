@@ -8,7 +8,7 @@ function printCacheSchema(schema: GraphQLSchema): string {
   return `/** The schema's types, for graphcache. */\nexport const cacheSchema = ${JSON.stringify(data)} as const;\n`
 }
 
-/** Prints which inputs and mutations take an idempotency key or a client id: sending those twice has the effect of sending them once. */
+/** Prints which inputs take an idempotency key, and which mutations a client id: sending those twice has the effect of sending them once. */
 function printKeyed(schema: GraphQLSchema): string {
   const key = 'idempotencyKey'
   const fields = Object.values(schema.getMutationType()?.getFields() ?? {})
@@ -18,20 +18,15 @@ function printKeyed(schema: GraphQLSchema): string {
       return isInputObjectType(type) && key in type.getFields() ? [`${field.name}.${arg.name}`] : []
     }),
   )
-  const mutations = fields.filter(({ args }) => args.some(({ name }) => name === key)).map(({ name }) => name)
   const identified = fields.filter(({ args }) =>
-    args.some(({ name, type }) => {
+    args.some(({ type }) => {
       const input = getNamedType(type)
-      const id = isInputObjectType(input) ? input.getFields()['clientId'] : undefined
-      return name === 'clientId' ? isNonNullType(type) : isNonNullType(id?.type)
+      return isInputObjectType(input) && isNonNullType(input.getFields()['clientId']?.type)
     }),
   )
   const print = (names: readonly string[]): string => JSON.stringify(names.toSorted())
   return `/** Arguments of mutations whose input takes an \`${key}\`. */
 export const keyedInputs: readonly string[] = ${print(inputs)}
-
-/** Mutations that take an \`${key}\` as an argument of their own. */
-export const keyedMutations: readonly string[] = ${print(mutations)}
 
 /** Mutations that require a \`clientId\`, by which the server recognises a repetition. */
 export const identifiedMutations: readonly string[] = ${print(identified.map(({ name }) => name))}

@@ -35,18 +35,22 @@ builder.subscriptionType({
     'What can be watched: over WebSocket (graphql-transport-ws), Server-Sent Events, or by polling with `extensions: { catchUp: true }`.',
 })
 
+/** `date-time` of RFC 3339. `Date` parses more than that, such as `2026`, and dates without an offset as local time. */
+const rfc3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/
+
 builder.scalarType('DateTime', {
-  description: 'An instant in UTC, RFC 3339 with milliseconds.',
+  description: 'An instant in UTC, RFC 3339 with milliseconds. As an input, with any offset.',
+  specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc3339',
   serialize: (value) => (typeof value === 'string' ? value : value.toISOString()),
   parseValue: (value) => {
-    const date = new Date(typeof value === 'string' ? value : Number.NaN)
+    const date = new Date(typeof value === 'string' && rfc3339.test(value) ? value : Number.NaN)
     if (Number.isNaN(date.getTime()))
       throw new GraphQLError(`${JSON.stringify(value)} is not an instant; write 2026-01-31T12:00:00.000Z`)
     return date
   },
 })
 builder.scalarType('Cursor', {
-  description: 'A place in a topic’s log. Opaque: store it, compare it for equality, hand it back as `after`.',
+  description: 'Opaque position in a topic’s log. Store it, compare it for equality, pass it back as `after`.',
   serialize: (value) => value,
   parseValue: (value) => {
     if (typeof value !== 'string') throw new GraphQLError('A cursor is a string that was received as `cursor`')
@@ -54,8 +58,8 @@ builder.scalarType('Cursor', {
   },
 })
 builder.scalarType('Upload', {
-  description:
-    'A file, sent by multipart request as https://github.com/jaydenseric/graphql-multipart-request-spec says.',
+  description: 'A file, sent as a part of a multipart request.',
+  specifiedByURL: 'https://github.com/jaydenseric/graphql-multipart-request-spec',
   serialize: () => {
     throw new GraphQLError('A file can only be sent')
   },

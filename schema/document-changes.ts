@@ -45,21 +45,37 @@ const shareDocumentResult = defineResult(shareDocumentSuccess, ['NotFoundError',
 const revokeDocumentResult = defineResult(revokeDocumentSuccess, ['NotFoundError'])
 const deleteDocumentResult = defineResult(deleteDocumentSuccess, ['NotFoundError'])
 
+const shareDocumentInput = builder.inputType('ShareDocumentInput', {
+  description: 'The document to share, and the user to share it with.',
+  fields: (t) => ({
+    documentId: t.id({ required: true, description: 'A document that the viewer owns.' }),
+    userId: t.id({ required: true, description: 'The user: the `sub` of that user’s token.' }),
+  }),
+})
+const revokeDocumentInput = builder.inputType('RevokeDocumentInput', {
+  description: 'The shared document, and the user whose access to revoke.',
+  fields: (t) => ({
+    documentId: t.id({ required: true, description: 'A document that the viewer owns.' }),
+    userId: t.id({ required: true, description: 'The user it is shared with.' }),
+  }),
+})
+const deleteDocumentInput = builder.inputType('DeleteDocumentInput', {
+  description: 'The document to delete.',
+  fields: (t) => ({ documentId: t.id({ required: true, description: 'A document that the viewer owns.' }) }),
+})
+
 builder.mutationFields((t) => ({
   shareDocument: t.field({
     type: shareDocumentResult.type,
     description:
       'Lets another user read a document and watch the tasks that convert it. Only its owner may; sharing again changes nothing.',
-    args: {
-      id: t.arg.id({ required: true, description: 'A document that the viewer owns.' }),
-      userId: t.arg.id({ required: true, description: 'The user, as named by the `sub` of that user’s token.' }),
-    },
-    resolve: (_, { id, userId }, context) =>
+    args: { input: t.arg({ type: shareDocumentInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { documentId: id, userId } }, context) =>
       shareDocumentResult.run(context, id, async () => {
         const document = await loadOwnDocument(context, id)
         if (userId === document.owner) {
           const message = 'The document is this user’s own'
-          throw new TidingsError('BAD_INPUT', message, { issues: [{ path: 'userId', message }] })
+          throw new TidingsError('BAD_INPUT', message, { issues: [{ path: 'input.userId', message }] })
         }
         await context.documents.share(id, userId)
         context.note('SHARED', { subject: `document:${id}`, detail: `with ${userId}` })
@@ -70,11 +86,8 @@ builder.mutationFields((t) => ({
     type: revokeDocumentResult.type,
     description:
       'Takes a share back: from now on the user finds neither the document nor its tasks, and what that user was watching of them ends at once.',
-    args: {
-      id: t.arg.id({ required: true, description: 'A document that the viewer owns.' }),
-      userId: t.arg.id({ required: true, description: 'The user it was shared with.' }),
-    },
-    resolve: (_, { id, userId }, context) =>
+    args: { input: t.arg({ type: revokeDocumentInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { documentId: id, userId } }, context) =>
       revokeDocumentResult.run(context, id, async () => {
         const document = await loadOwnDocument(context, id)
         await context.documents.revoke(id, userId)
@@ -86,8 +99,8 @@ builder.mutationFields((t) => ({
     type: deleteDocumentResult.type,
     description:
       'Deletes a document: the file, its text, what search knows of it and what its conversions have logged. Tasks that work on it are canceled. What was made of it before, such as a roadmap or a quiz, stays. Only its owner may.',
-    args: { id: t.arg.id({ required: true, description: 'A document that the viewer owns.' }) },
-    resolve: (_, { id }, context) =>
+    args: { input: t.arg({ type: deleteDocumentInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { documentId: id } }, context) =>
       deleteDocumentResult.run(context, id, async () => {
         await loadOwnDocument(context, id)
         return { id, canceledTaskIds: await context.documents.delete(id) }

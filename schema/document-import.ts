@@ -4,12 +4,19 @@ import { builder, requireViewer } from './builder.ts'
 import { documentRef, type TaskSource, taskRef } from './refs.ts'
 import { defineResult } from './result.ts'
 
-const importDocumentInput = builder.inputType('ImportDocumentInput', {
-  description: 'A document as a file or as text: exactly one of the two.',
+const documentSourceInput = builder.inputType('DocumentSourceInput', {
+  description: 'The content of a document: exactly one of a file and a text.',
+  isOneOf: true,
   fields: (t) => ({
-    file: t.field({ type: 'Upload', description: 'The file, by multipart request.' }),
+    file: t.field({ type: 'Upload', description: 'The file, sent by multipart request.' }),
     text: t.string({ description: 'The text itself, Markdown or plain.' }),
-    name: t.string({ description: 'What the document is called, such as `guide.md`; the file’s name by default.' }),
+  }),
+})
+const importDocumentInput = builder.inputType('ImportDocumentInput', {
+  description: 'The document to import.',
+  fields: (t) => ({
+    source: t.field({ type: documentSourceInput, required: true, description: 'The content of the document.' }),
+    name: t.string({ description: 'The name of the document, such as `guide.md`; the file’s name by default.' }),
     idempotencyKey: t.string({
       description:
         'At most 255 characters. Sent again with the same key and content, the same document is returned instead of a second one.',
@@ -59,27 +66,17 @@ builder.mutationField('importDocument', (t) =>
 
 /** @throws TidingsError `BAD_INPUT` */
 function readInput(
-  {
-    file,
-    text,
-    name,
-  }: {
-    readonly file?: Pick<File, 'name' | 'size' | 'bytes'> | null | undefined
-    readonly text?: string | null | undefined
-    readonly name?: string | null | undefined
-  },
+  { source: { file, text }, name }: typeof importDocumentInput.$inferInput,
   maxBytes: number,
 ): { readonly name: string; readonly bytes: () => Promise<Uint8Array> } {
   const refuse = (path: string, message: string): never => {
     throw new TidingsError('BAD_INPUT', message, { issues: [{ path, message }] })
   }
   const isFile = file !== null && file !== undefined
-  const isText = text !== null && text !== undefined
-  if (isFile === isText) return refuse('input', 'Give either `file` or `text`, and not both')
   const size = isFile ? file.size : Buffer.byteLength(text ?? '')
   if (size > maxBytes)
     return refuse(
-      isFile ? 'input.file' : 'input.text',
+      isFile ? 'input.source.file' : 'input.source.text',
       `The document has ${size} bytes; at most ${maxBytes} are allowed (MAX_UPLOAD_BYTES)`,
     )
   return isFile

@@ -37,7 +37,7 @@ mutation RetryQuiz($conceptId: ID!) {
       }
       concept { title quiz { status } }
     }
-    ... on ConflictError { message busyWith: task { id } }
+    ... on ConflictError { message runningTask { id } }
     ... on Error { message }
   }
 }
@@ -83,7 +83,7 @@ subscription Watch($taskId: ID!) {
 export const importText = `# A text of your own. Watch its task, then pass the
 # document's id to createRoadmap.
 mutation Import($text: String!) {
-  importDocument(input: { name: "bread.md", text: $text }) {
+  importDocument(input: { name: "bread.md", source: { text: $text } }) {
     ... on ImportDocumentSuccess {
       document { id title }
       task { id }
@@ -121,12 +121,12 @@ export const generateQuiz = `# Questions from a document, each with its source.
 # Put the task's id into the tab Watch: every item
 # that is completed is a question to be read.
 mutation GenerateQuiz($documentId: ID!) {
-  generateQuiz(documentId: $documentId, questionCount: 5) {
+  generateQuiz(input: { documentId: $documentId, questionCount: 5 }) {
     ... on GenerateQuizSuccess {
       quiz { id title }
       task { id queue { position } }
     }
-    ... on ConflictError { message busyWith: task { id } }
+    ... on ConflictError { message runningTask { id } }
     ... on Error { message }
   }
 }
@@ -206,11 +206,11 @@ mutation SendMessage($sessionId: ID!, $clientId: String!) {
     }
   ) {
     ... on SendMessageSuccess {
-      message { position body }
+      sessionMessage { position body }
       reply { id status }
       task { id }
     }
-    ... on Error { reason: message }
+    ... on Error { message }
   }
 }
 `
@@ -220,15 +220,17 @@ export const generateProject = `# A small web project made from a document. Put 
 # written, and the project's into the tab Preview.
 mutation GenerateProject($documentId: ID!) {
   generateProject(
-    documentId: $documentId
-    prompt: "Cards to learn from"
-    template: FLASH_CARDS
+    input: {
+      documentId: $documentId
+      prompt: "Cards to learn from"
+      template: FLASH_CARDS
+    }
   ) {
     ... on GenerateProjectSuccess {
       project { id title template }
       task { id }
     }
-    ... on ConflictError { message busyWith: task { id } }
+    ... on ConflictError { message runningTask { id } }
     ... on Error { message }
   }
 }

@@ -4,14 +4,19 @@ import { builder } from './builder.ts'
 import type { Context } from './context.ts'
 import { taskRef, taskSource } from './refs.ts'
 
+interface InputIssue {
+  readonly path: string
+  readonly message: string
+}
+
 /** A failure that the caller can act on, as a member of a mutation's result. */
 export type Failure =
   | { readonly __typename: 'NotFoundError'; readonly message: string; readonly id: string }
-  | { readonly __typename: 'ConflictError'; readonly message: string; readonly task: Task | null }
+  | { readonly __typename: 'ConflictError'; readonly message: string; readonly runningTask: Task | null }
   | {
       readonly __typename: 'InvalidInputError'
       readonly message: string
-      readonly issues: readonly { readonly path: string; readonly message: string }[]
+      readonly issues: readonly InputIssue[]
     }
   | { readonly __typename: 'RateLimitedError'; readonly message: string; readonly retryAfterMs: number }
 
@@ -32,22 +37,25 @@ const notFoundError = builder.objectRef<FailureOf<'NotFoundError'>>('NotFoundErr
 })
 
 const conflictError = builder.objectRef<FailureOf<'ConflictError'>>('ConflictError').implement({
-  description: 'The thing is busy: `task` is the one already running on it.',
+  description: 'The subject is busy: `runningTask` is already working on it.',
   interfaces: [error],
   fields: (t) => ({
-    task: t.field({
+    runningTask: t.field({
       type: taskRef,
       nullable: true,
-      description: 'The task to watch instead; null when no task is in the way.',
-      resolve: ({ task }) => taskSource(task),
+      description: 'The task to watch instead; null when the conflict has another cause.',
+      resolve: ({ runningTask }) => taskSource(runningTask),
     }),
   }),
 })
 
-const inputIssue = builder.objectRef<{ readonly path: string; readonly message: string }>('InputIssue').implement({
+const inputIssue = builder.objectRef<InputIssue>('InputIssue').implement({
   description: 'What is wrong with one value of the input.',
   fields: (t) => ({
-    path: t.exposeString('path', { description: 'Where it stands, such as `input.piece`; empty for the whole.' }),
+    path: t.exposeString('path', {
+      description:
+        'The path of the value, such as `input.piece` or `input.files.0.path`; `input` for the input as a whole.',
+    }),
     message: t.exposeString('message', { description: 'What is wrong with it and what is allowed.' }),
   }),
 })
@@ -94,8 +102,8 @@ export async function toFailure(context: Context, id: string, failure: TidingsEr
       return { __typename: 'NotFoundError', message, id: typeof details['id'] === 'string' ? details['id'] : id }
     case 'CONFLICT': {
       const taskId = details['taskId']
-      const task = typeof taskId === 'string' ? await context.loaders.task.load(taskId) : null
-      return { __typename: 'ConflictError', message, task }
+      const runningTask = typeof taskId === 'string' ? await context.loaders.task.load(taskId) : null
+      return { __typename: 'ConflictError', message, runningTask }
     }
     case 'BAD_INPUT':
     case 'BAD_CURSOR':
@@ -104,7 +112,7 @@ export async function toFailure(context: Context, id: string, failure: TidingsEr
       return {
         __typename: 'InvalidInputError',
         message,
-        issues: Array.isArray(issues) ? (issues as { path: string; message: string }[]) : [{ path: '', message }],
+        issues: Array.isArray(issues) ? (issues as InputIssue[]).map(withinInput) : [{ path: 'input', message }],
       }
     }
     case 'RATE_LIMITED': {
@@ -124,6 +132,15 @@ export async function toFailure(context: Context, id: string, failure: TidingsEr
     case 'UNAVAILABLE':
       return null
   }
+}
+
+/**
+ * Returns the issue with its path from the mutation's argument. Every mutation has the one argument `input`; task kinds report
+ * paths within their own input, which has the same fields.
+ */
+function withinInput({ path, message }: InputIssue): InputIssue {
+  if (path === 'input' || path.startsWith('input.')) return { path, message }
+  return { path: path === '' ? 'input' : `input.${path}`, message }
 }
 
 /** @throws TidingsError `NOT_FOUND`, the same whether the thing is missing or not the viewer's */

@@ -133,6 +133,11 @@ function checkInput(input: unknown): z.infer<typeof checkedInput> {
   throw new TidingsError('BAD_INPUT', `The notification does not fit: ${text}`, { issues })
 }
 
+const markReadInput = builder.inputType('MarkNotificationReadInput', {
+  description: 'The notification to mark as read.',
+  fields: (t) => ({ notificationId: t.id({ required: true, description: 'A notification of the viewer.' }) }),
+})
+
 const notifySuccess = builder.objectRef<{ readonly notification: Notification }>('NotifySuccess').implement({
   description: 'It was told.',
   fields: (t) => ({
@@ -201,8 +206,8 @@ builder.mutationFields((t) => ({
   markNotificationRead: t.field({
     type: markReadResult.type,
     description: 'Marks one notification as read, in all tabs. Doing so again changes nothing.',
-    args: { id: t.arg.id({ required: true, description: 'A notification of the viewer’s.' }) },
-    resolve: (_, { id }, context) =>
+    args: { input: t.arg({ type: markReadInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { notificationId: id } }, context) =>
       markReadResult.run(context, id, async () => {
         const { userId } = requireViewer(context)
         await loadNotification(context, userId, id)

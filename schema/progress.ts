@@ -69,8 +69,8 @@ function clampInt(value: number): number {
   return Math.min(2_147_483_647, Math.max(0, Math.round(value)))
 }
 
-/** `QueuePlace` */
-export const queuePlace = builder.objectRef<QueuePlace>('QueuePlace').implement({
+/** `QueuePosition` */
+export const queuePosition = builder.objectRef<QueuePlace>('QueuePosition').implement({
   description: 'Where a task waits, among those of its kind.',
   fields: (t) => ({
     position: t.exposeInt('position', { description: '1 is next.' }),

@@ -76,22 +76,51 @@ const fileInput = builder.inputType('ProjectFileInput', {
   }),
 })
 
+const generateProjectInput = builder.inputType('GenerateProjectInput', {
+  description: 'The project to generate.',
+  fields: (t) => ({
+    prompt: t.string({
+      required: true,
+      description: 'What to build, up to 4,000 characters. Without a model the prompt selects the template.',
+    }),
+    documentId: t.id({ description: 'A document that the viewer may read: the subject of the project.' }),
+    quizId: t.id({ description: 'A quiz of the viewer, as a source of questions.' }),
+    template: t.field({ type: projectTemplate, description: 'The template to use, whatever the prompt.' }),
+    idempotencyKey: t.string({ description: keyDescription }),
+  }),
+})
+const syncProjectInput = builder.inputType('SyncProjectInput', {
+  description: 'The complete files of a project.',
+  fields: (t) => ({
+    projectId: t.id({ required: true, description: 'A project of the viewer.' }),
+    files: t.field({ type: [fileInput], required: true, description: 'All files of the project.' }),
+    expectedVersion: t.int({
+      description: 'The `Project.version` that the files are based on; refused when the project has changed since.',
+    }),
+    idempotencyKey: t.string({ description: keyDescription }),
+  }),
+})
+const updateProjectFileInput = builder.inputType('UpdateProjectFileInput', {
+  description: 'The file to write.',
+  fields: (t) => ({
+    projectId: t.id({ required: true, description: 'A project of the viewer.' }),
+    path: t.string({ required: true, description: 'The path of the file.' }),
+    content: t.string({ required: true, description: 'The complete content of the file.' }),
+    expectedVersion: t.int({ description: 'As in `syncProject`.' }),
+  }),
+})
+const deleteProjectInput = builder.inputType('DeleteProjectInput', {
+  description: 'The project to delete.',
+  fields: (t) => ({ projectId: t.id({ required: true, description: 'A project of the viewer.' }) }),
+})
+
 builder.mutationFields((t) => ({
   generateProject: t.field({
     type: generateProjectResult.type,
     description:
       'Makes a small static web project. Returns at once with the task; files stream as they are written. Without a model, or with a `template`, it is one of our pages, filled with the document or the quiz.',
-    args: {
-      prompt: t.arg.string({
-        required: true,
-        description: 'What is wanted, up to 4,000 characters. Without a model it chooses the template.',
-      }),
-      documentId: t.arg.id({ description: 'A document that the viewer may read: what the project is about.' }),
-      quizId: t.arg.id({ description: 'A quiz of the viewer’s, for its questions.' }),
-      template: t.arg({ type: projectTemplate, description: 'One of our pages, whatever the prompt says.' }),
-      idempotencyKey: t.arg.string({ description: keyDescription }),
-    },
-    resolve: (_, { prompt, documentId, quizId, template, idempotencyKey }, context) =>
+    args: { input: t.arg({ type: generateProjectInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { prompt, documentId, quizId, template, idempotencyKey } }, context) =>
       generateProjectResult.run(context, documentId ?? quizId ?? '', async () => {
         const input = {
           prompt,
@@ -107,15 +136,8 @@ builder.mutationFields((t) => ({
     type: syncProjectResult.type,
     description:
       'Makes these the files of a project, all or none, and has its preview show them. Those that are not named are taken away.',
-    args: {
-      projectId: t.arg.id({ required: true, description: 'A project of the viewer’s.' }),
-      files: t.arg({ type: [fileInput], required: true, description: 'All files that it is to have.' }),
-      expectedVersion: t.arg.int({
-        description: 'The `Project.version` that the files come from: refused when it was changed elsewhere since.',
-      }),
-      idempotencyKey: t.arg.string({ description: keyDescription }),
-    },
-    resolve: (_, { projectId, files, expectedVersion, idempotencyKey }, context) =>
+    args: { input: t.arg({ type: syncProjectInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { projectId, files, expectedVersion, idempotencyKey } }, context) =>
       syncProjectResult.run(context, projectId, async () => {
         const input = {
           projectId,
@@ -129,14 +151,9 @@ builder.mutationFields((t) => ({
   updateProjectFile: t.field({
     type: updateFileResult.type,
     description:
-      'Writes one file, new or not, once nothing is wrong with it. A preview that runs shows it. Its issues name line and column, such as `content:3:7`.',
-    args: {
-      projectId: t.arg.id({ required: true, description: 'A project of the viewer’s.' }),
-      path: t.arg.string({ required: true, description: 'The file.' }),
-      content: t.arg.string({ required: true, description: 'All of it.' }),
-      expectedVersion: t.arg.int({ description: 'As in `syncProject`.' }),
-    },
-    resolve: (_, { projectId, path, content, expectedVersion }, context) =>
+      'Writes one file, new or existing, if it has no problems. A running preview shows it. The message of an issue names file, line and column, such as `app.js:3:7`.',
+    args: { input: t.arg({ type: updateProjectFileInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { projectId, path, content, expectedVersion } }, context) =>
       updateFileResult.run(context, projectId, async () => {
         const { id, owner } = await loadProject(context, projectId)
         await context.projects.updateFile({
@@ -152,8 +169,8 @@ builder.mutationFields((t) => ({
   deleteProject: t.field({
     type: deleteProjectResult.type,
     description: 'Deletes a project with its files, ends its preview and cancels what works on it.',
-    args: { id: t.arg.id({ required: true, description: 'A project of the viewer’s.' }) },
-    resolve: (_, { id }, context) =>
+    args: { input: t.arg({ type: deleteProjectInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { projectId: id } }, context) =>
       deleteProjectResult.run(context, id, async () => {
         const { userId } = requireViewer(context)
         return { id, canceledTaskIds: await context.projects.delete(userId, id) }

@@ -116,12 +116,21 @@ const changePreviewSuccess = builder.objectRef<{ readonly preview: Preview }>('C
 })
 const changePreviewResult = defineResult(changePreviewSuccess, ['NotFoundError'], '`startPreview` or `stopPreview`')
 
+const startPreviewInput = builder.inputType('StartPreviewInput', {
+  description: 'The project whose preview to start.',
+  fields: (t) => ({ projectId: t.id({ required: true, description: 'A project of the viewer.' }) }),
+})
+const stopPreviewInput = builder.inputType('StopPreviewInput', {
+  description: 'The project whose preview to stop.',
+  fields: (t) => ({ projectId: t.id({ required: true, description: 'A project of the viewer.' }) }),
+})
+
 builder.mutationFields((t) => ({
   startPreview: t.field({
     type: changePreviewResult.type,
     description: 'Starts the preview of a project; one that runs shows the files as they are now.',
-    args: { projectId: t.arg.id({ required: true, description: 'A project of the viewer’s.' }) },
-    resolve: (_, { projectId }, context) =>
+    args: { input: t.arg({ type: startPreviewInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { projectId } }, context) =>
       changePreviewResult.run(context, projectId, async () => {
         requireViewer(context)
         const { id } = await loadProject(context, projectId)
@@ -131,8 +140,8 @@ builder.mutationFields((t) => ({
   stopPreview: t.field({
     type: changePreviewResult.type,
     description: 'Ends the preview of a project: its address leads nowhere from now on.',
-    args: { projectId: t.arg.id({ required: true, description: 'A project of the viewer’s.' }) },
-    resolve: (_, { projectId }, context) =>
+    args: { input: t.arg({ type: stopPreviewInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { projectId } }, context) =>
       changePreviewResult.run(context, projectId, async () => {
         const { id } = await loadProject(context, projectId)
         return { preview: await context.projects.previews.stop(id) }

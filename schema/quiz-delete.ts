@@ -17,13 +17,18 @@ const deleteQuizSuccess = builder.objectRef<DeleteSource>('DeleteQuizSuccess').i
 })
 const deleteQuizResult = defineResult(deleteQuizSuccess, ['NotFoundError'])
 
+const deleteQuizInput = builder.inputType('DeleteQuizInput', {
+  description: 'The quiz to delete.',
+  fields: (t) => ({ quizId: t.id({ required: true, description: 'A quiz of the viewer.' }) }),
+})
+
 builder.mutationField('deleteQuiz', (t) =>
   t.field({
     type: deleteQuizResult.type,
     description:
       'Deletes a quiz, published or not: its questions, how it was taken, and what its tasks have logged. Tasks that work on it are canceled. Only its owner may.',
-    args: { quizId: t.arg.id({ required: true, description: 'A quiz of the viewer’s.' }) },
-    resolve: (_, { quizId }, context) =>
+    args: { input: t.arg({ type: deleteQuizInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { quizId } }, context) =>
       deleteQuizResult.run(context, quizId, async () => ({
         id: quizId,
         canceledTaskIds: await context.quizzes.delete(requireViewer(context).userId, quizId),

@@ -87,6 +87,52 @@ const editQuestionInput = builder.inputType('EditQuestionInput', {
   }),
 })
 
+const generateQuizInput = builder.inputType('GenerateQuizInput', {
+  description: 'The quiz to generate.',
+  fields: (t) => ({
+    documentId: t.id({ required: true, description: 'A document of the viewer.' }),
+    questionCount: t.int({
+      defaultValue: 10,
+      description: '1 to 50. When the document yields fewer, the quiz has fewer, and `Quiz.note` reports it.',
+    }),
+    kinds: t.field({
+      type: [questionKind],
+      description: 'The kinds of question, used in turn as far as the document allows; all kinds by default.',
+    }),
+    idempotencyKey: t.string({ description: keyDescription }),
+  }),
+})
+const replaceQuestionInput = builder.inputType('ReplaceQuestionInput', {
+  description: 'The question to replace.',
+  fields: (t) => ({
+    questionId: t.id({ required: true, description: 'A question of the viewer.' }),
+    reason: t.string({ description: 'Why it is replaced: an instruction for the generator, kept in the history.' }),
+    idempotencyKey: t.string({ description: keyDescription }),
+  }),
+})
+const acceptQuestionInput = builder.inputType('AcceptQuestionInput', {
+  description: 'The question to accept.',
+  fields: (t) => ({
+    questionId: t.id({ required: true, description: 'A question of the viewer.' }),
+    accepted: t.boolean({ defaultValue: true, description: 'false withdraws the acceptance.' }),
+  }),
+})
+const moveQuestionInput = builder.inputType('MoveQuestionInput', {
+  description: 'The question to move, and its new position.',
+  fields: (t) => ({
+    questionId: t.id({ required: true, description: 'A question of the viewer.' }),
+    position: t.int({ required: true, description: '1 for the first.' }),
+  }),
+})
+const undoQuestionInput = builder.inputType('UndoQuestionInput', {
+  description: 'The question whose previous version to restore.',
+  fields: (t) => ({ questionId: t.id({ required: true, description: 'A question of the viewer.' }) }),
+})
+const publishQuizInput = builder.inputType('PublishQuizInput', {
+  description: 'The quiz to publish.',
+  fields: (t) => ({ quizId: t.id({ required: true, description: 'A quiz of the viewer.' }) }),
+})
+
 /** A change to a question of the viewer's. */
 const change = (context: Context, id: string, run: (owner: string) => Promise<unknown>) =>
   changeQuestionResult.run(context, id, async () => {
@@ -99,19 +145,8 @@ builder.mutationFields((t) => ({
     type: generateQuizResult.type,
     description:
       'Makes a quiz of a document that is READY. Returns at once with the task; each question can be read as soon as its item is completed.',
-    args: {
-      documentId: t.arg.id({ required: true, description: 'A document of the viewer’s.' }),
-      questionCount: t.arg.int({
-        defaultValue: 10,
-        description: '1 to 50. When the document yields fewer, the quiz has fewer, and its `note` says so.',
-      }),
-      kinds: t.arg({
-        type: [questionKind],
-        description: 'They take turns, as far as the document allows; all kinds by default.',
-      }),
-      idempotencyKey: t.arg.string({ description: keyDescription }),
-    },
-    resolve: (_, { documentId, questionCount, kinds, idempotencyKey }, context) =>
+    args: { input: t.arg({ type: generateQuizInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { documentId, questionCount, kinds, idempotencyKey } }, context) =>
       generateQuizResult.run(context, documentId, async () => {
         const input = {
           documentId,
@@ -126,14 +161,8 @@ builder.mutationFields((t) => ({
     type: replaceQuestionResult.type,
     description:
       'Looks for another question and puts it in the place of this one when it is ready. It differs from everything that the quiz asks or ever asked. Several questions can be replaced at once; when a task fails or is canceled, the old question stays.',
-    args: {
-      questionId: t.arg.id({ required: true, description: 'A question of the viewer’s.' }),
-      reason: t.arg.string({
-        description: 'What is wrong with it, for whoever writes the other one, and for the history.',
-      }),
-      idempotencyKey: t.arg.string({ description: keyDescription }),
-    },
-    resolve: (_, { questionId, reason, idempotencyKey }, context) =>
+    args: { input: t.arg({ type: replaceQuestionInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { questionId, reason, idempotencyKey } }, context) =>
       replaceQuestionResult.run(context, questionId, async () => {
         const input = { questionId, ...(reason === null || reason === undefined ? {} : { reason }) }
         const task = await startTask(context, replaceQuestionKind, input, idempotencyKey)
@@ -143,11 +172,8 @@ builder.mutationFields((t) => ({
   acceptQuestion: t.field({
     type: changeQuestionResult.type,
     description: 'Accepts a question for the published quiz, or takes that back.',
-    args: {
-      questionId: t.arg.id({ required: true, description: 'A question of the viewer’s.' }),
-      accepted: t.arg.boolean({ defaultValue: true, description: 'false takes the acceptance back.' }),
-    },
-    resolve: (_, { questionId, accepted }, context) =>
+    args: { input: t.arg({ type: acceptQuestionInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { questionId, accepted } }, context) =>
       change(context, questionId, (owner) => context.quizzes.review.accept(owner, questionId, accepted ?? true)),
   }),
   editQuestion: t.field({
@@ -171,26 +197,23 @@ builder.mutationFields((t) => ({
   moveQuestion: t.field({
     type: changeQuestionResult.type,
     description: 'Moves a question to another place; those behind it move on. Also while it is being replaced.',
-    args: {
-      questionId: t.arg.id({ required: true, description: 'A question of the viewer’s.' }),
-      position: t.arg.int({ required: true, description: '1 for the first.' }),
-    },
-    resolve: (_, { questionId, position }, context) =>
+    args: { input: t.arg({ type: moveQuestionInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { questionId, position } }, context) =>
       change(context, questionId, (owner) => context.quizzes.review.move(owner, questionId, position)),
   }),
   undoQuestion: t.field({
     type: changeQuestionResult.type,
     description: 'Returns to the version that the present one took the place of, and to whether that was accepted.',
-    args: { questionId: t.arg.id({ required: true, description: 'A question of the viewer’s.' }) },
-    resolve: (_, { questionId }, context) =>
+    args: { input: t.arg({ type: undoQuestionInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { questionId } }, context) =>
       change(context, questionId, (owner) => context.quizzes.review.undo(owner, questionId)),
   }),
   publishQuiz: t.field({
     type: publishQuizResult.type,
     description:
       'Freezes a quiz and lets it be taken by every signed-in user who has its id. Only accepted questions are in it; at least one has to be.',
-    args: { quizId: t.arg.id({ required: true, description: 'A quiz of the viewer’s.' }) },
-    resolve: (_, { quizId }, context) =>
+    args: { input: t.arg({ type: publishQuizInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { quizId } }, context) =>
       publishQuizResult.run(context, quizId, async () => {
         await context.quizzes.review.publish(requireViewer(context).userId, quizId)
         return { quiz: await loadQuiz(context, quizId) }

@@ -5,7 +5,7 @@ import { builder } from './builder.ts'
 import { refuseAsMissing } from './failure.ts'
 import { conceptRef, contentPiece, roadmapRef, type TaskSource, taskRef } from './refs.ts'
 import { anyFailure, defineResult } from './result.ts'
-import { keyDescription, startTask, withKeyInInput } from './start-task.ts'
+import { keyDescription, startTask } from './start-task.ts'
 
 const createRoadmapSuccess = builder
   .objectRef<TaskSource & { readonly roadmap: Roadmap }>('CreateRoadmapSuccess')
@@ -26,6 +26,20 @@ const createRoadmapSuccess = builder
   })
 const createRoadmapResult = defineResult(createRoadmapSuccess, anyFailure)
 
+const createRoadmapInput = builder.inputType('CreateRoadmapInput', {
+  description: 'The document to make a roadmap from.',
+  fields: (t) => ({
+    documentId: t.id({ required: true, description: 'A document of the viewer.' }),
+    idempotencyKey: t.string({ description: keyDescription }),
+  }),
+})
+const retryFailedContentInput = builder.inputType('RetryFailedContentInput', {
+  description: 'The roadmap whose failed content to generate again.',
+  fields: (t) => ({
+    roadmapId: t.id({ required: true, description: 'A roadmap of the viewer.' }),
+    idempotencyKey: t.string({ description: keyDescription }),
+  }),
+})
 const retryContentInput = builder.inputType('RetryContentInput', {
   description: 'Which piece of which concept to generate again.',
   fields: (t) => ({
@@ -72,11 +86,8 @@ builder.mutationFields((t) => ({
   createRoadmap: t.field({
     type: createRoadmapResult.type,
     description: 'Makes a roadmap of a document that is READY and generates all its content, as one task.',
-    args: {
-      documentId: t.arg.id({ required: true, description: 'A document of the viewer’s.' }),
-      idempotencyKey: t.arg.string({ description: keyDescription }),
-    },
-    resolve: (_, { documentId, idempotencyKey }, context) =>
+    args: { input: t.arg({ type: createRoadmapInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { documentId, idempotencyKey } }, context) =>
       createRoadmapResult.run(context, documentId, async () => {
         const task = await startTask(context, createRoadmapKind, { documentId }, idempotencyKey)
         const roadmap = await context.loaders.roadmap.load(task.subject ?? '')
@@ -90,9 +101,7 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: retryContentInput, required: true, description: 'Which piece.' }) },
     resolve: (_, { input: { conceptId, piece, idempotencyKey } }, context) =>
       retryContentResult.run(context, conceptId, async () => {
-        const task = await withKeyInInput(() =>
-          startTask(context, retryContentKind, { conceptId, piece }, idempotencyKey),
-        )
+        const task = await startTask(context, retryContentKind, { conceptId, piece }, idempotencyKey)
         const concept = await context.loaders.concept.load(conceptId)
         return concept === null ? refuseAsMissing('concept', conceptId) : { task, concept }
       }),
@@ -100,11 +109,8 @@ builder.mutationFields((t) => ({
   retryFailedContent: t.field({
     type: retryFailedContentResult.type,
     description: 'Generates everything on a roadmap that failed again, as one batch task with its own total.',
-    args: {
-      roadmapId: t.arg.id({ required: true, description: 'A roadmap of the viewer’s.' }),
-      idempotencyKey: t.arg.string({ description: keyDescription }),
-    },
-    resolve: (_, { roadmapId, idempotencyKey }, context) =>
+    args: { input: t.arg({ type: retryFailedContentInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { roadmapId, idempotencyKey } }, context) =>
       retryFailedContentResult.run(context, roadmapId, async () => {
         const task = await startTask(context, retryFailedContentKind, { roadmapId }, idempotencyKey)
         const roadmap = await context.loaders.roadmap.load(roadmapId)

@@ -3,7 +3,7 @@ import { selfTestKind } from '../src/studio/self-test/self-test.ts'
 import { builder, requireViewer } from './builder.ts'
 import { type TaskSource, taskRef } from './refs.ts'
 import { defineResult } from './result.ts'
-import { keyDescription, withKeyInInput } from './start-task.ts'
+import { keyDescription, startTask } from './start-task.ts'
 
 const startSelfTestInput = builder.inputType('StartSelfTestInput', {
   description: 'What the task is to do.',
@@ -31,22 +31,21 @@ builder.mutationField('startSelfTest', (t) =>
     args: { input: t.arg({ type: startSelfTestInput, required: true, description: 'What it is to do.' }) },
     resolve: (_, { input }, context) =>
       startSelfTestResult.run(context, '', async () => {
-        const viewer = requireViewer(context)
+        requireViewer(context)
         if (!context.engine.definitions.has(selfTestKind))
           throw new TidingsError('BAD_INPUT', 'The self-test is off; start the server with SELF_TEST=true')
-        const { task } = await withKeyInInput(() =>
-          context.engine.tasks.start({
-            kind: selfTestKind,
-            input: {
-              items: input.items ?? 20,
-              everyMs: input.everyMs ?? 50,
-              textLength: input.textLength ?? 0,
-              failAfter: input.failAfter ?? null,
-              retryable: input.retryable ?? true,
-            },
-            owner: viewer.userId,
-            idempotencyKey: input.idempotencyKey ?? undefined,
-          }),
+        const { items, everyMs, textLength, failAfter, retryable, idempotencyKey } = input
+        const task = await startTask(
+          context,
+          selfTestKind,
+          {
+            items: items ?? 20,
+            everyMs: everyMs ?? 50,
+            textLength: textLength ?? 0,
+            failAfter: failAfter ?? null,
+            retryable: retryable ?? true,
+          },
+          idempotencyKey,
         )
         return { task }
       }),

@@ -1,5 +1,4 @@
 import type { CardContent } from '../src/studio/sessions/cards.ts'
-import { badInput } from '../src/studio/sessions/messages.ts'
 import type { Card } from '../src/studio/sessions/session.ts'
 import { findReadableDocument, requirePart, requireSession, sessionLimit } from './access.ts'
 import { builder, requireLimitedViewer, requireViewer } from './builder.ts'
@@ -21,44 +20,64 @@ const addContextCardResult = defineResult(addContextCardSuccess, [
 
 const removeContextCardResult = defineSessionResult('RemoveContextCard', 'The card is gone.')
 
+const sectionCardInput = builder.inputType('SectionCardInput', {
+  description: 'A section of a document.',
+  fields: (t) => ({
+    documentId: t.id({ required: true, description: 'A document that the viewer may read.' }),
+    sectionKey: t.string({ required: true, description: '`Section.key`.' }),
+  }),
+})
+const contextCardInput = builder.inputType('ContextCardInput', {
+  description: 'The content of a card: exactly one of a document, a section of a document, a quiz and a note.',
+  isOneOf: true,
+  fields: (t) => ({
+    documentId: t.id({
+      description: 'A document that the viewer may read. All participants can read its passages as long as that holds.',
+    }),
+    section: t.field({ type: sectionCardInput, description: 'A section of such a document.' }),
+    quizId: t.id({ description: 'A quiz of the viewer.' }),
+    note: t.string({ description: 'Plain text of up to 20,000 characters.' }),
+  }),
+})
 const addContextCardInput = builder.inputType('AddContextCardInput', {
-  description: 'What to lay beside the conversation: exactly one of a document, a section of it, a quiz, a note.',
+  description: 'The card to add to a session.',
   fields: (t) => ({
     sessionId: t.id({ required: true, description: 'A session that the viewer takes part in.' }),
     clientId: t.string({ required: true, description: clientIdDescription }),
-    documentId: t.id({
-      description: 'A document that the viewer may read; all participants can read of it for as long as that is so.',
-    }),
-    sectionKey: t.string({ description: 'Only this section of it.' }),
-    quizId: t.id({ description: 'A quiz of the viewer’s own.' }),
-    note: t.string({ description: 'A text of the viewer’s own: up to 20,000 characters.' }),
-    title: t.string({ description: 'What the card is called; by default the title of what it shows.' }),
+    card: t.field({ type: contextCardInput, required: true, description: 'The content of the card.' }),
+    title: t.string({ description: 'The title of the card; by default the title of its content.' }),
   }),
 })
-type CardInput = typeof addContextCardInput.$inferInput
+const removeContextCardInput = builder.inputType('RemoveContextCardInput', {
+  description: 'The card to remove.',
+  fields: (t) => ({ cardId: t.id({ required: true, description: 'The card.' }) }),
+})
+type CardInput = typeof contextCardInput.$inferInput
 
 /** What a card is to show, if the viewer may show it. @throws TidingsError `NOT_FOUND`, `BAD_INPUT` */
-async function readCardContent(context: Context, input: CardInput): Promise<CardContent> {
-  const { documentId, sectionKey, quizId, note } = input
-  const given = [documentId, quizId, note].filter((one) => one !== null && one !== undefined)
-  if (given.length !== 1) throw badInput('input', 'A card shows exactly one of `documentId`, `quizId` and `note`')
-  if (documentId !== null && documentId !== undefined) {
+async function readCardContent(context: Context, card: CardInput, title: string | undefined): Promise<CardContent> {
+  if (typeof card.documentId === 'string') {
+    const { documentId } = card
     const document = (await findReadableDocument(context, documentId)) ?? refuseAsMissing('document', documentId)
-    const title = input.title ?? document.title
-    if (sectionKey === null || sectionKey === undefined) return { kind: 'DOCUMENT', documentId, title }
+    return { kind: 'DOCUMENT', documentId, title: title ?? document.title }
+  }
+  if (typeof card.section === 'object' && card.section !== null) {
+    const { documentId, sectionKey } = card.section
+    const document = (await findReadableDocument(context, documentId)) ?? refuseAsMissing('document', documentId)
     const section = await context.loaders.section.load({ documentId, sectionKey })
     if (section === null) return refuseAsMissing('section', sectionKey)
     const heading = section.heading === '' ? document.title : `${document.title}: ${section.heading}`
-    return { kind: 'SECTION', documentId, sectionKey, title: input.title ?? heading }
+    return { kind: 'SECTION', documentId, sectionKey, title: title ?? heading }
   }
-  if (quizId !== null && quizId !== undefined) {
+  if (typeof card.quizId === 'string') {
+    const { quizId } = card
     const quiz = await context.loaders.quiz.load(quizId)
     // Only its owner may show a quiz: replies tell of its answers.
     if (quiz?.owner !== requireViewer(context).userId) return refuseAsMissing('quiz', quizId)
-    return { kind: 'QUIZ', quizId, title: input.title ?? quiz.title }
+    return { kind: 'QUIZ', quizId, title: title ?? quiz.title }
   }
-  const text = note ?? ''
-  return { kind: 'NOTE', text, title: input.title ?? (text.trim().split('\n', 1)[0] ?? '').slice(0, 80) }
+  const text = card.note ?? ''
+  return { kind: 'NOTE', text, title: title ?? (text.trim().split('\n', 1)[0] ?? '').slice(0, 80) }
 }
 
 builder.mutationFields((t) => ({
@@ -70,17 +89,18 @@ builder.mutationFields((t) => ({
     resolve: (_, { input }, context) =>
       addContextCardResult.run(context, input.sessionId, async () => {
         const { sessionId, clientId } = input
+        const title = input.title ?? undefined
         const userId = await requirePart(context, sessionId)
-        const content = await readCardContent(context, input)
-        const isTitleDerived = input.title === null || input.title === undefined
+        const content = await readCardContent(context, input.card, title)
+        const isTitleDerived = title === undefined
         return { card: await context.sessions.cards.add({ sessionId, userId, clientId, content, isTitleDerived }) }
       }),
   }),
   removeContextCard: t.field({
     type: removeContextCardResult.type,
     description: 'Takes a card away. Whoever added it may, and the owner of the session.',
-    args: { id: t.arg.id({ required: true, description: 'The card.' }) },
-    resolve: (_, { id }, context) =>
+    args: { input: t.arg({ type: removeContextCardInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { cardId: id } }, context) =>
       removeContextCardResult.run(context, id, async () => {
         const viewer = requireLimitedViewer(context)
         const sessionId = await context.sessions.cards.remove(id, viewer.userId, sessionLimit(viewer))

@@ -78,6 +78,25 @@ const inviteToSessionInput = builder.inputType('InviteToSessionInput', {
     }),
   }),
 })
+const joinSessionInput = builder.inputType('JoinSessionInput', {
+  description: 'The link to join by.',
+  fields: (t) => ({ token: t.string({ required: true, description: '`SessionLink.token`.' }) }),
+})
+const leaveSessionInput = builder.inputType('LeaveSessionInput', {
+  description: 'The session to leave.',
+  fields: (t) => ({ sessionId: t.id({ required: true, description: 'The session.' }) }),
+})
+const closeSessionInput = builder.inputType('CloseSessionInput', {
+  description: 'The session to close.',
+  fields: (t) => ({ sessionId: t.id({ required: true, description: 'A session that the viewer owns.' }) }),
+})
+const removeParticipantInput = builder.inputType('RemoveParticipantInput', {
+  description: 'The participant to remove.',
+  fields: (t) => ({
+    sessionId: t.id({ required: true, description: 'A session that the viewer owns.' }),
+    userId: t.id({ required: true, description: 'The user.' }),
+  }),
+})
 builder.mutationFields((t) => ({
   createSession: t.field({
     type: createSessionResult.type,
@@ -112,8 +131,8 @@ builder.mutationFields((t) => ({
   joinSession: t.field({
     type: joinSessionResult.type,
     description: 'Takes part in a session by a link. Doing so again changes nothing.',
-    args: { token: t.arg.string({ required: true, description: '`SessionLink.token`.' }) },
-    resolve: (_, { token }, context) =>
+    args: { input: t.arg({ type: joinSessionInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { token } }, context) =>
       joinSessionResult.run(context, token, async () => {
         const { userId } = requireViewer(context)
         const id = await context.sessions.membership.join(token, userId)
@@ -124,8 +143,8 @@ builder.mutationFields((t) => ({
     type: leaveSessionResult.type,
     description:
       'Takes no part in a session any more. Its owner cannot leave it, only close it. Leaving again changes nothing.',
-    args: { id: t.arg.id({ required: true, description: 'The session.' }) },
-    resolve: (_, { id }, context) =>
+    args: { input: t.arg({ type: leaveSessionInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { sessionId: id } }, context) =>
       leaveSessionResult.run(context, id, async () => {
         const viewer = requireLimitedViewer(context)
         if (sessionLimit(viewer)?.includes(id) === false) throw refuseLimited(viewer)
@@ -138,11 +157,8 @@ builder.mutationFields((t) => ({
   removeParticipant: t.field({
     type: removeParticipantResult.type,
     description: 'Puts a user out of a session: what that user watches of it ends at once. Only its owner may.',
-    args: {
-      sessionId: t.arg.id({ required: true, description: 'A session of the viewer’s own.' }),
-      userId: t.arg.id({ required: true, description: 'The user.' }),
-    },
-    resolve: (_, { sessionId, userId }, context) =>
+    args: { input: t.arg({ type: removeParticipantInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { sessionId, userId } }, context) =>
       removeParticipantResult.run(context, sessionId, async () => {
         await context.sessions.membership.remove(sessionId, await requirePart(context, sessionId), userId)
         return { session: await requireSession(context, sessionId) }
@@ -152,8 +168,8 @@ builder.mutationFields((t) => ({
     type: closeSessionResult.type,
     description:
       'Ends a session: replies under way are stopped, and from then on it can only be read. Only its owner may. Closing again changes nothing.',
-    args: { id: t.arg.id({ required: true, description: 'A session of the viewer’s own.' }) },
-    resolve: (_, { id }, context) =>
+    args: { input: t.arg({ type: closeSessionInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { sessionId: id } }, context) =>
       closeSessionResult.run(context, id, async () => {
         await context.sessions.membership.close(id, await requirePart(context, id))
         return { session: await requireSession(context, id) }

@@ -15,7 +15,7 @@ interface MessageOutcome {
 const sendMessageSuccess = builder.objectRef<MessageOutcome>('SendMessageSuccess').implement({
   description: 'The message is stored, and told to all.',
   fields: (t) => ({
-    message: t.field({ type: messageRef, description: 'The message.', resolve: ({ message }) => message }),
+    sessionMessage: t.field({ type: messageRef, description: 'The message.', resolve: ({ message }) => message }),
     reply: t.field({
       type: messageRef,
       nullable: true,
@@ -39,6 +39,13 @@ const setTypingSuccess = builder.objectRef<{ readonly isTyping: boolean }>('SetT
   }),
 })
 const setTypingResult = defineResult(setTypingSuccess, ['NotFoundError'])
+const setTypingInput = builder.inputType('SetTypingInput', {
+  description: 'Whether the viewer is typing.',
+  fields: (t) => ({
+    sessionId: t.id({ required: true, description: 'A session that the viewer takes part in.' }),
+    isTyping: t.boolean({ required: true, description: 'Whether the viewer is typing now.' }),
+  }),
+})
 const sendMessageInput = builder.inputType('SendMessageInput', {
   description: 'Something to say.',
   fields: (t) => ({
@@ -76,11 +83,8 @@ builder.mutationFields((t) => ({
     type: setTypingResult.type,
     description:
       'Tells the others that the viewer is typing, for 6 seconds, or that no more. Say it again every few seconds while it lasts; it counts only while the viewer watches the session.',
-    args: {
-      sessionId: t.arg.id({ required: true, description: 'A session that the viewer takes part in.' }),
-      isTyping: t.arg.boolean({ required: true, description: 'Whether.' }),
-    },
-    resolve: (_, { sessionId, isTyping }, context) =>
+    args: { input: t.arg({ type: setTypingInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { sessionId, isTyping } }, context) =>
       setTypingResult.run(context, sessionId, async () => {
         const userId = await requirePart(context, sessionId)
         await context.sessions.setTyping(sessionId, userId, isTyping)

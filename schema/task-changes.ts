@@ -40,29 +40,38 @@ const retryTaskSuccess = builder.objectRef<TaskSource>('RetryTaskSuccess').imple
 const cancelTaskResult = defineResult(cancelTaskSuccess, ['NotFoundError', 'ConflictError'])
 const retryTaskResult = defineResult(retryTaskSuccess, anyFailure)
 
+const cancelTaskInput = builder.inputType('CancelTaskInput', {
+  description: 'The task to cancel.',
+  fields: (t) => ({
+    taskId: t.id({ required: true, description: 'The task.' }),
+    reason: t.string({ description: 'Shown to every subscriber; at most 500 characters are kept.' }),
+  }),
+})
+const retryTaskInput = builder.inputType('RetryTaskInput', {
+  description: 'The task to start again.',
+  fields: (t) => ({
+    taskId: t.id({ required: true, description: 'The failed or canceled task.' }),
+    idempotencyKey: t.string({ description: keyDescription }),
+  }),
+})
+
 builder.mutationFields((t) => ({
   cancelTask: t.field({
     type: cancelTaskResult.type,
     description:
       'Stops a task that is not final, wherever it runs. Canceling a canceled task succeeds. Its owner may; a REPLY can be stopped by every participant of its session.',
-    args: {
-      id: t.arg.id({ required: true, description: 'The task.' }),
-      reason: t.arg.string({ description: 'Shown to everyone who watches; at most 500 characters are kept.' }),
-    },
-    resolve: (_, { id, reason }, context) =>
-      cancelTaskResult.run(context, id, async () => {
-        await loadCancelableTask(context, id)
-        return { task: await context.engine.tasks.cancel(id, reason?.slice(0, 500)) }
+    args: { input: t.arg({ type: cancelTaskInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { taskId, reason } }, context) =>
+      cancelTaskResult.run(context, taskId, async () => {
+        await loadCancelableTask(context, taskId)
+        return { task: await context.engine.tasks.cancel(taskId, reason?.slice(0, 500)) }
       }),
   }),
   retryTask: t.field({
     type: retryTaskResult.type,
     description: 'Starts a failed or canceled task again, as a new task with the same input.',
-    args: {
-      taskId: t.arg.id({ required: true, description: 'The failed or canceled task.' }),
-      idempotencyKey: t.arg.string({ description: keyDescription }),
-    },
-    resolve: (_, { taskId, idempotencyKey }, context) =>
+    args: { input: t.arg({ type: retryTaskInput, required: true, description: 'The arguments.' }) },
+    resolve: (_, { input: { taskId, idempotencyKey } }, context) =>
       retryTaskResult.run(context, taskId, async () => {
         const viewer = requireViewer(context)
         await loadOwnTask(context, taskId)

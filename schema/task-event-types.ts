@@ -1,6 +1,6 @@
 import type { JsonObject } from '../src/db/tables.ts'
 import type { FailureState, TaskItem } from '../src/tasks/task.ts'
-import { queuePlace, taskError, taskItem } from './progress.ts'
+import { queuePosition, taskError, taskItem } from './progress.ts'
 import { taskRef } from './refs.ts'
 import { type EventSource, taskEvents } from './task-event.ts'
 import { taskResult, toResult } from './task-result.ts'
@@ -28,7 +28,7 @@ eventRef('TaskQueued').implement({
   interfaces,
   fields: (t) => ({
     queue: t.field({
-      type: queuePlace,
+      type: queuePosition,
       nullable: true,
       description: 'Where it stood in line, where that was known; TaskQueueMoved tells the place as it moves.',
       resolve: ({ place }) => place ?? null,
@@ -40,9 +40,10 @@ eventRef('TaskQueueMoved').implement({
   interfaces,
   fields: (t) => ({
     queue: t.field({
-      type: queuePlace,
-      description: 'The place now.',
-      resolve: (event) => promised(event.place, event),
+      type: queuePosition,
+      nullable: true,
+      description: 'The current position. Nullable like `TaskQueued.queue`, so that one selection fits both.',
+      resolve: ({ place }) => place ?? null,
     }),
   }),
 })
@@ -143,9 +144,9 @@ eventRef('TaskCanceled').implement({
   description: 'The task was canceled. The subscription completes after this event.',
   interfaces,
   fields: (t) => ({
-    reason: t.string({
+    cancelReason: t.string({
       nullable: true,
-      description: 'What was given as the reason.',
+      description: 'The reason that was given for canceling it.',
       resolve: ({ payload }) => (typeof payload['reason'] === 'string' ? payload['reason'] : null),
     }),
   }),

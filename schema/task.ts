@@ -9,7 +9,7 @@ import type { Context } from './context.ts'
 import { refuseAsMissing } from './failure.ts'
 import { leadOut } from './lead-out.ts'
 import { node } from './node.ts'
-import { type ProgressSource, progress, queuePlace, taskError, taskItem } from './progress.ts'
+import { type ProgressSource, progress, queuePosition, taskError, taskItem } from './progress.ts'
 import { type TaskSource, taskRef, taskSource } from './refs.ts'
 import { rememberedTask } from './subject-task.ts'
 import { taskResult, toResult } from './task-result.ts'
@@ -140,7 +140,7 @@ taskRef.implement({
       resolve: ({ task }) => [...task.attempts],
     }),
     queue: t.field({
-      type: queuePlace,
+      type: queuePosition,
       nullable: true,
       description: 'Where it waits; null unless it is queued.',
       resolve: ({ task }, _, { loaders }) => (task.status === 'QUEUED' ? loaders.place.load(task) : null),

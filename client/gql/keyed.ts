@@ -1,8 +1,5 @@
 /** Arguments of mutations whose input takes an `idempotencyKey`. */
-export const keyedInputs: readonly string[] = ["importDocument.input","notify.input","retryContent.input","startSelfTest.input","submitQuiz.input"]
-
-/** Mutations that take an `idempotencyKey` as an argument of their own. */
-export const keyedMutations: readonly string[] = ["createRoadmap","generateProject","generateQuiz","replaceQuestion","retryFailedContent","retryTask","syncProject"]
+export const keyedInputs: readonly string[] = ["createRoadmap.input","generateProject.input","generateQuiz.input","importDocument.input","notify.input","replaceQuestion.input","retryContent.input","retryFailedContent.input","retryTask.input","startSelfTest.input","submitQuiz.input","syncProject.input"]
 
 /** Mutations that require a `clientId`, by which the server recognises a repetition. */
 export const identifiedMutations: readonly string[] = ["addContextCard","createSession","sendMessage"]

@@ -28,15 +28,15 @@ export function createCacheExchange(schema: CacheSchema): Exchange {
       retryContent: ({ retryContent }, { input }, cache) => tasks.applyRetry(cache, input, retryContent),
       // Nothing else tells the lists that there is something new.
       importDocument: (_, __, cache) => invalidateLists(cache, 'documents'),
-      deleteDocument: ({ deleteDocument }, { id }, cache) => {
+      deleteDocument: ({ deleteDocument }, { input }, cache) => {
         if ((deleteDocument as { __typename?: string } | null)?.__typename !== 'DeleteDocumentSuccess') return
         invalidateLists(cache, 'documents')
-        cache.invalidate({ __typename: 'Document', id: String(id) })
+        cache.invalidate({ __typename: 'Document', id: String((input as { documentId?: unknown }).documentId) })
       },
-      deleteQuiz: ({ deleteQuiz }, { quizId }, cache) => {
+      deleteQuiz: ({ deleteQuiz }, { input }, cache) => {
         if ((deleteQuiz as { __typename?: string } | null)?.__typename !== 'DeleteQuizSuccess') return
         invalidateLists(cache, 'quizzes')
-        cache.invalidate({ __typename: 'Quiz', id: String(quizId) })
+        cache.invalidate({ __typename: 'Quiz', id: String((input as { quizId?: unknown }).quizId) })
       },
       createRoadmap: (_, __, cache) => invalidateLists(cache, 'roadmaps'),
       generateQuiz: (_, __, cache) => invalidateLists(cache, 'quizzes'),

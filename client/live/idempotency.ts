@@ -1,6 +1,6 @@
 import { gql } from '@urql/core'
 import type { ArgumentNode, DocumentNode, FieldNode, OperationDefinitionNode, VariableDefinitionNode } from 'graphql'
-import { identifiedMutations, keyedInputs, keyedMutations } from '../gql/keyed.ts'
+import { identifiedMutations, keyedInputs } from '../gql/keyed.ts'
 
 /** A mutation that may be sent again, if it can be. */
 export interface KeyedMutation {
@@ -21,13 +21,13 @@ interface Added {
   readonly field: FieldNode
   readonly argument: ArgumentNode
   readonly definition: VariableDefinitionNode
-  /** The input that is written out in the document and takes the key; the field takes it as an argument by default. */
-  readonly input?: ArgumentNode | undefined
+  /** The input that is written out in the document and takes the key. */
+  readonly input: ArgumentNode
 }
 
 /**
- * Fills in an idempotency key wherever a field of the mutation takes one and has none: in the input object, in a variable or
- * written out, or as an argument. It is added to the document where it is missing there.
+ * Fills in an idempotency key wherever the input of a field takes one and has none: in the variable that holds the input, or
+ * in the document where the input is written out there.
  *
  * @param createKey - makes a key that nobody else makes
  */
@@ -44,7 +44,7 @@ export function addIdempotencyKeys(
 
   const filled: Record<string, unknown> = { ...variables }
   const added: Added[] = []
-  const add = (field: FieldNode, input?: ArgumentNode): void => {
+  const add = (field: FieldNode, input: ArgumentNode): void => {
     const variable = `${argumentName}${added.length}`
     filled[variable] = createKey()
     added.push({ field, input, ...makeArgument(variable) })
@@ -53,14 +53,15 @@ export function addIdempotencyKeys(
   for (const field of fields) {
     if (repeatableMutations.includes(field.name.value)) continue
     const input = field.arguments?.find(({ name }) => keyedInputs.includes(`${field.name.value}.${name.value}`))
-    const isWritten = input?.value.kind === 'ObjectValue'
-    const given = (isWritten ? input.value.fields : field.arguments)?.find(({ name }) => name.value === argumentName)
-    if (given !== undefined) {
-      // A key that is written into the document is the caller's own, and so is its absence.
-      if (given.value.kind === 'Variable') filled[given.value.name.value] ??= createKey()
-      else if (given.value.kind === 'NullValue') isRepeatable = false
-    } else if (isWritten || keyedMutations.includes(field.name.value)) add(field, input)
-    else if (!fillInput(input, filled, createKey)) isRepeatable = false
+    if (input?.value.kind !== 'ObjectValue') {
+      if (!fillInput(input, filled, createKey)) isRepeatable = false
+      continue
+    }
+    const given = input.value.fields.find(({ name }) => name.value === argumentName)
+    if (given === undefined) add(field, input)
+    // A key that is written into the document is the caller's own, and so is its absence.
+    else if (given.value.kind === 'Variable') filled[given.value.name.value] ??= createKey()
+    else if (given.value.kind === 'NullValue') isRepeatable = false
   }
   return {
     query: added.length === 0 ? query : extend(query, operation, added),
@@ -119,8 +120,8 @@ function extend(query: DocumentNode, operation: OperationDefinitionNode, added: 
 
 function withKey({ field, argument, input }: Added): FieldNode {
   const given = field.arguments ?? []
-  if (input?.value.kind !== 'ObjectValue') return { ...field, arguments: [...given, argument] }
   const { value } = input
+  if (value.kind !== 'ObjectValue') return field
   const extended = { ...input, value: { ...value, fields: [...value.fields, { ...argument, kind: 'ObjectField' }] } }
   return { ...field, arguments: given.map((one) => (one === input ? (extended as ArgumentNode) : one)) }
 }

@@ -83,7 +83,7 @@ function foldDetails(
 ): TaskState {
   switch (event.__typename) {
     case 'TaskQueued':
-      return { ...state, queue: event.firstPlace }
+      return { ...state, queue: event.queue }
     case 'TaskStarted':
       return beginAttempt(state, event.attempt)
     case 'TaskItemsAdded':

@@ -27,10 +27,10 @@ export function ImportPanel(): ReactElement {
         action={isSending ? 'Sending …' : 'Choose a file'}
         isDisabled={isSending}
         onFiles={([file]) => {
-          if (file !== undefined) void start({ file, name: file.name })
+          if (file !== undefined) void start({ source: { file }, name: file.name })
         }}
       />
-      <Paste isSending={isSending} onText={(text) => start({ text, name: 'pasted.md' })} />
+      <Paste isSending={isSending} onText={(text) => start({ source: { text }, name: 'pasted.md' })} />
       <Refusal text={refusal} />
     </section>
   )

@@ -139,7 +139,8 @@ async function readQuiz(urql: Client, roadmapId: string, conceptId: string): Pro
 async function retry(urql: Client, conceptId: string): Promise<string> {
   const { retryContent } = await ask(urql, DemoRetryDocument, { conceptId })
   if (retryContent.__typename === 'RetryContentSuccess') return retryContent.task.id
-  if (retryContent.__typename === 'ConflictError' && retryContent.busyWith !== null) return retryContent.busyWith.id
+  if (retryContent.__typename === 'ConflictError' && retryContent.runningTask !== null)
+    return retryContent.runningTask.id
   throw new DemoError(retryContent.message)
 }
 

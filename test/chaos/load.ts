@@ -7,7 +7,7 @@ import { type Cluster, type Sight, startSelfTest, watchWhole } from './servers.t
 const askTask = 'query Ask($id: ID!) { task(id: $id) { id status } }'
 // Carried out once however often it is sent: the client gives it a key.
 const importText = `mutation Import($text: String!) {
-  importDocument(input: { text: $text, name: "number.md" }) { __typename }
+  importDocument(input: { source: { text: $text }, name: "number.md" }) { __typename }
 }`
 const ways: readonly (readonly TransportName[] | undefined)[] = [undefined, ['websocket'], ['sse'], ['polling']]
 

@@ -44,13 +44,13 @@ async function change(document: string, variables: Record<string, unknown> = {})
 }
 const startQuiz = (documentId: string): Promise<string> =>
   change(
-    `mutation ($id: ID!) { made: generateQuiz(documentId: $id, questionCount: 6) {
+    `mutation ($id: ID!) { made: generateQuiz(input: { documentId: $id, questionCount: 6 }) {
        ... on Error { message } ... on GenerateQuizSuccess { id: quiz { id } } } }`,
     { id: documentId },
   )
 async function importDocument(): Promise<string> {
   const id = await change(
-    `mutation ($text: String!) { made: importDocument(input: { text: $text, name: "bread.md" }) {
+    `mutation ($text: String!) { made: importDocument(input: { source: { text: $text }, name: "bread.md" }) {
        ... on Error { message } ... on ImportDocumentSuccess { id: document { id } } } }`,
     { text },
   )

@@ -36,12 +36,12 @@ describe('two servers on one PostgreSQL and one Redis, a subscriber on each', ()
     await Promise.all([one?.items(2), other?.items(2)])
     await cluster
       .client(1)
-      .urql.mutation('mutation ($id: ID!) { cancelTask(id: $id) { __typename } }', { id: taskId })
+      .urql.mutation('mutation ($id: ID!) { cancelTask(input: { taskId: $id }) { __typename } }', { id: taskId })
       .toPromise()
     for (const sight of [one, other]) expect((await sight?.whole)?.at(-1)?.__typename).toBe('TaskCanceled')
 
     const text = `mutation Import($key: String!) {
-      importDocument(input: { text: "# Owls", name: "owls.md", idempotencyKey: $key }) {
+      importDocument(input: { source: { text: "# Owls" }, name: "owls.md", idempotencyKey: $key }) {
         ... on ImportDocumentSuccess { document { id } }
       }
     }`

@@ -76,7 +76,7 @@ describe('two servers behind nginx', () => {
     expect(stream.response.headers.get('content-encoding')).toBeNull()
     expect(resultOf(await stream.next()).data?.['taskProgress']).toHaveProperty('seq')
     expect(['QUEUED', 'RUNNING']).toContain(await statusOf(id))
-    await query('mutation ($id: ID!) { cancelTask(id: $id) { __typename } }', { id })
+    await query('mutation ($id: ID!) { cancelTask(input: { taskId: $id }) { __typename } }', { id })
     const rest = await stream.rest()
     expect(rest.at(-1)).toEqual({ event: 'complete', data: '' })
     expect(rest.some((event) => 'data' in event && event.data.includes('TaskCanceled'))).toBe(true)
@@ -89,7 +89,7 @@ describe('two servers behind nginx', () => {
     expect(text.length).toBeGreaterThan(3_000_000)
     const form = new FormData()
     const document =
-      'mutation ($file: Upload!) { importDocument(input: { file: $file }) { __typename ... on ImportDocumentSuccess { document { id } task { id } } ... on InvalidInputError { message } } }'
+      'mutation ($file: Upload!) { importDocument(input: { source: { file: $file } }) { __typename ... on ImportDocumentSuccess { document { id } task { id } } ... on InvalidInputError { message } } }'
     form.append('operations', JSON.stringify({ query: document, variables: { file: null } }))
     form.append('map', JSON.stringify({ 0: ['variables.file'] }))
     form.append('0', new File([text], 'long.md', { type: 'text/markdown' }))
@@ -140,18 +140,18 @@ describe('two servers behind nginx', () => {
 
   test('a preview is served by any of the servers, at an origin of its own that only the Studio may frame', async () => {
     const { importDocument } = await query<{ importDocument: { document: { id: string }; task: { id: string } } }>(
-      `mutation { importDocument(input: { text: "# Owls\\n\\nOwls fly at night.", name: "owls.md" }) {
+      `mutation { importDocument(input: { source: { text: "# Owls\\n\\nOwls fly at night." }, name: "owls.md" }) {
         ... on ImportDocumentSuccess { document { id } task { id } } } }`,
     )
     await untilCompleted(importDocument.task.id)
     const { generateProject } = await query<{ generateProject: { project: { id: string }; task: { id: string } } }>(
-      `mutation ($id: ID!) { generateProject(prompt: "To read", template: READING_PAGE, documentId: $id) {
+      `mutation ($id: ID!) { generateProject(input: { prompt: "To read", template: READING_PAGE, documentId: $id }) {
         ... on GenerateProjectSuccess { project { id } task { id } } } }`,
       { id: importDocument.document.id },
     )
     const { id } = generateProject.project
     await untilCompleted(generateProject.task.id)
-    await query('mutation ($id: ID!) { startPreview(projectId: $id) { __typename } }', { id })
+    await query('mutation ($id: ID!) { startPreview(input: { projectId: $id }) { __typename } }', { id })
     const { address } = await vi.waitFor(async () => {
       const found = await query<{ project: { preview: { status: string; address: string } } }>(
         'query ($id: ID!) { project(id: $id) { preview { status address } } }',

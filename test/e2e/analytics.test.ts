@@ -19,7 +19,7 @@ afterAll(() => world?.[Symbol.asyncDispose]())
 async function importReadme(name: string): Promise<string> {
   const text = await readFile(new URL(`../../node_modules/${name}/README.md`, import.meta.url), 'utf8')
   const { importDocument } = await world.query<{ importDocument: { document: { id: string } } }>(
-    `mutation ($text: String!, $name: String!) { importDocument(input: { text: $text, name: $name }) {
+    `mutation ($text: String!, $name: String!) { importDocument(input: { source: { text: $text }, name: $name }) {
       ... on ImportDocumentSuccess { document { id } } } }`,
     { text, name: `${name}.md` },
   )
@@ -38,7 +38,7 @@ async function importReadme(name: string): Promise<string> {
 }
 const makeQuiz = async (id: string, questionCount: number): Promise<string> => {
   const { generateQuiz } = await world.query<{ generateQuiz: { quiz: { id: string } } }>(
-    'mutation ($id: ID!, $questionCount: Int) { generateQuiz(documentId: $id, questionCount: $questionCount) { ... on GenerateQuizSuccess { quiz { id } } } }',
+    'mutation ($id: ID!, $questionCount: Int) { generateQuiz(input: { documentId: $id, questionCount: $questionCount }) { ... on GenerateQuizSuccess { quiz { id } } } }',
     { id, questionCount },
   )
   return generateQuiz.quiz.id
@@ -101,10 +101,14 @@ describe('analytics in the Studio', () => {
     await expect.poll(() => page.locator('[data-state=completed] dd').textContent()).toBe('1')
 
     const [first, second] = await questionsOf(quizId)
-    await world.query('mutation ($id: ID!) { acceptQuestion(questionId: $id) { __typename } }', { id: first })
+    await world.query('mutation ($id: ID!) { acceptQuestion(input: { questionId: $id }) { __typename } }', {
+      id: first,
+    })
     await expect.poll(async () => (await figures(page))['Accepted']).toBe('1')
     const before = await drawn(page, 'Questions over time')
-    await world.query('mutation ($id: ID!) { replaceQuestion(questionId: $id) { __typename } }', { id: second })
+    await world.query('mutation ($id: ID!) { replaceQuestion(input: { questionId: $id }) { __typename } }', {
+      id: second,
+    })
     await expect.poll(async () => (await figures(page))['Replaced']).toBe('1')
     await expect.poll(() => page.locator('[data-state=completed] dd').textContent()).toBe('2')
     expect(await drawn(page, 'Questions over time')).not.toBe(before)

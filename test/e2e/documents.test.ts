@@ -153,7 +153,7 @@ describe('documents in the Studio', () => {
     const name = 'ws.md'
     const text = await readFile(new URL('../../node_modules/ws/README.md', import.meta.url), 'utf8')
     await world.query(
-      'mutation ($text: String!, $name: String!) { importDocument(input: { text: $text, name: $name }) { __typename } }',
+      'mutation ($text: String!, $name: String!) { importDocument(input: { source: { text: $text }, name: $name }) { __typename } }',
       { text, name },
       await tokenOf('dan'),
     )

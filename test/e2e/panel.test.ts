@@ -36,7 +36,7 @@ async function* think(): AsyncGenerator<string> {
 /** Imports a document, and waits until it can be read. @returns its id */
 async function importText({ query }: World, text: string): Promise<string> {
   const { importDocument } = await query<{ importDocument: { document: { id: string } } }>(
-    `mutation ($text: String!) { importDocument(input: { text: $text, name: "text.md" }) {
+    `mutation ($text: String!) { importDocument(input: { source: { text: $text }, name: "text.md" }) {
       ... on ImportDocumentSuccess { document { id } } } }`,
     { text },
   )
@@ -53,7 +53,7 @@ async function startQuizzes(count: number): Promise<readonly string[]> {
   const ids: string[] = []
   for (let index = 0; index < count; index++) {
     const { generateQuiz } = await world.query<{ generateQuiz: { task: { id: string } } }>(
-      'mutation ($id: ID!) { generateQuiz(documentId: $id) { ... on GenerateQuizSuccess { task { id } } } }',
+      'mutation ($id: ID!) { generateQuiz(input: { documentId: $id }) { ... on GenerateQuizSuccess { task { id } } } }',
       { id: documentId },
     )
     ids.push(generateQuiz.task.id)
@@ -61,7 +61,8 @@ async function startQuizzes(count: number): Promise<readonly string[]> {
   return ids
 }
 const cancelAll = async (ids: readonly string[]): Promise<void> => {
-  for (const id of ids) await world.query('mutation ($id: ID!) { cancelTask(id: $id) { __typename } }', { id })
+  for (const id of ids)
+    await world.query('mutation ($id: ID!) { cancelTask(input: { taskId: $id }) { __typename } }', { id })
 }
 const panelOf = (page: Page) => page.getByRole('complementary', { name: 'Status' })
 const buttonOf = (page: Page) => page.getByRole('button', { name: /^Status/ })
@@ -164,7 +165,7 @@ describe('the panel on every page', () => {
   test('has the previews of projects, as they become', async () => {
     await using quick = await startWorld({ CONTENT_PROVIDER: 'extractive', CONTENT_PACE_MS: '0' })
     const { generateProject } = await quick.query<{ generateProject: { project: { id: string } } }>(
-      `mutation ($id: ID!) { generateProject(prompt: "Cards", documentId: $id, template: FLASH_CARDS) {
+      `mutation ($id: ID!) { generateProject(input: { prompt: "Cards", documentId: $id, template: FLASH_CARDS }) {
         ... on GenerateProjectSuccess { project { id } } } }`,
       { id: await importText(quick, await readFile(readme, 'utf8')) },
     )
@@ -175,9 +176,9 @@ describe('the panel on every page', () => {
     const previews = panelOf(page).getByRole('region', { name: 'Previews', exact: true })
     const project = previews.getByRole('listitem')
     await project.getByText('Ready').waitFor()
-    await quick.query('mutation ($id: ID!) { stopPreview(projectId: $id) { __typename } }', { id })
+    await quick.query('mutation ($id: ID!) { stopPreview(input: { projectId: $id }) { __typename } }', { id })
     await project.getByText('Stopped').waitFor()
-    await quick.query('mutation ($id: ID!) { startPreview(projectId: $id) { __typename } }', { id })
+    await quick.query('mutation ($id: ID!) { startPreview(input: { projectId: $id }) { __typename } }', { id })
     await project.getByText('Ready').waitFor()
     await project.getByRole('link').click()
     await page.waitForURL(/project=/)

@@ -57,21 +57,21 @@ async function finish(id: string): Promise<void> {
 const text = await readFile(new URL('docs/protocol.md', root), 'utf8')
 const imported = await ask(
   'mutation ($input: ImportDocumentInput!) { importDocument(input: $input) { ... on ImportDocumentSuccess { document { id } task { id } } } }',
-  { input: { text, name: 'protocol.md' } },
+  { input: { source: { text }, name: 'protocol.md' } },
 )
 const documentId = idOf(imported, 'document')
 await finish(idOf(imported, 'task'))
 const roadmap = await ask(
-  'mutation ($id: ID!) { createRoadmap(documentId: $id) { ... on CreateRoadmapSuccess { roadmap { id } task { id } } } }',
+  'mutation ($id: ID!) { createRoadmap(input: { documentId: $id }) { ... on CreateRoadmapSuccess { roadmap { id } task { id } } } }',
   { id: documentId },
 )
 const quiz = await ask(
-  'mutation ($id: ID!) { generateQuiz(documentId: $id, questionCount: 6) { ... on GenerateQuizSuccess { quiz { id } task { id } } } }',
+  'mutation ($id: ID!) { generateQuiz(input: { documentId: $id, questionCount: 6 }) { ... on GenerateQuizSuccess { quiz { id } task { id } } } }',
   { id: documentId },
 )
 await finish(idOf(quiz, 'task'))
 const project = await ask(
-  'mutation ($id: ID!) { generateProject(documentId: $id, prompt: "Flash cards", template: FLASH_CARDS) { ... on GenerateProjectSuccess { project { id } task { id } } } }',
+  'mutation ($id: ID!) { generateProject(input: { documentId: $id, prompt: "Flash cards", template: FLASH_CARDS }) { ... on GenerateProjectSuccess { project { id } task { id } } } }',
   { id: documentId },
 )
 await finish(idOf(project, 'task'))
@@ -84,10 +84,10 @@ const session = idOf(
 )
 await ask(
   'mutation ($input: AddContextCardInput!) { addContextCard(input: $input) { ... on AddContextCardSuccess { card { id } } } }',
-  { input: { clientId: 'picture-card', sessionId: session, documentId } },
+  { input: { clientId: 'picture-card', sessionId: session, card: { documentId } } },
 )
 const asked = await ask(
-  'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { ... on SendMessageSuccess { message { id } task { id } } } }',
+  'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { ... on SendMessageSuccess { sessionMessage { id } task { id } } } }',
   { input: { clientId: 'picture-message', sessionId: session, text: 'What does a cursor promise after a restart?' } },
 )
 await finish(idOf(asked, 'task'))

@@ -23,7 +23,7 @@ const press = (page: Page, what: string, position: number): Promise<void> =>
 async function importReadme(name: string): Promise<void> {
   const text = await readFile(new URL(`../../node_modules/${name}/README.md`, import.meta.url), 'utf8')
   await world.query(
-    'mutation ($text: String!, $name: String!) { importDocument(input: { text: $text, name: $name }) { __typename } }',
+    'mutation ($text: String!, $name: String!) { importDocument(input: { source: { text: $text }, name: $name }) { __typename } }',
     { text, name: `${name}.md` },
   )
 }

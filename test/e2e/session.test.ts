@@ -39,7 +39,7 @@ async function makeSession(
   const [ada, bob] = await Promise.all(['ada', 'bob'].map((sub) => signToken({ sub }, { expiresInMs: 600_000 })))
   if (ada === undefined || bob === undefined) throw new Error('There are two')
   const { importDocument } = await ask<{ importDocument: { document: { id: string } } }>(
-    'mutation ($text: String!) { importDocument(input: { text: $text, name: "owls.md" }) { ... on ImportDocumentSuccess { document { id } } } }',
+    'mutation ($text: String!) { importDocument(input: { source: { text: $text }, name: "owls.md" }) { ... on ImportDocumentSuccess { document { id } } } }',
     { text },
     ada,
   )
@@ -67,7 +67,7 @@ async function makeSession(
     { interval: 50 },
   )
   await ask(
-    'mutation ($id: ID!, $documentId: ID!) { addContextCard(input: { sessionId: $id, clientId: "owls", documentId: $documentId }) { __typename } }',
+    'mutation ($id: ID!, $documentId: ID!) { addContextCard(input: { sessionId: $id, clientId: "owls", card: { documentId: $documentId } }) { __typename } }',
     { id, documentId },
     ada,
   )

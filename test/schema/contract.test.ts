@@ -1,24 +1,50 @@
 import { readFile } from 'node:fs/promises'
 import {
   buildSchema,
+  type GraphQLAbstractType,
   type GraphQLEnumType,
   type GraphQLField,
   type GraphQLInputObjectType,
   type GraphQLInterfaceType,
   type GraphQLNamedType,
   type GraphQLObjectType,
+  type GraphQLOutputType,
+  type GraphQLSchema,
+  getNamedType,
+  isAbstractType,
+  isCompositeType,
   isEnumType,
   isInputObjectType,
   isInterfaceType,
   isObjectType,
+  isScalarType,
   isSpecifiedScalarType,
   isUnionType,
+  parse,
+  validate,
 } from 'graphql'
 import { describe, expect, it } from 'vitest'
 import { printApi, schema } from '../../schema/index.ts'
 import { passingEvents } from '../../src/protocol.ts'
 
 const read = (name: string): Promise<string> => readFile(new URL(name, import.meta.url), 'utf8')
+/**
+ * Parts of the contract that are not built yet, as `Type`, `Type.field` or `Type.field(argument)`, with where they are planned.
+ * An entry that has been built fails the test that checks this list.
+ */
+const notBuilt: Readonly<Record<string, string>> = {
+  'Task.input': 'issue 15, item 3',
+  'Query.tasks(kind)': 'issue 15, item 3',
+  JSON: 'issue 15, item 3',
+  ViewerUpdate: 'issue 15, item 3',
+  'Subscription.viewerUpdates': 'issue 15, item 3',
+  'Task.items(first)': 'issue 20',
+  'Task.items(afterKey)': 'issue 20',
+  'Task.items(status)': 'issue 20',
+  'TaskCompleted.task': 'issue 15, item 5',
+  'TaskFailed.task': 'issue 15, item 5',
+  'TaskCanceled.task': 'issue 15, item 5',
+}
 /** The contract names `TaskResult` and the connections in comments and leaves their fields to the implementation. */
 const leftToUs = `
   union TaskResult = PlaceholderResult
@@ -32,8 +58,10 @@ const leftToUs = `
 `
 const contract = buildSchema((await read('contract.graphql')) + leftToUs)
 
-const signature = (field: GraphQLField<unknown, unknown>): string =>
+/** @param name - `Type.field`; its arguments that are not built yet are left out */
+const signature = (name: string, field: GraphQLField<unknown, unknown>): string =>
   `${field.args
+    .filter((arg) => !(`${name}(${arg.name})` in notBuilt))
     .map(
       (arg) =>
         `${arg.name}: ${String(arg.type)}${arg.defaultValue === undefined ? '' : ` = ${JSON.stringify(arg.defaultValue)}`}`,
@@ -46,14 +74,54 @@ function expectFields(
   ours: GraphQLObjectType | GraphQLInterfaceType,
 ): void {
   for (const [name, field] of Object.entries(theirs.getFields())) {
+    const path = `${theirs.name}.${name}`
+    if (path in notBuilt) continue
     const own = ours.getFields()[name]
-    expect(own, `${theirs.name}.${name}`).toBeDefined()
-    if (own !== undefined) expect(signature(own), `${theirs.name}.${name}`).toBe(signature(field))
+    expect(own, path).toBeDefined()
+    if (own !== undefined) expect(signature(path, own), path).toBe(signature(path, field))
   }
 }
 
+/**
+ * Pairs of fields of the possible types of a union or interface that have one name and clashing types: a selection of both without
+ * an alias is invalid (https://spec.graphql.org/October2021/#SameResponseShape()).
+ */
+function clashesWithin(type: GraphQLAbstractType, within: GraphQLSchema = schema): string[] {
+  const clashes = new Set<string>()
+  const seen = new Set<string>()
+  const compare = (one: GraphQLObjectType, other: GraphQLObjectType): void => {
+    if (one === other || seen.has(`${one.name} ${other.name}`)) return
+    seen.add(`${one.name} ${other.name}`)
+    for (const [name, field] of Object.entries(one.getFields())) {
+      const same = other.getFields()[name]
+      if (same === undefined) continue
+      const [type, otherType] = [getNamedType(field.type), getNamedType(same.type)]
+      const [shape, otherShape] = [shapeOf(field.type), shapeOf(same.type)]
+      if (shape !== otherShape)
+        clashes.add(`${one.name}.${name}: ${String(field.type)} and ${other.name}.${name}: ${String(same.type)}`)
+      else if (type !== otherType && isCompositeType(type) && isCompositeType(otherType))
+        for (const a of objectsOf(type)) for (const b of objectsOf(otherType)) compare(a, b)
+    }
+  }
+  const objectsOf = (composite: GraphQLNamedType): readonly GraphQLObjectType[] =>
+    isAbstractType(composite) ? within.getPossibleTypes(composite) : isObjectType(composite) ? [composite] : []
+  const members = within.getPossibleTypes(type)
+  for (const [index, one] of members.entries()) for (const other of members.slice(index + 1)) compare(one, other)
+  return [...clashes]
+}
+
+/** A type without the name of its composite type, whose own fields are compared instead. */
+function shapeOf(type: GraphQLOutputType): string {
+  const named = getNamedType(type)
+  return isCompositeType(named) ? String(type).replace(named.name, '') : String(type)
+}
+
 const types = Object.values(contract.getTypeMap()).filter(
-  (type) => !type.name.startsWith('__') && type.name !== 'PlaceholderResult' && !isSpecifiedScalarType(type),
+  (type) =>
+    !type.name.startsWith('__') &&
+    type.name !== 'PlaceholderResult' &&
+    !isSpecifiedScalarType(type) &&
+    !(type.name in notBuilt),
 )
 const own = (name: string): GraphQLNamedType | undefined => schema.getType(name)
 
@@ -78,6 +146,67 @@ describe('the schema and the contract', () => {
     if (isInputObjectType(theirs))
       for (const [field, { type }] of Object.entries(theirs.getFields()))
         expect(String((ours as GraphQLInputObjectType).getFields()[field]?.type), `${name}.${field}`).toBe(String(type))
+  })
+
+  it.each(Object.entries(notBuilt))('still lacks %s (%s)', (path) => {
+    const [, typeName = '', fieldName, argName] = /^(\w+)(?:\.(\w+)(?:\((\w+)\))?)?$/.exec(path) ?? []
+    const type = schema.getType(typeName)
+    const field = fieldName !== undefined && isObjectType(type) ? type.getFields()[fieldName] : undefined
+    const found =
+      fieldName === undefined ? type : argName === undefined ? field : field?.args.find(({ name }) => name === argName)
+    expect(found, `${path} is built: remove it from the list`).toBeUndefined()
+  })
+
+  it('has no two types of one union or interface with a field of one name and clashing types', () => {
+    const clashes = Object.values(schema.getTypeMap()).flatMap((type) =>
+      isAbstractType(type) && type.name !== 'Node' && !type.name.startsWith('__') ? clashesWithin(type) : [],
+    )
+    expect(clashes).toEqual([])
+  })
+
+  it.each([
+    `mutation ($input: RetryContentInput!) { retryContent(input: $input) {
+      ... on RetryContentSuccess { task { id } } ... on ConflictError { runningTask { id } } ... on Error { message } } }`,
+    `mutation ($input: SendMessageInput!) { sendMessage(input: $input) {
+      ... on SendMessageSuccess { sessionMessage { id } } ... on Error { message } } }`,
+    `subscription ($id: ID!) { taskProgress(taskId: $id) {
+      ... on TaskQueued { queue { position } } ... on TaskQueueMoved { queue { position } }
+      ... on TaskSnapshot { reason } ... on TaskCanceled { cancelReason } } }`,
+  ])('accepts the natural selection %s', (selection) => {
+    expect(validate(schema, parse(selection))).toEqual([])
+  })
+
+  it('finds a clash of nullability, also below a field of another object type', () => {
+    const other = buildSchema(`
+      union U = A | B
+      type A { x: Int y: P }
+      type B { x: Int! y: Q }
+      type P { z: String }
+      type Q { z: [String] }
+      type Query { u: U }
+    `)
+    expect(clashesWithin(other.getType('U') as GraphQLAbstractType, other)).toEqual([
+      'A.x: Int and B.x: Int!',
+      'P.z: String and Q.z: [String]',
+    ])
+  })
+
+  it('takes one argument, `input`, in every mutation that takes any', () => {
+    const fields = Object.values(schema.getMutationType()?.getFields() ?? {}).filter(({ args }) => args.length > 0)
+    expect(fields.length).toBeGreaterThan(30)
+    for (const { name, args } of fields)
+      expect(args.map((arg) => `${arg.name}: ${String(arg.type)}`)).toEqual([
+        `input: ${name.charAt(0).toUpperCase()}${name.slice(1)}Input!`,
+      ])
+  })
+
+  it('marks every input of which exactly one field is given, and names the specification of each general scalar', () => {
+    for (const type of Object.values(schema.getTypeMap())) {
+      if (isInputObjectType(type))
+        expect(type.isOneOf, type.name).toBe(type.description?.toLowerCase().includes('exactly one of') ?? false)
+      if (isScalarType(type) && ['DateTime', 'JSON', 'Upload'].includes(type.name))
+        expect(type.specifiedByURL, type.name).toMatch(/^https:/)
+    }
   })
 
   it('has no snapshot that a client would take for an event it has seen', () => {

@@ -2,12 +2,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { type QuizApi, startQuizApi } from '../studio/quizzes/quiz-api.ts'
 import { viewerOf } from '../support/api.ts'
 
-const removeDocument = `mutation ($id: ID!) { result: deleteDocument(id: $id) { __typename
+const removeDocument = `mutation ($id: ID!) { result: deleteDocument(input: { documentId: $id }) { __typename
   ... on DeleteDocumentSuccess { canceledTaskIds } } }`
-const removeQuiz = `mutation ($id: ID!) { result: deleteQuiz(quizId: $id) { __typename
+const removeQuiz = `mutation ($id: ID!) { result: deleteQuiz(input: { quizId: $id }) { __typename
   ... on DeleteQuizSuccess { id canceledTaskIds } } }`
 const watch = `subscription ($id: ID!, $fromStart: Boolean) {
-  taskProgress(taskId: $id, fromStart: $fromStart) { __typename status ... on TaskCanceled { reason } } }`
+  taskProgress(taskId: $id, fromStart: $fromStart) { __typename status ... on TaskCanceled { cancelReason } } }`
 interface Result {
   readonly result: { readonly __typename: string; readonly canceledTaskIds: readonly string[] }
 }
@@ -73,7 +73,7 @@ describe('deleting a document', () => {
     const documentId = rows[0]?.document_id
     api.questions.script = (_, made) => (made === 1 ? 'wait' : 'ask')
     const second: { generateQuiz: { quiz: { id: string }; task: { id: string } } } = await api.run(
-      'mutation ($id: ID!) { generateQuiz(documentId: $id, questionCount: 4) { ... on GenerateQuizSuccess { quiz { id } task { id } } } }',
+      'mutation ($id: ID!) { generateQuiz(input: { documentId: $id, questionCount: 4 }) { ... on GenerateQuizSuccess { quiz { id } task { id } } } }',
       { id: documentId },
     )
     const making = second.generateQuiz.task.id
@@ -89,7 +89,7 @@ describe('deleting a document', () => {
     expect(watching.seen.at(-1)).toEqual({
       __typename: 'TaskCanceled',
       status: 'CANCELED',
-      reason: 'The document was deleted.',
+      cancelReason: 'The document was deleted.',
     })
     // What was made of it stays.
     expect((await api.quiz(second.generateQuiz.quiz.id)).questions).toHaveLength(1)
@@ -131,7 +131,7 @@ describe('deleting a quiz', () => {
     expect(watching.seen.at(-1)).toEqual({
       __typename: 'TaskCanceled',
       status: 'CANCELED',
-      reason: 'The quiz was deleted.',
+      cancelReason: 'The quiz was deleted.',
     })
     expect((await kept([taskId]))[3]).toBe(1)
     // Whoever comes later finds how it ended.

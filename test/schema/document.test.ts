@@ -25,13 +25,13 @@ const documentQuery = `query ($id: ID!) { document(id: $id) { id title status fo
 const searchQuery = `query ($query: String!, $first: Int, $documentId: ID) {
   searchDocuments(query: $query, first: $first, documentId: $documentId) {
     document { title } sectionKey section { heading } page snippet { text isMatch } } }`
-const share = `mutation ($id: ID!, $userId: ID!) { result: shareDocument(id: $id, userId: $userId) { __typename
+const share = `mutation ($id: ID!, $userId: ID!) { result: shareDocument(input: { documentId: $id, userId: $userId }) { __typename
   ... on ShareDocumentSuccess { document { sharedWith { userId } } } ... on InvalidInputError { issues { path } } } }`
-const revoke = `mutation ($id: ID!, $userId: ID!) { result: revokeDocument(id: $id, userId: $userId) { __typename
+const revoke = `mutation ($id: ID!, $userId: ID!) { result: revokeDocument(input: { documentId: $id, userId: $userId }) { __typename
   ... on RevokeDocumentSuccess { document { sharedWith { userId } } } } }`
-const remove = `mutation ($id: ID!) { result: deleteDocument(id: $id) { __typename
+const remove = `mutation ($id: ID!) { result: deleteDocument(input: { documentId: $id }) { __typename
   ... on DeleteDocumentSuccess { id canceledTaskIds } } }`
-const watch = `subscription ($id: ID!) { taskProgress(taskId: $id) { __typename status ... on TaskCanceled { reason } } }`
+const watch = `subscription ($id: ID!) { taskProgress(taskId: $id) { __typename status ... on TaskCanceled { cancelReason } } }`
 
 interface Match {
   readonly document: { readonly title: string }
@@ -208,7 +208,7 @@ describe('sharing', () => {
     await api.run(share, { id, userId: 'bob' }, ada)
     expect(await seen()).toEqual([true, true, true, true, true])
     const { errors } = await api.execute(
-      'mutation ($id: ID!) { cancelTask(id: $id) { __typename } }',
+      'mutation ($id: ID!) { cancelTask(input: { taskId: $id }) { __typename } }',
       { id: task.id },
       bob,
     )
@@ -223,7 +223,7 @@ describe('sharing', () => {
     const id = await api.importText(text, ada)
     for (const userId of ['', 'ada', 'x'.repeat(300), 'a\0'])
       expect(await api.run(share, { id, userId }, ada)).toEqual({
-        result: { __typename: 'InvalidInputError', issues: [{ path: 'userId' }] },
+        result: { __typename: 'InvalidInputError', issues: [{ path: 'input.userId' }] },
       })
   })
 })
@@ -330,7 +330,10 @@ describe('what somebody watches', () => {
     await waiting.run(remove, { id }, ada)
     await vi.waitFor(() => expect(ends).toMatchObject({ ada: 'completed', bob: 'FORBIDDEN', carol: 'completed' }))
     for (const userId of ['ada', 'carol'])
-      expect(events[userId]?.at(-1)).toMatchObject({ __typename: 'TaskCanceled', reason: 'The document was deleted.' })
+      expect(events[userId]?.at(-1)).toMatchObject({
+        __typename: 'TaskCanceled',
+        cancelReason: 'The document was deleted.',
+      })
     await vi.waitFor(() => expect(waiting.engine.visibility.size).toBe(0))
     for (const client of clients) await client.dispose()
   })

@@ -3,12 +3,16 @@ import {
   execute,
   type GraphQLField,
   type GraphQLInputType,
+  type GraphQLNamedType,
+  type GraphQLNullableType,
   getNamedType,
+  getNullableType,
   isCompositeType,
   isEnumType,
   isInputObjectType,
   isListType,
   isNonNullType,
+  isUnionType,
   parse,
   subscribe,
 } from 'graphql'
@@ -50,7 +54,7 @@ async function ask(operation: Operation, field: Field, asking: Asking): Promise<
   const given = field.args.filter(({ name }) => name in variableValues)
   const variables = given.map(({ name, type }) => `$${name}: ${String(type)}`).join(', ')
   const args = given.map(({ name }) => `${name}: $${name}`).join(', ')
-  const selection = isCompositeType(getNamedType(field.type)) ? '{ __typename }' : ''
+  const selection = selectionOf(getNamedType(field.type))
   const request = {
     schema,
     document: parse(
@@ -72,6 +76,25 @@ async function ask(operation: Operation, field: Field, asking: Asking): Promise<
   }
 }
 
+/** The smallest selection of a type, with the paths of the issues where it may be an `InvalidInputError`. */
+function selectionOf(type: GraphQLNamedType): string {
+  if (!isCompositeType(type)) return ''
+  const mayBeInvalid = isUnionType(type) && type.getTypes().some(({ name }) => name === 'InvalidInputError')
+  return mayBeInvalid ? '{ __typename ... on InvalidInputError { issues { path } } }' : '{ __typename }'
+}
+
+/** Whether the path of an issue, such as `input.files.0.path`, leads to a field of the input of a mutation. */
+export function isInputPath({ args }: Field, path: string): boolean {
+  const [first, ...names] = path.split('.')
+  let type = args.find(({ name }) => name === first)?.type
+  for (const name of names) {
+    const nullable: GraphQLNullableType | undefined = type === undefined ? undefined : getNullableType(type)
+    if (isListType(nullable)) type = /^\d+$/.test(name) ? (nullable.ofType as GraphQLInputType) : undefined
+    else type = isInputObjectType(nullable) ? nullable.getFields()[name]?.type : undefined
+  }
+  return type !== undefined
+}
+
 function exampleOfAll(
   inputs: readonly { readonly name: string; readonly type: GraphQLInputType }[],
   asking: Asking,
@@ -91,6 +114,11 @@ function exampleOf(type: GraphQLInputType, asking: Asking): unknown {
   if (isNonNullType(type)) return exampleOf(type.ofType, asking)
   if (isListType(type)) return [exampleOf(type.ofType, asking)]
   if (isEnumType(type)) return type.getValues()[0]?.name
-  if (isInputObjectType(type)) return exampleOfAll(Object.values(type.getFields()), asking)
+  if (isInputObjectType(type)) {
+    const fields = Object.values(type.getFields())
+    if (!type.isOneOf) return exampleOfAll(fields, asking)
+    const field = fields.find((one) => exampleOf(one.type, asking) !== undefined)
+    return field === undefined ? undefined : { [field.name]: exampleOf(field.type, asking) }
+  }
   return asking.values[type.name]
 }

@@ -14,9 +14,10 @@ import type { TaskDefinition } from '../../src/tasks/define-task.ts'
 import { text } from '../studio/quizzes/quiz-api.ts'
 import { createReplies } from '../studio/sessions/session-api.ts'
 import { type ApiFixture, startApi, viewerOf } from '../support/api.ts'
+import { isInputPath } from './every-field.ts'
 
 const viewer = viewerOf('u_1', { roles: ['admin'] })
-type Arguments = Readonly<Record<string, unknown>>
+type Input = Readonly<Record<string, unknown>>
 
 /** Everything that the inputs below name. */
 interface Fixtures {
@@ -36,11 +37,11 @@ interface Fixtures {
 interface Row {
   /** What of a success is the same when the mutation is sent again. */
   readonly select: string
-  readonly accepted: (fixtures: Fixtures) => Arguments
+  readonly accepted: (fixtures: Fixtures) => Input
   /** Other valid inputs. */
-  readonly others: (fixtures: Fixtures) => readonly Arguments[]
+  readonly others: (fixtures: Fixtures) => readonly Input[]
   /** An input that is refused for another reason than its key. */
-  readonly refused: (fixtures: Fixtures) => Arguments
+  readonly refused: (fixtures: Fixtures) => Input
 }
 
 const files = (content: string) => [{ path: 'index.html', content: `<p>${content}</p>` }]
@@ -48,13 +49,13 @@ const notification = { userId: 'bob', level: 'INFORMATION', title: 'Title' }
 const rows: Readonly<Record<string, Row>> = {
   addContextCard: {
     select: 'card { id }',
-    accepted: ({ sessionId }) => ({ input: { sessionId, note: 'A note' } }),
+    accepted: ({ sessionId }) => ({ sessionId, card: { note: 'A note' } }),
     others: ({ sessionId, documents }) => [
-      { input: { sessionId, note: 'Another note' } },
-      { input: { sessionId, note: 'A note', title: 'Another title' } },
-      { input: { sessionId, documentId: documents[0] } },
+      { sessionId, card: { note: 'Another note' } },
+      { sessionId, card: { note: 'A note' }, title: 'Another title' },
+      { sessionId, card: { documentId: documents[0] } },
     ],
-    refused: ({ sessionId }) => ({ input: { sessionId, note: '' } }),
+    refused: ({ sessionId }) => ({ sessionId, card: { note: '' } }),
   },
   createRoadmap: {
     select: 'task { id } roadmap { id }',
@@ -64,9 +65,9 @@ const rows: Readonly<Record<string, Row>> = {
   },
   createSession: {
     select: 'session { id title }',
-    accepted: () => ({ input: { title: 'Bread' } }),
-    others: () => [{ input: { title: 'Butter' } }],
-    refused: () => ({ input: { title: ' ' } }),
+    accepted: () => ({ title: 'Bread' }),
+    others: () => [{ title: 'Butter' }],
+    refused: () => ({ title: ' ' }),
   },
   generateProject: {
     select: 'task { id } project { id }',
@@ -89,27 +90,27 @@ const rows: Readonly<Record<string, Row>> = {
   },
   importDocument: {
     select: 'document { id } task { id }',
-    accepted: () => ({ input: { text: '# Bread', name: 'bread.md' } }),
+    accepted: () => ({ source: { text: '# Bread' }, name: 'bread.md' }),
     others: () => [
-      { input: { text: '# Butter', name: 'bread.md' } },
-      { input: { text: '# Bread', name: 'butter.md' } },
+      { source: { text: '# Butter' }, name: 'bread.md' },
+      { source: { text: '# Bread' }, name: 'butter.md' },
     ],
-    refused: () => ({ input: { text: '', name: 'bread.md' } }),
+    refused: () => ({ source: { text: '' }, name: 'bread.md' }),
   },
   notify: {
     select: 'notification { id }',
-    accepted: () => ({ input: notification }),
-    others: () =>
+    accepted: () => notification,
+    others: ({ documents }) =>
       [
         { userId: 'eve' },
         { userId: null },
         { level: 'ERROR' },
         { title: 'Another title' },
         { message: 'A message' },
-        { aboutId: 'task_1' },
+        { aboutId: documents[0] },
         { expiresAt: new Date(Date.now() + 3_600_000).toISOString() },
-      ].map((change) => ({ input: { ...notification, ...change } })),
-    refused: () => ({ input: { ...notification, title: '' } }),
+      ].map((change) => ({ ...notification, ...change })),
+    refused: () => ({ ...notification, title: '' }),
   },
   replaceQuestion: {
     select: 'task { id }',
@@ -122,9 +123,9 @@ const rows: Readonly<Record<string, Row>> = {
   },
   retryContent: {
     select: 'task { id }',
-    accepted: ({ conceptId }) => ({ input: { conceptId, piece: 'QUIZ' } }),
-    others: ({ conceptId }) => [{ input: { conceptId, piece: 'TUTORIAL' } }],
-    refused: () => ({ input: { conceptId: 'concept_none', piece: 'QUIZ' } }),
+    accepted: ({ conceptId }) => ({ conceptId, piece: 'QUIZ' }),
+    others: ({ conceptId }) => [{ conceptId, piece: 'TUTORIAL' }],
+    refused: () => ({ conceptId: 'concept_none', piece: 'QUIZ' }),
   },
   retryFailedContent: {
     select: 'task { id }',
@@ -139,34 +140,33 @@ const rows: Readonly<Record<string, Row>> = {
     refused: ({ completedTask }) => ({ taskId: completedTask }),
   },
   sendMessage: {
-    select: 'message { id }',
-    accepted: ({ sessionId }) => ({ input: { sessionId, text: 'Hello', wantsReply: false } }),
+    select: 'sessionMessage { id }',
+    accepted: ({ sessionId }) => ({ sessionId, text: 'Hello', wantsReply: false }),
     others: ({ sessionId }) => [
-      { input: { sessionId, text: 'Goodbye', wantsReply: false } },
-      { input: { sessionId, text: 'Hello', wantsReply: true } },
+      { sessionId, text: 'Goodbye', wantsReply: false },
+      { sessionId, text: 'Hello', wantsReply: true },
     ],
-    refused: ({ sessionId }) => ({ input: { sessionId, text: '' } }),
+    refused: ({ sessionId }) => ({ sessionId, text: '' }),
   },
   startSelfTest: {
     select: 'task { id }',
-    accepted: () => ({ input: { items: 1 } }),
-    others: () => [{ input: { items: 2 } }],
-    refused: () => ({ input: { items: -1 } }),
+    accepted: () => ({ items: 1 }),
+    others: () => [{ items: 2 }],
+    refused: () => ({ items: -1 }),
   },
   submitQuiz: {
     select: 'attempt { id }',
     accepted: ({ quizzes: [quizId], questions: [first] }) => ({
-      input: { quizId, answers: [{ questionId: first?.id, answer: first?.answer }] },
+      quizId,
+      answers: [{ questionId: first?.id, answer: first?.answer }],
     }),
     others: ({ quizzes: [quizId, other], questions: [first, second] }) => [
-      { input: { quizId, answers: [] } },
-      { input: { quizId: other, answers: [] } },
-      { input: { quizId, answers: [{ questionId: second?.id, answer: second?.answer }] } },
-      { input: { quizId, answers: [first, second].map((one) => ({ questionId: one?.id, answer: one?.answer })) } },
+      { quizId, answers: [] },
+      { quizId: other, answers: [] },
+      { quizId, answers: [{ questionId: second?.id, answer: second?.answer }] },
+      { quizId, answers: [first, second].map((one) => ({ questionId: one?.id, answer: one?.answer })) },
     ],
-    refused: ({ quizzes: [quizId] }) => ({
-      input: { quizId, answers: [{ questionId: 'question_none', answer: 'x' }] },
-    }),
+    refused: ({ quizzes: [quizId] }) => ({ quizId, answers: [{ questionId: 'question_none', answer: 'x' }] }),
   },
   syncProject: {
     select: 'task { id }',
@@ -208,39 +208,28 @@ interface Answer {
 
 const mutations = schema.getMutationType()?.getFields() ?? {}
 
-/** Where a mutation takes its key; null when it takes none. */
-function keyPathOf({ args }: GraphQLField<unknown, unknown>): string | null {
-  for (const { name, type } of args) {
-    if (name === 'idempotencyKey') return name
-    const named = getNamedType(type)
-    const inner = isInputObjectType(named) ? Object.keys(named.getFields()) : []
-    const key = inner.find((field) => field === 'idempotencyKey' || field === 'clientId')
-    if (key !== undefined) return `${name}.${key}`
-  }
-  return null
+/** The name of the key in a mutation's input; null when it takes none. */
+function keyOf({ args }: GraphQLField<unknown, unknown>): string | null {
+  const input = args[0] === undefined ? undefined : getNamedType(args[0].type)
+  const names = isInputObjectType(input) ? Object.keys(input.getFields()) : []
+  return names.find((name) => name === 'idempotencyKey' || name === 'clientId') ?? null
 }
 
 /** Runs a mutation. @param select - of its success */
-async function mutate(name: string, args: Arguments, select: string): Promise<Answer> {
+async function mutate(name: string, input: Input, select: string): Promise<Answer> {
   const field = mutations[name]
   if (field === undefined) throw new Error(`There is no mutation "${name}"`)
-  const given = field.args.filter((argument) => argument.name in args)
   const result = getNamedType(field.type)
   const members = isUnionType(result) ? result.getTypes() : isObjectType(result) ? [result] : []
   const success = members.find((type) => type.name.endsWith('Success'))?.name ?? ''
   const { answer }: { answer: Answer } = await api.run(
-    `mutation (${given.map((argument) => `$${argument.name}: ${String(argument.type)}`).join(', ')}) {
-      answer: ${name}(${given.map((argument) => `${argument.name}: $${argument.name}`).join(', ')}) {
+    `mutation ($input: ${String(field.args[0]?.type)}) {
+      answer: ${name}(input: $input) {
         __typename ... on Error { message } ... on InvalidInputError { issues { path } } ... on ${success} { ${select} } } }`,
-    args,
+    { input },
     viewer,
   )
   return answer
-}
-
-function withKey(args: Arguments, path: string, key: string): Arguments {
-  const [name = '', inner] = path.split('.')
-  return { ...args, [name]: inner === undefined ? key : { ...(args[name] as object), [inner]: key } }
 }
 
 async function end(answer: Answer): Promise<string> {
@@ -293,9 +282,9 @@ async function createFixtures(): Promise<Fixtures> {
     'task { id } project { id }',
   )
   await end(project)
-  const session = await mutate('createSession', { input: { clientId: 'first', title: 'Session' } }, 'session { id }')
+  const session = await mutate('createSession', { clientId: 'first', title: 'Session' }, 'session { id }')
   const fail = async (): Promise<string> =>
-    end(await mutate('startSelfTest', { input: { items: 0, failAfter: 0, retryable: false } }, 'task { id }'))
+    end(await mutate('startSelfTest', { items: 0, failAfter: 0, retryable: false }, 'task { id }'))
   return {
     documents,
     quizzes,
@@ -306,24 +295,25 @@ async function createFixtures(): Promise<Fixtures> {
     projectId: (project['project'] as { id: string }).id,
     sessionId: (session['session'] as { id: string }).id,
     failedTasks: [await fail(), await fail()],
-    completedTask: await end(await mutate('startSelfTest', { input: { items: 0 } }, 'task { id }')),
+    completedTask: await end(await mutate('startSelfTest', { items: 0 }, 'task { id }')),
   }
 }
 
 test('the table has all mutations that take a key', () => {
-  const keyed = Object.values(mutations).filter((field) => keyPathOf(field) !== null)
+  const keyed = Object.values(mutations).filter((field) => keyOf(field) !== null)
   expect(Object.keys(rows)).toEqual(keyed.map(({ name }) => name).toSorted())
 })
 
 test.each(Object.keys(rows))('%s: a key stands for one accepted input, and for no refused one', async (name) => {
   const field = mutations[name]
   const row = rows[name]
-  const path = field === undefined ? null : keyPathOf(field)
-  if (row === undefined || path === null) throw new Error(`There is no mutation "${name}" with a key`)
-  const run = (args: Arguments): Promise<Answer> => mutate(name, withKey(args, path, `key of ${name}`), row.select)
+  const key = field === undefined ? null : keyOf(field)
+  if (row === undefined || key === null) throw new Error(`There is no mutation "${name}" with a key`)
+  const run = (input: Input): Promise<Answer> => mutate(name, { ...input, [key]: `key of ${name}` }, row.select)
 
   const refused = await run(row.refused(fixtures))
   expect(refused.__typename).toMatch(/Error$/)
+  expect(refused.issues?.filter(({ path }) => field === undefined || !isInputPath(field, path)) ?? []).toEqual([])
   const accepted = await run(row.accepted(fixtures))
   expect(accepted, 'after a refusal').toMatchObject({ __typename: expect.stringMatching(/Success$/) })
   expect(await run(row.accepted(fixtures)), 'sent again').toEqual(accepted)
@@ -331,17 +321,17 @@ test.each(Object.keys(rows))('%s: a key stands for one accepted input, and for n
     expect(await run(other), JSON.stringify(other)).toMatchObject({
       __typename: 'InvalidInputError',
       message: expect.stringMatching(/(key|id).* was used for/),
-      issues: [{ path }],
+      issues: [{ path: `input.${key}` }],
     })
   expect(await run(row.accepted(fixtures)), 'sent again after others were refused').toEqual(accepted)
 })
 
 test('sendMessage: a key of a message that wants a reply stands for no message without one', async () => {
   const input = { sessionId: fixtures.sessionId, clientId: 'with reply', text: 'Hello', wantsReply: true }
-  const sent = await mutate('sendMessage', { input }, 'message { id }')
+  const sent = await mutate('sendMessage', input, 'sessionMessage { id }')
   expect(sent.__typename).toBe('SendMessageSuccess')
-  expect(await mutate('sendMessage', { input }, 'message { id }')).toEqual(sent)
-  expect(await mutate('sendMessage', { input: { ...input, wantsReply: false } }, 'message { id }')).toMatchObject({
+  expect(await mutate('sendMessage', input, 'sessionMessage { id }')).toEqual(sent)
+  expect(await mutate('sendMessage', { ...input, wantsReply: false }, 'sessionMessage { id }')).toMatchObject({
     __typename: 'InvalidInputError',
     issues: [{ path: 'input.clientId' }],
   })

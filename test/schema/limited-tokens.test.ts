@@ -97,7 +97,7 @@ test('from what a limited token is for, nothing else that has an id is reached',
   // Where a task is told of: it is the one that was asked for, or a reply in the session.
   expect([...reached].sort()).toEqual([
     'CancelTaskSuccess.task',
-    'ConflictError.task',
+    'ConflictError.runningTask',
     'LeaveSessionSuccess',
     'NotFoundError',
     'Query.task',
@@ -151,7 +151,7 @@ describe('what is named', () => {
     api.mutate(
       'result: addContextCard(input: $input) { __typename ... on Error { message } ... on AddContextCardSuccess { card { id title kind } } }',
       '($input: AddContextCardInput!)',
-      { input: { sessionId, clientId: `${sessionId} ${viewer.userId}`, note: 'A note.' } },
+      { input: { sessionId, clientId: `${sessionId} ${viewer.userId}`, card: { note: 'A note.' } } },
       viewer,
     )
   const idsOf = (connection: { readonly nodes: readonly { readonly id: string }[] }) =>
@@ -216,7 +216,7 @@ describe('what is named', () => {
     const inFirst = viewerOf('ada', { sessionIds: [sessions[0]] })
     const cancel = async (id: string, viewer: Viewer) => {
       const { cancelTask }: { cancelTask: { __typename: string } } = await api.run(
-        'mutation ($id: ID!) { cancelTask(id: $id) { __typename } }',
+        'mutation ($id: ID!) { cancelTask(input: { taskId: $id }) { __typename } }',
         { id },
         viewer,
       )
@@ -233,11 +233,11 @@ describe('what is named', () => {
     expect((await addNote(sessions[1], inFirst)).__typename).toBe('NotFoundError')
     expect((await addNote(sessions[0], inFirst)).__typename).toBe('AddContextCardSuccess')
     const addDocument = 'mutation ($input: AddContextCardInput!) { addContextCard(input: $input) { __typename } }'
-    const input = { sessionId: sessions[0], clientId: 'document', documentId }
+    const input = { sessionId: sessions[0], clientId: 'document', card: { documentId } }
     expect(isRefused(await api.execute(addDocument, { input }, inFirst))).toBe(true)
-    const removeCard = 'mutation ($id: ID!) { result: removeContextCard(id: $id) { __typename } }'
+    const removeCard = 'mutation ($id: ID!) { result: removeContextCard(input: { cardId: $id }) { __typename } }'
     expect(await api.run(removeCard, { id: card }, inFirst)).toEqual({ result: { __typename: 'NotFoundError' } })
-    const leave = 'mutation ($id: ID!) { leaveSession(id: $id) { __typename } }'
+    const leave = 'mutation ($id: ID!) { leaveSession(input: { sessionId: $id }) { __typename } }'
     await api.invite(sessions[1], 'bob')
     expect(
       isRefused(await api.execute(leave, { id: sessions[1] }, viewerOf('bob', { sessionIds: [sessions[0]] }))),

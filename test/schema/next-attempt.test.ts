@@ -39,6 +39,6 @@ test('who comes while a task waits for its next attempt is told when that is, an
     { catchUp: true },
   )
   expect(await Array.fromAsync(snapshots)).toEqual([{ taskProgress: { task: { nextAttemptAt } } }])
-  await api.run('mutation ($id: ID!) { cancelTask(id: $id) { __typename } }', { id: task.id })
+  await api.run('mutation ($id: ID!) { cancelTask(input: { taskId: $id }) { __typename } }', { id: task.id })
   await vi.waitFor(async () => expect(await ask()).toEqual({ status: 'CANCELED', nextAttemptAt: null }))
 })

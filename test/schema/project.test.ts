@@ -50,7 +50,7 @@ afterAll(async () => {
   await withModel[Symbol.asyncDispose]()
 })
 
-const failures = `... on Error { __typename message } ... on InvalidInputError { issues { path message } } ... on ConflictError { task { id } }`
+const failures = `... on Error { __typename message } ... on InvalidInputError { issues { path message } } ... on ConflictError { runningTask { id } }`
 const fields = `fragment P on Project { id title template status version error { code } activeTask { id }
   files { path content sizeBytes language } lastSync { status error { code message problems { path line column message } } }
   preview { status address version error { code } } }`
@@ -93,7 +93,7 @@ const generate = async (
 ): Promise<Answer> => {
   const { answer }: { answer: Answer } = await on.run(
     `mutation ($prompt: String!, $documentId: ID, $quizId: ID, $template: ProjectTemplate, $key: String) {
-      answer: generateProject(prompt: $prompt, documentId: $documentId, quizId: $quizId, template: $template, idempotencyKey: $key) {
+      answer: generateProject(input: { prompt: $prompt, documentId: $documentId, quizId: $quizId, template: $template, idempotencyKey: $key }) {
         ${failures} ... on GenerateProjectSuccess { project { id } task { id } } } }`,
     { prompt: 'A page to read', ...variables },
     viewer,
@@ -139,7 +139,7 @@ const sync = async (
 ): Promise<Answer> => {
   const { answer }: { answer: Answer } = await api.run(
     `mutation ($projectId: ID!, $files: [ProjectFileInput!]!, $version: Int, $key: String) {
-      answer: syncProject(projectId: $projectId, files: $files, expectedVersion: $version, idempotencyKey: $key) {
+      answer: syncProject(input: { projectId: $projectId, files: $files, expectedVersion: $version, idempotencyKey: $key }) {
         ${failures} ... on SyncProjectSuccess { project { id } task { id } } } }`,
     { projectId, files, ...rest },
     viewer,
@@ -149,7 +149,7 @@ const sync = async (
 const update = async (variables: Record<string, unknown>, viewer = owner): Promise<Answer> => {
   const { answer }: { answer: Answer } = await api.run(
     `mutation ($projectId: ID!, $path: String!, $content: String!, $version: Int) {
-      answer: updateProjectFile(projectId: $projectId, path: $path, content: $content, expectedVersion: $version) {
+      answer: updateProjectFile(input: { projectId: $projectId, path: $path, content: $content, expectedVersion: $version }) {
         ${failures} ... on UpdateProjectFileSuccess { project { id version } } } }`,
     variables,
     viewer,
@@ -240,7 +240,7 @@ describe('generateProject', () => {
   it('asks the questions of a quiz', async () => {
     const documentId = await api.importText(bread, owner)
     const { generateQuiz }: { generateQuiz: { quiz: { id: string }; task: { id: string } } } = await api.run(
-      `mutation ($id: ID!) { generateQuiz(documentId: $id, questionCount: 3) { ... on GenerateQuizSuccess { quiz { id } task { id } } } }`,
+      `mutation ($id: ID!) { generateQuiz(input: { documentId: $id, questionCount: 3 }) { ... on GenerateQuizSuccess { quiz { id } task { id } } } }`,
       { id: documentId },
       owner,
     )
@@ -259,7 +259,10 @@ describe('generateProject', () => {
   })
 
   it('refuses what cannot be made, with the reason', async () => {
-    expect(await generate({})).toMatchObject({ __typename: 'InvalidInputError', issues: [{ path: 'documentId' }] })
+    expect(await generate({})).toMatchObject({
+      __typename: 'InvalidInputError',
+      issues: [{ path: 'input.documentId' }],
+    })
     expect(await generate({ documentId: 'document_x' })).toMatchObject({ __typename: 'NotFoundError' })
     const theirs = await api.importText(bread, stranger)
     expect(await generate({ documentId: theirs })).toMatchObject({ __typename: 'NotFoundError' })
@@ -334,7 +337,7 @@ describe('generateProject', () => {
       yield { is: 'done', file: { path: 'index.html', content: '<!doctype html>' } }
     }
     const { retryTask }: { retryTask: { task: { id: string } } } = await withModel.run(
-      `mutation ($id: ID!) { retryTask(taskId: $id) { ... on RetryTaskSuccess { task { id } } } }`,
+      `mutation ($id: ID!) { retryTask(input: { taskId: $id }) { ... on RetryTaskSuccess { task { id } } } }`,
       { id: taskOf(answer) },
       owner,
     )
@@ -430,7 +433,7 @@ describe('updateProjectFile', () => {
     const made = await make()
     expect(await update({ projectId: made.id, path: 'app.js', content: '\nlet = =' })).toMatchObject({
       __typename: 'InvalidInputError',
-      issues: [{ path: expect.stringMatching(/^content:2:\d+$/), message: expect.stringContaining('app.js:2:') }],
+      issues: [{ path: 'input.content', message: expect.stringContaining('app.js:2:') }],
     })
     expect(await update({ projectId: made.id, path: '../x.js', content: '' })).toMatchObject({
       __typename: 'InvalidInputError',
@@ -459,7 +462,7 @@ const previews = (id: string, after?: string, viewer = owner): AsyncGenerator<{ 
   api.watch(watchPreview, { id, after }, { viewer })
 const changePreview = (what: 'startPreview' | 'stopPreview', id: string, viewer = owner): Promise<{ answer: Answer }> =>
   api.run(
-    `mutation ($id: ID!) { answer: ${what}(projectId: $id) { ... on Error { __typename message } ... on ChangePreviewSuccess { preview { status address } } } }`,
+    `mutation ($id: ID!) { answer: ${what}(input: { projectId: $id }) { ... on Error { __typename message } ... on ChangePreviewSuccess { preview { status address } } } }`,
     { id },
     viewer,
   )
@@ -487,7 +490,7 @@ describe('previewStatus', () => {
       expect(previewStatus).toMatchObject({ seq: stopped.seq + 1, preview: { status: 'STARTING' } })
       break
     }
-    await api.run('mutation ($id: ID!) { deleteProject(id: $id) { __typename } }', { id }, owner)
+    await api.run('mutation ($id: ID!) { deleteProject(input: { projectId: $id }) { __typename } }', { id }, owner)
     expect((await next()).preview).toMatchObject({ status: 'STOPPED', address: null })
     expect((await watching.next()).done).toBe(true)
   })
@@ -550,7 +553,7 @@ describe('deleteProject', () => {
     const answer = await generate({ documentId, prompt: 'x' }, { on: withModel })
     await vi.waitFor(async () => expect((await project(idOf(answer), { on: withModel })).files).toHaveLength(1))
     const { deleteProject }: { deleteProject: { canceledTaskIds: string[] } } = await withModel.run(
-      `mutation ($id: ID!) { deleteProject(id: $id) { ... on DeleteProjectSuccess { canceledTaskIds } } }`,
+      `mutation ($id: ID!) { deleteProject(input: { projectId: $id }) { ... on DeleteProjectSuccess { canceledTaskIds } } }`,
       { id: idOf(answer) },
       owner,
     )
@@ -569,7 +572,7 @@ describe('deleteProject', () => {
       [id],
     )
     expect(tasks).toHaveLength(2)
-    await api.run('mutation ($id: ID!) { deleteProject(id: $id) { __typename } }', { id }, owner)
+    await api.run('mutation ($id: ID!) { deleteProject(input: { projectId: $id }) { __typename } }', { id }, owner)
     const { rows } = await api.database.pool.query(
       `select id from task where subject = $1 or input::text like '%unforgettable%'
        union all select topic from event where topic = any($2) or payload::text like '%unforgettable%'`,
@@ -581,7 +584,7 @@ describe('deleteProject', () => {
   it('is not for others', async () => {
     const { id } = await make()
     const { deleteProject }: { deleteProject: Answer } = await api.run(
-      `mutation ($id: ID!) { deleteProject(id: $id) { __typename } }`,
+      `mutation ($id: ID!) { deleteProject(input: { projectId: $id }) { __typename } }`,
       { id },
       stranger,
     )

@@ -170,13 +170,13 @@ describe('generateQuiz', () => {
     api.questions.script = (_, made) => (made === 2 ? 'wait' : 'ask')
     const { quizId, taskId } = await api.startQuiz()
     await vi.waitFor(async () => expect((await api.quiz(quizId)).questions).toHaveLength(2))
-    await api.run(`mutation ($id: ID!) { cancelTask(id: $id) { __typename } }`, { id: taskId })
+    await api.run(`mutation ($id: ID!) { cancelTask(input: { taskId: $id }) { __typename } }`, { id: taskId })
     const canceled = await api.quiz(quizId)
     expect(canceled).toMatchObject({ status: 'DRAFT', error: { code: 'CANCELED' }, questions: { length: 2 } })
     expect(canceled.note).toContain('after 2 of 6')
     api.questions.script = () => 'ask'
     const { retryTask }: { retryTask: { task: { id: string; items: unknown[] } } } = await api.run(
-      `mutation ($id: ID!) { retryTask(taskId: $id) { ... on RetryTaskSuccess { task { id items { key } } } } }`,
+      `mutation ($id: ID!) { retryTask(input: { taskId: $id }) { ... on RetryTaskSuccess { task { id items { key } } } } }`,
       { id: taskId },
     )
     expect(retryTask.task.items).toHaveLength(4)
@@ -205,7 +205,7 @@ describe('generateQuiz', () => {
   it('returns the same task for the same key, and refuses what cannot be', async () => {
     const documentId = await api.importText('# A\n\nA kettle always boils water before tea is made of it.\n')
     const mutation = `mutation ($id: ID!, $count: Int, $kinds: [QuestionKind!], $key: String) {
-      result: generateQuiz(documentId: $id, questionCount: $count, kinds: $kinds, idempotencyKey: $key) { ${failureFields}
+      result: generateQuiz(input: { documentId: $id, questionCount: $count, kinds: $kinds, idempotencyKey: $key }) { ${failureFields}
         ... on GenerateQuizSuccess { task { id } quiz { id } } } }`
     const run = (variables: Record<string, unknown>): Promise<{ result: { __typename: string } }> =>
       api.run(mutation, variables)
@@ -213,7 +213,7 @@ describe('generateQuiz', () => {
     expect(await run({ id: documentId, key: 'k-1', count: 1 })).toEqual(one)
     for (const count of [0, 51, -1])
       expect(await run({ id: documentId, count })).toMatchObject({
-        result: { __typename: 'InvalidInputError', issues: [{ path: 'questionCount' }] },
+        result: { __typename: 'InvalidInputError', issues: [{ path: 'input.questionCount' }] },
       })
     expect(await run({ id: documentId, kinds: [] })).toMatchObject({ result: { __typename: 'InvalidInputError' } })
     expect(await run({ id: 'document_0' })).toMatchObject({ result: { __typename: 'NotFoundError' } })
@@ -275,23 +275,25 @@ describe('replaceQuestion', () => {
     const { id } = first(quiz.questions)
     api.questions.script = () => 'wait'
     const { task } = await api.replace(id)
-    const busy = { __typename: 'ConflictError', busyWith: { id: task.id, kind: 'REPLACE_QUESTION' } }
+    const busy = { __typename: 'ConflictError', runningTask: { id: task.id, kind: 'REPLACE_QUESTION' } }
     expect(await api.replace(id)).toMatchObject(busy)
-    expect(await api.change('acceptQuestion(questionId: $id)', { id })).toMatchObject(busy)
-    expect(await api.change('undoQuestion(questionId: $id)', { id })).toMatchObject(busy)
+    expect(await api.change('acceptQuestion(input: { questionId: $id })', { id })).toMatchObject(busy)
+    expect(await api.change('undoQuestion(input: { questionId: $id })', { id })).toMatchObject(busy)
     expect(
       await api.change('editQuestion(input: $input)', { input: { questionId: id, explanation: 'x' } }),
     ).toMatchObject(busy)
     expect(
       await api.run(
-        `mutation ($id: ID!) { result: publishQuiz(quizId: $id) { ${failureFields} } }`.replace(
+        `mutation ($id: ID!) { result: publishQuiz(input: { quizId: $id }) { ${failureFields} } }`.replace(
           /\.\.\. on InvalidInputError \{[^}]*\{[^}]*\} \}/,
           '',
         ),
         { id: quiz.id },
       ),
     ).toMatchObject({ result: busy })
-    expect(await api.change('moveQuestion(questionId: $id, position: $position)', { id, position: 2 })).toMatchObject({
+    expect(
+      await api.change('moveQuestion(input: { questionId: $id, position: $position })', { id, position: 2 }),
+    ).toMatchObject({
       __typename: 'ChangeQuestionSuccess',
       question: { position: 2 },
     })
@@ -308,7 +310,7 @@ describe('replaceQuestion', () => {
     const { task } = await api.replace(old.id)
     if (how === 'cancel') {
       await vi.waitFor(() => expect(waits).toBe(1))
-      await api.run(`mutation ($id: ID!) { cancelTask(id: $id) { __typename } }`, { id: task.id })
+      await api.run(`mutation ($id: ID!) { cancelTask(input: { taskId: $id }) { __typename } }`, { id: task.id })
     }
     expect(await api.end(task.id)).toBe(how === 'fail' ? 'FAILED' : 'CANCELED')
     expect(await question(old.id)).toEqual(old)
@@ -361,7 +363,7 @@ describe('the review', () => {
     const quiz = await api.makeQuiz({ count: 4 })
     const [one, two, three, four] = quiz.questions.map(({ id }) => id)
     const accept = (accepted: boolean) =>
-      api.change('acceptQuestion(questionId: $id, accepted: $accepted)', { id: one, accepted })
+      api.change('acceptQuestion(input: { questionId: $id, accepted: $accepted })', { id: one, accepted })
     expect(await accept(true)).toMatchObject({ question: { isAccepted: true } })
     expect(await accept(true)).toMatchObject({ question: { isAccepted: true } })
     const edited = await api.change('editQuestion(input: $input)', {
@@ -370,16 +372,16 @@ describe('the review', () => {
     expect(edited).toMatchObject({
       question: { isAccepted: true, version: 2, origin: 'EDITED', explanation: 'Because the text says so.' },
     })
-    expect(await api.change('undoQuestion(questionId: $id)', { id: one })).toMatchObject({
+    expect(await api.change('undoQuestion(input: { questionId: $id })', { id: one })).toMatchObject({
       question: { version: 1, isAccepted: true, canUndo: false },
     })
-    expect(await api.change('undoQuestion(questionId: $id)', { id: one })).toMatchObject({
+    expect(await api.change('undoQuestion(input: { questionId: $id })', { id: one })).toMatchObject({
       __typename: 'ConflictError',
-      busyWith: null,
+      runningTask: null,
     })
     expect(await accept(false)).toMatchObject({ question: { isAccepted: false } })
     const move = (id: string | undefined, position: number) =>
-      api.change('moveQuestion(questionId: $id, position: $position)', { id, position })
+      api.change('moveQuestion(input: { questionId: $id, position: $position })', { id, position })
     await move(one, 4)
     await move(four, 1)
     expect((await api.quiz(quiz.id)).questions.map(({ id }) => id)).toEqual([four, two, three, one])
@@ -395,7 +397,7 @@ describe('the review', () => {
     const old = first(quiz.questions)
     await api.end((await api.replace(old.id)).task.id)
     await api.end((await api.replace(old.id)).task.id)
-    const undo = () => api.change('undoQuestion(questionId: $id)', { id: old.id })
+    const undo = () => api.change('undoQuestion(input: { questionId: $id })', { id: old.id })
     expect(await undo()).toMatchObject({ question: { version: 2 } })
     expect(await undo()).toMatchObject({ question: { version: 1, prompt: old.prompt } })
     await api.end((await api.replace(old.id)).task.id)
@@ -456,12 +458,13 @@ describe('taking a quiz', () => {
     expect(await submit({ quizId: quiz.id, answers: [] })).toMatchObject({
       result: { __typename: 'NotFoundError', message: missing },
     })
-    const publish = `mutation ($id: ID!) { result: publishQuiz(quizId: $id) { __typename ... on Error { message } ... on PublishQuizSuccess { quiz { status publishedAt } } } }`
+    const publish = `mutation ($id: ID!) { result: publishQuiz(input: { quizId: $id }) { __typename ... on Error { message } ... on PublishQuizSuccess { quiz { status publishedAt } } } }`
     expect(await api.run(publish, { id: quiz.id })).toMatchObject({
       result: { __typename: 'ConflictError', message: expect.stringContaining('accepted') },
     })
     const [one, , three] = quiz.questions
-    for (const accepted of [one, three]) await api.change('acceptQuestion(questionId: $id)', { id: accepted?.id })
+    for (const accepted of [one, three])
+      await api.change('acceptQuestion(input: { questionId: $id })', { id: accepted?.id })
     expect(await api.run(publish, { id: quiz.id })).toMatchObject({ result: { quiz: { status: 'PUBLISHED' } } })
     const { publishedQuiz }: { publishedQuiz: { questions: Record<string, unknown>[] } } = await api.run(
       takeQuery,
@@ -488,8 +491,11 @@ describe('taking a quiz', () => {
         taker,
       ),
     ).toEqual({ quiz: null, question: null, a: null, b: null })
-    for (const call of ['acceptQuestion(questionId: $id, accepted: false)', 'undoQuestion(questionId: $id)'])
-      expect(await api.change(call, { id: one?.id })).toMatchObject({ __typename: 'ConflictError', busyWith: null })
+    for (const call of [
+      'acceptQuestion(input: { questionId: $id, accepted: false })',
+      'undoQuestion(input: { questionId: $id })',
+    ])
+      expect(await api.change(call, { id: one?.id })).toMatchObject({ __typename: 'ConflictError', runningTask: null })
     expect(await api.replace(one?.id ?? '')).toMatchObject({ __typename: 'ConflictError' })
     expect(await api.run(publish, { id: quiz.id })).toMatchObject({ result: { __typename: 'ConflictError' } })
   })
@@ -630,13 +636,17 @@ describe('who may see what', () => {
     })
     const refusalsOf = async (questionId: string, quizId: string): Promise<string> => {
       const all = await Promise.all([
-        api.change('acceptQuestion(questionId: $id)', { id: questionId }, bert),
-        api.change('undoQuestion(questionId: $id)', { id: questionId }, bert),
-        api.change('moveQuestion(questionId: $id, position: $position)', { id: questionId, position: 1 }, bert),
+        api.change('acceptQuestion(input: { questionId: $id })', { id: questionId }, bert),
+        api.change('undoQuestion(input: { questionId: $id })', { id: questionId }, bert),
+        api.change(
+          'moveQuestion(input: { questionId: $id, position: $position })',
+          { id: questionId, position: 1 },
+          bert,
+        ),
         api.change('editQuestion(input: $input)', { input: { questionId, prompt: 'x' } }, bert),
         api.replace(questionId, undefined, bert),
         api.run(
-          `mutation ($id: ID!) { publishQuiz(quizId: $id) { __typename ... on Error { message } } }`,
+          `mutation ($id: ID!) { publishQuiz(input: { quizId: $id }) { __typename ... on Error { message } } }`,
           { id: quizId },
           bert,
         ),

@@ -31,8 +31,8 @@ const updates = `subscription ($id: ID!, $after: Cursor) { event: roadmapUpdates
 const retry = `mutation ($conceptId: ID!, $piece: ContentPiece!) {
   result: retryContent(input: { conceptId: $conceptId, piece: $piece }) { ... on RetryContentSuccess { task { id } } } }`
 const retryFailed = `mutation ($roadmapId: ID!) {
-  result: retryFailedContent(roadmapId: $roadmapId) { ... on RetryFailedContentSuccess { task { id } } } }`
-const cancel = `mutation ($taskId: ID!) { cancelTask(id: $taskId) { __typename } }`
+  result: retryFailedContent(input: { roadmapId: $roadmapId }) { ... on RetryFailedContentSuccess { task { id } } } }`
+const cancel = `mutation ($taskId: ID!) { cancelTask(input: { taskId: $taskId }) { __typename } }`
 
 interface Change {
   readonly conceptId: string

@@ -46,7 +46,7 @@ const roadmapQuery = `query ($id: ID!) { roadmap(id: $id) { title
 const retryMutation = `mutation ($conceptId: ID!, $piece: ContentPiece!, $key: String) {
   result: retryContent(input: { conceptId: $conceptId, piece: $piece, idempotencyKey: $key }) { __typename
     ... on RetryContentSuccess { task { id status items { key label status } } concept { quiz { status body } } }
-    ... on ConflictError { message busyWith: task { id kind } }
+    ... on ConflictError { message runningTask { id kind } }
     ... on InvalidInputError { message issues { path } }
     ... on RateLimitedError { retryAfterMs }
     ... on Error { message } } }`
@@ -141,7 +141,7 @@ describe('createRoadmap', () => {
   it('says what a document that is not ready waits for', async () => {
     expect(
       await api.run(
-        `mutation { createRoadmap(documentId: "document_0") { __typename ... on NotFoundError { id message } } }`,
+        `mutation { createRoadmap(input: { documentId: "document_0" }) { __typename ... on NotFoundError { id message } } }`,
       ),
     ).toEqual({
       createRoadmap: { __typename: 'NotFoundError', id: 'document_0', message: 'There is no document "document_0"' },
@@ -191,9 +191,9 @@ describe('retryContent', () => {
     api.provider.script = () => 'wait'
     const first: { result: { task: { id: string } } } = await api.run(retryMutation, { conceptId, piece: 'QUIZ' })
     expect(await api.run(retryMutation, { conceptId, piece: 'QUIZ' })).toMatchObject({
-      result: { __typename: 'ConflictError', busyWith: { id: first.result.task.id, kind: 'RETRY_CONTENT' } },
+      result: { __typename: 'ConflictError', runningTask: { id: first.result.task.id, kind: 'RETRY_CONTENT' } },
     })
-    await api.run(`mutation ($id: ID!) { cancelTask(id: $id, reason: "enough") { __typename } }`, {
+    await api.run(`mutation ($id: ID!) { cancelTask(input: { taskId: $id, reason: "enough" }) { __typename } }`, {
       id: first.result.task.id,
     })
     // What had been made before is readable again.
@@ -263,7 +263,7 @@ describe('retryFailedContent', () => {
     api.provider.script = () => 'text'
     const { retryFailedContent }: { retryFailedContent: { task: { id: string; progress: { totalItems: number } } } } =
       await api.run(
-        `mutation ($id: ID!) { retryFailedContent(roadmapId: $id) { ... on RetryFailedContentSuccess { task { id progress { totalItems } } } } }`,
+        `mutation ($id: ID!) { retryFailedContent(input: { roadmapId: $id }) { ... on RetryFailedContentSuccess { task { id progress { totalItems } } } } }`,
         { id: roadmapId },
       )
     expect(retryFailedContent.task.progress.totalItems).toBe(failed)
@@ -272,10 +272,10 @@ describe('retryFailedContent', () => {
     for (const { quiz } of conceptsOf(await read(roadmapId))) expect(quiz.status).toBe('COMPLETED')
     expect(
       await api.run(
-        `mutation ($id: ID!) { retryFailedContent(roadmapId: $id) { __typename ... on ConflictError { busyWith: task { id } } } }`,
+        `mutation ($id: ID!) { retryFailedContent(input: { roadmapId: $id }) { __typename ... on ConflictError { runningTask { id } } } }`,
         { id: roadmapId },
       ),
-    ).toEqual({ retryFailedContent: { __typename: 'ConflictError', busyWith: null } })
+    ).toEqual({ retryFailedContent: { __typename: 'ConflictError', runningTask: null } })
   })
 })
 
@@ -318,12 +318,12 @@ describe('who may see what', () => {
       [taskId, 'task_0'].map(async (id) => {
         const [cancel, retry, watch] = await Promise.all([
           api.run(
-            `mutation ($id: ID!) { cancelTask(id: $id) { __typename ... on NotFoundError { message } } }`,
+            `mutation ($id: ID!) { cancelTask(input: { taskId: $id }) { __typename ... on NotFoundError { message } } }`,
             { id },
             bert,
           ),
           api.run(
-            `mutation ($id: ID!) { retryTask(taskId: $id) { __typename ... on NotFoundError { message } } }`,
+            `mutation ($id: ID!) { retryTask(input: { taskId: $id }) { __typename ... on NotFoundError { message } } }`,
             { id },
             bert,
           ),
@@ -381,7 +381,7 @@ describe('watching', () => {
     for await (const data of api.watch(watchDocument, { id: active.id }, { catchUp: true }))
       names.push((data as EventData).taskProgress.__typename)
     expect(names[0]).toBe('TaskSnapshot')
-    await api.run(`mutation ($id: ID!) { cancelTask(id: $id) { __typename } }`, { id: active.id })
+    await api.run(`mutation ($id: ID!) { cancelTask(input: { taskId: $id }) { __typename } }`, { id: active.id })
     api.provider.script = () => 'text'
   })
 
@@ -395,19 +395,18 @@ describe('watching', () => {
 
 describe('importDocument', () => {
   it('refuses what is neither a file nor a text, both, empty, and too large, by name', async () => {
-    const mutation = `mutation ($text: String) { importDocument(input: { text: $text }) { __typename ... on InvalidInputError { message issues { path } } } }`
-    expect(await api.run(mutation, {})).toMatchObject({ importDocument: { __typename: 'InvalidInputError' } })
+    const mutation = `mutation ($text: String!) { importDocument(input: { source: { text: $text } }) { __typename ... on InvalidInputError { message issues { path } } } }`
     expect(await api.run(mutation, { text: '' })).toMatchObject({
       importDocument: { message: expect.stringContaining('is empty') },
     })
     expect(await api.run(mutation, { text: 'x'.repeat(1_000_001) })).toMatchObject({
-      importDocument: { message: expect.stringContaining('1000001 bytes'), issues: [{ path: 'input.text' }] },
+      importDocument: { message: expect.stringContaining('1000001 bytes'), issues: [{ path: 'input.source.text' }] },
     })
   })
 
   it('keeps a document that cannot be read, with the reason and what to do', async () => {
     const { importDocument }: { importDocument: { document: { id: string }; task: { id: string } } } = await api.run(
-      `mutation { importDocument(input: { text: "   ", name: "blank.md" }) { ... on ImportDocumentSuccess { document { id } task { id } } } }`,
+      `mutation { importDocument(input: { source: { text: "   " }, name: "blank.md" }) { ... on ImportDocumentSuccess { document { id } task { id } } } }`,
     )
     const events = await watchAll(importDocument.task.id)
     expect(events.at(-1)?.status).toBe('FAILED')

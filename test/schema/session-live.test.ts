@@ -74,7 +74,7 @@ test('who is there and who is typing is told to all, without a place in the log 
   await eventually(() => expect(lastPresence(his)).toBe('ada bob; '))
   const type = (isTyping: boolean) =>
     api.mutate(
-      'result: setTyping(sessionId: $id, isTyping: $isTyping) { __typename }',
+      'result: setTyping(input: { sessionId: $id, isTyping: $isTyping }) { __typename }',
       '($id: ID!, $isTyping: Boolean!)',
       { id, isTyping },
       bob,
@@ -103,7 +103,9 @@ test('whoever is put out is told so at once and is there no more; the others go 
   await api.invite(id, 'bob')
   const [hers, his] = [await watch('ada', id), await watch('bob', id)]
   await eventually(() => expect(lastPresence(hers)).toBe('ada bob; '))
-  await api.mutate('result: removeParticipant(sessionId: $id, userId: "bob") { __typename }', '($id: ID!)', { id })
+  await api.mutate('result: removeParticipant(input: { sessionId: $id, userId: "bob" }) { __typename }', '($id: ID!)', {
+    id,
+  })
   await eventually(() => expect(his.ended).toBe('FORBIDDEN'))
   await eventually(() => expect(lastPresence(hers)).toBe('ada; '))
   await api.send(id, 'He is gone')
@@ -122,7 +124,7 @@ test('all who watch share the executions of its events', async () => {
     await eventually(() =>
       expect(seen.flatMap(({ message }) => message?.body ?? [])).toEqual([1, 2, 3, 4, 5].map((n) => `Number ${n}`)),
     )
-  await api.mutate('result: closeSession(id: $id) { __typename }', '($id: ID!)', { id })
+  await api.mutate('result: closeSession(input: { sessionId: $id }) { __typename }', '($id: ID!)', { id })
   for (const one of watching) await eventually(() => expect(one.ended).toBe('completed'))
   const told = watching.map(({ seen }, index) => seen.length - (before.seen[index] ?? 0))
   // At least one for each message, at most one for each event, and not one for each event and watcher.

@@ -100,7 +100,7 @@ describe('who gets in', () => {
       )
     const join = (token: string) =>
       api.mutate(
-        'result: joinSession(token: $token) { __typename ... on Error { message } ... on JoinSessionSuccess { session { id } } }',
+        'result: joinSession(input: { token: $token }) { __typename ... on Error { message } ... on JoinSessionSuccess { session { id } } }',
         '($token: String!)',
         { token },
         bob,
@@ -125,7 +125,11 @@ describe('who gets in', () => {
   test('ends at once for whoever is put out, with FORBIDDEN, and for nobody else', async () => {
     const id = await together()
     const [hers, his] = [await watch(id), await watch(id, bob)]
-    await api.mutate('result: removeParticipant(sessionId: $id, userId: "bob") { __typename }', '($id: ID!)', { id })
+    await api.mutate(
+      'result: removeParticipant(input: { sessionId: $id, userId: "bob" }) { __typename }',
+      '($id: ID!)',
+      { id },
+    )
     await expect(his.done).rejects.toThrow('You no longer take part')
     await eventually(() => expect(hers.types()).toContain('SessionParticipantLeft'))
     expect(await api.read(id, bob)).toBeNull()
@@ -134,7 +138,12 @@ describe('who gets in', () => {
   test('may leave, except for the owner', async () => {
     const id = await together()
     const leave = (viewer: Viewer) =>
-      api.mutate('result: leaveSession(id: $id) { __typename ... on Error { message } }', '($id: ID!)', { id }, viewer)
+      api.mutate(
+        'result: leaveSession(input: { sessionId: $id }) { __typename ... on Error { message } }',
+        '($id: ID!)',
+        { id },
+        viewer,
+      )
     expect(await leave(ada)).toMatchObject({ __typename: 'ConflictError' })
     expect(await leave(bob)).toMatchObject({ __typename: 'LeaveSessionSuccess' })
     expect(await leave(bob)).toMatchObject({ __typename: 'LeaveSessionSuccess' })
@@ -259,12 +268,18 @@ describe('a reply', () => {
         { input: { sessionId: id, ...input } },
         viewer,
       )
-    expect(await add({ clientId: 'd', documentId })).toMatchObject({ card: { kind: 'DOCUMENT', title: 'Bread' } })
-    expect(await add({ clientId: 'n', note: 'Salt keeps *yeast* slow.\nIt really does.' })).toMatchObject({
+    expect(await add({ clientId: 'd', card: { documentId } })).toMatchObject({
+      card: { kind: 'DOCUMENT', title: 'Bread' },
+    })
+    expect(await add({ clientId: 'n', card: { note: 'Salt keeps *yeast* slow.\nIt really does.' } })).toMatchObject({
       card: { kind: 'NOTE', title: 'Salt keeps *yeast* slow.' },
     })
-    expect(await add({ clientId: 'x', note: 'a', documentId })).toMatchObject({ __typename: 'InvalidInputError' })
-    expect(await add({ clientId: 'x', documentId: 'document_0' })).toMatchObject({ __typename: 'NotFoundError' })
+    await expect(add({ clientId: 'x', card: { note: 'a', documentId } })).rejects.toThrow(
+      'Exactly one key must be specified',
+    )
+    expect(await add({ clientId: 'x', card: { documentId: 'document_0' } })).toMatchObject({
+      __typename: 'NotFoundError',
+    })
     expect((await api.read(id)).cards).toHaveLength(2)
     await api.send(id, 'Why does the dough rise, does the yeast make gas?', { wantsReply: true })
     await eventually(async () => expect((await api.read(id)).messages.nodes[1]?.status).toBe('COMPLETED'))
@@ -294,7 +309,7 @@ describe('a reply', () => {
     const added = await api.mutate(
       'result: addContextCard(input: $input) { __typename }',
       '($input: AddContextCardInput!)',
-      { input: { sessionId: id, clientId: 'shared', documentId } },
+      { input: { sessionId: id, clientId: 'shared', card: { documentId } } },
       bob,
     )
     expect(added.__typename).toBe('AddContextCardSuccess')
@@ -315,13 +330,13 @@ describe('a reply', () => {
     const { task } = await api.send(id, 'All of it', { wantsReply: true })
     await eventually(async () => expect((await api.read(id)).messages.nodes[1]?.body).toBe('Half of '))
     const stop = (viewer: Viewer) =>
-      api.mutate('result: cancelTask(id: $id) { __typename }', '($id: ID!)', { id: task?.id }, viewer)
+      api.mutate('result: cancelTask(input: { taskId: $id }) { __typename }', '($id: ID!)', { id: task?.id }, viewer)
     expect(await stop(eve)).toMatchObject({ __typename: 'NotFoundError' })
     expect(await stop(bob)).toMatchObject({ __typename: 'CancelTaskSuccess' })
     expect((await api.read(id)).messages.nodes[1]).toMatchObject({ status: 'STOPPED', body: 'Half of ' })
     // Whoever asked may have it written again, in its place.
     api.replies.script([say('All of it')])
-    await api.mutate('result: retryTask(taskId: $id) { __typename }', '($id: ID!)', { id: task?.id })
+    await api.mutate('result: retryTask(input: { taskId: $id }) { __typename }', '($id: ID!)', { id: task?.id })
     await eventually(async () =>
       expect((await api.read(id)).messages.nodes[1]).toMatchObject({
         status: 'COMPLETED',
@@ -376,7 +391,12 @@ describe('a closed session', () => {
     await api.send(id, 'Say on', { wantsReply: true })
     await eventually(async () => expect((await api.read(id)).messages.nodes[1]?.body).toBe('Well'))
     const close = (viewer: Viewer) =>
-      api.mutate('result: closeSession(id: $id) { __typename ... on Error { message } }', '($id: ID!)', { id }, viewer)
+      api.mutate(
+        'result: closeSession(input: { sessionId: $id }) { __typename ... on Error { message } }',
+        '($id: ID!)',
+        { id },
+        viewer,
+      )
     expect(await close(bob)).toMatchObject({ __typename: 'ConflictError' })
     expect(await close(ada)).toMatchObject({ __typename: 'CloseSessionSuccess' })
     expect(await close(ada)).toMatchObject({ __typename: 'CloseSessionSuccess' })

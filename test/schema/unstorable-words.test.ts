@@ -3,7 +3,7 @@ import { silentLogger } from '../../src/logger.ts'
 import { createMaskError } from '../../src/server/mask.ts'
 import { ada, bob, type SessionApi, startSessionApi } from '../studio/sessions/session-api.ts'
 import { viewerOf } from '../support/api.ts'
-import { askForEvery } from './every-field.ts'
+import { askForEvery, isInputPath, operations } from './every-field.ts'
 
 let api: SessionApi
 beforeAll(async () => {
@@ -30,6 +30,14 @@ test.each([
       .map(({ message }) => `${name}: ${message}`),
   )
   expect(failed).toEqual([])
+  const mutations = operations.mutation?.getFields() ?? {}
+  const unknownPaths = [...answers].flatMap(([name, { data }]) => {
+    const field = mutations[name.replace('Mutation.', '')]
+    if (field === undefined) return []
+    const answer = data?.[field.name] as { readonly issues?: readonly { readonly path: string }[] } | null | undefined
+    return (answer?.issues ?? []).filter(({ path }) => !isInputPath(field, path)).map(({ path }) => `${name}: ${path}`)
+  })
+  expect(unknownPaths).toEqual([])
   for (const prefix of [...prefixes, 'session_']) {
     const { errors = [] } = await api.execute(
       'query ($id: ID!) { node(id: $id) { id } }',

@@ -85,7 +85,7 @@ test('tells where it is, serves, and ends in order on SIGTERM: the task goes on 
   ).join('\n')
   const imported = await post(
     first.url,
-    'mutation ($text: String!) { importDocument(input: { name: "lake.md", text: $text }) { ... on ImportDocumentSuccess { document { id } task { id } } } }',
+    'mutation ($text: String!) { importDocument(input: { name: "lake.md", source: { text: $text } }) { ... on ImportDocumentSuccess { document { id } task { id } } } }',
     { text },
   )
   const { document, task } = imported.data['importDocument'] as { document: { id: string }; task: { id: string } }
@@ -93,7 +93,7 @@ test('tells where it is, serves, and ends in order on SIGTERM: the task goes on 
   expect((await converted.rest()).at(-1)).toEqual({ event: 'complete', data: '' })
   const created = await post(
     first.url,
-    'mutation ($id: ID!) { createRoadmap(documentId: $id) { ... on CreateRoadmapSuccess { task { id } } ... on Error { message } } }',
+    'mutation ($id: ID!) { createRoadmap(input: { documentId: $id }) { ... on CreateRoadmapSuccess { task { id } } ... on Error { message } } }',
     { id: document.id },
   )
   const roadmapTask = (created.data['createRoadmap'] as { task: { id: string } }).task.id
@@ -137,13 +137,15 @@ test('ends at once on a second signal', async () => {
   const text = `# Lake\n\n${'The lake is deep. '.repeat(20)}`
   const imported = await post(
     url,
-    'mutation ($text: String!) { importDocument(input: { name: "a.md", text: $text }) { ... on ImportDocumentSuccess { document { id } task { id } } } }',
+    'mutation ($text: String!) { importDocument(input: { name: "a.md", source: { text: $text } }) { ... on ImportDocumentSuccess { document { id } task { id } } } }',
     { text },
   )
   const { document, task } = imported.data['importDocument'] as { document: { id: string }; task: { id: string } }
   await using converted = await openStream(url, watch, { variables: { id: task.id } })
   await converted.rest()
-  await post(url, 'mutation ($id: ID!) { createRoadmap(documentId: $id) { __typename } }', { id: document.id })
+  await post(url, 'mutation ($id: ID!) { createRoadmap(input: { documentId: $id }) { __typename } }', {
+    id: document.id,
+  })
   await until(async () => {
     const { data } = await post(url, '{ tasks(first: 1) { nodes { status } } }')
     expect(JSON.stringify(data)).toContain('RUNNING')

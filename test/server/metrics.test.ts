@@ -122,7 +122,7 @@ test('counts errors by code, whichever way they are told, and no codes that othe
     })
   await post('{ viewer {')
   await post('{ nothing }')
-  await post('mutation { cancelTask(id: "task_none") { __typename } }')
+  await post('mutation { cancelTask(input: { taskId: "task_none" }) { __typename } }')
   await ask(client, '{ nothing }').catch(() => undefined)
   await using refused = subscribe(client, watch, { id: 'task_none' })
   await refused.ended

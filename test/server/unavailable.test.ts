@@ -59,7 +59,7 @@ async function failInserts(table: string, state: string, times: number): Promise
 }
 
 const states = ['57014', '55P03', '25006', '40001', '40P01', '53100', '53200', '58030', '57P01', '08006']
-const importText = `mutation ($text: String!) { importDocument(input: { text: $text, name: "a.md" }) { __typename } }`
+const importText = `mutation ($text: String!) { importDocument(input: { source: { text: $text }, name: "a.md" }) { __typename } }`
 
 describe('a failure of the database', () => {
   test.each(states)('%s makes a mutation unavailable: status 503, and when to try again', async (state) => {
@@ -152,7 +152,7 @@ test('a subscriber of a database that turns read-only sees every event once, and
     .toBe('UNAVAILABLE')
   await turn(false)
   await expect.poll(async () => (await post(importText, { text: '# A\n\nB.\n' })).status, { timeout: 30_000 }).toBe(200)
-  await post('mutation ($id: ID!) { cancelTask(id: $id) { __typename } }', { id: task.id })
+  await post('mutation ($id: ID!) { cancelTask(input: { taskId: $id }) { __typename } }', { id: task.id })
   await reading
   expect(problems).toEqual([])
   const seqs = seen.map(({ seq }) => seq)

@@ -135,7 +135,7 @@ export async function startApi(
   }
   const importText: ApiFixture['importText'] = async (text, viewer) => {
     const { importDocument }: { importDocument: { document: { id: string }; task: { id: string } } } = await run(
-      `mutation ($text: String!) { importDocument(input: { text: $text, name: "test.md" }) { ... on ImportDocumentSuccess { document { id } task { id } } } }`,
+      `mutation ($text: String!) { importDocument(input: { source: { text: $text }, name: "test.md" }) { ... on ImportDocumentSuccess { document { id } task { id } } } }`,
       { text },
       viewer,
     )
@@ -145,7 +145,7 @@ export async function startApi(
   const startRoadmap: ApiFixture['startRoadmap'] = async (text, viewer) => {
     const documentId = await importText(text, viewer)
     const { createRoadmap }: { createRoadmap: { roadmap: { id: string }; task: { id: string } } } = await run(
-      `mutation ($id: ID!) { createRoadmap(documentId: $id) { ... on CreateRoadmapSuccess { roadmap { id } task { id } } } }`,
+      `mutation ($id: ID!) { createRoadmap(input: { documentId: $id }) { ... on CreateRoadmapSuccess { roadmap { id } task { id } } } }`,
       { id: documentId },
       viewer,
     )

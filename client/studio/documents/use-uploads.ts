@@ -35,7 +35,7 @@ export function useUploads(onImported: () => void): Uploads {
   }, [])
   const send = async (key: number, file: File, isOnly: boolean): Promise<void> => {
     put(key, { key, file, is: 'sending' })
-    const { data, refusal } = await run({ input: { file, name: file.name } })
+    const { data, refusal } = await run({ input: { source: { file }, name: file.name } })
     if (data?.importDocument.__typename !== 'ImportDocumentSuccess')
       return put(key, { key, file, is: 'refused', reason: refusal ?? 'There was no answer.' })
     const { document, task } = data.importDocument

@@ -2,8 +2,8 @@ import { type FormEvent, type ReactElement, useState } from 'react'
 import { useQuery } from 'urql'
 import {
   AddContextCardDocument,
-  type AddContextCardInput,
   CardSectionsDocument,
+  type ContextCardInput,
   SourcesDocument,
 } from '../../gql/graphql.ts'
 import { createId } from '../../live/environment.ts'
@@ -24,15 +24,13 @@ export function AddCard({ sessionId }: { readonly sessionId: string }): ReactEle
     variables: { id: documentId ?? '' },
     pause: documentId === null,
   })
+  const readCard = (): ContextCardInput => {
+    if (documentId !== null) return sectionKey === '' ? { documentId } : { section: { documentId, sectionKey } }
+    return source === 'note' ? { note } : { quizId: source }
+  }
   const add = async (event: FormEvent): Promise<void> => {
     event.preventDefault()
-    const given: Partial<AddContextCardInput> =
-      documentId !== null
-        ? { documentId, ...(sectionKey === '' ? {} : { sectionKey }) }
-        : source === 'note'
-          ? { note }
-          : { quizId: source }
-    if ((await run({ input: { sessionId, clientId: createId(), ...given } })) === undefined) return
+    if ((await run({ input: { sessionId, clientId: createId(), card: readCard() } })) === undefined) return
     setNote('')
     setSource('note')
     setSectionKey('')

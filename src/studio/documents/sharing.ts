@@ -56,7 +56,7 @@ export function createSharing(options: {
     async share(id, userId) {
       if (userId.trim() === '' || userId.length > maxUserIdCharacters || userId.includes('\0')) {
         const message = `A user's id has 1 to ${maxUserIdCharacters} characters`
-        throw new TidingsError('BAD_INPUT', message, { issues: [{ path: 'userId', message }] })
+        throw new TidingsError('BAD_INPUT', message, { issues: [{ path: 'input.userId', message }] })
       }
       await withTransaction(database, async (client) => {
         const document = await client.query('select from document where id = $1 for key share', [id])

@@ -196,9 +196,6 @@ export async function lockProject(
 
 function refuse(problems: readonly FileProblem[]): TidingsError {
   return new TidingsError('BAD_INPUT', problems.map(describeProblem).join('; '), {
-    issues: problems.map((problem) => ({
-      path: problem.line === null ? 'content' : `content:${problem.line}:${problem.column ?? 1}`,
-      message: describeProblem(problem),
-    })),
+    issues: problems.map((problem) => ({ path: 'input.content', message: describeProblem(problem) })),
   })
 }

@@ -53,9 +53,9 @@ export function createCards(options: { readonly database: Database; readonly tel
       withTransaction(database, async (client) => {
         requireClientId(clientId)
         const text = content.kind === 'NOTE' ? storableText(content.text).trim() : null
-        if (text === '') throw badInput('input.note', 'The note says nothing')
+        if (text === '') throw badInput('input.card.note', 'The note says nothing')
         if ((text?.length ?? 0) > maxNoteCharacters)
-          throw badInput('input.note', `A note has at most ${maxNoteCharacters} characters`)
+          throw badInput('input.card.note', `A note has at most ${maxNoteCharacters} characters`)
         const documentId = 'documentId' in content ? content.documentId : null
         const sectionKey = 'sectionKey' in content ? content.sectionKey : null
         const quizId = 'quizId' in content ? content.quizId : null

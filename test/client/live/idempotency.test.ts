@@ -23,46 +23,48 @@ test('fills a key into an input that takes one, and leaves one that is there', (
 })
 
 test('fills a variable that is declared for a key', () => {
-  const text = 'mutation ($id: ID!, $k: String) { retryTask(taskId: $id, idempotencyKey: $k) { __typename } }'
+  const text =
+    'mutation ($id: ID!, $k: String) { retryTask(input: { taskId: $id, idempotencyKey: $k }) { __typename } }'
   expect(add(text, { id: 't' })).toMatchObject({ isRepeatable: true, variables: { id: 't', k: 'key-1' } })
 })
 
 test('adds the argument to a document that leaves it out', () => {
   const { query, variables, isRepeatable } = add(
-    'mutation Again($id: ID!) { again: retryTask(taskId: $id) { __typename } }',
+    'mutation Again($id: ID!) { again: retryTask(input: { taskId: $id }) { __typename } }',
     { id: 't' },
   )
   expect(isRepeatable).toBe(true)
   expect(variables).toEqual({ id: 't', idempotencyKey0: 'key-1' })
-  expect(stringifyDocument(query)).toContain('retryTask(taskId: $id, idempotencyKey: $idempotencyKey0)')
+  expect(stringifyDocument(query)).toContain('retryTask(input: {taskId: $id, idempotencyKey: $idempotencyKey0})')
 })
 
 test('writes a key into an input that is written out in the document, and leaves one that is there', () => {
   const { query, variables, isRepeatable } = add(
-    'mutation ($text: String!) { importDocument(input: { text: $text, name: "a.md" }) { __typename } }',
+    'mutation ($text: String!) { importDocument(input: { source: { text: $text }, name: "a.md" }) { __typename } }',
     { text: '# A' },
   )
   expect(isRepeatable).toBe(true)
   expect(variables).toEqual({ text: '# A', idempotencyKey0: 'key-1' })
   expect(stringifyDocument(query)).toContain('idempotencyKey: $idempotencyKey0')
-  const own = 'mutation { importDocument(input: { text: "# A", name: "a.md", idempotencyKey: "mine" }) { __typename } }'
+  const own =
+    'mutation { importDocument(input: { source: { text: "# A" }, name: "a.md", idempotencyKey: "mine" }) { __typename } }'
   expect(add(own)).toMatchObject({ isRepeatable: true, variables: {} })
   const open =
-    'mutation ($k: String) { importDocument(input: { text: "# A", name: "a.md", idempotencyKey: $k }) { __typename } }'
+    'mutation ($k: String) { importDocument(input: { source: { text: "# A" }, name: "a.md", idempotencyKey: $k }) { __typename } }'
   expect(add(open)).toMatchObject({ isRepeatable: true, variables: { k: 'key-1' } })
 })
 
 test('takes a mutation whose document refuses a key for unrepeatable', () => {
-  const text = 'mutation ($id: ID!) { retryTask(taskId: $id, idempotencyKey: null) { __typename } }'
+  const text = 'mutation ($id: ID!) { retryTask(input: { taskId: $id, idempotencyKey: null }) { __typename } }'
   expect(add(text, { id: 't' })).toMatchObject({ isRepeatable: false, variables: { id: 't' } })
 })
 
 test('takes canceling for repeatable as it is', () => {
-  const text = 'mutation ($id: ID!) { cancelTask(id: $id) { __typename } }'
+  const text = 'mutation ($id: ID!) { cancelTask(input: { taskId: $id }) { __typename } }'
   expect(add(text, { id: 't' })).toMatchObject({ isRepeatable: true, variables: { id: 't' } })
 })
 
 test('takes a mutation for unrepeatable when one of its fields has no key', () => {
-  const text = 'mutation ($id: ID!) { cancelTask(id: $id) { __typename } somethingElse }'
+  const text = 'mutation ($id: ID!) { cancelTask(input: { taskId: $id }) { __typename } somethingElse }'
   expect(addIdempotencyKeys(gql(text) as never, { id: 't' }, () => 'key').isRepeatable).toBe(false)
 })

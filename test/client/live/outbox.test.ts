@@ -81,7 +81,9 @@ test('sends what was made offline in the order in which it was made', async () =
   const ids = await Promise.all([site.count(1), site.count(1), site.count(1)])
   await using client = site.client()
   goOffline()
-  const cancel = gql('mutation ($id: ID!, $reason: String) { cancelTask(id: $id, reason: $reason) { __typename } }')
+  const cancel = gql(
+    'mutation ($id: ID!, $reason: String) { cancelTask(input: { taskId: $id, reason: $reason }) { __typename } }',
+  )
   const order: number[] = []
   const answers = ids.map((id, index) =>
     client.urql
@@ -283,7 +285,9 @@ describe('of several users in one browser', () => {
 })
 
 describe('a page that is killed', () => {
-  const cancel = gql('mutation ($id: ID!, $reason: String) { cancelTask(id: $id, reason: $reason) { __typename } }')
+  const cancel = gql(
+    'mutation ($id: ID!, $reason: String) { cancelTask(input: { taskId: $id, reason: $reason }) { __typename } }',
+  )
   const tokenOf = (sub: string): string => `e30.${btoa(JSON.stringify({ sub }))}.x`
   const reasonsIn = (items: ReadonlyMap<string, string>): readonly unknown[] =>
     [...items.values()].map(
@@ -358,7 +362,9 @@ describe('a page that is killed', () => {
 })
 
 describe('a mutation that is worthless later', () => {
-  const cancel = gql('mutation ($id: ID!, $reason: String) { cancelTask(id: $id, reason: $reason) { __typename } }')
+  const cancel = gql(
+    'mutation ($id: ID!, $reason: String) { cancelTask(input: { taskId: $id, reason: $reason }) { __typename } }',
+  )
   const now = { outbox: false }
 
   test('fails at once while there is no connection, is never stored and never sent later', async () => {
@@ -381,7 +387,7 @@ describe('a mutation that is worthless later', () => {
     // A mutation of the outbox goes out now, and that one does not.
     await client.urql.mutation(retryMutation, { input: { conceptId, piece: 'QUIZ' } }).toPromise()
     expect(requests).toBe(2)
-    await site.ask('mutation ($id: ID!) { cancelTask(id: $id) { __typename } }', { id })
+    await site.ask('mutation ($id: ID!) { cancelTask(input: { taskId: $id }) { __typename } }', { id })
     await settled()
   })
 

@@ -261,7 +261,11 @@ describe('useRetryContent', () => {
   test('tells a refusal in the words of the server', async () => {
     const client = createDrivenClient(() => ({
       data: {
-        retryContent: { __typename: 'ConflictError', message: 'It is being made already.', running: { id: 'task_9' } },
+        retryContent: {
+          __typename: 'ConflictError',
+          message: 'It is being made already.',
+          runningTask: { id: 'task_9' },
+        },
       },
     }))
     const { result } = renderHook(() => useRetryContent(), { wrapper: wrapper(client) })

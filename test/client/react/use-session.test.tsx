@@ -90,7 +90,7 @@ test('a message is shown at once, and in its place when it comes back, whichever
   await vi.waitFor(() => expect(result.current.session?.messages).toHaveLength(1))
   expect(result.current.unsent).toEqual([])
   answer.resolve({
-    data: { sendMessage: { __typename: 'SendMessageSuccess', said: { id: 'm2', clientId, position: 1 } } },
+    data: { sendMessage: { __typename: 'SendMessageSuccess', sessionMessage: { id: 'm2', clientId, position: 1 } } },
   })
   await act(() => answer.promise.then(() => undefined))
   expect(result.current.unsent).toEqual([])

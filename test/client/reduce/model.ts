@@ -96,7 +96,7 @@ export function playHistory(steps: readonly Step[]): History {
     remember()
   }
 
-  tell((told) => ({ __typename: 'TaskQueued', ...told, firstPlace: queue() }))
+  tell((told) => ({ __typename: 'TaskQueued', ...told, queue: queue() }))
   for (const step of steps) {
     if (isFinalStatus(status)) break
     if (step.do === 'cancel') {

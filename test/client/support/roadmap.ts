@@ -9,12 +9,12 @@ export async function makeConcept(site: Site): Promise<{ readonly conceptId: str
   const text =
     '# Rivers\n\nAll about rivers.\n\n## Sources\n\nA river begins at its source.\n\n## Mouths\n\nIt ends in the sea.\n'
   const { importDocument } = await site.ask<{ importDocument: { document: { id: string }; task: { id: string } } }>(
-    'mutation ($text: String!) { importDocument(input: { text: $text, name: "rivers.md" }) { ... on ImportDocumentSuccess { document { id } task { id } } } }',
+    'mutation ($text: String!) { importDocument(input: { source: { text: $text }, name: "rivers.md" }) { ... on ImportDocumentSuccess { document { id } task { id } } } }',
     { text },
   )
   await end(importDocument.task.id)
   const { createRoadmap } = await site.ask<{ createRoadmap: { roadmap: { id: string }; task: { id: string } } }>(
-    'mutation ($id: ID!) { createRoadmap(documentId: $id) { ... on CreateRoadmapSuccess { roadmap { id } task { id } } } }',
+    'mutation ($id: ID!) { createRoadmap(input: { documentId: $id }) { ... on CreateRoadmapSuccess { roadmap { id } task { id } } } }',
     { id: importDocument.document.id },
   )
   await end(createRoadmap.task.id)

@@ -27,7 +27,7 @@ export async function makeOneOfEach(world: World): Promise<OneOfEach> {
   const roadmap = await world.startRoadmap({ titles: ['Owls'] })
   const makeQuiz = (): Promise<Made> =>
     make(
-      'mutation ($id: ID!) { generateQuiz(documentId: $id, questionCount: 4) { ... on GenerateQuizSuccess { quiz { id } task { id } } } }',
+      'mutation ($id: ID!) { generateQuiz(input: { documentId: $id, questionCount: 4 }) { ... on GenerateQuizSuccess { quiz { id } task { id } } } }',
       { id: document },
     )
   const [quiz, published] = [await makeQuiz(), await makeQuiz()]
@@ -37,8 +37,10 @@ export async function makeOneOfEach(world: World): Promise<OneOfEach> {
     { id: idOf(published, 'quiz') },
   )
   for (const { id } of found.questions)
-    await make('mutation ($id: ID!) { acceptQuestion(questionId: $id) { __typename } }', { id })
-  await make('mutation ($id: ID!) { publishQuiz(quizId: $id) { __typename } }', { id: idOf(published, 'quiz') })
+    await make('mutation ($id: ID!) { acceptQuestion(input: { questionId: $id }) { __typename } }', { id })
+  await make('mutation ($id: ID!) { publishQuiz(input: { quizId: $id }) { __typename } }', {
+    id: idOf(published, 'quiz'),
+  })
   const { roadmap: outline } = await world.query<{
     roadmap: { stages: { modules: { concepts: { id: string }[] }[] }[] }
   }>('query ($id: ID!) { roadmap(id: $id) { stages { modules { concepts { id } } } } }', {
@@ -49,7 +51,7 @@ export async function makeOneOfEach(world: World): Promise<OneOfEach> {
     {},
   )
   await make(
-    'mutation ($session: ID!, $document: ID!) { addContextCard(input: { sessionId: $session, clientId: "c", documentId: $document }) { __typename } }',
+    'mutation ($session: ID!, $document: ID!) { addContextCard(input: { sessionId: $session, clientId: "c", card: { documentId: $document } }) { __typename } }',
     { session: idOf(session, 'session'), document },
   )
   const asked = await make(

@@ -12,7 +12,7 @@ export interface FileData {
 export async function importReadme(world: World, name: string): Promise<string> {
   const text = await readFile(new URL(`../../../node_modules/${name}/README.md`, import.meta.url), 'utf8')
   const { importDocument } = await world.query<{ importDocument: { document: { id: string }; task: { id: string } } }>(
-    'mutation ($text: String!, $name: String!) { importDocument(input: { text: $text, name: $name }) { ... on ImportDocumentSuccess { document { id } task { id } } } }',
+    'mutation ($text: String!, $name: String!) { importDocument(input: { source: { text: $text }, name: $name }) { ... on ImportDocumentSuccess { document { id } task { id } } } }',
     { text, name: `${name}.md` },
   )
   await untilCompleted(world, importDocument.task.id)
@@ -26,14 +26,14 @@ export async function makeProject(
   files?: readonly FileData[],
 ): Promise<{ readonly id: string; readonly address: string }> {
   const { generateProject } = await world.query<{ generateProject: { project: { id: string }; task: { id: string } } }>(
-    'mutation ($id: ID!) { generateProject(prompt: "flash cards", documentId: $id) { ... on GenerateProjectSuccess { project { id } task { id } } } }',
+    'mutation ($id: ID!) { generateProject(input: { prompt: "flash cards", documentId: $id }) { ... on GenerateProjectSuccess { project { id } task { id } } } }',
     { id: documentId },
   )
   await untilCompleted(world, generateProject.task.id)
   const { id } = generateProject.project
   if (files !== undefined) {
     const { syncProject } = await world.query<{ syncProject: { task: { id: string } } }>(
-      'mutation ($id: ID!, $files: [ProjectFileInput!]!) { syncProject(projectId: $id, files: $files) { ... on SyncProjectSuccess { task { id } } } }',
+      'mutation ($id: ID!, $files: [ProjectFileInput!]!) { syncProject(input: { projectId: $id, files: $files }) { ... on SyncProjectSuccess { task { id } } } }',
       { id, files },
     )
     await untilCompleted(world, syncProject.task.id)

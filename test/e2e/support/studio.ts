@@ -176,7 +176,7 @@ async function openDocuments(open: Open): Promise<StudioPage[]> {
 async function openQuizzes(scene: Scene, open: Open): Promise<StudioPage[]> {
   const { ask, untilDone, url } = scene
   const { importDocument } = await ask<{ importDocument: { document: { id: string } } }>(
-    'mutation ($text: String!) { importDocument(input: { text: $text, name: "birds.md" }) { ... on ImportDocumentSuccess { document { id } } } }',
+    'mutation ($text: String!) { importDocument(input: { source: { text: $text }, name: "birds.md" }) { ... on ImportDocumentSuccess { document { id } } } }',
     { text: birdsText },
   )
   const { id } = importDocument.document
@@ -184,7 +184,7 @@ async function openQuizzes(scene: Scene, open: Open): Promise<StudioPage[]> {
     document: { status: 'READY' },
   })
   const generate =
-    'mutation ($id: ID!, $count: Int!) { generateQuiz(documentId: $id, questionCount: $count) { ... on GenerateQuizSuccess { quiz { id } task { id } } } }'
+    'mutation ($id: ID!, $count: Int!) { generateQuiz(input: { documentId: $id, questionCount: $count }) { ... on GenerateQuizSuccess { quiz { id } task { id } } } }'
   scene.questions = reviewed
   await untilDone(generate, 'generateQuiz', { id, count: reviewed })
   const { quizzes } = await ask<{ quizzes: { nodes: { id: string }[] } }>('{ quizzes { nodes { id } } }')
@@ -288,7 +288,7 @@ async function openProjects(scene: Scene, open: Open): Promise<StudioPage[]> {
     {
       async begin() {
         const { generateProject } = await ask<{ generateProject: { project: { id: string } } }>(
-          'mutation { generateProject(prompt: "words") { ... on GenerateProjectSuccess { project { id } } } }',
+          'mutation { generateProject(input: { prompt: "words" }) { ... on GenerateProjectSuccess { project { id } } } }',
         )
         await making.goto(`${url}/?project=${generateProject.project.id}`)
       },

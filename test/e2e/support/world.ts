@@ -121,13 +121,13 @@ export async function startWorld(
       '\n\n',
     )
     const { importDocument } = await query<{ importDocument: { document: { id: string }; task: { id: string } } }>(
-      'mutation ($text: String!) { importDocument(input: { text: $text, name: "birds.md" }) { ... on ImportDocumentSuccess { document { id } task { id } } } }',
+      'mutation ($text: String!) { importDocument(input: { source: { text: $text }, name: "birds.md" }) { ... on ImportDocumentSuccess { document { id } task { id } } } }',
       { text },
       token,
     )
     await untilOver(importDocument.task.id, token)
     const { createRoadmap } = await query<{ createRoadmap: { roadmap: { id: string }; task: { id: string } } }>(
-      'mutation ($id: ID!) { createRoadmap(documentId: $id) { ... on CreateRoadmapSuccess { roadmap { id } task { id } } } }',
+      'mutation ($id: ID!) { createRoadmap(input: { documentId: $id }) { ... on CreateRoadmapSuccess { roadmap { id } task { id } } } }',
       { id: importDocument.document.id },
       token,
     )

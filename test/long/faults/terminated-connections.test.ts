@@ -44,7 +44,8 @@ test.each(pausesMs)(
           method: 'POST',
           headers: { 'content-type': 'application/json' },
           body: JSON.stringify({
-            query: 'mutation ($text: String!) { importDocument(input: { text: $text, name: "a.md" }) { __typename } }',
+            query:
+              'mutation ($text: String!) { importDocument(input: { source: { text: $text }, name: "a.md" }) { __typename } }',
             variables: { text: `# ${Math.random()}` },
           }),
         })

@@ -58,7 +58,7 @@ const someone = (): Viewer => viewerOf(`u_${++users}`)
 const replace = async (questionId: string, viewer: Viewer): Promise<string> =>
   api.end((await api.replace(questionId, undefined, viewer)).task.id)
 const accept = (id: string, accepted: boolean, viewer: Viewer) =>
-  api.change('acceptQuestion(questionId: $id, accepted: $accepted)', { id, accepted }, viewer)
+  api.change('acceptQuestion(input: { questionId: $id, accepted: $accepted })', { id, accepted }, viewer)
 const first = <T>(list: readonly T[]): T => {
   const [one] = list
   if (one === undefined) throw new Error('There is none')
@@ -73,14 +73,18 @@ async function work(viewer: Viewer): Promise<void> {
   await replace(one, viewer)
   await accept(two, false, viewer)
   await accept(four, true, viewer)
-  await api.change('undoQuestion(questionId: $id)', { id: one }, viewer)
+  await api.change('undoQuestion(input: { questionId: $id })', { id: one }, viewer)
   await replace(three, viewer)
   api.questions.script = () => 'fail'
   await replace(two, viewer)
   api.questions.script = (_, made) => (made === 1 ? 'wait' : 'ask')
   const canceled = await api.startQuiz({ viewer, count: 3 })
   await vi.waitFor(async () => expect((await api.quiz(canceled.quizId, viewer)).questions).toHaveLength(1))
-  await api.run('mutation ($id: ID!) { cancelTask(id: $id) { __typename } }', { id: canceled.taskId }, viewer)
+  await api.run(
+    'mutation ($id: ID!) { cancelTask(input: { taskId: $id }) { __typename } }',
+    { id: canceled.taskId },
+    viewer,
+  )
   api.questions.script = () => 'ask'
 }
 

@@ -115,7 +115,7 @@ export const reviewFields = `
     origin canUndo citation { sectionKey heading quotation } versions { version prompt reason } activeTask { id } }
   fragment Z on Quiz { id title status note error { code } requestedCount acceptedCount activeTask { id } questions { ...Q } }`
 /** What a failure tells, in a result's fragments. */
-export const failureFields = `__typename ... on Error { message } ... on ConflictError { busyWith: task { id kind } }
+export const failureFields = `__typename ... on Error { message } ... on ConflictError { runningTask { id kind } }
   ... on InvalidInputError { issues { path message } }`
 
 /** The API with quizzes. */
@@ -146,7 +146,7 @@ export interface QuizApi extends ApiFixture {
 interface ChangeData {
   readonly __typename: string
   readonly message?: string
-  readonly busyWith?: { readonly id: string; readonly kind: string } | null
+  readonly runningTask?: { readonly id: string; readonly kind: string } | null
   readonly issues?: readonly { readonly path: string; readonly message: string }[]
   readonly question: QuestionData
 }
@@ -171,7 +171,7 @@ export async function startQuizApi(config: Parameters<typeof startApi>[0] = {}):
     const { count = 6, kinds, viewer } = options
     const documentId = await api.importText(options.text ?? text, viewer)
     const { generateQuiz }: { generateQuiz: { quiz: { id: string }; task: { id: string } } } = await api.run(
-      `mutation ($id: ID!, $count: Int, $kinds: [QuestionKind!]) { generateQuiz(documentId: $id, questionCount: $count, kinds: $kinds) {
+      `mutation ($id: ID!, $count: Int, $kinds: [QuestionKind!]) { generateQuiz(input: { documentId: $id, questionCount: $count, kinds: $kinds }) {
         ... on GenerateQuizSuccess { quiz { id } task { id } } } }`,
       { id: documentId, count, ...(kinds === undefined ? {} : { kinds }) },
       viewer,
@@ -202,7 +202,7 @@ export async function startQuizApi(config: Parameters<typeof startApi>[0] = {}):
     },
     async replace(questionId, reason, viewer) {
       const data: { result: never } = await api.run(
-        `mutation ($id: ID!, $reason: String) { result: replaceQuestion(questionId: $id, reason: $reason) { ${failureFields}
+        `mutation ($id: ID!, $reason: String) { result: replaceQuestion(input: { questionId: $id, reason: $reason }) { ${failureFields}
           ... on ReplaceQuestionSuccess { task { id kind items { key } } question { ...Q } } } } ${reviewFields}`,
         { id: questionId, reason },
         viewer,
@@ -210,8 +210,9 @@ export async function startQuizApi(config: Parameters<typeof startApi>[0] = {}):
       return data.result
     },
     async publish({ id, questions: all }, viewer) {
-      for (const question of all) await change('acceptQuestion(questionId: $id)', { id: question.id }, viewer)
-      await api.run(`mutation ($id: ID!) { publishQuiz(quizId: $id) { __typename } }`, { id }, viewer)
+      for (const question of all)
+        await change('acceptQuestion(input: { questionId: $id })', { id: question.id }, viewer)
+      await api.run(`mutation ($id: ID!) { publishQuiz(input: { quizId: $id }) { __typename } }`, { id }, viewer)
     },
   }
 }

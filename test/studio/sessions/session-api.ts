@@ -106,7 +106,7 @@ export interface Outcome {
   readonly __typename: string
   readonly message?: string | SeenMessage
   readonly session?: SeenSession
-  readonly said?: SeenMessage
+  readonly sessionMessage?: SeenMessage
   readonly reply?: SeenMessage | null
   readonly task?: { readonly id: string } | null
   readonly link?: { readonly token: string; readonly expiresAt: string } | null
@@ -160,7 +160,7 @@ export async function startSessionApi(config: Partial<EngineConfig> = {}): Promi
       ),
     send: (sessionId, text, { viewer = ada, clientId = `m_${++made}`, wantsReply = false } = {}) =>
       mutate(
-        `result: sendMessage(input: $input) { __typename ... on Error { message } ... on SendMessageSuccess { said: message { ${messageFields} } reply { ${messageFields} } task { id } } }`,
+        `result: sendMessage(input: $input) { __typename ... on Error { message } ... on SendMessageSuccess { sessionMessage { ${messageFields} } reply { ${messageFields} } task { id } } }`,
         '($input: SendMessageInput!)',
         { input: { sessionId, clientId, text, wantsReply } },
         viewer,
