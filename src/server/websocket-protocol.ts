@@ -1,5 +1,5 @@
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST } from 'graphql'
-import { makeServer, type Server, type SubscribePayload } from 'graphql-ws'
+import { MessageType, makeServer, type Server, type SubscribePayload } from 'graphql-ws'
 import { isAsyncIterable } from 'graphql-yoga'
 import type { WebSocket } from 'ws'
 import { isTidingsError } from '../errors.ts'
@@ -172,7 +172,8 @@ export function createSocketProtocol(options: {
       }
     },
 
-    onOperation({ extra: { socket, outlet } }, id, _payload, args, outcome) {
+    async onOperation({ extra, subscriptions }, id, _payload, args, outcome) {
+      const { socket, outlet } = extra
       const { document, operationName } = args
       // graphql-ws has awaited it, though its type does not say so.
       const result = outcome as AsyncIterable<ExecutionResult> | ExecutionResult
@@ -186,7 +187,14 @@ export function createSocketProtocol(options: {
         if (outlet === undefined) return refined
         return takeSeat(refined, { outlet, stamp: stampOf(id), number: preparedOf(args).number })
       }
-      if (getOperationAST(document, operationName)?.operation === 'subscription') leaveIfAway(socket, result.errors)
+      const isSubscription = getOperationAST(document, operationName)?.operation === 'subscription'
+      if (isSubscription && leaveIfAway(socket, result.errors)) return undefined
+      // A result without data is a refusal of the request. graphql-ws itself would send it as `next`, then `complete`; for an id that
+      // is not in `subscriptions` it sends nothing.
+      if (result.errors !== undefined && result.data === undefined && id in subscriptions) {
+        delete subscriptions[id]
+        await extra.send(JSON.stringify({ id, type: MessageType.Error, payload: result.errors.map(formatError) }))
+      }
       return undefined
     },
 

@@ -36,9 +36,13 @@ const watch = (fields: string) => `subscription ($id: ID!) { taskProgress(taskId
 async function lastOf(client: Client, query: string) {
   const errors: unknown[] = []
   let last: unknown
-  for await (const result of client.iterate({ query, variables: { id: conversionId } })) {
-    errors.push(...(result.errors ?? []))
-    last = (result.data as { taskProgress: { result?: unknown } } | null)?.taskProgress.result
+  try {
+    for await (const result of client.iterate({ query, variables: { id: conversionId } })) {
+      errors.push(...(result.errors ?? []))
+      last = (result.data as { taskProgress: { result?: unknown } } | null)?.taskProgress.result
+    }
+  } catch (refusal) {
+    errors.push(...(refusal as readonly unknown[]))
   }
   return { last, errors }
 }
