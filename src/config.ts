@@ -141,6 +141,11 @@ export const settings = {
   JWKS_URL: optional(url(['http:', 'https:']), 'where the public keys of the token issuer are'),
   JWT_ISSUER: optional(text, 'required `iss` of tokens'),
   JWT_AUDIENCE: optional(text, 'required `aud` of tokens'),
+  JWT_CLOCK_TOLERANCE_SECONDS: setting(
+    number(0, 600),
+    '60',
+    'how far the clock of the token issuer may be ahead, for `nbf`; `exp` is checked without a tolerance',
+  ),
   ALLOWED_ORIGINS: setting(list, '', 'origins of other sites that may call this server, separated by commas'),
   TRUST_PROXY: setting(flag, 'false', 'take the client address from X-Forwarded-For'),
 

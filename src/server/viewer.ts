@@ -14,7 +14,7 @@ export interface Tokens {
    * @param authorization - `Bearer <token>`, as in the header; undefined when nothing was sent
    * @returns the viewer; null without credentials
    * @throws TidingsError `UNAUTHENTICATED`, with `details.expired` true when nothing but the time is wrong with the token;
-   * `UNAVAILABLE` when the issuer's keys cannot be had
+   * `UNAVAILABLE` when the issuer's keys cannot be had, and for a token that is not valid yet, so that clients repeat the request
    */
   read(authorization: string | undefined): Promise<Viewer | null>
   /** False when there is neither a secret nor a key set: then everyone is the {@link localDeveloper}. */
@@ -22,7 +22,10 @@ export interface Tokens {
 }
 
 /** The settings that tokens are checked by. */
-export type TokenConfig = Pick<Config, 'JWT_SECRET' | 'JWKS_URL' | 'JWT_ISSUER' | 'JWT_AUDIENCE'>
+export type TokenConfig = Pick<
+  Config,
+  'JWT_SECRET' | 'JWKS_URL' | 'JWT_ISSUER' | 'JWT_AUDIENCE' | 'JWT_CLOCK_TOLERANCE_SECONDS'
+>
 
 const claims = z.object({
   sub: z.string().min(1).max(200).refine(isStorable, unstorable),
@@ -32,11 +35,11 @@ const claims = z.object({
   sessions: z.array(z.string()).nullable().default(null),
   exp: z.number().optional(),
 })
-/** How far the issuer's clock may be ahead (`nbf`, `iat`); the expiry is taken by the letter. */
-const clockToleranceSeconds = 5
 /** Signatures only: a key set is public, so nothing in it may be taken for a shared secret. */
 const publicKeyAlgorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']
 const jwksTimeoutMs = 3_000
+/** The longest pause that is proposed to the holder of a token that is not valid yet. */
+const longestRetryMs = 60_000
 
 /**
  * Creates the reader of tokens.
@@ -54,7 +57,8 @@ export function createTokens(config: TokenConfig, logger: Logger): Tokens {
   const keySet =
     jwksUrl === undefined ? undefined : createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: jwksTimeoutMs })
   const required: JWTVerifyOptions = {
-    clockTolerance: clockToleranceSeconds,
+    // For `nbf`: the expiry is checked below, without a tolerance.
+    clockTolerance: config.JWT_CLOCK_TOLERANCE_SECONDS,
     ...(config.JWT_ISSUER === undefined ? {} : { issuer: config.JWT_ISSUER }),
     ...(config.JWT_AUDIENCE === undefined ? {} : { audience: config.JWT_AUDIENCE }),
   }
@@ -77,6 +81,12 @@ export function createTokens(config: TokenConfig, logger: Logger): Tokens {
         payload = await verify(token)
       } catch (error) {
         if (error instanceof errors.JWTExpired) throw expired()
+        if (
+          error instanceof errors.JWTClaimValidationFailed &&
+          typeof error.payload.nbf === 'number' &&
+          error.claim === 'nbf'
+        )
+          throw notYetValid(error.payload.nbf)
         if (isForgery(error)) throw refusal(`The token is refused: ${error.message}`)
         logger.error({ err: error, jwksUrl }, 'the keys of the token issuer cannot be had')
         throw new TidingsError('UNAVAILABLE', 'Tokens cannot be checked now: their issuer’s keys cannot be had')
@@ -142,6 +152,14 @@ function isForgery(error: unknown): error is Error {
 
 function refusal(message: string): TidingsError {
   return new TidingsError('UNAUTHENTICATED', message)
+}
+
+/** @param nbf - in seconds since 1970 */
+function notYetValid(nbf: number): TidingsError {
+  const validAt = new Date(Math.min(nbf * 1_000, 8.64e15))
+  return new TidingsError('UNAVAILABLE', `The token is not valid before ${validAt.toISOString()}; try again then`, {
+    retryAfterMs: Math.min(Math.max(0, validAt.getTime() - Date.now()), longestRetryMs),
+  })
 }
 
 function expired(): TidingsError {

@@ -49,7 +49,9 @@ export function createWebSockets(options: {
     perMessageDeflate: false,
     // They are in `served`.
     clientTracking: false,
-    handleProtocols,
+    // A client that offers only another subprotocol would take a handshake without one for a failure (1006, without a reason): it gets
+    // its own, and graphql-ws closes the socket with 4406.
+    handleProtocols: (protocols) => handleProtocols(protocols) || ([...protocols][0] ?? false),
   })
   const served = new Map<WebSocket, ServedSocket>()
   // In turns: ten thousand pings at once would hold up everybody for a tenth of a second.

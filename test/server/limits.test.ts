@@ -205,11 +205,21 @@ describe('sockets', () => {
     expect(await accepted.ended).toBe('complete')
   })
 
+  class OfferingLegacyFirst extends WebSocket {
+    constructor(url: string, subprotocol: string) {
+      super(url, ['graphql-ws', subprotocol])
+    }
+  }
+
   test('closes a socket that does not introduce itself, and one of another subprotocol', async () => {
     await using fixture = await startTestServer({ initMs: 20 })
     const closeCode = async (socket: WebSocket) => (await once(socket, 'close'))[0] as number
     expect(await closeCode(new WebSocket(fixture.server.wsUrl, protocol))).toBe(4408)
     expect(await closeCode(new WebSocket(fixture.server.wsUrl))).toBe(4406)
+    // The legacy subprotocol of subscriptions-transport-ws.
+    expect(await closeCode(new WebSocket(fixture.server.wsUrl, 'graphql-ws'))).toBe(4406)
+    const both = fixture.client({ lazy: false, webSocketImpl: OfferingLegacyFirst })
+    expect(await ask(both, '{ hello }')).toHaveProperty('data.hello')
   })
 
   test('cuts a socket whose peer no longer answers pings, and keeps those that do', async () => {
