@@ -76,6 +76,26 @@ export async function findNode(context: Context, id: string): Promise<NodeSource
   }
 }
 
+/** Whether an id is that of an existing object, whoever may see it. */
+export async function nodeExists({ loaders }: Pick<Context, 'loaders'>, id: string): Promise<boolean> {
+  const prefix = prefixOf(id)
+  const loader = Object.hasOwn(existingLoaders, prefix) ? existingLoaders[prefix] : undefined
+  return loader !== undefined && (await loaders[loader].load(id)) !== null
+}
+
+const existingLoaders: Readonly<
+  Record<string, 'task' | 'document' | 'roadmap' | 'concept' | 'quiz' | 'question' | 'project' | 'session'>
+> = {
+  task: 'task',
+  document: 'document',
+  roadmap: 'roadmap',
+  concept: 'concept',
+  quiz: 'quiz',
+  question: 'question',
+  project: 'project',
+  session: 'session',
+}
+
 builder.queryField('node', (t) =>
   t.field({
     type: node,

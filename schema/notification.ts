@@ -8,7 +8,7 @@ import { builder, requireViewer } from './builder.ts'
 import { defineConnection, readPage } from './connection.ts'
 import type { Context } from './context.ts'
 import { refuseAsMissing } from './failure.ts'
-import { findNode, node } from './node.ts'
+import { findNode, node, nodeExists } from './node.ts'
 import { notificationRef } from './refs.ts'
 import { defineResult } from './result.ts'
 
@@ -193,6 +193,10 @@ builder.mutationFields((t) => ({
       notifyResult.run(context, '', async () => {
         const { userId: teller } = requireAdmin(context)
         const { userId, idempotencyKey, ...rest } = checkInput(input)
+        if (typeof rest.aboutId === 'string' && !(await nodeExists(context, rest.aboutId))) {
+          const issues = [{ path: 'input.aboutId', message: `There is nothing with the id "${rest.aboutId}"` }]
+          throw new TidingsError('BAD_INPUT', 'The subject of the notification does not exist', { issues })
+        }
         const key = idempotencyKey ? { key: `told by ${teller} as ${idempotencyKey}` } : {}
         const draft = { ...rest, level: input.level, ...key }
         const { notification } = await (userId

@@ -21,6 +21,7 @@ import { createApplications } from '../studio/applications.ts'
 import { createTaskDefinitions } from '../studio/definitions.ts'
 import { prepareFirstRun } from '../studio/first-run.ts'
 import { createNotifications } from '../studio/notifications/notifications.ts'
+import { createExpiry } from '../studio/notifications/prune.ts'
 import { createEndNotices } from '../studio/notifications/task-ends.ts'
 import { typeOf } from '../studio/projects/file-names.ts'
 import { createPreviewKeeper } from '../studio/projects/preview-keeper.ts'
@@ -49,6 +50,8 @@ export interface App extends AsyncDisposable {
 
 /** How often what is older than `RETENTION_HOURS` is taken away. */
 const pruneMs = 600_000
+/** How late an expired notification is removed from live inboxes at most. */
+const expiryMs = 2_000
 /** How often it is looked for what other processes append that is counted. */
 const countMs = 1_000
 const longestSpreadMs = 2_000
@@ -177,12 +180,10 @@ export async function startApp(options: {
         everyMs: pruneMs,
         retentionHours: config.RETENTION_HOURS,
         idempotencyHours: config.IDEMPOTENCY_HOURS,
-        others: [
-          (maxRows) => pruneAuditLog(database, { keptDays: config.AUDIT_DAYS, maxRows }),
-          () => services.notifications.prune(),
-        ],
+        others: [(maxRows) => pruneAuditLog(database, { keptDays: config.AUDIT_DAYS, maxRows })],
       }),
     )
+    stack.use(createExpiry({ notifications: services.notifications, logger, everyMs: expiryMs }))
   }
 
   const firstRun = new AbortController()

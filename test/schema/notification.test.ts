@@ -118,6 +118,12 @@ describe('notify', () => {
     const told = await tell({ userId: 'about-ada', title: 'About', aboutId: documentId })
     await tell({ userId: 'about-bob', aboutId: documentId })
     expect(told).toMatchObject({ about: null })
+    for (const aboutId of ['nothing_1', 'document_0', 'constructor_1', 'toString'])
+      expect(
+        await api.run(notify, { input: { level: 'INFORMATION', title: 'Nonsense', aboutId } }, admin),
+      ).toMatchObject({
+        result: { __typename: 'InvalidInputError', issues: [{ path: 'input.aboutId' }] },
+      })
     const about = async (viewer: Viewer): Promise<unknown> =>
       Object.fromEntries((await read(viewer)).inbox.nodes.map((one) => [one.title, one.about]))
     const found = { __typename: 'Document', id: documentId }

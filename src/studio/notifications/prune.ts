@@ -1,6 +1,7 @@
 import type { PoolClient } from 'pg'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import type { Appender } from '../../log/append.ts'
+import type { Logger } from '../../logger.ts'
 import { countUnread, lockAllInboxes, lockInbox, tell, tellAll } from './inbox-log.ts'
 
 interface Parts {
@@ -21,6 +22,42 @@ export async function pruneNotifications(parts: Parts): Promise<number> {
     )
     for (const row of rows) count += await removeFor(parts, row.user_id)
     if (rows.length < usersPerLook) return count
+  }
+}
+
+/**
+ * Removes notifications when they expire, so that live inboxes show what a new snapshot shows. Disposing stops it after the run
+ * under way.
+ *
+ * @param options.everyMs - time between two runs, each of which is two look-ups in an index when nothing has expired
+ */
+export function createExpiry(options: {
+  readonly notifications: { prune(): Promise<number> }
+  readonly logger: Logger
+  readonly everyMs: number
+}): AsyncDisposable {
+  const { notifications, logger, everyMs } = options
+  let running: Promise<void> | undefined
+  let isFailing = false
+  const run = async (): Promise<void> => {
+    try {
+      await notifications.prune()
+      isFailing = false
+    } catch (error) {
+      // Once per outage: the next run is a moment later.
+      if (!isFailing) logger.warn({ err: error }, 'failed to remove expired notifications')
+      isFailing = true
+    }
+    running = undefined
+  }
+  const timer = setInterval(() => {
+    running ??= run()
+  }, everyMs).unref()
+  return {
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer)
+      await running
+    },
   }
 }
 

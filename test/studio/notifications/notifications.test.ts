@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import { type Followed, follow } from '../../../src/log/follow.ts'
+import { silentLogger } from '../../../src/logger.ts'
 import {
   type Draft,
   fromPayload,
@@ -8,6 +9,7 @@ import {
   type Notification,
 } from '../../../src/studio/notifications/notification.ts'
 import { createNotifications, type Notifications } from '../../../src/studio/notifications/notifications.ts'
+import { createExpiry } from '../../../src/studio/notifications/prune.ts'
 import { type EngineFixture, shareDatabase, startTestEngine } from '../../support/engine.ts'
 
 shareDatabase()
@@ -221,6 +223,22 @@ describe('what has expired', () => {
     await vi.waitFor(() => expect(tab.heard.slice(-2)).toEqual(['NotificationsRemoved 1', 'NotificationsRemoved 1']))
     expect(tab.unread()).toBe(1)
     expect((await database.pool.query('select title from notification')).rows).toEqual([{ title: 'stays' }])
+  })
+
+  test('is removed from live inboxes when it expires, so that they show what a new snapshot shows', async () => {
+    await using fixture = await start()
+    const { notifications } = fixture
+    await using tab = await listen(fixture, 'ada')
+    await using _expiry = createExpiry({ notifications, logger: silentLogger, everyMs: 20 })
+    await notifications.notify('ada', say('stays'))
+    await notifications.notify('ada', say('short', { expiresAt: new Date(Date.now() + 500) }))
+    await notifications.notifyEveryone('admin', say('short to all', { expiresAt: new Date(Date.now() + 500) }))
+    await vi.waitFor(() => expect(tab.heard.slice(-2)).toEqual(['NotificationsRemoved 1', 'NotificationsRemoved 1']), {
+      timeout: 30_000,
+    })
+    const snapshot = await notifications.snapshot('ada')
+    expect(tab.unread()).toBe(snapshot?.state.unreadCount)
+    expect(snapshot?.state.newest.map(({ title }) => title)).toEqual(['stays'])
   })
 
   test('is by default what was told as long ago as the store keeps things', async () => {
