@@ -21,6 +21,8 @@ export interface Services {
   readonly roadmaps: Roadmaps
   /** Called with the code of a failure that a mutation tells as its result. */
   readonly noteFailure?: ((code: string) => void) | undefined
+  /** Called with the `type` of a task's result that no member of the union `TaskResult` presents; the API returns null for it. */
+  readonly noteUnknownResult?: ((type: unknown) => void) | undefined
   /** Where previews of projects are served, without a slash at the end; null, the default, when that is not known. */
   readonly previewUrl?: string | null
   readonly sessions: Sessions

@@ -131,7 +131,7 @@ eventRef('TaskCompleted').implement({
       type: taskResult,
       nullable: true,
       description: 'What it produced; null for kinds that produce nothing.',
-      resolve: ({ payload }) => toResult((payload['result'] ?? null) as JsonObject | null),
+      resolve: ({ payload }, _, context) => toResult((payload['result'] ?? null) as JsonObject | null, context),
     }),
   }),
 })

@@ -1,78 +1,20 @@
 import type { JsonObject } from '../src/db/tables.ts'
-import type { ContentPiece } from '../src/studio/content/provider.ts'
+import type { StudioResult, StudioResultOf } from '../src/studio/task-results.ts'
 import { builder } from './builder.ts'
+import type { Context } from './context.ts'
 import { leadOut } from './lead-out.ts'
 import { conceptRef, contentPiece, documentRef, projectRef, questionRef, quizRef, roadmapRef } from './refs.ts'
 
-interface ConvertDocumentResult {
-  readonly type: 'ConvertDocumentResult'
-  readonly documentId: string
-  readonly sectionCount: number
-  readonly wordCount: number
-}
-interface CreateRoadmapTaskResult {
-  readonly type: 'CreateRoadmapResult'
-  readonly roadmapId: string
-  readonly conceptCount: number
-  readonly failedCount: number
-}
-interface RetryContentTaskResult {
-  readonly type: 'RetryContentTaskResult'
-  readonly conceptId: string
-  readonly piece: ContentPiece
-}
-interface RetryFailedContentTaskResult {
-  readonly type: 'RetryFailedContentResult'
-  readonly roadmapId: string
-  readonly completedCount: number
-  readonly failedCount: number
-}
-interface SelfTestResult {
-  readonly type: 'SelfTestResult'
-  readonly count: number
-}
-interface ProjectGenerated {
-  readonly type: 'ProjectGenerated'
-  readonly projectId: string
-  readonly fileCount: number
-}
-interface ProjectSynced {
-  readonly type: 'ProjectSynced'
-  readonly projectId: string
-  readonly version: number
-  readonly writtenCount: number
-  readonly removedCount: number
-}
-interface ReplyWritten {
-  readonly type: 'ReplyWritten'
-  readonly sessionId: string
-  readonly messageId: string
-}
-interface QuizGenerated {
-  readonly type: 'QuizGenerated'
-  readonly quizId: string
-  readonly questionCount: number
-  readonly requestedCount: number
-  readonly message: string | null
-}
-interface QuestionReplaced {
-  readonly type: 'QuestionReplaced'
-  readonly quizId: string
-  readonly questionId: string
-  readonly version: number
-}
-
-type Result =
-  | SelfTestResult
-  | ConvertDocumentResult
-  | CreateRoadmapTaskResult
-  | RetryContentTaskResult
-  | RetryFailedContentTaskResult
-  | QuizGenerated
-  | QuestionReplaced
-  | ProjectGenerated
-  | ProjectSynced
-  | ReplyWritten
+type ConvertDocumentResult = StudioResultOf<'ConvertDocumentResult'>
+type CreateRoadmapTaskResult = StudioResultOf<'CreateRoadmapResult'>
+type RetryContentTaskResult = StudioResultOf<'RetryContentTaskResult'>
+type RetryFailedContentTaskResult = StudioResultOf<'RetryFailedContentResult'>
+type SelfTestResult = StudioResultOf<'SelfTestResult'>
+type ProjectGenerated = StudioResultOf<'ProjectGenerated'>
+type ProjectSynced = StudioResultOf<'ProjectSynced'>
+type ReplyWritten = StudioResultOf<'ReplyWritten'>
+type QuizGenerated = StudioResultOf<'QuizGenerated'>
+type QuestionReplaced = StudioResultOf<'QuestionReplaced'>
 
 const documentOutcome = builder.objectRef<ConvertDocumentResult>('DocumentConverted').implement({
   description: 'What CONVERT_DOCUMENT produced.',
@@ -216,7 +158,7 @@ const typeNames = {
   ProjectGenerated: 'ProjectGenerated',
   ProjectSynced: 'ProjectSynced',
   ReplyWritten: 'ReplyWritten',
-} as const satisfies Record<Result['type'], string>
+} as const satisfies Record<StudioResult['type'], string>
 
 /** `TaskResult`: one member for each kind that produces something. */
 export const taskResult = builder.unionType('TaskResult', {
@@ -236,9 +178,16 @@ export const taskResult = builder.unionType('TaskResult', {
   resolveType: ({ type }) => typeNames[type],
 })
 
-/** The result as the union knows it; null for results of kinds that this version does not know. */
-export function toResult(result: JsonObject | null): Result | null {
-  if (result === null || typeof result['type'] !== 'string' || !(result['type'] in typeNames)) return null
-  // Written by this project's own definitions, under the name that was just checked.
-  return result as unknown as Result
+/**
+ * Returns a stored result as the union `TaskResult` resolves it.
+ *
+ * @returns null without a result, and for a `type` that this version does not have, which is reported through `context`
+ */
+export function toResult(result: JsonObject | null, context: Pick<Context, 'noteUnknownResult'>): StudioResult | null {
+  if (result === null) return null
+  const { type } = result
+  // Written by a task kind under the name that is checked here.
+  if (typeof type === 'string' && Object.hasOwn(typeNames, type)) return result as StudioResult
+  context.noteUnknownResult?.(type)
+  return null
 }

@@ -155,7 +155,7 @@ taskRef.implement({
       type: taskResult,
       nullable: true,
       description: 'What it produced; null until it is completed.',
-      resolve: ({ task }) => toResult(task.result),
+      resolve: ({ task }, _, context) => toResult(task.result, context),
     }),
     cursor: t.field({
       type: 'Cursor',

@@ -48,6 +48,16 @@ export interface App extends AsyncDisposable {
   shutDown(): Promise<void>
 }
 
+/** Logs each unknown `type` of task results once: the API returns null for all of them. */
+function createUnknownResultLog(logger: Logger): (type: unknown) => void {
+  const logged = new Set<unknown>()
+  return (type) => {
+    if (logged.has(type) || logged.size >= 100) return
+    logged.add(type)
+    logger.error({ resultType: type }, 'task result has a type that the API does not have')
+  }
+}
+
 /** How often what is older than `RETENTION_HOURS` is taken away. */
 const pruneMs = 600_000
 /** How late an expired notification is removed from live inboxes at most. */
@@ -119,6 +129,7 @@ export async function startApp(options: {
   const services: Services = {
     engine,
     noteFailure: metrics.failed,
+    noteUnknownResult: createUnknownResultLog(logger),
     ...applications,
     previewUrl: previewServer?.url ?? null,
     limits: {

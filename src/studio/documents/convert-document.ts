@@ -2,9 +2,10 @@ import type { PoolClient } from 'pg'
 import { z } from 'zod'
 import { havePairs } from '../../db/pairs.ts'
 import { TidingsError } from '../../errors.ts'
-import { defineTask, type TaskContext, type TaskDefinition } from '../../tasks/define-task.ts'
+import { defineTask, type TaskContext } from '../../tasks/define-task.ts'
 import { FinalError } from '../../tasks/failure.ts'
 import { advance, type Report, stage } from '../../tasks/report.ts'
+import type { StudioTask } from '../task-results.ts'
 import { announceConversion } from './announce.ts'
 import { type ConversionLimits, defaultLimits } from './conversion.ts'
 import { convertApart } from './converter.ts'
@@ -37,7 +38,7 @@ const deleted = (): FinalError =>
  *
  * @param options - what a conversion may use up; see `ConversionLimits` for the defaults
  */
-export function defineConvertDocument(options: Partial<ConversionLimits> = {}): TaskDefinition<Input> {
+export function defineConvertDocument(options: Partial<ConversionLimits> = {}): StudioTask<Input> {
   const limits = { ...defaultLimits, ...options }
   return defineTask({
     kind: convertDocumentKind,

@@ -1,8 +1,9 @@
 import type { PoolClient } from 'pg'
 import { TidingsError } from '../../errors.ts'
 import { createTopic } from '../../log/topic.ts'
-import { defineTask, type Ending, type TaskDefinition } from '../../tasks/define-task.ts'
+import { defineTask, type Ending } from '../../tasks/define-task.ts'
 import type { QuestionProvider } from '../content/question.ts'
+import type { StudioTask } from '../task-results.ts'
 import { announceProject } from './announce.ts'
 import type { ProjectGenerators } from './generators.ts'
 import { makeProject } from './make-project.ts'
@@ -24,7 +25,7 @@ export function projectIdOf(taskId: string): string {
 export function defineGenerateProject(options: {
   readonly generators: ProjectGenerators
   readonly questions: QuestionProvider
-}): TaskDefinition<ProjectOrder> {
+}): StudioTask<ProjectOrder> {
   const { generators, questions } = options
   return defineTask({
     kind: generateProjectKind,

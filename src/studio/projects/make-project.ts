@@ -3,6 +3,7 @@ import { FinalError } from '../../tasks/failure.ts'
 import { advance, declareItems, item, output, type Report, stage } from '../../tasks/report.ts'
 import { seedOf, toTaskFailure } from '../content/attempt.ts'
 import type { Question, QuestionProvider } from '../content/question.ts'
+import type { StudioResultOf } from '../task-results.ts'
 import { storeFiles } from './files.ts'
 import type { GenerateRequest, ProjectGenerator } from './generator.ts'
 import type { ProjectGenerators } from './generators.ts'
@@ -19,7 +20,7 @@ export async function* makeProject(
   context: TaskContext<ProjectOrder>,
   generators: ProjectGenerators,
   provider: QuestionProvider,
-): AsyncGenerator<Report, { type: string; projectId: string; fileCount: number }, void> {
+): AsyncGenerator<Report, StudioResultOf<'ProjectGenerated'>, void> {
   const { taskId, attempt, database, appender, input } = context
   yield stage('reading', 0, 'Reading what it is made from')
   const { projectId, title, template } = await readSubject(context)

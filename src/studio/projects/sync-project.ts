@@ -1,8 +1,9 @@
 import { z } from 'zod'
-import { defineTask, type TaskContext, type TaskDefinition } from '../../tasks/define-task.ts'
+import { defineTask, type TaskContext } from '../../tasks/define-task.ts'
 import { FinalError } from '../../tasks/failure.ts'
 import { advance, item, stage } from '../../tasks/report.ts'
 import type { FailureState } from '../../tasks/task.ts'
+import type { StudioTask } from '../task-results.ts'
 import { announceProject } from './announce.ts'
 import { createChecker } from './checker.ts'
 import { printable } from './file-names.ts'
@@ -28,7 +29,7 @@ type Input = z.infer<typeof input>
  *
  * Fails with `INVALID_FILES` and every problem, with file, line and reason.
  */
-export function defineSyncProject(): TaskDefinition<Input> {
+export function defineSyncProject(): StudioTask<Input> {
   return defineTask({
     kind: syncProjectKind,
     input,
@@ -82,7 +83,7 @@ async function* run(context: TaskContext<Input>) {
   const { written, removed, version } = outcome
   const changes = `${written} written, ${removed} removed`
   yield stage('complete', 100, `The preview shows version ${version}: ${changes}`)
-  return { type: 'ProjectSynced', projectId, version, writtenCount: written, removedCount: removed }
+  return { type: 'ProjectSynced' as const, projectId, version, writtenCount: written, removedCount: removed }
 }
 
 /** Checks each file in the order in which they were handed in, and adds to `found`. */

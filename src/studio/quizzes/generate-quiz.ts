@@ -2,12 +2,13 @@ import type { PoolClient } from 'pg'
 import { typeid } from 'typeid-js'
 import { z } from 'zod'
 import { TidingsError } from '../../errors.ts'
-import { defineTask, type Ending, type TaskContext, type TaskDefinition } from '../../tasks/define-task.ts'
+import { defineTask, type Ending, type TaskContext } from '../../tasks/define-task.ts'
 import { FinalError } from '../../tasks/failure.ts'
 import { advance, item, type Report, stage } from '../../tasks/report.ts'
 import { noteQuiz } from '../analytics/notes.ts'
 import { seedOf, toTaskFailure } from '../content/attempt.ts'
 import type { Question, QuestionKind, QuestionProvider } from '../content/question.ts'
+import type { StudioTask } from '../task-results.ts'
 import { announceQuiz } from './announce.ts'
 import { readAsked, readDocument } from './material.ts'
 
@@ -36,7 +37,7 @@ export function quizIdOf(taskId: string): string {
  * Makes a quiz of a document, question by question. Subject: the quiz; items: its questions, each readable once it is completed.
  * A retry of it makes the questions that are missing.
  */
-export function defineGenerateQuiz(provider: QuestionProvider): TaskDefinition<Input> {
+export function defineGenerateQuiz(provider: QuestionProvider): StudioTask<Input> {
   return defineTask({
     kind: generateQuizKind,
     input,
@@ -113,7 +114,7 @@ async function* run(context: TaskContext<Input>, provider: QuestionProvider) {
   for (const key of rest) yield item.skipped(key)
   const message = noteOf(made, requestedCount)
   if (message !== null) yield advance({ message })
-  return { type: 'QuizGenerated', quizId, questionCount: made, requestedCount, message }
+  return { type: 'QuizGenerated' as const, quizId, questionCount: made, requestedCount, message }
 }
 
 /** Kinds go on taking turns where an earlier attempt left off. */

@@ -2,12 +2,13 @@ import type { PoolClient } from 'pg'
 import { z } from 'zod'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
-import { defineTask, type TaskContext, type TaskDefinition } from '../../tasks/define-task.ts'
+import { defineTask, type TaskContext } from '../../tasks/define-task.ts'
 import { FinalError } from '../../tasks/failure.ts'
 import { advance, item, stage } from '../../tasks/report.ts'
 import { noteReplacement, noteReview } from '../analytics/notes.ts'
 import { seedOf, toTaskFailure } from '../content/attempt.ts'
 import { isSameQuestion, type Question, type QuestionKind, type QuestionProvider } from '../content/question.ts'
+import type { StudioTask } from '../task-results.ts'
 import { announceReplacement } from './announce.ts'
 import { lockForReview } from './locks.ts'
 import { readAsked, readDocument } from './material.ts'
@@ -25,7 +26,7 @@ const maxTries = 8
  * Puts another question in the place of one, swapped when it is ready; until then, and when the task fails or is canceled, the
  * old one stays. The new one differs from everything that its quiz asks or ever asked. Subject and only item: the question.
  */
-export function defineReplaceQuestion(provider: QuestionProvider): TaskDefinition<Input> {
+export function defineReplaceQuestion(provider: QuestionProvider): StudioTask<Input> {
   return defineTask({
     kind: replaceQuestionKind,
     input,
@@ -103,7 +104,7 @@ async function* run(
     await swap(client, questionId, swapped)
     await noteReview(client, appender, { quizId: place.quiz_id, questionId, version: swapped, isAccepted: false })
   })
-  return { type: 'QuestionReplaced', quizId: place.quiz_id, questionId, version }
+  return { type: 'QuestionReplaced' as const, quizId: place.quiz_id, questionId, version }
 }
 
 async function findFirst(

@@ -4,10 +4,11 @@ import { z } from 'zod'
 import type { Database } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
 import { createTopic } from '../../log/topic.ts'
-import { defineTask, type TaskDefinition } from '../../tasks/define-task.ts'
+import { defineTask } from '../../tasks/define-task.ts'
 import { FinalError } from '../../tasks/failure.ts'
 import { declareItems, stage } from '../../tasks/report.ts'
 import type { ContentPiece, ContentProvider } from '../content/provider.ts'
+import type { StudioTask } from '../task-results.ts'
 import { announceRoadmap } from './announce.ts'
 import { failIfNothing, generatePieces, settlePieces } from './generate-pieces.ts'
 import { type Outline, outlineRoadmap } from './outline.ts'
@@ -28,7 +29,7 @@ export function roadmapIdOf(taskId: string): string {
 export function defineCreateRoadmap(
   provider: ContentProvider,
   options: { readonly teller: RoadmapTeller; readonly concurrency: number },
-): TaskDefinition<z.infer<typeof input>> {
+): StudioTask<z.infer<typeof input>> {
   const { teller } = options
   return defineTask({
     kind: createRoadmapKind,

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { TidingsError } from '../../errors.ts'
-import { defineTask, type TaskDefinition } from '../../tasks/define-task.ts'
+import { defineTask } from '../../tasks/define-task.ts'
 import { stage } from '../../tasks/report.ts'
 import type { ContentPiece, ContentProvider } from '../content/provider.ts'
+import type { StudioTask } from '../task-results.ts'
 import { announcePiece, announceRetries } from './announce.ts'
 import { failIfNothing, generatePieces, settlePieces } from './generate-pieces.ts'
 import { type ContentStatus, contentPieces, itemKey, itemLabel } from './roadmaps.ts'
@@ -17,10 +18,7 @@ const one = z.object({ conceptId: z.string(), piece: z.enum(['TUTORIAL', 'RESOUR
 const all = z.object({ roadmapId: z.string() })
 
 /** Generates one piece of one concept again; it reads GENERATING from the moment the task is in line. Subject: the roadmap. */
-export function defineRetryContent(
-  provider: ContentProvider,
-  teller: RoadmapTeller,
-): TaskDefinition<z.infer<typeof one>> {
+export function defineRetryContent(provider: ContentProvider, teller: RoadmapTeller): StudioTask<z.infer<typeof one>> {
   return defineTask({
     kind: retryContentKind,
     input: one,
@@ -78,7 +76,7 @@ export function defineRetryContent(
 export function defineRetryFailedContent(
   provider: ContentProvider,
   options: { readonly teller: RoadmapTeller; readonly concurrency: number },
-): TaskDefinition<z.infer<typeof all>> {
+): StudioTask<z.infer<typeof all>> {
   const { teller } = options
   return defineTask({
     kind: retryFailedContentKind,

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
-import { defineTask, type TaskDefinition } from '../../tasks/define-task.ts'
+import { defineTask } from '../../tasks/define-task.ts'
 import { FinalError, RetryableError } from '../../tasks/failure.ts'
 import { declareItems, item, output, stage } from '../../tasks/report.ts'
+import type { StudioTask } from '../task-results.ts'
 
 /** The kind of {@link defineSelfTest}. */
 export const selfTestKind = 'SELF_TEST'
@@ -22,7 +23,7 @@ export const selfTestInput = z.object({
 })
 
 /** A task that does nothing but what it is asked for: it counts, waits, streams, fails and tries again. */
-export function defineSelfTest(): TaskDefinition<z.infer<typeof selfTestInput>> {
+export function defineSelfTest(): StudioTask<z.infer<typeof selfTestInput>> {
   return defineTask({
     kind: selfTestKind,
     announce: () => Promise.resolve(null),

@@ -1,13 +1,14 @@
 import type { PoolClient } from 'pg'
 import { z } from 'zod'
 import { TidingsError } from '../../errors.ts'
-import { defineTask, type Ending, type Start, type TaskContext, type TaskDefinition } from '../../tasks/define-task.ts'
+import { defineTask, type Ending, type Start, type TaskContext } from '../../tasks/define-task.ts'
 import { FinalError } from '../../tasks/failure.ts'
 import { createOutputBuffer } from '../../tasks/output.ts'
 import { advance, type Report, stage } from '../../tasks/report.ts'
 import { storableJson } from '../../tasks/storable.ts'
 import { seedOf, toTaskFailure } from '../content/attempt.ts'
 import type { ReplyProvider } from '../content/reply.ts'
+import type { StudioResultOf, StudioTask } from '../task-results.ts'
 import { inBursts } from './bursts.ts'
 import type { Teller } from './events.ts'
 import { lockSession } from './locks.ts'
@@ -30,7 +31,7 @@ const burstMs = 60
  * anybody works on the reply. Each piece is stored and told in the transaction of a report, so that an attempt that has lost its lease
  * can add nothing. Another attempt empties what the one before has written, visibly, and begins anew.
  */
-export function defineReply(provider: ReplyProvider, teller: Teller): TaskDefinition<Input> {
+export function defineReply(provider: ReplyProvider, teller: Teller): StudioTask<Input> {
   return defineTask({
     kind: replyKind,
     input,
@@ -104,7 +105,7 @@ async function* run(
   context: TaskContext<Input>,
   provider: ReplyProvider,
   teller: Teller,
-): AsyncGenerator<Report, { type: string; sessionId: string; messageId: string }, void> {
+): AsyncGenerator<Report, StudioResultOf<'ReplyWritten'>, void> {
   const { taskId, attempt, signal, database, input: request } = context
   const { sessionId } = request
   const { rows } = await database.pool.query<MessageRow>('select * from session_message where task_id = $1', [taskId])
