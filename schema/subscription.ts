@@ -28,7 +28,8 @@ function findTopic(context: Context, id: string): Promise<{ readonly topic: stri
   return noteSubscription(context, async () => ({ topic: taskTopic(id), task: await loadTask(context, id) }))
 }
 
-function shareTask({ engine }: Context, { id, kind, status }: Task): SharedTopic<TaskSnapshotState> {
+function shareTask({ engine }: Context, task: Task): SharedTopic<TaskSnapshotState> {
+  const { id, kind, status } = task
   return {
     topic: taskTopic(id),
     snapshot: () => engine.store.snapshot(id),
@@ -36,7 +37,7 @@ function shareTask({ engine }: Context, { id, kind, status }: Task): SharedTopic
     classOf,
     join: joinOutputs,
     createReader() {
-      const read = createEventReader(engine.reader, id)
+      const read = createEventReader(engine.reader, id, task)
       return {
         read,
         readPassing: (place, seq) =>
@@ -84,7 +85,7 @@ Leaving the subscription does not cancel the task. What cannot be replayed is sa
     ...shareExecution(sharedProgress),
     subscribe: async (_, { taskId, after, fromStart }, context) => {
       const { task } = await findTopic(context, taskId)
-      const toSource = createEventReader(context.engine.reader, taskId)
+      const toSource = createEventReader(context.engine.reader, taskId, task)
       const watched = context.engine.watch({
         taskId,
         kind: task.kind,

@@ -2,7 +2,7 @@ import type { JsonObject } from '../src/db/tables.ts'
 import type { FailureState, TaskItem } from '../src/tasks/task.ts'
 import { queuePosition, taskError, taskItem } from './progress.ts'
 import { taskRef } from './refs.ts'
-import { type EventSource, taskEvents } from './task-event.ts'
+import { type EventSource, taskAfter, taskEvents } from './task-event.ts'
 import { taskResult, toResult } from './task-result.ts'
 import { promised } from './topic-event.ts'
 
@@ -127,6 +127,11 @@ eventRef('TaskCompleted').implement({
   description: 'The task is done. The subscription completes after this event.',
   interfaces,
   fields: (t) => ({
+    task: t.field({
+      type: taskRef,
+      description: 'The task after this event. Normalized caches follow it by its id.',
+      resolve: (event, _, context) => taskAfter(event, context),
+    }),
     result: t.field({
       type: taskResult,
       nullable: true,
@@ -138,12 +143,24 @@ eventRef('TaskCompleted').implement({
 eventRef('TaskFailed').implement({
   description: 'The task failed for good. The subscription completes after this event.',
   interfaces,
-  fields: (t) => ({ error: t.field({ type: taskError, description: 'Why, and what can be done.', resolve: errorOf }) }),
+  fields: (t) => ({
+    task: t.field({
+      type: taskRef,
+      description: 'The task after this event. Normalized caches follow it by its id.',
+      resolve: (event, _, context) => taskAfter(event, context),
+    }),
+    error: t.field({ type: taskError, description: 'Why, and what can be done.', resolve: errorOf }),
+  }),
 })
 eventRef('TaskCanceled').implement({
   description: 'The task was canceled. The subscription completes after this event.',
   interfaces,
   fields: (t) => ({
+    task: t.field({
+      type: taskRef,
+      description: 'The task after this event. Normalized caches follow it by its id.',
+      resolve: (event, _, context) => taskAfter(event, context),
+    }),
     cancelReason: t.string({
       nullable: true,
       description: 'The reason that was given for canceling it.',

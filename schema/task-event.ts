@@ -2,13 +2,14 @@ import type { JsonObject } from '../src/db/tables.ts'
 import { createCursorFormat } from '../src/log/cursor.ts'
 import type { LogEvent } from '../src/log/event.ts'
 import type { QueuePlace } from '../src/tasks/place.ts'
-import { isFinal, type TaskStatus, taskTopic } from '../src/tasks/task.ts'
+import { type FailureState, isFinal, type Task, type TaskStatus, taskTopic } from '../src/tasks/task.ts'
 import type { Watched } from '../src/tasks/watch.ts'
 import { builder } from './builder.ts'
+import type { Context } from './context.ts'
 import { progress, progressOf } from './progress.ts'
 import type { TaskSource } from './refs.ts'
 import { progressOfTask, taskStatus } from './task.ts'
-import { defineTopicEvents, type TopicEvent } from './topic-event.ts'
+import { defineTopicEvents, promised, type TopicEvent } from './topic-event.ts'
 
 /** What an event of a task is resolved from. */
 export interface EventSource extends TopicEvent {
@@ -17,10 +18,21 @@ export interface EventSource extends TopicEvent {
   readonly payload: JsonObject
   readonly snapshot?: TaskSource
   readonly place?: QueuePlace
+  /** The task as it was when the subscription began, for a terminal event whose task is deleted. */
+  readonly earlier?: Task | undefined
 }
 
-/** Turns what a watcher is handed into events of the API. One for each task and stream. */
-export function createEventReader(log: { readonly epoch: string }, taskId: string): (watched: Watched) => EventSource {
+/**
+ * Turns what a watcher is handed into events of the API. One for each task and stream.
+ *
+ * @param earlier - the task as it is now; its input is not kept, as it may be large
+ */
+export function createEventReader(
+  log: { readonly epoch: string },
+  taskId: string,
+  earlier?: Task,
+): (watched: Watched) => EventSource {
+  const kept = earlier === undefined ? undefined : { ...earlier, input: {} }
   const cursorOf = createCursorFormat(log, taskTopic(taskId))
   let last: { readonly status: TaskStatus; readonly progress: unknown } = { status: 'QUEUED', progress: null }
   return (watched) => {
@@ -28,7 +40,7 @@ export function createEventReader(log: { readonly epoch: string }, taskId: strin
       case 'event': {
         const source = toEventSource(watched.event, taskId, cursorOf)
         last = { status: source.status, progress: source.payload['progress'] }
-        return source
+        return isFinal(source.status) ? { ...source, earlier: kept } : source
       }
       case 'snapshot': {
         const { task, items } = watched.state
@@ -64,6 +76,40 @@ export function createEventReader(log: { readonly epoch: string }, taskId: strin
 export function toEventSource(event: LogEvent, taskId: string, cursorOf: (seq: number) => string): EventSource {
   const { type, seq, at, payload } = event
   return { type, taskId, cursor: cursorOf(seq), seq, at, status: payload['status'] as TaskStatus, payload }
+}
+
+/** The tasks of terminal events: an event whose compiled execution meets a promise is executed a second time, by graphql. */
+const tasksAfter = new WeakMap<EventSource, Promise<TaskSource>>()
+
+/** Returns the task after its terminal event. Read when a client selects it: once per event and subscription group. */
+export function taskAfter(event: EventSource, context: Pick<Context, 'engine'>): Promise<TaskSource> {
+  const known = tasksAfter.get(event)
+  if (known !== undefined) return known
+  const task = readTaskAfter(event, context)
+  tasksAfter.set(event, task)
+  // A failure that passes is not kept: the event may be executed again.
+  task.catch(() => tasksAfter.delete(event))
+  return task
+}
+
+/** A task that was deleted since is made up of the event and what was known before, as an event must not fail. */
+async function readTaskAfter(event: EventSource, { engine }: Pick<Context, 'engine'>): Promise<TaskSource> {
+  const { taskId, status, seq, at, payload, earlier } = event
+  const snapshot = await engine.store.snapshot(taskId)
+  if (snapshot !== null) return snapshot.state
+  const known = promised(earlier, event)
+  const task = {
+    ...known,
+    status,
+    seq,
+    progress: progressOf(payload['progress']),
+    error: (payload['error'] ?? null) as FailureState | null,
+    result: (payload['result'] ?? null) as JsonObject | null,
+    cancelReason: typeof payload['reason'] === 'string' ? payload['reason'] : null,
+    nextAttemptAt: null,
+    finishedAt: new Date(at),
+  }
+  return { task, items: [] }
 }
 
 /** `TaskEvent` and its types. */

@@ -23,7 +23,7 @@ async function readHistory(
   const cursorOf = createCursorFormat(reader, topic)
   return {
     edges: events.slice(0, size).map((event) => {
-      const node = toEventSource(event, task.id, cursorOf)
+      const node = { ...toEventSource(event, task.id, cursorOf), earlier: task }
       return { cursor: node.cursor, node }
     }),
     hasNextPage: events.length > size,

@@ -41,9 +41,6 @@ const notBuilt: Readonly<Record<string, string>> = {
   'Task.items(first)': 'issue 20',
   'Task.items(afterKey)': 'issue 20',
   'Task.items(status)': 'issue 20',
-  'TaskCompleted.task': 'issue 15, item 5',
-  'TaskFailed.task': 'issue 15, item 5',
-  'TaskCanceled.task': 'issue 15, item 5',
 }
 /** The contract names `TaskResult` and the connections in comments and leaves their fields to the implementation. */
 const leftToUs = `

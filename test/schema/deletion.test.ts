@@ -7,7 +7,7 @@ const removeDocument = `mutation ($id: ID!) { result: deleteDocument(input: { do
 const removeQuiz = `mutation ($id: ID!) { result: deleteQuiz(input: { quizId: $id }) { __typename
   ... on DeleteQuizSuccess { id canceledTaskIds } } }`
 const watch = `subscription ($id: ID!, $fromStart: Boolean) {
-  taskProgress(taskId: $id, fromStart: $fromStart) { __typename status ... on TaskCanceled { cancelReason } } }`
+  taskProgress(taskId: $id, fromStart: $fromStart) { __typename status ... on TaskCanceled { cancelReason task { id status cancelReason } } } }`
 interface Result {
   readonly result: { readonly __typename: string; readonly canceledTaskIds: readonly string[] }
 }
@@ -90,6 +90,7 @@ describe('deleting a document', () => {
       __typename: 'TaskCanceled',
       status: 'CANCELED',
       cancelReason: 'The document was deleted.',
+      task: { id: making, status: 'CANCELED', cancelReason: 'The document was deleted.' },
     })
     // What was made of it stays.
     expect((await api.quiz(second.generateQuiz.quiz.id)).questions).toHaveLength(1)
@@ -132,6 +133,7 @@ describe('deleting a quiz', () => {
       __typename: 'TaskCanceled',
       status: 'CANCELED',
       cancelReason: 'The quiz was deleted.',
+      task: { id: taskId, status: 'CANCELED', cancelReason: 'The quiz was deleted.' },
     })
     expect((await kept([taskId]))[3]).toBe(1)
     // Whoever comes later finds how it ended.
