@@ -14,86 +14,86 @@ import { snapshotReason, type TopicEvent } from './topic-event.ts'
 import { subscribeToTopic } from './topic-subscription.ts'
 
 const taskCounts = builder.objectRef<TaskCounts>('TaskCounts').implement({
-  description: 'Tasks by their state.',
+  description: 'The number of tasks per status.',
   fields: (t) => ({
-    queued: t.exposeInt('queued', { description: 'QUEUED.' }),
-    running: t.exposeInt('running', { description: 'RUNNING.' }),
-    retrying: t.exposeInt('retrying', { description: 'RETRYING.' }),
-    completed: t.exposeInt('completed', { description: 'COMPLETED.' }),
-    failed: t.exposeInt('failed', { description: 'FAILED.' }),
-    canceled: t.exposeInt('canceled', { description: 'CANCELED.' }),
+    queued: t.exposeInt('queued', { description: 'The number of QUEUED tasks.' }),
+    running: t.exposeInt('running', { description: 'The number of RUNNING tasks.' }),
+    retrying: t.exposeInt('retrying', { description: 'The number of RETRYING tasks.' }),
+    completed: t.exposeInt('completed', { description: 'The number of COMPLETED tasks.' }),
+    failed: t.exposeInt('failed', { description: 'The number of FAILED tasks.' }),
+    canceled: t.exposeInt('canceled', { description: 'The number of CANCELED tasks.' }),
   }),
 })
 
 const figures = builder.objectRef<Figures>('AnalyticsFigures').implement({
-  description: 'What is counted of making and reviewing quizzes.',
+  description: 'Figures about generating and reviewing quizzes.',
   fields: (t) => ({
-    generatedCount: t.exposeInt('generatedCount', { description: 'Questions made for quizzes.' }),
-    replacedCount: t.exposeInt('replacedCount', { description: 'Questions that took the place of another.' }),
+    generatedCount: t.exposeInt('generatedCount', { description: 'Questions generated for quizzes.' }),
+    replacedCount: t.exposeInt('replacedCount', { description: 'Questions generated as replacements.' }),
     acceptedCount: t.exposeInt('acceptedCount', {
-      description: 'Accepted questions: places of quizzes in which one stands now.',
+      description: 'Questions that are currently accepted.',
     }),
     medianMs: t.exposeInt('medianMs', {
       nullable: true,
       description:
-        'Milliseconds that half of the last 1,000 questions took at most, from the start of each until it could be read; null before the first.',
+        'Median time to generate a question in milliseconds, over the last 1,000 questions; null before the first.',
     }),
     p90Ms: t.exposeInt('p90Ms', {
       nullable: true,
-      description: 'Milliseconds that nine in ten of them took at most.',
+      description: '90th percentile of the same times, in milliseconds.',
     }),
     failureRate: t.exposeFloat('failureRate', {
       nullable: true,
-      description: 'Failed tasks as a part of those that completed or failed, 0 to 1; null before the first.',
+      description: 'Failed tasks as a share of completed and failed ones, 0 to 1; null before the first.',
     }),
     tasks: t.field({
       type: taskCounts,
-      description: 'Tasks that make quizzes or replace questions.',
+      description: 'Tasks that generate quizzes or replace questions.',
       resolve: ({ tasks }) => tasks,
     }),
   }),
 })
 
 const documentFigures = builder.objectRef<DocumentFigures>('DocumentAnalytics').implement({
-  description: 'The figures of one document. They outlive it.',
+  description: 'The figures of one document. They are kept after the document is deleted.',
   fields: (t) => ({
-    documentId: t.exposeID('documentId', { description: 'The document, which may be deleted by now.' }),
-    title: t.exposeString('title', { description: 'Its title, as it was when a quiz was made of it last.' }),
+    documentId: t.exposeID('documentId', { description: 'The document, which may have been deleted.' }),
+    title: t.exposeString('title', { description: 'The document’s title when its last quiz was generated.' }),
     lastAt: t.field({
       type: 'DateTime',
-      description: 'When something was counted last.',
+      description: 'The time of the last change.',
       resolve: ({ lastAt }) => lastAt,
     }),
-    figures: t.field({ type: figures, description: 'What was counted.', resolve: (source) => source }),
+    figures: t.field({ type: figures, description: 'The figures.', resolve: (source) => source }),
   }),
 })
 
 const hourFigures = builder.objectRef<HourFigures>('AnalyticsHour').implement({
-  description: 'The questions that were ready within one hour.',
+  description: 'The questions completed within one hour.',
   fields: (t) => ({
-    hour: t.field({ type: 'DateTime', description: 'When the hour begins.', resolve: ({ hour }) => hour }),
-    generatedCount: t.exposeInt('generatedCount', { description: 'Questions made for quizzes.' }),
-    replacedCount: t.exposeInt('replacedCount', { description: 'Questions that took the place of another.' }),
+    hour: t.field({ type: 'DateTime', description: 'The start of the hour.', resolve: ({ hour }) => hour }),
+    generatedCount: t.exposeInt('generatedCount', { description: 'Questions generated for quizzes.' }),
+    replacedCount: t.exposeInt('replacedCount', { description: 'Questions generated as replacements.' }),
   }),
 })
 
 const questionOrigin = builder.enumType('MadeQuestionOrigin', {
-  description: 'What a question was made for.',
+  description: 'The purpose of generating a question.',
   values: {
-    GENERATED: { description: 'For a quiz.' },
-    REPLACED: { description: 'To take the place of another.' },
+    GENERATED: { description: 'A new quiz.' },
+    REPLACED: { description: 'The replacement of a question.' },
   } as const,
 })
 const timing = builder.objectRef<QuestionTiming>('QuestionTiming').implement({
-  description: 'How long making one question took.',
+  description: 'The time to generate one question.',
   fields: (t) => ({
-    id: t.exposeID('id', { description: 'Of this making of the question.' }),
-    documentId: t.exposeID('documentId', { description: 'What it was made of.' }),
-    origin: t.field({ type: questionOrigin, description: 'What it was made for.', resolve: ({ origin }) => origin }),
-    at: t.field({ type: 'DateTime', description: 'When it was ready.', resolve: ({ at }) => at }),
+    id: t.exposeID('id', { description: 'The id of this entry.' }),
+    documentId: t.exposeID('documentId', { description: 'The source document.' }),
+    origin: t.field({ type: questionOrigin, description: 'The purpose.', resolve: ({ origin }) => origin }),
+    at: t.field({ type: 'DateTime', description: 'When the question was completed.', resolve: ({ at }) => at }),
     durationMs: t.exposeInt('durationMs', {
       nullable: true,
-      description: 'Milliseconds from its start; null when that is not known any more.',
+      description: 'Milliseconds since its start; null when unknown.',
     }),
   }),
 })
@@ -103,27 +103,31 @@ interface AnalyticsSource {
   readonly state: AnalyticsState
 }
 const analytics = builder.objectRef<AnalyticsSource>('Analytics').implement({
-  description: 'The viewer’s figures of making and reviewing quizzes.',
+  description: 'The viewer’s statistics about generating and reviewing quizzes.',
   fields: (t) => ({
     cursor: t.field({
       type: 'Cursor',
-      description: 'Hand it to `analyticsUpdates` as `after` for what changes from here on.',
+      description: 'Pass it to `analyticsUpdates` as `after` to receive later changes.',
       resolve: ({ cursor }) => cursor,
     }),
-    totals: t.field({ type: figures, description: 'Of all documents.', resolve: ({ state }) => state.totals }),
+    totals: t.field({
+      type: figures,
+      description: 'The figures over all documents.',
+      resolve: ({ state }) => state.totals,
+    }),
     documents: t.field({
       type: [documentFigures],
-      description: 'Of each document, the one of which something was counted last first; at most 200.',
+      description: 'The figures per document, most recently changed first; at most 200.',
       resolve: ({ state }) => state.documents,
     }),
     hours: t.field({
       type: [hourFigures],
-      description: 'Of the hours of the last 30 days in which questions were made, in order.',
+      description: 'The hours of the last 30 days in which questions were generated, oldest first.',
       resolve: ({ state }) => state.hours,
     }),
     questions: t.field({
       type: [timing],
-      description: 'The last 200 questions, in the order in which they were ready.',
+      description: 'The last 200 questions, in the order in which they were completed.',
       resolve: ({ state }) => state.questions,
     }),
   }),
@@ -133,52 +137,52 @@ interface EventSource extends AnalyticsSource, TopicEvent {
   readonly type: 'AnalyticsSnapshot' | 'AnalyticsChanged'
 }
 const analyticsEvent = builder.interfaceRef<EventSource>('AnalyticsEvent').implement({
-  description: 'What happened to the viewer’s figures.',
+  description: 'An event of the viewer’s figures.',
   resolveType: ({ type }) => type,
   fields: (t) => ({
     cursor: t.field({
       type: 'Cursor',
-      description: 'Hand it back as `after` to receive what follows this event.',
+      description: 'Pass it back as `after` to receive the events after this one.',
       resolve: ({ cursor }) => cursor,
     }),
-    at: t.field({ type: 'DateTime', description: 'When it was told.', resolve: ({ at }) => at }),
+    at: t.field({ type: 'DateTime', description: 'When the event was published.', resolve: ({ at }) => at }),
   }),
 })
 builder.objectRef<EventSource>('AnalyticsSnapshot').implement({
-  description: 'All figures, in place of events: begin anew from them.',
+  description: 'All figures. Replaces everything received before.',
   interfaces: [analyticsEvent],
   fields: (t) => ({
     analytics: t.field({ type: analytics, description: 'All figures.', resolve: (source) => source }),
     reason: t.field({
       type: snapshotReason,
-      description: 'Why it stands here.',
+      description: 'Why the snapshot was sent.',
       resolve: ({ reason }) => reason ?? 'SUBSCRIBED',
     }),
   }),
 })
 builder.objectRef<EventSource>('AnalyticsChanged').implement({
   description:
-    'What is no longer as it was, each part as it is now: merge it into what is known, by the keys named here.',
+    'The parts of the figures that have changed, with their current values. Merge them into the known figures by the keys named here.',
   interfaces: [analyticsEvent],
   fields: (t) => ({
     totals: t.field({
       type: figures,
-      description: 'In place of the totals before.',
+      description: 'Replaces the previous totals.',
       resolve: ({ state }) => state.totals,
     }),
     documents: t.field({
       type: [documentFigures],
-      description: 'Each in place of what was known of its `documentId`.',
+      description: 'Each replaces the entry with the same `documentId`.',
       resolve: ({ state }) => state.documents,
     }),
     hours: t.field({
       type: [hourFigures],
-      description: 'Each in place of what was known of its `hour`.',
+      description: 'Each replaces the entry with the same `hour`.',
       resolve: ({ state }) => state.hours,
     }),
     questions: t.field({
       type: [timing],
-      description: 'Each beside those before, or in place of the one with its `id`.',
+      description: 'Each replaces the entry with the same `id`, or is added.',
       resolve: ({ state }) => state.questions,
     }),
   }),
@@ -192,7 +196,7 @@ async function readSnapshot(context: Context, owner: string) {
 builder.queryField('analytics', (t) =>
   t.field({
     type: analytics,
-    description: 'The viewer’s figures of making and reviewing quizzes, all of one moment.',
+    description: 'The viewer’s statistics about quizzes, consistent with each other.',
     resolve: async (_, _args, context) => {
       const { userId: owner } = requireViewer(context)
       const found = await readSnapshot(context, owner)
@@ -206,12 +210,12 @@ builder.queryField('analytics', (t) =>
 builder.subscriptionField('analyticsUpdates', (t) =>
   t.field({
     type: analyticsEvent,
-    description: `What happens to the viewer’s figures, in order, each event once; it goes on until one leaves.
+    description: `The events of the viewer’s figures, in order, each exactly once; never completes.
 
-Without \`after\`: a snapshot first, then what follows. With \`after\`: exactly what follows that cursor.
-What cannot be replayed is said by an AnalyticsSnapshot with its \`reason\`.`,
+Without \`after\`: a snapshot first, then later events. With \`after\`: exactly the events after that cursor.
+An AnalyticsSnapshot with its \`reason\` replaces events that cannot be replayed.`,
     args: {
-      after: t.arg({ type: 'Cursor', description: 'The cursor of the last event, or snapshot, that was received.' }),
+      after: t.arg({ type: 'Cursor', description: 'The cursor of the last received event or snapshot.' }),
     },
     ...subscribeToTopic<object, AnalyticsState, EventSource>(async (_, context) => {
       const { userId: owner } = requireViewer(context)

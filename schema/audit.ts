@@ -5,17 +5,17 @@ import { builder } from './builder.ts'
 import { defineConnection, readPage } from './connection.ts'
 
 const descriptions: Readonly<Record<(typeof auditEvents)[number], string>> = {
-  CONNECTED: 'A socket or an event stream was opened, or somebody began to poll; `subject` says which.',
-  REFUSED: 'A request, a connection or a subscription was turned away; `reason` and `detail` say why.',
-  SUBSCRIBED: 'Somebody watches the topic in `subject`.',
-  SHARED: 'Leave to see `subject` was given.',
-  REVOKED: 'Leave to see `subject` was taken back.',
-  LIMITED: 'The limit in `reason` was reached.',
-  BROADCAST: 'An administrator told everyone something.',
-  DROPPED: 'So many entries could not be kept, as the database was away for too long.',
+  CONNECTED: 'A WebSocket, an event stream or polling began; `subject` names the transport.',
+  REFUSED: 'A request, connection or subscription was refused; see `reason` and `detail`.',
+  SUBSCRIBED: 'A subscription to the topic in `subject` began.',
+  SHARED: 'Access to `subject` was granted.',
+  REVOKED: 'Access to `subject` was revoked.',
+  LIMITED: 'The limit named by `reason` was reached.',
+  BROADCAST: 'An administrator sent a notification to all users.',
+  DROPPED: '`count` entries were lost, because the database was unavailable for too long.',
 }
 const auditEvent = builder.enumType('AuditEvent', {
-  description: 'What happened.',
+  description: 'The recorded action.',
   values: Object.fromEntries(auditEvents.map((name) => [name, { description: descriptions[name] }])) as {
     readonly [K in (typeof auditEvents)[number]]: { readonly description: string }
   },
@@ -23,26 +23,37 @@ const auditEvent = builder.enumType('AuditEvent', {
 
 const auditEntry = builder.objectRef<AuditEntry>('AuditEntry').implement({
   description:
-    'Who did what, from where and when. The same again within a minute is counted on the same entry; more in a minute than are told one by one are counted on an entry whose `reason` is `others`.',
+    'An entry of the audit log: an action with its user, address and time. Repetitions within a minute are counted on one entry; beyond a limit per minute, further entries are counted on one with the reason `others`.',
   fields: (t) => ({
-    id: t.exposeID('id', { description: 'Unique.' }),
-    event: t.field({ type: auditEvent, description: 'What happened.', resolve: ({ event }) => event }),
-    at: t.field({ type: 'DateTime', description: 'When it happened first.', resolve: ({ createdAt }) => createdAt }),
-    until: t.field({ type: 'DateTime', description: 'When it happened last.', resolve: ({ until }) => until }),
-    count: t.exposeInt('count', { description: 'How often, from the first time to the last.' }),
+    id: t.exposeID('id', { description: 'A unique id.' }),
+    event: t.field({ type: auditEvent, description: 'The recorded action.', resolve: ({ event }) => event }),
+    at: t.field({
+      type: 'DateTime',
+      description: 'The time of the first occurrence.',
+      resolve: ({ createdAt }) => createdAt,
+    }),
+    until: t.field({
+      type: 'DateTime',
+      description: 'The time of the last occurrence.',
+      resolve: ({ until }) => until,
+    }),
+    count: t.exposeInt('count', { description: 'The number of occurrences, from `at` to `until`.' }),
     userId: t.id({
       nullable: true,
-      description: 'Who; null without a token, and where it was refused.',
+      description: 'The user; null without a token or for a refused one.',
       resolve: ({ userId }) => userId,
     }),
     address: t.exposeString('address', { nullable: true, description: 'The address of the client.' }),
-    userAgent: t.exposeString('userAgent', { nullable: true, description: 'What the client says it is.' }),
+    userAgent: t.exposeString('userAgent', { nullable: true, description: 'The `User-Agent` of the client.' }),
     subject: t.exposeString('subject', {
       nullable: true,
-      description: 'What it is about: a topic, a document, a way of connecting.',
+      description: 'The subject of the action: a topic, a document or a transport.',
     }),
-    reason: t.exposeString('reason', { nullable: true, description: 'Why, in one word: a limit, what was refused.' }),
-    detail: t.exposeString('detail', { nullable: true, description: 'Why, in words. Secrets are never in it.' }),
+    reason: t.exposeString('reason', {
+      nullable: true,
+      description: 'The cause as one word, such as the limit that was reached.',
+    }),
+    detail: t.exposeString('detail', { nullable: true, description: 'The cause in words, without secrets.' }),
   }),
 })
 const auditConnection = defineConnection('Audit', auditEntry)
@@ -51,13 +62,13 @@ builder.queryField('auditLog', (t) =>
   t.field({
     type: auditConnection,
     description:
-      'What happened at the door, newest first, kept for AUDIT_DAYS. Needs the role `admin`. An entry is here a second or two after it happened.',
+      'The audit log, newest first, kept for AUDIT_DAYS. Requires the role `admin`. Entries appear within two seconds.',
     args: {
-      first: t.arg.int({ defaultValue: 50, description: 'How many, up to 100.' }),
-      after: t.arg.string({ description: '`endCursor` of the page before.' }),
-      userId: t.arg.id({ description: 'Only of this user.' }),
-      event: t.arg({ type: auditEvent, description: 'Only these.' }),
-      since: t.arg({ type: 'DateTime', description: 'Only what began then or later.' }),
+      first: t.arg.int({ defaultValue: 50, description: 'The maximum number of entries, up to 100.' }),
+      after: t.arg.string({ description: 'The `endCursor` of the previous page.' }),
+      userId: t.arg.id({ description: 'Only entries of this user.' }),
+      event: t.arg({ type: auditEvent, description: 'Only entries of this action.' }),
+      since: t.arg({ type: 'DateTime', description: 'Only entries that began at or after this time.' }),
     },
     resolve: (_, { userId, event, since, ...range }, context) => {
       requireAdmin(context)

@@ -24,15 +24,14 @@ export type Types = PothosSchemaTypes.ExtendDefaultTypes<SchemaTypes>
 export const builder = new SchemaBuilder<SchemaTypes>({ defaultFieldNullability: false })
 
 builder.queryType({
-  description: 'What can be read. Everything but `viewer` needs a token, where the server asks for tokens.',
+  description: 'Queries. All fields except `viewer` require a token when the server requires tokens.',
 })
 builder.mutationType({
-  description:
-    'What can be done. Failures that the caller can act on are members of the result: select them with fragments.',
+  description: 'Changes. Failures that the caller can act on are members of the result: select them with fragments.',
 })
 builder.subscriptionType({
   description:
-    'What can be watched: over WebSocket (graphql-transport-ws), Server-Sent Events, or by polling with `extensions: { catchUp: true }`.',
+    'Subscriptions, over WebSocket (graphql-transport-ws), Server-Sent Events, or by polling with `extensions: { catchUp: true }`.',
 })
 
 /** `date-time` of RFC 3339. `Date` parses more than that, such as `2026`, and dates without an offset as local time. */

@@ -12,100 +12,108 @@ import { pageSize } from './connection.ts'
 
 const transports = { ws: 'WEBSOCKET', sse: 'SSE', polling: 'POLLING' } as const
 const transportKind = builder.enumType('TransportKind', {
-  description: 'A way of watching.',
+  description: 'A transport of subscriptions.',
   values: {
-    WEBSOCKET: { description: 'A WebSocket, with any number of subscriptions.' },
-    SSE: { description: 'An event stream, of one subscription.' },
-    POLLING: { description: 'Asking again and again: who asked within the last 12 seconds.' },
+    WEBSOCKET: { description: 'A WebSocket with any number of subscriptions.' },
+    SSE: { description: 'An event stream.' },
+    POLLING: { description: 'Repeated requests; counts clients that polled within the last 12 seconds.' },
   } as const,
 })
 
 const connectedClient = builder.objectRef<ConnectedClient>('ConnectedClient').implement({
-  description: 'Somebody who is connected.',
+  description: 'A connected client.',
   fields: (t) => ({
-    id: t.id({ description: 'Unique.', resolve: ({ server, id }) => `${server}/${id}` }),
+    id: t.id({ description: 'A unique id.', resolve: ({ server, id }) => `${server}/${id}` }),
     server: t.exposeString('server', { description: 'The name of the server.' }),
     transport: t.field({
       type: transportKind,
-      description: 'How.',
+      description: 'The transport.',
       resolve: ({ transport }) => transports[transport],
     }),
-    userId: t.id({ nullable: true, description: 'Who; null without a token.', resolve: ({ userId }) => userId }),
-    address: t.exposeString('address', { description: 'From where.' }),
-    userAgent: t.exposeString('userAgent', { nullable: true, description: 'What the client says it is.' }),
-    openedAt: t.field({ type: 'DateTime', description: 'Since when.', resolve: ({ openedAt }) => openedAt }),
+    userId: t.id({ nullable: true, description: 'The user; null without a token.', resolve: ({ userId }) => userId }),
+    address: t.exposeString('address', { description: 'The address of the client.' }),
+    userAgent: t.exposeString('userAgent', { nullable: true, description: 'The `User-Agent` of the client.' }),
+    openedAt: t.field({
+      type: 'DateTime',
+      description: 'The start of the connection, or of the server process.',
+      resolve: ({ openedAt }) => openedAt,
+    }),
     subscriptions: t.exposeInt('subscriptions', {
       nullable: true,
-      description: 'Operations under way on it; null of one that polls.',
+      description: 'The number of running operations; null for polling.',
     }),
     unreadBytes: t.exposeInt('unreadBytes', {
-      description: 'What was sent and waits here, as the client does not read what was before it.',
+      description: 'The bytes that the client has not read yet.',
     }),
   }),
 })
 const transportCount = builder
   .objectRef<{ readonly transport: keyof typeof transports; readonly connections: number }>('TransportCount')
   .implement({
-    description: 'Connections of one kind.',
+    description: 'The number of connections of a transport.',
     fields: (t) => ({
       transport: t.field({
         type: transportKind,
-        description: 'Which.',
+        description: 'The transport.',
         resolve: ({ transport }) => transports[transport],
       }),
-      connections: t.exposeInt('connections', { description: 'How many.' }),
+      connections: t.exposeInt('connections', { description: 'The number of entries.' }),
     }),
   })
 const subscriptionCount = builder.objectRef<Count>('SubscriptionCount').implement({
-  description: 'Subscriptions to the same.',
+  description: 'The number of subscriptions to a field or topic.',
   fields: (t) => ({
-    name: t.string({ description: 'The field, or the topic.', resolve: ({ name }) => name ?? '' }),
-    subscriptions: t.int({ description: 'How many.', resolve: ({ count }) => count }),
+    name: t.string({ description: 'The name of the field or topic.', resolve: ({ name }) => name ?? '' }),
+    subscriptions: t.int({ description: 'The number of entries.', resolve: ({ count }) => count }),
   }),
 })
 const viewerCount = builder.objectRef<Count>('ViewerCount').implement({
-  description: 'Connections of one user.',
+  description: 'The number of connections of one user.',
   fields: (t) => ({
-    userId: t.id({ nullable: true, description: 'Who; null without a token.', resolve: ({ name }) => name }),
-    connections: t.int({ description: 'How many.', resolve: ({ count }) => count }),
+    userId: t.id({ nullable: true, description: 'The user; null without a token.', resolve: ({ name }) => name }),
+    connections: t.int({ description: 'The number of entries.', resolve: ({ count }) => count }),
   }),
 })
 const serverStats = builder.objectRef<ConnectionStats['servers'][number]>('ServerStats').implement({
-  description: 'One server that is up.',
+  description: 'A running server.',
   fields: (t) => ({
-    id: t.exposeID('id', { description: 'Of this run of it.' }),
-    name: t.exposeString('name', { description: 'Its host and port.' }),
-    startedAt: t.field({ type: 'DateTime', description: 'Since when.', resolve: ({ startedAt }) => startedAt }),
+    id: t.exposeID('id', { description: 'The id of this server process.' }),
+    name: t.exposeString('name', { description: 'The host and port.' }),
+    startedAt: t.field({
+      type: 'DateTime',
+      description: 'The start of the connection, or of the server process.',
+      resolve: ({ startedAt }) => startedAt,
+    }),
     connections: t.int({
-      description: 'Open connections on it.',
+      description: 'The number of open connections.',
       resolve: ({ transports: { ws, sse, polling } }) => ws + sse + polling,
     }),
-    subscriptions: t.int({ description: 'Subscriptions on it.', resolve: countSubscriptions }),
+    subscriptions: t.int({ description: 'The number of subscriptions.', resolve: countSubscriptions }),
   }),
 })
 
 const connectionStats = builder.objectRef<ConnectionStats>('ConnectionStats').implement({
   description:
-    'Who is connected, over all servers; each tells of itself within a second or so, and one that was killed is gone after 10 seconds. Lists are put together from the first 50 of each server.',
+    'Connections and subscriptions of all servers. Each server reports within about a second; a killed server disappears after 10 seconds. Lists are merged from the first 50 entries of each server.',
   fields: (t) => {
-    const first = { first: t.arg.int({ defaultValue: 20, description: 'How many, up to 50.' }) }
+    const first = { first: t.arg.int({ defaultValue: 20, description: 'The maximum number of entries, up to 50.' }) }
     const cut = <T>(list: readonly T[], size: number | null | undefined): T[] => list.slice(0, pageSize(size, 20, 50))
     return {
-      at: t.field({ type: 'DateTime', description: 'When it was put together.', resolve: ({ at }) => at }),
+      at: t.field({ type: 'DateTime', description: 'The time of the statistics.', resolve: ({ at }) => at }),
       servers: t.field({
         type: [serverStats],
-        description: 'The servers that are up.',
+        description: 'The running servers.',
         resolve: ({ servers }) => servers,
       }),
       connections: t.exposeInt('connections', { description: 'All open connections.' }),
-      subscriptions: t.exposeInt('subscriptions', { description: 'All subscriptions but those that poll.' }),
+      subscriptions: t.exposeInt('subscriptions', { description: 'All subscriptions, without polling.' }),
       topics: t.int({
-        description: 'Topics that somebody watches, counted on each server.',
+        description: 'Topics with subscribers, summed over the servers.',
         resolve: ({ servers }) => servers.reduce((sum, { topics }) => sum + topics, 0),
       }),
       byTransport: t.field({
         type: [transportCount],
-        description: 'Connections by kind; all kinds, in this order.',
+        description: 'Connections by transport, including transports without connections.',
         resolve: (stats) =>
           (['ws', 'sse', 'polling'] as const).map((transport) => ({
             transport,
@@ -133,19 +141,19 @@ const connectionStats = builder.objectRef<ConnectionStats>('ConnectionStats').im
       oldest: t.field({
         type: [connectedClient],
         args: first,
-        description: 'Those who have been connected the longest.',
+        description: 'The connections that have been open longest.',
         resolve: ({ oldest }, args) => cut(oldest, args.first),
       }),
       slowest: t.field({
         type: [connectedClient],
         args: first,
-        description: 'Those who leave the most unread; nobody who keeps up is in it.',
+        description: 'The clients with the most unread bytes, without those that keep up.',
         resolve: ({ slowest }, args) => cut(slowest, args.first),
       }),
       auditedAt: t.field({
         type: 'DateTime',
         nullable: true,
-        description: 'When the audit log was written the last time: what shows it asks again when this changes.',
+        description: 'The time of the last entry of the audit log. Fetch the log again when it changes.',
         resolve: ({ auditedAt }) => auditedAt,
       }),
     }
@@ -155,7 +163,7 @@ const connectionStats = builder.objectRef<ConnectionStats>('ConnectionStats').im
 builder.queryField('connectionStats', (t) =>
   t.field({
     type: connectionStats,
-    description: 'Who is connected now, to all servers. Needs the role `admin`.',
+    description: 'Connection statistics of all servers. Requires the role `admin`.',
     resolve: async (_, _args, context) => {
       requireAdmin(context)
       return mergeCensuses(await context.engine.admin.census.read(), new Date())
@@ -167,7 +175,7 @@ builder.subscriptionField('connectionStatsUpdates', (t) =>
   t.field({
     type: connectionStats,
     description:
-      'Who is connected: now, and whenever it has changed. Each tells the whole, so nothing is missed by who comes back, and there is no cursor; who is slow is given the newest. Needs the role `admin`.',
+      'The connection statistics after every change, at once for a new subscription. Each event is complete, so there is no cursor, and a slow subscriber receives only the newest. Requires the role `admin`.',
     subscribe: (_, _args, context) => {
       requireAdmin(context)
       context.note('SUBSCRIBED', { subject: 'connections' })

@@ -10,10 +10,12 @@ export interface Page<T> {
 }
 
 const pageInfo = builder.objectRef<Page<unknown>>('PageInfo').implement({
-  description: 'Where a page stands in its list.',
+  description: 'The position of a page in its list.',
   fields: (t) => ({
-    hasNextPage: t.exposeBoolean('hasNextPage', { description: 'More follows `endCursor`.' }),
-    hasPreviousPage: t.exposeBoolean('hasPreviousPage', { description: 'Something comes before `startCursor`.' }),
+    hasNextPage: t.exposeBoolean('hasNextPage', { description: 'Whether there are entries after `endCursor`.' }),
+    hasPreviousPage: t.exposeBoolean('hasPreviousPage', {
+      description: 'Whether there are entries before `startCursor`.',
+    }),
     startCursor: t.string({
       nullable: true,
       description: 'The cursor of the first entry; null on an empty page.',
@@ -21,7 +23,7 @@ const pageInfo = builder.objectRef<Page<unknown>>('PageInfo').implement({
     }),
     endCursor: t.string({
       nullable: true,
-      description: 'Hand it back as `after`; null on an empty page.',
+      description: 'Pass it back as `after`; null on an empty page.',
       resolve: (page) => page.edges.at(-1)?.cursor ?? null,
     }),
   }),
@@ -35,17 +37,17 @@ export function defineConnection<T>(
   const edge = builder.objectRef<{ readonly cursor: string; readonly node: T }>(`${name}Edge`).implement({
     description: 'One entry of a list.',
     fields: (t) => ({
-      cursor: t.exposeString('cursor', { description: 'Hand it back as `after`.' }),
+      cursor: t.exposeString('cursor', { description: 'Pass it back as `after`.' }),
       // The ref's type parameter is not known here, so its shape cannot be checked against T.
       node: t.field({
         type: node as ObjectRef<Types, unknown>,
-        description: 'The entry itself.',
+        description: 'The entry.',
         resolve: (one) => one.node,
       }),
     }),
   })
   return builder.objectRef<Page<T>>(`${name}Connection`).implement({
-    description: 'A page of a list, as in https://relay.dev/graphql/connections.htm.',
+    description: 'A page of a list, see https://relay.dev/graphql/connections.htm.',
     fields: (t) => ({
       edges: t.field({ type: [edge], description: 'The entries with their cursors.', resolve: (page) => page.edges }),
       nodes: t.field({
@@ -55,7 +57,7 @@ export function defineConnection<T>(
       }),
       pageInfo: t.field({
         type: pageInfo,
-        description: 'Where the page stands.',
+        description: 'The position of the page in its list.',
         resolve: (page): Page<unknown> => page,
       }),
     }),
@@ -79,8 +81,8 @@ interface ListPlace {
 
 /** The arguments of such a list. */
 export const listArguments = builder.args((t) => ({
-  after: t.string({ description: 'The `endCursor` of the page before.' }),
-  first: t.int({ defaultValue: 20, description: 'At most this many, up to 100.' }),
+  after: t.string({ description: 'The `endCursor` of the previous page.' }),
+  first: t.int({ defaultValue: 20, description: 'The maximum number of entries, up to 100.' }),
 }))
 
 /**

@@ -16,13 +16,13 @@ interface DocumentSource {
   readonly document: Document
 }
 const shareDocumentSuccess = builder.objectRef<DocumentSource>('ShareDocumentSuccess').implement({
-  description: 'The user may read the document, and watch what works on it.',
+  description: 'The user may read the document and watch its conversion tasks.',
   fields: (t) => ({
     document: t.field({ type: documentRef, description: 'The document.', resolve: ({ document }) => document }),
   }),
 })
 const revokeDocumentSuccess = builder.objectRef<DocumentSource>('RevokeDocumentSuccess').implement({
-  description: 'The user may no longer read the document; what the user was watching of it has ended.',
+  description: 'The share was revoked; the user’s subscriptions to the document have ended.',
   fields: (t) => ({
     document: t.field({ type: documentRef, description: 'The document.', resolve: ({ document }) => document }),
   }),
@@ -32,11 +32,11 @@ interface DeleteSource {
   readonly canceledTaskIds: readonly string[]
 }
 const deleteDocumentSuccess = builder.objectRef<DeleteSource>('DeleteDocumentSuccess').implement({
-  description: 'The document is gone, for everyone and for good.',
+  description: 'The document was deleted permanently.',
   fields: (t) => ({
-    id: t.exposeID('id', { description: 'The document that was.' }),
+    id: t.exposeID('id', { description: 'The id of the deleted document.' }),
     canceledTaskIds: t.idList({
-      description: 'The tasks that worked on it and were canceled: who watches them has been told.',
+      description: 'The tasks of the subject that were canceled; their subscribers receive TaskCanceled.',
       resolve: ({ canceledTaskIds }) => [...canceledTaskIds],
     }),
   }),
@@ -53,7 +53,7 @@ const shareDocumentInput = builder.inputType('ShareDocumentInput', {
   }),
 })
 const revokeDocumentInput = builder.inputType('RevokeDocumentInput', {
-  description: 'The shared document, and the user whose access to revoke.',
+  description: 'The shared document, and the user to revoke the share of.',
   fields: (t) => ({
     documentId: t.id({ required: true, description: 'A document that the viewer owns.' }),
     userId: t.id({ required: true, description: 'The user it is shared with.' }),
@@ -68,8 +68,8 @@ builder.mutationFields((t) => ({
   shareDocument: t.field({
     type: shareDocumentResult.type,
     description:
-      'Lets another user read a document and watch the tasks that convert it. Only its owner may; sharing again changes nothing.',
-    args: { input: t.arg({ type: shareDocumentInput, required: true, description: 'The arguments.' }) },
+      'Lets another user read a document and watch its conversion tasks. Only the owner may share it. Sharing again has no effect.',
+    args: { input: t.arg({ type: shareDocumentInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { documentId: id, userId } }, context) =>
       shareDocumentResult.run(context, id, async () => {
         const document = await loadOwnDocument(context, id)
@@ -85,8 +85,8 @@ builder.mutationFields((t) => ({
   revokeDocument: t.field({
     type: revokeDocumentResult.type,
     description:
-      'Takes a share back: from now on the user finds neither the document nor its tasks, and what that user was watching of them ends at once.',
-    args: { input: t.arg({ type: revokeDocumentInput, required: true, description: 'The arguments.' }) },
+      'Revokes a share: the user no longer finds the document and its tasks, and that user’s subscriptions to them end at once.',
+    args: { input: t.arg({ type: revokeDocumentInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { documentId: id, userId } }, context) =>
       revokeDocumentResult.run(context, id, async () => {
         const document = await loadOwnDocument(context, id)
@@ -98,8 +98,8 @@ builder.mutationFields((t) => ({
   deleteDocument: t.field({
     type: deleteDocumentResult.type,
     description:
-      'Deletes a document: the file, its text, what search knows of it and what its conversions have logged. Tasks that work on it are canceled. What was made of it before, such as a roadmap or a quiz, stays. Only its owner may.',
-    args: { input: t.arg({ type: deleteDocumentInput, required: true, description: 'The arguments.' }) },
+      'Deletes a document: the file, its text, its search index and the logs of its conversions. Its running tasks are canceled. Roadmaps and quizzes that were generated from it are kept. Only the owner may delete it.',
+    args: { input: t.arg({ type: deleteDocumentInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { documentId: id } }, context) =>
       deleteDocumentResult.run(context, id, async () => {
         await loadOwnDocument(context, id)

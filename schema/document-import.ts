@@ -19,7 +19,7 @@ const importDocumentInput = builder.inputType('ImportDocumentInput', {
     name: t.string({ description: 'The name of the document, such as `guide.md`; the file’s name by default.' }),
     idempotencyKey: t.string({
       description:
-        'At most 255 characters. Sent again with the same key and content, the same document is returned instead of a second one.',
+        'At most 255 characters. A repeated request with the same key and content returns the same document.',
     }),
   }),
 })
@@ -28,12 +28,12 @@ interface ImportSuccess extends TaskSource {
   readonly document: Document
 }
 const importDocumentSuccess = builder.objectRef<ImportSuccess>('ImportDocumentSuccess').implement({
-  description: 'The document is stored and is being prepared for reading.',
+  description: 'The document was stored, and its conversion was started.',
   fields: (t) => ({
     document: t.field({ type: documentRef, description: 'The document.', resolve: ({ document }) => document }),
     task: t.field({
       type: taskRef,
-      description: 'The task that prepares it: watch it with `taskProgress`.',
+      description: 'The conversion task; subscribe to it with `taskProgress`.',
       resolve: (source) => source,
     }),
   }),
@@ -47,7 +47,7 @@ const importDocumentResult = defineResult(importDocumentSuccess, [
 builder.mutationField('importDocument', (t) =>
   t.field({
     type: importDocumentResult.type,
-    description: 'Stores a document and starts preparing it for reading.',
+    description: 'Stores a document and starts its conversion.',
     args: { input: t.arg({ type: importDocumentInput, required: true, description: 'The document.' }) },
     resolve: (_, { input }, context) =>
       importDocumentResult.run(context, '', async () => {

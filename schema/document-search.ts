@@ -5,10 +5,10 @@ import { pageSize } from './connection.ts'
 import { documentRef, sectionRef } from './refs.ts'
 
 const snippetPart = builder.objectRef<SnippetPart>('SnippetPart').implement({
-  description: 'A stretch of a snippet, as plain text.',
+  description: 'A part of an excerpt, as plain text.',
   fields: (t) => ({
     text: t.exposeString('text', { description: 'The text.' }),
-    isMatch: t.exposeBoolean('isMatch', { description: 'Whether it is what was searched for: to be marked.' }),
+    isMatch: t.exposeBoolean('isMatch', { description: 'Whether this part matches the search.' }),
   }),
 })
 
@@ -16,14 +16,14 @@ interface Match extends DocumentMatch {
   readonly document: Document
 }
 const documentMatch = builder.objectRef<Match>('DocumentMatch').implement({
-  description: 'A place in a document that answers a search.',
+  description: 'A match of a search.',
   fields: (t) => ({
     document: t.field({ type: documentRef, description: 'The document.', resolve: ({ document }) => document }),
     sectionKey: t.exposeString('sectionKey', { description: 'The `key` of the section.' }),
     section: t.field({
       type: sectionRef,
       nullable: true,
-      description: 'The section; null when the document was converted anew in this moment.',
+      description: 'The section; null when the document is being converted again.',
       resolve: (match, _, { loaders }) => loaders.section.load(match),
     }),
     page: t.exposeInt('page', {
@@ -32,7 +32,7 @@ const documentMatch = builder.objectRef<Match>('DocumentMatch').implement({
     }),
     snippet: t.field({
       type: [snippetPart],
-      description: 'Some words around what was found.',
+      description: 'An excerpt around the match.',
       resolve: ({ snippet }) => snippet,
     }),
   }),
@@ -43,12 +43,12 @@ builder.queryField('searchDocuments', (t) =>
     type: [documentMatch],
     description: `Full-text search in the documents that the viewer may read, best matches first.
 
-Words must all occur, in any form that English has for them; "quoted words" in this order; \`or\` between words, \`-\` in front of
-one that must not occur. The last word may be unfinished.`,
+All words must occur, in any inflected form (English); "quoted words" must occur in this order; \`or\` separates alternatives, and \`-\` excludes
+a word. The last word may be a prefix.`,
     args: {
-      query: t.arg.string({ required: true, description: 'What to search for; 500 characters count.' }),
-      first: t.arg.int({ defaultValue: 20, description: 'At most this many, up to 100.' }),
-      documentId: t.arg.id({ description: 'Only in this document, and there not only the five best places.' }),
+      query: t.arg.string({ required: true, description: 'The search words; at most 500 characters are used.' }),
+      first: t.arg.int({ defaultValue: 20, description: 'The maximum number of entries, up to 100.' }),
+      documentId: t.arg.id({ description: 'Only this document, without the limit of five matches per document.' }),
     },
     resolve: async (_, { query, first, documentId }, context): Promise<Match[]> => {
       const { userId } = requireViewer(context)

@@ -8,12 +8,12 @@ import type { EventPlace } from './topic-event.ts'
 import { subscribeToTopic } from './topic-subscription.ts'
 
 const documentChange = builder.enumType('DocumentChange', {
-  description: 'What happened to a document beside its conversions.',
+  description: 'A change to a document, apart from its conversions.',
   values: {
-    CURRENT: { description: 'Nothing: this is where watching begins.' },
-    SHARED: { description: 'Somebody else may read it now.' },
-    REVOKED: { description: 'Somebody may read it no longer.' },
-    DELETED: { description: 'It is gone. The last one.' },
+    CURRENT: { description: 'No change: the first event of a subscription.' },
+    SHARED: { description: 'The document was shared.' },
+    REVOKED: { description: 'A share was revoked.' },
+    DELETED: { description: 'The document was deleted. The terminal event.' },
   } as const,
 })
 
@@ -22,30 +22,30 @@ interface Update extends EventPlace {
   readonly change: DocumentChange | 'CURRENT'
 }
 const documentUpdate = builder.objectRef<Update>('DocumentUpdate').implement({
-  description: 'A change of a document that those who have it open should know of.',
+  description: 'A change to a document, for pages that show it.',
   fields: (t) => ({
     cursor: t.field({
       type: 'Cursor',
-      description: 'Hand it back as `after` to receive what follows.',
+      description: 'Pass it back as `after` to receive the events after this one.',
       resolve: ({ cursor }) => cursor,
     }),
-    seq: t.exposeInt('seq', { description: '1, 2, 3 … without a gap; CURRENT repeats the last number.' }),
-    at: t.field({ type: 'DateTime', description: 'When it happened.', resolve: ({ at }) => at }),
+    seq: t.exposeInt('seq', { description: '1, 2, 3 … without gaps; CURRENT repeats the last number.' }),
+    at: t.field({ type: 'DateTime', description: 'When the event happened.', resolve: ({ at }) => at }),
     documentId: t.exposeID('documentId', { description: 'The document.' }),
-    change: t.field({ type: documentChange, description: 'What happened.', resolve: ({ change }) => change }),
+    change: t.field({ type: documentChange, description: 'The recorded action.', resolve: ({ change }) => change }),
   }),
 })
 
 builder.subscriptionField('documentUpdates', (t) =>
   t.field({
     type: documentUpdate,
-    description: `Whether a document may still be read, and with whom it is shared: for those who have it open.
+    description: `Changes to a document, for pages that show it: shared, revoked, deleted.
 
-It ends at once, with the error FORBIDDEN, for a user whose share is revoked, and completes after DELETED. What works on the
-document tells its progress by \`taskProgress\`.`,
+Completes after DELETED; ends at once with the error FORBIDDEN after the user’s share was revoked. The progress of the document’s
+tasks is in \`taskProgress\`.`,
     args: {
       documentId: t.arg.id({ required: true, description: 'A document that the viewer may read.' }),
-      after: t.arg({ type: 'Cursor', description: 'The cursor of the last event that was received.' }),
+      after: t.arg({ type: 'Cursor', description: 'The cursor of the last received event.' }),
     },
     ...subscribeToTopic<{ documentId: string }, object, Update>(async ({ documentId }, context) => {
       const { engine } = context

@@ -25,15 +25,15 @@ export type FailureName = Failure['__typename']
 type FailureOf<N extends FailureName> = Extract<Failure, { readonly __typename: N }>
 
 const error = builder.interfaceRef<Failure>('Error').implement({
-  description: 'A failure that the caller can act on; every mutation’s result is a union with the ones that apply.',
+  description: 'A failure that the caller can act on. The result of a mutation is a union with the errors that apply.',
   resolveType: (failure) => failure.__typename,
-  fields: (t) => ({ message: t.exposeString('message', { description: 'In words for the person at the screen.' }) }),
+  fields: (t) => ({ message: t.exposeString('message', { description: 'A message for the user.' }) }),
 })
 
 const notFoundError = builder.objectRef<FailureOf<'NotFoundError'>>('NotFoundError').implement({
-  description: 'The thing does not exist, or is not the viewer’s; the two look the same.',
+  description: 'The object does not exist or is not visible to the viewer; the two cases look the same.',
   interfaces: [error],
-  fields: (t) => ({ id: t.exposeID('id', { description: 'The id that was asked for.' }) }),
+  fields: (t) => ({ id: t.exposeID('id', { description: 'The requested id.' }) }),
 })
 
 const conflictError = builder.objectRef<FailureOf<'ConflictError'>>('ConflictError').implement({
@@ -50,34 +50,34 @@ const conflictError = builder.objectRef<FailureOf<'ConflictError'>>('ConflictErr
 })
 
 const inputIssue = builder.objectRef<InputIssue>('InputIssue').implement({
-  description: 'What is wrong with one value of the input.',
+  description: 'A problem of one value of the input.',
   fields: (t) => ({
     path: t.exposeString('path', {
       description:
         'The path of the value, such as `input.piece` or `input.files.0.path`; `input` for the input as a whole.',
     }),
-    message: t.exposeString('message', { description: 'What is wrong with it and what is allowed.' }),
+    message: t.exposeString('message', { description: 'The problem and the allowed values.' }),
   }),
 })
 
 const invalidInputError = builder.objectRef<FailureOf<'InvalidInputError'>>('InvalidInputError').implement({
-  description: 'The input has the right types, but its values do not do.',
+  description: 'The input is well-typed but invalid.',
   interfaces: [error],
   fields: (t) => ({
     issues: t.field({
       type: [inputIssue],
-      description: 'Everything that is wrong, at least one.',
+      description: 'All problems, at least one.',
       resolve: ({ issues }) => issues,
     }),
   }),
 })
 
 const rateLimitedError = builder.objectRef<FailureOf<'RateLimitedError'>>('RateLimitedError').implement({
-  description: 'Too much in too short a time.',
+  description: 'A rate limit was exceeded.',
   interfaces: [error],
   fields: (t) => ({
     retryAfterMs: t.exposeInt('retryAfterMs', {
-      description: 'The same request may be sent again after this time, in milliseconds.',
+      description: 'The time after which the request may be repeated, in milliseconds.',
     }),
   }),
 })

@@ -39,9 +39,9 @@ const prefixOf = (id: string): string => id.slice(0, Math.max(0, id.indexOf('_')
 
 /** `Node` of the Relay object identification specification. */
 export const node = builder.interfaceRef<NodeSource>('Node').implement({
-  description: 'Something with an id that is unique over all types, and by which `node` finds it again.',
+  description: 'An object with an id that is unique over all types; `node` finds it by its id.',
   resolveType: (source) => typeNames[prefixOf(idOf(source))] ?? null,
-  fields: (t) => ({ id: t.id({ description: 'Unique over all types; its prefix names the type.', resolve: idOf }) }),
+  fields: (t) => ({ id: t.id({ description: 'Unique over all types; the prefix names the type.', resolve: idOf }) }),
 })
 
 /** Anything of the viewer's by its id; null when there is none. */
@@ -100,8 +100,8 @@ builder.queryField('node', (t) =>
   t.field({
     type: node,
     nullable: true,
-    description: 'Anything of the viewer’s by its id; null when there is none.',
-    args: { id: t.arg.id({ required: true, description: 'Any id that this API has given out.' }) },
+    description: 'An object that is visible to the viewer; null when there is none with this id.',
+    args: { id: t.arg.id({ required: true, description: 'An id of any type.' }) },
     resolve: (_, { id }, context) => findNode(context, id),
   }),
 )

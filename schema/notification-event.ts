@@ -38,18 +38,18 @@ const {
   snapshotRef,
 } = defineTopicEvents<InboxEventSource>('InboxEvent', {
   description:
-    'What happened to an inbox. New kinds of event may appear: select `__typename` and `unreadCount`, and keep a default branch.',
-  seq: '1, 2, 3 … without a gap. An InboxSnapshot repeats the last number.',
+    'An event of an inbox. New event types may be added: select `__typename` and `unreadCount`, and keep a default branch.',
+  seq: '1, 2, 3 … without gaps. An InboxSnapshot repeats the last number.',
   // That the unread count has changed holds for everything.
   unknown: 'NotificationsRead',
 })
 builder.interfaceField(inboxEvent, 'unreadCount', (t) =>
-  t.exposeInt('unreadCount', { description: 'How many are unread after this event.' }),
+  t.exposeInt('unreadCount', { description: 'The number of unread notifications after this event.' }),
 )
 const interfaces = [inboxEvent]
 
 snapshotRef('InboxSnapshot').implement({
-  description: 'The present state of the inbox, in place of events.',
+  description: 'The current state of the inbox.',
   interfaces,
   fields: (t) => ({
     newest: t.field({
@@ -58,46 +58,46 @@ snapshotRef('InboxSnapshot').implement({
       resolve: (event) => promised(event.snapshot, event).newest,
     }),
     hasMore: t.boolean({
-      description: 'Whether there are older ones.',
+      description: 'Whether there are older notifications.',
       resolve: (event) => promised(event.snapshot, event).hasMore,
     }),
   }),
 })
 eventRef('NotificationArrived').implement({
-  description: 'Something new. One that is told twice has the same id.',
+  description: 'A notification arrived. A repeated one has the same id.',
   interfaces,
   fields: (t) => ({
     notification: t.field({
       type: notificationRef,
-      description: 'The notification, unread.',
+      description: 'The unread notification.',
       resolve: (event) => promised(event.notification, event),
     }),
   }),
 })
 eventRef('NotificationsRead').implement({
-  description: 'Some were marked as read, here or anywhere else.',
+  description: 'Notifications were marked as read, in any tab.',
   interfaces,
   fields: (t) => ({
-    ids: t.idList({ description: 'The notifications that are read now.', resolve: ({ ids }) => [...ids] }),
+    ids: t.idList({ description: 'The ids of the notifications.', resolve: ({ ids }) => [...ids] }),
   }),
 })
 eventRef('NotificationsRemoved').implement({
-  description: 'Some have expired and are gone.',
+  description: 'Notifications have expired.',
   interfaces,
   fields: (t) => ({
-    ids: t.idList({ description: 'The notifications that are gone.', resolve: ({ ids }) => [...ids] }),
+    ids: t.idList({ description: 'The ids of the notifications.', resolve: ({ ids }) => [...ids] }),
   }),
 })
 
 builder.subscriptionField('notifications', (t) =>
   t.field({
     type: inboxEvent,
-    description: `Everything that happens to the viewer’s inbox, in order, each event once: what arrives, also for everyone, what is marked as read, in whatever tab, and what expires.
+    description: `All events of the viewer’s inbox, in order, each exactly once: notifications that arrive, are read in any tab, or expire.
 
-Without \`after\`: a snapshot with the newest first, then what follows. With \`after\`: exactly what follows that cursor.
-It goes on until it is left. What cannot be replayed is said by an InboxSnapshot with its \`reason\`.`,
+Without \`after\`: a snapshot first, then later events. With \`after\`: exactly the events after that cursor.
+Never completes. An InboxSnapshot with its \`reason\` replaces events that cannot be replayed.`,
     args: {
-      after: t.arg({ type: 'Cursor', description: 'The cursor of the last event that was received.' }),
+      after: t.arg({ type: 'Cursor', description: 'The cursor of the last received event.' }),
     },
     ...subscribeToTopic(async (_args: object, context: Context) => {
       const { userId } = requireViewer(context)

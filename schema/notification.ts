@@ -22,43 +22,43 @@ function asRecipient(context: Context, userId: string): Context {
 }
 
 const notificationLevel = builder.enumType('NotificationLevel', {
-  description: 'How much a notification matters, and to what end.',
+  description: 'The level of a notification.',
   values: {
-    INFORMATION: { description: 'Good to know.' },
-    SUCCESS: { description: 'Something has come to a good end.' },
-    WARNING: { description: 'Something has come to an end, but not as it was asked for; or something will go wrong.' },
-    ERROR: { description: 'Something has gone wrong.' },
+    INFORMATION: { description: 'General information.' },
+    SUCCESS: { description: 'A successful result.' },
+    WARNING: { description: 'An incomplete result, or an upcoming problem.' },
+    ERROR: { description: 'A failure.' },
   } as const,
 })
 
 notificationRef.implement({
-  description: 'What somebody was told.',
+  description: 'A notification of a user.',
   interfaces: [node],
   fields: (t) => ({
     level: t.field({
       type: notificationLevel,
-      description: 'How much it matters, and to what end.',
+      description: 'The level.',
       resolve: ({ level }) => level,
     }),
     title: t.exposeString('title', { description: 'One sentence, plain text.' }),
-    message: t.exposeString('message', { nullable: true, description: 'What there is to know beside it, plain text.' }),
+    message: t.exposeString('message', { nullable: true, description: 'Further information, plain text.' }),
     about: t.field({
       type: node,
       nullable: true,
       description:
-        'What it is about: a task, document, quiz, roadmap … null when it is about nothing, and when that is gone or no longer the viewer’s to see.',
+        'The subject of the notification, such as a task, document, quiz or roadmap. null without one, after it was deleted, and when it is no longer visible to the viewer.',
       resolve: ({ aboutId, recipient }, _args, context) =>
         aboutId === null ? null : findNode(asRecipient(context, recipient), aboutId),
     }),
-    isForEveryone: t.exposeBoolean('isForEveryone', { description: 'Whether all users were told.' }),
+    isForEveryone: t.exposeBoolean('isForEveryone', { description: 'Whether it was sent to all users.' }),
     createdAt: t.field({
       type: 'DateTime',
-      description: 'When it was told.',
+      description: 'When the event was published.',
       resolve: ({ createdAt }) => createdAt,
     }),
     expiresAt: t.field({
       type: 'DateTime',
-      description: 'When it disappears.',
+      description: 'When the notification expires.',
       resolve: ({ expiresAt }) => expiresAt,
     }),
     readAt: t.field({
@@ -74,11 +74,11 @@ const notificationConnection = defineConnection('Notification', notificationRef)
 builder.queryFields((t) => ({
   inbox: t.field({
     type: notificationConnection,
-    description: 'What the viewer was told, alone or with everyone, newest first.',
+    description: 'The viewer’s notifications, newest first.',
     args: {
-      unread: t.arg.boolean({ defaultValue: false, description: 'Only what is unread.' }),
-      after: t.arg.string({ description: '`endCursor` of the page before.' }),
-      first: t.arg.int({ defaultValue: 20, description: 'Size of the page, up to 100.' }),
+      unread: t.arg.boolean({ defaultValue: false, description: 'Only unread notifications.' }),
+      after: t.arg.string({ description: 'The `endCursor` of the previous page.' }),
+      first: t.arg.int({ defaultValue: 20, description: 'The maximum number of entries, up to 100.' }),
     },
     resolve: (_, { unread, ...range }, context) => {
       const { userId } = requireViewer(context)
@@ -86,24 +86,30 @@ builder.queryFields((t) => ({
     },
   }),
   unreadCount: t.int({
-    description: 'How many notifications in the viewer’s inbox are unread.',
+    description: 'The number of unread notifications of the viewer.',
     resolve: (_, _args, context) => context.notifications.unreadCount(requireViewer(context).userId),
   }),
 }))
 
 const notifyInput = builder.inputType('NotifyInput', {
-  description: 'What to tell, and whom.',
+  description: 'The input.',
   fields: (t) => ({
-    userId: t.id({ description: 'The user, as named by the `sub` of that user’s token; everyone when left out.' }),
-    level: t.field({ type: notificationLevel, required: true, description: 'How much it matters, and to what end.' }),
-    title: t.string({ required: true, description: 'One sentence, plain text, up to 200 characters.' }),
-    message: t.string({ description: 'What there is to know beside it, plain text, up to 2,000 characters.' }),
-    aboutId: t.id({
-      description: 'The id of what it is about. Whoever may not see that sees the notification without it.',
+    userId: t.id({
+      description: 'The user: the `sub` of that user’s token. Without it, the notification is sent to all users.',
     }),
-    expiresAt: t.field({ type: 'DateTime', description: 'When it disappears; after some weeks by default.' }),
+    level: t.field({ type: notificationLevel, required: true, description: 'The level.' }),
+    title: t.string({ required: true, description: 'One sentence, plain text, up to 200 characters.' }),
+    message: t.string({ description: 'Further information, plain text, up to 2,000 characters.' }),
+    aboutId: t.id({
+      description: 'The id of the subject. Users that may not see it receive the notification without it.',
+    }),
+    expiresAt: t.field({
+      type: 'DateTime',
+      description: 'When the notification expires; after NOTIFICATION_DAYS by default.',
+    }),
     idempotencyKey: t.string({
-      description: 'Sent again with the same key, nothing is told a second time; with another input, it is refused.',
+      description:
+        'A repeated request with the same key sends no second notification; with the same key and another input, it is refused.',
     }),
   }),
 })
@@ -139,7 +145,7 @@ const markReadInput = builder.inputType('MarkNotificationReadInput', {
 })
 
 const notifySuccess = builder.objectRef<{ readonly notification: Notification }>('NotifySuccess').implement({
-  description: 'It was told.',
+  description: 'The notification was sent.',
   fields: (t) => ({
     notification: t.field({
       type: notificationRef,
@@ -154,25 +160,25 @@ interface ReadSource {
   readonly unread: number
 }
 const markReadSuccess = builder.objectRef<ReadSource>('MarkNotificationReadSuccess').implement({
-  description: 'It is read.',
+  description: 'The notification is marked as read.',
   fields: (t) => ({
     notification: t.field({
       type: notificationRef,
-      description: 'The notification, read.',
+      description: 'The notification.',
       resolve: ({ notification }) => notification,
     }),
-    unreadCount: t.int({ description: 'How many are left.', resolve: ({ unread }) => unread }),
+    unreadCount: t.int({ description: 'The number of unread notifications.', resolve: ({ unread }) => unread }),
   }),
 })
 const markReadResult = defineResult(markReadSuccess, ['NotFoundError'])
 const markAllReadSuccess = builder
   .objectRef<{ readonly count: number; readonly unread: number }>('MarkAllNotificationsReadSuccess')
   .implement({
-    description: 'Everything that was there is read.',
+    description: 'All notifications are marked as read.',
     fields: (t) => ({
-      count: t.exposeInt('count', { description: 'How many were unread before.' }),
+      count: t.exposeInt('count', { description: 'The number of notifications that were unread.' }),
       unreadCount: t.int({
-        description: 'How many are left: what has arrived since.',
+        description: 'The number of notifications that arrived since and are unread.',
         resolve: ({ unread }) => unread,
       }),
     }),
@@ -186,9 +192,8 @@ async function loadNotification(context: Context, userId: string, id: string): P
 builder.mutationFields((t) => ({
   notify: t.field({
     type: notifyResult.type,
-    description:
-      'Tells one user, or everyone, something: those who are away find it in their inbox. For the role `admin`.',
-    args: { input: t.arg({ type: notifyInput, required: true, description: 'What to tell, and whom.' }) },
+    description: 'Sends a notification to one user, or to all users. Requires the role `admin`.',
+    args: { input: t.arg({ type: notifyInput, required: true, description: 'The input.' }) },
     resolve: (_, { input }, context) =>
       notifyResult.run(context, '', async () => {
         const { userId: teller } = requireAdmin(context)
@@ -209,8 +214,8 @@ builder.mutationFields((t) => ({
   }),
   markNotificationRead: t.field({
     type: markReadResult.type,
-    description: 'Marks one notification as read, in all tabs. Doing so again changes nothing.',
-    args: { input: t.arg({ type: markReadInput, required: true, description: 'The arguments.' }) },
+    description: 'Marks a notification as read, in all tabs. Repeating it has no effect.',
+    args: { input: t.arg({ type: markReadInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { notificationId: id } }, context) =>
       markReadResult.run(context, id, async () => {
         const { userId } = requireViewer(context)
@@ -221,7 +226,8 @@ builder.mutationFields((t) => ({
   }),
   markAllNotificationsRead: t.field({
     type: markAllReadSuccess,
-    description: 'Marks everything in the viewer’s inbox as read, in all tabs. What arrives meanwhile stays unread.',
+    description:
+      'Marks all notifications of the viewer as read, in all tabs. Notifications that arrive meanwhile stay unread.',
     resolve: (_, _args, context) => context.notifications.markRead(requireViewer(context).userId, 'all'),
   }),
 }))

@@ -25,15 +25,15 @@ export function progressOf(value: unknown): ProgressState {
 
 /** `Progress` */
 export const progress = builder.objectRef<ProgressSource>('Progress').implement({
-  description: 'How far a task is.',
+  description: 'The progress of a task.',
   fields: (t) => ({
     percent: t.float({
-      description: '0 to 100; never falls within an attempt.',
+      description: '0 to 100; never decreases within an attempt.',
       resolve: ({ state }) => state.percent,
     }),
     stage: t.string({
       nullable: true,
-      description: 'The phase it is in, such as `generating`; null before the first.',
+      description: 'The current stage, such as `generating`; null before the first.',
       resolve: ({ state }) => state.stage,
     }),
     stagePercent: t.float({
@@ -43,19 +43,28 @@ export const progress = builder.objectRef<ProgressSource>('Progress').implement(
     }),
     message: t.string({
       nullable: true,
-      description: 'In words, for the person who waits.',
+      description: 'The current step in words, for the user.',
       resolve: ({ state }) => state.message,
     }),
-    completedItems: t.int({ description: 'Items that are done.', resolve: ({ state }) => state.completedItems }),
-    failedItems: t.int({ description: 'Items that failed for good.', resolve: ({ state }) => state.failedItems }),
-    totalItems: t.int({ description: 'All items; 0 for a task without.', resolve: ({ state }) => state.totalItems }),
+    completedItems: t.int({
+      description: 'The number of completed items.',
+      resolve: ({ state }) => state.completedItems,
+    }),
+    failedItems: t.int({
+      description: 'The number of items that failed permanently.',
+      resolve: ({ state }) => state.failedItems,
+    }),
+    totalItems: t.int({
+      description: 'The number of all items; 0 for a task without items.',
+      resolve: ({ state }) => state.totalItems,
+    }),
     elapsedMs: t.int({
-      description: 'Since the first attempt started, in milliseconds; 0 before.',
+      description: 'Milliseconds since the first attempt started; 0 before.',
       resolve: ({ state, atMs }) => (state.startedAt === null ? 0 : clampInt(atMs - Date.parse(state.startedAt))),
     }),
     remainingMs: t.int({
       nullable: true,
-      description: 'Estimated from tasks of the same kind; null while there is nothing to estimate from.',
+      description: 'Milliseconds, estimated from earlier tasks of the same kind; null without an estimate.',
       resolve: ({ state, atMs, writtenAtMs }) =>
         state.remainingMs === null || writtenAtMs === null
           ? null
@@ -71,73 +80,76 @@ function clampInt(value: number): number {
 
 /** `QueuePosition` */
 export const queuePosition = builder.objectRef<QueuePlace>('QueuePosition').implement({
-  description: 'Where a task waits, among those of its kind.',
+  description: 'The position of a task in the queue of its kind.',
   fields: (t) => ({
     position: t.exposeInt('position', { description: '1 is next.' }),
-    waiting: t.exposeInt('waiting', { description: 'How many wait.' }),
+    waiting: t.exposeInt('waiting', { description: 'The number of waiting tasks.' }),
     estimatedWaitMs: t.int({
       nullable: true,
-      description: 'In milliseconds; null while there is nothing to estimate from.',
+      description: 'Milliseconds; null without an estimate.',
       resolve: ({ estimatedWaitMs }) => (estimatedWaitMs === null ? null : clampInt(estimatedWaitMs)),
     }),
   }),
 })
 
 const taskProblem = builder.objectRef<ProblemState>('TaskProblem').implement({
-  description: 'What is wrong at a place of what the user gave.',
+  description: 'A problem of a user’s file.',
   fields: (t) => ({
-    path: t.exposeString('path', { description: 'The file, or what else it is about; empty for the whole.' }),
+    path: t.exposeString('path', { description: 'The path of the file; empty for a problem of all files.' }),
     line: t.exposeInt('line', {
       nullable: true,
-      description: '1 for the first; null when it is about the file as a whole.',
+      description: '1 for the first; null for a problem of the whole file.',
     }),
     column: t.exposeInt('column', { nullable: true, description: '1 for the first character of the line.' }),
-    message: t.exposeString('message', { description: 'What is wrong.' }),
+    message: t.exposeString('message', { description: 'The problem.' }),
   }),
 })
 
 /** `TaskError` */
 export const taskError = builder.objectRef<FailureState>('TaskError').implement({
-  description: 'Why a task or item failed, and what can be done.',
+  description: 'Why a task or item failed, and the possible remedy.',
   fields: (t) => ({
     code: t.exposeString('code', { description: 'Stable, in capitals: UNSUPPORTED_FORMAT, PROVIDER_UNAVAILABLE …' }),
-    message: t.exposeString('message', { description: 'What went wrong, in a sentence.' }),
-    retryable: t.exposeBoolean('retryable', { description: 'The system tries again by itself when true.' }),
-    advice: t.exposeString('advice', { nullable: true, description: 'What the user can do, in a sentence.' }),
+    message: t.exposeString('message', { description: 'The cause in a sentence.' }),
+    retryable: t.exposeBoolean('retryable', { description: 'Whether the system retries automatically.' }),
+    advice: t.exposeString('advice', {
+      nullable: true,
+      description: 'A sentence about the possible remedy, for the user.',
+    }),
     problems: t.field({
       type: [taskProblem],
-      description: 'Everything that is wrong with what the user gave, where that is the reason; else empty.',
+      description: 'All problems of the user’s files, when they are the cause; otherwise empty.',
       resolve: ({ problems }) => [...(problems ?? [])],
     }),
   }),
 })
 
 const itemStatus = builder.enumType('ItemStatus', {
-  description: 'The state of one part of a task.',
+  description: 'The status of an item of a task.',
   values: {
-    PENDING: { description: 'Not begun.' },
-    RUNNING: { description: 'Being worked on.' },
-    COMPLETED: { description: 'Done.' },
-    FAILED: { description: 'Failed for good; the others go on.' },
-    SKIPPED: { description: 'Was not necessary.' },
+    PENDING: { description: 'Not started.' },
+    RUNNING: { description: 'In progress.' },
+    COMPLETED: { description: 'Completed.' },
+    FAILED: { description: 'Failed permanently; the task continues with the other items.' },
+    SKIPPED: { description: 'Not necessary.' },
   } as const,
 })
 
 /** `TaskItem` */
 export const taskItem = builder.objectRef<TaskItem>('TaskItem').implement({
-  description: 'A part of a task that has a state of its own.',
+  description: 'A part of a task with its own state.',
   fields: (t) => ({
     key: t.exposeString('key', {
       description:
         'Unique within its task; for content of a concept, the concept’s id and the piece: `concept_…:QUIZ`.',
     }),
-    label: t.exposeString('label', { description: 'What to call it on a page.' }),
-    status: t.field({ type: itemStatus, description: 'What has become of it.', resolve: (item) => item.status }),
-    percent: t.exposeFloat('percent', { description: '0 to 100; 100 also when it failed or was skipped.' }),
+    label: t.exposeString('label', { description: 'The name of the item, for display.' }),
+    status: t.field({ type: itemStatus, description: 'The status of the item.', resolve: (item) => item.status }),
+    percent: t.exposeFloat('percent', { description: '0 to 100; 100 also for a failed or skipped item.' }),
     error: t.field({
       type: taskError,
       nullable: true,
-      description: 'Why it failed; null otherwise.',
+      description: 'The cause of the failure; null otherwise.',
       // Written by the journal as a FailureState.
       resolve: ({ error }) => error as FailureState | null,
     }),

@@ -9,41 +9,45 @@ import { keyDescription, startTask } from './start-task.ts'
 
 type Started = TaskSource & { readonly project: Project }
 const generateProjectSuccess = builder.objectRef<Started>('GenerateProjectSuccess').implement({
-  description: 'The project is being made.',
+  description: 'The task that generates the project was started.',
   fields: (t) => ({
-    project: t.field({ type: projectRef, description: 'The project, still empty.', resolve: ({ project }) => project }),
+    project: t.field({
+      type: projectRef,
+      description: 'The project, empty at first.',
+      resolve: ({ project }) => project,
+    }),
     task: t.field({
       type: taskRef,
       description:
-        'The task that makes it. Its items are the files, by name; the text of each streams as TaskOutput of the same name, with `#2` behind it where one is written again.',
+        'The task that generates the project. Its items are the files, by path. The text of each file streams as TaskOutput with the path as `stream`; a rewritten file has the suffix `#2`.',
       resolve: (source) => source,
     }),
   }),
 })
 const generateProjectResult = defineResult(generateProjectSuccess, anyFailure)
 const syncProjectSuccess = builder.objectRef<Started>('SyncProjectSuccess').implement({
-  description: 'The files are being checked.',
+  description: 'The task that checks the files was started.',
   fields: (t) => ({
     project: t.field({
       type: projectRef,
-      description: 'The project, still with the files from before.',
+      description: 'The project, with its previous files until the task is completed.',
       resolve: ({ project }) => project,
     }),
     task: t.field({
       type: taskRef,
       description:
-        'The task that syncs it: validating, syncing, launching, complete. Where files have problems it fails, and `TaskError.problems` has all of them.',
+        'The task that syncs the project, with the stages validating, syncing, launching and complete. It fails when files have problems: see `TaskError.problems`.',
       resolve: (source) => source,
     }),
   }),
 })
 const syncProjectResult = defineResult(syncProjectSuccess, anyFailure)
 const updateFileSuccess = builder.objectRef<{ readonly project: Project }>('UpdateProjectFileSuccess').implement({
-  description: 'The file is as it was asked to be.',
+  description: 'The file was written.',
   fields: (t) => ({
     project: t.field({
       type: projectRef,
-      description: 'The project, at its new version.',
+      description: 'The project with its new version.',
       resolve: ({ project }) => project,
     }),
   }),
@@ -54,11 +58,11 @@ interface Deleted {
   readonly canceledTaskIds: readonly string[]
 }
 const deleteProjectSuccess = builder.objectRef<Deleted>('DeleteProjectSuccess').implement({
-  description: 'The project is gone, with its files and its preview.',
+  description: 'The project was deleted with its files and its preview.',
   fields: (t) => ({
-    id: t.exposeID('id', { description: 'The project that was.' }),
+    id: t.exposeID('id', { description: 'The id of the deleted project.' }),
     canceledTaskIds: t.idList({
-      description: 'The tasks that worked on it and were canceled.',
+      description: 'The tasks of the project that were canceled.',
       resolve: ({ canceledTaskIds }) => [...canceledTaskIds],
     }),
   }),
@@ -70,9 +74,12 @@ const fileInput = builder.inputType('ProjectFileInput', {
   fields: (t) => ({
     path: t.string({
       required: true,
-      description: 'Relative, with `/` between folders; html, css, js, mjs, json, svg, txt, md or csv.',
+      description: 'A relative path with `/` between folders. Extensions: html, css, js, mjs, json, svg, txt, md, csv.',
     }),
-    content: t.string({ required: true, description: 'All of it, up to 256 KiB; a project has up to 512 KiB.' }),
+    content: t.string({
+      required: true,
+      description: 'The complete content, up to 256 KiB; a project has up to 512 KiB.',
+    }),
   }),
 })
 
@@ -81,7 +88,7 @@ const generateProjectInput = builder.inputType('GenerateProjectInput', {
   fields: (t) => ({
     prompt: t.string({
       required: true,
-      description: 'What to build, up to 4,000 characters. Without a model the prompt selects the template.',
+      description: 'The desired project, up to 4,000 characters. Without a model the prompt selects the template.',
     }),
     documentId: t.id({ description: 'A document that the viewer may read: the subject of the project.' }),
     quizId: t.id({ description: 'A quiz of the viewer, as a source of questions.' }),
@@ -118,8 +125,8 @@ builder.mutationFields((t) => ({
   generateProject: t.field({
     type: generateProjectResult.type,
     description:
-      'Makes a small static web project. Returns at once with the task; files stream as they are written. Without a model, or with a `template`, it is one of our pages, filled with the document or the quiz.',
-    args: { input: t.arg({ type: generateProjectInput, required: true, description: 'The arguments.' }) },
+      'Generates a small static web project. Returns the task at once; files stream as they are written. Without a model, or with `template`, a built-in template is filled with the document or the quiz.',
+    args: { input: t.arg({ type: generateProjectInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { prompt, documentId, quizId, template, idempotencyKey } }, context) =>
       generateProjectResult.run(context, documentId ?? quizId ?? '', async () => {
         const input = {
@@ -135,8 +142,8 @@ builder.mutationFields((t) => ({
   syncProject: t.field({
     type: syncProjectResult.type,
     description:
-      'Makes these the files of a project, all or none, and has its preview show them. Those that are not named are taken away.',
-    args: { input: t.arg({ type: syncProjectInput, required: true, description: 'The arguments.' }) },
+      'Replaces the files of a project atomically and updates its preview. Files that are not listed are removed.',
+    args: { input: t.arg({ type: syncProjectInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { projectId, files, expectedVersion, idempotencyKey } }, context) =>
       syncProjectResult.run(context, projectId, async () => {
         const input = {
@@ -152,7 +159,7 @@ builder.mutationFields((t) => ({
     type: updateFileResult.type,
     description:
       'Writes one file, new or existing, if it has no problems. A running preview shows it. The message of an issue names file, line and column, such as `app.js:3:7`.',
-    args: { input: t.arg({ type: updateProjectFileInput, required: true, description: 'The arguments.' }) },
+    args: { input: t.arg({ type: updateProjectFileInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { projectId, path, content, expectedVersion } }, context) =>
       updateFileResult.run(context, projectId, async () => {
         const { id, owner } = await loadProject(context, projectId)
@@ -168,8 +175,8 @@ builder.mutationFields((t) => ({
   }),
   deleteProject: t.field({
     type: deleteProjectResult.type,
-    description: 'Deletes a project with its files, ends its preview and cancels what works on it.',
-    args: { input: t.arg({ type: deleteProjectInput, required: true, description: 'The arguments.' }) },
+    description: 'Deletes a project with its files, stops its preview and cancels its running tasks.',
+    args: { input: t.arg({ type: deleteProjectInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { projectId: id } }, context) =>
       deleteProjectResult.run(context, id, async () => {
         const { userId } = requireViewer(context)

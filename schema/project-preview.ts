@@ -9,34 +9,36 @@ import type { EventPlace } from './topic-event.ts'
 import { subscribeToTopic } from './topic-subscription.ts'
 
 const previewState = builder.enumType('PreviewStatus', {
-  description: 'Where a preview is.',
+  description: 'The status of a preview.',
   values: {
-    STARTING: { description: 'Is being started, or brought to newer files.' },
-    READY: { description: 'Can be looked at, at its `address`.' },
-    FAILED: { description: 'Cannot be shown; `error` says why.' },
-    STOPPED: { description: 'Is at rest: never started, ended, or not used for a while. `startPreview` starts it.' },
+    STARTING: { description: 'The preview is starting, or is being updated to newer files.' },
+    READY: { description: 'The preview is available at `address`.' },
+    FAILED: { description: 'The preview failed; see `error`.' },
+    STOPPED: {
+      description: 'The preview was never started, was stopped, or was idle for a while. `startPreview` starts it.',
+    },
   } as const,
 })
 
 /** `Preview` */
 const previewRef = builder.objectRef<Preview>('Preview').implement({
-  description: 'What a project looks like, on an origin of its own where it can act for nobody.',
+  description: 'The running preview of a project, on an origin of its own without access to any session.',
   fields: (t) => ({
     projectId: t.exposeID('projectId', { description: 'The project.' }),
-    status: t.field({ type: previewState, description: 'Where it is.', resolve: ({ status }) => status }),
+    status: t.field({ type: previewState, description: 'The current status.', resolve: ({ status }) => status }),
     address: t.string({
       nullable: true,
       description:
-        'Where a browser finds it, while it is READY. Whoever has the address can look at it, so it is told only to those who may; it changes with every start.',
+        'The URL of the preview while it is READY. The URL grants access to the preview, so do not pass it on; it changes with every start.',
       resolve: ({ status, key }, _, { previewUrl }) =>
         status === 'READY' && key !== null && previewUrl ? `${previewUrl}/${key}/` : null,
     }),
     version: t.exposeInt('version', {
-      description: 'The `Project.version` that it shows: another number, load it again.',
+      description: 'The `Project.version` that the preview shows. Reload it when the number changes.',
     }),
     message: t.string({
       nullable: true,
-      description: 'What stands in its way beside the project itself; null otherwise.',
+      description: 'The obstacle to showing the preview, apart from the project itself; null otherwise.',
       resolve: (_, _args, { previewUrl }) =>
         previewUrl === null || previewUrl === undefined
           ? 'This server does not know where browsers reach its previews: PREVIEW_URL is not set.'
@@ -45,12 +47,12 @@ const previewRef = builder.objectRef<Preview>('Preview').implement({
     error: t.field({
       type: taskError,
       nullable: true,
-      description: 'Why it FAILED; null otherwise.',
+      description: 'The cause of the failure; null otherwise.',
       resolve: ({ error }) => error,
     }),
     changedAt: t.field({
       type: 'DateTime',
-      description: 'When it changed last.',
+      description: 'The time of the last change.',
       resolve: ({ changedAt }) => changedAt,
     }),
   }),
@@ -59,7 +61,7 @@ const previewRef = builder.objectRef<Preview>('Preview').implement({
 builder.objectField(projectRef, 'preview', (t) =>
   t.field({
     type: previewRef,
-    description: 'Its preview as it is now; `previewStatus` tells each change.',
+    description: 'The current preview; subscribe to changes with `previewStatus`.',
     resolve: async ({ id }, _, { loaders }) => (await loaders.preview.load(id)) ?? refuseAsMissing('project', id),
   }),
 )
@@ -68,28 +70,28 @@ interface PreviewEvent extends EventPlace {
   readonly preview: Preview
 }
 const previewEvent = builder.objectRef<PreviewEvent>('PreviewChanged').implement({
-  description: 'A preview as it now is. The first one of a subscription without `after` tells the present state.',
+  description: 'The state of a preview after a change. Without `after`, the first event has the current state.',
   fields: (t) => ({
     cursor: t.field({
       type: 'Cursor',
-      description: 'Hand it back as `after` to receive what follows.',
+      description: 'Pass it back as `after` to receive the events after this one.',
       resolve: ({ cursor }) => cursor,
     }),
-    seq: t.exposeInt('seq', { description: '1, 2, 3 … without a gap; the first one repeats the last number.' }),
-    at: t.field({ type: 'DateTime', description: 'When it happened.', resolve: ({ at }) => at }),
-    preview: t.field({ type: previewRef, description: 'The whole preview.', resolve: ({ preview }) => preview }),
+    seq: t.exposeInt('seq', { description: '1, 2, 3 … without gaps; the first event repeats the last number.' }),
+    at: t.field({ type: 'DateTime', description: 'When the event happened.', resolve: ({ at }) => at }),
+    preview: t.field({ type: previewRef, description: 'The preview.', resolve: ({ preview }) => preview }),
   }),
 })
 
 builder.subscriptionField('previewStatus', (t) =>
   t.field({
     type: previewEvent,
-    description: `How the preview of a project is, and every change of that: STARTING, READY with its address, FAILED, STOPPED.
+    description: `The state of a project’s preview after every change: STARTING, READY with its address, FAILED, STOPPED.
 
-Without \`after\`: the present state first. It completes when the project is deleted.`,
+Without \`after\`: the current state first. Completes when the project is deleted.`,
     args: {
-      projectId: t.arg.id({ required: true, description: 'A project of the viewer’s.' }),
-      after: t.arg({ type: 'Cursor', description: 'The cursor of the last event that was received.' }),
+      projectId: t.arg.id({ required: true, description: 'A project of the viewer.' }),
+      after: t.arg({ type: 'Cursor', description: 'The cursor of the last received event.' }),
     },
     ...subscribeToTopic<{ projectId: string | number }, Preview, PreviewEvent>(async ({ projectId }, context) => {
       const { id } = await loadProject(context, String(projectId))
@@ -109,27 +111,27 @@ Without \`after\`: the present state first. It completes when the project is del
 )
 
 const changePreviewSuccess = builder.objectRef<{ readonly preview: Preview }>('ChangePreviewSuccess').implement({
-  description: 'The preview is as it was asked to be, or cannot be: see its `status`.',
+  description: 'The request was carried out; the outcome is in `status`.',
   fields: (t) => ({
-    preview: t.field({ type: previewRef, description: 'The preview now.', resolve: ({ preview }) => preview }),
+    preview: t.field({ type: previewRef, description: 'The current preview.', resolve: ({ preview }) => preview }),
   }),
 })
 const changePreviewResult = defineResult(changePreviewSuccess, ['NotFoundError'], '`startPreview` or `stopPreview`')
 
 const startPreviewInput = builder.inputType('StartPreviewInput', {
-  description: 'The project whose preview to start.',
+  description: 'The project to start the preview of.',
   fields: (t) => ({ projectId: t.id({ required: true, description: 'A project of the viewer.' }) }),
 })
 const stopPreviewInput = builder.inputType('StopPreviewInput', {
-  description: 'The project whose preview to stop.',
+  description: 'The project to stop the preview of.',
   fields: (t) => ({ projectId: t.id({ required: true, description: 'A project of the viewer.' }) }),
 })
 
 builder.mutationFields((t) => ({
   startPreview: t.field({
     type: changePreviewResult.type,
-    description: 'Starts the preview of a project; one that runs shows the files as they are now.',
-    args: { input: t.arg({ type: startPreviewInput, required: true, description: 'The arguments.' }) },
+    description: 'Starts the preview of a project. A running preview is updated to the current files.',
+    args: { input: t.arg({ type: startPreviewInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { projectId } }, context) =>
       changePreviewResult.run(context, projectId, async () => {
         requireViewer(context)
@@ -139,8 +141,8 @@ builder.mutationFields((t) => ({
   }),
   stopPreview: t.field({
     type: changePreviewResult.type,
-    description: 'Ends the preview of a project: its address leads nowhere from now on.',
-    args: { input: t.arg({ type: stopPreviewInput, required: true, description: 'The arguments.' }) },
+    description: 'Stops the preview of a project; its address becomes invalid.',
+    args: { input: t.arg({ type: stopPreviewInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { projectId } }, context) =>
       changePreviewResult.run(context, projectId, async () => {
         const { id } = await loadProject(context, projectId)

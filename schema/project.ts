@@ -12,73 +12,73 @@ import { activeTaskOf, rememberedTask } from './subject-task.ts'
 
 /** `ProjectTemplate` */
 export const projectTemplate = builder.enumType('ProjectTemplate', {
-  description: 'What a project can be made from without a model: pages of ours, filled with a document or a quiz.',
+  description: 'A built-in template for projects, filled with a document or a quiz.',
   values: {
-    READING_PAGE: { description: 'A document to read, with its contents beside it.' },
-    QUIZ_PAGE: { description: 'Questions to answer, with the right answers afterwards.' },
-    FLASH_CARDS: { description: 'Cards to turn and to take out of the deck.' },
+    READING_PAGE: { description: 'A document with a table of contents.' },
+    QUIZ_PAGE: { description: 'Questions with their answers afterwards.' },
+    FLASH_CARDS: { description: 'Flash cards.' },
   } as const,
 })
 const projectStatus = builder.enumType('ProjectStatus', {
-  description: 'Where a project is.',
+  description: 'The status of a project.',
   values: {
-    GENERATING: { description: 'Its first files are being written; `activeTask` tells how far that is.' },
-    READY: { description: 'It can be edited, synced and looked at.' },
-    FAILED: { description: 'It was not finished; `error` says why. It can be edited and synced all the same.' },
+    GENERATING: { description: 'The first files are being written; `activeTask` has the progress.' },
+    READY: { description: 'The project can be edited, synced and previewed.' },
+    FAILED: { description: 'The generation failed; see `error`. The project can be edited and synced nevertheless.' },
   } as const,
 })
 
 const projectFile = builder.objectRef<ProjectFile>('ProjectFile').implement({
-  description: 'A file of a project: text, as a browser reads it.',
+  description: 'A text file of a project.',
   fields: (t) => ({
-    path: t.exposeString('path', { description: 'Its name, with folders: `index.html`, `parts/menu.js`.' }),
-    content: t.exposeString('content', { description: 'All of it.' }),
-    sizeBytes: t.exposeInt('sizeBytes', { description: 'Of the content in UTF-8.' }),
+    path: t.exposeString('path', { description: 'The path, such as `index.html` or `parts/menu.js`.' }),
+    content: t.exposeString('content', { description: 'The complete content.' }),
+    sizeBytes: t.exposeInt('sizeBytes', { description: 'The size of the content in UTF-8.' }),
     language: t.string({
-      description: 'The end of its name in lower case: `html`, `css`, `js` …',
+      description: 'The file extension in lower case: `html`, `css`, `js` …',
       resolve: ({ path }) => endingOf(path),
     }),
     updatedAt: t.field({
       type: 'DateTime',
-      description: 'When it changed last.',
+      description: 'The time of the last change.',
       resolve: ({ updatedAt }) => updatedAt,
     }),
   }),
 })
 
 projectRef.implement({
-  description: 'A small static web project: HTML, CSS and JavaScript, and a preview of it.',
+  description: 'A small static web project of HTML, CSS and JavaScript, with a preview.',
   interfaces: [node],
   fields: (t) => ({
     id: t.exposeID('id', { description: 'Begins with `project_`.' }),
     title: t.exposeString('title', {
-      description: 'Of the document or quiz it was made from, or how the prompt begins.',
+      description: 'The title of the source document or quiz, or the start of the prompt.',
     }),
-    prompt: t.exposeString('prompt', { description: 'What was asked for.' }),
+    prompt: t.exposeString('prompt', { description: 'The prompt of the project.' }),
     template: t.field({
       type: projectTemplate,
       nullable: true,
-      description: 'What it was made from; null when a model decided what to write.',
+      description: 'The template; null when a model generated the project.',
       resolve: ({ template }) => template,
     }),
-    status: t.field({ type: projectStatus, description: 'Where it is.', resolve: ({ status }) => status }),
+    status: t.field({ type: projectStatus, description: 'The current status.', resolve: ({ status }) => status }),
     error: t.field({
       type: taskError,
       nullable: true,
-      description: 'Why it was not finished; null otherwise.',
+      description: 'The cause of the failure; null otherwise.',
       resolve: ({ error }) => error,
     }),
-    version: t.exposeInt('version', { description: 'Raised by each change of its files; 0 before the first.' }),
+    version: t.exposeInt('version', { description: 'Incremented by each change of the files; 0 before the first.' }),
     files: t.field({
       type: [projectFile],
-      description: 'All its files, by name.',
+      description: 'All files, by path.',
       resolve: ({ id }, _, { loaders }) => loaders.projectFiles.load(id),
     }),
     file: t.field({
       type: projectFile,
       nullable: true,
-      description: 'One of its files; null when there is none of this name.',
-      args: { path: t.arg.string({ required: true, description: 'Its name.' }) },
+      description: 'A file of the project; null when there is none with this path.',
+      args: { path: t.arg.string({ required: true, description: 'The path of the file.' }) },
       resolve: async ({ id }, { path }, { loaders }) =>
         (await loaders.projectFiles.load(id)).find((file) => file.path === path.normalize('NFC')) ?? null,
     }),
@@ -86,30 +86,31 @@ projectRef.implement({
       type: documentRef,
       nullable: true,
       description:
-        'The document it was made from; null when there was none, it was deleted since, or is no longer shared with the project’s owner.',
+        'The source document; null without one, after it was deleted, and when it is no longer shared with the project’s owner.',
       resolve: ({ documentId, owner }, _, context) =>
         documentId === null ? null : findDocumentOf(context, documentId, owner),
     }),
     activeTask: t.field({
       type: taskRef,
       nullable: true,
-      description: 'The task that now makes or syncs it, so that a page that has just loaded can pick it up.',
+      description:
+        'The task that is generating or syncing the project, so that a page that has just loaded can subscribe to it.',
       resolve: activeTaskOf,
     }),
     lastSync: t.field({
       type: taskRef,
       nullable: true,
-      description: 'The task that synced it last, or does so now; its `error` tells what was wrong with the files.',
+      description: 'The newest sync task; its `error` has the problems of the files.',
       resolve: async ({ id }, _, context) => rememberedTask(await context.loaders.lastSync.load(id), context),
     }),
     createdAt: t.field({
       type: 'DateTime',
-      description: 'When it was asked for.',
+      description: 'When it was created.',
       resolve: ({ createdAt }) => createdAt,
     }),
     updatedAt: t.field({
       type: 'DateTime',
-      description: 'When it changed last.',
+      description: 'The time of the last change.',
       resolve: ({ updatedAt }) => updatedAt,
     }),
   }),
@@ -126,7 +127,7 @@ builder.queryFields((t) => ({
   project: t.field({
     type: projectRef,
     nullable: true,
-    description: 'A project of the viewer’s; null when there is none with this id.',
+    description: 'A project of the viewer; null when there is none with this id.',
     args: { id: t.arg.id({ required: true, description: 'Begins with `project_`.' }) },
     resolve: (_, { id }, context) => findOwn(context, context.loaders.project, id),
   }),

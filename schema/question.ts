@@ -14,50 +14,49 @@ import { activeTaskOf } from './subject-task.ts'
 
 /** `QuestionKind` */
 export const questionKind = builder.enumType('QuestionKind', {
-  description: 'What a question asks of who answers it.',
+  description: 'The kind of a question.',
   values: {
-    MULTIPLE_CHOICE: { description: 'Choose the one right option.' },
-    CLOZE: { description: 'Write what the gap `_____` stands for.' },
-    TRUE_FALSE: { description: 'Say whether the statement is true.' },
+    MULTIPLE_CHOICE: { description: 'Choose the one correct option.' },
+    CLOZE: { description: 'Complete the gap `_____`.' },
+    TRUE_FALSE: { description: 'Decide whether a statement is true.' },
   } as const,
 })
 /** `Difficulty` */
 export const difficulty = builder.enumType('Difficulty', {
-  description: 'How hard a question is, roughly: an estimate of whoever made it.',
+  description: 'The estimated difficulty of a question.',
   values: {
-    EASY: { description: 'Known to whoever has read the text.' },
-    MEDIUM: { description: 'Known to whoever has read it with care.' },
-    HARD: { description: 'Has to be recalled word for word, or thought through.' },
+    EASY: { description: 'Answerable after reading the text once.' },
+    MEDIUM: { description: 'Answerable after reading the text carefully.' },
+    HARD: { description: 'Requires exact recall or reasoning.' },
   } as const,
 })
 const questionOrigin = builder.enumType('QuestionOrigin', {
-  description: 'Where a version of a question comes from.',
+  description: 'The origin of a version of a question.',
   values: {
-    GENERATED: { description: 'Made with the quiz.' },
-    REPLACED: { description: 'Made in place of another.' },
-    EDITED: { description: 'Written by a person.' },
+    GENERATED: { description: 'Generated with the quiz.' },
+    REPLACED: { description: 'Generated as a replacement.' },
+    EDITED: { description: 'Written by the owner.' },
   } as const,
 })
 
 /** `Citation` */
 export const citationRef = builder.objectRef<Citation>('Citation').implement({
-  description: 'The passage of the document that a question is answered by.',
+  description: 'The passage of the document that answers a question.',
   fields: (t) => ({
     sectionKey: t.exposeString('sectionKey', { description: '`Section.key` within the document.' }),
-    heading: t.exposeString('heading', { description: 'The heading of that section.' }),
+    heading: t.exposeString('heading', { description: 'The heading of the section.' }),
     quotation: t.exposeString('quotation', {
-      description:
-        'The passage as plain text. It was looked up in the section, where it may have markup and other punctuation.',
+      description: 'The passage as plain text. In the section, it may have markup and different punctuation.',
     }),
   }),
 })
 
 /** `QuestionOption` */
 export const optionRef = builder.objectRef<QuestionOption>('QuestionOption').implement({
-  description: 'An answer that can be chosen.',
+  description: 'An option of a question.',
   fields: (t) => ({
     key: t.exposeString('key', {
-      description: 'What is handed in for it: `A`, `B`, `C` … or, for a statement, `TRUE` and `FALSE`.',
+      description: 'The value to submit: `A`, `B`, `C` … or, for a statement, `TRUE` and `FALSE`.',
     }),
     text: t.exposeString('text', { description: 'Markdown.' }),
   }),
@@ -70,97 +69,104 @@ const answerOf = ({ body }: Told): string =>
   body.kind === 'TRUE_FALSE' ? (body.answer === 'TRUE' ? 'True' : 'False') : body.answer
 
 const versionRef = builder.objectRef<QuestionVersion>('QuestionVersion').implement({
-  description: 'What stands, or once stood, in a place of a quiz.',
+  description: 'A present or former version of a question.',
   fields: (t) => ({
-    version: t.exposeInt('version', { description: '1 for the first; each replacement and each change adds one.' }),
-    origin: t.field({ type: questionOrigin, description: 'Where it comes from.', resolve: ({ origin }) => origin }),
+    version: t.exposeInt('version', { description: '1 for the first; each replacement or change adds one.' }),
+    origin: t.field({
+      type: questionOrigin,
+      description: 'The origin of the version.',
+      resolve: ({ origin }) => origin,
+    }),
     reason: t.exposeString('reason', {
       nullable: true,
-      description: 'Why the version before was replaced, as was said then; null when nothing was.',
+      description: 'The given reason for replacing the previous version; null without one.',
     }),
-    kind: t.field({ type: questionKind, description: 'What it asks for.', resolve: ({ body }) => body.kind }),
+    kind: t.field({ type: questionKind, description: 'The kind of question.', resolve: ({ body }) => body.kind }),
     prompt: t.string({ description: 'Markdown.', resolve: ({ body }) => body.prompt }),
-    answer: t.string({ description: 'The right answer, as `Question.answer`.', resolve: answerOf }),
-    createdAt: t.field({ type: 'DateTime', description: 'When it came.', resolve: ({ createdAt }) => createdAt }),
+    answer: t.string({ description: 'The correct answer, as in `Question.answer`.', resolve: answerOf }),
+    createdAt: t.field({
+      type: 'DateTime',
+      description: 'When the version was created.',
+      resolve: ({ createdAt }) => createdAt,
+    }),
   }),
 })
 
 questionRef.implement({
   description:
-    'A question with its answer, for the owner of the quiz to review. Whoever takes the quiz is shown a `PublishedQuestion`.',
+    'A question with its answer, for review by the owner of the quiz. Takers of the quiz see a `PublishedQuestion`.',
   interfaces: [node],
   fields: (t) => ({
     id: t.exposeID('id', {
-      description: 'Begins with `question_`. It names the place in the quiz and stays when the question is replaced.',
+      description: 'Begins with `question_`. The id stays when the question is replaced.',
     }),
     position: t.exposeInt('position', { description: '1 for the first.' }),
-    kind: t.field({ type: questionKind, description: 'What it asks for.', resolve: ({ body }) => body.kind }),
+    kind: t.field({ type: questionKind, description: 'The kind of question.', resolve: ({ body }) => body.kind }),
     prompt: t.string({
-      description: 'Markdown; of a CLOZE with exactly one gap, `_____`.',
+      description: 'Markdown; a CLOZE has exactly one gap, `_____`.',
       resolve: ({ body }) => body.prompt,
     }),
     options: t.field({
       type: [optionRef],
-      description: 'What can be chosen; empty for a CLOZE.',
+      description: 'The options; empty for a CLOZE.',
       resolve: ({ body }) => optionsOf(body),
     }),
     answer: t.string({
-      description: 'The right answer: the text of an option, of the gap, or “True” or “False”.',
+      description: 'The correct answer: the text of an option or of the gap, or “True” or “False”.',
       resolve: answerOf,
     }),
     answerKey: t.string({
       nullable: true,
-      description: 'The key of the right option; null for a CLOZE.',
+      description: 'The key of the correct option; null for a CLOZE.',
       resolve: ({ body }) => rightKeyOf(body),
     }),
     alternatives: t.stringList({
-      description: 'What is right as well, for a CLOZE; case, articles and single slips of the pen never count.',
+      description: 'Further accepted answers of a CLOZE. Case, articles and single typing errors are ignored.',
       resolve: ({ body }) => [...body.alternatives],
     }),
     explanation: t.string({
-      description: 'Markdown: why the answer is right.',
+      description: 'The explanation of the answer, Markdown.',
       resolve: ({ body }) => body.explanation,
     }),
     difficulty: t.field({
       type: difficulty,
-      description: 'How hard it is, roughly.',
+      description: 'The estimated difficulty.',
       resolve: ({ body }) => body.difficulty,
     }),
     citation: t.field({
       type: citationRef,
-      description: 'The passage it comes from.',
+      description: 'The source passage.',
       resolve: ({ body }) => body.citation,
     }),
     isAccepted: t.boolean({
-      description: 'Whether it will be in the published quiz.',
+      description: 'Whether the question is accepted for the published quiz.',
       resolve: ({ acceptedAt }) => acceptedAt !== null,
     }),
-    version: t.exposeInt('version', { description: 'Another number, another question: see `versions`.' }),
+    version: t.exposeInt('version', { description: 'The current version: see `versions`.' }),
     origin: t.field({
       type: questionOrigin,
-      description: 'Where this version comes from.',
+      description: 'The origin of this version.',
       resolve: ({ origin }) => origin,
     }),
     canUndo: t.boolean({
-      description: 'Whether `undoQuestion` has a version to go back to.',
+      description: 'Whether `undoQuestion` can restore a previous version.',
       resolve: ({ parent }) => parent !== null,
     }),
     versions: t.field({
       type: [versionRef],
-      description: 'All that ever stood in this place, newest first. None of it comes again by itself.',
+      description: 'All versions of this question, newest first.',
       resolve: ({ id }, _, { loaders }) => loaders.questionVersions.load(id),
     }),
     activeTask: t.field({
       type: taskRef,
       nullable: true,
-      description:
-        'The task that now looks for another question for this place; the present one stays until it is found.',
+      description: 'The task that is generating a replacement; the current question stays until it is completed.',
       resolve: activeTaskOf,
     }),
     quiz: t.field({
       type: quizRef,
       nullable: true,
-      description: 'The quiz it belongs to.',
+      description: 'The quiz that contains the question.',
       resolve: ({ quizId }, _, { loaders }) => loaders.quiz.load(quizId),
     }),
   }),
@@ -171,7 +177,7 @@ builder.queryField('question', (t) =>
     type: questionRef,
     nullable: true,
     description:
-      'A question of the viewer’s: its id is the key of the item that `taskProgress` tells of. null until it has been made.',
+      'A question of the viewer: its id is the key of its item in the task that generates the quiz. null until it is generated.',
     args: { id: t.arg.id({ required: true, description: 'Begins with `question_`.' }) },
     resolve: (_, { id }, context) => findOwn(context, context.loaders.question, id),
   }),

@@ -6,11 +6,11 @@ interface DeleteSource {
   readonly canceledTaskIds: readonly string[]
 }
 const deleteQuizSuccess = builder.objectRef<DeleteSource>('DeleteQuizSuccess').implement({
-  description: 'The quiz is gone, for everyone and for good.',
+  description: 'The quiz was deleted permanently.',
   fields: (t) => ({
-    id: t.exposeID('id', { description: 'The quiz that was.' }),
+    id: t.exposeID('id', { description: 'The id of the deleted quiz.' }),
     canceledTaskIds: t.idList({
-      description: 'The tasks that worked on it and were canceled: who watches them has been told.',
+      description: 'The tasks of the subject that were canceled; their subscribers receive TaskCanceled.',
       resolve: ({ canceledTaskIds }) => [...canceledTaskIds],
     }),
   }),
@@ -26,8 +26,8 @@ builder.mutationField('deleteQuiz', (t) =>
   t.field({
     type: deleteQuizResult.type,
     description:
-      'Deletes a quiz, published or not: its questions, how it was taken, and what its tasks have logged. Tasks that work on it are canceled. Only its owner may.',
-    args: { input: t.arg({ type: deleteQuizInput, required: true, description: 'The arguments.' }) },
+      'Deletes a quiz with its questions, attempts and task logs, also when it is published. Its running tasks are canceled. Only the owner may delete it.',
+    args: { input: t.arg({ type: deleteQuizInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { quizId } }, context) =>
       deleteQuizResult.run(context, quizId, async () => ({
         id: quizId,

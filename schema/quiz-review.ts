@@ -17,12 +17,12 @@ async function loadQuiz({ loaders }: Context, id: string): Promise<Quiz> {
 }
 
 const generateQuizSuccess = builder.objectRef<TaskSource & { readonly quiz: Quiz }>('GenerateQuizSuccess').implement({
-  description: 'The quiz is being made.',
+  description: 'The task that generates the quiz was started.',
   fields: (t) => ({
-    quiz: t.field({ type: quizRef, description: 'The quiz, still empty.', resolve: ({ quiz }) => quiz }),
+    quiz: t.field({ type: quizRef, description: 'The quiz, empty at first.', resolve: ({ quiz }) => quiz }),
     task: t.field({
       type: taskRef,
-      description: 'The task that makes it; the keys of its items are the ids of the questions.',
+      description: 'The task that generates the quiz; the keys of its items are the ids of the questions.',
       resolve: (source) => source,
     }),
   }),
@@ -32,16 +32,16 @@ const generateQuizResult = defineResult(generateQuizSuccess, anyFailure)
 const replaceQuestionSuccess = builder
   .objectRef<TaskSource & { readonly question: Question }>('ReplaceQuestionSuccess')
   .implement({
-    description: 'Another question is being looked for.',
+    description: 'The task that generates the replacement was started.',
     fields: (t) => ({
       question: t.field({
         type: questionRef,
-        description: 'The question, which stays until the other one is ready.',
+        description: 'The current question, which stays until the replacement is completed.',
         resolve: ({ question }) => question,
       }),
       task: t.field({
         type: taskRef,
-        description: 'The task that replaces it: watch it with `taskProgress`.',
+        description: 'The task that generates the replacement; subscribe to it with `taskProgress`.',
         resolve: (source) => source,
       }),
     }),
@@ -49,7 +49,7 @@ const replaceQuestionSuccess = builder
 const replaceQuestionResult = defineResult(replaceQuestionSuccess, anyFailure)
 
 const changeQuestionSuccess = builder.objectRef<{ readonly question: Question }>('ChangeQuestionSuccess').implement({
-  description: 'The question is as it was asked to be.',
+  description: 'The question was changed.',
   fields: (t) => ({
     question: t.field({
       type: questionRef,
@@ -65,25 +65,26 @@ const changeQuestionResult = defineResult(
 )
 
 const publishQuizSuccess = builder.objectRef<{ readonly quiz: Quiz }>('PublishQuizSuccess').implement({
-  description: 'The quiz can be taken.',
+  description: 'The quiz was published.',
   fields: (t) => ({
-    quiz: t.field({ type: quizRef, description: 'The quiz, now PUBLISHED.', resolve: ({ quiz }) => quiz }),
+    quiz: t.field({ type: quizRef, description: 'The published quiz.', resolve: ({ quiz }) => quiz }),
   }),
 })
 const publishQuizResult = defineResult(publishQuizSuccess, ['NotFoundError', 'ConflictError'])
 
 const editQuestionInput = builder.inputType('EditQuestionInput', {
-  description: 'What of a question is to be changed; what is left out stays. Its kind and its citation stay.',
+  description: 'A change to a question. Omitted fields keep their values, as do its kind and its citation.',
   fields: (t) => ({
     questionId: t.id({ required: true, description: 'The question.' }),
-    prompt: t.string({ description: 'Markdown; of a CLOZE with exactly one gap, `_____`.' }),
-    options: t.stringList({ description: 'Of a MULTIPLE_CHOICE: 2 to 8 different ones, Markdown.' }),
+    prompt: t.string({ description: 'Markdown; a CLOZE has exactly one gap, `_____`.' }),
+    options: t.stringList({ description: 'For a MULTIPLE_CHOICE: 2 to 8 distinct options, Markdown.' }),
     answer: t.string({
-      description: 'Of a MULTIPLE_CHOICE the text of one of its options; of a CLOZE the gap’s; else `TRUE` or `FALSE`.',
+      description:
+        'For a MULTIPLE_CHOICE the text of one of its options, for a CLOZE the missing text, otherwise `TRUE` or `FALSE`.',
     }),
-    alternatives: t.stringList({ description: 'Of a CLOZE: what is right as well.' }),
+    alternatives: t.stringList({ description: 'For a CLOZE: further accepted answers.' }),
     explanation: t.string({ description: 'Markdown.' }),
-    difficulty: t.field({ type: difficulty, description: 'How hard it is.' }),
+    difficulty: t.field({ type: difficulty, description: 'The estimated difficulty.' }),
   }),
 })
 
@@ -106,7 +107,7 @@ const replaceQuestionInput = builder.inputType('ReplaceQuestionInput', {
   description: 'The question to replace.',
   fields: (t) => ({
     questionId: t.id({ required: true, description: 'A question of the viewer.' }),
-    reason: t.string({ description: 'Why it is replaced: an instruction for the generator, kept in the history.' }),
+    reason: t.string({ description: 'The reason: an instruction for the generator, kept in the history.' }),
     idempotencyKey: t.string({ description: keyDescription }),
   }),
 })
@@ -125,7 +126,7 @@ const moveQuestionInput = builder.inputType('MoveQuestionInput', {
   }),
 })
 const undoQuestionInput = builder.inputType('UndoQuestionInput', {
-  description: 'The question whose previous version to restore.',
+  description: 'The question to restore the previous version of.',
   fields: (t) => ({ questionId: t.id({ required: true, description: 'A question of the viewer.' }) }),
 })
 const publishQuizInput = builder.inputType('PublishQuizInput', {
@@ -144,8 +145,8 @@ builder.mutationFields((t) => ({
   generateQuiz: t.field({
     type: generateQuizResult.type,
     description:
-      'Makes a quiz of a document that is READY. Returns at once with the task; each question can be read as soon as its item is completed.',
-    args: { input: t.arg({ type: generateQuizInput, required: true, description: 'The arguments.' }) },
+      'Generates a quiz from a document that is READY. Returns the task at once; each question can be read as soon as its item is completed.',
+    args: { input: t.arg({ type: generateQuizInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { documentId, questionCount, kinds, idempotencyKey } }, context) =>
       generateQuizResult.run(context, documentId, async () => {
         const input = {
@@ -160,8 +161,8 @@ builder.mutationFields((t) => ({
   replaceQuestion: t.field({
     type: replaceQuestionResult.type,
     description:
-      'Looks for another question and puts it in the place of this one when it is ready. It differs from everything that the quiz asks or ever asked. Several questions can be replaced at once; when a task fails or is canceled, the old question stays.',
-    args: { input: t.arg({ type: replaceQuestionInput, required: true, description: 'The arguments.' }) },
+      'Generates another question and puts it in the place of this one when it is completed. It differs from all present and former questions of the quiz. Several questions can be replaced concurrently. When the task fails or is canceled, the old question stays.',
+    args: { input: t.arg({ type: replaceQuestionInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { questionId, reason, idempotencyKey } }, context) =>
       replaceQuestionResult.run(context, questionId, async () => {
         const input = { questionId, ...(reason === null || reason === undefined ? {} : { reason }) }
@@ -171,15 +172,15 @@ builder.mutationFields((t) => ({
   }),
   acceptQuestion: t.field({
     type: changeQuestionResult.type,
-    description: 'Accepts a question for the published quiz, or takes that back.',
-    args: { input: t.arg({ type: acceptQuestionInput, required: true, description: 'The arguments.' }) },
+    description: 'Accepts a question for the published quiz, or withdraws the acceptance.',
+    args: { input: t.arg({ type: acceptQuestionInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { questionId, accepted } }, context) =>
       change(context, questionId, (owner) => context.quizzes.review.accept(owner, questionId, accepted ?? true)),
   }),
   editQuestion: t.field({
     type: changeQuestionResult.type,
-    description: 'Changes the words of a question. The version before is kept, and `undoQuestion` returns to it.',
-    args: { input: t.arg({ type: editQuestionInput, required: true, description: 'The changes.' }) },
+    description: 'Changes the text of a question. The previous version is kept; `undoQuestion` restores it.',
+    args: { input: t.arg({ type: editQuestionInput, required: true, description: 'The input.' }) },
     resolve: (_, { input }, context) => {
       const { questionId, prompt, options, answer, alternatives, explanation } = input
       return change(context, questionId, (owner) =>
@@ -196,23 +197,24 @@ builder.mutationFields((t) => ({
   }),
   moveQuestion: t.field({
     type: changeQuestionResult.type,
-    description: 'Moves a question to another place; those behind it move on. Also while it is being replaced.',
-    args: { input: t.arg({ type: moveQuestionInput, required: true, description: 'The arguments.' }) },
+    description:
+      'Moves a question to another position; the following questions move accordingly. Possible while it is being replaced.',
+    args: { input: t.arg({ type: moveQuestionInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { questionId, position } }, context) =>
       change(context, questionId, (owner) => context.quizzes.review.move(owner, questionId, position)),
   }),
   undoQuestion: t.field({
     type: changeQuestionResult.type,
-    description: 'Returns to the version that the present one took the place of, and to whether that was accepted.',
-    args: { input: t.arg({ type: undoQuestionInput, required: true, description: 'The arguments.' }) },
+    description: 'Restores the previous version of a question, and whether it was accepted.',
+    args: { input: t.arg({ type: undoQuestionInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { questionId } }, context) =>
       change(context, questionId, (owner) => context.quizzes.review.undo(owner, questionId)),
   }),
   publishQuiz: t.field({
     type: publishQuizResult.type,
     description:
-      'Freezes a quiz and lets it be taken by every signed-in user who has its id. Only accepted questions are in it; at least one has to be.',
-    args: { input: t.arg({ type: publishQuizInput, required: true, description: 'The arguments.' }) },
+      'Freezes a quiz and makes it available to every signed-in user with its id. It consists of the accepted questions, at least one.',
+    args: { input: t.arg({ type: publishQuizInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { quizId } }, context) =>
       publishQuizResult.run(context, quizId, async () => {
         await context.quizzes.review.publish(requireViewer(context).userId, quizId)

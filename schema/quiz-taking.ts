@@ -5,15 +5,15 @@ import { defineResult } from './result.ts'
 
 // A type of its own for who takes a quiz: what is not in it cannot be asked for, by no mistake in a resolver.
 const publishedQuestion = builder.objectRef<Question>('PublishedQuestion').implement({
-  description: 'A question as it is asked: without its answer.',
+  description: 'A question without its answer.',
   fields: (t) => ({
-    id: t.exposeID('id', { description: 'Hand it in with the answer.' }),
+    id: t.exposeID('id', { description: 'The id to submit with the answer.' }),
     position: t.exposeInt('position', { description: '1 for the first.' }),
-    kind: t.field({ type: questionKind, description: 'What it asks for.', resolve: ({ body }) => body.kind }),
+    kind: t.field({ type: questionKind, description: 'The kind of question.', resolve: ({ body }) => body.kind }),
     prompt: t.string({ description: 'Markdown.', resolve: ({ body }) => body.prompt }),
     options: t.field({
       type: [optionRef],
-      description: 'What can be chosen; empty where the answer is written.',
+      description: 'The options; empty for a written answer.',
       resolve: ({ body }) => optionsOf(body),
     }),
   }),
@@ -25,42 +25,42 @@ interface Graded {
   readonly isCorrect: boolean
 }
 const questionResult = builder.objectRef<Graded>('QuestionResult').implement({
-  description: 'How one question was answered.',
+  description: 'The result of one question.',
   fields: (t) => ({
     question: t.field({ type: publishedQuestion, description: 'The question.', resolve: ({ question }) => question }),
     given: t.exposeString('given', {
       nullable: true,
-      description: 'The key of the chosen option, or the text; null when it was left open.',
+      description: 'The submitted option key or text; null without an answer.',
     }),
-    isCorrect: t.exposeBoolean('isCorrect', { description: 'Whether that is right.' }),
+    isCorrect: t.exposeBoolean('isCorrect', { description: 'Whether the submitted answer is correct.' }),
     answer: t.string({
-      description: 'What is right: the text of an option, of the gap, or “True” or “False”.',
+      description: 'The correct answer: the text of an option or of the gap, or “True” or “False”.',
       resolve: ({ question: { body } }) =>
         body.kind === 'TRUE_FALSE' ? (body.answer === 'TRUE' ? 'True' : 'False') : body.answer,
     }),
     answerKey: t.string({
       nullable: true,
-      description: 'The key of the right option; null where the answer is written.',
+      description: 'The key of the correct option; null for a written answer.',
       resolve: ({ question: { body } }) => rightKeyOf(body),
     }),
     explanation: t.string({
-      description: 'Markdown: why it is right.',
+      description: 'The explanation of the answer, Markdown.',
       resolve: ({ question: { body } }) => body.explanation,
     }),
     citation: t.field({
       type: citationRef,
-      description: 'The passage of the document that says so.',
+      description: 'The source passage.',
       resolve: ({ question: { body } }) => body.citation,
     }),
   }),
 })
 
 const attemptRef = builder.objectRef<Attempt>('QuizAttempt').implement({
-  description: 'A quiz that the viewer took, with what was right.',
+  description: 'An attempt of the viewer at a quiz, with the correct answers.',
   fields: (t) => ({
     id: t.exposeID('id', { description: 'Begins with `attempt_`.' }),
-    correctCount: t.exposeInt('correctCount', { description: 'Questions answered right.' }),
-    questionCount: t.exposeInt('questionCount', { description: 'Questions of the quiz.' }),
+    correctCount: t.exposeInt('correctCount', { description: 'The number of correct answers.' }),
+    questionCount: t.exposeInt('questionCount', { description: 'The number of questions.' }),
     percent: t.float({
       description: '0 to 100, with one decimal.',
       resolve: ({ correctCount, questionCount }) =>
@@ -68,7 +68,7 @@ const attemptRef = builder.objectRef<Attempt>('QuizAttempt').implement({
     }),
     results: t.field({
       type: [questionResult],
-      description: 'Question by question, in the order of the quiz.',
+      description: 'The results in the order of the questions.',
       resolve: async ({ quizId, answers }, _, { loaders }) => {
         const given = new Map(answers.map((answer) => [answer.questionId, answer]))
         return (await loaders.publishedQuestions.load(quizId)).map((question): Graded => {
@@ -79,25 +79,25 @@ const attemptRef = builder.objectRef<Attempt>('QuizAttempt').implement({
     }),
     submittedAt: t.field({
       type: 'DateTime',
-      description: 'When the answers were handed in.',
+      description: 'When the answers were submitted.',
       resolve: ({ createdAt }) => createdAt,
     }),
   }),
 })
 
 const publishedQuizRef = builder.objectRef<Quiz>('PublishedQuiz').implement({
-  description: 'A quiz as it is taken: its questions without their answers.',
+  description: 'A published quiz with its questions, without their answers.',
   fields: (t) => ({
     id: t.exposeID('id', { description: 'The id of the quiz.' }),
-    title: t.exposeString('title', { description: 'What it is about.' }),
+    title: t.exposeString('title', { description: 'The title of the quiz.' }),
     questions: t.field({
       type: [publishedQuestion],
-      description: 'In their order.',
+      description: 'The questions in order.',
       resolve: ({ id }, _, { loaders }) => loaders.publishedQuestions.load(id),
     }),
     attempts: t.field({
       type: [attemptRef],
-      description: 'The viewer’s own, newest first.',
+      description: 'The viewer’s attempts, newest first.',
       resolve: async ({ id }, _, context) => {
         const [attempts = []] = await context.quizzes.taking.attemptsOf(requireViewer(context).userId, [id])
         return attempts
@@ -105,7 +105,7 @@ const publishedQuizRef = builder.objectRef<Quiz>('PublishedQuiz').implement({
     }),
     publishedAt: t.field({
       type: 'DateTime',
-      description: 'Since when it can be taken.',
+      description: 'When the quiz was published.',
       resolve: ({ publishedAt, createdAt }) => publishedAt ?? createdAt,
     }),
   }),
@@ -115,8 +115,7 @@ builder.queryFields((t) => ({
   publishedQuiz: t.field({
     type: publishedQuizRef,
     nullable: true,
-    description:
-      'A quiz to take, for every signed-in user who has its id; null when there is none, or it is not published.',
+    description: 'A published quiz, for every signed-in user with its id; null when there is none with this id.',
     args: { id: t.arg.id({ required: true, description: 'Begins with `quiz_`.' }) },
     resolve: (_, { id }, context) => {
       requireViewer(context)
@@ -126,7 +125,7 @@ builder.queryFields((t) => ({
   quizAttempt: t.field({
     type: attemptRef,
     nullable: true,
-    description: 'An attempt of the viewer’s; null when there is none with this id.',
+    description: 'An attempt of the viewer; null when there is none with this id.',
     args: { id: t.arg.id({ required: true, description: 'Begins with `attempt_`.' }) },
     resolve: async (_, { id }, context) => {
       const viewer = requireViewer(context)
@@ -150,20 +149,19 @@ const submitQuizInput = builder.inputType('SubmitQuizInput', {
     answers: t.field({
       type: [answerInput],
       required: true,
-      description: 'One for each question; what is left out counts as wrong.',
+      description: 'One answer per question; unanswered questions count as wrong.',
     }),
     idempotencyKey: t.string({
-      description:
-        'At most 255 characters. Sent again with the same key and answers, the same attempt is returned instead of a second one.',
+      description: 'At most 255 characters. A repeated request with the same key and answers returns the same attempt.',
     }),
   }),
 })
 const submitQuizSuccess = builder.objectRef<{ readonly attempt: Attempt }>('SubmitQuizSuccess').implement({
-  description: 'The answers are graded.',
+  description: 'The answers were graded.',
   fields: (t) => ({
     attempt: t.field({
       type: attemptRef,
-      description: 'The score, and what was right.',
+      description: 'The attempt with its score and the correct answers.',
       resolve: ({ attempt }) => attempt,
     }),
   }),
@@ -174,8 +172,8 @@ builder.mutationField('submitQuiz', (t) =>
   t.field({
     type: submitQuizResult.type,
     description:
-      'Hands in the answers to a published quiz and returns the score. It may be taken again; every attempt is kept.',
-    args: { input: t.arg({ type: submitQuizInput, required: true, description: 'The answers.' }) },
+      'Submits the answers to a published quiz and returns the score. A quiz can be taken several times; all attempts are kept.',
+    args: { input: t.arg({ type: submitQuizInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { quizId, answers, idempotencyKey } }, context) =>
       submitQuizResult.run(context, quizId, async () => ({
         attempt: await context.quizzes.taking.submit({

@@ -11,45 +11,48 @@ import { documentRef, questionRef, quizRef, taskRef } from './refs.ts'
 import { activeTaskOf } from './subject-task.ts'
 
 const quizStatus = builder.enumType('QuizStatus', {
-  description: 'Where a quiz is.',
+  description: 'The status of a quiz.',
   values: {
-    GENERATING: { description: 'Is being made; `activeTask` tells how far it is. Its questions can be read already.' },
-    DRAFT: { description: 'Waits for review: accept, edit, reorder, replace; then publish.' },
-    FAILED: { description: 'Has not a single question; `error` says why.' },
-    PUBLISHED: { description: 'Can be taken; does not change any more.' },
+    GENERATING: {
+      description: 'The questions are being generated; `activeTask` has the progress. Completed questions can be read.',
+    },
+    DRAFT: {
+      description: 'In review: questions can be accepted, edited, moved and replaced, then the quiz published.',
+    },
+    FAILED: { description: 'The generation failed without any question; see `error`.' },
+    PUBLISHED: { description: 'Published; it can be taken and no longer changes.' },
   } as const,
 })
 quizRef.implement({
-  description:
-    'Questions made from a document, as their owner sees them. Whoever takes the quiz is shown a `PublishedQuiz`.',
+  description: 'A quiz with its questions and answers, for its owner. Takers of the quiz see a `PublishedQuiz`.',
   interfaces: [node],
   fields: (t) => ({
     id: t.exposeID('id', { description: 'Begins with `quiz_`.' }),
-    title: t.exposeString('title', { description: 'The title of the document when the quiz was made.' }),
-    status: t.field({ type: quizStatus, description: 'Where it is.', resolve: ({ status }) => status }),
-    requestedCount: t.exposeInt('requestedCount', { description: 'How many questions were asked for.' }),
+    title: t.exposeString('title', { description: 'The title of the document when the quiz was generated.' }),
+    status: t.field({ type: quizStatus, description: 'The current status.', resolve: ({ status }) => status }),
+    requestedCount: t.exposeInt('requestedCount', { description: 'The requested number of questions.' }),
     kinds: t.field({
       type: [questionKind],
-      description: 'Which kinds were asked for.',
+      description: 'The requested kinds of question.',
       resolve: ({ kinds }): QuestionKind[] => [...kinds],
     }),
     note: t.exposeString('note', {
       nullable: true,
-      description: 'What to know of it, such as that the document yields fewer questions than asked for.',
+      description: 'A remark, such as that the document yields fewer questions than requested.',
     }),
     error: t.field({
       type: taskError,
       nullable: true,
-      description: 'Why it is not complete; null otherwise.',
+      description: 'The cause of the failure; null otherwise.',
       resolve: ({ error }) => error,
     }),
     questions: t.field({
       type: [questionRef],
-      description: 'Those that have been made, in their order.',
+      description: 'The generated questions in order.',
       resolve: ({ id }, _, { loaders }) => loaders.questionsOf.load(id),
     }),
     acceptedCount: t.int({
-      description: 'How many of them are accepted.',
+      description: 'The number of accepted questions.',
       resolve: async ({ id }, _, { loaders }) =>
         (await loaders.questionsOf.load(id)).filter(({ acceptedAt }) => acceptedAt !== null).length,
     }),
@@ -57,24 +60,24 @@ quizRef.implement({
       type: taskRef,
       nullable: true,
       description:
-        'The task that now makes this quiz, so that a page that has just loaded can pick it up. Replacements are at their questions.',
+        'The task that is generating this quiz, so that a page that has just loaded can subscribe to it. Replacements are in `Question.activeTask`.',
       resolve: activeTaskOf,
     }),
     document: t.field({
       type: documentRef,
       nullable: true,
-      description: 'What it was made from; null when that was deleted since.',
+      description: 'The source document; null after it was deleted.',
       resolve: ({ documentId }, _, { loaders }) => (documentId === null ? null : loaders.document.load(documentId)),
     }),
     createdAt: t.field({
       type: 'DateTime',
-      description: 'When it was asked for.',
+      description: 'When it was created.',
       resolve: ({ createdAt }) => createdAt,
     }),
     publishedAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'Since when it can be taken; null before.',
+      description: 'When the quiz was published; null before.',
       resolve: ({ publishedAt }) => publishedAt,
     }),
   }),
@@ -83,7 +86,7 @@ quizRef.implement({
 builder.objectField(documentRef, 'quizzes', (t) =>
   t.field({
     type: [quizRef],
-    description: 'The viewer’s quizzes made from it, newest first, at most 50.',
+    description: 'The viewer’s quizzes about this document, newest first, at most 50.',
     ...dependOn('viewer'),
     resolve: async ({ id }, _, context) => {
       const { userId } = requireViewer(context)
@@ -99,7 +102,7 @@ builder.queryFields((t) => ({
     type: quizRef,
     nullable: true,
     description:
-      'A quiz of the viewer’s, for review; null when there is none with this id. To take one: `publishedQuiz`.',
+      'A quiz of the viewer, for review; null when there is none with this id. For taking a quiz, see `publishedQuiz`.',
     args: { id: t.arg.id({ required: true, description: 'Begins with `quiz_`.' }) },
     resolve: (_, { id }, context) => findOwn(context, context.loaders.quiz, id),
   }),

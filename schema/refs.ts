@@ -39,7 +39,7 @@ export function taskSource(task: Task | null): TaskSource | null {
 
 /** `ContentPiece` */
 export const contentPiece = builder.enumType('ContentPiece', {
-  description: 'The three pieces of content of a concept.',
+  description: 'The pieces of content of a concept.',
   values: {
     TUTORIAL: { description: 'A short lesson.' },
     RESOURCES: { description: 'Links and references.' },

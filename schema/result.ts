@@ -27,7 +27,7 @@ export function defineResult<T extends object>(
 ) {
   const name = success.name.replace(/Success$/, '')
   const type = builder.unionType(`${name}Result`, {
-    description: `What became of ${mutations ?? `\`${name.charAt(0).toLowerCase()}${name.slice(1)}\``}.`,
+    description: `The result of ${mutations ?? `\`${name.charAt(0).toLowerCase()}${name.slice(1)}\``}.`,
     types: [success, ...members.map((member) => failureRefs[member])],
     resolveType: (result) => (isFailure(result) ? result.__typename : success.name),
   })

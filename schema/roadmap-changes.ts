@@ -10,16 +10,16 @@ import { keyDescription, startTask } from './start-task.ts'
 const createRoadmapSuccess = builder
   .objectRef<TaskSource & { readonly roadmap: Roadmap }>('CreateRoadmapSuccess')
   .implement({
-    description: 'The roadmap is being made.',
+    description: 'The task that generates the roadmap was started.',
     fields: (t) => ({
       roadmap: t.field({
         type: roadmapRef,
-        description: 'The roadmap, still empty.',
+        description: 'The roadmap, empty at first.',
         resolve: ({ roadmap }) => roadmap,
       }),
       task: t.field({
         type: taskRef,
-        description: 'The task that makes it: watch it with `taskProgress`.',
+        description: 'The task that does the work; subscribe to it with `taskProgress`.',
         resolve: (source) => source,
       }),
     }),
@@ -27,21 +27,21 @@ const createRoadmapSuccess = builder
 const createRoadmapResult = defineResult(createRoadmapSuccess, anyFailure)
 
 const createRoadmapInput = builder.inputType('CreateRoadmapInput', {
-  description: 'The document to make a roadmap from.',
+  description: 'The document to generate a roadmap from.',
   fields: (t) => ({
     documentId: t.id({ required: true, description: 'A document of the viewer.' }),
     idempotencyKey: t.string({ description: keyDescription }),
   }),
 })
 const retryFailedContentInput = builder.inputType('RetryFailedContentInput', {
-  description: 'The roadmap whose failed content to generate again.',
+  description: 'The roadmap with the failed content.',
   fields: (t) => ({
     roadmapId: t.id({ required: true, description: 'A roadmap of the viewer.' }),
     idempotencyKey: t.string({ description: keyDescription }),
   }),
 })
 const retryContentInput = builder.inputType('RetryContentInput', {
-  description: 'Which piece of which concept to generate again.',
+  description: 'The piece of content to generate again.',
   fields: (t) => ({
     conceptId: t.id({ required: true, description: 'The concept.' }),
     piece: t.field({ type: contentPiece, required: true, description: 'The piece.' }),
@@ -51,11 +51,11 @@ const retryContentInput = builder.inputType('RetryContentInput', {
 const retryContentSuccess = builder
   .objectRef<TaskSource & { readonly concept: Concept }>('RetryContentSuccess')
   .implement({
-    description: 'The piece is being generated again.',
+    description: 'The task that generates the piece was started.',
     fields: (t) => ({
       task: t.field({
         type: taskRef,
-        description: 'The task that makes it: watch it with `taskProgress`.',
+        description: 'The task that does the work; subscribe to it with `taskProgress`.',
         resolve: (source) => source,
       }),
       concept: t.field({
@@ -70,11 +70,11 @@ const retryContentResult = defineResult(retryContentSuccess, anyFailure)
 const retryFailedContentSuccess = builder
   .objectRef<TaskSource & { readonly roadmap: Roadmap }>('RetryFailedContentSuccess')
   .implement({
-    description: 'Everything that had failed is being generated again.',
+    description: 'The batch task was started.',
     fields: (t) => ({
       task: t.field({
         type: taskRef,
-        description: 'The batch; its `totalItems` counts what had failed.',
+        description: 'The batch task; `totalItems` is the number of failed pieces.',
         resolve: (source) => source,
       }),
       roadmap: t.field({ type: roadmapRef, description: 'The roadmap.', resolve: ({ roadmap }) => roadmap }),
@@ -85,8 +85,8 @@ const retryFailedContentResult = defineResult(retryFailedContentSuccess, anyFail
 builder.mutationFields((t) => ({
   createRoadmap: t.field({
     type: createRoadmapResult.type,
-    description: 'Makes a roadmap of a document that is READY and generates all its content, as one task.',
-    args: { input: t.arg({ type: createRoadmapInput, required: true, description: 'The arguments.' }) },
+    description: 'Generates a roadmap with all its content from a document that is READY, as one task.',
+    args: { input: t.arg({ type: createRoadmapInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { documentId, idempotencyKey } }, context) =>
       createRoadmapResult.run(context, documentId, async () => {
         const task = await startTask(context, createRoadmapKind, { documentId }, idempotencyKey)
@@ -97,8 +97,8 @@ builder.mutationFields((t) => ({
   retryContent: t.field({
     type: retryContentResult.type,
     description:
-      'Generates one piece of one concept again. Returns at once with the task; the piece reads GENERATING for every viewer.',
-    args: { input: t.arg({ type: retryContentInput, required: true, description: 'Which piece.' }) },
+      'Generates one piece of content of a concept again. Returns the task at once; the piece reads GENERATING for all viewers.',
+    args: { input: t.arg({ type: retryContentInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { conceptId, piece, idempotencyKey } }, context) =>
       retryContentResult.run(context, conceptId, async () => {
         const task = await startTask(context, retryContentKind, { conceptId, piece }, idempotencyKey)
@@ -108,8 +108,8 @@ builder.mutationFields((t) => ({
   }),
   retryFailedContent: t.field({
     type: retryFailedContentResult.type,
-    description: 'Generates everything on a roadmap that failed again, as one batch task with its own total.',
-    args: { input: t.arg({ type: retryFailedContentInput, required: true, description: 'The arguments.' }) },
+    description: 'Generates all failed content of a roadmap again, as one batch task with its own total.',
+    args: { input: t.arg({ type: retryFailedContentInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { roadmapId, idempotencyKey } }, context) =>
       retryFailedContentResult.run(context, roadmapId, async () => {
         const task = await startTask(context, retryFailedContentKind, { roadmapId }, idempotencyKey)

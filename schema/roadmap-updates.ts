@@ -11,15 +11,15 @@ import { defineTopicEvents, type LoggedEvent, promised, readLogged } from './top
 import { subscribeToTopic } from './topic-subscription.ts'
 
 const pieceRef = builder.objectRef<PieceState>('ContentChange').implement({
-  description: 'Where one piece of content is now.',
+  description: 'The current status of one piece of content.',
   fields: (t) => ({
-    conceptId: t.exposeID('conceptId', { description: 'Whose piece it is.' }),
-    piece: t.field({ type: contentPiece, description: 'Which of the three.', resolve: ({ piece }) => piece }),
-    status: t.field({ type: contentStatus, description: 'Where it is.', resolve: ({ status }) => status }),
+    conceptId: t.exposeID('conceptId', { description: 'The concept of the piece.' }),
+    piece: t.field({ type: contentPiece, description: 'The piece of content.', resolve: ({ piece }) => piece }),
+    status: t.field({ type: contentStatus, description: 'The current status.', resolve: ({ status }) => status }),
     error: t.field({
       type: taskError,
       nullable: true,
-      description: 'Why it could not be made; null otherwise.',
+      description: 'The cause of the failure; null otherwise.',
       resolve: ({ error }) => error,
     }),
   }),
@@ -34,91 +34,88 @@ const {
   eventRef,
   snapshotRef,
 } = defineTopicEvents<EventSource>('RoadmapEvent', {
-  description:
-    'What happened to a roadmap. New kinds of event may appear: select `__typename` and keep a default branch.',
-  seq: '1, 2, 3 … without a gap; RoadmapSnapshot repeats the last number.',
+  description: 'An event of a roadmap. New event types may be added: select `__typename` and keep a default branch.',
+  seq: '1, 2, 3 … without gaps; RoadmapSnapshot repeats the last number.',
   unknown: 'RoadmapOther',
 })
-builder.interfaceField(roadmapEvent, 'roadmapId', (t) =>
-  t.exposeID('roadmapId', { description: 'The roadmap it happened to.' }),
-)
+builder.interfaceField(roadmapEvent, 'roadmapId', (t) => t.exposeID('roadmapId', { description: 'The roadmap.' }))
 const interfaces = [roadmapEvent]
 const taskIdOf = ({ payload }: EventSource): string => String(payload['taskId'])
 const piecesOf = ({ payload }: EventSource): PieceState[] => (payload['pieces'] ?? []) as unknown as PieceState[]
 
 snapshotRef('RoadmapSnapshot').implement({
-  description: 'How the roadmap is at `cursor`, in place of events: begin anew from it.',
+  description: 'The state of the roadmap at `cursor`. Replaces everything received before.',
   interfaces,
   fields: (t) => ({
     contents: t.field({
       type: [pieceRef],
-      description: 'All pieces, in the order of the roadmap; empty until the document’s structure has been read.',
+      description: 'All pieces in the order of the roadmap; empty until the outline is generated.',
       resolve: (event) => promised(event.snapshot, event).pieces,
     }),
     activeTaskIds: t.idList({
-      description: 'The tasks that work on it, oldest first: watch them with `taskProgress`.',
+      description: 'The running tasks, oldest first; subscribe to them with `taskProgress`.',
       resolve: (event) => [...promised(event.snapshot, event).activeTaskIds],
     }),
   }),
 })
 eventRef('RoadmapTaskStarted').implement({
-  description: 'Somebody has started a task that works on the roadmap: watch it with `taskProgress`.',
+  description: 'A task of the roadmap was started; subscribe to it with `taskProgress`.',
   interfaces,
   fields: (t) => ({
     taskId: t.id({ description: 'The task.', resolve: taskIdOf }),
     contents: t.field({
       type: [pieceRef],
-      description: 'The pieces that have changed with it: one that is retried reads GENERATING.',
+      description: 'The pieces that changed with it; a retried piece reads GENERATING.',
       resolve: piecesOf,
     }),
   }),
 })
 eventRef('RoadmapOutlined').implement({
-  description: 'The stages, modules and concepts are known now: ask for the roadmap. All pieces are PENDING.',
+  description: 'The outline is generated: fetch the stages, modules and concepts. All pieces are PENDING.',
   interfaces,
-  fields: (t) => ({ taskId: t.id({ description: 'The task that makes the roadmap.', resolve: taskIdOf }) }),
+  fields: (t) => ({ taskId: t.id({ description: 'The task that generates the roadmap.', resolve: taskIdOf }) }),
 })
 eventRef('RoadmapContentChanged').implement({
-  description: 'Pieces are made, have been made, or could not be.',
+  description: 'The status of pieces of content has changed.',
   interfaces,
   fields: (t) => ({
-    taskId: t.id({ description: 'The task that works on them.', resolve: taskIdOf }),
-    contents: t.field({ type: [pieceRef], description: 'The pieces that have changed.', resolve: piecesOf }),
+    taskId: t.id({ description: 'The task that caused the change.', resolve: taskIdOf }),
+    contents: t.field({ type: [pieceRef], description: 'The changed pieces.', resolve: piecesOf }),
   }),
 })
 eventRef('RoadmapTaskEnded').implement({
-  description: 'A task that worked on the roadmap is over: completed, failed or canceled.',
+  description: 'A task of the roadmap completed, failed or was canceled.',
   interfaces,
   fields: (t) => ({
     taskId: t.id({ description: 'The task.', resolve: taskIdOf }),
     taskStatus: t.field({
       type: taskStatus,
-      description: 'How it ended.',
+      description: 'The final status.',
       resolve: ({ payload }) => payload['status'] as TaskStatus,
     }),
     contents: t.field({
       type: [pieceRef],
-      description: 'The pieces that have changed with it: those that it did not come to make.',
+      description: 'The pieces that changed with it, because the task ended before generating them.',
       resolve: piecesOf,
     }),
   }),
 })
 eventRef('RoadmapOther').implement({
-  description: 'Something that this version does not know.',
+  description: 'An event of a type that this version does not have.',
   interfaces,
-  fields: (t) => ({ type: t.string({ description: 'What it is called.', resolve: ({ type }) => type }) }),
+  fields: (t) => ({ type: t.string({ description: 'The title.', resolve: ({ type }) => type }) }),
 })
 
 builder.subscriptionField('roadmapUpdates', (t) =>
   t.field({
     type: roadmapEvent,
-    description: `What every viewer of a roadmap should know, whoever caused it: tasks that begin and end, and where each piece is.
+    description: `All events of a roadmap, by any user: tasks that start and end, and the status of each piece.
 
-Without \`after\`: a snapshot first, then what follows. With \`after\`: exactly what follows that cursor. It goes on until it is left. How
-far a task is, and its text as it is written, is told by \`taskProgress\`.`,
+Without \`after\`: a snapshot first, then later events. With \`after\`: exactly the events after that cursor.
+Never completes. The progress of a task and its streamed text are in \`taskProgress\`.`,
     args: {
-      roadmapId: t.arg.id({ required: true, description: 'A roadmap of the viewer’s.' }),
-      after: t.arg({ type: 'Cursor', description: 'The cursor of the last event that was received.' }),
+      roadmapId: t.arg.id({ required: true, description: 'A roadmap of the viewer.' }),
+      after: t.arg({ type: 'Cursor', description: 'The cursor of the last received event.' }),
     },
     ...subscribeToTopic<{ readonly roadmapId: string }, RoadmapState, EventSource>(async ({ roadmapId }, context) => {
       const roadmap = await findOwn(context, context.loaders.roadmap, String(roadmapId))

@@ -13,23 +13,23 @@ import { activeTaskOf } from './subject-task.ts'
 export const contentStatus = builder.enumType('ContentStatus', {
   description: 'The state of one piece of content.',
   values: {
-    PENDING: { description: 'Waits for the task that will make it.' },
-    GENERATING: { description: 'Is being made; what there is of it streams as TaskOutput.' },
-    COMPLETED: { description: 'Can be read.' },
-    FAILED: { description: 'Could not be made; retry it.' },
+    PENDING: { description: 'The piece waits for the task that generates it.' },
+    GENERATING: { description: 'The piece is being generated; its text streams as TaskOutput.' },
+    COMPLETED: { description: 'The piece is available.' },
+    FAILED: { description: 'The piece failed; it can be retried.' },
   } as const,
 })
 
 const content = builder.objectRef<Content>('Content').implement({
   description: 'One piece of content of a concept.',
   fields: (t) => ({
-    piece: t.field({ type: contentPiece, description: 'Which of the three.', resolve: ({ piece }) => piece }),
-    status: t.field({ type: contentStatus, description: 'Where it is.', resolve: ({ status }) => status }),
+    piece: t.field({ type: contentPiece, description: 'The piece of content.', resolve: ({ piece }) => piece }),
+    status: t.field({ type: contentStatus, description: 'The current status.', resolve: ({ status }) => status }),
     body: t.exposeString('body', { nullable: true, description: 'Markdown; null until completed.' }),
     error: t.field({
       type: taskError,
       nullable: true,
-      description: 'Why it could not be made; null otherwise.',
+      description: 'The cause of the failure; null otherwise.',
       resolve: ({ error }) => error,
     }),
   }),
@@ -47,7 +47,7 @@ conceptRef.implement({
   interfaces: [node],
   fields: (t) => ({
     id: t.exposeID('id', { description: 'Begins with `concept_`.' }),
-    title: t.exposeString('title', { description: 'What it is called.' }),
+    title: t.exposeString('title', { description: 'The title.' }),
     tutorial: t.field({
       type: content,
       description: 'A short lesson.',
@@ -66,7 +66,7 @@ conceptRef.implement({
     roadmap: t.field({
       type: roadmapRef,
       nullable: true,
-      description: 'The roadmap it belongs to.',
+      description: 'The roadmap that contains the concept.',
       resolve: ({ roadmapId }, _, { loaders }) => loaders.roadmap.load(roadmapId),
     }),
   }),
@@ -85,11 +85,11 @@ interface StageSource {
 const moduleRef = builder.objectRef<ModuleSource>('Module').implement({
   description: 'A group of concepts.',
   fields: (t) => ({
-    id: t.exposeID('id', { description: 'Unique over all modules.' }),
-    title: t.exposeString('title', { description: 'What it is called.' }),
+    id: t.exposeID('id', { description: 'A unique id.' }),
+    title: t.exposeString('title', { description: 'The title.' }),
     concepts: t.field({
       type: [conceptRef],
-      description: 'In the order to learn them.',
+      description: 'In learning order.',
       resolve: ({ concepts }) => concepts,
     }),
   }),
@@ -97,11 +97,11 @@ const moduleRef = builder.objectRef<ModuleSource>('Module').implement({
 const stageRef = builder.objectRef<StageSource>('Stage').implement({
   description: 'A phase of a roadmap.',
   fields: (t) => ({
-    id: t.exposeID('id', { description: 'Unique over all stages.' }),
-    title: t.exposeString('title', { description: 'What it is called.' }),
+    id: t.exposeID('id', { description: 'A unique id.' }),
+    title: t.exposeString('title', { description: 'The title.' }),
     modules: t.field({
       type: [moduleRef],
-      description: 'In the order to learn them.',
+      description: 'In learning order.',
       resolve: ({ modules }) => modules,
     }),
   }),
@@ -142,31 +142,31 @@ function toStages(concepts: readonly Concept[]): StageSource[] {
 }
 
 roadmapRef.implement({
-  description: 'A learning roadmap made from a document.',
+  description: 'A learning roadmap generated from a document.',
   interfaces: [node],
   fields: (t) => ({
     id: t.exposeID('id', { description: 'Begins with `roadmap_`.' }),
-    title: t.exposeString('title', { description: 'What it is called.' }),
+    title: t.exposeString('title', { description: 'The title.' }),
     stages: t.field({
       type: [stageRef],
-      description: 'In the order to learn them; empty until the document’s structure has been read.',
+      description: 'In learning order; empty until the outline is generated.',
       resolve: async ({ id }, _, { loaders }) => toStages(await loaders.conceptsOf.load(id)),
     }),
     activeTask: t.field({
       type: taskRef,
       nullable: true,
-      description: 'The task now working on this roadmap, so that a page that has just loaded can pick it up.',
+      description: 'The task now working on this roadmap, so that a page that has just loaded can subscribe to it.',
       resolve: activeTaskOf,
     }),
     document: t.field({
       type: documentRef,
       nullable: true,
-      description: 'What it was made from; null when that was deleted since.',
+      description: 'The source document; null after it was deleted.',
       resolve: ({ documentId }, _, { loaders }) => (documentId === null ? null : loaders.document.load(documentId)),
     }),
     createdAt: t.field({
       type: 'DateTime',
-      description: 'When it was asked for.',
+      description: 'When it was created.',
       resolve: ({ createdAt }) => createdAt,
     }),
   }),
@@ -178,7 +178,7 @@ builder.queryFields((t) => ({
   roadmap: t.field({
     type: roadmapRef,
     nullable: true,
-    description: 'A roadmap of the viewer’s; null when there is none with this id.',
+    description: 'A roadmap of the viewer; null when there is none with this id.',
     args: { id: t.arg.id({ required: true, description: 'Begins with `roadmap_`.' }) },
     resolve: (_, { id }, context) => findOwn(context, context.loaders.roadmap, id),
   }),

@@ -6,13 +6,16 @@ import { defineResult } from './result.ts'
 import { keyDescription, startTask } from './start-task.ts'
 
 const startSelfTestInput = builder.inputType('StartSelfTestInput', {
-  description: 'What the task is to do.',
+  description: 'The behavior of the task.',
   fields: (t) => ({
-    items: t.int({ defaultValue: 20, description: 'Items that it counts through, up to 500.' }),
-    everyMs: t.int({ defaultValue: 50, description: 'Pause before each of them, in milliseconds, up to 5,000.' }),
-    textLength: t.int({ defaultValue: 0, description: 'Characters that it streams with each of them, up to 10,000.' }),
-    failAfter: t.int({ description: 'Fails after this many items, in the first attempt; never by default.' }),
-    retryable: t.boolean({ defaultValue: true, description: 'Whether a second attempt follows that failure.' }),
+    items: t.int({ defaultValue: 20, description: 'The number of items, up to 500.' }),
+    everyMs: t.int({ defaultValue: 50, description: 'The pause before each item in milliseconds, up to 5,000.' }),
+    textLength: t.int({
+      defaultValue: 0,
+      description: 'The number of characters streamed with each item, up to 10,000.',
+    }),
+    failAfter: t.int({ description: 'Fails the first attempt after this many items; never by default.' }),
+    retryable: t.boolean({ defaultValue: true, description: 'Whether a second attempt follows the failure.' }),
     idempotencyKey: t.string({ description: keyDescription }),
   }),
 })
@@ -27,8 +30,8 @@ builder.mutationField('startSelfTest', (t) =>
   t.field({
     type: startSelfTestResult.type,
     description:
-      'Starts a task that counts, waits, streams, fails and tries again as it is asked to: what `npm run selftest` measures a deployment with. Off unless the server is started with SELF_TEST=true.',
-    args: { input: t.arg({ type: startSelfTestInput, required: true, description: 'What it is to do.' }) },
+      'Starts a task that counts, waits, streams, fails and retries as requested; `npm run selftest` measures a deployment with it. Disabled unless the server is started with SELF_TEST=true.',
+    args: { input: t.arg({ type: startSelfTestInput, required: true, description: 'The input.' }) },
     resolve: (_, { input }, context) =>
       startSelfTestResult.run(context, '', async () => {
         requireViewer(context)

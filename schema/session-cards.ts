@@ -9,7 +9,7 @@ import { cardRef } from './session.ts'
 import { clientIdDescription, defineSessionResult } from './session-change.ts'
 
 const addContextCardSuccess = builder.objectRef<{ readonly card: Card }>('AddContextCardSuccess').implement({
-  description: 'The card lies beside the conversation.',
+  description: 'The card was added to the session.',
   fields: (t) => ({ card: t.field({ type: cardRef, description: 'The card.', resolve: ({ card }) => card }) }),
 })
 const addContextCardResult = defineResult(addContextCardSuccess, [
@@ -18,7 +18,7 @@ const addContextCardResult = defineResult(addContextCardSuccess, [
   'InvalidInputError',
 ])
 
-const removeContextCardResult = defineSessionResult('RemoveContextCard', 'The card is gone.')
+const removeContextCardResult = defineSessionResult('RemoveContextCard', 'The card was removed.')
 
 const sectionCardInput = builder.inputType('SectionCardInput', {
   description: 'A section of a document.',
@@ -32,7 +32,8 @@ const contextCardInput = builder.inputType('ContextCardInput', {
   isOneOf: true,
   fields: (t) => ({
     documentId: t.id({
-      description: 'A document that the viewer may read. All participants can read its passages as long as that holds.',
+      description:
+        'A document that the viewer may read. All participants can read its passages in replies for as long as that holds.',
     }),
     section: t.field({ type: sectionCardInput, description: 'A section of such a document.' }),
     quizId: t.id({ description: 'A quiz of the viewer.' }),
@@ -84,8 +85,8 @@ builder.mutationFields((t) => ({
   addContextCard: t.field({
     type: addContextCardResult.type,
     description:
-      'Lays a card beside a conversation: replies are made from cards, and all participants can read of it there.',
-    args: { input: t.arg({ type: addContextCardInput, required: true, description: 'What it shows.' }) },
+      'Adds a card to a session. Replies are based on the cards, and all participants can read them in replies.',
+    args: { input: t.arg({ type: addContextCardInput, required: true, description: 'The input.' }) },
     resolve: (_, { input }, context) =>
       addContextCardResult.run(context, input.sessionId, async () => {
         const { sessionId, clientId } = input
@@ -98,8 +99,8 @@ builder.mutationFields((t) => ({
   }),
   removeContextCard: t.field({
     type: removeContextCardResult.type,
-    description: 'Takes a card away. Whoever added it may, and the owner of the session.',
-    args: { input: t.arg({ type: removeContextCardInput, required: true, description: 'The arguments.' }) },
+    description: 'Removes a card. The user that added it and the owner of the session may remove it.',
+    args: { input: t.arg({ type: removeContextCardInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { cardId: id } }, context) =>
       removeContextCardResult.run(context, id, async () => {
         const viewer = requireLimitedViewer(context)

@@ -31,25 +31,22 @@ const {
   eventRef,
   snapshotRef,
 } = defineTopicEvents<EventSource>('SessionEvent', {
-  description:
-    'What happened in a session. New kinds of event may appear: select `__typename` and keep a default branch.',
-  seq: '1, 2, 3 … without a gap. SessionSnapshot and SessionPresenceChanged report a passing state and repeat the last number.',
+  description: 'An event of a session. New event types may be added: select `__typename` and keep a default branch.',
+  seq: '1, 2, 3 … without gaps. SessionSnapshot and SessionPresenceChanged repeat the last number.',
   unknown: 'SessionOther',
 })
-builder.interfaceField(sessionEvent, 'sessionId', (t) =>
-  t.exposeID('sessionId', { description: 'The session it happened in.' }),
-)
+builder.interfaceField(sessionEvent, 'sessionId', (t) => t.exposeID('sessionId', { description: 'The session.' }))
 const interfaces = [sessionEvent]
 const messageOf = ({ payload }: EventSource): Message => payload['message'] as Message
 const pieceOf = ({ payload }: EventSource): ReplyPiece => payload as unknown as ReplyPiece
 
 snapshotRef('SessionSnapshot').implement({
-  description: 'The whole present state, in place of events: begin anew from it.',
+  description: 'The whole current state. Replaces everything received before.',
   interfaces,
   fields: (t) => ({
     session: t.field({
       type: sessionRef,
-      description: 'The session as it is at `cursor`; its newest 50 messages need no further request.',
+      description: 'The session at `cursor`; its newest 50 messages are read with it.',
       resolve: (event) => {
         const state = promised(event.snapshot, event)
         return { session: state.session, state }
@@ -58,119 +55,119 @@ snapshotRef('SessionSnapshot').implement({
   }),
 })
 eventRef('SessionMessageAdded').implement({
-  description: 'Somebody said something, or a reply begins: empty, and WRITING.',
+  description: 'A message was sent, or a reply began: empty, and WRITING.',
   interfaces,
   fields: (t) => ({ message: t.field({ type: messageRef, description: 'The message.', resolve: messageOf }) }),
 })
 eventRef('SessionMessageChanged').implement({
-  description: 'A reply has ended, or begins anew: what it says now takes the place of what was known of it.',
+  description: 'A reply has ended, or a new attempt has begun. Replaces the known message.',
   interfaces,
   fields: (t) => ({
-    message: t.field({ type: messageRef, description: 'The reply as it is now.', resolve: messageOf }),
+    message: t.field({ type: messageRef, description: 'The current reply.', resolve: messageOf }),
   }),
 })
 eventRef('SessionReplyAdvanced').implement({
-  description: 'A piece of a reply, as it is written.',
+  description: 'A part of a reply, as it is generated.',
   interfaces,
   fields: (t) => ({
-    messageId: t.id({ description: 'The message that is the reply.', resolve: (event) => pieceOf(event).messageId }),
-    attempt: t.int({ description: 'The attempt that writes it.', resolve: (event) => pieceOf(event).attempt }),
+    messageId: t.id({ description: 'The message of the reply.', resolve: (event) => pieceOf(event).messageId }),
+    attempt: t.int({ description: 'The attempt that generates it.', resolve: (event) => pieceOf(event).attempt }),
     offset: t.int({
-      description: 'Where in the body of this attempt it begins, in UTF-16 code units.',
+      description: 'The offset within the body of this attempt, in UTF-16 code units.',
       resolve: (event) => pieceOf(event).offset,
     }),
-    text: t.string({ description: 'Markdown, cut anywhere.', resolve: (event) => pieceOf(event).text }),
+    text: t.string({ description: 'Markdown, split at any position.', resolve: (event) => pieceOf(event).text }),
   }),
 })
 eventRef('SessionCardAdded').implement({
-  description: 'A card was laid beside the conversation.',
+  description: 'A card was added.',
   interfaces,
   fields: (t) => ({
     card: t.field({ type: cardRef, description: 'The card.', resolve: ({ payload }) => payload['card'] as Card }),
   }),
 })
 eventRef('SessionCardRemoved').implement({
-  description: 'A card was taken away.',
+  description: 'A card was removed.',
   interfaces,
   fields: (t) => ({
-    cardId: t.id({ description: 'The card that was.', resolve: ({ payload }) => String(payload['cardId']) }),
+    cardId: t.id({ description: 'The removed card.', resolve: ({ payload }) => String(payload['cardId']) }),
   }),
 })
 eventRef('SessionParticipantJoined').implement({
-  description: 'Somebody was invited, or came by a link.',
+  description: 'A user was invited, or joined by a link.',
   interfaces,
   fields: (t) => ({
     participant: t.field({
       type: participantRef,
-      description: 'Who.',
+      description: 'The user.',
       resolve: ({ payload }) => payload['participant'] as Participant,
     }),
   }),
 })
 eventRef('SessionParticipantLeft').implement({
-  description: 'Somebody left, or was put out.',
+  description: 'A user left or was removed.',
   interfaces,
   fields: (t) => ({
-    userId: t.id({ description: 'Who.', resolve: ({ payload }) => String(payload['userId']) }),
+    userId: t.id({ description: 'The user.', resolve: ({ payload }) => String(payload['userId']) }),
     isRemoved: t.boolean({
-      description: 'Whether the owner put that user out.',
+      description: 'Whether the user was removed by the owner.',
       resolve: ({ payload }) => payload['isRemoved'] === true,
     }),
   }),
 })
 eventRef('SessionStatisticsChanged').implement({
-  description: 'The statistics have changed. Only the newest counts: for a slow reader the others are left out.',
+  description: 'The statistics have changed. Only the newest values count: a slow subscriber may receive fewer events.',
   interfaces,
   fields: (t) => ({
     statistics: t.field({
       type: statisticsRef,
-      description: 'What they are now.',
+      description: 'The current statistics.',
       resolve: ({ payload }) => payload['statistics'] as SessionStatistics,
     }),
   }),
 })
 eventRef('SessionPresenceChanged').implement({
   description:
-    'Who watches the session now and who is typing: told once to whoever begins to watch, and whenever it changes. Not in the log, and not told to clients that poll.',
+    'The users that are subscribed to the session, and those that are typing: sent at the start of a subscription and after every change. Ephemeral: not stored in the log and not sent to polling clients.',
   interfaces,
   fields: (t) => ({
     present: t.idList({
-      description: 'The users who watch it, on whatever server.',
+      description: 'The users that are subscribed, on any server.',
       resolve: ({ present = [] }) => present.map(({ userId }) => userId),
     }),
     typing: t.idList({
-      description: 'Those of them who are typing.',
+      description: 'The users among them that are typing.',
       resolve: ({ present = [] }) => present.filter(({ mark }) => mark === typingMark).map(({ userId }) => userId),
     }),
   }),
 })
 eventRef('SessionClosed').implement({
-  description: 'The owner has closed the session: it can be read, and nothing is added. The last event.',
+  description: 'The owner has closed the session: it is read-only now. The terminal event.',
   interfaces,
   fields: (t) => ({
     closedAt: t.field({
       type: 'DateTime',
-      description: 'When.',
+      description: 'When the session was closed.',
       resolve: ({ payload }) => String(payload['closedAt']),
     }),
   }),
 })
 eventRef('SessionOther').implement({
-  description: 'Something that this version does not know.',
+  description: 'An event of a type that this version does not have.',
   interfaces,
-  fields: (t) => ({ type: t.string({ description: 'What it is called.', resolve: ({ type }) => type }) }),
+  fields: (t) => ({ type: t.string({ description: 'The title.', resolve: ({ type }) => type }) }),
 })
 
 builder.subscriptionField('sessionEvents', (t) =>
   t.field({
     type: sessionEvent,
-    description: `Everything that happens in a session, in the one order that all participants see, each event once.
+    description: `All events of a session, each exactly once, in the same order for all participants.
 
-Without \`after\`: a snapshot first, then what follows. With \`after\`: exactly what follows that cursor, and who is there now.
-Completes when the session is closed. Whoever is put out of the session is told FORBIDDEN at once.`,
+Without \`after\`: a snapshot first, then later events. With \`after\`: exactly the events after that cursor. Both
+begin with the current presence. Completes when the session is closed; ends at once with the error FORBIDDEN for a removed user.`,
     args: {
       sessionId: t.arg.id({ required: true, description: 'A session that the viewer takes part in.' }),
-      after: t.arg({ type: 'Cursor', description: 'The cursor of the last event that was received.' }),
+      after: t.arg({ type: 'Cursor', description: 'The cursor of the last received event.' }),
     },
     ...subscribeToTopic<{ readonly sessionId: string }, SessionState, EventSource>(async ({ sessionId }, context) => {
       const id = String(sessionId)

@@ -17,33 +17,33 @@ async function tellInvited({ notifications }: Context, { session }: SessionSourc
   })
 }
 
-const createSessionResult = defineSessionResult('CreateSession', 'The session has begun.')
-const joinSessionResult = defineSessionResult('JoinSession', 'The viewer takes part in the session.')
+const createSessionResult = defineSessionResult('CreateSession', 'The session was created.')
+const joinSessionResult = defineSessionResult('JoinSession', 'The viewer is a participant of the session.')
 const closeSessionResult = defineSessionResult('CloseSession', 'The session is closed.')
-const removeParticipantResult = defineSessionResult('RemoveParticipant', 'The user takes no part in it any more.')
+const removeParticipantResult = defineSessionResult('RemoveParticipant', 'The user is no longer a participant.')
 
 interface InvitationOutcome extends SessionOutcome {
   readonly link: { readonly token: string; readonly expiresAt: Date } | null
 }
 const sessionLink = builder.objectRef<NonNullable<InvitationOutcome['link']>>('SessionLink').implement({
-  description: 'A way in for whoever has the token.',
+  description: 'An invitation link.',
   fields: (t) => ({
-    token: t.exposeString('token', { description: 'For `joinSession`. It is told only now.' }),
+    token: t.exposeString('token', { description: 'The token for `joinSession`. It is returned only once.' }),
     expiresAt: t.field({
       type: 'DateTime',
-      description: 'It is of no use after this.',
+      description: 'When the link expires.',
       resolve: (link) => link.expiresAt,
     }),
   }),
 })
 const inviteToSessionSuccess = builder.objectRef<InvitationOutcome>('InviteToSessionSuccess').implement({
-  description: 'The user takes part, or there is a link.',
+  description: 'The user was added, or a link was created.',
   fields: (t) => ({
     session: t.field({ type: sessionRef, description: 'The session.', resolve: ({ session }) => session }),
     link: t.field({
       type: sessionLink,
       nullable: true,
-      description: 'The link; null when a user was named.',
+      description: 'The link; null when a user was given.',
       resolve: ({ link }) => link,
     }),
   }),
@@ -55,26 +55,26 @@ const inviteToSessionResult = defineResult(inviteToSessionSuccess, [
 ])
 
 const leaveSessionSuccess = builder.objectRef<{ readonly id: string }>('LeaveSessionSuccess').implement({
-  description: 'The viewer takes no part in it any more.',
-  fields: (t) => ({ id: t.exposeID('id', { description: 'The session that was left.' }) }),
+  description: 'The viewer is no longer a participant.',
+  fields: (t) => ({ id: t.exposeID('id', { description: 'The id of the session.' }) }),
 })
 const leaveSessionResult = defineResult(leaveSessionSuccess, ['ConflictError'])
 
 const createSessionInput = builder.inputType('CreateSessionInput', {
-  description: 'A new session.',
+  description: 'The session to create.',
   fields: (t) => ({
     clientId: t.string({ required: true, description: clientIdDescription }),
-    title: t.string({ required: true, description: 'What it is called: 1 to 200 characters.' }),
+    title: t.string({ required: true, description: 'The title of the session: 1 to 200 characters.' }),
   }),
 })
 const inviteToSessionInput = builder.inputType('InviteToSessionInput', {
-  description: 'Whom to invite: a user, or whoever has a link.',
+  description: 'The user to invite; a link without one.',
   fields: (t) => ({
-    sessionId: t.id({ required: true, description: 'A session of the viewer’s own.' }),
-    userId: t.id({ description: 'The user, as named by the `sub` of that user’s token. Without it a link is made.' }),
+    sessionId: t.id({ required: true, description: 'A session that the viewer owns.' }),
+    userId: t.id({ description: 'The user: the `sub` of that user’s token. Without it, a link is created.' }),
     lifetimeMinutes: t.int({
       defaultValue: 1_440,
-      description: 'How long the link lets people in; up to 43,200, 30 days.',
+      description: 'The lifetime of the link in minutes, up to 43,200 (30 days).',
     }),
   }),
 })
@@ -100,8 +100,8 @@ const removeParticipantInput = builder.inputType('RemoveParticipantInput', {
 builder.mutationFields((t) => ({
   createSession: t.field({
     type: createSessionResult.type,
-    description: 'Begins a session, with the viewer as its owner and only participant.',
-    args: { input: t.arg({ type: createSessionInput, required: true, description: 'What it is.' }) },
+    description: 'Creates a session with the viewer as its owner and only participant.',
+    args: { input: t.arg({ type: createSessionInput, required: true, description: 'The input.' }) },
     resolve: (_, { input }, context) =>
       createSessionResult.run(context, '', async () => {
         const { userId } = requireViewer(context)
@@ -112,8 +112,8 @@ builder.mutationFields((t) => ({
   inviteToSession: t.field({
     type: inviteToSessionResult.type,
     description:
-      'Takes a user into a session, who finds a notification of it, or makes a link by which others can come in. Only its owner may.',
-    args: { input: t.arg({ type: inviteToSessionInput, required: true, description: 'Whom, and into what.' }) },
+      'Adds a user to a session and notifies that user, or creates an invitation link. Only the owner may invite.',
+    args: { input: t.arg({ type: inviteToSessionInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { sessionId, userId, lifetimeMinutes } }, context) =>
       inviteToSessionResult.run(context, sessionId, async () => {
         // Whom it lets in stays when the token is long expired.
@@ -130,8 +130,8 @@ builder.mutationFields((t) => ({
   }),
   joinSession: t.field({
     type: joinSessionResult.type,
-    description: 'Takes part in a session by a link. Doing so again changes nothing.',
-    args: { input: t.arg({ type: joinSessionInput, required: true, description: 'The arguments.' }) },
+    description: 'Joins a session by a link. Joining again has no effect.',
+    args: { input: t.arg({ type: joinSessionInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { token } }, context) =>
       joinSessionResult.run(context, token, async () => {
         const { userId } = requireViewer(context)
@@ -141,9 +141,8 @@ builder.mutationFields((t) => ({
   }),
   leaveSession: t.field({
     type: leaveSessionResult.type,
-    description:
-      'Takes no part in a session any more. Its owner cannot leave it, only close it. Leaving again changes nothing.',
-    args: { input: t.arg({ type: leaveSessionInput, required: true, description: 'The arguments.' }) },
+    description: 'Leaves a session. The owner cannot leave it, only close it. Leaving again has no effect.',
+    args: { input: t.arg({ type: leaveSessionInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { sessionId: id } }, context) =>
       leaveSessionResult.run(context, id, async () => {
         const viewer = requireLimitedViewer(context)
@@ -156,8 +155,9 @@ builder.mutationFields((t) => ({
   }),
   removeParticipant: t.field({
     type: removeParticipantResult.type,
-    description: 'Puts a user out of a session: what that user watches of it ends at once. Only its owner may.',
-    args: { input: t.arg({ type: removeParticipantInput, required: true, description: 'The arguments.' }) },
+    description:
+      'Removes a user from a session; that user’s subscriptions to it end at once. Only the owner may remove users.',
+    args: { input: t.arg({ type: removeParticipantInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { sessionId, userId } }, context) =>
       removeParticipantResult.run(context, sessionId, async () => {
         await context.sessions.membership.remove(sessionId, await requirePart(context, sessionId), userId)
@@ -167,8 +167,8 @@ builder.mutationFields((t) => ({
   closeSession: t.field({
     type: closeSessionResult.type,
     description:
-      'Ends a session: replies under way are stopped, and from then on it can only be read. Only its owner may. Closing again changes nothing.',
-    args: { input: t.arg({ type: closeSessionInput, required: true, description: 'The arguments.' }) },
+      'Closes a session: running replies are canceled, and the session becomes read-only. Only the owner may close it. Closing it again has no effect.',
+    args: { input: t.arg({ type: closeSessionInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { sessionId: id } }, context) =>
       closeSessionResult.run(context, id, async () => {
         await context.sessions.membership.close(id, await requirePart(context, id))

@@ -13,19 +13,19 @@ interface MessageOutcome {
   readonly task: Task | null
 }
 const sendMessageSuccess = builder.objectRef<MessageOutcome>('SendMessageSuccess').implement({
-  description: 'The message is stored, and told to all.',
+  description: 'The message was stored and published to the participants.',
   fields: (t) => ({
     sessionMessage: t.field({ type: messageRef, description: 'The message.', resolve: ({ message }) => message }),
     reply: t.field({
       type: messageRef,
       nullable: true,
-      description: 'The reply to it as it is now: WRITING, at first. null when none was wanted.',
+      description: 'The reply, WRITING at first; null when none was requested.',
       resolve: ({ reply }) => reply,
     }),
     task: t.field({
       type: taskRef,
       nullable: true,
-      description: 'The task that writes the reply; null without one, and when the message was stored before.',
+      description: 'The task that generates the reply; null without one, and when the message had been stored before.',
       resolve: ({ task }) => taskSource(task),
     }),
   }),
@@ -33,9 +33,9 @@ const sendMessageSuccess = builder.objectRef<MessageOutcome>('SendMessageSuccess
 const sendMessageResult = defineResult(sendMessageSuccess, anyFailure)
 
 const setTypingSuccess = builder.objectRef<{ readonly isTyping: boolean }>('SetTypingSuccess').implement({
-  description: 'The others are told.',
+  description: 'The typing state was published.',
   fields: (t) => ({
-    isTyping: t.exposeBoolean('isTyping', { description: 'What was said. True runs out after 6 seconds.' }),
+    isTyping: t.exposeBoolean('isTyping', { description: 'The typing state. True expires after 6 seconds.' }),
   }),
 })
 const setTypingResult = defineResult(setTypingSuccess, ['NotFoundError'])
@@ -47,14 +47,14 @@ const setTypingInput = builder.inputType('SetTypingInput', {
   }),
 })
 const sendMessageInput = builder.inputType('SendMessageInput', {
-  description: 'Something to say.',
+  description: 'The message to send.',
   fields: (t) => ({
     sessionId: t.id({ required: true, description: 'A session that the viewer takes part in.' }),
     clientId: t.string({ required: true, description: clientIdDescription }),
     text: t.string({ required: true, description: 'Plain text: 1 to 10,000 characters.' }),
     wantsReply: t.boolean({
       defaultValue: true,
-      description: 'Whether it is to be answered from the cards. The reply is a task.',
+      description: 'Whether to generate a reply from the cards, as a task.',
     }),
   }),
 })
@@ -62,8 +62,8 @@ builder.mutationFields((t) => ({
   sendMessage: t.field({
     type: sendMessageResult.type,
     description:
-      'Says something. All participants are told of it before a reply is worked on. However often it is sent with one `clientId`, it is stored once.',
-    args: { input: t.arg({ type: sendMessageInput, required: true, description: 'What, and where.' }) },
+      'Sends a message to a session. The participants receive it before a reply is generated. A message with the same `clientId` is stored once.',
+    args: { input: t.arg({ type: sendMessageInput, required: true, description: 'The input.' }) },
     resolve: (_, { input }, context) =>
       sendMessageResult.run(context, input.sessionId, async () => {
         const { sessionId, clientId, text, wantsReply } = input
@@ -82,8 +82,8 @@ builder.mutationFields((t) => ({
   setTyping: t.field({
     type: setTypingResult.type,
     description:
-      'Tells the others that the viewer is typing, for 6 seconds, or that no more. Say it again every few seconds while it lasts; it counts only while the viewer watches the session.',
-    args: { input: t.arg({ type: setTypingInput, required: true, description: 'The arguments.' }) },
+      'Reports to the other participants that the viewer is typing, for 6 seconds, or has stopped. Repeat it every few seconds; it has an effect only while the viewer is subscribed to the session.',
+    args: { input: t.arg({ type: setTypingInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { sessionId, isTyping } }, context) =>
       setTypingResult.run(context, sessionId, async () => {
         const userId = await requirePart(context, sessionId)

@@ -10,36 +10,36 @@ import { type SessionSource, sessionRef } from './refs.ts'
 import { parsePosition, toMessagePage } from './session-page.ts'
 
 const messageStatus = builder.enumType('SessionMessageStatus', {
-  description: 'Where a message is. A person’s is SENT; a reply is WRITING, and then one of the others.',
+  description: 'The status of a message: SENT for a participant’s message; a reply is WRITING, then one of the others.',
   values: {
-    SENT: { description: 'Said by a person.' },
-    WRITING: { description: 'A reply that is waited for or being written: `body` grows with SessionReplyAdvanced.' },
-    COMPLETED: { description: 'A reply, as a whole.' },
-    STOPPED: { description: 'A reply that somebody stopped; `body` is what there was.' },
-    FAILED: { description: 'A reply that failed; `error` says why, `body` is what there was.' },
+    SENT: { description: 'Sent by a participant.' },
+    WRITING: { description: 'The reply is queued or being generated: `body` grows with SessionReplyAdvanced.' },
+    COMPLETED: { description: 'The reply is complete.' },
+    STOPPED: { description: 'The reply was stopped by a participant; `body` has the text up to then.' },
+    FAILED: { description: 'The reply failed; see `error`. `body` has the text up to then.' },
   } as const,
 })
 const cardKind = builder.enumType('SessionCardKind', {
-  description: 'What a card shows.',
+  description: 'The kind of content of a card.',
   values: {
     DOCUMENT: { description: 'A document.' },
     SECTION: { description: 'A section of a document.' },
     QUIZ: { description: 'The questions of a quiz.' },
-    NOTE: { description: 'A text of a participant’s own.' },
+    NOTE: { description: 'A text by a participant.' },
   } as const,
 })
 
 /** `SessionStatistics` */
 export const statisticsRef = builder.objectRef<SessionStatistics>('SessionStatistics').implement({
-  description: 'What can be counted of a session.',
+  description: 'The statistics of a session.',
   fields: (t) => ({
-    messageCount: t.exposeInt('messageCount', { description: 'How many messages, replies included.' }),
+    messageCount: t.exposeInt('messageCount', { description: 'The number of messages, including replies.' }),
     tokenCount: t.exposeInt('tokenCount', {
-      description: 'How many tokens all messages have: an estimate, one for four characters.',
+      description: 'The estimated number of tokens of all messages: one per four characters.',
     }),
     lastActivityAt: t.field({
       type: 'DateTime',
-      description: 'When something was last said or added.',
+      description: 'The time of the last message or card.',
       resolve: ({ lastActivityAt }) => lastActivityAt,
     }),
   }),
@@ -47,70 +47,74 @@ export const statisticsRef = builder.objectRef<SessionStatistics>('SessionStatis
 
 /** `SessionParticipant` */
 export const participantRef = builder.objectRef<Participant>('SessionParticipant').implement({
-  description: 'Somebody who may see a session and say something in it.',
+  description: 'A user that can see a session and send messages to it.',
   fields: (t) => ({
     userId: t.exposeID('userId', { description: 'The user: `sub` of that user’s token.' }),
-    isOwner: t.exposeBoolean('isOwner', { description: 'Whether the session is this user’s own.' }),
+    isOwner: t.exposeBoolean('isOwner', { description: 'Whether this user owns the session.' }),
     joinedAt: t.field({
       type: 'DateTime',
-      description: 'When the user came in.',
+      description: 'When the user joined.',
       resolve: ({ joinedAt }) => joinedAt,
     }),
   }),
 })
 
 const citationRef = builder.objectRef<ReplyCitation>('SessionCitation').implement({
-  description: 'A passage that a reply quotes, or refers to by its number.',
+  description: 'A passage that a reply quotes or refers to by its number.',
   fields: (t) => ({
-    cardId: t.exposeID('cardId', { description: 'The card it is from, which may be gone.' }),
-    cardTitle: t.exposeString('cardTitle', { description: 'The title of that card.' }),
+    cardId: t.exposeID('cardId', { description: 'The source card, which may have been removed.' }),
+    cardTitle: t.exposeString('cardTitle', { description: 'The title of the card.' }),
     sectionKey: t.exposeString('sectionKey', {
       nullable: true,
-      description: '`Section.key`, where it is of a document.',
+      description: '`Section.key`, for a passage of a document.',
     }),
-    heading: t.exposeString('heading', { description: 'The heading it stands under; empty where there is none.' }),
-    page: t.exposeInt('page', { nullable: true, description: 'The page, where there are pages.' }),
-    quotation: t.exposeString('quotation', { description: 'The passage, word for word.' }),
+    heading: t.exposeString('heading', { description: 'The heading of the section; empty without one.' }),
+    page: t.exposeInt('page', { nullable: true, description: 'The page, in formats with pages.' }),
+    quotation: t.exposeString('quotation', { description: 'The passage, verbatim.' }),
   }),
 })
 
 /** `SessionMessage` */
 export const messageRef = builder.objectRef<Message>('SessionMessage').implement({
-  description: 'What somebody said, or a reply to it. The position gives the one order that everybody sees.',
+  description: 'A message of a participant, or a reply to one. `position` gives the order that all participants see.',
   fields: (t) => ({
     id: t.exposeID('id', { description: 'Begins with `message_`.' }),
     sessionId: t.exposeID('sessionId', { description: 'The session.' }),
-    position: t.exposeInt('position', { description: '1, 2, 3 … without a gap.' }),
-    author: t.exposeID('author', { nullable: true, description: 'The user who said it; null for a reply.' }),
+    position: t.exposeInt('position', { description: '1, 2, 3 … without gaps.' }),
+    author: t.exposeID('author', { nullable: true, description: 'The user that sent it; null for a reply.' }),
     clientId: t.exposeString('clientId', {
       nullable: true,
-      description: 'The author’s own id for it, by which the author’s page knows it again; null for a reply.',
+      description: 'The id generated by the author’s client; null for a reply.',
     }),
     body: t.exposeString('body', { description: 'Plain text; Markdown for a reply.' }),
-    status: t.field({ type: messageStatus, description: 'Where it is.', resolve: ({ status }) => status }),
-    replyTo: t.exposeID('replyTo', { nullable: true, description: 'Of a reply: the message it answers.' }),
+    status: t.field({ type: messageStatus, description: 'The current status.', resolve: ({ status }) => status }),
+    replyTo: t.exposeID('replyTo', { nullable: true, description: 'For a reply: the message that it answers.' }),
     taskId: t.exposeID('taskId', {
       nullable: true,
-      description: 'Of a reply: the task that writes it; `cancelTask` stops it, `retryTask` writes it again.',
+      description: 'For a reply: the task that generates it; `cancelTask` stops it, `retryTask` generates it again.',
     }),
-    attempt: t.exposeInt('attempt', { description: 'Of a reply: which attempt has written what there is.' }),
+    attempt: t.exposeInt('attempt', { description: 'For a reply: the attempt that wrote the current text.' }),
     citations: t.field({
       type: [citationRef],
-      description: 'Of a reply that is COMPLETED: the passages it quotes, in the order of their numbers.',
+      description: 'For a COMPLETED reply: the quoted passages, in the order of their numbers.',
       resolve: ({ citations }) => citations,
     }),
     error: t.field({
       type: taskError,
       nullable: true,
-      description: 'Why a reply failed.',
+      description: 'Why the reply failed; null otherwise.',
       resolve: ({ error }) => error,
     }),
-    tokenCount: t.exposeInt('tokenCount', { description: 'An estimate: one for four characters.' }),
-    createdAt: t.field({ type: 'DateTime', description: 'When it came in.', resolve: ({ createdAt }) => createdAt }),
+    tokenCount: t.exposeInt('tokenCount', { description: 'An estimate: one token per four characters.' }),
+    createdAt: t.field({
+      type: 'DateTime',
+      description: 'When the message was received.',
+      resolve: ({ createdAt }) => createdAt,
+    }),
     finishedAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'When a reply ended.',
+      description: 'When the reply ended.',
       resolve: ({ finishedAt }) => finishedAt,
     }),
   }),
@@ -118,20 +122,20 @@ export const messageRef = builder.objectRef<Message>('SessionMessage').implement
 
 /** `SessionCard` */
 export const cardRef = builder.objectRef<Card>('SessionCard').implement({
-  description: 'What a session is about: replies are made from its cards. All participants can read of it in replies.',
+  description: 'A card of a session. Replies are based on the cards, and all participants can read them in replies.',
   fields: (t) => ({
     id: t.exposeID('id', { description: 'Begins with `card_`.' }),
-    kind: t.field({ type: cardKind, description: 'What it shows.', resolve: ({ kind }) => kind }),
-    title: t.exposeString('title', { description: 'The title of what it shows, when it was added.' }),
-    text: t.exposeString('text', { nullable: true, description: 'Of a NOTE.' }),
+    kind: t.field({ type: cardKind, description: 'The input.', resolve: ({ kind }) => kind }),
+    title: t.exposeString('title', { description: 'The title of the content when the card was added.' }),
+    text: t.exposeString('text', { nullable: true, description: 'For a NOTE.' }),
     documentId: t.exposeID('documentId', {
       nullable: true,
-      description: 'Of a DOCUMENT or SECTION; null when it was deleted since. Not everybody here may open it.',
+      description: 'For a DOCUMENT or SECTION; null after it was deleted. Participants may lack access to it.',
     }),
-    sectionKey: t.exposeString('sectionKey', { nullable: true, description: 'Of a SECTION: `Section.key`.' }),
-    quizId: t.exposeID('quizId', { nullable: true, description: 'Of a QUIZ; null when it was deleted since.' }),
-    addedBy: t.exposeID('addedBy', { description: 'The user who added it.' }),
-    clientId: t.exposeString('clientId', { description: 'That user’s own id for it.' }),
+    sectionKey: t.exposeString('sectionKey', { nullable: true, description: 'For a SECTION: `Section.key`.' }),
+    quizId: t.exposeID('quizId', { nullable: true, description: 'For a QUIZ; null after it was deleted.' }),
+    addedBy: t.exposeID('addedBy', { description: 'The user that added the card.' }),
+    clientId: t.exposeString('clientId', { description: 'The id generated by that user’s client.' }),
     createdAt: t.field({ type: 'DateTime', description: 'When it was added.', resolve: ({ createdAt }) => createdAt }),
   }),
 })
@@ -139,47 +143,47 @@ export const cardRef = builder.objectRef<Card>('SessionCard').implement({
 const messageConnection = defineConnection<Message>('SessionMessage', messageRef)
 
 sessionRef.implement({
-  description: 'A conversation of several people about some cards. Only participants find it.',
+  description: 'A conversation about a set of cards. Only participants can see it.',
   interfaces: [node],
   fields: (t) => ({
     id: t.id({ description: 'Begins with `session_`.', resolve: ({ session }) => session.id }),
-    title: t.string({ description: 'What it is called.', resolve: ({ session }) => session.title }),
-    owner: t.id({ description: 'The user whose session it is.', resolve: ({ session }) => session.owner }),
+    title: t.string({ description: 'The title.', resolve: ({ session }) => session.title }),
+    owner: t.id({ description: 'The owner’s user id.', resolve: ({ session }) => session.owner }),
     createdAt: t.field({
       type: 'DateTime',
-      description: 'When it began.',
+      description: 'When the session was created.',
       resolve: ({ session }) => session.createdAt,
     }),
     closedAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'When it was closed: since then it can only be read. null while it is open.',
+      description: 'When the session was closed and became read-only; null while it is open.',
       resolve: ({ session }) => session.closedAt,
     }),
     statistics: t.field({
       type: statisticsRef,
-      description: 'What can be counted of it.',
+      description: 'The statistics of the session.',
       resolve: ({ session }) => session.statistics,
     }),
     participants: t.field({
       type: [participantRef],
-      description: 'Who may see it, by when they came.',
+      description: 'The participants, in the order of joining.',
       resolve: ({ session, state }, _, { loaders }) => state?.participants ?? loaders.participantsOf.load(session),
     }),
     cards: t.field({
       type: [cardRef],
-      description: 'What it is about, by when they were added.',
+      description: 'The cards, oldest first.',
       resolve: ({ session, state }, _, { loaders }) => state?.cards ?? loaders.cardsOf.load(session.id),
     }),
     present: t.idList({
-      description: 'The users who watch it now, on whatever server.',
+      description: 'The users that are subscribed to the session now, on any server.',
       resolve: async ({ session, state }, _, { engine }) => {
         const present = state?.present ?? (await engine.presence.list(sessionTopic(session.id)))
         return present.map(({ userId }) => userId)
       },
     }),
     typing: t.idList({
-      description: 'Those of them who are typing.',
+      description: 'The users among them that are typing.',
       resolve: async ({ session, state }, _, { engine }) => {
         const present = state?.present ?? (await engine.presence.list(sessionTopic(session.id)))
         return present.filter(({ mark }) => mark === typingMark).map(({ userId }) => userId)
@@ -187,12 +191,14 @@ sessionRef.implement({
     }),
     messages: t.field({
       type: messageConnection,
-      description: 'What was said, oldest first. Without arguments the newest 50; further back with `before`.',
+      description: 'The messages, oldest first: without arguments the newest 50; older ones with `before`.',
       args: {
-        first: t.arg.int({ description: 'At most this many from the beginning, or after `after`; up to 100.' }),
-        after: t.arg.string({ description: 'Only those after this cursor.' }),
-        last: t.arg.int({ description: 'At most this many from the end, or before `before`; up to 100.' }),
-        before: t.arg.string({ description: 'Only those before this cursor.' }),
+        first: t.arg.int({
+          description: 'The maximum number of messages from the start, or after `after`; up to 100.',
+        }),
+        after: t.arg.string({ description: 'Only messages after this cursor.' }),
+        last: t.arg.int({ description: 'The maximum number of messages from the end, or before `before`; up to 100.' }),
+        before: t.arg.string({ description: 'Only messages before this cursor.' }),
       },
       resolve: async ({ session, state }, { first, after, last, before }, { sessions }): Promise<Page<Message>> => {
         const isFromStart = first !== null && first !== undefined
@@ -215,7 +221,7 @@ builder.queryFields((t) => ({
   session: t.field({
     type: sessionRef,
     nullable: true,
-    description: 'A session that the viewer takes part in; null when there is none with this id.',
+    description: 'A session of the viewer; null when there is none with this id.',
     args: { id: t.arg.id({ required: true, description: 'Begins with `session_`.' }) },
     resolve: async (_, { id }, context) => {
       const session = await findSession(context, id)
@@ -224,7 +230,7 @@ builder.queryFields((t) => ({
   }),
   sessions: t.field({
     type: sessionConnection,
-    description: 'The sessions that the viewer takes part in, newest first.',
+    description: 'The sessions of the viewer, newest first.',
     args: listArguments,
     resolve: async (_, range, context) => {
       const viewer = requireLimitedViewer(context)

@@ -5,7 +5,7 @@ import type { Context } from './context.ts'
 
 /** What the argument `idempotencyKey` of a mutation that starts a task is for. */
 export const keyDescription =
-  'At most 255 characters. Sent again with the same key, the same task is returned instead of a second one; with another input, the mutation is refused.'
+  'At most 255 characters. A repeated request with the same key returns the same task; with the same key and another input, it is refused.'
 
 /** Starts a task of the viewer's, with the head start of that one's plan. */
 export async function startTask(

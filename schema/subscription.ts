@@ -71,16 +71,16 @@ function joinOutputs(first: LogEvent, second: LogEvent): LogEvent | null {
 builder.subscriptionField('taskProgress', (t) =>
   t.field({
     type: taskEvents.event,
-    description: `Everything that happens to a task, in order, each event once; completes after the terminal event.
+    description: `All events of a task, in order, each exactly once; completes after the terminal event.
 
-Without \`after\`: a snapshot first, then what follows. With \`after\`: exactly what follows that cursor.
-\`fromStart: true\` replays the whole history first; beside \`after\`, which wins, it has no effect.
+Without \`after\`: a snapshot first, then later events. With \`after\`: exactly the events after that cursor.
+\`fromStart: true\` replays the whole history first; it has no effect beside \`after\`.
 
-Leaving the subscription does not cancel the task. What cannot be replayed is said by a TaskSnapshot with its \`reason\`.`,
+Unsubscribing does not cancel the task. A TaskSnapshot with its \`reason\` replaces events that cannot be replayed.`,
     args: {
-      taskId: t.arg.id({ required: true, description: 'A task of the viewer’s.' }),
-      after: t.arg({ type: 'Cursor', description: 'The cursor of the last event that was received.' }),
-      fromStart: t.arg.boolean({ defaultValue: false, description: 'The whole history first.' }),
+      taskId: t.arg.id({ required: true, description: 'A task that the viewer may see.' }),
+      after: t.arg({ type: 'Cursor', description: 'The cursor of the last received event.' }),
+      fromStart: t.arg.boolean({ defaultValue: false, description: 'Replays the whole history first.' }),
     },
     ...shareExecution(sharedProgress),
     subscribe: async (_, { taskId, after, fromStart }, context) => {

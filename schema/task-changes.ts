@@ -22,13 +22,13 @@ async function loadCancelableTask(context: Context, id: string): Promise<Task> {
 }
 
 const cancelTaskSuccess = builder.objectRef<TaskSource>('CancelTaskSuccess').implement({
-  description: 'The task is canceled, for everyone who watches it.',
+  description: 'The task is canceled for all subscribers.',
   fields: (t) => ({
     task: t.field({ type: taskRef, description: 'The task, now canceled.', resolve: (source) => source }),
   }),
 })
 const retryTaskSuccess = builder.objectRef<TaskSource>('RetryTaskSuccess').implement({
-  description: 'The task was started again.',
+  description: 'The task was started again as a new task.',
   fields: (t) => ({
     task: t.field({
       type: taskRef,
@@ -59,8 +59,8 @@ builder.mutationFields((t) => ({
   cancelTask: t.field({
     type: cancelTaskResult.type,
     description:
-      'Stops a task that is not final, wherever it runs. Canceling a canceled task succeeds. Its owner may; a REPLY can be stopped by every participant of its session.',
-    args: { input: t.arg({ type: cancelTaskInput, required: true, description: 'The arguments.' }) },
+      'Stops a task in any status that is not final. Canceling a canceled task succeeds. Only the owner may cancel, except that every participant of a session may cancel a REPLY in it.',
+    args: { input: t.arg({ type: cancelTaskInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { taskId, reason } }, context) =>
       cancelTaskResult.run(context, taskId, async () => {
         await loadCancelableTask(context, taskId)
@@ -70,7 +70,7 @@ builder.mutationFields((t) => ({
   retryTask: t.field({
     type: retryTaskResult.type,
     description: 'Starts a failed or canceled task again, as a new task with the same input.',
-    args: { input: t.arg({ type: retryTaskInput, required: true, description: 'The arguments.' }) },
+    args: { input: t.arg({ type: retryTaskInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { taskId, idempotencyKey } }, context) =>
       retryTaskResult.run(context, taskId, async () => {
         const viewer = requireViewer(context)

@@ -13,7 +13,7 @@ const itemOf = ({ payload }: EventSource): TaskItem => payload['item'] as TaskIt
 const numberOf = (value: unknown): number => (typeof value === 'number' ? value : 0)
 
 snapshotRef('TaskSnapshot').implement({
-  description: 'The whole present state, in place of events: begin anew from it.',
+  description: 'The whole current state. Replaces everything received before.',
   interfaces,
   fields: (t) => ({
     task: t.field({
@@ -24,19 +24,20 @@ snapshotRef('TaskSnapshot').implement({
   }),
 })
 eventRef('TaskQueued').implement({
-  description: 'The task was put in line.',
+  description: 'The task was queued.',
   interfaces,
   fields: (t) => ({
     queue: t.field({
       type: queuePosition,
       nullable: true,
-      description: 'Where it stood in line, where that was known; TaskQueueMoved tells the place as it moves.',
+      description: 'The position at that time, if known; TaskQueueMoved reports changes.',
       resolve: ({ place }) => place ?? null,
     }),
   }),
 })
 eventRef('TaskQueueMoved').implement({
-  description: 'The place in the queue has changed. Passing: only the newest counts, and it is not in the history.',
+  description:
+    'The queue position has changed. Ephemeral: only the newest value counts, and it is not stored in the log.',
   interfaces,
   fields: (t) => ({
     queue: t.field({
@@ -48,83 +49,82 @@ eventRef('TaskQueueMoved').implement({
   }),
 })
 eventRef('TaskStarted').implement({
-  description: 'A worker has begun an attempt. `percent` begins anew; items that were completed stay so.',
+  description: 'An attempt started. `percent` starts again; completed items stay completed.',
   interfaces,
   fields: (t) => ({
     attempt: t.int({ description: '1 for the first.', resolve: ({ payload }) => numberOf(payload['attempt']) }),
   }),
 })
 eventRef('TaskAdvanced').implement({
-  description: 'The progress has changed; its newest value is all that counts.',
+  description: 'The progress has changed. Only the newest value counts.',
   interfaces,
 })
 eventRef('TaskItemsAdded').implement({
-  description: 'Parts that have a state of their own were added.',
+  description: 'Items were added.',
   interfaces,
   fields: (t) => ({
     items: t.field({
       type: [taskItem],
-      description: 'The new ones, to be put behind those already known.',
+      description: 'The new items, which follow the known ones.',
       resolve: ({ payload }) => (Array.isArray(payload['items']) ? (payload['items'] as TaskItem[]) : []),
     }),
   }),
 })
 eventRef('TaskItemStarted').implement({
-  description: 'A part is being worked on.',
+  description: 'An item was started.',
   interfaces,
-  fields: (t) => ({ item: t.field({ type: taskItem, description: 'The part.', resolve: itemOf }) }),
+  fields: (t) => ({ item: t.field({ type: taskItem, description: 'The item.', resolve: itemOf }) }),
 })
 eventRef('TaskItemCompleted').implement({
-  description: 'A part is done (or was not necessary: SKIPPED).',
+  description: 'An item completed, or was skipped (SKIPPED).',
   interfaces,
-  fields: (t) => ({ item: t.field({ type: taskItem, description: 'The part.', resolve: itemOf }) }),
+  fields: (t) => ({ item: t.field({ type: taskItem, description: 'The item.', resolve: itemOf }) }),
 })
 eventRef('TaskItemFailed').implement({
-  description: 'A part failed for good; the others go on.',
+  description: 'An item failed permanently; the task continues with the others.',
   interfaces,
-  fields: (t) => ({ item: t.field({ type: taskItem, description: 'The part, with its error.', resolve: itemOf }) }),
+  fields: (t) => ({ item: t.field({ type: taskItem, description: 'The item, with its error.', resolve: itemOf }) }),
 })
 eventRef('TaskBatchCompleted').implement({
-  description: 'Every part has come to an end; a page may fetch now what it shows.',
+  description: 'All items have ended; a page may now fetch the data it shows.',
   interfaces,
 })
 eventRef('TaskOutput').implement({
-  description:
-    'A piece of text as it is produced; `offset` counts UTF-16 code units from the start of this attempt’s stream.',
+  description: 'A part of streamed text. `offset` counts UTF-16 code units from the start of this attempt’s stream.',
   interfaces,
   fields: (t) => ({
     stream: t.string({
-      description: 'Which output; for content of a concept, the item’s key.',
+      description: 'The name of the stream; for content of a concept, the key of the item.',
       resolve: ({ payload }) => String(payload['stream']),
     }),
     offset: t.int({
-      description: 'Where it stands in its stream.',
+      description: 'The offset of the text in its stream.',
       resolve: ({ payload }) => numberOf(payload['offset']),
     }),
     text: t.string({
-      description: 'The piece; put together, the pieces are the whole.',
+      description: 'The text. All parts of a stream, concatenated, are the whole text.',
       resolve: ({ payload }) => String(payload['text']),
     }),
   }),
 })
 eventRef('TaskRetrying').implement({
-  description: 'An attempt failed in a way that may pass, or its worker was lost; the next one follows by itself.',
+  description: 'An attempt failed temporarily, or its worker was lost; the next attempt follows automatically.',
   interfaces,
   fields: (t) => ({
-    error: t.field({ type: taskError, description: 'Why.', resolve: errorOf }),
+    error: t.field({ type: taskError, description: 'The cause of the failure.', resolve: errorOf }),
     attempt: t.int({
-      description: 'The attempt that follows.',
+      description: 'The number of the next attempt.',
       resolve: ({ payload }) => numberOf(payload['attempt']),
     }),
     nextAttemptAt: t.field({
       type: 'DateTime',
-      description: 'Not before this instant.',
+      description: 'The earliest start of the next attempt.',
       resolve: ({ payload, at }) => (typeof payload['nextAttemptAt'] === 'string' ? payload['nextAttemptAt'] : at),
     }),
   }),
 })
 eventRef('TaskCompleted').implement({
-  description: 'The task is done. The subscription completes after this event.',
+  description: 'The task completed. The subscription completes after this event.',
   interfaces,
   fields: (t) => ({
     task: t.field({
@@ -135,13 +135,13 @@ eventRef('TaskCompleted').implement({
     result: t.field({
       type: taskResult,
       nullable: true,
-      description: 'What it produced; null for kinds that produce nothing.',
+      description: 'The result; null for kinds without one.',
       resolve: ({ payload }, _, context) => toResult((payload['result'] ?? null) as JsonObject | null, context),
     }),
   }),
 })
 eventRef('TaskFailed').implement({
-  description: 'The task failed for good. The subscription completes after this event.',
+  description: 'The task failed permanently. The subscription completes after this event.',
   interfaces,
   fields: (t) => ({
     task: t.field({
@@ -149,7 +149,7 @@ eventRef('TaskFailed').implement({
       description: 'The task after this event. Normalized caches follow it by its id.',
       resolve: (event, _, context) => taskAfter(event, context),
     }),
-    error: t.field({ type: taskError, description: 'Why, and what can be done.', resolve: errorOf }),
+    error: t.field({ type: taskError, description: 'The cause of the failure.', resolve: errorOf }),
   }),
 })
 eventRef('TaskCanceled').implement({
@@ -163,7 +163,7 @@ eventRef('TaskCanceled').implement({
     }),
     cancelReason: t.string({
       nullable: true,
-      description: 'The reason that was given for canceling it.',
+      description: 'The reason that was given for canceling the task.',
       resolve: ({ payload }) => (typeof payload['reason'] === 'string' ? payload['reason'] : null),
     }),
   }),

@@ -114,17 +114,21 @@ async function readTaskAfter(event: EventSource, { engine }: Pick<Context, 'engi
 
 /** `TaskEvent` and its types. */
 export const taskEvents = defineTopicEvents<EventSource>('TaskEvent', {
-  description: 'What happened to a task. New kinds of event may appear: select `__typename` and keep a default branch.',
-  seq: '1, 2, 3 … without a gap. Events that report a passing state (TaskSnapshot, TaskQueueMoved) repeat the last number.',
+  description: 'An event of a task. New event types may be added: select `__typename` and keep a default branch.',
+  seq: '1, 2, 3 … without gaps. Ephemeral events (TaskSnapshot, TaskQueueMoved) repeat the last number.',
   // Every event tells the status and the progress after it.
   unknown: 'TaskAdvanced',
 })
 builder.interfaceFields(taskEvents.event, (t) => ({
-  taskId: t.exposeID('taskId', { description: 'The task it happened to.' }),
-  status: t.field({ type: taskStatus, description: 'The state after this event.', resolve: ({ status }) => status }),
+  taskId: t.exposeID('taskId', { description: 'The task.' }),
+  status: t.field({
+    type: taskStatus,
+    description: 'The task’s status after this event.',
+    resolve: ({ status }) => status,
+  }),
   progress: t.field({
     type: progress,
-    description: 'How far the task is after this event.',
+    description: 'The task’s progress after this event.',
     resolve: ({ at, status, payload, snapshot }) => {
       if (snapshot !== undefined) return progressOfTask(snapshot.task)
       const atMs = Date.parse(at)

@@ -34,10 +34,10 @@ async function readHistory(
 builder.objectField(taskRef, 'events', (t) =>
   t.field({
     type: taskEventConnection,
-    description: 'Its history, oldest first; what is no longer kept is left out.',
+    description: 'The stored events, oldest first.',
     args: {
-      after: t.arg({ type: 'Cursor', description: 'The cursor of an event: what follows it.' }),
-      first: t.arg.int({ defaultValue: 100, description: 'At most this many, up to 1,000.' }),
+      after: t.arg({ type: 'Cursor', description: 'Only events after this cursor.' }),
+      first: t.arg.int({ defaultValue: 100, description: 'The maximum number of events, up to 1,000.' }),
     },
     resolve: ({ task }, { after, first }, { engine }) => readHistory(task, after, first, engine.reader),
   }),

@@ -17,133 +17,133 @@ type QuizGenerated = StudioResultOf<'QuizGenerated'>
 type QuestionReplaced = StudioResultOf<'QuestionReplaced'>
 
 const documentOutcome = builder.objectRef<ConvertDocumentResult>('DocumentConverted').implement({
-  description: 'What CONVERT_DOCUMENT produced.',
+  description: 'The result of CONVERT_DOCUMENT.',
   fields: (t) => ({
-    documentId: t.exposeID('documentId', { description: 'The document, now READY.' }),
+    documentId: t.exposeID('documentId', { description: 'The converted document.' }),
     document: t.field({
       type: documentRef,
       nullable: true,
-      description: 'The document itself; null when it was deleted since.',
+      description: 'The document; null after it was deleted.',
       ...leadOut(({ documentId }: ConvertDocumentResult, { loaders }) => loaders.document.load(documentId)),
     }),
-    sectionCount: t.exposeInt('sectionCount', { description: 'How many sections it has.' }),
-    wordCount: t.exposeInt('wordCount', { description: 'How many words it has.' }),
+    sectionCount: t.exposeInt('sectionCount', { description: 'The number of sections.' }),
+    wordCount: t.exposeInt('wordCount', { description: 'The number of words.' }),
   }),
 })
 const roadmapOutcome = builder.objectRef<CreateRoadmapTaskResult>('RoadmapCreated').implement({
-  description: 'What CREATE_ROADMAP produced.',
+  description: 'The result of CREATE_ROADMAP.',
   fields: (t) => ({
     roadmapId: t.exposeID('roadmapId', { description: 'The roadmap.' }),
     roadmap: t.field({
       type: roadmapRef,
       nullable: true,
-      description: 'The roadmap itself; null when it was deleted since.',
+      description: 'The roadmap; null after it was deleted.',
       ...leadOut(({ roadmapId }: CreateRoadmapTaskResult, { loaders }) => loaders.roadmap.load(roadmapId)),
     }),
-    conceptCount: t.exposeInt('conceptCount', { description: 'How many concepts it has.' }),
+    conceptCount: t.exposeInt('conceptCount', { description: 'The number of concepts.' }),
     failedCount: t.exposeInt('failedCount', {
-      description: 'Pieces that failed; `retryFailedContent` takes them up again.',
+      description: 'The number of failed pieces; `retryFailedContent` generates them again.',
     }),
   }),
 })
 const contentOutcome = builder.objectRef<RetryContentTaskResult>('ContentRetried').implement({
-  description: 'What RETRY_CONTENT produced.',
+  description: 'The result of RETRY_CONTENT.',
   fields: (t) => ({
     conceptId: t.exposeID('conceptId', { description: 'The concept.' }),
     concept: t.field({
       type: conceptRef,
       nullable: true,
-      description: 'The concept with its new content; null when it was deleted since.',
+      description: 'The concept with its new content; null after it was deleted.',
       ...leadOut(({ conceptId }: RetryContentTaskResult, { loaders }) => loaders.concept.load(conceptId)),
     }),
-    piece: t.field({ type: contentPiece, description: 'Which piece is new.', resolve: ({ piece }) => piece }),
+    piece: t.field({ type: contentPiece, description: 'The piece that was generated.', resolve: ({ piece }) => piece }),
   }),
 })
 const batchOutcome = builder.objectRef<RetryFailedContentTaskResult>('FailedContentRetried').implement({
-  description: 'What RETRY_FAILED_CONTENT produced.',
+  description: 'The result of RETRY_FAILED_CONTENT.',
   fields: (t) => ({
     roadmapId: t.exposeID('roadmapId', { description: 'The roadmap.' }),
     roadmap: t.field({
       type: roadmapRef,
       nullable: true,
-      description: 'The roadmap itself; null when it was deleted since.',
+      description: 'The roadmap; null after it was deleted.',
       ...leadOut(({ roadmapId }: RetryFailedContentTaskResult, { loaders }) => loaders.roadmap.load(roadmapId)),
     }),
-    completedCount: t.exposeInt('completedCount', { description: 'Pieces that were made.' }),
-    failedCount: t.exposeInt('failedCount', { description: 'Pieces that failed again.' }),
+    completedCount: t.exposeInt('completedCount', { description: 'The number of completed pieces.' }),
+    failedCount: t.exposeInt('failedCount', { description: 'The number of pieces that failed again.' }),
   }),
 })
 
 const selfTestOutcome = builder.objectRef<SelfTestResult>('SelfTestCounted').implement({
-  description: 'What SELF_TEST produced.',
-  fields: (t) => ({ count: t.exposeInt('count', { description: 'How far it counted.' }) }),
+  description: 'The result of SELF_TEST.',
+  fields: (t) => ({ count: t.exposeInt('count', { description: 'The number of counted items.' }) }),
 })
 
 const quizOutcome = builder.objectRef<QuizGenerated>('QuizGenerated').implement({
-  description: 'What GENERATE_QUIZ produced.',
+  description: 'The result of GENERATE_QUIZ.',
   fields: (t) => ({
-    quizId: t.exposeID('quizId', { description: 'The quiz, now a DRAFT.' }),
+    quizId: t.exposeID('quizId', { description: 'The generated quiz.' }),
     quiz: t.field({
       type: quizRef,
       nullable: true,
-      description: 'The quiz itself; null when it was deleted since.',
+      description: 'The quiz; null after it was deleted.',
       ...leadOut(({ quizId }: QuizGenerated, { loaders }) => loaders.quiz.load(quizId)),
     }),
-    questionCount: t.exposeInt('questionCount', { description: 'How many questions it has.' }),
-    requestedCount: t.exposeInt('requestedCount', { description: 'How many were asked for.' }),
+    questionCount: t.exposeInt('questionCount', { description: 'The number of questions.' }),
+    requestedCount: t.exposeInt('requestedCount', { description: 'The requested number of questions.' }),
     message: t.exposeString('message', {
       nullable: true,
-      description: 'Why there are fewer than asked for; null when there are not.',
+      description: 'Why there are fewer questions than requested; null otherwise.',
     }),
   }),
 })
 const questionOutcome = builder.objectRef<QuestionReplaced>('QuestionReplaced').implement({
-  description: 'What REPLACE_QUESTION produced.',
+  description: 'The result of REPLACE_QUESTION.',
   fields: (t) => ({
-    questionId: t.exposeID('questionId', { description: 'The question’s place, which keeps its id.' }),
+    questionId: t.exposeID('questionId', { description: 'The question, which keeps its id.' }),
     question: t.field({
       type: questionRef,
       nullable: true,
-      description: 'The question that now stands there; null when it was deleted since.',
+      description: 'The current question; null after it was deleted.',
       ...leadOut(({ questionId }: QuestionReplaced, { loaders }) => loaders.question.load(questionId)),
     }),
-    version: t.exposeInt('version', { description: 'The version that this task put there.' }),
+    version: t.exposeInt('version', { description: 'The version that this task created.' }),
   }),
 })
 
 const projectOutcome = builder.objectRef<ProjectGenerated>('ProjectGenerated').implement({
-  description: 'What GENERATE_PROJECT produced.',
+  description: 'The result of GENERATE_PROJECT.',
   fields: (t) => ({
-    projectId: t.exposeID('projectId', { description: 'The project, now READY.' }),
+    projectId: t.exposeID('projectId', { description: 'The generated project.' }),
     project: t.field({
       type: projectRef,
       nullable: true,
-      description: 'The project itself; null when it was deleted since.',
+      description: 'The project; null after it was deleted.',
       ...leadOut(({ projectId }: ProjectGenerated, { loaders }) => loaders.project.load(projectId)),
     }),
-    fileCount: t.exposeInt('fileCount', { description: 'How many files it has.' }),
+    fileCount: t.exposeInt('fileCount', { description: 'The number of files.' }),
   }),
 })
 const syncOutcome = builder.objectRef<ProjectSynced>('ProjectSynced').implement({
-  description: 'What SYNC_PROJECT produced. Where files had problems it fails instead: see `TaskError.problems`.',
+  description: 'The result of SYNC_PROJECT. The task fails when files have problems: see `TaskError.problems`.',
   fields: (t) => ({
     projectId: t.exposeID('projectId', { description: 'The project.' }),
     project: t.field({
       type: projectRef,
       nullable: true,
-      description: 'The project itself; null when it was deleted since.',
+      description: 'The project; null after it was deleted.',
       ...leadOut(({ projectId }: ProjectSynced, { loaders }) => loaders.project.load(projectId)),
     }),
-    version: t.exposeInt('version', { description: 'The version that its preview shows.' }),
-    writtenCount: t.exposeInt('writtenCount', { description: 'Files that were new or had changed.' }),
-    removedCount: t.exposeInt('removedCount', { description: 'Files that were taken away.' }),
+    version: t.exposeInt('version', { description: 'The version that the preview shows.' }),
+    writtenCount: t.exposeInt('writtenCount', { description: 'The number of new and changed files.' }),
+    removedCount: t.exposeInt('removedCount', { description: 'The number of removed files.' }),
   }),
 })
 const replyOutcome = builder.objectRef<ReplyWritten>('ReplyWritten').implement({
-  description: 'What REPLY produced. What it says is told in the session.',
+  description: 'The result of REPLY. The text is in the session.',
   fields: (t) => ({
     sessionId: t.exposeID('sessionId', { description: 'The session.' }),
-    messageId: t.exposeID('messageId', { description: 'The message that is the reply.' }),
+    messageId: t.exposeID('messageId', { description: 'The message of the reply.' }),
   }),
 })
 
@@ -162,7 +162,7 @@ const typeNames = {
 
 /** `TaskResult`: one member for each kind that produces something. */
 export const taskResult = builder.unionType('TaskResult', {
-  description: 'What a task produced: one type for each kind. New ones may appear: keep a default branch.',
+  description: 'The result of a task, with one type per kind. New types may be added: keep a default branch.',
   types: [
     documentOutcome,
     roadmapOutcome,

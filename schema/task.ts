@@ -16,31 +16,32 @@ import { taskResult, toResult } from './task-result.ts'
 
 /** `TaskStatus` */
 export const taskStatus = builder.enumType('TaskStatus', {
-  description: 'QUEUED → RUNNING → COMPLETED or FAILED, by way of RETRYING; CANCELED from any that is not final.',
+  description:
+    'QUEUED → RUNNING → COMPLETED or FAILED, with RETRYING between attempts; CANCELED from any status that is not final.',
   values: {
-    QUEUED: { description: 'Waits for its turn.' },
-    RUNNING: { description: 'Is being worked on.' },
-    RETRYING: { description: 'An attempt failed; the next one follows by itself.' },
-    COMPLETED: { description: 'Done. Final.' },
-    FAILED: { description: 'Failed for good. Final; it can be retried as a new task.' },
-    CANCELED: { description: 'Was canceled. Final; it can be retried as a new task.' },
+    QUEUED: { description: 'Waiting in the queue.' },
+    RUNNING: { description: 'In progress.' },
+    RETRYING: { description: 'An attempt failed; the next one follows automatically.' },
+    COMPLETED: { description: 'Completed. Final.' },
+    FAILED: { description: 'Failed permanently. Final; it can be retried as a new task.' },
+    CANCELED: { description: 'Canceled. Final; it can be retried as a new task.' },
   } as const,
 })
 
 /** `TaskKind` */
 export const taskKind = builder.enumType('TaskKind', {
-  description: 'What a task does.',
+  description: 'The kind of a task.',
   values: {
-    CREATE_ROADMAP: { description: 'Makes a roadmap of a document and generates all its content.' },
+    CREATE_ROADMAP: { description: 'Generates a roadmap with all its content from a document.' },
     RETRY_CONTENT: { description: 'Generates one piece of content again.' },
-    RETRY_FAILED_CONTENT: { description: 'Generates everything on a roadmap that failed again, as one batch.' },
-    CONVERT_DOCUMENT: { description: 'Prepares an imported document for reading.' },
-    GENERATE_QUIZ: { description: 'Makes the questions of a quiz from a document.' },
+    RETRY_FAILED_CONTENT: { description: 'Generates all failed content of a roadmap again, as one batch.' },
+    CONVERT_DOCUMENT: { description: 'Converts an imported document for reading.' },
+    GENERATE_QUIZ: { description: 'Generates the questions of a quiz from a document.' },
     REPLACE_QUESTION: { description: 'Replaces one question of a quiz.' },
-    REPLY: { description: 'Answers a message of a session.' },
+    REPLY: { description: 'Generates the reply to a message of a session.' },
     GENERATE_PROJECT: { description: 'Generates a small web project.' },
-    SYNC_PROJECT: { description: 'Checks a project’s files and brings them to its preview.' },
-    SELF_TEST: { description: 'Does what the self-test asks for, and nothing else.' },
+    SYNC_PROJECT: { description: 'Checks the files of a project and updates its preview.' },
+    SELF_TEST: { description: 'Runs the self-test.' },
   } as const,
 })
 
@@ -56,11 +57,13 @@ export async function loadTask(context: Context, id: string): Promise<Task> {
 }
 
 const outputText = builder.objectRef<{ readonly stream: string; readonly text: string }>('TaskOutputText').implement({
-  description: 'What one stream of a task has produced so far.',
+  description: 'The text streamed to one stream of a task.',
   fields: (t) => ({
-    stream: t.exposeString('stream', { description: 'Which output; for content of a concept, the item’s key.' }),
+    stream: t.exposeString('stream', {
+      description: 'The name of the stream; for content of a concept, the key of the item.',
+    }),
     text: t.exposeString('text', {
-      description: 'From the start of the present attempt. A TaskOutput goes on where it ends.',
+      description: 'The text since the start of the current attempt. The next TaskOutput continues at its end.',
     }),
   }),
 })
@@ -69,13 +72,13 @@ const attemptOutcome = builder.enumType('AttemptOutcome', {
   description: 'How an execution of a task ended.',
   values: {
     COMPLETED: { description: 'The handler returned the result.' },
-    FAILED: { description: 'The handler failed; `Task.maxAttempts` bounds how often it may.' },
+    FAILED: { description: 'The handler failed. `Task.maxAttempts` limits the number of failures.' },
     CANCELED: { description: 'The task was canceled.' },
     WORKER_LOST: {
       description:
         'The worker was killed, froze or could not reach the database. A task survives nine losses; the tenth fails it.',
     },
-    HANDED_OVER: { description: 'The worker was shut down and released the task; not limited in number.' },
+    HANDED_OVER: { description: 'The worker was shut down and released the task. The number is not limited.' },
   } as const,
 })
 
@@ -85,45 +88,49 @@ const taskAttempt = builder.objectRef<AttemptEntry>('TaskAttempt').implement({
     attempt: t.exposeInt('attempt', { description: '1 for the first execution.' }),
     startedAt: t.field({
       type: 'DateTime',
-      description: 'When a worker began it.',
+      description: 'When the execution started.',
       resolve: ({ startedAt }) => new Date(startedAt),
     }),
     finishedAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'When it ended; null while it runs. For a lost worker, when the loss was noticed.',
+      description: 'When the execution ended; null while it runs. For a lost worker, when the loss was detected.',
       resolve: ({ finishedAt }) => (finishedAt === undefined ? null : new Date(finishedAt)),
     }),
     outcome: t.field({
       type: attemptOutcome,
       nullable: true,
-      description: 'How it ended; null while it runs.',
+      description: 'How the execution ended; null while it runs.',
       resolve: ({ outcome }): AttemptOutcome | null => outcome ?? null,
     }),
     error: t.field({
       type: taskError,
       nullable: true,
-      description: 'Why it failed or was lost; null otherwise.',
+      description: 'The cause of the failure or loss; null otherwise.',
       resolve: ({ error }) => error ?? null,
     }),
   }),
 })
 
 taskRef.implement({
-  description: 'Something that takes a while: started by a mutation, watched with `taskProgress`.',
+  description: 'A unit of long-running work: started by a mutation, watched with `taskProgress`.',
   interfaces: [node],
   fields: (t) => ({
     id: t.id({ description: 'Begins with `task_`.', resolve: ({ task }) => task.id }),
     kind: t.field({
       type: taskKind,
-      description: 'What it does.',
+      description: 'The kind of task.',
       resolve: ({ task }) => task.kind as typeof taskKind.$inferType,
     }),
-    status: t.field({ type: taskStatus, description: 'Where it is.', resolve: ({ task }): TaskStatus => task.status }),
-    progress: t.field({ type: progress, description: 'How far it is.', resolve: ({ task }) => progressOfTask(task) }),
+    status: t.field({
+      type: taskStatus,
+      description: 'The current status.',
+      resolve: ({ task }): TaskStatus => task.status,
+    }),
+    progress: t.field({ type: progress, description: 'The progress.', resolve: ({ task }) => progressOfTask(task) }),
     items: t.field({
       type: [taskItem],
-      description: 'The parts that have a state of their own, in a stable order.',
+      description: 'The parts of the task that have their own state, in a stable order.',
       resolve: ({ task, items }, _, { loaders }) => items ?? loaders.items.load(task.id),
     }),
     attempt: t.int({
@@ -142,64 +149,63 @@ taskRef.implement({
     queue: t.field({
       type: queuePosition,
       nullable: true,
-      description: 'Where it waits; null unless it is queued.',
+      description: 'Position in the queue; null unless the task is queued.',
       resolve: ({ task }, _, { loaders }) => (task.status === 'QUEUED' ? loaders.place.load(task) : null),
     }),
     error: t.field({
       type: taskError,
       nullable: true,
-      description: 'Why it failed, or why its last attempt did; null otherwise.',
+      description: 'The cause of the failure of the task or of its last attempt; null otherwise.',
       resolve: ({ task }) => task.error,
     }),
     result: t.field({
       type: taskResult,
       nullable: true,
-      description: 'What it produced; null until it is completed.',
+      description: 'The result; null until the task is completed.',
       resolve: ({ task }, _, context) => toResult(task.result, context),
     }),
     cursor: t.field({
       type: 'Cursor',
-      description: 'The place in its log at which these fields are true.',
+      description: 'The position in the task’s log at which these fields were read.',
       resolve: ({ task }, _, { engine }) => formatCursor(engine.reader.epoch, taskTopic(task.id), task.seq),
     }),
     outputs: t.field({
       type: [outputText],
-      description:
-        'The text streamed so far by the present attempt, true at `cursor`: what a page that joins in the middle begins with.',
+      description: 'The text streamed by the current attempt up to `cursor`, for clients that subscribe later.',
       resolve: ({ task }, _, { engine }) => engine.store.outputs(task.id, task.seq),
     }),
     createdAt: t.field({
       type: 'DateTime',
-      description: 'When it was asked for.',
+      description: 'When it was created.',
       resolve: ({ task }) => task.createdAt,
     }),
     startedAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'When its first attempt started.',
+      description: 'When the first attempt started.',
       resolve: ({ task }) => task.startedAt,
     }),
     nextAttemptAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'While it is RETRYING: the next attempt begins then, or a moment later. null otherwise.',
+      description: 'For a RETRYING task: the earliest start of the next attempt; null otherwise.',
       resolve: ({ task }) => (task.status === 'RETRYING' ? task.nextAttemptAt : null),
     }),
     finishedAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'When it completed, failed or was canceled.',
+      description: 'When the task completed, failed or was canceled.',
       resolve: ({ task }) => task.finishedAt,
     }),
     cancelReason: t.string({
       nullable: true,
-      description: 'What was given as the reason for canceling it.',
+      description: 'The reason that was given for canceling the task.',
       resolve: ({ task }) => task.cancelReason,
     }),
     retryOf: t.field({
       type: taskRef,
       nullable: true,
-      description: 'The failed or canceled task that this one repeats.',
+      description: 'The failed or canceled task that this task retries.',
       ...leadOut(({ task }: TaskSource, context) => rememberedTask(task.retryOf, context)),
     }),
   }),
@@ -219,7 +225,7 @@ builder.queryFields((t) => ({
     type: taskRef,
     nullable: true,
     description:
-      'A task of the viewer’s, or one about something shared with the viewer; null when there is none with this id.',
+      'A task that the viewer owns, or that works on a subject shared with the viewer; null when there is none with this id.',
     args: { id: t.arg.id({ required: true, description: 'Begins with `task_`.' }) },
     resolve: async (_, { id }, context) => taskSource(await findVisibleTask(context, id)),
   }),
@@ -227,7 +233,7 @@ builder.queryFields((t) => ({
     type: taskConnection,
     description: 'The viewer’s tasks, newest first.',
     args: {
-      status: t.arg({ type: [taskStatus], description: 'Only those in one of these states.' }),
+      status: t.arg({ type: [taskStatus], description: 'Only tasks with one of these statuses.' }),
       ...listArguments,
     },
     resolve: async (_, { status, ...range }, context) => {

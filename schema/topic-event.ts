@@ -36,14 +36,14 @@ export function promised<T>(part: T | undefined, { type, cursor }: TopicEvent): 
 
 /** `SnapshotReason` */
 export const snapshotReason = builder.enumType('SnapshotReason', {
-  description: 'Why a snapshot stands where events might have been expected.',
+  description: 'Why a snapshot replaces events.',
   values: {
     SUBSCRIBED: { description: 'The first event of a subscription without `after`.' },
-    PRUNED: { description: 'What followed `after` is no longer kept.' },
+    PRUNED: { description: 'The events after `after` are no longer stored.' },
     RESET: {
-      description: '`after` comes from another life of the log: the database was lost, or restored from a backup.',
+      description: '`after` belongs to another epoch of the log: the database was lost, or restored from a backup.',
     },
-    LAGGED: { description: 'This reader was too slow; what it missed is summed up here.' },
+    LAGGED: { description: 'The subscriber was too slow; the snapshot replaces the events it missed.' },
   } as const,
 })
 
@@ -64,11 +64,11 @@ export function defineTopicEvents<E extends TopicEvent>(
     fields: (t) => ({
       cursor: t.field({
         type: 'Cursor',
-        description: 'Hand it back as `after` to receive what follows this event.',
+        description: 'Pass it back as `after` to receive the events after this one.',
         resolve: ({ cursor }) => cursor,
       }),
       seq: t.int({ description: options.seq, resolve: ({ seq }) => seq }),
-      at: t.field({ type: 'DateTime', description: 'When it happened.', resolve: ({ at }) => at }),
+      at: t.field({ type: 'DateTime', description: 'When the event happened.', resolve: ({ at }) => at }),
     }),
   })
   const eventRef = (type: string) => {
@@ -85,7 +85,7 @@ export function defineTopicEvents<E extends TopicEvent>(
       builder.objectField(ref, 'reason', (t) =>
         t.field({
           type: snapshotReason,
-          description: 'Why it stands here.',
+          description: 'Why the snapshot was sent.',
           resolve: ({ reason }) => reason ?? 'SUBSCRIBED',
         }),
       )

@@ -2,18 +2,18 @@ import type { Viewer } from '../src/tasks/viewer.ts'
 import { builder } from './builder.ts'
 
 const viewerRef = builder.objectRef<Viewer>('Viewer').implement({
-  description: 'Who asks, as the token says.',
+  description: 'The authenticated caller of an operation.',
   fields: (t) => ({
-    id: t.id({ description: 'The user’s id: `sub` of the token.', resolve: ({ userId }) => userId }),
-    roles: t.exposeStringList('roles', { description: 'Such as `admin`.' }),
+    id: t.id({ description: 'The user id: `sub` of the token.', resolve: ({ userId }) => userId }),
+    roles: t.exposeStringList('roles', { description: 'The roles, such as `admin`.' }),
     plan: t.exposeString('plan', {
       nullable: true,
-      description: 'Decides the head start of this user’s tasks in the queue.',
+      description: 'The plan, which determines the priority boost of the user’s tasks.',
     }),
     expiresAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'When the token expires: the connection is closed then, with code 4403. null when it does not.',
+      description: 'When the token expires and the connection is closed with code 4403; null without an expiry.',
       resolve: ({ expiresAt }) => expiresAt,
     }),
   }),
@@ -23,7 +23,7 @@ builder.queryField('viewer', (t) =>
   t.field({
     type: viewerRef,
     nullable: true,
-    description: 'Who asks; null without a token.',
+    description: 'The authenticated caller of this operation; null without a token.',
     resolve: (_, _args, { viewer }) => viewer,
   }),
 )
