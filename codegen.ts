@@ -64,6 +64,7 @@ const config: CodegenConfig = {
           ID: 'string',
           Cursor: 'string',
           DateTime: 'string',
+          JSON: 'unknown',
           Upload: { input: 'File | Blob', output: 'never' },
         },
         strictScalars: true,

@@ -13,6 +13,7 @@ export interface SchemaTypes {
     ID: { Input: string; Output: string }
     DateTime: { Input: Date; Output: Date | string }
     Cursor: { Input: string; Output: string }
+    JSON: { Input: unknown; Output: unknown }
     Upload: { Input: Pick<File, 'name' | 'size' | 'bytes'>; Output: never }
   }
 }
@@ -47,6 +48,11 @@ builder.scalarType('DateTime', {
       throw new GraphQLError(`${JSON.stringify(value)} is not an instant; write 2026-01-31T12:00:00.000Z`)
     return date
   },
+})
+builder.scalarType('JSON', {
+  description: 'Any JSON value.',
+  specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259',
+  serialize: (value) => value,
 })
 builder.scalarType('Cursor', {
   description: 'Opaque position in a topic’s log. Store it, compare it for equality, pass it back as `after`.',

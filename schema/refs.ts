@@ -30,6 +30,8 @@ export interface SessionSource {
 export interface TaskSource {
   readonly task: Task
   readonly items?: readonly TaskItem[]
+  /** False where the input was not read: the task was deleted. */
+  readonly hasInput?: boolean
 }
 
 /** A task as `Task` is resolved from it. */

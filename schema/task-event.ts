@@ -109,7 +109,7 @@ async function readTaskAfter(event: EventSource, { engine }: Pick<Context, 'engi
     nextAttemptAt: null,
     finishedAt: new Date(at),
   }
-  return { task, items: [] }
+  return { task, items: [], hasInput: false }
 }
 
 /** `TaskEvent` and its types. */

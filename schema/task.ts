@@ -1,3 +1,4 @@
+import { dependOn } from '../src/live/field.ts'
 import { formatCursor } from '../src/log/cursor.ts'
 import type { AttemptEntry, AttemptOutcome, Task, TaskStatus } from '../src/tasks/task.ts'
 import { isFinal, taskTopic } from '../src/tasks/task.ts'
@@ -122,6 +123,14 @@ taskRef.implement({
       description: 'The kind of task.',
       resolve: ({ task }) => task.kind as typeof taskKind.$inferType,
     }),
+    input: t.field({
+      type: 'JSON',
+      nullable: true,
+      description: 'The input that the task was started with; null for viewers that do not own the task.',
+      ...dependOn('viewer'),
+      resolve: ({ task, hasInput = true }, _, { viewer }) =>
+        hasInput && viewer?.userId === task.owner ? task.input : null,
+    }),
     status: t.field({
       type: taskStatus,
       description: 'The current status.',
@@ -234,11 +243,17 @@ builder.queryFields((t) => ({
     description: 'The viewer’s tasks, newest first.',
     args: {
       status: t.arg({ type: [taskStatus], description: 'Only tasks with one of these statuses.' }),
+      kind: t.arg({ type: [taskKind], description: 'Only tasks of one of these kinds.' }),
       ...listArguments,
     },
-    resolve: async (_, { status, ...range }, context) => {
+    resolve: async (_, { status, kind, ...range }, context) => {
       const viewer = requireLimitedViewer(context)
-      const owned = { owner: viewer.userId, only: taskLimit(viewer), statuses: status ?? undefined }
+      const owned = {
+        owner: viewer.userId,
+        only: taskLimit(viewer),
+        statuses: status ?? undefined,
+        kinds: kind ?? undefined,
+      }
       const page = await readPage(range, (rows) => context.engine.store.list({ ...owned, ...rows }))
       return mapPage(page, (task): TaskSource => ({ task }))
     },

@@ -25,6 +25,7 @@ export interface TaskStore {
     readonly owner: string
     readonly only?: { readonly ids: readonly string[]; readonly subjects: readonly string[] } | undefined
     readonly statuses?: readonly TaskStatus[] | undefined
+    readonly kinds?: readonly string[] | undefined
     readonly before?: { readonly createdAt: Date; readonly id: string } | undefined
     readonly limit: number
   }): Promise<readonly Task[]>
@@ -158,12 +159,13 @@ export function createTaskStore(database: Database): TaskStore {
       return ids.map((id) => byTask.get(id) ?? [])
     },
     snapshot,
-    async list({ owner, only, statuses, before, limit }) {
+    async list({ owner, only, statuses, kinds, before, limit }) {
       const { rows } = await pool.query<TaskRow>(
         `select ${taskColumns} from ${taskSource}
          where k.owner = $1 and ($2::text[] is null or k.status = any($2::text[]))
            and ($3::timestamptz is null or (k.created_at, k.id) < ($3::timestamptz, $4::text))
            and ($6::text[] is null or k.id = any($6::text[]) or k.subject = any($7::text[]))
+           and ($8::text[] is null or k.kind = any($8::text[]))
          order by k.created_at desc, k.id desc limit $5`,
         [
           owner,
@@ -173,6 +175,7 @@ export function createTaskStore(database: Database): TaskStore {
           limit,
           only?.ids ?? null,
           only?.subjects ?? null,
+          kinds ?? null,
         ],
       )
       return rows.map(toTask)

@@ -219,6 +219,30 @@ describe('sharing', () => {
     expect(await seen()).toEqual([false, false, false, false, false])
   })
 
+  it('shows the input of a conversion to the owner only, also live, and lists tasks by kind', async () => {
+    const id = await api.importText(text, ada)
+    await api.run(share, { id, userId: 'bob' }, ada)
+    const list = 'query ($kind: [TaskKind!]) { tasks(kind: $kind, first: 1) { nodes { id kind input } } }'
+    const { tasks }: { tasks: { nodes: { id: string; input: unknown }[] } } = await api.run(
+      list,
+      { kind: ['CREATE_ROADMAP', 'CONVERT_DOCUMENT'] },
+      ada,
+    )
+    const [task] = tasks.nodes
+    expect(task).toMatchObject({ kind: 'CONVERT_DOCUMENT', input: { documentId: id } })
+    expect(await api.run(list, { kind: ['REPLY'] }, ada)).toEqual({ tasks: { nodes: [] } })
+    const one = 'query ($id: ID!) { task(id: $id) { id input } }'
+    expect(await api.run(one, { id: task?.id }, bob)).toEqual({ task: { id: task?.id, input: null } })
+    const live = 'subscription ($id: ID!) { taskProgress(taskId: $id) { ... on TaskSnapshot { task { input } } } }'
+    for (const [viewer, input] of [
+      [ada, { documentId: id }],
+      [bob, null],
+    ] as const)
+      expect((await api.watch(live, { id: task?.id }, { viewer }).next()).value).toMatchObject({
+        taskProgress: { task: { input } },
+      })
+  })
+
   it('refuses what is no user', async () => {
     const id = await api.importText(text, ada)
     for (const userId of ['', 'ada', 'x'.repeat(300), 'a\0'])
