@@ -6,6 +6,7 @@ import type { Projects } from '../src/studio/projects/projects.ts'
 import type { Quizzes } from '../src/studio/quizzes/quizzes.ts'
 import type { Roadmaps } from '../src/studio/roadmaps/roadmaps.ts'
 import type { Sessions } from '../src/studio/sessions/sessions.ts'
+import type { ViewerUpdates } from '../src/studio/viewer/viewer-updates.ts'
 import type { Engine } from '../src/tasks/engine.ts'
 import type { Viewer } from '../src/tasks/viewer.ts'
 import type { Loaders } from './loaders.ts'
@@ -26,6 +27,7 @@ export interface Services {
   /** Where previews of projects are served, without a slash at the end; null, the default, when that is not known. */
   readonly previewUrl?: string | null
   readonly sessions: Sessions
+  readonly viewerUpdates: ViewerUpdates
   readonly limits: {
     /** Largest uploaded document. */
     readonly maxUploadBytes: number

@@ -78,6 +78,7 @@ builder.mutationFields((t) => ({
           throw new TidingsError('BAD_INPUT', message, { issues: [{ path: 'input.userId', message }] })
         }
         await context.documents.share(id, userId)
+        context.viewerUpdates.flushSoon()
         context.note('SHARED', { subject: `document:${id}`, detail: `with ${userId}` })
         return { document }
       }),
@@ -91,6 +92,7 @@ builder.mutationFields((t) => ({
       revokeDocumentResult.run(context, id, async () => {
         const document = await loadOwnDocument(context, id)
         await context.documents.revoke(id, userId)
+        context.viewerUpdates.flushSoon()
         context.note('REVOKED', { subject: `document:${id}`, detail: `from ${userId}` })
         return { document }
       }),
@@ -103,7 +105,9 @@ builder.mutationFields((t) => ({
     resolve: (_, { input: { documentId: id } }, context) =>
       deleteDocumentResult.run(context, id, async () => {
         await loadOwnDocument(context, id)
-        return { id, canceledTaskIds: await context.documents.delete(id) }
+        const canceledTaskIds = await context.documents.delete(id)
+        context.viewerUpdates.flushSoon()
+        return { id, canceledTaskIds }
       }),
   }),
 }))

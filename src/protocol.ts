@@ -29,6 +29,7 @@ export const passingEvents: readonly string[] = [
   'SessionPresenceChanged',
   'InboxSnapshot',
   'AnalyticsSnapshot',
+  'ViewerSnapshot',
 ]
 
 /** Events after which nothing follows. */

@@ -60,6 +60,8 @@ function createUnknownResultLog(logger: Logger): (type: unknown) => void {
 
 /** How often what is older than `RETENTION_HOURS` is taken away. */
 const pruneMs = 600_000
+/** How often changes of users' lists are flushed that no process has flushed after its change. */
+const flushMs = 2_000
 /** How late an expired notification is removed from live inboxes at most. */
 const expiryMs = 2_000
 /** How often it is looked for what other processes append that is counted. */
@@ -195,6 +197,8 @@ export async function startApp(options: {
       }),
     )
     stack.use(createExpiry({ notifications: services.notifications, logger, everyMs: expiryMs }))
+    const flushes = setInterval(() => void services.viewerUpdates.flush().catch(() => undefined), flushMs).unref()
+    stack.defer(() => clearInterval(flushes))
   }
 
   const firstRun = new AbortController()

@@ -6,6 +6,7 @@ import { createProjects, type Projects } from './projects/projects.ts'
 import { createQuizzes, type Quizzes } from './quizzes/quizzes.ts'
 import { createRoadmaps, type Roadmaps } from './roadmaps/roadmaps.ts'
 import { createSessions, type Sessions } from './sessions/sessions.ts'
+import { createViewerUpdates, type ViewerUpdates } from './viewer/viewer-updates.ts'
 
 /** The applications' stores. */
 export interface Applications {
@@ -16,6 +17,7 @@ export interface Applications {
   readonly quizzes: Quizzes
   readonly roadmaps: Roadmaps
   readonly sessions: Sessions
+  readonly viewerUpdates: ViewerUpdates
 }
 
 /**
@@ -24,7 +26,7 @@ export interface Applications {
  * @param options.notificationDays - see `createNotifications`
  */
 export function createApplications(
-  { database, appender, presence, store, tasks, visibility }: Engine,
+  { database, appender, presence, store, tasks, visibility, onAppended }: Engine,
   { notificationDays }: { readonly notificationDays?: number } = {},
 ): Applications {
   const quizzes = createQuizzes({ database, tasks, appender })
@@ -48,5 +50,6 @@ export function createApplications(
     quizzes,
     roadmaps: createRoadmaps({ database }),
     sessions: createSessions({ database, appender, presence, tasks, accessChanged }),
+    viewerUpdates: createViewerUpdates({ database, appender, onAppended }),
   }
 }

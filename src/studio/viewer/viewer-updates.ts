@@ -1,0 +1,116 @@
+import { type Database, withTransaction } from '../../db/connect.ts'
+import { type LogEvent, toInstant } from '../../log/event.ts'
+import { createTopic } from '../../log/topic.ts'
+import type { Engine } from '../../tasks/engine.ts'
+
+/** The topic of changes to a user's own tasks and library. */
+export function viewerTopic(userId: string): string {
+  return `viewer:${userId}`
+}
+
+/** The topics of changes to what users' lists show. */
+export interface ViewerUpdates {
+  /** Creates the topic of a user, unless it exists: changes are recorded from then on. */
+  open(userId: string): Promise<void>
+  /** Returns the seq of the newest event; the state of the lists is in the lists. null when the topic was never opened. */
+  snapshot(userId: string): Promise<{ readonly seq: number; readonly state: null } | null>
+  /**
+   * Appends the recorded changes of all users to their topics, and publishes them.
+   *
+   * @returns the number of appended events
+   */
+  flush(): Promise<number>
+  /** Flushes within milliseconds, after a change that no event of a task reports. Never throws. */
+  flushSoon(): void
+}
+
+/** Events after which the status of a task has changed. */
+const statusEvents: ReadonlySet<string> = new Set([
+  'TaskQueued',
+  'TaskStarted',
+  'TaskRetrying',
+  'TaskCompleted',
+  'TaskFailed',
+  'TaskCanceled',
+])
+/** How long changes are collected before they are flushed. */
+const collectMs = 20
+/** Held by one flush at a time, so that changes are appended in their order. */
+const flushLock = [0x76696577, 1] as const
+/** The most changes in one statement. */
+const batch = 500
+
+/**
+ * Moves recorded changes (migration 0016) to the log, in their order. Topics are locked in the order of their names, as by every append.
+ */
+const flushStatement = /* sql */ `
+with due as materialized (select id, user_id from viewer_change order by id limit $1),
+held as materialized (
+  select name, seq from topic where name in (select 'viewer:' || user_id from due) order by name for no key update
+),
+taken as (
+  delete from viewer_change c using due where c.id = due.id returning c.id, 'viewer:' || c.user_id as topic, c.type, c.payload
+),
+numbered as materialized (
+  select held.name, held.seq + row_number() over (partition by held.name order by taken.id) as seq, type, payload
+  from held join taken on taken.topic = held.name
+),
+moved as (
+  update topic set seq = newest.seq from (select name, max(seq) as seq from numbered group by name) newest
+  where topic.name = newest.name
+)
+insert into event (topic, seq, type, at, payload)
+select name, seq, type, date_trunc('milliseconds', clock_timestamp()), payload from numbered
+returning topic, seq, type, at, payload`
+
+/** Creates the topics of users' lists. */
+export function createViewerUpdates({
+  database,
+  appender,
+  onAppended,
+}: Pick<Engine, 'appender' | 'onAppended'> & { readonly database: Pick<Database, 'pool'> }): ViewerUpdates {
+  const { pool } = database
+  const flushBatch = (): Promise<readonly LogEvent[]> =>
+    withTransaction(database, async (client) => {
+      // A statement of its own: the next one sees what the flush before has left.
+      await client.query('select pg_advisory_xact_lock($1, $2)', [...flushLock])
+      const { rows } = await client.query<Omit<LogEvent, 'at'> & { at: Date }>(flushStatement, [batch])
+      return rows.map(({ at, ...event }) => ({ ...event, at: toInstant(at) }))
+    })
+  const flush = async (): Promise<number> => {
+    let count = 0
+    for (;;) {
+      const { rows } = await pool.query<{ found: boolean }>('select exists (select from viewer_change) as found')
+      if (rows[0]?.found !== true) return count
+      const events = await flushBatch()
+      const byTopic = Map.groupBy(events, ({ topic }) => topic)
+      for (const own of byTopic.values()) appender.publish(own.toSorted((a, b) => a.seq - b.seq))
+      count += events.length
+    }
+  }
+  // One flush of this process at a time: a change during a flush is flushed after it.
+  let timer: NodeJS.Timeout | undefined
+  let flushing: Promise<unknown> = Promise.resolve()
+  const flushSoon = (): void => {
+    if (timer !== undefined) return
+    timer = setTimeout(() => {
+      // What fails here is flushed with the next change, or by the periodic flush.
+      const flushed = flushing.then(flush).catch(() => undefined)
+      flushing = flushed
+      timer = undefined
+    }, collectMs).unref()
+  }
+  onAppended((topic, events) => {
+    if (topic.startsWith('task:') && events.some(({ type }) => statusEvents.has(type))) flushSoon()
+  })
+
+  return {
+    open: (userId) => createTopic(pool, viewerTopic(userId)),
+    async snapshot(userId) {
+      const { rows } = await pool.query<{ seq: number }>('select seq from topic where name = $1', [viewerTopic(userId)])
+      return rows[0] === undefined ? null : { seq: rows[0].seq, state: null }
+    },
+    flush,
+    flushSoon,
+  }
+}

@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { defineSelfTest } from '../../src/studio/self-test/self-test.ts'
+import type { TaskDefinition } from '../../src/tasks/define-task.ts'
+import type { Viewer } from '../../src/tasks/viewer.ts'
+import { type ApiFixture, startApi, viewerOf } from '../support/api.ts'
+
+const updates = `subscription ($after: Cursor) { viewerUpdates(after: $after) { __typename cursor seq at
+  ... on ViewerSnapshot { reason }
+  ... on ViewerTaskChanged { taskId kind status task { id status } }
+  ... on ViewerTaskRemoved { taskId }
+  ... on ViewerDocumentChanged { documentId document { id title status } }
+  ... on ViewerDocumentRemoved { documentId } } }`
+
+interface Update {
+  readonly __typename: string
+  readonly cursor: string
+  readonly seq: number
+  readonly taskId?: string
+  readonly kind?: string
+  readonly status?: string
+  readonly task?: { readonly id: string } | null
+  readonly documentId?: string
+  readonly document?: { readonly id: string; readonly title: string } | null
+}
+
+let api: ApiFixture
+let stack: AsyncDisposableStack
+beforeAll(async () => {
+  stack = new AsyncDisposableStack()
+  api = stack.use(await startApi({}, [defineSelfTest() as unknown as TaskDefinition]))
+})
+afterAll(() => stack.disposeAsync())
+
+/** Follows a viewer's updates until the test file ends. */
+async function follow(viewer: Viewer, after?: string): Promise<readonly Update[]> {
+  const seen: Update[] = []
+  const events = api.watch(updates, { after }, { viewer }) as AsyncGenerator<{ readonly viewerUpdates: Update }>
+  // Not awaited: a generator that waits for its next event returns after it.
+  stack.defer(() => void events.return(undefined))
+  if (after === undefined) seen.push((await events.next()).value?.viewerUpdates as Update)
+  void (async () => {
+    for await (const { viewerUpdates } of events) seen.push(viewerUpdates)
+  })()
+  return seen
+}
+const namesOf = (seen: readonly Update[]): string[] =>
+  seen.map(({ __typename, status }) => [__typename.replace('Viewer', ''), status ?? []].flat().join(' '))
+
+const importText = `mutation ($text: String!) { result: importDocument(input: { source: { text: $text }, name: "bread.md" }) {
+  ... on ImportDocumentSuccess { document { id } task { id } } } }`
+const share = `mutation ($id: ID!, $userId: ID!) { shareDocument(input: { documentId: $id, userId: $userId }) { __typename } }`
+const revoke = `mutation ($id: ID!, $userId: ID!) { revokeDocument(input: { documentId: $id, userId: $userId }) { __typename } }`
+const remove = 'mutation ($id: ID!) { deleteDocument(input: { documentId: $id }) { __typename } }'
+
+describe('viewerUpdates', () => {
+  it('appends changes in their order however many flushes run at once, after a process has died before its flush', async () => {
+    const viewer = viewerOf('lists-flush')
+    await api.services.viewerUpdates.open(viewer.userId)
+    // What a transaction leaves behind whose process dies after its commit.
+    await api.database.pool.query(
+      `insert into viewer_change (user_id, type, payload)
+       select $1, 'ViewerTaskRemoved', jsonb_build_object('taskId', 'task_' || n) from generate_series(1, 1200) n`,
+      [viewer.userId],
+    )
+    const seen = await follow(viewer)
+    const counts = await Promise.all(Array.from({ length: 6 }, () => api.services.viewerUpdates.flush()))
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(1_200)
+    await vi.waitFor(() => expect(seen).toHaveLength(1_201), { timeout: 30_000 })
+    expect(seen.slice(1).map(({ taskId }) => taskId)).toEqual(Array.from({ length: 1_200 }, (_, n) => `task_${n + 1}`))
+  })
+
+  it('has every change of the viewer’s tasks and library in order, for the users it concerns, and resumes', async () => {
+    const [ada, bob] = [viewerOf('lists-ada'), viewerOf('lists-bob')]
+    const [own, shared] = [await follow(ada), await follow(bob)]
+    expect(own).toMatchObject([{ __typename: 'ViewerSnapshot', reason: 'SUBSCRIBED', seq: 0 }])
+    const { result }: { result: { document: { id: string }; task: { id: string } } } = await api.run(
+      importText,
+      { text: '# Bread\n\nFlour and water.' },
+      ada,
+    )
+    const { document, task } = result
+    await vi.waitFor(() => expect(namesOf(own)).toContain('TaskChanged COMPLETED'), { timeout: 30_000 })
+    // Imported, then with its title, then READY.
+    await vi.waitFor(() =>
+      expect(namesOf(own).toSorted()).toEqual([
+        ...['DocumentChanged', 'DocumentChanged', 'DocumentChanged'],
+        ...['Snapshot', 'TaskChanged COMPLETED', 'TaskChanged QUEUED', 'TaskChanged RUNNING'],
+      ]),
+    )
+    for (const update of own.slice(1)) {
+      if (update.taskId !== undefined)
+        expect(update).toMatchObject({ taskId: task.id, kind: 'CONVERT_DOCUMENT', task: { id: task.id } })
+      else expect(update).toMatchObject({ documentId: document.id, document: { id: document.id } })
+    }
+    expect(own.map(({ seq }) => seq)).toEqual([0, 1, 2, 3, 4, 5, 6])
+    expect(shared).toHaveLength(1)
+
+    await api.run(share, { id: document.id, userId: bob.userId }, ada)
+    await vi.waitFor(() => expect(shared).toHaveLength(2))
+    expect(shared[1]).toMatchObject({ __typename: 'ViewerDocumentChanged', document: { title: 'Bread' } })
+    await api.run(revoke, { id: document.id, userId: bob.userId }, ada)
+    await vi.waitFor(() => expect(shared).toHaveLength(3))
+    expect(shared[2]).toMatchObject({ __typename: 'ViewerDocumentRemoved', documentId: document.id })
+
+    await api.run(remove, { id: document.id }, ada)
+    await vi.waitFor(() => expect(namesOf(own).slice(7).toSorted()).toEqual(['DocumentRemoved', 'TaskRemoved']))
+    const again = await follow(ada, own[2]?.cursor)
+    await vi.waitFor(() => expect(again.map(({ cursor }) => cursor)).toEqual(own.slice(3).map(({ cursor }) => cursor)))
+    // What an event names may be gone by the time it is resolved.
+    expect(again.find(({ __typename }) => __typename === 'ViewerDocumentChanged')?.document).toBeNull()
+  })
+
+  it('loses nothing when many tasks of one user change at once, and records nothing for users without a subscription', async () => {
+    const [busy, absent] = [viewerOf('lists-busy'), viewerOf('lists-absent')]
+    const seen = await follow(busy)
+    const start = (viewer: Viewer): Promise<{ result: { task: { id: string } } }> =>
+      api.run(
+        `mutation { result: startSelfTest(input: { items: 3, everyMs: 0 }) { ... on StartSelfTestSuccess { task { id } } } }`,
+        {},
+        viewer,
+      )
+    const started = await Promise.all(Array.from({ length: 25 }, (_, index) => start(index % 5 === 4 ? absent : busy)))
+    const ids = started.filter((_, index) => index % 5 !== 4).map(({ result }) => result.task.id)
+    await vi.waitFor(() => expect(seen.filter(({ status }) => status === 'COMPLETED')).toHaveLength(ids.length), {
+      timeout: 60_000,
+    })
+    expect(seen.map(({ seq }) => seq)).toEqual(Array.from(seen, (_, index) => index))
+    for (const id of ids)
+      expect(seen.filter(({ taskId }) => taskId === id).map(({ status }) => status)).toEqual([
+        'QUEUED',
+        'RUNNING',
+        'COMPLETED',
+      ])
+    const { rows } = await api.database.pool.query(
+      `select from topic where name = 'viewer:lists-absent' union all select from viewer_change`,
+    )
+    expect(rows).toEqual([])
+  })
+})
