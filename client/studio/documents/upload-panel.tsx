@@ -61,7 +61,10 @@ function Sending({ file }: { readonly file: File }): ReactElement {
   const { uploads } = useTidings()
   const { pending, dismiss } = useOutbox()
   const progress = useUpload(file)
-  const kept = pending.find(({ variables }) => (variables['input'] as { file?: unknown } | undefined)?.file === file)
+  const kept = pending.find(({ variables }) => {
+    const input = variables['input'] as { readonly source?: { readonly file?: unknown } } | undefined
+    return input?.source?.file === file
+  })
   const part = progress === null ? 0 : progress.sentBytes / Math.max(1, progress.totalBytes)
   const percent = Math.floor(part * 100)
   const isInterrupted = progress === null && kept !== undefined
