@@ -1,7 +1,31 @@
+/** Needs `documentId`. */
+export const startAndWatch = `# Press play, or Ctrl-Enter: starts a task that
+# runs for a while. Its events follow below the
+# result, as of all tasks that are started here.
+#
+# The other tabs run as they are, too. Load the
+# page again, and they refer to your newest
+# objects; tabs that you edited stay as they are.
+mutation StartAndWatch($documentId: ID!) {
+  createRoadmap(documentId: $documentId) {
+    ... on CreateRoadmapSuccess {
+      roadmap { id title }
+      task {
+        id
+        status
+        queue { position waiting }
+      }
+    }
+    ... on ConflictError {
+      message
+      busyWith: task { id }
+    }
+    ... on Error { message }
+  }
+}
+`
 /** The viewer's. */
-export const listRoadmaps = `# All tabs run as they are:
-# press the play button, or Ctrl-Enter. Load the page
-# again for tabs about what has been made since.
+export const listRoadmaps = `# Your roadmaps, and the tasks that work on them.
 query Roadmaps {
   roadmaps(first: 5) {
     nodes {
@@ -25,7 +49,6 @@ query Roadmaps {
 `
 /** Needs `conceptId`. */
 export const retryQuiz = `# Generates one quiz again.
-# Watch it in the tab Watch: put the task's id there.
 mutation RetryQuiz($conceptId: ID!) {
   retryContent(input: { conceptId: $conceptId, piece: QUIZ }) {
     ... on RetryContentSuccess {
@@ -43,14 +66,20 @@ mutation RetryQuiz($conceptId: ID!) {
 }
 `
 /** Needs `taskId`. */
-export const watchTask = `# Every event of a task, in order, each once.
-# It completes by itself after the last one.
-# fromStart replays the whole history first; leave it
-# out for a snapshot and what follows.
-subscription Watch($taskId: ID!) {
-  taskProgress(taskId: $taskId, fromStart: true) {
+export const watchTask = `# All events of the task in Variables, in order,
+# each once. fromStart replays the history first;
+# without it the first event is a snapshot. $after
+# and cursor let it resume after a cut.
+subscription Watch($taskId: ID!, $after: Cursor) {
+  taskProgress(
+    taskId: $taskId
+    after: $after
+    fromStart: true
+  ) {
     __typename
+    cursor
     seq
+    at
     status
     progress {
       percent
@@ -80,8 +109,9 @@ subscription Watch($taskId: ID!) {
 }
 `
 /** Needs `text`. */
-export const importText = `# A text of your own. Watch its task, then pass the
-# document's id to createRoadmap.
+export const importText = `# Press play, or Ctrl-Enter: imports a text. The
+# events of its task follow below the result. Load
+# the page again for a tab with a longer task.
 mutation Import($text: String!) {
   importDocument(input: { name: "bread.md", source: { text: $text } }) {
     ... on ImportDocumentSuccess {
@@ -117,9 +147,8 @@ query Documents($words: String!) {
 }
 `
 /** Needs `documentId`. */
-export const generateQuiz = `# Questions from a document, each with its source.
-# Put the task's id into the tab Watch: every item
-# that is completed is a question to be read.
+export const generateQuiz = `# Questions from a document, each with its source:
+# one for each item that is completed.
 mutation GenerateQuiz($documentId: ID!) {
   generateQuiz(input: { documentId: $documentId, questionCount: 5 }) {
     ... on GenerateQuizSuccess {
@@ -153,9 +182,9 @@ query Quiz($quizId: ID!) {
 }
 `
 /** Needs `clientId`. */
-export const createSession = `# A conversation; sent again with the same clientId,
-# the same one. Load the page again: the tabs Session
-# and SendMessage are about the newest.
+export const createSession = `# A conversation; with the same clientId, the same
+# one. Load the page again: the tabs Session and
+# SendMessage refer to the newest.
 mutation CreateSession($clientId: String!) {
   createSession(input: { clientId: $clientId, title: "Bread" }) {
     ... on CreateSessionSuccess { session { id title } }
@@ -166,10 +195,12 @@ mutation CreateSession($clientId: String!) {
 /** Needs `sessionId`. */
 export const watchSession = `# Everything that is said and done in a session, in the
 # one order that all participants see, and who is there.
-subscription Session($sessionId: ID!) {
-  sessionEvents(sessionId: $sessionId) {
+subscription Session($sessionId: ID!, $after: Cursor) {
+  sessionEvents(sessionId: $sessionId, after: $after) {
     __typename
+    cursor
     seq
+    at
     ... on SessionSnapshot {
       reason
       session {
@@ -215,9 +246,9 @@ mutation SendMessage($sessionId: ID!, $clientId: String!) {
 }
 `
 /** Needs `documentId`. */
-export const generateProject = `# A small web project made from a document. Put the
-# task's id into the tab Watch to see its files being
-# written, and the project's into the tab Preview.
+export const generateProject = `# A small web project made from a document: its
+# files appear below as they are written. Load the
+# page again: Preview refers to the newest project.
 mutation GenerateProject($documentId: ID!) {
   generateProject(
     input: {
@@ -239,8 +270,9 @@ mutation GenerateProject($documentId: ID!) {
 export const watchPreview = `# How the preview of a project is. Open its address in
 # a browser; run stopPreview or startPreview in another
 # tab and see it change.
-subscription Preview($projectId: ID!) {
-  previewStatus(projectId: $projectId) {
+subscription Preview($projectId: ID!, $after: Cursor) {
+  previewStatus(projectId: $projectId, after: $after) {
+    cursor
     seq
     at
     preview { status address version error { message } }
@@ -250,9 +282,12 @@ subscription Preview($projectId: ID!) {
 /** The viewer's own. */
 export const watchInbox = `# What you are told, live and in order: start something
 # that takes a while, close its page, and see it here.
-subscription Inbox {
-  notifications {
+subscription Inbox($after: Cursor) {
+  notifications(after: $after) {
     __typename
+    cursor
+    seq
+    at
     unreadCount
     ... on InboxSnapshot {
       newest { title level readAt }

@@ -10,6 +10,7 @@ import {
   readQuiz,
   retryQuiz,
   sendMessage,
+  startAndWatch,
   watchInbox,
   watchPreview,
   watchSession,
@@ -55,10 +56,12 @@ export async function readExamples(services: Services, owner: string | null): Pr
   const { conceptId, documentId, documentTitle, projectId, quizId, sessionId, taskId }: Subjects = about
   const clientId = `graphiql-${randomUUID()}`
   return [
+    example(startAndWatch, { documentId }),
+    example(importText, { text: bread }),
+    // Always included, with an id to fill in where there is none: GraphiQL follows started tasks with this operation.
+    example(watchTask, { taskId: taskId ?? '' }),
     example(listRoadmaps, {}),
     example(retryQuiz, { conceptId }),
-    example(watchTask, { taskId }),
-    example(importText, { text: bread }),
     example(findInDocuments, { words: documentTitle ?? 'flour or water' }),
     example(generateQuiz, { documentId }),
     example(readQuiz, { quizId }),

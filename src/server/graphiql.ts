@@ -33,6 +33,9 @@ interface Asset {
 }
 
 const javascript = 'text/javascript; charset=utf-8'
+const css = 'text/css; charset=utf-8'
+/** Files in `./graphiql` that the page loads. */
+const ownFiles = ['page.js', 'page.css', 'event-log.js', 'operations.js', 'stored-tabs.js', 'subscribe.js'] as const
 const compress = promisify(gzip)
 /** Scripts of this server only; Monaco and GraphiQL write styles into the page. */
 const contentSecurityPolicy = [
@@ -81,7 +84,7 @@ export function createGraphiql(options: {
         options: {
           title: 'Tidings',
           defaultTabs: await tabs(),
-          ...(tokensAreRequired ? { defaultHeaders: '{\n  "Authorization": ""\n}' } : {}),
+          ...(tokensAreRequired ? { defaultHeaders: '{\n  "Authorization": "Bearer "\n}' } : {}),
           // A token in localStorage would outlive the visit.
           shouldPersistHeaders: false,
         },
@@ -132,16 +135,22 @@ function createAssets(): ReadonlyMap<string, Asset> {
     type,
     read: async () => Buffer.from((await bundle())[name]),
   })
-  const file = (url: URL): Asset => ({ type: javascript, read: () => readFile(url) })
+  const own = (name: string): [string, Asset] => [
+    name,
+    {
+      type: name.endsWith('.css') ? css : javascript,
+      read: () => readFile(new URL(`./graphiql/${name}`, import.meta.url)),
+    },
+  ]
   const client = new URL(import.meta.resolve('graphql-ws/client'))
   return new Map([
     ['graphiql.js', part(javascript, 'js')],
-    ['graphiql.css', part('text/css; charset=utf-8', 'css')],
+    ['graphiql.css', part(css, 'css')],
     ['editorWorkerService.worker.js', part(javascript, 'editorWorkerService')],
     ['json.worker.js', part(javascript, 'jsonWorker')],
     ['graphql.worker.js', part(javascript, 'graphqlWorker')],
-    ['page.js', file(new URL('./graphiql/page.js', import.meta.url))],
-    ['graphql-ws/client.js', file(client)],
+    ...ownFiles.map(own),
+    ['graphql-ws/client.js', { type: javascript, read: () => readFile(client) }],
     // What it imports has a hash in its name.
     ...graphqlWsParts(client),
   ])
@@ -162,12 +171,6 @@ async function pack(read: () => Promise<Buffer>): Promise<{ plain: Buffer; packe
   return { plain, packed: await compress(plain, { level: 6 }), etag }
 }
 
-/**
- * GraphiQL animates its tabs while their titles load, and forgets to put them back: pressed, a tab jumps to where it once
- * was and the click lands beside it (seen with four tabs).
- */
-const pageStyle = 'html, body, #root { height: 100%; margin: 0 } .graphiql-tab { transform: none !important }'
-
 function renderPage(page: {
   readonly endpoint: string
   readonly base: string
@@ -185,7 +188,7 @@ function renderPage(page: {
     <title>Tidings</title>
     <link rel="icon" href="/favicon.svg">
     <link rel="stylesheet" href="${base}/graphiql.css">
-    <style>${pageStyle}</style>
+    <link rel="stylesheet" href="${base}/page.css">
   </head>
   <body>
     <noscript>GraphiQL needs JavaScript.</noscript>

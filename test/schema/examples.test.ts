@@ -43,7 +43,8 @@ it('prepares operations that run as they are, on what there is', async () => {
     expect(data, nameOf(example)).toContain('"id"')
   }
 
-  expect((await read()).map(nameOf)).toEqual(['Roadmaps', 'Import', 'Documents', 'CreateSession', 'Inbox'])
+  const always = ['Import', 'Watch', 'Roadmaps', 'Documents', 'CreateSession', 'Inbox']
+  expect((await read()).map(nameOf)).toEqual(always)
   await api.makeRoadmap(text)
   // What one has made is what others are about.
   for (const name of ['GenerateQuiz', 'CreateSession', 'GenerateProject']) {
@@ -53,10 +54,11 @@ it('prepares operations that run as they are, on what there is', async () => {
   }
   const all = await read()
   expect(all.map(nameOf)).toEqual([
+    'StartAndWatch',
+    'Import',
+    'Watch',
     'Roadmaps',
     'RetryQuiz',
-    'Watch',
-    'Import',
     'Documents',
     'GenerateQuiz',
     'Quiz',
@@ -71,6 +73,6 @@ it('prepares operations that run as they are, on what there is', async () => {
 
   // Where tokens are required, the page is there for everybody.
   const open = await readExamples(api.services, null)
-  expect(open.map(nameOf)).toEqual(['Roadmaps', 'Import', 'Documents', 'CreateSession', 'Inbox'])
+  expect(open.map(nameOf)).toEqual(always)
   expect(JSON.stringify(open)).not.toMatch(/(document|task|session)_[0-9a-z]{26}/)
 })

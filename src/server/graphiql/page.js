@@ -1,72 +1,94 @@
 /* global YogaGraphiQL */
-// Runs in the browser, as it is. GraphiQL's own transport sends the headers of a tab neither in `connection_init` nor on
-// the socket at all, so that a token typed there would not count for subscriptions; this one does.
-import { createClient } from './graphql-ws/client.js'
+// Runs in the browser, as it is. GraphiQL shows one result at a time, and redraws its editor for each: a subscription with a
+// thousand events freezes it. Events go to a log instead, and GraphiQL receives nothing but the end of the run.
+import { createEventLog } from './event-log.js'
+import { readOperations } from './operations.js'
+import { refreshStoredTabs } from './stored-tabs.js'
+import { openSubscription } from './subscribe.js'
 
 const { options, workers, endpoint } = JSON.parse(document.querySelector('#options').textContent)
 self.MonacoEnvironment = { globalAPI: false, getWorkerUrl: (_module, label) => workers[label] }
+const transportKey = 'tidings:transport'
+/** The prepared subscription that watches a task. */
+const watchQuery = options.defaultTabs?.find(
+  ({ query }) => /\$taskId\s*:/.test(query) && readOperations(query)[0]?.kind === 'subscription',
+)?.query
 
-/** Headers without those left empty, as the prepared `Authorization` is until somebody fills it in. */
-function given(headers) {
-  return Object.fromEntries(Object.entries(headers ?? {}).filter(([, value]) => value !== ''))
+/** Returns the headers that have a value; the prepared `Authorization` has none until the user fills it in. */
+function withoutEmpty(headers) {
+  return Object.fromEntries(Object.entries(headers ?? {}).filter(([, value]) => !/^(Bearer\s*)?$/i.test(value)))
+}
+
+/** Of each tab, the log and where it is shown: alone, or below the result of the mutation that started the task. */
+const logs = new Map()
+let activeTab = null
+
+function showLog() {
+  const response = document.querySelector('.graphiql-response')
+  const { log, place } = logs.get(activeTab) ?? {}
+  for (const element of response.querySelectorAll(':scope > .event-log')) if (element !== log?.element) element.remove()
+  if (log === undefined) delete response.dataset.eventLog
+  else {
+    response.dataset.eventLog = place
+    if (log.element.parentElement !== response) response.append(log.element)
+  }
 }
 
 /**
- * The operations of a document, by kind and name. GraphiQL tells what it has parsed, but only some time after a keystroke
- * or a change of tab: run at once, a subscription would be taken for the query before it.
+ * Subscribes, and shows the events in the log of the active tab.
+ *
+ * @param first - what GraphiQL shows in its editor; the iterator then ends with the subscription
+ * @returns an iterator for GraphiQL, whose stop button calls `return`
  */
-function readOperations(document) {
-  const bare = document.replace(/"""[\s\S]*?"""|"(?:[^"\\\n]|\\.)*"|#.*/g, '')
-  const found = []
-  let depth = 0
-  let isOpen = false
-  for (const [token] of bare.matchAll(/[{}()]|[A-Za-z_]\w*/g)) {
-    if (token === '{' || token === '(') {
-      if (depth === 0 && !isOpen) found.push({ kind: 'query' })
-      isOpen = true
-      depth++
-    } else if (token === '}' || token === ')') {
-      depth--
-      if (depth === 0 && token === '}') isOpen = false
-    } else if (depth === 0 && !isOpen) {
-      found.push({ kind: token })
-      isOpen = true
-    } else if (depth === 0) found.at(-1).name ??= token
-  }
-  return found.filter(({ kind }) => kind !== 'fragment')
-}
-
-/** One socket for each run, so that the headers are those of the tab at that moment. */
-function subscribe(params, headers) {
-  const url = new URL(endpoint, location.href)
-  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
-  let refusal
-  const client = createClient({
-    url: url.href,
-    connectionParams: headers,
-    retryAttempts: 60,
-    retryWait: (retries) => new Promise((resolve) => setTimeout(resolve, Math.min(5_000, 250 * 2 ** retries))),
-    shouldRetry: (event) => event?.code !== 4403,
-    on: {
-      closed: ({ code, reason }) => {
-        if (code >= 4400 && reason) refusal = `${reason} (${code})`
+function follow(params, headers, place, first) {
+  const transport = localStorage.getItem(transportKey) ?? 'websocket'
+  const ended = Promise.withResolvers()
+  let isStopped = false
+  const log = createEventLog({
+    transport,
+    onTransport(name) {
+      localStorage.setItem(transportKey, name)
+      subscription.switchTransport(name)
+    },
+  })
+  logs.set(activeTab, { log, place })
+  showLog()
+  const subscription = openSubscription({
+    endpoint,
+    params,
+    headers,
+    transport,
+    listener: {
+      onResult: log.add,
+      onRestart: () =>
+        log.note('Starts over: an operation resumes when it declares $after, passes it on and selects cursor.'),
+      onState(state, reason) {
+        if (state === 'live') log.setState('Live', 'good')
+        else if (state === 'connecting') log.setState('Connecting …', 'busy')
+        else {
+          log.setState('Reconnecting …', 'busy')
+          if (reason !== null) log.note(`${reason}. Connecting again.`)
+        }
+      },
+      onEnd(errors) {
+        if (errors !== null) log.add({ errors })
+        if (errors !== null) log.setState('Refused', 'bad')
+        else log.setState(isStopped ? 'Stopped' : 'Completed', 'idle')
+        ended.resolve({ done: true, value: undefined })
       },
     },
   })
-  const results = client.iterate(params)
+  let isFirst = true
   return {
     async next() {
-      try {
-        return await results.next()
-      } catch (error) {
-        if (refusal !== undefined && !Array.isArray(error)) throw new Error(refusal)
-        throw error
-      }
+      if (!isFirst) return ended.promise
+      isFirst = false
+      return { done: false, value: first }
     },
     async return() {
-      await results.return()
-      await client.dispose()
-      return { done: true, value: undefined }
+      isStopped = true
+      subscription.close()
+      return ended.promise
     },
     [Symbol.asyncIterator]() {
       return this
@@ -87,11 +109,36 @@ async function request(params, headers) {
   return response.json()
 }
 
-const fetcher = (params, { headers } = {}) => {
+/** The id of the task that a mutation has started. */
+function startedTask({ data }) {
+  return Object.values(data ?? {})[0]?.task?.id
+}
+
+const fetcher = async (params, { headers } = {}) => {
   const operations = readOperations(params.query)
   const chosen = operations.find(({ name }) => name === params.operationName) ?? operations[0]
   const current = { ...params, operationName: operations.length > 1 ? params.operationName : chosen?.name }
-  return chosen?.kind === 'subscription' ? subscribe(current, given(headers)) : request(current, given(headers))
+  const sent = withoutEmpty(headers)
+  if (chosen?.kind === 'subscription') return follow(current, sent, 'alone', { events: 'in the log' })
+  // GraphiQL asks for the schema by itself, at any time.
+  if (params.operationName !== 'IntrospectionQuery') {
+    logs.delete(activeTab)
+    showLog()
+  }
+  const result = await request(current, sent)
+  const taskId = chosen?.kind === 'mutation' && watchQuery !== undefined ? startedTask(result) : undefined
+  return taskId === undefined ? result : follow({ query: watchQuery, variables: { taskId } }, sent, 'below', result)
 }
 
-YogaGraphiQL.renderYogaGraphiQL(document.querySelector('#root'), { ...options, fetcher })
+function onTabChange({ tabs, activeTabIndex }) {
+  activeTab = tabs[activeTabIndex]?.id ?? null
+  const ids = tabs.map(({ id }) => id)
+  for (const id of logs.keys()) if (!ids.includes(id)) logs.delete(id)
+  showLog()
+}
+
+refreshStoredTabs(options.defaultTabs ?? [], localStorage)
+// GraphiQL fills in the variables of the first prepared tab only when it is selected again.
+const isFirstVisit = localStorage.getItem('graphiql:tabState') === null
+const variables = isFirstVisit ? options.defaultTabs?.[0]?.variables : undefined
+YogaGraphiQL.renderYogaGraphiQL(document.querySelector('#root'), { ...options, variables, fetcher, onTabChange })
