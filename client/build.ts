@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readFile, writeFile } from 'node:fs/promises'
+import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
@@ -17,11 +17,14 @@ export const peers: readonly string[] = [
   'wonka',
 ]
 
+/** The versions of React that the hooks and components run with. */
+const supportedReact = '^18.2.0 || ^19.0.0'
+
 /** The entries of the package, as its `exports` name them, and how large each may be, in bytes after gzip. */
 export const entries: Readonly<Record<string, { readonly file: string; readonly maxGzipBytes: number }>> = {
   client: { file: 'client/index.ts', maxGzipBytes: 35_840 },
   core: { file: 'client/core.ts', maxGzipBytes: 27_648 },
-  react: { file: 'client/react/index.ts', maxGzipBytes: 13_568 },
+  react: { file: 'client/react/index.ts', maxGzipBytes: 13_824 },
 }
 
 /** What is measured: the entries, and what a page takes of `tidings/core` with no cache and one transport. */
@@ -46,26 +49,32 @@ function configure(input: Readonly<Record<string, string>>, options: InlineConfi
       ...options,
       rolldownOptions: {
         external: (id) => peers.some((peer) => id === peer || id.startsWith(`${peer}/`)),
+        // `'use client'` of tidings/react is kept where it counts, at the top of the entry; a test checks it.
+        checks: { moduleLevelDirective: false },
       },
     },
   }
 }
 
-/** The size of one entry without its peers, minified, in bytes after gzip. */
-export async function measureEntry(name: string): Promise<number> {
+/** Builds one entry as a single module without its peers, minified. */
+export async function compileEntry(name: string): Promise<string> {
   const entry = measured[name]
   if (entry === undefined)
     throw new RangeError(`There is no entry "${name}"; there are ${Object.keys(measured).join(', ')}`)
   const built = await build(configure({ [name]: entry.file }, { write: false, minify: true }))
   const outputs = (Array.isArray(built) ? built : [built]).flatMap((one) => ('output' in one ? one.output : []))
-  const code = outputs.map((one) => (one.type === 'chunk' ? one.code : '')).join('')
-  return gzipSync(code, { level: 9 }).length
+  return outputs.map((one) => (one.type === 'chunk' ? one.code : '')).join('')
+}
+
+/** Returns the size of one entry in bytes after gzip. */
+export async function measureEntry(name: string): Promise<number> {
+  return gzipSync(await compileEntry(name), { level: 9 }).length
 }
 
 interface Manifest {
   readonly version: string
   readonly license: string
-  readonly exports: Readonly<Record<string, Readonly<Record<string, string>>>>
+  readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>
   readonly dependencies: Readonly<Record<string, string>>
 }
 
@@ -80,15 +89,21 @@ async function writeManifest(): Promise<void> {
     version,
     license,
     type: 'module',
-    sideEffects: false,
+    sideEffects: ['*.css'],
     exports: Object.fromEntries(
       Object.entries(exports).map(([entry, paths]) => [
         entry,
-        Object.fromEntries(Object.entries(paths).map(([condition, path]) => [condition, within(path)])),
+        typeof paths === 'string'
+          ? within(paths)
+          : Object.fromEntries(Object.entries(paths).map(([condition, path]) => [condition, within(path)])),
       ]),
     ),
     dependencies: { '@graphql-typed-document-node/core': dependencies['@graphql-typed-document-node/core'] },
-    peerDependencies: Object.fromEntries(peers.map((peer) => [peer, `^${dependencies[peer]}`])),
+    peerDependencies: {
+      ...Object.fromEntries(peers.map((peer) => [peer, `^${dependencies[peer]}`])),
+      react: supportedReact,
+      'react-dom': supportedReact,
+    },
     // Who uses the client without React needs none of these.
     peerDependenciesMeta: Object.fromEntries(['react', 'react-dom', 'urql'].map((peer) => [peer, { optional: true }])),
   }
@@ -107,6 +122,7 @@ async function buildClient(): Promise<void> {
       stdio: 'inherit',
     },
   )
+  await copyFile(join(root, 'client/react/styles.css'), join(root, 'dist/client/styles.css'))
   await writeManifest()
 }
 

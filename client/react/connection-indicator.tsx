@@ -1,19 +1,19 @@
 import type { ReactElement } from 'react'
+import { useWords } from './provider.ts'
 import { useConnection } from './use-connection.ts'
 import { useNow } from './use-now.ts'
-import { describeConnection } from './words.ts'
 
 /**
- * Says how the page stands to the server, and why. What changes every second is for eyes only; screen readers are told when
- * the status changes.
+ * Shows the state of the connection and its reason. Screen readers announce a new status, and not what changes every second.
  *
- * @param props.isBrief - the title alone, as plain text that fits into a button; the rest is told by pointing at it
+ * @param props.isBrief - the title alone, as plain text that fits into a button, with the rest as its tooltip
  */
 export function ConnectionIndicator({ isBrief = false }: { readonly isBrief?: boolean }): ReactElement {
   const connection = useConnection()
   const { status, transport, reconnect } = connection
   const now = useNow(true)
-  const { title, details } = describeConnection(connection, now)
+  const words = useWords()
+  const { title, details } = words.connection(connection, now)
   const canTry = status === 'reconnecting' || status === 'closed'
   const dot = <span className="tidings-connection-dot" aria-hidden="true" />
   const shown = { className: 'tidings-connection', 'data-status': status, 'data-transport': transport ?? 'none' }
@@ -33,7 +33,7 @@ export function ConnectionIndicator({ isBrief = false }: { readonly isBrief?: bo
       <span className="tidings-connection-details">{details.join(' ')}</span>
       {canTry ? (
         <button type="button" className="tidings-connection-retry" onClick={reconnect}>
-          Try now
+          {words.tryNow}
         </button>
       ) : null}
     </div>

@@ -1,7 +1,10 @@
-/** The client for React: `tidings/react`. */
+'use client'
+
+/** The client for React: `tidings/react`. Its modules run in the browser: a server component renders them as client components. */
+export { defaultWords, type TidingsWords } from './component-words.ts'
 export { ConnectionIndicator } from './connection-indicator.tsx'
 export { ProgressBar, type ProgressBarTask } from './progress-bar.tsx'
-export { TidingsProvider, useTidings } from './provider.ts'
+export { TidingsProvider, useTidings, useWords } from './provider.ts'
 export { QueuePlace } from './queue-place.tsx'
 export { RetryButton } from './retry-button.tsx'
 export type { Live, LiveReducer } from './shared-live.ts'

@@ -1,14 +1,14 @@
 import { type ReactElement, useEffect, useState } from 'react'
 import type { TaskState } from '../reduce/task-state.ts'
+import { useWords } from './provider.ts'
 import { useNow } from './use-now.ts'
-import { describeDuration, describeForAnnouncement, describeWhere } from './words.ts'
 
 /** What a {@link ProgressBar} needs to know of a task: a `TaskState` and a summary of a list both do. */
 export type ProgressBarTask = Pick<TaskState, 'status' | 'progress' | 'error'>
 
 /**
- * How far a task is: stage, percent, items, elapsed and remaining time. Screen readers are told of stages and quarters, not
- * of every percent. Unstyled: `tidings-progress` and its parts are there to be styled.
+ * Shows the progress of a task: stage, percent, items, elapsed and remaining time. Screen readers announce stages and
+ * quarters, not every percent. `tidings/styles.css` styles it.
  *
  * @param props.label - what is in progress, for those who do not see it beside the bar
  * @param props.isQuiet - announces nothing, for bars of which there are many
@@ -22,7 +22,8 @@ export function ProgressBar(props: {
   const { status, progress } = task
   const { percent, message, completedItems, failedItems, totalItems } = progress
   const rounded = Math.floor(percent)
-  const where = describeWhere(task)
+  const words = useWords()
+  const where = words.status(task)
   return (
     <div className="tidings-progress" data-status={status}>
       <div
@@ -32,25 +33,25 @@ export function ProgressBar(props: {
         aria-valuemin={0}
         aria-valuemax={100}
         aria-valuenow={rounded}
-        aria-valuetext={`${where}, ${rounded} percent`}
+        aria-valuetext={words.value(where, rounded)}
       >
         <div className="tidings-progress-value" style={{ transform: `scaleX(${percent / 100})` }} />
       </div>
+      {/* The spaces separate the parts where no style sheet does. */}
       <p className="tidings-progress-text">
-        <span className="tidings-progress-where">{where}</span>
-        {message !== null && status === 'RUNNING' ? <span className="tidings-progress-message">{message}</span> : null}
+        <span className="tidings-progress-where">{where}</span>{' '}
+        {message !== null && status === 'RUNNING' ? <span className="tidings-progress-message">{message}</span> : null}{' '}
         {totalItems > 1 ? (
           <span className="tidings-progress-items">
-            {completedItems} of {totalItems}
-            {failedItems > 0 ? `, ${failedItems} failed` : ''}
+            {words.items({ completed: completedItems, failed: failedItems, total: totalItems })}
           </span>
-        ) : null}
-        <Times task={task} />
-        {status === 'COMPLETED' ? null : <span className="tidings-progress-percent">{rounded} %</span>}
+        ) : null}{' '}
+        <Times task={task} />{' '}
+        {status === 'COMPLETED' ? null : <span className="tidings-progress-percent">{words.percent(rounded)}</span>}
       </p>
       {isQuiet ? null : (
         <p className="tidings-hidden" role="status">
-          {label}: {describeForAnnouncement(task)}
+          {label}: {words.announcement(task)}
         </p>
       )}
     </div>
@@ -60,6 +61,7 @@ export function ProgressBar(props: {
 /** Elapsed and remaining, counted on between two events. */
 function Times({ task: { status, progress } }: { readonly task: ProgressBarTask }): ReactElement | null {
   const isRunning = status === 'RUNNING'
+  const words = useWords()
   const now = useNow(isRunning)
   const [toldAt, setToldAt] = useState(now)
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new progress is what was told now
@@ -67,7 +69,6 @@ function Times({ task: { status, progress } }: { readonly task: ProgressBarTask 
   const { elapsedMs, remainingMs } = progress
   if (elapsedMs === 0) return null
   const sinceMs = isRunning ? Math.max(0, now - toldAt) : 0
-  const parts = [describeDuration(elapsedMs + sinceMs)]
-  if (isRunning && remainingMs !== null) parts.push(`about ${describeDuration(remainingMs - sinceMs)} left`)
-  return <span className="tidings-progress-times">{parts.join(', ')}</span>
+  const leftMs = isRunning && remainingMs !== null ? remainingMs - sinceMs : null
+  return <span className="tidings-progress-times">{words.times(elapsedMs + sinceMs, leftMs)}</span>
 }

@@ -1,16 +1,34 @@
-import { createContext, createElement, type ReactElement, type ReactNode, useContext } from 'react'
+import { createContext, createElement, type ReactElement, type ReactNode, useContext, useMemo } from 'react'
 import { Provider } from 'urql'
 import type { TidingsClient } from '../tidings-client.ts'
+import { defaultWords, type TidingsWords } from './component-words.ts'
 
 const TidingsContext = createContext<TidingsClient | null>(null)
+const WordsContext = createContext<TidingsWords>(defaultWords)
 
-/** Gives a client to the hooks of this package, and its urql client to those of `urql`. */
+/**
+ * Provides a client to the hooks of this package, and its urql client to those of `urql`.
+ *
+ * @param props.words - texts of the components that replace the English ones, such as a translation. Keep the object the
+ *   same between renders.
+ */
 export function TidingsProvider(props: {
   readonly client: TidingsClient
+  readonly words?: Partial<TidingsWords>
   readonly children?: ReactNode
 }): ReactElement {
-  const { client, children } = props
-  return createElement(TidingsContext, { value: client }, createElement(Provider, { value: client.urql }, children))
+  const { client, words, children } = props
+  const allWords = useMemo(() => (words === undefined ? defaultWords : { ...defaultWords, ...words }), [words])
+  // Not `<TidingsContext>` itself: a context is a component from React 19 on.
+  return createElement(
+    TidingsContext.Provider,
+    { value: client },
+    createElement(
+      WordsContext.Provider,
+      { value: allWords },
+      createElement(Provider, { value: client.urql }, children),
+    ),
+  )
 }
 
 /** The client of the nearest {@link TidingsProvider}. @throws Error when there is none */
@@ -18,4 +36,9 @@ export function useTidings(): TidingsClient {
   const client = useContext(TidingsContext)
   if (client === null) throw new Error('There is no <TidingsProvider client={…}> around this component; add one')
   return client
+}
+
+/** The texts of the components below the nearest {@link TidingsProvider}; the English ones without a provider. */
+export function useWords(): TidingsWords {
+  return useContext(WordsContext)
 }

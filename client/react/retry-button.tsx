@@ -1,5 +1,6 @@
 import type { ReactElement } from 'react'
 import type { ContentPiece } from '../gql/graphql.ts'
+import { useWords } from './provider.ts'
 import { useRetryContent } from './use-retry-content.ts'
 
 /**
@@ -15,7 +16,9 @@ export function RetryButton(props: {
   readonly children?: string
   readonly onStarted?: (taskId: string) => void
 }): ReactElement {
-  const { conceptId, piece, label, children = 'Retry', onStarted } = props
+  const { conceptId, piece, label, onStarted } = props
+  const words = useWords()
+  const { children = words.retry } = props
   const { retry, isSending, refusal } = useRetryContent()
   const start = async (): Promise<void> => {
     const { task } = await retry(conceptId, piece)

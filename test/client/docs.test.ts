@@ -10,12 +10,14 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 test('the programs of docs/client.md are right as they stand', async () => {
   const text = await readFile(join(root, 'docs/client.md'), 'utf8')
   const programs = [...text.matchAll(/^```(tsx?) file=(\w+)\n([\s\S]*?)^```/gm)]
-  expect(programs.map(([, , name]) => name)).toEqual(['main', 'retry', 'own', 'plain', 'connection', 'outbox'])
+  expect(programs.map(([, , name]) => name)).toEqual(['main', 'retry', 'words', 'own', 'plain', 'connection', 'outbox'])
   // Below the root, where the packages are found.
   await mkdir(join(root, 'dist'), { recursive: true })
   const folder = await mkdtemp(join(root, 'dist/docs-'))
   try {
     for (const [, type, name, program = ''] of programs) await writeFile(join(folder, `${name}.${type}`), program)
+    // As `vite/client` and Next.js declare it.
+    await writeFile(join(folder, 'css.d.ts'), "declare module '*.css'\n")
     await writeFile(
       join(folder, 'tsconfig.json'),
       JSON.stringify({

@@ -1,9 +1,30 @@
 import { expect, test } from 'vitest'
-import { measured, measureEntry } from '../../../client/build.ts'
+import { compileEntry, measured, measureEntry } from '../../../client/build.ts'
 import { runProgram } from '../support/program.ts'
 
 test.for(Object.keys(measured))('tidings/%s stays as small as it says', async (name) => {
   expect(await measureEntry(name)).toBeLessThanOrEqual(measured[name]?.maxGzipBytes ?? 0)
+})
+
+test('tidings/react uses nothing that React 18 does not have', async () => {
+  const code = await compileEntry('react')
+  const names = [...code.matchAll(/import\s*\{([^}]*)\}\s*from\s*["']react["']/g)].flatMap(([, list = '']) =>
+    list.split(',').map((part) => part.trim().split(/\s+as\s+/)[0]),
+  )
+  const react18 = [
+    ...['Component', 'Fragment', 'Suspense', 'createContext', 'createElement', 'forwardRef', 'lazy', 'memo'],
+    ...['startTransition', 'useCallback', 'useContext', 'useDebugValue', 'useDeferredValue', 'useEffect', 'useId'],
+    ...['useImperativeHandle', 'useInsertionEffect', 'useLayoutEffect', 'useMemo', 'useReducer', 'useRef', 'useState'],
+    ...['useSyncExternalStore', 'useTransition'],
+  ]
+  expect(names).toContain('createContext')
+  expect(names.filter((name) => !react18.includes(name ?? ''))).toEqual([])
+  // A context is a component from React 19 on: both of ours are rendered by their provider.
+  expect(code.match(/\.Provider,/g)).toHaveLength(2)
+})
+
+test('tidings/react marks itself as client code, so that a server component may import it', async () => {
+  expect(await compileEntry('react')).toMatch(/^(['"])use client\1/)
 })
 
 test('importing the client opens nothing', async () => {

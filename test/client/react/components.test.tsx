@@ -27,6 +27,58 @@ test('the progress bar tells stage, percent, items, elapsed and remaining time, 
     expect(screen.getByText(text)).toBeDefined()
 })
 
+test('the text of a progress bar is readable without a style sheet', () => {
+  const { container } = render(<ProgressBar task={running(43.7)} label="Birds" isQuiet />)
+  expect(container.textContent?.replaceAll(/\s+/g, ' ').trim()).toBe(
+    'Generating 5 of 12, 1 failed 1 min, about 20 s left 43 %',
+  )
+})
+
+test('every text of the components can be replaced', () => {
+  const client = createDrivenClient()
+  const words = {
+    duration: (ms: number) => `${Math.round(ms / 1_000)} Sek.`,
+    status: () => 'Läuft',
+    percent: (percent: number) => `${percent} Prozent`,
+    value: (status: string, percent: number) => `${status}, ${percent} Prozent`,
+    announcement: () => 'Läuft noch',
+    items: ({ completed, total }: { readonly completed: number; readonly total: number }) =>
+      `${completed} von ${total}`,
+    times(elapsedMs: number) {
+      return `seit ${words.duration(elapsedMs)}`
+    },
+    queue: ({ position }: { readonly position: number }) => `Nummer ${position}`,
+    wait: (ms: number) => `etwa ${words.duration(ms)}`,
+    connection: () => ({ title: 'Verbunden', details: ['Über WebSocket.'] }),
+    tryNow: 'Jetzt versuchen',
+    retry: 'Wiederholen',
+  }
+  const { container } = render(
+    <TidingsProvider client={client} words={words}>
+      <ProgressBar task={running(43.7)} label="Vögel" />
+      <QueuePlace place={{ position: 3, waiting: 7, estimatedWaitMs: 90_000 }} />
+      <ConnectionIndicator />
+      <RetryButton conceptId="concept_1" piece="QUIZ" label="Quiz wiederholen" />
+    </TidingsProvider>,
+  )
+  expect(container.textContent?.replaceAll(/\s+/g, ' ').trim()).toBe(
+    'Läuft 5 von 12 seit 61 Sek. 43 ProzentVögel: Läuft nochNummer 3 · etwa 90 Sek.VerbundenÜber WebSocket.Wiederholen',
+  )
+  expect(screen.getByRole('progressbar').getAttribute('aria-valuetext')).toBe('Läuft, 43 Prozent')
+  act(() => client.connection.set({ ...client.connection.getSnapshot(), status: 'closed' }))
+  expect(screen.getByRole('button', { name: 'Jetzt versuchen' })).toBeDefined()
+})
+
+test('a replaced duration appears in the texts that contain one', () => {
+  const words = { duration: (ms: number) => `${ms} milliseconds` }
+  render(
+    <TidingsProvider client={createDrivenClient()} words={words}>
+      <QueuePlace place={{ position: 3, waiting: 7, estimatedWaitMs: 90_000 }} />
+    </TidingsProvider>,
+  )
+  expect(screen.getByText(/about 90000 milliseconds/)).toBeDefined()
+})
+
 test('a screen reader is told of stages and quarters, not of every percent', () => {
   const told = new Set<string>()
   const { rerender } = render(<ProgressBar task={running(0)} label="Birds" />)
