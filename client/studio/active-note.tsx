@@ -1,25 +1,32 @@
 import { type ReactElement, useEffect } from 'react'
+import { ProgressBar } from '../react/progress-bar.tsx'
 import { useTask } from '../react/use-task.ts'
 
 /**
- * How far the task is that works on something in a list, in words.
+ * The progress of the task that works on an entry of a list: a bar while it runs, words otherwise.
  *
- * @param props.active - what it is while it is worked on
- * @param props.over - what it is then
- * @param props.onOver - called when the task is over; the same function as long as it is the same
+ * @param props.label - what is in progress, for assistive technology
+ * @param props.active - shown until the state of the task is known
+ * @param props.over - shown when the task is over
+ * @param props.onOver - called when the task is over; keep the function the same between renders
  */
 export function ActiveNote(props: {
   readonly taskId: string | null
+  readonly label: string
   readonly active: string
   readonly over: string
   readonly onOver?: () => void
 }): ReactElement {
-  const { taskId, active, over, onOver } = props
+  const { taskId, label, active, over, onOver } = props
   const { task } = useTask(taskId)
   const isOver = task?.isOver === true
   useEffect(() => {
     if (isOver) onOver?.()
   }, [isOver, onOver])
-  if (task === null) return <>{active}</>
-  return <>{isOver ? over : `${active}, ${Math.floor(task.progress.percent)} %`}</>
+  if (task === null || isOver) return <p className="note">{isOver ? over : active}</p>
+  return (
+    <div className="active-note">
+      <ProgressBar task={task} label={label} isQuiet />
+    </div>
+  )
 }

@@ -1,20 +1,20 @@
 import type { ReactElement } from 'react'
 import { type DocumentSummaryFieldsFragment, LibraryDocument, type LibraryQuery } from '../gql/graphql.ts'
 import { ActiveNote } from './active-note.tsx'
+import { formatDay } from './dates.ts'
 import { ImportPanel } from './import-panel.tsx'
 import { Link } from './link.tsx'
 import { MakeRoadmapButton } from './make-roadmap.tsx'
+import { Problem } from './problem.tsx'
 import { MakeQuizButton, QuizList } from './quizzes/quiz-list.tsx'
 import { Refusal } from './refusal.tsx'
 import { TokenForm } from './token-form.tsx'
 import { useFetched } from './use-fetched.ts'
 import { useTitle } from './use-title.ts'
 
-const date = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
-
 /** The start: import a document, and what there is already. */
 export function Home(): ReactElement {
-  useTitle('Library')
+  useTitle('Home')
   const { data, isLoading, failure, isRefused, refetch } = useFetched(LibraryDocument, {})
   if (isRefused || data?.viewer === null) return <TokenForm />
   return (
@@ -42,6 +42,9 @@ export function Home(): ReactElement {
           </ul>
         </section>
       ) : null}
+      <footer className="home-foot note">
+        For developers: <a href="/graphql">GraphiQL</a>, with prepared operations for this API.
+      </footer>
     </div>
   )
 }
@@ -55,13 +58,11 @@ function Roadmaps({ data }: { readonly data: LibraryQuery }): ReactElement {
           <Link to={{ roadmapId: id }} className="card-title">
             {title}
           </Link>
-          <p className="note">
-            {activeTask === null ? (
-              date.format(new Date(createdAt))
-            ) : (
-              <ActiveNote taskId={activeTask.id} active="Being made" over="Ready" />
-            )}
-          </p>
+          {activeTask === null ? (
+            <p className="note">{formatDay(createdAt)}</p>
+          ) : (
+            <ActiveNote taskId={activeTask.id} label={`Generating ${title}`} active="Generating" over="Ready" />
+          )}
         </li>
       ))}
     </ul>
@@ -79,13 +80,25 @@ function DocumentCard(props: {
       <Link to={{ documentId: id }} className="card-title">
         {title}
       </Link>
-      <p className="note">
-        {status === 'READY' ? `${name}, ${wordCount.toLocaleString()} words` : null}
-        {status === 'PROCESSING' ? (
-          <ActiveNote taskId={activeTask?.id ?? null} active="Is being read" over="Is being read" onOver={onRead} />
-        ) : null}
-        {status === 'FAILED' ? `${error?.message ?? 'Could not be read.'} ${error?.advice ?? ''}` : null}
-      </p>
+      {status === 'READY' ? (
+        <p className="note">
+          {name}, {wordCount.toLocaleString()} words
+        </p>
+      ) : null}
+      {status === 'PROCESSING' ? (
+        <ActiveNote
+          taskId={activeTask?.id ?? null}
+          label={`Reading ${name}`}
+          active="Reading"
+          over="Reading"
+          onOver={onRead}
+        />
+      ) : null}
+      {status === 'FAILED' ? (
+        <p className="failure">
+          <Problem error={error ?? { message: 'The document could not be read' }} />
+        </p>
+      ) : null}
       {status === 'READY' ? (
         <p>
           <MakeRoadmapButton documentId={id} title={title} />

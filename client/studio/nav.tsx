@@ -1,4 +1,4 @@
-import { memo, type ReactElement, useEffect, useRef } from 'react'
+import { memo, type ReactElement, useEffect, useId, useState } from 'react'
 import { useQuery } from 'urql'
 import { NavViewerDocument } from '../gql/graphql.ts'
 import { Link } from './link.tsx'
@@ -11,9 +11,9 @@ interface PageLink {
   readonly isForAdmins?: true
 }
 
-/** The pages that are not about one thing, in the order in which they are shown. */
+/** The pages that list or summarize, in the order of the links. */
 const pages: readonly PageLink[] = [
-  { title: 'Library', to: {} },
+  { title: 'Home', to: {} },
   { title: 'Documents', to: { page: 'documents' } },
   { title: 'Projects', to: { page: 'projects' } },
   { title: 'Sessions', to: { page: 'sessions' } },
@@ -21,29 +21,49 @@ const pages: readonly PageLink[] = [
   { title: 'Connections', to: { page: 'connections' }, isForAdmins: true },
 ]
 
-/** From page to page. Not rendered with every event of a task, as the header around it is. */
+/** The links to the pages. Memoized: the header around it renders with every event of a task. */
 export const Nav = memo(function Nav(): ReactElement {
   const { route } = useRoute()
   const [{ data }] = useQuery({ query: NavViewerDocument })
   const isAdmin = data?.viewer?.roles.includes('admin') === true
   const here = hrefOf(route)
   const group = hrefOf(groupOf(route))
-  const list = useRef<HTMLElement>(null)
-  // On a phone not all of them fit, and the one that is looked at should be among those that do.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: with the roles the links change
-  useEffect(() => {
-    const link = list.current?.querySelector(`[href="${group}"]`)
-    link?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
-  }, [group, isAdmin])
+  const id = useId()
+  const [isOpen, setOpen] = useState(false)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: closed when another page is opened, also by the back button
+  useEffect(() => setOpen(false), [here])
   return (
-    <nav className="nav" aria-label="Pages" ref={list}>
-      {pages
-        .filter(({ isForAdmins }) => isForAdmins !== true || isAdmin)
-        .map(({ title, to }) => (
-          <Link key={title} to={to} isCurrent={hrefOf(to) === here ? 'page' : hrefOf(to) === group}>
-            {title}
-          </Link>
-        ))}
+    <nav
+      className="nav"
+      aria-label="Pages"
+      onKeyDown={(event) => {
+        if (event.key === 'Escape') setOpen(false)
+      }}
+    >
+      {/* On a phone the links do not fit beside each other: style sheets show this button there, and the links below it. */}
+      <button
+        type="button"
+        className="quiet nav-button"
+        aria-expanded={isOpen}
+        aria-controls={id}
+        onClick={() => setOpen(!isOpen)}
+      >
+        Menu
+      </button>
+      <div id={id} className="nav-links" data-open={isOpen}>
+        {pages
+          .filter(({ isForAdmins }) => isForAdmins !== true || isAdmin)
+          .map(({ title, to }) => (
+            <Link
+              key={title}
+              to={to}
+              isCurrent={hrefOf(to) === here ? 'page' : hrefOf(to) === group}
+              onFollow={() => setOpen(false)}
+            >
+              {title}
+            </Link>
+          ))}
+      </div>
     </nav>
   )
 })

@@ -4,7 +4,6 @@ import { StatusIcon } from './icons.tsx'
 import { Link } from './link.tsx'
 import { type PieceView, pieces, viewPiece } from './piece-view.ts'
 import type { Outline as OutlineData } from './use-roadmap.ts'
-import { useRoute } from './use-route.ts'
 
 type Module = OutlineData['stages'][number]['modules'][number]
 type Concept = Module['concepts'][number]
@@ -15,9 +14,10 @@ const states = { PENDING: 'not begun', GENERATING: 'being made', COMPLETED: 'rea
 export function Outline(props: {
   readonly outline: OutlineData
   readonly overlays: readonly TaskState[]
+  /** The piece that is read, which is marked. */
+  readonly shown: { readonly conceptId: string; readonly piece: string } | null
 }): ReactElement {
-  const { outline, overlays } = props
-  const { route } = useRoute()
+  const { outline, overlays, shown } = props
   if (outline.stages.length === 0) return <Skeleton />
   return (
     <nav className="outline" aria-label="Outline">
@@ -38,7 +38,7 @@ export function Outline(props: {
                     key={concept.id}
                     roadmapId={outline.id}
                     concept={concept}
-                    openPiece={route.conceptId === concept.id ? (route.piece ?? 'TUTORIAL') : null}
+                    openPiece={shown?.conceptId === concept.id ? shown.piece : null}
                     {...viewsOf(concept, overlays)}
                   />
                 ))}

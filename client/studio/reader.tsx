@@ -6,6 +6,7 @@ import type { TaskState } from '../reduce/task-state.ts'
 import { StatusIcon } from './icons.tsx'
 import { Link } from './link.tsx'
 import { pieces, viewPiece } from './piece-view.ts'
+import { Problem } from './problem.tsx'
 import type { Outline } from './use-roadmap.ts'
 
 const Markdown = lazy(() => import('./markdown.tsx').then(({ Markdown: component }) => ({ default: component })))
@@ -69,8 +70,9 @@ export function Reader(props: {
       </header>
       {status === 'FAILED' && error !== null ? (
         <div className="reader-failure">
-          <p>{error.message}</p>
-          {error.advice === null ? null : <p>{error.advice}</p>}
+          <p>
+            <Problem error={error} />
+          </p>
         </div>
       ) : null}
       <Suspense fallback={<p className="note">Loading …</p>}>

@@ -1,4 +1,4 @@
-import { type ReactElement, useMemo } from 'react'
+import { type ReactElement, useState } from 'react'
 import type { ContentPiece } from '../gql/graphql.ts'
 import { isFinalStatus } from '../reduce/task.ts'
 import { Link } from './link.tsx'
@@ -17,6 +17,7 @@ export function RoadmapPage({ id }: { readonly id: string }): ReactElement {
   const { outline, isLoading, failure, tasks, watch } = live
   const { route } = useRoute()
   useTitle(outline?.title)
+  const shownPiece = useShownPiece(live)
   if (outline === null)
     return (
       <p className="page-note" role={failure === null ? 'status' : 'alert'}>
@@ -42,34 +43,70 @@ export function RoadmapPage({ id }: { readonly id: string }): ReactElement {
           ) : null}
         </header>
         {shown === undefined ? null : <TaskPanel task={shown} onStarted={watch} />}
-        <Outline outline={outline} overlays={live.overlays} />
+        <Outline outline={outline} overlays={live.overlays} shown={shownPiece} />
       </div>
-      <SelectedPiece live={live} outline={outline} />
+      <PieceReader live={live} outline={outline} shown={shownPiece} isSelected={route.conceptId !== null} />
     </div>
   )
 }
 
-function SelectedPiece({ live, outline }: { readonly live: LiveRoadmap; readonly outline: OutlineData }): ReactElement {
+/** The piece that is read. */
+export interface ShownPiece {
+  readonly conceptId: string
+  readonly piece: ContentPiece
+}
+
+/**
+ * Returns the piece of the address, or else the first one that is ready. That one stays, also when an earlier one becomes
+ * ready: a text must not change while it is read.
+ */
+function useShownPiece({ outline, overlays }: LiveRoadmap): ShownPiece | null {
   const { route } = useRoute()
-  const concepts = useMemo(
-    () => outline.stages.flatMap(({ modules }) => modules.flatMap((module) => module.concepts)),
-    [outline],
-  )
-  const concept = concepts.find(({ id }) => id === route.conceptId)
-  const piece: ContentPiece = pieces.find((one) => one.piece === route.piece)?.piece ?? 'TUTORIAL'
+  const [first, setFirst] = useState<ShownPiece | null>(null)
+  if (route.conceptId !== null) {
+    const piece = pieces.find((one) => one.piece === route.piece)?.piece ?? 'TUTORIAL'
+    return { conceptId: route.conceptId, piece }
+  }
+  if (first !== null || outline === null) return first
+  const ready = findReady(outline, overlays)
+  if (ready !== null) setFirst(ready)
+  return ready
+}
+
+function findReady(outline: OutlineData, overlays: LiveRoadmap['overlays']): ShownPiece | null {
+  for (const concept of conceptsOf(outline))
+    for (const { piece, field } of pieces)
+      if (viewPiece(concept[field], concept.id, piece, overlays).status === 'COMPLETED')
+        return { conceptId: concept.id, piece }
+  return null
+}
+
+const conceptsOf = ({ stages }: OutlineData) =>
+  stages.flatMap(({ modules }) => modules.flatMap(({ concepts }) => concepts))
+
+function PieceReader(props: {
+  readonly live: LiveRoadmap
+  readonly outline: OutlineData
+  readonly shown: ShownPiece | null
+  /** Whether the user chose it, rather than the page. */
+  readonly isSelected: boolean
+}): ReactElement {
+  const { live, outline, shown, isSelected } = props
+  const concept = conceptsOf(outline).find(({ id }) => id === shown?.conceptId)
+  const piece = shown?.piece ?? 'TUTORIAL'
   if (concept === undefined)
     return (
       <div className="reader reader-empty">
         <p className="note">
           {outline.stages.length === 0
             ? 'The outline appears as soon as the document’s structure is known.'
-            : 'Choose a piece to read it. Those in the making can be read along.'}
+            : 'Select a piece to read it, even while it is being generated.'}
         </p>
       </div>
     )
   return (
     <Reader
-      key={`${concept.id}:${piece}`}
+      key={`${concept.id}:${piece}:${isSelected}`}
       roadmapId={outline.id}
       concept={concept}
       piece={piece}
@@ -79,12 +116,10 @@ function SelectedPiece({ live, outline }: { readonly live: LiveRoadmap; readonly
   )
 }
 
-function countFailed({ stages }: OutlineData, { overlays }: LiveRoadmap): number {
+function countFailed(outline: OutlineData, { overlays }: LiveRoadmap): number {
   let count = 0
-  for (const { modules } of stages)
-    for (const { concepts } of modules)
-      for (const concept of concepts)
-        for (const { piece, field } of pieces)
-          if (viewPiece(concept[field], concept.id, piece, overlays).status === 'FAILED') count++
+  for (const concept of conceptsOf(outline))
+    for (const { piece, field } of pieces)
+      if (viewPiece(concept[field], concept.id, piece, overlays).status === 'FAILED') count++
   return count
 }

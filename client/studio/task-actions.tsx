@@ -3,6 +3,7 @@ import { RetryTaskDocument, type TaskKind } from '../gql/graphql.ts'
 import { useCancelTask } from '../react/use-cancel-task.ts'
 import { useTaskMutation } from '../react/use-task-mutation.ts'
 import { describeName } from '../react/words.ts'
+import type { TaskState } from '../reduce/task-state.ts'
 import { ActionButton } from './action-button.tsx'
 
 const kinds: Partial<Record<TaskKind, string>> = {
@@ -19,6 +20,28 @@ const kinds: Partial<Record<TaskKind, string>> = {
 /** What a kind of task does, in words. */
 export function describeKind(kind: TaskKind | null): string {
   return kind === null ? 'A task' : (kinds[kind] ?? describeName(kind))
+}
+
+/** Errors of a conversion that another attempt with the same file may not have. */
+const conversionErrors: readonly string[] = [
+  'CANCELED',
+  'CONVERTER_CRASHED',
+  'CONVERTER_UNAVAILABLE',
+  'INTERNAL',
+  'TIMED_OUT',
+  'WORKER_LOST',
+]
+
+/** Whether another conversion of the same file may succeed. A damaged file stays damaged. */
+export function canConvertAgain({ code, retryable }: { readonly code: string; readonly retryable: boolean }): boolean {
+  return retryable || conversionErrors.includes(code)
+}
+
+/** Whether a task that is over is worth starting again. */
+export function canRetry(task: Pick<TaskState, 'kind' | 'status' | 'error'>): boolean {
+  const { kind, status, error } = task
+  if (status === 'CANCELED') return true
+  return status === 'FAILED' && (kind !== 'CONVERT_DOCUMENT' || error === null || canConvertAgain(error))
 }
 
 /** Stops a task. */

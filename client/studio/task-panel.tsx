@@ -2,9 +2,10 @@ import type { ReactElement } from 'react'
 import { ProgressBar } from '../react/progress-bar.tsx'
 import { QueuePlace } from '../react/queue-place.tsx'
 import { useNow } from '../react/use-now.ts'
-import { describeDuration } from '../react/words.ts'
+import { describeDuration, endSentence } from '../react/words.ts'
 import type { TaskState } from '../reduce/task-state.ts'
-import { AgainButton, CancelButton, describeKind } from './task-actions.tsx'
+import { Problem } from './problem.tsx'
+import { AgainButton, CancelButton, canRetry, describeKind } from './task-actions.tsx'
 
 /** One task in full: progress, place in line, what went wrong, and what can be done. */
 export function TaskPanel(props: {
@@ -19,7 +20,7 @@ export function TaskPanel(props: {
       <div className="task-panel-head">
         <h2>{title}</h2>
         {isOver ? null : <CancelButton id={id} label={`Cancel: ${title}`} />}
-        {status === 'FAILED' || status === 'CANCELED' ? (
+        {canRetry(task) ? (
           <AgainButton id={id} label={`Try again: ${title}`} {...(onStarted === undefined ? {} : { onStarted })} />
         ) : null}
       </div>
@@ -28,7 +29,7 @@ export function TaskPanel(props: {
       {status === 'RETRYING' ? <NextAttempt task={task} /> : null}
       {status === 'FAILED' && error !== null ? (
         <p className="failure">
-          {error.message} {error.advice}
+          <Problem error={error} />
         </p>
       ) : null}
       {cancelReason === null ? null : <p className="note">{cancelReason}</p>}
@@ -41,7 +42,8 @@ function NextAttempt({ task: { attempt, error, nextAttemptAt } }: { readonly tas
   const waitMs = nextAttemptAt === null ? 0 : Date.parse(nextAttemptAt) - now
   return (
     <p className="note">
-      {error?.message} Attempt {attempt + 1} {waitMs > 500 ? `in ${describeDuration(waitMs)}` : 'now'}.
+      {error === null ? null : endSentence(error.message)} Attempt {attempt + 1}{' '}
+      {waitMs > 500 ? `in ${describeDuration(waitMs)}` : 'now'}.
     </p>
   )
 }

@@ -34,6 +34,9 @@ describe('the page', () => {
     for (const title of ['Owls', 'Robins'])
       for (const piece of ['Tutorial', 'Resources', 'Quiz'])
         await page.getByRole('link', { name: `${piece} of ${title}, ready` }).waitFor()
+    // The first piece that is ready is open, without a click.
+    await page.getByRole('article').getByText('Owls', { exact: true }).waitFor()
+    expect(await page.locator('.outline [aria-current="true"]').count()).toBe(1)
     expect(opened.errors).toEqual([])
   })
 
@@ -100,6 +103,16 @@ describe('the page', () => {
     const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
     await page.getByRole('heading', { name: 'Roadmaps' }).waitFor()
     expect(await overflow()).toBeLessThanOrEqual(0)
+    // All pages are in reach, within the window.
+    await page.getByRole('button', { name: 'Menu' }).tap()
+    const links = await page.getByRole('navigation', { name: 'Pages' }).getByRole('link').all()
+    for (const link of links) {
+      const box = await link.boundingBox()
+      expect((box?.x ?? -1) >= 0 && (box?.x ?? 0) + (box?.width ?? 1_000) <= 390).toBe(true)
+    }
+    await page.getByRole('link', { name: 'Documents' }).tap()
+    await page.getByRole('heading', { name: 'Documents', level: 1 }).waitFor()
+    expect(await links[0]?.isVisible()).toBe(false)
     await page.goto(`${world.url}/?roadmap=${roadmapId}`)
     await page.getByRole('link', { name: 'Quiz of Owls, ready' }).tap()
     await page.getByRole('article').getByText('The quiz of Owls.').waitFor()

@@ -1,8 +1,7 @@
 import type { ReactElement } from 'react'
 import type { DocumentAnalytics } from '../../reduce/analytics.ts'
+import { formatMinute } from '../dates.ts'
 import { formatCount, formatShare, formatTime } from './words.ts'
-
-const instant = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
 
 /** The figures of each document, the one that moved last first. */
 export function DocumentTable({ documents }: { readonly documents: readonly DocumentAnalytics[] }): ReactElement {
@@ -38,7 +37,7 @@ export function DocumentTable({ documents }: { readonly documents: readonly Docu
                 <td>{formatTime(figures.p90Ms)}</td>
                 <td>{formatShare(figures.failureRate)}</td>
                 <td>{formatCount(countTasks(figures.tasks))}</td>
-                <td>{instant.format(new Date(lastAt))}</td>
+                <td>{formatMinute(lastAt)}</td>
               </tr>
             ))}
           </tbody>

@@ -1,6 +1,7 @@
 import { type ReactElement, useMemo } from 'react'
 import type uPlot from 'uplot'
 import type { AnalyticsFigures, QuestionTiming } from '../../reduce/analytics.ts'
+import { formatSecond } from '../dates.ts'
 import { Chart, type Key, type Palette } from './chart.tsx'
 import { formatTime } from './words.ts'
 
@@ -10,7 +11,6 @@ const keys: readonly Key[] = [
   { label: 'Median', sign: 'line', color: 'soft' },
   { label: '90th percentile', sign: 'dash', color: 'soft' },
 ]
-const instant = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'medium' })
 
 /** How long each of the last questions took, beside median and 90th percentile. */
 export function TimesChart(props: {
@@ -50,7 +50,7 @@ export function TimesChart(props: {
           <tbody>
             {last.map(({ id, at, origin, durationMs }) => (
               <tr key={id}>
-                <th scope="row">{instant.format(new Date(at))}</th>
+                <th scope="row">{formatSecond(at)}</th>
                 <td>{origin === 'GENERATED' ? 'for a quiz' : 'to replace one'}</td>
                 <td>{formatTime(durationMs)}</td>
               </tr>

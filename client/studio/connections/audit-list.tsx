@@ -2,12 +2,12 @@ import { type ReactElement, useEffect, useId, useState } from 'react'
 import { useQuery } from 'urql'
 import { type AuditEvent, AuditLogDocument, type AuditLogQuery } from '../../gql/graphql.ts'
 import { describeError } from '../../react/words.ts'
+import { formatSecond } from '../dates.ts'
 import { Refusal } from '../refusal.tsx'
 import { describeAgent, describeSubject, eventNames } from './words.ts'
 
 const pageSize = 25
 const largestPage = 100
-const time = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'medium' })
 const events = Object.keys(eventNames) as AuditEvent[]
 
 /**
@@ -83,9 +83,9 @@ function Entries({ entries }: { readonly entries: AuditLogQuery['auditLog']['nod
         {entries.map(({ id, event, at, until, count, userId, address, userAgent, subject, reason, detail }) => (
           <tr key={id}>
             <td>
-              <time dateTime={until}>{time.format(new Date(until))}</time>
+              <time dateTime={until}>{formatSecond(until)}</time>
               {count > 1 ? (
-                <span className="note" title={`Since ${time.format(new Date(at))}`}>
+                <span className="note" title={`Since ${formatSecond(at)}`}>
                   {' '}
                   {count.toLocaleString()} times
                 </span>

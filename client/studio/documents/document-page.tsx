@@ -3,7 +3,7 @@ import { endSentence } from '../../react/words.ts'
 import { Link } from '../link.tsx'
 import { MakeRoadmapButton } from '../make-roadmap.tsx'
 import { MakeQuizButton } from '../quizzes/quiz-list.tsx'
-import { AgainButton } from '../task-actions.tsx'
+import { AgainButton, canConvertAgain } from '../task-actions.tsx'
 import { TaskPanel } from '../task-panel.tsx'
 import { TokenForm } from '../token-form.tsx'
 import { useRoute } from '../use-route.ts'
@@ -12,7 +12,7 @@ import { DeleteDocument } from './delete-document.tsx'
 import { Contents, Text } from './reading.tsx'
 import { Sharing } from './sharing.tsx'
 import { type LiveDocument, type ReadDocument, useDocument } from './use-document.ts'
-import { describeDocument, mayPass } from './words.ts'
+import { describeDocument } from './words.ts'
 
 /** A document: watched while it is read in, opened by itself when it is ready, and gone at once when it is taken back. */
 export function DocumentPage({ id }: { readonly id: string }): ReactElement {
@@ -141,7 +141,7 @@ function Failure(props: {
         </p>
       )}
       <p className="document-code">{error.code}</p>
-      {isOwn && conversion !== null && mayPass(error) ? (
+      {isOwn && conversion !== null && canConvertAgain(error) ? (
         <p>
           <AgainButton id={conversion.id} className="primary" onStarted={onStarted} />
         </p>

@@ -2,6 +2,7 @@ import { type ReactElement, useEffect, useState } from 'react'
 import { type DocumentCardFieldsFragment, DocumentListDocument } from '../../gql/graphql.ts'
 import { ProgressBar } from '../../react/progress-bar.tsx'
 import { useTask } from '../../react/use-task.ts'
+import { formatDay } from '../dates.ts'
 import { Link } from '../link.tsx'
 import { Refusal } from '../refusal.tsx'
 import { TokenForm } from '../token-form.tsx'
@@ -11,8 +12,6 @@ import { DeleteDocument } from './delete-document.tsx'
 import { SearchPanel } from './search-panel.tsx'
 import { UploadPanel } from './upload-panel.tsx'
 import { describeDocument } from './words.ts'
-
-const date = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
 
 /** All documents that the viewer may read: upload, search, open, delete. */
 export function DocumentsPage(): ReactElement {
@@ -77,7 +76,7 @@ function DocumentRow(props: {
         <p className="note">
           {status === 'READY' ? describeDocument(document) : null}
           {status === 'READY' && title !== name ? ` · ${name}` : null}
-          {status === 'READY' ? ` · ${date.format(new Date(createdAt))}` : null}
+          {status === 'READY' ? ` · ${formatDay(createdAt)}` : null}
           {isOwn ? null : ` · shared by ${document.owner}`}
         </p>
         {status === 'FAILED' && error !== null ? (

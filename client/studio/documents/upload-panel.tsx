@@ -3,9 +3,10 @@ import { useTidings } from '../../react/provider.ts'
 import { useOutbox } from '../../react/use-connection.ts'
 import { useTask } from '../../react/use-task.ts'
 import { useUpload } from '../../react/use-upload.ts'
-import { describeError, endSentence } from '../../react/words.ts'
+import { describeError } from '../../react/words.ts'
 import { DropZone } from '../drop-zone.tsx'
 import { Link } from '../link.tsx'
+import { Problem } from '../problem.tsx'
 import { TaskPanel } from '../task-panel.tsx'
 import { describeBytes } from '../words.ts'
 import { type Upload, useUploads } from './use-uploads.ts'
@@ -128,7 +129,7 @@ function Reading(props: { readonly documentId: string; readonly taskId: string; 
           <Link to={{ documentId }}>{name}</Link>
         </p>
         <p className="failure" role="alert">
-          {endSentence(task.error.message)} {task.error.advice} <span className="document-code">{task.error.code}</span>
+          <Problem error={task.error} /> <span className="document-code">{task.error.code}</span>
         </p>
       </>
     )

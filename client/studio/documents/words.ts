@@ -26,18 +26,3 @@ export function describeDocument(about: {
     .filter((part) => part !== null)
     .join(', ')
 }
-
-/** What a new attempt at the same file may mend: what lies in the file itself stays as it is. */
-const passing: readonly string[] = [
-  'CANCELED',
-  'CONVERTER_CRASHED',
-  'CONVERTER_UNAVAILABLE',
-  'INTERNAL',
-  'TIMED_OUT',
-  'WORKER_LOST',
-]
-
-/** Whether trying again is worth while. */
-export function mayPass({ code, retryable }: { readonly code: string; readonly retryable: boolean }): boolean {
-  return retryable || passing.includes(code)
-}

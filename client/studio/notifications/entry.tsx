@@ -1,10 +1,9 @@
 import type { ReactElement } from 'react'
 import type { NotificationFieldsFragment } from '../../gql/graphql.ts'
+import { formatMinute } from '../dates.ts'
 import { Link } from '../link.tsx'
 import { leadOf } from './lead.ts'
 import { LevelSign } from './level-sign.tsx'
-
-const time = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', day: 'numeric', month: 'short' })
 
 /** The title of a notification, leading to what it is about. */
 export function EntryTitle(props: {
@@ -45,7 +44,7 @@ export function Entry(props: {
         </p>
         {message === null ? null : <p className="entry-message">{message}</p>}
         <p className="note">
-          <time dateTime={createdAt}>{time.format(new Date(createdAt))}</time>
+          <time dateTime={createdAt}>{formatMinute(createdAt)}</time>
           {isForEveryone ? ' · to everyone' : ''}
         </p>
       </div>

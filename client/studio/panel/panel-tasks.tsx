@@ -6,10 +6,11 @@ import type { LiveTasks } from '../../react/use-tasks.ts'
 import { describeError } from '../../react/words.ts'
 import { isFinalStatus } from '../../reduce/task.ts'
 import type { QueuePlace as Place } from '../../reduce/task-state.ts'
+import { formatMinute } from '../dates.ts'
+import { Problem } from '../problem.tsx'
 import { Refusal } from '../refusal.tsx'
-import { AgainButton, CancelButton, describeKind } from '../task-actions.tsx'
+import { AgainButton, CancelButton, canRetry, describeKind } from '../task-actions.tsx'
 
-const time = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', day: 'numeric', month: 'short' })
 /** So many that are over are shown without asking for more. */
 const maxOver = 3
 
@@ -48,13 +49,17 @@ const TaskRow = memo(function TaskRow(props: {
     <li data-status={status}>
       <p className="task-title">
         <span>{name}</span>
-        <time dateTime={createdAt}>{time.format(new Date(createdAt))}</time>
+        <time dateTime={createdAt}>{formatMinute(createdAt)}</time>
       </p>
       <ProgressBar task={task} label={name} isQuiet />
       {status === 'QUEUED' ? <QueuePlace place={place} isQuiet /> : null}
-      {error !== null && status !== 'COMPLETED' ? <p className="failure">{error.message}</p> : null}
+      {error !== null && status !== 'COMPLETED' ? (
+        <p className="failure">
+          <Problem error={{ message: error.message }} />
+        </p>
+      ) : null}
       {isFinalStatus(status) ? null : <CancelButton id={id} label={`Cancel: ${name}`} />}
-      {status === 'FAILED' || status === 'CANCELED' ? <AgainButton id={id} label={`Try again: ${name}`} /> : null}
+      {canRetry(task) ? <AgainButton id={id} label={`Try again: ${name}`} /> : null}
     </li>
   )
 })

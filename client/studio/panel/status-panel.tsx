@@ -121,6 +121,9 @@ export function StatusPanel(props: {
           <PanelSection name="notifications" title="Notifications" brief={describeUnread(unread)}>
             <PanelNotifications live={live} />
           </PanelSection>
+          <p className="note">
+            <a href="/graphql">Open GraphiQL</a>
+          </p>
         </>
       ) : null}
     </aside>

@@ -1,4 +1,5 @@
 import { type ReactElement, useState } from 'react'
+import { Problem } from '../problem.tsx'
 import { Refusal } from '../refusal.tsx'
 import { PreviewBadge } from './preview-badge.tsx'
 import { usePreview } from './use-preview.ts'
@@ -62,7 +63,7 @@ export function PreviewPane(props: { readonly projectId: string; readonly title:
         <div className="preview-rest">
           {preview?.error != null ? (
             <p className="failure" role="alert">
-              {preview.error.message} {preview.error.advice}
+              <Problem error={preview.error} />
             </p>
           ) : null}
           {preview?.message != null ? <p className="note">{preview.message}</p> : null}

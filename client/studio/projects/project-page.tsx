@@ -2,6 +2,7 @@ import type { ReactElement } from 'react'
 import { DeleteProjectDocument, type ProjectFieldsFragment } from '../../gql/graphql.ts'
 import { DeleteButton } from '../confirm-button.tsx'
 import { Link } from '../link.tsx'
+import { Problem } from '../problem.tsx'
 import { useChange } from '../use-change.ts'
 import { useRoute } from '../use-route.ts'
 import { useTitle } from '../use-title.ts'
@@ -38,7 +39,7 @@ export function ProjectPage({ id }: { readonly id: string }): ReactElement {
       </header>
       {status === 'FAILED' && error !== null && task === null ? (
         <p className="failure">
-          {error.message} {error.advice}
+          <Problem error={error} />
         </p>
       ) : null}
       {isMaking && task !== null && !task.isOver ? (

@@ -1,6 +1,7 @@
 import type { ReactElement } from 'react'
 import { ProjectListDocument, type ProjectSummaryFieldsFragment } from '../../gql/graphql.ts'
 import { ActiveNote } from '../active-note.tsx'
+import { formatDay } from '../dates.ts'
 import { Link } from '../link.tsx'
 import { Refusal } from '../refusal.tsx'
 import { TokenForm } from '../token-form.tsx'
@@ -9,8 +10,6 @@ import { useTitle } from '../use-title.ts'
 import { NewProject } from './new-project.tsx'
 import { PreviewBadge } from './preview-badge.tsx'
 import { templateWords } from './words.ts'
-
-const date = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
 
 /** All projects, and how another one is made. */
 export function ProjectsPage(): ReactElement {
@@ -50,13 +49,12 @@ function ProjectCard({ project }: { readonly project: ProjectSummaryFieldsFragme
         {title}
       </Link>
       <p className="note">
-        {template === null ? 'By a model' : templateWords[template]},{' '}
-        {activeTask === null ? (
-          date.format(new Date(updatedAt))
-        ) : (
-          <ActiveNote taskId={activeTask.id} active="being worked on" over="ready" />
-        )}
+        {template === null ? 'By a model' : templateWords[template]}
+        {activeTask === null ? `, ${formatDay(updatedAt)}` : null}
       </p>
+      {activeTask === null ? null : (
+        <ActiveNote taskId={activeTask.id} label={`Updating ${title}`} active="In progress" over="Ready" />
+      )}
       {status === 'FAILED' ? <p className="failure">Was not finished</p> : <PreviewBadge status={preview.status} />}
     </li>
   )

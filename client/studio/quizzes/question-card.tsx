@@ -9,6 +9,7 @@ import { ProgressBar } from '../../react/progress-bar.tsx'
 import { useTaskMutation } from '../../react/use-task-mutation.ts'
 import type { TaskState } from '../../reduce/task-state.ts'
 import { Markdown } from '../markdown.tsx'
+import { Problem } from '../problem.tsx'
 import { Refusal } from '../refusal.tsx'
 import { CancelButton } from '../task-actions.tsx'
 import { useChange } from '../use-change.ts'
@@ -67,7 +68,7 @@ export function QuestionCard(props: {
       ) : null}
       {task?.status === 'FAILED' && task.error !== null ? (
         <p className="failure" role="alert">
-          {task.error.message} {task.error.advice}
+          <Problem error={task.error} />
         </p>
       ) : null}
       {isFrozen || isEditing ? null : (

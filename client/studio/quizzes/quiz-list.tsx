@@ -8,9 +8,9 @@ import { useFetched } from '../use-fetched.ts'
 import { useRoute } from '../use-route.ts'
 
 const states = {
-  GENERATING: 'Being made',
-  DRAFT: 'To be reviewed',
-  FAILED: 'Could not be made',
+  GENERATING: 'Generating',
+  DRAFT: 'Ready for review',
+  FAILED: 'Failed',
   PUBLISHED: 'Published',
 } as const
 
@@ -28,13 +28,16 @@ export function QuizList(): ReactElement | null {
             <Link to={{ quizId: id }} className="card-title">
               {title}
             </Link>
-            <p className="note">
-              {activeTask === null ? (
-                states[status]
-              ) : (
-                <ActiveNote taskId={activeTask.id} active="Being made" over="To be reviewed" />
-              )}
-            </p>
+            {activeTask === null ? (
+              <p className="note">{states[status]}</p>
+            ) : (
+              <ActiveNote
+                taskId={activeTask.id}
+                label={`Generating ${title}`}
+                active={states.GENERATING}
+                over={states.DRAFT}
+              />
+            )}
           </li>
         ))}
       </ul>

@@ -2,12 +2,12 @@ import { memo, type ReactElement } from 'react'
 import { StopReplyDocument, WriteReplyAgainDocument } from '../../gql/graphql.ts'
 import type { UnsentMessage } from '../../react/unsent.ts'
 import type { SessionCard, SessionMessage } from '../../reduce/session-state.ts'
+import { formatClock } from '../dates.ts'
 import { Link } from '../link.tsx'
 import { Markdown } from '../markdown.tsx'
+import { Problem } from '../problem.tsx'
 import { Refusal } from '../refusal.tsx'
 import { useChange } from '../use-change.ts'
-
-const time = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' })
 
 /** A message of a person, or a reply. Renders only when it has changed: in a burst that is one of many. */
 export const MessageView = memo(function MessageView(props: {
@@ -24,7 +24,7 @@ export const MessageView = memo(function MessageView(props: {
     <li className="message" data-own={isOwn} data-position={message.position}>
       <p className="message-head">
         <strong>{isOwn ? 'You' : message.author}</strong>
-        <time dateTime={message.createdAt}>{time.format(new Date(message.createdAt))}</time>
+        <time dateTime={message.createdAt}>{formatClock(message.createdAt)}</time>
       </p>
       <p className="message-body">{message.body}</p>
     </li>
@@ -87,7 +87,7 @@ function Reply(props: {
       {body === '' ? null : <Markdown text={body} isGrowing={isWriting} level={2} />}
       {status === 'FAILED' ? (
         <p className="failure">
-          {error?.message ?? 'It failed.'} {error?.advice ?? ''}
+          <Problem error={error ?? { message: 'The reply failed' }} />
         </p>
       ) : null}
       <Refusal text={stop.refusal ?? again.refusal} />

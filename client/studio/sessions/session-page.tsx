@@ -5,6 +5,7 @@ import { useSession } from '../../react/use-session.ts'
 import { describeError } from '../../react/words.ts'
 import type { SessionState } from '../../reduce/session-state.ts'
 import { ConfirmButton } from '../confirm-button.tsx'
+import { formatMinute } from '../dates.ts'
 import { Link } from '../link.tsx'
 import { repeatable, useChange } from '../use-change.ts'
 import { useRoute } from '../use-route.ts'
@@ -80,7 +81,6 @@ export function SessionPage({ id }: { readonly id: string }): ReactElement {
 }
 
 const count = new Intl.NumberFormat()
-const time = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
 
 function Head({ session, me }: { readonly session: SessionState; readonly me: string | null }): ReactElement {
   const { id, title, owner, closedAt, statistics } = session
@@ -94,7 +94,7 @@ function Head({ session, me }: { readonly session: SessionState; readonly me: st
         {statistics === null || statistics.messageCount === 0 ? null : (
           <p className="note">
             {count.format(statistics.messageCount)} messages, about {count.format(statistics.tokenCount)} tokens, last
-            at <time dateTime={statistics.lastActivityAt}>{time.format(new Date(statistics.lastActivityAt))}</time>
+            at <time dateTime={statistics.lastActivityAt}>{formatMinute(statistics.lastActivityAt)}</time>
           </p>
         )}
       </div>
