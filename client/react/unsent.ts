@@ -94,7 +94,7 @@ export function createUnsent(client: TidingsClient): Unsent {
           const answer = data?.sendMessage
           if (answer?.__typename === 'SendMessageSuccess') return put({ ...message, status: 'sent', reason: null })
           const said = answer === undefined ? describeError(error) : 'message' in answer ? answer.message : undefined
-          put({ ...message, status: 'refused', reason: said ?? 'There was no answer.' })
+          put({ ...message, status: 'refused', reason: said ?? 'The server did not answer.' })
         }, console.warn)
     },
     discard(clientId) {

@@ -69,7 +69,7 @@ function readAnswer(
 ): Pick<TaskMutationOutcome<unknown>, 'task' | 'refusal'> {
   const [answer] = Object.values((data ?? {}) as Record<string, Answer | null>)
   if (answer === undefined || answer === null)
-    return { task: null, refusal: describeError(error) ?? 'There was no answer.' }
+    return { task: null, refusal: describeError(error) ?? 'The server did not answer.' }
   if (answer.__typename?.endsWith('Success') === true) return { task: answer.task ?? null, refusal: null }
   return { task: null, refusal: answer.message ?? 'This was refused.' }
 }

@@ -41,13 +41,13 @@ export function describeName(name: string): string {
 export function describeWhere({ status, progress }: Pick<TaskState, 'status' | 'progress'>): string {
   switch (status) {
     case 'QUEUED':
-      return 'Waiting in line'
+      return 'Queued'
     case 'RUNNING':
       return progress.stage === null ? 'Running' : describeName(progress.stage)
     case 'RETRYING':
-      return 'Trying again soon'
+      return 'Retrying'
     case 'COMPLETED':
-      return progress.failedItems > 0 ? 'Completed in part' : 'Completed'
+      return progress.failedItems > 0 ? 'Partially completed' : 'Completed'
     case 'FAILED':
       return 'Failed'
     case 'CANCELED':
@@ -72,10 +72,10 @@ export function describeForAnnouncement(task: Pick<TaskState, 'status' | 'progre
 const suffixes: Readonly<Record<string, string>> = { one: 'st', two: 'nd', few: 'rd', other: 'th' }
 const ordinals = new Intl.PluralRules('en', { type: 'ordinal' })
 
-/** A place in line: `next in line`, `3rd of 7 in line`. */
+/** A queue position: `Next in the queue`, `3rd of 7 in the queue`. */
 export function describePlace({ position, waiting }: QueuePlace): string {
-  if (position === 1) return 'Next in line'
-  return `${position}${suffixes[ordinals.select(position)] ?? 'th'} of ${waiting} in line`
+  if (position === 1) return 'Next in the queue'
+  return `${position}${suffixes[ordinals.select(position)] ?? 'th'} of ${waiting} in the queue`
 }
 
 const transports = { websocket: 'WebSocket', sse: 'event stream', polling: 'polling' } as const
@@ -91,7 +91,7 @@ export function describeConnection(
   if (roundTripMs !== null) details.push(`Round trip ${roundTripMs < 1 ? '< 1' : Math.round(roundTripMs)} ms.`)
   if (lastSignOfLifeAt !== null) {
     const ageMs = now - lastSignOfLifeAt
-    details.push(ageMs < 2_000 ? 'Heard just now.' : `Last heard ${describeDuration(ageMs)} ago.`)
+    details.push(ageMs < 2_000 ? 'Last message just now.' : `Last message ${describeDuration(ageMs)} ago.`)
   }
   switch (status) {
     case 'connecting':
@@ -99,14 +99,14 @@ export function describeConnection(
     case 'live':
       return { title: 'Live', details }
     case 'degraded':
-      return { title: transport === 'polling' ? 'Delayed' : 'Live, by detour', details }
+      return { title: transport === 'polling' ? 'Delayed' : 'Live (fallback)', details }
     case 'reconnecting': {
       const waitMs = nextTryAt === null ? 0 : nextTryAt - now
       const next = waitMs > 500 ? `Next try in ${describeDuration(waitMs)}.` : 'Trying now.'
       return { title: 'Reconnecting', details: [...details, attempt === 0 ? next : `Attempt ${attempt}. ${next}`] }
     }
     case 'offline':
-      return { title: 'Offline', details: [...details, 'It goes on by itself when the network is back.'] }
+      return { title: 'Offline', details: [...details, 'It reconnects when the network is back.'] }
     case 'closed':
       return { title: 'Not connected', details }
     default:

@@ -12,7 +12,7 @@ export function Header(): ReactElement {
   return (
     <>
       <header className="top">
-        <Link to={{}} className="brand" label="Tidings, to the start">
+        <Link to={{}} className="brand" label="Tidings, home">
           <Mark />
           <span>Tidings</span>
         </Link>

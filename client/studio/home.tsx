@@ -23,7 +23,7 @@ export function Home(): ReactElement {
         <h1>
           <span>Drop in a document.</span> <span>Watch it become a roadmap.</span>
         </h1>
-        <p>Each section turns into lessons, resources and a quiz, while you look on.</p>
+        <p>Each section turns into lessons, resources and a quiz, as you watch.</p>
       </div>
       <ImportPanel />
       <Refusal text={data === undefined ? failure : null} onAgain={refetch} />
@@ -50,7 +50,7 @@ export function Home(): ReactElement {
 }
 
 function Roadmaps({ data }: { readonly data: LibraryQuery }): ReactElement {
-  if (data.roadmaps.nodes.length === 0) return <p className="note">None yet. Import a document to make the first.</p>
+  if (data.roadmaps.nodes.length === 0) return <p className="note">No roadmaps yet. Import a document to create one.</p>
   return (
     <ul className="cards">
       {data.roadmaps.nodes.map(({ id, title, createdAt, activeTask }) => (
@@ -88,9 +88,9 @@ function DocumentCard(props: {
       {status === 'PROCESSING' ? (
         <ActiveNote
           taskId={activeTask?.id ?? null}
-          label={`Reading ${name}`}
-          active="Reading"
-          over="Reading"
+          label={`Converting ${name}`}
+          active="Converting"
+          over="Converting"
           onOver={onRead}
         />
       ) : null}

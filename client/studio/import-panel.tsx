@@ -44,17 +44,17 @@ function Paste(props: { readonly isSending: boolean; readonly onText: (text: str
   }
   return (
     <details className="paste">
-      <summary>Or paste a text</summary>
+      <summary>Or paste text</summary>
       <form onSubmit={submit}>
         <textarea
-          aria-label="The text, as Markdown or plain"
+          aria-label="Text, Markdown or plain"
           rows={8}
           value={text}
           onChange={(event) => setText(event.target.value)}
           placeholder={'# A title\n\nSome paragraphs, with headings between them.'}
         />
         <button type="submit" className="primary" disabled={props.isSending || text.trim() === ''}>
-          Import it
+          Import
         </button>
       </form>
     </details>
@@ -79,7 +79,7 @@ function Reading(props: {
   const problem = describeError(error) ?? refusal
   return (
     <div className="import">
-      {task === null ? <p className="note">Reading the document …</p> : <TaskPanel task={task} />}
+      {task === null ? <p className="note">Converting the document …</p> : <TaskPanel task={task} />}
       <Refusal text={problem} />
       {task?.isOver === true && !isRead ? (
         <button type="button" className="quiet" onClick={onRestart}>

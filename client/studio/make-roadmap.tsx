@@ -25,8 +25,8 @@ export function MakeRoadmapButton(props: { readonly documentId: string; readonly
   const { make, isSending, refusal } = useMakeRoadmap()
   return (
     <ActionButton
-      name="Make a roadmap"
-      label={`Make a roadmap of ${title}`}
+      name="Create roadmap"
+      label={`Create roadmap of ${title}`}
       run={() => make(documentId)}
       isSending={isSending}
       refusal={refusal}

@@ -8,7 +8,7 @@ import type { Outline as OutlineData } from './use-roadmap.ts'
 type Module = OutlineData['stages'][number]['modules'][number]
 type Concept = Module['concepts'][number]
 
-const states = { PENDING: 'not begun', GENERATING: 'being made', COMPLETED: 'ready', FAILED: 'failed' } as const
+const states = { PENDING: 'not started', GENERATING: 'generating', COMPLETED: 'ready', FAILED: 'failed' } as const
 
 /** Stages, modules and concepts, each concept with the state of its three pieces. */
 export function Outline(props: {

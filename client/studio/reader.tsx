@@ -60,10 +60,10 @@ export function Reader(props: {
             <RetryButton
               conceptId={concept.id}
               piece={piece}
-              label={`${status === 'FAILED' ? 'Retry' : 'Make again'}: ${name} of ${concept.title}`}
+              label={`${status === 'FAILED' ? 'Retry' : 'Regenerate'}: ${name} of ${concept.title}`}
               onStarted={onStarted}
             >
-              {status === 'FAILED' ? 'Retry' : 'Make again'}
+              {status === 'FAILED' ? 'Retry' : 'Regenerate'}
             </RetryButton>
           ) : null}
         </div>
@@ -83,10 +83,10 @@ export function Reader(props: {
 }
 
 const words = {
-  PENDING: 'Not begun',
-  GENERATING: 'Being made',
+  PENDING: 'Not started',
+  GENERATING: 'Generating',
   COMPLETED: 'Ready',
-  FAILED: 'Could not be made',
+  FAILED: 'Failed',
 } as const
 
 /** The stored text of a piece; fetched when it is wanted and the cache has none. */

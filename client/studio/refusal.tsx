@@ -21,7 +21,7 @@ export function Refusal(props: {
         <>
           {' '}
           <button type="button" className="quiet" onClick={onAgain}>
-            Try again
+            Retry
           </button>
         </>
       )}

@@ -18,7 +18,7 @@ export function RetryAllButton(props: {
   return (
     <p className="retry-all">
       <ActionButton
-        name={count === 1 ? 'Retry the one that failed' : `Retry the ${count} that failed`}
+        name={count === 1 ? 'Retry 1 failed piece' : `Retry ${count} failed pieces`}
         className="primary"
         run={start}
         isSending={isSending}

@@ -24,10 +24,10 @@ export function RoadmapPage({ id }: { readonly id: string }): ReactElement {
         {failure ?? (isLoading ? 'Loading …' : 'There is no such roadmap.')}{' '}
         {failure === null ? null : (
           <button type="button" className="quiet" onClick={live.refetch}>
-            Try again
+            Retry
           </button>
         )}{' '}
-        <Link to={{}}>To the start</Link>
+        <Link to={{}}>Home</Link>
       </p>
     )
   const shown = tasks.findLast(({ isOver }) => !isOver) ?? tasks.at(-1)
@@ -37,7 +37,7 @@ export function RoadmapPage({ id }: { readonly id: string }): ReactElement {
       <div className="roadmap-side">
         <header className="roadmap-head">
           <h1>{outline.title}</h1>
-          {outline.document === null ? null : <p className="note">Made from {outline.document.name}</p>}
+          {outline.document === null ? null : <p className="note">Generated from {outline.document.name}</p>}
           {failedCount > 0 && !tasks.some(({ status }) => !isFinalStatus(status)) ? (
             <RetryAllButton roadmapId={id} count={failedCount} onStarted={watch} />
           ) : null}
@@ -99,7 +99,7 @@ function PieceReader(props: {
       <div className="reader reader-empty">
         <p className="note">
           {outline.stages.length === 0
-            ? 'The outline appears as soon as the document’s structure is known.'
+            ? 'The outline appears once the document is analyzed.'
             : 'Select a piece to read it, even while it is being generated.'}
         </p>
       </div>

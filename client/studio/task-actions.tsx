@@ -7,15 +7,15 @@ import type { TaskState } from '../reduce/task-state.ts'
 import { ActionButton } from './action-button.tsx'
 
 const kinds: Partial<Record<TaskKind, string>> = {
-  CONVERT_DOCUMENT: 'Reading a document',
-  CREATE_ROADMAP: 'Making a roadmap',
-  RETRY_CONTENT: 'Making one piece again',
-  RETRY_FAILED_CONTENT: 'Making what failed again',
-  GENERATE_QUIZ: 'Making a quiz',
-  REPLACE_QUESTION: 'Replacing a question',
-  GENERATE_PROJECT: 'Making a project',
-  SYNC_PROJECT: 'Syncing a project',
-  REPLY: 'Writing an answer',
+  CONVERT_DOCUMENT: 'Converting document',
+  CREATE_ROADMAP: 'Creating roadmap',
+  RETRY_CONTENT: 'Regenerating content',
+  RETRY_FAILED_CONTENT: 'Retrying failed content',
+  GENERATE_QUIZ: 'Generating quiz',
+  REPLACE_QUESTION: 'Replacing question',
+  GENERATE_PROJECT: 'Generating project',
+  SYNC_PROJECT: 'Syncing project',
+  REPLY: 'Writing reply',
 }
 /** What a kind of task does, in words. */
 export function describeKind(kind: TaskKind | null): string {
@@ -74,7 +74,7 @@ export function AgainButton(props: {
   }
   return (
     <ActionButton
-      name="Try again"
+      name="Retry"
       label={label}
       className={className}
       run={start}

@@ -7,7 +7,7 @@ import type { TaskState } from '../reduce/task-state.ts'
 import { Problem } from './problem.tsx'
 import { AgainButton, CancelButton, canRetry, describeKind } from './task-actions.tsx'
 
-/** One task in full: progress, place in line, what went wrong, and what can be done. */
+/** One task in full: progress, queue position, error, and the buttons to cancel and retry. */
 export function TaskPanel(props: {
   readonly task: TaskState
   readonly title?: string
@@ -21,7 +21,7 @@ export function TaskPanel(props: {
         <h2>{title}</h2>
         {isOver ? null : <CancelButton id={id} label={`Cancel: ${title}`} />}
         {canRetry(task) ? (
-          <AgainButton id={id} label={`Try again: ${title}`} {...(onStarted === undefined ? {} : { onStarted })} />
+          <AgainButton id={id} label={`Retry: ${title}`} {...(onStarted === undefined ? {} : { onStarted })} />
         ) : null}
       </div>
       <ProgressBar task={task} label={title} />

@@ -11,8 +11,8 @@ export function TokenForm(): ReactElement {
   }
   return (
     <form className="token" onSubmit={submit}>
-      <h1>This server asks who you are</h1>
-      <p className="note">Enter a token. It is kept in this tab and nowhere else.</p>
+      <h1>Sign in</h1>
+      <p className="note">Enter a token. It is stored in this tab only.</p>
       <input
         aria-label="Token"
         type="password"

@@ -42,5 +42,5 @@ export function useChange<Data, Variables extends AnyVariables>(
 function refusalOf(data: unknown, error: CombinedError | undefined): string | null {
   const [answer] = Object.values((data ?? {}) as Record<string, { __typename?: string; message?: string } | null>)
   if (answer?.__typename?.endsWith('Success') === true) return null
-  return answer?.message ?? describeError(error) ?? 'There was no answer.'
+  return answer?.message ?? describeError(error) ?? 'The server did not answer.'
 }

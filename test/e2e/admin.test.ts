@@ -27,16 +27,16 @@ describe('the page of administrators', () => {
     await using admin = await openPage(browser, `${world.url}/?page=connections`)
     const { page } = admin
     const figure = (name: string) => page.locator('.admin-figure', { hasText: name }).locator('dd')
-    const clients = page.getByRole('region', { name: 'Connections' }).getByRole('row')
+    const clients = page.getByRole('region', { name: 'Connections', level: 1 }).getByRole('row')
     // Itself.
     await clients.filter({ hasText: 'WebSocket' }).waitFor()
-    expect(await page.getByRole('link', { name: 'Connections' }).getAttribute('aria-current')).toBe('page')
+    expect(await page.getByRole('link', { name: 'Connections', level: 1 }).getAttribute('aria-current')).toBe('page')
 
     // A browser whose network lets no socket through, and a program with an event stream.
     await using proxy = await startWebProxy(world.port)
     proxy.blockSockets = true
     await using other = await openPage(browser, `${proxy.url}/?page=connections`, { userAgent: 'Other Browser/1' })
-    await other.page.getByRole('heading', { name: 'Who is connected' }).waitFor()
+    await other.page.getByRole('heading', { name: 'Connections', level: 1 }).waitFor()
     const query = 'subscription ($id: ID!) { taskProgress(taskId: $id) { __typename } }'
     const stream = await openStream(world.url, query, {
       variables: { id: taskId },
@@ -81,7 +81,7 @@ describe('the page of administrators', () => {
       viewport: { width: 390, height: 844 },
     })
     const { page } = opened
-    await page.getByRole('region', { name: 'Connections' }).getByRole('row').nth(1).waitFor()
+    await page.getByRole('region', { name: 'Connections', level: 1 }).getByRole('row').nth(1).waitFor()
     const width = await page.evaluate('document.documentElement.scrollWidth')
     expect(width).toBe(390)
     expect(opened.errors).toEqual([])

@@ -22,7 +22,7 @@ describe('the connection of a page', () => {
     await using opened = await openPage(browser, `${world.url}/?roadmap=${roadmapId}`)
     const { page } = opened
     await page.getByRole('link', { name: 'Quiz of Owls, ready' }).click()
-    await page.getByRole('button', { name: 'Make again: Quiz of Owls' }).click()
+    await page.getByRole('button', { name: 'Regenerate: Quiz of Owls' }).click()
     const article = page.getByRole('article')
     words.next(3)
     await article.getByText(wordsUpTo(3), { exact: true }).waitFor()
@@ -50,7 +50,7 @@ describe('the connection of a page', () => {
     const { page } = opened
     await says(page, 'Live')
     await page.getByRole('link', { name: 'Quiz of Owls, ready' }).click()
-    await page.getByRole('button', { name: 'Make again: Quiz of Owls' }).click()
+    await page.getByRole('button', { name: 'Regenerate: Quiz of Owls' }).click()
     const article = page.getByRole('article')
     let told = 0
     const tell = async (): Promise<void> => {
@@ -60,7 +60,7 @@ describe('the connection of a page', () => {
     }
     await tell()
     proxy.blockSockets = true
-    await says(page, 'Live, by detour')
+    await says(page, 'Live (fallback)')
     await tell()
     proxy.holdStreams = true
     await says(page, 'Delayed')
@@ -86,8 +86,8 @@ describe('the connection of a page', () => {
     const asked = world.model.asked.length
     await page.context().setOffline(true)
     await says(page, 'Offline')
-    await page.getByRole('button', { name: 'Make again: Quiz of Owls' }).click()
-    await page.getByRole('link', { name: 'Quiz of Owls, being made' }).waitFor()
+    await page.getByRole('button', { name: 'Regenerate: Quiz of Owls' }).click()
+    await page.getByRole('link', { name: 'Quiz of Owls, generating' }).waitFor()
     await page
       .getByRole('region', { name: 'Waiting to be sent' })
       .getByText('is sent when the connection is back')
@@ -115,7 +115,7 @@ describe('the connection of a page', () => {
     await page.route('**/graphql', (route) => route.abort())
     proxy.blockSockets = true
     await says(page, 'Reconnecting')
-    await page.getByRole('button', { name: 'Make again: Quiz of Owls' }).click()
+    await page.getByRole('button', { name: 'Regenerate: Quiz of Owls' }).click()
     const waiting = page.getByRole('region', { name: 'Waiting to be sent' })
     await waiting.waitFor()
     await page.reload()
@@ -150,7 +150,7 @@ describe('the connection of a page', () => {
     })
     await page.goto(`${world.url}/?roadmap=${roadmapId}`)
     await page.getByRole('link', { name: 'Quiz of Owls, ready' }).click()
-    await page.getByRole('button', { name: 'Make again: Quiz of Owls' }).click()
+    await page.getByRole('button', { name: 'Regenerate: Quiz of Owls' }).click()
     const article = page.getByRole('article')
     words.next(3)
     await article.getByText(wordsUpTo(3), { exact: true }).waitFor()
@@ -186,7 +186,7 @@ describe('the connection of a page', () => {
     await using two = await visit(mine)
     await using stranger = await visit(other)
     await stranger.page.getByText('There is no such roadmap.').waitFor()
-    for (const { page } of [one, two]) await page.getByRole('link', { name: 'Quiz of Owls, being made' }).click()
+    for (const { page } of [one, two]) await page.getByRole('link', { name: 'Quiz of Owls, generating' }).click()
     words.next(3)
     for (const { page } of [one, two])
       await page.getByRole('article').getByText(wordsUpTo(3), { exact: true }).waitFor()

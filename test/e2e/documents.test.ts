@@ -94,7 +94,7 @@ describe('documents in the Studio', () => {
     await page.getByRole('button', { name: 'Delete The Bread Book' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Delete for good' }).click()
     await page.waitForURL(/page=documents/)
-    await page.getByText('None yet. Upload the first one.').waitFor()
+    await page.getByText('No documents yet. Upload one.').waitFor()
     expect(await documentsOf('ada')).toEqual([])
     expect(opened.errors).toEqual([])
   })
@@ -106,7 +106,7 @@ describe('documents in the Studio', () => {
     // A browser itself tries again twice on connections that it has used before.
     proxy.cutUploads = Number.POSITIVE_INFINITY
     await choose(page, [{ name: 'numbers.md', buffer: large }])
-    await page.getByText('Interrupted; it is sent again when the server can be reached.').waitFor()
+    await page.getByText('Interrupted. The upload resumes when the server is reachable.').waitFor()
     proxy.cutUploads = 0
     proxy.holdUploads = true
     const bar = page.getByRole('progressbar', { name: 'Sending numbers.md' })
@@ -140,9 +140,9 @@ describe('documents in the Studio', () => {
     const { page } = opened
     await choose(page, [{ name: 'long.md', buffer: long }])
     await page.getByRole('button', { name: 'Cancel: Reading long.md' }).click()
-    const why = page.getByRole('alert', { name: 'Why it could not be read' })
+    const why = page.getByRole('alert', { name: 'Conversion error' })
     await why.getByText('CANCELED', { exact: true }).waitFor()
-    await why.getByRole('button', { name: 'Try again' }).click()
+    await why.getByRole('button', { name: 'Retry' }).click()
     await page.getByRole('heading', { name: 'Long', level: 1 }).waitFor()
     await page.getByRole('heading', { name: 'Part 1', exact: true, level: 3 }).waitFor()
     expect(await why.count()).toBe(0)
@@ -199,7 +199,7 @@ describe('documents in the Studio', () => {
       await row.getByText(code, { exact: true }).waitFor()
     }
     await list.getByRole('link', { name: 'encrypted.pdf' }).click()
-    const why = page.getByRole('alert', { name: 'Why it could not be read' })
+    const why = page.getByRole('alert', { name: 'Conversion error' })
     await why.getByText('The PDF is protected by a password').waitFor()
     await why.getByText('Save a copy without a password and import that file.').waitFor()
     expect(await why.getByRole('button').count()).toBe(0)
@@ -214,7 +214,7 @@ describe('documents in the Studio', () => {
       colorScheme: 'dark',
     })
     const { page } = opened
-    await page.getByText('None yet. Upload the first one.').waitFor()
+    await page.getByText('No documents yet. Upload one.').waitFor()
     expect(await overflow(page)).toBeLessThanOrEqual(0)
     await choose(page, [{ name: 'page.html', buffer: sample('page.html') }])
     await page.getByRole('heading', { name: 'Bread', level: 1 }).waitFor()

@@ -55,7 +55,7 @@ describe('the inbox in the Studio', () => {
     const { roadmapId, taskId } = await world.startRoadmap({ titles: ['Owls'] })
     {
       await using before = await openPage(browser, `${world.url}/?roadmap=${roadmapId}`)
-      await before.page.getByRole('progressbar', { name: 'Making a roadmap' }).first().waitFor()
+      await before.page.getByRole('progressbar', { name: 'Creating roadmap' }).first().waitFor()
     }
     await untilWatched(taskId, false)
     model.letGo()
@@ -80,7 +80,7 @@ describe('the inbox in the Studio', () => {
     await two.page.getByRole('main').getByText('1 unread').waitFor()
     await bell(one.page, /^Inbox 1 unread/).waitFor()
     await two.page.getByRole('button', { name: 'Mark all read' }).last().click()
-    await two.page.getByText('Nothing unread').waitFor()
+    await two.page.getByText('No unread notifications').waitFor()
     await bell(one.page, 'Inbox').waitFor()
     // And a reload finds the same.
     await one.page.reload()
@@ -93,7 +93,7 @@ describe('the inbox in the Studio', () => {
     const { roadmapId, taskId } = await world.startRoadmap({ titles: ['Robins'] })
     const read = '{ inbox { nodes { about { id } } } }'
     await using opened = await openPage(browser, `${world.url}/?roadmap=${roadmapId}`)
-    await opened.page.getByRole('progressbar', { name: 'Making a roadmap' }).first().waitFor()
+    await opened.page.getByRole('progressbar', { name: 'Creating roadmap' }).first().waitFor()
     await untilWatched(taskId, true)
     model.letGo()
     await untilOver(taskId)
@@ -151,7 +151,7 @@ describe('the inbox in the Studio', () => {
     await panel(page).getByRole('button', { name: 'Mark as read: Back again' }).focus()
     await page.keyboard.press('Enter')
     await toast(page, 'Back again').waitFor({ state: 'detached' })
-    await panel(page).getByRole('link', { name: 'The whole inbox' }).press('Enter')
+    await panel(page).getByRole('link', { name: 'View inbox' }).press('Enter')
     await page.getByRole('heading', { name: 'Inbox', level: 1 }).waitFor()
     await panel(page).waitFor({ state: 'hidden' })
     expect(opened.errors).toEqual([])

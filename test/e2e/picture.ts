@@ -83,10 +83,10 @@ const everywhere = pages.map(([, page]) => page)
 const documents = await Promise.all(
   ['docs/architecture.md', 'docs/protocol.md'].map((name) => readFile(new URL(name, root), 'utf8')),
 )
-await first.getByText('Or paste a text').click()
+await first.getByText('Or paste text').click()
 await first.getByLabel('The text').fill(documents.join('\n\n'))
 await shoot('home')
-await first.getByRole('button', { name: 'Import it' }).click()
+await first.getByRole('button', { name: 'Import' }).click()
 await first.waitForURL(/roadmap=/)
 const roadmapUrl = first.url()
 await first
@@ -100,17 +100,17 @@ await first
   .waitFor({ timeout: 120_000 })
 await shoot('outline')
 const making = await first
-  .getByRole('link', { name: /^Tutorial.*, being made$/ })
+  .getByRole('link', { name: /^Tutorial.*, generating$/ })
   .first()
   .getAttribute('href', { timeout: 120_000 })
 for (const page of everywhere) await page.goto(new URL(making ?? '', url).href)
-await first.getByRole('article').getByText('Being made').waitFor()
+await first.getByRole('article').getByText('Generating').waitFor()
 await delay(1_000)
 await shoot('making')
 pauseMs = 0
 await first
-  .getByRole('region', { name: 'Making a roadmap' })
-  .getByText('Completed in part', { exact: true })
+  .getByRole('region', { name: 'Creating roadmap' })
+  .getByText('Partially completed', { exact: true })
   .waitFor({ timeout: 120_000 })
 for (const page of everywhere) {
   await page.goto(roadmapUrl)

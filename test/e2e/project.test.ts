@@ -38,7 +38,7 @@ describe('a project in the Studio', () => {
     await page.getByRole('heading', { name: 'cards.js' }).waitFor()
     await page.reload()
     // On a quick machine the rest may be there before the page is.
-    await page.getByRole('progressbar', { name: 'Making the project' }).or(badge(page, 'Ready')).first().waitFor()
+    await page.getByRole('progressbar', { name: 'Generating project' }).or(badge(page, 'Ready')).first().waitFor()
     await badge(page, 'Ready').waitFor()
 
     const card = preview(page).getByRole('button', { name: 'Press to turn' })
@@ -81,7 +81,7 @@ describe('a project in the Studio', () => {
     await badge(page, 'Stopped').waitFor()
     await page.getByRole('button', { name: 'Delete' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Delete for good' }).click()
-    await page.getByRole('heading', { name: 'Small pages from what you read.' }).waitFor()
+    await page.getByRole('heading', { name: 'Small web projects from your documents.' }).waitFor()
     await page.getByText('None yet.').waitFor()
   })
 

@@ -33,13 +33,13 @@ describe('a quiz in the Studio', () => {
     await importReadme('ws')
     await using opened = await openPage(browser, world.url)
     const { page } = opened
-    await page.getByRole('button', { name: /^Make a quiz of ws/ }).click()
+    await page.getByRole('button', { name: /^Generate quiz of ws/ }).click()
     await page.waitForURL(/quiz=/)
     const address = page.url()
     const id = new URL(address).searchParams.get('quiz')
     // The first can be read while others are made.
     await question(page, 2).waitFor()
-    await page.getByRole('progressbar', { name: 'Making the quiz' }).waitFor()
+    await page.getByRole('progressbar', { name: 'Generating quiz' }).waitFor()
     await question(page, 10).waitFor()
     await page.getByRole('button', { name: 'Publish' }).waitFor()
 
@@ -61,7 +61,7 @@ describe('a quiz in the Studio', () => {
     await press(page, 'Edit', 3)
     await page.getByLabel('Explanation, in Markdown').fill('Because **we** say so.')
     await page.getByRole('button', { name: 'Save' }).click()
-    await question(page, 3).getByText('Why, and where it says so').click()
+    await question(page, 3).getByText('Explanation and source').click()
     await question(page, 3).getByText('we', { exact: true }).waitFor()
     await press(page, 'Down', 1)
     await expect.poll(async () => (await prompts())[1]).toBe(before[0])

@@ -151,7 +151,7 @@ describe('a session in the Studio', () => {
         'Offline 3',
       ]),
     )
-    await his.page.locator('[data-unsent="waiting"]').nth(1).getByRole('button', { name: 'Take back' }).click()
+    await his.page.locator('[data-unsent="waiting"]').nth(1).getByRole('button', { name: 'Undo' }).click()
     await write(hers.page, 'Meanwhile')
     await until(async () => expect(await transcript(hers.page)).toEqual(['1 Before', '2 Meanwhile']))
     await proxy.accept()
@@ -176,7 +176,7 @@ describe('a session in the Studio', () => {
         await until(async () => expect(await page.locator('.reply[data-status="STOPPED"]').count()).toBe(1))
     }
     await until(async () => expect(await hers.page.locator('.people [data-here="true"]').count()).toBe(1))
-    await hers.page.getByRole('button', { name: 'Write it again' }).click()
+    await hers.page.getByRole('button', { name: 'Regenerate' }).click()
     await until(async () => expect(await hers.page.locator('.reply[data-status="COMPLETED"]').count()).toBe(1))
     expect(await hers.page.locator('.reply').textContent()).toContain('Quoted word for word')
 
@@ -192,10 +192,10 @@ describe('a session in the Studio', () => {
     const card = hers.page.getByRole('listitem').filter({ hasText: 'Here and now' })
     await until(async () => expect(await card.getByText('2 new').count()).toBe(1))
     await card.getByRole('link').click()
-    await until(async () => expect(await hers.page.getByText('New since you were here').count()).toBe(1))
+    await until(async () => expect(await hers.page.getByText('New messages').count()).toBe(1))
     await until(async () => expect((await transcript(hers.page)).slice(-2)).toEqual(['3 Meanwhile 1', '4 Meanwhile 2']))
     await write(hers.page, 'I am back')
-    await until(async () => expect(await hers.page.getByText('New since you were here').count()).toBe(0))
+    await until(async () => expect(await hers.page.getByText('New messages').count()).toBe(0))
   })
 
   test('starts an answer again, visibly, when the server that wrote it was killed', async () => {

@@ -31,14 +31,14 @@ describe('two pages of one roadmap', () => {
     }
     mine.requests.length = 0
     other.requests.length = 0
-    await other.page.getByRole('button', { name: 'Make again: Quiz of Owls' }).click()
-    await mine.page.getByRole('link', { name: 'Quiz of Owls, being made' }).waitFor()
+    await other.page.getByRole('button', { name: 'Regenerate: Quiz of Owls' }).click()
+    await mine.page.getByRole('link', { name: 'Quiz of Owls, generating' }).waitFor()
     const article = mine.page.getByRole('article')
     await article.getByText('The first half').waitFor()
     // Of several that run at once each is followed, not only the newest.
     await other.page.getByRole('link', { name: 'Tutorial of Robins, ready' }).click()
-    await other.page.getByRole('button', { name: 'Make again: Tutorial of Robins' }).click()
-    await mine.page.getByRole('link', { name: 'Tutorial of Robins, being made' }).waitFor()
+    await other.page.getByRole('button', { name: 'Regenerate: Tutorial of Robins' }).click()
+    await mine.page.getByRole('link', { name: 'Tutorial of Robins, generating' }).waitFor()
     gate.resolve()
     await mine.page.getByRole('link', { name: 'Quiz of Owls, ready' }).waitFor()
     await mine.page.getByRole('link', { name: 'Tutorial of Robins, ready' }).waitFor()
@@ -64,7 +64,7 @@ describe('two pages of one roadmap', () => {
       yield* textOf(asked)
     }
     await other.page.getByRole('button', { name: /that failed/ }).click()
-    await mine.page.getByRole('link', { name: 'Quiz of Owls, being made' }).waitFor()
+    await mine.page.getByRole('link', { name: 'Quiz of Owls, generating' }).waitFor()
     gate.resolve()
     for (const title of ['Owls', 'Robins'])
       await mine.page.getByRole('link', { name: `Quiz of ${title}, ready` }).waitFor()

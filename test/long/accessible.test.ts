@@ -145,11 +145,11 @@ describe('by keyboard alone', () => {
     expect(await page.evaluate(() => document.activeElement?.id)).toBe('main')
     expect(await page.getByRole('link', { name: 'Sessions' }).getAttribute('aria-current')).toBe('true')
 
-    const said = page.getByRole('log', { name: 'What was said last' })
+    const said = page.getByRole('log', { name: 'Latest messages' })
     await tabTo(page, 'textbox "Message"')
     await page.keyboard.type('What are streams for?')
     await page.keyboard.press('Enter')
-    await said.getByText('An answer is being written').waitFor({ state: 'attached' })
+    await said.getByText('A reply is being written').waitFor({ state: 'attached' })
     // It streams, and nothing moves for those who asked for that.
     expect(await page.evaluate(() => document.getAnimations().length)).toBe(0)
     expect(await focused(page)).toMatch(/^textbox "Message"/)
@@ -158,11 +158,11 @@ describe('by keyboard alone', () => {
     // One that is stopped: the focus stays with it.
     await page.keyboard.type('And what is a close code for, and a ping?')
     await page.keyboard.press('Enter')
-    await page.getByRole('button', { name: 'Stop the answer' }).waitFor()
-    await page.getByRole('button', { name: 'Stop the answer' }).focus()
+    await page.getByRole('button', { name: 'Stop the reply' }).waitFor()
+    await page.getByRole('button', { name: 'Stop the reply' }).focus()
     await page.keyboard.press('Enter')
-    await said.getByText('The answer was stopped').waitFor({ state: 'attached' })
-    await expect.poll(() => focused(page)).toMatch(/Write it again/)
+    await said.getByText('The reply was stopped').waitFor({ state: 'attached' })
+    await expect.poll(() => focused(page)).toMatch(/Regenerate/)
 
     // What is taken away gives its place to what comes next.
     await tabTo(page, 'button "Remove the card')
@@ -225,7 +225,7 @@ describe('by keyboard alone', () => {
     await tabTo(page, 'textbox "Content of app.js"')
     await page.getByRole('button', { name: 'Add a file' }).focus()
     await page.keyboard.press('Enter')
-    expect(await focused(page)).toMatch(/^textbox "Name of the new file"/)
+    expect(await focused(page)).toMatch(/^textbox "New file name"/)
     await page.keyboard.press('Escape')
     await expect.poll(() => focused(page)).toBe('button "Add a file"')
 
@@ -233,7 +233,7 @@ describe('by keyboard alone', () => {
     await page.keyboard.press('Enter')
     await tabTo(page, 'button "Delete for good"')
     await page.keyboard.press('Enter')
-    await page.getByRole('heading', { name: 'Small pages from what you read.' }).waitFor()
+    await page.getByRole('heading', { name: 'Small web projects from your documents.' }).waitFor()
     expect(await page.evaluate(() => document.activeElement?.id)).toBe('main')
     expect(opened.errors).toEqual([])
   })

@@ -24,8 +24,8 @@ test('what a worker yields reaches the page; how fast is printed', async () => {
   const { page } = opened
   await page.getByRole('link', { name: 'Quiz of Owls, ready' }).click()
   await page.getByRole('article').getByText('The quiz of Owls.').waitFor()
-  await page.getByRole('button', { name: 'Make again: Quiz of Owls' }).click()
-  await page.getByRole('link', { name: 'Quiz of Owls, being made' }).waitFor()
+  await page.getByRole('button', { name: 'Regenerate: Quiz of Owls' }).click()
+  await page.getByRole('link', { name: 'Quiz of Owls, generating' }).waitFor()
   const measured = page.evaluate(
     (wanted) =>
       new Promise<number[]>((resolve) => {

@@ -19,7 +19,7 @@ test('without WebSockets, over HTTP/1.1, two tabs stream, further ones poll, and
   const roadmapId = await world.makeRoadmap()
   const context = await browser.newContext()
   const tabs: Awaited<ReturnType<typeof openTab>>[] = []
-  for (const status of ['Live, by detour', 'Live, by detour', 'Delayed', 'Delayed']) {
+  for (const status of ['Live (fallback)', 'Live (fallback)', 'Delayed', 'Delayed']) {
     const tab = await openTab(context, `${proxy.url}/?roadmap=${roadmapId}`)
     tabs.push(tab)
     await says(tab.page, status)
@@ -38,6 +38,6 @@ test('without WebSockets, over HTTP/1.1, two tabs stream, further ones poll, and
   }
   // Tabs that poll take the place of those that are closed.
   for (const { page } of tabs.splice(0, 2)) await page.close()
-  for (const { page } of tabs) await says(page, 'Live, by detour')
+  for (const { page } of tabs) await says(page, 'Live (fallback)')
   await context.close()
 })

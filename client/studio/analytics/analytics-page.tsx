@@ -29,8 +29,8 @@ export function AnalyticsPage(): ReactElement {
       <Tiles totals={totals} />
       {documents.length === 0 ? (
         <p className="empty">
-          Nothing has been made yet. Make a quiz of a document in the <Link to={{}}>library</Link>, and watch the
-          figures move here.
+          No data yet. Generate a quiz from a document in the <Link to={{}}>library</Link>, and watch the figures move
+          here.
         </p>
       ) : (
         <>

@@ -36,7 +36,7 @@ export function QuestionsChart({ hours }: { readonly hours: readonly AnalyticsHo
       keys={keys}
       aside={
         <fieldset className="choice">
-          <legend className="tidings-hidden">How far back</legend>
+          <legend className="tidings-hidden">Period</legend>
           {spans.map((one) => (
             <button
               key={one.span}
@@ -52,7 +52,7 @@ export function QuestionsChart({ hours }: { readonly hours: readonly AnalyticsHo
       }
     >
       {filled.length === 0 ? (
-        <p className="note">None in this time.</p>
+        <p className="note">None in this period.</p>
       ) : (
         <table>
           <thead>

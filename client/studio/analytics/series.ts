@@ -1,6 +1,6 @@
 import type { AnalyticsHour } from '../../reduce/analytics.ts'
 
-/** How far back the questions are shown, and in what steps. */
+/** The period that is shown, and its steps. */
 export type Span = 'day' | 'month'
 
 /** The questions of one step. */

@@ -17,9 +17,9 @@ export function formatShare(share: number | null): string {
 
 /** The states of tasks in the order in which they are shown, in words. */
 export const taskStates: readonly { readonly key: keyof AnalyticsFigures['tasks']; readonly title: string }[] = [
-  { key: 'queued', title: 'Waiting' },
+  { key: 'queued', title: 'Queued' },
   { key: 'running', title: 'Running' },
-  { key: 'retrying', title: 'Trying again' },
+  { key: 'retrying', title: 'Retrying' },
   { key: 'completed', title: 'Completed' },
   { key: 'failed', title: 'Failed' },
   { key: 'canceled', title: 'Canceled' },

@@ -32,24 +32,24 @@ export function AuditList({ auditedAt }: { readonly auditedAt: string | null }):
     <section aria-label="Audit log">
       <h2>Audit log</h2>
       <form className="admin-filters" onSubmit={(submitted) => submitted.preventDefault()}>
-        <label htmlFor={ids.event}>What</label>
+        <label htmlFor={ids.event}>Event</label>
         <select
           id={ids.event}
           value={event}
           onChange={({ target }) => setEvent(events.find((one) => one === target.value) ?? '')}
         >
-          <option value="">Everything</option>
+          <option value="">All events</option>
           {events.map((one) => (
             <option key={one} value={one}>
               {eventNames[one]}
             </option>
           ))}
         </select>
-        <label htmlFor={ids.user}>Who</label>
+        <label htmlFor={ids.user}>User</label>
         <input
           id={ids.user}
           value={user}
-          placeholder="Everyone"
+          placeholder="Any user"
           spellCheck={false}
           autoComplete="off"
           onChange={({ target }) => setUser(target.value)}
@@ -67,16 +67,16 @@ export function AuditList({ auditedAt }: { readonly auditedAt: string | null }):
 }
 
 function Entries({ entries }: { readonly entries: AuditLogQuery['auditLog']['nodes'] }): ReactElement {
-  if (entries.length === 0) return <p className="note">Nothing.</p>
+  if (entries.length === 0) return <p className="note">No entries.</p>
   return (
     <table className="admin-table admin-audit">
       <thead>
         <tr>
-          <th scope="col">When</th>
-          <th scope="col">What</th>
-          <th scope="col">Who</th>
-          <th scope="col">From</th>
-          <th scope="col">About</th>
+          <th scope="col">Time</th>
+          <th scope="col">Event</th>
+          <th scope="col">User</th>
+          <th scope="col">Address</th>
+          <th scope="col">Details</th>
         </tr>
       </thead>
       <tbody>

@@ -33,8 +33,8 @@ export function ConnectionsPage(): ReactElement {
   return (
     <div className="admin">
       <div>
-        <h1>Who is connected</h1>
-        <p className="note">Live, over all servers. A server that was killed is gone after ten seconds.</p>
+        <h1>Connections</h1>
+        <p className="note">Live, across all servers. A server that was killed disappears after ten seconds.</p>
       </div>
       {stats === undefined ? <p className="note">Loading …</p> : <Overview stats={stats} />}
       <AuditList auditedAt={stats?.auditedAt ?? null} />
@@ -59,7 +59,7 @@ function Overview({ stats }: { readonly stats: Stats }): ReactElement {
         note={stats.connections > stats.oldest.length ? `The oldest ${stats.oldest.length} of them.` : null}
       />
       {stats.slowest.length === 0 ? null : (
-        <Clients title="Slow readers" clients={stats.slowest} note="They leave unread what was sent to them." />
+        <Clients title="Slow subscribers" clients={stats.slowest} note="Clients that do not drain their connection." />
       )}
       <div className="admin-lists">
         <Counts
@@ -73,7 +73,7 @@ function Overview({ stats }: { readonly stats: Stats }): ReactElement {
         <Counts
           title="By user"
           counts={stats.byViewer.map(({ userId, connections }) => ({
-            name: userId ?? 'Without a token',
+            name: userId ?? 'Anonymous',
             count: connections,
           }))}
         />
@@ -108,23 +108,23 @@ function Clients(props: {
       <h2>{title}</h2>
       {note === null ? null : <p className="note">{note}</p>}
       {clients.length === 0 ? (
-        <p className="note">Nobody.</p>
+        <p className="note">No connections.</p>
       ) : (
         <table className="admin-table">
           <thead>
             <tr>
-              <th scope="col">Who</th>
-              <th scope="col">How</th>
-              <th scope="col">From</th>
+              <th scope="col">User</th>
+              <th scope="col">Transport</th>
+              <th scope="col">Address</th>
               <th scope="col">Server</th>
               <th scope="col" className="number">
-                For
+                Connected for
               </th>
               <th scope="col" className="number">
-                Watches
+                Subscriptions
               </th>
               <th scope="col" className="number">
-                Unread
+                Unsent
               </th>
             </tr>
           </thead>
@@ -132,7 +132,7 @@ function Clients(props: {
             {clients.map(
               ({ id, userId, transport, address, userAgent, server, openedAt, subscriptions, unreadBytes }) => (
                 <tr key={id}>
-                  <th scope="row">{userId ?? <span className="note">Without a token</span>}</th>
+                  <th scope="row">{userId ?? <span className="note">Anonymous</span>}</th>
                   <td>
                     <span className="admin-tag" data-kind={transport}>
                       {transportNames[transport]}
@@ -142,13 +142,13 @@ function Clients(props: {
                     {address} <span className="note">{describeAgent(userAgent)}</span>
                   </td>
                   <td className="note">{server}</td>
-                  <td className="number" data-label="For">
+                  <td className="number" data-label="Connected for">
                     {describeAge(now - Date.parse(openedAt))}
                   </td>
-                  <td className="number" data-label="Watches">
+                  <td className="number" data-label="Subscriptions">
                     {subscriptions ?? '–'}
                   </td>
-                  <td className="number" data-label="Unread" data-bad={unreadBytes > 0}>
+                  <td className="number" data-label="Unsent" data-bad={unreadBytes > 0}>
                     {describeBytes(unreadBytes)}
                   </td>
                 </tr>

@@ -16,7 +16,7 @@ export const eventNames: Readonly<Record<AuditEvent, string>> = {
   REVOKED: 'Revoked',
   LIMITED: 'Limit reached',
   BROADCAST: 'Broadcast',
-  DROPPED: 'Not kept',
+  DROPPED: 'Dropped',
 }
 
 /** Ways of connecting, as the audit log names them. */

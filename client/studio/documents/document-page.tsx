@@ -47,16 +47,16 @@ export function DocumentPage({ id }: { readonly id: string }): ReactElement {
       </header>
       {isBusy ? (
         conversion === null ? (
-          <p className="note">Is being read …</p>
+          <p className="note">Converting …</p>
         ) : (
-          <TaskPanel task={conversion} title={`Reading ${shown.name}`} />
+          <TaskPanel task={conversion} title={`Converting ${shown.name}`} />
         )
       ) : null}
       {shown.status === 'FAILED' && !isBusy ? <Failure document={shown} isOwn={isOwn} onStarted={live.watch} /> : null}
       {shown.status === 'READY' ? (
         <>
           {shown.notes.length === 0 ? null : (
-            <ul className="document-notes" aria-label="Left out or assumed">
+            <ul className="document-notes" aria-label="Conversion notes">
               {shown.notes.map((note) => (
                 <li key={note}>{note}</li>
               ))}
@@ -105,7 +105,7 @@ function Absence({
       <p className="page-note" role="alert">
         {live.failure}{' '}
         <button type="button" className="quiet" onClick={live.refetch}>
-          Try again
+          Retry
         </button>
       </p>
     )
@@ -117,7 +117,7 @@ function Absence({
       <p>{words}</p>
       {why === 'forbidden' ? <p className="document-code">FORBIDDEN</p> : null}
       <p>
-        <Link to={{ page: 'documents' }}>To your documents</Link>
+        <Link to={{ page: 'documents' }}>Documents</Link>
       </p>
     </div>
   )
@@ -132,8 +132,8 @@ function Failure(props: {
   const { error, conversion } = shown
   if (error === null) return null
   return (
-    <section className="document-failure" role="alert" aria-label="Why it could not be read">
-      <h2>It could not be read</h2>
+    <section className="document-failure" role="alert" aria-label="Conversion error">
+      <h2>Conversion failed</h2>
       <p>{endSentence(error.message)}</p>
       {error.advice === null ? null : (
         <p>

@@ -29,7 +29,7 @@ export function DocumentsPage(): ReactElement {
       <SearchPanel />
       <Refusal text={data === undefined ? failure : null} onAgain={refetch} />
       {documents.length === 0 ? (
-        <p className="note">{isLoading ? 'Loading …' : data === undefined ? '' : 'None yet. Upload the first one.'}</p>
+        <p className="note">{isLoading ? 'Loading …' : data === undefined ? '' : 'No documents yet. Upload one.'}</p>
       ) : (
         <ul className="document-list" aria-label="Your documents">
           {documents.map((document) => (
@@ -103,8 +103,8 @@ function Progress(props: {
     if (isOver) onOver()
   }, [isOver, onOver])
   return task === null ? (
-    <p className="note">Is being read</p>
+    <p className="note">Converting</p>
   ) : (
-    <ProgressBar task={task} label={`Reading ${name}`} isQuiet />
+    <ProgressBar task={task} label={`Converting ${name}`} isQuiet />
   )
 }

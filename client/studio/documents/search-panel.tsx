@@ -56,8 +56,8 @@ export function SearchPanel(): ReactElement {
 }
 
 function describeCount(count: number): string {
-  if (count === 0) return 'Nothing found.'
-  return count === 1 ? 'One place found.' : `${count === 20 ? 'The best 20' : count} places found.`
+  if (count === 0) return 'No results.'
+  return count === 1 ? '1 result.' : `${count === 20 ? 'Top 20' : count} results.`
 }
 
 function Match({ match }: { readonly match: DocumentSearchQuery['searchDocuments'][number] }): ReactElement {

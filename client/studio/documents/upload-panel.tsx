@@ -44,7 +44,7 @@ function UploadRow(props: { readonly upload: Upload; readonly onDismiss: () => v
       <p className="upload-name">
         {file.name} <span className="note">{describeBytes(file.size)}</span>
       </p>
-      {upload.is === 'waiting' ? <p className="note">Waits for the files before it.</p> : null}
+      {upload.is === 'waiting' ? <p className="note">Waiting for earlier files.</p> : null}
       {upload.is === 'sending' ? <Sending file={file} /> : null}
       {upload.is === 'refused' ? (
         <p className="failure" role="alert">
@@ -70,10 +70,10 @@ function Sending({ file }: { readonly file: File }): ReactElement {
   const percent = Math.floor(part * 100)
   const isInterrupted = progress === null && kept !== undefined
   const words = isInterrupted
-    ? 'Interrupted; it is sent again when the server can be reached.'
+    ? 'Interrupted. The upload resumes when the server is reachable.'
     : percent < 100
       ? `Sending${kept === undefined ? '' : ' again'}, ${percent} %`
-      : 'Sent; waiting for the answer'
+      : 'Sent; waiting for the server'
   const cancel = (): void => {
     if (progress !== null) uploads.cancel(file)
     else if (kept !== undefined) dismiss(kept.id)
@@ -133,5 +133,5 @@ function Reading(props: { readonly documentId: string; readonly taskId: string; 
         </p>
       </>
     )
-  return <TaskPanel task={task} title={`Reading ${name}`} />
+  return <TaskPanel task={task} title={`Converting ${name}`} />
 }

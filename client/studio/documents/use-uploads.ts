@@ -37,7 +37,7 @@ export function useUploads(onImported: () => void): Uploads {
     put(key, { key, file, is: 'sending' })
     const { data, refusal } = await run({ input: { source: { file }, name: file.name } })
     if (data?.importDocument.__typename !== 'ImportDocumentSuccess')
-      return put(key, { key, file, is: 'refused', reason: refusal ?? 'There was no answer.' })
+      return put(key, { key, file, is: 'refused', reason: refusal ?? 'The server did not answer.' })
     const { document, task } = data.importDocument
     put(key, { key, file, is: 'imported', documentId: document.id, taskId: task.id })
     onImported()

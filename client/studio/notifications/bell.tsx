@@ -37,7 +37,7 @@ export const Bell = memo(function Bell(): ReactElement {
           </button>
         </div>
         <Refusal text={inbox === null ? describeError(error) : null} />
-        {inbox !== null && entries.length === 0 ? <p className="note">Nothing yet. What you miss waits here.</p> : null}
+        {inbox !== null && entries.length === 0 ? <p className="note">No notifications yet.</p> : null}
         <ul className="entries">
           {entries.map((entry) => (
             <Entry key={entry.id} entry={entry} onRead={(one) => void markRead(one)} onFollow={close} />
@@ -45,7 +45,7 @@ export const Bell = memo(function Bell(): ReactElement {
         </ul>
         <p className="inbox-foot">
           <Link to={{ page: 'inbox' }} onFollow={close}>
-            The whole inbox
+            View inbox
           </Link>
         </p>
       </div>

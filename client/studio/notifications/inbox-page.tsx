@@ -32,7 +32,7 @@ export function InboxPage(): ReactElement {
         <div>
           <h1 id="inbox-title">Inbox</h1>
           <p className="note" role="status">
-            {unreadCount === 0 ? 'Nothing unread' : `${unreadCount} unread`}
+            {unreadCount === 0 ? 'No unread notifications' : `${unreadCount} unread`}
           </p>
         </div>
         <button
@@ -47,7 +47,7 @@ export function InboxPage(): ReactElement {
       </header>
       <Refusal text={failure} />
       {entries.length === 0 ? (
-        <p className="note">Nothing yet. What ends while you are away waits here for you.</p>
+        <p className="note">No notifications yet. Tasks that end while you are away are listed here.</p>
       ) : null}
       <ul className="entries">
         {entries.map((entry) => (
@@ -63,7 +63,7 @@ export function InboxPage(): ReactElement {
       {mayHaveMore ? (
         <p className="inbox-foot">
           <button type="button" disabled={older.isLoading} onClick={older.load}>
-            {older.isLoading ? 'Loading …' : 'Show older ones'}
+            {older.isLoading ? 'Loading …' : 'Show older'}
           </button>
         </p>
       ) : null}

@@ -13,14 +13,14 @@ export function PanelNotifications({ live }: { readonly live: LiveInbox }): Reac
   const entries = inbox.entries.slice(0, shown)
   return (
     <div className="inbox-panel">
-      {entries.length === 0 ? <p className="note">Nothing yet. What you miss waits here.</p> : null}
+      {entries.length === 0 ? <p className="note">No notifications yet.</p> : null}
       <ul className="entries">
         {entries.map((entry) => (
           <Entry key={entry.id} entry={entry} onRead={(id) => void markRead(id)} />
         ))}
       </ul>
       <p className="panel-foot">
-        <Link to={{ page: 'inbox' }}>The whole inbox</Link>
+        <Link to={{ page: 'inbox' }}>View inbox</Link>
         {inbox.unreadCount > 0 ? (
           <button type="button" className="quiet" onClick={() => void markAllRead()}>
             Mark all read

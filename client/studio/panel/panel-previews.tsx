@@ -15,7 +15,7 @@ export function PanelPreviews(): ReactElement {
   const isWatched = useConnection().transport === 'websocket'
   const projects = data?.projects.nodes.slice(0, shown) ?? []
   if (data === undefined) return <p className="note">{failure ?? (isLoading ? 'Loading …' : '')}</p>
-  if (projects.length === 0) return <p className="note">No project yet.</p>
+  if (projects.length === 0) return <p className="note">No projects yet.</p>
   return (
     <ul className="panel-previews">
       {projects.map(({ id, title, preview }) => (

@@ -31,7 +31,7 @@ export function PanelTasks({ list }: { readonly list: LiveTasks }): ReactElement
       </ul>
       {over.length > maxOver ? (
         <button type="button" className="quiet" aria-expanded={isAll} onClick={() => setAll(!isAll)}>
-          {isAll ? 'Show fewer' : `Show ${over.length - maxOver} earlier ones`}
+          {isAll ? 'Show fewer' : `Show ${over.length - maxOver} more`}
         </button>
       ) : null}
     </>
@@ -59,7 +59,7 @@ const TaskRow = memo(function TaskRow(props: {
         </p>
       ) : null}
       {isFinalStatus(status) ? null : <CancelButton id={id} label={`Cancel: ${name}`} />}
-      {canRetry(task) ? <AgainButton id={id} label={`Try again: ${name}`} /> : null}
+      {canRetry(task) ? <AgainButton id={id} label={`Retry: ${name}`} /> : null}
     </li>
   )
 })

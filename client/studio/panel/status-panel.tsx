@@ -108,8 +108,7 @@ export function StatusPanel(props: {
           <PanelSection name="connection" title="Connection" brief={title}>
             <ConnectionIndicator />
             <p className="note">
-              Nothing is lost while it is interrupted: what happens meanwhile is kept on the server, and shown in order
-              when it is back.
+              The server keeps all events during an interruption; they are shown in order after reconnecting.
             </p>
           </PanelSection>
           <PanelSection name="tasks" title="Tasks" brief={describeActive(active)}>
@@ -131,9 +130,9 @@ export function StatusPanel(props: {
 }
 
 function describeUnread(count: number): string {
-  return count === 0 ? 'nothing unread' : `${count} unread`
+  return count === 0 ? 'none unread' : `${count} unread`
 }
 
 function describeActive(count: number): string {
-  return count === 0 ? 'no task under way' : `${count} ${count === 1 ? 'task' : 'tasks'} under way`
+  return count === 0 ? 'no active tasks' : `${count} active ${count === 1 ? 'task' : 'tasks'}`
 }

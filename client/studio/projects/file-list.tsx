@@ -67,7 +67,7 @@ function AddFile({ onAdd }: { readonly onAdd: (path: string) => void }): ReactEl
       <input
         // biome-ignore lint/a11y/noAutofocus: it was asked for with the button that it replaces
         autoFocus
-        aria-label="Name of the new file"
+        aria-label="New file name"
         placeholder="notes.html"
         value={name}
         onChange={(event) => setName(event.target.value)}

@@ -24,7 +24,7 @@ export function Making(props: {
   }, [text])
   return (
     <>
-      <TaskPanel task={task} title="Making the project" onStarted={onStarted} />
+      <TaskPanel task={task} title="Generating project" onStarted={onStarted} />
       <div className="workbench" data-making="true">
         <FileList
           files={items.map(
@@ -34,12 +34,12 @@ export function Making(props: {
           onSelect={(path) => setChosen(path === current?.key ? null : path)}
           onAdd={null}
         />
-        <section className="editor" aria-label="The file as it is written">
+        <section className="editor" aria-label="File being generated">
           <div className="pane-head">
-            <h2>{selected ?? 'Nothing yet'}</h2>
+            <h2>{selected ?? 'No file yet'}</h2>
           </div>
           <div className="code-box" ref={box}>
-            <CodeEditor label={selected ?? 'Nothing yet'} value={text} problems={new Map()} onChange={null} />
+            <CodeEditor label={selected ?? 'No file yet'} value={text} problems={new Map()} onChange={null} />
           </div>
         </section>
       </div>

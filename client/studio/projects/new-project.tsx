@@ -11,10 +11,10 @@ const choices: readonly {
   readonly title: string
   readonly about: string
 }[] = [
-  { template: null, title: 'As I say', about: 'What you write below decides.' },
-  { template: 'FLASH_CARDS', title: 'Flash cards', about: 'To turn, and to take out of the deck.' },
+  { template: null, title: 'Custom', about: 'Follows your prompt.' },
+  { template: 'FLASH_CARDS', title: 'Flash cards', about: 'Flip them and set them aside.' },
   { template: 'QUIZ_PAGE', title: 'Quiz page', about: 'Questions with their answers.' },
-  { template: 'READING_PAGE', title: 'Page to read', about: 'The text with its contents.' },
+  { template: 'READING_PAGE', title: 'Reading page', about: 'The text with a table of contents.' },
 ]
 
 /** Asks for a project: what is wanted, as what, and from what. */
@@ -47,7 +47,7 @@ export function NewProject(): ReactElement {
       }}
     >
       <label className="new-project-source">
-        <span>Made from</span>
+        <span>Source</span>
         <select value={source} onChange={(event) => setSource(event.target.value)}>
           <option value="">Choose a document or a quiz</option>
           <SourceOptions documents={documents} quizzes={quizzes} />

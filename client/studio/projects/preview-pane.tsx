@@ -71,7 +71,7 @@ export function PreviewPane(props: { readonly projectId: string; readonly title:
           {status === 'STOPPED' || status === 'FAILED' ? (
             <>
               {status === 'STOPPED' && preview !== null ? (
-                <p className="note">It stops when nobody has used it for a while.</p>
+                <p className="note">It stops after a while without use.</p>
               ) : null}
               <button type="button" disabled={isSending || preview === null} onClick={start}>
                 Start the preview

@@ -19,7 +19,7 @@ export function ProjectPage({ id }: { readonly id: string }): ReactElement {
     return (
       <p className="page-note" role={failure === null ? 'status' : 'alert'}>
         {failure ?? (isLoading ? 'Loading …' : 'There is no such project.')}{' '}
-        <Link to={{ page: 'projects' }}>To the projects</Link>
+        <Link to={{ page: 'projects' }}>Projects</Link>
       </p>
     )
   const { template, document: source, status, error } = project

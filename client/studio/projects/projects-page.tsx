@@ -20,8 +20,8 @@ export function ProjectsPage(): ReactElement {
   return (
     <div className="home projects">
       <div className="hero">
-        <h1>Small pages from what you read.</h1>
-        <p>Cards, a quiz or a page to read: written before your eyes, yours to change, shown at once.</p>
+        <h1>Small web projects from your documents.</h1>
+        <p>Flash cards, a quiz or a reading page: generated live, editable, with a preview.</p>
       </div>
       <NewProject />
       <section aria-labelledby="projects">
@@ -55,7 +55,7 @@ function ProjectCard({ project }: { readonly project: ProjectSummaryFieldsFragme
       {activeTask === null ? null : (
         <ActiveNote taskId={activeTask.id} label={`Updating ${title}`} active="In progress" over="Ready" />
       )}
-      {status === 'FAILED' ? <p className="failure">Was not finished</p> : <PreviewBadge status={preview.status} />}
+      {status === 'FAILED' ? <p className="failure">Generation failed</p> : <PreviewBadge status={preview.status} />}
     </li>
   )
 }

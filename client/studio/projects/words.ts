@@ -10,7 +10,7 @@ export const previewWords: Readonly<Record<PreviewStatus, string>> = {
 
 /** What the templates are called. */
 export const templateWords: Readonly<Record<ProjectTemplate, string>> = {
-  READING_PAGE: 'Page to read',
+  READING_PAGE: 'Reading page',
   QUIZ_PAGE: 'Quiz page',
   FLASH_CARDS: 'Flash cards',
 }

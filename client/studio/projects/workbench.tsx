@@ -62,7 +62,7 @@ export function Workbench(props: {
       {task !== null && problems.length === 0 && (task.kind === 'SYNC_PROJECT' || task.status !== 'COMPLETED') ? (
         <TaskPanel
           task={task}
-          title={task.kind === 'SYNC_PROJECT' ? 'Syncing the project' : 'Making the project'}
+          title={task.kind === 'SYNC_PROJECT' ? 'Syncing project' : 'Generating project'}
           onStarted={onStarted}
         />
       ) : null}
@@ -99,7 +99,7 @@ export function Workbench(props: {
                 <button
                   type="button"
                   className="quiet danger"
-                  aria-label={`Take away ${selected.path}`}
+                  aria-label={`Delete ${selected.path}`}
                   onClick={() => drafts.remove(selected.path)}
                 >
                   Take away

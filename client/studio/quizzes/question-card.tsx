@@ -17,7 +17,11 @@ import { Inline } from './inline.tsx'
 import { QuestionEditor } from './question-editor.tsx'
 import type { Question } from './use-quiz.ts'
 
-const kindNames = { MULTIPLE_CHOICE: 'Multiple choice', CLOZE: 'Gap', TRUE_FALSE: 'True or false' } as const
+const kindNames = {
+  MULTIPLE_CHOICE: 'Multiple choice',
+  CLOZE: 'Fill in the blank',
+  TRUE_FALSE: 'True or false',
+} as const
 const difficultyNames = { EASY: 'easy', MEDIUM: 'medium', HARD: 'hard' } as const
 
 /** A question under review: what it asks, where it comes from, and what can be done with it. */
@@ -51,7 +55,7 @@ export function QuestionCard(props: {
           <Markdown text={prompt} isGrowing={false} />
           <Answer question={question} />
           <details>
-            <summary>Why, and where it says so</summary>
+            <summary>Explanation and source</summary>
             <Markdown text={explanation} isGrowing={false} />
             <blockquote className="citation">
               {citation.quotation}
@@ -105,7 +109,7 @@ function Answer({
           <span>
             <Inline text={text} />
           </span>
-          {key === answerKey ? <span className="option-mark">right</span> : null}
+          {key === answerKey ? <span className="option-mark">correct</span> : null}
         </li>
       ))}
     </ul>
@@ -150,7 +154,7 @@ function Actions(props: {
     <>
       <div className="question-actions">
         {button(
-          isAccepted ? 'Take back' : 'Accept',
+          isAccepted ? 'Undo' : 'Accept',
           () => accept.run({ questionId: id, accepted: !isAccepted }),
           isBusy,
           !isAccepted,
@@ -194,7 +198,7 @@ function ReasonForm(props: {
           autoFocus
           value={reason}
           maxLength={1_000}
-          placeholder="May be left empty"
+          placeholder="Optional"
           onChange={(event) => setReason(event.target.value)}
         />
       </label>

@@ -53,14 +53,14 @@ export function QuestionEditor({
         </label>
       ) : (
         <fieldset>
-          <legend>Answers; mark the right one</legend>
+          <legend>Answers (select the correct one)</legend>
           {options.map((text, place) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: an option is its place while it is written
             <div key={place} className="option-edit">
               <input
                 type="radio"
                 name={name}
-                aria-label={`Option ${place + 1} is right`}
+                aria-label={`Option ${place + 1} is correct`}
                 checked={place === right}
                 onChange={() => setRight(place)}
               />

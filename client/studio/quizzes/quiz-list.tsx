@@ -56,8 +56,8 @@ export function MakeQuizButton(props: { readonly documentId: string; readonly ti
   }
   return (
     <ActionButton
-      name="Make a quiz"
-      label={`Make a quiz of ${title}`}
+      name="Generate quiz"
+      label={`Generate quiz of ${title}`}
       run={make}
       isSending={isSending}
       refusal={refusal}

@@ -17,7 +17,7 @@ export function QuizPage({ id }: { readonly id: string }): ReactElement {
   if (quiz === null)
     return (
       <p className="page-note" role={failure === null ? 'status' : 'alert'}>
-        {failure ?? (isLoading ? 'Loading …' : 'There is no such quiz.')} <Link to={{}}>To the start</Link>
+        {failure ?? (isLoading ? 'Loading …' : 'There is no such quiz.')} <Link to={{}}>Home</Link>
       </p>
     )
   const { questions, status, note, document: source } = quiz
@@ -36,7 +36,7 @@ export function QuizPage({ id }: { readonly id: string }): ReactElement {
           <DeleteQuiz quiz={quiz} />
         </div>
       </header>
-      {isMaking ? <TaskPanel task={making} title="Making the quiz" onStarted={(taskId) => watch(taskId)} /> : null}
+      {isMaking ? <TaskPanel task={making} title="Generating quiz" onStarted={(taskId) => watch(taskId)} /> : null}
       <ol className="questions">
         {questions.map((question) => (
           <QuestionCard
@@ -84,7 +84,7 @@ function Publishing({
           Take the quiz
         </Link>
         <span className="note">
-          Published with {acceptedCount} of {questions.length} questions. Its link is for everybody who is signed in.
+          Published with {acceptedCount} of {questions.length} questions. Anyone who is signed in can open its link.
         </span>
       </p>
     )

@@ -27,7 +27,7 @@ export function TakePage({ id }: { readonly id: string }): ReactElement {
     return (
       <p className="page-note" role={error === undefined ? 'status' : 'alert'}>
         {describeError(error) ?? (fetching ? 'Loading …' : 'There is no such quiz, or it is not published.')}{' '}
-        <Link to={{}}>To the start</Link>
+        <Link to={{}}>Home</Link>
       </p>
     )
   return <Paper quiz={quiz} />
@@ -158,7 +158,7 @@ function AnswerField(props: {
       {result === null ? null : (
         <div className="result" data-right={result.isCorrect}>
           <p>
-            {result.isCorrect ? 'Right.' : result.given === null ? 'Left open.' : 'Not right.'}{' '}
+            {result.isCorrect ? 'Correct.' : result.given === null ? 'Not answered.' : 'Incorrect.'}{' '}
             {result.isCorrect ? null : (
               <>
                 The answer is <Inline text={result.answer} />.

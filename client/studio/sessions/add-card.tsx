@@ -51,7 +51,7 @@ export function AddCard({ sessionId }: { readonly sessionId: string }): ReactEle
             setSectionKey('')
           }}
         >
-          <option value="note">A note of my own</option>
+          <option value="note">New note</option>
           <SourceOptions documents={ready} quizzes={data?.quizzes.nodes ?? []} />
         </select>
       </label>
@@ -59,7 +59,7 @@ export function AddCard({ sessionId }: { readonly sessionId: string }): ReactEle
         <label>
           Which part
           <select value={sectionKey} onChange={({ target }) => setSectionKey(target.value)}>
-            <option value="">All of it</option>
+            <option value="">Whole document</option>
             {sections.data?.document?.sections
               .filter(({ heading }) => heading !== '')
               .map(({ key, heading }) => (
@@ -75,7 +75,7 @@ export function AddCard({ sessionId }: { readonly sessionId: string }): ReactEle
           aria-label="Note"
           rows={3}
           maxLength={20_000}
-          placeholder="What should be known here"
+          placeholder="Write a note"
           value={note}
           onChange={({ target }) => setNote(target.value)}
         />
@@ -83,7 +83,7 @@ export function AddCard({ sessionId }: { readonly sessionId: string }): ReactEle
       <button type="submit" disabled={isSending || (source === 'note' && note.trim() === '')}>
         Add
       </button>
-      <p className="note">All participants can read of it in answers.</p>
+      <p className="note">Replies may quote it to all participants.</p>
       <Refusal text={refusal} />
     </form>
   )

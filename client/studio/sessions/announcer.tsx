@@ -2,7 +2,7 @@ import { type ReactElement, useEffect, useRef, useState } from 'react'
 import type { SessionMessage } from '../../reduce/session-state.ts'
 import { type Heard, hear } from './hear.ts'
 
-/** What was said last stays as long as a screen reader may need to get to it. */
+/** The last announcement stays as long as a screen reader may need to get to it. */
 const maxKept = 4
 
 /** Tells screen readers what happens in a conversation, which itself is silent: see `hear`. */
@@ -23,7 +23,7 @@ export function Announcer(props: {
     setLines((before) => [...before, ...added].slice(-maxKept))
   }, [messages, me])
   return (
-    <div className="tidings-hidden" role="log" aria-label="What was said last">
+    <div className="tidings-hidden" role="log" aria-label="Latest messages">
       {lines.map(({ key, text }) => (
         <p key={key}>{text}</p>
       ))}

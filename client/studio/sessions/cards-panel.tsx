@@ -16,7 +16,7 @@ export function CardsPanel(props: { readonly session: SessionState; readonly me:
     <section aria-labelledby="cards">
       <h2 id="cards">Cards</h2>
       {session.cards.length === 0 ? (
-        <p className="note">None yet. Answers are quoted from cards: add a document, a section, a quiz or a note.</p>
+        <p className="note">No cards yet. Replies quote cards: add a document, a section, a quiz or a note.</p>
       ) : (
         <ul className="context-cards">
           {session.cards.map((card) => (

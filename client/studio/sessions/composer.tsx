@@ -42,7 +42,7 @@ export function Composer(props: {
           ref={field}
           aria-label="Message"
           aria-describedby={hint}
-          placeholder="Say something"
+          placeholder="Write a message"
           rows={Math.min(6, text.split('\n').length)}
           maxLength={10_000}
           value={text}

@@ -41,14 +41,14 @@ function describe({ author, body, status, error }: SessionMessage): string {
   if (author !== null) return `${author}: ${body}`
   switch (status) {
     case 'WRITING':
-      return 'An answer is being written'
+      return 'A reply is being written'
     case 'STOPPED':
-      return 'The answer was stopped'
+      return 'The reply was stopped'
     case 'FAILED':
       return `The answer failed: ${error?.message ?? ''} ${error?.advice ?? ''}`.trim()
     case 'SENT':
     case 'COMPLETED':
-      return `Answer: ${withoutMarks(body)}`
+      return `Reply: ${withoutMarks(body)}`
     default:
       return status satisfies never
   }

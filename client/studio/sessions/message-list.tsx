@@ -57,7 +57,7 @@ export function MessageList(props: {
             <Fragment key={message.id}>
               {message === fresh[0] ? (
                 <li className="new-mark" data-mark="new">
-                  <span>New since you were here</span>
+                  <span>New messages</span>
                 </li>
               ) : null}
               <MessageView message={message} me={me} cards={cards} isOwnReply={isMine(message)} />
@@ -79,7 +79,7 @@ export function MessageList(props: {
       <Announcer messages={messages} me={me} />
       {isAway ? (
         <button type="button" className="to-end" onClick={toEnd}>
-          {fresh.length > 0 ? `${fresh.length} new` : 'To the end'} <span aria-hidden="true">↓</span>
+          {fresh.length > 0 ? `${fresh.length} new` : 'Latest'} <span aria-hidden="true">↓</span>
         </button>
       ) : null}
     </div>

@@ -52,7 +52,7 @@ function Reply(props: {
       tabIndex={-1}
     >
       <p className="message-head">
-        <strong>Answer</strong>
+        <strong>Reply</strong>
         {isWriting ? (
           <span className="busy-note">{attempt > 1 ? `Writing, attempt ${attempt} …` : 'Writing …'}</span>
         ) : null}
@@ -61,7 +61,7 @@ function Reply(props: {
           <button
             type="button"
             className="quiet danger"
-            aria-label="Stop the answer"
+            aria-label="Stop the reply"
             disabled={stop.isSending}
             onClick={() => {
               void stop.run({ id: taskId })
@@ -79,11 +79,11 @@ function Reply(props: {
               void again.run({ id: taskId })
             }}
           >
-            Write it again
+            Regenerate
           </button>
         ) : null}
       </p>
-      {body === '' && isWriting ? <p className="note">Looking through the cards …</p> : null}
+      {body === '' && isWriting ? <p className="note">Reading the cards …</p> : null}
       {body === '' ? null : <Markdown text={body} isGrowing={isWriting} level={2} />}
       {status === 'FAILED' ? (
         <p className="failure">
@@ -120,7 +120,12 @@ function Sources(props: {
   )
 }
 
-const states = { sending: 'Sending …', sent: 'Sent', waiting: 'Waits for the connection', refused: 'Not sent' } as const
+const states = {
+  sending: 'Sending …',
+  sent: 'Sent',
+  waiting: 'Waiting for the connection',
+  refused: 'Not sent',
+} as const
 
 /** A message of this page that the session does not hold yet. */
 export function UnsentView(props: {
@@ -145,7 +150,7 @@ export function UnsentView(props: {
         ) : null}
         {status === 'refused' || status === 'waiting' ? (
           <button type="button" className="quiet danger" onClick={onDiscard}>
-            {status === 'refused' ? 'Discard' : 'Take back'}
+            {status === 'refused' ? 'Discard' : 'Undo'}
           </button>
         ) : null}
       </p>

@@ -30,7 +30,7 @@ export function SessionPage({ id }: { readonly id: string }): ReactElement {
   if (error !== null || session === null)
     return (
       <p className="page-note" role={error === null ? 'status' : 'alert'}>
-        {describeError(error) ?? 'Loading …'} <Link to={{ page: 'sessions' }}>To the sessions</Link>
+        {describeError(error) ?? 'Loading …'} <Link to={{ page: 'sessions' }}>Sessions</Link>
       </p>
     )
   const main = (
@@ -58,7 +58,7 @@ export function SessionPage({ id }: { readonly id: string }): ReactElement {
           }}
         />
       ) : (
-        <p className="closed note">This session is closed. It can be read, and nothing is added to it.</p>
+        <p className="closed note">This session is closed and read-only.</p>
       )}
     </div>
   )

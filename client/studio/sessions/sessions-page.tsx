@@ -29,15 +29,15 @@ export function SessionsPage(): ReactElement {
     <div className="home">
       <div className="hero">
         <h1>Sessions</h1>
-        <p>Talk about documents together; answers are quoted from what lies beside the conversation.</p>
+        <p>Discuss documents together. Replies quote the cards of the session.</p>
       </div>
       <Joining />
       <Creating />
       <Refusal text={data === undefined ? failure : null} onAgain={refetch} />
       <section aria-labelledby="sessions">
-        <h2 id="sessions">Yours</h2>
+        <h2 id="sessions">Your sessions</h2>
         {sessions === undefined ? <p className="note">{isLoading ? 'Loading …' : ''}</p> : null}
-        {sessions?.length === 0 ? <p className="note">None yet. Begin one above.</p> : null}
+        {sessions?.length === 0 ? <p className="note">No sessions yet. Create one above.</p> : null}
         <ul className="cards">
           {sessions?.map((session) => (
             <SessionCard key={session.id} session={session} />
@@ -51,7 +51,7 @@ export function SessionsPage(): ReactElement {
 function SessionCard({ session }: { readonly session: Listed }): ReactElement {
   const { id, title, closedAt, present, statistics, participants } = session
   const fresh = statistics.messageCount - (readSeen(id) ?? 0)
-  const people = participants.length === 1 ? 'You alone' : `${participants.length} people`
+  const people = participants.length === 1 ? 'Only you' : `${participants.length} people`
   return (
     <li className="card">
       <Link to={{ sessionId: id }} className="card-title">
@@ -110,7 +110,7 @@ function Joining(): ReactElement | null {
   if (token === null) return null
   return (
     <p className={refusal === null ? 'note' : 'failure'} role={refusal === null ? 'status' : 'alert'}>
-      {refusal ?? 'Coming in by the link …'}
+      {refusal ?? 'Joining …'}
     </p>
   )
 }

@@ -101,18 +101,18 @@ test('a screen reader is told of stages and quarters, not of every percent', () 
 
 test('the place in line is told in words', () => {
   const { container, rerender } = render(<QueuePlace place={{ position: 3, waiting: 7, estimatedWaitMs: 90_000 }} />)
-  expect(container.textContent).toBe('3rd of 7 in line · about 2 min')
+  expect(container.textContent).toBe('3rd of 7 in the queue · about 2 min')
   rerender(<QueuePlace place={{ position: 1, waiting: 7, estimatedWaitMs: null }} />)
-  expect(container.textContent).toBe('Next in line')
+  expect(container.textContent).toBe('Next in the queue')
   rerender(<QueuePlace place={null} />)
   expect(container.textContent).toBe('')
 })
 
 test.each([
-  [1, 'Next in line'],
-  [2, '2nd of 30 in line'],
-  [11, '11th of 30 in line'],
-  [22, '22nd of 30 in line'],
+  [1, 'Next in the queue'],
+  [2, '2nd of 30 in the queue'],
+  [11, '11th of 30 in the queue'],
+  [22, '22nd of 30 in the queue'],
 ])('place %i reads "%s"', (position, words) => {
   expect(describePlace({ position, waiting: 30, estimatedWaitMs: null })).toBe(words)
 })

@@ -35,7 +35,7 @@ test('tells of a reply that it has begun and, once, what it came to, however man
       [asked, reply(2, 'COMPLETED', '> Owls **hear**\n> well.')],
       [asked, reply(2, 'COMPLETED', '> Owls **hear**\n> well.')],
     ),
-  ).toEqual([[], ['An answer is being written'], [], [], ['Answer: Owls hear well.'], []])
+  ).toEqual([[], ['A reply is being written'], [], [], ['Reply: Owls hear well.'], []])
 })
 
 test('tells that a reply was stopped, is written again, and why it failed', () => {
@@ -49,8 +49,8 @@ test('tells that a reply was stopped, is written again, and why it failed', () =
     ),
   ).toEqual([
     [],
-    ['The answer was stopped'],
-    ['An answer is being written'],
+    ['The reply was stopped'],
+    ['A reply is being written'],
     ['The answer failed: It took too long. Ask for less.'],
   ])
 })

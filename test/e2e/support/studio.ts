@@ -120,7 +120,7 @@ async function openRoadmap({ world, token, words }: Scene, open: Open): Promise<
   const article = page.getByRole('article')
   const makeAgain = async (concept: string): Promise<void> => {
     await page.getByRole('link', { name: new RegExp(`^Quiz of ${concept}`) }).click()
-    await page.getByRole('button', { name: `Make again: Quiz of ${concept}` }).click()
+    await page.getByRole('button', { name: `Regenerate: Quiz of ${concept}` }).click()
   }
   const look = async (concept: string, text: string, state: string): Promise<void> => {
     const link = page.getByRole('link', { name: `Quiz of ${concept}, ${state}` })
@@ -132,13 +132,13 @@ async function openRoadmap({ world, token, words }: Scene, open: Open): Promise<
     {
       async begin() {
         await makeAgain('Owls')
-        await page.getByRole('link', { name: 'Quiz of Owls, being made' }).waitFor(patience)
+        await page.getByRole('link', { name: 'Quiz of Owls, generating' }).waitFor(patience)
       },
       act: () => makeAgain('Robins'),
       async shows(round) {
         // Asked for once each time, or it were a later version.
         await look('Robins', `The quiz of Robins. The ${round + 1}. version.`, 'ready')
-        await look('Owls', wordsUpTo(words.told), 'being made')
+        await look('Owls', wordsUpTo(words.told), 'generating')
       },
       end: () => look('Owls', wordsUpTo(words.told), 'ready'),
     },
@@ -206,7 +206,7 @@ async function openQuizzes(scene: Scene, open: Open): Promise<StudioPage[]> {
       },
       async shows() {
         await soon(() => making.locator('.question').count()).toBe(scene.questions)
-        await making.getByRole('progressbar', { name: 'Making the quiz' }).waitFor(patience)
+        await making.getByRole('progressbar', { name: 'Generating quiz' }).waitFor(patience)
       },
       async end() {
         scene.questions = reviewed
@@ -360,7 +360,7 @@ async function openFigures(scene: Scene, open: Open, countTabs: () => number): P
 async function openHome(open: Open): Promise<StudioPage[]> {
   const page = await open('/')
   const status = page.getByRole('button', { name: /^Status/ })
-  const tells = (count: string) => page.getByRole('button', { name: `Status: Live, ${count} under way` })
+  const tells = (count: string) => page.getByRole('button', { name: `Status: Live, ${count}` })
   return [
     {
       async begin() {
@@ -368,12 +368,12 @@ async function openHome(open: Open): Promise<StudioPage[]> {
         await vi.waitFor(async () => {
           if ((await status.getAttribute('aria-expanded')) === 'true') await status.click()
           await status.click()
-          await tells('4 tasks').waitFor({ timeout: 3_000 })
+          await tells('4 active tasks').waitFor({ timeout: 3_000 })
         }, patience)
       },
       // The piece, the answer, the quiz and the project.
-      shows: () => tells('4 tasks').waitFor(patience),
-      end: () => tells('no task').waitFor(patience),
+      shows: () => tells('4 active tasks').waitFor(patience),
+      end: () => tells('no active tasks').waitFor(patience),
     },
   ]
 }
