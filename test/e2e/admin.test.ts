@@ -27,10 +27,10 @@ describe('the page of administrators', () => {
     await using admin = await openPage(browser, `${world.url}/?page=connections`)
     const { page } = admin
     const figure = (name: string) => page.locator('.admin-figure', { hasText: name }).locator('dd')
-    const clients = page.getByRole('region', { name: 'Connections', level: 1 }).getByRole('row')
+    const clients = page.getByRole('region', { name: 'Connections' }).getByRole('row')
     // Itself.
     await clients.filter({ hasText: 'WebSocket' }).waitFor()
-    expect(await page.getByRole('link', { name: 'Connections', level: 1 }).getAttribute('aria-current')).toBe('page')
+    expect(await page.getByRole('link', { name: 'Connections' }).getAttribute('aria-current')).toBe('page')
 
     // A browser whose network lets no socket through, and a program with an event stream.
     await using proxy = await startWebProxy(world.port)
@@ -81,7 +81,7 @@ describe('the page of administrators', () => {
       viewport: { width: 390, height: 844 },
     })
     const { page } = opened
-    await page.getByRole('region', { name: 'Connections', level: 1 }).getByRole('row').nth(1).waitFor()
+    await page.getByRole('region', { name: 'Connections' }).getByRole('row').nth(1).waitFor()
     const width = await page.evaluate('document.documentElement.scrollWidth')
     expect(width).toBe(390)
     expect(opened.errors).toEqual([])

@@ -153,7 +153,7 @@ describe('by keyboard alone', () => {
     // It streams, and nothing moves for those who asked for that.
     expect(await page.evaluate(() => document.getAnimations().length)).toBe(0)
     expect(await focused(page)).toMatch(/^textbox "Message"/)
-    await said.getByText(/^Answer: /).waitFor({ state: 'attached' })
+    await said.getByText(/^Reply: /).waitFor({ state: 'attached' })
     expect(await said.locator('p').count()).toBe(2)
     // One that is stopped: the focus stays with it.
     await page.keyboard.type('And what is a close code for, and a ping?')

@@ -29,8 +29,7 @@ export function AnalyticsPage(): ReactElement {
       <Tiles totals={totals} />
       {documents.length === 0 ? (
         <p className="empty">
-          No data yet. Generate a quiz from a document in the <Link to={{}}>library</Link>, and watch the figures move
-          here.
+          No data yet. Generate a quiz from a document on the <Link to={{}}>home page</Link>.
         </p>
       ) : (
         <>
