@@ -69,7 +69,7 @@ describe('the page of administrators', () => {
     })
     expect(refused.status).toBe(403)
     await log.getByRole('row').filter({ hasText: 'Refused' }).filter({ hasText: 'evil.example' }).waitFor()
-    await log.getByLabel('What').selectOption('REFUSED')
+    await log.getByLabel('Event').selectOption('REFUSED')
     await expect.poll(() => log.getByRole('row').count()).toBe(2)
     release?.()
     expect(admin.errors).toEqual([])

@@ -139,7 +139,7 @@ describe('documents in the Studio', () => {
     await using opened = await openAs('hal')
     const { page } = opened
     await choose(page, [{ name: 'long.md', buffer: long }])
-    await page.getByRole('button', { name: 'Cancel: Reading long.md' }).click()
+    await page.getByRole('button', { name: 'Cancel: Converting long.md' }).click()
     const why = page.getByRole('alert', { name: 'Conversion error' })
     await why.getByText('CANCELED', { exact: true }).waitFor()
     await why.getByRole('button', { name: 'Retry' }).click()

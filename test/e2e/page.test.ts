@@ -67,7 +67,7 @@ describe('the page', () => {
     }
     await tabTo('Or paste text')
     await page.keyboard.press('Enter')
-    await tabTo(/^The text/)
+    await tabTo(/^Text, Markdown/)
     await page.keyboard.insertText(text)
     await tabTo('Import')
     await page.keyboard.press('Enter')

@@ -84,7 +84,7 @@ const documents = await Promise.all(
   ['docs/architecture.md', 'docs/protocol.md'].map((name) => readFile(new URL(name, root), 'utf8')),
 )
 await first.getByText('Or paste text').click()
-await first.getByLabel('The text').fill(documents.join('\n\n'))
+await first.getByLabel('Text, Markdown or plain').fill(documents.join('\n\n'))
 await shoot('home')
 await first.getByRole('button', { name: 'Import' }).click()
 await first.waitForURL(/roadmap=/)

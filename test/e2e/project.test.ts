@@ -30,7 +30,7 @@ describe('a project in the Studio', () => {
   test('is written before one’s eyes, works in its preview, is edited, mended and synced', async () => {
     await using opened = await openPage(browser, `${world.url}/?page=projects`)
     const { page } = opened
-    await page.getByLabel('Made from').selectOption(documentId)
+    await page.getByLabel('Source').selectOption(documentId)
     await page.getByRole('radio', { name: /Flash cards/ }).check()
     await page.getByRole('button', { name: 'Make the project' }).click()
     await page.waitForURL(/project=/)
