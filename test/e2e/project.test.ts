@@ -79,7 +79,7 @@ describe('a project in the Studio', () => {
 
     await page.getByRole('button', { name: 'Stop' }).click()
     await badge(page, 'Stopped').waitFor()
-    await page.getByRole('button', { name: 'Delete' }).click()
+    await page.getByRole('button', { name: /^Delete (?!file)/ }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Delete for good' }).click()
     await page.getByRole('heading', { name: 'Small web projects from your documents.' }).waitFor()
     await page.getByText('None yet.').waitFor()

@@ -99,10 +99,10 @@ export function Workbench(props: {
                 <button
                   type="button"
                   className="quiet danger"
-                  aria-label={`Delete ${selected.path}`}
+                  aria-label={`Delete file ${selected.path}`}
                   onClick={() => drafts.remove(selected.path)}
                 >
-                  Take away
+                  Delete
                 </button>
               )}
               {drafts.changeCount === 0 ? null : (
