@@ -126,7 +126,7 @@ async function buildClient(): Promise<void> {
   await writeManifest()
 }
 
-if (import.meta.main) {
+if (import.meta.main || process.argv[1] === import.meta.filename) {
   if (!process.argv.includes('--size')) await buildClient()
   for (const [name, { maxGzipBytes }] of Object.entries(measured)) {
     const bytes = await measureEntry(name)

