@@ -1,11 +1,12 @@
-import { readFile } from 'node:fs/promises'
+import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
+import { TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { chooseAddress, removeTemporarySocketDirectory } from './embedded/address.ts'
 import { findBinaries } from './embedded/binaries.ts'
-import { databaseName, openCluster, syncCluster } from './embedded/cluster.ts'
+import { databaseName, openCluster, resetPassword, syncCluster } from './embedded/cluster.ts'
 import { claimDirectory } from './embedded/owner.ts'
 import { findAccount, placeBinaries, placeData } from './embedded/place.ts'
 import { endAbandonedPostmaster, type Postmaster, startPostmaster } from './embedded/postmaster.ts'
@@ -48,25 +49,34 @@ const longestLeftoversMs = 10_000
  *
  * @param options.dataDir - the directory; made when it is missing
  * @param options.settings - settings of PostgreSQL that replace the defaults here
- * @throws TidingsError `BAD_CONFIGURATION` when another living process uses the directory, when it belongs to another
+ * @param options.mustExist - whether to refuse to create a database; default false
+ * @throws TidingsError `BAD_CONFIGURATION` when there is no database and `mustExist` is set, when another living process uses the directory, when it belongs to another
  * version, or when this machine cannot run PostgreSQL
  */
 export async function startEmbeddedPostgres(options: {
   dataDir: string
   logger: Logger
   settings?: Readonly<Record<string, string>>
+  mustExist?: boolean
 }): Promise<EmbeddedPostgres> {
-  const { logger } = options
+  const { logger, mustExist = false } = options
+  // Before anything creates the directory.
+  if (mustExist) await access(options.dataDir).catch(() => refuseMissing(options.dataDir))
   await using undo = new AsyncDisposableStack()
   const found = await findBinaries()
   const account = await findAccount(join(options.dataDir, 'postgres'), logger)
   const dataDir = await placeData(options.dataDir, account, logger)
   undo.use(await claimDirectory(dataDir))
   const binaries = await placeBinaries(found, account, logger)
+  if (mustExist) await access(join(dataDir, 'postgres', 'PG_VERSION')).catch(() => refuseMissing(dataDir))
   const cluster = await openCluster(dataDir, binaries, account)
   const endAbandoned = () => endAbandonedPostmaster(cluster.directory, binaries, logger)
   const abandonedSocketDirectory = await endAbandoned()
   if (abandonedSocketDirectory !== undefined) await removeTemporarySocketDirectory(abandonedSocketDirectory)
+  if (cluster.isPasswordLost) {
+    logger.warn({ directory: cluster.directory }, 'reset lost password of embedded PostgreSQL')
+    await resetPassword(cluster, binaries, account)
+  }
 
   const address = await chooseAddress(cluster.directory, account)
   undo.defer(address.release)
@@ -92,6 +102,13 @@ export async function startEmbeddedPostgres(options: {
     return closing
   }
   return { url, dataDir, [Symbol.asyncDispose]: close }
+}
+
+function refuseMissing(dataDir: string): never {
+  throw new TidingsError(
+    'BAD_CONFIGURATION',
+    `There is no database in ${dataDir}; set DATABASE_URL, or set DATA_DIR to the directory of the embedded PostgreSQL`,
+  )
 }
 
 /** Starts the server until it answers. Again, for a while, when processes of a killed one still hold its memory. */

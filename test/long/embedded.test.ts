@@ -1,7 +1,8 @@
-import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, cp, lstat, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
+import { findBinaries, linkLibraries, readMajorVersion } from '../../src/db/embedded/binaries.ts'
 import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
 import { createLogger, silentLogger } from '../../src/logger.ts'
 import { isRunning, query, readPostmasterPid } from '../db/embedded-tools.ts'
@@ -140,6 +141,39 @@ describe('startEmbeddedPostgres', () => {
     })
   })
 
+  test.each(['', '{"pid": 1', '{}', 'null'])(
+    'starts although a claim or the password is incomplete, as after a power loss: %j',
+    async (content) => {
+      await using directory = await createTestDirectory()
+      const dataDir = directory.join('data')
+      const first = await start(dataDir)
+      await query(first.url, 'create table kept as select 7 as id')
+      await first[Symbol.asyncDispose]()
+      await writeFile(directory.join('data', `owner-${process.pid}-0a1b2c3d.json`), content)
+      await writeFile(directory.join('data', 'owner-999999999-0a1b2c3d.json.part'), content)
+      await writeFile(directory.join('data', 'password'), content)
+      await writeFile(directory.join('data', 'postgres', 'postmaster.pid'), content)
+      const second = await start(dataDir)
+      expect(await query(second.url, 'select id from kept')).toEqual([{ id: 7 }])
+      await second[Symbol.asyncDispose]()
+      expect((await readdir(dataDir)).sort()).toEqual(['password', 'postgres', 'postgres.log'])
+      // The new password is stored.
+      expect((await stat(directory.join('data', 'password'))).mode & 0o777).toBe(0o600)
+      await using third = await start(dataDir)
+      expect(third.url).toBe(second.url)
+    },
+  )
+
+  test('names data that is damaged', async () => {
+    await using directory = await createTestDirectory()
+    await mkdir(directory.join('data', 'postgres'), { recursive: true })
+    await writeFile(directory.join('data', 'postgres', 'PG_VERSION'), '')
+    await expect(start(directory.join('data'))).rejects.toMatchObject({
+      code: 'BAD_CONFIGURATION',
+      message: expect.stringContaining('is damaged (PG_VERSION is "")'),
+    })
+  })
+
   test('refuses a path that is a file', async () => {
     await using directory = await createTestDirectory()
     await writeFile(directory.join('data'), '')
@@ -159,5 +193,19 @@ describe('startEmbeddedPostgres', () => {
     await using postgres = await start(dataDir)
     expect(await query(postgres.url, 'select 1 as one')).toEqual([{ one: 1 }])
     expect(await readFile(directory.join('data', 'postgres.log'), 'utf8')).toContain('plenty')
+  })
+
+  test.runIf(process.platform === 'linux')('runs from a package whose install script has not run', async () => {
+    await using directory = await createTestDirectory()
+    const installed = await findBinaries()
+    const root = directory.join('native')
+    await cp(installed.root, root, {
+      recursive: true,
+      filter: async (path) => !path.includes('/share') && !(await lstat(path)).isSymbolicLink(),
+    })
+    const copy = { ...installed, root, postgres: installed.postgres.replace(installed.root, root) }
+    await expect(readMajorVersion(copy, undefined)).rejects.toThrow('error while loading shared libraries')
+    await Promise.all([linkLibraries(root), linkLibraries(root)])
+    expect(await readMajorVersion(copy, undefined)).toBe('18')
   })
 })

@@ -1,10 +1,12 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chown, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { once } from 'node:events'
+import { chown, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { TidingsError } from '../../errors.ts'
 import { type Account, type Binaries, postgresEnvironment } from './binaries.ts'
+import { writeFileAtomically } from './files.ts'
 
 const run = promisify(execFile)
 
@@ -17,7 +19,11 @@ export interface Cluster {
   readonly password: string
   /** True when it was made just now. */
   readonly isNew: boolean
+  /** True when the file with the password was lost: `password` is a new one, for {@link resetPassword}. */
+  readonly isPasswordLost: boolean
 }
+
+const passwordPattern = /^[0-9a-f]{48}$/
 
 /**
  * Opens the data in `dataDir/postgres`, or makes it.
@@ -37,19 +43,26 @@ export async function openCluster(
   for (const name of await readdir(dataDir))
     if (name.startsWith('postgres.new-')) await rm(join(dataDir, name), { recursive: true, force: true, maxRetries: 5 })
   const version = await readOptional(join(directory, 'PG_VERSION'))
-  const password = (await readOptional(passwordFile)) ?? randomBytes(24).toString('hex')
+  const stored = await readOptional(passwordFile)
+  const isPasswordLost = stored === undefined || !passwordPattern.test(stored)
+  const password = isPasswordLost ? randomBytes(24).toString('hex') : stored
   if (version !== undefined) {
+    if (!/^\d+$/.test(version))
+      throw new TidingsError(
+        'BAD_CONFIGURATION',
+        `The data in ${directory} is damaged (PG_VERSION is ${JSON.stringify(version)}), as by a power loss during the first start; delete the directory to begin anew, restore a backup, or set DATA_DIR to another directory`,
+      )
     if (version !== binaries.majorVersion)
       throw new TidingsError(
         'BAD_CONFIGURATION',
         `The data in ${directory} belongs to PostgreSQL ${version}, and the embedded one is ${binaries.majorVersion}; move the data with pg_dump, or set DATA_DIR to another directory`,
       )
-    return { directory, password, isNew: false }
+    return { directory, password, isNew: false, isPasswordLost }
   }
   const unfinished = `${directory}.new-${randomBytes(4).toString('hex')}`
   await mkdir(unfinished, { mode: 0o700 })
-  await writeFile(passwordFile, password, { mode: 0o600 })
-  if (account !== undefined) for (const path of [unfinished, passwordFile]) await chown(path, account.uid, account.gid)
+  await writeFileAtomically(passwordFile, password, { mode: 0o600, account })
+  if (account !== undefined) await chown(unfinished, account.uid, account.gid)
   await runInitdb(
     binaries,
     ['-D', unfinished, '-U', databaseName, `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8']
@@ -60,7 +73,38 @@ export async function openCluster(
     account,
   )
   await rename(unfinished, directory)
-  return { directory, password, isNew: true }
+  return { directory, password, isNew: true, isPasswordLost: false }
+}
+
+/**
+ * Gives the database user of a cluster, which must not be running, the password of `cluster`, and stores it. For a cluster whose
+ * password file is lost: its owner could read the data anyway.
+ *
+ * @throws Error with the output of PostgreSQL when it cannot
+ */
+export async function resetPassword(
+  { directory, password }: Cluster,
+  binaries: Binaries,
+  account: Account | undefined,
+): Promise<void> {
+  // Single-user mode asks for no password. The password has no character that would end the string.
+  const child = spawn(binaries.postgres, ['--single', '-D', directory, '-c', 'exit_on_error=on', 'postgres'], {
+    ...account,
+    cwd: directory,
+    env: postgresEnvironment(),
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+    })
+  // A server that ends at once reads nothing; its exit code is what counts.
+  child.stdin.on('error', () => undefined)
+  child.stdin.end(`alter role ${databaseName} password '${password}'\n`)
+  const [code] = (await once(child, 'close')) as [number | null]
+  if (code !== 0) throw new Error(`PostgreSQL could not reset the password of ${directory}: ${output.trim()}`)
+  await writeFileAtomically(join(dirname(directory), 'password'), password, { mode: 0o600, account })
 }
 
 /** Forces all files of a new cluster to the disk, which making it left out. Needs no stop of the server. */

@@ -1,18 +1,23 @@
 import { randomBytes } from 'node:crypto'
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { z } from 'zod'
 import { TidingsError } from '../../errors.ts'
+import { writeFileAtomically } from './files.ts'
 import { readProcessIdentity } from './process.ts'
 
-interface Claim {
-  readonly pid: number
-  readonly identity: string
-  readonly state: 'claiming' | 'owner'
-  readonly since: string
-}
+const claimSchema = z.object({
+  pid: z.int().positive(),
+  identity: z.string().min(1),
+  state: z.enum(['claiming', 'owner']),
+  since: z.string(),
+})
+type Claim = Readonly<z.infer<typeof claimSchema>>
 
 const claimName = /^owner-.+\.json$/
+/** A claim that is being written, or was when its process or the machine ended. */
+const unfinishedName = /^owner-(\d+)-[^.]+\.json\.part$/
 const longestContentionMs = 5_000
 
 /**
@@ -29,8 +34,7 @@ export async function claimDirectory(directory: string): Promise<AsyncDisposable
   const identity = (await readProcessIdentity(process.pid)) ?? 'unknown'
   const write = async (state: Claim['state']) => {
     const claim: Claim = { pid: process.pid, identity, state, since: new Date().toISOString() }
-    await writeFile(`${file}.part`, JSON.stringify(claim))
-    await rename(`${file}.part`, file)
+    await writeFileAtomically(file, JSON.stringify(claim))
   }
   const withdraw = () => rm(file, { force: true })
   const deadline = Date.now() + longestContentionMs
@@ -53,17 +57,38 @@ async function readLivingClaims(directory: string, own: string): Promise<readonl
   const living: Claim[] = []
   for (const name of await readdir(directory)) {
     const file = join(directory, name)
+    const unfinishedPid = unfinishedName.exec(name)?.[1]
+    if (unfinishedPid !== undefined && (await readProcessIdentity(Number(unfinishedPid))) === undefined)
+      await rm(file, { force: true })
     if (!claimName.test(name) || file === own) continue
     const text = await readFile(file, 'utf8').catch(ignoreMissing)
     if (text === undefined) continue
-    const claim = JSON.parse(text) as Claim
-    const identity = await readProcessIdentity(claim.pid)
+    const claim = parseClaim(text)
+    const identity = claim === undefined ? undefined : await readProcessIdentity(claim.pid)
+    if (claim === undefined || identity === undefined) {
+      await rm(file, { force: true })
+      continue
+    }
     // A process id comes back for another process; the moment it began does not.
     const isSame = identity === claim.identity || identity === 'unknown' || claim.identity === 'unknown'
-    if (identity !== undefined && isSame) living.push(claim)
+    if (isSame) living.push(claim)
     else await rm(file, { force: true })
   }
   return living
+}
+
+/**
+ * Claims are written atomically, so no living process has an incomplete one: it is what a power loss left of a claim that an
+ * earlier version had not forced to the disk.
+ *
+ * @returns undefined for an incomplete claim
+ */
+function parseClaim(text: string): Claim | undefined {
+  try {
+    return claimSchema.parse(JSON.parse(text))
+  } catch {
+    return undefined
+  }
 }
 
 function refusal(directory: string, owner: Claim | undefined): TidingsError {
