@@ -20,20 +20,52 @@ const url = (protocols: readonly string[]) =>
       (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
       `a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
     )
-const flag = z.enum(['true', 'false'], { error: 'true or false' }).transform((text) => text === 'true')
+/** Origins as browsers send them in the header `Origin`: no default port, no path. Schemes of apps (`capacitor://localhost`) count. */
+const origins = list.transform((parts, context) =>
+  parts.map((part) => {
+    const [, scheme, rest = ''] = /^([a-z][a-z\d+.-]*:)\/\/(.*)$/i.exec(part) ?? []
+    const refuse = (advice: string) => {
+      context.addIssue({ code: 'custom', message: `origins such as https://app.example.com (${part}: ${advice})` })
+      return part
+    }
+    if (part.includes('*')) return refuse('name each origin')
+    if (scheme === undefined) return refuse(`write http://${part} or https://${part}`)
+    if (!URL.canParse(part) || rest.startsWith('/') || /[@?#]/.test(rest)) return refuse('not an origin')
+    const { protocol, host, pathname } = new URL(part)
+    const origin = `${protocol}//${host.toLowerCase()}`
+    return pathname === '' || pathname === '/' ? origin : refuse(`write ${origin}`)
+  }),
+) as unknown as z.ZodType<string[], string>
 
 interface Setting<T> {
   readonly schema: z.ZodType<T, string>
   readonly fallback: string | undefined
   readonly help: string
   readonly secret?: true
+  /** The values that are allowed, where they are few. */
+  readonly choices?: readonly string[]
 }
 const setting = <T>(
   schema: z.ZodType<T, string>,
   fallback: string,
   help: string,
-  options: { secret?: true } = {},
+  options: Pick<Setting<T>, 'secret' | 'choices'> = {},
 ): Setting<T> => ({ schema, fallback, help, ...options })
+/** One of a few values, which the help and docs/settings.md list. */
+const choice = <const T extends string>(choices: readonly [T, ...T[]], fallback: T, help: string): Setting<T> =>
+  setting(
+    z.enum(choices, { error: choices.join(', ').replace(/, (?!.*, )/, ' or ') }) as unknown as z.ZodType<T, string>,
+    fallback,
+    help,
+    { choices },
+  )
+const flag = (fallback: 'true' | 'false', help: string): Setting<boolean> =>
+  setting(
+    z.enum(['true', 'false'], { error: 'true or false' }).transform((text) => text === 'true'),
+    fallback,
+    help,
+    { choices: ['true', 'false'] },
+  )
 const optional = <T>(
   schema: z.ZodType<T, string>,
   help: string,
@@ -60,8 +92,8 @@ const number = (min: number, max: number) => integer(min, max) as unknown as z.Z
 
 /** Every setting of the server: its environment variable, what is allowed, its default and a line of help. */
 export const settings = {
-  NODE_ENV: setting(
-    z.enum(['development', 'production', 'test'], { error: 'development, production or test' }),
+  NODE_ENV: choice(
+    ['development', 'production', 'test'],
     'development',
     'production: JSON logs, and a token secret is required',
   ),
@@ -103,37 +135,19 @@ export const settings = {
     'Redis as the bus between processes; several, separated by commas, share the topics',
     { secret: true },
   ),
-  QUEUE_BACKEND: setting(
-    z.enum(['postgres', 'redis'], { error: 'postgres or redis' }),
-    'postgres',
-    'where the doorbell of the workers (BullMQ) lives',
-  ),
-  ROLE: setting(
-    z.enum(['all', 'server', 'worker'], { error: 'all, server or worker' }),
-    'all',
-    'what this process does',
-  ),
-  LOG_LEVEL: setting(
-    z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'], {
-      error: 'trace, debug, info, warn, error or silent',
-    }),
-    'info',
-    'how much is logged',
-  ),
-  METRICS: setting(
-    z.enum(['loopback', 'all', 'off'], { error: 'loopback, all or off' }),
-    'loopback',
-    'who may read /metrics (Prometheus)',
-  ),
+  QUEUE_BACKEND: choice(['postgres', 'redis'], 'postgres', 'where the doorbell of the workers (BullMQ) lives'),
+  ROLE: choice(['all', 'server', 'worker'], 'all', 'what this process does'),
+  LOG_LEVEL: choice(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'info', 'how much is logged'),
+  METRICS: choice(['loopback', 'all', 'off'], 'loopback', 'who may read /metrics (Prometheus)'),
   OTEL_EXPORTER_OTLP_ENDPOINT: optional(
     url(['http:', 'https:']),
     'where traces are sent (OTLP over HTTP, such as http://localhost:4318); off without it',
   ),
   OTEL_SERVICE_NAME: setting(text, 'tidings', 'the name of this service in traces'),
   OTEL_TRACES_SAMPLER_ARG: setting(ratio, '1', 'share of the traces that begin here that are recorded, 0 to 1'),
-  FIRST_RUN: setting(flag, 'true', 'import the project’s own documentation when the database is empty'),
+  FIRST_RUN: flag('true', 'import the project’s own documentation when the database is empty'),
 
-  SELF_TEST: setting(flag, 'false', 'let clients start tasks that do nothing, for npm run selftest'),
+  SELF_TEST: flag('false', 'let clients start tasks that do nothing, for npm run selftest'),
 
   JWT_SECRET: optional(z.string().min(32, 'at least 32 characters'), 'HS256 secret that tokens are signed with', {
     secret: true,
@@ -146,11 +160,11 @@ export const settings = {
     '60',
     'how far the clock of the token issuer may be ahead, for `nbf`; `exp` is checked without a tolerance',
   ),
-  ALLOWED_ORIGINS: setting(list, '', 'origins of other sites that may call this server, separated by commas'),
-  TRUST_PROXY: setting(flag, 'false', 'take the client address from X-Forwarded-For'),
+  ALLOWED_ORIGINS: setting(origins, '', 'origins of other sites that may call this server, separated by commas'),
+  TRUST_PROXY: flag('false', 'take the client address from X-Forwarded-For'),
 
-  CONTENT_PROVIDER: setting(
-    z.enum(['extractive', 'openai'], { error: 'extractive or openai' }),
+  CONTENT_PROVIDER: choice(
+    ['extractive', 'openai'],
     'extractive',
     'extractive: no service needed; openai: any OpenAI-compatible endpoint',
   ),
@@ -271,6 +285,9 @@ function contradictionsOf(config: Config): readonly string[] {
     problems.push(
       `HOST is ${JSON.stringify(config.HOST)} and neither JWT_SECRET nor JWKS_URL is set; without them only 127.0.0.1, ::1 or localhost is allowed`,
     )
+  for (const name of ['JWT_ISSUER', 'JWT_AUDIENCE'] as const)
+    if (!hasTokens && config[name] !== undefined)
+      problems.push(`${name} is set and neither JWT_SECRET nor JWKS_URL is; without them no token is verified`)
   if (config.PREVIEW_URL !== undefined && config.STUDIO_URL === undefined)
     problems.push('PREVIEW_URL is set and STUDIO_URL is not; set it, as only the Studio may show previews in a frame')
   if (
@@ -299,7 +316,8 @@ export function describeSettings(): string {
   return rows
     .map(([name, one]) => {
       const fallback = one.fallback === undefined || one.fallback === '' ? 'not set' : one.fallback
-      return `  ${name.padEnd(width)}  ${one.help} (default: ${fallback})`
+      const allowed = one.choices === undefined ? '' : `one of ${one.choices.join(', ')}; `
+      return `  ${name.padEnd(width)}  ${one.help} (${allowed}default: ${fallback})`
     })
     .join('\n')
 }

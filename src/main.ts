@@ -1,3 +1,4 @@
+import { readEnvironment } from './main/environment.ts'
 import { run } from './main/run.ts'
 
-await run({ args: process.argv.slice(2), environment: process.env, command: 'npm start' })
+await run({ args: process.argv.slice(2), environment: readEnvironment(), command: 'npm start' })

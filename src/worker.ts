@@ -1,3 +1,8 @@
+import { readEnvironment } from './main/environment.ts'
 import { run } from './main/run.ts'
 
-await run({ args: process.argv.slice(2), environment: { ...process.env, ROLE: 'worker' }, command: 'npm run worker' })
+await run({
+  args: process.argv.slice(2),
+  environment: { ...readEnvironment(), ROLE: 'worker' },
+  command: 'npm run worker',
+})

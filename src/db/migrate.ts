@@ -72,6 +72,14 @@ export async function migrate(
   }
 }
 
+/** Whether the database has been migrated before, by any version. */
+export async function hasTables(database: Pick<Database, 'pool'>): Promise<boolean> {
+  const { rows } = await database.pool.query<{ exists: boolean }>(
+    `select to_regclass('migration') is not null as exists`,
+  )
+  return rows[0]?.exists === true
+}
+
 async function readMigrations(directory: string): Promise<readonly Migration[]> {
   const files = (await readdir(directory)).filter((file) => file.endsWith('.sql')).sort()
   const migrations = await Promise.all(

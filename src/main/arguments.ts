@@ -22,7 +22,7 @@ export function describeUsage(command: string): string {
   return `Tidings: live task progress over GraphQL.
 
 Usage:
-  ${command}                            settings come from environment variables
+  ${command}                            settings come from environment variables, then from a file .env
   PORT=8080 LOG_LEVEL=debug ${command}
   ${command} -- --help
 

@@ -1,16 +1,17 @@
 import { parseConfig } from '../config.ts'
-import { connectDatabase, type Database } from '../db/connect.ts'
+import { connectDatabase, type Database, describeDatabaseUrl } from '../db/connect.ts'
 import { startEmbeddedPostgres } from '../db/embedded.ts'
-import { migrate } from '../db/migrate.ts'
-import { isTidingsError } from '../errors.ts'
+import { hasTables, migrate } from '../db/migrate.ts'
+import { isTidingsError, TidingsError } from '../errors.ts'
 import { createLogger, type Logger } from '../logger.ts'
+import { readEnvironment } from './environment.ts'
 
 /** Longest time of one statement: a command may work on all rows of a table. */
 const maintenanceStatementMs = 600_000
 
 /**
- * Runs a command on the database that the settings name, embedded or not, and prints what it has to say. Exit code 1, with the reason,
- * when it could not.
+ * Runs a command on an existing database, embedded or not, and prints its result. Exit code 1, with the reason, when it could not,
+ * as when there is no such database: a command that creates an empty one would report success on the wrong data.
  *
  * @param options.usage - printed instead of doing anything for `--help`
  * @param options.work - returns what is printed at the end
@@ -21,13 +22,20 @@ export async function runMaintenance(options: {
 }): Promise<void> {
   if (process.argv.includes('--help')) return void process.stdout.write(options.usage)
   try {
-    const config = parseConfig({ ...process.env, ROLE: 'all' })
+    const config = parseConfig({ ...readEnvironment(), ROLE: 'all' })
     const logger = createLogger({ level: 'warn', production: false })
     await using stack = new AsyncDisposableStack()
-    const url = config.DATABASE_URL ?? stack.use(await startEmbeddedPostgres({ dataDir: config.DATA_DIR, logger })).url
+    const url =
+      config.DATABASE_URL ??
+      stack.use(await startEmbeddedPostgres({ dataDir: config.DATA_DIR, logger, mustExist: true })).url
     const database = stack.use(
       await connectDatabase({ url, maxConnections: 2, statementMs: maintenanceStatementMs, logger }),
     )
+    if (!(await hasTables(database)))
+      throw new TidingsError(
+        'BAD_CONFIGURATION',
+        `The database ${describeDatabaseUrl(url)} has no tables of Tidings; correct DATABASE_URL, or restore the backup first`,
+      )
     await migrate(database, logger)
     process.stdout.write(`${await options.work({ database, logger })}\n`)
   } catch (error) {

@@ -22,7 +22,7 @@ const loopbackNames = /^(localhost|[\w-]+\.localhost|127(\.\d{1,3}){3}|\[::1\])(
  * act as the local developer.
  */
 export function createOriginPolicy(config: OriginConfig, options: { readonly onlyLoopback: boolean }): OriginPolicy {
-  const allowed = new Set(config.ALLOWED_ORIGINS.map((origin) => origin.replace(/\/$/, '').toLowerCase()))
+  const allowed = new Set(config.ALLOWED_ORIGINS)
   const hostOf = (headers: IncomingHttpHeaders): string => {
     const forwarded = config.TRUST_PROXY ? headers['x-forwarded-host'] : undefined
     const [first] = (Array.isArray(forwarded) ? forwarded[0] : forwarded)?.split(',') ?? []

@@ -31,8 +31,9 @@ const service = (name: string): Service => {
   return found
 }
 
-test('there are two servers, a worker, PostgreSQL, Redis and nginx, and whatever one waits for is there', () => {
-  expect(Object.keys(compose.services)).toEqual(['server-1', 'server-2', 'worker', 'nginx', 'postgres', 'redis'])
+test('there are two servers, a worker, PostgreSQL, Redis, nginx and Prometheus, and whatever one waits for is there', () => {
+  const names = ['server-1', 'server-2', 'worker', 'nginx', 'postgres', 'redis', 'prometheus']
+  expect(Object.keys(compose.services)).toEqual(names)
   for (const one of Object.values(compose.services)) {
     const awaited = Array.isArray(one.depends_on) ? one.depends_on : Object.keys(one.depends_on ?? {})
     for (const name of awaited as string[]) expect(compose.services).toHaveProperty(name)
@@ -80,4 +81,17 @@ test('what the image copies is what is sent to its builder, and nothing else is'
   const ignore = (await read('../.dockerignore')).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
   expect(ignore[0]).toBe('*')
   expect(ignore.slice(1).toSorted()).toEqual([...new Set(copied)].map((name) => `!${name}`).toSorted())
+})
+
+test('Prometheus scrapes every server and worker, which let it', async () => {
+  const { scrape_configs: configs } = parse(await read('./prometheus.yml')) as {
+    readonly scrape_configs: readonly { readonly dns_sd_configs: readonly { names: string[]; port: number }[] }[]
+  }
+  const names = ['server-1', 'server-2', 'worker']
+  expect(configs[0]?.dns_sd_configs).toEqual([{ names, type: 'A', port: 4000 }])
+  for (const name of names) expect(service(name).environment['METRICS'], name).toBe('all')
+  // A worker serves its metrics only with a port, which the image sets.
+  expect(await read('./Dockerfile')).toMatch(/^ENV .*\bPORT=4000/m)
+  expect(await read('./nginx/nginx.conf.template')).toMatch(/location = \/metrics \{\s*return 404/)
+  for (const path of service('prometheus').volumes ?? []) await read(path.split(':')[0] ?? '')
 })

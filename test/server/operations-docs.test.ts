@@ -92,17 +92,19 @@ test('the rules of deploy/alerts.yml are about metrics that exist, and ask for r
 interface Told {
   readonly fallback: string | undefined
   readonly help: string
+  readonly choices?: readonly string[]
 }
 
 test('docs/settings.md has every setting with its default (`vitest run test/server/operations-docs.test.ts -u` writes it)', async () => {
   const rows = Object.entries(settings as Readonly<Record<string, Told>>).map(
-    ([name, { fallback = '', help }]) => `| \`${name}\` | ${fallback === '' ? '–' : `\`${fallback}\``} | ${help} |`,
+    ([name, { fallback = '', help, choices = [] }]) =>
+      `| \`${name}\` | ${fallback === '' ? '–' : `\`${fallback}\``} | ${help}${choices.length === 0 ? '' : ` (${choices.map((value) => `\`${value}\``).join(', ')})`} |`,
   )
   const head = `# Settings
 
-Environment variables, read at start; \`npm start -- --help\` says the same. An empty one counts as not set. What is not allowed is refused at start, with the value and what is.
+Environment variables, read at start; \`npm start -- --help\` lists them too. A file \`.env\` in the folder of the start is read first; variables that are already set win. An empty value counts as not set. A value that is not allowed stops the start with a message that names the allowed values.
 
-| variable | default | what it says |
+| variable | default | meaning (allowed values) |
 | --- | --- | --- |`
   await expect(`${[head, ...rows].join('\n')}\n`).toMatchFileSnapshot('../../docs/settings.md')
 })
