@@ -12,6 +12,7 @@ const descriptions: Readonly<Record<(typeof auditEvents)[number], string>> = {
   REVOKED: 'Access to `subject` was revoked.',
   LIMITED: 'The limit named by `reason` was reached.',
   BROADCAST: 'An administrator sent a notification to all users.',
+  DELETED: 'An administrator deleted all data of the user in `subject`.',
   DROPPED: '`count` entries were lost, because the database was unavailable for too long.',
 }
 const auditEvent = builder.enumType('AuditEvent', {

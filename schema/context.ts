@@ -7,6 +7,7 @@ import type { Quizzes } from '../src/studio/quizzes/quizzes.ts'
 import type { Roadmaps } from '../src/studio/roadmaps/roadmaps.ts'
 import type { Sessions } from '../src/studio/sessions/sessions.ts'
 import type { ViewerUpdates } from '../src/studio/viewer/viewer-updates.ts'
+import type { UserData } from '../src/studio/user-data.ts'
 import type { Engine } from '../src/tasks/engine.ts'
 import type { Viewer } from '../src/tasks/viewer.ts'
 import type { Loaders } from './loaders.ts'
@@ -28,6 +29,7 @@ export interface Services {
   readonly previewUrl?: string | null
   readonly sessions: Sessions
   readonly viewerUpdates: ViewerUpdates
+  readonly userData: UserData
   readonly limits: {
     /** Largest uploaded document. */
     readonly maxUploadBytes: number

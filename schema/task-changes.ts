@@ -8,7 +8,7 @@ import { keyDescription } from './start-task.ts'
 import { loadTask } from './task.ts'
 
 /** A task that the viewer may change. @throws TidingsError `NOT_FOUND`, or `FORBIDDEN` when the viewer may only see it */
-async function loadOwnTask(context: Context, id: string): Promise<Task> {
+export async function loadOwnTask(context: Context, id: string): Promise<Task> {
   const task = await loadTask(context, id)
   if (requireViewer(context).userId === task.owner) return task
   throw new TidingsError('FORBIDDEN', `Task "${id}" is shared with you to watch; only its owner may change it`, { id })

@@ -188,6 +188,11 @@ export const settings = {
   CHECK_MS: setting(number(50, 60_000), '3000', 'how often followed topics are compared with the log'),
   QUEUE_MOVED_MS: setting(number(10, 60_000), '300', 'shortest time between two TaskQueueMoved of one subscriber'),
   RETENTION_HOURS: setting(number(0, 87_600), '168', 'how long events of finished tasks are kept'),
+  TASK_RETENTION_DAYS: setting(
+    pairs(36_500),
+    '*=90',
+    'days after which finished tasks are deleted, per kind, such as *=90,CONVERT_DOCUMENT=7; * is every other kind, 0 keeps them',
+  ),
   AUDIT_DAYS: setting(number(1, 3_650), '90', 'how long the audit log is kept'),
   NOTIFICATION_DAYS: setting(number(1, 3_650), '30', 'how long a notification stays in an inbox'),
   IDEMPOTENCY_HOURS: setting(number(1, 8_760), '24', 'how long an idempotency key is remembered'),

@@ -9,6 +9,7 @@ import { redactSecrets } from '../logger.ts'
  * - `SHARED`, `REVOKED`: leave to see something was given or taken back.
  * - `LIMITED`: a limit was reached.
  * - `BROADCAST`: an administrator told everyone something.
+ * - `DELETED`: an administrator deleted everything of a user.
  * - `DROPPED`: so many facts could not be kept, as the database was away for too long.
  */
 export const auditEvents = [
@@ -19,6 +20,7 @@ export const auditEvents = [
   'REVOKED',
   'LIMITED',
   'BROADCAST',
+  'DELETED',
   'DROPPED',
 ] as const
 /** One of {@link auditEvents}. */

@@ -27,6 +27,7 @@ import { typeOf } from '../studio/projects/file-names.ts'
 import { createPreviewKeeper } from '../studio/projects/preview-keeper.ts'
 import { startEngine } from '../tasks/engine.ts'
 import { headStartMsOf } from '../tasks/head-start.ts'
+import { pruneTasks } from '../tasks/retention.ts'
 import { localDeveloper } from '../tasks/viewer.ts'
 import { noTracing, openTracing, type Tracing } from '../tracing.ts'
 import { ensureStudioBuilt } from './studio-build.ts'
@@ -193,7 +194,10 @@ export async function startApp(options: {
         everyMs: pruneMs,
         retentionHours: config.RETENTION_HOURS,
         idempotencyHours: config.IDEMPOTENCY_HOURS,
-        others: [(maxRows) => pruneAuditLog(database, { keptDays: config.AUDIT_DAYS, maxRows })],
+        others: [
+          (maxRows) => pruneTasks(database, { retentionDays: config.TASK_RETENTION_DAYS, maxTasks: maxRows }),
+          (maxRows) => pruneAuditLog(database, { keptDays: config.AUDIT_DAYS, maxRows }),
+        ],
       }),
     )
     stack.use(createExpiry({ notifications: services.notifications, logger, everyMs: expiryMs }))

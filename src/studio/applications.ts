@@ -7,6 +7,7 @@ import { createQuizzes, type Quizzes } from './quizzes/quizzes.ts'
 import { createRoadmaps, type Roadmaps } from './roadmaps/roadmaps.ts'
 import { createSessions, type Sessions } from './sessions/sessions.ts'
 import { createViewerUpdates, type ViewerUpdates } from './viewer/viewer-updates.ts'
+import { createUserData, type UserData } from './user-data.ts'
 
 /** The applications' stores. */
 export interface Applications {
@@ -18,6 +19,7 @@ export interface Applications {
   readonly roadmaps: Roadmaps
   readonly sessions: Sessions
   readonly viewerUpdates: ViewerUpdates
+  readonly userData: UserData
 }
 
 /**
@@ -26,30 +28,35 @@ export interface Applications {
  * @param options.notificationDays - see `createNotifications`
  */
 export function createApplications(
-  { database, appender, presence, store, tasks, visibility, onAppended }: Engine,
+  engine: Engine,
   { notificationDays }: { readonly notificationDays?: number } = {},
 ): Applications {
+  const { database, appender, presence, store, tasks, visibility } = engine
   const quizzes = createQuizzes({ database, tasks, appender })
   const accessChanged = (id: string): void => visibility.changed(id)
+  const documents = createDocuments({
+    database,
+    appender,
+    store,
+    tasks,
+    dependents: (documentId) => quizzes.questionIdsOf(documentId),
+    accessChanged,
+  })
+  const projects = createProjects({ database, appender, tasks })
+  const sessions = createSessions({ database, appender, presence, tasks, accessChanged })
   return {
     analytics: createAnalytics({ database }),
-    documents: createDocuments({
-      database,
-      appender,
-      store,
-      tasks,
-      dependents: (documentId) => quizzes.questionIdsOf(documentId),
-      accessChanged,
-    }),
+    documents,
     notifications: createNotifications({
       database,
       appender,
       ...(notificationDays === undefined ? {} : { keptDays: notificationDays }),
     }),
-    projects: createProjects({ database, appender, tasks }),
+    projects,
     quizzes,
     roadmaps: createRoadmaps({ database }),
-    sessions: createSessions({ database, appender, presence, tasks, accessChanged }),
-    viewerUpdates: createViewerUpdates({ database, appender, onAppended }),
+    sessions,
+    userData: createUserData(engine, { documents, projects, quizzes, sessions }),
+    viewerUpdates: createViewerUpdates({ database, appender, onAppended: engine.onAppended }),
   }
 }

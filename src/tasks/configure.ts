@@ -5,19 +5,27 @@ import type { TaskDefinition } from './define-task.ts'
 /**
  * The kinds of task by name, as the settings want them: how many run at once in a worker, and for one user.
  *
- * @throws TidingsError `BAD_CONFIGURATION` when `CONCURRENCY` names a kind that is none
+ * @throws TidingsError `BAD_CONFIGURATION` when a setting names an unknown kind
  */
 export function configureKinds(
   definitions: readonly TaskDefinition[],
-  { CONCURRENCY, MAX_RUNNING_PER_USER }: Pick<Config, 'CONCURRENCY' | 'MAX_RUNNING_PER_USER'>,
+  {
+    CONCURRENCY,
+    MAX_RUNNING_PER_USER,
+    TASK_RETENTION_DAYS,
+  }: Pick<Config, 'CONCURRENCY' | 'MAX_RUNNING_PER_USER' | 'TASK_RETENTION_DAYS'>,
 ): ReadonlyMap<string, TaskDefinition> {
   const kinds = definitions.map(({ kind }) => kind)
-  const unknown = Object.keys(CONCURRENCY).filter((kind) => !kinds.includes(kind))
-  if (unknown.length > 0)
-    throw new TidingsError(
-      'BAD_CONFIGURATION',
-      `CONCURRENCY names ${unknown.join(', ')}; the kinds of task are ${kinds.join(', ')}`,
+  for (const [name, value] of Object.entries({ CONCURRENCY, TASK_RETENTION_DAYS })) {
+    const unknown = Object.keys(value).filter(
+      (kind) => !kinds.includes(kind) && !(kind === '*' && name === 'TASK_RETENTION_DAYS'),
     )
+    if (unknown.length > 0)
+      throw new TidingsError(
+        'BAD_CONFIGURATION',
+        `${name} names ${unknown.join(', ')}; the kinds of task are ${kinds.join(', ')}`,
+      )
+  }
   const usual = MAX_RUNNING_PER_USER === 0 ? null : MAX_RUNNING_PER_USER
   return new Map(
     definitions.map((definition) => [

@@ -67,6 +67,7 @@ export type EngineConfig = Pick<
   | 'MAX_RUNNING_PER_USER'
   | 'CONCURRENCY'
   | 'IDEMPOTENCY_HOURS'
+  | 'TASK_RETENTION_DAYS'
 >
 
 /**

@@ -53,3 +53,57 @@ export async function cancelIfActive(cancel: TaskService['cancel'], id: string, 
     throw error
   }
 }
+
+/** How long after its end a task may still be loaded for the subscribers of its last event, in any process. */
+const recentMinutes = 1
+
+/**
+ * Deletes tasks for good: input, result, items, attempts, events and idempotency keys. Those that are not finished are canceled first.
+ *
+ * Of a task that ended within the last minute an anonymous row and its last event stay for an hour, so that every subscriber
+ * still receives the end; nobody can load it any more. Subscribers of older tasks have received it.
+ *
+ * @param reason - shown to the subscribers of the canceled ones
+ * @returns the ids of the tasks that were canceled
+ */
+export async function deleteTasks(
+  { database, cancel }: { readonly database: Database; readonly cancel: TaskService['cancel'] },
+  ids: readonly string[],
+  reason: string,
+): Promise<readonly string[]> {
+  const canceled: string[] = []
+  for (const id of ids) {
+    if ((await isActive(database, id)) && (await cancelIfActive(cancel, id, reason))) canceled.push(id)
+    await withTransaction(database, async (client) => {
+      const topic = taskTopic(id)
+      // The topic's row before the task's, as everywhere.
+      await client.query('select from topic where name = $1 for update', [topic])
+      const { rowCount } = await client.query(
+        `delete from task where id = $1 and finished_at < now() - interval '${recentMinutes} minute'`,
+        [id],
+      )
+      if (rowCount !== 0) return deleteTopic(client, topic)
+      await client.query(
+        `with items as (delete from task_item where task_id = $1), keys as (delete from idempotency where task_id = $1)
+         update task set owner = '', subject = null, input = '{}', result = null, error = null, attempts = '[]', trace = null,
+           progress = progress || '{"stage": null, "message": null}'
+         where id = $1`,
+        [id],
+      )
+      await client.query('update topic set pruned_seq = greatest(pruned_seq, seq - 1) where name = $1', [topic])
+      await client.query(
+        'delete from event where topic = $1 and seq <= (select pruned_seq from topic where name = $1)',
+        [topic],
+      )
+    })
+  }
+  return canceled
+}
+
+async function isActive(database: Database, id: string): Promise<boolean> {
+  const { rowCount } = await database.pool.query(
+    `select from task where id = $1 and status in ('QUEUED', 'RUNNING', 'RETRYING')`,
+    [id],
+  )
+  return rowCount !== 0
+}

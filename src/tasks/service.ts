@@ -10,7 +10,7 @@ import { noTracing, type Tracing } from '../tracing.ts'
 import { createAdmission } from './admission.ts'
 import { appendWith } from './append-with.ts'
 import type { Beginning, TaskDefinition } from './define-task.ts'
-import { eraseTasks } from './erase.ts'
+import { deleteTasks, eraseTasks } from './erase.ts'
 import { checkIdempotencyKey } from './idempotency-key.ts'
 import type { Places } from './place.ts'
 import type { Doorbell } from './queue.ts'
@@ -55,6 +55,11 @@ export interface TaskService {
    * @returns the ids of those canceled
    */
   erase(ids: readonly string[], reason: string): Promise<readonly string[]>
+  /**
+   * Deletes tasks for good, after canceling those that are not finished; see {@link deleteTasks}.
+   * @returns the ids of those canceled
+   */
+  delete(ids: readonly string[], reason: string): Promise<readonly string[]>
   /** Starts a failed or canceled task again, as a new one. @throws TidingsError `NOT_FOUND`, `CONFLICT` and those of start */
   retry(
     id: string,
@@ -236,6 +241,7 @@ export function createTaskService(options: {
     start,
     cancel,
     erase: (ids, reason) => eraseTasks({ database, cancel }, ids, reason),
+    delete: (ids, reason) => deleteTasks({ database, cancel }, ids, reason),
     async retry(id, { idempotencyKey, headStartMs }) {
       const task = await mustGet(id)
       const request = {

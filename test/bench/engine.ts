@@ -22,6 +22,7 @@ export const benchConfig: EngineConfig = {
   CONCURRENCY: {},
   MAX_STARTS_PER_MINUTE: 1_000_000,
   IDEMPOTENCY_HOURS: 24,
+  TASK_RETENTION_DAYS: {},
 }
 
 /** A migrated embedded PostgreSQL with its default settings, `synchronous_commit` on. Disposing removes it. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { type QuizApi, startQuizApi } from '../studio/quizzes/quiz-api.ts'
+import { pruneTasks } from '../../src/tasks/retention.ts'
+import { type QuizApi, startQuizApi, text } from '../studio/quizzes/quiz-api.ts'
 import { viewerOf } from '../support/api.ts'
 
 const removeDocument = `mutation ($id: ID!) { result: deleteDocument(input: { documentId: $id }) { __typename
@@ -142,4 +143,216 @@ describe('deleting a quiz', () => {
     expect(late.seen).toEqual([expect.objectContaining({ __typename: 'TaskSnapshot', status: 'CANCELED' })])
     api.questions.release()
   })
+})
+
+/** A viewer of a test of its own. */
+let users = 0
+const newViewer = () => viewerOf(`user-${++users}-of-deletion`)
+const deleteTask = `mutation ($id: ID!) { result: deleteTask(input: { taskId: $id }) { __typename
+  ... on DeleteTaskSuccess { taskId wasCanceled } ... on NotFoundError { id } } }`
+const startQuiz = `mutation ($id: ID!) { result: generateQuiz(documentId: $id, questionCount: 4) {
+  ... on GenerateQuizSuccess { quiz { id } task { id } } } }`
+interface StartedQuiz {
+  readonly result: { readonly quiz: { readonly id: string }; readonly task: { readonly id: string } }
+}
+/** A task of a viewer that waits in the middle of its work, and what a subscriber receives of it. */
+async function startRunningTask(viewer: ReturnType<typeof viewerOf>, content: string) {
+  api.questions.script = (_, made) => (made === 1 ? 'wait' : 'ask')
+  const documentId = await api.importText(content, viewer)
+  const { result }: StartedQuiz = await api.run(startQuiz, { id: documentId }, viewer)
+  const received: { readonly __typename: string }[] = []
+  const ended = (async () => {
+    const events = api.watch(
+      'subscription ($id: ID!) { taskProgress(taskId: $id, fromStart: true) { __typename status } }',
+      { id: result.task.id },
+      { viewer },
+    ) as AsyncGenerator<{ taskProgress: { readonly __typename: string } }>
+    for await (const { taskProgress } of events) received.push(taskProgress)
+  })()
+  await vi.waitFor(() => expect(received).toContainEqual(expect.objectContaining({ __typename: 'TaskItemCompleted' })))
+  return { documentId, taskId: result.task.id, quizId: result.quiz.id, received, ended }
+}
+const ageTask = (id: string, hours: number) =>
+  api.database.pool.query(`update task set finished_at = now() - $2 * interval '1 hour' where id = $1`, [id, hours])
+
+describe('deleteTask', () => {
+  it('deletes a finished task and its history, and leaves what the task has made', async () => {
+    const viewer = newViewer()
+    const documentId = await api.importText(text, viewer)
+    const [taskId = ''] = await tasksAbout(documentId)
+    await ageTask(taskId, 1)
+    expect(await api.run(deleteTask, { id: taskId }, newViewer())).toEqual({
+      result: { __typename: 'NotFoundError', id: taskId },
+    })
+    expect(await api.run(deleteTask, { id: taskId }, viewer)).toEqual({
+      result: { __typename: 'DeleteTaskSuccess', taskId, wasCanceled: false },
+    })
+    expect(await kept([taskId])).toEqual([0, 0, 0, 0])
+    expect(await api.run('query ($id: ID!) { document(id: $id) { status } }', { id: documentId }, viewer)).toEqual({
+      document: { status: 'READY' },
+    })
+    expect(await api.run(deleteTask, { id: taskId }, viewer)).toMatchObject({ result: { __typename: 'NotFoundError' } })
+  })
+
+  it('cancels a running task first: its subscribers receive the end, and its content is gone at once', async () => {
+    const viewer = newViewer()
+    const { taskId, received, ended } = await startRunningTask(viewer, text)
+    expect(await api.run(deleteTask, { id: taskId }, viewer)).toEqual({
+      result: { __typename: 'DeleteTaskSuccess', taskId, wasCanceled: true },
+    })
+    await ended
+    expect(received.at(-1)).toEqual({ __typename: 'TaskCanceled', status: 'CANCELED' })
+    expect(await api.run('query ($id: ID!) { task(id: $id) { id } }', { id: taskId }, viewer)).toEqual({ task: null })
+    const { rows } = await api.database.pool.query('select owner, subject, input, result from task where id = $1', [
+      taskId,
+    ])
+    expect(rows).toEqual([{ owner: '', subject: null, input: {}, result: null }])
+    expect(await kept([taskId])).toEqual([1, 0, 1, 1])
+    // The worker has stopped: what it still reports is refused.
+    api.questions.release()
+    await vi.waitFor(() => expect(api.engine.worker?.running).toBe(0))
+    expect(await kept([taskId])).toEqual([1, 0, 1, 1])
+    // The anonymous row goes an hour later, whatever the retention.
+    expect(await pruneTasks(api.database, { retentionDays: {}, maxTasks: 100 })).toBe(0)
+    await ageTask(taskId, 2)
+    expect(await pruneTasks(api.database, { retentionDays: {}, maxTasks: 100 })).toBe(1)
+    expect(await kept([taskId])).toEqual([0, 0, 0, 0])
+  })
+})
+
+describe('the retention of finished tasks', () => {
+  it('is by kind, with a rule for all others, and spares what is not finished', async () => {
+    const viewer = newViewer()
+    const { documentId, taskId, ended } = await startRunningTask(viewer, text)
+    const [conversion = ''] = await tasksAbout(documentId)
+    const other = await api.importText('# Other', viewer)
+    const [recent = ''] = await tasksAbout(other)
+    await ageTask(conversion, 24 * 9)
+    await api.database.pool.query(`update task set created_at = now() - interval '1 year' where id = $1`, [taskId])
+    const prune = (retentionDays: Readonly<Record<string, number>>) =>
+      pruneTasks(api.database, { retentionDays, maxTasks: 100 })
+    expect(await prune({})).toBe(0)
+    expect(await prune({ '*': 10 })).toBe(0)
+    expect(await prune({ '*': 1, CONVERT_DOCUMENT: 0 })).toBe(0)
+    expect(await prune({ '*': 1_000, CONVERT_DOCUMENT: 8 })).toBe(1)
+    expect(await kept([conversion])).toEqual([0, 0, 0, 0])
+    expect((await kept([recent, taskId]))[0]).toBe(2)
+    api.questions.release()
+    await ended
+    await ageTask(taskId, 24 * 2)
+    await ageTask(recent, 24 * 2)
+    expect(await prune({ '*': 1 })).toBe(2)
+    expect(await kept([recent, taskId])).toEqual([0, 0, 0, 0])
+  })
+
+  it('deletes all that are due, in several statements', async () => {
+    await api.database.pool.query(
+      `with made as (insert into topic (name, closed) select 'task:old_' || n, true from generate_series(1, 450) n)
+       insert into task (id, kind, status, owner, input, max_attempts, progress, queue_key, created_at, finished_at)
+       select 'old_' || n, 'UNDEFINED_KIND', 'FAILED', 'someone', '{}', 1, '{}', now(), now(), now() - interval '3 days'
+       from generate_series(1, 450) n`,
+    )
+    expect(await pruneTasks(api.database, { retentionDays: { '*': 2 }, maxTasks: 300 })).toBe(300)
+    expect(await pruneTasks(api.database, { retentionDays: { '*': 2 }, maxTasks: 300 })).toBe(150)
+  })
+})
+
+describe('deleteUserData', () => {
+  const deleteUser = `mutation ($userId: ID!) { result: deleteUserData(input: { userId: $userId }) { __typename
+    ... on DeleteUserDataSuccess { userId canceledTaskIds } ... on InvalidInputError { issues { path } } } }`
+  const admin = viewerOf('admin-of-deletion', { roles: ['admin'] })
+
+  it('needs the role admin, and the id of a user', async () => {
+    const viewer = newViewer()
+    const { errors } = await api.execute(deleteUser, { userId: viewer.userId }, viewer)
+    expect(errors?.[0]?.originalError).toMatchObject({ code: 'FORBIDDEN' })
+    expect(await api.run(deleteUser, { userId: ' ' }, admin)).toEqual({
+      result: { __typename: 'InvalidInputError', issues: [{ path: 'input.userId' }] },
+    })
+  })
+
+  it('leaves nothing in any table that names the user or what the user wrote, and everything of others', async () => {
+    const marker = 'walrus-parade'
+    const user = newViewer()
+    const other = newViewer()
+    const { sessions, notifications, quizzes } = api.services
+    const { userId } = user
+    // Something of every kind, work under way, and traces in the things of others.
+    await api.makeRoadmap(`# ${marker}\n\n${text}`, user)
+    const running = await startRunningTask(user, `# Another ${marker}\n\n${text}`)
+    const others = await api.importText(text, other)
+    await api.services.documents.share(others, userId)
+    // What waits already waits on.
+    api.questions.script = () => 'ask'
+    const quiz = await api.makeQuiz({ count: 2 })
+    await api.publish(await api.quiz(quiz.id))
+    const questions = await quizzes.publishedQuestions(quiz.id)
+    await quizzes.taking.submit({
+      taker: userId,
+      quizId: quiz.id,
+      answers: questions.map(({ id }) => ({ questionId: id, answer: 'A' })),
+      idempotencyKey: 'once',
+    } as never)
+    const own = await sessions.membership.create({ owner: userId, clientId: 'a', title: marker })
+    const shared = await sessions.membership.create({ owner: other.userId, clientId: 'b', title: 'Bread' })
+    await sessions.membership.invite(own.id, userId, other.userId)
+    await sessions.membership.invite(shared.id, other.userId, userId)
+    const post = (sessionId: string, author: string, body: string) =>
+      sessions.messages.send({ sessionId, author, clientId: body, text: body, wantsReply: false, headStartMs: 0 })
+    await post(own.id, userId, marker)
+    await post(shared.id, userId, marker)
+    await post(shared.id, other.userId, 'of the other')
+    const note = { kind: 'NOTE', text: marker, title: marker } as const
+    await sessions.cards.add({ sessionId: shared.id, userId, clientId: 'card', content: note, isTitleDerived: false })
+    await notifications.notify(userId, { level: 'INFORMATION', title: marker } as never)
+    api.engine.admin.audit.note('SHARED', { userId, address: '192.0.2.7', userAgent: marker })
+    await vi.waitFor(async () => expect(await tablesWith('192.0.2.7')).toEqual(['audit']))
+    expect(await tablesWith(userId)).toEqual(expect.arrayContaining(['document', 'roadmap', 'session_message', 'task']))
+
+    const { result } = (await api.run(deleteUser, { userId }, admin)) as {
+      result: { readonly canceledTaskIds: readonly string[] }
+    }
+    expect(result).toMatchObject({ userId, canceledTaskIds: [running.taskId] })
+    await running.ended
+    expect(running.received.at(-1)).toEqual({ __typename: 'TaskCanceled', status: 'CANCELED' })
+    api.questions.release()
+    await vi.waitFor(() => expect(api.engine.worker?.running).toBe(0))
+    expect(await tablesWith(marker)).toEqual([])
+    expect(await tablesWith('192.0.2.7')).toEqual([])
+    // Who deleted whom is in the audit log.
+    await vi.waitFor(async () => expect(await tablesWith(userId)).toEqual(['audit']))
+    const { rows } = await api.database.pool.query(
+      `select event, user_id, subject from audit where subject like '%' || $1`,
+      [userId],
+    )
+    expect(rows).toEqual([{ event: 'DELETED', user_id: admin.userId, subject: `user:${userId}` }])
+    // The other's things are there, with the place of what the user wrote.
+    const { messages } = await sessions.messages.range(shared.id, { limit: 10, isFromStart: true })
+    expect(messages.map(({ author, body }) => [author, body])).toEqual([
+      ['(deleted)', ''],
+      [other.userId, 'of the other'],
+    ])
+    expect(await api.run('query ($id: ID!) { document(id: $id) { status } }', { id: others }, other)).toEqual({
+      document: { status: 'READY' },
+    })
+    expect(await api.run(deleteUser, { userId }, admin)).toMatchObject({ result: { canceledTaskIds: [] } })
+  })
+
+  /** The tables that have a text, in whatever column. */
+  async function tablesWith(needle: string): Promise<readonly string[]> {
+    const { rows: tables } = await api.database.pool.query<{ name: string }>(
+      `select table_name as name from information_schema.tables where table_schema = 'public' order by 1`,
+    )
+    const found: string[] = []
+    for (const { name } of tables) {
+      const { rows } = await api.database.pool.query<Record<string, unknown>>(`select * from "${name}"`)
+      const texts = rows.map((row) =>
+        JSON.stringify(row, (_, value: unknown) => (isBytes(value) ? Buffer.from(value.data).toString() : value)),
+      )
+      if (texts.some((row) => row.includes(needle))) found.push(name)
+    }
+    return found
+  }
+  const isBytes = (value: unknown): value is { data: number[] } =>
+    typeof value === 'object' && value !== null && (value as { type?: unknown }).type === 'Buffer'
 })

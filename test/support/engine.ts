@@ -23,6 +23,7 @@ export const testEngineConfig: EngineConfig = {
   MAX_RUNNING_PER_USER: 0,
   CONCURRENCY: {},
   IDEMPOTENCY_HOURS: 24,
+  TASK_RETENTION_DAYS: {},
 }
 
 /** One engine of a test, with its database when it has one of its own. Disposing ends both. */

@@ -16,6 +16,7 @@ export const eventNames: Readonly<Record<AuditEvent, string>> = {
   REVOKED: 'Revoked',
   LIMITED: 'Limit reached',
   BROADCAST: 'Broadcast',
+  DELETED: 'Deleted a user',
   DROPPED: 'Dropped',
 }
 

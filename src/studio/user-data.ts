@@ -1,0 +1,132 @@
+import type { PoolClient } from 'pg'
+import { type Database, withTransaction } from '../db/connect.ts'
+import { deleteTopic } from '../log/topic.ts'
+import type { Engine } from '../tasks/engine.ts'
+import { analyticsTopic } from './analytics/analytics.ts'
+import type { Documents } from './documents/documents.ts'
+import { inboxTopic } from './notifications/notification.ts'
+import type { Projects } from './projects/projects.ts'
+import type { Quizzes } from './quizzes/quizzes.ts'
+import { roadmapTopic } from './roadmaps/updates.ts'
+import { sessionTopic } from './sessions/session.ts'
+import type { Sessions } from './sessions/sessions.ts'
+import { viewerTopic } from './viewer/viewer-updates.ts'
+
+/** The author of what a deleted user has written in the sessions of others. */
+export const deletedUser = '(deleted)'
+
+/** Deletes users. */
+export interface UserData {
+  /**
+   * Deletes everything of one user for good, in the engine and in all applications: tasks (canceled first), documents, roadmaps,
+   * quizzes, attempts, projects, sessions, notifications and figures. In the sessions of others the user's messages stay as empty
+   * messages of {@link deletedUser}; entries of the audit log lose the user, address and browser.
+   *
+   * Not one transaction, as it may be much: after a failure, call it again. Tokens that are still valid let the user begin
+   * anew: revoke them first.
+   *
+   * @returns the ids of the tasks that were canceled
+   */
+  delete(userId: string): Promise<readonly string[]>
+}
+
+const reason = 'The user was deleted.'
+
+/** Creates what deletes users. */
+export function createUserData(
+  { database, tasks, visibility }: Pick<Engine, 'database' | 'tasks' | 'visibility'>,
+  applications: {
+    readonly documents: Pick<Documents, 'delete'>
+    readonly projects: Pick<Projects, 'delete'>
+    readonly quizzes: Pick<Quizzes, 'delete'>
+    readonly sessions: Pick<Sessions, 'membership'>
+  },
+): UserData {
+  const { documents, projects, quizzes, sessions } = applications
+  const idsOf = async (statement: string, userId: string): Promise<readonly string[]> => {
+    const { rows } = await database.pool.query<{ id: string }>(statement, [userId])
+    return rows.map(({ id }) => id)
+  }
+  const deleteTasks = async (userId: string): Promise<readonly string[]> =>
+    tasks.delete(await idsOf('select id from task where owner = $1 order by id', userId), reason)
+
+  return {
+    async delete(userId) {
+      // Tasks first: they would fail for what they miss. And last: one may have begun meanwhile.
+      const canceled = [...(await deleteTasks(userId))]
+      for (const id of await idsOf('select id from document where owner = $1', userId))
+        canceled.push(...(await documents.delete(id)))
+      for (const id of await idsOf('select id from quiz where owner = $1', userId))
+        canceled.push(...(await quizzes.delete(userId, id)))
+      for (const id of await idsOf('select id from project where owner = $1', userId))
+        canceled.push(...(await projects.delete(userId, id)))
+      for (const id of await idsOf('select id from roadmap where owner = $1', userId))
+        await withTransaction(database, async (client) => {
+          await deleteTopic(client, roadmapTopic(id))
+          await client.query('delete from roadmap where id = $1', [id])
+        })
+      for (const id of await idsOf('select id from session where owner = $1', userId)) {
+        // The others are told that it is closed before it is gone.
+        await sessions.membership.close(id, userId)
+        await withTransaction(database, async (client) => {
+          await deleteTopic(client, sessionTopic(id))
+          await client.query('delete from session where id = $1', [id])
+        })
+        visibility.changed(id)
+      }
+      for (const id of await idsOf('select session_id as id from session_participant where user_id = $1', userId))
+        await sessions.membership.leave(id, userId)
+      await withTransaction(database, (client) => deleteTraces(client, userId))
+      for (const id of await removeShares(database, userId)) visibility.changed(id)
+      canceled.push(...(await deleteTasks(userId)))
+      return [...new Set(canceled)]
+    },
+  }
+}
+
+/** Deletes what refers to a user without being a thing of the user's own. */
+async function deleteTraces(client: PoolClient, userId: string): Promise<void> {
+  const { rows: sessions } = await client.query<{ id: string }>(
+    `select session_id as id from session_message where author = $1 union
+     select session_id from session_card where added_by = $1 union
+     select substr(topic, length('session:') + 1) from event where topic like 'session:%'
+       and type in ('SessionParticipantJoined', 'SessionParticipantLeft')
+       and (payload->'participant'->>'userId' = $1 or payload->>'userId' = $1)
+     order by 1`,
+    [userId],
+  )
+  // Topics before rows. Their events repeat messages and names; subscribers behind receive a snapshot instead.
+  for (const { id } of sessions) {
+    const topic = sessionTopic(id)
+    await client.query('update topic set pruned_seq = seq where name = $1', [topic])
+    await client.query('delete from event where topic = $1', [topic])
+  }
+  for (const topic of [inboxTopic(userId), analyticsTopic(userId), viewerTopic(userId)]) await deleteTopic(client, topic)
+  await client.query(
+    `update session_message set author = $2, client_id = null, body = '', citations = '[]' where author = $1`,
+    [userId, deletedUser],
+  )
+  for (const statement of [
+    'delete from session_card where added_by = $1',
+    'delete from session_link where created_by = $1',
+    'delete from quiz_attempt where taker = $1',
+    'delete from notification where user_id = $1',
+    'delete from broadcast_read where user_id = $1',
+    'delete from inbox where user_id = $1',
+    'delete from analytics_topic where owner = $1',
+    'delete from idempotency where owner = $1',
+    'delete from presence where user_id = $1',
+    'delete from presence_mark where user_id = $1',
+    'delete from viewer_change where user_id = $1',
+    'update audit set user_id = null, address = null, user_agent = null where user_id = $1',
+  ])
+    await client.query(statement, [userId])
+}
+
+async function removeShares(database: Database, userId: string): Promise<readonly string[]> {
+  const { rows } = await database.pool.query<{ document_id: string }>(
+    'delete from document_share where user_id = $1 returning document_id',
+    [userId],
+  )
+  return rows.map((row) => row.document_id)
+}

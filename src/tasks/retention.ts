@@ -1,0 +1,62 @@
+import type { Database } from '../db/connect.ts'
+
+/** How long the row of a deleted task stays, anonymous, for subscribers that have not received its last event yet. */
+const deletedHours = 1
+/** Most tasks in one statement: each may have thousands of events. */
+const batch = 200
+
+/**
+ * Deletes finished tasks whose retention is over, with their events: the rest of what a task leaves behind after its events are
+ * pruned. Several processes may do so at once.
+ *
+ * @param options.retentionDays - days per kind, from the end of the task; `*` stands for every other kind, 0 for no end
+ * @param options.maxTasks - most tasks in this call
+ * @returns how many were deleted; fewer than `maxTasks` means none is left
+ */
+export async function pruneTasks(
+  database: Pick<Database, 'pool'>,
+  { retentionDays, maxTasks }: { readonly retentionDays: Readonly<Record<string, number>>; readonly maxTasks: number },
+): Promise<number> {
+  let total = 0
+  for (;;) {
+    const limit = Math.min(batch, maxTasks - total)
+    const count = await pruneSome(database, retentionDays, limit)
+    total += count
+    if (count < limit || total >= maxTasks) return total
+  }
+}
+
+async function pruneSome(
+  database: Pick<Database, 'pool'>,
+  retentionDays: Readonly<Record<string, number>>,
+  limit: number,
+): Promise<number> {
+  // The kinds are those in the table, as a kind may be defined no longer. Topics are locked before tasks, as everywhere.
+  const { rows } = await database.pool.query<{ count: number }>(
+    `with recursive found(kind) as (
+      (select kind from task where finished_at is not null order by kind limit 1)
+      union all
+      select (select kind from task where finished_at is not null and kind > found.kind order by kind limit 1)
+      from found where found.kind is not null
+    ),
+    rule as (
+      select kind, coalesce(($1::jsonb->>kind)::int, ($1::jsonb->>'*')::int, 0) as days from found where kind is not null
+    ),
+    old as materialized (
+      select t.name, k.id from topic t join (
+        select k.id from rule r join task k on k.kind = r.kind
+        where r.days > 0 and k.finished_at < now() - r.days * interval '1 day'
+        union
+        select id from task where owner = '' and finished_at < now() - interval '${deletedHours} hour'
+        limit $2
+      ) k on t.name = 'task:' || k.id
+      for update of t skip locked
+    ),
+    events as (delete from event using old where event.topic = old.name),
+    topics as (delete from topic using old where topic.name = old.name),
+    tasks as (delete from task using old where task.id = old.id returning 1)
+    select count(*)::int as count from tasks`,
+    [JSON.stringify(retentionDays), limit],
+  )
+  return rows[0]?.count ?? 0
+}
