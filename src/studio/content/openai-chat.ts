@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import OpenAI from 'openai'
-import { toContentError } from './openai-errors.ts'
+import { toContentError, toEndpointError, toStreamError } from './openai-errors.ts'
+import { done, readChunks } from './openai-stream.ts'
 import { ContentError } from './provider.ts'
+import { createThoughtFilter } from './thoughts.ts'
 
 /** Where an OpenAI-compatible endpoint is and how it is asked. */
 export interface OpenAiOptions {
@@ -32,31 +33,26 @@ export type Chat = (
   options: { readonly seed: number; readonly signal: AbortSignal },
 ) => AsyncGenerator<string, ChatEnd, undefined>
 
-/** Creates the way to an OpenAI-compatible endpoint: streamed chat completions. */
+/**
+ * Creates the way to an OpenAI-compatible endpoint: streamed chat completions. An endpoint that answers without streaming is read as well.
+ */
 export function createChat({ baseUrl, apiKey, model, silenceMs }: OpenAiOptions): Chat {
-  const client = new OpenAI({
-    baseURL: baseUrl,
-    // The library insists on a key, and would otherwise read this and the next two from the environment.
-    apiKey: apiKey ?? 'none',
-    organization: null,
-    project: null,
-    maxRetries: 0,
-    // Only a safety net: silence is watched here, for the answer's head as for every chunk.
-    timeout: silenceMs + 60_000,
-    logLevel: 'off',
-  })
+  const url = new URL(baseUrl)
+  url.pathname = `${url.pathname.replace(/\/+$/, '')}/chat/completions`
+  const headers = {
+    'content-type': 'application/json',
+    accept: 'text/event-stream, application/json',
+    ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
+  }
   return async function* (messages, { seed, signal }) {
     const controller = new AbortController()
     const either = AbortSignal.any([signal, controller.signal])
     const silence = watchSilence(silenceMs, controller)
     try {
-      const answer = await silence.during(
-        client.chat.completions.create(
-          { model, stream: true, seed: seed % 2_147_483_647, messages: [...messages] },
-          { signal: either },
-        ),
-      )
-      return yield* readAnswer(answer, silence)
+      const body = JSON.stringify({ model, stream: true, seed: seed % 2_147_483_647, messages })
+      const response = await silence.during(fetch(url, { method: 'POST', headers, body, signal: either }))
+      if (!response.ok) throw toEndpointError(response, await silence.during(response.text()))
+      return yield* readAnswer(readChunks(response, silence))
     } catch (error) {
       throw silence.broken() ?? toContentError(error, baseUrl)
     } finally {
@@ -66,7 +62,8 @@ export function createChat({ baseUrl, apiKey, model, silenceMs }: OpenAiOptions)
   }
 }
 
-interface Silence {
+/** Ends a wait for an endpoint that says nothing. */
+export interface Silence {
   /** Waits for a promise, but not for ever. */
   during<T>(promise: PromiseLike<T>): Promise<T>
   /** The error to tell when it was silence that ended the wait. */
@@ -100,22 +97,25 @@ function watchSilence(silenceMs: number, controller: AbortController): Silence {
   }
 }
 
-async function* readAnswer(
-  answer: AsyncIterable<unknown>,
-  silence: Silence,
-): AsyncGenerator<string, ChatEnd, undefined> {
-  const chunks = answer[Symbol.asyncIterator]()
+async function* readAnswer(chunks: AsyncIterable<unknown>): AsyncGenerator<string, ChatEnd, undefined> {
+  const thoughts = createThoughtFilter()
   let reason: string | undefined
   let refusal = ''
-  for (;;) {
-    // The clock runs only while we wait, not while the caller thinks.
-    const next = await silence.during(chunks.next())
-    if (next.done === true) break
-    const choice = readChunk(next.value)
+  for await (const chunk of chunks) {
+    // Endpoints that give no reason still say that they are done.
+    if (chunk === done) {
+      reason ??= 'stop'
+      // Some keep the connection open.
+      break
+    }
+    const choice = readChunk(chunk)
     refusal += choice.refusal
     reason = choice.reason ?? reason
-    if (choice.text !== '') yield choice.text
+    const text = thoughts.filter(choice.text)
+    if (text !== '') yield text
   }
+  const rest = thoughts.end()
+  if (rest !== '') yield rest
   if (reason === 'content_filter' || refusal !== '')
     throw new ContentError(
       'CONTENT_REFUSED',
@@ -141,6 +141,8 @@ interface Choice {
 
 /** The part of a chunk that matters; anything may arrive from an endpoint that is only nearly compatible. */
 function readChunk(chunk: unknown): Choice {
+  const failure = field(chunk, 'error')
+  if (failure !== undefined && failure !== null) throw toStreamError(failure)
   const choices = field(chunk, 'choices')
   if (!Array.isArray(choices))
     throw new ContentError('PROVIDER_UNAVAILABLE', 'The provider sent a chunk that is not a chat completion', {
@@ -148,7 +150,8 @@ function readChunk(chunk: unknown): Choice {
       advice: 'Check that OPENAI_BASE_URL is an OpenAI-compatible endpoint.',
     })
   const choice: unknown = choices[0]
-  const delta = field(choice, 'delta')
+  // An answer that is not streamed has a message instead of a delta.
+  const delta = field(choice, 'delta') ?? field(choice, 'message')
   const text = field(delta, 'content')
   const refusal = field(delta, 'refusal')
   const reason = field(choice, 'finish_reason')

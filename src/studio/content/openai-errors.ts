@@ -1,5 +1,55 @@
-import OpenAI from 'openai'
 import { ContentError } from './provider.ts'
+
+/** A failure that an endpoint reports, as the status of its answer or as an event of its stream. */
+class EndpointError extends Error {
+  override readonly name = 'EndpointError'
+  readonly status: number | undefined
+  readonly code: string | undefined
+  readonly headers: Headers | undefined
+
+  constructor(message: string, status: number | undefined, code?: string, headers?: Headers) {
+    super(message)
+    this.status = status
+    this.code = code
+    this.headers = headers
+  }
+}
+
+const maxMessageCharacters = 300
+
+/** The failure in an answer whose status is not 2xx. Its body is JSON, a page or anything else. */
+export function toEndpointError({ status, statusText, headers }: Response, body: string): Error {
+  let failure: unknown
+  try {
+    const parsed = JSON.parse(body) as unknown
+    failure = fieldOf(parsed, 'error') ?? parsed
+  } catch {
+    failure = body.trimStart().startsWith('<') ? statusText : body
+  }
+  const { message, code } = describeFailure(failure)
+  return new EndpointError(message === '' ? statusText : message, status, code, headers)
+}
+
+/** The failure in an event `{ error }` of a stream whose status was 200. */
+export function toStreamError(failure: unknown): Error {
+  const { message, code } = describeFailure(failure)
+  // Gateways put the status of the service behind them here.
+  const status = Number(code)
+  return new EndpointError(message, status >= 400 && status < 600 ? status : undefined, code)
+}
+
+function describeFailure(failure: unknown): { readonly message: string; readonly code: string | undefined } {
+  const text = typeof failure === 'string' ? failure : fieldOf(failure, 'message')
+  const code = fieldOf(failure, 'code') ?? fieldOf(failure, 'type')
+  return {
+    message: (typeof text === 'string' ? text : '').trim().slice(0, maxMessageCharacters),
+    code: typeof code === 'string' || typeof code === 'number' ? String(code) : undefined,
+  }
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined
+}
 
 /**
  * Tells what went wrong at an OpenAI-compatible endpoint.
@@ -11,6 +61,7 @@ import { ContentError } from './provider.ts'
  * | 429 because the account has no quota left | `PROVIDER_REFUSED` | no |
  * | 408, 409, 425, 5xx, no connection, cut or malformed stream | `PROVIDER_UNAVAILABLE` | yes |
  * | its content filter | `CONTENT_REFUSED` | no |
+ * | an HTML page in place of an answer, with status 200 | `PROVIDER_REFUSED` | no |
  * | any other 4xx: model or request not accepted | `PROVIDER_REFUSED` | no |
  *
  * @param error - whatever asking or reading threw; a ContentError stays as it is
@@ -18,8 +69,7 @@ import { ContentError } from './provider.ts'
 export function toContentError(error: unknown, baseUrl: string): ContentError {
   if (error instanceof ContentError) return error
   const cause = { cause: error }
-  const status = error instanceof OpenAI.APIError ? (error.status as number | undefined) : undefined
-  const code = error instanceof OpenAI.APIError ? error.code : undefined
+  const { status, code } = error instanceof EndpointError ? error : {}
   if (code === 'content_filter' || code === 'content_policy_violation')
     return new ContentError(
       'CONTENT_REFUSED',
@@ -78,7 +128,7 @@ function messageOf(error: unknown): string {
 
 /** `retry-after-ms`, or `retry-after` in seconds or as a date. */
 function retryAfterMs(error: unknown): number | undefined {
-  const headers = error instanceof OpenAI.APIError ? (error.headers as Headers | undefined) : undefined
+  const headers = error instanceof EndpointError ? error.headers : undefined
   const inMs = Number.parseFloat(headers?.get('retry-after-ms') ?? '')
   if (Number.isFinite(inMs)) return Math.max(0, inMs)
   const text = headers?.get('retry-after') ?? ''

@@ -19,6 +19,10 @@ export type Behaviour =
       readonly headers?: Record<string, string>
       readonly code?: string
     }
+  /** Answers with status 200 and this body, in pieces of so many bytes. */
+  | { readonly kind: 'BODY'; readonly type: string; readonly body: string; readonly pieceBytes?: number }
+  /** Sends the pieces and `[DONE]`, without a reason. */
+  | { readonly kind: 'NO_REASON'; readonly pieces: readonly string[] }
   /** Sends raw lines after a good piece. */
   | { readonly kind: 'RAW'; readonly lines: readonly string[] }
 
@@ -26,7 +30,11 @@ export type Behaviour =
 export interface OpenAiServer extends AsyncDisposable {
   readonly baseUrl: string
   /** Bodies of the requests, oldest first. */
-  readonly requests: { readonly body: Record<string, unknown>; readonly authorization: string | undefined }[]
+  readonly requests: {
+    readonly body: Record<string, unknown>
+    readonly authorization: string | undefined
+    readonly url: string | undefined
+  }[]
   /** With several, each request takes the next one; the last one stays. */
   behave(...behaviours: readonly [Behaviour, ...Behaviour[]]): void
   /** Connections that are open for an answer. */
@@ -44,7 +52,7 @@ export async function startOpenAiServer(): Promise<OpenAiServer> {
     answers.add(response)
     response.once('close', () => answers.delete(response))
     void readBody(request).then((body) => {
-      requests.push({ body, authorization: request.headers.authorization })
+      requests.push({ body, authorization: request.headers.authorization, url: request.url })
       const [behaviour, next, ...later] = behaviours
       if (next !== undefined) behaviours = [next, ...later]
       respond(response, behaviour)
@@ -77,7 +85,8 @@ async function readBody(request: IncomingMessage): Promise<Record<string, unknow
   return JSON.parse(Buffer.concat(chunks).toString()) as Record<string, unknown>
 }
 
-function chunkOf(content: string, reason: string | null = null): string {
+/** One event of a stream. */
+export function chunkOf(content: string, reason: string | null = null): string {
   const choice = { index: 0, delta: reason === null ? { content } : {}, finish_reason: reason }
   return `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', model: 'm', choices: [choice] })}\n\n`
 }
@@ -90,6 +99,14 @@ function respond(response: ServerResponse, behaviour: Behaviour): void {
     response.end(JSON.stringify({ error: { message: `status ${status}`, code: code ?? null } }))
     return
   }
+  if (behaviour.kind === 'BODY') {
+    const { type, body, pieceBytes = 1_000_000 } = behaviour
+    const bytes = Buffer.from(body)
+    response.writeHead(200, { 'content-type': type })
+    for (let at = 0; at < bytes.length; at += pieceBytes) response.write(bytes.subarray(at, at + pieceBytes))
+    response.end()
+    return
+  }
   response.writeHead(200, { 'content-type': 'text/event-stream' })
   switch (behaviour.kind) {
     case 'RAW':
@@ -99,6 +116,9 @@ function respond(response: ServerResponse, behaviour: Behaviour): void {
       response.end(
         `${behaviour.pieces.map((piece) => chunkOf(piece)).join('')}${chunkOf('', behaviour.reason ?? 'stop')}data: [DONE]\n\n`,
       )
+      return
+    case 'NO_REASON':
+      response.end(`${behaviour.pieces.map((piece) => chunkOf(piece)).join('')}data: [DONE]\n\n`)
       return
     case 'UNFINISHED':
       response.end(behaviour.pieces.map((piece) => chunkOf(piece)).join(''))

@@ -5,7 +5,7 @@ import { createContentProvider } from '../../../src/studio/content/create.ts'
 import { createOpenAiProvider } from '../../../src/studio/content/openai.ts'
 import type { ContentErrorCode, ContentProvider } from '../../../src/studio/content/provider.ts'
 import { collect, describeContract, failureOf, requestOf } from './contract.ts'
-import { type Behaviour, type OpenAiServer, startOpenAiServer } from './openai-server.ts'
+import { type Behaviour, chunkOf, type OpenAiServer, startOpenAiServer } from './openai-server.ts'
 
 const providerFor = (server: OpenAiServer, silenceMs = 20_000): ContentProvider =>
   createOpenAiProvider({ baseUrl: server.baseUrl, apiKey: 'key', model: 'a-model', silenceMs })
@@ -70,6 +70,68 @@ describe('the OpenAI-compatible provider', () => {
     )
   })
 
+  test('reads an answer that is not streamed', async () => {
+    await using server = await startOpenAiServer()
+    const message = { role: 'assistant', content: '# Whole\n\nNot streamed.' }
+    const body = JSON.stringify({
+      object: 'chat.completion',
+      choices: [{ index: 0, message, finish_reason: 'length' }],
+    })
+    server.behave({ kind: 'BODY', type: 'application/json', body, pieceBytes: 7 })
+    expect(await collect(providerFor(server).generate(requestOf()))).toBe(
+      '# Whole\n\nNot streamed.\n\n*The answer ends here: the model’s limit was reached.*\n',
+    )
+  })
+
+  test('takes [DONE] without a reason for the end', async () => {
+    await using server = await startOpenAiServer()
+    server.behave({ kind: 'NO_REASON', pieces: ['# A', ' b'] })
+    expect(await collect(providerFor(server).generate(requestOf()))).toBe('# A b\n')
+  })
+
+  test('reads events in whatever pieces they come, with every line end, comments and no empty line at the end', async () => {
+    await using server = await startOpenAiServer()
+    const events = ['# 水位', ' 😀 rises'].map((piece) => chunkOf(piece))
+    const lines = [': keep-alive\n\n', 'event: message\n', ...events, chunkOf('', 'stop').trimEnd()].join('')
+    for (const end of ['\n', '\r\n', '\r'])
+      for (const pieceBytes of [1, 3, 1_000]) {
+        server.behave({ kind: 'BODY', type: 'text/event-stream', body: lines.replaceAll('\n', end), pieceBytes })
+        expect(await collect(providerFor(server).generate(requestOf()))).toBe('# 水位 😀 rises\n')
+      }
+  })
+
+  test.each([
+    [['<think>secret plan</think>The valve opens.']],
+    [['\n<think>\nsecret', ' plan\n</thi', 'nk>', '\n\n', 'The valve ', 'opens.']],
+    [[...'<THINK>secret plan < 3 </think></THINK> The valve opens.'].map((character) => character)],
+    [['<thinking>secret </think> plan</thinking>The valve opens.']],
+  ])('leaves leading thoughts out: %j', async (pieces) => {
+    await using server = await startOpenAiServer()
+    server.behave({ kind: 'ANSWER', pieces })
+    const text = await collect(providerFor(server).generate(requestOf()))
+    expect(text).not.toContain('secret')
+    expect(text.replace('</THINK> ', '')).toBe('# Snapshots\n\nThe valve opens.\n')
+  })
+
+  test.each([['<thin', ' ice>'], ['A <think>tag</think> in the text'], ['<']])(
+    'keeps what only looks like thoughts: %j',
+    async (...pieces) => {
+      await using server = await startOpenAiServer()
+      server.behave({ kind: 'ANSWER', pieces })
+      expect(await collect(providerFor(server).generate(requestOf()))).toBe(`# Snapshots\n\n${pieces.join('')}\n`)
+    },
+  )
+
+  test('sends no key where there is none, and keeps the query of the address', async () => {
+    await using server = await startOpenAiServer()
+    const baseUrl = `${server.baseUrl}/?api-version=1`
+    await collect(
+      createOpenAiProvider({ baseUrl, apiKey: undefined, model: 'm', silenceMs: 20_000 }).generate(requestOf()),
+    )
+    expect(server.requests[0]?.authorization).toBeUndefined()
+    expect(server.requests[0]?.url).toBe('/v1/chat/completions?api-version=1')
+  })
+
   const failures: readonly [
     name: string,
     behaviour: Behaviour,
@@ -112,7 +174,24 @@ describe('the OpenAI-compatible provider', () => {
     ['broken JSON', { kind: 'RAW', lines: ['data: {"choices":[{"delta":'] }, 'PROVIDER_UNAVAILABLE', true, /./],
     ['JSON of another kind', { kind: 'RAW', lines: ['data: {"hello":1}'] }, 'PROVIDER_UNAVAILABLE', true, /compatible/],
     ['no JSON at all', { kind: 'RAW', lines: ['data: 1', 'data: "a"'] }, 'PROVIDER_UNAVAILABLE', true, /compatible/],
-    ['a page', { kind: 'RAW', lines: ['<!doctype html>', '<p>Hello'] }, 'PROVIDER_UNAVAILABLE', true, /./],
+    ['a page', { kind: 'RAW', lines: ['<!doctype html>', '<p>Hello'] }, 'PROVIDER_REFUSED', false, /OPENAI_BASE_URL/],
+    [
+      'a login page',
+      { kind: 'BODY', type: 'text/html', body: ' <html>Log in</html>' },
+      'PROVIDER_REFUSED',
+      false,
+      /OPENAI_BASE_URL/,
+    ],
+    [
+      'an error with status 200',
+      { kind: 'BODY', type: 'application/json', body: '{"error":{"message":"slow down","code":429}}' },
+      'PROVIDER_BUSY',
+      true,
+      /later/,
+    ],
+    ['text', { kind: 'BODY', type: 'text/plain', body: 'Hello' }, 'PROVIDER_UNAVAILABLE', true, /./],
+    ['no body', { kind: 'BODY', type: 'text/plain', body: '' }, 'PROVIDER_UNAVAILABLE', true, /./],
+    ['thoughts alone', { kind: 'ANSWER', pieces: ['<think>', 'and so on'] }, 'EMPTY_ANSWER', false, /another model/],
     [
       'an error in the stream',
       { kind: 'RAW', lines: ['data: {"error":{"message":"overloaded"}}'] },

@@ -1,0 +1,75 @@
+import type { Silence } from './openai-chat.ts'
+import { ContentError } from './provider.ts'
+
+/** What {@link readChunks} yields for `data: [DONE]`. */
+export const done = Symbol('done')
+
+/** Longest answer that is not streamed, and longest event of one that is; characters. */
+const maxBufferedCharacters = 10_000_000
+
+/**
+ * Reads the chunks of an answer: the events of a stream, or the one object of an answer that is not streamed. What is read is decided
+ * by the first character and not by the content type, which nearly compatible endpoints get wrong.
+ *
+ * @returns parsed JSON, not checked, and {@link done}
+ * @throws ContentError `PROVIDER_REFUSED` for an HTML page; SyntaxError for malformed JSON
+ */
+export async function* readChunks(response: Response, silence: Silence): AsyncGenerator<unknown, void, undefined> {
+  const { body } = response
+  if (body === null) return
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader()
+  let text = ''
+  const more = async (): Promise<boolean> => {
+    // The clock runs only while we wait, not while the caller thinks.
+    const next = await silence.during(reader.read())
+    if (next.done) return false
+    text += next.value
+    if (text.length > maxBufferedCharacters) throw new Error('the answer is too long')
+    return true
+  }
+
+  while (text.trimStart() === '') if (!(await more())) return
+  const first = text.trimStart().charAt(0)
+  if (first === '<') throw refusePage(response)
+  if (first === '{') {
+    while (await more());
+    yield JSON.parse(text) as unknown
+    yield done
+    return
+  }
+  const events = createEventParser()
+  for (let isOpen = true; isOpen; isOpen = await more()) {
+    for (const data of events.parse(text)) yield data === '[DONE]' ? done : (JSON.parse(data) as unknown)
+    text = ''
+  }
+  // A last event that no empty line ends.
+  for (const data of events.parse('\n\n')) yield data === '[DONE]' ? done : (JSON.parse(data) as unknown)
+}
+
+/** Creates a parser of server-sent events; it returns the data of those that are complete. */
+function createEventParser(): { parse(text: string): readonly string[] } {
+  let rest = ''
+  let data: string[] = []
+  return {
+    parse(text) {
+      // A carriage return at the end may be half of a line end.
+      const lines = (rest + text).split(/\r\n|\n|\r(?!$)/)
+      rest = lines.pop() ?? ''
+      const found: string[] = []
+      for (const line of lines)
+        if (line === '') {
+          if (data.length > 0) found.push(data.join('\n'))
+          data = []
+        } else if (line.startsWith('data:')) data.push(line.slice(line.startsWith('data: ') ? 6 : 5))
+      return found
+    },
+  }
+}
+
+function refusePage({ url, headers }: Response): ContentError {
+  return new ContentError(
+    'PROVIDER_REFUSED',
+    `The provider at ${url} answers with a page (${headers.get('content-type') ?? 'no content type'}) instead of a chat completion`,
+    { retryable: false, advice: 'Check OPENAI_BASE_URL: it is the address of the API, which often ends with /v1.' },
+  )
+}
