@@ -1,5 +1,7 @@
-/** Builds the Studio in advance, as for an image, so that the first start has it ready: `npm run studio:build`. */
+/** Builds the Studio and GraphiQL in advance, as for an image, for starts without optional packages: `npm run studio:build`. */
+import { writeGraphiqlParts } from '../server/graphiql-assets.ts'
 import { ensureStudioBuilt } from './studio-build.ts'
 
 const { directory } = await ensureStudioBuilt()
+await writeGraphiqlParts()
 process.stdout.write(`The Studio is in ${directory}\n`)

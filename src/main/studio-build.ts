@@ -85,7 +85,7 @@ async function readStamp(): Promise<string | null> {
 
 async function runVite(outDir: string): Promise<void> {
   const require = createRequire(import.meta.url)
-  const vite = join(require.resolve('vite/package.json'), '../bin/vite.js')
+  const vite = join(resolveVite(require), '../bin/vite.js')
   const config = join(root, 'client/studio/vite.config.ts')
   const child = spawn(
     process.execPath,
@@ -99,6 +99,18 @@ async function runVite(outDir: string): Promise<void> {
     })
   const code = await new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve))
   if (code !== 0) throw new Error(`The Studio could not be built (vite build ended with ${code}):\n${output}`)
+}
+
+/** @throws Error when Vite, an optional package, is not installed */
+function resolveVite(require: NodeJS.Require): string {
+  try {
+    return require.resolve('vite/package.json')
+  } catch (cause) {
+    throw new Error(
+      'The Studio is not built, and Vite is not installed: run npm run studio:build where optional packages are, and bring dist along',
+      { cause },
+    )
+  }
 }
 
 /** A directory cannot be replaced in one step; whoever comes second among several has the same result. */

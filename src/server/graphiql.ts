@@ -5,6 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { Viewer } from '../tasks/viewer.ts'
+import { type GraphiqlPart, readGraphiqlPart } from './graphiql-assets.ts'
 
 /** An operation that waits in a tab of GraphiQL; `variables` as JSON text. */
 export interface GraphiqlTab {
@@ -128,13 +129,9 @@ export async function serveFavicon(response: ServerResponse): Promise<void> {
 
 const workerLabels = ['editorWorkerService', 'json', 'graphql'] as const
 
-/** By the path below the assets' folder. GraphiQL itself is 9 MB of script inside a module: loaded when it is wanted. */
+/** By the path below the assets' folder. */
 function createAssets(): ReadonlyMap<string, Asset> {
-  const bundle = () => import('@graphql-yoga/render-graphiql/graphiql')
-  const part = (type: string, name: 'js' | 'css' | 'editorWorkerService' | 'jsonWorker' | 'graphqlWorker'): Asset => ({
-    type,
-    read: async () => Buffer.from((await bundle())[name]),
-  })
+  const part = (type: string, name: GraphiqlPart): Asset => ({ type, read: () => readGraphiqlPart(name) })
   const own = (name: string): [string, Asset] => [
     name,
     {

