@@ -76,13 +76,15 @@ interface Manifest {
   readonly license: string
   readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>
   readonly dependencies: Readonly<Record<string, string>>
+  readonly optionalDependencies: Readonly<Record<string, string>>
 }
 
 /** Makes `dist/client` a package of its own, which brings along nothing of the server. */
 async function writeManifest(): Promise<void> {
-  const { version, license, exports, dependencies } = JSON.parse(
+  const { version, license, exports, ...installed } = JSON.parse(
     await readFile(join(root, 'package.json'), 'utf8'),
   ) as Manifest
+  const dependencies = { ...installed.dependencies, ...installed.optionalDependencies }
   const within = (path: string): string => path.replace('./dist/client/', './')
   const manifest = {
     name: 'tidings',

@@ -46,6 +46,87 @@ export const errorCatalogue = {
   SHUTTING_DOWN: { retryable: true, when: 'This server is draining.', advice: 'Reconnect; another one answers.' },
 } as const
 
+/** Further codes of GraphQL errors: what is wrong with a request itself, and defects. In `extensions.code`, as those above. */
+export const requestErrorCatalogue = {
+  GRAPHQL_PARSE_FAILED: {
+    retryable: false,
+    when: 'The document has a syntax error or too many tokens.',
+    advice: 'Correct the document.',
+  },
+  GRAPHQL_VALIDATION_FAILED: {
+    retryable: false,
+    when: 'The document does not fit the schema, or is too deep or too costly.',
+    advice: 'Correct the document; the message names the place.',
+  },
+  REQUEST_TOO_LARGE: {
+    retryable: false,
+    when: 'The request or a file in it is larger than the server accepts (HTTP 413).',
+    advice: 'Send less; `MAX_BODY_BYTES` and `MAX_UPLOAD_BYTES` are the limits.',
+  },
+  REQUEST_TOO_SLOW: {
+    retryable: true,
+    when: 'The request did not arrive in time (HTTP 408).',
+    advice: 'Send it again.',
+  },
+  REQUEST_CUT: {
+    retryable: false,
+    when: 'The connection ended in the middle of the request (HTTP 400).',
+    advice: 'Send it again, with the same idempotency key.',
+  },
+  INTERNAL: {
+    retryable: false,
+    when: 'A defect of the server; the log has the details under `extensions.errorId`.',
+    advice: 'Report the `errorId`.',
+  },
+} as const satisfies ErrorCatalogue
+
+/** Codes of `TaskError.code` that the engine sets. Handlers of tasks add their own. */
+export const taskErrorCatalogue = {
+  WORKER_LOST: {
+    retryable: true,
+    when: 'The worker of this attempt no longer answers; the tenth loss fails the task.',
+    advice: 'Nothing: the task is executed again by another worker.',
+  },
+  WORKER_SHUT_DOWN: {
+    retryable: true,
+    when: 'The worker of this attempt was told to stop.',
+    advice: 'Nothing: another worker continues at once.',
+  },
+  UNAVAILABLE: {
+    retryable: true,
+    when: 'The database, or a service that the task needs, cannot be reached.',
+    advice: 'Nothing: the task is retried.',
+  },
+  INTERNAL: {
+    retryable: false,
+    when: 'The handler failed unexpectedly; the log has the details under the id of the task.',
+    advice: 'Retry the task; if it fails again, report its id.',
+  },
+} as const satisfies ErrorCatalogue
+
+/** Codes with which the server closes a WebSocket, and what a client does then. */
+export const closeCodeCatalogue: Readonly<Record<number, { readonly when: string; readonly client: string }>> = {
+  1000: { when: 'The client has closed it.', client: 'nothing' },
+  1012: { when: 'The server is shutting down.', client: 'connects again, to another server, and resumes' },
+  1013: {
+    when: 'Try again later: the socket was not drained, there are too many, or the database is unavailable.',
+    client: 'resumes with backoff',
+  },
+  4400: { when: 'A message was not of the protocol.', client: 'stays closed: a defect of the client' },
+  4401: { when: 'The token is not acceptable.', client: 'stays closed until there is another token' },
+  4403: { when: 'The token has expired.', client: 'renews the token and resumes' },
+  4406: { when: 'The subprotocol `graphql-transport-ws` is missing.', client: 'stays closed' },
+  4408: { when: '`connection_init` did not arrive in time.', client: 'resumes' },
+  4409: { when: 'Two subscriptions have one id.', client: 'stays closed: a defect of the client' },
+  4429: { when: '`connection_init` arrived twice.', client: 'stays closed: a defect of the client' },
+  4500: { when: 'A defect of the server.', client: 'stays closed' },
+}
+
+/** Entries of a catalogue, by code. */
+export type ErrorCatalogue = Readonly<
+  Record<string, { readonly retryable: boolean; readonly when: string; readonly advice: string }>
+>
+
 /** A code of the {@link errorCatalogue}. */
 export type ErrorCode = keyof typeof errorCatalogue
 

@@ -2,9 +2,10 @@ import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parseConfig, settings } from '../../src/config.ts'
-import { errorCatalogue } from '../../src/errors.ts'
+import { errorCatalogue, requestErrorCatalogue, taskErrorCatalogue } from '../../src/errors.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { startApp } from '../../src/main/app.ts'
+import { studioErrorCatalogue } from '../../src/studio/task-errors.ts'
 import { createTestDatabase } from '../support/database.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -110,7 +111,11 @@ Environment variables, read at start; \`npm start -- --help\` lists them too. A 
 })
 
 /** What is written as settings are, and is none of ours. */
-const others = new Set([...Object.keys(errorCatalogue), 'WORKER_LOST', 'OTEL_EXPORTER_OTLP_HEADERS', 'CUT_STEP'])
+const others = new Set([
+  ...Object.keys({ ...errorCatalogue, ...requestErrorCatalogue, ...taskErrorCatalogue, ...studioErrorCatalogue }),
+  'OTEL_EXPORTER_OTLP_HEADERS',
+  'CUT_STEP',
+])
 
 test('documents name no setting that is not there', async () => {
   const api = await read('schema/schema.graphql')
