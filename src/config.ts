@@ -90,160 +90,180 @@ const ratio = z.coerce.number({ error: 'a number' }).min(0, 'at least 0').max(1,
 >
 const number = (min: number, max: number) => integer(min, max) as unknown as z.ZodType<number, string>
 
-/** Every setting of the server: its environment variable, what is allowed, its default and a line of help. */
+/** All settings of the server by environment variable, each with its schema, default and description. */
 export const settings = {
   NODE_ENV: choice(
     ['development', 'production', 'test'],
     'development',
-    'production: JSON logs, and a token secret is required',
+    'production writes JSON logs and requires JWT_SECRET or JWKS_URL',
   ),
   HOST: setting(text, '127.0.0.1', 'address to listen on'),
-  PORT: setting(number(0, 65_535), '4000', 'port to listen on; 0 takes a free one'),
+  PORT: setting(number(0, 65_535), '4000', 'port to listen on; 0 selects a free port'),
   STUDIO_URL: optional(
     url(['http:', 'https:']),
-    'where browsers reach the Studio; only its page may show previews in a frame. By default this server’s own address',
+    'URL of the Studio in browsers; only its pages may embed previews. Default: the address of this server',
   ),
   PREVIEW_PORT: optional(
     number(0, 65_535),
-    'port on which previews of projects are served, an origin of their own; 0 takes a free one. By default the one after PORT',
+    'port that serves previews of projects, as a separate origin; 0 selects a free port. Default: PORT + 1',
   ),
   PREVIEW_URL: optional(
     url(['http:', 'https:']),
-    'where browsers reach the previews, such as https://preview.example.com, which leads to PREVIEW_PORT; never the Studio’s own origin',
+    'URL of the previews in browsers, such as https://preview.example.com, routed to PREVIEW_PORT; must not be the origin of the Studio',
   ),
-  PREVIEW_IDLE_MS: setting(
-    number(500, 604_800_000),
-    '1800000',
-    'how long nobody may ask anything of a preview before it is stopped',
-  ),
-  DATA_DIR: setting(text, '.data', 'where the embedded PostgreSQL keeps its files'),
+  PREVIEW_IDLE_MS: setting(number(500, 604_800_000), '1800000', 'idle time in ms after which a preview is stopped'),
+  DATA_DIR: setting(text, '.data', 'directory of the embedded PostgreSQL'),
   DATABASE_URL: optional(
     url(['postgres:', 'postgresql:']),
-    'use this PostgreSQL (14 or newer) instead of the embedded one',
+    'URL of a PostgreSQL (14 or newer); replaces the embedded one',
     {
       secret: true,
     },
   ),
-  DATABASE_POOL: setting(number(4, 500), '20', 'connections to PostgreSQL per process'),
+  DATABASE_POOL: setting(number(4, 500), '20', 'maximum connections to PostgreSQL per process'),
   DATABASE_STATEMENT_MS: setting(
     number(100, 600_000),
     '4000',
-    'longest time of one statement; a connection to PostgreSQL that stays silent a fifth longer is destroyed',
+    'timeout of a statement in ms; a connection to PostgreSQL that is silent for 1.2 times as long is destroyed',
   ),
   REDIS_URL: optional(
     list.pipe(z.array(url(['redis:', 'rediss:']))) as unknown as z.ZodType<string[], string>,
-    'Redis as the bus between processes; several, separated by commas, share the topics',
+    'URL of Redis, the bus between processes; topics are distributed over several URLs, separated by commas',
     { secret: true },
   ),
-  QUEUE_BACKEND: choice(['postgres', 'redis'], 'postgres', 'where the doorbell of the workers (BullMQ) lives'),
-  ROLE: choice(['all', 'server', 'worker'], 'all', 'what this process does'),
-  LOG_LEVEL: choice(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'info', 'how much is logged'),
-  METRICS: choice(['loopback', 'all', 'off'], 'loopback', 'who may read /metrics (Prometheus)'),
+  QUEUE_BACKEND: choice(['postgres', 'redis'], 'postgres', 'where BullMQ stores the wake-ups of workers'),
+  ROLE: choice(['all', 'server', 'worker'], 'all', 'role of this process'),
+  LOG_LEVEL: choice(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'info', 'minimum level of log messages'),
+  METRICS: choice(['loopback', 'all', 'off'], 'loopback', 'clients that may read /metrics (Prometheus)'),
   OTEL_EXPORTER_OTLP_ENDPOINT: optional(
     url(['http:', 'https:']),
-    'where traces are sent (OTLP over HTTP, such as http://localhost:4318); off without it',
+    'endpoint for traces (OTLP over HTTP), such as http://localhost:4318; tracing is off without it',
   ),
-  OTEL_SERVICE_NAME: setting(text, 'tidings', 'the name of this service in traces'),
-  OTEL_TRACES_SAMPLER_ARG: setting(ratio, '1', 'share of the traces that begin here that are recorded, 0 to 1'),
-  FIRST_RUN: flag('true', 'import the project’s own documentation when the database is empty'),
+  OTEL_SERVICE_NAME: setting(text, 'tidings', 'service name in traces'),
+  OTEL_TRACES_SAMPLER_ARG: setting(ratio, '1', 'ratio of the traces begun by this process that are recorded, 0 to 1'),
+  FIRST_RUN: flag('true', 'import the documentation of Tidings into an empty database'),
 
-  SELF_TEST: flag('false', 'let clients start tasks that do nothing, for npm run selftest'),
+  SELF_TEST: flag('false', 'allow the tasks of npm run selftest'),
 
-  JWT_SECRET: optional(z.string().min(32, 'at least 32 characters'), 'HS256 secret that tokens are signed with', {
+  JWT_SECRET: optional(z.string().min(32, 'at least 32 characters'), 'HS256 secret that signs tokens', {
     secret: true,
   }),
-  JWKS_URL: optional(url(['http:', 'https:']), 'where the public keys of the token issuer are'),
+  JWKS_URL: optional(url(['http:', 'https:']), 'URL of the public keys of the token issuer'),
   JWT_ISSUER: optional(text, 'required `iss` of tokens'),
   JWT_AUDIENCE: optional(text, 'required `aud` of tokens'),
   JWT_CLOCK_TOLERANCE_SECONDS: setting(
     number(0, 600),
     '60',
-    'how far the clock of the token issuer may be ahead, for `nbf`; `exp` is checked without a tolerance',
+    'tolerance of `nbf` in seconds, for a token issuer whose clock is ahead; `exp` has none',
   ),
-  ALLOWED_ORIGINS: setting(origins, '', 'origins of other sites that may call this server, separated by commas'),
-  TRUST_PROXY: flag('false', 'take the client address from X-Forwarded-For'),
+  ALLOWED_ORIGINS: setting(
+    origins,
+    '',
+    'origins of other sites that may call this server, such as https://app.example.com, separated by commas',
+  ),
+  TRUST_PROXY: flag('false', 'read the address and host of a client from X-Forwarded-For and X-Forwarded-Host'),
 
   CONTENT_PROVIDER: choice(
     ['extractive', 'openai'],
     'extractive',
-    'extractive: no service needed; openai: any OpenAI-compatible endpoint',
+    'extractive needs no service; openai uses an OpenAI-compatible endpoint',
   ),
   CONTENT_PACE_MS: setting(
     number(0, 10_000),
     '20',
-    'pause between the pieces of text of the extractive provider, so that people can watch it write',
+    'delay between pieces of text of the extractive provider in ms, to show streaming',
   ),
-  OPENAI_BASE_URL: setting(url(['http:', 'https:']), 'https://api.openai.com/v1', 'the OpenAI-compatible endpoint'),
-  OPENAI_API_KEY: optional(text, 'its key', { secret: true }),
-  OPENAI_MODEL: setting(text, 'gpt-4o-mini', 'its model'),
-  OPENAI_TIMEOUT_MS: setting(number(100, 600_000), '60000', 'longest silence of the endpoint before it counts as away'),
+  OPENAI_BASE_URL: setting(
+    url(['http:', 'https:']),
+    'https://api.openai.com/v1',
+    'URL of the OpenAI-compatible endpoint',
+  ),
+  OPENAI_API_KEY: optional(text, 'key of that endpoint', { secret: true }),
+  OPENAI_MODEL: setting(text, 'gpt-4o-mini', 'model of that endpoint'),
+  OPENAI_TIMEOUT_MS: setting(
+    number(100, 600_000),
+    '60000',
+    'time without data in ms after which the endpoint counts as unavailable',
+  ),
 
-  COALESCE_MS: setting(number(0, 5_000), '50', 'window in which bursts of progress are merged before they are logged'),
-  LEASE_MS: setting(number(500, 300_000), '10000', 'how long a worker may be silent before its task is taken back'),
+  COALESCE_MS: setting(
+    number(0, 5_000),
+    '50',
+    'window in ms in which bursts of progress are merged before they are appended to the log',
+  ),
+  LEASE_MS: setting(
+    number(500, 300_000),
+    '10000',
+    'time without a heartbeat in ms after which a task is reclaimed from its worker',
+  ),
   SWEEP_MS: setting(
     number(50, 60_000),
     '1000',
-    'how often tasks are looked for whose wake-up was lost; expired leases at least ten times within LEASE_MS',
+    'interval in ms of the search for tasks with a lost wake-up; expired leases are searched at least ten times within LEASE_MS',
   ),
-  CHECK_MS: setting(number(50, 60_000), '3000', 'how often followed topics are compared with the log'),
-  QUEUE_MOVED_MS: setting(number(10, 60_000), '300', 'shortest time between two TaskQueueMoved of one subscriber'),
-  RETENTION_HOURS: setting(number(0, 87_600), '168', 'how long events of finished tasks are kept'),
+  CHECK_MS: setting(number(50, 60_000), '3000', 'interval in ms at which followed topics are compared with the log'),
+  QUEUE_MOVED_MS: setting(
+    number(10, 60_000),
+    '300',
+    'minimum time in ms between two TaskQueueMoved events of a subscriber',
+  ),
+  RETENTION_HOURS: setting(number(0, 87_600), '168', 'hours after which the events of finished tasks are deleted'),
   TASK_RETENTION_DAYS: setting(
     pairs(36_500),
     '*=90',
     'days after which finished tasks are deleted, per kind, such as *=90,CONVERT_DOCUMENT=7; * is every other kind, 0 keeps them',
   ),
-  AUDIT_DAYS: setting(number(1, 3_650), '90', 'how long the audit log is kept'),
-  NOTIFICATION_DAYS: setting(number(1, 3_650), '30', 'how long a notification stays in an inbox'),
-  IDEMPOTENCY_HOURS: setting(number(1, 8_760), '24', 'how long an idempotency key is remembered'),
+  AUDIT_DAYS: setting(number(1, 3_650), '90', 'days after which entries of the audit log are deleted'),
+  NOTIFICATION_DAYS: setting(number(1, 3_650), '30', 'days after which a notification expires'),
+  IDEMPOTENCY_HOURS: setting(number(1, 8_760), '24', 'hours for which an idempotency key is stored'),
   DRAIN_MS: setting(
     number(0, 600_000),
     '8000',
-    'longest time for an orderly end at shutdown; running tasks are handed over at once',
+    'timeout of a graceful shutdown in ms; running tasks are handed over at once',
   ),
 
-  MAX_BODY_BYTES: setting(number(1_024, 1_073_741_824), '1048576', 'largest request without files'),
-  MAX_UPLOAD_BYTES: setting(number(1_024, 1_073_741_824), '26214400', 'largest uploaded document'),
-  MAX_MESSAGE_BYTES: setting(number(1_024, 104_857_600), '262144', 'largest WebSocket message from a client'),
+  MAX_BODY_BYTES: setting(number(1_024, 1_073_741_824), '1048576', 'maximum size of a request without files'),
+  MAX_UPLOAD_BYTES: setting(number(1_024, 1_073_741_824), '26214400', 'maximum size of an uploaded document'),
+  MAX_MESSAGE_BYTES: setting(number(1_024, 104_857_600), '262144', 'maximum size of a WebSocket message from a client'),
   MAX_SOCKET_BUFFER_BYTES: setting(
     number(16_384, 1_073_741_824),
     '1048576',
-    'bytes a slow reader may leave unread before what it misses is summed up',
+    'unsent bytes per connection from which missed events of a slow subscriber are compacted',
   ),
   SLOW_READER_MS: setting(
     number(100, 3_600_000),
     '30000',
-    'how long a reader may leave a full buffer unread before it is asked to come back later',
+    'time in ms with a full buffer after which a slow subscriber is disconnected and resumes later',
   ),
   MAX_STREAM_MS: setting(
     number(1_000, 86_400_000),
     '3600000',
-    'how long an event stream lasts before it is cut and its client resumes, so that none stays whose reader vanished',
+    'maximum duration of an event stream in ms; the client then resumes. Removes streams of vanished clients behind proxies',
   ),
-  MAX_QUERY_DEPTH: setting(number(1, 100), '15', 'deepest nesting of an operation'),
-  MAX_QUERY_TOKENS: setting(number(100, 100_000), '2000', 'most tokens of an operation'),
-  MAX_QUERY_ALIASES: setting(number(0, 1_000), '30', 'most aliases of an operation'),
-  MAX_QUERY_COST: setting(number(1, 1_000_000), '5000', 'highest estimated cost of an operation'),
-  MAX_SUBSCRIPTIONS_PER_SOCKET: setting(number(1, 100_000), '100', 'most subscriptions on one socket'),
-  MAX_SOCKETS_PER_VIEWER: setting(number(1, 1_000_000), '50', 'most sockets of one viewer on one server'),
-  MAX_SOCKETS_PER_ADDRESS: setting(number(1, 1_000_000), '200', 'most sockets from one address on one server'),
-  MAX_UPLOADS_PER_VIEWER: setting(number(1, 1_000), '6', 'most files one viewer may send at once to one server'),
+  MAX_QUERY_DEPTH: setting(number(1, 100), '15', 'maximum depth of an operation'),
+  MAX_QUERY_TOKENS: setting(number(100, 100_000), '2000', 'maximum number of tokens in an operation'),
+  MAX_QUERY_ALIASES: setting(number(0, 1_000), '30', 'maximum number of aliases in an operation'),
+  MAX_QUERY_COST: setting(number(1, 1_000_000), '5000', 'maximum estimated cost of an operation'),
+  MAX_SUBSCRIPTIONS_PER_SOCKET: setting(number(1, 100_000), '100', 'maximum subscriptions per WebSocket'),
+  MAX_SOCKETS_PER_VIEWER: setting(number(1, 1_000_000), '50', 'maximum WebSockets per viewer on one server'),
+  MAX_SOCKETS_PER_ADDRESS: setting(number(1, 1_000_000), '200', 'maximum WebSockets per address on one server'),
+  MAX_UPLOADS_PER_VIEWER: setting(number(1, 1_000), '6', 'maximum concurrent uploads per viewer on one server'),
   HEAD_STARTS: setting(
     pairs(86_400),
     '*=30',
-    'seconds by which the tasks of a plan stand earlier in line, such as pro=30,team=60; * is every other plan, *=0 turns them off',
+    'priority boost per plan: seconds by which its tasks are moved forward in the queue, such as pro=30,team=60; * is every other plan, *=0 turns it off',
   ),
   CONCURRENCY: setting(
     pairs(10_000),
     '',
-    'tasks that one worker runs at once, where it should not be the usual, such as CONVERT_DOCUMENT=4; 0 leaves them to others',
+    'concurrent tasks per kind and worker that replace the defaults, such as CONVERT_DOCUMENT=4; a worker with 0 does not run the kind',
   ),
   MAX_RUNNING_PER_USER: setting(
     number(0, 10_000),
     '4',
-    'most tasks of one kind that run at once for one user, over all workers; 0 is any number',
+    'maximum concurrent tasks per kind and user over all workers; 0 is unlimited',
   ),
-  MAX_STARTS_PER_MINUTE: setting(number(1, 1_000_000), '60', 'most tasks one viewer may start in a minute'),
+  MAX_STARTS_PER_MINUTE: setting(number(1, 1_000_000), '60', 'maximum task starts per viewer and minute'),
 } as const satisfies Record<string, Setting<unknown>>
 
 type SettingValue<S> = S extends Setting<infer T> ? T : never
@@ -279,7 +299,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
   return config
 }
 
-/** What is wrong with settings that are right each by itself. */
+/** Checks combinations of settings that are valid one by one. */
 function contradictionsOf(config: Config): readonly string[] {
   const problems: string[] = []
   const isLoopback = ['127.0.0.1', 'localhost', '::1'].includes(config.HOST)

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { createRequire } from 'node:module'
 import { type DestinationStream, type Level, type Logger as PinoLogger, pino } from 'pino'
 
-/** A structured logger: `logger.info({ taskId }, 'Task started')`; `logger.child({ requestId })` adds fields to all lines. */
+/** A structured logger: `logger.info({ taskId }, 'started task')`; `logger.child({ requestId })` adds fields to all lines. */
 export type Logger = PinoLogger
 
 const fieldsOfTurn = new AsyncLocalStorage<Readonly<Record<string, unknown>>>()

@@ -55,7 +55,7 @@ export function createOtlpTracing(options: {
   const complain = (message: string): void => {
     if (performance.now() - complainedAt < complainEveryMs) return
     complainedAt = performance.now()
-    logger.warn({ reason: message.slice(0, 500) }, 'spans could not be exported')
+    logger.warn({ reason: message.slice(0, 500) }, 'failed to export spans')
   }
   const ignore = (): void => undefined
   diag.setLogger(

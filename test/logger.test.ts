@@ -30,16 +30,16 @@ describe('createLogger', () => {
 
   test('writes one line of JSON per entry in production, with the fields of children', () => {
     const { logger, lines } = record({ level: 'info', production: true })
-    logger.child({ requestId: 'r1' }).info({ taskId: 't1' }, 'Task started')
+    logger.child({ requestId: 'r1' }).info({ taskId: 't1' }, 'started task')
     logger.debug('too small')
     expect(lines).toHaveLength(1)
-    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ level: 30, requestId: 'r1', taskId: 't1', msg: 'Task started' })
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ level: 30, requestId: 'r1', taskId: 't1', msg: 'started task' })
   })
 
   test('writes lines for people otherwise', () => {
     const { logger, lines } = record({ level: 'info', production: false })
-    logger.info({ taskId: 't1' }, 'Task started')
-    expect(lines.join('')).toMatch(/^\[\d\d:\d\d:\d\d\.\d{3}\] INFO: Task started \{"taskId":"t1"\}\n$/)
+    logger.info({ taskId: 't1' }, 'started task')
+    expect(lines.join('')).toMatch(/^\[\d\d:\d\d:\d\d\.\d{3}\] INFO: started task \{"taskId":"t1"\}\n$/)
   })
 
   test('writes nothing when silent', () => {

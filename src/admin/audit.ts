@@ -42,7 +42,7 @@ export function createAudit(options: {
       await write(database, rows)
       collector.written(rows)
       writtenAt = new Date()
-      if (isFailing) logger.info('The audit log is written again')
+      if (isFailing) logger.info('resumed writing the audit log')
       isFailing = false
       // What has grown meanwhile has time until the next write.
       if (rows.length < batchRows) return
@@ -54,7 +54,7 @@ export function createAudit(options: {
     flushedAtMs = performance.now()
     writing ??= writeAll()
       .catch((error: unknown) => {
-        if (!isFailing) logger.warn({ err: error }, 'The audit log cannot be written now; it is kept in memory')
+        if (!isFailing) logger.warn({ err: error }, 'failed to write the audit log; keeping entries in memory')
         isFailing = true
       })
       .finally(() => {
@@ -81,7 +81,8 @@ export function createAudit(options: {
     async [Symbol.asyncDispose]() {
       clearInterval(timer)
       await within(longestGoodbyeMs, (writing ?? Promise.resolve()).then(flush))
-      if (collector.size > 0) logger.error({ rows: collector.size }, 'The end of the audit log could not be written')
+      if (collector.size > 0)
+        logger.error({ rows: collector.size }, 'failed to write the last entries of the audit log')
     },
   }
 }

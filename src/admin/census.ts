@@ -113,7 +113,7 @@ export function createCensus(options: {
     return loading
   }
   const look = (): void => {
-    load().catch((error: unknown) => logger.debug({ err: error }, 'who is connected could not be read'))
+    load().catch((error: unknown) => logger.debug({ err: error }, 'failed to read connection statistics'))
   }
   const subscription = bus.subscribe(channel, () => {
     if (watchers.size > 0) look()
@@ -164,7 +164,7 @@ export function createCensus(options: {
     }
     const renew = (): void => {
       writing ??= write()
-        .catch((error: unknown) => logger.debug({ err: error }, 'who is connected could not be told'))
+        .catch((error: unknown) => logger.debug({ err: error }, 'failed to publish connection statistics'))
         .finally(() => {
           writing = undefined
         })
@@ -179,7 +179,9 @@ export function createCensus(options: {
         const gone = database.pool
           .query('delete from server_census where server_id = $1', [id])
           .then(() => bus.publish(channel, { server: id }))
-          .catch((error: unknown) => logger.debug({ err: error }, 'a server could not be counted out'))
+          .catch((error: unknown) =>
+            logger.debug({ err: error }, 'failed to remove the server from connection statistics'),
+          )
         // Where the database is away, silence says the same.
         await within(longestGoodbyeMs, gone)
       },

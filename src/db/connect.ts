@@ -179,7 +179,8 @@ async function waitForServer(
       if (isTidingsError(error)) throw error
       if (isStartupParameterRefused(error)) {
         logger.warn(
-          `The database ${describeDatabaseUrl(url)} refuses startup parameters, as PgBouncer does; set statement_timeout, idle_in_transaction_session_timeout and, with QUEUE_BACKEND=postgres, search_path (public, bullmq) of its user: alter role ... set ...`,
+          { database: describeDatabaseUrl(url) },
+          'failed to set startup parameters, as behind PgBouncer; set statement_timeout, idle_in_transaction_session_timeout and, with QUEUE_BACKEND=postgres, search_path (public, bullmq) of the user: alter role ... set ...',
         )
         pools.omitStartupParameters()
         continue
@@ -198,7 +199,8 @@ async function waitForServer(
           {},
           { cause: error },
         )
-      if (attempt === 1) logger.info(`Waiting for the database ${describeDatabaseUrl(url)}: ${describeFailure(error)}`)
+      if (attempt === 1)
+        logger.info({ database: describeDatabaseUrl(url), reason: describeFailure(error) }, 'waiting for the database')
       await delay(Math.min(50 * 2 ** (attempt - 1), 1_000, Math.max(deadline - Date.now(), 1)))
     }
   }
@@ -228,7 +230,10 @@ async function closePools(pools: Pools, logger: Logger): Promise<void> {
     while (pools.size > 0 && !deadline.aborted) await delay(5)
   }
   if ((await Promise.race([end(), isLate])) === 'late')
-    logger.warn(`${pools.size} connections to the database were still in use after ${longestCloseMs} ms and are left`)
+    logger.warn(
+      { connections: pools.size, afterMs: longestCloseMs },
+      'failed to close connections to the database in time',
+    )
   pools[Symbol.dispose]()
 }
 

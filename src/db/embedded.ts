@@ -74,7 +74,7 @@ export async function startEmbeddedPostgres(options: {
   const abandonedSocketDirectory = await endAbandoned()
   if (abandonedSocketDirectory !== undefined) await removeTemporarySocketDirectory(abandonedSocketDirectory)
   if (cluster.isPasswordLost) {
-    logger.warn({ directory: cluster.directory }, 'reset lost password of embedded PostgreSQL')
+    logger.warn({ directory: cluster.directory }, 'resetting the lost password of the embedded PostgreSQL')
     await resetPassword(cluster, binaries, account)
   }
 
@@ -91,7 +91,7 @@ export async function startEmbeddedPostgres(options: {
   undo.defer(server.stop)
   if (cluster.isNew && settings['fsync'] !== 'off') {
     const synced = syncCluster(cluster.directory, binaries, account).catch((error: unknown) =>
-      logger.warn({ err: error }, `The new files in ${cluster.directory} could not be synced`),
+      logger.warn({ err: error, cluster: cluster.directory }, 'failed to sync the files of a new database'),
     )
     undo.defer(() => synced)
   }

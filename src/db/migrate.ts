@@ -133,5 +133,5 @@ async function apply(client: pg.PoolClient, migration: Migration, logger: Logger
       cause: error,
     })
   }
-  logger.info({ migration: migration.file, tookMs: Math.round(performance.now() - startedAt) }, 'Migration applied')
+  logger.info({ migration: migration.file, tookMs: Math.round(performance.now() - startedAt) }, 'applied migration')
 }

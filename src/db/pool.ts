@@ -113,7 +113,7 @@ export function createPools(options: {
     const silent = [...watched].filter((one) => sharesFate(one, expired))
     logger.warn(
       { silentMs: Math.round(expired.waitingMs), connections: silent.length },
-      'the database does not answer on a connection; destroying all that were silent as long',
+      'destroying silent connections to the database',
     )
     for (const one of silent) {
       watched.delete(one)
@@ -175,7 +175,7 @@ export function createPools(options: {
         const one = { client, limitMs: statementMs, deadlineMs, bytesRead: 0, silentMs: 0, waitingMs: 0 }
         watched.add(one)
         client.on('error', (error) => {
-          if (!pool.ending) logger.warn(`A connection to the database broke: ${error.message}`)
+          if (!pool.ending) logger.warn({ reason: error.message }, 'lost a connection to the database')
         })
         client.once('end', () => watched.delete(one))
       })

@@ -97,7 +97,7 @@ export function createLive(options: {
   const { mask = (result) => result, format = (result) => result, isAway = () => false } = options
   const eventContext = withoutViewer(options.eventContext)
   const plans = createPlans(schema)
-  const turn = createTurn((error) => logger.error({ err: error }, 'live delivery failed'))
+  const turn = createTurn((error) => logger.error({ err: error }, 'failed to deliver live'))
   const counters: LiveCounters = {
     executed: 0,
     interpreted: 0,
@@ -174,7 +174,9 @@ export function createLive(options: {
         users: 0,
       }
       // Everyone who waits for it fails by it as well.
-      entry.group.opened.catch((error: unknown) => logger.debug({ err: error, topic: topic.topic }, 'no feed'))
+      entry.group.opened.catch((error: unknown) =>
+        logger.debug({ err: error, topic: topic.topic }, 'failed to attach to a feed'),
+      )
       entries.set(key, entry)
     }
     entry.users++

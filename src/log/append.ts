@@ -111,7 +111,7 @@ export function createAppender(options: {
       options.publish(topic, events)
     } catch (error) {
       // The bus is a hint; the log has the events and the feeds will find them.
-      logger.warn({ err: error, topic }, 'publishing failed')
+      logger.warn({ err: error, topic }, 'failed to publish events')
     }
   }
 
@@ -183,7 +183,7 @@ export function createAppender(options: {
     if (kind !== 'refused')
       logger.warn(
         { cause: classifyDatabaseError(failure)?.cause, err: failure, count: left.length },
-        'the database did not take appends',
+        'failed to append events',
       )
     if ((kind === 'refused' || kind === 'blocked') && left.length > 1) {
       // One bad unit must not fail its neighbours, and one blocked topic not hold them up: halved until it is alone.

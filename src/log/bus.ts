@@ -79,7 +79,7 @@ export function createBus(options: {
         .engine.publish(prefix + channel, message)
         .catch((error: unknown) => {
           counters.publishFailures++
-          logger.debug({ err: error, channel }, 'publishing on the bus failed')
+          logger.debug({ err: error, channel }, 'failed to publish on the bus')
         })
     },
     subscribe(channel, listener) {
@@ -92,12 +92,12 @@ export function createBus(options: {
         try {
           listener(message)
         } catch (error) {
-          logger.error({ err: error, channel }, 'a listener of the bus failed')
+          logger.error({ err: error, channel }, 'failed in a listener of the bus')
         }
       }
       // While the server is away the engine's SUBSCRIBE waits in its queue; its failure must not end the process.
       const subscribed = engine.subscribe(prefix + channel, guarded, {}).catch((error: unknown) => {
-        logger.warn({ err: error, channel }, 'subscribing to the bus failed; the log will be asked instead')
+        logger.warn({ err: error, channel }, 'failed to subscribe on the bus; reading the log instead')
         return null
       })
       let isConfirmed = false
@@ -184,11 +184,11 @@ export function createRedisShard(url: string, logger: Logger, probeMs: number): 
   let isDown = false
   for (const connection of [publisher, subscriber]) {
     connection.on('error', (error: unknown) => {
-      if (!isDown) logger.warn({ err: error, redis: host }, 'Redis cannot be reached; events go by the log meanwhile')
+      if (!isDown) logger.warn({ err: error, redis: host }, 'lost Redis; reading events from the log meanwhile')
       isDown = true
     })
     connection.on('ready', () => {
-      if (isDown) logger.info({ redis: host }, 'Redis is back')
+      if (isDown) logger.info({ redis: host }, 'reconnected to Redis')
       isDown = false
     })
   }
@@ -201,7 +201,8 @@ export function createRedisShard(url: string, logger: Logger, probeMs: number): 
     for (const connection of [publisher, subscriber])
       if (connection.status === 'ready') connection.ping().catch(noteFailure)
   }, probeMs).unref()
-  const noteFailure = (error: unknown): void => logger.debug({ err: error, redis: host }, 'a Redis command failed')
+  const noteFailure = (error: unknown): void =>
+    logger.debug({ err: error, redis: host }, 'failed to execute a Redis command')
   // RedisPubSub leaves the promises of its UNSUBSCRIBEs alone, and ioredis those of the SUBSCRIBEs it sends after a
   // reconnection; one that fails at shutdown would end the process.
   for (const name of ['subscribe', 'unsubscribe', 'punsubscribe'] as const) {

@@ -32,7 +32,7 @@ export function createCheckSchedule(options: {
   const check = (isGap: boolean): Promise<void> => {
     const settled = (checking ?? Promise.resolve())
       .then(() => compare(isGap))
-      .catch((error: unknown) => logger.warn({ err: error }, 'comparing the feeds with the log failed'))
+      .catch((error: unknown) => logger.warn({ err: error }, 'failed to compare feeds with the log'))
     checking = settled
     void settled.then(() => {
       if (checking === settled) checking = undefined

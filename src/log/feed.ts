@@ -122,7 +122,7 @@ export function createFeeds(options: {
       try {
         say(listener)
       } catch (error) {
-        logger.error({ err: error, topic: feed.topic }, 'a follower failed')
+        logger.error({ err: error, topic: feed.topic }, 'failed to notify a follower')
       }
     }
   }
@@ -165,7 +165,7 @@ export function createFeeds(options: {
           if (feed.sequence.waiting.length === 0) return
         }
       } catch (error) {
-        logger.warn({ err: error, topic: feed.topic }, 'catching up with the log failed; the next check tries again')
+        logger.warn({ err: error, topic: feed.topic }, 'failed to catch up with the log; retrying at the next check')
       } finally {
         feed.catchingUp = undefined
       }
@@ -242,7 +242,7 @@ export function createFeeds(options: {
     if (feeds.get(feed.topic) === feed) feeds.delete(feed.topic)
     feed.subscription
       .close()
-      .catch((error: unknown) => logger.warn({ err: error, topic: feed.topic }, 'unsubscribing failed'))
+      .catch((error: unknown) => logger.warn({ err: error, topic: feed.topic }, 'failed to unsubscribe from the bus'))
   }
 
   /**
@@ -253,7 +253,7 @@ export function createFeeds(options: {
     const former = [...feeds.values()].filter((feed) => feed.isOpen && feed.epoch !== reader.epoch)
     if (former.length === 0) return
     const { epoch } = reader
-    logger.warn({ epoch, topics: former.length }, 'the log has another epoch; subscribers are sent snapshots')
+    logger.warn({ epoch, topics: former.length }, 'found another epoch of the log; sending snapshots to subscribers')
     await Promise.all(
       former.map(async (feed) => {
         await feed.catchingUp
@@ -281,7 +281,10 @@ export function createFeeds(options: {
         if (head.seq > feed.sequence.head) behind.push({ feed, head })
         else if (head.seq < had) {
           // What the feed had before the question was in the log then.
-          logger.warn({ topic: feed.topic, had, has: head.seq }, 'the log went back: was a backup restored?')
+          logger.warn(
+            { topic: feed.topic, had, has: head.seq },
+            'found the log behind its feed: was a backup restored?',
+          )
           wentBack = feed.epoch
         }
       }
@@ -317,7 +320,7 @@ export function createFeeds(options: {
     async reportAhead(topic) {
       if (Date.now() - renewedByCursorAt < cursorRenewalMs) return
       renewedByCursorAt = Date.now()
-      logger.warn({ topic }, 'a cursor is ahead of the log: was a backup restored?')
+      logger.warn({ topic }, 'received a cursor ahead of the log: was a backup restored?')
       await reader.renewEpoch(reader.epoch)
       await resetFormer()
     },

@@ -61,7 +61,7 @@ export function createPresenceWatch(options: {
       .catch((error: unknown) => {
         // The next look, a beat later, asks for all.
         wanted.clear()
-        logger.warn({ err: error }, 'who is there could not be read')
+        logger.warn({ err: error }, 'failed to read presence')
       })
       .finally(() => {
         reading = undefined

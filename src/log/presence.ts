@@ -97,7 +97,7 @@ export function createPresence(options: {
       return times.batchMs
     } catch (error) {
       for (const pair of pairs) markDirty(...pair)
-      logger.warn({ err: error }, 'who is there could not be written down; it is tried again')
+      logger.warn({ err: error }, 'failed to write presence; retrying')
       return times.beatMs
     }
   }
@@ -148,13 +148,13 @@ export function createPresence(options: {
     clearTimeout(batch)
     for (const timer of lingering) clearTimeout(timer)
     offGap()
-    subscription.close().catch((error: unknown) => logger.warn({ err: error }, 'unsubscribing failed'))
+    subscription.close().catch((error: unknown) => logger.warn({ err: error }, 'failed to unsubscribe from the bus'))
     watch.close()
     await writing
     try {
       changed(await record.leave())
     } catch (error) {
-      logger.warn({ err: error }, 'those who were here run out')
+      logger.warn({ err: error }, 'failed to remove presence on shutdown; entries will expire')
     }
   }
 

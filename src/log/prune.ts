@@ -132,13 +132,13 @@ export function createPruner(options: {
         total.others += rows
         isLeft = rows === maxKeys
       }
-    if (total.topics + total.keys + total.others > 0) logger.info(total, 'Pruned what is no longer kept')
+    if (total.topics + total.keys + total.others > 0) logger.info(total, 'pruned old rows')
   }
 
   let running: Promise<void> | undefined
   const run = (): Promise<void> => {
     running ??= prune()
-      .catch((error: unknown) => logger.warn({ err: error }, 'Pruning failed; the next run tries again'))
+      .catch((error: unknown) => logger.warn({ err: error }, 'failed to prune; retrying at the next run'))
       .finally(() => {
         running = undefined
       })

@@ -216,7 +216,7 @@ export async function startApp(options: {
       owner: localDeveloper.userId,
       logger,
       signal: firstRun.signal,
-    }).catch((error: unknown) => logger.warn({ err: error }, 'the first roadmap could not be prepared'))
+    }).catch((error: unknown) => logger.warn({ err: error }, 'failed to prepare the first roadmap'))
 
   const opened = stack.move()
   const shutDownInOrder = async (): Promise<void> => {

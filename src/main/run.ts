@@ -48,12 +48,12 @@ export async function run({ args, environment, command }: RunOptions): Promise<v
     const healthPort = config.ROLE === 'worker' && environment['PORT'] ? config.PORT : undefined
     app = await startApp({ config, logger, healthPort, createTabs })
   } catch (error) {
-    if (!isTidingsError(error)) logger.error({ err: error }, 'Tidings could not start')
+    if (!isTidingsError(error)) logger.error({ err: error }, 'failed to start')
     return fail(isTidingsError(error) ? error.message : `Tidings could not start: ${(error as Error).message}`)
   }
   if (ending.isAsked()) return void (await ending.done())
   const tookMs = performance.now() - startedAt
-  if (isProduction) logger.info({ url: app.server?.url, tookMs: Math.round(tookMs) }, 'Tidings is ready')
+  if (isProduction) logger.info({ url: app.server?.url, tookMs: Math.round(tookMs) }, 'started Tidings')
   else process.stdout.write(describeStart(app, config, tookMs))
 }
 

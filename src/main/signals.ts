@@ -36,15 +36,15 @@ export function endInOrder(options: {
   const end = async (code: number): Promise<void> => {
     process.exitCode = code
     const deadline = setTimeout(() => {
-      logger.error(`Not everything has ended within ${deadlineMs} ms; leaving it`)
+      logger.error({ afterMs: deadlineMs }, 'failed to shut down in time; exiting')
       process.exit(1)
     }, deadlineMs)
     deadline.unref()
     try {
       await shutDown()
-      logger.info('Ended in order')
+      logger.info('shut down')
     } catch (error) {
-      logger.error({ err: error }, 'Ending in order failed')
+      logger.error({ err: error }, 'failed to shut down')
       process.exitCode = 1
     }
     // What is not closed by now would keep the process for no reason.
@@ -59,17 +59,17 @@ export function endInOrder(options: {
     const now = performance.now()
     if (askedAt === undefined) {
       askedAt = now
-      logger.info(`${signal}: ending in order; the same again ends at once`)
+      logger.info({ signal }, 'shutting down; the same signal again exits at once')
       void ask(0)
     } else if (now - askedAt > sameSignalMs) {
-      logger.warn(`${signal} again: ending at once`)
+      logger.warn({ signal }, 'exiting at once')
       process.exit(1)
     }
   }
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
   const onDefect = (error: unknown): void => {
-    logger.fatal({ err: error }, 'An error that nobody caught: ending in order')
+    logger.fatal({ err: error }, 'shutting down after an uncaught error')
     void ask(1)
   }
   process.on('uncaughtException', onDefect)
@@ -78,7 +78,7 @@ export function endInOrder(options: {
   const looks = setInterval(() => {
     if (!withParent || process.ppid === parent) return
     clearInterval(looks)
-    logger.info('What started this process is gone: ending in order')
+    logger.info('shutting down: the parent process has exited')
     void ask(0)
   }, lookAtParentMs).unref()
   return { isAsked: () => ending !== undefined, done: () => ask(0) }

@@ -105,7 +105,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const record = createRecordWatch({
     readReadiness,
     onAway: () => {
-      logger.warn('the database cannot be reached; those who watch are asked to come back')
+      logger.warn('lost the database; asking subscribers to reconnect later')
       void connections.moveAll(awaySpreadMs, 'away')
     },
   })
@@ -188,7 +188,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       response.setHeader('x-request-id', requestId)
       const served = withLogFields({ requestId }, () => serve(request, response))
       served.catch((error: unknown) => {
-        logger.error({ err: error, requestId, path: request.url }, 'a request could not be answered')
+        logger.error({ err: error, requestId, path: request.url }, 'failed to answer a request')
         if (response.headersSent) response.destroy()
         else refuse(response, 500, 'INTERNAL', 'Something went wrong on the server')
       })

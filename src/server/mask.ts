@@ -27,7 +27,10 @@ const defaultRetryAfterMs = 2_000
  */
 export function createMaskError(logger: Logger): MaskError {
   const report = (failure: DatabaseFailure, error: unknown, path: GraphQLError['path']): void =>
-    logger.warn({ cause: failure.cause, err: error, path }, 'an operation failed, as the database is unavailable')
+    logger.warn(
+      { cause: failure.cause, err: error, path },
+      'failed to execute an operation: the database is unavailable',
+    )
   return (error) => {
     const located = error instanceof GraphQLError ? error : undefined
     const where = { nodes: located?.nodes ?? null, path: located?.path ?? null }
@@ -68,7 +71,7 @@ export function createMaskError(logger: Logger): MaskError {
       })
     }
     const errorId = randomBytes(6).toString('base64url')
-    logger.error({ err: cause, errorId, path: located?.path }, 'something went wrong in a resolver or in the server')
+    logger.error({ err: cause, errorId, path: located?.path }, 'failed to execute an operation')
     return new GraphQLError('Something went wrong on the server', {
       ...where,
       extensions: { code: 'INTERNAL', errorId },

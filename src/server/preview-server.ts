@@ -74,7 +74,7 @@ export async function startPreviewServer(options: {
     { headersTimeout: 15_000, requestTimeout: 30_000, connectionsCheckingInterval: 5_000, keepAliveTimeout: 65_000 },
     (request, response) => {
       serve(request, response).catch((error: unknown) => {
-        logger.warn({ err: error }, 'a file of a preview could not be read')
+        logger.warn({ err: error }, 'failed to read a file of a preview')
         if (response.headersSent) response.destroy()
         else answer(response, 503, "'none'", 'text/plain', 'The preview cannot be read now; try again.\n', false)
       })

@@ -129,7 +129,7 @@ class OpenWebSocket implements ServedSocket {
       // What live delivery has written makes nobody deaf: the end of an answer is what is waited for.
       if (this.#sending > 0 && this.#isBehind()) socket.pause()
       listener(readMessage(String(data))).catch((error: unknown) => {
-        this.#surroundings.logger.error({ err: error }, 'a WebSocket message could not be handled')
+        this.#surroundings.logger.error({ err: error }, 'failed to handle a WebSocket message')
         this.close(CloseCode.InternalServerError, 'Something went wrong on the server')
       })
     })
@@ -173,7 +173,7 @@ class OpenWebSocket implements ServedSocket {
     const { connections, logger } = this.#surroundings
     connections.close(this.connection)
     this.outlet?.close()
-    this.onClosed(code, reason).catch((error: unknown) => logger.error({ err: error }, 'leaving a socket failed'))
+    this.onClosed(code, reason).catch((error: unknown) => logger.error({ err: error }, 'failed to release a WebSocket'))
   }
 }
 

@@ -71,7 +71,7 @@ export function createStudioPage(options: {
     })
     return files
   }
-  read().catch((error: unknown) => logger.error({ err: error }, 'the Studio could not be prepared'))
+  read().catch((error: unknown) => logger.error({ err: error }, 'failed to prepare the Studio'))
 
   return {
     async serve(request, response, path) {

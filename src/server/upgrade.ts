@@ -47,7 +47,7 @@ export function createUpgrade(options: {
     return [429, message]
   }
   // Not made for each socket: it stays as long as the socket, and would keep the request with it.
-  const onSocketError = (error: unknown): void => logger.debug({ err: error }, 'a socket failed')
+  const onSocketError = (error: unknown): void => logger.debug({ err: error }, 'failed to upgrade a connection')
   return (request, socket, head) => {
     socket.on('error', onSocketError)
     crowd.pass(() => {

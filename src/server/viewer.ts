@@ -88,7 +88,7 @@ export function createTokens(config: TokenConfig, logger: Logger): Tokens {
         )
           throw notYetValid(error.payload.nbf)
         if (isForgery(error)) throw refusal(`The token is refused: ${error.message}`)
-        logger.error({ err: error, jwksUrl }, 'the keys of the token issuer cannot be had')
+        logger.error({ err: error, jwksUrl }, 'failed to fetch the keys of the token issuer')
         throw new TidingsError('UNAVAILABLE', 'Tokens cannot be checked now: their issuer’s keys cannot be had')
       }
       const parsed = claims.safeParse(payload)

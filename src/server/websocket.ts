@@ -90,7 +90,7 @@ export function createWebSockets(options: {
       served
         .get(this)
         ?.noteLimit('message', `A message was larger than ${limits.MAX_MESSAGE_BYTES} bytes (MAX_MESSAGE_BYTES)`)
-    logger.debug({ err: error }, 'a WebSocket failed')
+    logger.debug({ err: error }, 'lost a WebSocket')
   }
   function onClose(this: WebSocket, code: number, reason: Buffer): void {
     const one = served.get(this)

@@ -50,7 +50,7 @@ export async function prepareFirstRun(options: {
     owner,
     idempotencyKey: key,
   })
-  if (isNew) logger.info({ taskId: roadmapTask.id }, 'the handbook becomes the first roadmap')
+  if (isNew) logger.info({ taskId: roadmapTask.id }, 'started the first roadmap from the documentation')
 }
 
 async function importHandbook({

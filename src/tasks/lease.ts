@@ -75,7 +75,7 @@ export function createLeases(options: {
     for (const entry of held.values())
       if (now - entry.renewedAt > leaseMs) entry.controller.abort('lease lost' satisfies StopReason)
     beating ??= renew()
-      .catch((error: unknown) => logger.warn({ err: error }, 'leases could not be renewed'))
+      .catch((error: unknown) => logger.warn({ err: error }, 'failed to renew leases'))
       .finally(() => {
         beating = undefined
       })
@@ -111,7 +111,7 @@ export function createLeases(options: {
       await beating
       await database.vitals
         .query('delete from worker where id = $1', [worker])
-        .catch((error: unknown) => logger.warn({ err: error }, 'the worker could not be signed off'))
+        .catch((error: unknown) => logger.warn({ err: error }, 'failed to deregister the worker'))
     },
   }
 }

@@ -128,7 +128,7 @@ export function createPlaces(options: {
     telling = tell(kinds)
       .catch((error: unknown) => {
         for (const kind of kinds) dirty.add(kind)
-        logger.warn({ err: error }, 'queue places could not be read')
+        logger.warn({ err: error }, 'failed to read queue positions')
       })
       .finally(() => {
         telling = undefined
@@ -155,7 +155,9 @@ export function createPlaces(options: {
         watched.delete(kind)
         const subscription = subscriptions.get(kind)
         subscriptions.delete(kind)
-        subscription?.close().catch((error: unknown) => logger.warn({ err: error, kind }, 'unsubscribing failed'))
+        subscription
+          ?.close()
+          .catch((error: unknown) => logger.warn({ err: error, kind }, 'failed to unsubscribe from the bus'))
       }
     },
     moved(kind) {
@@ -175,7 +177,9 @@ export function createPlaces(options: {
       await telling
       // Not waited for: a bus that is away confirms nothing, and it is closed itself.
       for (const [kind, subscription] of subscriptions)
-        subscription.close().catch((error: unknown) => logger.warn({ err: error, kind }, 'unsubscribing failed'))
+        subscription
+          .close()
+          .catch((error: unknown) => logger.warn({ err: error, kind }, 'failed to unsubscribe from the bus'))
     },
   }
 }

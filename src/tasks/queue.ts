@@ -110,7 +110,7 @@ export async function createDoorbell(options: {
     const existing = queues.get(kind)
     if (existing !== undefined) return existing
     const queue = backing.createQueue(queueName(kind))
-    queue.on('error', (error) => logger.warn({ err: error, kind }, 'the doorbell reports an error'))
+    queue.on('error', (error) => logger.warn({ err: error, kind }, 'received an error from the wake-up queue'))
     queues.set(kind, queue)
     return queue
   }
@@ -125,10 +125,10 @@ export async function createDoorbell(options: {
           { jobId: `${taskId}-${attempt}`, delay: delayMs, removeOnComplete: true, removeOnFail: true },
         )
         if (!(await inTime(added)))
-          logger.warn({ taskId, kind }, 'the doorbell does not answer; the sweeper rings again')
+          logger.warn({ taskId, kind }, 'failed to send a wake-up in time; the sweeper sends it again')
       } catch (error) {
         // Nobody hears it now; the sweeper rings again.
-        logger.warn({ err: error, taskId, kind }, 'the doorbell could not be rung')
+        logger.warn({ err: error, taskId, kind }, 'failed to send a wake-up')
       }
     },
     async answer(kind, concurrency, handler) {
@@ -149,9 +149,9 @@ export async function createDoorbell(options: {
         // After an error of the queue's database: 15 s if left alone.
         runRetryDelay: 1_000,
       })
-      worker.on('error', (error) => logger.warn({ err: error, kind }, 'the doorbell reports an error'))
+      worker.on('error', (error) => logger.warn({ err: error, kind }, 'received an error from the wake-up queue'))
       workers.push(worker)
-      if (!(await inTime(worker.waitUntilReady()))) logger.warn({ kind }, 'the doorbell does not answer yet')
+      if (!(await inTime(worker.waitUntilReady()))) logger.warn({ kind }, 'waiting for the wake-up queue')
     },
     async pause() {
       await Promise.all(workers.map((worker) => worker.pause(true)))
@@ -164,10 +164,10 @@ export async function createDoorbell(options: {
         ...workers.map((worker) => worker.close(answering > 0)),
         ...[...queues.values()].map((queue) => queue.close()),
       ].map((closed) =>
-        closed.catch((error: unknown) => logger.warn({ err: error }, 'the doorbell did not close cleanly')),
+        closed.catch((error: unknown) => logger.warn({ err: error }, 'failed to close the wake-up queue')),
       )
       const closed = Promise.all(closing).then(() => backing[Symbol.asyncDispose]())
-      if (!(await inTime(closed, closePatienceMs))) logger.warn('the doorbell did not close in time and is left')
+      if (!(await inTime(closed, closePatienceMs))) logger.warn('failed to close the wake-up queue in time')
     },
   }
 }

@@ -126,13 +126,13 @@ export async function runAttempt(
         })
         return 'retrying'
       }
-      if (failure.code === 'INTERNAL') logger.error({ err: error }, 'a task failed unexpectedly')
+      if (failure.code === 'INTERNAL') logger.error({ err: error }, 'failed to execute a task: unexpected error')
       await fail({ ...failure, retryable: false }, outcome)
       return 'failed'
     } catch (failure) {
       // The end could not be written: the lease runs out and a sweeper decides.
       if (!isTidingsError(failure, 'LEASE_LOST'))
-        logger.error({ err: failure, cause: error }, 'the end of an attempt could not be written')
+        logger.error({ err: failure, cause: error }, 'failed to write the end of an attempt')
       return 'stopped'
     }
   }
@@ -150,7 +150,7 @@ export async function runAttempt(
         if (!isOurs || !isPassing(reason) || isTidingsError(reason, 'LEASE_LOST', 'SHUTTING_DOWN')) throw reason
         options.logger.warn(
           { err: reason, taskId: task.id, attempt },
-          'failed to write the end of an attempt; trying again',
+          'failed to write the end of an attempt; retrying',
         )
       }
       await delay(endAgainMs, undefined, { ref: false })
@@ -174,7 +174,7 @@ export async function runAttempt(
     } catch (reason) {
       if (commit === unsettled || isTidingsError(reason, 'LEASE_LOST') || isPassing(reason)) throw reason
       // The application cannot settle it; that must not keep the task from ending for those who wait.
-      logger.error({ err: reason }, 'a failed task could not be settled; it ends without')
+      logger.error({ err: reason }, 'failed to run the completion hook of a failed task; ending it without')
       await end(unsettled)
     }
   }

@@ -46,10 +46,7 @@ export function createClosings(options: {
 
   const prepare = async (ended: Ended): Promise<Commit | undefined> => {
     const failed = (error: unknown): void =>
-      logger.error(
-        { err: error, taskId: ended.task.id },
-        'what is to be done at the end of a task failed; it ends without',
-      )
+      logger.error({ err: error, taskId: ended.task.id }, 'failed to run a completion hook; ending the task without')
     try {
       const commit = await atEnd?.(ended)
       if (commit === undefined) return undefined

@@ -65,7 +65,7 @@ export function createSweeper(options: {
     const attemptEnd = { outcome: 'WORKER_LOST' as const, error: { ...error } }
     logger.warn(
       { taskId: task.id, attempt: task.attempt, worker: task.worker, mayRetry },
-      'a lease ran out; the task is taken back',
+      'reclaimed a task after its lease expired',
     )
     if (mayRetry) {
       const appended = await appender.append({
@@ -99,7 +99,10 @@ export function createSweeper(options: {
       appendWith({ database, appender }, unit, commit).catch((reason: unknown) => {
         if (commit === unsettled || isPassing(reason)) throw reason
         // The application cannot settle it; that must not keep the task from ending for those who wait.
-        logger.error({ err: reason, taskId: task.id }, 'a lost task could not be settled; it ends without')
+        logger.error(
+          { err: reason, taskId: task.id },
+          'failed to run the completion hook of a lost task; ending it without',
+        )
         return fail(unsettled)
       })
     const appended = await fail(whole)
@@ -120,7 +123,7 @@ export function createSweeper(options: {
       tasks.map(async (task) => {
         if (task?.status !== 'RUNNING') return
         await takeBack(task).catch((error: unknown) =>
-          logger.error({ err: error, taskId: task.id }, 'a lost task could not be taken back'),
+          logger.error({ err: error, taskId: task.id }, 'failed to reclaim a lost task'),
         )
       }),
     )
@@ -178,7 +181,7 @@ function createSingleFlight(
   let running: Promise<void> | undefined
   const run = (): Promise<void> => {
     running ??= work()
-      .catch((error: unknown) => logger.warn({ err: error }, 'sweeping failed; it is tried again'))
+      .catch((error: unknown) => logger.warn({ err: error }, 'failed to sweep; retrying'))
       .finally(() => {
         running = undefined
       })

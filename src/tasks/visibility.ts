@@ -85,7 +85,7 @@ export function createVisibility(options: {
       one.revoke(one.refuse())
     } catch (error) {
       // Nobody knows now; the next check asks again.
-      logger.warn({ err: error, subject: one.subject }, 'whether somebody may still see this could not be asked')
+      logger.warn({ err: error, subject: one.subject }, 'failed to check access of a subscriber')
     }
   }
   const checkAll = (subject?: string): void => {

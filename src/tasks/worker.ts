@@ -147,10 +147,7 @@ export async function startWorker(options: {
       outcomes[outcome]++
       // What the attempt has set going must not outlive it.
       if (outcome === 'stopped') lease.stop('lease lost')
-      logger.debug(
-        { taskId: claim.task.id, kind: definition.kind, attempt: claim.attempt, outcome },
-        'an attempt ended',
-      )
+      logger.debug({ taskId: claim.task.id, kind: definition.kind, attempt: claim.attempt, outcome }, 'ended attempt')
       if (outcome === 'retrying' || outcome === 'handed on') await ringForRetry(claim.task.id)
       if (typeof definition.perUser === 'number') await ringForOwner(claim.task)
       places.moved(definition.kind)
@@ -188,10 +185,7 @@ export async function startWorker(options: {
     const { kind } = definition
     busy.set(kind, (busy.get(kind) ?? 0) + 1)
     const run = runNext(definition).catch((error: unknown) => {
-      logger.error(
-        { err: error, kind },
-        'a task could not be taken or its outcome not be passed on; the sweeper looks after it',
-      )
+      logger.error({ err: error, kind }, 'failed to claim a task or to pass its outcome on; leaving it to the sweeper')
       return false
     })
     underWay.add(run)
@@ -220,7 +214,7 @@ export async function startWorker(options: {
   await Promise.all(
     answered.map((definition) => doorbell.answer(definition.kind, definition.concurrency, () => answer(definition))),
   )
-  logger.debug({ worker: id, slots }, 'worker started')
+  logger.debug({ worker: id, slots }, 'started worker')
 
   const settled = async (ms: number): Promise<boolean> => {
     const all = Promise.allSettled(underWay).then(() => true)
@@ -241,7 +235,7 @@ export async function startWorker(options: {
       leases.stopAll('shutdown')
       await paused
       if (!(await settled(letGoMs)))
-        logger.warn({ running: underWay.size }, 'some attempts did not let go; their leases will run out')
+        logger.warn({ running: underWay.size }, 'failed to stop some attempts; their leases will expire')
     })()
     return draining
   }
@@ -261,7 +255,7 @@ export async function startWorker(options: {
       await drain()
       await sweeper[Symbol.asyncDispose]()
       // Not waited for: a bus that is away confirms nothing, and it is closed itself.
-      control.close().catch((error: unknown) => logger.warn({ err: error }, 'unsubscribing failed'))
+      control.close().catch((error: unknown) => logger.warn({ err: error }, 'failed to unsubscribe from the bus'))
       await leases[Symbol.asyncDispose]()
     },
   }

@@ -36,7 +36,7 @@ describe('connectDatabase', () => {
       destination: { write: (line) => void lines.push(line) },
     })
     const connecting = connectDatabase({ url: throughProxy(test.url, proxy.port), maxConnections: 1, logger })
-    await expect.poll(() => lines.join('')).toContain('Waiting for the database')
+    await expect.poll(() => lines.join('')).toContain('waiting for the database')
     expect(lines.join('')).not.toContain(new URL(test.url).password)
     await proxy.accept()
     await using database = await connecting

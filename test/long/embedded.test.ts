@@ -121,7 +121,7 @@ describe('startEmbeddedPostgres', () => {
       await using clean = new AsyncDisposableStack()
       clean.defer(() => rm(first.dataDir, { recursive: true }))
       expect(dirname(first.dataDir)).toBe('/var/lib/tidings')
-      expect(lines.join('')).toContain(`the data is in ${first.dataDir}`)
+      expect(lines.join('')).toContain(`"dataDir":"${first.dataDir}"`)
       await query(first.url, 'create table kept as select 7 as id')
       await first[Symbol.asyncDispose]()
       await using second = await start(directory.join('data'))

@@ -156,7 +156,7 @@ test('ends at once on a second signal', async () => {
   await locking.query('begin')
   await locking.query(`select from task where status = 'RUNNING' for update`)
   child.kill('SIGTERM')
-  await readUntil(child, 'ending in order')
+  await readUntil(child, 'shutting down')
   // Sooner, it would be taken for the same signal, which npm passes on a second time.
   let code: number | null | undefined
   void child.ended.then((value) => {
@@ -177,8 +177,8 @@ test('ends in order, with code 1, after an error that nobody caught', async () =
   const { child } = await startMain(database, { NODE_OPTIONS: `--import=${encodeURI(defect)}` })
   await using _child = child
   child.kill('SIGUSR2')
-  await readUntil(child, 'An error that nobody caught')
-  await readUntil(child, 'Ended in order')
+  await readUntil(child, 'shutting down after an uncaught error')
+  await readUntil(child, 'shut down')
   expect(await child.ended).toBe(1)
 })
 
@@ -194,7 +194,7 @@ test('ends in order when npm is told to end, which passes it on to nobody', asyn
   })
   await until(() => expect(output).toContain('Ctrl-C'))
   npm.kill('SIGTERM')
-  await until(() => expect(output).toContain('Ended in order'))
+  await until(() => expect(output).toContain('shut down'))
 })
 
 test('runs as a worker alone: no API, health when it is given a port', async () => {

@@ -38,7 +38,7 @@ export async function findAccount(cluster: string, logger: Logger): Promise<Acco
   if (known !== undefined) return known
   try {
     await run('useradd', ['--system', '--user-group', '--no-create-home', '--shell', '/bin/false', 'tidings'])
-    logger.info('Created the user "tidings": PostgreSQL refuses to run as root')
+    logger.info({ user: 'tidings' }, 'created a user for PostgreSQL, which refuses to run as root')
   } catch (error) {
     throw new TidingsError(
       'BAD_CONFIGURATION',
@@ -66,7 +66,7 @@ export async function placeData(wanted: string, account: Account | undefined, lo
   )
   logger.warn(
     { wanted: directory, dataDir: elsewhere },
-    `PostgreSQL, which refuses to run as root, cannot enter ${directory} as another user; the data is in ${elsewhere}`,
+    'placed the data elsewhere: PostgreSQL refuses to run as root, and no other user can enter the directory',
   )
   return makeDirectory(elsewhere, account)
 }
@@ -100,7 +100,7 @@ export async function placeBinaries(
     await cp(binaries.root, unfinished, { recursive: true, verbatimSymlinks: true })
     // Another start may have been quicker; both made the same.
     await rename(unfinished, root).catch(() => rm(unfinished, { recursive: true }))
-    logger.info(`Copied PostgreSQL to ${root}, as its user cannot enter ${binaries.root}`)
+    logger.info({ from: binaries.root, to: root }, 'copied PostgreSQL to where its user can run it')
   }
   const version = await readMajorVersion(copy, account)
   if (version === undefined) throw new Error(`${copy.postgres} may not be executed by user ${account.uid}`)

@@ -109,10 +109,10 @@ export async function endAbandonedPostmaster(
   const [pidLine, , , port = '', socketDirectory = ''] = text.split('\n')
   const pid = Number(pidLine)
   if (Number.isInteger(pid) && pid > 0 && (await isPostmasterOf(pid, cluster))) {
-    logger.warn({ pid }, `PostgreSQL on ${cluster} outlived the process that started it; it is ended and started anew`)
+    logger.warn({ pid, cluster }, 'stopping a PostgreSQL that outlived the process that started it')
     await stopProcess(pid, binaries, logger, (waitMs) => waitForExit(pid, waitMs))
   } else {
-    logger.info({ pid }, `PostgreSQL on ${cluster} did not end in order the last time; it recovers`)
+    logger.info({ pid, cluster }, 'recovering PostgreSQL, which was not shut down the last time')
     await rm(file, { force: true })
   }
   if (!/^\d+$/.test(port) || !socketDirectory.startsWith('/')) return undefined
@@ -133,8 +133,8 @@ async function stopProcess(
   await sendSignal(pid, 'INT', binaries)
   if (await waitForEnd(fastShutdownMs)) return
   logger.warn(
-    { pid },
-    `PostgreSQL did not end within ${fastShutdownMs} ms; it is ended at once and recovers at its next start`,
+    { pid, afterMs: fastShutdownMs },
+    'failed to shut PostgreSQL down in time; stopping it at once, with a recovery at the next start',
   )
   await sendSignal(pid, 'QUIT', binaries)
   if (await waitForEnd(immediateShutdownMs)) return

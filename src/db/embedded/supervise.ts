@@ -29,17 +29,17 @@ export async function keepRunning(
   const restart = async (how: string) => {
     const now = performance.now()
     if (restartedAt.filter((at) => now - at < 60_000).length >= maxRestartsPerMinute) {
-      logger.error(`PostgreSQL is gone again: ${how}; it is left so, restart this process`)
+      logger.error({ reason: how }, 'lost PostgreSQL again; not restarting it, restart this process')
       return
     }
     restartedAt.push(now)
-    logger.error(`PostgreSQL is gone: ${how}; it is started again`)
+    logger.error({ reason: how }, 'lost PostgreSQL; restarting it')
     try {
       current = await start()
       watch()
-      logger.info('PostgreSQL answers again')
+      logger.info('restarted PostgreSQL')
     } catch (error) {
-      logger.error({ err: error }, 'PostgreSQL could not be started again; restart this process')
+      logger.error({ err: error }, 'failed to restart PostgreSQL; restart this process')
     }
   }
   watch()

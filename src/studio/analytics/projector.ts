@@ -55,7 +55,7 @@ export function createProjector(options: {
     return running
   }
   const look = (): void => {
-    run().catch((error: unknown) => logger.warn({ err: error }, 'Analytics could not be counted; it is tried again'))
+    run().catch((error: unknown) => logger.warn({ err: error }, 'failed to project analytics; retrying'))
   }
   let gathering: NodeJS.Timeout | undefined
   const timer = setInterval(look, everyMs).unref()

@@ -58,7 +58,7 @@ export async function* convertApart(
   try {
     process.send(request, (error) => {
       // It ended before it could be told; how it ended says why.
-      if (error !== null) logger.debug({ err: error }, 'the converter could not be told')
+      if (error !== null) logger.debug({ err: error }, 'failed to send to the converter')
     })
     for (;;) {
       const message = await mailbox.next()
@@ -67,7 +67,7 @@ export async function* convertApart(
       if (message.is === 'structure') return message.structure
       if (message.is === 'refused') {
         if (mailbox.errorText() !== '')
-          logger.warn({ code: message.code, detail: mailbox.errorText() }, 'a document could not be read')
+          logger.warn({ code: message.code, detail: mailbox.errorText() }, 'failed to read a document')
         throw new DocumentError(message.code, message.message, message.advice)
       }
       yield message
@@ -93,7 +93,7 @@ function toError({ ending, errorText }: Mailbox, logger: Logger): Error {
   // V8 aborts when its heap is full; the watchman says so in our words.
   if (/out of memory|heap limit|allocation fail/i.test(text) || signal === 'SIGABRT' || code === 134)
     return new DocumentError('TOO_COMPLEX', 'Reading the document took more memory than a document may use')
-  logger.error({ code, signal, detail: text }, 'the converter crashed')
+  logger.error({ code, signal, detail: text }, 'lost the converter')
   return new RetryableError('CONVERTER_CRASHED', 'The process that read the document ended unexpectedly', {
     advice: 'It is tried again; if it keeps failing, save the document anew and import that file.',
   })

@@ -23,7 +23,7 @@ export function createEndNotices(options: {
       return (await presence.of(taskTopic(taskId))).includes(owner)
     } catch (error) {
       // Better told twice, on the page and here, than not at all.
-      logger.warn({ err: error, taskId }, 'whether somebody watches a task could not be asked')
+      logger.warn({ err: error, taskId }, 'failed to read whether a task has subscribers')
       return false
     }
   }

@@ -23,10 +23,9 @@ export function createPreviewKeeper(options: {
       .stopIdle(idleMs)
       .then(
         (count) => {
-          if (count > 0) logger.info({ count }, 'previews that nobody used were stopped')
+          if (count > 0) logger.info({ count }, 'stopped idle previews')
         },
-        (error: unknown) =>
-          logger.warn({ err: error }, 'idle previews could not be looked for; the next look tries again'),
+        (error: unknown) => logger.warn({ err: error }, 'failed to find idle previews; retrying at the next check'),
       )
       .finally(() => {
         looking = undefined
