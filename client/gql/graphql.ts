@@ -30,6 +30,8 @@ export type AuditEvent =
   | 'BROADCAST'
   /** A WebSocket, an event stream or polling began; `subject` names the transport. */
   | 'CONNECTED'
+  /** An administrator deleted all data of the user in `subject`. */
+  | 'DELETED'
   /** `count` entries were lost, because the database was unavailable for too long. */
   | 'DROPPED'
   /** The limit named by `reason` was reached. */

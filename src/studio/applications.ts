@@ -6,8 +6,8 @@ import { createProjects, type Projects } from './projects/projects.ts'
 import { createQuizzes, type Quizzes } from './quizzes/quizzes.ts'
 import { createRoadmaps, type Roadmaps } from './roadmaps/roadmaps.ts'
 import { createSessions, type Sessions } from './sessions/sessions.ts'
-import { createViewerUpdates, type ViewerUpdates } from './viewer/viewer-updates.ts'
 import { createUserData, type UserData } from './user-data.ts'
+import { createViewerUpdates, type ViewerUpdates } from './viewer/viewer-updates.ts'
 
 /** The applications' stores. */
 export interface Applications {

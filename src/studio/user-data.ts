@@ -101,7 +101,8 @@ async function deleteTraces(client: PoolClient, userId: string): Promise<void> {
     await client.query('update topic set pruned_seq = seq where name = $1', [topic])
     await client.query('delete from event where topic = $1', [topic])
   }
-  for (const topic of [inboxTopic(userId), analyticsTopic(userId), viewerTopic(userId)]) await deleteTopic(client, topic)
+  for (const topic of [inboxTopic(userId), analyticsTopic(userId), viewerTopic(userId)])
+    await deleteTopic(client, topic)
   await client.query(
     `update session_message set author = $2, client_id = null, body = '', citations = '[]' where author = $1`,
     [userId, deletedUser],
