@@ -7,7 +7,7 @@ export const startAndWatch = `# Press play, or Ctrl-Enter: starts a task that
 # page again, and they refer to your newest
 # objects; tabs that you edited stay as they are.
 mutation StartAndWatch($documentId: ID!) {
-  createRoadmap(documentId: $documentId) {
+  createRoadmap(input: { documentId: $documentId }) {
     ... on CreateRoadmapSuccess {
       roadmap { id title }
       task {
@@ -18,7 +18,7 @@ mutation StartAndWatch($documentId: ID!) {
     }
     ... on ConflictError {
       message
-      busyWith: task { id }
+      runningTask { id }
     }
     ... on Error { message }
   }

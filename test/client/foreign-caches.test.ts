@@ -84,7 +84,7 @@ test('Apollo: a watched query follows a terminal event by itself', async () => {
   stack.defer(() => watching.unsubscribe())
   await vi.waitFor(() => expect(types).toContain('TaskSnapshot'))
   site.step(2)
-  await vi.waitFor(() => expect(types).toContain('TaskCompleted'), { timeout: 30_000 })
+  await vi.waitFor(() => expect(types).toContain('TaskCompleted'))
   await vi.waitFor(() =>
     expect(shown()).toMatchObject({
       status: 'COMPLETED',
@@ -111,14 +111,12 @@ test('Apollo: a watched query follows every event by the recipe of docs/client.m
     })
   stack.defer(() => watching.unsubscribe())
   for (const completedItems of [1, 2]) {
-    await vi.waitFor(() => expect(shown()?.status).toBe('RUNNING'), { timeout: 30_000 })
+    await vi.waitFor(() => expect(shown()?.status).toBe('RUNNING'))
     site.step()
-    await vi.waitFor(() => expect(shown()).toMatchObject({ status: 'RUNNING', progress: { completedItems } }), {
-      timeout: 30_000,
-    })
+    await vi.waitFor(() => expect(shown()).toMatchObject({ status: 'RUNNING', progress: { completedItems } }))
   }
   site.step()
-  await vi.waitFor(() => expect(shown()?.status).toBe('COMPLETED'), { timeout: 30_000 })
+  await vi.waitFor(() => expect(shown()?.status).toBe('COMPLETED'))
 })
 
 interface Seen extends Record<string, unknown> {
@@ -145,10 +143,10 @@ test('the task of a terminal event is read once for all subscribers of a group, 
   )
   // A subscriber that is still reading the history executes for itself: all have to receive live events before the last one.
   for (let step = 1; step <= 2; step++) {
-    await vi.waitFor(() => expect(Math.min(...lastSeqs)).toBeGreaterThan(0), { timeout: 30_000 })
+    await vi.waitFor(() => expect(Math.min(...lastSeqs)).toBeGreaterThan(0))
     const head = Math.max(...lastSeqs)
     site.step()
-    await vi.waitFor(() => expect(Math.min(...lastSeqs)).toBeGreaterThan(head), { timeout: 30_000 })
+    await vi.waitFor(() => expect(Math.min(...lastSeqs)).toBeGreaterThan(head))
   }
   snapshot.mockClear()
   site.step()

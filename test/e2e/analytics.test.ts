@@ -75,7 +75,7 @@ describe('analytics in the Studio', () => {
     await using opened = await openPage(browser, world.url)
     const { page } = opened
     await page.getByRole('link', { name: 'Analytics' }).click()
-    await page.getByText('Nothing has been made yet.').waitFor()
+    await page.getByText(/^No data yet\./).waitFor()
     const documentId = await importReadme('ws')
     const asked = opened.requests.length
 

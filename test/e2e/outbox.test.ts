@@ -13,8 +13,7 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => world?.[Symbol.asyncDispose]())
 
-const until = (expectation: () => Promise<unknown>): Promise<unknown> =>
-  vi.waitFor(expectation, { timeout: 60_000, interval: 50 })
+const until = (expectation: () => Promise<unknown>): Promise<unknown> => vi.waitFor(expectation, { interval: 50 })
 async function createSession(title: string): Promise<string> {
   const { createSession: created } = await world.query<{ createSession: { session: { id: string } } }>(
     'mutation ($title: String!) { createSession(input: { clientId: $title, title: $title }) { ... on CreateSessionSuccess { session { id } } } }',
@@ -22,7 +21,7 @@ async function createSession(title: string): Promise<string> {
   )
   return created.session.id
 }
-const ready = (page: Page): Promise<void> => page.getByLabel('Message', { exact: true }).waitFor({ timeout: 60_000 })
+const ready = (page: Page): Promise<void> => page.getByLabel('Message', { exact: true }).waitFor()
 const storedIn = (page: Page): Promise<number> =>
   page.evaluate(() => Object.keys(localStorage).filter((key) => key.startsWith('tidings:outbox:')).length)
 const bodies = async (page: Page): Promise<readonly string[]> =>
@@ -36,7 +35,7 @@ async function kill(page: Page): Promise<void> {
   await page.close()
 }
 
-describe('the outbox in browsers', { timeout: 240_000 }, () => {
+describe('the outbox in browsers', () => {
   test('a page that is killed on a dead line loses no message: the next page sends all of them once and in order', async () => {
     const id = await createSession('Killed')
     await using proxy = await createTcpProxy(world.port)

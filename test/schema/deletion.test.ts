@@ -150,7 +150,7 @@ let users = 0
 const newViewer = () => viewerOf(`user-${++users}-of-deletion`)
 const deleteTask = `mutation ($id: ID!) { result: deleteTask(input: { taskId: $id }) { __typename
   ... on DeleteTaskSuccess { taskId wasCanceled } ... on NotFoundError { id } } }`
-const startQuiz = `mutation ($id: ID!) { result: generateQuiz(documentId: $id, questionCount: 4) {
+const startQuiz = `mutation ($id: ID!) { result: generateQuiz(input: { documentId: $id, questionCount: 4 }) {
   ... on GenerateQuizSuccess { quiz { id } task { id } } } }`
 interface StartedQuiz {
   readonly result: { readonly quiz: { readonly id: string }; readonly task: { readonly id: string } }

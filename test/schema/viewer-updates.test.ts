@@ -65,7 +65,7 @@ describe('viewerUpdates', () => {
     const seen = await follow(viewer)
     const counts = await Promise.all(Array.from({ length: 6 }, () => api.services.viewerUpdates.flush()))
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(1_200)
-    await vi.waitFor(() => expect(seen).toHaveLength(1_201), { timeout: 30_000 })
+    await vi.waitFor(() => expect(seen).toHaveLength(1_201))
     expect(seen.slice(1).map(({ taskId }) => taskId)).toEqual(Array.from({ length: 1_200 }, (_, n) => `task_${n + 1}`))
   })
 
@@ -79,7 +79,7 @@ describe('viewerUpdates', () => {
       ada,
     )
     const { document, task } = result
-    await vi.waitFor(() => expect(namesOf(own)).toContain('TaskChanged COMPLETED'), { timeout: 30_000 })
+    await vi.waitFor(() => expect(namesOf(own)).toContain('TaskChanged COMPLETED'))
     // Imported, then with its title, then READY.
     await vi.waitFor(() =>
       expect(namesOf(own).toSorted()).toEqual([
@@ -121,9 +121,7 @@ describe('viewerUpdates', () => {
       )
     const started = await Promise.all(Array.from({ length: 25 }, (_, index) => start(index % 5 === 4 ? absent : busy)))
     const ids = started.filter((_, index) => index % 5 !== 4).map(({ result }) => result.task.id)
-    await vi.waitFor(() => expect(seen.filter(({ status }) => status === 'COMPLETED')).toHaveLength(ids.length), {
-      timeout: 60_000,
-    })
+    await vi.waitFor(() => expect(seen.filter(({ status }) => status === 'COMPLETED')).toHaveLength(ids.length))
     expect(seen.map(({ seq }) => seq)).toEqual(Array.from(seen, (_, index) => index))
     for (const id of ids)
       expect(seen.filter(({ taskId }) => taskId === id).map(({ status }) => status)).toEqual([

@@ -34,7 +34,7 @@ function curl(url: string, id: string, args: readonly string[] = []): Promise<{ 
   })
 }
 
-describe('an event stream that is cut', { timeout: 60_000 }, () => {
+describe('an event stream that is cut', () => {
   test.for([
     ['HTTP/1.1', () => site.server.url, [] as readonly string[]],
     ['HTTP/1.0', () => site.server.url, ['--http1.0']],
@@ -130,7 +130,7 @@ describe.for([
     const first = await open(query, id)
     const cursor = first.events.at(-1)?.id
     const resuming = open(bare, id, cursor)
-    await vi.waitFor(() => expect(siteOf().server.metrics.connections.sse).toBe(1), { timeout: 20_000 })
+    await vi.waitFor(() => expect(siteOf().server.metrics.connections.sse).toBe(1))
     siteOf().step(1)
     const resumed = await resuming
     const events = await siteOf().engine.events({ id })

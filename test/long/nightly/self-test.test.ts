@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { checks } from '../../client/self-test/checks.ts'
-import { runSelfTest } from '../../client/self-test/self-test.ts'
-import { type Site, startSite } from '../client/support/site.ts'
+import { checks } from '../../../client/self-test/checks.ts'
+import { runSelfTest } from '../../../client/self-test/self-test.ts'
+import { type Site, startSite } from '../../client/support/site.ts'
 
 let site: Site
 beforeAll(async () => {

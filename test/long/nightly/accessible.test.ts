@@ -2,10 +2,10 @@ import { createRequire } from 'node:module'
 import type { AxeResults, RunOptions } from 'axe-core'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { shareBrowser } from '../e2e/support/browser.ts'
-import { makeOneOfEach, type OneOfEach } from '../e2e/support/one-of-each.ts'
-import { openPage, type WatchedPage } from '../e2e/support/page.ts'
-import { startWorld, type World } from '../e2e/support/world.ts'
+import { shareBrowser } from '../../e2e/support/browser.ts'
+import { makeOneOfEach, type OneOfEach } from '../../e2e/support/one-of-each.ts'
+import { openPage, type WatchedPage } from '../../e2e/support/page.ts'
+import { startWorld, type World } from '../../e2e/support/world.ts'
 
 const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 
