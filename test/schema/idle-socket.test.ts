@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
+import { startSite } from '../client/support/site.ts'
 import { signToken } from '../server/support.ts'
 import { type SessionApi, startSessionApi, watchSession } from '../studio/sessions/session-api.ts'
 import { type ServedApi, serveApi } from '../support/serve-api.ts'
@@ -94,4 +95,27 @@ test('answers pings, queries and completes on an idle socket with several subscr
   }
   first.socket.terminate()
   expect(served.live.counters.leftCorked).toBe(0)
+})
+
+test('completes subscriptions that join after the terminal event, beside one that stays idle', async () => {
+  await using site = await startSite({}, { isShared: true })
+  const ids = [await site.count(1, true), await site.count(1, true)]
+  for (const id of ids) await site.engine.history({ id, kind: 'GENERATE_PROJECT' })
+  const socket = new WebSocket(site.server.wsUrl, 'graphql-transport-ws')
+  const messages: Message[] = []
+  socket.on('message', (data) => messages.push(JSON.parse(String(data)) as Message))
+  await once(socket, 'open')
+  const subscribe = (id: string, query: string, variables: object) =>
+    socket.send(JSON.stringify({ id, type: 'subscribe', payload: { query, variables } }))
+  socket.send(JSON.stringify({ type: 'connection_init' }))
+  await vi.waitFor(() => expect(messages).toHaveLength(1))
+  subscribe('idle', watchInbox, {})
+  await vi.waitFor(() => expect(messages).toHaveLength(2))
+  const watchTask = 'subscription ($id: ID!) { taskProgress(taskId: $id, fromStart: true) { __typename cursor } }'
+  for (const id of ids) subscribe(id, watchTask, { id })
+  // No topic has another event, which would flush what a join left behind.
+  await vi.waitFor(() =>
+    expect(messages.flatMap(({ id, type }) => (type === 'complete' ? [id] : [])).toSorted()).toEqual(ids.toSorted()),
+  )
+  socket.terminate()
 })
