@@ -15,19 +15,19 @@ import { createTokens } from './live/tokens.ts'
 import type { Transport } from './live/transport.ts'
 import type { WebSocketImplementation } from './live/websocket.ts'
 
-/** The client. Disposing closes its connection, ends its subscriptions and leaves no timer behind. */
+/** The client. Disposing closes its connection, ends its subscriptions and clears its timers. */
 export interface CoreClient extends AsyncDisposable {
-  /** A urql client as any other; its subscriptions resume by themselves. */
+  /** An ordinary urql client. Its subscriptions resume automatically after a reconnect. */
   readonly urql: Client
-  /** The truth about the connection. */
+  /** The actual state of the connection. */
   readonly connection: ConnectionStore
-  /** Mutations that wait to be sent, and what became of them. */
+  /** Mutations that wait to be sent, and mutations that the server refused. */
   readonly outbox: OutboxStore
-  /** Idempotent; mutations that wait stay in the storage. */
+  /** Closes the client. Idempotent. Pending mutations stay in the storage. */
   dispose(): Promise<void>
 }
 
-/** What a transport is created with. */
+/** Options passed to a transport when it is created. */
 export interface TransportOptions extends HttpOptions {
   readonly webSocketImpl: WebSocketImplementation | undefined
 }
@@ -38,20 +38,21 @@ export interface TransportFactory {
   readonly create: (options: TransportOptions) => Transport
 }
 
-/** Options of a client that brings along nothing but what it is given. */
+/** Options of a client that contains only the transports and caches passed to it. */
 export interface CoreClientOptions extends Omit<TidingsClientOptions, 'transports' | 'live' | 'cache' | 'schema'> {
-  /** The transports that may be used, best first; at least one. */
+  /** The transports that may be used, best first. At least one. */
   readonly transports: readonly TransportFactory[]
-  /** Exchanges that cache, such as graphcache's `cacheExchange`. @default none */
+  /** Caching exchanges, such as graphcache's `cacheExchange`. @default none */
   readonly cache?: readonly Exchange[]
 }
 
 /**
- * Creates a client from its parts, for pages that need few of them: the others are left out by the bundler. Otherwise the
- * same as `createTidingsClient`, without `watchTask`, which `tidings/core` has as a function.
+ * Creates a client from selected parts, for pages that need few of them: the bundler leaves out the
+ * others. Otherwise identical to `createTidingsClient`, but without `watchTask`, which
+ * `tidings/core` exports as a function.
  *
  * @throws TypeError when `url` is not an http(s) address
- * @throws RangeError when there is no transport
+ * @throws RangeError when `transports` is empty
  */
 export function createCoreClient(options: CoreClientOptions): CoreClient {
   const { url } = options
@@ -132,10 +133,11 @@ export function createCoreClient(options: CoreClientOptions): CoreClient {
 
 function findStorage(): Storage | null {
   try {
-    // Node has one only when it is given a file; asking for it then warns.
+    // Node provides `localStorage` only when started with a file for it; reading it otherwise logs
+    // a warning.
     return typeof window === 'undefined' ? null : window.localStorage
   } catch {
-    // Pages may forbid it; then what is made offline lives as long as the page.
+    // The browser may forbid storage. Mutations made offline then last only as long as the page.
     return null
   }
 }

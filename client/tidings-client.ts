@@ -7,11 +7,14 @@ import { eventStreamTransport, pollingTransport, webSocketTransport } from './li
 import { createUploads, type UploadStore } from './live/uploads.ts'
 import { type TaskStates, type WatchTaskOptions, watchTask } from './live/watch-task.ts'
 
-/** The client. Disposing closes its connection, ends its subscriptions and leaves no timer behind. */
+/** The client. Disposing closes its connection, ends its subscriptions and clears its timers. */
 export interface TidingsClient extends CoreClient {
-  /** Files that are on their way to the server, and how much of them. */
+  /** Files being uploaded, with the number of bytes sent. */
   readonly uploads: UploadStore
-  /** Watches one task without React: its events in order, each once; `.states()` folds them. */
+  /**
+   * Watches one task without React. Yields its events in order, each exactly once; `.states()`
+   * folds them.
+   */
   watchTask(id: string, options?: WatchTaskOptions): TaskStates
 }
 
@@ -22,8 +25,8 @@ const allTransports: Readonly<Record<TransportName, TransportFactory>> = {
 }
 
 /**
- * Creates a client. Opens nothing yet: the connection is made for the first subscription or the first listener of
- * `connection`, and kept while there is one.
+ * Creates a client. It opens no connection yet: the first subscription or the first listener of
+ * `connection` does, and the connection is kept as long as either exists.
  *
  * @throws TypeError when `url` is not an http(s) address
  */

@@ -8,13 +8,16 @@ import type { Store } from './store.ts'
 import type { Timing } from './timing.ts'
 
 /**
- * Asks again what could not be answered: a query that failed because the server or its record was away is asked again when the
- * connection is back, and now and then where the connection tells nothing, for as long as somebody shows it. Its failure is handed on
- * at once; the answer follows. What `repeatExchange` can mend before anybody is told does not come here.
+ * Repeats queries that the server could not answer. A query that failed because the server or its
+ * database was unavailable is sent again when the connection is back, and at growing intervals
+ * while the connection reports no change, for as long as the query is active. Its failure is passed
+ * on at once; the result follows. Failures that `repeatExchange` repairs before they are reported
+ * do not reach this exchange.
  *
- * Stands before everything else, so that the cache has a part in both.
+ * Must come before all other exchanges, so that both the request and its result pass through the
+ * cache.
  *
- * @param options.signal - when it aborts nothing is asked again any more
+ * @param options.signal - stops all repeats when it aborts
  */
 export function askAgainExchange(options: {
   readonly connection: Store<ConnectionState>
@@ -23,7 +26,7 @@ export function askAgainExchange(options: {
 }): Exchange {
   const { connection, timing, signal } = options
   return ({ forward, client }) => {
-    /** By the key of the operation. */
+    /** By operation key. */
     const failed = new Map<number, Operation>()
     let rounds = 0
     let wasUp = false
@@ -45,7 +48,7 @@ export function askAgainExchange(options: {
         pauseMs,
         () => {
           rounds += 1
-          // Requests may get through where the connection does not.
+          // Requests may get through while the connection does not.
           if (hasNetwork()) askAll()
           else setTimer()
         },
@@ -58,7 +61,7 @@ export function askAgainExchange(options: {
       wasUp = isUp
       if (isBack) askAll()
     }
-    /** Listening keeps the connection open, so only as long as there is something to ask. */
+    /** Listening keeps the connection open, so listen only while there are queries to repeat. */
     const settle = (): void => {
       if (failed.size > 0 && stopListening === undefined) {
         wasUp = works(connection.getSnapshot())
@@ -84,7 +87,7 @@ export function askAgainExchange(options: {
     const judge = ({ operation, data, error, stale }: OperationResult): void => {
       if (operation.kind !== 'query') return
       if (error === undefined) {
-        // Not what the cache has to say meanwhile, which may be nothing at all.
+        // A stale result comes from the cache and may be empty; it does not answer the query.
         if (!stale && data !== undefined && data !== null) forget(operation.key)
       } else if (isUnanswered(error) && !signal.aborted) {
         failed.set(operation.key, operation)

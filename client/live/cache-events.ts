@@ -3,17 +3,19 @@ import type { Cache } from '@urql/exchange-graphcache'
 import { terminalEvents } from '../../src/protocol.ts'
 import type { Memory } from './late-answers-exchange.ts'
 
-/** What the events of tasks mean for what is in the cache. */
+/** Applies task events to the cache. */
 export interface TaskCache extends Memory {
-  /** Takes an event of `taskProgress`. One that is older than what is known changes nothing. */
+  /** Applies an event of `taskProgress`. An event older than the remembered one changes nothing. */
   applyEvent(cache: Cache, event: unknown): void
-  /** Takes an event of `roadmapUpdates`: where pieces are, whoever changed them. */
+  /**
+   * Applies an event of `roadmapUpdates`: the status of content, no matter which client changed it.
+   */
   applyRoadmapEvent(cache: Cache, event: unknown): void
-  /** Takes the answer to `retryContent`. */
+  /** Applies the result of `retryContent`. */
   applyRetry(cache: Cache, input: unknown, answer: unknown): void
 }
 
-/** An event, as far as it was selected under the names of the schema. */
+/** An event, with the fields that were selected under their schema names. */
 interface EventFields {
   readonly __typename?: string
   readonly taskId?: string
@@ -30,7 +32,7 @@ interface EventFields {
   readonly item?: { readonly key?: string; readonly status?: string; readonly error?: object | null }
 }
 
-/** Where a piece is, as an event of its roadmap tells it. */
+/** The status of a piece of content, as an event of its roadmap reports it. */
 interface ContentChange {
   readonly conceptId: string
   readonly piece: string
@@ -46,7 +48,10 @@ interface TaskFields {
   readonly fields: Fields
 }
 
-/** The newest state of a piece of content, and the task that brought it; null where that is not known. */
+/**
+ * The newest state of a piece of content and the task that produced it; null where the task is not
+ * known.
+ */
 interface PieceState {
   readonly taskId: string | null
   readonly fields: Fields
@@ -55,21 +60,21 @@ interface PieceState {
 /** A remembered value, and the position at which it became known. */
 type Known<V> = V & { readonly position: number }
 
-/** How a part of a task that makes content stands, as the content's own state. */
+/** Maps the status of a task item that produces content to the status of that content. */
 const contentStatus: Readonly<Record<string, string>> = {
   PENDING: 'PENDING',
   RUNNING: 'GENERATING',
   COMPLETED: 'COMPLETED',
   FAILED: 'FAILED',
 }
-/** How many tasks and pieces are remembered. */
+/** The maximum number of tasks, and of pieces of content, to remember. */
 const maxRemembered = 1_000
 
 /**
- * Creates the bookkeeping: it remembers the newest event of each task, so that an older one, or a snapshot or an answer
- * that was overtaken on its way, does not bring an older state back.
+ * Creates the bookkeeping. It remembers the newest event of each task, so that an older event, or a
+ * snapshot or response that was overtaken in transit, does not restore an older state.
  *
- * @param fields - the names of the fields of each type of the schema
+ * @param fields - the field names of each schema type
  */
 export function createTaskCache(fields: ReadonlyMap<string, ReadonlySet<string>>): TaskCache {
   const tasks = new Map<string, Known<TaskFields>>()
@@ -77,7 +82,7 @@ export function createTaskCache(fields: ReadonlyMap<string, ReadonlySet<string>>
   let position = 0
   const fragments = new Map<string, ReturnType<typeof gql>>()
 
-  /** Writes exactly the given fields of something that is in the cache. */
+  /** Writes exactly the given fields of an entity in the cache. */
   const write = (cache: Cache, entity: { readonly __typename: string; readonly id: string }, data: object): void => {
     const whole = { ...entity, ...data }
     const text = `fragment Written on ${entity.__typename} ${select(whole, fields)}`
@@ -93,7 +98,9 @@ export function createTaskCache(fields: ReadonlyMap<string, ReadonlySet<string>>
     write(cache, concept, { [field]: { __typename: 'Content', piece, ...written } })
   }
 
-  /** The log went back: what was remembered of it may never have happened. */
+  /**
+   * The log was reset to an earlier point: events remembered from it may no longer be part of it.
+   */
   const forgetOnReset = ({ reason }: { readonly reason?: string }): void => {
     if (reason !== 'RESET') return
     tasks.clear()
@@ -123,11 +130,12 @@ export function createTaskCache(fields: ReadonlyMap<string, ReadonlySet<string>>
       const newest = isNewer ? { seq, fields: readTaskFields(event) } : known
       if (isNewer) rememberTask(taskId, newest)
       const task = { __typename: 'Task', id: taskId }
-      // Also when it is not newer: a snapshot has brought its own state into the cache by now.
+      // Written even when the event is not newer: a snapshot has already put its own state into the
+      // cache.
       if (cache.resolve(task, 'status') !== undefined) write(cache, task, newest.fields)
       if (!isNewer) return
       const made = readMadePiece(event)
-      // Its content is in the cache by now, as a part of the event.
+      // The content itself is in the cache already, as part of the event.
       if (made !== undefined) rememberPiece(made.key, { taskId, fields: made.fields })
       const status = contentStatus[item?.status ?? '']
       if (item?.key === undefined || status === undefined) return
@@ -145,7 +153,7 @@ export function createTaskCache(fields: ReadonlyMap<string, ReadonlySet<string>>
       for (const { conceptId, piece, status, error } of event.contents ?? []) {
         const key = `${conceptId}:${piece}`
         const fields = { status, ...(error === undefined ? {} : { error }) }
-        // It may be faster than the answer to the mutation that caused it.
+        // This event may arrive before the response to the mutation that caused it.
         rememberPiece(key, { taskId: event.taskId ?? pieces.get(key)?.taskId ?? null, fields })
         writePiece(cache, key, { fields })
       }
@@ -159,7 +167,7 @@ export function createTaskCache(fields: ReadonlyMap<string, ReadonlySet<string>>
       if (conceptId === undefined || piece === undefined || type !== 'RetryContentSuccess') return
       const key = `${conceptId}:${piece}`
       const known = pieces.get(key)
-      // Its events may have been faster than the answer.
+      // The events of the retry may have arrived before the response.
       const isOvertaken = known !== undefined && known.taskId !== null && known.taskId === task?.id
       const state = isOvertaken ? known : { taskId: task?.id ?? null, fields: { status: 'GENERATING', error: null } }
       if (!isOvertaken) rememberPiece(key, state)
@@ -168,7 +176,7 @@ export function createTaskCache(fields: ReadonlyMap<string, ReadonlySet<string>>
   }
 }
 
-/** What an event says about its task as a whole. */
+/** Returns the fields of the task as a whole that an event carries. */
 function readTaskFields(event: EventFields): Readonly<Record<string, unknown>> {
   const { __typename: type = '', status, cursor, progress, attempt, error, at, nextAttemptAt } = event
   return {
@@ -177,13 +185,15 @@ function readTaskFields(event: EventFields): Readonly<Record<string, unknown>> {
     ...(progress === undefined ? {} : { progress }),
     ...(attempt === undefined ? {} : { attempt }),
     ...(type === 'TaskFailed' && error !== undefined ? { error } : {}),
-    // A snapshot brings its own.
+    // A snapshot carries its own.
     ...(status === undefined || type === 'TaskSnapshot' ? {} : { nextAttemptAt: nextAttemptAt ?? null }),
     ...(terminalEvents.includes(type) && at !== undefined ? { finishedAt: at } : {}),
   }
 }
 
-/** The content that a task has made, as its last event brings it along; undefined for other events. */
+/**
+ * Returns the content that a task produced, from its terminal event; undefined for other events.
+ */
 function readMadePiece({ result }: EventFields): { readonly key: string; readonly fields: Fields } | undefined {
   const { conceptId, piece, concept } = result ?? {}
   const content = piece === undefined ? undefined : concept?.[piece.toLowerCase()]
@@ -192,7 +202,10 @@ function readMadePiece({ result }: EventFields): { readonly key: string; readonl
   return { key: `${conceptId}:${piece}`, fields: content as Fields }
 }
 
-/** A selection of what is there; aliases, which are no fields of the type, are left out. */
+/**
+ * Builds a selection of the fields present in `data`. Aliases are not fields of the type and are
+ * omitted.
+ */
 function select(data: object, fields: ReadonlyMap<string, ReadonlySet<string>>): string {
   const { __typename: type = '' } = data as { readonly __typename?: string }
   const names = fields.get(type)
@@ -203,7 +216,7 @@ function select(data: object, fields: ReadonlyMap<string, ReadonlySet<string>>):
   return `{ ${['__typename', ...parts].join(' ')} }`
 }
 
-/** Keeps the newest entries at the end, and only so many. */
+/** Moves the entry to the end, and evicts the oldest entries beyond the limit. */
 function remember<V>(map: Map<string, V>, key: string, value: V): void {
   map.delete(key)
   map.set(key, value)

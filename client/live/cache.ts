@@ -6,12 +6,13 @@ import { createTaskCache } from './cache-events.ts'
 import { withLateAnswers } from './late-answers-exchange.ts'
 import { type Assumption, optimisticExchange } from './optimistic-exchange.ts'
 
-/** The schema as graphcache takes it. */
+/** The schema in the form that graphcache takes. */
 export type CacheSchema = NonNullable<CacheExchangeOpts['schema']>
 
 /**
- * urql's normalised cache, set up for this API: things are kept by their ids, parts of things within them, a retried piece of
- * content reads GENERATING at once, and what a task's events say reaches the task and its content wherever they are shown.
+ * Creates urql's normalised cache, configured for this API. Entities are keyed by id, and types
+ * without an id are embedded in their parent. A retried piece of content reads GENERATING at once.
+ * Task events update the task and its content wherever they are shown.
  */
 export function createCacheExchange(schema: CacheSchema): Exchange {
   const { keys, fields } = readSchema(schema)
@@ -19,14 +20,14 @@ export function createCacheExchange(schema: CacheSchema): Exchange {
   const updates: UpdatesConfig = {
     Subscription: {
       taskProgress(result, { fromStart }, cache) {
-        // A replay of the history says what was, not what is.
+        // A replay of the history reports past states, not the current one.
         if (fromStart !== true) tasks.applyEvent(cache, result['taskProgress'])
       },
       roadmapUpdates: (result, _, cache) => tasks.applyRoadmapEvent(cache, result['roadmapUpdates']),
     },
     Mutation: {
       retryContent: ({ retryContent }, { input }, cache) => tasks.applyRetry(cache, input, retryContent),
-      // Nothing else tells the lists that there is something new.
+      // No event announces new or deleted list entries, so the lists are invalidated here.
       importDocument: (_, __, cache) => invalidateLists(cache, 'documents'),
       deleteDocument: ({ deleteDocument }, { input }, cache) => {
         if ((deleteDocument as { __typename?: string } | null)?.__typename !== 'DeleteDocumentSuccess') return
@@ -56,7 +57,7 @@ export function createCacheExchange(schema: CacheSchema): Exchange {
     optimisticExchange({ retryContent: ({ input }) => assumeRetry(input) }, fields),
     withLateAnswers(cache, tasks, fields),
   ])
-  // Where a request fails before there is anything it says null, which no type of urql's does.
+  // A request that fails before execution has `data: null`, which urql's types do not allow.
   return (input) => {
     const exchange = exchanges(input)
     return (operations$) =>
@@ -67,7 +68,7 @@ export function createCacheExchange(schema: CacheSchema): Exchange {
   }
 }
 
-/** What `retryContent` will most likely bring, as far as it can be known. */
+/** Predicts the result of `retryContent`, as far as it can be known. */
 function assumeRetry(input: unknown): Assumption {
   const { conceptId = '', piece = '' } = (input ?? {}) as { readonly conceptId?: string; readonly piece?: string }
   return {
@@ -82,7 +83,10 @@ function invalidateLists(cache: Cache, field: string): void {
     if (fieldName === field) cache.invalidate('Query', fieldName, args)
 }
 
-/** Of the schema: the object types that are parts of others, and the names of all types' fields. */
+/**
+ * Reads from the schema the object types that are embedded in others, and the field names of all
+ * object types.
+ */
 function readSchema(schema: CacheSchema): {
   readonly keys: readonly string[]
   readonly fields: ReadonlyMap<string, ReadonlySet<string>>
@@ -93,7 +97,7 @@ function readSchema(schema: CacheSchema): {
     if (type.kind !== 'OBJECT') continue
     const names = new Set<string>(type.fields.map(({ name }: { readonly name: string }) => name))
     fields.set(type.name, names)
-    // An error's id is that of something else.
+    // The id of an error refers to another entity.
     const isError = type.interfaces.some(({ name }: { readonly name: string }) => name === 'Error')
     if (!names.has('id') || isError) keys.push(type.name)
   }

@@ -1,19 +1,21 @@
-/** The end of a channel that is written to. */
+/** The writing end of a channel. */
 export interface ChannelWriter<T> {
   push(value: T): void
-  /** Nothing follows; what is buffered is read still. */
+  /** Ends the channel. Buffered values can still be read. */
   end(): void
-  /** The reader is thrown this, after what is buffered. */
+  /** Makes the reader throw `error`, after the buffered values. */
   fail(error: unknown): void
 }
 
 /**
- * An iterable over what a source pushes. `return()` takes effect at once, also while waiting.
+ * Creates an iterable over the values that a source pushes. `return()` takes effect at once, also
+ * while waiting.
  *
- * A reader that is slower than the source costs at most `maxBuffered` values: then the source is closed, and opened again
- * when all have been read. So the source must be able to go on where it was.
+ * A reader that is slower than the source buffers at most `maxBuffered` values. The source is then
+ * closed, and opened again when all of them have been read. So the source must be able to resume
+ * where it was closed.
  *
- * @param open - starts the source, at the first `next()`. @returns what closes it
+ * @param open - starts the source, at the first `next()`. @returns a function that closes it
  */
 export function createChannel<T>(
   open: (writer: ChannelWriter<T>) => () => void,
@@ -24,7 +26,7 @@ export function createChannel<T>(
   let ending: { readonly error?: unknown } | undefined
   let waiting: { resolve(step: IteratorResult<T, undefined>): void; reject(error: unknown): void }[] = []
   let close: (() => void) | undefined
-  /** Tells what an earlier opening still says from what the present one says. */
+  /** Separates values of an earlier opening from those of the current one. */
   let opening = 0
 
   const shut = (): void => {
@@ -56,7 +58,7 @@ export function createChannel<T>(
       end: () => (isMine() ? finish({}) : undefined),
       fail: (error) => (isMine() ? finish({ error }) : undefined),
     })
-    // It may have come to its end while it was opened.
+    // The source may have ended while it was being opened.
     if (isMine() && ending === undefined) close = opened
     else opened()
   }
@@ -68,7 +70,7 @@ export function createChannel<T>(
       if (ending !== undefined) {
         const { error } = ending
         const isFailed = 'error' in ending
-        // Thrown once; who asks again is told that it is over.
+        // Thrown once; later reads report that the channel is done.
         ending = {}
         return isFailed ? Promise.reject(error) : Promise.resolve(done)
       }

@@ -2,36 +2,48 @@ import type { TransportName } from './options.ts'
 import type { Store } from './store.ts'
 
 /**
- * How the client stands to the server.
+ * The status of the connection to the server.
  *
- * - `connecting`: for the first time; nothing has come yet.
- * - `live`: on the best transport that is allowed, with a recent sign of life, and all subscriptions are served by it.
- * - `degraded`: works, on a lesser transport than the best that is allowed, or for some of the subscriptions only.
- * - `reconnecting`: it worked, and does not now, or the server does not answer; tried again by itself.
- * - `offline`: the same, and the device says that it has no network.
- * - `closed`: for good: refused, or disposed. `reconnect()` tries again after a refusal.
+ * - `connecting`: the first attempt; no data has arrived yet.
+ * - `live`: on the best allowed transport, with a recent sign of life, and serving all
+ *   subscriptions.
+ * - `degraded`: works, but on a lesser transport than the best allowed one, or for some of the
+ *   subscriptions only.
+ * - `reconnecting`: worked before and does not now, or the server does not answer. Retried
+ *   automatically.
+ * - `offline`: like `reconnecting`, and the device reports that it has no network.
+ * - `closed`: refused or disposed; not retried. `reconnect()` tries again after a refusal.
  */
 export type ConnectionStatus = 'connecting' | 'live' | 'degraded' | 'reconnecting' | 'offline' | 'closed'
 
-/** The truth about the connection at one moment. Times are milliseconds since 1970. */
+/** The actual state of the connection at one moment. Times are milliseconds since 1970. */
 export interface ConnectionState {
   readonly status: ConnectionStatus
-  /** What is used, or being tried; null while nothing is. */
+  /** The transport in use or being tried; null when there is none. */
   readonly transport: TransportName | null
-  /** How many attempts in a row have failed; 0 while it works. */
+  /** The number of consecutive failed attempts; 0 while the connection works. */
   readonly attempt: number
-  /** When the next attempt is made; null unless one is waited for. */
+  /** When the next attempt starts; null unless the client waits for one. */
   readonly nextTryAt: number | null
-  /** When the server was last heard; brought up to date at most once a second. Its age is `Date.now()` minus this. */
+  /**
+   * When data last arrived from the server; updated at most once a second. Its age is `Date.now()`
+   * minus this.
+   */
   readonly lastSignOfLifeAt: number | null
-  /** The last measured time from a ping to its answer; null where the transport has no pings. */
+  /**
+   * The last measured time from a ping to its pong, in milliseconds; null where the transport has
+   * no pings.
+   */
   readonly roundTripMs: number | null
-  /** Why it is as it is, in words for the person at the screen; null when there is nothing to explain. */
+  /**
+   * The reason for the status, as a sentence to show to the user; null when there is nothing to
+   * explain.
+   */
   readonly reason: string | null
 }
 
 /** The connection as a store. Listening to it keeps the connection open. */
 export interface ConnectionStore extends Store<ConnectionState> {
-  /** Tries again at once, with a new token; also after a refusal. Without effect once disposed. */
+  /** Tries again at once, with a new token, also after a refusal. Has no effect once disposed. */
   reconnect(): void
 }

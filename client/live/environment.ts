@@ -1,18 +1,19 @@
-/** What happens around a page that a connection should know of. Everything is absent where there is no page. */
+/** Events of the page that affect a connection. None of them occur where there is no page. */
 export interface EnvironmentListener {
   /**
-   * The network is back, the page is shown again, or it came out of the back/forward cache.
+   * Called when the network is back, the page is shown again, or it was restored from the
+   * back/forward cache.
    *
-   * @param isNetwork - whether it was the network
+   * @param isNetwork - whether the network came back
    */
   woken(isNetwork: boolean): void
-  /** The device says that it has lost the network. */
+  /** Called when the device reports that it has lost the network. */
   wentOffline(): void
 }
 
 /**
- * Listens to the page.
- * @returns what ends it
+ * Listens to events of the page.
+ * @returns a function that stops listening
  */
 export function watchEnvironment({ woken, wentOffline }: EnvironmentListener): () => void {
   const { document } = globalThis as { readonly document?: Document }
@@ -22,7 +23,7 @@ export function watchEnvironment({ woken, wentOffline }: EnvironmentListener): (
   const handlers: readonly (readonly [EventTarget | undefined, string, () => void])[] = [
     [pageTarget(), 'online', () => woken(true)],
     [pageTarget(), 'offline', wentOffline],
-    // From the back/forward cache timers and sockets come back stale.
+    // Timers and sockets restored from the back/forward cache are stale.
     [pageTarget(), 'pageshow', () => woken(false)],
     [document, 'visibilitychange', shown],
   ]
@@ -32,18 +33,21 @@ export function watchEnvironment({ woken, wentOffline }: EnvironmentListener): (
   }
 }
 
-/** Whether the page can be seen; true where there is no page. */
+/** Whether the page is visible; true where there is no page. */
 export function isVisible(): boolean {
   const { document } = globalThis as { readonly document?: Document }
   return document?.visibilityState !== 'hidden'
 }
 
-/** False only when the device says that there is no network; that there is one says little. */
+/**
+ * Whether there may be a network. False only when the device reports that there is none; the
+ * opposite is unreliable.
+ */
 export function hasNetwork(): boolean {
   return (globalThis as { readonly navigator?: { readonly onLine?: boolean } }).navigator?.onLine !== false
 }
 
-/** Whether this runs in a browser: in a page, or in a worker of one. */
+/** Whether this code runs in a browser: in a page or in one of its workers. */
 export function isPage(): boolean {
   return pageTarget() !== undefined
 }
@@ -53,23 +57,24 @@ function pageTarget(): EventTarget | undefined {
 }
 
 /**
- * A timer.
+ * Starts a timer.
  *
- * @param options.isIdle - whether a process may end before it has fired, where there are processes
- * @returns what stops it
+ * @param options.isIdle - whether a process may exit before the timer fires, where there are
+ * processes
+ * @returns a function that stops the timer
  */
 export function after(ms: number, then: () => void, options: { readonly isIdle?: boolean } = {}): () => void {
-  // Beyond this a timer fires at once.
+  // A timer with a larger delay fires at once.
   const timer: unknown = setTimeout(then, Math.min(ms, 2_147_483_647))
   if (options.isIdle === true && typeof timer === 'object' && timer !== null && 'unref' in timer)
     (timer as { unref(): void }).unref()
   return () => clearTimeout(timer as Parameters<typeof clearTimeout>[0])
 }
 
-/** An id that nobody else makes. */
+/** Creates a unique id. */
 export function createId(): string {
   const { crypto } = globalThis
-  // Absent on pages that did not come over https.
+  // `randomUUID` is missing on pages that were not loaded over https.
   if (typeof crypto.randomUUID === 'function') return crypto.randomUUID()
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -1,19 +1,23 @@
 /** One event of an event stream. */
 export interface ServerSentEvent {
-  /** `message` when the server does not say. */
+  /** `message` when the server does not set one. */
   readonly type: string
   readonly data: string
 }
 
-/** Reads an event stream piece by piece. */
+/** An incremental parser for event streams. */
 export interface EventStreamParser {
-  /** Takes the next piece of text, cut anywhere. @returns the events that are complete with it */
+  /**
+   * Parses the next chunk of text, which may be cut anywhere. @returns the events that it completes
+   */
   push(text: string): ServerSentEvent[]
 }
 
 /**
- * Creates a parser by the rules of https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream.
- * Comments, `id` and `retry` are passed over. An event without `data` is one too, as `event: complete` may come without.
+ * Creates a parser that follows
+ * https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream. Comments,
+ * `id` and `retry` are ignored. Unlike in the specification, an event without `data` is an event
+ * too, as `event: complete` may come without any.
  */
 export function createEventStreamParser(): EventStreamParser {
   let rest = ''
@@ -40,7 +44,7 @@ export function createEventStreamParser(): EventStreamParser {
   return {
     push(text) {
       if (text === '') return []
-      // The second half of a CRLF that was cut in two is no line of its own.
+      // The second half of a CRLF that was split between chunks is not a line of its own.
       const piece = endedWithReturn && text.startsWith('\n') ? text.slice(1) : text
       endedWithReturn = piece.endsWith('\r')
       const lines = (rest + piece).split(/\r\n|\r|\n/)

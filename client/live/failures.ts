@@ -6,10 +6,13 @@ export interface Failures {
    * Records the end of a confirmed connection.
    *
    * @param lifetimeMs - from its opening until its end was noticed
-   * @returns silent deaths on this rung within the window, this one included
+   * @returns the number of silent deaths on this transport within the window, including this one
    */
   record(rung: number, end: { readonly kind: LossKind; readonly steady: boolean; readonly lifetimeMs: number }): number
-  /** How long a probe of this rung must live before it is used: as long as the last connection that failed on it. */
+  /**
+   * How long a probe of this transport must live before it is used: as long as the last connection
+   * that failed on it.
+   */
   trialMs(rung: number): number
 }
 

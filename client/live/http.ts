@@ -4,17 +4,17 @@ import type { Timing } from './timing.ts'
 import type { Tokens } from './tokens.ts'
 import type { SessionListener, StreamResult } from './transport.ts'
 
-/** Sends requests; the global `fetch` or one that behaves like it. */
+/** Sends requests: the global `fetch` or a function that behaves like it. */
 export type Fetch = typeof globalThis.fetch
 
-/** What requests need. */
+/** Options that every request needs. */
 export interface HttpOptions {
   readonly url: string
   readonly fetch: Fetch
   readonly timing: Timing
 }
 
-/** Posts an operation, or several. @param accept - the kind of answer that is wanted */
+/** Posts one operation or several. @param accept - the media type of the wanted response */
 export function post(options: {
   readonly fetch: Fetch
   readonly url: string
@@ -42,10 +42,11 @@ function isGraphqlResponse(headers: Headers | undefined): boolean {
 }
 
 /**
- * Reads the error code of a GraphQL response. Only the server answers with `application/graphql-response+json` and a code;
- * firewalls, captive portals and gateways answer with pages or JSON of their own.
+ * Reads the error code of a GraphQL response. Only the server responds with
+ * `application/graphql-response+json` and a code; firewalls, captive portals and gateways respond
+ * with pages or JSON of their own.
  *
- * @returns null for every other answer
+ * @returns null for every other response
  */
 export async function readErrorCode(response: Response): Promise<string | null> {
   if (!isGraphqlResponse(response.headers)) return null
@@ -54,16 +55,17 @@ export async function readErrorCode(response: Response): Promise<string | null> 
     const code = errors?.[0]?.extensions?.['code']
     return typeof code === 'string' ? code : null
   } catch {
-    // Cut off, or not what it says: nothing to rely on.
+    // Truncated, or not JSON despite its content type: unusable.
     return null
   }
 }
 
 /**
- * Tells the listener of a session what a status means that is not a success. A 401 or 403 is final only in the server's own
- * words; otherwise something in between may let the next request through.
+ * Reports the meaning of an unsuccessful status to the listener of a connection. A 401 or 403 is
+ * final only when the server itself sent it; an intermediary that sent it may let the next request
+ * through.
  *
- * @param code - what {@link readErrorCode} found
+ * @param code - the result of {@link readErrorCode}
  */
 export function tellStatus({ status }: Response, code: string | null, listener: SessionListener): void {
   if (status === 401 && code !== null) listener.expired('The server does not accept the token (401)')
@@ -76,10 +78,11 @@ export function tellStatus({ status }: Response, code: string | null, listener: 
 }
 
 /**
- * Finds out with one small request whether the server can be reached at all. Every answer counts, even a refusal, except
- * those of a proxy that finds no server and of a server that cannot serve now.
+ * Checks with one small request whether the server can be reached at all. Every response counts,
+ * even a refusal, except that of a proxy that finds no server and of a server that cannot serve
+ * now.
  *
- * @returns null when it can, or why it cannot
+ * @returns null when the server can be reached, otherwise the reason why not
  */
 export async function findObstacle(
   options: HttpOptions & { readonly token: string | null; readonly signal: AbortSignal },
@@ -106,17 +109,20 @@ export async function findObstacle(
   }
 }
 
-/** What a thrown value says. */
+/** Returns the message of a thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** Client errors other than 401 and 403 that pass by themselves when something in between answers with them. */
+/**
+ * Client errors other than 401 and 403 that are temporary when an intermediary responds with them.
+ */
 const passingStatuses: readonly number[] = [407, 408, 425, 429]
 
 /**
- * Whether an answer was lost, or there was none: the connection broke, before it or within it, or only something in between spoke, such
- * as a proxy that found nobody. The server's own refusals are GraphQL errors and no network errors.
+ * Whether a response was lost or never existed: the connection broke before or within it, or only
+ * an intermediary responded, such as a proxy that found no server. Refusals by the server itself
+ * are GraphQL errors, not network errors.
  */
 export function isLost({ networkError, graphQLErrors, response }: CombinedError): boolean {
   const { status = 0, headers } = (response ?? {}) as Partial<Response>
@@ -130,17 +136,20 @@ export function isLost({ networkError, graphQLErrors, response }: CombinedError)
 
 const awayCodes: readonly unknown[] = ['UNAVAILABLE', 'SHUTTING_DOWN']
 
-/** Whether it was lost, or the server said that it cannot answer now: the same may be answered later. */
+/**
+ * Whether the response was lost, or the server reported that it cannot answer now. The same request
+ * may succeed later.
+ */
 export function isUnanswered(error: CombinedError): boolean {
   return isLost(error) || error.graphQLErrors.some(({ extensions }) => awayCodes.includes(extensions?.['code']))
 }
 
-/** A mutation was not sent, for the reason that its message gives. */
+/** Thrown when a mutation was not sent; the message gives the reason. */
 export class NotSentError extends Error {
   override readonly name: string = 'NotSentError'
 }
 
-/** Who made it is not the one who is signed in now. */
+/** Thrown when a mutation was made by another user than the one signed in now. */
 export class OtherUserError extends NotSentError {
   override readonly name = 'OtherUserError'
 
@@ -149,13 +158,15 @@ export class OtherUserError extends NotSentError {
   }
 }
 
-/** Says within the client whose a request is; never leaves it. */
+/** Carries the user of a request within the client; it is never sent. */
 const ownerHeader = 'x-tidings-owner'
 
 /**
- * Marks a request as one user's: it fails with an {@link OtherUserError} rather than go out with another one's token.
+ * Binds a request to one user: it fails with an {@link OtherUserError} instead of being sent with
+ * another user's token.
  *
- * @param userOf - called when the request is sent; undefined as long as the user is not known, and then nothing is marked
+ * @param userOf - called when the request is sent. While it returns undefined (user not known yet),
+ * the request is not bound
  */
 export function withOwner(
   options: RequestInit | (() => RequestInit) | undefined,
@@ -172,8 +183,9 @@ export function withOwner(
 }
 
 /**
- * Wraps `fetch` so that every request carries the token, is sent once more with a new one when it was refused as old, and
- * fails when no answer has begun within `requestMs`; uploads may take as long as they take.
+ * Wraps `fetch` so that every request carries the token, is sent once more with a new token when
+ * the server rejects the old one as expired, and fails when no response has begun within
+ * `requestMs`. Uploads have no time limit.
  */
 export function createAuthorizedFetch(plain: Fetch, tokens: Tokens, { requestMs }: Pick<Timing, 'requestMs'>): Fetch {
   const fetch: Fetch = async (input, init) => {
@@ -216,16 +228,18 @@ export function createAuthorizedFetch(plain: Fetch, tokens: Tokens, { requestMs 
   }
 }
 
-/** Notices when nothing comes for too long. */
+/** Detects silence that lasts too long. */
 export interface Watchdog {
-  /** Something came: the wait begins anew. @param ms - from now on; as before by default */
+  /**
+   * Restarts the wait, as something arrived. @param ms - the wait from now on. @default unchanged
+   */
   feed(ms?: number): void
-  /** Looks at the clock now; a timer may have slept with the device. */
+  /** Compares with the clock now, as a timer may have slept with the device. */
   check(): void
   stop(): void
 }
 
-/** Creates a watchdog that calls back once, after `ms` without food. */
+/** Creates a watchdog that calls `onSilence` once, after `ms` milliseconds without `feed()`. */
 export function createWatchdog(ms: number, onSilence: () => void): Watchdog {
   let patienceMs = ms
   let fedAt = Date.now()
@@ -235,7 +249,7 @@ export function createWatchdog(ms: number, onSilence: () => void): Watchdog {
     if (isStopped) return
     stopTimer()
     const leftMs = fedAt + patienceMs - Date.now()
-    // Moving one timer along is cheaper than setting a new one for each piece that comes.
+    // Moving one timer along is cheaper than starting a new one for each chunk that arrives.
     if (leftMs > 0) stopTimer = after(leftMs, check)
     else {
       isStopped = true

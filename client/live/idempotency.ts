@@ -2,34 +2,37 @@ import { gql } from '@urql/core'
 import type { ArgumentNode, DocumentNode, FieldNode, OperationDefinitionNode, VariableDefinitionNode } from 'graphql'
 import { identifiedMutations, keyedInputs } from '../gql/keyed.ts'
 
-/** A mutation that may be sent again, if it can be. */
+/** A mutation prepared for being sent again, where possible. */
 export interface KeyedMutation {
   readonly query: DocumentNode
   readonly variables: Readonly<Record<string, unknown>>
-  /** Whether sending it twice has the effect of sending it once. */
+  /** Whether sending it twice has the same effect as sending it once. */
   readonly isRepeatable: boolean
   /** The name of its first field. */
   readonly field: string
 }
 
 const argumentName = 'idempotencyKey'
-/** Mutations that have the same effect when they are sent twice. Applications mark theirs with `OutboxContext.repeatable`. */
+/**
+ * Mutations that have the same effect when they are sent twice. Applications mark their own with
+ * `OutboxContext.repeatable`.
+ */
 const repeatableMutations: readonly string[] = ['cancelTask', ...identifiedMutations]
 
-/** A key that is to be written into the document, as a variable. */
+/** A key to add to the document, as a variable. */
 interface Added {
   readonly field: FieldNode
   readonly argument: ArgumentNode
   readonly definition: VariableDefinitionNode
-  /** The input that is written out in the document and takes the key. */
+  /** The inline input of the document that takes the key. */
   readonly input: ArgumentNode
 }
 
 /**
- * Fills in an idempotency key wherever the input of a field takes one and has none: in the variable that holds the input, or
- * in the document where the input is written out there.
+ * Adds an idempotency key wherever the input of a field takes one and has none: to the variable
+ * that holds the input, or to the document where the input is inline.
  *
- * @param createKey - makes a key that nobody else makes
+ * @param createKey - creates a unique key
  */
 export function addIdempotencyKeys(
   query: DocumentNode,
@@ -59,7 +62,7 @@ export function addIdempotencyKeys(
     }
     const given = input.value.fields.find(({ name }) => name.value === argumentName)
     if (given === undefined) add(field, input)
-    // A key that is written into the document is the caller's own, and so is its absence.
+    // A key written in the document is the caller's choice, and so is an explicit null.
     else if (given.value.kind === 'Variable') filled[given.value.name.value] ??= createKey()
     else if (given.value.kind === 'NullValue') isRepeatable = false
   }
@@ -71,7 +74,7 @@ export function addIdempotencyKeys(
   }
 }
 
-/** @returns whether it is given by a variable that holds an input, which has a key then */
+/** @returns whether the argument is a variable that holds an input; that input then has a key */
 function fillInput(
   input: ArgumentNode | undefined,
   variables: Record<string, unknown>,
@@ -85,7 +88,10 @@ function fillInput(
   return true
 }
 
-/** The nodes of an argument that is given by a variable; parsed, since that makes them whole. */
+/**
+ * Creates the nodes of an argument whose value is a variable. They are parsed, which makes them
+ * complete.
+ */
 function makeArgument(variable: string): {
   readonly argument: ArgumentNode
   readonly definition: VariableDefinitionNode

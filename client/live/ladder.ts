@@ -1,52 +1,57 @@
 /**
- * The ladder: which transport is used, decided from what is observed and from nothing else. Pure: it has no timers, no
- * clock and no sockets; `client/live/live.ts` carries its effects out and tells it what happened.
+ * The state machine that decides which transport is used, from observations alone. Pure: it has no
+ * timers, no clock and no sockets. `client/live/live.ts` executes its effects and feeds it events.
  *
- * Rungs are numbered from 0, the best one. The table of states × events is in `docs/protocol.md`, and
- * `test/client/live/ladder.test.ts` goes through it cell by cell.
+ * Transports are numbered from 0, the best one. The table of states × events is in
+ * `docs/protocol.md`, and `test/client/live/ladder.test.ts` covers it cell by cell.
  */
 export interface LadderState {
   /**
-   * - `idle`: nobody needs a connection.
-   * - `opening`: `rung` is being tried; nothing has come through yet.
+   * - `idle`: no connection is needed.
+   * - `opening`: `rung` is being tried; no data has arrived yet.
    * - `up`: `rung` works.
    * - `probing`: `rung` works, and `target` is being tried beside it.
    * - `waiting`: pauses before `rung` is tried again.
-   * - `closed`: refused for good, or disposed.
+   * - `closed`: refused permanently, or disposed.
    */
   readonly is: 'idle' | 'opening' | 'up' | 'probing' | 'waiting' | 'closed'
   readonly rung: number
-  /** Rounds in a row that failed; decides the pause. */
+  /** Consecutive rounds that failed; determines the pause. */
   readonly attempt: number
-  /** Ends in a row on this rung that came too soon. */
+  /** Consecutive connections on this transport that ended too soon. */
   readonly strikes: number
-  /** Only while `probing`: a better rung, or the same one with a new token. */
+  /** Meaningful only while `probing`: a better transport, or the same one with a new token. */
   readonly target: number
-  /** Probes in a row that failed, or led to a rung that did not last; decides the rest before the next. */
+  /**
+   * Consecutive probes that failed or led to a transport that did not last; determines the pause
+   * before the next probe.
+   */
   readonly probes: number
-  /** Why it is not as it should be. */
+  /** Why the state is not the desired one. */
   readonly reason: string | null
 }
 
 /**
- * Why a transport has ended.
+ * Why a connection ended.
  *
  * - `failed`: refused, reset or closed.
- * - `silent`: open, and nothing came within the deadline; something in between holds it back, or the other end is gone.
- * - `busy`: the server asks to come back later, or elsewhere.
+ * - `silent`: open, but nothing arrived within the deadline. An intermediary holds back the data,
+ *   or the peer is down.
+ * - `busy`: the server asks the client to come back later, or elsewhere.
  */
 export type LossKind = 'failed' | 'silent' | 'busy'
 
-/** What has happened. */
+/** An observation. */
 export type LadderEvent =
-  /** A connection is needed, or no longer. */
+  /** A connection is needed, or no longer needed. */
   | { readonly type: 'wanted' }
   | { readonly type: 'unwanted' }
-  /** Something came from the server over the transport in use. */
+  /** Data arrived from the server over the transport in use. */
   | { readonly type: 'proved' }
   /**
-   * The transport in use has ended. `steady`: after a time that says that it was sound. `recentSilent`: silent deaths of
-   * confirmed connections on this rung within the last minutes, this one included, however long each connection lived.
+   * The connection in use has ended. `steady`: it lived long enough to count as sound.
+   * `recentSilent`: silent deaths of confirmed connections on this transport within the last
+   * minutes, including this one, regardless of each lifetime.
    */
   | {
       readonly type: 'lost'
@@ -55,45 +60,49 @@ export type LadderEvent =
       readonly recentSilent: number
       readonly reason: string
     }
-  /** The token is too old: the same way may be tried with a new one. */
+  /** The token has expired: the same transport may be tried with a new one. */
   | { readonly type: 'expired'; readonly reason: string }
-  /** The server will not have us, however often we try. */
+  /** The server refuses this client permanently; retrying is pointless. */
   | { readonly type: 'refused'; readonly reason: string }
   /** The pause is over. */
   | { readonly type: 'due' }
-  /** The pause is over, and a cheap request shows that the server cannot be reached: no transport needs to be tried. */
+  /**
+   * The pause is over, and a cheap request shows that the server cannot be reached: no transport
+   * needs to be tried.
+   */
   | { readonly type: 'unreachable'; readonly reason: string }
   /** The network, the page or the device is back. */
   | { readonly type: 'woken' }
-  /** The rest before a probe is over. */
+  /** The pause before a probe is over. */
   | { readonly type: 'probeDue' }
-  /** The token will soon expire. */
+  /** The token will expire soon. */
   | { readonly type: 'renewalDue' }
   | { readonly type: 'probeProved' }
   | { readonly type: 'probeFailed'; readonly reason: string }
-  /** Asked for by hand. */
+  /** Requested by the application. */
   | { readonly type: 'reconnect' }
   | { readonly type: 'disposed' }
 
 /**
- * What is to be done, in this order.
+ * An effect to execute; effects run in the given order.
  *
- * - `drop`: end the probe. `close`: end the transport in use. `renew`: ask for a new token.
- * - `open`: try `rung`. `probe`: try `target` beside it. `adopt`: the probe becomes the transport in use; end the old one.
- * - `check`: ask the transport in use for a sign of life.
+ * - `drop`: end the probe. `close`: end the connection in use. `renew`: request a new token.
+ * - `open`: try `rung`. `probe`: try `target` beside it. `adopt`: use the probe as the connection,
+ *   and end the old one.
+ * - `check`: ask the connection in use for a sign of life.
  */
 export type LadderEffect = 'drop' | 'close' | 'renew' | 'open' | 'probe' | 'adopt' | 'check'
 
-/** The next state, and what to do. */
+/** The next state and the effects to execute. */
 export interface LadderStep {
   readonly state: LadderState
   readonly effects: readonly LadderEffect[]
 }
 
-/** Quick ends of the best rung after which the next one is tried. */
+/** Early ends on the best transport after which the next one is tried. */
 const maxStrikes = 2
 
-/** Where a ladder begins. */
+/** The initial state. */
 export const bottomOfLadder: LadderState = {
   is: 'idle',
   rung: 0,
@@ -105,9 +114,10 @@ export const bottomOfLadder: LadderState = {
 }
 
 /**
- * One step of the ladder. What does not apply in a state leaves it as it is, without effects.
+ * Computes one transition. An event that does not apply in a state changes nothing and has no
+ * effects.
  *
- * @param rungs - how many there are, at least 1
+ * @param rungs - the number of transports, at least 1
  */
 export function stepLadder(state: LadderState, event: LadderEvent, rungs: number): LadderStep {
   const stay: LadderStep = { state, effects: [] }
@@ -141,7 +151,7 @@ export function stepLadder(state: LadderState, event: LadderEvent, rungs: number
     case 'probeDue':
       return state.is === 'up' && state.rung > 0 ? probe(state, 0) : stay
     case 'renewalDue': {
-      // The trial of a better rung may outlast the token.
+      // The trial of a better transport may outlast the token.
       const isTrial = state.is === 'probing' && state.target !== state.rung
       if (state.is !== 'up' && !isTrial) return stay
       const { state: probing, effects } = probe(state, state.rung)
@@ -150,7 +160,8 @@ export function stepLadder(state: LadderState, event: LadderEvent, rungs: number
     case 'probeProved':
       return state.is === 'probing'
         ? {
-            // Counted, so that a rung that proves itself and then fails again and again is tried less and less.
+            // Counted, so that a transport that is confirmed and then fails repeatedly is probed
+            // less and less often.
             state: {
               ...state,
               is: 'up',
@@ -165,7 +176,7 @@ export function stepLadder(state: LadderState, event: LadderEvent, rungs: number
         : stay
     case 'probeFailed': {
       if (state.is !== 'probing') return stay
-      // Every better rung is tried before the next rest.
+      // All better transports are probed before the next pause.
       if (state.target + 1 < state.rung)
         return { state: { ...state, target: state.target + 1 }, effects: ['drop', 'probe'] }
       return { state: { ...state, is: 'up', probes: state.probes + 1 }, effects: ['drop'] }
@@ -178,7 +189,7 @@ function lose(
   { kind, steady, recentSilent, reason }: Extract<LadderEvent, { type: 'lost' }>,
   rungs: number,
 ): LadderStep {
-  // The probe is the next try, and it has begun already.
+  // The probe is the next attempt, and has started already.
   if (state.is === 'probing')
     return {
       state: { ...state, is: 'opening', rung: state.target, attempt: 1, strikes: maxStrikes - 1, reason },
@@ -186,8 +197,9 @@ function lose(
     }
   if (state.is !== 'opening' && state.is !== 'up') return { state, effects: [] }
   const wasUp = state.is === 'up'
-  // A long life clears resets and refusals, but not silence: a proxy that swallows a socket after ten seconds or ten
-  // minutes does it again, and each time the page is late by the whole deadline.
+  // A long life clears resets and refusals, but not silence: a proxy that silently drops a socket
+  // after ten seconds or ten minutes does it again, and each time the page notices only after the
+  // whole deadline.
   const strikes = Math.max(wasUp && steady ? 0 : state.strikes + 1, recentSilent)
   const attempt = wasUp ? Math.max(strikes, 1) : state.attempt + 1
   const probes = wasUp && steady && strikes === 0 && state.rung === 0 ? 0 : state.probes
@@ -198,7 +210,8 @@ function lose(
   if (state.rung + 1 < rungs)
     return { state: { ...state, is: 'opening', rung: state.rung + 1, strikes: 0, reason }, effects: ['close', 'open'] }
   if (wasUp) return wait
-  // Nothing gets through at all: it is not the transport. From the top, and next time all of them without a pause.
+  // Nothing gets through at all, so the transport is not the cause. Start again with the best one,
+  // and fall back without pauses next time.
   return { state: { ...wait.state, rung: 0, strikes: rungs > 1 ? maxStrikes - 1 : strikes }, effects: ['close'] }
 }
 
@@ -219,12 +232,12 @@ function probe(state: LadderState, target: number): LadderStep {
   return { state: { ...state, is: 'probing', target }, effects: ['probe'] }
 }
 
-/** Leaves whatever is open. */
+/** Ends everything that is open. */
 function leave(from: LadderState, state: LadderState): LadderStep {
   return { state, effects: ending(from) }
 }
 
-/** Leaves whatever is open and tries again at once, with a new token. */
+/** Ends everything that is open and tries again at once, with a new token. */
 function restart(from: LadderState, state: LadderState): LadderStep {
   return { state, effects: [...ending(from), 'renew', 'open'] }
 }
@@ -238,7 +251,7 @@ function isActive({ is }: LadderState): boolean {
   return is === 'opening' || is === 'up' || is === 'probing'
 }
 
-/** On a lesser rung the reason for being there stays told. */
+/** On a lesser transport, the reason for using it is kept. */
 function why({ rung, reason }: LadderState): string | null {
   return rung === 0 ? null : reason
 }

@@ -2,22 +2,26 @@ import { type Client, type Exchange, makeOperation, type Operation, type Operati
 import { filter, makeSubject, map, merge, pipe, tap } from 'wonka'
 import { type FindField, patchData } from './patch.ts'
 
-/** What is known of objects from events and from the answers to mutations, in the order in which it became known. */
+/** Values known from events and mutation results, in the order in which they became known. */
 export interface Memory {
-  /** Counts what has become known so far. */
+  /** Counts the values that have become known so far. */
   readonly position: number
-  /** What has become known of a field after a position; undefined when nothing has. */
+  /**
+   * Finds values of fields that became known after a position; the finder returns undefined where
+   * there is none.
+   */
   findAfter(position: number): FindField
 }
 
 /**
- * Wraps a cache so that queries which are fetched again are neither outdated while they wait, nor when they are answered:
+ * Wraps a cache so that refetched queries are not outdated, neither while they wait nor when they
+ * are answered:
  *
- * - An answer that was overtaken by an event, or by the answer to a mutation, takes what is newer from there: its own state
- *   may have been read before. When the status of something has changed meanwhile, it is asked for once more, as a status
- *   seldom changes alone.
- * - As long as a query is fetched again, its present result keeps following the cache. urql drops those results, as it
- *   takes them for repetitions of the request that is under way.
+ * - A response that was overtaken by an event or a mutation result takes the newer values from
+ *   there, as its own state may have been read before. When the status of an entity has changed
+ *   meanwhile, the query is sent once more, as a status seldom changes alone.
+ * - While a query is being refetched, its current result keeps following the cache. urql drops
+ *   those results, because it takes them for repetitions of the pending request.
  *
  * @param objectTypes - the names of the schema's object types
  */
@@ -27,12 +31,12 @@ export function withLateAnswers(
   objectTypes: { has(name: string): boolean },
 ): Exchange {
   return (input) => {
-    /** The queries that are under way, and the position at which each was sent. */
+    /** The pending queries, and the position at which each was sent. */
     const sent = new Map<number, number>()
-    /** Queries under way that are to be read from the cache, and those to be asked again once they are answered. */
+    /** Pending queries to read from the cache, and those to send again once they are answered. */
     const toRead = new Map<number, Operation>()
     const toAsk = new Set<number>()
-    /** Queries whose data has been handed on. */
+    /** Queries whose data has been passed on. */
     const shown = new Set<number>()
     const reads = makeSubject<Operation>()
     let isReading = false
@@ -84,7 +88,7 @@ export function withLateAnswers(
       if (isToAsk || patched.hasStatusChanged) queueMicrotask(() => ask(operation))
       return { ...result, data: patched.data }
     }
-    /** @returns null for a result that is not to be handed on */
+    /** @returns null for a result that must not be passed on */
     const pass = (result: OperationResult): OperationResult | null => {
       const { operation, data } = result
       const { key } = operation
@@ -92,9 +96,10 @@ export function withLateAnswers(
         if (operation.kind === 'query' && data !== undefined && data !== null) shown.add(key)
         return result
       }
-      // Read while the query is under way: another result follows.
+      // Read while the query is pending: another result follows.
       if (operation.context.meta?.cacheOutcome === 'hit') return { ...result, stale: true }
-      // The cache has lost a part of it since, and what is under way may have been read before that.
+      // The cache has lost a part of it since, and the pending response may have been read before
+      // that.
       if (shown.has(key)) toAsk.add(key)
       return null
     }

@@ -3,30 +3,33 @@ import type { LossKind } from './ladder.ts'
 import type { Credential, Tokens } from './tokens.ts'
 import type { Session, Transport } from './transport.ts'
 
-/** How a line ended by itself. */
+/** How a connection ended without being closed by the client. */
 export type LineEnd =
   | { readonly is: 'lost'; readonly kind: LossKind; readonly reason: string }
   | { readonly is: 'expired'; readonly reason: string }
   | { readonly is: 'refused'; readonly reason: string }
 
-/** A session together with the token it was opened with; there is none as long as the token is asked for. */
+/**
+ * A transport session with the token it was opened with; there is no session while the token is
+ * being requested.
+ */
 export interface Line {
   readonly session: Session | undefined
   readonly credential: Credential
-  /** When it was proved; null before. */
+  /** When it was confirmed; null before. */
   readonly provedAt: number | null
-  /** Ends it without telling anyone. Idempotent. */
+  /** Closes it without calling any listener. Idempotent. */
   close(): void
 }
 
 /**
- * Opens a line: asks for the token, then opens a session with it. Nothing is told before this function has returned, and
- * nothing after the end.
+ * Opens a connection: requests the token, then opens a session with it. No listener is called
+ * before this function has returned, nor after the end.
  */
 export function createLine(options: {
   readonly transport: Transport
   readonly tokens: Tokens
-  /** Looks at the token before it is used. @returns an end, when there is no point in using it */
+  /** Checks the token before it is used. @returns an end, when using the token is pointless */
   readonly onToken: (credential: Credential) => LineEnd | undefined
   readonly onSession: (session: Session) => void
   readonly onProved: () => void
@@ -84,7 +87,8 @@ export function createLine(options: {
       session?.close()
     },
   }
-  // Only after the caller holds the line, so that it can tell its lines apart.
+  // Deferred until the caller holds the connection, so that it can distinguish its connections in
+  // the listeners.
   void Promise.resolve().then(open)
   return line
 }

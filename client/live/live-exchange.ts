@@ -5,8 +5,9 @@ import type { Live } from './live.ts'
 import type { RequestBody } from './transport.ts'
 
 /**
- * Hands subscriptions to {@link Live}. urql's own `subscriptionExchange` merges each result with the one before, so that an
- * error would stick to all that follow; here each stands for itself.
+ * Passes subscriptions to {@link Live}. urql's own `subscriptionExchange` merges each result with
+ * the previous one, so that an error would persist in all later results; here each result is
+ * independent.
  */
 export function liveExchange(live: Pick<Live, 'subscribe'>): Exchange {
   return ({ forward, client }) =>
@@ -23,7 +24,7 @@ export function liveExchange(live: Pick<Live, 'subscribe'>): Exchange {
                 {
                   next: (result) => next(makeResult(operation, result as Parameters<typeof makeResult>[1])),
                   complete() {
-                    // Tells the other exchanges, and the hooks, that this operation is over.
+                    // Informs the other exchanges and the hooks that this operation is over.
                     client.reexecuteOperation(makeOperation('teardown', operation, operation.context))
                     complete()
                   },
@@ -49,7 +50,7 @@ export function liveExchange(live: Pick<Live, 'subscribe'>): Exchange {
 }
 
 function toBody({ query, variables }: Operation): RequestBody {
-  // The type names say which events pass and which is the last.
+  // The type names show which events are ephemeral and which one is terminal.
   const document = formatDocument(query) as typeof query
   const operation = document.definitions.find((definition) => definition.kind === 'OperationDefinition')
   const name = operation?.name?.value

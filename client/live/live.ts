@@ -12,32 +12,37 @@ import type { Timing } from './timing.ts'
 import type { Tokens } from './tokens.ts'
 import type { RequestBody, Session, Transport } from './transport.ts'
 
-/** Subscriptions that survive everything, over whichever transport works. */
+/** Subscriptions that survive connection failures, over whichever transport works. */
 export interface Live {
   readonly connection: MutableStore<ConnectionState>
-  /** Hands on the results of a subscription, those of a resumable one in order and exactly once. @returns what ends it */
+  /**
+   * Passes on the results of a subscription; those of a resumable one in order and exactly once.
+   * @returns a function that ends the subscription
+   */
   subscribe(body: RequestBody, sink: ResultSink, options?: SubscriptionOptions): () => void
   /** Tries again at once, with a new token. */
   reconnect(): void
-  /** Something else has reached the server: a pause ends at once. */
+  /** Called when another request has reached the server: a pause ends at once. */
   onReached(): void
-  /** Ends everything. Idempotent. */
+  /** Closes everything. Idempotent. */
   dispose(): void
 }
 
-/** One rung of the ladder. */
+/** One transport and its name. */
 export interface Rung {
   readonly name: TransportName
   readonly transport: Transport
 }
 
-/** How many tokens in a row may be found expired before that counts as the answer. */
+/** How many consecutive tokens may be found expired before that counts as a refusal. */
 const maxExpired = 4
 const signsAreToldEveryMs = 1_000
 const tickMs = 500
-/** Of the attempts while the server cannot be reached, every so manieth tries all transports. */
+/** While the server cannot be reached, every nth attempt tries all transports. */
 const fullRoundEvery = 5
-/** A tick that comes this late says that the device slept, or that nothing could run for as long. */
+/**
+ * A tick that is this late means that the device slept, or that nothing could run for that long.
+ */
 const jumpMs = 3_000
 
 function sameToken(is: 'lost' | 'expired'): LineEnd {
@@ -46,16 +51,19 @@ function sameToken(is: 'lost' | 'expired'): LineEnd {
 }
 
 /**
- * Carries out what the ladder decides: opens and ends transports, keeps the timers, asks for tokens, and moves the
- * subscriptions from one transport to the next.
+ * Executes the decisions of the state machine: opens and closes connections, runs the timers,
+ * requests tokens, and moves the subscriptions from one transport to the next.
  *
- * @param options.rungs - the ways to the server, best first; at least one
+ * @param options.rungs - the transports, best first; at least one
  */
 export function createLive(options: {
   readonly rungs: readonly Rung[]
   readonly tokens: Tokens
   readonly timing: Timing
-  /** Finds out with one cheap request whether the server can be reached: why not, or null. */
+  /**
+   * Checks with one cheap request whether the server can be reached. Resolves with the reason why
+   * not, or null.
+   */
   readonly findObstacle?: (signal: AbortSignal) => Promise<string | null>
 }): Live {
   const { rungs, tokens, timing } = options
@@ -68,24 +76,27 @@ export function createLive(options: {
   let nextTryAt: number | null = null
   let lastSignOfLifeAt: number | null = null
   let roundTripMs: number | null = null
-  /** Tokens found expired since something last came through, and the last of them. */
+  /** The number of tokens found expired since data last arrived, and the last of them. */
   let expired: { readonly token: string | null; readonly times: number } | undefined
-  /** The last byte over the transport in use. */
+  /** When the last byte arrived over the connection in use. */
   let heardAt = Date.now()
   /** When the server was asked for a sign of life; null when it has answered since. */
   let askedAt: number | null = null
   let hasSlept = false
-  /** The device slept, or its network changed: connections from before are not to blame for their silence. */
+  /**
+   * When the device slept or its network changed. The silence of earlier connections does not count
+   * against the transport.
+   */
   let changedAt = 0
   const failures = createFailures(timing.flapWindowMs)
-  /** A renewal that brought no other token is not tried again for this one. */
+  /** The token for which a renewal brought no other one; the renewal is not tried again for it. */
   let renewedInVain: string | null = null
   let stopTimers: () => void = () => undefined
   let stopLinger: () => void = () => undefined
   let stopTick: (() => void) | undefined
 
   const subscriptions = createSubscriptions({ timing, session: () => main?.session, onCount: () => updateNeed() })
-  /** Why the transport in use may be dead. */
+  /** Returns why the connection in use may be dead, or null. */
   const doubt = (): string | null => {
     if (hasSlept) return 'The device slept; the server is being asked whether the connection still works'
     const now = Date.now()
@@ -143,7 +154,8 @@ export function createLive(options: {
     },
     probe: () => {
       const scout = subscriptions.scout()
-      // A renewal is the same transport, and without a subscription there is nothing to carry through a trial.
+      // A renewal uses the same transport, and without a subscription there is nothing to run a
+      // trial with.
       const isTrial = state.target !== state.rung && scout !== null
       const trialMs = isTrial ? failures.trialMs(state.target) : 0
       probe = openLine(state.target, { trialMs, onSession: (session) => session.prove(scout) })
@@ -160,7 +172,8 @@ export function createLive(options: {
       onByte(Date.now())
       subscriptions.attach()
       old?.close()
-      // The transport in use was lost during the trial of this one, which has been confirmed already.
+      // The connection in use was lost during the trial of this one, which has been confirmed
+      // already.
       if ((main?.provedAt ?? null) !== null) dispatch({ type: 'proved' })
     },
     renew: () => tokens.forget(),
@@ -177,7 +190,8 @@ export function createLive(options: {
     const isMain = (): boolean => main === line
     const { trialMs = 0 } = asProbe ?? {}
     const onProbeHeard = (): void => {
-      // Opening and one answer say little: it must get beyond the age at which the last connection failed.
+      // Opening and one response prove little: the probe must outlive the age at which the last
+      // connection failed.
       if (line.provedAt !== null && Date.now() - openedAt >= trialMs) dispatch({ type: 'probeProved' })
     }
     const line: Line = createLine({
@@ -244,10 +258,14 @@ export function createLive(options: {
     return { type: 'refused', reason: `${reason}; the function that is asked for tokens gives no other` }
   }
 
-  /** After a round in which nothing got through, one cheap request stands for all transports and subscriptions. */
+  /**
+   * After a round in which nothing got through, one cheap request replaces trying all transports
+   * and subscriptions.
+   */
   const tryAgain = (stops: (() => void)[]): void => {
     const { findObstacle } = options
-    // Now and then a full round all the same: the request may be blocked where a transport is not.
+    // Every few attempts is a full round regardless: the request may be blocked where a transport
+    // is not.
     const isFullRound = state.attempt < 2 || state.attempt % fullRoundEvery === 0
     if (findObstacle === undefined || rungs.length === 1 || isFullRound) {
       dispatch({ type: 'due' })
@@ -272,21 +290,21 @@ export function createLive(options: {
       stops.push(after(ms, () => tryAgain(stops)))
     }
     if (state.is === 'up' && state.rung > 0) {
-      // What has worked before is likely to be back soon.
+      // A transport that has worked before is likely to work again soon.
       const base = hasBestWorked ? timing.backoffMs : timing.probeMs
       const ms = backoff(state.probes + 1, base, timing.maxProbeMs, 0.5 + Math.random() / 2)
       stops.push(after(ms, () => dispatch({ type: 'probeDue' }), { isIdle: true }))
     }
     const isTrial = state.is === 'probing' && state.target !== state.rung
     if (isTrial) {
-      // A trial whose subscription ended has nothing left to hear.
+      // A trial whose subscription ended can receive nothing more.
       const ms = failures.trialMs(state.target) + timing.silenceMs + timing.proofMs
       const reason = 'The trial of a better transport came to nothing'
       stops.push(after(ms, () => dispatch({ type: 'probeFailed', reason }), { isIdle: true }))
     }
     const { renewAt = null, token = null } = main?.credential ?? {}
     if ((state.is === 'up' || isTrial) && renewAt !== null && token !== renewedInVain) {
-      // After a renewal that failed, the next one waits.
+      // After a failed renewal, the next one waits.
       const pauseMs = state.probes === 0 ? 0 : backoff(state.probes, timing.backoffMs, timing.maxBackoffMs, 1)
       stops.push(
         after(Math.max(pauseMs, renewAt - Date.now()), () => dispatch({ type: 'renewalDue' }), { isIdle: true }),
@@ -321,7 +339,7 @@ export function createLive(options: {
       publish()
     },
   })
-  /** Carries out what follows from time alone: nothing else happens while a line is dead. */
+  /** Performs the transitions that depend on time alone: a dead connection causes no events. */
   const tick = (dueAt: number): void => {
     stopTick = undefined
     const now = Date.now()
@@ -329,7 +347,7 @@ export function createLive(options: {
     const isLate = now - dueAt > jumpMs
     if (isLate) {
       changedAt = now
-      // The timers of a hidden page are late without any sleep.
+      // The timers of a hidden page are late even when the device did not sleep.
       const isAnswered = main?.session?.canAnswer === true || (main?.session?.heartbeatMs ?? null) !== null
       hasSlept = isUp && isVisible() && isAnswered
       dispatch({ type: 'woken' })

@@ -4,39 +4,41 @@ import { makeSubject, map, merge, pipe, tap } from 'wonka'
 import { after } from './environment.ts'
 import { patchData } from './patch.ts'
 
-/** The fields of one object as they will most likely be once a mutation is carried out. */
+/** The predicted fields of one object after a mutation is carried out. */
 export interface Assumption {
   readonly type: string
   readonly id: string
   readonly fields: Readonly<Record<string, unknown>>
 }
 
-/** What is assumed of mutations: by the name of a mutation's field, a function of its arguments. */
+/**
+ * The predictions for mutations: by the name of the mutation's field, a function of its arguments.
+ */
 export type Assumptions = Readonly<Record<string, (args: Readonly<Record<string, unknown>>) => Assumption>>
 
 /** The last result of an active query. */
 interface Shown {
-  /** As the cache gave it. */
+  /** As the cache returned it. */
   readonly result: OperationResult
-  /** As it was handed on. */
+  /** As it was passed on. */
   readonly overlaid: OperationResult
 }
 
 /**
- * Shows what mutations will most likely bring, from the moment they are made until they are answered: an overlay over the
- * results of all active queries.
+ * Shows the predicted effects of mutations, from the moment they are made until they are answered:
+ * an overlay over the results of all active queries.
  *
- * graphcache's own optimistic layers are not used: they withhold the results of mutations until all of them are answered,
- * and show nothing while a query is fetched again.
+ * graphcache's own optimistic layers are not used: they withhold the results of mutations until all
+ * of them are answered, and show nothing while a query is being refetched.
  *
- * Stands right before the cache.
+ * Must come directly before the cache.
  *
  * @param objectTypes - the names of the schema's object types
  */
 export function optimisticExchange(assumptions: Assumptions, objectTypes: { has(name: string): boolean }): Exchange {
   return ({ forward }) => {
     const queries = new Map<number, Shown>()
-    /** By the mutation, see {@link identify}. */
+    /** Keyed by mutation, see {@link identify}. */
     const assumed = new Map<unknown, readonly Assumption[]>()
     const again = makeSubject<OperationResult>()
 
@@ -50,7 +52,7 @@ export function optimisticExchange(assumptions: Assumptions, objectTypes: { has(
       })
       return patched.data === data ? result : { ...result, data: patched.data }
     }
-    /** Hands a result on once more, under the assumptions of now. */
+    /** Passes a result on again, with the current predictions applied. */
     const showAgain = ({ result, overlaid: { stale } }: Shown): void => {
       const overlaid = { ...overlay(result), stale }
       queries.set(result.operation.key, { result, overlaid })
@@ -62,7 +64,7 @@ export function optimisticExchange(assumptions: Assumptions, objectTypes: { has(
       const made = findAssumptions(operation, assumptions)
       if (made.length === 0) return
       assumed.set(identify(operation), made)
-      // Not within the call that makes the mutation.
+      // Deferred, so that no result is emitted within the call that makes the mutation.
       queueMicrotask(() => {
         for (const shown of [...queries.values()]) if (overlay(shown.result) !== shown.result) showAgain(shown)
       })
@@ -76,7 +78,8 @@ export function optimisticExchange(assumptions: Assumptions, objectTypes: { has(
       }
       if (operation.kind !== 'mutation' || !assumed.delete(identify(operation))) return result
       const overlaid = [...queries.values()].filter((shown) => shown.overlaid.data !== shown.result.data)
-      // Later, as the cache is about to show what the answer has brought, and nothing is to flicker in between.
+      // Deferred, as the cache is about to show the effects of the response, and nothing may
+      // flicker in between.
       after(0, () => {
         for (const shown of overlaid) if (queries.get(shown.result.operation.key) === shown) showAgain(shown)
       })
@@ -86,7 +89,7 @@ export function optimisticExchange(assumptions: Assumptions, objectTypes: { has(
   }
 }
 
-/** Equal mutations share a key; urql tells them apart by an object in their contexts. */
+/** Equal mutations share a key; urql distinguishes them by an object in their contexts. */
 function identify({ key, context }: Operation): unknown {
   return context._instance ?? key
 }
@@ -103,7 +106,7 @@ function findAssumptions({ query, variables }: Operation, assumptions: Assumptio
   })
 }
 
-/** The value of an argument. Numbers stay text, as no assumption needs them. */
+/** Reads the value of an argument. Numbers stay strings, as no prediction needs them. */
 function readValue(node: ValueNode, variables: Readonly<Record<string, unknown>>): unknown {
   if (node.kind === 'Variable') return variables[node.name.value]
   if (node.kind === 'NullValue') return null

@@ -3,39 +3,57 @@ import type { OfflineStorage } from './storage.ts'
 import type { Timing } from './timing.ts'
 import type { WebSocketImplementation } from './websocket.ts'
 
-/** The ways to the server, best first. See `docs/protocol.md`. */
+/** The transports, best first. See `docs/protocol.md`. */
 export type TransportName = 'websocket' | 'sse' | 'polling'
 
-/** How a client is made. */
+/** Options of a client. */
 export interface TidingsClientOptions {
-  /** The endpoint, such as `https://example.org/graphql`; the WebSocket's address is derived from it. */
+  /**
+   * The endpoint, such as `https://example.org/graphql`; the WebSocket address is derived from it.
+   */
   readonly url: string
   /**
-   * Gives the token that is sent as `Authorization: Bearer …`, or null for none. Called when one is needed, again before
-   * the token's `exp` and whenever the server calls it expired; until then a token that has an `exp` is kept.
-   * What it throws counts as "not now": the client tries again with growing pauses.
+   * Returns the token to send as `Authorization: Bearer …`, or null for none. Called when a token
+   * is needed, again before the token's `exp`, and whenever the server reports it as expired. A
+   * token with an `exp` is cached until then. When it throws or rejects, the client tries again
+   * with growing pauses.
    * @default no token
    */
   readonly token?: () => string | null | Promise<string | null>
   /**
-   * Whose a token is. Mutations that are kept while there is no connection are sent with a token of the same user only.
-   * @default the `sub` of a JWT; opaque tokens count as nobody's, so give this with them
+   * Returns the user of a token. Mutations kept while there is no connection are sent with a token
+   * of the same user only.
+   * @default the `sub` of a JWT; an opaque token has no user, so set this option together with
+   * opaque tokens
    */
   readonly userOf?: (token: string) => string | null
   /**
-   * Which ways may be used, best first; a single one pins it, `[]` is the same as `live: false`.
+   * The transports that may be used, best first. A single one pins the client to it; `[]` is the
+   * same as `live: false`.
    * @default `['websocket', 'sse', 'polling']`
    */
   readonly transports?: readonly TransportName[]
   /** `false` turns live updates off: subscriptions are polled. @default true */
   readonly live?: boolean
-  /** Where mutations that are not answered yet outlive their page; null for nowhere. @default localStorage where there is one */
+  /**
+   * Stores unanswered mutations so that they survive a reload; null to store none. @default
+   * localStorage where available
+   */
   readonly storage?: OfflineStorage | Storage | null
-  /** The schema, by which the cache knows optional fields and abstract types. @default the generated one of this API */
+  /**
+   * The schema, from which the cache knows optional fields and abstract types. @default the
+   * generated one of this API
+   */
   readonly schema?: NonNullable<CacheExchangeOpts['schema']>
-  /** `graphcache`: normalised, optimistic; `document`: urql's simple cache; `none`. @default 'graphcache' */
+  /**
+   * `graphcache`: normalised, optimistic; `document`: urql's simple cache; `none`. @default
+   * 'graphcache'
+   */
   readonly cache?: 'graphcache' | 'document' | 'none'
-  /** Deadlines, pauses and intervals; those left out have the defaults of {@link Timing}. */
+  /**
+   * Deadlines, pauses and intervals, in milliseconds. Omitted ones have the defaults of
+   * {@link Timing}.
+   */
   readonly timing?: Partial<Timing>
   /** @default the global WebSocket */
   readonly webSocketImpl?: WebSocketImplementation

@@ -16,35 +16,37 @@ import type { Outbox, Outcome } from './outbox.ts'
 import type { OutboxStorage, StoredMutation } from './outbox-storage.ts'
 import type { Tokens } from './tokens.ts'
 
-/** What a kept mutation carries through the client when it is made again after a reload. */
+/** The context of a stored mutation that is made again after a reload. */
 interface Kept {
   readonly tidingsOutbox?: StoredMutation
 }
 
 /** Options of the outbox in the context of a mutation. */
 export interface OutboxContext {
-  /** Mutations with the same name are sent one after the other: see `Outgoing.line`. */
+  /** Mutations with the same lane name are sent serially: see `Outgoing.line`. */
   readonly tidingsLine?: string
   /**
-   * `false` for a mutation that is worthless later, such as a typing signal: it is sent at once or not at all, never
-   * stored, and fails like a query. @default true
+   * `false` for a mutation that is worthless later, such as a typing signal: it is sent at once or
+   * not at all, never stored, and fails like a query. @default true
    */
   readonly outbox?: boolean
   /**
-   * Whether sending the mutation twice has the effect of sending it once; then it is stored and sent again until it is
-   * answered. @default whether it takes an `idempotencyKey` or a `clientId`
+   * Whether sending the mutation twice has the same effect as sending it once. If so, it is stored
+   * and sent again until it is answered. @default whether it takes an `idempotencyKey` or a
+   * `clientId`
    */
   readonly repeatable?: boolean
 }
 
 /**
- * Sends mutations through the outbox: those that cannot be sent now wait, without a result, so that what the cache has
- * assumed of them stays; those that were kept by an earlier page are made again, and assumed again. What one user made is
- * never sent with another one's token: it waits for the one who made it.
+ * Sends mutations through the outbox. A mutation that cannot be sent now waits without a result, so
+ * that its optimistic update remains. Mutations stored by an earlier page are made again, including
+ * their optimistic updates. A mutation of one user is never sent with another user's token: it
+ * waits until its own user is signed in.
  *
- * Stands behind the cache and before whatever sends.
+ * Must come after the cache and before the exchanges that send requests.
  *
- * @param options.storage - where they are kept; undefined for nowhere
+ * @param options.storage - stores the mutations; undefined to store none
  */
 export function outboxExchange(options: {
   readonly outbox: Outbox
@@ -53,11 +55,11 @@ export function outboxExchange(options: {
 }): Exchange {
   const { outbox, storage, tokens } = options
   return ({ forward, client }) => {
-    /** So that a clock that is set back does not change the order. */
+    /** Keeps the order of mutations when the clock is set back. */
     let newestAt = 0
     const sent = makeSubject<Operation>()
     const made = makeSubject<OperationResult>()
-    /** The ids of the mutations under way. */
+    /** The ids of the pending mutations. */
     const underWay = new Map<unknown, string>()
 
     const take = (operation: Operation): void => {
@@ -82,7 +84,8 @@ export function outboxExchange(options: {
         {
           id,
           user,
-          // A mutation can only be stored together with its user. Once it is known, `onUser` stores what waits.
+          // A mutation can only be stored together with its user. `onUser` stores the waiting ones
+          // once the user is known.
           identify: () =>
             storage === undefined || user() !== undefined ? undefined : tokens.get().catch(() => undefined),
           field: keyed.field,
@@ -101,7 +104,7 @@ export function outboxExchange(options: {
         { mustWait: kept !== undefined },
       )
     }
-    /** @returns whether a result is to be handed on */
+    /** @returns whether to pass the result on */
     const settle = (result: OperationResult): boolean => {
       const id = underWay.get(identify(result.operation))
       if (id === undefined) return true
@@ -110,7 +113,7 @@ export function outboxExchange(options: {
       return isOver
     }
     const restore = async (): Promise<void> => {
-      // The mutations of this page are sent after those of earlier ones, as they were made after them.
+      // Mutations of this page were made after those of earlier pages, so they are sent after them.
       const resume = storage === undefined ? undefined : outbox.pause()
       try {
         const left = (await storage?.claim(async () => (await tokens.get()).userId)) ?? []
@@ -129,7 +132,7 @@ export function outboxExchange(options: {
       restore().catch((error: unknown) => console.warn(`Stored mutations cannot be read: ${messageOf(error)}`))
     }
     restoreSafely()
-    // Also when nobody could tell the first time who is signed in.
+    // Covers the case that the user was still unknown at the first attempt.
     tokens.onUser(() => {
       restoreSafely()
       outbox.refresh()
@@ -139,7 +142,8 @@ export function outboxExchange(options: {
       const shared$ = share(operations$)
       const passed$ = pipe(
         shared$,
-        // A mutation that the outbox has accepted is sent, also when the component that made it is gone.
+        // A mutation that the outbox has accepted is sent even after the component that made it is
+        // unmounted.
         filter((one) => !isForOutbox(one) && !(one.kind === 'teardown' && underWay.has(identify(one)))),
       )
       const taken$ = pipe(
@@ -157,7 +161,7 @@ function isForOutbox({ kind, context }: Operation): boolean {
   return kind === 'mutation' && (context as OutboxContext).outbox !== false
 }
 
-/** Equal mutations share a key; urql tells them apart by an object in their contexts. */
+/** Equal mutations share a key; urql distinguishes them by an object in their contexts. */
 function identify({ key, context }: Operation): unknown {
   return context._instance ?? key
 }
@@ -167,10 +171,10 @@ function hasFiles(value: unknown): boolean {
   return (typeof Blob !== 'undefined' && value instanceof Blob) || Object.values(value).some(hasFiles)
 }
 
-/** What a result means for the mutation behind it. */
+/** Derives the outcome of a mutation from its result. */
 function judge({ data, error }: OperationResult): Outcome {
   if (error !== undefined) return judgeError(error)
-  // Failures that the caller can act on are members of the result's union, named …Error.
+  // Errors that the caller can act on are members of the result union, named …Error.
   for (const value of Object.values((data ?? {}) as Record<string, { __typename?: string; message?: string } | null>))
     if (value?.__typename?.endsWith('Error') === true)
       return { is: 'refused', reason: value.message ?? `The server answered with ${value.__typename}` }

@@ -1,10 +1,10 @@
 import { createId } from './environment.ts'
 import type { OfflineStorage } from './storage.ts'
 
-/** A mutation as it is stored. */
+/** A mutation in its stored form. */
 export interface StoredMutation {
   readonly id: string
-  /** The user who made it; null for nobody. */
+  /** The user who made the mutation; null when it was made without one. */
   readonly user: string | null
   /** The document as text. */
   readonly query: string
@@ -20,53 +20,63 @@ export interface StoredMutation {
   readonly isRepeatable: boolean
 }
 
-/** The mutations of this client in a storage that it shares with other tabs. */
+/** The mutations of this client, in a storage shared with other tabs. */
 export interface OutboxStorage {
   /**
-   * Takes over the mutations of clients that are gone, as far as they are of one user, in the order in which they were
-   * made; those of other users stay for them.
-   * @param askUser - called only when there is something
+   * Takes over the mutations of clients that no longer run, in the order in which they were made,
+   * restricted to one user. Mutations of other users remain stored.
+   * @param askUser - called only when there are mutations to claim
    */
   claim(askUser: () => Promise<string | null>): Promise<readonly StoredMutation[]>
-  /** Stores these mutations of this client in place of those before. Resolves when that is done. */
+  /** Replaces the stored mutations of this client. Resolves when they are stored. */
   save(mutations: readonly StoredMutation[]): Promise<void>
-  /** Lets other clients take over what is stored, as soon as the last `save` is done. Nothing is locked any more after that. */
+  /**
+   * Lets other clients take over the stored mutations as soon as the last `save` is done. No lock
+   * is held afterwards.
+   */
   release(): Promise<void>
 }
 
-/** A stored mutation and the client whose it is. */
+/** A stored mutation with the client that owns it. */
 interface Owned extends StoredMutation {
   readonly owner: string
 }
 
-/** The part of the Web Locks API that is used. A lock is released when its tab is gone, which is how other tabs know. */
+/**
+ * The used part of the Web Locks API. A lock is released when its tab closes, which is how other
+ * tabs detect that.
+ */
 interface Locks {
   request<T>(name: string, hold: () => Promise<T>): Promise<T>
   query(): Promise<{ readonly held?: readonly { readonly name?: string }[] }>
 }
 
 /**
- * Stores each mutation under a key of its own, so that tabs never write the same entry and none can overwrite what another
- * has stored.
+ * Stores each mutation under a key of its own, so that two tabs never write the same entry and
+ * cannot overwrite each other's mutations.
  *
- * Where there are Web Locks, a client holds a lock as long as it has something stored, and its mutations are left to it.
- * Without them a new client takes over all mutations, also those of tabs that are still open: idempotency keys keep them
- * from being carried out twice, and mutations that have none are not stored.
+ * Where Web Locks are available, a client holds a lock as long as it has stored mutations, and
+ * other clients do not take them over. Without Web Locks, a new client takes over all mutations,
+ * also those of tabs that are still open: idempotency keys prevent a second execution, and
+ * mutations without a key are not stored.
  */
 export function createOutboxStorage(storage: OfflineStorage, url: string): OutboxStorage {
   const prefix = `tidings:outbox:${url}:`
   const owner = createId()
   const locks = (globalThis as { readonly navigator?: { readonly locks?: Locks } }).navigator?.locks
-  /** The entries of this client, by the ids of their mutations. */
+  /** The entries of this client, by mutation id. */
   const written = new Map<string, string>()
-  /** Claimed and not part of a `save` yet, so that a `save` that was on its way already does not remove them. */
+  /**
+   * Mutations that were claimed but are not part of a `save` yet. A `save` that has already started
+   * must not remove them.
+   */
   const claimed = new Set<string>()
   let unlock: (() => void) | undefined
   let isReleased = false
   let newest: readonly StoredMutation[] = []
-  /** A `save` that has not begun yet: it will store the newest list. */
+  /** A `save` that has not started yet: it will store the newest list. */
   let saving: Promise<void> | undefined
-  // Runs one step after the other, so that an older list never replaces a newer one.
+  // Steps run serially, so that an older list never replaces a newer one.
   let last: Promise<unknown> = Promise.resolve()
   const inTurn = <T>(step: () => Promise<T>): Promise<T> => {
     const turn = last.then(step, step)
@@ -81,14 +91,17 @@ export function createOutboxStorage(storage: OfflineStorage, url: string): Outbo
     await storage.setItem(`${prefix}${mutation.id}`, text)
     written.set(mutation.id, text)
   }
-  /** The mutations of clients that are gone. */
+  /** Finds the mutations of clients that no longer run. */
   const findLeft = async (): Promise<readonly Owned[]> => {
     const held = new Set((await locks?.query())?.held?.map(({ name }) => name))
     const keys = (await storage.keys()).filter((key) => key.startsWith(prefix))
     const all = await Promise.all(keys.map(async (key) => parse(await storage.getItem(key))))
     return all.filter((one) => one !== null).filter((one) => one.owner !== owner && !held.has(`${prefix}${one.owner}`))
   }
-  /** Holds the lock only as long as something is stored: it may keep a page out of the back/forward cache. */
+  /**
+   * Holds the lock only while mutations are stored: it may keep a page out of the back/forward
+   * cache.
+   */
   const lock = async (): Promise<void> => {
     if (unlock !== undefined || locks === undefined || isReleased) return
     const released = new Promise<void>((resolve) => {
@@ -99,7 +112,7 @@ export function createOutboxStorage(storage: OfflineStorage, url: string): Outbo
         resolve()
         return released
       }
-      // Without the lock another tab may send the same mutations, with the same keys.
+      // Without the lock, another tab may send the same mutations, with the same keys.
       locks.request(`${prefix}${owner}`, hold).catch(() => resolve())
     })
   }
@@ -114,7 +127,7 @@ export function createOutboxStorage(storage: OfflineStorage, url: string): Outbo
     let failure: unknown
     for (const mutation of mutations) {
       claimed.delete(mutation.id)
-      // One that is too large for the storage does not keep the others out.
+      // A mutation that is too large for the storage must not prevent the others from being stored.
       await write(mutation).catch((error: unknown) => {
         failure = error
       })
@@ -126,13 +139,14 @@ export function createOutboxStorage(storage: OfflineStorage, url: string): Outbo
     unlockWhenEmpty()
     if (failure !== undefined) throw failure
   }
-  /** Keeps two clients from taking over the same mutations. */
+  /** Prevents two clients from claiming the same mutations. */
   const exclusively = <T>(step: () => Promise<T>): Promise<T> => locks?.request(`${prefix}claim`, step) ?? step()
 
   return {
     async claim(askUser) {
       if ((await findLeft()).length === 0) return []
-      // Before the lock: an application may take its time to find a token, and other tabs are not to wait for it.
+      // Called before taking the lock: an application may take long to find a token, and other tabs
+      // must not wait for it.
       const user = await askUser()
       return inTurn(() =>
         exclusively(async () => {
@@ -163,14 +177,14 @@ export function createOutboxStorage(storage: OfflineStorage, url: string): Outbo
   }
 }
 
-/** Entries that another version wrote, or another program, are ignored. */
+/** Parses an entry. Returns null for entries written by another version or another program. */
 function parse(text: string | null): Owned | null {
   if (text === null) return null
   try {
     const value: unknown = JSON.parse(text)
     return isOwned(value) ? value : null
   } catch {
-    // Not written by a client.
+    // Not JSON, so not written by a client.
     return null
   }
 }

@@ -5,7 +5,7 @@ import type { StoredMutation } from './outbox-storage.ts'
 import { createStore, type Store } from './store.ts'
 import type { Timing } from './timing.ts'
 
-/** A mutation that waits to be sent, is on its way for a second time, or was refused. */
+/** A mutation that waits to be sent, is being sent again, or was refused. */
 export interface OutboxEntry {
   readonly id: string
   /** The mutation's first field, such as `retryContent`. */
@@ -14,79 +14,93 @@ export interface OutboxEntry {
   /** When it was made, in milliseconds since 1970. */
   readonly createdAt: number
   readonly status: 'waiting' | 'sending' | 'refused'
-  /** How often it was sent without an answer. */
+  /** How many times it was sent without a response. */
   readonly attempts: number
-  /** Why it waits or was refused, in words. */
+  /** Why it waits or was refused, as a sentence. */
   readonly reason: string
 }
 
-/** What has been done and not yet answered. */
+/** The mutations that are not answered yet, or were refused after waiting. */
 export interface OutboxState {
   /** In the order in which they are sent. */
   readonly pending: readonly OutboxEntry[]
-  /** Sent late and refused; their optimistic results are rolled back. They stay until they are dismissed. */
+  /**
+   * Sent late and refused; their optimistic updates are rolled back. They remain until they are
+   * dismissed.
+   */
   readonly refused: readonly OutboxEntry[]
 }
 
 /** The outbox as a store. */
 export interface OutboxStore extends Store<OutboxState> {
-  /** Takes back a mutation that waits, or forgets one that was refused. */
+  /** Cancels a waiting mutation, or removes a refused one. */
   dismiss(id: string): void
 }
 
 /** A mutation as the outbox handles it. */
 export interface Outgoing {
   readonly id: string
-  /** The user who made it; undefined as long as that is not known, and until then it is not stored. */
+  /**
+   * Returns the user who made it; undefined while the user is unknown, and until then the mutation
+   * is not stored.
+   */
   readonly user: () => string | null | undefined
-  /** Finds out {@link Outgoing.user}, without rejecting; undefined where it is known, or of no interest. */
+  /**
+   * Determines {@link Outgoing.user}. Never rejects. Returns undefined where the user is known or
+   * not needed.
+   */
   identify(): Promise<unknown> | undefined
   readonly field: string
   readonly variables: Readonly<Record<string, unknown>>
   readonly createdAt: number
-  /** How often it was sent before it came here. */
+  /** How many times it was sent before it entered this outbox. */
   readonly attempts: number
-  /** Whether sending it twice has the effect of sending it once. */
+  /** Whether sending it twice has the same effect as sending it once. */
   readonly isRepeatable: boolean
-  /** Those with the same name are sent one after the other, in the order in which they were made; others need not wait for each other. */
+  /**
+   * The outbox lane. Mutations with the same name are sent serially, in the order in which they
+   * were made; others need not wait for each other.
+   */
   readonly line?: string | undefined
-  /** The document as text, for one that can be kept beyond a reload; null for one with files. */
+  /** The document as text, to store it across reloads; null for a mutation with files. */
   readonly query: string | null
   send(): void
-  /** It will not be sent after all. */
+  /** Called when it will not be sent after all. */
   abandon(reason: string): void
 }
 
-/** What became of a mutation that was sent. */
+/** The outcome of a mutation that was sent. */
 export type Outcome =
   | { readonly is: 'answered' }
   | { readonly is: 'refused'; readonly reason: string }
-  /** Another user is signed in: it was not sent, and is kept for the one who made it. */
+  /** Another user is signed in: it was not sent, and is kept for the user who made it. */
   | { readonly is: 'held' }
-  /** Nobody answered, or not in earnest. */
+  /** There was no response, or none from the server itself, or the server could not answer now. */
   | { readonly is: 'unanswered'; readonly reason: string }
 
-/** The queue behind {@link OutboxStore}. */
+/** The implementation behind {@link OutboxStore}. */
 export interface Outbox extends OutboxStore {
-  /** Sends a mutation now, or keeps it when others wait already or nothing can be sent. */
+  /** Sends a mutation now, or queues it when others wait already or nothing can be sent. */
   take(outgoing: Outgoing, options?: { readonly mustWait?: boolean }): void
-  /** @returns whether the mutation is over; otherwise it waits to be sent again */
+  /**
+   * Records the outcome. @returns whether the mutation is done; otherwise it waits to be sent again
+   */
   settle(id: string, outcome: Outcome): boolean
-  /** Gives out what was held for a user who is back: to be taken again at once. */
+  /** Returns the mutations held for a user who is signed in again, to be taken again at once. */
   release(user: string | null | undefined): readonly StoredMutation[]
   /**
-   * Sends nothing new until the returned function is called, as mutations of an earlier page come first. Several
-   * pauses may overlap.
+   * Sends no new mutation until the returned function is called, as mutations of an earlier page
+   * come first. Several pauses may overlap.
    */
   pause(): () => void
-  /** Stores the mutations again after something else about them has changed, such as whose they are. */
+  /** Stores the mutations again after a change of another property, such as their user. */
   refresh(): void
   dispose(): void
 }
 
 interface Entry {
   readonly outgoing: Outgoing
-  /** When it was made, compared with the others. */
+  /** The order in which it was made, relative to the others. */
   readonly order: number
   view: OutboxEntry
 }
@@ -99,10 +113,13 @@ function toStored({ outgoing, view, order }: Entry): readonly StoredMutation[] {
   return [{ id, user, query, variables, createdAt, order, attempts, reason, line, isRepeatable }]
 }
 
-/** The longest wait for the storage: a mutation is rather sent without being stored than not at all. */
+/**
+ * The longest wait for the storage, in milliseconds. Sending a mutation without storing it is
+ * better than not sending it.
+ */
 export const maxStoreMs = 2_000
 
-/** Settles with `work`, or after `ms`. Never rejects. */
+/** Resolves when `work` settles, or after `ms`. Never rejects. */
 export function settleWithin(work: Promise<unknown>, ms: number): Promise<void> {
   return new Promise((resolve) => {
     const stopTimer = after(ms, resolve, { isIdle: true })
@@ -114,24 +131,29 @@ export function settleWithin(work: Promise<unknown>, ms: number): Promise<void> 
   })
 }
 
-/** A connection that works outweighs what the device says of its network: the server may be on this very device. */
+/**
+ * Whether the server cannot be reached. A working connection outweighs what the device reports
+ * about its network: the server may run on the same device.
+ */
 function cannotReach({ status }: ConnectionState): boolean {
   if (status === 'live' || status === 'degraded') return false
   return status === 'reconnecting' || status === 'offline' || !hasNetwork()
 }
 
 /**
- * Creates the queue of mutations. As long as all is well, mutations are sent as they come, beside each other. Once one could
- * not be sent they wait, and go out one after the other in the order in which they were made.
+ * Creates the outbox. As long as the connection works, mutations are sent immediately and
+ * concurrently. After one could not be sent, they wait, and are sent serially in the order in which
+ * they were made.
  *
- * A mutation that may have been carried out although nobody answered is only sent again when it is repeatable.
+ * A mutation that may have been carried out, although there was no response, is only sent again
+ * when it is repeatable.
  *
- * Every repeatable mutation is stored before it is sent and removed when it is answered, so that a page that is killed in
- * between loses nothing.
+ * Every repeatable mutation is stored before it is sent and removed when it is answered, so that a
+ * page that is killed in between loses nothing.
  *
- * @param options.persist - stores the mutations that are not answered yet in place of those before; resolves when that is
- * done, never rejects; undefined where nothing is stored. A mutation that may not be sent twice is not among them from the
- * moment it is sent
+ * @param options.persist - stores the unanswered mutations in place of the previous list. Resolves
+ * when they are stored and never rejects; returns undefined where nothing is stored. A mutation
+ * that must not be sent twice leaves the list the moment it is sent
  */
 export function createOutbox(options: {
   readonly connection: Store<ConnectionState>
@@ -140,9 +162,9 @@ export function createOutbox(options: {
 }): Outbox {
   const { connection, timing } = options
   const store = createStore<OutboxState>({ pending: [], refused: [] })
-  /** Sent and not answered yet, without having waited. */
+  /** Sent without having waited, and not answered yet. */
   const flying = new Map<string, Entry>()
-  /** Of users who are not signed in now. */
+  /** Mutations of users who are not signed in now. */
   let held: readonly StoredMutation[] = []
   let taken = 0
   let queue: readonly Entry[] = []
@@ -188,7 +210,7 @@ export function createOutbox(options: {
     stopTimer()
     const [head] = queue
     if (head === undefined || head.view.status === 'sending' || isDisposed || pauses > 0) return
-    // One that was made before may yet come to wait.
+    // An earlier mutation may still have to join the queue.
     if ([...flying.values()].some(({ order }) => order < head.order)) return
     change(head, { status: 'sending' })
     void send(head)
@@ -199,14 +221,18 @@ export function createOutbox(options: {
     status = connection.getSnapshot().status
     if (status !== before && status !== 'connecting' && !cannotReach(connection.getSnapshot())) flush()
   }
-  /** For when the connection tells nothing new: it is closed, or works while requests fail. */
+  /**
+   * Retries on a timer, for when the connection reports no change: it is closed, or works while
+   * requests fail.
+   */
   const retryLater = (attempts: number): void => {
     stopTimer()
     stopTimer = after(backoff(attempts + 1, timing.backoffMs, timing.maxBackoffMs, 0.5 + Math.random() / 2), () => {
       const [head] = queue
       if (head === undefined) return
       const isHopeless = cannotReach(connection.getSnapshot())
-      // Requests may get through where the connection does not; but what may be sent only once waits until that is known.
+      // Requests may get through while the connection does not. A mutation that may be sent only
+      // once waits for the connection.
       if (!isHopeless || (hasNetwork() && head.outgoing.isRepeatable)) flush()
       else retryLater(attempts)
     })
@@ -239,7 +265,7 @@ export function createOutbox(options: {
       const entry = queued ?? flying.get(id)
       if (entry === undefined) return true
       if (outcome.is === 'unanswered' && entry.outgoing.isRepeatable) {
-        // It stays stored, for the next page.
+        // It remains stored, for the next page.
         if (isDisposed) return true
         const attempts = entry.view.attempts + 1
         flying.delete(id)
@@ -284,7 +310,7 @@ export function createOutbox(options: {
     refresh: () => void persist(),
     dismiss(id) {
       const entry = queue.find(({ view }) => view.id === id)
-      // What is on its way cannot be taken back.
+      // A mutation that is being sent cannot be canceled.
       if (entry?.view.status === 'sending') return
       queue = queue.filter((other) => other !== entry)
       publish({ refused: store.getSnapshot().refused.filter((other) => other.id !== id) })

@@ -1,32 +1,32 @@
 import type { DocumentNode, FragmentDefinitionNode, SelectionSetNode } from 'graphql'
 
 /**
- * A value that is known of a field of an object, by the names of the schema; undefined when nothing is known. The type is
- * undefined where a result does not say it.
+ * Returns the known value of an object's field, by its schema names; undefined when none is known.
+ * `type` is undefined where the result does not contain the type name.
  */
 export type FindField = (type: string | undefined, id: string, field: string) => unknown
 
-/** The data of a result after known values were put in. */
+/** The data of a result after known values were applied. */
 export interface PatchedData {
   /** The same object when nothing has changed. */
   readonly data: Readonly<Record<string, unknown>>
-  /** Whether the status of something has changed: then other parts of it may be outdated too. */
+  /** Whether the status of an object has changed: its other fields may then be outdated too. */
   readonly hasStatusChanged: boolean
 }
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** A field as a result has it, with everything that is selected of it. */
+/** A field of a result, with all selection sets that apply to it. */
 interface Selected {
   readonly name: string
   readonly sets: SelectionSetNode[]
 }
 
 /**
- * Replaces fields of the objects in a result by values that are known to be newer. Objects are recognised by their `id`,
- * and by `__typename` where it was selected; parts that do not change keep their identity.
+ * Replaces fields of the objects in a result by values known to be newer. Objects are identified by
+ * their `id`, and by `__typename` where it was selected. Unchanged parts keep their identity.
  *
- * @param query - the document of the result, by which aliases are resolved
+ * @param query - the document of the result, used to resolve aliases
  * @param objectTypes - the names of the schema's object types
  */
 export function patchData(
@@ -54,7 +54,8 @@ export function patchData(
         }
         const fragment = selection.kind === 'InlineFragment' ? selection : fragments.get(selection.name.value)
         if (fragment === undefined) continue
-        // One key may stand for several fields between object types only, so a condition on an interface may pass.
+        // One key may map to different fields only on different object types, so a condition on an
+        // interface may match.
         const condition = fragment.typeCondition?.name.value
         const isOther =
           type !== undefined && condition !== undefined && condition !== type && objectTypes.has(condition)
@@ -62,7 +63,7 @@ export function patchData(
       }
     return into
   }
-  /** @param known - fields of this very object; the others are looked up */
+  /** @param known - known fields of this object; the others are looked up */
   const patchObject = (sets: readonly SelectionSetNode[], object: Fields, known: Fields | undefined): Fields => {
     const { __typename: type } = object
     const selected = collect(sets, type)
@@ -93,7 +94,10 @@ export function patchData(
     if (isFields(value)) return patchObject(sets, value, newer)
     return create(sets, newer) ?? value
   }
-  /** The selected fields of an object that the result does not have; undefined when they are not all known. */
+  /**
+   * Builds the selected fields of an object that the result does not contain; undefined unless all
+   * of them are known.
+   */
   const create = (sets: readonly SelectionSetNode[], known: Fields): Fields | undefined => {
     const created: Record<string, unknown> = {}
     for (const [key, { name, sets: inner }] of collect(sets, known['__typename'])) {

@@ -4,18 +4,22 @@ import { isEventStream, readRefusal, readResults } from './results.ts'
 import type { Timing } from './timing.ts'
 import { type RequestBody, type Subscriber, type Transport, tellOnce } from './transport.ts'
 
-/** By how much the interval grows after a request that brought nothing. */
+/** The factor by which the interval grows after a request that returned nothing new. */
 const growth = 1.5
 
-/** How long to wait after a request. @param isNew - whether it brought anything */
+/**
+ * Returns the pause after a request, in milliseconds. @param isNew - whether it returned anything
+ * new
+ */
 export function nextInterval(intervalMs: number, isNew: boolean, timing: Pick<Timing, 'pollMs' | 'maxPollMs'>): number {
   return isNew ? timing.pollMs : Math.min(timing.maxPollMs, intervalMs * growth)
 }
 
 /**
- * Polling: the same document sent again and again with `extensions: { catchUp: true }`, which the server answers with what
- * has happened since the cursor and then completes. At once again while events flow, less and less often while nothing
- * happens. Gets through whatever lets ordinary requests through.
+ * Polling: sends the same document repeatedly with `extensions: { catchUp: true }`. The server
+ * responds with the events since the cursor and then completes. Requests follow at short intervals
+ * while events arrive, and less and less often while none do. Works wherever ordinary requests
+ * work.
  */
 export function createPollingTransport({ url, fetch, timing }: HttpOptions): Transport {
   return (listener, token) => {

@@ -2,22 +2,22 @@ import type { ConnectionState, ConnectionStatus } from './connection.ts'
 import type { LadderState } from './ladder.ts'
 import type { TransportName } from './options.ts'
 
-/** What is known beside the ladder. */
+/** Observations outside the state machine. */
 export interface Observed {
   readonly rungs: readonly TransportName[]
-  /** Whether anything has ever come through. */
+  /** Whether data has ever arrived. */
   readonly hasWorked: boolean
   readonly hasNetwork: boolean
   readonly nextTryAt: number | null
   readonly lastSignOfLifeAt: number | null
   readonly roundTripMs: number | null
-  /** Why the transport may be dead; null as long as it was heard recently or has not been asked. */
+  /** Why the connection may be dead; null when it was heard recently or has not been asked. */
   readonly doubt: string | null
-  /** Why one of the subscriptions is served worse than the transport allows; null when none is. */
+  /** Why a subscription is served worse than the transport allows; null when none is. */
   readonly problem: string | null
 }
 
-/** What the ladder's state means to people. */
+/** Converts the state of the state machine to the public connection state. */
 export function presentConnection(state: LadderState, observed: Observed): ConnectionState {
   const { rungs, nextTryAt, lastSignOfLifeAt, roundTripMs } = observed
   const hasTransport = state.is === 'opening' || state.is === 'up' || state.is === 'probing'
@@ -42,7 +42,7 @@ function statusOf(state: LadderState, transport: TransportName | null, observed:
     case 'up':
     case 'probing':
       if (observed.doubt !== null) return observed.hasNetwork ? 'reconnecting' : 'offline'
-      // Polling is never live, also where nothing else was asked for.
+      // Polling is never live, even as the only allowed transport.
       return state.rung === 0 && transport !== 'polling' && observed.problem === null ? 'live' : 'degraded'
     case 'opening':
     case 'waiting':

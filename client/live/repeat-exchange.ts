@@ -6,7 +6,10 @@ import { isGenerated, isUnknownToServer, newerThanServer } from './generated.ts'
 import { isLost } from './http.ts'
 import type { Timing } from './timing.ts'
 
-/** How often a query is sent again: enough for a server that has just gone, and for the next one to take over. */
+/**
+ * How many times a query is sent again: enough for a server that has just stopped, and for the next
+ * one to take over.
+ */
 const maxRepeats = 2
 
 interface Asked {
@@ -16,14 +19,15 @@ interface Asked {
 }
 
 /**
- * Sends a query again whose answer was lost, after a short pause and before anybody is told: it was on its way when a server went, and
- * asking changes nothing. What is lost for longer is told, and then the business of `askAgainExchange`; so is what the server itself
- * says that it cannot answer now. Mutations have a way of their own, which is the outbox.
+ * Sends a query again when its response was lost, after a short pause and without reporting the
+ * failure: a server may have stopped while the query was pending, and a query changes nothing. A
+ * longer outage is reported, and is then handled by `askAgainExchange`; so is a server's own report
+ * that it cannot answer now. Mutations are not repeated here; the outbox handles them.
  *
- * A query or mutation of a generated document that an older server finds invalid is sent again for up to `upgradeMs`: nothing
- * was executed.
+ * A query or mutation of a generated document that an older server finds invalid is sent again for
+ * up to `upgradeMs`: nothing was executed.
  *
- * Stands right before whatever sends.
+ * Must come directly before the exchanges that send requests.
  */
 export function repeatExchange({ timing }: { readonly timing: Timing }): Exchange {
   return ({ forward }) => {
@@ -33,7 +37,7 @@ export function repeatExchange({ timing }: { readonly timing: Timing }): Exchang
       const { kind } = operation
       const key = identify(operation)
       if (kind === 'subscription') return
-      // Left, or asked anew, which begins again.
+      // Torn down, or sent anew, which starts over.
       asked.get(key)?.stop()
       if (kind === 'teardown') asked.delete(key)
       else asked.set(key, { atMs: Date.now(), repeats: 0, stop: () => undefined })
@@ -43,7 +47,7 @@ export function repeatExchange({ timing }: { readonly timing: Timing }): Exchang
       const pauseMs = backoff(one.repeats, timing.backoffMs, timing.maxBackoffMs, Math.random())
       one.stop = after(pauseMs, () => again.next(operation))
     }
-    /** @returns whether a result is to be handed on */
+    /** @returns whether to pass the result on */
     const judge = (result: OperationResult): boolean => {
       const { operation } = result
       const one = asked.get(identify(operation))
@@ -52,7 +56,7 @@ export function repeatExchange({ timing }: { readonly timing: Timing }): Exchang
         repeat(operation, one)
         return false
       }
-      // Whoever has waited for long is told; what the connection is up to, it says itself.
+      // A query that has waited long is reported as failed; the connection reports its own state.
       const isLate = Date.now() - one.atMs > timing.steadyMs
       const isLostNow = result.error !== undefined && isLost(result.error)
       if (operation.kind !== 'query' || !isLostNow || one.repeats >= maxRepeats || isLate || !hasNetwork()) {
@@ -69,7 +73,7 @@ export function repeatExchange({ timing }: { readonly timing: Timing }): Exchang
   }
 }
 
-/** Equal mutations share a key; urql tells them apart by an object in their contexts. */
+/** Equal mutations share a key; urql distinguishes them by an object in their contexts. */
 function identify({ key, context }: Operation): unknown {
   return context._instance ?? key
 }

@@ -1,20 +1,20 @@
 import { createEventStreamParser, type ServerSentEvent } from './event-stream.ts'
 import type { StreamResult, Subscriber } from './transport.ts'
 
-/** How an answer with results came to its end. */
+/** How a stream of results ended. */
 export type ResultsEnd =
-  /** The server said that this was all. */
+  /** The server completed it. */
   | 'complete'
-  /** The subscriber has what it wanted. */
+  /** The subscriber has received its terminal result. */
   | 'last'
-  /** The stream broke off, or the server ended it without saying that this was all. */
+  /** The stream was cut off, or the server ended it without completing it. */
   | 'broken'
 
 /**
- * Reads an event stream of results, as GraphQL over SSE has them, and hands them on.
+ * Reads an event stream of results, in the format of GraphQL over SSE, and passes them on.
  *
- * @param onBytes - called for whatever comes, also for comments
- * @throws what reading the body throws, and SyntaxError for data that is not JSON
+ * @param onBytes - called for all data that arrives, including comments
+ * @throws the error of reading the body, and SyntaxError for data that is not JSON
  */
 export async function readResults(
   body: ReadableStream<Uint8Array>,
@@ -31,7 +31,10 @@ export async function readResults(
   return 'broken'
 }
 
-/** Yields the events of a body, for each piece of it that arrives; none for a piece that completes no event. */
+/**
+ * Yields the events of a body, once per chunk that arrives; an empty list for a chunk that
+ * completes no event.
+ */
 export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<readonly ServerSentEvent[], void> {
   const parser = createEventStreamParser()
   const decoder = new TextDecoder()
@@ -43,24 +46,27 @@ export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenera
       yield parser.push(decoder.decode(value, { stream: true }))
     }
   } finally {
-    // The rest of the stream is of no interest, and neither is whether the other end has heard that.
+    // The rest of the stream is not needed, and neither is the outcome of canceling it.
     reader.cancel().catch(() => undefined)
   }
 }
 
-/** Whether an answer is a stream of results. */
+/** Whether a response is an event stream. */
 export function isEventStream(response: Response): boolean {
   return response.headers.get('content-type')?.toLowerCase().startsWith('text/event-stream') === true
 }
 
-/** The errors of an answer that is one JSON result, where the request itself was refused; null when it is anything else. */
+/**
+ * Returns the errors of a response that is one JSON result, where the request itself was refused;
+ * otherwise null.
+ */
 export async function readRefusal(response: Response): Promise<StreamResult | null> {
   if (response.headers.get('content-type')?.includes('json') !== true) return null
   try {
     const result = (await response.json()) as StreamResult | null
     return Array.isArray(result?.errors) ? result : null
   } catch {
-    // Said to be JSON and is not: something in between answered.
+    // Not JSON despite its content type: an intermediary responded.
     return null
   }
 }

@@ -1,32 +1,36 @@
 import { finalStatuses, hasTerminalEvent, passingEvents, terminalEvents } from '../../src/protocol.ts'
 import type { RequestBody, StreamResult } from './transport.ts'
 
-/** Where one subscription is in its topic, whatever carries it. */
+/** The position of one subscription in its topic, independent of the transport. */
 export interface Resumption {
-  /** What to send to receive what follows. */
+  /** Returns the request that continues after the last accepted event. */
   body(): RequestBody
-  /** Whether a result is new; then it counts as handed on. */
+  /** Returns whether a result is new; a new result counts as delivered. */
   accept(result: StreamResult): boolean
   /**
-   * Whether events are missing before this result, so that it is to be received again, from the cursor. A server that
-   * repeats it as the first one after the same cursor is believed.
+   * Returns whether events are missing before this result, so that the subscription must be
+   * repeated from the cursor. A server that sends it again as the first result after the same
+   * cursor is believed.
    */
   isAfterHole(result: StreamResult): boolean
   /**
-   * Whether a completion is to be doubted: nothing can complete this subscription but a terminal event, and none has come.
-   * A server that completes it again at the same cursor is believed.
+   * Returns whether a completion is doubtful: only a terminal event can complete this subscription,
+   * and none has arrived. A server that completes it again at the same cursor is believed.
    */
   isFalseCompletion(): boolean
-  /** Whether nothing can follow this result. */
+  /** Returns whether this result is terminal. */
   isLast(result: StreamResult): boolean
-  /** Begins anew, from a snapshot. @returns false when that is where it stands already */
+  /** Starts over with a snapshot. @returns false when it already starts there */
   restart(): boolean
 }
 
-/** How many cursors are remembered to recognise events that come twice. A server that keeps to the protocol repeats none. */
+/**
+ * How many cursors are remembered to detect duplicate events. A server that follows the protocol
+ * sends none.
+ */
 const maxRemembered = 256
 
-/** An event as far as it is looked at: the object under the root field that has a cursor. */
+/** The used fields of an event: the object under the root field that has a cursor. */
 interface EventLike {
   readonly __typename?: unknown
   readonly cursor: string
@@ -35,8 +39,8 @@ interface EventLike {
 }
 
 /**
- * Remembers the cursor of the last event handed on, for any subscription that declares a variable `$after` and selects
- * `cursor` on its root field. All others begin anew each time.
+ * Remembers the cursor of the last delivered event, for any subscription that declares a variable
+ * `$after` and selects `cursor` on its root field. All other subscriptions start over each time.
  */
 export function createResumption(body: RequestBody): Resumption {
   const isResumable = /\$after\s*:/.test(body.query)
@@ -44,7 +48,7 @@ export function createResumption(body: RequestBody): Resumption {
   let cursor: string | undefined
   let seq: number | undefined
   let isTerminalDue = false
-  /** The cursors from which holes and completions were repaired last. */
+  /** The cursors at which a gap and a completion were last repaired. */
   let repaired: { hole?: string | undefined; completion?: string | undefined } = {}
 
   return {
@@ -52,7 +56,8 @@ export function createResumption(body: RequestBody): Resumption {
     accept(result) {
       const event = isResumable ? findEvent(result) : undefined
       if (event === undefined) return true
-      // A snapshot is a new baseline, whatever was handed on before: after the log went back (`RESET`) the same cursors come again.
+      // A snapshot is a new baseline, regardless of earlier events: after the log was reset
+      // (`RESET`), the same cursors recur.
       if (typeof event.__typename === 'string' && event.__typename.endsWith('Snapshot')) remembered.clear()
       const isPassing = typeof event.__typename === 'string' && passingEvents.includes(event.__typename)
       if (!isPassing && remembered.has(event.cursor)) return false
@@ -60,7 +65,7 @@ export function createResumption(body: RequestBody): Resumption {
       seq = typeof event.seq === 'number' ? event.seq : undefined
       isTerminalDue = typeof event.__typename === 'string' && hasTerminalEvent(event.__typename)
       remembered.add(event.cursor)
-      // A set keeps the order of insertion: the first is the oldest.
+      // A set keeps the order of insertion: the first entry is the oldest.
       for (const oldest of remembered) {
         if (remembered.size <= maxRemembered) break
         remembered.delete(oldest)
@@ -72,7 +77,7 @@ export function createResumption(body: RequestBody): Resumption {
       if (event === undefined || typeof event.seq !== 'number' || seq === undefined || event.seq <= seq + 1)
         return false
       if (typeof event.__typename === 'string' && passingEvents.includes(event.__typename)) return false
-      // Of a slow subscriber the server merges events, and says so.
+      // The server compacts the events of a slow subscriber, and marks that in `follows`.
       const { follows } = (result.extensions?.['tidings'] ?? {}) as { readonly follows?: unknown }
       if (follows === seq || repaired.hole === cursor) return false
       repaired = { ...repaired, hole: cursor }

@@ -4,23 +4,29 @@ import { isEventStream, readEvents, readRefusal } from './results.ts'
 import { createStreamSlots } from './stream-slots.ts'
 import { type StreamResult, type Subscriber, type Transport, tellOnce } from './transport.ts'
 
-/** How long changes of the set of subscriptions are gathered before the stream is opened again with all of them. */
+/**
+ * How long changes of the set of subscriptions are collected before the stream is reopened with all
+ * of them.
+ */
 const gatherMs = 10
 
-/** The data of an event: a result, or the end, of the operation with this id. */
+/** The data of an event: a result, or the completion, of the operation with this id. */
 interface OperationEvent {
   readonly id?: string
   readonly payload?: StreamResult
 }
 
 /**
- * Event streams: one request with all subscriptions of the client, answered with one stream, read with `fetch`, which, other
- * than EventSource, sends headers and shows the server's comments. They are its heartbeat, sent every `askMs`: a stream that
- * is silent for longer than `silenceMs` is dead, and one on which nothing comes within `proofMs` is held back by something in between.
- * The first bytes confirm nothing, as some proxies pass those and no more: a later byte does, such as the second comment.
+ * Event streams: one request with all subscriptions of the client, answered by one stream. It is
+ * read with `fetch`, which, unlike EventSource, sends headers and exposes the server's comments.
+ * Those comments are the heartbeat, sent every `askMs`: a stream that is silent for longer than
+ * `silenceMs` is dead, and one on which nothing arrives within `proofMs` is held back by an
+ * intermediary. The first bytes do not confirm the stream, as some proxies pass only those; a later
+ * byte does, such as the second comment.
  *
- * When the set of subscriptions changes, the stream is opened again, from the cursors. The server keeps nothing between two
- * streams, so any server may answer the next one. Over all tabs of a browser there are at most two ({@link createStreamSlots}).
+ * When the set of subscriptions changes, the stream is reopened from the cursors. The server keeps
+ * no state between two streams, so any server may answer the next one. All tabs of a browser
+ * together have at most two streams ({@link createStreamSlots}).
  */
 export function createEventStreamTransport({ url, fetch, timing }: HttpOptions): Transport {
   const slots = createStreamSlots(url)
@@ -43,7 +49,7 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
       release?.()
     })
 
-    /** Opens a stream, and hands on its events. @returns what ends it */
+    /** Opens a stream and passes on its events. @returns a function that ends it */
     const open = (body: object, onEvent: (type: string, data: string) => void): (() => void) => {
       const abort = new AbortController()
       let firstByteAt: number | undefined
@@ -106,7 +112,8 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
       const onEvent = (type: string, data: string): void => {
         if (type === 'complete' && data === '') {
           stopStream()
-          // Each has come to its own end before; otherwise the server has not understood the request.
+          // Every operation should have completed on its own before; otherwise the server did not
+          // understand the request.
           if (operations.some(({ id }) => subscribers.has(id))) tell.lost('failed', 'The server ended the event stream')
           else tell.proved()
           return
@@ -118,10 +125,10 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
       }
       stopStream = open({ operations, heartbeatMs: timing.askMs }, onEvent)
     }
-    /** Opens the stream again soon, for all changes that are made at once. */
+    /** Reopens the stream soon, once for all changes made together. */
     const changed = (): void => {
       stopGathering()
-      // Before there is a slot, nothing is open yet.
+      // Without a slot, no stream is open yet.
       if (release !== undefined) stopGathering = after(gatherMs, reopen)
     }
     const begin = async (): Promise<void> => {
@@ -147,7 +154,7 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
         }
       },
       prove(scout) {
-        // Its results belong to the transport in use.
+        // The results of a probe are dropped: the connection in use delivers them.
         startTrial = () => {
           stopTrial = open(scout ?? { query: '{ __typename }' }, (type) => {
             if (type !== 'complete') return

@@ -1,19 +1,20 @@
 /**
- * Where the outbox keeps what has not been answered. A Web `Storage`, such as `localStorage`, fits as it is.
- * The functions may be asynchronous; what they throw is reported by the outbox and otherwise without consequence.
+ * Stores the unanswered mutations of the outbox. A Web `Storage`, such as `localStorage`, can be
+ * passed as it is. The functions may be asynchronous. The outbox logs their errors; they have no
+ * other consequence.
  */
 export interface OfflineStorage {
-  /** Resolves to null when there is nothing under this key. */
+  /** Returns or resolves to null when there is no value under this key. */
   getItem(key: string): string | null | Promise<string | null>
   setItem(key: string, value: string): void | Promise<void>
   removeItem(key: string): void | Promise<void>
-  /** All keys, in any order; those of others may be among them. */
+  /** All keys, in any order, possibly including keys of other programs. */
   keys(): readonly string[] | Promise<readonly string[]>
 }
 
-/** Gives a Web `Storage` the form of an {@link OfflineStorage}. */
+/** Adapts a Web `Storage` to {@link OfflineStorage}. */
 export function toOfflineStorage(storage: OfflineStorage | Storage): OfflineStorage {
-  // The type of a Web `Storage` lets any name be anything: only this tells them apart.
+  // The type of a Web `Storage` allows any property name, so only this check distinguishes the two.
   if (typeof storage['keys'] === 'function') return storage as OfflineStorage
   const web = storage as Storage
   return {

@@ -1,15 +1,15 @@
-/** Something that changes and can be watched; fits React's `useSyncExternalStore`. */
+/** An observable value; fits React's `useSyncExternalStore`. */
 export interface Store<T> {
-  /** Calls back after each change. @returns what ends it */
+  /** Calls `listener` after each change. @returns a function that stops that */
   subscribe(listener: () => void): () => void
-  /** What is true now: an immutable value, the same one until something changes. */
+  /** Returns the current value: immutable, and the same object until it changes. */
   getSnapshot(): T
 }
 
-/** A store together with what changes it. */
+/** A store with its setter. */
 export interface MutableStore<T> extends Store<T> {
   set(value: T): void
-  /** How many listen. */
+  /** The number of listeners. */
   readonly listeners: number
 }
 
@@ -29,7 +29,8 @@ export function createStore<T>(initial: T, onListeners: (count: number) => void 
       for (const { call } of [...listeners]) call()
     },
     subscribe(listener) {
-      // One object per subscription: the same function may be registered twice, as React does under StrictMode.
+      // One object per subscription: the same function may be registered twice, as React does under
+      // StrictMode.
       const entry = { call: listener }
       listeners.add(entry)
       onListeners(listeners.size)

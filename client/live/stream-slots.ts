@@ -1,20 +1,24 @@
 import { isPage } from './environment.ts'
 
 /**
- * Browsers open six HTTP/1.1 connections to a server, over all tabs, and a stream holds one for as long as it lasts. Two
- * streams, each of which is opened beside its predecessor when its token is renewed, leave two connections for requests.
+ * Browsers open six HTTP/1.1 connections to a server, across all tabs, and a stream occupies one
+ * for as long as it lasts. Two streams, each opened beside its predecessor when its token is
+ * renewed, leave two connections for requests.
  */
 const maxStreams = 2
 
-/** Counts the event streams of all tabs of a browser. */
+/** Limits the event streams of all tabs of a browser. */
 export interface StreamSlots {
-  /** Takes a slot, or shares the one that this client has. @returns what gives it back, or why there is none */
+  /**
+   * Takes a slot, or shares the one that this client holds. @returns a function that releases it,
+   * or why there is none
+   */
   acquire(): Promise<(() => void) | string>
 }
 
 /**
- * Creates the slots of one client, held as Web Locks: the browser gives back those of a tab that is closed. Outside of
- * browsers there is no limit.
+ * Creates the slots of one client, held as Web Locks: the browser releases those of a closed tab.
+ * Outside of browsers there is no limit.
  */
 export function createStreamSlots(url: string): StreamSlots {
   const { navigator, location } = globalThis as { navigator?: { locks?: LockManager }; location?: { href: string } }
@@ -23,7 +27,8 @@ export function createStreamSlots(url: string): StreamSlots {
 
   const take = async (): Promise<(() => void) | string> => {
     const locks = navigator?.locks
-    // Absent on pages that did not come over https. Nothing else would count reliably, so such a page polls.
+    // Web Locks are missing on pages that were not loaded over https. No other way counts reliably,
+    // so such a page polls.
     if (locks === undefined)
       return 'This page cannot count the event streams of other tabs, as it did not come over https'
     const { origin } = new URL(url, location?.href)
@@ -56,7 +61,7 @@ export function createStreamSlots(url: string): StreamSlots {
   }
 }
 
-/** Takes a lock. @returns what gives it back; null when it is held elsewhere */
+/** Takes a lock. @returns a function that releases it; null when it is held elsewhere */
 function lock(locks: LockManager, name: string): Promise<(() => void) | null> {
   return new Promise((resolve, reject) => {
     const request = locks.request(name, { ifAvailable: true }, (granted) => {

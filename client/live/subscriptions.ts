@@ -5,31 +5,31 @@ import { createResumption } from './resume.ts'
 import type { Timing } from './timing.ts'
 import type { RequestBody, Session, StreamResult, Subscriber } from './transport.ts'
 
-/** Takes the results of one subscription. */
+/** Receives the results of one subscription. */
 export interface ResultSink {
   next(result: StreamResult): void
-  /** Nothing follows. */
+  /** Called when no further result follows. */
   complete(): void
 }
 
-/** What else is known of a subscription. */
+/** Options of a subscription. */
 export interface SubscriptionOptions {
   /** Whether its document was generated from the schema. @default false */
   readonly isGenerated?: boolean
 }
 
-/** The subscriptions of a client, as they move from one session to the next. */
+/** The subscriptions of a client, as they move from one connection to the next. */
 export interface Subscriptions {
   readonly count: number
-  /** @returns what ends it */
+  /** Adds a subscription. @returns a function that ends it */
   add(body: RequestBody, sink: ResultSink, options?: SubscriptionOptions): () => void
-  /** Moves all of them to the present session. @returns whether there were any */
+  /** Attaches all of them to the current connection. @returns whether there were any */
   attach(): boolean
-  /** Takes all of them off. */
+  /** Detaches all of them. */
   detach(): void
-  /** The operation of one of them, to try a transport with; null when there is none. */
+  /** Returns the operation of one of them, to probe a transport with; null when there is none. */
   scout(): RequestBody | null
-  /** Why one of them is not served now, although the transport works; null when all are. */
+  /** Returns why one of them is not served now although the transport works; null when all are. */
   problem(): string | null
   /** Completes all of them. */
   dispose(): void
@@ -40,17 +40,17 @@ interface Subscription {
   stop(): void
   complete(): void
   body(): RequestBody
-  /** What the server said when it refused it for the moment; null when it did not. */
+  /** The server's message when it temporarily refused the subscription; null otherwise. */
   refusal(): string | null
 }
 
-/** Codes of refusals that may be gone after a while. */
+/** Codes of refusals that may be temporary. */
 const passingCodes: readonly unknown[] = ['RATE_LIMITED', 'UNAVAILABLE', 'SHUTTING_DOWN']
 
 /**
  * Creates the list of subscriptions.
  *
- * @param options.session - what they are attached to now
+ * @param options.session - returns the connection that they are attached to now
  * @param options.onCount - called after their number has changed
  */
 export function createSubscriptions(options: {
@@ -63,12 +63,12 @@ export function createSubscriptions(options: {
 
   const add = (body: RequestBody, sink: ResultSink, options: SubscriptionOptions = {}): (() => void) => {
     const resumption = createResumption(body)
-    /** Of the present session; what an earlier one still says is not heard. */
+    /** The subscriber on the current connection; results from earlier connections are ignored. */
     let current: Subscriber | undefined
     let detach: () => void = () => undefined
     let stopTimer: () => void = () => undefined
     let refusals = 0
-    /** Nothing can follow what was handed on. */
+    /** Whether a terminal result was delivered. */
     let isOver = false
     let refusal: string | null = null
     /** When the server first found the generated document invalid. */
@@ -120,7 +120,10 @@ export function createSubscriptions(options: {
       if (current === subscriber) detach = end
       else end()
     }
-    /** Receives what follows the cursor again; not within the call of the session, which has this subscriber still. */
+    /**
+     * Resubscribes from the cursor. Deferred: within this call the connection still holds the old
+     * subscriber.
+     */
     const repair = (): void => {
       stop()
       stopTimer = after(0, start)
@@ -129,13 +132,13 @@ export function createSubscriptions(options: {
       try {
         sink.next(result)
       } catch (error) {
-        // A defect of whoever listens; the transport, which others share, is not to suffer from it.
+        // A bug in the listener must not affect the transport, which other subscriptions share.
         queueMicrotask(() => {
           throw error
         })
       }
     }
-    /** @returns true: whatever becomes of it, this session has no more to say to it */
+    /** @returns true: this connection sends no further results to the subscription */
     const refuse = (result: StreamResult): true => {
       const { code, retryable } = result.errors?.[0]?.extensions ?? {}
       const isNewer = options.isGenerated === true && isUnknownToServer(result.errors)

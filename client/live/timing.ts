@@ -1,59 +1,76 @@
-/** How long the client waits for what. All in milliseconds. */
+/**
+ * Deadlines, pauses and intervals of the client, in milliseconds. The defaults are in
+ * {@link defaultTiming}.
+ */
 export interface Timing {
   /**
-   * Longest wait for each step of a transport's confirmation: an answered ping on a socket; on an event stream the first
-   * byte, and after it a later one.
+   * Longest wait for each step of confirming a transport: on a WebSocket, the pong; on an event
+   * stream, the first byte and then a later one.
    */
   readonly proofMs: number
   /**
-   * A byte that arrives this long after the first one confirms an event stream: some proxies pass the beginning of an
-   * answer and hold the rest back. The server sends its second comment after 1 s.
+   * A byte that arrives this long after the first one confirms an event stream: some proxies pass
+   * the beginning of a response and hold back the rest. The server sends its second comment after 1
+   * s.
    */
   readonly confirmMs: number
-  /** Time between pings on a socket. With {@link pongMs} it bounds how long a dead peer goes unnoticed. */
+  /**
+   * Time between pings on a WebSocket. With {@link pongMs} it bounds how long a dead peer goes
+   * unnoticed.
+   */
   readonly pingMs: number
-  /** Longest wait for the answer to a ping. */
+  /** Longest wait for a pong. */
   readonly pongMs: number
   /**
-   * A socket that was silent for this long is asked for a sign of life while the page is visible and somebody listens to
-   * the state of the connection. An event stream cannot be asked: its server sends a comment this often.
+   * A WebSocket that was silent for this long is asked for a sign of life while the page is visible
+   * and the connection state has listeners. An event stream cannot be asked: its server sends a
+   * comment this often.
    */
   readonly askMs: number
-  /** Longest wait for the answer, or the overdue comment, while the connection still counts as live. */
+  /**
+   * Longest wait for the pong, or for the overdue comment, while the connection still counts as
+   * live.
+   */
   readonly answerMs: number
-  /** Longest silence of an event stream before it is given up. */
+  /** Longest silence of an event stream before it counts as lost. */
   readonly silenceMs: number
   /** A connection that lived longer than this was sound, whatever ended it. */
   readonly steadyMs: number
   /**
-   * Silent deaths of connections within this time count together, however long each connection lived. Also the longest
-   * trial of a better transport that has failed before.
+   * Silent deaths of connections within this time count together, however long each connection
+   * lived. Also the longest trial of a better transport that has failed before.
    */
   readonly flapWindowMs: number
-  /** Upper bound of the first pause before trying again; it doubles with each attempt. */
+  /** Upper bound of the first pause before a retry; it doubles with each attempt. */
   readonly backoffMs: number
-  /** Upper bound of the pauses before a connection is tried again; while nothing gets through, a try is one small request. */
+  /**
+   * Upper bound of the pauses between connection attempts. While nothing gets through, an attempt
+   * is one small request.
+   */
   readonly maxReconnectMs: number
   /** Upper bound of all other pauses. */
   readonly maxBackoffMs: number
-  /** Rest before a better transport is tried again in the background; it doubles with each failure. */
+  /**
+   * Pause before a better transport is probed again in the background; it doubles with each
+   * failure.
+   */
   readonly probeMs: number
-  /** Upper bound of that rest. */
+  /** Upper bound of the pause before a probe. */
   readonly maxProbeMs: number
-  /** Polling: time between requests while events flow. */
+  /** Polling: time between requests while events arrive. */
   readonly pollMs: number
-  /** Polling: most time between requests while nothing happens. */
+  /** Polling: longest time between requests while none arrive. */
   readonly maxPollMs: number
-  /** Longest wait for the answer to a request that does not stream. */
+  /** Longest wait for the response to a request that does not stream. */
   readonly requestMs: number
   /**
-   * For how long a generated document is sent again that the server finds invalid: during a rolling upgrade a page may be
-   * newer than the server that answers.
+   * How long a generated document that the server finds invalid is sent again: during a rolling
+   * upgrade, a page may be newer than the server that answers.
    */
   readonly upgradeMs: number
   /** How long before its expiry a token is renewed; at most a third of its lifetime. */
   readonly tokenLeewayMs: number
-  /** How long the connection is kept after nobody needs it any more. */
+  /** How long an unneeded connection is kept open. */
   readonly lingerMs: number
 }
 

@@ -1,38 +1,48 @@
-/** A token, or null for none, and what is known of it. */
+/** A token, or null for none, with its properties. */
 export interface Credential {
   readonly token: string | null
-  /** When to renew it, in milliseconds since 1970; null when it does not say when it expires. */
+  /** When to renew the token, in milliseconds since 1970; null when its expiry is unknown. */
   readonly renewAt: number | null
-  /** Whose it is; null for nobody's, and where that cannot be known. */
+  /** The user of the token; null when there is none or it is unknown. */
   readonly userId: string | null
 }
 
-/** Whoever needs the token asks here: one question to the application at a time, and none while the answer is fresh. */
+/**
+ * The source of tokens for all parts of the client. Calls the application's function at most once
+ * at a time, and not while the token is fresh.
+ */
 export interface Tokens {
   /**
-   * The token to use now.
-   * @throws what the application's function throws
+   * Returns the token to use now.
+   * @throws the error of the application's function
    */
   get(): Promise<Credential>
-  /** Forgets the token, so that the next `get` asks again. @param refused - only if it is still this one */
+  /**
+   * Forgets the token, so that the next `get` requests a new one. @param refused - forget only this
+   * token
+   */
   forget(refused?: string | null): void
-  /** False when there is no function to ask. */
+  /** Whether there is a function that returns tokens. */
   readonly canRenew: boolean
-  /** Whose the last token was; undefined as long as there was none. */
+  /** Returns the user of the last token; undefined before the first one. */
   user(): string | null | undefined
-  /** Calls back when a token is another user's than the one before, and with the first one. One listener. */
+  /**
+   * Calls `listener` with the first token, and when a token belongs to another user than the
+   * previous one. Supports one listener.
+   */
   onUser(listener: () => void): void
 }
 
 /**
  * Creates the source of tokens.
  *
- * @param options.leewayMs - how long before its `exp` a token counts as old; at most a third of its lifetime
+ * @param options.leewayMs - how long before its `exp` a token counts as expired; at most a third of
+ * its lifetime
  */
 export function createTokens(options: {
   readonly ask: (() => string | null | Promise<string | null>) | undefined
   readonly leewayMs: number
-  /** Whose a token is; its `sub` by default. */
+  /** Returns the user of a token. @default its `sub` */
   readonly userOf?: ((token: string) => string | null) | undefined
 }): Tokens {
   const { ask, leewayMs, userOf = findUser } = options
@@ -48,7 +58,7 @@ export function createTokens(options: {
       renewAt: token === null ? null : findRenewal(token, Date.now(), leewayMs),
       userId: token === null ? null : userOf(token),
     }
-    // Without an expiry there is no telling how long it is good: asked for each time.
+    // Without an `exp`, the lifetime is unknown: the application is asked each time.
     kept = credential.renewAt === null ? undefined : credential
     if (user !== credential.userId) {
       user = credential.userId
@@ -76,7 +86,10 @@ export function createTokens(options: {
   }
 }
 
-/** When a token that was given at `now` is to be renewed. One that seems to be too old already is left to the server's clock. */
+/**
+ * Returns when to renew a token that was issued at `now`; null for a token that already seems
+ * expired, as the server's clock decides that.
+ */
 function findRenewal(token: string, now: number, leewayMs: number): number | null {
   const claims = readClaims(token)
   if (claims?.exp === undefined) return null
@@ -89,7 +102,10 @@ function findUser(token: string): string | null {
   return readClaims(token)?.sub ?? null
 }
 
-/** What is looked at in a JWT, times in seconds; null when it is not one. Nothing is verified: that is the server's business. */
+/**
+ * Reads the used claims of a JWT, times in seconds; null when it is not a JWT. Nothing is verified:
+ * the server does that.
+ */
 function readClaims(token: string): { readonly exp?: number; readonly iat?: number; readonly sub?: string } | null {
   const [, payload] = token.split('.')
   if (payload === undefined) return null
@@ -103,7 +119,7 @@ function readClaims(token: string): { readonly exp?: number; readonly iat?: numb
       ...(typeof sub === 'string' ? { sub } : {}),
     }
   } catch {
-    // An opaque token: it says nothing about itself, which is its right.
+    // An opaque token has no readable claims.
     return null
   }
 }

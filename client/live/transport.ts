@@ -1,6 +1,6 @@
 import type { LossKind } from './ladder.ts'
 
-/** What is sent for one operation, as GraphQL over HTTP and over WebSocket have it. */
+/** The request of one operation, in the format of GraphQL over HTTP and over WebSocket. */
 export interface RequestBody {
   readonly query: string
   readonly operationName?: string
@@ -8,7 +8,7 @@ export interface RequestBody {
   readonly extensions?: Readonly<Record<string, unknown>>
 }
 
-/** One result of a subscription as it came over the wire. */
+/** One result of a subscription as received. */
 export interface StreamResult {
   readonly data?: Readonly<Record<string, unknown>> | null
   readonly errors?: readonly StreamError[]
@@ -21,58 +21,74 @@ export interface StreamError {
   readonly extensions?: Readonly<Record<string, unknown>>
 }
 
-/** What a transport needs of a subscription. */
+/** A subscription as a transport sees it. */
 export interface Subscriber {
-  /** What to send now: its variables say from where. Asked for anew for each request. */
+  /**
+   * Returns the request to send now, with the cursor in its variables. Called again for each
+   * request.
+   */
   body(): RequestBody
-  /** Takes a result. @returns true when nothing can follow it */
+  /** Receives a result. @returns true when no further result can follow */
   next(result: StreamResult): boolean
-  /** The server has nothing more to say. */
+  /** Called when the server has completed the operation. */
   complete(): void
 }
 
-/** What a session tells its owner. Nothing is told after `lost`, `expired` or `refused`, of which there is at most one. */
+/**
+ * Receives the events of a session. None follows `lost`, `expired` or `refused`, and at most one of
+ * these occurs.
+ */
 export interface SessionListener {
-  /** Something has come through: the transport works. Told once. */
+  /** Data has arrived: the transport is confirmed. Called once. */
   proved(): void
-  /** The other end lives. @param roundTripMs - where it was measured */
+  /** The server has shown a sign of life. @param roundTripMs - where it was measured */
   heard(roundTripMs?: number): void
   lost(kind: LossKind, reason: string): void
-  /** The token in use is not accepted any more. */
+  /** The token in use is no longer accepted. */
   expired(reason: string): void
-  /** The server will not have us. */
+  /** The server refuses this client permanently. */
   refused(reason: string): void
 }
 
 /**
- * One connection over one transport, from its opening to its end. It does not try again: that is the ladder's business.
+ * One connection over one transport, from opening to end. It does not retry: the ladder state
+ * machine decides that.
  *
- * A session owes its owner: `proved` as soon as it is known that results can come through, or an end with its reason,
- * within bounded time; `lost` within 15 s when the other end is gone.
+ * A session must call `proved` as soon as it is known that results can arrive, or an end with its
+ * reason, within bounded time. It must call `lost` within 15 s when the peer is down.
  */
 export interface Session {
-  /** Starts handing on results; what is missed between sessions is asked for by the variables. @returns what ends it */
+  /**
+   * Starts passing on results; the request's variables ask for results missed between sessions.
+   * @returns a function that ends it
+   */
   attach(subscriber: Subscriber): () => void
   /**
-   * Carries an operation as a trial until the first `attach`, and drops its results.
+   * Runs an operation as a trial until the first `attach`, and drops its results.
    *
-   * @param scout - the operation; null for none, which proves the transport once
+   * @param scout - the operation; null for none, which confirms the transport once
    */
   prove(scout: RequestBody | null): void
   /** Asks for a sign of life now, with a short deadline. */
   check(): void
-  /** Whether {@link check} makes the server answer at once, as a ping does. */
+  /** Whether {@link check} makes the server respond at once, as a ping does. */
   readonly canAnswer: boolean
-  /** Time between the heartbeats that the server sends unasked, in milliseconds; null where it sends none. */
+  /**
+   * Time between the heartbeats that the server sends on its own, in milliseconds; null where it
+   * sends none.
+   */
   readonly heartbeatMs: number | null
-  /** Ends it at once, without a word to the listener. Idempotent. */
+  /** Ends it at once, without calling the listener. Idempotent. */
   close(): void
 }
 
-/** A way to the server. @param token - what to show for credentials, if anything */
+/** Opens a session over one transport. @param token - sent as credentials; null for none */
 export type Transport = (listener: SessionListener, token: string | null) => Session
 
-/** A listener that lets nothing through after the end, and calls `onEnd` before it tells of it. */
+/**
+ * Wraps a listener: it receives nothing after the end, and `onEnd` is called before the listener
+ * is.
+ */
 export function tellOnce(listener: SessionListener, onEnd: () => void): SessionListener & { end(): boolean } {
   let isOver = false
   let isProved = false

@@ -3,11 +3,11 @@ import { createPollingTransport } from './polling.ts'
 import { createEventStreamTransport } from './sse.ts'
 import { createWebSocketTransport } from './websocket.ts'
 
-/** WebSocket, in the protocol graphql-transport-ws. */
+/** The WebSocket transport, with the protocol graphql-transport-ws. */
 export const webSocketTransport: TransportFactory = { name: 'websocket', create: createWebSocketTransport }
 
-/** Event streams over `fetch`. */
+/** The transport of event streams (SSE) over `fetch`. */
 export const eventStreamTransport: TransportFactory = { name: 'sse', create: createEventStreamTransport }
 
-/** Polling. */
+/** The polling transport. */
 export const pollingTransport: TransportFactory = { name: 'polling', create: createPollingTransport }

@@ -1,25 +1,32 @@
 import type { Fetch } from './http.ts'
 import { createStore, type Store } from './store.ts'
 
-/** A file on its way to the server. */
+/** The progress of one upload. */
 export interface UploadProgress {
-  /** Of the request it is in, which is little more than the file. */
+  /** Bytes of the whole request, which is little more than the file. */
   readonly sentBytes: number
   readonly totalBytes: number
 }
 
-/** The files that are on their way. */
+/** The files being uploaded. */
 export interface UploadStore extends Store<ReadonlyMap<Blob, UploadProgress>> {
-  /** Stops sending a file; its mutation is answered with an error. Does nothing for one that is not on its way. */
+  /**
+   * Cancels the upload of a file; its mutation fails with an error. Does nothing for a file that is
+   * not being uploaded.
+   */
   cancel(file: Blob): void
 }
 
-/** What an upload that was canceled is answered with: not a lost connection, after which it would be sent again. */
+/**
+ * The response to a canceled upload. It must not look like a lost connection, after which it would
+ * be sent again.
+ */
 const canceled = { errors: [{ message: 'The upload was canceled', extensions: { code: 'UPLOAD_CANCELED' } }] }
 
 /**
- * Wraps `fetch` so that the progress of files is known. Requests with files go by XMLHttpRequest, which is the only one in browsers
- * that tells it; where there is none, and for all other requests, nothing changes.
+ * Wraps `fetch` to report the progress of uploads. Requests with files are sent with
+ * XMLHttpRequest, the only browser API that reports upload progress. Where it is missing, and for
+ * all other requests, nothing changes.
  */
 export function createUploads(plain: Fetch): { readonly fetch: Fetch; readonly uploads: UploadStore } {
   const store = createStore<ReadonlyMap<Blob, UploadProgress>>(new Map())

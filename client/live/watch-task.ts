@@ -6,22 +6,23 @@ import type { TaskEvent, TaskState } from '../reduce/task-state.ts'
 import { createChannel } from './channel.ts'
 import type { ConnectionStore } from './connection.ts'
 
-/** From where a task is watched. */
+/** Options of watching a task. */
 export interface WatchTaskOptions {
-  /** Nothing but what follows this cursor. */
+  /** Yields only the events after this cursor. */
   readonly after?: string
-  /** The whole history first. @default false */
+  /** Yields the whole history first. @default false */
   readonly fromStart?: boolean
-  /** Ends the watching when it aborts. */
+  /** Stops watching when it aborts. */
   readonly signal?: AbortSignal
 }
 
 /**
- * The events of one task. Ends after the terminal event; leaving the loop unsubscribes. Each iteration subscribes anew.
- * Throws what the server refuses with, and an Error when the connection is closed for good.
+ * The events of one task. Ends after the terminal event; leaving the loop unsubscribes. Each
+ * iteration subscribes anew. Throws the server's refusal, and an Error when the connection is
+ * closed permanently.
  */
 export interface TaskStates extends AsyncIterable<TaskEvent> {
-  /** The same, folded: what is known of the task after each event. */
+  /** The events folded: yields the state of the task after each event that changes it. */
   states(): AsyncIterable<TaskState>
 }
 
@@ -60,7 +61,8 @@ function watchEvents(
       ...(cursor === undefined ? {} : { after: cursor }),
     })
     watched += 1
-    // A key of its own: urql joins operations of one key, and who joins late is not given the snapshot again.
+    // A unique key: urql shares operations of equal keys, and a late subscriber would not receive
+    // the snapshot again.
     const own = { ...request, key: (request.key ^ Math.imul(watched, 0x9e3779b1)) >>> 0 }
     const subscription = pipe(
       urql.executeSubscription(own),

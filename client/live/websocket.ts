@@ -4,10 +4,10 @@ import { after } from './environment.ts'
 import type { Timing } from './timing.ts'
 import { type Subscriber, type Transport, tellOnce } from './transport.ts'
 
-/** What is used of a WebSocket class: the browser's, Node's, or that of the package ws. */
+/** A WebSocket class: the browser's, Node's, or that of the ws package. */
 export type WebSocketImplementation = new (url: string, protocols?: string | string[]) => unknown
 
-/** What is used of an open socket. */
+/** The used part of an open socket. */
 interface OpenSocket {
   readonly readyState: number
   send(data: string): void
@@ -18,10 +18,12 @@ const ping = JSON.stringify({ type: 'ping' })
 const isOpen = 1
 
 /**
- * WebSocket, in the protocol graphql-transport-ws through the client of graphql-ws. That client's own retries, pings and
- * lazy closing are turned off: each session is one socket and ends with it.
+ * The WebSocket transport, with the protocol graphql-transport-ws through the graphql-ws client.
+ * That client's own retries, pings and lazy closing are disabled: each session is one socket and
+ * ends with it.
  *
- * It proves itself by an answered ping, not by having been opened: there are proxies that let sockets open and nothing more.
+ * A pong confirms the session, not the opening of the socket: some proxies let sockets open and
+ * pass nothing more.
  */
 export function createWebSocketTransport(options: {
   readonly url: string
@@ -47,16 +49,16 @@ export function createWebSocketTransport(options: {
       isOver = true
       stopPing()
       stopDeadline()
-      // Said politely where there is someone to hear it; `terminate` makes an end of it in any case.
+      // Sends a close frame where the peer may receive it; `terminate` ends the socket in any case.
       if (socket?.readyState === isOpen) socket.close(closeCodes.normal, 'Left')
-      // Without this the client of graphql-ws would open another socket after a close with code 1000.
+      // Without this, the graphql-ws client would open another socket after a close with code 1000.
       Promise.resolve(client?.dispose()).catch(() => undefined)
       client?.terminate()
     })
     const sendPing = (): void => {
       stopPing()
       if (!isAcknowledged || socket?.readyState !== isOpen) return
-      // One that is under way already has the earlier deadline.
+      // A pending ping already has the earlier deadline.
       if (pingedAt !== undefined) return
       pingedAt = Date.now()
       socket.send(ping)
@@ -66,7 +68,8 @@ export function createWebSocketTransport(options: {
       stopDeadline()
       const askedAt = pingedAt ?? 0
       stopDeadline = after(ms, () => {
-        // The answer may stand behind a long backlog: as long as anything arrives, the other end lives.
+        // The pong may be queued behind a long backlog: as long as anything arrives, the peer is
+        // alive.
         if (heardAt > askedAt && Date.now() - heardAt < timing.pongMs) awaitPong(timing.pongMs)
         else if (heardAt === 0) tell.lost('silent', 'The WebSocket opened, then nothing came through')
         else {
@@ -87,7 +90,7 @@ export function createWebSocketTransport(options: {
         lazy: false,
         retryAttempts: 0,
         shouldRetry: () => false,
-        // Told by `closed`.
+        // Reported by `closed`.
         onNonLazyError: () => undefined,
         ...(webSocketImpl === undefined ? {} : { webSocketImpl }),
         ...(token === null ? {} : { connectionParams: { authorization: `Bearer ${token}` } }),
@@ -101,7 +104,7 @@ export function createWebSocketTransport(options: {
             sendPing()
           },
           message() {
-            // The acknowledgement alone comes through where nothing else does.
+            // The acknowledgement does not count: it may get through where nothing else does.
             if (isAcknowledged) heard()
           },
           pong(isReceived) {
@@ -119,7 +122,8 @@ export function createWebSocketTransport(options: {
         },
       })
     } catch (error) {
-      // Thrown where there is no WebSocket, or where a page may not use it. Told later, as every other failure.
+      // Thrown where WebSocket is missing or a page may not use it. Reported later, like every
+      // other failure.
       queueMicrotask(() => tell.lost('failed', `There is no WebSocket: ${String(error)}`))
     }
     const tellClose = (code: number, reason: string): void => {
@@ -140,7 +144,7 @@ export function createWebSocketTransport(options: {
           if (isAttached && subscriber.next(result as never)) finish()
         },
         error(errors) {
-          // Anything but GraphQL's errors is the end of the socket, which `closed` tells.
+          // Everything other than GraphQL errors ends the socket, which `closed` reports.
           if (!isAttached || isOver || !Array.isArray(errors)) return
           subscriber.next({ errors })
           finish()
@@ -151,8 +155,9 @@ export function createWebSocketTransport(options: {
       })
       const detach = (): void => {
         isAttached = false
-        // Not at once: the server's own `complete` may stand right behind the message that is being read, and the client of
-        // graphql-ws would count this subscription as left twice, and close the socket under the others.
+        // Deferred: the server's own `complete` may directly follow the message being read, and the
+        // graphql-ws client would then count this subscription as released twice, and close the
+        // socket under the other subscriptions.
         if (unsubscribe !== undefined) after(0, unsubscribe)
       }
       const finish = (): void => {
@@ -167,7 +172,8 @@ export function createWebSocketTransport(options: {
         return attach(subscriber)
       },
       prove(scout) {
-        // The pings prove that it works; the results, which belong to the transport in use, bring the usual load upon it.
+        // Pings confirm the session. The trial operation adds the usual load; its results are
+        // dropped, as the connection in use delivers them.
         if (scout !== null) stopTrial = attach({ body: () => scout, next: () => false, complete: () => undefined })
       },
       check: sendPing,
