@@ -89,7 +89,7 @@ function fillInput(
 }
 
 /**
- * Creates the nodes of an argument whose value is a variable. They are parsed, which makes them
+ * Creates the nodes of an argument with a variable as its value. They are parsed, which makes them
  * complete.
  */
 function makeArgument(variable: string): {

@@ -36,7 +36,7 @@ export function withLateAnswers(
     /** Pending queries to read from the cache, and those to send again once they are answered. */
     const toRead = new Map<number, Operation>()
     const toAsk = new Set<number>()
-    /** Queries whose data has been passed on. */
+    /** Queries for which data has been passed on. */
     const shown = new Set<number>()
     const reads = makeSubject<Operation>()
     let isReading = false

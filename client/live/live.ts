@@ -297,7 +297,7 @@ export function createLive(options: {
     }
     const isTrial = state.is === 'probing' && state.target !== state.rung
     if (isTrial) {
-      // A trial whose subscription ended can receive nothing more.
+      // A trial can receive nothing more after its subscription ended.
       const ms = failures.trialMs(state.target) + timing.silenceMs + timing.proofMs
       const reason = 'The trial of a better transport came to nothing'
       stops.push(after(ms, () => dispatch({ type: 'probeFailed', reason }), { isIdle: true }))

@@ -1,22 +1,25 @@
 import { createStore, type Store } from '../live/store.ts'
 
-/** A store whose listeners are told of a burst of changes at most once a window. */
+/** A store that notifies its listeners of a burst of changes at most once per window. */
 export interface CoalescedStore<T> extends Store<T> {
-  /** The newest value, which listeners may not have been told of yet. */
+  /** The newest value; listeners may not have been notified of it yet. */
   readonly latest: T
-  /** Takes a value: told at once after a pause, otherwise at the end of the window. The last one is always told. */
+  /**
+   * Sets the value. Listeners are notified at once when the last notification is at least a window
+   * ago, otherwise at the end of the window. They are always notified of the last value.
+   */
   set(value: T): void
-  /** How many listen. */
+  /** The number of listeners. */
   readonly listeners: number
-  /** Ends the timer. */
+  /** Clears the timer. */
   close(): void
 }
 
 /**
- * Creates one. `getSnapshot` gives what listeners were told, not `latest`: React compares the two and would render for
- * every change otherwise.
+ * Creates a coalesced store. `getSnapshot` returns the last published value, not `latest`: React
+ * compares snapshots and would otherwise render for every change.
  *
- * @param options.windowMs - at most one call of a listener in this time
+ * @param options.windowMs - each listener is called at most once in this time
  */
 export function createCoalescedStore<T>(
   initial: T,

@@ -11,24 +11,27 @@ export interface TidingsWords {
   duration(ms: number): string
   /** The stage of a running task, or the status of another one. */
   status(task: Pick<TaskState, 'status' | 'progress'>): string
-  /** What a screen reader announces. It should change with the status and each quarter, not with each percent. */
+  /**
+   * The announcement for screen readers. It should change with the status and each quarter, not
+   * with each percent.
+   */
   announcement(task: Pick<TaskState, 'status' | 'progress' | 'error'>): string
   /** A whole number of percent. */
   percent(percent: number): string
   /** The value of a progress bar for assistive technology. */
   value(status: string, percent: number): string
   items(counts: { readonly completed: number; readonly failed: number; readonly total: number }): string
-  /** Elapsed and remaining time; `remainingMs` is null when it is not known. */
+  /** Elapsed and remaining time in milliseconds; `remainingMs` is null while it is unknown. */
   times(elapsedMs: number, remainingMs: number | null): string
   /** The position of a task in the queue. */
   queue(position: QueuePlace): string
-  /** The estimated wait in the queue. */
+  /** The estimated wait in the queue. @param ms - milliseconds */
   wait(ms: number): string
   /** The connection as a title and sentences. @param now - milliseconds since 1970 */
   connection(state: ConnectionState, now: number): { readonly title: string; readonly details: readonly string[] }
-  /** The button that connects again at once. */
+  /** The label of the button that reconnects at once. */
   readonly tryNow: string
-  /** The button of `RetryButton`. */
+  /** The label of `RetryButton`. */
   readonly retry: string
 }
 

@@ -4,9 +4,12 @@ import { useConnection } from './use-connection.ts'
 import { useNow } from './use-now.ts'
 
 /**
- * Shows the state of the connection and its reason. Screen readers announce a new status, and not what changes every second.
+ * Shows the state of the connection and its reason. Screen readers announce a new status, but not
+ * details that change every second.
  *
- * @param props.isBrief - the title alone, as plain text that fits into a button, with the rest as its tooltip
+ * @param props.isBrief - renders only the title, as plain text that fits into a button, with the
+ * details as its tooltip.
+ * @default false
  */
 export function ConnectionIndicator({ isBrief = false }: { readonly isBrief?: boolean }): ReactElement {
   const connection = useConnection()

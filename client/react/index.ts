@@ -1,6 +1,9 @@
 'use client'
 
-/** The client for React: `tidings/react`. Its modules run in the browser: a server component renders them as client components. */
+/**
+ * The client for React: `tidings/react`. Its modules run in the browser: a server component renders
+ * them as client components.
+ */
 export { defaultWords, type TidingsWords } from './component-words.ts'
 export { ConnectionIndicator } from './connection-indicator.tsx'
 export { ProgressBar, type ProgressBarTask } from './progress-bar.tsx'

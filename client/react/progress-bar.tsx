@@ -3,15 +3,18 @@ import type { TaskState } from '../reduce/task-state.ts'
 import { useWords } from './provider.ts'
 import { useNow } from './use-now.ts'
 
-/** What a {@link ProgressBar} needs to know of a task: a `TaskState` and a summary of a list both do. */
+/**
+ * The task fields that a {@link ProgressBar} needs. A `TaskState` and a list's task summary both
+ * fit.
+ */
 export type ProgressBarTask = Pick<TaskState, 'status' | 'progress' | 'error'>
 
 /**
- * Shows the progress of a task: stage, percent, items, elapsed and remaining time. Screen readers announce stages and
- * quarters, not every percent. `tidings/styles.css` styles it.
+ * Shows the progress of a task: stage, percent, items, elapsed and remaining time. Screen readers
+ * announce stages and quarters, not every percent. `tidings/styles.css` styles it.
  *
- * @param props.label - what is in progress, for those who do not see it beside the bar
- * @param props.isQuiet - announces nothing, for bars of which there are many
+ * @param props.label - names the work in progress, for assistive technology
+ * @param props.isQuiet - announces nothing, for pages with many bars. @default false
  */
 export function ProgressBar(props: {
   readonly task: ProgressBarTask
@@ -37,7 +40,7 @@ export function ProgressBar(props: {
       >
         <div className="tidings-progress-value" style={{ transform: `scaleX(${percent / 100})` }} />
       </div>
-      {/* The spaces separate the parts where no style sheet does. */}
+      {/* The spaces separate the parts where there is no style sheet. */}
       <p className="tidings-progress-text">
         <span className="tidings-progress-where">{where}</span>{' '}
         {message !== null && status === 'RUNNING' ? <span className="tidings-progress-message">{message}</span> : null}{' '}
@@ -58,7 +61,7 @@ export function ProgressBar(props: {
   )
 }
 
-/** Elapsed and remaining, counted on between two events. */
+/** Shows elapsed and remaining time, which continue to count between two events. */
 function Times({ task: { status, progress } }: { readonly task: ProgressBarTask }): ReactElement | null {
   const isRunning = status === 'RUNNING'
   const words = useWords()

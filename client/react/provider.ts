@@ -7,10 +7,10 @@ const TidingsContext = createContext<TidingsClient | null>(null)
 const WordsContext = createContext<TidingsWords>(defaultWords)
 
 /**
- * Provides a client to the hooks of this package, and its urql client to those of `urql`.
+ * Provides a client to the hooks of this package, and its urql client to the hooks of `urql`.
  *
- * @param props.words - texts of the components that replace the English ones, such as a translation. Keep the object the
- *   same between renders.
+ * @param props.words - texts that replace the English ones of the components, such as a
+ * translation. Pass the same object on every render. @default the English texts
  */
 export function TidingsProvider(props: {
   readonly client: TidingsClient
@@ -31,14 +31,17 @@ export function TidingsProvider(props: {
   )
 }
 
-/** The client of the nearest {@link TidingsProvider}. @throws Error when there is none */
+/** Returns the client of the nearest {@link TidingsProvider}. @throws Error when there is none */
 export function useTidings(): TidingsClient {
   const client = useContext(TidingsContext)
   if (client === null) throw new Error('There is no <TidingsProvider client={…}> around this component; add one')
   return client
 }
 
-/** The texts of the components below the nearest {@link TidingsProvider}; the English ones without a provider. */
+/**
+ * Returns the texts of the components below the nearest {@link TidingsProvider}; the English ones
+ * without a provider.
+ */
 export function useWords(): TidingsWords {
   return useContext(WordsContext)
 }

@@ -3,10 +3,10 @@ import type { QueuePlace as Place } from '../reduce/task-state.ts'
 import { useWords } from './provider.ts'
 
 /**
- * Shows the position of a task in the queue and the estimated wait. Renders nothing while the position is unknown. Screen
- * readers announce the position, and not every second.
+ * Shows the position of a task in the queue and the estimated wait. Renders nothing while the
+ * position is unknown. Screen readers announce the position when it changes, not every second.
  *
- * @param props.isQuiet - announces nothing, for lists
+ * @param props.isQuiet - announces nothing, for lists. @default false
  */
 export function QueuePlace(props: { readonly place: Place | null; readonly isQuiet?: boolean }): ReactElement | null {
   const { place, isQuiet = false } = props

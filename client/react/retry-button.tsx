@@ -4,9 +4,10 @@ import { useWords } from './provider.ts'
 import { useRetryContent } from './use-retry-content.ts'
 
 /**
- * Retries one piece of content. A refusal is told beside it.
+ * Retries one piece of content. Shows the reason beside the button when the server refuses.
  *
- * @param props.label - what the button says, in full for screen readers: `Retry the quiz of “Owls”`
+ * @param props.label - the full label for screen readers: `Retry the quiz of “Owls”`
+ * @param props.children - the visible label. @default the text `retry` of {@link useWords}
  * @param props.onStarted - called with the id of the task to watch
  */
 export function RetryButton(props: {
@@ -32,7 +33,7 @@ export function RetryButton(props: {
         aria-label={label}
         disabled={isSending}
         onClick={() => {
-          // It never rejects.
+          // Never rejects.
           void start()
         }}
       >

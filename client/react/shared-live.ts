@@ -3,37 +3,46 @@ import { onEnd, pipe, subscribe } from 'wonka'
 import type { TidingsClient } from '../tidings-client.ts'
 import { type CoalescedStore, createCoalescedStore } from './coalesced-store.ts'
 
-/** What a subscription has come to. */
+/** The current state of a subscription. */
 export interface Live<State> {
   /** The fold of all events so far; undefined before the first. */
   readonly state: State | undefined
-  /** The server's refusal; null otherwise. A lost connection is none: that is told by the connection. */
+  /**
+   * The server's refusal; null otherwise. A lost connection is not an error here: the connection
+   * state reports it.
+   */
   readonly error: CombinedError | null
-  /** Whether nothing more will come: the subscription has completed. */
+  /** Whether the subscription has completed, so that no more events follow. */
   readonly isOver: boolean
 }
 
-/** A pure fold of a subscription's data. It identifies what is shared: define it outside components. */
+/**
+ * A pure fold of a subscription's data. It is part of the subscription's identity: define it
+ * outside components.
+ */
 export type LiveReducer<Data, State> = (state: State | undefined, data: Data) => State
 
-/** A subscription and its fold, shared by all who ask for the same: document, variables and reducer. */
+/**
+ * Subscriptions and their folds, each shared by all components with the same document, variables
+ * and reducer.
+ */
 export interface SharedLive {
   /**
-   * Listens; the first listener subscribes. The last one that leaves ends the subscription, some time later, so that
-   * somebody who comes at once finds everything as it was.
-   * @returns what ends the listening
+   * Adds a listener; the first one subscribes. After the last one is removed, the subscription ends
+   * with a delay, so that a component that mounts soon afterwards finds its state unchanged.
+   * @returns a function that removes the listener
    */
   subscribe<Data, State, Variables extends AnyVariables>(
     source: LiveSource<Data, State, Variables>,
     listener: () => void,
   ): () => void
-  /** What listeners were told last; the same object until something changes. */
+  /** Returns the last published state; the same object until it changes. */
   read<Data, State, Variables extends AnyVariables>(source: LiveSource<Data, State, Variables>): Live<State>
-  /** Subscriptions that are open, lingering ones included. */
+  /** The number of open subscriptions, including those that linger. */
   readonly size: number
 }
 
-/** What is subscribed to, and how it is folded. */
+/** A subscription and its fold. */
 export interface LiveSource<Data, State, Variables extends AnyVariables> {
   readonly document: DocumentInput<Data, Variables>
   readonly variables: Variables
@@ -42,9 +51,9 @@ export interface LiveSource<Data, State, Variables extends AnyVariables> {
 
 const nothingYet: Live<never> = { state: undefined, error: null, isOver: false }
 
-/** At most one render in this time for each subscription. */
+/** Each subscription renders at most once in this time. */
 const windowMs = 50
-/** How long a subscription outlives its last listener: a change of pages, a remount. */
+/** How long a subscription outlives its last listener, to survive navigation or a remount. */
 const lingerMs = 1_000
 
 interface Entry {
@@ -77,7 +86,8 @@ export function createSharedLive(urql: Client): SharedLive {
         if (count === 0) timer = setTimeout(close, lingerMs)
       },
     })
-    // A key of its own: urql joins operations of one key, and who joins late is not given the snapshot again.
+    // A unique key: urql shares operations of equal keys, and a late subscriber would not receive
+    // the snapshot again.
     const own = { ...request, key: (request.key ^ Math.imul(++opened, 0x9e3779b1)) >>> 0 }
     const subscription = pipe(
       urql.executeSubscription<Data, Variables>(own),
@@ -114,7 +124,7 @@ export function createSharedLive(urql: Client): SharedLive {
 
 const ofClient = new WeakMap<TidingsClient, SharedLive>()
 
-/** The one of a client, whatever provider it is given to. */
+/** Returns the shared subscriptions of a client, the same ones under every provider. */
 export function sharedLiveOf(client: TidingsClient): SharedLive {
   const shared = ofClient.get(client) ?? createSharedLive(client.urql)
   ofClient.set(client, shared)

@@ -2,17 +2,17 @@ import type { TaskSummaryFieldsFragment } from '../gql/graphql.ts'
 import { createStore, type Store } from '../live/store.ts'
 import type { TidingsClient } from '../tidings-client.ts'
 
-/** The tasks that were started here, newest first: lists show them without asking the server again. */
+/** The tasks started by this page, newest first. Lists show them without another request. */
 export interface StartedTasks extends Store<readonly TaskSummaryFieldsFragment[]> {
-  /** Also takes note of a newer word on a task that is known. */
+  /** Adds a task, or updates a known one. */
   add(task: TaskSummaryFieldsFragment): void
 }
 
-/** Older ones are in what the server lists. */
+/** Older tasks are in the server's list. */
 const maxTasks = 100
 const ofClient = new WeakMap<TidingsClient, StartedTasks>()
 
-/** Those of a client. */
+/** Returns the started tasks of a client. */
 export function startedTasksOf(client: TidingsClient): StartedTasks {
   const known = ofClient.get(client)
   if (known !== undefined) return known

@@ -6,26 +6,32 @@ import { createStore, type Store } from '../live/store.ts'
 import type { TidingsClient } from '../tidings-client.ts'
 import { describeError } from './words.ts'
 
-/** A message of this page that the session does not hold yet. */
+/** A message of this page that the session does not contain yet. */
 export interface UnsentMessage {
-  /** By which it is known again when it comes. */
+  /** Identifies the message when it arrives from the server. */
   readonly clientId: string
   readonly sessionId: string
   readonly text: string
   readonly wantsReply: boolean
-  /** `waiting` for the connection, `sending`, `sent` and not come back yet, or `refused`. */
+  /** `waiting` for the connection, `sending`, `sent` but not received back yet, or `refused`. */
   readonly status: 'waiting' | 'sending' | 'sent' | 'refused'
   /** Why it waits or was refused; null otherwise. */
   readonly reason: string | null
 }
 
-/** What was written and is not in its session yet, over all sessions, in the order in which it was written. */
+/**
+ * Messages that are not in their session yet, across all sessions, in the order in which they were
+ * written.
+ */
 export interface Unsent extends Store<readonly UnsentMessage[]> {
-  /** Sends a message: shown at once, sent after those written before it, kept while there is no connection. */
+  /**
+   * Sends a message. It is shown at once, sent after the messages written before it, and kept while
+   * there is no connection.
+   */
   send(message: { readonly sessionId: string; readonly text: string; readonly wantsReply: boolean }): void
-  /** Takes back one that waits, or forgets one that was refused. */
+  /** Cancels a waiting message, or removes a refused one. */
   discard(clientId: string): void
-  /** Forgets those that have come. */
+  /** Removes messages that have arrived in their session. */
   arrived(clientIds: ReadonlySet<string>): void
 }
 
@@ -36,7 +42,10 @@ interface SendInput {
   readonly wantsReply?: boolean | null
 }
 
-/** The message that an entry of the outbox sends; null for other mutations, and for documents that write their input out. */
+/**
+ * Returns the message that an outbox entry sends; null for other mutations, and for documents with
+ * an inline input.
+ */
 export function readMessage({ field, variables }: Pick<OutboxEntry, 'field' | 'variables'>): SendInput | null {
   if (field !== 'sendMessage') return null
   const input = variables['input'] as Partial<SendInput> | null | undefined
@@ -44,7 +53,10 @@ export function readMessage({ field, variables }: Pick<OutboxEntry, 'field' | 'v
   return isWhole ? (input as SendInput) : null
 }
 
-/** Creates it: messages of this page as they are sent, and those that the client's outbox has kept from an earlier page. */
+/**
+ * Creates the list: messages sent by this page, and messages that the client's outbox kept from an
+ * earlier page.
+ */
 export function createUnsent(client: TidingsClient): Unsent {
   const own = new Map<string, UnsentMessage>()
   const store = createStore<readonly UnsentMessage[]>([])
@@ -73,7 +85,8 @@ export function createUnsent(client: TidingsClient): Unsent {
     own.set(message.clientId, message)
     publish()
   }
-  // As long as the client lives: what waits is to be seen wherever the page goes.
+  // Listens as long as the client lives: waiting messages must be visible wherever the user
+  // navigates.
   client.outbox.subscribe(publish)
   publish()
 
@@ -89,7 +102,7 @@ export function createUnsent(client: TidingsClient): Unsent {
         .mutation(SendMessageDocument, { input: message }, context)
         .toPromise()
         .then(({ data, error }) => {
-          // Taken back, or come already by the session's own stream.
+          // Canceled, or already received through the session's subscription.
           if (!own.has(clientId)) return
           const answer = data?.sendMessage
           if (answer?.__typename === 'SendMessageSuccess') return put({ ...message, status: 'sent', reason: null })
@@ -114,7 +127,7 @@ export function createUnsent(client: TidingsClient): Unsent {
 
 const ofClient = new WeakMap<TidingsClient, Unsent>()
 
-/** The one of a client. */
+/** Returns the unsent messages of a client. */
 export function unsentOf(client: TidingsClient): Unsent {
   const unsent = ofClient.get(client) ?? createUnsent(client)
   ofClient.set(client, unsent)

@@ -12,28 +12,37 @@ import { useTidings } from './provider.ts'
 import { useLive } from './use-live.ts'
 import { describeError } from './words.ts'
 
-/** The viewer's inbox, and what can be done in it. */
+/** The viewer's inbox and its actions. */
 export interface LiveInbox {
-  /** Null until the snapshot has come, which is the first thing that comes. */
+  /** Null until the snapshot has arrived, which is the first event. */
   readonly inbox: InboxState | null
-  /** Why it cannot be watched. */
+  /** Why the inbox cannot be watched; null otherwise. */
   readonly error: CombinedError | null
-  /** Marks one as read, in all tabs. Never rejects. @returns why it was refused; null when it was not */
+  /**
+   * Marks a notification as read, in all tabs. Never rejects.
+   * @returns why it was refused; null on success
+   */
   readonly markRead: (id: string) => Promise<string | null>
-  /** Marks everything as read, in all tabs. Never rejects. @returns why it was refused; null when it was not */
+  /**
+   * Marks everything as read, in all tabs. Never rejects. @returns why it was refused; null on
+   * success
+   */
   readonly markAllRead: () => Promise<string | null>
 }
 
-/** The fold that all who watch the inbox share. */
+/** The reducer shared by all subscribers of the inbox. */
 function reduceNotifications(state: InboxState | undefined, { notifications }: NotificationsSubscription): InboxState {
   return reduceInbox(state, notifications)
 }
 
 const noVariables = {}
-/** Marking a notification twice has the effect of marking it once. */
+/** Marking a notification twice has the same effect as marking it once. */
 const repeatable: OutboxContext = { repeatable: true }
 
-/** Watches the viewer's inbox; all components share one subscription. That something was read shows when the server says so, in every tab. */
+/**
+ * Watches the viewer's inbox; all components share one subscription. A notification shows as read
+ * when the server confirms it, in every tab.
+ */
 export function useInbox(): LiveInbox {
   const { urql } = useTidings()
   const { state, error } = useLive(NotificationsDocument, noVariables, reduceNotifications)

@@ -8,15 +8,18 @@ const paused: Live<never> = { state: undefined, error: null, isOver: false }
 const subscribeToNothing = (): (() => void) => () => undefined
 
 /**
- * Watches any subscription and folds it: what a page shows is the reducer's state, never single events.
+ * Subscribes to any GraphQL subscription and folds its data: components render the reducer's state,
+ * never single events.
  *
- * Components that ask for the same document, variables and reducer share one subscription and one state; who comes late
- * gets that state at once. In a burst a component renders at most once in 50 ms, and the last state is always rendered.
+ * Components with the same document, variables and reducer share one subscription and one state. A
+ * late component gets that state at once. In a burst, a component renders at most once in 50 ms,
+ * and the last state is always rendered.
  *
- * @param document - one that selects `cursor` and takes `$after` resumes without a gap after any interruption
- * @param variables - null pauses: nothing is subscribed to
- * @param reducer - pure, and defined outside the component. One that is made while rendering is taken as it was first, and
- * its subscription is not shared
+ * @param document - resumes without a gap after any interruption if it selects `cursor` and takes
+ * `$after`
+ * @param variables - null pauses: there is no subscription
+ * @param reducer - pure, and defined outside the component. Of a reducer created while rendering,
+ * the first version stays in use, and its subscription is not shared
  */
 export function useLive<Data, State, Variables extends AnyVariables = AnyVariables>(
   document: DocumentInput<Data, Variables>,
@@ -25,7 +28,8 @@ export function useLive<Data, State, Variables extends AnyVariables = AnyVariabl
 ): Live<State> {
   const shared = sharedLiveOf(useTidings())
   const key = variables === null ? null : stringifyVariables(variables)
-  // Equal variables are the same, and a reducer that is new with every render must not subscribe with every render.
+  // Variables are compared by value, and a reducer created on every render must not subscribe on
+  // every render.
   // biome-ignore lint/correctness/useExhaustiveDependencies: see above
   const source = useMemo(
     (): LiveSource<Data, State, Variables> | null => (variables === null ? null : { document, variables, reducer }),

@@ -6,9 +6,10 @@ import { type Live, sharedLiveOf } from './shared-live.ts'
 import { reduceTaskProgress } from './use-task.ts'
 
 /**
- * Watches several tasks. Each is shared with whoever else watches it; one that is not known yet has no entry.
+ * Watches several tasks. The subscription of each is shared with all other components that watch
+ * it. A task has no entry before its snapshot has arrived.
  *
- * @param ids - those that were asked for stay what they were when they are over, as long as they are asked for
+ * @param ids - the tasks to watch; a finished task keeps its entry as long as its id is in the list
  */
 export function useManyTasks(ids: readonly string[]): ReadonlyMap<string, TaskState> {
   const shared = sharedLiveOf(useTidings())

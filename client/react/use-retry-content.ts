@@ -2,11 +2,12 @@ import { useCallback } from 'react'
 import { type ContentPiece, RetryContentDocument, type RetryContentMutation } from '../gql/graphql.ts'
 import { type TaskMutation, type TaskMutationOutcome, useTaskMutation } from './use-task-mutation.ts'
 
-/** Retrying a piece of content, and where that stands. */
+/** Retrying content, with the state of the last attempt. */
 export interface RetryContent extends Omit<TaskMutation<RetryContentMutation, never>, 'run'> {
   /**
-   * Generates one piece of one concept again. The piece reads GENERATING at once, before the server has answered, and as it
-   * did before should it refuse. Made offline it is sent once, when the network is back.
+   * Generates one piece of one concept again. The piece reads GENERATING at once, before the server
+   * has answered, and returns to its previous status if the server refuses. A retry made offline is
+   * sent once, when the network is back.
    */
   readonly retry: (conceptId: string, piece: ContentPiece) => Promise<TaskMutationOutcome<RetryContentMutation>>
 }

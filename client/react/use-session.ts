@@ -9,19 +9,26 @@ import { useLive } from './use-live.ts'
 
 /** A session as a page shows it. */
 export interface LiveSession {
-  /** Null until the snapshot has come. */
+  /** Null until the snapshot has arrived. */
   readonly session: SessionState | null
-  /** This page's messages that are not in it yet, in the order in which they were written. */
+  /**
+   * This page's messages that are not in the session yet, in the order in which they were written.
+   */
   readonly unsent: readonly UnsentMessage[]
-  /** Why it cannot be watched any more, such as that the user was put out. */
+  /**
+   * Why the session cannot be watched any more, such as the removal of the user; null otherwise.
+   */
   readonly error: CombinedError | null
-  /** Says something: shown at once among `unsent`, until the server has given it its place. */
+  /**
+   * Sends a message. It is listed in `unsent` at once, until the server has added it to the
+   * session.
+   */
   readonly send: (text: string, options: { readonly wantsReply: boolean }) => void
-  /** Takes back a message that waits, or forgets one that was refused. */
+  /** Cancels a waiting message, or removes a refused one. */
   readonly discard: (clientId: string) => void
 }
 
-/** The fold that all who watch sessions share. */
+/** The reducer shared by all subscribers of sessions. */
 export function reduceSessionEvents(
   state: SessionState | undefined,
   { sessionEvents }: SessionEventsSubscription,
@@ -30,10 +37,10 @@ export function reduceSessionEvents(
 }
 
 /**
- * Watches a session and speaks in it. Events that come within 50 ms cause one render, however many they are.
+ * Watches a session and sends messages to it. Any number of events within 50 ms cause one render.
  *
- * Messages are sent one after the other. Without a connection they wait, also beyond a reload, and go out in order when it is back; the
- * server stores each once, by the id that this client gives it.
+ * Messages are sent serially. Without a connection they wait, also across a reload, and are sent in
+ * order when it is back. The server stores each message once, by the id that this client assigns.
  */
 export function useSession(id: string): LiveSession {
   const unsent = unsentOf(useTidings())
@@ -43,7 +50,7 @@ export function useSession(id: string): LiveSession {
   const come = useMemo(() => new Set(messages?.flatMap(({ clientId }) => clientId ?? [])), [messages])
   useEffect(() => unsent.arrived(come), [unsent, come])
   const own = useMemo(
-    // One that has come is not shown twice, also before it was forgotten.
+    // A message that has arrived is not shown twice, even before it is removed from the list.
     () => all.filter(({ sessionId, clientId }) => sessionId === id && !come.has(clientId)),
     [all, come, id],
   )

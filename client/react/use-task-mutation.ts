@@ -5,35 +5,38 @@ import { useTidings } from './provider.ts'
 import { startedTasksOf } from './started-tasks.ts'
 import { describeError } from './words.ts'
 
-/** What became of a mutation that starts or ends a task. */
+/** The outcome of a mutation that starts or cancels a task. */
 export interface TaskMutationOutcome<Data> {
-  /** The answer; undefined when there was none. */
+  /** The response data; undefined when there was none. */
   readonly data: Data | undefined
-  /** The task that was started or ended; null when the mutation was refused. */
+  /** The task that was started or canceled; null when the mutation was refused. */
   readonly task: TaskSummaryFieldsFragment | null
-  /** Why it was refused, in words for the person at the screen; null when it was not. */
+  /** Why it was refused, as a sentence to show to the user; null on success. */
   readonly refusal: string | null
 }
 
-/** A mutation and where it stands. */
+/** A mutation with the state of its last call. */
 export interface TaskMutation<Data, Variables> {
-  /** Sends it. Never rejects: failures are told by the outcome, and by `refusal`. */
+  /** Sends the mutation. Never rejects: failures are in the outcome, and in `refusal`. */
   readonly run: (variables: Variables) => Promise<TaskMutationOutcome<Data>>
-  /** Whether an answer is waited for; also while the device is offline and the mutation waits to be sent. */
+  /**
+   * Whether a response is pending, including the time in which the device is offline and the
+   * mutation waits to be sent.
+   */
   readonly isSending: boolean
-  /** The task of the last answer. */
+  /** The task of the last response. */
   readonly task: TaskSummaryFieldsFragment | null
-  /** Why the last one was refused; null when it was not. */
+  /** Why the last call was refused; null on success. */
   readonly refusal: string | null
 }
 
 const idle = { isSending: false, task: null, refusal: null } as const
 
 /**
- * Sends a mutation that starts or ends a task.
+ * Sends a mutation that starts or cancels a task.
  *
- * @param document - a mutation of one field whose success selects `task { ...TaskSummaryFields }` and whose failures select
- * `... on Error { message }`
+ * @param document - a mutation with one field, which selects `task { ...TaskSummaryFields }` on
+ * success and `... on Error { message }` on failure
  */
 export function useTaskMutation<Data, Variables extends AnyVariables>(
   document: DocumentInput<Data, Variables>,
@@ -48,7 +51,8 @@ export function useTaskMutation<Data, Variables extends AnyVariables>(
       const { data, error } = await client.urql.mutation(document, variables).toPromise()
       const outcome = { data, ...readAnswer(data, error) }
       if (outcome.task !== null) startedTasksOf(client).add(outcome.task)
-      // Only the newest has a say, or an earlier one's late answer would end the waiting.
+      // Only the newest call sets the state; otherwise the late response of an earlier call would
+      // reset `isSending`.
       if (own === last.current) setState({ isSending: false, task: outcome.task, refusal: outcome.refusal })
       return outcome
     },

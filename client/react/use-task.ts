@@ -4,15 +4,15 @@ import { reduceTask } from '../reduce/task.ts'
 import type { TaskState } from '../reduce/task-state.ts'
 import { useLive } from './use-live.ts'
 
-/** What is known of a task. */
+/** The live state of a task. */
 export interface LiveTask {
-  /** Null until the snapshot has come, which is the first thing that comes. */
+  /** Null until the snapshot has arrived, which is the first event. */
   readonly task: TaskState | null
-  /** Why it cannot be watched, such as that there is none with this id. */
+  /** Why the task cannot be watched, such as an unknown id; null otherwise. */
   readonly error: CombinedError | null
 }
 
-/** The fold that all who watch tasks share. */
+/** The reducer shared by all subscribers of tasks. */
 export function reduceTaskProgress(
   state: TaskState | undefined,
   { taskProgress }: TaskProgressSubscription,
@@ -21,9 +21,9 @@ export function reduceTaskProgress(
 }
 
 /**
- * Watches a task: its whole state from the first moment, then as it changes, until it is over.
+ * Watches a task: its whole state first, then every change until it is finished.
  *
- * @param id - null or undefined while there is none to watch
+ * @param id - null or undefined while there is no task to watch
  */
 export function useTask(id: string | null | undefined): LiveTask {
   const variables = id === null || id === undefined ? null : { taskId: id }

@@ -10,24 +10,26 @@ import { useManyTasks } from './use-many-tasks.ts'
 
 /** The viewer's tasks. */
 export interface LiveTasks {
-  /** Newest first, as they are now. */
+  /** The current tasks, newest first. */
   readonly tasks: readonly TaskSummaryFieldsFragment[]
-  /** What is known of those that are watched, by id: their places in line, their items and outputs. */
+  /** The states of the watched tasks, by id: with their queue positions, items and outputs. */
   readonly states: ReadonlyMap<string, TaskState>
   readonly isLoading: boolean
   readonly error: CombinedError | null
-  /** Asks the server for the list again. */
+  /** Fetches the list again. */
   readonly refetch: () => void
 }
 
 const nobody: readonly TaskSummaryFieldsFragment[] = []
 
 /**
- * Lists the viewer's tasks: fetched once, then kept up to date by what happens to them and by what is started here.
+ * Lists the viewer's tasks: fetched once, then kept up to date by their events and by the tasks
+ * that this page starts.
  *
- * @param options.first - at most this many, up to 100. Default 20
- * @param options.watch - at most this many that are not over are watched, the newest; 0 for none. Default 4: where event
- * streams have to stand in for the WebSocket, a browser opens six connections to a server and no more
+ * @param options.first - the maximum number of tasks, up to 100. @default 20
+ * @param options.watch - the maximum number of unfinished tasks to watch, newest first; 0 for none.
+ * @default 4, because a browser opens only six connections to a server, and event streams may have
+ * to replace the WebSocket
  */
 export function useTasks({ first = 20, watch = 4 }: { first?: number; watch?: number } = {}): LiveTasks {
   const client = useTidings()
@@ -44,7 +46,10 @@ export function useTasks({ first = 20, watch = 4 }: { first?: number; watch?: nu
   return { tasks, states, isLoading: fetching, error: error ?? null, refetch }
 }
 
-/** Newest first; of two words on one task the one that is over counts, as nothing comes after it. */
+/**
+ * Merges by id, newest first. Of two versions of one task the finished one is kept, as it cannot
+ * change any more.
+ */
 function mergeTasks(
   started: readonly TaskSummaryFieldsFragment[],
   listed: readonly TaskSummaryFieldsFragment[],
@@ -61,7 +66,10 @@ interface Overlaid {
   readonly task: TaskSummaryFieldsFragment
   readonly now: TaskSummaryFieldsFragment
 }
-/** Of tasks that run at once one moves at a time: the others stay the same objects, and a list need not render them. */
+/**
+ * Usually only one of several running tasks changes at a time. The others keep their identity, so
+ * that a list need not render them.
+ */
 const overlaid = new WeakMap<TaskState, Overlaid>()
 
 function overlay(task: TaskSummaryFieldsFragment, state: TaskState | undefined): TaskSummaryFieldsFragment {

@@ -2,7 +2,10 @@ import { useSyncExternalStore } from 'react'
 import type { UploadProgress } from '../live/uploads.ts'
 import { useTidings } from './provider.ts'
 
-/** How much of a file has been sent; null while it is not on its way. In browsers only. */
+/**
+ * Returns the progress of a file's upload; null while the file is not being uploaded. Works in
+ * browsers only.
+ */
 export function useUpload(file: Blob | null): UploadProgress | null {
   const { uploads } = useTidings()
   const read = (): UploadProgress | null => (file === null ? null : (uploads.getSnapshot().get(file) ?? null))

@@ -3,7 +3,7 @@ import type { ConnectionState } from '../live/connection.ts'
 import { isLost, NotSentError } from '../live/http.ts'
 import type { QueuePlace, TaskState } from '../reduce/task-state.ts'
 
-/** A time in words, rounded to what one wants to know: `8 s`, `2 min`, `1 h 5 min`. */
+/** Formats a duration, rounded to a useful precision: `8 s`, `2 min`, `1 h 5 min`. */
 export function describeDuration(ms: number): string {
   const seconds = Math.max(1, Math.round(ms / 1_000))
   if (seconds < 60) return `${seconds} s`
@@ -13,12 +13,15 @@ export function describeDuration(ms: number): string {
   return rest === 0 ? `${minutes / 60} h` : `${Math.floor(minutes / 60)} h ${rest} min`
 }
 
-/** A text with a full stop, unless it has an end of its own. */
+/** Adds a full stop to a text that does not end in punctuation. */
 export function endSentence(text: string): string {
   return /[.!?…]$/.test(text) ? text : `${text}.`
 }
 
-/** What went wrong, in the server's words where it had any; null where nothing did. */
+/**
+ * Returns the reason of an error, in the server's wording where it gave one; null when there is no
+ * error.
+ */
 export function describeError(error: CombinedError): string
 export function describeError(error: CombinedError | null | undefined): string | null
 export function describeError(error: CombinedError | null | undefined): string | null {
@@ -31,13 +34,19 @@ export function describeError(error: CombinedError | null | undefined): string |
   return `${isLost(error) ? 'The server cannot be reached' : 'The server refuses this'}: ${networkError.message}`
 }
 
-/** A name such as `generating` or `RETRY_CONTENT` as a person would write it: `Generating`, `Retry content`. */
+/**
+ * Formats a name such as `generating` or `RETRY_CONTENT` for display: `Generating`, `Retry
+ * content`.
+ */
 export function describeName(name: string): string {
   const words = name.toLowerCase().replaceAll('_', ' ')
   return words.charAt(0).toUpperCase() + words.slice(1)
 }
 
-/** Where a task is, in a word or two: its stage while it runs, its status otherwise. */
+/**
+ * Returns a short description of a task's current state: its stage while it runs, otherwise its
+ * status.
+ */
 export function describeWhere({ status, progress }: Pick<TaskState, 'status' | 'progress'>): string {
   switch (status) {
     case 'QUEUED':
@@ -58,8 +67,8 @@ export function describeWhere({ status, progress }: Pick<TaskState, 'status' | '
 }
 
 /**
- * What a screen reader is told of a task. It changes with the status, the stage and each quarter, so that nobody is told
- * every percent.
+ * Returns the announcement of a task for screen readers. It changes with the status, the stage and
+ * each quarter, so that not every percent is announced.
  */
 export function describeForAnnouncement(task: Pick<TaskState, 'status' | 'progress' | 'error'>): string {
   const where = describeWhere(task)
@@ -72,7 +81,7 @@ export function describeForAnnouncement(task: Pick<TaskState, 'status' | 'progre
 const suffixes: Readonly<Record<string, string>> = { one: 'st', two: 'nd', few: 'rd', other: 'th' }
 const ordinals = new Intl.PluralRules('en', { type: 'ordinal' })
 
-/** A queue position: `Next in the queue`, `3rd of 7 in the queue`. */
+/** Formats a queue position: `Next in the queue`, `3rd of 7 in the queue`. */
 export function describePlace({ position, waiting }: QueuePlace): string {
   if (position === 1) return 'Next in the queue'
   return `${position}${suffixes[ordinals.select(position)] ?? 'th'} of ${waiting} in the queue`
@@ -80,7 +89,10 @@ export function describePlace({ position, waiting }: QueuePlace): string {
 
 const transports = { websocket: 'WebSocket', sse: 'event stream', polling: 'polling' } as const
 
-/** The connection in a word or two, and what there is to know about it, as sentences. */
+/**
+ * Describes the connection with a short title and details as sentences.
+ * @param now - milliseconds since 1970
+ */
 export function describeConnection(
   { status, transport, attempt, nextTryAt, lastSignOfLifeAt, roundTripMs, reason }: ConnectionState,
   now: number,

@@ -8,25 +8,28 @@ import type {
 } from '../gql/graphql.ts'
 import { ignoreUnknown } from './fold.ts'
 
-/** What is counted, of one document or of all. */
+/** The counters of one document or of all. */
 export type AnalyticsFigures = FiguresFieldsFragment
 /** The figures of one document. */
 export type DocumentAnalytics = DocumentAnalyticsFieldsFragment
 /** The questions of one hour. */
 export type AnalyticsHour = AnalyticsHourFieldsFragment
-/** How long one question took. */
+/** The timing of one question. */
 export type QuestionTiming = QuestionTimingFieldsFragment
-/** All figures. */
+/** All counters. */
 export type AnalyticsState = AnalyticsFieldsFragment
-/** What `analyticsUpdates` tells. */
+/** An event of `analyticsUpdates`. */
 export type AnalyticsEvent = AnalyticsUpdatesSubscription['analyticsUpdates']
 
-/** As many documents and questions as a snapshot has at most, so that both ways lead to the same. */
+/**
+ * The maximum number of documents and questions in a snapshot. The fold has the same limit, so that
+ * both lead to the same state.
+ */
 const maxTold = 200
 
 /**
- * Folds an event into what is known. A snapshot begins anew; a change takes the place of the parts it names, so that one
- * that comes twice changes nothing.
+ * Folds an event into the state. A snapshot starts over. A change replaces the parts it contains,
+ * so that a repeated change has no effect.
  */
 export function reduceAnalytics(state: AnalyticsState | undefined, event: AnalyticsEvent): AnalyticsState {
   switch (event.__typename) {

@@ -1,24 +1,25 @@
-/** What a fold has to know of its state to tell news from what it knows. */
+/** The part of a state that a fold needs to detect events it has folded already. */
 interface Folded {
   /** The number of the last event. */
   readonly seq: number
-  /** Where the log began anew, so that the same word of it is not taken twice. */
+  /** The cursor of the last reset snapshot, so that the same reset is not folded twice. */
   readonly resetCursor: string | null
 }
 
-/** Whether a snapshot tells more than is known, or the same anew. */
+/** Whether a snapshot is at least as new as the state. */
 export function isNews(
   before: Folded,
   { reason, seq, cursor }: { readonly reason: string; readonly seq: number; readonly cursor: string },
 ): boolean {
-  // After a reset the numbers start anew, so a smaller one may well be newer.
+  // After a reset, numbers start over, so a smaller number may be newer.
   if (reason === 'RESET' && cursor !== before.resetCursor) return true
   return seq >= before.seq
 }
 
 /**
- * What a fold makes of an event that it does not know: nothing. For the default branch of a `switch`, so that the compiler tells which of
- * the known ones was forgotten; at run time it is not `never`, as a server newer than this client sends events that it cannot know.
+ * Ignores an event of unknown type. For the default branch of a `switch`: the compiler reports
+ * known types that the switch does not handle. At run time the event is not `never`, as a server
+ * newer than this client sends types that the client does not know.
  */
 export function ignoreUnknown<State>(_event: never, state: State): State {
   return state

@@ -1,40 +1,54 @@
 import type { InboxEventFieldsFragment, NotificationFieldsFragment } from '../gql/graphql.ts'
 import { ignoreUnknown, isNews } from './fold.ts'
 
-/** An event of an inbox with the fields of the fragment `InboxEventFields` (client/documents/inbox.graphql). */
+/**
+ * An event of an inbox with the fields of the fragment `InboxEventFields`
+ * (client/documents/inbox.graphql).
+ */
 export type InboxEvent = InboxEventFieldsFragment
 
-/** What the viewer was told. */
+/** A notification of the viewer. */
 export interface InboxEntry extends NotificationFieldsFragment {
-  /** The number of the event that brought it while this page was there; null for what a snapshot had. */
+  /**
+   * The number of the event that added it while this page was open; null for a notification from a
+   * snapshot.
+   */
   readonly arrivedSeq: number | null
 }
 
-/** What is known of an inbox after the events that were folded into it. */
+/** The state of an inbox after folding its events. */
 export interface InboxState {
-  /** Newest first; the newest at least. */
+  /** Newest first; always contains the newest one. */
   readonly entries: readonly InboxEntry[]
   readonly unreadCount: number
-  /** Whether the server has older ones than the first snapshot had. */
+  /** Whether the server has notifications older than those of the first snapshot. */
   readonly hasMore: boolean
-  /** When what is not among the entries was read here or elsewhere, by id, RFC 3339: for older pages that were fetched before. */
+  /**
+   * When notifications outside of `entries` were read, by id, RFC 3339: for older pages that were
+   * fetched before.
+   */
   readonly readAt: ReadonlyMap<string, string>
-  /** What has expired while this page was there. */
+  /** The ids of notifications that expired while this page was open. */
   readonly removed: ReadonlySet<string>
-  /** The place of the last event. */
+  /** The cursor of the last event. */
   readonly cursor: string
   readonly seq: number
-  /** Where the log began anew, so that the same word of it is not taken twice; null as long as it did not. */
+  /**
+   * The cursor of the last reset snapshot, so that the same reset is not folded twice; null without
+   * one.
+   */
   readonly resetCursor: string | null
 }
 
 type EventOf<Name extends InboxEvent['__typename']> = Extract<InboxEvent, { readonly __typename: Name }>
 
 /**
- * Folds one event into what is known of an inbox. Pure: the same events give the same state, however they were cut, repeated or resumed.
+ * Folds one event into the state of an inbox. Pure: the same events give the same state, no matter
+ * how they were split, repeated or resumed.
  *
- * An event that is not newer than the state changes nothing, and the same object is returned. A snapshot replaces what it has; older entries
- * are kept where it goes on from them. Events of a type that this client does not know are folded as what every event tells: the count.
+ * An event that is not newer than the state changes nothing, and the same object is returned. A
+ * snapshot replaces the parts it contains. For an event of a type that this client does not know,
+ * only the fields common to all events are folded: the unread count.
  *
  * @param state - undefined before the first event, which is a snapshot
  */
@@ -81,7 +95,8 @@ function foldSnapshot(before: InboxState, event: EventOf<'InboxSnapshot'>): Inbo
   const arrivals = new Map(before.entries.map(({ id, arrivedSeq }) => [id, arrivedSeq]))
   const isReset = reason === 'RESET'
   return {
-    // What is older than the snapshot's entries was perhaps read or removed meanwhile: it is fetched anew by whoever shows it.
+    // Entries older than the snapshot may have been read or removed meanwhile: a component that
+    // shows them fetches them again.
     entries: newest.map((one) => ({ ...one, arrivedSeq: isReset ? null : (arrivals.get(one.id) ?? null) })),
     unreadCount,
     hasMore,
@@ -104,7 +119,10 @@ function foldRead(state: InboxState, { ids, at }: EventOf<'NotificationsRead'>):
   }
 }
 
-/** An entry that was fetched some time ago, as it is now; null when it is gone. */
+/**
+ * Applies later changes to a notification that was fetched earlier; returns null when it was
+ * removed.
+ */
 export function bringUpToDate(
   { entries, readAt, removed }: Pick<InboxState, 'entries' | 'readAt' | 'removed'>,
   fetched: NotificationFieldsFragment,

@@ -10,14 +10,14 @@ import type {
 export type SessionEvent = SessionEventFieldsFragment
 /** A message, or a reply. */
 export type SessionMessage = SessionMessageFieldsFragment
-/** What a session is about. */
+/** A card of a session. */
 export type SessionCard = SessionCardFieldsFragment
-/** Somebody who takes part. */
+/** A participant of a session. */
 export type SessionParticipant = SessionParticipantFieldsFragment
-/** What can be counted of a session. */
+/** The statistics of a session. */
 export type SessionStatistics = SessionStatisticsFieldsFragment
 
-/** What is known of a session after the events that were folded into it. */
+/** The state of a session after folding its events. */
 export interface SessionState {
   readonly id: string
   readonly title: string
@@ -27,22 +27,27 @@ export interface SessionState {
   readonly statistics: SessionStatistics | null
   readonly participants: readonly SessionParticipant[]
   readonly cards: readonly SessionCard[]
-  /** By position, without gaps; the newest are always there. */
+  /** By position, without gaps; always contains the newest ones. */
   readonly messages: readonly SessionMessage[]
-  /** What asks for those before the first of `messages`, as `before`; null when there are none. */
+  /**
+   * The `before` cursor of the messages before the first of `messages`; null when there are none.
+   */
   readonly earlierCursor: string | null
   /** User ids. */
   readonly present: readonly string[]
   readonly typing: readonly string[]
-  /** The place of the last event; null before the first. */
+  /** The cursor of the last event; null before the first. */
   readonly cursor: string | null
   /** The number of the last event; 0 before the first. */
   readonly seq: number
-  /** Where the log began anew, so that the same word of it is not taken twice. */
+  /**
+   * The cursor of the last reset snapshot, so that the same reset is not folded twice; null without
+   * one.
+   */
   readonly resetCursor: string | null
 }
 
-/** A session of which nothing is known yet but its id. */
+/** Creates the initial state of a session, with nothing known but its id. */
 export function unknownSession(id: string): SessionState {
   return {
     id,

@@ -4,16 +4,18 @@ import { type SessionEvent, type SessionMessage, type SessionState, unknownSessi
 type EventOf<Name extends SessionEvent['__typename']> = Extract<SessionEvent, { readonly __typename: Name }>
 
 /**
- * Folds one event into what is known of its session. Pure: the same events give the same state, however they were cut, repeated or
- * resumed. An event that is not newer than the state changes nothing, and the same object is returned; a snapshot replaces everything but
- * the messages before its first, where it goes on from them.
+ * Folds one event into the state of its session. Pure: the same events give the same state, no
+ * matter how they were split, repeated or resumed. An event that is not newer than the state
+ * changes nothing, and the same object is returned. A snapshot replaces everything, except earlier
+ * messages that directly precede its first message.
  *
  * @param state - undefined before the first event
  */
 export function reduceSession(state: SessionState | undefined, event: SessionEvent): SessionState {
   const before = state ?? unknownSession(event.sessionId)
   if (event.__typename === 'SessionSnapshot') return isNews(before, event) ? foldSnapshot(before, event) : before
-  // Who is there is passing: it repeats the number of the event before it, and the newest word counts.
+  // Presence is ephemeral: it repeats the number of the event before it, and the newest update
+  // counts.
   if (event.__typename === 'SessionPresenceChanged')
     return event.seq < before.seq ? before : { ...before, present: event.present, typing: event.typing }
   if (event.seq <= before.seq) return before
@@ -25,7 +27,8 @@ function foldSnapshot(before: SessionState, event: EventOf<'SessionSnapshot'>): 
   const { messages: page, ...rest } = session
   const first = page.nodes[0]?.position ?? 1
   const earlier = reason === 'RESET' ? [] : before.messages.filter(({ position }) => position < first)
-  // Where there is a hole between the two, what is known goes: it can be read again.
+  // When messages between the two are missing, the earlier ones are dropped: they can be fetched
+  // again.
   const isWhole = earlier.at(-1)?.position === first - 1
   return {
     id: rest.id,
@@ -76,7 +79,7 @@ function foldDetails(
   }
 }
 
-/** A message in its place; one before all that is known is not among them. */
+/** Puts a message at its position. A message before all known ones is dropped. */
 function putMessage(messages: readonly SessionMessage[], message: SessionMessage): readonly SessionMessage[] {
   const last = messages.at(-1)
   if (last === undefined || message.position > last.position) return [...messages, message]
@@ -89,7 +92,8 @@ function growReply(
 ): readonly SessionMessage[] {
   const at = messages.findLastIndex(({ id }) => id === messageId)
   const reply = messages[at]
-  // A piece of another attempt, or behind a hole, which nothing but a defect can make: the end tells the whole text.
+  // Text of another attempt, or after a gap, which only a bug can cause: the final event contains
+  // the whole text.
   if (reply === undefined || reply.attempt !== attempt || offset > reply.body.length) return messages
   return messages.with(at, { ...reply, body: reply.body.slice(0, offset) + text })
 }

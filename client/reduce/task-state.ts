@@ -9,58 +9,72 @@ import type {
   TaskStatus,
 } from '../gql/graphql.ts'
 
-/** An event of a task with the fields of the fragment `TaskEventFields` (client/documents/task.graphql). */
+/**
+ * An event of a task with the fields of the fragment `TaskEventFields`
+ * (client/documents/task.graphql).
+ */
 export type TaskEvent = TaskEventFieldsFragment
-/** How far a task is. */
+/** The progress of a task. Times are in milliseconds, percentages from 0 to 100. */
 export type TaskProgress = ProgressFieldsFragment
 /** A part of a task. */
 export type TaskItem = TaskItemFieldsFragment
 /** Why a task or a part of it failed. */
 export type TaskError = TaskErrorFieldsFragment
-/** Where a task waits. */
+/** The queue position of a task. */
 export type QueuePlace = QueuePlaceFieldsFragment
-/** What a task produced. */
+/** The result of a task. */
 export type TaskResult = TaskResultFieldsFragment
 
-/** The text of one stream of a task's present attempt. */
+/** The text of one stream of a task's current attempt. */
 export interface TaskOutputText {
   readonly text: string
-  /** Where `text` begins in its stream, in UTF-16 units: 0, unless watching began behind its beginning. */
+  /**
+   * The offset of `text` in its stream, in UTF-16 code units: 0, unless the subscription began
+   * later in the stream.
+   */
   readonly startsAt: number
 }
 
-/** What is known of a task after the events that were folded into it. */
+/** The state of a task after folding its events. */
 export interface TaskState {
   readonly id: string
-  /** Events do not tell it, snapshots do; null before the first. */
+  /** Contained in snapshots but not in events; null before the first snapshot. */
   readonly kind: TaskKind | null
   readonly status: TaskStatus
-  /** Whether nothing more will happen: COMPLETED, FAILED or CANCELED. */
+  /** Whether the task is finished: COMPLETED, FAILED or CANCELED. */
   readonly isOver: boolean
   readonly progress: TaskProgress
   /** By key, in the task's order. */
   readonly items: ReadonlyMap<string, TaskItem>
-  /** By stream, in the order of their first piece. */
+  /** By stream, in the order of their first chunk. */
   readonly outputs: ReadonlyMap<string, TaskOutputText>
-  /** Null unless it is QUEUED and the place is known. */
+  /** Null unless the task is QUEUED and its position is known. */
   readonly queue: QueuePlace | null
   /** 1 for the first execution. */
   readonly attempt: number
   /** Null before the first snapshot. */
   readonly maxAttempts: number | null
-  /** Why it failed, or why its last attempt did. */
+  /** The error of the task, or of its last attempt. */
   readonly error: TaskError | null
-  /** While it is RETRYING: the next attempt begins then or a moment later, RFC 3339. Null otherwise. */
+  /**
+   * When the next attempt starts at the earliest, RFC 3339, while the task is RETRYING; null
+   * otherwise.
+   */
   readonly nextAttemptAt: string | null
   readonly cancelReason: string | null
   readonly result: TaskResult | null
-  /** The place of the last event: resumes any subscription behind it. Null before the first. */
+  /**
+   * The cursor of the last event, from which any subscription can resume. Null before the first.
+   */
   readonly cursor: string | null
   /** The number of the last event; 0 before the first. */
   readonly seq: number
   /** When the last event happened, RFC 3339. Null before the first. */
   readonly at: string | null
-  /** Where the log began anew, so that the same word of it is not taken twice. */
+  /**
+   * The cursor of the last reset snapshot, so that the same reset is not folded twice; null without
+   * one.
+   */
   readonly resetCursor: string | null
 }
 
@@ -76,7 +90,7 @@ const noProgress: TaskProgress = {
   remainingMs: null,
 }
 
-/** A task of which nothing is known yet but its id. */
+/** Creates the initial state of a task, with nothing known but its id. */
 export function unknownTask(id: string): TaskState {
   return {
     id,

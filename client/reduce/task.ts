@@ -4,24 +4,26 @@ import { type TaskEvent, type TaskItem, type TaskOutputText, type TaskState, unk
 
 type EventOf<Name extends TaskEvent['__typename']> = Extract<TaskEvent, { readonly __typename: Name }>
 
-/** Whether nothing more will happen to a task in this state. */
+/** Whether a task with this status is finished. */
 export function isFinalStatus(status: TaskStatus): boolean {
   return status === 'COMPLETED' || status === 'FAILED' || status === 'CANCELED'
 }
 
 /**
- * Folds one event into what is known of its task. Pure: the same events give the same state, however they were cut,
- * repeated or resumed.
+ * Folds one event into the state of its task. Pure: the same events give the same state, no matter
+ * how they were split, repeated or resumed.
  *
- * An event that is not newer than the state changes nothing, and the same object is returned. A snapshot replaces
- * everything. Events of a type that this client does not know are folded as what every event tells: status and progress.
+ * An event that is not newer than the state changes nothing, and the same object is returned. A
+ * snapshot replaces everything. For an event of a type that this client does not know, only the
+ * fields common to all events are folded: status and progress.
  *
  * @param state - undefined before the first event
  */
 export function reduceTask(state: TaskState | undefined, event: TaskEvent): TaskState {
   const before = state ?? unknownTask(event.taskId)
   if (event.__typename === 'TaskSnapshot') return isNews(before, event) ? foldSnapshot(before, event) : before
-  // The place in the queue is passing: it repeats the number of the event before it, and the newest word counts.
+  // The queue position is ephemeral: it repeats the number of the event before it, and the newest
+  // update counts.
   if (event.__typename === 'TaskQueueMoved') {
     if (event.seq < before.seq || before.isOver) return before
     return { ...foldCommon(before, event), queue: event.status === 'QUEUED' ? event.queue : null }
@@ -29,7 +31,7 @@ export function reduceTask(state: TaskState | undefined, event: TaskEvent): Task
   return event.seq > before.seq ? foldDetails(foldCommon(before, event), event) : before
 }
 
-/** Folds several events, in order. */
+/** Folds several events, in order. Returns undefined when there is neither a state nor an event. */
 export function reduceTaskEvents(state: TaskState | undefined, events: Iterable<TaskEvent>): TaskState | undefined {
   let now = state
   for (const event of events) now = reduceTask(now, event)
@@ -60,7 +62,7 @@ function foldSnapshot(before: TaskState, event: EventOf<'TaskSnapshot'>): TaskSt
   }
 }
 
-/** What every event tells. */
+/** Folds the fields common to all events. */
 function foldCommon(before: TaskState, { status, progress, cursor, seq, at }: TaskEvent): TaskState {
   return {
     ...before,
@@ -76,7 +78,7 @@ function foldCommon(before: TaskState, { status, progress, cursor, seq, at }: Ta
   }
 }
 
-/** What only events of its type tell; `state` has the common part already. */
+/** Folds the fields specific to the event's type; `state` contains the common ones already. */
 function foldDetails(
   state: TaskState,
   event: Exclude<TaskEvent, EventOf<'TaskSnapshot' | 'TaskQueueMoved'>>,
@@ -110,7 +112,7 @@ function foldDetails(
   }
 }
 
-/** An attempt begins anew, with what earlier ones completed. */
+/** Starts an attempt: keeps the items that earlier attempts completed, and resets the others. */
 function beginAttempt(state: TaskState, attempt: number): TaskState {
   const items = new Map<string, TaskItem>()
   for (const item of state.items.values())
@@ -123,7 +125,7 @@ function beginAttempt(state: TaskState, attempt: number): TaskState {
   return { ...state, attempt, items, outputs: new Map(), error: null }
 }
 
-/** Nobody works on a part of a task that is not running. */
+/** Resets running items: no item is in progress while the task is not running. */
 function laidDown(items: ReadonlyMap<string, TaskItem>): ReadonlyMap<string, TaskItem> {
   if (![...items.values()].some(({ status }) => status === 'RUNNING')) return items
   return new Map(
@@ -131,7 +133,7 @@ function laidDown(items: ReadonlyMap<string, TaskItem>): ReadonlyMap<string, Tas
   )
 }
 
-/** Known ones keep their place, new ones are put behind. */
+/** Known items keep their position; new ones are appended. */
 function putItems(items: ReadonlyMap<string, TaskItem>, changed: readonly TaskItem[]): ReadonlyMap<string, TaskItem> {
   const after = new Map(items)
   for (const item of changed) after.set(item.key, item)
@@ -144,7 +146,7 @@ function putOutput(
 ): ReadonlyMap<string, TaskOutputText> {
   const known = outputs.get(stream) ?? { text: '', startsAt: offset }
   const end = known.startsAt + known.text.length
-  // A hole cannot be guessed at: what is known begins behind it.
+  // A gap cannot be filled: the known text starts after it.
   const joined =
     offset > end || offset < known.startsAt
       ? { text, startsAt: offset }

@@ -5,44 +5,58 @@ import { createTidingsClient, type TidingsClient } from '../tidings-client.ts'
 import { quantile } from './statistics.ts'
 import { createWire, type Wire } from './wire.ts'
 
-/** An event and when it came, in milliseconds since 1970. */
+/** An event and when it arrived, in milliseconds since 1970. */
 export interface Received {
   readonly event: TaskEvent
   readonly receivedAt: number
 }
 
-/** What the checks measure with: clients of their own and throw-away tasks on the deployment. */
+/**
+ * The test environment of the checks: clients of their own, and temporary tasks on the deployment.
+ */
 export interface Bench extends AsyncDisposable {
-  /** A client that is disposed with the bench. @param transport - pins one; those of the self-test by default */
+  /**
+   * Creates a client that is disposed with the bench.
+   * @param transport - pins one transport. @default the transports of the self-test
+   */
   open(transport?: TransportName): Promise<BenchClient>
-  /** Starts a task; waits when the deployment asks to. @throws Error when it refuses for good */
+  /**
+   * Starts a task; waits when the deployment asks for it. @throws Error when it refuses permanently
+   */
   start(client: TidingsClient, input: StartSelfTestInput): Promise<string>
   /**
-   * Measures round trips: pings on a WebSocket of its own, or requests on a connection that is open already. The median of
-   * several, in milliseconds.
-   * @throws Error when there is no answer
+   * Measures round trips: pings on a separate WebSocket, or requests on a connection that is
+   * already open.
+   * @returns the median of several, in milliseconds
+   * @throws Error when there is no response
    */
   measureRoundTrip(transport: TransportName | null): Promise<number>
-  /** Events that came twice or out of order to a client of this bench, before the client mended that. */
+  /**
+   * Events that reached a client of this bench twice or out of order, before the client repaired
+   * that.
+   */
   readonly faults: readonly string[]
 }
 
-/** A client whose connections can be counted, cut and listened to. */
+/** A client with connections that can be counted, cut and observed. */
 export interface BenchClient {
   readonly client: TidingsClient
-  /** Closes its sockets and breaks its event streams under it; how many there were. */
+  /**
+   * Closes its sockets and breaks its event streams without the client's involvement. @returns how
+   * many there were
+   */
   cut(): number
   readonly wire: Wire
-  /** Sockets that are open. */
+  /** The number of open sockets. */
   readonly openSockets: number
 }
 
-/** Whether it is an entry of the log, and not the report of a passing state. */
+/** Whether an event is an entry of the log, rather than a snapshot or an ephemeral event. */
 export function isLogged({ event }: Received): boolean {
   return event.__typename !== 'TaskSnapshot' && event.__typename !== 'TaskQueueMoved'
 }
 
-/** Everything that happens to a task from its beginning to its end, or until the signal aborts. */
+/** Records the events of a task from its start to its end, or until the signal aborts. */
 export async function record(client: TidingsClient, taskId: string, signal?: AbortSignal): Promise<Received[]> {
   const received: Received[] = []
   for await (const event of client.watchTask(taskId, { fromStart: true, ...(signal && { signal }) }))
@@ -101,7 +115,7 @@ export function createBench(options: TidingsClientOptions): Bench {
         wire,
         cut: () => {
           const open = [...sockets]
-          // A code that means nothing to anybody: as good as a broken line.
+          // A close code without a meaning, equivalent to a broken connection.
           for (const socket of open) socket.close(4999, 'cut by the self-test')
           return open.length + wire.breakStreams()
         },

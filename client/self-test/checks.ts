@@ -4,39 +4,46 @@ import type { TidingsClient } from '../tidings-client.ts'
 import { type Bench, isLogged, type Received, record } from './bench.ts'
 import { findGap, quantile } from './statistics.ts'
 
-/** What a check found. */
+/** The outcome of a check. */
 export interface Finding {
   readonly passed: boolean
-  /** What was measured, in a sentence with its numbers. */
+  /** The measured values, as a sentence. */
   readonly figures: string
 }
 
-/** What a self-test may do and what it expects. Times in milliseconds. */
+/** The limits and expectations of a self-test. Times in milliseconds. */
 export interface SelfTestLimits {
-  /** Longest acceptable 99th percentile from the log to the client, of which a round trip is an upper bound. @default 500 */
+  /**
+   * Longest acceptable 99th percentile from the log to the client, estimated from above by adding a
+   * round trip. @default 500
+   */
   readonly maxLatencyMs: number
-  /** Least acceptable events a second in a burst. @default 50 */
+  /** Lowest acceptable number of events per second in a burst. @default 50 */
   readonly minEventsPerSecond: number
-  /** How long the stability check watches. @default 8000 */
+  /** How long the stability check runs. @default 8000 */
   readonly stabilityMs: number
-  /** Clients of the check with many connections. @default 25 */
+  /** Number of clients in the check with many connections. @default 25 */
   readonly connections: number
-  /** Longest wait until the servers count no more than before; each reports within a second or so. @default 15000 */
+  /**
+   * Longest wait until the servers' counts are back at their earlier values; each server reports
+   * within about a second.
+   * @default 15000
+   */
   readonly serverCountsMs: number
 }
 
 /** One check: harmless to the deployment, on tasks of its own. */
 export interface Check {
   readonly name: string
-  /** What it shows, in a sentence. */
+  /** The property it checks, as a clause. */
   readonly shows: string
-  /** The transport that it is about: run only where that is allowed. */
+  /** The transport it tests; skipped where that transport is not allowed. */
   readonly transport?: TransportName
   run(bench: Bench, limits: SelfTestLimits): Promise<Finding>
 }
 
 const calm = { items: 40, everyMs: 50 } as const
-/** After this the connection is open and what was missed is told. */
+/** After this time the connection is open and missed events have been delivered. */
 const settleMs = 300
 const ms = (value: number): string => `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ms`
 const seqsOf = (received: readonly Received[]): number[] => received.filter(isLogged).map(({ event }) => event.seq)
@@ -44,13 +51,13 @@ const isWhole = (received: readonly Received[]): boolean =>
   seqsOf(received)[0] === 1 &&
   findGap(seqsOf(received)) === null &&
   received.at(-1)?.event.__typename === 'TaskCompleted'
-/** Without the events that had happened before the connection was open: those are a replay. */
+/** Excludes events from before the connection was open: those are a replay. */
 const onlyLive = (received: readonly Received[]): readonly Received[] => {
   const logged = received.filter(isLogged)
   const openedAt = logged[0]?.receivedAt ?? 0
   return logged.filter(({ receivedAt }) => receivedAt > openedAt + settleMs)
 }
-/** Of things that happened at these times, in milliseconds: how many in a second. */
+/** Returns the rate per second of events at the given times in milliseconds. */
 const rateOf = (times: readonly number[]): number =>
   times.length < 2 ? 0 : ((times.length - 1) / Math.max(1, (times.at(-1) ?? 0) - (times[0] ?? 0))) * 1_000
 const describeWhole = (received: readonly Received[]): string => {
@@ -59,11 +66,11 @@ const describeWhole = (received: readonly Received[]): string => {
   return gap === null ? `${seqs.length} events without a gap` : `a gap before event ${gap}`
 }
 
-/** After so many attempts a transport counts as blocked. */
+/** The number of attempts after which a transport counts as blocked. */
 const maxAttempts = 3
 const maxProofMs = 10_000
 
-/** Whether one transport works, and how fast it is. */
+/** Checks whether one transport works, and measures its round trip. */
 function checkTransport(transport: TransportName): Check {
   return {
     name: `transport ${transport}`,
@@ -95,8 +102,9 @@ function checkTransport(transport: TransportName): Check {
 }
 
 /**
- * From the log to the client. The clocks need not agree: the fastest event is taken for a whole round trip, which is an
- * upper bound of one way, also where one direction is slower than the other.
+ * Measures from the log to the client. The clocks need not agree: the fastest event is assumed to
+ * take a whole round trip, which is an upper bound for one way, even when one direction is slower
+ * than the other.
  */
 const latency: Check = {
   name: 'latency',
@@ -208,7 +216,7 @@ const reconnection: Check = {
       if (received.length % 25 === 10) cuts += cut()
     }
     const { transport } = client.connection.getSnapshot()
-    // Polling has no connection that lasts.
+    // Polling has no lasting connection.
     const hasBeenCut = cuts > 0 || transport === 'polling'
     return {
       passed: hasBeenCut && isWhole(received),
@@ -240,7 +248,7 @@ const leaks: Check = {
 const countsLagMs = 2_000
 const pause = (waitMs: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, waitMs))
 
-/** The connections of this viewer and the watched tasks, as the servers count them. */
+/** The viewer's connections and the task subscriptions, as counted by the servers. */
 interface ServerCounts {
   readonly connections: number
   readonly subscriptions: number
@@ -265,7 +273,7 @@ const serverLeaks: Check = {
   shows: 'that subscribing and leaving leaves nothing behind in the servers, by their own counts',
   async run(bench, { serverCountsMs }) {
     const { client } = await bench.open()
-    // Connections that were closed just now are still counted.
+    // Connections that were closed recently are still counted.
     await pause(countsLagMs)
     const before = await readCounts(client)
     const rounds = 20
@@ -303,7 +311,7 @@ const stability: Check = {
     const taskId = await bench.start(client, { items: Math.max(1, Math.round(stabilityMs / everyMs)), everyMs })
     let breaks = 0
     let hasWorked = false
-    // A transport that does not work at all is the finding of another check.
+    // A transport that does not work at all is reported by another check.
     const count = (): void => {
       const { status } = client.connection.getSnapshot()
       if (status === 'live' || status === 'degraded') hasWorked = true

@@ -2,28 +2,28 @@ import type { TidingsClientOptions } from '../live/options.ts'
 import { createBench } from './bench.ts'
 import { checks, type Finding, type SelfTestLimits } from './checks.ts'
 
-/** What one check found, and how long it took. */
+/** The finding of one check and its duration. */
 export interface CheckResult extends Finding {
   readonly name: string
   readonly shows: string
   readonly tookMs: number
 }
 
-/** What a self-test found. */
+/** The results of a self-test. */
 export interface SelfTestReport {
   readonly url: string
   readonly passed: boolean
   readonly checks: readonly CheckResult[]
 }
 
-/** How a self-test is run. */
+/** Options of a self-test. */
 export interface SelfTestOptions extends Partial<SelfTestLimits> {
   readonly client: Pick<TidingsClientOptions, 'url' | 'token' | 'transports'>
   /** Called after each check. */
   readonly onCheck?: (result: CheckResult) => void
-  /** Only these checks, by name. @default all */
+  /** Runs only these checks, by name. @default all */
   readonly only?: readonly string[]
-  /** Longest time of one check; then it has failed. @default 60000 */
+  /** Longest duration of one check in milliseconds; a longer one fails. @default 60000 */
   readonly checkTimeoutMs?: number
 }
 
@@ -37,11 +37,12 @@ export const defaultLimits: SelfTestLimits = {
 }
 
 /**
- * Measures a running deployment from the outside: each transport, latency, update frequency, ordering, racing updates,
- * recovery from errors, reconnection, leaks in the client and in the servers, stability, many connections. Each check runs
- * on clients and throw-away tasks of its own; about 20 tasks in all. A check also fails when an event came twice or out of
- * order over the wire, although the client mends that. The server must have been started with `SELF_TEST=true`; the check
- * of leaks in the servers needs a token with the role `admin`.
+ * Measures a running deployment from the outside: each transport, latency, update frequency,
+ * ordering, racing updates, recovery from errors, reconnection, leaks in the client and in the
+ * servers, stability, many connections. Each check uses clients and temporary tasks of its own;
+ * about 20 tasks in all. A check also fails when an event was received twice or out of order,
+ * although the client repairs that. The server must have been started with `SELF_TEST=true`; the
+ * check for leaks in the servers needs a token with the role `admin`.
  */
 export async function runSelfTest(options: SelfTestOptions): Promise<SelfTestReport> {
   const { client, onCheck, only, checkTimeoutMs = 60_000 } = options
@@ -60,7 +61,10 @@ export async function runSelfTest(options: SelfTestOptions): Promise<SelfTestRep
   return { url: client.url, passed: results.every(({ passed }) => passed), checks: results }
 }
 
-/** The client mends what comes twice or out of order; the deployment is at fault nevertheless. */
+/**
+ * Fails a finding with faults: the client repairs duplicate and reordered events, but the
+ * deployment caused them.
+ */
 function withFaults({ passed, figures }: Finding, faults: readonly string[]): Finding {
   if (faults.length === 0) return { passed, figures }
   const [first] = faults
@@ -70,7 +74,9 @@ function withFaults({ passed, figures }: Finding, faults: readonly string[]): Fi
   }
 }
 
-/** A check that fails or hangs is a finding, not the end of the self-test. */
+/**
+ * Converts an error or a timeout of a check into a failed finding, so that the self-test continues.
+ */
 async function withTimeout(run: Promise<Finding>, timeoutMs: number): Promise<Finding> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<Finding>((resolve) => {

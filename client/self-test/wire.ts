@@ -2,21 +2,21 @@ import { passingEvents } from '../../src/protocol.ts'
 import { createEventStreamParser } from '../live/event-stream.ts'
 
 /**
- * Observes what the server sends, before the client drops repetitions and repairs gaps: within one stream every event of a
- * log has to come once and in order.
+ * Observes the server's messages before the client drops duplicates and repairs gaps: within one
+ * stream, every event of a log must arrive once and in order.
  */
 export interface Wire {
-  /** The events that came so far. */
+  /** The number of events that have arrived. */
   readonly events: number
-  /** The events that came twice, or not after the one before. */
+  /** The events that arrived twice, or not directly after their predecessor. */
   readonly faults: readonly string[]
-  /** Takes one result. @param stream - one operation on one connection */
+  /** Reads one result. @param stream - one operation on one connection */
   read(stream: string, result: unknown): void
-  /** Takes a message of a WebSocket. @param socket - its name */
+  /** Reads a message of a WebSocket. @param socket - its name */
   readMessage(socket: string, data: unknown): void
   /** Wraps the body of an event stream. */
   readBody(name: string, body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array>
-  /** Breaks the event streams that are open, as a network does; how many there were. */
+  /** Breaks the open event streams as a network failure would. @returns how many there were */
   breakStreams(): number
 }
 
@@ -39,7 +39,7 @@ export function createWire(): Wire {
       const { seq } = event
       const before = last.get(stream)
       last.set(stream, seq)
-      // Snapshots and queue positions repeat a number, or begin anew.
+      // Snapshots and queue positions repeat a number, or start over.
       if (passingEvents.includes(event.__typename)) continue
       events += 1
       if (before !== undefined && seq !== before + 1) faults.push(`event ${seq} after event ${before}`)
@@ -48,7 +48,7 @@ export function createWire(): Wire {
   const readText = (stream: string, text: string): void => {
     try {
       const message = JSON.parse(text) as { readonly id?: unknown; readonly payload?: unknown } | null
-      // A stream that carries several operations names the one of each event.
+      // A stream with several operations gives the operation id of each event.
       if (message?.payload !== undefined) read(`${stream} ${String(message.id)}`, message.payload)
       else read(stream, message)
     } catch {

@@ -28,7 +28,7 @@ Usage: npm run demo -- FILE.md [options]
 Ctrl-C leaves: the work goes on, and the same command picks it up where it is.
 `
 
-/** A failure that is told in a sentence, without a stack. */
+/** An error that is printed as a sentence, without a stack. */
 class DemoError extends Error {}
 
 async function main(): Promise<void> {
@@ -63,7 +63,8 @@ async function main(): Promise<void> {
   const show = (title: string, taskId: string): Promise<TaskState | null> =>
     watch(client, title, taskId, leaving.signal)
 
-  // The same file asks for the same document and the same roadmap, so that a second run picks up the first.
+  // The key derives from the file: the same file yields the same document and roadmap, so a second
+  // run resumes the first.
   const digest = createHash('sha256').update(bytes).update(basename(path)).digest('base64url').slice(0, 22)
   const key = values.again ? `${digest}-${Date.now()}` : digest
   const file = new File([new Uint8Array(bytes)], basename(path))
@@ -80,7 +81,8 @@ async function main(): Promise<void> {
 
   const roadmap = await readRoadmap(client.urql, created.roadmap.id)
   process.stdout.write(`\n${drawRoadmap(roadmap)}\n\n`)
-  // A retry that an earlier run of the demo has left is picked up instead of a second one.
+  // If an earlier run of the demo left a retry running, it is watched instead of starting a second
+  // one.
   const concept = roadmap.stages[0]?.modules[0]?.concepts[0]
   if (concept === undefined) throw new DemoError('The roadmap has no concept')
   const taskId = roadmap.activeTask?.id ?? (await retry(client.urql, concept.id))
@@ -90,7 +92,7 @@ async function main(): Promise<void> {
   process.stdout.write(`\n${quiz.trim()}\n`)
 }
 
-/** Shows a task until it is over; null when the user left before. */
+/** Shows a task until it is finished. Returns null when the user quit before. */
 async function watch(
   client: TidingsClient,
   title: string,
@@ -156,7 +158,7 @@ function drawRoadmap({ title, stages }: Roadmap): string {
 
 function leave(state: TaskState | null): void {
   if (state === null) process.stdout.write('\nLeft. The work goes on; the same command picks it up.\n')
-  // What went wrong stands on the screen already.
+  // The error is on the screen already.
   else process.exitCode = 1
 }
 

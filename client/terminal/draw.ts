@@ -2,7 +2,7 @@ import { stripVTControlCharacters, styleText } from 'node:util'
 import type { ConnectionState } from '../live/connection.ts'
 import type { TaskItem, TaskState } from '../reduce/task-state.ts'
 
-/** What is drawn of a task that is being watched. */
+/** The input for drawing a watched task. */
 export interface Scene {
   readonly title: string
   readonly state: TaskState
@@ -16,20 +16,20 @@ const barWidth = 28
 const shownBefore = 3
 const shownAfter = 5
 
-/** A bar of `percent`, such as `━━━━━╌╌╌`. */
+/** Draws a progress bar such as `━━━━━╌╌╌`. */
 export function drawBar(percent: number, width = barWidth): string {
   const filled = Math.round((Math.min(100, Math.max(0, percent)) / 100) * width)
   return '━'.repeat(filled) + '╌'.repeat(width - filled)
 }
 
-/** A span of time as people say it: `850 ms`, `12 s`, `3 min`. */
+/** Formats a duration: `850 ms`, `12 s`, `3 min`. */
 export function sayDuration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`
   if (ms < 90_000) return `${Math.round(ms / 1_000)} s`
   return `${Math.round(ms / 60_000)} min`
 }
 
-/** Everything that is to be told of a task, a line each, none wider than the terminal. */
+/** Draws a task as lines, none wider than the terminal. */
 export function drawTask({ title, state, connection, width }: Scene): string[] {
   const lines = [
     styleText('bold', title),
@@ -41,7 +41,7 @@ export function drawTask({ title, state, connection, width }: Scene): string[] {
   return lines.map((line) => cutLine(line, width))
 }
 
-/** How far it is, in words: place in the queue, percent, stage, items, remaining time. */
+/** Describes the progress of a task: queue position, percent, stage, items, remaining time. */
 export function describeProgress({ status, progress, queue, error }: TaskState): string {
   const { percent, stage, completedItems, failedItems, totalItems, remainingMs, elapsedMs } = progress
   if (status === 'QUEUED')
@@ -65,7 +65,7 @@ function drawConnection({ status, transport, reason }: ConnectionState): string[
   return [styleText('yellow', `${status}${by}${reason === null ? '' : `: ${reason}`}`)]
 }
 
-/** The items around the one that is being worked on. */
+/** Draws the items around the current one. */
 function drawItems(items: readonly TaskItem[]): string[] {
   const first = items.findIndex(({ status }) => status === 'RUNNING' || status === 'PENDING')
   const middle = first < 0 ? items.length : first
@@ -82,7 +82,7 @@ function drawItems(items: readonly TaskItem[]): string[] {
   ]
 }
 
-/** The end of what is being written now. */
+/** Draws the last line of the current output. */
 function drawOutput({ outputs, isOver }: TaskState): string[] {
   const last = isOver ? undefined : [...outputs.values()].at(-1)
   const line = last?.text.trimEnd().split('\n').at(-1)?.trim()
@@ -91,11 +91,15 @@ function drawOutput({ outputs, isOver }: TaskState): string[] {
 
 function cutLine(line: string, width: number): string {
   const plain = stripVTControlCharacters(line)
-  // Cutting inside a colour would leave it on; lines that are too wide lose theirs.
+  // Cutting inside a colour sequence would leave the colour on; lines that are too wide lose their
+  // colours.
   return plain.length <= width ? line : `${plain.slice(0, Math.max(1, width - 1))}…`
 }
 
-/** Draws over what it drew before; on something that is not a terminal it writes what has changed, a line each. */
+/**
+ * Creates a screen that redraws in place. Where the output is not a terminal, it writes changes,
+ * one per line.
+ */
 export function createScreen(out: NodeJS.WriteStream): {
   show(lines: readonly string[]): void
   keep(text: string): void
@@ -105,7 +109,8 @@ export function createScreen(out: NodeJS.WriteStream): {
   return {
     show(lines) {
       if (!out.isTTY) {
-        // The estimate changes with every event; in a file only what has happened counts.
+        // The estimate changes with every event; without a terminal it is omitted, so that only
+        // actual changes are written.
         const plain = stripVTControlCharacters(lines[1] ?? lines[0] ?? '').replace(/ · about .* left$/, '')
         if (plain !== last) out.write(`${plain}\n`)
         last = plain

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-/** A server that the demo talks to: one that runs already, or one of its own. */
+/** The server used by the demo: one that is already running, or one started by the demo. */
 export interface DemoServer extends AsyncDisposable {
   readonly url: string
   readonly isOwn: boolean
@@ -15,16 +15,16 @@ async function isReady(url: string): Promise<boolean> {
     const response = await fetch(new URL('/health/ready', url), { signal: AbortSignal.timeout(2_000) })
     return response.ok
   } catch {
-    // Nobody answers there, which is what is being asked.
+    // No server responds at `url`.
     return false
   }
 }
 
 /**
- * Finds a server at `url`, or starts one there. One that was started is stopped by disposing: its tasks wait in its
- * database and go on at the next start.
+ * Finds a server at `url`, or starts one. Disposing stops a server that was started: its tasks
+ * remain in its database and continue at the next start.
  *
- * @throws Error when it does not become ready, with what it printed
+ * @throws Error with the server's output when it does not become ready
  */
 export async function findServer(url: string): Promise<DemoServer> {
   if (await isReady(url)) return { url, isOwn: false, [Symbol.asyncDispose]: () => Promise.resolve() }
@@ -39,7 +39,7 @@ export async function findServer(url: string): Promise<DemoServer> {
       LOG_LEVEL: 'warn',
     },
     stdio: ['ignore', 'pipe', 'pipe'],
-    // Ctrl-C is for the demo, which stops its server in order.
+    // Ctrl-C must reach the demo only, which then shuts its server down gracefully.
     detached: true,
   })
   let printed = ''
