@@ -2,9 +2,9 @@ import type { ReactElement } from 'react'
 import { Refusal } from './refusal.tsx'
 
 /**
- * A button that asks the server for something, with what it is told beside it.
+ * A button that sends a request, with the reason beside it when the server refuses.
  *
- * @param props.label - what it says in full to screen readers
+ * @param props.label - the full label for screen readers
  * @param props.run - never rejects
  */
 export function ActionButton(props: {

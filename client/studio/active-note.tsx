@@ -3,12 +3,12 @@ import { ProgressBar } from '../react/progress-bar.tsx'
 import { useTask } from '../react/use-task.ts'
 
 /**
- * The progress of the task that works on an entry of a list: a bar while it runs, words otherwise.
+ * Shows the progress of the task that works on a list entry: a bar while it runs, otherwise text.
  *
- * @param props.label - what is in progress, for assistive technology
+ * @param props.label - names the work in progress, for assistive technology
  * @param props.active - shown until the state of the task is known
- * @param props.over - shown when the task is over
- * @param props.onOver - called when the task is over; keep the function the same between renders
+ * @param props.over - shown when the task is finished
+ * @param props.onOver - called when the task is finished; pass the same function on every render
  */
 export function ActiveNote(props: {
   readonly taskId: string | null

@@ -19,12 +19,12 @@ import { SessionPage } from './sessions/session-page.tsx'
 import { SessionsPage } from './sessions/sessions-page.tsx'
 import { placeOf, type Route, useRoute } from './use-route.ts'
 
-/** Loaded when it is looked at: nobody else needs its charts. */
+/** Loaded on demand: no other page needs its chart library. */
 const AnalyticsPage = lazy(async () => ({
   default: (await import('./analytics/analytics-page.tsx')).AnalyticsPage,
 }))
 
-/** The page: what is looked at is in the address. */
+/** The root component. The address determines what it shows. */
 export function App(): ReactElement {
   const { route } = useRoute()
   const main = useRef<HTMLElement>(null)

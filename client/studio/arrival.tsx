@@ -2,10 +2,10 @@ import { type ReactElement, type RefObject, useEffect, useRef, useState, useSync
 import { readTitle } from './use-title.ts'
 
 /**
- * Makes a change of pages what it is when a browser loads one: the focus is at the beginning of what is new, and screen readers are
- * told its name, as soon as it has one.
+ * Makes navigation behave as when a browser loads a page: the focus moves to the start of the new
+ * content, and screen readers announce its title as soon as it has one.
  *
- * @param props.place - what is shown; going from one to another is a change of pages
+ * @param props.place - identifies the shown page; a change of it counts as navigation
  */
 export function Arrival(props: { readonly place: string; readonly main: RefObject<HTMLElement | null> }): ReactElement {
   const { place, main } = props
@@ -18,7 +18,7 @@ export function Arrival(props: { readonly place: string; readonly main: RefObjec
     setMoved(true)
     main.current?.focus({ preventScroll: true })
   }, [place, main])
-  // The first page is announced by the browser itself.
+  // The browser itself announces the first page.
   return (
     <p className="tidings-hidden" role="status">
       {hasMoved ? title : null}

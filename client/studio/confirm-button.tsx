@@ -1,25 +1,25 @@
 import { type ReactElement, type ReactNode, useId, useRef } from 'react'
 import { Refusal } from './refusal.tsx'
 
-/** What a button asks before it does what cannot be undone. */
+/** The question that a button asks before an irreversible action. */
 export interface Confirmation {
   readonly question: string
-  /** What the answers are called: to do it, and to leave it. */
+  /** The labels of the answers: to confirm, and to cancel. */
   readonly yes: string
   readonly no: string
-  /** What goes with it and what stays. */
+  /** Explains what is deleted with it and what is kept. */
   readonly children: ReactNode
-  /** Does it. @returns whether it is done */
+  /** Performs the action. @returns whether it succeeded */
   readonly act: () => Promise<boolean>
   readonly isSending: boolean
-  /** Why it was not done. */
+  /** Why the action was refused; null otherwise. */
   readonly refusal: string | null
 }
 
 /**
- * A button that asks before it acts.
+ * A button that asks for confirmation before it acts.
  *
- * @param props.label - what it says in full to screen readers
+ * @param props.label - the full label for screen readers
  */
 export function ConfirmButton(props: Confirmation & { readonly name: string; readonly label?: string }): ReactElement {
   const { name, label, question, yes, no, children, act, isSending, refusal } = props
@@ -64,7 +64,7 @@ export function ConfirmButton(props: Confirmation & { readonly name: string; rea
   )
 }
 
-/** Deletes something for good, after asking. */
+/** Deletes an item permanently, after confirmation. */
 export function DeleteButton({
   title,
   ...rest

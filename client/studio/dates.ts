@@ -3,10 +3,10 @@ const minute = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeSty
 const second = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' })
 
-/** An instant of the API, in RFC 3339, or a date. */
+/** A point in time of the API, in RFC 3339, or a date. */
 type Instant = string | Date
 
-/** Formats the day alone, for lists of things: `Nov 28, 2026`. */
+/** Formats the day only, for lists: `Nov 28, 2026`. */
 export const formatDay = (at: Instant): string => day.format(new Date(at))
 
 /** Formats day and minute: `Nov 28, 2026, 3:14 PM`. */

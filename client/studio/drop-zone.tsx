@@ -4,10 +4,10 @@ const acceptedFiles =
   '.pdf,.docx,.html,.htm,.md,.markdown,.mdown,.txt,.text,application/pdf,text/html,text/markdown,text/plain,application/vnd.openxmlformats-officedocument.wordprocessingml.document'
 
 /**
- * Takes files, by dropping or choosing them.
+ * Accepts files by dropping or choosing them.
  *
- * @param props.invitation - what can be dropped
- * @param props.action - what the button says
+ * @param props.invitation - describes the accepted files
+ * @param props.action - the label of the button
  */
 export function DropZone(props: {
   readonly invitation: string
@@ -50,7 +50,7 @@ export function DropZone(props: {
         accept={acceptedFiles}
         onChange={(event) => {
           onFiles([...(event.target.files ?? [])])
-          // The same file may be chosen again.
+          // Allows choosing the same file again.
           event.target.value = ''
         }}
       />

@@ -1,10 +1,10 @@
 import { Component, type ReactNode } from 'react'
 
 /**
- * What is shown instead of a part of the page that failed. React wants a class for this.
+ * Replaces a part of the page that failed to render. React requires a class for this.
  *
- * The likeliest reason is a server that was updated while the page was open: parts that are loaded late have other names by
- * then, and loading the page again is what helps.
+ * The most likely reason is a server that was updated while the page was open: the lazily loaded
+ * chunks then have other names, and reloading the page helps.
  */
 export class ErrorBoundary extends Component<{ readonly children: ReactNode }, { readonly message: string | null }> {
   override state: { readonly message: string | null } = { message: null }

@@ -5,7 +5,7 @@ import { Nav } from './nav.tsx'
 import { Bell } from './notifications/bell.tsx'
 import { StatusButton, StatusPanel, useStatusPanel } from './panel/status-panel.tsx'
 
-/** Where one is, and how everything stands: on every page. */
+/** The navigation and the overall status, on every page. */
 export function Header(): ReactElement {
   const panel = useStatusPanel()
   const button = useRef<HTMLButtonElement>(null)
@@ -22,7 +22,7 @@ export function Header(): ReactElement {
           <StatusButton panel={panel} button={button} />
         </div>
       </header>
-      {/* Beside the header and not in it: what blurs what is behind it would hold a fixed panel fast. */}
+      {/* Beside the header, not inside it: an element with a backdrop filter becomes the containing block of a fixed panel. */}
       <StatusPanel panel={panel} button={button} />
     </>
   )

@@ -12,7 +12,7 @@ import { TokenForm } from './token-form.tsx'
 import { useFetched } from './use-fetched.ts'
 import { useTitle } from './use-title.ts'
 
-/** The start: import a document, and what there is already. */
+/** The home page: import a document, and see the existing content. */
 export function Home(): ReactElement {
   useTitle('Home')
   const { data, isLoading, failure, isRefused, refetch } = useFetched(LibraryDocument, {})

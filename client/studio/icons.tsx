@@ -1,6 +1,6 @@
 import type { ReactElement } from 'react'
 
-/** The mark: a bird that brings something. */
+/** The logo: a bird that brings something. */
 export function Mark(): ReactElement {
   return (
     <svg aria-hidden="true" className="mark" viewBox="0 0 32 32" width="28" height="28">
@@ -9,7 +9,7 @@ export function Mark(): ReactElement {
   )
 }
 
-/** A piece's state as a sign; the words stand beside it. */
+/** The status of a piece as an icon; the text beside it names it. */
 export function StatusIcon({ status }: { readonly status: string }): ReactElement {
   return (
     <svg aria-hidden="true" className="sign" data-status={status} viewBox="0 0 16 16" width="14" height="14">

@@ -8,7 +8,10 @@ import { useMakeRoadmap } from './make-roadmap.tsx'
 import { Refusal } from './refusal.tsx'
 import { TaskPanel } from './task-panel.tsx'
 
-/** Takes a document, by dropping, choosing or pasting; follows its reading, and goes on to its roadmap by itself. */
+/**
+ * Accepts a document by dropping, choosing or pasting, shows the progress of its conversion, and
+ * then continues to its roadmap automatically.
+ */
 export function ImportPanel(): ReactElement {
   const { run, isSending, refusal } = useTaskMutation(ImportDocumentDocument)
   const [imported, setImported] = useState<{ readonly documentId: string; readonly taskId: string } | null>(null)

@@ -1,11 +1,12 @@
 const focusable = 'a[href], button, input, select, textarea, summary, iframe, [tabindex="0"]'
 
 /**
- * Keeps the focus of those who use the keyboard: when what has it is taken away, what comes next gets it, as close by as can be; when it
- * is disabled for a moment, as a button is while its answer is waited for, it has it again afterwards. Browsers give it to nobody, and
- * with it the place where a screen reader reads.
+ * Preserves the focus of keyboard users. When the focused element is removed, the nearest element
+ * after it gets the focus. When it is disabled temporarily, as a button is while its request is
+ * pending, it gets the focus back afterwards. Browsers drop the focus in both cases, and with it
+ * the reading position of a screen reader.
  *
- * @returns what ends it
+ * @returns a function that stops it
  */
 export function keepFocus(): () => void {
   let last: Element | null = null
@@ -15,7 +16,7 @@ export function keepFocus(): () => void {
   }
   const blurred = ({ target, relatedTarget }: FocusEvent): void => {
     if (relatedTarget !== null) return
-    // What is still there in the end was left on purpose.
+    // An element that is still focusable afterwards was blurred intentionally.
     queueMicrotask(() => {
       if (last === target && last !== null && canTakeFocus(last)) last = null
     })
@@ -54,14 +55,18 @@ function canTakeFocus(element: Element): boolean {
   return element.isConnected && !element.matches(':disabled') && element.checkVisibility({ visibilityProperty: true })
 }
 
-/** What takes the place of an element that is gone: in the smallest surrounding that has something, what follows, or else what precedes. */
+/**
+ * Finds the replacement for a removed element: in the smallest ancestor with focusable elements,
+ * the next one, otherwise the last one.
+ */
 function nextTo(gone: Element, records: readonly MutationRecord[]): Element | null {
   const removal = records.find(
     ({ target, removedNodes }) => target.isConnected && [...removedNodes].some((node) => node.contains(gone)),
   )
   if (removal === undefined) return null
   const { target, previousSibling } = removal
-  // Not what followed: what was put in its place would stand before that.
+  // Positions are compared with the previous sibling, not the next one: an element inserted as the
+  // replacement comes before the next one.
   const isAfter = (element: Element): boolean =>
     previousSibling?.isConnected === true
       ? isBefore(previousSibling, element) && !previousSibling.contains(element)

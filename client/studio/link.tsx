@@ -1,14 +1,17 @@
 import type { MouseEvent, ReactElement, ReactNode } from 'react'
 import { hrefOf, type Route, useRoute } from './use-route.ts'
 
-/** A link within the Studio: a real one, which opens in another tab when asked to. */
+/** A link within the Studio: a real anchor, which can also be opened in another tab. */
 export function Link(props: {
   readonly to: Partial<Route>
   readonly className?: string
-  /** Whether it leads to what is looked at, or to where that belongs; `page` when it is that very page. */
+  /**
+   * Whether it leads to the current page or to its parent; `page` when it is the current page
+   * itself.
+   */
   readonly isCurrent?: boolean | 'page'
   readonly label?: string
-  /** Called when it is followed here, and not in another tab. */
+  /** Called when it is followed in this tab, rather than in another one. */
   readonly onFollow?: () => void
   readonly children: ReactNode
 }): ReactElement {

@@ -1,18 +1,21 @@
-/** Reads what this browser remembers; null where there is nothing, or nothing may be remembered. */
+/**
+ * Reads a value from the browser's local storage; null where there is none, or storage is
+ * forbidden.
+ */
 export function readLocal(key: string): string | null {
   try {
     return window.localStorage.getItem(key)
   } catch {
-    // Pages may forbid it.
+    // The browser may forbid it.
     return null
   }
 }
 
-/** Has this browser remember something, where it may and has room. */
+/** Writes a value to the browser's local storage, where that is allowed and has room. */
 export function writeLocal(key: string, value: string): void {
   try {
     window.localStorage.setItem(key, value)
   } catch {
-    // Forbidden or full. Whoever asks for it later is told that there is nothing.
+    // Forbidden or full; a later read returns null.
   }
 }

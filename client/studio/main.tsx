@@ -28,7 +28,10 @@ import './styles/panel.css'
 const url = new URL('/graphql', window.location.href).href
 const client = createTidingsClient({ url, token: readToken })
 
-/** In the console: `await tidings.selfTest()` measures this deployment from this browser. Loaded when it is asked for. */
+/**
+ * For the console: `await tidings.selfTest()` measures this deployment from this browser. Loaded on
+ * demand.
+ */
 async function selfTest(options: Partial<SelfTestOptions> = {}): Promise<SelfTestReport> {
   const { runSelfTest } = await import('../self-test/self-test.ts')
   const onCheck = ({ passed, name, figures }: CheckResult): void =>

@@ -4,7 +4,7 @@ import { useTaskMutation } from '../react/use-task-mutation.ts'
 import { ActionButton } from './action-button.tsx'
 import { useRoute } from './use-route.ts'
 
-/** Starts making a roadmap and goes there. */
+/** Starts creating a roadmap and navigates to it. */
 export function useMakeRoadmap(): {
   readonly make: (documentId: string) => Promise<void>
   readonly isSending: boolean
@@ -19,7 +19,7 @@ export function useMakeRoadmap(): {
   return { make, isSending, refusal }
 }
 
-/** Makes a roadmap of a document. */
+/** Creates a roadmap from a document. */
 export function MakeRoadmapButton(props: { readonly documentId: string; readonly title: string }): ReactElement {
   const { documentId, title } = props
   const { make, isSending, refusal } = useMakeRoadmap()

@@ -3,7 +3,10 @@ import ReactMarkdown, { type Components } from 'react-markdown'
 import remarkGfm from 'remark-gfm'
 
 const plugins = [remarkGfm]
-/** Pictures from elsewhere would tell others who reads what. */
+/**
+ * Images from other sites would disclose to those sites which text is being read, so they are shown
+ * as links.
+ */
 const components: Components = {
   img: ({ alt, src }) => (
     <a href={typeof src === 'string' ? src : undefined} rel="noreferrer noopener" target="_blank">
@@ -23,20 +26,20 @@ const components: Components = {
 }
 const answers = /^## Answers\s*$/m
 const anyHeading = /^#{1,6}(?= )/gm
-/** The title stands above the text already. */
+/** The title is already shown above the text. */
 const ownTitle = /^\s*# .*\n+/
 
-/** Headings moved down by so many levels. */
+/** Components with headings shifted down by 0 to 4 levels. */
 const movedBy = [0, 1, 2, 3, 4].map((by): Components => {
   const at = (level: number) => (['h1', 'h2', 'h3', 'h4', 'h5', 'h6'] as const)[level - 1 + by] ?? 'h6'
   return { ...components, h1: at(1), h2: at(2), h3: at(3), h4: at(4), h5: at(5), h6: at(6) }
 })
 
 /**
- * A text as it is to be read. HTML in it is shown as text and links that run scripts are dropped, which are react-markdown's
- * defaults. The answers of a quiz are folded away once all is there.
+ * Renders Markdown. HTML in it is shown as text and links that run scripts are dropped, which are
+ * react-markdown's defaults. The answers of a quiz are collapsed once the text is complete.
  *
- * @param props.level - of its highest headings, which stand below those of the page. Default 3
+ * @param props.level - the level of its highest headings, below those of the page. @default 3
  */
 export function Markdown(props: {
   readonly text: string

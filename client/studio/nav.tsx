@@ -40,7 +40,7 @@ export const Nav = memo(function Nav(): ReactElement {
         if (event.key === 'Escape') setOpen(false)
       }}
     >
-      {/* On a phone the links do not fit beside each other: style sheets show this button there, and the links below it. */}
+      {/* On a phone the links do not fit beside each other: the style sheet shows this button there, and the links below it. */}
       <button
         type="button"
         className="quiet nav-button"
@@ -68,7 +68,7 @@ export const Nav = memo(function Nav(): ReactElement {
   )
 })
 
-/** The page of the list that something is found on. */
+/** Returns the list page that an item belongs to. */
 function groupOf({ documentId, projectId, sessionId, page }: Route): Partial<Route> {
   if (documentId !== null) return { page: 'documents' }
   if (projectId !== null) return { page: 'projects' }

@@ -5,11 +5,14 @@ import { useOutbox } from '../react/use-connection.ts'
 import { describeName } from '../react/words.ts'
 import { useRoute } from './use-route.ts'
 
-/** What was done and not sent yet, and what was refused when it was sent late. Nothing while there is neither. */
+/**
+ * Mutations that wait to be sent, and those that were refused after waiting. Renders nothing when
+ * there are none.
+ */
 export function Outbox(): ReactElement | null {
   const outbox = useOutbox()
   const { route } = useRoute()
-  // A session shows in their place what of it waits.
+  // A session page shows its own waiting messages in place.
   const isShown = (entry: OutboxEntry): boolean => {
     const message = readMessage(entry)
     return message === null || message.sessionId !== route.sessionId
@@ -51,7 +54,7 @@ export function Outbox(): ReactElement | null {
   )
 }
 
-/** `retryContent` as a person would write it. */
+/** Formats a field name such as `retryContent` for display. */
 function describeField(field: string): string {
   return describeName(field.replace(/[A-Z]/g, (letter) => `_${letter}`))
 }

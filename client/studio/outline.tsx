@@ -14,7 +14,7 @@ const states = { PENDING: 'not started', GENERATING: 'generating', COMPLETED: 'r
 export function Outline(props: {
   readonly outline: OutlineData
   readonly overlays: readonly TaskState[]
-  /** The piece that is read, which is marked. */
+  /** The piece being read, which is highlighted. */
   readonly shown: { readonly conceptId: string; readonly piece: string } | null
 }): ReactElement {
   const { outline, overlays, shown } = props
@@ -51,12 +51,14 @@ export function Outline(props: {
   )
 }
 
-/** A heading that repeats the one above or below it is left out. */
+/** Whether a heading is needed: one that repeats the heading above or below it is omitted. */
 function saysMore({ title, concepts }: Module, stageTitle: string): boolean {
   return title !== stageTitle && !concepts.some((concept) => concept.title === title)
 }
 
-/** Their states as plain values: a row whose pieces have not changed is not rendered again. */
+/**
+ * Returns the states as plain values, so that a row with unchanged pieces is not rendered again.
+ */
 function viewsOf(concept: Concept, overlays: readonly TaskState[]): Record<PieceField, PieceView['status']> {
   const [tutorial, resources, quiz] = pieces.map(
     ({ piece, field }) => viewPiece(concept[field], concept.id, piece, overlays).status,

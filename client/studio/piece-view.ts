@@ -1,26 +1,26 @@
 import type { ContentPiece, ContentStatus, PieceStateFieldsFragment } from '../gql/graphql.ts'
 import type { TaskError, TaskState } from '../reduce/task-state.ts'
 
-/** The three pieces of a concept, in the order in which they are shown. */
+/** The three pieces of a concept, in display order. */
 export const pieces = [
   { piece: 'TUTORIAL', field: 'tutorial', name: 'Tutorial' },
   { piece: 'RESOURCES', field: 'resources', name: 'Resources' },
   { piece: 'QUIZ', field: 'quiz', name: 'Quiz' },
 ] as const satisfies readonly { readonly piece: ContentPiece; readonly field: string; readonly name: string }[]
 
-/** A piece as the page shows it: what was fetched, overlaid with what has happened since. */
+/** A piece as the page shows it: the fetched state, overlaid with later events. */
 export interface PieceView {
   readonly status: ContentStatus
   readonly error: TaskError | null
-  /** What its task has streamed so far; null when none is known. */
+  /** The text that its task has streamed so far; null when none is known. */
   readonly text: string | null
 }
 
 /**
  * Overlays a fetched piece with the tasks that work on it.
  *
- * @param base - as it was fetched, or as the cache expects it to be after a mutation
- * @param tasks - oldest first; the newest that knows the piece counts
+ * @param base - as fetched, or as the cache predicts it after a mutation
+ * @param tasks - oldest first; the newest one that contains the piece takes precedence
  */
 export function viewPiece(
   base: Omit<PieceStateFieldsFragment, 'piece'>,

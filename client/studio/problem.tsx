@@ -1,7 +1,10 @@
 import type { ReactElement } from 'react'
 import { endSentence } from '../react/words.ts'
 
-/** The message of an error as a sentence, and its advice on a line of its own. Within a paragraph. */
+/**
+ * The message of an error as a sentence, and its advice on a separate line. For use within a
+ * paragraph.
+ */
 export function Problem({
   error: { message, advice },
 }: {

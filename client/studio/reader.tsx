@@ -13,7 +13,10 @@ const Markdown = lazy(() => import('./markdown.tsx').then(({ Markdown: component
 
 type Concept = Outline['stages'][number]['modules'][number]['concepts'][number]
 
-/** One piece: its text as it is or as it comes into being, or why there is none; and the way to retry it. */
+/**
+ * One piece: its text, complete or while it is being generated, or why there is none; with a button
+ * to retry it.
+ */
 export function Reader(props: {
   readonly roadmapId: string
   readonly concept: Concept
@@ -29,7 +32,7 @@ export function Reader(props: {
   const shown = useLastText(status === 'FAILED' ? null : (text ?? (status === 'COMPLETED' ? body : null)), status)
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
-    // Where it takes the outline's place, the one who opened it would be nowhere otherwise.
+    // On narrow screens the piece replaces the outline, so the focus would be lost otherwise.
     if (window.matchMedia('(max-width: 56rem)').matches) heading.current?.focus()
   }, [])
   return (
@@ -89,7 +92,7 @@ const words = {
   FAILED: 'Failed',
 } as const
 
-/** The stored text of a piece; fetched when it is wanted and the cache has none. */
+/** Returns the stored text of a piece, and fetches it when it is needed and not in the cache. */
 function useBody(conceptId: string, piece: ContentPiece, isWanted: boolean): string | null {
   const [{ data, fetching }, execute] = useQuery({
     query: ConceptContentDocument,
@@ -99,7 +102,7 @@ function useBody(conceptId: string, piece: ContentPiece, isWanted: boolean): str
   const concept = data?.node?.__typename === 'Concept' ? data.node : null
   const body = concept?.[pieces.find((one) => one.piece === piece)?.field ?? 'tutorial'].body ?? null
   const isStale = isWanted && !fetching && concept !== null && body === null
-  // Once: a piece that has no text must not be asked for again and again.
+  // Fetched once: a piece without a text must not be fetched repeatedly.
   const asked = useRef(false)
   useEffect(() => {
     if (!isStale || asked.current) return
@@ -109,7 +112,10 @@ function useBody(conceptId: string, piece: ContentPiece, isWanted: boolean): str
   return body
 }
 
-/** What was shown last stays until there is something new: a text must not flicker between its stream and its fetch. */
+/**
+ * Returns the last text until there is a new one: the text must not flicker between its stream and
+ * its fetch.
+ */
 function useLastText(text: string | null, status: string): string | null {
   const last = useRef<string | null>(null)
   useEffect(() => {

@@ -1,10 +1,10 @@
 import type { ReactElement } from 'react'
 
 /**
- * Why something was refused or failed, told at once; nothing while it was not.
+ * Shows why a request was refused or failed, as an alert; renders nothing otherwise.
  *
- * @param props.isInline - within a paragraph
- * @param props.onAgain - what tries again, where that is worth while
+ * @param props.isInline - for use within a paragraph
+ * @param props.onAgain - tries again, where that is useful
  */
 export function Refusal(props: {
   readonly text: string | null

@@ -3,7 +3,7 @@ import { RetryFailedContentDocument } from '../gql/graphql.ts'
 import { useTaskMutation } from '../react/use-task-mutation.ts'
 import { ActionButton } from './action-button.tsx'
 
-/** Retries everything that failed on a roadmap, as one batch. */
+/** Retries all failed content of a roadmap, as one batch. */
 export function RetryAllButton(props: {
   readonly roadmapId: string
   readonly count: number

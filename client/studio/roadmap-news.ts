@@ -1,14 +1,20 @@
 import type { RoadmapUpdatesSubscription } from '../gql/graphql.ts'
 
-/** What the events of a roadmap come to, beside the states of its pieces: those the cache takes. */
+/**
+ * The state folded from the events of a roadmap, except the states of its pieces, which the cache
+ * stores.
+ */
 export interface RoadmapNews {
-  /** All tasks that worked on it since it is watched, in the order in which they were heard of; also those that are over. */
+  /**
+   * All tasks that have worked on it since it is watched, including finished ones, in the order of
+   * their first events.
+   */
   readonly taskIds: readonly string[]
-  /** Events were left out, a snapshot standing in their place: so often. What was fetched may be old. */
+  /** How many times a snapshot replaced missing events. Fetched data may be outdated after each. */
   readonly gaps: number
 }
 
-/** Folds the events. */
+/** Folds one event into the state. */
 export function reduceRoadmapNews(
   state: RoadmapNews | undefined,
   { roadmapUpdates: event }: RoadmapUpdatesSubscription,

@@ -11,7 +11,7 @@ import { type LiveRoadmap, type Outline as OutlineData, useRoadmap } from './use
 import { useRoute } from './use-route.ts'
 import { useTitle } from './use-title.ts'
 
-/** One roadmap: what works on it, its outline, and the piece that is read. */
+/** A roadmap page: its tasks, its outline, and the piece being read. */
 export function RoadmapPage({ id }: { readonly id: string }): ReactElement {
   const live = useRoadmap(id)
   const { outline, isLoading, failure, tasks, watch } = live
@@ -50,15 +50,15 @@ export function RoadmapPage({ id }: { readonly id: string }): ReactElement {
   )
 }
 
-/** The piece that is read. */
+/** The piece being read. */
 export interface ShownPiece {
   readonly conceptId: string
   readonly piece: ContentPiece
 }
 
 /**
- * Returns the piece of the address, or else the first one that is ready. That one stays, also when an earlier one becomes
- * ready: a text must not change while it is read.
+ * Returns the piece in the address, otherwise the first one that is ready. That one is kept even
+ * when an earlier piece becomes ready: the text must not change while it is being read.
  */
 function useShownPiece({ outline, overlays }: LiveRoadmap): ShownPiece | null {
   const { route } = useRoute()
@@ -88,7 +88,7 @@ function PieceReader(props: {
   readonly live: LiveRoadmap
   readonly outline: OutlineData
   readonly shown: ShownPiece | null
-  /** Whether the user chose it, rather than the page. */
+  /** Whether the user selected it, rather than the page. */
   readonly isSelected: boolean
 }): ReactElement {
   const { live, outline, shown, isSelected } = props

@@ -5,7 +5,7 @@ interface Source {
   readonly title: string
 }
 
-/** What something can be made from, as the options of a choice: documents and quizzes, each under their heading. */
+/** The possible sources as options of a select element: documents and quizzes, each in a group. */
 export function SourceOptions(props: {
   readonly documents: readonly Source[]
   readonly quizzes: readonly Source[]

@@ -17,12 +17,12 @@ const kinds: Partial<Record<TaskKind, string>> = {
   SYNC_PROJECT: 'Syncing project',
   REPLY: 'Writing reply',
 }
-/** What a kind of task does, in words. */
+/** Describes a kind of task. */
 export function describeKind(kind: TaskKind | null): string {
   return kind === null ? 'A task' : (kinds[kind] ?? describeName(kind))
 }
 
-/** Errors of a conversion that another attempt with the same file may not have. */
+/** Errors of a conversion that another attempt with the same file may avoid. */
 const conversionErrors: readonly string[] = [
   'CANCELED',
   'CONVERTER_CRASHED',
@@ -37,14 +37,14 @@ export function canConvertAgain({ code, retryable }: { readonly code: string; re
   return retryable || conversionErrors.includes(code)
 }
 
-/** Whether a task that is over is worth starting again. */
+/** Whether retrying a finished task is useful. */
 export function canRetry(task: Pick<TaskState, 'kind' | 'status' | 'error'>): boolean {
   const { kind, status, error } = task
   if (status === 'CANCELED') return true
   return status === 'FAILED' && (kind !== 'CONVERT_DOCUMENT' || error === null || canConvertAgain(error))
 }
 
-/** Stops a task. */
+/** Cancels a task. */
 export function CancelButton({ id, label }: { readonly id: string; readonly label: string }): ReactElement {
   const { cancel, isSending, refusal } = useCancelTask()
   return (

@@ -1,7 +1,7 @@
 import { type FormEvent, type ReactElement, useState } from 'react'
 import { storeToken } from './token.ts'
 
-/** Asks for a token, where the server wants one. */
+/** The form for a token, shown where the server requires one. */
 export function TokenForm(): ReactElement {
   const [token, setToken] = useState('')
   const submit = (event: FormEvent): void => {

@@ -4,19 +4,22 @@ import type { OutboxContext } from '../live/outbox-exchange.ts'
 import { useTidings } from '../react/provider.ts'
 import { describeError } from '../react/words.ts'
 
-/** A mutation that is over with its answer, and where it stands. */
+/** A mutation that is complete with its response, and the state of its last call. */
 export interface Change<Data, Variables> {
-  /** Sends it. Never rejects. @returns the answer; undefined when it was refused */
+  /** Sends the mutation. Never rejects. @returns the data; undefined when it was refused */
   readonly run: (variables: Variables) => Promise<Data | undefined>
   readonly isSending: boolean
-  /** Why the last one was refused; null when it was not. */
+  /** Why the last call was refused; null on success. */
   readonly refusal: string | null
 }
 
 /** For mutations that have the same effect when they are sent twice, although they take no key. */
 export const repeatable: OutboxContext = { repeatable: true }
 
-/** Sends mutations of one field whose failures select `... on Error { message }`, and that start no task. */
+/**
+ * Sends mutations with one field that select `... on Error { message }` on failure and start no
+ * task.
+ */
 export function useChange<Data, Variables extends AnyVariables>(
   document: DocumentInput<Data, Variables>,
   context?: OutboxContext,

@@ -4,26 +4,28 @@ import { type UseQueryArgs, useQuery } from 'urql'
 import { describeError } from '../react/words.ts'
 import { useWhenBack } from './use-when-back.ts'
 
-/** What a page asked for. */
+/** The result of a page's query. */
 export interface Fetched<Data> {
-  /** Undefined until there is any. */
+  /** Undefined until the first data arrives. */
   readonly data: Data | undefined
   readonly isLoading: boolean
-  /** Why the last request failed, with or without something from before it. */
+  /** Why the last request failed; null otherwise. Data of an earlier request may exist. */
   readonly failure: string | null
-  /** Whether it failed because the server wants to know who one is. */
+  /** Whether it failed because the server requires authentication. */
   readonly isRefused: boolean
-  /** Asks the server again. */
+  /** Fetches it from the server again. */
   readonly refetch: () => void
 }
 
 const leaveIt = (): void => undefined
 
 /**
- * Asks for what a page shows: from the cache at once, from the server anew, and again when the connection is back after it was lost.
- * What nobody answers, the client asks again by itself.
+ * Fetches the data of a page: from the cache at once, from the server, and again when the
+ * connection is back. The client itself repeats queries that the server could not answer.
  *
- * @param options.isTold - whether events tell its changes, also those of such a time
+ * @param options.isTold - whether events report its changes, including those made while there was
+ * no connection.
+ * @default false
  */
 export function useFetched<Data, Variables extends AnyVariables>(
   query: TypedDocumentNode<Data, Variables>,

@@ -6,29 +6,33 @@ import type { TaskState } from '../reduce/task-state.ts'
 import { reduceRoadmapNews } from './roadmap-news.ts'
 import { useFetched } from './use-fetched.ts'
 
-/** A roadmap as it was fetched. */
+/** A roadmap as fetched. */
 export type Outline = NonNullable<RoadmapOutlineQuery['roadmap']>
 
 /** A roadmap and the tasks that work on it. */
 export interface LiveRoadmap {
-  /** Null while it is fetched, and when there is none. */
+  /** Null while it is being fetched, and when it does not exist. */
   readonly outline: Outline | null
   readonly isLoading: boolean
   readonly failure: string | null
-  /** Those that were running when the page was opened and those that were started since, by whomever, oldest first. */
+  /**
+   * The tasks that were running when the page was opened, and all started since by any user, oldest
+   * first.
+   */
   readonly tasks: readonly TaskState[]
-  /** Those of them that know more than what was fetched. */
+  /** The tasks with newer states than the fetched data. */
   readonly overlays: readonly TaskState[]
-  /** Takes a task that was just started here. */
+  /** Watches a task that this page has just started. */
   readonly watch: (taskId: string) => void
-  /** Asks the server again. */
+  /** Fetches it from the server again. */
   readonly refetch: () => void
 }
 
 /**
- * Keeps a roadmap up to date from its own events, which the cache takes and which name its tasks, and from the events of those. The server
- * is asked again when a new roadmap's structure has become known, when a task is over that leaves behind more than its last event tells,
- * and when events were left out.
+ * Keeps a roadmap up to date from its own events, which the cache applies and which contain its
+ * task ids, and from the events of those tasks. Fetches it again when the structure of a new
+ * roadmap becomes known, when a finished task has changed more than its terminal event contains,
+ * and when events are missing.
  */
 export function useRoadmap(id: string): LiveRoadmap {
   const { data, isLoading, failure, refetch } = useFetched(RoadmapOutlineDocument, { id }, { isTold: true })
@@ -38,7 +42,7 @@ export function useRoadmap(id: string): LiveRoadmap {
   const watch = useCallback((taskId: string) => {
     setStarted((known) => (known.includes(taskId) ? known : [...known, taskId]))
   }, [])
-  // The one found on the page stays, also when a later fetch names none or another one.
+  // The active task at opening is kept, even when a later fetch returns none or another one.
   useEffect(() => {
     if (activeId !== undefined) watch(activeId)
   }, [activeId, watch])
@@ -46,7 +50,7 @@ export function useRoadmap(id: string): LiveRoadmap {
   const { state: news } = useLive(RoadmapUpdatesDocument, { roadmapId: id }, reduceRoadmapNews)
   const newsIds = news?.taskIds
   useEffect(() => {
-    // Theirs is the order in which the tasks were started.
+    // The events contain the tasks in the order in which they were started.
     if (newsIds !== undefined) setStarted((known) => [...newsIds, ...known.filter((one) => !newsIds.includes(one))])
   }, [newsIds])
 
@@ -67,7 +71,8 @@ export function useRoadmap(id: string): LiveRoadmap {
     if (hasNewItems) refetch()
   }, [hasNewItems, refetch])
 
-  // What a task has changed is in what was fetched after its end; from then on that counts.
+  // A fetch after the end of a task contains its changes; from then on the fetched data takes
+  // precedence.
   const [absorbed, setAbsorbed] = useState<readonly string[]>([])
   const settled = useRef(new Set<string>())
   const toAbsorb = useRef<string[]>([])
@@ -81,7 +86,7 @@ export function useRoadmap(id: string): LiveRoadmap {
     for (const task of tasks) {
       if (!task.isOver || settled.current.has(task.id)) continue
       settled.current.add(task.id)
-      // The result of a retry brings its concept along, and the cache has taken it in.
+      // The result of a retry contains its concept, which the cache has applied already.
       const tellsAll = task.kind === 'RETRY_CONTENT' && task.status === 'COMPLETED'
       if (tellsAll) setAbsorbed((known) => [...known, task.id])
       else {

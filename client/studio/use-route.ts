@@ -1,17 +1,19 @@
 import { useCallback, useLayoutEffect, useRef, useSyncExternalStore } from 'react'
 
-/** What is looked at. It is all in the address, so that a reload or a link shows the same. */
+/**
+ * The current route. All of it is in the address, so that a reload or a link shows the same page.
+ */
 export interface Route {
   readonly roadmapId: string | null
   readonly conceptId: string | null
   readonly piece: string | null
   readonly quizId: string | null
-  /** Whether the quiz is taken, rather than reviewed. */
+  /** Whether the quiz is being taken, rather than reviewed. */
   readonly isTaking: boolean
   readonly documentId: string | null
   readonly sessionId: string | null
   readonly projectId: string | null
-  /** A page that is not about one thing, such as `analytics`; null on the others. */
+  /** A page that is not about one item, such as `analytics`; null on the others. */
   readonly page: string | null
 }
 
@@ -26,7 +28,7 @@ function subscribe(listener: () => void): () => void {
   }
 }
 
-/** The address of a route. */
+/** Returns the address of a route. */
 export function hrefOf(route: Partial<Route>): string {
   const { page, roadmapId, conceptId, piece, quizId, isTaking, documentId, sessionId, projectId } = route
   const query = new URLSearchParams()
@@ -41,16 +43,20 @@ export function hrefOf(route: Partial<Route>): string {
   return query.size === 0 ? '/' : `/?${query}`
 }
 
-/** What of a route makes it a page: all but which part of a roadmap is read. */
+/**
+ * Returns the part of a route that identifies the page: everything except the piece of a roadmap
+ * being read.
+ */
 export function placeOf(route: Partial<Route>): string {
   return hrefOf({ ...route, conceptId: null, piece: null })
 }
 
 /**
- * The route, and how to go elsewhere.
+ * Returns the route and a function to navigate.
  *
- * @returns `go` adds to the history, unless told to replace. It leads nobody away from another page than the one that it was rendered on:
- * answers may be long in coming, and whoever has gone elsewhere meanwhile stays there
+ * @returns `go` adds to the history unless `replace` is set. It does nothing when the user has
+ * navigated to another page than the one it was rendered on: a response may arrive late and must
+ * not move the user
  */
 export function useRoute(): { readonly route: Route; readonly go: (to: Partial<Route>, replace?: boolean) => void } {
   const search = useSyncExternalStore(subscribe, () => window.location.search)
@@ -65,7 +71,7 @@ export function useRoute(): { readonly route: Route; readonly go: (to: Partial<R
     const isOtherPage = placeOf(to) !== from
     if (replace) window.history.replaceState(null, '', hrefOf(to))
     else window.history.pushState(null, '', hrefOf(to))
-    // After the history has kept where one was on the page before.
+    // After the history has stored the scroll position of the previous page.
     if (isOtherPage) window.scrollTo(0, 0)
     window.dispatchEvent(new Event(changed))
   }, [])

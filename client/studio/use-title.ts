@@ -3,9 +3,9 @@ import { useEffect } from 'react'
 const studio = 'Tidings Studio'
 
 /**
- * Names the page, in its tab and to screen readers.
+ * Sets the title of the page, for its tab and for screen readers.
  *
- * @param title - undefined while it is not known
+ * @param title - undefined while it is unknown
  */
 export function useTitle(title: string | undefined): void {
   useEffect(() => {
@@ -16,7 +16,7 @@ export function useTitle(title: string | undefined): void {
   }, [title])
 }
 
-/** The name of the page that is shown; null while it has none. */
+/** Returns the title of the current page; null while it has none. */
 export function readTitle(): string | null {
   return document.title === studio ? null : document.title
 }

@@ -2,13 +2,15 @@ import { useEffect, useRef, useSyncExternalStore } from 'react'
 import { useTidings } from '../react/provider.ts'
 
 /**
- * Asks again, once, when the connection is back after it was lost: for what is fetched and does not tell its own changes, such as a
- * list. A device may have slept for a night, and what was shown then must not pass for what is. What was done meanwhile is sent before: an
- * answer that was given beside it might say how things were, and come last.
+ * Fetches again, once, when the connection is back: for data without events, such as a list. A
+ * device may have slept for a night, and its old data must not be taken for the current state.
+ * Waiting mutations are sent first: a response fetched in parallel might contain the state before
+ * them, and arrive last.
  */
 export function useWhenBack(refetch: () => void): void {
   const { connection, outbox } = useTidings()
-  // Not the whole states, which move with every sign of life: a page is not to be rendered for that.
+  // Selected fields instead of whole states, which change with every sign of life: the page must
+  // not render for that.
   const status = useSyncExternalStore(connection.subscribe, () => connection.getSnapshot().status)
   const isSent = useSyncExternalStore(outbox.subscribe, () => outbox.getSnapshot().pending.length === 0)
   const wasLost = useRef(false)

@@ -1,6 +1,6 @@
 const units = ['B', 'KB', 'MB', 'GB']
 
-/** A number of bytes for people: `895 B`, `1.4 MB`. */
+/** Formats a number of bytes: `895 B`, `1.4 MB`. */
 export function describeBytes(bytes: number): string {
   const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3))
   const value = bytes / 1_000 ** power

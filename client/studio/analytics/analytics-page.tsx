@@ -10,7 +10,7 @@ import { TimesChart } from './times-chart.tsx'
 import { useAnalytics } from './use-analytics.ts'
 import { formatCount, formatShare, formatTime } from './words.ts'
 
-/** What became of an educator's quizzes, in figures that move while they are looked at. */
+/** Statistics on the quizzes of an educator, updated live. */
 export function AnalyticsPage(): ReactElement {
   useTitle('Analytics')
   const { analytics, error } = useAnalytics()

@@ -2,7 +2,7 @@ import { type ReactElement, type ReactNode, useEffect, useId, useMemo, useRef, u
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 
-/** The colours of the page as a canvas needs them. */
+/** The colours of the page, in the form that a canvas needs. */
 export interface Palette {
   readonly ink: string
   readonly soft: string
@@ -11,10 +11,13 @@ export interface Palette {
   readonly busy: string
 }
 
-/** What is drawn, in the colours of the page. It identifies the chart: define it outside components, or memoise it. */
+/**
+ * Creates the chart options from the colours of the page. It is part of the chart's identity:
+ * define it outside components, or memoise it.
+ */
 export type Drawing = (palette: Palette) => Omit<uPlot.Options, 'width' | 'height'>
 
-/** What a sign in the chart stands for. */
+/** An entry of the chart's legend. */
 export interface Key {
   readonly label: string
   readonly sign: 'box' | 'dot' | 'line' | 'dash'
@@ -47,11 +50,11 @@ function usePalette(): Palette {
 }
 
 /**
- * A chart that moves with its data. It is a picture with a description to screen readers; `children` is the same as a table, which
- * everybody can open.
+ * A live chart. For screen readers it is an image with a description; `children` contains the same
+ * data as a table that any user can open.
  *
- * @param props.data - as uPlot takes it: the x values, then those of each series
- * @param props.summary - what the picture shows, in a sentence
+ * @param props.data - in uPlot's format: the x values, then the values of each series
+ * @param props.summary - describes the chart in a sentence
  */
 export function Chart(props: {
   readonly title: string

@@ -3,7 +3,7 @@ import type { DocumentAnalytics } from '../../reduce/analytics.ts'
 import { formatMinute } from '../dates.ts'
 import { formatCount, formatShare, formatTime } from './words.ts'
 
-/** The figures of each document, the one that moved last first. */
+/** The figures of each document, most recently changed first. */
 export function DocumentTable({ documents }: { readonly documents: readonly DocumentAnalytics[] }): ReactElement {
   return (
     <section className="chart" aria-labelledby="per-document">

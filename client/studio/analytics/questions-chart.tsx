@@ -17,7 +17,7 @@ const keys: readonly Key[] = [
 const time = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' })
 const day = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' })
 
-/** How many questions were made, hour by hour or day by day. */
+/** The number of generated and replaced questions, per hour or per day. */
 export function QuestionsChart({ hours }: { readonly hours: readonly AnalyticsHour[] }): ReactElement {
   const [span, setSpan] = useState<Span>('day')
   const minute = Math.floor(useNow(true) / 60_000)
@@ -77,7 +77,7 @@ export function QuestionsChart({ hours }: { readonly hours: readonly AnalyticsHo
   )
 }
 
-/** Replaced ones stand on generated ones: drawn first, as the sum, and then covered. */
+/** Stacks replaced questions on generated ones: the sum is drawn first, and then partly covered. */
 function toData(steps: readonly Step[]): uPlot.AlignedData {
   return [
     steps.map(({ startMs }) => startMs / 1_000),
@@ -97,7 +97,7 @@ const draw = (stepS: number, format: Intl.DateTimeFormat) => (palette: Palette) 
     padding: [8, null, null, null] as uPlot.Padding,
     legend: { show: false },
     scales: {
-      // Bars begin at their step's start: room for the last one.
+      // A bar starts at the beginning of its step, so the last one needs extra room.
       x: { range: (_: uPlot, min: number, max: number): [number, number] => [min, max + stepS] },
       y: { range: (_: uPlot, __: number, max: number): [number, number] => [0, Math.max(4, max * 1.1)] },
     },

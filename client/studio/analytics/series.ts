@@ -1,11 +1,11 @@
 import type { AnalyticsHour } from '../../reduce/analytics.ts'
 
-/** The period that is shown, and its steps. */
+/** The displayed period and its steps. */
 export type Span = 'day' | 'month'
 
 /** The questions of one step. */
 export interface Step {
-  /** When it begins, in milliseconds since 1970. */
+  /** When the step begins, in milliseconds since 1970. */
   readonly startMs: number
   readonly generated: number
   readonly replaced: number
@@ -14,8 +14,8 @@ export interface Step {
 const hourMs = 3_600_000
 
 /**
- * Lays hours into steps without a hole up to now: the last 24 hours one by one, or the last 30 days as the viewer's calendar has
- * them. What is older is left out.
+ * Groups hours into consecutive steps up to now: the last 24 hours one by one, or the last 30 days
+ * of the viewer's calendar. Older hours are omitted.
  */
 export function layOut(hours: readonly AnalyticsHour[], span: Span, now: number): readonly Step[] {
   const starts = span === 'day' ? hoursUpTo(now) : daysUpTo(now)
@@ -35,7 +35,7 @@ function hoursUpTo(now: number): number[] {
 }
 
 function daysUpTo(now: number): number[] {
-  // By the calendar and not by adding 24 hours, as some days are longer.
+  // Uses the calendar instead of adding 24 hours, as some days are longer.
   const today = new Date(now)
   return Array.from({ length: 30 }, (_, index) =>
     new Date(today.getFullYear(), today.getMonth(), today.getDate() - (29 - index)).getTime(),

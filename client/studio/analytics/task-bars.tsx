@@ -2,7 +2,7 @@ import type { ReactElement } from 'react'
 import type { AnalyticsFigures } from '../../reduce/analytics.ts'
 import { formatCount, taskStates } from './words.ts'
 
-/** Tasks by their state: words and numbers for everybody, bars for the eye. */
+/** Tasks by state: labels and numbers, with decorative bars. */
 export function TaskBars({ tasks }: { readonly tasks: AnalyticsFigures['tasks'] }): ReactElement {
   const most = Math.max(1, ...taskStates.map(({ key }) => tasks[key]))
   return (

@@ -12,7 +12,7 @@ const keys: readonly Key[] = [
   { label: '90th percentile', sign: 'dash', color: 'soft' },
 ]
 
-/** How long each of the last questions took, beside median and 90th percentile. */
+/** The time that each of the last questions took, with median and 90th percentile. */
 export function TimesChart(props: {
   readonly questions: readonly QuestionTiming[]
   readonly totals: AnalyticsFigures

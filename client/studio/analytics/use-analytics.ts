@@ -7,7 +7,10 @@ function reduce(state: AnalyticsState | undefined, { analyticsUpdates }: Analyti
   return reduceAnalytics(state, analyticsUpdates)
 }
 
-/** The viewer's figures as they are now; null until the snapshot has come, which is the first thing that comes. */
+/**
+ * Returns the viewer's current figures; null until the snapshot has arrived, which is the first
+ * event.
+ */
 export function useAnalytics(): { readonly analytics: AnalyticsState | null; readonly error: CombinedError | null } {
   const { state, error } = useLive(AnalyticsUpdatesDocument, {}, reduce)
   return { analytics: state ?? null, error }

@@ -11,8 +11,8 @@ const largestPage = 100
 const events = Object.keys(eventNames) as AuditEvent[]
 
 /**
- * The audit log, newest first, by event and by user.
- * @param props.auditedAt - when it was written the last time: it is asked for again when that changes
+ * The audit log, newest first, filtered by event and by user.
+ * @param props.auditedAt - when the log was last written; the list is fetched again when it changes
  */
 export function AuditList({ auditedAt }: { readonly auditedAt: string | null }): ReactElement {
   const [event, setEvent] = useState<AuditEvent | ''>('')

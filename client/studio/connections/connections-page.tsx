@@ -14,11 +14,11 @@ import { AuditList } from './audit-list.tsx'
 import { describeAge, describeAgent, transportNames } from './words.ts'
 
 type Stats = ConnectionStatsUpdatesSubscription['connectionStatsUpdates']
-/** Every event is the whole. */
+/** Each event contains the complete statistics. */
 const reduceStats = (_: Stats | undefined, data: ConnectionStatsUpdatesSubscription): Stats =>
   data.connectionStatsUpdates
 
-/** For administrators: who is connected to which server, live, and what happened at the door. Nothing here changes anything. */
+/** The administrators' page: live connections per server, and the audit log. Read-only. */
 export function ConnectionsPage(): ReactElement {
   useTitle('Connections')
   const { state: stats, error } = useLive(ConnectionStatsUpdatesDocument, {}, reduceStats)

@@ -1,13 +1,13 @@
 import type { AuditEvent, TransportKind } from '../../gql/graphql.ts'
 
-/** What transports are called on the page. */
+/** The display names of transports. */
 export const transportNames: Readonly<Record<TransportKind, string>> = {
   WEBSOCKET: 'WebSocket',
   SSE: 'Event stream',
   POLLING: 'Polling',
 }
 
-/** What entries of the audit log are called on the page. */
+/** The display names of audit events. */
 export const eventNames: Readonly<Record<AuditEvent, string>> = {
   CONNECTED: 'Connected',
   REFUSED: 'Refused',
@@ -20,7 +20,7 @@ export const eventNames: Readonly<Record<AuditEvent, string>> = {
   DROPPED: 'Dropped',
 }
 
-/** Ways of connecting, as the audit log names them. */
+/** The display names of the connection types that the audit log contains. */
 const subjectNames: Readonly<Record<string, string>> = {
   ws: 'WebSocket',
   sse: 'Event stream',
@@ -28,12 +28,14 @@ const subjectNames: Readonly<Record<string, string>> = {
   http: 'Request',
 }
 
-/** What an entry is about. */
+/** Returns the display name of an audit entry's subject. */
 export function describeSubject(subject: string): string {
   return subjectNames[subject] ?? subject
 }
 
-/** `Firefox 140`, `Chrome 139`, `curl 8.5.0` …: the most telling part of a user agent. */
+/**
+ * Returns the most informative part of a user agent: `Firefox 140`, `Chrome 139`, `curl 8.5.0` …
+ */
 export function describeAgent(agent: string | null | undefined): string {
   if (agent === null || agent === undefined) return 'Unknown client'
   const known = /(Firefox|Edg|OPR|HeadlessChrome|Chrome|Version(?=.*Safari))\/(\d+)/.exec(agent)
@@ -48,7 +50,7 @@ export function describeAgent(agent: string | null | undefined): string {
   return `${names[name] ?? name} ${version}`
 }
 
-/** `3 s`, `12 min`, `5 h`, `2 d`. */
+/** Formats an age: `3 s`, `12 min`, `5 h`, `2 d`. */
 export function describeAge(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1_000))
   if (seconds < 60) return `${seconds} s`

@@ -3,7 +3,7 @@ import { DeleteDocumentDocument } from '../../gql/graphql.ts'
 import { DeleteButton } from '../confirm-button.tsx'
 import { useChange } from '../use-change.ts'
 
-/** Deletes a document for good, after asking. */
+/** Deletes a document permanently, after confirmation. */
 export function DeleteDocument(props: {
   readonly id: string
   readonly title: string

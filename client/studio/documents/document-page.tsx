@@ -14,7 +14,10 @@ import { Sharing } from './sharing.tsx'
 import { type LiveDocument, type ReadDocument, useDocument } from './use-document.ts'
 import { describeDocument } from './words.ts'
 
-/** A document: watched while it is read in, opened by itself when it is ready, and gone at once when it is taken back. */
+/**
+ * A document page. It shows the progress while the document is being imported, opens the document
+ * when it is ready, and hides it at once when access is revoked.
+ */
 export function DocumentPage({ id }: { readonly id: string }): ReactElement {
   const live = useDocument(id)
   const { document: shown, viewerId, absence, conversion } = live

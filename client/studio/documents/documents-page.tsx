@@ -13,7 +13,7 @@ import { SearchPanel } from './search-panel.tsx'
 import { UploadPanel } from './upload-panel.tsx'
 import { describeDocument } from './words.ts'
 
-/** All documents that the viewer may read: upload, search, open, delete. */
+/** All documents that the viewer may read, with upload, search and delete. */
 export function DocumentsPage(): ReactElement {
   useTitle('Documents')
   const [after, setAfter] = useState<readonly string[]>([])

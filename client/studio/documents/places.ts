@@ -1,16 +1,16 @@
 import { hrefOf } from '../use-route.ts'
 
-/** The id that a section has in the page. */
+/** Returns the element id of a section. */
 export function sectionId(key: string): string {
   return `s-${key}`
 }
 
-/** The address of a section of a document. */
+/** Returns the address of a section of a document. */
 export function hrefOfSection(documentId: string, key: string): string {
   return `${hrefOf({ documentId })}#${encodeURIComponent(sectionId(key))}`
 }
 
-/** Goes to the section that the address names, if it is there. @returns whether it was */
+/** Scrolls to the section in the address, if it exists. @returns whether it does */
 export function goToNamedSection(): boolean {
   const { hash } = window.location
   if (hash === '') return true
@@ -23,7 +23,7 @@ function decode(fragment: string): string {
   try {
     return decodeURIComponent(fragment)
   } catch {
-    // Written by hand, or cut off on its way.
+    // A malformed fragment: typed by hand, or truncated.
     return fragment
   }
 }

@@ -7,10 +7,13 @@ const Markdown = lazy(() => import('../markdown.tsx').then(({ Markdown: componen
 type Section = ReadDocument['sections'][number]
 type Page = ReadDocument['pages'][number]
 
-/** A text of more characters is made visible where one looks, as making all of it would take seconds. */
+/**
+ * Longer texts, in characters, are rendered only where they are visible, as rendering all of it
+ * would take seconds.
+ */
 const maxEagerCharacters = 150_000
 
-/** The table of contents; nothing where there is only one heading. */
+/** The table of contents; renders nothing where there is only one heading. */
 export function Contents({ document: { sections, pages } }: { readonly document: ReadDocument }): ReactElement | null {
   const isWide = useRef(window.matchMedia('(min-width: 60rem)').matches)
   if (sections.length < 2) return null
@@ -37,7 +40,7 @@ export function Contents({ document: { sections, pages } }: { readonly document:
   )
 }
 
-/** The text, section by section, with marks where pages begin. */
+/** The text, section by section, with markers where pages begin. */
 export function Text({ document: { sections, pages } }: { readonly document: ReadDocument }): ReactElement {
   const isEager = sections.reduce((sum, { body }) => sum + body.length, 0) <= maxEagerCharacters
   const byKey = Map.groupBy(pages, ({ sectionKey }) => sectionKey)
@@ -73,7 +76,7 @@ const SectionText = memo(function SectionText(props: {
     return () => observer.disconnect()
   }, [isNear])
   const Heading = headings[level - 1] ?? 'h6'
-  // A page that begins with the section stands before its heading.
+  // The marker of a page that begins with the section is before its heading.
   const before = pages.filter(({ offset }) => offset === 0)
   return (
     <section
@@ -115,11 +118,14 @@ function PageMark({ page: { number, label } }: { readonly page: Page }): ReactEl
 
 interface Piece {
   readonly text: string
-  /** The page that begins with it; null for the rest of the one before. */
+  /** The page that begins with this piece; null for the rest of the previous page. */
   readonly page: Page | null
 }
 
-/** A body in pieces, one for each page that begins within it. Pages begin where a paragraph does. */
+/**
+ * Splits a body into pieces, one for each page that begins within it. Pages begin at paragraph
+ * boundaries.
+ */
 function splitAt(body: string, pages: readonly Page[]): readonly Piece[] {
   const within = pages.filter(({ offset }) => offset > 0)
   const first: Piece = { text: body.slice(0, within[0]?.offset), page: null }

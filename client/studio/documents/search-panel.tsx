@@ -71,7 +71,7 @@ function Match({ match }: { readonly match: DocumentSearchQuery['searchDocuments
           if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
           event.preventDefault()
           go({ documentId: document.id })
-          // The page goes there as soon as the section is.
+          // The document page scrolls there as soon as the section is rendered.
           window.history.replaceState(null, '', `#${sectionId(sectionKey)}`)
         }}
       >

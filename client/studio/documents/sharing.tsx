@@ -3,7 +3,7 @@ import { RevokeDocumentDocument, ShareDocumentDocument } from '../../gql/graphql
 import { Refusal } from '../refusal.tsx'
 import { useChange } from '../use-change.ts'
 
-/** With whom a document is shared; for its owner. */
+/** Shows and changes the users that a document is shared with; for its owner. */
 export function Sharing(props: {
   readonly id: string
   readonly readers: readonly { readonly userId: string }[]

@@ -11,7 +11,10 @@ import { TaskPanel } from '../task-panel.tsx'
 import { describeBytes } from '../words.ts'
 import { type Upload, useUploads } from './use-uploads.ts'
 
-/** Takes files, one or many, and shows how far each is: sent, then read. A single one is opened at once. */
+/**
+ * Accepts one or several files, and shows the progress of each: uploading, then converting. A
+ * single file is opened at once.
+ */
 export function UploadPanel({ onImported }: { readonly onImported: () => void }): ReactElement {
   const { uploads, put, take } = useUploads(onImported)
   return (

@@ -14,19 +14,22 @@ import { useFetched } from '../use-fetched.ts'
 /** A document with its text. */
 export type ReadDocument = NonNullable<DocumentReadingQuery['document']>
 
-/** A document as it is now. */
+/** The live state of a document. */
 export interface LiveDocument {
-  /** Null while it is fetched, and when there is none or no longer. */
+  /** Null while it is being fetched, and when it does not exist or is no longer accessible. */
   readonly document: ReadDocument | null
   readonly viewerId: string | null
-  /** Why there is none: not fetched yet, none with this id, taken back, deleted, or the question failed. */
+  /**
+   * Why there is no document: not fetched yet, unknown id, access revoked, deleted, or the query
+   * failed.
+   */
   readonly absence: 'loading' | 'missing' | 'forbidden' | 'deleted' | 'failed' | null
   readonly failure: string | null
-  /** Whether the question failed because the server wants to know who one is. */
+  /** Whether the query failed because the server requires authentication. */
   readonly isRefused: boolean
-  /** The conversion that runs, or ran while this was open. */
+  /** The conversion that is running, or ran while this page was open. */
   readonly conversion: TaskState | null
-  /** Takes a conversion that was just started here. */
+  /** Watches a conversion that this page has just started. */
   readonly watch: (taskId: string) => void
   readonly refetch: () => void
 }
@@ -42,7 +45,10 @@ function reduceUpdates(_: Changes | undefined, { documentUpdates }: DocumentUpda
 const has = (error: CombinedError | null, code: string): boolean =>
   error?.graphQLErrors.some(({ extensions }) => extensions['code'] === code) === true
 
-/** Keeps a document up to date: asked for again when its conversion is over, and when it is shared or revoked. */
+/**
+ * Keeps a document up to date: fetches it again when its conversion is finished, and when it is
+ * shared or access is revoked.
+ */
 export function useDocument(id: string): LiveDocument {
   const { data, isLoading, failure, isRefused, refetch } = useFetched(DocumentReadingDocument, { id }, { isTold: true })
   const found = data?.document ?? null
@@ -59,7 +65,7 @@ export function useDocument(id: string): LiveDocument {
   const seenSeq = useRef<number | null>(null)
   useEffect(() => {
     if (seq === undefined) return
-    // The first news says how things are, which was just asked for.
+    // The first event reports the current state, which has just been fetched.
     const isNews = seenSeq.current !== null && seenSeq.current !== seq
     seenSeq.current = seq
     if (isNews) refetch()
@@ -71,7 +77,7 @@ export function useDocument(id: string): LiveDocument {
 
   const isTakenBack = has(updates.error, 'FORBIDDEN') || has(conversion.error, 'FORBIDDEN')
   const isDeleted = updates.state?.isDeleted === true
-  // Taken back or deleted while this page could not hear of it.
+  // NOT_FOUND: access was revoked or the document deleted while this page received no events.
   const isGone = isTakenBack || isDeleted || has(updates.error, 'NOT_FOUND')
   const document = isGone ? null : found
   return {

@@ -3,26 +3,26 @@ import { ImportDocumentDocument } from '../../gql/graphql.ts'
 import { useTaskMutation } from '../../react/use-task-mutation.ts'
 import { useRoute } from '../use-route.ts'
 
-/** A file, and how far its import is. */
+/** A file and the state of its import. */
 export type Upload = { readonly key: number; readonly file: File } & (
   | { readonly is: 'waiting' | 'sending' }
   | { readonly is: 'refused'; readonly reason: string }
   | { readonly is: 'imported'; readonly documentId: string; readonly taskId: string }
 )
 
-/** The files of this page. */
+/** The imports of this page. */
 export interface Uploads {
   readonly uploads: readonly Upload[]
-  /** Replaces one by its key; null takes it off the list. */
+  /** Replaces an entry by its key; null removes it from the list. */
   readonly put: (key: number, upload: Upload | null) => void
-  /** Begins with files. A single one is opened as soon as it is there. */
+  /** Starts importing files. A single file is opened as soon as its document exists. */
   readonly take: (files: readonly File[]) => void
 }
 
 /**
- * Imports files, one after the other.
+ * Imports files serially.
  *
- * @param onImported - called after each
+ * @param onImported - called after each file
  */
 export function useUploads(onImported: () => void): Uploads {
   const { run } = useTaskMutation(ImportDocumentDocument)
@@ -46,7 +46,7 @@ export function useUploads(onImported: () => void): Uploads {
   const take = (files: readonly File[]): void => {
     const added = files.map((file): Upload => ({ key: ++count.current, file, is: 'waiting' }))
     setUploads((all) => [...all, ...added])
-    // One after the other: the first is there sooner, and the line is not divided.
+    // Serially: the first one arrives sooner, and the uploads do not share the bandwidth.
     for (const { key, file } of added) last.current = last.current.then(() => send(key, file, files.length === 1))
   }
   return { uploads, put, take }

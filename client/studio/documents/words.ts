@@ -9,7 +9,10 @@ const formats: Readonly<Record<DocumentFormat, string>> = {
   PLAIN_TEXT: 'Text',
 }
 
-/** Format, pages and words of a document, as far as they are known: `PDF, 14 pages, 9,120 words`. */
+/**
+ * Describes the format, pages and word count of a document, as far as known: `PDF, 14 pages, 9,120
+ * words`.
+ */
 export function describeDocument(about: {
   readonly format: DocumentFormat | null
   readonly pageCount: number | null

@@ -7,7 +7,7 @@ import { Entry } from './entry.tsx'
 
 const shownInPanel = 8
 
-/** The bell with the unread count; pressed, the newest notifications. */
+/** The bell with the unread count; pressing it shows the newest notifications. */
 export const Bell = memo(function Bell(): ReactElement {
   const id = useId()
   const panel = useRef<HTMLDivElement>(null)

@@ -5,7 +5,7 @@ import { Link } from '../link.tsx'
 import { leadOf } from './lead.ts'
 import { LevelSign } from './level-sign.tsx'
 
-/** The title of a notification, leading to what it is about. */
+/** The title of a notification, linked to its subject. */
 export function EntryTitle(props: {
   readonly entry: NotificationFieldsFragment
   readonly onFollow: () => void
@@ -24,7 +24,7 @@ export function EntryTitle(props: {
 export function Entry(props: {
   readonly entry: NotificationFieldsFragment
   readonly onRead: (id: string) => void
-  /** Called when somebody goes to what it is about; it is read then. */
+  /** Called when the user follows the link to its subject; this marks it as read. */
   readonly onFollow?: () => void
 }): ReactElement {
   const { entry, onRead, onFollow } = props

@@ -10,7 +10,7 @@ import { Entry } from './entry.tsx'
 
 const pageLength = 30
 
-/** Everything that the viewer was told and that has not expired, as it is now. */
+/** All current notifications of the viewer that have not expired. */
 export function InboxPage(): ReactElement {
   const { inbox, error, markRead, markAllRead } = useInbox()
   const [refusal, setRefusal] = useState<string | null>(null)
@@ -80,7 +80,10 @@ interface Older {
   readonly load: () => void
 }
 
-/** Fetches page after page, from the newest on: the live entries and the pages overlap, whatever arrives in between. */
+/**
+ * Fetches page after page, starting with the newest: the live entries and the pages overlap, no
+ * matter what arrives in between.
+ */
 function useOlder(): Older {
   const { urql } = useTidings()
   const [state, setState] = useState<Omit<Older, 'load'> & { readonly after: string | null }>({
@@ -110,7 +113,7 @@ function useOlder(): Older {
   return { ...state, load }
 }
 
-/** The live entries, then what was fetched beyond them, as it is now. */
+/** Returns the live entries, then the fetched older ones in their current state. */
 function merge(
   inbox: InboxState,
   fetched: readonly NotificationFieldsFragment[],

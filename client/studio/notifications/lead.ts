@@ -1,11 +1,14 @@
 import type { NotificationFieldsFragment } from '../../gql/graphql.ts'
 import type { Route } from '../use-route.ts'
 
-/** Where a notification leads to; null when it is about nothing that has a page, or that is gone. */
+/**
+ * Returns the route to a notification's subject; null when the subject has no page or no longer
+ * exists.
+ */
 export function leadOf(about: NotificationFieldsFragment['about']): Partial<Route> | null {
   if (about === null) return null
   const { id } = about
-  // Wider than the fragment's own union: a newer server names types that have no page here.
+  // Wider than the fragment's own union: a newer server sends types that have no page here.
   const type: string = about.__typename
   switch (type) {
     case 'Roadmap':
@@ -31,7 +34,7 @@ export function leadOf(about: NotificationFieldsFragment['about']): Partial<Rout
   }
 }
 
-/** Whether a page shows what somebody is led to. */
+/** Whether the current page shows the target of a link. */
 export function isShownOn(route: Route, lead: Partial<Route> | null): boolean {
   return lead !== null && (Object.keys(lead) as (keyof Route)[]).every((key) => route[key] === lead[key])
 }

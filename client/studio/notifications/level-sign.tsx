@@ -14,7 +14,7 @@ const paths: Readonly<Record<NotificationLevel, string>> = {
   ERROR: 'm7.200 7.200 5.600 5.600m0-5.600-5.600 5.600',
 }
 
-/** The level as a sign, and as a word for those who do not see it. */
+/** The level as an icon, with its name for screen readers. */
 export function LevelSign({ level }: { readonly level: NotificationLevel }): ReactElement {
   return (
     <span className="notice-level" data-level={level}>

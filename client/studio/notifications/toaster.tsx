@@ -4,25 +4,26 @@ import { EntryTitle } from './entry.tsx'
 import { LevelSign } from './level-sign.tsx'
 import { usePageVisible, useToasts } from './use-toasts.ts'
 
-/** How long one stays that is no error. */
+/** How long a toast that is not an error is shown. */
 const staysMs = 8_000
 const maxShown = 3
 
 /**
- * What arrives, on every page, quietly: it clears itself after some seconds in which nobody points at it or is in it; errors stay until they
- * are dismissed. Screen readers are told politely, of errors at once.
+ * Shows arriving notifications on every page. A toast clears itself after some seconds without
+ * pointer or focus on it; errors remain until they are dismissed. Screen readers announce them
+ * politely, and errors at once.
  */
 export function Toaster(): ReactElement {
   const { toasts, clear, dismiss } = useToasts()
   const [isHeld, setHeld] = useState(false)
   const isVisible = usePageVisible()
   const region = useRef<HTMLElement>(null)
-  // Errors do not wait behind what clears itself.
+  // Errors do not wait behind toasts that clear themselves.
   const errors = toasts.filter(({ level }) => level === 'ERROR').slice(-maxShown)
   const others = toasts.filter(({ level }) => level !== 'ERROR').slice(0, Math.max(1, maxShown - errors.length))
   const hidden = toasts.length - errors.length - others.length
   const isEmpty = toasts.length === 0
-  // What is held by nothing that is left is not held.
+  // An element that was removed fires no leave event, so an empty list resets the hold.
   useEffect(() => {
     if (isEmpty) setHeld(false)
   }, [isEmpty])
@@ -51,7 +52,7 @@ export function Toaster(): ReactElement {
       onFocus={() => setHeld(true)}
       onBlur={({ currentTarget, relatedTarget }) => setHeld(currentTarget.contains(relatedTarget))}
     >
-      {/* An alert is told when it comes into being; what is told politely needs a place that was there before. */}
+      {/* An alert is announced when it is inserted; a polite announcement needs a live region that existed before. */}
       {errors.length === 0 ? null : (
         <div role="alert" aria-atomic="false">
           {errors.map(show)}
@@ -109,7 +110,7 @@ function Toast(props: {
   )
 }
 
-/** The keyboard stays where it was, as long as there is something. */
+/** Keeps the keyboard focus in the list as long as it has entries. */
 function focusNext(region: HTMLElement | null): void {
   const next = region?.querySelector('button') ?? document.getElementById('main')
   next?.focus()

@@ -7,19 +7,20 @@ import { isShownOn, leadOf } from './lead.ts'
 
 const nobody: readonly InboxEntry[] = []
 
-/** Notifications that pop up. */
+/** Notifications shown as toasts. */
 export interface Toasts {
   /** Oldest first. */
   readonly toasts: readonly InboxEntry[]
-  /** Takes one away; it stays in the inbox as it is. */
+  /** Hides a toast; its inbox entry remains unchanged. */
   readonly clear: (id: string) => void
-  /** Takes one away, and marks it as read. */
+  /** Hides a toast and marks its notification as read. */
   readonly dismiss: (id: string) => void
 }
 
 /**
- * What arrives while this page is open and is not read yet, here or elsewhere. What the page shows anyway does not pop up: whoever looks at a
- * thing has read what was told about it, and it is marked so.
+ * Returns notifications that arrived while this page was open and are still unread, here and
+ * elsewhere. A notification about the current page is not shown: the user sees its subject already,
+ * so it is marked as read.
  */
 export function useToasts(): Toasts {
   const { inbox, markRead } = useInbox()
@@ -41,7 +42,7 @@ export function useToasts(): Toasts {
       if (marked.current.has(id)) continue
       marked.current.add(id)
       void markRead(id).then((refusal) => {
-        // Tried again when the page has something to say about it the next time.
+        // Retried the next time the set of notifications about this page changes.
         if (refusal !== null) marked.current.delete(id)
       })
     }
@@ -64,7 +65,7 @@ function subscribeToVisibility(listener: () => void): () => void {
   return () => document.removeEventListener('visibilitychange', listener)
 }
 
-/** Whether anybody can see this page. */
+/** Whether this page is visible. */
 export function usePageVisible(): boolean {
   return useSyncExternalStore(subscribeToVisibility, () => document.visibilityState === 'visible')
 }

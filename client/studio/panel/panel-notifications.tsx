@@ -6,7 +6,7 @@ import { Entry } from '../notifications/entry.tsx'
 
 const shown = 4
 
-/** The newest notifications, and the way to the others. */
+/** The newest notifications, with a link to the others. */
 export function PanelNotifications({ live }: { readonly live: LiveInbox }): ReactElement {
   const { inbox, error, markRead, markAllRead } = live
   if (inbox === null) return <p className="note">{describeError(error) ?? 'Loading …'}</p>

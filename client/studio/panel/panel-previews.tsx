@@ -8,10 +8,11 @@ import { useFetched } from '../use-fetched.ts'
 
 const shown = 4
 
-/** The newest projects with their previews, as they are now. */
+/** The newest projects with their live previews. */
 export function PanelPreviews(): ReactElement {
   const { data, isLoading, failure } = useFetched(ProjectListDocument, {})
-  // Watched where one socket carries any number; event streams are needed for what is more urgent, and there the list is what tells.
+  // Watched only on a WebSocket, which carries any number of subscriptions. On event streams, more
+  // important subscriptions have priority, and the status comes from the fetched list.
   const isWatched = useConnection().transport === 'websocket'
   const projects = data?.projects.nodes.slice(0, shown) ?? []
   if (data === undefined) return <p className="note">{failure ?? (isLoading ? 'Loading …' : '')}</p>

@@ -2,10 +2,10 @@ import { type ReactElement, type ReactNode, useId } from 'react'
 import { useStoredFlag } from './use-stored.ts'
 
 /**
- * A part of the panel that can be folded up; whether it is, this browser remembers.
+ * A collapsible part of the panel; this browser remembers whether it is collapsed.
  *
- * @param props.name - by which it is remembered
- * @param props.brief - what there is to know of it when it is folded up
+ * @param props.name - the key under which that is remembered
+ * @param props.brief - a summary shown while it is collapsed
  */
 export function PanelSection(props: {
   readonly name: string

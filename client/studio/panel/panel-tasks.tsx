@@ -11,10 +11,12 @@ import { Problem } from '../problem.tsx'
 import { Refusal } from '../refusal.tsx'
 import { AgainButton, CancelButton, canRetry, describeKind } from '../task-actions.tsx'
 
-/** So many that are over are shown without asking for more. */
+/** The number of finished tasks shown initially. */
 const maxOver = 3
 
-/** The viewer's tasks as they are now: what is not over first, in full, then what was over last. */
+/**
+ * The viewer's current tasks: unfinished ones first, in full, then the most recently finished ones.
+ */
 export function PanelTasks({ list }: { readonly list: LiveTasks }): ReactElement {
   const { tasks, states, isLoading, error, refetch } = list
   const [isAll, setAll] = useState(false)

@@ -12,30 +12,30 @@ import { PanelSection } from './panel-section.tsx'
 import { PanelTasks } from './panel-tasks.tsx'
 import { useStoredFlag } from './use-stored.ts'
 
-/** What the button and the panel have in common. */
+/** The state shared by the button and the panel. */
 export interface StatusPanelState {
   readonly id: string
   readonly isOpen: boolean
   readonly setOpen: (isOpen: boolean) => void
   readonly list: LiveTasks
-  /** Tasks that are not over. */
+  /** The number of unfinished tasks. */
   readonly active: number
 }
 
-/** The state of the panel, which outlives pages. */
+/** Returns the state of the panel, which survives navigation. */
 export function useStatusPanel(): StatusPanelState {
   const id = useId()
   const [isOpen, setOpen] = useStoredFlag('panel', false)
   const { transport } = useConnection()
-  // One socket carries any number. Where event streams stand in for it a browser has six connections, and the inbox and what a page
-  // is about are watched as well.
+  // A WebSocket carries any number of subscriptions. On event streams a browser has six
+  // connections, and the inbox and the subject of the page are watched as well.
   const list = useTasks({ first: 20, watch: transport === 'websocket' ? 20 : 3 })
   useWhenBack(list.refetch)
   const active = list.tasks.filter(({ status }) => !isFinalStatus(status)).length
   return { id, isOpen, setOpen, list, active }
 }
 
-/** The status at a glance; pressed, all there is to know about it. */
+/** A summary of the status; pressing it opens the panel with all details. */
 export function StatusButton(props: {
   readonly panel: StatusPanelState
   readonly button: RefObject<HTMLButtonElement | null>
@@ -44,7 +44,7 @@ export function StatusButton(props: {
   const { id, isOpen, setOpen, list, active } = panel
   const { title } = describeConnection(useConnection(), 0)
   const toggle = (): void => {
-    // What was started elsewhere is not told here: looked for when somebody looks.
+    // Tasks started elsewhere cause no event here, so the list is fetched when the panel is opened.
     if (!isOpen) list.refetch()
     setOpen(!isOpen)
   }
@@ -72,7 +72,10 @@ export function StatusButton(props: {
   )
 }
 
-/** The panel on every page: connection, tasks, previews and notifications. It stays open until it is closed. */
+/**
+ * The panel on every page: connection, tasks, previews and notifications. It remains open until it
+ * is closed.
+ */
 export function StatusPanel(props: {
   readonly panel: StatusPanelState
   readonly button: RefObject<HTMLButtonElement | null>
@@ -102,7 +105,7 @@ export function StatusPanel(props: {
           Close
         </button>
       </div>
-      {/* Nobody looks at a panel that is closed: what it shows is not kept up to date. */}
+      {/* The content of a closed panel is not visible, so it is not rendered or kept up to date. */}
       {isOpen ? (
         <>
           <PanelSection name="connection" title="Connection" brief={title}>

@@ -2,9 +2,9 @@ import { useCallback, useState } from 'react'
 import { readLocal, writeLocal } from '../local.ts'
 
 /**
- * Whether something is open, remembered by this browser. Where nothing may be kept it is remembered as long as the page lives.
+ * Stores a flag in this browser. Where storage is forbidden, it lasts as long as the page.
  *
- * @param name - what is remembered, unique in the Studio
+ * @param name - the name of the flag, unique in the Studio
  */
 export function useStoredFlag(name: string, fallback: boolean): readonly [boolean, (value: boolean) => void] {
   const [value, setValue] = useState(() => read(name) ?? fallback)

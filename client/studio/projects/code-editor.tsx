@@ -1,18 +1,18 @@
 import { type ReactElement, type Ref, useId, useImperativeHandle, useRef } from 'react'
 
-/** What a page can make an editor do. */
+/** The imperative handle of the editor. */
 export interface CodeEditorHandle {
-  /** Moves to a place, both from 1, and takes the focus. */
+  /** Moves the cursor to a position, both numbers starting at 1, and focuses the editor. */
   goTo(line: number, column: number): void
 }
 
-/** Text with its line numbers; those with problems stand out. */
+/** A text editor with line numbers; lines with problems are highlighted. */
 export function CodeEditor(props: {
   readonly label: string
   readonly value: string
-  /** Lines with problems, and what is wrong with them. */
+  /** The messages of lines with problems, by line number. */
   readonly problems: ReadonlyMap<number, string>
-  /** Null for text that is only shown. */
+  /** Null for read-only text. */
   readonly onChange: ((value: string) => void) | null
   readonly onSave?: () => void
   readonly ref?: Ref<CodeEditorHandle>

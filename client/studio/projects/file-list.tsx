@@ -4,18 +4,18 @@ import { StatusIcon } from '../icons.tsx'
 /** A file in the list. */
 export interface ListedFile {
   readonly path: string
-  /** What is said beside the name; null for nothing. */
+  /** A text beside the name; null for none. */
   readonly note: string | null
-  /** While it is being made, or with problems: see `StatusIcon`. */
+  /** The status while it is being generated, or has problems: see `StatusIcon`. */
   readonly status: string | null
 }
 
-/** The files of a project; those in folders stand below them. */
+/** The files of a project, with files in folders listed below their folder. */
 export function FileList(props: {
   readonly files: readonly ListedFile[]
   readonly selected: string | null
   readonly onSelect: (path: string) => void
-  /** Null while nothing can be added. */
+  /** Null while no file can be added. */
   readonly onAdd: ((path: string) => void) | null
 }): ReactElement {
   const { files, selected, onSelect, onAdd } = props

@@ -4,7 +4,7 @@ import { TaskPanel } from '../task-panel.tsx'
 import { CodeEditor } from './code-editor.tsx'
 import { FileList, type ListedFile } from './file-list.tsx'
 
-/** The files while they are written, each as far as it is. */
+/** The files while they are being generated, each with its text so far. */
 export function Making(props: {
   readonly task: TaskState
   readonly onStarted: (taskId: string) => void
@@ -14,7 +14,7 @@ export function Making(props: {
   const items = [...task.items.values()]
   const current = items.findLast(({ status }) => status === 'RUNNING') ?? items.at(-1)
   const selected = chosen ?? current?.key ?? null
-  // A file that is written a second time streams under another name.
+  // A file that is generated a second time streams under another name.
   const stream = [...task.outputs].findLast(([name]) => name === selected || name.startsWith(`${selected}#`))?.[1]
   const text = stream?.text ?? ''
   const box = useRef<HTMLDivElement>(null)

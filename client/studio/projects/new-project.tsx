@@ -17,7 +17,7 @@ const choices: readonly {
   { template: 'READING_PAGE', title: 'Reading page', about: 'The text with a table of contents.' },
 ]
 
-/** Asks for a project: what is wanted, as what, and from what. */
+/** The form for a new project: description, template and source. */
 export function NewProject(): ReactElement {
   const [{ data }] = useQuery({ query: SourcesDocument, requestPolicy: 'cache-and-network' })
   const { run, isSending, refusal } = useTaskMutation(GenerateProjectDocument)

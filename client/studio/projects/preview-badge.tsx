@@ -2,7 +2,7 @@ import type { ReactElement } from 'react'
 import type { PreviewStatus } from '../../gql/graphql.ts'
 import { previewWords } from './words.ts'
 
-/** A preview's status at a glance. */
+/** The status of a preview as a badge. */
 export function PreviewBadge({ status }: { readonly status: PreviewStatus }): ReactElement {
   return (
     <span className="preview-badge" data-status={status}>

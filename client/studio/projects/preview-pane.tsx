@@ -5,8 +5,8 @@ import { PreviewBadge } from './preview-badge.tsx'
 import { usePreview } from './use-preview.ts'
 
 /**
- * What the project looks like, in a frame that can do nothing to this page, and that loads again when there is something newer
- * to see.
+ * The preview of the project, in a frame without access to this page. The frame reloads when the
+ * preview has a newer version.
  */
 export function PreviewPane(props: { readonly projectId: string; readonly title: string }): ReactElement {
   const { projectId, title } = props
@@ -55,7 +55,8 @@ export function PreviewPane(props: { readonly projectId: string; readonly title:
           className="preview-frame"
           title={`Preview of ${title}`}
           src={address}
-          // Without allow-same-origin whatever runs there is nobody.
+          // Without allow-same-origin, the content has an opaque origin and no access to any other
+          // one.
           sandbox="allow-scripts allow-forms"
           referrerPolicy="no-referrer"
         />

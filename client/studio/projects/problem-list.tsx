@@ -1,6 +1,6 @@
 import type { ReactElement } from 'react'
 
-/** What is wrong at a place. */
+/** A problem at a position in a file. */
 export interface Problem {
   readonly path: string
   readonly line: number | null
@@ -8,7 +8,7 @@ export interface Problem {
   readonly message: string
 }
 
-/** Everything that kept a sync from changing anything; pressed, it leads to its place. */
+/** The problems that made a sync fail; pressing one leads to its position. */
 export function ProblemList(props: {
   readonly problems: readonly Problem[]
   readonly onSelect: (problem: Problem) => void

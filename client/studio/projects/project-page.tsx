@@ -11,7 +11,10 @@ import { useProject } from './use-project.ts'
 import { templateWords } from './words.ts'
 import { Workbench } from './workbench.tsx'
 
-/** A project: written before one's eyes, then edited, synced and looked at. */
+/**
+ * A project page: shows the files while they are generated, then for editing, syncing and
+ * previewing.
+ */
 export function ProjectPage({ id }: { readonly id: string }): ReactElement {
   const { project, isLoading, failure, task, watch } = useProject(id)
   useTitle(project?.title)

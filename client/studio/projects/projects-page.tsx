@@ -11,7 +11,7 @@ import { NewProject } from './new-project.tsx'
 import { PreviewBadge } from './preview-badge.tsx'
 import { templateWords } from './words.ts'
 
-/** All projects, and how another one is made. */
+/** All projects, and a form for a new one. */
 export function ProjectsPage(): ReactElement {
   useTitle('Projects')
   const { data, isLoading, failure, isRefused, refetch } = useFetched(ProjectListDocument, {})

@@ -1,28 +1,28 @@
 import { useCallback, useEffect, useMemo, useState } from 'react'
 
-/** A file as the page knows it. */
+/** A file in its edited state. */
 export interface DraftFile {
   readonly path: string
   readonly content: string
-  /** How it differs from what the server has. */
+  /** The difference from the server's version; null when there is none. */
   readonly change: 'new' | 'changed' | null
-  /** As the server has it; 0 for a new one. */
+  /** Its size on the server; 0 for a new file. */
   readonly storedBytes: number
 }
 
-/** The files of a project with what was changed here and not yet synced. */
+/** The files of a project, including changes that are not synced yet. */
 export interface Drafts {
-  /** By name. */
+  /** Sorted by path. */
   readonly files: readonly DraftFile[]
-  /** Files that were new, changed or taken away here. */
+  /** The number of files that were added, changed or removed here. */
   readonly changeCount: number
   readonly write: (path: string, content: string) => void
   readonly remove: (path: string) => void
-  /** Gives up all changes. */
+  /** Discards all changes. */
   readonly reset: () => void
 }
 
-/** Contents by name; null for a file that was taken away. */
+/** Contents by path; null for a removed file. */
 type Changes = ReadonlyMap<string, string | null>
 interface StoredFile {
   readonly path: string
@@ -34,8 +34,8 @@ const nothing: Changes = new Map()
 const keyOf = (projectId: string): string => `tidings.drafts.${projectId}`
 
 /**
- * Keeps changes beside the files that the server has, in this tab, so that a reload loses none. What has come to be the same is a
- * change no more.
+ * Stores changes separately from the server's files, per tab, so that a reload loses none. A change
+ * that has become equal to the server's version is dropped.
  */
 export function useDrafts(projectId: string, stored: readonly StoredFile[]): Drafts {
   const [changes, setChanges] = useState(() => recall(projectId))

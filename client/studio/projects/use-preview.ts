@@ -9,7 +9,7 @@ import {
 import { useLive } from '../../react/use-live.ts'
 import { useChange } from '../use-change.ts'
 
-/** A preview as it is now. */
+/** The live state of a preview. */
 export interface LivePreview {
   /** Null until it is known. */
   readonly preview: PreviewFieldsFragment | null

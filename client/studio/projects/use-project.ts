@@ -6,17 +6,20 @@ import { useFetched } from '../use-fetched.ts'
 
 /** A project and the task that works on it. */
 export interface LiveProject {
-  /** Null while it is fetched, and when there is none. */
+  /** Null while it is being fetched, and when it does not exist. */
   readonly project: ProjectFieldsFragment | null
   readonly isLoading: boolean
   readonly failure: string | null
-  /** The newest task that makes or syncs it, as far as this page has seen one. */
+  /** The newest task that generates or syncs it, as far as this page knows one. */
   readonly task: TaskState | null
-  /** Takes a task that was just started here. */
+  /** Watches a task that this page has just started. */
   readonly watch: (taskId: string) => void
 }
 
-/** Keeps a project up to date: it is asked for again when a file has been made, and when its task is over. */
+/**
+ * Keeps a project up to date: fetches it again when a file has been generated, and when its task is
+ * finished.
+ */
 export function useProject(id: string): LiveProject {
   const { data, isLoading, failure, refetch } = useFetched(ProjectDetailDocument, { id })
   const project = data?.project ?? null
@@ -35,7 +38,7 @@ export function useProject(id: string): LiveProject {
     if (ready === seen.current) return
     const isFirst = seen.current === ''
     seen.current = ready
-    // What a page finds when it is opened was fetched just now.
+    // When the page is opened, the current state has just been fetched.
     if (!isFirst || ready.endsWith('true')) refetch()
   }, [ready, refetch])
   return { project, isLoading, failure, task, watch: setTaskId }

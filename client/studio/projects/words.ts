@@ -1,6 +1,6 @@
 import type { PreviewStatus, ProjectTemplate } from '../../gql/graphql.ts'
 
-/** What a preview's status is called. */
+/** The display names of preview statuses. */
 export const previewWords: Readonly<Record<PreviewStatus, string>> = {
   STARTING: 'Starting',
   READY: 'Ready',
@@ -8,7 +8,7 @@ export const previewWords: Readonly<Record<PreviewStatus, string>> = {
   STOPPED: 'Stopped',
 }
 
-/** What the templates are called. */
+/** The display names of templates. */
 export const templateWords: Readonly<Record<ProjectTemplate, string>> = {
   READING_PAGE: 'Reading page',
   QUIZ_PAGE: 'Quiz page',

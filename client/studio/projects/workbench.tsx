@@ -11,7 +11,7 @@ import { PreviewPane } from './preview-pane.tsx'
 import { type Problem, ProblemList } from './problem-list.tsx'
 import { useDrafts } from './use-drafts.ts'
 
-/** The files to edit, what is wrong with them, and the preview. */
+/** The editor with its files, their problems, and the preview. */
 export function Workbench(props: {
   readonly project: ProjectFieldsFragment
   readonly task: TaskState | null
@@ -29,7 +29,8 @@ export function Workbench(props: {
     drafts.files.find(({ path }) => path === 'index.html') ??
     drafts.files[0]
   const isBusy = task !== null && !task.isOver
-  // They are about what was sent: without changes of one's own they were another page's.
+  // Problems refer to the files that were sent. Without local changes, those came from another
+  // page.
   const isOwn = drafts.changeCount > 0 && !isBusy && lastSync?.status === 'FAILED'
   const problems = useMemo(() => (isOwn ? (lastSync?.error?.problems ?? []) : []), [isOwn, lastSync])
   const ofSelected = useMemo(
@@ -41,7 +42,7 @@ export function Workbench(props: {
       ),
     [problems, selected?.path],
   )
-  // The place is in the editor once the file is.
+  // Applied once the editor shows the file.
   useEffect(() => {
     if (target === null || target.path !== selected?.path) return
     editor.current?.goTo(target.line ?? 1, target.column ?? 1)

@@ -1,7 +1,7 @@
 import type { ReactElement } from 'react'
 import ReactMarkdown from 'react-markdown'
 
-/** A line of Markdown within a sentence or a label: no blocks, no links, no pictures. */
+/** A line of Markdown within a sentence or a label, without blocks, links or images. */
 export function Inline({ text }: { readonly text: string }): ReactElement {
   return (
     <ReactMarkdown allowedElements={['code', 'strong', 'em']} unwrapDisallowed>

@@ -24,12 +24,12 @@ const kindNames = {
 } as const
 const difficultyNames = { EASY: 'easy', MEDIUM: 'medium', HARD: 'hard' } as const
 
-/** A question under review: what it asks, where it comes from, and what can be done with it. */
+/** A question under review: its text, its source, and the available actions. */
 export function QuestionCard(props: {
   readonly question: Question
   readonly count: number
   readonly isFrozen: boolean
-  /** Its newest replacement; null when there was none since the page was opened. */
+  /** Its newest replacement task; null when there was none since the page was opened. */
   readonly task: TaskState | null
   readonly onReplacing: (taskId: string) => void
 }): ReactElement {
@@ -50,7 +50,7 @@ export function QuestionCard(props: {
       {isEditing ? (
         <QuestionEditor question={question} onDone={() => setEditing(false)} />
       ) : (
-        // The key lets the new one fade in where the old one was.
+        // The key makes the new version fade in at the same position.
         <div className="question-body" key={version}>
           <Markdown text={prompt} isGrowing={false} />
           <Answer question={question} />

@@ -4,7 +4,7 @@ import { Refusal } from '../refusal.tsx'
 import { useChange } from '../use-change.ts'
 import type { Question } from './use-quiz.ts'
 
-/** Changes the words of a question. */
+/** Edits the text of a question. */
 export function QuestionEditor({
   question,
   onDone,

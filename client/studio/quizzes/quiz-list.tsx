@@ -14,7 +14,7 @@ const states = {
   PUBLISHED: 'Published',
 } as const
 
-/** The viewer's quizzes; nothing while there is none. */
+/** The viewer's quizzes; renders nothing when there are none. */
 export function QuizList(): ReactElement | null {
   const { data } = useFetched(QuizListDocument, {})
   const quizzes = data?.quizzes.nodes ?? []
@@ -45,7 +45,7 @@ export function QuizList(): ReactElement | null {
   )
 }
 
-/** Makes a quiz of a document and goes there. */
+/** Creates a quiz from a document and navigates to it. */
 export function MakeQuizButton(props: { readonly documentId: string; readonly title: string }): ReactElement {
   const { documentId, title } = props
   const { run, isSending, refusal } = useTaskMutation(GenerateQuizDocument)

@@ -10,7 +10,7 @@ import { useTitle } from '../use-title.ts'
 import { QuestionCard } from './question-card.tsx'
 import { type Quiz, useQuiz } from './use-quiz.ts'
 
-/** A quiz for its owner: watched while it is made, reviewed, published. */
+/** A quiz for its owner: watched while it is being generated, then reviewed and published. */
 export function QuizPage({ id }: { readonly id: string }): ReactElement {
   const { quiz, isLoading, failure, making, replacing, watch, refetch } = useQuiz(id)
   useTitle(quiz === null ? undefined : `Quiz: ${quiz.title}`)

@@ -18,7 +18,7 @@ type Quiz = NonNullable<QuizToTakeQuery['publishedQuiz']>
 type Attempt = Extract<SubmitQuizMutation['submitQuiz'], { readonly __typename: 'SubmitQuizSuccess' }>['attempt']
 type Result = Attempt['results'][number]
 
-/** A published quiz: answered, handed in, and what was right. */
+/** A published quiz: to be answered and submitted, then with the results. */
 export function TakePage({ id }: { readonly id: string }): ReactElement {
   const [{ data, fetching, error }] = useQuery({ query: QuizToTakeDocument, variables: { id } })
   const quiz = data?.publishedQuiz ?? null

@@ -4,29 +4,32 @@ import { useManyTasks } from '../../react/use-many-tasks.ts'
 import type { TaskState } from '../../reduce/task-state.ts'
 import { useFetched } from '../use-fetched.ts'
 
-/** A quiz as its owner fetched it. */
+/** A quiz as fetched by its owner. */
 export type Quiz = NonNullable<QuizReviewQuery['quiz']>
 /** One of its questions. */
 export type Question = Quiz['questions'][number]
 
 /** A quiz and the tasks that work on it. */
 export interface LiveQuiz {
-  /** Null while it is fetched, and when there is none. */
+  /** Null while it is being fetched, and when it does not exist. */
   readonly quiz: Quiz | null
   readonly isLoading: boolean
   readonly failure: string | null
-  /** The task that makes it, or made it while this page was open. */
+  /** The task that generates it, or generated it while this page was open. */
   readonly making: TaskState | null
-  /** The newest replacement of each question, by the question's id. */
+  /** The newest replacement task of each question, by question id. */
   readonly replacing: ReadonlyMap<string, TaskState>
-  /** Takes a task that was just started here; without a question, one that makes the quiz. */
+  /**
+   * Watches a task that this page has just started; without a question, the one that generates the
+   * quiz.
+   */
   readonly watch: (taskId: string, questionId?: string) => void
   readonly refetch: () => void
 }
 
 /**
- * Keeps a quiz up to date from the events of its tasks: it is asked for again whenever a question is ready, which its
- * task's item says, and when a task is over.
+ * Keeps a quiz up to date from the events of its tasks: fetches it again whenever a question is
+ * ready, as reported by an item of its task, and when a task is finished.
  */
 export function useQuiz(id: string): LiveQuiz {
   const { data, isLoading, failure, refetch } = useFetched(QuizReviewDocument, { id })
@@ -72,6 +75,6 @@ export function useQuiz(id: string): LiveQuiz {
 
 interface Started {
   readonly taskId: string
-  /** Null for a task that makes the quiz. */
+  /** Null for the task that generates the quiz. */
   readonly questionId: string | null
 }

@@ -11,7 +11,7 @@ import { Refusal } from '../refusal.tsx'
 import { SourceOptions } from '../source-options.tsx'
 import { useChange } from '../use-change.ts'
 
-/** Lays a document, a part of one, a quiz or a note beside the conversation. */
+/** Adds a document, a section of one, a quiz or a note to the session as a card. */
 export function AddCard({ sessionId }: { readonly sessionId: string }): ReactElement {
   const [{ data }] = useQuery({ query: SourcesDocument, requestPolicy: 'cache-and-network' })
   const [source, setSource] = useState('note')

@@ -2,10 +2,13 @@ import { type ReactElement, useEffect, useRef, useState } from 'react'
 import type { SessionMessage } from '../../reduce/session-state.ts'
 import { type Heard, hear } from './hear.ts'
 
-/** The last announcement stays as long as a screen reader may need to get to it. */
+/** The number of announcements kept, so that a screen reader has enough time to reach each. */
 const maxKept = 4
 
-/** Tells screen readers what happens in a conversation, which itself is silent: see `hear`. */
+/**
+ * Announces the events of a conversation to screen readers; the conversation itself is not a live
+ * region. See `hear`.
+ */
 export function Announcer(props: {
   readonly messages: readonly SessionMessage[]
   readonly me: string | null
@@ -15,7 +18,7 @@ export function Announcer(props: {
   const [lines, setLines] = useState<readonly { readonly key: number; readonly text: string }[]>([])
   const count = useRef(0)
   useEffect(() => {
-    // Who one is may not be known yet, and one's own words are not news.
+    // The viewer may not be known yet, and the viewer's own messages are not announced.
     const next = hear(me === null ? null : heard.current, messages, me)
     heard.current = next.heard
     if (next.said.length === 0) return

@@ -8,7 +8,7 @@ import { AddCard } from './add-card.tsx'
 
 const kinds = { DOCUMENT: 'Document', SECTION: 'Section', QUIZ: 'Quiz', NOTE: 'Note' } as const
 
-/** What the conversation is about: answers are made from it. */
+/** The cards of a session: replies are based on them. */
 export function CardsPanel(props: { readonly session: SessionState; readonly me: string | null }): ReactElement {
   const { session, me } = props
   const isOpen = session.closedAt === null

@@ -1,7 +1,7 @@
 import { type KeyboardEvent, type ReactElement, useId, useRef, useState } from 'react'
 import { useTyping } from './use-typing.ts'
 
-/** Where messages are written. Enter sends, Shift and Enter begin a line. */
+/** The message input. Enter sends, Shift+Enter starts a new line. */
 export function Composer(props: {
   readonly sessionId: string
   readonly typing: readonly string[]
@@ -30,7 +30,7 @@ export function Composer(props: {
       onSubmit={(event) => {
         event.preventDefault()
         send()
-        // The button has nothing more to send.
+        // The button is disabled once the input is empty, so the focus moves back to the input.
         field.current?.focus()
       }}
     >
@@ -69,7 +69,7 @@ export function Composer(props: {
   )
 }
 
-/** In words who is typing. */
+/** Describes the users who are typing. */
 export function describeTyping(typing: readonly string[]): string {
   const [one, two] = typing
   if (one === undefined) return ''

@@ -1,21 +1,25 @@
 import type { SessionMessage } from '../../reduce/session-state.ts'
 
-/** How far somebody who listens to a conversation has heard it. */
+/** The part of a conversation that has been announced. */
 export interface Heard {
-  /** The position of the newest message. What is read back in stands before it. */
+  /**
+   * The position of the newest message. Earlier messages that are loaded later have lower
+   * positions.
+   */
   readonly newest: number
   /** Replies that were being written, by id. */
   readonly writing: ReadonlySet<string>
 }
 
-/** More than this at once is counted and not read out. */
+/** A larger number of messages at once is counted instead of read out. */
 const maxAtOnce = 3
 
 /**
- * What a screen reader is to be told of a conversation since the last time: what others said, and of each reply that it has begun and,
- * once, how it ended; never the pieces in which it comes. Pure.
+ * Returns the announcements for screen readers since the last call: messages of other users, and
+ * for each reply its start and, once, its outcome; never the chunks in between. Pure.
  *
- * @param heard - null when the conversation has just been opened: what is there already is not news
+ * @param heard - null when the conversation has just been opened: existing messages are not
+ * announced
  */
 export function hear(
   heard: Heard | null,
@@ -54,7 +58,7 @@ function describe({ author, body, status, error }: SessionMessage): string {
   }
 }
 
-/** Markdown as it would be read out, more or less. */
+/** Removes most Markdown syntax, for reading out. */
 function withoutMarks(markdown: string): string {
   return markdown.replace(/^[#>\s-]+|[*_`]/gm, '').replace(/\s+/g, ' ')
 }

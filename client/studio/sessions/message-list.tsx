@@ -9,7 +9,7 @@ import type { Earlier } from './use-earlier.ts'
 import { useScroll } from './use-scroll.ts'
 import type { Seen } from './use-seen.ts'
 
-/** The conversation, with what is new in it and what is not sent yet. */
+/** The conversation, with a marker before new messages, and the unsent messages. */
 export function MessageList(props: {
   readonly earlier: Earlier
   readonly unsent: readonly UnsentMessage[]

@@ -9,7 +9,9 @@ import { Problem } from '../problem.tsx'
 import { Refusal } from '../refusal.tsx'
 import { useChange } from '../use-change.ts'
 
-/** A message of a person, or a reply. Renders only when it has changed: in a burst that is one of many. */
+/**
+ * A user's message or a reply. Renders only when it has changed: in a burst, that is one of many.
+ */
 export const MessageView = memo(function MessageView(props: {
   readonly message: SessionMessage
   readonly me: string | null
@@ -48,7 +50,7 @@ function Reply(props: {
       data-status={status}
       data-position={position}
       aria-busy={isWriting}
-      // Who stopped it is still at it.
+      // Focusable, so that keyboard users keep their position when the Stop button disappears.
       tabIndex={-1}
     >
       <p className="message-head">
@@ -96,7 +98,7 @@ function Reply(props: {
   )
 }
 
-/** The cards that a reply is from, each once. */
+/** The cards that a reply cites, each once. */
 function Sources(props: {
   readonly message: SessionMessage
   readonly cards: readonly SessionCard[]
@@ -127,7 +129,7 @@ const states = {
   refused: 'Not sent',
 } as const
 
-/** A message of this page that the session does not hold yet. */
+/** A message of this page that the session does not contain yet. */
 export function UnsentView(props: {
   readonly message: UnsentMessage
   readonly onDiscard: () => void

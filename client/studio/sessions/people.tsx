@@ -5,7 +5,7 @@ import { ActionButton } from '../action-button.tsx'
 import { Refusal } from '../refusal.tsx'
 import { repeatable, useChange } from '../use-change.ts'
 
-/** Who takes part and who of them is here, with what the owner may do about it. */
+/** The participants and their presence, with the owner's actions. */
 export function People(props: { readonly session: SessionState; readonly me: string | null }): ReactElement {
   const { session, me } = props
   const { participants, present, owner, closedAt, id } = session

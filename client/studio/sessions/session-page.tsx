@@ -18,7 +18,7 @@ import { useEarlier } from './use-earlier.ts'
 import { useIsWide } from './use-is-wide.ts'
 import { useSeen } from './use-seen.ts'
 
-/** A session: the conversation, what it is about, and who is there. */
+/** A session page: the conversation, its cards, and its participants. */
 export function SessionPage({ id }: { readonly id: string }): ReactElement {
   const { session, unsent, error, send, discard } = useSession(id)
   const [{ data }] = useQuery({ query: SessionViewerDocument })
@@ -74,7 +74,7 @@ export function SessionPage({ id }: { readonly id: string }): ReactElement {
   return (
     <div className="session">
       <Head session={session} me={me} />
-      {/* On a phone the side is on top: it comes first by keyboard and by ear as well. */}
+      {/* On a phone the side panel covers the conversation, so it also comes first for keyboard and screen reader users. */}
       {isWide ? [main, side] : [side, main]}
     </div>
   )

@@ -17,7 +17,10 @@ import { readSeen } from './use-seen.ts'
 
 type Listed = SessionListQuery['sessions']['nodes'][number]
 
-/** The viewer's sessions, those in which something happened last first; here one begins, or comes in by a link. */
+/**
+ * The viewer's sessions, most recently active first, with a form for a new one. Also handles
+ * invitation links.
+ */
 export function SessionsPage(): ReactElement {
   useTitle('Sessions')
   const { data, isLoading, failure, isRefused, refetch } = useFetched(SessionListDocument, {})
@@ -96,7 +99,7 @@ function Creating(): ReactElement {
   )
 }
 
-/** Comes in by the link in the address, if there is one. */
+/** Joins a session through the invitation link in the address, if there is one. */
 function Joining(): ReactElement | null {
   const token = new URLSearchParams(window.location.search).get('join')
   const { run, refusal } = useChange(JoinSessionDocument)

@@ -4,13 +4,13 @@ import { useTidings } from '../../react/provider.ts'
 import { describeError } from '../../react/words.ts'
 import type { SessionMessage, SessionState } from '../../reduce/session-state.ts'
 
-/** A conversation with as much of its past as was asked for. */
+/** A conversation with the earlier messages loaded so far. */
 export interface Earlier {
-  /** By position. */
+  /** Sorted by position. */
   readonly messages: readonly SessionMessage[]
   readonly hasEarlier: boolean
   readonly isLoading: boolean
-  /** Why they could not be read in the last time. */
+  /** Why the last attempt to load messages failed; null otherwise. */
   readonly failure: string | null
   readonly load: () => void
 }
@@ -21,7 +21,7 @@ interface Page {
 }
 const nothing: readonly SessionMessage[] = []
 
-/** Reads back in a conversation, page by page. */
+/** Loads earlier messages of a conversation, page by page. */
 export function useEarlier(session: SessionState | null): Earlier {
   const { urql } = useTidings()
   const [page, setPage] = useState<Page | null>(null)
@@ -29,7 +29,8 @@ export function useEarlier(session: SessionState | null): Earlier {
   const [failure, setFailure] = useState<string | null>(null)
   const known = session?.messages ?? nothing
   const first = known[0]?.position ?? 1
-  // After a long absence there may be a hole between the two; then the past begins anew.
+  // After a long absence, messages between the two may be missing; the earlier ones are then loaded
+  // again.
   const earlier = page !== null && page.messages.at(-1)?.position === first - 1 ? page : null
   const before = earlier === null ? (session?.earlierCursor ?? null) : earlier.cursor
   const id = session?.id

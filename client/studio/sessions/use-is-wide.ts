@@ -1,9 +1,9 @@
 import { useSyncExternalStore } from 'react'
 
-/** As in styles/session.css. */
+/** The same breakpoint as in styles/session.css. */
 const wide = '(width > 56rem)'
 
-/** Whether there is room beside a conversation for what it is about. */
+/** Whether the cards fit beside the conversation. */
 export function useIsWide(): boolean {
   return useSyncExternalStore(subscribe, () => window.matchMedia(wide).matches)
 }

@@ -2,26 +2,27 @@ import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useSta
 import type { UnsentMessage } from '../../react/unsent.ts'
 import type { SessionMessage } from '../../reduce/session-state.ts'
 
-/** How near to the end counts as there, in pixels. */
+/** The distance from the end, in pixels, that counts as being at the end. */
 const nearPx = 60
 
-/** Where a conversation is scrolled to. */
+/** The scroll state of a conversation. */
 export interface Scroll {
-  /** What scrolls. */
+  /** The scroll container. */
   readonly box: RefObject<HTMLElement | null>
-  /** Whether its end is out of sight. */
+  /** Whether the end is out of view. */
   readonly isAway: boolean
   readonly toEnd: () => void
-  /** To be called when it was scrolled. */
+  /** Must be called when the container is scrolled. */
   readonly scrolled: () => void
-  /** To be called before earlier messages are read in: what is on the screen stays where it is. */
+  /** Must be called before earlier messages are added: it preserves the visible scroll position. */
   readonly hold: () => void
 }
 
 /**
- * Keeps a conversation at its end while one is there, and where one reads otherwise. It begins at the mark of what is new, if there is one.
+ * Keeps a conversation scrolled to its end while the user is there, and otherwise at the current
+ * position. Initially scrolls to the marker of new messages, if there is one.
  *
- * @param saw - called with the newest position when the end is in sight
+ * @param saw - called with the newest position when the end is in view
  */
 export function useScroll(
   messages: readonly SessionMessage[],

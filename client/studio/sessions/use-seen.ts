@@ -3,23 +3,29 @@ import { readLocal, writeLocal } from '../local.ts'
 
 const keyOf = (sessionId: string): string => `tidings.seen.${sessionId}`
 
-/** The newest position that was seen of a session in this browser; null when it was never opened. */
+/**
+ * Returns the newest position that this browser has shown of a session; null when it was never
+ * opened.
+ */
 export function readSeen(sessionId: string): number | null {
   const stored = readLocal(keyOf(sessionId))
   return stored === null ? null : Number(stored)
 }
 
-/** What is new since somebody looked. */
+/** The new messages since the last visit. */
 export interface Seen {
-  /** The position after which everything is new: as it was when the page was opened, or shown again. Null when nothing is. */
+  /**
+   * The position after which messages are new, as of when the page was opened or shown again. Null
+   * when none are.
+   */
   readonly newAfter: number | null
-  /** Says that everything up to here was on the screen. */
+  /** Records that everything up to this position was visible. */
   readonly saw: (position: number) => void
-  /** Nothing is new any more. */
+  /** Marks everything as seen. */
   readonly clear: () => void
 }
 
-/** Remembers what was seen of a session, and says what has come since, after each absence. */
+/** Remembers the last visible message of a session, and returns the new ones after each absence. */
 export function useSeen(sessionId: string): Seen {
   const [newAfter, setNewAfter] = useState(() => readSeen(sessionId))
   useEffect(() => {

@@ -3,12 +3,18 @@ import { SetTypingDocument } from '../../gql/graphql.ts'
 import type { OutboxContext } from '../../live/outbox-exchange.ts'
 import { useTidings } from '../../react/provider.ts'
 
-/** Said again after this long, well before it runs out. */
+/** The interval between signals, well below the expiry of one. */
 const againMs = 3_000
-/** A typing signal is worthless later: it never waits for the connection, nor for the messages before it. */
+/**
+ * A typing signal is worthless later: it never waits for the connection, nor for the messages
+ * before it.
+ */
 const now: OutboxContext = { outbox: false }
 
-/** Tells the others that this user is typing, as seldom as will do, and not at all while there is no connection. */
+/**
+ * Signals to the other participants that this user is typing, as rarely as possible, and not at all
+ * without a connection.
+ */
 export function useTyping(sessionId: string): { readonly typed: () => void; readonly stopped: () => void } {
   const { urql, connection } = useTidings()
   const saidAt = useRef(Number.NEGATIVE_INFINITY)
@@ -16,7 +22,7 @@ export function useTyping(sessionId: string): { readonly typed: () => void; read
     (isTyping: boolean) => {
       const { status } = connection.getSnapshot()
       if (status !== 'live' && status !== 'degraded') return
-      // What becomes of it is of no interest: it says itself again, or runs out.
+      // The result does not matter: the signal is repeated or expires.
       urql.mutation(SetTypingDocument, { sessionId, isTyping }, now).toPromise().catch(console.warn)
     },
     [urql, connection, sessionId],
