@@ -27,7 +27,10 @@ export interface LadderState {
    * before the next probe.
    */
   readonly probes: number
-  /** Why the state is not the desired one. */
+  /**
+   * Why the connection does not work or is not on the best transport; null when there is nothing to
+   * explain.
+   */
   readonly reason: string | null
 }
 

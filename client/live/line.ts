@@ -10,8 +10,8 @@ export type LineEnd =
   | { readonly is: 'refused'; readonly reason: string }
 
 /**
- * A transport session with the token it was opened with; there is no session while the token is
- * being requested.
+ * A connection with the token it was opened with. `session` is undefined while the token is being
+ * requested.
  */
 export interface Line {
   readonly session: Session | undefined
@@ -23,7 +23,7 @@ export interface Line {
 }
 
 /**
- * Opens a connection: requests the token, then opens a session with it. No listener is called
+ * Opens a connection: requests the token, then opens the transport with it. No listener is called
  * before this function has returned, nor after the end.
  */
 export function createLine(options: {

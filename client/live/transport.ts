@@ -35,8 +35,8 @@ export interface Subscriber {
 }
 
 /**
- * Receives the events of a session. None follows `lost`, `expired` or `refused`, and at most one of
- * these occurs.
+ * Receives the events of one connection. None follows `lost`, `expired` or `refused`, and at most
+ * one of these occurs.
  */
 export interface SessionListener {
   /** Data has arrived: the transport is confirmed. Called once. */
@@ -51,15 +51,16 @@ export interface SessionListener {
 }
 
 /**
- * One connection over one transport, from opening to end. It does not retry: the ladder state
- * machine decides that.
+ * One connection over one transport, from opening to end. It does not retry: the state machine in
+ * `ladder.ts` decides that.
  *
- * A session must call `proved` as soon as it is known that results can arrive, or an end with its
- * reason, within bounded time. It must call `lost` within 15 s when the peer is down.
+ * A connection must call `proved` as soon as it is known that results can arrive, or an end with
+ * its reason, within bounded time. It must call `lost` within 15 s when the peer is down.
  */
 export interface Session {
   /**
-   * Starts passing on results; the request's variables ask for results missed between sessions.
+   * Starts passing on results. The request's variables contain the cursor, so that results missed
+   * between two connections follow.
    * @returns a function that ends it
    */
   attach(subscriber: Subscriber): () => void
@@ -82,7 +83,7 @@ export interface Session {
   close(): void
 }
 
-/** Opens a session over one transport. @param token - sent as credentials; null for none */
+/** Opens a connection over one transport. @param token - sent as credentials; null for none */
 export type Transport = (listener: SessionListener, token: string | null) => Session
 
 /**

@@ -18,8 +18,10 @@ export interface WatchTaskOptions {
 
 /**
  * The events of one task. Ends after the terminal event; leaving the loop unsubscribes. Each
- * iteration subscribes anew. Throws the server's refusal, and an Error when the connection is
- * closed permanently.
+ * iteration subscribes anew.
+ *
+ * @throws CombinedError when the server refuses the subscription
+ * @throws Error when the connection is closed permanently
  */
 export interface TaskStates extends AsyncIterable<TaskEvent> {
   /** The events folded: yields the state of the task after each event that changes it. */

@@ -19,11 +19,11 @@ const isOpen = 1
 
 /**
  * The WebSocket transport, with the protocol graphql-transport-ws through the graphql-ws client.
- * That client's own retries, pings and lazy closing are disabled: each session is one socket and
+ * That client's own retries, pings and lazy closing are disabled: each connection is one socket and
  * ends with it.
  *
- * A pong confirms the session, not the opening of the socket: some proxies let sockets open and
- * pass nothing more.
+ * A pong, or any other message after the acknowledgement, confirms the connection. The opening of
+ * the socket does not: some proxies let sockets open and pass nothing more.
  */
 export function createWebSocketTransport(options: {
   readonly url: string
@@ -172,7 +172,7 @@ export function createWebSocketTransport(options: {
         return attach(subscriber)
       },
       prove(scout) {
-        // Pings confirm the session. The trial operation adds the usual load; its results are
+        // Pings confirm the connection. The trial operation adds the usual load; its results are
         // dropped, as the connection in use delivers them.
         if (scout !== null) stopTrial = attach({ body: () => scout, next: () => false, complete: () => undefined })
       },

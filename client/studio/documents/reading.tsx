@@ -8,8 +8,8 @@ type Section = ReadDocument['sections'][number]
 type Page = ReadDocument['pages'][number]
 
 /**
- * Longer texts, in characters, are rendered only where they are visible, as rendering all of it
- * would take seconds.
+ * The length in characters above which sections are rendered only where they are visible: rendering
+ * all would take seconds.
  */
 const maxEagerCharacters = 150_000
 
@@ -76,7 +76,7 @@ const SectionText = memo(function SectionText(props: {
     return () => observer.disconnect()
   }, [isNear])
   const Heading = headings[level - 1] ?? 'h6'
-  // The marker of a page that begins with the section is before its heading.
+  // A page that begins with the section has its marker before the heading.
   const before = pages.filter(({ offset }) => offset === 0)
   return (
     <section

@@ -74,7 +74,7 @@ export function SessionPage({ id }: { readonly id: string }): ReactElement {
   return (
     <div className="session">
       <Head session={session} me={me} />
-      {/* On a phone the side panel covers the conversation, so it also comes first for keyboard and screen reader users. */}
+      {/* On a phone the side panel is above the conversation, so it also comes first for keyboard and screen reader users. */}
       {isWide ? [main, side] : [side, main]}
     </div>
   )

@@ -12,7 +12,7 @@ export function readSeen(sessionId: string): number | null {
   return stored === null ? null : Number(stored)
 }
 
-/** The new messages since the last visit. */
+/** The position where new messages start. */
 export interface Seen {
   /**
    * The position after which messages are new, as of when the page was opened or shown again. Null
@@ -25,7 +25,10 @@ export interface Seen {
   readonly clear: () => void
 }
 
-/** Remembers the last visible message of a session, and returns the new ones after each absence. */
+/**
+ * Remembers the last visible message of a session, and returns where new messages start after each
+ * absence.
+ */
 export function useSeen(sessionId: string): Seen {
   const [newAfter, setNewAfter] = useState(() => readSeen(sessionId))
   useEffect(() => {
