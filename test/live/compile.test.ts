@@ -28,7 +28,10 @@ import { utf16String } from '../support/utf16-string.ts'
 
 const schema = makeSchema()
 
-/** A schema with what executions can meet, resolved from plain values; some of them wrong in every way. */
+/**
+ * Creates a schema covering all cases that executions can meet, resolved from plain values, some of
+ * which are invalid in every possible way.
+ */
 function makeSchema(): GraphQLSchema {
   const built = buildSchema(`
     scalar Any
@@ -100,7 +103,9 @@ const directive = fc.constantFrom(
   ' @skip(if: false)',
 )
 
-/** A selection on a type: aliases, arguments, directives, inline fragments and spreads. */
+/**
+ * Generates a selection on a type: aliases, arguments, directives, inline fragments and spreads.
+ */
 function selection(type: GraphQLNamedType, depth: number): fc.Arbitrary<string> {
   const parts: fc.Arbitrary<string>[] = [fc.constant('__typename'), fc.constant('t: __typename')]
   if (isObjectType(type) || isInterfaceType(type))
@@ -110,7 +115,7 @@ function selection(type: GraphQLNamedType, depth: number): fc.Arbitrary<string> 
         upper: ['', '(prefix: $text)', '(prefix: null)'],
         sum: ['(a: 1)', '(a: $number, b: $number)'],
       }
-      // One set of arguments for each response name, so that fields can be merged.
+      // One set of arguments per response name, so that fields can be merged.
       const given = args[name] ?? ['']
       const call = fc
         .constantFrom(...given)
@@ -178,11 +183,11 @@ const run = (text: string, rootValue: unknown, variables: Record<string, unknown
   return { expected, compiled: () => compiled(rootValue, {}), document }
 }
 
-/** That a variable is not used changes nothing. */
+/** Unused variables do not affect execution. */
 const rules = specifiedRules.filter((rule) => rule !== NoUnusedVariablesRule)
 
 describe('compiled execution', () => {
-  test('writes what graphql-js would, or leaves it to graphql-js', async () => {
+  test('writes the same result as graphql-js or falls back to graphql-js', async () => {
     let plain = 0
     let all = 0
     await fc.assert(
@@ -208,7 +213,7 @@ describe('compiled execution', () => {
       ),
       { numRuns: 400 },
     )
-    // It would prove nothing if most were left to graphql-js.
+    // The test would prove nothing if most documents fell back to graphql-js.
     expect(plain / all).toBeGreaterThan(0.3)
   })
 
@@ -222,7 +227,7 @@ describe('compiled execution', () => {
       { kind: 'Book', pages: 'many' },
     ],
     ['a type that does not exist', 'subscription { thing { id } }', { kind: 'Nothing' }],
-  ])('leaves %s to graphql-js', (_, text, thing) => {
+  ])('falls back to graphql-js for %s', (_, text, thing) => {
     expect(run(text, { thing }, {}).compiled()).toBeNull()
   })
 
@@ -235,7 +240,7 @@ describe('compiled execution', () => {
     ],
     ['a value', 'name', { kind: 'Book', name: () => Promise.reject(new Error('away')) }],
     ['an object', '... on Film { next { id } }', { kind: 'Film', next: () => Promise.reject(new Error('away')) }],
-  ])('%s that is promised and left to graphql-js fails there alone', async (_, selection, thing) => {
+  ])('a rejected promise of %s falls back to graphql-js and fails there only', async (_, selection, thing) => {
     const unhandled: unknown[] = []
     const heed = (reason: unknown): void => void unhandled.push(reason)
     process.on('unhandledRejection', heed)
@@ -243,7 +248,7 @@ describe('compiled execution', () => {
       const { expected, compiled } = run(`subscription { thing { ${selection} } }`, { thing }, {})
       expect(compiled()).toBeNull()
       expect((await expected).errors).toBeDefined()
-      // Those that nobody has dealt with are told before this.
+      // Unhandled rejections are reported before this point.
       await setImmediate()
       expect(unhandled).toEqual([])
     } finally {
@@ -251,7 +256,7 @@ describe('compiled execution', () => {
     }
   })
 
-  test('leaves a root field that looks at its arguments to graphql-js, as they differ from topic to topic', () => {
+  test('falls back to graphql-js for a root field that reads its arguments, as they differ by topic', () => {
     const fields = schema.getSubscriptionType()?.getFields()
     const field = fields?.['thing']
     if (field === undefined) throw new Error('There is no such field')

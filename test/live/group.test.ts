@@ -20,13 +20,15 @@ afterAll(async () => {
 interface GroupWorld extends AsyncDisposable {
   readonly node: TestNode
   readonly group: Group<null>
-  /** Reports a passing state, which stands. */
+  /** Emits an ephemeral event, which is retained. */
   tell(report: string): void
-  /** Takes a member in at a seq; what is written to it. */
+  /** Adds a member at a seq and returns the payloads written to it. */
   join(at: number, onReset?: Member['onReset'], onFull?: Member['onFull']): readonly string[]
 }
 
-/** A group of a topic with two events, on a bus that does with the events which follow what the test says. */
+/**
+ * Starts a group for a topic with two events. The test controls how the bus handles later events.
+ */
 async function startGroup(
   topic: string,
   nextFault: () => Fault,
@@ -99,7 +101,7 @@ async function startGroup(
   }
 }
 
-test('what stands is told also to one who has read further in the log than the bus has brought', async () => {
+test('delivers the retained ephemeral event also to a member that has read further in the log than the bus has delivered', async () => {
   const name = 'stands:1'
   await using world = await startGroup(name, () => 'lose')
   const { node, join, tell, group } = world
@@ -112,13 +114,13 @@ test('what stands is told also to one who has read further in the log than the b
   tell('two are here')
   await vi.waitFor(() => expect(behind).toEqual(['one is here at 2', '3', '4', 'two are here at 4']))
   expect(ahead).toEqual(['one is here at 4', 'two are here at 4'])
-  // A state that is nothing is one that all share.
+  // A null state is shared by all members.
   expect(await group.render({ is: 'snapshot', reason: 'LAGGED', seq: 4, state: null })).toMatchObject({
     text: 'LAGGED',
   })
 })
 
-test('what stands is told to one who has read further also when the events arrive with it', async () => {
+test('delivers the retained ephemeral event to such a member also when it arrives together with the events', async () => {
   const name = 'stands:2'
   let fault: Fault = 'lose'
   await using world = await startGroup(name, () => fault)
@@ -134,7 +136,7 @@ test('what stands is told to one who has read further also when the events arriv
   expect(far).toEqual(['one is here at 5'])
 })
 
-test('when the log goes back, as after restoring a backup, what stands is told at a seq that there is, and no event is passed over', async () => {
+test('when the log goes back, as after restoring a backup, delivers the retained ephemeral event at an existing seq and skips no event', async () => {
   const name = 'stands:3'
   await using world = await startGroup(name, () => 'pass')
   const { node, join, tell } = world
@@ -155,7 +157,7 @@ test('when the log goes back, as after restoring a backup, what stands is told a
   await vi.waitFor(() => expect(after.at(-1)).toBe('2'))
 })
 
-test('what could not be executed for one who catches up is tried again for the next', async () => {
+test('executes again for the next late subscriber when an execution for an earlier one failed', async () => {
   const name = 'renders:1'
   let tries = 0
   const render = async (value: unknown) => {
@@ -167,12 +169,12 @@ test('what could not be executed for one who catches up is tried again for the n
   if (event === undefined) throw new Error('There is no event')
   await expect(world.group.render({ is: 'event', event })).rejects.toThrow('away')
   expect(await world.group.render({ is: 'event', event })).toMatchObject({ text: '1' })
-  // Those who catch up at the same time share it.
+  // Subscribers that catch up at the same time share the execution.
   expect(await world.group.render({ is: 'event', event })).toMatchObject({ text: '1' })
   expect(tries).toBe(2)
 })
 
-test('puts its members out to catch up from the log when an event cannot be handed on, instead of leaving it out', async () => {
+test('makes its members catch up from the log when an event cannot be delivered, instead of skipping it', async () => {
   const name = 'defect:1'
   let isBroken = true
   const onRead = (seq: number): void => {
@@ -187,7 +189,7 @@ test('puts its members out to catch up from the log when an event cannot be hand
   await appendMany(node, name, 1)
   await vi.waitFor(() => expect(onFull).toHaveBeenCalledTimes(1))
   isBroken = false
-  // It joins again from where it caught up to.
+  // It joins again at the position it has caught up to.
   const again = join(4)
   await appendMany(node, name, 1)
   await vi.waitFor(() => expect(again).toEqual(['5']))

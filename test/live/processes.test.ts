@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest'
 import { startRedis } from '../support/redis.ts'
 import { range, seqsOf, startLive } from './support.ts'
 
-test('what one process appends reaches the others’ subscribers with one message of the bus per append', async () => {
+test('what one process appends reaches subscribers of the others with one bus message per append', async () => {
   await using redis = await startRedis()
   await using first = await startLive({ redisUrl: redis.url, config: { CHECK_MS: 60_000 } })
   await using second = await startLive({ redisUrl: redis.url, on: first.test, config: { CHECK_MS: 60_000 } })
@@ -12,7 +12,7 @@ test('what one process appends reaches the others’ subscribers with one messag
     [second, third].flatMap((fixture) => Array.from({ length: 20 }, () => fixture.subscribe(task))),
   )
   for (const { seen } of watchers) await vi.waitFor(() => expect(seen).toHaveLength(1))
-  // That somebody is present now, with the second and with the third, is told on the bus as well.
+  // The presence of a user after the second and the third connection is also published on the bus.
   for (const { engine } of [first, second, third]) await vi.waitFor(() => expect(engine.bus.counters.received).toBe(2))
   const before = [first, second, third].map(({ engine }) => ({ ...engine.bus.counters }))
   const executed = second.live.counters.executed
@@ -32,7 +32,7 @@ test('what one process appends reaches the others’ subscribers with one messag
   for (const { leave } of watchers) leave()
 })
 
-test('a bus that is away costs time and nothing else', async () => {
+test('an unavailable bus costs time only', async () => {
   await using redis = await startRedis()
   await using first = await startLive({ redisUrl: redis.url })
   await using second = await startLive({ redisUrl: redis.url, on: first.test })

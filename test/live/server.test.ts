@@ -40,7 +40,7 @@ afterAll(async () => {
 
 const createTask = () => fixture.createTask(localDeveloper.userId)
 
-/** A socket that speaks graphql-transport-ws by hand. */
+/** Opens a socket and speaks graphql-transport-ws by hand. */
 async function connect() {
   const socket = new WebSocket(server.wsUrl, 'graphql-transport-ws')
   const messages: { readonly id?: string; readonly type: string; readonly payload?: unknown }[] = []
@@ -63,7 +63,7 @@ async function connect() {
   }
 }
 
-test('a client of graphql-ws sees a shared subscription as any other', async () => {
+test('a graphql-ws client sees a shared subscription like any other', async () => {
   const task = await createTask()
   const client = createClient({ url: server.wsUrl, webSocketImpl: WebSocket })
   const reading = (async () => {
@@ -85,7 +85,7 @@ test('a client of graphql-ws sees a shared subscription as any other', async () 
   await client.dispose()
 })
 
-test('an id that is used again in the same packet is not completed by what had it before', async () => {
+test('an id reused in the same packet is not completed by its previous operation', async () => {
   const task = await createTask()
   const { subscribe, send, seen, messages, socket } = await connect()
   subscribe('1', { id: task.id })
@@ -104,7 +104,7 @@ test('an id that is used again in the same packet is not completed by what had i
   socket.terminate()
 })
 
-test('of many operations with one id, begun and completed in one packet, only the last is served', async () => {
+test('of many operations with one id, started and completed in one packet, only the last is served', async () => {
   const task = await createTask()
   const { subscribe, send, seen, messages, socket } = await connect()
   for (let i = 0; i < 20; i++) {
@@ -113,7 +113,8 @@ test('of many operations with one id, begun and completed in one packet, only th
   }
   subscribe('1', { id: task.id })
   await vi.waitFor(() => expect(seen('1').length).toBeGreaterThan(0))
-  // One that was served until the next began may have had its snapshot, and the next's may come a moment after it.
+  // An operation that was served until the next started may have received its snapshot, and the
+  // snapshot of the next may arrive a moment after it.
   await fixture.append(task)
   await vi.waitFor(() => expect(seen('1').some(({ seq }) => seq === 2)).toBe(true))
   await fixture.append(task)
@@ -127,13 +128,13 @@ test('of many operations with one id, begun and completed in one packet, only th
   expect(server.metrics.subscriptions.size).toBe(0)
 })
 
-/** Whose quizzes these are depends on who asks, so that each who watches is executed alone. */
+/** `quizzes` is a viewer-dependent field, so each subscriber is executed separately. */
 const ownQuery = watchQuery.replace(
   '... on TaskSnapshot',
   '... on TaskCompleted { result { ... on DocumentConverted { document { quizzes { id } } } } } ... on TaskSnapshot',
 )
 
-test('of operations that are not shared, begun and completed in one packet with one id, only the last is served, and none stays', async () => {
+test('of unshared operations started and completed in one packet with one id, only the last is served and none leaks', async () => {
   const task = await createTask()
   const { subscribe, send, seen, messages, socket } = await connect()
   for (let i = 0; i < 20; i++) {
@@ -150,7 +151,7 @@ test('of operations that are not shared, begun and completed in one packet with 
   await vi.waitFor(() => expect(seen('1').at(-1)?.seq).toBe(3))
   expect(seqsOf(seen('1')).filter((seq) => seq === 3)).toEqual([3])
   expect(messages.filter(({ type }) => type === 'complete')).toEqual([])
-  // As an ordinary one it ends with its client's word, and with its socket.
+  // Like an ordinary operation, it ends with its client's `complete` and with its socket.
   send({ id: '1', type: 'complete' })
   await vi.waitFor(() => expect(server.metrics.subscriptions.size).toBe(0))
   for (const id of ['1', '2']) subscribe(id, { id: task.id }, ownQuery)
@@ -164,7 +165,7 @@ test.for([
   ['shared', watchQuery],
   ['not shared', ownQuery],
 ])(
-  'one that is %s and takes longer to begin than a later one with its id keeps nobody from ending that',
+  'an operation that is %s and starts more slowly than a later one with its id does not prevent ending the later one',
   async ([, query]) => {
     const [late, task] = [await createTask(), await createTask()]
     const { subscribe, send, seen, messages, socket } = await connect()
@@ -184,7 +185,7 @@ test.for([
       await holding.query('rollback')
       holding.release()
     }
-    // Begun after it, and so begun when this one is.
+    // Started after it, and therefore running once this one is.
     subscribe('2', { id: task.id })
     await vi.waitFor(() => expect(seen('2')).toHaveLength(1))
     send({ id: '1', type: 'complete' })
@@ -195,7 +196,7 @@ test.for([
   },
 )
 
-test('several operations of one socket keep their own order, beside answers to queries', async () => {
+test('several operations of one socket keep their own order, next to query results', async () => {
   const tasks = [await createTask(), await createTask()]
   const { subscribe, send, seen, messages, socket } = await connect()
   for (const [index, { id }] of tasks.entries()) subscribe(`${index}`, { id })
@@ -210,7 +211,7 @@ test('several operations of one socket keep their own order, beside answers to q
   socket.terminate()
 })
 
-test('refusals look as they do without sharing, and harm no neighbour', async () => {
+test('refusals look the same as without sharing and do not affect other subscribers', async () => {
   const task = await createTask()
   const foreign = await fixture.createTask('somebody else')
   const { subscribe, messages, seen, socket } = await connect()
@@ -235,7 +236,7 @@ test('refusals look as they do without sharing, and harm no neighbour', async ()
   await vi.waitFor(() => expect(live.size).toBe(0))
 })
 
-test('readers that stop are closed with 1013 and resume, and their neighbours notice nothing', async () => {
+test('subscribers that stop reading are closed with 1013 and resume, and other subscribers are not affected', async () => {
   const task = await createTask()
   const good = await connect()
   good.subscribe('1', { id: task.id })
@@ -296,7 +297,8 @@ test('an event stream is served from the same execution', async () => {
     expect(seqs).toEqual(range(seqs[0] ?? 0, 6))
     expect(text.trimEnd().endsWith('event: complete\ndata:')).toBe(true)
   }
-  // Six subscribers' five events would be thirty; each stream's own snapshot may be among them when it came late.
+  // Five events for six subscribers would be thirty executions. Each stream's own snapshot may be
+  // among them if it joined late.
   expect(live.counters.executed - executed).toBeLessThan(18)
   await vi.waitFor(() => expect(server.metrics.subscriptions.size).toBe(0))
   socket.terminate()

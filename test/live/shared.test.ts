@@ -10,7 +10,7 @@ beforeAll(async () => {
 afterAll(() => fixture[Symbol.asyncDispose]())
 
 describe('a shared subscription', () => {
-  test('begins with a snapshot, then every event in order, and ends after the last', async () => {
+  test('begins with a snapshot, then sends every event in order, and completes after the last', async () => {
     const task = await fixture.createTask()
     const { seen, ended } = await fixture.subscribe(task)
     await vi.waitFor(() => expect(seen).toHaveLength(1))
@@ -28,7 +28,7 @@ describe('a shared subscription', () => {
     expect(seen[0]?.reason).toBe('SUBSCRIBED')
   })
 
-  test('after a cursor sends exactly what follows it, and waits when nothing does', async () => {
+  test('after a cursor sends exactly the events that follow it, and waits when there are none', async () => {
     const task = await fixture.createTask()
     await fixture.append(task, 5)
     const first = await fixture.subscribe(task, { fromStart: true })
@@ -53,7 +53,7 @@ describe('a shared subscription', () => {
     expect(again.seen).toEqual([])
   })
 
-  test('executes each event once, however many watch', async () => {
+  test('executes each event once for any number of subscribers', async () => {
     const task = await fixture.createTask()
     const watchers = await Promise.all(Array.from({ length: 50 }, () => fixture.subscribe(task)))
     for (const { seen } of watchers) await vi.waitFor(() => expect(seen).toHaveLength(1))
@@ -61,14 +61,14 @@ describe('a shared subscription', () => {
     await fixture.append(task, 4)
     for (const { seen } of watchers) await vi.waitFor(() => expect(seqsOf(seen)).toEqual([1, 2, 3, 4, 5]))
     expect(fixture.live.counters.executed - before).toBe(4)
-    // One append is one message of the bus: all of it leaves in one write.
+    // One append is one bus message: all of it is sent in one write.
     for (const { outlet } of watchers) expect(outlet.writes()).toBe(2)
     for (const one of watchers) one.leave()
     expect(fixture.live.size).toBe(0)
     await vi.waitFor(() => expect(fixture.engine.feeds.size).toBe(0))
   })
 
-  test('shares among documents of the same text and among cursors, not among different selections', async () => {
+  test('is shared by documents of the same text and by cursors, not by different selections', async () => {
     const task = await fixture.createTask()
     const query =
       'subscription ($id: ID!, $after: Cursor) { taskProgress(taskId: $id, after: $after) { __typename seq cursor } }'
@@ -83,13 +83,13 @@ describe('a shared subscription', () => {
     expect(fixture.live.size).toBe(0)
   })
 
-  test('loses and doubles nothing, whenever somebody joins or leaves a topic that is written to', async () => {
+  test('neither loses nor repeats events while subscribers join and leave a topic that is being written to', async () => {
     const task = await fixture.createTask()
     const watchers: Awaited<ReturnType<LiveFixture['subscribe']>>[] = []
     let isOver = false
     const writing = (async () => {
       for (let i = 0; i < 150; i++) {
-        // However slow joining is, some join all along.
+        // However slow joining is, some subscribers join throughout.
         while (watchers.length < i / 12) await delay(1)
         await fixture.append(task, 1 + (i % 4))
       }
@@ -114,7 +114,7 @@ describe('a shared subscription', () => {
     expect(fixture.live.size).toBe(0)
   })
 
-  test('refuses who may not see the task, whoever else is watching it', async () => {
+  test('refuses a viewer that may not see the task, whatever other subscribers exist', async () => {
     const task = await fixture.createTask('u_1')
     const owner = await fixture.subscribe(task)
     await vi.waitFor(() => expect(owner.seen).toHaveLength(1))
@@ -123,7 +123,7 @@ describe('a shared subscription', () => {
     owner.leave()
   })
 
-  test('refuses a cursor of another topic, and says when it is of another life of the log', async () => {
+  test('refuses a cursor of another topic, and reports when it is of another epoch of the log', async () => {
     const [task, other] = [await fixture.createTask(), await fixture.createTask()]
     const { seen, leave } = await fixture.subscribe(other)
     await vi.waitFor(() => expect(seen).toHaveLength(1))
@@ -135,7 +135,7 @@ describe('a shared subscription', () => {
     lost.leave()
   })
 
-  test('tells the place in the queue as it moves, also to those who join later', async () => {
+  test('reports the queue position as it changes, also to late subscribers', async () => {
     const task = await fixture.createTask()
     const before = await fixture.createTask()
     const queue = (id: string, at: string) =>
@@ -161,7 +161,7 @@ describe('a shared subscription', () => {
     }
   })
 
-  test('never settles what was waited for when it is left, so that its id may be used again at once', async () => {
+  test('never settles a pending next() after it is unsubscribed, so that its id may be reused at once', async () => {
     const task = await fixture.createTask()
     const left = await fixture.subscribe(task)
     let isSettled = false
@@ -179,13 +179,13 @@ describe('a shared subscription', () => {
   })
 })
 
-describe('a reader that is too slow', () => {
+describe('a slow subscriber', () => {
   const output = (index: number) => ({
     type: 'TaskOutput',
     payload: { stream: 's', offset: index * 4, text: `abc${index % 10}` },
   })
 
-  test('is sent what it missed by class once it reads again, and nobody else waits for it', async () => {
+  test('is sent compacted events by class once it reads again, without delaying others', async () => {
     const task = await fixture.createTask()
     const [slow, quick] = [await fixture.subscribe(task), await fixture.subscribe(task)]
     for (const { seen } of [slow, quick]) await vi.waitFor(() => expect(seen).toHaveLength(1))
@@ -208,7 +208,7 @@ describe('a reader that is too slow', () => {
       { __typename: 'TaskBatchCompleted', seq: 32 },
       { __typename: 'TaskAdvanced', seq: 42 },
     ])
-    // The numbers that are left out are not taken for lost events.
+    // The skipped numbers are not reported as lost events.
     const extensions = slow.outlet.texts.map((text) => (JSON.parse(text) as { extensions?: object }).extensions)
     expect(extensions.slice(1)).toEqual([{ tidings: { follows: 1 } }, undefined, { tidings: { follows: 32 } }])
     await fixture.append(task)
@@ -216,7 +216,7 @@ describe('a reader that is too slow', () => {
     for (const one of [slow, quick]) one.leave()
   })
 
-  test('is told by a snapshot when that is too much, and goes on from there', async () => {
+  test('receives a snapshot when it has missed too much, and continues from there', async () => {
     const task = await fixture.createTask()
     const slow = await fixture.subscribe(task)
     await vi.waitFor(() => expect(slow.seen).toHaveLength(1))

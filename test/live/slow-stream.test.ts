@@ -12,7 +12,7 @@ import { type LiveFixture, range, type Seen, seqsOf, startLive, watchQuery } fro
 const budgetBytes = 1_048_576
 const text = 'x'.repeat(20_000)
 
-/** A server with an engine, whose readers may leave a megabyte unread, for so long. */
+/** Starts a server with an engine whose readers may leave a megabyte unread for `patienceMs`. */
 async function start(patienceMs: number) {
   await using stack = new AsyncDisposableStack()
   const fixture = stack.use(await startLive())
@@ -38,14 +38,17 @@ async function start(patienceMs: number) {
   return { fixture, live, server, [Symbol.asyncDispose]: () => opened.disposeAsync() }
 }
 
-/** An event stream over a socket of its own, which can stop reading as no `fetch` can. HTTP/1.0, so that nothing is in chunks. */
+/**
+ * Opens an event stream over its own socket, which can stop reading, unlike `fetch`. Uses HTTP/1.0
+ * so that nothing is chunked.
+ */
 async function openStream(port: number, variables: object) {
   const socket = connect(port, '127.0.0.1')
   let received = ''
   socket.setEncoding('utf8').on('data', (part: string) => {
     received += part
   })
-  // Cut by the server, which is what some of them wait for.
+  // Cut by the server, as some of the tests expect.
   socket.on('error', () => undefined)
   await once(socket, 'connect')
   const body = JSON.stringify({ query: watchQuery, variables })
@@ -62,7 +65,7 @@ async function openStream(port: number, variables: object) {
 }
 
 type Task = Awaited<ReturnType<LiveFixture['createTask']>>
-/** Less than anybody who reads has to be spared. */
+/** Appends less than a client that reads is always allowed to leave unread. */
 const appendMuch = async (fixture: LiveFixture, task: Task): Promise<number> => {
   const events = await fixture.append(task, 2, () => ({
     type: 'TaskBatchCompleted',
@@ -71,7 +74,7 @@ const appendMuch = async (fixture: LiveFixture, task: Task): Promise<number> => 
   return events.at(-1)?.seq ?? 0
 }
 
-test('a stream that is not read for a while costs its budget, is told LAGGED on return, and its neighbours notice nothing', async () => {
+test('a stream that is not read for a while costs its budget, receives LAGGED on return, and does not affect other streams', async () => {
   await using world = await start(60_000)
   const { fixture, live, server } = world
   const task = await fixture.createTask(localDeveloper.userId)
@@ -83,7 +86,7 @@ test('a stream that is not read for a while costs its budget, is told LAGGED on 
     last = await appendMuch(fixture, task)
     await vi.waitFor(() => expect(neighbour.seen().at(-1)?.seq).toBe(last))
   }
-  // However much more happens, no more waits for the one who does not read.
+  // However many events follow, no more are buffered for the client that does not read.
   for (let i = 0; i < 50; i++) last = await appendMuch(fixture, task)
   await vi.waitFor(() => expect(neighbour.seen().at(-1)?.seq).toBe(last))
   const unread = Array.from(server.connections, (connection) => connection.control.unreadBytes()).sort((a, b) => b - a)
@@ -98,12 +101,12 @@ test('a stream that is not read for a while costs its budget, is told LAGGED on 
   const seen = slow.seen()
   const summary = seen.findIndex(({ reason }) => reason === 'LAGGED')
   expect(summary).toBeGreaterThan(0)
-  // Nothing twice and nothing left out, but what the summary stands for.
+  // Nothing is repeated and nothing is missing except what the summary covers.
   expect(seqsOf(seen.slice(0, summary))).toEqual(range(1, summary))
   expect(seqsOf(seen.slice(summary))).toEqual(range(seen[summary]?.seq ?? 0, last))
 })
 
-test('a stream that is not read for too long is cut, written down, and resumes from its cursor', async () => {
+test('a stream that is not read for too long is cut, recorded in the audit log, and resumes from its cursor', async () => {
   await using world = await start(300)
   const { fixture, live, server } = world
   const task = await fixture.createTask(localDeveloper.userId)

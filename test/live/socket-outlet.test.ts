@@ -15,7 +15,7 @@ interface Side {
   readonly outlet: SocketOutlet
 }
 
-/** A real server with an outlet for each socket. */
+/** Starts a real server with a sink for each socket. */
 async function startSockets(options: { budgetBytes?: number; patienceMs?: number } = {}) {
   const turn: Turn = createTurn((error) => {
     throw error
@@ -92,7 +92,7 @@ test('frames of any length arrive whole, with the id of each subscriber', async 
 })
 
 // Fails when ws no longer writes each of its frames whole and at once.
-test('what ws itself sends and ready-made frames arrive in the order of the calls, to quick and to slow readers', async () => {
+test('frames sent by ws and precomputed frames arrive in call order, at fast and at slow readers', async () => {
   await using sockets = await startSockets({ budgetBytes: 1_000_000_000 })
   await fc.assert(
     fc.asyncProperty(
@@ -126,12 +126,12 @@ test('what ws itself sends and ready-made frames arrive in the order of the call
   )
 })
 
-test('a buffer that somebody still reads from is not used again for the next', async () => {
+test('a buffer that is still being read is not reused for the next frame', async () => {
   await using sockets = await startSockets({ budgetBytes: 1_000_000_000 })
   const readers = await Promise.all([1, 2, 3].map(() => sockets.connect()))
   readers[0]?.client.pause()
   readers[1]?.client.pause()
-  // More than the operating system takes.
+  // More than the operating system buffers.
   const values = Array.from({ length: 40 }, (_, index) => `${index}${'y'.repeat(400_000)}`)
   for (const value of values) {
     const batch = createBatch([payloadOf(value)])
@@ -144,7 +144,7 @@ test('a buffer that somebody still reads from is not used again for the next', a
   }
 })
 
-test('several operations’ events of one turn leave in one write', async () => {
+test('events of several operations in one turn are sent in one write', async () => {
   await using sockets = await startSockets()
   const { outlet, received, client } = await sockets.connect()
   let chunks = 0
@@ -181,12 +181,12 @@ test.each([
   client.terminate()
 })
 
-test('flushes and reports a socket that was left corked, and no other', async () => {
+test('flushes and reports only a socket that was left corked', async () => {
   await using sockets = await startSockets()
   const { outlet, received, client, webSocket, socket } = await sockets.connect()
   outlet.flushLeftCorked()
   expect(sockets.leftCorked()).toBe(0)
-  // Not by the socket's own method, which the tests watch (test/support/corked-sockets.ts).
+  // Not with the socket's own method, which the tests watch (test/support/corked-sockets.ts).
   Duplex.prototype.cork.call(socket)
   Duplex.prototype.cork.call(socket)
   webSocket.send(JSON.stringify('held back'))
@@ -196,7 +196,7 @@ test('flushes and reports a socket that was left corked, and no other', async ()
   client.terminate()
 })
 
-test('is full when its reader stops, and tells when it has read', async () => {
+test('is full when its reader stops, and notifies when it has been read', async () => {
   await using sockets = await startSockets({ budgetBytes: 1_048_576 })
   const { outlet, received, client } = await sockets.connect()
   client.pause()
@@ -231,7 +231,7 @@ test('closes with 1013 when nothing is read for too long', async () => {
   expect(code).toBe(1013)
 })
 
-test('writes nothing after the socket has begun to close', async () => {
+test('writes nothing once the socket has begun to close', async () => {
   await using sockets = await startSockets()
   const { outlet, webSocket, client, received } = await sockets.connect()
   webSocket.close(1012)

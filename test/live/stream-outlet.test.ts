@@ -7,7 +7,7 @@ const payloadOf = (value: unknown) => createPayload(JSON.stringify({ data: value
 const stamp = Buffer.alloc(0)
 const dataOf = (step: IteratorResult<ExecutionResult, undefined>) => (step.done === true ? step : step.value.data)
 
-test('hands payloads on in order, as results whose text is known, then completes', async () => {
+test('yields payloads in order as results with known text, then completes', async () => {
   const { outlet, next, end } = createStreamOutlet({
     budgetBytes: 100_000,
     patienceMs: 1_000,
@@ -25,7 +25,7 @@ test('hands payloads on in order, as results whose text is known, then completes
   expect(await next()).toEqual({ done: true, value: undefined })
 })
 
-test('fails after what is waiting', async () => {
+test('fails after the buffered payloads', async () => {
   const { outlet, next, end } = createStreamOutlet({
     budgetBytes: 100_000,
     patienceMs: 1_000,
@@ -38,7 +38,7 @@ test('fails after what is waiting', async () => {
   await expect(next()).rejects.toThrow('away')
 })
 
-test('is full when nothing is pulled, tells when all was, and gives up a reader that never pulls', async () => {
+test('is full when nothing is pulled, notifies when all is pulled, and drops a reader that never pulls', async () => {
   let givenUp = 0
   const giveUp = () => {
     givenUp++

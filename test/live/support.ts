@@ -15,7 +15,7 @@ import { viewerOf } from '../support/api.ts'
 import type { TestDatabase } from '../support/database.ts'
 import { type EngineFixture, startTestEngine } from '../support/engine.ts'
 
-/** What one subscriber was sent of an event. */
+/** What one subscriber received of an event. */
 export interface Seen {
   readonly __typename: string
   readonly seq: number
@@ -27,18 +27,18 @@ export interface Seen {
   readonly task?: { readonly id: string; readonly status: string }
 }
 
-/** An outlet that keeps what is written, and is full when the test says so. */
+/** A sink that records what is written and is full when the test says so. */
 export interface RecordingOutlet extends Outlet {
   readonly seen: Seen[]
   readonly texts: string[]
-  /** How often something was written. */
+  /** The number of writes. */
   readonly writes: () => number
-  /** Closes or opens the way. */
+  /** Marks the sink as full or as writable. */
   setFull(isFull: boolean): void
   readonly operations: () => number
 }
 
-/** Creates an outlet that records. */
+/** Creates a recording sink. */
 export function createRecordingOutlet(): RecordingOutlet {
   const seen: Seen[] = []
   const texts: string[] = []
@@ -83,17 +83,17 @@ export function createRecordingOutlet(): RecordingOutlet {
 export interface LiveFixture extends EngineFixture {
   readonly live: Live
   readonly services: Services
-  /** A task that nobody works on. */
+  /** Creates a task that no worker runs. */
   createTask(owner?: string): Promise<Task>
-  /** Appends events to its topic: TaskAdvanced unless said otherwise. */
+  /** Appends events to the task's topic, by default TaskAdvanced. */
   append(
     task: Task,
     count?: number,
     make?: (index: number) => { type: string; payload?: object },
   ): Promise<readonly LogEvent[]>
-  /** Ends its topic. */
+  /** Appends the terminal event of the topic. */
   complete(task: Task): Promise<void>
-  /** Subscribes with an outlet; undefined results mean that it is under way. */
+  /** Subscribes with a sink. An undefined result means that the subscription is active. */
   subscribe(
     task: Pick<Task, 'id'>,
     options?: {
@@ -110,12 +110,15 @@ export interface LiveFixture extends EngineFixture {
 export interface LiveSubscription {
   readonly outlet: RecordingOutlet
   readonly seen: readonly Seen[]
-  /** Settled when it has completed; rejected when it failed. Never after leaving. */
+  /**
+   * Resolves when the subscription has completed, rejects when it has failed. Stays pending after
+   * unsubscribing.
+   */
   readonly ended: Promise<unknown>
   leave(): void
 }
 
-/** Asks for all that tests look at. */
+/** Selects everything that tests check. */
 export const watchQuery = `subscription Watch($id: ID!, $after: Cursor, $fromStart: Boolean) {
   taskProgress(taskId: $id, after: $after, fromStart: $fromStart) {
     __typename seq cursor status progress { percent message }
@@ -125,7 +128,7 @@ export const watchQuery = `subscription Watch($id: ID!, $after: Cursor, $fromSta
   }
 }`
 
-/** Starts live delivery; the settings of {@link LiveConfig} have their defaults. */
+/** Starts live delivery. Settings of {@link LiveConfig} have their defaults. */
 export async function startLive(
   options: {
     readonly config?: Partial<EngineConfig & LiveConfig>
@@ -138,7 +141,7 @@ export async function startLive(
   const fixture = await startTestEngine({
     ...options,
     definitions: [],
-    // Nobody works, so that only the test appends; and nothing sweeps.
+    // No workers, so that only the test appends, and no sweeper.
     config: { ROLE: 'server', ...config },
   })
   const { engine, database } = fixture
@@ -218,12 +221,12 @@ export async function startLive(
   }
 }
 
-/** The seqs of what was seen. */
+/** Returns the seqs of the received events. */
 export function seqsOf(seen: readonly Seen[]): readonly number[] {
   return seen.map(({ seq }) => seq)
 }
 
-/** 1, 2, 3 … */
+/** Returns 1, 2, 3 … */
 export function range(from: number, to: number): readonly number[] {
   return Array.from({ length: to - from + 1 }, (_, index) => from + index)
 }

@@ -3,7 +3,7 @@ import { createTurnstile } from '../../src/live/turnstile.ts'
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
-test('lets one through at once, and a crowd in the order of asking, over several turns', async () => {
+test('admits a single caller at once, and many callers in order of arrival, over several turns', async () => {
   let nowMs = 0
   const { pass } = createTurnstile({ maxMs: 5, now: () => nowMs })
   const passed: number[] = []
@@ -13,7 +13,7 @@ test('lets one through at once, and a crowd in the order of asking, over several
   }
   const range = (to: number) => Array.from({ length: to }, (_, index) => index)
   for (let index = 0; index < 12; index++) pass(work(index))
-  // Three take 6 ms, which is more than the 5 of a turn.
+  // Three take 6 ms, which is more than the 5 ms of a turn.
   expect(passed).toEqual(range(3))
   for (let done = 6; done <= 12; done += 3) {
     await turn()

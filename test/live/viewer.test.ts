@@ -30,7 +30,7 @@ interface Watching {
   readonly viewer: { readonly userId: string; readonly secret: string }
 }
 
-/** A schema whose events would tell who watches, if they could. */
+/** Creates a schema whose events would leak the viewer if resolvers could access it. */
 function createLeaky(taskId: string) {
   const leaky = createSchema<Watching>({
     typeDefs: `
@@ -65,7 +65,7 @@ function createLeaky(taskId: string) {
     feeds: fixture.engine.feeds,
     logger: silentLogger,
     config: { MAX_SOCKET_BUFFER_BYTES: 1_048_576, SLOW_READER_MS: 30_000 },
-    // Even a viewer that somebody puts into the services is not seen.
+    // A viewer put into the services must not be visible either.
     eventContext: { viewer: { userId: 'first', secret: 'of the first' } },
     mask: (result) => {
       failures.push(result)
@@ -91,7 +91,7 @@ function createLeaky(taskId: string) {
   return { watch, failures }
 }
 
-test('a resolver that asks for the viewer fails for everybody, and nobody sees what is another’s', async () => {
+test('a resolver that reads the viewer fails for all subscribers, and none sees data of another viewer', async () => {
   const task = await fixture.createTask()
   const { watch, failures } = createLeaky(task.id)
   const watchers = [await watch('secret of one'), await watch('secret of two')]
@@ -107,7 +107,10 @@ test('a resolver that asks for the viewer fails for everybody, and nobody sees w
   for (const { leave } of watchers) leave()
 })
 
-/** Every field that can be selected without arguments, and is shared, down to a depth; the names of types begin each selection. */
+/**
+ * Selects every shared field that needs no arguments, down to a depth. Each selection begins with
+ * `__typename`.
+ */
 function selectAll(type: GraphQLCompositeType, depth: number): string {
   const objects = isAbstractType(type) ? schema.getPossibleTypes(type) : [type]
   const parts = objects.map((object) => {
@@ -127,7 +130,7 @@ function selectAll(type: GraphQLCompositeType, depth: number): string {
   return ['__typename', ...parts].join(' ')
 }
 
-test('no resolver below an event of a task asks for the viewer', async () => {
+test('no resolver below an event of a task reads the viewer', async () => {
   const task = await fixture.createTask()
   const event = schema.getType('TaskEvent')
   if (!isAbstractType(event)) throw new Error('There are no events')

@@ -10,7 +10,7 @@ import { createDatabaseProxy, createTask, eventually } from './support.ts'
 
 let test: TestDatabase
 let proxy: TcpProxy
-/** Behind a network that fails on demand. */
+/** Connected through a proxy that fails on demand. */
 let remote: Database
 beforeAll(async () => {
   test = await createTestDatabase()
@@ -48,14 +48,17 @@ const readLog = async (id: string): Promise<{ seq: number; percent: number; at: 
   )
   return rows.map((row) => ({ ...row, at: row.at.toISOString() }))
 }
-/** Lets the next statement arrive and commit, and breaks the connection in the middle of its answer. */
+/**
+ * Lets the next statement arrive and commit, and breaks the connection in the middle of its
+ * response.
+ */
 const loseNextAnswer = async (appender: Appender, id: string): Promise<void> => {
   await appender.append(advance(id, 0))
   proxy.cutAfter(5, 'toClient')
 }
 
-describe('an append whose answer is lost', () => {
-  it('is found in the log when it is repeated, and neither lost nor written twice', async () => {
+describe('an append whose response is lost', () => {
+  it('is found in the log when it is repeated, and is neither lost nor written twice', async () => {
     const published: LogEvent[] = []
     await using appender = createRemoteAppender(published)
     await createTask(test.database, 'found')
@@ -65,13 +68,13 @@ describe('an append whose answer is lost', () => {
     await proxy.heal()
     await expect(append).resolves.toMatchObject({ accepted: true, seq: 2 })
     expect(await readLog('found')).toHaveLength(2)
-    // Published as the log has it, with the instant of the first try.
+    // Published as it is in the log, with the time of the first attempt.
     expect(published.map(({ seq, at }) => ({ seq, at }))).toEqual(
       (await readLog('found')).map(({ seq, at }) => ({ seq, at })),
     )
   })
 
-  it('is found though others have written since', async () => {
+  it('is found although other events were written since', async () => {
     await using appender = createRemoteAppender()
     await using other = createDirectAppender()
     await createTask(test.database, 'since')
@@ -89,7 +92,7 @@ describe('an append whose answer is lost', () => {
     expect(await appender.append(advance('since', 2, 2))).toMatchObject({ accepted: false, status: 'CANCELED', seq: 3 })
   })
 
-  it('fails when nobody could tell a repetition from the first try', async () => {
+  it('fails when a retry cannot be told apart from the first attempt', async () => {
     await using appender = createRemoteAppender()
     await createTask(test.database, 'blind')
     await loseNextAnswer(appender, 'blind')
@@ -102,7 +105,7 @@ describe('an append whose answer is lost', () => {
 })
 
 describe('an append that does not reach the database', () => {
-  it('is not taken for written because somebody else’s event stands in its place', async () => {
+  it('is not mistaken for written because another event has its seq', async () => {
     await using appender = createRemoteAppender()
     await using other = createDirectAppender()
     await createTask(test.database, 'place')
@@ -127,7 +130,7 @@ describe('an append that does not reach the database', () => {
     await expect(append).resolves.toMatchObject({ accepted: true, seq: 1 })
   })
 
-  it('fails in the end, saying that trying again may help', async () => {
+  it('finally fails with an error that says a retry may help', async () => {
     await createTask(test.database, 'impatient')
     proxy.refuse()
     proxy.resetAll()
@@ -140,8 +143,8 @@ describe('an append that does not reach the database', () => {
   })
 })
 
-describe('an append to a topic that somebody else has locked', () => {
-  it('waits for it, and does not hold up its neighbours of the same statement', async () => {
+describe('an append to a topic locked by another transaction', () => {
+  it('waits for it without delaying other appends of the same statement', async () => {
     await using appender = createDirectAppender()
     for (const id of ['locked', 'free_1', 'free_2', 'free_3']) await createTask(test.database, id)
     const client = await test.database.pool.connect()
@@ -160,8 +163,8 @@ describe('an append to a topic that somebody else has locked', () => {
   })
 })
 
-describe('a storm of appends while connections are killed', () => {
-  it('neither loses nor doubles an event of a writer that knows its base', async () => {
+describe('many appends while connections are killed', () => {
+  it('neither lose nor repeat an event of a writer that knows its base', async () => {
     await using appender = createAppender({
       database: test.database,
       logger: silentLogger,
@@ -189,7 +192,7 @@ describe('a storm of appends while connections are killed', () => {
       ids.map(async (id) => {
         let base = 0
         let i = 0
-        // On a fast machine sixty are written before the first connection is killed.
+        // A fast machine writes sixty before the first connection is killed.
         for (; i < leastEach || killed < leastKilled; i++) {
           const appended = await appender.append(advance(id, i, base))
           if (!appended.accepted) throw new Error(`refused at ${base}: ${JSON.stringify(appended)}`)

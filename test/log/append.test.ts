@@ -17,7 +17,7 @@ afterAll(async () => {
   await test[Symbol.asyncDispose]()
 })
 
-/** What appenders of this file have complained of: nothing should have to be repeated here. */
+/** Warnings logged by the appenders of this file. Nothing should need a retry here. */
 const warnings: string[] = []
 const logger = createLogger({ level: 'warn', production: true, destination: { write: (line) => warnings.push(line) } })
 afterEach(() => {
@@ -54,7 +54,7 @@ const readTask = async (id: string): Promise<TaskFields> => {
 }
 const say = (topic: string, text = ''): AppendUnit => ({ topic, events: [{ type: 'Said', payload: { text } }] })
 
-/** What a runner appends: an event and the task's progress. */
+/** Creates what a runner appends: an event and the task's progress. */
 const advance = (id: string, percent: number, change: Partial<TaskChange> = {}): AppendUnit => ({
   topic: `task:${id}`,
   events: [{ type: 'TaskAdvanced', payload: { progress: { percent } } }],
@@ -62,7 +62,7 @@ const advance = (id: string, percent: number, change: Partial<TaskChange> = {}):
 })
 
 describe('an append', () => {
-  it('writes the event and the task’s row together and publishes what the log holds', async () => {
+  it('writes the event and the task’s row together and publishes what the log contains', async () => {
     const published: LogEvent[] = []
     await using appender = createTestAppender(published)
     await createTask(database, 'plain')
@@ -74,7 +74,7 @@ describe('an append', () => {
     expect(appended.accepted && appended.events).toEqual(published)
   })
 
-  it('gives several events of one unit consecutive seqs and one instant', async () => {
+  it('gives several events of one unit consecutive seqs and one timestamp', async () => {
     await using appender = createTestAppender()
     await createTopic(database, 'several')
     const events = ['a', 'b', 'c'].map((type) => ({ type, payload: {} }))
@@ -85,7 +85,7 @@ describe('an append', () => {
     expect(rows).toEqual([{ n: 1 }])
   })
 
-  it('tells a task’s event the progress it leaves the task with, unless the event tells its own', async () => {
+  it('adds the task’s resulting progress to its event, unless the event has its own', async () => {
     await using appender = createTestAppender()
     await createTask(database, 'progress')
     const unit = (payload: object, percent?: number): AppendUnit => ({
@@ -113,7 +113,7 @@ describe('an append', () => {
     expect((await readTask('progress')).progress).toEqual({ percent: 30 })
   })
 
-  it('changes what the patch names, and nothing else', async () => {
+  it('changes only the columns named by the patch', async () => {
     await using appender = createTestAppender()
     await createTask(database, 'patch')
     const item = { key: 'k', position: 0, label: 'first', status: 'RUNNING', percent: 5, error: null } as const
@@ -136,7 +136,7 @@ describe('an append', () => {
     expect(rows).toEqual([{ key: 'k', percent: 9, label: 'first' }])
   })
 
-  it('notes when a task starts and ends', async () => {
+  it('records when a task starts and ends', async () => {
     await using appender = createTestAppender()
     await createTask(database, 'times')
     await database.pool.query(
@@ -200,7 +200,7 @@ describe('the guard', () => {
     expect([...(await readEvents('task:guarded')), ...(await readEvents('shut'))]).toHaveLength(2)
   })
 
-  it('refuses each unit of a group for itself', async () => {
+  it('refuses each unit of a group separately', async () => {
     await using appender = createTestAppender()
     const ids = Array.from({ length: 40 }, (_, i) => `each_${i}`)
     for (const id of ids) await createTask(database, id)
@@ -210,7 +210,7 @@ describe('the guard', () => {
     expect(outcomes.map((outcome) => outcome.accepted)).toEqual(ids.map((_, i) => i % 3 !== 0))
   })
 
-  it('lets nothing follow the event that closed a topic, whoever races for it', async () => {
+  it('lets nothing follow the event that closed a topic, in any race', async () => {
     await using one = createTestAppender()
     await using other = createTestAppender()
     await createTask(database, 'final')
@@ -234,7 +234,7 @@ describe('the guard', () => {
 })
 
 describe('many appends at once', () => {
-  it('leave no gap and give no seq twice, whichever process they come from', async () => {
+  it('leave no gap and assign no seq twice, from any process', async () => {
     const appenders = Array.from({ length: 4 }, () => createTestAppender())
     const topics = ['busy_0', 'busy_1', 'busy_2', 'busy_3', 'busy_4']
     for (const topic of topics) await createTopic(database, topic)
@@ -249,7 +249,7 @@ describe('many appends at once', () => {
       expect(events.map((event) => event.seq)).toEqual(Array.from({ length: each * appenders.length }, (_, i) => i + 1))
       const given = outcomes.flatMap((one) => (one.accepted && one.events[0]?.topic === topic ? [one.seq] : []))
       expect(new Set(given).size).toBe(events.length)
-      // Each appender's own keep their order.
+      // Each appender's own events keep their order.
       for (const a of appenders.keys()) {
         const own = events.map((event) => String(event.payload['text'])).filter((text) => text.startsWith(`${a}.`))
         expect(own).toEqual(Array.from({ length: each }, (_, i) => `${a}.${i}`))
@@ -286,7 +286,7 @@ describe('many appends at once', () => {
       expect(published.filter((event) => event.topic === topic).map((event) => event.seq)).toEqual(due)
   })
 
-  it('are not failed by a neighbour that the database cannot hold, which is told what is wrong', async () => {
+  it('are not failed by another unit that the database cannot store, which fails with the reason', async () => {
     await using appender = createTestAppender()
     const topics = Array.from({ length: 30 }, (_, i) => `poison_${i}`)
     for (const topic of topics) await createTopic(database, topic)
@@ -299,7 +299,7 @@ describe('many appends at once', () => {
     expect(await appender.append(say('poison_7'))).toMatchObject({ accepted: true, seq: 1 })
   })
 
-  it('take two units of one task one after the other, though their topics differ', async () => {
+  it('apply two units of one task serially although their topics differ', async () => {
     await using appender = createTestAppender()
     await createTask(database, 'twice')
     await createTopic(database, 'beside')
@@ -326,7 +326,7 @@ describe('many appends at once', () => {
     }
     const storm = async (appender: Appender, shift: number): Promise<void> => {
       for (let round = 0; round < 25; round++) {
-        // Each sees the tasks in another order, and each group is another mixture of them.
+        // Each sees the tasks in a different order, and each group is a different mix of them.
         const order = ids.map((_, i) => ids[(i * (2 * shift + 5) + round) % ids.length] ?? '')
         const outcomes = await Promise.all(
           order.slice(0, 6 + (round % 15)).map((id) => appender.append(advance(id, round))),
@@ -343,7 +343,7 @@ describe('many appends at once', () => {
 })
 
 describe('an append inside a transaction', () => {
-  it('is there after the commit', async () => {
+  it('is visible after the commit', async () => {
     await using appender = createTestAppender()
     await createTask(database, 'inside')
     await withTransaction(database, async (client) => {
@@ -367,7 +367,7 @@ describe('an append inside a transaction', () => {
     expect(await appender.append(advance('undone', 1))).toMatchObject({ accepted: true, seq: 1 })
   })
 
-  it('holds back appends to the same topic until it ends', async () => {
+  it('blocks appends to the same topic until the transaction ends', async () => {
     await using appender = createTestAppender()
     await createTopic(database, 'held')
     let other: Promise<unknown> | undefined
@@ -387,7 +387,7 @@ describe('a task that changes while an append waits for it', () => {
     { change: 'attempt = 2', accepted: false },
     { change: `worker = 'w_2'`, accepted: false },
     { change: `lease_until = now() + interval '1 minute'`, accepted: true },
-  ])('is judged by what it has become: $change', async ({ change, accepted }) => {
+  ])('is checked in its new state: $change', async ({ change, accepted }) => {
     await using appender = createTestAppender()
     const id = `waited_${change.replaceAll(/\W/g, '')}`
     await createTask(database, id)
@@ -409,7 +409,7 @@ describe('a task that changes while an append waits for it', () => {
 })
 
 describe('the end of an appender', () => {
-  it('lets what was appended arrive and takes nothing more', async () => {
+  it('completes pending appends and accepts no more', async () => {
     const appender = createTestAppender()
     await createTopic(database, 'closing')
     const appends = Array.from({ length: 20 }, () => appender.append(say('closing')))

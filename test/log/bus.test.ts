@@ -23,7 +23,7 @@ describe.each([
   ['Redis', () => createTestBus(redis.url)],
   ['two Redis servers', () => createTestBus(redis.url, second.url)],
 ])('a bus over %s', (_name, create) => {
-  it('brings messages to those who subscribed to their channel, until they close', async () => {
+  it('delivers messages to the subscribers of their channel until they close', async () => {
     await using bus = create()
     await isConnected(bus)
     const heard: unknown[] = []
@@ -45,7 +45,7 @@ describe.each([
     expect(bus.counters).toEqual({ published: 21, publishFailures: 0, received: 11 })
   })
 
-  it('does not let a listener that throws keep messages from the others', async () => {
+  it('delivers messages to other listeners when one listener throws', async () => {
     await using bus = create()
     await isConnected(bus)
     const heard: unknown[] = []
@@ -60,7 +60,7 @@ describe.each([
     await eventually(() => expect(heard).toEqual(['x', 'x']))
   })
 
-  it('can be subscribed to and left in any order', async () => {
+  it('supports subscribing and unsubscribing in any order', async () => {
     await using bus = create()
     await isConnected(bus)
     for (let i = 0; i < 10; i++) {
@@ -77,7 +77,7 @@ describe.each([
 })
 
 describe('a Redis bus', () => {
-  it('spreads channels over its servers, the same in every process', async () => {
+  it('spreads channels over its servers, identically in every process', async () => {
     await using one = createTestBus(redis.url, second.url)
     await using other = createTestBus(redis.url, second.url)
     const channels = Array.from({ length: 40 }, (_, i) => `spread:${i}`)
@@ -103,7 +103,7 @@ describe('a Redis bus', () => {
     expect(away.isConnected()).toBe(false)
   })
 
-  it('tells of a gap after each reconnection, when messages arrive again', async () => {
+  it('reports a gap after each reconnection, once messages arrive again', async () => {
     await using bus = createTestBus(redis.url)
     const gap = vi.fn()
     bus.onGap(gap)
@@ -118,7 +118,7 @@ describe('a Redis bus', () => {
     }
   })
 
-  it('delivers what was published just before it was disposed of', async () => {
+  it('delivers what was published just before it was disposed', async () => {
     await using listening = createTestBus(redis.url)
     const heard: unknown[] = []
     await listening.subscribe('goodbye', (message) => heard.push(message)).ready
@@ -129,8 +129,8 @@ describe('a Redis bus', () => {
     await eventually(() => expect(heard).toHaveLength(100))
   })
 
-  // Vitest fails a run in which a rejection goes unhandled, as Node would end a server.
-  it('can be disposed of at any moment without a rejection that nobody handles', async () => {
+  // Vitest fails a run with an unhandled rejection, as Node would end a server.
+  it('can be disposed at any moment without an unhandled rejection', async () => {
     await using proxy = await createTcpProxy(redis.port)
     const url = `redis://127.0.0.1:${proxy.port}`
     const moments: ((bus: Bus) => Promise<unknown>)[] = [

@@ -7,7 +7,7 @@ import { silentLogger } from '../../src/logger.ts'
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-/** How often a process compares in 30 s when each comparison takes so long. */
+/** Counts how often a process compares in 30 s when each comparison takes `tookMs`. */
 async function countChecks(options: { readonly isConnected: boolean; readonly tookMs: number }): Promise<number> {
   const shard = {
     engine: new PubSub(),
@@ -39,11 +39,11 @@ test('compares every CHECK_MS while the bus is connected', async () => {
   expect(await countChecks({ isConnected: true, tookMs: 2 })).toBe(9)
 })
 
-test('compares four times a second while it is away', async () => {
+test('compares four times a second while it is unavailable', async () => {
   expect(await countChecks({ isConnected: false, tookMs: 2 })).toBe(119)
 })
 
-test('compares a tenth of the time at most while it is away, and every CHECK_MS at least', async () => {
+test('spends at most a tenth of the time comparing while it is unavailable, and compares at least every CHECK_MS', async () => {
   // 100 ms of each second.
   expect(await countChecks({ isConnected: false, tookMs: 100 })).toBeLessThanOrEqual(30)
   expect(await countChecks({ isConnected: false, tookMs: 100 })).toBeGreaterThan(20)

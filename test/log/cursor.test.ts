@@ -10,7 +10,7 @@ describe('a cursor', () => {
     expect(parseCursor(formatCursor(epoch, 'task:t_1', seq), 'task:t_1')).toEqual({ epoch, seq })
   })
 
-  it('carries the epoch and the seq, whatever the topic is called', () => {
+  it('carries the epoch and the seq for any topic name', () => {
     const epochs = fc.string({
       unit: fc.constantFrom(...'0123456789abcdefghijklmnopqrstuvwxyz'),
       minLength: 1,
@@ -25,7 +25,7 @@ describe('a cursor', () => {
     )
   })
 
-  it('of another topic is refused, with a message that names both', () => {
+  it('of another topic is refused with a message that names both', () => {
     const cursor = formatCursor(epoch, 'task:t_1', 7)
     expect(() => parseCursor(cursor, 'task:t_2')).toThrow(
       expect.objectContaining({ code: 'BAD_CURSOR', message: expect.stringMatching(/a1b2c3d4-.*task:t_2/) }),
@@ -43,12 +43,12 @@ describe('a cursor', () => {
     expect(() => parseCursor(text, 'x')).toThrow(expect.objectContaining({ code: 'BAD_CURSOR' }))
   })
 
-  it('that counts beyond what numbers can tell apart is refused', () => {
+  it('with a seq beyond the safe integers is refused', () => {
     const cursor = formatCursor(epoch, 'x', 7).replace(/-7$/, '-zzzzzzzzzzz')
     expect(() => parseCursor(cursor, 'x')).toThrow(expect.objectContaining({ code: 'BAD_CURSOR' }))
   })
 
-  it('is never taken from arbitrary text', () => {
+  it('is never accepted from arbitrary text', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
         expect(() => parseCursor(text, 'task:t_1')).toThrow(expect.objectContaining({ code: 'BAD_CURSOR' }))

@@ -9,13 +9,13 @@ const good = {
   payload: { status: 'QUEUED' },
 }
 
-describe('a message of the bus', () => {
-  it('is taken as it is when it holds events', () => {
+describe('a bus message', () => {
+  it('is accepted unchanged when it contains events', () => {
     const message: unknown = JSON.parse(JSON.stringify([good, { ...good, seq: 2 }]))
     expect(parseEvents(message, good.topic)).toEqual({ events: message, epoch: undefined })
   })
 
-  it('says in which life of the log its events were appended', () => {
+  it('carries the epoch in which its events were appended', () => {
     const events = [good, { ...good, seq: 2 }]
     const message: unknown = JSON.parse(JSON.stringify(toMessage(events, 'e1')))
     expect(parseEvents(message, good.topic)).toEqual({ events, epoch: 'e1' })

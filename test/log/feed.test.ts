@@ -45,7 +45,7 @@ const startMemory = (
   options: { checkMs?: number; ringSize?: number } = {},
 ): Promise<TestNode> => startNode({ database: test.database, bus: createMemoryWorld().connect(nextFault), ...options })
 
-/** A listener that takes down the seqs it hears. */
+/** Creates a listener that records the seqs it receives. */
 function createEar(): FeedListener & { readonly seqs: readonly number[]; readonly resets: readonly string[] } {
   const seqs: number[] = []
   const resets: string[] = []
@@ -65,7 +65,7 @@ const makeEvent = (topic: string, seq: number): LogEvent => ({
 })
 
 describe('a feed', () => {
-  it('has one subscription at Redis however many follow, and none when the last has left', async () => {
+  it('has one Redis subscription for any number of followers, and none when the last has unsubscribed', async () => {
     await using node = await startNode({
       database: test.database,
       bus: createRedisBus({ urls: [redis.url], logger: silentLogger }),
@@ -86,7 +86,7 @@ describe('a feed', () => {
     await eventually(async () => expect(await redis.cli('PUBSUB', 'CHANNELS')).toEqual([]))
   })
 
-  it('has one listener in memory however many follow, and none when the last has left', async () => {
+  it('has one in-memory listener for any number of followers, and none when the last has unsubscribed', async () => {
     const engine = new PubSub()
     const ee: { listenerCount(channel: string): number } = Reflect.get(engine, 'ee')
     const shard = { engine, isConnected: () => true, onReconnect: () => undefined, close: () => Promise.resolve() }
@@ -117,7 +117,7 @@ describe('a feed', () => {
     await Promise.all(recordings.map((recording) => recording.leave()))
   })
 
-  it('needs no repair while the bus is well', async () => {
+  it('needs no repair while the bus is healthy', async () => {
     await using node = await startMemory(() => 'pass', { checkMs: 5 })
     const topic = await newTopic()
     const moved = vi.spyOn(node.reader, 'moved')
@@ -174,7 +174,7 @@ describe('a feed', () => {
     attachment?.detach()
   })
 
-  it('hands on what arrives while it opens', async () => {
+  it('delivers what arrives while it opens', async () => {
     await using writer = await startMemory()
     const topic = await newTopic(2)
     await using node = await startNode({
@@ -195,7 +195,7 @@ describe('a feed', () => {
     attachment?.detach()
   })
 
-  it('counts repetitions, holes and what is not ours', async () => {
+  it('counts duplicates, gaps and foreign messages', async () => {
     await using node = await startMemory()
     const topic = await newTopic(2)
     const ear = createEar()
@@ -206,13 +206,14 @@ describe('a feed', () => {
     await eventually(() =>
       expect(node.feeds.counters).toEqual({ delivered: 0, repeated: 2, holes: 1, repaired: 0, malformed: 3 }),
     )
-    // The one that was never appended is forgotten: it neither stops what follows nor comes in its place.
+    // The event that was never appended is dropped: it neither blocks later events nor replaces
+    // one.
     await append(node, topic)
     await eventually(() => expect(ear.seqs).toEqual([3]))
     attachment?.detach()
   })
 
-  it('reads the log no more often than a false event is heard of, however busy the topic is', async () => {
+  it('reads the log no more often than false events arrive, however busy the topic is', async () => {
     await using node = await startMemory()
     const topic = await newTopic(1)
     const read = vi.spyOn(node.reader, 'read')
@@ -225,7 +226,7 @@ describe('a feed', () => {
     attachment?.detach()
   })
 
-  it('does not let a follower that throws harm the others', async () => {
+  it('delivers to other followers when one follower throws', async () => {
     await using node = await startMemory()
     const topic = await newTopic()
     const ears = [createEar(), createEar()]
@@ -249,14 +250,14 @@ describe('a feed', () => {
     expect(node.feeds.size).toBe(0)
   })
 
-  it('hands on from memory what it remembers, and nothing else', async () => {
+  it('delivers from memory only the events it retains', async () => {
     await using node = await startMemory(() => 'pass', { ringSize: 3 })
     const topic = await newTopic(2)
     const ear = createEar()
     const attachment = await node.feeds.attach(topic, ear)
     expect(attachment?.head).toBe(2)
     expect(attachment?.recent(1)).toBeNull()
-    // Nothing is remembered for a single follower, which is one that hands on and one that catches up.
+    // Nothing is retained for a single follower, whether it delivers live events or catches up.
     const second = await node.feeds.attach(topic, createEar())
     await appendMany(node, topic, 1)
     await eventually(() => expect(ear.seqs).toEqual([3]))
@@ -270,7 +271,7 @@ describe('a feed', () => {
     for (const one of [attachment, second, third]) one?.detach()
   })
 
-  it('detaches as often as one likes', async () => {
+  it('allows detaching repeatedly', async () => {
     await using node = await startMemory()
     const topic = await newTopic()
     const attachments = [await node.feeds.attach(topic, createEar()), await node.feeds.attach(topic, createEar())]
@@ -281,7 +282,7 @@ describe('a feed', () => {
     expect(node.feeds.size).toBe(0)
   })
 
-  it('of a topic that does not exist is none', async () => {
+  it('is not created for a topic that does not exist', async () => {
     await using node = await startMemory()
     expect(await node.feeds.attach('nowhere', createEar())).toBeNull()
     expect(node.feeds.size).toBe(0)
@@ -289,7 +290,7 @@ describe('a feed', () => {
 })
 
 describe('the feeds of a process', () => {
-  it('let go of everything when they are disposed of, and take nobody more', async () => {
+  it('release everything when they are disposed, and accept no more followers', async () => {
     const bus = createRedisBus({ urls: [redis.url], logger: silentLogger })
     const reader = await createLogReader(test.database)
     const feeds = createFeeds({ bus, reader, logger: silentLogger, checkMs: 5 })

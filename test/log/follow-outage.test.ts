@@ -38,7 +38,7 @@ async function newTopic(node: TestNode, count = 0): Promise<string> {
   return topic
 }
 
-describe('a follower survives, with nothing lost or repeated,', () => {
+describe('a follower loses and repeats nothing', () => {
   let redis: TestRedis
   beforeAll(async () => {
     redis = await startRedis()
@@ -68,10 +68,11 @@ describe('a follower survives, with nothing lost or repeated,', () => {
     await Promise.all([reading, writing].map(connected))
     for (let round = 0; round < 3; round++) {
       await appendMany(writing, topic, 5)
-      // Some are on their way, some come while nobody listens.
+      // Some are in flight, some are appended while the process is not listening.
       await Promise.all([happen(), appendMany(writing, topic, 20)])
     }
-    // Nobody asks the log: the return of the connection is enough, whenever it was lost.
+    // No comparison with the log runs: the reconnection is sufficient, whenever the connection was
+    // lost.
     await Promise.all([reading, writing].map(connected))
     await append(writing, topic)
     await recording.reach(77)
@@ -80,7 +81,7 @@ describe('a follower survives, with nothing lost or repeated,', () => {
     await eventually(async () => expect(await redis.cli('PUBSUB', 'NUMSUB', topic)).toEqual([topic, 0]))
   })
 
-  it('Redis being away, also when it joins meanwhile', async () => {
+  it('while Redis is unavailable, also when it joins meanwhile', async () => {
     await using reading = await startOn(redis.url)
     await using writing = await startOn(redis.url)
     const topic = await newTopic(writing, 1)
@@ -89,7 +90,7 @@ describe('a follower survives, with nothing lost or repeated,', () => {
     await redis.stop()
     try {
       await appendMany(writing, topic, 10)
-      // Who joins is not kept waiting by a bus that is away.
+      // A joining follower is not delayed by an unavailable bus.
       const late = record(followTopic(reading, topic, { fromStart: true }), 0)
       const alone = record(followTopic(writing, topic))
       await Promise.all([late.reach(11), alone.reach(11)])
@@ -108,7 +109,7 @@ describe('a follower survives, with nothing lost or repeated,', () => {
     }
   })
 
-  it('Redis being away for long, hearing of everything soon, and not as of something that was lost', async () => {
+  it('while Redis is unavailable for long, receiving everything promptly without counting it as lost', async () => {
     await using reading = await startOn(redis.url, { checkMs: 60_000 })
     await using writing = await startOn(redis.url)
     const topic = await newTopic(writing, 1)
@@ -129,7 +130,7 @@ describe('a follower survives, with nothing lost or repeated,', () => {
     await recording.leave()
   })
 
-  it('Redis being away from the start', async () => {
+  it('when Redis is unavailable from the start', async () => {
     await using proxy = await createTcpProxy(redis.port)
     proxy.refuse()
     await using node = await startOn(`redis://127.0.0.1:${proxy.port}`, { checkMs: 50 })
@@ -145,7 +146,7 @@ describe('a follower survives, with nothing lost or repeated,', () => {
     await recording.leave()
   })
 
-  it('a bus that is connected and deaf, by asking the log', async () => {
+  it('when the bus is connected but receives nothing, by comparing with the log', async () => {
     await using proxy = await createTcpProxy(redis.port)
     await using reading = await startOn(`redis://127.0.0.1:${proxy.port}`, { checkMs: 50, probeMs: 60_000 })
     await using writing = await startOn(redis.url)
@@ -158,7 +159,7 @@ describe('a follower survives, with nothing lost or repeated,', () => {
     await recording.reach(6)
     expect(reading.bus.isConnected()).toBe(true)
     expect(reading.feeds.counters.repaired).toBeGreaterThan(0)
-    // What the network kept arrives late, and is known already.
+    // What the network held back arrives late and is already known.
     proxy.resume()
     await eventually(() => expect(reading.feeds.counters.repeated).toBe(5))
     await append(writing, topic)
@@ -166,7 +167,7 @@ describe('a follower survives, with nothing lost or repeated,', () => {
     await recording.leave()
   })
 
-  it('a bus that takes so long to confirm that it joins without', async () => {
+  it('when the bus confirms so slowly that it joins without waiting', async () => {
     await using proxy = await createTcpProxy(redis.port)
     await using reading = await startOn(`redis://127.0.0.1:${proxy.port}`)
     await using writing = await startOn(redis.url)
@@ -175,14 +176,14 @@ describe('a follower survives, with nothing lost or repeated,', () => {
     proxy.stall()
     const recording = record(followTopic(reading, topic))
     await recording.reach(1)
-    // Nobody has told Redis yet that somebody wants to hear of these.
+    // Redis has not been told yet that this process subscribes to these.
     await appendMany(writing, topic, 3)
     proxy.resume()
     await recording.reach(4)
     await recording.leave()
   })
 
-  it('a bus whose other end is gone without a word, by replacing the connection', async () => {
+  it('when the other end of the bus disappears silently, by replacing the connection', async () => {
     await using proxy = await createTcpProxy(redis.port)
     await using reading = await startOn(`redis://127.0.0.1:${proxy.port}`, { probeMs: 50 })
     await using writing = await startOn(redis.url)
@@ -191,7 +192,7 @@ describe('a follower survives, with nothing lost or repeated,', () => {
     await recording.reach(1)
     await connected(reading)
     proxy.halfOpen()
-    // Found by the probe alone, as nothing asks the log.
+    // Found by the probe alone, as nothing compares with the log.
     await appendMany(writing, topic, 5)
     await recording.reach(6)
     await append(writing, topic)
@@ -201,7 +202,7 @@ describe('a follower survives, with nothing lost or repeated,', () => {
   })
 })
 
-describe('while the database is away', () => {
+describe('while the database is unavailable', () => {
   it('a follower that catches up waits for it', async () => {
     await using node = await startNode({ database: test.database, bus: createMemoryWorld().connect() })
     const topic = await newTopic(node, 300)
@@ -221,7 +222,7 @@ describe('while the database is away', () => {
     await recording.leave()
   })
 
-  it('a follower fails in the end, saying so, and resumes from its cursor', async () => {
+  it('a follower finally fails with an error that says so, and resumes from its cursor', async () => {
     await using node = await startNode({ database: test.database, bus: createMemoryWorld().connect() })
     const topic = await newTopic(node, 250)
     const { proxy, url } = await createDatabaseProxy(test.url)
@@ -246,7 +247,7 @@ describe('while the database is away', () => {
     await resumed.leave()
   })
 
-  it('a feed that cannot read what it missed tries again', async () => {
+  it('a feed that cannot read what it missed retries', async () => {
     const world = createMemoryWorld()
     await using node = await startNode({ database: test.database, bus: world.connect() })
     const topic = await newTopic(node, 1)
@@ -273,12 +274,12 @@ describe('while the database is away', () => {
   })
 })
 
-describe('what cannot be replayed is said', () => {
-  it('when a topic is pruned before a follower got there', async () => {
+describe('reports that events cannot be replayed', () => {
+  it('when a topic is pruned before a follower has read it', async () => {
     await using node = await startNode({ database: test.database, bus: createMemoryWorld().connect() })
     const topic = await newTopic(node, 250)
     await append(node, topic, 'Last')
-    // It holds a page of 200 in its hands; the rest goes.
+    // It holds a page of 200; the rest is pruned.
     const slow = followTopic(node, topic, { fromStart: true })
     await slow.next()
     await pruneTopics(test.database, { retentionHours: 0 })
@@ -301,7 +302,7 @@ describe('what cannot be replayed is said', () => {
     expect(recording.text).toBe('SUBSCRIBED@2 PRUNED@6')
   })
 
-  it('when the log goes back under a follower, as after restoring a backup', async () => {
+  it('when the log goes back during following, as after restoring a backup', async () => {
     await using node = await startNode({ database: test.database, bus: createMemoryWorld().connect(), checkMs: 50 })
     const topic = await newTopic(node, 5)
     const recording = record(followTopic(node, topic))

@@ -33,7 +33,7 @@ afterAll(async () => {
   await test[Symbol.asyncDispose]()
 })
 
-/** A topic of this test's own, with `count` events. */
+/** Creates a topic for this test with `count` events. */
 async function newTopic(node: TestNode, count = 0): Promise<string> {
   const topic = `followed:${++topicCount}`
   await createTopic(test.database, topic)
@@ -41,7 +41,7 @@ async function newTopic(node: TestNode, count = 0): Promise<string> {
   return topic
 }
 
-/** Lets `act` happen at the n-th of the points that `step` marks. */
+/** Runs `act` at the n-th of the points that `step` marks. */
 function createSteps(n: number, act: () => Promise<unknown>) {
   let count = 0
   let isOver = false
@@ -49,7 +49,7 @@ function createSteps(n: number, act: () => Promise<unknown>) {
     step: async (): Promise<void> => {
       if (!isOver && ++count === n) await act()
     },
-    /** What runs on after the test marks nothing more. */
+    /** Work that outlives the test marks nothing more. */
     end: (): void => {
       isOver = true
     },
@@ -59,7 +59,7 @@ function createSteps(n: number, act: () => Promise<unknown>) {
   }
 }
 
-/** A reader and a bus with a step before and after each thing that following does with them. */
+/** Wraps a reader (and a bus) with a step before and after each call that following makes. */
 function stepReader(reader: LogReader, step: () => Promise<void>): LogReader {
   const around =
     <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
@@ -104,7 +104,7 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
     return node
   }
 
-  it('begins with a snapshot and hands on every event after it, in order, until the last', async () => {
+  it('begins with a snapshot and delivers every later event, in order, until the last', async () => {
     await using node = await start()
     const topic = await newTopic(node, 3)
     const recording = record(followTopic(node, topic))
@@ -115,7 +115,7 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
     expect(recording.text).toBe('SUBSCRIBED@3 4 5 6 7')
   })
 
-  it('hands on what another process appends', async () => {
+  it('delivers what another process appends', async () => {
     const world = createWorld()
     await using here = await start({ world })
     await using there = await start({ world })
@@ -134,7 +134,8 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
     ['after a cursor, to catch up only', { after: 1, catchUpOnly: true }, 1],
   ]
   it.each(joins)('%s misses nothing that is appended between any two of its steps', async (_how, options, from) => {
-    // Appended by the follower's own process, which is the fastest: its message may overtake what is being read.
+    // Appended by the follower's own process, which is the fastest: its message may overtake what
+    // is being read.
     let n = 0
     for (let wasReached = true; wasReached; ) {
       n++
@@ -166,7 +167,8 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
         await recording.reach(4)
       } else {
         await recording.reach(4)
-        // It comes by itself: nothing after it shows that it is missing, and nobody compares with the log.
+        // It arrives without help: no later event shows that it is missing, and no comparison with
+        // the log runs.
         if (!steps.wasReached) await append(node, topic)
         await recording.reach(5).catch((error: unknown) => {
           throw new Error(`An event appended at step ${n} was not handed on: ${recording.text}`, { cause: error })
@@ -202,12 +204,12 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
     expect(messages).toBeGreaterThan(0)
   })
 
-  it('hands a slow follower everything, though its buffer and the feed’s memory overflow', async () => {
+  it('delivers everything to a slow follower although its buffer and the feed’s memory overflow', async () => {
     await using node = await start()
     const topic = await newTopic(node)
     const iterator = followTopic(node, topic)
     await iterator.next()
-    // Enough for the buffer (256), the ring (64) and a page of the log (200) to run over.
+    // Enough to overflow the buffer (256), the ring (64) and a page of the log (200).
     await Promise.all(Array.from({ length: 12 }, () => appendMany(node, topic, 50)))
     const recording = record(iterator, 0)
     await recording.reach(600)
@@ -216,7 +218,7 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
     await recording.leave()
   })
 
-  it('serves a follower that takes one event at a time while they keep coming', async () => {
+  it('serves a follower that takes one event at a time while more arrive', async () => {
     await using node = await start()
     const topic = await newTopic(node)
     const iterator = followTopic(node, topic, { fromStart: true })
@@ -239,14 +241,14 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
       ['of another epoch', (node, topic) => cursorOf(node, topic, 2).replace(/^[^-]*/, '0ther'), 'RESET@5'],
       ['from the future', (node, topic) => cursorOf(node, topic, 100), 'RESET@5'],
     ]
-    it.each(cases)('%s hands on what follows, or says that it cannot', async (_what, makeCursor, text) => {
+    it.each(cases)('%s delivers what follows, or reports that it cannot', async (_what, makeCursor, text) => {
       await using node = await start()
       const topic = await newTopic(node, 5)
       const options = { after: makeCursor(node, topic), catchUpOnly: true }
       const recording = record(followTopic(node, topic, options))
       await recording.ended
       expect(recording.text).toBe(text)
-      // The same as the beginning of a live one.
+      // Equivalent to the beginning of a live one.
       const live = record(followTopic(node, topic, { after: options.after }), text.startsWith('RESET') ? null : 5)
       await append(node, topic)
       await eventually(() => expect(live.at).toBe(6))
@@ -254,7 +256,7 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
       await live.leave()
     })
 
-    it('of another topic, or that is none, is refused', async () => {
+    it('of another topic, or an invalid one, is refused', async () => {
       await using node = await start()
       const topic = await newTopic(node, 2)
       for (const after of [cursorOf(node, 'another', 1), 'nonsense', '']) {
@@ -264,7 +266,7 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
       expect(node.feeds.size).toBe(0)
     })
 
-    it('wins over the start, so that a resumed replay goes on where it was', async () => {
+    it('takes precedence over the start, so that a resumed replay continues where it was', async () => {
       await using node = await start()
       const topic = await newTopic(node, 5)
       const after = cursorOf(node, topic, 3)
@@ -284,7 +286,7 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
     })
   })
 
-  it('of a closed topic ends after the snapshot, or after the last event', async () => {
+  it('of a closed topic completes after the snapshot, or after the last event', async () => {
     await using node = await start()
     const topic = await newTopic(node, 2)
     await append(node, topic, 'Last')
@@ -297,7 +299,7 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
     expect(texts).toEqual(['SUBSCRIBED@3', '1 2 3', '1 2 3'])
   })
 
-  it('that does not exist fails, and leaves nothing behind', async () => {
+  it('of a topic that does not exist fails, and leaves nothing behind', async () => {
     await using node = await start()
     const recording = record(followTopic(node, 'nowhere'))
     await expect(recording.ended).rejects.toMatchObject({
@@ -307,7 +309,7 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
     expect(node.feeds.size).toBe(0)
   })
 
-  describe('can be left', () => {
+  describe('can be stopped', () => {
     const isGone = async (node: TestNode, topic: string): Promise<void> => {
       await eventually(async () => {
         expect(node.feeds.size).toBe(0)
@@ -334,7 +336,7 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
       await isGone(node, topic)
     })
 
-    it('at any of its steps, at once, and then nothing stays attached', async () => {
+    it('at any of its steps, at once, leaving nothing attached', async () => {
       let n = 0
       for (let wasReached = true; wasReached; ) {
         n++
@@ -355,7 +357,7 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
         const recording = record(iterator, 0)
         await Promise.race([atStep.promise, recording.reach(3)])
         await recording.leave()
-        // The step it was at has not even ended.
+        // The step in progress has not even ended.
         await recording.ended
         blocked.resolve()
         await isGone(node, topic)
@@ -364,7 +366,7 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
       expect(n).toBeGreaterThan(5)
     })
 
-    it('by some while others stay', async () => {
+    it('by some followers while others continue', async () => {
       await using node = await start()
       const topic = await newTopic(node)
       const recordings: Recording[] = Array.from({ length: 6 }, () => record(followTopic(node, topic)))
@@ -379,7 +381,7 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
       await isGone(node, topic)
     })
 
-    it('and joined again at once, over and over', async () => {
+    it('and started again at once, repeatedly', async () => {
       await using node = await start()
       const topic = await newTopic(node)
       for (let i = 1; i <= 15; i++) {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { hashText } from '../../src/log/hash.ts'
 
-it('is FNV-1a with 32 bits: cursors that clients hold would belong to no topic if it changed', () => {
+it('is 32-bit FNV-1a: if it changed, cursors held by clients would belong to no topic', () => {
   // The test vectors of its authors: http://www.isthe.com/chongo/src/fnv/test_fnv.c
   expect(hashText('')).toBe(0x811c9dc5)
   expect(hashText('a')).toBe(0xe40c292c)

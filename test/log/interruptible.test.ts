@@ -7,7 +7,7 @@ import { eventually } from './support.ts'
 
 const done = { done: true, value: undefined }
 
-/** A source that says what it is given to say. */
+/** Creates a source that emits what the test pushes. */
 function createSource() {
   const queue: number[] = []
   let wake: (() => void) | undefined
@@ -34,21 +34,21 @@ function createSource() {
 }
 
 describe('an interruptible iteration', () => {
-  it('hands on what its generator yields', async () => {
+  it('yields what its generator yields', async () => {
     const { iterator, say } = createSource()
     say(1, 2)
     expect(await iterator.next()).toEqual({ done: false, value: 1 })
     expect(await iterator.next()).toEqual({ done: false, value: 2 })
   })
 
-  it('never starts when it is left before the first event', async () => {
+  it('never starts when it is returned before the first event', async () => {
     const { iterator, state } = createSource()
     expect(await iterator.return?.()).toEqual(done)
     expect(await iterator.next()).toEqual(done)
     expect(state).toEqual({ starts: 0, ends: 0 })
   })
 
-  it('ends a pending next() at once when it is left, and cleans up', async () => {
+  it('ends a pending next() at once when it is returned, and cleans up', async () => {
     const { iterator, state } = createSource()
     const pending = iterator.next()
     expect(await iterator.return?.()).toEqual(done)
@@ -56,7 +56,7 @@ describe('an interruptible iteration', () => {
     await eventually(() => expect(state).toEqual({ starts: 1, ends: 1 }))
   })
 
-  it('ends a pending next() though the generator does not let go', async () => {
+  it('ends a pending next() although the generator stays suspended', async () => {
     const iterator = interruptible<number>(async function* () {
       await new Promise(() => undefined)
       yield 1
@@ -66,7 +66,7 @@ describe('an interruptible iteration', () => {
     expect(await Promise.all(pending)).toEqual([done, done])
   })
 
-  it('cleans up when it is left between two events', async () => {
+  it('cleans up when it is returned between two events', async () => {
     const { iterator, say, state } = createSource()
     say(1, 2, 3)
     for await (const value of iterator) if (value === 2) break
@@ -83,7 +83,7 @@ describe('an interruptible iteration', () => {
     await eventually(() => expect(state.ends).toBe(1))
   })
 
-  it('passes a failure on, once', async () => {
+  it('throws a failure once', async () => {
     const iterator = interruptible<number>(async function* () {
       yield 1
       throw new Error('broken')
@@ -93,7 +93,7 @@ describe('an interruptible iteration', () => {
     expect(await iterator.next()).toEqual(done)
   })
 
-  it('reports a failure after it was left to nobody but `onLateError`', async () => {
+  it('reports a failure after its return only to `onLateError`', async () => {
     const late: unknown[] = []
     const iterator = interruptible<number>(
       async function* (signal) {
@@ -109,7 +109,7 @@ describe('an interruptible iteration', () => {
     await eventually(() => expect(late).toEqual([expect.objectContaining({ message: 'too late' })]))
   })
 
-  it('does not hold on to what it has handed on', async () => {
+  it('does not retain what it has yielded', async () => {
     setFlagsFromString('--expose-gc')
     const collect = runInNewContext('gc') as () => void
     const iterator = interruptible<object>(async function* () {
@@ -127,7 +127,7 @@ describe('an interruptible iteration', () => {
     await iterator.return?.()
   })
 
-  it('hands on everything in order until it is left, however that is timed', async () => {
+  it('yields everything in order until it is returned, whatever the timing', async () => {
     const step = fc.oneof(
       fc.record({ is: fc.constant('say' as const), count: fc.integer({ min: 1, max: 4 }) }),
       fc.constant({ is: 'take' as const }),
@@ -156,7 +156,7 @@ describe('an interruptible iteration', () => {
 })
 
 describe('a guarded iteration', () => {
-  /** A source with a guard that counts how often it was begun and stopped. */
+  /** Creates a source with a guard that counts its starts and stops. */
   function createGuarded() {
     const source = createSource()
     const guard = { begun: 0, stopped: 0, revoke: (_error: Error): void => undefined }
@@ -168,7 +168,7 @@ describe('a guarded iteration', () => {
     return { ...source, iterator, guard }
   }
 
-  it('fails when it is revoked while it waits, once, and stops its guard', async () => {
+  it('fails once when it is revoked while it waits, and stops its guard', async () => {
     const { iterator, guard, say, state } = createGuarded()
     say(1)
     expect(await iterator.next()).toEqual({ done: false, value: 1 })
@@ -181,7 +181,7 @@ describe('a guarded iteration', () => {
     await eventually(() => expect(state.ends).toBe(1))
   })
 
-  it('stops its guard when it is left, also when nothing was asked for yet', async () => {
+  it('stops its guard when it is returned, also before the first next()', async () => {
     const left = createGuarded()
     const pending = left.iterator.next()
     await left.iterator.return?.()
@@ -215,7 +215,7 @@ describe('a wake-up', () => {
     await wakeUp.wait()
   })
 
-  it('wakes who waits', async () => {
+  it('resolves a pending wait', async () => {
     const wakeUp = createWakeUp(new AbortController().signal)
     const waiting = wakeUp.wait()
     wakeUp.set()

@@ -22,7 +22,10 @@ import {
 const nodeCount = 2
 const topicCount = 3
 
-/** What may happen, each at any moment: nothing here waits for what happened before, but `settle`. */
+/**
+ * The steps that may occur, each at any moment. None waits for the effect of an earlier step,
+ * except `settle`.
+ */
 type Step =
   | { readonly is: 'append'; readonly node: number; readonly topic: number; readonly events: number }
   | { readonly is: 'burst'; readonly node: number; readonly appends: number }
@@ -33,11 +36,16 @@ type Step =
   | { readonly is: 'check'; readonly node: number }
   | { readonly is: 'kill' }
   | { readonly is: 'settle' }
-  /** Takes the database back to an older state, in which each topic has a share of its events. */
+  /** Restores the database to an older state, in which each topic has a share of its events. */
   | { readonly is: 'restore'; readonly share: number }
-/** With a snapshot, from the start, or after an earlier event: one of what share of the log. */
+/**
+ * Begins with a snapshot, from the start, or after an earlier event, given as a share of the log.
+ */
 type From = 'now' | 'start' | number
-/** How fast a follower reads: at once, a turn of the event loop for each event, or nothing after the first until the end. */
+/**
+ * How fast a follower reads: at once, one turn of the event loop per event, or nothing after the
+ * first until the end.
+ */
 type Pace = 'quick' | 'slow' | 'asleep'
 
 const node = fc.nat({ max: nodeCount - 1 })
@@ -77,9 +85,9 @@ const faults = fc.array(
 interface Follower {
   readonly topic: string
   readonly recording: Recording
-  /** The first life of the log (between restorations) that what it is handed may be of. */
+  /** The first epoch of the log (between restorations) from which its events may be. */
   readonly life: number
-  /** The cursor of what it was handed last, as a client would have it. */
+  /** The cursor of the last event it received, as a client would hold it. */
   cursor: string | undefined
   isOver: boolean
   wake(): void
@@ -99,7 +107,10 @@ afterAll(async () => {
 
 let runCount = 0
 
-/** Lets the steps happen, then everything come to rest, and holds what each follower was handed against the log. */
+/**
+ * Runs the steps, waits until everything has settled, and compares what each follower received with
+ * the log.
+ */
 async function play(world: BusWorld, kill: () => Promise<unknown>, steps: readonly Step[], pattern: readonly Fault[]) {
   const run = ++runCount
   const topics = Array.from({ length: topicCount }, (_, i) => `model:${run}:${i}`)
@@ -115,7 +126,7 @@ async function play(world: BusWorld, kill: () => Promise<unknown>, steps: readon
   const followers: Follower[] = []
   let underWay: Promise<unknown>[] = []
   let written = 0
-  /** The logs of former lives of the log, as they were before each restoration. */
+  /** The logs of earlier epochs, as they were before each restoration. */
   const lives: ReadonlyMap<string, readonly LogEvent[]>[] = []
   const readLogs = async (): Promise<ReadonlyMap<string, readonly LogEvent[]>> => {
     const logs = new Map<string, readonly LogEvent[]>()
@@ -199,7 +210,8 @@ async function play(world: BusWorld, kill: () => Promise<unknown>, steps: readon
         found.hasLeft = true
         found.wake()
         await found.recording.leave()
-        // Another connection, perhaps to another server: it says what it was handed last, if anything.
+        // Another connection, perhaps to another server: it presents its last cursor, if it has
+        // one.
         watch(
           one.node,
           found.topic,
@@ -227,7 +239,8 @@ async function play(world: BusWorld, kill: () => Promise<unknown>, steps: readon
       case 'restore': {
         await Promise.all(underWay)
         underWay = []
-        // As the periodic comparisons do: what nobody has seen of a life of the log, nobody can miss.
+        // As the periodic comparisons do. Events of an epoch that no follower has seen cannot be
+        // missed.
         await check()
         const logs = await readLogs()
         if (![...logs.values()].some(({ length }) => Math.floor(length * one.share) < length)) break
@@ -245,7 +258,8 @@ async function play(world: BusWorld, kill: () => Promise<unknown>, steps: readon
       }
     }
   }
-  // On each server somebody follows each topic all the time, so that it sees when the log goes back.
+  // On each server, one follower per topic is always active, so that the server notices when the
+  // log goes back.
   for (const name of topics) for (let i = 0; i < nodeCount; i++) watch(i, name, {}, 'quick')
   for (const one of steps) await take(one)
 
@@ -261,14 +275,15 @@ async function play(world: BusWorld, kill: () => Promise<unknown>, steps: readon
     if (!one.hasLeft && !one.isOver) {
       await one.recording.reach(log.length)
       if (closed.has(one.topic)) await one.recording.ended
-      // It is where the log is now, not where a former life of it was.
+      // Its position is the current one of the log, not that of an earlier epoch.
       else
         await eventually(() => {
           expect(one.recording.at).toBe(log.length)
           expect(livesOf(one, allLives)).toContain(lives.length)
         })
     }
-    // Each event once, in order, as the log has it, and nothing but a first snapshot in between, and one when the log went back.
+    // Each event once, in order, as in the log, with no snapshot in between except the first and
+    // one for each reset of the log.
     let place: number | undefined
     for (const item of one.recording.items) {
       if (item.is === 'snapshot' && item.reason === 'RESET') expect(lives).not.toEqual([])
@@ -290,7 +305,9 @@ function at<T>(list: readonly T[], index: number): T {
 }
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-/** The lives of the log that the last of what a follower was handed may be of, if each event is as one of them has it. */
+/**
+ * Returns the epochs from which the last received event may be, if each event is as in one of them.
+ */
 function livesOf(
   { topic, life, recording }: Follower,
   lives: readonly ReadonlyMap<string, readonly LogEvent[]>[],
@@ -301,13 +318,13 @@ function livesOf(
       possible = possible.filter((index) =>
         isDeepStrictEqual(lives[index]?.get(topic)?.[item.event.seq - 1], item.event),
       )
-    // Only a snapshot with this reason leads from one life to a later one.
+    // Only a snapshot with this reason leads from one epoch to a later one.
     else if (item.reason === 'RESET')
       possible = lives.flatMap((_, index) => (index >= (possible[0] ?? lives.length) ? [index] : []))
   return possible
 }
 
-/** Calls a listener with what is handed on. */
+/** Calls a listener with each item. */
 function onEach<T>(iterator: AsyncIterableIterator<T, undefined>, listener: (item: T) => void) {
   const outer: AsyncIterableIterator<T, undefined> = {
     next: async () => {
@@ -321,7 +338,7 @@ function onEach<T>(iterator: AsyncIterableIterator<T, undefined>, listener: (ite
   return outer
 }
 
-/** Lets its reader rest after each event. */
+/** Delays its reader after each event. */
 function slowDown<T>(iterator: AsyncIterableIterator<T, undefined>, rest: () => Promise<void>) {
   const slow: AsyncIterableIterator<T, undefined> = {
     next: async () => {
@@ -335,8 +352,8 @@ function slowDown<T>(iterator: AsyncIterableIterator<T, undefined>, rest: () => 
   return slow
 }
 
-describe('whatever happens, every follower is handed each event after its start once and in order', () => {
-  // fast-check prints the seed of what failed; FC_SEED runs it again, and FC_RUNS looks longer.
+describe('for any sequence of steps, every follower receives each event after its start once and in order', () => {
+  // fast-check prints the seed of a failure. FC_SEED runs it again, and FC_RUNS runs more.
   const seed = process.env['FC_SEED'] === undefined ? {} : { seed: Number(process.env['FC_SEED']) }
   const more = Number(process.env['FC_RUNS'] ?? 1)
   const options = { ...seed, interruptAfterTimeLimit: 20_000 * more }

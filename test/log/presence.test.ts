@@ -16,7 +16,10 @@ beforeEach(async () => {
 })
 afterEach(() => stack.disposeAsync())
 
-/** The presence of one more server. Without a bus of its own it hears the others of this test. */
+/**
+ * Creates the presence of one more server. Without its own bus it receives the messages of the
+ * others in this test.
+ */
 function serve(times: Partial<PresenceTimes> = {}, on: Bus = bus): Presence {
   return stack.use(
     createPresence({
@@ -27,7 +30,7 @@ function serve(times: Partial<PresenceTimes> = {}, on: Bus = bus): Presence {
     }),
   )
 }
-/** Takes down what a watcher is told: users with their marks. */
+/** Records what a listener receives: users with their marks. */
 function listen(presence: Presence, topic: string): string[] {
   const told: string[] = []
   presence.watch(topic, (present) => told.push(textOf(present)))
@@ -38,8 +41,8 @@ const textOf = (present: readonly Present[]): string =>
 const rows = async (): Promise<number> =>
   (await base.database.pool.query<{ n: number }>('select count(*) as n from presence')).rows[0]?.n ?? -1
 
-describe('who is at a topic', () => {
-  test('is whoever entered, once, until the last subscription ends', async () => {
+describe('presence at a topic', () => {
+  test('includes each user once until the last subscription ends', async () => {
     const presence = serve()
     const leave = presence.enter('t', 'u_1')
     const leaveAgain = presence.enter('t', 'u_1')
@@ -54,7 +57,7 @@ describe('who is at a topic', () => {
     expect(await presence.of('nobody')).toEqual([])
   })
 
-  test('is told to watchers on all servers, through Redis, when it changes', async () => {
+  test('is published to listeners on all servers through Redis when it changes', async () => {
     await using redis = await startRedis()
     const buses = [1, 2].map(() => stack.use(createRedisBus({ urls: [redis.url], logger: silentLogger })))
     const [one, two] = buses.map((own) => serve({}, own))
@@ -68,12 +71,12 @@ describe('who is at a topic', () => {
     two.enter('t', 'u_2')
     await eventually(() => expect(told.at(-1)).toBe('u_1, u_2'))
     leave()
-    // Still there, with the other server.
+    // Still present through the other server.
     await eventually(async () => expect(await rows()).toBe(2))
     expect(await one.of('t')).toEqual(['u_1', 'u_2'])
   })
 
-  test('is found out without the bus, at the next beat', async () => {
+  test('is discovered without the bus at the next heartbeat', async () => {
     const told = listen(serve({ beatMs: 20 }, stack.use(createMemoryBus(silentLogger))), 't')
     serve().enter('t', 'u_1')
     await eventually(() => expect(told.at(-1)).toBe('u_1'))
@@ -88,7 +91,7 @@ describe('who is at a topic', () => {
     expect(servers).toHaveLength(1)
   })
 
-  test('lingers for one who polls', async () => {
+  test('lingers for a client that polls', async () => {
     const presence = serve()
     const told = listen(presence, 't')
     presence.enter('t', 'u_1')(150)
@@ -96,7 +99,7 @@ describe('who is at a topic', () => {
     await eventually(() => expect(told.at(-1)).toBe(''))
   })
 
-  test('goes with a server that ends in order, at once', async () => {
+  test('ends at once when its server shuts down gracefully', async () => {
     const ending = serve()
     const other = serve()
     const told = listen(other, 't')
@@ -107,8 +110,8 @@ describe('who is at a topic', () => {
     expect(await rows()).toBe(0)
   })
 
-  test('runs out with a server that gives no sign of life any more', async () => {
-    // Its next beat never comes: as if it were killed.
+  test('expires when its server shows no sign of life', async () => {
+    // Its next heartbeat never comes, as if it were killed.
     serve({ aliveMs: 300 }).enter('t', 'u_1')
     const told = listen(serve({ beatMs: 20 }), 't')
     await eventually(() => expect(told).toContain('u_1'))
@@ -116,7 +119,7 @@ describe('who is at a topic', () => {
     expect(await rows()).toBe(1)
   })
 
-  test('is said again by a server that was taken for dead, and after a crash of the database', async () => {
+  test('is written again by a server that was considered dead, and after a database crash', async () => {
     const presence = serve({ beatMs: 20 })
     presence.enter('t', 'u_1')
     presence.enter('t', 'u_2')
@@ -125,7 +128,7 @@ describe('who is at a topic', () => {
     await eventually(async () => expect(await presence.of('t')).toEqual(['u_1', 'u_2']))
   })
 
-  test('is right again after a write that failed', async () => {
+  test('is correct again after a failed write', async () => {
     const presence = serve({ beatMs: 20 })
     const leave = presence.enter('t', 'u_1')
     await eventually(async () => expect(await presence.of('t')).toEqual(['u_1']))
@@ -137,7 +140,7 @@ describe('who is at a topic', () => {
     await eventually(async () => expect(await presence.of('t')).toEqual(['u_2']))
   })
 
-  test('is written in few statements, however many come', async () => {
+  test('is written in few statements, however many users arrive', async () => {
     const presence = serve({ batchMs: 20 })
     const leaves = Array.from({ length: 10_000 }, (_, n) => presence.enter(`t_${n % 5_000}`, `u_${n}`))
     await eventually(async () => expect(await rows()).toBe(10_000))
@@ -148,7 +151,7 @@ describe('who is at a topic', () => {
 })
 
 describe('a mark', () => {
-  test('is shown of those who are there, until it is taken back or runs out', async () => {
+  test('is shown for present users until it is cleared or expires', async () => {
     const presence = serve()
     const told = listen(presence, 't')
     presence.enter('t', 'u_1')
@@ -165,7 +168,7 @@ describe('a mark', () => {
   })
 })
 
-test('whoever stops to watch is told nothing more, and nothing is left of it', async () => {
+test('a listener that unsubscribes receives nothing more, and nothing of it remains', async () => {
   const presence = serve()
   const told: string[] = []
   const stop = presence.watch('t', (present) => told.push(textOf(present)))

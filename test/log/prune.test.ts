@@ -30,7 +30,7 @@ afterAll(async () => {
   await test[Symbol.asyncDispose]()
 })
 
-/** A topic of three events that ended so many hours ago. */
+/** Creates a topic of three events that ended `hoursAgo`. */
 async function createEnded(topic: string, hoursAgo: number): Promise<void> {
   await createTopic(test.database, topic)
   await appendMany(node, topic, 2)
@@ -48,7 +48,7 @@ const readTopics = async (): Promise<unknown[]> => {
 }
 
 describe('pruning topics', () => {
-  it('deletes the events of those that ended before the retention, and no others', async () => {
+  it('deletes only the events of topics that ended before the retention period', async () => {
     await createEnded('ended-long-ago', 30)
     await createEnded('ended-lately', 20)
     await createTopic(test.database, 'open')
@@ -59,7 +59,7 @@ describe('pruning topics', () => {
     expect(await pruneTopics(test.database, { retentionHours: 24 })).toEqual({ topics: 0, events: 0 })
   })
 
-  it('goes in batches, and several processes share them', async () => {
+  it('works in batches, shared by several processes', async () => {
     for (let i = 0; i < 10; i++) await createEnded(`batch_${i}`, 5)
     expect(await pruneTopics(test.database, { retentionHours: 1, maxTopics: 3 })).toEqual({ topics: 3, events: 9 })
     const both = await Promise.all([1, 2].map(() => pruneTopics(test.database, { retentionHours: 1, maxTopics: 100 })))
@@ -72,7 +72,7 @@ describe('pruning topics', () => {
     ['from a cursor that is no longer kept', { after: 1 }, 'PRUNED@3'],
     ['from its end', { after: 3 }, ''],
     ['anew', {}, 'SUBSCRIBED@3'],
-  ])('lets who follows %s know', async (_name, { fromStart, after }: { fromStart?: boolean; after?: number }, text) => {
+  ])('notifies followers of %s', async (_name, { fromStart, after }: { fromStart?: boolean; after?: number }, text) => {
     await createEnded('asked', 5)
     await pruneTopics(test.database, { retentionHours: 1 })
     const recording = record(
@@ -86,8 +86,8 @@ describe('pruning topics', () => {
   })
 })
 
-describe('trimming topics that go on', () => {
-  it('deletes what is older than the retention, and says so to those who ask for it', async () => {
+describe('trimming topics that continue', () => {
+  it('deletes what is older than the retention period, and reports it to readers that ask for it', async () => {
     await createTopic(test.database, 'goes-on')
     await appendMany(node, 'goes-on', 3)
     await test.database.pool.query(
@@ -101,7 +101,7 @@ describe('trimming topics that go on', () => {
     expect(await trimTopics(test.database, { retentionHours: 24 })).toEqual({ topics: 0, events: 0 })
   })
 
-  it('may delete all events there are; what follows goes on counting', async () => {
+  it('may delete all existing events; later events continue the numbering', async () => {
     await createTopic(test.database, 'goes-on')
     await appendMany(node, 'goes-on', 2)
     await test.database.pool.query(`update event set at = now() - interval '30 hours'`)
@@ -113,7 +113,7 @@ describe('trimming topics that go on', () => {
 })
 
 describe('pruning idempotency keys', () => {
-  it('forgets those that are old, at most so many', async () => {
+  it('deletes old ones, up to a limit', async () => {
     await createTask(test.database, 'keyed')
     await test.database.pool.query(
       `insert into idempotency (owner, key, digest, task_id, created_at)
@@ -136,7 +136,7 @@ describe('a pruner', () => {
     expect(await readTopics()).toEqual(Array.from({ length: 5 }, (_, i) => `left_${i} 3 0`))
   })
 
-  it('does so from time to time, until it is disposed of', async () => {
+  it('runs periodically until it is disposed', async () => {
     const pruner = createPruner({ ...options, database: test.database, everyMs: 10 })
     await createEnded('timed', 5)
     await eventually(async () => expect(await readTopics()).toEqual(['timed 3 0']))
@@ -146,7 +146,7 @@ describe('a pruner', () => {
     expect(await readTopics()).toContain('too-late 0 3')
   })
 
-  it('survives a database that is away', async () => {
+  it('survives an unavailable database', async () => {
     const away = await createTestDatabase()
     await using pruner = createPruner({ ...options, database: away.database, everyMs: 60_000 })
     await away[Symbol.asyncDispose]()

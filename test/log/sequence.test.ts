@@ -12,7 +12,7 @@ const event = (seq: number): LogEvent => ({
 })
 const seqs = (events: readonly LogEvent[]): readonly number[] => events.map(({ seq }) => seq)
 
-describe('a sequence', () => {
+describe('a reorder buffer', () => {
   it.each([
     ['hands out what follows', [[1], [2, 3]], [[1], [2, 3]], []],
     [
@@ -33,14 +33,14 @@ describe('a sequence', () => {
     expect(sequence.waiting).toEqual(waiting)
   })
 
-  it('counts repetitions', () => {
+  it('counts duplicates', () => {
     const sequence = createSequence()
     sequence.take([1, 2, 1].map(event))
     sequence.take([2].map(event))
     expect(sequence.repeated).toBe(2)
   })
 
-  it('hands out what it kept when it learns its head', () => {
+  it('releases what it kept when it learns its head', () => {
     const sequence = createSequence()
     sequence.keep([7, 5, 6, 9].map(event))
     sequence.jump(5)
@@ -49,13 +49,13 @@ describe('a sequence', () => {
     expect(sequence.waiting).toEqual([])
   })
 
-  it('does not keep more than is worth it', () => {
+  it('limits what it keeps', () => {
     const sequence = createSequence()
     sequence.take(Array.from({ length: 5_000 }, (_, i) => event(i + 2)))
     expect(sequence.waiting.length).toBeLessThanOrEqual(1_000)
   })
 
-  it('hands out each event once and in order, however they come', () => {
+  it('releases each event once and in order, in whatever order they arrive', () => {
     const message = fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 6 })
     fc.assert(
       fc.property(fc.array(message, { maxLength: 40 }), (messages) => {
@@ -64,7 +64,7 @@ describe('a sequence', () => {
         expect(handedOut).toEqual(handedOut.map((_, i) => i + 1))
         expect(sequence.head).toBe(handedOut.length)
         const came = new Set(messages.flat())
-        // Nothing that has come is lost: it was handed out, or waits behind something that has not come.
+        // No received event is lost: it was released, or waits behind one that has not arrived.
         const waiting = [...came].filter((seq) => seq > sequence.head)
         expect([...sequence.waiting].sort((a, b) => a - b)).toEqual(waiting.sort((a, b) => a - b))
         expect(came.has(sequence.head + 1)).toBe(false)

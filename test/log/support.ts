@@ -11,12 +11,12 @@ import { createLogReader, type LogReader } from '../../src/log/read.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createTcpProxy, type TcpProxy } from '../support/proxy.ts'
 
-/** Makes a topic without a task. */
+/** Creates a topic without a task. */
 export async function createTopic(database: Database, name: string): Promise<void> {
   await database.pool.query('insert into topic (name) values ($1)', [name])
 }
 
-/** Makes a task that worker `w_1` runs for the first time, and its topic `task:<id>`. */
+/** Creates a task that worker `w_1` runs for the first time, and its topic `task:<id>`. */
 export async function createTask(database: Database, id: string): Promise<void> {
   await createTopic(database, `task:${id}`)
   await database.pool.query(
@@ -26,17 +26,17 @@ export async function createTask(database: Database, id: string): Promise<void> 
   )
 }
 
-/** Waits until `check` no longer throws: for the event, however long a busy machine takes for it. */
+/** Waits until `check` no longer throws: for the event, however long a busy machine takes. */
 export function eventually<T>(check: () => T | Promise<T>): Promise<T> {
   return vi.waitFor(check, { interval: 10 })
 }
 
-/** Waits until a process can publish and hear. */
+/** Waits until a process can publish and receive. */
 export async function connected(node: { readonly bus: Bus }): Promise<void> {
   await eventually(() => expect(node.bus.isConnected()).toBe(true))
 }
 
-/** What a server process has of the log. */
+/** The parts of the log in a server process. */
 export interface TestNode extends AsyncDisposable {
   readonly reader: LogReader
   readonly bus: Bus
@@ -45,10 +45,10 @@ export interface TestNode extends AsyncDisposable {
 }
 
 /**
- * Joins the parts of the log as a server process does. Disposing disposes of the bus, too.
+ * Connects the parts of the log as a server process does. Disposing also disposes of the bus.
  *
- * @param options.checkMs - time between comparisons with the log; by default none happen by themselves
- * @param options.wrapReader - puts something between the log and its reader
+ * @param options.checkMs - time between comparisons with the log; by default only explicit ones run
+ * @param options.wrapReader - wraps the reader of the log
  */
 export async function startNode(options: {
   database: Database
@@ -74,14 +74,14 @@ export async function startNode(options: {
   return { reader, bus, feeds, appender, [Symbol.asyncDispose]: () => stack.disposeAsync() }
 }
 
-/** Appends one event and says which seq it got. */
+/** Appends one event and returns its seq. */
 export async function append(node: Pick<TestNode, 'appender'>, topic: string, type = 'Said'): Promise<number> {
   const appended = await node.appender.append({ topic, events: [{ type, payload: {} }], close: type === 'Last' })
   if (!appended.accepted) throw new Error(`An append to ${topic} was refused: ${JSON.stringify(appended)}`)
   return appended.seq
 }
 
-/** Appends `count` events, one after the other. */
+/** Appends `count` events serially. */
 export async function appendMany(node: Pick<TestNode, 'appender'>, topic: string, count: number): Promise<void> {
   for (let i = 0; i < count; i++) await append(node, topic)
 }
@@ -103,21 +103,24 @@ export function followTopic(
   })
 }
 
-/** Takes down what a follower is handed, and whether each event was the one due. */
+/** Records what a follower receives and whether each event was the expected one. */
 export interface Recording {
   readonly items: readonly Followed<number>[]
   /** `3 4 5`, snapshots as `SUBSCRIBED@2`. */
   readonly text: string
-  /** The seq it was handed last; -1 before the first. */
+  /** The last received seq; -1 before the first. */
   readonly at: number
-  /** Fulfilled when the iteration has ended by itself; rejected when it has failed. */
+  /** Fulfilled when the iteration has ended normally, rejected when it has failed. */
   readonly ended: Promise<void>
-  /** Resolves when it has been handed everything up to `seq`, at least. Fails when an event came twice, too early or not at all. */
+  /**
+   * Resolves when everything up to at least `seq` has been received. Fails when an event was
+   * repeated, early or missing.
+   */
   reach(seq: number): Promise<void>
   leave(): Promise<void>
 }
 
-/** @param from - the seq it is said to follow on; null when it begins with a snapshot */
+/** @param from - the seq it claims to follow; null when it begins with a snapshot */
 export function record(
   iterator: AsyncIterableIterator<Followed<number>, undefined>,
   from: number | null = null,
@@ -161,15 +164,18 @@ export function record(
   return recording
 }
 
-/** The cursor of an event of this log. */
+/** Returns the cursor of an event of this log. */
 export function cursorOf(node: Pick<TestNode, 'reader'>, topic: string, seq: number): string {
   return formatCursor(node.reader.epoch, topic, seq)
 }
 
-/** What a bad network does to one message. `hold` lets it arrive after the next one, or never. */
+/** What a faulty network does to one message. `hold` delivers it after the next one, or never. */
 export type Fault = 'pass' | 'lose' | 'repeat' | 'hold' | 'mangle'
 
-/** Lays a bad network between an engine and those who listen: each message on its way to a listener asks for its fault. */
+/**
+ * Puts a faulty network between an engine and its listeners. Each message to a listener asks for
+ * its fault.
+ */
 export function spoil(shard: BusShard, nextFault: () => Fault): BusShard {
   let mangled = 0
   const engine = {
@@ -198,7 +204,7 @@ export function spoil(shard: BusShard, nextFault: () => Fault): BusShard {
   return { ...shard, engine: engine as unknown as PubSubEngine }
 }
 
-/** Damage as it may be seen: another shape each time. */
+/** Corrupts a message in a visible way, in a different shape each time. */
 function mangle(message: unknown, n: number): unknown {
   const text = JSON.stringify(message)
   const shapes: readonly unknown[] = [
@@ -210,19 +216,19 @@ function mangle(message: unknown, n: number): unknown {
     [{ topic: 'somebody:else', seq: 1, type: 'Said', at: '2026-01-01T00:00:00.000Z', payload: {} }],
     Array.isArray(message) ? message.map((event: object) => ({ ...event, seq: String(n) })) : 0,
     Array.isArray(message) ? message.map((event: object) => ({ ...event, payload: 'x' })) : 0,
-    // Well-formed, though there never was such an event.
+    // Well-formed, although no such event was ever appended.
     Array.isArray(message) ? message.map((event: object) => ({ ...event, seq: 900_000 + n })) : 0,
   ]
   return shapes[n % shapes.length]
 }
 
-/** The two kinds of bus, as tests run over both. A world is what all processes of one test share. */
+/** The two kinds of bus, so that tests run over both. All processes of one test share a world. */
 export interface BusWorld {
-  /** A bus for one more process. */
+  /** Creates a bus for one more process. */
   connect(nextFault?: () => Fault): Bus
 }
 
-/** A world in which "processes" share one engine in memory. */
+/** Creates a world in which "processes" share one engine in memory. */
 export function createMemoryWorld(): BusWorld {
   const engine = new PubSub()
   const shard = { engine, isConnected: () => true, onReconnect: () => undefined, close: () => Promise.resolve() }
@@ -232,7 +238,7 @@ export function createMemoryWorld(): BusWorld {
   }
 }
 
-/** A world around a Redis server. */
+/** Creates a world around a Redis server. */
 export function createRedisWorld(url: string): BusWorld {
   return {
     connect: (nextFault) =>
@@ -246,7 +252,7 @@ export function createRedisWorld(url: string): BusWorld {
   }
 }
 
-/** A network between the tests and their database. */
+/** Creates a proxy between the tests and their database. */
 export async function createDatabaseProxy(url: string): Promise<{ proxy: TcpProxy; url: string }> {
   const direct = new URL(url)
   const socket = direct.searchParams.get('host')
