@@ -8,7 +8,7 @@ import { advance } from '../../src/tasks/report.ts'
 import type { AtEnd } from '../../src/tasks/settle.ts'
 import { type EngineFixture, startTestEngine } from '../support/engine.ts'
 
-/** A kind that completes, fails or goes on for ever. */
+/** A kind that completes, fails or runs forever. */
 const definition = defineTask({
   kind: 'K',
   input: z.object({ does: z.enum(['complete', 'fail', 'wait']) }),
@@ -39,7 +39,7 @@ async function start(atEnd: AtEnd, kind = definition): Promise<EngineFixture> {
 const noted = async ({ database }: EngineFixture): Promise<readonly unknown[]> =>
   (await database.pool.query('select status, result, code from noted order by 1')).rows
 
-test('what is done at the end of every task is told how it ended: completed, failed, canceled', async () => {
+test('the completion hook runs at the end of every task with its outcome: completed, failed, canceled', async () => {
   await using fixture = await start(note)
   await fixture.run('K', { input: { does: 'complete' } })
   await fixture.run('K', { input: { does: 'fail' } })
@@ -53,17 +53,17 @@ test('what is done at the end of every task is told how it ended: completed, fai
   ])
 })
 
-test('it leaves nothing when the task ends otherwise at the last moment', async () => {
+test('the completion hook leaves nothing when the task ends in another way at the last moment', async () => {
   let cancel: () => Promise<unknown> = () => Promise.resolve()
   await using fixture = await start(async (ended) => {
-    // Between the question and the transaction of the end, the owner cancels.
+    // Between the call of the hook and the terminal transaction, the owner cancels.
     if (ended.ending.status === 'COMPLETED') await cancel()
     return note(ended)
   })
   const task = await fixture.start('K', { input: { does: 'complete' } })
   cancel = () => fixture.engine.tasks.cancel(task.id)
   await fixture.history(task)
-  // The worker has found out when it takes the next one.
+  // The worker has noticed by the time it takes the next one.
   await fixture.run('K', { input: { does: 'fail' } })
   expect(await noted(fixture)).toEqual([
     { status: 'CANCELED', result: 'null', code: null },
@@ -71,7 +71,7 @@ test('it leaves nothing when the task ends otherwise at the last moment', async 
   ])
 })
 
-test('it keeps no task from ending when it fails, and undoes what it did', async () => {
+test('a failing completion hook does not keep a task from ending, and its writes are rolled back', async () => {
   const broken: AtEnd = async (ended) => {
     if (ended.ending.status === 'FAILED') throw new Error('before')
     const commit = await note(ended)
@@ -88,13 +88,13 @@ test('it keeps no task from ending when it fails, and undoes what it did', async
   expect(await noted(fixture)).toEqual([])
 })
 
-test('it is done also for a task that its application cannot settle', async () => {
+test('the completion hook also runs for a task that its application cannot settle', async () => {
   await using fixture = await start(note, { ...definition, settle: () => Promise.reject(new Error('no')) })
   await fixture.run('K', { input: { does: 'fail' } })
   expect(await noted(fixture)).toEqual([{ status: 'FAILED', result: 'null', code: 'NO' }])
 })
 
-test('events that it appends elsewhere are on their way when the task has ended', async () => {
+test('events appended to other topics by the completion hook are published when the task has ended', async () => {
   await using fixture = await startTestEngine({
     definitions: [definition],
     createAtEnd:

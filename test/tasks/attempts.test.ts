@@ -12,7 +12,10 @@ import { type EngineFixture, shareDatabase, startTestEngine, testEngineConfig } 
 
 shareDatabase()
 
-/** A kind whose handler may fail twice; it fails in the attempts of its input, and otherwise completes. */
+/**
+ * A kind whose handler may fail twice. It fails in the attempts named by its input, and otherwise
+ * completes.
+ */
 const fragile = defineTask({
   kind: 'FRAGILE',
   input: z.object({ failIn: z.array(z.number()).default([]) }),
@@ -25,7 +28,7 @@ const fragile = defineTask({
   },
 }) as unknown as TaskDefinition
 
-/** Lets a worker claim the task and die, so often, and a sweeper notice each time. */
+/** Makes a worker claim the task and die `count` times, each noticed by a sweeper. */
 async function loseWorkers({ engine, database }: EngineFixture, count: number): Promise<void> {
   const { store, appender, definitions } = engine
   await using doorbell = await createDoorbell({ config: testEngineConfig, database, logger: silentLogger, kinds: 0 })
@@ -51,7 +54,7 @@ async function loseWorkers({ engine, database }: EngineFixture, count: number): 
 
 const outcomesOf = ({ attempts }: Task) => attempts.map(({ attempt, outcome }) => [attempt, outcome])
 
-test('a task survives all but the last of the losses that it may have, whatever its handler may fail', async () => {
+test('a task survives all but the last of its allowed losses, however many failures its handler may have', async () => {
   await using fixture = await startTestEngine({ definitions: [fragile], config: { ROLE: 'server' } })
   const task = await fixture.start('FRAGILE')
   await loseWorkers(fixture, maxLosses - 1)
@@ -68,7 +71,7 @@ test('a task survives all but the last of the losses that it may have, whatever 
   expect(failed.attempts.at(-1)?.error).toMatchObject({ code: 'WORKER_LOST', retryable: false })
 })
 
-test('lost workers leave the handler as many failures as before', async () => {
+test('lost workers do not reduce the failures allowed to the handler', async () => {
   await using serving = await startTestEngine({ definitions: [fragile], config: { ROLE: 'server' } })
   const completing = await serving.start('FRAGILE', { input: { failIn: [5] } })
   await loseWorkers(serving, 4)
@@ -81,7 +84,7 @@ test('lost workers leave the handler as many failures as before', async () => {
   ])
 })
 
-test('failures of the handler are bounded by maxAttempts, also after losses', async () => {
+test('failures of the handler are limited by maxAttempts, also after losses', async () => {
   await using serving = await startTestEngine({ definitions: [fragile], config: { ROLE: 'server' } })
   const failing = await serving.start('FRAGILE', { input: { failIn: [3, 4, 5] } })
   await loseWorkers(serving, 2)
@@ -98,7 +101,7 @@ test('failures of the handler are bounded by maxAttempts, also after losses', as
   expect(failed.attempts[2]?.error).toMatchObject({ code: 'BUSY', retryable: true })
 })
 
-test('canceling ends the attempt under way, and adds none to a task that waits', async () => {
+test('canceling ends the current attempt, and adds none to a waiting task', async () => {
   await using fixture = await startTestEngine({ definitions: [fragile], config: { ROLE: 'server' } })
   const { store, appender, tasks } = fixture.engine
   const running = await fixture.start('FRAGILE')

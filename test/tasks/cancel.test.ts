@@ -12,7 +12,7 @@ shareDatabase()
 
 const serving = { ROLE: 'server' } as const
 
-/** A kind `WAIT` that waits for its signal, and a promise of the reason with which it aborted. */
+/** Creates a kind `WAIT` that waits for its signal, and a promise of the signal's abort reason. */
 function createWaiting(): { readonly definition: TaskDefinition; readonly aborted: Promise<unknown> } {
   const aborted = Promise.withResolvers<unknown>()
   const definition = defineTask({
@@ -50,7 +50,7 @@ describe('cancel', () => {
     expect(typesOf(await fixture.events(queued))).toEqual(['TaskQueued', 'TaskCanceled'])
   })
 
-  test('ends a running task, tells its worker, and refuses what that says later', async () => {
+  test("ends a running task, notifies its worker, and refuses the worker's later reports", async () => {
     const { definition, aborted } = createWaiting()
     await using fixture = await startTestEngine({ definitions: [definition] })
     const task = await fixture.start('WAIT')
@@ -113,7 +113,7 @@ describe('cancel', () => {
     expect(typesOf(await serve.history(task)).at(-1)).toBe('TaskCanceled')
   })
 
-  test('of a canceled task changes nothing; of one that is over otherwise is a conflict; of none is not found', async () => {
+  test('of a canceled task changes nothing, of another finished task is a conflict, of an unknown task is not found', async () => {
     const definition = defineTask({
       kind: 'QUICK',
       input: z.object({}),
@@ -136,7 +136,7 @@ describe('cancel', () => {
     await expect(fixture.engine.tasks.cancel('task_none')).rejects.toMatchObject({ code: 'NOT_FOUND' })
   })
 
-  test('at once from everywhere ends a task once', async () => {
+  test('called concurrently from everywhere ends a task once', async () => {
     const { definition } = createWaiting()
     await using first = await startTestEngine({ definitions: [definition] })
     await using second = await startTestEngine({ definitions: [definition], on: first.test })
@@ -151,7 +151,7 @@ describe('cancel', () => {
     expect(typesOf(await first.events(task)).filter((type) => type === 'TaskCanceled')).toHaveLength(1)
   })
 
-  test('keeps a reason that holds what the record cannot', async () => {
+  test('keeps a reason with characters that the database cannot store', async () => {
     const { definition } = createWaiting()
     await using fixture = await startTestEngine({ definitions: [definition], config: serving })
     const task = await fixture.start('WAIT')
@@ -159,7 +159,7 @@ describe('cancel', () => {
   })
 })
 
-test('leaving a watch cancels nothing', async () => {
+test('is not caused by unsubscribing', async () => {
   const gate = Promise.withResolvers<void>()
   const definition = defineTask({
     kind: 'WAIT',

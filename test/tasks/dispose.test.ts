@@ -4,7 +4,7 @@ import { startRedis } from '../support/redis.ts'
 import { createSteadyKind } from '../support/test-kinds.ts'
 import { startWorkerProcess } from '../support/worker.ts'
 
-test('an engine that is disposed in the middle of everything leaves no connection, row or follower behind', async () => {
+test('an engine disposed under full load leaves no connection, row or follower behind', async () => {
   await using redis = await startRedis()
   const definitions = [createSteadyKind()]
   await using observer = await startTestEngine({ definitions, config: { ROLE: 'server' } })
@@ -32,7 +32,7 @@ test('an engine that is disposed in the middle of everything leaves no connectio
     expect(await observer.get(task)).toMatchObject({ status: 'RETRYING', error: { code: 'WORKER_SHUT_DOWN' } })
     expect((await pool.query('select id from worker')).rows).toEqual([])
     await expect.poll(connections).toEqual(before)
-    // The one that asks.
+    // The querying connection itself.
     await expect
       .poll(
         async () =>
@@ -47,7 +47,7 @@ test('an engine that is disposed in the middle of everything leaves no connectio
   }
 })
 
-test('a process ends by itself when its engine is disposed: no timer or socket holds it', async () => {
+test('a process ends without help when its engine is disposed: no timer or socket keeps it alive', async () => {
   await using redis = await startRedis()
   await using observer = await startTestEngine({ definitions: [createSteadyKind()], config: { ROLE: 'server' } })
   for (const QUEUE_BACKEND of ['postgres', 'redis'] as const) {

@@ -25,8 +25,8 @@ const serving = { ROLE: 'server' } as const
 const once = ['TaskQueued', 'TaskStarted', 'TaskCompleted']
 const withoutAdvances = (types: readonly string[]): readonly string[] => types.filter((type) => type !== 'TaskAdvanced')
 
-describe('the doorbell', () => {
-  test('is rung again by the sweeper for tasks whose rings were lost with the queue’s tables', async () => {
+describe('the wake-up queue', () => {
+  test('gets new wake-ups from the sweeper for tasks whose jobs were lost with the queue’s tables', async () => {
     await using fixture = await startTestEngine({ definitions, config: serving })
     const tasks = [await fixture.start('WORK'), await fixture.start('WORK')]
     await fixture.database.pool.query('truncate bullmq.job cascade')
@@ -35,7 +35,7 @@ describe('the doorbell', () => {
     expect(worker.engine.worker?.counters.rungAgain).toBeGreaterThan(0)
   })
 
-  test('may ring as often as it likes: a task runs once', async () => {
+  test('runs a task once for any number of wake-ups', async () => {
     let runs = 0
     const gate = Promise.withResolvers<void>()
     const counting: TaskDefinition = {
@@ -57,7 +57,7 @@ describe('the doorbell', () => {
     })
     const task = await first.start('WORK')
     for (let ring = 10; ring < 20; ring++) await doorbell.ring('WORK', task.id, ring)
-    // The others are answered while it runs, and after.
+    // The other jobs are completed while it runs, and afterwards.
     const job = 'select count(*) as count from bullmq.job'
     await expect.poll(async () => (await first.database.pool.query(job)).rows).toEqual([{ count: 1 }])
     gate.resolve()
@@ -66,7 +66,7 @@ describe('the doorbell', () => {
     expect(runs).toBe(1)
   })
 
-  test('is answered again when whoever had taken the ring died before it took the task', async () => {
+  test('processes a wake-up again when the worker that had taken it died before claiming the task', async () => {
     await using fixture = await startTestEngine({ definitions, config: serving })
     const task = await fixture.start('WORK')
     await fixture.database.pool.query(
@@ -76,7 +76,7 @@ describe('the doorbell', () => {
     expect(withoutAdvances(typesOf(await worker.history(task)))).toEqual(once)
   })
 
-  test('wakes as many as there are hands when many tasks come at once', async () => {
+  test('wakes as many attempts as there are slots when many tasks start at once', async () => {
     const together = 6
     let running = 0
     let most = 0
@@ -87,7 +87,7 @@ describe('the doorbell', () => {
       concurrency: 3,
       async *run() {
         most = Math.max(most, ++running)
-        // However slow the machine is, all slots are in use once.
+        // All slots are in use at some point, however slow the machine is.
         if (running === 3) full.resolve()
         await full.promise
         if (running === together) gate.resolve()
@@ -97,7 +97,7 @@ describe('the doorbell', () => {
         return {}
       },
     }
-    // The sweeper plays no part: every ring is answered in time.
+    // The sweeper is not involved: every wake-up is processed in time.
     const config = { SWEEP_MS: 60_000 }
     await using first = await startTestEngine({ definitions: [busy], config })
     await using _second = await startTestEngine({ definitions: [busy], on: first.test, config })
@@ -106,7 +106,7 @@ describe('the doorbell', () => {
     expect(most).toBe(together)
   })
 
-  test('works over Redis as well, also after all its rings were flushed', async () => {
+  test('also works over Redis, including after FLUSHALL removed all jobs', async () => {
     await using redis = await startRedis()
     const config = { QUEUE_BACKEND: 'redis' } as const
     await using serve = await startTestEngine({ definitions, redisUrl: redis.url, config: { ...config, ...serving } })
@@ -116,14 +116,14 @@ describe('the doorbell', () => {
     await using worker = await startTestEngine({ definitions, redisUrl: redis.url, config, on: serve.test })
     expect(withoutAdvances(typesOf(await serve.history(flushed)))).toEqual(once)
     expect(withoutAdvances(typesOf(await serve.run('WORK')))).toEqual(once)
-    // Also while a worker waits for the next ring.
+    // Also while a worker waits for the next job.
     await redis.cli('FLUSHALL')
     expect(withoutAdvances(typesOf(await serve.run('WORK')))).toEqual(once)
-    // Counted behind the event.
+    // Counted after the event.
     await vi.waitFor(() => expect(worker.engine.worker?.counters.completed).toBe(3))
   })
 
-  test('over a Redis that is away keeps nobody from starting a task, which runs all the same', async () => {
+  test('does not keep a task from starting or running while its Redis is unavailable', async () => {
     await using redis = await startRedis()
     const config = { QUEUE_BACKEND: 'redis' } as const
     await using fixture = await startTestEngine({ definitions, redisUrl: redis.url, config })
@@ -132,7 +132,7 @@ describe('the doorbell', () => {
     expect(withoutAdvances(typesOf(await fixture.history(task)))).toEqual(once)
   })
 
-  test('shares the slots of a worker with the tasks that it picks up: there are never more attempts than slots', async () => {
+  test('shares the slots of a worker with the tasks it picks up: there are never more attempts than slots', async () => {
     let running = 0
     let most = 0
     const full = Promise.withResolvers<void>()
@@ -141,7 +141,7 @@ describe('the doorbell', () => {
       concurrency: 3,
       async *run() {
         most = Math.max(most, ++running)
-        // However slow the machine is, all slots are in use once.
+        // All slots are in use at some point, however slow the machine is.
         if (running === 3) full.resolve()
         await full.promise
         yield advance({ percent: 1 })
@@ -150,21 +150,21 @@ describe('the doorbell', () => {
         return {}
       },
     }
-    // Whatever waits counts as forgotten at once.
+    // Every waiting task counts as forgotten at once.
     await using fixture = await startTestEngine({ definitions: [slow], config: { SWEEP_MS: 50 } })
     const tasks = await Promise.all(Array.from({ length: 40 }, () => fixture.start('WORK')))
     for (const task of tasks) expect(withoutAdvances(typesOf(await fixture.history(task)))).toEqual(once)
     expect(most).toBe(3)
   })
 
-  test('may be deaf: waiting tasks are picked up all the same', async () => {
+  test('is not required: waiting tasks are picked up without it', async () => {
     await using fixture = await startTestEngine({ definitions })
     await fixture.database.pool.query('drop schema bullmq cascade')
     const tasks = await Promise.all(Array.from({ length: 8 }, () => fixture.start('WORK')))
     for (const task of tasks) expect(withoutAdvances(typesOf(await fixture.history(task)))).toEqual(once)
   })
 
-  test('over a Redis that was never there lets the process start, work and stop', async () => {
+  test('over a Redis that was never available lets the process start, work and stop', async () => {
     await using redis = await startRedis()
     await redis.stop()
     const config = { QUEUE_BACKEND: 'redis' } as const
@@ -173,7 +173,7 @@ describe('the doorbell', () => {
   })
 })
 
-test('an engine goes on after all its connections to the database were broken', async () => {
+test('an engine continues after all its connections to the database were broken', async () => {
   const gate = Promise.withResolvers<void>()
   const waiting: TaskDefinition = {
     ...work,
@@ -207,7 +207,7 @@ test('an engine goes on after all its connections to the database were broken', 
   expect(fixture.engine.worker?.counters.completed).toBe(2)
 })
 
-test('tasks are executed though every connection to the queue’s Redis has gone silent', async () => {
+test('tasks run although every connection to the queue’s Redis has gone silent', async () => {
   await using redis = await startRedis()
   await using proxy = await createTcpProxy(redis.port)
   await using fixture = await startTestEngine({

@@ -35,11 +35,11 @@ describe('estimateRemainingMs', () => {
     ['the rate of this attempt, which began with half of it done', 75, 5_000, { known: null, from: 50 }, 5_000],
     ['half of what earlier tasks took, when half was done before', 50, 0, { from: 50 }, 5_000],
     ['nothing, at the end', 100, 20_000, {}, 0],
-  ] as const)('goes by %s', (_what, percent, elapsedMs, options, expected) => {
+  ] as const)('is estimated from %s', (_what, percent, elapsedMs, options, expected) => {
     expect(remaining(percent, elapsedMs, options)).toBe(expected)
   })
 
-  test('is never negative nor beyond both of its sources, and exact for a task that goes at the usual pace', () => {
+  test('is never negative nor beyond both of its sources, and exact for a task at the usual pace', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 3, max: 100 }),
@@ -61,7 +61,7 @@ describe('estimateRemainingMs', () => {
     )
   })
 
-  test('falls as a task that keeps its pace goes on', () => {
+  test('falls as a task that keeps its pace progresses', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1_000, max: 1_000_000 }),
@@ -72,7 +72,8 @@ describe('estimateRemainingMs', () => {
             { length: 18 },
             (_, i) => remaining(10 + i * 5, (tookMs * (10 + i * 5)) / 100, { known }) ?? Number.NaN,
           )
-          // Once both sources agree that it ends, what is told does not climb from one look to the next by more than rounding.
+          // Once both sources agree that it ends, the estimate does not rise from one reading to
+          // the next by more than rounding.
           for (const [i, estimate] of estimates.entries())
             if (i > 8) expect(estimate).toBeLessThanOrEqual((estimates[i - 1] ?? 0) + 1)
         },
@@ -86,11 +87,11 @@ describe('estimateWaitMs', () => {
     [1, 2_500],
     [2, 7_500],
     [5, 22_500],
-  ])('of the one at %i is %i ms', (position, expected) => {
+  ])('at position %i is %i ms', (position, expected) => {
     expect(estimateWaitMs(position, durations())).toBe(expected)
   })
 
-  test('is unknown without history and without anybody who works', () => {
+  test('is unknown without history and without workers', () => {
     expect(estimateWaitMs(1, durations({ meanMs: null }))).toBeNull()
     expect(estimateWaitMs(1, durations({ slots: 0 }))).toBeNull()
   })

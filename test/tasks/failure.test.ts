@@ -14,12 +14,12 @@ describe('nextDelayMs', () => {
     [7, 30_000, 60_000],
     [8, 30_000, 60_000],
     [1_000, 30_000, 60_000],
-  ])('after attempt %i lies between %i and %i ms', (attempt, least, most) => {
+  ])('after attempt %i is between %i and %i ms', (attempt, least, most) => {
     expect(nextDelayMs(backoff, attempt, undefined, () => 0)).toBe(least)
     expect(nextDelayMs(backoff, attempt, undefined, () => 1)).toBe(most)
   })
 
-  test('doubles, is capped, keeps within its jitter, and never undercuts what was asked for', () => {
+  test('doubles, is capped, stays within its jitter, and is never shorter than the requested delay', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 100_000 }),
@@ -53,12 +53,12 @@ describe('a failure', () => {
     [Object.assign(new Error('x'), { code: '23505' }), false],
     [new Error('x'), false],
     ['x', false],
-  ])('%o passes by itself: %s', (error, passes) => {
+  ])('%o is transient: %s', (error, passes) => {
     expect(isPassing(error)).toBe(passes)
     expect(describeFailure(error, 't_1').retryable).toBe(passes)
   })
 
-  test('keeps its code and advice, and tells whether it is tried again', () => {
+  test('keeps its code and advice, and says whether it is retried', () => {
     expect(describeFailure(new RetryableError('A', 'B', { advice: 'C' }), 't_1')).toEqual({
       code: 'A',
       message: 'B',

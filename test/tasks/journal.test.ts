@@ -10,7 +10,7 @@ import { type EngineFixture, progressOf, shareDatabase, startTestEngine, typesOf
 
 shareDatabase()
 
-/** A kind `K` whose only attempt yields what `reports` yields. */
+/** Creates a kind `K` whose only attempt yields what `reports` yields. */
 function kind(
   reports: () => AsyncGenerator<Report, void, void>,
   options: Partial<Pick<TaskDefinition, 'stages' | 'attempts'>> = {},
@@ -29,7 +29,7 @@ function kind(
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-/** Joins what a stream's events carry, checking each offset against what came before. */
+/** Joins the text of a stream's events, checking each offset against the preceding text. */
 function joinStream(events: readonly LogEvent[], stream: string): string {
   let text = ''
   for (const { type, payload } of events) {
@@ -45,7 +45,7 @@ async function runOnce(fixture: EngineFixture): Promise<readonly LogEvent[]> {
 }
 
 describe('the journal', () => {
-  test('turns what a task yields into events, in order, each with the progress after it', async () => {
+  test('turns the reports of a task into events, in order, each with the resulting progress', async () => {
     const definition = kind(async function* () {
       yield stage('parse', 0, 'Reading')
       yield declareItems([
@@ -84,7 +84,7 @@ describe('the journal', () => {
     expect(progressOf(events[9])).toMatchObject({ completedItems: 1, failedItems: 1, totalItems: 2 })
   })
 
-  test('merges a burst of advances: the first at once, few in between, the last one always', async () => {
+  test('merges a burst of advances: the first at once, few in between, always the last', async () => {
     const count = 2_000
     let startedAt = 0
     let endedAt = 0
@@ -99,13 +99,13 @@ describe('the journal', () => {
     await using fixture = await startTestEngine({ definitions: [definition], config: { COALESCE_MS: 50 } })
     const events = await runOnce(fixture)
     const advances = events.filter(({ type }) => type === 'TaskAdvanced')
-    // One a window, the first, and one that may begin as the burst ends.
+    // One per window, the first, and one that may begin as the burst ends.
     expect(advances.length).toBeLessThanOrEqual((endedAt - startedAt) / 50 + 2)
     expect(advances.length).toBeGreaterThanOrEqual(1)
     expect(progressOf(events.at(-1))).toMatchObject({ message: `step ${count}`, percent: 100 })
   })
 
-  test('writes the last advance of a burst while the task goes on without a word', async () => {
+  test('writes the last advance of a burst while the task runs without further reports', async () => {
     const gate = Promise.withResolvers<void>()
     const definition = kind(async function* () {
       for (let i = 1; i <= 30; i++) yield advance({ percent: i })
@@ -119,13 +119,13 @@ describe('the journal', () => {
     await fixture.history(task)
   })
 
-  test('lets the first advance after a pause through before the window has passed', async () => {
+  test('writes the first advance after a pause before the window has passed', async () => {
     const gate = Promise.withResolvers<void>()
     const definition = kind(async function* () {
       yield advance({ percent: 1 })
       await gate.promise
     })
-    // The window is longer than the test: what waited for it would never come.
+    // The window is longer than the test: an advance that waited for it would never be written.
     await using fixture = await startTestEngine({ definitions: [definition], config: { COALESCE_MS: 5_000_000 } })
     const task = await fixture.start('K')
     await fixture.event(task, 'TaskAdvanced')
@@ -133,7 +133,7 @@ describe('the journal', () => {
     await fixture.history(task)
   })
 
-  test('lets stages, items and the end pass at once, with all that was pending', async () => {
+  test('writes stages, items and the end at once, together with everything pending', async () => {
     const definition = kind(async function* () {
       yield advance({ percent: 1 })
       await turn()
@@ -197,7 +197,7 @@ describe('the journal', () => {
     expect(events.filter(({ type }) => type === 'TaskOutput').length).toBeLessThan(40 * 2)
   })
 
-  test('keeps a pair of surrogates together when it is cut between two pieces, whatever window they fall in', async () => {
+  test('keeps a surrogate pair together when it is split over two chunks, in any window', async () => {
     const gate = Promise.withResolvers<void>()
     const definition = kind(async function* () {
       yield output('s', 'smile \ud83d')
@@ -213,7 +213,7 @@ describe('the journal', () => {
     expect(joinStream(events, 's')).toBe('smile 😀 done')
   })
 
-  test('replaces characters that the record cannot hold, instead of failing the task', async () => {
+  test('replaces characters that the database cannot store instead of failing the task', async () => {
     const definition = defineTask({
       kind: 'K',
       input: z.object({}),
@@ -268,11 +268,11 @@ describe('the journal', () => {
     await fixture.database.pool.query('create table note (text text)')
     const task = await fixture.start('K')
     await fixture.event(task, 'TaskItemCompleted')
-    // Whoever sees the event sees the row.
+    // A reader that sees the event sees the row.
     expect((await fixture.database.pool.query('select text from note')).rows).toEqual([{ text: 'a' }])
   })
 
-  test('writes an advance with a commit at once, together with it', async () => {
+  test('writes an advance with a commit at once, together with the commit', async () => {
     const definition = kind(async function* () {
       yield advance({ percent: 10 })
       yield advance({
@@ -308,7 +308,7 @@ describe('the journal', () => {
     expect(await fixture.engine.store.items([id])).toMatchObject([[{ key: 'a', status: 'PENDING' }]])
   })
 
-  test('tells that the batch is complete once, after its last item and before the end', async () => {
+  test('reports the completed batch once, after its last item and before the end', async () => {
     const definition = kind(async function* () {
       yield declareItems([
         { key: 'a', label: 'A' },
@@ -331,7 +331,7 @@ describe('the journal', () => {
     ])
   })
 
-  test('says nothing when items that are declared again are all known', async () => {
+  test('writes nothing when all items declared again are known', async () => {
     const definition = kind(async function* () {
       yield declareItems([{ key: 'a', label: 'A' }])
       yield declareItems([{ key: 'a', label: 'other' }])
@@ -342,7 +342,7 @@ describe('the journal', () => {
     expect(types.filter((type) => type === 'TaskItemsAdded')).toHaveLength(1)
   })
 
-  test('fails a task that reports on an item it never declared', async () => {
+  test('fails a task that reports on an undeclared item', async () => {
     const definition = kind(async function* () {
       yield item.completed('nobody')
     })
@@ -351,7 +351,7 @@ describe('the journal', () => {
     expect(events.at(-1)).toMatchObject({ type: 'TaskFailed', payload: { error: { code: 'INTERNAL' } } })
   })
 
-  test('stays alive and small through 100,000 advances in a tight loop', async () => {
+  test('stays responsive and small through 100,000 advances in a tight loop', async () => {
     const count = 100_000
     let turns = 0
     let grownBytes = 0
@@ -371,12 +371,12 @@ describe('the journal', () => {
     const events = await runOnce(fixture)
     expect(typesOf(events).at(-1)).toBe('TaskCompleted')
     expect(events.filter(({ type }) => type === 'TaskStarted')).toHaveLength(1)
-    // Others had their turns all along, so the heartbeat had; what is merged is not kept.
+    // Other work, such as the heartbeat, had its turns throughout. Merged reports are not retained.
     expect(turns).toBeGreaterThan(20)
     expect(grownBytes).toBeLessThan(10_000_000)
   })
 
-  test('merges streams that take turns a character at a time into one event a stream', async () => {
+  test('merges streams that alternate character by character into one event per stream', async () => {
     const definition = kind(async function* () {
       for (let i = 0; i < 5_000; i++) {
         yield output('a', 'x')
@@ -391,7 +391,7 @@ describe('the journal', () => {
   })
 })
 
-/** Bytes in use after a garbage collection, which Node hides behind a flag. */
+/** Bytes in use after a garbage collection, which Node exposes only behind a flag. */
 function heapUsed(): number {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void

@@ -10,7 +10,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 let db: TestDatabase
 beforeAll(async () => {
   db = await createTestDatabase()
-  // One user's, as it is where a program starts them; all but twenty are over.
+  // All of one user, as when a program starts them; all but twenty are finished.
   await db.database.pool.query(`
     insert into task (id, kind, status, owner, subject, input, max_attempts, progress, queue_key, created_at, finished_at)
     select 'task_' || i, 'WORK', case when i <= 20 then 'QUEUED' else 'COMPLETED' end, 'u_1', 'thing_' || i, '{}', 3, '{}',
@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => db?.[Symbol.asyncDispose]())
 
 const admission = createAdmission({ maxStartsPerMinute: 60, idempotencyHours: 1 })
-/** In one transaction, so that PostgreSQL tells what just these have read. */
+/** In one transaction, so that PostgreSQL counts only the rows read by these queries. */
 const as = (client: PoolClient): Pick<Database, 'pool'> => ({ pool: client as never })
 
 test.for<[string, (client: PoolClient) => Promise<unknown>]>([
@@ -30,11 +30,11 @@ test.for<[string, (client: PoolClient) => Promise<unknown>]>([
   ['the line itself', (client) => readLine(as(client), 'WORK')],
   ['who is next', (client) => findCandidate(as(client), 'WORK', 4)],
   ['whether one more may be started', (client) => admission.checkRate(client, 'u_1')],
-])('%s is answered without reading the tasks that are over', async ([, ask]) => {
+])('%s is answered without reading finished tasks', async ([, ask]) => {
   expect(await countReadBy(ask)).toBeLessThan(200)
 })
 
-test('reading them all would be noticed', async () => {
+test('reading them all would be detected', async () => {
   expect(await countReadBy((client) => client.query('select from task where max_attempts = 0'))).toBe(20_000)
 })
 
@@ -46,7 +46,10 @@ function countReadBy(ask: (client: PoolClient) => Promise<unknown>): Promise<num
   })
 }
 
-/** How many rows of tasks this connection has read, as far as that was not yet added up with the others'. */
+/**
+ * Returns how many task rows this connection has read and not yet merged into the shared
+ * statistics.
+ */
 async function countRead(client: PoolClient): Promise<number> {
   const { rows } = await client.query<{ read: number }>(
     `select seq_tup_read + coalesce(idx_tup_fetch, 0) as read from pg_stat_xact_user_tables where relname = 'task'`,

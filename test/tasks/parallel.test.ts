@@ -4,7 +4,7 @@ import { parallel } from '../../src/tasks/parallel.ts'
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 describe('parallel', () => {
-  test('yields everything of every input, in order within each, at most so many at once', async () => {
+  test('yields everything of every input, in order within each, with bounded concurrency', async () => {
     let running = 0
     let most = 0
     async function* run(input: number): AsyncGenerator<string, void, void> {
@@ -22,7 +22,7 @@ describe('parallel', () => {
       expect(yielded.filter((text) => text.startsWith(`${input}.`))).toEqual([0, 1, 2].map((i) => `${input}.${i}`))
   })
 
-  test('does not let one that waits hold up the others', async () => {
+  test('does not let a waiting input delay the others', async () => {
     const gate = Promise.withResolvers<void>()
     async function* run(input: string): AsyncGenerator<string, void, void> {
       if (input === 'slow') await gate.promise
@@ -36,7 +36,7 @@ describe('parallel', () => {
     expect(yielded).toEqual(['a', 'b', 'c', 'slow'])
   })
 
-  test('is a plain loop with a limit of one, and nothing for no inputs', async () => {
+  test('is a plain loop with a limit of one, and yields nothing for no inputs', async () => {
     async function* run(input: number): AsyncGenerator<number, void, void> {
       yield input
       await turn()
@@ -46,7 +46,7 @@ describe('parallel', () => {
     expect(await Array.fromAsync(parallel([], 4, run))).toEqual([])
   })
 
-  test('throws the first failure, and tells the others to return', async () => {
+  test('throws the first failure and returns the other iterators', async () => {
     const returned: string[] = []
     async function* run(input: string): AsyncGenerator<string, void, void> {
       try {
@@ -65,7 +65,7 @@ describe('parallel', () => {
     await expect.poll(() => returned.sort()).toEqual(['a', 'b', 'bad'])
   })
 
-  test('tells all to return when it is left', async () => {
+  test('returns all iterators when it is returned', async () => {
     const returned: number[] = []
     async function* run(input: number): AsyncGenerator<number, void, void> {
       try {

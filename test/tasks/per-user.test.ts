@@ -12,7 +12,10 @@ import { shareDatabase, startTestEngine } from '../support/engine.ts'
 
 shareDatabase()
 
-/** A kind `HOLD` whose tasks run until they are let go, and what of it runs now and ran at most, by owner. */
+/**
+ * Creates a kind `HOLD` whose tasks run until they are released, with the current and the highest
+ * number of running tasks by owner.
+ */
 function createHolding(options: { concurrency: number; perUser?: number | null }) {
   const running = new Map<string, number>()
   const most = new Map<string, number>()
@@ -44,7 +47,7 @@ function createHolding(options: { concurrency: number; perUser?: number | null }
 }
 const waitFor = (look: () => unknown): Promise<unknown> => vi.waitFor(look, { interval: 20 })
 
-test('one user never has more running than allowed, over all workers, and others are served meanwhile', async () => {
+test('a user never has more running tasks than allowed, over all workers, and other users are served meanwhile', async () => {
   const kind = createHolding({ concurrency: 4 })
   const config = { MAX_RUNNING_PER_USER: 2 }
   await using serve = await startTestEngine({ definitions: [kind.definition], config })
@@ -53,7 +56,7 @@ test('one user never has more running than allowed, over all workers, and others
   for (let i = 0; i < 10; i++) greedy.push(await serve.start('HOLD', { owner: 'greedy' }))
   await waitFor(() => expect(kind.running.get('greedy')).toBe(2))
   const modest = await serve.start('HOLD', { owner: 'modest', input: { stay: false } })
-  // Eight before it in line, none of which may run.
+  // Eight before it in the queue, none of which may run.
   await serve.history(modest)
   expect(kind.running.get('greedy')).toBe(2)
   while (kind.started.length < 11) {
@@ -66,7 +69,7 @@ test('one user never has more running than allowed, over all workers, and others
   expect(kind.most.get('greedy')).toBe(2)
 })
 
-test('the next of a user starts when the one before ends, without waiting for the sweeper', async () => {
+test('the next task of a user starts when the previous one ends, without waiting for the sweeper', async () => {
   const kind = createHolding({ concurrency: 3 })
   await using serve = await startTestEngine({
     definitions: [kind.definition],
@@ -75,13 +78,13 @@ test('the next of a user starts when the one before ends, without waiting for th
   const tasks: Task[] = []
   for (let i = 0; i < 4; i++) tasks.push(await serve.start('HOLD', { input: { stay: i === 0 } }))
   await waitFor(() => expect(kind.running.get('u_1')).toBe(1))
-  // One that is canceled makes room as well.
+  // A canceled task frees its slot as well.
   await serve.engine.tasks.cancel(tasks[0]?.id ?? '')
   for (const task of tasks.slice(1)) await serve.history(task)
   expect(kind.most.get('u_1')).toBe(1)
 })
 
-test('places and estimates say who is passed over, and until when', async () => {
+test('queue positions and estimates show which tasks are passed over, and until when', async () => {
   const kind = createHolding({ concurrency: 2 })
   const config = { MAX_RUNNING_PER_USER: 1 }
   await using serve = await startTestEngine({ definitions: [kind.definition], config })
@@ -98,7 +101,8 @@ test('places and estimates say who is passed over, and until when', async () => 
     const found = await serve.engine.places.of(line)
     return line.map(({ id }) => found.get(id))
   }
-  // Greedy's and steady's end about now + 10 s: then one hand takes greedy's second, the other one `other`.
+  // The tasks of greedy and steady end at about now + 10 s: then one slot takes greedy's second,
+  // the other one `other`.
   await waitFor(async () => {
     const [a, b, c] = await places()
     expect([a?.position, c?.position, b?.position]).toEqual([1, 2, 3])
@@ -107,7 +111,7 @@ test('places and estimates say who is passed over, and until when', async () => 
   })
 })
 
-test('more workers shorten the wait that is told, and fewer lengthen it', async () => {
+test('more workers shorten the estimated wait, and fewer lengthen it', async () => {
   const kind = createHolding({ concurrency: 1 })
   await using serve = await startTestEngine({ definitions: [kind.definition] })
   const done = await serve.start('HOLD', { input: { stay: false } })
@@ -129,11 +133,11 @@ test('more workers shorten the wait that is told, and fewer lengthen it', async 
     await waitFor(() => expect(kind.running.get('u_1')).toBe(4))
     await waitFor(async () => expect(await told()).toBe((3.5 * 60_000) / 4))
   }
-  // Its three were handed on: they stand before the others again, and one works on.
+  // Its three were handed over: they are before the others again, and one continues.
   await waitFor(async () => expect(await told()).toBe(3.5 * 60_000))
 })
 
-test('CONCURRENCY says how many a worker runs, leaves a kind to others with 0, and refuses kinds that are none', async () => {
+test('CONCURRENCY sets how many tasks of a kind a worker runs, excludes a kind with 0, and refuses unknown kinds', async () => {
   const kind = createHolding({ concurrency: 2 })
   await using idle = await startTestEngine({ definitions: [kind.definition], config: { CONCURRENCY: { HOLD: 0 } } })
   expect(idle.engine.worker?.slots).toEqual({})
@@ -154,7 +158,7 @@ test('CONCURRENCY says how many a worker runs, leaves a kind to others with 0, a
   ).rejects.toThrow('CONCURRENCY names HODL; the kinds of task are HOLD')
 })
 
-test('a forecast is what the claims make of the line, whoever waits and whoever runs', async () => {
+test('a forecast matches the order of claims for any queue and any running tasks', async () => {
   await using serve = await startTestEngine({ definitions: [], config: { ROLE: 'server' } })
   const { pool } = serve.database
   const owner = fc.constantFrom('a', 'b', 'c')
@@ -178,7 +182,7 @@ test('a forecast is what the claims make of the line, whoever waits and whoever 
         [id, status, of, index],
       )
     const slots = Math.max(1, running.length + free)
-    // Each runs for as long as any other; those that run began one after the other.
+    // Each task runs for the same time; the running ones started one after another.
     const foretold = forecast(
       {
         waiting: waiting.map((of, index) => ({ id: `w${index}`, owner: of })),
@@ -201,7 +205,7 @@ test('a forecast is what the claims make of the line, whoever waits and whoever 
   }
 })
 
-test('however much a paying user sends, a free task is overtaken only by what comes within the head start', async () => {
+test('however much a paying user sends, a free task is overtaken only by tasks within the priority boost', async () => {
   await using serve = await startTestEngine({ definitions: [], config: { ROLE: 'server' } })
   const { pool } = serve.database
   const headStartMs = 30_000
@@ -212,7 +216,8 @@ test('however much a paying user sends, a free task is overtaken only by what co
       [id, atMs - aheadMs],
     )
   await insert('free', 0, 0)
-  // The worst there can be: a paid task each second, one hand that takes a second for each, so that the line never ends.
+  // The worst case: a paid task each second and one slot that takes a second for each, so that the
+  // queue never empties.
   const taken: string[] = []
   for (let second = 0; !taken.includes('free'); second++) {
     await insert(`paid-${second}`, second * 1_000 + 1, headStartMs)
@@ -235,11 +240,11 @@ test.each([
   ['*=0', 'pro', 0],
   [undefined, 'pro', 30_000],
   ['pro=30', 'constructor', 0],
-])('with HEAD_STARTS %s the plan %s stands earlier by %i ms', (setting, plan, ms) => {
+])('with HEAD_STARTS %s the plan %s is moved forward by %i ms', (setting, plan, ms) => {
   expect(headStartMsOf(parseConfig({ NODE_ENV: 'test', HEAD_STARTS: setting }).HEAD_STARTS, plan)).toBe(ms)
 })
 
-test('settings that are no pairs of a name and a number are refused', () => {
+test('settings that are not pairs of a name and a number are refused', () => {
   for (const HEAD_STARTS of ['pro', 'pro=soon', 'pro=-1', 'pro=99999999'])
     expect(() => parseConfig({ NODE_ENV: 'test', HEAD_STARTS })).toThrow('name=number, separated by commas')
 })

@@ -23,7 +23,10 @@ shareDatabase()
 
 const serving = { ROLE: 'server' } as const
 
-/** A kind `WAIT` that runs one at a time, each until it is let go, and the order in which they ran. */
+/**
+ * Creates a kind `WAIT` that runs one task at a time, each until it is released, and records the
+ * order in which they ran.
+ */
 function createWaiting(concurrency = 1): { readonly definition: TaskDefinition; readonly order: string[] } {
   const order: string[] = []
   const definition = defineTask({
@@ -44,7 +47,7 @@ const positions = async ({ engine }: EngineFixture, tasks: readonly Task[]): Pro
   return tasks.map(({ id }) => places.get(id)?.position ?? null)
 }
 
-/** A database that counts what is asked of it. */
+/** Wraps a database and counts its queries. */
 function createCounting(database: Database): { readonly database: Database; readonly counted: { queries: number } } {
   const counted = { queries: 0 }
   const pool = new Proxy(database.pool, {
@@ -58,7 +61,7 @@ function createCounting(database: Database): { readonly database: Database; read
 }
 
 describe('the queue', () => {
-  test('takes first who came first, and lets a head start overtake', async () => {
+  test('takes the oldest task first, and lets a priority boost overtake', async () => {
     const { definition, order } = createWaiting()
     await using serve = await startTestEngine({ definitions: [definition], config: serving })
     const a = await serve.start('WAIT', { input: { name: 'a' } })
@@ -70,21 +73,21 @@ describe('the queue', () => {
     expect(order).toEqual(['paid', 'a', 'b'])
   })
 
-  test('starves nobody: who has waited for as long as the head start is overtaken by no newcomer', async () => {
+  test('starves no task: one that has waited for as long as the boost is overtaken by no later one', async () => {
     const { definition } = createWaiting()
     await using serve = await startTestEngine({ definitions: [definition], config: serving })
     const headStartMs = 60_000
     const free = await serve.start('WAIT')
     const early = await serve.start('WAIT', { headStartMs })
     expect(await positions(serve, [early, free])).toEqual([1, 2])
-    // Time passes: everybody in line has waited for a little longer than the head start.
+    // Time passes: every task in the queue has waited for a little longer than the boost.
     await serve.database.pool.query(`update task set queue_key = queue_key - $1 * interval '1 ms'`, [headStartMs + 1])
     const late = await Promise.all(Array.from({ length: 5 }, () => serve.start('WAIT', { headStartMs })))
     expect(await positions(serve, [early, free])).toEqual([1, 2])
     expect([...(await positions(serve, late))].sort()).toEqual([3, 4, 5, 6, 7])
   })
 
-  test('knows the place of everyone while tasks come, go and are canceled', async () => {
+  test('knows the position of every task while tasks are added, taken and canceled', async () => {
     const { definition } = createWaiting()
     const other: TaskDefinition = { ...definition, kind: 'OTHER' }
     await using serve = await startTestEngine({ definitions: [definition, other], config: serving })
@@ -111,7 +114,7 @@ describe('the queue', () => {
 })
 
 describe('TaskQueueMoved', () => {
-  test('comes while a task waits and no more once it has started, also to another server', async () => {
+  test('is sent while a task waits and not after it has started, also to another server', async () => {
     await using redis = await startRedis()
     const { definition } = createWaiting()
     await using serve = await startTestEngine({ definitions: [definition], config: serving, redisUrl: redis.url })
@@ -138,13 +141,13 @@ describe('TaskQueueMoved', () => {
     const started = watcher.seen.findIndex((one) => one.is === 'event' && one.event.type === 'TaskStarted')
     expect(watcher.seen.slice(started).filter(({ is }) => is === 'queueMoved')).toEqual([])
     expect(typesOf(onlyEvents(watcher.seen)).at(-1)).toBe('TaskCompleted')
-    // A passing state: it repeats the number of the event before it.
+    // An ephemeral event: it repeats the seq of the event before it.
     expect(watcher.seen.filter(({ is }) => is === 'queueMoved')).toEqual(
       moves().map(() => expect.objectContaining({ seq: 1 })),
     )
   })
 
-  test('comes at most once in its period, however fast the queue moves, and ends with the truth', async () => {
+  test('is sent at most once per period, however fast the queue moves, and ends with the correct position', async () => {
     const movedMs = 100
     const { definition } = createWaiting()
     await using serve = await startTestEngine({
@@ -162,7 +165,7 @@ describe('TaskQueueMoved', () => {
     expect(places.length).toBeLessThanOrEqual(Math.ceil((performance.now() - startedAt) / movedMs) + 1)
   })
 
-  test('costs the same number of queries whether few or many wait and watch', async () => {
+  test('costs the same number of queries for any number of waiting tasks and subscribers', async () => {
     const { definition } = createWaiting()
     await using serve = await startTestEngine({ definitions: [definition], config: serving })
     await serve.database.pool.query(`insert into topic (name) select 'task:t_' || i from generate_series(1, 2000) i`)
@@ -187,12 +190,12 @@ describe('TaskQueueMoved', () => {
       await expect.poll(() => last.get(`t_${waiting}`), { interval: 5 }).toBe(waiting - 1)
       return counted.queries - before
     }
-    // One look at the place; a second where the idle look falls into the same moment.
+    // One query for the positions; a second if the idle check happens at the same moment.
     expect(await queriesFor(10, 5)).toBeLessThanOrEqual(2)
     expect(await queriesFor(2_000, 1_500)).toBeLessThanOrEqual(2)
   })
 
-  test('is told without the bus as well, only later', async () => {
+  test('is sent without the bus as well, only later', async () => {
     await using redis = await startRedis()
     const { definition } = createWaiting()
     await using serve = await startTestEngine({ definitions: [definition], config: serving, redisUrl: redis.url })
@@ -215,7 +218,7 @@ describe('TaskQueueMoved', () => {
 })
 
 describe('the estimated wait', () => {
-  test('is unknown before anything of the kind has completed, and then grows with the place', async () => {
+  test('is unknown before any task of the kind has completed, and then grows with the position', async () => {
     const { definition } = createWaiting(2)
     await using serve = await startTestEngine({ definitions: [definition] })
     const finished = await serve.start('WAIT')
@@ -237,7 +240,7 @@ describe('the estimated wait', () => {
       const found = await places.of(waiting)
       return waiting.map(({ id }) => found.get(id)?.estimatedWaitMs)
     }
-    // It took 10 s, and two work at once.
+    // It took 10 s, and two run at once.
     await pool.query(`update task set finished_at = started_at + interval '10 s' where id = $1`, [finished.id])
     expect(await estimate()).toEqual([null, null, null])
     await pool.query(

@@ -22,7 +22,7 @@ const declared = declareItems(keys.map((key) => ({ key, label: key })))
 const start = '2026-01-02T03:04:05.678Z'
 
 describe('reduceReport', () => {
-  test('keeps every percent between 0 and 100, never falling, and counts what the items say', () => {
+  test('keeps every percent between 0 and 100, never falling, and counts the reported items', () => {
     fc.assert(
       fc.property(
         fc.array(anyReport, { maxLength: 40 }),
@@ -53,13 +53,13 @@ describe('reduceReport', () => {
     )
   })
 
-  test('takes the percent from the items when the task says none', () => {
+  test('derives the percent from the items when the task reports none', () => {
     const reports = [declared, item.completed('a'), item.advanced('b', 50)]
     const state = reports.reduce((folded, report) => reduceReport(folded, report), beginAttempt([], start))
     expect(state.progress).toMatchObject({ percent: 30, completedItems: 1, totalItems: 5, stage: null })
   })
 
-  test('begins another attempt with what is done: of its items, or of its stages, which it goes through again', () => {
+  test('begins another attempt with the finished part: of its items, or of its stages, which run again', () => {
     const reports = [declared, item.completed('a')]
     const { items } = reports.reduce((folded, report) => reduceReport(folded, report), beginAttempt([], start))
     const again = beginAttempt([...items.values()], start)
@@ -69,7 +69,7 @@ describe('reduceReport', () => {
     expect(reduceReport(staged, stage('parse'), { parse: 1, generate: 1 }).progress.percent).toBe(0)
   })
 
-  test('begins an item anew that is started after it had ended', () => {
+  test('resets an item that is started after it had ended', () => {
     const reports = [declared, item.failed('a', failure), item.started('a')]
     const state = reports.reduce((folded, report) => reduceReport(folded, report), beginAttempt([], start))
     expect(state.items.get('a')).toMatchObject({ status: 'RUNNING', percent: 0, error: null })

@@ -25,7 +25,7 @@ const lost = [
   ['TaskStarted', 2, undefined],
 ]
 
-/** Adds all but one of the losses that a task may have to its attempts, before the last of them. */
+/** Adds all but one of a task's allowed losses to its attempts, before the last of them. */
 async function addLosses({ database }: EngineFixture, { id }: Task): Promise<void> {
   const loss = JSON.stringify([{ attempt: 0, startedAt: new Date().toISOString(), outcome: 'WORKER_LOST' }])
   for (let count = 1; count < maxLosses; count++)
@@ -33,7 +33,7 @@ async function addLosses({ database }: EngineFixture, { id }: Task): Promise<voi
 }
 
 describe('a worker that is killed', () => {
-  test('loses its task to another, with the next attempt and an event that says so', async () => {
+  test('loses its task to another, with the next attempt and an event that reports it', async () => {
     await using redis = await startRedis()
     await using fixture = await startTestEngine({ definitions: [steady], config: serving, redisUrl: redis.url })
     await using first = await startWorkerProcess(fixture.test.url, redis.url)
@@ -47,7 +47,7 @@ describe('a worker that is killed', () => {
     expect(events.at(-1)).toMatchObject({ type: 'TaskCompleted', payload: { result: { attempt: 2 } } })
   })
 
-  test('fails its task when that was the last loss it may have, and settles it', async () => {
+  test('fails its task, and settles it, when that was the last allowed loss', async () => {
     await using redis = await startRedis()
     const definition = createSteadyKind(undefined, 1)
     const settled: unknown[] = []
@@ -84,7 +84,7 @@ describe('a worker that is killed', () => {
   })
 })
 
-test('a worker that was frozen past its lease is fenced: its late words are refused and its signal aborts', async () => {
+test('a worker that was frozen past its lease is fenced: its late reports are refused and its signal aborts', async () => {
   await using redis = await startRedis()
   await using fixture = await startTestEngine({ definitions: [steady], config: serving, redisUrl: redis.url })
   await using zombie = await startWorkerProcess(fixture.test.url, redis.url)
@@ -97,7 +97,7 @@ test('a worker that was frozen past its lease is fenced: its late words are refu
   zombie.kill('SIGCONT')
   expect(await zombie.readLine()).toBe(`aborted ${task.id} 1 lease lost`)
   const restart = await fixture.event(task, 'TaskStarted', ({ payload }) => payload['attempt'] === 2)
-  // The second attempt goes on undisturbed, and nothing of the first is told after its start.
+  // The second attempt continues undisturbed, and no event of the first is written after its start.
   const at = (await fixture.get(task)).seq
   await fixture.event(task, 'TaskAdvanced', ({ seq }) => seq > at + 3)
   const messages = (await fixture.events(task))
@@ -108,8 +108,11 @@ test('a worker that was frozen past its lease is fenced: its late words are refu
   expect(await other.readLine()).toBe(`aborted ${task.id} 2 canceled`)
 })
 
-describe('a lease that ran out', () => {
-  /** Makes a task one that a worker had, for the last time that it may lose one, and no longer answers for. */
+describe('a lease that expired', () => {
+  /**
+   * Turns a task into one that was held by a worker, on its last allowed loss, whose lease has
+   * expired.
+   */
   async function abandon(fixture: EngineFixture, task: Task): Promise<void> {
     const appended = await fixture.engine.appender.append({
       topic: taskTopic(task.id),
@@ -124,7 +127,7 @@ describe('a lease that ran out', () => {
     await addLosses(fixture, task)
   }
 
-  test('is taken back once, however many sweepers see it', async () => {
+  test('is taken over once by any number of sweepers', async () => {
     const definition: TaskDefinition = {
       ...steady,
       settle: async (client) => {
@@ -147,7 +150,7 @@ describe('a lease that ran out', () => {
     expect((await serving.database.pool.query('select count(*) as count from settled')).rows).toEqual([{ count: 10 }])
   })
 
-  test('ends the task also when the application cannot settle it', async () => {
+  test('ends the task even if the application cannot settle it', async () => {
     const definition: TaskDefinition = { ...steady, settle: () => Promise.reject(new Error('on second thought')) }
     await using serving = await startTestEngine({ definitions: [definition], config: { ROLE: 'server' } })
     const task = await serving.start('STEADY')
@@ -158,11 +161,11 @@ describe('a lease that ran out', () => {
 })
 
 describe('a worker that shuts down', () => {
-  test('hands its task on at once, without using up an attempt', async () => {
+  test('hands its task over at once, without using up an attempt', async () => {
     await using redis = await startRedis()
     const definition = createSteadyKind(undefined, 1)
     await using fixture = await startTestEngine({ definitions: [definition], config: serving, redisUrl: redis.url })
-    // Leases and sweeps play no part: they are far longer than the test.
+    // Leases and sweeps are not involved: they are far longer than the test.
     const config = { LEASE_MS: 300_000, SWEEP_MS: 60_000 }
     await using first = await startWorkerProcess(fixture.test.url, redis.url, { attempts: 1, config })
     const task = await fixture.start('STEADY', { input: { finishFrom: 3 } })
@@ -209,7 +212,7 @@ describe('a worker that shuts down', () => {
     for (const task of [running, later]) expect(typesOf(await other.history(task)).at(-1)).toBe('TaskCompleted')
   })
 
-  test('leaves behind an attempt that does not let go, in bounded time', async () => {
+  test('abandons an attempt that does not end, in bounded time', async () => {
     const held = Promise.withResolvers<void>()
     const definition: typeof steady = {
       ...steady,

@@ -11,7 +11,7 @@ shareDatabase()
 
 const quick = { initialDelayMs: 1, maxDelayMs: 2 }
 
-/** A kind `K` without input whose attempts are what `run` makes of their number. */
+/** Creates a kind `K` without input whose attempts run `run` with their number. */
 function kind(
   run: (attempt: number, items: readonly TaskItem[]) => AsyncGenerator<Report, Record<string, unknown>, void>,
   options: Partial<Omit<TaskDefinition, 'kind' | 'input' | 'run'>> = {},
@@ -26,7 +26,7 @@ function kind(
 }
 
 describe('an attempt', () => {
-  test('completes with what it returns, in the event, the row and nothing else', async () => {
+  test('completes with its return value, in the event and the row only', async () => {
     const definition = kind(async function* () {
       yield advance({ percent: 30 })
       return { documentId: 'd_1', nothing: undefined }
@@ -49,7 +49,7 @@ describe('an attempt', () => {
     expect(task.finishedAt).toBeInstanceOf(Date)
   })
 
-  test('is repeated after a failure that may pass, and says when', async () => {
+  test('is retried after a transient failure, and reports when', async () => {
     const definition = kind(async function* (attempt) {
       yield stage(`attempt ${attempt}`, 50)
       if (attempt < 3) throw new RetryableError('PROVIDER_AWAY', 'The provider is away.', { advice: 'Wait.' })
@@ -80,7 +80,7 @@ describe('an attempt', () => {
     expect(events.at(-1)?.payload).toMatchObject({ result: { attempt: 3 } })
   })
 
-  test('is not repeated before the time that the failing service asked for', async () => {
+  test('is not retried before the time requested by the failing service', async () => {
     const startedAt: number[] = []
     const definition = kind(async function* (attempt) {
       startedAt.push(Date.now())
@@ -110,7 +110,7 @@ describe('an attempt', () => {
     })
   })
 
-  test('fails the task at once, with advice, for a reason that would not pass', async () => {
+  test('fails the task at once, with advice, for a permanent reason', async () => {
     const definition = kind(async function* () {
       yield advance({ percent: 1 })
       throw new FinalError('UNSUPPORTED_FORMAT', 'This is no text.', { advice: 'Send Markdown.' })
@@ -127,7 +127,7 @@ describe('an attempt', () => {
     expect(await fixture.get(task)).toMatchObject({ status: 'FAILED', error, attempt: 1 })
   })
 
-  test('masks what it did not expect', async () => {
+  test('masks unexpected errors', async () => {
     const definition = kind(async function* () {
       yield advance({ percent: 1 })
       throw new Error('password=hunter2')
@@ -142,7 +142,7 @@ describe('an attempt', () => {
     })
   })
 
-  test('passes on the words of an expected failure of the house', async () => {
+  test('keeps the message of an expected failure of its own', async () => {
     const definition = kind(async function* () {
       yield advance({ percent: 1 })
       throw new TidingsError('NOT_FOUND', 'There is no document "d_1"')
@@ -153,7 +153,7 @@ describe('an attempt', () => {
     })
   })
 
-  test('is repeated when the database chose its commit to undo', async () => {
+  test('is retried when the database chose to roll back its commit', async () => {
     const definition = kind(async function* (attempt) {
       yield declareItems([{ key: 'a', label: 'A' }])
       yield item.completed('a', async (client) => {
@@ -167,7 +167,7 @@ describe('an attempt', () => {
     expect(events.at(-1)?.payload).toMatchObject({ result: { attempt: 2 } })
   })
 
-  test('finds the items that an earlier attempt completed still completed, and all others as new', async () => {
+  test('finds the items completed by an earlier attempt still completed, and all others as new', async () => {
     const found: (readonly TaskItem[])[] = []
     const failure = { code: 'X', message: 'X', retryable: false, advice: null }
     const definition = kind(async function* (attempt, items) {
@@ -201,7 +201,7 @@ describe('an attempt', () => {
     expect(items?.map(({ status }) => status)).toEqual(['COMPLETED', 'SKIPPED', 'COMPLETED', 'COMPLETED'])
   })
 
-  test('streams its output from the start of the attempt, which is all that is kept', async () => {
+  test('streams its output from the start of the attempt and keeps only that', async () => {
     const definition = kind(async function* (attempt) {
       yield output('s', attempt === 1 ? 'first try' : 'second')
       if (attempt === 1) throw new RetryableError('AGAIN', 'Again.')
@@ -234,7 +234,7 @@ describe('settle', () => {
   const table = 'create table settled (task text, status text, owner text, code text)'
   const rows = 'select status, owner, code from settled order by 1'
 
-  test('runs in the transaction of the end: completed', async () => {
+  test('runs in the terminal transaction: completed', async () => {
     const definition = settling(async function* () {
       yield advance({ percent: 1 })
       return {}
@@ -245,7 +245,7 @@ describe('settle', () => {
     expect((await fixture.database.pool.query(rows)).rows).toEqual([{ status: 'COMPLETED', owner: 'u_1', code: null }])
   })
 
-  test('runs in the transaction of the end: failed', async () => {
+  test('runs in the terminal transaction: failed', async () => {
     const definition = settling(async function* () {
       yield advance({ percent: 1 })
       throw new FinalError('NO', 'No.')
@@ -256,7 +256,7 @@ describe('settle', () => {
     expect((await fixture.database.pool.query(rows)).rows).toEqual([{ status: 'FAILED', owner: 'u_1', code: 'NO' }])
   })
 
-  test('runs in the transaction of the end: canceled, while it waits and while it runs', async () => {
+  test('runs in the terminal transaction: canceled, while waiting and while running', async () => {
     const definition = settling(async function* () {
       yield stage('running')
       await new Promise(() => undefined)
@@ -275,7 +275,7 @@ describe('settle', () => {
     ])
   })
 
-  test('that throws for a completed task fails it, and settles the failure', async () => {
+  test('that throws for a completed task fails the task, and settles the failure', async () => {
     const definition = settling(
       async function* () {
         yield advance({ percent: 1 })
@@ -307,7 +307,7 @@ describe('settle', () => {
     expect((await fixture.database.pool.query(rows)).rows).toEqual([])
   })
 
-  test('that throws for a canceled task leaves it as it was', async () => {
+  test('that throws for a canceled task leaves the task unchanged', async () => {
     const gate = Promise.withResolvers<void>()
     const definition = settling(
       async function* () {
@@ -327,7 +327,7 @@ describe('settle', () => {
     expect(typesOf(await fixture.history(task)).at(-1)).toBe('TaskCompleted')
   })
 
-  test('is left out for a task whose input no longer fits its kind, which fails instead of hanging', async () => {
+  test('is skipped for a task whose input no longer fits its kind, which fails instead of hanging', async () => {
     let isStrict = false
     const definition = defineTask({
       kind: 'K',

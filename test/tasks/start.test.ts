@@ -17,14 +17,14 @@ const work = defineTask({
   },
 }) as TaskDefinition
 const definitions = [work]
-/** Nothing of what is started runs. */
+/** No started task runs. */
 const idle = { ROLE: 'server' } as const
-/** A text of as many bytes as there can be for its length, which cannot be compressed. */
+/** Returns an incompressible text with the most bytes possible for its length. */
 const makeWide = (length: number): string =>
   Array.from({ length }, (_, index) => String.fromCharCode(0x4e00 + ((index * 7_919) % 20_000))).join('')
 
 describe('start', () => {
-  test('puts a task in line, tells so, and returns it', async () => {
+  test('queues a task, publishes it, and returns it', async () => {
     await using fixture = await startTestEngine({ definitions, config: idle })
     const { task, isNew } = await fixture.engine.tasks.start({ kind: 'WORK', input: { name: 'a' }, owner: 'u_1' })
     expect(isNew).toBe(true)
@@ -39,7 +39,7 @@ describe('start', () => {
     expect(typesOf(await fixture.events(task))).toEqual(['TaskQueued'])
   })
 
-  test('refuses an input that does not fit, naming what does not', async () => {
+  test('refuses an invalid input, naming the invalid fields', async () => {
     await using fixture = await startTestEngine({ definitions, config: idle })
     await expect(fixture.start('WORK', { input: { name: 7 } })).rejects.toMatchObject({
       code: 'BAD_INPUT',
@@ -52,7 +52,7 @@ describe('start', () => {
     expect(await fixture.engine.store.list({ owner: 'u_1', limit: 10 })).toEqual([])
   })
 
-  test('refuses text that the record cannot hold', async () => {
+  test('refuses text that the database cannot store', async () => {
     await using fixture = await startTestEngine({ definitions, config: idle })
     for (const input of [{ name: 'a\u0000b' }, { name: '\ud83d' }])
       await expect(fixture.start('WORK', { input })).rejects.toMatchObject({ code: 'BAD_INPUT' })
@@ -61,13 +61,13 @@ describe('start', () => {
         code: 'BAD_INPUT',
         details: { issues: [{ path: 'idempotencyKey' }] },
       })
-    // The widest of owners with the longest of keys has its place in the index.
+    // The widest owner with the longest key fits into the index.
     const [owner, idempotencyKey] = [makeWide(200), makeWide(255)]
     const first = await fixture.start('WORK', { owner, idempotencyKey })
     expect((await fixture.start('WORK', { owner, idempotencyKey })).id).toBe(first.id)
   })
 
-  test('lets the application name the subject and the parts, in the same transaction', async () => {
+  test('lets the application set the subject and the parts, in the same transaction', async () => {
     const definition: TaskDefinition = {
       ...work,
       async begin(client, _input, { taskId, owner }) {
@@ -83,7 +83,7 @@ describe('start', () => {
     expect((await fixture.database.pool.query('select * from begun')).rows).toEqual([{ task: task.id, owner: 'u_1' }])
   })
 
-  test('is undone by a begin that throws, also after it has written', async () => {
+  test('is rolled back by a begin that throws, also after it has written', async () => {
     const definition: TaskDefinition = {
       ...work,
       async begin(client, _input, { taskId }) {
@@ -103,7 +103,7 @@ describe('start', () => {
 })
 
 describe('an idempotency key', () => {
-  test('returns the same task, also when the input names its fields in another order', async () => {
+  test('returns the same task, also when the input lists its fields in another order', async () => {
     await using fixture = await startTestEngine({ definitions, config: idle })
     const first = await fixture.engine.tasks.start({
       kind: 'WORK',
@@ -129,14 +129,14 @@ describe('an idempotency key', () => {
     })
   })
 
-  test('is each owner’s own', async () => {
+  test('is separate for each owner', async () => {
     await using fixture = await startTestEngine({ definitions, config: idle })
     const mine = await fixture.start('WORK', { idempotencyKey: 'k', owner: 'u_1' })
     const theirs = await fixture.start('WORK', { idempotencyKey: 'k', owner: 'u_2', input: { name: 'b' } })
     expect(theirs.id).not.toBe(mine.id)
   })
 
-  test('makes one task of twenty requests at once, on two engines, with a begin that admits one', async () => {
+  test('creates one task for twenty concurrent requests on two engines, with a begin that admits one', async () => {
     const exclusive: TaskDefinition = {
       ...work,
       async begin(client, _input, { taskId }) {
@@ -159,7 +159,7 @@ describe('an idempotency key', () => {
     expect((await first.database.pool.query('select count(*) as count from task')).rows).toEqual([{ count: 1 }])
   })
 
-  test('is forgotten after its hours', async () => {
+  test('expires after its hours', async () => {
     await using fixture = await startTestEngine({ definitions, config: { ...idle, IDEMPOTENCY_HOURS: 2 } })
     const first = await fixture.start('WORK', { idempotencyKey: 'k' })
     const age = (interval: string) =>
@@ -172,7 +172,7 @@ describe('an idempotency key', () => {
     expect((await fixture.start('WORK', { idempotencyKey: 'k', input: { name: 'other' } })).id).toBe(second.id)
   })
 
-  test('tells the retries of two tasks apart', async () => {
+  test('distinguishes the retries of two tasks', async () => {
     await using fixture = await startTestEngine({ definitions, config: idle })
     const tasks = [await fixture.start('WORK'), await fixture.start('WORK')] as const
     for (const { id } of tasks) await fixture.engine.tasks.cancel(id)
@@ -189,7 +189,7 @@ describe('an idempotency key', () => {
 })
 
 describe('the limit of starts', () => {
-  test('refuses what exceeds it, over all engines, and says when to come back', async () => {
+  test('refuses starts beyond it, over all engines, and says when to retry', async () => {
     await using redis = await startRedis()
     const config = { ...idle, MAX_STARTS_PER_MINUTE: 3 }
     await using first = await startTestEngine({ definitions, config, redisUrl: redis.url })
@@ -202,14 +202,14 @@ describe('the limit of starts', () => {
         code: 'RATE_LIMITED',
         details: { retryAfterMs: expect.toSatisfy((ms: number) => ms > 0 && ms <= 60_000) },
       })
-    // What is only repeated starts nothing; what others start does not count.
+    // A repeated request starts nothing, and starts of other users do not count.
     expect((await first.start('WORK', { idempotencyKey: 'k' })).id).toBe(known.id)
     await first.start('WORK', { owner: 'u_2' })
     await first.database.pool.query(`update task set created_at = created_at - interval '61 seconds'`)
     await first.start('WORK')
   })
 
-  test('holds against requests that come at once', async () => {
+  test('holds for concurrent requests', async () => {
     const config = { ...idle, MAX_STARTS_PER_MINUTE: 3 }
     await using fixture = await startTestEngine({ definitions, config })
     const outcomes = await Promise.allSettled(Array.from({ length: 15 }, () => fixture.start('WORK')))
@@ -218,7 +218,7 @@ describe('the limit of starts', () => {
 })
 
 describe('retry', () => {
-  test('is for tasks that failed or were canceled', async () => {
+  test('is for failed and canceled tasks', async () => {
     await using fixture = await startTestEngine({ definitions, config: idle })
     const task = await fixture.start('WORK')
     await expect(fixture.engine.tasks.retry(task.id, {})).rejects.toMatchObject({ code: 'CONFLICT' })

@@ -17,7 +17,7 @@ import { foldEvents, toComparable } from '../support/fold.ts'
 
 shareDatabase()
 
-/** Which states may follow which. */
+/** The allowed transitions. */
 const successors: Readonly<Record<TaskStatus, readonly TaskStatus[]>> = {
   QUEUED: ['RUNNING', 'CANCELED'],
   RUNNING: ['RUNNING', 'RETRYING', 'COMPLETED', 'FAILED', 'CANCELED'],
@@ -67,7 +67,7 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   },
 )
 
-/** Several workers, each of which believes what it last knew. */
+/** Creates several workers, each acting on the state it last knew. */
 function createWorkers(fixture: EngineFixture): (by: string, step: Step['is']) => Promise<void> {
   const { database, appender, store } = fixture.engine
   const held = new Map<string, { readonly claim: Claim; readonly journal: Journal; steps: number }>()
@@ -139,7 +139,7 @@ function checkHistory(events: readonly LogEvent[], task: Task): void {
       expect(status).not.toBe('RUNNING')
       expect(payload['attempt']).toBe(++attempt)
     }
-    // Whoever spoke, spoke for the attempt that it was then.
+    // Each report names the attempt that its worker was in at the time.
     const said = /in attempt (\d+)/.exec(JSON.stringify([payload['text'], payload['item'], payload['result']]))?.[1]
     if (said !== undefined) expect(Number(said)).toBe(attempt)
     status = next
@@ -154,7 +154,7 @@ function toInstants({ attempt, startedAt, finishedAt, outcome }: AttemptEntry) {
   return [attempt, Date.parse(startedAt), finishedAt === undefined ? undefined : Date.parse(finishedAt), outcome]
 }
 
-/** The executions as the events tell them. */
+/** Returns the executions according to the events. */
 function attemptsOf(events: readonly LogEvent[]) {
   const ends = { TaskCompleted: 'COMPLETED', TaskFailed: 'FAILED', TaskRetrying: 'FAILED', TaskCanceled: 'CANCELED' }
   const attempts: (readonly unknown[])[] = []
@@ -193,7 +193,7 @@ test('no sequence of claims, reports, losses, cancels and ends from several writ
   const seen = new Set<TaskStatus>()
   await fc.assert(
     fc.asyncProperty(
-      // Steps of one group happen at the same time.
+      // Steps of one group run concurrently.
       fc.array(fc.array(anyStep, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 25 }),
       async (groups) => {
         const task = await fixture.start('MODEL')
@@ -223,12 +223,12 @@ test('no sequence of claims, reports, losses, cancels and ends from several writ
         for (const { payload } of events) seen.add(payload['status'] as TaskStatus)
       },
     ),
-    // Chance alone leaves one of the ends out now and then.
+    // Random steps alone miss one of the endings now and then.
     {
       numRuns: 60,
       examples: (['complete', 'fail', 'retry'] as const).map((is): [Step[][]] => [[[claim], [{ is, by }], [claim]]]),
     },
   )
-  // The sequences were worth something: every state occurred.
+  // The sequences were meaningful: every state occurred.
   expect([...seen].sort()).toEqual(Object.keys(successors).sort())
 })

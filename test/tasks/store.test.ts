@@ -21,7 +21,7 @@ const idle = defineTask({
 const serving = { ROLE: 'server' } as const
 
 describe('the store', () => {
-  test('lists an owner’s tasks page by page, newest first, each once, also when many are of one moment', async () => {
+  test('lists an owner’s tasks page by page, newest first, each once, also when many have the same timestamp', async () => {
     await using fixture = await startTestEngine({ definitions: [idle], config: serving })
     for (let i = 0; i < 11; i++) await fixture.start('IDLE', { owner: i === 5 ? 'u_2' : 'u_1' })
     await fixture.database.pool.query(`update task set created_at = date_trunc('minute', created_at)`)
@@ -45,7 +45,7 @@ describe('the store', () => {
     expect(await list('RUNNING')).toEqual([])
   })
 
-  test('finds the newest task that still works on a subject', async () => {
+  test('finds the newest task that is still working on a subject', async () => {
     await using fixture = await startTestEngine({ definitions: [idle], config: serving })
     const { store, tasks } = fixture.engine
     const older = await fixture.start('IDLE', { input: { subject: 'r_1' } })
@@ -62,7 +62,7 @@ describe('the store', () => {
     expect(await active()).toEqual([null, null, other.id, null])
   })
 
-  test('answers for many tasks in the order of the question, with null for those there are not', async () => {
+  test('returns many tasks in the order of their ids, with null for unknown ones', async () => {
     await using fixture = await startTestEngine({ definitions: [idle], config: serving })
     const { store } = fixture.engine
     const tasks = [await fixture.start('IDLE'), await fixture.start('IDLE')] as const
@@ -72,7 +72,7 @@ describe('the store', () => {
     expect(await store.snapshot('task_none')).toBeNull()
   })
 
-  test('tells the text of the present attempt as it was at any seq', async () => {
+  test('returns the text of the current attempt as it was at any seq', async () => {
     const definition = defineTask({
       kind: 'WRITE',
       input: z.object({}),
@@ -103,7 +103,7 @@ describe('the store', () => {
 })
 
 describe('a snapshot', () => {
-  test('is what the events up to its seq say, at whatever moment it is taken', async () => {
+  test('equals the fold of the events up to its seq, at any moment', async () => {
     const keys = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
     const definition = defineTask({
       kind: 'BUSY',

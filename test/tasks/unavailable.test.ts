@@ -14,7 +14,7 @@ shareDatabase()
 const breakConnection = 'select pg_terminate_backend(pg_backend_pid())'
 const outcomesOf = ({ attempts }: Task) => attempts.map(({ outcome, error }) => [outcome, error?.code])
 
-test('a database that breaks off costs an execution, and none of the failures that the handler may have', async () => {
+test('a database that disconnects costs an execution, but none of the failures allowed to the handler', async () => {
   const definition = defineTask({
     kind: 'COMMITTING',
     input: z.object({}),
@@ -36,7 +36,7 @@ test('a database that breaks off costs an execution, and none of the failures th
   ])
 })
 
-test('the end of an attempt is written as soon as the database takes it, not left to the lease', async () => {
+test('the end of an attempt is written as soon as the database accepts it, not left to the lease', async () => {
   let endings = 0
   const definition = {
     ...(defineTask({
@@ -58,7 +58,7 @@ test('the end of an attempt is written as soon as the database takes it, not lef
   expect(endings).toBe(3)
 })
 
-test.for([true, false])('a claim that is not answered is the worker’s if it was written: %s', async (isWritten) => {
+test.for([true, false])('a claim without a response belongs to the worker if it was written: %s', async (isWritten) => {
   const definition = defineTask({
     kind: 'CLAIMED',
     input: z.object({}),

@@ -7,7 +7,10 @@ import { viewerOf } from '../support/api.ts'
 import { type EngineFixture, startTestEngine } from '../support/engine.ts'
 import { startRedis } from '../support/redis.ts'
 
-/** Who may watch what, of this test's kind; the application's own table in earnest. */
+/**
+ * The users that may watch each task of this test's kind; in production, the application's own
+ * table.
+ */
 const readers = new Set<string>()
 let questions = 0
 const shared = defineTask({
@@ -35,8 +38,8 @@ afterEach(async () => {
   await fixture[Symbol.asyncDispose]()
 })
 
-describe('who may see a task', () => {
-  test('is its owner, and whom its kind lets', async () => {
+describe('access to a task', () => {
+  test('is for its owner and the users permitted by its kind', async () => {
     const { visibility } = fixture.engine
     readers.add('thing_1 u_2')
     expect(await visibility.maySee(viewerOf('u_1'), task)).toBe(true)
@@ -45,7 +48,7 @@ describe('who may see a task', () => {
     expect(await visibility.maySee(viewerOf('u_2'), { ...task, subject: 'thing_2' })).toBe(false)
   })
 
-  test('may see what a limited token names, or what is about something it names, and may cancel nothing else', async () => {
+  test('with a scoped token covers the tasks it names and those about a subject it names, and cancels nothing else', async () => {
     const { visibility } = fixture.engine
     readers.add('thing_1 u_2')
     const limits: [Parameters<typeof viewerOf>[1], boolean][] = [
@@ -67,7 +70,7 @@ describe('who may see a task', () => {
     }
   })
 
-  test('is asked again when it has changed, of those who watch', async () => {
+  test('is checked again for subscribers after it has changed', async () => {
     const { visibility } = fixture.engine
     readers.add('thing_1 u_2').add('thing_1 u_3')
     const revoked: string[] = []
@@ -82,23 +85,23 @@ describe('who may see a task', () => {
     expect(visibility.size).toBe(0)
   })
 
-  test('is asked once for all who watch, however many they are', async () => {
+  test('is checked once for any number of subscribers', async () => {
     const { visibility } = fixture.engine
     const watchers = Array.from({ length: 200 }, (_, index) => `u_${index + 2}`)
     for (const id of watchers) readers.add(`thing_1 ${id}`)
     const revoked: string[] = []
     for (const id of watchers) visibility.guard(viewerOf(id), task)?.(() => revoked.push(id))
-    // What is asked of each who begins is over before the count begins.
+    // The checks made at the start of each subscription are over before the count begins.
     await visibility.maySee(viewerOf('u_2'), task)
     questions = 0
     readers.delete('thing_1 u_9')
     visibility.changed('thing_1')
     await vi.waitFor(() => expect(revoked).toEqual(['u_9']))
-    // Once for the word itself, and once for its echo on the bus.
+    // Once for the change itself, and once for its echo on the bus.
     expect(questions).toBeLessThanOrEqual(2)
   })
 
-  test('is asked once more of whoever begins to watch: it may have changed since', async () => {
+  test('is checked once more for a new subscriber: it may have changed since', async () => {
     const revoked = await new Promise<TidingsError>((resolve) => {
       fixture.engine.visibility.guard(viewerOf('u_2'), task)?.(resolve)
     })
@@ -109,7 +112,7 @@ describe('who may see a task', () => {
     expect(fixture.engine.visibility.guard(viewerOf('u_1'), task)).toBeUndefined()
   })
 
-  test('is found out without the bus, at the next check', async () => {
+  test('changes without the bus at the next check', async () => {
     await using other = await startTestEngine({ definitions: [shared], on: fixture.test, config: { CHECK_MS: 50 } })
     readers.add('thing_1 u_2')
     const revoked = new Promise((resolve) => {
@@ -119,7 +122,7 @@ describe('who may see a task', () => {
     await revoked
   })
 
-  test('is told to the other processes', async () => {
+  test('changes are published to the other processes', async () => {
     await using redis = await startRedis()
     const options = { definitions: [shared], on: fixture.test, redisUrl: redis.url, config: { CHECK_MS: 60_000 } }
     await using one = await startTestEngine(options)

@@ -18,7 +18,7 @@ shareDatabase()
 
 const serving = { ROLE: 'server' } as const
 
-/** A kind `GATED` that stops in the middle until it is let go on. */
+/** Creates a kind `GATED` that stops halfway until it is released. */
 function createGated(): { readonly definition: TaskDefinition; release(): void } {
   const gate = Promise.withResolvers<void>()
   return {
@@ -45,7 +45,7 @@ const cursorAt = ({ engine }: EngineFixture, taskId: string, seq: number): strin
   formatCursor(engine.reader.epoch, taskTopic(taskId), seq)
 
 describe('watch', () => {
-  test('hands out a snapshot, then every event after it, and completes after the last', async () => {
+  test('yields a snapshot, then every event after it, and completes after the last', async () => {
     const { definition, release } = createGated()
     await using fixture = await startTestEngine({ definitions: [definition] })
     const task = await fixture.start('GATED')
@@ -68,7 +68,7 @@ describe('watch', () => {
     expect(typesOf(onlyEvents(watcher.seen)).at(-1)).toBe('TaskCompleted')
   })
 
-  test('hands out the end in the snapshot, and completes, when the task is over', async () => {
+  test('yields the end in the snapshot, and completes, when the task is finished', async () => {
     const { definition, release } = createGated()
     release()
     await using fixture = await startTestEngine({ definitions: [definition] })
@@ -78,7 +78,7 @@ describe('watch', () => {
     expect(watched).toMatchObject([{ is: 'snapshot', state: { task: { status: 'COMPLETED' } } }])
   })
 
-  test('resumes after every cursor with exactly what follows it, while the task goes on', async () => {
+  test('resumes after every cursor with exactly the events that follow, while the task continues', async () => {
     const { definition, release } = createGated()
     await using fixture = await startTestEngine({ definitions: [definition] })
     const task = await fixture.start('GATED')
@@ -96,7 +96,7 @@ describe('watch', () => {
     }
   })
 
-  test('replays the whole history on request, and only that much for one who catches up', async () => {
+  test('replays the whole history on request, and exactly that for a catch-up', async () => {
     const { definition, release } = createGated()
     await using fixture = await startTestEngine({ definitions: [definition] })
     const task = await fixture.start('GATED')
@@ -108,7 +108,7 @@ describe('watch', () => {
     await fixture.history(task)
   })
 
-  test('refuses a task that does not exist and a cursor of another', async () => {
+  test('refuses an unknown task and a cursor of another topic', async () => {
     const { definition } = createGated()
     await using fixture = await startTestEngine({ definitions: [definition], config: serving })
     const task = await fixture.start('GATED')
@@ -120,7 +120,7 @@ describe('watch', () => {
     expect(fixture.engine.feeds.size).toBe(0)
   })
 
-  test('tells one who resumes while the task waits how its place moves', async () => {
+  test('reports queue position changes to a subscriber that resumes while the task waits', async () => {
     const { definition, release } = createGated()
     const { definition: other, release: releaseOther } = createGated()
     await using serve = await startTestEngine({ definitions: [definition], config: serving })
@@ -143,7 +143,7 @@ describe('watch', () => {
     expect(typesOf(onlyEvents(watcher.seen)).at(-1)).toBe('TaskCompleted')
   })
 
-  test('across two engines on one database sees the same, joined by Redis and without it in the middle', async () => {
+  test('across two engines on one database yields the same, connected by Redis and without it in the middle', async () => {
     await using redis = await startRedis()
     const { definition, release } = createGated()
     const wire = { redisUrl: redis.url, config: { CHECK_MS: 100 } }
@@ -166,11 +166,11 @@ describe('watch', () => {
     expect(onlyEvents(far.seen)).toEqual(all)
     expect(onlyEvents(near.seen)).toEqual(all)
     await redis.start()
-    // What starts when it is back goes over it again.
+    // Tasks started after Redis is back use it again.
     expect(typesOf(await watching.run('GATED')).at(-1)).toBe('TaskCompleted')
   })
 
-  test('across two engines is told by the bus, and not found by comparing with the log', async () => {
+  test('across two engines is notified by the bus, not by comparing with the log', async () => {
     await using redis = await startRedis()
     const definition = defineTask({
       kind: 'STEPS',
