@@ -29,15 +29,18 @@ import { passingEvents } from '../../src/protocol.ts'
 
 const read = (name: string): Promise<string> => readFile(new URL(name, import.meta.url), 'utf8')
 /**
- * Parts of the contract that are not built yet, as `Type`, `Type.field` or `Type.field(argument)`, with where they are planned.
- * An entry that has been built fails the test that checks this list.
+ * Parts of the contract that are not built yet, as `Type`, `Type.field` or `Type.field(argument)`,
+ * with where they are planned. An entry that has been built fails the test that checks this list.
  */
 const notBuilt: Readonly<Record<string, string>> = {
   'Task.items(first)': 'issue 20',
   'Task.items(afterKey)': 'issue 20',
   'Task.items(status)': 'issue 20',
 }
-/** The contract names `TaskResult` and the connections in comments and leaves their fields to the implementation. */
+/**
+ * The contract names `TaskResult` and the connections in comments and leaves their fields to the
+ * implementation.
+ */
 const leftToUs = `
   union TaskResult = PlaceholderResult
   type PlaceholderResult { ok: Boolean }
@@ -75,8 +78,9 @@ function expectFields(
 }
 
 /**
- * Pairs of fields of the possible types of a union or interface that have one name and clashing types: a selection of both without
- * an alias is invalid (https://spec.graphql.org/October2021/#SameResponseShape()).
+ * Returns pairs of fields of the possible types of a union or interface that have the same name and
+ * conflicting types: a selection of both without an alias is invalid
+ * (https://spec.graphql.org/October2021/#SameResponseShape()).
  */
 function clashesWithin(type: GraphQLAbstractType, within: GraphQLSchema = schema): string[] {
   const clashes = new Set<string>()
@@ -102,7 +106,7 @@ function clashesWithin(type: GraphQLAbstractType, within: GraphQLSchema = schema
   return [...clashes]
 }
 
-/** A type without the name of its composite type, whose own fields are compared instead. */
+/** Returns a type without the name of its composite type, whose fields are compared instead. */
 function shapeOf(type: GraphQLOutputType): string {
   const named = getNamedType(type)
   return isCompositeType(named) ? String(type).replace(named.name, '') : String(type)
@@ -149,7 +153,7 @@ describe('the schema and the contract', () => {
     expect(found, `${path} is built: remove it from the list`).toBeUndefined()
   })
 
-  it('has no two types of one union or interface with a field of one name and clashing types', () => {
+  it('has no two types of one union or interface with conflicting fields of one name', () => {
     const clashes = Object.values(schema.getTypeMap()).flatMap((type) =>
       isAbstractType(type) && type.name !== 'Node' && !type.name.startsWith('__') ? clashesWithin(type) : [],
     )
@@ -168,7 +172,7 @@ describe('the schema and the contract', () => {
     expect(validate(schema, parse(selection))).toEqual([])
   })
 
-  it('finds a clash of nullability, also below a field of another object type', () => {
+  it('detects a conflict of nullability, also below a field of another object type', () => {
     const other = buildSchema(`
       union U = A | B
       type A { x: Int y: P }
@@ -183,7 +187,7 @@ describe('the schema and the contract', () => {
     ])
   })
 
-  it('takes one argument, `input`, in every mutation that takes any', () => {
+  it('takes a single argument, `input`, in every mutation with arguments', () => {
     const fields = Object.values(schema.getMutationType()?.getFields() ?? {}).filter(({ args }) => args.length > 0)
     expect(fields.length).toBeGreaterThan(30)
     for (const { name, args } of fields)
@@ -192,7 +196,7 @@ describe('the schema and the contract', () => {
       ])
   })
 
-  it('marks every input of which exactly one field is given, and names the specification of each general scalar', () => {
+  it('marks every input of which exactly one field is set, and names the specification of each general scalar', () => {
     for (const type of Object.values(schema.getTypeMap())) {
       if (isInputObjectType(type))
         expect(type.isOneOf, type.name).toBe(type.description?.toLowerCase().includes('exactly one of') ?? false)
@@ -201,7 +205,7 @@ describe('the schema and the contract', () => {
     }
   })
 
-  it('has no snapshot that a client would take for an event it has seen', () => {
+  it('has no snapshot that a client would mistake for a known event', () => {
     const snapshots = Object.values(schema.getTypeMap()).filter(
       (type) => isObjectType(type) && String(type.getFields()['reason']?.type) === 'SnapshotReason!',
     )
@@ -228,7 +232,7 @@ describe('the schema and the contract', () => {
     expect(bare).toEqual([])
   })
 
-  it('is checked in as it is', async () => {
+  it('is checked in unchanged', async () => {
     expect(await read('../../schema/schema.graphql'), 'run `npm run schema`').toBe(printApi())
   })
 })

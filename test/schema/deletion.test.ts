@@ -22,7 +22,7 @@ beforeEach(() => {
   api.questions.script = () => 'ask'
 })
 
-/** What is kept of tasks: rows, parts, topics and events. */
+/** Counts the stored data of tasks: rows, parts, topics and events. */
 async function kept(
   taskIds: readonly string[],
 ): Promise<readonly [tasks: number, items: number, topics: number, events: number]> {
@@ -41,7 +41,9 @@ async function tasksAbout(subject: string): Promise<string[]> {
   const { rows } = await api.database.pool.query<{ id: string }>('select id from task where subject = $1', [subject])
   return rows.map(({ id }) => id)
 }
-/** Watches in the background. @param fromStart - whether what has happened already is seen event by event, too */
+/**
+ * Subscribes in the background. @param fromStart - whether past events are also replayed one by one
+ */
 function follow(id: string, fromStart = false): { readonly seen: unknown[]; readonly ended: Promise<void> } {
   const seen: unknown[] = []
   const ended = (async () => {
@@ -54,7 +56,7 @@ function follow(id: string, fromStart = false): { readonly seen: unknown[]; read
 }
 
 describe('deleting a document', () => {
-  it('takes along what its conversion has logged', async () => {
+  it('deletes the events of its conversion', async () => {
     const id = await api.importText('# Bread\n\nSome text.')
     const tasks = await tasksAbout(id)
     expect((await kept(tasks)).slice(0, 3)).toEqual([1, 0, 1])
@@ -65,7 +67,7 @@ describe('deleting a document', () => {
     await expect(api.watch(watch, { id: tasks[0] }).next()).rejects.toThrow('There is no task')
   })
 
-  it('cancels the quiz that is being made of it, the replacements that read it, and says so to those who watch', async () => {
+  it('cancels the quiz being generated from it and the replacements that read it, and notifies their subscribers', async () => {
     const quiz = await api.makeQuiz({ count: 2 })
     const { rows } = await api.database.pool.query<{ document_id: string }>(
       'select document_id from quiz where id = $1',
@@ -93,7 +95,7 @@ describe('deleting a document', () => {
       cancelReason: 'The document was deleted.',
       task: { id: making, status: 'CANCELED', cancelReason: 'The document was deleted.' },
     })
-    // What was made of it stays.
+    // The content generated from it remains.
     expect((await api.quiz(second.generateQuiz.quiz.id)).questions).toHaveLength(1)
     expect(await api.quiz(quiz.id)).toMatchObject({ status: 'DRAFT', questions: [{}, {}] })
     api.questions.release()
@@ -101,7 +103,7 @@ describe('deleting a document', () => {
 })
 
 describe('deleting a quiz', () => {
-  it('takes along its questions, how it was taken, and what its tasks have logged', async () => {
+  it('deletes its questions, attempts and the events of its tasks', async () => {
     const quiz = await api.makeQuiz({ count: 3 })
     const { task } = await api.replace(quiz.questions[0]?.id ?? '')
     await api.end(task.id)
@@ -121,7 +123,7 @@ describe('deleting a quiz', () => {
     expect(await api.run(removeQuiz, { id: quiz.id })).toMatchObject({ result: { __typename: 'NotFoundError' } })
   })
 
-  it('in the middle of its making cancels that; who watches is told, and of the log nothing else is kept', async () => {
+  it('during its generation cancels the task; subscribers are notified, and nothing else of the log remains', async () => {
     api.questions.script = (_, made) => (made === 1 ? 'wait' : 'ask')
     const { quizId, taskId } = await api.startQuiz({ count: 4 })
     const watching = follow(taskId, true)
@@ -137,7 +139,7 @@ describe('deleting a quiz', () => {
       task: { id: taskId, status: 'CANCELED', cancelReason: 'The quiz was deleted.' },
     })
     expect((await kept([taskId]))[3]).toBe(1)
-    // Whoever comes later finds how it ended.
+    // A late subscriber finds how it ended.
     const late = follow(taskId)
     await late.ended
     expect(late.seen).toEqual([expect.objectContaining({ __typename: 'TaskSnapshot', status: 'CANCELED' })])
@@ -145,7 +147,7 @@ describe('deleting a quiz', () => {
   })
 })
 
-/** A viewer of a test of its own. */
+/** A separate viewer for each test. */
 let users = 0
 const newViewer = () => viewerOf(`user-${++users}-of-deletion`)
 const deleteTask = `mutation ($id: ID!) { result: deleteTask(input: { taskId: $id }) { __typename
@@ -155,7 +157,10 @@ const startQuiz = `mutation ($id: ID!) { result: generateQuiz(input: { documentI
 interface StartedQuiz {
   readonly result: { readonly quiz: { readonly id: string }; readonly task: { readonly id: string } }
 }
-/** A task of a viewer that waits in the middle of its work, and what a subscriber receives of it. */
+/**
+ * Starts a task of a viewer that waits in the middle of its work, and records what a subscriber
+ * receives of it.
+ */
 async function startRunningTask(viewer: ReturnType<typeof viewerOf>, content: string) {
   api.questions.script = (_, made) => (made === 1 ? 'wait' : 'ask')
   const documentId = await api.importText(content, viewer)
@@ -176,7 +181,7 @@ const ageTask = (id: string, hours: number) =>
   api.database.pool.query(`update task set finished_at = now() - $2 * interval '1 hour' where id = $1`, [id, hours])
 
 describe('deleteTask', () => {
-  it('deletes a finished task and its history, and leaves what the task has made', async () => {
+  it('deletes a finished task and its history, and keeps what the task has created', async () => {
     const viewer = newViewer()
     const documentId = await api.importText(text, viewer)
     const [taskId = ''] = await tasksAbout(documentId)
@@ -194,7 +199,7 @@ describe('deleteTask', () => {
     expect(await api.run(deleteTask, { id: taskId }, viewer)).toMatchObject({ result: { __typename: 'NotFoundError' } })
   })
 
-  it('cancels a running task first: its subscribers receive the end, and its content is gone at once', async () => {
+  it('cancels a running task first: its subscribers receive the end, and its content is deleted at once', async () => {
     const viewer = newViewer()
     const { taskId, received, ended } = await startRunningTask(viewer, text)
     expect(await api.run(deleteTask, { id: taskId }, viewer)).toEqual({
@@ -208,11 +213,11 @@ describe('deleteTask', () => {
     ])
     expect(rows).toEqual([{ owner: '', subject: null, input: {}, result: null }])
     expect(await kept([taskId])).toEqual([1, 0, 1, 1])
-    // The worker has stopped: what it still reports is refused.
+    // The worker has stopped: its late reports are refused.
     api.questions.release()
     await vi.waitFor(() => expect(api.engine.worker?.running).toBe(0))
     expect(await kept([taskId])).toEqual([1, 0, 1, 1])
-    // The anonymous row goes an hour later, whatever the retention.
+    // The anonymous row is deleted an hour later, whatever the retention.
     expect(await pruneTasks(api.database, { retentionDays: {}, maxTasks: 100 })).toBe(0)
     await ageTask(taskId, 2)
     expect(await pruneTasks(api.database, { retentionDays: {}, maxTasks: 100 })).toBe(1)
@@ -221,7 +226,7 @@ describe('deleteTask', () => {
 })
 
 describe('the retention of finished tasks', () => {
-  it('is by kind, with a rule for all others, and spares what is not finished', async () => {
+  it('is set per kind, with a rule for all others, and keeps unfinished tasks', async () => {
     const viewer = newViewer()
     const { documentId, taskId, ended } = await startRunningTask(viewer, text)
     const [conversion = ''] = await tasksAbout(documentId)
@@ -245,7 +250,7 @@ describe('the retention of finished tasks', () => {
     expect(await kept([recent, taskId])).toEqual([0, 0, 0, 0])
   })
 
-  it('deletes all that are due, in several statements', async () => {
+  it('deletes all expired tasks, in several statements', async () => {
     await api.database.pool.query(
       `with made as (insert into topic (name, closed) select 'task:old_' || n, true from generate_series(1, 450) n)
        insert into task (id, kind, status, owner, input, max_attempts, progress, queue_key, created_at, finished_at)
@@ -271,18 +276,18 @@ describe('deleteUserData', () => {
     })
   })
 
-  it('leaves nothing in any table that names the user or what the user wrote, and everything of others', async () => {
+  it('leaves nothing in any table that names the user or contains text of the user, and keeps all data of others', async () => {
     const marker = 'walrus-parade'
     const user = newViewer()
     const other = newViewer()
     const { sessions, notifications, quizzes } = api.services
     const { userId } = user
-    // Something of every kind, work under way, and traces in the things of others.
+    // Something of every kind, running work, and traces in the data of others.
     await api.makeRoadmap(`# ${marker}\n\n${text}`, user)
     const running = await startRunningTask(user, `# Another ${marker}\n\n${text}`)
     const others = await api.importText(text, other)
     await api.services.documents.share(others, userId)
-    // What waits already waits on.
+    // The task that waits already is not affected by the new script.
     api.questions.script = () => 'ask'
     const quiz = await api.makeQuiz({ count: 2 })
     await api.publish(await api.quiz(quiz.id))
@@ -319,14 +324,14 @@ describe('deleteUserData', () => {
     await vi.waitFor(() => expect(api.engine.worker?.running).toBe(0))
     expect(await tablesWith(marker)).toEqual([])
     expect(await tablesWith('192.0.2.7')).toEqual([])
-    // Who deleted whom is in the audit log.
+    // The audit log records the administrator and the deleted user.
     await vi.waitFor(async () => expect(await tablesWith(userId)).toEqual(['audit']))
     const { rows } = await api.database.pool.query(
       `select event, user_id, subject from audit where subject like '%' || $1`,
       [userId],
     )
     expect(rows).toEqual([{ event: 'DELETED', user_id: admin.userId, subject: `user:${userId}` }])
-    // The other's things are there, with the place of what the user wrote.
+    // The data of the other user remains, including the positions of the deleted user's messages.
     const { messages } = await sessions.messages.range(shared.id, { limit: 10, isFromStart: true })
     expect(messages.map(({ author, body }) => [author, body])).toEqual([
       ['(deleted)', ''],
@@ -338,7 +343,7 @@ describe('deleteUserData', () => {
     expect(await api.run(deleteUser, { userId }, admin)).toMatchObject({ result: { canceledTaskIds: [] } })
   })
 
-  /** The tables that have a text, in whatever column. */
+  /** Returns the tables that contain a text in any column. */
   async function tablesWith(needle: string): Promise<readonly string[]> {
     const { rows: tables } = await api.database.pool.query<{ name: string }>(
       `select table_name as name from information_schema.tables where table_schema = 'public' order by 1`,

@@ -57,7 +57,7 @@ const importBytes = async (name: string, owner = 'ada'): Promise<string> => {
 }
 
 describe('a document', () => {
-  it('tells its format and where its pages begin', async () => {
+  it('returns its format and the offsets of its pages', async () => {
     const id = await importBytes('bread.pdf')
     const { document }: { document: unknown } = await api.run(documentQuery, { id }, ada)
     expect(document).toMatchObject({
@@ -108,7 +108,7 @@ describe('searchDocuments', () => {
     expect(paged).toMatchObject({ document: { title: 'The Bread Book' }, page: 4, section: { heading: 'Storing' } })
   })
 
-  it('knows phrases, exclusion, alternatives and a last word that is unfinished', async () => {
+  it('supports phrases, exclusion, alternatives and an unfinished last word', async () => {
     expect(await search('"oven door"')).toHaveLength(1)
     expect(await search('"door oven"')).toHaveLength(0)
     expect((await search('oven -door')).map(({ sectionKey }) => sectionKey)).toEqual(['yeast'])
@@ -122,13 +122,13 @@ describe('searchDocuments', () => {
     expect(match?.snippet.map((part) => part.text).join('')).not.toMatch(/[_[\]]/)
   })
 
-  it('finds nothing of others, and only as much as is asked for', async () => {
+  it('finds nothing of other users, and at most as much as requested', async () => {
     expect(await search('secret')).toEqual([])
     expect(await search('the', { first: 1 })).toHaveLength(1)
     expect(await search('yeast', { documentId: id })).toHaveLength(1)
   })
 
-  it('takes whatever is typed', async () => {
+  it('accepts any input', async () => {
     for (const query of [
       '',
       '   ',
@@ -154,7 +154,7 @@ describe('searchDocuments', () => {
 })
 
 describe('deleteDocument', () => {
-  it('takes the file, its text and what search knows of it away', async () => {
+  it('deletes the file, its text and its search index', async () => {
     const id = await api.importText('# Gone\n\nUnfindable zymurgy.', ada)
     expect(await api.run(remove, { id }, ada)).toEqual({
       result: { __typename: 'DeleteDocumentSuccess', id, canceledTaskIds: [] },
@@ -243,7 +243,7 @@ describe('sharing', () => {
       })
   })
 
-  it('refuses what is no user', async () => {
+  it('refuses an invalid user id', async () => {
     const id = await api.importText(text, ada)
     for (const userId of ['', 'ada', 'x'.repeat(300), 'a\0'])
       expect(await api.run(share, { id, userId }, ada)).toEqual({
@@ -258,7 +258,7 @@ describe('documentUpdates', () => {
     readonly documentUpdates: { readonly seq: number; readonly change: string }
   }
 
-  it('tells sharing and deletion, ends at once for whom the share is revoked, and shows nothing to others', async () => {
+  it('reports sharing and deletion, ends at once for a user whose share is revoked, and shows nothing to others', async () => {
     const id = await api.importText('# Shared\n\nSome text.', ada)
     await api.run(share, { id, userId: 'bob' }, ada)
     const owner: string[] = []
@@ -288,9 +288,9 @@ describe('documentUpdates', () => {
   })
 })
 
-describe('what somebody watches', () => {
+describe('a subscription to shared content', () => {
   it('ends at once when the share is revoked, for that user only, over any transport', async () => {
-    // Without a worker the conversion waits for ever.
+    // Without a worker the conversion waits forever.
     await using waiting = await startApi({ ROLE: 'server', CHECK_MS: 60_000 })
     const { services } = waiting
     await using served = await serveApi(waiting)
@@ -325,7 +325,7 @@ describe('what somebody watches', () => {
     alone.catch((error: Error) => {
       ends['bob by itself'] = error.message
     })
-    // Whose quizzes these are depends on who asks, so it is executed for him alone.
+    // `quizzes` is a viewer-dependent field, so it is executed for him separately.
     const own = `subscription ($id: ID!) { taskProgress(taskId: $id) { __typename
       ... on TaskCompleted { result { ... on DocumentConverted { document { quizzes { id } } } } } } }`
     await using stream = await openStream(served.server.url, own, {

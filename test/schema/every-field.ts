@@ -22,7 +22,7 @@ import type { Viewer } from '../../src/tasks/viewer.ts'
 
 export type Field = GraphQLField<unknown, unknown>
 
-/** The types whose fields can be asked for. */
+/** The types whose fields can be queried. */
 export const operations = {
   query: schema.getQueryType(),
   mutation: schema.getMutationType(),
@@ -30,17 +30,23 @@ export const operations = {
 }
 type Operation = keyof typeof operations
 
-/** What to ask with. */
+/** What to query with. */
 export interface Asking {
   readonly services: Services
   readonly viewer: Viewer
-  /** Values by the names of scalar types; what has none is left out, which must not be required. */
+  /**
+   * Values by the names of scalar types. A scalar without a value is omitted and must not be
+   * required.
+   */
   readonly values: Readonly<Record<string, unknown>>
-  /** Whether what is not required is given as well. */
+  /** Whether optional arguments and fields are set as well. */
   readonly isAllGiven: boolean
 }
 
-/** Asks for every field there is in the smallest way, one after the other. @returns the answers by `Query.task` and the like */
+/**
+ * Queries every field in the smallest way, serially. @returns the results by `Query.task` and the
+ * like
+ */
 export async function askForEvery(asking: Asking): Promise<ReadonlyMap<string, ExecutionResult>> {
   const answers = new Map<string, ExecutionResult>()
   for (const [operation, type] of Object.entries(operations) as [Operation, (typeof operations)[Operation]][])
@@ -76,14 +82,20 @@ async function ask(operation: Operation, field: Field, asking: Asking): Promise<
   }
 }
 
-/** The smallest selection of a type, with the paths of the issues where it may be an `InvalidInputError`. */
+/**
+ * Returns the smallest selection of a type, with the paths of the issues where it may be an
+ * `InvalidInputError`.
+ */
 function selectionOf(type: GraphQLNamedType): string {
   if (!isCompositeType(type)) return ''
   const mayBeInvalid = isUnionType(type) && type.getTypes().some(({ name }) => name === 'InvalidInputError')
   return mayBeInvalid ? '{ __typename ... on InvalidInputError { issues { path } } }' : '{ __typename }'
 }
 
-/** Whether the path of an issue, such as `input.files.0.path`, leads to a field of the input of a mutation. */
+/**
+ * Whether the path of an issue, such as `input.files.0.path`, leads to a field of the input of a
+ * mutation.
+ */
 export function isInputPath({ args }: Field, path: string): boolean {
   const [first, ...names] = path.split('.')
   let type = args.find(({ name }) => name === first)?.type
@@ -109,7 +121,7 @@ function exampleOfAll(
   return examples
 }
 
-/** A value that the type admits. */
+/** Returns a valid value of the type. */
 function exampleOf(type: GraphQLInputType, asking: Asking): unknown {
   if (isNonNullType(type)) return exampleOf(type.ofType, asking)
   if (isListType(type)) return [exampleOf(type.ofType, asking)]

@@ -17,7 +17,7 @@ const text =
 const operationOf = ({ query }: Example) => getOperationAST(parse(query))
 const nameOf = (example: Example): string => operationOf(example)?.name?.value ?? ''
 
-it('prepares operations that run as they are, on what there is', async () => {
+it('prepares operations that run unchanged on existing data', async () => {
   const questions = createExtractiveQuestions()
   await using api = await startApi({}, (log) => [
     defineGenerateProject({
@@ -38,7 +38,7 @@ it('prepares operations that run as they are, on what there is', async () => {
       return
     }
     const data = JSON.stringify(await api.run(example.query, variables))
-    // Of an example that fails, only the message of its failure would be left.
+    // Of a failed example, only the message of its failure would remain.
     expect(data, nameOf(example)).not.toMatch(/"(message|reason)":"/)
     expect(data, nameOf(example)).toContain('"id"')
   }
@@ -46,7 +46,7 @@ it('prepares operations that run as they are, on what there is', async () => {
   const always = ['Import', 'Watch', 'Roadmaps', 'Documents', 'CreateSession', 'Inbox']
   expect((await read()).map(nameOf)).toEqual(always)
   await api.makeRoadmap(text)
-  // What one has made is what others are about.
+  // Some operations refer to what another has created.
   for (const name of ['GenerateQuiz', 'CreateSession', 'GenerateProject']) {
     const example = (await read()).find((one) => nameOf(one) === name)
     if (example === undefined) throw new Error(`There is no example ${name}`)
@@ -71,7 +71,7 @@ it('prepares operations that run as they are, on what there is', async () => {
   ])
   for (const example of all) await run(example)
 
-  // Where tokens are required, the page is there for everybody.
+  // Where tokens are required, the page is public.
   const open = await readExamples(api.services, null)
   expect(open.map(nameOf)).toEqual(always)
   expect(JSON.stringify(open)).not.toMatch(/(document|task|session)_[0-9a-z]{26}/)

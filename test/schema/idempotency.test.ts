@@ -19,7 +19,7 @@ import { isInputPath } from './every-field.ts'
 const viewer = viewerOf('u_1', { roles: ['admin'] })
 type Input = Readonly<Record<string, unknown>>
 
-/** Everything that the inputs below name. */
+/** Everything that the inputs below refer to. */
 interface Fixtures {
   readonly documents: readonly [string, string]
   readonly sessionId: string
@@ -33,9 +33,9 @@ interface Fixtures {
   readonly completedTask: string
 }
 
-/** One mutation that takes a key: inputs without it. */
+/** One mutation that takes a key, with inputs without the key. */
 interface Row {
-  /** What of a success is the same when the mutation is sent again. */
+  /** The part of a success that is the same when the mutation is sent again. */
   readonly select: string
   readonly accepted: (fixtures: Fixtures) => Input
   /** Other valid inputs. */
@@ -208,14 +208,14 @@ interface Answer {
 
 const mutations = schema.getMutationType()?.getFields() ?? {}
 
-/** The name of the key in a mutation's input; null when it takes none. */
+/** Returns the name of the key in a mutation's input; null when it takes none. */
 function keyOf({ args }: GraphQLField<unknown, unknown>): string | null {
   const input = args[0] === undefined ? undefined : getNamedType(args[0].type)
   const names = isInputObjectType(input) ? Object.keys(input.getFields()) : []
   return names.find((name) => name === 'idempotencyKey' || name === 'clientId') ?? null
 }
 
-/** Runs a mutation. @param select - of its success */
+/** Runs a mutation. @param select - the selection on its success */
 async function mutate(name: string, input: Input, select: string): Promise<Answer> {
   const field = mutations[name]
   if (field === undefined) throw new Error(`There is no mutation "${name}"`)
@@ -304,7 +304,7 @@ test('the table has all mutations that take a key', () => {
   expect(Object.keys(rows)).toEqual(keyed.map(({ name }) => name).toSorted())
 })
 
-test.each(Object.keys(rows))('%s: a key stands for one accepted input, and for no refused one', async (name) => {
+test.each(Object.keys(rows))('%s: a key identifies one accepted input, and no refused one', async (name) => {
   const field = mutations[name]
   const row = rows[name]
   const key = field === undefined ? null : keyOf(field)
@@ -326,7 +326,7 @@ test.each(Object.keys(rows))('%s: a key stands for one accepted input, and for n
   expect(await run(row.accepted(fixtures)), 'sent again after others were refused').toEqual(accepted)
 })
 
-test('sendMessage: a key of a message that wants a reply stands for no message without one', async () => {
+test('sendMessage: the key of a message that wants a reply is refused for one without a reply', async () => {
   const input = { sessionId: fixtures.sessionId, clientId: 'with reply', text: 'Hello', wantsReply: true }
   const sent = await mutate('sendMessage', input, 'sessionMessage { id }')
   expect(sent.__typename).toBe('SendMessageSuccess')

@@ -6,8 +6,9 @@ import { signToken } from '../server/support.ts'
 import { type SessionApi, startSessionApi, watchSession } from '../studio/sessions/session-api.ts'
 import { type ServedApi, serveApi } from '../support/serve-api.ts'
 
-// Until now every test with several subscriptions on one socket had events, and an event flushed what an earlier write had left corked;
-// and no test sent a ping or a query while nothing happened in any topic. Here nothing happens in any topic.
+// All other tests with several subscriptions on one socket have events, and an event flushes what
+// an earlier write has left corked; and none sends a ping or a query while no topic has events.
+// Here no topic has events.
 
 let api: SessionApi
 let served: ServedApi
@@ -25,7 +26,7 @@ interface Message {
   readonly payload?: { readonly data?: Readonly<Record<string, { __typename: string; cursor: string }>> }
 }
 
-/** A socket of the user `ada` that speaks graphql-transport-ws by hand. */
+/** Opens a socket of the user `ada` and speaks graphql-transport-ws by hand. */
 async function connect() {
   const socket = new WebSocket(served.server.wsUrl, 'graphql-transport-ws')
   const messages: Message[] = []
@@ -46,7 +47,7 @@ async function connect() {
     received,
     countOf: (type: string) => messages.filter((message) => message.type === type).length,
     send,
-    /** Pings on both levels, and waits for both answers. */
+    /** Pings on both levels and waits for both pongs. */
     async ping() {
       const before = { pongs, answers: messages.filter(({ type }) => type === 'pong').length }
       socket.ping()
@@ -69,7 +70,7 @@ test('answers pings, queries and completes on an idle socket with several subscr
   first.subscribe('inbox', watchInbox, {})
   first.subscribe('session', watchSession, { id: sessionId })
   await vi.waitFor(() => expect(first.received('inbox')).toHaveLength(1))
-  // A snapshot, and who is present.
+  // A snapshot and the presence.
   await vi.waitFor(() => expect(first.received('session')).toHaveLength(2))
   const inboxCursor = first.received('inbox')[0]?.cursor
   const cursor = first.received('session')[0]?.cursor
@@ -78,7 +79,8 @@ test('answers pings, queries and completes on an idle socket with several subscr
     const { socket, subscribe, received, ping, send, countOf } = await connect()
     subscribe('inbox', watchInbox, { after: inboxCursor })
     subscribe('session', watchSession, { id: sessionId, after: cursor })
-    // During the joins, and after each of them: a join is told who is present, which is written outside of any event.
+    // During the joins and after each: a join sends the presence, which is written outside of any
+    // event.
     await ping()
     for (const id of ['another', 'third']) {
       subscribe(id, watchSession, { id: sessionId, after: cursor })

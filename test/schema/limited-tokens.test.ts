@@ -15,7 +15,10 @@ import { ada, type SessionApi, startSessionApi } from '../studio/sessions/sessio
 import { viewerOf } from '../support/api.ts'
 import { askForEvery, type Field, operations } from './every-field.ts'
 
-/** Everything that a limited token may be used for. What is added here has to heed what the token names. */
+/**
+ * Everything that a scoped token may be used for. A field added here has to respect the scope of
+ * the token.
+ */
 const openFields = [
   'Mutation.addContextCard',
   'Mutation.cancelTask',
@@ -41,41 +44,45 @@ beforeAll(async () => {
 })
 afterAll(() => api[Symbol.asyncDispose]())
 
-/** Whether the answer is the refusal of a limited token. */
+/** Whether the result is the refusal of a scoped token. */
 function isRefused({ errors = [] }: ExecutionResult): boolean {
   const error = errors[0]?.originalError
   return isTidingsError(error, 'FORBIDDEN') && error.message.startsWith('This token is limited to ')
 }
 
-/** The fields whose answer is wanted. Every id that is sent is one that the limited tokens name. */
+/**
+ * Returns the names of the fields with a wanted result. Every id that is sent is named by the
+ * scoped tokens.
+ */
 async function namesOf(viewer: Viewer, isWanted: (result: ExecutionResult) => boolean): Promise<readonly string[]> {
   const values = { ID: 'session_named', Int: 1, Float: 1, Boolean: true, String: 'text' }
   const answers = await askForEvery({ ...api, viewer, values, isAllGiven: false })
   return [...answers].flatMap(([name, answer]) => (isWanted(answer) ? [name] : [])).sort()
 }
 
-describe('of all there is', () => {
+describe('of all fields', () => {
   const cases: readonly (readonly [what: string, limit: Partial<Viewer>, fields: readonly string[]])[] = [
-    // Leaving is refused where the session is not named; elsewhere it is as if there were none.
+    // Leaving a session is refused when the token does not name it; otherwise the session does not
+    // exist.
     ['tasks', { taskIds: ['session_named'] }, openFields.filter((name) => name !== 'Mutation.leaveSession')],
     ['sessions', { sessionIds: ['session_named'] }, openFields],
     ['both', { taskIds: ['task_1'], sessionIds: ['session_named'] }, openFields],
   ]
-  test.each(cases)('a token that is limited to %s answers only what it is for', async (_, limit, fields) => {
+  test.each(cases)('a token scoped to %s answers only what it is for', async (_, limit, fields) => {
     const limited = viewerOf('guest', { roles: ['admin'], ...limit })
     expect(await namesOf(limited, (result) => !isRefused(result))).toEqual(fields)
   })
 
-  test('a token without limits is refused nothing for that reason', async () => {
+  test('an unscoped token is refused nothing for that reason', async () => {
     expect(await namesOf(viewerOf('guest', { roles: ['admin'] }), isRefused)).toEqual([])
   })
 })
 
-test('from what a limited token is for, nothing else that has an id is reached', () => {
+test('from the fields open to a scoped token, no other object with an id is reachable', () => {
   const reached = new Set<string>()
   const seen = new Set<GraphQLNamedType>()
   const follow = (field: Field, name: string): void => {
-    // Tried below: null for such a token.
+    // Tested below: null for such a token.
     if (readDependence(field) === 'limits') return
     const type = getNamedType(field.type)
     if (type.name === 'Task') reached.add(name)
@@ -91,10 +98,10 @@ test('from what a limited token is for, nothing else that has an id is reached',
   for (const type of Object.values(operations))
     for (const field of Object.values(type?.getFields() ?? {})) {
       const name = `${type?.name ?? ''}.${field.name}`
-      // What `node` finds is tried below: its type says that it may be anything.
+      // Results of `node` are tested below: by its type it may be anything.
       if (openFields.includes(name) && name !== 'Query.node') follow(field, name)
     }
-  // Where a task is told of: it is the one that was asked for, or a reply in the session.
+  // Fields that return a task: it is the requested one, or a reply in the session.
   expect([...reached].sort()).toEqual([
     'CancelTaskSuccess.task',
     'ConflictError.runningTask',
@@ -115,20 +122,20 @@ test('from what a limited token is for, nothing else that has an id is reached',
   ])
 })
 
-test('what leads on from there is null for a limited token', async () => {
+test('links beyond these fields are null for a scoped token', async () => {
   const led: string[] = []
   for (const type of Object.values(schema.getTypeMap()))
     for (const [name, field] of isObjectType(type) ? Object.entries(type.getFields()) : []) {
       if (readDependence(field) !== 'limits') continue
       led.push(`${type.name}.${name}`)
-      // It has come to that without a look at anything else.
+      // Decided without a look at anything else.
       const answer: unknown = await field.resolve?.({}, {}, { isLimited: true }, {} as GraphQLResolveInfo)
       expect(answer, `${type.name}.${name}`).toBeNull()
     }
   expect(led).toContain('Task.retryOf')
 })
 
-describe('what is named', () => {
+describe('the scope of a token', () => {
   interface World {
     readonly documentId: string
     readonly conversion: string
@@ -160,7 +167,7 @@ describe('what is named', () => {
   const idsOf = (connection: { readonly nodes: readonly { readonly id: string }[] }) =>
     connection.nodes.map(({ id }) => id)
 
-  /** Which of everything the viewer finds, by whatever way. */
+  /** Returns which of all objects the viewer can find in any way. */
   async function find(viewer: Viewer) {
     const { sessions, replies, conversion, documentId } = world
     const listed: Record<'tasks' | 'sessions', { nodes: { id: string }[] }> = await api.run(
@@ -182,7 +189,7 @@ describe('what is named', () => {
           () => true,
           () => false,
         )
-      // All ways lead to the same.
+      // All ways lead to the same result.
       expect([data.node !== null, first]).toEqual([data.task !== null, data.task !== null])
       if (data.task !== null) found.push(id)
     }
@@ -202,7 +209,7 @@ describe('what is named', () => {
     return found
   }
 
-  test('is all that is found, listed and watched', async () => {
+  test('limits what can be found, listed and subscribed to', async () => {
     const { conversion, sessions, replies } = world
     const foundWith = (limit: Partial<Viewer>) => find(viewerOf('ada', limit))
     expect(await foundWith({ taskIds: [conversion] })).toEqual([conversion])
@@ -210,11 +217,11 @@ describe('what is named', () => {
     expect(await foundWith({ sessionIds: [sessions[0]] })).toEqual([replies[0], sessions[0]])
     expect(await foundWith({ taskIds: [replies[1]], sessionIds: [sessions[0]] })).toEqual([...replies, sessions[0]])
     expect(await foundWith({ taskIds: [], sessionIds: [] })).toEqual([])
-    // Naming is not owning.
+    // Being named does not grant ownership.
     expect(await find(viewerOf('eve', { taskIds: [conversion], sessionIds: sessions }))).toEqual([])
   })
 
-  test('is all that can be changed', async () => {
+  test('limits what can be changed', async () => {
     const { sessions, replies, conversion, documentId, card } = world
     const inFirst = viewerOf('ada', { sessionIds: [sessions[0]] })
     const cancel = async (id: string, viewer: Viewer) => {
@@ -227,7 +234,7 @@ describe('what is named', () => {
     }
     expect(await cancel(replies[1], inFirst)).toBe('NotFoundError')
     expect(await cancel(conversion, inFirst)).toBe('NotFoundError')
-    // It is there, and over.
+    // It exists and has finished.
     expect(await cancel(replies[0], inFirst)).toBe('ConflictError')
     expect(await cancel(conversion, viewerOf('ada', { taskIds: [conversion] }))).toBe('ConflictError')
 
@@ -250,7 +257,7 @@ describe('what is named', () => {
     expect(participants.map(({ userId }) => userId)).toContain('bob')
   })
 
-  test('tells what it has produced by its id alone', async () => {
+  test('returns only the ids of what a task has produced', async () => {
     const { conversion, documentId } = world
     const query =
       'query ($id: ID!) { task(id: $id) { retryOf { id } result { ... on DocumentConverted { documentId document { id } } } } }'
@@ -262,7 +269,7 @@ describe('what is named', () => {
   })
 })
 
-test('the refusal says what the token is limited to, and what is needed', async () => {
+test('the refusal names the scope of the token and what is required', async () => {
   const tell = async (limit: Partial<Viewer>) =>
     (await api.execute('{ documents { nodes { id } } }', {}, viewerOf('ada', limit))).errors?.[0]?.message
   const need = 'this needs a token without the claims `tasks` and `sessions`'

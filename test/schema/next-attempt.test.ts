@@ -16,7 +16,7 @@ const busy = defineTask({
   },
 }) as unknown as TaskDefinition
 
-test('who comes while a task waits for its next attempt is told when that is, and no longer when it does not wait', async () => {
+test('a late subscriber of a task that waits for its next attempt receives its time, and none once it no longer waits', async () => {
   await using api = await startApi({}, [busy])
   const { task } = await api.engine.tasks.start({ kind: selfTestKind, input: {}, owner: localDeveloper.userId })
   const event = await api.event(task, 'TaskRetrying')
@@ -29,7 +29,7 @@ test('who comes while a task waits for its next attempt is told when that is, an
   }
   const { status, nextAttemptAt } = await ask()
   expect(status).toBe('RETRYING')
-  // The clocks of the worker and of the database, and the way between them.
+  // The clocks of the worker and of the database, and the latency between them.
   expect(Math.abs(Date.parse(nextAttemptAt ?? '') - Date.parse(String(event.payload['nextAttemptAt'])))).toBeLessThan(
     5_000,
   )

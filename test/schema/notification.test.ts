@@ -66,7 +66,7 @@ async function tell(input: Record<string, unknown>, viewer = admin): Promise<{ i
 const read = (viewer: Viewer, variables: Record<string, unknown> = {}): Promise<Inbox> =>
   api.run(inbox, variables, viewer)
 
-/** Watches through live delivery, as a page does. */
+/** Subscribes through live delivery, as a page does. */
 async function listen(viewer: Viewer, after?: string): Promise<{ readonly seen: Event[]; leave(): Promise<unknown> }> {
   const seen: Event[] = []
   const result: AsyncIterable<ExecutionResult, undefined> | ExecutionResult = await live.subscribe({
@@ -94,7 +94,7 @@ describe('notify', () => {
     expect((await read(viewerOf('ada'))).unreadCount).toBe(0)
   })
 
-  it('says what does not fit', async () => {
+  it('reports invalid input', async () => {
     const input = { level: 'ERROR', title: ' ', message: 'x'.repeat(2_001), expiresAt: '2020-01-01T00:00:00.000Z' }
     expect(await api.run(notify, { input }, admin)).toEqual({
       result: {
@@ -106,13 +106,13 @@ describe('notify', () => {
     expect(nul).toMatchObject({ result: { issues: [{ path: 'input.title' }] } })
   })
 
-  it('tells nothing a second time with the same key', async () => {
+  it('creates no second notification with the same key', async () => {
     const one = await tell({ userId: 'keyed', idempotencyKey: 'k' })
     expect(await tell({ userId: 'keyed', idempotencyKey: 'k' })).toEqual(one)
     expect((await read(viewerOf('keyed'))).inbox.nodes).toHaveLength(1)
   })
 
-  it('shows what it is about to whoever may see that, and to nobody else, the admin included', async () => {
+  it('shows its subject to users that may see it, and to no others, the admin included', async () => {
     const ada = viewerOf('about-ada')
     const documentId = await api.importText('# Bread\n\nFlour and water make dough.', ada)
     const told = await tell({ userId: 'about-ada', title: 'About', aboutId: documentId })
@@ -139,7 +139,7 @@ describe('notify', () => {
 })
 
 describe('the inbox', () => {
-  it('comes in pages, newest first, and all or only what is unread', async () => {
+  it('is paginated, newest first, with all or only unread entries', async () => {
     const viewer = viewerOf('pages')
     const ids: string[] = []
     for (const title of ['a', 'b', 'c', 'd', 'e']) ids.unshift((await tell({ userId: 'pages', title })).id)
@@ -155,7 +155,7 @@ describe('the inbox', () => {
     expect(unread.unreadCount).toBe(4)
   })
 
-  it('marks one’s own as read, and finds no others', async () => {
+  it('marks the viewer’s own entries as read, and finds no others', async () => {
     const { id } = await tell({ userId: 'reader' })
     expect(await api.run(markRead, { id }, viewerOf('thief'))).toEqual({ result: { __typename: 'NotFoundError' } })
     expect((await read(viewerOf('reader'))).unreadCount).toBe(1)
@@ -168,7 +168,7 @@ describe('the inbox', () => {
     expect(await api.run(byNode, { id }, viewerOf('thief'))).toEqual({ node: null })
   })
 
-  it('is not for tokens that are limited', async () => {
+  it('is not available to scoped tokens', async () => {
     const { errors } = await api.execute(inbox, {}, viewerOf('limited', { taskIds: ['task_1'] }))
     expect(errors?.[0]?.message).toContain('limited to task "task_1"')
     await expect(listen(viewerOf('limited', { taskIds: ['task_1'] }))).rejects.toThrow('limited to task "task_1"')
@@ -177,7 +177,7 @@ describe('the inbox', () => {
 })
 
 describe('notifications', () => {
-  it('begins with a snapshot, then tells what arrives, what is read and where, and goes on from a cursor', async () => {
+  it('begins with a snapshot, then reports new and read entries, and resumes from a cursor', async () => {
     const viewer = viewerOf('watcher')
     const old = await tell({ userId: 'watcher', title: 'old' })
     const tab = await listen(viewer)
@@ -197,7 +197,7 @@ describe('notifications', () => {
       { __typename: 'NotificationArrived', unreadCount: 2, notification: { id: fresh.id, title: 'new' } },
       { __typename: 'NotificationsRead', unreadCount: 1, ids: [old.id] },
     ])
-    // Away: what happened meanwhile, and nothing twice.
+    // Disconnected: what happened meanwhile, with nothing repeated.
     const all = await tell({ title: 'to all' })
     await api.run('mutation { markAllNotificationsRead { count unreadCount } }', {}, viewer)
     const back = await listen(viewer, tab.seen[2]?.cursor)
@@ -209,7 +209,7 @@ describe('notifications', () => {
     ])
   })
 
-  it('gives each what is that user’s own, though all send the same operation', async () => {
+  it('gives each user only that user’s entries, although all send the same operation', async () => {
     const viewers = ['one', 'two', 'three'].map((userId) => viewerOf(userId))
     const documentId = await api.importText('# Bread\n\nFlour and water make dough.', viewers[0])
     const tabs = await Promise.all(viewers.map((viewer) => listen(viewer)))
@@ -229,12 +229,12 @@ describe('notifications', () => {
   })
 })
 
-describe('the words for the end of a task', () => {
-  /** What this user alone was told. */
+describe('the text for the end of a task', () => {
+  /** The entries of this user only. */
   const about = async (viewer: Viewer): Promise<readonly Entry[]> =>
     (await read(viewer)).inbox.nodes.filter(({ isForEveryone }) => !isForEveryone)
 
-  it('say of a quiz how it went, and lead to it, also when one of its questions was replaced', async () => {
+  it('describes the result of a quiz and links to it, also when one of its questions was replaced', async () => {
     const viewer = viewerOf('quiz words')
     const quiz = await api.makeQuiz({ count: 3, viewer })
     const [question] = quiz.questions
@@ -254,7 +254,7 @@ describe('the words for the end of a task', () => {
     expect((await about(viewer))[0]).toMatchObject({ level: 'WARNING', message: many.note, about: { id: many.id } })
   })
 
-  it('name the thing, and lead to it', async () => {
+  it('names the object and links to it', async () => {
     const viewer = viewerOf('words')
     const text = '# Bread\n\n## Dough\n\nFlour and water make dough. Yeast turns sugar into gas.'
     api.provider.script = ({ piece }) => (piece === 'QUIZ' ? 'fail' : 'text')

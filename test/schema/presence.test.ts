@@ -12,13 +12,13 @@ beforeAll(async () => {
 })
 afterAll(() => fixture[Symbol.asyncDispose]())
 
-test('whoever watches a task is there until the last subscription is left', async () => {
+test('a subscriber of a task is present until its last subscription ends', async () => {
   const task = await fixture.createTask()
   const { presence } = fixture.engine
   const [one, two] = [await fixture.subscribe(task), await fixture.subscribe(task)]
   await eventually(async () => expect(await presence.of(taskTopic(task.id))).toEqual(['u_1']))
   one.leave()
-  // Comes after it, and is written with it or later.
+  // Happens after it, and is written with it or later.
   const leaveToo = presence.enter(taskTopic(task.id), 'u_2')
   await eventually(async () => expect(await presence.of(taskTopic(task.id))).toContain('u_2'))
   expect(await presence.of(taskTopic(task.id))).toEqual(['u_1', 'u_2'])
@@ -27,7 +27,7 @@ test('whoever watches a task is there until the last subscription is left', asyn
   await eventually(async () => expect(await presence.of(taskTopic(task.id))).toEqual([]))
 })
 
-test('is gone when the task has ended', async () => {
+test('presence at a task is cleared when the task has ended', async () => {
   const task = await fixture.createTask()
   const { presence } = fixture.engine
   const { ended } = await fixture.subscribe(task)
@@ -38,7 +38,7 @@ test('is gone when the task has ended', async () => {
   expect(presence.size.here).toBe(0)
 })
 
-test('who polls is there from one request to the next', async () => {
+test('a polling client is present from one request to the next', async () => {
   const task = await fixture.createTask()
   const polled = await fixture.live.subscribe({
     schema,

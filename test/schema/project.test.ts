@@ -24,13 +24,13 @@ A hot oven makes the loaf rise once more. Steam keeps the crust soft until the l
 `
 const [owner, stranger] = [viewerOf('u_owner'), viewerOf('u_stranger')]
 
-/** A model whose reports a test decides. */
+/** A model whose reports are set by the test. */
 let write: () => AsyncGenerator<GeneratorReport> = async function* () {
   yield* []
 }
 const model: ProjectGenerator = { name: 'scripted', generate: () => write() }
 let api: ApiFixture
-/** The same, on a model. */
+/** The same, with a model. */
 let withModel: ApiFixture
 beforeAll(async () => {
   const questions = createExtractiveQuestions()
@@ -181,7 +181,7 @@ const eventsOf = async (taskId: string, on: ApiFixture = api): Promise<EventData
 }
 
 describe('generateProject', () => {
-  it('streams file by file, and each file is what was streamed of it', async () => {
+  it('streams file by file, and each file equals its stream', async () => {
     const documentId = await api.importText(bread, owner)
     const answer = await generate({ documentId, prompt: 'flash cards, please' })
     expect(await project(idOf(answer))).toMatchObject({ title: 'Bread', template: 'FLASH_CARDS' })
@@ -214,7 +214,7 @@ describe('generateProject', () => {
   })
 
   it.each(['READING_PAGE', 'QUIZ_PAGE', 'FLASH_CARDS'])(
-    'makes a %s in which nothing is wrong, nor from outside',
+    'creates a valid %s without external references',
     async (template) => {
       const made = await make({ template })
       await using checker = createChecker()
@@ -231,13 +231,13 @@ describe('generateProject', () => {
     },
   )
 
-  it('chooses the template by the prompt, or by what there is', async () => {
+  it('chooses the template by the prompt, or by the available content', async () => {
     expect((await make({ prompt: 'A little quiz for my class' })).template).toBe('QUIZ_PAGE')
     expect((await make({ prompt: 'Something nice' })).template).toBe('READING_PAGE')
     expect((await make({ prompt: 'A quiz', template: 'READING_PAGE' })).template).toBe('READING_PAGE')
   })
 
-  it('asks the questions of a quiz', async () => {
+  it('uses the questions of a quiz', async () => {
     const documentId = await api.importText(bread, owner)
     const { generateQuiz }: { generateQuiz: { quiz: { id: string }; task: { id: string } } } = await api.run(
       `mutation ($id: ID!) { generateQuiz(input: { documentId: $id, questionCount: 3 }) { ... on GenerateQuizSuccess { quiz { id } task { id } } } }`,
@@ -258,7 +258,7 @@ describe('generateProject', () => {
     expect(data.trim().split('\n')).toHaveLength(quiz.questions.length + 2)
   })
 
-  it('refuses what cannot be made, with the reason', async () => {
+  it('refuses what cannot be generated, with the reason', async () => {
     expect(await generate({})).toMatchObject({
       __typename: 'InvalidInputError',
       issues: [{ path: 'input.documentId' }],
@@ -269,7 +269,7 @@ describe('generateProject', () => {
     expect(await generate({ prompt: 'x'.repeat(4_001) })).toMatchObject({ __typename: 'InvalidInputError' })
   })
 
-  it('made from what another shares leads to it only as long as that is so', async () => {
+  it('links to the shared document it was generated from only while it is shared', async () => {
     const theirs = await api.importText(bread, stranger)
     await api.services.documents.share(theirs, owner.userId)
     const answer = await generate({ documentId: theirs })
@@ -290,13 +290,13 @@ describe('generateProject', () => {
     expect(await read()).toEqual([{ document: null }, { result: { project: { document: null } } }])
   })
 
-  it('is carried out once for one key', async () => {
+  it('runs once per key', async () => {
     const documentId = await api.importText(bread, owner)
     const one = await generate({ documentId, key: 'once' })
     expect(idOf(await generate({ documentId, key: 'once' }))).toBe(idOf(one))
   })
 
-  it('lets a model write, tries again where that may help, and keeps no file of an attempt that was given up', async () => {
+  it('lets a model write, retries where that may help, and keeps no file of an abandoned attempt', async () => {
     let attempt = 0
     write = async function* () {
       attempt += 1
@@ -405,7 +405,7 @@ describe('syncProject', () => {
     expect(after.lastSync).toMatchObject({ status: 'FAILED', error: { code: 'INVALID_FILES', problems } })
   })
 
-  it('is refused when it was changed elsewhere, and to others', async () => {
+  it('is refused when the project was changed elsewhere, and to other users', async () => {
     const made = await make()
     expect(await sync(made.id, filesOf(made), { version: 7 })).toMatchObject({
       __typename: 'ConflictError',
@@ -417,7 +417,7 @@ describe('syncProject', () => {
 })
 
 describe('updateProjectFile', () => {
-  it('writes one file that is good, and has a running preview show it', async () => {
+  it('writes one valid file, and a running preview shows it', async () => {
     const made = await make()
     const answer = await update({ projectId: made.id, path: 'app.js', content: '"other"', version: 1 })
     expect(answer).toMatchObject({ project: { version: 2 } })
@@ -429,7 +429,7 @@ describe('updateProjectFile', () => {
     })
   })
 
-  it('says what is wrong and where, and writes nothing', async () => {
+  it('reports what is invalid and where, and writes nothing', async () => {
     const made = await make()
     expect(await update({ projectId: made.id, path: 'app.js', content: '\nlet = =' })).toMatchObject({
       __typename: 'InvalidInputError',
@@ -468,7 +468,7 @@ const changePreview = (what: 'startPreview' | 'stopPreview', id: string, viewer 
   )
 
 describe('previewStatus', () => {
-  it('tells the present state, then each change in order, resumes, and completes when the project is deleted', async () => {
+  it('sends the current state, then each change in order, resumes, and completes when the project is deleted', async () => {
     const { id, preview } = await make()
     const watching = previews(id)
     const next = async (): Promise<PreviewData> => {
@@ -484,7 +484,7 @@ describe('previewStatus', () => {
     expect((await next()).preview).toMatchObject({ status: 'STARTING', address: null })
     const ready = await next()
     expect(ready.preview.status).toBe('READY')
-    // Who had the address once does not have it for ever.
+    // A user that had the address once does not keep it forever.
     expect(ready.preview.address).not.toBe(preview.address)
     for await (const { previewStatus } of previews(id, stopped.cursor)) {
       expect(previewStatus).toMatchObject({ seq: stopped.seq + 1, preview: { status: 'STARTING' } })
@@ -495,7 +495,7 @@ describe('previewStatus', () => {
     expect((await watching.next()).done).toBe(true)
   })
 
-  it('FAILS without a page to begin with, and says so', async () => {
+  it('becomes FAILED without an index page, with the reason', async () => {
     const { id } = await make()
     await api.database.pool.query(`delete from project_file where project_id = $1 and path = 'index.html'`, [id])
     await changePreview('startPreview', id)
@@ -507,7 +507,7 @@ describe('previewStatus', () => {
     })
   })
 
-  it('is told to the owner only, and so is the address', async () => {
+  it('and the preview address are sent to the owner only', async () => {
     const { id } = await make()
     await expect(previews(id, undefined, stranger).next()).rejects.toThrow('There is no project')
     await expect(project(id, { viewer: stranger })).rejects.toThrow('no such project')
@@ -515,7 +515,7 @@ describe('previewStatus', () => {
     expect((await changePreview('stopPreview', id, stranger)).answer.__typename).toBe('NotFoundError')
   })
 
-  it('STOPS when nobody has asked for a file for a while, and counts asking as use', async () => {
+  it('becomes STOPPED when no file has been requested for a while, and counts requests as use', async () => {
     const [idle, used] = [await make(), await make()]
     const store = api.services.projects.previews
     const keyOf = ({ preview }: ProjectData): string => preview.address?.split('/').at(-2) ?? ''
@@ -531,7 +531,7 @@ describe('previewStatus', () => {
     expect(await store.readFile(keyOf(idle), 'app.js')).toBeNull()
   })
 
-  it('takes up a start that a crash has cut off', async () => {
+  it('resumes a start that was interrupted by a crash', async () => {
     const { id } = await make()
     await api.database.pool.query(
       `update project_preview set status = 'STARTING', changed_at = now() - interval '1 minute' where project_id = $1`,
@@ -543,7 +543,7 @@ describe('previewStatus', () => {
 })
 
 describe('deleteProject', () => {
-  it('takes everything along and cancels what works on it', async () => {
+  it('deletes everything of it and cancels the tasks that work on it', async () => {
     const documentId = await withModel.importText(bread, owner)
     write = async function* () {
       yield { is: 'file', path: 'index.html', stream: 'index.html' }
@@ -564,7 +564,7 @@ describe('deleteProject', () => {
     expect(rows).toEqual([])
   })
 
-  it('leaves nothing of what was written, also not in the logs', async () => {
+  it('leaves no written content behind, also not in the logs', async () => {
     const { id } = await make()
     await end(taskOf(await sync(id, [{ path: 'index.html', content: '<!doctype html>unforgettable' }])))
     const { rows: tasks } = await api.database.pool.query<{ topic: string }>(
@@ -581,7 +581,7 @@ describe('deleteProject', () => {
     expect(rows).toEqual([])
   })
 
-  it('is not for others', async () => {
+  it('is for the owner only', async () => {
     const { id } = await make()
     const { deleteProject }: { deleteProject: Answer } = await api.run(
       `mutation ($id: ID!) { deleteProject(input: { projectId: $id }) { __typename } }`,

@@ -23,7 +23,7 @@ afterEach(() => {
   api.questions.release()
 })
 
-/** The services, and how often something is read of quizzes. */
+/** Returns the services with a counter of how often quizzes are read. */
 function countCalls(method: 'listOfDocuments' | 'publishedQuestions') {
   let calls = 0
   const quizzes = new Proxy(api.services.quizzes, {
@@ -111,7 +111,7 @@ describe('generateQuiz', () => {
     for (const { citation } of quiz.questions) expect(citation.quotation.length).toBeGreaterThan(10)
   })
 
-  it('says honestly when the document yields fewer than asked for', async () => {
+  it('reports when the document yields fewer than requested', async () => {
     const { quizId, taskId } = await api.startQuiz({ count: 50 })
     const events = await watchAll(taskId)
     const quiz = await api.quiz(quizId)
@@ -124,7 +124,7 @@ describe('generateQuiz', () => {
     expectAllDifferent(quiz.questions)
   })
 
-  it('makes only the kinds asked for', async () => {
+  it('generates only the requested kinds', async () => {
     const quiz = await api.makeQuiz({ kinds: ['TRUE_FALSE'], count: 3 })
     expect(quiz.questions.map(({ kind }) => kind)).toEqual(['TRUE_FALSE', 'TRUE_FALSE', 'TRUE_FALSE'])
     expect(first(quiz.questions).options).toEqual([
@@ -133,7 +133,7 @@ describe('generateQuiz', () => {
     ])
   })
 
-  it('can be picked up by a page that loads in the middle', async () => {
+  it('can be picked up by a page that loads during the task', async () => {
     api.questions.script = (_, made) => (made === 2 ? 'wait' : 'ask')
     const { quizId, taskId } = await api.startQuiz()
     const quiz = await vi.waitFor(async () => {
@@ -149,7 +149,7 @@ describe('generateQuiz', () => {
     expect(await api.end(taskId)).toBe('COMPLETED')
   })
 
-  it('goes on where a failure that passes left off, without making anything twice', async () => {
+  it('continues after a transient failure, without generating anything twice', async () => {
     let failures = 0
     api.questions.script = (_, made) => {
       if (made !== 2 || failures > 0) return 'ask'
@@ -166,7 +166,7 @@ describe('generateQuiz', () => {
     expectAllDifferent(questions)
   })
 
-  it('keeps what was made when it is canceled, and a retry makes the rest', async () => {
+  it('keeps the generated questions when it is canceled, and a retry generates the rest', async () => {
     api.questions.script = (_, made) => (made === 2 ? 'wait' : 'ask')
     const { quizId, taskId } = await api.startQuiz()
     await vi.waitFor(async () => expect((await api.quiz(quizId)).questions).toHaveLength(2))
@@ -202,7 +202,7 @@ describe('generateQuiz', () => {
     })
   })
 
-  it('returns the same task for the same key, and refuses what cannot be', async () => {
+  it('returns the same task for the same key, and refuses impossible input', async () => {
     const documentId = await api.importText('# A\n\nA kettle always boils water before tea is made of it.\n')
     const mutation = `mutation ($id: ID!, $count: Int, $kinds: [QuestionKind!], $key: String) {
       result: generateQuiz(input: { documentId: $id, questionCount: $count, kinds: $kinds, idempotencyKey: $key }) { ${failureFields}
@@ -221,7 +221,7 @@ describe('generateQuiz', () => {
 })
 
 describe('replaceQuestion', () => {
-  it('swaps the question in its place when the other one is ready, and keeps the old one until then', async () => {
+  it('swaps the question in its position when the new one is ready, and keeps the old one until then', async () => {
     const quiz = await api.makeQuiz()
     const old = first(quiz.questions)
     api.questions.script = () => 'wait'
@@ -249,11 +249,11 @@ describe('replaceQuestion', () => {
     expect((await api.quiz(quiz.id)).questions.slice(1)).toEqual(quiz.questions.slice(1))
   })
 
-  it('replaces several at once, and never gives the same twice', async () => {
+  it('replaces several at once, and never returns the same question twice', async () => {
     const quiz = await api.makeQuiz({ count: 4, kinds: ['TRUE_FALSE', 'CLOZE'] })
     const asked = [...quiz.questions]
     for (let round = 0; round < 2; round += 1) {
-      // All of them look at the same time, so that each could find what the others find.
+      // All of them search at the same time, so that each could find what the others find.
       let waiting = 0
       api.questions.script = () => {
         waiting += 1
@@ -270,7 +270,7 @@ describe('replaceQuestion', () => {
     expectAllDifferent(asked)
   })
 
-  it('names the running task to whoever would change the question meanwhile', async () => {
+  it('returns the running task to a viewer that would change the question meanwhile', async () => {
     const quiz = await api.makeQuiz({ count: 3 })
     const { id } = first(quiz.questions)
     api.questions.script = () => 'wait'
@@ -299,7 +299,7 @@ describe('replaceQuestion', () => {
     })
   })
 
-  it.each(['cancel', 'fail'] as const)('leaves the old question when it ends otherwise: %s', async (how) => {
+  it.each(['cancel', 'fail'] as const)('keeps the old question when it ends otherwise: %s', async (how) => {
     const quiz = await api.makeQuiz({ count: 2 })
     const old = first(quiz.questions)
     let waits = 0
@@ -319,7 +319,7 @@ describe('replaceQuestion', () => {
     expect(await api.end(again.task.id)).toBe('COMPLETED')
   })
 
-  it('takes up what an attempt had found that could not swap it, instead of looking again', async () => {
+  it('uses the question found by an attempt that could not swap it, instead of searching again', async () => {
     const quiz = await api.makeQuiz({ count: 2 })
     const old = first(quiz.questions)
     await api.database.pool.query(`
@@ -344,7 +344,7 @@ describe('replaceQuestion', () => {
     expect(now?.versions.map(({ version }) => version)).toEqual([2, 1])
   })
 
-  it('says so when the document yields nothing else', async () => {
+  it('reports when the document yields nothing else', async () => {
     const quiz = await api.makeQuiz({
       count: 1,
       kinds: ['TRUE_FALSE'],
@@ -359,7 +359,7 @@ describe('replaceQuestion', () => {
 })
 
 describe('the review', () => {
-  it('accepts, takes back, moves, edits and undoes', async () => {
+  it('accepts, unaccepts, moves, edits and undoes', async () => {
     const quiz = await api.makeQuiz({ count: 4 })
     const [one, two, three, four] = quiz.questions.map(({ id }) => id)
     const accept = (accepted: boolean) =>
@@ -392,7 +392,7 @@ describe('the review', () => {
       })
   })
 
-  it('returns through every version, and a version that comes after an undo is a new one', async () => {
+  it('returns through every version, and a version after an undo is a new one', async () => {
     const quiz = await api.makeQuiz({ count: 2 })
     const old = first(quiz.questions)
     await api.end((await api.replace(old.id)).task.id)
@@ -408,7 +408,7 @@ describe('the review', () => {
     expect(await undo()).toMatchObject({ question: { version: 1 } })
   })
 
-  it('refuses changes that make no question, naming each', async () => {
+  it('refuses changes that do not form a question, naming each', async () => {
     const quiz = await api.makeQuiz({ count: 9 })
     const of = (kind: string): string => first(quiz.questions.filter((one) => one.kind === kind)).id
     const edit = (kind: string, input: Record<string, unknown>) =>
@@ -483,7 +483,7 @@ describe('taking a quiz', () => {
       'prompt',
       'options',
     ])
-    // The owner's view stays the owner's, and nothing of it changes any more.
+    // The owner's view is unaffected, and nothing of it changes any more.
     expect(
       await api.run(
         `query ($id: ID!, $question: ID!) { quiz(id: $id) { id } question(id: $question) { id } a: node(id: $id) { id } b: node(id: $question) { id } }`,
@@ -500,7 +500,7 @@ describe('taking a quiz', () => {
     expect(await api.run(publish, { id: quiz.id })).toMatchObject({ result: { __typename: 'ConflictError' } })
   })
 
-  it('scores what is handed in, and tells of each question what is right and where it stands', async () => {
+  it('scores submitted answers, and returns the correct answer and its source for each question', async () => {
     const quiz = await api.makeQuiz({ count: 5 })
     await api.publish(quiz)
     const [one, two, three, ...rest] = quiz.questions
@@ -550,7 +550,7 @@ describe('taking a quiz', () => {
     expect(await api.run(attempt, { id: result.attempt.id }, viewerOf('other'))).toEqual({ quizAttempt: null })
   })
 
-  it('takes an answer that cannot be stored as it is for one that is not right', async () => {
+  it('counts an answer that cannot be stored unchanged as incorrect', async () => {
     const quiz = await api.makeQuiz({ count: 1, kinds: ['CLOZE'] })
     await api.publish(quiz)
     const answers = [{ questionId: first(quiz.questions).id, answer: 'a\0\ud83d' }]
@@ -560,7 +560,7 @@ describe('taking a quiz', () => {
     })
   })
 
-  it('is read once for one request, however many attempts tell of its questions', async () => {
+  it('is read once per request, for any number of attempts that refer to its questions', async () => {
     const quiz = await api.makeQuiz({ count: 2, kinds: ['TRUE_FALSE'] })
     await api.publish(quiz)
     for (let times = 0; times < 3; times += 1) await submit({ quizId: quiz.id, answers: [] })
@@ -618,8 +618,8 @@ it('is listed with its document, for many documents at once', async () => {
   expect(counted()).toBe(1)
 })
 
-describe('who may see what', () => {
-  it('shows nobody else’s quizzes and questions, as if they did not exist', async () => {
+describe('access', () => {
+  it('hides quizzes and questions of other users as if they did not exist', async () => {
     const anna = viewerOf('anna')
     const bert = viewerOf('bert')
     const quiz = await api.makeQuiz({ viewer: anna, count: 2 })
@@ -658,7 +658,7 @@ describe('who may see what', () => {
     expect(refused.match(/NotFoundError/g)).toHaveLength(6)
   })
 
-  it('asks for a token where there is none', async () => {
+  it('requires a token', async () => {
     for (const query of [
       '{ quizzes { nodes { id } } }',
       '{ quiz(id: "quiz_0") { id } }',

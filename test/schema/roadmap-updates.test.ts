@@ -65,7 +65,7 @@ beforeEach(() => {
   api.provider.script = () => 'text'
 })
 
-/** Watches in the background. */
+/** Subscribes in the background. */
 async function open(id: string, after?: string) {
   const events: Update[] = []
   const watching = api.watch(updates, { id, ...(after === undefined ? {} : { after }) }) as AsyncGenerator<{
@@ -89,7 +89,7 @@ async function open(id: string, after?: string) {
     [Symbol.asyncDispose]: async () => void (await watching.return(undefined)),
   }
 }
-/** Lets go on whatever waits, until it is disposed of: each piece waits on its own. */
+/** Releases everything that waits until it is disposed: each piece waits separately. */
 function keepReleasing(): Disposable {
   const timer = setInterval(() => api.provider.release(), 5)
   return { [Symbol.dispose]: () => clearInterval(timer) }
@@ -98,7 +98,7 @@ const brief = ({ __typename, contents = [] }: Update): string =>
   [__typename, ...contents.map(({ piece, status }) => `${piece} ${status}`)].join(' ')
 
 describe('roadmapUpdates', () => {
-  it('tells a retry to everybody who watches: GENERATING as it is put in line, COMPLETED, and its end', async () => {
+  it('reports a retry to all subscribers: GENERATING as it is queued, COMPLETED, and its end', async () => {
     const { roadmapId } = await api.makeRoadmap(text)
     await using watched = await open(roadmapId)
     const snapshot = await watched.take()
@@ -124,7 +124,7 @@ describe('roadmapUpdates', () => {
     await vi.waitFor(async () => expect((await api.get({ id: taskId })).status).toBe('RUNNING'))
     using _ = keepReleasing()
     await watched.takeUntil('RoadmapTaskEnded')
-    // That the worker has begun is no news: it read GENERATING already.
+    // The start of the worker is not an event: it read GENERATING already.
     expect(watched.events.slice(1).map(brief)).toEqual([
       'RoadmapTaskStarted QUIZ GENERATING',
       'RoadmapContentChanged QUIZ COMPLETED',
@@ -133,7 +133,7 @@ describe('roadmapUpdates', () => {
     expect(watched.events.at(-1)).toMatchObject({ taskId, taskStatus: 'COMPLETED', seq: snapshot.seq + 3 })
   })
 
-  it('tells how a new roadmap is made, and goes on exactly behind a cursor', async () => {
+  it('reports how a new roadmap is generated, and resumes exactly after a cursor', async () => {
     api.provider.script = () => 'wait'
     const { roadmapId, taskId } = await api.startRoadmap(text)
     await using watched = await open(roadmapId)
@@ -150,7 +150,7 @@ describe('roadmapUpdates', () => {
     expect(resumed.events).toEqual(watched.events.slice(1))
   })
 
-  it('tells what failed and why, the batch that retries it, and what a canceled one leaves', async () => {
+  it('reports what failed and why, the batch that retries it, and what a canceled batch leaves', async () => {
     api.provider.script = ({ piece }) => (piece === 'TUTORIAL' ? 'fail' : 'text')
     const { roadmapId } = await api.makeRoadmap(text)
     await using watched = await open(roadmapId)
@@ -173,7 +173,7 @@ describe('roadmapUpdates', () => {
       expect(change).toMatchObject({ piece: 'TUTORIAL', status: 'FAILED', error: { code: 'CANCELED' } })
   })
 
-  it('begins with the first change for a roadmap that an older server made', async () => {
+  it('begins with the first change for a roadmap that an older server created', async () => {
     const { roadmapId } = await api.makeRoadmap(text)
     await deleteTopic(api.engine.database.pool, `roadmap:${roadmapId}`)
     const { rows } = await api.engine.database.pool.query<{ id: string }>(
@@ -193,7 +193,7 @@ describe('roadmapUpdates', () => {
     )
   })
 
-  it('is nobody’s but the owner’s', async () => {
+  it('is available to the owner only', async () => {
     const { roadmapId } = await api.makeRoadmap(text)
     await expect(api.watch(updates, { id: roadmapId }, { viewer: viewerOf('eve') }).next()).rejects.toThrow(
       'There is no roadmap',

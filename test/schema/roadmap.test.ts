@@ -95,7 +95,7 @@ const firstConcept = async (roadmapId: string): Promise<ConceptData> => {
 }
 
 describe('createRoadmap', () => {
-  it('makes stages, modules and concepts of a document and generates every piece, as one task', async () => {
+  it('creates stages, modules and concepts of a document and generates every piece, as one task', async () => {
     const { roadmapId, taskId } = await api.makeRoadmap(text)
     const roadmap = await read(roadmapId)
     expect(roadmap.title).toBe('Bread')
@@ -116,7 +116,7 @@ describe('createRoadmap', () => {
     })
   })
 
-  it('lets a page that loads in the middle find the task and pick it up where it is', async () => {
+  it('lets a page that loads during the task find and follow it', async () => {
     api.provider.script = ({ piece }) => (piece === 'QUIZ' ? 'wait' : 'text')
     const { roadmapId } = await api.startRoadmap(text)
     const found = await vi.waitFor(async () => {
@@ -138,7 +138,7 @@ describe('createRoadmap', () => {
     expect((await read(roadmapId)).activeTask).toBeNull()
   })
 
-  it('says what a document that is not ready waits for', async () => {
+  it('reports what a document that is not ready waits for', async () => {
     expect(
       await api.run(
         `mutation { createRoadmap(input: { documentId: "document_0" }) { __typename ... on NotFoundError { id message } } }`,
@@ -150,7 +150,7 @@ describe('createRoadmap', () => {
 })
 
 describe('retryContent', () => {
-  it('reads GENERATING at once, streams the text, and ends with another one', async () => {
+  it('reads GENERATING at once, streams the text, and ends with a new one', async () => {
     const { roadmapId } = await api.makeRoadmap(text)
     const concept = await firstConcept(roadmapId)
     api.provider.script = () => 'wait'
@@ -185,7 +185,7 @@ describe('retryContent', () => {
     api.provider.script = () => 'text'
   })
 
-  it('answers a second retry of the same piece with the task that is at it', async () => {
+  it('returns the running task for a second retry of the same piece', async () => {
     const { roadmapId } = await api.makeRoadmap(text)
     const { id: conceptId } = await firstConcept(roadmapId)
     api.provider.script = () => 'wait'
@@ -196,7 +196,7 @@ describe('retryContent', () => {
     await api.run(`mutation ($id: ID!) { cancelTask(input: { taskId: $id, reason: "enough" }) { __typename } }`, {
       id: first.result.task.id,
     })
-    // What had been made before is readable again.
+    // The earlier content is readable again.
     expect((await firstConcept(roadmapId)).quiz).toMatchObject({ status: 'COMPLETED' })
     api.provider.script = () => 'text'
   })
@@ -213,7 +213,7 @@ describe('retryContent', () => {
     })
   })
 
-  it('fails the piece with its reason and advice when the provider refuses, and tells the task the same', async () => {
+  it('fails the piece with its reason and advice when the provider refuses, and reports the same on the task', async () => {
     const { roadmapId } = await api.makeRoadmap(text)
     const { id: conceptId } = await firstConcept(roadmapId)
     api.provider.script = () => 'fail'
@@ -237,7 +237,7 @@ describe('retryContent', () => {
     api.provider.script = () => 'text'
   })
 
-  it('tries again by itself, visibly, when the failure may pass', async () => {
+  it('is retried automatically and visibly after a transient failure', async () => {
     const { roadmapId } = await api.makeRoadmap(text)
     const { id: conceptId } = await firstConcept(roadmapId)
     let asked = 0
@@ -255,7 +255,7 @@ describe('retryContent', () => {
 })
 
 describe('retryFailedContent', () => {
-  it('takes up everything that failed as one batch with its own total', async () => {
+  it('retries everything that failed as one batch with its own total', async () => {
     api.provider.script = ({ piece }) => (piece === 'QUIZ' ? 'fail' : 'text')
     const { roadmapId } = await api.makeRoadmap(text)
     const failed = conceptsOf(await read(roadmapId)).filter(({ quiz }) => quiz.status === 'FAILED').length
@@ -279,8 +279,8 @@ describe('retryFailedContent', () => {
   })
 })
 
-describe('who may see what', () => {
-  it('shows nobody else’s tasks, roadmaps, documents and concepts, as if they did not exist', async () => {
+describe('access', () => {
+  it('hides tasks, roadmaps, documents and concepts of other users as if they did not exist', async () => {
     const anna = viewerOf('anna')
     const bert = viewerOf('bert')
     const { roadmapId, taskId } = await api.makeRoadmap(text, anna)
@@ -354,22 +354,22 @@ describe('who may see what', () => {
     expect(await api.run(query, { id: taskId }, viewerOf('carla', { taskIds: ['task_0'] }))).toEqual({ task: null })
   })
 
-  it('asks for a token where there is none', async () => {
+  it('requires a token', async () => {
     const { errors } = await api.execute(`{ tasks { nodes { id } } }`, {}, null)
     expect(errors?.[0]?.message).toContain('Authorization')
     expect(await api.run('{ viewer { id } }', {}, null)).toEqual({ viewer: null })
   })
 })
 
-describe('watching', () => {
-  it('resumes after any cursor with exactly what follows it, and completes at once after the last', async () => {
+describe('a subscription', () => {
+  it('resumes after any cursor with exactly the events that follow, and completes at once after the last', async () => {
     const { taskId } = await api.makeRoadmap(text)
     const all = await watchAll(taskId, { fromStart: true })
     for (const [index, { cursor }] of all.entries())
       expect(await watchAll(taskId, { after: cursor, fromStart: true })).toEqual(all.slice(index + 1))
   })
 
-  it('completes a catch-up as soon as it has told everything', async () => {
+  it('completes a catch-up as soon as it has sent everything', async () => {
     api.provider.script = () => 'wait'
     const { roadmapId } = await api.startRoadmap(text)
     const active = await vi.waitFor(async () => {
@@ -394,7 +394,7 @@ describe('watching', () => {
 })
 
 describe('importDocument', () => {
-  it('refuses what is neither a file nor a text, both, empty, and too large, by name', async () => {
+  it('refuses by name an input with neither file nor text, with both, an empty one and one that is too large', async () => {
     const mutation = `mutation ($text: String!) { importDocument(input: { source: { text: $text } }) { __typename ... on InvalidInputError { message issues { path } } } }`
     expect(await api.run(mutation, { text: '' })).toMatchObject({
       importDocument: { message: expect.stringContaining('is empty') },
@@ -404,7 +404,7 @@ describe('importDocument', () => {
     })
   })
 
-  it('keeps a document that cannot be read, with the reason and what to do', async () => {
+  it('keeps an unreadable document, with the reason and advice', async () => {
     const { importDocument }: { importDocument: { document: { id: string }; task: { id: string } } } = await api.run(
       `mutation { importDocument(input: { source: { text: "   " }, name: "blank.md" }) { ... on ImportDocumentSuccess { document { id } task { id } } } }`,
     )

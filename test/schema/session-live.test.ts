@@ -9,7 +9,7 @@ import { signToken } from '../server/support.ts'
 import { bob, type SessionApi, startSessionApi, watchSession } from '../studio/sessions/session-api.ts'
 import { type ServedApi, serveApi } from '../support/serve-api.ts'
 
-/** Why the sockets of clients were closed. */
+/** The close reasons of the clients' sockets. */
 const closeReasons: number[] = []
 class ClosingSocket extends globalThis.WebSocket {
   constructor(...given: ConstructorParameters<typeof globalThis.WebSocket>) {
@@ -41,7 +41,7 @@ interface Watching {
   readonly seen: Seen[]
   ended: unknown
 }
-/** Watches over a WebSocket of its own. */
+/** Subscribes over a separate WebSocket. */
 async function watch(userId: string, sessionId: string, after?: string): Promise<Watching> {
   const client = await served.connect(userId)
   const watching: Watching = { client, seen: [], ended: undefined }
@@ -64,7 +64,7 @@ const lastPresence = ({ seen }: Watching): string => {
   return `${last?.present?.join(' ')}; ${last?.typing?.join(' ')}`
 }
 
-test('who is there and who is typing is told to all, without a place in the log of its own', async () => {
+test('presence and typing are sent to all subscribers without a position of their own in the log', async () => {
   const id = await api.create()
   await api.invite(id, 'bob')
   const ada = await watch('ada', id)
@@ -84,7 +84,8 @@ test('who is there and who is typing is told to all, without a place in the log 
   expect((await api.read(id)).typing).toEqual(['bob'])
   await type(false)
   await eventually(() => expect(lastPresence(ada)).toBe('ada bob; '))
-  // Comes and goes beside the log: whoever resumes after a message is told who is there now, at that place.
+  // Presence is not in the log: a subscriber that resumes after a message receives the current
+  // presence at that position.
   await api.send(id, 'Hello')
   await eventually(() => expect(ada.seen.some(({ message }) => message?.body === 'Hello')).toBe(true))
   const after = ada.seen.findLast(({ __typename }) => __typename === 'SessionStatisticsChanged') ?? ada.seen.at(-1)
@@ -98,7 +99,7 @@ test('who is there and who is typing is told to all, without a place in the log 
   expect((await api.read(id)).present).toEqual(['ada'])
 })
 
-test('whoever is put out is told so at once and is there no more; the others go on', async () => {
+test('a removed participant is notified at once and no longer present, while the others continue', async () => {
   const id = await api.create()
   await api.invite(id, 'bob')
   const [hers, his] = [await watch('ada', id), await watch('bob', id)]
@@ -114,7 +115,7 @@ test('whoever is put out is told so at once and is there no more; the others go 
   expect(hers.ended).toBeUndefined()
 })
 
-test('all who watch share the executions of its events', async () => {
+test('all subscribers share the executions of its events', async () => {
   const id = await api.create()
   const watching = [await watch('ada', id), await watch('ada', id), await watch('ada', id)]
   for (const one of watching) await eventually(() => expect(lastPresence(one)).toBe('ada; '))
@@ -127,7 +128,7 @@ test('all who watch share the executions of its events', async () => {
   await api.mutate('result: closeSession(input: { sessionId: $id }) { __typename }', '($id: ID!)', { id })
   for (const one of watching) await eventually(() => expect(one.ended).toBe('completed'))
   const told = watching.map(({ seen }, index) => seen.length - (before.seen[index] ?? 0))
-  // At least one for each message, at most one for each event, and not one for each event and watcher.
+  // At least one per message, at most one per event, and not one per event and subscriber.
   const executed = served.live.counters.executed - before.executed
   expect(executed).toBeGreaterThanOrEqual(5)
   expect(executed).toBeLessThanOrEqual(Math.max(...told))
@@ -141,7 +142,7 @@ test('a token that expires ends the stream with that reason; the client renews i
     storage: null,
     transports: ['websocket'],
     webSocketImpl: ClosingSocket,
-    // Never ahead of time, so that the server has to end it.
+    // Never renewed in advance, so that the server has to end it.
     timing: { tokenLeewayMs: 0, backoffMs: 20, maxBackoffMs: 200 },
     async token() {
       renewals++
@@ -158,7 +159,7 @@ test('a token that expires ends the stream with that reason; the client renews i
       if (event?.__typename === 'SessionMessageAdded') seen.push(event.message.body)
     }),
   )
-  // What is said before the snapshot is in it.
+  // Messages sent before the snapshot are in it.
   await eventually(() => expect(hasBegun).toBe(true))
   const sent: string[] = []
   while (renewals < 4) {

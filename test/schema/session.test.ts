@@ -32,7 +32,7 @@ interface Event {
   readonly text?: string
   readonly statistics?: { readonly messageCount: number; readonly tokenCount: number }
 }
-/** Watches on its own, in the background, until the test is over. */
+/** Subscribes separately, in the background, until the test is over. */
 async function watch(sessionId: string, viewer: Viewer = ada, after?: string) {
   const seen: Event[] = []
   const iterator = api.watch(watchSession, { id: sessionId, after }, { viewer })
@@ -49,8 +49,8 @@ const together = async (): Promise<string> => {
   return id
 }
 
-describe('who gets in', () => {
-  test('is the owner, and whom the owner invites; nobody else finds it', async () => {
+describe('access', () => {
+  test('is for the owner and the users invited by the owner; others do not find it', async () => {
     const id = await api.create()
     expect(await api.read(id, bob)).toBeNull()
     expect(await api.invite(id, 'bob')).toMatchObject({ __typename: 'InviteToSessionSuccess' })
@@ -58,7 +58,7 @@ describe('who gets in', () => {
       { userId: 'ada', isOwner: true },
       { userId: 'bob', isOwner: false },
     ])
-    // Invited again, bob is not told again.
+    // Invited again, bob is not notified again.
     await api.invite(id, 'bob')
     const { inbox }: { inbox: { nodes: { title: string; about: { id: string } | null }[] } } = await api.run(
       '{ inbox { nodes { title about { id } } } }',
@@ -75,7 +75,7 @@ describe('who gets in', () => {
     expect(listed.sessions.nodes.map((one) => one.id)).toContain(id)
   })
 
-  test('is whom the token lets, when it is limited to some sessions', async () => {
+  test('follows the scope of a token that names some sessions', async () => {
     const [one, two] = [await api.create(), await api.create()]
     const limited = viewerOf('ada', { sessionIds: [one] })
     expect(await api.read(one, limited)).toMatchObject({ id: one })
@@ -89,7 +89,7 @@ describe('who gets in', () => {
     expect(await api.read(one, viewerOf('ada', { taskIds: [] }))).toBeNull()
   })
 
-  test('is whoever has a link, until it expires; only the owner makes one', async () => {
+  test('is for every user with a link, until the link expires; only the owner creates one', async () => {
     const id = await api.create()
     const makeLink = (viewer: Viewer) =>
       api.mutate(
@@ -122,7 +122,7 @@ describe('who gets in', () => {
     expect((await api.read(id)).participants).toHaveLength(2)
   })
 
-  test('ends at once for whoever is put out, with FORBIDDEN, and for nobody else', async () => {
+  test('ends at once for a removed participant, with FORBIDDEN, and for no other', async () => {
     const id = await together()
     const [hers, his] = [await watch(id), await watch(id, bob)]
     await api.mutate(
@@ -135,7 +135,7 @@ describe('who gets in', () => {
     expect(await api.read(id, bob)).toBeNull()
   })
 
-  test('may leave, except for the owner', async () => {
+  test('can be given up by leaving, except by the owner', async () => {
     const id = await together()
     const leave = (viewer: Viewer) =>
       api.mutate(
@@ -152,7 +152,7 @@ describe('who gets in', () => {
 })
 
 describe('a message', () => {
-  test('is told to all in one order, with statistics, and stored once however often it is sent', async () => {
+  test('is sent to all in one order, with statistics, and stored once however often it is sent', async () => {
     const id = await together()
     const [hers, his] = [await watch(id), await watch(id, bob)]
     const sends = Array.from({ length: 20 }, (_, n) =>
@@ -172,7 +172,7 @@ describe('a message', () => {
     expect(hers.seen.at(-1)?.statistics ?? hers.seen.at(-2)?.statistics).toEqual(statistics)
   })
 
-  test('is refused when it says nothing, too much, or something else under the same id', async () => {
+  test('is refused when it is empty, too long, or different under the same id', async () => {
     const id = await api.create()
     await api.send(id, 'One thing', { clientId: 'same' })
     for (const [text, clientId] of [
@@ -211,7 +211,7 @@ describe('a message', () => {
     })
   })
 
-  test('follows what was seen when the stream is resumed: each event once', async () => {
+  test('resumes after the last received event: each event once', async () => {
     const id = await api.create()
     await api.send(id, 'before')
     const { seen } = await watch(id)
@@ -226,7 +226,7 @@ describe('a message', () => {
 })
 
 describe('a reply', () => {
-  test('comes after the message, streams in pieces, and ends in one message with its tokens', async () => {
+  test('follows the message, streams in chunks, and ends in one message with its tokens', async () => {
     const id = await together()
     const { seen } = await watch(id, bob)
     api.replies.script([say('One '), 'wait', say('and '), 'wait', say('two.')])
@@ -254,7 +254,7 @@ describe('a reply', () => {
     expect(statistics).toEqual({ messageCount: 2, tokenCount: 4 + 3 })
   })
 
-  test('quotes the cards word for word, says so, and cites them', async () => {
+  test('quotes the cards verbatim, says so, and cites them', async () => {
     api.replies.script(null)
     const id = await api.create()
     const documentId = await api.importText(
@@ -301,7 +301,7 @@ describe('a reply', () => {
     })
   })
 
-  test('quotes what was shared with whoever added its card only as long as that is so', async () => {
+  test('quotes a document shared with the user that added its card only while it is shared', async () => {
     api.replies.script(null)
     const id = await together()
     const documentId = await api.importText('# Bread\n\nThe yeast turns sugar into gas.\n', ada)
@@ -324,7 +324,7 @@ describe('a reply', () => {
     expect(await ask()).toEqual([])
   })
 
-  test('can be stopped by every participant, and by nobody else; what was written stays', async () => {
+  test('can be stopped by every participant, and by no other user; the written text remains', async () => {
     const id = await together()
     api.replies.script([say('Half of '), 'wait', say('it')])
     const { task } = await api.send(id, 'All of it', { wantsReply: true })
@@ -334,7 +334,7 @@ describe('a reply', () => {
     expect(await stop(eve)).toMatchObject({ __typename: 'NotFoundError' })
     expect(await stop(bob)).toMatchObject({ __typename: 'CancelTaskSuccess' })
     expect((await api.read(id)).messages.nodes[1]).toMatchObject({ status: 'STOPPED', body: 'Half of ' })
-    // Whoever asked may have it written again, in its place.
+    // The author of the request may have it written again, in its position.
     api.replies.script([say('All of it')])
     await api.mutate('result: retryTask(input: { taskId: $id }) { __typename }', '($id: ID!)', { id: task?.id })
     await eventually(async () =>
@@ -346,7 +346,7 @@ describe('a reply', () => {
     )
   })
 
-  test('begins anew after an attempt that failed in passing, for all to see', async () => {
+  test('restarts after an attempt with a transient failure, visibly to all', async () => {
     const id = await api.create()
     const { seen } = await watch(id)
     const busy = new ContentError('PROVIDER_BUSY', 'Busy.', { retryable: true, advice: 'Wait.', retryAfterMs: 10 })
@@ -372,7 +372,7 @@ describe('a reply', () => {
     ])
   })
 
-  test('says why it failed', async () => {
+  test('reports why it failed', async () => {
     const id = await api.create()
     api.replies.script([say('Half'), new Error('the secret is 42')])
     await api.send(id, 'Go on', { wantsReply: true })
@@ -384,7 +384,7 @@ describe('a reply', () => {
 })
 
 describe('a closed session', () => {
-  test('stops its replies, tells all, ends their streams, and takes nothing more', async () => {
+  test('stops its replies, notifies all, ends their streams, and accepts nothing more', async () => {
     const id = await together()
     const his = await watch(id, bob)
     api.replies.script([say('Well'), 'wait'])

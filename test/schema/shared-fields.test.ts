@@ -14,10 +14,12 @@ import { type Dependence, readDependence, readSharedField } from '../../src/live
 
 type Field = GraphQLField<unknown, unknown>
 
-/** Has every property, and gives itself whatever is done with it: so that a resolver comes to its end. */
+/**
+ * Has every property, and returns itself from every operation, so that a resolver runs to its end.
+ */
 const anything: unknown = new Proxy(() => undefined, {
   get(_, key) {
-    // It is no promise, and has one entry.
+    // It is not a promise, and has one entry.
     if (key === 'then') return undefined
     if (key === Symbol.toPrimitive) return () => 1
     if (key === Symbol.iterator) return () => [anything][Symbol.iterator]()
@@ -28,7 +30,10 @@ const anything: unknown = new Proxy(() => undefined, {
 
 const viewer = { userId: 'u_1', roles: ['admin'], plan: null, taskIds: null, sessionIds: null, expiresAt: null }
 
-/** Tries a resolver: what it depends on of who asks, and what has kept it from coming to its end. */
+/**
+ * Tries a resolver: returns its dependence on the viewer, and the error that kept it from running
+ * to its end.
+ */
 async function tryOut({ resolve, args }: Field): Promise<{ readonly on: Dependence | null; readonly error?: unknown }> {
   let on: Dependence | null = null
   const context = new Proxy(
@@ -52,7 +57,7 @@ async function tryOut({ resolve, args }: Field): Promise<{ readonly on: Dependen
 
 const root = (type: GraphQLObjectType | null | undefined): Field[] => Object.values(type?.getFields() ?? {})
 
-/** The objects that what is told of some fields may consist of. */
+/** Returns the objects that events of some fields may consist of. */
 function objectsBelow(fields: readonly Field[]): ReadonlySet<GraphQLObjectType> {
   const found = new Set<GraphQLObjectType>()
   const add = (type: GraphQLNamedType): void => {
@@ -65,7 +70,7 @@ function objectsBelow(fields: readonly Field[]): ReadonlySet<GraphQLObjectType> 
   return found
 }
 
-test('what of an event that may be executed once for all depends on who asks is declared, and nothing else is', async () => {
+test('exactly the fields of shared events that depend on the viewer are declared', async () => {
   const shared = root(schema.getSubscriptionType()).filter((field) => readSharedField(field) !== null)
   expect(shared.map(({ name }) => name)).toContain('taskProgress')
   const found: string[] = []
@@ -77,7 +82,7 @@ test('what of an event that may be executed once for all depends on who asks is 
       if (on !== null) found.push(`${name}: ${on}`)
       const dependence = readDependence(field)
       if (dependence !== null) declared.push(`${name}: ${dependence}`)
-      // What is not tried to its end says nothing.
+      // A resolver that does not run to its end shows nothing.
       expect(error, name).toBeUndefined()
     }
   // Operations that select one are not shared.
@@ -85,7 +90,7 @@ test('what of an event that may be executed once for all depends on who asks is 
   expect(declared).toContain('Document.quizzes: viewer')
 })
 
-test('a field that asks for the viewer is found out: all queries do', async () => {
+test('a field that reads the viewer is detected: all queries do', async () => {
   for (const field of root(schema.getQueryType()))
     expect(await tryOut(field), field.name).toMatchObject({ on: 'viewer' })
 })

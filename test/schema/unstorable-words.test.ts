@@ -18,14 +18,14 @@ test.each([
   ['U+0000', '\0'],
   ['half of a surrogate pair', '\ud800'],
   ['far too many characters', 'x'.repeat(300_000)],
-])('no field takes an id, a cursor or a text with %s for a defect of the server', async (_, sign) => {
+])('no field treats an id, a cursor or a text with %s as a defect of the server', async (_, sign) => {
   const values = { ID: `x${sign}`, String: `x${sign}`, Cursor: `x${sign}`, Int: 1, Float: 1, Boolean: true }
   const viewer = viewerOf('admin', { roles: ['admin'] })
   const DateTime = new Date(Date.now() + 60_000).toISOString()
   const answers = await askForEvery({ ...api, viewer, values: { ...values, DateTime }, isAllGiven: true })
   const failed = [...answers].flatMap(([name, { errors = [] }]) =>
     errors
-      // What does not even fit its type has asked for nothing.
+      // A value that does not even fit its type has not reached a resolver.
       .filter((error) => codeOf(error) === 'INTERNAL' || error.message.startsWith('Variable'))
       .map(({ message }) => `${name}: ${message}`),
   )
@@ -48,7 +48,7 @@ test.each([
   }
 })
 
-test('who asks for a session that cannot be does not stand in the way of who asks at the same time', async () => {
+test('a query for an invalid session does not affect a query sent at the same time', async () => {
   const id = await api.create()
   const find = (sessionId: string, viewer = ada) =>
     api.run('query ($id: ID!) { session(id: $id) { id } }', { id: sessionId }, viewer)
@@ -56,7 +56,7 @@ test('who asks for a session that cannot be does not stand in the way of who ask
 })
 
 test.each(['2026-01-01T00:00:00.000Z|task_\0', '-200000-01-01T00:00:00.000Z|task_0', 'yesterday|task_0', 'x'])(
-  'what was made up to look like a cursor of a list is refused: %j',
+  'an invented cursor of a list is refused: %j',
   async (place) => {
     const after = Buffer.from(place).toString('base64url')
     const { errors } = await api.execute('query ($after: String) { tasks(after: $after) { nodes { id } } }', { after })

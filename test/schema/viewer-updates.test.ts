@@ -53,10 +53,10 @@ const revoke = `mutation ($id: ID!, $userId: ID!) { revokeDocument(input: { docu
 const remove = 'mutation ($id: ID!) { deleteDocument(input: { documentId: $id }) { __typename } }'
 
 describe('viewerUpdates', () => {
-  it('appends changes in their order however many flushes run at once, after a process has died before its flush', async () => {
+  it('appends changes in order for any number of concurrent flushes, after a process has died before its flush', async () => {
     const viewer = viewerOf('lists-flush')
     await api.services.viewerUpdates.open(viewer.userId)
-    // What a transaction leaves behind whose process dies after its commit.
+    // The state that a transaction leaves when its process dies after the commit.
     await api.database.pool.query(
       `insert into viewer_change (user_id, type, payload)
        select $1, 'ViewerTaskRemoved', jsonb_build_object('taskId', 'task_' || n) from generate_series(1, 1200) n`,
@@ -106,7 +106,7 @@ describe('viewerUpdates', () => {
     await vi.waitFor(() => expect(namesOf(own).slice(7).toSorted()).toEqual(['DocumentRemoved', 'TaskRemoved']))
     const again = await follow(ada, own[2]?.cursor)
     await vi.waitFor(() => expect(again.map(({ cursor }) => cursor)).toEqual(own.slice(3).map(({ cursor }) => cursor)))
-    // What an event names may be gone by the time it is resolved.
+    // The object named by an event may be deleted by the time it is resolved.
     expect(again.find(({ __typename }) => __typename === 'ViewerDocumentChanged')?.document).toBeNull()
   })
 

@@ -32,7 +32,7 @@ afterAll(() => stack.disposeAsync())
 const watch = (fields: string) => `subscription ($id: ID!) { taskProgress(taskId: $id, fromStart: true) {
   ... on TaskCompleted { result { ... on DocumentConverted { documentId document { ${fields} } } } } } }`
 
-/** What the last event of the conversion tells of its document, and the errors of all of them. */
+/** Returns the document in the last event of the conversion, and the errors of all events. */
 async function lastOf(client: Client, query: string) {
   const errors: unknown[] = []
   let last: unknown
@@ -47,7 +47,7 @@ async function lastOf(client: Client, query: string) {
   return { last, errors }
 }
 
-test('a field that depends on the viewer answers each who watches live for that one alone', async () => {
+test('a viewer-dependent field is resolved for each live subscriber separately', async () => {
   const query = watch('id quizzes { id }')
   const before = served.live.counters.executed
   expect(await lastOf(await served.connect('ada'), query)).toEqual({
@@ -61,21 +61,21 @@ test('a field that depends on the viewer answers each who watches live for that 
   expect(served.live.counters.executed).toBe(before)
 })
 
-test('without such a field all are answered by one execution', async () => {
+test('without such a field one execution serves all', async () => {
   const before = served.live.counters.executed
   const expected = { last: { documentId, document: { id: documentId } }, errors: [] }
   expect(await lastOf(await served.connect('ada'), watch('id'))).toEqual(expected)
   expect(served.live.counters.executed).toBeGreaterThan(before)
 })
 
-test('a limited token is told what its task has produced by the id alone, live, and the others as ever', async () => {
+test('a scoped token receives only the id of what its task has produced, live, and other tokens everything', async () => {
   const [limited, unlimited] = [await served.connect('ada', { tasks: [conversionId] }), await served.connect('ada')]
   expect(await lastOf(limited, watch('id'))).toEqual({ last: { documentId, document: null }, errors: [] })
   expect(await lastOf(unlimited, watch('id'))).toEqual({
     last: { documentId, document: { id: documentId } },
     errors: [],
   })
-  // Asked for nothing of that kind, it shares what all are told.
+  // Without such a field it shares the execution with all.
   const before = served.live.counters.executed
   const seq = 'subscription ($id: ID!) { taskProgress(taskId: $id) { seq } }'
   expect(await lastOf(limited, seq)).toMatchObject({ errors: [] })

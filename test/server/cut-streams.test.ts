@@ -23,7 +23,9 @@ afterAll(async () => {
 const query = 'subscription ($id: ID!, $after: Cursor) { taskProgress(taskId: $id, after: $after) { cursor seq } }'
 const bare = 'subscription ($id: ID!) { taskProgress(taskId: $id) { seq } }'
 
-/** Reads an event stream as `curl -N` does. @returns its exit status: 0 when the body looks complete */
+/**
+ * Reads an event stream as `curl -N` does. @returns its exit status: 0 when the body looks complete
+ */
 function curl(url: string, id: string, args: readonly string[] = []): Promise<{ code: number; text: string }> {
   const headers = ['content-type: application/json', 'accept: text/event-stream'].flatMap((header) => ['-H', header])
   const body = JSON.stringify({ query, variables: { id } })
@@ -40,7 +42,7 @@ describe('an event stream that is cut', () => {
     ['HTTP/1.0', () => site.server.url, ['--http1.0']],
     ['HTTP/1.1 behind nginx', () => nginx.url, []],
     ['HTTP/2 behind nginx', () => nginxHttp2.url, ['--http2-prior-knowledge']],
-  ] as const)('looks broken to a plain reader over %s, while one that is complete does not', async ([, url, args]) => {
+  ] as const)('looks broken to a plain reader over %s, while a complete one does not', async ([, url, args]) => {
     const running = await site.count(1)
     const [cut, completed] = await Promise.all([
       curl(url(), running, args),
@@ -50,7 +52,7 @@ describe('an event stream that is cut', () => {
       }),
     ])
     expect(cut.text).not.toContain('event: complete')
-    // nginx discards what it has not sent yet when it resets a stream of HTTP/2.
+    // nginx discards what it has not sent yet when it resets an HTTP/2 stream.
     if (!args.join().includes('http2'))
       expect(cut.text).toMatch(/retry: \d+\n\n: this stream has lasted long enough; connect again\n\n$/)
     expect(cut.code).not.toBe(0)
@@ -68,7 +70,7 @@ describe.for([
     readonly type: string | undefined
     readonly data: string
   }
-  /** Opens a stream as EventSource does, and reads until it is over or cut. */
+  /** Opens a stream as EventSource does, and reads until it is complete or cut. */
   async function open(document: string, id: string, lastEventId?: string) {
     const params = new URLSearchParams({ query: document, variables: JSON.stringify({ id }) })
     const response = await fetch(`${siteOf().server.url}/graphql?${params}`, {
@@ -125,7 +127,7 @@ describe.for([
     }
   })
 
-  test('resumes on a running task, in which nothing happens for a while', async () => {
+  test('resumes on a running task without events for a while', async () => {
     const id = await siteOf().count(2)
     const first = await open(query, id)
     const cursor = first.events.at(-1)?.id
@@ -141,7 +143,7 @@ describe.for([
     siteOf().step(1)
   })
 
-  test('that is no cursor is refused as an error of the operation', async () => {
+  test('that is not a cursor is refused as an error of the operation', async () => {
     const { events } = await open(query, await finish(), 'nonsense')
     expect(events.map(({ type }) => type)).toEqual(['next', 'complete'])
     expect(events[0]?.data).toContain('BAD_CURSOR')

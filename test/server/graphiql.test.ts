@@ -18,12 +18,12 @@ const queries = [
 let fixture: ServerFixture
 let browser: Browser
 let page: Page
-/** What the page asked of other hosts, and what it complained about. */
+/** Requests of the page to other hosts, and its errors. */
 const foreign: string[] = []
 const complaints: string[] = []
 /** The task of the tab `Watch`. */
 let taskId = 'task_of_the_first_visit'
-/** Whom the tabs were read for. */
+/** The viewers for which the tabs were read. */
 const visitors: unknown[] = []
 
 beforeAll(async () => {
@@ -49,7 +49,8 @@ beforeAll(async () => {
   })
   page.on('pageerror', (error) => complaints.push(String(error)))
   page.on('console', (message) => {
-    // The browser reports streams that the test cuts, and graphql-ws answers a ping that arrives while it closes.
+    // The browser reports streams that the test cuts, and graphql-ws answers a ping that arrives
+    // while it closes.
     if (message.type() === 'error' && !/ERR_INCOMPLETE_CHUNKED_ENCODING|already in CLOSING/.test(message.text()))
       complaints.push(message.text())
   })
@@ -71,16 +72,20 @@ async function openTab(tab: string): Promise<void> {
   await page.locator('.graphiql-tab-button', { hasText: tab }).click()
   await page.waitForSelector(`.graphiql-tab-active:has-text("${tab}")`)
 }
-/** The result or the event log, without white space, of which the editor uses kinds of its own. */
+/**
+ * Returns the result or the event log without white space, as the editor uses special kinds of it.
+ */
 async function readResult(): Promise<string> {
   return ((await page.locator('.graphiql-response').textContent()) ?? '').replaceAll(/\s/g, '')
 }
 const logStatus = () => page.locator('.event-log-status').textContent()
 const logCount = () => page.locator('.event-log-count').textContent()
-/** The texts of one column of the event log. */
+/** Returns the texts of one column of the event log. */
 const readColumn = (column: number) =>
   page.locator(`.event-log-entry > summary > span:nth-child(${column})`).allTextContents()
-/** Starts a task of the local kind for a user, whose token goes into the headers of the active tab. */
+/**
+ * Starts a task of the local kind for a user, whose token is set in the headers of the active tab.
+ */
 async function startTask(steps: number): Promise<{ token: string; taskId: string }> {
   const token = await signToken({ sub: 'u_log', exp: Math.floor(Date.now() / 1_000) + 3_600 })
   const { body } = await fixture.post(`mutation { start(steps: ${steps}) }`, {
@@ -88,7 +93,7 @@ async function startTask(steps: number): Promise<{ token: string; taskId: string
   })
   return { token, taskId: String(body.data?.['start']) }
 }
-/** Replaces the text of an editor, as by pasting: typed brackets would be closed by the editor. */
+/** Replaces the text of an editor as by pasting: typed brackets would be closed by the editor. */
 async function write(editor: string, text: string): Promise<void> {
   await page.locator(editor).first().click()
   await page.keyboard.press('Control+A')
@@ -96,12 +101,12 @@ async function write(editor: string, text: string): Promise<void> {
   await page.keyboard.insertText(text)
 }
 
-test('comes from this server alone, and opens with the prepared tabs', async () => {
+test('is served by this server alone, and opens with the prepared tabs', async () => {
   expect(page.url()).toBe(`${fixture.server.url}/graphql`)
   expect(await page.locator('.graphiql-tab-button').allInnerTexts()).toEqual(tabs)
   await expectResult('Hello', '"hello":"HelloAda"')
   expect(await page.title()).toBe('Tidings')
-  // Nobody knows who comes, as a page is asked for without a token: the tabs are for everybody.
+  // The viewer is unknown, as a page is requested without a token: the tabs are for all users.
   expect(visitors).toEqual([null])
   expect(foreign).toEqual([])
 })
@@ -112,7 +117,7 @@ test('runs a subscription over a WebSocket, and shows why one is refused', async
   await expectResult('Broken', 'Cannotqueryfield')
 })
 
-test('passes the headers of a tab on, to requests and to connection_init', async () => {
+test('sends the headers of a tab with requests and in connection_init', async () => {
   await expectResult('Viewer', '"viewer":null')
   const token = await signToken({ sub: 'u_headers' })
   await page.locator('.graphiql-editor-tools button', { hasText: 'Headers' }).click()
@@ -138,11 +143,11 @@ test('prepares an Authorization header to fill in', async () => {
   await expect.poll(() => headers.textContent()).toContain('Bearer')
 })
 
-test('draws a flood of events a few times per second, keeps the newest, and stops', async () => {
+test('renders many events a few times per second, keeps the newest, and stops', async () => {
   await openTab('Flood')
   await page.click('.graphiql-execute-button')
   await expect.poll(logCount).toContain('dropped')
-  // The page answers while the events arrive, and the log is bounded.
+  // The page responds while the events arrive, and the log is bounded.
   expect(await page.locator('.event-log-entry').count()).toBeLessThanOrEqual(2_000)
   await page.locator('.event-log-bar button', { hasText: 'Pause' }).click()
   await expect.poll(logCount).toContain('not shown')
@@ -198,7 +203,7 @@ test('filters the events, shows and copies their payload, and keeps the log of e
   expect(await readColumn(3)).toHaveLength(4)
 })
 
-test('refreshes the stored tabs that the user has not changed, and leaves the others', async () => {
+test('updates the stored tabs that the user has not changed, and keeps the others', async () => {
   // GraphiQL stores its tabs half a second after a change.
   const stored = () => page.evaluate(() => localStorage.getItem('graphiql:tabState') ?? '')
   await openTab('Last')
@@ -216,11 +221,11 @@ test('refreshes the stored tabs that the user has not changed, and leaves the ot
     .toContain('task_of_the_next_visit')
 })
 
-test('is quiet: no errors of the page, nothing refused by its own policy', () => {
+test('has no page errors, and nothing refused by its own policy', () => {
   expect(complaints).toEqual([])
 })
 
-test('serves its files with a tag, compressed, and says when they have not changed', async () => {
+test('serves its files with an ETag, compressed, and with 304 when they have not changed', async () => {
   const url = `${fixture.server.url}/graphql/assets/graphiql.js`
   const first = await fetch(url)
   expect(first.headers.get('content-encoding')).toBe('gzip')

@@ -13,7 +13,7 @@ const read = async (url: string, path: string) => {
   return { status: response.status, body: (await response.json()) as unknown }
 }
 
-test('is alive and ready, whoever asks and from wherever', async () => {
+test('is live and ready for every client and address', async () => {
   await using fixture = await startTestServer({ environment: { JWT_SECRET: secret } })
   expect(await read(fixture.server.url, '/health/live')).toEqual({ status: 200, body: { status: 'alive' } })
   expect(await read(fixture.server.url, '/health/ready')).toEqual({
@@ -22,7 +22,7 @@ test('is alive and ready, whoever asks and from wherever', async () => {
   })
 })
 
-test('answers with the id under which it is logged: the one it was given, or a new one', async () => {
+test('responds with the request id under which it is logged: the given one, or a new one', async () => {
   await using fixture = await startTestServer()
   const ask = async (id?: string) => {
     const response = await fetch(
@@ -36,7 +36,7 @@ test('answers with the id under which it is logged: the one it was given, or a n
   expect(await ask()).not.toBe(await ask())
 })
 
-test('is not ready within about a second when the database does not answer, alive still, and ready again after it', async () => {
+test('is not ready within about a second when the database does not respond, but still live, and ready again afterwards', async () => {
   await using test = await createTestDatabase()
   const { port, searchParams } = new URL(test.url)
   const socketDirectory = searchParams.get('host')
@@ -64,7 +64,7 @@ test('is not ready within about a second when the database does not answer, aliv
   await until(async () => expect((await read(base, '/health/ready')).status).toBe(200))
 })
 
-test('stays ready while Redis is away, and says so', async () => {
+test('stays ready while Redis is unavailable, and reports it', async () => {
   await using redis = await startRedis()
   await using engine = await startTestEngine({ definitions: [], redisUrl: redis.url })
   await using fixture = await startTestServer({ on: engine })

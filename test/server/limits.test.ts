@@ -26,7 +26,10 @@ describe('sizes', () => {
   })
   afterAll(() => fixture[Symbol.asyncDispose]())
 
-  /** Sends a body in pieces, so that its length is not announced, and stops when it is answered. */
+  /**
+   * Sends a body in chunks, so that its length is not announced, and stops when the response
+   * arrives.
+   */
   const stream = (type: string, bytes: number): Promise<{ status: number; body: GraphqlBody; sentBytes: number }> =>
     new Promise((resolve, reject) => {
       const sent = request(`${fixture.server.url}/graphql`, { method: 'POST', headers: { 'content-type': type } })
@@ -74,21 +77,21 @@ describe('sizes', () => {
     expect((await fixture.post(`{ hello } # ${'x'.repeat(1_500)}`)).status).toBe(200)
   })
 
-  test('answers a body of unannounced length as soon as it passes the limit', async () => {
+  test('answers a body of unannounced length as soon as it exceeds the limit', async () => {
     const { status, sentBytes } = await stream('application/json', 50_000_000)
     expect(status).toBe(413)
     expect(sentBytes).toBeLessThan(10_000_000)
     expect((await stream('multipart/form-data; boundary=x', 50_000_000)).status).toBe(413)
   })
 
-  test('takes uploads up to their own limit', async () => {
+  test('accepts uploads up to their own limit', async () => {
     expect(await (await upload(90_000)).json()).toEqual({ data: { upload: 90_000 } })
     const refused = await upload(150_000)
     expect(refused.status).toBe(413)
     expect(await refused.json()).toMatchObject({ errors: [{ message: expect.stringContaining('MAX_UPLOAD_BYTES') }] })
   })
 
-  test('has its answer read by a proxy that has the connection closed, also when it comes before the body', async () => {
+  test('answers so that a proxy that closes the connection can read it, also before the body has arrived', async () => {
     const { hostname, port } = new URL(fixture.server.url)
     const bytes = 3_000_000
     for (const [type, status] of [
@@ -108,7 +111,7 @@ describe('sizes', () => {
       const errors: Error[] = []
       socket.on('error', (error) => errors.push(error))
       socket.write(Buffer.alloc(bytes, 32))
-      // All of it is read, and the connection closed in order.
+      // All of it is read, and the connection is closed cleanly.
       await once(socket, 'close')
       expect(errors).toEqual([])
     }
@@ -125,7 +128,7 @@ describe('sizes', () => {
     ['no object', 'application/json', '1'],
     ['no query', 'application/json', '{}'],
     ['a query that is no text', 'application/json', '{"query":1}'],
-  ])('answers a request with errors, and not as its own failure, when it has %s', async (_what, type, body) => {
+  ])('answers a request with client errors, not a server failure, when it has %s', async (_what, type, body) => {
     const response = await fetch(`${fixture.server.url}/graphql`, {
       method: 'POST',
       headers: { 'content-type': type },
@@ -143,7 +146,7 @@ describe('sizes', () => {
 })
 
 describe('sockets', () => {
-  test('refuses only the operation that is one too many on its socket', async () => {
+  test('refuses only the operation that exceeds the limit on its socket', async () => {
     await using fixture = await startTestServer({ environment: { MAX_SUBSCRIPTIONS_PER_SOCKET: '2' } })
     const client = fixture.client()
     await using first = subscribe(client, 'subscription { silence }')
@@ -158,7 +161,7 @@ describe('sockets', () => {
     expect(fixture.server.metrics.refusals.get('subscriptions')).toBe(1)
   })
 
-  test('takes so many connections of one address, sockets and event streams together, and again when one has left', async () => {
+  test('limits the connections of one address, sockets and event streams together, and accepts another when one has closed', async () => {
     await using fixture = await startTestServer({
       environment: { MAX_SOCKETS_PER_ADDRESS: '2', TRUST_PROXY: 'true' },
     })
@@ -188,7 +191,7 @@ describe('sockets', () => {
     again.socket.terminate()
   })
 
-  test('takes so many connections of one viewer; the next is told to try again later', async () => {
+  test('limits the connections of one viewer; the next is asked to retry later', async () => {
     await using fixture = await startTestServer({ environment: { MAX_SOCKETS_PER_VIEWER: '2', JWT_SECRET: secret } })
     const [mine, yours] = [await signToken({ sub: 'me' }), await signToken({ sub: 'you' })]
     const clients = [mine, mine, yours].map((token) => fixture.client({ connectionParams: { token }, lazy: false }))
@@ -211,7 +214,7 @@ describe('sockets', () => {
     }
   }
 
-  test('closes a socket that does not introduce itself, and one of another subprotocol', async () => {
+  test('closes a socket that sends no connection_init, and one of another subprotocol', async () => {
     await using fixture = await startTestServer({ initMs: 20 })
     const closeCode = async (socket: WebSocket) => (await once(socket, 'close'))[0] as number
     expect(await closeCode(new WebSocket(fixture.server.wsUrl, protocol))).toBe(4408)
@@ -222,7 +225,7 @@ describe('sockets', () => {
     expect(await ask(both, '{ hello }')).toHaveProperty('data.hello')
   })
 
-  test('cuts a socket whose peer no longer answers pings, and keeps those that do', async () => {
+  test('cuts a socket whose peer no longer answers pings, and keeps the others', async () => {
     await using fixture = await startTestServer({ keepAliveMs: 50 })
     const alive = fixture.client({ lazy: false })
     const dead = new WebSocket(fixture.server.wsUrl, protocol, { autoPong: false })

@@ -13,7 +13,7 @@ import { subscribe, until } from './support.ts'
 const main = new URL('../../src/main.ts', import.meta.url)
 const worker = new URL('../../src/worker.ts', import.meta.url)
 
-/** Everything a process prints, up to its end. */
+/** Returns everything a process prints until it exits. */
 async function readAll(child: TestProcess): Promise<{ code: number | null; output: string }> {
   let output = ''
   const errors = await (async () => {
@@ -27,7 +27,7 @@ async function readUntil(child: TestProcess, text: string): Promise<string> {
     if (line.includes(text)) return line
   }
 }
-/** A server on a database of the test's own, ready. */
+/** Starts a server on a separate database and waits until it is ready. */
 async function startMain(
   test: TestDatabase,
   environment: Record<string, string> = {},
@@ -52,7 +52,7 @@ async function post(url: string, query: string, variables: object = {}) {
   return (await response.json()) as { data: Record<string, unknown> }
 }
 
-test('prints help, and refuses arguments and settings it does not know in one plain line each', async () => {
+test('prints help, and refuses unknown arguments and settings in one plain line each', async () => {
   const help = await readAll(startProcess(main, ['--help']))
   expect(help).toMatchObject({ code: 0, output: expect.stringContaining('MAX_SOCKETS_PER_ADDRESS') })
   const unknown = await readAll(startProcess(main, ['--port', '1']))
@@ -75,7 +75,7 @@ test('names PORT when it is in use, and leaves nothing running', async () => {
   other.close()
 })
 
-test('tells where it is, serves, and ends in order on SIGTERM: the task goes on elsewhere, everyone is told to move', async () => {
+test('prints its address, serves, and shuts down gracefully on SIGTERM: the task continues elsewhere, all clients are asked to move', async () => {
   await using database = await createTestDatabase()
   const first = await startMain(database, { DRAIN_MS: '3000', CONTENT_PACE_MS: '400' })
   await using _child = first.child
@@ -133,7 +133,7 @@ test('ends at once on a second signal', async () => {
   await using stack = new AsyncDisposableStack()
   const { child, url } = await startMain(database, { DRAIN_MS: '60000', CONTENT_PACE_MS: '10000' })
   await using _child = child
-  // Takes its time before its first word, so that it still runs when the process is told to end.
+  // Slow before its first output, so that it still runs when the process receives the signal.
   const text = `# Lake\n\n${'The lake is deep. '.repeat(20)}`
   const imported = await post(
     url,
@@ -150,14 +150,15 @@ test('ends at once on a second signal', async () => {
     const { data } = await post(url, '{ tasks(first: 1) { nodes { status } } }')
     expect(JSON.stringify(data)).toContain('RUNNING')
   })
-  // An orderly end waits for the task to be handed over, which takes its row.
+  // A graceful shutdown waits until the task is handed over, which locks its row.
   const locking = await database.database.pool.connect()
   stack.defer(() => locking.release(true))
   await locking.query('begin')
   await locking.query(`select from task where status = 'RUNNING' for update`)
   child.kill('SIGTERM')
   await readUntil(child, 'shutting down')
-  // Sooner, it would be taken for the same signal, which npm passes on a second time.
+  // A second signal sent earlier would be taken for the same one, which npm passes on a second
+  // time.
   let code: number | null | undefined
   void child.ended.then((value) => {
     code = value
@@ -171,7 +172,7 @@ test('ends at once on a second signal', async () => {
   )
 })
 
-test('ends in order, with code 1, after an error that nobody caught', async () => {
+test('shuts down gracefully, with code 1, after an uncaught error', async () => {
   await using database = await createTestDatabase()
   const defect = `data:text/javascript,process.on('SIGUSR2',()=>Promise.reject(new Error('a defect')))`
   const { child } = await startMain(database, { NODE_OPTIONS: `--import=${encodeURI(defect)}` })
@@ -182,7 +183,7 @@ test('ends in order, with code 1, after an error that nobody caught', async () =
   expect(await child.ended).toBe(1)
 })
 
-test('ends in order when npm is told to end, which passes it on to nobody', async () => {
+test('shuts down gracefully when npm receives the signal and passes it to no process', async () => {
   await using database = await createTestDatabase()
   const npm = spawn('npm', ['start'], {
     env: { ...process.env, DATABASE_URL: database.url, PORT: '0', FIRST_RUN: 'false', NODE_ENV: 'development' },
@@ -197,7 +198,7 @@ test('ends in order when npm is told to end, which passes it on to nobody', asyn
   await until(() => expect(output).toContain('shut down'))
 })
 
-test('runs as a worker alone: no API, health when it is given a port', async () => {
+test('runs as a worker alone: no API, and health checks when a port is set', async () => {
   await using database = await createTestDatabase()
   const port = await findFreePort()
   await using child = startProcess(worker, [], {

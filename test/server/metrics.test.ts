@@ -29,7 +29,9 @@ const start = (url: string, environment: Record<string, string> = {}, healthPort
 const portOf = (app: App): number => app.server?.port ?? app.healthServer?.port ?? 0
 const read = (app: App): Promise<Response> => fetch(`http://127.0.0.1:${portOf(app)}/metrics`)
 
-/** The value of a metric with exactly these labels; undefined when it is not on the page. */
+/**
+ * Returns the value of a metric with exactly these labels; undefined when it is not on the page.
+ */
 async function figureOf(app: App, name: string): Promise<number | undefined> {
   const text = await (await read(app)).text()
   const line = text.split('\n').find((one) => one.startsWith(`${name} `))
@@ -45,7 +47,7 @@ const connect = (app: App) => createClient({ url: app.server?.wsUrl ?? '', webSo
 const taskIdOf = (body: { data?: unknown }): string =>
   (body.data as { startSelfTest: { task: { id: string } } }).startSelfTest.task.id
 
-test('every figure of a task moves, from its start to the last byte that is sent of it', async () => {
+test('every metric of a task changes, from its start to the last byte sent of it', async () => {
   await using database = await createTestDatabase()
   await using app = await start(database.url)
   const client = connect(app)
@@ -86,7 +88,7 @@ test('every figure of a task moves, from its start to the last byte that is sent
   await client.dispose()
 })
 
-test('tells the length and the age of the queue, what runs, who watches and which topics are followed', async () => {
+test('reports the length and age of the queue, running tasks, subscribers and followed topics', async () => {
   await using database = await createTestDatabase()
   await using app = await start(database.url, { ROLE: 'server' })
   const client = connect(app)
@@ -110,7 +112,7 @@ test('tells the length and the age of the queue, what runs, who watches and whic
   await client.dispose()
 })
 
-test('counts errors by code, whichever way they are told, and no codes that others make up', async () => {
+test('counts errors by code, however they are reported, and no codes invented by clients', async () => {
   await using database = await createTestDatabase()
   await using app = await start(database.url)
   const client = connect(app)
@@ -128,7 +130,7 @@ test('counts errors by code, whichever way they are told, and no codes that othe
   await refused.ended
   expect(await figureOf(app, 'tidings_errors_total{code="GRAPHQL_PARSE_FAILED"}')).toBe(1)
   expect(await figureOf(app, 'tidings_errors_total{code="GRAPHQL_VALIDATION_FAILED"}')).toBe(2)
-  // The canceled task that is none, and the watched one.
+  // The cancellation of an unknown task, and the subscription to one.
   expect(await figureOf(app, 'tidings_errors_total{code="NOT_FOUND"}')).toBe(2)
   expect(await figureOf(app, 'tidings_operations_total{type="subscription",outcome="failed"}')).toBe(1)
   expect(await figureOf(app, 'tidings_operations_total{type="mutation",outcome="ok"}')).toBe(1)
@@ -137,7 +139,7 @@ test('counts errors by code, whichever way they are told, and no codes that othe
   await client.dispose()
 })
 
-test('a process that only works shows its own on the port of its health', async () => {
+test('a process with only a worker serves its metrics on its health port', async () => {
   await using database = await createTestDatabase()
   await using redis = await startRedis()
   const shared = { REDIS_URL: redis.url }
@@ -157,7 +159,7 @@ test('a process that only works shows its own on the port of its health', async 
   expect((await read(hidden)).status).toBe(404)
 })
 
-test('says that PostgreSQL is away within about a second, and leaves out what only it could tell', async () => {
+test('reports that PostgreSQL is unavailable within about a second, and omits metrics that only it could provide', async () => {
   await using database = await createTestDatabase()
   await using proxy = await createDatabaseProxy(database)
   const url = new URL(database.url)
@@ -185,7 +187,7 @@ test('counts readers that stop reading', async () => {
   await once(socket, 'open')
   socket.send(JSON.stringify({ type: 'connection_init' }))
   await once(socket, 'message')
-  // Far more than what the buffers of the operating system take.
+  // Far more than the buffers of the operating system take.
   const input = { items: 500, everyMs: 0, textLength: 10_000 }
   for (let task = 0; task < 4; task++) {
     const id = taskIdOf(await ask(client, startTask, { input }))
@@ -199,7 +201,7 @@ test('counts readers that stop reading', async () => {
   await client.dispose()
 })
 
-test('tells nobody when it is off', async () => {
+test('is not served when it is off', async () => {
   await using database = await createTestDatabase()
   await using app = await start(database.url, { METRICS: 'off' })
   expect((await read(app)).status).toBe(404)

@@ -19,7 +19,7 @@ interface Received {
   readonly completed: string[]
   readonly isComplete: boolean
 }
-/** Reads a stream up to its end. */
+/** Reads a stream to its end. */
 async function readAll(stream: SseStream): Promise<Received> {
   const results: Record<string, GraphqlBody[]> = {}
   const completed: string[] = []
@@ -54,7 +54,7 @@ describe('several operations in one request', () => {
     const { results, completed, isComplete } = await readAll(stream)
     for (const id of ['a', 'b']) {
       const events = (results[id] ?? []).map(({ data }) => (data as { watch: { seq: number; type: string } }).watch)
-      // The queue position is no event of the log.
+      // The queue position is not an event of the log.
       const seqs = events.filter(({ type }) => type.startsWith('Task')).map(({ seq }) => seq)
       expect(seqs.length).toBeGreaterThan(2)
       expect(seqs).toEqual(Array.from({ length: seqs.length }, (_, index) => index + 1))
@@ -65,7 +65,7 @@ describe('several operations in one request', () => {
     await until(() => expect(fixture.server.metrics.connections.sse).toBe(0))
   })
 
-  test('get heartbeats as often as the client asked for', async () => {
+  test('get heartbeats as often as the client requested', async () => {
     const hour = 3_600_000
     await using quiet = await startTestServer({ keepAliveMs: hour, confirmMs: hour })
     const operations = [{ id: 'a', query: silence }]
@@ -75,14 +75,15 @@ describe('several operations in one request', () => {
       body: JSON.stringify({ operations, heartbeatMs: 1_000 }),
     })
     let text = ''
-    // The first comment answers the request; the server alone would send the next one after an hour.
+    // The first comment answers the request; the server alone would send the next one after an
+    // hour.
     for await (const chunk of response.body ?? []) {
       text += new TextDecoder().decode(chunk)
       if (text === ':\n\n:\n\n:\n\n') break
     }
   })
 
-  test('fail each alone, while the others go on', async () => {
+  test('fail separately, while the others continue', async () => {
     const id = await start(1)
     await using stream = await openOperations([
       { id: 'syntax', query: 'subscription { ' },
@@ -125,7 +126,7 @@ describe('several operations in one request', () => {
     expect(isComplete).toBe(true)
   })
 
-  test('leave nothing behind when the client leaves', async () => {
+  test('leave nothing behind when the client disconnects', async () => {
     const stream = await openOperations([
       { id: '1', query: silence },
       { id: '2', query: silence },
@@ -168,7 +169,7 @@ describe('several operations in one request', () => {
     expect(complete?.event).toBe('complete')
   })
 
-  test('are refused for a client that takes no event stream', async () => {
+  test('are refused for a client that does not accept event streams', async () => {
     const response = await fetch(`${fixture.server.url}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', accept: 'application/json' },
@@ -178,7 +179,7 @@ describe('several operations in one request', () => {
   })
 })
 
-test('more operations than allowed are refused, each alone', async () => {
+test('refuses each operation beyond the limit separately', async () => {
   await using narrow = await startTestServer({ environment: { MAX_SUBSCRIPTIONS_PER_SOCKET: '2' } })
   const operations = ['1', '2', '3'].map((id) => ({ id, query: silence }))
   await using stream = await openOperations(operations, {}, narrow.server.url)

@@ -27,7 +27,7 @@ beforeAll(async () => {
 })
 afterAll(() => undo.disposeAsync())
 
-/** The metrics that a text or a formula names, as far as they are ours or Node's. */
+/** Returns the metrics of Tidings or Node that a text or an expression names. */
 const namesIn = (text: string): readonly string[] => [
   ...new Set([...text.matchAll(/\b(?:tidings|nodejs|process)_[a-z0-9_]+/g)].map(([name]) => name)),
 ]
@@ -35,7 +35,7 @@ const namesIn = (text: string): readonly string[] => [
 const exists = (name: string): boolean =>
   metrics.has(name) || metrics.get(name.replace(/_(bucket|sum|count)$/, '')) === 'histogram'
 
-test('docs/operations.md says of every metric what it means, and of none that is not there', async () => {
+test('docs/operations.md explains every metric, and no unknown one', async () => {
   const table = (await read('docs/operations.md')).split('\n').filter((line) => line.startsWith('| `'))
   const told = table.flatMap((line) => namesIn(line.split('|')[1] ?? ''))
   const own = [...metrics.keys()].filter((name) => name.startsWith('tidings_'))
@@ -52,7 +52,7 @@ interface Panel {
   readonly targets?: readonly { readonly expr: string }[]
 }
 
-test('every panel of deploy/dashboard.json shows metrics that exist, and none lies on another', async () => {
+test('every panel of deploy/dashboard.json shows existing metrics, and no panels overlap', async () => {
   const { panels } = JSON.parse(await read('deploy/dashboard.json')) as { panels: readonly Panel[] }
   const shown = panels.filter(({ type }) => type !== 'row')
   expect(shown.length).toBeGreaterThan(20)
@@ -76,7 +76,7 @@ test('every panel of deploy/dashboard.json shows metrics that exist, and none li
   expect(new Set(cells).size).toBe(cells.length)
 })
 
-test('the rules of deploy/alerts.yml are about metrics that exist, and ask for rates of what is counted only', async () => {
+test('the rules of deploy/alerts.yml use existing metrics, and rates of counters only', async () => {
   const text = await read('deploy/alerts.yml')
   const rules = text.split(/^ {6}- alert: /m).slice(1)
   expect(rules.length).toBeGreaterThan(5)
@@ -110,14 +110,14 @@ Environment variables, read at start; \`npm start -- --help\` lists them too. A 
   await expect(`${[head, ...rows].join('\n')}\n`).toMatchFileSnapshot('../../docs/settings.md')
 })
 
-/** What is written as settings are, and is none of ours. */
+/** Names written like settings that are not settings of Tidings. */
 const others = new Set([
   ...Object.keys({ ...errorCatalogue, ...requestErrorCatalogue, ...taskErrorCatalogue, ...studioErrorCatalogue }),
   'OTEL_EXPORTER_OTLP_HEADERS',
   'CUT_STEP',
 ])
 
-test('documents name no setting that is not there', async () => {
+test('documents name no unknown setting', async () => {
   const api = await read('schema/schema.graphql')
   const documents = (await readdir(`${root}/docs`)).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)
   for (const file of ['README.md', ...documents]) {

@@ -3,7 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { type ServerFixture, secret, startTestServer } from './support.ts'
 
-/** `fetch` sets Host and Origin itself; a hostile page's browser does not ask us what it may send. */
+/**
+ * Sends a request with any Host and Origin. `fetch` sets both itself, and the browser of a hostile
+ * page does not ask the server what it may send.
+ */
 function send(
   fixture: ServerFixture,
   headers: Record<string, string>,
@@ -27,7 +30,7 @@ function send(
     sent.end(method === 'POST' ? JSON.stringify({ query: '{ hello }' }) : undefined)
   })
 }
-/** `open`, or the status with which the upgrade was refused. */
+/** Returns `open`, or the status with which the upgrade was refused. */
 function upgrade(fixture: ServerFixture, headers: Record<string, string>): Promise<number | 'open'> {
   return new Promise((resolve) => {
     const socket = new WebSocket(fixture.server.wsUrl, 'graphql-transport-ws', { headers })
@@ -63,12 +66,12 @@ describe('with tokens', () => {
     ['a page on another port', { host: 'api.example', origin: 'https://api.example:8443' }, 403],
     ['none, but the browser says cross-site', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' }, 403],
   ]
-  test.each(cases)('decides alike for HTTP and WebSocket on the origin: %s', async (_what, headers, status) => {
+  test.each(cases)('decides the same for HTTP and WebSocket by origin: %s', async (_what, headers, status) => {
     expect((await send(fixture, headers)).status).toBe(status)
     expect(await upgrade(fixture, headers)).toBe(status === 200 ? 'open' : status)
   })
 
-  test('tells browsers by CORS about the origins on the list, and only those', async () => {
+  test('sends CORS headers for listed origins only', async () => {
     const preflight = { origin: 'https://app.example', 'access-control-request-method': 'POST' }
     expect(await send(fixture, preflight, 'OPTIONS')).toMatchObject({
       status: 204,
@@ -103,7 +106,7 @@ describe('without tokens', () => {
     ['rebound.evil.example', 403],
     ['127.0.0.1.evil.example', 403],
     ['localhost.evil.example', 403],
-  ])('answers only to names of the loopback, against DNS rebinding: %s', async (host, status) => {
+  ])('answers only to loopback host names, against DNS rebinding: %s', async (host, status) => {
     const headers = { host, origin: `http://${host}` }
     expect((await send(fixture, headers)).status).toBe(status)
     expect(await upgrade(fixture, headers)).toBe(status === 200 ? 'open' : status)

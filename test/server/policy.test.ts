@@ -13,7 +13,7 @@ beforeAll(async () => {
 })
 afterAll(() => fixture[Symbol.asyncDispose]())
 
-/** Sends one operation over each transport and collects what it is answered. */
+/** Sends one operation over each transport and collects the results. */
 async function overAll(
   query: string,
   variables: Record<string, unknown> = {},
@@ -131,7 +131,7 @@ describe('over POST, event stream and WebSocket alike', () => {
     },
   )
 
-  test('executes what is within the limits, and the operation that is named', async () => {
+  test('executes what is within the limits, and the named operation', async () => {
     for (const { data, errors } of await overAll(
       'query A { hello } query B { node { nodes(first: 3) { id } } }',
       {},
@@ -143,14 +143,14 @@ describe('over POST, event stream and WebSocket alike', () => {
   })
 })
 
-test('hides what went wrong, and logs it under the id that the client is told', async () => {
+test('masks unexpected errors, and logs them under the id sent to the client', async () => {
   const { body } = await fixture.post('{ broken }')
   const errorId = String(body.errors?.[0]?.extensions['errorId'])
   expect(JSON.stringify(body)).not.toContain('42')
   expect(lines.find((line) => line.includes(errorId))).toContain('the secret is 42')
 })
 
-test('allows the introspection that tools ask for', async () => {
+test('allows the introspection that tools require', async () => {
   const { getIntrospectionQuery } = await import('graphql')
   const generous = await startTestServer({ on: fixture.fixture })
   const { body } = await generous.post(
@@ -160,7 +160,7 @@ test('allows the introspection that tools ask for', async () => {
   await generous[Symbol.asyncDispose]()
 })
 
-test('judges a document of the largest size in well under a second', async () => {
+test('validates a document of the largest size in well under a second', async () => {
   await using generous = await startTestServer({ on: fixture.fixture, environment: { MAX_QUERY_TOKENS: '2000' } })
   const startedAt = performance.now()
   await generous.post(`{ ${'hello '.repeat(1_990)} }`)
@@ -178,7 +178,7 @@ describe('on one socket', () => {
     'query ($of: Int!) { number(of: $of) }',
     'subscription { silence watch(taskId: "x") { seq } }',
   ]
-  test.each(bad)('%s leaves the neighbours alone', async (query) => {
+  test.each(bad)('%s does not affect the other operations', async (query) => {
     const closed = vi.fn()
     const client = fixture.client({ on: { closed } })
     await using neighbour = subscribe(client, 'subscription ($id: ID!) { watch(taskId: $id) { seq type } }', {
@@ -194,7 +194,7 @@ describe('on one socket', () => {
     expect(closed).not.toHaveBeenCalled()
   })
 
-  test('a context that cannot be made fails its operation only', async () => {
+  test('an error while creating the context fails its operation only', async () => {
     let isBroken = false
     await using server = await startTestServer({
       on: fixture.fixture,
@@ -219,7 +219,7 @@ describe('on one socket', () => {
   })
 })
 
-describe('a subscription that fails on the way', () => {
+describe('a subscription that fails after its start', () => {
   test('ends with the error when that is a defect', async () => {
     await using stream = await openStream(fixture.server.url, 'subscription { breaks(after: 1, how: "broken") }')
     const events = (await stream.rest()).filter((one) => 'event' in one)
@@ -227,7 +227,7 @@ describe('a subscription that fails on the way', () => {
     expect(resultOf(events[1] ?? null).errors?.[0]).toMatchObject({ extensions: { code: 'INTERNAL' } })
   })
 
-  test('is not over when the database is away: the transport closes, so that the client resumes', async () => {
+  test('does not end when the database is unavailable: the transport closes, so that the client resumes', async () => {
     for (const after of [0, 1]) {
       const query = `subscription { breaks(after: ${after}, how: "away") }`
       await using stream = await openStream(fixture.server.url, query)

@@ -29,7 +29,7 @@ async function start(environment: Record<string, string> = {}, asked: string[] =
   return server
 }
 
-/** A request with its target as it is written, which `fetch` would tidy. */
+/** Sends a request with its target unchanged, which `fetch` would normalize. */
 async function rawGet(port: number, target: string): Promise<string> {
   const socket = connect(port, '127.0.0.1')
   await once(socket, 'connect')
@@ -39,8 +39,8 @@ async function rawGet(port: number, target: string): Promise<string> {
   return text
 }
 
-describe('the server of previews', () => {
-  it('keeps what it serves apart from everything, whatever the answer', async () => {
+describe('the preview server', () => {
+  it('isolates what it serves, whatever the response', async () => {
     await using server = await start()
     expect(server.url).toBe(`http://127.0.0.1:${server.port}`)
     const base = `${server.url}/${key}/`
@@ -67,7 +67,7 @@ describe('the server of previews', () => {
     }
   })
 
-  it('finds files letter by letter, and folders by their page', async () => {
+  it('finds files by their exact name, and folders by their index page', async () => {
     const asked: string[] = []
     await using server = await start({}, asked)
     const read = async (path: string): Promise<readonly [number, string]> => {
@@ -95,11 +95,11 @@ describe('the server of previews', () => {
       '*',
     ])
       expect(await rawGet(server.port, target)).toMatch(/^HTTP\/1\.1 (404|400) /)
-    // What reached the store are names that no file can have.
+    // Names that reached the store are ones that no file can have.
     expect(asked.filter((path) => path in files)).toEqual([])
   })
 
-  it('leads to the slash behind the key, and takes nothing but reading', async () => {
+  it('redirects to the slash behind the key, and accepts only reads', async () => {
     await using server = await start()
     const answer = await fetch(`${server.url}/${key}`, { redirect: 'manual' })
     expect([answer.status, answer.headers.get('location')]).toEqual([308, `/${key}/`])
@@ -109,7 +109,7 @@ describe('the server of previews', () => {
     expect([head.status, await head.text()]).toEqual([200, ''])
   })
 
-  it('is told by configuration where browsers find it and the Studio', async () => {
+  it('takes its public address and that of the Studio from the configuration', async () => {
     await using server = await start({
       PREVIEW_URL: 'https://preview.example.com/',
       STUDIO_URL: 'https://studio.example.com/x',
@@ -122,12 +122,12 @@ describe('the server of previews', () => {
     expect(headers.get('content-security-policy')).toMatch(/frame-ancestors https:\/\/studio\.example\.com$/)
   })
 
-  it('does not claim an address that it does not know', async () => {
+  it('does not claim an unknown address', async () => {
     await using server = await start({ HOST: '0.0.0.0', JWT_SECRET: 's'.repeat(32) })
     expect(server.url).toBeNull()
   })
 
-  it('takes the port after the server’s own, and says what to do when that is taken', async () => {
+  it('takes the port after the server’s own, and says what to do when that is in use', async () => {
     await using first = await start()
     const taken = startPreviewServer({
       config: parseConfig({ NODE_ENV: 'test', PORT: String(first.port - 1) }),

@@ -7,7 +7,7 @@ import { createTcpProxy } from '../support/proxy.ts'
 import { openStream } from './sse.ts'
 import { open, startTestServer, subscribe, until } from './support.ts'
 
-test('sends those away who only listen while the database cannot be reached, and takes them in again when it can', async () => {
+test('disconnects idle subscribers while the database is unavailable, and accepts them again afterwards', async () => {
   await using test = await createTestDatabase()
   const url = new URL(test.url)
   const socket = join(url.searchParams.get('host') ?? '', `.s.PGSQL.${url.searchParams.get('port')}`)
@@ -33,7 +33,7 @@ test('sends those away who only listen while the database cannot be reached, and
 
   await proxy.accept()
   await until(async () => expect((await fetch(`${fixture.server.url}/health/ready`)).status).toBe(200))
-  // The server looks once a second.
+  // The server checks once a second.
   await until(async () => {
     const again = fixture.client({ lazy: false, onNonLazyError: () => undefined })
     await new Promise<void>((resolve, reject) => {

@@ -8,16 +8,16 @@ beforeAll(async () => {
 })
 afterAll(() => site?.[Symbol.asyncDispose]())
 
-test('event streams that end themselves to be renewed cost their client no event, no transport and no error', async () => {
+test('event streams that end to be renewed cost their client no event, no transport and no error', async () => {
   const id = await site.count(8)
-  // It may poll, if it thinks that event streams do not work.
+  // It may poll if it concludes that event streams do not work.
   await using client = site.client({ transports: ['sse', 'polling'], timing: { steadyMs: 500 } })
   const states = recordStates(client)
   const watching = watch(client, id)
   const { metrics } = site.server
   for (const streams of [1, 2, 3, 4]) {
     await eventually(() => expect(metrics.connectionsOpened.sse).toBe(streams))
-    // One comes over this stream, and one perhaps between it and the next.
+    // One arrives over this stream, and perhaps one between it and the next.
     site.step(2)
   }
   await watching.done

@@ -13,7 +13,7 @@ import { until } from './support.ts'
 
 const limits = { MAX_SOCKETS_PER_ADDRESS: 10, MAX_SOCKETS_PER_VIEWER: 10 }
 
-test('a socket whose reader has let many events wait is still listened to, then and when they are read', async () => {
+test('a socket whose reader has let many events wait still receives messages, before and after they are read', async () => {
   const opened = Promise.withResolvers<{ readonly one: ServedSocket; readonly tcp: Duplex }>()
   const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false })
   const surroundings = {
@@ -43,7 +43,7 @@ test('a socket whose reader has let many events wait is still listened to, then 
   one.onMessage(async (message) => void heard.push(message))
 
   client.pause()
-  // As live delivery writes: more than both systems take off the server's hands.
+  // As live delivery writes: more than the operating systems of both sides buffer.
   const events = createBatch([createPayload(JSON.stringify('x'.repeat(20_000_000)))])
   tcp.write(events.frames(3).stamp(Buffer.from('"1"')))
   expect(one.unreadBytes()).toBeGreaterThan(surroundings.maxBufferBytes)

@@ -5,7 +5,7 @@ import { open, startTestServer, subscribe, until } from './support.ts'
 
 const watch = 'subscription ($id: ID!, $after: String) { watch(taskId: $id, after: $after) { seq type cursor } }'
 
-test('asks sockets to move with a code that clients come back after, ends streams without complete, and leaves nothing', async () => {
+test('closes sockets with a code after which clients reconnect, ends streams without complete, and leaves nothing behind', async () => {
   const fixture = await startTestServer()
   const { engine } = fixture.fixture
   const { body } = await fixture.post('mutation { start(steps: 100) }')
@@ -28,7 +28,7 @@ test('asks sockets to move with a code that clients come back after, ends stream
   await fixture[Symbol.asyncDispose]()
 })
 
-test('says that it is draining, answers what is under way, and takes nothing new', async () => {
+test('reports that it is draining, answers running requests, and accepts nothing new', async () => {
   await using fixture = await startTestServer()
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   const read = (path: string) =>
@@ -40,7 +40,7 @@ test('says that it is draining, answers what is under way, and takes nothing new
       }).once('error', reject)
     })
   expect(await read('/health/ready')).toEqual({ status: 200, connection: 'keep-alive' })
-  // Under way when draining begins: the connection of the stream.
+  // In progress when draining begins: the connection of the stream.
   await using stream = await openStream(fixture.server.url, 'subscription { silence }')
   await until(() => expect(open.quiet).toBe(1))
   fixture.server.beginDraining()
@@ -52,7 +52,7 @@ test('says that it is draining, answers what is under way, and takes nothing new
   agent.destroy()
 })
 
-test('moves a crowd in portions, and cuts those who do not go', async () => {
+test('moves many clients in portions, and cuts those that stay', async () => {
   await using fixture = await startTestServer()
   const closedAt: number[] = []
   const clients = Array.from({ length: 40 }, () =>

@@ -6,7 +6,7 @@ import { open, startTestServer, subscribe, until } from './support.ts'
 const flood = 'subscription { flood(bytes: 10000) }'
 const watch = 'subscription ($id: ID!) { watch(taskId: $id) { seq type } }'
 
-/** Waits until nothing more is produced: what the reader has not read is full, up to the source. */
+/** Waits until nothing more is produced: the unread data fills all buffers up to the source. */
 async function untilStill(): Promise<number> {
   let last = -1
   await until(
@@ -21,7 +21,7 @@ async function untilStill(): Promise<number> {
   return last
 }
 
-test('a WebSocket that stops reading stops its source, while its neighbours notice nothing', async () => {
+test('a WebSocket that stops reading stops its source, without affecting other sockets', async () => {
   await using fixture = await startTestServer()
   const { body } = await fixture.post('mutation { start(steps: 5) }')
   await using neighbour = subscribe(fixture.client(), watch, { id: body.data?.['start'] })
@@ -47,7 +47,7 @@ test('a WebSocket that stops reading stops its source, while its neighbours noti
   expect(fixture.server.metrics.subscriptions.size).toBe(0)
 })
 
-test('an event stream that is not read stops its source, and leaves it when it is cut', async () => {
+test('an unread event stream stops its source, and returns it when it is cut', async () => {
   await using fixture = await startTestServer()
   const socket = connect(fixture.server.port, '127.0.0.1')
   socket.pause()
@@ -62,8 +62,8 @@ test('an event stream that is not read stops its source, and leaves it when it i
   expect(fixture.server.connections.size).toBe(0)
 })
 
-test('a socket that asks without reading the answers is not listened to meanwhile', async () => {
-  // Pongs are not listened to either: no ping may be due while a slow machine answers all of it.
+test('messages of a socket that does not read its responses are not read meanwhile', async () => {
+  // Pongs are not read either: no ping may be due while a slow machine answers all of it.
   await using fixture = await startTestServer({
     environment: { MAX_SOCKET_BUFFER_BYTES: '16384' },
     keepAliveMs: 3_600_000,
@@ -76,7 +76,8 @@ test('a socket that asks without reading the answers is not listened to meanwhil
   greedy.pause()
   const query = `{ hello(name: "${'x'.repeat(10_000)}") }`
   for (let id = 0; id < 5_000; id++) greedy.send(JSON.stringify({ type: 'subscribe', id: `${id}`, payload: { query } }))
-  // Far more than the buffers of both sides hold: the server must have left most of it in the network.
+  // Far more than the buffers of both sides hold: the server must have left most of it in the
+  // network.
   await until(() => expect(greedy.bufferedAmount).toBeGreaterThan(10_000_000))
   greedy.resume()
   await until(() => expect(answers.size).toBe(5_000))

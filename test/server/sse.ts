@@ -8,9 +8,9 @@ export interface SseStream extends AsyncDisposable {
   readonly response: Response
   /** Whether the body was aborted rather than ended, once it is over. */
   readonly isCut: boolean
-  /** The next event, comments left out; null when the stream has ended. */
+  /** Returns the next event, skipping comments; null when the stream has ended. */
   next(): Promise<{ readonly event: string; readonly data: string } | null>
-  /** Everything up to the end, comments included. */
+  /** Returns everything up to the end, comments included. */
   rest(): Promise<readonly SseEvent[]>
 }
 
@@ -81,7 +81,7 @@ async function* readEvents(response: Response, onCut: () => void): AsyncGenerato
   }
 }
 
-/** The text of a body up to its end, or to where it is aborted. */
+/** Yields the text of a body up to its end, or to where it is aborted. */
 async function* readText(
   body: NonNullable<Response['body']>,
   onCut: () => void,
@@ -89,13 +89,13 @@ async function* readText(
   try {
     for await (const chunk of body.pipeThrough(new TextDecoderStream())) yield chunk
   } catch (error) {
-    // What `fetch` throws of a body that is not complete.
+    // `fetch` throws this for an incomplete body.
     if (!(error instanceof TypeError)) throw error
     onCut()
   }
 }
 
-/** The GraphQL result in a `next` event. */
+/** Returns the GraphQL result in a `next` event. */
 export function resultOf(event: { readonly data: string } | null): GraphqlBody {
   if (event === null) throw new Error('The stream ended')
   return JSON.parse(event.data) as GraphqlBody

@@ -33,7 +33,7 @@ async function writeStudio(directory: string): Promise<{ readonly directory: str
   return { directory }
 }
 
-test('the page may be kept and asked for again, its assets are kept for ever, and nothing else is served', async () => {
+test('the page may be stored and revalidated, its assets are immutable, and nothing else is served', async () => {
   await using folder = await createTestDirectory()
   const built = await writeStudio(folder.path)
   await using server = await serve(createStudioPage({ load: () => Promise.resolve(built), logger: silentLogger }))
@@ -56,7 +56,7 @@ test('the page may be kept and asked for again, its assets are kept for ever, an
     expect((await fetch(`${server.url}${path}`)).status).toBe(404)
 })
 
-test('a build that fails is said to whoever comes, and tried again for the next', async () => {
+test('a failed build is reported in the response, and retried for the next request', async () => {
   await using folder = await createTestDirectory()
   const built = await writeStudio(folder.path)
   let works = false

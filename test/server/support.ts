@@ -18,14 +18,14 @@ import { taskTopic } from '../../src/tasks/task.ts'
 import type { Viewer } from '../../src/tasks/viewer.ts'
 import { type EngineFixture, startTestEngine } from '../support/engine.ts'
 
-/** A kind of task that does a step whenever the test says so. */
+/** A kind of task that runs a step whenever the test says so. */
 export interface Steps {
   readonly definition: TaskDefinition
-  /** Lets every running task do its next step. */
+  /** Lets every running task run its next step. */
   step(count?: number): void
 }
 
-/** Makes the kind `STEPS`: `steps` parts, one after the other, each with `bytes` of text. */
+/** Creates the kind `STEPS`: `steps` parts in sequence, each with `bytes` of text. */
 export function createSteps(): Steps {
   let allowed = 0
   let wake = Promise.withResolvers<void>()
@@ -87,7 +87,7 @@ const typeDefs = /* GraphQL */ `
   }
 `
 
-/** A schema of the tests' own, so that they do not depend on what the applications offer. */
+/** Creates a schema for the tests, so that they do not depend on the applications. */
 export function createTestSchema(engine: Engine): GraphQLSchema {
   const node = { id: 'n', name: 'node', nodes: () => [node], children: () => [node], parent: () => node }
   const fail = (how: string): never => {
@@ -164,10 +164,10 @@ interface WatchArguments {
   readonly fromStart?: boolean
 }
 
-/** Iterators that were not left, and what the floods have produced. */
+/** Iterators that were not returned, and the output of the floods. */
 export const open = { quiet: 0, floods: 0, produced: 0 }
 
-/** Yields nothing, and ends at once when it is left. */
+/** Yields nothing, and ends at once when it is returned. */
 function quiet(): AsyncIterableIterator<never, undefined> {
   const left = Promise.withResolvers<IteratorResult<never, undefined>>()
   open.quiet++
@@ -216,26 +216,26 @@ export function signToken(
     .sign(new TextEncoder().encode(options.secret ?? secret))
 }
 
-/** Settings of a test server, from the environment variables given and the defaults. */
+/** Returns the settings of a test server, from the given environment variables and the defaults. */
 export function testConfig(environment: Readonly<Record<string, string>> = {}): Config {
   return parseConfig({ NODE_ENV: 'test', PORT: '0', ...environment })
 }
 
-/** A server on an engine of its own. */
+/** A server on a separate engine. */
 export interface ServerFixture extends AsyncDisposable {
   readonly server: RunningServer
   readonly steps: Steps
   readonly fixture: EngineFixture
-  /** Posts an operation; `body` is the parsed answer. */
+  /** Posts an operation; `body` is the parsed response. */
   post(
     query: string,
     options?: { variables?: object; headers?: Record<string, string>; extensions?: object; operationName?: string },
   ): Promise<{ status: number; body: GraphqlBody; headers: Headers }>
-  /** A graphql-ws client, which is disposed with the fixture. */
+  /** Creates a graphql-ws client, which is disposed with the fixture. */
   client(options?: Partial<ClientOptions>): Client
 }
 
-/** A GraphQL result as it is on the wire. */
+/** A GraphQL result as sent by the server. */
 export interface GraphqlBody {
   readonly data?: Record<string, unknown> | null
   readonly errors?: readonly {
@@ -300,14 +300,14 @@ export async function startTestServer(
   }
 }
 
-/** What a subscription over graphql-ws ended with. */
+/** The outcome of a subscription over graphql-ws. */
 export interface Watching extends AsyncDisposable {
   readonly results: GraphqlBody[]
   /** `complete`, the errors of that operation, or the close event of the socket. */
   readonly ended: Promise<unknown>
 }
 
-/** Subscribes in the background, and keeps what arrives. */
+/** Subscribes in the background, and records what arrives. */
 export function subscribe(client: Client, query: string, variables: Record<string, unknown> = {}): Watching {
   const results: GraphqlBody[] = []
   const end = Promise.withResolvers<unknown>()
@@ -329,7 +329,7 @@ export function subscribe(client: Client, query: string, variables: Record<strin
   }
 }
 
-/** One query or mutation over graphql-ws. */
+/** Runs one query or mutation over graphql-ws. */
 export async function ask(
   client: Client,
   query: string,
@@ -339,7 +339,10 @@ export async function ask(
   throw new GraphQLError('There was no answer')
 }
 
-/** Waits until `expectation` no longer throws: long, as machines that run tests are busy; the usual case takes no longer for it. */
+/**
+ * Waits until `expectation` no longer throws. The timeout is long, as machines that run tests are
+ * busy; the usual case takes no longer for it.
+ */
 export function until(
   expectation: () => unknown,
   options: { interval?: number; timeout?: number } = {},

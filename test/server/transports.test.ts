@@ -19,7 +19,7 @@ const cursorOf = ({ data }: GraphqlBody) => (data?.['watch'] as { cursor: string
 const typesOf = (results: readonly unknown[], field = 'watch') =>
   results.map((result) => (result as { data: Record<string, { type: string }> }).data[field]?.type)
 
-test('answers queries over POST, GET and WebSocket alike', async () => {
+test('answers queries the same over POST, GET and WebSocket', async () => {
   const posted = await fixture.post('query ($name: String) { hello(name: $name) }', { variables: { name: 'Ada' } })
   expect(posted).toMatchObject({ status: 200, body: { data: { hello: 'Hello Ada' } } })
   const got = await fetch(`${fixture.server.url}/graphql?query={hello}`)
@@ -39,7 +39,7 @@ test('refuses mutations over GET and batches', async () => {
   expect(batch.status).toBe(400)
 })
 
-test('tells every event of a task over a WebSocket, and completes after the last one', async () => {
+test('sends every event of a task over a WebSocket, and completes after the last one', async () => {
   const id = await start(2)
   await using watching = subscribe(fixture.client(), replay, { id })
   await until(() => expect(watching.results).not.toHaveLength(0))
@@ -48,7 +48,7 @@ test('tells every event of a task over a WebSocket, and completes after the last
   expect(typesOf(watching.results).at(-1)).toBe('TaskCompleted')
 })
 
-test('tells the same over an event stream, with headers that keep proxies from holding it back', async () => {
+test('sends the same over an event stream, with headers that keep proxies from buffering it', async () => {
   const id = await start(1)
   await using stream = await openStream(fixture.server.url, replay, { variables: { id } })
   expect(stream.response.status).toBe(200)
@@ -74,7 +74,7 @@ test('opens an event stream over GET, as EventSource does', async () => {
   expect(text).toMatch(/event: complete\ndata:\n\n$/)
 })
 
-test('catches up over HTTP: what followed a cursor, then the end, though the task goes on', async () => {
+test('catches up over HTTP: the events after a cursor, then the end, although the task continues', async () => {
   const id = await start(1_000)
   await using stream = await openStream(fixture.server.url, watch, { variables: { id }, extensions: { catchUp: true } })
   const events = (await stream.rest()).filter((one) => 'event' in one)
@@ -94,7 +94,7 @@ test('catches up over HTTP: what followed a cursor, then the end, though the tas
   })
 })
 
-test('does not catch up over a WebSocket, where nobody could ask for it', async () => {
+test('does not catch up over a WebSocket, where no client could request it', async () => {
   const client = fixture.client()
   const id = await start(1_000)
   let results = 0
@@ -107,7 +107,7 @@ test('does not catch up over a WebSocket, where nobody could ask for it', async 
   leave()
 })
 
-test('answers a refused subscription over an event stream with its errors and an end, not with a failure', async () => {
+test('answers a refused subscription over an event stream with its errors and a complete, not with a failure', async () => {
   await using stream = await openStream(fixture.server.url, watch, { variables: { id: 'task_none' } })
   expect(stream.response.status).toBe(200)
   const [opening, next, complete] = await stream.rest()
@@ -129,14 +129,14 @@ test('answers a query and a syntax error over an event stream as well', async ()
   expect(resultOf(await broken.next()).errors).toMatchObject([{ extensions: { code: 'GRAPHQL_PARSE_FAILED' } }])
 })
 
-test('refuses a subscription for a client that takes no event stream, and leaves its source', async () => {
+test('refuses a subscription for a client that does not accept event streams, and returns its source', async () => {
   const { status, body } = await fixture.post('subscription { silence }', { headers: { accept: 'application/json' } })
   expect(status).toBe(406)
   expect(body.errors?.[0]?.message).toContain('text/event-stream')
   expect(open.quiet).toBe(0)
 })
 
-test('takes uploads', async () => {
+test('accepts uploads', async () => {
   const form = new FormData()
   form.set(
     'operations',
@@ -148,7 +148,7 @@ test('takes uploads', async () => {
   expect(await response.json()).toEqual({ data: { upload: 70_000 } })
 })
 
-test('leaves nothing behind when clients leave, however they do', async () => {
+test('leaves nothing behind when clients disconnect in any way', async () => {
   const client = fixture.client()
   const watching = Array.from({ length: 5 }, () => subscribe(client, 'subscription { silence }'))
   const streams = await Promise.all(
@@ -166,7 +166,7 @@ test('leaves nothing behind when clients leave, however they do', async () => {
   })
 })
 
-test('leaves nothing behind of an event stream whose client leaves while it is being opened', async () => {
+test('leaves nothing behind when a client disconnects while its event stream is being opened', async () => {
   const isAsked = Promise.withResolvers<void>()
   const goOn = Promise.withResolvers<void>()
   await using slow = await startTestServer({
@@ -182,7 +182,7 @@ test('leaves nothing behind of an event stream whose client leaves while it is b
   socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n`)
   await isAsked.promise
   socket.resetAndDestroy()
-  // What comes after it is answered, so the server knows by then.
+  // Later requests are answered, so the server has noticed by then.
   for (let i = 0; i < 2; i++) await fetch(`${slow.server.url}/health/live`)
   goOn.resolve()
   await using _other = await openStream(slow.server.url, 'subscription { silence }')

@@ -41,7 +41,9 @@ async function post(query: string, variables: object = {}, accept = 'application
   }
 }
 
-/** Lets each insert into a table fail with a SQLSTATE, `times` times; PostgreSQL itself raises it. */
+/**
+ * Makes each insert into a table fail with a SQLSTATE, `times` times; PostgreSQL itself raises it.
+ */
 async function failInserts(table: string, state: string, times: number): Promise<AsyncDisposable> {
   const { pool } = api.database
   await pool.query(`
@@ -62,7 +64,7 @@ const states = ['57014', '55P03', '25006', '40001', '40P01', '53100', '53200', '
 const importText = `mutation ($text: String!) { importDocument(input: { source: { text: $text }, name: "a.md" }) { __typename } }`
 
 describe('a failure of the database', () => {
-  test.each(states)('%s makes a mutation unavailable: status 503, and when to try again', async (state) => {
+  test.each(states)('%s makes a mutation unavailable: status 503, with a time to retry', async (state) => {
     await using _ = await failInserts('document', state, 1_000)
     for (const accept of ['application/json', 'application/graphql-response+json']) {
       const { status, retryAfter, body } = await post(importText, { text: '# A\n\nB.\n' }, accept)
@@ -88,7 +90,7 @@ describe('a failure of the database', () => {
     expect((await api.history(next.task)).at(-1)?.type).toBe('TaskCompleted')
   })
 
-  test('leaves the status of a partial answer and of an event stream alone', async () => {
+  test('does not change the status of a partial result and of an event stream', async () => {
     await using fixture = await startTestServer()
     const statusOf = async (query: string, accept: string): Promise<readonly [number, string | null]> => {
       const response = await fetch(`${fixture.server.url}/graphql`, {
@@ -112,7 +114,7 @@ describe('a failure of the database', () => {
   })
 })
 
-test('a subscriber of a database that turns read-only sees every event once, and no defect', async () => {
+test('a subscriber of a database that becomes read-only sees every event once, and no defect', async () => {
   const client = await served.connect('u_1')
   const name = new URL(api.test.url).pathname.slice(1)
   const turn = async (isReadOnly: boolean): Promise<void> => {
@@ -127,7 +129,7 @@ test('a subscriber of a database that turns read-only sees every event once, and
       )
       .catch(() => undefined)
   }
-  // Does not end by itself, whether or not the database breaks off an attempt.
+  // Does not end automatically, whether or not the database interrupts an attempt.
   const task = await api.start('STEADY', { input: { finishFrom: 9 } })
   await api.event(task, 'TaskAdvanced')
   const seen: { readonly seq: number; readonly __typename: string }[] = []

@@ -36,7 +36,10 @@ beforeAll(async () => {
 })
 afterAll(() => fixture[Symbol.asyncDispose]())
 
-/** Files of uploads that this process has open, or that lie in the folder for temporary files. */
+/**
+ * Returns files of uploads that this process has open, or that are in the folder for temporary
+ * files.
+ */
 async function spooled(): Promise<string[]> {
   const lying = (await readdir(tmpdir())).filter((name) => name.startsWith('tidings-upload-'))
   const descriptors = await readdir('/proc/self/fd').catch(() => [])
@@ -56,7 +59,7 @@ interface Sending {
     readonly headers: IncomingMessage['headers']
   }>
 }
-/** Begins a multipart request; the caller goes on with `sent.write`. */
+/** Begins a multipart request; the caller continues with `sent.write`. */
 function send(headers: Record<string, string> = {}, to: ServerFixture = fixture): Sending {
   const sent = request(`${to.server.url}/graphql`, {
     method: 'POST',
@@ -83,7 +86,7 @@ const post = (body: string): Sending['answer'] => {
 }
 
 describe('an upload', () => {
-  test('is taken piece by piece, with its name and bytes, several at once', async () => {
+  test('is read chunk by chunk, with its name and bytes, several at once', async () => {
     const answers = [1, 2, 3].map(async (count) => {
       const { sent, answer } = send()
       sent.write(start + fileHead('0'))
@@ -94,7 +97,7 @@ describe('an upload', () => {
     expect(await Promise.all(answers)).toEqual([600_000, 1_200_000, 1_800_000].map((upload) => ({ data: { upload } })))
   })
 
-  test('is on the disk while it comes, under no name, and gone when it is cut off; nobody is blamed', async () => {
+  test('is an unnamed file on disk while it arrives, and removed when it is cut off, without an error logged', async () => {
     const { sent, answer } = send({ 'content-length': '1000000' })
     sent.write(start + fileHead('0'))
     sent.write(Buffer.alloc(100_000, 97))
@@ -113,7 +116,7 @@ describe('an upload', () => {
     ['between map and file', start],
     ['within the head of the file', start + fileHead('0').slice(0, 40)],
     ['within the last boundary', `${start}${file('0')}--`],
-  ])('that is cut off %s leaves the server as it was', async (_where, body) => {
+  ])('that is cut off %s leaves the server unchanged', async (_where, body) => {
     const before = fixture.server.metrics.refusals.get('body') ?? 0
     const { sent, answer } = send({ 'content-length': '100000' })
     sent.write(body)
@@ -124,7 +127,7 @@ describe('an upload', () => {
     expect((await post(start + file('0') + end)).body).toEqual({ data: { upload: 4 } })
   })
 
-  test('is refused as soon as its length is announced, before a byte of it', async () => {
+  test('is refused as soon as its length is announced, before a byte of it arrives', async () => {
     const { sent, answer } = send({ 'content-length': '50000000' })
     sent.flushHeaders()
     const { status, body } = await answer
@@ -136,7 +139,7 @@ describe('an upload', () => {
     sent.destroy()
   })
 
-  test('of unannounced length is refused when it passes the limit, and its connection does not hang', async () => {
+  test('of unannounced length is refused when it exceeds the limit, and its connection does not hang', async () => {
     const { sent, answer } = send()
     sent.write(start + fileHead('0'))
     let isAnswered = false
@@ -151,12 +154,12 @@ describe('an upload', () => {
     }
     const { status, body } = await answered
     expect(status).toBe(413)
-    // Of the file or of all, whichever limit a piece passes first.
+    // Of the file or of all files, whichever limit a chunk exceeds first.
     expect(body.errors?.[0]?.message).toMatch(
       /^The (file "0.md"|upload) is too large; at most 2000000 bytes are allowed \(MAX_UPLOAD_BYTES\)$/,
     )
     expect(bytes).toBeLessThan(50_000_000)
-    // Whoever goes on sending after the answer is cut off.
+    // A client that continues to send after the response is cut off.
     await until(() => expect(sent.socket?.destroyed).toBe(true))
   })
 
@@ -216,7 +219,7 @@ describe('an upload', () => {
     expect(large.body.errors?.[0]?.message).toContain('at most 5000 bytes are allowed (MAX_BODY_BYTES)')
   })
 
-  test('of several files puts each in its places', async () => {
+  test('of several files assigns each to its variables', async () => {
     const many = JSON.stringify({
       query: 'mutation ($file: File!, $more: [File!]) { upload(file: $file, more: $more) }',
       variables: { file: null, more: [null, null] },
@@ -228,7 +231,7 @@ describe('an upload', () => {
     expect(body).toEqual({ data: { upload: 8 } })
   })
 
-  test('that comes byte by byte, or stops, is refused in time, like any other body', async () => {
+  test('that arrives byte by byte, or stops, is refused in time, like any other body', async () => {
     await using own = await startTestServer({ bodyPace: { bodyMs: 300, windowMs: 200, windowBytes: 1_000 } })
     const slow = send({}, own)
     slow.sent.write(start + fileHead('0'))
@@ -243,7 +246,7 @@ describe('an upload', () => {
     json.sent.destroy()
   })
 
-  test('is one of few that somebody may send at once', async () => {
+  test('counts toward the limit of concurrent uploads of a viewer', async () => {
     await using own = await startTestServer({ environment: { MAX_UPLOADS_PER_VIEWER: '2', JWT_SECRET: secret } })
     const [ada, bob] = await Promise.all(
       ['ada', 'bob'].map(async (sub) => ({ authorization: `Bearer ${await signToken({ sub })}` })),

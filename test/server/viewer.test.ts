@@ -78,7 +78,7 @@ describe('with a secret', () => {
     expect((await fixture.post('{ hello }', { headers: bearer(token) })).status).toBe(200)
   })
 
-  test('asks the holder of a token that is not valid yet to try again, on every transport', async () => {
+  test('asks the holder of a token that is not valid yet to retry, on every transport', async () => {
     const validAt = Math.floor(Date.now() / 1_000) + 300
     const token = await sign({ nbf: validAt })
     const message = `The token is not valid before ${new Date(validAt * 1_000).toISOString()}; try again then`
@@ -92,7 +92,7 @@ describe('with a secret', () => {
     expect(await watching.ended).toMatchObject({ code: 1013, reason: message })
   })
 
-  test('closes a socket with 4403 at the moment its token expires, and the client resumes with a new one', async () => {
+  test('closes a socket with 4403 when its token expires, and the client resumes with a new one', async () => {
     const closes: { code: number; at: number }[] = []
     const expiries: number[] = []
     const client = fixture.client({
@@ -113,27 +113,27 @@ describe('with a secret', () => {
     expect(watching.results).toEqual([])
   })
 
-  test('ends an event stream without complete at the moment its token expires', async () => {
+  test('ends an event stream without complete when its token expires', async () => {
     const token = await sign({}, { expiresInMs: 2_000 })
     await using stream = await openStream(fixture.server.url, 'subscription { silence }', { headers: bearer(token) })
     expect((await stream.rest()).at(-1)).toEqual({ comment: 'the token has expired; connect again with a new one' })
     expect(stream.isCut).toBe(true)
   })
 
-  test('takes no files from nobody, nor with a token that is limited', async () => {
+  test('refuses files without a token or with a scoped token', async () => {
     const send = (headers: Record<string, string>) =>
       fetch(`${fixture.server.url}/graphql`, { method: 'POST', headers, body: new FormData() })
     expect((await send({})).status).toBe(401)
     const refused = await send(bearer(await sign({ tasks: ['task_1'] })))
     expect(refused.status).toBe(403)
     expect(await refused.json()).toMatchObject({ errors: [{ extensions: { code: 'FORBIDDEN' } }] })
-    // Nothing is in the form, which is what is said to the others.
+    // The form is empty, which is the error for all other tokens.
     expect((await send(bearer(await sign({})))).status).toBe(400)
   })
 })
 
 describe('with the issuer’s public keys', () => {
-  test('takes tokens that one of them signed, never one that uses a public key as a secret, and says when it cannot check', async () => {
+  test('accepts tokens signed by one of them, never one that uses a public key as a secret, and reports when it cannot verify', async () => {
     const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true })
     const jwk = { ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256' }
     let isDown = false
@@ -165,7 +165,7 @@ describe('with the issuer’s public keys', () => {
   })
 })
 
-test('without a secret everyone is the local developer', async () => {
+test('without a secret all requests are from the local developer', async () => {
   await using fixture = await startTestServer()
   const { body } = await fixture.post(viewerQuery, { headers: bearer('whatever') })
   expect(body).toHaveProperty('data.viewer.userId', 'local-developer')

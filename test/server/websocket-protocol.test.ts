@@ -14,7 +14,7 @@ import type { Viewer } from '../../src/tasks/viewer.ts'
 import { viewerOf } from '../support/api.ts'
 import { until } from './support.ts'
 
-test('a socket that closes while its token is read is not taken in', async () => {
+test('a socket that closes while its token is read is not accepted', async () => {
   const isAsked = Promise.withResolvers<void>()
   const viewer = Promise.withResolvers<Viewer>()
   const notes: string[] = []
