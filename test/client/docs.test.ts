@@ -7,11 +7,11 @@ import { expect, test } from 'vitest'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-test('the programs of docs/client.md are right as they stand', async () => {
+test('the programs of docs/client.md compile unchanged', async () => {
   const text = await readFile(join(root, 'docs/client.md'), 'utf8')
   const programs = [...text.matchAll(/^```(tsx?) file=(\w+)\n([\s\S]*?)^```/gm)]
   expect(programs.map(([, , name]) => name)).toEqual(['main', 'retry', 'words', 'own', 'plain', 'connection', 'outbox'])
-  // Below the root, where the packages are found.
+  // Below the root, where the packages are resolved.
   await mkdir(join(root, 'dist'), { recursive: true })
   const folder = await mkdtemp(join(root, 'dist/docs-'))
   try {

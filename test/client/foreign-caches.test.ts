@@ -7,7 +7,7 @@ import { WebSocket } from 'ws'
 import { schema } from '../../schema/index.ts'
 import { type Site, startSite } from './support/site.ts'
 
-/** The fields of a task that the pages of this test show. */
+/** The fields of a task shown by the pages of this test. */
 interface ShownTask {
   readonly status: string
   readonly finishedAt: string | null
@@ -46,7 +46,7 @@ const possibleTypes = Object.fromEntries(
     .map((type) => [type.name, schema.getPossibleTypes(type).map(({ name }) => name)]),
 )
 
-/** Apollo Client with a normalized cache, set up as docs/client.md says. */
+/** Creates an Apollo Client with a normalized cache, configured as in docs/client.md. */
 function createApollo(): ApolloClient {
   const apollo = new ApolloClient({
     cache: new InMemoryCache({ possibleTypes, typePolicies: { Progress: { merge: true } } }),
@@ -60,7 +60,7 @@ function createApollo(): ApolloClient {
   return apollo
 }
 
-/** Watches a query of a task from the cache. @returns the last result */
+/** Watches a query of a task in the cache. @returns the last result */
 async function show(apollo: ApolloClient, id: string): Promise<() => ShownTask | undefined> {
   let last: ShownTask | undefined
   const query = apollo.watchQuery<{ readonly task: ShownTask }>({ query: shownTask, variables: { id } })
@@ -72,7 +72,7 @@ async function show(apollo: ApolloClient, id: string): Promise<() => ShownTask |
   return () => last
 }
 
-test('Apollo: a watched query follows a terminal event by itself', async () => {
+test('Apollo: a watched query follows a terminal event without further code', async () => {
   const apollo = createApollo()
   const id = await site.count(2)
   const shown = await show(apollo, id)
@@ -94,7 +94,7 @@ test('Apollo: a watched query follows a terminal event by itself', async () => {
   )
 })
 
-test('Apollo: a watched query follows every event by the recipe of docs/client.md', async () => {
+test('Apollo: a watched query follows every event with the recipe of docs/client.md', async () => {
   const apollo = createApollo()
   const id = await site.count(3)
   const shown = await show(apollo, id)
@@ -141,7 +141,8 @@ test('the task of a terminal event is read once for all subscribers of a group, 
       return last
     }),
   )
-  // A subscriber that is still reading the history executes for itself: all have to receive live events before the last one.
+  // A subscriber that is still reading the history executes separately: all have to receive live
+  // events before the last one.
   for (let step = 1; step <= 2; step++) {
     await vi.waitFor(() => expect(Math.min(...lastSeqs)).toBeGreaterThan(0))
     const head = Math.max(...lastSeqs)

@@ -19,10 +19,10 @@ afterEach(() => {
 })
 afterAll(() => site[Symbol.asyncDispose]())
 
-test('a retried piece reads GENERATING at once and COMPLETED with its text by itself, without another request', async () => {
+test('a retried piece reads GENERATING at once and COMPLETED with its text later, without another request', async () => {
   const requests: string[] = []
   const gate = Promise.withResolvers<void>()
-  // The cache complains there about what it cannot place.
+  // The cache warns about data that it cannot merge.
   const warn = vi.spyOn(console, 'warn')
   await using client = site.client({
     fetch: async (input, init) => {
@@ -42,7 +42,7 @@ test('a retried piece reads GENERATING at once and COMPLETED with its text by it
   const before = seen[0]?.body
   site.provider.script = () => 'wait'
   const answer = client.urql.mutation(retryMutation, { input: { conceptId, piece: 'QUIZ' } }).toPromise()
-  // The request has not even left.
+  // The request has not even been sent.
   await eventually(() => expect(seen.at(-1)?.status).toBe('GENERATING'))
   gate.resolve()
   const taskId = (await answer).data?.retryContent.task?.id ?? ''
@@ -61,7 +61,7 @@ test('a retried piece reads GENERATING at once and COMPLETED with its text by it
   unsubscribe()
 })
 
-/** A client whose server is this test: it answers with whatever is pushed. */
+/** Creates a client whose server is this test: it responds with whatever is pushed. */
 function createDrivenClient(exchange: Exchange): {
   readonly client: Client
   push(key: number, result: ExecutionResult): void
@@ -112,7 +112,7 @@ const event = (seq: number, percent: number, extra: object = {}): ExecutionResul
     },
   },
 })
-/** Lets urql execute again what has changed. */
+/** Lets urql execute changed operations again. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 const taskAt = (percent: number) => ({
   __typename: 'Task',
@@ -121,7 +121,7 @@ const taskAt = (percent: number) => ({
   progress: { __typename: 'Progress', percent },
 })
 
-test('an older event never overwrites a newer state, and neither does a snapshot that was overtaken', async () => {
+test('neither an older event nor an overtaken snapshot overwrites a newer state', async () => {
   const { client, keys, push } = createDrivenClient(createCacheExchange(cacheSchema as CacheSchema))
   const percents: (number | undefined)[] = []
   const subscriptions = [
@@ -149,7 +149,7 @@ test('an older event never overwrites a newer state, and neither does a snapshot
   await turn()
   push(other, event(6, 60))
   await eventually(() => expect(percents.at(-1)).toBe(60))
-  // After a restored backup the numbers begin anew.
+  // After a restored backup the numbers start again.
   push(one, event(2, 20, { __typename: 'TaskSnapshot', reason: 'RESET', task: taskAt(20) }))
   await eventually(() => expect(percents.at(-1)).toBe(20))
   expect(percents.filter((percent) => percent === 30 || percent === 40)).toEqual([])
@@ -203,7 +203,7 @@ const taskCompleted = event(3, 100, {
     concept: { __typename: 'Concept', id: 'c', quiz: conceptAt('COMPLETED', 'new').quiz },
   },
 })
-/** A fetch of the same query once more, as a page makes it when it comes back. */
+/** Fetches the same query again, as a page does when it is opened again. */
 const refetch = (client: Client): void =>
   void client.reexecuteOperation(
     client.createRequestOperation('query', createRequest(conceptQuery, { id: 'c' }), { requestPolicy: 'network-only' }),
@@ -211,7 +211,7 @@ const refetch = (client: Client): void =>
 const retry = (client: Client, piece: string) =>
   client.mutation(retryMutation, { input: { conceptId: 'c', piece } }).toPromise()
 
-test('a late answer to a query does not undo what events have brought, and is asked for once more', async () => {
+test('a late result of a query does not undo the changes of events, and is fetched again', async () => {
   const { client, keys, push, seen, unsubscribe } = driven()
   await eventually(() => expect(keys).toHaveLength(1))
   const [query = 0] = keys
@@ -225,7 +225,7 @@ test('a late answer to a query does not undo what events have brought, and is as
   await eventually(() => expect(keys).toHaveLength(3))
   push(keys[1] ?? 0, itemCompleted)
   push(keys[1] ?? 0, taskCompleted)
-  // Shown although the query is under way.
+  // Shown although the query is in progress.
   await eventually(() => expect(seen.at(-1)).toBe('COMPLETED new COMPLETED …'))
   // The server has read this before the task was completed.
   push(query, { data: { node: conceptAt('GENERATING') } })
@@ -234,7 +234,7 @@ test('a late answer to a query does not undo what events have brought, and is as
   push(query, { data: { node: conceptAt('COMPLETED', 'newest') } })
   await eventually(() => expect(seen.at(-1)).toBe('COMPLETED newest COMPLETED'))
   await turn()
-  // An answer that was not overtaken is taken as it is: no request follows.
+  // A result that was not overtaken is used as it is: no request follows.
   expect(keys).toHaveLength(4)
   expect(seen.slice(seen.findIndex((state) => state.startsWith('COMPLETED'))).join()).not.toContain('GENERATING')
   refetch(client)
@@ -245,7 +245,7 @@ test('a late answer to a query does not undo what events have brought, and is as
   unsubscribe()
 })
 
-test('nor what the answer to a mutation has brought', async () => {
+test('a late result of a query does not undo the result of a mutation', async () => {
   const { client, keys, push, seen, unsubscribe } = driven()
   await eventually(() => expect(keys).toHaveLength(1))
   const [query = 0] = keys
@@ -264,7 +264,7 @@ test('nor what the answer to a mutation has brought', async () => {
   unsubscribe()
 })
 
-test('an optimistic state shows while the query is fetched again, and stays until its mutation is answered', async () => {
+test('an optimistic state is shown while the query is fetched again, and stays until its mutation completes', async () => {
   const { client, keys, push, seen, unsubscribe } = driven()
   await eventually(() => expect(keys).toHaveLength(1))
   const [query = 0] = keys
@@ -281,7 +281,7 @@ test('an optimistic state shows while the query is fetched again, and stays unti
   unsubscribe()
 })
 
-test('the answer to one mutation does not wait for those to others', async () => {
+test('the result of one mutation does not wait for the results of others', async () => {
   const { client, keys, push, seen, unsubscribe } = driven()
   await eventually(() => expect(keys).toHaveLength(1))
   const [query = 0] = keys

@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest'
 import { type ChannelWriter, createChannel } from '../../../client/live/channel.ts'
 import { eventually } from '../support/watch.ts'
 
-test('hands on what is pushed, in order, then ends', async () => {
+test('yields what is pushed, in order, then ends', async () => {
   const channel = createChannel<number>(({ push, end }) => {
     push(1)
     push(2)
@@ -12,7 +12,7 @@ test('hands on what is pushed, in order, then ends', async () => {
   expect(await Array.fromAsync(channel)).toEqual([1, 2])
 })
 
-test('opens its source at the first request, and closes it when it is left, also while someone waits', async () => {
+test('opens its source on the first next(), and closes it on return(), also during a pending next()', async () => {
   const close = vi.fn()
   const open = vi.fn(() => close)
   const channel = createChannel<number>(open)
@@ -24,7 +24,7 @@ test('opens its source at the first request, and closes it when it is left, also
   expect(close).toHaveBeenCalledTimes(1)
 })
 
-test('does not open its source when it is left before the first request', async () => {
+test('does not open its source when it is returned before the first next()', async () => {
   const open = vi.fn(() => () => undefined)
   const channel = createChannel<number>(open)
   await channel[Symbol.asyncDispose]()
@@ -32,7 +32,7 @@ test('does not open its source when it is left before the first request', async 
   expect(open).not.toHaveBeenCalled()
 })
 
-test('throws a failure once, after what was pushed before it', async () => {
+test('throws a failure once, after the values pushed before it', async () => {
   const channel = createChannel<number>(({ push, fail }) => {
     push(1)
     fail(new Error('broken'))
@@ -43,7 +43,7 @@ test('throws a failure once, after what was pushed before it', async () => {
   expect(await channel.next()).toEqual({ done: true, value: undefined })
 })
 
-test('closes its source when the reader is too slow, and goes on from there when all is read', async () => {
+test('closes its source when the reader is too slow, and continues from there when all is read', async () => {
   let next = 1
   const writers: ChannelWriter<number>[] = []
   const close = vi.fn()
@@ -57,7 +57,7 @@ test('closes its source when the reader is too slow, and goes on from there when
   }, 3)
   const read = [await channel.next()]
   await eventually(() => expect(close).toHaveBeenCalledTimes(1))
-  // Nothing that an earlier opening says is heard.
+  // Nothing from an earlier opening is accepted.
   writers[0]?.push(99)
   for (let count = 0; count < 5; count++) read.push(await channel.next())
   await channel.return?.()

@@ -10,11 +10,11 @@ const events = [
   { type: 'complete', data: '' },
 ]
 
-test('reads events, and passes over comments and what is not finished', () => {
+test('parses events, and skips comments and incomplete events', () => {
   expect(createEventStreamParser().push(stream)).toEqual(events)
 })
 
-test('reads the same however the stream is cut', () => {
+test('parses the same however the stream is split', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(stream.length)), fc.constantFrom('\n', '\r\n', '\r'), (cuts, end) => {
       const text = stream.replaceAll(/\r?\n/g, end)

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createFailures } from '../../../client/live/failures.ts'
 
-test('counts silent deaths within the window, per rung and whatever the age of the connection', () => {
+test('counts silent failures within the window, per transport and regardless of the age of the connection', () => {
   let now = 0
   const failures = createFailures(1_000, () => now)
   const silent = { kind: 'silent', steady: true, lifetimeMs: 400 } as const
@@ -16,7 +16,7 @@ test('counts silent deaths within the window, per rung and whatever the age of t
   expect(failures.record(0, silent)).toBe(1)
 })
 
-test('a trial lasts as long as the last connection that failed, at most the window', () => {
+test('a trial lasts as long as the last failed connection, at most the window', () => {
   const failures = createFailures(1_000, () => 0)
   expect(failures.trialMs(0)).toBe(0)
   failures.record(0, { kind: 'silent', steady: true, lifetimeMs: 700 })

@@ -27,7 +27,7 @@ const is = (client: TidingsClient): ConnectionState => client.connection.getSnap
 const seqsOf = async (id: string): Promise<readonly number[]> =>
   (await site.engine.events({ id })).map(({ seq }) => seq)
 const timing = { proofMs: 2_000, silenceMs: 2_000 }
-/** Does not try to climb within any test. */
+/** Does not upgrade within any test. */
 const patient = { probeMs: 3_600_000, maxProbeMs: 3_600_000 }
 
 test.for<readonly [SocketPolicy, RegExp]>([
@@ -35,7 +35,7 @@ test.for<readonly [SocketPolicy, RegExp]>([
   ['swallow', /did not open/],
   ['cut', /closed|failed/],
   ['mute', /opened, then nothing came through/],
-])('falls back to event streams where sockets are met with "%s", and says what happened', async ([policy, reason]) => {
+])('falls back to event streams where sockets meet "%s", and reports the reason', async ([policy, reason]) => {
   gate.sockets = policy
   const id = await site.count(2)
   await using client = site.client({ url: gate.url, timing: { ...timing, ...patient } })
@@ -49,7 +49,7 @@ test.for<readonly [SocketPolicy, RegExp]>([
   expect(gate.seen.filter((one) => one === 'UPGRADE').length).toBeLessThanOrEqual(2)
 })
 
-test('falls back to polling where event streams are held back as well', async () => {
+test('falls back to polling where event streams are buffered as well', async () => {
   Object.assign(gate, { sockets: 'refuse', streams: 'hold' })
   const id = await site.count(2)
   await using client = site.client({ url: gate.url, timing: { ...timing, ...patient } })
@@ -60,11 +60,11 @@ test('falls back to polling where event streams are held back as well', async ()
   expect(watching.seqs).toEqual(await seqsOf(id))
 })
 
-/** Transports that were in use, once each. */
+/** Returns the transports that were in use, once each. */
 const transportsOf = (states: readonly ConnectionState[]): ReadonlySet<string | null> =>
   new Set(states.filter(({ status }) => status === 'live' || status === 'degraded').map(({ transport }) => transport))
 
-test('leaves a socket that is swallowed again and again, and returns only when a probe has outlived it', async () => {
+test('abandons a socket that is swallowed repeatedly, and returns only when a probe has outlived that failure', async () => {
   gate.sockets = 'fade'
   const id = await site.count(2)
   await using client = site.client({ url: gate.url, timing: { pingMs: 30, pongMs: 1_000, steadyMs: 10 } })
@@ -87,7 +87,7 @@ test('leaves a socket that is swallowed again and again, and returns only when a
 })
 
 test.for([200, 4_000])(
-  'leaves event streams that stop after %d bytes, and does not return to them',
+  'abandons event streams that stop after %d bytes, and does not return to them',
   async (stallBytes) => {
     Object.assign(gate, { sockets: 'refuse', streams: 'stall', stallBytes })
     const id = await site.count(400)
@@ -109,7 +109,7 @@ test.for([200, 4_000])(
   },
 )
 
-test('climbs back as the obstacles go, step by step, without losing or repeating an event', async () => {
+test('upgrades step by step as the obstacles disappear, without losing or repeating an event', async () => {
   Object.assign(gate, { sockets: 'refuse', streams: 'hold' })
   const id = await site.count(200)
   await using client = site.client({ url: gate.url, timing })
@@ -126,11 +126,11 @@ test('climbs back as the obstacles go, step by step, without losing or repeating
   await watching.done
   clearInterval(stepping)
   expect(watching.seqs).toEqual(await seqsOf(id))
-  // It worked all the time while it climbed.
+  // It worked throughout the upgrade.
   expect(new Set(climbing.map(({ status }) => status))).toEqual(new Set(['degraded', 'live']))
 })
 
-test('asks with one small request for each round while nothing gets through, and returns when it is answered', async () => {
+test('sends one small request per round while nothing gets through, and returns when it is answered', async () => {
   const ids = await Promise.all(Array.from({ length: 3 }, () => site.count(1)))
   await using client = site.client({ url: gate.url })
   recordStates(client)
@@ -153,7 +153,7 @@ test('asks with one small request for each round while nothing gets through, and
   for (const [index, id] of ids.entries()) expect(watched[index]?.seqs).toEqual(await seqsOf(id))
 })
 
-test('comes down again when a socket that worked is blocked for good', async () => {
+test('falls back again when a socket that worked is blocked permanently', async () => {
   const id = await site.count(3)
   await using client = site.client({ url: gate.url, timing: { ...timing, ...patient } })
   const watching = watch(client, id)
@@ -166,7 +166,7 @@ test('comes down again when a socket that worked is blocked for good', async () 
   expect(watching.seqs).toEqual(await seqsOf(id))
 })
 
-test('asks for nothing else while it is live: one socket, and no request', async () => {
+test('sends nothing else while it is live: one socket, and no request', async () => {
   const id = await site.count(5)
   await using client = site.client({ url: gate.url })
   const watching = watch(client, id)
@@ -176,7 +176,7 @@ test('asks for nothing else while it is live: one socket, and no request', async
   expect(gate.seen).toEqual(['UPGRADE'])
 })
 
-test('with live updates off, polls, says so, and arrives at the same events', async () => {
+test('with live updates off, polls, reports it, and receives the same events', async () => {
   const id = await site.count(5)
   await using client = site.client({ url: gate.url, live: false })
   const watching = watch(client, id)
@@ -188,7 +188,7 @@ test('with live updates off, polls, says so, and arrives at the same events', as
   expect(gate.seen).not.toContain('UPGRADE')
 })
 
-test('polls less and less often while nothing happens, and at once again when something does', () => {
+test('polls less and less often while nothing happens, and at once again after an event', () => {
   const timing = { pollMs: 100, maxPollMs: 300 }
   const intervals = [false, false, false, false, true].map(
     ((last) => (isNew: boolean) => {
@@ -199,7 +199,7 @@ test('polls less and less often while nothing happens, and at once again when so
   expect(intervals).toEqual([150, 225, 300, 300, 100])
 })
 
-test('all subscriptions of a client share one event stream, which is opened again when they change', async () => {
+test('all subscriptions of a client share one event stream, which is reopened when they change', async () => {
   const ids = await Promise.all(Array.from({ length: 6 }, () => site.count(1)))
   const open = new Map<AbortSignal, number>()
   let mostAtOnce = 0

@@ -12,7 +12,7 @@ const add = (text: string, variables: Record<string, unknown> = {}) => {
   return keyed
 }
 
-test('fills a key into an input that takes one, and leaves one that is there', () => {
+test('fills a key into an input that takes one, and keeps an existing one', () => {
   const text = 'mutation ($input: RetryContentInput!) { retryContent(input: $input) { __typename } }'
   expect(add(text, { input: { conceptId: 'c', piece: 'QUIZ' } })).toMatchObject({
     field: 'retryContent',
@@ -28,7 +28,7 @@ test('fills a variable that is declared for a key', () => {
   expect(add(text, { id: 't' })).toMatchObject({ isRepeatable: true, variables: { id: 't', k: 'key-1' } })
 })
 
-test('adds the argument to a document that leaves it out', () => {
+test('adds the argument to a document that omits it', () => {
   const { query, variables, isRepeatable } = add(
     'mutation Again($id: ID!) { again: retryTask(input: { taskId: $id }) { __typename } }',
     { id: 't' },
@@ -38,7 +38,7 @@ test('adds the argument to a document that leaves it out', () => {
   expect(stringifyDocument(query)).toContain('retryTask(input: {taskId: $id, idempotencyKey: $idempotencyKey0})')
 })
 
-test('writes a key into an input that is written out in the document, and leaves one that is there', () => {
+test('writes a key into an input that is written in the document, and keeps an existing one', () => {
   const { query, variables, isRepeatable } = add(
     'mutation ($text: String!) { importDocument(input: { source: { text: $text }, name: "a.md" }) { __typename } }',
     { text: '# A' },
@@ -54,17 +54,17 @@ test('writes a key into an input that is written out in the document, and leaves
   expect(add(open)).toMatchObject({ isRepeatable: true, variables: { k: 'key-1' } })
 })
 
-test('takes a mutation whose document refuses a key for unrepeatable', () => {
+test('treats a mutation whose document sets no key as not repeatable', () => {
   const text = 'mutation ($id: ID!) { retryTask(input: { taskId: $id, idempotencyKey: null }) { __typename } }'
   expect(add(text, { id: 't' })).toMatchObject({ isRepeatable: false, variables: { id: 't' } })
 })
 
-test('takes canceling for repeatable as it is', () => {
+test('treats canceling as repeatable without a key', () => {
   const text = 'mutation ($id: ID!) { cancelTask(input: { taskId: $id }) { __typename } }'
   expect(add(text, { id: 't' })).toMatchObject({ isRepeatable: true, variables: { id: 't' } })
 })
 
-test('takes a mutation for unrepeatable when one of its fields has no key', () => {
+test('treats a mutation as not repeatable when one of its fields has no key', () => {
   const text = 'mutation ($id: ID!) { cancelTask(input: { taskId: $id }) { __typename } somethingElse }'
   expect(addIdempotencyKeys(gql(text) as never, { id: 't' }, () => 'key').isRepeatable).toBe(false)
 })

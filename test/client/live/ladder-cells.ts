@@ -1,6 +1,6 @@
 import { bottomOfLadder, type LadderEvent, type LadderState, stepLadder } from '../../../client/live/ladder.ts'
 
-/** How many rungs the ladder of the table has: websocket, sse, polling. */
+/** The number of transports in the table: websocket, sse, polling. */
 export const rungs = 3
 
 /** The columns of the table. */
@@ -55,12 +55,12 @@ export const rows: Readonly<Record<string, Row>> = {
   disposed: { event: { type: 'disposed' } },
 }
 
-/** A state of the table's column, with what the row says of it. */
+/** Returns the state of a column, combined with the state that the row defines. */
 export function stateOf(is: LadderState['is'], where: Partial<LadderState> = {}): LadderState {
   return { ...bottomOfLadder, is, ...where }
 }
 
-/** What a cell of the table should say; `·` for nothing. */
+/** Returns the expected content of a cell; `·` for no effect. */
 export function describeStep(is: LadderState['is'], { event, where }: Row): string {
   const before = stateOf(is, where)
   const { state, effects } = stepLadder(before, event, rungs)
@@ -70,7 +70,7 @@ export function describeStep(is: LadderState['is'], { event, where }: Row): stri
   return [`**${state.is}${rung}${target}**`, ...effects].join(', ')
 }
 
-/** The whole table as it stands in the documentation. */
+/** Prints the whole table as it is in the documentation. */
 export function printTable(): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
   return [

@@ -20,7 +20,7 @@ describe('the table in the documentation', () => {
     )
   })
 
-  test.for(cells)('%s, while %s', ([name, is, says]) => {
+  test.for(cells)('matches %s, while %s', ([name, is, says]) => {
     const row = rows[name]
     if (row === undefined) throw new Error(`There is no row "${name}"`)
     expect(describeStep(is, row)).toBe(says)
@@ -29,25 +29,25 @@ describe('the table in the documentation', () => {
 
 const failed: LadderEvent = { type: 'lost', kind: 'failed', steady: false, recentSilent: 0, reason: 'refused' }
 
-/** Goes through events from the bottom. */
+/** Applies events from the initial state. */
 function walk(events: readonly LadderEvent[], rungs = 3): LadderState {
   return events.reduce((state, event) => stepLadder(state, event, rungs).state, bottomOfLadder)
 }
 
-test('sweeps all rungs without a pause once the best has failed twice, then waits and begins at the top', () => {
+test('tries all transports without a pause once the best has failed twice, then waits and starts at the top', () => {
   const swept = walk([{ type: 'wanted' }, failed, { type: 'due' }, failed, failed, failed])
   expect(swept).toMatchObject({ is: 'waiting', rung: 0, attempt: 2 })
   const again = [{ type: 'due' } as const, failed].reduce<LadderState>((s, e) => stepLadder(s, e, 3).state, swept)
   expect(again).toMatchObject({ is: 'opening', rung: 1 })
 })
 
-test('counts attempts while a pinned transport fails, and starts from none when it works', () => {
+test('counts attempts while a pinned transport fails, and starts at zero when it works', () => {
   const fourTimes = Array.from({ length: 4 }, (): LadderEvent[] => [failed, { type: 'due' }]).flat()
   expect(walk([{ type: 'wanted' }, ...fourTimes], 1)).toMatchObject({ is: 'opening', rung: 0, attempt: 4 })
   expect(walk([{ type: 'wanted' }, ...fourTimes, { type: 'proved' }], 1)).toMatchObject({ is: 'up', attempt: 0 })
 })
 
-test('tries a rung that proves itself and fails again and again less and less often', () => {
+test('retries a transport that is confirmed and fails repeatedly less and less often', () => {
   const flap: LadderEvent[] = [
     { type: 'probeDue' },
     { type: 'probeProved' },
@@ -61,7 +61,7 @@ test('tries a rung that proves itself and fails again and again less and less of
   expect(walk([...down, ...flap, ...flap])).toMatchObject({ is: 'up', rung: 1, probes: 2 })
 })
 
-test('leaves a transport that goes silent twice within minutes, however long each connection lived', () => {
+test('abandons a transport that goes silent twice within minutes, however long each connection lasted', () => {
   const silent = (recentSilent: number): LadderEvent => ({
     type: 'lost',
     kind: 'silent',
@@ -96,7 +96,7 @@ const anyEvent: fc.Arbitrary<LadderEvent> = fc.oneof(
   }),
 )
 
-test('whatever happens, one transport at most is open beside one probe, and none is forgotten', () => {
+test('for any events, at most one transport is open beside one probe, and none leaks', () => {
   fc.assert(
     fc.property(fc.array(anyEvent, { maxLength: 60 }), fc.integer({ min: 1, max: 3 }), (events, rungs) => {
       let state = bottomOfLadder
@@ -138,7 +138,7 @@ test('whatever happens, one transport at most is open beside one probe, and none
   )
 })
 
-/** The cells of the table of states × events: row, column, what it says. */
+/** Parses the cells of the table of states × events: row, column, content. */
 function readTable(text: string): readonly (readonly [string, LadderState['is'], string])[] {
   const lines = text.split('\n')
   const from = lines.findIndex((line) => line.startsWith('| event |'))

@@ -18,7 +18,7 @@ const mutation = (id: string, rest: Partial<StoredMutation> = {}): StoredMutatio
   ...rest,
 })
 
-/** A storage whose answers come in another order than its calls. */
+/** Creates a storage that completes its calls out of order. */
 function createSlowStorage(items = new Map<string, string>()) {
   let calls = 0
   const later = async <T>(step: () => T): Promise<T> => {
@@ -49,7 +49,7 @@ describe.each([
     if (!hasLocks) vi.stubGlobal('navigator', {})
   }
 
-  test('several tabs never overwrite what another one has stored, in whatever order they write', async () => {
+  test('several tabs never overwrite each other’s stored mutations, in any order of writes', async () => {
     prepare()
     const step = fc.record({
       tab: fc.nat(2),
@@ -77,7 +77,7 @@ describe.each([
     )
   })
 
-  test('a new client takes over what a client that is gone has left, in the order in which it was made', async () => {
+  test('a new client takes over the mutations of a closed client, in the order in which they were made', async () => {
     prepare()
     const { items, storage } = createSlowStorage()
     const gone = createOutboxStorage(storage, url)
@@ -92,7 +92,7 @@ describe.each([
     const claimed = await client.claim(askNobody)
     expect(claimed.map(({ id }) => id)).toEqual(['a', 'b', 'c'])
     expect(claimed[2]).toMatchObject({ line: 'lane' })
-    // A save that knows nothing of them yet does not remove them.
+    // A save that does not know of them yet does not remove them.
     await client.save([])
     expect(idsIn(items)).toEqual(['a', 'b', 'c', 'other'])
     await client.save(claimed)
@@ -113,7 +113,7 @@ test('of clients that start at once only one takes over a mutation', async () =>
   await settle(clients)
 })
 
-test('a mutation that must not be sent twice is stored only where one tab alone can take it over', async () => {
+test('a mutation that must not be sent twice is stored only where a single tab can take it over', async () => {
   const once = mutation('once', { isRepeatable: false })
   const { items, storage } = createSlowStorage()
   const locking = createOutboxStorage(storage, url)
@@ -154,7 +154,7 @@ test('entries of other programs and versions are ignored', async () => {
   expect(await createOutboxStorage(storage, url).claim(askNobody)).toEqual([])
 })
 
-test('a Web Storage fits as it is', () => {
+test('a Web Storage can be used directly', () => {
   const items = new Map([['a', '1']])
   const web = {
     get length() {

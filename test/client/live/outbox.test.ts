@@ -37,7 +37,7 @@ const settled = async (): Promise<void> => {
   })
 }
 
-/** Storage of a browser, which outlives pages. */
+/** Creates the storage of a browser, which outlives pages. */
 function createStorage(): OfflineStorage & { readonly items: Map<string, string> } {
   const items = new Map<string, string>()
   return {
@@ -49,7 +49,7 @@ function createStorage(): OfflineStorage & { readonly items: Map<string, string>
   }
 }
 
-test('keeps a mutation that is made offline, shows it as pending, and sends it once on return', async () => {
+test('keeps a mutation made offline, shows it as pending, and sends it once on return', async () => {
   const before = await tasksOf('RETRY_CONTENT')
   await using client = site.client()
   goOffline()
@@ -64,10 +64,10 @@ test('keeps a mutation that is made offline, shows it as pending, and sends it o
   expect(await tasksOf('RETRY_CONTENT')).toBe(before + 1)
 })
 
-test('sends a mutation whose answer was lost once more, and it is carried out once', async () => {
+test('sends a mutation with a lost response again, and it is executed once', async () => {
   const before = await tasksOf('RETRY_CONTENT')
   await using client = site.client()
-  // The request arrives; of the answer only the first bytes do.
+  // The request arrives; only the first bytes of the response do.
   site.proxy.cutAfter(10, 'toClient')
   const answer = client.urql.mutation(retryMutation, { input: { conceptId, piece: 'TUTORIAL' } }).toPromise()
   await eventually(() => expect(outboxOf(client).pending[0]?.attempts).toBeGreaterThan(0))
@@ -77,7 +77,7 @@ test('sends a mutation whose answer was lost once more, and it is carried out on
   expect(await tasksOf('RETRY_CONTENT')).toBe(before + 1)
 })
 
-test('sends what was made offline in the order in which it was made', async () => {
+test('sends mutations made offline in the order in which they were made', async () => {
   const ids = await Promise.all([site.count(1), site.count(1), site.count(1)])
   await using client = site.client()
   goOffline()
@@ -100,7 +100,7 @@ test('sends what was made offline in the order in which it was made', async () =
   expect(times).toEqual([...times].sort())
 })
 
-test('assumes that a piece is being made at once, and takes it back when that is refused', async () => {
+test('shows a piece as generating at once, and rolls back when that is refused', async () => {
   await using client = site.client()
   const seen: (string | undefined)[] = []
   const { unsubscribe } = pipe(
@@ -109,7 +109,7 @@ test('assumes that a piece is being made at once, and takes it back when that is
   )
   await eventually(() => expect(seen).toEqual(['COMPLETED']))
   goOffline()
-  // Another client is faster; this one's mutation will meet a conflict.
+  // Another client is faster; this one's mutation will cause a conflict.
   site.provider.script = () => 'wait'
   await site.ask('mutation ($id: ID!) { retryContent(input: { conceptId: $id, piece: QUIZ }) { __typename } }', {
     id: conceptId,
@@ -132,7 +132,7 @@ test('assumes that a piece is being made at once, and takes it back when that is
   await settled()
 })
 
-test('keeps what waits across a reload, assumes it again, and sends it with the same key', async () => {
+test('keeps pending mutations across a reload, shows their optimistic state again, and sends them with the same key', async () => {
   const storage = createStorage()
   const before = await tasksOf('RETRY_CONTENT')
   const page = site.client({ storage })
@@ -156,7 +156,7 @@ test('keeps what waits across a reload, assumes it again, and sends it with the 
   expect(await tasksOf('RETRY_CONTENT')).toBe(before + 1)
 })
 
-test('leaves what waits in another open tab to that tab', async () => {
+test('does not take over pending mutations of another open tab', async () => {
   const storage = createStorage()
   await using one = site.client({ storage })
   goOffline()
@@ -171,7 +171,7 @@ test('leaves what waits in another open tab to that tab', async () => {
   await settled()
 })
 
-test('takes back what waits when that is asked for', async () => {
+test('discards pending mutations on request', async () => {
   const before = await tasksOf('RETRY_CONTENT')
   await using client = site.client()
   goOffline()
@@ -183,7 +183,7 @@ test('takes back what waits when that is asked for', async () => {
   expect(await tasksOf('RETRY_CONTENT')).toBe(before)
 })
 
-test('a request that nobody answers is given up in time, and sent again', async () => {
+test('aborts an unanswered request in time, and sends it again', async () => {
   const before = await tasksOf('RETRY_CONTENT')
   await using client = site.client({ timing: { requestMs: 100 } })
   site.proxy.stall()
@@ -197,7 +197,7 @@ test('a request that nobody answers is given up in time, and sent again', async 
   expect(await tasksOf('RETRY_CONTENT')).toBe(before + 1)
 })
 
-test('what may be carried out only once is not sent again when its answer was lost, and says so', async () => {
+test('does not resend a mutation that must run only once after its response was lost, and reports that', async () => {
   await using client = site.client({ cache: 'none' })
   site.proxy.cutAfter(10, 'toClient')
   const { error } = await client.urql.mutation(gql('mutation { somethingWithoutAKey }'), {}).toPromise()
@@ -205,11 +205,14 @@ test('what may be carried out only once is not sent again when its answer was lo
   expect(outboxOf(client).pending).toEqual([])
 })
 
-describe('of several users in one browser', () => {
+describe('with several users in one browser', () => {
   const tokenOf = (sub: string): string => `e30.${btoa(JSON.stringify({ sub }))}.x`
   const ids = (storage: { readonly items: Map<string, string> }): readonly string[] =>
     [...storage.items.values()].map((text) => (JSON.parse(text) as { readonly user: string }).user)
-  /** Ada asks for something offline, and before the connection is back somebody else signs in on the same page. */
+  /**
+   * Ada sends a mutation offline, and before the connection is back another user signs in on the
+   * same page.
+   */
   const askAndSignInAnother = async (storage?: OfflineStorage) => {
     let user = 'ada'
     const page = site.client({ ...(storage && { storage }), token: () => tokenOf(user) })
@@ -228,7 +231,7 @@ describe('of several users in one browser', () => {
     }
   }
 
-  test('what one made offline is never sent by another, and goes out when the first is back', async () => {
+  test('a mutation made offline by one user is never sent for another, and is sent when the first is back', async () => {
     const storage = createStorage()
     const before = await tasksOf('RETRY_CONTENT')
     const page = site.client({ storage, token: () => tokenOf('ada') })
@@ -256,7 +259,7 @@ describe('of several users in one browser', () => {
     expect(await tasksOf('RETRY_CONTENT')).toBe(before + 2)
   })
 
-  test('nor when the other signs in on the same page, before the connection is back', async () => {
+  test('also not when the other signs in on the same page, before the connection is back', async () => {
     const storage = createStorage()
     const before = await tasksOf('RETRY_CONTENT')
     const { page } = await askAndSignInAnother(storage)
@@ -272,7 +275,7 @@ describe('of several users in one browser', () => {
     expect(await tasksOf('RETRY_CONTENT')).toBe(before + 1)
   })
 
-  test('and on that page it goes out as soon as the first one is back', async () => {
+  test('and is sent on that page as soon as the first user is back', async () => {
     const before = await tasksOf('RETRY_CONTENT')
     const { page, signIn } = await askAndSignInAnother()
     await using _open = page
@@ -284,7 +287,7 @@ describe('of several users in one browser', () => {
   })
 })
 
-describe('a page that is killed', () => {
+describe('when a page is killed', () => {
   const cancel = gql(
     'mutation ($id: ID!, $reason: String) { cancelTask(input: { taskId: $id, reason: $reason }) { __typename } }',
   )
@@ -293,7 +296,10 @@ describe('a page that is killed', () => {
     [...items.values()].map(
       (text) => (JSON.parse(text) as { readonly variables: { readonly reason: unknown } }).variables.reason,
     )
-  /** What the storage holds after the client's page is gone: Web Locks end with a page, which a test in one process lacks. */
+  /**
+   * Returns the content of the storage after the client's page is closed. Web Locks end with a
+   * page, which a test in one process cannot reproduce.
+   */
   const afterDeathOf = (storage: { readonly items: ReadonlyMap<string, string> }) => {
     const left = createStorage()
     for (const [key, text] of storage.items) left.items.set(key, text.replace(/"owner":"[^"]*"/, '"owner":"gone"'))
@@ -303,7 +309,7 @@ describe('a page that is killed', () => {
   test.each([
     ['without a token', {}],
     ['whose user is not known yet', { token: () => Promise.resolve(tokenOf('ada')) }],
-  ])('has stored every repeatable mutation before it is sent: a client %s', async (_, options) => {
+  ])('every repeatable mutation has been stored before it is sent: a client %s', async (_, options) => {
     const storage = createStorage()
     const stored: (readonly unknown[])[] = []
     await using client = site.client({
@@ -322,12 +328,12 @@ describe('a page that is killed', () => {
     await eventually(() => expect(storage.items.size).toBe(0))
   })
 
-  test('loses nothing: the next page sends everything once and in order, before what it sends itself', async () => {
+  test('nothing is lost: the next page sends everything once and in order, before its own mutations', async () => {
     const storage = createStorage()
     const ids = await Promise.all(Array.from({ length: 5 }, () => site.count(1)))
     const context = { tidingsLine: 'lane' }
     const dead = site.client({ storage, fetch: () => new Promise<never>(() => undefined) })
-    // One is on its way, two wait behind it; a fourth of another lane is on its way too.
+    // One is being sent, two wait behind it; a fourth of another lane is being sent too.
     for (const [index, id] of ids.slice(0, 3).entries())
       void dead.urql.mutation(cancel, { id, reason: `${index}` }, context).toPromise()
     void dead.urql.mutation(cancel, { id: ids[3] ?? '', reason: '3' }).toPromise()
@@ -350,7 +356,7 @@ describe('a page that is killed', () => {
     await settled()
   })
 
-  test('whose storage does not answer is not held up for ever', async () => {
+  test('a storage that does not respond does not block it forever', async () => {
     const never = new Promise<never>(() => undefined)
     const storage: OfflineStorage = { ...createStorage(), setItem: () => never, keys: () => [] }
     const client = site.client({ storage })
@@ -361,13 +367,13 @@ describe('a page that is killed', () => {
   })
 })
 
-describe('a mutation that is worthless later', () => {
+describe('a mutation that is useless later', () => {
   const cancel = gql(
     'mutation ($id: ID!, $reason: String) { cancelTask(input: { taskId: $id, reason: $reason }) { __typename } }',
   )
   const now = { outbox: false }
 
-  test('fails at once while there is no connection, is never stored and never sent later', async () => {
+  test('fails at once without a connection, and is never stored or sent later', async () => {
     const storage = createStorage()
     let requests = 0
     await using client = site.client({
@@ -384,7 +390,7 @@ describe('a mutation that is worthless later', () => {
     expect(outboxOf(client)).toEqual({ pending: [], refused: [] })
     expect(storage.items.size).toBe(0)
     await site.proxy.heal()
-    // A mutation of the outbox goes out now, and that one does not.
+    // A mutation of the outbox is sent now, and that one is not.
     await client.urql.mutation(retryMutation, { input: { conceptId, piece: 'QUIZ' } }).toPromise()
     expect(requests).toBe(2)
     await site.ask('mutation ($id: ID!) { cancelTask(input: { taskId: $id }) { __typename } }', { id })

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { compileEntry, measured, measureEntry } from '../../../client/build.ts'
 import { runProgram } from '../support/program.ts'
 
-test.for(Object.keys(measured))('tidings/%s stays as small as it says', async (name) => {
+test.for(Object.keys(measured))('tidings/%s is within its documented size', async (name) => {
   expect(await measureEntry(name)).toBeLessThanOrEqual(measured[name]?.maxGzipBytes ?? 0)
 })
 
@@ -19,7 +19,7 @@ test('tidings/react uses nothing that React 18 does not have', async () => {
   ]
   expect(names).toContain('createContext')
   expect(names.filter((name) => !react18.includes(name ?? ''))).toEqual([])
-  // A context is a component from React 19 on: both of ours are rendered by their provider.
+  // A context is a component from React 19 on: both contexts are rendered by their provider.
   expect(code.match(/\.Provider,/g)).toHaveLength(2)
 })
 
@@ -31,7 +31,7 @@ test('importing the client opens nothing', async () => {
   expect(await runProgram('console.log(typeof createTidingsClient)')).toEqual({ code: 0, said: 'function\n' })
 })
 
-test('a program that waits for the server stays, and ends once it has disposed of its client', async () => {
+test('a program that waits for the server keeps running, and ends once it has disposed of its client', async () => {
   const output = await runProgram(`
     const client = createTidingsClient({ url: 'http://127.0.0.1:9/graphql', timing: { backoffMs: 1, maxBackoffMs: 5 } })
     client.connection.subscribe(() => {

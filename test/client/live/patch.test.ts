@@ -30,11 +30,11 @@ describe('patchData', () => {
         { __typename: 'Task', key: 'b', state: 'RUNNING', progress: { percent: 2 } },
       ],
     })
-    // Only what has changed is another object.
+    // Only changed objects are copied.
     expect((patched.data['list'] as unknown[])[1]).toBe(data.list[1])
   })
 
-  test('returns the same data where nothing is newer', () => {
+  test('returns the same data when nothing is newer', () => {
     const data = { task: { __typename: 'Task', id: 'a', status: 'RUNNING' } }
     for (const find of [known({}), known({ 'Task a status': 'RUNNING' }), known({ 'Concept a status': 'FAILED' })])
       expect(patch('{ task { __typename id status } }', data, find)).toEqual({ data, hasStatusChanged: false })
@@ -60,7 +60,7 @@ describe('patchData', () => {
     })
   })
 
-  test('finds objects by their id alone where the result does not say their type', () => {
+  test('finds objects by their id alone where the result does not include their type', () => {
     const data = { node: { id: 'a', quiz: { status: 'FAILED', body: 'old' } } }
     const find = known({ '? a quiz': { status: 'GENERATING' } })
     expect(patch('{ node { id ... on Concept { quiz { status body } } } }', data, find).data).toEqual({

@@ -31,8 +31,8 @@ const answers = [
   { status: 401, type: 'application/graphql-response+json', body: '{"errors":[{"message":"the gateway restarts"}]}' },
 ]
 
-describe.for(answers)('while something in between answers with $status and $type', (answer) => {
-  test('subscriptions and mutations wait, and are complete afterwards', async () => {
+describe.for(answers)('while an intermediary answers with $status and $type', (answer) => {
+  test('subscriptions and mutations wait, and complete afterwards', async () => {
     const id = await site.count(3)
     await using client = site.client({ url: gate.url, transports: ['sse', 'polling'], token: () => null })
     const watching = watch(client, id)
@@ -56,7 +56,7 @@ describe.for(answers)('while something in between answers with $status and $type
     expect(watching.seqs).toEqual((await site.engine.events({ id })).map(({ seq }) => seq))
   })
 
-  test('a query is asked again', async () => {
+  test('a query is retried', async () => {
     const id = await site.count(1)
     await using client = site.client({ url: gate.url, token: () => null })
     gate.answer = answer
@@ -72,7 +72,7 @@ describe.for(answers)('while something in between answers with $status and $type
 })
 
 test.for<TransportName>(['sse', 'polling'])(
-  'the server itself refuses a client over %s for good',
+  'the server itself permanently refuses a client over %s',
   async (transport) => {
     const id = await site.count(1)
     await using client = site.client({

@@ -13,7 +13,7 @@ const eventAt = (seq: number): StreamResult => ({
 const positionOf = (subscriber: Subscriber): number =>
   Number(String(subscriber.body().variables?.['after'] ?? 'c-0').slice(2))
 
-/** A server that follows one script for each subscription it serves, then serves correctly. */
+/** Creates a server that follows one script for each subscription, then serves correctly. */
 function createFaultyServer(scripts: { readonly lost: readonly number[]; readonly stopsAfter: number }[]) {
   let served = 0
   const session: Session = {
@@ -55,9 +55,10 @@ async function receive(session: Session): Promise<readonly number[]> {
   return seqs
 }
 
-test('receives what was lost and what a false completion cut off again, each event once and in order', async () => {
+test('receives lost events and events cut off by a false completion again, each once and in order', async () => {
   const script = fc.record({
-    // The first event after a cursor cannot be missed by number alone where no event came before.
+    // The first event after a cursor cannot be detected as missing by its number when no event came
+    // before.
     lost: fc.array(fc.integer({ min: 2, max: 6 }), { maxLength: 3 }),
     stopsAfter: fc.integer({ min: 1, max: length }),
   })
@@ -69,7 +70,7 @@ test('receives what was lost and what a false completion cut off again, each eve
   )
 })
 
-test('believes a server that completes again at the same cursor, and one that repeats a hole', async () => {
+test('accepts a second completion at the same cursor, and a repeated gap', async () => {
   const ends = { lost: [], stopsAfter: 3 }
   const completing = createFaultyServer([ends, { lost: [], stopsAfter: 0 }])
   expect(await receive(completing.session)).toEqual([1, 2, 3])
@@ -81,7 +82,7 @@ test('believes a server that completes again at the same cursor, and one that re
   expect(hole.served()).toBe(2)
 })
 
-test('takes events that the server says it has merged for what they stand for', async () => {
+test('accepts events that the server reports as merged in place of the originals', async () => {
   let served = 0
   const session: Session = {
     attach(subscriber) {

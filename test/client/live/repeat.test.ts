@@ -4,7 +4,10 @@ import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { createTidingsClient } from '../../../client/tidings-client.ts'
 
-/** An endpoint that treats its requests one after the other as it is told, and the rest well. */
+/**
+ * Starts an endpoint that treats its requests in order as given, and answers all later ones
+ * correctly.
+ */
 async function startEndpoint(...treatments: readonly ('break' | 'half' | 'away' | number)[]) {
   let requests = 0
   const respond = (response: ServerResponse): void => {
@@ -20,14 +23,14 @@ async function startEndpoint(...treatments: readonly ('break' | 'half' | 'away' 
     else response.writeHead(treatment, { 'content-type': 'text/html' }).end('<html>')
   }
   const server = createServer((request, response) => {
-    // There is nothing to subscribe to here.
+    // No subscription is served here.
     if (request.headers.accept === 'text/event-stream') response.destroy()
     else {
       let body = ''
       request.setEncoding('utf8').on('data', (text: string) => {
         body += text
       })
-      // The client asks by itself whether anything gets through.
+      // The client itself probes whether anything gets through.
       request.once('end', () => (body.includes('{ __typename }') ? response.destroy() : respond(response)))
     }
   })
@@ -59,14 +62,14 @@ test.each([
   ['connections that break off', ['break', 'break']],
   ['answers that break off', ['half', 'half']],
   ['a proxy that finds nobody', [502, 503]],
-] as const)('a query outlives %s', async (_, treatments) => {
+] as const)('a query survives %s', async (_, treatments) => {
   await using endpoint = await startEndpoint(...treatments)
   const { data } = await endpoint.client.urql.query('{ hello }', {}).toPromise()
   expect(data).toEqual({ hello: 'here' })
   expect(endpoint.requests).toBe(3)
 })
 
-test('a query that nobody answers is told of after three tries, and asked again from the start when it is asked again', async () => {
+test('an unanswered query reports an error after three tries, and starts over when it is executed again', async () => {
   await using endpoint = await startEndpoint(502, 502, 502)
   const { error } = await endpoint.client.urql.query('{ hello }', {}).toPromise()
   expect(error?.networkError?.message).toBe('Bad Gateway')
@@ -74,14 +77,14 @@ test('a query that nobody answers is told of after three tries, and asked again 
   expect((await endpoint.client.urql.query('{ hello }', {}).toPromise()).data).toEqual({ hello: 'here' })
 })
 
-test('what the server itself refuses is not asked again, and neither is a mutation that may have been carried out', async () => {
+test('neither a query refused by the server nor a mutation that may have been executed is retried', async () => {
   await using endpoint = await startEndpoint(400, 'break')
   expect((await endpoint.client.urql.query('{ hello }', {}).toPromise()).error).toBeDefined()
   expect((await endpoint.client.urql.mutation('mutation { hello }', {}).toPromise()).error).toBeDefined()
   expect(endpoint.requests).toBe(2)
 })
 
-test('a query that was left is not asked again', async () => {
+test('a canceled query is not retried', async () => {
   await using endpoint = await startEndpoint('break', 'break')
   const source = endpoint.client.urql.query('{ hello }', {})
   source.subscribe(() => undefined).unsubscribe()
@@ -91,12 +94,12 @@ test('a query that was left is not asked again', async () => {
   expect(endpoint.requests).toBe(after + 1)
 })
 
-test('a query that is shown is told that nobody answers, and answered when somebody does', async () => {
+test('an active query reports that it is unanswered, and its result when the server responds', async () => {
   await using endpoint = await startEndpoint('away', 502, 502, 502, 'away')
   const seen: unknown[] = []
   const answered = Promise.withResolvers<void>()
   const shown = endpoint.client.urql.query('{ hello }', {}).subscribe(({ data, error, stale }) => {
-    // While it is asked again, what was told before is told as stale.
+    // During the retry, the earlier result is reported as stale.
     if (!stale) seen.push(data?.hello ?? error?.message)
     if (data !== undefined) answered.resolve()
   })
@@ -106,26 +109,26 @@ test('a query that is shown is told that nobody answers, and answered when someb
   shown.unsubscribe()
 })
 
-test('a query that nobody answered and nobody shows any more is not asked again', async () => {
+test('an unanswered query without subscribers is not retried', async () => {
   await using endpoint = await startEndpoint('away', 'away')
   expect((await endpoint.client.urql.query('{ hello }', {}).toPromise()).error?.message).toBe('[GraphQL] Away')
   const failed = Promise.withResolvers<void>()
   const shown = endpoint.client.urql.query('{ hello }', {}).subscribe(() => failed.resolve())
   await failed.promise
   shown.unsubscribe()
-  // What is shown meanwhile is answered, and by then those would have been asked again.
+  // An active query is answered meanwhile, and by then those would have been retried.
   const other = await endpoint.client.urql.query('{ other: hello }', {}).toPromise()
   expect(other.data).toEqual({ hello: 'here' })
   expect(endpoint.requests).toBe(3)
 })
 
-test('a client that was disposed asks nothing again', async () => {
+test('a disposed client retries nothing', async () => {
   await using endpoint = await startEndpoint('away', 'away', 'away')
   const failed = Promise.withResolvers<void>()
   endpoint.client.urql.query('{ hello }', {}).subscribe(() => failed.resolve())
   await failed.promise
   await endpoint.client.dispose()
-  // By the time that another one is answered it would have asked.
+  // It would have retried by the time that another client is answered.
   let others = 0
   const counted: typeof fetch = (...request) => {
     others++
@@ -145,7 +148,7 @@ test('a client that was disposed asks nothing again', async () => {
   expect(endpoint.requests).toBe(1 + others)
 })
 
-test('a query that failed before there was anything has no data, also where there is a cache', async () => {
+test('a query that failed before any result has no data, also with a cache', async () => {
   await using endpoint = await startEndpoint('away')
   await using client = createTidingsClient({ url: endpoint.url, storage: null, timing: { backoffMs: 5 } })
   const { data, error } = await client.urql.query('{ viewer { id } }', {}).toPromise()

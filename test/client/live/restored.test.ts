@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => site[Symbol.asyncDispose]())
 
 let created = 0
-/** A task that no worker runs. */
+/** Creates a task that no worker runs. */
 async function createTask(): Promise<string> {
   const id = `task_restored_${++created}`
   const { pool } = site.engine.database
@@ -34,7 +34,10 @@ async function append(id: string, count: number, close = false): Promise<void> {
   })
 }
 
-/** Takes the topic of a task back to an older state, as a backup that is restored under running servers. */
+/**
+ * Takes the topic of a task back to an older state, as restoring a backup under running servers
+ * does.
+ */
 async function restore(id: string, seq: number): Promise<void> {
   const { pool } = site.engine.database
   await pool.query(
@@ -46,14 +49,15 @@ async function restore(id: string, seq: number): Promise<void> {
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, index) => from + index)
 
 for (const transport of ['websocket', 'sse', 'polling'] satisfies TransportName[]) {
-  test(`over ${transport}: a client is handed all events of a log that went back`, async () => {
+  test(`over ${transport}: a client receives all events of a log that went back`, async () => {
     const id = await createTask()
     await append(id, 10)
     await using client = site.client({ transports: [transport] })
     const { seqs, done } = watch(client, id)
     await eventually(() => expect(seqs).toEqual(range(1, 10)))
     await restore(id, 5)
-    // The comparison with the log, which happens by itself as well, notices it, or a poll, whose cursor is ahead.
+    // It is noticed by the comparison with the log, which also runs on its own, or by a poll whose
+    // cursor is ahead.
     await site.engine.engine.feeds.check()
     await eventually(() => expect(seqs.slice(10)).toEqual([5]))
     await append(id, 6)
@@ -62,13 +66,13 @@ for (const transport of ['websocket', 'sse', 'polling'] satisfies TransportName[
     expect(seqs.slice(10)).toEqual(range(5, 12))
   })
 
-  test(`over ${transport}: a client that was away meanwhile is told, though the log has grown beyond its cursor`, async () => {
+  test(`over ${transport}: a client that was disconnected meanwhile is notified, although the log has grown beyond its cursor`, async () => {
     const id = await createTask()
     await append(id, 10)
     await using client = site.client({ transports: [transport] })
     const { seqs, done } = watch(client, id)
     await eventually(() => expect(seqs).toEqual(range(1, 10)))
-    // Another client stays, by which the server sees that the log went back.
+    // Another client stays connected, which lets the server notice that the log went back.
     const { reader, feeds } = site.engine.engine
     const attachment = await feeds.attach(taskTopic(id), { onEvents: () => undefined, onReset: () => undefined })
     const { epoch } = reader

@@ -13,7 +13,9 @@ async function seqsOf(id: string): Promise<readonly number[]> {
   return (await site.engine.events({ id })).map(({ seq }) => seq)
 }
 
-/** Bytes from one cut to the next. `CUT_STEP=1` cuts after every single byte and takes many minutes. */
+/**
+ * Bytes from one cut to the next. `CUT_STEP=1` cuts after every single byte and takes many minutes.
+ */
 const cutStep = Number(process.env['CUT_STEP'] ?? 83)
 
 async function finishedTask(steps: number): Promise<string> {
@@ -23,7 +25,7 @@ async function finishedTask(steps: number): Promise<string> {
 }
 
 describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s', (transport) => {
-  test('hands on every event of a task, in order and once, and ends after the last', async () => {
+  test('delivers every event of a task, in order and once, and ends after the last', async () => {
     const id = await site.count(5)
     await using client = site.client({ transports: [transport] })
     const { seqs, done } = watch(client, id)
@@ -39,7 +41,7 @@ describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s', (transpo
     async (direction) => {
       const id = await finishedTask(8)
       const expected = await seqsOf(id)
-      // Beyond this the whole history has come through.
+      // Beyond this the whole history has been transferred.
       const lastByte = direction === 'toClient' ? 9_000 : 3_500
       let cuts = 0
       for (let bytes = 1; bytes < lastByte; bytes += cutStep) {

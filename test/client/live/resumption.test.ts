@@ -9,7 +9,7 @@ const event = (cursor: string, type = 'TaskAdvanced', rest: object = {}): Stream
   data: { taskProgress: { __typename: type, cursor, ...rest } },
 })
 
-test('asks for what follows the last event that was handed on', () => {
+test('requests the events after the last delivered one', () => {
   const resumption = createResumption({ query, variables: { id: 't', after: 'c-0' } })
   expect(resumption.body().variables).toEqual({ id: 't', after: 'c-0' })
   resumption.accept(event('c-1'))
@@ -17,13 +17,13 @@ test('asks for what follows the last event that was handed on', () => {
   expect(resumption.body()).toEqual({ query, variables: { id: 't', after: 'c-2' } })
 })
 
-test('hands on each event once and in order, however the server repeats what it has said', () => {
+test('delivers each event once and in order, however the server repeats events', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(30), { maxLength: 20 }), (steps) => {
       const resumption = createResumption({ query })
       const handedOn: number[] = []
       let sent = 0
-      // Each time it goes on from an older place than it was asked for.
+      // Each time the server continues from an older position than requested.
       for (const back of steps) {
         for (let seq = Math.max(1, sent - back); seq <= sent + 3; seq++)
           if (resumption.accept(event(`c-${seq}`))) handedOn.push(seq)
@@ -34,24 +34,24 @@ test('hands on each event once and in order, however the server repeats what it 
   )
 })
 
-test('hands on what reports a passing state, though it repeats a cursor', () => {
+test('delivers ephemeral events although they repeat a cursor', () => {
   const resumption = createResumption({ query })
   const results = [event('c-1', 'TaskSnapshot'), event('c-1', 'TaskQueueMoved'), event('c-1', 'TaskQueueMoved')]
   expect(results.map(resumption.accept)).toEqual([true, true, true])
   expect(resumption.accept(event('c-1', 'TaskQueued'))).toBe(false)
 })
 
-test('takes a snapshot for a new baseline: after the log went back the same cursors come again', () => {
+test('uses a snapshot as a new baseline: after the log went back the same cursors occur again', () => {
   const resumption = createResumption({ query })
   for (const seq of [1, 2, 3, 4]) resumption.accept(event(`c-${seq}`))
   const results = [event('c-2', 'TaskSnapshot', { reason: 'RESET' }), event('c-3'), event('c-4'), event('c-5')]
   expect(results.map(resumption.accept)).toEqual([true, true, true, true])
   expect(resumption.body().variables).toEqual({ after: 'c-5' })
-  // From there on an event that comes twice is handed on once, as before.
+  // From there on a duplicate event is delivered once, as before.
   expect([event('c-3'), event('c-5')].map(resumption.accept)).toEqual([false, false])
 })
 
-test('leaves documents alone that cannot be resumed', () => {
+test('does not change documents that cannot be resumed', () => {
   const plain = createResumption({ query: 'subscription { taskProgress(taskId: "t") { __typename cursor } }' })
   expect([event('c-1'), event('c-1')].map(plain.accept)).toEqual([true, true])
   expect(plain.body().variables).toBeUndefined()
@@ -60,7 +60,7 @@ test('leaves documents alone that cannot be resumed', () => {
   expect(withoutCursor.restart()).toBe(false)
 })
 
-test('finds the cursor under an alias of the field, and begins anew when that is asked for', () => {
+test('finds the cursor under an alias of the field, and starts over on request', () => {
   const resumption = createResumption({ query })
   resumption.accept({ data: { __typename: 'Subscription', progress: { __typename: 'TaskAdvanced', cursor: 'c-7' } } })
   expect(resumption.body().variables).toEqual({ after: 'c-7' })
@@ -68,7 +68,7 @@ test('finds the cursor under an alias of the field, and begins anew when that is
   expect(resumption.body().variables).toBeUndefined()
 })
 
-test('knows the last event by its type, or by the state in a snapshot', () => {
+test('recognizes the last event by its type, or by the state in a snapshot', () => {
   const { isLast } = createResumption({ query })
   expect(isLast(event('c', 'TaskCanceled'))).toBe(true)
   expect(isLast(event('c', 'TaskSnapshot', { status: 'FAILED' }))).toBe(true)

@@ -17,8 +17,10 @@ const seqsOf = async (id: string): Promise<readonly number[]> =>
   (await site.engine.events({ id })).map(({ seq }) => seq)
 const is = (client: TidingsClient): ConnectionState => client.connection.getSnapshot()
 
-describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s, while the task goes on', (transport) => {
-  /** Watches a task of ten steps and lets something happen after the third; all that happened must have arrived. */
+describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s, while the task continues', (transport) => {
+  /**
+   * Follows a task of ten steps and causes a failure after the third; all events must have arrived.
+   */
   const surviving = async (
     happen: (client: TidingsClient, states: readonly ConnectionState[]) => Promise<void> | void,
   ): Promise<readonly ConnectionState[]> => {
@@ -43,7 +45,7 @@ describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s, while the
     await surviving(() => site.proxy.resetAll())
   })
 
-  test('resumes after its connections went half-open, which it notices by itself', async () => {
+  test('resumes after its connections went half-open, which it detects itself', async () => {
     const states = await surviving(async (_, seen) => {
       site.proxy.halfOpen()
       site.step(2)
@@ -63,7 +65,7 @@ describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s, while the
     })
   })
 
-  test('resumes after the server was away, and says so meanwhile', async () => {
+  test('resumes after the server was down, and reports it meanwhile', async () => {
     const states = await surviving(async (client) => {
       await site.stop()
       await eventually(() => expect(is(client).attempt).toBeGreaterThan(2))
@@ -75,7 +77,7 @@ describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s, while the
     expect([...shown]).toEqual(['connecting', works, 'reconnecting', 'closed'])
   })
 
-  test('resumes again and again while its connections are cut after ever more bytes', async () => {
+  test('resumes repeatedly while its connections are cut after ever more bytes', async () => {
     await surviving(async () => {
       let bytes = 400
       const timer = setInterval(() => {
@@ -103,7 +105,7 @@ test('leaves no connection behind when it is disposed', async () => {
   await eventually(() => expect(site.server.connections.size).toBe(0))
 })
 
-test('closes the connection some time after nobody watches any more, and opens it again for the next', async () => {
+test('closes the connection some time after the last subscription ended, and opens it again for the next', async () => {
   await using client = site.client({ timing: { lingerMs: 10 } })
   const stop = client.connection.subscribe(() => undefined)
   await eventually(() => expect(is(client).status).toBe('live'))
@@ -114,7 +116,7 @@ test('closes the connection some time after nobody watches any more, and opens i
   await eventually(() => expect(is(client)).toMatchObject({ status: 'live', roundTripMs: expect.any(Number) }))
 })
 
-test('one subscription on a socket ends without the others noticing', async () => {
+test('one subscription on a socket ends without affecting the others', async () => {
   const [short, long] = [await site.count(1, true), await site.count(2)]
   await using client = site.client({ transports: ['websocket'] })
   const states = recordStates(client)
@@ -128,7 +130,7 @@ test('one subscription on a socket ends without the others noticing', async () =
   expect(site.server.connections.size).toBe(1)
 })
 
-test('a subscription that the server refuses fails alone, with the reason', async () => {
+test('a refused subscription fails separately, with the reason', async () => {
   const id = await site.count(1)
   await using client = site.client()
   const watching = watch(client, id)
@@ -138,14 +140,14 @@ test('a subscription that the server refuses fails alone, with the reason', asyn
   expect(watching.seqs).toEqual(await seqsOf(id))
 })
 
-test('a subscription too many waits until there is room', async () => {
+test('a subscription beyond the limit waits until there is room', async () => {
   await using narrow = await startSite({ MAX_SUBSCRIPTIONS_PER_SOCKET: '1' })
   const ids = [await narrow.count(1), await narrow.count(2, true)]
   await using client = narrow.client({ transports: ['websocket'] })
   const [first, second] = ids.map((id) => watch(client, id))
   await eventually(() => expect(first?.seqs.length).toBeGreaterThan(1))
   expect(second?.seqs).toEqual([])
-  // The state is that of the subscription that is served worst.
+  // The state is that of the worst-served subscription.
   recordStates(client)
   await eventually(() =>
     expect(is(client)).toMatchObject({
@@ -160,7 +162,7 @@ test('a subscription too many waits until there is room', async () => {
 })
 
 test.for<TransportName>(['websocket', 'sse', 'polling'])(
-  'a program that watched over %s ends by itself once it has disposed of its client',
+  'a program that subscribed over %s exits once it has disposed of its client',
   async (transport) => {
     const id = await site.count(1)
     const output = await runProgram(`

@@ -10,7 +10,10 @@ import { eventually, recordStates, watch } from '../support/watch.ts'
 
 const secret = 'a secret of the tests, long enough for HS256'
 
-/** A token of the owner of the tests' tasks, good for a while; times in a token are whole seconds. */
+/**
+ * Signs a token of the owner of the tests' tasks that expires after `expiresInMs`; times in a token
+ * are whole seconds.
+ */
 function sign(
   expiresInMs: number,
   options: { readonly secret?: string; readonly issuedAgoMs?: number } = {},
@@ -38,7 +41,7 @@ const seqsOf = async (id: string): Promise<readonly number[]> =>
 
 describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s', (transport) => {
   test('renews a token before it expires, without losing or repeating an event, and without a gap', async () => {
-    // Renewed after a second, and good for nineteen more, so that a busy machine renews it in time.
+    // Renewed after a second and valid for nineteen more, so that a busy machine renews it in time.
     const token = vi.fn(() => sign(20_000, { issuedAgoMs: 60_000 }))
     const id = await site.count(60)
     await using client = site.client({ transports: [transport], token, timing: { tokenLeewayMs: 19_000 } })
@@ -55,8 +58,8 @@ describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s', (transpo
     expect(works.map(({ status }) => status)).not.toContain('reconnecting')
   })
 
-  test('resumes with a new token after one has expired under way', async () => {
-    // Says nothing about when it was issued and expires at once: there is no renewing it in time.
+  test('resumes with a new token after one has expired while connected', async () => {
+    // Has no issue time and expires at once: it cannot be renewed in time.
     const tokens = [() => sign(1_000, { issuedAgoMs: 60_000 }), () => sign(60_000)]
     const token = vi.fn(() => (tokens.length > 1 ? tokens.shift() : tokens[0])?.() ?? null)
     const id = await site.count(4)
@@ -69,7 +72,7 @@ describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s', (transpo
     expect(watching.seqs).toEqual(await seqsOf(id))
   })
 
-  test('ends with a clear state when the token is refused for good, and comes back with another one by hand', async () => {
+  test('ends with a clear state when the token is permanently refused, and reconnects with another one on request', async () => {
     let token = await sign(60_000, { secret: 'another secret, which this server does not know' })
     const id = await site.count(1, true)
     await using client = site.client({ transports: [transport], token: () => token })
@@ -86,7 +89,7 @@ describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s', (transpo
     expect(watching.seqs).toEqual(await seqsOf(id))
   })
 
-  test('does not ask for ever when the function gives nothing but expired tokens', async () => {
+  test('stops asking when the function returns only expired tokens', async () => {
     const token = vi.fn(() => sign(-10_000, { issuedAgoMs: 60_000 }))
     await using client = site.client({ transports: [transport], token })
     recordStates(client)
@@ -94,7 +97,7 @@ describe.for<TransportName>(['websocket', 'sse', 'polling'])('over %s', (transpo
     expect(token.mock.calls.length).toBeLessThan(12)
   })
 
-  test('tries again when the token function fails, and says why it waits', async () => {
+  test('retries when the token function fails, and reports why it waits', async () => {
     let isDown = true
     const token = (): Promise<string> => (isDown ? Promise.reject(new Error('the login page is away')) : sign(60_000))
     await using client = site.client({ transports: [transport], token })
@@ -116,7 +119,7 @@ test('queries carry the token, and are sent once more with a new one', async () 
   expect(token).toHaveBeenCalledTimes(2)
 })
 
-test('asks once for all who need a token at the same time, and not again while it is fresh', async () => {
+test('calls the token function once for concurrent requests, and not again while the token is fresh', async () => {
   const ask = vi.fn(() => sign(60_000))
   const tokens = createTokens({ ask, leewayMs: 1_000 })
   const [first, second] = await Promise.all([tokens.get(), tokens.get()])
@@ -129,7 +132,7 @@ test('asks once for all who need a token at the same time, and not again while i
   expect(await tokens.get()).not.toBe(first)
 })
 
-test('a token that says nothing about its end is asked for each time', async () => {
+test('a token without an expiry is requested each time', async () => {
   const ask = vi.fn(() => 'opaque')
   const tokens = createTokens({ ask, leewayMs: 1_000 })
   expect([await tokens.get(), await tokens.get()]).toEqual([

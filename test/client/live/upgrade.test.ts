@@ -20,7 +20,7 @@ afterAll(async () => {
   await site[Symbol.asyncDispose]()
 })
 
-/** The answer of a server that does not know a field yet. */
+/** The response of a server that does not know a field yet. */
 const older = {
   status: 400,
   type: 'application/graphql-response+json',
@@ -31,7 +31,7 @@ const older = {
   }),
 }
 
-test('a generated document that an older server refuses is sent again until the server is as new', async () => {
+test('a generated document that an older server refuses is sent again until the server is updated', async () => {
   const id = await site.count(2)
   await using client = site.client({ url: gate.url, transports: ['polling'] })
   const states = recordStates(client)
@@ -53,7 +53,7 @@ test('a generated document that an older server refuses is sent again until the 
   expect((await retry).error).toBeUndefined()
 })
 
-test('a generated document that the server never understands fails after a while, with the reason', async () => {
+test('a generated document that the server never accepts fails after a while, with the reason', async () => {
   gate.answer = older
   await using client = site.client({ url: gate.url, transports: ['polling'], timing: { upgradeMs: 200 } })
   const message = 'The page is newer than the server'
@@ -71,7 +71,7 @@ test.for([
     transports: ['websocket'],
     timing: { upgradeMs: meta === undefined ? 3_600_000 : 200 },
   })
-  // urql keeps one document for each text.
+  // urql keeps one document per text.
   const name = meta === undefined ? 'ByHand' : 'Generated'
   const text = `subscription ${name}($id: ID!) { taskProgress(taskId: $id) { news } }`
   const document = Object.assign(gql<object, { id: string }>(text), meta === undefined ? {} : { __meta__: meta })

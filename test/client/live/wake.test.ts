@@ -11,7 +11,7 @@ beforeAll(async () => {
 })
 afterAll(() => site[Symbol.asyncDispose]())
 
-/** The page around the client: Node has none, and events are all that is used of it. */
+/** The page around the client: Node has none, and the client uses only its events. */
 let page: EventTarget & { visibilityState: string }
 // Web Locks count the event streams of a page.
 const device = { onLine: true, locks: navigator.locks }
@@ -29,7 +29,7 @@ afterEach(async () => {
 })
 
 const is = (client: TidingsClient): ConnectionState => client.connection.getSnapshot()
-/** Pauses that no test would live to see the end of. */
+/** Pauses that end after every test. */
 const patient = {
   backoffMs: 3_600_000,
   maxBackoffMs: 3_600_000,
@@ -38,7 +38,7 @@ const patient = {
   maxProbeMs: 3_600_000,
 }
 
-test.for(['online', 'pageshow', 'visibilitychange'])('tries again at once on %s', async (type) => {
+test.for(['online', 'pageshow', 'visibilitychange'])('retries at once on %s', async (type) => {
   await using client = site.client({ timing: patient })
   recordStates(client)
   await eventually(() => expect(is(client).status).toBe('live'))
@@ -50,7 +50,7 @@ test.for(['online', 'pageshow', 'visibilitychange'])('tries again at once on %s'
   await eventually(() => expect(is(client).status).toBe('live'))
 })
 
-test('stays where it is when the page is hidden', async () => {
+test('keeps its connection when the page is hidden', async () => {
   await using client = site.client({ timing: patient })
   const states = recordStates(client)
   await eventually(() => expect(is(client).status).toBe('live'))
@@ -63,13 +63,13 @@ test('stays where it is when the page is hidden', async () => {
   expect(states).toHaveLength(before)
 })
 
-test('says that it is offline when the device does, but only once nothing comes through any more', async () => {
+test('reports that it is offline when the device does, but only once nothing gets through any more', async () => {
   await using client = site.client({ timing: { ...patient, pongMs: 50 } })
   const states = recordStates(client)
   await eventually(() => expect(is(client).status).toBe('live'))
   device.onLine = false
   page.dispatchEvent(new Event('offline'))
-  // The server on this very device answers still, as the measured round trip tells.
+  // The server on this same device still responds, as the measured round trip shows.
   await eventually(() => expect(states.length).toBeGreaterThan(3))
   expect(is(client).status).toBe('live')
   site.proxy.refuse()
@@ -82,7 +82,7 @@ test('says that it is offline when the device does, but only once nothing comes 
   await eventually(() => expect(is(client).status).toBe('live'))
 })
 
-test('finds out at once whether the other end is still there when the page is shown again', async () => {
+test('checks at once whether the peer is still connected when the page is shown again', async () => {
   const id = await site.count(1)
   await using client = site.client({ timing: { pingMs: 3_600_000, pongMs: 50 } })
   const watching = watch(client, id)
@@ -94,7 +94,7 @@ test('finds out at once whether the other end is still there when the page is sh
   expect(watching.seqs).toEqual((await site.engine.events({ id })).map(({ seq }) => seq))
 })
 
-test('asks at once whether the connection still works after the device slept', async () => {
+test('checks at once whether the connection still works after the device slept', async () => {
   await using client = site.client({ timing: { pingMs: 3_600_000, askMs: 3_600_000, pongMs: 5_000 } })
   const states = recordStates(client)
   await eventually(() => expect(is(client).status).toBe('live'))
@@ -111,7 +111,7 @@ test('asks at once whether the connection still works after the device slept', a
   sleep.mockRestore()
 })
 
-test('is not live on a dead line, long before the line is given up', async () => {
+test('is not live on a dead connection, long before the connection is closed', async () => {
   const hour = 3_600_000
   await using client = site.client({ timing: { pingMs: hour, pongMs: hour, askMs: 50, answerMs: 300 } })
   recordStates(client)
@@ -129,7 +129,7 @@ test('is not live on a dead line, long before the line is given up', async () =>
   await eventually(() => expect(is(client)).toMatchObject({ status: 'live', reason: null }))
 })
 
-test('is not live on an event stream whose heartbeat is overdue, long before the stream is given up', async () => {
+test('is not live on an event stream whose heartbeat is overdue, long before the stream is closed', async () => {
   const hour = 3_600_000
   await using client = site.client({
     transports: ['sse'],
@@ -153,7 +153,7 @@ test('is not live on an event stream whose heartbeat is overdue, long before the
   await watching.done
 })
 
-test('stops listening to the page when it is disposed', async () => {
+test('removes its page listeners when it is disposed', async () => {
   const add = vi.spyOn(page, 'addEventListener')
   const remove = vi.spyOn(page, 'removeEventListener')
   vi.stubGlobal('addEventListener', page.addEventListener.bind(page))
@@ -166,7 +166,7 @@ test('stops listening to the page when it is disposed', async () => {
   )
 })
 
-test('notices a dead peer within 15 seconds by default, on every transport', () => {
+test('detects a dead peer within 15 seconds by default, on every transport', () => {
   const { pingMs, pongMs, silenceMs, requestMs } = defaultTiming
   expect(Math.max(pingMs + pongMs, silenceMs, requestMs)).toBeLessThanOrEqual(15_000)
 })

@@ -18,7 +18,7 @@ const running = (percent: number, stage = 'generating') => {
   return { ...task, status: 'RUNNING' as const, progress: { ...progress, elapsedMs: 61_000, remainingMs: 20_000 } }
 }
 
-test('the progress bar tells stage, percent, items, elapsed and remaining time, to eyes and to assistive technology', () => {
+test('the progress bar shows stage, percent, items, elapsed and remaining time, visibly and to assistive technology', () => {
   render(<ProgressBar task={running(43.7)} label="Birds" />)
   const bar = screen.getByRole('progressbar', { name: 'Birds' })
   expect(bar.getAttribute('aria-valuenow')).toBe('43')
@@ -79,7 +79,7 @@ test('a replaced duration appears in the texts that contain one', () => {
   expect(screen.getByText(/about 90000 milliseconds/)).toBeDefined()
 })
 
-test('a screen reader is told of stages and quarters, not of every percent', () => {
+test('a screen reader announces stages and quarters, not every percent', () => {
   const told = new Set<string>()
   const { rerender } = render(<ProgressBar task={running(0)} label="Birds" />)
   for (const stage of ['structuring', 'generating'])
@@ -99,7 +99,7 @@ test('a screen reader is told of stages and quarters, not of every percent', () 
   ])
 })
 
-test('the place in line is told in words', () => {
+test('the queue position is shown as text', () => {
   const { container, rerender } = render(<QueuePlace place={{ position: 3, waiting: 7, estimatedWaitMs: 90_000 }} />)
   expect(container.textContent).toBe('3rd of 7 in the queue · about 2 min')
   rerender(<QueuePlace place={{ position: 1, waiting: 7, estimatedWaitMs: null }} />)
@@ -113,7 +113,7 @@ test.each([
   [2, '2nd of 30 in the queue'],
   [11, '11th of 30 in the queue'],
   [22, '22nd of 30 in the queue'],
-])('place %i reads "%s"', (position, words) => {
+])('queue position %i reads "%s"', (position, words) => {
   expect(describePlace({ position, waiting: 30, estimatedWaitMs: null })).toBe(words)
 })
 
@@ -127,7 +127,7 @@ test.each([
   expect(describeDuration(ms)).toBe(words)
 })
 
-test('the connection indicator says what is so, and why', () => {
+test('the connection indicator shows the state and its reason', () => {
   const client = createDrivenClient()
   const { container } = render(
     <TidingsProvider client={client}>
@@ -156,7 +156,7 @@ test('the connection indicator says what is so, and why', () => {
   expect(container.textContent).toContain('Over polling.')
 })
 
-test('the retry button says what it retries, waits for the answer and tells a refusal', async () => {
+test('the retry button names what it retries, waits for the result and shows a refusal', async () => {
   const { promise, resolve } = Promise.withResolvers<unknown>()
   const client = createDrivenClient(() => promise)
   const started: string[] = []

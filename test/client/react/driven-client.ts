@@ -17,11 +17,11 @@ export interface Wire {
   complete(): void
 }
 
-/** A client whose transport is the test's hand; everything above it is real. */
+/** A client whose transport is driven by the test; everything above it is real. */
 export interface DrivenClient extends TidingsClient {
-  /** Every subscription that was ever made, in order. */
+  /** Every subscription that was ever opened, in order. */
   readonly wires: readonly Wire[]
-  /** The only one that is open. @throws Error when there is none, or more than one */
+  /** Returns the only open subscription. @throws Error when there is none, or more than one */
   wire(): Wire
   readonly connection: TidingsClient['connection'] & MutableStore<ConnectionState>
   readonly outbox: TidingsClient['outbox'] & Pick<MutableStore<OutboxState>, 'set'>
@@ -29,7 +29,7 @@ export interface DrivenClient extends TidingsClient {
   readonly requests: readonly { readonly operationName: string; readonly variables: Record<string, unknown> }[]
 }
 
-/** Creates one. @param answer - what the server says to a query or mutation */
+/** Creates a driven client. @param answer - returns the result of a query or mutation */
 export function createDrivenClient(
   answer: (operationName: string, variables: Record<string, unknown>) => unknown = () => ({ data: null }),
 ): DrivenClient {

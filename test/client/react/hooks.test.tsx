@@ -21,7 +21,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** urql hands a subscription to its transport in a microtask. */
+/** urql passes a subscription to its transport in a microtask. */
 const settled = (): Promise<void> => act(async () => undefined)
 
 const { events, snapshotAt } = playHistory([
@@ -61,7 +61,7 @@ function Seq({ id, onRender }: { id: string | null; onRender?: (seq: number) => 
 }
 
 describe('useTask', () => {
-  test('shows the snapshot, then what happens, then the end, over one subscription under StrictMode', async () => {
+  test('shows the snapshot, then each event, then the end, over one subscription under StrictMode', async () => {
     const client = createDrivenClient()
     render(<Seq id="task_1" />, { wrapper: wrapper(client) })
     await settled()
@@ -78,7 +78,7 @@ describe('useTask', () => {
     expect(client.wires[0]?.variables).toEqual({ taskId: 'task_1' })
   })
 
-  test('two components on one task share a subscription, and one that comes late has the last state at its first render', async () => {
+  test('shares a subscription between two components on one task, and a late one has the last state at its first render', async () => {
     const client = createDrivenClient()
     const rendered: number[] = []
     const page = (isBoth: boolean) => (
@@ -96,7 +96,7 @@ describe('useTask', () => {
     expect(client.wires).toHaveLength(1)
   })
 
-  test('leaving ends the subscription, not at once, so that coming back finds everything as it was', async () => {
+  test('ends the subscription some time after unmounting, so that remounting finds the state unchanged', async () => {
     vi.useFakeTimers()
     const client = createDrivenClient()
     const page = (isThere: boolean) => (isThere ? <Seq id="task_1" /> : <p>elsewhere</p>)
@@ -118,7 +118,7 @@ describe('useTask', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  test('another id is another task: nothing of the first is shown, and its late events go nowhere', async () => {
+  test('shows nothing of the previous task after the id changes, and ignores its late events', async () => {
     const client = createDrivenClient()
     const { rerender } = render(<Seq id="task_1" />, { wrapper: wrapper(client) })
     await settled()
@@ -135,7 +135,7 @@ describe('useTask', () => {
     await waitFor(() => expect(client.wires.every(({ isOpen }) => !isOpen)).toBe(true))
   })
 
-  test('a burst renders at most once in 50 ms, the first of it at once and the last of it always', async () => {
+  test('renders a burst at most once per 50 ms, always the first and the last of it', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     const client = createDrivenClient()
     const seen: number[] = []
@@ -157,7 +157,7 @@ describe('useTask', () => {
     expect(seen).toEqual([-1, 1, 4, 6])
   })
 
-  test('a refusal is told', async () => {
+  test('shows a refusal', async () => {
     const client = createDrivenClient()
     render(<Seq id="task_1" />, { wrapper: wrapper(client) })
     await settled()
@@ -172,7 +172,7 @@ describe('useLive', () => {
     taskProgress.__typename,
   ]
 
-  test('folds any document with any reducer, apart from those with another', async () => {
+  test('folds any document with any reducer, separately from other reducers', async () => {
     const client = createDrivenClient()
     const { result } = renderHook(
       () => [
@@ -192,7 +192,7 @@ describe('useLive', () => {
     expect(result.current[0]).toMatchObject({ state: ['TaskSnapshot'], isOver: false })
   })
 
-  test('a reducer that is made while rendering subscribes once nevertheless', async () => {
+  test('subscribes once although the reducer is created while rendering', async () => {
     const client = createDrivenClient()
     const { result, rerender } = renderHook(
       () => useLive(TaskProgressDocument, { taskId: 'task_1' }, (state: number | undefined) => (state ?? 0) + 1),
@@ -208,7 +208,7 @@ describe('useLive', () => {
 })
 
 describe('useTasks', () => {
-  test('lists what the server lists and what was started here, as they are now, with one request', async () => {
+  test('lists the tasks of the server and those started here, in their current state, with one request', async () => {
     const client = createDrivenClient((operationName) =>
       operationName === 'Tasks'
         ? { data: { tasks: { nodes: [summary], pageInfo: { hasNextPage: false, endCursor: null } } } }
@@ -236,7 +236,7 @@ describe('useTasks', () => {
     expect(client.requests.map(({ operationName }) => operationName)).toEqual(['Tasks', 'RetryContent'])
   })
 
-  test('what has not moved stays the same object, so that a list renders what has', async () => {
+  test('keeps the identity of unchanged tasks so that only changed rows render', async () => {
     const nodes = [summary, { ...summary, id: 'task_2' }]
     const client = createDrivenClient(() => ({
       data: { tasks: { nodes, pageInfo: { hasNextPage: false, endCursor: null } } },
@@ -258,7 +258,7 @@ describe('useTasks', () => {
 })
 
 describe('useRetryContent', () => {
-  test('tells a refusal in the words of the server', async () => {
+  test('shows the message of a refusal by the server', async () => {
     const client = createDrivenClient(() => ({
       data: {
         retryContent: {

@@ -29,7 +29,7 @@ const states = (unsent: Unsent): readonly string[] =>
   unsent.getSnapshot().map(({ text, status }) => `${text} ${status}`)
 const numbers = (count: number): readonly string[] => Array.from({ length: count }, (_, n) => `Number ${n + 1}`)
 
-test('what is written in one breath is sent in the order in which it was written', async () => {
+test('messages sent in the same tick are sent in order', async () => {
   await using client = site.client()
   const unsent = createUnsent(client)
   const sessionId = await createSession()
@@ -41,7 +41,7 @@ test('what is written in one breath is sent in the order in which it was written
   expect(unsent.getSnapshot()).toEqual([])
 })
 
-test('what is written offline waits beyond a reload, and is sent once and in order on return', async () => {
+test('messages written offline survive a reload, and are sent once and in order on return', async () => {
   const items = new Map<string, string>()
   const storage: OfflineStorage = {
     getItem: (key) => items.get(key) ?? null,
@@ -62,7 +62,7 @@ test('what is written offline waits beyond a reload, and is sent once and in ord
     expect(states(unsent)).toEqual(['Number 1 waiting', 'Number 3 waiting'])
   }
   await using client = site.client({ storage })
-  // Something that wants the connection, as the page has.
+  // Keeps the connection in use, as the page does.
   const stop = client.connection.subscribe(() => undefined)
   const unsent = createUnsent(client)
   await eventually(() => expect(states(unsent)).toHaveLength(2))
@@ -72,7 +72,7 @@ test('what is written offline waits beyond a reload, and is sent once and in ord
   stop()
 })
 
-test('what is refused stays, with the reason, until it is discarded', async () => {
+test('a refused message stays, with the reason, until it is discarded', async () => {
   await using client = site.client()
   const unsent = createUnsent(client)
   unsent.send({ sessionId: 'session_0', text: 'Hello', wantsReply: false })
@@ -83,7 +83,7 @@ test('what is refused stays, with the reason, until it is discarded', async () =
   expect(unsent.getSnapshot()).toEqual([])
 })
 
-test('a message that a document sends with its input written out waits in the outbox alone', async () => {
+test('a message sent by a document with an inline input waits in the outbox only', async () => {
   await using client = site.client()
   const unsent = createUnsent(client)
   const id = await createSession()

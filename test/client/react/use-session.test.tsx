@@ -38,7 +38,7 @@ const added = (seq: number, clientId: string): SessionEvent => ({
   message: makeMessage(seq - 1, { author: 'ada', clientId, body: `Number ${seq}` }),
 })
 
-/** Watches a session; `states` has what each render was given. */
+/** Follows a session; `states` has the state of each render. */
 async function watch(client: DrivenClient) {
   const states: LiveSession[] = []
   const wrapper = ({ children }: { children: ReactNode }): ReactElement => (
@@ -65,7 +65,7 @@ test('a burst of events causes one render, with all of it', async () => {
   const { states, send } = await watch(createDrivenClient())
   send(snapshot)
   const before = states.length
-  // Each in a turn of its own, all within the window.
+  // Each in a separate turn, all within the window.
   for (let seq = 2; seq <= 21; seq++) {
     send(added(seq, `other ${seq}`))
     await act(() => vi.advanceTimersByTimeAsync(1))
@@ -76,7 +76,7 @@ test('a burst of events causes one render, with all of it', async () => {
   expect(states.at(-1)?.session?.messages).toHaveLength(20)
 })
 
-test('a message is shown at once, and in its place when it comes back, whichever word of it is first', async () => {
+test('a message is shown at once, and in its position when it comes back, whether the event or the result arrives first', async () => {
   const answer = Promise.withResolvers<unknown>()
   const client = createDrivenClient(() => answer.promise)
   const { result, send } = await watch(client)
@@ -96,7 +96,7 @@ test('a message is shown at once, and in its place when it comes back, whichever
   expect(result.current.unsent).toEqual([])
 })
 
-test('a message that is refused is taken back, with the reason', async () => {
+test('a refused message is rolled back, with the reason', async () => {
   const client = createDrivenClient(() => ({
     data: { sendMessage: { __typename: 'ConflictError', message: 'The session "T" is closed' } },
   }))

@@ -7,7 +7,7 @@ import {
   reduceAnalytics,
 } from '../../../client/reduce/analytics.ts'
 
-/** A server's own account: questions made of some documents, one after the other. */
+/** The server's own data: questions generated from some documents, in order. */
 interface Made {
   readonly document: number
   readonly hour: number
@@ -58,7 +58,7 @@ function stateOf(list: readonly Made[]): AnalyticsState {
       .slice(-200),
   }
 }
-/** What the server tells of the questions from `from` up to `to`. */
+/** Returns the event of the server for the questions from `from` up to `to`. */
 function changeOf(list: readonly Made[], from: number, to: number): AnalyticsEvent {
   const state = stateOf(list.slice(0, to))
   const news = list.slice(from, to)
@@ -83,7 +83,7 @@ const snapshotOf = (list: readonly Made[], to: number): AnalyticsEvent => ({
 })
 
 describe('reduceAnalytics', () => {
-  test('comes to what a snapshot says, in whatever portions the changes come, also when they come twice', () => {
+  test('equals the snapshot for any split of the changes, also with duplicates', () => {
     fc.assert(
       fc.property(
         fc.array(made, { maxLength: 40 }),
@@ -113,7 +113,7 @@ describe('reduceAnalytics', () => {
     expect(state.questions).toHaveLength(200)
   })
 
-  test('leaves what it does not know as it was', () => {
+  test('ignores unknown events', () => {
     const state = stateOf([])
     expect(reduceAnalytics(state, { __typename: 'AnalyticsLater', cursor: 'c', at: instant(0) } as never)).toBe(state)
   })

@@ -24,7 +24,7 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant('remove' as const), which: fc.nat(30) }),
 )
 
-/** What a server would do and tell: its events, and its inbox after each. */
+/** Simulates a server: returns its events, and its inbox after each. */
 function play(steps: readonly Step[]): {
   readonly events: readonly InboxEvent[]
   readonly snapshotAt: (seq: number, reason?: 'SUBSCRIBED' | 'PRUNED' | 'RESET') => InboxEvent
@@ -85,7 +85,7 @@ function play(steps: readonly Step[]): {
 }
 const fold = (events: readonly InboxEvent[], state?: InboxState): InboxState | undefined =>
   events.reduce<InboxState | undefined>(reduceInbox, state)
-/** What a page shows, without how it came to know. */
+/** Returns what a page shows, independent of how the state was reached. */
 const shown = (state: InboxState | undefined): unknown => ({
   entries: state?.entries.map(({ id, readAt }) => [id, readAt]),
   unreadCount: state?.unreadCount,
@@ -94,7 +94,7 @@ const shown = (state: InboxState | undefined): unknown => ({
 })
 
 describe('reduceInbox', () => {
-  test('shows the same, whenever somebody came, however often events come and wherever the stream was cut', () => {
+  test('reaches the same state for any join time, duplicates and cuts of the stream', () => {
     fc.assert(
       fc.property(fc.array(anyStep, { maxLength: 40 }), fc.nat(), fc.infiniteStream(fc.nat(5)), (steps, n, repeats) => {
         const { events, snapshotAt } = play(steps)
@@ -102,7 +102,7 @@ describe('reduceInbox', () => {
         const whole = fold([snapshotAt(0), ...events])
         const late = fold([snapshotAt(joined), ...events.slice(joined)])
         expect(shown(late)).toEqual(shown(whole))
-        // A client that resumes from an older cursor is told again what it knows.
+        // A client that resumes from an older cursor receives known events again.
         const cut = events.flatMap((_, index) =>
           events.slice(Math.max(0, index - (repeats.next().value ?? 0)), index + 1),
         )
@@ -112,13 +112,13 @@ describe('reduceInbox', () => {
     )
   })
 
-  test('changes nothing, not even the object, for what it knows', () => {
+  test('changes nothing, including the identity of the state, for known events', () => {
     const { events, snapshotAt } = play([{ do: 'tell' }, { do: 'tell' }, { do: 'readAll' }])
     const state = fold([snapshotAt(0), ...events])
     for (const event of [...events, snapshotAt(2)]) expect(reduceInbox(state, event)).toBe(state)
   })
 
-  test('tells what arrived while the page was there from what a snapshot had', () => {
+  test('distinguishes entries that arrived while the page was open from those in a snapshot', () => {
     const { events, snapshotAt } = play([{ do: 'tell' }, { do: 'tell' }, { do: 'tell' }])
     const state = fold([snapshotAt(1), ...events.slice(1)])
     expect(state?.entries.map(({ id, arrivedSeq }) => [id, arrivedSeq])).toEqual([
@@ -130,7 +130,7 @@ describe('reduceInbox', () => {
     expect(lagged?.entries.map(({ arrivedSeq }) => arrivedSeq)).toEqual([3, 2, null])
   })
 
-  test('begins anew after a reset, though the numbers are smaller', () => {
+  test('starts over after a reset, although the numbers are smaller', () => {
     const { events, snapshotAt } = play([{ do: 'tell' }, { do: 'tell' }])
     const state = fold([snapshotAt(0), ...events])
     const reset: InboxEvent = { ...play([{ do: 'tell' }]).snapshotAt(1, 'RESET'), cursor: cursorOf(1, 'new') }
@@ -139,14 +139,14 @@ describe('reduceInbox', () => {
     expect(reduceInbox(after, reset)).toMatchObject({ seq: 1 })
   })
 
-  test('takes the count from events that it does not know', () => {
+  test('takes the count from unknown events', () => {
     const { snapshotAt } = play([])
     const unknown = { __typename: 'SomethingNew', seq: 1, cursor: cursorOf(1), unreadCount: 7 } as unknown as InboxEvent
     expect(fold([snapshotAt(0), unknown])).toMatchObject({ seq: 1, unreadCount: 7, entries: [] })
   })
 })
 
-test('bringUpToDate says of an entry that was fetched before whether it was read or removed since', () => {
+test('bringUpToDate returns for an entry fetched before whether it was read or removed since', () => {
   const { snapshotAt } = play([])
   const state = fold([
     snapshotAt(0),

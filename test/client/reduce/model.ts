@@ -2,7 +2,7 @@ import type { TaskStatus } from '../../../client/gql/graphql.ts'
 import { isFinalStatus } from '../../../client/reduce/task.ts'
 import type { TaskError, TaskEvent, TaskItem, TaskProgress } from '../../../client/reduce/task-state.ts'
 
-/** One thing that may happen to a task; what does not fit its state is left out. */
+/** One thing that may happen to a task; steps that do not fit its state are skipped. */
 export type Step =
   | { readonly do: 'start' }
   | { readonly do: 'cancel' }
@@ -13,13 +13,13 @@ export type Step =
   | { readonly do: 'item'; readonly index: number; readonly status: 'RUNNING' | 'COMPLETED' | 'SKIPPED' | 'FAILED' }
   | { readonly do: 'output'; readonly stream: number; readonly text: string }
 
-/** What a server hands out about one task: its events, and what a snapshot says after each of them. */
+/** What a server delivers about one task: its events, and the snapshot after each of them. */
 export interface History {
   /** Index 0 has seq 1. */
   readonly events: readonly TaskEvent[]
   /** Index is the seq. */
   snapshotAt(seq: number, reason?: 'SUBSCRIBED' | 'PRUNED' | 'LAGGED' | 'RESET'): TaskEvent
-  /** Moves of the queue's place, each with the seq that it repeats. */
+  /** Changes of the queue position, each with the seq that it repeats. */
   readonly moves: readonly TaskEvent[]
 }
 
@@ -28,7 +28,10 @@ const error: TaskError = { code: 'PROVIDER_BUSY', message: 'Busy.', retryable: t
 const at = (seq: number): string => new Date(Date.UTC(2026, 0, 1, 0, 0, seq)).toISOString()
 const cursorOf = (seq: number): string => `c${seq}`
 
-/** Plays steps as the engine would (src/tasks), written independently of the reducer: a row that changes, and a log. */
+/**
+ * Plays steps as the engine would (src/tasks), written independently of the reducer: a row that
+ * changes, and a log.
+ */
 export function playHistory(steps: readonly Step[]): History {
   const items: TaskItem[] = []
   let streams: { stream: string; text: string }[] = []
@@ -88,7 +91,7 @@ export function playHistory(steps: readonly Step[]): History {
     snapshots[seq] = (reason) => ({ __typename: 'TaskSnapshot', ...told, reason, task })
   }
   const tell = (make: (told: ReturnType<typeof common>) => TaskEvent): void => {
-    // Nobody works on a part of a task that is not running.
+    // No item or stage is active in a task that is not running.
     if (status !== 'RUNNING')
       for (const [index, item] of items.entries())
         if (item.status === 'RUNNING') items[index] = { ...item, status: 'PENDING' }

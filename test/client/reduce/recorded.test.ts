@@ -15,7 +15,7 @@ async function* watch(api: ApiFixture, variables: Record<string, unknown>, catch
     yield (data as TaskProgressSubscription).taskProgress
 }
 
-/** What a clock tells, and what only snapshots or only events tell, is left out. */
+/** Excludes clock values, and fields that only snapshots or only events contain. */
 function comparable(state: TaskState | undefined) {
   if (state === undefined) return undefined
   const { kind: _kind, maxAttempts: _max, nextAttemptAt: _next, at: _at, progress, items, outputs, ...rest } = state
@@ -23,7 +23,7 @@ function comparable(state: TaskState | undefined) {
   return { ...rest, progress: counted, items: [...items], outputs: [...outputs] }
 }
 
-test('what the server really sends folds to what its snapshots say, with failures, retries and resumption on the way', async () => {
+test('events recorded from the server fold to the state of its snapshots, with failures, retries and resumption', async () => {
   await using api = await startApi()
   let busy = 2
   api.provider.script = ({ piece, title }) => {

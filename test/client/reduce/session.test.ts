@@ -14,7 +14,7 @@ type Step =
 interface History {
   /** Index 0 has seq 1. */
   readonly events: readonly SessionEvent[]
-  /** Reports of who is there, each with the seq that it repeats. */
+  /** Presence events, each with the seq that it repeats. */
   readonly passing: readonly SessionEvent[]
   snapshotAt(seq: number, reason?: 'SUBSCRIBED' | 'LAGGED' | 'RESET'): SessionEvent
 }
@@ -23,7 +23,10 @@ const sessionId = 'session_1'
 const cursorOf = (seq: number): string => `c${seq}`
 const snapshotSize = 3
 
-/** Plays steps as the server would, written independently of the reducer: tables that change, and a log. */
+/**
+ * Plays steps as the server would, written independently of the reducer: tables that change, and a
+ * log.
+ */
 function play(steps: readonly Step[]): History {
   const messages: SessionMessage[] = []
   let cards: { id: string; title: string }[] = []
@@ -180,7 +183,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant('present' as const), users: fc.array(fc.nat(3)) }) },
 )
 const history = fc.array(step, { maxLength: 50 }).map(play)
-/** A network's way with a history: each leg begins at a place that was reached before, or with a snapshot further on. */
+/**
+ * How a network delivers a history: each leg begins at a position that was reached before, or with
+ * a later snapshot.
+ */
 const legs = fc.array(fc.record({ back: fc.nat(8), length: fc.nat(12), jump: fc.option(fc.nat(6), { freq: 3 }) }), {
   maxLength: 12,
 })
@@ -189,7 +195,7 @@ function deliver(
   { events, passing, snapshotAt }: History,
   plan: readonly { readonly back: number; readonly length: number; readonly jump: number | null }[],
 ): SessionEvent[] {
-  // Whoever begins to watch is handed a snapshot first.
+  // A new subscriber receives a snapshot first.
   const delivered: SessionEvent[] = [snapshotAt(1)]
   let reached = 1
   const send = (from: number, to: number): void => {
@@ -206,7 +212,7 @@ function deliver(
       delivered.push(snapshotAt(reached, 'LAGGED'))
     }
   send(reached, events.length)
-  // Whoever joins is told who is there now.
+  // A late subscriber receives the current presence.
   delivered.push(...passing.slice(-1).filter(({ seq }) => seq === events.length))
   return delivered
 }
@@ -216,20 +222,23 @@ const fold = (events: readonly SessionEvent[]): SessionState => {
   if (state === undefined) throw new Error('Nothing was delivered')
   return state
 }
-/** What every way of watching must agree on: the newest messages, and all else but who was there last. */
+/**
+ * Returns what every way of following must agree on: the newest messages, and everything else
+ * except the last presence.
+ */
 const comparable = (state: SessionState) => {
   const { messages, earlierCursor: _, present: _present, ...rest } = state
   return { ...rest, messages: messages.slice(-snapshotSize) }
 }
 
 describe('reduceSession', () => {
-  test('any cut, repetition, resumption or summing up of a history comes to what a snapshot after it says', () => {
+  test('folds any cuts, repetitions, resumptions and summaries of a history to the state of a snapshot after it', () => {
     fc.assert(
       fc.property(history, legs, (played, plan) => {
         const snapshot = reduceSession(undefined, played.snapshotAt(played.events.length))
         const folded = fold(deliver(played, plan))
         expect(comparable(folded)).toEqual(comparable(snapshot))
-        // What is held has no holes: positions one after the other, up to the newest.
+        // The retained messages have no gaps: consecutive positions, up to the newest.
         const positions = folded.messages.map(({ position }) => position)
         expect(positions).toEqual(positions.map((_, index) => (positions[0] ?? 1) + index))
       }),
@@ -237,7 +246,7 @@ describe('reduceSession', () => {
     )
   })
 
-  test('an event that is known already changes nothing, not even the identity of the state', () => {
+  test('changes nothing, including the identity of the state, for a known event', () => {
     fc.assert(
       fc.property(history, (played) => {
         const state = fold(played.events)
@@ -246,7 +255,7 @@ describe('reduceSession', () => {
     )
   })
 
-  test('pieces of a reply that the server has joined for a slow reader fold to the same text', () => {
+  test('folds chunks of a reply that the server has joined for a slow reader to the same text', () => {
     const played = play([{ do: 'ask' }, { do: 'piece', text: 'One ' }, { do: 'piece', text: 'two 🐦' }])
     const pieces = played.events.filter((event) => event.__typename === 'SessionReplyAdvanced')
     const [first, second] = pieces
@@ -256,7 +265,7 @@ describe('reduceSession', () => {
     expect(joined.messages.at(-1)?.body).toBe('One two 🐦')
   })
 
-  test('a snapshot keeps the messages before its first where it goes on from them, and drops them where there is a hole', () => {
+  test('keeps the messages before a contiguous snapshot, and drops them where there is a gap', () => {
     const says = (count: number): Step[] => Array.from({ length: count }, () => ({ do: 'say', author: 0, text: 'x' }))
     const played = play(says(12))
     const upTo = (count: number) => fold(played.events.slice(0, 1 + 2 * count))

@@ -28,7 +28,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 )
 const history = fc.array(step, { maxLength: 60 }).map((steps) => playHistory(steps))
 
-/** A network's way with a history: each leg begins at a place that was reached before, or with a snapshot further on. */
+/**
+ * How a network delivers a history: each leg begins at a position that was reached before, or with
+ * a later snapshot.
+ */
 const legs = fc.array(fc.record({ back: fc.nat(8), length: fc.nat(12), jump: fc.option(fc.nat(6), { freq: 3 }) }), {
   maxLength: 12,
 })
@@ -57,7 +60,7 @@ function deliver(
   return delivered
 }
 
-/** What only some ways of watching can know is left out. */
+/** Excludes what only some ways of following can know. */
 function comparable(state: TaskState | undefined) {
   if (state === undefined) return undefined
   const { kind: _kind, maxAttempts: _maxAttempts, items, outputs, ...rest } = state
@@ -65,7 +68,7 @@ function comparable(state: TaskState | undefined) {
 }
 
 describe('reduceTask', () => {
-  test('folding all events gives what a snapshot after the last one says', () => {
+  test('folds all events to the state of a snapshot after the last one', () => {
     fc.assert(
       fc.property(history, (played) => {
         const folded = reduceTaskEvents(undefined, deliver(played, []))
@@ -75,7 +78,7 @@ describe('reduceTask', () => {
     )
   })
 
-  test('any cut, repetition, resumption or summing up of a history gives the same state', () => {
+  test('folds any cuts, repetitions, resumptions and summaries of a history to the same state', () => {
     fc.assert(
       fc.property(history, legs, (played, plan) => {
         const folded = reduceTaskEvents(undefined, deliver(played, plan))
@@ -86,7 +89,7 @@ describe('reduceTask', () => {
     )
   })
 
-  test('an event that is known already changes nothing, not even the identity of the state', () => {
+  test('changes nothing, including the identity of the state, for a known event', () => {
     fc.assert(
       fc.property(history, (played) => {
         const state = reduceTaskEvents(undefined, played.events)
@@ -95,7 +98,7 @@ describe('reduceTask', () => {
     )
   })
 
-  test('pieces of text that the server has joined for a slow reader fold to the same text', () => {
+  test('folds chunks of text that the server has joined for a slow reader to the same text', () => {
     const { events } = playHistory([
       { do: 'start' },
       { do: 'output', stream: 0, text: 'One ' },
@@ -110,7 +113,7 @@ describe('reduceTask', () => {
     expect(state?.outputs.get('s1')?.text).toBe('other')
   })
 
-  test('text whose beginning was never seen says where it begins', () => {
+  test('records where a text with an unseen beginning starts', () => {
     const { events } = playHistory([
       { do: 'start' },
       { do: 'output', stream: 0, text: 'unseen ' },
@@ -121,7 +124,7 @@ describe('reduceTask', () => {
     expect(state?.outputs.get('s0')).toEqual({ text: 'seen too', startsAt: 7 })
   })
 
-  test('a new attempt begins anew and keeps what was completed', () => {
+  test('resets at a new attempt and keeps completed items', () => {
     const { events } = playHistory([
       { do: 'start' },
       { do: 'declare', count: 3 },
@@ -148,7 +151,7 @@ describe('reduceTask', () => {
     expect(state?.outputs.size).toBe(0)
   })
 
-  test('the newest place in the queue counts, until the task starts', () => {
+  test('uses the newest queue position until the task starts', () => {
     const { events, moves } = playHistory([{ do: 'move' }, { do: 'move' }, { do: 'start' }])
     const [queued, started] = events
     const moved = reduceTaskEvents(undefined, [queued, ...moves] as TaskEvent[])
@@ -158,7 +161,7 @@ describe('reduceTask', () => {
     expect(moves[0] && reduceTask(running, moves[0])).toBe(running)
   })
 
-  test('an older snapshot changes nothing; after a reset of the log a smaller number is newer', () => {
+  test('ignores an older snapshot; after a reset of the log a smaller number is newer', () => {
     const { snapshotAt, events } = playHistory([{ do: 'start' }, { do: 'declare', count: 2 }, { do: 'complete' }])
     const state = reduceTaskEvents(undefined, events)
     expect(reduceTask(state, snapshotAt(2, 'LAGGED'))).toBe(state)
@@ -169,7 +172,7 @@ describe('reduceTask', () => {
     expect(reduceTask(on, snapshotAt(2, 'RESET'))).toBe(on)
   })
 
-  test('an event of a type that this client does not know is folded as status and progress', () => {
+  test('folds an event of an unknown type as status and progress', () => {
     const { events } = playHistory([{ do: 'start' }, { do: 'advance', percent: 40 }])
     const [queued, started, advanced] = events
     const unknown = { ...advanced, __typename: 'TaskPaused', until: 'tomorrow' } as unknown as TaskEvent

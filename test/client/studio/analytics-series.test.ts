@@ -9,14 +9,14 @@ const hoursAgo = (count: number, generatedCount: number, replacedCount = 0) => (
   replacedCount,
 })
 
-test('a day is the last 24 hours, one by one, with nothing where there was nothing', () => {
+test('a day is the last 24 hours, one by one, with empty hours included', () => {
   const steps = layOut([hoursAgo(30, 9), hoursAgo(23, 1), hoursAgo(1, 2, 3), hoursAgo(0, 4)], 'day', now)
   expect(steps).toHaveLength(24)
   expect(steps.map(({ generated }) => generated)).toEqual([1, ...Array(21).fill(0), 2, 4])
   expect(steps.at(-2)).toMatchObject({ replaced: 3 })
 })
 
-test('a month is 30 days of the calendar, each once, today last', () => {
+test('a month is 30 calendar days, each once, today last', () => {
   const steps = layOut([hoursAgo(24 * 40, 9), hoursAgo(26, 1), hoursAgo(0, 2, 1), hoursAgo(1, 3)], 'month', now)
   expect(steps).toHaveLength(30)
   expect(new Set(steps.map(({ startMs }) => new Date(startMs).toDateString())).size).toBe(30)

@@ -7,7 +7,7 @@ const message = (position: number, rest: Partial<SessionMessage> = {}): SessionM
   makeMessage(position, { author: 'bob', body: `Body ${position}`, ...rest })
 const reply = (position: number, status: SessionMessage['status'], body: string): SessionMessage =>
   message(position, { author: null, status, body })
-/** What Ada is told at each step. */
+/** Returns the announcements for Ada at each step. */
 const listen = (...steps: readonly (readonly SessionMessage[])[]): (readonly string[])[] => {
   let heard: Heard | null = null
   return steps.map((messages) => {
@@ -17,14 +17,14 @@ const listen = (...steps: readonly (readonly SessionMessage[])[]): (readonly str
   })
 }
 
-test('tells what others said, and neither one’s own words nor what was there or is read back in', () => {
+test('announces messages of others, but not one’s own, existing ones or ones that are read back', () => {
   const own = message(3, { author: 'ada' })
   expect(
     listen([message(2)], [message(2), own], [message(1), message(2), own], [message(1), message(2), own, message(4)]),
   ).toEqual([[], [], [], ['bob: Body 4']])
 })
 
-test('tells of a reply that it has begun and, once, what it came to, however many pieces it came in', () => {
+test('announces the beginning of a reply and, once, its result, for any number of chunks', () => {
   const asked = message(1, { author: 'ada' })
   expect(
     listen(
@@ -38,7 +38,7 @@ test('tells of a reply that it has begun and, once, what it came to, however man
   ).toEqual([[], ['A reply is being written'], [], [], ['Reply: Owls hear well.'], []])
 })
 
-test('tells that a reply was stopped, is written again, and why it failed', () => {
+test('announces that a reply was stopped or is written again, and why it failed', () => {
   const error = { code: 'TIMED_OUT', message: 'It took too long.', retryable: true, advice: 'Ask for less.' }
   expect(
     listen(
@@ -55,7 +55,7 @@ test('tells that a reply was stopped, is written again, and why it failed', () =
   ])
 })
 
-test('counts what has come during an absence', () => {
+test('counts the messages that arrived during an absence', () => {
   expect(
     listen(
       [message(1)],

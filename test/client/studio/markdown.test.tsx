@@ -5,7 +5,7 @@ import { Markdown } from '../../../client/studio/markdown.tsx'
 
 afterEach(cleanup)
 
-test('what a document brings along is shown, not run, and nothing is loaded from elsewhere', () => {
+test('embedded HTML is shown, not run, and nothing is loaded from other hosts', () => {
   const text = [
     '# Title',
     '<script>window.stolen = true</script>',
@@ -20,7 +20,7 @@ test('what a document brings along is shown, not run, and nothing is loaded from
   for (const link of container.querySelectorAll('a')) expect(link.getAttribute('rel')).toBe('noreferrer noopener')
 })
 
-test('the answers of a quiz are folded away, once the quiz is all there', () => {
+test('the answers of a quiz are collapsed once the quiz is complete', () => {
   const text = '# Quiz: Owls\n\n## 1. What?\n\n- A. This\n\n## Answers\n\n1. **A. This**\n'
   const { container, rerender } = render(<Markdown text={text} isGrowing={false} />)
   expect(container.querySelector('details')?.textContent).toContain('A. This')
@@ -29,7 +29,7 @@ test('the answers of a quiz are folded away, once the quiz is all there', () => 
   expect(container.querySelector('details')).toBeNull()
 })
 
-test('the highest headings of a text stand right below those of the page, whatever they were', () => {
+test('the highest headings of a text are one level below those of the page, whatever their level', () => {
   const headings = (text: string, level?: 2): string[] => {
     const { container } = render(<Markdown text={text} isGrowing={false} {...(level === undefined ? {} : { level })} />)
     return [...container.querySelectorAll('h1, h2, h3, h4, h5, h6')].map(
@@ -42,7 +42,7 @@ test('the highest headings of a text stand right below those of the page, whatev
   expect(headings('Text.\n\n# A\n', 2)).toEqual(['H2 A'])
 })
 
-test('the title of a text, which the page shows already, is left out', () => {
+test('the title of a text, which the page shows already, is omitted', () => {
   const { container } = render(<Markdown text={'# Owls\n\nThey fly.\n'} isGrowing={false} />)
   expect(container.textContent?.trim()).toBe('They fly.')
 })

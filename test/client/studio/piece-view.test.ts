@@ -29,7 +29,7 @@ test.each([
   expect(viewPiece({ status: base, error: null }, 'concept_1', 'QUIZ', tasks)).toMatchObject({ status, text })
 })
 
-test('a text whose beginning was missed is not shown as the whole', () => {
+test('a text with a missing beginning is not shown as complete', () => {
   const task = working('RUNNING', { outputs: new Map([['concept_1:QUIZ', { text: 'end', startsAt: 9 }]]) })
   expect(viewPiece({ status: 'GENERATING', error: null }, 'concept_1', 'QUIZ', [task]).text).toBeNull()
 })

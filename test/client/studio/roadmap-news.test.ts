@@ -19,17 +19,17 @@ const fold = (...events: News[]): RoadmapNews | undefined =>
     undefined,
   )
 
-describe('what a roadmap tells', () => {
-  it('names each task once, in the order they were started, also one that is over before anybody could watch it', () => {
+describe('the events of a roadmap', () => {
+  it('name each task once, in order of their start, including one that ended before it could be followed', () => {
     expect(fold(snapshot(['a', 'b']), started('c'), ended('c'), started('b'))?.taskIds).toEqual(['a', 'b', 'c'])
   })
 
-  it('counts a snapshot that stands for events, but not the first', () => {
+  it('count a snapshot that replaces events, but not the first', () => {
     expect(fold(snapshot([]))?.gaps).toBe(0)
     expect(fold(snapshot(['a']), ended('a'), snapshot(['b']))).toEqual({ taskIds: ['a', 'b'], gaps: 1 })
   })
 
-  it('stays the same object when there is nothing new', () => {
+  it('keep the identity of the result when nothing is new', () => {
     const before = fold(snapshot(['a']))
     expect(reduceRoadmapNews(before, { roadmapUpdates: ended('a') })).toBe(before)
   })

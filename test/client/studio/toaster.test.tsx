@@ -73,7 +73,7 @@ async function open(driven: DrivenClient, newest: readonly NotificationFieldsFra
   act(() => driven.wire().sendData({ notifications: snapshot(newest) }))
   return async (...events: readonly InboxEvent[]): Promise<void> => {
     for (const event of events) act(() => driven.wire().sendData({ notifications: event }))
-    // At most one render in a window.
+    // At most one render per window.
     await act(() => vi.advanceTimersByTimeAsync(60))
   }
 }
@@ -94,7 +94,7 @@ function Count({ name }: { readonly name: string }): ReactElement {
   return <p>{`${name}: ${inbox?.unreadCount ?? 'unknown'}`}</p>
 }
 
-test('useInbox is one subscription for all who ask, and shows what was read elsewhere', async () => {
+test('useInbox has one subscription for all callers, and shows what was read elsewhere', async () => {
   vi.useRealTimers()
   const driven = client()
   const both = (
@@ -112,8 +112,8 @@ test('useInbox is one subscription for all who ask, and shows what was read else
   expect(driven.wires).toHaveLength(1)
 })
 
-describe('a notification pops up', () => {
-  test('when it arrives, not when it was there before, and clears itself, unless it is an error', async () => {
+describe('a notification toast', () => {
+  test('appears for a new notification, not for an existing one, and closes itself unless it is an error', async () => {
     const tell = await open(client(), [note('old')])
     await tell(arrived(1, note('new')), arrived(2, note('bad', { level: 'ERROR' })))
     expect(titles().sort()).toEqual(['Title bad', 'Title new'])
@@ -125,7 +125,7 @@ describe('a notification pops up', () => {
     expect(titles()).toEqual(['Title bad'])
   })
 
-  test('and stays while somebody points at it or is in it', async () => {
+  test('stays while it is hovered or focused', async () => {
     const tell = await open(client())
     await tell(arrived(1, note('new')))
     const region = screen.getByRole('region', { name: 'New notifications' })
@@ -134,7 +134,7 @@ describe('a notification pops up', () => {
     await pass(60_000)
     expect(titles()).toEqual(['Title new'])
     fireEvent.pointerLeave(region)
-    // What was left of its time.
+    // The rest of its time.
     await pass(2_000)
     expect(titles()).toEqual(['Title new'])
     const button = screen.getByRole('button', { name: 'Dismiss: Title new' })
@@ -146,7 +146,7 @@ describe('a notification pops up', () => {
     expect(titles()).toEqual([])
   })
 
-  test('and is marked as read when it is dismissed, with the pointer or with Escape', async () => {
+  test('is marked as read when it is dismissed, with the pointer or with Escape', async () => {
     const driven = client()
     const tell = await open(driven)
     await tell(arrived(1, note('a', { level: 'ERROR' })), arrived(2, note('b', { level: 'ERROR' })))
@@ -162,7 +162,7 @@ describe('a notification pops up', () => {
     )
   })
 
-  test('and goes when it is read in another tab', async () => {
+  test('closes when it is read in another tab', async () => {
     const tell = await open(client())
     await tell(arrived(1, note('a', { level: 'ERROR' })))
     expect(titles()).toEqual(['Title a'])
@@ -170,7 +170,7 @@ describe('a notification pops up', () => {
     expect(titles()).toEqual([])
   })
 
-  test('three at a time, errors first; the others are counted', async () => {
+  test('is one of at most three, errors first; the others are counted', async () => {
     const tell = await open(client())
     await tell(...['a', 'b', 'c', 'd', 'e'].map((id, index) => arrived(index + 1, note(id))))
     await tell(arrived(6, note('bad', { level: 'ERROR' })))
@@ -179,7 +179,7 @@ describe('a notification pops up', () => {
   })
 })
 
-test('what the page shows anyway does not pop up, and counts as read', async () => {
+test('a notification about the shown page does not appear, and counts as read', async () => {
   window.history.replaceState(null, '', '/?quiz=quiz_1')
   const driven = client()
   const tell = await open(driven)

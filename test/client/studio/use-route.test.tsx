@@ -6,7 +6,7 @@ import { useRoute } from '../../../client/studio/use-route.ts'
 beforeEach(() => window.history.replaceState(null, '', '/?page=documents'))
 afterEach(cleanup)
 
-test('an answer that comes after one has gone to another page leads nobody away', () => {
+test('a response that arrives after a navigation to another page does not navigate', () => {
   const asking = renderHook(() => useRoute())
   const nav = renderHook(() => useRoute())
   const goThen = asking.result.current.go
@@ -16,14 +16,14 @@ test('an answer that comes after one has gone to another page leads nobody away'
   expect(window.location.search).toBe('?page=sessions')
 })
 
-test('an answer leads on from the page on which it was asked for, also when what asked is gone from it', () => {
+test('a response navigates from the page that sent the request, also after the requesting component is unmounted', () => {
   const { result, unmount } = renderHook(() => useRoute())
   unmount()
   act(() => result.current.go({ documentId: 'document_1' }))
   expect(window.location.search).toBe('?document=document_1')
 })
 
-test('what stays on every page leads on from each', () => {
+test('a component on every page navigates from each page', () => {
   const { result } = renderHook(() => useRoute())
   act(() => result.current.go({ page: 'sessions' }))
   act(() => result.current.go({ sessionId: 'session_1' }))

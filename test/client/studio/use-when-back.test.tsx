@@ -20,7 +20,7 @@ const entry: OutboxEntry = {
   reason: 'There is no connection to the server',
 }
 
-/** A page that asks again; `asked` is how often it did. */
+/** Renders a page that refetches; `asked` counts the refetches. */
 function open() {
   const client = createDrivenClient()
   const asked = vi.fn()
@@ -34,7 +34,7 @@ function open() {
   return { asked, is, wait }
 }
 
-test('asks again once when the connection is back, and not when it was not lost', () => {
+test('refetches once when the connection is back, and not when it was not lost', () => {
   const { asked, is } = open()
   is('degraded')
   is('live')
@@ -47,7 +47,7 @@ test('asks again once when the connection is back, and not when it was not lost'
   expect(asked).toHaveBeenCalledTimes(1)
 })
 
-test('asks only when what was done meanwhile has been sent: an answer beside it might be older, and come last', () => {
+test('refetches only after pending mutations have been sent: a concurrent result might be older, and arrive last', () => {
   const { asked, is, wait } = open()
   is('reconnecting')
   wait(entry)

@@ -7,29 +7,32 @@ export type SocketPolicy =
   | 'pass'
   /** Answers the upgrade with 403. */
   | 'refuse'
-  /** Takes the upgrade and never answers. */
+  /** Accepts the upgrade and never responds. */
   | 'swallow'
-  /** Lets a socket open, and closes it when its first message comes. */
+  /** Lets a socket open, and closes it on its first message. */
   | 'cut'
-  /** Lets a socket open, and passes nothing on that the server sends. */
+  /** Lets a socket open, and forwards nothing from the server. */
   | 'mute'
-  /** Passes everything on for {@link Gate.fadeMs}, and nothing from then on. */
+  /** Forwards everything for {@link Gate.fadeMs}, and nothing afterwards. */
   | 'fade'
 
-/** A proxy that speaks HTTP and is as unhelpful as some that are met in offices and hotels. */
+/** An HTTP proxy with the restrictions of some corporate and hotel networks. */
 export interface Gate extends AsyncDisposable {
   /** The endpoint behind it. */
   readonly url: string
   sockets: SocketPolicy
-  /** `hold`: an answer is passed on when it is complete. `stall`: all but its first {@link Gate.stallBytes} bytes are. */
+  /**
+   * `hold`: a response is forwarded when it is complete. `stall`: all but its first
+   * {@link Gate.stallBytes} bytes are held back.
+   */
   streams: 'pass' | 'hold' | 'stall'
-  /** Answers every request itself, as a firewall or a captive portal does; null to pass them on. */
+  /** Answers every request itself, as a firewall or a captive portal does; null to forward them. */
   answer: { readonly status: number; readonly type: string; readonly body: string } | null
   fadeMs: number
   stallBytes: number
-  /** Every request that was made, as `POST text/event-stream`, and every upgrade. */
+  /** Every request, as `POST text/event-stream`, and every upgrade. */
   readonly seen: string[]
-  /** Ends what is open. */
+  /** Ends everything that is open. */
   cut(): void
 }
 
@@ -99,7 +102,7 @@ export async function startGate(target: () => number): Promise<Gate> {
       socket.on('close', () => clearTimeout(timer))
     }
     onward.on('data', (chunk) => {
-      // The first piece is the answer to the upgrade.
+      // The first chunk is the response to the upgrade.
       if ((isOpen && policy === 'mute') || isFaded) return
       isOpen = true
       socket.write(chunk)

@@ -1,6 +1,6 @@
 import type { SessionMessage } from '../../../client/reduce/session-state.ts'
 
-/** A message of a session, by nobody and empty where nothing else is said. */
+/** Creates a message of a session, without author and text unless they are given. */
 export function makeMessage(position: number, rest: Partial<SessionMessage> = {}): SessionMessage {
   return {
     id: `m${position}`,

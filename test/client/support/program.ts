@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** Runs a program that uses the client, in a process of its own, until it ends by itself. @param source - its body */
+/**
+ * Runs a program that uses the client, in a separate process, until it exits. @param source - its
+ * body
+ */
 export async function runProgram(source: string): Promise<{ readonly code: unknown; readonly said: string }> {
   const directory = await mkdtemp(join(tmpdir(), 'tidings-client-'))
   const client = fileURLToPath(new URL('../../../client/index.ts', import.meta.url))

@@ -1,7 +1,7 @@
 import { gql } from '@urql/core'
 import type { Site } from './site.ts'
 
-/** Imports a text, makes a roadmap of it and waits for the end. @returns its first concept */
+/** Imports a text, generates a roadmap of it and waits for the end. @returns its first concept */
 export async function makeConcept(site: Site): Promise<{ readonly conceptId: string; readonly roadmapId: string }> {
   const end = async (id: string): Promise<void> => {
     await site.engine.history({ id, kind: (await site.engine.get({ id })).kind })
@@ -40,7 +40,7 @@ export const conceptQuery = gql<
   `query ($id: ID!) { node(id: $id) { id ... on Concept { quiz { piece status body error { code } } tutorial { piece status body error { code } } } } }`,
 )
 
-/** Makes a piece again. */
+/** Generates a piece again. */
 export const retryMutation = gql<
   {
     readonly retryContent: {

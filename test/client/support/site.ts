@@ -22,7 +22,7 @@ import { type EngineFixture, startTestEngine } from '../../support/engine.ts'
 import { findFreePort } from '../../support/port.ts'
 import { createTcpProxy, type TcpProxy } from '../../support/proxy.ts'
 
-/** Everything that is waited for is short, so that tests are. */
+/** Short timings, so that tests are fast. */
 export const quick: Partial<Timing> = {
   backoffMs: 4,
   maxBackoffMs: 50,
@@ -44,20 +44,23 @@ export interface Site extends AsyncDisposable {
   /** The endpoint through the proxy. */
   readonly url: string
   readonly server: RunningServer
-  /** Ends the server; its port refuses. */
+  /** Stops the server; its port refuses connections. */
   stop(): Promise<void>
-  /** Starts it again, on the same port and with the same record. */
+  /** Starts it again, on the same port and with the same database. */
   start(): Promise<void>
-  /** A client of it, disposed with the site. */
+  /** Creates a client of it, disposed with the site. */
   client(options?: Partial<TidingsClientOptions>): TidingsClient
-  /** Starts a task of `steps` parts that does one for each {@link Site.step}, or all at once when `isFree`. */
+  /**
+   * Starts a task of `steps` parts that runs one for each {@link Site.step}, or all at once when
+   * `isFree`.
+   */
   count(steps: number, isFree?: boolean): Promise<string>
   step(count?: number): void
-  /** Asks the server directly, past the proxy. */
+  /** Queries the server directly, past the proxy. */
   ask<T>(query: string, variables?: object): Promise<T>
 }
 
-/** How a site is set up. */
+/** Options of a site. */
 export interface SiteOptions {
   /** Whether subscribers share executions, as in production. @default false */
   readonly isShared?: boolean
@@ -104,7 +107,7 @@ export async function startSite(
       createContext: (viewer, options) => createContext(services, viewer, options),
       health: { database: engine.database, bus: engine.engine.bus },
       logger: silentLogger,
-      // The self-test asks the server for its counts.
+      // The self-test queries the statistics of the server.
       admin: environment['SELF_TEST'] === 'true' ? engine.engine.admin : undefined,
       confirmMs: 50,
     })
@@ -136,7 +139,7 @@ export async function startSite(
       const { timing, ...rest } = options
       const client = createTidingsClient({ url, storage: null, timing: { ...quick, ...timing }, ...rest })
       clients.add(client)
-      // Not held once it is disposed of: a test may go through thousands.
+      // Released once it is disposed: a test may create thousands.
       const dispose = async (): Promise<void> => {
         clients.delete(client)
         await client[Symbol.asyncDispose]()
