@@ -4,10 +4,10 @@ import { type Load, startLoad } from './load.ts'
 import { type Cluster, logOf, startCluster } from './servers.ts'
 
 const work = { items: 50, everyMs: 150 }
-/** Lasts until both servers have started again, also on a busy machine. */
+/** Lasts until both servers have restarted, also on a busy machine. */
 const longWork = { items: 200, everyMs: 150 }
 
-/** Everybody has seen the same, the whole of it, each event once. */
+/** Expects that all clients have seen the same complete log, each event once. */
 function expectWhole({ tasks }: Load, { items } = work): void {
   for (const { sights } of tasks) {
     const [first = [], ...others] = sights.map(({ seen }) => logOf(seen))
@@ -23,7 +23,7 @@ function expectWhole({ tasks }: Load, { items } = work): void {
   }
 }
 
-describe('servers behind nginx, with people at work over it', () => {
+describe('servers behind nginx under load', () => {
   let cluster: Cluster
   let nginx: TestNginx
   const ports = (...nodes: readonly number[]): number[] => nodes.map((node) => cluster.nodes[node]?.port ?? 0)
@@ -38,7 +38,7 @@ describe('servers behind nginx, with people at work over it', () => {
   })
   const start = (ofTasks = work) => startLoad({ cluster, url: nginx.url, work: ofTasks })
 
-  test('a rolling restart is no error to anybody: told to move, they move, and running tasks are handed on', async () => {
+  test('a rolling restart causes no errors: asked to move, clients reconnect, and running tasks are handed over', async () => {
     const load = await start(longWork)
     await load.items(3)
     for (const [index, node] of cluster.nodes.slice(0, 2).entries()) {
@@ -49,14 +49,15 @@ describe('servers behind nginx, with people at work over it', () => {
     await load.end()
     expectWhole(load, longWork)
     expect(load.errors).toEqual([])
-    // Who may use every transport stays on the best one: the server's word says that it is not to blame.
+    // A client that may use every transport keeps the best one: the close code of the server says
+    // that the transport is not at fault.
     expect([...load.statuses].filter((status) => status !== 'connecting').toSorted()).toEqual(['live', 'reconnecting'])
     const events = load.tasks.flatMap(({ sights }) => sights[0]?.seen ?? [])
     const reasons = events.flatMap((event) => (event.__typename === 'TaskRetrying' ? [event.error.code] : []))
     expect(new Set(reasons)).toEqual(new Set(['WORKER_SHUT_DOWN']))
   })
 
-  test('a server that is killed is missed by nobody for long, and its work goes on', async () => {
+  test('a killed server causes only a short interruption, and its work continues', async () => {
     const load = await start()
     await load.items(3)
     await cluster.nodes[0]?.kill('SIGKILL')
@@ -67,7 +68,7 @@ describe('servers behind nginx, with people at work over it', () => {
     expect(load.errors).toEqual([])
   })
 
-  test('one becomes three and three become one, while everybody goes on', async () => {
+  test('the cluster scales from one to three servers and back without interrupting clients', async () => {
     await nginx.setServers(ports(0))
     await cluster.nodes[1]?.kill('SIGTERM')
     const load = await start()
@@ -75,7 +76,7 @@ describe('servers behind nginx, with people at work over it', () => {
     await Promise.all(cluster.nodes.slice(1).map((node) => node.start()))
     await nginx.setServers(ports(0, 1, 2))
     await load.items(10)
-    // Whoever comes now is spread over all three.
+    // New clients are distributed over all three.
     const second = await start()
     await second.items(3)
     const log = await nginx.readLog()

@@ -11,7 +11,7 @@ const document = `subscription { connectionStatsUpdates {
   servers { name connections } byTransport { transport connections } oldest { server userAgent }
 } }`
 
-test('who is connected to another server is told, without a Redis too, and a server that is killed is gone with its people', async () => {
+test('reports the connections of another server, without Redis too, and removes those of a killed server', async () => {
   await using cluster = await startCluster(2, { ROLE: 'server' })
   const [here, there] = cluster.nodes
   if (here === undefined || there === undefined) throw new Error('Two nodes were asked for')
@@ -24,14 +24,14 @@ test('who is connected to another server is told, without a Redis too, and a ser
   })()
   reading.catch(() => undefined)
   await using _other = await openStream(there.url, document, { headers: { 'user-agent': 'over there' } })
-  // Each server tells of its own when it does.
+  // Each server publishes its own connections on its own schedule.
   await vi.waitFor(() => {
     expect(seen.at(-1)?.oldest.map(({ userAgent }) => userAgent)).toContain('over there')
     expect(ports(seen.at(-1))).toEqual([here.port, there.port].sort())
     expect(seen.at(-1)?.byTransport).toContainEqual({ transport: 'SSE', connections: 2 })
   })
 
-  // Without the bus nothing is wrong, only a little later.
+  // Without the bus everything is correct, only a little later.
   await cluster.redis.stop()
   await using _late = await openStream(there.url, document, { headers: { 'user-agent': 'without a bus' } })
   await vi.waitFor(() => expect(seen.at(-1)?.oldest.map(({ userAgent }) => userAgent)).toContain('without a bus'))

@@ -5,29 +5,32 @@ import type { TidingsClient } from '../../client/tidings-client.ts'
 import { type Cluster, type Sight, startSelfTest, watchWhole } from './servers.ts'
 
 const askTask = 'query Ask($id: ID!) { task(id: $id) { id status } }'
-// Carried out once however often it is sent: the client gives it a key.
+// Executed once however often it is sent: the client adds a key.
 const importText = `mutation Import($text: String!) {
   importDocument(input: { source: { text: $text }, name: "number.md" }) { __typename }
 }`
 const ways: readonly (readonly TransportName[] | undefined)[] = [undefined, ['websocket'], ['sse'], ['polling']]
 
-/** People at work: some watch, on every transport, and some ask and start something all the time. */
+/**
+ * Simulated users: some follow tasks, on every transport, and some continuously send queries and
+ * start tasks.
+ */
 export interface Load {
-  /** Each task, with what each of those who watch it has seen. */
+  /** Each task, with what each of its subscribers has received. */
   readonly tasks: readonly { readonly id: string; readonly sights: readonly Sight[] }[]
-  /** What any of them was refused or denied, in the words that its page would show. */
+  /** Errors of any client, with the messages that its page would show. */
   readonly errors: readonly string[]
-  /** Questions answered and tasks started so far. */
+  /** The number of answered queries and started tasks so far. */
   readonly answers: number
-  /** States of the connections so far, those of clients that may use every transport. */
+  /** The connection states so far of clients that may use every transport. */
   readonly statuses: ReadonlySet<string>
-  /** Resolves when every one who watches has seen so many items to complete. */
+  /** Resolves when every subscriber has seen `count` items complete. */
   items(count: number): Promise<void>
-  /** Waits until all tasks are over and seen to their end, and stops asking. */
+  /** Waits until all tasks have ended and were seen to their end, then stops sending. */
   end(): Promise<void>
 }
 
-/** Starts it, over one address. @param options.work - what each of the tasks that are watched does */
+/** Starts the load over one address. @param options.work - what each followed task does */
 export async function startLoad(options: {
   readonly cluster: Cluster
   readonly url: string
@@ -91,7 +94,7 @@ export async function startLoad(options: {
       try {
         await Promise.all(tasks.flatMap(({ sights }) => sights.map(({ whole }) => whole)))
         const before = answers
-        // Whatever happened last: they are answered again.
+        // Whatever happened last: requests are answered again.
         await vi.waitFor(() => {
           if (answers < before + 5) throw new Error('Nobody is answered')
         })

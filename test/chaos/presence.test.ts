@@ -17,7 +17,7 @@ interface Told {
 const query =
   'subscription ($id: ID!, $after: Cursor) { sessionEvents(sessionId: $id, after: $after) { __typename cursor ... on SessionSnapshot { session { present } } ... on SessionPresenceChanged { present } } }'
 
-/** Watches a session on a node. @returns who is there, as was told last */
+/** Follows a session on a node. @returns the last received presence */
 async function watch(node: number, userId: string, id: string): Promise<() => readonly string[]> {
   const url = cluster.nodes[node]?.url ?? ''
   const client = createClient({
@@ -49,7 +49,7 @@ async function ask<T>(text: string, userId: string): Promise<T> {
   return ((await response.json()) as { data: T }).data
 }
 
-test('the people of a server that was killed are gone within 15 s, for those on the other', async () => {
+test('users on a killed server disappear within 15 s for those on the other', async () => {
   const { createSession } = await ask<{ createSession: { session: { id: string } } }>(
     'mutation { createSession(input: { clientId: "c", title: "T" }) { ... on CreateSessionSuccess { session { id } } } }',
     'ada',

@@ -16,7 +16,8 @@ beforeAll(async () => {
     (node) => ({ ROLE: node === 0 ? 'server' : 'worker', DATABASE_STATEMENT_MS: '60000' }),
     { running: 2 },
   )
-  // What is waited for below is a statement that another transaction holds up, for as long as the test wants.
+  // What is awaited below is a statement that another transaction blocks, for as long as the test
+  // wants.
   database = await connectDatabase({
     url: cluster.databaseUrl,
     maxConnections: 3,
@@ -64,7 +65,7 @@ async function importDocument(): Promise<string> {
   return id
 }
 
-/** What the logs say was made, whoever counted it. */
+/** Returns the totals according to the logs, independent of the process that counted them. */
 async function readLogs(): Promise<{ readonly questions: number; readonly quizzes: number }> {
   const { rows } = await database.pool.query<{ questions: number; quizzes: number }>(
     `select count(distinct (e.topic, e.payload->'item'->>'key')) filter (where e.type = 'TaskItemCompleted')::int as questions,
@@ -74,9 +75,9 @@ async function readLogs(): Promise<{ readonly questions: number; readonly quizze
   return rows[0] ?? { questions: 0, quizzes: 0 }
 }
 
-test('what is counted and told when workers are killed in the middle of it is counted once and told once', async () => {
+test('analytics and notifications are processed exactly once when workers are killed in the middle', async () => {
   const documentId = await importDocument()
-  // Everybody who watches is on the server, which counts nothing itself.
+  // All subscribers are on the server, which counts nothing itself.
   let figures: AnalyticsState | undefined
   const told: string[] = []
   cluster
@@ -99,7 +100,8 @@ test('what is counted and told when workers are killed in the middle of it is co
     expect(figures).toBeDefined()
   })
 
-  // With both topics held, whoever counts, and whoever ends the task, has done its work and cannot commit it.
+  // With both topics locked, the counting process and the one that ends the task have done their
+  // work and cannot commit it.
   const holder = await database.pool.connect()
   const quizzes: string[] = []
   try {
@@ -134,14 +136,14 @@ test('what is counted and told when workers are killed in the middle of it is co
   await settled(1)
   expect(figures?.totals.generatedCount).toBe(6)
 
-  // Two that count, of which one goes without a word and comes back.
+  // Two processes count, of which one is killed and comes back.
   await cluster.nodes[1]?.start()
   for (const _ of [1, 2, 3]) quizzes.push(await startQuiz(documentId))
   await cluster.nodes[2]?.kill('SIGKILL')
   await cluster.nodes[2]?.start()
   await settled(4)
 
-  // Nothing comes after: what was folded is what is so, for one who asks anew as well.
+  // No event follows: the folded state is final, and a new query returns the same.
   const { analytics, inbox } = await run<{
     analytics: { totals: object }
     inbox: { nodes: readonly { about: { __typename: string; id: string } }[] }
@@ -154,7 +156,7 @@ test('what is counted and told when workers are killed in the middle of it is co
     tasks: { queued: 0, running: 0, retrying: 0, completed: 4, failed: 0, canceled: 0 },
   })
   expect(figures?.totals).toMatchObject({ generatedCount: 24, tasks: { completed: 4, running: 0 } })
-  // The document was told of as well.
+  // There is a notification about the document as well.
   const about = inbox.nodes.flatMap((one) => (one.about.__typename === 'Quiz' ? [one.about.id] : []))
   expect(about.toSorted()).toEqual(quizzes.toSorted())
 })

@@ -7,7 +7,7 @@ import { findFreePort } from '../support/port.ts'
 import { startProcess, type TestProcess } from '../support/processes.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
-/** One server process of a cluster; it can die and come back on its port. */
+/** One server process of a cluster; it can be killed and restarted on its port. */
 export interface ServerNode {
   readonly url: string
   readonly port: number
@@ -24,11 +24,11 @@ export interface Cluster extends AsyncDisposable {
   readonly nodes: readonly ServerNode[]
   readonly redis: TestRedis
   readonly databaseUrl: string
-  /** A client of one node, disposed with the cluster. */
+  /** Creates a client of one node, disposed with the cluster. */
   client(node: number): TidingsClient
-  /** A client of what stands in front of the nodes, disposed with the cluster. */
+  /** Creates a client of the proxy before the nodes, disposed with the cluster. */
   clientAt(url: string, transports?: readonly TransportName[]): TidingsClient
-  /** Starts a task that does what it is asked for, over a node. */
+  /** Starts a self-test task over a node. */
   startTask(node: number, input: StartSelfTestInput): Promise<string>
 }
 
@@ -39,10 +39,11 @@ const main = new URL('../../src/main.ts', import.meta.url)
 const worker = new URL('../../src/worker.ts', import.meta.url)
 
 /**
- * Starts a cluster; each node serves and works, or does what its `ROLE` says.
+ * Starts a cluster. Each node is both server and worker unless its `ROLE` is set.
  *
- * @param environment - settings beside those of the tests; of each node, by its number, where it is a function
- * @param options.running - how many are started; all by default
+ * @param environment - settings in addition to those of the tests; a function returns those of each
+ * node by its number
+ * @param options.running - how many nodes are started; all by default
  */
 export async function startCluster(
   size: number,
@@ -128,7 +129,7 @@ export async function startCluster(
   }
 }
 
-/** Starts a task that does what it is asked for. @returns its id */
+/** Starts a self-test task. @returns its id */
 export async function startSelfTest(client: TidingsClient, input: StartSelfTestInput): Promise<string> {
   const { data, error } = await client.urql.mutation(StartSelfTestDocument, { input }).toPromise()
   if (data?.startSelfTest.__typename !== 'StartSelfTestSuccess')
@@ -136,7 +137,7 @@ export async function startSelfTest(client: TidingsClient, input: StartSelfTestI
   return data.startSelfTest.task.id
 }
 
-/** A full pipe would stop a process that nobody reads. */
+/** A full pipe would block a process whose output is not read. */
 function drainOutput(child: TestProcess): void {
   const drain = async (): Promise<void> => {
     for (;;) await child.readLine()
@@ -145,15 +146,15 @@ function drainOutput(child: TestProcess): void {
   drain().catch(() => undefined)
 }
 
-/** What somebody who watches has seen so far, and a promise of all of it. */
+/** What a subscriber has seen so far, and a promise of the complete sequence. */
 export interface Sight {
   readonly seen: readonly TaskEvent[]
   readonly whole: Promise<readonly TaskEvent[]>
-  /** Resolves when so many items were seen to complete. */
+  /** Resolves when `count` items were seen to complete. */
   items(count: number): Promise<void>
 }
 
-/** Watches a task from its beginning to its end. */
+/** Follows a task from its beginning to its end. */
 export function watchWhole(client: TidingsClient, taskId: string): Sight {
   const seen: TaskEvent[] = []
   const waiting = new Set<() => void>()
@@ -182,7 +183,7 @@ export function watchWhole(client: TidingsClient, taskId: string): Sight {
   }
 }
 
-/** The entries of the log that were seen, in words that tell any difference. */
+/** Returns the seen events of the log as text that shows every difference. */
 export function logOf(seen: readonly TaskEvent[]): readonly string[] {
   return seen
     .filter(({ __typename }) => __typename !== 'TaskQueueMoved' && __typename !== 'TaskSnapshot')

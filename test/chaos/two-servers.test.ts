@@ -23,14 +23,14 @@ describe('two servers on one PostgreSQL and one Redis, a subscriber on each', ()
   })
   const watchOnBoth = (taskId: string) => [0, 1].map((node) => watchWhole(cluster.client(node), taskId))
 
-  it('shows both the same, every event once and in order', async () => {
+  it('deliver the same to both, every event once and in order', async () => {
     const taskId = await cluster.startTask(0, work)
     const [one, other] = await Promise.all(watchOnBoth(taskId).map(({ whole }) => whole))
     expectWhole(one ?? [])
     expect(logOf(other ?? [])).toEqual(logOf(one ?? []))
   })
 
-  it('carries out on one what is asked of the other, and only once what is asked of both', async () => {
+  it('run on one what is started on the other, and only once what is started on both', async () => {
     const taskId = await cluster.startTask(0, { ...work, items: 500 })
     const [one, other] = watchOnBoth(taskId)
     await Promise.all([one?.items(2), other?.items(2)])
@@ -58,7 +58,7 @@ describe('two servers on one PostgreSQL and one Redis, a subscriber on each', ()
     expect(new Set(ids).size).toBe(1)
   })
 
-  it('loses nothing when Redis is restarted, flushed and its subscribers are cut off in the middle', async () => {
+  it('lose nothing when Redis is restarted, flushed and its subscribers are disconnected during the task', async () => {
     const taskId = await cluster.startTask(1, work)
     const sights = watchOnBoth(taskId)
     await sights[0]?.items(10)
@@ -71,11 +71,11 @@ describe('two servers on one PostgreSQL and one Redis, a subscriber on each', ()
     expect(logOf(other ?? [])).toEqual(logOf(one ?? []))
   })
 
-  it('goes on in the other when the server that works is killed, and tells so', async () => {
+  it('continue the task on the other when the server that runs it is killed, and report it', async () => {
     const taskId = await cluster.startTask(0, { ...work, everyMs: 250 })
     const sights = watchOnBoth(taskId)
     await Promise.all(sights.map((sight) => sight.items(5)))
-    // Whichever of the two has it: both are killed, one after the other, and come back.
+    // Whichever of the two runs it: both are killed in turn, and come back.
     for (const [index, node] of cluster.nodes.entries()) {
       await node.kill('SIGKILL')
       await node.start()
@@ -87,7 +87,7 @@ describe('two servers on one PostgreSQL and one Redis, a subscriber on each', ()
     expect(one?.some((event) => event.__typename === 'TaskRetrying' && event.error.code === 'WORKER_LOST')).toBe(true)
   })
 
-  it('hands the task on at once when the server that works is told to end, without an error at any subscriber', async () => {
+  it('hand the task over at once when the server that runs it shuts down, without an error at any subscriber', async () => {
     const taskId = await cluster.startTask(0, { ...work, everyMs: 150 })
     const sights = watchOnBoth(taskId)
     await Promise.all(sights.map((sight) => sight.items(5)))

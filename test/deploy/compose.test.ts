@@ -20,7 +20,7 @@ const read = async (path: string) => readFile(new URL(path, file), 'utf8')
 const compose = parse(await readFile(file, 'utf8'), { merge: true }) as {
   readonly services: Readonly<Record<string, Service>>
 }
-/** As the container engine does: what the person who starts it has set, and defaults. */
+/** Substitutes as the container engine does: variables set by the operator, and defaults. */
 const fillIn = (text: string): string =>
   text.replaceAll(/\$\{(\w+):([?-])([^}]*)\}/g, (_, name: string, kind: string, value: string) =>
     kind === '-' ? value : `the-${name}-that-somebody-has-made-up-for-it`,
@@ -31,7 +31,7 @@ const service = (name: string): Service => {
   return found
 }
 
-test('there are two servers, a worker, PostgreSQL, Redis, nginx and Prometheus, and whatever one waits for is there', () => {
+test('there are two servers, a worker, PostgreSQL, Redis, nginx and Prometheus, and every dependency exists', () => {
   const names = ['server-1', 'server-2', 'worker', 'nginx', 'postgres', 'redis', 'prometheus']
   expect(Object.keys(compose.services)).toEqual(names)
   for (const one of Object.values(compose.services)) {
@@ -41,11 +41,11 @@ test('there are two servers, a worker, PostgreSQL, Redis, nginx and Prometheus, 
   for (const name of ['postgres', 'redis']) expect(service(name)).toHaveProperty('healthcheck')
 })
 
-test.each(['server-1', 'server-2', 'worker'])('the settings of %s are settings, and accepted in production', (name) => {
+test.each(['server-1', 'server-2', 'worker'])('the settings of %s exist and are accepted in production', (name) => {
   const { environment, build, command } = service(name)
   for (const key of Object.keys(environment)) expect(settings).toHaveProperty(key)
   const values = Object.fromEntries(Object.entries(environment).map(([key, value]) => [key, fillIn(value)]))
-  // What the image adds.
+  // Set by the image.
   const config = parseConfig({ ...values, NODE_ENV: 'production', HOST: '0.0.0.0', PORT: '4000' })
   expect(config.ROLE).toBe(name === 'worker' ? 'worker' : 'server')
   expect(config.DATABASE_URL).toContain('@postgres:5432/')
@@ -54,7 +54,7 @@ test.each(['server-1', 'server-2', 'worker'])('the settings of %s are settings, 
   expect(command).toEqual(name === 'worker' ? ['node', 'src/worker.ts'] : undefined)
 })
 
-test('nginx is given the tested configuration, and in it the servers where they are', async () => {
+test('nginx gets the tested configuration with the addresses of the servers', async () => {
   const { environment, volumes } = service('nginx')
   expect(volumes).toEqual(['./nginx/nginx.conf.template:/etc/nginx/templates/nginx.conf.template:ro'])
   const addresses = ['server-1', 'server-2'].map((name) => service(name).networks?.default.ipv4_address)
@@ -65,14 +65,14 @@ test('nginx is given the tested configuration, and in it the servers where they 
     runDir: '/tmp',
     accessLog: '/dev/stdout',
   })
-  // As the image does it: only what the environment has is replaced.
+  // As the image does: only variables of the environment are replaced.
   const template = await read('./nginx/nginx.conf.template')
   const filled = template.replaceAll(/\$\{(\w+)\}/g, (whole, name: string) => environment[name] ?? whole)
   const words = (text: string): string => text.replaceAll(/\s+/g, ' ')
   expect(words(filled)).toBe(words(rendered))
 })
 
-test('what the image copies is what is sent to its builder, and nothing else is', async () => {
+test('the builder receives exactly the files that the image copies', async () => {
   const copied = (await read('./Dockerfile'))
     .split('\n')
     .filter((line) => line.startsWith('COPY ') && !line.includes('--from'))
@@ -83,7 +83,7 @@ test('what the image copies is what is sent to its builder, and nothing else is'
   expect(ignore.slice(1).toSorted()).toEqual([...new Set(copied)].map((name) => `!${name}`).toSorted())
 })
 
-test('Prometheus scrapes every server and worker, which let it', async () => {
+test('Prometheus scrapes every server and worker, which permit it', async () => {
   const { scrape_configs: configs } = parse(await read('./prometheus.yml')) as {
     readonly scrape_configs: readonly { readonly dns_sd_configs: readonly { names: string[]; port: number }[] }[]
   }

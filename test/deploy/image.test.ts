@@ -13,7 +13,10 @@ import { startRedis } from '../support/redis.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Largest `node_modules` of a production installation, as `du -sk` counts it; decision 231 names the largest packages. */
+/**
+ * Largest `node_modules` of a production installation, as `du -sk` counts it; decision 231 names
+ * the largest packages.
+ */
 const maxPackageKilobytes = 120 * 1024
 
 interface LockedPackage {
@@ -22,7 +25,7 @@ interface LockedPackage {
   readonly devOptional?: boolean
 }
 
-/** Puts together what the last stage of the Dockerfile holds, without a container engine. */
+/** Assembles the content of the last stage of the Dockerfile, without a container engine. */
 async function makeImage(target: string): Promise<void> {
   const text = await readFile(join(root, 'deploy/Dockerfile'), 'utf8')
   const [last = ''] = text.split(/^FROM /m).slice(-1)
@@ -31,21 +34,21 @@ async function makeImage(target: string): Promise<void> {
     for (const name of names)
       await cp(join(root, name), to === './' ? join(target, name) : join(target, to), { recursive: true })
   }
-  // `npm ci --omit=dev --omit=optional` installs these and no others.
+  // `npm ci --omit=dev --omit=optional` installs exactly these.
   const lock = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8')) as {
     readonly packages: Readonly<Record<string, LockedPackage>>
   }
   const paths = Object.entries(lock.packages)
     .filter(([path, one]) => path !== '' && !one.dev && !one.optional && !one.devOptional)
     .map(([path]) => path)
-  // One within another comes along with it.
+  // A nested package is copied with its parent.
   const outer = paths.filter((path) => path.lastIndexOf('node_modules/') === 0)
   for (const folder of new Set(outer.map((path) => dirname(path))))
     await mkdir(join(target, folder), { recursive: true })
   for (const folder of new Set(outer.map((path) => dirname(path)))) {
     const here = outer.filter((path) => dirname(path) === folder).map((path) => join(root, path))
     const linked = spawnSync('cp', ['-al', ...here, join(target, folder)])
-    // Where links cannot be made, as between two disks.
+    // Where files cannot be linked, as between two disks.
     if (linked.status !== 0) expect(spawnSync('cp', ['-a', ...here, join(target, folder)]).status).toBe(0)
   }
   const { directory } = await ensureStudioBuilt()
@@ -54,7 +57,7 @@ async function makeImage(target: string): Promise<void> {
   await cp(join(root, 'dist/graphiql'), join(target, 'dist/graphiql'), { recursive: true })
 }
 
-test('what the image holds is enough: a server and a worker start with it, and nothing is built', async () => {
+test('the content of the image is sufficient: a server and a worker start with it, and nothing is built', async () => {
   await using directory = await createTestDirectory()
   await using database = await createTestDatabase()
   await using redis = await startRedis()

@@ -16,7 +16,9 @@ const reset = (_: IncomingMessage, response: ServerResponse) => void response.de
 const answer = (_: IncomingMessage, response: ServerResponse) => void response.end('answered')
 const unready = (_: IncomingMessage, response: ServerResponse) => void response.writeHead(503).end('draining')
 
-/** Sends as many requests as there are servers, so that each was asked first by one of them. */
+/**
+ * Sends as many requests as there are servers, so that each server is the first to be tried once.
+ */
 const askTwice = async (url: string, method: string) => {
   const responses = await Promise.all(
     [1, 2].map(() => fetch(url, { method, ...(method === 'POST' ? { body: 'x' } : {}) })),
@@ -24,15 +26,15 @@ const askTwice = async (url: string, method: string) => {
   return responses.map(({ status }) => status)
 }
 
-describe('asking the next server', () => {
-  test('goes on to it with everything when one refuses connections', async () => {
+describe('failover to the next server', () => {
+  test('applies to every request when one server refuses connections', async () => {
     const nobody = await findFreePort()
     await using there = await startUpstream(answer)
     await using nginx = await startNginx([nobody, there.port])
     expect(await askTwice(nginx.url, 'POST')).toEqual([200, 200])
     expect(await askTwice(nginx.url, 'GET')).toEqual([200, 200])
     expect(there.arrived.map(({ bytes }) => bytes)).toEqual([1, 1, 0, 0])
-    // It was tried and given up: otherwise this would say nothing.
+    // It was tried and skipped: otherwise this test would prove nothing.
     expect(await nginx.readLog()).toContain(`"127.0.0.1:${nobody}, 127.0.0.1:${there.port}"`)
   })
 
@@ -40,7 +42,7 @@ describe('asking the next server', () => {
     ['breaks off', reset, 502],
     ['says that it is not ready', unready, 503],
   ] as const)(
-    'goes on to it with what only reads, and never with what may have been done, when one %s',
+    'applies to reads, and never to a request that may have been executed, when one server %s',
     async (_, behaviour, status) => {
       await using bad = await startUpstream(behaviour)
       await using good = await startUpstream(answer)
@@ -54,7 +56,7 @@ describe('asking the next server', () => {
   )
 })
 
-test('passes an upload on as it comes', async () => {
+test('streams an upload while it arrives', async () => {
   await using upstream = await startUpstream(
     (incoming, response) => void incoming.on('end', () => response.end('thanks')),
   )
@@ -71,7 +73,7 @@ test('passes an upload on as it comes', async () => {
   expect(upstream.arrived[0]?.bytes).toBe(size)
 })
 
-test('tells the server whom it speaks for, and believes nothing that a client claims of that', async () => {
+test('forwards the client address to the server, and ignores what a client claims about it', async () => {
   await using upstream = await startUpstream(answer)
   await using nginx = await startNginx([upstream.port])
   const headers = {
@@ -94,7 +96,7 @@ test('tells the server whom it speaks for, and believes nothing that a client cl
   expect(await nginx.readLog()).not.toContain('secret')
 })
 
-test('serves previews at an origin of their own, without what tells who is asking', async () => {
+test('serves previews at a separate origin, without credentials', async () => {
   await using upstream = await startUpstream(answer)
   await using nginx = await startNginx([await findFreePort()], { previewPorts: [upstream.port] })
   const headers = { cookie: 'session=1', authorization: 'Bearer x' }
@@ -106,7 +108,8 @@ test('serves previews at an origin of their own, without what tells who is askin
   expect(arrived?.headers).not.toHaveProperty('authorization')
 })
 
-// Those of startNginx are sockets; a file and a pipe (as a container has it, whose configuration says /dev/stdout) are the others.
+// Those of startNginx are sockets; a file and a pipe (as in a container, whose configuration says
+// /dev/stdout) are the others.
 test.each([
   ['a file', '> output', 'access.log'],
   ['a pipe', '| cat > output', '/dev/stdout'],
@@ -125,7 +128,7 @@ test.each([
   const command = `nginx -e stderr -p . -c nginx.conf -g 'daemon off;' ${redirection}`
   const shell = spawn('sh', ['-c', command], { cwd: directory.path, env: { ...process.env, PATH: path } })
   const exit = once(shell, 'exit')
-  // The server that it asks is none, so it answers itself.
+  // Its upstream does not exist, so nginx answers itself.
   await vi.waitFor(async () => expect((await fetch(`http://127.0.0.1:${port}/asked`)).status).toBe(502))
   await vi.waitFor(async () => {
     const written = await readFile(directory.join(accessLog === 'access.log' ? accessLog : 'output'), 'utf8')
@@ -135,7 +138,7 @@ test.each([
   await exit
 })
 
-test('the configuration is printed for given servers, and refused for what is no address', async () => {
+test('the configuration is printed for given servers, and refused for invalid addresses', async () => {
   const program = fileURLToPath(new URL('../../deploy/nginx/render.ts', import.meta.url))
   const tls = await promisify(execFile)(process.execPath, [program, '--listen', '443 ssl', 'a.internal:4000'])
   expect(tls.stdout).toContain('listen 443 ssl http2;')

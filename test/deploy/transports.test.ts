@@ -10,7 +10,7 @@ const watch =
 let cluster: Cluster
 let nginx: TestNginx
 beforeAll(async () => {
-  // Its own address is among the settings of the servers, so it is there before them.
+  // Its address is among the settings of the servers, so it starts before them.
   nginx = await startNginx([await findFreePort()])
   cluster = await startCluster(2, {
     TRUST_PROXY: 'true',
@@ -27,7 +27,7 @@ afterAll(async () => {
   await cluster?.[Symbol.asyncDispose]()
 })
 
-/** What one of the servers is asked, over nginx. */
+/** Queries one of the servers over nginx. */
 async function query<T>(text: string, variables: object = {}): Promise<T> {
   const response = await fetch(`${nginx.url}/graphql`, {
     method: 'POST',
@@ -44,11 +44,11 @@ const untilCompleted = (id: string) =>
 
 describe('two servers behind nginx', () => {
   test.each(['websocket', 'sse', 'polling'] as const)(
-    'a client sees the whole log over %s, in order, each event once',
+    'deliver the whole log to a client over %s, in order, each event once',
     async (transport) => {
       const client = cluster.clientAt(nginx.url, [transport])
       const id = await startSelfTest(client, { items: 20, everyMs: 30, textLength: 40 })
-      // Three, so that some are on the server that does not work on it.
+      // Three, so that some are on the server that does not run the task.
       const sights = [client, ...[1, 2].map(() => cluster.clientAt(nginx.url, [transport]))].map((one) =>
         watchWhole(one, id),
       )
@@ -57,7 +57,7 @@ describe('two servers behind nginx', () => {
       expect(seqs).toEqual(seqs.map((_, index) => index + 1))
       expect(logs[0]?.at(-1)).toContain('TaskCompleted')
       for (const log of logs) expect(log).toEqual(logs[0])
-      // A socket is told of in the log when it has ended.
+      // A socket is logged when it has ended.
       await vi.waitFor(async () => {
         const log = await nginx.readLog()
         for (const { port } of cluster.nodes) expect(log).toContain(`"127.0.0.1:${port}"`)
@@ -65,7 +65,7 @@ describe('two servers behind nginx', () => {
     },
   )
 
-  test('an event of a stream arrives while the stream goes on, and nothing compresses it', async () => {
+  test('deliver an event of an open stream at once, uncompressed', async () => {
     const client = cluster.clientAt(nginx.url)
     const id = await startSelfTest(client, { items: 3, everyMs: 5_000 })
     await using stream = await openStream(nginx.url, watch, {
@@ -82,7 +82,7 @@ describe('two servers behind nginx', () => {
     expect(rest.some((event) => 'data' in event && event.data.includes('TaskCanceled'))).toBe(true)
   })
 
-  test('a document of some MB is taken, and read by any of the servers', async () => {
+  test('accept a document of some MB, readable on any of the servers', async () => {
     const chapter = (number: number) =>
       `# Chapter ${number}\n\n${`Sentence ${number} of many words. `.repeat(1_400)}\n\n`
     const text = Array.from({ length: 100 }, (_, index) => chapter(index + 1)).join('')
@@ -110,7 +110,7 @@ describe('two servers behind nginx', () => {
     )
   })
 
-  test('what is too large is refused in the words of the server', async () => {
+  test('refuse what is too large with the error of the server', async () => {
     const response = await fetch(`${nginx.url}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -120,7 +120,7 @@ describe('two servers behind nginx', () => {
     expect(await response.text()).toContain('REQUEST_TOO_LARGE')
   })
 
-  test('the pages come whole: the Studio, GraphiQL and its nine megabytes', async () => {
+  test('serve the complete pages: the Studio, GraphiQL and its nine megabytes', async () => {
     const studio = await fetch(nginx.url, { headers: { 'accept-encoding': 'br' } })
     expect(studio.headers.get('content-encoding')).toBe('br')
     const [, script] = /src="(\/assets\/[^"]+\.js)"/.exec(await studio.text()) ?? []
@@ -138,7 +138,7 @@ describe('two servers behind nginx', () => {
     expect(proxied?.byteLength).toBe(direct?.byteLength)
   })
 
-  test('a preview is served by any of the servers, at an origin of its own that only the Studio may frame', async () => {
+  test('serve a preview from any of them, at a separate origin that only the Studio may frame', async () => {
     const { importDocument } = await query<{ importDocument: { document: { id: string }; task: { id: string } } }>(
       `mutation { importDocument(input: { source: { text: "# Owls\\n\\nOwls fly at night." }, name: "owls.md" }) {
         ... on ImportDocumentSuccess { document { id } task { id } } } }`,
@@ -161,7 +161,7 @@ describe('two servers behind nginx', () => {
       return found.project.preview
     })
     expect(address.startsWith(`${nginx.previewUrl}/`)).toBe(true)
-    // As often as it takes for each of the servers to be asked.
+    // Repeated until each of the servers has been queried.
     for (let times = 0; times < 4; times++) {
       const page = await fetch(address)
       expect(await page.text()).toContain('<!doctype html>')
@@ -171,7 +171,7 @@ describe('two servers behind nginx', () => {
     for (const { previewPort } of cluster.nodes) expect(log).toContain(`"127.0.0.1:${previewPort}"`)
   })
 
-  test('metrics, which this machine alone may read, are not told over it', async () => {
+  test('do not expose metrics, which only this machine may read', async () => {
     expect((await fetch(`${cluster.nodes[0]?.url}/metrics`)).status).toBe(200)
     expect((await fetch(`${nginx.url}/metrics`)).status).toBe(404)
     expect((await fetch(`${nginx.url}/health/ready`)).status).toBe(200)

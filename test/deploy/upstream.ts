@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** What has come through to a server behind the proxy. */
+/** A request that has reached a server behind the proxy. */
 export interface Arrived {
   readonly method: string
   readonly headers: IncomingHttpHeaders
@@ -10,13 +10,15 @@ export interface Arrived {
   bytes: number
 }
 
-/** A bare HTTP server whose answers a test decides, to see what a proxy does. Disposing closes it. */
+/**
+ * A bare HTTP server whose responses are set by a test, to observe a proxy. Disposing closes it.
+ */
 export interface Upstream extends AsyncDisposable {
   readonly port: number
   readonly arrived: readonly Arrived[]
 }
 
-/** Starts one on a free port. @param answer - called when a request's headers have come */
+/** Starts one on a free port. @param answer - called when the headers of a request have arrived */
 export async function startUpstream(
   answer: (request: IncomingMessage, response: ServerResponse) => void,
 ): Promise<Upstream> {

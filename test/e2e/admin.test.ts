@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => world?.[Symbol.asyncDispose]())
 
 describe('the page of administrators', () => {
-  test('shows those who come over two transports, what they watch, and that they are gone; and what was refused', async () => {
+  test('shows connections over two transports, their subscriptions and their end, and refusals', async () => {
     let release: (() => void) | undefined
     const held = new Promise<void>((resolve) => {
       release = resolve
@@ -28,11 +28,11 @@ describe('the page of administrators', () => {
     const { page } = admin
     const figure = (name: string) => page.locator('.admin-figure', { hasText: name }).locator('dd')
     const clients = page.getByRole('region', { name: 'Connections' }).getByRole('row')
-    // Itself.
+    // Its own connection.
     await clients.filter({ hasText: 'WebSocket' }).waitFor()
     expect(await page.getByRole('link', { name: 'Connections' }).getAttribute('aria-current')).toBe('page')
 
-    // A browser whose network lets no socket through, and a program with an event stream.
+    // A browser whose network blocks sockets, and a program with an event stream.
     await using proxy = await startWebProxy(world.port)
     proxy.blockSockets = true
     await using other = await openPage(browser, `${proxy.url}/?page=connections`, { userAgent: 'Other Browser/1' })

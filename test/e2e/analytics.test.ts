@@ -15,7 +15,7 @@ beforeAll(async () => {
 })
 afterAll(() => world?.[Symbol.asyncDispose]())
 
-/** Imports a README that comes inside a package. @returns the document's id */
+/** Imports a README of an installed package. @returns the document's id */
 async function importReadme(name: string): Promise<string> {
   const text = await readFile(new URL(`../../node_modules/${name}/README.md`, import.meta.url), 'utf8')
   const { importDocument } = await world.query<{ importDocument: { document: { id: string } } }>(
@@ -51,7 +51,7 @@ const questionsOf = async (id: string): Promise<readonly string[]> => {
   return quiz.questions.map((question) => question.id)
 }
 
-/** The figures as the page shows them, by title. */
+/** Returns the figures shown on the page, by title. */
 const figures = (page: Page): Promise<Record<string, string>> =>
   page
     .locator('.tile')
@@ -63,7 +63,7 @@ const figures = (page: Page): Promise<Record<string, string>> =>
         ]),
       ),
     )
-/** What is drawn, as the picture itself. */
+/** Returns the rendered chart as an image. */
 const drawn = (page: Page, title: string): Promise<string> =>
   page
     .getByRole('region', { name: title, exact: true })
@@ -71,7 +71,7 @@ const drawn = (page: Page, title: string): Promise<string> =>
     .evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL())
 
 describe('analytics in the Studio', () => {
-  test('move while a quiz is made and when a question is accepted, and are the same after a reload', async () => {
+  test('update while a quiz is generated and when a question is accepted, and are the same after a reload', async () => {
     await using opened = await openPage(browser, world.url)
     const { page } = opened
     await page.getByRole('link', { name: 'Analytics' }).click()
@@ -93,7 +93,7 @@ describe('analytics in the Studio', () => {
         { interval: 50 },
       )
       .toBe('10')
-    // Neither at once nor by asking again.
+    // Neither all at once nor by refetching.
     expect(seen.size).toBeGreaterThan(4)
     expect(pictures.size).toBeGreaterThan(4)
     expect(opened.requests.slice(asked)).toEqual([])
@@ -122,7 +122,7 @@ describe('analytics in the Studio', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('are to be had without seeing pictures, by keyboard, and on a phone without scrolling sideways', async () => {
+  test('are available without images, by keyboard, and on a phone without horizontal scrolling', async () => {
     const quizId = await makeQuiz(await importReadme('uplot'), 2)
     await expect.poll(async () => (await questionsOf(quizId)).length).toBe(2)
     await using opened = await openPage(browser, `${world.url}/?page=analytics`, {

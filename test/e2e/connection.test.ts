@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 
 describe('the connection of a page', () => {
-  test('when the server dies the page says so, and when it is back nothing is missing or doubled', async () => {
+  test('shows that the server has died, and afterwards nothing is missing or repeated', async () => {
     await using world = await startWorld({}, { canCrash: true })
     const roadmapId = await world.makeRoadmap()
     const words = createWords()
@@ -31,7 +31,7 @@ describe('the connection of a page', () => {
     words.next(2)
     await world.restart()
     await says(page, 'Live')
-    // The worker died with the server: another attempt begins the text anew.
+    // The worker died with the server: another attempt starts the text again.
     await article.getByText(wordsUpTo(5), { exact: true }).waitFor()
     words.next(2)
     words.end()
@@ -40,7 +40,7 @@ describe('the connection of a page', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('sockets blocked, streams held back, and all well again: down the ladder and up, without a gap', async () => {
+  test('falls back when sockets are blocked and streams buffered, and upgrades afterwards, without a gap', async () => {
     await using world = await startWorld()
     await using proxy = await startWebProxy(world.port)
     const roadmapId = await world.makeRoadmap()
@@ -75,7 +75,7 @@ describe('the connection of a page', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('what is done offline is shown as waiting, and sent once when the network is back', async () => {
+  test('shows offline mutations as waiting, and sends each once when the network is back', async () => {
     await using world = await startWorld()
     const roadmapId = await world.makeRoadmap()
     await using opened = await openPage(browser, `${world.url}/?roadmap=${roadmapId}`)
@@ -102,7 +102,7 @@ describe('the connection of a page', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('what was done without a network outlives a reload, is sent once, and is followed to its end', async () => {
+  test('keeps offline mutations across a reload, sends each once, and follows the tasks to their end', async () => {
     await using world = await startWorld()
     await using proxy = await startWebProxy(world.port)
     const roadmapId = await world.makeRoadmap()
@@ -129,7 +129,7 @@ describe('the connection of a page', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('a token that expires in mid-stream is renewed, and the text goes on where it was', async () => {
+  test('renews a token that expires during a stream, and the text continues where it was', async () => {
     const secret = 'a secret of the tests that is long enough'
     const sign = (sub: string, time: string) =>
       new SignJWT({ sub })
@@ -164,7 +164,7 @@ describe('the connection of a page', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('two tabs of one viewer show the same, another viewer nothing of it', async () => {
+  test('shows the same in two tabs of one viewer, and nothing of it to another viewer', async () => {
     const secret = 'a secret of the tests that is long enough'
     const sign = (sub: string) =>
       new SignJWT({ sub })

@@ -16,10 +16,10 @@ const sample = (name: string): Buffer => {
   if (found === undefined) throw new Error(`There is no sample "${name}"`)
   return found.bytes
 }
-/** Text of some megabytes that is read quickly: one long code block. */
+/** A text of some megabytes that is converted quickly: one long code block. */
 const large = Buffer.from(`# Numbers\n\nSome numbers.\n\n\`\`\`\n${randomBytes(3_000_000).toString('hex')}\n\`\`\`\n`)
 
-/** Text of many short paragraphs, which takes a moment to be read. */
+/** A text of many short paragraphs, which takes a moment to convert. */
 const long = Buffer.from(
   `# Long\n\n${Array.from({ length: 500 }, (_, part) => `## Part ${part}\n\n${'Some *words* of [it](#x).\n\n'.repeat(20)}`).join('')}`,
 )
@@ -40,7 +40,7 @@ const tokenOf = (userId: string): Promise<string> =>
     .setSubject(userId)
     .setExpirationTime('1h')
     .sign(new TextEncoder().encode(secret))
-/** A page of a signed-in user. */
+/** Opens a page of a signed-in user. */
 async function openAs(
   userId: string,
   path = '/?page=documents',
@@ -69,7 +69,7 @@ const overflow = (page: Page): Promise<number> =>
   page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
 
 describe('documents in the Studio', () => {
-  test('a file is uploaded, watched, opens by itself, is found again, and is deleted for good', async () => {
+  test('a file is uploaded, followed, opened automatically, found again, and permanently deleted', async () => {
     await using opened = await openAs('ada')
     const { page } = opened
     await choose(page, [{ name: 'bread.pdf', buffer: sample('bread.pdf') }])
@@ -99,11 +99,11 @@ describe('documents in the Studio', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('how much of a file is sent is shown; one that is cut off in the middle is sent again by itself, once', async () => {
+  test('upload progress is shown, and an interrupted upload is retried automatically, once', async () => {
     await using proxy = await startWebProxy(world.port)
     await using opened = await openAs('bea', undefined, { url: proxy.url })
     const { page } = opened
-    // A browser itself tries again twice on connections that it has used before.
+    // A browser itself retries twice on connections that it has used before.
     proxy.cutUploads = Number.POSITIVE_INFINITY
     await choose(page, [{ name: 'numbers.md', buffer: large }])
     await page.getByText('Interrupted. The upload resumes when the server is reachable.').waitFor()
@@ -120,7 +120,7 @@ describe('documents in the Studio', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('a file that is too large is refused with the limit, and one on its way can be canceled', async () => {
+  test('a file that is too large is refused with the limit, and a running upload can be canceled', async () => {
     await using proxy = await startWebProxy(world.port)
     await using opened = await openAs('cid', undefined, { url: proxy.url })
     const { page } = opened
@@ -135,7 +135,7 @@ describe('documents in the Studio', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('a file whose reading was canceled is read after all when that is tried again', async () => {
+  test('a file whose conversion was canceled is converted after a retry', async () => {
     await using opened = await openAs('hal')
     const { page } = opened
     await choose(page, [{ name: 'long.md', buffer: long }])
@@ -149,7 +149,7 @@ describe('documents in the Studio', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('revoking a share takes the document off the reader’s page at once, and deleting it off the owner’s other one', async () => {
+  test('revoking a share removes the document from the reader’s page at once, and deleting it from the owner’s other page', async () => {
     const name = 'ws.md'
     const text = await readFile(new URL('../../node_modules/ws/README.md', import.meta.url), 'utf8')
     await world.query(
@@ -183,7 +183,7 @@ describe('documents in the Studio', () => {
     for (const { errors } of [owner, other, reader]) expect(errors).toEqual([])
   })
 
-  test('a bad file of each kind shows what is wrong with it and what to do', async () => {
+  test('a bad file of each kind shows the problem and the advice', async () => {
     await using opened = await openAs('fay')
     const { page } = opened
     const all = samples.flatMap(({ name, bytes, code }) => (code === null ? [] : [{ name, buffer: bytes, code }]))
@@ -206,7 +206,7 @@ describe('documents in the Studio', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('a phone in the dark shows list and text without scrolling sideways', async () => {
+  test('a phone in dark mode shows list and text without horizontal scrolling', async () => {
     await using opened = await openAs('gus', undefined, {
       viewport: { width: 390, height: 844 },
       isMobile: true,

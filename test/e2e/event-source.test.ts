@@ -12,7 +12,7 @@ beforeAll(async () => {
 })
 afterAll(() => site?.[Symbol.asyncDispose]())
 
-test('a plain EventSource receives every event once over streams that are cut, and stops by itself after the last', async () => {
+test('a plain EventSource receives every event once over streams that are cut, and stops after the last', async () => {
   const id = await site.count(4)
   await using context = await browser.newContext()
   const page = await context.newPage()
@@ -33,7 +33,7 @@ test('a plain EventSource receives every event once over streams that are cut, a
     await eventually(() => expect(metrics.connectionsOpened.sse).toBeGreaterThanOrEqual(streams))
     site.step(1)
   }
-  // After `complete` an EventSource connects once more; the answer is 204.
+  // After `complete` an EventSource connects once more; the response is 204.
   await eventually(async () =>
     expect(await page.evaluate(() => (globalThis as unknown as { source: EventSource }).source.readyState)).toBe(2),
   )

@@ -12,7 +12,7 @@ beforeAll(async () => {
 })
 afterAll(() => world?.[Symbol.asyncDispose]())
 
-/** The model answers, and tells nothing more until it is let go. */
+/** Makes the model pause its output until it is released. */
 function hold(): { letGo(): void } {
   const gate = Promise.withResolvers<void>()
   world.model.answer = async function* (asked) {
@@ -33,7 +33,7 @@ async function untilOver(taskId: string): Promise<void> {
     { interval: 50 },
   )
 }
-/** Waits until the server has written down that somebody follows a task, or that nobody does. */
+/** Waits until the server has recorded that a task has a subscriber, or that it has none. */
 async function untilWatched(taskId: string, isWatched: boolean): Promise<void> {
   await vi.waitFor(
     async () => {
@@ -50,7 +50,7 @@ const panel = (page: Page) => page.getByRole('dialog', { name: 'Your inbox' })
 const toast = (page: Page, title: string) => page.getByRole('region', { name: 'New notifications' }).getByText(title)
 
 describe('the inbox in the Studio', () => {
-  test('has what ended while the page was closed, once, leads there, and is read in all tabs when it is in one', async () => {
+  test('has one entry for what ended while the page was closed, links to it, and marks it as read in all tabs', async () => {
     const model = hold()
     const { roadmapId, taskId } = await world.startRoadmap({ titles: ['Owls'] })
     {
@@ -68,7 +68,7 @@ describe('the inbox in the Studio', () => {
     const link = panel(one.page).getByRole('link', { name: title })
     await link.waitFor()
     expect(await link.count()).toBe(1)
-    // What was there before is no news.
+    // Existing entries do not pop up.
     expect(await toast(one.page, title).count()).toBe(0)
     const unread = two.page.getByRole('button', { name: `Mark as read: ${title}` })
     await unread.waitFor()
@@ -82,13 +82,13 @@ describe('the inbox in the Studio', () => {
     await two.page.getByRole('button', { name: 'Mark all read' }).last().click()
     await two.page.getByText('No unread notifications').waitFor()
     await bell(one.page, 'Inbox').waitFor()
-    // And a reload finds the same.
+    // A reload shows the same.
     await one.page.reload()
     await bell(one.page, 'Inbox').waitFor()
     expect([...one.errors, ...two.errors]).toEqual([])
   })
 
-  test('gets nothing of what somebody watched to its end', async () => {
+  test('has no entry for a task that the viewer followed to its end', async () => {
     const model = hold()
     const { roadmapId, taskId } = await world.startRoadmap({ titles: ['Robins'] })
     const read = '{ inbox { nodes { about { id } } } }'
@@ -101,12 +101,13 @@ describe('the inbox in the Studio', () => {
     expect(inbox.nodes.map(({ about }) => about?.id)).not.toContain(roadmapId)
   })
 
-  test('shows on every page what an admin tells everyone; it clears itself, an error stays until it is dismissed', async () => {
+  test('shows on every page what an admin sends to all users; it closes itself, while an error stays until it is dismissed', async () => {
     await world.query('mutation { markAllNotificationsRead { count } }')
     await tell({ level: 'INFORMATION', title: 'Told before' })
     await using one = await openPage(browser, world.url)
     await using two = await openPage(browser, `${world.url}/?page=inbox`, { colorScheme: 'dark' })
-    // Whoever knows of it hears of what comes; what is there when a page is opened does not pop up.
+    // A page that has loaded the inbox shows new entries; entries that exist when a page is opened
+    // do not pop up.
     for (const { page } of [one, two]) await bell(page, /^Inbox 1 unread/).waitFor()
     await world.query('mutation { markAllNotificationsRead { count } }')
     await tell({ level: 'INFORMATION', title: 'Closed on Sunday' })
@@ -118,26 +119,26 @@ describe('the inbox in the Studio', () => {
     }
     await toast(one.page, 'Closed on Sunday').waitFor({ state: 'detached' })
     expect(await toast(one.page, 'The disk is full').count()).toBe(1)
-    // It has cleared itself, and is not read for that.
+    // It has closed itself, and is not marked as read by that.
     await bell(one.page, /^Inbox 2 unread/).waitFor()
 
     await one.page.getByRole('button', { name: 'Dismiss: The disk is full' }).focus()
     await one.page.keyboard.press('Escape')
     await toast(one.page, 'The disk is full').waitFor({ state: 'detached' })
-    // Dismissed is read, in the other tab as well.
+    // Dismissing marks as read, in the other tab as well.
     await toast(two.page, 'The disk is full').waitFor({ state: 'detached' })
     await bell(two.page, /^Inbox 1 unread/).waitFor()
     expect([...one.errors, ...two.errors]).toEqual([])
   })
 
-  test('is for the keyboard and for a phone, too, and goes on after the server was away', async () => {
+  test('works by keyboard and on a phone, and continues after the server was down', async () => {
     await using opened = await openPage(browser, world.url, {
       viewport: { width: 390, height: 844 },
       isMobile: true,
       hasTouch: true,
     })
     const { page } = opened
-    // What was there before is known: only what comes later pops up.
+    // Existing entries are known: only later ones pop up.
     await tell({ level: 'INFORMATION', title: 'Still here' })
     await bell(page, /unread/).waitFor()
     await world.crash()

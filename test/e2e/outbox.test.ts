@@ -36,13 +36,13 @@ async function kill(page: Page): Promise<void> {
 }
 
 describe('the outbox in browsers', () => {
-  test('a page that is killed on a dead line loses no message: the next page sends all of them once and in order', async () => {
+  test('loses no message of a page that is killed on a dead connection: the next page sends all of them once and in order', async () => {
     const id = await createSession('Killed')
     await using proxy = await createTcpProxy(world.port)
     const url = `http://127.0.0.1:${proxy.port}/?session=${id}`
     await using first = await openPage(browser, url)
     await ready(first.page)
-    // A tab of another page keeps the browser's storage as it is while the first one is killed.
+    // A tab of another page keeps the browser's storage alive while the first one is killed.
     await using other = await openTab(first.page.context(), 'about:blank')
     proxy.stall()
     for (const text of ['One', 'Two', 'Three']) await write(first.page, text)
@@ -57,7 +57,7 @@ describe('the outbox in browsers', () => {
     expect(other.errors).toEqual([])
   })
 
-  test('two tabs keep what each of them has written, and a third sends what the closed ones have left', async () => {
+  test('keeps the messages of two tabs, and a third sends those of closed ones', async () => {
     const id = await createSession('Two tabs')
     await using proxy = await createTcpProxy(world.port)
     const url = `http://127.0.0.1:${proxy.port}/?session=${id}`

@@ -17,7 +17,7 @@ const text = [
 ].join('\n\n')
 
 describe('the page', () => {
-  test('a file that is dropped becomes a document, then a roadmap, without another click', async () => {
+  test('turns a dropped file into a document, then a roadmap, without another click', async () => {
     await using opened = await openPage(browser, world.url)
     const { page } = opened
     const transfer = await page.evaluateHandle((body) => {
@@ -40,7 +40,7 @@ describe('the page', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('a file that cannot be read is refused with the reason', async () => {
+  test('refuses an unreadable file with the reason', async () => {
     await using opened = await openPage(browser, world.url)
     const { page } = opened
     await page
@@ -50,7 +50,7 @@ describe('the page', () => {
     expect((await page.getByRole('alert').textContent())?.length).toBeGreaterThan(10)
   })
 
-  test('everything can be done by keyboard: import, open, retry, look at the tasks', async () => {
+  test('supports everything by keyboard: import, open, retry, view the tasks', async () => {
     await using opened = await openPage(browser, world.url)
     const { page } = opened
     await page.getByText('Roadmaps', { exact: true }).waitFor()
@@ -92,7 +92,7 @@ describe('the page', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('a phone shows the outline, then the piece, and never scrolls sideways', async () => {
+  test('shows the outline, then the piece, on a phone, and never scrolls horizontally', async () => {
     const roadmapId = await world.makeRoadmap()
     await using opened = await openPage(browser, world.url, {
       viewport: { width: 390, height: 844 },
@@ -103,7 +103,7 @@ describe('the page', () => {
     const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
     await page.getByRole('heading', { name: 'Roadmaps' }).waitFor()
     expect(await overflow()).toBeLessThanOrEqual(0)
-    // All pages are in reach, within the window.
+    // All pages are reachable, within the window.
     await page.getByRole('button', { name: 'Menu' }).tap()
     const links = await page.getByRole('navigation', { name: 'Pages' }).getByRole('link').all()
     for (const link of links) {
@@ -124,7 +124,7 @@ describe('the page', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('in the dark it is dark, and where motion is unwelcome nothing moves', async () => {
+  test('is dark in dark mode, and has no motion where reduced motion is preferred', async () => {
     await using opened = await openPage(browser, world.url, { colorScheme: 'dark', reducedMotion: 'reduce' })
     const { page } = opened
     await page.getByRole('heading', { name: 'Roadmaps' }).waitFor()

@@ -9,7 +9,7 @@ import { startWorld, type World } from './support/world.ts'
 let browser: Browser
 let world: World
 let documentId = ''
-/** A document that comes inside a package. */
+/** A README of an installed package. */
 const readme = new URL('../../node_modules/ws/README.md', import.meta.url)
 beforeAll(async () => {
   ;[browser, world] = await Promise.all([shareBrowser(), startWorld({}, { canCrash: true })])
@@ -20,7 +20,7 @@ afterAll(() => world?.[Symbol.asyncDispose]())
 
 let questions = 1
 let asked = Promise.withResolvers<void>()
-/** Lets the model write one more question of each quiz, which is not enough for any. */
+/** Lets the model write one more question of each quiz, which completes none of them. */
 function askOneMore(): void {
   questions++
   asked.resolve()
@@ -33,7 +33,7 @@ async function* think(): AsyncGenerator<string> {
   }
 }
 
-/** Imports a document, and waits until it can be read. @returns its id */
+/** Imports a document, and waits until it is readable. @returns its id */
 async function importText({ query }: World, text: string): Promise<string> {
   const { importDocument } = await query<{ importDocument: { document: { id: string } } }>(
     `mutation ($text: String!) { importDocument(input: { source: { text: $text }, name: "text.md" }) {
@@ -48,7 +48,7 @@ async function importText({ query }: World, text: string): Promise<string> {
   })
   return id
 }
-/** Starts quizzes; two are made at a time, the others wait. @returns their tasks, in their order */
+/** Starts quizzes; two run at a time, the others wait. @returns their tasks, in order */
 async function startQuizzes(count: number): Promise<readonly string[]> {
   const ids: string[] = []
   for (let index = 0; index < count; index++) {
@@ -68,7 +68,7 @@ const panelOf = (page: Page) => page.getByRole('complementary', { name: 'Status'
 const buttonOf = (page: Page) => page.getByRole('button', { name: /^Status/ })
 
 describe('the panel on every page', () => {
-  test('shows what runs and what waits, moves with it, and stays while one goes from page to page', async () => {
+  test('shows running and waiting tasks, follows them, and persists across pages', async () => {
     const ids = await startQuizzes(4)
     await using opened = await openPage(browser, world.url)
     const { page } = opened
@@ -89,7 +89,7 @@ describe('the panel on every page', () => {
     await page.reload()
     await panel.getByText('Next in the queue').waitFor()
 
-    // One that ran is canceled, so the next in line takes its place.
+    // A running task is canceled, so the next one in the queue starts.
     await panel.getByRole('button', { name: 'Cancel: Generating quiz' }).last().click()
     await panel.getByText('2nd of 2 in the queue').waitFor({ state: 'detached' })
     await panel.getByText('Next in the queue').waitFor()
@@ -101,7 +101,7 @@ describe('the panel on every page', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('is opened, folded up and closed by keyboard, and says so', async () => {
+  test('is opened, collapsed and closed by keyboard, and announces it', async () => {
     await using opened = await openPage(browser, world.url)
     const { page } = opened
     const panel = panelOf(page)
@@ -110,7 +110,7 @@ describe('the panel on every page', () => {
     await page.keyboard.press('Enter')
     await panel.waitFor()
     expect(await buttonOf(page).getAttribute('aria-expanded')).toBe('true')
-    // The panel is what comes next: to close it, the connection, the tasks.
+    // The panel comes next: closing it, the connection, the tasks.
     const names: string[] = []
     for (let presses = 0; presses < 3; presses++) {
       await page.keyboard.press('Tab')
@@ -144,7 +144,7 @@ describe('the panel on every page', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('tells when the server is gone and when it is back, and what ran goes on', async () => {
+  test('shows when the server is down and when it is back, and running tasks continue', async () => {
     const ids = await startQuizzes(1)
     await using opened = await openPage(browser, world.url)
     const { page } = opened
@@ -162,7 +162,7 @@ describe('the panel on every page', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('has the previews of projects, as they become', async () => {
+  test('has the previews of projects, with their changes', async () => {
     await using quick = await startWorld({ CONTENT_PROVIDER: 'extractive', CONTENT_PACE_MS: '0' })
     const { generateProject } = await quick.query<{ generateProject: { project: { id: string } } }>(
       `mutation ($id: ID!) { generateProject(input: { prompt: "Cards", documentId: $id, template: FLASH_CARDS }) {
@@ -186,7 +186,7 @@ describe('the panel on every page', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('has what one was told while nobody looked, and reads it', async () => {
+  test('has notifications that arrived while it was closed, and marks them as read', async () => {
     await world.query(
       `mutation { notify(input: { title: "The school is closed on Monday", level: WARNING, userId: "local-developer" }) { __typename } }`,
     )
@@ -204,7 +204,7 @@ describe('the panel on every page', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('is a sheet at the bottom of a phone, in reach of the thumb, and nothing scrolls sideways', async () => {
+  test('is a sheet at the bottom of a phone, in reach of the thumb, without horizontal scrolling', async () => {
     const ids = await startQuizzes(3)
     await using opened = await openPage(browser, world.url, {
       viewport: { width: 390, height: 844 },

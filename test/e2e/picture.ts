@@ -1,6 +1,7 @@
 /**
- * Takes the pictures of the documentation: `node test/e2e/picture.ts`; with a folder, of every view, to look at. A real
- * server makes a roadmap of the project's own architecture, with a model that answers as slowly as models do, and in two cases not at all.
+ * Takes the pictures of the documentation: `node test/e2e/picture.ts`. With a folder, of every
+ * view, for inspection. A real server generates a roadmap of the project's own architecture, with a
+ * model that responds as slowly as real models, and fails in two cases.
  */
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -27,17 +27,18 @@ const open = (page: Page, path: string): Promise<void> =>
   page.getByRole('navigation', { name: 'Files' }).getByRole('button', { name: path }).click()
 
 describe('a project in the Studio', () => {
-  test('is written before one’s eyes, works in its preview, is edited, mended and synced', async () => {
+  test('is generated live, works in its preview, is edited, fixed and synced', async () => {
     await using opened = await openPage(browser, `${world.url}/?page=projects`)
     const { page } = opened
     await page.getByLabel('Source').selectOption(documentId)
     await page.getByRole('radio', { name: /Flash cards/ }).check()
     await page.getByRole('button', { name: 'Make the project' }).click()
     await page.waitForURL(/project=/)
-    // One file can be read while others are yet to come, also by who comes in the middle.
+    // One file can be read while others are being generated, also by a page that loads during the
+    // task.
     await page.getByRole('heading', { name: 'cards.js' }).waitFor()
     await page.reload()
-    // On a quick machine the rest may be there before the page is.
+    // On a fast machine the rest may be ready before the page is.
     await page.getByRole('progressbar', { name: 'Generating project' }).or(badge(page, 'Ready')).first().waitFor()
     await badge(page, 'Ready').waitFor()
 
@@ -56,10 +57,10 @@ describe('a project in the Studio', () => {
     await open(page, 'style.css')
     await page.getByLabel('Content of style.css').press('Control+s')
     await page.getByRole('button', { name: 'app.js, line 2, column 9 Unexpected token' }).click()
-    // Changes and what is wrong with them outlast a reload.
+    // Changes and their problems survive a reload.
     await page.reload()
     await page.getByRole('button', { name: 'app.js, line 2, column 9 Unexpected token' }).click()
-    // It leads to the file and the line, and nothing has changed so far.
+    // It links to the file and the line, and nothing has changed so far.
     expect(
       await editor.evaluate((field) => [
         document.activeElement === field,
@@ -71,7 +72,7 @@ describe('a project in the Studio', () => {
 
     await editor.fill(script.replace('`Card ', '`Mended card '))
     await page.getByRole('button', { name: 'Sync 1 change' }).click()
-    // The frame loads again by itself.
+    // The frame reloads automatically.
     await preview(page).getByText('Mended card 1 of 12, 0 known').waitFor()
     await page.getByRole('region', { name: 'Problems' }).waitFor({ state: 'detached' })
     await page.getByText('version 2').first().waitFor()
@@ -85,7 +86,7 @@ describe('a project in the Studio', () => {
     await page.getByText('None yet.').waitFor()
   })
 
-  test('has a preview that stops when nobody uses it, and starts again at another address', async () => {
+  test('has a preview that stops when it is not used, and starts again at another address', async () => {
     await using own = await startWorld({
       CONTENT_PROVIDER: 'extractive',
       CONTENT_PACE_MS: '0',
@@ -104,7 +105,9 @@ describe('a project in the Studio', () => {
   })
 })
 
-/** What a project may try to get hold of. Each attempt tells `kept out: …`, or what it got. */
+/**
+ * Attempts of a project to access foreign data. Each reports `kept out: …`, or the obtained data.
+ */
 const attempts = (studio: string): string => `
 const results = {}
 const attempt = async (name, run) => {
@@ -215,16 +218,16 @@ const expectKeptOut = ({ own, origin, ...rest }: Record<string, string>, count: 
   expect(Object.keys(rest)).toHaveLength(count)
 }
 
-describe('what a project contains', () => {
+describe('the content of a project', () => {
   let hostile: { readonly id: string; readonly address: string }
   beforeAll(async () => {
     hostile = await makeProject(world, documentId, hostileFiles(world.url))
   })
 
-  test('cannot act as the Studio’s user from the frame it is shown in', async () => {
+  test('cannot act as the Studio’s user from its frame', async () => {
     await using opened = await openPage(browser, `${world.url}/?project=${hostile.id}`)
     const { page } = opened
-    // What a page with a token holds.
+    // Data that a page with a token holds.
     await page.evaluate(() => {
       sessionStorage.setItem('tidings.token', 'secret')
       // biome-ignore lint/suspicious/noDocumentCookie: it is what the preview is to be kept from
@@ -234,7 +237,7 @@ describe('what a project contains', () => {
     if (!frame) throw new Error('There is no frame')
     expectKeptOut(await readResults(frame), 21)
     expect(page.url()).toBe(`${world.url}/?project=${hostile.id}`)
-    // Nor can it lead its frame elsewhere, with what it knows in the address.
+    // Nor can it navigate its frame elsewhere, with data in the address.
     await frame.evaluate((studio) => {
       location.href = `${studio}/?page=projects`
     }, world.url)
@@ -242,7 +245,7 @@ describe('what a project contains', () => {
     await page.getByRole('heading', { name: 'ws' }).first().waitFor()
   })
 
-  test('cannot when its address is opened in a tab of its own', async () => {
+  test('cannot act as the user when its address is opened in a separate tab', async () => {
     const context = await browser.newContext()
     try {
       await context.addCookies([{ name: 'token', value: 'secret', url: world.url }])
@@ -254,7 +257,7 @@ describe('what a project contains', () => {
     }
   })
 
-  test('is shown in a frame by the Studio alone', async () => {
+  test('is shown in a frame by the Studio only', async () => {
     const other = createServer((_, response) => {
       response.writeHead(200, { 'content-type': 'text/html' })
       response.end(`<!doctype html><iframe src="${hostile.address}"></iframe>`)
@@ -276,7 +279,7 @@ describe('what a project contains', () => {
     }
   })
 
-  test('is refused by the API, should it ever get through to it', async () => {
+  test('is refused by the API if a request ever reaches it', async () => {
     for (const origin of ['null', new URL(hostile.address).origin]) {
       const answer = await fetch(`${world.url}/graphql`, {
         method: 'POST',

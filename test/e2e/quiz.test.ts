@@ -19,7 +19,7 @@ const question = (page: Page, position: number) => page.getByLabel(`Question ${p
 const press = (page: Page, what: string, position: number): Promise<void> =>
   page.getByRole('button', { name: `${what}: question ${position}`, exact: true }).click()
 
-/** Imports a README that comes inside a package. */
+/** Imports a README of an installed package. */
 async function importReadme(name: string): Promise<void> {
   const text = await readFile(new URL(`../../node_modules/${name}/README.md`, import.meta.url), 'utf8')
   await world.query(
@@ -29,7 +29,7 @@ async function importReadme(name: string): Promise<void> {
 }
 
 describe('a quiz in the Studio', () => {
-  test('is made before one’s eyes, reviewed with three replacements at once and a reload in between, published, taken and deleted', async () => {
+  test('is generated live, reviewed with three replacements at once and a reload in between, published, taken and deleted', async () => {
     await importReadme('ws')
     await using opened = await openPage(browser, world.url)
     const { page } = opened
@@ -37,7 +37,7 @@ describe('a quiz in the Studio', () => {
     await page.waitForURL(/quiz=/)
     const address = page.url()
     const id = new URL(address).searchParams.get('quiz')
-    // The first can be read while others are made.
+    // The first can be read while others are generated.
     await question(page, 2).waitFor()
     await page.getByRole('progressbar', { name: 'Generating quiz' }).waitFor()
     await question(page, 10).waitFor()

@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => world?.[Symbol.asyncDispose]())
 
 describe('retrying a piece in the browser', () => {
-  test('it reads as being made at once, streams, completes by itself, over one mutation and nothing else', async () => {
+  test('shows it as generating at once, streams it and completes, with one mutation and no other request', async () => {
     const roadmapId = await world.makeRoadmap()
     const gate = Promise.withResolvers<void>()
     world.model.answer = async function* (asked) {
@@ -49,7 +49,7 @@ describe('retrying a piece in the browser', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('a piece that fails says why, and can be retried until it succeeds', async () => {
+  test('shows why a piece failed, and can be repeated until it succeeds', async () => {
     world.model.answer = (asked) => (asked.title === 'Owls' && asked.piece === 'QUIZ' ? 'refuse' : textOf(asked))
     const roadmapId = await world.makeRoadmap()
     await using opened = await openPage(browser, `${world.url}/?roadmap=${roadmapId}`)
@@ -70,7 +70,7 @@ describe('retrying a piece in the browser', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('a page that is reloaded in the middle of a task picks it up where it is', async () => {
+  test('is picked up by a page that is reloaded during the task', async () => {
     const gate = Promise.withResolvers<void>()
     world.model.answer = async function* (asked) {
       yield `# ${asked.title}\n\nBefore the reload, `
@@ -95,7 +95,7 @@ describe('retrying a piece in the browser', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('a task can be canceled, and taken up again', async () => {
+  test('works after the task was canceled', async () => {
     world.model.answer = async function* (asked) {
       yield `# ${asked.title}\n\n`
       await new Promise(() => undefined)
@@ -115,7 +115,7 @@ describe('retrying a piece in the browser', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('tasks that wait show their place in line, and move up', async () => {
+  test('shows the queue positions of waiting tasks, which move up', async () => {
     world.model.answer = textOf
     const roadmapId = await world.makeRoadmap({ titles: ['Owls', 'Robins', 'Terns'] })
     const gates: PromiseWithResolvers<void>[] = []

@@ -32,7 +32,7 @@ Owls fly without a sound, because the edges of their feathers are soft. No mouse
 const ask = <T>(query: string, variables: Record<string, unknown>, token: string): Promise<T> =>
   world.query<T>(query, variables, token)
 
-/** A session of Ada's with a document as its card, in which Bob takes part. */
+/** Creates a session of Ada's with a document as its card, in which Bob participates. */
 async function makeSession(
   title: string,
 ): Promise<{ readonly id: string; readonly ada: string; readonly bob: string }> {
@@ -73,7 +73,7 @@ async function makeSession(
   )
   return { id, ada, bob }
 }
-/** Opens the session's page as somebody. */
+/** Opens the session's page as the user of a token. */
 async function open(url: string, id: string, token: string): Promise<WatchedPage> {
   const opened = await openPage(browser, url)
   await opened.page.evaluate((value) => sessionStorage.setItem('tidings.token', value), token)
@@ -84,14 +84,14 @@ async function open(url: string, id: string, token: string): Promise<WatchedPage
 const until = (expectation: () => Promise<unknown>): Promise<unknown> => vi.waitFor(expectation, { interval: 50 })
 
 describe('a session in the Studio', () => {
-  test('is the same for two who talk at once, one of them behind a line that breaks all the time', async () => {
+  test('is the same for two users that write at once, one of them over a connection that keeps breaking', async () => {
     const { id, ada, bob } = await makeSession('Two at once')
     await using proxy = await createTcpProxy(world.port)
     await using hers = await open(world.url, id, ada)
     await using his = await open(`http://127.0.0.1:${proxy.port}`, id, bob)
     await until(async () => expect(await hers.page.locator('.people [data-here="true"]').count()).toBe(2))
 
-    // Broken again and again, wherever in a frame or a request that is: each time after he has come back.
+    // Cut repeatedly, at any point of a frame or request: each time after he has reconnected.
     let isBad = true
     const atFirst = proxy.accepted
     const spoil = (async () => {
@@ -119,7 +119,7 @@ describe('a session in the Studio', () => {
     const lines = await transcript(hers.page)
     await until(async () => expect(await transcript(his.page)).toEqual(lines))
     expect(lines.map((line) => Number.parseInt(line, 10))).toEqual(lines.map((_, index) => index + 1))
-    // Each once, and everybody's in the order in which they were written.
+    // Each once, and the messages of each user in the order in which they were written.
     for (const said of all) expect(lines.filter((line) => line.endsWith(` ${said}`))).toHaveLength(1)
     for (const who of ['Hers', 'His']) {
       const own = lines.filter((line) => line.includes(` ${who} `)).map((line) => line.slice(-1))
@@ -127,13 +127,13 @@ describe('a session in the Studio', () => {
     }
     for (const { page } of [hers, his]) expect(await page.locator('[data-unsent]').count()).toBe(0)
     expect(proxy.accepted).toBeGreaterThan(atFirst)
-    // What a reload shows is what was seen.
+    // A reload shows the same as before.
     await his.page.reload()
     await until(async () => expect(await transcript(his.page)).toEqual(lines))
     expect(hers.errors).toEqual([])
   })
 
-  test('keeps what is written offline, shows it at once, and sends it once and in order', async () => {
+  test('keeps messages written offline, shows them at once, and sends each once and in order', async () => {
     const { id, ada, bob } = await makeSession('Offline')
     await using proxy = await createTcpProxy(world.port)
     await using hers = await open(world.url, id, ada)
@@ -160,7 +160,7 @@ describe('a session in the Studio', () => {
     expect(await his.page.locator('[data-unsent]').count()).toBe(0)
   })
 
-  test('shows who is here, who types, and what is new; streams an answer that the other may stop', async () => {
+  test('shows presence, typing and new messages; streams a reply that the other user may stop', async () => {
     const { id, ada, bob } = await makeSession('Here and now')
     await using hers = await open(world.url, id, ada)
     {
@@ -180,7 +180,8 @@ describe('a session in the Studio', () => {
     await until(async () => expect(await hers.page.locator('.reply[data-status="COMPLETED"]').count()).toBe(1))
     expect(await hers.page.locator('.reply').textContent()).toContain('Quoted word for word')
 
-    // She looks at something else; what comes meanwhile is told, and marked when she is back.
+    // She opens another page; messages that arrive meanwhile are announced, and marked when she
+    // returns.
     await hers.page.getByRole('link', { name: 'Sessions' }).click()
     for (const n of [1, 2])
       await ask(
@@ -198,7 +199,7 @@ describe('a session in the Studio', () => {
     await until(async () => expect(await hers.page.getByText('New messages').count()).toBe(0))
   })
 
-  test('starts an answer again, visibly, when the server that wrote it was killed', async () => {
+  test('restarts a reply visibly when the server that wrote it was killed', async () => {
     const { id, ada } = await makeSession('Killed')
     await using hers = await open(world.url, id, ada)
     await write(hers.page, 'How do owls fly, and how do they hear a mouse?', { isAsked: true })

@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => world?.[Symbol.asyncDispose]())
 
 describe('two pages of one roadmap', () => {
-  test('what one retries reads as being made on the other, streams there and is ready, without a request of its own', async () => {
+  test('a retry on one is shown as generating on the other, streams there and completes, without a request', async () => {
     world.model.answer = textOf
     const roadmapId = await world.makeRoadmap()
     const gate = Promise.withResolvers<void>()
@@ -35,7 +35,7 @@ describe('two pages of one roadmap', () => {
     await mine.page.getByRole('link', { name: 'Quiz of Owls, generating' }).waitFor()
     const article = mine.page.getByRole('article')
     await article.getByText('The first half').waitFor()
-    // Of several that run at once each is followed, not only the newest.
+    // Of several running tasks each is followed, not only the newest.
     await other.page.getByRole('link', { name: 'Tutorial of Robins, ready' }).click()
     await other.page.getByRole('button', { name: 'Regenerate: Tutorial of Robins' }).click()
     await mine.page.getByRole('link', { name: 'Tutorial of Robins, generating' }).waitFor()
@@ -49,7 +49,7 @@ describe('two pages of one roadmap', () => {
     expect([...mine.errors, ...other.errors]).toEqual([])
   })
 
-  test('a batch that one starts is followed on the other to its end', async () => {
+  test('a batch started on one is followed on the other to its end', async () => {
     world.model.answer = (asked) => (asked.piece === 'QUIZ' ? 'refuse' : textOf(asked))
     const roadmapId = await world.makeRoadmap()
     await using mine = await openPage(browser, `${world.url}/?roadmap=${roadmapId}`)

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { createDay, findOvertaking, simulateDay } from '../bench/busy-day-simulation.ts'
 import { createTestDatabase } from '../support/database.ts'
 
-/** Two hours in which a tenth more comes than can be done. */
+/** Two hours with a tenth more tasks than can be processed. */
 const tasks = createDay({
   seed: 3,
   hours: 2,
@@ -13,7 +13,7 @@ const tasks = createDay({
 })
 const mean = (numbers: readonly number[]): number => numbers.reduce((sum, one) => sum + one, 0) / numbers.length
 
-test('on a busy day paid tasks wait less, and free ones are overtaken only by what comes within the head start', async () => {
+test('on a busy day paid tasks wait less, and free ones are overtaken only by tasks within the priority boost', async () => {
   await using test = await createTestDatabase()
   const run = async (headStart: number) => {
     const startedAt = await simulateDay(test.database, tasks, { slots: 2, perUser: null, headStart })
@@ -32,8 +32,8 @@ test('on a busy day paid tasks wait less, and free ones are overtaken only by wh
   expect(some.free).toBeGreaterThan(none.free)
   expect(some.most).toBeGreaterThan(0)
   expect(some.latestSeconds).toBeLessThanOrEqual(120)
-  // Everybody is served.
+  // Every task runs.
   expect(some.startedAt.size).toBe(tasks.length)
-  // The same day again is the same day.
+  // The simulation is deterministic.
   expect((await run(120)).startedAt).toEqual(some.startedAt)
 })

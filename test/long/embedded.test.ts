@@ -12,7 +12,7 @@ const isRoot = process.getuid?.() === 0
 const start = (dataDir: string) => startEmbeddedPostgres({ dataDir, logger: silentLogger })
 
 describe('startEmbeddedPostgres', () => {
-  test('makes a database at the first start that answers and is durable', async () => {
+  test('creates a database at the first start that responds and is durable', async () => {
     await using directory = await createTestDirectory()
     await using postgres = await start(directory.join('data'))
     expect(postgres.dataDir).toBe(directory.join('data'))
@@ -33,7 +33,7 @@ describe('startEmbeddedPostgres', () => {
     })
   })
 
-  test('listens on a socket alone, with a password that only its owner can read', async () => {
+  test('listens on a socket only, with a password that only its owner can read', async () => {
     await using directory = await createTestDirectory()
     await using postgres = await start(directory.join('data'))
     expect(await query(postgres.url, `select current_setting('listen_addresses') as addresses`)).toEqual([
@@ -60,7 +60,7 @@ describe('startEmbeddedPostgres', () => {
     expect(await query(second.url, 'select id from kept')).toEqual([{ id: 7 }])
   })
 
-  test('ends while statements are under way', async () => {
+  test('ends while statements are running', async () => {
     await using directory = await createTestDirectory()
     const postgres = await start(directory.join('data'))
     const pid = await readPostmasterPid(directory.join('data'))
@@ -74,7 +74,7 @@ describe('startEmbeddedPostgres', () => {
     expect(await isRunning(pid)).toBe(false)
   })
 
-  test('puts its socket elsewhere when the data is too deep for one', async () => {
+  test('puts its socket elsewhere when the path of the data is too long for one', async () => {
     await using directory = await createTestDirectory()
     const postgres = await start(directory.join(...Array.from({ length: 10 }, () => 'a-rather-deep-folder'), 'data'))
     const socketDirectory = new URL(postgres.url).searchParams.get('host') ?? ''
@@ -84,7 +84,7 @@ describe('startEmbeddedPostgres', () => {
     await expect(stat(socketDirectory)).rejects.toThrow('ENOENT')
   })
 
-  test('copes with spaces, quotes and other letters in the path', async () => {
+  test('supports spaces, quotes and other letters in the path', async () => {
     await using directory = await createTestDirectory()
     await using postgres = await start(directory.join('Ünter "uns", hier & %20da', 'data'))
     expect(await query(postgres.url, 'select 1 as one')).toEqual([{ one: 1 }])
@@ -97,7 +97,7 @@ describe('startEmbeddedPostgres', () => {
     expect(postgres.dataDir).toBe(directory.join('data'))
   })
 
-  test('leaves the owner of a directory with other things in it alone', async () => {
+  test('does not change the owner of a directory with other files in it', async () => {
     await using directory = await createTestDirectory()
     await writeFile(directory.join('mine'), '')
     const { uid } = await stat(directory.path)
@@ -107,7 +107,7 @@ describe('startEmbeddedPostgres', () => {
   })
 
   test.runIf(isRoot)(
-    'as root, below a closed folder, places the data elsewhere, says where, and finds it again',
+    'as root, below an inaccessible folder, puts the data elsewhere, prints where, and finds it again',
     async () => {
       await using directory = await createTestDirectory()
       await chmod(directory.path, 0o700)
@@ -164,7 +164,7 @@ describe('startEmbeddedPostgres', () => {
     },
   )
 
-  test('names data that is damaged', async () => {
+  test('reports damaged data by name', async () => {
     await using directory = await createTestDirectory()
     await mkdir(directory.join('data', 'postgres'), { recursive: true })
     await writeFile(directory.join('data', 'postgres', 'PG_VERSION'), '')
@@ -183,7 +183,7 @@ describe('startEmbeddedPostgres', () => {
     })
   })
 
-  test('says what the log says when it cannot start, and gives the directory free', async () => {
+  test('includes the log in its error when it cannot start, and releases the directory', async () => {
     await using directory = await createTestDirectory()
     const dataDir = directory.join('data')
     const settings = { shared_buffers: 'plenty' }

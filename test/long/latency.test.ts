@@ -6,7 +6,7 @@ import { startWorld } from '../e2e/support/world.ts'
 
 const samples = 100
 
-test('what a worker yields reaches the page; how fast is printed', async () => {
+test('every yield of a worker reaches the page, and the latency is printed', async () => {
   await using world = await startWorld()
   const browser = await shareBrowser()
   const roadmapId = await world.makeRoadmap()
@@ -15,7 +15,8 @@ test('what a worker yields reaches the page; how fast is printed', async () => {
     yield '# Times\n\n'
     await started.promise
     for (let index = 0; index < samples; index++) {
-      // Apart enough for each to be a report of its own, and at no fixed distance to the windows in which bursts are merged.
+      // Far enough apart for each to be a separate report, and at no fixed distance to the windows
+      // in which bursts are merged.
       await delay(60 + Math.random() * 60)
       yield `t${(performance.timeOrigin + performance.now()).toFixed(2)} `
     }

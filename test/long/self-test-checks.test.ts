@@ -4,7 +4,7 @@ import { findGap, quantile } from '../../client/self-test/statistics.ts'
 import { type Site, startSite } from '../client/support/site.ts'
 import { eventually } from '../client/support/watch.ts'
 
-// Machines that run tests are busy: what is slow is not what these tests are about.
+// Machines that run tests are busy: speed is not the subject of these tests.
 const patient = { stabilityMs: 500, connections: 5, maxLatencyMs: 60_000, minEventsPerSecond: 1 }
 
 describe('the self-test', { timeout: 120_000 }, () => {
@@ -21,7 +21,7 @@ describe('the self-test', { timeout: 120_000 }, () => {
     await expect.poll(() => site.server.connections.size).toBe(0)
   })
 
-  it('fails what is worse than asked for, with the figures', async () => {
+  it('fails checks below the required values, with the figures', async () => {
     const report = await runSelfTest({
       client: { url: site.url },
       only: ['update frequency', 'ordering'],
@@ -35,9 +35,9 @@ describe('the self-test', { timeout: 120_000 }, () => {
     expect(report.passed).toBe(false)
   })
 
-  it('fails where events come twice over the wire, although the client mends that', async () => {
+  it('fails where events are duplicated on the wire, although the client removes them', async () => {
     site.proxy.doubleFrames()
-    // Node opens WebSockets on connections that are idle, too.
+    // Node opens WebSockets on idle connections, too.
     site.proxy.resetAll()
     const report = await runSelfTest({
       client: { url: site.url, transports: ['websocket'] },
@@ -66,13 +66,13 @@ describe('the self-test', { timeout: 120_000 }, () => {
     expect(report.checks.find(({ name }) => name === 'latency')?.figures).toMatch(/on sse/)
   })
 
-  it('asks for no transport but those that are allowed', async () => {
+  it('uses only the allowed transports', async () => {
     const only = ['transport websocket', 'transport sse', 'transport polling']
     const report = await runSelfTest({ client: { url: site.url, transports: ['polling'] }, only, ...patient })
     expect(report.checks.map(({ name, passed }) => [name, passed])).toEqual([['transport polling', true]])
   })
 
-  it('asks the server for its own counts, before and after', async () => {
+  it('queries the server for its own statistics, before and after', async () => {
     const { checks: results } = await runSelfTest({ client: { url: site.url }, only: ['server leaks'], ...patient })
     expect(results[0]).toMatchObject({
       passed: true,
@@ -80,14 +80,15 @@ describe('the self-test', { timeout: 120_000 }, () => {
     })
   })
 
-  it('fails where the server keeps a connection', async () => {
+  it('fails where the server leaks a connection', async () => {
     const only = ['server leaks']
     await eventually(() => expect(site.server.connections.size).toBe(0))
     const countTasks = async (): Promise<number> =>
       (await site.engine.database.pool.query('select id from task')).rows.length
     const earlier = await countTasks()
     await using kept = site.client()
-    // Once its task exists, it has read the counts from before; its subscribers then ask for tokens.
+    // Once its task exists, it has read the earlier statistics; its subscribers then request
+    // tokens.
     const token = async (): Promise<null> => {
       if ((await countTasks()) === earlier) return null
       kept.connection.subscribe(() => undefined)
@@ -106,14 +107,14 @@ describe('the self-test', { timeout: 120_000 }, () => {
     })
   })
 
-  it('says that it is off where the deployment does not allow it', async () => {
+  it('reports that it is off where the deployment does not allow it', async () => {
     await using off = await startSite()
     const { passed, checks: results } = await runSelfTest({ client: { url: off.url }, only: ['latency'] })
     expect(passed).toBe(false)
     expect(results[0]?.figures).toBe('The self-test is off; start the server with SELF_TEST=true')
   })
 
-  it('ends with a finding where nobody answers', async () => {
+  it('ends with a finding where no server responds', async () => {
     const report = await runSelfTest({
       client: { url: 'http://127.0.0.1:1/graphql' },
       only: ['latency'],
@@ -130,11 +131,11 @@ describe('its statistics', () => {
     [[1, 2, 2], 2],
     [[1, 3, 2], 3],
     [[], null],
-  ] as const)('finds the first number of %j that is out of line: %j', (seqs, gap) => {
+  ] as const)('find the first number of %j that is out of line: %j', (seqs, gap) => {
     expect(findGap(seqs)).toBe(gap)
   })
 
-  it('takes quantiles by the nearest rank', () => {
+  it('compute quantiles by the nearest rank', () => {
     const values = Array.from({ length: 100 }, (_, index) => index + 1)
     expect([0, 0.5, 0.99, 1].map((share) => quantile(values, share))).toEqual([1, 50, 99, 100])
     expect(quantile([], 0.5)).toBeNaN()

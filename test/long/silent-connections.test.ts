@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => origin[Symbol.asyncDispose]())
 
-/** A database behind a network that can swallow everything, with short limits. */
+/** Opens a database behind a proxy that can drop everything, with short limits. */
 async function openRemote(
   options: { readonly maxConnections?: number; readonly statementMs?: number } = {},
 ): Promise<AsyncDisposable & { readonly proxy: TcpProxy; readonly database: Database }> {
@@ -42,7 +42,7 @@ async function warm(pool: pg.Pool, count: number): Promise<void> {
 }
 
 describe('a database that vanishes without closing its connections', () => {
-  test('fails the statement under way as a connection failure, and the next one has a new connection', async () => {
+  test('fails the running statement as a connection failure, and the next one has a new connection', async () => {
     await using remote = await openRemote()
     await warm(remote.database.pool, 6)
     remote.proxy.halfOpen()
@@ -105,8 +105,8 @@ describe('a database that vanishes without closing its connections', () => {
   })
 })
 
-describe('a database that lives', () => {
-  test('ends a statement that takes too long, on a connection that stays', async () => {
+describe('a responsive database', () => {
+  test('ends a statement that takes too long, on a connection that is kept', async () => {
     await using remote = await openRemote({ maxConnections: 1 })
     const client = await remote.database.pool.connect()
     await expect(client.query('select pg_sleep(60)')).rejects.toMatchObject({ code: '57014' })
@@ -115,13 +115,13 @@ describe('a database that lives', () => {
     expect(remote.database.pool.totalCount).toBe(1)
   })
 
-  test('lets a pool that names a longer time have it', async () => {
+  test('lets a pool with a longer limit use it', async () => {
     await using remote = await openRemote({ statementMs: 200 })
     const patient = remote.database.openPool({ applicationName: 'patient', maxConnections: 1, statementMs: 60_000 })
     expect((await patient.query('select pg_sleep(1), 1 as one')).rows).toMatchObject([{ one: 1 }])
   })
 
-  test('keeps its connections though this process stood still', async () => {
+  test('keeps its connections although this process was suspended', async () => {
     await using remote = await openRemote({ maxConnections: 1 })
     const client = await remote.database.pool.connect()
     const answered = client.query('select pg_sleep(0.1), 1 as one')
@@ -131,7 +131,7 @@ describe('a database that lives', () => {
     client.release()
   })
 
-  test('leaves idle connections alone, however long they are silent', async () => {
+  test('does not close idle connections, however long they are silent', async () => {
     await using remote = await openRemote({ maxConnections: 2, statementMs: 100 })
     await warm(remote.database.pool, 2)
     const other = remote.database.openPool({ applicationName: 'other', maxConnections: 1 })
@@ -140,7 +140,7 @@ describe('a database that lives', () => {
     expect(remote.database.pool.totalCount).toBe(2)
   })
 
-  test('has heartbeats though all shared connections are in use', async () => {
+  test('gets heartbeats although all shared connections are in use', async () => {
     await using remote = await openRemote({ maxConnections: 1, statementMs: 5_000 })
     const client = await remote.database.pool.connect()
     expect((await remote.database.vitals.query('select 1 as one')).rows).toEqual([{ one: 1 }])
@@ -148,7 +148,7 @@ describe('a database that lives', () => {
   })
 })
 
-test('a connection whose end is not answered is closed all the same', async () => {
+test('a connection whose end is not answered is closed nevertheless', async () => {
   await using remote = await openRemote()
   const pool = remote.database.openPool({ applicationName: 'ending', maxConnections: 2 })
   const client = await pool.connect()

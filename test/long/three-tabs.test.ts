@@ -36,7 +36,7 @@ test('without WebSockets, over HTTP/1.1, two tabs stream, further ones poll, and
     })
     expect(status).toBe(200)
   }
-  // Tabs that poll take the place of those that are closed.
+  // Tabs that poll take the place of closed ones.
   for (const { page } of tabs.splice(0, 2)) await page.close()
   for (const { page } of tabs) await says(page, 'Live (fallback)')
   await context.close()

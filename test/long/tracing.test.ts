@@ -15,14 +15,17 @@ import { startRedis } from '../support/redis.ts'
 const startTask =
   'mutation Begin($input: StartSelfTestInput!) { startSelfTest(input: $input) { ... on StartSelfTestSuccess { task { id } } } }'
 const watch = 'subscription ($id: ID!) { taskProgress(taskId: $id, fromStart: true) { __typename seq } }'
-/** Of whoever sends the request. */
+/** Of the sender of the request. */
 const outer = { traceId: '4bf92f3577b34da6a3ce929d0e0e4736', spanId: '00f067aa0ba902b7' }
 
-/** A server and a worker, each a process, on one record and one Redis, that send their spans to one collector. */
+/**
+ * A server and a worker, each a process, on one database and one Redis, that send their spans to
+ * one collector.
+ */
 interface Pair extends AsyncDisposable {
   readonly url: string
   readonly worker: TestProcess
-  /** Starts a task and watches it to its end. */
+  /** Starts a task and follows it to its end. */
   run(input: object, headers?: Record<string, string>, extensions?: object): Promise<readonly unknown[]>
 }
 
@@ -52,7 +55,7 @@ async function startPair(collector: OtlpReceiver | null, environment: Record<str
     return child
   }
   await start('server')
-  // Its health is nobody's business here, and the port is taken.
+  // Its health is not needed here, and the port is in use.
   environment = { ...environment, PORT: '' }
   const worker = await start('worker')
   const url = `http://127.0.0.1:${port}`
@@ -82,7 +85,7 @@ const ancestors = (span: ReceivedSpan, spans: readonly ReceivedSpan[]): readonly
   return parent === undefined ? [] : [parent.name, ...ancestors(parent, spans)]
 }
 
-test('a mutation, the wait in line, the attempts in another process, their appends and their delivery are one trace', async () => {
+test('a mutation, the wait in the queue, the attempts in another process, their appends and their delivery are one trace', async () => {
   await using collector = await startOtlpReceiver()
   await using pair = await startPair(collector)
   await pair.run(
@@ -120,7 +123,7 @@ test('a mutation, the wait in line, the attempts in another process, their appen
   expect(delivered()?.attributes['tidings.readers']).toBe(1)
 })
 
-test('what the caller does not record is recorded nowhere, and a mutation without a trace begins one', async () => {
+test('what the caller does not sample is not recorded anywhere, and a mutation without a trace starts one', async () => {
   await using collector = await startOtlpReceiver()
   await using pair = await startPair(collector)
   await pair.run({ items: 1 }, { traceparent: formatTraceParent({ ...outer, isSampled: false }) })
@@ -136,7 +139,7 @@ test('what the caller does not record is recorded nowhere, and a mutation withou
   expect(new Set(traces).size).toBe(2)
 })
 
-test('a process that ends in order sends its last spans first', async () => {
+test('a process that shuts down gracefully sends its last spans first', async () => {
   await using collector = await startOtlpReceiver()
   await using pair = await startPair(collector)
   await pair.run({ items: 0 })
@@ -145,13 +148,13 @@ test('a process that ends in order sends its last spans first', async () => {
   expect(collector.spans.map(({ name }) => name)).toContain('attempt SELF_TEST')
 })
 
-test('work goes on as ever when the collector is away', async () => {
+test('work continues unchanged when the collector is unavailable', async () => {
   await using pair = await startPair(null, { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${await findFreePort()}` })
   const results = await pair.run({ items: 2 })
   expect(results.at(-1)).toMatchObject({ data: { taskProgress: { __typename: 'TaskCompleted' } } })
 })
 
-test('is off by default: no span begins, and OpenTelemetry is not even loaded', async () => {
+test('is off by default: no span is started, and OpenTelemetry is not even loaded', async () => {
   const config = parseConfig({ NODE_ENV: 'test' })
   expect(await openTracing(config, silentLogger)).toBe(noTracing)
   expect(noTracing.begin('x', { role: 'internal' })).toBeUndefined()
@@ -176,6 +179,6 @@ test.each([
   ['00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01', null],
   ['', null],
   [undefined, null],
-])('the traceparent %s is read as the W3C says', (text, place) => {
+])('the traceparent %s is read as the W3C specifies', (text, place) => {
   expect(parseTraceParent(text)).toEqual(place)
 })

@@ -2,21 +2,21 @@ import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { type Browser, chromium } from 'playwright-core'
 
-/** The shell without a window system takes less than half the processor time of the others. */
+/** The headless shell takes less than half the processor time of the others. */
 const programs = ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
 
 let shared: Promise<Browser> | undefined
 
 /**
- * Returns the browser of this test process, started on first use: its files share it, each page in a context of its own, and it
- * ends with the process.
+ * Returns the browser of this test process, started on first use: its files share it, each page in
+ * a separate context, and it ends with the process.
  */
 export async function shareBrowser(): Promise<Browser> {
   if ((await shared)?.isConnected() !== true) shared = startBrowser()
   return shared as Promise<Browser>
 }
 
-/** Starts the machine's own browser. @throws Error with the command that installs one */
+/** Starts the browser installed on the machine. @throws Error with the command that installs one */
 export async function startBrowser(): Promise<Browser> {
   const folders = (process.env['PATH'] ?? '').split(delimiter)
   const executablePath = folders.flatMap((folder) => programs.map((name) => join(folder, name))).find(isExecutable)
@@ -26,7 +26,7 @@ export async function startBrowser(): Promise<Browser> {
     )
   return chromium.launch({
     executablePath,
-    // As root the sandbox cannot be had, and containers have little shared memory.
+    // The sandbox is not available to root, and containers have little shared memory.
     args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--force-color-profile=srgb'],
   })
 }

@@ -2,23 +2,25 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** What a provider asks a model for. */
+/** A request of a provider to a model. */
 export interface Asked {
   readonly what: 'CONTENT' | 'QUESTIONS' | 'REPLY' | 'PROJECT'
   /** Of the concept; the question, for a reply; empty otherwise. */
   readonly title: string
   /** Of content. */
   readonly piece: 'TUTORIAL' | 'RESOURCES' | 'QUIZ'
-  /** The text that it is to be made of. */
+  /** The text to generate from. */
   readonly source: string
-  /** How often this piece was asked for before. */
+  /** How often this piece was requested before. */
   readonly times: number
 }
 
-/** What it is answered: pieces of text, or a refusal (400: final), or that the model is busy (429: retried). */
+/**
+ * The response: chunks of text, a refusal (400: final), or that the model is busy (429: retried).
+ */
 export type Answer = AsyncIterable<string> | Iterable<string> | 'refuse' | 'busy'
 
-/** An OpenAI-compatible endpoint whose answers a test decides. */
+/** An OpenAI-compatible endpoint whose responses are set by a test. */
 export interface Model extends AsyncDisposable {
   readonly baseUrl: string
   /** Called for each request. */
@@ -27,7 +29,7 @@ export interface Model extends AsyncDisposable {
   readonly asked: readonly Asked[]
 }
 
-/** A text that comes at once. */
+/** Returns a text that is available at once. */
 export function textOf({ title, piece, times }: Asked): string[] {
   const again = times === 0 ? '' : ` The ${times + 1}. version.`
   return [`# ${title}\n\n`, `The ${piece.toLowerCase()} `, `of ${title}.${again}\n`]
@@ -73,7 +75,7 @@ export async function startModel(): Promise<Model> {
   })
 }
 
-/** What only the instructions of each say. */
+/** Phrases that occur only in the instructions of each. */
 const whats: readonly (readonly [string, Asked['what']])[] = [
   ['quiz questions', 'QUESTIONS'],
   ['take part in a conversation', 'REPLY'],

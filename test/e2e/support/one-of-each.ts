@@ -1,7 +1,7 @@
 import { importReadme, makeProject, untilCompleted } from './project.ts'
 import type { World } from './world.ts'
 
-/** The ids of what was made. `quiz` is still to be reviewed, `published` can be taken. */
+/** The ids of the created objects. `quiz` is not reviewed yet, `published` can be taken. */
 export type OneOfEach = Readonly<
   Record<'document' | 'roadmap' | 'concept' | 'quiz' | 'published' | 'project' | 'session', string>
 >
@@ -19,7 +19,7 @@ const idOf = (made: Made, name: string): string => {
   return found.id
 }
 
-/** Makes one of everything that has a page, and waits until all of it can be looked at. */
+/** Creates one of everything that has a page, and waits until all of it is ready. */
 export async function makeOneOfEach(world: World): Promise<OneOfEach> {
   const make = (query: string, variables?: Readonly<Record<string, unknown>>): Promise<Made> =>
     send(world, query, variables)

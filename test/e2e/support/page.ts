@@ -2,21 +2,21 @@ import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } fr
 import { vi } from 'vitest'
 import { hangMs } from '../../support/patience.ts'
 
-/** A page with its own storage, and what it did. Disposing closes it. */
+/** A page with separate storage, and a record of its activity. Disposing closes it. */
 export interface WatchedPage extends AsyncDisposable {
   readonly page: Page
   /** Names of the operations it sent over HTTP, or method and path of other requests. */
   readonly requests: string[]
-  /** Errors that nobody caught, and what was written to the console as an error. */
+  /** Uncaught errors, and errors written to the console. */
   readonly errors: string[]
-  /** WebSockets that it opened. */
+  /** The number of WebSockets that it opened. */
   readonly sockets: number
 }
 
 /** A desktop without animations, which cost processor time: there is no graphics processor here. */
 export const desktop: BrowserContextOptions = { viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' }
 
-/** Opens a page. @param options - of its context, beside those of {@link desktop} */
+/** Opens a page. @param options - of its context, in addition to those of {@link desktop} */
 export async function openPage(
   browser: Browser,
   url: string,
@@ -27,7 +27,7 @@ export async function openPage(
   return Object.defineProperty(opened, Symbol.asyncDispose, { value: () => context.close() })
 }
 
-/** Opens a page beside others, with which it shares its storage. */
+/** Opens a page in an existing context, with which it shares its storage. */
 export async function openTab(context: BrowserContext, url: string): Promise<WatchedPage> {
   const page = await context.newPage()
   page.setDefaultTimeout(hangMs)
@@ -44,7 +44,7 @@ export async function openTab(context: BrowserContext, url: string): Promise<Wat
   page.on('websocket', () => sockets++)
   page.on('pageerror', (error) => errors.push(error.message))
   page.on('console', (message) => {
-    // The browser itself writes each request that fails; the tests make many fail.
+    // The browser itself logs each failed request; the tests make many fail.
     if (message.type() === 'error' && !/net::|WebSocket connection|Failed to load/.test(message.text()))
       errors.push(message.text())
   })
@@ -60,22 +60,22 @@ export async function openTab(context: BrowserContext, url: string): Promise<Wat
   }
 }
 
-/** For waits that are not those of a page opened here, such as `vi.waitFor`. */
+/** For waits other than those of a page opened here, such as `vi.waitFor`. */
 export const patience = { timeout: hangMs }
 
 /**
- * Returns the requests that are not the inbox's own: it marks the notifications of earlier tasks as read at a time of its
- * choosing, so a test that counts requests leaves them out.
+ * Returns the requests except those of the inbox: it marks the notifications of earlier tasks as
+ * read at a time of its choosing, so a test that counts requests excludes them.
  */
 export function withoutInbox(requests: readonly string[]): readonly string[] {
   return requests.filter((name) => name !== 'MarkNotificationRead')
 }
 
-/** What the indicator of the connection says: the hidden twin, which screen readers are told. */
+/** Locates the text of the connection indicator: the hidden copy for screen readers. */
 const saying = (page: Page, title: string): Locator =>
   page.getByRole('status').getByText(`Connection: ${title}`, { exact: true })
 
-/** Waits until the indicator of the connection says this. */
+/** Waits until the connection indicator shows this text. */
 export function says(page: Page, title: string): Promise<void> {
   return saying(page, title).waitFor({ ...patience, state: 'attached' })
 }
@@ -89,7 +89,7 @@ export async function tryNow(page: Page): Promise<void> {
   await vi.waitFor(
     async () => {
       if ((await saying(page, 'Live').count()) > 0) return
-      // Not while it tries: that would begin anew.
+      // Not during a try: that would start over.
       if ((await panel.getByText(/Next try in/).count()) > 0)
         await panel.getByRole('button', { name: 'Try now' }).click({ timeout: 1_000 })
       throw new Error('It is not live yet')

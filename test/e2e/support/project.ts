@@ -8,7 +8,10 @@ export interface FileData {
   readonly content: string
 }
 
-/** Imports a README that comes inside a package, and waits until it can be read. @returns the document's id */
+/**
+ * Imports a README of an installed package, and waits until it is readable. @returns the document's
+ * id
+ */
 export async function importReadme(world: World, name: string): Promise<string> {
   const text = await readFile(new URL(`../../../node_modules/${name}/README.md`, import.meta.url), 'utf8')
   const { importDocument } = await world.query<{ importDocument: { document: { id: string }; task: { id: string } } }>(
@@ -19,7 +22,10 @@ export async function importReadme(world: World, name: string): Promise<string> 
   return importDocument.document.id
 }
 
-/** Makes a project of a document, and has it hold just these files. @returns its id and its preview's address */
+/**
+ * Generates a project from a document, and replaces its files with the given ones. @returns its id
+ * and its preview's address
+ */
 export async function makeProject(
   world: World,
   documentId: string,

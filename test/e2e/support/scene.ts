@@ -12,10 +12,13 @@ import { desktop } from './page.ts'
 import { createWords, type Words } from './words.ts'
 import { startWorld, type World } from './world.ts'
 
-/** A server with a Redis, a PostgreSQL and a line to it that may go, a browser with two people's tabs, and a model that says what the test says. */
+/**
+ * A server with a Redis, a PostgreSQL and a connection to it that can be cut, a browser with the
+ * tabs of two users, and a model whose output the test sets.
+ */
 export interface Scene extends AsyncDisposable {
   readonly world: World
-  /** Where the pages find the server: at the other end of the line. */
+  /** Where the pages find the server: at the other end of the proxy. */
   readonly url: string
   readonly line: TcpProxy
   readonly redis: TestRedis
@@ -25,13 +28,19 @@ export interface Scene extends AsyncDisposable {
   readonly his: BrowserContext
   /** Ada's. */
   readonly token: string
-  /** As Ada. */
+  /** Sends an operation as Ada. */
   ask<T>(query: string, variables?: Record<string, unknown>): Promise<T>
-  /** Starts a task as Ada and waits for its end. @param field - the mutation's, whose success has the task */
+  /**
+   * Starts a task as Ada and waits for its end. @param field - the mutation's, whose success has
+   * the task
+   */
   untilDone(query: string, field: string, variables?: Record<string, unknown>): Promise<void>
-  /** What the model writes word by word: a piece of content of Owls, replies, files. A new text begins with each `rewrite`. */
+  /**
+   * The model's word-by-word output: a piece of content of Owls, replies, files. Each `rewrite`
+   * begins a new text.
+   */
   readonly words: { tell(count: number): void; end(): void; rewrite(): void; readonly told: number }
-  /** How many questions the model has thought of so far. */
+  /** The number of questions that the model has written so far. */
   questions: number
 }
 
@@ -39,16 +48,19 @@ const birds = ['Owls', 'Robins', 'Herons', 'Finches', 'Magpies', 'Swifts', 'Kest
 const deeds = ['hunt', 'sing', 'wade', 'nest', 'steal', 'sleep', 'hover', 'dance', 'rise', 'dive']
 const places = ['night', 'dawn', 'rivers', 'hedges', 'jewels', 'clouds', 'roads', 'marshes', 'fields', 'cliffs']
 const sentences = birds.map((bird, index) => `${bird} ${deeds[index]} most of the time near ${places[index]}.`)
-/** A document of which quizzes are made. */
+/** A document from which quizzes are generated. */
 export const birdsText = `# Birds\n\n${sentences.join(' ')}\n`
 
-/** A question about {@link birdsText}, as a model writes it. @param index - of its sentence, below 10 */
+/**
+ * Returns a question about {@link birdsText}, as a model writes it. @param index - of its sentence,
+ * below 10
+ */
 export function questionOf(index: number): string {
   const sentence = sentences[index]
   return `${JSON.stringify({ kind: 'TRUE_FALSE', prompt: sentence, answer: 'TRUE', explanation: 'It says so.', difficulty: 'EASY', quotation: sentence })}\n`
 }
 
-/** Sets it up: nothing is shown yet. */
+/** Starts everything; no page is open yet. */
 export async function setScene(browser: Browser): Promise<Scene> {
   await using stack = new AsyncDisposableStack()
   const redis = stack.use(await startRedis())
@@ -68,7 +80,7 @@ export async function setScene(browser: Browser): Promise<Scene> {
         DATABASE_URL: server.url,
         JWT_SECRET: secret,
         MAX_RUNNING_PER_USER: '0',
-        // The same after a restart: the pages that are open know it.
+        // The same after a restart: open pages use it.
         PREVIEW_PORT: String(await findFreePort()),
       },
       { canCrash: true },
@@ -156,7 +168,7 @@ export async function setScene(browser: Browser): Promise<Scene> {
   }
 }
 
-/** The one that is written slowly; once it is there. */
+/** Whether this is the quiz that is written slowly, once it exists. */
 function isOwlsQuiz({ title, piece, times }: Asked): boolean {
   return title === 'Owls' && piece === 'QUIZ' && times > 0
 }

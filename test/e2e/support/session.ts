@@ -7,7 +7,7 @@ export async function write(page: Page, message: string, options: { readonly isA
   await page.keyboard.press('Enter')
 }
 
-/** What a page shows of the conversation that is in the session, in its order, without the clock. */
+/** Returns the shown messages that are stored in the session, in order, without the time. */
 export function transcript(page: Page): Promise<readonly string[]> {
   return page
     .locator('.messages > .message:not([data-unsent])')

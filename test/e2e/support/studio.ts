@@ -6,43 +6,46 @@ import { birdsText, type Scene } from './scene.ts'
 import { transcript, write } from './session.ts'
 import { wordsUpTo } from './words.ts'
 
-/** A page of the Studio with somebody before it. Rounds are counted from 1. */
+/** A page of the Studio with a user. Rounds are counted from 1. */
 interface StudioPage {
-  /** Something begins that goes on for the whole round. */
+  /** Starts something that continues for the whole round. */
   begin?(round: number): Promise<void>
-  /** What somebody does, without waiting for the server. */
+  /** Performs a user action, without waiting for the server. */
   act?(round: number): Promise<void>
-  /** Waits until it shows what was done, and what has gone on by itself, each thing once. */
+  /** Waits until it shows the user's actions and the automatic progress, each once. */
   shows(round: number): Promise<void>
-  /** Waits until what was begun is shown as ended. */
+  /** Waits until what was started is shown as ended. */
   end?(round: number): Promise<void>
 }
 
-/** Every page of the Studio at once, each in a tab of its own. */
+/** Every page of the Studio at once, each in a separate tab. */
 export interface Studio {
   readonly tabs: readonly WatchedPage[]
-  /** Begins a round: a text, a quiz, an answer and a project are being written. */
+  /** Begins a round: a text, a quiz, a reply and a project are being written. */
   begin(): Promise<void>
-  /** Somebody does something on every page. */
+  /** Performs a user action on every page. */
   act(): Promise<void>
-  /** The work goes on, and others do something elsewhere; the server must be there. */
+  /** Advances the work and the changes made elsewhere; the server must be up. */
   happen(): Promise<void>
-  /** All pages show all of it, each thing once, and none waits for anything. */
+  /** Waits until all pages show all of it, each once, and none is waiting. */
   show(): Promise<void>
-  /** What was begun comes to its end, on all pages. */
+  /** Waits until what was started has ended, on all pages. */
   end(): Promise<void>
-  /** All pages say this of their connection. */
+  /** Waits until all pages show this text as the state of their connection. */
   say(title: string): Promise<void>
-  /** Somebody presses "Try now" on all pages, rather than wait for as long as the pauses between tries have become, until all are live. */
+  /**
+   * Presses "Try now" on all pages until all are live, rather than waiting for the pauses between
+   * tries, which have grown long.
+   */
   tryNow(): Promise<void>
 }
 
 const reviewed = 8
-/** Waits until what is read is this; as `expect.poll`, which works within tests only. */
+/** Waits until the read value matches; like `expect.poll`, which works within tests only. */
 const soon = (read: () => Promise<unknown>) => {
   const until = (check: (value: unknown) => void): Promise<void> =>
     vi.waitFor(async () => check(await read()), { ...patience, interval: 50 })
-  // Many wait at once: a failure says for what.
+  // Many wait at once: a failure names its read.
   const what = String(read)
   return {
     toBe: (wanted: unknown) => until((value) => expect(value, what).toBe(wanted)),
@@ -51,7 +54,7 @@ const soon = (read: () => Promise<unknown>) => {
   }
 }
 
-/** Opens all of them. */
+/** Opens every page of the Studio. */
 export async function openStudio(scene: Scene): Promise<Studio> {
   const { url, hers, ask } = scene
   const tabs: WatchedPage[] = []
@@ -68,7 +71,7 @@ export async function openStudio(scene: Scene): Promise<Studio> {
     ...(await openProjects(scene, open)),
     ...(await openInbox(open)),
     ...(await openFigures(scene, open, () => tabs.length)),
-    // Last: it tells what the others have begun.
+    // Last: it shows what the others have started.
     ...(await openHome(open)),
   ]
   let round = 0
@@ -114,7 +117,7 @@ export async function openStudio(scene: Scene): Promise<Studio> {
 
 type Open = (path: string, context?: Scene['hers']) => Promise<Page>
 
-/** A text is being written; another one is made again. */
+/** One text is being written; another is regenerated. */
 async function openRoadmap({ world, token, words }: Scene, open: Open): Promise<StudioPage[]> {
   const page = await open(`/?roadmap=${await world.makeRoadmap({ token })}`)
   const article = page.getByRole('article')
@@ -136,7 +139,7 @@ async function openRoadmap({ world, token, words }: Scene, open: Open): Promise<
       },
       act: () => makeAgain('Robins'),
       async shows(round) {
-        // Asked for once each time, or it were a later version.
+        // Requested once each time, otherwise it would be a later version.
         await look('Robins', `The quiz of Robins. The ${round + 1}. version.`, 'ready')
         await look('Owls', wordsUpTo(words.told), 'generating')
       },
@@ -145,7 +148,7 @@ async function openRoadmap({ world, token, words }: Scene, open: Open): Promise<
   ]
 }
 
-/** A file is uploaded, and opens by itself. */
+/** A file is uploaded, and opens automatically. */
 async function openDocuments(open: Open): Promise<StudioPage[]> {
   const page = await open('/?page=documents')
   return [
@@ -172,7 +175,7 @@ async function openDocuments(open: Open): Promise<StudioPage[]> {
   ]
 }
 
-/** One quiz is being made, another one is reviewed. */
+/** One quiz is being generated, another one is reviewed. */
 async function openQuizzes(scene: Scene, open: Open): Promise<StudioPage[]> {
   const { ask, untilDone, url } = scene
   const { importDocument } = await ask<{ importDocument: { document: { id: string } } }>(
@@ -217,7 +220,10 @@ async function openQuizzes(scene: Scene, open: Open): Promise<StudioPage[]> {
   ]
 }
 
-/** A conversation of two with an answer that is being written; and the list, where another one is begun. */
+/**
+ * A session of two users with a reply that is being written; and the list, where another one is
+ * created.
+ */
 async function openSessions({ ask, his, words }: Scene, open: Open): Promise<StudioPage[]> {
   const { createSession } = await ask<{ createSession: { session: { id: string } } }>(
     'mutation { createSession(input: { clientId: "talk", title: "Talk" }) { ... on CreateSessionSuccess { session { id } } } }',
@@ -309,14 +315,14 @@ async function openProjects(scene: Scene, open: Open): Promise<StudioPage[]> {
       },
       async shows(round) {
         await editing.frameLocator('iframe').getByText(`Edition ${round}`, { exact: true }).waitFor(patience)
-        // Made, and synced once before.
+        // Generated, and synced once before.
         await editing.getByText(`, version ${round + 2}`).waitFor(patience)
       },
     },
   ]
 }
 
-/** What one was told; the last one is read. */
+/** The notifications; the latest one is marked as read. */
 async function openInbox(open: Open): Promise<StudioPage[]> {
   const page = await open('/?page=inbox')
   const main = page.getByRole('main')
@@ -333,7 +339,7 @@ async function openInbox(open: Open): Promise<StudioPage[]> {
   ]
 }
 
-/** Figures of quizzes, and who is connected. */
+/** Figures of quizzes, and the connections. */
 async function openFigures(scene: Scene, open: Open, countTabs: () => number): Promise<StudioPage[]> {
   const analytics = await open('/?page=analytics')
   const connections = await open('/?page=connections')
@@ -356,7 +362,7 @@ async function openFigures(scene: Scene, open: Open, countTabs: () => number): P
   ]
 }
 
-/** The start, with the panel open. */
+/** The home page, with the panel open. */
 async function openHome(open: Open): Promise<StudioPage[]> {
   const page = await open('/')
   const status = page.getByRole('button', { name: /^Status/ })
@@ -364,14 +370,14 @@ async function openHome(open: Open): Promise<StudioPage[]> {
   return [
     {
       async begin() {
-        // It looks for what was started elsewhere when it is opened.
+        // It loads the tasks started elsewhere when it is opened.
         await vi.waitFor(async () => {
           if ((await status.getAttribute('aria-expanded')) === 'true') await status.click()
           await status.click()
           await tells('4 active tasks').waitFor({ timeout: 3_000 })
         }, patience)
       },
-      // The piece, the answer, the quiz and the project.
+      // The piece, the reply, the quiz and the project.
       shows: () => tells('4 active tasks').waitFor(patience),
       end: () => tells('no active tasks').waitFor(patience),
     },

@@ -3,22 +3,24 @@ import { type ClientRequest, createServer, type IncomingMessage, type ServerResp
 import { connect, type Socket } from 'node:net'
 import { findFreePort } from '../../support/port.ts'
 
-/** A proxy between browser and server, as networks have them. Disposing closes it. */
+/** A proxy between browser and server, like those of real networks. Disposing closes it. */
 export interface WebProxy extends AsyncDisposable {
   readonly url: string
-  /** Refuses upgrades, and ends the sockets that are open. */
+  /** Refuses upgrades, and ends open sockets. */
   blockSockets: boolean
-  /** Keeps the answers of event streams until they are complete, and ends those that are open. */
+  /** Buffers the responses of event streams until they are complete, and ends open ones. */
   holdStreams: boolean
-  /** Uploads of which only the first bytes get through, before both ends are cut; counts down. */
+  /** The number of uploads to cut after their first bytes, at both ends; counts down. */
   cutUploads: number
-  /** Stops reading uploads after their first bytes, as a slow line does, until it is false again. */
+  /**
+   * Stops reading uploads after their first bytes, like a slow connection, until it is false again.
+   */
   holdUploads: boolean
-  /** Sockets that were ever let through. */
+  /** The number of sockets that were ever accepted. */
   readonly sockets: number
 }
 
-/** So much of an upload gets through. */
+/** The bytes of an upload that are forwarded. */
 const firstBytes = 300_000
 
 /** Starts a proxy in front of a port of the loopback. */

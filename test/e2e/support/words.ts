@@ -1,11 +1,11 @@
-/** Numbered words, so that a missing or doubled one shows. */
+/** Numbered words, so that a missing or repeated one shows. */
 export const wordsUpTo = (count: number): string => Array.from({ length: count }, (_, index) => `w${index}`).join(' ')
 
-/** A text of numbered words, told as a test says. */
+/** A text of numbered words, emitted under the control of a test. */
 export interface Words {
-  /** Tells so many more; one by default. */
+  /** Emits `count` more words. */
   next(count?: number): void
-  /** Nothing follows. */
+  /** Ends the text. */
   end(): void
   text(): AsyncGenerator<string>
 }

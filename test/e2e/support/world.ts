@@ -9,12 +9,12 @@ import { findFreePort } from '../../support/port.ts'
 import { startProcess, type TestProcess } from '../../support/processes.ts'
 import { type Model, startModel } from './model.ts'
 
-/** A server on a fresh database, with a model that the test answers for. */
+/** A server on a fresh database, with a model that responds as the test says. */
 export interface World extends AsyncDisposable {
   readonly url: string
   readonly port: number
   readonly model: Model
-  /** The server's record, for what the API does not tell. */
+  /** The server's database, for what the API does not return. */
   readonly database: Database
   /** Kills the server, as a crash would. Only with `canCrash`. */
   crash(): Promise<void>
@@ -22,9 +22,9 @@ export interface World extends AsyncDisposable {
   restart(): Promise<void>
   /** Sends an operation and returns its data. */
   query<T>(query: string, variables?: Record<string, unknown>, token?: string): Promise<T>
-  /** Makes a roadmap and waits for its end. @returns its id */
+  /** Creates a roadmap and waits for its end. @returns its id */
   makeRoadmap(options?: { readonly token?: string; readonly titles?: readonly string[] }): Promise<string>
-  /** Starts making a roadmap. @returns its id, and its task's */
+  /** Starts creating a roadmap. @returns its id, and its task's */
   startRoadmap(options?: {
     readonly token?: string
     readonly titles?: readonly string[]
@@ -34,10 +34,11 @@ export interface World extends AsyncDisposable {
 const main = new URL('../../../src/main.ts', import.meta.url)
 
 /**
- * Starts one.
+ * Starts a world.
  *
- * @param environment - settings of the server beside those of the tests
- * @param options.canCrash - gives the server a process of its own, which takes some seconds to start; false by default
+ * @param environment - settings of the server in addition to those of the tests
+ * @param options.canCrash - runs the server in a separate process, which takes some seconds to
+ * start; false by default
  */
 export async function startWorld(
   environment: Readonly<Record<string, string>> = {},
@@ -70,7 +71,7 @@ export async function startWorld(
   const startSeparately = async (): Promise<void> => {
     const started = startProcess(main, [], settings)
     server = started
-    // Nobody reads what it prints; a full pipe would stop it.
+    // Its output is not read; a full pipe would block it.
     const drain = async (): Promise<void> => {
       for (;;) await started.readLine()
     }

@@ -21,14 +21,14 @@ beforeAll(async () => {
 })
 afterAll(() => world?.[Symbol.asyncDispose]())
 
-/** Opens a page that moves nothing, with the checker in it. */
+/** Opens a page without animations, with the checker loaded. */
 async function open(path: string, options: BrowserContextOptions = {}): Promise<WatchedPage> {
   const opened = await openPage(browser, `${world.url}/favicon.svg`, options)
   await opened.page.addInitScript({ path: axe })
   await opened.page.goto(world.url + path)
   return opened
 }
-/** What the checker finds wrong with what is shown, in lines. */
+/** Returns the checker's findings, one per line. */
 async function wrongOn(page: Page, only?: readonly string[]): Promise<readonly string[]> {
   const options: RunOptions = {
     iframes: false,
@@ -45,7 +45,7 @@ async function wrongOn(page: Page, only?: readonly string[]): Promise<readonly s
 }
 const overflow = (page: Page): Promise<number> =>
   page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
-/** What has the focus, by role and name; it must be seen to have it. */
+/** Returns the focused element, by role and name; the focus must be visible. */
 async function focused(page: Page): Promise<string> {
   const focus = page.locator(':focus')
   if ((await focus.count()) === 0) return 'nothing'
@@ -54,8 +54,8 @@ async function focused(page: Page): Promise<string> {
   return line.replace(/^- '?/, '')
 }
 /**
- * Goes on with Tab until something has the focus; on the way everything must be seen to have it.
- * @returns what had it on the way
+ * Presses Tab until the wanted element has the focus; every focus on the way must be visible.
+ * @returns the elements focused on the way
  */
 async function tabTo(page: Page, what: string | RegExp): Promise<readonly string[]> {
   const passed: string[] = []
@@ -74,7 +74,7 @@ async function tabTo(page: Page, what: string | RegExp): Promise<readonly string
 }
 
 describe('every page of the Studio', () => {
-  test('has a name and one heading, nothing that a checker finds wrong in light and dark, and fits on a phone', async () => {
+  test('has a name and one heading, no findings of the checker in light and dark mode, and fits on a phone', async () => {
     const pages: Readonly<Record<string, string>> = {
       Library: '/',
       Documents: '/?page=documents',
@@ -113,7 +113,7 @@ describe('every page of the Studio', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('has a panel, an inbox and a question before deleting that are as well made', async () => {
+  test('has a panel, an inbox and a deletion dialog of the same quality', async () => {
     await using opened = await open(`/?quiz=${ids.quiz}`)
     const { page } = opened
     await page.getByRole('button', { name: /^Status/ }).click()
@@ -131,7 +131,7 @@ describe('every page of the Studio', () => {
 })
 
 describe('by keyboard alone', () => {
-  test('a session is found, spoken in, listened to without its pieces, and closed', async () => {
+  test('a session is found, written to, announced without its chunks, and closed', async () => {
     await using opened = await open('/?page=sessions')
     const { page } = opened
     await page.getByRole('link', { name: 'What a socket does' }).waitFor()
@@ -140,7 +140,7 @@ describe('by keyboard alone', () => {
     await tabTo(page, 'link "What a socket does"')
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { name: 'What a socket does', level: 1 }).waitFor()
-    // A change of pages is told, and one is at its beginning.
+    // A navigation is announced, and the focus is at the beginning of the page.
     await page.getByRole('status').getByText('What a socket does – Tidings Studio').waitFor({ state: 'attached' })
     expect(await page.evaluate(() => document.activeElement?.id)).toBe('main')
     expect(await page.getByRole('link', { name: 'Sessions' }).getAttribute('aria-current')).toBe('true')
@@ -150,12 +150,12 @@ describe('by keyboard alone', () => {
     await page.keyboard.type('What are streams for?')
     await page.keyboard.press('Enter')
     await said.getByText('A reply is being written').waitFor({ state: 'attached' })
-    // It streams, and nothing moves for those who asked for that.
+    // It streams, and nothing moves where reduced motion is preferred.
     expect(await page.evaluate(() => document.getAnimations().length)).toBe(0)
     expect(await focused(page)).toMatch(/^textbox "Message"/)
     await said.getByText(/^Reply: /).waitFor({ state: 'attached' })
     expect(await said.locator('p').count()).toBe(2)
-    // One that is stopped: the focus stays with it.
+    // After a reply is stopped, the focus stays with it.
     await page.keyboard.type('And what is a close code for, and a ping?')
     await page.keyboard.press('Enter')
     await page.getByRole('button', { name: 'Stop the reply' }).waitFor()
@@ -164,7 +164,7 @@ describe('by keyboard alone', () => {
     await said.getByText('The reply was stopped').waitFor({ state: 'attached' })
     await expect.poll(() => focused(page)).toMatch(/Regenerate/)
 
-    // What is taken away gives its place to what comes next.
+    // The focus of a removed element moves to the next one.
     await tabTo(page, 'button "Remove the card')
     await page.keyboard.press('Enter')
     await page.getByRole('button', { name: /^Remove the card/ }).waitFor({ state: 'detached' })
@@ -189,7 +189,7 @@ describe('by keyboard alone', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('what stands above the conversation on a phone comes before it', async () => {
+  test('elements above the conversation on a phone precede it in the focus order', async () => {
     await using opened = await open(`/?session=${ids.session}`, { viewport: { width: 390, height: 844 } })
     const { page } = opened
     await page.getByText('Cards and people').waitFor()
@@ -198,7 +198,7 @@ describe('by keyboard alone', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('a project is opened, spoiled, mended where the problem leads to, and deleted', async () => {
+  test('a project is opened, broken, fixed where the problem links to, and deleted', async () => {
     await using opened = await open('/?page=projects')
     const { page } = opened
     await tabTo(page, /^link "ws/)

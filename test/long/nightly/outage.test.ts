@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => scene?.[Symbol.asyncDispose]())
 
-/** Waits until the server has so many sockets. */
+/** Waits until the server has `count` sockets. */
 async function untilSockets(count: number): Promise<void> {
   await vi.waitFor(
     async () => {
@@ -24,7 +24,7 @@ async function untilSockets(count: number): Promise<void> {
     { interval: 250 },
   )
 }
-/** Stops the browser with all its pages, as a device does that goes to sleep, or lets it go on. */
+/** Stops the browser with all its pages, like a device that goes to sleep, or resumes it. */
 async function signalBrowser(): Promise<(signal: 'SIGSTOP' | 'SIGCONT') => void> {
   const session = await browser.newBrowserCDPSession()
   const { processInfo } = (await session.send('SystemInfo.getProcessInfo')) as {
@@ -35,8 +35,8 @@ async function signalBrowser(): Promise<(signal: 'SIGSTOP' | 'SIGCONT') => void>
   }
 }
 
-describe('all pages at once, when something behind them is away', () => {
-  test('Redis: they stay live, events come by way of the log, and what is done is done', async () => {
+describe('all pages at once, during an outage', () => {
+  test('of Redis, stay live, receive events through the log, and their actions complete', async () => {
     const { redis } = scene
     await studio.begin()
     await redis.stop()
@@ -48,7 +48,7 @@ describe('all pages at once, when something behind them is away', () => {
     await studio.end()
   })
 
-  test('PostgreSQL: they say that they are not connected, keep what is done, and go on by themselves', async () => {
+  test('of PostgreSQL, show that they are disconnected, keep actions, and continue automatically', async () => {
     const { postgres } = scene
     await studio.begin()
     await postgres.stop()
@@ -61,7 +61,7 @@ describe('all pages at once, when something behind them is away', () => {
     await studio.end()
   })
 
-  test('the server, killed while Redis is away: they say so, keep what is done, and are live without Redis again', async () => {
+  test('of the server, killed while Redis is unavailable, show it, keep actions, and are live without Redis again', async () => {
     const { world, redis } = scene
     await studio.begin()
     await redis.stop()
@@ -76,13 +76,13 @@ describe('all pages at once, when something behind them is away', () => {
     await studio.end()
   })
 
-  test('the device that they are on, asleep while its line is cut: they catch up when it wakes', async () => {
+  test('of their device, asleep while its connection is cut, catch up when it wakes', async () => {
     await studio.begin()
     await untilSockets(studio.tabs.length)
     const signal = await signalBrowser()
     signal('SIGSTOP')
     try {
-      // As the server does itself with who leaves its pings unanswered for long enough.
+      // As the server does itself for a client that does not answer pings for long enough.
       scene.line.resetAll()
       await untilSockets(0)
       await studio.happen()
@@ -95,7 +95,7 @@ describe('all pages at once, when something behind them is away', () => {
     await studio.end()
   })
 
-  test('the pages themselves, frozen by the browser: they catch up when they are thawed', async () => {
+  test('of their own, frozen by the browser, catch up when they are resumed', async () => {
     await studio.begin()
     await studio.act()
     const sessions = await Promise.all(studio.tabs.map(({ page }) => page.context().newCDPSession(page)))

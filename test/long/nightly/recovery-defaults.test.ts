@@ -5,7 +5,7 @@ import { startRedis } from '../../support/redis.ts'
 import { createSteadyKind } from '../../support/test-kinds.ts'
 import { startWorkerProcess } from '../../support/worker.ts'
 
-// A file of its own, as it waits for most of its time while others can run.
+// A separate file, as it waits for most of its time while others can run.
 test('a killed worker’s task runs again within 15 s with the default settings', async () => {
   await using redis = await startRedis()
   await using fixture = await startTestEngine({
@@ -25,6 +25,6 @@ test('a killed worker’s task runs again within 15 s with the default settings'
   first.kill('SIGKILL')
   const killedAt = Date.now()
   const restarted = await fixture.event(task, 'TaskStarted', ({ payload }) => payload['attempt'] === 2)
-  // The promise itself is a time.
+  // The guarantee itself is a time.
   expect(Date.parse(restarted.at) - killedAt).toBeLessThan(15_000)
 })

@@ -6,16 +6,20 @@ import { type Cluster, type NodeEnvironment, type Sight, startCluster, watchWhol
 import { createDatabaseProxy } from '../../log/support.ts'
 import type { TcpProxy } from '../../support/proxy.ts'
 
-/** Two servers, two workers, a network to PostgreSQL that can fail, and tasks that report five times a second, each watched on both servers. */
+/**
+ * Two servers, two workers, a proxy to PostgreSQL that can fail, and tasks that report five times a
+ * second, each followed on both servers.
+ */
 interface Scene {
   readonly cluster: Cluster
   readonly database: TcpProxy
-  /** Runs a statement, past the network that fails. */
+  /** Runs a statement, past the proxy that fails. */
   query<R extends pg.QueryResultRow>(text: string): Promise<readonly R[]>
   /**
-   * Resolves with how many executions ended in which way, when every task has completed, was seen to on both servers, and no
-   * execution counts as a failure of the handler. Prints how many milliseconds after `since` the tasks and
-   * their watchers saw the next event, the source of the figures in `docs/operations.md`.
+   * Resolves with how many executions ended in which way, when every task has completed, was seen
+   * to its end on both servers, and no execution counts as a failure of the handler. Prints how
+   * many milliseconds after `since` the tasks and their subscribers saw the next event, the source
+   * of the figures in `docs/operations.md`.
    */
   recovered(fault: string, since: number): Promise<Readonly<Partial<Record<AttemptOutcome, number>>>>
 }
@@ -31,7 +35,7 @@ const defaults: NodeEnvironment = {
   MAX_RUNNING_PER_USER: '0',
 }
 
-/** A watcher of one task on one server, and when it saw each event. */
+/** A subscriber of one task on one server, with the time of each event. */
 interface Watcher {
   readonly node: number
   readonly sight: Sight
@@ -48,7 +52,7 @@ function watch(cluster: Cluster, node: number, id: string, stack: AsyncDisposabl
   return { node, sight, arrivals }
 }
 
-/** @param seconds - how long the tasks take when nothing disturbs them */
+/** @param seconds - how long the tasks take when undisturbed */
 async function setScene(environment: NodeEnvironment, seconds: number): Promise<Scene> {
   const stack = new AsyncDisposableStack()
   onTestFinished(() => stack.disposeAsync())
@@ -99,8 +103,8 @@ async function setScene(environment: NodeEnvironment, seconds: number): Promise<
   }
 }
 
-describe('tasks and those who watch them go on', { timeout: 300_000 }, () => {
-  test('when a worker is told to end', async () => {
+describe('tasks and their subscribers continue', { timeout: 300_000 }, () => {
+  test('when a worker shuts down', async () => {
     const { cluster, recovered } = await setScene({}, 20)
     const since = Date.now()
     await cluster.nodes[2]?.kill('SIGTERM')
@@ -154,7 +158,7 @@ describe('tasks and those who watch them go on', { timeout: 300_000 }, () => {
     await recovered('PostgreSQL read-only 5 s', since)
   })
 
-  test('when every connection to PostgreSQL was terminated again and again', async () => {
+  test('when every connection to PostgreSQL was terminated repeatedly', async () => {
     const { cluster, query, recovered } = await setScene({}, 40)
     for (let round = 0; round < 8; round++) {
       await query(

@@ -6,7 +6,7 @@ interface Place {
   readonly estimatedWaitMs: number | null
 }
 
-describe('two servers that only serve and two workers that only work', () => {
+describe('two processes with ROLE server and two with ROLE worker', () => {
   let cluster: Cluster
   beforeAll(async () => {
     const shared = { MAX_STARTS_PER_MINUTE: '100000', MAX_RUNNING_PER_USER: '0' }
@@ -25,7 +25,7 @@ describe('two servers that only serve and two workers that only work', () => {
   }
   const statusOf = async (id: string) => (await ask<{ status: string }>(id, 'status')).status
 
-  test('what waits while there is no worker is begun by the first that comes, and seen on every server', async () => {
+  test('run tasks that waited without a worker on the first one that starts, and deliver them on every server', async () => {
     const client = cluster.client(0)
     const id = await startSelfTest(client, { items: 5, everyMs: 20 })
     const sights = [0, 1].map((node) => watchWhole(cluster.client(node), id))
@@ -35,19 +35,22 @@ describe('two servers that only serve and two workers that only work', () => {
     const [one, other] = await Promise.all(sights.map(async ({ whole }) => logOf(await whole)))
     expect(one?.at(-1)).toContain('TaskCompleted')
     expect(other).toEqual(one)
-    // It is asked for its health, and for nothing else.
+    // Its port serves health checks only.
     const worker = cluster.nodes[2]?.url
     expect((await fetch(`${worker}/health/ready`)).status).toBe(200)
     expect((await fetch(`${worker}/graphql`)).status).toBe(404)
   })
 
-  test('workers may come and go at any time, and the estimates of the wait follow', async () => {
+  test('support adding and removing workers at any time, and the estimated waits follow', async () => {
     const client = cluster.client(1)
     const ids = await Promise.all(
       Array.from({ length: 300 }, () => startSelfTest(client, { items: 1, everyMs: 4_000 })),
     )
     const last = ids.at(-1) ?? ''
-    /** What each in line adds to the wait: the mean of a task, divided by how many run at once. */
+    /**
+     * Returns what each task in the queue adds to the wait: the mean duration of a task, divided by
+     * how many run at once.
+     */
     const share = async (): Promise<number | null> => {
       const { queue } = await ask<{ queue: Place | null }>(last, 'queue { position estimatedWaitMs }')
       if (queue === null) throw new Error('It waits no more: the line was too short for this test')
@@ -62,7 +65,7 @@ describe('two servers that only serve and two workers that only work', () => {
         { interval: 250 },
       )
     }
-    // Twenty at once in each worker. One second is left for what the machine takes.
+    // Twenty at once in each worker. One second is reserved for the overhead of the machine.
     await until(170, 260)
     await cluster.nodes[3]?.start()
     await until(85, 130)
@@ -72,7 +75,7 @@ describe('two servers that only serve and two workers that only work', () => {
     await until(85, 130)
     await cluster.nodes[3]?.kill('SIGKILL')
     await until(170, 260)
-    // What the one that was killed had begun is begun again by the other one, before what waits.
+    // The tasks of the killed worker are started again by the other one, before waiting tasks.
     await vi.waitFor(async () => expect(await statusOf(ids[20] ?? '')).toBe('COMPLETED'), { interval: 250 })
   })
 })

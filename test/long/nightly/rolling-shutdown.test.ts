@@ -20,7 +20,7 @@ import { createTestDatabase, type TestDatabase } from '../../support/database.ts
 import { type EngineFixture, startTestEngine } from '../../support/engine.ts'
 import { startRedis } from '../../support/redis.ts'
 
-/** What is drawn for one run: a number from 0 to 1, each time. */
+/** The random numbers of one run: each call returns a number from 0 to 1. */
 type Draw = () => number
 
 const transports: readonly TransportName[] = ['websocket', 'sse', 'polling']
@@ -34,11 +34,11 @@ const config = parseConfig({
   MAX_SOCKETS_PER_VIEWER: '100000',
 })
 
-/** A server that is started and closed again and again, on an engine that stays. */
+/** A server that is started and closed repeatedly, on an engine that stays. */
 interface Node {
   readonly engine: EngineFixture
   server: RunningServer | undefined
-  /** Of each server that was started here. */
+  /** Live delivery of each server that was started here. */
   readonly lives: Live[]
 }
 
@@ -58,7 +58,7 @@ async function start(node: Node): Promise<void> {
   })
 }
 
-/** Leads each connection to one of the servers that take connections. */
+/** Forwards each connection to one of the servers that accept connections. */
 async function startBalancer(nodes: readonly Node[], draw: Draw): Promise<AsyncDisposable & { readonly url: string }> {
   const sockets = new Set<Socket>()
   const balancer = createServer((socket) => {
@@ -120,7 +120,10 @@ async function finish(id: string, nodes: readonly Node[], draw: Draw): Promise<v
   }
 }
 
-/** Servers are closed and started in turn, while clients watch tasks over them; then every stream must end. */
+/**
+ * Closes and starts servers in turn, while clients follow tasks over them; then every stream must
+ * end.
+ */
 async function play(nodes: readonly Node[], database: TestDatabase, draw: Draw): Promise<void> {
   await using stack = new AsyncDisposableStack()
   for (const node of nodes) {
@@ -167,13 +170,14 @@ async function play(nodes: readonly Node[], database: TestDatabase, draw: Draw):
   await vi.waitFor(() => expect(streams.filter((stream) => !stream.isOver)).toEqual([]), { timeout: 60_000 })
   for (const { name, seqs } of streams) expect(seqs, name).toEqual(seqs.map((_, index) => (seqs[0] ?? 0) + index))
   await stack.disposeAsync()
-  // Nothing of a closed server stays.
+  // Nothing of a closed server remains.
   await vi.waitFor(() => expect(nodes.map(({ engine }) => engine.engine.feeds.size)).toEqual(nodes.map(() => 0)))
   expect(nodes.flatMap(({ lives }) => lives.map(({ size }) => size)).filter((size) => size > 0)).toEqual([])
 }
 
-// SEED runs one again that failed; RUNS looks longer. What the network and the database do in between is not drawn.
-test('every stream ends with its task while servers are shut down one after the other', {
+// SEED repeats a failed run; RUNS sets the number of runs. The timing of the network and the
+// database is not seeded.
+test('every stream ends with its task while servers are shut down one at a time', {
   timeout: 1_200_000,
 }, async () => {
   const runs = Number(process.env['RUNS'] ?? 3)

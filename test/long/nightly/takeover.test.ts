@@ -46,7 +46,7 @@ describe('an embedded PostgreSQL whose process', () => {
     expect(await query(next.url, 'select id from kept')).toEqual([{ id: 7 }])
   })
 
-  test('was killed during the very first start begins anew', async () => {
+  test('was killed during the very first start is initialized again', async () => {
     await using directory = await createTestDirectory()
     const dataDir = directory.join('data')
     await using owner = startProcess(script, [dataDir])
@@ -65,7 +65,7 @@ describe('an embedded PostgreSQL whose process', () => {
     expect((await readdir(dataDir)).filter((name) => name.startsWith('postgres.new-'))).toEqual([])
   })
 
-  test('exits without ending it leaves nothing running', async () => {
+  test('exits without stopping it leaves nothing running', async () => {
     await using directory = await createTestDirectory()
     const dataDir = directory.join('data')
     await using owner = startProcess(script, [dataDir, 'exit'])
@@ -74,7 +74,7 @@ describe('an embedded PostgreSQL whose process', () => {
     await vi.waitFor(() => expect(stat(directory.join('data', 'postgres', 'postmaster.pid'))).rejects.toThrow('ENOENT'))
   })
 
-  test('gets a Ctrl-C from the terminal goes on answering until that process ends it', async () => {
+  test('gets a Ctrl-C from the terminal keeps responding until that process stops it', async () => {
     await using directory = await createTestDirectory()
     const dataDir = directory.join('data')
     await using owner = startProcess(script, [dataDir])
@@ -88,9 +88,9 @@ describe('an embedded PostgreSQL whose process', () => {
 })
 
 describe('an embedded PostgreSQL that is killed', () => {
-  test('comes back at the same address with all committed data, and ends for good when disposed', async () => {
+  test('restarts at the same address with all committed data, and ends permanently when disposed', async () => {
     await using directory = await createTestDirectory()
-    // Deep, so that its socket is in a temporary folder, which must outlive it.
+    // A long path, so that its socket is in a temporary folder, which must outlive it.
     const dataDir = directory.join(...Array.from({ length: 10 }, () => 'a-rather-deep-folder'), 'data')
     await using postgres = await start(dataDir)
     await query(postgres.url, 'create table kept as select 7 as id')
@@ -103,7 +103,7 @@ describe('an embedded PostgreSQL that is killed', () => {
     expect(await isRunning(pid)).toBe(false)
   })
 
-  test('is not started again while it is being disposed of', async () => {
+  test('is not restarted while it is being disposed', async () => {
     await using directory = await createTestDirectory()
     const dataDir = directory.join('data')
     const postgres = await start(dataDir)
@@ -115,7 +115,7 @@ describe('an embedded PostgreSQL that is killed', () => {
 })
 
 describe('a data directory', () => {
-  test('in use by a living process is refused, with the id of that process, and free when it ends', async () => {
+  test('in use by a running process is refused, with the id of that process, and free when it ends', async () => {
     await using directory = await createTestDirectory()
     const dataDir = directory.join('data')
     await using owner = startProcess(script, [dataDir])
@@ -136,7 +136,7 @@ describe('a data directory', () => {
     ])
   })
 
-  test('wanted by several at once goes to exactly one of them', async () => {
+  test('requested by several at once is assigned to exactly one of them', async () => {
     await using directory = await createTestDirectory()
     const outcomes = await Promise.allSettled(Array.from({ length: 5 }, () => start(directory.join('data'))))
     const started = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
@@ -147,7 +147,7 @@ describe('a data directory', () => {
     for (const reason of refused) expect(reason).toMatchObject({ code: 'BAD_CONFIGURATION' })
   })
 
-  test('is free when the process id of its dead owner belongs to another process by now', async () => {
+  test('is free when the process id of its dead owner now belongs to another process', async () => {
     await using directory = await createTestDirectory()
     const claim = { pid: process.pid, identity: 'another boot/1', state: 'owner', since: '2020-01-01T00:00:00.000Z' }
     await writeFile(directory.join('owner-1-00000000.json'), JSON.stringify(claim))
@@ -155,12 +155,12 @@ describe('a data directory', () => {
     expect(await query(postgres.url, 'select 1 as one')).toEqual([{ one: 1 }])
   })
 
-  test('starts over a postmaster.pid whose process id belongs to another process by now', async () => {
+  test('starts over a postmaster.pid whose process id now belongs to another process', async () => {
     await using directory = await createTestDirectory()
     const dataDir = directory.join('data')
     await (await start(dataDir))[Symbol.asyncDispose]()
     const { uid, gid } = await stat(directory.join('data', 'postgres'))
-    // Of the same user as PostgreSQL: for others it looks no further itself.
+    // Of the same user as PostgreSQL: for other users PostgreSQL checks no further itself.
     const stranger = spawn('sleep', ['600'], { uid, gid, stdio: 'ignore', cwd: '/' })
     onTestFinished(() => {
       stranger.kill('SIGKILL')
