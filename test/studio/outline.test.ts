@@ -85,7 +85,7 @@ describe('an outline', () => {
     expect(draw(outlineRoadmap(structureOf(text)))).toEqual(drawn)
   })
 
-  test('joins concepts of a few words to their neighbours, and keeps their text and links', () => {
+  test('merges concepts of a few words into their neighbors, and keeps their text and links', () => {
     const outline = outlineRoadmap(
       structureOf(
         `# T\n\n## Contents\n\n- [A](#a)\n- [B](#b)\n\n## A\n\n${prose('a')}\n\n## Licence\n\n[MIT](LICENSE)`,
@@ -113,7 +113,7 @@ describe('an outline', () => {
     expect(concepts.some((concept) => concept.text.includes(code))).toBe(true)
   })
 
-  test('says what a document of too many concepts leaves out', () => {
+  test('reports what is omitted from a document with too many concepts', () => {
     const outline = outlineRoadmap(structureOf(document(...Array.from({ length: 250 }, (_, index) => `## H${index}`))))
     expect(conceptsOf(outline)).toHaveLength(200)
     expect(outline.leftOutKeys).toEqual(Array.from({ length: 50 }, (_, index) => `h${index + 200}`))
@@ -122,7 +122,7 @@ describe('an outline', () => {
     ])
   })
 
-  test('of a real document is one a reader would recognise', () => {
+  test('of a real document is one a reader would recognize', () => {
     const drawn = draw(outlineRoadmap(structureOf(readFileSync('node_modules/ws/README.md', 'utf8'))))
     expect(drawn.slice(0, 3)).toEqual([
       'ws: a Node.js WebSocket library',
@@ -154,12 +154,12 @@ const structures = fc.array(section, { minLength: 1, maxLength: 60 }).map((secti
 })
 
 describe('any outline', () => {
-  test('has every section exactly once and in order, but for the parts of a divided one', () => {
+  test('has every section exactly once and in order, except the parts of a divided one', () => {
     fc.assert(
       fc.property(structures, (structure) => {
         const outline = outlineRoadmap(structure)
         const keys = conceptsOf(outline).flatMap((concept, index, all) =>
-          // The parts of a divided concept follow one another and name the same sections.
+          // The parts of a divided concept are consecutive and name the same sections.
           all[index - 1]?.sectionKeys.join() === concept.sectionKeys.join() ? [] : concept.sectionKeys,
         )
         expect([...keys, ...outline.leftOutKeys]).toEqual(structure.sections.map(({ key }) => key))
@@ -213,7 +213,7 @@ describe('any outline', () => {
 })
 
 describe('divided Markdown', () => {
-  test('is the same text again when joined', () => {
+  test('is identical when joined again', () => {
     fc.assert(
       fc.property(
         fc.array(fc.constantFrom('a b c\n', '\n', '- x\n', '  y\n', '```\n', '~~~~\n', '# h\n', '    code\n')),
@@ -225,7 +225,7 @@ describe('divided Markdown', () => {
     )
   })
 
-  test('cuts a line of many pages between words', () => {
+  test('is cut between words for a line of many pages', () => {
     const parts = splitMarkdown('some words '.repeat(4_000), 1_000)
     expect(parts.length).toBeGreaterThan(4)
     expect(parts.every((part) => /^(some|words)\b.*\b(some|words)$/.test(part))).toBe(true)

@@ -1,6 +1,7 @@
-// Measures how long reading a document keeps the event loop: `node test/studio/structure-bench.ts [FILE.md …]`.
-// Prints, for 5 MB of Markdown and for input made to be slow, the CPU time of the whole and of the longest single step:
-// time on the clock says more about what else the machine does.
+// Measures how long reading a document blocks the event loop:
+// `node test/studio/structure-bench.ts [FILE.md …]`. Prints, for 5 MB of Markdown and for
+// pathological input, the CPU time of the whole and of the longest single step: wall-clock time
+// depends more on what else the machine does.
 import { readdirSync, readFileSync } from 'node:fs'
 import { structureSteps } from '../../src/studio/documents/structure.ts'
 

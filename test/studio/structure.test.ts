@@ -48,7 +48,7 @@ describe('Markdown', () => {
     ['a fence that never closes', '# a\n```\n# no\n\n# no', ['1 a']],
     ['equal headings', '# a\n# a\n# a-2\n# a', ['1 a', '1 a', '1 a-2', '1 a']],
   ]
-  test.each(cases)('reads %s', (_, text, outline) => {
+  test.each(cases)('parses %s', (_, text, outline) => {
     const structure = markdown(text)
     expect(outlineOf(structure)).toEqual(outline)
     expect(new Set(structure.sections.map(({ key }) => key)).size).toBe(outline.length)
@@ -84,7 +84,7 @@ describe('Markdown', () => {
     ])
   })
 
-  test('gives a section the definitions its reference links need', () => {
+  test('includes in a section the definitions of its reference links', () => {
     const [a, b] = markdown('# a\n[x][1] and [y][2]\n\n[2]: http://own\n\n# b\n[1]: http://far').sections
     expect(a?.body).toBe('[x][1] and [y][2]\n\n[2]: http://own\n\n[1]: <http://far>')
     expect(b?.body).toBe('[1]: http://far')
@@ -95,7 +95,7 @@ describe('Markdown', () => {
     expect(markdown('学习编程').wordCount).toBe(4)
   })
 
-  test('keeps a real document whole', () => {
+  test('keeps a real document complete', () => {
     const structure = markdown(readFileSync('node_modules/ws/README.md', 'utf8'))
     expect(structure.title).toBe('ws: a Node.js WebSocket library')
     expect(outlineOf(structure)).toContain('3 Sending and receiving text data')
@@ -151,7 +151,7 @@ const headingsAtOnce = (text: string): string[] =>
     )
 
 describe('any Markdown', () => {
-  test('has the headings that parsing it at once finds, though it is read window by window', () => {
+  test('has the headings found by parsing it at once, although it is parsed window by window', () => {
     fc.assert(
       fc.property(documents, (text) => {
         fc.pre(!/^---\n/.test(text) && text.trim() !== '')
@@ -177,7 +177,7 @@ describe('any Markdown', () => {
         const letters = (part: string): string => part.replace(/[^a-z]/g, '')
         const { sections } = markdown(text)
         const all = sections.map(({ heading, body }) => letters(heading) + letters(body)).join('')
-        // The first heading may be made up, for text in front of all headings.
+        // The first heading may be generated, for text before all headings.
         const withoutFirst = all.slice(letters(sections[0]?.heading ?? '').length)
         expect([all, withoutFirst]).toContain(letters(text))
       }),
@@ -185,7 +185,7 @@ describe('any Markdown', () => {
     )
   })
 
-  test('never throws anything but a DocumentError', () => {
+  test('throws nothing but a DocumentError', () => {
     fc.assert(
       fc.property(
         fc.oneof(fc.string({ unit: 'binary', maxLength: 300 }), fc.uint8Array({ maxLength: 300 })),
@@ -250,7 +250,7 @@ describe('hostile and huge Markdown', () => {
     await expect(steps.next()).rejects.toThrow('enough')
   })
 
-  test('does not take a line of a code block of megabytes for a heading', () => {
+  test('does not mistake a line of a huge code block for a heading', () => {
     const code = '# no heading\n'.repeat(20_000)
     expect(
       outlineOf(markdown(`# a\n\`\`\`\n${code}\`\`\`\n# b\n<!--\n${code}-->\n# c\n- x\n${code}`)).slice(0, 4),
@@ -289,7 +289,7 @@ describe('plain text', () => {
       ['1 Buy: - 1. Milk 2. Bread 1. Then go home.'.replace('- ', '')],
     ],
   ]
-  test.each(cases)('reads %s', (_, text, outline) => {
+  test.each(cases)('parses %s', (_, text, outline) => {
     expect(outlineOf(plain(text))).toEqual(outline)
   })
 
@@ -303,7 +303,7 @@ describe('plain text', () => {
     ])
   })
 
-  test('gives bodies that mean the same as Markdown', () => {
+  test('yields bodies with the same meaning as Markdown', () => {
     const [section] = plain(
       'Words *not* emphasised, <b>not</b> bold, # no.\n# no heading\nhttp://a.b/c_d_e\n\n* item\n\n    x = [1];',
     ).sections
@@ -324,7 +324,7 @@ describe('bytes', () => {
   const read = (bytes: Uint8Array): DocumentStructure => readStructure({ bytes, format: 'PLAIN_TEXT' })
   const utf16 = (text: string, mark: string): Uint8Array => new Uint8Array(Buffer.from(mark + text, 'utf16le'))
 
-  test('are read as UTF-8, UTF-16 with and without a mark, and windows-1252 with a note', () => {
+  test('are decoded as UTF-8, UTF-16 with and without a byte order mark, and windows-1252 with a note', () => {
     const text = 'Grüße und schöne Wörter hier'
     const accepted: readonly [Uint8Array, number][] = [
       [encoder.encode(text), 0],
@@ -363,7 +363,7 @@ describe('bytes', () => {
     expect(refusal(() => readStructure({ bytes, format: 'MARKDOWN' }))).toBe(code)
   })
 
-  test('over the limit are refused with both numbers and a way out', () => {
+  test('over the limit are refused with both numbers and a solution', () => {
     expect(() => readStructure({ text: 'too long', format: 'MARKDOWN', maxBytes: 3 })).toThrow(
       'The document has 8 bytes; at most 3 are read',
     )
@@ -392,7 +392,7 @@ describe('the format', () => {
     ['a.docx', '\x7fELF', 'UNSUPPORTED_FORMAT'],
     ['a.md', '', 'EMPTY_DOCUMENT'],
   ]
-  test.each(cases)('of %j is told by its content: %j', (name, text, expected) => {
+  test.each(cases)('of %j is detected by its content: %j', (name, text, expected) => {
     const bytes = encoder.encode(text)
     const refused = refusal(() => detectFormat(name, bytes))
     expect(refused === 'none' ? detectFormat(name, bytes) : refused).toBe(expected)

@@ -15,17 +15,23 @@ import type { Engine, EngineConfig } from '../../src/tasks/engine.ts'
 import { localDeveloper, type Viewer } from '../../src/tasks/viewer.ts'
 import { type EngineFixture, startTestEngine } from './engine.ts'
 
-/** What a scripted provider does with a request; the text it makes otherwise names the piece, the concept and the seed. */
+/**
+ * How a scripted provider answers a request; a generated text names the piece, the concept and the
+ * seed.
+ */
 export type Script = (request: ContentRequest) => 'fail' | 'retry' | 'wait' | 'text'
 
-/** A content provider whose failures a test decides. It keeps the port's contract: pieces, errors and abortion are real. */
+/**
+ * A content provider whose failures are set by a test. It follows the port's contract: chunks,
+ * errors and abortion are real.
+ */
 export interface ScriptedProvider extends ContentProvider {
   script: Script
-  /** Lets requests that wait go on. */
+  /** Resumes waiting requests. */
   release(): void
 }
 
-/** Creates a scripted provider; every request makes text until a script says otherwise. */
+/** Creates a scripted provider; every request returns text until a script is set. */
 export function createScriptedProvider(): ScriptedProvider {
   let gate = Promise.withResolvers<void>()
   const provider: ScriptedProvider = {
@@ -66,7 +72,9 @@ export function createScriptedProvider(): ScriptedProvider {
 export interface ApiFixture extends Omit<EngineFixture, 'run'> {
   readonly provider: ScriptedProvider
   readonly services: Services
-  /** Executes a query or mutation and returns its data. @throws Error with the messages of errors */
+  /**
+   * Executes a query or mutation and returns its data. @throws Error with the messages of errors
+   */
   run(document: string, variables?: Record<string, unknown>, viewer?: Viewer | null): Promise<never>
   /** The same with its errors. */
   execute(document: string, variables?: Record<string, unknown>, viewer?: Viewer | null): Promise<ExecutionResult>
@@ -78,18 +86,21 @@ export interface ApiFixture extends Omit<EngineFixture, 'run'> {
   ): AsyncGenerator<never, void, void>
   /** Imports a text and waits until it is READY. */
   importText(text: string, viewer?: Viewer): Promise<string>
-  /** Imports a text and starts making a roadmap of it. */
+  /** Imports a text and starts creating a roadmap of it. */
   startRoadmap(text: string, viewer?: Viewer): Promise<{ readonly roadmapId: string; readonly taskId: string }>
   /** The same, and waits for the end. */
   makeRoadmap(text: string, viewer?: Viewer): Promise<{ readonly roadmapId: string; readonly taskId: string }>
 }
 
-/** A viewer of the tests. */
+/** Creates a viewer for tests. */
 export function viewerOf(userId: string, rest: Partial<Viewer> = {}): Viewer {
   return { userId, roles: [], plan: null, taskIds: null, sessionIds: null, expiresAt: null, ...rest }
 }
 
-/** Starts the API on a fresh database. @param more - kinds of task beside those of documents and roadmaps */
+/**
+ * Starts the API on a fresh database. @param more - kinds of task in addition to those of documents
+ * and roadmaps
+ */
 export async function startApi(
   config: Partial<EngineConfig> = {},
   more: readonly TaskDefinition[] | ((log: Pick<Engine, 'appender'>) => readonly TaskDefinition[]) = [],

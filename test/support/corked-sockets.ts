@@ -1,9 +1,10 @@
 import { Socket } from 'node:net'
 
 /**
- * Asserts, in every test process and in the servers that tests start, that no socket stays corked past the end of the turn of the event
- * loop in which it was corked: what is written to such a socket does not leave. Not waited for: the error is thrown where nothing catches
- * it, so that the run of the tests fails, and a server ends.
+ * Asserts, in every test process and in the servers that tests start, that no socket stays corked
+ * past the end of the turn of the event loop in which it was corked: data written to such a socket
+ * is not sent. The check is not awaited: the error is thrown where it stays uncaught, so that the
+ * test run fails, and a server ends.
  */
 const startImmediate = setImmediate
 const cork = Socket.prototype.cork

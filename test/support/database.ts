@@ -4,16 +4,18 @@ import { inject } from 'vitest'
 import { connectDatabase, type Database } from '../../src/db/connect.ts'
 import { silentLogger } from '../../src/logger.ts'
 
-/** A database of one test's own, migrated. Disposing drops it, whoever is still connected. */
+/**
+ * A separate database for one test, migrated. Disposing drops it, regardless of open connections.
+ */
 export interface TestDatabase extends AsyncDisposable {
   readonly url: string
   readonly database: Database
 }
 
 /**
- * Makes a database for one test or one file of tests, as a clone of the run's template.
+ * Creates a database for one test or one test file, as a clone of the run's template.
  *
- * @param options.empty - true leaves the tables out, for tests of the migrations themselves
+ * @param options.empty - true omits the tables, for tests of the migrations themselves
  * @param options.maxConnections - of `database`; 20 by default
  */
 export async function createTestDatabase(
@@ -51,7 +53,10 @@ export async function createTestDatabase(
 
 let administration: pg.Pool | undefined
 
-/** Runs one statement in the database `postgres`, which no test uses, on the one connection of this test process for that. */
+/**
+ * Runs one statement in the database `postgres`, which no test uses, on a dedicated connection of
+ * this test process.
+ */
 async function administrate(statement: string): Promise<void> {
   if (administration === undefined) {
     const url = new URL(inject('templateUrl'))

@@ -2,10 +2,10 @@ import { chmod, mkdtemp, rm, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** A directory of one test's own. Disposing removes it with all that is in it. */
+/** A separate directory for one test. Disposing removes it with its content. */
 export interface TestDirectory extends AsyncDisposable {
   readonly path: string
-  /** The path of something in it. */
+  /** Returns the path of a file in it. */
   join(...parts: readonly string[]): string
 }
 
@@ -14,8 +14,9 @@ const sharedMemory = '/dev/shm'
 const neededBytes = 2 * 1_024 ** 3
 
 /**
- * Makes an empty directory that every user of the system can enter, as root's PostgreSQL is another user. In memory where
- * there is room: a database is some hundred files, and creating one takes a tenth of the processor time there.
+ * Creates an empty directory that every user of the system can enter, as root's PostgreSQL runs as
+ * another user. In memory where there is room: a database has some hundred files, and creating one
+ * takes a tenth of the processor time there.
  */
 export async function createTestDirectory(): Promise<TestDirectory> {
   const path = await mkdtemp(join((await hasSharedMemory()) ? sharedMemory : tmpdir(), 'tidings-test-'))

@@ -9,7 +9,8 @@ import { silentLogger } from '../../src/logger.ts'
 const [dataDir = '', ending = 'wait'] = process.argv.slice(2)
 const postgres = await startEmbeddedPostgres({ dataDir, logger: silentLogger })
 async function end(): Promise<void> {
-  // The database must still answer after a Ctrl-C, which the terminal sends to every process of the group.
+  // The database must still respond after a Ctrl-C, which the terminal sends to every process of
+  // the group.
   const client = new pg.Client({ connectionString: postgres.url })
   await client.connect()
   await client.query('create table written_after_interrupt (id integer)')

@@ -9,7 +9,7 @@ import { type Task, taskTopic } from '../../src/tasks/task.ts'
 import type { Watched, WatchOptions } from '../../src/tasks/watch.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
 
-/** Settings of a test's engine: everything that is a period is short, so that nothing has to be waited for long. */
+/** Settings of a test's engine: every period is short, so that waits are short. */
 export const testEngineConfig: EngineConfig = {
   ROLE: 'all',
   REDIS_URL: undefined,
@@ -26,30 +26,30 @@ export const testEngineConfig: EngineConfig = {
   TASK_RETENTION_DAYS: {},
 }
 
-/** One engine of a test, with its database when it has one of its own. Disposing ends both. */
+/** One engine of a test, with its database unless that is shared. Disposing ends both. */
 export interface EngineFixture extends AsyncDisposable {
   readonly engine: Engine
   readonly test: TestDatabase
   readonly database: Database
-  /** Starts a task without input on behalf of `u_1`, unless the request says otherwise. */
+  /** Starts a task without input on behalf of `u_1`, unless the request overrides it. */
   start(kind: string, request?: Partial<StartRequest>): Promise<Task>
-  /** Starts a task and waits for its end: all its events, from the first. */
+  /** Starts a task, waits for its end and returns all its events. */
   run(kind: string, request?: Partial<StartRequest>): Promise<readonly LogEvent[]>
-  /** All events of a task up to its last one, which it waits for. */
+  /** Waits for the last event of a task and returns all its events. */
   history(task: Pick<Task, 'id' | 'kind'>): Promise<readonly LogEvent[]>
-  /** The events that are in the log now. */
+  /** Returns the events that are in the log now. */
   events(task: Pick<Task, 'id'>): Promise<readonly LogEvent[]>
-  /** The task as it is now. */
+  /** Returns the task as it is now. */
   get(task: Pick<Task, 'id'>): Promise<Task>
-  /** Resolves with the first event of a type in the log, which it waits for. */
+  /** Waits for the first event of a type in the log and returns it. */
   event(task: Pick<Task, 'id' | 'kind'>, type: string, matches?: (event: LogEvent) => boolean): Promise<LogEvent>
 }
 
 let fileDatabase: TestDatabase | undefined
 
 /**
- * Gives the tests of this file one database, empty before each of them, as making one takes longer than most tests. For files
- * whose tests dispose everything that they start.
+ * Provides one database to the tests of this file, emptied before each of them, as creating one
+ * takes longer than most tests. For files whose tests dispose everything that they start.
  */
 export function shareDatabase(): void {
   const own = `select tablename as name from pg_tables where schemaname = 'public'`
@@ -74,10 +74,10 @@ export function shareDatabase(): void {
 }
 
 /**
- * Starts an engine on that of another fixture (`on`), which must outlive it, else on the file's database (see
- * {@link shareDatabase}), else on a fresh one.
+ * Starts an engine on the database of another fixture (`on`), which must outlive it, else on the
+ * file's database (see {@link shareDatabase}), else on a fresh one.
  *
- * @param options.redisUrl - joins engines over this Redis; without it the bus is in memory
+ * @param options.redisUrl - connects engines over this Redis; without it the bus is in memory
  */
 export async function startTestEngine(options: {
   readonly definitions: Parameters<typeof startEngine>[0]['definitions']
@@ -128,29 +128,32 @@ export async function startTestEngine(options: {
   }
 }
 
-/** The events among what a watcher was handed. */
+/** Returns the events among what a subscriber received. */
 export function onlyEvents(watched: readonly Watched[]): readonly LogEvent[] {
   return watched.flatMap((one) => (one.is === 'event' ? [one.event] : []))
 }
 
-/** The types of events, in order. */
+/** Returns the types of events, in order. */
 export function typesOf(events: readonly LogEvent[]): readonly string[] {
   return events.map(({ type }) => type)
 }
 
-/** The progress that an event tells. */
+/** Returns the progress in an event. */
 export function progressOf(event: LogEvent | undefined): JsonObject {
   return (event?.payload['progress'] ?? {}) as JsonObject
 }
 
-/** A watcher that keeps what it is handed, for tests that look while it goes on. Leaves when disposed. */
+/**
+ * A subscriber that records what it receives, for tests that look during the stream. Unsubscribes
+ * when disposed.
+ */
 export interface Watcher extends AsyncDisposable {
   readonly seen: readonly Watched[]
   /** Settled when the stream has completed or failed. */
   readonly done: Promise<void>
 }
 
-/** Watches a task in the background. */
+/** Follows a task in the background. */
 export function watchInBackground(engine: Engine, options: WatchOptions): Watcher {
   const seen: Watched[] = []
   const iterator = engine.watch(options)

@@ -2,7 +2,7 @@ import type { LogEvent } from '../../src/log/event.ts'
 import type { TaskSnapshotState } from '../../src/tasks/store.ts'
 import type { FailureState, ProgressState, TaskItem, TaskStatus } from '../../src/tasks/task.ts'
 
-/** What the events of a task say of it: as much of its row and items as can be told from them alone. */
+/** The state of a task according to its events: as much of its row and items as they contain. */
 export interface FoldedTask {
   readonly status: TaskStatus | null
   readonly attempt: number
@@ -12,7 +12,7 @@ export interface FoldedTask {
   readonly items: readonly Pick<TaskItem, 'key' | 'label' | 'position' | 'status' | 'error'>[]
 }
 
-/** Folds the events of a task from its first: what a client that was there all the time knows. */
+/** Folds the events of a task from its first: the state of a client that followed all of them. */
 export function foldEvents(events: readonly LogEvent[]): FoldedTask {
   let folded: FoldedTask = { status: null, attempt: 0, progress: null, result: null, error: null, items: [] }
   for (const event of events) folded = foldEvent(folded, event)
@@ -54,18 +54,18 @@ function foldEvent(folded: FoldedTask, { type, payload }: LogEvent): FoldedTask 
   }
 }
 
-/** The same of a snapshot. */
+/** Returns the same state from a snapshot. */
 export function toComparable({ task, items }: TaskSnapshotState): FoldedTask {
   const { status, attempt, progress, result, error } = task
   return { status, attempt, progress, result, error, items: items.map(pickItem) }
 }
 
-/** Nobody works on a part of a task that is not running. */
+/** No item is active in a task that is not running. */
 function layDown(item: FoldedTask['items'][number]): FoldedTask['items'][number] {
   return item.status === 'RUNNING' ? { ...item, status: 'PENDING' } : item
 }
 
-/** Without the percent: how far an item is that has not ended is not told by events. */
+/** Without the percent: events do not contain the progress of an unfinished item. */
 function pickItem({ key, label, position, status, error }: TaskItem): FoldedTask['items'][number] {
   return { key, label, position, status, error }
 }

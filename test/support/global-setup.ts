@@ -9,14 +9,17 @@ import { createTestDirectory } from './directory.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** The migrated database that test databases are cloned from, on the PostgreSQL server of this run. */
+    /**
+     * The migrated database from which test databases are cloned, on the PostgreSQL server of this
+     * run.
+     */
     templateUrl: string
   }
 }
 
 const undo = new AsyncDisposableStack()
 
-/** Starts one real PostgreSQL server for the run, and brings its database `tidings` up to date once. */
+/** Starts one real PostgreSQL server for the run, and migrates its database `tidings` once. */
 export async function setup(project: TestProject): Promise<void> {
   const directory = undo.use(await createTestDirectory())
   const postgres = undo.use(
@@ -35,7 +38,7 @@ export async function setup(project: TestProject): Promise<void> {
   )
   await using template = await connectDatabase({ url: postgres.url, maxConnections: 1, logger: silentLogger })
   await migrate(template, silentLogger)
-  // Every engine would make BullMQ's tables otherwise, a tenth of a second each.
+  // Every engine would create BullMQ's tables otherwise, a tenth of a second each.
   const client = await template.pool.connect()
   await runMigrations(client, DEFAULT_SCHEMA)
   client.release()
@@ -47,7 +50,7 @@ export async function setup(project: TestProject): Promise<void> {
   project.provide('templateUrl', postgres.url)
 }
 
-/** Ends the server and removes its files. */
+/** Stops the server and removes its files. */
 export async function teardown(): Promise<void> {
   await undo.disposeAsync()
 }

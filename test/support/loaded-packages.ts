@@ -1,5 +1,6 @@
 /**
- * Prints the packages that a whole Tidings loads: `node loaded-packages.ts ENDPOINT`, with the collector of traces or nothing.
+ * Prints the packages that a whole Tidings loads: `node loaded-packages.ts ENDPOINT`, with the
+ * address of the trace collector or an empty string.
  */
 import { registerHooks } from 'node:module'
 

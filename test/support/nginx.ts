@@ -7,32 +7,38 @@ import { renderNginx } from '../../deploy/nginx/render.ts'
 import { createTestDirectory } from './directory.ts'
 import { findFreePort } from './port.ts'
 
-/** A real nginx with the configuration of `deploy/`, in front of servers of the loopback. Disposing ends it. */
+/**
+ * A real nginx with the configuration of `deploy/`, in front of servers of the loopback. Disposing
+ * ends it.
+ */
 export interface TestNginx extends AsyncDisposable {
   readonly url: string
   readonly previewUrl: string
-  /** Puts other servers behind it, by their ports, as an operator does: a new file, checked, and a reload. */
+  /**
+   * Changes the servers behind it, by their ports, as an operator does: a new file, checked, and a
+   * reload.
+   */
   setServers(ports: readonly number[], options?: NginxPorts): Promise<void>
-  /** What it has written so far, of requests and of itself. */
+  /** Returns its output so far: the access log and its own messages. */
   readLog(): Promise<string>
 }
 
-/** Ports of the servers beside those of the API. */
+/** Ports of the servers in addition to those of the API. */
 export interface NginxPorts {
   /** Where previews are served; default: the port after each server's. */
   readonly previewPorts?: readonly number[]
 }
 
-/** How the nginx of a test is set up. */
+/** Options of a test's nginx. */
 export interface NginxOptions extends NginxPorts {
   /** Further parameters of nginx's `listen`, such as `http2`. */
   readonly listenOptions?: string
 }
 
 /**
- * Starts one on free ports, with all its files in a directory of its own.
+ * Starts one on free ports, with all its files in a separate directory.
  *
- * @throws Error with the command that installs it when there is no nginx
+ * @throws Error with the command that installs nginx when it is missing
  */
 export async function startNginx(ports: readonly number[], options: NginxOptions = {}): Promise<TestNginx> {
   await using stack = new AsyncDisposableStack()
@@ -54,9 +60,9 @@ export async function startNginx(ports: readonly number[], options: NginxOptions
   let output = ''
   const start = (args: readonly string[]): ChildProcess => {
     const child = spawn('nginx', ['-e', 'stderr', '-p', directory.path, '-c', file, ...args], {
-      // Sockets, as under systemd; Node's pipes are.
+      // Sockets, as under systemd; Node's pipes are sockets.
       stdio: ['ignore', 'pipe', 'pipe'],
-      // Where Debian has it, which is not in the path of ordinary users.
+      // Debian's location, which is not in the path of ordinary users.
       env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/local/sbin` },
       cwd: directory.path,
     })

@@ -7,7 +7,7 @@ import { gunzipSync } from 'node:zlib'
 export interface ReceivedSpan {
   readonly traceId: string
   readonly spanId: string
-  /** null when it begins its trace. */
+  /** null when it is the root of its trace. */
   readonly parentSpanId: string | null
   readonly name: string
   readonly attributes: Readonly<Record<string, unknown>>
@@ -18,7 +18,7 @@ export interface ReceivedSpan {
   readonly instance: string
 }
 
-/** A collector of traces: OTLP over HTTP with JSON. Disposing ends it. */
+/** A trace collector: OTLP over HTTP with JSON. Disposing ends it. */
 export interface OtlpReceiver extends AsyncDisposable {
   /** For `OTEL_EXPORTER_OTLP_ENDPOINT`. */
   readonly url: string

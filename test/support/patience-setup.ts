@@ -1,7 +1,10 @@
 import { vi } from 'vitest'
 import { hangMs } from './patience.ts'
 
-/** Gives `vi.waitFor` the default timeout of the tests; vitest has no setting for it, and its own second is too short. */
+/**
+ * Sets the default timeout of `vi.waitFor` to that of the tests; vitest has no setting for it, and
+ * its default of a second is too short.
+ */
 const waitFor = vi.waitFor.bind(vi) as typeof vi.waitFor & { isPatient?: true }
 // Test files that share a process run this once each.
 if (!('isPatient' in vi.waitFor)) {

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 
 /**
- * Finds a port of the loopback address that is free, and stays so while its server is stopped and started again: below
- * the range from which systems take the ports of outgoing connections.
+ * Finds a free port of the loopback address that stays free while its server is stopped and started
+ * again: below the range from which systems take the ports of outgoing connections.
  */
 export async function findFreePort(): Promise<number> {
   for (;;) {

@@ -1,6 +1,7 @@
 /**
- * Runs before the tests: makes sure of the programs they need that npm cannot bring. What is missing is installed where
- * that is possible without asking (as root, with apt), and is otherwise a failure that says what to run.
+ * Runs before the tests: ensures that the programs exist that npm cannot install. A missing program
+ * is installed where that is possible without asking (as root, with apt), and is otherwise a
+ * failure with the command to run.
  */
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
@@ -41,7 +42,8 @@ function install(): void {
     process.exit(1)
   }
   console.log(`Installing ${names} with apt-get, which the tests need`)
-  // An update may fail for a source that has nothing to do with these; whether they can be had shows with the install.
+  // An update may fail for an unrelated source; the installation shows whether the packages are
+  // available.
   const update = run(['update', '-qq'])
   const packages = missing.map(({ aptPackage, otherwise }) =>
     otherwise === undefined || hasCandidate(aptPackage) ? aptPackage : otherwise,
@@ -63,20 +65,20 @@ function install(): void {
 function run(args: readonly string[]): { status: number | null; output: string } {
   const { status, stdout, stderr, error } = spawnSync('apt-get', args, {
     encoding: 'utf8',
-    // Nothing may ask a question, and no service may be started: each test starts a server of its own.
+    // No prompt may appear, and no service may be started: each test starts its own server.
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
   })
   return { status, output: `${stdout}${stderr}${error?.message ?? ''}` }
 }
 
-/** Whether apt knows a version of a package that it can install. */
+/** Whether apt has an installable version of a package. */
 function hasCandidate(name: string): boolean {
   const { stdout } = spawnSync('apt-cache', ['policy', name], { encoding: 'utf8' })
   return /Candidate: (?!\(none\))/.test(stdout)
 }
 
 function isInstalled(program: string): boolean {
-  // Debian keeps what is for administrators where ordinary users do not look.
+  // Debian installs administration programs outside the path of ordinary users.
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
   return folders.some((folder) => {
     try {

@@ -3,13 +3,16 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
-/** Compiled modules, kept from one process to the next: a server then starts in two thirds of the processor time. */
+/**
+ * Compiled modules, kept from one process to the next: a server then starts in two thirds of the
+ * processor time.
+ */
 const compileCache = fileURLToPath(new URL('../../node_modules/.cache/tidings-tests', import.meta.url))
 
-/** A Node process that runs one of our files. Disposing ends it by force. */
+/** A Node process that runs one of our files. Disposing kills it. */
 export interface TestProcess extends AsyncDisposable {
   readonly pid: number
-  /** The next line it prints. Rejects, with what it wrote to its error output, when it ends first. */
+  /** Returns the next line it prints. Rejects, with its error output, when it ends first. */
   readLine(): Promise<string>
   /** Sends a signal to it, or with `group` to all processes of its group, as a terminal does. */
   kill(signal: NodeJS.Signals, options?: { group?: boolean }): void
@@ -19,7 +22,10 @@ export interface TestProcess extends AsyncDisposable {
 
 const corkedSockets = new URL('./corked-sockets.ts', import.meta.url).pathname
 
-/** Starts `node file ...args`, which ends when a socket stays corked (corked-sockets.ts), as the leader of a process group of its own. */
+/**
+ * Starts `node file ...args`, which ends when a socket stays corked (corked-sockets.ts), as the
+ * leader of a separate process group.
+ */
 export function startProcess(
   file: URL,
   args: readonly string[],

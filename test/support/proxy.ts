@@ -2,36 +2,45 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { findFreePort } from './port.ts'
 
-/** Bytes towards whoever connected, or towards the server behind. */
+/** Bytes towards the connecting client, or towards the server behind. */
 export type Direction = 'toClient' | 'toServer'
 
-/** A network between a client and a server that fails on demand. Disposing resets what is open and frees the port. */
+/**
+ * A proxy between a client and a server that fails on demand. Disposing resets open connections and
+ * frees the port.
+ */
 export interface TcpProxy extends AsyncDisposable {
-  /** Of the loopback address; stays the same through `refuse` and `accept`. */
+  /** Of the loopback address; unchanged by `refuse` and `accept`. */
   readonly port: number
-  /** Connections that are open now. */
+  /** The number of open connections. */
   readonly open: number
-  /** Connections that were ever accepted. */
+  /** The number of connections ever accepted. */
   readonly accepted: number
-  /** Bytes passed on so far, over all connections. */
+  /** Bytes forwarded so far, over all connections. */
   readonly passedBytes: Readonly<Record<Direction, number>>
-  /** Resets each connection after exactly `bytes` more bytes in one direction, those open now and those to come, until `heal`. */
+  /**
+   * Resets each connection after exactly `bytes` more bytes in one direction, open and future ones,
+   * until `heal`.
+   */
   cutAfter(bytes: number, direction: Direction): void
-  /** Passes nothing on and keeps it, on connections open now and to come, until `resume`. */
+  /** Holds all data back, on open and future connections, until `resume`. */
   stall(): void
-  /** Ends `stall`: what was kept arrives, in order. */
+  /** Ends `stall`: the held data arrives, in order. */
   resume(): void
-  /** Turns the connections open now into ones that take everything, pass nothing on and never end. New ones are healthy. */
+  /**
+   * Turns the open connections into ones that accept everything, forward nothing and never end. New
+   * ones are healthy.
+   */
   halfOpen(): void
-  /** Resets (RST) all connections that are open now, on both sides. */
+  /** Resets (RST) all open connections, on both sides. */
   resetAll(): void
   /** Delays everything towards the client by `ms`, in order; 0 ends it. */
   delay(ms: number): void
-  /** Passes every WebSocket frame with a result on twice, on connections from now on, until `heal`. */
+  /** Forwards every WebSocket frame with a result twice, on future connections, until `heal`. */
   doubleFrames(): void
-  /** Resets connections that ask for a WebSocket, until `heal`. */
+  /** Resets connections that request a WebSocket, until `heal`. */
   blockUpgrades(): void
-  /** Refuses new connections, until `accept`; open ones stay. */
+  /** Refuses new connections, until `accept`; open ones are kept. */
   refuse(): void
   /** Ends `refuse`. Resolves when connections are accepted again. */
   accept(): Promise<void>
@@ -43,13 +52,13 @@ interface Link {
   readonly ends: Readonly<Record<Direction, Socket>>
   readonly remainingBytes: Record<Direction, number>
   isSwallowing: boolean
-  /** What is passed on of bytes that have come from the server. */
+  /** Returns the bytes to forward for bytes from the server. */
   readonly change: (chunk: Buffer) => Buffer
   reset(): void
 }
 
 /**
- * Listens on a free port of the loopback address and passes everything on.
+ * Listens on a free port of the loopback address and forwards everything.
  *
  * @param target - a port of the loopback address, or the path of a Unix socket
  */
@@ -99,7 +108,7 @@ export async function createTcpProxy(target: number | string): Promise<TcpProxy>
       link.remainingBytes[direction] -= part.length
       passedBytes[direction] += part.length
       const isCut = link.remainingBytes[direction] <= 0
-      // A reset throws away what still waits to be sent: it follows when these last bytes have left.
+      // A reset discards unsent data: it follows when these last bytes have been sent.
       const isTaken = to.write(part, () => {
         if (isCut) link.reset()
       })
@@ -199,7 +208,10 @@ export async function createTcpProxy(target: number | string): Promise<TcpProxy>
   }
 }
 
-/** Doubles the frames with results of a WebSocket, as a server sends them: unmasked. Everything else is passed on. */
+/**
+ * Duplicates the frames with results of a WebSocket, as a server sends them: unmasked. Everything
+ * else is forwarded unchanged.
+ */
 function createFrameDoubler(): (chunk: Buffer) => Buffer {
   let isOpen = false
   let rest = Buffer.alloc(0)
@@ -228,7 +240,7 @@ function createFrameDoubler(): (chunk: Buffer) => Buffer {
   }
 }
 
-/** By RST where there is one; Unix sockets can only be closed. */
+/** With RST where it exists; Unix sockets can only be closed. */
 function reset(socket: Socket): void {
   if (socket.destroyed) return
   if (socket.remoteFamily === undefined) socket.destroy()

@@ -3,15 +3,20 @@ import { once } from 'node:events'
 import { Redis } from 'ioredis'
 import { findFreePort } from './port.ts'
 
-/** A real redis-server of one test's own. Disposing ends it. */
+/** A real redis-server for one test. Disposing ends it. */
 export interface TestRedis extends AsyncDisposable {
   readonly url: string
   readonly port: number
-  /** Sends one command: `await redis.cli('PUBSUB', 'NUMSUB', 'x')`. Rejects while the server is stopped. */
+  /**
+   * Sends one command: `await redis.cli('PUBSUB', 'NUMSUB', 'x')`. Rejects while the server is
+   * stopped.
+   */
   cli(command: string, ...args: readonly (string | number)[]): Promise<unknown>
-  /** Ends the server at once; it keeps nothing. Does nothing when it is stopped already. */
+  /**
+   * Stops the server at once, without persisting anything. Does nothing when it is stopped already.
+   */
   stop(): Promise<void>
-  /** Starts it anew on the same port, empty; resolves when it answers. */
+  /** Starts it again on the same port, empty; resolves when it responds. */
   start(): Promise<void>
   /** {@link TestRedis.stop}, then {@link TestRedis.start}. */
   restart(): Promise<void>
@@ -20,7 +25,7 @@ export interface TestRedis extends AsyncDisposable {
 /**
  * Starts a redis-server on a free port of the loopback address, without persistence.
  *
- * @throws Error with the command that installs it when there is no redis-server
+ * @throws Error with the command that installs redis-server when it is missing
  */
 export async function startRedis(): Promise<TestRedis> {
   const port = await findFreePort()
@@ -54,7 +59,7 @@ export async function startRedis(): Promise<TestRedis> {
     })
     child = server
     let log = ''
-    // Its log says when it is ready; asking over and over would leave connections in what tests count.
+    // Its log shows when it is ready; polling would add connections to those that tests count.
     await new Promise<void>((resolve, reject) => {
       server.stdout.setEncoding('utf8').on('data', (text: string) => {
         log += text

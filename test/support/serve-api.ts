@@ -9,11 +9,14 @@ import { type RunningServer, startServer } from '../../src/server/http.ts'
 import { secret, signToken } from '../server/support.ts'
 import type { ApiFixture } from './api.ts'
 
-/** The API of a test behind a server that asks for tokens. */
+/** The API of a test behind a server that requires tokens. */
 export interface ServedApi extends AsyncDisposable {
   readonly server: RunningServer
   readonly live: Live
-  /** A client of graphql-ws that does not come back. @param claims - of its token, beside `sub` */
+  /**
+   * Creates a graphql-ws client that does not reconnect. @param claims - of its token, in addition
+   * to `sub`
+   */
   connect(sub: string, claims?: Readonly<Record<string, unknown>>): Promise<Client>
 }
 

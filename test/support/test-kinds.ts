@@ -4,7 +4,8 @@ import { defineTask, type TaskDefinition } from '../../src/tasks/define-task.ts'
 import { advance } from '../../src/tasks/report.ts'
 
 /**
- * A kind `STEADY` that goes on for ever, a step every 20 ms, until its attempt is `finishFrom` (1: finishes at once).
+ * Creates a kind `STEADY` that runs forever, one step every 20 ms, until its attempt is
+ * `finishFrom` (1: finishes at once).
  *
  * @param tell - called with `started <task> <attempt>` and `aborted <task> <attempt> <reason>`
  * @param attempts - 3 by default

@@ -3,8 +3,8 @@ import type { Reporter, TestModule } from 'vitest/node'
 const slowestCount = 10
 
 /**
- * Prints where a test run spent its time: the sum per project, and the ten slowest files. The sums exceed the duration of
- * the run, since two files run at once.
+ * Prints where a test run spent its time: the sum per project, and the ten slowest files. The sums
+ * exceed the duration of the run, since two files run at once.
  */
 export class TimingReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {

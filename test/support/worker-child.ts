@@ -1,7 +1,8 @@
 /**
  * A process that runs an engine as a worker, for tests that end such a process in every way:
- * `node worker-child.ts DATABASE_URL CONFIG [ATTEMPTS]`, with CONFIG as JSON. Answers for the kind `STEADY` and prints what
- * that tells, after one line `ready <worker>`. SIGTERM shuts it down in order.
+ * `node worker-child.ts DATABASE_URL CONFIG [ATTEMPTS]`, with CONFIG as JSON. Runs tasks of the
+ * kind `STEADY` and prints its reports, after one line `ready <worker>`. SIGTERM shuts it down
+ * gracefully.
  */
 import { connectDatabase } from '../../src/db/connect.ts'
 import { silentLogger } from '../../src/logger.ts'

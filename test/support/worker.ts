@@ -3,7 +3,8 @@ import { testEngineConfig } from './engine.ts'
 import { startProcess, type TestProcess } from './processes.ts'
 
 /**
- * Starts a process that works on tasks of the kind `STEADY` and prints what they tell; see worker-child.ts.
+ * Starts a process that runs tasks of the kind `STEADY` and prints their reports; see
+ * worker-child.ts.
  *
  * @param options.attempts - of the kind; 3 by default
  */

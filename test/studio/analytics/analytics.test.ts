@@ -23,7 +23,7 @@ const createOne = (everyMs: number): Projector =>
   createProjector({ database: api.database, appender: api.engine.appender, logger: silentLogger, everyMs })
 beforeAll(async () => {
   api = await startQuizApi()
-  // Two, as of two servers; they look so seldom that only tests make them count.
+  // Two, as of two servers. Their period is so long that only tests make them count.
   projectors = [createOne(3_600_000), createOne(3_600_000)]
 })
 afterAll(async () => {
@@ -37,7 +37,7 @@ afterEach(() => {
 
 const count = async (): Promise<void> => {
   await Promise.all(projectors.map((projector) => projector.run()))
-  // What one had in hand when the other looked.
+  // Work that one had in progress when the other looked.
   await projectors[0]?.run()
 }
 const subscription = print(AnalyticsUpdatesDocument)
@@ -64,7 +64,10 @@ const first = <T>(list: readonly T[]): T => {
   if (one === undefined) throw new Error('There is none')
   return one
 }
-/** Some of everything: a quiz, replacements, one of them failed, acceptances taken back in three ways, a canceled quiz. */
+/**
+ * Creates some of everything: a quiz, replacements, one of them failed, acceptances withdrawn in
+ * three ways, a canceled quiz.
+ */
 async function work(viewer: Viewer): Promise<void> {
   const quiz = await api.makeQuiz({ viewer, count: 4 })
   const [one, two, three, four] = quiz.questions.map(({ id }) => id)
@@ -89,7 +92,7 @@ async function work(viewer: Viewer): Promise<void> {
 }
 
 describe('figures', () => {
-  it('are zero before anything was made, and nobody else’s ever', async () => {
+  it('are zero before anything was generated, and never include data of other users', async () => {
     const viewer = someone()
     expect(await snapshot(viewer)).toMatchObject({
       totals: { generatedCount: 0, replacedCount: 0, acceptedCount: 0, medianMs: null, p90Ms: null, failureRate: null },
@@ -102,7 +105,7 @@ describe('figures', () => {
     expect((await snapshot(viewer)).totals).toMatchObject({ generatedCount: 0, tasks: { completed: 0 } })
   })
 
-  it('count what tasks and reviews have logged, of each document and of all', async () => {
+  it('count what tasks and reviews have logged, per document and in total', async () => {
     const viewer = someone()
     await work(viewer)
     await count()
@@ -110,7 +113,7 @@ describe('figures', () => {
     expect(totals).toMatchObject({
       generatedCount: 5,
       replacedCount: 2,
-      // The first by undoing, and the fourth; the third was replaced, the second taken back.
+      // The first by undoing, and the fourth; the third was replaced, the second withdrawn.
       acceptedCount: 2,
       failureRate: 1 / 4,
       tasks: { queued: 0, running: 0, retrying: 0, completed: 3, failed: 1, canceled: 1 },
@@ -136,7 +139,7 @@ describe('figures', () => {
     expect(query.analytics.totals).toEqual({ generatedCount: 5, acceptedCount: 2 })
   })
 
-  it('move while a quiz is made, and merging the changes comes to what a snapshot says', async () => {
+  it('change while a quiz is generated, and merging the changes gives the state of a snapshot', async () => {
     const viewer = someone()
     let merged: AnalyticsState | undefined
     const seen: number[] = []
@@ -164,7 +167,7 @@ describe('figures', () => {
     expect(merged).toEqual(await snapshot(viewer))
   })
 
-  it('forget a task whose log is erased before its end is counted, and keep what was counted to its end', async () => {
+  it('omit a task whose events are deleted before its end is counted, and keep what was counted to its end', async () => {
     const viewer = someone()
     await api.makeQuiz({ viewer, count: 2 })
     await count()
@@ -186,13 +189,13 @@ describe('figures', () => {
     expect((await snapshot(viewer)).totals).toMatchObject({ generatedCount: 2, tasks: { running: 0, completed: 1 } })
   })
 
-  it('are not for a token that is limited', async () => {
+  it('are not available to scoped tokens', async () => {
     const limited = viewerOf('u_limited', { taskIds: ['task_1'] })
     await expect(catchUp(limited)).rejects.toThrow('limited to task "task_1"')
     await expect(api.run('{ analytics { cursor } }', {}, limited)).rejects.toThrow('limited to task "task_1"')
   })
 
-  it('are resumed after a cursor with exactly what followed it', async () => {
+  it('are resumed after a cursor with exactly the events that follow', async () => {
     const viewer = someone()
     const [opened] = await catchUp(viewer)
     const quiz = await api.makeQuiz({ viewer, count: 2 })
@@ -211,7 +214,7 @@ describe('figures', () => {
     expect(await catchUp(viewer, two.at(-1)?.cursor)).toEqual([])
   })
 
-  it('count nothing twice when a step breaks off, and nothing twice when many look at once', async () => {
+  it('count nothing twice when a step is interrupted or when several projectors run at once', async () => {
     const viewer = someone()
     await api.makeQuiz({ viewer, count: 3 })
     await api.database.pool.query(`
@@ -228,12 +231,12 @@ describe('figures', () => {
     await count()
     await count()
     expect(await snapshot(viewer)).toMatchObject({ totals: { generatedCount: 3, tasks: { completed: 1 } } })
-    // All that was told, told once: the seqs are the log's.
+    // Every published event, once: the seqs are those of the log.
     const events = await catchUp(viewer)
     expect(events).toHaveLength(1)
   })
 
-  it('show work of several documents that several projectors count at once', async () => {
+  it('show work on several documents that several projectors count at once', async () => {
     const viewer = someone()
     await Promise.all(Array.from({ length: 4 }, () => api.makeQuiz({ viewer, count: 2 })))
     const [opened] = await catchUp(viewer)
@@ -251,14 +254,14 @@ describe('figures', () => {
 describe('a rebuild', () => {
   const rebuild = () => rebuildAnalytics({ database: api.database, appender: api.engine.appender })
 
-  it('comes to what was counted live, also from nothing', async () => {
+  it('gives the totals that were counted live, also from nothing', async () => {
     const viewer = someone()
     await work(viewer)
     await count()
     const live = await snapshot(viewer)
     expect((await rebuild()).counted).toBeGreaterThan(5)
     expect(await snapshot(viewer)).toEqual(live)
-    // In half of it something is wrong, and the other half is gone.
+    // Half of it is incorrect, and the other half is deleted.
     await api.database.pool.query(`update analytics_question set completed_at = null where question_id < 'question_01'
       or random() < 0.5; update analytics_review set is_accepted = not is_accepted`)
     await rebuild()
@@ -268,7 +271,7 @@ describe('a rebuild', () => {
     expect(await snapshot(viewer)).toEqual(live)
   })
 
-  it('tells those who watch what it corrected', async () => {
+  it('notifies subscribers of its corrections', async () => {
     const viewer = someone()
     await api.makeQuiz({ viewer, count: 2 })
     await count()
@@ -282,7 +285,7 @@ describe('a rebuild', () => {
     expect(merged).toEqual(await snapshot(viewer))
   })
 
-  it('keeps what was counted of logs that are no longer kept, and the state of tasks that never were', async () => {
+  it('keeps what was counted from deleted logs, and the state of tasks that were not counted', async () => {
     const viewer = someone()
     const counted = await api.makeQuiz({ viewer, count: 2 })
     await accept(first(counted.questions).id, true, viewer)
@@ -305,7 +308,7 @@ describe('a rebuild', () => {
   })
 })
 
-it('counts what was there before analytics were', async () => {
+it('counts what existed before analytics were introduced', async () => {
   await using older = await createTestDatabase({ empty: true })
   const source = new URL('../../../src/db/migrations/', import.meta.url)
   const directory = await mkdtemp(join(tmpdir(), 'tidings-before-analytics-'))

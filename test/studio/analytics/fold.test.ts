@@ -29,7 +29,7 @@ const event = fc.oneof(
   }),
 )
 type Facts = ReturnType<typeof foldFacts>
-/** What the tables hold after one is written over the other. */
+/** Returns the content of the tables after one result is written over the other. */
 const over = (first: Facts, second: Facts): Facts => {
   const questions = new Map(first.questions)
   for (const [id, { startedAt, completedAt }] of second.questions) {
@@ -47,7 +47,7 @@ const over = (first: Facts, second: Facts): Facts => {
   }
 }
 
-it('folds in two parts, at whatever place, to the same as at once, and again to the same', () => {
+it('folds two parts, split anywhere, to the same as the whole, and is idempotent', () => {
   fc.assert(
     fc.property(fc.array(event, { maxLength: 30 }), fc.nat(30), (events, cut) => {
       const whole = foldFacts(events)
@@ -57,7 +57,7 @@ it('folds in two parts, at whatever place, to the same as at once, and again to 
   )
 })
 
-it('reads every type of event that is said to be counted, and no other', () => {
+it('reads exactly the event types that are declared as counted', () => {
   fc.assert(fc.property(event, (one) => factOf(one) === null || isCounted(one)))
   expect(factOf({ type: 'TaskItemCompleted', at: '', payload: { item: { key: 'q_1', status: 'SKIPPED' } } })).toBeNull()
   expect(factOf({ type: 'TaskAdvanced', at: '', payload: { status: 'RUNNING' } })).toBeNull()

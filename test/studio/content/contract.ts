@@ -7,7 +7,7 @@ import {
   type ContentRequest,
 } from '../../../src/studio/content/provider.ts'
 
-/** A request about a short text; everything can be replaced. */
+/** Creates a request about a short text; everything can be replaced. */
 export function requestOf(changes: Partial<ContentRequest> = {}): ContentRequest {
   return {
     piece: 'TUTORIAL',
@@ -26,14 +26,14 @@ export function requestOf(changes: Partial<ContentRequest> = {}): ContentRequest
   }
 }
 
-/** Everything an iteration gives, joined. */
+/** Joins everything an iteration yields. */
 export async function collect(pieces: AsyncIterable<string>): Promise<string> {
   let all = ''
   for await (const piece of pieces) all += piece
   return all
 }
 
-/** The ContentError an iteration ends with. */
+/** Returns the ContentError with which an iteration ends. */
 export async function failureOf(pieces: AsyncIterable<string>): Promise<ContentError> {
   try {
     const all = await collect(pieces)
@@ -44,23 +44,23 @@ export async function failureOf(pieces: AsyncIterable<string>): Promise<ContentE
   }
 }
 
-/** A provider in the situations the contract is about. */
+/** A provider in the situations covered by the contract. */
 export interface ContractSubject extends AsyncDisposable {
   /** Answers every request with content. */
   readonly provider: ContentProvider
-  /** Gives a first piece and then nothing for a long time. */
+  /** Yields a first chunk and then nothing for a long time. */
   readonly slow: ContentProvider
-  /** Whether nothing is left open of what was asked. */
+  /** Whether no request is left open. */
   readonly isQuiet: () => boolean
 }
 
 /** The contract of `ContentProvider`, to be run on every implementation. */
 export function describeContract(name: string, start: () => Promise<ContractSubject>): void {
-  describe(`the contract of a content provider, kept by ${name}`, () => {
+  describe(`the contract of a content provider, implemented by ${name}`, () => {
     const pieces: readonly ContentPiece[] = ['TUTORIAL', 'RESOURCES', 'QUIZ']
 
     test.each(pieces)(
-      'gives a %s in pieces that join to Markdown with a heading and one newline at the end',
+      'yields a %s in chunks that join to Markdown with a heading and one newline at the end',
       async (piece) => {
         await using subject = await start()
         const given: string[] = []
@@ -71,7 +71,7 @@ export function describeContract(name: string, start: () => Promise<ContractSubj
       },
     )
 
-    test('gives the same for the same request', async () => {
+    test('yields the same for the same request', async () => {
       await using subject = await start()
       const first = await collect(subject.provider.generate(requestOf({ piece: 'QUIZ' })))
       expect(await collect(subject.provider.generate(requestOf({ piece: 'QUIZ' })))).toBe(first)
@@ -83,7 +83,7 @@ export function describeContract(name: string, start: () => Promise<ContractSubj
       expect(all.map((one) => one.startsWith('# '))).toEqual([true, true, true])
     })
 
-    test('starts nothing before it is asked for the first piece', async () => {
+    test('starts nothing before the first next()', async () => {
       await using subject = await start()
       const iterator = subject.slow.generate(requestOf())[Symbol.asyncIterator]()
       expect(subject.isQuiet()).toBe(true)
@@ -113,7 +113,7 @@ export function describeContract(name: string, start: () => Promise<ContractSubj
       await expectQuiet(subject)
     })
 
-    test('rejects with the reason when it is aborted between two pieces', async () => {
+    test('rejects with the reason when it is aborted between two chunks', async () => {
       await using subject = await start()
       const controller = new AbortController()
       const iterator = subject.provider.generate(requestOf({ signal: controller.signal }))[Symbol.asyncIterator]()
@@ -123,7 +123,7 @@ export function describeContract(name: string, start: () => Promise<ContractSubj
       await expectQuiet(subject)
     })
 
-    test('lets go at once when the caller leaves while it waits, and leaves nothing open', async () => {
+    test('returns at once when the caller returns it while it waits, and leaves nothing open', async () => {
       await using subject = await start()
       const iterator = subject.slow.generate(requestOf())[Symbol.asyncIterator]()
       await iterator.next()
@@ -141,7 +141,7 @@ export function describeContract(name: string, start: () => Promise<ContractSubj
   })
 }
 
-/** Polls without a timer of its own, which would count as something left open. */
+/** Polls without a separate timer, which would count as something left open. */
 async function expectQuiet({ isQuiet }: ContractSubject): Promise<void> {
   const until = Date.now() + 5_000
   while (!isQuiet() && Date.now() < until) await setImmediate()

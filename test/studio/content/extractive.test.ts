@@ -26,7 +26,7 @@ describeContract('the extractive provider', async () => {
   }
 })
 
-/** Every concept of a document, as a task would ask for it. */
+/** Returns the requests for every concept of a document, as a task would send them. */
 function requestsOf(path: string): ContentRequest[] {
   const structure = readStructure({ bytes: readFileSync(path), format: 'MARKDOWN', name: path })
   const outline = outlineRoadmap(structure)
@@ -56,7 +56,7 @@ function htmlIn(markdown: string): string[] {
 
 const plain = (markdown: string): string => markdown.replace(/[\\`*]/g, '').toLowerCase()
 
-/** What must hold for every question, whatever it was made from. */
+/** Checks what must hold for every question, whatever its source. */
 function checkQuiz(request: Pick<ContentRequest, 'source' | 'corpus' | 'title' | 'seed'>): number {
   const questions = createQuiz(readForContent(request.source), request.corpus.map(readForContent), request)
   expect(questions.length).toBeLessThanOrEqual(5)
@@ -78,7 +78,7 @@ function checkQuiz(request: Pick<ContentRequest, 'source' | 'corpus' | 'title' |
 
 describe('content of real documents', () => {
   test.each(['ws', 'zod', 'dataloader'])(
-    'of %s is complete, holds no HTML, and asks good questions',
+    'of %s is complete, contains no HTML, and has valid questions',
     async (name) => {
       const requests = requestsOf(`node_modules/${name}/README.md`)
       let questions = 0
@@ -119,7 +119,7 @@ describe('a tutorial', () => {
     )
   })
 
-  test('never begins a point with a word that means nothing without the sentence in front of it', async () => {
+  test('never begins a point with a word that refers to the preceding sentence', async () => {
     const source =
       'The log keeps every event of a topic in order. It renumbers nothing. Readers follow the log from a cursor of their own. This lets a reader come back to the log at any time.'
     const markdown = await generate({ source, title: 'The log' })
@@ -127,7 +127,7 @@ describe('a tutorial', () => {
     expect(markdown).toContain('Readers follow the log from a cursor of their own. This lets')
   })
 
-  test('leaves badges, tables of contents and pointers out', async () => {
+  test('omits badges, tables of contents and pointers', async () => {
     const source =
       '[![build](https://ci.example/badge.svg)](https://ci.example)\n\n- [One](#one)\n- [Two](#two)\n\nSee [the manual](https://example.org) for more.\n\nA lease is a right to work on a task for a limited time.'
     const markdown = await generate({ source })
@@ -137,7 +137,7 @@ describe('a tutorial', () => {
 })
 
 describe('resources', () => {
-  test('give links with their sentences, files, standards and what to read on, and nothing that runs code', async () => {
+  test('contain links with their sentences, files, standards and further reading, and nothing that runs code', async () => {
     const source =
       'Read [the handshake](https://example.org/a_(b)) first, it is short and clear. RFC 6455 defines the frames of a log. The code is in [the folder](./src/log.ts). [Bad](javascript:alert(1))'
     const markdown = await generate({
@@ -162,7 +162,7 @@ describe('resources', () => {
 })
 
 describe('a quiz', () => {
-  test('asks for numbers among other numbers', async () => {
+  test('offers numbers among other numbers', async () => {
     const source = 'A dead worker ends its task within 15 s. The window for merging bursts of progress is 50 ms long.'
     const [question] = createQuiz(readForContent(source), [], { title: 'Limits', seed: 3 }).filter(({ answer }) =>
       /^\d/.test(answer),
@@ -171,14 +171,14 @@ describe('a quiz', () => {
     checkQuiz(requestOf({ source }))
   })
 
-  test('does not let the article give the answer away', () => {
+  test('does not reveal the answer by its article', () => {
     const source = 'A cursor is an opaque place in a long log of events. Every owl is an animal of the quiet night.'
     for (let seed = 0; seed < 10; seed += 1)
       for (const { prompt } of createQuiz(readForContent(source), [], { title: '', seed }))
         expect(prompt).not.toMatch(/\b(a|an) _____/i)
   })
 
-  test('asks for names in code where there is nothing but code', async () => {
+  test('asks for names in code where there is only code', async () => {
     const source =
       "```js\nconst log = new EventLog('a');\nlog.append(event);\nconst feed = log.follow(cursor);\nfeed.close();\n```"
     const markdown = await generate({ piece: 'QUIZ', source })
@@ -186,7 +186,7 @@ describe('a quiz', () => {
     expect(markdown).toMatch(/`(const feed = )?(log|feed)\._____\(/)
   })
 
-  test('differs from seed to seed', async () => {
+  test('differs by seed', async () => {
     const [request] = requestsOf('node_modules/dataloader/README.md')
     const quizzes = await Promise.all([1, 2, 3, 4].map((seed) => generate({ ...request, piece: 'QUIZ', seed })))
     expect(new Set(quizzes).size).toBeGreaterThan(1)
@@ -215,7 +215,7 @@ describe('thin sources', () => {
       '<div>\n<script>alert(1)</script>\n</div>\n\nA <b>bold</b> & <img src=x onerror=alert(1)> statement about logs.',
     ],
   ]
-  test.each(sources)('give short content or a reason: %s', async (_, source) => {
+  test.each(sources)('yield short content or a reason: %s', async (_, source) => {
     for (const piece of pieces) {
       const result = await generate({ piece, source, links: [], corpus: [] }).catch((error: unknown) => error)
       if (typeof result === 'string') {
@@ -225,14 +225,14 @@ describe('thin sources', () => {
     }
   })
 
-  test.each(pieces)('of nothing at all give a reason and advice: %s', async (piece) => {
+  test.each(pieces)('without content yield a reason and advice: %s', async (piece) => {
     const failure = await failureOf(provider.generate(requestOf({ piece, source: ' \n', links: [] })))
     expect(failure).toMatchObject({ code: 'NOT_ENOUGH_TEXT', retryable: false })
     expect(failure.message).toBe('There is no text about "Snapshots"')
     expect(failure.advice).toContain('import it again')
   })
 
-  test('of links alone give resources, an honest tutorial and an honest quiz', async () => {
+  test('with links only yield resources, and a tutorial and a quiz that say what is missing', async () => {
     const source = '- [A](https://a.example)\n- [B](https://b.example)'
     expect(await generate({ piece: 'RESOURCES', source })).toContain('- [A](https://a.example)')
     expect(await generate({ piece: 'TUTORIAL', source })).toContain('gives only links')
@@ -258,7 +258,7 @@ const block = fc.oneof(
 const markdowns = fc.array(block, { maxLength: 12 }).map((blocks) => blocks.join('\n\n'))
 
 describe('any source', () => {
-  test('gives questions whose answer is one of the options, once, among others that are wrong', () => {
+  test('yields questions whose answer is one of the options, once, among wrong ones', () => {
     fc.assert(
       fc.property(markdowns, fc.array(markdowns, { maxLength: 3 }), fc.integer(), (source, corpus, seed) => {
         checkQuiz({ source, corpus, seed, title: 'The log' })
@@ -267,7 +267,7 @@ describe('any source', () => {
     )
   })
 
-  test('gives the same content for the same seed, in pieces that join to Markdown without HTML', async () => {
+  test('yields the same content for the same seed, in chunks that join to Markdown without HTML', async () => {
     await fc.assert(
       fc.asyncProperty(markdowns, fc.constantFrom(...pieces), fc.integer(), async (source, piece, seed) => {
         const outcome = (): Promise<unknown> =>

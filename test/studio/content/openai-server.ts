@@ -2,16 +2,16 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** What the server does with the next requests. */
+/** How the server responds to the next requests. */
 export type Behaviour =
   | { readonly kind: 'ANSWER'; readonly pieces: readonly string[]; readonly reason?: string }
-  /** Sends the pieces and then nothing more, with the connection open. */
+  /** Sends the chunks and then nothing more, keeping the connection open. */
   | { readonly kind: 'SILENT'; readonly pieces: readonly string[] }
-  /** Does not even answer. */
+  /** Does not respond at all. */
   | { readonly kind: 'DEAF' }
-  /** Sends the pieces and destroys the connection. */
+  /** Sends the chunks and destroys the connection. */
   | { readonly kind: 'CUT'; readonly pieces: readonly string[] }
-  /** Sends the pieces and ends the answer without saying that it is finished. */
+  /** Sends the chunks and ends the response without marking it as finished. */
   | { readonly kind: 'UNFINISHED'; readonly pieces: readonly string[] }
   | {
       readonly kind: 'STATUS'
@@ -19,14 +19,14 @@ export type Behaviour =
       readonly headers?: Record<string, string>
       readonly code?: string
     }
-  /** Answers with status 200 and this body, in pieces of so many bytes. */
+  /** Responds with status 200 and this body, in chunks of `pieceBytes`. */
   | { readonly kind: 'BODY'; readonly type: string; readonly body: string; readonly pieceBytes?: number }
-  /** Sends the pieces and `[DONE]`, without a reason. */
+  /** Sends the chunks and `[DONE]`, without a reason. */
   | { readonly kind: 'NO_REASON'; readonly pieces: readonly string[] }
-  /** Sends raw lines after a good piece. */
+  /** Sends raw lines after a valid chunk. */
   | { readonly kind: 'RAW'; readonly lines: readonly string[] }
 
-/** A server that speaks the protocol of streamed chat completions, as well or as badly as it is told to. */
+/** A server of streamed chat completions that follows or violates the protocol as configured. */
 export interface OpenAiServer extends AsyncDisposable {
   readonly baseUrl: string
   /** Bodies of the requests, oldest first. */
@@ -35,11 +35,11 @@ export interface OpenAiServer extends AsyncDisposable {
     readonly authorization: string | undefined
     readonly url: string | undefined
   }[]
-  /** With several, each request takes the next one; the last one stays. */
+  /** With several, each request takes the next one; the last one is kept. */
   behave(...behaviours: readonly [Behaviour, ...Behaviour[]]): void
-  /** Connections that are open for an answer. */
+  /** The number of connections with an open response. */
   readonly open: () => number
-  /** Sends one more piece on every open answer. */
+  /** Sends one more chunk on every open response. */
   push(piece: string): void
 }
 
@@ -85,7 +85,7 @@ async function readBody(request: IncomingMessage): Promise<Record<string, unknow
   return JSON.parse(Buffer.concat(chunks).toString()) as Record<string, unknown>
 }
 
-/** One event of a stream. */
+/** Returns one event of a stream. */
 export function chunkOf(content: string, reason: string | null = null): string {
   const choice = { index: 0, delta: reason === null ? { content } : {}, finish_reason: reason }
   return `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', model: 'm', choices: [choice] })}\n\n`

@@ -27,7 +27,7 @@ describeContract('the OpenAI-compatible provider', async () => {
 })
 
 describe('the OpenAI-compatible provider', () => {
-  test('asks once, streamed, with key, model, seed and the material', async () => {
+  test('sends one streamed request with key, model, seed and the material', async () => {
     await using server = await startOpenAiServer()
     await collect(providerFor(server).generate(requestOf({ piece: 'QUIZ', seed: 7 })))
     expect(server.requests).toHaveLength(1)
@@ -45,7 +45,7 @@ describe('the OpenAI-compatible provider', () => {
       expect(said).toContain(part)
   })
 
-  test('hands on each piece as it comes', async () => {
+  test('yields each chunk as it arrives', async () => {
     await using server = await startOpenAiServer()
     server.behave({ kind: 'SILENT', pieces: ['# One'] })
     const iterator = providerFor(server).generate(requestOf())[Symbol.asyncIterator]()
@@ -56,13 +56,13 @@ describe('the OpenAI-compatible provider', () => {
     await iterator.return?.()
   })
 
-  test('gives an answer without a heading one, and exactly one newline at the end', async () => {
+  test('adds a missing heading to a response, and exactly one newline at the end', async () => {
     await using server = await startOpenAiServer()
     server.behave({ kind: 'ANSWER', pieces: ['\n ', ' Some', '\n', 'words\n\n', ' \n'] })
     expect(await collect(providerFor(server).generate(requestOf()))).toBe('# Snapshots\n\nSome\nwords\n')
   })
 
-  test('says so when the answer was cut at the limit of the model', async () => {
+  test('reports that the response was cut at the limit of the model', async () => {
     await using server = await startOpenAiServer()
     server.behave({ kind: 'ANSWER', pieces: ['# A'], reason: 'length' })
     expect(await collect(providerFor(server).generate(requestOf()))).toBe(
@@ -70,7 +70,7 @@ describe('the OpenAI-compatible provider', () => {
     )
   })
 
-  test('reads an answer that is not streamed', async () => {
+  test('reads a response that is not streamed', async () => {
     await using server = await startOpenAiServer()
     const message = { role: 'assistant', content: '# Whole\n\nNot streamed.' }
     const body = JSON.stringify({
@@ -83,13 +83,13 @@ describe('the OpenAI-compatible provider', () => {
     )
   })
 
-  test('takes [DONE] without a reason for the end', async () => {
+  test('accepts [DONE] without a reason as the end', async () => {
     await using server = await startOpenAiServer()
     server.behave({ kind: 'NO_REASON', pieces: ['# A', ' b'] })
     expect(await collect(providerFor(server).generate(requestOf()))).toBe('# A b\n')
   })
 
-  test('reads events in whatever pieces they come, with every line end, comments and no empty line at the end', async () => {
+  test('parses events in any chunks, with every line ending, comments and no empty line at the end', async () => {
     await using server = await startOpenAiServer()
     const events = ['# 水位', ' 😀 rises'].map((piece) => chunkOf(piece))
     const lines = [': keep-alive\n\n', 'event: message\n', ...events, chunkOf('', 'stop').trimEnd()].join('')
@@ -105,7 +105,7 @@ describe('the OpenAI-compatible provider', () => {
     [['\n<think>\nsecret', ' plan\n</thi', 'nk>', '\n\n', 'The valve ', 'opens.']],
     [[...'<THINK>secret plan < 3 </think></THINK> The valve opens.'].map((character) => character)],
     [['<thinking>secret </think> plan</thinking>The valve opens.']],
-  ])('leaves leading thoughts out: %j', async (pieces) => {
+  ])('omits leading thoughts: %j', async (pieces) => {
     await using server = await startOpenAiServer()
     server.behave({ kind: 'ANSWER', pieces })
     const text = await collect(providerFor(server).generate(requestOf()))
@@ -114,7 +114,7 @@ describe('the OpenAI-compatible provider', () => {
   })
 
   test.each([['<thin', ' ice>'], ['A <think>tag</think> in the text'], ['<']])(
-    'keeps what only looks like thoughts: %j',
+    'keeps text that only resembles thoughts: %j',
     async (...pieces) => {
       await using server = await startOpenAiServer()
       server.behave({ kind: 'ANSWER', pieces })
@@ -122,7 +122,7 @@ describe('the OpenAI-compatible provider', () => {
     },
   )
 
-  test('sends no key where there is none, and keeps the query of the address', async () => {
+  test('sends no key when none is set, and keeps the query of the address', async () => {
     await using server = await startOpenAiServer()
     const baseUrl = `${server.baseUrl}/?api-version=1`
     await collect(
@@ -210,13 +210,13 @@ describe('the OpenAI-compatible provider', () => {
       /another model/,
     ],
   ]
-  test.each(failures)('tells %s', async (_, behaviour, code, retryable, advice) => {
+  test.each(failures)('reports %s', async (_, behaviour, code, retryable, advice) => {
     await using server = await startOpenAiServer()
     server.behave(behaviour)
     const failure = await failureOf(providerFor(server).generate(requestOf()))
     expect({ code: failure.code, retryable: failure.retryable }).toEqual({ code, retryable })
     expect(failure.advice).toMatch(advice)
-    // The caller retries, and shows it.
+    // The caller retries, visibly.
     expect(server.requests).toHaveLength(1)
   })
 
@@ -226,13 +226,13 @@ describe('the OpenAI-compatible provider', () => {
     [{ 'retry-after-ms': '120' }, 120],
     [{ 'retry-after': 'soon' }, undefined],
     [{}, undefined],
-  ])('hands on how long to wait: %j', async (headers, expected) => {
+  ])('returns the retry delay: %j', async (headers, expected) => {
     await using server = await startOpenAiServer()
     server.behave({ kind: 'STATUS', status: 429, headers })
     expect((await failureOf(providerFor(server).generate(requestOf()))).retryAfterMs).toBe(expected)
   })
 
-  test('hands on how long to wait when it is told as a date', async () => {
+  test('returns the retry delay given as a date', async () => {
     await using server = await startOpenAiServer()
     const at = new Date(Date.now() + 60_000).toUTCString()
     server.behave({ kind: 'STATUS', status: 503, headers: { 'retry-after': at } })
@@ -242,7 +242,7 @@ describe('the OpenAI-compatible provider', () => {
   })
 
   test.each<Behaviour>([{ kind: 'DEAF' }, { kind: 'SILENT', pieces: [] }, { kind: 'SILENT', pieces: ['# A'] }])(
-    'does not wait for ever for an endpoint that is silent: %j',
+    'times out on a silent endpoint: %j',
     async (behaviour) => {
       await using server = await startOpenAiServer()
       server.behave(behaviour)
@@ -252,7 +252,7 @@ describe('the OpenAI-compatible provider', () => {
     },
   )
 
-  test('says that nobody listens at the address', async () => {
+  test('reports a refused connection', async () => {
     const server = await startOpenAiServer()
     const provider = providerFor(server)
     await server[Symbol.asyncDispose]()
@@ -269,7 +269,7 @@ describe('the OpenAI-compatible provider', () => {
     expect(getEventListeners(signal, 'abort').length).toBe(before)
   })
 
-  test('never shows the key', async () => {
+  test('never exposes the key', async () => {
     await using server = await startOpenAiServer()
     server.behave({ kind: 'STATUS', status: 401 })
     const provider = createOpenAiProvider({
@@ -283,7 +283,7 @@ describe('the OpenAI-compatible provider', () => {
   })
 })
 
-describe('the provider that the settings name', () => {
+describe('the configured provider', () => {
   test('is the extractive one by default', () => {
     expect(createContentProvider(parseConfig({})).name).toBe('extractive')
   })

@@ -11,7 +11,7 @@ import {
   questionKinds,
 } from '../../../src/studio/content/question.ts'
 
-/** A short text with enough to ask about. */
+/** A short text with enough material for questions. */
 export const sections: readonly QuestionSection[] = [
   {
     key: 'sourdough',
@@ -30,7 +30,7 @@ export const sections: readonly QuestionSection[] = [
   },
 ]
 
-/** A request for three questions of any kind; everything can be replaced. */
+/** Creates a request for three questions of any kind; everything can be replaced. */
 export function requestOf(changes: Partial<QuestionRequest> = {}): QuestionRequest {
   return {
     title: 'Bread',
@@ -44,17 +44,17 @@ export function requestOf(changes: Partial<QuestionRequest> = {}): QuestionReque
   }
 }
 
-/** A provider in the situations the contract is about. */
+/** A provider in the situations covered by the contract. */
 export interface QuestionContractSubject extends AsyncDisposable {
   /** Answers every request with questions about {@link sections}. */
   readonly provider: QuestionProvider
-  /** Gives a first question and then nothing for a long time. */
+  /** Yields a first question and then nothing for a long time. */
   readonly slow: QuestionProvider
-  /** Whether nothing is left open of what was asked. */
+  /** Whether no request is left open. */
   readonly isQuiet: () => boolean
 }
 
-/** What every question owes, wherever it comes from. */
+/** Checks the requirements on every question, whatever its source. */
 export function expectGood(questions: readonly Question[], from: readonly QuestionSection[] = sections): void {
   const check = createCitationCheck(from)
   for (const [index, question] of questions.entries()) {
@@ -80,22 +80,22 @@ export function expectGood(questions: readonly Question[], from: readonly Questi
 
 /** The contract of `QuestionProvider`, to be run on every implementation. */
 export function describeQuestionContract(name: string, start: () => Promise<QuestionContractSubject>): void {
-  describe(`the contract of a provider of questions, kept by ${name}`, () => {
-    test('gives as many questions as it is asked for, each with its passage, no two the same', async () => {
+  describe(`the contract of a question provider, implemented by ${name}`, () => {
+    test('yields as many questions as requested, each with its passage, without duplicates', async () => {
       await using subject = await start()
       const questions = await Array.fromAsync(subject.provider.ask(requestOf()))
       expect(questions).toHaveLength(3)
       expectGood(questions)
     })
 
-    test.each(questionKinds)('gives only the kind that it is asked for: %s', async (kind) => {
+    test.each(questionKinds)('yields only the requested kind: %s', async (kind) => {
       await using subject = await start()
       const questions = await Array.fromAsync(subject.provider.ask(requestOf({ kinds: [kind], count: 1 })))
       expect(questions.map((question) => question.kind)).toEqual([kind])
       expectGood(questions)
     })
 
-    test('gives none that is the same as one to avoid, and ends when there are no more', async () => {
+    test('yields none that equals one to avoid, and ends when there are no more', async () => {
       await using subject = await start()
       const avoid: Question[] = []
       for (let round = 0; round < 12; round += 1) {
@@ -108,13 +108,13 @@ export function describeQuestionContract(name: string, start: () => Promise<Ques
       expect(await Array.fromAsync(subject.provider.ask(requestOf({ avoid, count: 1 })))).toEqual([])
     })
 
-    test('gives the same for the same request', async () => {
+    test('yields the same for the same request', async () => {
       await using subject = await start()
       const first = await Array.fromAsync(subject.provider.ask(requestOf()))
       expect(await Array.fromAsync(subject.provider.ask(requestOf()))).toEqual(first)
     })
 
-    test('starts nothing before it is asked for the first question', async () => {
+    test('starts nothing before the first next()', async () => {
       await using subject = await start()
       const iterator = subject.slow.ask(requestOf())[Symbol.asyncIterator]()
       expect(subject.isQuiet()).toBe(true)
@@ -144,7 +144,7 @@ export function describeQuestionContract(name: string, start: () => Promise<Ques
       await expectQuiet(subject)
     })
 
-    test('lets go at once when the caller leaves while it waits, and leaves nothing open', async () => {
+    test('returns at once when the caller returns it while it waits, and leaves nothing open', async () => {
       await using subject = await start()
       const iterator = subject.slow.ask(requestOf())[Symbol.asyncIterator]()
       await iterator.next()
@@ -156,7 +156,7 @@ export function describeQuestionContract(name: string, start: () => Promise<Ques
   })
 }
 
-/** Polls without a timer of its own, which would count as something left open. */
+/** Polls without a separate timer, which would count as something left open. */
 async function expectQuiet({ isQuiet }: QuestionContractSubject): Promise<void> {
   const until = Date.now() + 5_000
   while (!isQuiet() && Date.now() < until) await setImmediate()

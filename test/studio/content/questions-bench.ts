@@ -1,5 +1,6 @@
-// How many questions real documents give, how long that takes, and how long others wait meanwhile:
-// `node test/studio/content/questions-bench.ts [FILE.md …]`; without files, READMEs of packages that are installed.
+// Measures how many questions real documents yield, how long that takes, and how long it blocks
+// other work: `node test/studio/content/questions-bench.ts [FILE.md …]`; without files, READMEs of
+// installed packages.
 import { readFileSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { questionKinds } from '../../../src/studio/content/question.ts'
@@ -9,7 +10,7 @@ import { readStructure } from '../../../src/studio/documents/structure.ts'
 const readmes = ['ws/README.md', 'zod/README.md', 'unified/readme.md', 'dataloader/README.md', 'ioredis/README.md']
 const paths = process.argv.length > 2 ? process.argv.slice(2) : readmes.map((name) => `node_modules/${name}`)
 
-/** Asks for as many as 50 questions; a provider of its own, so that nothing was read before. */
+/** Requests up to 50 questions from a new provider, so that nothing was read before. */
 async function measure(path: string): Promise<string> {
   const structure = readStructure({ bytes: readFileSync(path), format: 'MARKDOWN' })
   const delay = monitorEventLoopDelay({ resolution: 1 })
@@ -44,6 +45,6 @@ async function measure(path: string): Promise<string> {
   ].join('  ')
 }
 
-// The dictionary is loaded and warmed up first: a server pays that once.
+// The dictionary is loaded and warmed up first: a server pays for that once.
 await measure(paths[0] ?? 'README.md')
 for (const path of paths) process.stdout.write(`${await measure(path)}\n`)

@@ -25,8 +25,8 @@ const documents = ['ws/README.md', 'zod/README.md', 'unified/readme.md', 'datalo
   (name) => [name, new URL(`../../../node_modules/${name}`, import.meta.url)] as const,
 )
 
-describe('questions made from real documents', () => {
-  test.each(documents)('keep what they owe, take turns, and are spread over it: %s', async (_, path) => {
+describe('questions from real documents', () => {
+  test.each(documents)('are valid, alternate kinds and cover the document: %s', async (_, path) => {
     const structure = readStructure({ bytes: readFileSync(path), format: 'MARKDOWN' })
     const questions = await ask({ sections: structure.sections, title: structure.title, count: 12 })
     expect(questions).toHaveLength(12)
@@ -37,7 +37,7 @@ describe('questions made from real documents', () => {
     expect(new Set(questions.map(({ citation }) => citation.sectionKey)).size).toBeGreaterThan(4)
     expect(new Set(questions.map(({ citation }) => citation.quotation)).size).toBe(12)
     for (const question of questions) {
-      // Whoever reads the question must not find the answer in it.
+      // The question must not contain the answer.
       const told = JSON.stringify(question)
       if (question.kind !== 'TRUE_FALSE')
         expect(` ${wordsOf(question.prompt).join(' ')} `, told).not.toContain(` ${wordsOf(question.answer).join(' ')} `)
@@ -50,12 +50,12 @@ describe('questions made from real documents', () => {
     }
   })
 
-  test('are others for another seed', async () => {
+  test('differ for another seed', async () => {
     const [one, other] = [await ask({ seed: 1 }), await ask({ seed: 2 })]
     expect(one).not.toEqual(other)
   })
 
-  test('begin near a section when they are asked to', async () => {
+  test('begin near a section on request', async () => {
     for (const { key } of sections) {
       const [question] = await ask({ count: 1, nearSection: key, kinds: ['TRUE_FALSE'] })
       expect(question?.citation.sectionKey).toBe(key)
@@ -63,7 +63,7 @@ describe('questions made from real documents', () => {
   })
 })
 
-describe('questions made from little', () => {
+describe('questions from little material', () => {
   test.each([
     ['nothing', ''],
     ['a list of links', '- [one](https://one.example)\n- [two](https://two.example)'],
@@ -73,7 +73,7 @@ describe('questions made from little', () => {
     expect(await ask({ sections: [{ key: 'a', heading: 'A', body }] })).toEqual([])
   })
 
-  test('are fewer than asked for rather than bad', async () => {
+  test('are fewer than requested rather than bad', async () => {
     const questions = await ask({ count: 50 })
     expect(questions.length).toBeGreaterThan(5)
     expect(questions.length).toBeLessThan(20)
@@ -81,7 +81,7 @@ describe('questions made from little', () => {
   })
 })
 
-describe('turning a sentence around', () => {
+describe('negating a sentence', () => {
   test.each([
     ['The door stays closed before the loaf is in.', 'before', 'after'],
     ['Always close the door.', 'Always', 'Never'],
@@ -97,7 +97,7 @@ describe('turning a sentence around', () => {
     'It comes before this and before that.',
     'This is required by the specification.',
     'A beforehand notice.',
-  ])('leaves alone: %s', (sentence) => {
+  ])('does not change: %s', (sentence) => {
     expect(turnAround(sentence)).toBeUndefined()
   })
 })

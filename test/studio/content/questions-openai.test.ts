@@ -55,8 +55,8 @@ describeQuestionContract('the OpenAI-compatible provider', async () => {
   }
 })
 
-describe('the OpenAI-compatible provider of questions', () => {
-  test('hands on each question as soon as its last brace has come', async () => {
+describe('the OpenAI-compatible question provider', () => {
+  test('yields each question as soon as its last brace has arrived', async () => {
     await using server = await startOpenAiServer()
     const [first = '', second = ''] = lines
     server.behave({ kind: 'SILENT', pieces: [first.slice(0, 40), first.slice(40), second.slice(0, -3)] })
@@ -105,7 +105,7 @@ describe('the OpenAI-compatible provider of questions', () => {
       {},
     ],
   ]
-  test.each(accepted)('repairs what can only mean one thing: %s', async (_, answer, expected) => {
+  test.each(accepted)('repairs unambiguous errors: %s', async (_, answer, expected) => {
     await using server = await startOpenAiServer()
     server.behave({ kind: 'ANSWER', pieces: [answer] })
     const [question] = await Array.fromAsync(providerFor(server).ask(requestOf({ count: 1 })))
@@ -135,7 +135,7 @@ describe('the OpenAI-compatible provider of questions', () => {
     ['an unknown kind', asText({ ...choice, kind: 'ESSAY' }), /is no kind/],
     ['cut in the middle', asText(choice).slice(0, -20), /no JSON object/],
   ]
-  test.each(refused)('asks again, saying why, for %s', async (_, answer, complaint) => {
+  test.each(refused)('asks again, with the reason, for %s', async (_, answer, complaint) => {
     await using server = await startOpenAiServer()
     server.behave({ kind: 'ANSWER', pieces: [answer] }, { kind: 'ANSWER', pieces: [asText(cloze)] })
     const questions = await Array.fromAsync(providerFor(server).ask(requestOf({ count: 1 })))
@@ -144,7 +144,7 @@ describe('the OpenAI-compatible provider of questions', () => {
     expect(JSON.stringify(server.requests[1]?.body)).toMatch(complaint)
   })
 
-  test('keeps what is good of an answer and asks only for the rest, naming what there is', async () => {
+  test('keeps the valid part of a response and requests only the rest, naming the existing questions', async () => {
     await using server = await startOpenAiServer()
     server.behave(
       { kind: 'ANSWER', pieces: [asText(choice, { ...cloze, answer: '' }, statement)] },
@@ -158,7 +158,7 @@ describe('the OpenAI-compatible provider of questions', () => {
     expect(again).toContain(choice.prompt)
   })
 
-  test('gives up after a few answers of which nothing can be used, and says what was wrong', async () => {
+  test('gives up after a few unusable responses, and reports what was wrong', async () => {
     await using server = await startOpenAiServer()
     server.behave({ kind: 'ANSWER', pieces: ['No.'] })
     const failure = await failureOf(
@@ -171,7 +171,7 @@ describe('the OpenAI-compatible provider of questions', () => {
     expect(server.requests).toHaveLength(3)
   })
 
-  test('tells failures of the endpoint as the other provider does, and does not ask again', async () => {
+  test('reports failures of the endpoint like the content provider, and does not retry', async () => {
     await using server = await startOpenAiServer()
     server.behave({ kind: 'STATUS', status: 429, headers: { 'retry-after': '3' } })
     const failure = await failureOf(
@@ -183,7 +183,7 @@ describe('the OpenAI-compatible provider of questions', () => {
     expect(server.requests).toHaveLength(1)
   })
 
-  test('hands on why a question is replaced, and sends the part of the document that it was about', async () => {
+  test('sends the reason for a replacement, and the part of the document that the question was about', async () => {
     await using server = await startOpenAiServer()
     server.behave({ kind: 'ANSWER', pieces: lines })
     const long = Array.from({ length: 30 }, (_, index) => ({

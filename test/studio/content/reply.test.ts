@@ -28,7 +28,7 @@ const textOf = (parts: readonly ReplyPart[]): string =>
   parts.map((part) => (part.is === 'text' ? part.text : '')).join('')
 
 describe('a quotation', () => {
-  test('is of the sentences that have most of the words, the rare ones first, with where they stand', () => {
+  test('consists of the sentences with the most matching words, rare ones first, with their location', () => {
     const { text, citations } = composeQuotation(
       request([
         passage('The oven is hot. {Dough} is kneaded for long. Salt is added.', { heading: 'Baking', page: null }),
@@ -41,7 +41,7 @@ describe('a quotation', () => {
     )
   })
 
-  test('is not of code, nor of listings without an end, however many of the words these have', () => {
+  test('excludes code and unterminated listings, however many matching words these have', () => {
     const code = '{"{dough}":{"{rises}":[{"gas":true},{"why":"{dough} {rises}"}],"<b>":"{dough}"}}'
     const listing = `The {dough} {rises} ${'by gas and '.repeat(80)}more.`
     expect(
@@ -49,17 +49,17 @@ describe('a quotation', () => {
     ).toEqual([{ passage: 2, quotation: 'Dough rises by gas.' }])
   })
 
-  test('shows Markdown in it as it is written', () => {
+  test('shows its Markdown as written', () => {
     const { text } = composeQuotation(request([passage('Use *{dough}* and `x_y` <b>.')]))
     expect(text).toContain('> Use \\*dough\\* and \\`x\\_y\\` \\<b\\>.')
   })
 
-  test('is none when nothing fits, or there are no cards, and says so', () => {
+  test('is empty when nothing fits, or without cards, and says so', () => {
     expect(composeQuotation(request([])).text).toContain('The 2 cards of this session say nothing about that')
     expect(composeQuotation({ passages: [], cardCount: 0 }).text).toContain('no cards yet')
   })
 
-  test('streams to the very same text, and stops when it is told to', async () => {
+  test('streams to the identical text, and stops when it is aborted', async () => {
     const given = request([passage('The {dough} {rises} by gas.')])
     const parts = await Array.fromAsync(createExtractiveReplies().reply(given))
     expect(textOf(parts)).toBe(composeQuotation(given).text)
@@ -80,7 +80,7 @@ describe('a reply of a service', () => {
   afterAll(() => server[Symbol.asyncDispose]())
   const provider = () => createOpenAiReplies({ baseUrl: server.baseUrl, apiKey: 'k', model: 'm', silenceMs: 5_000 })
 
-  test('is made from the passages and what was said, and cites those it names', async () => {
+  test('is generated from the passages and the conversation, and cites those it names', async () => {
     server.behave({ kind: 'ANSWER', pieces: ['Gas ', '[2], and air [7].'] })
     const passages = [passage('Salt.'), passage('The dough rises by gas.')]
     const parts = await Array.fromAsync(provider().reply(request(passages)))
@@ -103,7 +103,7 @@ describe('a reply of a service', () => {
 })
 
 describe('bursts', () => {
-  test('hold everything in order, the first at once, and nothing back while the source is silent', async () => {
+  test('contain everything in order, the first item at once, and delay nothing while the source is silent', async () => {
     const gate = Promise.withResolvers<void>()
     const source = async function* () {
       yield* [1, 2, 3]
@@ -119,7 +119,7 @@ describe('bursts', () => {
     expect(bursts.flat()).toEqual([1, 2, 3, 4])
   })
 
-  test('let go of the source when they are left, and fail as it does', async () => {
+  test('return the source when they are returned, and fail as it does', async () => {
     let isLeft = false
     const endless = async function* () {
       try {

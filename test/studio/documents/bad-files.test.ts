@@ -12,7 +12,7 @@ afterAll(async () => {
 
 describe('a bad file', () => {
   test.each(makeSamples().flatMap(({ name, code, bytes }) => (code === null ? [] : [{ name, code, bytes }])))(
-    '$name fails with $code, for good, and says what is wrong and what to do',
+    '$name fails permanently with $code, and reports what is wrong and what to do',
     async ({ name, code, bytes }) => {
       const { document, task, events } = await fixture.convert(name, bytes)
       expect(document.error).toMatchObject({
@@ -28,7 +28,7 @@ describe('a bad file', () => {
     },
   )
 
-  test('that expands to gigabytes inside a PDF is stopped by the memory it takes, and others go on', async () => {
+  test('that expands to gigabytes inside a PDF is stopped by its memory limit, and others continue', async () => {
     const [{ document }, other] = await Promise.all([
       fixture.convert('bomb.pdf', makePdfBomb()),
       fixture.convert('good.html', Buffer.from('<!doctype html><h1>Good</h1><p>Text.')),

@@ -1,4 +1,5 @@
-// Measures conversions on a real engine and prints a table: node test/studio/documents/bench.ts [FILE…]
+// Measures conversions on a real engine and prints a table: node test/studio/documents/bench.ts
+// [FILE…]
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'

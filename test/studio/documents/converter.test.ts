@@ -12,7 +12,7 @@ const request = (bytes: Uint8Array, limits: Partial<typeof defaultLimits> = {}) 
   bytes,
   limits: { ...defaultLimits, ...limits },
 })
-/** Process ids and command lines of the converters that this process started. */
+/** Returns the process ids and command lines of the converters that this process started. */
 const children = (): string[] =>
   execFileSync('ps', ['-A', '-o', 'ppid=,pid=,args='], { encoding: 'utf8' })
     .split('\n')
@@ -27,8 +27,8 @@ afterEach(async () => {
   await vi.waitFor(() => expect(children()).toEqual([]))
 })
 
-describe('the converting process', () => {
-  test('is killed when the task is told to stop', async () => {
+describe('the converter process', () => {
+  test('is killed when the task is aborted', async () => {
     const controller = new AbortController()
     const steps = convertApart(request(makePdfBomb()), { signal: controller.signal, logger: silentLogger })
     expect(await steps.next()).toMatchObject({ value: { is: 'opened' } })
@@ -36,19 +36,19 @@ describe('the converting process', () => {
     await expect(steps.next()).rejects.toThrow('stop')
   })
 
-  test('is killed when nobody wants its result any more', async () => {
+  test('is killed when its result is no longer needed', async () => {
     const steps = convertApart(request(makePdfBomb()), quiet)
     await steps.next()
     await steps.return(undefined as never)
   })
 
-  test('is killed when it takes too long, for good', async () => {
+  test('is killed when it takes too long, and fails permanently', async () => {
     await expect(Array.fromAsync(convertApart(request(small, { timeoutMs: 1 }), quiet))).rejects.toMatchObject({
       code: 'TIMED_OUT',
     })
   })
 
-  test('may be killed by anybody: the conversion is tried again', async () => {
+  test('may be killed externally: the conversion is retried', async () => {
     const steps = convertApart(request(makePdfBomb()), quiet)
     await steps.next()
     const [pid] = children().map((line) => Number.parseInt(line, 10))
@@ -64,7 +64,7 @@ describe('the converting process', () => {
     await expect(Array.fromAsync(steps)).rejects.toMatchObject({ code: 'TOO_COMPLEX' })
   })
 
-  test('tells how far it is with a page that has no pages, and loses nothing between its parts', async () => {
+  test('reports its progress for a page without pages, and loses nothing between its parts', async () => {
     const words = Array.from({ length: 3_000 }, (_, index) => `word${index}`)
     const html = `<!doctype html><title>Words</title><body>Before<div><div>${words
       .map((word, index) => (index % 100 === 0 ? `<h2>Part ${index}</h2><p>${word}</p>` : `<p>${word} <b>bold</b></p>`))
@@ -91,10 +91,10 @@ describe('the converting process', () => {
     expect(percents.at(-1)).toBeLessThanOrEqual(100)
   })
 
-  test('may read this project only, and write nothing', async () => {
+  test('may read only this project, and write nothing', async () => {
     const steps = convertApart(request(small), quiet)
     await steps.next()
-    // A process that was just made has no command line yet.
+    // A new process has no command line yet.
     await vi.waitFor(() => expect(children()[0]).toContain('--permission'))
     const [line = ''] = children()
     expect(line).not.toContain('--allow-fs-write')

@@ -24,7 +24,7 @@ const stagesOf = (events: readonly LogEvent[]): unknown[] => [
 ]
 
 describe('a PDF', () => {
-  test('becomes sections under its headings, with its pages and without what repeats at their edges', async () => {
+  test('becomes sections under its headings, with its pages and without repeated headers and footers', async () => {
     const { document, task, events } = await fixture.convert('bread.pdf', sample('bread.pdf'))
     expect(document).toMatchObject({
       status: 'READY',
@@ -50,7 +50,7 @@ describe('a PDF', () => {
     expect(task.progress).toMatchObject({ percent: 100, completedItems: 4, totalItems: 4 })
   })
 
-  test('tells how many of its pages are done', async () => {
+  test('reports how many of its pages are done', async () => {
     const pages = Array.from({ length: 30 }, (_, index) => pageOf(index + 1))
     const { events } = await fixture.convert('thirty.pdf', makePdf(pages))
     const completed = events.filter(({ type }) => type === 'TaskItemCompleted')
@@ -64,7 +64,7 @@ describe('a PDF', () => {
     }
   })
 
-  test('shares items between the pages of a long document', async () => {
+  test('divides items between the pages of a long document', async () => {
     const pages = Array.from({ length: 250 }, (_, index) => pageOf(index + 1))
     const { task } = await fixture.convert('long.pdf', makePdf(pages))
     expect(task.progress).toMatchObject({ completedItems: 84, totalItems: 84 })
@@ -73,7 +73,7 @@ describe('a PDF', () => {
     expect(items?.at(-1)?.label).toBe('Page 250')
   })
 
-  test('keeps headings that stand where running titles do', async () => {
+  test('keeps headings in the position of running titles', async () => {
     const pages = Array.from({ length: 12 }, (_, index) => pageOf(index + 1, `Chapter ${index + 1}`))
     const { document } = await fixture.convert('chapters.pdf', makePdf(pages))
     const sections = await fixture.documents.sections(document.id)
@@ -89,7 +89,7 @@ describe('a PDF', () => {
     ])
   })
 
-  test('has a section for each page where nothing looks like a heading', async () => {
+  test('has a section per page when nothing looks like a heading', async () => {
     const { document } = await fixture.convert('plain.pdf', makePdf([pageOf(1), pageOf(2)]))
     const sections = await fixture.documents.sections(document.id)
     expect(sections.map(({ heading, page }) => [heading, page])).toEqual([
@@ -98,7 +98,7 @@ describe('a PDF', () => {
     ])
   })
 
-  test('is told by its content, whatever its name', async () => {
+  test('is detected by its content, whatever its name', async () => {
     const { document } = await fixture.convert('renamed-pdf.md', sample('renamed-pdf.md'))
     expect(document).toMatchObject({ status: 'READY', format: 'PDF' })
   })
@@ -131,7 +131,7 @@ describe('a web page', () => {
     )
   })
 
-  test('is decoded as it says', async () => {
+  test('is decoded with its declared encoding', async () => {
     const { document } = await fixture.convert('latin1.html', sample('latin1.html'))
     const [section] = await fixture.documents.sections(document.id)
     expect(section?.body).toBe('Brötchen, Crème')

@@ -7,7 +7,7 @@ import { parseMarkdown } from '../../../src/studio/text/markdown.ts'
 const bodyOf = (text: string): string =>
   readStructure({ text: `# T\n\n${text}`, format: 'MARKDOWN' }).sections[0]?.body ?? ''
 
-/** What of a text would run, or be fetched, where it is shown as Markdown. */
+/** Returns the parts of a text that would run code, or be fetched, when shown as Markdown. */
 function dangersIn(node: Nodes): string[] {
   const own =
     node.type === 'html' || node.type === 'image' || node.type === 'imageReference'
@@ -18,7 +18,7 @@ function dangersIn(node: Nodes): string[] {
   return 'children' in node ? [...own, ...node.children.flatMap((child) => dangersIn(child))] : own
 }
 
-describe('Markdown made safe', () => {
+describe('sanitized Markdown', () => {
   const cases: readonly [what: string, text: string, body: string][] = [
     ['leaves what is safe as it is', 'a *b* [c](https://d.e "f") `g`', 'a *b* [c](https://d.e "f") `g`'],
     ['shows a picture as what it shows', 'a ![a *loaf*](https://e.com/x.png) b', 'a a loaf b'],
@@ -44,7 +44,7 @@ describe('Markdown made safe', () => {
     expect(bodyOf(text)).toBe(body)
   })
 
-  test('says so', () => {
+  test('notes what was removed', () => {
     expect(readStructure({ text: '# T\n\n![a](b) ![c](d) <b>e</b>', format: 'MARKDOWN' }).notes).toEqual([
       '2 pictures were left out.',
     ])
@@ -53,7 +53,7 @@ describe('Markdown made safe', () => {
     ])
   })
 
-  test('holds nothing that runs or is fetched, whatever it is made of', () => {
+  test('contains nothing that runs or is fetched, for any input', () => {
     const piece = fc.constantFrom(
       ...[
         'a ',

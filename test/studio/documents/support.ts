@@ -17,7 +17,7 @@ export interface DocumentsFixture extends EngineFixture {
   ): Promise<{ readonly document: Document; readonly task: Task; readonly events: readonly LogEvent[] }>
 }
 
-/** Starts documents on a fresh database, or on that one. */
+/** Starts documents on a fresh database, or on the given one. */
 export async function startDocuments(
   limits: Partial<ConversionLimits> = {},
   on?: TestDatabase,

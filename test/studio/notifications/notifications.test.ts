@@ -23,10 +23,10 @@ async function start(): Promise<EngineFixture & { readonly notifications: Notifi
   return { ...fixture, notifications: createNotifications({ database, appender }) }
 }
 
-/** What somebody who watches an inbox has heard of, from the first word on. */
+/** What a subscriber of an inbox has received since its start. */
 interface Ear extends AsyncDisposable {
   readonly heard: readonly string[]
-  /** The inbox as the snapshot and the events say that it is. */
+  /** The inbox according to the snapshot and the events. */
   readonly now: ReadonlyMap<string, boolean>
   readonly unread: () => number
 }
@@ -72,7 +72,7 @@ const titles = async (notifications: Notifications, userId: string): Promise<rea
   (await notifications.list({ userId, limit: 100 })).map(({ title }) => title)
 
 describe('a notification to one user', () => {
-  test('is heard by those who watch and found by those who come later, once, and by nobody else', async () => {
+  test('is received by live and late subscribers of that user, once, and by no other', async () => {
     await using fixture = await start()
     const { notifications } = fixture
     await using ada = await listen(fixture, 'ada')
@@ -86,7 +86,7 @@ describe('a notification to one user', () => {
     expect(bob.heard).toEqual(['snapshot'])
   })
 
-  test('is told once for each key', async () => {
+  test('is created once per key', async () => {
     await using fixture = await start()
     const { notifications } = fixture
     const [first, second] = await Promise.all([
@@ -98,7 +98,7 @@ describe('a notification to one user', () => {
     expect(await titles(notifications, 'ada')).toEqual(['one'])
   })
 
-  test('is handed to the seam for other ways of delivery, once it is committed and only then', async () => {
+  test('is passed to the hook for other delivery channels, once it is committed and only then', async () => {
     await using fixture = await start()
     const delivered: [string, string | null][] = []
     const { database, appender } = fixture.engine
@@ -117,8 +117,8 @@ describe('a notification to one user', () => {
   })
 })
 
-describe('a notification to everyone', () => {
-  test('reaches all who watch, all who were away and all who were never seen, each once, from one row', async () => {
+describe('a notification to all users', () => {
+  test('reaches all subscribers, offline users and unknown users, each once, from one row', async () => {
     await using fixture = await start()
     const { notifications, database } = fixture
     await using ada = await listen(fixture, 'ada')
@@ -135,7 +135,7 @@ describe('a notification to everyone', () => {
     expect((await database.pool.query('select user_id from notification')).rows).toEqual([{ user_id: null }])
   })
 
-  test('is read by each for oneself', async () => {
+  test('is read by each user separately', async () => {
     await using fixture = await start()
     const { notifications } = fixture
     const { notification } = await notifications.notifyEveryone('admin', say('to all'))
@@ -146,7 +146,7 @@ describe('a notification to everyone', () => {
     expect(await notifications.list({ userId: 'bob', isUnread: true, limit: 5 })).toHaveLength(1)
   })
 
-  test('misses nobody who comes while it is told', async () => {
+  test('reaches every user that subscribes while it is sent', async () => {
     await using fixture = await start()
     const { notifications } = fixture
     await Promise.all(Array.from({ length: 20 }, (_, index) => notifications.open(`early ${index}`)))
@@ -170,7 +170,7 @@ describe('a notification to everyone', () => {
 })
 
 describe('marking as read', () => {
-  test('is heard in other tabs, changes nothing the second time, and touches nobody else’s', async () => {
+  test('is received by other tabs, changes nothing the second time, and does not affect entries of other users', async () => {
     await using fixture = await start()
     const { notifications } = fixture
     const { notification } = await notifications.notify('ada', say('one'))
@@ -187,7 +187,7 @@ describe('marking as read', () => {
     expect(again[0]?.readAt).toBeInstanceOf(Date)
   })
 
-  test('and new ones, in any order at once, leave log and tables agreeing', async () => {
+  test('together with new entries, in any order at once, keeps log and tables consistent', async () => {
     await using fixture = await start()
     const { notifications } = fixture
     await using tab = await listen(fixture, 'ada')
@@ -207,8 +207,8 @@ describe('marking as read', () => {
   })
 })
 
-describe('what has expired', () => {
-  test('is not shown and not counted, and is removed by pruning, which tells those who watch', async () => {
+describe('an expired notification', () => {
+  test('is not shown and not counted, and is removed by pruning, which notifies subscribers', async () => {
     await using fixture = await start()
     const { notifications, database } = fixture
     await notifications.notify('ada', say('stays'))
@@ -241,7 +241,7 @@ describe('what has expired', () => {
     expect(snapshot?.state.newest.map(({ title }) => title)).toEqual(['stays'])
   })
 
-  test('is by default what was told as long ago as the store keeps things', async () => {
+  test('is by default older than the retention period of the store', async () => {
     await using fixture = await start()
     const { notification } = await fixture.notifications.notify('ada', say('one'))
     const days = (notification.expiresAt.getTime() - notification.createdAt.getTime()) / 86_400_000

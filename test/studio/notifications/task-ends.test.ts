@@ -16,7 +16,7 @@ import { createSteadyKind } from '../../support/test-kinds.ts'
 import { startWorkerProcess } from '../../support/worker.ts'
 
 let go = Promise.withResolvers<void>()
-/** A kind that waits for the test, then ends as it is told to. */
+/** A kind that waits for the test, then ends as configured. */
 const definition = defineTask({
   kind: 'BAKE_BREAD',
   input: z.object({ fails: z.boolean().default(false) }),
@@ -46,8 +46,8 @@ const inboxOf = async ({ engine }: EngineFixture, userId = 'u_1'): Promise<reado
   return rows.map(({ level, title, message, aboutId }) => ({ level, title, message, aboutId }))
 }
 
-describe('a task that ends while nobody watches', () => {
-  test('leaves one notification for its owner, in words, with the reason and the advice when it failed', async () => {
+describe('a task that ends without a subscriber', () => {
+  test('leaves one notification for its owner, as text, with the reason and the advice when it failed', async () => {
     await using fixture = await start()
     go.resolve()
     const [task] = [await fixture.start('BAKE_BREAD')]
@@ -66,7 +66,7 @@ describe('a task that ends while nobody watches', () => {
     expect(await inboxOf(fixture, 'somebody else')).toEqual([])
   })
 
-  test('says it in the words of its kind, or nothing when that says so', async () => {
+  test('uses the text of its kind, or leaves none when the kind returns null', async () => {
     go.resolve()
     await using fixture = await start({
       ...definition,
@@ -91,8 +91,8 @@ describe('a task that ends while nobody watches', () => {
   })
 })
 
-describe('who watches', () => {
-  test('counts on whatever server, and only the owner does', async () => {
+describe('presence', () => {
+  test('counts on any server, and only for the owner', async () => {
     await using redis = await startRedis()
     await using fixture = await start(definition, { redisUrl: redis.url })
     await using other = await start(definition, { on: fixture.test, redisUrl: redis.url, config: { ROLE: 'server' } })
@@ -111,7 +111,7 @@ describe('who watches', () => {
     expect(await inboxOf(fixture)).toHaveLength(1)
   })
 
-  test('counts no more when that user has left', async () => {
+  test('does not count any more when the owner has unsubscribed', async () => {
     go = Promise.withResolvers()
     await using fixture = await start()
     const { presence } = fixture.engine
@@ -126,14 +126,14 @@ describe('who watches', () => {
   })
 })
 
-test('a task whose worker is killed leaves one notification, however many look after it', async () => {
+test('a task whose worker is killed leaves one notification, for any number of sweepers', async () => {
   await using redis = await startRedis()
   const steady = createSteadyKind(undefined, 1)
   await using fixture = await start(steady, { redisUrl: redis.url, config: { ROLE: 'server' } })
   await using child = await startWorkerProcess(fixture.test.url, redis.url, { attempts: 1 })
   const task = await fixture.start('STEADY', { input: { finishFrom: 9 } })
   await fixture.event(task, 'TaskAdvanced')
-  // As if it had been lost as often as it may be but for one.
+  // As if it had all but one of its allowed losses.
   const loss = { attempt: 0, startedAt: new Date().toISOString(), outcome: 'WORKER_LOST' }
   const losses = JSON.stringify(Array.from({ length: maxLosses - 1 }, () => loss))
   await fixture.database.pool.query('update task set attempts = $2::jsonb || attempts where id = $1', [task.id, losses])

@@ -23,7 +23,7 @@ describe('the names of files', () => {
     'app.min.js',
     'console.js',
     'com.js',
-  ])('are taken: %j', (path) => {
+  ])('are accepted: %j', (path) => {
     expect(refusePath(path)).toBeNull()
   })
 
@@ -106,16 +106,16 @@ describe('the names of files', () => {
     ['straße.md', 'STRASSE.md'],
     ['ﬁle.txt', 'file.txt'],
     ['K.txt', 'k.txt'],
-  ])('collide where systems ignore case or forms: %j and %j', (one, other) => {
+  ])('collide where systems ignore case or normalization: %j and %j', (one, other) => {
     expect(keyOfPath(one)).toBe(keyOfPath(other))
     expect(problemsOf(one, other)).toEqual([expect.stringContaining('the same file as')])
   })
 
-  test('do not make a file a folder', () => {
+  test('do not turn a file into a folder', () => {
     expect(problemsOf('a.js', 'a.js/b.js')).toEqual(['a.js/b.js: lies in “a.js”, which is a file and not a folder'])
   })
 
-  test('that are taken never lead out of the project, however they are read', () => {
+  test('that are accepted never leave the project, however they are interpreted', () => {
     fc.assert(
       fc.property(utf16String({ maxLength: 60 }), fc.constantFrom('', '.js', '.html'), (stem, end) => {
         const path = `${stem}${end}`
@@ -132,7 +132,7 @@ describe('the names of files', () => {
 })
 
 describe('the files of a project', () => {
-  test('are limited in number and size, and begin with a page', () => {
+  test('are limited in number and size, and include an index page', () => {
     const many = Array.from({ length: 101 }, (_, place) => ({ path: `f${place}.txt`, content: '' }))
     expect(sortFiles(many).problems.map(({ message }) => message)).toEqual([
       '101 files; a project has at most 100',

@@ -29,8 +29,8 @@ const joined = (found: readonly Marked[]): [string, string][] => {
   return files
 }
 
-describe('files in an answer', () => {
-  test('are found however the answer is cut into pieces, without talk and fences', () => {
+describe('files in a response', () => {
+  test('are found for any chunks of the response, without surrounding text and fences', () => {
     for (let size = 1; size <= answer.length; size += 1) {
       const marks = createFileMarks()
       const found: Marked[] = []
@@ -42,7 +42,7 @@ describe('files in an answer', () => {
     }
   })
 
-  test('come before their line is complete', () => {
+  test('are streamed before their line is complete', () => {
     const marks = createFileMarks()
     marks.add('=== a.js ===\nlet a\n')
     expect(marks.add('let b')).toEqual([{ is: 'text', text: 'let b' }])
@@ -63,8 +63,8 @@ const request = () => ({
   signal: new AbortController().signal,
 })
 
-describe('the generator that asks a model', () => {
-  test('asks again for what has problems, with the reasons, and tells each file done once', {}, async () => {
+describe('the generator with a model', () => {
+  test('asks again for files with problems, with the reasons, and reports each finished file once', {}, async () => {
     await using server = await startOpenAiServer()
     server.behave(
       { kind: 'ANSWER', pieces: [pageFile, '=== app.js ===\nlet a = ;\n', '=== ../evil.js ===\n1\n=== end ==='] },
@@ -88,7 +88,7 @@ describe('the generator that asks a model', () => {
     expect(server.requests).toHaveLength(2)
   })
 
-  test('gives up after it was asked three times, with what is still wrong', async () => {
+  test('gives up after three requests, with the remaining problems', async () => {
     await using server = await startOpenAiServer()
     server.behave({ kind: 'ANSWER', pieces: ['I would rather not.'] })
     const generator = createOpenAiGenerator({ baseUrl: server.baseUrl, apiKey: 'k', model: 'm', silenceMs: 20_000 })

@@ -21,7 +21,7 @@ describe('the syntax of a file', () => {
     ['index.html', page('<script src="app.js"></script><link rel="stylesheet" href="./parts/style.css?v=2">')],
     ['parts/x.html', page('<script src="../app.js"></script><script src="../a%20b.js"></script>')],
     ['index.html', page('<script type="application/json">{ not js</script><template><b>x</b></template>')],
-  ])('is good: %s %j', (path, content) => {
+  ])('is valid: %s %j', (path, content) => {
     expect(problemsOf(path, content)).toEqual([])
   })
 
@@ -56,7 +56,7 @@ describe('the syntax of a file', () => {
     ],
     ['index.html', page('<script src="//cdn.example/a.js"></script>'), [expect.stringContaining('is not part')]],
     ['parts/x.html', page('<script src="app.js"></script>'), [expect.stringContaining('is not among')]],
-  ])('is bad: %s %.60j', (path, content, expected) => {
+  ])('is invalid: %s %.60j', (path, content, expected) => {
     expect(problemsOf(path, content)).toEqual(expected)
   })
 })
@@ -65,8 +65,8 @@ describe('the checker', () => {
   const checker = createChecker({ longestMs: 20_000 })
   afterAll(() => checker[Symbol.asyncDispose]())
 
-  test('survives a page that takes all memory, and goes on with the next file', async () => {
-    // Each paragraph opens every bold element of the ones before again.
+  test('survives a page that uses all memory, and continues with the next file', async () => {
+    // Each paragraph reopens every bold element of the previous ones.
     const bold = Array.from({ length: 9_000 }, (_, place) => `<b a${place}>`).join('')
     const bomb = { path: 'index.html', content: page(`<p>${bold}${'<p>x'.repeat(30_000)}`) }
     const problems = await checker.check(bomb, ['index.html'])
@@ -78,7 +78,7 @@ describe('the checker', () => {
     expect(await checker.check({ path: 'a.js', content: 'let a = ;' }, ['a.js'])).toHaveLength(1)
   })
 
-  test('ends when its caller does not wait any more', async () => {
+  test('ends when its caller no longer waits', async () => {
     const controller = new AbortController()
     const checking = checker.check({ path: 'a.js', content: '' }, ['a.js'], controller.signal)
     controller.abort(new Error('gone'))

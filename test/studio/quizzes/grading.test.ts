@@ -14,7 +14,7 @@ const bodyOf = (changes: Partial<QuestionBody>): QuestionBody => ({
   ...changes,
 })
 
-describe('grading a gap', () => {
+describe('grading a cloze', () => {
   test.each([
     ['banneton', 'banneton'],
     ['banneton', '  Banneton. '],
@@ -45,7 +45,7 @@ describe('grading a gap', () => {
     expect(isRight(bodyOf({ answer }), given)).toBe(false)
   })
 
-  test('takes alternatives', () => {
+  test('accepts alternatives', () => {
     expect(isRight(bodyOf({ answer: 'syntax trees', alternatives: ['syntax tree'] }), 'Syntax tree')).toBe(true)
   })
 })
@@ -54,12 +54,12 @@ describe('grading a choice', () => {
   const choice = bodyOf({ kind: 'MULTIPLE_CHOICE', options: ['a peel', 'a lame', 'a couche'], answer: 'a lame' })
   const statement = bodyOf({ kind: 'TRUE_FALSE', answer: 'FALSE' })
 
-  test('goes by the key of the option', () => {
+  test('compares the key of the option', () => {
     expect(['A', 'B', 'b', 'C'].map((given) => isRight(choice, given))).toEqual([false, true, true, false])
     expect(['TRUE', 'FALSE', 'false'].map((given) => isRight(statement, given))).toEqual([false, true, true])
   })
 
-  test('refuses what is no key', () => {
+  test('refuses an unknown key', () => {
     expect(formIssueOf(choice, 'D')).toBe('"D" is none of the options A, B, C')
     expect(formIssueOf(statement, 'yes')).toContain('TRUE, FALSE')
     expect(formIssueOf(choice, 'c')).toBeUndefined()

@@ -6,13 +6,13 @@ import { defineReplaceQuestion } from '../../../src/studio/quizzes/replace-quest
 import type { Viewer } from '../../../src/tasks/viewer.ts'
 import { type ApiFixture, startApi } from '../../support/api.ts'
 
-/** What happens before a question is handed on. */
+/** What happens before a question is yielded. */
 export type QuestionScript = (request: QuestionRequest, made: number) => 'ask' | 'wait' | 'fail' | 'retry' | 'end'
 
-/** The extractive provider with a hand on its tap. */
+/** The extractive provider, controlled by the test. */
 export interface ScriptedQuestions extends QuestionProvider {
   script: QuestionScript
-  /** Lets requests that wait go on. */
+  /** Resumes waiting requests. */
   release(): void
 }
 
@@ -56,7 +56,7 @@ function createScriptedQuestions(): ScriptedQuestions {
   return provider
 }
 
-/** A text with plenty to ask about. */
+/** A text with plenty of material for questions. */
 export const text = `# Bread
 
 ## Sourdough
@@ -80,7 +80,7 @@ A baking stone stores heat and gives it to the loaf. Steam keeps the crust of th
 Salt slows the wild yeast down and keeps the crumb tight. Too much salt stops the wild yeast altogether, so the dough never rises. Salt is always mixed in after the autolyse, because it tightens the gluten. The gluten of the dough becomes weaker when the salt is missing.
 `
 
-/** A question as {@link reviewFields} tell it. */
+/** A question as selected by {@link reviewFields}. */
 export interface QuestionData {
   readonly id: string
   readonly position: number
@@ -97,7 +97,7 @@ export interface QuestionData {
   readonly versions: readonly { readonly version: number; readonly prompt: string; readonly reason: string | null }[]
   readonly activeTask: { readonly id: string } | null
 }
-/** A quiz as {@link reviewFields} tell it. */
+/** A quiz as selected by {@link reviewFields}. */
 export interface QuizData {
   readonly id: string
   readonly title: string
@@ -114,7 +114,7 @@ export const reviewFields = `
   fragment Q on Question { id position kind prompt options { key text } answer answerKey alternatives explanation difficulty isAccepted version
     origin canUndo citation { sectionKey heading quotation } versions { version prompt reason } activeTask { id } }
   fragment Z on Quiz { id title status note error { code } requestedCount acceptedCount activeTask { id } questions { ...Q } }`
-/** What a failure tells, in a result's fragments. */
+/** The fields of a failure, as fragments of a result. */
 export const failureFields = `__typename ... on Error { message } ... on ConflictError { runningTask { id kind } }
   ... on InvalidInputError { issues { path message } }`
 
@@ -138,9 +138,9 @@ export interface QuizApi extends ApiFixture {
     reason?: string,
     viewer?: Viewer,
   ): Promise<ChangeData & { readonly task: { readonly id: string } }>
-  /** Waits for the end of a task; its status then. */
+  /** Waits for the end of a task and returns its status. */
   end(taskId: string): Promise<string>
-  /** Accepts every question, publishes, and gives the quiz. */
+  /** Accepts every question and publishes the quiz. */
   publish(quiz: QuizData, viewer?: Viewer): Promise<void>
 }
 interface ChangeData {

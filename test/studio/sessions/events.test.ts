@@ -16,7 +16,7 @@ const piece = (messageId: string, offset: number, text: string): LogEvent =>
 const statistics = (messageCount: number): LogEvent =>
   event('SessionStatisticsChanged', { statistics: { messageCount } })
 
-test('a reader who was too slow is told every message, a reply in one piece, and only the last statistics', () => {
+test('a slow subscriber receives every message, a reply in one chunk, and only the last statistics', () => {
   const missed = [
     event('SessionMessageAdded', { message: { id: 'm1' } }),
     statistics(1),

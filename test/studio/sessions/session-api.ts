@@ -6,16 +6,16 @@ import { defineReply } from '../../../src/studio/sessions/reply.ts'
 import type { EngineConfig } from '../../../src/tasks/engine.ts'
 import { type ApiFixture, startApi, viewerOf } from '../../support/api.ts'
 
-/** What a test says of the replies: the real quotations, or pieces that come when the test lets them. */
+/** Controls the replies: real quotations, or chunks that are released by the test. */
 export interface Replies {
   readonly provider: ReplyProvider
-  /** From now on replies are these parts; a number waits until that many steps were allowed. */
+  /** Sets the parts of later replies; a `wait` waits until it is released. */
   script(parts: readonly (ReplyPart | 'wait' | Error)[] | null): void
-  /** Lets all that wait go on. */
+  /** Resumes everything that waits. */
   release(): void
 }
 
-/** Creates them; quotations until a script says otherwise. */
+/** Creates the replies; quotations until a script is set. */
 export function createReplies(): Replies {
   const quoting = createExtractiveReplies()
   let parts: readonly (ReplyPart | 'wait' | Error)[] | null = null
@@ -50,7 +50,7 @@ export function createReplies(): Replies {
   }
 }
 
-/** A piece of text, as providers say it. */
+/** Returns a chunk of text, as providers yield it. */
 export const say = (text: string): ReplyPart => ({ is: 'text', text })
 
 export const ada = viewerOf('ada')
@@ -113,7 +113,7 @@ export interface Outcome {
   readonly card?: { readonly id: string; readonly title: string; readonly kind: string }
 }
 
-/** The API with sessions, and what tests do with it. */
+/** The API with sessions, and operations for tests. */
 export interface SessionApi extends ApiFixture {
   readonly replies: Replies
   create(title?: string, viewer?: typeof ada): Promise<string>

@@ -4,7 +4,7 @@ import { toPassages } from '../../../src/studio/documents/passages.ts'
 import { renderInline } from '../../../src/studio/projects/markdown-html.ts'
 import { escapeMarkdown } from '../../../src/studio/text/words.ts'
 
-/** What is read of a text that was escaped, as a browser shows it. */
+/** Returns the text that a browser shows for an escaped text. */
 const shown = (text: string): string =>
   renderInline(escapeMarkdown(text))
     .replace(/<[^>]*>/g, '')
@@ -19,12 +19,12 @@ test.for([
   'https://example.org/*/x|y~z is an address, *this* is not',
 ])('%s is shown as it was written', (text) => expect(shown(text)).toBe(text))
 
-test('the address in front of a sign leads where it says', () => {
+test('an address before a special character links to itself', () => {
   for (const text of ['<https://example.org/a>', '[https://example.org/a]', '`https://example.org/a`'])
     expect(renderInline(escapeMarkdown(text))).toContain('<a href="https://example.org/a"')
 })
 
-test('addresses and signs in any order are shown as they were written', () => {
+test('addresses and special characters in any order are shown as they were written', () => {
   const piece = fc.constantFrom('https://example.org/a', ' ', 'word', ...'<>[]()*_`~|\\"\'&;#!'.split(''))
   fc.assert(
     fc.property(fc.array(piece, { minLength: 1, maxLength: 8 }), (pieces) => {
@@ -35,7 +35,7 @@ test('addresses and signs in any order are shown as they were written', () => {
   )
 })
 
-test('is found in searches as it was written', () => {
+test('an escaped text is found by searches as it was written', () => {
   const body = escapeMarkdown('See <https://example.org/a> for more')
   const [passage] = toPassages({
     sections: [{ key: 'a', level: 1, heading: 'A', body, page: null, position: 0 }],
