@@ -5,14 +5,20 @@ import { describe, expect, it } from 'vitest'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** The floors of each house, top first. What is not named belongs to the floor of the longest prefix. */
+/**
+ * The layers of server and client, top first. A file that is not listed belongs to the layer of the
+ * longest prefix.
+ */
 const houses = [
   ['src/main', 'src/server', 'schema', 'src/live', 'src/studio', 'src/tasks', 'src/admin', 'src/log', 'src/db', 'src'],
   ['client/studio', 'client/react', 'client'],
 ] as const
-/** Files of the bottom floor of `src`, which has no folder; `src/main.ts` and `src/worker.ts` are the top. */
+/**
+ * Files in the root of `src` that are not in its bottom layer: `src/main.ts` and `src/worker.ts`
+ * are the top.
+ */
 const tops = new Set(['src/main.ts', 'src/worker.ts'])
-/** What client and server may share: constants without dependencies. */
+/** Modules that client and server may share: constants without dependencies. */
 const shared = new Set(['src/protocol.ts'])
 
 const floorOf = (file: string): { house: number; floor: number } | null => {
@@ -37,15 +43,15 @@ async function sources(): Promise<string[]> {
   return found
 }
 
-/** Relative imports of a file, types included, as paths from the root. */
+/** Returns the relative imports of a file, types included, as paths from the root. */
 async function importsOf(file: string): Promise<string[]> {
   const text = await readFile(join(root, file), 'utf8')
   const specifiers = text.matchAll(/(?:from|import)\s*\(?\s*'(\.{1,2}\/[^']+)'/g)
   return [...specifiers].map(([, specifier = '']) => normalize(join(dirname(file), specifier)))
 }
 
-describe('the floors', () => {
-  it('are imported downwards only, and neither house imports the other', async () => {
+describe('the layers', () => {
+  it('are imported downwards only, and client and server do not import each other', async () => {
     const wrong: string[] = []
     for (const file of await sources()) {
       const from = floorOf(file)
@@ -58,8 +64,9 @@ describe('the floors', () => {
     expect(wrong).toEqual([])
   })
 
-  it('keep the applications apart: one is used by another only through what it offers on purpose', async () => {
-    // `text` is common ground; `content` is what roadmaps are filled with; a document offers its structure; analytics takes notes.
+  it('keep the applications separate: one uses another only through its public modules', async () => {
+    // `text` is shared; `content` generates the content of roadmaps; a document exposes its
+    // structure; analytics accepts notes.
     const offered = [
       /^src\/studio\/text\//,
       /^src\/studio\/content\/(provider|create|attempt|question|reply|openai-chat)\.ts$/,
@@ -79,7 +86,7 @@ describe('the floors', () => {
     expect(wrong).toEqual([])
   })
 
-  it('finds what it looks for', async () => {
+  it('are detected by this test', async () => {
     const files = await sources()
     expect(files.length).toBeGreaterThan(50)
     expect(await importsOf('src/tasks/engine.ts')).toContain('src/log/append.ts')
@@ -90,7 +97,7 @@ describe('the floors', () => {
 })
 
 describe('decisions', () => {
-  it('have a number each, and say it in their title', async () => {
+  it('have a unique number, which is in their title', async () => {
     const files = await readdir(join(root, 'docs/decisions'))
     const numbers = files.map((file) => file.slice(0, 3))
     expect(numbers.filter((number, index) => numbers.indexOf(number) !== index)).toEqual([])

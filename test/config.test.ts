@@ -28,7 +28,7 @@ test.each([
   expect(() => originsOf(`https://app.example,${value}`)).toThrow(`(${value}: ${advice})`)
 })
 
-test('the help lists the allowed values of every setting that has few, and refuses others with the same list', () => {
+test('the help lists the allowed values of every enumerated setting, and refuses others with the same list', () => {
   const help = describeSettings().split('\n')
   const closed = Object.entries(settings as Readonly<Record<string, { schema: object; choices?: readonly string[] }>>)
   for (const name of ['ROLE', 'QUEUE_BACKEND', 'METRICS', 'LOG_LEVEL', 'NODE_ENV', 'CONTENT_PROVIDER', 'SELF_TEST'])
@@ -42,7 +42,7 @@ test('the help lists the allowed values of every setting that has few, and refus
   }
 })
 
-test.each(['JWT_ISSUER', 'JWT_AUDIENCE'])('%s without a key to verify tokens with is refused', (name) => {
+test.each(['JWT_ISSUER', 'JWT_AUDIENCE'])('%s without a key to verify tokens is refused', (name) => {
   expect(() => parseConfig({ [name]: 'there' })).toThrow(`${name} is set and neither JWT_SECRET nor JWKS_URL is`)
   expect(() => parseConfig({ [name]: 'there', JWT_SECRET: 'x'.repeat(32) })).not.toThrow()
 })

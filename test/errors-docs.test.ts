@@ -12,7 +12,7 @@ import { closeCodes } from '../src/protocol.ts'
 import { studioErrorCatalogue } from '../src/studio/task-errors.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-/** Codes that no client sees: a refused setting ends the process, a lost lease the attempt. */
+/** Codes that no client receives: an invalid setting ends the process, a lost lease the attempt. */
 const internal = ['BAD_CONFIGURATION', 'LEASE_LOST']
 const requestCodes = Object.entries({ ...errorCatalogue, ...requestErrorCatalogue } as ErrorCatalogue).filter(
   ([code]) => !internal.includes(code),
@@ -27,7 +27,7 @@ const tableOf = (entries: readonly (readonly [string, ErrorCatalogue[string]])[]
     ),
   ].join('\n')
 
-test('docs/errors.md has every code of the catalogues (`vitest run test/errors-docs.test.ts -u` writes it)', async () => {
+test('docs/errors.md has every code of the catalogs (`vitest run test/errors-docs.test.ts -u` writes it)', async () => {
   const closings = Object.entries(closeCodeCatalogue).map(
     ([code, { when, client }]) => `| ${code} | ${when} | ${client} |`,
   )
@@ -67,7 +67,7 @@ ${closings.join('\n')}
 `).toMatchFileSnapshot('../docs/errors.md')
 })
 
-test('the catalogues have every code in the sources, and no other', async () => {
+test('the catalogs have exactly the codes in the sources', async () => {
   const known: ReadonlySet<string> = new Set([
     ...requestCodes.map(([code]) => code),
     ...internal,
@@ -84,11 +84,11 @@ test('the catalogues have every code in the sources, and no other', async () => 
         if (!known.has(code)) unknown.push(`${folder}/${name}: ${code}`)
     }
   expect(unknown).toEqual([])
-  // Keys of a table of advice are no string literals.
+  // Keys of a table of advice are not string literals.
   const documents = await readFile(`${root}/src/studio/documents/structure-error.ts`, 'utf8')
   expect([...known].filter((code) => !used.has(code) && !documents.includes(`${code}:`))).toEqual([])
 })
 
-test('the close codes that the server sends are in the catalogue', () => {
+test('the close codes that the server sends are in the catalog', () => {
   for (const code of Object.values(closeCodes)) expect(closeCodeCatalogue).toHaveProperty(String(code))
 })

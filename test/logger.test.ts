@@ -8,7 +8,7 @@ function record(options: { level: 'info' | 'silent'; production: boolean }) {
 }
 
 describe('createLogger', () => {
-  test('adds the fields of what it is logged on behalf of, also later, and to nothing else', async () => {
+  test('adds the fields of the current context, also asynchronously, and to no other entry', async () => {
     const { logger, lines } = record({ level: 'info', production: true })
     const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
     await Promise.all(
@@ -36,7 +36,7 @@ describe('createLogger', () => {
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({ level: 30, requestId: 'r1', taskId: 't1', msg: 'started task' })
   })
 
-  test('writes lines for people otherwise', () => {
+  test('writes human-readable lines otherwise', () => {
     const { logger, lines } = record({ level: 'info', production: false })
     logger.info({ taskId: 't1' }, 'started task')
     expect(lines.join('')).toMatch(/^\[\d\d:\d\d:\d\d\.\d{3}\] INFO: started task \{"taskId":"t1"\}\n$/)
@@ -48,7 +48,7 @@ describe('createLogger', () => {
     expect(lines).toEqual([])
   })
 
-  test.each([true, false])('hides secrets wherever they are (production: %s)', (production) => {
+  test.each([true, false])('redacts secrets wherever they are (production: %s)', (production) => {
     const { logger, lines } = record({ level: 'info', production })
     const secret = 'hunter2hunter2'
     logger.info(

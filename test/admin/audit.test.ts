@@ -26,7 +26,7 @@ test('facts are in the database soon, and all of them after disposing', async ()
   ])
 })
 
-test('the first fact after a quiet time does not wait for the next write, so a process that is killed has told it', async () => {
+test('the first fact after a quiet period does not wait for the next write, so that a killed process has recorded it', async () => {
   await using test = await createTestDatabase()
   const { database } = test
   await using audit = createAudit({ database, logger: silentLogger, everyMs: 3_600_000 })
@@ -38,7 +38,7 @@ test('the first fact after a quiet time does not wait for the next write, so a p
   expect(await readAuditLog(database, all)).toHaveLength(3)
 })
 
-test('a database that is away costs nothing that happens meanwhile', async () => {
+test('no fact is lost while the database is unavailable', async () => {
   await using test = await createTestDatabase()
   const { proxy: opened, url } = await createDatabaseProxy(test.url)
   await using proxy = opened
@@ -53,7 +53,7 @@ test('a database that is away costs nothing that happens meanwhile', async () =>
   await vi.waitFor(async () => expect(await readAuditLog(test.database, all)).toMatchObject([{ count: 500 }]))
 })
 
-test('entries are kept for their time', async () => {
+test('entries are kept for the retention period', async () => {
   await using test = await createTestDatabase()
   const { database } = test
   await using audit = createAudit({ database, logger: silentLogger })

@@ -17,10 +17,10 @@ const nobody: ServerCensus = {
 }
 const logger = silentLogger
 
-test('several servers are counted together, as they come, change and go', async () => {
+test('several servers are merged as they start, change and stop', async () => {
   await using test = await createTestDatabase()
   const { database } = test
-  // Each its own bus, which is one that loses everything between them.
+  // Each has its own bus, which delivers nothing between them.
   await using busA = createMemoryBus(logger)
   await using busB = createMemoryBus(logger)
   await using a = createCensus({ database, bus: busA, logger, everyMs: 20 })
@@ -47,7 +47,7 @@ test('several servers are counted together, as they come, change and go', async 
   await watching
 })
 
-test('a server that is silent is gone, and its row is cleared away by the others', async () => {
+test('a silent server is removed, and its row is deleted by the others', async () => {
   await using test = await createTestDatabase()
   const { database } = test
   await using bus = createMemoryBus(logger)
@@ -69,7 +69,7 @@ test('a server that is silent is gone, and its row is cleared away by the others
   })
 })
 
-test('a slow reader is given the newest, and one that asks once only that', async () => {
+test('a slow reader receives only the newest, and a single read only that', async () => {
   await using test = await createTestDatabase()
   const { database } = test
   await using bus = createMemoryBus(logger)
@@ -92,7 +92,7 @@ test('a slow reader is given the newest, and one that asks once only that', asyn
   await quick.return?.()
 })
 
-test('what servers say is added up', () => {
+test('the statistics of all servers are added up', () => {
   const client = { transport: 'ws' as const, userId: 'u', address: '::1', userAgent: null, subscriptions: 1 }
   const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second))
   const server = (name: string, rest: Partial<ServerCensus>) => ({

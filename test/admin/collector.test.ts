@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { type CollectorLimits, createCollector } from '../../src/admin/collector.ts'
 import { type AuditEvent, toFact } from '../../src/admin/fact.ts'
 
-/** A collector whose clock a test moves. */
+/** Creates a collector whose clock is moved by the test. */
 function create(limits: CollectorLimits = {}) {
   const clock = { ms: 1_000_000 * 60_000 }
   return { clock, collector: createCollector({ ...limits, now: () => clock.ms }) }
@@ -12,7 +12,7 @@ const refusal = (address: string, userAgent = 'curl') =>
   toFact('REFUSED', { userId: null, address, userAgent }, { reason: 'token' })
 
 describe('facts are collected', () => {
-  it('ten thousand times the same is one row that says so', () => {
+  it('ten thousand identical facts are one row with their count', () => {
     const { clock, collector } = create()
     for (let i = 0; i < 10_000; i++) {
       clock.ms += 6
@@ -21,7 +21,7 @@ describe('facts are collected', () => {
     expect(collector.take(100)).toMatchObject([{ count: 10_000, untilMs: clock.ms }])
   })
 
-  it('a row that is written grows as long as the same goes on, and is written again', () => {
+  it('a written row grows while the same fact recurs, and is written again', () => {
     const { clock, collector } = create()
     collector.add(refusal('192.0.2.1'))
     const first = collector.take(100)
@@ -38,7 +38,7 @@ describe('facts are collected', () => {
     expect(collector.take(100)[0]?.id).not.toBe(first[0]?.id)
   })
 
-  it('what goes on for hours is a row for each hour', () => {
+  it('a fact that recurs for hours is a row per hour', () => {
     const { clock, collector } = create()
     for (let minute = 0; minute < 180; minute++) {
       clock.ms += 60_000
@@ -49,7 +49,7 @@ describe('facts are collected', () => {
     expect(rows.reduce((sum, { count }) => sum + count, 0)).toBe(180)
   })
 
-  it('what happens while a row is being written is not forgotten', () => {
+  it('facts that occur while a row is being written are not lost', () => {
     const { collector } = create()
     collector.add(refusal('192.0.2.1'))
     const taken = collector.take(100)
@@ -58,7 +58,7 @@ describe('facts are collected', () => {
     expect(collector.take(100)).toMatchObject([{ count: 2 }])
   })
 
-  it('somebody who varies every request gets so many rows in a minute, and one that counts the others', () => {
+  it('a source that varies every request gets a limited number of rows per minute, and one that counts the rest', () => {
     const { collector } = create({ perSource: 10 })
     for (let i = 0; i < 1_000; i++) collector.add(refusal('192.0.2.1', `agent ${i}`))
     collector.add(refusal('192.0.2.2'))
@@ -71,7 +71,7 @@ describe('facts are collected', () => {
     })
   })
 
-  it('a crowd of addresses gets so many rows in a minute, and one for each event that counts the others', () => {
+  it('many addresses get a limited number of rows per minute, and one per event that counts the rest', () => {
     const { collector } = create({ perMinute: 100 })
     for (let i = 0; i < 1_000; i++) collector.add(refusal(`192.0.2.${i}`))
     const rows = collector.take(1_000)
@@ -79,7 +79,7 @@ describe('facts are collected', () => {
     expect(rows.at(-1)).toMatchObject({ address: null, reason: 'others', count: 900 })
   })
 
-  it('what finds no place while the database is away is counted, and the count is a row when there is place again', () => {
+  it('facts beyond the capacity while the database is unavailable are counted, and the count becomes a row when there is capacity again', () => {
     const { collector } = create({ maxWaiting: 5 })
     for (let i = 0; i < 12; i++) collector.add(refusal(`192.0.2.${i}`))
     expect(collector.dropped).toBe(7)
@@ -92,7 +92,7 @@ describe('facts are collected', () => {
     expect(collector.dropped).toBe(0)
   })
 
-  it('nothing is ever lost silently, whatever comes in whatever order, and memory is bounded', () => {
+  it('no fact is lost without being counted, in any order of steps, and memory is bounded', () => {
     const step = fc.oneof(
       fc.record({
         is: fc.constant('add' as const),
@@ -132,7 +132,7 @@ describe('facts are collected', () => {
   })
 })
 
-it('a fact has no secrets and no end', () => {
+it('a fact contains no secrets and is bounded in length', () => {
   const caller = { userId: 'u\0', address: '::1', userAgent: `Bearer abcdefgh12345678 ${'x'.repeat(10_000)}` }
   const fact = toFact('REFUSED', caller, { detail: 'postgres://tidings:hunter2@db/x refused {"token":"abc"}' })
   expect(fact.userId).toBe('u ')

@@ -32,7 +32,7 @@ describe('the audit log', () => {
     return { documentId: document.id, taskId: task.id }
   }
 
-  it('has who connected, over each transport, from where and with what', async () => {
+  it('records connections over each transport, with user, address and user agent', async () => {
     const { taskId } = await startTask('ada')
     const body = { variables: { id: taskId }, headers: { ...(await door.headers('ada')), 'user-agent': 'streams' } }
     await using _stream = await openStream(door.server.url, watch, body)
@@ -50,7 +50,7 @@ describe('the audit log', () => {
     await find({ ...who, subject: 'ws', userId: 'bob' })
   })
 
-  it('has what was subscribed to, and what was not', async () => {
+  it('records accepted and refused subscriptions', async () => {
     const { taskId } = await startTask('ada')
     await using _mine = await openStream(door.server.url, watch, {
       variables: { id: taskId },
@@ -62,7 +62,7 @@ describe('the audit log', () => {
     await find({ event: 'REFUSED', userId: 'eve', reason: 'not_found', detail: expect.stringContaining(taskId) })
   })
 
-  it('has refused tokens and origins, over HTTP and over WebSocket, without the token', async () => {
+  it('records refused tokens and origins, over HTTP and over WebSocket, without the token', async () => {
     const authorization = 'Bearer abcdefgh.ijklmnop.qrstuvwx'
     expect((await door.post('{ viewer { id } }', {}, { authorization })).status).toBe(401)
     const expired = door.client('ada', { token: authorization })
@@ -77,7 +77,7 @@ describe('the audit log', () => {
     expect(JSON.stringify(await door.entries())).not.toContain('qrstuvwx')
   })
 
-  it('has what was shared and revoked', async () => {
+  it('records granted and revoked permissions', async () => {
     const { documentId } = await startTask('ada')
     const headers = await door.headers('ada')
     const variables = { id: documentId }
@@ -96,7 +96,7 @@ describe('the audit log', () => {
     await find({ ...who, userAgent: expect.anything(), event: 'REVOKED', detail: 'from bob' })
   })
 
-  it('has what was told to everyone, and who was not let', async () => {
+  it('records notifications to all users, and callers that were refused', async () => {
     const notify = 'mutation { notify(input: { level: INFORMATION, title: "Hello" }) { __typename } }'
     expect((await door.post(notify, {}, await door.headers('eve'))).errors).toMatchObject([
       { extensions: { code: 'FORBIDDEN' } },
@@ -106,7 +106,7 @@ describe('the audit log', () => {
     await find({ event: 'REFUSED', userId: 'eve', reason: 'role' })
   })
 
-  it('has each limit that was reached', async () => {
+  it('records each limit that was reached', async () => {
     const headers = await door.headers('greedy')
     const { taskId } = await startTask('greedy')
     const many = '{ taskList: viewer { id } }'
@@ -133,7 +133,7 @@ describe('the audit log', () => {
     await find({ event: 'LIMITED', userId: 'crowd', reason: 'viewer' })
   })
 
-  it('is for administrators only, and says who else wanted to see it', async () => {
+  it('is for administrators only, and records other callers', async () => {
     const headers = await door.headers('eve')
     for (const query of ['{ auditLog { nodes { id } } }', '{ connectionStats { connections } }']) {
       const { errors } = await door.post(query, {}, headers)
@@ -181,7 +181,7 @@ describe('the audit log', () => {
   })
 })
 
-describe('who is connected', () => {
+describe('connection statistics', () => {
   const stats = `connections subscriptions byTransport { transport connections } byField { name subscriptions }
     byTopic { name subscriptions } byViewer { userId connections } servers { name connections }
     oldest { transport userId address userAgent subscriptions unreadBytes } slowest { userId unreadBytes }`
@@ -192,7 +192,7 @@ describe('who is connected', () => {
     readonly slowest: readonly { readonly userId: string; readonly unreadBytes: number }[]
   }
 
-  it('is told live: they appear over each transport, with what they watch, and vanish', async () => {
+  it('are live: connections appear over each transport, with their subscriptions, and disappear', async () => {
     await using door = await openDoor()
     const { taskId } = await startWaiting(door)
     const seen: Stats[] = []
@@ -236,7 +236,7 @@ describe('who is connected', () => {
   })
 })
 
-/** A task that goes on for as long as the test. */
+/** Starts a task that runs for the whole test. */
 async function startWaiting(door: Door): Promise<{ taskId: string }> {
   door.api.provider.script = () => 'wait'
   const { taskId } = await door.api.startRoadmap('# A\n\n## B\n\nText.\n\n## C\n\nText.', viewerOf('ada'))

@@ -9,18 +9,18 @@ import { type RunningServer, startServer } from '../../src/server/http.ts'
 import { secret, signToken } from '../server/support.ts'
 import { type ApiFixture, startApi } from '../support/api.ts'
 
-/** A server with tokens, which tells who is connected and writes the audit log. */
+/** A server with tokens, connection statistics and an audit log. */
 export interface Door extends AsyncDisposable {
   readonly api: ApiFixture
   readonly server: RunningServer
   readonly live: Live
-  /** Headers of a user. */
+  /** Returns the headers of a user. */
   headers(userId: string, roles?: readonly string[]): Promise<Record<string, string>>
-  /** Posts an operation as `admin`, unless headers say otherwise. */
+  /** Posts an operation as `admin`, unless headers are given. */
   post<T>(query: string, variables?: object, headers?: Record<string, string>): Promise<Answer<T>>
-  /** A client of graphql-ws. */
+  /** Creates a graphql-ws client. */
   client(userId: string, options?: { readonly token?: string }): ReturnType<typeof createClient>
-  /** The entries of the audit log, newest first, after what waits was written. */
+  /** Returns the entries of the audit log, newest first, after pending ones were written. */
   entries(): Promise<readonly Entry[]>
 }
 
@@ -31,7 +31,7 @@ export interface Answer<T> {
   readonly errors?: readonly { readonly message: string; readonly extensions: { readonly code: string } }[]
 }
 
-/** An entry as the API shows it. */
+/** An entry as the API returns it. */
 export interface Entry {
   readonly event: string
   readonly userId: string | null
@@ -45,7 +45,7 @@ export interface Entry {
 
 const entryFields = 'event userId address userAgent subject reason detail count'
 
-/** Starts one. @param environment - settings beside those of the tests */
+/** Starts the server. @param environment - settings in addition to those of the tests */
 export async function openDoor(environment: Readonly<Record<string, string>> = {}): Promise<Door> {
   await using stack = new AsyncDisposableStack()
   const config = parseConfig({ NODE_ENV: 'test', PORT: '0', JWT_SECRET: secret, ...environment })

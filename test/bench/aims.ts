@@ -4,7 +4,10 @@ import { formatNumber, formatShape, spreadOf } from './statistics.ts'
 type RateName = 'oneByOne' | 'saturated'
 const ours = 'Tidings'
 
-/** What was aimed at beside what was measured, as rows of a table: what it is, the aim, the measurement, and whether it is reached. */
+/**
+ * Compares the measurements with the aims, as rows of a table: name, aim, measurement, and whether
+ * it is reached.
+ */
 export function compareWithAims(results: Results): readonly (readonly string[])[] {
   const { idle, latency, storm, slow } = results
   const atLeast = (what: string, aim: number, measured: number): string[] =>
@@ -69,7 +72,7 @@ function ratioOf(
   return median(ours) / median(of.to)
 }
 
-/** On one topic, with as many subscribers as were connected in the end. */
+/** On one topic, with the final number of subscribers. */
 function idleBytes(idle: Results['idle']): number {
   const runs = idle[0]?.measured.find(({ contestant }) => contestant === ours)?.runs ?? []
   return spreadOf(runs.flatMap((run) => run.at(-1)?.bytesPerSubscriber ?? [])).median

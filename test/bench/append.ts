@@ -1,9 +1,10 @@
 /**
- * Measures how fast events enter the log: `node test/bench/append.ts [--seconds 4] [--in-flight 1,8,50,200,500]`.
- *
- * On an embedded PostgreSQL of its own with `synchronous_commit` on, each append is one TaskProgressed of about 300 bytes
- * to a task's topic, with the guard (status, attempt, worker, base) and the task's row. Prints appends per second, median of
- * three runs with their spread, and how long one append took.
+ * Measures the throughput of appends to the log:
+ * `node test/bench/append.ts [--seconds 4] [--in-flight 1,8,50,200,500]`.
+ * On a separate embedded PostgreSQL with `synchronous_commit` on, each append is one TaskProgressed
+ * of about 300 bytes to a task's topic, with the guard (status, attempt, worker, base) and the
+ * task's row. Prints appends per second, median of three runs with their spread, and the latency of
+ * an append.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -25,7 +26,7 @@ const topicCount = 1_000
 const percentile = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 
-/** One running task for each topic, as a runner leaves it after its first event. */
+/** Inserts one running task per topic, as a runner leaves it after its first event. */
 async function seed(database: Database): Promise<void> {
   await database.pool.query(
     `insert into topic (name) select 'task:t_' || i from generate_series(0, ${topicCount - 1}) i`,
@@ -37,7 +38,7 @@ async function seed(database: Database): Promise<void> {
   await database.pool.query('vacuum analyze task')
 }
 
-/** Appends to one task's topic, one after the other, as its runner does. */
+/** Appends to one task's topic serially, as its runner does. */
 function createWriter(appender: Appender, id: string, firstBase: number): () => Promise<void> {
   let base = firstBase
   return async () => {

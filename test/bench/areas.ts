@@ -1,7 +1,7 @@
 import type { Profile } from './cases.ts'
 import type { Share } from './servers/profile.ts'
 
-/** What the time of a delivery is divided into; what fits none of them is the rest. */
+/** The areas into which the time of a delivery is divided; everything else is the rest. */
 const areas: readonly { readonly area: string; readonly has: (share: Share) => boolean }[] = [
   { area: 'the kernel’s write', has: ({ name, url }) => url === '' && /^write/.test(name) },
   { area: 'garbage collection', has: ({ name }) => name === '(garbage collector)' },
@@ -20,7 +20,7 @@ const rest = 'the rest'
 /** The names of all areas, in the order of {@link timeByArea}. */
 export const areaNames: readonly string[] = [...areas.map(({ area }) => area), rest]
 
-/** Microseconds of a core that a delivery takes in each area. */
+/** Returns the microseconds of a core that a delivery takes in each area. */
 export function timeByArea({
   shares,
   usPerDelivery,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { readArguments, usage } from './arguments.ts'
 
 describe('the arguments of the benchmark', () => {
-  it('ask for everything by default, and only then are the documents written', () => {
+  it('select everything by default, and only then are the documents written', () => {
     expect(readArguments([])).toMatchObject({ isQuick: false, runs: 3, isWhole: true })
     expect(readArguments(['--quick'])).toMatchObject({ isQuick: true, runs: 1, isWhole: false })
     expect(readArguments(['--only', 'idle,slow', '--runs', '2'])).toMatchObject({
@@ -18,7 +18,7 @@ describe('the arguments of the benchmark', () => {
     [['--only', 'idle,idel'], /"idel"; allowed: fan-out, latency/],
     [['--contestants', 'nobody'], /"nobody"; allowed: parts of bare ws/],
     [['--fast'], /--fast/],
-  ])('%j are refused, with what is allowed', (args, message) => {
+  ])('%j are refused, with the allowed values', (args, message) => {
     expect(() => readArguments(args)).toThrow(message)
   })
 

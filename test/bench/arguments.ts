@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { type Contestant, contestants } from './contestants.ts'
 
-/** What can be measured, and what that says. */
+/** The available measurements, with a description. */
 export const cases = {
   'fan-out': 'events a second to many subscribers of one topic',
   latency: 'from publishing to the subscriber, at a steady rate',
@@ -15,14 +15,14 @@ export const cases = {
 /** A name of {@link cases}. */
 export type Case = keyof typeof cases
 
-/** What a run was asked to do. */
+/** A request for a run. */
 export interface BenchRequest {
   readonly isQuick: boolean
-  /** How often each is measured. */
+  /** The number of runs of each measurement. */
   readonly runs: number
   readonly cases: readonly Case[]
   readonly contestants: readonly Contestant[]
-  /** Whether the documents are written anew: only by a run of everything. */
+  /** Whether the documents are updated: only by a run of everything. */
   readonly isWhole: boolean
 }
 
@@ -44,9 +44,9 @@ ${contestants.map(({ name }) => `                          ${name}`).join('\n')}
 `
 
 /**
- * Reads the arguments of a run.
- * @returns null when help was asked for
- * @throws RangeError, or a TypeError of `parseArgs`, that names the argument and what is allowed
+ * Parses the arguments of a run.
+ * @returns null when help was requested
+ * @throws RangeError, or a TypeError of `parseArgs`, that names the argument and the allowed values
  */
 export function readArguments(args: readonly string[]): BenchRequest | null {
   const { values } = parseArgs({

@@ -7,7 +7,7 @@ const panelHeight = 190
 const plotHeight = 130
 const top = 46
 const binSeconds = 900
-/** The part of the day in which anybody waits. */
+/** The first hour shown: no task waits before it. */
 const fromHour = 8
 const toHour = 18
 const plans = [
@@ -15,7 +15,7 @@ const plans = [
   { isPaid: true, name: 'paid', color: '#1f6feb' },
 ] as const
 
-/** Draws the waits over the day by plan, a panel for each head start, all by one scale. */
+/** Draws the waits over the day by plan, one panel per priority boost, all to one scale. */
 export function drawDays(
   tasks: readonly DayTask[],
   days: readonly { readonly headStart: number; readonly startedAt: ReadonlyMap<string, number> }[],

@@ -8,15 +8,15 @@ export interface DayTask {
   readonly owner: string
   readonly isPaid: boolean
   readonly createdAt: number
-  /** How long it takes once it runs. */
+  /** Its duration once it runs. */
   readonly takes: number
 }
 
-/** What a day is made of. */
+/** The parameters of a day. */
 export interface DayShape {
   readonly seed: number
   readonly hours: number
-  /** Tasks an hour at a time of the day. */
+  /** Tasks per hour at a time of the day. */
   readonly perHour: (hour: number) => number
   readonly paidShare: number
   readonly users: number
@@ -24,10 +24,13 @@ export interface DayShape {
 }
 
 const spread = 0.6
-/** Of the times that a log-normal with this spread takes, the mean is so many medians. */
+/** The mean of a log-normal distribution with this spread, in medians. */
 const meanOfMedian = Math.exp(spread ** 2 / 2)
 
-/** Makes the tasks of a day: they come by chance at the given rate, and take a log-normally distributed time. */
+/**
+ * Generates the tasks of a day: they arrive at random at the given rate, and their durations are
+ * log-normally distributed.
+ */
 export function createDay({ seed, hours, perHour, paidShare, users, meanSeconds }: DayShape): readonly DayTask[] {
   const { next: random } = createRandom(seed)
   const normal = (): number => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
@@ -50,8 +53,9 @@ export function createDay({ seed, hours, perHour, paidShare, users, meanSeconds 
 }
 
 /**
- * Works a day off with the statement that workers claim by, on a real database, by a clock of its own: time passes from
- * event to event. Whatever else is in the table `task` must be of other kinds.
+ * Processes the tasks of a day with the statement by which workers claim, on a real database, with
+ * a simulated clock: time advances from event to event. Other rows of the table `task` must be of
+ * other kinds.
  *
  * @param options.headStart - of paid tasks, in seconds
  * @returns when each task started, in seconds since midnight
@@ -101,15 +105,15 @@ export async function simulateDay(
   return startedAt
 }
 
-/** What head starts did to those who have none. */
+/** The effect of priority boosts on tasks without one. */
 export interface Overtaking {
-  /** Most tasks that came later than a free one and started before it. */
+  /** The most tasks that arrived later than a free one and started before it. */
   readonly most: number
-  /** The latest of those came so many seconds after it. */
+  /** How many seconds after the free task the latest of those arrived. */
   readonly latestSeconds: number
 }
 
-/** Finds who was overtaken most, and by whom at the latest. */
+/** Finds the task that was overtaken most, and the latest task that overtook one. */
 export function findOvertaking(tasks: readonly DayTask[], startedAt: ReadonlyMap<string, number>): Overtaking {
   let most = 0
   let latestSeconds = 0

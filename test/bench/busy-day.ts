@@ -1,7 +1,8 @@
 /**
- * Simulates a busy day in the queue: `node test/bench/busy-day.ts`. Draws `docs/images/busy-day.svg` and writes the table in
- * `docs/priorities.md` anew. The same every time: the day comes from a seed, and time is simulated; what is real is the
- * statement that claims, on an embedded PostgreSQL of its own.
+ * Simulates a busy day in the queue: `node test/bench/busy-day.ts`. Draws
+ * `docs/images/busy-day.svg` and updates the table in `docs/priorities.md`. The result is
+ * deterministic: the day is generated from a seed, and time is simulated; only the claim statement
+ * is real, on a separate embedded PostgreSQL.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
@@ -13,12 +14,13 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const slots = 8
 const meanSeconds = 40
 const capacityPerHour = (slots * 3_600) / meanSeconds
-/** A bump of the day's load, of the share of the capacity, around an hour. */
+/** A peak of the day's load, as a share of the capacity, around an hour. */
 const bump = (hour: number, at: number, width: number): number => Math.exp(-(((hour - at) / width) ** 2))
 const tasks = createDay({
   seed: 20_261_120,
   hours: 24,
-  // Nights are quiet; before noon more comes than can be done, in the afternoon nearly so.
+  // Nights are quiet; before noon more tasks arrive than can be processed, in the afternoon nearly
+  // so.
   perHour: (hour) => capacityPerHour * (0.1 + 1.1 * bump(hour, 10.5, 1.6) + 0.85 * bump(hour, 15.5, 2)),
   paidShare: 0.3,
   users: 400,

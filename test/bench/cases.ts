@@ -11,7 +11,7 @@ interface Stage extends AsyncDisposable {
   readonly connectMs: number
 }
 
-/** Where servers find their services. */
+/** The environment variables with the addresses of the servers' services. */
 export type Environment = Readonly<Record<string, string>>
 
 const settleMs = 300
@@ -45,22 +45,25 @@ async function stage(
 
 /** Deliveries per second. */
 export interface FanOutRates {
-  /** One event to each topic a turn of the event loop. */
+  /** One event per topic and turn of the event loop. */
   readonly oneByOne: number
-  /** {@link saturatedPerTurn} of them. */
+  /** {@link saturatedPerTurn} events per topic and turn. */
   readonly saturated: number
-  /** The same for each second of the server's processor time, which does not depend on what else the machine does. */
+  /**
+   * The same per second of the server's processor time, which does not depend on what else the
+   * machine does.
+   */
   readonly oneByOneOfCpu: number
   readonly saturatedOfCpu: number
 }
 
-/** Events to each topic in one turn of the event loop, when a server is saturated. */
+/** Events per topic in one turn of the event loop, when a server is saturated. */
 export const saturatedPerTurn = 16
 
-/** Compiled code and full buffers are what is measured: a server runs for so long before, as servers do. */
+/** The warm-up time of a server: compiled code and full buffers are measured, as in production. */
 const warmUpMs = 2_500
 
-/** Deliveries per second while the server publishes as fast as the readers keep up. */
+/** Measures deliveries per second while the server publishes as fast as the readers keep up. */
 export async function measureFanOut(
   contestant: Contestant,
   environment: Environment,
@@ -90,14 +93,14 @@ export async function measureFanOut(
   }
 }
 
-/** Where the time of a server went. */
+/** The distribution of a server's time. */
 export interface Profile {
   readonly shares: readonly Share[]
-  /** Processor time of the server for each delivery. */
+  /** Processor time of the server per delivery. */
   readonly usPerDelivery: number
 }
 
-/** Where the time of a server goes while it publishes as fast as the readers keep up. */
+/** Profiles a server while it publishes as fast as the readers keep up. */
 export async function profileFanOut(
   contestant: Contestant,
   environment: Environment,
@@ -112,7 +115,7 @@ export async function profileFanOut(
   const before = await readCpuMs(on.server)
   const { count } = await on.load.ask({ is: 'count', ms: 2_500 }, 'counted')
   const after = await readCpuMs(on.server)
-  // The generator counts on, or the window would fill.
+  // The generator keeps counting, otherwise the window would fill.
   const counting = on.load.ask({ is: 'count', ms: 1_500 }, 'counted')
   const { shares } = await profiling
   await counting
@@ -120,16 +123,16 @@ export async function profileFanOut(
   return { shares, usPerDelivery: ((after - before) * 1_000) / count }
 }
 
-/** How late events arrive at a fixed rate, in milliseconds. */
+/** The latency of events at a fixed rate, in milliseconds. */
 export interface Latency {
   readonly p50: number
   readonly p99: number
   readonly p999: number
-  /** The share of events that arrived, of those that should have. */
+  /** The share of the expected events that arrived. */
   readonly arrived: number
 }
 
-/** Latency from publishing to the client at a fixed rate. */
+/** Measures the latency from publishing to the client at a fixed rate. */
 export async function measureLatency(
   contestant: Contestant,
   environment: Environment,
@@ -144,17 +147,17 @@ export async function measureLatency(
   return { ...quantiles, arrived: count / ((perSecond * subscribers * ms) / 1_000) }
 }
 
-/** What idle subscribers cost, and how fast they came. */
+/** The cost of idle subscribers, and how fast they connected. */
 export interface Idle {
   readonly sockets: number
   readonly bytesPerSubscriber: number
   readonly heapBytesPerSubscriber: number
   readonly connectionsPerSecond: number
-  /** Share of one core used while nothing happens. */
+  /** Share of one core used while no events are published. */
   readonly core: number
 }
 
-/** Memory of subscribers to whom nothing happens, for growing numbers of them. */
+/** Measures the memory of idle subscribers, for growing numbers of them. */
 export async function measureIdle(
   contestant: Contestant,
   environment: Environment,
@@ -175,7 +178,8 @@ export async function measureIdle(
       },
       'connected',
     )
-  // A first crowd that comes and goes: pools, caches and compiled code are not what a subscriber costs.
+  // A first set of subscribers connects and disconnects: pools, caches and compiled code are not
+  // part of the cost of a subscriber.
   await connect(200)
   await on.load.ask({ is: 'disconnect' }, 'disconnected')
   const before = await on.server.ask({ is: 'memory' }, 'memory')
@@ -201,15 +205,18 @@ export async function measureIdle(
   return idle
 }
 
-/** A crowd that reconnects. */
+/** A reconnection storm. */
 export interface Storm {
-  /** Until all were connected and had received everything they had missed. */
+  /** Until all were connected and had received all missed events. */
   readonly ms: number
-  /** The longest time in which the server's event loop did nothing else. */
+  /** The longest time for which the server's event loop was blocked. */
   readonly blockedMs: number
 }
 
-/** All clients come back at once; those of Tidings with cursors, each receiving the `missed` events exactly. */
+/**
+ * Reconnects all clients at once; those of Tidings with cursors, each receiving the `missed` events
+ * exactly.
+ */
 export async function measureStorm(
   contestant: Contestant,
   environment: Environment,
@@ -242,23 +249,28 @@ export async function measureStorm(
   const ms = performance.now() - startedAt
   const { maxMs } = await on.server.ask({ is: 'loop' }, 'loop')
   await sleep(settleMs)
-  // All are live again: one event more reaches everybody once.
+  // All are live again: one more event reaches each client once.
   await on.server.ask({ is: 'publish', topic: 0, count: 1 }, 'published')
   await on.load.ask({ is: 'await', count: missed + 1 }, 'arrived')
   return { ms, blockedMs: maxMs }
 }
 
-/** Events of this size fill what the operating system holds for a reader within seconds, at a rate that every server can keep. */
+/**
+ * Events of this size fill the buffers of the operating system for a reader within seconds, at a
+ * rate that every server can sustain.
+ */
 const slowEventChars = 8_000
 
-/** What readers cost that have stopped reading. */
+/** The cost of readers that have stopped reading. */
 export interface SlowReaders {
   readonly bytes: number
   readonly without: Latency
   readonly beside: Latency
 }
 
-/** `stopped` readers that read nothing, beside 100 that do, on one topic at a fixed rate. */
+/**
+ * Measures `stopped` readers that read nothing, beside 100 that do, on one topic at a fixed rate.
+ */
 export async function measureSlowReaders(
   contestant: Contestant,
   environment: Environment,

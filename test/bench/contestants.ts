@@ -6,11 +6,11 @@ export interface Contestant {
   readonly file: string
   readonly dialect: Dialect
   readonly needs: { readonly redis?: true; readonly postgres?: true }
-  /** Not a server but what the machine allows: only compared where deliveries are counted. */
+  /** Not a server but the limit of the machine: only compared where deliveries are counted. */
   readonly isFloor?: true
 }
 
-/** Everything that is compared; the first is what all others are related to. */
+/** Everything that is compared; all others are related to the first. */
 export const contestants: readonly Contestant[] = [
   { name: 'bare ws', file: 'servers/bare.ts', dialect: 'bare', needs: {} },
   {

@@ -7,7 +7,10 @@ const other = '#c4c8cc'
 const step = 50_000
 const panel = { width: 400, height: 230, left: 60, top: 40, gap: 50 }
 
-/** Draws deliveries per second against the subscribers of one topic, and against topics with one subscriber, both from zero; how many there are is logarithmic. */
+/**
+ * Draws deliveries per second against the subscribers of one topic, and against topics with one
+ * subscriber, both from zero; the number of subscribers or topics is on a logarithmic scale.
+ */
 export function drawCurve(curve: readonly FanOut[]): string {
   const panels = [
     {
@@ -62,7 +65,7 @@ export function drawCurve(curve: readonly FanOut[]): string {
 `
 }
 
-/** A logarithmic scale. */
+/** Creates a logarithmic scale. */
 function scale(from: number, to: number, start: number, end: number): (value: number) => number {
   const span = Math.log10(to) - Math.log10(from)
   return (value) => start + (span === 0 ? 0.5 : (Math.log10(value) - Math.log10(from)) / span) * (end - start)

@@ -8,7 +8,7 @@ import { silentLogger } from '../../src/logger.ts'
 import type { TaskDefinition } from '../../src/tasks/define-task.ts'
 import { type Engine, type EngineConfig, startEngine } from '../../src/tasks/engine.ts'
 
-/** The settings of the engine as they are by default, without limits on starts. */
+/** The default settings of the engine, without limits on starts. */
 export const benchConfig: EngineConfig = {
   ROLE: 'all',
   REDIS_URL: undefined,
@@ -25,7 +25,10 @@ export const benchConfig: EngineConfig = {
   TASK_RETENTION_DAYS: {},
 }
 
-/** A migrated embedded PostgreSQL with its default settings, `synchronous_commit` on. Disposing removes it. */
+/**
+ * A migrated embedded PostgreSQL with its default settings, `synchronous_commit` on. Disposing
+ * removes it.
+ */
 export interface BenchDatabase extends AsyncDisposable {
   readonly url: string
   readonly database: Database
@@ -43,7 +46,7 @@ export async function startBenchDatabase(): Promise<BenchDatabase> {
   return { url: postgres.url, database, [Symbol.asyncDispose]: () => opened.disposeAsync() }
 }
 
-/** Starts an engine on a database with the default settings and what `config` changes. */
+/** Starts an engine on a database with the default settings, overridden by `config`. */
 export function startBenchEngine(
   database: Database,
   definitions: readonly TaskDefinition[],
@@ -52,13 +55,13 @@ export function startBenchEngine(
   return startEngine({ config: { ...benchConfig, ...config }, database, definitions, logger: silentLogger })
 }
 
-/** The value below which a share of the samples lies. */
+/** Returns the value below which a share of the samples lies. */
 export function percentile(samples: readonly number[], share: number): number {
   const sorted = [...samples].sort((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 }
 
-/** The median. */
+/** Returns the median. */
 export function median(samples: readonly number[]): number {
   return percentile(samples, 0.5)
 }

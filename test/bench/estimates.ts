@@ -1,10 +1,10 @@
 /**
- * Measures how far off the estimates are: `node test/bench/estimates.ts`.
- *
- * On an embedded PostgreSQL of its own, tasks of ten items each work (they sleep) with four hands. After thirty that make the
- * history, eighty more are started at once. What every place promised as the wait, and every event of a running task as the
- * remaining time, is compared with what came of it: the median of the absolute error as a percentage of the truth, of three
- * runs with their spread. Waits and remainders below 100 ms are left out.
+ * Measures the accuracy of the estimates: `node test/bench/estimates.ts`.
+ * On a separate embedded PostgreSQL, tasks of ten items each run (they sleep) in four slots. After
+ * thirty tasks that form the history, eighty more are started at once. The estimated wait at every
+ * queue position, and the estimated remaining time in every event of a running task, is compared
+ * with the actual time: the median of the absolute error as a percentage of the actual time, of
+ * three runs with their spread. Waits and remaining times below 100 ms are excluded.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
@@ -21,7 +21,7 @@ const itemCount = 10
 const leastMs = 100
 const keys = Array.from({ length: itemCount }, (_, index) => String(index))
 
-/** A normally distributed number. */
+/** Returns a normally distributed number. */
 function normal(): number {
   return Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random())
 }
@@ -65,7 +65,7 @@ interface Errors {
   readonly remaining: number[]
 }
 
-/** Watches a task to its end and notes what was promised against what came of it. */
+/** Follows a task to its end and compares the estimates with the actual times. */
 async function watch(engine: Engine, task: Task, errors: Errors): Promise<void> {
   const waits: { readonly atMs: number; readonly promisedMs: number }[] = []
   const remainders: { readonly atMs: number; readonly promisedMs: number }[] = []

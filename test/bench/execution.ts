@@ -1,8 +1,7 @@
 /**
- * Compares what one event's execution and serialising cost: `node test/bench/execution.ts`.
- *
- * Processor time for each event of the benchmark's document, by graphql-js, by our compiled execution, and by graphql-jit
- * when that is installed (`npm i --no-save graphql-jit@0.8.9`).
+ * Compares the cost of executing and serializing one event: `node test/bench/execution.ts`.
+ * Processor time per event of the benchmark's document, by graphql-js, by our compiled execution,
+ * and by graphql-jit when that is installed (`npm i --no-save graphql-jit@0.8.9`).
  */
 import { type DocumentNode, execute, type GraphQLSchema, getOperationAST, getVariableValues, parse } from 'graphql'
 import { schema } from '../../schema/index.ts'

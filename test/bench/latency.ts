@@ -1,10 +1,11 @@
 /**
- * Measures how long an event takes from `yield` in a task to whoever watches it: `node test/bench/latency.ts`.
- *
- * On an embedded PostgreSQL of its own with `synchronous_commit` on, a task reports one item every 5 ms, which is written and
- * committed at once; the watcher compares the clock with the time that the item's label tells. "in process" is one engine
- * with the bus in memory; "two processes" has the task in a process of its own and goes over Redis. Prints the median of
- * three runs with their spread, and the 99th percentile.
+ * Measures the latency of an event from `yield` in a task to its subscriber:
+ * `node test/bench/latency.ts`.
+ * On a separate embedded PostgreSQL with `synchronous_commit` on, a task reports one item every 5
+ * ms, which is written and committed at once; the subscriber compares the clock with the time in
+ * the item's label. "in process" is one engine with the bus in memory; "two processes" runs the
+ * task in a separate process and uses Redis. Prints the median of three runs with their spread, and
+ * the 99th percentile.
  */
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -41,7 +42,7 @@ const ticking = defineTask({
   },
 }) as TaskDefinition
 
-/** When the thing that an event tells was yielded; null for other events. */
+/** Returns when the item or advance of an event was yielded; null for other events. */
 function yieldedAt(type: string, payload: Readonly<Record<string, unknown>>): number | null {
   if (type === 'TaskItemsAdded') return Number((payload['items'] as { label: string }[])[0]?.label)
   if (type === 'TaskOutput') return Number(payload['text'])

@@ -1,4 +1,4 @@
-/** The load generator: a process of its own, told what to do by `run.ts`. */
+/** The load generator: a separate process, controlled by `run.ts`. */
 import { randomUUID } from 'node:crypto'
 import { type LoadCommand, type LoadReport, query } from './protocol.ts'
 import { openWire, type Wire } from './wire.ts'
@@ -21,7 +21,7 @@ let receivedBytes = 0
 let closed = 0
 let latencies: number[] | undefined
 let awaited: { readonly count: number; left: Set<Subscriber>; resolve: () => void } | undefined
-/** The cursor that each topic was last seen at. */
+/** The last cursor of each topic. */
 const cursors = new Map<number, string>()
 let isKeepingCursors = false
 
@@ -50,7 +50,7 @@ function keepCursor({ topic }: Subscriber, chunk: Buffer, start: number): void {
   cursors.set(topic, chunk.toString('latin1', at, chunk.indexOf(0x22, at)))
 }
 
-/** Opens a socket and resolves when it is subscribed, as far as its protocol tells. */
+/** Opens a socket and resolves when it is subscribed, as far as its protocol reports that. */
 async function subscribe(
   { port, dialect, tasks, resume = false, isStopped = false }: LoadCommand & { readonly is: 'connect' },
   subscriber: Subscriber,
@@ -80,7 +80,7 @@ async function subscribe(
       subscriber.wire?.sendText(
         JSON.stringify({ id: subscriber.id, type: 'subscribe', payload: { query, variables: { taskId, after } } }),
       )
-      // Nothing in the protocol says that a subscription without a snapshot stands.
+      // The protocol does not confirm a subscription without a snapshot.
       if (resume || tasks === undefined) subscribed()
       return true
     }

@@ -1,9 +1,9 @@
 /**
- * Measures what places in the queue cost: `node test/bench/places.ts`.
- *
- * On an embedded PostgreSQL of its own, with 100, 1,000 and 10,000 tasks that wait: one look of a process at the places of all
- * that is watched (100 tasks, spread over the line), which happens at most once in QUEUE_MOVED_MS; and one move, as its
- * author pays for it (a small message on the bus, at most one in half that time). Medians of three rounds of 50 and their spread.
+ * Measures the cost of queue positions: `node test/bench/places.ts`.
+ * On a separate embedded PostgreSQL, with 100, 1,000 and 10,000 waiting tasks: one query of a
+ * process for the positions of all followed tasks (100 tasks, spread over the queue), which runs at
+ * most once per QUEUE_MOVED_MS; and one change, as it costs its author (a small message on the bus,
+ * at most one in half that time). Medians of three rounds of 50 and their spread.
  */
 import { createMemoryBus } from '../../src/log/bus.ts'
 import { silentLogger } from '../../src/logger.ts'

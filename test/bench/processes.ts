@@ -18,7 +18,7 @@ export type ServerChild = Child<ServerCommand, ServerReport>
 /** The load generator. */
 export type LoadChild = Child<LoadCommand, LoadReport>
 
-/** Starts a file of this folder in a process of its own, with room for many sockets. */
+/** Starts a file of this folder in a separate process, with a high limit of sockets. */
 function start<C extends object, R extends { readonly is: string }>(
   file: string,
   environment: Readonly<Record<string, string>>,
@@ -89,14 +89,14 @@ export async function startServerChild(
 }
 
 /**
- * Processor time that a server has used, in milliseconds. Asked of the kernel where it tells (Linux): a server that is busy
- * answers later than it was asked, and so with more.
+ * Returns the processor time used by a server, in milliseconds. Read from the kernel where it is
+ * available (Linux): a busy server answers late, and by then has used more.
  */
 export async function readCpuMs(server: ServerChild): Promise<number> {
   const threads = `/proc/${server.pid}/task`
   const ids = await readdir(threads).catch(() => null)
   if (ids === null) return (await server.ask({ is: 'cpu' }, 'cpu')).ms
-  // One that has ended meanwhile counts for nothing.
+  // A thread that has ended meanwhile counts as zero.
   const times = await Promise.all(ids.map((id) => readFile(`${threads}/${id}/schedstat`, 'utf8').catch(() => '0')))
   return times.reduce((sum, time) => sum + Number.parseInt(time, 10), 0) / 1e6
 }

@@ -1,7 +1,8 @@
 /**
- * Shows where the server's time goes: `node test/bench/profile.ts [--topics 1000] [--subscribers 1] [--per-turn 1]
- * [--contestant Tidings] [--lines 25]`. The time of a delivery by area, and each function's
- * own share of the busy time, from a profile of three seconds after warming up.
+ * Profiles the server:
+ * `node test/bench/profile.ts [--topics 1000] [--subscribers 1] [--per-turn 1] [--contestant Tidings] [--lines 25]`.
+ * Prints the time of a delivery by area, and each function's own share of the busy time, from a
+ * profile of three seconds after warming up.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

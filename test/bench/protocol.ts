@@ -1,47 +1,53 @@
 import type { Share } from './servers/profile.ts'
 
-/** How a server of the benchmark is spoken to. */
+/** The client protocol of a benchmark server. */
 export type Dialect = 'bare' | 'graphql' | 'socketio'
 
-/** What a server of the benchmark is asked to do, over the channel to its parent. */
+/** The commands for a benchmark server, over the channel to its parent. */
 export type ServerCommand =
-  /** Publishes one event to each of `topics` topics, `perTurn` times a turn of the event loop, as fast as readers keep up. */
+  /**
+   * Publishes one event to each of `topics` topics, `perTurn` times per turn of the event loop, as
+   * fast as readers keep up.
+   */
   | {
       readonly is: 'flood'
       readonly topics: number
       readonly subscribers: number
       readonly perTurn: number
-      /** Deliveries that may be under way: published and not yet counted by the load generator. */
+      /** Deliveries that may be in flight: published and not yet counted by the load generator. */
       readonly window: number
     }
-  /** Publishes `perSecond` events in all, to the topics in turn. */
+  /** Publishes `perSecond` events in total, to the topics in turn. */
   | { readonly is: 'rate'; readonly topics: number; readonly perSecond: number }
   /** Deliveries that the load generator has counted since the flood began. */
   | { readonly is: 'received'; readonly count: number }
   | { readonly is: 'stop' }
   /** Collects garbage and reports the memory. */
   | { readonly is: 'memory' }
-  /** Publishes `count` events to one topic, once, and reports when they are on their way. */
+  /** Publishes `count` events to one topic, once, and reports when they have been sent. */
   | { readonly is: 'publish'; readonly topic: number; readonly count: number }
-  /** Reports how long the event loop was blocked at most since this was last asked. */
+  /** Reports the longest time for which the event loop was blocked since the last report. */
   | { readonly is: 'loop' }
   /** Reports the processor time used since the start. */
   | { readonly is: 'cpu' }
-  /** Profiles the server for so long and reports where its time went. */
+  /** Profiles the server for `ms` and reports the distribution of its time. */
   | { readonly is: 'profile'; readonly ms: number }
 
-/** What a server answers: `ready` once, and one answer for each `memory`, `publish`, `loop`, `cpu`, `profile` and `stop`. */
+/**
+ * The reports of a server: `ready` once, and one for each `memory`, `publish`, `loop`, `cpu`,
+ * `profile` and `stop`.
+ */
 export type ServerReport =
   | { readonly is: 'ready'; readonly port: number; readonly tasks?: readonly string[] }
   | { readonly is: 'memory'; readonly rssBytes: number; readonly heapBytes: number; readonly externalBytes: number }
   | { readonly is: 'published' }
-  /** The share of the busy time that each function took itself, the largest first. */
+  /** Each function's own share of the busy time, the largest first. */
   | { readonly is: 'profiled'; readonly shares: readonly Share[] }
   | { readonly is: 'loop'; readonly maxMs: number }
   | { readonly is: 'cpu'; readonly ms: number }
   | { readonly is: 'stopped'; readonly published: number }
 
-/** What the load generator is asked to do. */
+/** The commands for the load generator. */
 export type LoadCommand =
   | {
       readonly is: 'connect'
@@ -55,18 +61,20 @@ export type LoadCommand =
       readonly concurrency: number
       /** Opens sockets and subscribes, but stops reading them as soon as they are subscribed. */
       readonly isStopped?: boolean
-      /** Resumes every topic from the cursor seen last. */
+      /** Resumes every topic from its last cursor. */
       readonly resume?: boolean
     }
-  /** Counts for `ms`, telling the parent now and then how many came. */
+  /** Counts for `ms`, reporting the count to the parent periodically. */
   | { readonly is: 'count'; readonly ms: number }
   /** Collects the time from publishing to arrival of each event, for `ms`. */
   | { readonly is: 'latency'; readonly ms: number }
-  /** Resolves when each reading socket has received `count` events in all since it was connected. */
+  /**
+   * Resolves when each reading socket has received `count` events in total since it was connected.
+   */
   | { readonly is: 'await'; readonly count: number }
   | { readonly is: 'disconnect' }
 
-/** What the load generator answers. */
+/** The reports of the load generator. */
 export type LoadReport =
   | { readonly is: 'connected'; readonly ms: number; readonly sockets: number }
   | { readonly is: 'received'; readonly count: number }
@@ -92,10 +100,13 @@ export const query = `subscription Watch($taskId: ID!, $after: Cursor) {
   }
 }`
 
-/** Characters that make the events of a case larger than they are by themselves. */
+/** Characters that enlarge the events of a case. */
 const padding = 'x'.repeat(Number(process.env['BENCH_PADDING'] ?? '0'))
 
-/** What event number `seq` of a topic says. Its message begins with the moment of publishing, in nanoseconds. */
+/**
+ * Returns the payload of event number `seq` of a topic. Its message begins with the time of
+ * publishing, in nanoseconds.
+ */
 export function eventPayload(seq: number): { readonly status: string; readonly progress: Record<string, unknown> } {
   return {
     status: 'RUNNING',
@@ -113,7 +124,10 @@ export function eventPayload(seq: number): { readonly status: string; readonly p
   }
 }
 
-/** The message that a server without GraphQL sends for an event: the same text as the others' payload. */
+/**
+ * Returns the message that a server without GraphQL sends for an event: the same text as the
+ * others' payload.
+ */
 export function plainMessage(topic: number, seq: number): string {
   const { progress, status } = eventPayload(seq)
   const { stagePercent: _, startedAt: _startedAt, ...shown } = progress

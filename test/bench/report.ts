@@ -32,7 +32,7 @@ interface Rate {
   readonly measured: readonly Measured<Latency>[]
 }
 
-/** Everything that was measured. */
+/** All measurements. */
 export interface Results {
   readonly fanOut: FanOut[]
   readonly latency: Rate[]
@@ -194,7 +194,7 @@ function describeMachine(): string {
   ].join('\n\n')
 }
 
-/** Puts what was measured into words. */
+/** Formats the measurements as a document. */
 export function createReport(
   results: Results,
   { runs }: { readonly runs: number },

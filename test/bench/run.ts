@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: compares Tidings with what a user would take instead, and writes `docs/performance.md` with its picture;
- * `npm run bench -- --help` says how.
+ * `npm run bench`: compares Tidings with the alternatives of a user, and writes
+ * `docs/performance.md` with its picture; `npm run bench -- --help` describes the options.
  */
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -32,7 +32,7 @@ const scale = isQuick ? 0.2 : 1
 
 const results: Results = { fanOut: [], latency: [], idle: [], storm: [], slow: [], whole: [], profile: [], curve: [] }
 
-/** What is asked for. Ends the process where that is only help, or cannot be done. */
+/** Returns the request of the arguments. Exits when they ask for help, or are invalid. */
 function readRequest(): BenchRequest {
   try {
     const request = readArguments(process.argv.slice(2))
@@ -45,7 +45,10 @@ function readRequest(): BenchRequest {
   }
 }
 
-/** Measures all contestants in turn, run after run, so that whatever else the machine does falls on all alike. */
+/**
+ * Measures all contestants in turn, run after run, so that other load on the machine affects all
+ * alike.
+ */
 async function compare<T>(
   title: string,
   measure: (contestant: Contestant) => Promise<T>,
@@ -67,11 +70,11 @@ async function compare<T>(
 }
 const wants = (name: Case): boolean => cases.includes(name)
 const tidings = contestants.filter(({ name }) => name === 'Tidings')
-/** Without the larger ones, where the price of a single delivery is looked at. */
+/** Without the larger ones, where the cost of a single delivery is measured. */
 const lean = all.filter(({ name, isFloor }) => name === 'bare ws' || name === 'Tidings' || isFloor === true)
 
 async function runAll(environment: Environment): Promise<void> {
-  // The two that matter most come first, should the run be cut short.
+  // The two most important shapes come first, in case the run is cut short.
   const [first, rest] = [
     [
       { topics: 1, subscribers: 1_000 },
@@ -161,7 +164,7 @@ async function runAll(environment: Environment): Promise<void> {
   if (wants('curve')) await measureCurve(environment)
 }
 
-/** What was measured for the fan-out is not measured again. */
+/** Measurements of the fan-out are not repeated. */
 async function measureCurve(environment: Environment): Promise<void> {
   for (const [topics, subscribers] of [
     [1, 1],
@@ -214,7 +217,7 @@ async function measureShape(
   await save()
 }
 
-/** Written as it comes, so that a run that is cut short is not lost. */
+/** Written after each measurement, so that a run that is cut short is not lost. */
 async function save(): Promise<string> {
   const { text, document, picture, curve } = createReport(results, { runs })
   if (isWhole) {

@@ -1,8 +1,8 @@
 /**
- * Measures what followed topics cost in which nothing happens: `node --expose-gc test/bench/sleeping.ts`.
- *
- * 10,000 groups of live delivery with one subscriber each, over the feeds of an engine on an embedded PostgreSQL, without
- * sockets: what is measured is the topic, not its reader. Prints heap for each, and processor time while nothing happens.
+ * Measures the cost of followed topics without events: `node --expose-gc test/bench/sleeping.ts`.
+ * 10,000 groups of live delivery with one subscriber each, over the feeds of an engine on an
+ * embedded PostgreSQL, without sockets: the topic is measured, not its reader. Prints the heap per
+ * topic, and processor time while no events are published.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

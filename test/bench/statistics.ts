@@ -5,7 +5,7 @@ export interface Spread {
   readonly max: number
 }
 
-/** The middle of several runs, and how far they lie apart. */
+/** Returns the median of several runs, and their spread. */
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b)
   const at = (index: number): number => sorted[index] ?? Number.NaN

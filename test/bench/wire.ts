@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 
-/** What a connection of the load generator is told. */
+/** The callbacks of a connection of the load generator. */
 export interface WireListener {
   /** The whole of the payload lies in `chunk` between the two offsets. Text frames only. */
   onText(chunk: Buffer, start: number, end: number): void
@@ -17,7 +17,7 @@ export interface Wire {
 
 const mask = Buffer.from([0x5a, 0xa5, 0x3c, 0xc3])
 
-/** A client's frame: masked, as RFC 6455 asks of clients. */
+/** Creates a client's frame: masked, as RFC 6455 requires of clients. */
 function encode(opcode: number, payload: Buffer): Buffer {
   const extended = payload.length < 126 ? 0 : 2
   const frame = Buffer.allocUnsafe(6 + extended + payload.length)
@@ -30,8 +30,8 @@ function encode(opcode: number, payload: Buffer): Buffer {
 }
 
 /**
- * Opens a WebSocket with as little work as possible, so that the server is what is measured: frames are found by their
- * headers, and nothing is decoded that nobody asks for.
+ * Opens a WebSocket with as little work as possible, so that the server is what is measured: frames
+ * are found by their headers, and only the needed ones are decoded.
  *
  * @throws Error when the server refuses the upgrade
  */
@@ -101,7 +101,7 @@ export async function openWire(options: {
       socket.on('error', () => undefined)
       resolve()
       if (end + 4 === head.length) return
-      // Read when the caller has its wire, as it may want to answer.
+      // Read once the caller has its wire, as it may want to answer.
       rest = Buffer.from(head.subarray(end + 4))
       setImmediate(() => readFrames(Buffer.alloc(0)))
     })

@@ -43,7 +43,7 @@ describe('connectDatabase', () => {
     expect((await database.pool.query('select 1 as one')).rows).toEqual([{ one: 1 }])
   })
 
-  test('gives up on a server that never answers, naming it without its password', async () => {
+  test('gives up on a server that never responds, naming it without its password', async () => {
     const port = await findFreePort()
     await expect(
       connectDatabase({
@@ -79,7 +79,7 @@ describe('connectDatabase', () => {
     })
   })
 
-  test('goes on with new connections after all were broken, also those inside a transaction', async () => {
+  test('continues with new connections after all were broken, also those inside a transaction', async () => {
     await using test = await createTestDatabase()
     await using proxy = await createTcpProxy(socketOf(test.url))
     await using database = await connectDatabase({
@@ -99,7 +99,7 @@ describe('connectDatabase', () => {
     await expect.poll(() => database.pool.query('select 1 as one').then(({ rows }) => rows)).toEqual([{ one: 1 }])
   })
 
-  test('disposes once, waits for statements under way, and leaves no connection', async () => {
+  test('disposes once, waits for running statements, and leaves no connection', async () => {
     await using test = await createTestDatabase()
     const name = 'disposing'
     const database = await connectDatabase({
@@ -115,7 +115,7 @@ describe('connectDatabase', () => {
     await expect.poll(async () => (await test.database.pool.query(left, [name])).rows).toEqual([{ count: 0 }])
   })
 
-  test('takes something that is no PostgreSQL for one that is not there', async () => {
+  test('treats a server that is not PostgreSQL as unreachable', async () => {
     const server = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')).listen(0, '127.0.0.1')
     await once(server, 'listening')
     await using undo = new AsyncDisposableStack()
@@ -129,7 +129,7 @@ describe('connectDatabase', () => {
 })
 
 describe('withTransaction', () => {
-  test('commits what succeeds, returns its result, and gives the connection back', async () => {
+  test('commits on success, returns the result, and releases the connection', async () => {
     await using test = await createTestDatabase({ maxConnections: 1 })
     const result = await withTransaction(test.database, async (client) => {
       await client.query(`insert into topic (name) values ('a')`)
@@ -139,7 +139,7 @@ describe('withTransaction', () => {
     expect((await test.database.pool.query('select name from topic')).rows).toEqual([{ name: 'a' }])
   })
 
-  test('rolls back what fails, throws its error, and gives the connection back', async () => {
+  test('rolls back on failure, throws the error, and releases the connection', async () => {
     await using test = await createTestDatabase({ maxConnections: 1 })
     await expect(
       withTransaction(test.database, async (client) => {
@@ -151,7 +151,7 @@ describe('withTransaction', () => {
     expect(test.database.pool.idleCount).toBe(1)
   })
 
-  test('does not pass for committed when the error of a statement was kept to itself', async () => {
+  test('does not count as committed when the error of a statement was swallowed', async () => {
     await using test = await createTestDatabase({ maxConnections: 1 })
     const done: string[] = []
     const committing = withTransaction(test.database, async (client) => {
@@ -181,7 +181,7 @@ function throughProxy(url: string, port: number): string {
 }
 
 describe('a transaction', () => {
-  test('does afterwards what it was asked to, in order, and nothing of it when it is rolled back', async () => {
+  test('runs its after-commit callbacks in order, and none of them after a rollback', async () => {
     await using test = await createTestDatabase()
     const done: string[] = []
     await withTransaction(test.database, async (client) => {
@@ -196,7 +196,7 @@ describe('a transaction', () => {
     expect(done).toEqual(['first', 'second'])
   })
 
-  test('goes on when a part of it fails, without what that part did and wanted done afterwards', async () => {
+  test('continues when a savepoint fails, without its changes and its after-commit callbacks', async () => {
     await using test = await createTestDatabase()
     const done: string[] = []
     await withTransaction(test.database, async (client) => {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { readProcessIdentity } from '../../src/db/embedded/process.ts'
 
-/** Runs one statement over a connection of its own. */
+/** Runs one statement over a separate connection. */
 export async function query(url: string, statement: string): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: url })
   client.on('error', () => undefined)
@@ -15,12 +15,15 @@ export async function query(url: string, statement: string): Promise<Record<stri
   }
 }
 
-/** The process id of the PostgreSQL server that runs, or last ran without ending in order, on a data directory. */
+/**
+ * Returns the process id of the PostgreSQL server that runs, or last ran without a clean shutdown,
+ * on a data directory.
+ */
 export async function readPostmasterPid(dataDir: string): Promise<number> {
   return Number.parseInt(await readFile(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8'), 10)
 }
 
-/** Whether a process with this id runs; one that has ended and that nobody has waited for does not. */
+/** Whether a process with this id runs; a zombie does not. */
 export async function isRunning(pid: number): Promise<boolean> {
   return (await readProcessIdentity(pid)) !== undefined
 }

@@ -7,7 +7,8 @@ const coded = (code: string, more: object = {}): Error => Object.assign(new Erro
 
 describe('classifyDatabaseError', () => {
   test.each([
-    // An error, its cause, whether the transaction certainly changed nothing, and whether the connection is useless.
+    // An error, its cause, whether the transaction certainly changed nothing, and whether the
+    // connection is unusable.
     [coded('57014'), 'statement_timeout', true, false],
     [coded('55P03'), 'lock_not_available', true, false],
     [coded('40001'), 'serialization_failure', true, false],
@@ -31,13 +32,13 @@ describe('classifyDatabaseError', () => {
     [new Error('Connection terminated due to connection timeout'), 'connect_timeout', true, true],
     [new Error('timeout exceeded when trying to connect'), 'connect_timeout', true, true],
     [new TidingsError('UNAVAILABLE', 'x', {}, { cause: coded('57014') }), 'statement_timeout', true, false],
-  ])('takes %o for a failure of the infrastructure: %s', (error, cause, isUndone, isConnectionLost) => {
+  ])('classifies %o as a failure of the infrastructure: %s', (error, cause, isUndone, isConnectionLost) => {
     expect(classifyDatabaseError(error)).toMatchObject({ cause, isUndone, isConnectionLost })
     expect(classifyDatabaseError(error)?.retryAfterMs).toBeGreaterThan(0)
   })
 
   test.each([
-    // Mistakes of a statement, of its values, or of something else than the database.
+    // Errors of a statement, of its values, or of something other than the database.
     coded('23505'),
     coded('22021'),
     coded('42P01'),
@@ -54,7 +55,7 @@ describe('classifyDatabaseError', () => {
     'x',
     undefined,
     null,
-  ])('does not take %o for one', (error) => {
+  ])('does not classify %o as one', (error) => {
     expect(classifyDatabaseError(error)).toBeNull()
   })
 
@@ -66,7 +67,7 @@ describe('classifyDatabaseError', () => {
 })
 
 describe('retryTransient', () => {
-  test('repeats what may pass, and nothing else', async () => {
+  test('retries transient failures only', async () => {
     let tries = 0
     const work = async (): Promise<number> => {
       tries++

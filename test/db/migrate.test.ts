@@ -24,7 +24,7 @@ describe('migrate', () => {
     expect(rows).toEqual([])
   })
 
-  test('applies each file once, in order, and the new ones later', async () => {
+  test('applies each file once, in order, and new ones later', async () => {
     await using empty = await createTestDatabase({ empty: true })
     const old = await writeMigrations(first)
     expect(await migrate(empty.database, silentLogger, { directory: old })).toEqual(['0001_first.sql'])
@@ -49,7 +49,7 @@ describe('migrate', () => {
     expect(rows).toEqual([{ id: 1 }])
   })
 
-  test('leaves nothing of a file that fails, and goes on from there once it is corrected', async () => {
+  test('leaves nothing of a failing file, and continues from there once it is corrected', async () => {
     await using empty = await createTestDatabase({ empty: true })
     const broken = await writeMigrations({ ...first, '0002_second.sql': 'create table two (id integer); select 1/0;' })
     await expect(migrate(empty.database, silentLogger, { directory: broken })).rejects.toThrow(
@@ -82,7 +82,7 @@ describe('migrate', () => {
     })
   })
 
-  test('takes files with other line ends for the same', async () => {
+  test('treats files with other line endings as unchanged', async () => {
     await using empty = await createTestDatabase({ empty: true })
     const sql = 'create table one (\n  id integer\n);\n'
     await migrate(empty.database, silentLogger, { directory: await writeMigrations({ '0001_first.sql': sql }) })

@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from 'node:net'
 import { expect, test } from 'vitest'
 import { createTcpProxy } from '../support/proxy.ts'
 
-/** A server that sends back what it gets, behind a proxy, and one client of it. */
+/** Starts an echo server behind a proxy, and one client of it. */
 async function setUp() {
   await using undo = new AsyncDisposableStack()
   const server = createServer((socket) => socket.on('error', () => undefined).pipe(socket)).listen(0, '127.0.0.1')
@@ -20,7 +20,7 @@ async function setUp() {
   return { proxy, dial, [Symbol.asyncDispose]: () => opened.disposeAsync() }
 }
 
-/** Unlike `once`, resolves also when it closes because of an error. */
+/** Unlike `once`, also resolves when it closes because of an error. */
 function closing(socket: Socket): Promise<void> {
   return new Promise((resolve) => void socket.once('close', () => resolve()))
 }
@@ -34,7 +34,7 @@ function collect(socket: Socket): () => string {
   return () => text
 }
 
-test('passes everything on, both ways, and counts', async () => {
+test('forwards everything, both ways, and counts', async () => {
   await using set = await setUp()
   const client = await set.dial()
   client.end('hello')
@@ -45,7 +45,7 @@ test('passes everything on, both ways, and counts', async () => {
   expect(set.proxy.passedBytes).toEqual({ toClient: 5, toServer: 5 })
 })
 
-test('cuts a connection after exactly so many bytes', async () => {
+test('cuts a connection after exactly the given number of bytes', async () => {
   await using set = await setUp()
   set.proxy.cutAfter(3, 'toClient')
   const client = await set.dial()
@@ -54,7 +54,7 @@ test('cuts a connection after exactly so many bytes', async () => {
   expect(client.received()).toBe('hel')
 })
 
-test('keeps what is sent during a stall, and passes it on afterwards', async () => {
+test('keeps data sent during a stall, and forwards it afterwards', async () => {
   await using set = await setUp()
   const client = await set.dial()
   client.write('a')
@@ -84,7 +84,7 @@ test('turns open connections half open and leaves new ones healthy', async () =>
   expect(client.destroyed).toBe(false)
 })
 
-test('refuses new connections and takes them again on the same port', async () => {
+test('refuses new connections and accepts them again on the same port', async () => {
   await using set = await setUp()
   const client = await set.dial()
   set.proxy.refuse()
@@ -97,7 +97,7 @@ test('refuses new connections and takes them again on the same port', async () =
   await expect.poll(next.received).toBe('b')
 })
 
-test('resets all that is open', async () => {
+test('resets all open connections', async () => {
   await using set = await setUp()
   const client = await set.dial()
   const failed = once(client, 'error')

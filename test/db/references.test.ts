@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createTestDatabase } from '../support/database.ts'
 
-test('every reference has an index on the side that refers: deleting a row reads no other table from end to end', async () => {
+test('every foreign key has an index on the referencing side: deleting a row scans no other table', async () => {
   await using test = await createTestDatabase()
   const { rows } = await test.database.pool.query<{ reference: string; is_indexed: boolean }>(
     `select c.conrelid::regclass || '.' || a.attname as reference,

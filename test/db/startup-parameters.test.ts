@@ -8,7 +8,7 @@ import { createTestDatabase } from '../support/database.ts'
 
 const refusedParameter = /\0(options|statement_timeout|idle_in_transaction_session_timeout)\0/
 
-/** An `ErrorResponse` as PgBouncer 1.18 sends it. */
+/** Sends an `ErrorResponse` as PgBouncer 1.18 does. */
 function refuse(socket: Socket, parameter: string): void {
   const fields = Buffer.from(`SFATAL\0C08P01\0Munsupported startup parameter: ${parameter}\0\0`)
   const header = Buffer.alloc(5)
@@ -17,7 +17,7 @@ function refuse(socket: Socket, parameter: string): void {
   socket.end(Buffer.concat([header, fields]))
 }
 
-test('connects through a pooler that refuses startup parameters, and keeps the limit of this side', async () => {
+test('connects through a pooler that refuses startup parameters, and keeps the limit on the client side', async () => {
   await using origin = await createTestDatabase()
   const url = new URL(origin.url)
   const path = join(url.searchParams.get('host') ?? '', `.s.PGSQL.${url.searchParams.get('port')}`)

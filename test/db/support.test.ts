@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { createTestDatabase } from '../support/database.ts'
 import { startRedis } from '../support/redis.ts'
 
-test('test databases are migrated, and apart from each other', async () => {
+test('test databases are migrated, and separate from each other', async () => {
   await using one = await createTestDatabase()
   await using other = await createTestDatabase()
   await one.database.pool.query(`insert into topic (name) values ('task:1')`)
@@ -11,7 +11,7 @@ test('test databases are migrated, and apart from each other', async () => {
   expect((await other.database.pool.query('select name from topic')).rows).toEqual([])
 })
 
-test('a test Redis comes back on the same port, empty, after a restart', async () => {
+test('a test Redis is back on the same port, empty, after a restart', async () => {
   await using redis = await startRedis()
   const client = new Redis(redis.url, { lazyConnect: true })
   client.on('error', () => undefined)

@@ -6,7 +6,7 @@ import { migrate } from '../../src/db/migrate.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createTestDatabase } from '../support/database.ts'
 
-test('the migration makes the attempts of existing tasks from their events', async () => {
+test('the migration creates the attempts of existing tasks from their events', async () => {
   const all = new URL('../../src/db/migrations/', import.meta.url).pathname
   const earlier = await mkdtemp(join(tmpdir(), 'tidings-migrations-'))
   onTestFinished(() => rm(earlier, { recursive: true }))

@@ -6,7 +6,7 @@ import { startProcess } from '../support/processes.ts'
 
 const command = (name: string) => new URL(`../../src/main/${name}.ts`, import.meta.url)
 
-test('npm run db:new-epoch renews the epoch of the database that the settings name, and says it', async () => {
+test('npm run db:new-epoch renews the epoch of the configured database, and prints it', async () => {
   await using test = await createTestDatabase()
   const readEpoch = async (): Promise<string> => {
     const { rows } = await test.database.pool.query<{ value: string }>(`select value from meta where key = 'epoch'`)
@@ -21,14 +21,14 @@ test('npm run db:new-epoch renews the epoch of the database that the settings na
   expect(line).toBe(`The log’s epoch is now ${after}. Start the servers again.`)
 })
 
-test('npm run analytics:rebuild counts what there is, and says how much that was', async () => {
+test('npm run analytics:rebuild counts the existing logs, and prints how many', async () => {
   await using test = await createTestDatabase()
   await using child = startProcess(command('rebuild-analytics'), [], { DATABASE_URL: test.url })
   expect(await child.readLine()).toBe('Counted 0 logs anew.')
   expect(await child.ended).toBe(0)
 })
 
-test('a command that cannot do its work says why, and fails', async () => {
+test('a failing command prints the reason, and exits with an error', async () => {
   await using child = startProcess(command('new-epoch'), [], { DATABASE_URL: 'mysql://there' })
   await expect(child.readLine()).rejects.toThrow(/DATABASE_URL is \(hidden\); allowed: a URL that begins with postgres/)
   expect(await child.ended).toBe(1)
@@ -41,7 +41,7 @@ test.each(['new-epoch', 'rebuild-analytics'])('%s refuses to create a database',
   await expect(missing.readLine()).rejects.toThrow(/There is no database in .*data; set DATABASE_URL, or set DATA_DIR/)
   expect(await missing.ended).toBe(1)
   await expect(access(dataDir)).rejects.toThrow('ENOENT')
-  // A directory that is not that of a database.
+  // Not a database directory.
   await writeFile(directory.join('notes.txt'), '')
   await using other = startProcess(command(name), [], { DATA_DIR: directory.path, DATABASE_URL: '' })
   await expect(other.readLine()).rejects.toThrow('There is no database in')

@@ -9,7 +9,9 @@ import { createTestDirectory } from '../support/directory.ts'
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** A project with the launcher alone, and a preload that makes any Node report version 20. */
+/**
+ * Creates a project with the launcher alone, and a preload that makes any Node report version 20.
+ */
 async function createProject() {
   const directory = await createTestDirectory()
   await cp(`${root}/bin`, directory.join('bin'), { recursive: true })
@@ -35,7 +37,7 @@ test('runs a file in the same process where Node strips types', async () => {
   expect(JSON.parse(stdout)).toEqual({ args: [project.join('file.ts'), 'a', '--b'], isMain: true })
 })
 
-test('says what to do where Node is too old and npm ran no install script', async () => {
+test('reports the remedy where Node is too old and npm ran no install script', async () => {
   await using project = await createProject()
   const failed = run(process.execPath, [...old, 'bin/run.js', 'file.ts'], { cwd: project.path })
   await expect(failed).rejects.toMatchObject({
@@ -74,7 +76,7 @@ test('every npm script and every command of the documents starts TypeScript thro
     expect(text.match(/\bnode (?:--\S+ )*(?!bin\/run\.js)\S+\.ts\b/g), name).toBeNull()
 })
 
-test('the commands of the Studio read a file .env, and variables that are set win', async () => {
+test('the commands of the Studio read a file .env, and variables that are set take precedence', async () => {
   await using directory = await createTestDirectory()
   await writeFile(directory.join('.env'), 'PORT=high\nLOG_LEVEL=loud\n')
   const environment: NodeJS.ProcessEnv = { ...process.env, LOG_LEVEL: 'error' }

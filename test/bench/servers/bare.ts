@@ -1,4 +1,4 @@
-/** `ws` alone: one prepared string to everybody, one send per event and socket. */
+/** `ws` alone: one prepared string for all subscribers, one send per event and socket. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type WebSocket, WebSocketServer } from 'ws'

@@ -1,4 +1,7 @@
-/** Yoga, graphql-ws and RedisPubSub, put together as their documentation shows. Redis: `process.env.REDIS_URL`. */
+/**
+ * Yoga, graphql-ws and RedisPubSub, set up as their documentation shows. Redis:
+ * `process.env.REDIS_URL`.
+ */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { ExecutionArgs, GraphQLError } from 'graphql'

@@ -1,6 +1,7 @@
 /**
- * What the machine and Node allow when one event is one write: the frame is put together once, and handed to the TCP socket
- * of every reader. Not a server that anybody could use; whoever writes event by event cannot be faster.
+ * The limit of the machine and Node when one event is one write: the frame is created once, and
+ * written to the TCP socket of every reader. Not a usable server; a server that writes event by
+ * event cannot be faster.
  */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -22,7 +23,10 @@ http.on('upgrade', (request, socket, head) =>
     opened.once('close', () => room.delete(socket))
   }),
 )
-/** An unmasked text frame of 126 to 65,535 bytes (RFC 6455, 5.2), as all messages of the benchmark are. */
+/**
+ * Creates an unmasked text frame of 126 to 65,535 bytes (RFC 6455, 5.2), the size of all messages
+ * of the benchmark.
+ */
 const frame = (text: string): Buffer => {
   const bytes = Buffer.byteLength(text)
   const buffer = Buffer.allocUnsafe(4 + bytes)

@@ -1,11 +1,11 @@
 import { Session } from 'node:inspector/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** What a function took itself of the busy time. */
+/** The own share of a function in the busy time. */
 export interface Share {
   /** `function file:line` */
   readonly name: string
-  /** Where the file is; empty for what is not JavaScript. */
+  /** The location of the file; empty for code other than JavaScript. */
   readonly url: string
   /** 0–1. */
   readonly share: number

@@ -5,9 +5,9 @@ import { profile } from './profile.ts'
 /** A server of the benchmark. */
 export interface BenchServer {
   readonly port: number
-  /** The ids that topics go by, where they are not `t_<number>`. */
+  /** The ids of the topics, where they are not `t_<number>`. */
   readonly tasks?: readonly string[]
-  /** Publishes the next event of a topic. May resolve when it is on its way. */
+  /** Publishes the next event of a topic. May resolve once it has been sent. */
   publish(topic: number): void | Promise<void>
 }
 

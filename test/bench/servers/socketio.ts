@@ -1,4 +1,4 @@
-/** Socket.IO: one room a topic, WebSocket only. */
+/** Socket.IO: one room per topic, WebSocket only. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Server } from 'socket.io'

@@ -1,10 +1,13 @@
 /**
- * Tidings as it is: its server, engine and live delivery, on the PostgreSQL of `DATABASE_URL`, with Redis as its bus when
- * `REDIS_URL` is set. Only the events come from here instead of from a worker:
+ * The real Tidings: its server, engine and live delivery, on the PostgreSQL of `DATABASE_URL`, with
+ * Redis as its bus when `REDIS_URL` is set. Only the events are produced here instead of by a
+ * worker:
  *
- * - `BENCH_APPEND` set: through the real appender, so by PostgreSQL, the bus, the feeds and the groups;
- * - otherwise straight into the bus, with the seq that the appender would have given, so that fan-out alone is measured, as
- *   with the other servers. The comparison of feeds with the log is put off meanwhile, as these events are not in the log.
+ * - `BENCH_APPEND` set: through the real appender, so through PostgreSQL, the bus, the feeds and
+ *   the groups;
+ * - otherwise published directly on the bus, with the seq that the appender would have assigned, so
+ *   that fan-out alone is measured, as with the other servers. The comparison of feeds with the log
+ *   is disabled meanwhile, as these events are not in the log.
  */
 import { createContext, schema } from '../../../schema/index.ts'
 import { parseConfig } from '../../../src/config.ts'
