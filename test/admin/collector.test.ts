@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { type CollectorLimits, createCollector } from '../../src/admin/collector.ts'
 import { type AuditEvent, toFact } from '../../src/admin/fact.ts'
 
-/** Creates a collector whose clock is moved by the test. */
+/** Creates a collector with a clock that is moved by the test. */
 function create(limits: CollectorLimits = {}) {
   const clock = { ms: 1_000_000 * 60_000 }
   return { clock, collector: createCollector({ ...limits, now: () => clock.ms }) }

@@ -1,6 +1,7 @@
 /**
  * Measures the throughput of appends to the log:
  * `node test/bench/append.ts [--seconds 4] [--in-flight 1,8,50,200,500]`.
+ *
  * On a separate embedded PostgreSQL with `synchronous_commit` on, each append is one TaskProgressed
  * of about 300 bytes to a task's topic, with the guard (status, attempt, worker, base) and the
  * task's row. Prints appends per second, median of three runs with their spread, and the latency of

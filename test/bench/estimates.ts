@@ -1,5 +1,6 @@
 /**
  * Measures the accuracy of the estimates: `node test/bench/estimates.ts`.
+ *
  * On a separate embedded PostgreSQL, tasks of ten items each run (they sleep) in four slots. After
  * thirty tasks that form the history, eighty more are started at once. The estimated wait at every
  * queue position, and the estimated remaining time in every event of a running task, is compared

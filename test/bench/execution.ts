@@ -1,5 +1,6 @@
 /**
  * Compares the cost of executing and serializing one event: `node test/bench/execution.ts`.
+ *
  * Processor time per event of the benchmark's document, by graphql-js, by our compiled execution,
  * and by graphql-jit when that is installed (`npm i --no-save graphql-jit@0.8.9`).
  */

@@ -1,6 +1,7 @@
 /**
  * Measures the latency of an event from `yield` in a task to its subscriber:
  * `node test/bench/latency.ts`.
+ *
  * On a separate embedded PostgreSQL with `synchronous_commit` on, a task reports one item every 5
  * ms, which is written and committed at once; the subscriber compares the clock with the time in
  * the item's label. "in process" is one engine with the bus in memory; "two processes" runs the

@@ -1,5 +1,6 @@
 /**
  * Measures the cost of queue positions: `node test/bench/places.ts`.
+ *
  * On a separate embedded PostgreSQL, with 100, 1,000 and 10,000 waiting tasks: one query of a
  * process for the positions of all followed tasks (100 tasks, spread over the queue), which runs at
  * most once per QUEUE_MOVED_MS; and one change, as it costs its author (a small message on the bus,

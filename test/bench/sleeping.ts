@@ -1,5 +1,6 @@
 /**
  * Measures the cost of followed topics without events: `node --expose-gc test/bench/sleeping.ts`.
+ *
  * 10,000 groups of live delivery with one subscriber each, over the feeds of an engine on an
  * embedded PostgreSQL, without sockets: the topic is measured, not its reader. Prints the heap per
  * topic, and processor time while no events are published.

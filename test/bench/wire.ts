@@ -30,8 +30,8 @@ function encode(opcode: number, payload: Buffer): Buffer {
 }
 
 /**
- * Opens a WebSocket with as little work as possible, so that the server is what is measured: frames
- * are found by their headers, and only the needed ones are decoded.
+ * Opens a WebSocket with as little work as possible, so that the server is measured: frames are
+ * found by their headers, and only the needed ones are decoded.
  *
  * @throws Error when the server refuses the upgrade
  */

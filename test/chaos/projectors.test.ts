@@ -16,7 +16,7 @@ beforeAll(async () => {
     (node) => ({ ROLE: node === 0 ? 'server' : 'worker', DATABASE_STATEMENT_MS: '60000' }),
     { running: 2 },
   )
-  // What is awaited below is a statement that another transaction blocks, for as long as the test
+  // The statement awaited below is one that another transaction blocks, for as long as the test
   // wants.
   database = await connectDatabase({
     url: cluster.databaseUrl,

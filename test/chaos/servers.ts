@@ -137,7 +137,7 @@ export async function startSelfTest(client: TidingsClient, input: StartSelfTestI
   return data.startSelfTest.task.id
 }
 
-/** A full pipe would block a process whose output is not read. */
+/** A full pipe would block a process with unread output. */
 function drainOutput(child: TestProcess): void {
   const drain = async (): Promise<void> => {
     for (;;) await child.readLine()
@@ -146,7 +146,7 @@ function drainOutput(child: TestProcess): void {
   drain().catch(() => undefined)
 }
 
-/** What a subscriber has seen so far, and a promise of the complete sequence. */
+/** The events seen by a subscriber so far, and a promise of the complete sequence. */
 export interface Sight {
   readonly seen: readonly TaskEvent[]
   readonly whole: Promise<readonly TaskEvent[]>

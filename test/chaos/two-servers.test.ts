@@ -30,7 +30,7 @@ describe('two servers on one PostgreSQL and one Redis, a subscriber on each', ()
     expect(logOf(other ?? [])).toEqual(logOf(one ?? []))
   })
 
-  it('run on one what is started on the other, and only once what is started on both', async () => {
+  it('run tasks started on either, and only once a task started on both', async () => {
     const taskId = await cluster.startTask(0, { ...work, items: 500 })
     const [one, other] = watchOnBoth(taskId)
     await Promise.all([one?.items(2), other?.items(2)])

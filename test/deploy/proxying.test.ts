@@ -108,7 +108,7 @@ test('serves previews at a separate origin, without credentials', async () => {
   expect(arrived?.headers).not.toHaveProperty('authorization')
 })
 
-// Those of startNginx are sockets; a file and a pipe (as in a container, whose configuration says
+// Those of startNginx are sockets; a file and a pipe (as in a container, configured with
 // /dev/stdout) are the others.
 test.each([
   ['a file', '> output', 'access.log'],

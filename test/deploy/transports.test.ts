@@ -110,7 +110,7 @@ describe('two servers behind nginx', () => {
     )
   })
 
-  test('refuse what is too large with the error of the server', async () => {
+  test('refuse oversized requests with the error of the server', async () => {
     const response = await fetch(`${nginx.url}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },

@@ -10,9 +10,7 @@ export interface Arrived {
   bytes: number
 }
 
-/**
- * A bare HTTP server whose responses are set by a test, to observe a proxy. Disposing closes it.
- */
+/** A bare HTTP server with responses set by a test, to observe a proxy. Disposing closes it. */
 export interface Upstream extends AsyncDisposable {
   readonly port: number
   readonly arrived: readonly Arrived[]

@@ -32,7 +32,7 @@ describe('the page of administrators', () => {
     await clients.filter({ hasText: 'WebSocket' }).waitFor()
     expect(await page.getByRole('link', { name: 'Connections' }).getAttribute('aria-current')).toBe('page')
 
-    // A browser whose network blocks sockets, and a program with an event stream.
+    // A browser on a network that blocks sockets, and a program with an event stream.
     await using proxy = await startWebProxy(world.port)
     proxy.blockSockets = true
     await using other = await openPage(browser, `${proxy.url}/?page=connections`, { userAgent: 'Other Browser/1' })

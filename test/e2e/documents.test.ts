@@ -135,7 +135,7 @@ describe('documents in the Studio', () => {
     expect(opened.errors).toEqual([])
   })
 
-  test('a file whose conversion was canceled is converted after a retry', async () => {
+  test('a file with a canceled conversion is converted after a retry', async () => {
     await using opened = await openAs('hal')
     const { page } = opened
     await choose(page, [{ name: 'long.md', buffer: long }])

@@ -120,7 +120,7 @@ for (const [size, options] of Object.entries(sizes)) {
   for (const { name, path } of views) {
     await opened.page.goto(url + path)
     await opened.page.getByRole('heading', { level: 1 }).first().waitFor()
-    // A preview in a frame is another page, whose loading cannot be awaited here.
+    // A preview in a frame is another page; its loading cannot be awaited here.
     await delay(2_500)
     const picture = await opened.page.screenshot(
       lookAt === undefined ? {} : { path: join(folder, `${name}-${size}.png`) },

@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest'
 import { startRedis } from '../support/redis.ts'
 import { range, seqsOf, startLive } from './support.ts'
 
-test('what one process appends reaches subscribers of the others with one bus message per append', async () => {
+test('appends of one process reach subscribers of the others with one bus message per append', async () => {
   await using redis = await startRedis()
   await using first = await startLive({ redisUrl: redis.url, config: { CHECK_MS: 60_000 } })
   await using second = await startLive({ redisUrl: redis.url, on: first.test, config: { CHECK_MS: 60_000 } })

@@ -12,7 +12,7 @@ import { type LiveFixture, range, type Seen, seqsOf, startLive, watchQuery } fro
 const budgetBytes = 1_048_576
 const text = 'x'.repeat(20_000)
 
-/** Starts a server with an engine whose readers may leave a megabyte unread for `patienceMs`. */
+/** Starts a server with an engine that lets readers leave a megabyte unread for `patienceMs`. */
 async function start(patienceMs: number) {
   await using stack = new AsyncDisposableStack()
   const fixture = stack.use(await startLive())

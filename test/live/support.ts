@@ -15,7 +15,7 @@ import { viewerOf } from '../support/api.ts'
 import type { TestDatabase } from '../support/database.ts'
 import { type EngineFixture, startTestEngine } from '../support/engine.ts'
 
-/** What one subscriber received of an event. */
+/** The part of an event that one subscriber received. */
 export interface Seen {
   readonly __typename: string
   readonly seq: number
@@ -27,7 +27,7 @@ export interface Seen {
   readonly task?: { readonly id: string; readonly status: string }
 }
 
-/** A sink that records what is written and is full when the test says so. */
+/** A sink that records writes and is full when the test says so. */
 export interface RecordingOutlet extends Outlet {
   readonly seen: Seen[]
   readonly texts: string[]

@@ -30,7 +30,7 @@ interface Watching {
   readonly viewer: { readonly userId: string; readonly secret: string }
 }
 
-/** Creates a schema whose events would leak the viewer if resolvers could access it. */
+/** Creates a schema with events that would leak the viewer if resolvers could access it. */
 function createLeaky(taskId: string) {
   const leaky = createSchema<Watching>({
     typeDefs: `

@@ -92,7 +92,7 @@ describe('an append whose response is lost', () => {
     expect(await appender.append(advance('since', 2, 2))).toMatchObject({ accepted: false, status: 'CANCELED', seq: 3 })
   })
 
-  it('fails when a retry cannot be told apart from the first attempt', async () => {
+  it('fails when a retry is indistinguishable from the first attempt', async () => {
     await using appender = createRemoteAppender()
     await createTask(test.database, 'blind')
     await loseNextAnswer(appender, 'blind')

@@ -90,7 +90,7 @@ describe('a Redis bus', () => {
     for (const found of counts) expect((found as unknown[]).length).toBeGreaterThan(10)
   })
 
-  it('counts what it cannot publish, and never throws', async () => {
+  it('counts messages that it cannot publish, and never throws', async () => {
     await using bus = createTestBus(redis.url)
     await isConnected(bus)
     bus.publish('x', 1n)
@@ -118,7 +118,7 @@ describe('a Redis bus', () => {
     }
   })
 
-  it('delivers what was published just before it was disposed', async () => {
+  it('delivers messages published just before it was disposed', async () => {
     await using listening = createTestBus(redis.url)
     const heard: unknown[] = []
     await listening.subscribe('goodbye', (message) => heard.push(message)).ready

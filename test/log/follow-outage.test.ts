@@ -159,7 +159,7 @@ describe('a follower loses and repeats nothing', () => {
     await recording.reach(6)
     expect(reading.bus.isConnected()).toBe(true)
     expect(reading.feeds.counters.repaired).toBeGreaterThan(0)
-    // What the network held back arrives late and is already known.
+    // The data held back by the network arrives late and is already known.
     proxy.resume()
     await eventually(() => expect(reading.feeds.counters.repeated).toBe(5))
     await append(writing, topic)
@@ -176,7 +176,7 @@ describe('a follower loses and repeats nothing', () => {
     proxy.stall()
     const recording = record(followTopic(reading, topic))
     await recording.reach(1)
-    // Redis has not been told yet that this process subscribes to these.
+    // Redis has not received the subscription of this process to these yet.
     await appendMany(writing, topic, 3)
     proxy.resume()
     await recording.reach(4)
@@ -247,7 +247,7 @@ describe('while the database is unavailable', () => {
     await resumed.leave()
   })
 
-  it('a feed that cannot read what it missed retries', async () => {
+  it('a feed retries when it cannot read missed events', async () => {
     const world = createMemoryWorld()
     await using node = await startNode({ database: test.database, bus: world.connect() })
     const topic = await newTopic(node, 1)

@@ -241,7 +241,7 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
       ['of another epoch', (node, topic) => cursorOf(node, topic, 2).replace(/^[^-]*/, '0ther'), 'RESET@5'],
       ['from the future', (node, topic) => cursorOf(node, topic, 100), 'RESET@5'],
     ]
-    it.each(cases)('%s delivers what follows, or reports that it cannot', async (_what, makeCursor, text) => {
+    it.each(cases)('%s delivers the events that follow, or reports that it cannot', async (_what, makeCursor, text) => {
       await using node = await start()
       const topic = await newTopic(node, 5)
       const options = { after: makeCursor(node, topic), catchUpOnly: true }

@@ -109,7 +109,7 @@ describe('an interruptible iteration', () => {
     await eventually(() => expect(late).toEqual([expect.objectContaining({ message: 'too late' })]))
   })
 
-  it('does not retain what it has yielded', async () => {
+  it('does not retain yielded values', async () => {
     setFlagsFromString('--expose-gc')
     const collect = runInNewContext('gc') as () => void
     const iterator = interruptible<object>(async function* () {

@@ -87,7 +87,7 @@ describe('pruning topics', () => {
 })
 
 describe('trimming topics that continue', () => {
-  it('deletes what is older than the retention period, and reports it to readers that ask for it', async () => {
+  it('deletes events older than the retention period, and reports that to readers that ask for it', async () => {
     await createTopic(test.database, 'goes-on')
     await appendMany(node, 'goes-on', 3)
     await test.database.pool.query(

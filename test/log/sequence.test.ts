@@ -40,7 +40,7 @@ describe('a reorder buffer', () => {
     expect(sequence.repeated).toBe(2)
   })
 
-  it('releases what it kept when it learns its head', () => {
+  it('releases buffered events when it learns its head', () => {
     const sequence = createSequence()
     sequence.keep([7, 5, 6, 9].map(event))
     sequence.jump(5)
@@ -49,7 +49,7 @@ describe('a reorder buffer', () => {
     expect(sequence.waiting).toEqual([])
   })
 
-  it('limits what it keeps', () => {
+  it('bounds its buffer', () => {
     const sequence = createSequence()
     sequence.take(Array.from({ length: 5_000 }, (_, i) => event(i + 2)))
     expect(sequence.waiting.length).toBeLessThanOrEqual(1_000)

@@ -169,7 +169,9 @@ export function cursorOf(node: Pick<TestNode, 'reader'>, topic: string, seq: num
   return formatCursor(node.reader.epoch, topic, seq)
 }
 
-/** What a faulty network does to one message. `hold` delivers it after the next one, or never. */
+/**
+ * The effect of a faulty network on one message. `hold` delivers it after the next one, or never.
+ */
 export type Fault = 'pass' | 'lose' | 'repeat' | 'hold' | 'mangle'
 
 /**

@@ -195,7 +195,7 @@ describe('startEmbeddedPostgres', () => {
     expect(await readFile(directory.join('data', 'postgres.log'), 'utf8')).toContain('plenty')
   })
 
-  test.runIf(process.platform === 'linux')('runs from a package whose install script has not run', async () => {
+  test.runIf(process.platform === 'linux')('runs from a package with an install script that has not run', async () => {
     await using directory = await createTestDirectory()
     const installed = await findBinaries()
     const root = directory.join('native')

@@ -148,7 +148,7 @@ describe('a responsive database', () => {
   })
 })
 
-test('a connection whose end is not answered is closed nevertheless', async () => {
+test('a connection is closed although its end is not answered', async () => {
   await using remote = await openRemote()
   const pool = remote.database.openPool({ applicationName: 'ending', maxConnections: 2 })
   const client = await pool.connect()

@@ -123,7 +123,7 @@ test('a mutation, the wait in the queue, the attempts in another process, their 
   expect(delivered()?.attributes['tidings.readers']).toBe(1)
 })
 
-test('what the caller does not sample is not recorded anywhere, and a mutation without a trace starts one', async () => {
+test('a trace not sampled by the caller is not recorded anywhere, and a mutation without a trace starts one', async () => {
   await using collector = await startOtlpReceiver()
   await using pair = await startPair(collector)
   await pair.run({ items: 1 }, { traceparent: formatTraceParent({ ...outer, isSampled: false }) })

@@ -106,7 +106,9 @@ function clashesWithin(type: GraphQLAbstractType, within: GraphQLSchema = schema
   return [...clashes]
 }
 
-/** Returns a type without the name of its composite type, whose fields are compared instead. */
+/**
+ * Returns a type without the name of its composite type; the fields of that are compared instead.
+ */
 function shapeOf(type: GraphQLOutputType): string {
   const named = getNamedType(type)
   return isCompositeType(named) ? String(type).replace(named.name, '') : String(type)

@@ -42,7 +42,8 @@ async function tasksAbout(subject: string): Promise<string[]> {
   return rows.map(({ id }) => id)
 }
 /**
- * Subscribes in the background. @param fromStart - whether past events are also replayed one by one
+ * Subscribes in the background.
+ * @param fromStart - whether past events are also replayed one by one
  */
 function follow(id: string, fromStart = false): { readonly seen: unknown[]; readonly ended: Promise<void> } {
   const seen: unknown[] = []

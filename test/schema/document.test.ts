@@ -258,7 +258,7 @@ describe('documentUpdates', () => {
     readonly documentUpdates: { readonly seq: number; readonly change: string }
   }
 
-  it('reports sharing and deletion, ends at once for a user whose share is revoked, and shows nothing to others', async () => {
+  it('reports sharing and deletion, ends at once for a user with a revoked share, and shows nothing to others', async () => {
     const id = await api.importText('# Shared\n\nSome text.', ada)
     await api.run(share, { id, userId: 'bob' }, ada)
     const owner: string[] = []

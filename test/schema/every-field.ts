@@ -22,7 +22,7 @@ import type { Viewer } from '../../src/tasks/viewer.ts'
 
 export type Field = GraphQLField<unknown, unknown>
 
-/** The types whose fields can be queried. */
+/** The root types, with the fields that can be queried. */
 export const operations = {
   query: schema.getQueryType(),
   mutation: schema.getMutationType(),
@@ -30,7 +30,7 @@ export const operations = {
 }
 type Operation = keyof typeof operations
 
-/** What to query with. */
+/** The parameters of the queries. */
 export interface Asking {
   readonly services: Services
   readonly viewer: Viewer
@@ -44,8 +44,8 @@ export interface Asking {
 }
 
 /**
- * Queries every field in the smallest way, serially. @returns the results by `Query.task` and the
- * like
+ * Queries every field in the smallest way, serially.
+ * @returns the results by `Query.task` and the like
  */
 export async function askForEvery(asking: Asking): Promise<ReadonlyMap<string, ExecutionResult>> {
   const answers = new Map<string, ExecutionResult>()

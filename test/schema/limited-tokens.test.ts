@@ -68,7 +68,7 @@ describe('of all fields', () => {
     ['sessions', { sessionIds: ['session_named'] }, openFields],
     ['both', { taskIds: ['task_1'], sessionIds: ['session_named'] }, openFields],
   ]
-  test.each(cases)('a token scoped to %s answers only what it is for', async (_, limit, fields) => {
+  test.each(cases)('a token scoped to %s answers only the fields it is for', async (_, limit, fields) => {
     const limited = viewerOf('guest', { roles: ['admin'], ...limit })
     expect(await namesOf(limited, (result) => !isRefused(result))).toEqual(fields)
   })
@@ -209,7 +209,7 @@ describe('the scope of a token', () => {
     return found
   }
 
-  test('limits what can be found, listed and subscribed to', async () => {
+  test('limits the objects that can be found, listed and subscribed to', async () => {
     const { conversion, sessions, replies } = world
     const foundWith = (limit: Partial<Viewer>) => find(viewerOf('ada', limit))
     expect(await foundWith({ taskIds: [conversion] })).toEqual([conversion])
@@ -221,7 +221,7 @@ describe('the scope of a token', () => {
     expect(await find(viewerOf('eve', { taskIds: [conversion], sessionIds: sessions }))).toEqual([])
   })
 
-  test('limits what can be changed', async () => {
+  test('limits the objects that can be changed', async () => {
     const { sessions, replies, conversion, documentId, card } = world
     const inFirst = viewerOf('ada', { sessionIds: [sessions[0]] })
     const cancel = async (id: string, viewer: Viewer) => {
@@ -269,7 +269,7 @@ describe('the scope of a token', () => {
   })
 })
 
-test('the refusal names the scope of the token and what is required', async () => {
+test('the refusal names the scope of the token and the required one', async () => {
   const tell = async (limit: Partial<Viewer>) =>
     (await api.execute('{ documents { nodes { id } } }', {}, viewerOf('ada', limit))).errors?.[0]?.message
   const need = 'this needs a token without the claims `tasks` and `sessions`'

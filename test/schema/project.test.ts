@@ -24,7 +24,7 @@ A hot oven makes the loaf rise once more. Steam keeps the crust soft until the l
 `
 const [owner, stranger] = [viewerOf('u_owner'), viewerOf('u_stranger')]
 
-/** A model whose reports are set by the test. */
+/** A model with reports set by the test. */
 let write: () => AsyncGenerator<GeneratorReport> = async function* () {
   yield* []
 }
@@ -258,7 +258,7 @@ describe('generateProject', () => {
     expect(data.trim().split('\n')).toHaveLength(quiz.questions.length + 2)
   })
 
-  it('refuses what cannot be generated, with the reason', async () => {
+  it('refuses impossible requests, with the reason', async () => {
     expect(await generate({})).toMatchObject({
       __typename: 'InvalidInputError',
       issues: [{ path: 'input.documentId' }],
@@ -429,7 +429,7 @@ describe('updateProjectFile', () => {
     })
   })
 
-  it('reports what is invalid and where, and writes nothing', async () => {
+  it('reports each problem and its location, and writes nothing', async () => {
     const made = await make()
     expect(await update({ projectId: made.id, path: 'app.js', content: '\nlet = =' })).toMatchObject({
       __typename: 'InvalidInputError',

@@ -5,7 +5,7 @@ import type { StudioTask } from '../../src/studio/task-results.ts'
 import { defineTask } from '../../src/tasks/define-task.ts'
 import { stage } from '../../src/tasks/report.ts'
 
-test('returns a stored result, and reports one whose type the API does not have', () => {
+test('returns a stored result, and reports one of a type that the API does not have', () => {
   const noteUnknownResult = vi.fn()
   const written = { type: 'ReplyWritten', sessionId: 'session_1', messageId: 'message_1' }
   expect(toResult(written, { noteUnknownResult })).toBe(written)

@@ -24,7 +24,8 @@ const query = 'subscription ($id: ID!, $after: Cursor) { taskProgress(taskId: $i
 const bare = 'subscription ($id: ID!) { taskProgress(taskId: $id) { seq } }'
 
 /**
- * Reads an event stream as `curl -N` does. @returns its exit status: 0 when the body looks complete
+ * Reads an event stream as `curl -N` does.
+ * @returns its exit status: 0 when the body looks complete
  */
 function curl(url: string, id: string, args: readonly string[] = []): Promise<{ code: number; text: string }> {
   const headers = ['content-type: application/json', 'accept: text/event-stream'].flatMap((header) => ['-H', header])
@@ -52,7 +53,7 @@ describe('an event stream that is cut', () => {
       }),
     ])
     expect(cut.text).not.toContain('event: complete')
-    // nginx discards what it has not sent yet when it resets an HTTP/2 stream.
+    // nginx discards unsent data when it resets an HTTP/2 stream.
     if (!args.join().includes('http2'))
       expect(cut.text).toMatch(/retry: \d+\n\n: this stream has lasted long enough; connect again\n\n$/)
     expect(cut.code).not.toBe(0)

@@ -84,7 +84,8 @@ const logCount = () => page.locator('.event-log-count').textContent()
 const readColumn = (column: number) =>
   page.locator(`.event-log-entry > summary > span:nth-child(${column})`).allTextContents()
 /**
- * Starts a task of the local kind for a user, whose token is set in the headers of the active tab.
+ * Starts a task of the local kind for a user, and sets the user's token in the headers of the
+ * active tab.
  */
 async function startTask(steps: number): Promise<{ token: string; taskId: string }> {
   const token = await signToken({ sub: 'u_log', exp: Math.floor(Date.now() / 1_000) + 3_600 })

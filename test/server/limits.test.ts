@@ -138,7 +138,7 @@ describe('sizes', () => {
     expect(await response.json()).toMatchObject({ errors: [{ message: expect.any(String) }] })
   })
 
-  test('closes a socket whose message is too large', async () => {
+  test('closes a socket after a message that is too large', async () => {
     const client = fixture.client()
     await using watching = subscribe(client, `{ hello } # ${'x'.repeat(3_000)}`)
     expect(await watching.ended).toMatchObject({ code: 1009 })

@@ -131,7 +131,7 @@ describe('over POST, event stream and WebSocket alike', () => {
     },
   )
 
-  test('executes what is within the limits, and the named operation', async () => {
+  test('executes documents within the limits, and the named operation', async () => {
     for (const { data, errors } of await overAll(
       'query A { hello } query B { node { nodes(first: 3) { id } } }',
       {},

@@ -40,7 +40,7 @@ async function rawGet(port: number, target: string): Promise<string> {
 }
 
 describe('the preview server', () => {
-  it('isolates what it serves, whatever the response', async () => {
+  it('isolates its content in every response', async () => {
     await using server = await start()
     expect(server.url).toBe(`http://127.0.0.1:${server.port}`)
     const base = `${server.url}/${key}/`

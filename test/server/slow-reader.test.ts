@@ -36,7 +36,7 @@ test('a WebSocket that stops reading stops its source, without affecting other s
   })
   await until(() => expect(open.floods).toBe(5))
   const produced = await untilStill()
-  // What fits into the buffers of the operating system, and one message of each operation.
+  // The capacity of the operating system's buffers, and one message of each operation.
   expect(produced * 10_000).toBeLessThan(20_000_000)
   fixture.steps.step(5)
   expect(await neighbour.ended).toBe('complete')

@@ -73,7 +73,7 @@ describe('with a secret', () => {
     expect(await watching.ended).toMatchObject({ code, reason: body.errors?.[0]?.message })
   })
 
-  test('accepts a token whose issuer has a clock that is ahead, within the tolerance', async () => {
+  test('accepts a token of an issuer with a clock that is ahead, within the tolerance', async () => {
     const token = await sign({ nbf: Math.floor(Date.now() / 1_000) + 30 })
     expect((await fixture.post('{ hello }', { headers: bearer(token) })).status).toBe(200)
   })

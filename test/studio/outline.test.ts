@@ -113,7 +113,7 @@ describe('an outline', () => {
     expect(concepts.some((concept) => concept.text.includes(code))).toBe(true)
   })
 
-  test('reports what is omitted from a document with too many concepts', () => {
+  test('reports the sections omitted from a document with too many concepts', () => {
     const outline = outlineRoadmap(structureOf(document(...Array.from({ length: 250 }, (_, index) => `## H${index}`))))
     expect(conceptsOf(outline)).toHaveLength(200)
     expect(outline.leftOutKeys).toEqual(Array.from({ length: 50 }, (_, index) => `h${index + 200}`))

@@ -22,8 +22,8 @@ import { type EngineFixture, startTestEngine } from './engine.ts'
 export type Script = (request: ContentRequest) => 'fail' | 'retry' | 'wait' | 'text'
 
 /**
- * A content provider whose failures are set by a test. It follows the port's contract: chunks,
- * errors and abortion are real.
+ * A content provider with failures set by a test. It follows the port's contract: chunks, errors
+ * and abortion are real.
  */
 export interface ScriptedProvider extends ContentProvider {
   script: Script
@@ -73,7 +73,8 @@ export interface ApiFixture extends Omit<EngineFixture, 'run'> {
   readonly provider: ScriptedProvider
   readonly services: Services
   /**
-   * Executes a query or mutation and returns its data. @throws Error with the messages of errors
+   * Executes a query or mutation and returns its data.
+   * @throws Error with the messages of errors
    */
   run(document: string, variables?: Record<string, unknown>, viewer?: Viewer | null): Promise<never>
   /** The same with its errors. */
@@ -98,8 +99,8 @@ export function viewerOf(userId: string, rest: Partial<Viewer> = {}): Viewer {
 }
 
 /**
- * Starts the API on a fresh database. @param more - kinds of task in addition to those of documents
- * and roadmaps
+ * Starts the API on a fresh database.
+ * @param more - kinds of task in addition to those of documents and roadmaps
  */
 export async function startApi(
   config: Partial<EngineConfig> = {},

@@ -14,8 +14,8 @@ export interface ServedApi extends AsyncDisposable {
   readonly server: RunningServer
   readonly live: Live
   /**
-   * Creates a graphql-ws client that does not reconnect. @param claims - of its token, in addition
-   * to `sub`
+   * Creates a graphql-ws client that does not reconnect.
+   * @param claims - of its token, in addition to `sub`
    */
   connect(sub: string, claims?: Readonly<Record<string, unknown>>): Promise<Client>
 }

@@ -13,8 +13,8 @@ import { type EngineFixture, shareDatabase, startTestEngine, testEngineConfig } 
 shareDatabase()
 
 /**
- * A kind whose handler may fail twice. It fails in the attempts named by its input, and otherwise
- * completes.
+ * A kind with a handler that may fail twice. It fails in the attempts named by its input, and
+ * otherwise completes.
  */
 const fragile = defineTask({
   kind: 'FRAGILE',

@@ -26,7 +26,7 @@ const once = ['TaskQueued', 'TaskStarted', 'TaskCompleted']
 const withoutAdvances = (types: readonly string[]): readonly string[] => types.filter((type) => type !== 'TaskAdvanced')
 
 describe('the wake-up queue', () => {
-  test('gets new wake-ups from the sweeper for tasks whose jobs were lost with the queue’s tables', async () => {
+  test('gets new wake-ups from the sweeper for tasks with jobs that were lost with the queue’s tables', async () => {
     await using fixture = await startTestEngine({ definitions, config: serving })
     const tasks = [await fixture.start('WORK'), await fixture.start('WORK')]
     await fixture.database.pool.query('truncate bullmq.job cascade')

@@ -10,7 +10,7 @@ import { type EngineFixture, progressOf, shareDatabase, startTestEngine, typesOf
 
 shareDatabase()
 
-/** Creates a kind `K` whose only attempt yields what `reports` yields. */
+/** Creates a kind `K` with a single attempt that yields what `reports` yields. */
 function kind(
   reports: () => AsyncGenerator<Report, void, void>,
   options: Partial<Pick<TaskDefinition, 'stages' | 'attempts'>> = {},

@@ -13,8 +13,8 @@ import { shareDatabase, startTestEngine } from '../support/engine.ts'
 shareDatabase()
 
 /**
- * Creates a kind `HOLD` whose tasks run until they are released, with the current and the highest
- * number of running tasks by owner.
+ * Creates a kind `HOLD` with tasks that run until they are released, with the current and the
+ * highest number of running tasks by owner.
  */
 function createHolding(options: { concurrency: number; perUser?: number | null }) {
   const running = new Map<string, number>()

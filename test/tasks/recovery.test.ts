@@ -110,8 +110,8 @@ test('a worker that was frozen past its lease is fenced: its late reports are re
 
 describe('a lease that expired', () => {
   /**
-   * Turns a task into one that was held by a worker, on its last allowed loss, whose lease has
-   * expired.
+   * Turns a task into one that was held by a worker, on its last allowed loss, with an expired
+   * lease.
    */
   async function abandon(fixture: EngineFixture, task: Task): Promise<void> {
     const appended = await fixture.engine.appender.append({

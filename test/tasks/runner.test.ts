@@ -11,7 +11,7 @@ shareDatabase()
 
 const quick = { initialDelayMs: 1, maxDelayMs: 2 }
 
-/** Creates a kind `K` without input whose attempts run `run` with their number. */
+/** Creates a kind `K` without input; its attempts run `run` with their number. */
 function kind(
   run: (attempt: number, items: readonly TaskItem[]) => AsyncGenerator<Report, Record<string, unknown>, void>,
   options: Partial<Omit<TaskDefinition, 'kind' | 'input' | 'run'>> = {},
@@ -327,7 +327,7 @@ describe('settle', () => {
     expect(typesOf(await fixture.history(task)).at(-1)).toBe('TaskCompleted')
   })
 
-  test('is skipped for a task whose input no longer fits its kind, which fails instead of hanging', async () => {
+  test('is skipped for a task with an input that no longer fits its kind, which fails instead of hanging', async () => {
     let isStrict = false
     const definition = defineTask({
       kind: 'K',

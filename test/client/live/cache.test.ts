@@ -61,7 +61,7 @@ test('a retried piece reads GENERATING at once and COMPLETED with its text later
   unsubscribe()
 })
 
-/** Creates a client whose server is this test: it responds with whatever is pushed. */
+/** Creates a client with this test as its server: it responds with whatever is pushed. */
 function createDrivenClient(exchange: Exchange): {
   readonly client: Client
   push(key: number, result: ExecutionResult): void

@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest'
 import { type ChannelWriter, createChannel } from '../../../client/live/channel.ts'
 import { eventually } from '../support/watch.ts'
 
-test('yields what is pushed, in order, then ends', async () => {
+test('yields pushed values in order, then ends', async () => {
   const channel = createChannel<number>(({ push, end }) => {
     push(1)
     push(2)

@@ -54,7 +54,7 @@ test('writes a key into an input that is written in the document, and keeps an e
   expect(add(open)).toMatchObject({ isRepeatable: true, variables: { k: 'key-1' } })
 })
 
-test('treats a mutation whose document sets no key as not repeatable', () => {
+test('treats a mutation with an explicit null key as not repeatable', () => {
   const text = 'mutation ($id: ID!) { retryTask(input: { taskId: $id, idempotencyKey: null }) { __typename } }'
   expect(add(text, { id: 't' })).toMatchObject({ isRepeatable: false, variables: { id: 't' } })
 })

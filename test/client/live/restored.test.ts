@@ -56,8 +56,8 @@ for (const transport of ['websocket', 'sse', 'polling'] satisfies TransportName[
     const { seqs, done } = watch(client, id)
     await eventually(() => expect(seqs).toEqual(range(1, 10)))
     await restore(id, 5)
-    // It is noticed by the comparison with the log, which also runs on its own, or by a poll whose
-    // cursor is ahead.
+    // It is noticed by the comparison with the log, which also runs on its own, or by a poll with a
+    // cursor ahead.
     await site.engine.engine.feeds.check()
     await eventually(() => expect(seqs.slice(10)).toEqual([5]))
     await append(id, 6)

@@ -129,7 +129,7 @@ test('is not live on a dead connection, long before the connection is closed', a
   await eventually(() => expect(is(client)).toMatchObject({ status: 'live', reason: null }))
 })
 
-test('is not live on an event stream whose heartbeat is overdue, long before the stream is closed', async () => {
+test('is not live on an event stream with an overdue heartbeat, long before the stream is closed', async () => {
   const hour = 3_600_000
   await using client = site.client({
     transports: ['sse'],

@@ -156,7 +156,7 @@ test('the connection indicator shows the state and its reason', () => {
   expect(container.textContent).toContain('Over polling.')
 })
 
-test('the retry button names what it retries, waits for the result and shows a refusal', async () => {
+test('the retry button names its target, waits for the result and shows a refusal', async () => {
   const { promise, resolve } = Promise.withResolvers<unknown>()
   const client = createDrivenClient(() => promise)
   const started: string[] = []

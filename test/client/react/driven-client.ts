@@ -17,7 +17,7 @@ export interface Wire {
   complete(): void
 }
 
-/** A client whose transport is driven by the test; everything above it is real. */
+/** A client with a transport driven by the test; everything above it is real. */
 export interface DrivenClient extends TidingsClient {
   /** Every subscription that was ever opened, in order. */
   readonly wires: readonly Wire[]

@@ -13,7 +13,7 @@ export type Step =
   | { readonly do: 'item'; readonly index: number; readonly status: 'RUNNING' | 'COMPLETED' | 'SKIPPED' | 'FAILED' }
   | { readonly do: 'output'; readonly stream: number; readonly text: string }
 
-/** What a server delivers about one task: its events, and the snapshot after each of them. */
+/** The deliveries of a server for one task: its events, and the snapshot after each of them. */
 export interface History {
   /** Index 0 has seq 1. */
   readonly events: readonly TaskEvent[]

@@ -94,7 +94,7 @@ function Count({ name }: { readonly name: string }): ReactElement {
   return <p>{`${name}: ${inbox?.unreadCount ?? 'unknown'}`}</p>
 }
 
-test('useInbox has one subscription for all callers, and shows what was read elsewhere', async () => {
+test('useInbox has one subscription for all callers, and shows entries read elsewhere', async () => {
   vi.useRealTimers()
   const driven = client()
   const both = (

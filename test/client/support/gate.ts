@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 
-/** What a gate does with WebSockets. */
+/** How a gate handles WebSockets. */
 export type SocketPolicy =
   | 'pass'
   /** Answers the upgrade with 403. */

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /**
- * Runs a program that uses the client, in a separate process, until it exits. @param source - its
- * body
+ * Runs a program that uses the client, in a separate process, until it exits.
+ * @param source - its body
  */
 export async function runProgram(source: string): Promise<{ readonly code: unknown; readonly said: string }> {
   const directory = await mkdtemp(join(tmpdir(), 'tidings-client-'))

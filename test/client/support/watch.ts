@@ -3,7 +3,7 @@ import type { ConnectionState } from '../../../client/live/connection.ts'
 import type { WatchTaskOptions } from '../../../client/live/watch-task.ts'
 import type { TidingsClient } from '../../../client/tidings-client.ts'
 
-/** What was delivered of a task. */
+/** The delivered events of a task. */
 export interface Watching {
   readonly seqs: number[]
   /** Resolves when the task has ended, or rejects with the reason why it cannot be followed. */

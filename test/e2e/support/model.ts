@@ -20,7 +20,7 @@ export interface Asked {
  */
 export type Answer = AsyncIterable<string> | Iterable<string> | 'refuse' | 'busy'
 
-/** An OpenAI-compatible endpoint whose responses are set by a test. */
+/** An OpenAI-compatible endpoint with responses set by a test. */
 export interface Model extends AsyncDisposable {
   readonly baseUrl: string
   /** Called for each request. */

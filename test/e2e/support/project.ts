@@ -9,8 +9,8 @@ export interface FileData {
 }
 
 /**
- * Imports a README of an installed package, and waits until it is readable. @returns the document's
- * id
+ * Imports a README of an installed package, and waits until it is readable.
+ * @returns the document's id
  */
 export async function importReadme(world: World, name: string): Promise<string> {
   const text = await readFile(new URL(`../../../node_modules/${name}/README.md`, import.meta.url), 'utf8')
@@ -23,8 +23,8 @@ export async function importReadme(world: World, name: string): Promise<string> 
 }
 
 /**
- * Generates a project from a document, and replaces its files with the given ones. @returns its id
- * and its preview's address
+ * Generates a project from a document, and replaces its files with the given ones.
+ * @returns its id and its preview's address
  */
 export async function makeProject(
   world: World,

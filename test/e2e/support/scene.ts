@@ -14,7 +14,7 @@ import { startWorld, type World } from './world.ts'
 
 /**
  * A server with a Redis, a PostgreSQL and a connection to it that can be cut, a browser with the
- * tabs of two users, and a model whose output the test sets.
+ * tabs of two users, and a model with output set by the test.
  */
 export interface Scene extends AsyncDisposable {
   readonly world: World
@@ -31,8 +31,8 @@ export interface Scene extends AsyncDisposable {
   /** Sends an operation as Ada. */
   ask<T>(query: string, variables?: Record<string, unknown>): Promise<T>
   /**
-   * Starts a task as Ada and waits for its end. @param field - the mutation's, whose success has
-   * the task
+   * Starts a task as Ada and waits for its end.
+   * @param field - the mutation's, whose success has the task
    */
   untilDone(query: string, field: string, variables?: Record<string, unknown>): Promise<void>
   /**
@@ -52,8 +52,8 @@ const sentences = birds.map((bird, index) => `${bird} ${deeds[index]} most of th
 export const birdsText = `# Birds\n\n${sentences.join(' ')}\n`
 
 /**
- * Returns a question about {@link birdsText}, as a model writes it. @param index - of its sentence,
- * below 10
+ * Returns a question about {@link birdsText}, as a model writes it.
+ * @param index - of its sentence, below 10
  */
 export function questionOf(index: number): string {
   const sentence = sentences[index]

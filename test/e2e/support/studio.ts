@@ -14,7 +14,7 @@ interface StudioPage {
   act?(round: number): Promise<void>
   /** Waits until it shows the user's actions and the automatic progress, each once. */
   shows(round: number): Promise<void>
-  /** Waits until what was started is shown as ended. */
+  /** Waits until the started work is shown as ended. */
   end?(round: number): Promise<void>
 }
 
@@ -29,7 +29,7 @@ export interface Studio {
   happen(): Promise<void>
   /** Waits until all pages show all of it, each once, and none is waiting. */
   show(): Promise<void>
-  /** Waits until what was started has ended, on all pages. */
+  /** Waits until the started work has ended, on all pages. */
   end(): Promise<void>
   /** Waits until all pages show this text as the state of their connection. */
   say(title: string): Promise<void>

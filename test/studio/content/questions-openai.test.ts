@@ -158,7 +158,7 @@ describe('the OpenAI-compatible question provider', () => {
     expect(again).toContain(choice.prompt)
   })
 
-  test('gives up after a few unusable responses, and reports what was wrong', async () => {
+  test('gives up after a few unusable responses, and reports the problems', async () => {
     await using server = await startOpenAiServer()
     server.behave({ kind: 'ANSWER', pieces: ['No.'] })
     const failure = await failureOf(

@@ -44,7 +44,7 @@ describe('sanitized Markdown', () => {
     expect(bodyOf(text)).toBe(body)
   })
 
-  test('notes what was removed', () => {
+  test('notes the removed parts', () => {
     expect(readStructure({ text: '# T\n\n![a](b) ![c](d) <b>e</b>', format: 'MARKDOWN' }).notes).toEqual([
       '2 pictures were left out.',
     ])

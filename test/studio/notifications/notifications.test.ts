@@ -23,7 +23,7 @@ async function start(): Promise<EngineFixture & { readonly notifications: Notifi
   return { ...fixture, notifications: createNotifications({ database, appender }) }
 }
 
-/** What a subscriber of an inbox has received since its start. */
+/** Everything a subscriber of an inbox has received since its start. */
 interface Ear extends AsyncDisposable {
   readonly heard: readonly string[]
   /** The inbox according to the snapshot and the events. */

@@ -126,7 +126,7 @@ describe('presence', () => {
   })
 })
 
-test('a task whose worker is killed leaves one notification, for any number of sweepers', async () => {
+test('a task with a killed worker leaves one notification, for any number of sweepers', async () => {
   await using redis = await startRedis()
   const steady = createSteadyKind(undefined, 1)
   await using fixture = await start(steady, { redisUrl: redis.url, config: { ROLE: 'server' } })

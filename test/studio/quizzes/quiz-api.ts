@@ -6,7 +6,7 @@ import { defineReplaceQuestion } from '../../../src/studio/quizzes/replace-quest
 import type { Viewer } from '../../../src/tasks/viewer.ts'
 import { type ApiFixture, startApi } from '../../support/api.ts'
 
-/** What happens before a question is yielded. */
+/** The action before a question is yielded. */
 export type QuestionScript = (request: QuestionRequest, made: number) => 'ask' | 'wait' | 'fail' | 'retry' | 'end'
 
 /** The extractive provider, controlled by the test. */
