@@ -57,7 +57,7 @@ const loseNextAnswer = async (appender: Appender, id: string): Promise<void> => 
   proxy.cutAfter(5, 'toClient')
 }
 
-describe('an append whose response is lost', () => {
+describe('an append with a lost response', () => {
   it('is found in the log when it is repeated, and is neither lost nor written twice', async () => {
     const published: LogEvent[] = []
     await using appender = createRemoteAppender(published)

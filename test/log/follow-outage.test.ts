@@ -59,7 +59,7 @@ describe('a follower loses and repeats nothing', () => {
     ['CLIENT KILL TYPE pubsub', () => redis.cli('CLIENT', 'KILL', 'TYPE', 'pubsub')],
     ['CLIENT KILL TYPE normal', () => redis.cli('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')],
   ]
-  it.each(incidents)('%s', async (_what, happen) => {
+  it.each(incidents)('after %s', async (_what, happen) => {
     await using reading = await startOn(redis.url)
     await using writing = await startOn(redis.url)
     const topic = await newTopic(writing, 1)

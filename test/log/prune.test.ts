@@ -72,7 +72,7 @@ describe('pruning topics', () => {
     ['from a cursor that is no longer kept', { after: 1 }, 'PRUNED@3'],
     ['from its end', { after: 3 }, ''],
     ['anew', {}, 'SUBSCRIBED@3'],
-  ])('notifies followers of %s', async (_name, { fromStart, after }: { fromStart?: boolean; after?: number }, text) => {
+  ])('notifies a follower %s', async (_name, { fromStart, after }: { fromStart?: boolean; after?: number }, text) => {
     await createEnded('asked', 5)
     await pruneTopics(test.database, { retentionHours: 1 })
     const recording = record(

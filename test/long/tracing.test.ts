@@ -15,7 +15,7 @@ import { startRedis } from '../support/redis.ts'
 const startTask =
   'mutation Begin($input: StartSelfTestInput!) { startSelfTest(input: $input) { ... on StartSelfTestSuccess { task { id } } } }'
 const watch = 'subscription ($id: ID!) { taskProgress(taskId: $id, fromStart: true) { __typename seq } }'
-/** Of the sender of the request. */
+/** The trace context of the sender of the request. */
 const outer = { traceId: '4bf92f3577b34da6a3ce929d0e0e4736', spanId: '00f067aa0ba902b7' }
 
 /**

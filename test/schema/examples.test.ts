@@ -38,7 +38,7 @@ it('prepares operations that run unchanged on existing data', async () => {
       return
     }
     const data = JSON.stringify(await api.run(example.query, variables))
-    // Of a failed example, only the message of its failure would remain.
+    // A failed example would contain only the message of its failure.
     expect(data, nameOf(example)).not.toMatch(/"(message|reason)":"/)
     expect(data, nameOf(example)).toContain('"id"')
   }

@@ -225,7 +225,7 @@ describe('sockets', () => {
     expect(await ask(both, '{ hello }')).toHaveProperty('data.hello')
   })
 
-  test('cuts a socket whose peer no longer answers pings, and keeps the others', async () => {
+  test('cuts a socket with a peer that no longer answers pings, and keeps the others', async () => {
     await using fixture = await startTestServer({ keepAliveMs: 50 })
     const alive = fixture.client({ lazy: false })
     const dead = new WebSocket(fixture.server.wsUrl, protocol, { autoPong: false })

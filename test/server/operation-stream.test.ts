@@ -42,7 +42,7 @@ const openOperations = (
 ) => openBody(url, { operations }, headers)
 
 describe('several operations in one request', () => {
-  test('are answered in one stream, whose events name their operation, and which completes after the last', async () => {
+  test('are answered in one stream; its events name their operation, and it completes after the last', async () => {
     const [a, b] = [await start(2), await start(2)]
     await using stream = await openOperations([
       { id: 'a', query: replay, variables: { id: a } },

@@ -154,7 +154,7 @@ describe('an upload', () => {
     }
     const { status, body } = await answered
     expect(status).toBe(413)
-    // Of the file or of all files, whichever limit a chunk exceeds first.
+    // The limit of the file or of all files, whichever a chunk exceeds first.
     expect(body.errors?.[0]?.message).toMatch(
       /^The (file "0.md"|upload) is too large; at most 2000000 bytes are allowed \(MAX_UPLOAD_BYTES\)$/,
     )

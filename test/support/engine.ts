@@ -49,7 +49,7 @@ let fileDatabase: TestDatabase | undefined
 
 /**
  * Provides one database to the tests of this file, emptied before each of them, as creating one
- * takes longer than most tests. For files whose tests dispose everything that they start.
+ * takes longer than most tests. For files with tests that dispose everything that they start.
  */
 export function shareDatabase(): void {
   const own = `select tablename as name from pg_tables where schemaname = 'public'`
@@ -144,8 +144,8 @@ export function progressOf(event: LogEvent | undefined): JsonObject {
 }
 
 /**
- * A subscriber that records what it receives, for tests that look during the stream. Unsubscribes
- * when disposed.
+ * A subscriber that records its events, for tests that look during the stream. Unsubscribes when
+ * disposed.
  */
 export interface Watcher extends AsyncDisposable {
   readonly seen: readonly Watched[]

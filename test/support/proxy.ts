@@ -10,7 +10,7 @@ export type Direction = 'toClient' | 'toServer'
  * frees the port.
  */
 export interface TcpProxy extends AsyncDisposable {
-  /** Of the loopback address; unchanged by `refuse` and `accept`. */
+  /** A port of the loopback address; unchanged by `refuse` and `accept`. */
   readonly port: number
   /** The number of open connections. */
   readonly open: number

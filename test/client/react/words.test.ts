@@ -27,6 +27,6 @@ test.each([
     { networkError: new NotSentError('Taken back before it was sent') },
     'Taken back before it was sent',
   ],
-])('an error has a message: %s', (_, given, words) => {
+])('describes an error: %s', (_, given, words) => {
   expect(describeError(new CombinedError(given))).toBe(words)
 })

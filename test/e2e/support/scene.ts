@@ -32,7 +32,7 @@ export interface Scene extends AsyncDisposable {
   ask<T>(query: string, variables?: Record<string, unknown>): Promise<T>
   /**
    * Starts a task as Ada and waits for its end.
-   * @param field - the mutation's, whose success has the task
+   * @param field - the name of the mutation; its success has the task
    */
   untilDone(query: string, field: string, variables?: Record<string, unknown>): Promise<void>
   /**

@@ -11,7 +11,7 @@ import { startProcess } from '../../support/processes.ts'
 const script = new URL('../../support/embedded-child.ts', import.meta.url)
 const start = (dataDir: string) => startEmbeddedPostgres({ dataDir, logger: silentLogger })
 
-describe('an embedded PostgreSQL whose process', () => {
+describe('an embedded PostgreSQL with an owner process that', () => {
   test('was killed is taken over with all committed data', async () => {
     await using directory = await createTestDirectory()
     const dataDir = directory.join('data')
@@ -155,12 +155,13 @@ describe('a data directory', () => {
     expect(await query(postgres.url, 'select 1 as one')).toEqual([{ one: 1 }])
   })
 
-  test('starts over a postmaster.pid whose process id now belongs to another process', async () => {
+  test('starts over a postmaster.pid with a process id that now belongs to another process', async () => {
     await using directory = await createTestDirectory()
     const dataDir = directory.join('data')
     await (await start(dataDir))[Symbol.asyncDispose]()
     const { uid, gid } = await stat(directory.join('data', 'postgres'))
-    // Of the same user as PostgreSQL: for other users PostgreSQL checks no further itself.
+    // It has the same user as PostgreSQL: for processes of other users PostgreSQL itself checks no
+    // further.
     const stranger = spawn('sleep', ['600'], { uid, gid, stdio: 'ignore', cwd: '/' })
     onTestFinished(() => {
       stranger.kill('SIGKILL')

@@ -258,7 +258,7 @@ const block = fc.oneof(
 const markdowns = fc.array(block, { maxLength: 12 }).map((blocks) => blocks.join('\n\n'))
 
 describe('any source', () => {
-  test('yields questions whose answer is one of the options, once, among wrong ones', () => {
+  test('yields questions with exactly one correct option among wrong ones', () => {
     fc.assert(
       fc.property(markdowns, fc.array(markdowns, { maxLength: 3 }), fc.integer(), (source, corpus, seed) => {
         checkQuiz({ source, corpus, seed, title: 'The log' })
