@@ -7,7 +7,7 @@ const panelHeight = 190
 const plotHeight = 130
 const top = 46
 const binSeconds = 900
-/** The first hour shown: no task waits before it. */
+/** The hours shown: tasks wait only between these. */
 const fromHour = 8
 const toHour = 18
 const plans = [

@@ -73,7 +73,7 @@ test('streams an upload while it arrives', async () => {
   expect(upstream.arrived[0]?.bytes).toBe(size)
 })
 
-test('forwards the client address to the server, and ignores what a client claims about it', async () => {
+test("forwards the client's address, host and protocol, and ignores those that a client claims", async () => {
   await using upstream = await startUpstream(answer)
   await using nginx = await startNginx([upstream.port])
   const headers = {
@@ -96,7 +96,7 @@ test('forwards the client address to the server, and ignores what a client claim
   expect(await nginx.readLog()).not.toContain('secret')
 })
 
-test('serves previews at a separate origin, without credentials', async () => {
+test('serves previews at a separate origin, and strips credentials from requests', async () => {
   await using upstream = await startUpstream(answer)
   await using nginx = await startNginx([await findFreePort()], { previewPorts: [upstream.port] })
   const headers = { cookie: 'session=1', authorization: 'Bearer x' }
