@@ -38,9 +38,11 @@ export async function openBody(
     signal: controller.signal,
   })
   let isCut = false
-  const events = readEvents(response, () => {
+  if (response.body === null) throw new Error('The response has no body')
+  const onCut = (): void => {
     isCut = true
-  })
+  }
+  const events = readEvents(readText(response.body, onCut))
   return {
     response,
     get isCut() {
@@ -61,10 +63,9 @@ export async function openBody(
   }
 }
 
-async function* readEvents(response: Response, onCut: () => void): AsyncGenerator<SseEvent, void, undefined> {
-  if (response.body === null) return
+async function* readEvents(chunks: AsyncIterable<string>): AsyncGenerator<SseEvent, void, undefined> {
   let text = ''
-  for await (const chunk of readText(response.body, onCut)) {
+  for await (const chunk of chunks) {
     text += chunk
     for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
       const block = text.slice(0, end)
@@ -81,18 +82,40 @@ async function* readEvents(response: Response, onCut: () => void): AsyncGenerato
   }
 }
 
-/** Yields the text of a body up to its end, or to where it is aborted. */
-async function* readText(
-  body: NonNullable<Response['body']>,
-  onCut: () => void,
-): AsyncGenerator<string, void, undefined> {
-  try {
-    for await (const chunk of body.pipeThrough(new TextDecoderStream())) yield chunk
-  } catch (error) {
-    // `fetch` throws this for an incomplete body.
-    if (!(error instanceof TypeError)) throw error
-    onCut()
+/** Yields the text of a body up to its end, or to where it is aborted. Reads ahead: a body that breaks discards unread data. */
+function readText(body: NonNullable<Response['body']>, onCut: () => void): AsyncGenerator<string, void, undefined> {
+  const chunks: string[] = []
+  let isOver = false
+  let wake: () => void = () => undefined
+  const read = async (): Promise<void> => {
+    try {
+      for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
+        chunks.push(chunk)
+        wake()
+      }
+    } catch (error) {
+      // `fetch` throws this for an incomplete body.
+      if (!(error instanceof TypeError)) throw error
+      onCut()
+    } finally {
+      isOver = true
+      wake()
+    }
   }
+  const reading = read()
+  reading.catch(() => undefined)
+  async function* take(): AsyncGenerator<string, void, undefined> {
+    for (;;) {
+      const chunk = chunks.shift()
+      if (chunk !== undefined) yield chunk
+      else if (isOver) return await reading
+      else
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+    }
+  }
+  return take()
 }
 
 /** Returns the GraphQL result in a `next` event. */

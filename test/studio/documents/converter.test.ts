@@ -92,7 +92,7 @@ describe('the converter process', () => {
   })
 
   test('may read only this project, and write nothing', async () => {
-    const steps = convertApart(request(small), quiet)
+    const steps = convertApart(request(makePdfBomb()), quiet)
     await steps.next()
     // A new process has no command line yet.
     await vi.waitFor(() => expect(children()[0]).toContain('--permission'))
