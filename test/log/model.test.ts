@@ -151,13 +151,17 @@ async function play(world: BusWorld, kill: () => Promise<unknown>, steps: readon
     const { after, life = lives.length, fromStart } = options
     const cursor = options.cursor ?? (after === undefined ? undefined : cursorOf(nodeAt(index), name, after))
     const source = followTopic(nodeAt(index), name, { fromStart, after: cursor })
+    // A server renders the cursor when it sends an event; a client holds it once it has received the event.
+    const cursors = new WeakMap<object, string>()
     const iterator = onEach(source, (item) => {
       const seq = item.is === 'event' ? item.event.seq : item.seq
-      follower.cursor = cursorOf(nodeAt(index), name, seq)
+      cursors.set(item, cursorOf(nodeAt(index), name, seq))
     })
     const asleep = Promise.withResolvers<void>()
     const paced = speed === 'quick' ? iterator : slowDown(iterator, speed === 'slow' ? nextTurn : () => asleep.promise)
-    const recording = record(paced, after ?? (fromStart ? 0 : null))
+    const recording = record(paced, after ?? (fromStart ? 0 : null), (item) => {
+      follower.cursor = cursors.get(item)
+    })
     const follower: Follower = {
       topic: name,
       recording,

@@ -120,10 +120,14 @@ export interface Recording {
   leave(): Promise<void>
 }
 
-/** @param from - the seq it claims to follow; null when it begins with a snapshot */
+/**
+ * @param from - the seq it claims to follow; null when it begins with a snapshot
+ * @param onItem - called with each item, when `at` is its seq
+ */
 export function record(
   iterator: AsyncIterableIterator<Followed<number>, undefined>,
   from: number | null = null,
+  onItem: (item: Followed<number>) => void = () => undefined,
 ): Recording {
   const items: Followed<number>[] = []
   let at = from
@@ -135,6 +139,7 @@ export function record(
       const seq = item.is === 'event' ? item.event.seq : item.seq
       if (item.is === 'event' && seq !== (at ?? Number.NaN) + 1) mistakes.push(`${seq} after ${at}`)
       at = seq
+      onItem(item)
     }
   }
   const ended = run()
