@@ -4,22 +4,26 @@ import { TidingsError } from '../errors.ts'
 import { keyReused } from './idempotency-key.ts'
 import type { StartRequest } from './service.ts'
 
-/** Decides whether a start is new, a repetition, or one too many. */
+/** Admission control: decides whether a start is new, a repetition, or exceeds the rate limit. */
 export interface Admission {
-  /** The task that the request's idempotency key stands for; null when it has none or it is new. @throws TidingsError `IDEMPOTENCY_KEY_REUSED` */
+  /**
+   * Returns the id of the task recorded for the request's idempotency key; null when the request
+   * has no key or the key is new.
+   * @throws TidingsError `IDEMPOTENCY_KEY_REUSED`
+   */
   find(client: Pool | PoolClient, request: StartRequest): Promise<string | null>
   /**
-   * Makes the starts of one owner wait for each other until the end of the transaction, over all servers: of requests that
-   * come at once with one key, one is new, and a limit is a limit.
+   * Serializes the starts of one owner until the end of the transaction, across all servers: of
+   * concurrent requests with the same key, exactly one is new, and limits are exact.
    */
   lock(client: PoolClient, owner: string): Promise<void>
   /** @throws TidingsError `RATE_LIMITED` with `retryAfterMs` */
   checkRate(client: Pool | PoolClient, owner: string): Promise<void>
-  /** Notes which task the request's key stands for from now on. */
+  /** Records the task for the request's idempotency key. */
   note(client: PoolClient, request: StartRequest, taskId: string): Promise<void>
 }
 
-/** Creates the admission of starts. */
+/** Creates the admission control. */
 export function createAdmission(options: {
   readonly maxStartsPerMinute: number
   readonly idempotencyHours: number
@@ -46,8 +50,9 @@ export function createAdmission(options: {
     async lock(client, owner) {
       await client.query(`select pg_advisory_xact_lock(hashtextextended('tidings start ' || $1, 0))`, [owner])
     },
-    // Starts are counted from the tasks themselves, so the limit holds over all servers and restarts. By the time of the statement:
-    // one that may change while it runs cannot be looked up in an index.
+    // Starts are counted from the tasks themselves, so the limit holds across servers and restarts.
+    // The count uses the statement's time: a time that may change while the statement runs cannot
+    // be looked up in an index.
     async checkRate(client, owner) {
       const { rows } = await client.query<{ count: number; retryAfterMs: number | null }>(
         `select count(*)::int as count,
@@ -79,7 +84,10 @@ export function createAdmission(options: {
   }
 }
 
-/** What makes two requests the same: the kind, the input whatever the order of its fields, and the task that is repeated. */
+/**
+ * Returns the digest that identifies equal requests: the kind, the input regardless of field order,
+ * and the retried task.
+ */
 function digestOf({ kind, input, retryOf }: StartRequest): string {
   const ordered = JSON.stringify([kind, input, retryOf ?? null], (_key, value: unknown) =>
     typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -4,10 +4,10 @@ import { type Telling, tellIn } from '../log/tell.ts'
 import type { Commit } from './report.ts'
 
 /**
- * Appends together with an application's share, in one transaction, and publishes after it: both are done, or neither. Rejects with what
- * the share throws.
+ * Appends together with an application's commit, in one transaction, and publishes after it: both
+ * take effect, or neither. Rejects with whatever the commit throws.
  *
- * @returns what became of the append; of one that was refused, the share is undone
+ * @returns the outcome of the append; if the append was refused, the commit is rolled back
  */
 export async function appendWith(
   { database, appender }: { readonly database: Database; readonly appender: Telling },
@@ -27,7 +27,7 @@ export async function appendWith(
   }
 }
 
-/** Undoes the transaction. */
+/** Thrown to roll back the transaction. */
 class Refused extends Error {
   readonly outcome: Appended
 

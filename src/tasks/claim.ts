@@ -9,23 +9,28 @@ import { type AttemptState, beginAttempt } from './progress.ts'
 import type { TaskStore } from './store.ts'
 import { type Task, taskTopic } from './task.ts'
 
-/** A task that is now this worker's, for one attempt. */
+/** A task that this worker has claimed, for one attempt. */
 export interface Claim {
   readonly task: Task
   readonly attempt: number
   readonly state: AttemptState
   /** The topic's seq after `TaskStarted`. */
   readonly seq: number
-  /** How long it stood in line before its first attempt, by the database's clock; null for later attempts. */
+  /**
+   * Time in the queue before the first attempt, by the database's clock; null for later attempts.
+   */
   readonly waitedMs: number | null
 }
 
-/** One try is lost for each that another process wins; this many in a row are not lost by chance. */
+/**
+ * One try is lost for each claim that another process wins; this many lost in a row are no
+ * coincidence.
+ */
 const maxTries = 50
-/** Between two looks at what became of a claim that was not answered. */
+/** Interval between reads of the task after a claim whose outcome is unknown. */
 const recallMs = 250
 
-/** What a worker takes tasks with. */
+/** The options of {@link claimNext}. */
 export interface ClaimOptions {
   readonly database: Database
   readonly store: TaskStore
@@ -35,14 +40,15 @@ export interface ClaimOptions {
 }
 
 /**
- * Takes the next task of a kind: one whose retry is due, else the first in line, of those whose owner may have another one
- * running.
+ * Claims the next task of a kind: one whose retry is due, else the first in the queue, among the
+ * tasks whose owner is below the limit of running tasks.
  *
- * Candidates are read without a lock and claimed by the guard of the append: of several workers that want the same task,
- * one is accepted and the others look again. (A `for update skip locked` would take the task's row before its topic's, and
- * every other writer takes them the other way round.)
+ * Candidates are read without a lock and claimed by the guard of the append: of several workers
+ * that want the same task, one is accepted and the others look again. (A `for update skip locked`
+ * would lock the task's row before its topic's row, and every other writer locks them in the
+ * opposite order.)
  *
- * @returns null when nothing waits that may run
+ * @returns null when no waiting task may run
  */
 export async function claimNext(
   options: ClaimOptions,
@@ -82,11 +88,12 @@ export async function claimNext(
 }
 
 /**
- * Appends the claim. When the database did not answer, it may have been written all the same, and then the task would wait for the
- * lease of a worker that does not know of it: so the task is read until the answer is known, for as long as the lease lasts.
+ * Appends the claim. If the database did not answer, the claim may still have been committed, and
+ * the task would then wait for the lease of a worker that does not know it holds it. So the task is
+ * read until the outcome is known, for at most the duration of the lease.
  *
- * @returns null when the task is not this worker's
- * @throws what the append throws, when it stays unknown
+ * @returns null when this worker does not hold the task
+ * @throws the error of the append, when the outcome stays unknown
  */
 async function appendOrRecall(
   { store, worker, leaseMs }: ClaimOptions,
@@ -115,10 +122,10 @@ async function appendOrRecall(
 }
 
 /**
- * Appends while no other claim for the same owner and kind is under way, so that a limit is a limit. The lock is not a row's,
- * and nothing that holds rows waits for it.
+ * Appends while no other claim for the same owner and kind is in progress, so that the limit is
+ * exact. The lock is not a row lock, and no transaction that holds row locks waits for it.
  *
- * @returns null when the owner has reached the limit meanwhile
+ * @returns null when the owner has reached the limit in the meantime
  */
 async function appendWithin(
   { database, appender }: ClaimOptions,
@@ -140,10 +147,10 @@ async function appendWithin(
 }
 
 /**
- * The id of the task of a kind that is to be worked on next; null when none is.
+ * Returns the id of the task of a kind to run next; null when there is none.
  *
- * One whose owner has `perUser` running already is passed over, until one of those ends. So it loses nothing to those behind
- * it but the hands that it may not have.
+ * A task whose owner already has `perUser` tasks running is skipped until one of those ends. It
+ * keeps its place in the queue; tasks behind it only take the slots that it may not use.
  */
 export async function findCandidate(
   { pool }: Pick<Database, 'pool'>,

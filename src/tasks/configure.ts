@@ -3,7 +3,8 @@ import { TidingsError } from '../errors.ts'
 import type { TaskDefinition } from './define-task.ts'
 
 /**
- * The kinds of task by name, as the settings want them: how many run at once in a worker, and for one user.
+ * Returns the task kinds by name with the settings applied: how many run at once in a worker, and
+ * for one user.
  *
  * @throws TidingsError `BAD_CONFIGURATION` when a setting names an unknown kind
  */

@@ -8,117 +8,143 @@ import type { Backoff } from './failure.ts'
 import type { Report } from './report.ts'
 import type { FailureState, TaskItem, TaskStatus } from './task.ts'
 
-/** What a running task is given. */
+/** The context passed to a running task. */
 export interface TaskContext<I> {
   readonly taskId: string
   readonly owner: string
   readonly input: I
   /** 1 for the first execution. */
   readonly attempt: number
-  /** The parts known so far, with what earlier attempts made of them: completed ones need not be done again. */
+  /**
+   * The items known so far, with the results of earlier attempts: completed items need not be
+   * repeated.
+   */
   readonly items: readonly TaskItem[]
-  /** Aborts on cancel, lost lease and shutdown. Whatever the task waits for should take it. */
+  /** Aborts on cancel, lost lease and shutdown. Pass it to everything the task awaits. */
   readonly signal: AbortSignal
   readonly database: Database
-  /** For the application's own topics, such as that of a preview; what becomes of the task itself is reported. */
+  /**
+   * For the application's own topics, such as the topic of a preview; the progress of the task
+   * itself is yielded as reports.
+   */
   readonly appender: Appender
   readonly logger: Logger
 }
 
-/** How a task ended, for {@link TaskDefinition.settle} and {@link TaskDefinition.announce}. */
+/** The end of a task, for {@link TaskDefinition.settle} and {@link TaskDefinition.announce}. */
 export interface Ending {
   readonly taskId: string
   readonly owner: string
-  /** What it worked on, as {@link Beginning.subject} said. */
+  /** The subject of the task, from {@link Beginning.subject}. */
   readonly subject: string | null
   readonly status: Extract<TaskStatus, 'COMPLETED' | 'FAILED' | 'CANCELED'>
   readonly error: FailureState | null
-  /** What it returned; null unless it is COMPLETED. */
+  /** The return value of the task; null unless it is COMPLETED. */
   readonly result: JsonObject | null
 }
 
-/** The end of a task in words for its owner, who was not there. */
+/** An end-user notification about the end of a task, for an owner who did not follow it. */
 export interface Announcement {
-  /** One sentence without a full stop, with the name of the thing: `Your quiz on “Owls” is ready`. */
+  /** One sentence without a full stop that names the subject: `Your quiz on “Owls” is ready`. */
   readonly title: string
-  /** What there is to know beside it; for a task that failed the reason and the advice by default. */
+  /** Further details. Defaults, for a failed task, to the reason and the advice. */
   readonly message?: string | null
-  /** True when it is completed and yet not all is as it was asked for. */
+  /** Whether the task completed without producing everything that was requested. */
   readonly isPartial?: boolean
-  /** The id of what to look at; the subject by default. */
+  /** The id of the object to open; defaults to the subject. */
   readonly aboutId?: string | null
 }
 
-/** Which start {@link TaskDefinition.begin} belongs to. */
+/** The start that {@link TaskDefinition.begin} is called for. */
 export interface Start {
   readonly taskId: string
   readonly owner: string
-  /** The subject of the failed or canceled task that this one repeats; null when it repeats none. */
+  /**
+   * The subject of the failed or canceled task that this one retries; null when it is not a retry.
+   */
   readonly retriedSubject: string | null
 }
 
-/** What the application says of a task that is put in line. */
+/** The application's data about a task that enters the queue. */
 export interface Beginning {
-  /** What it works on, such as a roadmap's id: finds the task now working on a thing. */
+  /**
+   * The id of the object the task works on, such as a roadmap's; used to find the active task of a
+   * subject.
+   */
   readonly subject?: string
   readonly items?: readonly { readonly key: string; readonly label: string }[]
 }
 
-/** A user, and the subject of a task that somebody else owns. */
+/** A user, and the subject of a task that another user owns. */
 export type Watcher = readonly [subject: string, userId: string]
 
 /**
- * A kind of task. This is the extension point: adding a kind is one file that calls {@link defineTask}, and its name in the
- * list of definitions that the process is started with.
+ * A kind of task. This is the extension point: to add a kind, write one file that calls
+ * {@link defineTask} and add the definition to the list that the process is started with.
  */
 export interface TaskDefinition<I = unknown, R extends JsonObject = JsonObject> {
-  /** In capitals; the name of the kind in the API. */
+  /** Upper case; the name of the kind in the API. */
   readonly kind: string
   readonly input: z.ZodType<I>
-  /** How often the handler may fail; default 3. Executions that end with the loss or the shutdown of a worker are counted apart. */
+  /**
+   * How often the handler may fail; default 3. Executions that end because a worker was lost or
+   * shut down are counted separately.
+   */
   readonly attempts: number
   /** How many run at once in one worker process; default 2. */
   readonly concurrency: number
-  /** How many run at once for one owner, over all workers; null is any number. Default `MAX_RUNNING_PER_USER`. */
+  /**
+   * How many run at once for one owner, across all workers; null for no limit. Default
+   * `MAX_RUNNING_PER_USER`.
+   */
   readonly perUser?: number | null
-  /** Spacing of attempts; default 1 s doubling up to 60 s. */
+  /** Delay between attempts; default 1 s, doubling up to 60 s. */
   readonly backoff: Backoff
   /**
-   * The stages in order with their share of the whole; from it and the percent of the stage the percent of the task is derived.
-   * Without it, the percent is what the task says, or the part of its items that is done.
+   * The stages in order with their share of the whole. The percent of the task is derived from them
+   * and the percent of the current stage. Without stages, the percent is the one that the task
+   * reports, or the share of its items that are done.
    */
   readonly stages?: Readonly<Record<string, number>>
   /**
-   * The application's share of the start, in the transaction that puts the task in line: checks what the task needs, marks
-   * what it works on, names the parts that are known. What it throws (a `TidingsError` the caller can act on) undoes the start.
+   * The application's part of the start, in the transaction that queues the task: checks
+   * preconditions, marks the object the task works on, and names the items that are already known.
+   * An error thrown here (a `TidingsError` the caller can act on) rolls back the start.
    */
   begin?(client: PoolClient, input: I, start: Start): Promise<Beginning>
   /**
-   * Does the work. What it yields becomes events; what it returns, the result. A thrown `RetryableError` starts the next attempt,
-   * anything else ends the task. It should be safe to run again: finish what an earlier attempt left.
+   * Runs the task. Yielded reports become events; the return value becomes the result. A thrown
+   * `RetryableError` starts the next attempt; any other error ends the task. The handler should be
+   * safe to run again: continue from the state that an earlier attempt left.
    */
   run(context: TaskContext<I>): AsyncGenerator<Report, R, void>
   /**
-   * Whether users who are not its owner may see a task about a subject: its progress, its items and its result, but not change it.
-   * Without it only owners may. When an answer becomes no, say so with `Visibility.changed`. All who watch are asked about again and
-   * again: many at once, answered in their order.
+   * Whether users other than the owner may see a task about a subject: its progress, items and
+   * result, but not change it. Without it only the owner may. When access is revoked, call
+   * `Visibility.changed`. Access of all subscribers is rechecked periodically: many pairs per call,
+   * answered in the same order.
    */
   mayWatch?(database: Database, asked: readonly Watcher[]): Promise<readonly boolean[]>
-  /** Whether users who are not its owner, and may watch it, may also cancel a task about a subject. Without it only owners may. */
+  /**
+   * Whether users other than the owner who may see a task may also cancel it. Without it only the
+   * owner may.
+   */
   mayCancel?(database: Database, asked: readonly Watcher[]): Promise<readonly boolean[]>
   /**
-   * Puts the application's own tables in order when the task ends, whoever ends it (worker, cancel, sweeper), in the
-   * transaction of the terminal event. Must not touch the tables of the engine.
+   * Updates the application's own tables when the task ends, regardless of what ends it (worker,
+   * cancel, sweeper), in the transaction of the terminal event. Must not touch the tables of the
+   * engine.
    */
   settle?(client: PoolClient, input: I, ending: Ending): Promise<void>
   /**
-   * The end in words, for an owner who does not watch; in the transaction of the terminal event, after `settle`. null says that this end
-   * needs no telling. Without it, the words are made of the kind's name.
+   * Returns the end-user notification about the end, for an owner who does not follow the task;
+   * called in the transaction of the terminal event, after `settle`. Return null to send no
+   * notification. Without it, the text is derived from the name of the kind.
    */
   announce?(client: PoolClient, input: I, ending: Ending): Promise<Announcement | null>
 }
 
-/** Defines a kind of task, with the defaults filled in. */
+/** Defines a kind of task and fills in the defaults. */
 export function defineTask<I, R extends JsonObject>(
   definition: Omit<TaskDefinition<I, R>, 'attempts' | 'concurrency' | 'backoff'> & {
     readonly attempts?: number

@@ -25,30 +25,33 @@ import { startWorker, type TaskWorker } from './worker.ts'
 /** See {@link Engine.onAppended}. */
 export type AppendListener = (topic: string, events: readonly LogEvent[]) => void
 
-/** The log and the tasks of one process, joined together: what applications and the API are built on. */
+/**
+ * The log and the tasks of one process, wired together: the foundation of applications and the API.
+ */
 export interface Engine extends AsyncDisposable {
   readonly database: Database
   readonly reader: LogReader
   readonly appender: Appender
   readonly bus: Bus
   readonly feeds: Feeds
-  /** Who follows which topic now, on any server. */
+  /** The users that currently follow each topic, on any server. */
   readonly presence: Presence
   readonly store: TaskStore
   readonly places: Places
   readonly tasks: TaskService
   readonly visibility: Visibility
-  /** Who is connected, and what happened at the door. */
+  /** Connection statistics and the audit log. */
   readonly admin: Admin
-  /** null in a process that only serves. */
+  /** null in a process that only serves requests. */
   readonly worker: TaskWorker | null
   readonly definitions: ReadonlyMap<string, TaskDefinition>
   /**
-   * Calls `listener` after each append of this process with what was appended to one topic, until the returned function is called. A hint
-   * for those who derive something from the log: other processes append as well. It must not throw.
+   * Calls `listener` after each append of this process with the events appended to one topic, until
+   * the returned function is called. A hint for code that derives state from the log: other
+   * processes append as well. It must not throw.
    */
   onAppended(listener: AppendListener): () => void
-  /** Watches a task; see {@link watchTask}. */
+  /** Follows a task; see {@link watchTask}. */
   watch(options: WatchOptions): AsyncIterableIterator<Watched, undefined> & AsyncDisposable
 }
 
@@ -73,16 +76,16 @@ export type EngineConfig = Pick<
 /**
  * Starts the engine of a process on a migrated database.
  *
- * Disposing hands running attempts on, lets what is being appended arrive, and closes in the reverse order of opening. The
- * database is the caller's.
+ * Disposing hands running attempts over to other workers, waits for pending appends, and closes
+ * resources in the reverse order of opening. The caller owns the database.
  */
 export async function startEngine(options: {
   readonly config: EngineConfig
   readonly database: Database
-  /** The kinds of task; or what makes them, where they tell topics of their own in the transactions of their tasks. */
+  /** The task kinds; or a factory, when their transactions append to topics of the application. */
   readonly definitions: readonly TaskDefinition[] | ((log: Pick<Engine, 'appender'>) => readonly TaskDefinition[])
   readonly logger: Logger
-  /** Makes what is done at the end of every task; nothing by default. */
+  /** Creates the hook that runs at the end of every task; default none. */
   readonly createAtEnd?: ((log: Pick<Engine, 'database' | 'appender' | 'presence'>) => AtEnd) | undefined
   /** Off by default. */
   readonly tracing?: Tracing
@@ -177,7 +180,8 @@ export async function startEngine(options: {
     worker,
     definitions,
     onAppended(listener) {
-      // One that is handed in twice is called twice, and taken back once.
+      // A listener that is registered twice is called twice, and each registration is removed
+      // separately.
       const own: AppendListener = (topic, events) => listener(topic, events)
       appendListeners.add(own)
       return () => appendListeners.delete(own)

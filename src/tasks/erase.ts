@@ -5,11 +5,11 @@ import type { TaskService } from './service.ts'
 import { taskTopic } from './task.ts'
 
 /**
- * Takes away what is kept of tasks about something that was deleted. Those that still work are canceled, and of them stay the row
- * and the event that says so, for those who watch; of the others nothing stays.
+ * Deletes the stored data of tasks about a deleted subject. Active tasks are canceled; their row
+ * and the terminal event remain for their subscribers. Of finished tasks nothing remains.
  *
- * @param reason - shown to those who watch the canceled ones
- * @returns the ids of the tasks that were canceled
+ * @param reason - shown to subscribers of the canceled tasks
+ * @returns the ids of the canceled tasks
  */
 export async function eraseTasks(
   { database, cancel }: { readonly database: Database; readonly cancel: TaskService['cancel'] },
@@ -24,14 +24,14 @@ export async function eraseTasks(
   for (const { id, is_active } of rows) {
     const isCanceled = is_active && (await cancelIfActive(cancel, id, reason))
     if (isCanceled) canceled.push(id)
-    // Each by itself, and the topic's row before the task's, as everywhere.
+    // One transaction per task, and the topic's row locked before the task's, as everywhere.
     await withTransaction(database, async (client) => {
       const topic = taskTopic(id)
       if (!isCanceled) {
         await deleteTopic(client, topic)
         return client.query('delete from task where id = $1', [id])
       }
-      // As pruning does it: who has not seen these events is given a snapshot instead.
+      // As in pruning: a subscriber that has not received these events gets a snapshot instead.
       await client.query('update topic set pruned_seq = greatest(pruned_seq, seq - 1) where name = $1', [topic])
       return client.query(
         'delete from event where topic = $1 and seq <= (select pruned_seq from topic where name = $1)',
@@ -42,29 +42,34 @@ export async function eraseTasks(
   return canceled
 }
 
-/** Cancels a task that may be over already, or gone. @returns whether it was this that ended it */
+/** Cancels a task that may already be final or deleted. @returns whether this call ended it */
 export async function cancelIfActive(cancel: TaskService['cancel'], id: string, reason: string): Promise<boolean> {
   try {
     await cancel(id, reason)
     return true
   } catch (error) {
-    // It ended meanwhile, or somebody else erased it.
+    // It ended in the meantime, or another process erased it.
     if (isTidingsError(error, 'CONFLICT', 'NOT_FOUND')) return false
     throw error
   }
 }
 
-/** How long after its end a task may still be loaded for the subscribers of its last event, in any process. */
+/**
+ * Minutes after its end in which a task may still be loaded for the subscribers of its last event,
+ * in any process.
+ */
 const recentMinutes = 1
 
 /**
- * Deletes tasks for good: input, result, items, attempts, events and idempotency keys. Those that are not finished are canceled first.
+ * Permanently deletes tasks: input, result, items, attempts, events and idempotency keys. Tasks
+ * that are not final are canceled first.
  *
- * Of a task that ended within the last minute an anonymous row and its last event stay for an hour, so that every subscriber
- * still receives the end; nobody can load it any more. Subscribers of older tasks have received it.
+ * For a task that ended within the last minute, an anonymous row and its last event remain for an
+ * hour, so that every subscriber still receives the terminal event; the task can no longer be
+ * loaded. Subscribers of older tasks have already received it.
  *
- * @param reason - shown to the subscribers of the canceled ones
- * @returns the ids of the tasks that were canceled
+ * @param reason - shown to subscribers of the canceled tasks
+ * @returns the ids of the canceled tasks
  */
 export async function deleteTasks(
   { database, cancel }: { readonly database: Database; readonly cancel: TaskService['cancel'] },
@@ -76,7 +81,7 @@ export async function deleteTasks(
     if ((await isActive(database, id)) && (await cancelIfActive(cancel, id, reason))) canceled.push(id)
     await withTransaction(database, async (client) => {
       const topic = taskTopic(id)
-      // The topic's row before the task's, as everywhere.
+      // The topic's row is locked before the task's, as everywhere.
       await client.query('select from topic where name = $1 for update', [topic])
       const { rowCount } = await client.query(
         `delete from task where id = $1 and finished_at < now() - interval '${recentMinutes} minute'`,

@@ -1,34 +1,37 @@
 import type { Database } from '../db/connect.ts'
 import type { ProgressState } from './task.ts'
 
-/** What is known of how long tasks of a kind take, from those that completed last. */
+/** Measured durations of tasks of a kind, from the most recently completed ones. */
 export interface KindDurations {
-  /** Median of a whole task; null when none has completed yet. */
+  /** Median of a whole task; null until one has completed. */
   readonly taskMs: number | null
-  /** Mean of a whole task, none counted for more than four medians: what each of many in line adds to the wait. */
+  /**
+   * Mean of a whole task, each capped at four medians: what each task in a long queue adds to the
+   * wait.
+   */
   readonly meanMs: number | null
   /** Median of a task divided by its items (by 1 when it has none). */
   readonly itemMs: number | null
-  /** How many run at once now, over all living workers. */
+  /** How many run at once now, across all live workers. */
   readonly slots: number
 }
 
-/** Estimates from measured durations of the same kind. */
+/** Estimates based on measured durations of the same kind. */
 export interface Estimates {
-  /** What was measured, at most `maxAgeMs` old. */
+  /** Returns measurements that are at most `maxAgeMs` old. */
   of(kind: string): Promise<KindDurations>
-  /** The same from memory, without waiting; what is missing is fetched for the next time. */
+  /** Returns cached measurements without waiting; missing ones are fetched for the next call. */
   recall(kind: string): KindDurations | null
 }
 
-/** Tasks that the medians are taken over. */
+/** Number of tasks that the medians are taken over. */
 const sample = 50
-/** A worker that was not seen for this long counts as gone. */
+/** A worker that was not seen for this long counts as down. */
 const workerGoneMs = 15_000
 
 /**
  * Creates the estimator.
- * @param options.maxAgeMs - how old measurements may be; default 2,000
+ * @param options.maxAgeMs - maximum age of measurements; default 2,000
  */
 export function createEstimates(options: { readonly database: Database; readonly maxAgeMs?: number }): Estimates {
   const { database, maxAgeMs = 2_000 } = options
@@ -65,7 +68,7 @@ export function createEstimates(options: { readonly database: Database; readonly
       (known) => {
         entry.known = known
       },
-      // Asked again at once the next time; whoever waits for `value` sees the failure.
+      // The next call queries again immediately; the callers awaiting `value` receive the failure.
       () => cache.delete(kind),
     )
     return entry
@@ -77,19 +80,23 @@ export function createEstimates(options: { readonly database: Database; readonly
   }
 }
 
-/** Where an attempt began: what earlier attempts completed is neither its doing nor its time. */
+/**
+ * The start of an attempt: items completed by earlier attempts count neither as its work nor as its
+ * time.
+ */
 export interface AttemptStart {
   readonly atMs: number
   readonly percent: number
 }
 
-/** Share of an attempt that must be done before its own rate says anything. */
+/** Share of an attempt that must be done before its own rate is meaningful. */
 const leastDone = 0.02
 
 /**
- * The remaining time of a running task, from its own rate and from earlier tasks of its kind. The further its attempt is, the
- * more its own rate counts: by the square root of the share that is done (of the weights tried the one that is good for
- * steady and for uneven tasks, with few and with many items).
+ * Estimates the remaining time of a running task from its own rate and from earlier tasks of its
+ * kind. The further the attempt has progressed, the more its own rate counts: by the square root of
+ * the share that is done (of the weights tried, the one that works well for steady and uneven
+ * tasks, with few and with many items).
  *
  * @returns null when there is nothing to estimate from
  */
@@ -106,7 +113,7 @@ export function estimateRemainingMs(
   const ownMs = done > leastDone ? (elapsedMs * (1 - done)) / done : null
   const expectedMs = expectedTaskMs(progress.totalItems, durations)
   if (ownMs === null)
-    // One that takes longer than expected still has something to do.
+    // A task that takes longer than expected still has work left.
     return expectedMs === null ? null : Math.round(Math.max(expectedMs * toDo - elapsedMs, expectedMs * left * 0.1))
   if (expectedMs === null) return Math.round(ownMs)
   const weight = Math.sqrt(done)
@@ -119,8 +126,8 @@ function expectedTaskMs(totalItems: number, durations: KindDurations | null): nu
 }
 
 /**
- * The wait of the task at a position: one of `slots` becomes free every `meanMs / slots` on average, the first of them, on
- * average, in half that time.
+ * Estimates the wait of the task at a queue position: on average, one of `slots` becomes free every
+ * `meanMs / slots`, and the first of them in half that time.
  *
  * @returns null when there is nothing to estimate from
  */

@@ -2,12 +2,14 @@ import { classifyDatabaseError } from '../db/failure.ts'
 import { errorCatalogue, isTidingsError } from '../errors.ts'
 import type { FailureState, ProblemState } from './task.ts'
 
-/** A failure that may pass by itself: the engine tries again, with exponential backoff, until the attempts are used up. */
+/**
+ * A transient failure: the engine retries with exponential backoff until the attempts are used up.
+ */
 export class RetryableError extends Error {
   override readonly name = 'RetryableError'
   readonly code: string
   readonly advice: string | null
-  /** The least time to wait, as the failing service asked for. */
+  /** The minimum delay before the next attempt, as requested by the failing service. */
   readonly retryAfterMs: number | undefined
 
   constructor(
@@ -22,12 +24,12 @@ export class RetryableError extends Error {
   }
 }
 
-/** A failure that trying again would not mend. Its message and advice are shown to the user. */
+/** A failure that a retry would not fix. Its message and advice are shown to the user. */
 export class FinalError extends Error {
   override readonly name = 'FinalError'
   readonly code: string
   readonly advice: string | null
-  /** Everything that is wrong with what the user gave. */
+  /** All problems found in the user's input. */
   readonly problems: readonly ProblemState[]
 
   constructor(
@@ -42,15 +44,21 @@ export class FinalError extends Error {
   }
 }
 
-/** Whether an error may not occur the next time: the database failed in a way that passes, or a connection of the task's own. */
+/**
+ * Whether an error is transient: a retryable database failure, or a failed connection of the task's
+ * own.
+ */
 export function isPassing(error: unknown): boolean {
   if (isTidingsError(error)) return error.retryable
   if (classifyDatabaseError(error) !== null) return true
-  // Of sockets that lead elsewhere than to the database nothing else is known.
+  // For sockets to other services than the database, only the error code is known.
   return error instanceof Error && 'code' in error && /^(ECONN[A-Z]+|EPIPE|ETIMEDOUT)$/.test(String(error.code))
 }
 
-/** What is told of whatever a task threw. The unexpected is masked: its text may hold what users must not see. */
+/**
+ * Converts an error thrown by a task into the failure shown to users. Unexpected errors are masked:
+ * their text may contain data that users must not see.
+ */
 export function describeFailure(error: unknown, taskId: string): FailureState {
   if (error instanceof RetryableError || error instanceof FinalError)
     return {
@@ -82,17 +90,17 @@ export function describeFailure(error: unknown, taskId: string): FailureState {
   }
 }
 
-/** How failed attempts are spaced. */
+/** The delays between failed attempts. */
 export interface Backoff {
-  /** Before the second attempt; doubled for each further one. Default 1,000. */
+  /** Delay before the second attempt; doubled for each further one. Default 1,000. */
   readonly initialDelayMs: number
   /** Default 60,000. */
   readonly maxDelayMs: number
 }
 
 /**
- * The wait before the next attempt: exponential, capped, with equal jitter (between half and all of it), so that tasks
- * that failed together do not come back together.
+ * Computes the delay before the next attempt: exponential, capped, with equal jitter (between half
+ * and all of it), so that tasks that failed together are not retried together.
  */
 export function nextDelayMs(
   backoff: Backoff,

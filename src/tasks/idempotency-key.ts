@@ -1,19 +1,21 @@
 import { TidingsError } from '../errors.ts'
 import { isStorable, unstorable } from './storable.ts'
 
-/** Most characters of an idempotency key: beside its owner it has to fit into an entry of an index, of 2,704 bytes. */
+/**
+ * Maximum length of an idempotency key in characters: with its owner, it has to fit into an index
+ * entry of 2,704 bytes.
+ */
 const maxKeyCharacters = 255
 
-/** Where the key is in the arguments of a mutation: the path of the issue. */
+/** The location of the key in the arguments of a mutation: the path of the issue. */
 export type KeyPath = 'idempotencyKey' | 'input.idempotencyKey' | 'input.clientId'
 
-/**
- * Creates the error of a key that was used for another input. */
+/** Creates the error for a key that was used with a different input. */
 export function keyReused(path: KeyPath, message: string): TidingsError {
   return new TidingsError('IDEMPOTENCY_KEY_REUSED', message, { issues: [{ path, message }] })
 }
 
-/** Refuses what cannot be kept as an idempotency key. @throws TidingsError `BAD_INPUT` */
+/** Rejects values that cannot be stored as an idempotency key. @throws TidingsError `BAD_INPUT` */
 export function checkIdempotencyKey(key: string | undefined, path: KeyPath = 'idempotencyKey'): void {
   if (key === undefined) return
   const message = !isStorable(key)

@@ -4,7 +4,10 @@ import { type AttemptState, isBatchDone } from './progress.ts'
 import type { Commit, Report } from './report.ts'
 import type { ItemStatus, ProgressState, TaskEventType, TaskItem } from './task.ts'
 
-/** What goes into the log together: events, what becomes of the task's row and items, and the application's share. */
+/**
+ * A unit written to the log in one transaction: events, changes of the task's row and items, and
+ * the application's commit.
+ */
 export interface Entry {
   readonly events: readonly { readonly type: TaskEventType; readonly payload: JsonObject }[]
   readonly set?: TaskPatch
@@ -21,11 +24,12 @@ const itemEvents: Readonly<Record<Exclude<ItemStatus, 'PENDING'>, TaskEventType>
 }
 
 /**
- * What a report writes at once, given the progress to be told; undefined when it may be merged with its neighbours.
+ * Returns the entry that a report writes immediately, given the progress to publish; undefined when
+ * the report may be merged with adjacent ones.
  *
  * @param before - the attempt without the report
- * @param after - the attempt with it
- * @param isBatchTold - whether it was told that all items have come to an end
+ * @param after - the attempt with the report
+ * @param isBatchTold - whether the end of all items was already published
  */
 export function entryOf(
   report: Report,

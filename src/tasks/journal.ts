@@ -11,22 +11,30 @@ import type { Commit, Report } from './report.ts'
 import { storableReport } from './storable.ts'
 import { type ProgressState, type TaskEventType, type TaskItem, type TaskStatus, taskTopic } from './task.ts'
 
-/** Writes down what one attempt reports. The attempt's only writer, so its reports enter the log in the order they were made. */
+/**
+ * Writes the reports of one attempt. It is the attempt's only writer, so reports enter the log in
+ * the order they were made.
+ */
 export interface Journal {
-  /** What the attempt has reported so far. */
+  /** The state folded from the attempt's reports so far. */
   readonly state: AttemptState
   /**
-   * Takes a report. Bursts of *latest* and *append* reports are merged within the window and written in the background;
-   * for stages, items and commits it resolves when they are in the log.
-   * @throws TidingsError `LEASE_LOST` when the attempt is no longer the task's, from then on always; what a commit throws,
-   * and what stopped a write in the background, once: neither the report nor its commit has happened then
+   * Accepts a report. Bursts of *latest* and *append* reports are merged within the window and
+   * written in the background; for stages, items and commits the promise resolves when they are in
+   * the log.
+   * @throws TidingsError `LEASE_LOST` once the attempt has lost the task, on every call from then
+   *   on; the error of a commit; and the error of a failed background write, once: neither the
+   *   report nor its commit has taken effect then
    */
   report(report: Report): Promise<void>
   /**
-   * Writes what is pending and then the words that end the attempt, in one transaction with `commit`.
+   * Writes pending reports and then the terminal event of the attempt, in one transaction with
+   * `commit`.
    *
-   * `outcome` is what the task's attempts say of it: by default `COMPLETED` when the status is, otherwise `FAILED`.
-   * @throws like {@link Journal.report}; the attempt has not ended then, and may be ended with other words
+   * `outcome` is recorded in the task's attempts: by default `COMPLETED` when the status is,
+   * otherwise `FAILED`.
+   * @throws like {@link Journal.report}; the attempt has not ended then, and may be ended with a
+   *   different event
    */
   end(ending: {
     readonly type: TaskEventType
@@ -37,21 +45,23 @@ export interface Journal {
     readonly close?: boolean
     readonly commit?: Commit | undefined
   }): Promise<void>
-  /** Stops the timer and waits for what is being written; what is pending is dropped. */
+  /** Stops the timer and waits for the write in progress; pending reports are dropped. */
   close(): Promise<void>
 }
 
-/** UTF-16 units of text that may wait for the log before the task has to. */
+/** UTF-16 units of text that may wait to be written before the task has to wait. */
 const maxPendingText = 65_536
-/** A task that reports without ever waiting must let timers and sockets have their turn. */
+/** A task that reports without ever waiting must yield to timers and sockets. */
 const reportsPerTurn = 64
 
 /**
  * Creates the journal of one attempt.
  *
- * @param options.seq - where the task's topic stands
- * @param options.coalesceMs - the window in which bursts are merged; the first report after a pause is written at once
- * @param options.estimate - the remaining milliseconds at a progress; null when there is nothing to estimate from
+ * @param options.seq - the current seq of the task's topic
+ * @param options.coalesceMs - the window in which bursts are merged; the first report after a pause
+ *   is written immediately
+ * @param options.estimate - returns the remaining milliseconds for a progress; null when there is
+ *   nothing to estimate from
  */
 export function createJournal(options: {
   readonly taskId: string
@@ -76,7 +86,7 @@ export function createJournal(options: {
   let pendingItems = new Map<string, TaskItem>()
   const pendingOutput = createOutputBuffer()
   let chain: Promise<void> = Promise.resolve()
-  /** What stopped a write that nobody waited for. */
+  /** The error of a background write, which no caller awaited. */
   let failure: { readonly error: unknown } | undefined
   let timer: NodeJS.Timeout | undefined
   let isWritingPending = false
@@ -90,7 +100,7 @@ export function createJournal(options: {
       type: 'TaskOutput',
       payload: { status: 'RUNNING', progress, ...piece },
     }))
-    // Every event tells the progress: beside text, an advance of its own would say nothing new.
+    // Every event carries the progress: next to text, a separate advance would be redundant.
     if (isAdvancePending && events.length === 0)
       events.push({ type: 'TaskAdvanced', payload: { status: 'RUNNING', progress } })
     const items = [...pendingItems.values()]
@@ -110,7 +120,7 @@ export function createJournal(options: {
         expect: ['RUNNING'],
         attempt,
         worker,
-        // Whoever writes is alive: every word renews the lease.
+        // A worker that writes is alive: every write renews the lease.
         set: { progress: { ...progress }, leaseMs, ...entry.set },
         ...(entry.items && entry.items.length > 0 ? { items: entry.items } : {}),
       },
@@ -126,7 +136,7 @@ export function createJournal(options: {
     seq = appended.seq
   }
 
-  /** Throws what stopped an earlier write: a lost lease again and again, anything else once. */
+  /** Throws the error of an earlier write: a lost lease every time, any other error once. */
   const rethrow = (): void => {
     if (failure === undefined) return
     const { error } = failure
@@ -135,8 +145,9 @@ export function createJournal(options: {
   }
 
   /**
-   * Writes what is pending and then an entry, after everything that was asked for before.
-   * @param before - the state without the entry's report, which is not to be told should the entry's commit throw
+   * Writes pending reports and then an entry, after all writes requested before.
+   * @param before - the state without the entry's report, which must not be published if the
+   *   entry's commit throws
    */
   const write = (entryAt?: (progress: ProgressState) => Entry, before?: AttemptState): Promise<void> => {
     clearTimeout(timer)
@@ -149,12 +160,12 @@ export function createJournal(options: {
       if (own === undefined && pending.events.length === 0) return
       lastWriteAt = performance.now()
       if (own === undefined) return appendEntry(pending, progress)
-      // An event of its own tells the progress as well: the pending advance would say the same.
+      // The entry's own event carries the progress as well: the pending advance would be redundant.
       const texts = pending.events.filter(({ type }) => type === 'TaskOutput')
       const items = [...(pending.items ?? []), ...(own.items ?? [])]
       if (own.commit === undefined || texts.length === 0)
         return appendEntry({ ...own, events: [...texts, ...own.events], items }, progress)
-      // Streamed text must not go down with a commit that throws.
+      // Streamed text must not be lost with a commit that throws.
       const progressBefore = before === undefined ? progress : progressOf(before)
       await appendEntry(
         { events: texts.map(({ type, payload }) => ({ type, payload: { ...payload, progress: progressBefore } })) },
@@ -169,14 +180,14 @@ export function createJournal(options: {
   }
 
   const writeSoon = (): void => {
-    // One at a time: while the record is slow, what comes is merged and not queued.
+    // One write at a time: while the database is slow, new reports are merged and not queued.
     if (timer !== undefined || isWritingPending || isClosed) return
     const delayMs = Math.max(0, lastWriteAt + coalesceMs - performance.now())
     timer = setTimeout(() => {
       isWritingPending = true
       write()
         .catch((error: unknown) => {
-          // Thrown at the next report.
+          // Thrown by the next report.
           failure ??= { error }
         })
         .finally(() => {
@@ -202,7 +213,7 @@ export function createJournal(options: {
           await write(entry, before)
           isBatchTold = (isBatchTold && report.is !== 'items') || isBatchDone(state.progress)
         } catch (error) {
-          // It has not happened: what ends the attempt must not tell of it.
+          // The report has not taken effect: the terminal event must not include it.
           state = before
           throw error
         }

@@ -2,28 +2,35 @@ import type { Database } from '../db/connect.ts'
 import type { Logger } from '../logger.ts'
 import type { StopReason } from './runner.ts'
 
-/** However long the lease: a cancel that the bus did not carry is noticed by then. */
+/**
+ * Upper bound of the heartbeat interval, however long the lease: a cancel that the bus lost is
+ * noticed within this time.
+ */
 const longestBeatMs = 1_000
 
-/** The tasks a worker process has in hand. */
+/** The leases that a worker process holds. */
 export interface Leases extends AsyncDisposable {
-  /** Keeps the lease of an attempt alive until `release`; the signal aborts when it is lost or the attempt is to stop. */
+  /**
+   * Renews the lease of an attempt until `release`; the signal aborts when the lease is lost or the
+   * attempt must stop.
+   */
   hold(
     taskId: string,
     attempt: number,
   ): { readonly signal: AbortSignal; stop(reason: StopReason): void; release(): void }
-  /** Tells a task in hand to stop; false when it is not in hand here. */
+  /** Aborts the signal of a task held by this process; returns false when it is not held here. */
   stop(taskId: string, reason: StopReason): boolean
   stopAll(reason: StopReason): void
   readonly size: number
 }
 
 /**
- * Creates the heartbeat of a worker process: one statement renews all its leases, several times within a lease and at least once a second, and says
- * that the worker lives and how many tasks it takes.
+ * Creates the heartbeat of a worker process: one statement renews all its leases, several times
+ * within a lease and at least once a second, and records that the worker is alive and how many
+ * tasks it accepts.
  *
- * A lease is lost when the row says so (canceled, taken back), and also when the database could not be reached for as long
- * as the lease lasts: somebody else may have the task by then.
+ * A lease is lost when the task's row shows it (canceled, taken over), and also when the database
+ * was unreachable for the duration of the lease: another worker may have the task by then.
  */
 export function createLeases(options: {
   readonly database: Database
@@ -43,7 +50,8 @@ export function createLeases(options: {
   const renew = async (): Promise<void> => {
     const asked = [...held]
     const startedAt = performance.now()
-    // Rows are locked in the order of their ids, like those of an append, so the two never wait for each other in a circle.
+    // Rows are locked in the order of their ids, as an append locks them, so the two cannot
+    // deadlock.
     const { rows } = await database.vitals.query<{ id: string }>({
       name: 'tidings-heartbeat',
       text: `with alive as (

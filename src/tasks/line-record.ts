@@ -2,10 +2,16 @@ import type { Database } from '../db/connect.ts'
 import { activeTasks } from './active.ts'
 import type { Line } from './line.ts'
 
-/** Who waits further back is told the number of those ahead; a forecast so far would be a guess in any case. */
+/**
+ * Tasks further back get the number of tasks ahead as their position; a forecast that far ahead
+ * would be a guess anyway.
+ */
 const longestLine = 2_000
 
-/** The kinds of `limits` of which an owner has more waiting and running than may run at once. */
+/**
+ * Returns the kinds of `limits` of which an owner has more tasks waiting and running than may run
+ * at once.
+ */
 export async function readCrowded(
   { pool }: Pick<Database, 'pool'>,
   limits: ReadonlyMap<string, number>,
@@ -22,7 +28,7 @@ export async function readCrowded(
   return rows.map(({ kind }) => kind)
 }
 
-/** The line of a kind, as far as it is foretold. */
+/** Reads the queue of a kind, as far as it is forecast. */
 export async function readLine({ pool }: Pick<Database, 'pool'>, kind: string): Promise<Line> {
   const [waiting, running] = await Promise.all([
     pool.query<{ id: string; owner: string }>({

@@ -1,27 +1,28 @@
-/** How a kind's queue stands: enough to tell who starts when. */
+/** The queue of a kind: enough to forecast the order of starts. */
 export interface Line {
-  /** Who waits, in the order of the line. */
+  /** The waiting tasks, in queue order. */
   readonly waiting: readonly { readonly id: string; readonly owner: string }[]
-  /** What is being worked on, and for how long already. */
+  /** The running tasks, with their elapsed time. */
   readonly running: readonly { readonly owner: string; readonly elapsedMs: number }[]
 }
 
-/** When a task will start, if nobody else comes. */
+/** The expected start of a task, provided that no further tasks are queued. */
 export interface Forecast {
   /** 1 starts next. */
   readonly position: number
   readonly waitMs: number
 }
 
-/** One that takes longer than expected still has something to do. */
+/** A task that takes longer than expected still has work left. */
 const leastLeft = 0.1
 
 /**
- * Foretells the order in which a line is worked off, by the rule that workers take tasks by (`claim.ts`): whenever one of
- * `slots` is free, the first in line whose owner has fewer than `perUser` running.
+ * Forecasts the order in which a queue is processed, by the rule that workers claim tasks by
+ * (`claim.ts`): whenever one of `slots` is free, the first task whose owner has fewer than
+ * `perUser` running.
  *
- * @param options.perUser - how many tasks of one owner run at once; null is any number
- * @param options.taskMs - how long a task takes
+ * @param options.perUser - how many tasks of one owner run at once; null for no limit
+ * @param options.taskMs - the duration of a task
  */
 export function forecast(
   { waiting, running }: Line,
@@ -37,7 +38,7 @@ export function forecast(
     queues.set(owner, queue)
     queue.push(index)
   }
-  /** The first of each owner that may have another one running, by their places in line. */
+  /** The first task of each owner that may have another one running, by queue position. */
   const ready: number[] = []
   const offer = (owner: string): void => {
     const first = queues.get(owner)?.[0]
@@ -68,13 +69,13 @@ export function forecast(
     free++
     const count = busy.get(end.owner) ?? 0
     busy.set(end.owner, count - 1)
-    // Below its limit its first was offered before.
+    // Below the limit, the owner's first task was offered before.
     if (count === limit) offer(end.owner)
   }
   return found
 }
 
-/** Puts `item` behind all whose rank is not greater. */
+/** Inserts `item` after all items whose rank is not greater. */
 function insert<T>(sorted: T[], item: T, rank: (item: T) => number): void {
   let from = 0
   let to = sorted.length
