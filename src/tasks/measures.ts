@@ -1,28 +1,34 @@
 import { Histogram, type Metric } from 'prom-client'
 import type { Outcome } from './runner.ts'
 
-/** What a worker measures of the tasks it runs: once for each attempt, so that metrics cost events nothing. */
+/**
+ * Measurements of the tasks a worker runs: taken once per attempt, so that metrics add no cost per
+ * event.
+ */
 export interface TaskMeasures {
-  /** A task was taken for the first time, so long after it was put in line. */
+  /** Records the first claim of a task and its time in the queue. */
   waited(kind: string, ms: number): void
-  /** An attempt begins. */
+  /** Records the start of an attempt. */
   began(kind: string): void
-  /** An attempt ended after so long. */
+  /** Records the end of an attempt and its duration. */
   ended(kind: string, outcome: Outcome, ms: number): void
-  /** Attempts under way, by kind; a kind that was never run is absent. */
+  /** Running attempts by kind; a kind that never ran is absent. */
   readonly running: ReadonlyMap<string, number>
-  /** For whoever shows them. */
+  /** The metrics to expose. */
   readonly metrics: readonly Metric[]
 }
 
-/** From a moment to an hour: what a task waits and takes. */
+/** In seconds, from 50 ms to one hour: the range of task waits and durations. */
 const buckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600]
 
-/** Creates the measures of one worker. Their labels are kinds and outcomes, of which there are as many as the code has. */
+/**
+ * Creates the measurements of one worker. The labels are kinds and outcomes, whose number is fixed
+ * by the code.
+ */
 export function createTaskMeasures(): TaskMeasures {
   const running = new Map<string, number>()
   const add = (kind: string, by: number): void => void running.set(kind, (running.get(kind) ?? 0) + by)
-  // In no registry of their own: several engines may run in one process.
+  // Not registered globally: several engines may run in one process.
   const waits = new Histogram({
     name: 'tidings_task_wait_seconds',
     help: 'Time that tasks stood in line before their first attempt, by kind.',

@@ -1,32 +1,38 @@
 import { storableText } from './storable.ts'
 
-/** Text of one stream, and where in it this piece begins, in UTF-16 units. */
+/** A piece of text of one stream, and its offset in the stream in UTF-16 units. */
 export interface OutputPiece {
   readonly stream: string
   readonly offset: number
   readonly text: string
 }
 
-/** The text that an attempt streams, on its way to the log. */
+/** Buffers the text that an attempt streams until it is written to the log. */
 export interface OutputBuffer {
-  /** Takes a piece; cutting a text anywhere, even within a character, changes nothing. */
+  /**
+   * Adds a piece; a text may be split anywhere, even within a character, without changing the
+   * result.
+   */
   add(stream: string, text: string): void
-  /** Hands out what has come since the last time, one piece a stream; at the end also what was held back. */
+  /**
+   * Removes and returns the text added since the last call, one piece per stream; at the end also
+   * the withheld half of a surrogate pair.
+   */
   take(isEnd: boolean): readonly OutputPiece[]
-  /** UTF-16 units that wait. */
+  /** Number of buffered UTF-16 units. */
   readonly length: number
 }
 
 /**
- * Creates the buffer of one attempt. Pieces of a stream are concatenated whatever other streams say in between: the log
- * promises the order within a stream only.
+ * Creates the buffer of one attempt. Pieces of a stream are concatenated regardless of pieces of
+ * other streams in between: the log guarantees order only within a stream.
  */
 export function createOutputBuffer(): OutputBuffer {
   interface Stream {
-    /** UTF-16 units handed out. */
+    /** UTF-16 units already taken. */
     offset: number
     text: string
-    /** The first half of a surrogate pair whose second half is yet to come. */
+    /** The first half of a surrogate pair whose second half has not arrived yet. */
     half: string
   }
   const streams = new Map<string, Stream>()

@@ -1,8 +1,9 @@
 /**
- * Runs generators side by side, at most `limit` at once, and yields what they yield as it comes: for tasks whose items do
- * not depend on each other (`yield* parallel(pieces, 4, generatePiece)`).
+ * Runs generators concurrently, at most `limit` at a time, and yields their values as they arrive:
+ * for tasks whose items are independent (`yield* parallel(pieces, 4, generatePiece)`).
  *
- * The first failure ends all of it: the others are told to return, and it is thrown. A `limit` of 1 is a plain loop.
+ * The first failure ends the iteration: the other generators are returned, and the error is thrown.
+ * A `limit` of 1 is a plain loop.
  */
 export async function* parallel<T, R>(
   inputs: readonly T[],
@@ -18,7 +19,8 @@ export async function* parallel<T, R>(
   const lanes = new Set<Lane>()
   const steps: (Step | { readonly failure: unknown })[] = []
   let wake: () => void = () => undefined
-  // Not a race of all lanes: one that waits for long would keep a reaction for every step of the others.
+  // Not a `Promise.race` of all lanes: a lane that waits for long would accumulate a reaction for
+  // every step of the others.
   const advance = (lane: Lane): void => {
     lane
       .next()

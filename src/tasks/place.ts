@@ -5,7 +5,7 @@ import { type Estimates, estimateWaitMs } from './estimate.ts'
 import { type Forecast, forecast } from './line.ts'
 import { readCrowded, readLine } from './line-record.ts'
 
-/** Where a queued task waits. */
+/** The queue position of a waiting task. */
 export interface QueuePlace {
   /** 1 is next. */
   readonly position: number
@@ -14,27 +14,31 @@ export interface QueuePlace {
   readonly estimatedWaitMs: number | null
 }
 
-/** Tells queued tasks their place, as it moves. */
+/** Notifies listeners of the queue positions of waiting tasks as they change. */
 export interface Places extends AsyncDisposable {
-  /** The places of tasks now; tasks that do not wait are absent. */
+  /** Returns the current queue positions; tasks that are not queued are absent. */
   of(tasks: readonly { readonly id: string; readonly kind: string }[]): Promise<ReadonlyMap<string, QueuePlace>>
-  /** Calls `listener` when the place of a task has changed, at most once in `movedMs`, until the returned function is called. */
+  /**
+   * Calls `listener` when the queue position of a task has changed, at most once per `movedMs`,
+   * until the returned function is called.
+   */
   watch(task: { readonly id: string; readonly kind: string }, listener: (place: QueuePlace) => void): () => void
-  /** Tells every process that the queue of a kind has moved. */
+  /** Notifies all processes that the queue of a kind has changed. */
   moved(kind: string): void
 }
 
-/** The channel on which the movements of a kind's queue are told. */
+/** The channel for changes of a kind's queue. */
 const channelOf = (kind: string): string => `queue:${kind}`
-/** Without a word from the bus, watched places are looked at this many times less often. */
+/** Without a message from the bus, followed positions are read this many times less often. */
 const idleFactor = 10
 
 /**
- * Creates the places of one process.
+ * Creates the queue positions of one process.
  *
- * However many moves happen and however many tasks wait, a process asks the database once in `movedMs`, for all tasks that
- * somebody watches; a move costs one small message. Only where an owner has more than may run at once, the line is read
- * whole, to tell who is passed over and until when.
+ * However many changes occur and however many tasks wait, a process queries the database once per
+ * `movedMs`, for all tasks that have subscribers; a change costs one small message. Only if an
+ * owner has more tasks than may run at once is the whole queue read, to determine which tasks are
+ * skipped and until when.
  */
 export function createPlaces(options: {
   readonly database: Database
@@ -42,7 +46,7 @@ export function createPlaces(options: {
   readonly estimates: Estimates
   readonly logger: Logger
   readonly movedMs: number
-  /** How many tasks of a kind run at once for one owner; null, as by default, is any number. */
+  /** How many tasks of a kind run at once for one owner; null, the default, for no limit. */
   readonly perUser?: (kind: string) => number | null
 }): Places {
   const { database, bus, estimates, logger, movedMs, perUser = () => null } = options
@@ -57,7 +61,10 @@ export function createPlaces(options: {
   const dirty = new Set<string>()
   const unsaid = new Map<string, NodeJS.Timeout>()
 
-  /** Of the kinds in whose line somebody will be passed over; the others are worked off as they stand. */
+  /**
+   * Forecasts the kinds whose queue has tasks that will be skipped; the other queues are processed
+   * in their order.
+   */
   const foretell = async (kinds: readonly string[]): Promise<ReadonlyMap<string, Forecast>> => {
     const limits = new Map(
       kinds.flatMap((kind) => (perUser(kind) === null ? [] : [[kind, perUser(kind) ?? 0] as const])),
@@ -66,7 +73,7 @@ export function createPlaces(options: {
     const forecasts = await Promise.all(
       crowded.map(async (kind) => {
         const [line, { meanMs, slots }] = await Promise.all([readLine(database, kind), estimates.of(kind)])
-        // Without a duration the order is still true.
+        // Without a duration, the order is still correct.
         return forecast(line, { slots, perUser: perUser(kind), taskMs: meanMs ?? 1_000 })
       }),
     )
@@ -97,7 +104,7 @@ export function createPlaces(options: {
       places.set(id, {
         position: foretold?.position ?? position,
         waiting,
-        // Without durations or workers there is nothing to foretell a time from.
+        // Without durations or workers there is no basis for an estimate.
         estimatedWaitMs: usualMs === null ? null : (foretold?.waitMs ?? usualMs),
       })
     }
@@ -161,7 +168,7 @@ export function createPlaces(options: {
       }
     },
     moved(kind) {
-      // Said once in a while is enough: whoever listens looks no more often.
+      // One message per interval is enough: listeners do not query more often.
       if (unsaid.has(kind)) return
       unsaid.set(
         kind,
@@ -175,7 +182,7 @@ export function createPlaces(options: {
       clearInterval(timer)
       for (const pending of unsaid.values()) clearTimeout(pending)
       await telling
-      // Not waited for: a bus that is away confirms nothing, and it is closed itself.
+      // Not awaited: an unavailable bus confirms nothing, and the bus itself is being closed.
       for (const [kind, subscription] of subscriptions)
         subscription
           .close()

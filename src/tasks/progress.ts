@@ -1,7 +1,7 @@
 import type { Report } from './report.ts'
 import type { FailureState, ProgressState, TaskItem } from './task.ts'
 
-/** What is known of a running attempt: folded from its reports, written with its events. */
+/** The state of a running attempt: folded from its reports, written with its events. */
 export interface AttemptState {
   readonly progress: ProgressState
   readonly items: ReadonlyMap<string, TaskItem>
@@ -11,8 +11,10 @@ const clampPercent = (percent: number): number => (Number.isFinite(percent) ? Ma
 const roundPercent = (percent: number): number => Math.round(percent * 100) / 100
 
 /**
- * The state an attempt begins with: what earlier attempts completed stays completed, everything else begins anew.
- * @param hasStages - its percent is that of its stages, which it goes through again; otherwise the part of its items that is done
+ * Returns the initial state of an attempt: items completed by earlier attempts stay completed, all
+ * others start over.
+ * @param hasStages - whether the percent is derived from the stages, which the attempt repeats;
+ *   otherwise it is the share of items that are done
  */
 export function beginAttempt(items: readonly TaskItem[], startedAt: string, hasStages = false): AttemptState {
   const kept = items.map(
@@ -55,7 +57,9 @@ function shareOfItems(items: ReadonlyMap<string, TaskItem>): number {
   return roundPercent(sum / items.size)
 }
 
-/** The percent of the whole at a place in weighted stages; null for a stage that has no weight. */
+/**
+ * Computes the overall percent at a point in weighted stages; null for a stage without a weight.
+ */
 export function percentOfStages(
   stages: Readonly<Record<string, number>>,
   stage: string,
@@ -75,7 +79,7 @@ export function percentOfStages(
   return total > 0 ? roundPercent((before / total) * 100) : null
 }
 
-/** Whether every item has come to an end. */
+/** Whether every item has ended. */
 export function isBatchDone({ totalItems, completedItems, failedItems }: ProgressState): boolean {
   return totalItems > 0 && completedItems + failedItems === totalItems
 }
@@ -122,7 +126,7 @@ export function reduceReport(
       return changeItem(state, report.key, stages, (one) => ({
         ...one,
         status: report.status,
-        // Started once more, after it had come to an end, it begins anew.
+        // An item that restarts after it had ended begins at 0.
         percent: report.status !== 'RUNNING' ? 100 : one.status === 'RUNNING' ? one.percent : 0,
         error: report.error ? toJson(report.error) : null,
       }))
@@ -151,7 +155,7 @@ function changeItem(
   const items = new Map(state.items).set(key, change(before))
   const share = shareOfItems(items)
   const { progress } = state
-  // With weighted stages, the items are what the present stage consists of.
+  // With weighted stages, the items belong to the current stage.
   const derived =
     stages !== undefined && progress.stage !== null ? percentOfStages(stages, progress.stage, share) : share
   return {

@@ -1,21 +1,26 @@
 import type { Database } from '../db/connect.ts'
 import { activeTasks } from './active.ts'
 
-/** What the queue of one kind looks like: the same in every process, as the record tells it. */
+/**
+ * Figures of the queue of one kind: the same in every process, as they are read from the database.
+ */
 export interface QueueFigures {
   /** Tasks that wait for their first attempt. */
   readonly waiting: number
-  /** How long the one that has waited longest has been waiting; 0 when none does. */
+  /** Waiting time of the task that has waited longest; 0 when none waits. */
   readonly oldestSeconds: number
   /** Tasks that wait for another attempt. */
   readonly retrying: number
-  /** Tasks that are being worked on, in any process. */
+  /** Running tasks, in any process. */
   readonly running: number
 }
 
 const none: QueueFigures = { waiting: 0, oldestSeconds: 0, retrying: 0, running: 0 }
 
-/** Reads the figures of all `kinds`; those whose queue is empty are there as zeros, and kinds that are not named are not. */
+/**
+ * Reads the figures of all `kinds`; a kind with an empty queue is included with zeros, kinds that
+ * are not listed are omitted.
+ */
 export async function readQueueFigures(
   { pool }: Pick<Database, 'pool'>,
   kinds: readonly string[],

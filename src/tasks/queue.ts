@@ -19,28 +19,38 @@ import { migrationMs } from '../db/migrate.ts'
 import type { Logger } from '../logger.ts'
 
 /**
- * The doorbell: wakes a worker that has a free hand for a kind of task. It may ring twice or never; who answers asks the
- * record what there is to do, and the sweeper rings again for tasks that nobody was rung for.
+ * Sends wake-ups: each wakes a worker that has a free slot for a kind of task. A wake-up may be
+ * delivered twice or never; the worker that receives it reads the pending work from the database,
+ * and the sweeper repeats wake-ups for tasks whose wake-up was lost.
  */
 export interface Doorbell extends AsyncDisposable {
-  /** Rings for a task that waits for its attempt. The same task and attempt ring once at a time. Never throws. */
+  /**
+   * Sends the wake-up for a task that waits for its attempt. Deduplicated: one pending wake-up per
+   * task and attempt. Never throws.
+   */
   ring(kind: string, taskId: string, attempt: number, delayMs?: number): Promise<void>
   /**
-   * Answers for a kind, at most `concurrency` at once.
-   * @param handler - false when it cannot answer now: the ring is left to somebody else
+   * Handles the wake-ups of a kind, at most `concurrency` at once.
+   * @param handler - returns false when this process cannot handle it now: the wake-up is returned
+   *   for another worker
    */
   answer(kind: string, concurrency: number, handler: () => Promise<boolean>): Promise<void>
-  /** No further answers begin; those under way go on. */
+  /** Stops handling new wake-ups; handlers in progress continue. */
   pause(): Promise<void>
 }
 
-/** Longest wait for the queue: without it, the sweeper rings, and a server that cannot reach it still starts and stops. */
+/**
+ * Maximum wait for the queue: without it the sweeper sends the wake-ups, and a server that cannot
+ * reach it still starts and stops.
+ */
 const patienceMs = 1_000
 const closePatienceMs = 3_000
 
 const queueName = (kind: string): string => `tidings-${kind.toLowerCase()}`
 
-/** As much of BullMQ's classes as the doorbell uses; their full types differ between the backends. */
+/**
+ * The subset of BullMQ's classes that is used here; their full types differ between the backends.
+ */
 interface QueueLike {
   add(
     name: string,
@@ -50,7 +60,7 @@ interface QueueLike {
   on(event: 'error', listener: (error: Error) => void): unknown
   close(): Promise<void>
 }
-/** The ring that a handler answers. */
+/** The job (wake-up) passed to a handler. */
 interface RingLike {
   moveToWait(token: string | undefined): Promise<unknown>
 }
@@ -64,17 +74,18 @@ interface WorkerLike {
 type Process = (ring: RingLike, token: string | undefined) => Promise<void>
 type WorkerSettings = Pick<WorkerOptions, 'concurrency' | 'lockDuration' | 'stalledInterval' | 'runRetryDelay'>
 
-/** What {@link createDoorbell} is built over: BullMQ on Postgres or on Redis. */
+/** The backend of {@link createDoorbell}: BullMQ on Postgres or on Redis. */
 interface Backing extends AsyncDisposable {
   createQueue(name: string): QueueLike
   createWorker(name: string, process: Process, options: WorkerSettings): WorkerLike
 }
 
 /**
- * Creates the doorbell on BullMQ, which other languages can ring and answer with BullMQ's own clients: the queue of a kind
- * is `tidings-<kind>`, a job's data `{ taskId }`.
+ * Creates the wake-ups on BullMQ, which programs in other languages can send and handle with
+ * BullMQ's own clients: the queue of a kind is `tidings-<kind>`, the data of a job `{ taskId }`.
  *
- * @param options.kinds - how many kinds this process answers for; each holds one connection that listens
+ * @param options.kinds - number of kinds that this process handles; each holds one listening
+ *   connection
  */
 export async function createDoorbell(options: {
   readonly config: Pick<Config, 'QUEUE_BACKEND' | 'REDIS_URL' | 'LEASE_MS'>
@@ -83,7 +94,8 @@ export async function createDoorbell(options: {
   readonly kinds: number
 }): Promise<Doorbell> {
   const { config, database, logger, kinds } = options
-  // A ring that a dead worker had taken is free again when its task is; the defaults are twice as long and more.
+  // A wake-up taken by a dead worker is released together with its task; the defaults are at least
+  // twice as long.
   const lockMs = Math.max(config.LEASE_MS, 1_000)
   const url = config.REDIS_URL?.[0]
   const backing =
@@ -95,7 +107,7 @@ export async function createDoorbell(options: {
   let isClosing = false
   let answering = 0
 
-  /** Whether something came to its end in time. */
+  /** Whether a promise settled in time. */
   const inTime = async (promise: Promise<unknown>, ms = patienceMs): Promise<boolean> => {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<false>((resolve) => {
@@ -127,7 +139,7 @@ export async function createDoorbell(options: {
         if (!(await inTime(added)))
           logger.warn({ taskId, kind }, 'failed to send a wake-up in time; the sweeper sends it again')
       } catch (error) {
-        // Nobody hears it now; the sweeper rings again.
+        // The wake-up is lost; the sweeper sends it again.
         logger.warn({ err: error, taskId, kind }, 'failed to send a wake-up')
       }
     },
@@ -146,7 +158,7 @@ export async function createDoorbell(options: {
         concurrency,
         lockDuration: lockMs,
         stalledInterval: lockMs,
-        // After an error of the queue's database: 15 s if left alone.
+        // Delay after an error of the queue's database; BullMQ's default is 15 s.
         runRetryDelay: 1_000,
       })
       worker.on('error', (error) => logger.warn({ err: error, kind }, 'received an error from the wake-up queue'))
@@ -159,7 +171,7 @@ export async function createDoorbell(options: {
     async [Symbol.asyncDispose]() {
       if (isClosing) return
       isClosing = true
-      // Who still answers does not let go: not waited for.
+      // A worker whose handler is still running would not close in time: not awaited.
       const closing = [
         ...workers.map((worker) => worker.close(answering > 0)),
         ...[...queues.values()].map((queue) => queue.close()),
@@ -173,16 +185,17 @@ export async function createDoorbell(options: {
 }
 
 async function createPostgresBacking(database: Database, kinds: number): Promise<Backing> {
-  // BullMQ checks a connection out of the pool for each worker that listens, and needs some for its statements.
+  // BullMQ checks a connection out of the pool for each listening worker and needs some for its
+  // statements.
   const pool = database.openPool({
     applicationName: 'tidings queue',
     maxConnections: kinds + 4,
     options: `-c search_path=${DEFAULT_SCHEMA}`,
   })
-  // Each queue and worker listens to the pool.
+  // Every queue and worker adds listeners to the pool.
   pool.setMaxListeners(0)
   if (!(await isMigrated(pool))) await migrateQueue(database)
-  // bullmq declares the part of pg that it uses by itself, slightly differently from pg's own types.
+  // bullmq declares its own types for the part of pg it uses, which differ slightly from pg's.
   const connection = pool as unknown as PgPool
   return {
     createQueue: (name) => new Queue(name, { connection }, createPostgresBackend),
@@ -192,7 +205,7 @@ async function createPostgresBacking(database: Database, kinds: number): Promise
   }
 }
 
-/** Whether BullMQ's tables are there and up to date. */
+/** Whether BullMQ's tables exist and are up to date. */
 async function isMigrated(pool: pg.Pool): Promise<boolean> {
   try {
     return (
@@ -205,7 +218,10 @@ async function isMigrated(pool: pg.Pool): Promise<boolean> {
   }
 }
 
-/** Creates or alters BullMQ's tables, which may take longer than other statements, also as another process may be doing it. */
+/**
+ * Creates or alters BullMQ's tables. May take longer than other statements, also because another
+ * process may be doing the same.
+ */
 async function migrateQueue(database: Database): Promise<void> {
   const pool = database.openPool({ applicationName: 'tidings queue', maxConnections: 1, statementMs: migrationMs })
   try {
@@ -220,9 +236,12 @@ async function migrateQueue(database: Database): Promise<void> {
   }
 }
 
-/** Longest blocking read of a worker that waits for jobs, in seconds. */
+/** Maximum duration of the blocking read of a worker that waits for jobs, in seconds. */
 const drainDelay = 2
-/** A connection to Redis that does not answer for longer is replaced. Above {@link drainDelay}, the longest lawful silence. */
+/**
+ * A connection to Redis that is silent for longer is replaced. Must exceed {@link drainDelay}, the
+ * longest legitimate silence.
+ */
 const redisSilenceMs = 4_000
 const redisConnectMs = 3_000
 

@@ -1,10 +1,13 @@
 import type { PoolClient } from 'pg'
 import type { FailureState, ItemStatus } from './task.ts'
 
-/** A change of the application's own tables that is committed together with the event it belongs to, or not at all. */
+/** A change of the application's own tables, committed atomically with the event it belongs to. */
 export type Commit = (client: PoolClient) => Promise<void>
 
-/** What a task tells while it runs: the values that its generator yields. Made with the functions of this file. */
+/**
+ * A report of a running task: the values that its generator yields. Created with the functions of
+ * this file.
+ */
 export type Report =
   | {
       readonly is: 'advance'
@@ -30,7 +33,8 @@ export type Report =
   | { readonly is: 'output'; readonly stream: string; readonly text: string }
 
 /**
- * Enters a stage, or advances within it. Entering is told at once; advancing is merged with its neighbours.
+ * Enters a stage, or advances within it. Entering is published immediately; advances are merged
+ * with adjacent ones.
  * @param percent - of the stage, 0 to 100
  */
 export function stage(name: string, percent = 0, message?: string): Report {
@@ -38,8 +42,8 @@ export function stage(name: string, percent = 0, message?: string): Report {
 }
 
 /**
- * Advances the whole task: `percent` of all, 0 to 100. Bursts are merged to the newest; with a `commit` it is written at once,
- * together with it.
+ * Advances the whole task: `percent` of the total, 0 to 100. Bursts are merged to the latest; with
+ * a `commit` the report is written immediately, in the same transaction.
  */
 export function advance(change: {
   readonly stage?: string
@@ -51,7 +55,7 @@ export function advance(change: {
   return { is: 'advance', ...change }
 }
 
-/** Adds parts that have a state of their own; keys already known are left as they are. */
+/** Adds items with a state of their own; keys that already exist are left unchanged. */
 export function declareItems(
   items: readonly { readonly key: string; readonly label: string }[],
   commit?: Commit,
@@ -59,7 +63,7 @@ export function declareItems(
   return { is: 'items', items, ...(commit === undefined ? {} : { commit }) }
 }
 
-/** Reports on one part. Each state is told at once, together with `commit`. */
+/** Reports on one item. Each state is published immediately, together with `commit`. */
 export const item = {
   started: (key: string, commit?: Commit): Report => ({
     is: 'item',
@@ -86,11 +90,11 @@ export const item = {
     status: 'SKIPPED',
     ...(commit && { commit }),
   }),
-  /** 0 to 100; merged with its neighbours. */
+  /** Reports 0 to 100; merged with adjacent reports. */
   advanced: (key: string, percent: number): Report => ({ is: 'itemPercent', key, percent }),
 } as const
 
-/** A piece of text as it is produced; pieces of one stream that come close together are concatenated. */
+/** Streams a piece of text; pieces of one stream in close succession are concatenated. */
 export function output(stream: string, text: string): Report {
   return { is: 'output', stream, text }
 }

@@ -1,17 +1,21 @@
 import type { Database } from '../db/connect.ts'
 
-/** How long the row of a deleted task stays, anonymous, for subscribers that have not received its last event yet. */
+/**
+ * Hours for which the anonymous row of a deleted task is kept, for subscribers that have not
+ * received its last event.
+ */
 const deletedHours = 1
-/** Most tasks in one statement: each may have thousands of events. */
+/** Maximum number of tasks per statement: each may have thousands of events. */
 const batch = 200
 
 /**
- * Deletes finished tasks whose retention is over, with their events: the rest of what a task leaves behind after its events are
- * pruned. Several processes may do so at once.
+ * Deletes finished tasks whose retention period has ended, with their events: everything that
+ * remains of a task after its events were pruned. Several processes may run it at once.
  *
- * @param options.retentionDays - days per kind, from the end of the task; `*` stands for every other kind, 0 for no end
- * @param options.maxTasks - most tasks in this call
- * @returns how many were deleted; fewer than `maxTasks` means none is left
+ * @param options.retentionDays - days per kind, counted from the end of the task; `*` applies to
+ *   every other kind, 0 keeps tasks indefinitely
+ * @param options.maxTasks - maximum number of tasks deleted by this call
+ * @returns the number of deleted tasks; fewer than `maxTasks` means none is left
  */
 export async function pruneTasks(
   database: Pick<Database, 'pool'>,
@@ -31,7 +35,8 @@ async function pruneSome(
   retentionDays: Readonly<Record<string, number>>,
   limit: number,
 ): Promise<number> {
-  // The kinds are those in the table, as a kind may be defined no longer. Topics are locked before tasks, as everywhere.
+  // The kinds are read from the table, as a kind may no longer be defined. Topics are locked before
+  // tasks, as everywhere.
   const { rows } = await database.pool.query<{ count: number }>(
     `with recursive found(kind) as (
       (select kind from task where finished_at is not null order by kind limit 1)

@@ -12,18 +12,21 @@ import type { Closings } from './settle.ts'
 import { storableFailure, storableJson } from './storable.ts'
 import { type AttemptOutcome, countAttempts, type FailureState, maxLosses, type Task } from './task.ts'
 
-/** Why an attempt is told to stop; the `reason` of its signal. */
+/** The reason to stop an attempt; the `reason` of its signal. */
 export type StopReason = 'canceled' | 'lease lost' | 'shutdown'
 
-/** How an attempt went; for logs and metrics. */
+/** The outcome of an attempt; for logs and metrics. */
 export type Outcome = 'completed' | 'failed' | 'retrying' | 'handed on' | 'stopped'
 
-/** Spacing of the attempts that a database cost which could not be reached: it is back, or not for long. */
+/**
+ * Delays between attempts that failed because the database was unreachable: it recovers soon, or is
+ * lost again soon.
+ */
 const lossBackoff: Backoff = { initialDelayMs: 500, maxDelayMs: 4_000 }
-/** Between two tries to write the end of an attempt. */
+/** Interval between tries to write the end of an attempt. */
 const endAgainMs = 250
 
-/** What running attempts needs. */
+/** The dependencies of running attempts. */
 export interface RunnerOptions {
   readonly database: Database
   readonly appender: Appender
@@ -36,10 +39,11 @@ export interface RunnerOptions {
 }
 
 /**
- * Runs one attempt of a claimed task to its end: every report goes to the journal, the end is written whatever it is.
- * Never throws.
+ * Runs one attempt of a claimed task to its end: every report goes to the journal, and the end is
+ * written whatever the outcome. Never throws.
  *
- * @param signal - aborted with a {@link StopReason}; the definition's generator gets the same
+ * @param signal - aborted with a {@link StopReason}; the definition's generator receives the same
+ *   signal
  */
 export async function runAttempt(
   options: RunnerOptions,
@@ -77,7 +81,8 @@ export async function runAttempt(
       appender,
       logger,
     })
-    // Told to stop after its last word it has ended all the same: the record decides whether that still counts.
+    // An attempt stopped after its last report has still ended: the database decides whether that
+    // counts.
     const result = storableJson(await drive(reports, journal, signal))
     const { commit } = await closings.of(task, { status: 'COMPLETED', error: null, result })
     await journal.end({
@@ -104,7 +109,7 @@ export async function runAttempt(
         return 'handed on'
       }
       const failure = storableFailure(describeFailure(error, task.id))
-      // Not a failure of the handler: without its database a worker is as good as lost.
+      // Not a failure of the handler: a worker without its database is as good as lost.
       const outcome = failure.code === 'UNAVAILABLE' && !(error instanceof RetryableError) ? 'WORKER_LOST' : 'FAILED'
       const count = countAttempts(task, outcome) + 1
       if (failure.retryable && count < (outcome === 'FAILED' ? task.maxAttempts : maxLosses)) {
@@ -130,7 +135,7 @@ export async function runAttempt(
       await fail({ ...failure, retryable: false }, outcome)
       return 'failed'
     } catch (failure) {
-      // The end could not be written: the lease runs out and a sweeper decides.
+      // The end could not be written: the lease expires and a sweeper decides.
       if (!isTidingsError(failure, 'LEASE_LOST'))
         logger.error({ err: failure, cause: error }, 'failed to write the end of an attempt')
       return 'stopped'
@@ -138,8 +143,8 @@ export async function runAttempt(
   }
 
   /**
-   * Writes the end, again and again while the database cannot take it and the lease is this worker's: a task that is left RUNNING
-   * waits for its lease to expire.
+   * Writes the end, retrying while the database cannot accept it and this worker holds the lease: a
+   * task that is left RUNNING waits for its lease to expire.
    */
   async function endInTime(ending: Parameters<Journal['end']>[0]): Promise<void> {
     for (;;) {
@@ -173,14 +178,18 @@ export async function runAttempt(
       await end(commit)
     } catch (reason) {
       if (commit === unsettled || isTidingsError(reason, 'LEASE_LOST') || isPassing(reason)) throw reason
-      // The application cannot settle it; that must not keep the task from ending for those who wait.
+      // The application's completion hook fails; that must not keep the task from ending for its
+      // subscribers.
       logger.error({ err: reason }, 'failed to run the completion hook of a failed task; ending it without')
       await end(unsettled)
     }
   }
 }
 
-/** Ends the attempt of a worker that shuts down: another attempt follows at once, and neither a failure nor a loss is counted. */
+/**
+ * Ends the attempt of a worker that shuts down: another attempt follows immediately, and neither a
+ * failure nor a loss is counted.
+ */
 function handOver({ attempt }: Task): Parameters<Journal['end']>[0] {
   const error = {
     code: 'WORKER_SHUT_DOWN',
@@ -197,13 +206,17 @@ function handOver({ attempt }: Task): Parameters<Journal['end']>[0] {
   }
 }
 
-/** Takes the generator's reports until it returns; when the signal aborts it is not waited for, only told. */
+/**
+ * Consumes the generator's reports until it returns; when the signal aborts, the generator is asked
+ * to return but not awaited.
+ */
 async function drive<R>(
   reports: AsyncGenerator<Parameters<Journal['report']>[0], R, void>,
   journal: Journal,
   signal: AbortSignal,
 ): Promise<R> {
-  // Not a race with one promise that lasts as long as the attempt: that keeps a reaction for every report.
+  // Not a `Promise.race` against one promise that lives as long as the attempt: that would
+  // accumulate a reaction for every report.
   let giveUp: (reason: unknown) => void = () => undefined
   const orAbort = <T>(promise: Promise<T>): Promise<T> =>
     new Promise((resolve, reject) => {
@@ -221,7 +234,7 @@ async function drive<R>(
     }
   } finally {
     signal.removeEventListener('abort', abort)
-    // Lets the generator's own finally blocks run, when it gets there.
+    // Runs the generator's own finally blocks once it reaches them.
     reports.return(undefined as R).catch(() => undefined)
   }
 }

@@ -20,54 +20,64 @@ import type { TaskStore } from './store.ts'
 import { emptyProgress, isFinal, type Task, type TaskItem, taskTopic } from './task.ts'
 import { createTurns } from './turns.ts'
 
-/** What to start. */
+/** A request to start a task. */
 export interface StartRequest {
   readonly kind: string
-  /** Checked against the definition's schema. */
+  /** Validated against the definition's schema. */
   readonly input: JsonObject
   readonly owner: string
-  /** Asked for again with the same key within the memory for keys, the same task is returned. */
+  /** A repeated request with the same key within the retention of keys returns the same task. */
   readonly idempotencyKey?: string | undefined
-  /** How much earlier than now it stands in line: a priority that starves nobody. Default 0. */
+  /**
+   * The priority boost: the time by which the task is moved forward in the queue. Causes no
+   * starvation. Default 0.
+   */
   readonly headStartMs?: number
   readonly retryOf?: string
-  /** The subject of that task. */
+  /** The subject of the retried task. */
   readonly retriedSubject?: string | null
 }
 
 /** Starts and ends tasks on behalf of users. */
 export interface TaskService {
   /**
-   * Puts a task in line.
-   * @returns the task and whether it is new; not new means the idempotency key was known
-   * @throws TidingsError `RATE_LIMITED` (details `retryAfterMs`), `IDEMPOTENCY_KEY_REUSED`, `BAD_INPUT`, and what the kind's
-   * `begin` throws
+   * Queues a task.
+   * @returns the task and whether it is new; it is not new when the idempotency key was known
+   * @throws TidingsError `RATE_LIMITED` (details `retryAfterMs`), `IDEMPOTENCY_KEY_REUSED`,
+   *   `BAD_INPUT`, and any error of the kind's `begin`
    */
   start(request: StartRequest): Promise<{ readonly task: Task; readonly isNew: boolean }>
   /**
-   * Ends a task that is not final; it is canceled for everyone from now on, and the worker that has it is told to stop.
-   * Canceling a canceled task succeeds.
+   * Ends a task that is not final; it is canceled for all subscribers immediately, and the worker
+   * that runs it is notified to stop. Canceling a canceled task succeeds.
    * @throws TidingsError `NOT_FOUND`, or `CONFLICT` when it has completed or failed
    */
   cancel(id: string, reason?: string): Promise<Task>
   /**
-   * Takes away what is kept of tasks about something that was deleted, and cancels those that still work; see {@link eraseTasks}.
-   * @returns the ids of those canceled
+   * Deletes the stored data of tasks about a deleted subject, and cancels active ones; see
+   * {@link eraseTasks}.
+   * @returns the ids of the canceled tasks
    */
   erase(ids: readonly string[], reason: string): Promise<readonly string[]>
   /**
-   * Deletes tasks for good, after canceling those that are not finished; see {@link deleteTasks}.
-   * @returns the ids of those canceled
+   * Permanently deletes tasks, after canceling those that are not final; see {@link deleteTasks}.
+   * @returns the ids of the canceled tasks
    */
   delete(ids: readonly string[], reason: string): Promise<readonly string[]>
-  /** Starts a failed or canceled task again, as a new one. @throws TidingsError `NOT_FOUND`, `CONFLICT` and those of start */
+  /**
+   * Retries a failed or canceled task as a new task. @throws TidingsError `NOT_FOUND`, `CONFLICT`
+   * and the errors of `start`
+   */
   retry(
     id: string,
     options: { readonly idempotencyKey?: string | undefined; readonly headStartMs?: number },
   ): Promise<{ readonly task: Task; readonly isNew: boolean }>
 }
 
-/** The channel on which workers are told to stop a task: `{ stop: taskId }`. A hint; the heartbeat notices as well. */
+/**
+ * The channel on which workers are notified to stop a task: `{ stop: taskId }`. A hint; the
+ * heartbeat notices as well.
+ */
 export const controlChannel = 'tasks:control'
 
 /** Creates the service. */
@@ -142,7 +152,8 @@ export function createTaskService(options: {
       topic: taskTopic(id),
       events: [
         { type: 'TaskQueued', payload: told },
-        // Known before it starts, so those who replay its history hear of them as well.
+        // Items known before the start are events too, so that subscribers that replay the history
+        // receive them.
         ...(parts.length > 0 ? [{ type: 'TaskItemsAdded', payload: { ...told, items: parts } }] : []),
       ],
       task: { id, expect: ['QUEUED'], ...(parts.length > 0 ? { items: parts } : {}) },
@@ -192,7 +203,8 @@ export function createTaskService(options: {
     checkIdempotencyKey(request.idempotencyKey)
     const known = await admission.find(database.pool, request)
     if (known !== null) return { task: await mustGet(known), isNew: false }
-    // One start of an owner at a time in this process, so that waiting for each other takes one connection and not all.
+    // One start per owner at a time in this process, so that starts waiting for each other take one
+    // connection and not the whole pool.
     const outcome = await inTurn(request.owner, () => startInTransaction(request, definition, parsed.data))
     if ('known' in outcome) return { task: await mustGet(outcome.known), isNew: false }
     const { id } = outcome
@@ -219,7 +231,7 @@ export function createTaskService(options: {
       },
     }
     const { accepted } = await appendWith({ database, appender }, unit, commit)
-    // It ended otherwise.
+    // The task ended otherwise.
     if (!accepted) return false
     tellWorkers(task.id)
     places.moved(task.kind)
@@ -253,7 +265,8 @@ export function createTaskService(options: {
         retryOf: id,
         retriedSubject: task.subject,
       }
-      // Before the state is looked at: a key that was used for another request is refused for that, whatever this task's state.
+      // Checked before the task's state: a key that was used for another request is rejected as
+      // such, whatever the state of this task.
       checkIdempotencyKey(idempotencyKey)
       await admission.find(database.pool, request)
       if (task.status !== 'FAILED' && task.status !== 'CANCELED')
@@ -267,7 +280,10 @@ export function createTaskService(options: {
   }
 }
 
-/** PostgreSQL takes neither U+0000 nor halves of surrogate pairs; changing them silently would start something else. */
+/**
+ * Rejects input that PostgreSQL cannot store (U+0000 and unpaired surrogates); replacing them
+ * silently would start a different task.
+ */
 function refuseUnstorable({ input }: StartRequest): void {
   if (isStorable(input)) return
   const issues = [{ path: 'input', message: unstorable }]

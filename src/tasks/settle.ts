@@ -5,38 +5,43 @@ import type { Ending, TaskDefinition } from './define-task.ts'
 import type { Commit } from './report.ts'
 import type { Task } from './task.ts'
 
-/** A task as it is known where it ends. */
+/** The fields of a task that are known when it ends. */
 export type EndingTask = Pick<Task, 'id' | 'kind' | 'owner' | 'subject' | 'input'>
 
-/** A task that ends, of whatever kind. */
+/** A task that ends, of any kind. */
 export interface Ended {
   readonly task: EndingTask
-  /** Undefined when this process does not know the kind. */
+  /** Undefined when this process does not define the kind. */
   readonly definition: TaskDefinition | undefined
   readonly ending: Ending
 }
 
 /**
- * What is done at the end of every task, whatever its kind and whoever ends it (worker, cancel, sweeper). Asked before the transaction of the
- * terminal event; what it returns runs inside that transaction, after the kind's own `settle`, so it happens exactly once, or, when the task
- * ends otherwise after all, not at all. Failing, in either part, is logged and keeps no task from ending.
+ * The hook that runs at the end of every task, whatever its kind and whatever ends it (worker,
+ * cancel, sweeper). Called before the transaction of the terminal event; the returned commit runs
+ * inside that transaction, after the kind's own `settle`, so it takes effect exactly once, or, when
+ * the task ends otherwise after all, not at all. A failure in either part is logged and does not
+ * keep a task from ending.
  */
 export type AtEnd = (ended: Ended) => Promise<Commit | undefined>
 
-/** What goes into the transaction that ends a task. */
+/** The completion hooks to run in the transaction that ends a task. */
 export interface Closing {
   /** Undefined when there is nothing to do, so that no transaction is opened. */
   readonly commit: Commit | undefined
-  /** The same without the application's share: for a task that cannot be settled, and has to end all the same. */
+  /**
+   * The same without the application's `settle`: for a task whose `settle` fails and which has to
+   * end all the same.
+   */
   readonly unsettled: Commit | undefined
 }
 
-/** Knows what goes into the transactions that end tasks. */
+/** Provides the completion hooks for the transactions that end tasks. */
 export interface Closings {
   of(task: EndingTask, how: Pick<Ending, 'status' | 'error' | 'result'>): Promise<Closing>
 }
 
-/** Creates them. */
+/** Creates the completion hooks. */
 export function createClosings(options: {
   readonly definitions: ReadonlyMap<string, TaskDefinition>
   readonly atEnd: AtEnd | undefined
@@ -50,7 +55,7 @@ export function createClosings(options: {
     try {
       const commit = await atEnd?.(ended)
       if (commit === undefined) return undefined
-      // Where the connection broke, the append that follows says so.
+      // If the connection broke, the append that follows reports it.
       return (client) => withSavepoint(client, () => commit(client)).catch(failed)
     } catch (error) {
       failed(error)
@@ -75,8 +80,8 @@ export function createClosings(options: {
 }
 
 /**
- * The application's share; undefined when its kind has none, and when the task's input no longer fits its kind, as after an upgrade: such a
- * task can still be ended.
+ * Returns the application's `settle`; undefined when the kind has none, and when the task's input
+ * no longer matches its kind, as after an upgrade: such a task can still be ended.
  */
 function settlingOf(definition: TaskDefinition | undefined, task: EndingTask, ending: Ending): Commit | undefined {
   const settle = definition?.settle?.bind(definition)

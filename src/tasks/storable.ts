@@ -2,17 +2,18 @@ import type { Report } from './report.ts'
 import type { FailureState } from './task.ts'
 
 /**
- * A text as PostgreSQL can hold it: NUL and halves of surrogate pairs, which neither `text` nor `jsonb` take, become U+FFFD.
- * The length in UTF-16 units stays the same, so offsets do.
+ * Converts a text to one that PostgreSQL can store: NUL and unpaired surrogates, which neither
+ * `text` nor `jsonb` accept, become U+FFFD. The length in UTF-16 units is unchanged, so offsets
+ * remain valid.
  */
 export function storableText(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\ufffd')
 }
 
-/** What is wrong with a text for which {@link isStorable} says no. */
+/** The problem of a text for which {@link isStorable} is false. */
 export const unstorable = 'holds U+0000 or half a surrogate pair, which cannot be stored'
 
-/** Whether a JSON value, keys included, is what {@link storableJson} would leave as it is. */
+/** Whether {@link storableJson} would leave a JSON value, keys included, unchanged. */
 export function isStorable(value: unknown): boolean {
   if (typeof value === 'string') return storableText(value) === value
   if (typeof value !== 'object' || value === null) return true
@@ -20,8 +21,9 @@ export function isStorable(value: unknown): boolean {
 }
 
 /**
- * A value as its JSON says it, with every text storable: what readers of the log get, so that it can be told before it was read.
- * @throws TypeError when it is no JSON (cycles, bigints)
+ * Returns a value as its JSON represents it, with all texts storable: identical to the value that
+ * readers of the log get, so it can be published before it is read back.
+ * @throws TypeError when it cannot be serialized to JSON (cycles, bigints)
  */
 export function storableJson<T extends object>(value: T): T {
   return clean(JSON.parse(JSON.stringify(value))) as T
@@ -34,7 +36,7 @@ function clean(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [storableText(key), clean(inner)]))
 }
 
-/** A failure with texts that can be stored. */
+/** Makes the texts of a failure storable. */
 export function storableFailure({ code, message, retryable, advice, problems }: FailureState): FailureState {
   return {
     code: storableText(code),
@@ -45,7 +47,10 @@ export function storableFailure({ code, message, retryable, advice, problems }: 
   }
 }
 
-/** A report with texts that can be stored; streamed text is left alone, as a pair may be cut between two pieces. */
+/**
+ * Makes the texts of a report storable; streamed text is unchanged, as a surrogate pair may be
+ * split between two pieces.
+ */
 export function storableReport(report: Report): Report {
   switch (report.is) {
     case 'advance': {

@@ -11,16 +11,19 @@ import {
   taskTopic,
 } from './task.ts'
 
-/** Reads tasks from the record. What is asked for one by one in the same moment shares a query. */
+/** Reads tasks from the database. Single reads requested in the same tick share a query. */
 export interface TaskStore {
   get(id: string): Promise<Task | null>
-  /** In the order of `ids`; null where there is none. */
+  /** In the order of `ids`; null for tasks that do not exist. */
   getMany(ids: readonly string[]): Promise<readonly (Task | null)[]>
-  /** The parts of several tasks, each in its stable order. */
+  /** Returns the items of several tasks, each list in its stable order. */
   items(ids: readonly string[]): Promise<readonly (readonly TaskItem[])[]>
-  /** A task with its parts and its topic's seq, all true at the same moment. */
+  /** Returns a task with its items and its topic's seq, all read at the same moment. */
   snapshot(id: string): Promise<TaskSnapshot | null>
-  /** An owner's tasks, newest first. `before` is the last task of the page before; `only` those with one of some ids, or about some subjects. */
+  /**
+   * Lists an owner's tasks, newest first. `before` is the last task of the previous page; `only`
+   * restricts the list to tasks with one of some ids, or about some subjects.
+   */
   list(options: {
     readonly owner: string
     readonly only?: { readonly ids: readonly string[]; readonly subjects: readonly string[] } | undefined
@@ -29,19 +32,22 @@ export interface TaskStore {
     readonly before?: { readonly createdAt: Date; readonly id: string } | undefined
     readonly limit: number
   }): Promise<readonly Task[]>
-  /** The newest task that still works on each subject; null where there is none. */
+  /** Returns the newest active task of each subject; null where there is none. */
   activeFor(subjects: readonly string[]): Promise<readonly (Task | null)[]>
-  /** The text streamed so far by the task's present attempt, up to and including `seq`, in the order the streams began. */
+  /**
+   * Returns the text streamed so far by the task's current attempt, up to and including `seq`, in
+   * the order in which the streams began.
+   */
   outputs(id: string, seq: number): Promise<readonly { readonly stream: string; readonly text: string }[]>
 }
 
-/** A task's whole state, and the seq that it is true at. */
+/** The complete state of a task, and the seq at which it is valid. */
 export interface TaskSnapshot {
   readonly seq: number
   readonly state: TaskSnapshotState
 }
 
-/** What a snapshot of a task consists of. */
+/** The parts of a task snapshot. */
 export interface TaskSnapshotState {
   readonly task: Task
   readonly items: readonly TaskItem[]
@@ -72,13 +78,15 @@ export interface TaskRow {
   seq: number
 }
 
-/** What {@link toTask} needs, from `task k join topic t on t.name = 'task:' || k.id`. */
+/**
+ * The columns that {@link toTask} needs, from `task k join topic t on t.name = 'task:' || k.id`.
+ */
 export const taskColumns = `k.id, k.kind, k.status, k.owner, k.subject, k.input, k.attempt, k.max_attempts, k.attempts, k.progress, k.result, k.error,
   k.cancel_reason, k.retry_of, k.trace, k.worker, k.next_attempt_at, k.created_at, k.started_at, k.finished_at, t.seq`
-/** Where {@link taskColumns} come from. */
+/** The source of {@link taskColumns}. */
 export const taskSource = `task k join topic t on t.name = 'task:' || k.id`
 
-/** A task from its row. */
+/** Converts a row to a task. */
 export function toTask(row: TaskRow): Task {
   return {
     id: row.id,
@@ -105,11 +113,17 @@ export function toTask(row: TaskRow): Task {
   }
 }
 
-/** Nobody works on a part of a task that is not running: an attempt that ended leaves the row of its last one as it was. */
+/**
+ * An item cannot be running when its task is not: an attempt that ended leaves the row of its last
+ * item unchanged.
+ */
 const itemStatus = `case when i.status = 'RUNNING' and k.status <> 'RUNNING' then 'PENDING' else i.status end`
 const itemColumns = `i.task_id, i.key, i.position, i.label, ${itemStatus} as status, i.percent, i.error`
 
-/** An id with U+0000 names nothing, but PostgreSQL would refuse it together with all that are asked for beside it. */
+/**
+ * An id with U+0000 matches nothing, but PostgreSQL would reject the whole query with all other ids
+ * in it.
+ */
 function possibleIds(ids: readonly string[]): readonly string[] {
   return [...new Set(ids)].filter((id) => !id.includes('\0'))
 }
@@ -117,7 +131,7 @@ function possibleIds(ids: readonly string[]): readonly string[] {
 /** Creates the reader of tasks. */
 export function createTaskStore(database: Database): TaskStore {
   const { pool } = database
-  // A crowd that comes to the same task at the same time costs one query, and is handed one object.
+  // Many concurrent reads of the same task cost one query and share one object.
   const get = createBatch<string, Task | null>(async (ids) => {
     const { rows } = await pool.query<TaskRow>({
       name: 'tidings-tasks',
@@ -128,7 +142,7 @@ export function createTaskStore(database: Database): TaskStore {
     return ids.map((id) => byId.get(id) ?? null)
   })
   const snapshot = createBatch<string, TaskSnapshot | null>(async (ids) => {
-    // One statement, so that rows, parts and seqs are of one moment.
+    // One statement, so that rows, items and seqs are consistent.
     const { rows } = await pool.query<TaskRow & { items: TaskItem[] | null }>({
       name: 'tidings-snapshots',
       text: `select ${taskColumns}, (

@@ -11,21 +11,25 @@ import type { Closings } from './settle.ts'
 import type { TaskStore } from './store.ts'
 import { countAttempts, type FailureState, maxLosses, type Task, taskTopic } from './task.ts'
 
-/** Sets right what dead workers and lost rings left behind. */
+/** Recovers tasks from dead workers and lost wake-ups. */
 export interface Sweeper extends AsyncDisposable {
-  /** Looks once, now, for both expired leases and forgotten tasks. */
+  /** Checks once, now, for both expired leases and forgotten tasks. */
   sweep(): Promise<void>
-  /** Leases that ran out and were taken back, since the start. */
+  /** Expired leases that were taken over, and wake-ups that were repeated, since the start. */
   readonly counters: { takenBack: number; rungAgain: number }
 }
 
 /**
- * Creates the sweeper of a worker process. Several may sweep at once: every decision is a guarded append, so one wins.
+ * Creates the sweeper of a worker process. Several may sweep at once: every decision is a guarded
+ * append, so one wins.
  *
- * @param options.sweepMs - how often forgotten tasks are looked for; also the age at which a waiting task counts as forgotten
- * @param options.leaseMs - expired leases are looked for ten times within it, unless `sweepMs` is shorter
+ * @param options.sweepMs - interval of the checks for forgotten tasks; also the age at which a
+ *   waiting task counts as forgotten
+ * @param options.leaseMs - expired leases are checked for ten times within it, unless `sweepMs` is
+ *   shorter
  * @param options.onTakenBack - called with a task whose lease had expired
- * @param options.onWaiting - called with the kind of each task that waits although no wake-up may be on its way
+ * @param options.onWaiting - called with the kind of each task that waits although possibly no
+ *   wake-up is pending
  */
 export function createSweeper(options: {
   readonly database: Database
@@ -98,7 +102,8 @@ export function createSweeper(options: {
     const fail = (commit: Commit | undefined): Promise<Appended> =>
       appendWith({ database, appender }, unit, commit).catch((reason: unknown) => {
         if (commit === unsettled || isPassing(reason)) throw reason
-        // The application cannot settle it; that must not keep the task from ending for those who wait.
+        // The application's completion hook fails; that must not keep the task from ending for its
+        // subscribers.
         logger.error(
           { err: reason, taskId: task.id },
           'failed to run the completion hook of a lost task; ending it without',
@@ -118,7 +123,7 @@ export function createSweeper(options: {
       [kinds],
     )
     const tasks = await store.getMany(lost.rows.map(({ id }) => id))
-    // All at once: a doorbell that does not answer must not delay the others.
+    // Concurrently: an unresponsive queue must not delay the other tasks.
     await Promise.all(
       tasks.map(async (task) => {
         if (task?.status !== 'RUNNING') return
@@ -130,9 +135,10 @@ export function createSweeper(options: {
   }
 
   const ringForForgotten = async (): Promise<void> => {
-    // Those that were killed did not sign off.
+    // Workers that were killed did not delete their row.
     await database.pool.query(`delete from worker where seen_at < now() - interval '1 hour'`)
-    // Who may not run now is not rung for: as the first fifty in line they could keep all others from being heard.
+    // Tasks that may not run now get no wake-up: as the first fifty in the queue they could keep
+    // all others from getting one.
     const forgotten = await database.pool.query<{ id: string; kind: string; attempt: number }>(
       `with busy as materialized (
          select r.kind, r.owner from task r join unnest($1::text[], $3::int[]) as l(kind, per_user) on l.kind = r.kind
@@ -149,7 +155,7 @@ export function createSweeper(options: {
     )
     counters.rungAgain += forgotten.rows.length
     for (const { kind } of forgotten.rows) onWaiting(kind)
-    // A ring that is still to be answered has the same job id and is not added again.
+    // A pending wake-up has the same job id and is not added again.
     await Promise.all(forgotten.rows.map(({ id, kind, attempt }) => doorbell.ring(kind, id, attempt + 1)))
   }
 
@@ -173,7 +179,10 @@ export function createSweeper(options: {
   }
 }
 
-/** Calls `work` once at a time: a call while it runs shares its promise. Never rejects. */
+/**
+ * Creates a function that runs `work` once at a time: a call during a run shares its promise. Never
+ * rejects.
+ */
 function createSingleFlight(
   work: () => Promise<void>,
   logger: Logger,

@@ -3,17 +3,17 @@ import type { ItemState } from '../log/append-unit.ts'
 import { terminalEvents } from '../protocol.ts'
 
 /**
- * The state of a task: `QUEUED → RUNNING → COMPLETED | FAILED`, by way of `RETRYING` after a failure that may pass; `CANCELED`
- * from any that is not final. And the state of a part of one.
+ * The state of a task: `QUEUED → RUNNING → COMPLETED | FAILED`, by way of `RETRYING` after a
+ * transient failure; `CANCELED` from any state that is not final. Also the state of an item.
  */
 export type { AttemptOutcome, ItemStatus, TaskStatus } from '../db/tables.ts'
 
-/** States that nothing leaves. */
+/** States without transitions to other states. */
 export const finalStatuses: readonly TaskStatus[] = ['COMPLETED', 'FAILED', 'CANCELED']
-/** States in which a task may still do something. */
+/** States in which a task may still run. */
 export const activeStatuses: readonly TaskStatus[] = ['QUEUED', 'RUNNING', 'RETRYING']
 
-/** Whether nothing more will happen to a task in this state. */
+/** Whether a state is final. */
 export function isFinal(status: TaskStatus): boolean {
   return finalStatuses.includes(status)
 }
@@ -34,21 +34,27 @@ export type TaskEventType =
   | 'TaskFailed'
   | 'TaskCanceled'
 
-/** The events after which a task's topic is closed. */
+/** The terminal events, after which a task's topic is closed. */
 export const lastEventTypes: ReadonlySet<string> = new Set(terminalEvents)
 
-/** What may be done to an event for a reader who is too slow: merged to the newest, concatenated, or nothing. */
+/**
+ * How compaction treats an event for a slow subscriber: keep the latest, concatenate, or leave
+ * unchanged.
+ */
 export type EventClass = 'latest' | 'append' | 'keep'
 
-/** The class of an event of a task's topic. */
+/** Returns the class of an event of a task's topic. */
 export function classOf(type: string): EventClass {
   if (type === 'TaskAdvanced' || type === 'TaskQueueMoved') return 'latest'
   return type === 'TaskOutput' ? 'append' : 'keep'
 }
 
-/** How far a task is, as rows and events carry it. `elapsedMs` is derived from `startedAt` and the moment it is asked for. */
+/**
+ * The progress of a task, as stored in rows and events. `elapsedMs` is derived from `startedAt` and
+ * the time of the request.
+ */
 export interface ProgressState {
-  /** 0 to 100; never falls within an attempt. */
+  /** 0 to 100; never decreases within an attempt. */
   readonly percent: number
   readonly stage: string | null
   /** 0 to 100 within the stage. */
@@ -59,11 +65,11 @@ export interface ProgressState {
   readonly totalItems: number
   /** When the first attempt started, RFC 3339. */
   readonly startedAt: string | null
-  /** Estimated when this was written. */
+  /** Estimated at the time of writing. */
   readonly remainingMs: number | null
 }
 
-/** A task before it starts. */
+/** The progress of a task before it starts. */
 export const emptyProgress: ProgressState = {
   percent: 0,
   stage: null,
@@ -76,45 +82,45 @@ export const emptyProgress: ProgressState = {
   remainingMs: null,
 }
 
-/** Why a task or item failed, and what can be done. */
+/** The reason of a task's or item's failure, and what the user can do. */
 export interface FailureState {
-  /** Stable, in capitals. */
+  /** Stable, upper case. */
   readonly code: string
   readonly message: string
-  /** The system tries again by itself. */
+  /** Whether the system retries automatically. */
   readonly retryable: boolean
-  /** What the user can do, in a sentence. */
+  /** The action that the user can take, in one sentence. */
   readonly advice: string | null
-  /** Everything that is wrong with what the user gave, where that is the reason. None by default. */
+  /** All problems found in the user's input, if the input is the reason. Default none. */
   readonly problems?: readonly ProblemState[]
 }
 
-/** What is wrong at a place of what the user gave. */
+/** A problem at a location in the user's input. */
 export interface ProblemState {
-  /** Of the file, or whatever it is about; empty for the whole. */
+  /** The path of the file or other object; empty when the problem concerns the whole input. */
   readonly path: string
-  /** 1 for the first; null when it is about the file as a whole. */
+  /** 1-based; null when the problem concerns the whole file. */
   readonly line: number | null
-  /** 1 for the first character; null when it is about the line as a whole. */
+  /** 1-based; null when the problem concerns the whole line. */
   readonly column: number | null
   readonly message: string
 }
 
 /** One execution of a task. */
 export interface AttemptEntry {
-  /** 1 for the first. */
+  /** 1-based. */
   readonly attempt: number
   /** RFC 3339, as is `finishedAt`. */
   readonly startedAt: string
-  /** Absent while it runs. */
+  /** Absent while the attempt runs. */
   readonly finishedAt?: string
-  /** Absent while it runs. */
+  /** Absent while the attempt runs. */
   readonly outcome?: AttemptOutcome
   /** Set when the outcome is `FAILED` or `WORKER_LOST`. */
   readonly error?: FailureState
 }
 
-/** A task as its row tells it. */
+/** A task as stored in its row. */
 export interface Task {
   readonly id: string
   readonly kind: string
@@ -133,32 +139,32 @@ export interface Task {
   readonly error: FailureState | null
   readonly cancelReason: string | null
   readonly retryOf: string | null
-  /** The `traceparent` under which it was put in line; null when nothing was traced. */
+  /** The `traceparent` of the request that queued the task; null when tracing was off. */
   readonly trace: string | null
   readonly worker: string | null
   readonly nextAttemptAt: Date | null
   readonly createdAt: Date
   readonly startedAt: Date | null
   readonly finishedAt: Date | null
-  /** The seq of its topic at which all this is true. */
+  /** The seq of its topic at which all fields are valid. */
   readonly seq: number
 }
 
-/** A part of a task; `error` as {@link FailureState}. */
+/** An item of a task; `error` is a {@link FailureState}. */
 export type TaskItem = ItemState
 
 /**
- * Most executions of one task that may be lost: the task may be what brings workers down. Failures of its handler are counted
- * apart.
+ * Maximum number of lost executions of one task: the task may be what crashes the workers. Failures
+ * of its handler are counted separately.
  */
 export const maxLosses = 10
 
-/** Counts the executions of a task that ended in a given way. */
+/** Counts the executions of a task with a given outcome. */
 export function countAttempts({ attempts }: Pick<Task, 'attempts'>, outcome: AttemptOutcome): number {
   return attempts.filter((entry) => entry.outcome === outcome).length
 }
 
-/** The name of a task's topic. */
+/** Returns the name of a task's topic. */
 export function taskTopic(id: string): string {
   return `task:${id}`
 }

@@ -1,4 +1,4 @@
-/** Lets what is done under one name happen one after the other within this process. */
+/** Creates a keyed queue: runs async work serially per key within this process. */
 export function createTurns(): <T>(name: string, work: () => Promise<T>) => Promise<T> {
   const last = new Map<string, Promise<unknown>>()
   return async (name, work) => {

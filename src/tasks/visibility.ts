@@ -8,39 +8,47 @@ import type { TaskDefinition, Watcher } from './define-task.ts'
 import type { Task } from './task.ts'
 import { isGoodFor, maySeeTask, type Viewer } from './viewer.ts'
 
-/** What decides who may see a task. */
+/** The fields of a task that determine access to it. */
 export type SeenTask = Pick<Task, 'id' | 'kind' | 'owner' | 'subject'>
 
 /**
- * Says who may see a task, and tells those who watch one when they no longer may. Owners always may; others by leave of the task's
- * kind (`TaskDefinition.mayWatch`), which can be taken back at any time.
+ * Authorizes access to tasks and notifies subscribers of a task when their access is revoked.
+ * Owners always have access; other users need permission of the task's kind
+ * (`TaskDefinition.mayWatch`), which can be revoked at any time.
  */
 export interface Visibility extends AsyncDisposable {
   maySee(viewer: Viewer, task: SeenTask): Promise<boolean>
-  /** Owners always may; others by leave of the task's kind (`TaskDefinition.mayCancel`). */
+  /**
+   * Owners always may cancel; other users need permission of the task's kind
+   * (`TaskDefinition.mayCancel`).
+   */
   mayCancel(viewer: Viewer, task: SeenTask): Promise<boolean>
   /**
-   * Says that fewer may see the tasks about a subject than before: whoever watches one, in whatever process, is looked at again. To be
-   * called after the change is committed. Where the bus loses it, the next check finds it, `checkMs` later at most.
+   * Reports that access to the tasks about a subject was reduced: every subscriber to one of them,
+   * in any process, is checked again. Call it after the change is committed. If the bus loses the
+   * message, the next periodic check detects it, at most `checkMs` later.
    */
   changed(subject: string): void
   /**
-   * Keeps an eye on somebody who watches a task: calls `revoke` once, when the viewer may no longer, until the returned function is called.
-   * Undefined when that cannot happen.
+   * Guards the access of a subscriber to a task: calls `revoke` once, when the viewer loses access,
+   * until the returned function is called. Undefined when access cannot be revoked.
    */
   guard(viewer: Viewer, task: SeenTask): ((revoke: (error: TidingsError) => void) => () => void) | undefined
-  /** The same for somebody who watches something else about a subject, such as a topic of an application's own. */
+  /**
+   * Guards the access of a subscriber to another topic about a subject, such as a topic of the
+   * application.
+   */
   guardSubject(watched: WatchedSubject): (revoke: (error: TidingsError) => void) => () => void
-  /** How many are watched over. */
+  /** The number of guarded subscribers. */
   readonly size: number
 }
 
-/** What somebody watches, and whether it may still be. */
+/** A followed subject and the check of access to it. */
 export interface WatchedSubject {
-  /** The name by which {@link Visibility.changed} speaks of it. */
+  /** The subject passed to {@link Visibility.changed}. */
   readonly subject: string
   readonly isAllowed: () => Promise<boolean>
-  /** What the watcher is told when it is not. */
+  /** Creates the error for the subscriber whose access was revoked. */
   readonly refuse: () => TidingsError
 }
 
@@ -84,7 +92,7 @@ export function createVisibility(options: {
       if ((await one.isAllowed()) || !guarded.delete(one)) return
       one.revoke(one.refuse())
     } catch (error) {
-      // Nobody knows now; the next check asks again.
+      // The result is unknown; the next periodic check repeats the query.
       logger.warn({ err: error, subject: one.subject }, 'failed to check access of a subscriber')
     }
   }
@@ -96,7 +104,7 @@ export function createVisibility(options: {
     return (revoke) => {
       const one = { ...watched, revoke }
       guarded.add(one)
-      // Between the question that let the viewer in and this one the answer may have changed.
+      // Access may have been revoked between the check that admitted the viewer and this call.
       void check(one)
       return () => void guarded.delete(one)
     }

@@ -8,12 +8,15 @@ import type { Places, QueuePlace } from './place.ts'
 import type { TaskSnapshotState, TaskStore } from './store.ts'
 import { lastEventTypes, type TaskStatus, taskTopic } from './task.ts'
 
-/** What somebody who watches a task is handed: what the log holds, and, while it waits, its place as it moves. */
+/**
+ * An event or snapshot of a followed task: the contents of the log and, while the task waits,
+ * changes of its queue position.
+ */
 export type Watched =
   | Followed<TaskSnapshotState>
   | { readonly is: 'queueMoved'; readonly seq: number; readonly at: string; readonly place: QueuePlace }
 
-/** From where a task is watched. See `Subscription.taskProgress`. */
+/** The position from which a task is followed. See `Subscription.taskProgress`. */
 export interface WatchOptions {
   readonly taskId: string
   readonly kind: string
@@ -23,8 +26,9 @@ export interface WatchOptions {
 }
 
 /**
- * Watches a task: {@link follow} on its topic, with the moves of its place in the queue laid in between while it waits.
- * A move repeats the seq of the event before it, as it reports a passing state and is not in the log.
+ * Follows a task: {@link follow} on its topic, merged with changes of its queue position while it
+ * waits. A change repeats the seq of the event before it, as it is an ephemeral event and not in
+ * the log.
  */
 export function watchTask(
   {
@@ -46,7 +50,7 @@ export function watchTask(
       isLast: ({ type }) => lastEventTypes.has(type),
     },
   )
-  // Who polls reads the place with the task; only who stays sees it move.
+  // Polling clients read the queue position with the task; only subscribers receive changes.
   return catchUpOnly
     ? followed
     : interruptible((signal) =>
@@ -60,8 +64,8 @@ export function watchTask(
 }
 
 /**
- * The seq that a watcher resumes after; 0 for one that is handed a snapshot first. A cursor that is none is for
- * {@link follow} to refuse.
+ * Returns the seq after which a subscriber resumes; 0 for one that first receives a snapshot. An
+ * invalid cursor is rejected by {@link follow}.
  */
 function resumedAt(after: string | undefined, taskId: string, epoch: string): number {
   if (after === undefined) return 0
@@ -112,7 +116,8 @@ async function* layIn(
     }
   }
   try {
-    // Who resumes is told no state; a task that does not wait has no place, so nothing is said of one that does not.
+    // A resuming subscriber receives no snapshot, so QUEUED is assumed; a task that is not waiting
+    // has no queue position, so nothing is emitted for it.
     if (startSeq > 0) heed('QUEUED')
     pull()
     while (!signal.aborted) {
@@ -136,7 +141,7 @@ async function* layIn(
   }
 }
 
-/** Whether watching failed for a reason that the watcher can act on. */
+/** Whether following failed for a reason that the client can act on. */
 export function isWatchRefusal(error: unknown): boolean {
   return isTidingsError(error, 'NOT_FOUND', 'BAD_CURSOR')
 }

@@ -19,28 +19,29 @@ import { createSweeper } from './sweeper.ts'
 import type { Task } from './task.ts'
 import { createTurns } from './turns.ts'
 
-/** A process's share of the work: answers the doorbell, runs attempts, keeps their leases, sweeps. */
+/** The task worker of a process: handles wake-ups, runs attempts, renews their leases, sweeps. */
 export interface TaskWorker extends AsyncDisposable {
-  /** The id that leases of this process carry. */
+  /** The worker id in the leases of this process. */
   readonly id: string
-  /** Attempts under way. */
+  /** Number of running attempts. */
   readonly running: number
-  /** How attempts ended, leases taken back and rings repeated, since the start. */
+  /** Outcomes of attempts, expired leases taken over and wake-ups repeated, since the start. */
   readonly counters: Readonly<Record<Outcome | 'takenBack' | 'rungAgain', number>>
-  /** How many attempts of each kind this process runs at once, at most. */
+  /** The maximum number of attempts of each kind that this process runs at once. */
   readonly slots: Readonly<Record<string, number>>
   readonly measures: TaskMeasures
   /**
-   * Takes nothing new and hands all running tasks over to other workers, at once. Called by dispose.
+   * Stops claiming tasks and immediately hands all running tasks over to other workers. Called by
+   * dispose.
    *
-   * A task is not given time to finish: nobody knows how much it needs, and those who watch would wait for it first and for its
-   * next attempt afterwards.
+   * A task gets no time to finish: its remaining time is unknown, and its subscribers would wait
+   * first for it and then for its next attempt.
    */
   drain(): Promise<void>
 }
 
 const controlMessage = z.object({ stop: z.string() })
-/** How long an attempt that was told to stop may take to let go before it is left behind. */
+/** Maximum time for an attempt to end after it was stopped, before it is abandoned. */
 const letGoMs = 3_000
 
 /** Starts the worker of this process. */
@@ -79,13 +80,13 @@ export async function startWorker(options: {
   const id = `w_${crypto.randomUUID().slice(0, 13)}`
   const outcomes: Record<Outcome, number> = { completed: 0, failed: 0, retrying: 0, 'handed on': 0, stopped: 0 }
   const underWay = new Set<Promise<boolean>>()
-  /** Attempts under way by kind, from before their claim. */
+  /** Attempts in progress by kind, counted from before their claim. */
   const busy = new Map<string, number>()
   const inTurn = createTurns()
   const measures = createTaskMeasures()
   let isDraining = false
 
-  // A kind that this process leaves to others is not among them.
+  // Excludes kinds that this process does not run.
   const answered = [...definitions.values()].filter(({ concurrency }) => concurrency > 0)
   const slots = Object.fromEntries(answered.map(({ kind, concurrency }) => [kind, concurrency]))
   const leases = createLeases({ database, logger, worker: id, leaseMs, slots })
@@ -107,7 +108,10 @@ export async function startWorker(options: {
     onWaiting: (kind) => pickUp(kind),
   })
 
-  /** In the trace that the task was started in, whichever process that was, or in one of its own. */
+  /**
+   * Runs an attempt in the trace in which the task was started, in whichever process, or in a new
+   * trace.
+   */
   const traced = ({ task, attempt, waitedMs }: Claim, run: () => Promise<Outcome>): Promise<Outcome> =>
     tracing.within(`attempt ${task.kind}`, { role: 'consumer', parent: task.trace }, async (facts) => {
       const outcome = await run()
@@ -121,7 +125,8 @@ export async function startWorker(options: {
 
   /** Runs the next attempt of a kind to its end. @returns false when there was none to claim */
   const runNext = async (definition: TaskDefinition): Promise<boolean> => {
-    // One claim of a kind at a time: of several that want the first in line, all but one would have to look again.
+    // One claim per kind at a time: of several that want the first task in the queue, all but one
+    // would have to look again.
     const claim = await inTurn(definition.kind, () =>
       claimNext({ database, store, appender, worker: id, leaseMs }, definition),
     )
@@ -145,7 +150,7 @@ export async function startWorker(options: {
       )
       measures.ended(definition.kind, outcome, performance.now() - startedAt)
       outcomes[outcome]++
-      // What the attempt has set going must not outlive it.
+      // Work that the attempt started must not outlive it.
       if (outcome === 'stopped') lease.stop('lease lost')
       logger.debug({ taskId: claim.task.id, kind: definition.kind, attempt: claim.attempt, outcome }, 'ended attempt')
       if (outcome === 'retrying' || outcome === 'handed on') await ringForRetry(claim.task.id)
@@ -167,7 +172,10 @@ export async function startWorker(options: {
     for (const { kind, attempt, delayMs } of rows) await doorbell.ring(kind, taskId, attempt + 1, delayMs)
   }
 
-  /** Its ring may have been answered in vain while the owner had as many running as allowed: one more may run now. */
+  /**
+   * Sends a wake-up for a waiting task of the same owner: its own may have found the owner at the
+   * limit of running tasks, and one more may run now.
+   */
   const ringForOwner = async ({ kind, owner }: Task): Promise<void> => {
     const { rows } = await database.pool.query<{ id: string; attempt: number }>(
       `select id, attempt from task
@@ -180,7 +188,7 @@ export async function startWorker(options: {
 
   const isFull = ({ kind, concurrency }: TaskDefinition): boolean => (busy.get(kind) ?? 0) >= concurrency
 
-  /** {@link runNext} within this process's share of the kind. Never rejects. */
+  /** Runs {@link runNext} within this process's limit for the kind. Never rejects. */
   const runCounted = async (definition: TaskDefinition): Promise<boolean> => {
     const { kind } = definition
     busy.set(kind, (busy.get(kind) ?? 0) + 1)
@@ -196,14 +204,18 @@ export async function startWorker(options: {
   }
 
   const answer = async (definition: TaskDefinition): Promise<boolean> => {
-    // A ring may still arrive while the doorbell pauses: somebody else answers it.
+    // A wake-up may still arrive while the queue pauses: another worker handles it.
     if (isDraining) return false
-    // Attempts that no ring began may have filled this worker. What waits is then picked up by whoever looks for it first.
+    // Attempts started without a wake-up may have filled this worker. Waiting tasks are then
+    // claimed by the first worker that looks for them.
     if (!isFull(definition)) await runCounted(definition)
     return true
   }
 
-  /** Works on what waits of a kind without being rung for: the doorbell may be deaf, or as late as its own recovery. */
+  /**
+   * Runs waiting tasks of a kind without a wake-up: wake-ups may not arrive, or only after the
+   * queue has recovered.
+   */
   const pickUp = (kind: string): void => {
     const definition = definitions.get(kind)
     if (definition === undefined || isDraining || isFull(definition)) return
@@ -254,7 +266,7 @@ export async function startWorker(options: {
     async [Symbol.asyncDispose]() {
       await drain()
       await sweeper[Symbol.asyncDispose]()
-      // Not waited for: a bus that is away confirms nothing, and it is closed itself.
+      // Not awaited: an unavailable bus confirms nothing, and the bus itself is being closed.
       control.close().catch((error: unknown) => logger.warn({ err: error }, 'failed to unsubscribe from the bus'))
       await leases[Symbol.asyncDispose]()
     },
