@@ -6,16 +6,20 @@ import { type Logger, redactSecrets } from '../logger.ts'
 import { classifyDatabaseError } from './failure.ts'
 import { createPools, type PoolOptions, type Pools } from './pool.ts'
 
-/** Connections to one PostgreSQL database. Disposing waits (at most 5 s) for statements under way. */
+/** Connections to one PostgreSQL database. Disposing waits (at most 5 s) for running statements. */
 export interface Database extends AsyncDisposable {
-  /** `bigint` comes as number, `timestamptz` as Date, `jsonb` parsed. */
+  /** `bigint` is returned as number, `timestamptz` as Date, `jsonb` parsed. */
   readonly pool: pg.Pool
   /**
-   * Two connections for the signs of life of this process (heartbeats, leases, presence), which must not wait behind other
-   * statements. Their own are given up after 2 s, so that a dead connection is replaced before a lease runs out.
+   * Two connections for the liveness of this process (heartbeats, leases, presence), which must not
+   * wait behind other statements. Their own statements time out after 2 s, so that a dead
+   * connection is replaced before a lease expires.
    */
   readonly vitals: pg.Pool
-  /** Opens another pool, whose connections are watched with the others. It ends with the database, unless it is ended before. */
+  /**
+   * Opens another pool, whose connections are monitored with the others. It ends with the database,
+   * unless it is ended earlier.
+   */
   openPool(options: PoolOptions): pg.Pool
 }
 
@@ -26,16 +30,18 @@ const vitalConnections = 2
 const longestVitalMs = 2_000
 
 /**
- * Opens connections to a database, waiting for one that is just starting.
+ * Opens connections to a database, waiting for one that is starting up.
  *
- * @param options.url - `postgres://user:password@host:port/name`, or with `?host=/dir` for a Unix socket
- * @param options.maxConnections - most connections open at once
- * @param options.applicationName - what `pg_stat_activity` shows; `tidings` by default
- * @param options.waitMs - longest wait for the database to answer, 30,000 by default
- * @param options.statementMs - longest time of one statement in the server, and of a pause inside a transaction; default
- * 4,000. A connection that stays silent for a fifth longer is destroyed; see {@link createPools}
- * @throws TidingsError `UNAVAILABLE` when it does not answer in time; `BAD_CONFIGURATION` when it refuses the user,
- * password or name, or is older than PostgreSQL 14
+ * @param options.url - `postgres://user:password@host:port/name`, or with `?host=/dir` for a Unix
+ *   socket
+ * @param options.maxConnections - maximum number of open connections
+ * @param options.applicationName - shown in `pg_stat_activity`; default `tidings`
+ * @param options.waitMs - maximum wait for the database to answer; default 30,000
+ * @param options.statementMs - maximum time of one statement in the server, and of a pause inside a
+ *   transaction; default 4,000. A connection that stays silent for a fifth longer is destroyed; see
+ *   {@link createPools}
+ * @throws TidingsError `UNAVAILABLE` when it does not answer in time; `BAD_CONFIGURATION` when it
+ *   refuses the user, password or name, or is older than PostgreSQL 14
  */
 export async function connectDatabase(options: {
   url: string
@@ -68,14 +74,15 @@ export async function connectDatabase(options: {
   return { pool, vitals, openPool: pools.open, [Symbol.asyncDispose]: close }
 }
 
-/** What transactions under way do once they have committed. */
+/** The callbacks that open transactions run once they have committed. */
 const afterCommits = new WeakMap<pg.PoolClient, (() => void)[]>()
 
 /**
- * Does something once the transaction that `client` is in has committed, and nothing when it is rolled back: telling others of what was
- * written. For those who are handed a client and do not commit themselves. What it throws becomes a warning of the process.
+ * Runs a callback once the transaction of `client` has committed, and not at all when it is rolled
+ * back: for publishing what was written. For functions that receive a client and do not commit
+ * themselves. An error thrown by the callback becomes a process warning.
  *
- * @throws Error when the client is in no transaction of {@link withTransaction}
+ * @throws Error when the client is not in a transaction of {@link withTransaction}
  */
 export function afterCommit(client: pg.PoolClient, work: () => void): void {
   const works = afterCommits.get(client)
@@ -84,9 +91,10 @@ export function afterCommit(client: pg.PoolClient, work: () => void): void {
 }
 
 /**
- * Runs `work` as a part of the transaction that `client` is in: when it rejects, what it did is undone, and the transaction can go on.
+ * Runs `work` in a savepoint of the transaction of `client`: when it rejects, its changes are
+ * rolled back, and the transaction can continue.
  *
- * @throws what `work` throws
+ * @throws any error of `work`
  */
 export async function withSavepoint<T>(client: pg.PoolClient, work: () => Promise<T>): Promise<T> {
   const works = afterCommits.get(client)
@@ -106,10 +114,11 @@ export async function withSavepoint<T>(client: pg.PoolClient, work: () => Promis
 /**
  * Runs `work` inside one transaction, on one connection.
  *
- * @param work - commits when it resolves, rolls back when it rejects. A statement that may fail goes into {@link withSavepoint}: after
- * any other that does, there is nothing left to commit, whoever catches its error
- * @returns what `work` returns
- * @throws what `work` or the commit throws
+ * @param work - commits when it resolves, rolls back when it rejects. Wrap a statement that may
+ *   fail in {@link withSavepoint}: any other failed statement aborts the transaction, even if its
+ *   error is caught
+ * @returns the result of `work`
+ * @throws any error of `work` or the commit
  */
 export async function withTransaction<T>(
   database: Pick<Database, 'pool'>,
@@ -123,13 +132,13 @@ export async function withTransaction<T>(
     await client.query('begin')
     const result = await work(client)
     const { command } = await client.query('commit')
-    // Not an error to PostgreSQL, which tells it by this alone: of what was said to be done, nothing is.
+    // Not an error in PostgreSQL, which reports it by the command tag alone: nothing was committed.
     if (command !== 'COMMIT')
       throw new Error('A statement of this transaction failed, and its error was not passed on: nothing was committed')
     for (const after of works) attempt(after)
     return result
   } catch (error) {
-    // On a lost connection there is nothing to roll back, and no answer to wait for.
+    // A lost connection has nothing to roll back and sends no answer to wait for.
     if (classifyDatabaseError(error)?.isConnectionLost === true) broken = asError(error)
     else
       await client.query('rollback').catch((failure: unknown) => {
@@ -138,12 +147,12 @@ export async function withTransaction<T>(
     throw error
   } finally {
     afterCommits.delete(client)
-    // A connection that could not roll back may still be inside the transaction: it is thrown away.
+    // A connection that could not roll back may still be inside the transaction: it is destroyed.
     client.release(broken)
   }
 }
 
-/** It has committed: nothing that is done afterwards makes it fail. */
+/** Runs a callback after the commit: its failure must not fail the transaction. */
 function attempt(after: () => void): void {
   try {
     after()
@@ -152,7 +161,7 @@ function attempt(after: () => void): void {
   }
 }
 
-/** `url` without its password, for messages. */
+/** Returns `url` without its password, for messages. */
 export function describeDatabaseUrl(url: string): string {
   return redactSecrets(url)
 }
@@ -211,20 +220,21 @@ function isStartupParameterRefused(error: unknown): boolean {
   return asError(error).message.includes('unsupported startup parameter')
 }
 
-/** Whether trying again may help: the server starts, has no connection free, or cannot be reached. */
+/** Whether a retry may help: the server is starting, has no free connection, or is unreachable. */
 function mayBeStarting(error: unknown): boolean {
   const code = (error as { code?: unknown }).code
   const isState = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code)
   return !isState || classifyDatabaseError(error) !== null
 }
 
-/** Ends pools, and waits until the server has let go of every connection. */
+/** Ends pools, and waits until the server has closed every connection. */
 async function closePools(pools: Pools, logger: Logger): Promise<void> {
   const deadline = AbortSignal.timeout(longestCloseMs)
   const isLate = once(deadline, 'abort').then(() => 'late')
   const all = pools.opened
   const end = async () => {
-    // A pool that ends forgets who still waits for a connection: their statements would hang until they time out.
+    // A pool that ends drops the requests waiting for a connection: their statements would hang
+    // until they time out.
     while (all.some((pool) => pool.waitingCount > 0) && !deadline.aborted) await delay(5)
     await Promise.all(all.map((pool) => pool.end()))
     while (pools.size > 0 && !deadline.aborted) await delay(5)
@@ -240,7 +250,10 @@ async function closePools(pools: Pools, logger: Logger): Promise<void> {
 const int8 = 20
 const int8Array = 1016
 
-/** Ids, sequence numbers and counts stay far below 2^53, and a number cannot be mistaken for text as pg's default can. */
+/**
+ * Ids, sequence numbers and counts stay far below 2^53, and a number cannot be mistaken for text,
+ * unlike pg's default.
+ */
 const getTypeParser = ((oid: number, format?: 'text' | 'binary') => {
   const parse = pg.types.getTypeParser(oid, format as 'text') as (value: string) => unknown
   if (format === 'binary') return parse
@@ -255,7 +268,10 @@ function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error))
 }
 
-/** A failed connection to a name with several addresses is an AggregateError, whose own message is empty. */
+/**
+ * A failed connection to a host name with several addresses is an AggregateError, whose own message
+ * is empty.
+ */
 function describeFailure(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return asError(error.errors[0]).message
   return asError(error).message

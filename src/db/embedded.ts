@@ -12,11 +12,17 @@ import { findAccount, placeBinaries, placeData } from './embedded/place.ts'
 import { endAbandonedPostmaster, type Postmaster, startPostmaster } from './embedded/postmaster.ts'
 import { keepRunning } from './embedded/supervise.ts'
 
-/** A PostgreSQL server of this process's own. Disposing ends it, so that its data needs no recovery, within 10 s. */
+/**
+ * A PostgreSQL server owned by this process. Disposing stops it cleanly, so that its data needs no
+ * recovery, within 10 s.
+ */
 export interface EmbeddedPostgres extends AsyncDisposable {
-  /** Where to connect: `postgres://user:password@localhost/tidings?host=…&port=…`. */
+  /** The connection URL: `postgres://user:password@localhost/tidings?host=…&port=…`. */
   readonly url: string
-  /** Where the data is: as wished, or elsewhere when root's PostgreSQL could not get there. Absolute. */
+  /**
+   * The directory of the data: the requested one, or another when the PostgreSQL user of a root
+   * process could not access it. Absolute.
+   */
   readonly dataDir: string
 }
 
@@ -25,33 +31,38 @@ const defaultSettings: Readonly<Record<string, string>> = {
   shared_buffers: '128MB',
   fsync: 'on',
   synchronous_commit: 'on',
-  // A new segment of the log is not filled with zeros first: at full speed that stopped all appends for 40 ms, twice a second.
+  // New WAL segments are not filled with zeros first: under full load that stopped all appends for
+  // 40 ms, twice a second.
   wal_init_zero: 'off',
-  // Two processes less; on one machine's disk, reading ahead gains nothing for rows of this size.
+  // Saves two processes; on a local disk, read-ahead gains nothing for rows of this size.
   io_method: 'sync',
   // Statements here are short: compiling one takes longer than running it.
   jit: 'off',
   timezone: 'UTC',
   log_timezone: 'UTC',
   log_checkpoints: 'off',
-  // Of the server itself, not of statements: those are reported to whoever sent them, and would fill the file.
+  // Logs the server itself, not statements: their errors are reported to the client that sent them,
+  // and would fill the file.
   log_min_messages: 'log',
 }
 const longestStartMs = 120_000
 const longestLeftoversMs = 10_000
 
 /**
- * Starts a PostgreSQL server on the data in a directory, making both at the first start. It listens on a Unix socket
- * alone (on Windows: on a free port of the loopback address), with a random password.
+ * Starts a PostgreSQL server on the data in a directory, creating both at the first start. It
+ * listens only on a Unix socket (on Windows: on a free port of the loopback address), with a random
+ * password.
  *
- * What an earlier process left behind is taken over: a server that outlived it is ended first, a crash is recovered from,
- * a first start that was interrupted begins anew. A server that is killed is started again at the same address.
+ * Leftovers of an earlier process are handled: a server that outlived its process is stopped first,
+ * a crash is recovered from, an interrupted first start is repeated. A server that is killed is
+ * restarted at the same address.
  *
- * @param options.dataDir - the directory; made when it is missing
- * @param options.settings - settings of PostgreSQL that replace the defaults here
+ * @param options.dataDir - the directory; created when it is missing
+ * @param options.settings - PostgreSQL settings that override the defaults here
  * @param options.mustExist - whether to refuse to create a database; default false
- * @throws TidingsError `BAD_CONFIGURATION` when there is no database and `mustExist` is set, when another living process uses the directory, when it belongs to another
- * version, or when this machine cannot run PostgreSQL
+ * @throws TidingsError `BAD_CONFIGURATION` when there is no database and `mustExist` is set, when
+ *   another living process uses the directory, when it belongs to another version, or when this
+ *   machine cannot run PostgreSQL
  */
 export async function startEmbeddedPostgres(options: {
   dataDir: string
@@ -60,7 +71,7 @@ export async function startEmbeddedPostgres(options: {
   mustExist?: boolean
 }): Promise<EmbeddedPostgres> {
   const { logger, mustExist = false } = options
-  // Before anything creates the directory.
+  // Must run before the directory is created.
   if (mustExist) await access(options.dataDir).catch(() => refuseMissing(options.dataDir))
   await using undo = new AsyncDisposableStack()
   const found = await findBinaries()
@@ -111,7 +122,10 @@ function refuseMissing(dataDir: string): never {
   )
 }
 
-/** Starts the server until it answers. Again, for a while, when processes of a killed one still hold its memory. */
+/**
+ * Starts the server and waits until it answers. Retries for a while when processes of a killed
+ * server still hold its shared memory.
+ */
 async function startAnswering(start: () => Promise<Postmaster>, url: string, logFile: string): Promise<Postmaster> {
   const leftoversDeadline = Date.now() + longestLeftoversMs
   for (;;) {
@@ -144,7 +158,7 @@ async function waitUntilAnswering(url: string, readEnd: () => string | undefined
     } catch (error) {
       const end = readEnd()
       if (end !== undefined) throw new Error(end, { cause: error })
-      // 28P01: the password beside the data is not the one in it; no later try can succeed.
+      // 28P01: the password in the file is not the one in the database; no later try can succeed.
       if (Date.now() > deadline || (error as { code?: string }).code === '28P01') throw error
     }
     await delay(10)
@@ -155,7 +169,7 @@ async function ensureDatabase(url: string): Promise<void> {
   try {
     await query(url, 'select 1')
   } catch (error) {
-    // 3D000: there is no such database. The one named postgres always exists.
+    // 3D000: the database does not exist. The one named postgres always exists.
     if ((error as { code?: string }).code !== '3D000') throw error
     const always = new URL(url)
     always.pathname = '/postgres'

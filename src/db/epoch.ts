@@ -1,11 +1,13 @@
 import type { Database } from './connect.ts'
 
 /**
- * Begins another life of the log: every cursor given out before is answered with a snapshot, reason `RESET`.
- * For after a backup was restored. Servers do so by themselves when they see that the log went back, which is later.
+ * Starts a new epoch of the log: every cursor issued before is answered with a snapshot, reason
+ * `RESET`. Use it after restoring a backup. Servers do so automatically when they detect that the
+ * log went back, but only later.
  *
- * @param seen - renews only while this is the epoch, so that of several servers that see the same one renews it
- * @returns the epoch, new or not
+ * @param seen - renews only while this is the current epoch, so that of several servers that detect
+ *   the same reset only one renews it
+ * @returns the current epoch, new or not
  */
 export async function renewEpoch(database: Pick<Database, 'pool'>, seen?: string): Promise<string> {
   await database.pool.query(
@@ -20,8 +22,9 @@ export async function renewEpoch(database: Pick<Database, 'pool'>, seen?: string
 }
 
 /**
- * Reads the name under which the servers of this database find each other on the bus. It is the first epoch that a server saw and stays
- * when servers renew the epoch: otherwise those that have not noticed yet would be on another bus. {@link forgetBusName} gives another one.
+ * Reads the name under which the servers of this database find each other on the bus. It is the
+ * first epoch that a server saw and does not change when servers renew the epoch: otherwise servers
+ * that have not noticed yet would be on another bus. {@link forgetBusName} resets it.
  */
 export async function readBusName(database: Pick<Database, 'pool'>): Promise<string> {
   await database.pool.query(
@@ -33,7 +36,10 @@ export async function readBusName(database: Pick<Database, 'pool'>): Promise<str
   return name
 }
 
-/** Lets servers that start from now on take another name on the bus, as a copy of a database must have: no server may run. */
+/**
+ * Resets the bus name, so that servers started from now on choose another one, as a copy of a
+ * database requires. No server may be running.
+ */
 export async function forgetBusName(database: Pick<Database, 'pool'>): Promise<void> {
   await database.pool.query(`delete from meta where key = 'bus'`)
 }

@@ -1,26 +1,38 @@
-/** A failure of the infrastructure below a statement, as opposed to a mistake in the statement or in its values. */
+/**
+ * A failure of the infrastructure below a statement, as opposed to a mistake in the statement or
+ * its values.
+ */
 export interface DatabaseFailure {
   /** The cause for a log line, such as `statement_timeout`. */
   readonly cause: string
   /**
-   * Whether the statement and its transaction certainly changed nothing, so that they may be repeated. False when the
-   * connection was lost: the commit may have happened.
+   * Whether the statement and its transaction certainly changed nothing, so that they may be
+   * repeated. False when the connection was lost: the commit may have happened.
    */
   readonly isUndone: boolean
-  /** Whether the connection is useless: it was lost, or it leads to a server that no longer takes writes. */
+  /**
+   * Whether the connection is unusable: it was lost, or it leads to a server that no longer accepts
+   * writes.
+   */
   readonly isConnectionLost: boolean
-  /** When another try is likely to succeed, in milliseconds. */
+  /** Delay after which a retry is likely to succeed, in milliseconds. */
   readonly retryAfterMs: number
 }
 
-/** SQLSTATE of a statement on a connection that {@link DatabaseFailure} reports as silent: `connection_failure`. */
+/**
+ * SQLSTATE of a statement on a connection that was destroyed because it was silent:
+ * `connection_failure`.
+ */
 export const silentConnectionCode = '08006'
 
 const contention = { isUndone: true, isConnectionLost: false, retryAfterMs: 1_000 }
 const exhaustion = { isUndone: true, isConnectionLost: false, retryAfterMs: 5_000 }
 const loss = { isUndone: false, isConnectionLost: true, retryAfterMs: 2_000 }
 
-/** Transient failures by SQLSTATE, the longest matching prefix first. Everything else is a defect or the caller's mistake. */
+/**
+ * Transient failures by SQLSTATE, the longest matching prefix first. Everything else is a defect or
+ * the caller's mistake.
+ */
 const failuresByState: readonly (readonly [prefix: string, failure: DatabaseFailure])[] = [
   ['08P01', { cause: 'protocol_violation', ...loss }],
   ['08', { cause: 'connection_exception', ...loss }],
@@ -30,7 +42,8 @@ const failuresByState: readonly (readonly [prefix: string, failure: DatabaseFail
     { cause: 'idle_in_transaction_session_timeout', isUndone: true, isConnectionLost: true, retryAfterMs: 1_000 },
   ],
   ['40001', { cause: 'serialization_failure', ...contention }],
-  // The commit of a transaction whose synchronous standby was lost, among others: it may have happened.
+  // For example the commit of a transaction that lost its synchronous standby: it may have
+  // happened.
   ['40003', { cause: 'statement_completion_unknown', ...loss }],
   ['40P01', { cause: 'deadlock_detected', ...contention }],
   ['40', { cause: 'transaction_rollback', ...contention }],
@@ -51,22 +64,29 @@ const failuresByState: readonly (readonly [prefix: string, failure: DatabaseFail
 /** System errors of sockets and of name resolution. */
 const socketCodes =
   /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|EHOST(UNREACH|DOWN)|ENET(UNREACH|DOWN)|EAI_AGAIN|ENOTFOUND|ENOENT|ENOBUFS|EMFILE|ENFILE)$/
-/** Codes that mean the same in every call. The others are also those of files, and of clients of this server that leave. */
+/**
+ * Codes with the same meaning in every call. The others also occur for files, and for clients of
+ * this server that disconnect.
+ */
 const unmistakableCodes = /^(ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN)$/
 const socketCalls: readonly unknown[] = ['connect', 'read', 'write', 'getaddrinfo']
-/** What pg and pg-pool say without a code. */
+/** Messages of pg and pg-pool errors without a code. */
 const lostMessages =
   /^(Connection terminated|Client has encountered a connection error|Client was closed|Query read timeout)/
-/** No connection was had, so nothing was sent: the pool is exhausted, or a new connection was not established in time. */
+/**
+ * No connection was obtained, so nothing was sent: the pool is exhausted, or a new connection was
+ * not established in time.
+ */
 const unsentMessages =
   /^(timeout exceeded when trying to connect|Connection terminated due to connection timeout|timeout expired|Cannot use a pool)/
 const deepestCause = 8
 
 /**
- * Classifies an error by its SQLSTATE, its system code or pg's message: the one place that decides which failures are those
- * of the infrastructure. Looks through `cause`, as an error may have been wrapped.
+ * Classifies an error by its SQLSTATE, its system code or pg's message: the single place that
+ * decides which failures are infrastructure failures. Follows `cause`, as an error may have been
+ * wrapped.
  *
- * @returns null when trying again would not help: the statement, its values or the code are wrong
+ * @returns null when a retry would not help: the statement, its values or the code are wrong
  */
 export function classifyDatabaseError(error: unknown): DatabaseFailure | null {
   let current = error

@@ -21,18 +21,25 @@ interface AppliedMigration {
 }
 
 const ownMigrations = fileURLToPath(new URL('./migrations', import.meta.url))
-/** Any number serves, as long as nothing else in the database locks the same one ("tidings" in ASCII, first four bytes). */
+/**
+ * An arbitrary number that no other lock in the database may use ("tidings" in ASCII, first four
+ * bytes).
+ */
 const lockKey = 0x74696469
-/** Longest time of one statement of a migration, and of waiting for another process that migrates; milliseconds. */
+/**
+ * Maximum time of one statement of a migration, and of the wait for another migrating process;
+ * milliseconds.
+ */
 export const migrationMs = 600_000
 
 /**
- * Brings the schema of a database up to this version of the code. Forward only; each file is a transaction of its own.
- * Servers may start at once: one applies, the others wait for it.
+ * Migrates the schema of a database to this version of the code. Forward only; each file runs in
+ * its own transaction. Servers may start concurrently: one migrates, the others wait for it.
  *
- * @param options.directory - folder of files `NNNN_name.sql`; `src/db/migrations` by default
- * @returns the names of the files applied now
- * @throws TidingsError `BAD_CONFIGURATION` when the database is newer than the code, or an applied file has changed
+ * @param options.directory - folder of files `NNNN_name.sql`; default `src/db/migrations`
+ * @returns the names of the files applied by this call
+ * @throws TidingsError `BAD_CONFIGURATION` when the database is newer than the code, or an applied
+ *   file has changed
  */
 export async function migrate(
   database: Pick<Database, 'openPool'>,
@@ -67,7 +74,7 @@ export async function migrate(
     failure = error instanceof Error ? error : new Error(String(error))
     throw error
   } finally {
-    // After a failure the connection is closed, which gives the lock back whatever state it is in.
+    // After a failure the connection is closed, which releases the lock in any state.
     client.release(failure)
   }
 }
@@ -87,7 +94,7 @@ async function readMigrations(directory: string): Promise<readonly Migration[]> 
       const [, digits, name] = /^(\d{4})_([a-z0-9_]+)\.sql$/.exec(file) ?? []
       if (digits === undefined || name === undefined)
         throw new Error(`The migration ${file} is not named like 0001_what_it_does.sql`)
-      // Git may check files out with other line ends; that is not a change.
+      // Git may check files out with other line endings; that is not a change.
       const sql = (await readFile(`${directory}/${file}`, 'utf8')).replaceAll('\r\n', '\n')
       return { id: Number(digits), name, file, sql, checksum: createHash('sha256').update(sql).digest('hex') }
     }),
@@ -98,7 +105,7 @@ async function readMigrations(directory: string): Promise<readonly Migration[]> 
   return migrations
 }
 
-/** Throws unless what was applied is exactly a beginning of what the code knows. */
+/** Throws unless the applied migrations are a prefix of the known ones. */
 function checkHistory(known: readonly Migration[], applied: readonly AppliedMigration[]): void {
   for (const [index, one] of applied.entries()) {
     const migration = known[index]

@@ -1,12 +1,15 @@
 import type { Database } from './connect.ts'
 
-/** A table whose rows say of two ids that they belong together. Names are written by us, never by users. */
+/** A table whose rows relate two ids. The names are constants of the code, never user input. */
 export interface PairTable {
   readonly table: string
   readonly columns: readonly [first: string, second: string]
 }
 
-/** Which of these pairs a table has, in their order; one statement however many they are. */
+/**
+ * Returns which of the given pairs a table contains, in order; one statement for any number of
+ * pairs.
+ */
 export async function havePairs(
   { pool }: Pick<Database, 'pool'>,
   { table, columns: [first, second] }: PairTable,
@@ -22,7 +25,10 @@ export async function havePairs(
   return pairs.map((_, index) => found.has(index + 1))
 }
 
-/** An id with U+0000 names nothing, but PostgreSQL would refuse it together with all that others ask for beside it. */
+/**
+ * An id with U+0000 matches nothing, but PostgreSQL would reject the whole query with all other ids
+ * in it.
+ */
 function storable(id: string): string | null {
   return id.includes('\0') ? null : id
 }

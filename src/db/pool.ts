@@ -7,57 +7,65 @@ export interface PoolOptions {
   /** Shown in `pg_stat_activity`. */
   readonly applicationName: string
   readonly maxConnections: number
-  /** Startup options, such as `-c jit=off`; none by default. */
+  /** Startup options, such as `-c jit=off`; default none. */
   readonly options?: string
-  /** Longest time of one statement, when it is another one than that of the database; milliseconds. */
+  /** Maximum time of one statement, in milliseconds; defaults to that of the database. */
   readonly statementMs?: number
 }
 
-/** The pools of one database, whose connections are watched together. */
+/** The pools of one database, monitored together. */
 export interface Pools extends Disposable {
   open(options: PoolOptions): pg.Pool
-  /** The pools that were not ended by their user. */
+  /** The pools that have not been ended by their users. */
   readonly opened: readonly pg.Pool[]
-  /** Connections that are open now. */
+  /** Number of open connections. */
   readonly size: number
-  /** Leaves timeouts and options out of what new connections ask the server for, as PgBouncer refuses them. */
+  /**
+   * Omits timeouts and options from the startup parameters of new connections, as PgBouncer refuses
+   * them.
+   */
   omitStartupParameters(): void
 }
 
 const connectMs = 3_000
-/** Longest wait for a connection of the pool that is free. */
+/** Maximum wait for a free connection of the pool. */
 const acquireMs = 10_000
-/** An idle connection whose peer vanished is noticed about 10 s after this. */
+/** A vanished peer of an idle connection is detected about 10 s after this. */
 const keepAliveDelayMs = 5_000
-/** Longest wait for the server to close a connection that ends. */
+/** Maximum wait for the server to close a connection that ends. */
 const goodbyeMs = 1_000
 const idleMs = 60_000
-/** A deadline on this side is so much later than the server's, whose answer comes first when it can come at all. */
+/**
+ * A deadline on this side is later than the server's by this share, so that the server's answer
+ * arrives first whenever it can arrive at all.
+ */
 const graceShare = 0.2
 const longestLookMs = 250
-/** Looks at the connections within one deadline, at least. */
+/** Minimum number of checks of the connections within one deadline. */
 const looksPerDeadline = 10
 
-/** As much of pg's client as its types leave out. */
+/** The members of pg's client that its types omit. */
 interface ClientState {
   readonly connection: {
     readonly stream: { readonly bytesRead: number; readonly destroyed: boolean; destroy(error?: Error): void }
   }
-  /** False while a statement is under way. */
+  /** False while a statement is running. */
   readonly readyForQuery: boolean | null
 }
 
-/** A connection whose end does not wait for a server that does not answer. */
+/** A connection that ends without waiting for an unresponsive server. */
 class BoundedClient extends pg.Client {
   constructor(options: pg.ClientConfig) {
-    // The pool's own limit of the same name also bounds the wait for a free connection, which may be longer.
+    // The pool's own limit of the same name also bounds the wait for a free connection, which may
+    // be longer.
     super({ ...options, connectionTimeoutMillis: connectMs })
   }
 
   override end(): Promise<void>
   override end(callback: (error: Error) => void): void
   override end(callback?: (error: Error) => void): Promise<void> | undefined {
-    // Otherwise an idle connection whose server vanished stays for ever, and with it what waits for its place in the pool.
+    // Otherwise an idle connection to a vanished server would remain forever, and block the
+    // requests that wait for its slot in the pool.
     const timer = setTimeout(() => stateOf(this).connection.stream.destroy(), goodbyeMs)
     this.once('end', () => clearTimeout(timer))
     if (callback === undefined) return super.end()
@@ -67,19 +75,22 @@ class BoundedClient extends pg.Client {
 }
 
 /**
- * Creates the pools of one database. PostgreSQL may vanish without closing anything (its host is gone, a router forgot the
- * connection); a statement is then never answered, and neither `statement_timeout` nor TCP keep-alive helps. So the time of a
- * statement is also limited on this side: a connection on which nothing came for a fifth longer than the server may take is
- * destroyed, never returned to its pool. Its statement fails with SQLSTATE 08006. Every other connection that was silent as
- * long most likely shares its fate and is destroyed too: otherwise each would cost its next user the same wait. One that has
- * a statement or a transaction under way is spared until it has been silent for its own limit.
+ * Creates the pools of one database. PostgreSQL may vanish without closing a connection (its host
+ * is down, a router forgot the connection); a statement is then never answered, and neither
+ * `statement_timeout` nor TCP keep-alive helps. So the time of a statement is also limited on this
+ * side: a connection that received nothing for a fifth longer than the server's limit is destroyed,
+ * never returned to its pool. Its statement fails with SQLSTATE 08006. Every other connection that
+ * was silent for as long is most likely dead too and is destroyed: otherwise each would cost its
+ * next user the same wait. A connection with a running statement or transaction is kept until it
+ * has been silent for its own limit.
  *
- * What is measured is the silence, by the time that this process was running. A time on the clock would condemn every
- * connection after the process itself had stood still.
+ * The limit applies to the silence, measured in the time that this process was running. A
+ * wall-clock limit would destroy every connection after the process itself was suspended.
  *
- * @param options.statementMs - longest time of one statement in the server (`statement_timeout`) and of a pause inside a
- * transaction, unless a pool names another one; milliseconds
- * @param options.tellingMs - the silence of a connection with a shorter limit says nothing about the others
+ * @param options.statementMs - maximum time of one statement in the server (`statement_timeout`)
+ *   and of a pause inside a transaction, unless a pool overrides it; milliseconds
+ * @param options.tellingMs - minimum limit of a connection for its silence to indicate that the
+ *   others are dead; milliseconds
  */
 export function createPools(options: {
   readonly url: string
@@ -94,9 +105,9 @@ export function createPools(options: {
     readonly limitMs: number
     readonly deadlineMs: number
     bytesRead: number
-    /** Since something was heard of it. */
+    /** Time since data was last received on the connection. */
     silentMs: number
-    /** The same, while a statement is under way; else 0. */
+    /** The same while a statement is running; otherwise 0. */
     waitingMs: number
   }
   const watched = new Set<Watched>()
@@ -121,7 +132,10 @@ export function createPools(options: {
       stateOf(one.client).connection.stream.destroy(Object.assign(error, { code: silentConnectionCode }))
     }
   }
-  /** BullMQ takes all listeners off a connection that it gives back, so its end may go unheard. */
+  /**
+   * BullMQ removes all listeners from a connection that it releases, so the end of the connection
+   * may go unnoticed.
+   */
   const forgetEnded = (): void => {
     for (const one of watched) if (stateOf(one.client).connection.stream.destroyed) watched.delete(one)
   }
@@ -141,7 +155,7 @@ export function createPools(options: {
   let lookedAt = performance.now()
   const timer = setInterval(() => {
     const now = performance.now()
-    // A process that stood still has not read yet what came meanwhile.
+    // A process that was suspended has not yet read the data that arrived in the meantime.
     look(Math.min(now - lookedAt, lookMs * 2))
     lookedAt = now
   }, lookMs).unref()
@@ -167,8 +181,9 @@ export function createPools(options: {
             }),
       })
       opened.add(pool)
-      // Without listeners a connection that breaks would end the process: idle ones report to the pool, which replaces
-      // them, and those lent out but quiet, as between two statements of a transaction, report to themselves.
+      // Without listeners, a broken connection would end the process: idle connections report to
+      // the pool, which replaces them; checked-out connections without a running statement, as
+      // between two statements of a transaction, report to themselves.
       pool.on('error', () => undefined)
       pool.on('connect', (client) => {
         const deadlineMs = statementMs * (1 + graceShare)

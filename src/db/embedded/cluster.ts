@@ -10,28 +10,29 @@ import { writeFileAtomically } from './files.ts'
 
 const run = promisify(execFile)
 
-/** The user and the database of the embedded server. */
+/** The name of both the user and the database of the embedded server. */
 export const databaseName = 'tidings'
 
 /** The files of one database server. */
 export interface Cluster {
   readonly directory: string
   readonly password: string
-  /** True when it was made just now. */
+  /** Whether it was created by this call. */
   readonly isNew: boolean
-  /** True when the file with the password was lost: `password` is a new one, for {@link resetPassword}. */
+  /** Whether the password file was lost: `password` is a new one, for {@link resetPassword}. */
   readonly isPasswordLost: boolean
 }
 
 const passwordPattern = /^[0-9a-f]{48}$/
 
 /**
- * Opens the data in `dataDir/postgres`, or makes it.
+ * Opens the data in `dataDir/postgres`, or creates it.
  *
- * It is made under another name and renamed when it is complete, so that whatever bears the name is whole: a start that
- * was interrupted leaves nothing behind that the next one could mistake for data.
+ * It is created under another name and renamed when complete, so that a directory with that name is
+ * always complete: an interrupted start leaves nothing that the next one could mistake for data.
  *
- * @throws TidingsError `BAD_CONFIGURATION` when the data was written by another major version of PostgreSQL
+ * @throws TidingsError `BAD_CONFIGURATION` when the data was written by another major version of
+ *   PostgreSQL
  */
 export async function openCluster(
   dataDir: string,
@@ -66,7 +67,8 @@ export async function openCluster(
   await runInitdb(
     binaries,
     ['-D', unfinished, '-U', databaseName, `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8']
-      // Comparison by code point, as in every other C locale, but with the letters of Unicode known to lower() and upper().
+      // Compares by code point, like every C locale, but lower() and upper() support Unicode
+      // letters.
       .concat(['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'])
       // The files are synced by syncCluster while the server already answers.
       .concat('--no-sync', '--no-instructions'),
@@ -77,17 +79,19 @@ export async function openCluster(
 }
 
 /**
- * Gives the database user of a cluster, which must not be running, the password of `cluster`, and stores it. For a cluster whose
- * password file is lost: its owner could read the data anyway.
+ * Sets the password of a cluster's database user to that of `cluster`, and stores it. The cluster
+ * must not be running. For a cluster without its password file: the owner of the files could read
+ * the data anyway.
  *
- * @throws Error with the output of PostgreSQL when it cannot
+ * @throws Error with the output of PostgreSQL when it fails
  */
 export async function resetPassword(
   { directory, password }: Cluster,
   binaries: Binaries,
   account: Account | undefined,
 ): Promise<void> {
-  // Single-user mode asks for no password. The password has no character that would end the string.
+  // Single-user mode requires no password. The password contains no character that would end the
+  // string.
   const child = spawn(binaries.postgres, ['--single', '-D', directory, '-c', 'exit_on_error=on', 'postgres'], {
     ...account,
     cwd: directory,
@@ -99,7 +103,7 @@ export async function resetPassword(
     stream.setEncoding('utf8').on('data', (text: string) => {
       output += text
     })
-  // A server that ends at once reads nothing; its exit code is what counts.
+  // A server that exits immediately reads no input; its exit code decides.
   child.stdin.on('error', () => undefined)
   child.stdin.end(`alter role ${databaseName} password '${password}'\n`)
   const [code] = (await once(child, 'close')) as [number | null]
@@ -107,7 +111,9 @@ export async function resetPassword(
   await writeFileAtomically(join(dirname(directory), 'password'), password, { mode: 0o600, account })
 }
 
-/** Forces all files of a new cluster to the disk, which making it left out. Needs no stop of the server. */
+/**
+ * Syncs all files of a new cluster to disk, which its creation skipped. The server may be running.
+ */
 export async function syncCluster(directory: string, binaries: Binaries, account: Account | undefined): Promise<void> {
   await runInitdb(binaries, ['--sync-only', '-D', directory], account)
 }

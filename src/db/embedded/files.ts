@@ -3,11 +3,11 @@ import { dirname } from 'node:path'
 import type { Account } from './binaries.ts'
 
 /**
- * Writes a small file so that after a crash or a power loss it has its old content or the new one, never a part: another file is
- * written, forced to the disk and renamed.
+ * Writes a small file so that after a crash or a power loss it has its old content or the new one,
+ * never a part: a temporary file is written, synced to disk and renamed.
  *
  * @param options.mode - permissions; default 0o644
- * @param options.account - the owner of the file; by default the user of this process
+ * @param options.account - the owner of the file; defaults to the user of this process
  */
 export async function writeFileAtomically(
   path: string,

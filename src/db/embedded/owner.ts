@@ -16,18 +16,21 @@ const claimSchema = z.object({
 type Claim = Readonly<z.infer<typeof claimSchema>>
 
 const claimName = /^owner-.+\.json$/
-/** A claim that is being written, or was when its process or the machine ended. */
+/** A claim that is still being written, or was when its process or the machine stopped. */
 const unfinishedName = /^owner-(\d+)-[^.]+\.json\.part$/
 const longestContentionMs = 5_000
 
 /**
- * Makes this process the only one that uses `directory`, until the result is disposed or the process is gone.
+ * Makes this process the exclusive owner of `directory`, until the result is disposed or the
+ * process exits.
  *
- * Every process writes a file of its own, named after itself, and owns the directory when no other living process has
- * one. A single lock file would need a removal when its owner died, and two that remove it at once can remove each
- * other's; here only files of the dead are removed, whose names never come back.
+ * Every process writes a file of its own with a unique name, and owns the directory when no other
+ * living process has one. A single lock file would have to be removed when its owner died, and two
+ * processes that remove it concurrently can remove each other's; here only files of dead processes
+ * are removed, and their names are never reused.
  *
- * @throws TidingsError `BAD_CONFIGURATION` when another living process owns the directory; `details.pid` names it
+ * @throws TidingsError `BAD_CONFIGURATION` when another living process owns the directory;
+ *   `details.pid` is its process id
  */
 export async function claimDirectory(directory: string): Promise<AsyncDisposable> {
   const file = join(directory, `owner-${process.pid}-${randomBytes(4).toString('hex')}.json`)
@@ -48,7 +51,8 @@ export async function claimDirectory(directory: string): Promise<AsyncDisposable
     await withdraw()
     const owner = others.find((claim) => claim.state === 'owner')
     if (owner !== undefined || Date.now() >= deadline) throw refusal(directory, owner ?? others[0])
-    // Several began at the same moment and saw each other: all step back, and one comes first the next time.
+    // Several processes started at the same moment and saw each other: all back off, and one is
+    // first on the next try.
     await delay(10 + Math.random() * 90)
   }
 }
@@ -69,7 +73,7 @@ async function readLivingClaims(directory: string, own: string): Promise<readonl
       await rm(file, { force: true })
       continue
     }
-    // A process id comes back for another process; the moment it began does not.
+    // A process id may be reused by another process; its start time is not.
     const isSame = identity === claim.identity || identity === 'unknown' || claim.identity === 'unknown'
     if (isSame) living.push(claim)
     else await rm(file, { force: true })
@@ -78,8 +82,8 @@ async function readLivingClaims(directory: string, own: string): Promise<readonl
 }
 
 /**
- * Claims are written atomically, so no living process has an incomplete one: it is what a power loss left of a claim that an
- * earlier version had not forced to the disk.
+ * Parses a claim. Claims are written atomically, so no living process has an incomplete one: it was
+ * left by a power loss, from an earlier version that did not sync claims to disk.
  *
  * @returns undefined for an incomplete claim
  */

@@ -24,10 +24,12 @@ import { type Account, type Binaries, readMajorVersion } from './binaries.ts'
 const run = promisify(execFile)
 
 /**
- * Finds the user that PostgreSQL runs as. It refuses to run as root, so root lends it another user: the one that owns
- * `cluster` already, else `postgres`, else `tidings`, which is created.
+ * Finds the user that PostgreSQL runs as. It refuses to run as root, so a root process runs it as
+ * another user: the one that already owns `cluster`, else `postgres`, else `tidings`, which is
+ * created.
  *
- * @returns undefined when this process is not root: then it is the user of this process
+ * @returns undefined when this process is not root: PostgreSQL then runs as the user of this
+ *   process
  * @throws TidingsError `BAD_CONFIGURATION` when there is no such user and none can be created
  */
 export async function findAccount(cluster: string, logger: Logger): Promise<Account | undefined> {
@@ -51,8 +53,9 @@ export async function findAccount(cluster: string, logger: Logger): Promise<Acco
 }
 
 /**
- * Makes the directory for the data where the user of PostgreSQL can reach it: at `wanted`, or else, when a folder above
- * is closed to that user (such as a home of mode 700), in `/var/lib/tidings`, under a name made from `wanted`.
+ * Creates the data directory where the PostgreSQL user can access it: at `wanted`, or, when a
+ * parent folder is closed to that user (such as a home of mode 700), in `/var/lib/tidings`, under a
+ * name derived from `wanted`.
  *
  * @returns the directory to use, absolute and without symbolic links
  * @throws TidingsError `BAD_CONFIGURATION` when this process may not write there
@@ -72,7 +75,7 @@ export async function placeData(wanted: string, account: Account | undefined, lo
 }
 
 /**
- * Copies the programs to where the user of PostgreSQL can run them, unless it can already.
+ * Copies the programs to a folder where the PostgreSQL user can run them, unless it already can.
  *
  * @returns the programs to use and their major version
  */
@@ -84,7 +87,8 @@ export async function placeBinaries(
   const majorVersion = await readMajorVersion(binaries, account)
   if (majorVersion !== undefined) return { ...binaries, majorVersion }
   if (account === undefined) throw new Error(`${binaries.postgres} may not be executed`)
-  // Sizes and times, as npm restores neither when it installs another version over this one.
+  // Identified by size and modification time, as npm preserves neither when it installs another
+  // version over this one.
   const program = await stat(binaries.postgres)
   const name = `postgresql-${program.size}-${Math.round(program.mtimeMs)}`
   const root = join(await makeSharedFolder(account), name)
@@ -98,7 +102,7 @@ export async function placeBinaries(
   if ((await stat(root).catch(() => undefined)) === undefined) {
     const unfinished = `${root}.${randomBytes(4).toString('hex')}`
     await cp(binaries.root, unfinished, { recursive: true, verbatimSymlinks: true })
-    // Another start may have been quicker; both made the same.
+    // Another start may have been faster; both copies are identical.
     await rename(unfinished, root).catch(() => rm(unfinished, { recursive: true }))
     logger.info({ from: binaries.root, to: root }, 'copied PostgreSQL to where its user can run it')
   }
@@ -125,22 +129,23 @@ async function makeDirectory(path: string, account: Account | undefined): Promis
 async function makeWritable(path: string, account: Account | undefined): Promise<string> {
   const created = await mkdir(path, { recursive: true, mode: 0o755 })
   const directory = await realpath(resolve(path))
-  // A folder with other things in it is somebody's own and stays theirs; PostgreSQL only has to pass through.
+  // A folder with other contents belongs to its user and keeps its owner; PostgreSQL only has to
+  // traverse it.
   if (account !== undefined && (created !== undefined || (await readdir(directory)).length === 0))
     await chown(directory, account.uid, account.gid)
   await access(directory, constants.W_OK | constants.X_OK)
-  // Made by another user, as by an earlier start as root: nothing in it could be read.
+  // Created by another user, as by an earlier start as root: its contents could not be read.
   if (account === undefined) await readdir(join(directory, 'postgres')).catch(ignoreMissing)
   return directory
 }
 
-/** A folder that only root can write to and everybody can enter. */
+/** Creates a folder that only root can write to and all users can enter. */
 async function makeSharedFolder(account: Account): Promise<string> {
   for (const folder of ['/var/lib/tidings', join(tmpdir(), 'tidings')]) {
     try {
       await mkdir(folder, { recursive: true })
       const found = await lstat(folder)
-      // In a folder such as /tmp anybody could have put one there first.
+      // In a folder such as /tmp, any user could have created it first.
       if (!found.isDirectory() || found.uid !== 0) continue
       await chmod(folder, 0o755)
       if (await canEnter(folder, account)) return folder
@@ -154,7 +159,10 @@ async function makeSharedFolder(account: Account): Promise<string> {
   )
 }
 
-/** Asked of the system itself, as that user: access lists and mount options count as much as modes. */
+/**
+ * Whether a user can enter a directory. Tested by running a command as that user: access lists and
+ * mount options count as much as modes.
+ */
 async function canEnter(directory: string, account: Account): Promise<boolean> {
   return run('/bin/sh', ['-c', 'test -x "$0"', directory], { ...account, cwd: '/' }).then(
     () => true,

@@ -13,16 +13,19 @@ const fastShutdownMs = 5_000
 const immediateShutdownMs = 2_000
 const maxLogBytes = 5_000_000
 
-/** A running PostgreSQL server that is our child. */
+/** A running PostgreSQL server, a child of this process. */
 export interface Postmaster {
   readonly pid: number
-  /** Resolves when it has ended, with a description of how; never rejects. */
+  /** Resolves when the server has exited, with a description of the exit; never rejects. */
   readonly ended: Promise<string>
-  /** Ends it: first so that data needs no recovery, after 5 s at once, after 2 s more by force. */
+  /**
+   * Stops the server: first cleanly, so that its data needs no recovery, after 5 s with an
+   * immediate shutdown, after 2 s more by force.
+   */
   stop(): Promise<void>
 }
 
-/** How a server is run. */
+/** The options of {@link startPostmaster}. */
 export interface PostmasterOptions {
   readonly binaries: Binaries
   readonly account: Account | undefined
@@ -32,22 +35,23 @@ export interface PostmasterOptions {
   readonly logger: Logger
 }
 
-/** Starts the server; it does not answer yet. Its output goes to `logFile`. */
+/** Starts the server, without waiting until it answers. Its output is written to `logFile`. */
 export async function startPostmaster(options: PostmasterOptions): Promise<Postmaster> {
   const { binaries, account, cluster, logFile, settings, logger } = options
   const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   const log = await open(logFile, 'a')
   let child: ChildProcess
   try {
-    // What matters in it is the end; it is small, as errors of statements go to whoever sent them.
+    // Only the end of the file matters; it is small, as errors of statements are reported to the
+    // client.
     if ((await log.stat()).size > maxLogBytes) await log.truncate()
     child = spawn(binaries.postgres, ['-D', cluster, ...args], {
       ...account,
       cwd: cluster,
       env: postgresEnvironment(),
       stdio: ['ignore', log.fd, log.fd],
-      // A process group of its own: Ctrl-C in a terminal goes to the whole group of the foreground, and would end the
-      // database while the server is still writing to it.
+      // A separate process group: Ctrl-C in a terminal is sent to the whole foreground group, and
+      // would stop the database while the server is still writing to it.
       detached: true,
       windowsHide: true,
     })
@@ -64,7 +68,7 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Postm
       resolve(signal === null ? `it ended with code ${code}` : `it was ended by ${signal}`)
     })
   })
-  // Should this process exit without having disposed of the server, the server still shuts down in order.
+  // If this process exits without having disposed the server, the server still shuts down cleanly.
   const lastResort = () => {
     if (isRunning) process.kill(pid, 'SIGINT')
   }
@@ -81,19 +85,20 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Postm
     pid,
     ended,
     stop: async () => {
-      // Once it is gone, its process id may be given to any other process.
+      // After the exit, its process id may be reused by any other process.
       if (isRunning) await stopProcess(pid, binaries, logger, waitForEnd)
     },
   }
 }
 
 /**
- * Ends a server on `cluster` that outlived its parent, and clears away what a dead one left.
+ * Stops a server on `cluster` that outlived its parent, and removes the files that a dead one left.
  *
- * It is ended and not used further: its settings may be of an older version of the code, and sessions of the dead
- * process may still be at work in it, holding locks. An orderly end needs no recovery, so this costs some 100 ms.
+ * It is stopped and not reused: its settings may be from an older version of the code, and sessions
+ * of the dead process may still be active in it, holding locks. A clean stop needs no recovery, so
+ * this costs about 100 ms.
  *
- * @returns the folder its socket was in, if there was one
+ * @returns the folder of its socket, if there was one
  */
 export async function endAbandonedPostmaster(
   cluster: string,
@@ -116,9 +121,10 @@ export async function endAbandonedPostmaster(
     await rm(file, { force: true })
   }
   if (!/^\d+$/.test(port) || !socketDirectory.startsWith('/')) return undefined
-  // The process id in these files may be another process's by now, or that of a dead one nobody has waited for, as in
-  // containers without an init; PostgreSQL would take either for a living server and refuse to start. Were children of
-  // the dead server still at work, the new one would notice by their shared memory.
+  // The process id in these files may have been reused by another process, or be that of a zombie,
+  // as in containers without an init; PostgreSQL would take either for a living server and refuse
+  // to start. If children of the dead server were still running, the new server would detect them
+  // by their shared memory.
   const socket = join(socketDirectory, `.s.PGSQL.${port}`)
   for (const leftover of [socket, `${socket}.lock`]) await rm(leftover, { force: true })
   return socketDirectory

@@ -1,16 +1,17 @@
 import type { Logger } from '../../logger.ts'
 import type { Postmaster } from './postmaster.ts'
 
-/** A server that ends more often would only go on doing so. */
+/** A server that exits more often would most likely keep doing so. */
 const maxRestartsPerMinute = 3
 
 /**
- * Keeps a server running: one that ends without being told to, as when the system kills it for its memory, is started
- * again. The statements under way fail; those that come later find it at the same address.
+ * Keeps a server running: one that exits without having been stopped, for example killed by the
+ * system for its memory use, is restarted. Running statements fail; later ones find it at the same
+ * address.
  *
  * @param start - resolves with a server that answers
- * @returns `stop`, which ends it for good
- * @throws what the first `start` throws
+ * @returns `stop`, which stops the server permanently
+ * @throws any error of the first `start`
  */
 export async function keepRunning(
   start: () => Promise<Postmaster>,
