@@ -4,13 +4,15 @@ import type { Logger } from '../logger.ts'
 import { type Audit, createAudit } from './audit.ts'
 import { type Census, createCensus } from './census.ts'
 
-/** What administrators see of a process: who is connected, and what happened at the door. */
+/** The administrators' view of a process: connection statistics and the audit log. */
 export interface Admin extends AsyncDisposable {
   readonly audit: Audit
   readonly census: Census
 }
 
-/** Opens both. Disposing writes down what waits, and counts this process out. */
+/**
+ * Opens both. Disposing writes pending audit entries and removes this process from the statistics.
+ */
 export function createAdmin(options: {
   readonly database: Pick<Database, 'pool'>
   readonly bus: Bus

@@ -4,15 +4,15 @@ import type { AuditEvent, AuditFact } from './fact.ts'
 /** An entry of the audit log. */
 export interface AuditEntry extends AuditFact {
   readonly id: string
-  /** When it happened first. */
+  /** Time of the first occurrence. */
   readonly createdAt: Date
-  /** When it happened last. */
+  /** Time of the last occurrence. */
   readonly until: Date
-  /** How often it happened in between, both included. */
+  /** Number of occurrences, including the first and the last. */
   readonly count: number
 }
 
-/** Which entries are asked for; what is left out does not matter. */
+/** A filter of entries; omitted fields match everything. */
 export interface AuditFilter {
   readonly userId?: string | undefined
   readonly event?: AuditEvent | undefined
@@ -36,7 +36,7 @@ interface Row {
 
 /**
  * Reads entries, newest first.
- * @param options.after - the last entry of the page before
+ * @param options.after - the last entry of the previous page
  */
 export async function readAuditLog(
   database: Pick<Database, 'pool'>,
@@ -63,8 +63,8 @@ export async function readAuditLog(
 }
 
 /**
- * Deletes entries that have not happened again for so many days.
- * @returns how many; fewer than `maxRows` means that none is left
+ * Deletes entries that have not recurred for a number of days.
+ * @returns the number of deleted entries; fewer than `maxRows` means that none is left
  */
 export async function pruneAuditLog(
   database: Pick<Database, 'pool'>,

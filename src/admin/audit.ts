@@ -4,27 +4,31 @@ import type { Logger } from '../logger.ts'
 import { type Collector, type CollectorLimits, createCollector } from './collector.ts'
 import { type AuditAbout, type AuditEvent, type Caller, toFact } from './fact.ts'
 
-/** Writes down what happens at the door. Disposing writes what waits. */
+/** Writes audit entries. Disposing writes the pending ones. */
 export interface Audit extends AsyncDisposable {
-  /** Notes a fact: at once, without waiting for anything, and never throws. It is in the database in a moment, or within a second when much happens. */
+  /**
+   * Records an entry: synchronous, never throws. It is in the database in a moment, or within a
+   * second under load.
+   */
   note(event: AuditEvent, caller: Caller, about?: AuditAbout): void
-  /** Writes what waits now. Never rejects: what cannot be written is tried again. */
+  /** Writes pending entries now. Never rejects: a failed write is retried. */
   flush(): Promise<void>
-  /** When something was written the last time; null when nothing was. */
+  /** Time of the last write; null when there was none. */
   readonly writtenAt: Date | null
 }
 
 const batchRows = 500
-/** How long the end of a process waits for a database that is away. */
+/** Maximum time that a shutdown waits for an unavailable database. */
 const longestGoodbyeMs = 2_000
 
 /**
- * Creates the writer of the audit log: facts are collected in memory and written in batches, so nobody waits for them. The first one
- * after a quiet time is written at once, what follows it together. A process that is killed loses what it has noted within `everyMs`
- * of the last write; one that ends in order loses nothing.
+ * Creates the writer of the audit log: entries are collected in memory and written in batches, so
+ * callers never wait. The first one after a quiet period is written immediately, the following ones
+ * together. A process that is killed loses the entries recorded within `everyMs` of the last write;
+ * a graceful shutdown loses nothing.
  *
  * @param options.everyMs - time between two writes; default 1 s
- * @param options.limits - of what is kept in memory and written, see {@link createCollector}
+ * @param options.limits - of the entries kept in memory and written, see {@link createCollector}
  */
 export function createAudit(options: {
   readonly database: Pick<Database, 'pool'>
@@ -44,7 +48,7 @@ export function createAudit(options: {
       writtenAt = new Date()
       if (isFailing) logger.info('resumed writing the audit log')
       isFailing = false
-      // What has grown meanwhile has time until the next write.
+      // Rows that have grown in the meantime can wait for the next write.
       if (rows.length < batchRows) return
     }
   }
@@ -70,7 +74,7 @@ export function createAudit(options: {
     note(event, caller, about) {
       collector.add(toFact(event, caller, about))
       if (performance.now() - flushedAtMs < everyMs) return
-      // What happens in the same turn is written with it.
+      // Entries recorded in the same tick are written together.
       flushedAtMs = performance.now()
       setImmediate(() => void flush())
     },
@@ -87,7 +91,10 @@ export function createAudit(options: {
   }
 }
 
-/** Writing a row again only lets its count grow: one that was written although its answer was lost is not counted twice. */
+/**
+ * Writes rows. Writing a row again only increases its count: a row that was written, but not
+ * confirmed, is not counted twice.
+ */
 async function write(database: Pick<Database, 'pool'>, rows: ReturnType<Collector['take']>): Promise<void> {
   const column = <T>(read: (row: (typeof rows)[number]) => T): T[] => rows.map(read)
   await database.pool.query(

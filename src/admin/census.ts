@@ -29,14 +29,14 @@ const census = z.object({
   auditedAt: instant.nullable(),
 })
 
-/** How often something is there. */
+/** A name and its number of occurrences. */
 export type Count = z.output<typeof count>
-/** Somebody who is connected; `subscriptions` is null of one that polls. */
+/** A connected client; `subscriptions` is null for a polling client. */
 export type ConnectionSummary = z.output<typeof connection>
-/** What one server says of its connections. Lists are cut: see `src/server/census.ts`. */
+/** The connection statistics of one server. Lists are truncated: see `src/server/census.ts`. */
 export type ServerCensus = z.output<typeof census>
 
-/** A server that is up, with what it said last. */
+/** A server that is up, with its latest statistics. */
 export interface CountedServer extends ServerCensus {
   readonly id: string
   readonly name: string
@@ -44,28 +44,34 @@ export interface CountedServer extends ServerCensus {
   readonly seenAt: Date
 }
 
-/** Knows who is connected, over all servers that share the record. */
+/** Connection statistics of all servers that share the database. */
 export interface Census extends AsyncDisposable {
-  /** Counts this server in from now on: `source` is asked every `everyMs`. Disposing counts it out. */
+  /** Adds this server from now on: `source` is read every `everyMs`. Disposing removes it. */
   announce(options: { readonly name: string; readonly source: () => ServerCensus }): AsyncDisposable
-  /** All servers that are up, the longest running first. One that was killed is left out after `silentMs`. */
+  /**
+   * Returns all servers that are up, the longest running first. A server that was killed is omitted
+   * after `silentMs`.
+   */
   read(): Promise<readonly CountedServer[]>
-  /** The same now and, unless only once, whenever it has changed; a slow reader gets the newest. */
+  /**
+   * Yields the same list now and, unless `once` is set, after every change; a slow consumer gets
+   * the latest.
+   */
   watch(options?: { readonly once?: boolean }): AsyncIterableIterator<readonly CountedServer[], undefined>
 }
 
 const channel = 'admin:census'
 const longestGoodbyeMs = 1_000
-/** Even a quiet server says this often that it is there. */
+/** An idle server renews its row at this interval. */
 const renewMs = 4_000
 
 /**
- * Creates the census of one process: each server keeps a row of its own in Postgres, which is right with and without a bus; the bus
- * only says that there is something new to read.
+ * Creates the connection statistics of one process: each server keeps its own row in Postgres,
+ * which is correct with and without a bus; the bus only notifies the others of changes.
  *
- * @param options.everyMs - how often the own server is looked at, and, while somebody watches, twice as long between two looks at
- * the others; default 1 s
- * @param options.silentMs - a server that was silent for longer is gone; default 10 s
+ * @param options.everyMs - interval at which the own server's statistics are read; while there are
+ *   subscribers, the other servers are read at twice this interval; default 1 s
+ * @param options.silentMs - a server that was silent for longer is down; default 10 s
  */
 export function createCensus(options: {
   readonly database: Pick<Database, 'pool'>
@@ -95,7 +101,8 @@ export function createCensus(options: {
     )
     return rows.flatMap((row) => {
       const parsed = census.safeParse(row.census)
-      // Of another version than this one, during an update: it is there, but what it says cannot be read.
+      // A server of another version, during an update: it is up, but its statistics cannot be
+      // parsed.
       if (!parsed.success) return []
       return [{ ...parsed.data, id: row.server_id, name: row.name, startedAt: row.started_at, seenAt: row.seen_at }]
     })
@@ -182,7 +189,7 @@ export function createCensus(options: {
           .catch((error: unknown) =>
             logger.debug({ err: error }, 'failed to remove the server from connection statistics'),
           )
-        // Where the database is away, silence says the same.
+        // If the database is unavailable, the server is removed after `silentMs` instead.
         await within(longestGoodbyeMs, gone)
       },
     }

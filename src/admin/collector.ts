@@ -1,40 +1,58 @@
 import { randomUUID } from 'node:crypto'
 import type { AuditFact } from './fact.ts'
 
-/** A row of the audit log as it stands now: it may be written more than once, with a larger count each time. */
+/**
+ * The current state of a row of the audit log: it may be written more than once, with a larger
+ * count each time.
+ */
 export interface AuditRow extends AuditFact {
   readonly id: string
   readonly atMs: number
-  /** The last time that it happened. */
+  /** Time of the last occurrence. */
   untilMs: number
   count: number
 }
 
-/** Turns facts into few rows, and keeps those that are not written yet. Its memory is bounded, whoever calls. */
+/**
+ * Aggregates audit facts into few rows, and keeps the rows that are not written yet. Its memory is
+ * bounded, regardless of the callers.
+ */
 export interface Collector {
-  /** Takes a fact in, as a row of its own or counted on one that there is. */
+  /** Adds a fact, as a new row or to the count of an existing one. */
   add(fact: AuditFact): void
-  /** Up to `max` rows that are new or have grown, oldest first; they stay until {@link Collector.written}. */
+  /**
+   * Returns up to `max` rows that are new or have grown, oldest first; they are kept until
+   * {@link Collector.written}.
+   */
   take(max: number): readonly Readonly<AuditRow>[]
-  /** What was taken is in the database now, with those counts. */
+  /** Marks taken rows as written to the database, with those counts. */
   written(rows: readonly Readonly<AuditRow>[]): void
-  /** Facts that are kept nowhere, as too many rows wait; the next `take` that has room tells of them in a row of its own. */
+  /**
+   * Number of facts that were dropped because too many rows are pending; the next `take` with room
+   * reports them in a row of its own.
+   */
   readonly dropped: number
-  /** Rows that wait to be written. */
+  /** Number of rows that wait to be written. */
   readonly size: number
 }
 
-/** The bounds of a collector. */
+/** The limits of a collector. */
 export interface CollectorLimits {
-  /** A row is counted on as long as it happens again within this time; default one minute. */
+  /** A recurrence within this time is added to the same row; default one minute. */
   readonly quietMs?: number
-  /** But not for longer than this, so that a day can be read; default one hour. */
+  /** Maximum time span of a row, so that a day remains readable; default one hour. */
   readonly longestMs?: number
-  /** New rows of one user, or address without a user, in a minute; what is more is counted on one row of theirs. Default 60. */
+  /**
+   * Maximum new rows per minute of one user, or of one address without a user; the excess is
+   * counted in one row of that source. Default 60.
+   */
   readonly perSource?: number
-  /** New rows of all in a minute; what is more is counted on one row for each event. Default 3,000. */
+  /**
+   * Maximum new rows per minute in total; the excess is counted in one row per event. Default
+   * 3,000.
+   */
   readonly perMinute?: number
-  /** Rows that may wait for the database; default 10,000. */
+  /** Maximum number of rows that may wait for the database; default 10,000. */
   readonly maxWaiting?: number
 }
 
@@ -43,8 +61,9 @@ const minuteMs = 60_000
 /**
  * Creates a collector.
  *
- * Somebody who is refused ten thousand times a minute is one row that says so; somebody who varies every request is 60 rows a
- * minute and one that counts the others; everybody together are 3,000 rows and a few more.
+ * A client that is refused ten thousand times a minute causes one row with that count; a client
+ * that varies every request causes 60 rows a minute and one that counts the rest; all clients
+ * together cause 3,000 rows and a few more.
  */
 export function createCollector({
   quietMs = minuteMs,
@@ -54,9 +73,9 @@ export function createCollector({
   maxWaiting = 10_000,
   now = Date.now,
 }: CollectorLimits & { readonly now?: () => number } = {}): Collector {
-  /** Rows that are counted on, by what makes facts the same; the oldest first. */
+  /** Rows that can still be added to, by the key that identifies equal facts; oldest first. */
   const open = new Map<string, AuditRow>()
-  /** Those of `open`, and some that were before, that have to be written. */
+  /** Rows that have to be written: from `open`, and some that are no longer in it. */
   const waiting = new Set<AuditRow>()
   const bySource = new Map<string, number>()
   let minute = 0
@@ -142,7 +161,10 @@ const droppedFact: AuditFact = {
   detail: 'So many more could not be kept, as the database was away for too long',
 }
 
-/** What is counted together: whoever words a refusal differently does not get another row. */
+/**
+ * Returns the key of facts that are counted together. Excludes the wording of a refusal, so that
+ * different wordings share a row.
+ */
 function keyOf({ event, userId, address, userAgent, subject, reason }: AuditFact): string {
   return JSON.stringify([event, userId, address, userAgent, subject, reason])
 }

@@ -1,11 +1,11 @@
 import type { ConnectionSummary, Count, CountedServer } from './census.ts'
 
-/** Somebody who is connected, and to which server. */
+/** A connected client, and its server. */
 export interface ConnectedClient extends ConnectionSummary {
   readonly server: string
 }
 
-/** Who is connected, over all servers. */
+/** Connection statistics of all servers. */
 export interface ConnectionStats {
   readonly at: Date
   readonly servers: readonly CountedServer[]
@@ -20,7 +20,7 @@ export interface ConnectionStats {
   readonly auditedAt: Date | null
 }
 
-/** Adds up what the servers say. */
+/** Adds up the statistics of the servers. */
 export function mergeCensuses(servers: readonly CountedServer[], at: Date): ConnectionStats {
   const sum = (read: (server: CountedServer) => number): number =>
     servers.reduce((total, server) => total + read(server), 0)
@@ -47,7 +47,7 @@ export function mergeCensuses(servers: readonly CountedServer[], at: Date): Conn
   }
 }
 
-/** The subscriptions on one server. */
+/** Counts the subscriptions on one server. */
 export function countSubscriptions({ byField }: Pick<CountedServer, 'byField'>): number {
   return byField.reduce((total, { count }) => total + count, 0)
 }

@@ -1,16 +1,16 @@
 import { redactSecrets } from '../logger.ts'
 
 /**
- * What is written down.
+ * The events of the audit log.
  *
- * - `CONNECTED`: a socket or an event stream was opened, or somebody began to poll.
- * - `REFUSED`: a request, a connection or a subscription was turned away.
- * - `SUBSCRIBED`: somebody watches a topic.
- * - `SHARED`, `REVOKED`: leave to see something was given or taken back.
+ * - `CONNECTED`: a socket or an event stream was opened, or a client began to poll.
+ * - `REFUSED`: a request, a connection or a subscription was rejected.
+ * - `SUBSCRIBED`: a client subscribed to a topic.
+ * - `SHARED`, `REVOKED`: permission to see a subject was granted or revoked.
  * - `LIMITED`: a limit was reached.
- * - `BROADCAST`: an administrator told everyone something.
- * - `DELETED`: an administrator deleted everything of a user.
- * - `DROPPED`: so many facts could not be kept, as the database was away for too long.
+ * - `BROADCAST`: an administrator sent a notification to all users.
+ * - `DELETED`: an administrator deleted all data of a user.
+ * - `DROPPED`: a number of facts was dropped, as the database was unavailable for too long.
  */
 export const auditEvents = [
   'CONNECTED',
@@ -26,25 +26,25 @@ export const auditEvents = [
 /** One of {@link auditEvents}. */
 export type AuditEvent = (typeof auditEvents)[number]
 
-/** Who calls, and from where. */
+/** The caller, and its address. */
 export interface Caller {
-  /** null before a token was read, and without one. */
+  /** null without a token, and before it was read. */
   readonly userId: string | null
   readonly address: string | null
   readonly userAgent: string | null
 }
 
-/** What happened, beside who did it. */
+/** The details of an event, apart from its caller. */
 export interface AuditAbout {
-  /** What it is about: a topic, a document. */
+  /** The subject of the event: a topic, a document. */
   readonly subject?: string | null | undefined
-  /** Why, in one word: the limit, or the code of the refusal. */
+  /** The reason as a single term: the limit, or the error code. */
   readonly reason?: string | null | undefined
-  /** The same in words. */
+  /** The reason as text. */
   readonly detail?: string | null | undefined
 }
 
-/** One fact, ready to be kept. */
+/** An audit fact, ready to be stored. */
 export interface AuditFact {
   readonly event: AuditEvent
   readonly userId: string | null
@@ -55,10 +55,13 @@ export interface AuditFact {
   readonly detail: string | null
 }
 
-/** What callers send stands in here, so nothing may be longer. */
+/** Maximum length of a field, as fields contain input of callers. */
 const maxChars = 300
 
-/** Makes a fact: without secrets, and no part of it longer than 300 characters, whatever the caller sent. */
+/**
+ * Creates a fact: without secrets, and with no field longer than 300 characters, whatever the
+ * caller sent.
+ */
 export function toFact(event: AuditEvent, caller: Caller, { subject, reason, detail }: AuditAbout = {}): AuditFact {
   return {
     event,
@@ -73,7 +76,8 @@ export function toFact(event: AuditEvent, caller: Caller, { subject, reason, det
 
 function clean(text: string | null | undefined): string | null {
   if (text === null || text === undefined) return null
-  // PostgreSQL takes no NUL, and terminals and pages no other control characters. Cut first: redacting reads it all.
+  // PostgreSQL accepts no NUL, and terminals and pages no other control characters. Truncated
+  // first: redaction scans the whole text.
   const printable = text.slice(0, 2 * maxChars).replace(/\p{Cc}+/gu, ' ')
   return redactSecrets(printable).slice(0, maxChars)
 }
