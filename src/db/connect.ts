@@ -17,8 +17,8 @@ export interface Database extends AsyncDisposable {
    */
   readonly vitals: pg.Pool
   /**
-   * Opens another pool, whose connections are monitored with the others. It ends with the database,
-   * unless it is ended earlier.
+   * Opens another pool, whose connections are monitored with the others. It is closed with the
+   * database, unless it is ended earlier.
    */
   openPool(options: PoolOptions): pg.Pool
 }
@@ -79,7 +79,7 @@ const afterCommits = new WeakMap<pg.PoolClient, (() => void)[]>()
 
 /**
  * Runs a callback once the transaction of `client` has committed, and not at all when it is rolled
- * back: for publishing what was written. For functions that receive a client and do not commit
+ * back: for publishing the committed changes. For functions that receive a client and do not commit
  * themselves. An error thrown by the callback becomes a process warning.
  *
  * @throws Error when the client is not in a transaction of {@link withTransaction}
@@ -161,7 +161,7 @@ function attempt(after: () => void): void {
   }
 }
 
-/** Returns `url` without its password, for messages. */
+/** Removes the password from `url`, for messages. */
 export function describeDatabaseUrl(url: string): string {
   return redactSecrets(url)
 }
@@ -269,8 +269,8 @@ function asError(error: unknown): Error {
 }
 
 /**
- * A failed connection to a host name with several addresses is an AggregateError, whose own message
- * is empty.
+ * A failed connection to a host name with several addresses is an AggregateError with an empty
+ * message of its own.
  */
 function describeFailure(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return asError(error.errors[0]).message

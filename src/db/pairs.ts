@@ -1,6 +1,6 @@
 import type { Database } from './connect.ts'
 
-/** A table whose rows relate two ids. The names are constants of the code, never user input. */
+/** A table with rows that relate two ids. The names are constants of the code, never user input. */
 export interface PairTable {
   readonly table: string
   readonly columns: readonly [first: string, second: string]

@@ -27,7 +27,7 @@ export interface Claim {
  * coincidence.
  */
 const maxTries = 50
-/** Interval between reads of the task after a claim whose outcome is unknown. */
+/** Interval between reads of the task after a claim with an unknown outcome. */
 const recallMs = 250
 
 /** The options of {@link claimNext}. */
@@ -41,7 +41,7 @@ export interface ClaimOptions {
 
 /**
  * Claims the next task of a kind: one whose retry is due, else the first in the queue, among the
- * tasks whose owner is below the limit of running tasks.
+ * tasks of owners below the limit of running tasks.
  *
  * Candidates are read without a lock and claimed by the guard of the append: of several workers
  * that want the same task, one is accepted and the others look again. (A `for update skip locked`
@@ -149,7 +149,7 @@ async function appendWithin(
 /**
  * Returns the id of the task of a kind to run next; null when there is none.
  *
- * A task whose owner already has `perUser` tasks running is skipped until one of those ends. It
+ * A task of an owner with `perUser` tasks already running is skipped until one of those ends. It
  * keeps its place in the queue; tasks behind it only take the slots that it may not use.
  */
 export async function findCandidate(

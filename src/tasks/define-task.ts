@@ -43,7 +43,7 @@ export interface Ending {
   readonly result: JsonObject | null
 }
 
-/** An end-user notification about the end of a task, for an owner who did not follow it. */
+/** An end-user notification about the end of a task, for owners that did not follow it. */
 export interface Announcement {
   /** One sentence without a full stop that names the subject: `Your quiz on “Owls” is ready`. */
   readonly title: string
@@ -126,8 +126,8 @@ export interface TaskDefinition<I = unknown, R extends JsonObject = JsonObject> 
    */
   mayWatch?(database: Database, asked: readonly Watcher[]): Promise<readonly boolean[]>
   /**
-   * Whether users other than the owner who may see a task may also cancel it. Without it only the
-   * owner may.
+   * Whether users with permission to see a task, other than its owner, may also cancel it. Without
+   * it only the owner may.
    */
   mayCancel?(database: Database, asked: readonly Watcher[]): Promise<readonly boolean[]>
   /**
@@ -137,9 +137,9 @@ export interface TaskDefinition<I = unknown, R extends JsonObject = JsonObject> 
    */
   settle?(client: PoolClient, input: I, ending: Ending): Promise<void>
   /**
-   * Returns the end-user notification about the end, for an owner who does not follow the task;
-   * called in the transaction of the terminal event, after `settle`. Return null to send no
-   * notification. Without it, the text is derived from the name of the kind.
+   * Returns the end-user notification about the end, for owners that do not follow the task; called
+   * in the transaction of the terminal event, after `settle`. Return null to send no notification.
+   * Without it, the text is derived from the name of the kind.
    */
   announce?(client: PoolClient, input: I, ending: Ending): Promise<Announcement | null>
 }

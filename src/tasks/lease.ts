@@ -29,7 +29,7 @@ export interface Leases extends AsyncDisposable {
  * within a lease and at least once a second, and records that the worker is alive and how many
  * tasks it accepts.
  *
- * A lease is lost when the task's row shows it (canceled, taken over), and also when the database
+ * A lease is lost when the task's row shows it (canceled, reclaimed), and also when the database
  * was unreachable for the duration of the lease: another worker may have the task by then.
  */
 export function createLeases(options: {

@@ -18,7 +18,7 @@ const leastLeft = 0.1
 
 /**
  * Forecasts the order in which a queue is processed, by the rule that workers claim tasks by
- * (`claim.ts`): whenever one of `slots` is free, the first task whose owner has fewer than
+ * (`claim.ts`): whenever one of `slots` is free, the first task of an owner with fewer than
  * `perUser` running.
  *
  * @param options.perUser - how many tasks of one owner run at once; null for no limit
@@ -75,7 +75,7 @@ export function forecast(
   return found
 }
 
-/** Inserts `item` after all items whose rank is not greater. */
+/** Inserts `item` after all items of lower or equal rank. */
 function insert<T>(sorted: T[], item: T, rank: (item: T) => number): void {
   let from = 0
   let to = sorted.length

@@ -22,8 +22,8 @@ export interface TaskMeasures {
 const buckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600]
 
 /**
- * Creates the measurements of one worker. The labels are kinds and outcomes, whose number is fixed
- * by the code.
+ * Creates the measurements of one worker. The labels are kinds and outcomes, so their number is
+ * fixed by the code.
  */
 export function createTaskMeasures(): TaskMeasures {
   const running = new Map<string, number>()

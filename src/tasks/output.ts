@@ -32,7 +32,7 @@ export function createOutputBuffer(): OutputBuffer {
     /** UTF-16 units already taken. */
     offset: number
     text: string
-    /** The first half of a surrogate pair whose second half has not arrived yet. */
+    /** The high surrogate of a pair until its low surrogate arrives. */
     half: string
   }
   const streams = new Map<string, Stream>()

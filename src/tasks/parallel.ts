@@ -1,6 +1,6 @@
 /**
  * Runs generators concurrently, at most `limit` at a time, and yields their values as they arrive:
- * for tasks whose items are independent (`yield* parallel(pieces, 4, generatePiece)`).
+ * for tasks with independent items (`yield* parallel(pieces, 4, generatePiece)`).
  *
  * The first failure ends the iteration: the other generators are returned, and the error is thrown.
  * A `limit` of 1 is a plain loop.

@@ -62,8 +62,8 @@ export function createPlaces(options: {
   const unsaid = new Map<string, NodeJS.Timeout>()
 
   /**
-   * Forecasts the kinds whose queue has tasks that will be skipped; the other queues are processed
-   * in their order.
+   * Forecasts the queues with tasks that will be skipped; the other queues are processed in their
+   * order.
    */
   const foretell = async (kinds: readonly string[]): Promise<ReadonlyMap<string, Forecast>> => {
     const limits = new Map(

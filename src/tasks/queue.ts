@@ -21,7 +21,7 @@ import type { Logger } from '../logger.ts'
 /**
  * Sends wake-ups: each wakes a worker that has a free slot for a kind of task. A wake-up may be
  * delivered twice or never; the worker that receives it reads the pending work from the database,
- * and the sweeper repeats wake-ups for tasks whose wake-up was lost.
+ * and the sweeper repeats wake-ups for tasks that lost theirs.
  */
 export interface Doorbell extends AsyncDisposable {
   /**
@@ -171,7 +171,7 @@ export async function createDoorbell(options: {
     async [Symbol.asyncDispose]() {
       if (isClosing) return
       isClosing = true
-      // A worker whose handler is still running would not close in time: not awaited.
+      // A worker does not close while its handler runs: then it is closed without waiting.
       const closing = [
         ...workers.map((worker) => worker.close(answering > 0)),
         ...[...queues.values()].map((queue) => queue.close()),

@@ -9,8 +9,8 @@ const deletedHours = 1
 const batch = 200
 
 /**
- * Deletes finished tasks whose retention period has ended, with their events: everything that
- * remains of a task after its events were pruned. Several processes may run it at once.
+ * Deletes finished tasks after their retention period, with their events: everything that remains
+ * of a task after its events were pruned. Several processes may run it at once.
  *
  * @param options.retentionDays - days per kind, counted from the end of the task; `*` applies to
  *   every other kind, 0 keeps tasks indefinitely

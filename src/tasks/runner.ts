@@ -19,8 +19,8 @@ export type StopReason = 'canceled' | 'lease lost' | 'shutdown'
 export type Outcome = 'completed' | 'failed' | 'retrying' | 'handed on' | 'stopped'
 
 /**
- * Delays between attempts that failed because the database was unreachable: it recovers soon, or is
- * lost again soon.
+ * Delays between attempts that failed because the database was unreachable: short, as it has
+ * usually recovered by then or will soon.
  */
 const lossBackoff: Backoff = { initialDelayMs: 500, maxDelayMs: 4_000 }
 /** Interval between tries to write the end of an attempt. */

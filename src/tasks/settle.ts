@@ -30,8 +30,8 @@ export interface Closing {
   /** Undefined when there is nothing to do, so that no transaction is opened. */
   readonly commit: Commit | undefined
   /**
-   * The same without the application's `settle`: for a task whose `settle` fails and which has to
-   * end all the same.
+   * The same without the application's `settle`: for a task that has to end although its `settle`
+   * fails.
    */
   readonly unsettled: Commit | undefined
 }

@@ -15,7 +15,7 @@ import { countAttempts, type FailureState, maxLosses, type Task, taskTopic } fro
 export interface Sweeper extends AsyncDisposable {
   /** Checks once, now, for both expired leases and forgotten tasks. */
   sweep(): Promise<void>
-  /** Expired leases that were taken over, and wake-ups that were repeated, since the start. */
+  /** Expired leases that were reclaimed, and wake-ups that were repeated, since the start. */
   readonly counters: { takenBack: number; rungAgain: number }
 }
 
@@ -27,7 +27,7 @@ export interface Sweeper extends AsyncDisposable {
  *   waiting task counts as forgotten
  * @param options.leaseMs - expired leases are checked for ten times within it, unless `sweepMs` is
  *   shorter
- * @param options.onTakenBack - called with a task whose lease had expired
+ * @param options.onTakenBack - called with each task that had an expired lease
  * @param options.onWaiting - called with the kind of each task that waits although possibly no
  *   wake-up is pending
  */

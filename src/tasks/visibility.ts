@@ -48,7 +48,7 @@ export interface WatchedSubject {
   /** The subject passed to {@link Visibility.changed}. */
   readonly subject: string
   readonly isAllowed: () => Promise<boolean>
-  /** Creates the error for the subscriber whose access was revoked. */
+  /** Creates the error sent to the subscriber when its access is revoked. */
   readonly refuse: () => TidingsError
 }
 

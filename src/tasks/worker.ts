@@ -25,7 +25,7 @@ export interface TaskWorker extends AsyncDisposable {
   readonly id: string
   /** Number of running attempts. */
   readonly running: number
-  /** Outcomes of attempts, expired leases taken over and wake-ups repeated, since the start. */
+  /** Outcomes of attempts, expired leases reclaimed and wake-ups repeated, since the start. */
   readonly counters: Readonly<Record<Outcome | 'takenBack' | 'rungAgain', number>>
   /** The maximum number of attempts of each kind that this process runs at once. */
   readonly slots: Readonly<Record<string, number>>

@@ -40,7 +40,7 @@ export async function isPostmasterOf(pid: number, cluster: string): Promise<bool
     const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0')
     if (!/(^|\/)postgres$/.test(words[0] ?? '')) return false
     if (words.includes(cluster)) return true
-    // The directory may have been moved under a running server, whose working directory moves with
+    // The directory may have been moved under a running server; its working directory moves with
     // it.
     return (await readlink(`/proc/${pid}/cwd`).catch(() => undefined)) === cluster
   }
