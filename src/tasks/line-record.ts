@@ -3,8 +3,8 @@ import { activeTasks } from './active.ts'
 import type { Line } from './line.ts'
 
 /**
- * Tasks further back get the number of tasks ahead as their position; a forecast that far ahead
- * would be a guess anyway.
+ * Tasks further back get their plain rank in the queue as position; a forecast that far ahead would
+ * be a guess anyway.
  */
 const longestLine = 2_000
 

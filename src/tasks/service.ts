@@ -65,8 +65,8 @@ export interface TaskService {
    */
   delete(ids: readonly string[], reason: string): Promise<readonly string[]>
   /**
-   * Retries a failed or canceled task as a new task. @throws TidingsError `NOT_FOUND`, `CONFLICT`
-   * and the errors of `start`
+   * Retries a failed or canceled task as a new task.
+   * @throws TidingsError `NOT_FOUND`, `CONFLICT` and the errors of `start`
    */
   retry(
     id: string,
