@@ -114,7 +114,8 @@ export interface TaskDefinition<I = unknown, R extends JsonObject = JsonObject> 
   begin?(client: PoolClient, input: I, start: Start): Promise<Beginning>
   /**
    * Runs the task. Yielded reports become events; the return value becomes the result. A thrown
-   * `RetryableError` starts the next attempt; any other error ends the task. The handler should be
+   * `RetryableError` starts the next attempt. So does a transient failure of the infrastructure, which
+   * counts as a lost worker and not against `maxAttempts`. Any other error ends the task. The handler should be
    * safe to run again: continue from the state that an earlier attempt left.
    */
   run(context: TaskContext<I>): AsyncGenerator<Report, R, void>

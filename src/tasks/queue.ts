@@ -82,7 +82,7 @@ interface Backing extends AsyncDisposable {
 
 /**
  * Creates the wake-ups on BullMQ, which programs in other languages can send and handle with
- * BullMQ's own clients: the queue of a kind is `tidings-<kind>`, the data of a job `{ taskId }`.
+ * BullMQ's own clients: the queue of a kind is `tidings-<kind>` in lower case, the data of a job `{ taskId }`.
  *
  * @param options.kinds - number of kinds that this process handles; each holds one listening
  *   connection
