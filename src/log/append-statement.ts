@@ -17,23 +17,29 @@ parts as (
 )`
 
 /**
- * The one statement through which everything enters the log.
+ * The single statement that writes to the log.
  *
- * In:  $1 jsonb, an array of units `{ topic, base?, close?, events: [{ type, payload }], task?, expect?, attempt?, worker?, set?,
- *      told?, items? }`, each topic and each task at most once; `told`: the last event's progress is the task's new one.
- * Out: one row for each accepted unit: `ord` (its place, from 1), `base` (the topic's seq before), `at` (ms since 1970), and
- *      `progress` of the task when its events did not tell it. Units that are refused are absent: see {@link explainRefusals}.
+ * - Input: $1 jsonb, an array of units `{ topic, base?, close?, events: [{ type, payload }], task?,
+ *   expect?, attempt?, worker?, set?, told?, items? }` in which each topic and each task occurs at
+ *   most once. `told`: the progress of the last event is the task's new progress.
+ * - Output: one row per accepted unit: `ord` (its index, from 1), `base` (the previous seq of the
+ *   topic), `at` (ms since 1970), and `progress` of the task unless its events contain it. Rejected
+ *   units have no row: see {@link explainRefusals}.
  *
- * For every unit, atomically and independent of its neighbours: the guard (topic open and at `base` when given, task's status is
- * expected, attempt and worker are the ones the writer believes in), the next seqs, the events, the task's row, its items.
- * Rows are locked all topics first, then all tasks, each in the order of their names, so statements never deadlock with each
- * other nor with the heartbeat, which locks tasks in the same order. The two sorts see to that: each takes in all rows, and
- * with them their locks, before it hands on the first. A topic's row is read as it is locked; a task's guard is the condition of
- * its update, which Postgres asks again of the newest version when it had to wait: neither is ever decided on what the
- * statement's snapshot saw.
+ * Performs for every unit, atomically and independently of the others: the guard (the topic is open
+ * and at `base` if given; the task has an expected status, and the attempt and worker that the
+ * writer expects), the next seqs, the events, the task's row, its items.
  *
- * Rows are looked up one by one: joins between the steps would compare every unit with every other. Starting a step costs as
- * much as several units, so the one for items is there only when there are any.
+ * Locks rows in a fixed order, first all topics, then all tasks, each sorted by name, so that
+ * statements never deadlock with each other or with the heartbeat, which locks tasks in the same
+ * order. The two sorts ensure this: each consumes all its input, including the locks taken by it,
+ * before it emits the first row. A topic's row is read when it is locked; a task's guard is the
+ * condition of its update, which PostgreSQL re-evaluates on the newest version after waiting for a
+ * lock. Neither decision is ever based on the snapshot of the statement.
+ *
+ * Rows are looked up individually: joins between the steps would compare every unit with every
+ * other. Starting a step costs as much as several units, so the step for items is included only if
+ * there are any.
  */
 const createStatement = (hasItems: boolean): string => /* sql */ `
 with unit as materialized (
@@ -98,9 +104,10 @@ from accepted`
 const statements = { plain: createStatement(false), items: createStatement(true) }
 
 /**
- * Settings of the connections that append: the statement is planned once, when tables may be nearly empty, and a plan
- * that scans them would be kept while they grow. Index lookups are right at any size. A topic that somebody else has locked
- * holds up the topics of the same statement for a second at most.
+ * Settings of the connections that append. The statement is planned once, possibly while the tables
+ * are nearly empty, and a plan with sequential scans would be kept while they grow; index lookups
+ * are right at any size. A topic locked by another transaction delays the other topics of the same
+ * statement by at most one second.
  */
 export const appendConnectionOptions =
   '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off -c lock_timeout=1000'
@@ -113,10 +120,11 @@ interface AcceptedRow {
 }
 
 /**
- * Runs the statement for units of which no two have a topic or a task in common.
+ * Runs the statement for units of which no two share a topic or a task.
  *
- * @param options.isPrepared - whether the connection will run it again, so that planning it once pays
- * @returns what became of each, in their order
+ * @param options.isPrepared - whether the connection will run it again, so that it is worth
+ * preparing
+ * @returns the outcome of each unit, in the order of `units`
  */
 export async function runAppend(
   client: pg.ClientBase,
@@ -135,7 +143,7 @@ export async function runAppend(
   return rows.length === units.length ? appended : await explainRefusals(client, units, appended)
 }
 
-/** Fills the places of the units that were refused with what stands in their way now. */
+/** Returns all outcomes, adding the current state of topic and task for the rejected units. */
 async function explainRefusals(
   client: pg.ClientBase,
   units: readonly AppendUnit[],
@@ -158,7 +166,8 @@ function toWire({ task, trace: _trace, ...unit }: AppendUnit): object {
   if (task === undefined) return unit
   const { id, set, ...rest } = task
   const told = unit.events.at(-1)?.payload['progress']
-  // Progress is most of an append's bytes, and is nearly always in both: parsed once, an append costs a tenth less.
+  // Progress is most of an append's bytes and nearly always in both places: parsing it once makes
+  // an append 10 % cheaper.
   if (set?.progress === undefined || !isDeepStrictEqual(told, set.progress)) return { ...unit, ...rest, set, task: id }
   return { ...unit, ...rest, set: { ...set, progress: undefined }, told: true, task: id }
 }
@@ -181,9 +190,9 @@ function toAppended(unit: AppendUnit, row: AcceptedRow): Appended {
 }
 
 /**
- * Looks whether a unit that was refused had been written before, by the statement whose connection broke.
+ * Checks whether a rejected unit was already written by the statement whose connection broke.
  *
- * @returns how it was accepted then; null when something else stands in its place, or nothing
+ * @returns the accepted outcome; null if other events, or none, are at its position
  */
 export async function recallAppend(
   client: pg.ClientBase,
@@ -198,7 +207,7 @@ export async function recallAppend(
     const row = rows[index]
     if (row?.type !== type) return false
     const wanted = JSON.parse(JSON.stringify(payload)) as JsonObject
-    // The statement adds the progress where the writer left it out.
+    // The statement adds the progress if the writer omitted it.
     return isDeepStrictEqual(
       row.payload,
       task && !('progress' in wanted) ? { ...wanted, progress: row.payload['progress'] } : wanted,

@@ -1,10 +1,10 @@
 import type { AttemptOutcome, ItemStatus, JsonObject, TaskStatus } from '../db/tables.ts'
 import type { LogEvent } from './event.ts'
 
-/** The state of one part of a task, as the append writes it. */
+/** The state of one item of a task, as written by the append. */
 export interface ItemState {
   readonly key: string
-  /** Its place in the task's stable order, from 0. */
+  /** The item's position in the task's stable order, from 0. */
   readonly position: number
   readonly label: string
   readonly status: ItemStatus
@@ -12,16 +12,16 @@ export interface ItemState {
   readonly error: JsonObject | null
 }
 
-/** The change of a task's row that goes with its events. What is left out stays as it is. */
+/** The change of a task's row that accompanies its events. Omitted fields keep their value. */
 export interface TaskPatch {
   readonly status?: TaskStatus
-  /** Begins an execution: adds an entry to the task's attempts. */
+  /** Starts an attempt: adds an entry to the task's attempts. */
   readonly attempt?: number
-  /** Ends the execution under way, if there is one: completes the last entry of the task's attempts. */
+  /** Ends the running attempt, if any: completes the last entry of the task's attempts. */
   readonly attemptEnd?: { readonly outcome: AttemptOutcome; readonly error?: JsonObject }
   readonly progress?: JsonObject
   readonly result?: JsonObject
-  /** null takes an earlier error away. */
+  /** The error of the task; null clears an earlier error. */
   readonly error?: JsonObject | null
   readonly cancelReason?: string
   readonly worker?: string | null
@@ -29,39 +29,53 @@ export interface TaskPatch {
   readonly nextAttemptInMs?: number
 }
 
-/** What must be true of a task for a unit to be accepted, and what becomes of it. */
+/** The preconditions on a task for a unit to be accepted, and the changes to it. */
 export interface TaskChange {
   readonly id: string
   readonly expect: readonly TaskStatus[]
-  /** The writer's fence: the attempt and the worker it believes in. Late words of an earlier attempt are refused. */
+  /**
+   * The fencing of the writer: the attempt and worker that it expects. Writes of an earlier attempt
+   * are rejected.
+   */
   readonly attempt?: number
   readonly worker?: string
   readonly set?: TaskPatch
   readonly items?: readonly ItemState[]
 }
 
-/** Events that enter one topic together or not at all. */
+/** Events that are appended to one topic atomically. */
 export interface AppendUnit {
   readonly topic: string
-  /** The seq the topic must be at. For the only writer of a topic: makes repeating the append after a broken connection safe. */
+  /**
+   * The seq that the topic must be at. Only for the single writer of a topic: makes it safe to
+   * retry the append after a broken connection.
+   */
   readonly base?: number
-  /** Nothing can follow: set for terminal events. */
+  /** Whether to close the topic: set for terminal events. */
   readonly close?: boolean
-  /** At least one. A task's event without `progress` in its payload gets the task's, as the unit leaves it. */
+  /**
+   * At least one event. If the payload of a task's event has no `progress`, the task's progress
+   * after this unit is added.
+   */
   readonly events: readonly { readonly type: string; readonly payload: JsonObject }[]
   readonly task?: TaskChange
-  /** The `traceparent` that the events carry along; of the append's own span where there is one. */
+  /**
+   * The `traceparent` that the events carry; by default that of the append's own span, if there is
+   * one.
+   */
   readonly trace?: string | undefined
 }
 
-/** What became of a unit. A refusal changes nothing and says what stood in the way. */
+/**
+ * The outcome of a unit. A rejected unit changes nothing and reports the state that prevented it.
+ */
 export type Appended =
   | { readonly accepted: true; readonly events: readonly LogEvent[]; readonly seq: number }
   | {
       readonly accepted: false
-      /** The task's status and attempt; null when there is no such task. */
+      /** The status and attempt of the task; null if the task does not exist. */
       readonly status: TaskStatus | null
       readonly attempt: number | null
-      /** The topic's seq; null when there is no such topic. */
+      /** The seq of the topic; null if the topic does not exist. */
       readonly seq: number | null
     }

@@ -10,41 +10,48 @@ import type { LogEvent } from './event.ts'
 import { classifyFailure, toAppendError } from './failure.ts'
 import { traceAppend } from './trace.ts'
 
-/** The only way into the log. */
+/** The only way to write to the log. */
 export interface Appender extends AsyncDisposable {
   /**
-   * Appends one unit; many under way at once share a round trip (group commit). Units of one topic keep their order.
-   * @throws TidingsError `UNAVAILABLE` when the database did not answer and the unit may or may not have been written;
-   * `BAD_INPUT` when it holds text that the database cannot, such as U+0000
+   * Appends one unit; concurrent units share a round trip (group commit). Units of one topic keep
+   * their order.
+   *
+   * @throws TidingsError `UNAVAILABLE` if the database did not answer and the unit may or may not
+   * have been written; `BAD_INPUT` if the unit contains text that the database cannot store, such
+   * as U+0000; `SHUTTING_DOWN` after disposal
    */
   append(unit: AppendUnit): Promise<Appended>
-  /** Appends within the caller's transaction. The caller publishes with {@link publish} after its commit. */
+  /**
+   * Appends within the caller's transaction. The caller must call {@link publish} after the commit.
+   */
   appendIn(client: pg.PoolClient, unit: AppendUnit): Promise<Appended>
-  /** The same for many units, no two of them of one topic or task, in one statement. */
+  /**
+   * Like {@link appendIn} for many units in one statement. No two units may share a topic or task.
+   */
   appendManyIn(client: pg.PoolClient, units: readonly AppendUnit[]): Promise<readonly Appended[]>
-  /** Hands accepted events to the bus; never throws. */
+  /** Publishes accepted events on the bus; never throws. */
   publish(events: readonly LogEvent[]): void
-  /** What went through, since the start, and what waits now. */
+  /** Statistics since the start, and the current queue length. */
   readonly counters: AppendCounters
-  /** The connections that appends are made on. */
+  /** The connection pool used for appends. */
   readonly pool: Pick<pg.Pool, 'totalCount' | 'idleCount' | 'waitingCount'> & {
     readonly options: { readonly max: number }
   }
 }
 
-/** What an appender has done. */
+/** Counters of an appender. */
 export interface AppendCounters {
-  /** Events that were committed, by way of a transaction of somebody else as well. */
+  /** Committed events, including those appended in a caller's transaction. */
   events: number
-  /** Units that the guard refused. */
+  /** Units rejected by the guard. */
   refused: number
-  /** Units that had to be repeated, as the database was away. */
+  /** Units retried because the database was unavailable. */
   repeated: number
-  /** Statements, each of one or more units. */
+  /** Statements executed, each with one or more units. */
   statements: number
-  /** Time that the statements took, all together. */
+  /** Total execution time of the statements. */
   statementMs: number
-  /** Units that wait for a statement. */
+  /** Units waiting for a statement. */
   readonly waiting: number
 }
 
@@ -52,13 +59,15 @@ const repeatDelayMs = 100
 const smallGroup = 25
 
 /**
- * Creates the way into the log.
+ * Creates an appender.
  *
- * @param options.maxGroup - most units in one statement; default 100, beyond which nothing is gained
- * @param options.connections - statements under way at once; default 2
- * @param options.retryMs - how long a unit is repeated while the database is away; one without `base` only as long as it
- * certainly was not written; default 8,000
- * @param options.publish - called with the accepted events after their commit, in the order of the topic
+ * @param options.maxGroup - maximum number of units in one statement; default 100, more gains
+ * nothing
+ * @param options.connections - maximum number of concurrent statements; default 2
+ * @param options.retryMs - how long to retry a unit while the database is unavailable; a unit
+ * without `base` is retried only while it certainly was not written; default 8,000
+ * @param options.publish - called with the accepted events after their commit, in the order of the
+ * topic
  */
 export function createAppender(options: {
   readonly database: Database
@@ -81,11 +90,11 @@ export function createAppender(options: {
     readonly since: number
     readonly resolve: (appended: Appended) => void
     readonly reject: (error: unknown) => void
-    /** A connection broke while it was on its way. */
+    /** Whether a connection broke while the unit was in transit. */
     mayBeWritten: boolean
   }
   let waiting: Waiting[] = []
-  /** Topics and tasks of the statements under way. */
+  /** The topics and tasks of the statements in progress. */
   const busy = new Set<string>()
   let underWay = 0
   const idle = Promise.withResolvers<void>()
@@ -105,19 +114,22 @@ export function createAppender(options: {
   const publish = (events: readonly LogEvent[]): void => {
     const topic = events[0]?.topic
     if (topic === undefined) return
-    // Whoever appends in a transaction of its own comes here after the commit: the one place where all pass.
+    // Callers with their own transaction also publish after the commit, so all committed events
+    // pass through here.
     counters.events += events.length
     try {
       options.publish(topic, events)
     } catch (error) {
-      // The bus is a hint; the log has the events and the feeds will find them.
+      // The bus is only a hint: the log has the events, and the feeds will find them.
       logger.warn({ err: error, topic }, 'failed to publish events')
     }
   }
 
-  // A topic is in one group at a time, once, and so is a task: what is left keeps its order and goes with the next.
+  // A topic or task is in at most one group at a time, and once: the remaining units keep their
+  // order for the next group.
   const takeGroup = (): Waiting[] => {
-    // Shared among the connections that are free, unless that would make groups too small to be worth it.
+    // Divided among the free connections, unless that would make the groups too small to be
+    // worthwhile.
     const size = Math.min(maxGroup, Math.max(smallGroup, Math.ceil(waiting.length / (connections - underWay))))
     const group: Waiting[] = []
     const rest: Waiting[] = []
@@ -145,7 +157,7 @@ export function createAppender(options: {
     entry.resolve(appended)
   }
 
-  /** Writes what it can and settles it; returns what is to be tried again. */
+  /** Writes as many units as possible and settles them; returns the units to retry. */
   const write = async (entries: readonly Waiting[]): Promise<readonly Waiting[]> => {
     let client: pg.PoolClient | undefined
     let failure: unknown
@@ -186,7 +198,8 @@ export function createAppender(options: {
         'failed to append events',
       )
     if ((kind === 'refused' || kind === 'blocked') && left.length > 1) {
-      // One bad unit must not fail its neighbours, and one blocked topic not hold them up: halved until it is alone.
+      // An invalid unit must not fail the others, nor a blocked topic delay them: the group is
+      // halved until the unit is alone.
       const middle = Math.ceil(left.length / 2)
       return [...(await write(left.slice(0, middle))), ...(await write(left.slice(middle)))]
     }
@@ -217,7 +230,7 @@ export function createAppender(options: {
     if (isClosing && waiting.length === 0 && underWay === 0) idle.resolve()
     if (isScheduled || waiting.length === 0 || underWay >= connections) return
     isScheduled = true
-    // Whatever is appended in the same turn of the event loop goes together.
+    // Units appended in the same turn of the event loop share a statement.
     setImmediate(() => {
       isScheduled = false
       while (underWay < connections) {

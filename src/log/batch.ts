@@ -1,6 +1,12 @@
-/** Keys that one call is asked for at most: what hangs on its answers runs in one turn, and must not take long. */
+/**
+ * Maximum number of keys per call: the continuations of all its results run in one turn, which must
+ * not take long.
+ */
 const maxKeys = 500
-/** Calls under way at once; while they are, more is collected for the next, so that a crowd costs few queries. */
+/**
+ * Maximum number of concurrent calls; further keys are collected for the next call meanwhile, so
+ * that many callers cost few queries.
+ */
 const maxCalls = 2
 
 interface Asked<K, V> {
@@ -10,10 +16,11 @@ interface Asked<K, V> {
 }
 
 /**
- * Collects what is asked for in one turn of the event loop, or while earlier calls are under way, and answers it with one
- * call. A key is always asked about after it was asked for, so the answer is never older than the question.
+ * Creates a loader that collects the keys requested in one turn of the event loop, or while earlier
+ * calls are in progress, and loads them with one call. A key is always loaded after it was
+ * requested, so a value is never older than its request.
  *
- * @param answer - gives the values of keys, in their order; keys may repeat
+ * @param answer - returns the values of keys, in their order; keys may repeat
  */
 export function createBatch<K, V>(answer: (keys: readonly K[]) => Promise<readonly V[]>): (key: K) => Promise<V> {
   let waiting: Asked<K, V>[] = []

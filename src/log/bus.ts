@@ -6,49 +6,63 @@ import { hashText } from './hash.ts'
 import { within } from './within.ts'
 
 /**
- * Tells the other processes that something happened. A hint, no more: what is published may be lost, repeated, reordered or
- * damaged, and whoever relies on the bus must be able to find out from the record.
+ * Notifies the other processes of events. A message is only a hint: it may be lost, repeated,
+ * reordered or damaged, so every consumer of the bus must be able to detect the loss from the
+ * database.
  */
 export interface Bus extends AsyncDisposable {
-  /** 'redis' reaches other processes, 'memory' this one only. */
+  /** 'redis' reaches other processes, 'memory' only this one. */
   readonly kind: 'redis' | 'memory'
-  /** Sends `message` (JSON) to everyone subscribed to `channel`, this process included. Never throws; failures are counted. */
+  /**
+   * Sends `message` (JSON) to all subscribers of `channel`, including those in this process. Never
+   * throws; failures are counted.
+   */
   publish(channel: string, message: unknown): void
   /**
-   * Calls `listener` with every message that arrives on `channel`, whatever it is: the listener parses. What it throws is
-   * logged and harms nobody else.
+   * Calls `listener` with every message that arrives on `channel`, unvalidated: the listener parses
+   * it. An error thrown by a listener is logged and does not affect other listeners.
    *
-   * The subscription counts from now on, even while the bus is away: it takes effect when the bus is back.
-   * @returns `ready`, settled when the bus has confirmed (never rejected), and `close`, which may be called at once
+   * The subscription is registered at once, even while the bus is unavailable: it takes effect when
+   * the bus is back.
+   *
+   * @returns `ready`, which settles when the bus has confirmed the subscription (and never
+   * rejects), and `close`, which may be called at any time
    */
   subscribe(channel: string, listener: (message: unknown) => void): BusSubscription
-  /** Calls back whenever messages may have been missed: after each reconnection, once subscriptions are in force again. */
+  /**
+   * Registers a callback for when messages may have been missed: after each reconnection, once the
+   * subscriptions are active again.
+   * @returns a function that removes the callback
+   */
   onGap(listener: () => void): () => void
   /** Whether the bus can carry messages now. */
   isConnected(): boolean
-  /** Messages that could not be published, since the start. */
+  /** Messages published, failed to publish, and received since the start. */
   readonly counters: { published: number; publishFailures: number; received: number }
 }
 
-/** One channel's subscription of this process. */
+/** One subscription of this process to a channel. */
 export interface BusSubscription {
   readonly ready: Promise<void>
-  /** Nothing is heard from now on. Waits for the bus only when it had confirmed. */
+  /**
+   * Stops delivery at once. The promise waits for the bus only if the subscription was confirmed.
+   */
   close(): Promise<void>
 }
 
-/** One pub/sub engine and the state of what carries it. */
+/** One pub/sub engine and the state of its connection. */
 export interface BusShard {
   readonly engine: PubSubEngine
   isConnected(): boolean
-  /** Calls back after a reconnection, when subscriptions are in force again. */
+  /** Registers a callback for reconnections, called once the subscriptions are active again. */
   onReconnect(listener: () => void): void
   close(): Promise<void>
 }
 
 /**
- * Puts the house's rules on one or more pub/sub engines: guarded listeners, subscriptions that survive the absence of the
- * server, publishing that never throws. Channels are spread over the shards by hash.
+ * Creates a bus on one or more pub/sub engines. Adds what the engines lack: guarded listeners,
+ * subscriptions that survive an outage of the server, and a publish that never throws. Channels are
+ * distributed over the shards by hash.
  */
 export function createBus(options: {
   readonly kind: Bus['kind']
@@ -60,7 +74,7 @@ export function createBus(options: {
   const counters = { published: 0, publishFailures: 0, received: 0 }
   const gapListeners = new Set<() => void>()
   const shardOf = (channel: string): BusShard => {
-    // The same channel must fall to the same server in every process.
+    // A channel must map to the same server in every process.
     const shard = shards.length === 1 ? shards[0] : shards[hashText(channel) % shards.length]
     if (shard === undefined) throw new Error('A bus needs at least one shard')
     return shard
@@ -85,7 +99,8 @@ export function createBus(options: {
     subscribe(channel, listener) {
       const { engine } = shardOf(channel)
       let isClosed = false
-      // A listener that throws would starve the others of its channel (graphql-redis-subscriptions).
+      // A listener that throws would prevent the other listeners of its channel from being called
+      // (graphql-redis-subscriptions).
       const guarded = (message: unknown): void => {
         if (isClosed) return
         counters.received++
@@ -95,7 +110,8 @@ export function createBus(options: {
           logger.error({ err: error, channel }, 'failed in a listener of the bus')
         }
       }
-      // While the server is away the engine's SUBSCRIBE waits in its queue; its failure must not end the process.
+      // While the server is down, the engine's SUBSCRIBE waits in its queue; a failure must not end
+      // the process.
       const subscribed = engine.subscribe(prefix + channel, guarded, {}).catch((error: unknown) => {
         logger.warn({ err: error, channel }, 'failed to subscribe on the bus; reading the log instead')
         return null
@@ -112,7 +128,8 @@ export function createBus(options: {
           const closed = subscribed.then((id) => {
             if (id !== null) engine.unsubscribe(id)
           })
-          // A subscription that the bus has not confirmed, as it is away, is taken back when it is; nobody waits for that.
+          // While the bus is down, an unconfirmed subscription is removed after the reconnection;
+          // close() does not wait for that.
           return isConfirmed ? closed : Promise.resolve()
         },
       }
@@ -129,7 +146,7 @@ export function createBus(options: {
   }
 }
 
-/** A bus within one process. */
+/** Creates a bus within one process. */
 export function createMemoryBus(logger: Logger): Bus {
   const engine = new PubSub()
   return createBus({
@@ -140,13 +157,14 @@ export function createMemoryBus(logger: Logger): Bus {
 }
 
 /**
- * A bus over Redis pub/sub, one shard for each URL.
+ * Creates a bus over Redis pub/sub, with one shard per URL.
  *
- * Redis may be absent at any time, also now: nothing here waits for it.
+ * Redis may be down at any time, including now: nothing here waits for it.
  *
- * @param options.prefix - in front of every channel, so that several databases can share one Redis; none by default
- * @param options.probeMs - how often a connection is asked whether it still hears, and how long it may take to answer before
- * it is replaced; default 3,000
+ * @param options.prefix - prepended to every channel, so that several databases can share one
+ * Redis; none by default
+ * @param options.probeMs - interval between liveness probes of a connection, and the time it has to
+ * answer before it is replaced; default 3,000
  */
 export function createRedisBus(options: {
   readonly urls: readonly string[]
@@ -161,12 +179,13 @@ export function createRedisBus(options: {
 const longestGoodbyeMs = 500
 const connectMs = 3_000
 
-/** One Redis server: a connection that publishes and one that listens. */
+/** Creates the shard of one Redis server: one connection publishes, one subscribes. */
 export function createRedisShard(url: string, logger: Logger, probeMs: number): BusShard {
   const { host } = new URL(url)
   const retryStrategy = (times: number): number =>
     Math.min(50 * 2 ** Math.min(times, 6), 2_000) * (0.5 + Math.random() / 2)
-  // Hints for a server that is away are worthless when it is back, so the publisher queues none.
+  // Hints queued while a server is down are worthless when it is back, so the publisher has no
+  // offline queue.
   const publisher = new Redis(url, {
     retryStrategy,
     enableOfflineQueue: false,
@@ -193,18 +212,19 @@ export function createRedisShard(url: string, logger: Logger, probeMs: number): 
     })
   }
   subscriber.on('ready', () => {
-    // Answered after the renewed SUBSCRIBEs, which ioredis sends on the same connection first: from then on nothing is missed.
+    // Answered after the renewed SUBSCRIBEs, which ioredis sends first on the same connection: from
+    // then on no message is missed.
     subscriber.ping().then(() => reconnected(), noteFailure)
   })
-  // Nothing is ever sent on a connection that only listens, so nobody would notice that its other end is gone.
+  // A connection that only subscribes never sends anything, so a dead peer would go unnoticed.
   const probe = setInterval(() => {
     for (const connection of [publisher, subscriber])
       if (connection.status === 'ready') connection.ping().catch(noteFailure)
   }, probeMs).unref()
   const noteFailure = (error: unknown): void =>
     logger.debug({ err: error, redis: host }, 'failed to execute a Redis command')
-  // RedisPubSub leaves the promises of its UNSUBSCRIBEs alone, and ioredis those of the SUBSCRIBEs it sends after a
-  // reconnection; one that fails at shutdown would end the process.
+  // RedisPubSub does not handle the promises of its UNSUBSCRIBEs, nor ioredis those of the
+  // SUBSCRIBEs that it sends after a reconnection; a rejection at shutdown would end the process.
   for (const name of ['subscribe', 'unsubscribe', 'punsubscribe'] as const) {
     const original = subscriber[name].bind(subscriber) as (...args: unknown[]) => Promise<unknown>
     const guarded = (...args: unknown[]): Promise<unknown> => {
@@ -215,7 +235,8 @@ export function createRedisShard(url: string, logger: Logger, probeMs: number): 
     Object.assign(subscriber, { [name]: guarded })
   }
   const engine = new RedisPubSub({ publisher, subscriber })
-  // It keeps a promise for those who come while a SUBSCRIBE is under way, and rejects it though nobody may have come.
+  // RedisPubSub keeps a promise for callers that join while a SUBSCRIBE is pending, and rejects it
+  // even if none has joined.
   const underWay: ReadonlyMap<string, { readonly pending: PromiseLike<unknown> }> = Reflect.get(
     engine,
     'subsPendingRefsMap',
@@ -235,7 +256,8 @@ export function createRedisShard(url: string, logger: Logger, probeMs: number): 
     close: async () => {
       clearInterval(probe)
       subscriber.disconnect()
-      // What was published last is on its way; the others should not have to look for it in the log.
+      // Flushes the last published messages, so that other processes need not look for the events
+      // in the log.
       if (publisher.status === 'ready') await within(longestGoodbyeMs, publisher.quit().catch(noteFailure))
       publisher.disconnect()
     },

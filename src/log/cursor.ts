@@ -1,18 +1,25 @@
 import { TidingsError } from '../errors.ts'
 import { hashText } from './hash.ts'
 
-/** A place in a topic's log as clients hold it: opaque to them, `<epoch>-<topic tag>-<seq>` to us. */
+/**
+ * A position in a topic's log as held by clients: opaque to them, `<epoch>-<topic tag>-<seq>`
+ * internally.
+ */
 export type Cursor = string & { readonly __brand: 'Cursor' }
 
-/** Enough to notice that a cursor belongs to another topic, which would otherwise silently skip or repeat events. */
+/**
+ * Returns a short tag of a topic, which is enough to detect the cursor of another topic. Such a
+ * cursor would otherwise silently skip or repeat events.
+ */
 function tagOf(topic: string): string {
   return hashText(topic).toString(36)
 }
 
 /**
- * Returns what turns a topic's seqs into cursors: everything but the seq is computed once for each epoch.
+ * Creates a function that turns the seqs of a topic into cursors. The part before the seq is
+ * computed once per epoch.
  *
- * @param log - of which the present epoch is taken, which may be renewed
+ * @param log - source of the current epoch, which may be renewed
  */
 export function createCursorFormat(log: { readonly epoch: string }, topic: string): (seq: number) => Cursor {
   const tag = tagOf(topic)
@@ -27,16 +34,19 @@ export function createCursorFormat(log: { readonly epoch: string }, topic: strin
   }
 }
 
-/** The cursor of one event; {@link createCursorFormat} is cheaper for many of the same topic. */
+/**
+ * Formats the cursor of one event; {@link createCursorFormat} is cheaper for many events of one
+ * topic.
+ */
 export function formatCursor(epoch: string, topic: string, seq: number): Cursor {
   return createCursorFormat({ epoch }, topic)(seq)
 }
 
 /**
- * Reads a cursor that a client hands back.
+ * Parses a cursor received from a client.
  *
- * @returns its epoch and seq; whether the epoch is still the log's is for the reader to decide
- * @throws TidingsError `BAD_CURSOR` when it is not a cursor, or one of another topic
+ * @returns its epoch and seq; the caller decides whether the epoch is still that of the log
+ * @throws TidingsError `BAD_CURSOR` if it is not a cursor, or is one of another topic
  */
 export function parseCursor(cursor: string, topic: string): { readonly epoch: string; readonly seq: number } {
   const match = /^([0-9a-z]{1,16})-([0-9a-z]{1,7})-([0-9a-z]{1,11})$/.exec(cursor)

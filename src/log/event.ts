@@ -1,38 +1,48 @@
 import type { JsonObject } from '../db/tables.ts'
 
-/** One entry of a topic's log. Immutable: it is shared by everyone who follows the topic in this process. */
+/** An event of a topic. Immutable: shared by all subscribers to the topic in this process. */
 export interface LogEvent {
   readonly topic: string
   /** 1, 2, 3 … without a gap within its topic. */
   readonly seq: number
   readonly type: string
-  /** RFC 3339 in UTC with milliseconds; never earlier than the event before it by more than clocks differ. */
+  /**
+   * RFC 3339 in UTC with milliseconds; precedes the time of the previous event at most by the
+   * difference between clocks.
+   */
   readonly at: string
   readonly payload: JsonObject
-  /** The `traceparent` of its append. Only on events that are traced and came by the bus: the log does not keep it. */
+  /**
+   * The `traceparent` of its append. Only on traced events that arrived over the bus: the log does
+   * not store it.
+   */
   readonly trace?: string
 }
 
 /**
- * Returns the message of the bus that carries events appended together. The first says in which life of the log: messages of a former
- * one may arrive after a backup was restored.
+ * Returns the bus message for events that were appended together. The first event carries the epoch
+ * of the log, because messages of an earlier epoch may arrive after a backup was restored.
  */
 export function toMessage(events: readonly LogEvent[], epoch: string): readonly object[] {
   const [first, ...rest] = events
   return first === undefined ? [] : [{ ...first, epoch }, ...rest]
 }
 
-/** Events that the bus has brought. */
+/** Events received over the bus. */
 export interface BusEvents {
   readonly events: readonly LogEvent[]
-  /** The life of the log that they were appended in; undefined when the message does not say. */
+  /**
+   * The epoch of the log that they were appended in; undefined if the message does not contain it.
+   */
   readonly epoch: string | undefined
 }
 
 /**
- * The events in a message of the bus; null when the message is not ours, is damaged, or is of another topic.
+ * Parses the events of a bus message; returns null if the message has another format, is damaged,
+ * or is of another topic.
  *
- * Checked by hand and not by zod, as everywhere else: it is on the way of every event, and zod makes a copy of each payload.
+ * Checked by hand and not with zod, as elsewhere: it is in the path of every event, and zod copies
+ * each payload.
  */
 export function parseEvents(message: unknown, topic: string): BusEvents | null {
   if (!Array.isArray(message)) return null
@@ -62,7 +72,7 @@ function isLogEvent(value: unknown): value is LogEvent {
   )
 }
 
-/** An instant as the log writes it. */
+/** Formats a date as the log does. */
 export function toInstant(date: Date): string {
   return date.toISOString()
 }

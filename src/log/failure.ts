@@ -2,16 +2,20 @@ import { classifyDatabaseError } from '../db/failure.ts'
 import { TidingsError } from '../errors.ts'
 
 /**
- * What is known after a statement that appends has failed.
+ * The possible outcomes of a failed append statement.
  *
- * - `undone`: nothing was written, and the same may succeed when it is tried again
- * - `blocked`: the same, as a lock was not had in time or the statement took too long; one of its units may be why
- * - `unknown`: the connection was lost on the way, so it may or may not have been written
- * - `refused`: nothing was written, and one of its units is why
+ * - `undone`: nothing was written, and a retry may succeed
+ * - `blocked`: like `undone`, because a lock was not acquired in time or the statement took too
+ *   long; one of its units may be the cause
+ * - `unknown`: the connection was lost in transit, so it may or may not have been written
+ * - `refused`: nothing was written, and one of its units is the cause
  */
 export type AppendFailure = 'undone' | 'blocked' | 'unknown' | 'refused'
 
-/** @param wasSent - false when the connection for it was not even had */
+/**
+ * Classifies the failure of an append statement.
+ * @param wasSent - false if no connection for it was acquired
+ */
 export function classifyFailure(error: unknown, wasSent: boolean): AppendFailure {
   const failure = classifyDatabaseError(error)
   if (failure === null) return 'refused'
@@ -19,11 +23,12 @@ export function classifyFailure(error: unknown, wasSent: boolean): AppendFailure
   return failure.isUndone || !wasSent ? 'undone' : 'unknown'
 }
 
-/** What the writer of a unit is told. */
+/** Converts a failure into the error that the caller of the append receives. */
 export function toAppendError(topic: string, error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   const message = error instanceof Error ? error.message : String(error)
-  // Class 22 (data exception), such as the character U+0000 or half a surrogate pair, which jsonb cannot hold.
+  // Class 22 (data exception), such as the character U+0000 or an unpaired surrogate, which jsonb
+  // cannot store.
   if (/^22/.test(code))
     return new TidingsError(
       'BAD_INPUT',

@@ -8,55 +8,69 @@ import { createSequence, type Sequence } from './sequence.ts'
 import { within } from './within.ts'
 
 /**
- * What a follower holds of a feed. From the moment of attaching, `listener` receives every event after `head`, in order,
- * each once, whatever the bus does.
+ * The attachment of a listener to a feed. From then on, the listener receives every event after
+ * `head`, in order and exactly once, regardless of what the bus does.
  */
 export interface Attachment {
-  /** The newest seq that the feed had handed on when this follower attached; what follows it goes to the listener. */
+  /**
+   * The newest seq that the feed had emitted when this listener attached; the listener receives the
+   * events after it.
+   */
   readonly head: number
-  /** What follows `seq`, from memory; null when it no longer is all there (or there is nothing), and the log must be asked. */
+  /**
+   * Returns the events after `seq` from memory; null if there are none or they are incomplete, in
+   * which case the caller must read the log.
+   */
   recent(seq: number): readonly LogEvent[] | null
   detach(): void
 }
 
-/** Who follows a feed. */
+/** Receives the events of a feed. */
 export interface FeedListener {
   onEvents(events: readonly LogEvent[]): void
-  /** What was to follow cannot be had: pruned, or the database was restored under the feed, which goes on after `head`. */
+  /**
+   * Called when the next events cannot be delivered: they were pruned, or the database was restored
+   * while the feed was open. The feed continues after `head`.
+   */
   onReset(reason: 'PRUNED' | 'RESET', head: number): void
 }
 
-/** The feeds of one process: one per followed topic, gone when the last follower leaves. */
+/** The feeds of one process: one per followed topic, closed when its last listener detaches. */
 export interface Feeds extends AsyncDisposable {
   /**
-   * Begins to follow a topic.
-   * @returns null when there is no such topic
+   * Starts to follow a topic.
+   *
+   * @returns null if the topic does not exist
+   * @throws TidingsError `SHUTTING_DOWN` after disposal
    */
   attach(topic: string, listener: FeedListener): Promise<Attachment | null>
-  /** Compares every feed with the log, and catches up those that are behind. */
+  /** Compares every feed with the log and updates the feeds that are behind. */
   check(): Promise<void>
   /**
-   * Reports a cursor of the present epoch that is ahead of the log: the log went back while this process did not follow the topic.
-   * Renews the epoch, though for cursors, which anybody may make up, once in `cursorRenewalMs` at most.
+   * Reports a cursor of the current epoch that is ahead of the log: the log was restored to an
+   * older state while this process did not follow the topic. Renews the epoch, but at most once per
+   * `cursorRenewalMs`, because any client can make up a cursor.
    */
   reportAhead(topic: string): Promise<void>
-  /** How many topics are followed. */
+  /** Number of followed topics. */
   readonly size: number
-  /** What became of the bus's hints, since the start. `repaired` should stay zero while the bus is well. */
+  /**
+   * Statistics of bus messages since the start. `repaired` should stay 0 while the bus is healthy.
+   */
   readonly counters: FeedCounters
 }
 
-/** What the feeds of a process have seen. */
+/** Counters over all feeds of a process. */
 export interface FeedCounters {
-  /** Events handed to followers. */
+  /** Events delivered to listeners. */
   delivered: number
-  /** Events that came again. */
+  /** Events received more than once. */
   repeated: number
-  /** Holes that made a feed read the log. */
+  /** Gaps in the sequence that made a feed read the log. */
   holes: number
-  /** Events that only the periodic comparison found, while the bus was connected. */
+  /** Events found only by the periodic comparison while the bus was connected. */
   repaired: number
-  /** Messages that were not ours. */
+  /** Messages that were not in our format, and events that are not in the log. */
   malformed: number
 }
 
@@ -64,40 +78,49 @@ interface Feed {
   readonly topic: string
   readonly subscription: BusSubscription
   readonly listeners: Set<FeedListener>
-  /** Settled when `head` is known; false when there is no such topic. */
+  /** Settles when `head` is known; false if the topic does not exist. */
   readonly opened: Promise<boolean>
   isOpen: boolean
   isClosed: boolean
-  /** The life of the log that its sequence belongs to. */
+  /** The epoch of the log that the reorder buffer belongs to. */
   epoch: string
   readonly sequence: Sequence
-  /** How many have come to follow. */
+  /** Number of listeners that have attached so far. */
   attached: number
-  /** The last events, contiguous up to the sequence's head; none while a single one follows. */
+  /**
+   * The latest events, contiguous up to the head of the reorder buffer; empty while there is a
+   * single subscriber.
+   */
   ring: LogEvent[]
   catchingUp: Promise<void> | undefined
 }
 
 const pageSize = 500
-/** Feeds that are compared with the log in one query. */
+/** Number of feeds compared with the log in one query. */
 const comparedTogether = 1_000
-/** Those who attach for a single subscriber: what hands events on to it, and itself while it catches up. */
+/**
+ * Attachments made for a single subscriber: one that forwards events to it, and the subscriber's
+ * own while it reads history.
+ */
 const alone = 2
-/** How long a confirmation from the bus is waited for before the log alone is trusted. */
+/** How long to wait for the bus to confirm a subscription before relying on the log alone. */
 const busPatienceMs = 1_000
-/** How long an event may be known to the log and not to the feed before that counts as lost by the bus. */
+/** How long an event may be in the log but not in the feed before it counts as lost by the bus. */
 const graceMs = 250
-/** How often, at most, a cursor that is ahead of the log renews the epoch: each time costs every subscriber a snapshot. */
+/**
+ * Minimum time between renewals of the epoch due to a cursor ahead of the log: each one costs every
+ * subscriber a snapshot.
+ */
 const defaultCursorRenewalMs = 3_600_000
 
 /**
  * Creates the feeds of this process.
  *
  * @param options.checkMs - see {@link createCheckSchedule}
- * @param options.awayCheckMs - the same; default 250
- * @param options.ringSize - events kept at least, up to twice as many, per topic that several follow, for those who come or come
- * back; default 32
- * @param options.cursorRenewalMs - see {@link Feeds.reportAhead}; default an hour
+ * @param options.awayCheckMs - see {@link createCheckSchedule}; default 250
+ * @param options.ringSize - minimum number of events kept for late subscribers, per topic with
+ * several subscribers; up to twice as many are kept; default 32
+ * @param options.cursorRenewalMs - see {@link Feeds.reportAhead}; default one hour
  */
 export function createFeeds(options: {
   readonly bus: Bus
@@ -110,13 +133,16 @@ export function createFeeds(options: {
 }): Feeds {
   const { bus, reader, logger, checkMs, awayCheckMs = 250, ringSize = 32 } = options
   const { cursorRenewalMs = defaultCursorRenewalMs } = options
-  /** The last epoch of a message that was not a feed's own. */
+  /** The epoch of the last message whose epoch differed from the feed's. */
   let foreignEpoch: string | undefined
   let renewedByCursorAt = Number.NEGATIVE_INFINITY
   const feeds = new Map<string, Feed>()
   const counters: FeedCounters = { delivered: 0, repeated: 0, holes: 0, repaired: 0, malformed: 0 }
 
-  /** A follower that throws must not keep the others of its topic from hearing. */
+  /**
+   * Calls every listener. A listener that throws must not prevent the others of its topic from
+   * being called.
+   */
   const tell = (feed: Feed, say: (listener: FeedListener) => void): void => {
     for (const listener of feed.listeners) {
       try {
@@ -127,17 +153,19 @@ export function createFeeds(options: {
     }
   }
 
-  /** Hands on what is due now; true when something waits behind a hole. */
+  /** Emits the events that are due. Returns whether events are waiting behind a gap. */
   const take = (feed: Feed, events: readonly LogEvent[]): boolean => {
     const { sequence } = feed
     const known = sequence.repeated
     const due = sequence.take(events)
     counters.repeated += sequence.repeated - known
     if (due.length > 0) {
-      // Who is alone comes back to a feed of its own: keeping events for nobody costs more than the events.
+      // A single subscriber that reconnects opens a new feed: keeping events that no one reads
+      // costs more than the events.
       if (feed.attached > alone) {
         feed.ring.push(...due)
-        // Cut now and then, as moving all of them up for each event would cost more than the events.
+        // Trimmed only occasionally: shifting the array for each event would cost more than the
+        // events.
         if (feed.ring.length > 2 * ringSize) feed.ring = feed.ring.slice(-ringSize)
       }
       counters.delivered += due.length
@@ -146,7 +174,7 @@ export function createFeeds(options: {
     return sequence.waiting.length > 0
   }
 
-  /** Reads the log until the feed has all that it has; one at a time a feed. */
+  /** Reads the log until the feed is up to date; one read at a time per feed. */
   const catchUp = (feed: Feed): Promise<void> => {
     feed.catchingUp ??= (async () => {
       try {
@@ -155,13 +183,13 @@ export function createFeeds(options: {
           const events = await reader.read(feed.topic, head, pageSize)
           if (feed.isClosed) return
           const first = events[0]
-          // The log itself no longer has what follows: pruned. Followers are told by a snapshot.
+          // The next events have been pruned from the log. Listeners respond with a snapshot.
           if (first !== undefined && first.seq > feed.sequence.head + 1) reset(feed, 'PRUNED', first.seq - 1)
           take(feed, events)
           if (events.length === pageSize) continue
-          // What came before we read and is not in the log was never appended.
+          // An event that arrived before the read and is not in the log was never appended.
           counters.malformed += feed.sequence.forget(waiting)
-          // What came while we read may need another look.
+          // An event that arrived during the read may require another one.
           if (feed.sequence.waiting.length === 0) return
         }
       } catch (error) {
@@ -187,7 +215,8 @@ export function createFeeds(options: {
     }
     const { events, epoch } = parsed
     if (epoch !== undefined && epoch !== (feed.isOpen ? feed.epoch : reader.epoch)) {
-      // Of a former life of the log, or of one that this process does not know yet.
+      // The message belongs to an earlier epoch of the log, or to one that this process does not
+      // know yet.
       if (epoch !== foreignEpoch) void schedule.check(true)
       foreignEpoch = epoch
       return
@@ -202,7 +231,7 @@ export function createFeeds(options: {
   const open = (topic: string): Feed => {
     const subscription = bus.subscribe(topic, (message) => onMessage(feed, message))
     const load = async (): Promise<boolean> => {
-      // Subscribed before the head is read, so that nothing falls between.
+      // Subscribes before reading the head, so that no event is missed in between.
       let isSubscribed = false
       const ready = subscription.ready.then(() => {
         isSubscribed = true
@@ -215,7 +244,7 @@ export function createFeeds(options: {
       feed.epoch = reader.epoch
       feed.isOpen = true
       if (take(feed, [])) void catchUp(feed)
-      // Not waited for: what was appended until the bus confirmed is read when it does.
+      // Not awaited: events appended before the confirmation of the bus are read when it arrives.
       if (!isComplete) void ready.then(() => (feed.isClosed ? undefined : catchUp(feed)))
       return true
     }
@@ -246,8 +275,9 @@ export function createFeeds(options: {
   }
 
   /**
-   * Resets the feeds of a former life of the log, all of them: a topic may have gone back and grown again since, which its seq does not
-   * tell. One whose topic is gone tells its followers, who find that out.
+   * Resets all feeds of an earlier epoch: a topic may have been restored to an older state and have
+   * grown again since, which its seq does not reveal. If the topic no longer exists, its listeners
+   * are reset as well and find out themselves.
    */
   const resetFormer = async (): Promise<void> => {
     const former = [...feeds.values()].filter((feed) => feed.isOpen && feed.epoch !== reader.epoch)
@@ -266,12 +296,17 @@ export function createFeeds(options: {
     )
   }
 
-  /** @param isGap - whether it is known that messages were missed: then nobody waits for them, and none counts as repaired */
+  /**
+   * Compares all open feeds with the log and delivers the missing events.
+   *
+   * @param isGap - whether messages are known to have been missed: then it does not wait for them,
+   * and none counts as repaired
+   */
   const repair = async (isGap: boolean): Promise<void> => {
     const open = [...feeds.values()].filter((feed) => feed.isOpen)
     let wentBack: string | undefined
     const behind: { feed: Feed; head: TopicHead }[] = []
-    // In parts, as putting ten thousand names into one question would hold up everybody else.
+    // Batched: one query with 10,000 topic names would delay other work.
     for (let first = 0; first < open.length; first += comparedTogether) {
       const asked = open.slice(first, first + comparedTogether).map((feed) => ({ feed, had: feed.sequence.head }))
       const heads = await reader.moved(asked.map(({ feed, had }) => ({ topic: feed.topic, seq: had })))
@@ -280,7 +315,7 @@ export function createFeeds(options: {
         if (head === undefined || feed.isClosed) continue
         if (head.seq > feed.sequence.head) behind.push({ feed, head })
         else if (head.seq < had) {
-          // What the feed had before the question was in the log then.
+          // The events the feed had before the query were in the log at that time.
           logger.warn(
             { topic: feed.topic, had, has: head.seq },
             'found the log behind its feed: was a backup restored?',
@@ -292,16 +327,16 @@ export function createFeeds(options: {
     if (wentBack !== undefined) await reader.renewEpoch(wentBack)
     await resetFormer()
     if (behind.length === 0) return
-    // A message may be on its way: only what does not come is counted and read.
+    // A message may still be in transit: only events that do not arrive are counted and read.
     if (!isGap) await new Promise((resolve) => setTimeout(resolve, graceMs).unref())
     await Promise.all(
       behind.map(async ({ feed, head }) => {
         const missing = head.seq - feed.sequence.head
         if (missing <= 0 || feed.isClosed) return
         if (!isGap) counters.repaired += missing
-        // One that is under way may have read before these were appended.
+        // A read in progress may have started before these events were appended.
         await feed.catchingUp
-        // A read that finds nothing could not tell that all of it is pruned.
+        // A read that returns nothing cannot reveal that all missing events were pruned.
         if (head.prunedSeq > feed.sequence.head) reset(feed, 'PRUNED', head.prunedSeq)
         await catchUp(feed)
       }),

@@ -6,54 +6,73 @@ import type { Feeds } from './feed.ts'
 import { createWakeUp, interruptible } from './interruptible.ts'
 import type { LogReader, TopicHead } from './read.ts'
 
-/** Why a snapshot stands where events might have been expected. See `SnapshotReason` in the contract. */
+/** Why a snapshot is sent instead of events. See `SnapshotReason` in the schema. */
 export type SnapshotReason = 'SUBSCRIBED' | 'PRUNED' | 'RESET' | 'LAGGED'
 
-/** What a follower is handed: an event of the log, or the whole state in place of events. */
+/**
+ * An item of a followed topic: an event of the log, or a snapshot of the whole state in place of
+ * events.
+ */
 export type Followed<S> =
   | { readonly is: 'event'; readonly event: LogEvent }
   | { readonly is: 'snapshot'; readonly reason: SnapshotReason; readonly seq: number; readonly state: S }
 
-/** What to follow and from where. */
+/** The topic to follow and the position to start from. */
 export interface FollowOptions<S> {
   readonly topic: string
-  /** Nothing but what follows this cursor. Wins over `fromStart`, so that a resumed replay goes on where it was. */
+  /**
+   * Resumes after this cursor. Takes precedence over `fromStart`, so that a resumed replay
+   * continues at its position.
+   */
   readonly after?: string | undefined
-  /** The whole history first, as if `after` were the topic's beginning. */
+  /** Whether to start with the whole history, as if `after` were the beginning of the topic. */
   readonly fromStart?: boolean | undefined
   /**
-   * Reads the whole present state of the topic's subject and the seq it is true at, in one statement or transaction.
-   * null when it does not exist.
+   * Reads the complete current state of the topic's subject and the seq at which it is valid, in
+   * one statement or transaction. Returns null if the subject does not exist.
    */
   readonly snapshot: () => Promise<{ readonly seq: number; readonly state: S } | null>
-  /** Completes as soon as everything that was in the log is handed on, for those who poll. */
+  /**
+   * Whether to complete once everything that was in the log at the start has been emitted. For
+   * polling.
+   */
   readonly catchUpOnly?: boolean
   /**
-   * Called when everything that is known of the topic, up to and including `seq`, was handed on, and the follower would wait.
-   * Returning true ends it: whoever does so has another way to what follows, from this very moment on.
+   * Called when every known event of the topic, up to and including `seq`, has been emitted and the
+   * iterator would wait. Returning true ends the iteration: the caller must receive the following
+   * events another way, from this moment on.
    */
   readonly onCaughtUp?: (seq: number) => boolean
-  /** Whether nothing can follow this event. */
+  /** Returns whether an event is terminal. */
   readonly isLast: (event: LogEvent) => boolean
 }
 
-/** Most events buffered for one follower; beyond that they are read from the log again when it gets there. */
+/**
+ * Maximum number of events buffered per subscriber; further events are read from the log when they
+ * are due.
+ */
 const maxBuffered = 256
 const pageSize = 200
-/** How long a snapshot is tried for while the database fails in a way that may pass, as the log's own reads are. */
+/**
+ * How long to retry a snapshot while the database fails with a transient error; the log's own reads
+ * are retried as long.
+ */
 export const snapshotRetryMs = 8_000
 
 /**
- * Follows a topic: history and live as one sequence, every event in order and exactly once.
+ * Follows a topic: history and live events as one sequence, every event in order and exactly once.
  *
- * It holds a place in the log (`at`) and hands on the event after it, again and again: from the buffer that the feed fills
- * when it is there, and from the log otherwise. Whatever the bus, the buffer or the timing does can therefore cost a read,
- * never an event. The order of joining makes that complete: attached to the feed first, read second, so an event is either
- * in what is read, or in the buffer, or in both, and then it is dropped by its seq.
+ * Keeps a position in the log (`at`) and repeatedly emits the event after it: from the buffer that
+ * the feed fills if the event is there, otherwise from the log. The behavior of the bus, the buffer
+ * or the timing can therefore cost a read, but never an event. The order of joining makes this
+ * complete: it attaches to the feed first and reads second, so that an event is in the read, in the
+ * buffer, or in both; a duplicate is dropped by its seq.
  *
- * Ends after the event (or in the snapshot) that closed the topic. What cannot be replayed is said by a snapshot with its reason.
+ * Ends after the event (or with the snapshot) that closed the topic. If events cannot be replayed,
+ * a snapshot with the reason is emitted instead.
  *
- * @throws TidingsError `NOT_FOUND` when there is no such topic, `BAD_CURSOR`; from `next()`, so also before the first event
+ * @throws TidingsError `NOT_FOUND` if the topic does not exist, `BAD_CURSOR`; thrown by `next()`,
+ * possibly before the first event
  */
 export function follow<S>(
   log: { readonly reader: LogReader; readonly feeds: Feeds },
@@ -76,7 +95,8 @@ async function* run<S>(
   const attachment = await feeds.attach(topic, {
     onEvents(events) {
       known = Math.max(known, events.at(-1)?.seq ?? 0)
-      // Too slow for the buffer: what does not fit is read from the log when its turn comes.
+      // The subscriber is too slow for the buffer: events that do not fit are read from the log
+      // when they are due.
       if (buffer.length + events.length <= maxBuffered) buffer.push(...events)
       wakeUp.set()
     },
@@ -87,11 +107,11 @@ async function* run<S>(
   })
   if (attachment === null) throw notFound(topic)
   try {
-    // Left while attaching: nothing more is read for it.
+    // Returned while attaching: skips the reads.
     if (signal.aborted) return
-    /** Where the follower is: the seq of what it was handed last. */
+    /** The current position: the seq of the last item emitted. */
     let at = cursor?.seq ?? 0
-    /** Where the topic ends; null while that is open. */
+    /** The seq at which the topic ends; null while it is open. */
     let end: number | null = null
 
     const look = async (): Promise<TopicHead> => {
@@ -138,7 +158,7 @@ async function* run<S>(
       else if (known > at) {
         const events = attachment.recent(at) ?? (await reader.read(topic, at, pageSize))
         if (events[0]?.seq !== at + 1) {
-          // Not kept any more, or never there: the record says which.
+          // The event was pruned or never existed: the database has the answer.
           known = 0
           const { prunedSeq } = await look()
           if (at < prunedSeq || (events[0] !== undefined && known > at)) yield await summarise('PRUNED')
@@ -146,7 +166,7 @@ async function* run<S>(
         }
         for (const event of events) {
           if (signal.aborted) return
-          // The page may be of a former life of the log by now.
+          // By now the page may belong to an earlier epoch of the log.
           if (resetReason !== undefined || event.seq !== at + 1) break
           at = event.seq
           yield { is: 'event', event }

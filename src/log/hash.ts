@@ -1,6 +1,7 @@
 /**
- * FNV-1a, 32 bits: the same for the same text in every process and version, as cursors in the hands of clients and the spread of
- * channels over servers rely on it. Quick, and no secret.
+ * Computes the 32-bit FNV-1a hash of a text. The result must be the same in every process and
+ * version: cursors held by clients and the distribution of channels over servers rely on it. Fast,
+ * not cryptographic.
  */
 export function hashText(text: string): number {
   let hash = 0x811c9dc5

@@ -7,41 +7,44 @@ import { TidingsError } from '../errors.ts'
 import { createBatch } from './batch.ts'
 import { type LogEvent, toInstant } from './event.ts'
 
-/** Where a topic stands. */
+/** The current state of a topic. */
 export interface TopicHead {
-  /** The seq of its newest event; 0 when it has none. */
+  /** The seq of its newest event; 0 if there is none. */
   readonly seq: number
-  /** Events up to here are no longer kept. */
+  /** Events up to this seq have been pruned. */
   readonly prunedSeq: number
-  /** Nothing more can follow. */
+  /** Whether no event can follow. */
   readonly closed: boolean
 }
 
 /**
- * Reads topics from the record. Requests made in the same moment share one query. While the database is away for a moment
- * they wait for it; after that they fail with the TidingsError `UNAVAILABLE`.
+ * Reads topics from the database. Concurrent requests share one query. During a short outage of the
+ * database requests wait; after that they fail with the TidingsError `UNAVAILABLE`.
  */
 export interface LogReader {
   /**
-   * The life of the log that cursors given out now belong to, as {@link LogReader.head} or {@link LogReader.moved} read it last:
-   * it is renewed, by any process, when the log goes back.
+   * The epoch of the log for new cursors, as last read by {@link LogReader.head} or {@link
+   * LogReader.moved}. Any process renews it when the log has been restored to an older state.
    */
   readonly epoch: string
   /**
-   * Begins another life of the log, after it went back to an older state: cursors given out before are none of it.
+   * Starts a new epoch of the log after it was restored to an older state: existing cursors are no
+   * longer valid.
    *
-   * @param seen - the epoch in which it went back; when that is over already, nothing happens
+   * @param seen - the epoch in which this was detected; if it is no longer current, nothing happens
    */
   renewEpoch(seen: string): Promise<void>
-  /** Where the topic stands now; null when there is no such topic. */
+  /** Reads the current state of a topic; null if it does not exist. */
   head(topic: string): Promise<TopicHead | null>
-  /** Where those of several topics stand that stand elsewhere than `seq` says, in one query. */
+  /**
+   * Reads the state of those of several topics whose seq differs from the given one, in one query.
+   */
   moved(known: readonly { readonly topic: string; readonly seq: number }[]): Promise<ReadonlyMap<string, TopicHead>>
-  /** The events after a seq, oldest first, at most `limit`. */
+  /** Reads the events after a seq, oldest first, at most `limit`. */
   read(topic: string, after: number, limit: number): Promise<readonly LogEvent[]>
 }
 
-/** Of no topic when there is none: then it says what the epoch is. */
+/** `name` is null if no topic matches: the row then only carries the epoch. */
 type HeadRow =
   | { epoch: string; name: string; seq: number; pruned_seq: number; closed: boolean }
   | { epoch: string; name: null }
@@ -56,8 +59,10 @@ interface EventRow {
 /**
  * Creates the reader of the log.
  *
- * @param options.retryMs - how long a database that is away is waited for; default 8,000, more than one statement takes
- * @throws TidingsError `UNAVAILABLE` when the database has no epoch, which no migrated database lacks
+ * @param options.retryMs - how long to retry while the database is unavailable; default 8,000, more
+ * than one statement takes
+ * @throws TidingsError `UNAVAILABLE` if the database has no epoch, which every migrated database
+ * has
  */
 export async function createLogReader(
   database: Pick<Database, 'pool'>,
@@ -70,7 +75,10 @@ export async function createLogReader(
   let epoch = meta.rows[0]?.value ?? ''
   if (epoch === '') throw new TidingsError('UNAVAILABLE', 'The database has no epoch: was it migrated?')
 
-  /** Takes what was read together with the epoch: never an older one's heads under a newer one. */
+  /**
+   * Adopts the epoch together with the heads read with it: old heads never appear under a newer
+   * epoch.
+   */
   const takeHeads = (rows: readonly HeadRow[]): ReadonlyMap<string, TopicHead> => {
     epoch = rows[0]?.epoch ?? epoch
     return new Map(
@@ -97,7 +105,7 @@ export async function createLogReader(
     readonly limit: number
   }
   const readInBatch = createBatch<Range, readonly LogEvent[]>(async (ranges) => {
-    // Many who ask for the same range (a crowd that reconnects) cost one range.
+    // Many requests for the same range (a crowd of clients that reconnect) cost one range.
     const distinct = new Map(ranges.map((range) => [`${range.after} ${range.limit} ${range.topic}`, range]))
     const asked = [...distinct.values()]
     const { rows } = await query<EventRow & { ord: number }>({

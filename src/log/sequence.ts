@@ -1,30 +1,33 @@
 import type { LogEvent } from './event.ts'
 
 /**
- * Brings the events of one topic, which may come late, twice, or not at all, into their one order. Bookkeeping alone: what is
- * missing is for its owner to get.
+ * A reorder buffer: orders and deduplicates the events of one topic, which may arrive late, twice
+ * or not at all. It performs no I/O: its owner must fetch missing events.
  */
 export interface Sequence {
-  /** Everything up to here was handed out. */
+  /** The seq up to which all events have been released. */
   readonly head: number
-  /** The seqs of events that wait behind a hole. */
+  /** The seqs of events that wait behind a gap. */
   readonly waiting: readonly number[]
-  /** Of how many events was heard that were known already. */
+  /** Number of events received that were already known. */
   readonly repeated: number
-  /** Takes events in, in any order, and hands out those that are due now. */
+  /** Adds events in any order and returns those that are due. */
   take(events: readonly LogEvent[]): readonly LogEvent[]
-  /** Takes events in without handing any out, as long as the head is not known. */
+  /** Adds events without releasing any, while the head is unknown. */
   keep(events: readonly LogEvent[]): void
-  /** Drops events that wait; returns how many of `seqs` did. */
+  /** Drops waiting events; returns how many of `seqs` were waiting. */
   forget(seqs: readonly number[]): number
-  /** Goes on from another head. */
+  /** Continues from another head. */
   jump(head: number): void
 }
 
-/** Most events kept beyond a hole: past that the log is read anyway, so they are not worth the memory. */
+/**
+ * Maximum number of events kept behind a gap: beyond that the log is read anyway, so they are not
+ * worth the memory.
+ */
 const maxWaiting = 1_000
 
-/** Creates the sequence of a topic whose head is 0. */
+/** Creates the reorder buffer of a topic whose head is 0. */
 export function createSequence(): Sequence {
   return new TopicSequence()
 }
@@ -32,13 +35,13 @@ export function createSequence(): Sequence {
 const none: ReadonlyMap<number, LogEvent> = new Map()
 
 /**
- * A class, against the custom of the house: there is one for each followed topic, most of which sleep, and functions and
- * accessors of each one's own weigh more than a kilobyte.
+ * A class rather than a closure: there is one instance per followed topic, most of them idle, and
+ * functions and accessors per instance would take more than 1 KB.
  */
 class TopicSequence implements Sequence {
   #head = 0
   #repeated = 0
-  /** Made when the first event has to wait, which hardly ever happens. */
+  /** Created when the first event has to wait, which is rare. */
   #waiting: Map<number, LogEvent> | undefined
 
   get head(): number {
@@ -54,7 +57,7 @@ class TopicSequence implements Sequence {
   }
 
   take(events: readonly LogEvent[]): readonly LogEvent[] {
-    // As nearly always: nothing waits, and all of it is due.
+    // The common case: no event waits, and all new events are due.
     if (this.#waiting === undefined && events.every(({ seq }, index) => seq === this.#head + 1 + index)) {
       this.#head += events.length
       return events

@@ -3,14 +3,14 @@ import { afterCommit } from '../db/connect.ts'
 import type { Appender } from './append.ts'
 import type { Appended, AppendUnit } from './append-unit.ts'
 
-/** What of an appender is needed to tell something in a transaction of somebody's own. */
+/** The part of an appender needed to append in a caller's transaction. */
 export type Telling = Pick<Appender, 'appendIn' | 'publish'>
 
 /**
- * Appends in the transaction that `client` is in, and publishes what was accepted once it has committed. Of a transaction that is rolled
- * back nobody hears.
+ * Appends in the transaction that `client` is in, and publishes the accepted events once it has
+ * committed. If the transaction is rolled back, nothing is published.
  *
- * @throws Error when the client is in no transaction of `withTransaction`
+ * @throws Error if the client is not in a transaction of `withTransaction`
  */
 export async function tellIn(appender: Telling, client: PoolClient, unit: AppendUnit): Promise<Appended> {
   const appended = await appender.appendIn(client, unit)

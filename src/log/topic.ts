@@ -1,14 +1,14 @@
 import type { ClientBase } from 'pg'
 
 /**
- * Creates a topic, unless it is there: an append to one that does not exist is refused. In the caller's transaction, so that a
- * thing and its topic come into being together.
+ * Creates a topic if it does not exist: an append to a missing topic is rejected. Runs in the
+ * caller's transaction, so that an object and its topic are created together.
  */
 export async function createTopic(client: Pick<ClientBase, 'query'>, topic: string): Promise<void> {
   await client.query('insert into topic (name) values ($1) on conflict do nothing', [topic])
 }
 
-/** Deletes a topic with all its events; whoever follows it is told that there is no such topic at the next check. */
+/** Deletes a topic with all its events; its subscribers receive `NOT_FOUND` at the next check. */
 export async function deleteTopic(client: Pick<ClientBase, 'query'>, topic: string): Promise<void> {
   // Locked first, so that nothing is appended in between.
   await client.query('select from topic where name = $1 for update', [topic])

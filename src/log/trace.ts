@@ -1,7 +1,7 @@
 import type { Tracing } from '../tracing.ts'
 import type { Appended, AppendUnit } from './append-unit.ts'
 
-/** Makes an append with a span of its own, which its events carry to whoever they are delivered to. */
+/** Appends within a span of its own. The events carry the span's context to the deliveries. */
 export function traceAppend(
   tracing: Tracing,
   unit: AppendUnit,

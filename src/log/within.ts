@@ -1,7 +1,7 @@
 /**
- * Waits for `promise`, but not longer than `ms`.
+ * Waits for `promise`, but no longer than `ms`.
  *
- * @throws what `promise` rejects with before that
+ * @throws the rejection of `promise` if it rejects within that time
  */
 export async function within(ms: number, promise: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
