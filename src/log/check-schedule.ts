@@ -1,24 +1,32 @@
 import type { Logger } from '../logger.ts'
 import type { Bus } from './bus.ts'
 
-/** When the feeds of a process are compared with the log. */
+/** The schedule on which the feeds of a process are compared with the log. */
 export interface CheckSchedule extends AsyncDisposable {
-  /** Compares now, or as soon as a comparison that is under way is over. Never rejected; a failure is logged. */
+  /**
+   * Compares now, or as soon as the comparison in progress has finished. Never rejects; a failure
+   * is logged.
+   */
   check(isGap: boolean): Promise<void>
 }
 
-/** How much longer the rest after a comparison is than the comparison, at least, while the bus is away. */
+/** While the bus is down, the minimum ratio of the pause after a comparison to its duration. */
 const restFactor = 9
-/** How often it is looked, in the shorter of the two times, whether a comparison is due. */
+/**
+ * Number of times per the shorter of the two intervals that the schedule checks whether a
+ * comparison is due.
+ */
 const looks = 5
 
 /**
- * Creates the schedule: every so often, and after each gap of the bus; one comparison at a time.
+ * Creates the schedule: compares periodically and after each gap of the bus; one comparison at a
+ * time.
  *
- * @param options.compare - `isGap` says whether it is known that messages were missed
+ * @param options.compare - `isGap`: whether messages are known to have been missed
  * @param options.checkMs - time between comparisons while the bus is connected
- * @param options.awayCheckMs - the same while it is away, when nothing else brings news, from beginning to beginning. After one that
- * took long it is longer, up to `checkMs`, so that comparing takes about a tenth of the time at most
+ * @param options.awayCheckMs - the same, from start to start, while the bus is down and nothing
+ * else brings news. Extended after a slow comparison, up to `checkMs`, so that comparisons take
+ * about a tenth of the time at most
  */
 export function createCheckSchedule(options: {
   readonly compare: (isGap: boolean) => Promise<void>
@@ -45,7 +53,8 @@ export function createCheckSchedule(options: {
     const restMs = bus.isConnected() ? checkMs : Math.min(checkMs, Math.max(awayCheckMs - tookMs, tookMs * restFactor))
     return checking === undefined && performance.now() - checkedAt >= restMs
   }
-  // Looked at more often than it is done: the bus may go at any time, and what is due a moment after a look waits for the next.
+  // Checked more often than a comparison is due: the bus may disconnect at any time, and a
+  // comparison that becomes due just after a check waits for the next one.
   const timer = setInterval(() => {
     if (!isDue()) return
     const beganAt = performance.now()

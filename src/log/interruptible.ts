@@ -1,12 +1,13 @@
 /**
- * The one helper for iterables over quiet sources: runs an async generator so that `return()` takes effect at once, even
- * before the first `next()` and even while the generator waits.
+ * Runs an async generator over an idle source so that `return()` takes effect at once, even before
+ * the first `next()` and while the generator waits. The only helper for such iterables.
  *
- * A bare `async function*` cannot do that: its `return()` is queued behind the pending `next()`, so a subscriber that leaves
- * a topic in which nothing happens would never be let go.
+ * A plain `async function*` cannot do that: its `return()` is queued behind the pending `next()`,
+ * so a subscriber that leaves an idle topic would never be released.
  *
- * @param run - the generator; it must let go of what it waits for when `signal` aborts. It is not started before the first
- * `next()`. Its `finally` blocks run after an abort; what they throw goes to `onLateError`.
+ * @param run - the generator; it must stop waiting when `signal` aborts. It is not started before
+ * the first `next()`. Its `finally` blocks run after an abort; errors thrown by them are passed to
+ * `onLateError`.
  * @returns an iterator whose pending `next()` resolves as done when `return()` is called
  */
 export function interruptible<T>(
@@ -15,7 +16,10 @@ export function interruptible<T>(
 ): AsyncIterableIterator<T, undefined> & AsyncDisposable {
   const controller = new AbortController()
   let generator: AsyncGenerator<T, void, undefined> | undefined
-  /** Ends what is waited for. Not `Promise.race`, which would hold on to every event until the end of the iteration. */
+  /**
+   * Resolvers of the pending `next()` calls. Not `Promise.race`, which would retain every event
+   * until the end of the iteration.
+   */
   const pending = new Set<() => void>()
   const done: IteratorReturnResult<undefined> = { done: true, value: undefined }
 
@@ -42,7 +46,7 @@ export function interruptible<T>(
             resolve(result.done ? done : result)
           },
           (error: unknown) => {
-            // After leaving, the generator's own end or failure is of no interest to the one who left.
+            // After return(), the generator's end or failure no longer concerns the consumer.
             if (!pending.delete(end)) return onLateError(error)
             reject(error)
           },
@@ -68,7 +72,10 @@ export function interruptible<T>(
   return iterator
 }
 
-/** A latch that wakes one waiter: `set()` is remembered until the next `wait()`, which also ends when `signal` aborts. */
+/**
+ * Creates a latch that wakes one waiter: `set()` is remembered until the next `wait()`, which also
+ * ends when `signal` aborts.
+ */
 export function createWakeUp(signal: AbortSignal): { set(): void; wait(): Promise<void> } {
   let isSet = false
   let wake: (() => void) | undefined
@@ -91,8 +98,8 @@ export function createWakeUp(signal: AbortSignal): { set(): void; wait(): Promis
 }
 
 /**
- * Ends an iterable with an error when `guard` calls back, even while it waits; `guard` begins with the first `next()` and is stopped when
- * the iteration ends, whoever ends it.
+ * Ends an iterable with an error when `guard` calls `revoke`, even while it waits. `guard` starts
+ * with the first `next()` and is stopped when the iteration ends for any reason.
  */
 export function guardIterable<T>(
   source: AsyncIterableIterator<T, undefined>,
@@ -112,18 +119,18 @@ export function guardIterable<T>(
       if (isOver) return done
       stop ??= guard((error) => {
         revoked = error
-        // What waits for the next value is told that there is none.
+        // Completes the pending `next()`, if any.
         void source.return?.()
       })
       try {
         const result = await source.next()
-        // Left, or failed for another who waited.
+        // The iteration was returned, or has failed for another pending next().
         if (isOver) return done
         if (revoked !== undefined) throw revoked
         if (result.done) end()
         return result
       } catch (error) {
-        // Whoever is told of a failure does not call `return()`, and may well ask again.
+        // A consumer does not call `return()` after a failure, and may call `next()` again.
         end()
         throw error
       }
@@ -138,7 +145,7 @@ export function guardIterable<T>(
   return guarded
 }
 
-/** Maps an iterable without getting in the way of its `return()`. */
+/** Maps an iterable without delaying its `return()`. */
 export function mapIterable<T, U>(
   source: AsyncIterableIterator<T, undefined>,
   map: (value: T) => U,

@@ -4,48 +4,54 @@ import type { Present } from './presence.ts'
 /** A user at a topic. */
 export type PresentPair = readonly [topic: string, userId: string]
 
-/** Who is at a topic, and when the next mark runs out. */
+/** The users present at a topic, and the time until the next mark expires. */
 export interface PresenceReading {
   readonly present: readonly Present[]
-  /** null when no mark does. */
+  /** null if no mark expires. */
   readonly nextEndMs: number | null
 }
 
-/** The tables `presence_server`, `presence` and `presence_mark`, as one server writes them. */
+/**
+ * Access to the tables `presence_server`, `presence` and `presence_mark` on behalf of one server.
+ */
 export interface PresenceRecord {
   /**
-   * Gives a sign of life and writes down who has come and gone, in one statement. Where the record may not be what this server wrote
-   * (it was forgotten, or a write failed), it writes down `everybody` anew.
+   * Renews the server's heartbeat and stores which users have joined and left, in one statement. If
+   * the tables may differ from what this server wrote (its entries were removed, or a write
+   * failed), it rewrites the entries of `everybody`.
    *
-   * @returns the topics at which something may have changed
+   * @returns the topics whose presence may have changed
    */
   write(change: {
     readonly come: readonly PresentPair[]
     readonly gone: readonly PresentPair[]
     readonly everybody: () => readonly PresentPair[]
   }): Promise<readonly string[]>
-  /** Takes this server's people away. @returns the topics they were at */
+  /**
+   * Removes all entries of this server.
+   * @returns the topics that they belonged to
+   */
   leave(): Promise<readonly string[]>
   mark(topic: string, userId: string, mark: string | null, forMs: number): Promise<void>
-  /** Those who are at topics now, in the order of the topics; one query. */
+  /** Reads the users present at topics, in the order of the topics, with one query. */
   read(topics: readonly string[]): Promise<readonly PresenceReading[]>
 }
 
-/** The pairs as two arrays, for `unnest`. */
+/** Converts the pairs to two arrays, for `unnest`. */
 const columns = (pairs: readonly PresentPair[]): [string[], string[]] => [
   pairs.map(([topic]) => topic),
   pairs.map(([, userId]) => userId),
 ]
 const topicsOf = (pairs: readonly PresentPair[]): readonly string[] => [...new Set(pairs.map(([topic]) => topic))]
 
-/** Creates what keeps one server's part of the record. */
+/** Creates the access of one server. */
 export function createPresenceRecord(options: {
   readonly database: Database
   readonly server: string
   readonly aliveMs: number
 }): PresenceRecord {
   const { database, server, aliveMs } = options
-  /** The record may hold something else than what was told to be written. */
+  /** Whether the tables may differ from what this server meant to write. */
   let isDoubtful = false
   let hasWritten = false
 
@@ -103,7 +109,8 @@ export function createPresenceRecord(options: {
       })
       isDoubtful = false
       const changed = topicsOf([...come, ...gone])
-      // It was taken for dead meanwhile, or the database has begun anew: those who were here before must be said again.
+      // The server was considered dead meanwhile, or the database was reset: earlier entries must
+      // be written again.
       return wasKnown && rows[0]?.is_new === true
         ? [...new Set([...changed, ...(await rewrite(everybody()))])]
         : changed

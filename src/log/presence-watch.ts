@@ -2,28 +2,31 @@ import type { Logger } from '../logger.ts'
 import type { Present } from './presence.ts'
 import type { PresenceReading, PresenceRecord } from './presence-record.ts'
 
-/** Those who want to know who is at a topic. */
+/** Notifies listeners of the users present at topics. */
 export interface PresenceWatch {
   watch(topic: string, tell: (present: readonly Present[]) => void): () => void
-  /** Looks at the topics that are watched among these, or at all of them. One query, however many. */
+  /**
+   * Reads the presence of these topics, as far as they are watched, or of all watched topics if
+   * null. One query for any number of topics.
+   */
   look(topics: readonly string[] | null): void
   close(): void
-  /** How many topics are watched. */
+  /** Number of watched topics. */
   readonly size: number
 }
 
 interface Watched {
   readonly listeners: Set<(present: readonly Present[]) => void>
-  /** What was told last, and its text to compare with. */
+  /** The latest notification, and its JSON for comparison. */
   last: { readonly present: readonly Present[]; readonly text: string } | undefined
-  /** Looks again when a mark runs out. */
+  /** Reads again when a mark expires. */
   timer: NodeJS.Timeout | undefined
 }
 
-/** A mark that ends is looked at a little later, so that the database's clock agrees. */
+/** Delay after the expiry of a mark before it is read, so that the database's clock agrees. */
 const slackMs = 30
 
-/** Creates the watch of one process. */
+/** Creates the presence watch of one process. */
 export function createPresenceWatch(options: {
   readonly read: PresenceRecord['read']
   readonly logger: Logger
@@ -59,13 +62,13 @@ export function createPresenceWatch(options: {
     if (wanted.size === 0 || reading !== undefined) return
     reading = readAll()
       .catch((error: unknown) => {
-        // The next look, a beat later, asks for all.
+        // The next beat reads all topics.
         wanted.clear()
         logger.warn({ err: error }, 'failed to read presence')
       })
       .finally(() => {
         reading = undefined
-        // Asked for in the very moment in which the last reading ended.
+        // Requested at the moment when the last read ended.
         if (wanted.size > 0) look([])
       })
   }

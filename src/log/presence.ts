@@ -6,55 +6,74 @@ import type { Bus } from './bus.ts'
 import { createPresenceRecord } from './presence-record.ts'
 import { createPresenceWatch } from './presence-watch.ts'
 
-/** Somebody who follows a topic. */
+/** A user present at a topic. */
 export interface Present {
   readonly userId: string
-  /** What this user is doing there, as {@link Presence.mark} said; null when nothing was said, or it has run out. */
+  /**
+   * The user's activity there, as set by {@link Presence.mark}; null if none was set, or it has
+   * expired.
+   */
   readonly mark: string | null
 }
 
 /**
- * Who follows which topic, on whatever server: derived from live subscriptions, never from what a client claims. A server that was killed
- * takes its people along within {@link PresenceTimes.aliveMs} and one {@link PresenceTimes.beatMs}.
+ * Tracks which users follow which topic, across all servers. Derived from live subscriptions, never
+ * from claims of a client. The users of a killed server disappear within {@link
+ * PresenceTimes.aliveMs} plus one {@link PresenceTimes.beatMs}.
  */
 export interface Presence extends AsyncDisposable {
   /**
-   * One subscription of a user to a topic begins. Costs nothing but memory here; what has changed is written down together, every
-   * `batchMs`, and who comes and goes in between is never written at all.
+   * Registers one subscription of a user to a topic. Only updates memory; changes are written in
+   * batches, every `batchMs`, and a user who joins and leaves within one batch is never written.
    *
-   * @returns `leave`, to be called when it ends; with `lingerMs`, the user is still there for as long, as one who polls is
+   * @returns `leave`, to be called when the subscription ends; with `lingerMs`, the user stays
+   * present for that time, as needed for polling
    */
   enter(topic: string, userId: string): (lingerMs?: number) => void
-  /** Says what a user is doing there, for so long; null takes it back. Counts only while the user is there. */
+  /**
+   * Sets a user's activity for a limited time; null clears it. Only visible while the user is
+   * present.
+   */
   mark(topic: string, userId: string, mark: string | null, forMs: number): Promise<void>
-  /** The users who are there now, on any server, each once, by id. What is asked in one turn shares a query. */
+  /**
+   * Returns the ids of the users present now on any server, distinct and sorted. Calls in one turn
+   * share a query.
+   */
   of(topic: string): Promise<readonly string[]>
-  /** Those who are there now, with what they are doing. */
+  /** Returns the users present now, with their activity. */
   list(topic: string): Promise<readonly Present[]>
-  /** Calls `tell` with all who are there: once now, and whenever that has changed, until the returned function is called. */
+  /**
+   * Calls `tell` with all users present: once initially and after every change, until the returned
+   * function is called.
+   */
   watch(topic: string, tell: (present: readonly Present[]) => void): () => void
-  /** How many topics and users this process has, and how many topics it watches. */
+  /** Number of topics and users of this process, and number of topics it watches. */
   readonly size: { readonly here: number; readonly watched: number }
 }
 
-/** The times of presence, in milliseconds. */
+/** Times of presence, in milliseconds. */
 export interface PresenceTimes {
-  /** Between the signs of life of a server, and the looks at what has run out. */
+  /** Interval between the heartbeats of a server, and between the checks for expired entries. */
   readonly beatMs: number
-  /** How long a server counts that gives none. */
+  /** How long a server counts as alive without a heartbeat. */
   readonly aliveMs: number
-  /** How long comings and goings are collected before they are written down. */
+  /** How long changes are collected before they are written. */
   readonly batchMs: number
 }
 
-/** Together less than 15 s, the longest that somebody whose server was killed may seem to be there. */
+/**
+ * Together less than 15 s, the maximum time for which a user of a killed server may appear present.
+ */
 const defaultTimes: PresenceTimes = { beatMs: 3_000, aliveMs: 10_000, batchMs: 50 }
 
 const channel = 'presence'
-/** More topics than this are not named on the bus; everybody looks at all that they watch. */
+/**
+ * Maximum number of topics named in a bus message; beyond that, every process reads all topics that
+ * it watches.
+ */
 const maxNamed = 200
 
-/** Creates the presence of one process. Disposing takes its people away at once. */
+/** Creates the presence of one process. Disposing removes its users at once. */
 export function createPresence(options: {
   readonly database: Database
   readonly bus: Bus
@@ -67,7 +86,7 @@ export function createPresence(options: {
   const read = createBatch(record.read)
   const watch = createPresenceWatch({ read: record.read, logger })
 
-  /** How many subscriptions each user has to a topic. */
+  /** Number of subscriptions of each user to a topic. */
   const here = new Map<string, Map<string, number>>()
   const dirty = new Map<string, Set<string>>()
   const lingering = new Set<NodeJS.Timeout>()
@@ -85,7 +104,7 @@ export function createPresence(options: {
     [...here].flatMap(([topic, users]) => [...users.keys()].map((userId) => [topic, userId] as const))
 
   let writing: Promise<void> | undefined
-  /** @returns when to go on with what is left */
+  /** Writes the collected changes. @returns the delay before the remaining changes are written */
   const write = async (): Promise<number> => {
     const pairs = [...dirty].flatMap(([topic, users]) => [...users].map((userId) => [topic, userId] as const))
     dirty.clear()
@@ -101,7 +120,7 @@ export function createPresence(options: {
       return times.beatMs
     }
   }
-  /** One at a time: the later must not overtake the earlier. */
+  /** Serialized: a later write must not overtake an earlier one. */
   const writeInTurn = (): Promise<void> => {
     writing ??= write().then((afterMs) => {
       writing = undefined
@@ -134,7 +153,7 @@ export function createPresence(options: {
   }
 
   const beat = setInterval(() => {
-    // A server with whom nobody is says nothing, and needs not to.
+    // A server without users needs no heartbeat.
     if (here.size > 0 || dirty.size > 0) void writeInTurn()
     watch.look(null)
   }, times.beatMs).unref()
@@ -192,7 +211,7 @@ export function createPresence(options: {
   }
 }
 
-/** The topics that a message names; null for all, also when it cannot be understood. */
+/** Returns the topics named in a message; null for all, also if the message is malformed. */
 function topicsOf(message: unknown): readonly string[] | null {
   const topics: unknown = typeof message === 'object' && message !== null ? Reflect.get(message, 'topics') : null
   return Array.isArray(topics) ? topics.filter((topic) => typeof topic === 'string') : null

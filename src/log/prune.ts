@@ -1,16 +1,19 @@
 import type { Database } from '../db/connect.ts'
 import type { Logger } from '../logger.ts'
 
-/** How much one statement deletes at most: events of so many topics, or so many keys. */
+/** Default maximum number of topics, or of keys, per statement. */
 const defaultBatch = 200
 
 /**
- * Deletes the events of topics that are closed and in which nothing has happened for the retention. Where they stood is
- * noted in the same statement, so whoever asks for them is told so by a snapshot and never finds a hole.
+ * Deletes the events of topics that are closed and inactive for the retention period. The position
+ * up to which events were deleted is stored in the same statement, so that subscribers that ask for
+ * them receive a snapshot and never find a gap.
  *
- * @param options.retentionHours - age of the closing event from which all events of its topic may go
- * @param options.maxTopics - most topics in this call; 200 by default
- * @returns how many topics were pruned, and how many events that were; fewer topics than `maxTopics` means none is left
+ * @param options.retentionHours - age of the closing event from which all events of its topic may
+ * be deleted
+ * @param options.maxTopics - maximum number of topics in this call; default 200
+ * @returns number of topics pruned and of events deleted; fewer topics than `maxTopics` means that
+ * none remain
  */
 export async function pruneTopics(
   database: Pick<Database, 'pool'>,
@@ -34,16 +37,17 @@ export async function pruneTopics(
 }
 
 /**
- * Deletes the old events of topics that go on (a session, an inbox), up to the newest that is older than the retention. Where that was
- * is noted, as in {@link pruneTopics}.
+ * Deletes the old events of topics that stay open (a session, an inbox), up to the newest one older
+ * than the retention period. The position is stored as in {@link pruneTopics}.
  *
- * @returns how many topics were shortened, and by how many events in all
+ * @returns number of topics trimmed and total number of events deleted
  */
 export async function trimTopics(
   database: Pick<Database, 'pool'>,
   { retentionHours, maxTopics = defaultBatch }: { readonly retentionHours: number; readonly maxTopics?: number },
 ): Promise<{ readonly topics: number; readonly events: number }> {
-  // The oldest event that is kept says at the price of one look into the index whether there is anything to do.
+  // The oldest remaining event shows, at the price of one index lookup, whether there is anything
+  // to delete.
   const { rows } = await database.pool.query<{ topics: number; events: number }>(
     `with old as materialized (
       select t.name, last.seq from topic t
@@ -64,11 +68,11 @@ export async function trimTopics(
 }
 
 /**
- * Forgets idempotency keys, so that they may be used for new requests.
+ * Deletes idempotency keys, so that they may be used for new requests.
  *
- * @param options.keptHours - how long a key is remembered
- * @param options.maxKeys - most keys in this call; 5,000 by default
- * @returns how many were forgotten; fewer than `maxKeys` means none is left
+ * @param options.keptHours - how long a key is kept
+ * @param options.maxKeys - maximum number of keys in this call; default 5,000
+ * @returns number of keys deleted; fewer than `maxKeys` means that none remain
  */
 export async function pruneIdempotencyKeys(
   database: Pick<Database, 'pool'>,
@@ -84,20 +88,26 @@ export async function pruneIdempotencyKeys(
   return rowCount ?? 0
 }
 
-/** Prunes from time to time. Disposing stops it after the batch under way. */
+/** Prunes periodically. Disposing stops it after the current batch. */
 export interface Pruner extends AsyncDisposable {
-  /** Prunes now, batch by batch until nothing is left; joins the run under way, if any. Never rejects. */
+  /**
+   * Prunes now, batch by batch until nothing remains; joins a run in progress, if any. Never
+   * rejects.
+   */
   run(): Promise<void>
 }
 
 /**
- * Creates what prunes a database. Several processes may do so at once: each takes other topics.
+ * Creates the pruner of a database. Several processes may run one concurrently: each takes
+ * different topics.
  *
- * @param options.everyMs - time between two runs; the first is after as long
+ * @param options.everyMs - interval between runs; the first starts after one interval
  * @param options.retentionHours - see {@link pruneTopics}
  * @param options.idempotencyHours - see {@link pruneIdempotencyKeys}
- * @param options.others - deletes up to so many rows of something else that is kept for a time, and says how many
- * @param options.batch - topics, or 25 times as many keys, in one statement; 200 by default
+ * @param options.others - each deletes up to `maxRows` rows of other expiring data and returns how
+ * many it deleted
+ * @param options.batch - maximum number of topics per statement, or 25 times as many keys; default
+ * 200
  */
 export function createPruner(options: {
   readonly database: Pick<Database, 'pool'>
