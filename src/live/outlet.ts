@@ -1,62 +1,84 @@
 import type { Batch } from './frames.ts'
 
 /**
- * What carries payloads to one reader: a socket with all its operations, or one event stream. Whoever writes asks
- * {@link Outlet.isFull} first, and when it is, waits for {@link Outlet.drained} and reads what it missed from the log: the log
- * is the backlog, so a reader that stopped costs the budget and no more.
+ * Writes payloads to one client connection: a socket with all its operations, or one event stream.
+ * A writer checks {@link Outlet.isFull} first; if it is full, the writer waits for {@link
+ * Outlet.drained} and reads the missed events from the log. The log is the backlog, so a stalled
+ * connection costs no more than the budget.
  */
 export interface Outlet {
-  /** Whether so many bytes more would exceed the budget. Never when nothing waits, however many they are. */
+  /**
+   * Whether that many more bytes would exceed the budget. Always false if nothing is buffered,
+   * whatever the size.
+   */
   isFull(bytes: number): boolean
   /**
-   * Writes payloads in order. Does nothing once it is closed.
-   * @param stamp - the operation's id, as JSON; ignored where there is only one
+   * Writes payloads in order. Does nothing after closing.
+   *
+   * @param stamp - the operation id, as JSON; ignored if the connection has only one operation
    */
   write(batch: Batch, stamp: Buffer): void
   /**
-   * Calls back when the reader has read what waited. Not at all when it does not in time: then the outlet asks the client to
-   * come back, and closes. Not either when it is closed.
+   * Calls `listener` when the client has read everything buffered. If that takes too long, the sink
+   * asks the client to reconnect and closes, and `listener` is never called; nor is it called if
+   * the connection closes.
    */
   drained(listener: () => void): void
-  /** A subscription has written everything that the log had; what follows is live. Called again when it has caught up again. */
+  /**
+   * Called when a subscription has written everything the log had; the following events are live.
+   * Called again after each later catch-up.
+   */
   caughtUp?(): void
-  /** What of a failure the client is told; null when the transport has dealt with it, and the subscription just ends. */
+  /**
+   * Converts a failure into the error reported to the client; null if the transport has handled it,
+   * and the subscription just ends.
+   */
   refine(error: unknown): unknown
   /**
-   * An operation begins to be served. When its client has used the same id for several, one after the other, only the last
-   * is: the others are told to leave, as are all when the outlet closes.
-   * @returns the later one, when one is served already: graphql-ws takes whichever has come last for the one that has the id, so that
-   * whoever ends this one ends that one
+   * Registers an operation. If its client has used the same id for several consecutive operations,
+   * only the last one is served: `leave()` is called on the others, and on all operations when the
+   * sink closes.
+   *
+   * @returns the later operation if one is already served: graphql-ws treats the operation that
+   * came last as the owner of the id, so that ending this operation must end that one
    */
   opened(served: Served): Served | undefined
   closed(served: Served): void
 }
 
-/** One operation's place on an outlet. */
+/** The connection between an operation and its sink. */
 export interface Seat {
   readonly outlet: Outlet
-  /** Its id, as JSON. */
+  /** The operation id, as JSON. */
   readonly stamp: Buffer
-  /** Counts the operations of an outlet in the order in which their clients began them. */
+  /**
+   * Sequence number of the operation on its sink, in the order in which the client started them.
+   */
   readonly number: number
 }
 
-/** An operation that is served on its seat. */
+/** An operation that is being served. */
 export interface Served extends Seat {
-  /** Ends it, without a word to the client. */
+  /** Ends the operation without notifying the client. */
   leave(): void
 }
 
-/** What outlets have taken, since the start. One object for all outlets of a transport, counted up in place. */
+/**
+ * Number of payloads and bytes written since the start. One object for all sinks of a transport,
+ * updated in place.
+ */
 export interface Sent {
   payloads: number
   bytes: number
 }
 
-/** The share of the budget that may wait, so that with all that surrounds it a reader stays within. */
+/**
+ * The share of the budget that may be buffered, so that the total memory per connection stays
+ * within the budget.
+ */
 const budgetShare = 1 / 8
 
-/** How many bytes may wait for a reader with this budget. */
+/** Returns the number of bytes that may be buffered for a connection with this budget. */
 export function waitingLimit(budgetBytes: number): number {
   return Math.floor(budgetBytes * budgetShare)
 }

@@ -12,76 +12,85 @@ import type { Group, Member } from './group.ts'
 import type { Seat, Sent, Served } from './outlet.ts'
 import type { Turn } from './turn.ts'
 
-/** One subscription on its way from its cursor into its group, and again whenever it falls behind. */
+/**
+ * Serves one subscription: reads from its cursor until it can join its group, and again whenever it
+ * falls behind.
+ */
 export interface Subscriber {
   start(): void
-  /** Takes effect at once; it is not told of its end afterwards. */
+  /** Takes effect at once; the subscriber does not report its end afterwards. */
   leave(): void
 }
 
 /**
- * Marks the payload of an event that stands for the events since `follows` as well, so that its client does not take the
- * numbers between for lost events. See "Classes of event" in docs/protocol.md.
+ * Marks the payload of a compacted event, which also replaces the events since `follows`, so that
+ * the client does not take the missing seqs for lost events. See "Classes of event" in
+ * docs/protocol.md.
  */
 function markMerged({ text, cursor }: Payload, follows: number): Payload {
   return createPayload(`${text.slice(0, -1)},"extensions":{"tidings":{"follows":${follows}}}}`, cursor)
 }
 
-/** Who is told that a subscription has ended by itself. */
+/** Receives the end of a subscription that ends by itself. */
 export interface Ending {
-  /** Called once at most: the topic is over, or failed. */
+  /** Called at most once: the topic has ended or failed. */
   end(failure?: { readonly error: unknown }): void
 }
 
-/** A group, and how many count on it. */
+/** A group and the number of its users. */
 export interface Entry {
   readonly key: string
   readonly group: Group<unknown>
   users: number
 }
 
-/** What was served to whom, since the start. */
+/** Delivery statistics since the start. */
 export interface LiveCounters {
-  /** Executions of events, for however many subscribers. */
+  /** Executions of events, regardless of the number of subscribers. */
   executed: number
-  /** Of those, by graphql-js, because they were not plain. */
+  /** Executions by graphql-js, because the compiled execution was not applicable. */
   interpreted: number
-  /** Times that a reader fell behind what its budget holds. */
+  /** Number of times a subscriber exceeded its budget. */
   lagged: number
-  /** Times that what a reader missed was summed up in a snapshot. */
+  /** Number of times the missed events of a subscriber were replaced by a snapshot. */
   summarised: number
-  /** Readers that were asked to come back, because nothing moved. */
+  /** Connections closed because the client stopped reading; it reconnects. */
   givenUp: number
-  /** Sockets that were found corked after a turn had ended: stays zero. */
+  /** Sockets found corked after the end of a turn: stays 0. */
   leftCorked: number
-  /** What was handed to the readers of each transport: events and snapshots, and their bytes with frames. */
+  /** Payloads written per transport: events and snapshots, and their bytes including frames. */
   readonly ws: Sent
   readonly sse: Sent
 }
 
-/** Payloads of one who catches up leave together up to this size. */
+/** Maximum size of a batch of payloads for a late subscriber. */
 const maxOwnBytes = 32_768
-/** What a lagging reader missed is put together event by event up to so many; more is summed up. */
+/**
+ * Maximum number of missed events to compact for a slow subscriber; more are replaced by a
+ * snapshot.
+ */
 const maxCompacted = 500
 
-/** What subscribers of one process share. */
+/** Dependencies shared by the subscribers of one process. */
 export interface Delivery {
   readonly log: { readonly reader: LogReader; readonly feeds: Feeds }
   readonly turn: Turn
   readonly counters: LiveCounters
-  /** Of what a lagging reader is sent event by event. */
+  /** Maximum size of the compacted events sent to a slow subscriber. */
   readonly maxBytes: number
-  /** One subscriber of a group is gone. */
+  /** Called when a subscriber has left the group. */
   readonly exit: (entry: Entry) => void
 }
 
 /**
- * Creates a subscriber. Where it stands is the seq of what was written last; from there it catches up by {@link follow} until
- * nothing more is known of the topic, and in that same moment joins the group, which hands it what comes after. The group
- * lets go of it when its reader is full; then it waits, and catches up from where it stands: the log is its buffer.
+ * Creates a subscriber. Its position is the seq of the last item written; from there it catches up
+ * with {@link follow} until no further events of the topic are known, and at that very moment joins
+ * the group, which delivers the following events. The group removes the subscriber when its
+ * connection is full; it then waits for the connection to drain and catches up from its position:
+ * the log is its buffer.
  *
- * @param options.guard - begins with the subscription; may end it with an error
- * @param options.onOver - called once, when it is over, however
+ * @param options.guard - starts with the subscription; may end it with an error
+ * @param options.onOver - called once, when the subscription has ended for any reason
  */
 export function createSubscriber(options: {
   readonly delivery: Delivery
@@ -99,22 +108,25 @@ export function createSubscriber(options: {
   return { start: () => undefined, leave: () => later.leave() }
 }
 
-/** Payloads of one who catches up, on their way. */
+/** The payloads of a late subscriber that are not written yet. */
 interface Own {
   readonly payloads: { readonly payload: Payload; readonly seq: number }[]
   bytes: number
 }
 
 /**
- * A class, against the custom of the house: there are thousands, nearly all of which just stand in their group, and functions of each
- * one's own weigh more than a kilobyte.
+ * A class rather than a closure: saves more than 1 KB per instance, and there are thousands, nearly
+ * all of which are idle members of their group.
  */
 class GroupSubscriber implements Subscriber, Member, Served {
   readonly outlet: Seat['outlet']
   readonly stamp: Seat['stamp']
   readonly number: number
   at = 0
-  /** The life of the log that `at` belongs to. A group says when another one begins; whoever is in none would not hear of it. */
+  /**
+   * The epoch of the log that `at` belongs to. A group reports a new epoch only to its members, so
+   * a subscriber outside of one would not notice it.
+   */
   #epoch = ''
   readonly #delivery: Delivery
   readonly #entry: Entry
@@ -124,10 +136,13 @@ class GroupSubscriber implements Subscriber, Member, Served {
   #guard: Guard | undefined
   #unguard: (() => void) | undefined
   #isOver = false
-  /** Something was written: it stands at `at`. */
+  /** Whether something has been written, so that `at` is its position. */
   #stands = false
   #isFull = false
-  /** It fell out of its group: what it missed is merged. One who reads a long history gets all of it, however slowly. */
+  /**
+   * Whether the group removed it for being slow: the events it missed are compacted. A subscriber
+   * that reads a long history receives all of it, however slowly.
+   */
   #isLagging = false
   #resetsSeen = 0
   #following: AsyncIterableIterator<Followed<unknown>, undefined> | undefined
@@ -155,7 +170,7 @@ class GroupSubscriber implements Subscriber, Member, Served {
     if (this.#isOver) return
     this.#getOut()
     this.#group.leave(this)
-    // Its `return()` takes effect at once, wherever it waits.
+    // `return()` of the iterator takes effect at once, even while it waits.
     void this.#following?.return?.()
   }
 
@@ -190,7 +205,7 @@ class GroupSubscriber implements Subscriber, Member, Served {
       this.leave()
       this.#ending.end({ error })
     })
-    // It may have revoked at once.
+    // The guard may have revoked synchronously.
     if (this.#isOver) unguard()
     else this.#unguard = unguard
   }
@@ -223,13 +238,17 @@ class GroupSubscriber implements Subscriber, Member, Served {
     return this.#following
   }
 
-  /** Writes what was put together; false when the reader is full, and then none of it counts. */
+  /**
+   * Writes the collected payloads; returns false if the connection is full, in which case none of
+   * them counts as written.
+   */
   #flushOwn(): boolean {
     const own = this.#own
     const last = own?.payloads.at(-1)
     if (own === undefined || last === undefined || this.#isOver) return !this.#isFull
     this.#own = undefined
-    // Once full, nothing more of this round may be written: it would leave out what was dropped.
+    // Once full, nothing more of this round may be written: the dropped payloads would be missing
+    // in between.
     this.#isFull ||= this.outlet.isFull(own.bytes)
     if (!this.#isFull)
       this.#write(
@@ -255,7 +274,7 @@ class GroupSubscriber implements Subscriber, Member, Served {
     return this.#own.bytes < maxOwnBytes ? !this.#isFull : this.#flushOwn()
   }
 
-  /** Hands on what is in the log, and joins the group when that is all. */
+  /** Writes the events of the log and joins the group once there are no more. */
   async #catchUp(): Promise<'joined' | 'ended' | 'full'> {
     this.#isFull = false
     let isJoined = false
@@ -288,7 +307,10 @@ class GroupSubscriber implements Subscriber, Member, Served {
     this.#write([payload], taken.seq)
   }
 
-  /** What followed where it stands, as far as the log has it now; null when that is too much, or not to be had. */
+  /**
+   * Reads the events after its position that the log has now; null if there are too many, or they
+   * are not available.
+   */
   async #readMissed(): Promise<readonly LogEvent[] | null> {
     const events: LogEvent[] = []
     for await (const followed of this.#follow(() => true)) {
@@ -305,7 +327,7 @@ class GroupSubscriber implements Subscriber, Member, Served {
     await this.#drained()
     if (this.#isOver) return
     if (group.resets.count !== this.#resetsSeen) return this.#summarise(group.resets.reason)
-    // Nothing of it was written yet: it begins anew.
+    // Nothing was written yet: starts over.
     if (!this.#stands) return
     const missed = await this.#readMissed()
     if (this.#isOver) return
