@@ -2,8 +2,9 @@ import type { LogEvent } from '../log/event.ts'
 import type { SharedTopic } from './field.ts'
 
 /**
- * What a reader who was too slow is still to be sent of what it missed: of the *latest* events only the newest, neighbouring
- * *append* events as one, every *keep* event. The order stays; what was left out is contained in what follows it.
+ * Compacts the events that a slow subscriber missed: keeps only the newest of the *latest* events,
+ * joins adjacent *append* events, and keeps every *keep* event. The order is preserved; omitted
+ * events are contained in later ones.
  */
 export function compact<S>(
   events: readonly LogEvent[],

@@ -12,14 +12,17 @@ import {
   type SelectionSetNode,
 } from 'graphql'
 
-/** What the fields of a selection are found with. */
+/** The inputs needed to collect fields. */
 export interface Selecting {
   readonly schema: GraphQLSchema
   readonly fragments: Readonly<Record<string, FragmentDefinitionNode>>
   readonly variables: Readonly<Record<string, unknown>>
 }
 
-/** The fields of selections on an object type by response name, in the order in which graphql-js puts them into the result. */
+/**
+ * Collects the fields of selections on an object type by response name, in the order of
+ * graphql-js's result.
+ */
 export function collectFields(
   selecting: Selecting,
   type: GraphQLObjectType,

@@ -23,13 +23,24 @@ import {
 } from 'graphql'
 import { collectFields, type Selecting } from './collect.ts'
 
-/** Writes a result as JSON; null when it is not of the simple kind that this can do, and graphql-js must be asked. */
+/**
+ * Executes an operation and returns its result as JSON; null if the compiled execution is not
+ * applicable and graphql-js must execute it.
+ */
 export type CompiledExecution = (rootValue: unknown, context: unknown) => string | null
 
-/** Thrown for whatever is not plain: promises, errors, a null where none may be. graphql-js then does it all again. */
+/**
+ * Thrown for anything that requires graphql-js: promises, errors, a null in a non-null position.
+ * graphql-js then repeats the execution.
+ */
 const notPlain = new Error('This execution is not plain')
 const isPromise = (value: unknown): value is Promise<unknown> => value instanceof Promise
-/** @param given - what is given up: promises are nobody's from then on, and how they fail is told by the execution that follows */
+/**
+ * Aborts the compiled execution.
+ *
+ * @param given - the discarded value: its promises have no other handler, and the execution that
+ * follows reports their failure
+ */
 const bail = (given?: unknown): never => {
   for (const one of Array.isArray(given) ? given : [given]) if (isPromise(one)) one.catch(() => undefined)
   throw notPlain
@@ -38,12 +49,14 @@ const bail = (given?: unknown): never => {
 type Write = (value: unknown, context: unknown) => string
 
 /**
- * Compiles an operation with its variables into functions that write the result's JSON directly, with nothing built in
- * between: `{"data":…}`, byte for byte what `JSON.stringify` makes of graphql-js's result.
+ * Compiles an operation with its variables into functions that write the JSON of the result
+ * directly, without intermediate objects: `{"data":…}`, byte for byte the output of
+ * `JSON.stringify` for the result of graphql-js.
  *
- * Only what needs no judgement is written here. A resolver that throws or returns a promise, a value that cannot be
- * serialised, a null in a place without one: the answer is null, and graphql-js executes the whole again and says what it is.
- * Resolvers must therefore be repeatable; `info.path` is that of the field without list indexes.
+ * It handles only the unproblematic case. If a resolver throws or returns a promise, a value cannot
+ * be serialized, or a non-null position is null, it returns null, and graphql-js repeats the whole
+ * execution and reports the error. Resolvers must therefore be repeatable; `info.path` is the path
+ * of the field without list indexes.
  */
 export function compileExecution(
   selecting: Selecting,
@@ -55,15 +68,16 @@ export function compileExecution(
     try {
       return `{"data":${write(rootValue, context)}}`
     } catch {
-      // What went wrong is found out, located and reported by the execution that follows.
+      // The execution by graphql-js that follows determines, locates and reports the error.
       return null
     }
   }
 }
 
 /**
- * The arguments of the root field: they differ from topic to topic while what is compiled is the same for all, so a resolver
- * that looks at them is left to graphql-js, which is given the right ones.
+ * Stands for the arguments of the root field. They differ per topic, while the compiled execution
+ * is shared, so a resolver that reads them falls back to graphql-js, which receives the actual
+ * arguments.
  */
 const otherTopic = new Proxy<Record<string, unknown>>({}, { get: bail, has: bail, ownKeys: bail })
 
@@ -88,7 +102,7 @@ function compileObject(compiling: Compiling, type: GraphQLObjectType, sets: Sele
   }
 }
 
-/** Null when there is no such field: graphql-js leaves it out. */
+/** Returns null if the field does not exist: graphql-js omits it. */
 function compileField(
   compiling: Compiling,
   parent: GraphQLObjectType,
@@ -135,7 +149,7 @@ function readArguments(
   try {
     return getArgumentValues(field, node, variables)
   } catch {
-    // A field error at each execution: graphql-js tells it.
+    // A field error at each execution, reported by graphql-js.
     return null
   }
 }
@@ -151,7 +165,7 @@ function compileValue(
   return (value, context) => (value === null || value === undefined ? 'null' : present(value, context))
 }
 
-/** For values that are not null; a null here is not plain. */
+/** Compiles the writer for non-null values; a null aborts the compiled execution. */
 function compilePresent(
   compiling: Compiling,
   type: GraphQLOutputType,
@@ -167,7 +181,7 @@ function compilePresent(
       try {
         for (let i = 0; i < value.length; i++) text += (i === 0 ? '' : ',') + item(value[i], context)
       } catch {
-        // With what comes after the one that is not plain.
+        // Also handles the promises after the item that failed.
         return bail(value)
       }
       return `${text}]`
@@ -216,7 +230,7 @@ function compileLeaf(type: GraphQLLeafType): Write {
     if (serialised === null || serialised === undefined) return bail()
     return JSON.stringify(serialised) ?? bail()
   }
-  // What most fields are needs no serialising.
+  // Fast paths for the most common types, which need no serialization.
   if (type === GraphQLString || type === GraphQLID)
     return (value, context) => (typeof value === 'string' ? JSON.stringify(value) : write(value, context))
   if (type === GraphQLInt)

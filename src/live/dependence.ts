@@ -1,7 +1,10 @@
 import { type DocumentNode, type GraphQLSchema, Kind, TypeInfo, visit, visitWithTypeInfo } from 'graphql'
 import { type Dependence, readDependence } from './field.ts'
 
-/** Says whether a document selects, anywhere, a field whose value depends on who asks. Remembers what it has read. */
+/**
+ * Creates a function that returns whether a document selects, at any depth, a viewer-dependent
+ * field. Results are cached per document.
+ */
 export function createDependences(schema: GraphQLSchema): (document: DocumentNode, isLimited: boolean) => boolean {
   const known = new WeakMap<DocumentNode, ReadonlySet<Dependence>>()
 

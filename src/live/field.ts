@@ -2,38 +2,53 @@ import type { GraphQLField } from 'graphql'
 import type { LogEvent } from '../log/event.ts'
 import type { Followed } from '../log/follow.ts'
 
-/** What may be done to an event for a reader who is too slow. See {@link SharedTopic.classOf}. */
+/** How an event may be compacted for a slow subscriber. See {@link SharedTopic.classOf}. */
 export type EventClass = 'latest' | 'append' | 'keep'
 
-/** A report of a passing state: laid between the events, repeating the seq of the one before it, and not in the log. */
+/**
+ * Ephemeral events of a topic: inserted between the events of the log, with the seq of the
+ * preceding event, and not stored in the log.
+ */
 export interface PassingReports<S> {
-  /** Whether they are wanted when nothing has been seen of the topic yet. */
+  /** Whether they are needed before any event of the topic has been received. */
   readonly isWanted: boolean
-  /** Whether they are wanted after this. */
+  /** Returns whether they are needed after an item. */
   readonly isWantedAfter: (followed: Followed<S>) => boolean
-  /** Each holds until the next, whatever events follow: whoever joins is told the last one. By default an event outdates it. */
+  /**
+   * Whether each remains valid until the next, regardless of later events, so that a new member
+   * receives the latest. By default an event of the log invalidates it.
+   */
   readonly isStanding?: boolean
-  /** Calls `tell` with every report until the returned function is called. */
+  /** Calls `tell` with every ephemeral event until the returned function is called. */
   readonly watch: (tell: (report: unknown) => void) => () => void
 }
 
-/** See {@link SharedTopic.guard}. */
+/** Watches a permission. See {@link SharedTopic.guard}. */
 export type Guard = (revoke: (error: Error) => void) => () => void
 
-/** What a shared subscription field tells of the topic that one subscriber asks for. */
+/** The topic that a shared subscription field opens for one subscriber. */
 export interface SharedTopic<S> {
   readonly topic: string
-  /** The whole present state; null when there is no such subject. What is asked for in the same moment should share a query. */
+  /**
+   * Reads the complete current state; null if the subject does not exist. Concurrent calls should
+   * share a query.
+   */
   readonly snapshot: () => Promise<{ readonly seq: number; readonly state: S } | null>
-  /** Whether nothing can follow this event. */
+  /** Returns whether an event is terminal. */
   readonly isLast: (event: LogEvent) => boolean
-  /** `latest` may be replaced by a newer one, `append` joined with what follows it, `keep` must be delivered. */
+  /**
+   * Returns the class of an event type: `latest` may be replaced by a newer event, `append` joined
+   * with the next, `keep` must be delivered.
+   */
   readonly classOf: (type: string) => EventClass
-  /** Two neighbouring `append` events as one, with the seq of the second; null when they do not belong together. */
+  /**
+   * Joins two adjacent `append` events into one with the seq of the second; null if they cannot be
+   * joined.
+   */
   readonly join: (first: LogEvent, second: LogEvent) => LogEvent | null
   /**
-   * Makes what turns events, snapshots and passing reports into the value that the field's resolver is given. It is handed
-   * them in order; nothing in the value may depend on who watches.
+   * Creates a reader that turns events, snapshots and ephemeral events into root values of the
+   * field's resolver. It receives them in order; the value must not depend on the viewer.
    */
   readonly createReader: () => {
     readonly read: (followed: Followed<S>) => unknown
@@ -41,58 +56,68 @@ export interface SharedTopic<S> {
   }
   readonly passing?: PassingReports<S>
   /**
-   * Of the viewer on whose behalf the topic was opened, where leave to see it can be taken back: calls `revoke` when it was, until the
-   * returned function is called. That subscription fails then, with the error, and none beside it.
+   * Watches the permission of the viewer for whom the topic was opened, if it can be revoked: calls
+   * `revoke` when it was revoked, until the returned function is called. That subscription then
+   * fails with the error; others are not affected.
    */
   readonly guard?: Guard | undefined
 }
 
-/** From where somebody wants to follow. */
+/** The position from which to follow a topic. */
 export interface StartingPoint {
   readonly after?: string | undefined
   readonly fromStart?: boolean | undefined
 }
 
 /**
- * The option of a subscription field that declares its executions to be shared: `extensions: { live: … }`.
+ * The option of a subscription field that declares its executions as shared: `extensions: { live: …
+ * }`.
  *
- * Events of such a field are executed once for everybody who asks the same of the same topic, in a context that has no
- * viewer: a resolver that asks for the viewer fails, for whomever. Operations that select a field which {@link dependOn declares}
- * to ask are not shared.
+ * Events of such a field are executed once for all subscribers with the same selection on the same
+ * topic, in a context without a viewer: a resolver that reads the viewer fails for all of them.
+ * Operations that select a field declared as viewer-dependent with {@link dependOn} are not shared.
  */
 export interface SharedField<C = never, S = unknown> {
-  /** Arguments that only say from where to follow. All others, together with the document, say what is shared. */
+  /**
+   * Arguments that only set the starting position. All other arguments, together with the document,
+   * identify the group.
+   */
   readonly startingArguments: readonly string[]
   readonly startOf: (args: Readonly<Record<string, unknown>>) => StartingPoint
   /**
-   * Finds the topic, on behalf of one viewer, whose context this is.
-   * @throws TidingsError when this viewer may not see it
+   * Resolves the topic for one viewer, whose context is given.
+   *
+   * @throws TidingsError if the viewer has no permission to see it
    */
   readonly open: (args: Readonly<Record<string, unknown>>, context: C) => Promise<SharedTopic<S>>
 }
 
-/** Declares a field as shared: to be spread into its options. */
+/** Declares a field as shared. Spread the result into the field's options. */
 export function shareExecution<C, S>(field: SharedField<C, S>): { readonly extensions: { readonly live: unknown } } {
   return { extensions: { live: field } }
 }
 
-/** The declaration of a field, or null when its executions are not shared. */
+/** Returns the declaration of a field, or null if its executions are not shared. */
 export function readSharedField(field: GraphQLField<unknown, unknown>): SharedField<unknown> | null {
   return (field.extensions['live'] as SharedField<unknown> | undefined) ?? null
 }
 
-/** What the value of a field depends on beside its object: who asks, or only whether that one's token is limited. */
+/**
+ * The dependency of a field's value, besides its object: the viewer, or only whether the viewer's
+ * token is scoped.
+ */
 export type Dependence = 'viewer' | 'limits'
 
 /**
- * Declares what the value of a field depends on: to be spread into its options. Subscriptions that select the field are executed for
- * each viewer alone; where it depends on `limits`, only those of limited tokens are.
+ * Declares the dependency of a field's value. Spread the result into the field's options.
+ * Subscriptions that select the field are executed per viewer; with `limits`, only those of scoped
+ * tokens are.
  */
 export function dependOn(on: Dependence): { readonly extensions: { readonly dependsOn: Dependence } } {
   return { extensions: { dependsOn: on } }
 }
 
-/** What a field declares to depend on; null for nothing. */
+/** Returns the declared dependency of a field; null if there is none. */
 export function readDependence(field: Pick<GraphQLField<unknown, unknown>, 'extensions'>): Dependence | null {
   return (field.extensions['dependsOn'] as Dependence | undefined) ?? null
 }

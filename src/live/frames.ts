@@ -1,49 +1,61 @@
-/** What one event or snapshot is to everybody in a group: `{"data":…}` as JSON. Serialised once, whoever reads it. */
+/**
+ * An event or snapshot as sent to all members of a group: `{"data":…}` as JSON. Serialized once,
+ * for any number of subscribers.
+ */
 export interface Payload {
   readonly text: string
-  /** In UTF-8. */
+  /** Size in UTF-8. */
   readonly bytes: number
-  /** The cursor of the event, where its source has one. */
+  /** The cursor of the event, if its source has one. */
   readonly cursor?: string | undefined
 }
 
-/** Payloads that leave together, in order. */
+/** Payloads that are sent together, in order. */
 export interface Batch {
   readonly payloads: readonly Payload[]
   readonly bytes: number
-  /** The same as WebSocket frames of graphql-ws's `next`, ready but for ids of this length (as JSON, with their quotes). */
+  /**
+   * Returns the payloads as WebSocket frames of graphql-ws `next` messages, complete except for
+   * operation ids of this length (as JSON, with quotes).
+   */
   frames(stampLength: number): Frames
 }
 
-/** Frames in one buffer, with a gap for the id in each. */
+/** Frames in one buffer, each with a gap for the operation id. */
 export interface Frames {
-  /** With this id in the gaps. The buffer is used again by the next call, unless {@link Frames.keep} was called in between. */
+  /**
+   * Fills the gaps with this id. The next call reuses the buffer unless {@link Frames.keep} was
+   * called in between.
+   */
   stamp(id: Buffer): Buffer
-  /** Somebody still holds on to the buffer: the next call takes a new one. */
+  /** Marks the buffer as still in use: the next call allocates a new one. */
   keep(): void
 }
 
-/** Measures a payload. */
+/** Creates a payload and measures its size. */
 export function createPayload(text: string, cursor?: string): Payload {
   return { text, bytes: Buffer.byteLength(text), cursor }
 }
 
-/** The cursor of what an event is resolved from; undefined where it has none. */
+/** Returns the cursor of the source value of an event; undefined if it has none. */
 export function cursorOfSource(source: unknown): string | undefined {
   const { cursor } = (typeof source === 'object' && source !== null ? source : {}) as { readonly cursor?: unknown }
   return typeof cursor === 'string' ? cursor : undefined
 }
 
-/** Puts payloads together. */
+/** Combines payloads into a batch. */
 export function createBatch(payloads: readonly Payload[]): Batch {
   return new PayloadBatch(payloads)
 }
 
-/** A class, against the custom of the house, as are its frames: one of each is made for every event of every group. */
+/**
+ * A class rather than a closure, as are its frames: one of each is created for every event of every
+ * group.
+ */
 class PayloadBatch implements Batch {
   readonly payloads: readonly Payload[]
   readonly bytes: number
-  /** Nearly always one. */
+  /** Nearly always one element. */
   #frames: readonly StampedFrames[] = none
 
   constructor(payloads: readonly Payload[]) {
@@ -102,13 +114,13 @@ class StampedFrames implements Frames {
 
 const none: readonly StampedFrames[] = []
 
-/** Bytes before the payload of an unmasked frame (RFC 6455, 5.2). */
+/** Returns the number of bytes before the payload of an unmasked frame (RFC 6455, section 5.2). */
 function headerLength(length: number): number {
   if (length < 126) return 2
   return length < 65_536 ? 4 : 10
 }
 
-/** Writes the header of a final text frame; returns where its payload begins. */
+/** Writes the header of a final text frame; returns the offset of its payload. */
 function writeHeader(buffer: Buffer, at: number, length: number): number {
   buffer[at] = 0x81
   if (length < 126) {

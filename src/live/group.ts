@@ -9,33 +9,38 @@ import { createPassing, type Passing, type PassingGroup } from './passing.ts'
 import { attempt, isReady, type Render, type Rendered, type Rendering, renderOnce } from './rendering.ts'
 import type { Turn } from './turn.ts'
 
-/** Somebody in a group: handed every event after `at`. Whatever the group calls of it, the member is out by then. */
+/**
+ * A subscriber as seen by its group, which writes every event after `at` to it. The group removes a
+ * member before it calls any of these methods.
+ */
 export interface Member extends Seat {
-  /** The seq of what was written last. Written by the group while the member is in it. */
+  /** The seq of the last item written. Set by the group while the subscriber is a member. */
   at: number
-  /** The reader is behind: nothing after `at` was written. */
+  /** Called when the subscriber is too slow: nothing after `at` was written. */
   onFull(): void
-  /** The topic is over, and its last event written. */
+  /** Called when the topic has ended and its last event was written. */
   onEnd(): void
-  /** What was to follow cannot be had. */
+  /** Called when the next events cannot be delivered. */
   onReset(reason: 'PRUNED' | 'RESET'): void
   onFailure(error: unknown): void
 }
 
-/** Those who see the same of a topic in the same way: each event is executed and serialised once for all of them. */
+/** A subscription group: each event is executed and serialized once for all its members. */
 export interface Group<S> {
   readonly topic: SharedTopic<S>
-  /** Settled when events come in; rejected when the feed cannot be had. */
+  /** Settles when the group receives events; rejects if attaching to the feed failed. */
   readonly opened: Promise<void>
-  /** How often what was to follow could not be had, and why the last time. */
+  /** Number of times the next events could not be delivered, and the latest reason. */
   readonly resets: { readonly count: number; readonly reason: 'PRUNED' | 'RESET' }
   /**
-   * Takes a member in that has everything up to `member.at`: what follows will be written to it, in order, each event once.
-   * @returns false when events after `member.at` have been written to the others already
+   * Adds a member that has received everything up to `member.at`: the following events will be
+   * written to it, in order and each exactly once.
+   *
+   * @returns false if events after `member.at` have already been written to the other members
    */
   join(member: Member): boolean
   leave(member: Member): void
-  /** One payload, for somebody who catches up. Those who catch up at the same time share it. */
+  /** Renders one payload for a late subscriber. Concurrent late subscribers share it. */
   render(followed: Followed<S>): Rendering
   close(): void
 }
@@ -45,14 +50,17 @@ interface Item {
   readonly isPassing: boolean
   readonly isLast: boolean
   readonly payload: Payload
-  /** From the event's arrival to its last reader; only of traced events. */
+  /** Covers the time from the event's arrival to its last delivery; only for traced events. */
   readonly span: Span | undefined
 }
 
-/** Larger batches are cut, so that a reader who stands still is noticed before it holds more than its budget. */
+/**
+ * Larger batches are split, so that a stalled connection is detected before it holds more than its
+ * budget.
+ */
 const maxBatchBytes = 65_536
 
-/** What the groups of one process have in common. */
+/** Dependencies shared by the groups of one process. */
 export interface Groups {
   readonly feeds: Feeds
   readonly rendered: Rendered
@@ -60,7 +68,7 @@ export interface Groups {
   readonly tracing: Tracing
 }
 
-/** Creates the group of one topic and one way of looking at it, and opens it. */
+/** Creates and opens the group of one topic and one rendering. */
 export function createGroup<S>(options: {
   readonly groups: Groups
   readonly topic: SharedTopic<S>
@@ -69,7 +77,10 @@ export function createGroup<S>(options: {
   return new TopicGroup(options)
 }
 
-/** A class, against the custom of the house: there may be one for each of ten thousand topics, most of which sleep. */
+/**
+ * A class rather than a closure: there may be one instance per topic, for ten thousand mostly idle
+ * topics.
+ */
 class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
   readonly topic: SharedTopic<S>
   readonly opened: Promise<void>
@@ -79,10 +90,10 @@ class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
   readonly #reader: ReturnType<SharedTopic<S>['createReader']>
   readonly #members = new Set<Member>()
   #pending: Item[] = []
-  /** The seq up to which members have been written to. */
+  /** The seq up to which events have been written to the members. */
   #flushed = 0
   #head = 0
-  /** Set while an execution has to wait for something: what comes later waits for its turn. */
+  /** Set while an asynchronous execution is pending: later payloads are queued behind it. */
   #tail: Promise<void> | undefined
   #attachment: Attachment | null = null
   #isClosed = false
@@ -122,7 +133,7 @@ class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
   }
 
   onEvents(events: readonly LogEvent[]): void {
-    // It may have been closed before it had opened, when it could not leave yet.
+    // The group may have been closed before it was open, when it could not detach yet.
     if (this.#isClosed) return
     this.#orPutOut(() => this.#take(events))
   }
@@ -133,7 +144,7 @@ class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
       const value = this.#reader.read(followed)
       this.#head = event.seq
       this.#passing?.heed(followed)
-      // Who joins from now on has it already.
+      // A subscriber that joins from now on already has this event.
       if (this.#members.size === 0) continue
       const span = event.trace === undefined ? undefined : beginDelivery(this.#groups.tracing, event)
       this.#add(attempt(this.#render, value), event.seq, false, this.topic.isLast(event), span)
@@ -155,7 +166,7 @@ class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
   async #open(): Promise<void> {
     const attachment = await this.#groups.feeds.attach(this.topic.topic, this)
     this.#attachment = attachment
-    // No such topic: who catches up is told.
+    // The topic does not exist: late subscribers receive the error when they follow it.
     if (attachment === null) return
     if (this.#isClosed) return attachment.detach()
     const isNew = this.#head === 0
@@ -209,8 +220,10 @@ class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
   }
 
   /**
-   * Runs what hands events on. When it throws, some members would never have them and their streams never end: all members are put out
-   * and catch up from the log, each from what was written to it last, which either works or fails with an error that the client is told.
+   * Runs a delivery step. If it throws, some members would never receive the events and their
+   * streams would never end, so all members are removed. Each catches up from the log, from the
+   * last item written to it, which either works or fails with an error that is reported to the
+   * client.
    */
   #orPutOut(run: () => void): void {
     try {
@@ -256,7 +269,8 @@ class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
         this.#deliver(member, batch, last)
         continue
       }
-      // It has read further in the log than had come in here: what was said at a seq behind it, and stands, it is told from where it is.
+      // The member has read further in the log than the events received here, so an ephemeral event
+      // that remains valid has an older seq: it is sent again at the member's position.
       if (standing !== undefined && standing.seq < member.at) this.#tellPassing(member)
       const rest = items.filter(({ seq, isPassing }) => seq > member.at || (isPassing && seq === member.at))
       if (rest.length > 0) this.#deliver(member, createBatch(rest.map(({ payload }) => payload)), last)
@@ -278,7 +292,7 @@ class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
     member.onEnd()
   }
 
-  /** Writes what of the last report is due to a member. */
+  /** Writes the latest ephemeral event to a member if it is due. */
   #tellPassing(member: Member): void {
     const payload = this.#passing?.due(member.at)
     if (payload !== undefined) member.outlet.write(createBatch([payload]), member.stamp)

@@ -2,19 +2,23 @@ import type { ExecutionResult } from 'graphql'
 import type { Outlet } from './outlet.ts'
 import type { Ending, Subscriber } from './subscriber.ts'
 
-/** What graphql-ws and yoga take for the results of a subscription. Its `return()` takes effect at once. */
+/**
+ * The results of a subscription, in the form that graphql-ws and Yoga accept. Its `return()` takes
+ * effect at once.
+ */
 export type Results = AsyncGenerator<ExecutionResult, undefined, undefined>
 const done: IteratorReturnResult<undefined> = { done: true, value: undefined }
 
 /**
- * Runs a subscriber whose payloads go elsewhere, and yields nothing. Left by `return()`, a pending `next()` is never settled: graphql-ws would
- * take that for the end of whatever operation then has the same id, and complete it.
+ * Runs a subscriber that writes its payloads to a sink; the iterable itself yields nothing. After
+ * `return()`, a pending `next()` never settles: graphql-ws would take that for the end of the
+ * operation that has the same id by then, and complete it.
  */
 export function iterateNothing(outlet: Outlet, attach: (ending: Ending) => Subscriber): AsyncIterable<ExecutionResult> {
   return new Nothing(outlet, attach)
 }
 
-/** A class, as a subscriber is: there is one beside each. */
+/** A class rather than a closure, as for subscribers: there is one instance per subscriber. */
 class Nothing implements Results, Ending {
   readonly #outlet: Outlet
   readonly #subscriber: Subscriber

@@ -3,38 +3,49 @@ import type { PassingReports } from './field.ts'
 import type { Payload } from './frames.ts'
 import { isReady, type Rendering } from './rendering.ts'
 
-/** Reports of what passes in one topic: heard while they are wanted, the last one kept for those who join. */
+/**
+ * Ephemeral events of one topic. Subscribes while they are needed and retains the latest event for
+ * late joiners.
+ */
 export interface Passing<S> {
   /** See {@link PassingReports.isStanding}. */
   readonly isStanding: boolean
-  /** Begins to listen, if they are wanted of a topic of which nothing has been seen. */
+  /** Subscribes if ephemeral events are needed before any event of the topic has been received. */
   begin(): void
-  /** Listens from now on, or no longer: whichever is wanted after this event. */
+  /**
+   * Subscribes or unsubscribes, depending on whether ephemeral events are needed after this item.
+   */
   heed(followed: Followed<S>): void
-  /** Stops listening, and forgets the last one. */
+  /** Unsubscribes and drops the retained event. */
   stop(): void
-  /** The topic goes on from another seq: what stands is told from there. */
+  /**
+   * Drops the retained event after the topic has continued from another seq; re-emits it there if
+   * it remains valid.
+   */
   goOn(): void
-  /** What of the last report is due to somebody who has everything up to `at`. */
+  /**
+   * Returns the payload of the latest ephemeral event that is due for a subscriber that has
+   * received everything up to `at`.
+   */
   due(at: number): Payload | undefined
 }
 
-/** The group that reports are told to. */
+/** The group that receives the ephemeral events. */
 export interface PassingGroup {
-  /** The seq of the newest event that has come in; 0 when it is not known. */
+  /** The seq of the newest event received; 0 if unknown. */
   readonly head: number
   renderPassing(report: unknown, seq: number): Rendering
-  /** Writes it to all members, after what is pending. */
+  /** Writes the payload to all members, after the pending ones. */
   addPassing(payload: Rendering, seq: number): void
   isPending(payload: Payload): boolean
 }
 
-/** Creates the reports of a group's topic. */
+/** Creates the ephemeral events of a group's topic. */
 export function createPassing<S>(reports: PassingReports<S>, group: PassingGroup): Passing<S> {
   return new TopicPassing(reports, group)
 }
 
-/** A class, against the custom of the house: there is one for each group. */
+/** A class rather than a closure: there is one instance per group. */
 class TopicPassing<S> implements Passing<S> {
   readonly #reports: PassingReports<S>
   readonly #group: PassingGroup
@@ -67,14 +78,15 @@ class TopicPassing<S> implements Passing<S> {
 
   goOn(): void {
     const last = this.#last
-    // Nothing may be told at a seq that is gone: whoever is there then would pass over what comes instead.
+    // Nothing may be emitted at a seq that no longer exists: a subscriber at that seq would skip
+    // the events that replace it.
     this.#last = undefined
     if (last !== undefined && this.isStanding) this.#take(last.report)
   }
 
   due(at: number): Payload | undefined {
     const last = this.#last
-    // What is pending will be written with the rest.
+    // A pending payload will be written with the others.
     if (last === undefined || this.#group.isPending(last.payload)) return undefined
     if (last.seq >= at) return last.payload
     if (!this.isStanding) return undefined
@@ -90,7 +102,7 @@ class TopicPassing<S> implements Passing<S> {
     const { head } = this.#group
     if (head === 0) return
     const payload = this.#group.renderPassing(report, head)
-    // Kept for those who join later; what has to wait is not worth it.
+    // Retained for late joiners; an asynchronous payload is not worth it.
     this.#last = isReady(payload) ? { seq: head, payload, report } : undefined
     this.#group.addPassing(payload, head)
   }

@@ -18,7 +18,10 @@ import { type CompiledExecution, compileExecution } from './compile.ts'
 import { createDependences } from './dependence.ts'
 import { readSharedField, type SharedField } from './field.ts'
 
-/** How the events of a group are executed: the same for every topic, as long as nothing below the field differs. */
+/**
+ * The execution of the events of a group. Shared by all topics as long as nothing below the root
+ * field differs.
+ */
 export interface Plan {
   readonly number: number
   readonly document: DocumentNode
@@ -26,25 +29,34 @@ export interface Plan {
   readonly execute: CompiledExecution
 }
 
-/** A subscription to a shared field, read. */
+/** A parsed subscription to a shared field. */
 export interface SharedOperation {
   readonly plan: Plan
   readonly field: SharedField<unknown>
   readonly node: FieldNode
   readonly args: Readonly<Record<string, unknown>>
   readonly variableValues: Readonly<Record<string, unknown>>
-  /** Whoever has the same key is sent the same payloads of the same topic. */
+  /**
+   * Identifies the payloads: operations with the same key receive the same payloads for the same
+   * topic.
+   */
   readonly key: string
 }
 
-/** Reads operations. */
+/** Parses operations. */
 export interface Plans {
   /**
-   * @param isLimited - whether the viewer's token is limited
-   * @returns null when the operation is not a subscription to a shared field, or depends on who asks; errors when its variables do not fit
+   * Parses an operation.
+   *
+   * @param isLimited - whether the viewer's token is scoped
+   * @returns null if the operation is not a subscription to a shared field, or is viewer-dependent;
+   * errors if its variables are invalid
    */
   read(args: ExecutionArgs, isLimited: boolean): SharedOperation | readonly GraphQLError[] | null
-  /** Whether an operation subscribes to a field that shares, whatever its variables, and does not depend on who asks. */
+  /**
+   * Whether an operation subscribes to a shared field, regardless of its variables, and is not
+   * viewer-dependent.
+   */
   shares(document: DocumentNode, operationName: string | null | undefined, isLimited: boolean): boolean
 }
 
@@ -53,11 +65,11 @@ const maxPlans = 1_000
 interface Shape {
   readonly text: string
   readonly fragments: Readonly<Record<string, FragmentDefinitionNode>>
-  /** The variables that are used anywhere but in the arguments of the root field. */
+  /** The variables used anywhere except in the arguments of the root field. */
   readonly inner: readonly string[]
 }
 
-/** Creates the reader of operations on a schema. Remembers the most recent plans. */
+/** Creates the parser of operations on a schema. Caches the most recent plans. */
 export function createPlans(schema: GraphQLSchema): Plans {
   const dependsOnViewer = createDependences(schema)
   const shapes = new WeakMap<DocumentNode, Shape>()
@@ -78,7 +90,7 @@ export function createPlans(schema: GraphQLSchema): Plans {
       const root = schema.getSubscriptionType()
       if (operation?.operation !== OperationTypeNode.SUBSCRIPTION || !root) return false
       const [selection, ...others] = operation.selectionSet.selections
-      // Where a directive or a fragment stands, the variables decide: such an operation takes the long way.
+      // With a directive or a fragment the variables decide: such an operation takes the slow path.
       if (selection?.kind !== Kind.FIELD || others.length > 0 || (selection.directives?.length ?? 0) > 0) return false
       const definition = root.getFields()[selection.name.value]
       return definition !== undefined && readSharedField(definition) !== null && !dependsOnViewer(document, isLimited)

@@ -1,26 +1,31 @@
 import type { Payload } from './frames.ts'
 
-/** A payload, or its promise where a resolver has to wait for something. */
+/** A payload, or its promise if a resolver is asynchronous. */
 export type Rendering = Payload | Promise<Payload>
 
-/** Executes a value for everybody; the same function is the same way of looking. */
+/**
+ * Executes a value for all members of a group. Its identity determines which payloads can be
+ * shared.
+ */
 export type Render = (value: unknown) => Rendering
 
 /**
- * Payloads for those who catch up, by the event or the state that they tell, and by the group: they live as long as somebody
- * may ask for them. One for all groups, as one of each group's own would weigh more than most groups.
+ * Payloads for late subscribers, by event or state and by group, kept as long as the event or state
+ * is referenced. One map for all groups: one per group would take more memory than most groups.
  */
 export type Rendered = WeakMap<
   object,
   readonly { readonly render: Render; readonly reason: string; readonly payload: Rendering }[]
 >
 
-/** Whether nothing has to be waited for. */
+/** Whether a rendering is available synchronously. */
 export function isReady(rendering: Rendering): rendering is Payload {
   return !(rendering instanceof Promise)
 }
 
-/** What `render` returns, or a rejection of what it throws, which is nobody's when it is not looked at. */
+/**
+ * Calls `render` and converts an exception into a rejection. An unused rejection is not reported.
+ */
 export function attempt(render: Render, value: unknown): Rendering {
   let rendering: Rendering
   try {
@@ -28,33 +33,33 @@ export function attempt(render: Render, value: unknown): Rendering {
   } catch (error) {
     rendering = Promise.reject(error instanceof Error ? error : new Error(String(error)))
   }
-  // Its failure is dealt with in its turn, or is nobody's.
+  // The rejection is handled when its turn comes, or never observed.
   if (rendering instanceof Promise) rendering.catch(() => undefined)
   return rendering
 }
 
-/** The payload of one event or state, made at most once for those who catch up at the same time. */
+/** Renders one event or state, at most once for concurrent late subscribers. */
 export function renderOnce(
   rendered: Rendered,
   one: {
     /** The event or the state. */
     readonly key: unknown
-    /** Why the state is told; empty for an event. */
+    /** The reason of the snapshot; empty for an event. */
     readonly reason: string
     readonly render: Render
-    /** Makes the value to be rendered. */
+    /** Creates the value to render. */
     readonly read: () => unknown
   },
 ): Rendering {
   const { key, reason, render, read } = one
-  // A state that is nothing cannot be told from another.
+  // Only objects can be keys: primitive states cannot be distinguished from each other.
   if (typeof key !== 'object' || key === null) return render(read())
   const known = rendered.get(key) ?? []
   const same = known.find((other) => other.render === render && other.reason === reason)
   if (same !== undefined) return same.payload
   const payload = render(read())
   rendered.set(key, [...known, { render, reason, payload }])
-  // Who comes back after a failure is not to meet the same one: the record may have been away.
+  // A retry must not receive the same failure: the database may have been unavailable.
   if (payload instanceof Promise) payload.catch(() => rendered.delete(key))
   return payload
 }

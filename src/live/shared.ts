@@ -25,60 +25,70 @@ import { subscribeAlone } from './subscribe-alone.ts'
 import { createSubscriber, type Ending, type Entry, type LiveCounters, type Subscriber } from './subscriber.ts'
 import { createTurn } from './turn.ts'
 
-/** What a transport puts into the context of an operation for its subscriptions. */
+/** The part of an operation's context that a transport sets for its subscriptions. */
 export interface LiveContext {
-  /** Where the payloads go. Without one they are handed out as results. */
+  /** The destination of the payloads. Without one they are returned as results. */
   readonly seat?: Seat | undefined
-  /** Cuts the connection of a reader who stopped reading a stream of results, so that it comes back. */
+  /**
+   * Closes the connection of a client that stopped reading a stream of results, so that it
+   * reconnects.
+   */
   readonly cut?: (() => void) | undefined
-  /** Told how to ask for what waits for the reader of a stream of results, in bytes. */
+  /** Receives a function that returns the number of bytes waiting in a stream of results. */
   readonly onStream?: ((unreadBytes: () => number) => void) | undefined
   /** Called when a stream of results has caught up with the log. */
   readonly onCaughtUp?: (() => void) | undefined
-  /** The share of the budget that a stream of results may use, where a connection has several. @default 1 */
+  /**
+   * The share of the budget available to a stream of results if a connection has several. @default
+   * 1
+   */
   readonly budgetShare?: number | undefined
-  /** Completes as soon as it has caught up: such a subscription is executed on its own. */
+  /** Whether to complete once the subscription has caught up: it is then executed on its own. */
   readonly catchUp?: boolean | undefined
-  /** Whether the viewer's token is limited: fields that depend on that are executed for this viewer alone. */
+  /** Whether the viewer's token is scoped: fields that depend on that are executed per viewer. */
   readonly isLimited?: boolean | undefined
 }
 
 /** Live delivery: subscriptions to fields that share their executions. */
 export interface Live {
   /**
-   * In place of graphql's `subscribe`, for all fields: those that do not share go to graphql's.
+   * Replaces graphql's `subscribe` for all fields; operations that are not shared are delegated to
+   * graphql.
    *
-   * With a seat in its context, the payloads of a shared subscription go to the seat, and what is returned never yields: it
-   * ends when the topic is over, and fails when the subscription does. Without a seat it yields results, of which
-   * `serialisedOf` knows the text. `onOver` is called once, when a subscription that was begun is over, however.
+   * With a seat in its context, the payloads of a shared subscription are written to the seat, and
+   * the returned iterable never yields: it ends with the topic, and fails if the subscription
+   * fails. Without a seat it yields results, whose text `serialisedOf` returns. `onOver` is called
+   * once, when a started subscription has ended for any reason.
    */
   subscribe(args: ExecutionArgs, onOver?: () => void): Promise<AsyncIterable<ExecutionResult> | ExecutionResult>
-  /** Whether an operation is a subscription that is shared; `isLimited` as in the context. */
+  /** Whether an operation is a shared subscription; `isLimited` as in the context. */
   shares(document: DocumentNode, operationName: string | null | undefined, isLimited: boolean): boolean
-  /** The outlet of a WebSocket and of the TCP socket beneath it. */
+  /** Creates the sink of a WebSocket and its underlying TCP socket. */
   openSocket(options: Omit<Parameters<typeof createSocketOutlet>[0], 'common'>): SocketOutlet
   readonly counters: Readonly<LiveCounters>
-  /** How many groups there are. */
+  /** Number of groups. */
   readonly size: number
-  /** How many subscriptions there are to each topic that somebody watches. */
+  /** Returns the number of subscriptions per topic that has any. */
   topics(): ReadonlyMap<string, number>
 }
 
 /** The settings of live delivery. */
 export interface LiveConfig {
-  /** Most bytes that a reader may leave unread. */
+  /** Maximum number of unread bytes per connection. */
   readonly MAX_SOCKET_BUFFER_BYTES: number
-  /** How long a reader with a full buffer may read nothing before it is asked to come back. */
+  /** How long a client with a full buffer may read nothing before it is asked to reconnect. */
   readonly SLOW_READER_MS: number
 }
 
 /**
  * Creates the live delivery of one process.
  *
- * @param options.eventContext - what resolvers are given when an event is executed for everybody; it has no viewer
- * @param options.mask - puts into the errors of an unusual result what a client may see
- * @param options.format - a masked result as it is written on the wire
- * @param options.isAway - whether a masked result says that this server cannot serve now; then its subscribers fail, and resume
+ * @param options.eventContext - the context of resolvers when an event is executed for a group; it
+ * has no viewer
+ * @param options.mask - masks the errors of a result that graphql-js executed
+ * @param options.format - converts a masked result into its wire format
+ * @param options.isAway - whether a masked result says that this server is unavailable; its
+ * subscribers then fail, and resume
  */
 export function createLive(options: {
   readonly schema: GraphQLSchema

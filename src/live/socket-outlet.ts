@@ -3,63 +3,74 @@ import type { WebSocket } from 'ws'
 import type { Batch } from './frames.ts'
 import { type Outlet, type Sent, type Served, waitingLimit } from './outlet.ts'
 
-/** The outlet of one WebSocket. */
+/** The sink of one WebSocket. */
 export interface SocketOutlet extends Outlet {
-  /** To be called when the socket has closed: graphql-ws forgets an operation whose id was used again before it had begun. */
+  /**
+   * Must be called when the socket has closed: graphql-ws forgets an operation whose id was reused
+   * before it had started.
+   */
   close(): void
   /**
-   * Flushes a socket that has stayed corked past the end of a turn, and reports it: what is written to such a socket, pongs and
-   * completes included, does not leave. Must be called at the beginning of a turn (of a timer's, for example), where it finds none.
+   * Flushes a socket that is still corked after the end of a turn, and reports it: data written to
+   * such a socket, including pongs and completions, is not sent. Must be called at the start of a
+   * turn (in a timer, for example), when no socket should be corked.
    */
   flushLeftCorked(): void
 }
 
-/** Whose socket it is. */
+/** The owner of a socket. */
 export interface SocketOwner {
-  /** Its reader has stopped reading for too long: asks the client to come back (1013), and it resumes from its cursor. */
+  /**
+   * Called when the client has not read for too long: asks it to reconnect (1013), so that it
+   * resumes from its cursor.
+   */
   giveUp(): void
   /** See {@link Outlet.refine}. */
   refine(error: unknown): unknown
 }
 
-/** What the outlets of all sockets have in common. */
+/** Settings and callbacks shared by the sinks of all sockets. */
 export interface SocketOutlets {
-  /** Most that a reader may leave unread. */
+  /** Maximum number of unread bytes per connection. */
   readonly budgetBytes: number
-  /** How long a full buffer may stand still before the socket is given up. */
+  /** How long a full buffer may stay undrained before the socket is closed. */
   readonly patienceMs: number
-  /** Counts what is written. */
+  /** Counts the payloads and bytes written. */
   readonly sent: Sent
-  /** Told of each reader that is given up. */
+  /** Called for each connection closed because its client did not read. */
   readonly onGivenUp: () => void
-  /** Called for each socket that was found corked after a turn had ended. */
+  /** Called for each socket found corked after the end of a turn. */
   readonly onLeftCorked: () => void
 }
 
 /**
- * Creates the outlet of one WebSocket, which writes ready-made frames to the TCP socket beneath it.
+ * Creates the sink of one WebSocket, which writes complete frames to the underlying TCP socket.
  *
- * The TCP socket is the one that the upgrade was handled with, so nothing private of ws is touched. What is relied on: without
- * compression, ws writes each of its own frames whole and at once, so that frames never interleave, and whatever is written
- * through either way arrives in the order of the calls. `test/live/socket-outlet.test.ts` fails when that changes.
+ * The TCP socket is the one of the upgrade request, so no private members of ws are used. It relies
+ * on the following: without compression, ws writes each of its frames whole and at once, so that
+ * frames never interleave, and data written through either way arrives in the order of the calls.
+ * `test/live/socket-outlet.test.ts` fails if that changes.
  */
 export function createSocketOutlet(options: {
   readonly webSocket: WebSocket
   readonly socket: Duplex
   readonly owner: SocketOwner
-  /** The same object for all, so that none of them keeps these. */
+  /** One object for all sinks, so that none of them stores its fields. */
   readonly common: SocketOutlets
 }): SocketOutlet {
   return new WebSocketOutlet(options)
 }
 
-/** A class, against the custom of the house, as {@link createSubscriber} makes one: there is one for each socket. */
+/**
+ * A class rather than a closure, for the same reason as in {@link createSubscriber}: there is one
+ * instance per socket.
+ */
 class WebSocketOutlet implements SocketOutlet {
   readonly #webSocket: WebSocket
   readonly #socket: Duplex
   readonly #owner: SocketOwner
   readonly #common: SocketOutlets
-  /** Nearly always one, so not worth a map. */
+  /** Nearly always one operation, so not worth a map. */
   #served: readonly Served[] = none
   #isCorked = false
   #waiting: (() => void)[] | undefined
@@ -83,9 +94,11 @@ class WebSocketOutlet implements SocketOutlet {
   write(batch: Batch, stamp: Buffer): void {
     const socket = this.#socket
     if (this.#webSocket.readyState !== this.#webSocket.OPEN || !socket.writable) return
-    // Several operations' events of one turn leave in one write; for one alone they are in one buffer already. The cork is removed by
-    // the next tick, as Node's HTTP does it: it runs when the present callback of the event loop has returned, whichever that is, so no
-    // caller has to see to it. The end of a turn (turn.ts) is one callback, so all that is flushed there is still one write.
+    // Events of several operations in one turn share one write; those of a single operation are in
+    // one buffer already. The next tick removes the cork, as in Node's HTTP: it runs when the
+    // current callback of the event loop has returned, whichever that is, so that no caller has to
+    // take care of it. The end of a turn (turn.ts) is one callback, so everything flushed there is
+    // still one write.
     if (this.#served.length > 1 && !this.#isCorked) {
       this.#isCorked = true
       socket.cork()
@@ -96,10 +109,11 @@ class WebSocketOutlet implements SocketOutlet {
     const { sent } = this.#common
     sent.payloads += batch.payloads.length
     sent.bytes += bytes.length
-    // What waits for a slow reader must be alone in its memory: small buffers are cut from larger ones, and keep all of those.
+    // Data waiting for a slow client must have memory of its own: small buffers are slices of a
+    // larger pool, and would retain all of it.
     if (socket.writableLength > 0) return void socket.write(copyAlone(bytes))
     socket.write(bytes)
-    // Not taken whole by the operating system: the stream still reads from the buffer.
+    // The operating system did not accept all of it: the stream still reads from the buffer.
     if (socket.writableLength > 0) frames.keep()
   }
 
@@ -110,7 +124,7 @@ class WebSocketOutlet implements SocketOutlet {
       this.#common.onGivenUp()
       this.#owner.giveUp()
     }, this.#common.patienceMs).unref()
-    // An empty write is over when all before it are, and a socket that fails or closes fails it.
+    // An empty write completes after all earlier writes, and fails if the socket fails or closes.
     this.#socket.write('', (error) => {
       clearTimeout(timer)
       const listeners = this.#waiting ?? []
@@ -123,7 +137,7 @@ class WebSocketOutlet implements SocketOutlet {
     const same = this.#served.find(({ stamp }) => stamp.equals(served.stamp))
     if (same !== undefined && same.number > served.number) return same
     same?.leave()
-    // A list that is spread has room for sixteen more.
+    // Array spread would allocate capacity for sixteen more elements.
     this.#served = this.#served.concat(served)
     return undefined
   }
@@ -150,7 +164,7 @@ class WebSocketOutlet implements SocketOutlet {
   }
 }
 
-/** The same function for all sockets. */
+/** A single function for all sockets. */
 function uncork(outlet: WebSocketOutlet): void {
   outlet.uncork()
 }

@@ -5,41 +5,45 @@ import { type Outlet, type Sent, waitingLimit } from './outlet.ts'
 const texts = new WeakMap<object, string>()
 const cursors = new WeakMap<object, string>()
 
-/** The result as JSON, when it was serialised already; undefined for every other result. */
+/** Returns the JSON of a result that was already serialized; undefined for any other result. */
 export function serialisedOf(result: object): string | undefined {
   return texts.get(result)
 }
 
-/** The cursor of the event that a result reports; undefined when its source has none. */
+/** Returns the cursor of the event in a result; undefined if its source has none. */
 export function cursorOf(result: object): string | undefined {
   return cursors.get(result)
 }
 
-/** Notes the cursor of the event that a result reports. */
+/** Attaches the cursor of the event to a result. */
 export function setCursor(result: object, cursor: string | undefined): void {
   if (cursor !== undefined) cursors.set(result, cursor)
 }
 
-/** Payloads that are pulled by their reader, as results. */
+/** A sink whose payloads are pulled by the consumer as results. */
 export interface StreamOutlet {
   readonly outlet: Outlet
-  /** The next result. Its `data` is parsed only when somebody looks at it; {@link serialisedOf} has its text. */
+  /**
+   * Returns the next result. Its `data` is only parsed on access; {@link serialisedOf} returns its
+   * text.
+   */
   next(): Promise<IteratorResult<ExecutionResult, undefined>>
-  /** How much waits to be pulled. */
+  /** Number of bytes waiting to be pulled. */
   unreadBytes(): number
-  /** Nothing more will be written: completes, or fails, after what is waiting. */
+  /** Ends the stream: completes, or fails, after the buffered payloads. */
   end(failure?: { readonly error: unknown }): void
 }
 
 /**
- * Creates the outlet of one event stream. Payloads wait as they are, shared with all other readers; beyond the limit of the
- * budget none is taken.
+ * Creates the sink of one event stream. Buffers the payload objects, which all subscribers share;
+ * refuses payloads beyond the limit of the budget.
  *
- * @param options.budgetBytes - most that may wait, as for sockets
- * @param options.patienceMs - how long nothing may be pulled from a full stream before it is given up
- * @param options.sent - counts what is taken
+ * @param options.budgetBytes - maximum number of buffered bytes, as for sockets
+ * @param options.patienceMs - how long a full stream may go without a pull before it is closed
+ * @param options.sent - counts the payloads accepted
  * @param options.giveUp - ends the stream so that its client resumes
- * @param options.onCaughtUp - called when everything that the log had when the stream began has been written
+ * @param options.onCaughtUp - called when everything that the log had when the stream started has
+ * been written
  */
 export function createStreamOutlet(options: {
   readonly budgetBytes: number

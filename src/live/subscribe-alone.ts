@@ -2,7 +2,10 @@ import { createSourceEventStream, type ExecutionArgs, type ExecutionResult, exec
 import { cursorOfSource } from './frames.ts'
 import { setCursor } from './stream-outlet.ts'
 
-/** Executes a subscription for its viewer alone, as graphql's `subscribe` does; results carry their event's cursor. */
+/**
+ * Executes a subscription for a single viewer, like graphql's `subscribe`; results carry the cursor
+ * of their event.
+ */
 export async function subscribeAlone(args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
   const source = await createSourceEventStream(args)
   if (!(Symbol.asyncIterator in source)) return source

@@ -1,13 +1,16 @@
 /**
- * The end of the present turn of the event loop: what was scheduled runs once all input that has arrived is dealt with, so
- * that everything it caused leaves together.
+ * The end of the current turn of the event loop. Scheduled functions run once all pending input has
+ * been processed, so that all resulting output is sent together.
  */
 export interface Turn {
   /** Runs `flush` at the end of this turn. */
   schedule(flush: () => void): void
 }
 
-/** Creates the turns of one process. What throws keeps nothing else from running. */
+/**
+ * Creates the scheduler of one process. A function that throws does not prevent the others from
+ * running.
+ */
 export function createTurn(onError: (error: unknown) => void): Turn {
   let scheduled: (() => void)[] = []
   const end = (): void => {

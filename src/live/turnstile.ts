@@ -1,14 +1,14 @@
-/** Lets work through at a pace at which everything else goes on. */
+/** A throttle: limits how much work runs per turn, so that other work is not blocked. */
 export interface Turnstile {
-  /** Runs `work` now, or in one of the next turns of the event loop, in the order of asking. */
+  /** Runs `work` now, or in one of the next turns of the event loop, in call order. */
   pass(work: () => void): void
 }
 
 /**
- * Creates a turnstile for work that comes in crowds. A crowd that connects at once would otherwise be dealt with in one turn
- * of the event loop, in which nobody else is served, nor any timer run.
+ * Creates a throttle for bursts of work. Without it, many clients that connect at once would be
+ * processed in a single turn of the event loop, which would block other clients and all timers.
  *
- * @param options.maxMs - spent on it in one turn; at least one piece of work passes in each
+ * @param options.maxMs - maximum time per turn; at least one function runs in each
  * @param options.now - the clock, in milliseconds
  */
 export function createTurnstile(options: { readonly maxMs: number; readonly now?: () => number }): Turnstile {
@@ -44,7 +44,7 @@ export function createTurnstile(options: { readonly maxMs: number; readonly now?
       queue.length = 0
       next = 0
     }
-    // What was spent in this turn is forgiven in the next.
+    // The time spent in this turn does not count in the next.
     if (next < queue.length || spentMs > 0) open()
   }
   return {
