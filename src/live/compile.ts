@@ -53,10 +53,10 @@ type Write = (value: unknown, context: unknown) => string
  * directly, without intermediate objects: `{"data":…}`, byte for byte the output of
  * `JSON.stringify` for the result of graphql-js.
  *
- * It handles only the unproblematic case. If a resolver throws or returns a promise, a value cannot
- * be serialized, or a non-null position is null, it returns null, and graphql-js repeats the whole
- * execution and reports the error. Resolvers must therefore be repeatable; `info.path` is the path
- * of the field without list indexes.
+ * The compiled execution handles neither promises nor errors. If a resolver throws or returns a
+ * promise, a value cannot be serialized, or a non-null position is null, it returns null, and
+ * graphql-js repeats the whole execution and determines the outcome. Resolvers must therefore be
+ * repeatable; `info.path` is the path of the field without list indexes.
  */
 export function compileExecution(
   selecting: Selecting,

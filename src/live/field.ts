@@ -70,8 +70,8 @@ export interface StartingPoint {
 }
 
 /**
- * The option of a subscription field that declares its executions as shared: `extensions: { live: …
- * }`.
+ * The option of a subscription field that declares its executions as shared:
+ * `extensions: { live: … }`.
  *
  * Events of such a field are executed once for all subscribers with the same selection on the same
  * topic, in a context without a viewer: a resolver that reads the viewer fails for all of them.

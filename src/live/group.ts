@@ -68,7 +68,7 @@ export interface Groups {
   readonly tracing: Tracing
 }
 
-/** Creates and opens the group of one topic and one rendering. */
+/** Creates and opens the group of one topic and one render function. */
 export function createGroup<S>(options: {
   readonly groups: Groups
   readonly topic: SharedTopic<S>

@@ -2,9 +2,9 @@ import type { Batch } from './frames.ts'
 
 /**
  * Writes payloads to one client connection: a socket with all its operations, or one event stream.
- * A writer checks {@link Outlet.isFull} first; if it is full, the writer waits for {@link
- * Outlet.drained} and reads the missed events from the log. The log is the backlog, so a stalled
- * connection costs no more than the budget.
+ * A writer checks {@link Outlet.isFull} first; if it is full, the writer waits for
+ * {@link Outlet.drained} and reads the missed events from the log. The log is the backlog, so a
+ * stalled connection costs no more than the budget.
  */
 export interface Outlet {
   /**
@@ -39,8 +39,8 @@ export interface Outlet {
    * only the last one is served: `leave()` is called on the others, and on all operations when the
    * sink closes.
    *
-   * @returns the later operation if one is already served: graphql-ws treats the operation that
-   * came last as the owner of the id, so that ending this operation must end that one
+   * @returns the later operation if one is already served: graphql-ws associates the id with the
+   * operation that it received last, so a request to end this operation must end the later one
    */
   opened(served: Served): Served | undefined
   closed(served: Served): void

@@ -90,7 +90,7 @@ export function createPlans(schema: GraphQLSchema): Plans {
       const root = schema.getSubscriptionType()
       if (operation?.operation !== OperationTypeNode.SUBSCRIPTION || !root) return false
       const [selection, ...others] = operation.selectionSet.selections
-      // With a directive or a fragment the variables decide: such an operation takes the slow path.
+      // A directive or a fragment may depend on variables: such an operation takes the slow path.
       if (selection?.kind !== Kind.FIELD || others.length > 0 || (selection.directives?.length ?? 0) > 0) return false
       const definition = root.getFields()[selection.name.value]
       return definition !== undefined && readSharedField(definition) !== null && !dependsOnViewer(document, isLimited)

@@ -24,7 +24,7 @@ export function isReady(rendering: Rendering): rendering is Payload {
 }
 
 /**
- * Calls `render` and converts an exception into a rejection. An unused rejection is not reported.
+ * Calls `render` and converts an exception into a rejection, which is never reported as unhandled.
  */
 export function attempt(render: Render, value: unknown): Rendering {
   let rendering: Rendering
@@ -33,7 +33,7 @@ export function attempt(render: Render, value: unknown): Rendering {
   } catch (error) {
     rendering = Promise.reject(error instanceof Error ? error : new Error(String(error)))
   }
-  // The rejection is handled when its turn comes, or never observed.
+  // Prevents an unhandled rejection: the failure is handled in order, or the payload is unused.
   if (rendering instanceof Promise) rendering.catch(() => undefined)
   return rendering
 }

@@ -39,8 +39,8 @@ export interface LiveContext {
   /** Called when a stream of results has caught up with the log. */
   readonly onCaughtUp?: (() => void) | undefined
   /**
-   * The share of the budget available to a stream of results if a connection has several. @default
-   * 1
+   * The share of the budget available to a stream of results if a connection has several.
+   * @default 1
    */
   readonly budgetShare?: number | undefined
   /** Whether to complete once the subscription has caught up: it is then executed on its own. */
@@ -144,7 +144,8 @@ export function createLive(options: {
 
   const toPayload = (executed: ExecutionResult, cursor: string | undefined): Payload => {
     const result = mask(executed)
-    // Nobody could tell what this event was: all come back to it when the server can.
+    // Without the result the type of the event is unknown: all subscribers fail, and resume from it
+    // when the server is available again.
     if (isAway(result)) throw result.errors?.[0] ?? new TidingsError('UNAVAILABLE', 'The server cannot serve this now')
     return createPayload(JSON.stringify(format(result)), cursor)
   }
@@ -172,9 +173,10 @@ export function createLive(options: {
 
   const enter = async (operation: SharedOperation, context: unknown): Promise<Entered> => {
     const { field, args } = operation
-    // Before anything is shared, and for everyone: whether this viewer may see the topic.
+    // Authorizes every viewer before anything is shared.
     const topic = await field.open(args, context)
-    // Of some fields the topic depends on who asks, such as an inbox, and nothing in the operation says so.
+    // For some fields the topic depends on the viewer, such as an inbox, and the operation does not
+    // show it.
     const key = `${topic.topic} ${operation.key}`
     let entry = entries.get(key)
     if (entry === undefined) {
@@ -183,7 +185,7 @@ export function createLive(options: {
         group: createGroup({ groups, topic, render: render(operation) }),
         users: 0,
       }
-      // Everyone who waits for it fails by it as well.
+      // Every subscriber that awaits it also receives the error.
       entry.group.opened.catch((error: unknown) =>
         logger.debug({ err: error, topic: topic.topic }, 'failed to attach to a feed'),
       )
@@ -255,7 +257,7 @@ export function createLive(options: {
   }
 }
 
-/** A subscriber's group, and what may put this subscriber out of it. */
+/** The group of a subscriber, and the guard that may end its subscription. */
 interface Entered {
   readonly entry: Entry
   readonly guard: SharedTopic<unknown>['guard']
@@ -267,7 +269,7 @@ function isErrors(read: SharedOperation | readonly GraphQLError[]): read is read
   return Array.isArray(read)
 }
 
-/** What is executed for everybody must not know anybody. */
+/** Returns the context without a viewer: an execution for a whole group must not depend on one. */
 function withoutViewer(context: object): object {
   return Object.create(context, {
     viewer: {

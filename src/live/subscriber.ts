@@ -48,7 +48,7 @@ export interface Entry {
 export interface LiveCounters {
   /** Executions of events, regardless of the number of subscribers. */
   executed: number
-  /** Executions by graphql-js, because the compiled execution was not applicable. */
+  /** Of these, executions by graphql-js, because the compiled execution was not applicable. */
   interpreted: number
   /** Number of times a subscriber exceeded its budget. */
   lagged: number
@@ -140,8 +140,8 @@ class GroupSubscriber implements Subscriber, Member, Served {
   #stands = false
   #isFull = false
   /**
-   * Whether the group removed it for being slow: the events it missed are compacted. A subscriber
-   * that reads a long history receives all of it, however slowly.
+   * Whether the group removed this subscriber because it was slow: the events it missed are
+   * compacted. A subscriber that reads a long history receives all of it, however slowly.
    */
   #isLagging = false
   #resetsSeen = 0
@@ -327,7 +327,7 @@ class GroupSubscriber implements Subscriber, Member, Served {
     await this.#drained()
     if (this.#isOver) return
     if (group.resets.count !== this.#resetsSeen) return this.#summarise(group.resets.reason)
-    // Nothing was written yet: starts over.
+    // Nothing was written yet: catches up from the original starting point.
     if (!this.#stands) return
     const missed = await this.#readMissed()
     if (this.#isOver) return

@@ -19,12 +19,13 @@ parts as (
 /**
  * The single statement that writes to the log.
  *
- * - Input: $1 jsonb, an array of units `{ topic, base?, close?, events: [{ type, payload }], task?,
- *   expect?, attempt?, worker?, set?, told?, items? }` in which each topic and each task occurs at
- *   most once. `told`: the progress of the last event is the task's new progress.
+ * - Input: $1 jsonb, an array of units
+ *   `{ topic, base?, close?, events: [{ type, payload }], task?, expect?, attempt?, worker?, set?, told?, items? }`
+ *   in which each topic and each task occurs at most once. `told`: the progress of the last event
+ *   is the task's new progress.
  * - Output: one row per accepted unit: `ord` (its index, from 1), `base` (the previous seq of the
- *   topic), `at` (ms since 1970), and `progress` of the task unless its events contain it. Rejected
- *   units have no row: see {@link explainRefusals}.
+ * topic), `at` (ms since 1970), and `progress` of the task unless its events contain it. Rejected
+ * units have no row: see {@link explainRefusals}.
  *
  * Performs for every unit, atomically and independently of the others: the guard (the topic is open
  * and at `base` if given; the task has an expected status, and the attempt and worker that the

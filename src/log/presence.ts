@@ -18,8 +18,8 @@ export interface Present {
 
 /**
  * Tracks which users follow which topic, across all servers. Derived from live subscriptions, never
- * from claims of a client. The users of a killed server disappear within {@link
- * PresenceTimes.aliveMs} plus one {@link PresenceTimes.beatMs}.
+ * from claims of a client. The users of a killed server disappear within
+ * {@link PresenceTimes.aliveMs} plus one {@link PresenceTimes.beatMs}.
  */
 export interface Presence extends AsyncDisposable {
   /**

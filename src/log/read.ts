@@ -23,8 +23,9 @@ export interface TopicHead {
  */
 export interface LogReader {
   /**
-   * The epoch of the log for new cursors, as last read by {@link LogReader.head} or {@link
-   * LogReader.moved}. Any process renews it when the log has been restored to an older state.
+   * The epoch of the log for new cursors, as last read by {@link LogReader.head} or
+   * {@link LogReader.moved}. Any process renews it when the log has been restored to an older
+   * state.
    */
   readonly epoch: string
   /**
