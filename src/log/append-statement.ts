@@ -24,8 +24,8 @@ parts as (
  *   in which each topic and each task occurs at most once. `told`: the progress of the last event
  *   is the task's new progress.
  * - Output: one row per accepted unit: `ord` (its index, from 1), `base` (the previous seq of the
- * topic), `at` (ms since 1970), and `progress` of the task unless its events contain it. Rejected
- * units have no row: see {@link explainRefusals}.
+ *   topic), `at` (ms since 1970), and `progress` of the task unless its events contain it. Rejected
+ *   units have no row: see {@link explainRefusals}.
  *
  * Performs for every unit, atomically and independently of the others: the guard (the topic is open
  * and at `base` if given; the task has an expected status, and the attempt and worker that the
@@ -33,8 +33,8 @@ parts as (
  *
  * Locks rows in a fixed order, first all topics, then all tasks, each sorted by name, so that
  * statements never deadlock with each other or with the heartbeat, which locks tasks in the same
- * order. The two sorts ensure this: each consumes all its input, including the locks taken by it,
- * before it emits the first row. A topic's row is read when it is locked; a task's guard is the
+ * order. The two sorts ensure this: each consumes all its input rows, and thereby acquires their
+ * locks, before it emits the first. A topic's row is read when it is locked; a task's guard is the
  * condition of its update, which PostgreSQL re-evaluates on the newest version after waiting for a
  * lock. Neither decision is ever based on the snapshot of the statement.
  *

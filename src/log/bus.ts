@@ -32,6 +32,7 @@ export interface Bus extends AsyncDisposable {
   /**
    * Registers a callback for when messages may have been missed: after each reconnection, once the
    * subscriptions are active again.
+   *
    * @returns a function that removes the callback
    */
   onGap(listener: () => void): () => void

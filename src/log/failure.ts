@@ -14,6 +14,7 @@ export type AppendFailure = 'undone' | 'blocked' | 'unknown' | 'refused'
 
 /**
  * Classifies the failure of an append statement.
+ *
  * @param wasSent - false if no connection for it was acquired
  */
 export function classifyFailure(error: unknown, wasSent: boolean): AppendFailure {

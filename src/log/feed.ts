@@ -160,7 +160,7 @@ export function createFeeds(options: {
     const due = sequence.take(events)
     counters.repeated += sequence.repeated - known
     if (due.length > 0) {
-      // A single subscriber that reconnects opens a new feed: keeping events that no one reads
+      // A single subscriber that reconnects opens a new feed: keeping events that are never read
       // costs more than the events.
       if (feed.attached > alone) {
         feed.ring.push(...due)

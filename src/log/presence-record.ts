@@ -29,6 +29,7 @@ export interface PresenceRecord {
   }): Promise<readonly string[]>
   /**
    * Removes all entries of this server.
+   *
    * @returns the topics that they belonged to
    */
   leave(): Promise<readonly string[]>
@@ -44,7 +45,7 @@ const columns = (pairs: readonly PresentPair[]): [string[], string[]] => [
 ]
 const topicsOf = (pairs: readonly PresentPair[]): readonly string[] => [...new Set(pairs.map(([topic]) => topic))]
 
-/** Creates the access of one server. */
+/** Creates one server's access to the presence tables. */
 export function createPresenceRecord(options: {
   readonly database: Database
   readonly server: string

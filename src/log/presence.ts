@@ -104,7 +104,7 @@ export function createPresence(options: {
     [...here].flatMap(([topic, users]) => [...users.keys()].map((userId) => [topic, userId] as const))
 
   let writing: Promise<void> | undefined
-  /** Writes the collected changes. @returns the delay before the remaining changes are written */
+  /** Writes the collected changes; returns the delay in ms before the remaining ones are written. */
   const write = async (): Promise<number> => {
     const pairs = [...dirty].flatMap(([topic, users]) => [...users].map((userId) => [topic, userId] as const))
     dirty.clear()

@@ -38,7 +38,7 @@ export interface LogReader {
   /** Reads the current state of a topic; null if it does not exist. */
   head(topic: string): Promise<TopicHead | null>
   /**
-   * Reads the state of those of several topics whose seq differs from the given one, in one query.
+   * Reads the state of several topics in one query; only topics whose seq differs are returned.
    */
   moved(known: readonly { readonly topic: string; readonly seq: number }[]): Promise<ReadonlyMap<string, TopicHead>>
   /** Reads the events after a seq, oldest first, at most `limit`. */
@@ -106,7 +106,7 @@ export async function createLogReader(
     readonly limit: number
   }
   const readInBatch = createBatch<Range, readonly LogEvent[]>(async (ranges) => {
-    // Many requests for the same range (a crowd of clients that reconnect) cost one range.
+    // Deduplicated: many clients that reconnect at once and request the same range cost one range.
     const distinct = new Map(ranges.map((range) => [`${range.after} ${range.limit} ${range.topic}`, range]))
     const asked = [...distinct.values()]
     const { rows } = await query<EventRow & { ord: number }>({
