@@ -20,7 +20,10 @@ const url = (protocols: readonly string[]) =>
       (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
       `a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
     )
-/** Origins as browsers send them in the header `Origin`: no default port, no path. Schemes of apps (`capacitor://localhost`) count. */
+/**
+ * Origins as browsers send them in the `Origin` header: no default port, no path. App schemes
+ * (`capacitor://localhost`) are accepted.
+ */
 const origins = list.transform((parts, context) =>
   parts.map((part) => {
     const [, scheme, rest = ''] = /^([a-z][a-z\d+.-]*:)\/\/(.*)$/i.exec(part) ?? []
@@ -42,7 +45,7 @@ interface Setting<T> {
   readonly fallback: string | undefined
   readonly help: string
   readonly secret?: true
-  /** The values that are allowed, where they are few. */
+  /** The allowed values, if there are only a few. */
   readonly choices?: readonly string[]
 }
 const setting = <T>(
@@ -51,7 +54,7 @@ const setting = <T>(
   help: string,
   options: Pick<Setting<T>, 'secret' | 'choices'> = {},
 ): Setting<T> => ({ schema, fallback, help, ...options })
-/** One of a few values, which the help and docs/settings.md list. */
+/** A setting with a few allowed values, which the help and docs/settings.md list. */
 const choice = <const T extends string>(choices: readonly [T, ...T[]], fallback: T, help: string): Setting<T> =>
   setting(
     z.enum(choices, { error: choices.join(', ').replace(/, (?!.*, )/, ' or ') }) as unknown as z.ZodType<T, string>,
@@ -275,9 +278,9 @@ export type Config = { readonly [K in keyof typeof settings]: SettingValue<(type
  * Parses settings from an environment.
  *
  * @param environment - variables by name; an empty string counts as not set
- * @returns every setting, with its default where the environment says nothing
- * @throws TidingsError `BAD_CONFIGURATION`, one line for each refused variable: its name, its value (unless it is a
- * secret) and what is allowed
+ * @returns every setting; the default for variables that are not set
+ * @throws TidingsError `BAD_CONFIGURATION`, one line for each rejected variable: its name, its
+ * value (unless it is a secret) and the allowed values
  */
 export function parseConfig(environment: Readonly<Record<string, string | undefined>>): Config {
   const problems: string[] = []

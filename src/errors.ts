@@ -1,7 +1,8 @@
 /**
- * The catalogue of errors: what may go wrong at a door of Tidings, when it is raised, and what the caller should do.
- * Every error that leaves a folder of this project is a {@link TidingsError} with a code of this catalogue;
- * everything else is a defect and is masked before it reaches a client.
+ * The error catalogue: codes of expected failures of the public API, when each is raised, and what
+ * the caller should do. Every error that crosses the boundary of a folder in this project is a
+ * {@link TidingsError} with a code of this catalogue; everything else is a defect and is masked
+ * before it reaches a client.
  */
 export const errorCatalogue = {
   BAD_CONFIGURATION: {
@@ -46,7 +47,10 @@ export const errorCatalogue = {
   SHUTTING_DOWN: { retryable: true, when: 'This server is draining.', advice: 'Reconnect; another one answers.' },
 } as const
 
-/** Further codes of GraphQL errors: what is wrong with a request itself, and defects. In `extensions.code`, as those above. */
+/**
+ * Further codes of GraphQL errors: invalid requests, and defects. Sent in `extensions.code`, like
+ * the codes above.
+ */
 export const requestErrorCatalogue = {
   GRAPHQL_PARSE_FAILED: {
     retryable: false,
@@ -80,7 +84,7 @@ export const requestErrorCatalogue = {
   },
 } as const satisfies ErrorCatalogue
 
-/** Codes of `TaskError.code` that the engine sets. Handlers of tasks add their own. */
+/** Values of `TaskError.code` that the engine sets. Task handlers add their own. */
 export const taskErrorCatalogue = {
   WORKER_LOST: {
     retryable: true,
@@ -104,7 +108,7 @@ export const taskErrorCatalogue = {
   },
 } as const satisfies ErrorCatalogue
 
-/** Codes with which the server closes a WebSocket, and what a client does then. */
+/** Codes with which the server closes a WebSocket, and the client's reaction to each. */
 export const closeCodeCatalogue: Readonly<Record<number, { readonly when: string; readonly client: string }>> = {
   1000: { when: 'The client has closed it.', client: 'nothing' },
   1012: { when: 'The server is shutting down.', client: 'connects again, to another server, and resumes' },
@@ -130,11 +134,11 @@ export type ErrorCatalogue = Readonly<
 /** A code of the {@link errorCatalogue}. */
 export type ErrorCode = keyof typeof errorCatalogue
 
-/** An expected failure: its message may be shown to whoever caused it. */
+/** An expected failure. Its message may be shown to the caller. */
 export class TidingsError extends Error {
   override readonly name = 'TidingsError'
   readonly code: ErrorCode
-  /** Facts for the caller that a program can read, such as `retryAfterMs` or `issues`. */
+  /** Machine-readable facts for the caller, such as `retryAfterMs` or `issues`. */
   readonly details: Readonly<Record<string, unknown>>
 
   constructor(
@@ -148,13 +152,13 @@ export class TidingsError extends Error {
     this.details = details
   }
 
-  /** True when the same request may succeed later. */
+  /** Whether the same request may succeed later. */
   get retryable(): boolean {
     return errorCatalogue[this.code].retryable
   }
 }
 
-/** Whether `error` is an expected failure, with one of `codes` when any are given. */
+/** Whether `error` is an expected failure; if `codes` are given, one with any of these codes. */
 export function isTidingsError(error: unknown, ...codes: readonly ErrorCode[]): error is TidingsError {
   return error instanceof TidingsError && (codes.length === 0 || codes.includes(error.code))
 }

@@ -7,7 +7,10 @@ export type Logger = PinoLogger
 
 const fieldsOfTurn = new AsyncLocalStorage<Readonly<Record<string, unknown>>>()
 
-/** Runs `work` with fields that are added to every line logged on its behalf, such as the id of the request it answers. */
+/**
+ * Runs `work` with fields that are added to every line logged on its behalf, such as the id of the
+ * current request.
+ */
 export function withLogFields<T>(fields: Readonly<Record<string, unknown>>, work: () => T): T {
   return fieldsOfTurn.run(fields, work)
 }
@@ -18,8 +21,8 @@ const urlPassword = /(\b[a-z][a-z\d+.-]*:\/\/[^\s:@/"\\]*:)[^\s@/"\\]+@/gi
 const bearerToken = /\b(Bearer\s+)[\w.~+/=-]{8,}/gi
 
 /**
- * Hides the secrets in a text: passwords inside URLs, bearer tokens, and the values of JSON keys that end in
- * `authorization`, `cookie`, `password`, `secret`, `token` or `apiKey`.
+ * Hides the secrets in a text: passwords in URLs, bearer tokens, and the values of JSON keys that
+ * end in `authorization`, `cookie`, `password`, `secret`, `token` or `apiKey`.
  */
 export function redactSecrets(text: string): string {
   return text
@@ -29,12 +32,14 @@ export function redactSecrets(text: string): string {
 }
 
 /**
- * Opens the log of a process.
+ * Creates the logger of a process.
  *
- * @param options.level - the least important level that is written, or `silent`
- * @param options.production - true writes one line of JSON per entry, false lines that are easy to read
- * @param options.destination - where lines go; standard output by default
- * @returns a logger that hides secrets (see {@link redactSecrets}) and everything in `connectionParams`
+ * @param options.level - minimum level that is written, or `silent`
+ * @param options.production - true writes one line of JSON per entry, false writes human-readable
+ * lines
+ * @param options.destination - stream that receives the lines; standard output by default
+ * @returns a logger that hides secrets (see {@link redactSecrets}) and everything in
+ * `connectionParams`
  */
 export function createLogger(options: {
   level: Level | 'silent'
@@ -49,7 +54,8 @@ export function createLogger(options: {
       mixin: () => ({ ...fieldsOfTurn.getStore() }),
       serializers: { err: describeError },
       redact: { paths: ['connectionParams', '*.connectionParams', '*.*.connectionParams'], censor: hidden },
-      // The finished line is looked at, not the object: an error's message or a driver's detail may quote a URL at any depth.
+      // Redacts the finished line, not the object: an error's message or a driver's detail may
+      // quote a URL at any depth.
       hooks: { streamWrite: redactSecrets },
     },
     production ? destination : makeReadable(destination, options.destination === undefined && isTerminal()),
@@ -57,7 +63,8 @@ export function createLogger(options: {
 }
 
 /**
- * What is logged of an error: not the whole object, as drivers hang their connections on theirs.
+ * Selects the logged fields of an error. The whole object is not logged, as drivers attach their
+ * connections to their errors.
  */
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error
@@ -66,7 +73,7 @@ function describeError(error: unknown): unknown {
   return { type: name, message, ...code, stack, ...(cause === undefined ? {} : { cause: describeError(cause) }) }
 }
 
-/** A logger that writes nothing. */
+/** A logger that discards all messages. */
 export const silentLogger: Logger = pino({ level: 'silent' })
 
 function isTerminal(): boolean {
@@ -74,8 +81,9 @@ function isTerminal(): boolean {
 }
 
 function makeReadable(destination: DestinationStream, colorize: boolean): DestinationStream {
-  // Loaded only when lines are to be read by people, and called on each line: as a worker or as a stream, it would lose
-  // the last lines of a process that exits, and starting a worker costs about 100 ms.
+  // Loaded only for human-readable output, and called synchronously for each line: as a worker or
+  // as a stream, it would lose the last lines of a process that exits, and starting a worker costs
+  // about 100 ms.
   const { prettyFactory } = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty')
   const format = prettyFactory({
     translateTime: 'SYS:HH:MM:ss.l',

@@ -1,4 +1,4 @@
-/** Where in a trace something is, as the W3C's `traceparent` tells it. */
+/** A position in a trace, as the W3C `traceparent` header encodes it. */
 export interface TracePlace {
   /** 32 hexadecimal digits. */
   readonly traceId: string
@@ -11,14 +11,14 @@ export interface TracePlace {
 const form = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-|$)/
 const sampledFlag = 0x01
 
-/** Reads a `traceparent`; null when it is none. */
+/** Parses a `traceparent`; null if it is invalid. */
 export function parseTraceParent(text: string | null | undefined): TracePlace | null {
   const [, traceId, spanId, flags] = form.exec(text ?? '') ?? []
   if (traceId === undefined || spanId === undefined || flags === undefined) return null
   return { traceId, spanId, isSampled: (Number.parseInt(flags, 16) & sampledFlag) !== 0 }
 }
 
-/** Writes a `traceparent`. */
+/** Formats a `traceparent`. */
 export function formatTraceParent({ traceId, spanId, isSampled }: TracePlace): string {
   return `00-${traceId}-${spanId}-${isSampled ? '01' : '00'}`
 }

@@ -28,20 +28,23 @@ const kinds: Readonly<Record<SpanRole, SpanKind>> = {
   consumer: SpanKind.CONSUMER,
   internal: SpanKind.INTERNAL,
 }
-/** Soon enough for somebody who watches a trace grow, seldom enough to cost nothing. */
+/** Short enough to follow a trace while it grows, long enough to cost next to nothing. */
 const exportEveryMs = 1_000
 const exportPatienceMs = 5_000
-/** How long the end of a process may wait for a collector that does not answer. */
+/** Longest wait at shutdown for a collector that does not answer. */
 const goodbyeMs = 1_500
-/** A collector that is away fails every export: that is said this often. */
+/** Minimum interval between two warnings: while the collector is unavailable, every export fails. */
 const complainEveryMs = 60_000
 
 /**
- * Creates tracing by OpenTelemetry's SDK, over OTLP/HTTP with JSON. Nothing global is registered but where it complains: the
- * place of a span is kept here, and handed on by its `traceparent`.
+ * Creates tracing with the OpenTelemetry SDK, over OTLP/HTTP with JSON. Registers nothing globally
+ * except the SDK's diagnostic logger: the active span is kept here, and is passed on as a
+ * `traceparent`.
  *
- * @param options.endpoint - of the collector, without `/v1/traces`; its headers are `OTEL_EXPORTER_OTLP_HEADERS`
- * @param options.ratio - of traces that begin here, 0 to 1; those that came from elsewhere are recorded if they were there
+ * @param options.endpoint - URL of the collector, without `/v1/traces`; its headers are
+ * `OTEL_EXPORTER_OTLP_HEADERS`
+ * @param options.ratio - ratio of the traces begun by this process that are recorded, 0 to 1; a
+ * trace begun elsewhere is recorded if it is recorded there
  */
 export function createOtlpTracing(options: {
   readonly endpoint: string
@@ -92,7 +95,8 @@ export function createOtlpTracing(options: {
     return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true })
   }
   const startSpan = (name: string, start: SpanStart): OtelSpan => {
-    // What is named by the caller counts, also when it is nothing: a task that was put in line untraced begins anew.
+    // An explicit parent wins, even if it is null or undefined: a task that was enqueued without a
+    // trace begins a new one.
     const parent = 'parent' in start ? start.parent : place.getStore()
     return tracer.startSpan(name, { kind: kinds[start.role], attributes: { ...start.facts } }, contextOf(parent))
   }

@@ -1,47 +1,51 @@
 import type { Config } from './config.ts'
 import type { Logger } from './logger.ts'
 
-/** What is said of a span beside its name: numbers, texts and truth values by name. */
+/** Attributes of a span: numbers, strings and booleans by name. */
 export type SpanFacts = Readonly<Record<string, string | number | boolean>>
 
-/** What a span is to the spans around it. */
+/** The role of a span, as in OpenTelemetry's span kind. */
 export type SpanRole = 'server' | 'producer' | 'consumer' | 'internal'
 
-/** A part of a trace that is under way. */
+/** A span in progress. */
 export interface Span {
-  /** For what continues it elsewhere; see `src/trace-parent.ts`. */
+  /** The `traceparent` for work that continues the trace elsewhere; see `src/trace-parent.ts`. */
   readonly traceParent: string
   /**
-   * Ends it. Called once.
-   * @param failure - why it failed; without it, it did not
+   * Ends the span. Called once.
+   * @param failure - why it failed; undefined if it succeeded
    */
   end(facts?: SpanFacts, failure?: string): void
 }
 
-/** How a span begins. */
+/** Options for starting a span. */
 export interface SpanStart {
   readonly role: SpanRole
-  /** The `traceparent` that it belongs under; what is none counts as nothing. By default, the span that the caller is in. */
+  /**
+   * The `traceparent` of the parent span; an invalid one counts as no parent. Defaults to the
+   * caller's active span.
+   */
   readonly parent?: string | null | undefined
   readonly facts?: SpanFacts
 }
 
 /**
- * Follows work from the mutation to the reader, over processes. Off unless it is configured; being off costs a call that
- * returns undefined, where something happens, and no more.
+ * Traces work from the mutation to the subscriber, across processes. Off unless configured; the
+ * cost when off is a single call that returns undefined at each traced operation.
  *
- * What is not sampled has spans nowhere, and its `traceParent` says so, so that it has none elsewhere either.
+ * An unsampled trace has no spans in any process: its `traceParent` carries the flag, so other
+ * processes do not record it either.
  */
 export interface Tracing extends AsyncDisposable {
   readonly isOn: boolean
-  /** The `traceparent` of the span that the caller is in; undefined outside of any. */
+  /** The `traceparent` of the caller's active span; undefined outside of any span. */
   current(): string | undefined
-  /** Begins a span, for the caller to end. undefined when it would not be recorded. */
+  /** Begins a span that the caller ends. Returns undefined if it would not be recorded. */
   begin(name: string, start: SpanStart): Span | undefined
   /**
-   * Does `work` in a span that ends with it, and fails when it throws. {@link Tracing.current} in it, and in all that it sets
-   * going, is that span.
-   * @param work - given the facts to add to, which are told at the end
+   * Runs `work` in a span that ends with it; the span fails when `work` throws.
+   * {@link Tracing.current} returns this span in `work` and in everything it starts.
+   * @param work - receives an object to add attributes to, which are recorded at the end
    */
   within<T>(
     name: string,
@@ -66,8 +70,9 @@ export type TracingConfig = Pick<
 >
 
 /**
- * Opens the tracing of this process: to the collector at `OTEL_EXPORTER_OTLP_ENDPOINT`, and off without one. Only then is
- * OpenTelemetry loaded. Disposing sends what is still to be sent, and does not wait long for it.
+ * Opens the tracing of this process: exports to the collector at `OTEL_EXPORTER_OTLP_ENDPOINT`, and
+ * is off without it. OpenTelemetry is loaded only if tracing is on. Disposing exports the remaining
+ * spans, within a short timeout.
  */
 export async function openTracing(config: TracingConfig, logger: Logger): Promise<Tracing> {
   const endpoint = config.OTEL_EXPORTER_OTLP_ENDPOINT
