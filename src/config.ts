@@ -324,7 +324,7 @@ function contradictionsOf(config: Config): readonly string[] {
     new URL(config.PREVIEW_URL).origin === new URL(config.STUDIO_URL).origin
   )
     problems.push(
-      `PREVIEW_URL is ${JSON.stringify(config.PREVIEW_URL)}, the same origin as STUDIO_URL; give previews a host or a port of their own, as they run what users write`,
+      `PREVIEW_URL is ${JSON.stringify(config.PREVIEW_URL)}, the same origin as STUDIO_URL; give previews a separate host or port, as they run code of users`,
     )
   if (config.PREVIEW_PORT !== undefined && config.PREVIEW_PORT !== 0 && config.PREVIEW_PORT === config.PORT)
     problems.push(`PREVIEW_PORT is ${config.PREVIEW_PORT}, the same as PORT; choose another one (0 takes a free one)`)

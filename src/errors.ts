@@ -12,7 +12,7 @@ export const errorCatalogue = {
   },
   BAD_CURSOR: {
     retryable: false,
-    when: 'A cursor is not one of ours, or belongs to another topic.',
+    when: 'A cursor is malformed, or belongs to another topic.',
     advice: 'Leave `after` out to begin with a snapshot.',
   },
   BAD_INPUT: { retryable: false, when: 'An argument does not fit.', advice: 'Correct the named argument.' },
@@ -40,11 +40,11 @@ export const errorCatalogue = {
   FORBIDDEN: { retryable: false, when: 'The viewer may not do this.', advice: 'Ask the owner.' },
   LEASE_LOST: {
     retryable: false,
-    when: 'A worker reports for an attempt that is no longer its own (canceled, taken back, or finished).',
+    when: 'A worker reports for an attempt that is no longer its own (canceled, reassigned, or finished).',
     advice: 'Stop working; another attempt or the end of the task has replaced this one.',
   },
   UNAVAILABLE: { retryable: true, when: 'The database cannot be reached.', advice: 'Try again.' },
-  SHUTTING_DOWN: { retryable: true, when: 'This server is draining.', advice: 'Reconnect; another one answers.' },
+  SHUTTING_DOWN: { retryable: true, when: 'This server is draining.', advice: 'Reconnect; another server answers.' },
 } as const
 
 /**
@@ -93,7 +93,7 @@ export const taskErrorCatalogue = {
   },
   WORKER_SHUT_DOWN: {
     retryable: true,
-    when: 'The worker of this attempt was told to stop.',
+    when: 'The worker of this attempt was shut down.',
     advice: 'Nothing: another worker continues at once.',
   },
   UNAVAILABLE: {

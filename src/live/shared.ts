@@ -275,7 +275,7 @@ function withoutViewer(context: object): object {
     viewer: {
       get() {
         throw new Error(
-          'This event is executed once for everybody who watches, so its resolvers must not ask for the viewer: put what they need into the event, or declare the field with dependOn(…)',
+          'This event is executed once for all subscribers of its group, so its resolvers must not read the viewer: put what they need into the event, or declare the field with dependOn(…)',
         )
       },
     },
