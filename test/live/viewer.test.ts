@@ -103,7 +103,7 @@ test('a resolver that reads the viewer fails for all subscribers, and none sees 
   expect(all).not.toContain('of the first')
   expect(all).toContain('"mine":null')
   expect(failures.length).toBeGreaterThan(0)
-  for (const { errors } of failures) expect(errors?.[0]?.message).toContain('must not ask for the viewer')
+  for (const { errors } of failures) expect(errors?.[0]?.message).toContain('must not read the viewer')
   for (const { leave } of watchers) leave()
 })
 
