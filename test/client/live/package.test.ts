@@ -1,9 +1,27 @@
+import { readFile } from 'node:fs/promises'
+import { runInNewContext } from 'node:vm'
+import { type DocumentNode, print } from 'graphql'
 import { expect, test } from 'vitest'
-import { compileEntry, measured, measureEntry } from '../../../client/build.ts'
+import { compileEntry, measured, measureEntry, shareFragments } from '../../../client/build.ts'
+import * as source from '../../../client/gql/graphql.ts'
 import { runProgram } from '../support/program.ts'
 
 test.for(Object.keys(measured))('tidings/%s is within its documented size', async (name) => {
   expect(await measureEntry(name)).toBeLessThanOrEqual(measured[name]?.maxGzipBytes ?? 0)
+})
+
+test('the build shares fragments among the documents and changes none of them', async () => {
+  const code = shareFragments(await readFile(new URL('../../../client/gql/graphql.ts', import.meta.url), 'utf8'))
+  const constants = code
+    .split('\n')
+    .filter((line) => /^(export )?const \w+ = /.test(line))
+    .map((line) => line.replace(/^export /, '').replace(/ as unknown as DocumentNode.*$/, ';'))
+  const expected = Object.entries(source as unknown as Record<string, DocumentNode>)
+  const names = expected.map(([name]) => name)
+  const documents = runInNewContext(`${constants.join('\n')}\n;({ ${names.join()} })`) as Record<string, DocumentNode>
+  expect(code.match(/^const fragmentTaskErrorFields = /gm)).toHaveLength(1)
+  expect(names.length).toBeGreaterThan(50)
+  for (const [name, document] of expected) expect(print(documents[name] as DocumentNode)).toBe(print(document))
 })
 
 test('tidings/react uses nothing that React 18 does not have', async () => {
