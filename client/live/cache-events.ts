@@ -1,6 +1,6 @@
 import { gql } from '@urql/core'
 import type { Cache } from '@urql/exchange-graphcache'
-import { terminalEvents } from '../../src/protocol.ts'
+import { finalStatuses, terminalEvents } from '../../src/protocol.ts'
 import type { Memory } from './late-answers-exchange.ts'
 
 /** Applies task events to the cache. */
@@ -11,6 +11,8 @@ export interface TaskCache extends Memory {
    * Applies an event of `roadmapUpdates`: the status of content, no matter which client changed it.
    */
   applyRoadmapEvent(cache: Cache, event: unknown): void
+  /** Applies an event of `viewerUpdates`, whose task may have been read before the task's own last event. */
+  applyViewerEvent(cache: Cache, event: unknown): void
   /** Applies the result of `retryContent`. */
   applyRetry(cache: Cache, input: unknown, answer: unknown): void
 }
@@ -157,6 +159,14 @@ export function createTaskCache(fields: ReadonlyMap<string, ReadonlySet<string>>
         rememberPiece(key, { taskId: event.taskId ?? pieces.get(key)?.taskId ?? null, fields })
         writePiece(cache, key, { fields })
       }
+    },
+    applyViewerEvent(cache, event) {
+      const { taskId, task } = (event ?? {}) as { readonly taskId?: string; readonly task?: EventFields | null }
+      const known = taskId === undefined ? undefined : tasks.get(taskId)
+      if (taskId === undefined || known === undefined || task?.status === undefined) return
+      const isFinal = (status: unknown): boolean => finalStatuses.includes(String(status))
+      if (isFinal(known.fields['status']) && !isFinal(task.status))
+        write(cache, { __typename: 'Task', id: taskId }, known.fields)
     },
     applyRetry(cache, input, answer) {
       const { conceptId, piece } = (input ?? {}) as { readonly conceptId?: string; readonly piece?: string }

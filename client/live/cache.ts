@@ -24,6 +24,10 @@ export function createCacheExchange(schema: CacheSchema): Exchange {
         if (fromStart !== true) tasks.applyEvent(cache, result['taskProgress'])
       },
       roadmapUpdates: (result, _, cache) => tasks.applyRoadmapEvent(cache, result['roadmapUpdates']),
+      viewerUpdates(result, _, cache) {
+        tasks.applyViewerEvent(cache, result['viewerUpdates'])
+        updateLists(cache, result['viewerUpdates'])
+      },
     },
     Mutation: {
       retryContent: ({ retryContent }, { input }, cache) => tasks.applyRetry(cache, input, retryContent),
@@ -81,6 +85,53 @@ function assumeRetry(input: unknown): Assumption {
 function invalidateLists(cache: Cache, field: string): void {
   for (const { fieldName, arguments: args } of cache.inspectFields('Query'))
     if (fieldName === field) cache.invalidate('Query', fieldName, args)
+}
+
+/** The lists that a task of each kind changes when it starts and when it ends. Documents have events of their own. */
+const listsOfKind: Readonly<Record<string, string>> = {
+  CREATE_ROADMAP: 'roadmaps',
+  GENERATE_QUIZ: 'quizzes',
+  GENERATE_PROJECT: 'projects',
+  SYNC_PROJECT: 'projects',
+  REPLY: 'sessions',
+}
+
+/**
+ * Invalidates the lists that an event of `viewerUpdates` concerns; those that a page shows are fetched again. Lists of tasks are
+ * not among them: `useTasks` takes tasks from the events.
+ */
+function updateLists(cache: Cache, update: unknown): void {
+  const {
+    __typename = '',
+    reason,
+    kind,
+    status,
+    documentId,
+    taskId,
+  } = (update ?? {}) as Readonly<Record<string, string | undefined>>
+  switch (__typename) {
+    case 'ViewerSnapshot':
+      // The first one comes with the lists of the page.
+      if (reason === 'SUBSCRIBED') return
+      for (const list of new Set(['documents', ...Object.values(listsOfKind)])) invalidateLists(cache, list)
+      return
+    case 'ViewerDocumentRemoved':
+      if (documentId !== undefined) cache.invalidate({ __typename: 'Document', id: documentId })
+      invalidateLists(cache, 'documents')
+      return
+    case 'ViewerDocumentChanged':
+      invalidateLists(cache, 'documents')
+      return
+    case 'ViewerTaskRemoved':
+      if (taskId !== undefined) cache.invalidate({ __typename: 'Task', id: taskId })
+      return
+    case 'ViewerTaskChanged': {
+      const list = listsOfKind[kind ?? '']
+      if (list !== undefined && status !== 'RUNNING' && status !== 'RETRYING') invalidateLists(cache, list)
+      return
+    }
+    default:
+  }
 }
 
 /**

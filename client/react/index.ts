@@ -4,6 +4,7 @@
  * The client for React: `tidings/react`. Its modules run in the browser: a server component renders
  * them as client components.
  */
+export type { ViewerState } from '../reduce/viewer.ts'
 export { defaultWords, type TidingsWords } from './component-words.ts'
 export { ConnectionIndicator } from './connection-indicator.tsx'
 export { ProgressBar, type ProgressBarTask } from './progress-bar.tsx'
@@ -21,6 +22,7 @@ export { type RetryContent, useRetryContent } from './use-retry-content.ts'
 export { type LiveSession, useSession } from './use-session.ts'
 export { type LiveTask, useTask } from './use-task.ts'
 export { type TaskMutation, type TaskMutationOutcome, useTaskMutation } from './use-task-mutation.ts'
-export { type LiveTasks, useTasks } from './use-tasks.ts'
+export { type LiveTasks, type TaskListOptions, useTasks } from './use-tasks.ts'
 export { useUpload } from './use-upload.ts'
+export { type LiveViewerUpdates, useViewerUpdates } from './use-viewer-updates.ts'
 export { describeConnection, describeDuration, describeName, describePlace, describeWhere } from './words.ts'

@@ -1,65 +1,134 @@
 import type { CombinedError } from '@urql/core'
-import { useCallback, useMemo, useSyncExternalStore } from 'react'
+import { useCallback, useEffect, useMemo, useSyncExternalStore } from 'react'
 import { useQuery } from 'urql'
-import { type TaskSummaryFieldsFragment, TasksDocument } from '../gql/graphql.ts'
+import {
+  type TaskKind,
+  type TaskStatus,
+  type TaskSummaryFieldsFragment,
+  TasksDocument,
+  type TasksQueryVariables,
+} from '../gql/graphql.ts'
 import { isFinalStatus } from '../reduce/task.ts'
 import type { TaskState } from '../reduce/task-state.ts'
+import type { ViewerState } from '../reduce/viewer.ts'
 import { useTidings } from './provider.ts'
 import { startedTasksOf } from './started-tasks.ts'
 import { useManyTasks } from './use-many-tasks.ts'
+import { useViewerUpdates } from './use-viewer-updates.ts'
+
+/** Which of the viewer's tasks {@link useTasks} lists. */
+export interface TaskListOptions {
+  /** The maximum number of tasks, up to 100. Default 20. */
+  readonly first?: number
+  /**
+   * The maximum number of unfinished tasks whose progress is followed, the newest first; 0 for none. Default 4: where event
+   * streams replace the WebSocket, a browser opens six connections to a server and no more.
+   */
+  readonly watch?: number
+  /** Only tasks of these kinds. Keep the array the same between renders. */
+  readonly kind?: readonly TaskKind[]
+  /** Only tasks with these statuses. Keep the array the same between renders. */
+  readonly status?: readonly TaskStatus[]
+  /** The `endCursor` of the previous page. New tasks appear on the first page only. */
+  readonly after?: string | null
+}
 
 /** The viewer's tasks. */
 export interface LiveTasks {
-  /** The current tasks, newest first. */
+  /** Newest first, in their current state. */
   readonly tasks: readonly TaskSummaryFieldsFragment[]
   /** The states of the watched tasks, by id: with their queue positions, items and outputs. */
   readonly states: ReadonlyMap<string, TaskState>
   readonly isLoading: boolean
   readonly error: CombinedError | null
+  /** Whether there are older tasks. */
+  readonly hasNextPage: boolean
+  /** Pass it as `after` to list older tasks. Null after so many new tasks that `refetch` is needed to know it. */
+  readonly endCursor: string | null
   /** Fetches the list again. */
   readonly refetch: () => void
 }
 
-const nobody: readonly TaskSummaryFieldsFragment[] = []
+const noEdges: readonly { readonly cursor: string; readonly node: TaskSummaryFieldsFragment }[] = []
+const noChanges: ViewerState['tasks'] = new Map()
 
 /**
- * Lists the viewer's tasks: fetched once, then kept up to date by their events and by the tasks
- * that this page starts.
- *
- * @param options.first - the maximum number of tasks, up to 100. @default 20
- * @param options.watch - the maximum number of unfinished tasks to watch, newest first; 0 for none.
- * @default 4, because a browser opens only six connections to a server, and event streams may have
- * to replace the WebSocket
+ * Lists the viewer's tasks. The list is fetched once; `viewerUpdates` adds tasks that were started anywhere, changes their
+ * status and removes deleted ones.
  */
-export function useTasks({ first = 20, watch = 4 }: { first?: number; watch?: number } = {}): LiveTasks {
+export function useTasks(options: TaskListOptions = {}): LiveTasks {
+  const { first = 20, watch = 4, kind, status, after } = options
   const client = useTidings()
-  const [{ data, fetching, error }, execute] = useQuery({ query: TasksDocument, variables: { first } })
+  // Undefined variables are not sent.
+  const variables = { first, kind, status, after: after ?? undefined } as TasksQueryVariables
+  const [{ data, fetching, error }, execute] = useQuery({ query: TasksDocument, variables })
+  const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
   const store = startedTasksOf(client)
   const started = useSyncExternalStore(store.subscribe, store.getSnapshot, store.getSnapshot)
-  const listed = data?.tasks.nodes ?? nobody
+  const { changes } = useViewerUpdates()
+  const changed = changes?.tasks ?? noChanges
+  const gaps = changes?.gaps ?? 0
+  useEffect(() => {
+    if (gaps > 0) refetch()
+  }, [gaps, refetch])
 
-  const known = useMemo(() => mergeTasks(started, listed).slice(0, first), [started, listed, first])
-  const watched = useMemo(() => known.filter(({ status }) => !isFinalStatus(status)).slice(0, watch), [known, watch])
+  const edges = data?.tasks.edges ?? noEdges
+  const isFirstPage = (after ?? null) === null
+  const matching = useMemo(() => {
+    const all = mergeTasks(started, edges, changed)
+    const listed = new Set(edges.map(({ node }) => node.id))
+    return all.filter((task) => matches(task, kind, status) && (isFirstPage || listed.has(task.id)))
+  }, [started, edges, changed, kind, status, isFirstPage])
+  const known = useMemo(() => matching.slice(0, first), [matching, first])
+  const watched = useMemo(() => known.filter((task) => !isFinalStatus(task.status)).slice(0, watch), [known, watch])
   const states = useManyTasks(watched.map(({ id }) => id))
-  const tasks = useMemo(() => known.map((task) => overlay(task, states.get(task.id))), [known, states])
-  const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
-  return { tasks, states, isLoading: fetching, error: error ?? null, refetch }
+  const tasks = useMemo(
+    () => known.map((task) => overlay(task, states.get(task.id))).filter((task) => matches(task, kind, status)),
+    [known, states, kind, status],
+  )
+  // The last one that the server has listed: new tasks have moved the others to the next page.
+  const endCursor = useMemo(() => {
+    const shown = new Set(known.map(({ id }) => id))
+    return edges.findLast(({ node }) => shown.has(node.id))?.cursor ?? null
+  }, [known, edges])
+  const hasNextPage = data?.tasks.pageInfo.hasNextPage === true || matching.length > first
+  return { tasks, states, isLoading: fetching, error: error ?? null, hasNextPage, endCursor, refetch }
 }
 
-/**
- * Merges by id, newest first. Of two versions of one task the finished one is kept, as it cannot
- * change any more.
- */
+function matches(
+  task: TaskSummaryFieldsFragment,
+  kind: readonly TaskKind[] | undefined,
+  status: readonly TaskStatus[] | undefined,
+): boolean {
+  return (kind?.includes(task.kind) ?? true) && (status?.includes(task.status) ?? true)
+}
+
+/** Merges the sources of a list, newest task first; of two states of one task the newer counts. */
 function mergeTasks(
   started: readonly TaskSummaryFieldsFragment[],
-  listed: readonly TaskSummaryFieldsFragment[],
+  edges: typeof noEdges,
+  changed: ViewerState['tasks'],
 ): readonly TaskSummaryFieldsFragment[] {
-  const byId = new Map(started.map((task) => [task.id, task]))
-  for (const task of listed) {
-    const other = byId.get(task.id)
-    if (other === undefined || !isFinalStatus(other.status)) byId.set(task.id, task)
+  const byId = new Map<string, TaskSummaryFieldsFragment>()
+  const put = (task: TaskSummaryFieldsFragment): void => {
+    const existing = byId.get(task.id)
+    if (existing === undefined || isNewer(task, existing)) byId.set(task.id, task)
   }
-  return [...byId.values()].sort((a, b) => (a.createdAt < b.createdAt ? 1 : a.createdAt > b.createdAt ? -1 : 0))
+  for (const task of started) put(task)
+  for (const { node } of edges) put(node)
+  for (const [id, task] of changed) {
+    if (task === null) byId.delete(id)
+    else put(task)
+  }
+  return [...byId.values()].sort((a, b) => b.createdAt.localeCompare(a.createdAt))
+}
+
+/** Whether a state is as new as another one or newer. Nothing follows a final status. */
+function isNewer(task: TaskSummaryFieldsFragment, existing: TaskSummaryFieldsFragment): boolean {
+  if (isFinalStatus(existing.status)) return isFinalStatus(task.status)
+  if (isFinalStatus(task.status)) return true
+  if (task.attempt !== existing.attempt) return task.attempt > existing.attempt
+  return task.progress.elapsedMs >= existing.progress.elapsedMs
 }
 
 interface Overlaid {

@@ -207,11 +207,72 @@ describe('useLive', () => {
   })
 })
 
+const listOf = (nodes: readonly { readonly id: string }[], hasNextPage = false) => ({
+  data: { tasks: { edges: nodes.map((node) => ({ cursor: `at ${node.id}`, node })), pageInfo: { hasNextPage } } },
+})
+/** Sends an event of `viewerUpdates` over its subscription, of which there is one. */
+function sendUpdate(client: DrivenClient, update: object): void {
+  const wires = client.wires.filter(({ isOpen, variables }) => isOpen && !('taskId' in variables))
+  expect(wires).toHaveLength(1)
+  act(() => wires[0]?.sendData({ viewerUpdates: update }))
+}
+const changed = (seq: number, task: typeof summary) => ({
+  __typename: 'ViewerTaskChanged',
+  cursor: `v${seq}`,
+  seq,
+  taskId: task.id,
+  kind: task.kind,
+  status: task.status,
+  task,
+})
+
 describe('useTasks', () => {
+  test('adds, changes and removes tasks by viewer updates without a request, and fetches the list after a gap', async () => {
+    const client = createDrivenClient(() => listOf([summary]))
+    const { result } = renderHook(() => [useTasks({ watch: 0 }), useTasks({ watch: 0, first: 1 })] as const, {
+      wrapper: wrapper(client),
+    })
+    const shown = (list = 0) => result.current[list]?.tasks.map(({ id, status }) => `${id} ${status}`)
+    await waitFor(() => expect(shown()).toEqual(['task_1 RUNNING']))
+    const snapshot = { __typename: 'ViewerSnapshot', cursor: 'v0', seq: 0, reason: 'SUBSCRIBED' }
+    sendUpdate(client, snapshot)
+    const second = { ...summary, id: 'task_2', createdAt: '2026-01-02T00:00:00.000Z' }
+    sendUpdate(client, changed(1, { ...second, status: 'QUEUED' }))
+    await waitFor(() => expect(shown()).toEqual(['task_2 QUEUED', 'task_1 RUNNING']))
+    // The other list is full: the task that was listed has moved to its next page.
+    expect(shown(1)).toEqual(['task_2 QUEUED'])
+    expect(result.current[1]).toMatchObject({ hasNextPage: true })
+    sendUpdate(client, changed(2, { ...summary, status: 'COMPLETED' }))
+    await waitFor(() => expect(shown()).toEqual(['task_2 QUEUED', 'task_1 COMPLETED']))
+    // An earlier state of a finished task, read before its end.
+    sendUpdate(client, changed(3, summary))
+    sendUpdate(client, { __typename: 'ViewerTaskRemoved', cursor: 'v4', seq: 4, taskId: 'task_2' })
+    await waitFor(() => expect(shown()?.[0]).toMatch(/^task_1/))
+    const lists = (): number => client.requests.length
+    const before = lists()
+    sendUpdate(client, { ...snapshot, cursor: 'v9', seq: 9, reason: 'LAGGED' })
+    await waitFor(() => expect(lists()).toBe(before + 2))
+  })
+
+  test('filters by kind and status, also what viewer updates bring', async () => {
+    const client = createDrivenClient(() => listOf([summary]))
+    const filters = { watch: 0, status: ['RUNNING'], kind: ['CREATE_ROADMAP'] } as const
+    const { result } = renderHook(() => useTasks(filters), { wrapper: wrapper(client) })
+    const shown = () => result.current.tasks.map(({ id }) => id)
+    await waitFor(() => expect(shown()).toEqual(['task_1']))
+    expect(client.requests[0]?.variables).toMatchObject({ status: ['RUNNING'], kind: ['CREATE_ROADMAP'] })
+    sendUpdate(client, { __typename: 'ViewerSnapshot', cursor: 'v0', seq: 0, reason: 'SUBSCRIBED' })
+    sendUpdate(client, changed(1, { ...summary, id: 'task_0', kind: 'GENERATE_QUIZ' }))
+    sendUpdate(client, changed(2, { ...summary, id: 'task_2' }))
+    await waitFor(() => expect(shown().toSorted()).toEqual(['task_1', 'task_2']))
+    sendUpdate(client, changed(3, { ...summary, status: 'FAILED' }))
+    await waitFor(() => expect(shown()).toEqual(['task_2']))
+  })
+
   test('lists the tasks of the server and those started here, in their current state, with one request', async () => {
     const client = createDrivenClient((operationName) =>
       operationName === 'Tasks'
-        ? { data: { tasks: { nodes: [summary], pageInfo: { hasNextPage: false, endCursor: null } } } }
+        ? listOf([summary])
         : {
             data: {
               retryContent: {
@@ -238,9 +299,7 @@ describe('useTasks', () => {
 
   test('keeps the identity of unchanged tasks so that only changed rows render', async () => {
     const nodes = [summary, { ...summary, id: 'task_2' }]
-    const client = createDrivenClient(() => ({
-      data: { tasks: { nodes, pageInfo: { hasNextPage: false, endCursor: null } } },
-    }))
+    const client = createDrivenClient(() => listOf(nodes))
     const { result } = renderHook(() => useTasks(), { wrapper: wrapper(client) })
     await waitFor(() => expect(result.current.tasks).toHaveLength(2))
     const wireOf = (id: string) =>

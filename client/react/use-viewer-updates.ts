@@ -1,0 +1,32 @@
+import type { CombinedError } from '@urql/core'
+import { ViewerUpdatesDocument, type ViewerUpdatesSubscription } from '../gql/graphql.ts'
+import { reduceViewer, type ViewerState } from '../reduce/viewer.ts'
+import { useLive } from './use-live.ts'
+
+/** The changes to the viewer's tasks and documents. */
+export interface LiveViewerUpdates {
+  /** Null before the first event, which is a snapshot. */
+  readonly changes: ViewerState | null
+  /** The refusal of the server; null otherwise. */
+  readonly error: CombinedError | null
+}
+
+/** Folds `viewerUpdates` for all components; they share one subscription. */
+function reduceViewerUpdates(
+  state: ViewerState | undefined,
+  { viewerUpdates }: ViewerUpdatesSubscription,
+): ViewerState {
+  return reduceViewer(state, viewerUpdates)
+}
+
+const noVariables = {}
+
+/**
+ * Follows the changes to the viewer's tasks and documents. All components share one subscription, which resumes after an
+ * interruption. While it is open, the cache of `tidings/client` fetches the lists of documents, roadmaps, quizzes, projects
+ * and sessions again when they have changed; lists of tasks follow in {@link useTasks} without a request.
+ */
+export function useViewerUpdates(): LiveViewerUpdates {
+  const { state, error } = useLive(ViewerUpdatesDocument, noVariables, reduceViewerUpdates)
+  return { changes: state ?? null, error }
+}

@@ -1,0 +1,42 @@
+import type { TaskSummaryFieldsFragment, ViewerUpdateFieldsFragment } from '../gql/graphql.ts'
+import { isNews } from './fold.ts'
+
+/** An event of `viewerUpdates` with the fields of the fragment `ViewerUpdateFields` (client/documents/viewer.graphql). */
+export type ViewerUpdate = ViewerUpdateFieldsFragment
+
+/** The changes to a viewer's lists since the subscription began. */
+export interface ViewerState {
+  /** Tasks that have changed, by id, the latest change last; null for deleted ones. At most 200. */
+  readonly tasks: ReadonlyMap<string, TaskSummaryFieldsFragment | null>
+  /** The number of snapshots that replaced events: when it grows, fetch the lists again. */
+  readonly gaps: number
+  /** The number of the last event. */
+  readonly seq: number
+  /** The cursor at which the log was reset; null if it was not. */
+  readonly resetCursor: string | null
+}
+
+const maxTasks = 200
+const empty: ViewerState = { tasks: new Map(), gaps: 0, seq: 0, resetCursor: null }
+
+/**
+ * Folds one event into the changes to a viewer's lists. Pure. Returns the same object for an event that is not newer than the
+ * state. A snapshot that replaces events drops the tasks, since lists that are fetched after it are newer.
+ *
+ * @param state - undefined before the first event, which is a snapshot
+ */
+export function reduceViewer(state: ViewerState | undefined, event: ViewerUpdate): ViewerState {
+  const before = state ?? empty
+  const { cursor, seq } = event
+  if (event.__typename === 'ViewerSnapshot') {
+    if (!isNews(before, event)) return before
+    const resetCursor = event.reason === 'RESET' ? cursor : before.resetCursor
+    return { tasks: new Map(), gaps: state === undefined ? 0 : before.gaps + 1, seq, resetCursor }
+  }
+  if (seq <= before.seq) return before
+  // Events of documents, and of types that this client does not have, change no task.
+  if (!('taskId' in event)) return { ...before, seq }
+  const { taskId } = event
+  const others = [...before.tasks].filter(([id]) => id !== taskId).slice(1 - maxTasks)
+  return { ...before, seq, tasks: new Map(others).set(taskId, 'task' in event ? event.task : null) }
+}
