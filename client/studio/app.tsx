@@ -17,6 +17,8 @@ import { TakePage } from './quizzes/take-page.tsx'
 import { RoadmapPage } from './roadmap-page.tsx'
 import { SessionPage } from './sessions/session-page.tsx'
 import { SessionsPage } from './sessions/sessions-page.tsx'
+import { TaskPage } from './tasks/task-page.tsx'
+import { TasksPage } from './tasks/tasks-page.tsx'
 import { placeOf, type Route, useRoute } from './use-route.ts'
 
 /** Loaded on demand: no other page needs its chart library. */
@@ -49,7 +51,7 @@ export function App(): ReactElement {
 }
 
 function Page({ route }: { readonly route: Route }): ReactElement {
-  const { roadmapId, documentId, quizId, isTaking, projectId, sessionId, page } = route
+  const { roadmapId, documentId, quizId, isTaking, projectId, sessionId, taskId, page } = route
   if (roadmapId !== null) return <RoadmapPage key={roadmapId} id={roadmapId} />
   if (quizId !== null) return isTaking ? <TakePage key={quizId} id={quizId} /> : <QuizPage key={quizId} id={quizId} />
   if (documentId !== null) return <DocumentPage key={documentId} id={documentId} />
@@ -58,6 +60,8 @@ function Page({ route }: { readonly route: Route }): ReactElement {
   if (page === 'projects') return <ProjectsPage />
   if (sessionId !== null) return <SessionPage key={sessionId} id={sessionId} />
   if (page === 'sessions') return <SessionsPage />
+  if (taskId !== null) return <TaskPage key={taskId} id={taskId} />
+  if (page === 'tasks') return <TasksPage />
   if (page === 'analytics')
     return (
       <Suspense fallback={<p className="page-note note">Loading …</p>}>

@@ -17,6 +17,7 @@ const pages: readonly PageLink[] = [
   { title: 'Documents', to: { page: 'documents' } },
   { title: 'Projects', to: { page: 'projects' } },
   { title: 'Sessions', to: { page: 'sessions' } },
+  { title: 'Tasks', to: { page: 'tasks' } },
   { title: 'Analytics', to: { page: 'analytics' } },
   { title: 'Connections', to: { page: 'connections' }, isForAdmins: true },
 ]
@@ -69,9 +70,10 @@ export const Nav = memo(function Nav(): ReactElement {
 })
 
 /** Returns the list page that an item belongs to. */
-function groupOf({ documentId, projectId, sessionId, page }: Route): Partial<Route> {
+function groupOf({ documentId, projectId, sessionId, taskId, page }: Route): Partial<Route> {
   if (documentId !== null) return { page: 'documents' }
   if (projectId !== null) return { page: 'projects' }
   if (sessionId !== null) return { page: 'sessions' }
+  if (taskId !== null) return { page: 'tasks' }
   return { page }
 }

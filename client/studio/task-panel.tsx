@@ -37,7 +37,8 @@ export function TaskPanel(props: {
   )
 }
 
-function NextAttempt({ task: { attempt, error, nextAttemptAt } }: { readonly task: TaskState }): ReactElement {
+/** The time until the next attempt of a RETRYING task, and the cause of the last failure. */
+export function NextAttempt({ task: { attempt, error, nextAttemptAt } }: { readonly task: TaskState }): ReactElement {
   const now = useNow(nextAttemptAt !== null)
   const waitMs = nextAttemptAt === null ? 0 : Date.parse(nextAttemptAt) - now
   return (

@@ -45,6 +45,7 @@ export function useFetched<Data, Variables extends AnyVariables>(
   }
 }
 
-function isUnauthenticated(error: CombinedError | undefined): boolean {
+/** Whether a request failed for lack of a valid token. */
+export function isUnauthenticated(error: CombinedError | undefined): boolean {
   return error?.graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAUTHENTICATED') === true
 }

@@ -13,6 +13,10 @@ export interface Route {
   readonly documentId: string | null
   readonly sessionId: string | null
   readonly projectId: string | null
+  readonly taskId: string | null
+  /** The filters of the page of tasks. */
+  readonly status: string | null
+  readonly kind: string | null
   /** A page that is not about one item, such as `analytics`; null on the others. */
   readonly page: string | null
 }
@@ -30,7 +34,20 @@ function subscribe(listener: () => void): () => void {
 
 /** Returns the address of a route. */
 export function hrefOf(route: Partial<Route>): string {
-  const { page, roadmapId, conceptId, piece, quizId, isTaking, documentId, sessionId, projectId } = route
+  const {
+    page,
+    roadmapId,
+    conceptId,
+    piece,
+    quizId,
+    isTaking,
+    documentId,
+    sessionId,
+    projectId,
+    taskId,
+    status,
+    kind,
+  } = route
   const query = new URLSearchParams()
   if (page) query.set('page', page)
   if (roadmapId) query.set('roadmap', roadmapId)
@@ -40,15 +57,18 @@ export function hrefOf(route: Partial<Route>): string {
   if (documentId) query.set('document', documentId)
   if (sessionId) query.set('session', sessionId)
   if (projectId) query.set('project', projectId)
+  if (taskId) query.set('task', taskId)
+  if (status) query.set('status', status)
+  if (kind) query.set('kind', kind)
   return query.size === 0 ? '/' : `/?${query}`
 }
 
 /**
  * Returns the part of a route that identifies the page: everything except the piece of a roadmap
- * being read.
+ * being read and the filters of a list.
  */
 export function placeOf(route: Partial<Route>): string {
-  return hrefOf({ ...route, conceptId: null, piece: null })
+  return hrefOf({ ...route, conceptId: null, piece: null, status: null, kind: null })
 }
 
 /**
@@ -89,6 +109,9 @@ function readRoute(search = window.location.search): Route {
     documentId: query.get('document'),
     sessionId: query.get('session'),
     projectId: query.get('project'),
+    taskId: query.get('task'),
+    status: query.get('status'),
+    kind: query.get('kind'),
     page: query.get('page'),
   }
 }

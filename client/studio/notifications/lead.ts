@@ -21,6 +21,8 @@ export function leadOf(about: NotificationFieldsFragment['about']): Partial<Rout
       return { sessionId: id }
     case 'Project':
       return { projectId: id }
+    case 'Task':
+      return { taskId: id }
     case 'Concept': {
       const { roadmap } = about as Extract<typeof about, { readonly __typename: 'Concept' }>
       return roadmap === null ? null : { roadmapId: roadmap.id, conceptId: id }

@@ -7,6 +7,7 @@ import { describeError } from '../../react/words.ts'
 import { isFinalStatus } from '../../reduce/task.ts'
 import type { QueuePlace as Place } from '../../reduce/task-state.ts'
 import { formatMinute } from '../dates.ts'
+import { Link } from '../link.tsx'
 import { Problem } from '../problem.tsx'
 import { Refusal } from '../refusal.tsx'
 import { AgainButton, CancelButton, canRetry, describeKind } from '../task-actions.tsx'
@@ -36,6 +37,9 @@ export function PanelTasks({ list }: { readonly list: LiveTasks }): ReactElement
           {isAll ? 'Show fewer' : `Show ${over.length - maxOver} more`}
         </button>
       ) : null}
+      <p className="panel-foot">
+        <Link to={{ page: 'tasks' }}>View all tasks</Link>
+      </p>
     </>
   )
 }
@@ -50,7 +54,7 @@ const TaskRow = memo(function TaskRow(props: {
   return (
     <li data-status={status}>
       <p className="task-title">
-        <span>{name}</span>
+        <Link to={{ taskId: id }}>{name}</Link>
         <time dateTime={createdAt}>{formatMinute(createdAt)}</time>
       </p>
       <ProgressBar task={task} label={name} isQuiet />

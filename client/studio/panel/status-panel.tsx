@@ -5,7 +5,6 @@ import { useInbox } from '../../react/use-inbox.ts'
 import { type LiveTasks, useTasks } from '../../react/use-tasks.ts'
 import { describeConnection } from '../../react/words.ts'
 import { isFinalStatus } from '../../reduce/task.ts'
-import { useWhenBack } from '../use-when-back.ts'
 import { PanelNotifications } from './panel-notifications.tsx'
 import { PanelPreviews } from './panel-previews.tsx'
 import { PanelSection } from './panel-section.tsx'
@@ -30,7 +29,6 @@ export function useStatusPanel(): StatusPanelState {
   // A WebSocket carries any number of subscriptions. On event streams a browser has six
   // connections, and the inbox and the subject of the page are watched as well.
   const list = useTasks({ first: 20, watch: transport === 'websocket' ? 20 : 3 })
-  useWhenBack(list.refetch)
   const active = list.tasks.filter(({ status }) => !isFinalStatus(status)).length
   return { id, isOpen, setOpen, list, active }
 }
@@ -41,13 +39,8 @@ export function StatusButton(props: {
   readonly button: RefObject<HTMLButtonElement | null>
 }): ReactElement {
   const { panel, button } = props
-  const { id, isOpen, setOpen, list, active } = panel
+  const { id, isOpen, setOpen, active } = panel
   const { title } = describeConnection(useConnection(), 0)
-  const toggle = (): void => {
-    // Tasks started elsewhere cause no event here, so the list is fetched when the panel is opened.
-    if (!isOpen) list.refetch()
-    setOpen(!isOpen)
-  }
   return (
     <>
       <button
@@ -57,7 +50,7 @@ export function StatusButton(props: {
         aria-expanded={isOpen}
         aria-controls={id}
         aria-label={`Status: ${title}, ${describeActive(active)}`}
-        onClick={toggle}
+        onClick={() => setOpen(!isOpen)}
         onKeyDown={(event) => {
           if (event.key === 'Escape') setOpen(false)
         }}

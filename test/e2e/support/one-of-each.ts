@@ -3,7 +3,7 @@ import type { World } from './world.ts'
 
 /** The ids of the created objects. `quiz` is not reviewed yet, `published` can be taken. */
 export type OneOfEach = Readonly<
-  Record<'document' | 'roadmap' | 'concept' | 'quiz' | 'published' | 'project' | 'session', string>
+  Record<'document' | 'roadmap' | 'concept' | 'quiz' | 'published' | 'project' | 'session' | 'task', string>
 >
 
 type Made = Readonly<Record<string, { readonly id: string }>>
@@ -68,5 +68,6 @@ export async function makeOneOfEach(world: World): Promise<OneOfEach> {
     published: idOf(published, 'quiz'),
     project: project.id,
     session: idOf(session, 'session'),
+    task: roadmap.taskId,
   }
 }

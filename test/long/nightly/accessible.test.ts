@@ -87,6 +87,10 @@ describe('every page of the Studio', () => {
       project: `/?project=${ids.project}`,
       Sessions: '/?page=sessions',
       session: `/?session=${ids.session}`,
+      Tasks: '/?page=tasks',
+      'no tasks': '/?page=tasks&status=canceled',
+      task: `/?task=${ids.task}`,
+      'no task': '/?task=task_unknown',
       Analytics: '/?page=analytics',
       Connections: '/?page=connections',
       Inbox: '/?page=inbox',
@@ -184,7 +188,7 @@ describe('by keyboard alone', () => {
     await page.keyboard.press('Enter')
     await tabTo(page, 'button "Close it"')
     await page.keyboard.press('Enter')
-    await page.getByText('This session is closed.').waitFor()
+    await page.getByText('This session is closed and read-only.').waitFor()
     await expect.poll(() => focused(page)).not.toBe('nothing')
     expect(opened.errors).toEqual([])
   })
@@ -229,7 +233,7 @@ describe('by keyboard alone', () => {
     await page.keyboard.press('Escape')
     await expect.poll(() => focused(page)).toBe('button "Add a file"')
 
-    await page.getByRole('button', { name: /^Delete/ }).focus()
+    await page.getByRole('button', { name: /^Delete ws/ }).focus()
     await page.keyboard.press('Enter')
     await tabTo(page, 'button "Delete for good"')
     await page.keyboard.press('Enter')

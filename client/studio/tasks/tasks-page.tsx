@@ -1,0 +1,146 @@
+import { memo, type ReactElement, useEffect, useState } from 'react'
+import type { TaskSummaryFieldsFragment } from '../../gql/graphql.ts'
+import { ProgressBar } from '../../react/progress-bar.tsx'
+import { QueuePlace } from '../../react/queue-place.tsx'
+import { useConnection } from '../../react/use-connection.ts'
+import { useTasks } from '../../react/use-tasks.ts'
+import { describeError } from '../../react/words.ts'
+import { isFinalStatus } from '../../reduce/task.ts'
+import type { QueuePlace as Place } from '../../reduce/task-state.ts'
+import { formatMinute } from '../dates.ts'
+import { Link } from '../link.tsx'
+import { Problem } from '../problem.tsx'
+import { Refusal } from '../refusal.tsx'
+import { AgainButton, CancelButton, canRetry, describeKind } from '../task-actions.tsx'
+import { TokenForm } from '../token-form.tsx'
+import { isUnauthenticated } from '../use-fetched.ts'
+import { useRoute } from '../use-route.ts'
+import { useTitle } from '../use-title.ts'
+import { StatusBadge } from './status-badge.tsx'
+import { kindFilters, readFilters, statusFilters } from './words.ts'
+
+/** The viewer's tasks, with filters that are part of the address. */
+export function TasksPage(): ReactElement {
+  useTitle('Tasks')
+  const { route, go } = useRoute()
+  const { status, kind } = route
+  return (
+    <div className="tasks-page">
+      <h1>Tasks</h1>
+      <div className="task-filters">
+        <nav aria-label="Status">
+          {statusFilters.map(({ name, title }) => (
+            <Link key={title} to={{ page: 'tasks', status: name, kind }} isCurrent={name === status}>
+              {title}
+            </Link>
+          ))}
+        </nav>
+        <label>
+          Kind{' '}
+          <select
+            value={kind ?? ''}
+            onChange={({ target }) => go({ page: 'tasks', status, kind: target.value === '' ? null : target.value })}
+          >
+            <option value="">All kinds</option>
+            {kindFilters.map(({ name, title }) => (
+              <option key={name} value={name}>
+                {title}
+              </option>
+            ))}
+          </select>
+        </label>
+      </div>
+      {/* Another list begins at its first page. */}
+      <TaskList key={`${status} ${kind}`} status={status} kind={kind} />
+    </div>
+  )
+}
+
+function TaskList({ status, kind }: { readonly status: string | null; readonly kind: string | null }): ReactElement {
+  const [pages, setPages] = useState<readonly string[]>([])
+  const isSocket = useConnection().transport === 'websocket'
+  const filters = readFilters(status, kind)
+  const list = useTasks({
+    first: 20,
+    watch: isSocket ? 20 : 2,
+    after: pages.at(-1) ?? null,
+    ...(filters.status === undefined ? {} : { status: filters.status }),
+    ...(filters.kind === undefined ? {} : { kind: filters.kind }),
+  })
+  const { tasks, states, isLoading, error, hasNextPage, endCursor, refetch } = list
+  const isCursorMissing = hasNextPage && endCursor === null && !isLoading && error === null
+  useEffect(() => {
+    if (isCursorMissing) refetch()
+  }, [isCursorMissing, refetch])
+  if (isUnauthenticated(error ?? undefined)) return <TokenForm />
+  const isFiltered = filters.status !== undefined || filters.kind !== undefined
+  return (
+    <>
+      <Refusal text={tasks.length === 0 ? describeError(error) : null} onAgain={refetch} />
+      {tasks.length > 0 || error !== null ? null : isLoading ? (
+        <p className="note">Loading …</p>
+      ) : (
+        <div className="tasks-empty">
+          <p>{isFiltered ? 'No tasks match these filters.' : 'No tasks yet.'}</p>
+          {isFiltered ? (
+            <Link to={{ page: 'tasks' }}>Show all tasks</Link>
+          ) : (
+            <p className="note">
+              <Link to={{}}>Import a document</Link> to start one, or use <a href="/graphql">GraphiQL</a>.
+            </p>
+          )}
+        </div>
+      )}
+      <ul className="task-list" aria-label="Your tasks">
+        {tasks.map((task) => (
+          <TaskRow key={task.id} task={task} place={states.get(task.id)?.queue ?? null} />
+        ))}
+      </ul>
+      {pages.length === 0 && !hasNextPage ? null : (
+        <p className="document-pages">
+          <button type="button" disabled={pages.length === 0} onClick={() => setPages(pages.slice(0, -1))}>
+            Newer
+          </button>
+          <button
+            type="button"
+            disabled={!hasNextPage || endCursor === null}
+            onClick={() => setPages(endCursor === null ? pages : [...pages, endCursor])}
+          >
+            Older
+          </button>
+        </p>
+      )}
+    </>
+  )
+}
+
+const TaskRow = memo(function TaskRow(props: {
+  readonly task: TaskSummaryFieldsFragment
+  readonly place: Place | null
+}): ReactElement {
+  const { task, place } = props
+  const { id, kind, status, createdAt, error } = task
+  const name = describeKind(kind)
+  return (
+    <li data-status={status}>
+      <div className="task-row-head">
+        <Link to={{ taskId: id }} className="card-title">
+          {name}
+        </Link>
+        <StatusBadge status={status} />
+        <time dateTime={createdAt} className="note">
+          {formatMinute(createdAt)}
+        </time>
+      </div>
+      <ProgressBar task={task} label={name} isQuiet />
+      {status === 'QUEUED' ? <QueuePlace place={place} isQuiet /> : null}
+      {error !== null && status !== 'COMPLETED' ? (
+        <p className="failure">
+          <Problem error={{ message: error.message }} />
+        </p>
+      ) : null}
+      {isFinalStatus(status) ? null : <CancelButton id={id} label={`Cancel: ${name}`} />}
+      {canRetry(task) ? <AgainButton id={id} label={`Retry: ${name}`} /> : null}
+    </li>
+  )
+})
