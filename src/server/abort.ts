@@ -1,17 +1,21 @@
 import type { ServerResponse } from 'node:http'
 
-/** A pause for proxies: they discard what they have not passed on yet when the connection to the server breaks. */
+/**
+ * A pause for proxies: they discard the bytes they have not forwarded yet when the connection to
+ * the server breaks.
+ */
 const passOnMs = 100
-/** Longest wait for a client to read what has been written before its connection is cut all the same. */
+/** Longest wait for a client to read the written bytes before its connection is destroyed anyway. */
 const flushMs = 1_000
 
 /**
- * Aborts a response whose body is not complete: destroys its connection when everything that has been written has left.
- * A body that is ended instead looks complete: readers, and proxies on behalf of their readers, take it for the end of
- * the subscription.
+ * Aborts a response whose body is incomplete: destroys its connection once all written bytes have
+ * been sent.
+ * Ending the body instead would make it look complete: clients, and proxies in between, would take
+ * that for the end of the subscription.
  *
- * Over HTTP/1.1 the end of the chunked body is missing then. A body of HTTP/1.0 is delimited by the end of its
- * connection, so the connection is reset there.
+ * Over HTTP/1.1 the terminating chunk of the chunked body is then missing. A body of HTTP/1.0 is
+ * delimited by the end of its connection, so the connection is reset there.
  */
 export function abortResponse(response: ServerResponse): void {
   const { socket, req } = response
@@ -22,7 +26,7 @@ export function abortResponse(response: ServerResponse): void {
     else response.destroy()
   }
   let timer = setTimeout(destroy, flushMs).unref()
-  // Called back when everything before it has been handed to the operating system.
+  // Called back when all preceding writes have been handed to the operating system.
   socket.write('', () => {
     clearTimeout(timer)
     timer = setTimeout(destroy, passOnMs)

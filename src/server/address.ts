@@ -3,8 +3,9 @@ import type { IncomingMessage } from 'node:http'
 import type { Config } from '../config.ts'
 
 /**
- * The address of the client: of the other end of the connection, or behind a trusted proxy the last one in
- * `X-Forwarded-For`, which is the one that proxy has seen. Those before it are what the client claims.
+ * Returns the address of the client: the remote address of the connection, or behind a trusted
+ * proxy the last entry of `X-Forwarded-For`, which that proxy added. Earlier entries are claims of
+ * the client.
  */
 export function readAddress(request: IncomingMessage, { TRUST_PROXY }: Pick<Config, 'TRUST_PROXY'>): string {
   const header = TRUST_PROXY ? request.headers['x-forwarded-for'] : undefined
@@ -13,13 +14,16 @@ export function readAddress(request: IncomingMessage, { TRUST_PROXY }: Pick<Conf
   return address.replace(/^::ffff:(?=\d+\.)/, '')
 }
 
-/** From where a request comes, as it is written down. The user agent is what the client claims, cut to 300 characters. */
+/**
+ * The origin of a request as it is recorded in the audit log. The user agent is a claim of the
+ * client, cut to 300 characters.
+ */
 export interface Whence {
   readonly address: string
   readonly userAgent: string | null
 }
 
-/** Reads where a request comes from. */
+/** Reads the address and the user agent of a request. */
 export function readWhence(request: IncomingMessage, config: Pick<Config, 'TRUST_PROXY'>): Whence {
   return {
     address: readAddress(request, config),
@@ -29,12 +33,15 @@ export function readWhence(request: IncomingMessage, config: Pick<Config, 'TRUST
 
 const maxUserAgentChars = 300
 
-/** Whether an address is of this machine. */
+/** Whether an address is a loopback address. */
 export function isLoopback(address: string): boolean {
   return /^(::1|(::ffff:)?127(\.\d{1,3}){3})$/.test(address)
 }
 
-/** The id under which a request is logged: what a balancer in front has named it (`X-Request-Id`), or a new one. */
+/**
+ * Returns the id under which a request is logged: the `X-Request-Id` set by a load balancer, or a
+ * new one.
+ */
 export function readRequestId(request: IncomingMessage): string {
   const given = request.headers['x-request-id']
   return typeof given === 'string' && /^[\w.:-]{1,100}$/.test(given) ? given : randomUUID()

@@ -27,19 +27,19 @@ import { createEventStreamPlugin } from './sse.ts'
 import { createUnavailablePlugin } from './unavailable.ts'
 import type { Tokens } from './viewer.ts'
 
-/** What resolvers are given; called for each operation. */
+/** Creates the context of resolvers; called for each operation. */
 export type CreateContext = (
   viewer: Viewer | null,
   options: { readonly catchUp: boolean; readonly from: Whence },
 ) => object | Promise<object>
 
-/** The API: how operations are carried out, and those that come over HTTP. */
+/** The API: executes operations, and serves those that arrive over HTTP. */
 export interface Api {
-  /** Answers a query, a mutation, an upload or the request for an event stream. */
+  /** Serves a query, a mutation, an upload or a request for an event stream. */
   serve(request: IncomingMessage, response: ServerResponse): Promise<void>
-  /** What an operation of another transport is carried out with. */
+  /** Returns the functions that execute an operation of another transport. */
   envelop(context: Omit<OperationContext, 'req'>): Enveloped
-  /** Carries out a subscription that is shared, on whatever transport: see `Policy.subscribeShared`. */
+  /** Executes a shared subscription, on any transport: see `Policy.subscribeShared`. */
   subscribeShared(place: Place, args: ExecutionArgs): ReturnType<Live['subscribe']>
   dispose(): void | Promise<void>
 }
@@ -65,7 +65,7 @@ export function createApi(options: {
   readonly keepAliveMs: number
   readonly confirmMs: number
   readonly bodyPace: BodyPace | undefined
-  /** Answers browsers that go there. */
+  /** Serves the page to browsers that navigate to the endpoint. */
   readonly servePage: (response: ServerResponse) => void | Promise<void>
 }): Api {
   const { config, schema, createContext, live, tracing, tokens, origins, metrics, note, maskError } = options
@@ -89,7 +89,7 @@ export function createApi(options: {
       createUnavailablePlugin(),
     ],
     maskedErrors: { maskError: (error) => maskError(error) },
-    // Each of these is done by this server itself, for all transports alike.
+    // This server does each of these itself, the same for all transports.
     logging: false,
     cors: false,
     graphiql: false,
@@ -100,7 +100,10 @@ export function createApi(options: {
     batching: false,
   })
 
-  /** Who asks; undefined when that was refused, which has been answered then. */
+  /**
+   * Authenticates the request. Returns undefined when it was refused; the response has been sent
+   * then.
+   */
   const readViewer = async (
     request: IncomingMessage,
     response: ServerResponse,
@@ -110,7 +113,8 @@ export function createApi(options: {
       const viewer = await tokens.read(request.headers.authorization)
       if (viewer === null && type === 'multipart/form-data')
         throw new TidingsError('UNAUTHENTICATED', 'Files are taken only with a token')
-      // Before they are written to the disk: nothing that takes files is for such a token.
+      // Checked before files are written to disk: no operation that takes files accepts such a
+      // token.
       if (viewer !== null && isLimited(viewer) && type === 'multipart/form-data') {
         metrics.refused('token')
         const message = 'Files are not taken with a token that is limited to tasks or sessions'
@@ -145,7 +149,7 @@ export function createApi(options: {
         return refuse(response, 405, 'BAD_INPUT', `${method ?? ''} is not used here; use POST`)
       }
       const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? ''
-      // Forms of other sites can send every other type without asking first.
+      // HTML forms of other sites can send any other content type without a CORS preflight.
       if (method === 'POST' && !postTypes.includes(type))
         return refuse(response, 415, 'BAD_INPUT', `The content type "${type}" is not understood; use application/json`)
       const viewer = await readViewer(request, response, { type, from })

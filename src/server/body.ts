@@ -7,32 +7,36 @@ import type { ServerMetrics } from './metrics.ts'
 import { type MultipartReading, readMultipart, tooLarge } from './multipart.ts'
 import { createSpool } from './spool.ts'
 
-/** The settings that say how large a request may be, and how many files somebody may send at once. */
+/** The settings that limit the size of a request and the concurrent uploads of a viewer. */
 export type BodyLimits = Pick<Config, 'MAX_BODY_BYTES' | 'MAX_UPLOAD_BYTES' | 'MAX_UPLOADS_PER_VIEWER'>
 
-/** How slowly a request may come. */
+/** The minimum pace of a request body. */
 export interface BodyPace {
   /** Longest time for a body without files. */
   readonly bodyMs: number
-  /** In each of these windows an upload must bring… */
+  /** The length of the windows in which an upload is measured. */
   readonly windowMs: number
-  /** …so many bytes at least. */
+  /** The minimum number of bytes that an upload must deliver in each window. */
   readonly windowBytes: number
 }
 
-/** Half a minute for a megabyte, and for files less than the slowest line of a phone has. */
+/** 30 s for a megabyte; for files, less than the slowest mobile connection delivers. */
 export const defaultPace: BodyPace = { bodyMs: 30_000, windowMs: 20_000, windowBytes: 16_384 }
 
-/** How long a client that is refused in the middle may take to notice, before its connection is cut. */
+/**
+ * Time that a client refused in the middle of its body has to read the response before its
+ * connection is destroyed.
+ */
 const lingerMs = 2_000
 const maxFiles = 10
-/** Codes of what is refused here because it is too much, as opposed to broken. */
+/** Codes of bodies that are refused for exceeding a limit, as opposed to malformed ones. */
 const limitCodes: readonly unknown[] = ['REQUEST_TOO_LARGE', 'REQUEST_TOO_SLOW', 'RATE_LIMITED']
 
 /**
- * Reads request bodies up to a limit, and no further: `MAX_BODY_BYTES`, or for uploads `MAX_UPLOAD_BYTES` beside that. What is larger
- * is answered with 413 as soon as its `Content-Length` says so or the limit is passed, what comes too slowly with 408. Files of
- * uploads go to the disk as they come, until the response is closed.
+ * Reads request bodies up to a limit: `MAX_BODY_BYTES`, and for uploads `MAX_UPLOAD_BYTES` in
+ * addition. A larger body is answered with 413 as soon as its `Content-Length` shows it or the
+ * limit is exceeded, a body that is too slow with 408. Files of uploads are written to disk as they
+ * arrive and kept until the response is closed.
  */
 export function createBodyLimitPlugin(
   limits: BodyLimits,
@@ -72,7 +76,7 @@ export function createBodyLimitPlugin(
   }
 }
 
-/** Counts what somebody sends at once. */
+/** Counts the concurrent uploads of a viewer. */
 async function inPlace<T>(
   uploads: Map<string, number>,
   owner: string,
@@ -102,7 +106,10 @@ const tooSlow = (): GraphQLError =>
     extensions: { code: 'REQUEST_TOO_SLOW', retryable: true, http: { status: 408 } },
   })
 
-/** The whole body. @throws GraphQLError when it is too large, too slow or cut off; the rest is left unread */
+/**
+ * Reads the whole body. @throws GraphQLError when it is too large, too slow or truncated; the rest
+ * remains unread
+ */
 async function readBody(
   request: IncomingMessage,
   maxBytes: number,
@@ -131,7 +138,7 @@ async function readBody(
   }
 }
 
-/** The operation of a multipart request; its files are there until the response is closed. */
+/** Reads the operation of a multipart request; its files exist until the response is closed. */
 async function readUpload(
   { req: request, res: response }: ServerContext,
   limits: BodyLimits,
@@ -146,7 +153,7 @@ async function readUpload(
   let bytes = 0
   let bytesBefore = 0
   const timer = setInterval(() => {
-    // Paused, it is us who are slow.
+    // While the request is paused, the server is the slow side.
     if (bytes - bytesBefore < windowBytes && !request.isPaused()) reading.refuse(tooSlow())
     bytesBefore = bytes
   }, windowMs).unref()
@@ -172,7 +179,10 @@ async function readUpload(
   }
 }
 
-/** Listens to a body. Not by iterating: that would destroy the request, and with it the connection, before it is answered. */
+/**
+ * Listens to a body. Iterating instead would destroy the request, and with it the connection,
+ * before the response is sent.
+ */
 function listen(
   request: IncomingMessage,
   on: { readonly data: (chunk: Buffer) => void; readonly end: () => void; readonly cut: () => void },
@@ -185,7 +195,7 @@ function listen(
   return () => void request.off('data', on.data).off('end', on.end).off('close', close)
 }
 
-/** Throws the rest of a body away, so that the client gets to read the answer, but not for ever. */
+/** Discards the rest of a body for a limited time, so that the client can read the response. */
 function abandon(request: IncomingMessage, response: ServerResponse): void {
   request.resume()
   response.once('finish', () => {

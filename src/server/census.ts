@@ -4,10 +4,16 @@ import type { Connection, Connections } from './connections.ts'
 import type { ServerMetrics } from './metrics.ts'
 import type { Poller, Pollers } from './pollers.ts'
 
-/** How many entries each list has at most: what a server says must stay small, however many are connected. */
+/**
+ * Maximum entries per list: the connection statistics of a server must remain small, however many
+ * clients are connected.
+ */
 const maxListed = 50
 
-/** What this server says of its connections now. Takes one pass over them; the lists hold the first 50. */
+/**
+ * Collects the current connection statistics of this server in one pass over its connections; the
+ * lists hold the first 50.
+ */
 export function takeCensus(options: {
   readonly connections: Connections
   readonly pollers: Pollers
@@ -24,7 +30,7 @@ export function takeCensus(options: {
   const count = ({ userId }: { readonly userId: string | null }): void =>
     void byViewer.set(userId, (byViewer.get(userId) ?? 0) + 1)
   for (const connection of connections) {
-    // What polls is open for a moment only.
+    // A polling request is open only for a moment.
     if (connection.transport === 'polling') continue
     transports[connection.transport]++
     count(connection)
@@ -67,7 +73,7 @@ function summarisePoller({ openedAtMs, ...poller }: Poller): ConnectionSummary {
   return { ...poller, transport: 'polling', openedAt: new Date(openedAtMs), subscriptions: null, unreadBytes: 0 }
 }
 
-/** The largest counts; a sort of all would cost more than the rest of the census. */
+/** Returns the largest counts. Sorting all of them would cost more than the rest of the statistics. */
 function largest(counts: Iterable<readonly [string | null, number]>): Count[] {
   const kept: Count[] = []
   for (const [name, count] of counts) {

@@ -2,25 +2,34 @@ import type { Config } from '../config.ts'
 import type { Whence } from './address.ts'
 import type { ServerMetrics } from './metrics.ts'
 
-/** A way of watching. Polling is a series of short event streams. */
+/** The transport of a subscription. Polling is a series of short event streams. */
 export type Transport = 'ws' | 'sse' | 'polling'
 
-/** Why a client is asked to connect again: this server goes, or its database cannot be reached. */
+/**
+ * The reason for asking a client to reconnect: this server shuts down, or its database is
+ * unavailable.
+ */
 export type MoveReason = 'restart' | 'away'
 
-/** What the server can do to a connection that is open, and ask of it. */
+/** The operations on an open connection. */
 export interface ConnectionControl {
-  /** Asks the client to connect again, elsewhere or later, and to resume there: the subscription is not over. */
+  /**
+   * Asks the client to reconnect, elsewhere or later, and to resume there: the subscription is not
+   * complete.
+   */
   move(why: MoveReason): void
-  /** Ends it without asking. */
+  /** Closes the connection without notice. */
   terminate(): void
-  /** What was sent and not yet taken by the operating system, for the client has not read what was before it. */
+  /**
+   * Bytes that were sent but not yet taken by the operating system, because the client has not read
+   * the ones before.
+   */
   unreadBytes(): number
-  /** Operations under way on it. */
+  /** The number of active operations on the connection. */
   subscriptions(): number
 }
 
-/** A connection that is open now. */
+/** A connection that is open. */
 export interface Connection {
   readonly control: ConnectionControl
   /** Unique on this server. */
@@ -28,30 +37,37 @@ export interface Connection {
   readonly transport: Transport
   readonly from: Whence
   readonly openedAtMs: number
-  /** Whose it is; null until that is known. */
+  /** The id of its user; null until the viewer is known. */
   readonly userId: string | null
 }
 
-/** The connections that are open on this server, and how many more may be. */
+/** The open connections of this server, and the limits on their number. */
 export interface Connections extends Iterable<Connection> {
   readonly size: number
-  /** Whether one more from this address is allowed. To be asked before anything is done for it. */
+  /**
+   * Whether one more connection from this address is allowed. Call it before doing any work for the
+   * connection.
+   */
   mayOpen(address: string): boolean
-  /** Counts a connection in. */
+  /** Registers a connection. */
   open(transport: Transport, from: Whence, control: ConnectionControl): Connection
   /**
-   * Says whose it is.
-   * @returns false when that viewer already has as many as allowed; then the connection is to be closed
+   * Sets the user of a connection.
+   * @returns false when that viewer has reached the limit; the caller must then close the
+   * connection
    */
   identify(connection: Connection, userId: string | null): boolean
-  /** Counts a connection out. May be called again. */
+  /** Unregisters a connection. Idempotent. */
   close(connection: Connection): void
-  /** Asks all to move, evenly spread over `spreadMs`, so that the next server does not get them all at once. */
+  /**
+   * Asks all clients to reconnect, spread evenly over `spreadMs`, so that the next server does not
+   * receive them all at once.
+   */
   moveAll(spreadMs: number, why: MoveReason): Promise<void>
   terminateAll(): void
 }
 
-/** The settings that say how many connections there may be. */
+/** The settings that limit the number of connections. */
 export type ConnectionLimits = Pick<Config, 'MAX_SOCKETS_PER_ADDRESS' | 'MAX_SOCKETS_PER_VIEWER'>
 
 /** Creates the register of connections. WebSockets and event streams count together. */

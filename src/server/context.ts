@@ -6,35 +6,38 @@ import type { Seat } from '../live/outlet.ts'
 import type { Viewer } from '../tasks/viewer.ts'
 import type { Whence } from './address.ts'
 
-/** What an operation that came over HTTP is given by the server. */
+/** The server context of an operation that arrived over HTTP. */
 export interface ServerContext {
   readonly req: IncomingMessage
   readonly res: ServerResponse
   readonly viewer: Viewer | null
-  /** Of the client. */
+  /** The address and the user agent of the client. */
   readonly from: Whence
-  /** Ends the connection of a reader who stopped reading. */
+  /** Closes the connection of a client that has stopped reading. */
   readonly cut: () => void
-  /** How much of an event stream waits to be read, beside what has been handed to the socket: told when the stream is opened. */
+  /**
+   * Receives, when an event stream is opened, the function that returns its unread bytes, excluding
+   * those already handed to the socket.
+   */
   readonly onStream: (unreadBytes: () => number) => void
-  /** The same, to be asked. */
+  /** Returns the unread bytes of the event stream. */
   readonly unreadBytes: () => number
   /** Called when the event stream has caught up with the log. */
   readonly onCaughtUp: () => void
-  /** Settled by the first call of it. */
+  /** Resolves on the first call of {@link onCaughtUp}. */
   readonly caughtUp: Promise<void>
 }
 
-/** What an operation is given by its transport, whichever that is. */
+/** The context that every transport provides for an operation. */
 export interface OperationContext {
   readonly viewer: Viewer | null
   readonly params: GraphQLParams
   readonly from: Whence
-  /** Only over HTTP. */
+  /** Present only over HTTP. */
   readonly req?: IncomingMessage
 }
 
-/** The functions that one operation is carried out with; yoga's `getEnveloped`. */
+/** The functions that execute one operation; the result of yoga's `getEnveloped`. */
 export interface Enveloped {
   readonly schema: GraphQLSchema
   readonly parse: (text: string) => ExecutionArgs['document']
@@ -44,17 +47,23 @@ export interface Enveloped {
   readonly subscribe: (args: ExecutionArgs) => PromiseOrValue<AsyncIterable<ExecutionResult> | ExecutionResult>
 }
 
-/** Whose a shared subscription is, and where its payloads go. */
+/** The viewer of a shared subscription, and the destination of its payloads. */
 export interface Place {
   readonly viewer: Viewer | null
   readonly from: Whence
   readonly seat: Seat
 }
 
-/** Writes down what happened to whom: see `Audit.note`. `viewer` is null where nobody knows yet who it is. */
+/**
+ * Writes an entry to the audit log: see `Audit.note`. `viewer` is null when the request is not
+ * authenticated.
+ */
 export type Note = (event: AuditEvent, viewer: Viewer | null, from: Whence, about?: AuditAbout) => void
 
-/** Whether a subscription is to complete as soon as it has caught up: asked for over HTTP by `extensions: { catchUp: true }`. */
+/**
+ * Whether a subscription completes as soon as it has caught up: requested over HTTP by `extensions:
+ * { catchUp: true }`.
+ */
 export function wantsCatchUp({ params, req }: Pick<OperationContext, 'params' | 'req'>): boolean {
   return req !== undefined && (params.extensions as Record<string, unknown> | undefined)?.['catchUp'] === true
 }

@@ -6,15 +6,15 @@ export type GraphiqlPart = (typeof names)[number]
 
 const prebuilt = new URL('../../dist/graphiql/', import.meta.url)
 
-/** 9 MB of script inside a module: imported when it is wanted. */
+/** 9 MB of script in one module, so it is imported on demand. */
 const importParts = (): Promise<Readonly<Record<GraphiqlPart, string>>> =>
   import('@graphql-yoga/render-graphiql/graphiql')
 
 /**
- * Reads a part of GraphiQL: from its package, or, where optional packages are not installed, from what
- * {@link writeGraphiqlParts} has written.
+ * Reads a part of GraphiQL: from its package, or, where optional packages are not installed, from
+ * the output of {@link writeGraphiqlParts}.
  *
- * @throws Error when there is neither
+ * @throws Error when neither exists
  */
 export async function readGraphiqlPart(name: GraphiqlPart): Promise<Buffer> {
   try {

@@ -7,27 +7,27 @@ import { gzip } from 'node:zlib'
 import type { Viewer } from '../tasks/viewer.ts'
 import { type GraphiqlPart, readGraphiqlPart } from './graphiql-assets.ts'
 
-/** An operation that waits in a tab of GraphiQL; `variables` as JSON text. */
+/** An operation prepared in a tab of GraphiQL; `variables` is JSON text. */
 export interface GraphiqlTab {
   readonly query: string
   readonly variables?: string
 }
 
 /**
- * Reads the tabs for a visit. Whoever visits sends no token with it, so where tokens are required, `viewer` is null: anybody may come, and
- * nothing of anybody's belongs into the tabs.
+ * Reads the tabs for a page view. A browser sends no token when it navigates, so where tokens are
+ * required `viewer` is null: the page is public, and the tabs must not contain any user's data.
  */
 export type ReadTabs = (viewer: Viewer | null) => Promise<readonly GraphiqlTab[]>
 
-/** GraphiQL, served from this machine alone: it works without the internet. */
+/** GraphiQL, served from this server alone: it works without internet access. */
 export interface Graphiql {
-  /** Answers with the page. */
+  /** Responds with the page. */
   servePage(response: ServerResponse): Promise<void>
-  /** Answers with a file of the page. @returns false when there is no such file */
+  /** Responds with a file of the page. @returns false when the file does not exist */
   serveAsset(request: IncomingMessage, response: ServerResponse, path: string): Promise<boolean>
 }
 
-/** A file of the page, read when it is first asked for. */
+/** A file of the page, read on its first request. */
 interface Asset {
   readonly type: string
   readonly read: () => Promise<Buffer>
@@ -38,7 +38,7 @@ const css = 'text/css; charset=utf-8'
 /** Files in `./graphiql` that the page loads. */
 const ownFiles = ['page.js', 'page.css', 'event-log.js', 'operations.js', 'stored-tabs.js', 'subscribe.js'] as const
 const compress = promisify(gzip)
-/** Scripts of this server only; Monaco and GraphiQL write styles into the page. */
+/** Allows scripts of this server only; Monaco and GraphiQL write styles into the page. */
 const contentSecurityPolicy = [
   "default-src 'self'",
   "style-src 'self' 'unsafe-inline'",
@@ -46,7 +46,8 @@ const contentSecurityPolicy = [
   "font-src 'self' data:",
   "worker-src 'self' blob:",
   "connect-src 'self' ws: wss:",
-  // A page that frames this one could have its visitors click on it.
+  // A page that embeds this one in a frame could trick its visitors into clicking on it
+  // (clickjacking).
   "frame-ancestors 'none'",
 ].join('; ')
 
@@ -54,8 +55,8 @@ const contentSecurityPolicy = [
  * Creates the pages of GraphiQL.
  *
  * @param options.endpoint - path of the API; the files are below it
- * @param options.tabs - operations to begin with, read for each page
- * @param options.tokensAreRequired - prepares an `Authorization` header to fill in
+ * @param options.tabs - initial operations, read for each page
+ * @param options.tokensAreRequired - adds an `Authorization` header to fill in
  */
 export function createGraphiql(options: {
   readonly endpoint: string
@@ -106,7 +107,8 @@ export function createGraphiql(options: {
       const { plain, packed: small, etag } = await load(name, asset)
       const headers = {
         etag,
-        // Asked again each time, which costs a round trip and no bytes, and is right after an update.
+        // Revalidated on each load: costs a round trip without a body, and is correct right after
+        // an update.
         'cache-control': 'public, no-cache',
         'content-type': asset.type,
         'x-content-type-options': 'nosniff',
@@ -129,7 +131,7 @@ export async function serveFavicon(response: ServerResponse): Promise<void> {
 
 const workerLabels = ['editorWorkerService', 'json', 'graphql'] as const
 
-/** By the path below the assets' folder. */
+/** Creates the assets, keyed by path below the folder of assets. */
 function createAssets(): ReadonlyMap<string, Asset> {
   const part = (type: string, name: GraphiqlPart): Asset => ({ type, read: () => readGraphiqlPart(name) })
   const own = (name: string): [string, Asset] => [
@@ -148,7 +150,7 @@ function createAssets(): ReadonlyMap<string, Asset> {
     ['graphql.worker.js', part(javascript, 'graphqlWorker')],
     ...ownFiles.map(own),
     ['graphql-ws/client.js', { type: javascript, read: () => readFile(client) }],
-    // What it imports has a hash in its name.
+    // Its imports have a hash in their names.
     ...graphqlWsParts(client),
   ])
 }

@@ -6,22 +6,24 @@ import { listen } from './listen.ts'
 import type { MetricsPage } from './prometheus.ts'
 import { answerJson } from './refuse.ts'
 
-/** A server that answers for the health of a process and shows its metrics, and nothing else. */
+/** A server for the health checks and the metrics of a process only. */
 export interface HealthServer extends AsyncDisposable {
   readonly port: number
-  /** From now on `/health/ready` says 503. */
+  /** Makes `/health/ready` respond with 503 from now on. */
   beginDraining(): void
 }
 
-/** Whether whoever asks may read `/metrics`. */
+/** Whether the sender of a request may read `/metrics`. */
 export function mayReadMetrics({ METRICS }: Pick<Config, 'METRICS'>, { socket }: IncomingMessage): boolean {
   return METRICS === 'all' || (METRICS === 'loopback' && isLoopback(socket.remoteAddress ?? ''))
 }
 
 /**
- * Starts it on `GET /health/live`, `GET /health/ready` and, with a page, `GET /metrics`.
+ * Starts the server with `GET /health/live`, `GET /health/ready` and, when `metrics` is set, `GET
+ * /metrics`.
  *
- * @param options.metrics - the page, and who may read it; by default there is none
+ * @param options.metrics - the metrics page, and the setting that restricts its access; omitted by
+ * default
  * @throws TidingsError `BAD_CONFIGURATION` when it cannot listen
  */
 export async function startHealthServer(options: {

@@ -1,28 +1,32 @@
 import type { Database } from '../db/connect.ts'
 import type { Bus } from '../log/bus.ts'
 
-/** The parts that a process needs in order to serve. */
+/** The dependencies that a process needs in order to serve requests. */
 export interface HealthSources {
   readonly database: Pick<Database, 'openPool'>
   readonly bus: Pick<Bus, 'kind' | 'isConnected'>
 }
 
-/** Whether requests should be sent here. */
+/** Whether this process should receive requests, and the state of its dependencies. */
 export interface Readiness {
   readonly status: 'ready' | 'not ready' | 'draining'
   readonly database: 'up' | 'down'
-  /** `away` does not make a server unready: events then go by the log, later but complete. */
+  /** `away` does not make a server unready: events are then read from the log, later but complete. */
   readonly bus: 'memory' | 'connected' | 'away'
 }
 
 const databaseTimeoutMs = 1_000
 
-/** Looks whether this process can serve: at most one second, whatever the state of the database. */
+/**
+ * Checks whether this process can serve requests; takes at most one second, whatever the state of
+ * the database.
+ */
 export type ReadReadiness = (isDraining: boolean) => Promise<Readiness>
 
 /**
- * Creates the look at a process. However often it is called, one question to the database is under way at a time, on a
- * connection of its own: a shared one might be waited for though the database is well.
+ * Creates the readiness check. At most one query is in flight, however often the check is called.
+ * It runs on a dedicated connection: waiting for one of a shared pool could time out although the
+ * database is healthy.
  */
 export function createReadiness({ database, bus }: HealthSources): ReadReadiness {
   const pool = database.openPool({
@@ -36,7 +40,7 @@ export function createReadiness({ database, bus }: HealthSources): ReadReadiness
       await pool.query('select 1')
       return true
     } catch {
-      // Whatever the reason is: it does not answer.
+      // The reason is irrelevant: the database does not answer.
       return false
     } finally {
       asking = undefined

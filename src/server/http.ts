@@ -31,61 +31,83 @@ import { createTokens } from './viewer.ts'
 import { createWebSockets } from './websocket.ts'
 import { createSocketProtocol } from './websocket-protocol.ts'
 
-/** What the server serves, and how. */
+/** The options of {@link startServer}. */
 export interface ServerOptions {
   readonly config: Config
   readonly schema: GraphQLSchema
-  /** What resolvers are given; called for each operation. */
+  /** Creates the context of resolvers; called for each operation. */
   readonly createContext: CreateContext
-  /** Live delivery of the fields that share their executions; without it every subscriber has its own. */
+  /**
+   * Live delivery of fields that share executions; without it each subscriber has its own
+   * execution.
+   */
   readonly live?: Live | undefined
-  /** Follows operations; off by default. */
+  /** Traces operations; off by default. */
   readonly tracing?: Tracing | undefined
   readonly health: HealthSources
-  /** Where it tells who is connected, and what it refuses; nowhere by default. */
+  /** Receives the connection statistics and the refusals of this server; none by default. */
   readonly admin?: Admin | undefined
   readonly logger: Logger
-  /** Prepared operations for GraphiQL, read for each visit. None by default. */
+  /** Prepared operations for GraphiQL, read for each page view. None by default. */
   readonly graphiqlTabs?: ReadTabs | undefined
-  /** Finds the Studio that is served at `/`, and builds it where necessary. Without it `/` leads to GraphiQL. */
+  /**
+   * Finds the Studio that is served at `/`, and builds it if necessary. Without it `/` redirects to
+   * GraphiQL.
+   */
   readonly loadStudio?: (() => Promise<BuiltStudio>) | undefined
-  /** Where previews of projects are served, which the Studio shows in frames; null, the default, for nowhere. */
+  /**
+   * The URL of the preview server, whose pages the Studio shows in frames; null by default: no
+   * previews.
+   */
   readonly previewUrl?: string | null | undefined
-  /** What the server counts in; counters of its own by default. */
+  /** The counters of the server; creates its own by default. */
   readonly metrics?: ServerMetrics | undefined
-  /** What is shown at `/metrics`; without it there is nothing. */
+  /** The page served at `/metrics`; without it the path does not exist. */
   readonly metricsPage?: MetricsPage | undefined
   /** Time between pings on sockets and comments on event streams; default 12 s. */
   readonly keepAliveMs?: number
-  /** Time until the second comment on an event stream, which confirms it to the client; default 1 s. */
+  /**
+   * Time until the second comment on an event stream, which confirms the transport to the client;
+   * default 1 s.
+   */
   readonly confirmMs?: number
   /** Longest wait for `connection_init`; default 10 s. */
   readonly initMs?: number
-  /** How slowly bodies may come; see `defaultPace`. */
+  /** The minimum pace of request bodies; see `defaultPace`. */
   readonly bodyPace?: BodyPace
 }
 
-/** A server that is listening. Disposing closes it at once; see {@link RunningServer.close} for the orderly way. */
+/**
+ * A server that is listening. Disposing closes it at once; see {@link RunningServer.close} for a
+ * graceful shutdown.
+ */
 export interface RunningServer extends AsyncDisposable {
   readonly port: number
-  /** Where it is, without a slash at the end: `http://127.0.0.1:4000`. */
+  /** The base URL, without a trailing slash: `http://127.0.0.1:4000`. */
   readonly url: string
   /** The endpoint for WebSockets: `ws://127.0.0.1:4000/graphql`. */
   readonly wsUrl: string
   readonly metrics: ServerMetrics
   readonly connections: Connections
-  /** From now on `/health/ready` says 503 and no new connections are taken; those that are open are served still. */
+  /**
+   * Makes `/health/ready` respond with 503 and refuses new connections; open connections are still
+   * served.
+   */
   beginDraining(): void
-  /** {@link RunningServer.beginDraining}, asks open connections to move, spread over `spreadMs`, and cuts what remains. */
+  /**
+   * Calls {@link RunningServer.beginDraining}, asks clients to reconnect, spread over `spreadMs`,
+   * and cuts the remaining connections.
+   */
   close(options: { readonly spreadMs: number }): Promise<void>
 }
 
-/** Over which time clients are sent away while the database is. */
+/** The time over which clients are asked to reconnect when the database becomes unavailable. */
 const awaySpreadMs = 1_000
 
 /**
- * Starts the HTTP server: the API for queries, mutations, uploads and event streams on `/graphql`, WebSockets on the same
- * path, GraphiQL for browsers that go there, and `/health/live` and `/health/ready`.
+ * Starts the HTTP server: the API for queries, mutations, uploads and event streams on `/graphql`,
+ * WebSockets on the same path, GraphiQL for browsers that navigate there, and `/health/live` and
+ * `/health/ready`.
  *
  * @throws TidingsError `BAD_CONFIGURATION` when it cannot listen on `HOST` and `PORT`
  */
@@ -175,12 +197,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
   const server = createServer(
     {
-      // A request must arrive in time, also byte by byte; an answer may take as long as it wants. For bodies see body.ts; this
-      // is the last resort, and long enough for the largest file over a slow line.
+      // A request must arrive in time, even byte by byte; a response has no time limit. For bodies
+      // see body.ts; this is the last resort, and long enough for the largest file over a slow
+      // connection.
       headersTimeout: 15_000,
       requestTimeout: 1_800_000,
       connectionsCheckingInterval: 5_000,
-      // Longer than the minute after which balancers close theirs: the server must not be the first.
+      // Longer than the minute after which load balancers close idle connections: the server must
+      // not close them first.
       keepAliveTimeout: 65_000,
     },
     (request, response) => {

@@ -1,6 +1,6 @@
 /**
- * Hands on what `source` yields, and calls `listener` once when it is over: finished, failed or left.
- * Leaving takes effect on the source at once.
+ * Forwards the values of `source` and calls `listener` once when the iteration finishes, fails or
+ * is returned. `return()` takes effect on the source at once.
  */
 export function onEnd<T>(source: AsyncIterable<T>, listener: () => void): AsyncGenerator<T, void, undefined> {
   const iterator = source[Symbol.asyncIterator]()
@@ -41,7 +41,10 @@ export function onEnd<T>(source: AsyncIterable<T>, listener: () => void): AsyncG
   return outer
 }
 
-/** Hands on what `source` yields; what it throws goes to `handle`, which throws something else, or returns to end quietly. */
+/**
+ * Forwards the values of `source`; passes an error it throws to `handle`, which throws another
+ * error, or returns to end the iteration without one.
+ */
 export function onFailure<T>(
   source: AsyncIterable<T>,
   handle: (error: unknown) => void,

@@ -11,21 +11,25 @@ import {
   type VariableDefinitionNode,
 } from 'graphql'
 
-/** A subscription as it is executed to resume. */
+/** The document and the variables with which a subscription is resumed. */
 type Resumed = Pick<ExecutionArgs, 'document' | 'variableValues'>
 
-/** The argument by which every subscription of this API resumes. */
+/** The argument by which every subscription of this API is resumed. */
 const argumentName = 'after'
-/** Declared in documents that have no variable for the argument. */
+/** The variable declared in documents that have none for the argument. */
 const ownVariable = 'tidingsLastEventId'
-/** Documents with the variable, by the documents without: one for all who resume, so that they share their executions. */
+/**
+ * Documents with the variable, keyed by the documents without it: one for all resuming subscribers,
+ * so that they share executions.
+ */
 const rewritten = new WeakMap<DocumentNode, DocumentNode>()
 
 /**
- * Returns a subscription as it resumes after the event with this id, which is its cursor: as if its root field had been
- * given `after`. An `EventSource` repeats its request as it was, and adds only the header `Last-Event-ID`.
+ * Returns a subscription that resumes after the event with this id, which is the event's cursor: as
+ * if its root field had the argument `after`. An `EventSource` repeats its request unchanged and
+ * adds only the header `Last-Event-ID`.
  *
- * @returns null when the operation is no subscription to one field that has the argument
+ * @returns null when the operation is not a subscription to one field that has the argument
  */
 export function resumeAfter(
   args: Pick<ExecutionArgs, 'schema' | 'document' | 'operationName' | 'variableValues'>,

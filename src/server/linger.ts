@@ -1,19 +1,24 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-/** How long a client may take to send the rest of what it has been answered, before its connection is cut. */
+/**
+ * Time that a client has to send the rest of a request that has already been answered, before its
+ * connection is destroyed.
+ */
 const lingerMs = 1_000
 
 /**
- * Keeps the connection of a request that asks for it to be closed until its body has been read to the end, but not for
- * ever. Node closes it with the answer; where an answer comes early, as to a body that is too large or a token that is not
- * accepted, the bytes that still arrive are met by a reset, which overtakes the answer: a proxy reports 502 instead.
+ * Keeps a connection with `Connection: close` open until the request body has been read, for a
+ * limited time. Node closes the connection with the response. When the response is sent early, as
+ * for a body that is too large or a token that is not accepted, the bytes that still arrive trigger
+ * a reset, which overtakes the response: a proxy reports 502 instead.
  */
 export function lingerForBody(request: IncomingMessage, response: ServerResponse): void {
   const { connection, 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers
   const hasBody = length !== '0' || encoding !== undefined
   if (!hasBody || connection?.toLowerCase() !== 'close') return
   const { socket } = request
-  // Only so does Node leave closing to us. Whoever has asked for it does not send a second request.
+  // Node leaves closing to this code only with this header. A client that sent `close` does not
+  // send a second request.
   response.setHeader('connection', 'keep-alive')
   response.once('finish', () => {
     if (request.complete) return void socket.end()

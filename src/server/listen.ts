@@ -3,21 +3,21 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { TidingsError } from '../errors.ts'
 
-/** Where a server is to listen, and what is said when it cannot. */
+/** The address to listen on, and the error to throw on failure. */
 export interface ListenOptions {
   readonly host: string
-  /** 0 takes a free one. */
+  /** The port; 0 takes a free one. */
   readonly port: number
-  /** The setting that the port comes from. */
+  /** The setting that contains the port. */
   readonly setting: 'PORT' | 'PREVIEW_PORT'
-  /** What then is not to be had, in words: `The server cannot listen`. */
+  /** The beginning of the error message: `The server cannot listen`. */
   readonly failure: string
 }
 
 /**
- * Has a server listen.
- * @returns the port it has
- * @throws TidingsError `BAD_CONFIGURATION` when it cannot, with the setting to change
+ * Starts listening.
+ * @returns the actual port
+ * @throws TidingsError `BAD_CONFIGURATION` on failure, with the setting to change
  */
 export async function listen(server: Server, { host, port, setting, failure }: ListenOptions): Promise<number> {
   server.listen(port, host)
@@ -36,7 +36,7 @@ export async function listen(server: Server, { host, port, setting, failure }: L
   return (server.address() as AddressInfo).port
 }
 
-/** A host as it stands in an address. */
+/** Formats a host for a URL. */
 export function hostInUrl(host: string): string {
   return host.includes(':') ? `[${host}]` : host
 }

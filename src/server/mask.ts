@@ -4,26 +4,34 @@ import { classifyDatabaseError, type DatabaseFailure } from '../db/failure.ts'
 import { type ErrorCode, isTidingsError, TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 
-/** Turns whatever was thrown into what a client may see. Calling it again on its own result changes nothing. */
+/** Converts a thrown value into an error that clients may see. Idempotent. */
 export type MaskError = (error: unknown) => GraphQLError
 
-/** Codes that mean "this server cannot now": a subscription is not over, its transport closes so that the client resumes. */
+/**
+ * Codes of temporary failures of this server: the subscription is not complete, and its transport
+ * closes so that the client resumes.
+ */
 const awayCodes: readonly unknown[] = ['UNAVAILABLE', 'SHUTTING_DOWN'] satisfies ErrorCode[]
-/** SQLSTATE of a text with U+0000: what PostgreSQL cannot hold comes from who asks, as an id, a cursor or a key. */
+/**
+ * SQLSTATE of a text with U+0000. PostgreSQL cannot store that character, so it comes from the
+ * caller, in an id, a cursor or a key.
+ */
 const unstorableText = '22021'
 const deepestCause = 8
-/** When to try again after a failure that says nothing about it. */
+/** The delay before a retry when a failure does not specify one. */
 const defaultRetryAfterMs = 2_000
 
 /**
- * Creates the one place where errors become public.
+ * Creates the only function that makes errors public.
  *
- * - An expected failure ({@link TidingsError}) shows its message; `extensions` has `code`, `retryable` and, if any, `details`.
- * - An error of the request itself (syntax, validation, variables) passes, and so does one that has a code; the code defaults
- *   to `BAD_INPUT`.
- * - A failure of the infrastructure (see {@link classifyDatabaseError}) becomes `UNAVAILABLE`, retryable, with `retryAfterMs`; the log
- *   names its cause.
- * - Anything else is a defect: `INTERNAL` with an `errorId` that the log has too, beside everything the client is not told.
+ * - An expected failure ({@link TidingsError}) shows its message; `extensions` has `code`,
+ *   `retryable` and, if any, `details`.
+ * - An error of the request itself (syntax, validation, variables) and an error with a code are
+ *   passed through; the code defaults to `BAD_INPUT`.
+ * - A failure of the infrastructure (see {@link classifyDatabaseError}) becomes `UNAVAILABLE`,
+ *   retryable, with `retryAfterMs`; the log contains its cause.
+ * - Any other error is a defect: `INTERNAL` with an `errorId` that is also logged, together with
+ *   the details hidden from the client.
  */
 export function createMaskError(logger: Logger): MaskError {
   const report = (failure: DatabaseFailure, error: unknown, path: GraphQLError['path']): void =>
@@ -51,13 +59,14 @@ export function createMaskError(logger: Logger): MaskError {
     const cause = findCause(error)
     if (located !== undefined && cause instanceof GraphQLError) {
       if (located.extensions['code'] !== undefined) return located
-      // Without a path it is about the request; with one, a resolver returned what its type does not allow.
+      // Without a path the error is about the request; with a path, a resolver returned a value
+      // that its type does not allow.
       if (located.path === undefined) {
         located.extensions['code'] = 'BAD_INPUT'
         return located
       }
     }
-    // Not known to be a defect, and worth another try: the record may be back in a moment.
+    // Not known to be a defect, and worth a retry: the database may be available again in a moment.
     const failure = classifyDatabaseError(cause)
     if (failure !== null) {
       report(failure, cause, located?.path)
@@ -79,7 +88,7 @@ export function createMaskError(logger: Logger): MaskError {
   }
 }
 
-/** The code that an error will have when {@link createMaskError} has dealt with it. */
+/** Returns the code that an error has after {@link createMaskError} has processed it. */
 export function codeOf(error: unknown): string {
   const expected = findExpected(error)
   if (expected !== undefined) return expected.code
@@ -92,19 +101,22 @@ export function codeOf(error: unknown): string {
   return classifyDatabaseError(cause) !== null ? 'UNAVAILABLE' : 'INTERNAL'
 }
 
-/** What both graphql and graphql-ws mean by a result. */
+/** The common shape of the results of graphql and graphql-ws. */
 export interface AnyResult {
   readonly errors?: readonly GraphQLError[] | undefined
   readonly data?: Record<string, unknown> | null | undefined
   readonly extensions?: Record<string, unknown> | undefined
 }
 
-/** Whether a result says that this server cannot serve the subscription now, as opposed to refusing it. */
+/**
+ * Whether a result means that this server temporarily cannot serve the subscription, as opposed to
+ * refusing it.
+ */
 export function isAway(result: AnyResult): boolean {
   return result.errors?.some(({ extensions }) => awayCodes.includes(extensions['code'])) ?? false
 }
 
-/** An execution result as it is written on the wire, without what only the HTTP layer reads. */
+/** Formats an execution result for the wire, without the extensions meant for the HTTP layer. */
 export function formatResult({ errors, data, extensions }: AnyResult): FormattedExecutionResult {
   return {
     ...(data === undefined ? {} : { data }),
@@ -113,7 +125,7 @@ export function formatResult({ errors, data, extensions }: AnyResult): Formatted
   }
 }
 
-/** An error as it is written on the wire. */
+/** Formats an error for the wire. */
 export function formatError(error: GraphQLError): GraphQLFormattedError {
   const { http: _http, unexpected: _unexpected, ...extensions } = error.extensions
   return { ...error.toJSON(), extensions }
@@ -126,7 +138,7 @@ function findExpected(error: unknown): TidingsError | undefined {
   return new TidingsError('BAD_INPUT', 'Something in this request holds U+0000, which no text here can')
 }
 
-/** What GraphQL has wrapped; only its own wrapping is looked through. */
+/** Returns the original error wrapped by GraphQL; only GraphQL's own wrappers are unwrapped. */
 function findCause(error: unknown): unknown {
   let cause = error
   for (let depth = 0; depth < deepestCause && cause instanceof GraphQLError && cause.originalError; depth++)

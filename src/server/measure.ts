@@ -15,32 +15,34 @@ import {
   type SelectionSetNode,
 } from 'graphql'
 
-/** How much an operation asks for. */
+/** The size of an operation. */
 export interface Measure {
   /** Deepest nesting of fields. */
   readonly depth: number
-  /** Fields with an alias, each time a fragment is spread. */
+  /** Number of aliased fields, counted each time a fragment is spread. */
   readonly aliases: number
-  /** About how many objects are resolved; see {@link measureOperation}. */
+  /** Estimated number of resolved objects; see {@link measureOperation}. */
   readonly cost: number
 }
 
-/** Assumed length of a list that nothing in the operation tells the length of. */
+/** Assumed length of a list whose length the operation does not determine. */
 const assumedListLength = 4
 const assumedPageSize = 20
-/** What one field of `Mutation` weighs: it writes. */
+/** Cost of one field of `Mutation`, which writes. */
 const mutationCost = 10
 const pagingArguments = ['first', 'last']
-/** The lists inside a connection, whose length the connection's own argument tells. */
+/** The lists inside a connection, whose length is set by the connection's arguments. */
 const connectionLists = ['edges', 'nodes']
 const none: Measure = { depth: 0, aliases: 0, cost: 0 }
 
 /**
- * Measures an operation before it is executed. Linear in the size of the document, as every fragment is measured once,
- * however often and however deeply it is spread; a fragment that spreads itself counts once (validation refuses it).
+ * Measures an operation before it is executed. Linear in the size of the document: every fragment
+ * is measured once, however often and however deeply it is spread; a fragment that spreads itself
+ * counts once (validation refuses it).
  *
- * Cost: 1 for every field that returns an object, times the length of the lists it is in: `first` or `last` where there is
- * one, else 4. Leaves are free. Introspection has a limit of its own in graphql's rules and is not counted.
+ * Cost: 1 for every field that returns an object, times the length of the lists it is in: `first`
+ * or `last` if present, else 4. Leaves are free. Introspection has its own limit in graphql's rules
+ * and is not counted.
  */
 export function measureOperation(options: {
   readonly schema: GraphQLSchema

@@ -2,37 +2,43 @@ import { Counter, Histogram, type Metric } from 'prom-client'
 import { errorCatalogue } from '../errors.ts'
 import type { Transport } from './connections.ts'
 
-/** What the server counts. Read by the metrics page; nothing here decides anything. */
+/** The counters of the server. The metrics page reads them; no decision depends on them. */
 export interface ServerMetrics {
-  /** Connections that are open now. */
+  /** Open connections by transport. */
   readonly connections: Readonly<Record<Transport, number>>
-  /** Subscriptions that are open now, by the field they subscribe to. */
+  /** Open subscriptions by root field. */
   readonly subscriptions: ReadonlyMap<string, number>
-  /** What was refused since the start, by reason: `origin`, `host`, `token`, `cost`, `address`, `viewer`, `subscriptions` … */
+  /**
+   * Refusals since the start by reason: `origin`, `host`, `token`, `cost`, `address`, `viewer`,
+   * `subscriptions` …
+   */
   readonly refusals: ReadonlyMap<string, number>
-  /** Connections that were opened since the start. */
+  /** Connections opened since the start by transport. */
   readonly connectionsOpened: Readonly<Record<Transport, number>>
   opened(transport: Transport): void
   closed(transport: Transport): void
-  /** @returns what to call when the subscription is over */
+  /** @returns the function to call when the subscription ends */
   subscribed(field: string): () => void
   refused(reason: string): void
   /**
-   * An operation was answered, or a subscription begun.
+   * Counts an operation that was answered, or a subscription that has started.
    * @param code - of its first error; null when there was none
-   * @param ms - how long it took; not said of subscriptions, which go on
+   * @param ms - its duration; omitted for subscriptions, which are long-lived
    */
   operated(type: OperationType, code: string | null, ms?: number): void
-  /** A mutation told its caller what was in the way, as a member of its result. */
+  /** Counts a failure that a mutation returned as a member of its result. */
   failed(code: string): void
-  /** For whoever shows them: what is kept here beside the numbers above. */
+  /** The metrics kept here in addition to the numbers above, for the metrics page. */
   readonly metrics: readonly Metric[]
 }
 
-/** What operations are counted as; `unknown` when a document cannot be read. */
+/** The types that operations are counted by; `unknown` when a document cannot be parsed. */
 export type OperationType = 'query' | 'mutation' | 'subscription' | 'unknown'
 
-/** Codes that errors are counted by; all others count as `OTHER`, so that nobody can make labels up. */
+/**
+ * Codes that errors are counted by; all others count as `OTHER`, so that clients cannot create
+ * labels.
+ */
 const codes: ReadonlySet<string> = new Set([
   ...Object.keys(errorCatalogue),
   'GRAPHQL_PARSE_FAILED',
@@ -45,7 +51,7 @@ const durationBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10
 export function createServerMetrics(): ServerMetrics {
   const connections: Record<Transport, number> = { ws: 0, sse: 0, polling: 0 }
   const connectionsOpened: Record<Transport, number> = { ws: 0, sse: 0, polling: 0 }
-  // In no registry of their own: several servers may run in one process.
+  // Not in a registry: several servers may run in one process.
   const operations = new Counter({
     name: 'tidings_operations_total',
     help: 'Operations answered and subscriptions begun, by type and by whether they had errors.',
@@ -65,12 +71,15 @@ export function createServerMetrics(): ServerMetrics {
     buckets: durationBuckets,
     registers: [],
   })
-  // A rate can be taken only of what was there before.
+  // A rate needs a previous value, so the counters start at zero.
   for (const type of ['query', 'mutation', 'subscription'])
     for (const outcome of ['ok', 'failed']) operations.inc({ type, outcome }, 0)
   const failed = (code: string): void => errors.inc({ code: codes.has(code) ? code : 'OTHER' })
   const subscriptions = new Map<string, number>()
-  /** One function for all subscriptions to a field, as each of them keeps it. */
+  /**
+   * One function for all subscriptions to a field, because each subscription keeps a reference to
+   * it.
+   */
   const endings = new Map<string, () => void>()
   const refusals = new Map<string, number>()
   const add = (counts: Map<string, number>, key: string, by: number): void => {
