@@ -5,44 +5,51 @@ import { GraphQLError } from 'graphql'
 import type { GraphQLParams } from 'graphql-yoga'
 import type { Spool, UploadedFile } from './spool.ts'
 
-/** How much a multipart request may hold. */
+/** The size limits of a multipart request. */
 export interface MultipartLimits {
-  /** Of each of `operations` and `map`. */
+  /** The maximum size of each of `operations` and `map`. */
   readonly maxFieldBytes: number
-  /** Of each file. */
+  /** The maximum size of each file. */
   readonly maxFileBytes: number
   readonly maxFiles: number
 }
 
-/** Refuses a multipart request that is not as the specification has it. */
+/** Creates the error for a multipart request that violates the specification. */
 export function malformed(message: string): GraphQLError {
   return new GraphQLError(message, { extensions: { code: 'BAD_INPUT', http: { status: 400 } } })
 }
 
-/** Refuses a request for its size. @param setting - which one says so */
+/**
+ * Creates the error for a request that is too large. @param setting - the name of the setting that
+ * limits it
+ */
 export function tooLarge(what: string, maxBytes: number, setting: string): GraphQLError {
   return new GraphQLError(`The ${what} is too large; at most ${maxBytes} bytes are allowed (${setting})`, {
     extensions: { code: 'REQUEST_TOO_LARGE', http: { status: 413 } },
   })
 }
 
-/** A request that is being taken in. */
+/** A multipart request that is being read. */
 export interface MultipartReading {
-  /** Takes the next bytes. @returns false when no more should come before `whenReady` was called back */
+  /**
+   * Accepts the next bytes. @returns false when the caller must wait for `whenReady` before it
+   * writes more
+   */
   write(chunk: Buffer): boolean
   whenReady(callback: () => void): void
   end(): void
-  /** Stops: what was written of files is thrown away, and the result is this error. */
+  /** Stops reading: discards the bytes written for files and rejects the result with this error. */
   refuse(error: Error): void
-  /** The operation with its files in their places; when it rejects, nothing is left to be thrown away. */
+  /** The operation with its files in place; when it rejects, no files remain to be deleted. */
   readonly result: Promise<GraphQLParams>
 }
 
 /**
- * Reads a request of https://github.com/jaydenseric/graphql-multipart-request-spec as it comes: `operations`, then `map`, then the
- * files that `map` names, which go straight into the spool. Anything else is refused at the first byte that shows it.
+ * Reads a request of https://github.com/jaydenseric/graphql-multipart-request-spec as it arrives:
+ * `operations`, then `map`, then the files named in `map`, which are written directly to the spool.
+ * Anything else is refused at the first byte that shows it.
  *
- * @throws GraphQLError when its headers say no boundary
+ * @throws GraphQLError when the headers contain no boundary
  */
 export function readMultipart(
   headers: IncomingMessage['headers'],
@@ -50,7 +57,7 @@ export function readMultipart(
   spool: Spool,
 ): MultipartReading {
   const parser = openParser(headers, {
-    // One more than may come, to know that it came.
+    // One more than allowed, to detect a field that exceeds the limit.
     fieldSize: maxFieldBytes,
     fileSize: maxFileBytes + 1,
     fields: 4,
@@ -67,7 +74,8 @@ export function readMultipart(
     if (isRefused) return
     isRefused = true
     ended.reject(error)
-    // Later: busboy goes on with a file after it has told of its limit, and would find it gone.
+    // Deferred: busboy continues with a file after it has reported its limit, and would find it
+    // destroyed.
     setImmediate(() => parser.destroy())
   }
   const attempt = (work: () => void): void => {
@@ -86,7 +94,7 @@ export function readMultipart(
     }),
   )
   parser.on('file', (name: string, stream: Readable, { filename, mimeType }) => {
-    // Destroyed with the parser it has nobody else to tell.
+    // A stream destroyed with the parser has no other error listener.
     stream.on('error', () => undefined)
     attempt(() => {
       if (map?.has(name) !== true || files.has(name)) throw misplaced(name, { operations, map })
@@ -117,7 +125,7 @@ export function readMultipart(
   return {
     write(chunk) {
       let isReady = true
-      // Whatever it makes of hostile bytes must not end the process.
+      // A parser error caused by hostile bytes must not end the process.
       attempt(() => {
         isReady = isRefused || parser.write(chunk)
       })
@@ -206,7 +214,7 @@ function assemble(
   return operations
 }
 
-/** Puts a file where its path says, in what came from JSON: nothing but its own properties is followed. */
+/** Puts a file at its path in a parsed JSON value; follows own properties only. */
 function put(operations: object, path: string, file: UploadedFile): void {
   const keys = path.split('.')
   const last = keys.pop() ?? ''

@@ -7,7 +7,7 @@ import type { ServerMetrics } from './metrics.ts'
 import { type Frame, type Frames, toText, unavailable } from './stream-frames.ts'
 
 const operationSchema = z.object({
-  /** Names the operation in the events of the stream. */
+  /** The id of the operation in the events of the stream. */
   id: z.string().min(1).max(128),
   query: z.string(),
   operationName: z.string().nullish(),
@@ -16,11 +16,14 @@ const operationSchema = z.object({
 })
 const requestSchema = z.object({
   operations: z.array(operationSchema).min(1),
-  /** Most milliseconds between two signs of life on the stream; the server's own interval where that is shorter. */
+  /**
+   * The maximum interval between two heartbeats on the stream, in milliseconds; the server's own
+   * interval applies where it is shorter.
+   */
   heartbeatMs: z.int().min(1).optional(),
 })
 
-/** The shortest time between heartbeats that a client can ask for. */
+/** The shortest heartbeat interval that a client can request. */
 const minHeartbeatMs = 1_000
 
 /** One of the operations of a request. */
@@ -34,7 +37,10 @@ export function hasOperations(params: unknown): boolean {
   return typeof params === 'object' && params !== null && 'operations' in params
 }
 
-/** Reads a request whose operations have distinct ids. @throws GraphQLError `BAD_INPUT` when it is malformed */
+/**
+ * Reads a request whose operations have distinct ids. @throws GraphQLError `BAD_INPUT` when it is
+ * malformed
+ */
 export function readStreamRequest(params: unknown): StreamRequest {
   const { data, error } = requestSchema.safeParse(params)
   const refuse = (message: string): GraphQLError => new GraphQLError(message, { extensions: { code: 'BAD_INPUT' } })
@@ -44,7 +50,7 @@ export function readStreamRequest(params: unknown): StreamRequest {
   return data
 }
 
-/** How an operation of a stream is executed. */
+/** The options of {@link createOperationStream}. */
 export interface OperationStreamOptions {
   readonly envelop: (context: object) => Enveloped
   readonly maskError: MaskError
@@ -53,20 +59,22 @@ export interface OperationStreamOptions {
   readonly note: Note
 }
 
-/** The frames of several operations, and how many of these are under way. */
+/** The frames of several operations, and the number of active operations. */
 export interface OperationStream extends Frames {
   readonly size: () => number
-  /** Longest time between heartbeats, as the client asked for. */
+  /** The maximum interval between heartbeats, as requested by the client. */
   readonly heartbeatMs: number
 }
 
 /**
- * Executes several subscriptions into one event stream, whose events name their operation. An operation that is refused
- * or fails ends alone, with its errors and its `complete`. The stream completes after the last of them, and is cut for all
- * when one of them cannot be served now.
+ * Executes several subscriptions over one event stream, whose events carry the id of their
+ * operation. An operation that is refused or fails ends alone, with its errors and its `complete`.
+ * The stream completes after the last operation, and is cut for all when the server temporarily
+ * cannot serve one of them.
  *
- * Nothing begins before the first frame is asked for, and each operation is asked for its next result when the last one has
- * been taken, so an operation that is always ready does not hold up the others.
+ * No operation starts before the first frame is requested. The next result of an operation is
+ * requested when its last one has been consumed, so an operation that is always ready does not
+ * delay the others.
  */
 export function createOperationStream(
   { operations, heartbeatMs = Number.POSITIVE_INFINITY }: StreamRequest,

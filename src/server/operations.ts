@@ -15,37 +15,43 @@ import {
 import type { Config } from '../config.ts'
 import { type Measure, measureOperation } from './measure.ts'
 
-/** The settings that say how large an operation may be. */
+/** The settings that limit the size of an operation. */
 export type OperationLimits = Pick<
   Config,
   'MAX_QUERY_DEPTH' | 'MAX_QUERY_TOKENS' | 'MAX_QUERY_ALIASES' | 'MAX_QUERY_COST'
 >
 
-/** Reads operations: once for each distinct text that is valid, as long as it is remembered. */
+/** Parses and validates operations: once for each distinct valid text, as long as it is cached. */
 export interface Operations {
   /** @throws GraphQLError `GRAPHQL_PARSE_FAILED` for a syntax error or too many tokens */
   parse(text: string): DocumentNode
-  /** What is wrong with a document, by the rules of GraphQL and the limits on depth and aliases; at most 20 errors. */
+  /**
+   * Validates a document against the rules of GraphQL and the limits on depth and aliases; returns
+   * at most 20 errors.
+   */
   validate(document: DocumentNode): readonly GraphQLError[]
-  /** The error of an operation that asks for too much with these variables, or null. */
+  /** Returns the error of an operation whose cost with these variables exceeds the limit, or null. */
   checkCost(
     document: DocumentNode,
     operation: OperationDefinitionNode,
     variables: Readonly<Record<string, unknown>> | null | undefined,
   ): GraphQLError | null
-  /** How many texts are remembered. */
+  /** The number of cached texts. */
   readonly size: number
 }
 
 const maxRemembered = 1_000
-/** Of all texts together, so that memory is bounded whatever is sent. */
+/** Maximum length of all cached texts together, so that memory is bounded whatever clients send. */
 const maxRememberedChars = 4_194_304
 const maxRememberedTextChars = 32_768
 const maxErrors = 20
 
-/** Creates the reader of operations on a schema. */
+/** Creates the parser and validator of operations for a schema. */
 export function createOperations(schema: GraphQLSchema, limits: OperationLimits): Operations {
-  /** Only valid ones, so that nonsense cannot push out what is used; the least recently used comes first. */
+  /**
+   * Contains valid documents only, so that invalid ones cannot evict documents in use; least
+   * recently used first.
+   */
   const remembered = new Map<string, DocumentNode>()
   const valid = new WeakSet<DocumentNode>()
   const texts = new WeakMap<DocumentNode, string>()
@@ -80,7 +86,8 @@ export function createOperations(schema: GraphQLSchema, limits: OperationLimits)
     },
     validate(document) {
       if (valid.has(document)) return []
-      // The limits first: some of graphql's rules take time that grows faster than the document.
+      // The limits are checked first: some rules of graphql take time that grows faster than the
+      // document.
       const small = validate(schema, document, [limitRule(schema, limits)], { maxErrors })
       const errors = small.length > 0 ? small : validate(schema, document, specifiedRules, { maxErrors })
       for (const error of errors) error.extensions['code'] ??= 'GRAPHQL_VALIDATION_FAILED'
@@ -103,7 +110,10 @@ export function createOperations(schema: GraphQLSchema, limits: OperationLimits)
   }
 }
 
-/** The field that a subscription subscribes to; `unknown` when it stands inside a fragment. */
+/**
+ * Returns the name of the field that a subscription subscribes to; `unknown` when the field is
+ * inside a fragment.
+ */
 export function nameRootField(document: DocumentNode, operationName: string | null | undefined): string {
   const selection = getOperationAST(document, operationName)?.selectionSet.selections[0]
   return selection?.kind === Kind.FIELD ? selection.name.value : 'unknown'
@@ -118,7 +128,10 @@ function parseText(text: string, maxTokens: number): DocumentNode {
   }
 }
 
-/** The limits as a rule of validation. They are the same for all variables, so a document is measured once. */
+/**
+ * Creates a validation rule from the limits. They do not depend on variables, so a document is
+ * measured once.
+ */
 function limitRule(schema: GraphQLSchema, limits: OperationLimits) {
   return (context: ValidationContext) => ({
     [Kind.OPERATION_DEFINITION]: (operation: OperationDefinitionNode) => {

@@ -1,25 +1,34 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Config } from '../config.ts'
 
-/** Decides which web pages may talk to this server. One decision for HTTP and for the upgrade to WebSocket. */
+/**
+ * Decides which web pages may call this server. The same decision applies to HTTP and to upgrades
+ * to WebSocket.
+ */
 export interface OriginPolicy {
-  /** Why a request is refused, for the reader of the message, or null. A request without `Origin` comes from no web page. */
+  /**
+   * Returns why a request is refused, as a message for its sender, or null. A request without
+   * `Origin` does not come from a web page.
+   */
   refuse(headers: IncomingHttpHeaders): { readonly reason: 'host' | 'origin'; readonly message: string } | null
-  /** The CORS headers of an answer to a request that was not refused; empty for the same origin. */
+  /**
+   * Returns the CORS headers of the response to an accepted request; without `access-control-*`
+   * headers for the same origin.
+   */
   corsHeaders(headers: IncomingHttpHeaders): Readonly<Record<string, string>>
 }
 
-/** The settings that the decision is made by. */
+/** The settings that the decision depends on. */
 export type OriginConfig = Pick<Config, 'ALLOWED_ORIGINS' | 'TRUST_PROXY'>
 
 const loopbackNames = /^(localhost|[\w-]+\.localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i
 
 /**
- * Creates the decision: the server's own origin and those of `ALLOWED_ORIGINS`.
+ * Creates the policy: allows the server's own origin and those of `ALLOWED_ORIGINS`.
  *
- * @param options.onlyLoopback - true when there are no tokens: then requests must also address the server by a name of the
- * loopback. Otherwise a page that has its own name resolve to 127.0.0.1 (DNS rebinding) would be the same origin, and
- * act as the local developer.
+ * @param options.onlyLoopback - true without token verification: requests must then also address
+ * the server by a loopback name. Otherwise a page whose domain name resolves to 127.0.0.1 (DNS
+ * rebinding) would have the same origin, and act as the local developer.
  */
 export function createOriginPolicy(config: OriginConfig, options: { readonly onlyLoopback: boolean }): OriginPolicy {
   const allowed = new Set(config.ALLOWED_ORIGINS)
@@ -40,7 +49,7 @@ export function createOriginPolicy(config: OriginConfig, options: { readonly onl
           message: `This server has no token secret, so it answers only to localhost, not to "${host}"; set JWT_SECRET or JWKS_URL to serve others`,
         }
       const origin = headers.origin?.toLowerCase()
-      // Browsers that leave Origin out where it would help tell at least this.
+      // Browsers that omit Origin on such requests at least send these headers.
       if (
         origin === undefined &&
         headers['sec-fetch-site'] === 'cross-site' &&
@@ -68,7 +77,10 @@ export function createOriginPolicy(config: OriginConfig, options: { readonly onl
   }
 }
 
-/** A `Host` may spell out the port that an origin leaves out as its scheme's default. */
+/**
+ * Removes the default port: `Host` may contain the port that an origin omits as the default of its
+ * scheme.
+ */
 function withoutDefaultPort(host: string, origin: string): string {
   const { protocol } = new URL(origin)
   return URL.canParse(`${protocol}//${host}`) ? new URL(`${protocol}//${host}`).host : host

@@ -10,7 +10,7 @@ import type { OperationType, ServerMetrics } from './metrics.ts'
 import { createOperations, nameRootField, type OperationLimits } from './operations.ts'
 import { createTracedExecute } from './traced-execute.ts'
 
-/** What of an operation the policy looks at, in `execute` and `subscribe` alike. */
+/** The arguments that `execute` and `subscribe` have in common, as far as the policy reads them. */
 interface Arguments {
   readonly document: DocumentNode
   readonly operationName?: string | null | undefined
@@ -18,28 +18,34 @@ interface Arguments {
   readonly contextValue?: unknown
 }
 
-/** What all operations go through. */
+/** The policy applied to all operations. */
 export interface Policy {
   readonly plugin: Plugin
   /**
-   * Carries out a subscription for which {@link Live.shares} says true, as the plugin would. Beside yoga, whose layers would
-   * stay for as long as the subscription does: kilobytes for each of those who mostly wait.
+   * Executes a subscription for which {@link Live.shares} returns true, as the plugin would, but
+   * bypasses yoga, whose layers would remain for the lifetime of the subscription: kilobytes for
+   * each of many mostly idle subscribers.
    */
   readonly subscribeShared: (args: ExecutionArgs) => ReturnType<Live['subscribe']>
 }
 
 /**
- * The one policy on operations: how they are read, which are refused, what executes them. HTTP, SSE and WebSocket come
- * through the same hooks, since all of them use the `getEnveloped` of the same yoga.
+ * Creates the single policy for operations: how they are parsed, which are refused, and what
+ * executes them. HTTP, SSE and WebSocket run the same hooks, because all of them use the
+ * `getEnveloped` of the same yoga instance.
  *
- * graphql's own `execute` and `subscribe` are used instead of yoga's: leaving a subscription reaches its source at once.
+ * graphql's own `execute` and `subscribe` are used instead of yoga's, so that `return()` of a
+ * subscription reaches its source at once.
  */
 export function createPolicy(options: {
   readonly schema: GraphQLSchema
   readonly limits: OperationLimits
   readonly metrics: ServerMetrics
   readonly note: Note
-  /** Carries out subscriptions to fields that share their executions; without it each subscriber has its own. */
+  /**
+   * Executes subscriptions to fields that share executions; without it each subscriber has its own
+   * execution.
+   */
   readonly live?: Live | undefined
   /** Off by default. */
   readonly tracing?: Tracing | undefined
@@ -55,7 +61,7 @@ export function createPolicy(options: {
     note('LIMITED', viewer, from, { reason: 'cost', subject: operation?.name?.value, detail: error.message })
     return { errors: [error] }
   }
-  /** Nothing is counted of a subscription that goes on but that it has begun. */
+  /** Counts a subscription when it starts; a running subscription has no duration. */
   const countBegun = (result: unknown): void =>
     metrics.operated('subscription', isAsyncIterable(result) ? null : firstCode(result))
   const plugin: Plugin = {
@@ -96,7 +102,7 @@ export function createPolicy(options: {
       return {
         onSubscribeResult({ result, setResult }) {
           countBegun(result)
-          // Who polls is gone in a moment, and listed as one who polls.
+          // A polling client disconnects in a moment, and is listed among the pollers.
           if (!isAsyncIterable(result) || (args.contextValue as { catchUp?: boolean }).catchUp === true) return
           setResult(onEnd(result, metrics.subscribed(nameRootField(args.document, args.operationName))))
         },
@@ -116,7 +122,7 @@ export function createPolicy(options: {
   }
 }
 
-/** The code of a result's first error; null when it has none. */
+/** Returns the code of the first error of a result; null without errors. */
 function firstCode(result: unknown): string | null {
   const { errors } = result as { readonly errors?: readonly unknown[] }
   return errors === undefined || errors.length === 0 ? null : codeOf(errors[0])

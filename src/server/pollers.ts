@@ -1,29 +1,32 @@
 import type { Viewer } from '../tasks/viewer.ts'
 import type { Whence } from './address.ts'
 
-/** Somebody who watches by asking again and again. */
+/** A client that follows a topic by polling. */
 export interface Poller extends Whence {
   readonly id: string
   readonly userId: string | null
   readonly openedAtMs: number
 }
 
-/** Those who poll. A request is over in a moment, so whoever asks again in time counts as connected in between. */
+/**
+ * The polling clients. A request is short, so a client that polls again in time counts as connected
+ * in between.
+ */
 export interface Pollers {
-  /** Takes note of a request. @returns whether it is somebody new */
+  /** Records a request. @returns whether it comes from a new client */
   seen(viewer: Viewer | null, from: Whence): boolean
-  /** Those who were here within the time, oldest first. */
+  /** Returns the clients seen within `quietMs`, oldest first. */
   list(): readonly Poller[]
 }
 
-/** The client of this house asks again after 5 s at most. */
+/** The Tidings client polls again after at most 5 s. */
 const defaultQuietMs = 12_000
-/** So that nobody fills the memory with names. Who comes then is served, and not listed. */
+/** Bounds the memory used by made-up user agents. Further clients are served but not listed. */
 const maxPollers = 10_000
 
-/** Creates the list. Pages of one user in one browser at one address count as one. */
+/** Creates the list. Pages of one user in one browser at one address count as one client. */
 export function createPollers({ quietMs = defaultQuietMs, now = Date.now } = {}): Pollers {
-  /** The one who was here longest ago first. */
+  /** The least recently seen client first. */
   const known = new Map<string, Poller & { seenAtMs: number }>()
   let ids = 0
   const forget = (): void => {

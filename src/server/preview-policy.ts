@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts'
 import { hostInUrl } from './listen.ts'
 
-/** The headers that keep what a preview runs apart from everything else. */
+/** The headers that isolate the scripts of a preview. */
 export interface PreviewHeaders {
   readonly [name: string]: string
 }
@@ -9,8 +9,8 @@ export interface PreviewHeaders {
 const features = 'accelerometer camera display-capture geolocation gyroscope microphone midi payment usb'.split(' ')
 
 /**
- * The origins whose pages may show a preview in a frame: that of the Studio. Without `STUDIO_URL` it is this server by every name
- * that this machine has for it.
+ * Returns the origins whose pages may show a preview in a frame: the origin of the Studio. Without
+ * `STUDIO_URL` that is this server under every loopback name of this machine.
  */
 export function readFramers(
   { STUDIO_URL, HOST }: Pick<Config, 'STUDIO_URL' | 'HOST'>,
@@ -21,14 +21,16 @@ export function readFramers(
 }
 
 /**
- * The headers of every answer of the preview server.
+ * Creates the headers of every response of the preview server.
  *
- * - `sandbox` without `allow-same-origin`: whatever runs has an origin that equals no other, so no cookie, no storage and no
- *   token of anybody; also when the address is opened outside the Studio. No pop-ups, no way to move the page around it.
- * - It loads, and talks to, nothing but its own files. `form-action 'none'` lets scripts handle forms and sends none.
- * - Only the Studio may frame it.
+ * - `sandbox` without `allow-same-origin`: scripts run in an opaque origin, without access to
+ *   cookies, storage or tokens, even when the address is opened outside the Studio. No pop-ups, no
+ *   navigation of the embedding page.
+ * - A preview can load, and connect to, its own files only. `form-action 'none'` lets scripts
+ *   handle forms but sends none.
+ * - Only the Studio may embed it in a frame.
  *
- * @param base - the address of this preview, with a slash at the end
+ * @param base - the address of this preview, with a trailing slash
  */
 export function writePreviewHeaders(base: string, framers: readonly string[]): PreviewHeaders {
   return {
@@ -53,7 +55,8 @@ export function writePreviewHeaders(base: string, framers: readonly string[]): P
     'x-robots-tag': 'noindex',
     'origin-agent-cluster': '?1',
     'permissions-policy': features.map((name) => `${name}=()`).join(', '),
-    // Modules and fetches of a sandboxed page come from the origin "null"; the address itself is the leave to read.
+    // Modules and fetches of a sandboxed page come from the origin "null"; knowledge of the address
+    // itself is the permission.
     'access-control-allow-origin': '*',
   }
 }

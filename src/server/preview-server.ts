@@ -4,12 +4,12 @@ import type { Logger } from '../logger.ts'
 import { hostInUrl, listen } from './listen.ts'
 import { readFramers, writePreviewHeaders } from './preview-policy.ts'
 
-/** A server of nothing but previews, on an origin of its own. */
+/** A server for previews only, on a separate origin. */
 export interface PreviewServer extends AsyncDisposable {
   readonly port: number
-  /** Where browsers reach it, without a slash at the end; null when that is not known. */
+  /** The public URL of the server, without a trailing slash; null while it is unknown. */
   readonly url: string | null
-  /** Says on which port the Studio is, once that is known; until then nothing may frame a preview. */
+  /** Sets the port of the Studio; before that no page may embed a preview. */
   serveFor(studioPort: number): void
 }
 
@@ -23,9 +23,10 @@ const longestCloseMs = 500
 const everyAddress = new Set(['0.0.0.0', '::', '[::]'])
 
 /**
- * Starts the server of previews. An address is `/<key>/<file>`; the key is the leave to see it, so it is given only to those who may.
+ * Starts the preview server. An address is `/<key>/<file>`. The key is the permission to read the
+ * preview, so it is given only to users with access.
  *
- * @param options.readFile - finds a file by the preview's key and its name, letter by letter
+ * @param options.readFile - finds a file by the preview's key and the exact file name
  * @throws TidingsError `BAD_CONFIGURATION` when it cannot listen on `HOST` and the port
  */
 export async function startPreviewServer(options: {
@@ -62,7 +63,7 @@ export async function startPreviewServer(options: {
       return answer(response, 405, base, 'text/plain', 'Previews can only be read.\n', false)
     }
     const isHead = method === 'HEAD'
-    // Relative addresses in the page begin behind the last slash.
+    // Relative addresses in the page are resolved against the last slash.
     if (place !== null && place.path === null)
       return void response.writeHead(308, { ...writePreviewHeaders(base, framers), location: `/${place.key}/` }).end()
     const file = place?.path ? await readFile(place.key, place.path) : null
@@ -80,7 +81,7 @@ export async function startPreviewServer(options: {
       })
     },
   )
-  // There is no port after the last one.
+  // No port follows the last one.
   const isAtEnd = config.PORT === 0 || config.PORT === 65_535
   const port = await listen(server, {
     host: config.HOST,
@@ -107,7 +108,10 @@ export async function startPreviewServer(options: {
   }
 }
 
-/** The key, and the file's name; null for the path when even the slash behind the key is missing. */
+/**
+ * Parses an address into the key and the file name; `path` is null when even the slash after the
+ * key is missing.
+ */
 function parsePlace(address: string): { readonly key: string; readonly path: string | null } | null {
   const [path = ''] = address.split(/[?#]/)
   const [, key, rest] = /^\/([\w-]{16,64})(\/.*)?$/.exec(path) ?? []
@@ -115,12 +119,12 @@ function parsePlace(address: string): { readonly key: string; readonly path: str
   if (rest === undefined) return { key, path: null }
   let name: string
   try {
-    // Once: what is encoded twice names no file.
+    // Decoded once: a name that is encoded twice matches no file.
     name = decodeURIComponent(rest.slice(1)).normalize('NFC')
   } catch {
     return { key, path: '' }
   }
-  // PostgreSQL takes no U+0000, and no file has one in its name.
+  // PostgreSQL rejects U+0000, and no file name contains it.
   if (name.includes('\0')) return { key, path: '' }
   return { key, path: name === '' || name.endsWith('/') ? `${name}index.html` : name }
 }

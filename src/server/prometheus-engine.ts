@@ -3,7 +3,7 @@ import { type QueueFigures, readQueueFigures } from '../tasks/queue-figures.ts'
 import type { TaskWorker } from '../tasks/worker.ts'
 import type { Show } from './prometheus.ts'
 
-/** Shows what goes into the log, over the bus and out of the feeds. */
+/** Adds the metrics of the log, the bus and the feeds. */
 export function showEngine(show: Show, { appender, bus, feeds }: Engine): void {
   const { counters: appends } = appender
   show.counter('events_appended_total', 'Events that this process appended to the log.', () => appends.events)
@@ -67,12 +67,15 @@ export function showEngine(show: Show, { appender, bus, feeds }: Engine): void {
   )
 }
 
-/** How long the record is waited for; a page that does not come would say less than one without these. */
+/**
+ * The timeout for the database; a metrics page that times out would say less than a page without
+ * these metrics.
+ */
 const patienceMs = 1_000
 
 /**
- * Shows the state of PostgreSQL, and what it says of the queue. While it does not answer, the queue is left out: an old
- * figure would look like a calm one.
+ * Adds the state of PostgreSQL, and the metrics of the queue stored in it. While the database does
+ * not answer, the queue is omitted: an old number would look like normal operation.
  */
 export function showRecord(show: Show, { database, appender, definitions }: Engine): void {
   let queue: ReadonlyMap<string, QueueFigures> | null = null
@@ -81,14 +84,14 @@ export function showRecord(show: Show, { database, appender, definitions }: Engi
     try {
       queue = await readQueueFigures(database, [...definitions.keys()])
     } catch {
-      // Whatever the reason is: it does not answer, and the page says so.
+      // The reason is irrelevant: the database does not answer, and the page shows that.
       queue = null
     } finally {
       asking = undefined
     }
   }
   show.before(async () => {
-    // However many ask, and however long it takes: one question at a time.
+    // At most one query is in flight, whatever the number of requests and its duration.
     asking ??= ask()
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<void>((resolve) => {
@@ -151,7 +154,7 @@ export function showRecord(show: Show, { database, appender, definitions }: Engi
   )
 }
 
-/** Shows what the worker of this process does. */
+/** Adds the metrics of the worker of this process. */
 export function showWorker(show: Show, worker: TaskWorker): void {
   show.gauge(
     'attempts_running',

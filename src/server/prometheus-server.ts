@@ -2,7 +2,7 @@ import type { Live } from '../live/shared.ts'
 import type { ServerMetrics } from './metrics.ts'
 import type { Show } from './prometheus.ts'
 
-/** Shows who is connected and what operations came of it. */
+/** Adds the metrics of connections and operations. */
 export function showServer(show: Show, metrics: ServerMetrics): void {
   show.gauge('connections', 'Connections that are open, by transport.', () => Object.entries(metrics.connections), [
     'transport',
@@ -18,7 +18,7 @@ export function showServer(show: Show, metrics: ServerMetrics): void {
   for (const metric of metrics.metrics) show.metric(metric)
 }
 
-/** Shows what live delivery sends, and to whom it could not. */
+/** Adds the metrics of live delivery, including failed deliveries. */
 export function showLive(show: Show, live: Live): void {
   const { counters } = live
   show.gauge('live_groups', 'Groups of subscriptions that share their executions.', () => live.size)

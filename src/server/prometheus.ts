@@ -11,30 +11,35 @@ export interface MetricsPage {
   render(): Promise<string>
 }
 
-/** The values of a metric when the page is asked for: one value, or one for each combination of labels, in their order. */
+/**
+ * The values of a metric when the page is requested: one value, or one for each combination of
+ * labels, in the order of the labels.
+ */
 export type Values = number | Iterable<readonly [...labels: string[], value: number]>
 
-/** Puts metrics on the page. Their names get `tidings_` in front. */
+/** Adds metrics to the page. Their names are prefixed with `tidings_`. */
 export interface Show {
-  /** What goes up and down. */
+  /** Adds a value that can go up and down. */
   gauge(name: string, help: string, read: () => Values, labels?: readonly string[]): void
-  /** What only goes up. */
+  /** Adds a value that only increases. */
   counter(name: string, help: string, read: () => Values, labels?: readonly string[]): void
-  /** A metric that somebody keeps in prom-client's own classes. */
+  /** Adds a metric that is kept in a class of prom-client. */
   metric(metric: Metric): void
-  /** Is done, and waited for, before the values are read. */
+  /** Registers a function that runs, and is awaited, before the values are read. */
   before(look: () => Promise<void>): void
 }
 
 /**
- * Creates the page of metrics of a process, whatever it does: what the engine, the server and live delivery count, the state
- * of PostgreSQL and Redis, and Node's own (memory, garbage collection, lag of the event loop). `docs/operations.md` says
- * what each means and when to worry.
+ * Creates the metrics page of a process, for any role: the counters of the engine, the server and
+ * live delivery, the state of PostgreSQL and Redis, and Node's own metrics (memory, garbage
+ * collection, event loop lag). `docs/operations.md` explains what each metric means and when to
+ * act.
  *
- * Values are read from the counters where they are kept, when the page is asked for: nothing on the way of an event counts twice.
+ * Values are read from the existing counters when the page is requested, so the delivery path of an
+ * event does no extra counting.
  *
- * @param options.metrics - of the server; null in a process that has none
- * @param options.live - live delivery; null in a process that has none
+ * @param options.metrics - of the server; null in a process without one
+ * @param options.live - live delivery; null in a process without it
  */
 export function createMetricsPage({
   engine,

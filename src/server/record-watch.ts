@@ -1,21 +1,22 @@
 import type { ReadReadiness } from './health.ts'
 
-/** Whether the record can be reached, as far as this server knows. Disposing stops looking. */
+/** Whether the database can be reached, as far as this server knows. Disposing stops the checks. */
 export interface RecordWatch extends Disposable {
-  /** Whether it has not answered for some seconds. */
+  /** Whether the database has not answered for some seconds. */
   isAway(): boolean
 }
 
-/** How often the database may fail to answer, one look a second, before those who watch are told. */
+/** Consecutive failed checks, one per second, before subscribers are asked to reconnect. */
 const maxMisses = 3
 
 /**
- * Looks after the record for those who only listen. Nothing of theirs fails while it is away, and nothing comes either: a
- * page would go on to say that it is live. So they are sent away, with a code after which they try again, and are not taken
- * in until it is back. A restart of the database that is shorter than a few seconds is not noticed.
+ * Monitors the database on behalf of subscribers. While it is unavailable their subscriptions do
+ * not fail, but receive no events either: a page would continue to claim that it is live. So their
+ * connections are closed with a code that makes them retry, and refused until the database is
+ * available again. A restart of the database that takes less than a few seconds goes unnoticed.
  *
- * @param options.onAway - called when it has gone
- * @param options.everyMs - time between looks; default 1 s
+ * @param options.onAway - called when the database has become unavailable
+ * @param options.everyMs - time between checks; default 1 s
  */
 export function createRecordWatch(options: {
   readonly readReadiness: ReadReadiness

@@ -7,7 +7,7 @@ const isTemporary = (status: number): boolean => status === 429 || status === 50
 /** Media type of a GraphQL response: https://graphql.github.io/graphql-over-http/draft/#sec-Media-Types */
 export const graphqlResponseType = 'application/graphql-response+json; charset=utf-8'
 
-/** Answers with a value as JSON. */
+/** Responds with a value as JSON. */
 export function answerJson(
   response: ServerResponse,
   status: number,
@@ -18,15 +18,15 @@ export function answerJson(
 }
 
 /**
- * Refuses a request, in the form of a GraphQL result, which is what clients of the API read. By the media type and the code
- * they know that this server refuses them, and not something in between.
+ * Refuses a request with a GraphQL result, the format that API clients read. The media type and the
+ * code show that this server refused it, and not an intermediary.
  */
 export function refuse(response: ServerResponse, status: number, code: string, message: string): void {
   if (isTemporary(status)) response.setHeader('retry-after', retryAfterSeconds)
   answerJson(response, status, { errors: [{ message, extensions: { code } }] }, graphqlResponseType)
 }
 
-/** Refuses an upgrade to WebSocket: the client sees a connection that failed. */
+/** Refuses an upgrade to WebSocket: the client sees a failed connection. */
 export function refuseUpgrade(socket: Duplex, status: number, message: string): void {
   socket.end(
     [

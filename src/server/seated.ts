@@ -2,11 +2,12 @@ import type { ExecutionResult } from 'graphql'
 import type { Seat } from '../live/outlet.ts'
 
 /**
- * Gives a subscription that is executed for its viewer alone a seat on its socket, as those that are shared have one. graphql-ws forgets
- * one whose id its client has used again before it had begun: it would go on under the id of the other, also when the socket has closed.
+ * Registers a subscription with its own execution on its socket, as shared subscriptions are
+ * registered. graphql-ws loses track of a subscription whose id its client has reused before it had
+ * started: it would continue under the id of the other one, even after the socket has closed.
  *
- * Once it has left, or was told to, a pending `next()` is never settled: graphql-ws would take that for the end of whatever operation then
- * has the same id, and complete it.
+ * Once the subscription has ended, or was asked to, a pending `next()` is never settled: graphql-ws
+ * would take that for the end of the operation that has the same id by then, and complete it.
  */
 export function takeSeat(
   source: AsyncIterable<ExecutionResult>,

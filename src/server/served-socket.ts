@@ -10,59 +10,65 @@ import type { Whence } from './address.ts'
 import type { Connection, ConnectionControl, Connections, MoveReason } from './connections.ts'
 import type { Note } from './context.ts'
 
-/** Closes a socket, with a reason that is cut to the 123 bytes it may have. */
+/** Closes a socket, with a reason that is cut to the 123 bytes allowed by the protocol. */
 export function closeSocket(socket: WebSocket, code: number, reason: string): void {
   socket.close(code, Buffer.byteLength(reason) <= 123 ? reason : `${reason.slice(0, 40)}…`)
 }
 
-/** Why a socket closes while the database cannot be reached. */
+/** The close reason while the database is unavailable. */
 export const awayMessage = 'The database cannot be reached; connect again'
 
-/** What all sockets of a server have in common. */
+/** The state shared by all sockets of a server. */
 export interface SocketSurroundings {
-  /** Unread answers beyond which a socket is not listened to. */
+  /** Unread response bytes beyond which no more messages are read from a socket. */
   readonly maxBufferBytes: number
   readonly connections: Connections
   readonly live: Live | undefined
   readonly note: Note
   readonly logger: Logger
-  /** What a client is told of the failure of its subscription; null when the socket closes instead. */
+  /**
+   * Returns the error that a client receives when its subscription fails; null when the socket
+   * closes instead.
+   */
   readonly refine: (socket: WebSocket, error: unknown) => unknown
 }
 
 /**
- * A WebSocket that is open, as everybody has it who has to do with it: graphql-ws sends and hears through it, the register of
- * connections moves it, live delivery asks its client to come back.
+ * An open WebSocket, with the interfaces of all its users: graphql-ws sends and receives through
+ * it, the connection register moves it, and live delivery asks its client to reconnect.
  */
 export interface ServedSocket extends Port, ConnectionControl, SocketOwner {
   readonly socket: WebSocket
-  /** Of the upgrade. The request itself is not kept, as its headers weigh more than the socket. */
+  /**
+   * The header of the upgrade. The request itself is not retained, because its headers take more
+   * memory than the socket.
+   */
   readonly authorization: string | undefined
   readonly connection: Connection
-  /** Where live delivery writes. */
+  /** The sink that live delivery writes to. */
   readonly outlet: SocketOutlet | undefined
   viewer: Viewer | null
-  /** Of graphql-ws, by id. */
+  /** The operations of graphql-ws by id. */
   operations: Readonly<Record<string, unknown>>
-  /** Its client has sent `connection_init`. */
+  /** Whether the client has sent `connection_init`. */
   hasBegun: boolean
-  /** Which of the turns it is pinged in. */
+  /** The ping group of the socket. */
   readonly pingTurn: number
-  /** It has not answered the last ping yet. */
+  /** Whether the last ping is still unanswered. */
   isUnanswered: boolean
-  /** graphql-ws's, told when the socket has closed. */
+  /** The callback of graphql-ws to call when the socket has closed. */
   onClosed: (code: number, reason: string) => Promise<void>
   close(code?: number, reason?: string): void
-  /** Writes down that a limit was reached. */
+  /** Records in the audit log that a limit was reached. */
   noteLimit(reason: string, detail: string): void
-  /** Tells everybody that the socket has closed. */
+  /** Notifies all users of the socket that it has closed. */
   closed(code: number, reason: string): void
 }
 
-/** Opens what belongs to a socket, and registers it. */
+/** Opens the resources of a socket, and registers it. */
 export function createServedSocket(options: {
   readonly socket: WebSocket
-  /** The TCP socket beneath it. */
+  /** The TCP socket of the WebSocket. */
   readonly tcp: Duplex
   readonly authorization: string | undefined
   readonly from: Whence
@@ -72,7 +78,7 @@ export function createServedSocket(options: {
   return new OpenWebSocket(options)
 }
 
-/** A class, against the custom of the house: there are thousands, and functions of each one's own would weigh a kilobyte. */
+/** A class rather than closures: saves about 1 KB per instance, and there are thousands. */
 class OpenWebSocket implements ServedSocket {
   readonly socket: WebSocket
   readonly authorization: string | undefined
@@ -85,7 +91,7 @@ class OpenWebSocket implements ServedSocket {
   onClosed: (code: number, reason: string) => Promise<void> = () => Promise.resolve()
   readonly pingTurn: number
   readonly #surroundings: SocketSurroundings
-  /** Answers on their way to the operating system. */
+  /** The number of responses not yet taken by the operating system. */
   #sending = 0
 
   constructor({ socket, tcp, authorization, from, pingTurn, surroundings }: Parameters<typeof createServedSocket>[0]) {
@@ -102,8 +108,9 @@ class OpenWebSocket implements ServedSocket {
   }
 
   /**
-   * Resolves when the operating system has taken it, which is what keeps a slow reader's backlog in the log. What can no longer
-   * be sent waits for the socket's end: a source that is always ready would otherwise spin, and starve the very event that ends it.
+   * Resolves when the operating system has taken the message; that keeps the backlog of a slow
+   * subscriber in the log. A message that can no longer be sent waits for the end of the socket:
+   * otherwise a source that is always ready would spin, and starve the very event that ends it.
    */
   send(data: string): Promise<void> {
     const { socket } = this
@@ -126,7 +133,8 @@ class OpenWebSocket implements ServedSocket {
   onMessage(listener: (message: string) => Promise<void>): void {
     const { socket } = this
     socket.on('message', (data) => {
-      // What live delivery has written makes nobody deaf: the end of an answer is what is waited for.
+      // Reading is never paused for data written by live delivery alone: it resumes only after a
+      // response has been sent.
       if (this.#sending > 0 && this.#isBehind()) socket.pause()
       listener(readMessage(String(data))).catch((error: unknown) => {
         this.#surroundings.logger.error({ err: error }, 'failed to handle a WebSocket message')
@@ -179,15 +187,16 @@ class OpenWebSocket implements ServedSocket {
 
 const none: Readonly<Record<string, unknown>> = {}
 
-/** After everything else that its end sets off. */
+/** Resolves after all other effects of the end of a socket. */
 function whenGone(socket: WebSocket, resolve: () => void): void {
   if (socket.readyState === socket.CLOSED) setImmediate(resolve)
   else socket.once('close', () => setImmediate(resolve))
 }
 
 /**
- * A message as graphql-ws takes it: its parser lets through what is parsed already. It holds on to what it is given for as long as a
- * subscription lasts, so to the whole text otherwise. What is no JSON is for it to refuse.
+ * Parses a message for graphql-ws, whose parser passes through parsed values. graphql-ws retains
+ * its input for the lifetime of a subscription, and would retain the whole text otherwise. Invalid
+ * JSON is left to graphql-ws to refuse.
  */
 function readMessage(text: string): string {
   try {

@@ -1,19 +1,28 @@
 import type { Server } from 'node:http'
 import type { Connections } from './connections.ts'
 
-/** Closes a server in order. Both may be called again. */
+/** Closes a server gracefully. Both methods are idempotent. */
 export interface Closer {
-  /** Takes no new connections; requests that come on open ones are answered, and their connection closed after it. */
+  /**
+   * Accepts no new connections; requests on open connections are answered, and their connection is
+   * closed afterwards.
+   */
   stopAccepting(): void
-  /** Asks those who watch to move, spread over `spreadMs`, and cuts what is still there half a second later. */
+  /**
+   * Asks clients to reconnect, spread over `spreadMs`, and cuts the remaining connections half a
+   * second later.
+   */
   close(spreadMs: number): Promise<void>
 }
 
-/** How long clients may take to let go after they were asked to move, and requests under way to be answered. */
+/**
+ * Time that clients have to disconnect after they were asked to reconnect, and active requests to
+ * be answered.
+ */
 const letGoMs = 500
 const lookMs = 10
 
-/** Creates the closer of a server that is listening. */
+/** Creates the closer of a listening server. */
 export function createCloser(options: {
   readonly server: Server
   readonly connections: Connections
@@ -25,8 +34,9 @@ export function createCloser(options: {
   let closing: Promise<void> | undefined
 
   const stopAccepting = (): Promise<void> => {
-    // Not before this turn's connections are taken: those that the system holds ready at that moment are reset, with the
-    // requests on them, which a balancer may not send elsewhere. Also closes connections on which nothing is under way.
+    // Deferred until the connections of this turn are accepted: connections that the operating
+    // system holds ready at that moment are reset, together with their requests, which a load
+    // balancer may not send elsewhere. Also closes idle connections.
     closed ??= new Promise((resolve) => setImmediate(() => server.close(() => resolve())))
     return closed
   }

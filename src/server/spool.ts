@@ -4,29 +4,33 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 
-/** A file that was uploaded, on the disk of this server and not in its memory. What `Upload` arguments are. */
+/**
+ * An uploaded file, stored on the disk of this server rather than in memory. The value of `Upload`
+ * arguments.
+ */
 export interface UploadedFile {
-  /** As the client calls it. */
+  /** The name sent by the client. */
   readonly name: string
-  /** As the client says; `application/octet-stream` when it does not. */
+  /** The media type sent by the client; `application/octet-stream` when it sent none. */
   readonly type: string
   readonly size: number
-  /** All of it, in memory. @throws Error once the request is over */
+  /** Reads the whole file into memory. @throws Error once the request is over */
   bytes(): Promise<Uint8Array<ArrayBuffer>>
 }
 
-/** Files of one request. Disposing frees what they take; idempotent. */
+/** The files of one request. Disposing releases their disk space; idempotent. */
 export interface Spool extends AsyncDisposable {
   /**
-   * Writes a stream to the disk, no faster than the disk takes it.
-   * @throws whatever the stream or the disk throws; nothing of it stays
+   * Writes a stream to the disk with backpressure.
+   * @throws the errors of the stream and the disk; the partial file is removed
    */
   take(stream: Readable, about: Pick<UploadedFile, 'name' | 'type'>): Promise<UploadedFile>
 }
 
 /**
- * Creates a spool in the system's folder for temporary files (`TMPDIR`). A file loses its name as soon as it is open, so that
- * the system takes it back however this process ends, and nothing has to be looked for at the next start.
+ * Creates a spool in the system's folder for temporary files (`TMPDIR`). A file is unlinked as soon
+ * as it is open, so the operating system frees it however this process ends, and the next start has
+ * nothing to clean up.
  */
 export function createSpool(): Spool {
   const handles = new Set<FileHandle>()
@@ -57,7 +61,7 @@ export function createSpool(): Spool {
   }
 }
 
-/** A write may take less than it is given. */
+/** Writes a whole chunk: a single write may take only a part of it. */
 async function writeAll(handle: FileHandle, chunk: Buffer): Promise<void> {
   for (let at = 0; at < chunk.length; ) at += (await handle.write(chunk, at)).bytesWritten
 }

@@ -18,52 +18,65 @@ import { onExpiry } from './viewer.ts'
 const headers = {
   'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-store, no-transform',
-  // nginx would hold the events back otherwise.
+  // nginx would buffer the events otherwise.
   'x-accel-buffering': 'no',
 }
 const encoder = new TextEncoder()
-/** How long a stream that is to be cut may take to be read before its connection is destroyed all the same. */
+/**
+ * Time that the client has to read a stream that is being cut, before its connection is destroyed
+ * anyway.
+ */
 const lingerMs = 1_000
-/** After which time, on average, a client that reconnects by itself is to do so. */
+/** The average delay before a client that reconnects automatically does so. */
 const retryMs = 1_000
-/** Longest time for a resumed stream to show that its topic is over, before it is answered as one that goes on. */
+/**
+ * Longest wait for a resumed stream to show that its topic has ended, before it is answered as a
+ * running stream.
+ */
 const resumeMs = 3_000
 
 /**
- * Answers with event streams (`distinct connections` of the GraphQL-over-SSE protocol): one `next` for each result, then
- * `complete`. A refused subscription is a stream as well: one `next` with its errors, then `complete`, with status 200.
+ * Creates the plugin that responds with event streams (`distinct connections` of the
+ * GraphQL-over-SSE protocol): one `next` for each result, then `complete`. A refused subscription
+ * is a stream as well: one `next` with its errors, then `complete`, with status 200.
  *
- * A stream that ends without `complete` is not over: the token expired, the server moves its clients or cannot serve now.
- * A comment says which, the response is aborted, so that nobody takes it for complete, and the client resumes.
+ * A stream that ends without `complete` is not over: the token expired, or the server asks its
+ * clients to reconnect or temporarily cannot serve the subscription. A comment says which. The
+ * response is aborted, so that no intermediary takes it for complete, and the client resumes.
  *
  * A request may have several operations: `createOperationStream`.
  *
- * Each event has its cursor as `id`, so an `EventSource` resumes by itself: `Last-Event-ID` stands for the argument
- * `after`. When nothing can follow that event the answer is 204, after which an `EventSource` does not come back.
+ * Each event has its cursor as `id`, so an `EventSource` resumes automatically: `Last-Event-ID`
+ * stands for the argument `after`. After a terminal event the response is 204, after which an
+ * `EventSource` does not reconnect.
  */
 export function createEventStreamPlugin(options: {
   readonly connections: Connections
   readonly pollers: Pollers
   readonly metrics: ServerMetrics
   readonly note: Note
-  /** Time between comments that keep a quiet stream open. */
+  /** Time between comments that keep an idle stream open. */
   readonly keepAliveMs: number
   /**
-   * Time until the second comment, by which a client knows that more than the beginning of the answer comes through. The
-   * time between comments doubles from here to `keepAliveMs`.
+   * Time until the second comment, which shows the client that more than the beginning of the
+   * response gets through. The interval between comments doubles from this value up to
+   * `keepAliveMs`.
    */
   readonly confirmMs: number
-  /** How long a stream may last before its client is asked to open another one. */
+  /** Maximum duration of a stream before its client is asked to open another one. */
   readonly maxStreamMs: number
-  /** Most operations of one stream. */
+  /** Maximum number of operations of one stream. */
   readonly maxSubscriptions: number
   readonly maskError: MaskError
-  /** The functions that one operation of a stream with several is executed with. */
+  /** Returns the functions that execute one operation of a stream with several. */
   readonly envelop: (context: object) => Enveloped
 }): Plugin<object, ServerContext> {
   const { connections, pollers, metrics, note, keepAliveMs, confirmMs, maxStreamMs, maskError } = options
   const subscriptions = new WeakMap<Request, 'sse' | 'polling'>()
-  /** What stands for the result of a request with several operations. */
+  /**
+   * The streams of requests with several operations, keyed by the placeholder result that yoga
+   * handles.
+   */
   const operationStreams = new WeakMap<object, OperationStream>()
 
   const answer = async (result: unknown, request: Request, context: ServerContext): Promise<Response> => {
@@ -74,7 +87,8 @@ export function createEventStreamPlugin(options: {
     const frames = several ?? frameResults(source, subscriptions.has(request))
     if (!isAsyncIterable(source))
       return new Response(createEventStream({ frames, response: res, keepAliveMs, confirmMs }).body, { headers })
-    // Its client left while the subscription was opened: what is counted in now would never be counted out.
+    // The client disconnected while the subscription was being opened: a connection registered now
+    // would never be unregistered.
     if (res.closed) {
       frames.return()
       return new Response(null)
@@ -119,8 +133,9 @@ export function createEventStreamPlugin(options: {
       setTimeout(() => res.destroy(), lingerMs).unref()
     }
     const stopTimer = onExpiry(viewer, () => end('the token has expired; connect again with a new one'))
-    // Of a peer that vanished without a word nothing is heard: what is written to it waits in the operating system, which may
-    // hope for a quarter of an hour. Spread, as streams that were opened at once would all be renewed at once.
+    // A peer that vanished without closing the connection goes unnoticed: data written to it waits
+    // in the operating system, which may retry for a quarter of an hour. Jittered, because streams
+    // that were opened together would otherwise all be renewed together.
     const renewal = setTimeout(
       () => end('this stream has lasted long enough; connect again'),
       maxStreamMs * (0.9 + Math.random() / 10),
@@ -137,7 +152,7 @@ export function createEventStreamPlugin(options: {
   return {
     onParams({ params, request, setParams, setResult, context }) {
       if (!hasOperations(params) || request.method !== 'POST') return
-      // What yoga looks at instead, as it knows of one operation only.
+      // A placeholder for yoga, which supports one operation only.
       setParams({ query: '{ __typename }' })
       try {
         const streamRequest = readStreamRequest(params)
@@ -183,7 +198,10 @@ export function createEventStreamPlugin(options: {
 
 const lastEventId = 'last-event-id'
 
-/** Whether a resumed stream completes without an event: what it was resumed after is a terminal event. */
+/**
+ * Whether a resumed stream completes without an event, because it was resumed after a terminal
+ * event.
+ */
 async function isOver(first: ReturnType<Frames['next']>, { caughtUp }: ServerContext): Promise<boolean> {
   const { promise: late, resolve } = Promise.withResolvers<void>()
   const timer = setTimeout(resolve, resumeMs)
@@ -192,7 +210,7 @@ async function isOver(first: ReturnType<Frames['next']>, { caughtUp }: ServerCon
   return step?.value !== undefined && 'text' in step.value && step.value.isComplete === true
 }
 
-/** Which kinds of answer a client takes. Nothing said means everything. */
+/** Parses the `Accept` header. Without one the client accepts everything. */
 export function readAccept(header: string | null): { readonly stream: boolean; readonly json: boolean } {
   const types = (header ?? '*/*').split(',').map((part) => (part.split(';')[0] ?? '').trim().toLowerCase())
   const any = types.includes('*/*')
@@ -207,7 +225,7 @@ function refuse(status: number, code: string, message: string): Response {
   return new Response(body, { status, headers: { 'content-type': graphqlResponseType } })
 }
 
-/** The frames of one operation: a `next` for each result, then `complete`. */
+/** Yields the frames of one operation: a `next` for each result, then `complete`. */
 function frameResults(source: AsyncIterable<ExecutionResult> | ExecutionResult, isSubscription: boolean): Frames {
   const iterator = isAsyncIterable(source) ? source[Symbol.asyncIterator]() : yieldOnce(source)
   let lastCursor: string | undefined
@@ -220,7 +238,8 @@ function frameResults(source: AsyncIterable<ExecutionResult> | ExecutionResult, 
         isComplete = true
         return { done: false, value: { text: `${idLine(lastCursor)}event: complete\ndata:\n\n`, isComplete: true } }
       }
-      // A query is over when it is answered, whatever the answer; a subscription only when it says so.
+      // A query is over when it is answered, whatever the answer; a subscription only when it
+      // completes.
       if (isSubscription && isAway(step.value)) return { done: false, value: { cut: unavailable } }
       lastCursor = cursorOf(step.value) ?? lastCursor
       return { done: false, value: { text: `${idLine(lastCursor)}event: next\ndata: ${toText(step.value)}\n\n` } }
@@ -229,21 +248,21 @@ function frameResults(source: AsyncIterable<ExecutionResult> | ExecutionResult, 
   }
 }
 
-/** The cursor as the event's id, which an `EventSource` hands back as `Last-Event-ID`. */
+/** Formats the cursor as the event's id, which an `EventSource` sends back as `Last-Event-ID`. */
 function idLine(cursor: string | undefined): string {
   return cursor === undefined ? '' : `id: ${cursor}\n`
 }
 
-/** A body that is written at the pace of its reader: the next frame is asked for when the last one has left. */
+/** A body with backpressure: the next frame is requested when the last one has been written. */
 interface EventStream {
   readonly body: ReadableStream<Uint8Array>
-  /** Cuts it, with a comment that says why. Leaves the source. */
+  /** Cuts the stream with a comment that contains the reason, and returns the source. */
   cut(why: string): void
 }
 
 function createEventStream(options: {
   readonly frames: Frames
-  /** The step that has been asked for already. */
+  /** The `next()` call that is already pending. */
   readonly pending?: ReturnType<Frames['next']> | undefined
   readonly response: ServerResponse
   readonly keepAliveMs: number
@@ -262,7 +281,8 @@ function createEventStream(options: {
       beatAfter(Math.min(2 * ms, options.keepAliveMs))
     }, ms).unref()
   }
-  // Frequent at first: the first comment and the next may arrive together, and then the one after them has to confirm.
+  // Frequent at first: the first two comments may arrive together, and then the third one has to
+  // confirm the transport.
   beatAfter(Math.min(options.confirmMs, options.keepAliveMs))
 
   let isLeft = false
@@ -273,7 +293,7 @@ function createEventStream(options: {
     frames.return()
   }
   const nextText = async (): Promise<string | undefined> => {
-    // Sent at once, so that the client sees its request accepted before anything happens.
+    // Sent at once, so that the client sees its request accepted before the first event.
     if (!isStarted) {
       isStarted = true
       return ':\n\n'
@@ -292,14 +312,15 @@ function createEventStream(options: {
     }
     if (why === undefined) return ':\n\n'
     isCut = true
-    // Clients that reconnect by themselves, such as `EventSource`, do not all come back at once.
+    // Jittered, so that clients that reconnect automatically, such as `EventSource`, do not all
+    // reconnect at the same time.
     return `retry: ${Math.round(retryMs * (0.5 + Math.random()))}\n\n: ${why}\n\n`
   }
 
   const body = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        // The last frame has been written when the next one is asked for.
+        // The last frame has been written when the next one is requested.
         if (isCut && !response.destroyed) {
           const closed = once(response, 'close')
           abortResponse(response)

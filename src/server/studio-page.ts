@@ -6,19 +6,25 @@ import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
 import type { Logger } from '../logger.ts'
 
-/** A Studio that can be served. */
+/** A built Studio. */
 export interface BuiltStudio {
-  /** Holds `index.html`, to be served at `/`, and `assets/`, whose names change with their content. */
+  /**
+   * The directory with `index.html`, served at `/`, and `assets/`, whose file names change with
+   * their content.
+   */
   readonly directory: string
 }
 
-/** The web page on which the applications are used by hand. */
+/** The web page of the Studio applications. */
 export interface StudioPage {
-  /** Answers with a file of the page. @returns false when there is no such file */
+  /** Responds with a file of the page. @returns false when the file does not exist */
   serve(request: IncomingMessage, response: ServerResponse, path: string): Promise<boolean>
 }
 
-/** What the page may do: nothing but its own scripts, styles and server, and to show previews. */
+/**
+ * Creates the Content-Security-Policy of the page: only its own scripts, styles and server, and
+ * frames with previews.
+ */
 const writePolicy = (previewUrl: string | null): string =>
   [
     "default-src 'none'",
@@ -26,7 +32,7 @@ const writePolicy = (previewUrl: string | null): string =>
     "style-src 'self'",
     "img-src 'self' data:",
     "connect-src 'self'",
-    // Also keeps a preview from leading its frame elsewhere.
+    // Also prevents a preview from navigating its frame elsewhere.
     `frame-src ${previewUrl === null ? "'none'" : new URL(previewUrl).origin}`,
     "base-uri 'none'",
     "form-action 'self'",
@@ -45,16 +51,16 @@ interface File {
   readonly type: string
   readonly etag: string
   readonly isForEver: boolean
-  /** By content encoding. */
+  /** The bodies by content encoding. */
   readonly bodies: Readonly<Record<'identity' | 'gzip' | 'br', Buffer>>
 }
 
 /**
- * Creates the page. Everything is read and compressed once, in advance: it is small.
+ * Creates the page. All files are read and compressed once, in advance: they are small.
  *
- * @param options.load - builds it where necessary; called at once, so that the first visitor waits less, and again for a
- * visitor who comes after it has failed
- * @param options.previewUrl - where previews are served; null, the default, for nowhere
+ * @param options.load - builds the Studio if necessary; called at once, so that the first visitor
+ * waits less, and again for the next visitor after a failure
+ * @param options.previewUrl - the URL of the preview server; null by default: no previews
  */
 export function createStudioPage(options: {
   readonly load: () => Promise<BuiltStudio>
@@ -121,7 +127,10 @@ function answerUnavailable(response: ServerResponse): void {
     .end('The Studio could not be built; the log of the server says why. The API is at /graphql.\n')
 }
 
-/** Another process may put a newer page in place just now: what was listed is gone then, and is looked for again. */
+/**
+ * Another process may be replacing the page at this moment: listed files are then missing, and the
+ * directory is read again.
+ */
 async function prepare(load: () => Promise<BuiltStudio>): Promise<ReadonlyMap<string, File>> {
   try {
     return await readFiles(await load())
@@ -131,7 +140,7 @@ async function prepare(load: () => Promise<BuiltStudio>): Promise<ReadonlyMap<st
   }
 }
 
-/** Only what is listed is served, so no path leads out of the directory. */
+/** Serves listed files only, so no path leads out of the directory. */
 async function readFiles({ directory }: BuiltStudio): Promise<ReadonlyMap<string, File>> {
   const assets = await readdir(join(directory, 'assets'))
   const names = ['/index.html', ...assets.map((name) => `/assets/${name}`)]
@@ -147,7 +156,7 @@ async function readOne(path: string, name: string): Promise<File> {
   const body = await readFile(path)
   const [zipped, brotli] = await Promise.all([
     gzipAsync(body),
-    // The best quality takes a second for a megabyte, at every start, for a twentieth less.
+    // The best quality takes a second per megabyte, at every start, and saves only a twentieth.
     brotliAsync(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 6 } }),
   ])
   return {

@@ -6,8 +6,8 @@ import { codeOf } from './mask.ts'
 import { nameRootField } from './operations.ts'
 
 /**
- * graphql's `execute` in a span for each operation, under the `traceparent` that the request names: as a header, or over any
- * transport as `extensions: { traceparent }`.
+ * Wraps graphql's `execute` in a span for each operation, under the `traceparent` of the request: a
+ * header, or over any transport `extensions: { traceparent }`.
  */
 export function createTracedExecute(tracing: Tracing): (args: ExecutionArgs) => Promise<ExecutionResult> {
   return (args) => {

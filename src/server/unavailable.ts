@@ -4,8 +4,9 @@ import { isAway } from './mask.ts'
 import { readAccept } from './sse.ts'
 
 /**
- * Answers with status 503 and `Retry-After` when nothing of an operation could be carried out, as the server is unavailable:
- * balancers and generic clients read these, and not `errors[].extensions`. A partial answer keeps its status.
+ * Responds with status 503 and `Retry-After` when no part of an operation could be executed because
+ * the server is unavailable: load balancers and generic clients read these, and not
+ * `errors[].extensions`. A partial response keeps its status.
  */
 export function createUnavailablePlugin(): Plugin {
   return {

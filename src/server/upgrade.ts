@@ -12,10 +12,16 @@ import type { OriginPolicy } from './origin.ts'
 import { refuseUpgrade } from './refuse.ts'
 import type { WebSockets } from './websocket.ts'
 
-/** Spent on new sockets in one turn of the event loop: a crowd that reconnects must not hold up those who are here. */
+/**
+ * Time spent on new sockets per turn of the event loop: a reconnect storm must not delay connected
+ * clients.
+ */
 const upgradeMs = 5
 
-/** Creates the door of WebSockets: the listener for a server's `upgrade`, which lets in or refuses with a status. */
+/**
+ * Creates the listener for a server's `upgrade` event, which accepts WebSockets or refuses them
+ * with a status.
+ */
 export function createUpgrade(options: {
   readonly config: Config
   readonly sockets: WebSockets
@@ -46,7 +52,7 @@ export function createUpgrade(options: {
     note('LIMITED', null, from, { reason: 'address', subject: 'ws', detail: message })
     return [429, message]
   }
-  // Not made for each socket: it stays as long as the socket, and would keep the request with it.
+  // Shared by all sockets: it stays as long as the socket, and a closure would retain the request.
   const onSocketError = (error: unknown): void => logger.debug({ err: error }, 'failed to upgrade a connection')
   return (request, socket, head) => {
     socket.on('error', onSocketError)

@@ -6,22 +6,26 @@ import type { Logger } from '../logger.ts'
 import { isStorable, unstorable } from '../tasks/storable.ts'
 import { localDeveloper, type Viewer } from '../tasks/viewer.ts'
 
-/** Finds out who asks. The same for every transport. */
+/** Authenticates requests. Shared by all transports. */
 export interface Tokens {
   /**
-   * Reads credentials.
+   * Verifies credentials.
    *
-   * @param authorization - `Bearer <token>`, as in the header; undefined when nothing was sent
+   * @param authorization - `Bearer <token>`, as in the header; undefined when none was sent
    * @returns the viewer; null without credentials
-   * @throws TidingsError `UNAUTHENTICATED`, with `details.expired` true when nothing but the time is wrong with the token;
-   * `UNAVAILABLE` when the issuer's keys cannot be had, and for a token that is not valid yet, so that clients repeat the request
+   * @throws TidingsError `UNAUTHENTICATED`, with `details.expired` true when the token is valid
+   * except for its expiry; `UNAVAILABLE` when the issuer's keys cannot be fetched, and for a token
+   * that is not valid yet, so that clients repeat the request
    */
   read(authorization: string | undefined): Promise<Viewer | null>
-  /** False when there is neither a secret nor a key set: then everyone is the {@link localDeveloper}. */
+  /**
+   * False when neither a secret nor a key set is configured: then every viewer is the {@link
+   * localDeveloper}.
+   */
   readonly areRequired: boolean
 }
 
-/** The settings that tokens are checked by. */
+/** The settings for verifying tokens. */
 export type TokenConfig = Pick<
   Config,
   'JWT_SECRET' | 'JWKS_URL' | 'JWT_ISSUER' | 'JWT_AUDIENCE' | 'JWT_CLOCK_TOLERANCE_SECONDS'
@@ -35,18 +39,22 @@ const claims = z.object({
   sessions: z.array(z.string()).nullable().default(null),
   exp: z.number().optional(),
 })
-/** Signatures only: a key set is public, so nothing in it may be taken for a shared secret. */
+/**
+ * Asymmetric algorithms only: a key set is public, so none of its keys may be used as a shared
+ * secret.
+ */
 const publicKeyAlgorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']
 const jwksTimeoutMs = 3_000
-/** The longest pause that is proposed to the holder of a token that is not valid yet. */
+/** The longest delay proposed to the holder of a token that is not valid yet. */
 const longestRetryMs = 60_000
 
 /**
- * Creates the reader of tokens.
+ * Creates the verifier of tokens.
  *
- * Claims: `sub` (user id, required), `roles` (list), `plan`, `exp`; `iss` and `aud` when the settings require them. `tasks` and `sessions`
- * (lists of ids): with either of them the token is good for these tasks and sessions and for nothing else, whatever its roles; a task that
- * replies in one of the sessions belongs to it. Two empty lists are a token that is good for nothing.
+ * Claims: `sub` (user id, required), `roles` (list), `plan`, `exp`; `iss` and `aud` when the
+ * settings require them. `tasks` and `sessions` (lists of ids): with either of them the token is
+ * scoped to these tasks and sessions, whatever its roles; a task that replies in one of the
+ * sessions belongs to it. A token with two empty lists permits nothing.
  */
 export function createTokens(config: TokenConfig, logger: Logger): Tokens {
   const { JWT_SECRET: secret, JWKS_URL: jwksUrl } = config
@@ -57,7 +65,7 @@ export function createTokens(config: TokenConfig, logger: Logger): Tokens {
   const keySet =
     jwksUrl === undefined ? undefined : createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: jwksTimeoutMs })
   const required: JWTVerifyOptions = {
-    // For `nbf`: the expiry is checked below, without a tolerance.
+    // Applies to `nbf`: the expiry is checked below, without a tolerance.
     clockTolerance: config.JWT_CLOCK_TOLERANCE_SECONDS,
     ...(config.JWT_ISSUER === undefined ? {} : { issuer: config.JWT_ISSUER }),
     ...(config.JWT_AUDIENCE === undefined ? {} : { audience: config.JWT_AUDIENCE }),
@@ -104,21 +112,22 @@ export function createTokens(config: TokenConfig, logger: Logger): Tokens {
   }
 }
 
-/** Whether a refused token is merely too old: its holder only has to renew it. */
+/** Whether a refused token is merely expired: its holder only has to renew it. */
 export function isExpired(error: unknown): boolean {
   return error instanceof TidingsError && error.details['expired'] === true
 }
 
 /**
- * Calls back when the viewer's token expires.
- * @returns what cancels it
+ * Calls the listener when the viewer's token expires.
+ * @returns a function that cancels it
  */
 export function onExpiry(viewer: Viewer | null, listener: () => void): (() => void) | undefined {
   if (viewer === null || viewer.expiresAt === null) return undefined
   const expiresAt = viewer.expiresAt.getTime()
   let timer: NodeJS.Timeout
   const arm = (): void => {
-    // A timer takes at most 2^31-1 ms, and calls back at once beyond that; it may also be early by a millisecond.
+    // A timer takes at most 2^31-1 ms, and fires at once beyond that; it may also fire a
+    // millisecond early.
     timer = setTimeout(() => (Date.now() >= expiresAt ? listener() : arm()), clampDelay(expiresAt - Date.now()))
     timer.unref()
   }
@@ -135,12 +144,15 @@ function isSharedSecret(token: string): boolean {
   try {
     return (JSON.parse(Buffer.from(header, 'base64url').toString()) as { alg?: unknown } | null)?.alg === 'HS256'
   } catch {
-    // Not even a header: whichever key is tried refuses it.
+    // Not even the header is valid: every key would refuse the token.
     return false
   }
 }
 
-/** Everything jose throws about the token itself; what it throws about fetching the keys is not the caller's fault. */
+/**
+ * Whether jose threw the error about the token itself; errors about fetching the keys are not the
+ * caller's fault.
+ */
 function isForgery(error: unknown): error is Error {
   return (
     error instanceof errors.JOSEError &&

@@ -16,29 +16,34 @@ import { takeSeat } from './seated.ts'
 import { awayMessage, closeSocket, type ServedSocket } from './served-socket.ts'
 import { isExpired, onExpiry, type Tokens } from './viewer.ts'
 
-/** graphql-ws on the sockets of this server. */
+/** The graphql-ws protocol on the sockets of this server. */
 export interface SocketProtocol extends Pick<Server<ServedSocket>, 'opened'> {
-  /** What a client is told of the failure of its subscription; null when its socket closes instead. */
+  /**
+   * Returns the error that a client receives when its subscription fails; null when its socket
+   * closes instead.
+   */
   refineFailure(socket: WebSocket, error: unknown): GraphQLError | null
 }
 
 /**
- * Creates graphql-ws's protocol: who is let in, what is carried out, and what of a failure reaches whom.
+ * Creates the graphql-ws protocol handler: authenticates clients, executes operations, and decides
+ * which part of a failure reaches which client.
  *
- * Nothing that goes wrong with one operation reaches its neighbours on the same socket. The socket as a whole closes when
- * its token expires and when the record is away, so that everyone on it resumes.
+ * A failure of one operation does not affect the other operations of the same socket. The socket as
+ * a whole closes when its token expires and when the database is unavailable, so that all its
+ * subscriptions resume.
  */
 export function createSocketProtocol(options: {
   readonly maxSubscriptions: number
   readonly api: Pick<Api, 'envelop' | 'subscribeShared'>
-  /** Carries out what is shared, through an outlet for each socket. */
+  /** Executes shared subscriptions, through a sink for each socket. */
   readonly live: Live | undefined
   readonly tokens: Tokens
   readonly connections: Connections
   readonly metrics: ServerMetrics
   readonly note: Note
   readonly maskError: MaskError
-  /** Whether nobody can be served now. */
+  /** Whether the server cannot serve any client. */
   readonly isAway: () => boolean
 }): SocketProtocol {
   const { maxSubscriptions, api, live, tokens, connections, metrics, note, maskError } = options
@@ -56,7 +61,8 @@ export function createSocketProtocol(options: {
     id: string,
     payload: SubscribePayload,
   ): Promise<ExecutionArgs | GraphQLError[]> => {
-    // Before anything is waited for: in the order in which its client began them.
+    // Assigned before any await: numbers follow the order in which the client started the
+    // operations.
     const number = ++operations
     const { query, operationName, variables, extensions } = payload
     const params = {
@@ -77,8 +83,9 @@ export function createSocketProtocol(options: {
       ...(variables ? { variableValues: variables } : {}),
     }
     if (outlet !== undefined && live?.shares(document, operationName, viewer !== null && isLimited(viewer)) === true) {
-      // graphql-ws holds on to this, and to the request, for as long as the subscription lasts: nothing is in them that could be made
-      // again, and the text, which is the same for all, only once.
+      // graphql-ws retains this object and the request for the lifetime of the subscription.
+      // Nothing in them may be derivable again, and the text, which is the same for all, exists
+      // only once.
       Object.assign(payload, { query: document.loc?.source.body ?? query })
       const place: Place = { viewer, from, seat: { outlet, stamp: stampOf(id), number } }
       return { ...given, contextValue: place }
@@ -88,13 +95,19 @@ export function createSocketProtocol(options: {
     return args
   }
 
-  /** Closes the socket when this server cannot serve now, so that everyone on it resumes. */
+  /**
+   * Closes the socket when this server temporarily cannot serve it, so that all its subscriptions
+   * resume.
+   */
   const leaveIfAway = (socket: WebSocket, errors: readonly GraphQLError[] | undefined): boolean => {
     if (!isAway({ errors })) return false
     closeSocket(socket, closeCodes.tryAgainLater, errors?.[0]?.message ?? 'Try again later')
     return true
   }
-  /** What a client is told of the failure of its subscription; null when its socket closes instead. */
+  /**
+   * Returns the error that a client receives when its subscription fails; null when its socket
+   * closes instead.
+   */
   const refineFailure = (socket: WebSocket, error: unknown): GraphQLError | null => {
     const masked = maskError(error)
     return leaveIfAway(socket, [masked]) ? null : masked
@@ -110,10 +123,11 @@ export function createSocketProtocol(options: {
   }
 
   const protocol = makeServer<Record<string, unknown>, ServedSocket>({
-    // A timer for each socket would stay with it after it has rung: `createWebSockets` waits.
+    // A timer per socket would stay in memory after it has fired: `createWebSockets` enforces the
+    // limit.
     connectionInitWaitTimeout: 0,
     execute: (args: ExecutionArgs) => preparedOf(args).enveloped.execute(args),
-    // Its `return()` is reached through every layer, which is all that graphql-ws asks of a generator.
+    // `return()` passes through every layer; graphql-ws requires nothing else of a generator.
     subscribe: (args: ExecutionArgs) => {
       const place = placeOf(args)
       const result = place === null ? preparedOf(args).enveloped.subscribe(args) : share(args, place)
@@ -140,7 +154,7 @@ export function createSocketProtocol(options: {
         else closeSocket(socket, isExpired(error) ? closeCodes.expired : closeCodes.unauthorized, message)
         return false
       }
-      // It left while its token was read: nothing would take back the timer below.
+      // The socket closed while its token was being verified: nothing would cancel the timer below.
       if (socket.readyState !== socket.OPEN) return false
       if (!connections.identify(connection, extra.viewer?.userId ?? null)) {
         metrics.refused('viewer')
@@ -158,7 +172,8 @@ export function createSocketProtocol(options: {
     },
 
     async onSubscribe({ extra, subscriptions }, id, payload) {
-      // Whatever is thrown here would close the socket with a code after which clients do not come back.
+      // An error thrown here would close the socket with a code after which clients do not
+      // reconnect.
       try {
         if (Object.keys(subscriptions).length > maxSubscriptions) {
           metrics.refused('subscriptions')
@@ -175,10 +190,11 @@ export function createSocketProtocol(options: {
     async onOperation({ extra, subscriptions }, id, _payload, args, outcome) {
       const { socket, outlet } = extra
       const { document, operationName } = args
-      // graphql-ws has awaited it, though its type does not say so.
+      // graphql-ws has awaited the value, although its type does not show that.
       const result = outcome as AsyncIterable<ExecutionResult> | ExecutionResult
       if (isAsyncIterable(result)) {
-        // What is shared asks its outlet; a wrapper more would stay as long as the subscription.
+        // Shared subscriptions use their sink; another wrapper would stay for the lifetime of the
+        // subscription.
         if (placeOf(args) !== null) return undefined
         const refined = onFailure(result, (error) => {
           const told = refineFailure(socket, error)
@@ -189,8 +205,8 @@ export function createSocketProtocol(options: {
       }
       const isSubscription = getOperationAST(document, operationName)?.operation === 'subscription'
       if (isSubscription && leaveIfAway(socket, result.errors)) return undefined
-      // A result without data is a refusal of the request. graphql-ws itself would send it as `next`, then `complete`; for an id that
-      // is not in `subscriptions` it sends nothing.
+      // A result without data is a refusal of the request. graphql-ws itself would send it as
+      // `next`, then `complete`; for an id that is not in `subscriptions` it sends nothing.
       if (result.errors !== undefined && result.data === undefined && id in subscriptions) {
         delete subscriptions[id]
         await extra.send(JSON.stringify({ id, type: MessageType.Error, payload: result.errors.map(formatError) }))
@@ -207,19 +223,19 @@ export function createSocketProtocol(options: {
   return { opened: protocol.opened, refineFailure }
 }
 
-/** An operation's id as it stands in the frames of its events. */
+/** Encodes an operation id as it appears in the frames of its events. */
 function stampOf(id: string): Buffer {
   return Buffer.from(JSON.stringify(id))
 }
 
-/** The place of an operation that is shared; the context of all others has no seat. */
+/** Returns the destination of a shared operation; the context of all other operations has none. */
 function placeOf({ contextValue }: ExecutionArgs): Place | null {
   return typeof contextValue === 'object' && contextValue !== null && 'seat' in contextValue
     ? (contextValue as Place)
     : null
 }
 
-/** `authorization` (or `Authorization`) as in the header, or the bare `token`. */
+/** Reads `authorization` (or `Authorization`), formatted as in the header, or the bare `token`. */
 function readCredentials(params: Readonly<Record<string, unknown>> | undefined): string | undefined {
   const authorization = params?.['authorization'] ?? params?.['Authorization']
   if (typeof authorization === 'string') return authorization

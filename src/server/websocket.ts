@@ -13,29 +13,30 @@ import type { SocketProtocol } from './websocket-protocol.ts'
 
 /** The WebSockets of the server. */
 export interface WebSockets extends AsyncDisposable {
-  /** Takes an upgrade over that was found acceptable. */
+  /** Upgrades an accepted request. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, from: Whence): void
 }
 
-/** The parts that the sockets are pinged in, one after the other. */
+/** The number of groups that the sockets are divided into; the groups are pinged in turn. */
 const pingTurns = 32
 
-/** The settings that sockets are limited by. */
+/** The settings that limit sockets. */
 export type WebSocketLimits = Pick<Config, 'MAX_MESSAGE_BYTES' | 'MAX_SOCKET_BUFFER_BYTES'>
 
 /**
- * Creates the WebSocket side of the server: sockets of ws, on which `protocol` is spoken. They close when the server restarts and when
- * the record goes away, so that everyone on them resumes; one that did not answer the last ping is cut.
+ * Creates the WebSocket side of the server: sockets of ws that speak `protocol`. They close when
+ * the server restarts and when the database becomes unavailable, so that all their subscriptions
+ * resume; a socket that did not answer the last ping is cut.
  *
  * @param options.keepAliveMs - time between pings
- * @param options.initMs - longest wait for `connection_init`, or a tenth longer
+ * @param options.initMs - longest wait for `connection_init`, plus up to a tenth
  */
 export function createWebSockets(options: {
   readonly limits: WebSocketLimits
   readonly protocol: SocketProtocol
   readonly connections: Connections
   readonly note: Note
-  /** Opens an outlet for each socket. */
+  /** Opens a sink for each socket. */
   readonly live: Live | undefined
   readonly logger: Logger
   readonly keepAliveMs: number
@@ -45,16 +46,17 @@ export function createWebSockets(options: {
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: limits.MAX_MESSAGE_BYTES,
-    // Costs tens of kilobytes a socket, and these messages are small.
+    // Compression costs tens of kilobytes per socket, and these messages are small.
     perMessageDeflate: false,
-    // They are in `served`.
+    // The sockets are tracked in `served`.
     clientTracking: false,
-    // A client that offers only another subprotocol would take a handshake without one for a failure (1006, without a reason): it gets
-    // its own, and graphql-ws closes the socket with 4406.
+    // A client that offers only another subprotocol would treat a handshake without one as a
+    // failure (1006, without a reason): the server accepts the client's subprotocol, and graphql-ws
+    // closes the socket with 4406.
     handleProtocols: (protocols) => handleProtocols(protocols) || ([...protocols][0] ?? false),
   })
   const served = new Map<WebSocket, ServedSocket>()
-  // In turns: ten thousand pings at once would hold up everybody for a tenth of a second.
+  // In groups: ten thousand pings at once would block the event loop for a tenth of a second.
   let pinged = 0
   const pings = setInterval(() => {
     pinged = (pinged + 1) % pingTurns
@@ -68,7 +70,7 @@ export function createWebSockets(options: {
       }
     }
   }, keepAliveMs / pingTurns).unref()
-  /** Those who may not have sent `connection_init` yet, in the order in which they came. */
+  /** Sockets that may not have sent `connection_init` yet, in the order of opening. */
   const silent = new Set<ServedSocket>()
   const inits = setInterval(() => {
     for (const one of silent) {
@@ -79,12 +81,13 @@ export function createWebSockets(options: {
     }
   }, initMs / 10).unref()
 
-  // The same functions for all sockets, which are what they are called on.
+  // One set of functions for all sockets; `this` is the socket.
   function onPong(this: WebSocket): void {
     const one = served.get(this)
     if (one !== undefined) one.isUnanswered = false
   }
-  // Of frames that break the protocol or are too large: ws closes the socket itself, with the right code.
+  // Handles frames that violate the protocol or are too large: ws closes the socket itself, with
+  // the right code.
   function onSocketError(this: WebSocket, error: Error): void {
     if ((error as NodeJS.ErrnoException).code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH')
       served
