@@ -2,13 +2,19 @@ import type { CodegenConfig } from '@graphql-codegen/cli'
 import { getIntrospectedSchema, minifyIntrospectionQuery } from '@urql/introspection'
 import { type GraphQLSchema, getNamedType, isInputObjectType, isNonNullType } from 'graphql'
 
-/** The types of the schema and nothing more: what graphcache needs to match fragments on interfaces and unions. */
+/**
+ * Prints the schema's types only: graphcache needs them to match fragments on interfaces and
+ * unions.
+ */
 function printCacheSchema(schema: GraphQLSchema): string {
   const data = minifyIntrospectionQuery(getIntrospectedSchema(schema))
   return `/** The schema's types, for graphcache. */\nexport const cacheSchema = ${JSON.stringify(data)} as const;\n`
 }
 
-/** Prints which inputs take an idempotency key, and which mutations a client id: sending those twice has the effect of sending them once. */
+/**
+ * Prints the inputs with an idempotency key and the mutations with a client id: sending one of
+ * those twice has the effect of sending it once.
+ */
 function printKeyed(schema: GraphQLSchema): string {
   const key = 'idempotencyKey'
   const fields = Object.values(schema.getMutationType()?.getFields() ?? {})
@@ -34,8 +40,9 @@ export const identifiedMutations: readonly string[] = ${print(identified.map(({ 
 }
 
 /**
- * Types and documents of the client, from the checked-in schema and the `.graphql` files beside the code that uses them:
- * `npm run codegen`. The output is checked in; CI compares it.
+ * Generates the types and documents of the client, from the checked-in schema and the `.graphql`
+ * files beside the code that uses them: `npm run codegen`. The output is checked in; CI compares
+ * it.
  */
 const config: CodegenConfig = {
   schema: 'schema/schema.graphql',
@@ -50,11 +57,13 @@ const config: CodegenConfig = {
       preset: 'client',
       presetConfig: {
         fragmentMasking: false,
-        // Written against the schema, so a server that finds them invalid is older than the page: see client/live/generated.ts.
+        // The documents match the schema, so a server that finds them invalid is older than the
+        // page: see client/live/generated.ts.
         onExecutableDocumentNode: () => ({ generated: true }),
       },
       config: {
-        // DocumentNode with `__meta__`, which the mode `documentNode` leaves out; not strings: urql takes the key of a string document from its empty body, the same for all.
+        // DocumentNode with `__meta__`, which the mode `documentNode` omits. Not strings: urql
+        // derives the key of a string document from its empty body, so all would have the same key.
         documentMode: 'documentNodeImportFragments',
         importExtension: '.ts',
         useTypeImports: true,

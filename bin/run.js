@@ -30,12 +30,16 @@ else if (Number.parseInt(process.versions.node, 10) >= minMajor) {
   else runWith(packaged)
 }
 
-/** Runs the file with another Node and ends as it ends. Signals, and the end of the parent, are passed on. */
+/**
+ * Runs the file with another Node and exits as it exits. Forwards signals and the end of the
+ * parent.
+ */
 function runWith(node) {
   const child = spawn(node, [...process.execArgv, file, ...args], { stdio: 'inherit' })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   if (process.env['npm_lifecycle_event'] !== undefined) {
-    // npm stops its shell, which passes nothing on; the child would see only that this process still exists.
+    // npm stops its shell, which forwards nothing; the child would only see that this process still
+    // exists.
     const parent = process.ppid
     setInterval(() => {
       if (process.ppid !== parent) child.kill('SIGTERM')

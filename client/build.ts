@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { build, type InlineConfig, type Plugin } from 'vite'
 
-/** What whoever installs the client has already, or installs beside it. */
+/** Packages that users of the client have installed already, or install beside it. */
 export const peers: readonly string[] = [
   '@urql/core',
   '@urql/exchange-graphcache',
@@ -17,17 +17,23 @@ export const peers: readonly string[] = [
   'wonka',
 ]
 
-/** The versions of React that the hooks and components run with. */
+/** The versions of React supported by the hooks and components. */
 const supportedReact = '^18.2.0 || ^19.0.0'
 
-/** The entries of the package, as its `exports` name them, and how large each may be, in bytes after gzip. */
+/**
+ * The entries of the package, as named in its `exports`, and the maximum size of each, in bytes
+ * after gzip.
+ */
 export const entries: Readonly<Record<string, { readonly file: string; readonly maxGzipBytes: number }>> = {
   client: { file: 'client/index.ts', maxGzipBytes: 35_840 },
   core: { file: 'client/core.ts', maxGzipBytes: 27_648 },
   react: { file: 'client/react/index.ts', maxGzipBytes: 13_824 },
 }
 
-/** What is measured: the entries, and what a page takes of `tidings/core` with no cache and one transport. */
+/**
+ * The measured modules: the entries, and the part of `tidings/core` that a page uses with no cache
+ * and one transport.
+ */
 export const measured: typeof entries = {
   ...entries,
   'core with one transport': { file: 'client/core-one-transport.ts', maxGzipBytes: 15_360 },
@@ -81,7 +87,8 @@ function configure(input: Readonly<Record<string, string>>, options: InlineConfi
       ...options,
       rolldownOptions: {
         external: (id) => peers.some((peer) => id === peer || id.startsWith(`${peer}/`)),
-        // `'use client'` of tidings/react is kept where it counts, at the top of the entry; a test checks it.
+        // `'use client'` of tidings/react is kept where it takes effect, at the top of the entry; a
+        // test checks it.
         checks: { moduleLevelDirective: false },
       },
     },
@@ -111,7 +118,10 @@ interface Manifest {
   readonly optionalDependencies: Readonly<Record<string, string>>
 }
 
-/** Makes `dist/client` a package of its own, which brings along nothing of the server. */
+/**
+ * Writes the manifest that makes `dist/client` a separate package, without dependencies of the
+ * server.
+ */
 async function writeManifest(): Promise<void> {
   const { version, license, exports, ...installed } = JSON.parse(
     await readFile(join(root, 'package.json'), 'utf8'),
@@ -138,7 +148,7 @@ async function writeManifest(): Promise<void> {
       react: supportedReact,
       'react-dom': supportedReact,
     },
-    // Who uses the client without React needs none of these.
+    // Users of the client without React need none of these.
     peerDependenciesMeta: Object.fromEntries(['react', 'react-dom', 'urql'].map((peer) => [peer, { optional: true }])),
   }
   await writeFile(join(root, 'dist/client/package.json'), `${JSON.stringify(manifest, null, 2)}\n`)

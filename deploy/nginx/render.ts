@@ -5,21 +5,22 @@
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 
-/** What is filled in. */
+/** The variables of the template. */
 export interface NginxSettings {
   /** Addresses of the servers: `10.0.0.1:4000`. At least one. */
   readonly servers: readonly string[]
-  /** Where they serve previews; default: the port after each server's. */
+  /** The addresses of the preview servers; default: the port after each server's. */
   readonly previewServers?: readonly string[]
-  /** What to listen on, as in nginx's `listen`: a port, `address:port`, `443 ssl`. */
+  /** The address to listen on, as in nginx's `listen`: a port, `address:port`, `443 ssl`. */
   readonly listen: string
   /** The same for previews. */
   readonly previewListen: string
-  /** A directory that exists, for all that nginx writes. */
+  /** An existing directory for all files that nginx writes. */
   readonly runDir: string
   /**
-   * Where each request is logged, as in nginx's `access_log`: a file, or `syslog:server=…`. `/dev/stdout` only where that is not a
-   * socket: a container's is a pipe, a systemd service's a socket.
+   * The destination of the request log, as in nginx's `access_log`: a file, or `syslog:server=…`.
+   * Use `/dev/stdout` only where it is not a socket: in a container it is a pipe, in a systemd
+   * service a socket.
    *
    * @default `access.log` in the run directory
    */
@@ -28,7 +29,10 @@ export interface NginxSettings {
 
 const template = new URL('./nginx.conf.template', import.meta.url)
 
-/** Fills in the template. @throws Error when an address or the access log is not one, or the template has a variable that is not known */
+/**
+ * Renders the template. @throws Error when an address or the access log is invalid, or the template
+ * has an unknown variable
+ */
 export async function renderNginx(settings: NginxSettings): Promise<string> {
   const { servers, listen, previewListen, runDir } = settings
   const accessLog = settings.accessLog ?? `${runDir}/access.log`
@@ -54,8 +58,9 @@ export async function renderNginx(settings: NginxSettings): Promise<string> {
 const address = /^([\w.-]+|\[[\da-fA-F:]+\]):(\d{1,5})$/
 
 /**
- * After one failure a server is left alone for two seconds. Each is listed a second time as its own replacement, which is
- * never left alone: otherwise one that is back already would not be asked when the other one goes, and nobody would be.
+ * After one failure nginx skips a server for two seconds. Each server is listed a second time as
+ * its own backup, which is never skipped: otherwise a server that is available again would not be
+ * tried when the other one fails, and no server would be.
  */
 function describe(servers: readonly string[]): string {
   if (servers.length === 0) throw new Error('Name at least one server: 127.0.0.1:4000')
@@ -67,7 +72,10 @@ function describe(servers: readonly string[]): string {
   ].join('\n    ')
 }
 
-/** Turns HTTP/2 on where there is TLS, which browsers require for it. The parameter is what all versions of nginx understand. */
+/**
+ * Enables HTTP/2 where TLS is used, because browsers require TLS for it. All versions of nginx
+ * support the parameter.
+ */
 function withHttp2(listen: string): string {
   const parameters = listen.split(/\s+/)
   return parameters.includes('ssl') && !parameters.includes('http2') ? `${listen} http2` : listen

@@ -32,19 +32,20 @@ import { localDeveloper } from '../tasks/viewer.ts'
 import { noTracing, openTracing, type Tracing } from '../tracing.ts'
 import { ensureStudioBuilt } from './studio-build.ts'
 
-/** A whole Tidings in this process. Disposing is {@link App.shutDown}. */
+/** All parts of Tidings in this process. Disposing calls {@link App.shutDown}. */
 export interface App extends AsyncDisposable {
-  /** What the API is served from. */
+  /** The services of the API. */
   readonly services: Services
-  /** null in a process that only works. */
+  /** null in a worker process. */
   readonly server: RunningServer | null
-  /** Of a process that only works; null when it was given no port. */
+  /** The health server of a worker process; null when no port was given. */
   readonly healthServer: HealthServer | null
-  /** Where the embedded PostgreSQL keeps its files; null when there is another one. */
+  /** The data directory of the embedded PostgreSQL; null with an external one. */
   readonly dataDir: string | null
   /**
-   * Ends in order, within `DRAIN_MS` and what closing takes: not ready and no new connections; running tasks are
-   * handed over to other workers; clients are told to move; engine, database and embedded PostgreSQL close. May be called again.
+   * Shuts down gracefully, within `DRAIN_MS` plus the time for closing: reports not ready and
+   * refuses new connections, hands running tasks over to other workers, asks clients to reconnect,
+   * and closes the engine, the database and the embedded PostgreSQL. Idempotent.
    */
   shutDown(): Promise<void>
 }
@@ -59,23 +60,25 @@ function createUnknownResultLog(logger: Logger): (type: unknown) => void {
   }
 }
 
-/** How often what is older than `RETENTION_HOURS` is taken away. */
+/** Interval for deleting data older than `RETENTION_HOURS`. */
 const pruneMs = 600_000
-/** How often changes of users' lists are flushed that no process has flushed after its change. */
+/** Interval for flushing changes of users' lists that the process which made them has not flushed. */
 const flushMs = 2_000
-/** How late an expired notification is removed from live inboxes at most. */
+/** Maximum delay before an expired notification is removed from live inboxes. */
 const expiryMs = 2_000
-/** How often it is looked for what other processes append that is counted. */
+/** Interval for reading the counted events that other processes append. */
 const countMs = 1_000
 const longestSpreadMs = 2_000
 const spreadMsPerConnection = 5
 
 /**
- * Starts Tidings: the record (embedded unless `DATABASE_URL` is set), the engine, the applications, and by `ROLE` the API.
+ * Starts Tidings: the database (embedded unless `DATABASE_URL` is set), the engine, the
+ * applications, and depending on `ROLE` the API.
  *
- * @param options.healthPort - where a process that only works answers for its health; not at all by default
- * @param options.createTabs - makes the operations that GraphiQL begins with
- * @throws TidingsError `BAD_CONFIGURATION` or `UNAVAILABLE`, with what to do; nothing is left running then
+ * @param options.healthPort - the port of the health server of a worker process; none by default
+ * @param options.createTabs - creates the initial operations of GraphiQL
+ * @throws TidingsError `BAD_CONFIGURATION` or `UNAVAILABLE`, with the way out; nothing is left
+ * running then
  */
 export async function startApp(options: {
   readonly config: Config
@@ -208,7 +211,8 @@ export async function startApp(options: {
   const firstRun = new AbortController()
   stack.defer(() => firstRun.abort())
   const hasTokens = config.JWT_SECRET !== undefined || config.JWKS_URL !== undefined
-  // Without tokens there is one user, who is given something to look at; it is not waited for.
+  // Without tokens there is one user, and example content is created for that user; the start does
+  // not wait for it.
   if (config.FIRST_RUN && server !== null && !hasTokens)
     prepareFirstRun({
       engine,
@@ -244,7 +248,10 @@ export async function startApp(options: {
   }
 }
 
-/** The live delivery of the API: events are executed with the services alone, their errors masked as all others. */
+/**
+ * Creates the live delivery of the API: events are executed with the services alone, and their
+ * errors are masked like all others.
+ */
 export function createLiveDelivery(
   services: Services,
   config: Config,

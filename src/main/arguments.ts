@@ -1,12 +1,12 @@
 import { describeSettings } from '../config.ts'
 
-/** What a command line asks for. */
+/** A parsed command line. */
 export type Request =
   | { readonly is: 'run' }
   | { readonly is: 'help' }
   | { readonly is: 'refused'; readonly message: string }
 
-/** Reads the arguments of `npm start` and `npm run worker`: there is nothing but `--help`. */
+/** Parses the arguments of `npm start` and `npm run worker`: `--help` is the only option. */
 export function readArguments(args: readonly string[], command: string): Request {
   if (args.includes('--help') || args.includes('-h')) return { is: 'help' }
   const [unknown] = args
@@ -17,7 +17,7 @@ export function readArguments(args: readonly string[], command: string): Request
   }
 }
 
-/** The help text of a command. */
+/** Returns the help text of a command. */
 export function describeUsage(command: string): string {
   return `Tidings: live task progress over GraphQL.
 

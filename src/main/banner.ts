@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts'
 import type { App } from './app.ts'
 
-/** What is printed when everything runs: where to go, and what to know. */
+/** Returns the text printed after the start: the addresses, and notes on the configuration. */
 export function describeStart(app: App, config: Config, tookMs: number): string {
   const { server, healthServer, dataDir } = app
   const rows: [string, string][] = []

@@ -1,4 +1,7 @@
-/** Builds the Studio and GraphiQL in advance, as for an image, for starts without optional packages: `npm run studio:build`. */
+/**
+ * Builds the Studio and GraphiQL in advance, as for an image, so that a start needs no optional
+ * packages: `npm run studio:build`.
+ */
 import { writeGraphiqlParts } from '../server/graphiql-assets.ts'
 import { ensureStudioBuilt } from './studio-build.ts'
 

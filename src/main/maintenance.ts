@@ -6,15 +6,16 @@ import { isTidingsError, TidingsError } from '../errors.ts'
 import { createLogger, type Logger } from '../logger.ts'
 import { readEnvironment } from './environment.ts'
 
-/** Longest time of one statement: a command may work on all rows of a table. */
+/** The timeout of one statement: a command may process all rows of a table. */
 const maintenanceStatementMs = 600_000
 
 /**
- * Runs a command on an existing database, embedded or not, and prints its result. Exit code 1, with the reason, when it could not,
- * as when there is no such database: a command that creates an empty one would report success on the wrong data.
+ * Runs a command on an existing database, embedded or not, and prints its result. Exits with code 1
+ * and the reason when it fails, also when the database does not exist: a command that creates an
+ * empty one would report success on the wrong data.
  *
- * @param options.usage - printed instead of doing anything for `--help`
- * @param options.work - returns what is printed at the end
+ * @param options.usage - printed for `--help`, instead of running the command
+ * @param options.work - returns the text printed at the end
  */
 export async function runMaintenance(options: {
   readonly usage: string

@@ -11,7 +11,7 @@ Servers may go on with a database of its own; with the embedded one, stop the se
 no longer kept (RETENTION_HOURS) stays as it is.
 `,
   async work({ database, logger }) {
-    // Servers find in the log what is told of it, at their next comparison.
+    // Nothing is published: servers find the appended events in the log, at their next comparison.
     await using appender = createAppender({ database, logger, publish: () => undefined })
     const { counted, kept } = await rebuildAnalytics({ database, appender })
     const partly = kept === 0 ? '' : `; of ${kept}, whose beginning is no longer kept, what is left`

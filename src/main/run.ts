@@ -6,18 +6,19 @@ import { describeUsage, readArguments } from './arguments.ts'
 import { describeStart } from './banner.ts'
 import { endInOrder } from './signals.ts'
 
-/** How a process is started. */
+/** The options of {@link run}. */
 export interface RunOptions {
   readonly args: readonly string[]
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** As it is written in help and messages: `npm start`. */
+  /** The command as shown in help and messages: `npm start`. */
   readonly command: string
 }
 
 /**
- * Runs Tidings until the process is told to end: parses settings, starts everything, prints where it is, ends in order.
+ * Runs Tidings until the process receives a signal: parses settings, starts all parts, prints the
+ * addresses, and shuts down gracefully.
  *
- * Exit codes: 0 after an ordered end, 1 when it could not start or failed.
+ * Exit codes: 0 after a graceful shutdown, 1 when it could not start or failed.
  */
 export async function run({ args, environment, command }: RunOptions): Promise<void> {
   const startedAt = performance.now()
@@ -37,13 +38,13 @@ export async function run({ args, environment, command }: RunOptions): Promise<v
   let app: App | undefined
   const ending = endInOrder({
     logger,
-    // Nobody waits longer than this for an orderly end; what is left behind then, the next start takes over.
+    // The limit of a graceful shutdown; the next start cleans up after one that exceeds it.
     deadlineMs: config.DRAIN_MS + 2_000,
     shutDown: async () => app?.shutDown(),
     withParent: environment['npm_lifecycle_event'] !== undefined,
   })
   try {
-    // Help and refusals need none of it.
+    // Imported late: help and refused arguments need none of it.
     const [{ startApp }, { createTabs }] = await Promise.all([import('./app.ts'), import('./tabs.ts')])
     const healthPort = config.ROLE === 'worker' && environment['PORT'] ? config.PORT : undefined
     app = await startApp({ config, logger, healthPort, createTabs })

@@ -1,27 +1,28 @@
 import type { Logger } from '../logger.ts'
 
-/** The end of a process. */
+/** Controls the end of the process. */
 export interface Ending {
-  /** Whether it has been asked for. */
+  /** Whether a shutdown has been requested. */
   isAsked(): boolean
-  /** Ends now, as if it had been asked for. */
+  /** Shuts down now, as if it had been requested. */
   done(): Promise<void>
 }
 
 /**
- * A second signal this soon is the same one: npm passes a terminal's Ctrl-C on to a process that has had it already.
+ * A second signal within this time counts as the first one: npm forwards Ctrl-C of a terminal to a
+ * process that has already received it.
  */
 const sameSignalMs = 500
 const lookAtParentMs = 250
 
 /**
- * Ends the process in order on SIGINT and SIGTERM with code 0, and with code 1 on an error that nobody caught. A second signal
- * ends it at once.
+ * Shuts the process down gracefully on SIGINT and SIGTERM with code 0, and with code 1 on an
+ * uncaught error. A second signal ends it at once.
  *
- * @param options.shutDown - what an orderly end consists of
- * @param options.deadlineMs - how long that may take
- * @param options.withParent - true ends it also when the process that started it is gone: npm passes SIGTERM on to a shell,
- * and that to nobody
+ * @param options.shutDown - performs the graceful shutdown
+ * @param options.deadlineMs - the time limit of the shutdown
+ * @param options.withParent - true also shuts down when the parent process has ended: npm forwards
+ * SIGTERM to a shell, and the shell does not forward it
  */
 export function endInOrder(options: {
   readonly logger: Logger
@@ -47,7 +48,7 @@ export function endInOrder(options: {
       logger.error({ err: error }, 'failed to shut down')
       process.exitCode = 1
     }
-    // What is not closed by now would keep the process for no reason.
+    // Handles that are still open would keep the process alive for no reason.
     process.exit()
   }
   const ask = (code: number): Promise<void> => {

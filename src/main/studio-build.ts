@@ -14,11 +14,13 @@ const stampName = '.stamp'
 let running: Promise<BuiltStudio> | undefined
 
 /**
- * Builds the Studio unless what was built last is of the same sources. When it is, this costs reading some hundred small
- * files; their times say nothing where they were copied, as into an image. Building is done in a process of its own, so that a server that goes on meanwhile is not held up,
- * and the result is put in place at once, so that several may build at the same time. Concurrent calls share one build.
+ * Builds the Studio unless the last build is of the same sources. An up-to-date build costs reading
+ * a few hundred small files; their modification times are meaningless where they were copied, as
+ * into an image. The build runs in a separate process, so that a server that is running is not
+ * blocked, and its result is put in place at once, so that several processes may build at the same
+ * time. Concurrent calls share one build.
  *
- * @throws Error with what the build printed, when it fails; what was built before stays
+ * @throws Error with the output of the build, when it fails; the last build is kept
  */
 export function ensureStudioBuilt(): Promise<BuiltStudio> {
   running ??= build().finally(() => {
@@ -45,7 +47,7 @@ async function build(): Promise<BuiltStudio> {
 
 const longestBuildMs = 600_000
 
-/** What a build that was killed has left behind. */
+/** Removes the files left behind by a build that was killed. */
 async function removeLeftOver(): Promise<void> {
   const names = (await readdir(dist)).filter((name) => name.startsWith('studio-'))
   for (const path of names.map((name) => join(dist, name))) {
@@ -57,7 +59,10 @@ async function removeLeftOver(): Promise<void> {
   }
 }
 
-/** Names everything the build is made of; the same as long as no file has changed, wherever they are. */
+/**
+ * Returns a hash of all sources of the build; the same as long as no file has changed, in any
+ * location.
+ */
 async function stampSources(): Promise<string> {
   const client = join(root, 'client')
   const names = (await readdir(client, { recursive: true })).filter((name) => /\.(tsx?|css|html)$/.test(name))
@@ -113,7 +118,10 @@ function resolveVite(require: NodeJS.Require): string {
   }
 }
 
-/** A directory cannot be replaced in one step; whoever comes second among several has the same result. */
+/**
+ * A directory cannot be replaced in one step; among concurrent builds the later ones have the same
+ * result.
+ */
 async function putInPlace(target: string): Promise<void> {
   const old = `${target}-old`
   await rename(directory, old).catch((error: unknown) => {

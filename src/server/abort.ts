@@ -9,7 +9,7 @@ const passOnMs = 100
 const flushMs = 1_000
 
 /**
- * Aborts a response whose body is incomplete: destroys its connection once all written bytes have
+ * Aborts a response with an incomplete body: destroys its connection once all written bytes have
  * been sent.
  * Ending the body instead would make it look complete: clients, and proxies in between, would take
  * that for the end of the subscription.

@@ -56,7 +56,7 @@ export interface ServerOptions {
    */
   readonly loadStudio?: (() => Promise<BuiltStudio>) | undefined
   /**
-   * The URL of the preview server, whose pages the Studio shows in frames; null by default: no
+   * The URL of the preview server; the Studio shows its pages in frames. Null by default: no
    * previews.
    */
   readonly previewUrl?: string | null | undefined

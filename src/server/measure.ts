@@ -25,13 +25,13 @@ export interface Measure {
   readonly cost: number
 }
 
-/** Assumed length of a list whose length the operation does not determine. */
+/** Assumed length of a list when the operation does not determine it. */
 const assumedListLength = 4
 const assumedPageSize = 20
 /** Cost of one field of `Mutation`, which writes. */
 const mutationCost = 10
 const pagingArguments = ['first', 'last']
-/** The lists inside a connection, whose length is set by the connection's arguments. */
+/** The lists inside a connection; the connection's arguments set their length. */
 const connectionLists = ['edges', 'nodes']
 const none: Measure = { depth: 0, aliases: 0, cost: 0 }
 

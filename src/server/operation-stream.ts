@@ -38,8 +38,8 @@ export function hasOperations(params: unknown): boolean {
 }
 
 /**
- * Reads a request whose operations have distinct ids. @throws GraphQLError `BAD_INPUT` when it is
- * malformed
+ * Reads a request and checks that its operations have distinct ids. @throws GraphQLError
+ * `BAD_INPUT` when it is malformed
  */
 export function readStreamRequest(params: unknown): StreamRequest {
   const { data, error } = requestSchema.safeParse(params)
@@ -67,10 +67,10 @@ export interface OperationStream extends Frames {
 }
 
 /**
- * Executes several subscriptions over one event stream, whose events carry the id of their
- * operation. An operation that is refused or fails ends alone, with its errors and its `complete`.
- * The stream completes after the last operation, and is cut for all when the server temporarily
- * cannot serve one of them.
+ * Executes several subscriptions over one event stream; each event carries the id of its operation.
+ * An operation that is refused or fails ends alone, with its errors and its `complete`. The stream
+ * completes after the last operation, and is cut for all when the server temporarily cannot serve
+ * one of them.
  *
  * No operation starts before the first frame is requested. The next result of an operation is
  * requested when its last one has been consumed, so an operation that is always ready does not

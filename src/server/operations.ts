@@ -30,7 +30,10 @@ export interface Operations {
    * at most 20 errors.
    */
   validate(document: DocumentNode): readonly GraphQLError[]
-  /** Returns the error of an operation whose cost with these variables exceeds the limit, or null. */
+  /**
+   * Returns an error when the cost of an operation with these variables exceeds the limit,
+   * otherwise null.
+   */
   checkCost(
     document: DocumentNode,
     operation: OperationDefinitionNode,

@@ -27,8 +27,8 @@ const loopbackNames = /^(localhost|[\w-]+\.localhost|127(\.\d{1,3}){3}|\[::1\])(
  * Creates the policy: allows the server's own origin and those of `ALLOWED_ORIGINS`.
  *
  * @param options.onlyLoopback - true without token verification: requests must then also address
- * the server by a loopback name. Otherwise a page whose domain name resolves to 127.0.0.1 (DNS
- * rebinding) would have the same origin, and act as the local developer.
+ * the server by a loopback name. Otherwise a page could have its domain name resolve to 127.0.0.1
+ * (DNS rebinding), share the origin, and act as the local developer.
  */
 export function createOriginPolicy(config: OriginConfig, options: { readonly onlyLoopback: boolean }): OriginPolicy {
   const allowed = new Set(config.ALLOWED_ORIGINS)

@@ -22,8 +22,8 @@ interface Arguments {
 export interface Policy {
   readonly plugin: Plugin
   /**
-   * Executes a subscription for which {@link Live.shares} returns true, as the plugin would, but
-   * bypasses yoga, whose layers would remain for the lifetime of the subscription: kilobytes for
+   * Executes a subscription as the plugin would, if {@link Live.shares} returns true for it, but
+   * bypasses yoga: yoga's layers would remain for the lifetime of the subscription, kilobytes for
    * each of many mostly idle subscribers.
    */
   readonly subscribeShared: (args: ExecutionArgs) => ReturnType<Live['subscribe']>

@@ -9,8 +9,8 @@ export interface PreviewHeaders {
 const features = 'accelerometer camera display-capture geolocation gyroscope microphone midi payment usb'.split(' ')
 
 /**
- * Returns the origins whose pages may show a preview in a frame: the origin of the Studio. Without
- * `STUDIO_URL` that is this server under every loopback name of this machine.
+ * Returns the origins that may show a preview in a frame: the origin of the Studio. Without
+ * `STUDIO_URL` that is this server under every name that this machine has for it.
  */
 export function readFramers(
   { STUDIO_URL, HOST }: Pick<Config, 'STUDIO_URL' | 'HOST'>,

@@ -3,8 +3,9 @@ import type { Seat } from '../live/outlet.ts'
 
 /**
  * Registers a subscription with its own execution on its socket, as shared subscriptions are
- * registered. graphql-ws loses track of a subscription whose id its client has reused before it had
- * started: it would continue under the id of the other one, even after the socket has closed.
+ * registered. graphql-ws loses track of a subscription when its client reuses the id before the
+ * subscription has started: it would continue under the id of the other one, even after the socket
+ * has closed.
  *
  * Once the subscription has ended, or was asked to, a pending `next()` is never settled: graphql-ws
  * would take that for the end of the operation that has the same id by then, and complete it.

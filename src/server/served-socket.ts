@@ -194,9 +194,9 @@ function whenGone(socket: WebSocket, resolve: () => void): void {
 }
 
 /**
- * Parses a message for graphql-ws, whose parser passes through parsed values. graphql-ws retains
- * its input for the lifetime of a subscription, and would retain the whole text otherwise. Invalid
- * JSON is left to graphql-ws to refuse.
+ * Parses a message for graphql-ws: its parser passes through parsed values. graphql-ws retains its
+ * input for the lifetime of a subscription, and would retain the whole text otherwise. Invalid JSON
+ * is left to graphql-ws to refuse.
  */
 function readMessage(text: string): string {
   try {

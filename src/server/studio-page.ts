@@ -9,8 +9,8 @@ import type { Logger } from '../logger.ts'
 /** A built Studio. */
 export interface BuiltStudio {
   /**
-   * The directory with `index.html`, served at `/`, and `assets/`, whose file names change with
-   * their content.
+   * The directory with `index.html`, served at `/`, and `assets/`; the file names in `assets/`
+   * change with their content.
    */
   readonly directory: string
 }

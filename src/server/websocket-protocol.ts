@@ -83,9 +83,9 @@ export function createSocketProtocol(options: {
       ...(variables ? { variableValues: variables } : {}),
     }
     if (outlet !== undefined && live?.shares(document, operationName, viewer !== null && isLimited(viewer)) === true) {
-      // graphql-ws retains this object and the request for the lifetime of the subscription.
-      // Nothing in them may be derivable again, and the text, which is the same for all, exists
-      // only once.
+      // graphql-ws retains this object and the request for the lifetime of the subscription, so
+      // they contain nothing that can be derived again, and the text, which is the same for all
+      // subscribers, only once.
       Object.assign(payload, { query: document.loc?.source.body ?? query })
       const place: Place = { viewer, from, seat: { outlet, stamp: stampOf(id), number } }
       return { ...given, contextValue: place }

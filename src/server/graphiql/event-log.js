@@ -16,7 +16,7 @@ export function createEventLog({ transport, onTransport }) {
   const startedAt = Date.now()
   /** Received, oldest first; the rows show those that match the filter. */
   let entries = []
-  /** Received and not drawn yet. */
+  /** Received but not rendered yet. */
   let pending = []
   let total = 0
   let isPaused = false
@@ -68,7 +68,7 @@ export function createEventLog({ transport, onTransport }) {
     createCell('Payload'),
   )
   const list = create('div', { className: 'event-log-list', tabIndex: 0, role: 'log', ariaLabel: 'Events' })
-  // A log is announced as it grows, which would read out every event.
+  // An `aria-live` log is read out as it grows, which would read out every event.
   list.ariaLive = 'off'
   const element = create('section', { className: 'event-log', ariaLabel: 'Event log' })
   element.append(bar, heads, list)
@@ -110,7 +110,7 @@ export function createEventLog({ transport, onTransport }) {
   const add = (entry) => {
     total++
     pending.push(entry)
-    // Cut in steps: an array that is shifted for each event would be copied for each.
+    // Truncated in steps: removing the first element for each event would copy the array each time.
     if (pending.length >= 2 * maxEntries) pending = pending.slice(-maxEntries)
     schedule()
   }
@@ -121,7 +121,7 @@ export function createEventLog({ transport, onTransport }) {
     add(result) {
       add(toEntry(result, startedAt))
     },
-    /** Adds a line of the page's own. */
+    /** Adds a message of the page itself. */
     note(message) {
       add({ time: new Date(), seq: '', type: 'Note', delay: '', payload: { message }, isNote: true })
     },
@@ -134,7 +134,7 @@ export function createEventLog({ transport, onTransport }) {
   }
 }
 
-/** What a row shows of a result: its first field is the event. */
+/** Converts a result to a row: its first field is the event. */
 function toEntry(result, startedAt) {
   const [field, event] = Object.entries(result.data ?? {})[0] ?? []
   const receivedAt = Date.now()
@@ -171,7 +171,10 @@ function createRow({ time, seq, type, delay, payload, isError, isNote }) {
   return row
 }
 
-/** The payload on one line: what distinguishes the event first, without what the other columns show. */
+/**
+ * Formats the payload on one line: the distinguishing fields of the event first, without those
+ * shown in other columns.
+ */
 function previewOf(payload) {
   if (typeof payload !== 'object' || payload === null) return JSON.stringify(payload ?? null).slice(0, maxPreview)
   const { __typename, cursor, seq, at, taskId, status, progress, ...rest } = payload
@@ -195,7 +198,10 @@ function createButton(textContent, onclick) {
   return create('button', { type: 'button', textContent, onclick })
 }
 
-/** @returns false when the browser does not allow it: the clipboard exists on secure origins only */
+/**
+ * @returns false when the browser does not allow it: the clipboard API exists on secure origins
+ * only
+ */
 async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text)
@@ -204,7 +210,7 @@ async function copyText(text) {
     const area = create('textarea', { value: text })
     document.body.append(area)
     area.select()
-    // Deprecated, and the only way for a page on plain http.
+    // Deprecated, and the only way to copy for a page on plain http.
     const isCopied = document.execCommand('copy')
     area.remove()
     return isCopied

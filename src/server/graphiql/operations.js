@@ -1,6 +1,7 @@
 /**
- * Reads the operations of a document, by kind and name. GraphiQL parses it too, but only some time after a keystroke or a
- * change of tab: run at once, a subscription would be taken for the query before it.
+ * Reads the operations of a document, by kind and name. GraphiQL parses the document too, but only
+ * some time after a keystroke or a change of tab: a subscription run immediately would be taken for
+ * the previous query.
  */
 export function readOperations(document) {
   const bare = document.replace(/"""[\s\S]*?"""|"(?:[^"\\\n]|\\.)*"|#.*/g, '')

@@ -1,6 +1,7 @@
 /* global YogaGraphiQL */
-// Runs in the browser, as it is. GraphiQL shows one result at a time, and redraws its editor for each: a subscription with a
-// thousand events freezes it. Events go to a log instead, and GraphiQL receives nothing but the end of the run.
+// Runs in the browser without a build step. GraphiQL shows one result at a time and redraws its
+// editor for each: a subscription with a thousand events freezes it. Events go to a log instead,
+// and GraphiQL receives only the end of the run.
 import { createEventLog } from './event-log.js'
 import { readOperations } from './operations.js'
 import { refreshStoredTabs } from './stored-tabs.js'
@@ -9,7 +10,7 @@ import { openSubscription } from './subscribe.js'
 const { options, workers, endpoint } = JSON.parse(document.querySelector('#options').textContent)
 self.MonacoEnvironment = { globalAPI: false, getWorkerUrl: (_module, label) => workers[label] }
 const transportKey = 'tidings:transport'
-/** The prepared subscription that watches a task. */
+/** The prepared subscription to the events of a task. */
 const watchQuery = options.defaultTabs?.find(
   ({ query }) => /\$taskId\s*:/.test(query) && readOperations(query)[0]?.kind === 'subscription',
 )?.query
@@ -19,7 +20,10 @@ function withoutEmpty(headers) {
   return Object.fromEntries(Object.entries(headers ?? {}).filter(([, value]) => !/^(Bearer\s*)?$/i.test(value)))
 }
 
-/** Of each tab, the log and where it is shown: alone, or below the result of the mutation that started the task. */
+/**
+ * The log of each tab and its location: alone, or below the result of the mutation that started the
+ * task.
+ */
 const logs = new Map()
 let activeTab = null
 
@@ -37,8 +41,9 @@ function showLog() {
 /**
  * Subscribes, and shows the events in the log of the active tab.
  *
- * @param first - what GraphiQL shows in its editor; the iterator then ends with the subscription
- * @returns an iterator for GraphiQL, whose stop button calls `return`
+ * @param first - the value that GraphiQL shows in its editor; the iterator then ends with the
+ * subscription
+ * @returns an iterator for GraphiQL; its stop button calls `return`
  */
 function follow(params, headers, place, first) {
   const transport = localStorage.getItem(transportKey) ?? 'websocket'
@@ -109,7 +114,7 @@ async function request(params, headers) {
   return response.json()
 }
 
-/** The id of the task that a mutation has started. */
+/** Returns the id of the task that a mutation has started. */
 function startedTask({ data }) {
   return Object.values(data ?? {})[0]?.task?.id
 }
@@ -120,7 +125,7 @@ const fetcher = async (params, { headers } = {}) => {
   const current = { ...params, operationName: operations.length > 1 ? params.operationName : chosen?.name }
   const sent = withoutEmpty(headers)
   if (chosen?.kind === 'subscription') return follow(current, sent, 'alone', { events: 'in the log' })
-  // GraphiQL asks for the schema by itself, at any time.
+  // GraphiQL requests the schema on its own, at any time.
   if (params.operationName !== 'IntrospectionQuery') {
     logs.delete(activeTab)
     showLog()
@@ -138,7 +143,7 @@ function onTabChange({ tabs, activeTabIndex }) {
 }
 
 refreshStoredTabs(options.defaultTabs ?? [], localStorage)
-// GraphiQL fills in the variables of the first prepared tab only when it is selected again.
+// GraphiQL fills in the variables of the first prepared tab only when the tab is selected again.
 const isFirstVisit = localStorage.getItem('graphiql:tabState') === null
 const variables = isFirstVisit ? options.defaultTabs?.[0]?.variables : undefined
 YogaGraphiQL.renderYogaGraphiQL(document.querySelector('#root'), { ...options, variables, fetcher, onTabChange })

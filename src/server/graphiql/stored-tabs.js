@@ -1,13 +1,14 @@
-// GraphiQL restores the tabs of the last visit from localStorage, and ignores those that the server has prepared then.
+// GraphiQL restores the tabs of the last visit from localStorage, and then ignores those prepared
+// by the server.
 import { readOperations } from './operations.js'
 
 const preparedKey = 'tidings:prepared-tabs'
 const tabsKey = 'graphiql:tabState'
 
 /**
- * Brings the stored tabs up to date before GraphiQL reads them: a tab that is still as an earlier visit prepared it becomes
- * as it is prepared now, with new ids; a tab that is prepared for the first time is added. What the user has changed or
- * closed is left as it is.
+ * Updates the stored tabs before GraphiQL reads them: a tab that is unchanged since an earlier
+ * visit prepared it is replaced by the current version, with new ids; a newly prepared tab is
+ * added. Tabs that the user has changed or closed remain so.
  */
 export function refreshStoredTabs(prepared, storage) {
   const current = prepared.map(({ query, variables = '' }) => ({ name: nameOf(query), query, variables }))
@@ -35,7 +36,8 @@ export function refreshStoredTabs(prepared, storage) {
       })
   storage.setItem(tabsKey, JSON.stringify({ ...stored, tabs }))
 
-  // The editors begin with these; GraphiQL would open another tab for a query that is in none.
+  // The editors start with these values; GraphiQL would open another tab for a query that no tab
+  // contains.
   const active = tabs[stored.activeTabIndex]
   const former = stored.tabs[stored.activeTabIndex]
   if (active === undefined || active === former) return
@@ -53,7 +55,7 @@ function read(storage, key) {
   try {
     return JSON.parse(storage.getItem(key) ?? 'null')
   } catch {
-    // Written by something else: as if there was nothing.
+    // Written by other code: treated as missing.
     return null
   }
 }

@@ -1,21 +1,25 @@
-// Runs one subscription for the page, over the transport that is chosen, and resumes it after a cut.
+// Runs one subscription for the page over the selected transport, and resumes it when the
+// connection is lost.
 import { createClient } from './graphql-ws/client.js'
 
-/** Close codes after which connecting again with the same operation and headers cannot help. */
+/** Close codes after which reconnecting with the same operation and headers cannot succeed. */
 const finalCodes = [4400, 4401, 4403, 4406, 4409, 4429]
 const maxPauseMs = 5_000
-/** An event stream carries at least a comment every 12 s. */
+/** An event stream carries a comment at least every 12 s. */
 const maxSilenceMs = 30_000
 const pingMs = 10_000
 const pongMs = 5_000
 
 /**
- * Starts a subscription and keeps it running until it completes, is refused, or is closed. It resumes after the last event:
- * over SSE by `Last-Event-ID`; over WebSocket by the variable `$after`, when the operation declares it and selects `cursor`.
+ * Starts a subscription and keeps it running until it completes, is refused, or is closed. It
+ * resumes after the last event: over SSE by `Last-Event-ID`; over WebSocket by the variable
+ * `$after`, when the operation declares it and selects `cursor`.
  *
  * @param listener.onResult - called with each result
- * @param listener.onState - called with `connecting`, `live` or `waiting`; the first time of a cut with the reason
- * @param listener.onRestart - called when a resumed operation starts over, as it cannot say where it was
+ * @param listener.onState - called with `connecting`, `live` or `waiting`; with the reason, the
+ * first time after a lost connection
+ * @param listener.onRestart - called when a resumed operation starts over, because it has no
+ * position to resume from
  * @param listener.onEnd - called once, with the errors or null
  */
 export function openSubscription({ endpoint, params, headers, transport, listener }) {
@@ -75,7 +79,7 @@ export function openSubscription({ endpoint, params, headers, transport, listene
 
   return {
     close: () => end(null),
-    /** Continues over another transport, from the last event. */
+    /** Continues over another transport, after the last event. */
     switchTransport(next) {
       name = next
       if (!isOver) connect()
@@ -90,10 +94,13 @@ function cursorOf({ data }) {
   return typeof cursor === 'string' ? cursor : null
 }
 
-/** Whether the server asks to try again later. */
+/** Whether the server asks the client to retry later. */
 const isRetryable = (errors) => errors.some(({ extensions }) => extensions?.retryable === true)
 
-/** GraphiQL's own transport sends the headers of a tab neither in `connection_init` nor on the socket; this one does. */
+/**
+ * GraphiQL's own transport sends the headers of a tab neither in `connection_init` nor with the
+ * socket; this one does.
+ */
 function openSocket({ endpoint, headers, params }, { onOpen, onResult, onLost, onEnd }) {
   const url = new URL(endpoint, location.href)
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
@@ -152,7 +159,7 @@ function openEventStream({ endpoint, headers, cursor, params }, { onOpen, onResu
       body: JSON.stringify(params),
       signal: abort.signal,
     })
-    // Nothing follows the last event.
+    // The subscription was resumed after a terminal event.
     if (response.status === 204) return onEnd(null)
     if (response.headers.get('content-type')?.startsWith('text/event-stream') !== true) {
       const { errors } = await response.json().catch(() => ({}))
@@ -191,7 +198,7 @@ function openEventStream({ endpoint, headers, cursor, params }, { onOpen, onResu
   }
 }
 
-/** The fields of one server-sent event. This server writes `\n` only, and one line of data. */
+/** Parses the fields of one server-sent event. This server writes `\n` only, and one line of data. */
 function parseEvent(block) {
   return Object.fromEntries(
     block.split('\n').flatMap((line) => {
