@@ -9,7 +9,10 @@ import type { Context } from './context.ts'
 import { refuseAsMissing } from './failure.ts'
 import type { SessionSource } from './refs.ts'
 
-/** The viewer of what only administrators may. @throws TidingsError `UNAUTHENTICATED`, `FORBIDDEN` */
+/**
+ * Returns the viewer of an operation for administrators. @throws TidingsError `UNAUTHENTICATED`,
+ * `FORBIDDEN`
+ */
 export function requireAdmin(context: Context): Viewer {
   const viewer = requireViewer(context)
   if (viewer.roles.includes('admin')) return viewer
@@ -18,7 +21,7 @@ export function requireAdmin(context: Context): Viewer {
   throw error
 }
 
-/** What the viewer owns; null when it is another's, or does not exist. */
+/** Finds an object that the viewer owns; null when it has another owner or does not exist. */
 export async function findOwn<T extends { readonly owner: string }>(
   context: Context,
   loader: DataLoader<string, T | null>,
@@ -29,19 +32,28 @@ export async function findOwn<T extends { readonly owner: string }>(
   return found?.owner === userId ? found : null
 }
 
-/** A task that the viewer owns, or that is about something shared with the viewer, and the token is good for; null when there is none. */
+/**
+ * Finds a task that the viewer owns, or that is about a subject shared with the viewer, and that
+ * the token is valid for; null when there is none.
+ */
 export async function findVisibleTask(context: Context, id: string): Promise<Task | null> {
   const viewer = requireLimitedViewer(context)
   const task = await context.loaders.task.load(id)
   return task !== null && (await context.engine.visibility.maySee(viewer, task)) ? task : null
 }
 
-/** A document that the viewer owns, or that is shared with the viewer; null when there is none. */
+/**
+ * Finds a document that the viewer owns, or that is shared with the viewer; null when there is
+ * none.
+ */
 export async function findReadableDocument(context: Context, id: string): Promise<Document | null> {
   return findDocumentOf(context, id, requireViewer(context).userId)
 }
 
-/** The same for a user, whoever asks: also where an event is executed for all who watch, and there is no viewer. */
+/**
+ * Finds a document on behalf of a user, independent of the viewer: also where an event is executed
+ * for a subscription group, without a viewer.
+ */
 export async function findDocumentOf(
   { loaders, documents }: Pick<Context, 'loaders' | 'documents'>,
   id: string,
@@ -53,30 +65,36 @@ export async function findDocumentOf(
   return shared.has(id) ? document : null
 }
 
-/** Whether the viewer takes part in a session, and the token, when it is limited, names it. */
+/** Whether the viewer takes part in a session, and a scoped token names it. */
 export async function maySeeSession(context: Pick<Context, 'viewer' | 'sessions'>, id: string): Promise<boolean> {
   const viewer = requireLimitedViewer(context)
   if (sessionLimit(viewer)?.includes(id) === false) return false
   return context.sessions.isParticipant(id, viewer.userId)
 }
 
-/** The sessions that a token is limited to, of which one that names only tasks has none; null for no limit. */
+/**
+ * Returns the sessions that a token is scoped to, none if it names only tasks; null when it is not
+ * scoped.
+ */
 export function sessionLimit(viewer: Viewer): readonly string[] | null {
   return isLimited(viewer) ? (viewer.sessionIds ?? []) : null
 }
 
-/** A session that the viewer takes part in; null when there is none. */
+/** Finds a session that the viewer takes part in; null when there is none. */
 export async function findSession(context: Context, id: string): Promise<Session | null> {
   return (await maySeeSession(context, id)) ? context.loaders.session.load(id) : null
 }
 
-/** A session that the viewer takes part in. @throws TidingsError `NOT_FOUND` */
+/** Returns a session that the viewer takes part in. @throws TidingsError `NOT_FOUND` */
 export async function requireSession(context: Context, id: string): Promise<SessionSource> {
   const session = (await findSession(context, id)) ?? refuseAsMissing('session', id)
   return { session }
 }
 
-/** The same without reading it. @returns the viewer's user id @throws TidingsError `NOT_FOUND` */
+/**
+ * Checks the same without reading the session. @returns the viewer's user id @throws TidingsError
+ * `NOT_FOUND`
+ */
 export async function requirePart(context: Context, id: string): Promise<string> {
   if (!(await maySeeSession(context, id))) refuseAsMissing('session', id)
   return requireLimitedViewer(context).userId

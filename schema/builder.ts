@@ -4,7 +4,7 @@ import { TidingsError } from '../src/errors.ts'
 import { isLimited, type Viewer } from '../src/tasks/viewer.ts'
 import type { Context } from './context.ts'
 
-/** What the schema's types are, in TypeScript. */
+/** The TypeScript types of the schema. */
 export interface SchemaTypes {
   Context: Context
   DefaultFieldNullability: false
@@ -18,10 +18,10 @@ export interface SchemaTypes {
   }
 }
 
-/** The same with what Pothos takes for granted: the first parameter of its refs. */
+/** The types extended by Pothos' defaults: the first parameter of its refs. */
 export type Types = PothosSchemaTypes.ExtendDefaultTypes<SchemaTypes>
 
-/** The one builder that every file of this folder adds its types to. */
+/** The only builder; every file of this folder adds its types to it. */
 export const builder = new SchemaBuilder<SchemaTypes>({ defaultFieldNullability: false })
 
 builder.queryType({
@@ -35,7 +35,10 @@ builder.subscriptionType({
     'Subscriptions, over WebSocket (graphql-transport-ws), Server-Sent Events, or by polling with `extensions: { catchUp: true }`.',
 })
 
-/** `date-time` of RFC 3339. `Date` parses more than that, such as `2026`, and dates without an offset as local time. */
+/**
+ * `date-time` of RFC 3339. `Date` accepts more than that, such as `2026`, and parses dates without
+ * an offset as local time.
+ */
 const rfc3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/
 
 builder.scalarType('DateTime', {
@@ -69,7 +72,7 @@ builder.scalarType('Upload', {
     throw new GraphQLError('A file can only be sent')
   },
   parseValue: (value) => {
-    // Nothing that came as JSON has functions.
+    // A value parsed from JSON has no functions.
     if (typeof (value as { readonly bytes?: unknown } | null)?.bytes !== 'function')
       throw new GraphQLError('Send the file as a part of a multipart request')
     return value as File
@@ -77,9 +80,10 @@ builder.scalarType('Upload', {
 })
 
 /**
- * The viewer, with a token that is good for everything: what all operations ask for but those that heed what a token is limited to.
+ * Returns the viewer of an unscoped token: required by all operations except those that honor the
+ * scope of a token.
  *
- * @throws TidingsError `UNAUTHENTICATED`; `FORBIDDEN` when the token is limited
+ * @throws TidingsError `UNAUTHENTICATED`; `FORBIDDEN` when the token is scoped
  */
 export function requireViewer(context: Pick<Context, 'viewer'>): Viewer {
   const viewer = requireLimitedViewer(context)
@@ -88,7 +92,8 @@ export function requireViewer(context: Pick<Context, 'viewer'>): Viewer {
 }
 
 /**
- * The viewer, whose token may be limited to some tasks and sessions: only for operations that heed what it names.
+ * Returns the viewer, also of a token scoped to some tasks and sessions: only for operations that
+ * honor the scope.
  *
  * @throws TidingsError `UNAUTHENTICATED`
  */
@@ -101,7 +106,7 @@ export function requireLimitedViewer(context: Pick<Context, 'viewer'>): Viewer {
   return context.viewer
 }
 
-/** The refusal of a limited token where one without limits is needed. */
+/** Creates the refusal of a scoped token where an unscoped one is required. */
 export function refuseLimited({ taskIds, sessionIds }: Viewer): TidingsError {
   const named = [...nameAll('task', taskIds), ...nameAll('session', sessionIds)].join(' and ')
   return new TidingsError(

@@ -2,7 +2,7 @@ import type { InterfaceRef, ObjectRef } from '@pothos/core'
 import { TidingsError } from '../src/errors.ts'
 import { builder, type Types } from './builder.ts'
 
-/** A page of a list, as the Relay cursor specification wants it. */
+/** A page of a list, as defined by the Relay cursor specification. */
 export interface Page<T> {
   readonly edges: readonly { readonly cursor: string; readonly node: T }[]
   readonly hasNextPage: boolean
@@ -38,7 +38,7 @@ export function defineConnection<T>(
     description: 'One entry of a list.',
     fields: (t) => ({
       cursor: t.exposeString('cursor', { description: 'Pass it back as `after`.' }),
-      // The ref's type parameter is not known here, so its shape cannot be checked against T.
+      // The ref's type parameter is unknown here, so its shape cannot be checked against T.
       node: t.field({
         type: node as ObjectRef<Types, unknown>,
         description: 'The entry.',
@@ -66,30 +66,34 @@ export function defineConnection<T>(
 
 const largestPage = 100
 
-/** The size of a page: the argument `first`, 0 to `largest`. @throws TidingsError `BAD_INPUT` */
+/**
+ * Returns the size of a page: the argument `first`, 0 to `largest`. @throws TidingsError
+ * `BAD_INPUT`
+ */
 export function pageSize(first: number | null | undefined, fallback: number, largest = largestPage): number {
   const size = first ?? fallback
   if (size < 0 || size > largest) throw new TidingsError('BAD_INPUT', `\`first\` is ${size}; allowed: 0 to ${largest}`)
   return size
 }
 
-/** A place in a list that is ordered by creation, newest first. */
+/** A position in a list ordered by creation, newest first. */
 interface ListPlace {
   readonly createdAt: Date
   readonly id: string
 }
 
-/** The arguments of such a list. */
+/** The arguments of a list ordered by creation. */
 export const listArguments = builder.args((t) => ({
   after: t.string({ description: 'The `endCursor` of the previous page.' }),
   first: t.int({ defaultValue: 20, description: 'The maximum number of entries, up to 100.' }),
 }))
 
 /**
- * A page of a list that is ordered by creation, newest first.
+ * Reads a page of a list ordered by creation, newest first.
  *
- * @param read - gives at most `limit` rows that come behind `before`: one more than the page holds, where there are more
- * @param size - of a page, when `first` says nothing
+ * @param read - returns at most `limit` rows after the position `before`: one more than the page
+ * holds, if there are more
+ * @param size - of a page, when `first` is omitted
  * @throws TidingsError `BAD_INPUT`
  */
 export async function readPage<R extends ListPlace>(
@@ -110,12 +114,13 @@ export async function readPage<R extends ListPlace>(
   }
 }
 
-/** Reads `after` of such a list. @throws TidingsError `BAD_INPUT` */
+/** Parses `after` of a list ordered by creation. @throws TidingsError `BAD_INPUT` */
 function parsePlace(after: string | null | undefined): ListPlace | undefined {
   if (after === null || after === undefined) return undefined
   const [instant, id] = Buffer.from(after, 'base64url').toString('utf8').split('|')
   const createdAt = new Date(instant ?? '')
-  // What PostgreSQL could not compare with anything is refused as well; of no date NaN is left, which is not later.
+  // Values that PostgreSQL could not compare are refused as well; an invalid date is NaN, which is
+  // not `>= 0`.
   if (id === undefined || id.includes('\0') || !(createdAt.getTime() >= 0))
     throw new TidingsError(
       'BAD_INPUT',
@@ -124,7 +129,7 @@ function parsePlace(after: string | null | undefined): ListPlace | undefined {
   return { createdAt, id }
 }
 
-/** The same page of something else. */
+/** Maps the nodes of a page. */
 export function mapPage<A, B>(page: Page<A>, map: (node: A) => B): Page<B> {
   return { ...page, edges: page.edges.map(({ cursor, node }) => ({ cursor, node: map(node) })) }
 }

@@ -12,7 +12,7 @@ import type { Engine } from '../src/tasks/engine.ts'
 import type { Viewer } from '../src/tasks/viewer.ts'
 import type { Loaders } from './loaders.ts'
 
-/** What the API is served from: one for the process. */
+/** The services of the API: one instance per process. */
 export interface Services {
   readonly engine: Engine
   readonly analytics: Analytics
@@ -21,32 +21,41 @@ export interface Services {
   readonly projects: Projects
   readonly quizzes: Quizzes
   readonly roadmaps: Roadmaps
-  /** Called with the code of a failure that a mutation tells as its result. */
+  /** Called with the code of a failure that a mutation returns as its result. */
   readonly noteFailure?: ((code: string) => void) | undefined
-  /** Called with the `type` of a task's result that no member of the union `TaskResult` presents; the API returns null for it. */
+  /**
+   * Called with the `type` of a task's result that no member of the union `TaskResult` represents;
+   * the API returns null for it.
+   */
   readonly noteUnknownResult?: ((type: unknown) => void) | undefined
-  /** Where previews of projects are served, without a slash at the end; null, the default, when that is not known. */
+  /** The URL of the preview server, without a trailing slash; null, the default, when it is unknown. */
   readonly previewUrl?: string | null
   readonly sessions: Sessions
   readonly viewerUpdates: ViewerUpdates
   readonly userData: UserData
   readonly limits: {
-    /** Largest uploaded document. */
+    /** Maximum size of an uploaded document. */
     readonly maxUploadBytes: number
-    /** How much earlier a plan's tasks stand in line. */
+    /** The priority boost of a plan's tasks. */
     readonly headStartMs: (plan: string | null) => number
   }
 }
 
-/** What resolvers are given: one for each operation. */
+/** The context of resolvers: one for each operation. */
 export interface Context extends Services {
-  /** null when the request carried no valid token: only introspection and `viewer` answer then. */
+  /** null when the request carried no valid token: only introspection and `viewer` respond then. */
   readonly viewer: Viewer | null
-  /** Whether the viewer's token is limited. False without a viewer, and where an event is executed for all who watch. */
+  /**
+   * Whether the viewer's token is scoped. False without a viewer, and where an event is executed
+   * for a subscription group.
+   */
   readonly isLimited: boolean
   readonly loaders: Loaders
-  /** The subscription completes as soon as it has caught up: asked for over HTTP with `extensions: { catchUp: true }`. */
+  /**
+   * Whether the subscription completes as soon as it has caught up: requested over HTTP with
+   * `extensions: { catchUp: true }`.
+   */
   readonly catchUp: boolean
-  /** Writes down in the audit log what the viewer does. Never throws, and waits for nothing. */
+  /** Writes an action of the viewer to the audit log. Never throws, and does not wait for the write. */
   readonly note: (event: AuditEvent, about?: AuditAbout) => void
 }

@@ -7,7 +7,7 @@ import { refuseAsMissing } from './failure.ts'
 import { documentRef } from './refs.ts'
 import { defineResult } from './result.ts'
 
-/** A document that the viewer owns. @throws TidingsError `NOT_FOUND` */
+/** Returns a document that the viewer owns. @throws TidingsError `NOT_FOUND` */
 async function loadOwnDocument(context: Context, id: string): Promise<Document> {
   return (await findOwn(context, context.loaders.document, id)) ?? refuseAsMissing('document', id)
 }

@@ -57,7 +57,7 @@ tasks is in \`taskProgress\`.`,
         async snapshot() {
           const head = await engine.reader.head(topic)
           if (head === null) throw new TidingsError('NOT_FOUND', `There is no document "${id}"`, { id })
-          // Where it begins is all there is to say.
+          // The snapshot consists of its position only.
           return { seq: head.seq, state: {} }
         },
         isLast: ({ payload }) => payload['change'] === 'DELETED',
@@ -66,7 +66,7 @@ tasks is in \`taskProgress\`.`,
           documentId: id,
           change: followed.is === 'event' ? (followed.event.payload['change'] as DocumentChange) : 'CURRENT',
         }),
-        // Who may read a document is who may see what works on it.
+        // Readers of a document may also see the tasks that work on it.
         guard: engine.visibility.guard(viewer, { id, kind: convertDocumentKind, owner, subject: id }),
       }
     }),

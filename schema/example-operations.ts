@@ -24,7 +24,7 @@ mutation StartAndWatch($documentId: ID!) {
   }
 }
 `
-/** The viewer's. */
+/** Lists the viewer's roadmaps. */
 export const listRoadmaps = `# Your roadmaps, and the tasks that work on them.
 query Roadmaps {
   roadmaps(first: 5) {
@@ -279,7 +279,7 @@ subscription Preview($projectId: ID!, $after: Cursor) {
   }
 }
 `
-/** The viewer's own. */
+/** Follows the viewer's own inbox. */
 export const watchInbox = `# What you are told, live and in order: start something
 # that takes a while, close its page, and see it here.
 subscription Inbox($after: Cursor) {

@@ -17,7 +17,7 @@ import {
   watchTask,
 } from './example-operations.ts'
 
-/** An operation to try, with the variables that make it run as it is. */
+/** An example operation with variables, ready to run. */
 export interface Example {
   readonly query: string
   /** JSON text. */
@@ -35,7 +35,7 @@ A dough needs flour, water, salt and time. Flour gives structure, because gluten
 A hot oven makes the loaf rise once more. Steam keeps the crust soft until the loaf has reached its full volume.
 `
 
-/** What operations are about: the newest of each, as far as there is one. */
+/** The subjects of the operations: the newest of each kind, if one exists. */
 interface Subjects {
   readonly conceptId?: string | undefined
   readonly documentId?: string | undefined
@@ -47,9 +47,11 @@ interface Subjects {
 }
 
 /**
- * Operations to begin with: one tab of GraphiQL each. Those about something that there is not yet are left out.
+ * Reads the initial operations: one tab of GraphiQL each. Operations on a subject that does not
+ * exist yet are omitted.
  *
- * @param owner - whose things they are about; null for operations that are about nothing, where anybody may see them
+ * @param owner - the owner of the subjects; null for operations without a subject, where the page
+ * is public
  */
 export async function readExamples(services: Services, owner: string | null): Promise<readonly Example[]> {
   const about = owner === null ? {} : await findSubjects(services, owner)
@@ -58,7 +60,8 @@ export async function readExamples(services: Services, owner: string | null): Pr
   return [
     example(startAndWatch, { documentId }),
     example(importText, { text: bread }),
-    // Always included, with an id to fill in where there is none: GraphiQL follows started tasks with this operation.
+    // Always included, with an id to fill in where no task exists: GraphiQL follows started tasks
+    // with this operation.
     example(watchTask, { taskId: taskId ?? '' }),
     example(listRoadmaps, {}),
     example(retryQuiz, { conceptId }),
@@ -99,7 +102,7 @@ async function findSubjects(
   }
 }
 
-/** None when there is nothing to put in the place of a variable. */
+/** Returns no example when a variable has no value. */
 function example(query: string, variables: Readonly<Record<string, string | undefined>>): Example[] {
   const values = Object.values(variables)
   if (values.length === 0) return [{ query }]

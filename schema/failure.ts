@@ -20,7 +20,7 @@ export type Failure =
     }
   | { readonly __typename: 'RateLimitedError'; readonly message: string; readonly retryAfterMs: number }
 
-/** The name of a failure. */
+/** The type name of a failure. */
 export type FailureName = Failure['__typename']
 type FailureOf<N extends FailureName> = Extract<Failure, { readonly __typename: N }>
 
@@ -82,7 +82,7 @@ const rateLimitedError = builder.objectRef<FailureOf<'RateLimitedError'>>('RateL
   }),
 })
 
-/** The types of failures, by their names. */
+/** The types of failures by name. */
 export const failureRefs = {
   NotFoundError: notFoundError,
   ConflictError: conflictError,
@@ -91,9 +91,9 @@ export const failureRefs = {
 } as const satisfies Record<FailureName, unknown>
 
 /**
- * What an error is to the caller of a mutation; null when that one cannot act on it.
+ * Converts an error to a failure; null when the caller of a mutation cannot act on it.
  *
- * @param id - what `NotFoundError` names when the error itself does not say
+ * @param id - the id for `NotFoundError` when the error itself has none
  */
 export async function toFailure(context: Context, id: string, failure: TidingsError): Promise<Failure | null> {
   const { message, details } = failure
@@ -123,7 +123,7 @@ export async function toFailure(context: Context, id: string, failure: TidingsEr
         retryAfterMs: typeof retryAfterMs === 'number' ? Math.ceil(retryAfterMs) : 1_000,
       }
     }
-    // Nothing that the caller of a mutation could act on.
+    // Errors that the caller of a mutation cannot act on.
     case 'BAD_CONFIGURATION':
     case 'FORBIDDEN':
     case 'LEASE_LOST':
@@ -135,15 +135,18 @@ export async function toFailure(context: Context, id: string, failure: TidingsEr
 }
 
 /**
- * Returns the issue with its path from the mutation's argument. Every mutation has the one argument `input`; task kinds report
- * paths within their own input, which has the same fields.
+ * Returns the issue with its path from the mutation's argument. Every mutation has the one argument
+ * `input`; task kinds report paths within their own input, which has the same fields.
  */
 function withinInput({ path, message }: InputIssue): InputIssue {
   if (path === 'input' || path.startsWith('input.')) return { path, message }
   return { path: path === '' ? 'input' : `input.${path}`, message }
 }
 
-/** @throws TidingsError `NOT_FOUND`, the same whether the thing is missing or not the viewer's */
+/**
+ * @throws TidingsError `NOT_FOUND`, the same whether the object does not exist or the viewer may
+ * not see it
+ */
 export function refuseAsMissing(what: string, id: string): never {
   throw new TidingsError('NOT_FOUND', `There is no ${what} "${id}"`, { id })
 }

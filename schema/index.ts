@@ -43,16 +43,16 @@ import { builder } from './builder.ts'
 import type { Context, Services } from './context.ts'
 import { createLoaders } from './loaders.ts'
 
-/** The API: every file of this folder has added its subject. */
+/** The schema of the API: every file of this folder has added its types. */
 export const schema: GraphQLSchema = builder.toSchema({ sortSchema: false })
 
-/** What the resolvers of one operation are given. */
+/** Creates the context for the resolvers of one operation. */
 export function createContext(
   services: Services,
   viewer: Viewer | null,
   options: {
     readonly catchUp: boolean
-    /** Of the client; unknown by default. */
+    /** The address and the user agent of the client; unknown by default. */
     readonly from?: { readonly address: string; readonly userAgent: string | null } | undefined
   },
 ): Context {
@@ -68,7 +68,7 @@ export function createContext(
   }
 }
 
-/** The schema as text, as it is checked in: `npm run schema`. */
+/** Prints the schema as text, as it is checked in: `npm run schema`. */
 export function printApi(): string {
   return `${printSchema(lexicographicSortSchema(schema))}\n`
 }

@@ -2,8 +2,8 @@ import { dependOn } from '../src/live/field.ts'
 import type { Context } from './context.ts'
 
 /**
- * Makes a field, by spreading into its options, lead from a task to something that a token which names the task does not name: where the
- * token is limited it is null.
+ * Guards a field that leads from a task to an object outside the scope of a token for the task, by
+ * spreading into its options: the field is null when the token is scoped.
  */
 export function leadOut<S, T>(resolve: (source: S, context: Context) => T) {
   return {

@@ -14,7 +14,7 @@ interface SectionPlace {
 type Ids = readonly string[]
 type Read = (services: Services, keys: readonly never[]) => Promise<readonly unknown[]>
 
-/** How each is read, many at a time: the values in the order of the keys. */
+/** The batch functions of all loaders: the values in the order of the keys. */
 const reads = {
   task: ({ engine }, ids: Ids) => engine.store.getMany(ids),
   items: ({ engine }, ids: Ids) => engine.store.items(ids),
@@ -47,7 +47,7 @@ const reads = {
   cardsOf: ({ sessions }, ids: Ids) => sessions.cardsOf(ids),
 } satisfies Readonly<Record<string, Read>>
 
-/** One by one, what is named twice once: all attempts at a quiz ask for its questions. */
+/** Reads values individually, each distinct key once: all attempts at a quiz request its questions. */
 async function readEachOnce<V>(ids: Ids, read: (id: string) => Promise<V>): Promise<readonly V[]> {
   const unique = [...new Set(ids)]
   const values = await Promise.all(unique.map((id) => read(id)))
@@ -58,14 +58,20 @@ type LoaderOf<R> = R extends (services: Services, keys: readonly (infer K)[]) =>
   ? DataLoader<K, V>
   : never
 
-/** Batches what one operation asks for. They keep nothing, as the context of a subscription lives as long as it does. */
+/**
+ * Batches the reads of one operation. Values are not cached, because the context of a subscription
+ * lives as long as the subscription.
+ */
 export type Loaders = { readonly [N in keyof typeof reads]: LoaderOf<(typeof reads)[N]> }
 
-/** Creates the loaders of one operation: each when it is first asked for, as an operation asks for two or three of them. */
+/**
+ * Creates the loaders of one operation, each on its first use, because an operation uses two or
+ * three of them.
+ */
 export function createLoaders(services: Services): Loaders {
   const byName: Readonly<Record<string, Read>> = reads
   const made = new Map<string, DataLoader<never, unknown>>()
-  // What `reads` says of each is what `Loaders` says of it.
+  // The types of `reads` and `Loaders` correspond.
   return new Proxy({} as Loaders, {
     get(_, name: string) {
       const read = byName[name]

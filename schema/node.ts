@@ -8,7 +8,7 @@ import { builder, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
 import { type SessionSource, type TaskSource, taskSource } from './refs.ts'
 
-/** Whatever has an id of its own. */
+/** An object with a global id. */
 export type NodeSource =
   | TaskSource
   | Document
@@ -34,7 +34,7 @@ const typeNames: Readonly<Record<string, string>> = {
 
 const idOf = (source: NodeSource): string =>
   'task' in source ? source.task.id : 'session' in source ? source.session.id : source.id
-/** The part of an id that names the type. */
+/** Returns the part of an id that identifies the type. */
 const prefixOf = (id: string): string => id.slice(0, Math.max(0, id.indexOf('_')))
 
 /** `Node` of the Relay object identification specification. */
@@ -44,7 +44,7 @@ export const node = builder.interfaceRef<NodeSource>('Node').implement({
   fields: (t) => ({ id: t.id({ description: 'Unique over all types; the prefix names the type.', resolve: idOf }) }),
 })
 
-/** Anything of the viewer's by its id; null when there is none. */
+/** Finds an object that the viewer may see by its id; null when there is none. */
 export async function findNode(context: Context, id: string): Promise<NodeSource | null> {
   const prefix = prefixOf(id)
   if (prefix === 'task') return taskSource(await findVisibleTask(context, id))
@@ -76,7 +76,7 @@ export async function findNode(context: Context, id: string): Promise<NodeSource
   }
 }
 
-/** Whether an id is that of an existing object, whoever may see it. */
+/** Whether an id belongs to an existing object, independent of access. */
 export async function nodeExists({ loaders }: Pick<Context, 'loaders'>, id: string): Promise<boolean> {
   const prefix = prefixOf(id)
   const loader = Object.hasOwn(existingLoaders, prefix) ? existingLoaders[prefix] : undefined

@@ -1,7 +1,10 @@
 import { isTidingsError } from '../src/errors.ts'
 import type { Context } from './context.ts'
 
-/** Writes into the audit log that the viewer begins to watch the topic that `open` finds, or why that was refused. */
+/**
+ * Writes to the audit log that the viewer subscribes to the topic found by `open`, or why that was
+ * refused.
+ */
 export async function noteSubscription<T extends { readonly topic: string }>(
   context: Context,
   open: () => Promise<T>,

@@ -12,7 +12,7 @@ import { notificationRef } from './refs.ts'
 import { defineTopicEvents, type EventPlace, promised, type TopicEvent } from './topic-event.ts'
 import { subscribeToTopic } from './topic-subscription.ts'
 
-/** What an event of an inbox is resolved from. Only what a notification is about is loaded, where it is asked for. */
+/** The source of an inbox event. Only the subject of a notification is loaded, when it is selected. */
 interface InboxEventSource extends TopicEvent {
   readonly unreadCount: number
   readonly ids: readonly string[]
@@ -40,7 +40,7 @@ const {
   description:
     'An event of an inbox. New event types may be added: select `__typename` and `unreadCount`, and keep a default branch.',
   seq: '1, 2, 3 … without gaps. An InboxSnapshot repeats the last number.',
-  // That the unread count has changed holds for everything.
+  // A changed unread count applies to every event.
   unknown: 'NotificationsRead',
 })
 builder.interfaceField(inboxEvent, 'unreadCount', (t) =>

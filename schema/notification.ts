@@ -13,8 +13,9 @@ import { notificationRef } from './refs.ts'
 import { defineResult } from './result.ts'
 
 /**
- * The context for whose inbox a notification is in. Events are executed without a viewer, but an inbox has one reader: what a notification
- * is about is looked up on that one's behalf, with no more rights than anybody has.
+ * Creates the context of a notification's recipient. Events are executed without a viewer, but an
+ * inbox has one reader: the subject of a notification is loaded on that user's behalf, without
+ * additional roles.
  */
 function asRecipient(context: Context, userId: string): Context {
   const viewer: Viewer = { userId, roles: [], plan: null, taskIds: null, sessionIds: null, expiresAt: null }
@@ -208,7 +209,7 @@ builder.mutationFields((t) => ({
           ? context.notifications.notify(userId, draft)
           : context.notifications.notifyEveryone(teller, draft))
         if (!userId) context.note('BROADCAST', { subject: `notification:${notification.id}` })
-        // Whoever tells sees what it is about with own eyes.
+        // The caller sees the subject of the notification with its own permissions.
         return { notification: { ...notification, recipient: teller } }
       }),
   }),

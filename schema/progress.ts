@@ -8,15 +8,21 @@ import {
 } from '../src/tasks/task.ts'
 import { builder } from './builder.ts'
 
-/** What `Progress` is resolved from: the state, and the moment for which it is told. */
+/** The source of `Progress`: the state and the time it refers to. */
 export interface ProgressSource {
   readonly state: ProgressState
   readonly atMs: number
-  /** When the state was written: the remaining time is counted from there; null when nothing remains, as it is over. */
+  /**
+   * The time at which the state was written; the remaining time is counted from there. Null when
+   * the task is over and no time remains.
+   */
   readonly writtenAtMs: number | null
 }
 
-/** The progress that an event carries; an event that carries none, or something else, has not begun. */
+/**
+ * Reads the progress that an event carries; without valid progress, returns that of a task that has
+ * not started.
+ */
 export function progressOf(value: unknown): ProgressState {
   return typeof value === 'object' && value !== null
     ? { ...emptyProgress, ...(value as Partial<ProgressState>) }
@@ -73,7 +79,7 @@ export const progress = builder.objectRef<ProgressSource>('Progress').implement(
   }),
 })
 
-/** GraphQL's Int ends at 2³¹ − 1: 24 days in milliseconds. */
+/** The maximum of GraphQL's Int is 2³¹ − 1: 24 days in milliseconds. */
 function clampInt(value: number): number {
   return Math.min(2_147_483_647, Math.max(0, Math.round(value)))
 }

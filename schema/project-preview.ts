@@ -98,7 +98,7 @@ Without \`after\`: the current state first. Completes when the project is delete
       return {
         topic: previewTopic(id),
         snapshot: () => context.projects.previews.snapshot(id),
-        // A reader who is too slow needs to know only how it is now.
+        // A slow subscriber needs only the latest state.
         classOf: (type) => (type === previewChanged ? 'latest' : 'keep'),
         isLast: ({ payload }) => payload['isLast'] === true,
         read: (followed, place) => ({

@@ -116,7 +116,7 @@ projectRef.implement({
   }),
 })
 
-/** The viewer's project. @throws TidingsError `NOT_FOUND` */
+/** Returns the viewer's project. @throws TidingsError `NOT_FOUND` */
 export async function loadProject(context: Context, id: string): Promise<Project> {
   return (await findOwn(context, context.loaders.project, id)) ?? refuseAsMissing('project', id)
 }

@@ -134,7 +134,7 @@ const publishQuizInput = builder.inputType('PublishQuizInput', {
   fields: (t) => ({ quizId: t.id({ required: true, description: 'A quiz of the viewer.' }) }),
 })
 
-/** A change to a question of the viewer's. */
+/** Runs a change to a question that the viewer owns. */
 const change = (context: Context, id: string, run: (owner: string) => Promise<unknown>) =>
   changeQuestionResult.run(context, id, async () => {
     await run(requireViewer(context).userId)

@@ -3,7 +3,8 @@ import { builder, requireViewer } from './builder.ts'
 import { citationRef, optionRef, questionKind } from './question.ts'
 import { defineResult } from './result.ts'
 
-// A type of its own for who takes a quiz: what is not in it cannot be asked for, by no mistake in a resolver.
+// A separate type for the users taking a quiz: a field that it does not have cannot be selected,
+// whatever mistake a resolver makes.
 const publishedQuestion = builder.objectRef<Question>('PublishedQuestion').implement({
   description: 'A question without its answer.',
   fields: (t) => ({

@@ -8,7 +8,7 @@ import type { SessionState } from '../src/studio/sessions/sessions.ts'
 import type { Task, TaskItem } from '../src/tasks/task.ts'
 import { builder } from './builder.ts'
 
-/** Types that name each other across files; each is implemented in the file of its subject. */
+/** Types that refer to each other across files; each is implemented in the file of its subject. */
 export const documentRef = builder.objectRef<Document>('Document')
 export const sectionRef = builder.objectRef<DocumentSection>('Section')
 export const roadmapRef = builder.objectRef<Roadmap>('Roadmap')
@@ -20,21 +20,21 @@ export const questionRef = builder.objectRef<Question>('Question')
 export const sessionRef = builder.objectRef<SessionSource>('Session')
 export const taskRef = builder.objectRef<TaskSource>('Task')
 
-/** What a `Session` is resolved from: its row, and all that belongs to it where that was read with it. */
+/** The source of `Session`: its row, and its parts if they were read with it. */
 export interface SessionSource {
   readonly session: Session
   readonly state?: SessionState
 }
 
-/** What a `Task` is resolved from: its row, and its parts where they were read with it. */
+/** The source of `Task`: its row, and its parts if they were read with it. */
 export interface TaskSource {
   readonly task: Task
   readonly items?: readonly TaskItem[]
-  /** False where the input was not read: the task was deleted. */
+  /** False when the input was not read because the task was deleted. */
   readonly hasInput?: boolean
 }
 
-/** A task as `Task` is resolved from it. */
+/** Converts a task to the source of `Task`. */
 export function taskSource(task: Task | null): TaskSource | null {
   return task === null ? null : { task }
 }

@@ -4,7 +4,7 @@ import { builder, type Types } from './builder.ts'
 import type { Context } from './context.ts'
 import { type Failure, type FailureName, failureRefs, toFailure } from './failure.ts'
 
-/** All failures: what a mutation may come to that starts a task. */
+/** All failures: the possible ones of a mutation that starts a task. */
 export const anyFailure: readonly FailureName[] = [
   'NotFoundError',
   'ConflictError',
@@ -13,12 +13,14 @@ export const anyFailure: readonly FailureName[] = [
 ]
 
 /**
- * Defines the result of a mutation: `<Name>Result`, the union of `<Name>Success` and of failures that its caller can act on.
+ * Defines the result of a mutation: `<Name>Result`, the union of `<Name>Success` and of failures
+ * that its caller can act on.
  *
- * @param success - what its success is, `<Name>Success`
- * @param members - the failures that it has members for
- * @param mutations - what comes to this result, for its description; the mutation with the success's name by default
- * @returns the type of the mutation's field, and what its resolver runs
+ * @param success - the definition of `<Name>Success`
+ * @param members - the failures in the union
+ * @param mutations - the mutations with this result, for its description; by default the mutation
+ * with the success's name
+ * @returns the type of the mutation's field, and the function that its resolver runs
  */
 export function defineResult<T extends object>(
   success: ObjectRef<Types, T>,
@@ -34,10 +36,11 @@ export function defineResult<T extends object>(
   return {
     type,
     /**
-     * Runs a mutation and turns what its caller can act on into a member of its result. Everything else is thrown on: unexpected
-     * failures are masked, and expected ones that the result has no member for become errors with their code.
+     * Runs a mutation and converts errors that its caller can act on to members of its result. All
+     * other errors are rethrown: unexpected failures are masked, and expected ones that the result
+     * has no member for become errors with their code.
      *
-     * @param id - what `NotFoundError` names when the error itself does not say
+     * @param id - the id for `NotFoundError` when the error itself has none
      */
     async run(context: Context, id: string, work: () => Promise<T>): Promise<T | Failure> {
       try {

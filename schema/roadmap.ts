@@ -107,7 +107,7 @@ const stageRef = builder.objectRef<StageSource>('Stage').implement({
   }),
 })
 
-/** The tree of a roadmap from its concepts, which carry their stage and module. */
+/** Builds the tree of a roadmap from its concepts, which carry their stage and module. */
 function toStages(concepts: readonly Concept[]): StageSource[] {
   const stages: {
     id: string

@@ -55,7 +55,10 @@ const removeContextCardInput = builder.inputType('RemoveContextCardInput', {
 })
 type CardInput = typeof contextCardInput.$inferInput
 
-/** What a card is to show, if the viewer may show it. @throws TidingsError `NOT_FOUND`, `BAD_INPUT` */
+/**
+ * Reads the content of a card, if the viewer may show it. @throws TidingsError `NOT_FOUND`,
+ * `BAD_INPUT`
+ */
 async function readCardContent(context: Context, card: CardInput, title: string | undefined): Promise<CardContent> {
   if (typeof card.documentId === 'string') {
     const { documentId } = card
@@ -73,7 +76,7 @@ async function readCardContent(context: Context, card: CardInput, title: string 
   if (typeof card.quizId === 'string') {
     const { quizId } = card
     const quiz = await context.loaders.quiz.load(quizId)
-    // Only its owner may show a quiz: replies tell of its answers.
+    // Only its owner may show a quiz, because replies reveal its answers.
     if (quiz?.owner !== requireViewer(context).userId) return refuseAsMissing('quiz', quizId)
     return { kind: 'QUIZ', quizId, title: title ?? quiz.title }
   }

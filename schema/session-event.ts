@@ -194,7 +194,7 @@ begin with the current presence. Completes when the session is closed; ends at o
         },
         guard: engine.visibility.guardSubject({
           subject: id,
-          // Lives as long as the subscription: it does not hold on to the context.
+          // Lives as long as the subscription, so it does not retain the context.
           isAllowed: () => maySeeSession({ sessions, viewer }, id),
           refuse: () => new TidingsError('FORBIDDEN', `You no longer take part in session "${id}"`, { id }),
         }),

@@ -6,7 +6,7 @@ import { type SessionSource, sessionRef } from './refs.ts'
 import { defineResult } from './result.ts'
 import { clientIdDescription, defineSessionResult, type SessionOutcome } from './session-change.ts'
 
-/** Whoever is invited finds it in the inbox; once, however often it is said. */
+/** Notifies an invited user in the inbox; once, even when the invitation is repeated. */
 async function tellInvited({ notifications }: Context, { session }: SessionSource, userId: string): Promise<void> {
   const { id, owner, title } = session
   await notifications.notify(userId, {
@@ -116,7 +116,7 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: inviteToSessionInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { sessionId, userId, lifetimeMinutes } }, context) =>
       inviteToSessionResult.run(context, sessionId, async () => {
-        // Whom it lets in stays when the token is long expired.
+        // Membership remains after the token has expired.
         requireViewer(context)
         const owner = await requirePart(context, sessionId)
         const { membership } = context.sessions

@@ -3,7 +3,7 @@ import type { MessageRange } from '../src/studio/sessions/messages.ts'
 import type { Message } from '../src/studio/sessions/session.ts'
 import type { Page } from './connection.ts'
 
-/** Reads a cursor of a list of messages: the position behind it. @throws TidingsError `BAD_INPUT` */
+/** Parses a cursor of a list of messages into its position. @throws TidingsError `BAD_INPUT` */
 export function parsePosition(cursor: string | null | undefined): number | undefined {
   if (cursor === null || cursor === undefined) return undefined
   const [, digits] = /^message:(\d{1,9})$/.exec(Buffer.from(cursor, 'base64url').toString('utf8')) ?? []
@@ -15,7 +15,7 @@ export function parsePosition(cursor: string | null | undefined): number | undef
   return Number(digits)
 }
 
-/** A stretch of a conversation as a page. */
+/** Converts a range of messages to a page. */
 export function toMessagePage({ messages, hasBefore, hasAfter }: MessageRange): Page<Message> {
   return {
     edges: messages.map((node) => ({

@@ -3,11 +3,11 @@ import type { Task } from '../src/tasks/task.ts'
 import { requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
 
-/** What the argument `idempotencyKey` of a mutation that starts a task is for. */
+/** The description of the argument `idempotencyKey` of a mutation that starts a task. */
 export const keyDescription =
   'At most 255 characters. A repeated request with the same key returns the same task; with the same key and another input, it is refused.'
 
-/** Starts a task of the viewer's, with the head start of that one's plan. */
+/** Starts a task of the viewer, with the priority boost of the viewer's plan. */
 export async function startTask(
   context: Context,
   kind: string,

@@ -1,7 +1,7 @@
 import type { Context } from './context.ts'
 import { type TaskSource, taskSource } from './refs.ts'
 
-/** Resolves `activeTask` of what tasks work on. */
+/** Resolves `activeTask` of the subjects of tasks. */
 export async function activeTaskOf(
   { id }: { readonly id: string },
   _args: object,
@@ -10,7 +10,7 @@ export async function activeTaskOf(
   return taskSource(await loaders.activeTask.load(id))
 }
 
-/** The task with an id that something remembers; null where it remembers none. */
+/** Loads the task with a stored id; null when no id is stored. */
 export async function rememberedTask(id: string | null, { loaders }: Context): Promise<TaskSource | null> {
   return id === null ? null : taskSource(await loaders.task.load(id))
 }

@@ -11,7 +11,7 @@ import { guardWithPresence } from './presence.ts'
 import { loadTask } from './task.ts'
 import { createEventReader, type EventSource, taskEvents } from './task-event.ts'
 
-/** What a task's events look like does not depend on who may see them. */
+/** The events of a task are the same for all users with access to it. */
 const sharedProgress: SharedField<Context, TaskSnapshotState> = {
   startingArguments: ['after', 'fromStart'],
   startOf: ({ after, fromStart }) => ({
@@ -53,13 +53,13 @@ function shareTask({ engine }: Context, task: Task): SharedTopic<TaskSnapshotSta
   }
 }
 
-/** Ends with leave to see the task; as long as it goes on, its viewer is there. */
+/** Ends the subscription when access to the task is revoked; the viewer is present while it lasts. */
 function guardTask(context: Context, task: Task): Guard {
   const viewer = requireLimitedViewer(context)
   return guardWithPresence(context, taskTopic(task.id), context.engine.visibility.guard(viewer, task))
 }
 
-/** Two pieces of text, when the second goes on where the first ends. */
+/** Joins two outputs when the second starts where the first ends. */
 function joinOutputs(first: LogEvent, second: LogEvent): LogEvent | null {
   const { stream, offset, text } = first.payload
   if (typeof text !== 'string' || typeof offset !== 'number') return null

@@ -7,14 +7,17 @@ import { anyFailure, defineResult } from './result.ts'
 import { keyDescription } from './start-task.ts'
 import { loadTask } from './task.ts'
 
-/** A task that the viewer may change. @throws TidingsError `NOT_FOUND`, or `FORBIDDEN` when the viewer may only see it */
+/**
+ * Returns a task that the viewer may change. @throws TidingsError `NOT_FOUND`, or `FORBIDDEN` when
+ * the viewer may only see it
+ */
 export async function loadOwnTask(context: Context, id: string): Promise<Task> {
   const task = await loadTask(context, id)
   if (requireViewer(context).userId === task.owner) return task
   throw new TidingsError('FORBIDDEN', `Task "${id}" is shared with you to watch; only its owner may change it`, { id })
 }
 
-/** A task that the viewer may cancel. @throws TidingsError `NOT_FOUND`, `FORBIDDEN` */
+/** Returns a task that the viewer may cancel. @throws TidingsError `NOT_FOUND`, `FORBIDDEN` */
 async function loadCancelableTask(context: Context, id: string): Promise<Task> {
   const task = await loadTask(context, id)
   if (await context.engine.visibility.mayCancel(requireLimitedViewer(context), task)) return task

@@ -30,7 +30,7 @@ builder.mutationField('deleteTask', (t) =>
     args: { input: t.arg({ type: deleteTaskInput, required: true, description: 'The task to delete.' }) },
     resolve: (_, { input: { taskId } }, context) =>
       deleteTaskResult.run(context, taskId, async () => {
-        // A limited token deletes nothing, whatever it names.
+        // A scoped token permits no deletion, whatever it names.
         requireViewer(context)
         await loadOwnTask(context, taskId)
         const canceled = await context.engine.tasks.delete([taskId], 'The task was deleted.')

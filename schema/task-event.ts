@@ -11,21 +11,25 @@ import type { TaskSource } from './refs.ts'
 import { progressOfTask, taskStatus } from './task.ts'
 import { defineTopicEvents, promised, type TopicEvent } from './topic-event.ts'
 
-/** What an event of a task is resolved from. */
+/** The source of a task event. */
 export interface EventSource extends TopicEvent {
   readonly taskId: string
   readonly status: TaskStatus
   readonly payload: JsonObject
   readonly snapshot?: TaskSource
   readonly place?: QueuePlace
-  /** The task as it was when the subscription began, for a terminal event whose task is deleted. */
+  /**
+   * The task as it was when the subscription started, for a terminal event of a task that has been
+   * deleted.
+   */
   readonly earlier?: Task | undefined
 }
 
 /**
- * Turns what a watcher is handed into events of the API. One for each task and stream.
+ * Creates the function that converts followed events to events of the API; one for each task and
+ * subscription.
  *
- * @param earlier - the task as it is now; its input is not kept, as it may be large
+ * @param earlier - the current task; its input is not retained, because it may be large
  */
 export function createEventReader(
   log: { readonly epoch: string },
@@ -72,13 +76,16 @@ export function createEventReader(
   }
 }
 
-/** An entry of the log as an event of the API. */
+/** Converts an event of the log to an event of the API. */
 export function toEventSource(event: LogEvent, taskId: string, cursorOf: (seq: number) => string): EventSource {
   const { type, seq, at, payload } = event
   return { type, taskId, cursor: cursorOf(seq), seq, at, status: payload['status'] as TaskStatus, payload }
 }
 
-/** The tasks of terminal events: an event whose compiled execution meets a promise is executed a second time, by graphql. */
+/**
+ * The tasks of terminal events. Cached because an event whose compiled execution meets a promise is
+ * executed a second time, by graphql.
+ */
 const tasksAfter = new WeakMap<EventSource, Promise<TaskSource>>()
 
 /** Returns the task after its terminal event. Read when a client selects it: once per event and subscription group. */
@@ -87,12 +94,12 @@ export function taskAfter(event: EventSource, context: Pick<Context, 'engine'>):
   if (known !== undefined) return known
   const task = readTaskAfter(event, context)
   tasksAfter.set(event, task)
-  // A failure that passes is not kept: the event may be executed again.
+  // A temporary failure is not cached: the event may be executed again.
   task.catch(() => tasksAfter.delete(event))
   return task
 }
 
-/** A task that was deleted since is made up of the event and what was known before, as an event must not fail. */
+/** Rebuilds a deleted task from the event and its earlier state, because an event must not fail. */
 async function readTaskAfter(event: EventSource, { engine }: Pick<Context, 'engine'>): Promise<TaskSource> {
   const { taskId, status, seq, at, payload, earlier } = event
   const snapshot = await engine.store.snapshot(taskId)
@@ -116,7 +123,7 @@ async function readTaskAfter(event: EventSource, { engine }: Pick<Context, 'engi
 export const taskEvents = defineTopicEvents<EventSource>('TaskEvent', {
   description: 'An event of a task. New event types may be added: select `__typename` and keep a default branch.',
   seq: '1, 2, 3 … without gaps. Ephemeral events (TaskSnapshot, TaskQueueMoved) repeat the last number.',
-  // Every event tells the status and the progress after it.
+  // Every event contains the status and the progress after it.
   unknown: 'TaskAdvanced',
 })
 builder.interfaceFields(taskEvents.event, (t) => ({

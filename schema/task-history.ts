@@ -8,7 +8,7 @@ import { type EventSource, taskEvents, toEventSource } from './task-event.ts'
 
 const taskEventConnection = defineConnection<EventSource>('TaskEvent', taskEvents.event)
 
-/** The log of a task, in pages. @throws TidingsError `BAD_CURSOR`, `BAD_INPUT` */
+/** Reads the log of a task in pages. @throws TidingsError `BAD_CURSOR`, `BAD_INPUT` */
 async function readHistory(
   task: Task,
   after: string | null | undefined,

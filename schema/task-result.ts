@@ -179,14 +179,15 @@ export const taskResult = builder.unionType('TaskResult', {
 })
 
 /**
- * Returns a stored result as the union `TaskResult` resolves it.
+ * Converts a stored result to the source of the union `TaskResult`.
  *
- * @returns null without a result, and for a `type` that this version does not have, which is reported through `context`
+ * @returns null without a result, and for a `type` unknown to this version, which is reported
+ * through `context`
  */
 export function toResult(result: JsonObject | null, context: Pick<Context, 'noteUnknownResult'>): StudioResult | null {
   if (result === null) return null
   const { type } = result
-  // Written by a task kind under the name that is checked here.
+  // Written by a task kind under the type name checked here.
   if (typeof type === 'string' && Object.hasOwn(typeNames, type)) return result as StudioResult
   context.noteUnknownResult?.(type)
   return null

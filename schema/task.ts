@@ -46,13 +46,13 @@ export const taskKind = builder.enumType('TaskKind', {
   } as const,
 })
 
-/** The progress of a task now. */
+/** Returns the current progress of a task. */
 export function progressOfTask(task: Task): ProgressSource {
   const atMs = (task.finishedAt ?? new Date()).getTime()
   return { state: task.progress, atMs, writtenAtMs: isFinal(task.status) ? null : atMs }
 }
 
-/** A task that the viewer may see. @throws TidingsError `NOT_FOUND` */
+/** Returns a task that the viewer may see. @throws TidingsError `NOT_FOUND` */
 export async function loadTask(context: Context, id: string): Promise<Task> {
   return (await findVisibleTask(context, id)) ?? refuseAsMissing('task', id)
 }
@@ -220,7 +220,10 @@ taskRef.implement({
   }),
 })
 
-/** Of the tasks that the viewer owns, those that a limited token is good for, as `isGoodFor` says of one; undefined for no limit. */
+/**
+ * Returns the filter for the viewer's tasks that a scoped token is valid for, equivalent to
+ * `isGoodFor` for a single task; undefined when the token is not scoped.
+ */
 function taskLimit(
   viewer: Viewer,
 ): { readonly ids: readonly string[]; readonly subjects: readonly string[] } | undefined {

@@ -2,17 +2,23 @@ import type { JsonObject } from '../src/db/tables.ts'
 import type { Followed, SnapshotReason } from '../src/log/follow.ts'
 import { builder } from './builder.ts'
 
-/** Where in its topic an event stands, and when it happened. A snapshot stands at the event before it, and is of now. */
+/**
+ * The position of an event in its topic, and its time. A snapshot has the position of the event
+ * before it, and the current time.
+ */
 export interface EventPlace {
   readonly cursor: string
   readonly seq: number
   readonly at: string
 }
 
-/** What an event of a topic is resolved from. Holds all that its fields need: resolving one loads nothing. */
+/**
+ * The source of an event of a topic. Contains all that its fields need: resolving an event loads
+ * nothing.
+ */
 export interface TopicEvent extends EventPlace {
   readonly type: string
-  /** Of a snapshot: why it stands there. */
+  /** The reason for a snapshot. */
   readonly reason?: SnapshotReason
 }
 
@@ -22,13 +28,16 @@ export interface LoggedEvent<S> extends TopicEvent {
   readonly snapshot?: S
 }
 
-/** What is followed as an event of the API. @param snapshot - the type of its snapshots */
+/** Converts a followed event to an event of the API. @param snapshot - the type name of snapshots */
 export function readLogged<S>(followed: Followed<S>, place: EventPlace, snapshot: string): LoggedEvent<S> {
   if (followed.is === 'event') return { ...place, type: followed.event.type, payload: followed.event.payload }
   return { ...place, type: snapshot, payload: {}, reason: followed.reason, snapshot: followed.state }
 }
 
-/** What the type of an event promises. @throws Error when whoever made the event has left it out */
+/**
+ * Returns a part that the type of an event guarantees. @throws Error when the writer of the event
+ * omitted it
+ */
 export function promised<T>(part: T | undefined, { type, cursor }: TopicEvent): T {
   if (part === undefined) throw new Error(`The ${type} at "${cursor}" lacks what its type promises`)
   return part
@@ -48,10 +57,10 @@ export const snapshotReason = builder.enumType('SnapshotReason', {
 })
 
 /**
- * Adds the interface of a topic's events, with their place in it.
+ * Adds the interface of a topic's events, with their position.
  *
- * @param options.seq - describes the field `seq`
- * @param options.unknown - the type as which an event reads that a newer server wrote
+ * @param options.seq - the description of the field `seq`
+ * @param options.unknown - the type used for events written by a newer server
  */
 export function defineTopicEvents<E extends TopicEvent>(
   name: string,
@@ -77,9 +86,9 @@ export function defineTopicEvents<E extends TopicEvent>(
   }
   return {
     event,
-    /** A type of event, to be implemented with `event` among its interfaces. */
+    /** Creates the ref of an event type, to be implemented with `event` among its interfaces. */
     eventRef,
-    /** The same for what stands in place of events: it says why. */
+    /** Creates the ref of a snapshot type, which includes the reason. */
     snapshotRef(type: string) {
       const ref = eventRef(type)
       builder.objectField(ref, 'reason', (t) =>

@@ -9,46 +9,58 @@ import { noteSubscription } from './note-subscription.ts'
 import { guardWithPresence } from './presence.ts'
 import type { EventPlace } from './topic-event.ts'
 
-/** A topic as a subscription tells it: `S` is the state in its snapshots, `E` what the field's type is resolved from. */
+/**
+ * A topic exposed as a subscription: `S` is the state in its snapshots, `E` the source of the
+ * field's type.
+ */
 export interface ToldTopic<S, E> {
   readonly topic: string
   /** See `SharedTopic`. */
   readonly snapshot: SharedTopic<S>['snapshot']
-  /** Nothing is the last by default: such a topic goes on. */
+  /** Whether an event is terminal. By default none is: such a topic never ends. */
   readonly isLast?: SharedTopic<S>['isLast']
-  /** What may be done to events for a reader who is too slow; `keep` by default. */
+  /** The compaction of events for a slow subscriber; `keep` by default. */
   readonly classOf?: SharedTopic<S>['classOf']
-  /** Two neighbouring `append` events as one; never by default. */
+  /** Joins two consecutive `append` events; never by default. */
   readonly join?: SharedTopic<S>['join']
-  /** Turns what is followed into what the field's type is resolved from, which must not depend on who watches. */
+  /**
+   * Converts a followed event to the source of the field's type, which must not depend on the
+   * viewer.
+   */
   readonly read: (followed: Followed<S>, place: EventPlace) => E
-  /** Where leave to see it can be taken back. */
+  /** Required where permission to see the topic can be revoked. */
   readonly guard?: Guard | undefined
-  /** Whether who watches it counts as present; not by default. */
+  /** Whether subscribers count as present; false by default. */
   readonly isPresenceKept?: boolean
   /**
-   * A state beside the log that is told as it changes, and holds until then: laid between the events with the seq of the one before, so
-   * the event's type belongs into `passingEvents` of `src/protocol.ts`. Told by live delivery alone: not to those who poll, nor where the
-   * operation depends on who asks.
+   * A state outside the log, published when it changes and retained until the next change. It is
+   * inserted between events with the seq of the event before it, so the event's type must be in
+   * `passingEvents` of `src/protocol.ts`. Published by live delivery only: not to polling clients,
+   * nor where the operation has viewer-dependent fields.
    */
   readonly standing?: {
-    /** Calls `tell` with the state, now and whenever it has changed, until the returned function is called. */
+    /**
+     * Calls `tell` with the state, now and after each change, until the returned function is
+     * called.
+     */
     readonly watch: (tell: (state: unknown) => void) => () => void
     readonly read: (state: unknown, place: EventPlace) => E
   }
 }
 
-/** The arguments by which every subscription says from where to follow. */
+/** The arguments of every subscription that select the position to follow from. */
 export interface StartingArguments {
   readonly after?: string | null | undefined
   readonly fromStart?: boolean | null | undefined
 }
 
 /**
- * What makes a field a subscription to a topic, to be spread into its options: delivery shared by all who ask the same, and
- * following on one's own for those who poll. Its arguments `after` and `fromStart`, if any, mean what they mean everywhere.
+ * Turns a field into a subscription to a topic, by spreading into its options: delivery is shared
+ * by all subscribers of the same operation, and separate for polling clients. The arguments `after`
+ * and `fromStart`, if present, have the same meaning in all subscriptions.
  *
- * @param open - finds the topic on behalf of the viewer in the context; throws a `TidingsError` when that one may not see it
+ * @param open - finds the topic on behalf of the viewer in the context; throws a `TidingsError`
+ * when the viewer may not see it
  */
 export function subscribeToTopic<A extends object, S, E>(
   open: (args: A, context: Context) => Promise<ToldTopic<S, E>>,
@@ -104,7 +116,10 @@ export function subscribeToTopic<A extends object, S, E>(
   }
 }
 
-/** Says where in a topic something stands: what is no event of its log, at the seq of the one before it, and now. */
+/**
+ * Computes the position and time of a followed event: an event outside the log has the seq of the
+ * event before it, and the current time.
+ */
 function createPlaces(
   { engine }: Context,
   topic: string,
@@ -116,7 +131,10 @@ function createPlaces(
   }
 }
 
-/** Ends with leave to see the topic; as long as it goes on, the viewer is there, where that is kept. */
+/**
+ * Ends the subscription when access to the topic is revoked; while it lasts, the viewer is present,
+ * if the topic keeps presence.
+ */
 function guardOf(
   { topic, guard, isPresenceKept = false }: Pick<ToldTopic<never, never>, 'topic' | 'guard' | 'isPresenceKept'>,
   context: Context,

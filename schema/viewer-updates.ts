@@ -10,7 +10,7 @@ import { defineTopicEvents, type EventPlace, type LoggedEvent, readLogged } from
 import { subscribeToTopic } from './topic-subscription.ts'
 
 interface ViewerEventSource extends LoggedEvent<null> {
-  /** The user whose lists have changed. */
+  /** The owner of the changed lists. */
   readonly userId: string
 }
 
