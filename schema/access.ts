@@ -10,8 +10,8 @@ import { refuseAsMissing } from './failure.ts'
 import type { SessionSource } from './refs.ts'
 
 /**
- * Returns the viewer of an operation for administrators. @throws TidingsError `UNAUTHENTICATED`,
- * `FORBIDDEN`
+ * Returns the viewer of an operation for administrators.
+ * @throws TidingsError `UNAUTHENTICATED`, `FORBIDDEN`
  */
 export function requireAdmin(context: Context): Viewer {
   const viewer = requireViewer(context)
@@ -92,8 +92,9 @@ export async function requireSession(context: Context, id: string): Promise<Sess
 }
 
 /**
- * Checks the same without reading the session. @returns the viewer's user id @throws TidingsError
- * `NOT_FOUND`
+ * Checks the same without reading the session.
+ * @returns the viewer's user id
+ * @throws TidingsError `NOT_FOUND`
  */
 export async function requirePart(context: Context, id: string): Promise<string> {
   if (!(await maySeeSession(context, id))) refuseAsMissing('session', id)

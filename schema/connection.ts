@@ -67,8 +67,8 @@ export function defineConnection<T>(
 const largestPage = 100
 
 /**
- * Returns the size of a page: the argument `first`, 0 to `largest`. @throws TidingsError
- * `BAD_INPUT`
+ * Returns the size of a page: the argument `first`, 0 to `largest`.
+ * @throws TidingsError `BAD_INPUT`
  */
 export function pageSize(first: number | null | undefined, fallback: number, largest = largestPage): number {
   const size = first ?? fallback

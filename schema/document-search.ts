@@ -57,7 +57,7 @@ a word. The last word may be a prefix.`,
       const documents = await context.loaders.document.loadMany(found.map((match) => match.documentId))
       return found.flatMap((match, index) => {
         const document = documents[index]
-        // Deleted at this moment.
+        // The document was deleted in the meantime.
         return document instanceof Error || !document ? [] : [{ ...match, document }]
       })
     },

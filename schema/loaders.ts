@@ -71,7 +71,7 @@ export type Loaders = { readonly [N in keyof typeof reads]: LoaderOf<(typeof rea
 export function createLoaders(services: Services): Loaders {
   const byName: Readonly<Record<string, Read>> = reads
   const made = new Map<string, DataLoader<never, unknown>>()
-  // The types of `reads` and `Loaders` correspond.
+  // `Loaders` is derived from `reads`, so their types agree.
   return new Proxy({} as Loaders, {
     get(_, name: string) {
       const read = byName[name]

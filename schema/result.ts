@@ -4,7 +4,7 @@ import { builder, type Types } from './builder.ts'
 import type { Context } from './context.ts'
 import { type Failure, type FailureName, failureRefs, toFailure } from './failure.ts'
 
-/** All failures: the possible ones of a mutation that starts a task. */
+/** All failures; a mutation that starts a task can return any of them. */
 export const anyFailure: readonly FailureName[] = [
   'NotFoundError',
   'ConflictError',

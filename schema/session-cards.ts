@@ -56,8 +56,8 @@ const removeContextCardInput = builder.inputType('RemoveContextCardInput', {
 type CardInput = typeof contextCardInput.$inferInput
 
 /**
- * Reads the content of a card, if the viewer may show it. @throws TidingsError `NOT_FOUND`,
- * `BAD_INPUT`
+ * Reads the content of a card, if the viewer may show it.
+ * @throws TidingsError `NOT_FOUND`, `BAD_INPUT`
  */
 async function readCardContent(context: Context, card: CardInput, title: string | undefined): Promise<CardContent> {
   if (typeof card.documentId === 'string') {

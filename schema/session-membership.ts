@@ -116,7 +116,7 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: inviteToSessionInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { sessionId, userId, lifetimeMinutes } }, context) =>
       inviteToSessionResult.run(context, sessionId, async () => {
-        // Membership remains after the token has expired.
+        // A scoped token is refused: the membership it would create outlives the token.
         requireViewer(context)
         const owner = await requirePart(context, sessionId)
         const { membership } = context.sessions

@@ -8,8 +8,8 @@ import { keyDescription } from './start-task.ts'
 import { loadTask } from './task.ts'
 
 /**
- * Returns a task that the viewer may change. @throws TidingsError `NOT_FOUND`, or `FORBIDDEN` when
- * the viewer may only see it
+ * Returns a task that the viewer may change.
+ * @throws TidingsError `NOT_FOUND`, or `FORBIDDEN` when the viewer may only see it
  */
 export async function loadOwnTask(context: Context, id: string): Promise<Task> {
   const task = await loadTask(context, id)

@@ -83,8 +83,8 @@ export function toEventSource(event: LogEvent, taskId: string, cursorOf: (seq: n
 }
 
 /**
- * The tasks of terminal events. Cached because an event whose compiled execution meets a promise is
- * executed a second time, by graphql.
+ * The tasks of terminal events. Cached because graphql executes an event a second time when its
+ * compiled execution meets a promise.
  */
 const tasksAfter = new WeakMap<EventSource, Promise<TaskSource>>()
 

@@ -35,8 +35,8 @@ export function readLogged<S>(followed: Followed<S>, place: EventPlace, snapshot
 }
 
 /**
- * Returns a part that the type of an event guarantees. @throws Error when the writer of the event
- * omitted it
+ * Returns a part that the type of an event guarantees.
+ * @throws Error when the writer of the event omitted it
  */
 export function promised<T>(part: T | undefined, { type, cursor }: TopicEvent): T {
   if (part === undefined) throw new Error(`The ${type} at "${cursor}" lacks what its type promises`)

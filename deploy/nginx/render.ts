@@ -30,8 +30,9 @@ export interface NginxSettings {
 const template = new URL('./nginx.conf.template', import.meta.url)
 
 /**
- * Renders the template. @throws Error when an address or the access log is invalid, or the template
- * has an unknown variable
+ * Renders the template.
+ * @throws Error when an address or the access log is invalid, or the template has an unknown
+ * variable
  */
 export async function renderNginx(settings: NginxSettings): Promise<string> {
   const { servers, listen, previewListen, runDir } = settings

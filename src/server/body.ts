@@ -107,8 +107,8 @@ const tooSlow = (): GraphQLError =>
   })
 
 /**
- * Reads the whole body. @throws GraphQLError when it is too large, too slow or truncated; the rest
- * remains unread
+ * Reads the whole body.
+ * @throws GraphQLError when it is too large, too slow or truncated; the rest remains unread
  */
 async function readBody(
   request: IncomingMessage,

@@ -20,8 +20,8 @@ export function malformed(message: string): GraphQLError {
 }
 
 /**
- * Creates the error for a request that is too large. @param setting - the name of the setting that
- * limits it
+ * Creates the error for a request that is too large.
+ * @param setting - the name of the setting that limits it
  */
 export function tooLarge(what: string, maxBytes: number, setting: string): GraphQLError {
   return new GraphQLError(`The ${what} is too large; at most ${maxBytes} bytes are allowed (${setting})`, {
@@ -32,8 +32,8 @@ export function tooLarge(what: string, maxBytes: number, setting: string): Graph
 /** A multipart request that is being read. */
 export interface MultipartReading {
   /**
-   * Accepts the next bytes. @returns false when the caller must wait for `whenReady` before it
-   * writes more
+   * Accepts the next bytes.
+   * @returns false when the caller must wait for `whenReady` before it writes more
    */
   write(chunk: Buffer): boolean
   whenReady(callback: () => void): void

@@ -38,8 +38,8 @@ export function hasOperations(params: unknown): boolean {
 }
 
 /**
- * Reads a request and checks that its operations have distinct ids. @throws GraphQLError
- * `BAD_INPUT` when it is malformed
+ * Reads a request and checks that its operations have distinct ids.
+ * @throws GraphQLError `BAD_INPUT` when it is malformed
  */
 export function readStreamRequest(params: unknown): StreamRequest {
   const { data, error } = requestSchema.safeParse(params)

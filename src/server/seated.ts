@@ -7,8 +7,9 @@ import type { Seat } from '../live/outlet.ts'
  * subscription has started: it would continue under the id of the other one, even after the socket
  * has closed.
  *
- * Once the subscription has ended, or was asked to, a pending `next()` is never settled: graphql-ws
- * would take that for the end of the operation that has the same id by then, and complete it.
+ * Once the subscription has ended, or was asked to end, a pending `next()` is never settled:
+ * graphql-ws would take that for the end of the operation that has the same id by then, and
+ * complete it.
  */
 export function takeSeat(
   source: AsyncIterable<ExecutionResult>,
