@@ -2,8 +2,8 @@ import { isTidingsError } from '../src/errors.ts'
 import type { Context } from './context.ts'
 
 /**
- * Writes to the audit log that the viewer subscribes to the topic found by `open`, or why that was
- * refused.
+ * Writes to the audit log that the viewer subscribes to the topic that `open` finds, or why the
+ * subscription was refused.
  */
 export async function noteSubscription<T extends { readonly topic: string }>(
   context: Context,

@@ -15,8 +15,8 @@ export function readAddress(request: IncomingMessage, { TRUST_PROXY }: Pick<Conf
 }
 
 /**
- * The origin of a request as it is recorded in the audit log. The user agent is a claim of the
- * client, cut to 300 characters.
+ * The address and the user agent of a client, as they are recorded. The user agent is a claim of
+ * the client, cut to 300 characters.
  */
 export interface Whence {
   readonly address: string

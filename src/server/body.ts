@@ -76,7 +76,7 @@ export function createBodyLimitPlugin(
   }
 }
 
-/** Counts the concurrent uploads of a viewer. */
+/** Runs an upload, unless the viewer has reached the limit of concurrent uploads. */
 async function inPlace<T>(
   uploads: Map<string, number>,
   owner: string,

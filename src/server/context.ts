@@ -61,8 +61,8 @@ export interface Place {
 export type Note = (event: AuditEvent, viewer: Viewer | null, from: Whence, about?: AuditAbout) => void
 
 /**
- * Whether a subscription completes as soon as it has caught up: requested over HTTP by `extensions:
- * { catchUp: true }`.
+ * Whether a subscription completes as soon as it has caught up: requested over HTTP by
+ * `extensions: { catchUp: true }`.
  */
 export function wantsCatchUp({ params, req }: Pick<OperationContext, 'params' | 'req'>): boolean {
   return req !== undefined && (params.extensions as Record<string, unknown> | undefined)?.['catchUp'] === true

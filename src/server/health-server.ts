@@ -19,8 +19,8 @@ export function mayReadMetrics({ METRICS }: Pick<Config, 'METRICS'>, { socket }:
 }
 
 /**
- * Starts the server with `GET /health/live`, `GET /health/ready` and, when `metrics` is set, `GET
- * /metrics`.
+ * Starts the server with `GET /health/live`, `GET /health/ready` and, when `metrics` is set,
+ * `GET /metrics`.
  *
  * @param options.metrics - the metrics page, and the setting that restricts its access; omitted by
  * default

@@ -19,8 +19,8 @@ export interface Tokens {
    */
   read(authorization: string | undefined): Promise<Viewer | null>
   /**
-   * False when neither a secret nor a key set is configured: then every viewer is the {@link
-   * localDeveloper}.
+   * False when neither a secret nor a key set is configured: then every viewer is the
+   * {@link localDeveloper}.
    */
   readonly areRequired: boolean
 }
