@@ -11,8 +11,8 @@ import type { Poller, Pollers } from './pollers.ts'
 const maxListed = 50
 
 /**
- * Collects the current connection statistics of this server in one pass over its connections; the
- * lists hold the first 50.
+ * Collects the current connection statistics of this server in one pass over its connections; each
+ * list holds the first 50 entries of its order.
  */
 export function takeCensus(options: {
   readonly connections: Connections

@@ -18,7 +18,10 @@ export function showServer(show: Show, metrics: ServerMetrics): void {
   for (const metric of metrics.metrics) show.metric(metric)
 }
 
-/** Adds the metrics of live delivery, including failed deliveries. */
+/**
+ * Adds the metrics of live delivery: sent messages, and slow subscribers that exceeded their byte
+ * budget.
+ */
 export function showLive(show: Show, live: Live): void {
   const { counters } = live
   show.gauge('live_groups', 'Groups of subscriptions that share their executions.', () => live.size)
