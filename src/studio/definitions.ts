@@ -15,14 +15,15 @@ import { defineSelfTest } from './self-test/self-test.ts'
 import { createTeller } from './sessions/events.ts'
 import { defineReply } from './sessions/reply.ts'
 
-/** The kinds of task of all applications: what the engine is started with. */
+/** The task definitions of all applications, with which the engine is started. */
 export function createTaskDefinitions(
   config: Config,
   { appender }: { readonly appender: Appender },
 ): readonly TaskDefinition[] {
   const provider = createContentProvider(config)
   const questions = createQuestionProvider(config)
-  // A service answers several requests at once; the extractive provider would only take turns with itself.
+  // A service answers several requests at once; the extractive provider would only compete with
+  // itself for CPU.
   const concurrency = provider.name === 'extractive' ? 1 : 4
   const teller = createRoadmapTeller(appender)
   return [

@@ -1,16 +1,16 @@
 import type { PoolClient } from 'pg'
 import type { DocumentFigures, Figures, HourFigures, QuestionTiming, TaskCounts } from './state.ts'
 
-/** Most documents, and most questions, in one answer. */
+/** Maximum number of documents, and of questions, in one result. */
 export const maxTold = 200
-/** Older hours are not told. */
+/** Older hours are not included. */
 export const toldDays = 30
-/** Percentiles are those of so many questions, the last ones: bounded work, and what is true now. */
+/** Percentiles cover only this many recent questions: the work is bounded and the figures are current. */
 const sampled = 1_000
 
 const milliseconds = 'extract(epoch from completed_at - started_at) * 1000'
 
-/** Selects figures of `$1`, of one document where `condition` says so: one row from each lateral. */
+/** Selects figures of `$1`, restricted to one document by `condition`: one row from each lateral. */
 const figuresOf = (condition: string): string => /* sql */ `
   (select count(*) filter (where kind = 'GENERATE_QUIZ')::int as generated,
       count(*) filter (where kind = 'REPLACE_QUESTION')::int as replaced
@@ -60,7 +60,7 @@ function toFigures({ generated, replaced, accepted, ms, ...tasks }: FiguresRow):
   }
 }
 
-/** The figures of all of an owner's documents together. */
+/** Reads the totals over all of an owner's documents. */
 export async function readTotals(client: PoolClient, owner: string): Promise<Figures> {
   const { rows } = await client.query<FiguresRow>(totalsQuery, [owner])
   const [row] = rows
@@ -68,7 +68,7 @@ export async function readTotals(client: PoolClient, owner: string): Promise<Fig
   return toFigures(row)
 }
 
-/** The figures of each of these documents, or of those in which something happened last. */
+/** Reads the figures of the given documents, or of the most recently active ones. */
 export async function readFigures(
   client: PoolClient,
   owner: string,
@@ -86,7 +86,10 @@ export async function readFigures(
   }))
 }
 
-/** How many questions were made in each of these hours (RFC 3339), or in those of the last 30 days in which any were. */
+/**
+ * Reads how many questions were created in each given hour (RFC 3339), or in the non-empty hours of
+ * the last 30 days.
+ */
 export async function readHours(
   client: PoolClient,
   owner: string,
@@ -111,7 +114,7 @@ export async function readHours(
   }))
 }
 
-/** How long each question took that these topics made, or the last ones did; in the order in which they were ready. */
+/** Reads how long each question of the given topics took, or the most recent ones; ordered by completion. */
 export async function readTimings(
   client: PoolClient,
   owner: string,

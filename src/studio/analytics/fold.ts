@@ -1,14 +1,14 @@
 import type { TaskStatus } from '../../db/tables.ts'
 import type { LogEvent } from '../../log/event.ts'
 
-/** What an event of a counted topic says. Everything else in such a topic says nothing that is counted. */
+/** The counted content of an event in a counted topic. All other events are ignored. */
 export type Fact =
   | { readonly is: 'status'; readonly status: TaskStatus }
   | { readonly is: 'started'; readonly questionId: string; readonly at: string }
   | { readonly is: 'completed'; readonly questionId: string; readonly at: string }
   | { readonly is: 'reviewed'; readonly questionId: string; readonly isAccepted: boolean }
 
-/** The events that {@link factOf} reads. */
+/** The event types that {@link factOf} reads. */
 export const countedTypes = [
   'TaskQueued',
   'TaskStarted',
@@ -21,19 +21,19 @@ export const countedTypes = [
   'QuestionReviewed',
 ] as const
 
-/** Whether an event may be one that {@link factOf} reads, if its topic is counted. */
+/** Whether {@link factOf} may read an event, provided that its topic is counted. */
 export function isCounted({ type }: Pick<LogEvent, 'type'>): boolean {
   return (countedTypes as readonly string[]).includes(type)
 }
 
-/** What one event says; null when that is nothing. */
+/** Returns the fact in one event; null when it has none. */
 export function factOf({ type, at, payload }: Pick<LogEvent, 'type' | 'at' | 'payload'>): Fact | null {
   switch (type as (typeof countedTypes)[number]) {
     case 'TaskItemStarted':
       return { is: 'started', questionId: itemOf(payload).key, at }
     case 'TaskItemCompleted': {
       const { key, status } = itemOf(payload)
-      // A place that was left empty is told as completed as well: SKIPPED.
+      // A question that was skipped is reported as completed too, with the status SKIPPED.
       return status === 'COMPLETED' ? { is: 'completed', questionId: key, at } : null
     }
     case 'QuestionReviewed':
@@ -54,19 +54,22 @@ function itemOf(payload: LogEvent['payload']): { readonly key: string; readonly 
   return payload['item'] as { key: string; status: string }
 }
 
-/** What a run of events of one topic comes to. */
+/** The result of folding consecutive events of one topic. */
 export interface Facts {
-  /** The task's state at the end; null when nothing says so. */
+  /** The task's final state; null when no event has one. */
   readonly status: TaskStatus | null
-  /** When the last of them happened that shows in the figures; null when there is none. */
+  /** Time of the last event that affects the figures; null when there is none. */
   readonly at: string | null
-  /** By question: its last start and its completion, where they are among these events. */
+  /** By question: its last start and its completion, if they are among these events. */
   readonly questions: ReadonlyMap<string, { readonly startedAt: string | null; readonly completedAt: string | null }>
   /** By question: whether it is accepted at the end. */
   readonly reviews: ReadonlyMap<string, boolean>
 }
 
-/** Folds events of one topic, in their order. Folding them again, or in two parts one over the other, comes to the same. */
+/**
+ * Folds events of one topic, in order. Idempotent: folding them again, or in two overlapping parts,
+ * yields the same.
+ */
 export function foldFacts(events: readonly Pick<LogEvent, 'type' | 'at' | 'payload'>[]): Facts {
   let status: TaskStatus | null = null
   const questions = new Map<string, { startedAt: string | null; completedAt: string | null }>()

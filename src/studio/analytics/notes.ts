@@ -3,23 +3,23 @@ import { type Telling, tellIn } from '../../log/tell.ts'
 import { createTopic } from '../../log/topic.ts'
 import { taskTopic } from '../../tasks/task.ts'
 
-/** The log of a quiz's review: every `QuestionReviewed`, in order. */
+/** The topic of a quiz's review: every `QuestionReviewed`, in order. */
 export function reviewTopic(quizId: string): string {
   return `review:${quizId}`
 }
 
-/** What `QuestionReviewed` tells: whether what now stands in a place of a quiz is accepted. */
+/** The payload of `QuestionReviewed`: whether the current question of a slot is accepted. */
 export interface ReviewNote {
   readonly quizId: string
   readonly questionId: string
-  /** What stands there. */
+  /** The version of the current question. */
   readonly version: number
   readonly isAccepted: boolean
 }
 
 /**
- * Has a task that makes a quiz counted, and from then on the quiz's review. To be called in the transaction that starts the
- * task, for each task that goes on with the quiz.
+ * Registers a task that generates a quiz, and the quiz's review, for counting. Call it in the
+ * transaction that starts the task, for each task that continues the quiz.
  */
 export async function noteQuiz(
   client: PoolClient,
@@ -45,7 +45,7 @@ export async function noteQuiz(
   await createTopic(client, reviewTopic(quizId))
 }
 
-/** Has a task that replaces a question of a quiz counted. To be called in the transaction that starts it. */
+/** Registers a task that replaces a question for counting. Call it in the transaction that starts it. */
 export async function noteReplacement(
   client: PoolClient,
   { taskId, quizId }: { readonly taskId: string; readonly quizId: string },
@@ -58,8 +58,8 @@ export async function noteReplacement(
 }
 
 /**
- * Logs that a question was accepted, or no longer is: by its reviewer, by undoing, or because another took its place. To be
- * called in the transaction of the change, after its rows are locked.
+ * Logs that a question was accepted or is no longer accepted: by its reviewer, by undo, or because
+ * it was replaced. Call it in the transaction of the change, after its rows are locked.
  */
 export async function noteReview(
   client: PoolClient,
@@ -67,7 +67,8 @@ export async function noteReview(
   { quizId, ...payload }: ReviewNote,
 ): Promise<void> {
   const topic = reviewTopic(quizId)
-  // This row before the topic's, as the projector locks them. It serialises with the projector, which takes the mark away.
+  // Locks this row before the topic's row, in the same order as the projector. It serialises with
+  // the projector, which clears the mark.
   await client.query('update analytics_topic set is_due = true where topic = $1', [topic])
   const appended = await tellIn(appender, client, { topic, events: [{ type: 'QuestionReviewed', payload }] })
   if (!appended.accepted) throw new Error(`The review of quiz "${quizId}" has no log`)

@@ -9,7 +9,7 @@ import { countedTypes, type Facts, foldFacts } from './fold.ts'
 import type { AnalyticsState } from './state.ts'
 import { forgetFacts, writeFacts } from './write.ts'
 
-/** A counted topic, locked for as long as the transaction takes. */
+/** A counted topic, locked for the duration of the transaction. */
 export interface LockedTopic {
   readonly topic: string
   readonly owner: string
@@ -18,10 +18,10 @@ export interface LockedTopic {
   readonly seq: number
 }
 
-/** What changed of one owner's figures, as keys of what is to be told anew. */
+/** The changed figures of one owner, as keys of the parts to publish. */
 export interface Touched {
   readonly documentIds: Set<string>
-  /** Begins of hours, RFC 3339. */
+  /** Start of each hour, RFC 3339. */
   readonly hours: Set<string>
   readonly made: { readonly topic: string; readonly questionId: string }[]
 }
@@ -33,15 +33,17 @@ interface Head {
   readonly closed: boolean
 }
 
-/** Most events of one topic in one step, so that a step's work is bounded. */
+/** Maximum number of events per topic in one step, so that a step's work is bounded. */
 const eventsPerTopic = 1_000
 
 /**
- * Counts what these topics hold beyond what is counted, and logs for every owner what changed by it. In the caller's
- * transaction, which has locked them: counting, how far, and telling happen together or not at all, so nothing is counted twice. What
- * was told is published after its commit.
+ * Counts the events of these topics that are not counted yet, and appends the resulting changes for
+ * every owner. Runs in the caller's transaction, which has locked the topics: counts, positions and
+ * events are written together or not at all, so nothing is counted twice. Events are published
+ * after the commit.
  *
- * @param anew - counts from the first event that is kept, in place of what was counted of them
+ * @param anew - counts from the first retained event, replacing the previous counts of the retained
+ * events
  */
 export async function projectTopics(
   client: PoolClient,
@@ -49,7 +51,8 @@ export async function projectTopics(
   topics: readonly LockedTopic[],
   { anew = false }: { readonly anew?: boolean } = {},
 ): Promise<void> {
-  // Read after the rows are locked: whoever marks a topic as due waits for that lock, and what came before it is seen here.
+  // Read after the rows are locked: a writer that marks a topic as due waits for that lock, and
+  // everything before it is visible here.
   const { rows } = await client.query<Head>(
     'select name, seq, pruned_seq, closed from topic where name = any($1::text[])',
     [topics.map(({ topic }) => topic)],
@@ -62,7 +65,7 @@ export async function projectTopics(
     return one
   }
   for (const locked of topics) await projectOne(client, locked, heads.get(locked.topic), touch(locked.owner), anew)
-  // In one order, as several projectors may wait for each other's owners.
+  // A fixed order prevents deadlocks between several projectors on the owners' topics.
   for (const [owner, one] of [...touched].sort(([a], [b]) => (a < b ? -1 : 1)))
     if (one.documentIds.size > 0) await tell(client, appender, owner, one)
 }
@@ -75,18 +78,21 @@ async function projectOne(
   anew: boolean,
 ): Promise<void> {
   if (head === undefined) return settleErased(client, locked, touched)
-  // What was counted of events that are no longer kept stays: nothing could bring it back.
+  // Counts of pruned events are kept: they could not be restored.
   if (anew && head.pruned_seq === 0) await forgetFacts(client, locked, touched)
   let at = Math.max(head.pruned_seq, anew ? 0 : locked.seq)
   do {
     const upTo = Math.min(head.seq, at + eventsPerTopic)
     await countUpTo(client, locked, head, { at, upTo }, touched)
     at = upTo
-    // Counting anew, all at once: halves would be told as losses.
+    // A recount runs in a single step: partial counts would be published as losses.
   } while (anew && at < head.seq)
 }
 
-/** The log was erased with what it was about: what was counted to its end stays, a task that had not come to one is forgotten. */
+/**
+ * The log was erased together with its subject. Fully counted results are kept; an unfinished task
+ * is forgotten.
+ */
 async function settleErased(client: PoolClient, locked: LockedTopic, touched: Touched): Promise<void> {
   const { rows } = await client.query(
     `select 1 from analytics_topic where topic = $1 and (kind = 'REVIEW' or status = any($2::text[]))`,
@@ -112,7 +118,8 @@ async function countUpTo(
   )
   const facts = foldFacts(rows.map((row) => ({ ...row, at: row.at.toISOString() })))
   const isTask = locked.kind !== 'REVIEW'
-  // All of it was pruned before it was counted, after a long absence: at least the state is known.
+  // The whole log was pruned before it was counted, after a long downtime: at least the final state
+  // is known.
   const isLost = isTask && head.closed && upTo === head.seq && (facts.status === null || !isFinal(facts.status))
   const end = isLost ? await readEnd(client, locked.topic) : {}
   await writeFacts(client, locked, { ...facts, ...end }, touched)
@@ -140,7 +147,8 @@ async function tell(
 ): Promise<void> {
   const topic = analyticsTopic(owner)
   await createTopic(client, topic)
-  // Figures are read once nobody else can tell any of this owner: what is told last is then what is true.
+  // Figures are read after the topic is locked, when no other process can append for this owner:
+  // the last event is therefore the current state.
   await client.query('select from topic where name = $1 for no key update', [topic])
   const changes: AnalyticsState = {
     totals: await readTotals(client, owner),

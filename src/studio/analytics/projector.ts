@@ -3,26 +3,31 @@ import type { Telling } from '../../log/tell.ts'
 import type { Logger } from '../../logger.ts'
 import { type LockedTopic, projectTopics } from './project.ts'
 
-/** Counts what the logs say. Disposing waits for the step under way. */
+/** Counts events of the logs. Disposing waits for the current step. */
 export interface Projector extends AsyncDisposable {
-  /** Counts all that is to be counted now, step by step. Rejects when a step does; what was counted before it stays. */
+  /**
+   * Counts everything that is due, step by step. Rejects when a step fails; earlier steps remain
+   * committed.
+   */
   run(): Promise<void>
-  /** Says that there may be something to count; what is said within a moment is counted together. */
+  /** Signals that there may be events to count; signals in quick succession are counted together. */
   wake(): void
 }
 
-/** Most topics in one step. */
+/** Maximum number of topics in one step. */
 const topicsPerStep = 50
-/** Changes that come closer than this are counted, and told, together. */
+/** Changes closer together than this are counted and published together. */
 const gatherMs = 100
 
-/** What of an analytic topic's row {@link projectTopics} needs. */
+/** Columns of an analytics topic that {@link projectTopics} needs. */
 export const lockedColumns = 'a.topic, a.owner, a.kind, a.document_id, a.seq'
 
 /**
- * Creates the projector of a process. Several processes may have one: each takes topics that no other has in hand.
+ * Creates the projector of a process. Several processes may have one: each takes topics that no
+ * other has locked.
  *
- * @param options.everyMs - how often it looks by itself, for what nobody woke it for: what other processes append
+ * @param options.everyMs - polling interval, for events without a wake-up: those that other
+ * processes append
  */
 export function createProjector(options: {
   readonly database: Database

@@ -3,19 +3,20 @@ import type { Telling } from '../../log/tell.ts'
 import { type LockedTopic, projectTopics } from './project.ts'
 import { lockedColumns } from './projector.ts'
 
-/** What a rebuild has done. */
+/** The result of a rebuild. */
 export interface Rebuilt {
-  /** Topics whose whole log was counted anew. */
+  /** Topics whose whole log was recounted. */
   readonly counted: number
-  /** Topics of which the beginning is no longer kept: what was counted of that stays as it is. */
+  /** Topics whose oldest events are pruned: the counts of those events are unchanged. */
   readonly kept: number
 }
 
 const topicsPerStep = 50
 
 /**
- * Counts everything again from the logs, topic by topic; servers may go on meanwhile. What was counted of events that are no
- * longer kept (`RETENTION_HOURS`) stays, and is lost for good where it is missing; of such a task only its state is known.
+ * Recounts everything from the logs, topic by topic, while servers keep running. Counts of events
+ * that are no longer retained (`RETENTION_HOURS`) are kept, and cannot be recovered where they are
+ * missing; only the state of such a task is known.
  */
 export async function rebuildAnalytics({
   database,
@@ -43,7 +44,7 @@ export async function rebuildAnalytics({
   }
 }
 
-/** Finds again which topics are counted, from tasks and quizzes, should that have been lost. */
+/** Restores missing registrations of counted topics from tasks and quizzes. */
 async function registerMissing(database: Database): Promise<void> {
   await withTransaction(database, async (client) => {
     await client.query(

@@ -1,18 +1,18 @@
-/** What is counted, of one document or of all. */
+/** The figures of one document or of all documents. */
 export interface Figures {
-  /** Questions made by generating quizzes. */
+  /** Questions created by generating quizzes. */
   readonly generatedCount: number
-  /** Questions that took the place of another. */
+  /** Questions that replaced another. */
   readonly replacedCount: number
-  /** Places of quizzes in which an accepted question stands now. */
+  /** Quiz slots whose current question is accepted. */
   readonly acceptedCount: number
-  /** Of the last 1,000 questions, from a question's start until it is ready; null before the first. */
+  /** Over the last 1,000 questions, from a question's start until it is ready; null before the first. */
   readonly medianMs: number | null
-  /** The 90th percentile of the same. */
+  /** The 90th percentile of the same durations. */
   readonly p90Ms: number | null
-  /** Failed tasks, as a part of those that completed or failed, 0 to 1; null before the first. */
+  /** Failed tasks as a fraction of completed and failed ones, 0 to 1; null before the first. */
   readonly failureRate: number | null
-  /** Tasks that make quizzes or replace questions, by their state. */
+  /** Tasks that generate quizzes or replace questions, by state. */
   readonly tasks: TaskCounts
 }
 
@@ -29,15 +29,15 @@ export interface TaskCounts {
 /** The figures of one document. */
 export interface DocumentFigures extends Figures {
   readonly documentId: string
-  /** As it was called when its last quiz was begun. */
+  /** The title at the time when its last quiz was started. */
   readonly title: string
-  /** When something happened to it last, RFC 3339. */
+  /** Time of its last activity, RFC 3339. */
   readonly lastAt: string
 }
 
 /** Questions of one hour. */
 export interface HourFigures {
-  /** When it begins, RFC 3339 in UTC. */
+  /** Start of the hour, RFC 3339 in UTC. */
   readonly hour: string
   readonly generatedCount: number
   readonly replacedCount: number
@@ -45,26 +45,26 @@ export interface HourFigures {
 
 /** How long one question took. */
 export interface QuestionTiming {
-  /** Of the question and the task that made it. */
+  /** Id of the question and of the task that created it. */
   readonly id: string
   readonly documentId: string
   readonly origin: 'GENERATED' | 'REPLACED'
-  /** When it was ready, RFC 3339. */
+  /** Time of completion, RFC 3339. */
   readonly at: string
-  /** From its last start; null when that was not kept. */
+  /** Since its last start; null when the start was not retained. */
   readonly durationMs: number | null
 }
 
 /**
- * What is told of an educator's figures: all of it in a snapshot, and in a change the parts that are no longer as they were,
- * each as it is now. Documents are told apart by `documentId`, hours by `hour`, questions by `id`.
+ * An educator's figures: complete in a snapshot; in a change only the changed parts, each with its
+ * new value. Documents are identified by `documentId`, hours by `hour`, questions by `id`.
  */
 export interface AnalyticsState {
   readonly totals: Figures
-  /** In a snapshot the 200 in which something happened last, the newest first. */
+  /** In a snapshot: the 200 most recently active ones, newest first. */
   readonly documents: readonly DocumentFigures[]
-  /** In a snapshot those of the last 30 days in which questions were made, in order. */
+  /** In a snapshot: the hours of the last 30 days in which questions were created, in order. */
   readonly hours: readonly HourFigures[]
-  /** In a snapshot the last 200, in order. */
+  /** In a snapshot: the last 200, in order. */
   readonly questions: readonly QuestionTiming[]
 }

@@ -2,7 +2,7 @@ import type { PoolClient } from 'pg'
 import type { Facts } from './fold.ts'
 import type { LockedTopic, Touched } from './project.ts'
 
-/** Writes what a run of events of a topic comes to over what is known of it, and notes what may be different by it. */
+/** Merges the folded events of a topic into the stored counts, and records which figures may have changed. */
 export async function writeFacts(
   client: PoolClient,
   locked: LockedTopic,
@@ -65,7 +65,7 @@ async function writeReviews(
   )
 }
 
-/** Takes away what was counted of a topic, and notes what became different. */
+/** Removes the counts of a topic, and records which figures changed. */
 export async function forgetFacts(
   client: PoolClient,
   { topic, document_id: documentId }: LockedTopic,
