@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto'
 import { FinalError, RetryableError } from '../../tasks/failure.ts'
 import { ContentError } from './provider.ts'
 
-/** The failure of a task for that of a provider: one that may pass is tried again. Anything else is handed back as it is. */
+/**
+ * Converts a provider's failure to a task failure; a transient one is retried. Any other error is
+ * returned unchanged.
+ */
 export function toTaskFailure(error: unknown): unknown {
   if (!(error instanceof ContentError)) return error
   const { code, message, advice, retryable, retryAfterMs } = error
@@ -14,7 +17,7 @@ export function toTaskFailure(error: unknown): unknown {
   })
 }
 
-/** What a provider is asked to be reproducible by: the same words give the same seed. */
+/** Derives a provider's seed: the same words give the same seed, so results are reproducible. */
 export function seedOf(...words: readonly (string | number)[]): number {
   return createHash('sha256').update(words.join('#')).digest().readUInt32BE(0)
 }

@@ -9,8 +9,8 @@ const minWords = 4
 /** Finds passages in a document. Reads each section once. */
 export interface CitationCheck {
   /**
-   * The place of a quotation: in the named section, or else in the first that has it; null where none has.
-   * Markup, case, punctuation and white space do not count.
+   * Locates a quotation: in the named section, or else in the first section that contains it; null
+   * when none does. Markup, case, punctuation and white space are ignored.
    */
   find(quotation: string, sectionKey?: string): Citation | null
 }
@@ -44,12 +44,12 @@ export function createCitationCheck(sections: readonly QuestionSection[]): Citat
   }
 }
 
-/** Words between spaces, so that no half word is found. */
+/** Space-delimited words, so that partial words do not match. */
 function comparable(text: string): string {
   return ` ${wordsOf(text).join(' ')} `
 }
 
-/** What a page shows: inline markup joins, blocks and cells are apart. */
+/** The text as a page renders it: inline markup joins, blocks and cells are separated. */
 function shownText(node: Nodes): string {
   if (node.type === 'html') return stripTags(node.value)
   if ('value' in node) return node.value

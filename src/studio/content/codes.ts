@@ -1,8 +1,9 @@
 import { escapeMarkdown } from '../text/words.ts'
 
 /**
- * What the private characters of a text stand for, first U+E000. Inline code and identifiers become one such character
- * each, so that nothing that takes sentences apart can take them apart too.
+ * The code that each private-use character of a text represents, first U+E000. Inline code and
+ * identifiers are replaced by one such character each, so that sentence splitting cannot break
+ * them.
  */
 export type CodeTable = readonly string[]
 
@@ -14,12 +15,12 @@ const identifier =
   /(?<![\p{L}\p{N}_])(?:--?[a-z][\w-]+|@[\w-]+\/[\w.-]+|[\w$]+\(\)|[a-z]+[A-Z][\w$]*(?:\.[\w$]+)*|[A-Za-z][\w$]*_[\w$]+|[A-Z]{2,}[\w$]*_[\w$]+|\.{0,2}\/?(?:[\w.@-]+\/)+[\w@-]+\.[a-z]{1,5}|[\w$-]+\.(?:ts|js|json|md|yml|yaml|sql|py|html|css|txt|conf|sh)|[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)+(?:\(\))?)(?![\p{L}\p{N}_])/gu
 const notIdentifier = /^(e\.g|i\.e|a\.m|p\.m|u\.s|ph\.d|-[\w-]+|Node\.js|Vue\.js|Next\.js)$/i
 
-/** Starts a table; the same code gets the same character. Code beyond 6,400 different pieces stays text. */
+/** Creates a table; equal code gets the same character. Code beyond 6,400 distinct pieces remains text. */
 export function createCodes(): {
   readonly codes: CodeTable
-  /** The character for a piece of code. */
+  /** Returns the character for a piece of code. */
   encode(code: string): string
-  /** Text with the identifiers in it encoded. */
+  /** Encodes the identifiers in a text. */
   encodeIdentifiers(text: string): string
 } {
   const codes: string[] = []
@@ -41,7 +42,7 @@ export function createCodes(): {
   }
 }
 
-/** Text of a sentence as Markdown: code in backticks, everything else escaped. */
+/** Renders the text of a sentence as Markdown: code in backticks, everything else escaped. */
 export function renderText(text: string, { codes }: { readonly codes: CodeTable }): string {
   return text
     .split(/([\ue000-\uf8ff])/)
@@ -57,7 +58,7 @@ function renderCode(code: string): string {
   return `${fence}${space}${code}${space}${fence}`
 }
 
-/** Text of a sentence as words, for comparing. */
+/** Renders the text of a sentence as plain words, for comparison. */
 export function plainText(text: string, { codes }: { readonly codes: CodeTable }): string {
   return text.replace(/[\ue000-\uf8ff]/g, (code) => codes[code.charCodeAt(0) - firstCode] ?? '')
 }

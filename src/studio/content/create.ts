@@ -4,10 +4,9 @@ import type { QuestionProvider } from './question.ts'
 import type { ReplyProvider } from './reply.ts'
 
 /**
- * Creates the provider that the settings name: `CONTENT_PROVIDER`, and the settings that belong to it.
- *
- * What it works with is loaded by the first request: a dictionary of English or a client of a service, half a second
- * that neither the start of the server nor a process that only serves should pay.
+ * Creates the provider selected by `CONTENT_PROVIDER` and its settings.
+ * Dependencies are loaded by the first request: an English dictionary or a service client takes
+ * half a second, which neither server startup nor a process that only serves should pay.
  */
 export function createContentProvider(config: Config): ContentProvider {
   const name = config.CONTENT_PROVIDER
@@ -22,7 +21,7 @@ export function createContentProvider(config: Config): ContentProvider {
   return { name, generate: (request) => fromLoaded(async () => (await load()).generate(request)) }
 }
 
-/** Creates the provider of questions that the settings name, in the same way. */
+/** Creates the configured provider of questions, in the same way. */
 export function createQuestionProvider(config: Config): QuestionProvider {
   const name = config.CONTENT_PROVIDER
   const load = once(async (): Promise<QuestionProvider> => {
@@ -36,7 +35,7 @@ export function createQuestionProvider(config: Config): QuestionProvider {
   return { name, ask: (request) => fromLoaded(async () => (await load()).ask(request)) }
 }
 
-/** Creates the provider of replies that the settings name, in the same way. */
+/** Creates the configured provider of replies, in the same way. */
 export function createReplyProvider(config: Config): ReplyProvider {
   const name = config.CONTENT_PROVIDER
   const load = once(async (): Promise<ReplyProvider> => {
@@ -67,11 +66,12 @@ function once<T>(load: () => Promise<T>): () => Promise<T> {
   }
 }
 
-/** An iterable of what has to be loaded first; nothing is before the first `next()`. */
+/** An iterable whose implementation is loaded lazily; nothing is loaded before the first `next()`. */
 function fromLoaded<T>(load: () => Promise<AsyncIterable<T>>): AsyncIterable<T> {
   return {
     [Symbol.asyncIterator]: () => {
-      // The iterator of the one that is loaded, so that its `return()` keeps what the port promises.
+      // The loaded implementation's iterator, so that its `return()` keeps the contract of the
+      // port.
       let inner: AsyncIterator<T, unknown> | undefined
       return {
         next: async () => {

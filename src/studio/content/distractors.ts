@@ -1,13 +1,13 @@
 import type { Entry, EntryKind } from './lexicon.ts'
 import type { Random } from './random.ts'
 
-/** What wrong answers are looked for. */
+/** The answer that needs wrong answers. */
 export interface Wanted {
   readonly kind: EntryKind
   readonly plain: string
   readonly stem: string
   readonly stems: readonly string[]
-  /** Stems of the sentence it was taken from: what occurs there might be right as well. */
+  /** Stems of the sentence it was taken from: another term of that sentence might also be right. */
   readonly sentenceStems: ReadonlySet<string>
   /** The sentence, in lower case. */
   readonly sentence: string
@@ -21,10 +21,10 @@ const alike: Partial<Record<EntryKind, readonly EntryKind[]>> = {
 }
 
 /**
- * Chooses wrong answers: of the same kind, about as long, and never one that shares a word with the right answer, with
- * its sentence or with another wrong one.
+ * Chooses wrong answers: of the same kind, of similar length, and never one that shares a word with
+ * the right answer, with its sentence or with another wrong answer.
  *
- * @param pools - where to look, the nearest first: the source itself, then the texts around it
+ * @param pools - candidates, nearest first: the source itself, then the surrounding texts
  * @returns at most `count`; fewer when there are not enough
  */
 export function chooseDistractors(
@@ -82,9 +82,9 @@ function overlaps(a: Entry, b: Entry): boolean {
 }
 
 /**
- * Makes wrong quantities out of a right one: "15 s" gives "5 s", "30 s", "150 s".
+ * Derives wrong quantities from a right one: "15 s" gives "5 s", "30 s", "150 s".
  *
- * @param sentence - no quantity that occurs in it is given
+ * @param sentence - no quantity that occurs in it is returned
  */
 export function makeQuantities(quantity: string, sentence: string, count: number, random: Random): string[] {
   const match = /^(\d[\d.,]*)(.*)$/s.exec(quantity)

@@ -6,21 +6,25 @@ import { type Reading, readForContent } from './reading.ts'
 import { writeResources } from './resources.ts'
 import { writeTutorial } from './tutorial.ts'
 
-/** How the extractive provider works. */
+/** Options of the extractive provider. */
 export interface ExtractiveOptions {
-  /** Pause between two lines or sentences, so that a person can watch; 0 by default. */
+  /**
+   * Delay between two lines or sentences, so that a person can watch.
+   * @default 0
+   */
   readonly delayMs?: number
 }
 
-/** Texts around a concept that wrong answers are taken from. */
+/** Surrounding texts of a concept that wrong answers are taken from. */
 const maxAround = 12
 const maxAroundCharacters = 8_000
 const maxReadings = 100
 
 /**
- * A provider that needs no service: everything it says, the source says. Tutorials are key sentences, resources the
- * links with their sentences, quizzes sentences with a gap. The same request always gives the same content. It takes
- * some ten milliseconds of CPU for a concept, and lets the event loop run between texts.
+ * A provider that needs no service: all content is extracted from the source. Tutorials are key
+ * sentences, resources are links with their sentences, quizzes are sentences with a gap.
+ * Deterministic: the same request always gives the same content. It takes tens of milliseconds of
+ * CPU per concept and yields to the event loop between texts.
  */
 export function createExtractiveProvider({ delayMs = 0 }: ExtractiveOptions = {}): ContentProvider {
   const read = createReadingCache()
@@ -59,7 +63,7 @@ async function write(request: ContentRequest, read: (text: string) => Reading, s
   return `${writeQuiz(request.title, []).split('\n', 1)[0] ?? ''}\n\n${note}\n`
 }
 
-/** The concepts next to this one: they are about something else, but not about anything. */
+/** The neighbouring concepts: different in subject, but related. */
 function chooseAround({ title, source, corpus }: ContentRequest): string[] {
   const own = corpus.findIndex((text) => text.startsWith(`${title}\n`) && text.endsWith(source))
   return corpus
@@ -70,7 +74,10 @@ function chooseAround({ title, source, corpus }: ContentRequest): string[] {
     .map(({ text }) => text.slice(0, maxAroundCharacters))
 }
 
-/** A roadmap's concepts are read again and again, for their own pieces and around others; the last 100 are kept. */
+/**
+ * Readings are cached because a roadmap's concepts are read repeatedly, for their own pieces and
+ * around others; the last 100 are kept.
+ */
 function createReadingCache(): (text: string) => Reading {
   const readings = new Map<string, Reading>()
   return (text) => {

@@ -1,13 +1,16 @@
 /**
- * Finds JSON objects in text that comes in pieces, whatever stands around them: one to a line, in an array, in a property of
- * another object, in a fence of Markdown, with words in between.
+ * Finds JSON objects in streamed text, regardless of the surrounding text: one per line, in an
+ * array, in a property of another object, in a Markdown fence, or between sentences.
  */
 export interface JsonObjects {
-  /** Adds a piece and returns the objects that it completes, inner ones before those they stand in, as text. */
+  /**
+   * Adds a piece and returns the text of each object that it completes, inner objects before the
+   * enclosing ones.
+   */
   add(piece: string): string[]
 }
 
-/** Objects longer than this are given up, so that a text without an end costs no more than this. */
+/** Longer objects are discarded, which bounds the memory for an object that is never closed. */
 const maxCharacters = 100_000
 
 /** Creates the finder. */
@@ -43,7 +46,10 @@ export function createJsonObjects(): JsonObjects {
   }
 }
 
-/** Parses JSON as models write it: with commas too many and line breaks in strings. @returns undefined when it is none */
+/**
+ * Parses JSON as models write it: with superfluous commas and with line breaks in strings.
+ * @returns undefined when the text is not JSON
+ */
 export function parseLenient(text: string): unknown {
   for (const candidate of [text, mend(text)])
     try {

@@ -2,23 +2,24 @@ import { isDefining, type Reading } from './reading.ts'
 import type { Definition, Sentence } from './source-text.ts'
 import { type Phrase, stemOfPhrase } from './words.ts'
 
-/** A term of a source with what the source says about it. */
+/** A term of a source with a sentence about it. */
 export interface KeyTerm {
-  /** As in the source, with private characters for code. */
+  /** As in the source, with private-use characters for code. */
   readonly term: string
   readonly stem: string
-  /** What it means, or a sentence that uses it. */
+  /** Its definition, or a sentence that uses it. */
   readonly text: string
-  /** Whether the source explains it, rather than only using it. */
+  /** Whether the source defines it, rather than only using it. */
   readonly isDefined: boolean
   readonly position: number
 }
 
 /**
- * Finds the terms to learn from a source: first those it explains, then those it uses most, each with its sentence.
+ * Finds the terms to learn from a source: first the defined ones, then the most used ones, each
+ * with its sentence.
  *
- * @param scores - of sentences, by position; the better of two sentences stands for a term
- * @param max - most terms
+ * @param scores - of sentences, by position; the sentence with the better score represents a term
+ * @param max - maximum number of terms
  */
 export function findKeyTerms(reading: Reading, scores: readonly number[], max: number): KeyTerm[] {
   const { source } = reading
@@ -34,7 +35,7 @@ export function findKeyTerms(reading: Reading, scores: readonly number[], max: n
   }
   for (const { phrase, uses } of countPhrases(reading)) {
     if (terms.size >= max) break
-    // A single common noun is worth learning only where everything turns on it.
+    // A single common noun is worth learning only when it is central to the text.
     const isPlain = phrase.kind !== 'CODE' && phrase.kind !== 'NAME' && !phrase.text.includes(' ')
     if (uses.length < (isPlain ? 3 : 2) || [...terms.keys()].some((stem) => stem.includes(phrase.stem))) continue
     const best = uses.toSorted((a, b) => (scores[b.position] ?? 0) - (scores[a.position] ?? 0))[0]
@@ -53,7 +54,7 @@ function isFollowedByVerb({ text }: Sentence, { end }: Phrase): boolean {
   return /^\s(is|are|means|refers|consists|describes|names)\b/.test(text.slice(end))
 }
 
-/** Phrases with the sentences that use them, the most telling first: used often, longer, or code. */
+/** Phrases with the sentences that use them, most significant first: used often, longer, or code. */
 function countPhrases({ phrases, source }: Reading): { phrase: Phrase; uses: Sentence[] }[] {
   const byStem = new Map<string, { phrase: Phrase; uses: Sentence[] }>()
   for (const sentence of source.sentences)

@@ -2,35 +2,35 @@ import { plainText, renderText } from './codes.ts'
 import type { Reading } from './reading.ts'
 import { type PhraseKind, stemOfPhrase, stemsIn } from './words.ts'
 
-/** What an entry is like: a phrase of a text, or a name in its code. */
+/** The kind of an entry: a phrase of a text, or a name in its code. */
 export type EntryKind = PhraseKind | 'METHOD' | 'CLASS' | 'TERM'
 
-/** A word, phrase or name that can stand among the answers of a question. */
+/** A word, phrase or name that can be an answer of a question. */
 export interface Entry {
   readonly kind: EntryKind
   /** As Markdown. */
   readonly shown: string
-  /** As it is read, in lower case. */
+  /** As plain text, in lower case. */
   readonly plain: string
   readonly stem: string
-  /** Stems of its words that carry meaning. */
+  /** Stems of its significant words. */
   readonly stems: readonly string[]
   readonly words: number
-  /** How often it occurs. */
+  /** Number of occurrences. */
   readonly count: number
 }
 
-/** A line of code in which a name can be asked for. */
+/** A line of code with a name that a question can ask for. */
 export interface CodeName {
   readonly kind: 'METHOD' | 'CLASS'
   readonly name: string
   readonly line: string
   readonly language: string
-  /** Where the name stands in the line. */
+  /** Offset of the name in the line. */
   readonly start: number
 }
 
-/** Collects what a reading offers as answers: its phrases, the terms it explains, the names in its code. */
+/** Collects possible answers from a reading: its phrases, the terms it defines, the names in its code. */
 export function collectEntries(reading: Reading): Entry[] {
   const { source } = reading
   const entries = new Map<string, Entry>()
@@ -57,8 +57,8 @@ export function collectEntries(reading: Reading): Entry[] {
 }
 
 /**
- * Stems that two answers must not share. A piece of code is one: `src/log` and `src/db` are different answers, `read()`
- * and `read(text)` are the same.
+ * Stems that two answers must not share. A piece of code is one stem: `src/log` and `src/db` are
+ * different answers, `read()` and `read(text)` are the same.
  */
 export function answerStems(text: string, source: Reading['source']): string[] {
   if (!/^[\ue000-\uf8ff]$/.test(text)) return stemsIn(text, source)
@@ -69,7 +69,7 @@ export function answerStems(text: string, source: Reading['source']): string[] {
   ]
 }
 
-/** Common words without the capital that the start of a sentence gives them. */
+/** Lower-cases common words that are capitalised only as the start of a sentence. */
 export function asInSentence(kind: EntryKind, text: string): string {
   const isCommon = kind === 'SINGULAR' || kind === 'PLURAL'
   return isCommon && text.slice(1) === text.slice(1).toLowerCase() ? text.toLowerCase() : text
@@ -77,7 +77,7 @@ export function asInSentence(kind: EntryKind, text: string): string {
 
 const callsAndClasses = /(?:(?<=[\w)\]]\.)([a-z][A-Za-z]{2,30})(?=\())|(?:(?<=\bnew )([A-Z][A-Za-z]{2,30})\b)/g
 
-/** Finds methods that are called and classes that are made in the code of a source. */
+/** Finds called methods and constructed classes in the code of a source. */
 export function findCodeNames({ source }: Reading): CodeName[] {
   return source.codeBlocks
     .filter(

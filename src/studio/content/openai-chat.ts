@@ -4,14 +4,14 @@ import { done, readChunks } from './openai-stream.ts'
 import { ContentError } from './provider.ts'
 import { createThoughtFilter } from './thoughts.ts'
 
-/** Where an OpenAI-compatible endpoint is and how it is asked. */
+/** The address, credentials and model of an OpenAI-compatible endpoint. */
 export interface OpenAiOptions {
-  /** With its version: `https://api.openai.com/v1`. */
+  /** Includes the version: `https://api.openai.com/v1`. */
   readonly baseUrl: string
-  /** Undefined for endpoints that want none. */
+  /** Undefined for endpoints without authentication. */
   readonly apiKey: string | undefined
   readonly model: string
-  /** Longest wait for the first and between two chunks; then the endpoint counts as away. */
+  /** Maximum wait for the first chunk and between two chunks; then the endpoint counts as unavailable. */
   readonly silenceMs: number
 }
 
@@ -21,12 +21,13 @@ export interface ChatMessage {
   readonly content: string
 }
 
-/** Why an answer ended: the model was done, or its limit was reached in the middle. */
+/** Why an answer ended: the model finished (`STOP`), or it reached its limit in mid-answer (`LENGTH`). */
 export type ChatEnd = 'STOP' | 'LENGTH'
 
 /**
- * Asks for an answer and yields its text as it comes. It asks once: retries are the caller's. What goes wrong is told as in
- * `openai-errors.ts`. `signal` ends it, and leaving the loop closes the socket.
+ * Requests an answer and yields its text as it arrives. Does not retry: retries are up to the
+ * caller. Failures are mapped as in `openai-errors.ts`. Aborting `signal` ends it; leaving the loop
+ * closes the socket.
  */
 export type Chat = (
   messages: readonly ChatMessage[],
@@ -34,7 +35,8 @@ export type Chat = (
 ) => AsyncGenerator<string, ChatEnd, undefined>
 
 /**
- * Creates the way to an OpenAI-compatible endpoint: streamed chat completions. An endpoint that answers without streaming is read as well.
+ * Creates a client of an OpenAI-compatible endpoint with streamed chat completions. Also reads
+ * answers of endpoints that do not stream.
  */
 export function createChat({ baseUrl, apiKey, model, silenceMs }: OpenAiOptions): Chat {
   const url = new URL(baseUrl)
@@ -62,11 +64,11 @@ export function createChat({ baseUrl, apiKey, model, silenceMs }: OpenAiOptions)
   }
 }
 
-/** Ends a wait for an endpoint that says nothing. */
+/** Limits the wait for a silent endpoint. */
 export interface Silence {
-  /** Waits for a promise, but not for ever. */
+  /** Waits for a promise, within the limit. */
   during<T>(promise: PromiseLike<T>): Promise<T>
-  /** The error to tell when it was silence that ended the wait. */
+  /** The error to report when silence ended the wait. */
   broken(): ContentError | undefined
 }
 
@@ -84,7 +86,7 @@ function watchSilence(silenceMs: number, controller: AbortController): Silence {
           controller.abort(error)
           throw error
         },
-        // Cut short because something was heard.
+        // Never settles when data arrived before the limit.
         () => new Promise<never>(() => undefined),
       )
       try {
@@ -102,10 +104,10 @@ async function* readAnswer(chunks: AsyncIterable<unknown>): AsyncGenerator<strin
   let reason: string | undefined
   let refusal = ''
   for await (const chunk of chunks) {
-    // Endpoints that give no reason still say that they are done.
+    // Endpoints that give no reason still signal the end.
     if (chunk === done) {
       reason ??= 'stop'
-      // Some keep the connection open.
+      // Some endpoints keep the connection open.
       break
     }
     const choice = readChunk(chunk)
@@ -139,7 +141,10 @@ interface Choice {
   readonly reason: string | undefined
 }
 
-/** The part of a chunk that matters; anything may arrive from an endpoint that is only nearly compatible. */
+/**
+ * Extracts the relevant fields of a chunk. Nothing is assumed about its shape: an endpoint may be
+ * only nearly compatible.
+ */
 function readChunk(chunk: unknown): Choice {
   const failure = field(chunk, 'error')
   if (failure !== undefined && failure !== null) throw toStreamError(failure)

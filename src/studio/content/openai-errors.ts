@@ -1,6 +1,6 @@
 import { ContentError } from './provider.ts'
 
-/** A failure that an endpoint reports, as the status of its answer or as an event of its stream. */
+/** A failure reported by an endpoint, as the status of its response or as an event of its stream. */
 class EndpointError extends Error {
   override readonly name = 'EndpointError'
   readonly status: number | undefined
@@ -17,7 +17,7 @@ class EndpointError extends Error {
 
 const maxMessageCharacters = 300
 
-/** The failure in an answer whose status is not 2xx. Its body is JSON, a page or anything else. */
+/** Creates the error for a response whose status is not 2xx. Its body may be JSON, HTML or anything else. */
 export function toEndpointError({ status, statusText, headers }: Response, body: string): Error {
   let failure: unknown
   try {
@@ -30,10 +30,10 @@ export function toEndpointError({ status, statusText, headers }: Response, body:
   return new EndpointError(message === '' ? statusText : message, status, code, headers)
 }
 
-/** The failure in an event `{ error }` of a stream whose status was 200. */
+/** Creates the error for an event `{ error }` of a stream whose status was 200. */
 export function toStreamError(failure: unknown): Error {
   const { message, code } = describeFailure(failure)
-  // Gateways put the status of the service behind them here.
+  // Gateways put the status of the upstream service here.
   const status = Number(code)
   return new EndpointError(message, status >= 400 && status < 600 ? status : undefined, code)
 }
@@ -52,19 +52,20 @@ function fieldOf(value: unknown, name: string): unknown {
 }
 
 /**
- * Tells what went wrong at an OpenAI-compatible endpoint.
+ * Maps a failure at an OpenAI-compatible endpoint to a ContentError.
  *
- * | what happened | code | retryable |
+ * | failure | code | retryable |
  * |---|---|---|
  * | 401, 403 | `PROVIDER_REFUSED` | no |
- * | 429 | `PROVIDER_BUSY`, with `retryAfterMs` when the endpoint says so | yes |
- * | 429 because the account has no quota left | `PROVIDER_REFUSED` | no |
- * | 408, 409, 425, 5xx, no connection, cut or malformed stream | `PROVIDER_UNAVAILABLE` | yes |
+ * | 429 | `PROVIDER_BUSY`, with `retryAfterMs` when the endpoint sends it | yes |
+ * | 429 because the account's quota is exhausted | `PROVIDER_REFUSED` | no |
+ * | 408, 409, 425, 5xx, no connection, aborted or malformed stream | `PROVIDER_UNAVAILABLE` | yes |
  * | its content filter | `CONTENT_REFUSED` | no |
- * | an HTML page in place of an answer, with status 200 | `PROVIDER_REFUSED` | no |
+ * | an HTML page instead of an answer, with status 200 | `PROVIDER_REFUSED` | no |
  * | any other 4xx: model or request not accepted | `PROVIDER_REFUSED` | no |
  *
- * @param error - whatever asking or reading threw; a ContentError stays as it is
+ * ⏎⏎ @param error - anything thrown while requesting or reading; a ContentError is returned
+ * unchanged
  */
 export function toContentError(error: unknown, baseUrl: string): ContentError {
   if (error instanceof ContentError) return error

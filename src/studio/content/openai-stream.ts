@@ -1,17 +1,18 @@
 import type { Silence } from './openai-chat.ts'
 import { ContentError } from './provider.ts'
 
-/** What {@link readChunks} yields for `data: [DONE]`. */
+/** The value that {@link readChunks} yields for `data: [DONE]`. */
 export const done = Symbol('done')
 
-/** Longest answer that is not streamed, and longest event of one that is; characters. */
+/** Maximum length of an answer that is not streamed, and of one event of a streamed answer; characters. */
 const maxBufferedCharacters = 10_000_000
 
 /**
- * Reads the chunks of an answer: the events of a stream, or the one object of an answer that is not streamed. What is read is decided
- * by the first character and not by the content type, which nearly compatible endpoints get wrong.
+ * Reads the chunks of an answer: the events of a stream, or the single object of an answer that is
+ * not streamed. The first character determines the format, not the content type, which nearly
+ * compatible endpoints get wrong.
  *
- * @returns parsed JSON, not checked, and {@link done}
+ * @returns parsed JSON, not validated, and {@link done}
  * @throws ContentError `PROVIDER_REFUSED` for an HTML page; SyntaxError for malformed JSON
  */
 export async function* readChunks(response: Response, silence: Silence): AsyncGenerator<unknown, void, undefined> {
@@ -20,7 +21,7 @@ export async function* readChunks(response: Response, silence: Silence): AsyncGe
   const reader = body.pipeThrough(new TextDecoderStream()).getReader()
   let text = ''
   const more = async (): Promise<boolean> => {
-    // The clock runs only while we wait, not while the caller thinks.
+    // The timer runs only while waiting for data, not while the caller processes it.
     const next = await silence.during(reader.read())
     if (next.done) return false
     text += next.value
@@ -42,17 +43,17 @@ export async function* readChunks(response: Response, silence: Silence): AsyncGe
     for (const data of events.parse(text)) yield data === '[DONE]' ? done : (JSON.parse(data) as unknown)
     text = ''
   }
-  // A last event that no empty line ends.
+  // The last event may lack the terminating empty line.
   for (const data of events.parse('\n\n')) yield data === '[DONE]' ? done : (JSON.parse(data) as unknown)
 }
 
-/** Creates a parser of server-sent events; it returns the data of those that are complete. */
+/** Creates a parser of server-sent events; it returns the data of completed events. */
 function createEventParser(): { parse(text: string): readonly string[] } {
   let rest = ''
   let data: string[] = []
   return {
     parse(text) {
-      // A carriage return at the end may be half of a line end.
+      // A trailing carriage return may be the first half of a line end.
       const lines = (rest + text).split(/\r\n|\n|\r(?!$)/)
       rest = lines.pop() ?? ''
       const found: string[] = []

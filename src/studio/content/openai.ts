@@ -4,8 +4,8 @@ import { writePrompt } from './prompt.ts'
 import { ContentError, type ContentProvider, type ContentRequest } from './provider.ts'
 
 /**
- * A provider that asks any OpenAI-compatible endpoint for a streamed chat completion. It asks once: retries are the
- * caller's. What went wrong is told as in `openai-errors.ts`.
+ * A provider that requests a streamed chat completion from any OpenAI-compatible endpoint. Does not
+ * retry: retries are up to the caller. Failures are mapped as in `openai-errors.ts`.
  */
 export function createOpenAiProvider(options: OpenAiOptions): ContentProvider {
   const chat = createChat(options)
@@ -24,14 +24,17 @@ async function* stream(
   if (end === 'LENGTH') yield '\n\n*The answer ends here: the model’s limit was reached.*\n'
 }
 
-/** Makes of an answer what the port promises: it begins with a heading and ends with one newline, or it was empty. */
+/**
+ * Adapts an answer to the contract of the port: it begins with a heading and ends with one newline,
+ * or fails when empty.
+ */
 async function* tidy(title: string, pieces: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
   let isBegun = false
   let held = ''
   for await (const piece of pieces) {
     const all = held + piece
     const text = all.trimEnd()
-    // White space waits for what follows it; at the end none is left over.
+    // White space is held back until text follows it, and dropped at the end.
     held = all.slice(text.length)
     if (text === '') continue
     const start = isBegun ? text : text.trimStart()

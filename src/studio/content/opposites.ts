@@ -1,4 +1,7 @@
-/** Pairs of which a sentence stays a sentence when one takes the other's place, and says the opposite. */
+/**
+ * Pairs of words that can be exchanged in a sentence to give a grammatical sentence with the
+ * opposite meaning.
+ */
 const pairs: readonly (readonly [one: string, other: string])[] = [
   ['before', 'after'],
   ['always', 'never'],
@@ -48,10 +51,10 @@ const pairs: readonly (readonly [one: string, other: string])[] = [
   ['is not', 'is'],
   ['are not', 'are'],
 ]
-/** Only this way round: the other way would turn something true into a clumsy negation. */
+/** Replaced in this direction only: the reverse would turn a true statement into a clumsy negation. */
 const oneWay = new Set(['can', 'must', 'should', 'is', 'are'])
 
-/** A sentence turned around. */
+/** A sentence turned into its opposite. */
 export interface Turned {
   readonly before: string
   readonly from: string
@@ -76,7 +79,7 @@ const turns: readonly Turn[] = pairs.flatMap(([one, other]) =>
     .map(({ from, to }) => ({ from, to, find: whole(from, 'giu'), findOther: whole(to, 'iu') })),
 )
 
-/** Turns a sentence into its opposite by one word; undefined when it has none, or more than one place for it. */
+/** Turns a sentence into its opposite by one word; undefined when it has no such word, or more than one. */
 export function turnAround(sentence: string): Turned | undefined {
   for (const { from, to, find, findOther } of turns) {
     const matches = [...sentence.matchAll(find)]
@@ -84,9 +87,9 @@ export function turnAround(sentence: string): Turned | undefined {
     if (match === undefined || matches.length > 1) continue
     const before = sentence.slice(0, match.index)
     const after = sentence.slice(match.index + match[0].length)
-    // "required by" has no opposite that would go with what follows.
+    // "required by" has no opposite that fits the rest of the sentence.
     if (/ed$/.test(from) && /^\s+(by|to|for|with)\b/i.test(after)) continue
-    // Both in one sentence are compared with each other.
+    // A sentence with both words compares them.
     if (findOther.test(`${before} ${after}`)) continue
     const isCapital = match[0].slice(0, 1) !== match[0].slice(0, 1).toLowerCase()
     return { before, from: match[0], to: isCapital ? capitalise(to) : to, after }

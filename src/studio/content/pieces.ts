@@ -2,10 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { interruptible } from '../../log/interruptible.ts'
 
 /**
- * Gives a generator of pieces the manners that the port asks for: it starts with the first `next()`, ends at once when
- * the caller leaves, and rejects with the signal's reason once the signal is aborted.
+ * Gives a generator of pieces the behaviour that the port requires: it starts with the first
+ * `next()`, ends immediately when the caller leaves, and rejects with the signal's reason once the
+ * signal is aborted.
  *
- * @param run - yields pieces; must let go of what it waits for when its signal aborts
+ * @param run - yields pieces; must release what it waits for when its signal aborts
  */
 export function createPieces(
   signal: AbortSignal,
@@ -19,7 +20,7 @@ export function createPieces(
         if (piece !== '') yield piece
       }
     } catch (error) {
-      // Whatever aborting made fail on the way, the caller is told why it was aborted.
+      // Any failure caused by the abort is replaced with the signal's reason.
       signal.throwIfAborted()
       throw error
     }
@@ -27,12 +28,15 @@ export function createPieces(
   })
 }
 
-/** Cuts Markdown into lines, and long lines into sentences or thereabouts; joined they are the text again. */
+/**
+ * Splits Markdown into lines, and long lines approximately into sentences; joined they give the
+ * original text.
+ */
 export function cutIntoPieces(markdown: string): string[] {
   return markdown.match(/[^\n]{1,160}(?:[.!?:;,] |\n+|$)|[^\n]{1,160}(?: |$)|[^\n]{1,160}|\n+/g) ?? []
 }
 
-/** Yields pieces with a pause between them, so that a person can watch; `delayMs` 0 does not pause. */
+/** Yields pieces with a delay between them, so that a person can watch; `delayMs` 0 disables it. */
 export async function* paced(
   pieces: Iterable<string>,
   delayMs: number,

@@ -15,8 +15,8 @@ const assignments: Readonly<Record<ContentPiece, string>> = {
 }
 
 /**
- * Writes the messages that ask a model for a piece of content. Source and titles are marked as material: what a
- * document says is not an instruction.
+ * Writes the messages that ask a model for a piece of content. Source and titles are marked as
+ * material: text in a document is not an instruction.
  */
 export function writePrompt(request: ContentRequest): ChatMessage[] {
   const { piece, title, context, source, links, corpus } = request

@@ -1,33 +1,42 @@
-/** One of the three pieces of content that a concept has. */
+/** One of a concept's three pieces of content. */
 export type ContentPiece = 'TUTORIAL' | 'RESOURCES' | 'QUIZ'
 
-/** What to generate, and from what. */
+/** What to generate, and from which material. */
 export interface ContentRequest {
   readonly piece: ContentPiece
   /** The concept's title. */
   readonly title: string
-  /** Titles of what the concept is a part of. */
+  /** Titles of the enclosing roadmap, stage and module. */
   readonly context: { readonly roadmap: string; readonly stage: string; readonly module: string }
   /** The concept's text, Markdown; may be empty. */
   readonly source: string
   /** The concept's links; only http, https, mailto and relative addresses are used. */
   readonly links: readonly { readonly text: string; readonly url: string }[]
   /**
-   * Texts of the roadmap's concepts, each beginning with its title on a line of its own; the concept itself may be among
-   * them. They give wrong answers for questions and suggestions to read on; may be empty.
+   * Texts of the roadmap's concepts, each beginning with its title on a line of its own; may
+   * include the concept itself. Used for wrong answers in questions and for suggested reading; may
+   * be empty.
    */
   readonly corpus: readonly string[]
-  /** The same seed asks for the same content again, another one for a variation, as far as the provider can. */
+  /**
+   * The same seed requests the same content, a different one a variation, as far as the provider
+   * supports it.
+   */
   readonly seed: number
-  /** Ends the generation. */
+  /** Aborts the generation. */
   readonly signal: AbortSignal
 }
 
 /**
  * Why content could not be generated; stable, part of the API.
- * `NOT_ENOUGH_TEXT` the source holds nothing to work with; `PROVIDER_REFUSED` the service does not accept us or the
- * request; `PROVIDER_BUSY` it asks to come back later; `PROVIDER_UNAVAILABLE` it cannot be reached, is silent, broke off
- * or answers nonsense; `CONTENT_REFUSED` its filter stopped the answer; `EMPTY_ANSWER` it answered nothing.
+ *
+ * - `NOT_ENOUGH_TEXT`: the source has too little text.
+ * - `PROVIDER_REFUSED`: the service rejects the credentials or the request.
+ * - `PROVIDER_BUSY`: the service asks to retry later.
+ * - `PROVIDER_UNAVAILABLE`: the service cannot be reached, is silent, broke off or sent an invalid
+ * response.
+ * - `CONTENT_REFUSED`: its filter stopped the answer.
+ * - `EMPTY_ANSWER`: its answer was empty.
  */
 export type ContentErrorCode =
   | 'NOT_ENOUGH_TEXT'
@@ -38,14 +47,14 @@ export type ContentErrorCode =
   | 'EMPTY_ANSWER'
   | 'UNUSABLE_ANSWER'
 
-/** A failed generation: what happened, whether asking again may help, and what the person who asked can do. */
+/** A failed generation: the failure, whether a retry may help, and what the user can do. */
 export class ContentError extends Error {
   override readonly name = 'ContentError'
   readonly code: ContentErrorCode
   readonly retryable: boolean
-  /** Wait at least this long before asking again; undefined when the provider says nothing about it. */
+  /** Minimum delay before a retry; undefined when the provider does not specify one. */
   readonly retryAfterMs: number | undefined
-  /** A sentence for the person who asked. */
+  /** A sentence for the user. */
   readonly advice: string
 
   constructor(
@@ -63,23 +72,28 @@ export class ContentError extends Error {
 }
 
 /**
- * Where content comes from. One contract suite, `test/studio/content/contract.ts`, runs on every implementation.
+ * The source of content. One contract suite, `test/studio/content/contract.ts`, runs on every
+ * implementation.
  *
- * An implementer owes:
+ * An implementer guarantees:
  * - `generate` itself never throws and starts nothing; work begins with the first `next()`.
- * - The pieces concatenate to the whole content: Markdown that begins with a heading and ends with one newline. None is empty.
- *   They come as they are produced; a caller that does not ask for the next one is waited for.
- * - When `signal` is aborted, before or at any time, the pending or next `next()` rejects at once with the signal's reason.
- * - Every other failure is a {@link ContentError}. One that is not `retryable` would fail again for the same request.
- * - It does not retry by itself: whoever asks knows how often and shows it.
- * - `return()` takes effect at once, also while a `next()` is pending, and leaves nothing open: no socket, timer or listener.
- * - Calls are independent of one another and may run at the same time.
+ * - The pieces concatenate to the whole content: Markdown that begins with a heading and ends with
+ * one newline. None is empty. They are yielded as they are produced, with backpressure: the
+ * provider waits for the caller's `next()`.
+ * - When `signal` is aborted, before or at any time, the pending or next `next()` rejects
+ * immediately with the signal's reason.
+ * - Every other failure is a {@link ContentError}. One that is not `retryable` would fail again for
+ * the same request.
+ * - It does not retry: the caller knows the retry policy and reports retries.
+ * - `return()` takes effect immediately, also while a `next()` is pending, and releases everything:
+ * sockets, timers and listeners.
+ * - Calls are independent and may run concurrently.
  *
- * A caller may rely on nothing about the size of a piece, and must treat the Markdown as untrusted: it comes from a
- * document, or from a service.
+ * A caller must not rely on the size of a piece, and must treat the Markdown as untrusted: it comes
+ * from a document or from a service.
  */
 export interface ContentProvider {
-  /** For logs and decisions about it: `extractive`, `openai`. */
+  /** For logs and for branching on the provider: `extractive`, `openai`. */
   readonly name: string
   generate(request: ContentRequest): AsyncIterable<string>
 }

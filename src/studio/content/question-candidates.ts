@@ -7,28 +7,28 @@ import { isDefining } from './reading.ts'
 import type { Definition, Sentence } from './source-text.ts'
 import { type Phrase, stemOfPhrase, stemsIn } from './words.ts'
 
-/** Something that could be asked; what of it becomes a question is decided when it is chosen. */
+/** A possible subject of a question; the question itself is created when the subject is chosen. */
 export type Subject =
-  /** A phrase of a sentence: asked for, or swapped for another. */
+  /** A phrase of a sentence: asked for, or exchanged for another. */
   | { readonly is: 'PHRASE'; readonly sentence: Sentence; readonly phrase: Phrase }
   /** A sentence that can be turned into its opposite. */
   | { readonly is: 'OPPOSITE'; readonly sentence: Sentence }
   /** A term with its meaning. */
   | { readonly is: 'TERM'; readonly definition: Definition }
 
-/** A subject with how much it is worth asking for. */
+/** A subject with a weight: how much it is worth asking for. */
 export interface Candidate {
   readonly subject: Subject
   readonly passage: Passage
   /** About 0 to 3. */
   readonly weight: number
-  /** What is asked for, compared with other candidates. */
+  /** Identifies the answer, for comparison with other candidates. */
   readonly stem: string
-  /** The passage that answers it, compared with other candidates. */
+  /** The passage with the answer, for comparison with other candidates. */
   readonly place: string
 }
 
-/** Finds what could be asked about a document, letting the event loop run between sections. */
+/** Finds possible subjects in a document, yielding to the event loop between sections. */
 export async function findCandidates(material: Material, signal: AbortSignal): Promise<Candidate[]> {
   const found: Candidate[] = []
   for (const passage of material.passages) {
@@ -42,7 +42,7 @@ export async function findCandidates(material: Material, signal: AbortSignal): P
   return found
 }
 
-/** How much a sentence is worth: it defines, gives a reason, a condition or a rule, and is not too long. */
+/** Weighs a sentence: it defines, gives a reason, a condition or a rule, and is not too long. */
 function worthOf(sentence: Sentence, { reading }: Passage): number {
   const { text } = sentence
   const words = text.split(' ').length
@@ -78,7 +78,7 @@ function opposites(sentence: Sentence, passage: Passage): Candidate[] {
   ]
 }
 
-/** Words that say too little to be an answer, right or wrong. */
+/** Words too unspecific to be an answer, right or wrong. */
 export const vague =
   /^(custom|back|provides|supports|uses|allows|returns|requires|enables|contains|includes|means|works|needs|takes|gives|number|set|list|kind|type|way|amount|variety|lot|range|couple|series|group|pair|plain|different|various|certain|main|new|whole|entire|large|small|current|specific|particular|similar|other|same|own|following|good|better|best|great|simple|easy|nice|real|possible|available|necessary|needed|additional|multiple|several|single|common|general|useful|full|complete|correct|right|wrong|true|false|null|undefined)$/i
 
@@ -93,11 +93,11 @@ function phrases(sentence: Sentence, passage: Passage, material: Material): Cand
     const isMarked = kind === 'CODE' || kind === 'NAME' || kind === 'NUMBER'
     const count = material.count(stem)
     const isTerm = material.isTerm(stem)
-    // What the document says once, and nowhere marks, is not one of its terms.
+    // A phrase that occurs once and is not marked up is not a term of the document.
     if (!isMarked && !isTerm) return []
     const before = sentence.text.slice(0, start)
     const after = sentence.text.slice(end)
-    // One half of "input & output" or of "publish–subscribe" says too little.
+    // One half of "input & output" or of "publish–subscribe" is incomplete.
     if (/[-–—/&]\s?$/.test(before) || /^\s?[-–—/&]/.test(after)) return []
     const isListed = /(,|\b(or|and|such as|like|e\.g\.),?)\s*$/i.test(before) || /^\s*(,|or\b|and\b)/i.test(after)
     const weight =
@@ -108,7 +108,7 @@ function phrases(sentence: Sentence, passage: Passage, material: Material): Cand
       Math.min(0.4, count * 0.06) -
       (isListed ? 0.6 : 0) -
       (/\([^)]*$/.test(before) || /^\s*\(/.test(after) ? 0.5 : 0) -
-      // Without its capital a name would be a common word, and the other way round.
+      // Without its capital a name would look like a common word, and vice versa.
       (start === 0 && !isMarked ? 0.4 : 0)
     const subject = { is: 'PHRASE', sentence, phrase } as const
     return [{ subject, passage, weight, stem, place: sentence.text }]
@@ -122,10 +122,10 @@ function terms(passage: Passage): Candidate[] {
     const meaning = plainText(definition.meaning, source)
     const meaningStems = new Set(stemsIn(definition.meaning, source))
     const words = meaning.split(/\s+/).length
-    // A value explains nothing by itself, and a table's default is no term.
+    // A bare value explains nothing, and the default in a table is not a term.
     if (/^(true|false|null|undefined|none|yes|no|all|any|both|-|—)\b|^[\d."']/i.test(term)) return []
     if (term.length > 40 || words < 4 || words > 30 || isOutside(meaning) || /\bsee\b|\/\//i.test(meaning)) return []
-    // A meaning that names its term answers the question, and a list of names is no meaning.
+    // A meaning that contains its term gives the answer, and a list of names is not a meaning.
     if (stemsIn(definition.term, source).some((part) => meaningStems.has(part))) return []
     if ((meaning.match(/,/g)?.length ?? 0) > 4) return []
     return [
@@ -140,7 +140,7 @@ function terms(passage: Passage): Candidate[] {
   })
 }
 
-/** The text of a subject as Markdown. */
+/** Renders the text of a subject as Markdown. */
 export function shown(text: string, { reading }: Passage): string {
   return renderText(text, reading.source)
 }

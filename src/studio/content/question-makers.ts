@@ -9,21 +9,24 @@ import { asOption, otherMeanings, wrongPhrases } from './question-wrong-answers.
 import type { Random } from './random.ts'
 import { stemsIn } from './words.ts'
 
-/** A question whose citation is still to be looked up. */
+/** A question whose citation has not been located yet. */
 export type Draft = Omit<Question, 'citation'> & { readonly quotation: string }
 
-/** What questions are made with. */
+/** The shared inputs for creating questions. */
 export interface Workshop {
   readonly material: Material
   readonly random: Random
-  /** Whether the next statement should be a false one. */
+  /** Whether the next statement should be false. */
   readonly wantsFalse: boolean
 }
 
 type Maker<S extends Subject> = (subject: S, candidate: Candidate, workshop: Workshop) => Draft | undefined
 type SubjectOf<I extends Subject['is']> = Extract<Subject, { readonly is: I }>
 
-/** Makes a question of a kind; undefined where the candidate gives none, such as for lack of plausible wrong answers. */
+/**
+ * Creates a question of a kind; undefined when the candidate does not allow one, e.g. for lack of
+ * plausible wrong answers.
+ */
 export function makeQuestion(kind: QuestionKind, candidate: Candidate, workshop: Workshop): Draft | undefined {
   const { subject } = candidate
   switch (subject.is) {
@@ -57,7 +60,8 @@ const phraseMakers: Readonly<Record<QuestionKind, Maker<SubjectOf<'PHRASE'>>>> =
     const { passage } = candidate
     const { phrase } = subject
     const { sentence, plain } = partsOf(subject, passage)
-    // A common word could be said in another way; a name, a number or a term of the document could not.
+    // A common word could be expressed in another way; a name, a number or a term of the document
+    // could not.
     const isCommon = phrase.kind === 'SINGULAR' || phrase.kind === 'PLURAL' || phrase.kind === 'WORD'
     if (isCommon && !workshop.material.isTerm(phrase.stem)) return undefined
     if (plain.length > 28) return undefined
@@ -77,11 +81,11 @@ const phraseMakers: Readonly<Record<QuestionKind, Maker<SubjectOf<'PHRASE'>>>> =
   TRUE_FALSE(subject, candidate, workshop) {
     const { passage } = candidate
     const { answer, sentence } = partsOf(subject, passage)
-    // Whoever swaps common words makes sentences that are odd rather than false.
+    // Exchanging common words gives sentences that are odd rather than false.
     const isTelling =
       subject.phrase.kind !== 'SINGULAR' && subject.phrase.kind !== 'PLURAL' && subject.phrase.kind !== 'WORD'
     if (workshop.wantsFalse && !isTelling && !subject.phrase.text.includes(' ')) return undefined
-    // A capital that the start of the sentence gave would have to go with the word.
+    // The capital of a sentence's first word would have to be moved to the replacement.
     const [wrong] =
       workshop.wantsFalse && (isTelling || subject.phrase.start > 0) ? wrongPhrases(subject, passage, workshop, 1) : []
     if (workshop.wantsFalse !== (wrong !== undefined)) return undefined
@@ -194,7 +198,7 @@ function asQuoted(text: string): string {
   return text.startsWith('`') ? text : `“${text}”`
 }
 
-/** The section's heading says what a sentence is about, unless it gives the answer away or says nothing. */
+/** The section's heading as the context of a question, unless it gives the answer away or is unspecific. */
 function about({ section, reading }: Passage, stem: string): string {
   const heading = section.heading
     .replace(/\s+/g, ' ')
@@ -242,7 +246,7 @@ function alternativesOf(plain: string, kind: EntryKind): string[] {
 
 const levels: readonly Difficulty[] = ['EASY', 'MEDIUM', 'HARD']
 
-/** What the document says often is easy; what has to be written without a choice is harder. */
+/** Frequent subjects are easy; a free answer is harder than a choice. */
 function difficultyOf({ stem }: Candidate, { material }: Workshop, shift: number): Difficulty {
   const level = 1 + shift - (material.count(stem) >= 6 ? 1 : 0)
   return levels[Math.max(0, Math.min(2, level))] ?? 'MEDIUM'

@@ -6,34 +6,43 @@ import { isPointer, type Reading, readForContent } from './reading.ts'
 import type { Sentence } from './source-text.ts'
 import { stemsIn } from './words.ts'
 
-/** A section that was read for asking about it. */
+/** A section analysed for creating questions. */
 export interface Passage {
   readonly section: QuestionSection
   readonly reading: Reading
   readonly entries: readonly Entry[]
-  /** Where it stands in the document, 0 to 1. */
+  /** Relative position in the document, 0 to 1. */
   readonly at: number
 }
 
-/** A document that was read for asking about it. */
+/** A document analysed for creating questions. */
 export interface Material {
   readonly passages: readonly Passage[]
-  /** How often a word's or phrase's stem occurs in all of it. */
+  /** Counts the occurrences of a word's or phrase's stem in the document. */
   readonly count: (stem: string) => number
-  /** Whether a phrase is one of its terms: it stands in a heading, is explained somewhere, or is said again and again. */
+  /**
+   * Whether a phrase is a term of the document: it occurs in a heading, is defined somewhere, or is
+   * used repeatedly.
+   */
   readonly isTerm: (stem: string) => boolean
-  /** Whether some sentence says of `words` (stems) nearly what `context` (stems) says: then a wrong answer may be right. */
+  /**
+   * Whether some sentence relates `words` (stems) to nearly the same `context` (stems): then a
+   * wrong answer may be right.
+   */
   readonly isSaid: (words: readonly string[], context: readonly string[]) => boolean
 }
 
-/** Words that are read for one request: about a second of work. Of a longer document, parts all over it. */
+/**
+ * Maximum number of words read per request: about a second of CPU. A longer document is sampled
+ * over its whole length.
+ */
 const maxWords = 20_000
 const maxSectionCharacters = 12_000
-/** Sections that are about the project and not about its subject. */
+/** Sections about the project rather than its subject. */
 const aside =
   /^(license|licence|copyright|contribut|sponsor|backer|change ?log|history|acknowledg|credits?|authors?|maintainers?|code of conduct|table of contents|contents|support(ers|ing)?\b|related|compatibility$|security$|types$|who uses|donat|install(ation|ing)?$|community|further reading|see also|references$|returns?$|parameters?$|examples?$|yields$|throws$)/i
 
-/** Reads a document, letting the event loop run between sections. */
+/** Reads a document, yielding to the event loop between sections. */
 export async function readMaterial(
   sections: readonly QuestionSection[],
   read: (text: string) => Reading,
@@ -51,7 +60,7 @@ export async function readMaterial(
     const size = Math.min(section.body.length, maxSectionCharacters)
     const at = total === 0 ? 0 : (characters + size / 2) / total
     characters += size
-    // Every so many characters of the whole, one section.
+    // Takes sections at regular intervals, measured in characters.
     if (taken * step > characters) continue
     taken += size
     await setImmediate()
@@ -71,7 +80,7 @@ function toMaterial(passages: readonly Passage[], sections: readonly QuestionSec
     for (const { kind, stem } of entries) if (kind === 'TERM') keys.add(stem)
     sentences.push(...reading.stems.map((stems) => new Set(stems)))
   }
-  // In a short text nothing is said often.
+  // In a short text no word occurs often.
   const often = sentences.length < 40 ? { phrase: 1, word: 2 } : { phrase: 2, word: 4 }
   for (const { heading } of sections) {
     const stems = stemsIn(heading, { codes: [] })
@@ -102,14 +111,14 @@ const outside =
 
 const named = /^[a-z][\w.-]* (is|are|has|can|supports|provides|lets|allows|uses|works|needs|takes|gives|keeps)\b/
 
-/** Whether a text speaks of the page, its writers or the day. */
+/** Whether a text refers to the page, its authors or the date. */
 export function isOutside(text: string): boolean {
   return outside.test(text)
 }
 
 /**
- * Whether a sentence says something by itself that is worth knowing: it is whole, leans on no other, and does not speak of
- * the page, its writers or the day.
+ * Whether a sentence is a self-contained statement worth knowing: it is complete, depends on no
+ * other sentence, and does not refer to the page, its authors or the date.
  */
 export function isAskable(sentence: Sentence, { source, english }: Reading): boolean {
   const { text } = sentence
@@ -117,7 +126,7 @@ export function isAskable(sentence: Sentence, { source, english }: Reading): boo
   const words = plain.split(/\s+/).length
   if (words < (english ? 6 : 5) || words > 34 || plain.length > 260) return false
   if (!/[.!。！]["”)]?$/u.test(text) || /[:?]/.test(text.slice(-2))) return false
-  // A small letter begins a fragment, unless it begins the name of a thing: "ws supports …".
+  // A lower-case letter begins a fragment, unless it begins a product name: "ws supports …".
   const isWhole = /^["“(]?[\p{Lu}\p{Lo}\p{N}\ue000-\uf8ff]/u.test(text) || named.test(text)
   if (english && !isWhole) return false
   if ((text.match(/[(]/g)?.length ?? 0) !== (text.match(/[)]/g)?.length ?? 0)) return false
@@ -127,7 +136,10 @@ export function isAskable(sentence: Sentence, { source, english }: Reading): boo
   return (text.match(/[\ue000-\uf8ff]/g)?.length ?? 0) <= 4 && (text.match(/,/g)?.length ?? 0) <= 4
 }
 
-/** The reader of a provider: sections are read again for every question that is replaced; the last 300 are kept. */
+/**
+ * Creates the cached reader of a provider: sections are read again for every replaced question; the
+ * last 300 are kept.
+ */
 export function createQuestionReader(): (text: string) => Reading {
   const readings = new Map<string, Reading>()
   return (text) => {

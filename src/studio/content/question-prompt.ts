@@ -13,10 +13,10 @@ const forms: Readonly<Record<QuestionKind, string>> = {
 }
 
 /**
- * Writes the messages that ask a model for questions, one JSON object to a line. The source is marked as material: what a
- * document says is not an instruction.
+ * Writes the messages that ask a model for questions, one JSON object per line. The source is
+ * marked as material: text in a document is not an instruction.
  *
- * @param complaints - what was wrong with the answer before, for the next one
+ * @param complaints - the errors of the previous answer, for the next one
  */
 export function writeQuestionPrompt(
   request: Pick<QuestionRequest, 'title' | 'kinds' | 'reason'>,

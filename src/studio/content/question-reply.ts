@@ -4,10 +4,10 @@ import type { CitationCheck } from './citation.ts'
 import { parseLenient } from './json-objects.ts'
 import { gap, isSameQuestion, type Question, type QuestionKind, type QuestionRequest, wordsOf } from './question.ts'
 
-/** A question of a model's answer, or why it cannot be used, in words for the model. */
+/** A question from a model's answer, or the reason why it cannot be used, phrased for the model. */
 export type Reply =
   | { readonly question: Question }
-  | { readonly complaint: string /** Good, but asked before. */; readonly isRepeated?: true }
+  | { readonly complaint: string /** Valid, but a duplicate. */; readonly isRepeated?: true }
 
 const text = z.string().trim().min(1).max(2_000)
 const kindNames: Readonly<Record<string, QuestionKind>> = {
@@ -28,7 +28,10 @@ const kind = z.string().transform((name, context): QuestionKind => {
 })
 const option = z.union([text, z.object({ text }).transform((one) => one.text)])
 
-/** What a model is asked to write, with what models make of it: the first word of each alternative is what was asked for. */
+/**
+ * The requested JSON with the variations that models produce: the first alternative of each field
+ * is the requested one.
+ */
 const replySchema = z.object({
   kind,
   prompt: text,
@@ -44,15 +47,16 @@ const replySchema = z.object({
   quotation: text,
 })
 
-/** Whether an object is meant as a question: its wrapper, such as `{"questions": [...]}`, is not. */
+/** Whether an object is intended as a question: its wrapper, such as `{"questions": [...]}`, is not. */
 export function isQuestionLike(object: string): boolean {
   return /"(prompt|question|statement)"\s*:/.test(object) && !/"questions"\s*:\s*\[/.test(object)
 }
 
 /**
- * Reads one object of an answer as a question: repairs what can only mean one thing, and refuses the rest with the reason.
+ * Reads one object of an answer as a question: repairs unambiguous errors and rejects the rest with
+ * a reason.
  *
- * @param asked - questions that there are, which it must not repeat
+ * @param asked - existing questions, which must not be repeated
  */
 export function readReply(
   object: string,
@@ -114,7 +118,10 @@ const shape: Readonly<Record<QuestionKind, (data: Data) => Shaped | string>> = {
   },
 }
 
-/** The option that an answer means: by its text, its letter, or its index from 0. -1 when it means none. */
+/**
+ * Finds the option that an answer refers to: by its text, its letter, or its index from 0.
+ * @returns -1 when there is none
+ */
 function indexOf(answer: string | number | boolean, options: readonly string[]): number {
   if (typeof answer !== 'string') return typeof answer === 'number' && Number.isInteger(answer) ? answer : -1
   const bare = answer.replace(/^\(?[A-Ha-h][.):]\s+/, '')

@@ -7,7 +7,10 @@ import { isOutside, type Material, type Passage } from './question-material.ts'
 import type { Random } from './random.ts'
 import { stemsIn } from './words.ts'
 
-/** How a piece of code looks: an option, a call, a class, a file. One that looks otherwise stands out. */
+/**
+ * Classifies how a piece of code looks: an option, a call, a class, a file. One of another class
+ * would stand out.
+ */
 function looksOf(text: string): string {
   const code = text.replace(/`/g, '')
   if (/^(true|false|null|undefined)$/.test(code)) return 'literal'
@@ -31,7 +34,10 @@ function looksAlike(kind: EntryKind, one: string, other: string): boolean {
   return isShort(one) === isShort(other)
 }
 
-/** Wrong answers that fit the gap, that the document knows, and that it does not say of the same thing elsewhere. */
+/**
+ * Finds wrong answers that fit the gap, occur in the document, and are not related to the same
+ * context elsewhere.
+ */
 export function wrongPhrases(
   { sentence, phrase }: Extract<Subject, { readonly is: 'PHRASE' }>,
   passage: Passage,
@@ -71,7 +77,10 @@ export function wrongPhrases(
     .map((entry) => entry.shown)
 }
 
-/** Meanings of other terms of the same section, about as long as the right one: terms of another list would stand out. */
+/**
+ * Finds meanings of other terms in the same section, of similar length: terms of another list would
+ * stand out.
+ */
 export function otherMeanings(meaning: string, { passage }: Candidate): string[] {
   const { source } = passage.reading
   const length = plainText(meaning, source).length
@@ -88,7 +97,7 @@ export function otherMeanings(meaning: string, { passage }: Candidate): string[]
   return [...new Set(found)].filter((text) => text !== right)
 }
 
-/** Options are of one style: no full stop at the end, however the text has it. */
+/** Normalises the style of options: no full stop at the end. */
 export function asOption(text: string): string {
   return text.replace(/[.;,]\s*$/, '')
 }

@@ -1,39 +1,48 @@
-/** What a question asks of who answers it. */
+/** The form of a question. */
 export type QuestionKind = 'MULTIPLE_CHOICE' | 'CLOZE' | 'TRUE_FALSE'
 
-/** All kinds, in the order in which they take turns. */
+/** All kinds, in the order of rotation. */
 export const questionKinds: readonly QuestionKind[] = ['MULTIPLE_CHOICE', 'CLOZE', 'TRUE_FALSE']
 
-/** How hard a question is, roughly. */
+/** Approximate difficulty of a question. */
 export type Difficulty = 'EASY' | 'MEDIUM' | 'HARD'
 
-/** The gap of a cloze, in its prompt exactly once. */
+/** The gap of a cloze; occurs exactly once in its prompt. */
 export const gap = '_____'
 
-/** Where in a document a question is answered. */
+/** The passage of a document that answers a question. */
 export interface Citation {
   readonly sectionKey: string
   readonly heading: string
-  /** The passage, as plain text. It occurs in the section, but for markup, case, punctuation and white space. */
+  /**
+   * The passage, as plain text. It occurs in the section, ignoring markup, case, punctuation and
+   * white space.
+   */
   readonly quotation: string
 }
 
-/** A question with its answer. Prompt, options and explanation are Markdown, and as little to be trusted as the document. */
+/**
+ * A question with its answer. Prompt, options and explanation are Markdown, and as untrusted as the
+ * document.
+ */
 export interface Question {
   readonly kind: QuestionKind
   readonly prompt: string
-  /** MULTIPLE_CHOICE: three to five different ones; otherwise empty. */
+  /** MULTIPLE_CHOICE: three to five distinct options; otherwise empty. */
   readonly options: readonly string[]
-  /** MULTIPLE_CHOICE: one of the options. CLOZE: what the gap stands for, as plain text. TRUE_FALSE: `TRUE` or `FALSE`. */
+  /**
+   * MULTIPLE_CHOICE: one of the options. CLOZE: the text of the gap, as plain text. TRUE_FALSE:
+   * `TRUE` or `FALSE`.
+   */
   readonly answer: string
-  /** CLOZE: what else is right, as plain text; otherwise empty. */
+  /** CLOZE: other correct answers, as plain text; otherwise empty. */
   readonly alternatives: readonly string[]
   readonly explanation: string
   readonly difficulty: Difficulty
   readonly citation: Citation
 }
 
-/** A part of the document that is asked about. */
+/** A section of the document that questions are about. */
 export interface QuestionSection {
   readonly key: string
   readonly heading: string
@@ -41,7 +50,7 @@ export interface QuestionSection {
   readonly body: string
 }
 
-/** Which questions to make, and of what. */
+/** The questions to create, and their source. */
 export interface QuestionRequest {
   /** The document's title. */
   readonly title: string
@@ -49,33 +58,39 @@ export interface QuestionRequest {
   readonly sections: readonly QuestionSection[]
   /** At most this many; at least 1. */
   readonly count: number
-  /** They take turns, as far as the document allows; at least one. */
+  /** The kinds rotate, as far as the document allows; at least one. */
   readonly kinds: readonly QuestionKind[]
-  /** None like these: what the quiz has, and what it had before. */
+  /** Questions to avoid: those the quiz has now, and those it had before. */
   readonly avoid: readonly Pick<Question, 'prompt' | 'answer' | 'citation'>[]
-  /** The section to ask about first, as for a question in place of another; undefined for all over the document. */
+  /** The preferred section, e.g. when a question is replaced; undefined to cover the whole document. */
   readonly nearSection?: string | undefined
-  /** What was wrong with the question that is replaced, in the words of whoever reviews it. */
+  /** The problem with the replaced question, in the reviewer's words. */
   readonly reason?: string | undefined
-  /** The same seed asks for the same questions again, another one for others, as far as the provider can. */
+  /**
+   * The same seed requests the same questions, a different one other questions, as far as the
+   * provider supports it.
+   */
   readonly seed: number
-  /** Ends the work. */
+  /** Aborts the work. */
   readonly signal: AbortSignal
 }
 
 /**
- * Where questions come from. One contract suite, `test/studio/content/question-contract.ts`, runs on every implementation.
+ * The source of questions. One contract suite, `test/studio/content/question-contract.ts`, runs on
+ * every implementation.
  *
- * An implementer owes:
+ * An implementer guarantees:
  * - `ask` itself never throws and starts nothing; work begins with the first `next()`.
- * - Each question is complete and fits {@link Question}: its citation has been looked up in the section that it names, and no
- *   two of them, and none of them and `avoid`, are the same by {@link isSameQuestion}.
- * - They come one by one, each as soon as it is made, and end early when the document yields no more. None at all is an
- *   empty iteration, not a failure.
- * - Abortion, failures and leaving are as for `ContentProvider`: the signal's reason, a `ContentError`, at once.
+ * - Each question is complete and matches {@link Question}: its citation has been located in the
+ * section that it names, and no two questions, including those of `avoid`, are the same by {@link
+ * isSameQuestion}.
+ * - Questions are yielded one at a time, each as soon as it is created; the iteration ends early
+ * when the document yields no more. No questions at all is an empty iteration, not a failure.
+ * - Abortion, failures and early return behave as for `ContentProvider`: the signal's reason, a
+ * `ContentError`, immediately.
  */
 export interface QuestionProvider {
-  /** For logs and decisions about it: `extractive`, `openai`. */
+  /** For logs and for branching on the provider: `extractive`, `openai`. */
   readonly name: string
   ask(request: QuestionRequest): AsyncIterable<Question>
 }
@@ -86,7 +101,10 @@ const frame = new Set(
   ),
 )
 
-/** Letters and digits of a text in lower case, markup and punctuation gone: for comparing. A gap stays. */
+/**
+ * Splits a text into lower-case words of letters and digits, without markup and punctuation, for
+ * comparison. A gap is kept.
+ */
 export function wordsOf(text: string): string[] {
   const plain = text
     .normalize('NFKC')
@@ -96,19 +114,20 @@ export function wordsOf(text: string): string[] {
   return plain.match(/[\p{L}\p{M}\p{N}]+/gu) ?? []
 }
 
-/** What makes a question the question it is, whatever its kind's instruction says. */
+/** The words that identify a question, without the standard instruction of its kind. */
 function essenceOf({ prompt, answer }: Pick<Question, 'prompt' | 'answer'>): Set<string> {
   const whole = wordsOf(prompt.replaceAll(gap, ` ${answer} `))
   const telling = whole.filter((word) => !frame.has(word))
   return new Set(telling.length > 0 ? telling : whole)
 }
 
-/** Questions whose words are the same to this part are the same question. */
+/** Minimum share of common words at which two questions are the same. */
 const sameShare = 0.8
 
 /**
- * Whether two questions ask the same: word for word, or so nearly that who answers one has answered the other. A gap counts
- * as its answer, so that two gaps in one sentence, and the sentence as a statement, are the same.
+ * Whether two questions are equivalent: identical, or so similar that the answer to one answers the
+ * other. A gap counts as its answer, so two gaps in one sentence, and the sentence as a statement,
+ * are the same.
  */
 export function isSameQuestion(
   a: Pick<Question, 'prompt' | 'answer'>,

@@ -15,18 +15,22 @@ import { makeQuestion } from './question-makers.ts'
 import { createQuestionReader, type Material, readMaterial } from './question-material.ts'
 import { createRandom, type Random } from './random.ts'
 
-/** Candidates below this are not worth a learner's time. */
+/** Candidates below this weight are not worth a learner's time. */
 const minWeight = 0.35
 
 /**
- * A provider of questions that needs no service: everything it asks, the document says. Multiple choice and gaps are about
- * sentences and terms, wrong answers are terms of the same document; false statements have a term swapped for another, or are
- * turned into their opposite. The same request gives the same questions.
+ * A provider of questions that needs no service: all content is extracted from the document.
+ * Multiple choice and gaps ask about sentences and terms, with terms of the same document as wrong
+ * answers; false statements have a term exchanged, or are turned into their opposite.
+ * Deterministic: the same request gives the same questions.
  */
 export function createExtractiveQuestions({
   delayMs = 0,
 }: {
-  /** Pause before each question but the first, so that a person can watch; 0 by default. */
+  /**
+   * Delay before each question but the first, so that a person can watch.
+   * @default 0
+   */
   readonly delayMs?: number
 } = {}): QuestionProvider {
   const read = createQuestionReader()
@@ -46,7 +50,7 @@ export function createExtractiveQuestions({
             isFirst = false
             signal.throwIfAborted()
             yield question
-            // Choosing takes some ten milliseconds: others get their turn.
+            // Choosing takes tens of milliseconds: yield to other work.
             await setImmediate()
           }
         } catch (error) {
@@ -57,7 +61,7 @@ export function createExtractiveQuestions({
   }
 }
 
-/** Chooses questions spread over the document, the kinds taking turns. */
+/** Chooses questions spread over the document, rotating the kinds. */
 function* chooseQuestions(
   request: QuestionRequest,
   material: Material,
@@ -112,14 +116,15 @@ function* chooseQuestions(
     return undefined
   }
 
-  /** True and false in balance, in no order that could be guessed. */
+  /** Balances true and false statements, in an unpredictable order. */
   function isFalseNext({ next }: Random): boolean {
     return falses * 2 === statements ? next() < 0.5 : falses * 2 < statements
   }
 
   function scoreOf({ weight, passage, stem }: Candidate, target: number): number {
     const distance = Math.abs(passage.at - target)
-    // In place of another, the section itself counts; otherwise anything within the slot is as good.
+    // For a replacement the distance to the section counts; otherwise any position within the slot
+    // is equally good.
     const away = near === undefined ? Math.max(0, distance * count - 0.5) : distance * material.passages.length
     const fromSection = perSection.get(passage.section.key) ?? 0
     return weight - Math.min(4, away) * 0.5 - (stems.get(stem) ?? 0) * 1.2 - fromSection * 0.15

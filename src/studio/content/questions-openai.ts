@@ -7,20 +7,24 @@ import type { Question, QuestionProvider, QuestionRequest, QuestionSection } fro
 import { writeQuestionPrompt } from './question-prompt.ts'
 import { isQuestionLike, readReply } from './question-reply.ts'
 
-/** Text that is sent with one request. */
+/** Maximum length of the source sent with one request. */
 const maxSourceCharacters = 20_000
-/** Questions that one request asks for. */
+/** Maximum number of questions per request. */
 const maxPerRequest = 8
-/** Requests about one part of the document in which nothing could be used, before the next part has its turn. */
+/**
+ * Maximum number of requests about one part of the document without a usable question, before
+ * moving on to the next part.
+ */
 const maxFruitless = 3
 
 /**
- * A provider that asks any OpenAI-compatible endpoint for questions, as JSON, streamed: each is handed on as soon as its last
- * brace has come. What does not fit is repaired where it can only mean one thing, or asked for again with the reason, a few
- * times; citations are looked up in the document.
+ * A provider that requests questions from any OpenAI-compatible endpoint, as streamed JSON: each
+ * question is yielded as soon as its closing brace arrives. Invalid objects are repaired where
+ * unambiguous, or requested again with the reason, a few times; citations are located in the
+ * document.
  *
- * Besides the failures of `openai-errors.ts` it tells `EMPTY_ANSWER`, not retryable, when nothing of what the model wrote could be
- * used at all.
+ * Besides the failures of `openai-errors.ts` it reports `EMPTY_ANSWER`, not retryable, when nothing
+ * in the model's answers could be used.
  */
 export function createOpenAiQuestions(options: OpenAiOptions): QuestionProvider {
   const chat = createChat(options)
@@ -33,7 +37,7 @@ export function createOpenAiQuestions(options: OpenAiOptions): QuestionProvider 
         try {
           yield* askInParts(chat, request, AbortSignal.any([signal, left]))
         } catch (error) {
-          // Whatever aborting made fail on the way, the caller is told why it was aborted.
+          // Any failure caused by the abort is replaced with the signal's reason.
           signal.throwIfAborted()
           throw error
         }
@@ -50,10 +54,11 @@ async function* askInParts(
   const asked: Pick<Question, 'prompt' | 'answer'>[] = [...request.avoid]
   const parts = partsOf(request)
   let made = 0
-  // What could not be used at all; a model that only repeats itself has no more to ask.
+  // The last complaint about unusable output; a model that only repeats itself has no more
+  // questions.
   let unusable: string | undefined
   for (const [index, part] of parts.entries()) {
-    // What is left is shared among the parts that are left.
+    // The remaining questions are shared among the remaining parts.
     const until = made + Math.ceil((request.count - made) / (parts.length - index))
     let complaints: string[] = []
     for (let fruitless = 0; made < until && fruitless < maxFruitless; ) {
@@ -72,14 +77,14 @@ async function* askInParts(
           made += 1
           yield reply.question
         }
-        // The rest of the answer is of no use.
+        // The rest of the answer is not needed.
         if (made === until || complaints.length > 20) break
       }
       if (complaints.length === 0 && made === before) {
         complaints.push('There was no JSON object with a question in it.')
         unusable ??= complaints[0]
       }
-      // An answer of which something could be used is no reason to give up, one that gave too few is.
+      // An answer with usable questions is no reason to give up; one with too few questions is.
       fruitless += made === before ? 1 : 0
       if (made > before && made < until && complaints.length === 0) break
     }
@@ -112,7 +117,7 @@ function partsOf({ sections, count, nearSection }: QuestionRequest): QuestionSec
   }
   const near = windows.find((window) => window.some(({ key }) => key === nearSection))
   if (near !== undefined) return [near, ...windows.filter((window) => window !== near).slice(0, 2)]
-  // At least four questions about each window, so that none is sent for a single one.
+  // At least four questions per window, so that no window is sent for a single question.
   const most = Math.max(1, Math.ceil(count / 4))
   if (windows.length <= most) return windows
   return Array.from({ length: most }, (_, index) => windows[Math.floor(((index + 0.5) * windows.length) / most)] ?? [])

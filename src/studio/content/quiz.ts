@@ -10,20 +10,20 @@ import { type Phrase, stemOfPhrase, stemsIn } from './words.ts'
 /** A question with one right answer; every text is Markdown. */
 export interface QuizQuestion {
   readonly kind: 'SENTENCE' | 'TERM' | 'CODE'
-  /** What it is about, with a gap `_____` for the answer. */
+  /** The statement, with a gap `_____` for the answer. */
   readonly prompt: string
-  /** Empty where too few wrong answers are known: then it is to be answered freely. */
+  /** Empty when too few wrong answers are known: the question then takes a free answer. */
   readonly options: readonly string[]
   readonly answer: string
-  /** The passage the answer is taken from. */
+  /** The passage that contains the answer. */
   readonly passage: string
-  /** The heading of the passage within the source; '' where there is none. */
+  /** The heading of the passage within the source; '' when there is none. */
   readonly heading: string
 }
 
 interface Candidate {
   readonly weight: number
-  /** No two questions with the same answer, and none from the same passage. */
+  /** No two questions share an answer or a passage. */
   readonly stem: string
   readonly place: string
   readonly build: () => QuizQuestion
@@ -35,10 +35,11 @@ const optionCount = 4
 const gap = '_____'
 
 /**
- * Makes up to five questions: sentences of the source with a gap, terms it explains, names in its code.
+ * Creates up to five questions: sentences of the source with a gap, terms it defines, names in its
+ * code.
  *
  * @param around - readings of other texts, for wrong answers
- * @returns best first; empty when the source has nothing to ask for
+ * @returns best first; empty when the source allows no question
  */
 export function createQuiz(
   reading: Reading,
@@ -61,7 +62,7 @@ export function createQuiz(
     if (chosen.size === count) break
     if (chosen.has(stem) || places.has(place)) continue
     const question = build()
-    // Free questions only where there would be none at all.
+    // Free-answer questions are used only when there are no others.
     if (question.options.length === 0 && (chosen.size > 0 || free > 0)) continue
     if (question.options.length === 0) free += 1
     chosen.set(stem, question)
@@ -102,7 +103,7 @@ function sentenceCandidates(
   )
 }
 
-/** Whether an answer stands in its sentence only once: a second time would give it away. */
+/** Whether an answer occurs only once in its sentence: a second occurrence would give it away. */
 export function occursOnce({ text, stem, start, end }: Phrase, sentence: Sentence, { source }: Reading): boolean {
   const rest = `${sentence.text.slice(0, start)} ${sentence.text.slice(end)}`
   if (plainText(rest, source).toLowerCase().includes(plainText(text, source).toLowerCase())) return false
@@ -151,7 +152,7 @@ function termCandidates(reading: Reading, pools: readonly (readonly Entry[])[], 
   return source.definitions.flatMap((definition): Candidate[] => {
     const stem = stemOfPhrase(definition.term, source)
     const meaningStems = new Set(stemsIn(definition.meaning, source))
-    // A meaning that names its term answers the question.
+    // A meaning that contains its term gives the answer.
     if (stemsIn(definition.term, source).some((part) => meaningStems.has(part))) return []
     const build = (): QuizQuestion => buildTerm(definition, reading, pools, random)
     return [{ weight: 1 + random.next() * 0.4, stem, place: definition.meaning, build }]
@@ -220,7 +221,7 @@ function buildCode(
   }
 }
 
-/** The right answer among at least two wrong ones; none where there are fewer. */
+/** Shuffles the right answer among at least two wrong ones; empty when there are fewer. */
 function toOptions(answer: string, wrong: readonly string[], random: Random): string[] {
   const different = [...new Set(wrong)].filter((option) => option.toLowerCase() !== answer.toLowerCase())
   return different.length < 2 ? [] : random.shuffle([answer, ...different])

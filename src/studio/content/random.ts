@@ -1,12 +1,15 @@
-/** Numbers that look random and are the same for the same seed (mulberry32). */
+/** A deterministic pseudo-random number generator (mulberry32). */
 export interface Random {
   /** 0 ≤ x < 1. */
   next(): number
-  /** A shuffled copy. */
+  /** Returns a shuffled copy. */
   shuffle<T>(items: readonly T[]): T[]
 }
 
-/** @param seed - any number; its lower 32 bits count */
+/**
+ * Creates a generator.
+ * @param seed - any number; only its lower 32 bits are used
+ */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0
   const next = (): number => {
@@ -17,7 +20,8 @@ export function createRandom(seed: number): Random {
   }
   return {
     next,
-    // Sorting by drawn keys keeps equal draws in their order, so the result does not depend on the sort.
+    // Sorting by drawn keys is stable for equal draws, so the result does not depend on the sort
+    // implementation.
     shuffle: (items) =>
       items
         .map((item) => ({ item, key: next() }))

@@ -2,18 +2,18 @@ import { plainText } from './codes.ts'
 import { readSource, type Sentence, type SourceText } from './source-text.ts'
 import { isEnglish, type Phrase, phrasesIn, stemsIn } from './words.ts'
 
-/** A source with what its words say about it: which sentences carry it, and what could be asked for. */
+/** An analysed source: its phrases, stems and their counts. */
 export interface Reading {
   readonly source: SourceText
   readonly english: boolean
   /** By sentence position. */
   readonly phrases: readonly (readonly Phrase[])[]
   readonly stems: readonly (readonly string[])[]
-  /** How often a stem occurs. */
+  /** Number of occurrences by stem. */
   readonly counts: ReadonlyMap<string, number>
 }
 
-/** Reads Markdown for generating from it; takes about 5 ms for 100 words of English. */
+/** Analyses Markdown for content generation; takes about 5 ms for 100 words of English. */
 export function readForContent(markdown: string): Reading {
   const source = readSource(markdown)
   const english = isEnglish(source.sentences.map(({ text }) => plainText(text, source)).join(' '))
@@ -24,7 +24,10 @@ export function readForContent(markdown: string): Reading {
   return { source, english, phrases, stems, counts }
 }
 
-/** A capital at the start of a sentence says nothing; a phrase that is a name elsewhere is one there too. */
+/**
+ * A capital at the start of a sentence is ambiguous; a phrase that is a name elsewhere is a name
+ * there too.
+ */
 function markNames(phrases: readonly (readonly Phrase[])[]): Phrase[][] {
   const names = new Set(phrases.flat().flatMap(({ kind, stem }) => (kind === 'NAME' ? [stem] : [])))
   return phrases.map((own) => own.map((phrase) => (names.has(phrase.stem) ? { ...phrase, kind: 'NAME' } : phrase)))
@@ -33,18 +36,18 @@ function markNames(phrases: readonly (readonly Phrase[])[]): Phrase[][] {
 const dangling =
   /^(this|that|these|those|it|its|they|them|their|he|she|such|here|there|so|but|and|or|however|therefore|thus|hence|also|then|otherwise|instead|moreover|furthermore|additionally|for example|for instance|in this|in that|as such|both|see|note)\b/i
 
-/** Whether a sentence leans on the one in front of it: "This is …", "However, …". */
+/** Whether a sentence depends on the previous one: "This is …", "However, …". */
 export function isDangling({ text }: Sentence): boolean {
   return dangling.test(text)
 }
 
-/** Whether a sentence can stand alone as a statement. */
+/** Whether a sentence is a self-contained statement. */
 export function isStatement({ text }: Sentence): boolean {
   const words = text.split(' ').length
   return words >= 5 && words <= 45 && !/[:?]$/.test(text) && /\p{L}{2}/u.test(text)
 }
 
-/** Whether a sentence only points elsewhere: "See the docs for more." */
+/** Whether a sentence only refers to another place: "See the docs for more." */
 export function isPointer({ text }: Sentence): boolean {
   return /^(also |please )?(see|refer|read|check|click|look|take a look|visit|follow)\b/i.test(text)
 }
@@ -52,16 +55,18 @@ export function isPointer({ text }: Sentence): boolean {
 const defining =
   /^(?:(?:a|an|the)\s+)?[\p{L}\p{N}\ue000-\uf8ff-]+(?:\s[\p{L}\p{N}\ue000-\uf8ff-]+){0,3}\s(?:is|are|means|refers to|consists of|describes|names)\s(?!(?:also|only|not|now|then|usually|always|never|called|used|\w+ed)\b)/iu
 
-/** Whether a sentence says what something is. */
+/** Whether a sentence defines a term. */
 export function isDefining({ text }: Sentence): boolean {
   return defining.test(text) && !dangling.test(text)
 }
 
 /**
- * Ranks sentences by how much they share with the others (TextRank over words weighted by rarity), with a bonus for
- * openings, for words of the title and for saying what something is, and a malus for what cannot stand alone.
+ * Ranks sentences by similarity with the others (TextRank over words weighted by rarity), with a
+ * bonus for openings, for words of the title and for definitions, and a penalty for sentences that
+ * depend on others.
  *
- * @param jitter - a small random number for each sentence, so that another seed may choose otherwise among near equals
+ * @param jitter - a small random number per sentence, so that another seed may choose differently
+ * among near equals
  * @returns a score for each sentence, by position
  */
 export function rankSentences(reading: Reading, title: string, jitter: () => number): number[] {

@@ -3,32 +3,33 @@ import { cutIntoPieces, paced } from './pieces.ts'
 import type { ReplyPart, ReplyPassage, ReplyProvider, ReplyRequest } from './reply.ts'
 import { splitSentences } from './sentences.ts'
 
-/** A sentence that says something of what was asked. */
+/** A sentence that is relevant to the question. */
 interface Candidate {
   readonly passage: number
-  /** Its place among the sentences of its passage. */
+  /** Its index among the sentences of its passage. */
   readonly index: number
   readonly score: number
 }
 
-/** Passages quoted in one reply. */
+/** Maximum number of quoted passages per reply. */
 const maxQuotations = 3
-/** A quotation goes on with the next sentence up to this length. */
+/** A quotation is extended with following sentences up to this length. */
 const comfortableCharacters = 320
-/** What is longer is no sentence but a listing or a table without ends. */
+/** Longer text is not a sentence but a listing or a table without punctuation. */
 const longestSentence = 700
-/** The share of characters such as braces and quotes beyond which a text is code. */
+/** The share of characters such as braces and quotes above which a text is code. */
 const mostSigns = 0.06
-/** As many say nothing yet, in however short a sentence. */
+/** This many are acceptable in a sentence of any length. */
 const fewSigns = 8
-/** A sentence that says less than this part of what the best one says is left out. */
+/** Sentences with less than this share of the best score are dropped. */
 const leastShare = 0.5
 
 /**
- * A provider of replies that needs no service, and says nothing of its own: it quotes the sentences of the passages that have most of the
- * question's words, the rare ones counting more, and says that it quotes.
+ * A provider of replies that needs no service and generates no text: it quotes the sentences of the
+ * passages that have most of the question's words, weighted by rarity, and states that it quotes.
  *
- * @param options.delayMs - pause between two lines or sentences, so that a person can watch; 0 by default
+ * @param options.delayMs - delay between two lines or sentences, so that a person can watch; 0 by
+ * default
  */
 export function createExtractiveReplies({ delayMs = 0 }: { readonly delayMs?: number } = {}): ReplyProvider {
   return {
@@ -51,7 +52,7 @@ export function createExtractiveReplies({ delayMs = 0 }: { readonly delayMs?: nu
   }
 }
 
-/** The whole reply: what of the passages answers best, quoted. */
+/** Composes the whole reply: quotations of the best sentences. */
 export function composeQuotation({ passages, cardCount }: Pick<ReplyRequest, 'passages' | 'cardCount'>): {
   readonly text: string
   readonly citations: readonly { readonly passage: number; readonly quotation: string }[]
@@ -103,13 +104,16 @@ function choose(passages: readonly ReplyPassage[], sentences: readonly (readonly
   return ordered.filter(({ score }) => score >= least).slice(0, maxQuotations)
 }
 
-/** Whether a person would read it aloud: a listing that became one long sentence has the words of many questions, and answers none. */
+/**
+ * Whether a sentence is prose: a listing parsed as one long sentence contains the words of many
+ * questions, and answers none.
+ */
 function isProse(sentence: string): boolean {
   const signs = sentence.match(/[{}<>=;|\\"`]/g)?.length ?? 0
   return sentence.length <= longestSentence && signs <= Math.max(fewSigns, sentence.length * mostSigns)
 }
 
-/** The words of the question in each sentence of a passage, near enough alike in their forms. */
+/** Finds the question's words in each sentence of a passage; inflected forms match. */
 function wordsOfSentences(
   { text, matches }: ReplyPassage,
   sentences: readonly string[],
@@ -133,7 +137,7 @@ function quote(sentences: readonly string[], index: number): string {
     : `${first} ${next}`
 }
 
-/** A text as Markdown shows it unchanged. */
+/** Escapes a text so that Markdown renders it unchanged. */
 function asMarkdown(text: string): string {
   return text
     .replace(/\s+/g, ' ')

@@ -41,7 +41,7 @@ export function createOpenAiReplies(options: OpenAiOptions): ReplyProvider {
   }
 }
 
-/** The passages that an answer refers to by their numbers. */
+/** Yields the passages that an answer cites by number. */
 function* citationsIn(answer: string, passages: readonly ReplyPassage[]): Generator<ReplyPart, void, undefined> {
   const numbers = new Set([...answer.matchAll(/\[(\d{1,2})\]/g)].map(([, digits]) => Number(digits)))
   for (const number of [...numbers].sort((a, b) => a - b)) {
@@ -51,7 +51,10 @@ function* citationsIn(answer: string, passages: readonly ReplyPassage[]): Genera
   }
 }
 
-/** Writes the messages that ask a model for a reply. Passages are marked as material: what they say is not an instruction. */
+/**
+ * Writes the messages that ask a model for a reply. Passages are marked as material: their text is
+ * not an instruction.
+ */
 export function writeReplyPrompt({ question, history, passages }: ReplyRequest): ChatMessage[] {
   let left = maxHistoryCharacters
   const before: ChatMessage[] = []

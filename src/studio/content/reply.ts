@@ -1,43 +1,44 @@
 /** A passage that may answer a question. */
 export interface ReplyPassage {
-  /** What it is from, such as a document's title. */
+  /** The title of its source, such as a document's. */
   readonly source: string
-  /** '' where there is none. */
+  /** '' when there is none. */
   readonly heading: string
-  /** null in what has no pages. */
+  /** null for sources without pages. */
   readonly page: number | null
   /** Plain text. */
   readonly text: string
-  /** Where the words of the question stand in it, in UTF-16 units, in order. */
+  /** The positions of the question's words, in UTF-16 units, in order. */
   readonly matches: readonly { readonly start: number; readonly end: number }[]
 }
 
-/** What to reply to, and from what. */
+/** The question to answer, and its material. */
 export interface ReplyRequest {
   readonly question: string
-  /** What was said before, oldest first; replies have no author. */
+  /** Earlier messages, oldest first; replies have no author. */
   readonly history: readonly { readonly author: string | null; readonly text: string }[]
-  /** How many cards the passages were looked for on. */
+  /** The number of cards that were searched for passages. */
   readonly cardCount: number
-  /** The best first; may be empty. */
+  /** Best first; may be empty. */
   readonly passages: readonly ReplyPassage[]
-  /** Another one for another attempt. */
+  /** Differs for each attempt. */
   readonly seed: number
   readonly signal: AbortSignal
 }
 
-/** A part of a reply: text to go on with, or what was cited in it. */
+/** A part of a reply: the next piece of text, or a citation. */
 export type ReplyPart =
   | { readonly is: 'text'; readonly text: string }
-  /** `passage` counts the passages of the request from 0. */
+  /** `passage` is an index into the request's passages, from 0. */
   | { readonly is: 'citation'; readonly passage: number; readonly quotation: string }
 
 /**
- * Where replies come from.
+ * The source of replies.
  *
- * An implementer owes: texts that concatenate to Markdown, as they are produced, none empty; citations of what it was given and of nothing
- * else, quoting word for word; failures as `ContentError`; an end at once when `signal` is aborted, with its reason. It does not retry by
- * itself. A caller treats the Markdown as untrusted.
+ * An implementer guarantees: texts that concatenate to Markdown, yielded as they are produced, none
+ * empty; citations of the given passages only, quoting verbatim; failures as `ContentError`;
+ * immediate rejection with the signal's reason when `signal` is aborted. It does not retry. A
+ * caller treats the Markdown as untrusted.
  */
 export interface ReplyProvider {
   /** For logs: `extractive`, `openai`. */

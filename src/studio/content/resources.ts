@@ -11,12 +11,12 @@ const maxSuggestions = 4
 interface Resource {
   readonly text: string
   readonly url: string
-  /** The sentence it stands in, as Markdown; '' when that says no more than the link itself. */
+  /** The sentence that contains the link, as Markdown; '' when it adds nothing to the link itself. */
   readonly context: string
 }
 
 /**
- * Lists what leads further: the links of the source with the sentence each stands in, standards it names, its own
+ * Lists further reading: the links of the source with their sentences, standards it names, its own
  * sections, and concepts of the same roadmap that share its words.
  */
 export function writeResources(
@@ -72,7 +72,7 @@ function writeShared(shared: readonly string[]): string {
 
 function collectResources(source: SourceText, given: ContentRequest['links']): Resource[] {
   const found = new Map<string, Resource>()
-  // Links around nothing but a picture are badges.
+  // Links that contain only an image are badges.
   const badges = new Set(source.links.flatMap(({ text, url }) => (text === '' ? [url] : [])))
   const add = (url: string, text: string, sentence: string): void => {
     const known = safeUrl(url)
@@ -92,7 +92,7 @@ function collectResources(source: SourceText, given: ContentRequest['links']): R
   return [...found.values()]
 }
 
-/** An address as people say it: host and path without the decoration. */
+/** Shortens an address for display: host and path, without scheme, `www.` and trailing slash. */
 function nameOf(url: string): string {
   return shorten(url.replace(/^https?:\/\/(www\.)?|^mailto:|\/$/g, ''), 80)
 }
@@ -132,7 +132,7 @@ function suggestReading(reading: Reading, { title, corpus }: Pick<ContentRequest
     .slice(0, maxSuggestions)
 }
 
-/** What a text is about, with how often: the words of its noun phrases, and the names its code uses. */
+/** Counts the subjects of a text: the words of its noun phrases, and the names in its code. */
 function subjectsOf({ source, phrases }: Reading): ReadonlyMap<string, number> {
   const subjects = new Map<string, number>()
   const add = (word: string): void => {
@@ -145,7 +145,7 @@ function subjectsOf({ source, phrases }: Reading): ReadonlyMap<string, number> {
   return subjects
 }
 
-/** The title is the first line; words by stem, as they are written. */
+/** Splits a text into its title, which is the first line, and its words by stem, in their original form. */
 function titleAndWords(text: string): { title: string; words: ReadonlyMap<string, string> } {
   const [firstLine = ''] = text.trimStart().split('\n', 1)
   const title = shorten(firstLine.replace(/^#+\s*/, ''), 100)

@@ -3,11 +3,12 @@ const abbreviation =
   /(?:^|[\s(])(?:e\.g|i\.e|etc|vs|cf|approx|incl|resp|ca|no|fig|sec|ch|vol|pp|mr|mrs|ms|dr|prof|st|z\.b|bzw|d\.h|u\.a|p\.ex)\.$/i
 
 /**
- * Divides a paragraph into sentences. Private characters, which stand for code, count as capital letters: a sentence may
- * begin with one. Abbreviations do not end a sentence.
+ * Splits a paragraph into sentences. Private-use characters, which represent code, count as capital
+ * letters: a sentence may begin with one. Abbreviations do not end a sentence.
  */
 export function splitSentences(paragraph: string): string[] {
-  // The segmenter would join "… done. `close` ends it" where the next sentence begins with an unknown character.
+  // The segmenter would not split "… done. `close` ends it", as the next sentence begins with an
+  // unknown character.
   const masked = maskCodes(paragraph)
   const sentences: string[] = []
   let from = 0
@@ -26,7 +27,10 @@ export function splitSentences(paragraph: string): string[] {
   return rest === '' ? sentences : [...sentences, rest]
 }
 
-/** Text for tools that know only letters: a capital letter for each private character, so that all places stay. */
+/**
+ * Masks text for tools that know only letters: each private-use character becomes a capital letter,
+ * so that offsets are preserved.
+ */
 export function maskCodes(text: string): string {
   return text.replace(/[\ue000-\uf8ff]/g, 'Ж')
 }

@@ -5,15 +5,15 @@ import { type CodeTable, createCodes } from './codes.ts'
 import { splitSentences } from './sentences.ts'
 
 /**
- * A sentence of a source. Inline code and identifiers are kept whole: each is a single character of a private range
- * in `text`, see {@link CodeTable}.
+ * A sentence of a source. Inline code and identifiers are atomic: each is a single private-use
+ * character in `text`, see {@link CodeTable}.
  */
 export interface Sentence {
   readonly text: string
-  /** Sentences with the same block stand in one paragraph or list item. */
+  /** Sentences with the same block belong to one paragraph or list item. */
   readonly block: number
   readonly position: number
-  /** The heading it stands under within the source; '' before the first. */
+  /** The heading above it within the source; '' before the first heading. */
   readonly heading: string
 }
 
@@ -21,13 +21,13 @@ export interface Sentence {
 export interface Block {
   readonly id: number
   readonly kind: 'PARAGRAPH' | 'ITEM'
-  /** Items of one list share it. */
+  /** Shared by the items of one list. */
   readonly list: { readonly id: number; readonly ordered: boolean; readonly depth: number } | undefined
   readonly heading: string
-  /** A few bold words in front, such as "Record:"; they are not in the sentences. '' when there are none. */
+  /** Leading bold words, such as "Record:"; they are not part of the sentences. '' when there are none. */
   readonly label: string
   readonly sentences: readonly Sentence[]
-  /** The paragraph in front of a list that announces it, ending with a colon. */
+  /** The paragraph that introduces a list, ending with a colon. */
   readonly lead: Sentence | undefined
 }
 
@@ -35,24 +35,24 @@ export interface Block {
 export interface CodeBlock {
   readonly language: string
   readonly value: string
-  /** The sentence in front of it. */
+  /** The sentence before it. */
   readonly lead: Sentence | undefined
 }
 
-/** A term that the source explains: a row of a table, an item that begins with a bold word, "X is a …". */
+/** A term that the source defines: a row of a table, an item that begins with a bold word, "X is a …". */
 export interface Definition {
   readonly term: string
   readonly meaning: string
   readonly position: number
 }
 
-/** A table that explains no terms. */
+/** A table that defines no terms. */
 export interface Table {
   /** Column headings, and the cells of each row below them. */
   readonly rows: readonly (readonly string[])[]
 }
 
-/** What a piece of Markdown says, taken apart. */
+/** The parsed content of a Markdown text. */
 export interface SourceText {
   readonly blocks: readonly Block[]
   readonly sentences: readonly Sentence[]
@@ -67,7 +67,10 @@ export interface SourceText {
 const maxSourceCharacters = 60_000
 const maxSentences = 400
 
-/** Takes Markdown apart into sentences, code, definitions and links. Reads at most 60,000 characters and 400 sentences. */
+/**
+ * Parses Markdown into sentences, code, definitions and links. Reads at most 60,000 characters and
+ * 400 sentences.
+ */
 export function readSource(markdown: string): SourceText {
   const reader = createReader()
   const text = markdown.slice(0, maxSourceCharacters).replace(/[\ue000-\uf8ff]/g, '')
@@ -173,7 +176,7 @@ function createReader() {
         return text
       }),
     )
-    // The column with the most words explains the one to its left.
+    // The column with the most words explains the column to its left.
     const words = (cells[0] ?? []).map((_, column) =>
       cells.slice(1).reduce((sum, row) => sum + (row[column] ?? '').split(' ').length, 0),
     )
@@ -210,7 +213,7 @@ function createReader() {
           readNode(child, child.type === 'paragraph' && index > 0 ? undefined : own, ownLead)
     } else if (node.type === 'html') {
       const text = stripTags(node.value).replace(/\s+/g, ' ')
-      // Fewer words are a row of links or a picture's caption.
+      // A text with fewer words is a row of links or a picture's caption.
       if ((text.match(/\p{L}{2,}/gu)?.length ?? 0) >= 5) addBlock(encodeIdentifiers(text), '', undefined, undefined)
     } else if (node.type === 'blockquote') for (const child of node.children) readNode(child, list, lead)
   }
@@ -224,7 +227,7 @@ function createReader() {
   }
 }
 
-/** Badges, tables of contents and lists of links say nothing by themselves; their links are resources. */
+/** Badges, tables of contents and lists of links are not content; their links become resources. */
 function isOnlyLinks(nodes: readonly PhrasingContent[]): boolean {
   return nodes.every((node) =>
     node.type === 'text'

@@ -1,8 +1,8 @@
-/** Leaves the thoughts of a model out of its answer. */
+/** Removes a model's reasoning from its answer. */
 export interface ThoughtFilter {
-  /** Takes a piece of the answer and returns what of it, and of what was held back, is to be shown. */
+  /** Takes a piece of the answer and returns the visible text of it and of the text held back before. */
   filter(piece: string): string
-  /** Returns what was held back when the answer has ended: the start of a tag that never came. */
+  /** Returns the held-back text at the end of the answer: the start of a tag that was never completed. */
   end(): string
 }
 
@@ -10,10 +10,11 @@ const names = ['think', 'thinking', 'thought', 'reasoning']
 const openings = names.map((name) => `<${name}>`)
 
 /**
- * Creates a filter for models that think in the text, as DeepSeek R1 and Qwen do behind vLLM, Ollama and LM Studio: it leaves out one
- * leading block `<think>…</think>`, in whatever pieces it comes, and the white space around it. Tags later in the answer are text.
- *
- * A model whose template has begun the block already sends only `</think>`; its thoughts cannot be told from an answer while they stream.
+ * Creates a filter for models that reason in the text, as DeepSeek R1 and Qwen do behind vLLM,
+ * Ollama and LM Studio: it removes one leading block `<think>…</think>`, however it is split into
+ * pieces, and the white space around it. Later tags are text. A model whose template has already
+ * opened the block sends only `</think>`; its reasoning cannot be distinguished from an answer
+ * while streaming.
  */
 export function createThoughtFilter(): ThoughtFilter {
   let state: 'start' | 'thinking' | 'after' | 'answer' = 'start'
@@ -25,7 +26,7 @@ export function createThoughtFilter(): ThoughtFilter {
       const text = held.trimStart()
       const opening = openings.find((tag) => text.toLowerCase().startsWith(tag))
       if (opening === undefined) {
-        // Still the start of a tag, or nothing but white space.
+        // Still a prefix of a tag, or only white space.
         if (openings.some((tag) => tag.startsWith(text.toLowerCase()))) return ''
         state = 'answer'
       } else {
@@ -37,7 +38,7 @@ export function createThoughtFilter(): ThoughtFilter {
     if (state === 'thinking') {
       const at = held.toLowerCase().indexOf(closing)
       if (at === -1) {
-        // Only a tag that has begun is kept.
+        // Only a partial closing tag is held back.
         held = held.slice(-(closing.length - 1))
         return ''
       }

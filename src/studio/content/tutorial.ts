@@ -12,12 +12,13 @@ const maxDefinitions = 8
 const maxDefinitionsAlone = 16
 const maxCodeLines = 45
 const maxTableRows = 10
-/** A list up to this size is taken whole when one of its items matters. */
+/** A list of up to this many sentences is included whole when one of its items is chosen. */
 const maxListSentences = 8
 
 /**
- * Writes a short lesson from a reading: the point in a line, the main points in the source's order and under its
- * headings, the terms, and an example to try. Every statement is a sentence of the source.
+ * Writes a short lesson from a reading: a one-line summary, the main points in the source's order
+ * and under its headings, the terms, and an example to try. Every statement is a sentence of the
+ * source.
  */
 export function writeTutorial(reading: Reading, request: Pick<ContentRequest, 'title' | 'context' | 'seed'>): string {
   const { source } = reading
@@ -76,7 +77,7 @@ function section(heading: string, body: string): string[] {
   return body === '' ? [] : [heading === '' ? '' : `## ${heading}`, body]
 }
 
-/** The sentence that says what it is about: a good one near the beginning. */
+/** Chooses the sentence that states the subject: a good one near the beginning. */
 function chooseSummary({ source }: Reading, scores: readonly number[]): Sentence | undefined {
   const statements = source.sentences.filter((sentence) => isStatement(sentence) && !isPointer(sentence))
   const candidates = statements.filter((sentence) => !isDangling(sentence) && !isInstruction(sentence)).slice(0, 5)
@@ -98,7 +99,10 @@ function isInstruction({ text }: Sentence): boolean {
   return /^(use|run|install|open|make sure|note|please|add|create|set)\b/i.test(text)
 }
 
-/** The key sentences, with what they lean on. A list that matters is taken whole when it is short. */
+/**
+ * Chooses the key sentences, with the sentences they depend on. A short list is included whole when
+ * one of its items is chosen.
+ */
 function chooseSentences({ source }: Reading, scores: readonly number[], summary: Sentence | undefined): Set<Sentence> {
   const others = source.sentences.filter((sentence) => sentence !== summary && !/[:?]$/.test(sentence.text))
   const count = Math.min(maxKeySentences, Math.max(3, Math.ceil(others.length * 0.35)))
@@ -113,7 +117,7 @@ function chooseSentences({ source }: Reading, scores: readonly number[], summary
       const all = source.blocks.filter((block) => block.list?.id === list.id).flatMap((block) => block.sentences)
       if (all.length <= maxListSentences) for (const one of all) if (one !== summary) chosen.add(one)
     }
-    // "This …" means nothing without the sentence in front of it.
+    // "This …" is meaningless without the previous sentence.
     for (let at = sentence; isDangling(at); ) {
       const before = source.sentences[at.position - 1]
       if (before === undefined || before.block !== at.block || before === summary) break
@@ -146,7 +150,7 @@ function writePoints({ source }: Reading, chosen: ReadonlySet<Sentence>): string
   return parts.reduce((text, part) => `${text}${part.startsWith('\n') ? '' : '\n\n'}${part}`, '').trim()
 }
 
-/** An item that follows another of its list stands directly below it. */
+/** An item that follows another of its list is placed directly below it. */
 function writeBlock({ list }: Block, text: string, lastList: number | undefined): string {
   if (list === undefined) return text.replace(/^(\d+)([.)])(?=\s)/, '$1\\$2').replace(/^([-+#>])/, '\\$1')
   return `${lastList === list.id ? '\n' : ''}${list.ordered ? '1.' : '-'} ${text}`
@@ -162,7 +166,7 @@ function writeTable({ source }: Reading): string {
   return `${lines.join('\n')}${more}`
 }
 
-/** The first example of a readable length; a longer one is cut. */
+/** Writes the first example of a readable length; a longer one is truncated. */
 function writeExample({ source }: Reading): string {
   const { codeBlocks } = source
   const lines = ({ value }: CodeBlock): number => value.split('\n').length
@@ -185,7 +189,10 @@ function writeExample({ source }: Reading): string {
     .join('\n\n')
 }
 
-/** Shell commands, settings and drawings are to be used or read, not to be changed line by line. */
+/**
+ * Whether code is a shell command, a setting or a drawing: it is to be used or read, not to be
+ * modified line by line.
+ */
 function isData({ language, value }: CodeBlock): boolean {
   return (
     /^(|sh|bash|shell|console|text|txt|json|yaml|yml|toml|ini|diff|mermaid)$/i.test(language) || !value.includes('\n')

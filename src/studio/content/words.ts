@@ -4,16 +4,16 @@ import { maskCodes } from './sentences.ts'
 import type { SourceText } from './source-text.ts'
 
 /**
- * What a word or phrase is like; wrong answers are taken from the same kind. `CODE` is inline code or an identifier,
- * `NAME` a proper noun, `WORD` anything in a text that is not English.
+ * The kind of a word or phrase; wrong answers are taken from the same kind. `CODE` is inline code
+ * or an identifier, `NAME` a proper noun, `WORD` anything in a text that is not English.
  */
 export type PhraseKind = 'CODE' | 'NAME' | 'SINGULAR' | 'PLURAL' | 'NUMBER' | 'WORD'
 
-/** A word or phrase in a sentence: what could be asked for. */
+/** A word or phrase in a sentence: a possible answer. */
 export interface Phrase {
-  /** As in the sentence, with private characters for code. */
+  /** As in the sentence, with private-use characters for code. */
   readonly text: string
-  /** For comparing: lower case, endings off, code spelt out. */
+  /** For comparison: lower case, without endings, with code spelt out. */
   readonly stem: string
   readonly kind: PhraseKind
   readonly start: number
@@ -25,7 +25,7 @@ interface Term {
   readonly end: number
   readonly text: string
   readonly tags: ReadonlySet<string>
-  /** A noun or a verb, "shows", "ends": the library guesses. */
+  /** Whether it may be a noun or a verb ("shows", "ends"): the library guesses. */
   readonly isGuess: boolean
 }
 
@@ -34,19 +34,19 @@ const functionWords = new Set(
     ' ',
   ),
 )
-/** Nouns that carry too little to be asked for or listed as terms. */
+/** Nouns too unspecific to be asked for or listed as terms. */
 const emptyNouns = new Set(
   'thing things way ways case cases example examples kind kinds number numbers lot lots part parts side sides time times place places one ones something anything everything nothing fact reason reasons people person someone anyone everyone place bit sort sorts rest end beginning same other others line lines word words section sections chapter page pages note notes step steps point points order use default self more first second third day today year years none nobody hand top bottom set inside left right above below instance instances question questions answer answers page hint idea sake need needs'.split(
     ' ',
   ),
 )
 
-/** Whether a word only holds sentences together. */
+/** Whether a word has only a grammatical function. */
 export function isFunctionWord(word: string): boolean {
   return functionWords.has(word.toLowerCase())
 }
 
-/** Whether a text is English, told by its function words: parts of speech are known for English only. */
+/** Whether a text is English, judged by its function words: parts of speech are known for English only. */
 export function isEnglish(text: string): boolean {
   const words = text.toLowerCase().match(/[\p{L}']+/gu) ?? []
   if (words.length < 5) return /^[\x20-\x7e\s–—’“”…→·]*$/.test(text)
@@ -54,7 +54,7 @@ export function isEnglish(text: string): boolean {
   return known / words.length > 0.18
 }
 
-/** A word's stem, good enough to tell that two words are the same one. */
+/** Returns a word's stem, accurate enough to match its forms. */
 export function stemOf(word: string): string {
   const lower = word.toLowerCase().replace(/['’]s?$/, '')
   if (lower.length <= 3 || !/^[\p{L}-]+$/u.test(lower)) return lower
@@ -66,14 +66,17 @@ export function stemOf(word: string): string {
     .replace(/(?<=.{3})e$/, '')
 }
 
-/** Stems of the words of a text that carry meaning. */
+/** Returns the stems of the significant words of a text. */
 export function stemsIn(text: string, source: Pick<SourceText, 'codes'>): string[] {
   return plainText(text.replace(/[\ue000-\uf8ff]/g, ' $& '), source)
     .split(/[^\p{L}\p{M}\p{N}_'’-]+/u)
     .flatMap((word) => (/[\p{L}\p{N}]/u.test(word) && !isFunctionWord(word) ? [stemOf(word)] : []))
 }
 
-/** The phrases of a sentence that could be asked for, in order. English by part of speech, others by their length. */
+/**
+ * Finds the phrases of a sentence that are possible answers, in order: by part of speech in
+ * English, otherwise by length.
+ */
 export function phrasesIn(sentence: string, source: Pick<SourceText, 'codes'>, english: boolean): Phrase[] {
   const spans = english ? englishSpans(sentence) : wordSpans(sentence)
   const found = spans.map(({ start, end, kind }): Phrase => {
@@ -89,7 +92,7 @@ export function phrasesIn(sentence: string, source: Pick<SourceText, 'codes'>, e
   return found.sort((a, b) => a.start - b.start)
 }
 
-/** The stem of a phrase, by which it is compared with others. */
+/** Returns the stem of a phrase, for comparison with others. */
 export function stemOfPhrase(text: string, source: Pick<SourceText, 'codes'>): string {
   return plainText(text, source).split(/\s+/).map(stemOf).join(' ')
 }
@@ -100,13 +103,13 @@ interface Span {
   readonly kind: PhraseKind
 }
 
-/** Noun phrases without their articles, and numbers with their units. */
+/** Finds noun phrases without their articles, and numbers with their units. */
 function englishSpans(sentence: string): Span[] {
   const terms = tag(maskCodes(sentence))
   const spans: Span[] = []
   let run: Term[] = []
   const flush = (next?: Term): void => {
-    // "the feed compares its …": what stands in front of a determiner is the verb.
+    // "the feed compares its …": the word before a determiner is the verb.
     const isVerb =
       next !== undefined && /^(the|an?|its|their|his|her|our|your|this|these|any|all|each|every|no)$/i.test(next.text)
     const span = toSpan(
@@ -120,7 +123,7 @@ function englishSpans(sentence: string): Span[] {
     const previous = run.at(-1)
     const isApart = previous !== undefined && !/^[ -]$/.test(sentence.slice(previous.end, term.start))
     if (isApart || !isInPhrase(term, sentence)) flush(isApart ? undefined : term)
-    // An adjective behind a noun begins the next phrase.
+    // An adjective after a noun begins the next phrase.
     if (previous?.tags.has('Noun') === true && term.tags.has('Adjective')) flush()
     if (isInPhrase(term, sentence)) run.push(term)
     else if (term.tags.has('NumericValue')) run.push(term)
@@ -144,7 +147,7 @@ function toSpan(run: readonly Term[], sentence: string): Span | undefined {
   const [number, unit] = terms
   if (number?.tags.has('NumericValue') === true) {
     const end = (unit ?? number).end
-    // A bare number is a version or a place in a list more often than something to know.
+    // A bare number is more often a version or an ordinal than a fact.
     const isQuantity = terms.length <= 2 && quantity.test(sentence.slice(number.start, end))
     return isQuantity ? { start: number.start, end, kind: 'NUMBER' } : toSpan(terms.slice(1), sentence)
   }
@@ -152,7 +155,8 @@ function toSpan(run: readonly Term[], sentence: string): Span | undefined {
   if (terms.length > 1 && /^\p{L}+ing$/u.test(terms.at(-1)?.text ?? '')) terms = terms.slice(0, -1)
   while (terms.length > 0 && (terms.at(-1)?.tags.has('Noun') !== true || terms.at(-1)?.isGuess === true))
     terms = terms.slice(0, -1)
-  // Long runs are mistaggings more often than phrases: the last two words are the noun and what it is of.
+  // Long runs are mistagged more often than they are phrases: the last two words are the noun and
+  // its qualifier.
   if (terms.length > 3) terms = terms.slice(-2)
   const [first] = terms
   const last = terms.at(-1)
@@ -164,14 +168,14 @@ function toSpan(run: readonly Term[], sentence: string): Span | undefined {
 }
 
 function kindOf(text: string, last: Term, before: string): PhraseKind {
-  // Where a statement begins, a capital says nothing.
+  // At the start of a statement a capital is ambiguous.
   const isCapitalised = /^\p{Lu}/u.test(text) && /[^\s:.!?–—("“]\s*$/.test(before)
   if (isCapitalised || /(?:^|\s)\p{Lu}\S*\p{Lu}|\p{Ll}\p{Lu}|\d|\s\p{Lu}/u.test(text)) return 'NAME'
   return last.tags.has('Plural') ? 'PLURAL' : 'SINGULAR'
 }
 
 function tag(text: string): Term[] {
-  // The library's own types say `any`.
+  // The library's own types use `any`.
   const sentences = nlp(text).json({ offset: true }) as readonly {
     readonly terms: readonly {
       readonly text: string
