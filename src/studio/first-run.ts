@@ -5,17 +5,17 @@ import type { Applications } from './applications.ts'
 import type { Document } from './documents/documents.ts'
 import { createRoadmapKind } from './roadmaps/create-roadmap.ts'
 
-/** The project's own documentation, in the order in which it is read. */
+/** The project's own documentation, in reading order. */
 const chapters = ['README.md', 'docs/architecture.md', 'docs/protocol.md', 'docs/client.md', 'docs/operations.md']
 const key = 'first-run'
 const name = 'handbook.md'
 
-/** The documentation as one document: each file a chapter, its headings one level down. */
+/** Reads the documentation as one document: each file becomes a chapter, its headings one level down. */
 async function readHandbook(): Promise<string> {
   const texts = await Promise.all(
     chapters.map((name) =>
       readFile(new URL(`../../${name}`, import.meta.url), 'utf8').catch((error: unknown) => {
-        // A package may leave documents out; what is there is imported.
+        // A package may omit documents; the existing ones are imported.
         if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''
         throw error
       }),
@@ -25,8 +25,9 @@ async function readHandbook(): Promise<string> {
 }
 
 /**
- * Gives an empty database something real to look at: imports the project's own documentation and makes a roadmap of it,
- * for one user. Done once, however often and on however many servers it is called; stops waiting when `signal` aborts.
+ * Fills an empty database with real content for one user: imports the project's own documentation
+ * and creates a roadmap of it. Runs once, no matter how often and on how many servers it is called;
+ * stops waiting when `signal` aborts.
  */
 export async function prepareFirstRun(options: {
   readonly engine: Engine
@@ -38,7 +39,7 @@ export async function prepareFirstRun(options: {
   const { engine, applications, owner, logger, signal } = options
   const [newest] = await applications.documents.list({ owner, limit: 1 })
   const [roadmap] = await applications.roadmaps.list({ owner, limit: 1 })
-  // A start that was cut short between the two is taken up again.
+  // A start that was interrupted between the two is resumed.
   if (roadmap !== undefined || (newest !== undefined && newest.name !== name)) return
   const document = newest ?? (await importHandbook(options))
   const active = await engine.store.activeFor([document.id])

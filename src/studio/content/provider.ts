@@ -34,7 +34,7 @@ export interface ContentRequest {
  * - `PROVIDER_REFUSED`: the service rejects the credentials or the request.
  * - `PROVIDER_BUSY`: the service asks to retry later.
  * - `PROVIDER_UNAVAILABLE`: the service cannot be reached, is silent, broke off or sent an invalid
- * response.
+ *   response.
  * - `CONTENT_REFUSED`: its filter stopped the answer.
  * - `EMPTY_ANSWER`: its answer was empty.
  */
@@ -78,15 +78,15 @@ export class ContentError extends Error {
  * An implementer guarantees:
  * - `generate` itself never throws and starts nothing; work begins with the first `next()`.
  * - The pieces concatenate to the whole content: Markdown that begins with a heading and ends with
- * one newline. None is empty. They are yielded as they are produced, with backpressure: the
- * provider waits for the caller's `next()`.
+ *   one newline. None is empty. They are yielded as they are produced, with backpressure: the
+ *   provider waits for the caller's `next()`.
  * - When `signal` is aborted, before or at any time, the pending or next `next()` rejects
- * immediately with the signal's reason.
+ *   immediately with the signal's reason.
  * - Every other failure is a {@link ContentError}. One that is not `retryable` would fail again for
- * the same request.
+ *   the same request.
  * - It does not retry: the caller knows the retry policy and reports retries.
  * - `return()` takes effect immediately, also while a `next()` is pending, and releases everything:
- * sockets, timers and listeners.
+ *   sockets, timers and listeners.
  * - Calls are independent and may run concurrently.
  *
  * A caller must not rely on the size of a piece, and must treat the Markdown as untrusted: it comes

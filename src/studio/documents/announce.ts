@@ -2,7 +2,7 @@ import type { PoolClient } from 'pg'
 import type { Announcement, Ending } from '../../tasks/define-task.ts'
 import { quote } from '../text/words.ts'
 
-/** The end of a conversion in words; null when the document is gone. */
+/** Describes the end of a conversion for its owner; null when the document no longer exists. */
 export async function announceConversion(
   client: PoolClient,
   documentId: string,

@@ -3,26 +3,29 @@ import type { DocumentStructure } from './structure.ts'
 import type { DocumentFormat, TextFormat } from './structure-decode.ts'
 import type { DocumentErrorCode } from './structure-error.ts'
 
-/** A format that is taken apart in a process of its own. */
+/** A format that is parsed in a separate process. */
 export type BinaryFormat = Exclude<DocumentFormat, TextFormat>
 
-/** What a conversion may use up. */
+/** Resource limits of a conversion. */
 export interface ConversionLimits extends ArchiveLimits {
-  /** Largest document; 25 MiB by default. */
+  /** Maximum size of the document; 25 MiB by default. */
   readonly maxBytes: number
-  /** Most pages; 2,000 by default. */
+  /** Maximum number of pages; 2,000 by default. */
   readonly maxPages: number
-  /** Longest text that is made of it, in UTF-16 units. */
+  /** Maximum length of the extracted text, in UTF-16 units. */
   readonly maxTextCharacters: number
-  /** From start to end, by the clock. */
+  /** Wall-clock limit of the whole conversion. */
   readonly timeoutMs: number
-  /** Of JavaScript objects. */
+  /** Limit of the JavaScript heap. */
   readonly maxHeapBytes: number
-  /** Of everything. */
+  /** Limit of the whole process memory. */
   readonly maxMemoryBytes: number
 }
 
-/** Generous for what people write: 25 MB of HTML take 500 MB of the heap. A worker converts two at once. */
+/**
+ * Generous for real documents: 25 MB of HTML take 500 MB of the heap. A worker converts two
+ * documents at once.
+ */
 export const defaultLimits: ConversionLimits = {
   maxBytes: 26_214_400,
   maxPages: 2_000,
@@ -35,7 +38,7 @@ export const defaultLimits: ConversionLimits = {
   maxMemoryBytes: 805_306_368,
 }
 
-/** What the converting process is told. */
+/** The input of the converting process. */
 export interface ConversionRequest {
   readonly format: BinaryFormat
   readonly bytes: Uint8Array
@@ -44,17 +47,17 @@ export interface ConversionRequest {
   readonly limits: ConversionLimits
 }
 
-/** How far a conversion has come. */
+/** The progress of a conversion. */
 export type ConversionStep =
   | { readonly is: 'checking'; readonly percent: number }
-  /** What a document without pages holds is being read. */
+  /** The content of a document without pages is being read. */
   | { readonly is: 'extracting'; readonly percent: number }
-  /** A paged document was opened: what stands on its pages, one label each. */
+  /** A paged document was opened: one label per page. */
   | { readonly is: 'opened'; readonly labels: readonly string[] }
   | { readonly is: 'page'; readonly number: number; readonly isBroken: boolean }
   | { readonly is: 'structuring'; readonly percent: number }
 
-/** What the converting process tells; the last two end it. */
+/** A message from the converting process; the last two kinds end the conversion. */
 export type ConversionMessage =
   | ConversionStep
   | { readonly is: 'refused'; readonly code: DocumentErrorCode; readonly message: string; readonly advice: string }

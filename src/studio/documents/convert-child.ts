@@ -3,12 +3,13 @@ import type { ConversionMessage, ConversionRequest } from './conversion.ts'
 import { convert } from './convert.ts'
 import { DocumentError } from './structure-error.ts'
 
-/** What the process writes to its standard error before it ends itself for the memory it uses. */
+/** Written to standard error before the process exits because of its memory use. */
 const memoryWord = 'out of memory'
 
 /**
- * Looks after this process from a thread of its own, because the main one may be in a loop: ends it when it uses too much memory, of
- * which the limit of the heap covers a part only, and when nobody waits for it any more.
+ * Watches this process from a separate thread, because the main thread may be in a loop: exits the
+ * process when it uses too much memory (the heap limit covers only a part of it), and when its
+ * parent is gone.
  */
 const watchman = `
 const { workerData: { maxMemoryBytes, parent } } = require('node:worker_threads')
@@ -22,7 +23,7 @@ setInterval(() => {
 
 function tell(message: ConversionMessage): Promise<void> {
   return new Promise((resolve) => {
-    // Without anybody to tell, the watchman ends this.
+    // Without a parent to send to, the watchdog thread exits this process.
     process.send?.(message, () => resolve())
   })
 }

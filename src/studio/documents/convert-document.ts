@@ -33,10 +33,11 @@ const deleted = (): FinalError =>
   new FinalError('DOCUMENT_DELETED', 'The document was deleted meanwhile.', { advice: 'Import it again.' })
 
 /**
- * Converts an imported document for reading: what it is, its content says; what it consists of becomes sections. Text is read here, step
- * by step; everything else in a process of its own. Pages are items of the task. Subject: the document.
+ * Converts an imported document for reading: detects its format by its content and splits it into
+ * sections. Text is read in this process, step by step; all other formats in a separate process.
+ * Pages are items of the task. Subject: the document.
  *
- * @param options - what a conversion may use up; see `ConversionLimits` for the defaults
+ * @param options - resource limits of a conversion; see `ConversionLimits` for the defaults
  */
 export function defineConvertDocument(options: Partial<ConversionLimits> = {}): StudioTask<Input> {
   const limits = { ...defaultLimits, ...options }
@@ -114,7 +115,7 @@ function isText(source: Source): source is TextSource {
   return source.format === 'MARKDOWN' || source.format === 'PLAIN_TEXT'
 }
 
-/** Where nothing has to be extracted, the structure is nearly all of the work. */
+/** Without extraction, building the structure is nearly all of the work. */
 const textPercent = { from: 10, to: 90 }
 
 async function* readText(
@@ -177,7 +178,7 @@ async function* readApart(
       }
     }
   } finally {
-    // Ends the process when the task is told to stop.
+    // Kills the process when the task is asked to stop.
     await steps.return?.(undefined as never)
   }
 }

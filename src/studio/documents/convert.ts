@@ -4,10 +4,10 @@ import { type DocumentStructure, sayLeftOut, structureSteps } from './structure.
 import { DocumentError } from './structure-error.ts'
 
 /**
- * Converts a document of a format that is no text. It blocks, and may use up all that its process has: only
- * `convert-child.ts` calls it.
+ * Converts a document of a binary format. It blocks, and may exhaust the resources of its process:
+ * only `convert-child.ts` calls it.
  *
- * @throws DocumentError, and whatever the readers throw
+ * @throws DocumentError, and any error of the readers
  */
 export async function convert(
   { format, bytes, name, limits }: ConversionRequest,
@@ -49,7 +49,7 @@ async function extractText<T>(parts: Generator<number, T, void>, tell: (percent:
     if (part.done === true) return part.value
     if (part.value >= told + 1) tell(part.value)
     told = Math.max(told, Math.floor(part.value))
-    // What was told leaves the process.
+    // Lets pending progress messages leave the process.
     await setImmediate()
   }
 }

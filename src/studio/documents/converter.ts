@@ -12,20 +12,22 @@ const child = fileURLToPath(new URL('./convert-child.ts', import.meta.url))
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const maxErrorText = 8_000
 
-/** Packages may lie above this project, as when it is itself one. */
+/** Packages may be installed above this project, e.g. when it is a package itself. */
 function packagesFolder(): string {
   const path = createRequire(import.meta.url).resolve('mammoth')
   return path.slice(0, path.lastIndexOf(`${sep}node_modules${sep}`) + `${sep}node_modules${sep}`.length)
 }
 
 /**
- * Converts a document in a process of its own, which may crash, loop or run out of memory without taking anything else along. The process
- * knows no settings, may read nothing but this project's files, and may write nothing.
+ * Converts a document in a separate process, which may crash, loop or run out of memory without
+ * affecting anything else. The process has no settings, may read only this project's files, and may
+ * not write any.
  *
  * @param options.signal - kills the process
  * @returns yields progress and returns the structure
- * @throws DocumentError, also `TIMED_OUT` and `TOO_COMPLEX` (memory) when a limit was hit; RetryableError `CONVERTER_CRASHED` when the
- * process ended for another reason, `CONVERTER_UNAVAILABLE` when there could be none; the signal's reason
+ * @throws DocumentError, also `TIMED_OUT` and `TOO_COMPLEX` (memory) when a limit was reached;
+ * RetryableError `CONVERTER_CRASHED` when the process ended for another reason,
+ * `CONVERTER_UNAVAILABLE` when it could not be started; the signal's reason
  */
 export async function* convertApart(
   request: ConversionRequest,
@@ -57,7 +59,7 @@ export async function* convertApart(
   signal.addEventListener('abort', kill, { once: true })
   try {
     process.send(request, (error) => {
-      // It ended before it could be told; how it ended says why.
+      // The process ended before the request was sent; its exit status gives the reason.
       if (error !== null) logger.debug({ err: error }, 'failed to send to the converter')
     })
     for (;;) {
@@ -90,7 +92,7 @@ function toError({ ending, errorText }: Mailbox, logger: Logger): Error {
       advice: 'Nothing to do: it is tried again.',
       cause: error,
     })
-  // V8 aborts when its heap is full; the watchman says so in our words.
+  // V8 aborts when its heap is full; the watchdog thread exits with our own message.
   if (/out of memory|heap limit|allocation fail/i.test(text) || signal === 'SIGABRT' || code === 134)
     return new DocumentError('TOO_COMPLEX', 'Reading the document took more memory than a document may use')
   logger.error({ code, signal, detail: text }, 'lost the converter')
@@ -103,11 +105,11 @@ interface Mailbox {
   /** The next message; null when the process has ended. */
   next(): Promise<ConversionMessage | null>
   ending(): { readonly code: number | null; readonly signal: string | null; readonly error?: Error }
-  /** What it wrote to its standard error. */
+  /** The process's output on standard error. */
   errorText(): string
 }
 
-/** Keeps what a process says until it is asked for; what it said before it ended is not lost. */
+/** Buffers the messages of a process until they are read; messages sent before it ended are not lost. */
 function createMailbox(process: ChildProcess): Mailbox {
   const messages: ConversionMessage[] = []
   let ending: ReturnType<Mailbox['ending']> | undefined
@@ -118,7 +120,7 @@ function createMailbox(process: ChildProcess): Mailbox {
     text = (text + piece).slice(-maxErrorText)
   })
   process.on('message', (message) => {
-    // Written by `convert-child.ts` alone.
+    // Written only by `convert-child.ts`.
     messages.push(message as ConversionMessage)
     wake()
   })
@@ -140,7 +142,7 @@ function createMailbox(process: ChildProcess): Mailbox {
       for (;;) {
         const message = messages.shift()
         if (message !== undefined) return message
-        // The channel closes after its last message, standard error after its last word.
+        // The channel closes after its last message, standard error after its last output.
         if (isClosed && ending !== undefined) return null
         await new Promise<void>((resolve) => {
           wake = resolve

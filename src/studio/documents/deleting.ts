@@ -6,11 +6,12 @@ import { cancelIfActive } from '../../tasks/erase.ts'
 import type { TaskService } from '../../tasks/service.ts'
 import { noteChange } from './updates.ts'
 
-/** How documents go. */
+/** Deletion of documents. */
 export interface Deleting {
   /**
-   * Deletes a document with all that was made for reading it and what is kept of its conversions, for good, and cancels what works on it.
-   * @returns the ids of the tasks that were canceled
+   * Permanently deletes a document with its derived data and the records of its conversions, and
+   * cancels the tasks that work on it.
+   * @returns the ids of the canceled tasks
    * @throws TidingsError `NOT_FOUND`
    */
   delete(id: string): Promise<readonly string[]>
@@ -18,7 +19,7 @@ export interface Deleting {
 
 const reason = 'The document was deleted.'
 
-/** Creates what deletes documents. */
+/** Creates the deletion of documents. */
 export function createDeleting(options: {
   readonly database: Database
   readonly appender: Appender
@@ -34,7 +35,10 @@ export function createDeleting(options: {
     for (const id of ids) if (await cancelIfActive(tasks.cancel, id, reason)) canceled.push(id)
     return canceled
   }
-  /** Cancels what works on a document, and erases the tasks that are about it. @returns those that were canceled */
+  /**
+   * Cancels the tasks that work on a document, and erases the tasks about it.
+   * @returns the canceled tasks
+   */
   const clear = async (id: string, made: readonly string[], known: readonly string[]): Promise<readonly string[]> => {
     const { rows } = await pool.query<{ id: string; is_own: boolean }>(
       `select id, true as is_own from task where subject = $1 and id <> all($3::text[])
@@ -49,7 +53,8 @@ export function createDeleting(options: {
   return {
     async delete(id) {
       const made = await dependents(id)
-      // Before the document goes, or they would fail for missing it; and after, as others may have started in between.
+      // Before the deletion, or the tasks would fail for lack of the document; and again after it,
+      // as others may have started in between.
       const canceled = await clear(id, made, [])
       await withTransaction(database, async (client) => {
         const { rowCount } = await client.query('delete from document where id = $1', [id])

@@ -3,7 +3,7 @@ import { readZipDirectory } from './zip.ts'
 
 const readable = 'PDF, DOCX, HTML, Markdown and plain text are read'
 
-/** What archives are, by a file in them. */
+/** Kinds of archives, recognised by a file in them. */
 const archives: readonly { readonly holds: RegExp; readonly name: string }[] = [
   { holds: /^xl\//, name: 'an Excel workbook' },
   { holds: /^ppt\//, name: 'a PowerPoint presentation' },
@@ -12,8 +12,9 @@ const archives: readonly { readonly holds: RegExp; readonly name: string }[] = [
 ]
 
 /**
- * Tells whether a ZIP archive is a Word document.
- * @throws DocumentError `DAMAGED` when it was cut off, `HAS_MACROS`, `ENCRYPTED`, `UNSUPPORTED_FORMAT`
+ * Checks that a ZIP archive is a Word document.
+ * @throws DocumentError `DAMAGED` when it is truncated, `HAS_MACROS`, `ENCRYPTED`,
+ * `UNSUPPORTED_FORMAT`
  */
 export function requireDocx(bytes: Uint8Array): 'DOCX' {
   const entries = readZipDirectory(bytes)
@@ -36,11 +37,13 @@ export function requireDocx(bytes: Uint8Array): 'DOCX' {
 }
 
 /**
- * Tells what a compound file is: old Office documents, and new ones with a password, are such files.
+ * Rejects a compound file with the specific reason: old Office documents, and new ones with a
+ * password, are compound files.
  * @throws DocumentError always
  */
 export function refuseCompoundFile(bytes: Uint8Array): never {
-  // Names of streams are UTF-16; only the beginning and the end are looked at, where writers put the directory.
+  // Names of streams are UTF-16; only the beginning and the end are searched, where writers put the
+  // directory.
   const text = Buffer.concat([bytes.subarray(0, 131_072), bytes.subarray(-131_072)]).toString('latin1')
   if (text.includes([...'EncryptedPackage'].join('\0')))
     throw new DocumentError('ENCRYPTED', 'The Office document is protected by a password')

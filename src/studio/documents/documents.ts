@@ -11,21 +11,21 @@ import { createSharing, type Sharing } from './sharing.ts'
 import type { PageStart } from './structure.ts'
 import type { DocumentFormat } from './structure-decode.ts'
 
-/** A document as its row tells it, without its original. */
+/** A document as stored in its row, without its original. */
 export interface Document {
   readonly id: string
   readonly owner: string
   /** The file's name. */
   readonly name: string
   readonly title: string
-  /** null until it is known. */
+  /** null until it is detected. */
   readonly format: DocumentFormat | null
   readonly status: 'PROCESSING' | 'READY' | 'FAILED'
   readonly sizeBytes: number
   readonly wordCount: number
-  /** What had to be assumed or left out, as sentences. */
+  /** Assumptions and omissions, as sentences. */
   readonly notes: readonly string[]
-  /** Where each page begins; empty for documents without pages. */
+  /** The start of each page; empty for documents without pages. */
   readonly pages: readonly PageStart[]
   readonly error: FailureState | null
   readonly createdAt: Date
@@ -49,13 +49,13 @@ export interface StoredLink {
   readonly sectionKey: string
 }
 
-/** The documents of all users; who may see which is asked by the API. */
+/** The documents of all users. Access is checked by the API. */
 export interface Documents extends Sharing, Importing, Deleting {
-  /** In the order of `ids`; null where there is none. */
+  /** In the order of `ids`; null for unknown ids. */
   getMany(ids: readonly string[]): Promise<readonly (Document | null)[]>
-  /** The newest task that converts each document, whatever became of it; null where there is none. */
+  /** The newest conversion task of each document, whatever its status; null when there is none. */
   conversionIds(ids: readonly string[]): Promise<readonly (string | null)[]>
-  /** The documents that a user owns, with `isShared` those shared with the user as well; newest first. */
+  /** Lists the documents that a user owns, with `isShared` also those shared with the user; newest first. */
   list(options: {
     readonly owner: string
     readonly isShared?: boolean
@@ -63,7 +63,7 @@ export interface Documents extends Sharing, Importing, Deleting {
     readonly limit: number
   }): Promise<readonly Document[]>
   sections(id: string): Promise<readonly DocumentSection[]>
-  /** Sections by their document and key, in that order; null where there is none. */
+  /** Sections by document and key, in the order of `places`; null for unknown ones. */
   sectionsByKey(
     places: readonly { readonly documentId: string; readonly sectionKey: string }[],
   ): Promise<readonly (DocumentSection | null)[]>
@@ -117,7 +117,7 @@ export function createDocuments(options: {
   readonly tasks: TaskService
   /** Subjects of tasks that read a document without naming it in their input: these are canceled with it. */
   readonly dependents: (documentId: string) => Promise<readonly string[]>
-  /** Called when somebody may no longer see a document and the tasks about it. */
+  /** Called when a user's access to a document and its tasks was revoked. */
   readonly accessChanged: (id: string) => void
 }): Documents {
   const { database, appender, store, tasks, dependents, accessChanged } = options
@@ -151,7 +151,7 @@ export function createDocuments(options: {
     async list({ owner, isShared = false, before, limit }) {
       const page = `($2::timestamptz is null or (d.created_at, d.id) < ($2::timestamptz, $3::text))
         order by d.created_at desc, d.id desc limit $4`
-      // Either way has its index; for one condition on both all documents would be read.
+      // Each branch uses its own index; a single condition with `or` would scan all documents.
       const { rows } = await pool.query<DocumentRow>(
         `select ${columns} from document where id in (
            (select d.id from document d where d.owner = $1 and ${page})

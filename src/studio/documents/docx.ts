@@ -2,19 +2,19 @@ import mammoth from 'mammoth'
 import { DocumentError } from './structure-error.ts'
 import { expandEntry, readZipDirectory } from './zip.ts'
 
-/** How much an archive may hold. */
+/** Limits of an archive's content. */
 export interface ArchiveLimits {
   readonly maxEntries: number
-  /** Of all entries together. */
+  /** Total over all entries. */
   readonly maxExpandedBytes: number
-  /** Of all entries together, to what they take in the archive; small archives may have any. */
+  /** Ratio of total expanded to total compressed size; not applied to small archives. */
   readonly maxRatio: number
 }
 
-/** Below this an archive may expand as much as it likes. */
+/** Below this size the expansion ratio is not limited. */
 const harmlessBytes = 16_777_216
 
-/** Headings by style are mammoth's own; these are added. */
+/** Mammoth maps heading styles itself; these are added. */
 const styleMap = [
   "p[style-name='Title'] => h1:fresh",
   "p[style-name='Subtitle'] => p:fresh",
@@ -26,9 +26,10 @@ const styleMap = [
 ]
 
 /**
- * Expands every part of a Word document once, within limits, before any library does: what the archive says of itself is not believed.
+ * Expands every part of a Word document once, within limits, before any library does: the sizes
+ * declared by the archive are not trusted.
  *
- * @param tell - told the bytes of the archive done and in all
+ * @param tell - receives the processed and the total bytes of the archive
  * @throws DocumentError `EXPANDS_TOO_MUCH`, `FORBIDDEN_XML`, `HAS_MACROS`, `DAMAGED`
  */
 export function checkArchive(
@@ -78,7 +79,11 @@ function swapped(xml: Buffer): Buffer {
   return Buffer.from(xml.subarray(0, xml.length & ~1)).swap16()
 }
 
-/** Makes a page of a Word document, headings by their styles; pictures are neither read nor kept. @throws DocumentError `DAMAGED` */
+/**
+ * Converts a Word document to HTML, with headings by their styles; pictures are neither read nor
+ * kept.
+ * @throws DocumentError `DAMAGED`
+ */
 export async function docxToHtml(bytes: Uint8Array): Promise<string> {
   try {
     const { value } = await mammoth.convertToHtml(

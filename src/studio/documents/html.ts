@@ -9,19 +9,19 @@ import { unified } from 'unified'
 import { type DecodedText, decodeBytes, decodeMarked, decodeStrictly, decodeText } from './structure-decode.ts'
 import { DocumentError } from './structure-error.ts'
 
-/** A page as Markdown that is safe to show. */
+/** An HTML page as Markdown that is safe to show. */
 export interface HtmlText {
   readonly markdown: string
-  /** What the page calls itself; '' when it does not. */
+  /** The page's own title; '' when it has none. */
   readonly title: string
-  /** Whether there is a heading of the first level. */
+  /** Whether the page has a heading of the first level. */
   readonly hasHeading: boolean
   readonly images: number
-  /** What else was left out, as sentences. */
+  /** Other omissions, as sentences. */
   readonly notes: readonly string[]
 }
 
-/** Left out with all that is in them: they say nothing, or nothing to a reader. */
+/** Dropped with their content: they contain no text, or none for a reader. */
 const dropped = new Set([
   ...['script', 'style', 'template', 'noscript', 'iframe', 'object', 'embed', 'applet', 'frame', 'frameset'],
   ...['input', 'button', 'select', 'textarea', 'datalist', 'nav', 'dialog', 'canvas', 'math', 'link', 'meta', 'base'],
@@ -42,11 +42,11 @@ const writer = unified()
   .use(remarkStringify, { bullet: '-', rule: '-', fences: true })
   .freeze()
 
-/** Of no meaning in Markdown: what is in them is converted in parts, one after the other. */
+/** Without meaning in Markdown: their children are converted separately, in sequence. */
 const wrappers = new Set(['html', 'head', 'body', 'main', 'div', 'section', 'article', 'header', 'footer', 'center'])
-/** Where a new part may begin: two lists that meet would become one. */
+/** Elements at which a new part may begin: splitting elsewhere could join two adjacent lists. */
 const beginnings = /^(h[1-6]|p|pre|table|hr)$/
-/** Of nodes: so many are converted at once. */
+/** Number of nodes converted at once. */
 const partSize = 2_000
 
 type Parsed = DefaultTreeAdapterTypes.ChildNode
@@ -58,13 +58,14 @@ interface Found {
   navigation: number
   title: string
   hasHeading: boolean
-  /** How many nodes were left behind. */
+  /** Number of nodes processed. */
   nodes: number
 }
 
 /**
- * Turns a page into Markdown: what is on it, without scripts, pictures, forms and navigation, and with links to http, https and mailto
- * only. It works in parts, so that of a large page not all is in memory in every form at once; blocks between them.
+ * Converts HTML to Markdown, without scripts, pictures, forms and navigation, and with only http,
+ * https and mailto links. Works in parts, so that not all forms of a large page are in memory at
+ * once; blocks while converting a part.
  *
  * @returns yields percent and returns the text
  * @throws RangeError when its elements are nested too deeply
@@ -93,7 +94,7 @@ export function* htmlToMarkdown(html: string): Generator<number, HtmlText, void>
   }
 }
 
-/** What parsing takes of the whole, measured. */
+/** The measured share of parsing in the total time. */
 const parsedPercent = 35
 
 function countNodes(page: DefaultTreeAdapterTypes.Document): number {
@@ -106,7 +107,10 @@ function countNodes(page: DefaultTreeAdapterTypes.Document): number {
   return count
 }
 
-/** Takes a page apart: stretches of what is on it, each a block of its own, several to a part. The page is used up on the way. */
+/**
+ * Splits a page into parts: runs of content, each a block of its own, several to a part. Consumes
+ * the page.
+ */
 function* partsOf(page: DefaultTreeAdapterTypes.Document, found: Found): Generator<readonly Element[], void, void> {
   let part: Element[] = []
   let stretch: ElementContent[] = []
@@ -116,7 +120,8 @@ function* partsOf(page: DefaultTreeAdapterTypes.Document, found: Found): Generat
     stretch = []
   }
   function* visit(parent: { childNodes: Parsed[] }): Generator<readonly Element[], void, void> {
-    // From the end and off the tree, so that what was converted can be forgotten.
+    // Nodes are removed from the end and detached from the tree, so that converted ones can be
+    // garbage-collected.
     const rest = parent.childNodes.reverse()
     parent.childNodes = []
     for (let node = rest.pop(); node !== undefined; node = rest.pop()) {
@@ -143,7 +148,7 @@ function* partsOf(page: DefaultTreeAdapterTypes.Document, found: Found): Generat
 
 const isElement = (node: Parsed): node is ParsedElement => 'tagName' in node
 
-/** What of a node is kept, with the attributes that are asked for below and no others. */
+/** Returns the kept content of a node, with only the attributes listed below. */
 function tidy(node: Parsed, found: Found): ElementContent[] {
   found.nodes += 1
   if (!isElement(node)) return 'value' in node ? [{ type: 'text', value: node.value }] : []
@@ -160,7 +165,7 @@ function tidy(node: Parsed, found: Found): ElementContent[] {
   if (tagName === 'h1') found.hasHeading = true
   const children = node.childNodes.flatMap((child) => tidy(child, found))
   const href = attribute(node, 'href') ?? ''
-  // Relative addresses lead nowhere from here.
+  // Relative addresses are meaningless outside the site.
   if (tagName === 'a' && !/^\s*(https?|mailto):/i.test(href)) return children
   return [{ type: 'element', tagName, properties: propertiesOf(node, href), children }]
 }
@@ -191,15 +196,15 @@ function textOf({ childNodes }: ParsedElement): string {
 const metaCharset = /<meta[^>]{0,500}?charset\s*=\s*["']?\s*([\w.:-]{1,40})/i
 
 /**
- * Decodes a page: by its byte order mark, by the encoding it names, or like any other text.
- * @throws DocumentError `BAD_ENCODING` when it is not in the encoding that it names
+ * Decodes a page: by its byte order mark, by its declared encoding, or like any other text.
+ * @throws DocumentError `BAD_ENCODING` when it is not in the declared encoding
  */
 export function decodeHtml(bytes: Uint8Array): DecodedText {
   const marked = decodeMarked(bytes)
   if (marked !== undefined) return marked
   const head = decodeBytes(bytes.subarray(0, 8_192))
   const named = metaCharset.exec(head)?.[1]?.toLowerCase()
-  // Whoever can write that it is UTF-16 in ASCII is not.
+  // A declaration readable as ASCII cannot be in UTF-16.
   const label = named?.startsWith('utf-16') ? 'utf-8' : named
   if (label === undefined) return decodeText(bytes)
   const asUtf8 = decodeStrictly('utf-8', bytes)

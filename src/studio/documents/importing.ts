@@ -12,13 +12,15 @@ import { convertDocumentKind } from './convert-document.ts'
 import type { Document } from './documents.ts'
 import { documentTopic } from './updates.ts'
 
-/** How documents come in. */
+/** Import of documents. */
 export interface Importing {
   /**
-   * Stores a document and starts its conversion. However many are imported at once, this process holds one of them in memory.
+   * Stores a document and starts its conversion. However many are imported at once, this process
+   * holds only one of them in memory.
    * @param request.bytes - a function is called when it is this document's turn
-   * @param request.idempotencyKey - asked for again with the same key, the same document is returned
-   * @throws TidingsError `BAD_INPUT` (empty), `IDEMPOTENCY_KEY_REUSED`, and those of starting a task
+   * @param request.idempotencyKey - a repeated request with the same key returns the same document
+   * @throws TidingsError `BAD_INPUT` (empty), `IDEMPOTENCY_KEY_REUSED`, and those of starting a
+   * task
    */
   import(request: {
     readonly owner: string
@@ -35,14 +37,14 @@ interface Stored {
   readonly isNew: boolean
 }
 
-/** Names are shown, not used as paths: they are only made short and printable. */
+/** Names are displayed, not used as paths: they are only shortened and made printable. */
 function tidyName(name: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
   const tidy = name.replace(/[\u0000-\u001f\u007f]/g, '').trim()
   return (tidy === '' ? 'Untitled' : tidy).slice(0, 200)
 }
 
-/** Creates what imports documents. */
+/** Creates the import of documents. */
 export function createImporting(options: {
   readonly database: Database
   readonly store: TaskStore
@@ -117,13 +119,14 @@ export function createImporting(options: {
           kind: convertDocumentKind,
           input: { documentId: id },
           owner,
-          // Another request may be between storing it and this, or have died there: whoever comes first starts it, for both.
+          // Another request may be between storing the document and this point, or may have crashed
+          // there: the first to get here starts the task, for both.
           idempotencyKey: `import ${id}`,
           ...(headStartMs === undefined ? {} : { headStartMs }),
         })
         return { document: await get(id), task }
       } catch (error) {
-        // Refused (such as by the rate limit): nothing of it stays.
+        // Rejected (e.g. by the rate limit): the document is removed completely.
         if (isNew && isTidingsError(error))
           await withTransaction(database, async (client) => {
             await client.query('delete from document where id = $1', [id])

@@ -4,18 +4,18 @@ import type { FailureState, TaskItem } from '../../tasks/task.ts'
 /** Every event of an item is a row of the log: pages of longer documents share items. */
 const maxItems = 100
 
-/** Tells the pages of a document as items of its task. */
+/** Reports the pages of a document as items of its task. */
 export interface PageItems {
   readonly declared: Report
-  /** What there is to tell when a page is done; pages must come in order, from 1. */
+  /** Returns the reports for a finished page; pages must come in order, from 1. */
   done(page: number, isBroken: boolean): readonly Report[]
 }
 
 /**
- * Makes items of pages: one each up to 100 pages, and of longer documents 100 items of several pages.
+ * Maps pages to items: one each up to 100 pages; longer documents get 100 items of several pages.
  *
- * @param labels - what stands on the pages
- * @param known - the items of earlier attempts; those completed are not told again
+ * @param labels - the labels of the pages
+ * @param known - the items of earlier attempts; completed ones are not reported again
  */
 export function createPageItems(labels: readonly string[], known: readonly TaskItem[]): PageItems {
   const size = Math.ceil(labels.length / maxItems)

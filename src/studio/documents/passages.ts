@@ -1,6 +1,6 @@
 import type { DocumentStructure, PageStart } from './structure.ts'
 
-/** A piece of a section as it is searched: without markup. */
+/** A searchable piece of a section, without markup. */
 export interface Passage {
   readonly position: number
   readonly sectionKey: string
@@ -11,12 +11,12 @@ export interface Passage {
   readonly text: string
 }
 
-/** Characters after which a passage ends with its paragraph. */
+/** Number of characters after which a passage ends at the end of its paragraph. */
 const passageCharacters = 1_500
-/** Longer paragraphs are cut. */
+/** Longer paragraphs are split. */
 const maxPassageCharacters = 8_000
 
-/** Cuts a document into passages: some paragraphs each, never across sections or pages. */
+/** Splits a document into passages of some paragraphs each, never across sections or pages. */
 export function* toPassages({ sections, pages = [] }: DocumentStructure): Generator<Passage, void> {
   const startsOf = Map.groupBy(pages, ({ sectionKey }) => sectionKey)
   let position = 0
@@ -49,7 +49,7 @@ function* piecesOf(
     from = offset
     page = firstPage === null ? null : number
   }
-  // A heading without text is found as well.
+  // A heading without text is searchable as well.
   if (isEmpty) yield { text: '', page: firstPage }
 }
 
@@ -66,7 +66,10 @@ function* cut(text: string): Generator<string, void> {
   }
 }
 
-/** Markdown without its markup, near enough for search; PostgreSQL takes no U+0000 and no half surrogate pairs. */
+/**
+ * Strips the markup of Markdown, approximately, for search; PostgreSQL accepts neither U+0000 nor
+ * lone surrogates.
+ */
 function toPlainText(markdown: string): string {
   return markdown
     .toWellFormed()

@@ -7,13 +7,13 @@ const sentenceEnd = /[.!?:;”"')\]]$/
 
 interface OpenBlock {
   text: string
-  /** The least indent of its lines. */
+  /** The minimum indent of its lines. */
   x: number
   last: PdfLine
   isItem: boolean
 }
 
-/** Puts lines together into paragraphs and list items, as Markdown blocks. */
+/** Joins lines into paragraphs and list items, as Markdown blocks. */
 export function toBlocks(lines: readonly PdfLine[]): string[] {
   const leading = leadingOf(lines)
   const blocks: OpenBlock[] = []
@@ -34,14 +34,14 @@ export function toBlocks(lines: readonly PdfLine[]): string[] {
 function continuesBlock({ last, x, text }: OpenBlock, line: PdfLine, leading: number): boolean {
   const step = line.y - last.y
   const isSameSize = Math.abs(line.size - last.size) <= 0.12 * last.size
-  // In the next column: the paragraph goes on when its sentence does.
+  // In the next column: the paragraph continues if its sentence does.
   if (step <= 0) return isSameSize && !sentenceEnd.test(text) && /^\p{Ll}/u.test(line.text)
   if (!isSameSize || step > 1.3 * Math.max(leading, last.size)) return false
   const isIndented = line.x > x + 0.8 * line.size
   return !(isIndented && sentenceEnd.test(text))
 }
 
-/** The distance of lines that follow each other within a paragraph: the median of those that may. */
+/** The line distance within a paragraph: the median over candidate pairs of lines. */
 function leadingOf(lines: readonly PdfLine[]): number {
   const steps = lines
     .flatMap((line, index) => {
@@ -53,7 +53,7 @@ function leadingOf(lines: readonly PdfLine[]): number {
   return steps[Math.floor(steps.length / 2)] ?? 0
 }
 
-/** Takes a hyphen out where a word was divided at the end of a line. */
+/** Removes the hyphen of a word that was divided at the end of a line. */
 function joinWords(before: string, after: string): string {
   if (/\p{L}[-\u00ad\u2010]$/u.test(before) && /^\p{Ll}/u.test(after)) return before.slice(0, -1) + after
   return `${before} ${after}`

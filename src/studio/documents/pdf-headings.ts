@@ -3,17 +3,20 @@ import { commonest, type PdfLine, type PdfPage } from './pdf-lines.ts'
 /** An entry of a PDF's outline (its bookmarks). */
 export interface OutlineEntry {
   readonly title: string
-  /** 1 for the top. */
+  /** 1 for the top level. */
   readonly level: number
   /** From 1. */
   readonly page: number
 }
 
-/** A heading and the lines it consists of; none when the outline names one that stands nowhere. */
+/**
+ * A heading and its lines; it has no lines when the outline names a heading that the text does not
+ * contain.
+ */
 export interface PdfHeading {
   readonly text: string
   readonly level: number
-  /** Indices of its lines in the page; both equal when it stands on no line: then it is in front of that line. */
+  /** Range of line indices in the page; both equal when it has no lines: it then precedes that line. */
   readonly from: number
   readonly to: number
 }
@@ -23,10 +26,10 @@ export type PdfHeadings = ReadonlyMap<number, readonly PdfHeading[]>
 
 const maxHeadingLines = 4
 const maxHeadingCharacters = 200
-/** How much larger than the text a heading is. */
+/** Minimum ratio of a heading's font size to that of the text. */
 const headingRatio = 1.12
 
-/** Finds the headings of a PDF: those that its outline names, or else what is set larger than the text. */
+/** Finds the headings of a PDF: those of its outline, or else lines set larger than the text. */
 export function findHeadings(pages: readonly PdfPage[], outline: readonly OutlineEntry[]): PdfHeadings {
   const named = outline.length >= 2 ? fromOutline(pages, outline) : undefined
   return named ?? fromSizes(pages)
@@ -34,7 +37,7 @@ export function findHeadings(pages: readonly PdfPage[], outline: readonly Outlin
 
 const normalize = (text: string): string => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '')
 
-/** Undefined when most of the outline is not found in the text: then it says something else than the document. */
+/** Undefined when most of the outline is not found in the text: then it does not describe the document. */
 function fromOutline(pages: readonly PdfPage[], outline: readonly OutlineEntry[]): PdfHeadings | undefined {
   const byNumber = new Map(pages.map((page) => [page.number, page]))
   const headings = new Map<number, PdfHeading[]>()
@@ -63,7 +66,7 @@ function findTitle(
     let text = ''
     for (let to = from; to < Math.min(lines.length, from + maxHeadingLines); to += 1) {
       text += normalize(lines[to]?.text ?? '')
-      // A number in front of it may be missing in the outline.
+      // A leading number may be missing in the outline.
       const prefix = text.endsWith(wanted) ? text.slice(0, -wanted.length) : undefined
       if (prefix !== undefined && /^(chapter|section|part|appendix)?[\divxlc]{0,6}[a-z]?$/.test(prefix))
         return { from, to: to + 1 }

@@ -1,14 +1,17 @@
-/** A piece of text as a PDF draws it, in the coordinates of the upright page: points, from the upper left corner. */
+/**
+ * A piece of text as drawn by a PDF, in the coordinates of the upright page: points, from the upper
+ * left corner.
+ */
 export interface PdfPiece {
   readonly text: string
   readonly x: number
-  /** Of the baseline. */
+  /** The baseline. */
   readonly y: number
   readonly width: number
-  /** Of the font. */
+  /** The font size. */
   readonly size: number
   readonly isRotated: boolean
-  /** The writer ended a line here. */
+  /** Whether the PDF marks the end of a line here. */
   readonly endsLine: boolean
 }
 
@@ -18,7 +21,7 @@ export interface PdfLine {
   readonly x: number
   readonly endX: number
   readonly y: number
-  /** Of most of its characters. */
+  /** The font size of most of its characters. */
   readonly size: number
 }
 
@@ -37,13 +40,13 @@ interface OpenLine {
   endX: number
   y: number
   size: number
-  /** How many characters there are of each size. */
+  /** Number of characters by font size. */
   sizes: Map<number, number>
 }
 
 /**
- * Puts the pieces of a page together into lines. Their order is kept: it is nearly always that of reading, also in columns. Rotated
- * text (stamps, labels of axes) is left out.
+ * Joins the pieces of a page into lines. Their order is kept: it is nearly always the reading
+ * order, also in columns. Rotated text (stamps, axis labels) is dropped.
  */
 export function joinLines(pieces: readonly PdfPiece[]): PdfLine[] {
   const lines: PdfLine[] = []
@@ -68,7 +71,7 @@ export function joinLines(pieces: readonly PdfPiece[]): PdfLine[] {
     open.text += open.text !== '' && isApart && !/\s$/.test(open.text) ? ` ${text}` : text
     isSpacePending = false
     open.endX = Math.max(open.endX, x + width)
-    // The baseline is that of the largest text: what is smaller is raised or lowered.
+    // The largest text defines the baseline: smaller text is superscript or subscript.
     if (size > open.size) {
       open.y = y
       open.size = size
@@ -98,19 +101,23 @@ export function commonest(counts: ReadonlyMap<number, number>): number {
 }
 
 const pageNumber = /^[\s–—\-·|]*(page|seite|p\.)?\s*(\d{1,4}|[ivxlc]{1,7})(\s*(of|von|\/)\s*\d{1,4})?[\s–—\-·|]*$/i
-/** Lines at the upper and at the lower edge that may be headers and footers, and how much of the page the edges are. */
+/**
+ * Number of lines at the upper and the lower edge that may be headers and footers, and the share of
+ * the page that counts as an edge.
+ */
 const edgeLines = 2
 const edgeShare = 0.13
 
 /**
- * Takes out what repeats at the edges of pages: running titles and page numbers.
+ * Removes repeated lines at the edges of pages: running titles and page numbers.
  * @returns the pages without them, and whether there were any
  */
 export function dropRunningLines(pages: readonly PdfPage[]): { pages: readonly PdfPage[]; isChanged: boolean } {
   const sizes = new Map<number, number>()
   for (const { lines } of pages)
     for (const { size, text } of lines) sizes.set(size, (sizes.get(size) ?? 0) + text.length)
-  // "Chapter 1", "Chapter 2" at the top of their pages are headings: running titles are never set larger than the text.
+  // "Chapter 1", "Chapter 2" at the top of their pages are headings: running titles are never set
+  // larger than the text.
   const maxSize = commonest(sizes) * 1.1
   const edges = pages.map(({ lines, height }) => {
     const byPlace = lines.toSorted((a, b) => a.y - b.y)
@@ -131,7 +138,7 @@ export function dropRunningLines(pages: readonly PdfPage[]): { pages: readonly P
   }
 }
 
-/** The same for lines that differ in their numbers only, and stand at the same height. */
+/** Returns the same key for lines at the same height that differ only in numbers. */
 function keyOfRunning({ text, y }: PdfLine): string {
   return pageNumber.test(text) ? 'page number' : `${Math.round(y / 4)} ${text.replace(/\d+/g, '#')}`
 }

@@ -20,7 +20,7 @@ interface OpenSection {
   body: string
 }
 
-/** Makes sections of a PDF's text: under its headings, or one for each page where it has none. */
+/** Creates sections of a PDF's text: under its headings, or one per page when it has none. */
 export function structurePdf(content: PdfContent, name: string): DocumentStructure {
   const { pages, isChanged } = dropRunningLines(content.pages)
   const headings = findHeadings(pages, content.outline)
@@ -64,7 +64,7 @@ export function structurePdf(content: PdfContent, name: string): DocumentStructu
     }
     const rest = toBlocks(lines.slice(at))
     if (rest.length > 0 && sections.length === 0) open('Introduction', 1, number)
-    // A page without text begins where the one before it ends.
+    // A page without text begins where the previous one ends.
     begin(sections.at(-1))
     add(rest)
     if (!isBegun) starts.push({ number, label, section: 0, offset: 0 })
@@ -72,7 +72,7 @@ export function structurePdf(content: PdfContent, name: string): DocumentStructu
   return finish(content, { title, sections, starts, isChanged })
 }
 
-/** The largest text of a page, when something is larger than the rest and looks like a title. */
+/** Returns the largest text of a page, when it is larger than the rest and looks like a title. */
 function largestText(page: PdfPage | undefined): string {
   const lines = page?.lines ?? []
   const size = Math.max(0, ...lines.map((line) => line.size))

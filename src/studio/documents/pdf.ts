@@ -8,9 +8,9 @@ import { DocumentError } from './structure-error.ts'
 type PdfDocument = Awaited<ReturnType<typeof getDocument>['promise']>
 type PdfPageProxy = Awaited<ReturnType<PdfDocument['getPage']>>
 
-/** What a PDF says, page by page. */
+/** The content of a PDF, page by page. */
 export interface PdfContent {
-  /** The title its properties give it; '' when they give none. */
+  /** The title in its properties; '' when there is none. */
   readonly title: string
   readonly pages: readonly PdfPage[]
   readonly outline: readonly OutlineEntry[]
@@ -20,20 +20,21 @@ export interface PdfContent {
   readonly images: number
 }
 
-/** What is told while a PDF is read. */
+/** Progress of reading a PDF. */
 export type PdfStep =
   | { readonly is: 'opened'; readonly labels: readonly string[] }
   | { readonly is: 'page'; readonly number: number; readonly isBroken: boolean }
 
 const maxOutlineEntries = 3_000
 const maxLinks = 20_000
-/** Where the end of a PDF is looked for: some writers leave something behind it. */
+/** Where the end marker of a PDF is searched: some writers append data after it. */
 const tailBytes = 65_536
 
 /**
- * Reads the text of a PDF with PDF.js. Scripts and forms are not run, fonts not loaded, pictures not decoded.
+ * Reads the text of a PDF with PDF.js. Scripts and forms are not run, fonts not loaded, pictures
+ * not decoded.
  *
- * @param options.maxPages - most pages
+ * @param options.maxPages - maximum number of pages
  * @param options.tell - called once with the pages' labels and then for each page
  * @throws DocumentError `ENCRYPTED`, `DAMAGED`, `TOO_MANY_PAGES`, `NO_TEXT_LAYER`
  */
@@ -44,7 +45,7 @@ export async function readPdf(
   refuseCutOff(bytes)
   const images = countImages(bytes)
   const task = getDocument({
-    // The reader takes the bytes for itself.
+    // A copy, as PDF.js takes ownership of the bytes.
     data: new Uint8Array(bytes),
     disableFontFace: true,
     useSystemFonts: false,
@@ -93,7 +94,7 @@ export async function readPdf(
   return { title, pages, outline: await readOutline(pdf), links, broken, images }
 }
 
-/** A PDF ends with the place of its table of contents; one that was cut off has none, or an earlier one. */
+/** A PDF ends with the offset of its cross-reference table; a truncated file has none, or an earlier one. */
 function refuseCutOff(bytes: Uint8Array): void {
   const head = decodeBytes(bytes.subarray(0, 2_048))
   const tail = decodeBytes(bytes.subarray(-tailBytes))
@@ -107,7 +108,7 @@ function refuseCutOff(bytes: Uint8Array): void {
   )
 }
 
-/** Pictures are streams, and the dictionaries of streams stand in the file as they are. */
+/** Images are streams, and stream dictionaries are stored uncompressed in the file. */
 function countImages(bytes: Uint8Array): number {
   const text = decodeBytes(bytes)
   return text.match(/\/Subtype\s*\/Image\b/g)?.length ?? 0
@@ -127,7 +128,7 @@ async function readPage(page: PdfPageProxy): Promise<Pick<PdfPage, 'height' | 'l
   const pieces = items.flatMap((item): PdfPiece[] => {
     if (!('str' in item)) return []
     const [ia = 0, ib = 0, ic = 0, id = 0, ix = 0, iy = 0] = item.transform as number[]
-    // Both matrices, so that a page which is turned reads like any other.
+    // Multiplies both matrices, so that a rotated page reads like any other.
     const along = { x: a * ia + c * ib, y: b * ia + d * ib }
     const across = { x: a * ic + c * id, y: b * ic + d * id }
     return [
@@ -145,7 +146,7 @@ async function readPage(page: PdfPageProxy): Promise<Pick<PdfPage, 'height' | 'l
   return { height, lines: joinLines(pieces) }
 }
 
-/** Without control characters and half surrogate pairs; ligatures and the like as their letters. */
+/** Removes control characters and lone surrogates; expands ligatures and similar characters to letters. */
 function cleanText(text: string): string {
   return (
     text
@@ -165,7 +166,7 @@ async function linksOf(page: PdfPageProxy): Promise<string[]> {
 async function titleOf(pdf: PdfDocument): Promise<string> {
   const { info } = await pdf.getMetadata().catch(() => ({ info: {} }))
   const title = cleanText(String((info as { readonly Title?: unknown }).Title ?? '')).trim()
-  // Printed from a program, the title is the file it came from.
+  // For a document printed by a program, the title is a file name.
   return /\.\w{2,5}$|^untitled|^microsoft|^\S*$/i.test(title) ? '' : title
 }
 
@@ -184,7 +185,7 @@ async function readOutline(pdf: PdfDocument): Promise<OutlineEntry[]> {
   try {
     await visit((await pdf.getOutline()) ?? [], 1)
   } catch (error) {
-    // The text is there without it.
+    // The text can be read without the outline.
     if (error instanceof RangeError) throw error
     return []
   }
@@ -199,7 +200,7 @@ async function pageOf(pdf: PdfDocument, dest: OutlineNode['dest']): Promise<numb
     if (typeof page !== 'object' || page === null) return undefined
     return (await pdf.getPageIndex(page as Parameters<PdfDocument['getPageIndex']>[0])) + 1
   } catch (error) {
-    // An entry that leads nowhere is none.
+    // An entry without a valid target is ignored.
     if (error instanceof RangeError) throw error
     return undefined
   }

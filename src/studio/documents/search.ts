@@ -1,13 +1,13 @@
 import type { Pool } from 'pg'
 
-/** A stretch of a snippet. */
+/** A part of a snippet. */
 export interface SnippetPart {
   readonly text: string
-  /** Whether it is what was searched for. */
+  /** Whether the part matches the query. */
   readonly isMatch: boolean
 }
 
-/** A place in a document that answers a search. */
+/** A match of a search in a document. */
 export interface DocumentMatch {
   readonly documentId: string
   readonly sectionKey: string
@@ -23,20 +23,21 @@ interface MatchRow {
   headline: string
 }
 
-/** Characters that no stored text contains: they are taken out when a document is read. */
+/** Characters that no stored text contains: they are removed when a document is read. */
 const start = '\u0001'
 const stop = '\u0002'
 const maxQueryCharacters = 500
-/** Of one document at most, so that a long one does not hide the others. */
+/** Maximum number of matches per document, so that a long one does not hide the others. */
 const maxPerDocument = 5
-/** Written without spaces, so that PostgreSQL sees one word where there are many. */
+/** Scripts written without spaces, in which PostgreSQL sees one word instead of many. */
 const ideographs = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]/u
 
 /**
- * Searches the documents that a user may read: words, "phrases", or, -not, as search engines have it; the last word may be
- * unfinished. The best matches come first, at most five of a document and one of a section's passage.
+ * Searches the documents that a user may read: words, "phrases", or, -not, as in search engines;
+ * the last word may be a prefix. Best matches first, at most five per document and one per passage
+ * of a section.
  *
- * @param options.documentId - searches this one only
+ * @param options.documentId - searches only this document
  */
 export async function searchPassages(
   pool: Pool,

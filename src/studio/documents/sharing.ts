@@ -3,21 +3,24 @@ import { TidingsError } from '../../errors.ts'
 import type { Appender } from '../../log/append.ts'
 import { noteChange } from './updates.ts'
 
-/** Somebody who may read a document beside its owner. */
+/** A user with read access to a document, other than its owner. */
 export interface DocumentReader {
   readonly userId: string
   readonly sharedAt: Date
 }
 
-/** Whom documents are shared with. Whether the asking user owns the document is the caller's to see to. */
+/** Shares of documents. The caller must check that the viewer owns the document. */
 export interface Sharing {
-  /** Which of these documents are shared with a user. */
+  /** Returns which of these documents are shared with a user. */
   sharedWith(ids: readonly string[], userId: string): Promise<ReadonlySet<string>>
   /** The readers of documents, in the order of `ids`, each oldest first. */
   readers(ids: readonly string[]): Promise<readonly (readonly DocumentReader[])[]>
-  /** Sharing again with the same user changes nothing. @throws TidingsError `BAD_INPUT`, `NOT_FOUND` */
+  /**
+   * Shares a document. Idempotent.
+   * @throws TidingsError `BAD_INPUT`, `NOT_FOUND`
+   */
   share(id: string, userId: string): Promise<void>
-  /** Revoking what was not shared changes nothing. */
+  /** Revokes a share. Idempotent. */
   revoke(id: string, userId: string): Promise<void>
 }
 
@@ -25,7 +28,7 @@ const maxUserIdCharacters = 255
 
 /**
  * Creates the store of shares.
- * @param options.changed - called when somebody may see a document no longer
+ * @param options.changed - called when a user's access to a document was revoked
  */
 export function createSharing(options: {
   readonly database: Database

@@ -1,17 +1,17 @@
 import { refuseCompoundFile, requireDocx } from './detect-office.ts'
 import { DocumentError } from './structure-error.ts'
 
-/** Text of a document, and what had to be assumed to get at it. */
+/** The text of a document, and the assumptions made to decode it. */
 export interface DecodedText {
   readonly text: string
-  /** Sentences for the person who imported the document; empty when nothing had to be assumed. */
+  /** Sentences for the user who imported the document; empty when nothing had to be assumed. */
   readonly notes: readonly string[]
 }
 
-/** A format that is text as it stands. */
+/** A format that is plain text itself. */
 export type TextFormat = 'MARKDOWN' | 'PLAIN_TEXT'
 
-/** A format that is read; everything else is refused with `UNSUPPORTED_FORMAT`. */
+/** A supported format; all others are rejected with `UNSUPPORTED_FORMAT`. */
 export type DocumentFormat = TextFormat | 'HTML' | 'PDF' | 'DOCX'
 
 const readable = 'PDF, DOCX, HTML, Markdown and plain text are read'
@@ -22,7 +22,7 @@ interface Signature {
   readonly offset?: number
 }
 
-/** First bytes, as Latin-1, of what people upload instead of text. */
+/** First bytes, as Latin-1, of common binary files uploaded instead of text. */
 const signatures: readonly Signature[] = [
   { name: 'a PDF', bytes: '%PDF-' },
   { name: 'a ZIP archive', bytes: 'PK\x03\x04' },
@@ -47,7 +47,7 @@ const signatures: readonly Signature[] = [
   { name: 'an SQLite database', bytes: 'SQLite format 3\0' },
 ]
 
-/** A byte a character; what the platform calls latin1 is windows-1252. */
+/** Decodes one character per byte. `TextDecoder` would not: its `latin1` is windows-1252. */
 export function decodeBytes(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
 }
@@ -59,7 +59,10 @@ function refuseKnownBinary(bytes: Uint8Array): void {
       throw new DocumentError('UNSUPPORTED_FORMAT', `The document is ${name}; ${readable}`)
 }
 
-/** The text, or undefined when the bytes are not in that encoding. @throws RangeError for an encoding nobody knows */
+/**
+ * Decodes strictly; undefined when the bytes are not in that encoding.
+ * @throws RangeError for an unknown encoding
+ */
 export function decodeStrictly(encoding: string, bytes: Uint8Array): string | undefined {
   try {
     return new TextDecoder(encoding, { fatal: true }).decode(bytes)
@@ -69,7 +72,10 @@ export function decodeStrictly(encoding: string, bytes: Uint8Array): string | un
   }
 }
 
-/** The text of bytes that begin with a byte order mark; undefined without one. @throws DocumentError `BAD_ENCODING` */
+/**
+ * Decodes bytes that begin with a byte order mark; undefined without one.
+ * @throws DocumentError `BAD_ENCODING`
+ */
 export function decodeMarked(bytes: Uint8Array): DecodedText | undefined {
   const [first, second, third] = bytes
   const encoding =
@@ -87,7 +93,7 @@ export function decodeMarked(bytes: Uint8Array): DecodedText | undefined {
   return { text, notes: [] }
 }
 
-/** UTF-16 without a mark: in Western text every other byte is zero. */
+/** Detects UTF-16 without a mark: in Western text every other byte is zero. */
 function decodeUnmarkedUtf16(bytes: Uint8Array): DecodedText | undefined {
   const sample = bytes.subarray(0, 4096)
   if (sample.length < 4 || bytes.length % 2 !== 0) return undefined
@@ -102,7 +108,10 @@ function decodeUnmarkedUtf16(bytes: Uint8Array): DecodedText | undefined {
   return { text, notes: [`The document was read as ${encoding.toUpperCase()}; it does not say its encoding.`] }
 }
 
-/** Bytes that are not UTF-8: a damaged UTF-8 file stays UTF-8, anything else is taken for windows-1252. */
+/**
+ * Decodes bytes that are not valid UTF-8: a damaged UTF-8 file is read as UTF-8, anything else as
+ * windows-1252.
+ */
 function decodeLegacy(bytes: Uint8Array): DecodedText {
   const lenient = new TextDecoder('utf-8').decode(bytes)
   const damaged = lenient.match(/\ufffd/g)?.length ?? 0
@@ -117,10 +126,11 @@ function decodeLegacy(bytes: Uint8Array): DecodedText {
 }
 
 /**
- * Decodes the bytes of a text document: UTF-8 strictly, UTF-16 by its mark or its zeros, and windows-1252 with a note
- * when nothing else fits.
+ * Decodes the bytes of a text document: UTF-8 strictly, UTF-16 by its mark or its zeros, and
+ * windows-1252 with a note when nothing else fits.
  *
- * @throws DocumentError `UNSUPPORTED_FORMAT` for binary content, `BAD_ENCODING` when a byte order mark lies
+ * @throws DocumentError `UNSUPPORTED_FORMAT` for binary content, `BAD_ENCODING` when a byte order
+ * mark is wrong
  */
 export function decodeText(bytes: Uint8Array): DecodedText {
   refuseKnownBinary(bytes)
@@ -136,8 +146,9 @@ export function decodeText(bytes: Uint8Array): DecodedText {
 }
 
 /**
- * Brings text to the form everything else relies on: `\n` line ends, no byte order mark, no control characters but tab
- * and newline (a form feed is a page break, so it becomes a newline), no half surrogate pairs.
+ * Normalises text to the form that all other code expects: `\n` line ends, no byte order mark, no
+ * control characters but tab and newline (a form feed is a page break, so it becomes a newline), no
+ * lone surrogates.
  */
 export function normalizeText(text: string): string {
   return (
@@ -163,7 +174,7 @@ const markdownSigns: readonly { readonly pattern: RegExp; readonly weight: numbe
 
 const htmlStart = /^<(!doctype\s+html|html|head|body)[\s>]/i
 
-/** Pages begin with their declaration or their first tag, behind comments and an XML declaration at most. */
+/** Pages begin with their declaration or their first tag, after at most comments and an XML declaration. */
 function beginsAsHtml(text: string): boolean {
   let rest = text.trimStart()
   for (let lead = leadOf(rest); lead > 0; lead = leadOf(rest)) rest = rest.slice(lead).trimStart()
@@ -176,18 +187,20 @@ function leadOf(text: string): number {
 }
 
 /**
- * Tells the format of a document by what is in it. The name decides only between Markdown and plain text, and only
- * when the content leaves it open.
+ * Detects the format of a document by its content. The name decides only between Markdown and plain
+ * text, and only when the content is ambiguous.
  *
  * @param name - the file's name; may be empty
- * @param bytes - the file's content; of text the first 64 KiB are looked at, of an archive its directory
- * @throws DocumentError `UNSUPPORTED_FORMAT` for archives, images and other binary content, `EMPTY_DOCUMENT` for no bytes,
- * `BAD_ENCODING` when a byte order mark lies, `DAMAGED`, `ENCRYPTED` and `HAS_MACROS` for Office files
+ * @param bytes - the file's content; of text the first 64 KiB are examined, of an archive its
+ * directory
+ * @throws DocumentError `UNSUPPORTED_FORMAT` for archives, images and other binary content,
+ * `EMPTY_DOCUMENT` for no bytes, `BAD_ENCODING` when a byte order mark is wrong, `DAMAGED`,
+ * `ENCRYPTED` and `HAS_MACROS` for Office files
  */
 export function detectFormat(name: string, bytes: Uint8Array): DocumentFormat {
   if (bytes.length === 0) throw new DocumentError('EMPTY_DOCUMENT', `${JSON.stringify(name)} is empty`)
   const start = decodeBytes(bytes.subarray(0, 1_024))
-  // Readers accept a PDF behind up to a kilobyte of something else, such as the headers of a mail.
+  // Readers accept a PDF after up to a kilobyte of other data, such as mail headers.
   if (/^\s*%PDF-/.test(start) || (/(^|[\r\n])%PDF-\d/.test(start) && bytes.subarray(0, 4_096).includes(0))) return 'PDF'
   if (start.startsWith('PK\x03\x04')) return requireDocx(bytes)
   if (start.startsWith('\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1')) return refuseCompoundFile(bytes)
@@ -206,13 +219,13 @@ export function detectFormat(name: string, bytes: Uint8Array): DocumentFormat {
   return score >= 3 ? 'MARKDOWN' : 'PLAIN_TEXT'
 }
 
-/** Pages say their encoding themselves; in many the bytes would not pass for text in any other. */
+/** Pages declare their encoding; the bytes of many would be rejected as text in any other. */
 function decodeSample(sample: Uint8Array): string {
   const start = decodeBytes(sample.subarray(0, 8_192))
   return beginsAsHtml(start) ? start : decodeText(sample).text
 }
 
-/** A sample that ends in the middle of a UTF-8 sequence would look like another encoding. */
+/** A sample that ends in the middle of a UTF-8 sequence would be detected as another encoding. */
 function cutBetweenCharacters(bytes: Uint8Array, maxBytes: number): Uint8Array {
   if (bytes.length <= maxBytes) return bytes
   let end = maxBytes

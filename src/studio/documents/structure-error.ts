@@ -20,8 +20,8 @@ const adviceByCode = {
 } as const
 
 /**
- * A document that cannot be read. Reading the same bytes again fails in the same way, so it is never retryable.
- * The message names what was found, `advice` says what the person who brought the document can do.
+ * A document that cannot be read. Reading the same bytes again fails in the same way, so it is
+ * never retryable. The message names the problem; `advice` tells the user what to do.
  */
 export class DocumentError extends Error {
   override readonly name = 'DocumentError'
@@ -36,7 +36,7 @@ export class DocumentError extends Error {
   }
 }
 
-/** Whether a word that came from elsewhere is a code of {@link DocumentError}. */
+/** Whether a string from outside is a code of {@link DocumentError}. */
 export function isDocumentErrorCode(code: string): code is DocumentErrorCode {
   return Object.hasOwn(adviceByCode, code)
 }

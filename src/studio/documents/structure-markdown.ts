@@ -4,7 +4,7 @@ import { type MarkdownWindow, parseInWindows } from '../text/markdown.ts'
 import { safeUrl, shorten, stripTags } from '../text/words.ts'
 import { type FoundEdits, findEdits } from './structure-safe.ts'
 
-/** A heading as found in the text: from `start` to `end` stands its markup. */
+/** A heading as found in the text; its markup spans `start` to `end`. */
 export interface FoundHeading {
   readonly start: number
   readonly end: number
@@ -19,13 +19,13 @@ export interface FoundLink {
   readonly url: string
 }
 
-/** What one window of a document held. */
+/** The parts found in one window of a document. */
 export interface FoundParts extends FoundEdits {
   readonly headings: readonly FoundHeading[]
   readonly links: readonly FoundLink[]
   /** The prose and code of the window without markup, for counting. */
   readonly text: string
-  /** Characters of the document done after this window. */
+  /** Number of characters processed up to the end of this window. */
   readonly done: number
 }
 
@@ -33,7 +33,10 @@ const maxHeadingCharacters = 200
 const htmlHeading = /<h([1-6])(?:\s[^>]*)?>([\s\S]*?)<\/h\1\s*>/gi
 const htmlAnchor = /<a\s[^>]*?href\s*=\s*["']([^"'\s]{1,2000})["'][^>]*>([\s\S]*?)<\/a\s*>/gi
 
-/** Finds headings and links of a Markdown document, window by window. Headings inside lists and quotes do not count. */
+/**
+ * Finds headings and links of a Markdown document, window by window. Headings inside lists and
+ * quotes are ignored.
+ */
 export function* findMarkdownParts(text: string): Generator<FoundParts, void> {
   for (const window of parseInWindows(text)) {
     const headings: FoundHeading[] = []

@@ -2,7 +2,7 @@ import { escapeMarkdown, shorten } from '../text/words.ts'
 
 /** A section of a plain text: its heading and its paragraphs as Markdown. */
 export interface PlainSection {
-  /** Undefined for text in front of the first heading. */
+  /** Undefined for text before the first heading. */
   readonly heading: string | undefined
   readonly level: number
   readonly body: string
@@ -10,20 +10,20 @@ export interface PlainSection {
 
 interface PlainHeading {
   readonly from: number
-  /** The first line after it. */
+  /** The first line after the heading. */
   readonly to: number
   readonly text: string
   readonly kind: 'DOUBLE_RULE' | 'RULE' | 'PART' | 'CHAPTER' | 'CAPITALS' | `NUMBER_${number}`
 }
 
-/** How far reading has come, in lines. */
+/** Reading progress, in lines. */
 interface PlainProgress {
   readonly done: number
   readonly total: number
 }
 
 const maxHeadingCharacters = 100
-/** A block of lines that is longer is divided. */
+/** Longer blocks of lines are split. */
 const maxParagraphLines = 2_000
 const pauseLines = 5_000
 const partWords = 450
@@ -32,12 +32,12 @@ const chapterWord =
 const partWord = /^(part|book|volume|teil|partie|parte)\b/i
 
 /**
- * Divides plain text into sections. Headings are lines underlined with `===` or `---`, "Chapter 4", "1.2 Title" and
- * lines in capitals, each standing alone. A text without any is grouped, paragraph by paragraph, into parts of about
- * 450 words.
+ * Splits plain text into sections. Headings are lines underlined with `===` or `---`, "Chapter 4",
+ * "1.2 Title" and lines in capitals, each with blank lines around it. A text without headings is
+ * grouped, paragraph by paragraph, into parts of about 450 words.
  *
  * @param text - normalised text (see `normalizeText`)
- * @returns sections in order; yields the number of lines done now and then
+ * @returns sections in order; yields the number of processed lines from time to time
  */
 export function* readPlainSections(text: string): Generator<PlainProgress, PlainSection[]> {
   const lines = text.split('\n')
@@ -68,7 +68,7 @@ function headingAt(lines: readonly string[], index: number): PlainHeading | unde
   if (line === '' || line.length > maxHeadingCharacters || !isBlank(lines[index - 1])) return undefined
   const rule = ruleKind(lines[index + 1], line)
   if (rule !== undefined && /\p{L}/u.test(line)) return { from: index, to: index + 2, text: line, kind: rule }
-  // A title between two rules, as reStructuredText has it.
+  // A title between two rules, as in reStructuredText.
   const inner = (lines[index + 1] ?? '').trim()
   const outer = ruleKind(line, inner)
   if (outer !== undefined && ruleKind(lines[index + 2], inner) !== undefined && /\p{L}/u.test(inner))
@@ -94,7 +94,7 @@ function headingAt(lines: readonly string[], index: number): PlainHeading | unde
     : undefined
 }
 
-/** Not a sentence, and not a line of a table of contents with its dots and page. */
+/** Whether a line is neither a sentence nor an entry of a table of contents with dots and a page. */
 function isTitle(line: string): boolean {
   return !/[.,;:!]$/.test(line) && !/\.{4,}/.test(line) && line.split(/\s+/).length <= 14
 }
@@ -110,11 +110,12 @@ function ruleKind(line: string | undefined, title: string): 'DOUBLE_RULE' | 'RUL
   return /^(-+|~+|\^+|\*+)$/.test(rule) ? 'RULE' : undefined
 }
 
-/** Levels without a gap: the kinds of heading that occur, the weightiest first. */
+/** Assigns levels without gaps to the kinds of heading that occur, most significant first. */
 function levelsOf(headings: readonly PlainHeading[]): ReadonlyMap<PlainHeading['kind'], number> {
   const kinds = new Set(headings.map(({ kind }) => kind))
   const order: PlainHeading['kind'][] = ['PART', 'CHAPTER', 'DOUBLE_RULE', 'RULE']
-  // Numbered texts use capitals for what is not numbered ("ABSTRACT", "APPENDIX"): same rank as chapters.
+  // Numbered texts use capitals for unnumbered parts ("ABSTRACT", "APPENDIX"): same rank as
+  // chapters.
   const levels = new Map<PlainHeading['kind'], number>()
   let level = 0
   for (const kind of order) if (kinds.has(kind)) levels.set(kind, Math.min(++level, 6))

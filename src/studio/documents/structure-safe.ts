@@ -2,18 +2,18 @@ import type { Nodes } from 'mdast'
 import { type MarkdownWindow, parseInWindows } from '../text/markdown.ts'
 import { escapeMarkdown, safeUrl, stripTags } from '../text/words.ts'
 
-/** A stretch of the document's text and what is shown instead. */
+/** A range of the document's text and its replacement. */
 export interface Edit {
   readonly start: number
   readonly end: number
   readonly text: string
 }
 
-/** What {@link findEdits} found. */
+/** The result of {@link findEdits}. */
 export interface FoundEdits {
   readonly edits: readonly Edit[]
   readonly images: number
-  /** Stretches of HTML with text in them. */
+  /** Number of HTML ranges that contain text. */
   readonly html: number
 }
 
@@ -23,13 +23,13 @@ interface Place {
 }
 
 /**
- * Finds what must not be shown of a piece of Markdown as it stands: pictures, which would be fetched from wherever the document
- * says, HTML, and links that are neither http, https, mailto nor relative. Everything else stays as it was written, letter by letter.
- *
- * A block that the parser did not see as it stands becomes text, as nobody knows what another parser would find in it.
+ * Finds the unsafe parts of a piece of Markdown: pictures, which would be fetched from any address
+ * in the document, HTML, and links other than http, https, mailto and relative ones. All other text
+ * is preserved character by character. A block that the parser saw only in part becomes text, as
+ * another parser might interpret it differently.
  *
  * @param whole - the document's text
- * @param headings - places of HTML headings, which are taken out by themselves
+ * @param headings - ranges of HTML headings, which are removed separately
  */
 export function findEdits(
   { nodes, toOffset, isWhole }: MarkdownWindow,
@@ -79,7 +79,7 @@ export function findEdits(
   return { edits, images, html }
 }
 
-/** Tags are dropped, and what is left must not become markup. */
+/** Tags are dropped, and the remaining text must not become markup. */
 function textOfHtml(html: string, isBlock: boolean): string {
   const text = stripTags(html.replace(/<br\s*\/?>/gi, '\n'))
   if (!isBlock) return escapeMarkdown(text.replace(/\s+/g, ' '))
@@ -90,11 +90,12 @@ function textOfHtml(html: string, isBlock: boolean): string {
     .join('\n')
 }
 
-/** What is taken out may leave something new behind, as in `<<b>script>`: so often it is looked at again. */
+/** Removing markup may create new markup, as in `<<b>script>`: maximum number of further passes. */
 const maxRounds = 4
 
 /**
- * Looks at a piece of Markdown that was edited until nothing is left to edit; one that does not come to rest becomes text.
+ * Repeats the edits on a piece of edited Markdown until there is nothing left to edit; a piece that
+ * does not converge becomes text.
  * @returns the piece; pauses between windows
  */
 export function* settleEdits(piece: string): Generator<void, string> {
@@ -111,7 +112,7 @@ export function* settleEdits(piece: string): Generator<void, string> {
   return escapeMarkdown(text)
 }
 
-/** Hands out stretches of a text with the edits made; stretches must be asked for in order. */
+/** Returns ranges of a text with the edits applied; ranges must be requested in order. */
 export function createEditor(text: string, edits: readonly Edit[]): (start: number, end: number) => string {
   let index = 0
   return (start, end) => {
@@ -119,7 +120,7 @@ export function createEditor(text: string, edits: readonly Edit[]): (start: numb
     const parts: string[] = []
     let from = start
     for (let edit = edits[index]; edit !== undefined && edit.start < end; edit = edits[index]) {
-      // One that began before this stretch was told there.
+      // An edit that began before this range was applied in the previous one.
       if (edit.start >= from) parts.push(text.slice(from, edit.start), edit.text)
       from = Math.max(from, edit.end)
       if (edit.end > end) break

@@ -9,15 +9,18 @@ import { createEditor, type Edit, settleEdits } from './structure-safe.ts'
 
 export { detectFormat } from './structure-decode.ts'
 
-/** A stretch of a document under one heading, without what stands under the headings below it. */
+/** The part of a document under one heading, without the text under its subheadings. */
 export interface Section {
-  /** Unique in its document; made from the heading, the same for the same document. */
+  /** Unique in its document; derived from the heading, and stable for the same document. */
   readonly key: string
   /** 1 for a title, 6 for the smallest heading. */
   readonly level: 1 | 2 | 3 | 4 | 5 | 6
-  /** As plain text; "Introduction" for text in front of the first heading, the title where there is no heading. */
+  /**
+   * As plain text; "Introduction" for text before the first heading, the title in a document
+   * without headings.
+   */
   readonly heading: string
-  /** Markdown that stands on its own: the definitions its reference links need are added at the end. May be ''. */
+  /** Self-contained Markdown: the definitions of its reference links are appended. May be ''. */
   readonly body: string
   /** 0, 1, 2 … in document order. */
   readonly position: number
@@ -25,11 +28,11 @@ export interface Section {
   readonly page?: number
 }
 
-/** Where a page of a paged document begins. */
+/** The start of a page of a paged document. */
 export interface PageStart {
   /** 1, 2, 3 … in document order. */
   readonly number: number
-  /** What stands on it, such as "iv"; the number where nothing does. */
+  /** The printed label, such as "iv"; the number when there is none. */
   readonly label: string
   readonly sectionKey: string
   /** UTF-16 units from the start of that section's body; always at a block's start, or at the end of the body. */
@@ -38,48 +41,48 @@ export interface PageStart {
 
 /** A link of a document; only http, https and mailto, and relative addresses of Markdown. */
 export interface DocumentLink {
-  /** The anchor's text, or the address where there is none. */
+  /** The anchor's text, or the address when it has none. */
   readonly text: string
   readonly url: string
   readonly sectionKey: string
 }
 
-/** What a document consists of: sections flat and in order, their levels tell the tree. */
+/** The structure of a document: a flat, ordered list of sections whose levels define the tree. */
 export interface DocumentStructure {
   readonly title: string
   readonly sections: readonly Section[]
   readonly links: readonly DocumentLink[]
   /** Words of prose and code, without markup and addresses. */
   readonly wordCount: number
-  /** What had to be assumed or left out, as sentences for the person who imported the document. */
+  /** Assumptions and omissions, as sentences for the user who imported the document. */
   readonly notes: readonly string[]
   /** Its pages in order; absent in documents without pages. */
   readonly pages?: readonly PageStart[]
 }
 
-/** A document to read: text, or bytes whose encoding is found out. */
+/** A document to read: text, or bytes whose encoding is detected. */
 export type DocumentInput = {
   readonly format: TextFormat
   /** The file's name, used as the title when the document has none. */
   readonly name?: string
-  /** Largest document, in bytes or UTF-16 code units; 25 MiB by default. */
+  /** Maximum size, in bytes or UTF-16 code units; 25 MiB by default. */
   readonly maxBytes?: number
 } & ({ readonly text: string } | { readonly bytes: Uint8Array })
 
-/** How far reading has come; `done` of `total` characters or lines. */
+/** Reading progress; `done` of `total` characters or lines. */
 export interface StructureProgress {
   readonly done: number
   readonly total: number
 }
 
 const defaultMaxBytes = 26_214_400
-/** Most sections of a document; what follows belongs to the last of them. */
+/** Maximum number of sections in a document; further text belongs to the last one. */
 export const maxSections = 5_000
 const maxLinks = 20_000
 const assembleCharacters = 262_144
 
 /**
- * Reads a document in one go; it blocks for about a second per megabyte of Markdown.
+ * Reads a document in one go; blocks for about a second per megabyte of Markdown.
  *
  * @throws DocumentError; see `DocumentErrorCode`
  */
@@ -89,8 +92,9 @@ export function readStructure(input: DocumentInput): DocumentStructure {
 }
 
 /**
- * Reads a document in steps and lets the event loop run between them. `test/studio/structure-bench.ts` measures the
- * steps: 5 MB of READMEs took 4.8 s of CPU and at most 48 ms for one step, the slowest of 29 hostile inputs 101 ms.
+ * Reads a document in steps and yields to the event loop between them.
+ * `test/studio/structure-bench.ts` measures the steps: 5 MB of READMEs took 4.8 s of CPU and at
+ * most 48 ms for one step, the slowest of 29 hostile inputs 101 ms.
  *
  * @param signal - ends reading between two steps with the signal's reason
  * @returns yields progress and returns the structure
@@ -191,13 +195,13 @@ function* readMarkdown(whole: string, name: string | undefined): Generator<Struc
   return { title, sections, links: placeLinks(links.slice(0, maxLinks), stretches, sections), wordCount, notes }
 }
 
-/** A note on pictures; none when there were none. */
+/** A note on omitted pictures; empty when there were none. */
 export function sayLeftOut(images: number): string[] {
   if (images === 0) return []
   return [images === 1 ? 'A picture was left out.' : `${images} pictures were left out.`]
 }
 
-/** A note that something was cut; none when there was no need. */
+/** A note that something was truncated; empty when it was not. */
 function sayMore(count: number, max: number, what: string, consequence: string): string[] {
   return count > max ? [`The document has ${count} ${what}; the first ${max} were taken, ${consequence}.`] : []
 }
@@ -257,7 +261,7 @@ function* readPlain(text: string, name: string | undefined): Generator<Structure
   return { title, sections, links, wordCount, notes }
 }
 
-/** Settings at the head of a Markdown file, YAML between `---` or TOML between `+++`, are no content. */
+/** Front matter of a Markdown file, YAML between `---` or TOML between `+++`, is not content. */
 function splitFrontMatter(whole: string): { text: string; title: string | undefined } {
   const match = /^(---|\+\+\+)[ \t]*\n([\s\S]{0,65536}?)\n(?:\1|\.\.\.)[ \t]*(?:\n|$)/.exec(whole)
   const block = match?.[2] ?? ''
@@ -270,19 +274,19 @@ function splitFrontMatter(whole: string): { text: string; title: string | undefi
   return { text: whole.slice(match[0].length), title }
 }
 
-/** A title for a document that names none: its file's name without the extension, or its first words. */
+/** Returns a title for a document without one: its file's name without the extension, or its first words. */
 export function fallbackTitle(name: string | undefined, text: string): string {
   const base = name?.replace(/^.*[\\/]/, '').replace(/\.[a-z0-9]{1,8}$/i, '') ?? ''
   return shorten(base, 200) || shorten(text, 60) || 'Untitled document'
 }
 
-/** Without empty lines around; the indent of the first line stays, it may be code. */
+/** Removes surrounding empty lines; the indent of the first line is kept, as it may be code. */
 function trimLines(text: string): string {
   const first = text.search(/\S/)
   return first === -1 ? '' : text.slice(text.lastIndexOf('\n', first) + 1).trimEnd()
 }
 
-/** The nearest level there is. */
+/** Clamps a number to the nearest valid level. */
 export function toLevel(level: number): Section['level'] {
   return level <= 1 ? 1 : level === 2 ? 2 : level === 3 ? 3 : level === 4 ? 4 : level === 5 ? 5 : 6
 }

@@ -1,18 +1,18 @@
 import type { PoolClient } from 'pg'
 import { type Telling, tellIn } from '../../log/tell.ts'
 
-/** What can happen to a document beside its conversions. */
+/** Changes of a document other than its conversions. */
 export type DocumentChange = 'SHARED' | 'REVOKED' | 'DELETED'
 
 /** The type of the only event of a document's topic: `payload.change` is a {@link DocumentChange}. */
 export const documentChanged = 'DocumentChanged'
 
-/** The name of a document's topic. It begins with the import, and ends with the deletion. */
+/** Returns the name of a document's topic. The topic begins with the import and ends with the deletion. */
 export function documentTopic(id: string): string {
   return `document:${id}`
 }
 
-/** Notes a change in the transaction that makes it; whoever watches is told after its commit. */
+/** Appends a change in the transaction that makes it; subscribers are notified after its commit. */
 export async function noteChange(
   appender: Telling,
   client: PoolClient,

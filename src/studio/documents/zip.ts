@@ -1,16 +1,16 @@
 import { inflateRawSync } from 'node:zlib'
 import { DocumentError } from './structure-error.ts'
 
-/** A file in a ZIP archive, as the archive's directory tells it. */
+/** A file in a ZIP archive, as listed in the archive's directory. */
 export interface ZipEntry {
   readonly name: string
   readonly isEncrypted: boolean
-  /** 0 stored, 8 deflated; nothing else is read. */
+  /** 0 stored, 8 deflated; others are not supported. */
   readonly method: number
   readonly compressedBytes: number
-  /** What the directory says; whoever expands the entry must not believe it. */
+  /** As declared by the directory; not to be trusted when expanding the entry. */
   readonly expandedBytes: number
-  /** Where its local header begins. */
+  /** Offset of its local header. */
   readonly offset: number
 }
 
@@ -23,10 +23,10 @@ const maxEndBytes = 22 + 65_535
 const utf8 = new TextDecoder()
 
 /**
- * Reads the directory of a ZIP archive: enough to tell what an archive is, before any library gets to see it. It neither expands
- * anything nor allocates by what the archive says.
+ * Reads the directory of a ZIP archive: enough to identify an archive before any library processes
+ * it. Neither expands anything nor allocates memory by declared sizes.
  *
- * @returns null when there is no directory, as at the end of an archive that was cut off
+ * @returns null when there is no directory, as in a truncated archive
  */
 export function readZipDirectory(bytes: Uint8Array): readonly ZipEntry[] | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -36,7 +36,7 @@ export function readZipDirectory(bytes: Uint8Array): readonly ZipEntry[] | null 
   if (end < earliest) return null
   const count = view.getUint16(end + 10, true)
   const start = end - view.getUint32(end + 12, true)
-  // Data in front of the archive shifts all its offsets alike.
+  // Data before the archive shifts all its offsets equally.
   const shift = start - view.getUint32(end + 16, true)
   const entries: ZipEntry[] = []
   let at = start
@@ -59,8 +59,8 @@ export function readZipDirectory(bytes: Uint8Array): readonly ZipEntry[] | null 
 }
 
 /**
- * Expands one entry, to `maxBytes` at most.
- * @throws DocumentError `DAMAGED`, or `EXPANDS_TOO_MUCH` as soon as it gets larger than `maxBytes`
+ * Expands one entry, to at most `maxBytes`.
+ * @throws DocumentError `DAMAGED`, or `EXPANDS_TOO_MUCH` as soon as it exceeds `maxBytes`
  */
 export function expandEntry(bytes: Uint8Array, entry: ZipEntry, maxBytes: number): Uint8Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
