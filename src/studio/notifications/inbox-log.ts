@@ -10,20 +10,24 @@ import { createTopic } from '../../log/topic.ts'
 import { type InboxEventType, inboxTopic } from './notification.ts'
 
 /*
- * The steps that the changes of inboxes are made of, inside a transaction. The rule that makes log and tables agree: whatever changes what a
- * user has, or has read, is done under the lock of that user's topic, taken first. One transaction changes one inbox, or all of them.
+ * The steps of an inbox change, inside a transaction. The invariant that keeps log and tables
+ * consistent: every change of a user's notifications or read marks is made under the lock of that
+ * user's topic, which is taken first. One transaction changes one inbox, or all of them.
  */
 
-/** Held in common while an inbox is made, alone while all are changed, so that none comes into being unnoticed. */
+/**
+ * Held shared while an inbox is created, exclusively while all inboxes are changed, so that no
+ * inbox is created in between.
+ */
 const registryLock = [0x696e6278, 1] as const
 
-/** Makes sure of a user's inbox, and that nobody else changes it before the transaction ends. */
+/** Ensures that a user's inbox exists, and locks it until the end of the transaction. */
 export async function lockInbox(client: PoolClient, userId: string): Promise<void> {
   await ensureInbox(client, userId)
   await client.query('select from topic where name = $1 for no key update', [inboxTopic(userId)])
 }
 
-/** Makes sure of a user's inbox. */
+/** Ensures that a user's inbox exists. */
 export async function ensureInbox(client: Pick<PoolClient, 'query'>, userId: string): Promise<void> {
   const { rowCount } = await client.query('select from inbox where user_id = $1', [userId])
   if (rowCount !== 0) return
@@ -32,7 +36,10 @@ export async function ensureInbox(client: Pick<PoolClient, 'query'>, userId: str
   await createTopic(client, inboxTopic(userId))
 }
 
-/** Makes sure that nobody else changes any inbox, or makes one, before the transaction ends. @returns whose they are */
+/**
+ * Locks all inboxes, and the creation of inboxes, until the end of the transaction.
+ * @returns the ids of their users
+ */
 export async function lockAllInboxes(client: PoolClient): Promise<readonly string[]> {
   await client.query('select pg_advisory_xact_lock($1, $2)', [...registryLock])
   // In the order in which appends lock topics.
@@ -42,7 +49,7 @@ export async function lockAllInboxes(client: PoolClient): Promise<readonly strin
   return rows.map((row) => row.user_id)
 }
 
-/** How many notifications each of some users has not read. */
+/** Counts the unread notifications of each user. */
 export async function countUnread(
   client: Pick<PoolClient, 'query'>,
   userIds: readonly string[],
@@ -61,7 +68,7 @@ export async function countUnread(
   return new Map(rows.map((row) => [row.user_id, row.count]))
 }
 
-/** Appends an event to a user's topic; it is on its way when the transaction has committed. */
+/** Appends an event to a user's topic; it is published when the transaction has committed. */
 export async function tell(
   { appender, client }: { readonly appender: Appender; readonly client: PoolClient },
   userId: string,
@@ -71,7 +78,7 @@ export async function tell(
   eventsOf(await tellIn(appender, client, { topic: inboxTopic(userId), events: [{ type, payload }] }), userId)
 }
 
-/** How many topics are appended to in one statement. */
+/** Number of topics per append statement. */
 const usersPerStatement = 500
 
 /** Appends an event to the topics of many users, each with that user's unread count. */

@@ -1,25 +1,25 @@
 import type { JsonObject } from '../../db/tables.ts'
 
-/** How much a notification matters, and to what end. */
+/** The severity of a notification. */
 export type NotificationLevel = 'INFORMATION' | 'SUCCESS' | 'WARNING' | 'ERROR'
 
-/** What somebody is told. */
+/** The content of a new notification. */
 export interface Draft {
   readonly level: NotificationLevel
   readonly title: string
   readonly message?: string | null | undefined
-  /** The id of what it is about, as the API gives them out. */
+  /** The global id of the object that the notification is about. */
   readonly aboutId?: string | null | undefined
-  /** The store's default when it is left out. */
+  /** Defaults to the store's retention. */
   readonly expiresAt?: Date | null | undefined
-  /** Told again with the same key, nothing is told. */
+  /** Idempotency key: a second notification with the same key is not sent. */
   readonly key?: string | undefined
 }
 
-/** What somebody was told, as that user has it. */
+/** A notification as seen by its recipient. */
 export interface Notification {
   readonly id: string
-  /** Whose inbox this is. */
+  /** The owner of the inbox. */
   readonly recipient: string
   readonly isForEveryone: boolean
   readonly level: NotificationLevel
@@ -32,7 +32,7 @@ export interface Notification {
   readonly readAt: Date | null
 }
 
-/** The present state of an inbox. */
+/** The current state of an inbox. */
 export interface InboxState {
   readonly unreadCount: number
   /** Newest first. */
@@ -40,17 +40,17 @@ export interface InboxState {
   readonly hasMore: boolean
 }
 
-/** Every type of event in the topic of an inbox. All carry `unreadCount`, as it is after them. */
+/** The event types of an inbox topic. All payloads carry the resulting `unreadCount`. */
 export type InboxEventType = 'NotificationArrived' | 'NotificationsRead' | 'NotificationsRemoved'
 
 const prefix = 'inbox:'
 
-/** The name of the topic of a user's inbox. */
+/** Returns the name of a user's inbox topic. */
 export function inboxTopic(userId: string): string {
   return `${prefix}${userId}`
 }
 
-/** A row of a notification; `read_at` as its reader has it. */
+/** A row of a notification; `read_at` is that of the recipient. */
 export interface NotificationRow {
   readonly id: string
   readonly user_id: string | null
@@ -63,11 +63,11 @@ export interface NotificationRow {
   readonly read_at: Date | null
 }
 
-/** The columns of {@link NotificationRow} but the last, of a table `n`. */
+/** The columns of {@link NotificationRow} except the last, of a table `n`. */
 export const notificationColumns =
   'n.id, n.user_id, n.level, n.title, n.message, n.about_id, n.created_at, n.expires_at'
 
-/** A row as `recipient` has it. */
+/** Converts a row to the notification of `recipient`. */
 export function toNotification(row: NotificationRow, recipient: string): Notification {
   return {
     id: row.id,
@@ -83,7 +83,7 @@ export function toNotification(row: NotificationRow, recipient: string): Notific
   }
 }
 
-/** A notification that has just arrived, as its event carries it. */
+/** Converts a new notification to the payload of its event. */
 export function toPayload({ recipient: _, createdAt, expiresAt, readAt, ...rest }: Notification): JsonObject {
   return {
     ...rest,
@@ -93,7 +93,7 @@ export function toPayload({ recipient: _, createdAt, expiresAt, readAt, ...rest 
   }
 }
 
-/** The notification in the payload of an event. */
+/** Reads the notification from the payload of an event. */
 export function fromPayload(payload: JsonObject, recipient: string): Notification {
   const { createdAt, expiresAt, readAt, ...rest } = payload as {
     readonly createdAt: string

@@ -17,25 +17,27 @@ import {
 import { pruneNotifications } from './prune.ts'
 
 /**
- * Called with each new notification once it is committed, in the process that made it; `to` is null when it is for everyone. This is where
- * another way of delivery, such as web push, is to be hung on. It must not throw, and is not waited for.
+ * Called with each new notification once it is committed, in the process that created it; `to` is
+ * null for a broadcast. The extension point for other channels, such as web push. It must not
+ * throw, and is not awaited.
  */
 export type Deliver = (notification: Omit<Notification, 'recipient'>, to: string | null) => void
 
-/** The inboxes of all users. What changes in one is told in its topic, `inbox:<user>`, in the same transaction. */
+/** The inboxes of all users. Each change is appended to the topic `inbox:<user>` in the same transaction. */
 export interface Notifications {
-  /** Makes sure of a user's inbox, so that its topic can be followed. */
+  /** Ensures that a user's inbox exists, so that its topic can be followed. */
   open(userId: string): Promise<void>
   /**
-   * Tells one user.
+   * Notifies one user.
    *
-   * @returns as the user has it, and whether it is new: not when its key was used before
+   * @returns the user's notification, and whether it is new: false when its key was used before
    * @throws TidingsError `IDEMPOTENCY_KEY_REUSED` when the key was used for another notification
    */
   notify(userId: string, draft: Draft): Promise<{ readonly notification: Notification; readonly isNew: boolean }>
   /**
-   * The same in the caller's transaction, which must not tell anybody else. Returns what the key was used for before, also when that is
-   * another notification: the transaction may be what ends a task, which must not fail by this.
+   * Does the same in the caller's transaction, which must not notify any other user. When the key
+   * was used before, returns the earlier notification, even if its content differs: the transaction
+   * may be the end of a task, which must not fail because of that.
    */
   notifyIn(
     client: PoolClient,
@@ -43,35 +45,44 @@ export interface Notifications {
     draft: Draft,
   ): Promise<{ readonly notification: Notification; readonly isNew: boolean }>
   /**
-   * Tells everyone, those included who come later.
+   * Notifies every user, including future ones.
    *
-   * @returns as `teller` has it
+   * @returns the notification of the user `teller`
    * @throws TidingsError `IDEMPOTENCY_KEY_REUSED` when the key was used for another notification
    */
   notifyEveryone(
     teller: string,
     draft: Draft,
   ): Promise<{ readonly notification: Notification; readonly isNew: boolean }>
-  /** A user's notifications that have not expired, newest first. */
+  /** Lists a user's notifications that have not expired, newest first. */
   list(options: {
     readonly userId: string
     readonly isUnread?: boolean | undefined
     readonly before?: { readonly createdAt: Date; readonly id: string } | undefined
     readonly limit: number
   }): Promise<readonly Notification[]>
-  /** A user's own, in the order of `ids`; null where there is none that this user has. */
+  /** Reads a user's notifications, in the order of `ids`; null for those that the user does not have. */
   getMany(userId: string, ids: readonly string[]): Promise<readonly (Notification | null)[]>
   unreadCount(userId: string): Promise<number>
-  /** What a user has now, and the seq of the topic it is true at; null when the inbox was never opened. */
+  /**
+   * Returns the current inbox and the seq of its topic at which it holds; null when the inbox was
+   * never opened.
+   */
   snapshot(userId: string): Promise<{ readonly seq: number; readonly state: InboxState } | null>
-  /** Marks as read: those of `ids` that the user has and has not read, or all. @returns how many that were, and are left */
+  /**
+   * Marks notifications as read: the user's unread ones among `ids`, or all.
+   * @returns the number marked, and the number still unread
+   */
   markRead(userId: string, ids: readonly string[] | 'all'): Promise<{ readonly count: number; readonly unread: number }>
-  /** Removes what has expired, and tells those who watch. @returns how many */
+  /**
+   * Removes expired notifications, and notifies subscribers.
+   * @returns the number removed
+   */
   prune(): Promise<number>
 }
 
 const newestCount = 20
-/** What a user has: `$1`. */
+/** The notifications of the user `$1`. */
 const ownSource = `notification n left join broadcast_read r on r.user_id = $1 and r.notification_id = n.id`
 const ownColumns = `${notificationColumns}, coalesce(n.read_at, r.read_at) as read_at`
 const isOwn = `(n.user_id = $1 or n.user_id is null) and n.expires_at > now()`
@@ -79,7 +90,7 @@ const isOwn = `(n.user_id = $1 or n.user_id is null) and n.expires_at > now()`
 /**
  * Creates the store.
  *
- * @param options.keptDays - when a notification expires that does not say so itself; default 30
+ * @param options.keptDays - default lifetime of notifications; 30 by default
  */
 export function createNotifications(options: {
   readonly database: Database
@@ -104,7 +115,7 @@ export function createNotifications(options: {
     )
     return rows[0]
   }
-  /** What was told with the key before. It stays after it has expired, until it is pruned. */
+  /** Returns the notification with the same key. It remains until it is pruned, even after it has expired. */
   const known = async (client: PoolClient, recipient: string, key: string | undefined): Promise<Notification> => {
     const { rows } = await client.query<NotificationRow>(
       `select ${ownColumns} from ${ownSource} where n.made_key = $2`,
@@ -114,10 +125,14 @@ export function createNotifications(options: {
     if (row === undefined) throw new Error(`The notification of the key "${key}" was removed just now; send it again`)
     return toNotification(row, recipient)
   }
-  /** @param userId - null when it is for everyone */
+  /**
+   * Throws when the key was used for another notification.
+   * @param userId - null for a broadcast
+   */
   const refuseAnother = async (client: PoolClient, userId: string | null, draft: Draft): Promise<void> => {
     const { level, title, message = null, aboutId = null, expiresAt = null, key } = draft
-    // Without a time of its own it expires when the default says, give or take the moment between the two clocks.
+    // Without an explicit expiry, the default is compared with tolerance for the difference between
+    // the two clocks.
     const { rowCount } = await client.query(
       `select from notification n where made_key = $1
          and (user_id, level, title, message, about_id) is not distinct from ($2::text, $3::text, $4::text, $5::text, $6::text)
@@ -190,7 +205,7 @@ export function createNotifications(options: {
     },
     unreadCount: async (userId) => (await countUnread(pool, [userId])).get(userId) ?? 0,
     async snapshot(userId) {
-      // One statement, so that all of it is of one moment.
+      // One statement, so that all parts belong to the same snapshot.
       const { rows } = await pool.query<Partial<NotificationRow> & { seq: number; unread: number }>(
         `select t.seq, u.unread, n.* from topic t
          cross join lateral (
@@ -237,7 +252,7 @@ export function createNotifications(options: {
   }
 }
 
-/** Of an inbox without notifications there is one row, with nothing but the counts. */
+/** An inbox without notifications yields one row that has only the counts. */
 function isWhole<R extends Partial<NotificationRow>>(row: R): row is R & NotificationRow {
   return typeof row.id === 'string'
 }

@@ -9,10 +9,14 @@ interface Parts {
   readonly appender: Appender
 }
 
-/** How many users' inboxes are looked up at once. */
+/** Number of users' inboxes per query. */
 const usersPerLook = 200
 
-/** Removes what has expired, user by user, and tells those who watch. Several processes may do so at once. @returns how many */
+/**
+ * Removes expired notifications, user by user, and notifies subscribers. Several processes may run
+ * it concurrently.
+ * @returns the number removed
+ */
 export async function pruneNotifications(parts: Parts): Promise<number> {
   let count = await removeForEveryone(parts)
   for (;;) {
@@ -26,10 +30,11 @@ export async function pruneNotifications(parts: Parts): Promise<number> {
 }
 
 /**
- * Removes notifications when they expire, so that live inboxes show what a new snapshot shows. Disposing stops it after the run
- * under way.
+ * Removes notifications when they expire, so that live inboxes match a new snapshot. Disposing
+ * waits for the current run and stops.
  *
- * @param options.everyMs - time between two runs, each of which is two look-ups in an index when nothing has expired
+ * @param options.everyMs - interval between runs; a run costs two index look-ups when nothing has
+ * expired
  */
 export function createExpiry(options: {
   readonly notifications: { prune(): Promise<number> }
@@ -44,7 +49,7 @@ export function createExpiry(options: {
       await notifications.prune()
       isFailing = false
     } catch (error) {
-      // Once per outage: the next run is a moment later.
+      // Logged once per outage: the next run follows soon.
       if (!isFailing) logger.warn({ err: error }, 'failed to remove expired notifications')
       isFailing = true
     }

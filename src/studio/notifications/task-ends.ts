@@ -8,8 +8,9 @@ import type { Draft } from './notification.ts'
 import type { Notifications } from './notifications.ts'
 
 /**
- * Leaves a notification for the owner of every task that ends while that owner follows it on no server, in the transaction of its end: once.
- * None of a task that was canceled: nobody but its owner can.
+ * Creates a notification for the owner of every task that ends without a subscription of that owner
+ * on any server, in the transaction of its terminal event: exactly once. Canceled tasks are
+ * skipped: only their owner can cancel them.
  */
 export function createEndNotices(options: {
   readonly notifications: Notifications
@@ -22,7 +23,7 @@ export function createEndNotices(options: {
     try {
       return (await presence.of(taskTopic(taskId))).includes(owner)
     } catch (error) {
-      // Better told twice, on the page and here, than not at all.
+      // A duplicate, on the page and in the inbox, is better than a lost notification.
       logger.warn({ err: error, taskId }, 'failed to read whether a task has subscribers')
       return false
     }
@@ -58,12 +59,12 @@ function toDraft({ title, message, isPartial = false, aboutId }: Announcement, {
   }
 }
 
-/** Messages end as their authors end them; side by side they have to be sentences. */
+/** Appends missing punctuation, as messages are joined with other sentences. */
 function endSentence(text: string): string {
   return text === '' || /[.!?…]$/.test(text) ? text : `${text}.`
 }
 
-/** `SYNC_PROJECT` as a person would write it. */
+/** Formats a task kind for display: `SYNC_PROJECT` becomes "Sync project". */
 function nameOf(kind: string): string {
   const words = kind.toLowerCase().replaceAll('_', ' ')
   return `${words.charAt(0).toUpperCase()}${words.slice(1)}`
