@@ -2,7 +2,7 @@ import type { PoolClient } from 'pg'
 import type { Announcement, Ending } from '../../tasks/define-task.ts'
 import { quote } from '../text/words.ts'
 
-/** The end of a task about a project, in words for its owner; null when the project is gone. */
+/** Describes the end of a task about a project for its owner; null when the project no longer exists. */
 export async function announceProject(
   client: PoolClient,
   { subject, status }: Ending,

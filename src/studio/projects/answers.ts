@@ -1,7 +1,7 @@
 import type { Question } from '../content/question.ts'
 import { renderInline } from './markdown-html.ts'
 
-/** What can be chosen, as HTML; empty where the answer is written. */
+/** The choices of a question, as HTML; empty for a free answer. */
 export function optionsOf({ kind, options, answer }: Pick<Question, 'kind' | 'options' | 'answer'>): readonly {
   readonly key: string
   readonly html: string

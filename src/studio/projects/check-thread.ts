@@ -1,4 +1,4 @@
-/** What `checker.ts` runs in a thread: answers each file with what is wrong with it. */
+/** The worker thread of `checker.ts`: answers each file with its problems. */
 import { parentPort } from 'node:worker_threads'
 import type { FileInput } from './project.ts'
 import { checkSyntax } from './syntax.ts'

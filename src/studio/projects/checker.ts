@@ -2,11 +2,11 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { FileInput, FileProblem } from './project.ts'
 
-/** Checks the syntax of files, one after the other. */
+/** Checks the syntax of files, serially. */
 export interface Checker extends AsyncDisposable {
   /**
-   * What is wrong with a file.
-   * @param paths - all files of the project, which pages refer to
+   * Returns the problems of a file.
+   * @param paths - all files of the project, which pages may reference
    * @throws the signal's reason
    */
   check(file: FileInput, paths: readonly string[], signal?: AbortSignal): Promise<readonly FileProblem[]>
@@ -15,10 +15,12 @@ export interface Checker extends AsyncDisposable {
 const maxHeapMb = 192
 
 /**
- * Creates a checker with a thread of its own, so that a file that was made to take all memory or time takes only the thread's: a
- * page of 250 kB can ask its parser for hundreds of millions of elements. The next file gets another thread.
+ * Creates a checker with its own thread, so that a file crafted to exhaust memory or time affects
+ * only the thread: a page of 250 kB can make its parser create hundreds of millions of elements.
+ * The next file gets a new thread.
  *
- * @param options.longestMs - for one file, after which it counts as unreadable; default 10,000
+ * @param options.longestMs - limit for one file, after which it counts as unreadable; default
+ * 10,000
  */
 export function createChecker({ longestMs = 10_000 }: { readonly longestMs?: number } = {}): Checker {
   let thread: Worker | undefined
@@ -26,10 +28,10 @@ export function createChecker({ longestMs = 10_000 }: { readonly longestMs?: num
     if (thread !== undefined) return thread
     const opened = new Worker(new URL('./check-thread.ts', import.meta.url), {
       resourceLimits: { maxOldGenerationSizeMb: maxHeapMb, maxYoungGenerationSizeMb: 32 },
-      // What a thread writes when it runs out of memory is no concern of this process's log.
+      // Output of a thread that runs out of memory does not belong in this process's log.
       stderr: true,
     })
-    // Without a listener, one that fails while nobody waits for it would end the process.
+    // Without a listener, an error while no caller is waiting would end the process.
     opened.on('error', () => undefined)
     thread = opened
     return opened
@@ -50,7 +52,7 @@ export function createChecker({ longestMs = 10_000 }: { readonly longestMs?: num
         const [problems] = (await once(worker, 'message', { signal: either })) as [FileProblem[]]
         return problems
       } catch {
-        // It ran out of memory or time, or nobody waits any more.
+        // The thread ran out of memory or time, or the caller aborted.
         await close()
         signal?.throwIfAborted()
         const message = 'cannot be checked: reading it takes too much memory or time'

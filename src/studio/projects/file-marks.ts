@@ -1,21 +1,27 @@
-/** What a text that comes in pieces says about files: one begins, or goes on. */
+/** A part of a streamed answer: the start of a file, or more of its text. */
 export type Marked = { readonly is: 'file'; readonly path: string } | { readonly is: 'text'; readonly text: string }
 
-/** Finds files in a model's answer: `=== path ===` on a line of its own begins one, all that follows is its content. */
+/**
+ * Finds files in a model's answer: a line `=== path ===` starts a file, and the following text is
+ * its content.
+ */
 export interface FileMarks {
-  /** Adds a piece; returns what it tells. A line that may yet turn out to be a mark is held back until it is complete. */
+  /**
+   * Adds a piece and returns the parts that it completes. A line that may still become a mark is
+   * held back until it is complete.
+   */
   add(piece: string): Marked[]
-  /** The rest. */
+  /** Returns the remaining parts. */
   end(): Marked[]
 }
 
 const mark = /^={3,}\s*(?:file:?\s*)?[`"']?([^=`"']+?)[`"']?\s*={3,}\s*$/i
 const last = /^={3,}\s*end\s*={3,}\s*$/i
 
-/** Creates the finder. What comes before the first file is talk; fences around a file's content are left out. */
+/** Creates the finder. Text before the first file is ignored; fences around a file's content are removed. */
 export function createFileMarks(): FileMarks {
   let line = ''
-  /** Whether the present line is being handed on as it comes. */
+  /** Whether the current line is passed through as it arrives. */
   let isPassing = false
   let isInFile = false
   let isFirstLine = false

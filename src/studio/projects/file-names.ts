@@ -1,6 +1,6 @@
 import { projectLimits } from './project.ts'
 
-/** What files may be: text that a browser reads, by the end of the name. */
+/** Allowed file types: text that a browser reads, by file extension. */
 const types: Readonly<Record<string, string>> = {
   html: 'text/html',
   css: 'text/css',
@@ -14,37 +14,44 @@ const types: Readonly<Record<string, string>> = {
 }
 const allowedEndings = Object.keys(types).map((ending) => `.${ending}`)
 
-/** The media type of a file, by the end of its name; undefined for one that no project may have. */
+/** Returns the media type of a file, by its extension; undefined for a type that is not allowed. */
 export function typeOf(path: string): string | undefined {
   return types[endingOf(path)]
 }
 
-/** The end of a name without its dot, in lower case; empty when there is none. */
+/** Returns the extension of a name without its dot, in lower case; empty when there is none. */
 export function endingOf(path: string): string {
   return /[^/]\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? ''
 }
 
 /**
- * Names that Windows keeps for devices, whatever follows the first dot: a project is downloaded to any machine. The digits
- * include the superscript ones, which Windows takes for digits too.
+ * Names that Windows reserves for devices, regardless of the extension: a project may be downloaded
+ * to any machine. The digits include the superscript ones, which Windows treats as digits too.
  */
 const reserved = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)$/i
-/** What is not named here is refused: control and format characters, quotes, `\ : * ? " < > | % # & ;` and all that is to come. */
+/**
+ * An allow list. All other characters are rejected: control and format characters, quotes, `\ : * ?
+ * " < > | % # & ;` and characters added to Unicode later.
+ */
 const allowedCharacters = /^[\p{L}\p{M}\p{N} ._@+=,()!~$-]+$/u
 
 /**
- * The name as it is stored and compared: in Unicode's composed form, which keyboards and file systems disagree about.
+ * Normalises a name for storage and comparison: to Unicode's composed form, as keyboards and file
+ * systems differ.
  */
 export function normalizePath(path: string): string {
   return path.normalize('NFC')
 }
 
-/** Names with the same key are the same file on systems that ignore case or compatibility forms. */
+/**
+ * Returns a key that is equal for names that denote the same file on systems that ignore case or
+ * compatibility forms.
+ */
 export function keyOfPath(path: string): string {
   return path.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC')
 }
 
-/** What is wrong with a name, in words for the person who gave it; null when nothing is. */
+/** Returns the problem with a name, as a message for the user; null when the name is valid. */
 export function refusePath(given: string): string | null {
   const { maxPathCharacters, maxDepth } = projectLimits
   if (given === '') return 'a file needs a name'
@@ -59,7 +66,8 @@ export function refusePath(given: string): string | null {
   const segments = path.split('/')
   if (segments.length > maxDepth) return `the file lies in ${segments.length - 1} folders; at most ${maxDepth - 1}`
   for (const segment of segments) {
-    // Compatibility forms, such as a full-width dot or letter, are judged by what some systems make of them.
+    // Compatibility forms, such as a full-width dot or letter, are also checked in the form to
+    // which some systems normalise them.
     const problem = refuseSegment(segment) ?? refuseSegment(segment.normalize('NFKC'))
     if (problem !== null) return problem
   }
@@ -84,7 +92,7 @@ function refuseSegment(segment: string): string | null {
   return null
 }
 
-/** A name from outside, such as it can be shown in a message. */
+/** Makes an untrusted name safe to show in a message. */
 export function printable(name: string): string {
   const plain = name.toWellFormed().replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd')
   return plain.length > 80 ? `${plain.slice(0, 79).toWellFormed()}…` : plain

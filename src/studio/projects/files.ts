@@ -2,9 +2,9 @@ import type { PoolClient } from 'pg'
 import { keyOfPath } from './file-names.ts'
 import type { FileInput } from './project.ts'
 
-/** Stores files of a project that were found good, in place of those with the same names. */
+/** Stores validated files of a project, replacing those with the same names. */
 export async function storeFiles(client: PoolClient, projectId: string, files: readonly FileInput[]): Promise<void> {
-  // Another spelling of a name takes the place of the one before.
+  // Another spelling of a name replaces the previous one.
   await client.query('delete from project_file where project_id = $1 and path_key = any($2::text[])', [
     projectId,
     files.map(({ path }) => keyOfPath(path)),
@@ -22,7 +22,10 @@ export async function storeFiles(client: PoolClient, projectId: string, files: r
   )
 }
 
-/** Makes these the only files of a project: what is the same stays as it is. @returns how many were written and taken away */
+/**
+ * Makes these the only files of a project; identical files are not rewritten.
+ * @returns the numbers of files written and deleted
+ */
 export async function replaceFiles(
   client: PoolClient,
   projectId: string,

@@ -7,16 +7,18 @@ import type { GenerateRequest, GeneratorReport, ProjectGenerator } from './gener
 import { describeProblem, type FileInput, type FileProblem } from './project.ts'
 import { sortFiles } from './validate.ts'
 
-/** The model is asked once, and this often again to mend what it wrote. */
+/** The model is asked once, and at most this many more times to repair its files. */
 const maxMends = 2
-/** Text of the document that is sent along. */
+/** Maximum length of the document text in the prompt. */
 const maxSourceCharacters = 20_000
 
 /**
- * The generator that asks any OpenAI-compatible endpoint for the whole project, streamed. What it writes is checked as every other
- * file is; where something is wrong it is asked again for those files, with the reasons.
+ * The generator that requests the whole project from any OpenAI-compatible endpoint, streamed. Its
+ * files are checked like all other files; if there are problems, it is asked again for those files,
+ * with the reasons.
  *
- * Besides the failures of `openai-errors.ts` it tells `UNUSABLE_ANSWER`, not retryable, when that did not help.
+ * Besides the failures of `openai-errors.ts` it reports `UNUSABLE_ANSWER`, not retryable, when that
+ * did not help.
  */
 export function createOpenAiGenerator(options: OpenAiOptions): ProjectGenerator {
   const chat = createChat(options)
@@ -57,7 +59,10 @@ async function* generate(chat: Chat, request: GenerateRequest): AsyncGenerator<G
   )
 }
 
-/** Takes an answer into `files`. @returns whether it was cut off */
+/**
+ * Reads an answer into `files`.
+ * @returns whether it was truncated
+ */
 async function* write(
   answer: AsyncGenerator<string, 'STOP' | 'LENGTH', undefined>,
   files: Map<string, string>,
@@ -68,7 +73,7 @@ async function* write(
   const read = function* (found: ReturnType<typeof marks.add>): Generator<GeneratorReport> {
     for (const one of found)
       if (one.is === 'file') {
-        // What has no proper name is no file of ours: its text is passed over.
+        // A file with an invalid name is skipped with its text.
         const isFile = refusePath(one.path) === null
         const path = normalizePath(one.path)
         current = isFile ? { path, stream: round === 0 ? path : `${path}#${round + 1}` } : undefined
@@ -90,7 +95,7 @@ async function* write(
       yield* read(marks.add(value))
     }
   } finally {
-    // Of an answer that is not read to its end.
+    // Closes an answer that was not read to its end.
     await answer.return('STOP')
   }
 }

@@ -13,14 +13,18 @@ import { decideProject, type ProjectOrder, projectOrder } from './project-order.
 /** The kind of {@link defineGenerateProject}. */
 export const generateProjectKind = 'GENERATE_PROJECT'
 
-/** The project that a task of this kind makes: its subject. One task, one project, also when it is attempted again. */
+/**
+ * Returns the id of the project that a task of this kind creates: its subject. One task, one
+ * project, also across attempts.
+ */
 export function projectIdOf(taskId: string): string {
   return taskId.replace(/^task_/, 'project_')
 }
 
 /**
- * Makes a project, file by file, and starts its preview. Subject: the project; items: its files, by name; output: the text of each,
- * in streams of the same names, with `#2` behind it where one is written a second time.
+ * Generates a project, file by file, and starts its preview. Subject: the project; items: its
+ * files, by name; output: the text of each, in streams of the same names, with the suffix `#2` when
+ * a file is written a second time.
  */
 export function defineGenerateProject(options: {
   readonly generators: ProjectGenerators
@@ -62,7 +66,10 @@ export function defineGenerateProject(options: {
   })
 }
 
-/** A project without its page has nothing to show; anything beyond that stays, however the task ended. */
+/**
+ * A project without its entry page has nothing to show; any other result is kept, whatever the
+ * task's status.
+ */
 async function settle(client: PoolClient, { taskId, status, error }: Ending): Promise<void> {
   const failure =
     status === 'COMPLETED'

@@ -3,15 +3,15 @@ import { createOpenAiGenerator } from './generate-openai.ts'
 import type { ProjectGenerator } from './generator.ts'
 import { createTemplateGenerator } from './templates.ts'
 
-/** The generators that the settings allow. */
+/** The configured generators. */
 export interface ProjectGenerators {
-  /** Pages of ours, for whoever chooses one. */
+  /** Built-in pages, for requests that name a template. */
   readonly templates: ProjectGenerator
-  /** A model, for everything else; null without a service. */
+  /** A model, for all other requests; null without a service. */
   readonly model: ProjectGenerator | null
 }
 
-/** Creates the generators: `CONTENT_PROVIDER`, and the settings that belong to it. */
+/** Creates the generators selected by `CONTENT_PROVIDER` and its settings. */
 export function createProjectGenerators(config: Config): ProjectGenerators {
   return {
     templates: createTemplateGenerator({ paceMs: config.CONTENT_PACE_MS }),

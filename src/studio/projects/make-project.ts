@@ -12,10 +12,13 @@ import { createPreviews } from './previews.ts'
 import type { FileInput, ProjectTemplate } from './project.ts'
 import type { ProjectOrder } from './project-order.ts'
 
-/** Questions that are made for a page of questions or cards when there is no quiz. */
+/** Number of questions generated for a quiz or flash-card page when there is no quiz. */
 const questionCount = 12
 
-/** Makes the files of a project and starts its preview: reads, asks where there is something to be asked, writes, launches. */
+/**
+ * Generates the files of a project and starts its preview: reads the material, generates questions
+ * if needed, writes, launches.
+ */
 export async function* makeProject(
   context: TaskContext<ProjectOrder>,
   generators: ProjectGenerators,
@@ -40,10 +43,10 @@ export async function* makeProject(
   return { type: 'ProjectGenerated', projectId, fileCount: files.length }
 }
 
-/** What of a request is the same for asking and for writing. */
+/** The inputs shared by the steps. */
 type Making = Pick<GenerateRequest, 'material' | 'template' | 'seed'>
 
-/** Has questions made for a project that needs some and was given none. */
+/** Generates questions for a project that needs some and was given none. */
 async function* ask(
   { signal }: TaskContext<ProjectOrder>,
   provider: QuestionProvider,
@@ -79,7 +82,7 @@ async function* write(
   generator: ProjectGenerator,
   making: Making,
 ): AsyncGenerator<Report, readonly FileInput[], void> {
-  // What an earlier attempt has finished is told as finished already.
+  // Items that an earlier attempt finished are reported as finished already.
   const isDone = new Set(items.filter(({ status }) => status === 'COMPLETED').map(({ key }) => key))
   const open = new Set(
     items.filter(({ status }) => status !== 'COMPLETED' && status !== 'SKIPPED').map(({ key }) => key),
@@ -129,7 +132,7 @@ async function* write(
   yield advance({
     stagePercent: 100,
     commit: async (client) => {
-      // Of an attempt that wrote other files.
+      // Files of an earlier attempt that wrote other files.
       await client.query('delete from project_file where project_id = $1 and not path = any($2::text[])', [
         projectId,
         files.map(({ path }) => path),
@@ -140,7 +143,7 @@ async function* write(
   return files
 }
 
-/** How far a project is of which nobody knows how long it will be: most have some 12,000 characters. */
+/** Estimates the progress of a project of unknown length: most have about 12,000 characters. */
 function guessPercent(characters: number): number {
   return 95 * (1 - Math.exp(-characters / 8_000))
 }

@@ -4,20 +4,20 @@ import { safeUrl } from '../text/words.ts'
 
 const signs: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
 
-/** Text as it stands in HTML, in attributes as well. */
+/** Escapes text for HTML content and attributes. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"]/g, (sign) => signs[sign] ?? sign)
 }
 
 /**
- * Markdown as HTML: what it says and nothing that it could do. HTML in it is shown as text, links lead to safe addresses only,
- * images are named by their description, as a preview loads nothing from elsewhere.
+ * Renders Markdown as inert HTML: embedded HTML is shown as text, only safe links are kept, and
+ * images are replaced by their description, as a preview loads nothing from other origins.
  */
 export function renderMarkdown(markdown: string): string {
   return childrenOf(parseMarkdown(markdown))
 }
 
-/** The same, of a text that is a single paragraph: without the paragraph around it. */
+/** Does the same for a text of a single paragraph, without the enclosing paragraph element. */
 export function renderInline(markdown: string): string {
   const root = parseMarkdown(markdown)
   const [only] = root.children

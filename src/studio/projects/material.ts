@@ -3,7 +3,10 @@ import { FinalError } from '../../tasks/failure.ts'
 import type { Question } from '../content/question.ts'
 import type { Material } from './generator.ts'
 
-/** What a project is made from, without the questions that are still to be made. @throws FinalError `SOURCE_DELETED` */
+/**
+ * Reads the material of a project, without the questions still to be generated.
+ * @throws FinalError `SOURCE_DELETED`
+ */
 export async function readMaterial(
   { pool }: Database,
   request: { readonly title: string; readonly documentId: string | null; readonly quizId: string | null },

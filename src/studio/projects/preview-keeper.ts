@@ -1,9 +1,9 @@
 import type { Logger } from '../../logger.ts'
 import type { Previews } from './previews.ts'
 
-/** Ends previews that nobody uses, from time to time. Several processes may do so at once. */
+/** Periodically stops idle previews. Several processes may do so concurrently. */
 export interface PreviewKeeper extends AsyncDisposable {
-  /** Looks now; joins the look under way, if any. Never rejects. */
+  /** Runs a check now, or joins the current one. Never rejects. */
   look(): Promise<void>
 }
 

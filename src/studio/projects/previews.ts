@@ -8,28 +8,36 @@ import { type Preview, previewChanged, previewTopic } from './preview.ts'
 import { entryPath } from './project.ts'
 import { type PreviewRow, previewColumns, toPreview } from './rows.ts'
 
-/** The previews of all projects. What happens to one is an event of its topic, in the transaction in which it happens. */
+/** The previews of all projects. Each change is appended to the preview's topic in the same transaction. */
 export interface Previews {
-  /** In the order of `projectIds`; null where there is no such project. */
+  /** In the order of `projectIds`; null for unknown projects. */
   getMany(projectIds: readonly string[]): Promise<readonly (Preview | null)[]>
-  /** The preview and the seq of its topic at which it is so, in one statement. */
+  /** Reads the preview and the seq of its topic at which it holds, in one statement. */
   snapshot(projectId: string): Promise<{ readonly seq: number; readonly state: Preview } | null>
   /**
-   * Starts a preview, or has one that runs show the files as they are now: STARTING, then READY or FAILED.
+   * Starts a preview, or refreshes a running one with the current files: STARTING, then READY or
+   * FAILED.
    * @throws TidingsError `NOT_FOUND`
    */
   launch(projectId: string): Promise<Preview>
-  /** Ends it: its address is gone. @throws TidingsError `NOT_FOUND` */
+  /**
+   * Stops the preview and invalidates its address.
+   * @throws TidingsError `NOT_FOUND`
+   */
   stop(projectId: string): Promise<Preview>
-  /** Ends those that nobody has asked anything of for `idleMs`, and takes up starts that a crash has cut off. @returns how many ended */
+  /**
+   * Stops previews without a request for `idleMs`, and resumes starts that were interrupted by a
+   * crash.
+   * @returns the number stopped
+   */
   stopIdle(idleMs: number): Promise<number>
-  /** A file of the preview that has this key, which counts as use; null when there is none. */
+  /** Reads a file of the preview with this key, which counts as use; null when there is none. */
   readFile(key: string, path: string): Promise<{ readonly content: string } | null>
 }
 
-/** Use is noted this often at most: a page asks for many files at once. */
+/** Use is recorded at most this often: a page requests many files at once. */
 const noteUseMs = 1_000
-/** A start takes some milliseconds; whoever began this one is gone. */
+/** A start takes some milliseconds; after this time its process must have died. */
 const abandonedMs = 10_000
 
 /** Creates the previews. */
@@ -38,7 +46,7 @@ export function createPreviews(options: { readonly database: Database; readonly 
   const { pool } = database
   const notedUse = new Map<string, number>()
 
-  /** Changes a preview and tells it, or does neither. */
+  /** Changes a preview and appends the event, atomically. */
   const change = async (
     projectId: string,
     decide: (
@@ -80,7 +88,7 @@ export function createPreviews(options: { readonly database: Database; readonly 
       key: status === 'READY' && key !== null ? key : randomBytes(16).toString('base64url'),
     }))
     return change(projectId, async (client, { status }) => {
-      // Stopped meanwhile.
+      // The preview was stopped in the meantime.
       if (status !== 'STARTING') return null
       const { rows } = await client.query<{ version: number; has_entry: boolean }>(
         `select version, exists (select from project_file where project_id = project.id and path = $2) as has_entry
@@ -126,7 +134,7 @@ export function createPreviews(options: { readonly database: Database; readonly 
       for (const { project_id: id, status } of rows) {
         if (status === 'STARTING') await launch(id)
         else {
-          // Somebody may have come just now.
+          // It may just have been used.
           const after = await change(id, async (client) => {
             const { rowCount } = await client.query(
               `select from project_preview where project_id = $1 and status = 'READY' and used_at < now() - $2::float8 * interval '1 ms'`,

@@ -5,7 +5,7 @@ import { shorten } from '../text/words.ts'
 import { type ProjectTemplate, projectLimits } from './project.ts'
 import { templateOf } from './templates.ts'
 
-/** What somebody asks for who wants a project: the input of the task that makes it. */
+/** The request for a project: the input of the task that creates it. */
 export const projectOrder = z.object({
   prompt: z.string().max(projectLimits.maxPromptCharacters),
   documentId: z.string().nullable().default(null),
@@ -15,7 +15,10 @@ export const projectOrder = z.object({
 /** A {@link projectOrder}. */
 export type ProjectOrder = z.infer<typeof projectOrder>
 
-/** What is made, and from what. @throws TidingsError `NOT_FOUND`, `CONFLICT`, `BAD_INPUT` */
+/**
+ * Determines the template and material of a project.
+ * @throws TidingsError `NOT_FOUND`, `CONFLICT`, `BAD_INPUT`
+ */
 export async function decideProject(
   client: PoolClient,
   { prompt, documentId, quizId, template }: ProjectOrder,
@@ -58,7 +61,7 @@ export async function decideProject(
   return { title: title === '' ? 'Untitled' : title, template: chosen }
 }
 
-/** A quiz alone makes no page for reading. */
+/** A quiz alone is not enough for a reading page. */
 function quizTemplateOf(prompt: string): ProjectTemplate {
   const template = templateOf(prompt)
   return template === 'READING_PAGE' ? 'QUIZ_PAGE' : template

@@ -12,10 +12,10 @@ import { describeProblem, type FileProblem, type Project, type ProjectFile } fro
 import { type FileRow, fileColumns, type ProjectRow, projectColumns, toFile, toProject } from './rows.ts'
 import { sortFiles } from './validate.ts'
 
-/** The projects of all users; who may see which is asked by the API. They are made and synced by tasks. */
+/** The projects of all users. Access is checked by the API. Tasks create and sync them. */
 export interface Projects {
   readonly previews: Previews
-  /** In the order of `ids`; null where there is none. */
+  /** In the order of `ids`; null for unknown ids. */
   getMany(ids: readonly string[]): Promise<readonly (Project | null)[]>
   /** An owner's projects, newest first. */
   list(options: {
@@ -25,12 +25,12 @@ export interface Projects {
   }): Promise<readonly Project[]>
   /** The files of several projects, each by name. */
   filesOf(projectIds: readonly string[]): Promise<readonly (readonly ProjectFile[])[]>
-  /** The task that synced it last, or does so now; null when none ever did. */
+  /** The most recent task that synced each project, finished or not; null when there is none. */
   lastSyncs(projectIds: readonly string[]): Promise<readonly (string | null)[]>
   /**
-   * Writes one file of a project, new or not, and has its preview show it if it runs.
-   * @throws TidingsError `NOT_FOUND`; `BAD_INPUT` with everything that is wrong with the file; `CONFLICT` when a task works on the
-   * project, or it is no longer at `expectedVersion`
+   * Creates or overwrites one file of a project, and refreshes its preview if it runs.
+   * @throws TidingsError `NOT_FOUND`; `BAD_INPUT` with all problems of the file; `CONFLICT` when a
+   * task works on the project, or it is no longer at `expectedVersion`
    */
   updateFile(change: {
     readonly owner: string
@@ -40,8 +40,9 @@ export interface Projects {
     readonly expectedVersion?: number | undefined
   }): Promise<void>
   /**
-   * Deletes a project with its files, ends its preview and cancels what works on it; nothing stays of the tasks that made it.
-   * @returns the ids of the tasks that were canceled
+   * Deletes a project with its files, stops its preview, cancels the tasks that work on it, and
+   * erases all its tasks.
+   * @returns the ids of the canceled tasks
    * @throws TidingsError `NOT_FOUND`
    */
   delete(owner: string, projectId: string): Promise<readonly string[]>
@@ -143,14 +144,14 @@ export function createProjects(options: {
           error: null,
           changedAt: new Date().toISOString(),
         }
-        // Whoever watches is told, and nothing can follow.
+        // Notifies subscribers and closes the topic.
         await tellIn(appender, client, {
           topic: previewTopic(projectId),
           close: true,
           events: [{ type: previewChanged, payload: { preview, isLast: true } }],
         })
       })
-      // What was written and synced is in their inputs and events.
+      // The tasks' inputs and events contain the files.
       const { rows } = await pool.query<{ id: string }>('select id from task where subject = $1', [projectId])
       const ids = rows.map(({ id }) => id)
       return tasks.erase(ids, 'The project was deleted.')
@@ -159,9 +160,9 @@ export function createProjects(options: {
 }
 
 /**
- * Locks a project of the owner's on which nothing works, until the transaction ends.
+ * Locks a project of the owner that no task works on, until the transaction ends.
  * @param expectedVersion - the version that the caller knows; undefined for any
- * @throws TidingsError `NOT_FOUND`; `CONFLICT`, with the task that works on it where that is why
+ * @throws TidingsError `NOT_FOUND`; `CONFLICT`, with the task if one works on it
  */
 export async function lockProject(
   client: PoolClient,

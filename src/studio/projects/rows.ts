@@ -19,11 +19,11 @@ export interface ProjectRow {
   updated_at: Date
 }
 
-/** What {@link toProject} needs of the table `project`. */
+/** The columns of `project` for {@link toProject}. */
 export const projectColumns =
   'id, owner, title, prompt, template, document_id, quiz_id, status, note, error, version, created_at, updated_at'
 
-/** A project from its row. */
+/** Converts a row to a project. */
 export function toProject(row: ProjectRow): Project {
   return {
     id: row.id,
@@ -51,10 +51,10 @@ export interface FileRow {
   updated_at: Date
 }
 
-/** What {@link toFile} needs of the table `project_file`. */
+/** The columns of `project_file` for {@link toFile}. */
 export const fileColumns = 'project_id, path, content, size_bytes, updated_at'
 
-/** A file from its row. */
+/** Converts a row to a file. */
 export function toFile(row: FileRow): ProjectFile {
   return {
     projectId: row.project_id,
@@ -75,10 +75,10 @@ export interface PreviewRow {
   changed_at: Date
 }
 
-/** What {@link toPreview} needs of `project_preview p`. */
+/** The columns of `project_preview p` for {@link toPreview}. */
 export const previewColumns = 'p.project_id, p.status, p.key, p.version, p.error, p.changed_at'
 
-/** A preview from its row. */
+/** Converts a row to a preview. */
 export function toPreview(row: PreviewRow): Preview {
   return {
     projectId: row.project_id,

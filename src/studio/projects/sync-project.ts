@@ -24,10 +24,10 @@ const input = z.object({
 type Input = z.infer<typeof input>
 
 /**
- * Brings files to a project and has its preview show them: validating, syncing, launching, complete. They become the project's
- * only files, all or none: with a single problem nothing changes. Subject: the project; items: the files, as `file-1` …
- *
- * Fails with `INVALID_FILES` and every problem, with file, line and reason.
+ * Replaces the files of a project and refreshes its preview: validating, syncing, launching,
+ * complete. The new files become the project's only files, all or none: a single problem prevents
+ * any change. Subject: the project; items: the files, as `file-1` … Fails with `INVALID_FILES` and
+ * every problem, with file, line and reason.
  */
 export function defineSyncProject(): StudioTask<Input> {
   return defineTask({
@@ -86,7 +86,7 @@ async function* run(context: TaskContext<Input>) {
   return { type: 'ProjectSynced' as const, projectId, version, writtenCount: written, removedCount: removed }
 }
 
-/** Checks each file in the order in which they were handed in, and adds to `found`. */
+/** Checks each file in the given order, and adds its problems to `found`. */
 async function* check(
   { input: { files: given }, items, signal }: TaskContext<Input>,
   files: readonly FileInput[],
@@ -111,7 +111,7 @@ async function* check(
   }
 }
 
-/** One file's problems, as the error of its item. */
+/** Combines one file's problems into the error of its item. */
 function describe(problems: readonly FileProblem[]): FailureState {
   return {
     code: 'INVALID_FILE',

@@ -6,7 +6,7 @@ import { checkStyle } from './syntax-style.ts'
 type Element = DefaultTreeAdapterTypes.Element
 type Node = DefaultTreeAdapterTypes.Node
 
-/** What browsers agree about and authors may well have meant. */
+/** Parse errors that browsers handle alike and authors may have intended. */
 const harmless = new Set([
   'missing-doctype',
   'non-conforming-doctype',
@@ -25,8 +25,8 @@ const scriptTypes = /^(|module|text\/javascript|application\/javascript)$/i
 const maxProblems = 20
 
 /**
- * What is wrong with a page: what breaks it, elements that are never closed, scripts and styles within it, and scripts and
- * styles that are not part of the project, which no preview loads.
+ * Finds problems in a page: parse errors, unclosed elements, problems in its inline scripts and
+ * styles, and external scripts and styles, which no preview loads.
  *
  * @param paths - the files of the project
  */
@@ -37,9 +37,9 @@ export function checkPage(path: string, text: string, paths: ReadonlySet<string>
       problems.push({ path, line: startLine, column: startCol, message: code.replaceAll('-', ' ') })
   }
   const page = parse(text, { sourceCodeLocationInfo: true, onParseError })
-  // A tag that was misread takes others with it: those problems would be no one's.
+  // After a parse error, further problems would only be consequences of it.
   if (problems.length > 0) return problems.slice(0, maxProblems)
-  // Not by recursion: nesting is the author's.
+  // Not recursive: the author controls the nesting depth.
   const open: Node[] = [page]
   for (let node = open.pop(); node !== undefined && problems.length < maxProblems; node = open.pop()) {
     if ('tagName' in node) problems.push(...checkElement(path, text, node, paths))
@@ -51,7 +51,7 @@ export function checkPage(path: string, text: string, paths: ReadonlySet<string>
 
 function checkElement(path: string, text: string, element: Element, paths: ReadonlySet<string>): FileProblem[] {
   const { tagName, sourceCodeLocation: place } = element
-  // Made up by the parser.
+  // An element implied by the parser.
   if (place === null || place === undefined) return []
   const at = (message: string): FileProblem => ({ path, line: place.startLine, column: place.startCol, message })
   const start = text.slice(place.startTag?.startOffset ?? 0, place.startTag?.endOffset ?? 0)
@@ -71,7 +71,7 @@ function checkElement(path: string, text: string, element: Element, paths: Reado
   return []
 }
 
-/** Problems of a text within the page, at their places in the page. */
+/** Checks a text within the page and maps its problems to positions in the page. */
 function within(element: Element, check: (text: string) => readonly FileProblem[]): FileProblem[] {
   const [child] = element.childNodes
   if (child === undefined || !('value' in child)) return []
@@ -83,7 +83,7 @@ function within(element: Element, check: (text: string) => readonly FileProblem[
   })
 }
 
-/** Why a script or style that the page asks for cannot be had. */
+/** Returns why a script or style referenced by the page cannot be loaded. */
 function checkReference(path: string, reference: string, paths: ReadonlySet<string>): string[] {
   const base = 'http://project.invalid/'
   if (!URL.canParse(reference, new URL(path, base))) return [`“${reference}” is no address`]
@@ -96,7 +96,7 @@ function checkReference(path: string, reference: string, paths: ReadonlySet<stri
   try {
     name = decodeURIComponent(pathname.slice(1))
   } catch {
-    // Not an address of any file.
+    // Not a valid percent-encoding.
     name = pathname
   }
   return paths.has(name) ? [] : [`“${reference}” is not among the project’s files`]

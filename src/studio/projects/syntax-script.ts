@@ -1,13 +1,15 @@
 import { Parser, type Position } from 'acorn'
 import type { FileProblem } from './project.ts'
 
-/** How a script is run: it decides what its syntax is. */
+/** How a script is run, which determines its syntax. */
 export type ScriptGoal = 'script' | 'module'
 
 /**
- * What is wrong with a script: at most one problem, as a parser cannot know what was meant after the first.
+ * Checks a script. Reports at most one problem, as a parser cannot recover reliably after the
+ * first.
  *
- * @param goal - undefined for a file that may be used either way: it is wrong only when it is neither
+ * @param goal - undefined for a file that may be used either way: it is invalid only if it is
+ * neither
  */
 export function checkScript(path: string, text: string, goal: ScriptGoal | undefined): FileProblem[] {
   if (goal !== undefined) return parse(path, text, goal)
@@ -15,7 +17,7 @@ export function checkScript(path: string, text: string, goal: ScriptGoal | undef
   if (asScript.length === 0) return []
   const asModule = parse(path, text, 'module')
   if (asModule.length === 0) return []
-  // Of the two, the one that got further has understood what it is.
+  // Of the two, the parse that got further most likely has the right goal.
   return (asModule[0]?.line ?? 0) > (asScript[0]?.line ?? 0) ? asModule : asScript
 }
 
@@ -39,7 +41,7 @@ function parse(path: string, text: string, sourceType: ScriptGoal): FileProblem[
   }
 }
 
-/** What is wrong with JSON. */
+/** Checks JSON. */
 export function checkJson(path: string, text: string): FileProblem[] {
   try {
     JSON.parse(text)

@@ -1,15 +1,15 @@
 import { parse, tokenize, tokenNames } from 'css-tree'
 import type { FileProblem } from './project.ts'
 
-/** More than this nobody mends at once. */
+/** More problems are not useful at once. */
 const maxProblems = 20
 const pairs: Readonly<Record<string, string>> = { '}': '{', ']': '[', ')': '(' }
 
-/** What is wrong with a style sheet. */
+/** Checks a style sheet. */
 export function checkStyle(path: string, text: string): FileProblem[] {
   const problems: FileProblem[] = []
   const add = (line: number | null, column: number | null, message: string): void => {
-    // One slip of the pen makes the parser stumble several times over the same words.
+    // A single mistake makes the parser report several errors on the same line.
     if (problems.length < maxProblems && problems.at(-1)?.line !== line) problems.push({ path, line, column, message })
   }
   try {
@@ -34,7 +34,10 @@ interface CssError {
   readonly column?: number
 }
 
-/** What is still open at the end is closed there by every browser, which is not what its author meant. */
+/**
+ * Reports brackets left open: browsers close them at the end of the file, which is not what the
+ * author intended.
+ */
 function checkBrackets(path: string, text: string): FileProblem[] {
   const open: { readonly sign: string; readonly at: number }[] = []
   tokenize(text, (type, start, end) => {

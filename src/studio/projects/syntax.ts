@@ -5,13 +5,13 @@ import { checkJson, checkScript } from './syntax-script.ts'
 import { checkStyle } from './syntax-style.ts'
 
 /**
- * What is wrong with a file's content, by its kind. Files are as their author likes them, so this may take long or all memory:
- * see `checker.ts`.
+ * Checks a file's content by its type. Files are untrusted, so this may take long or exhaust
+ * memory: see `checker.ts`.
  *
- * @param paths - all files of the project, which pages refer to
+ * @param paths - all files of the project, which pages may reference
  */
 export function checkSyntax({ path, content }: FileInput, paths: ReadonlySet<string>): FileProblem[] {
-  // The mark that editors on Windows put in front; browsers skip it.
+  // The byte order mark that editors on Windows add; browsers skip it.
   const text = content.replace(/^\ufeff/, '')
   switch (endingOf(path)) {
     case 'html':

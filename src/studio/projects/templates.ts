@@ -5,7 +5,10 @@ import type { GenerateRequest, GeneratorReport, Material, ProjectGenerator } fro
 import { escapeHtml, renderInline, renderMarkdown } from './markdown-html.ts'
 import { type FileInput, type ProjectTemplate, projectLimits } from './project.ts'
 
-/** How much of a file comes at once, so that people can watch it being written; more of a long one, which nobody waits for. */
+/**
+ * Size of one piece of a streamed file, so that users can watch it being written; larger for long
+ * files, which would take too long.
+ */
 const pieceCharacters = 80
 const maxPieces = 100
 
@@ -14,15 +17,15 @@ const words: readonly (readonly [ProjectTemplate, RegExp])[] = [
   ['QUIZ_PAGE', /quiz|\btest\b|question|exam|multiple.choice|prüfung|frage/i],
 ]
 
-/** The template that a prompt asks for; a page to read when it names none. */
+/** Returns the template that a prompt asks for; a reading page when it names none. */
 export function templateOf(prompt: string): ProjectTemplate {
   return words.find(([, pattern]) => pattern.test(prompt))?.[0] ?? 'READING_PAGE'
 }
 
 /**
- * The generator that needs no service: pages of ours, filled with a document or a quiz.
+ * Creates the generator that needs no service: built-in pages, filled with a document or a quiz.
  *
- * @param options.paceMs - pause between two pieces of text
+ * @param options.paceMs - delay between two pieces of text
  */
 export function createTemplateGenerator({ paceMs }: { readonly paceMs: number }): ProjectGenerator {
   return {
@@ -46,7 +49,7 @@ export function createTemplateGenerator({ paceMs }: { readonly paceMs: number })
   }
 }
 
-/** The files of a template, filled. */
+/** Renders the files of a template. */
 export async function writeTemplate(
   request: Pick<GenerateRequest, 'prompt' | 'template' | 'material'>,
 ): Promise<FileInput[]> {
@@ -69,7 +72,7 @@ export async function writeTemplate(
   }
 }
 
-/** The style and the script of a template, as they lie in its folder. */
+/** Reads the style and the script of a template from its folder. */
 async function own(name: string): Promise<FileInput[]> {
   const read = (file: string): Promise<string> => readFile(new URL(`./templates/${file}`, import.meta.url), 'utf8')
   const [base, style, script] = await Promise.all([read('base.css'), read(`${name}.css`), read(`${name}.js`)])
@@ -118,7 +121,7 @@ const quiz = `    <main>
       <form id="quiz"></form>
     </main>`
 
-/** A document that is longer than a project may be is cut between two sections, and says so. */
+/** A document that exceeds the size limit of a project is truncated between two sections, with a note. */
 function writeReading({ title: name, sections }: Material): string {
   const shown: { readonly key: string; readonly heading: string; readonly html: string }[] = []
   let bytes = 0
@@ -126,7 +129,7 @@ function writeReading({ title: name, sections }: Material): string {
   for (const { level, heading, body } of sections) {
     const tag = `h${Math.min(6, Math.max(2, level + 1))}`
     const key = `section-${shown.length + 1}`
-    // The page has it as its own heading already.
+    // The page already has it as its own heading.
     const isTitle = shown.length === 0 && heading.trim() === name.trim()
     const title = isTitle || heading.trim() === '' ? '' : `        <${tag}>${escapeHtml(heading)}</${tag}>\n`
     const html = `      <section id="${key}">\n${title}${renderMarkdown(body)}      </section>`
@@ -153,7 +156,7 @@ ${shown.map(({ html }) => html).join('\n')}
 ${note}    </main>`
 }
 
-/** Readable in the editor: one entry to a line. */
+/** Readable in the editor: one entry per line. */
 function writeData(name: string, entries: readonly object[]): string {
   return `window.${name} = [\n${entries.map((entry) => `  ${JSON.stringify(entry)},`).join('\n')}\n]\n`
 }

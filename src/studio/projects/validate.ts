@@ -1,15 +1,15 @@
 import { keyOfPath, normalizePath, printable, refusePath } from './file-names.ts'
 import { entryPath, type FileInput, type FileProblem, projectLimits } from './project.ts'
 
-/** What became of files that were handed in: as they would be stored, and what is wrong with names, sizes and number. */
+/** The validated files of an upload, and the problems with names, sizes and number. */
 export interface Sorted {
   readonly files: readonly FileInput[]
   readonly problems: readonly FileProblem[]
 }
 
 /**
- * Sorts the files of a project: names normalised, confined and different from one another, sizes and number within the limits,
- * and a page to begin with. What a file holds is looked at later, by a `Checker`.
+ * Validates the files of a project: names are normalised, safe and distinct, sizes and number are
+ * within the limits, and there is an entry page. The content is checked later, by a `Checker`.
  */
 export function sortFiles(given: readonly FileInput[]): Sorted {
   const problems: FileProblem[] = []
