@@ -2,8 +2,9 @@ import type { TaskDefinition } from '../tasks/define-task.ts'
 import type { ContentPiece } from './content/provider.ts'
 
 /**
- * The results of the applications' kinds of task, as they are stored. `type` names the member of the union `TaskResult` of the API
- * (`schema/task-result.ts`), so a kind whose result is none of these does not compile: see {@link StudioTask}.
+ * The stored results of the applications' task kinds. `type` names the member of the union
+ * `TaskResult` of the API (`schema/task-result.ts`), so a kind with any other result does not
+ * compile: see {@link StudioTask}.
  */
 export type StudioResult =
   | {
@@ -49,8 +50,8 @@ export type StudioResult =
       readonly version: number
     }
 
-/** The result with a type. */
+/** The result of a type. */
 export type StudioResultOf<T extends StudioResult['type']> = Extract<StudioResult, { readonly type: T }>
 
-/** A kind of task whose result the API can present. */
+/** A task kind whose result the API can present. */
 export type StudioTask<I> = TaskDefinition<I, StudioResult>

@@ -12,27 +12,28 @@ import { sessionTopic } from './sessions/session.ts'
 import type { Sessions } from './sessions/sessions.ts'
 import { viewerTopic } from './viewer/viewer-updates.ts'
 
-/** The author of what a deleted user has written in the sessions of others. */
+/** The author of a deleted user's messages in the sessions of other users. */
 export const deletedUser = '(deleted)'
 
 /** Deletes users. */
 export interface UserData {
   /**
-   * Deletes everything of one user for good, in the engine and in all applications: tasks (canceled first), documents, roadmaps,
-   * quizzes, attempts, projects, sessions, notifications and figures. In the sessions of others the user's messages stay as empty
-   * messages of {@link deletedUser}; entries of the audit log lose the user, address and browser.
+   * Permanently deletes all data of one user, in the engine and in all applications: tasks
+   * (canceled first), documents, roadmaps, quizzes, attempts, projects, sessions, notifications and
+   * figures. In the sessions of others the user's messages remain as empty messages of {@link
+   * deletedUser}; entries of the audit log lose the user, address and browser.
    *
-   * Not one transaction, as it may be much: after a failure, call it again. Tokens that are still valid let the user begin
-   * anew: revoke them first.
+   * Not a single transaction, as there may be much data: after a failure, call it again. Tokens
+   * that are still valid let the user start over: revoke them first.
    *
-   * @returns the ids of the tasks that were canceled
+   * @returns the ids of the canceled tasks
    */
   delete(userId: string): Promise<readonly string[]>
 }
 
 const reason = 'The user was deleted.'
 
-/** Creates what deletes users. */
+/** Creates the deletion of users. */
 export function createUserData(
   { database, tasks, visibility }: Pick<Engine, 'database' | 'tasks' | 'visibility'>,
   applications: {
@@ -52,7 +53,8 @@ export function createUserData(
 
   return {
     async delete(userId) {
-      // Tasks first: they would fail for what they miss. And last: one may have begun meanwhile.
+      // Tasks are deleted first, as they would fail for lack of their data, and again last, as one
+      // may have started in the meantime.
       const canceled = [...(await deleteTasks(userId))]
       for (const id of await idsOf('select id from document where owner = $1', userId))
         canceled.push(...(await documents.delete(id)))
@@ -66,7 +68,7 @@ export function createUserData(
           await client.query('delete from roadmap where id = $1', [id])
         })
       for (const id of await idsOf('select id from session where owner = $1', userId)) {
-        // The others are told that it is closed before it is gone.
+        // Other participants receive the closing event before the session is deleted.
         await sessions.membership.close(id, userId)
         await withTransaction(database, async (client) => {
           await deleteTopic(client, sessionTopic(id))
@@ -84,7 +86,7 @@ export function createUserData(
   }
 }
 
-/** Deletes what refers to a user without being a thing of the user's own. */
+/** Deletes references to a user from data owned by others. */
 async function deleteTraces(client: PoolClient, userId: string): Promise<void> {
   const { rows: sessions } = await client.query<{ id: string }>(
     `select session_id as id from session_message where author = $1 union
@@ -95,7 +97,8 @@ async function deleteTraces(client: PoolClient, userId: string): Promise<void> {
      order by 1`,
     [userId],
   )
-  // Topics before rows. Their events repeat messages and names; subscribers behind receive a snapshot instead.
+  // Topics before rows. Their events repeat messages and names; late subscribers receive a snapshot
+  // instead.
   for (const { id } of sessions) {
     const topic = sessionTopic(id)
     await client.query('update topic set pruned_seq = seq where name = $1', [topic])

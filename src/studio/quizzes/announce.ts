@@ -2,7 +2,7 @@ import type { PoolClient } from 'pg'
 import type { Announcement, Ending } from '../../tasks/define-task.ts'
 import { quote } from '../text/words.ts'
 
-/** The end of making a quiz in words; null when the quiz is gone. */
+/** Describes the end of generating a quiz for its owner; null when the quiz no longer exists. */
 export async function announceQuiz(client: PoolClient, { subject, status }: Ending): Promise<Announcement | null> {
   const { rows } = await client.query<{ title: string; note: string | null; count: number }>(
     `select title, note, (select count(*) from question where quiz_id = quiz.id and version is not null) as count
@@ -18,7 +18,7 @@ export async function announceQuiz(client: PoolClient, { subject, status }: Endi
   return { title: `Your quiz on ${quote(title)} is ready`, message, isPartial: note !== null }
 }
 
-/** The end of replacing a question in words, with the quiz to look at; null when it is gone. */
+/** Describes the end of replacing a question, with a link to the quiz; null when it no longer exists. */
 export async function announceReplacement(
   client: PoolClient,
   questionId: string,

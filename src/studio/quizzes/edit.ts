@@ -3,12 +3,12 @@ import { isStorable, unstorable } from '../../tasks/storable.ts'
 import { type Difficulty, gap, wordsOf } from '../content/question.ts'
 import type { QuestionBody } from './quiz.ts'
 
-/** What of a question is to be changed; what is left out stays. Kind and citation stay. */
+/** Changes to a question; omitted fields are kept. Kind and citation cannot be changed. */
 export interface Changes {
   readonly prompt?: string | undefined
   /** MULTIPLE_CHOICE only. */
   readonly options?: readonly string[] | undefined
-  /** MULTIPLE_CHOICE: one of the options; CLOZE: what the gap stands for; TRUE_FALSE: `TRUE` or `FALSE`. */
+  /** MULTIPLE_CHOICE: one of the options; CLOZE: the text of the gap; TRUE_FALSE: `TRUE` or `FALSE`. */
   readonly answer?: string | undefined
   /** CLOZE only. */
   readonly alternatives?: readonly string[] | undefined
@@ -23,7 +23,10 @@ interface Issue {
 
 const maxCharacters = { prompt: 4_000, option: 1_000, explanation: 4_000, answer: 200 } as const
 
-/** A question with changes. @throws TidingsError `BAD_INPUT` with everything that is wrong with them */
+/**
+ * Applies changes to a question.
+ * @throws TidingsError `BAD_INPUT` with all problems of the changes
+ */
 export function changeBody(before: QuestionBody, changes: Changes): QuestionBody {
   const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined)) as Changes
   const body = trimmed({ ...before, ...given } as QuestionBody)

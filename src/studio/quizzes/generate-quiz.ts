@@ -14,7 +14,7 @@ import { readAsked, readDocument } from './material.ts'
 
 /** The kind of {@link defineGenerateQuiz}. */
 export const generateQuizKind = 'GENERATE_QUIZ'
-/** Most questions of one quiz. */
+/** Maximum number of questions per quiz. */
 export const maxQuestionCount = 50
 
 const kind = z.enum(['MULTIPLE_CHOICE', 'CLOZE', 'TRUE_FALSE'])
@@ -28,14 +28,17 @@ const input = z.object({
 })
 type Input = z.infer<typeof input>
 
-/** The quiz that a task of this kind makes: its subject. One task, one quiz, also when it is attempted again. */
+/**
+ * Returns the id of the quiz that a task of this kind creates: its subject. One task, one quiz,
+ * also across attempts.
+ */
 export function quizIdOf(taskId: string): string {
   return taskId.replace(/^task_/, 'quiz_')
 }
 
 /**
- * Makes a quiz of a document, question by question. Subject: the quiz; items: its questions, each readable once it is completed.
- * A retry of it makes the questions that are missing.
+ * Generates a quiz from a document, question by question. Subject: the quiz; items: its questions,
+ * each readable once it is completed. A retry generates the missing questions.
  */
 export function defineGenerateQuiz(provider: QuestionProvider): StudioTask<Input> {
   return defineTask({
@@ -83,7 +86,7 @@ async function* run(context: TaskContext<Input>, provider: QuestionProvider) {
     count: open.length,
     kinds: turnedBy(kinds, asked.length),
     avoid: asked,
-    // Another attempt does not run into the same wall.
+    // The seed differs per attempt, so that a failure caused by it is not repeated.
     seed: seedOf(taskId, attempt),
     signal,
   })
@@ -117,7 +120,7 @@ async function* run(context: TaskContext<Input>, provider: QuestionProvider) {
   return { type: 'QuizGenerated' as const, quizId, questionCount: made, requestedCount, message }
 }
 
-/** Kinds go on taking turns where an earlier attempt left off. */
+/** The rotation of kinds continues where an earlier attempt stopped. */
 function turnedBy(kinds: readonly QuestionKind[], by: number): QuestionKind[] {
   const turn = by % kinds.length
   return [...kinds.slice(turn), ...kinds.slice(0, turn)]
@@ -135,7 +138,10 @@ async function readSubject({ database, taskId }: TaskContext<Input>): Promise<st
   return subject
 }
 
-/** The document's title. @throws TidingsError `NOT_FOUND`, `CONFLICT` with the task that prepares it */
+/**
+ * Returns the document's title.
+ * @throws TidingsError `NOT_FOUND`, `CONFLICT` with the task that converts it
+ */
 async function requireReady(client: PoolClient, documentId: string, owner: string): Promise<string> {
   const { rows } = await client.query<{ status: string; title: string }>(
     'select status, title from document where id = $1 and owner = $2 for share',
@@ -173,7 +179,10 @@ async function insertQuiz(
   return questionCount
 }
 
-/** How many questions are missing. @throws TidingsError `CONFLICT`, `NOT_FOUND` */
+/**
+ * Returns the number of missing questions.
+ * @throws TidingsError `CONFLICT`, `NOT_FOUND`
+ */
 async function reopenQuiz(client: PoolClient, quizId: string, owner: string): Promise<number> {
   const { rows } = await client.query<{ status: string; requested_count: number; task_id: string | null }>(
     `select status, requested_count,
@@ -202,7 +211,7 @@ async function storeFirst(client: PoolClient, questionId: string, taskId: string
   await client.query('update question set version = 1 where id = $1', [questionId])
 }
 
-/** What was made stays, however the task ended; places without a question go. */
+/** Finished questions are kept, whatever the task's status; slots without a question are deleted. */
 async function settle(client: PoolClient, _: Input, { taskId, status, error }: Ending): Promise<void> {
   const quizzes = await client.query<{ id: string; requested_count: number }>(
     `select z.id, z.requested_count from quiz z join task t on t.subject = z.id where t.id = $1 for no key update of z`,

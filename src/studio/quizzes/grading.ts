@@ -1,13 +1,12 @@
 import { optionsOf, type QuestionBody, rightKeyOf } from './quiz.ts'
 
-/** A written answer of this many letters may have one of them wrong. */
+/** Minimum length of a free answer in which one wrong letter is tolerated. */
 const minLettersForSlip = 6
 
 /**
- * Whether an answer is right: the key of the right option, or the text of the gap.
- *
- * A text is compared without case, articles, quotes and punctuation around it; a longer word may have one letter wrong, missing
- * or too many, but not a name, a number or a piece of code.
+ * Whether an answer is correct: the key of the right option, or the text of the gap. Texts are
+ * compared without case, articles, and surrounding quotes and punctuation; a longer word may have
+ * one letter wrong, missing or extra, but not a name, a number or a piece of code.
  */
 export function isRight(body: QuestionBody, given: string): boolean {
   const key = rightKeyOf(body)
@@ -21,7 +20,7 @@ export function isRight(body: QuestionBody, given: string): boolean {
   })
 }
 
-/** What is wrong with an answer's form; undefined when it can be graded. */
+/** Returns the problem with an answer's form; undefined when it can be graded. */
 export function formIssueOf(body: QuestionBody, given: string): string | undefined {
   const options = optionsOf(body)
   if (options.length === 0 || options.some(({ key }) => key === given.trim().toUpperCase())) return undefined
@@ -41,7 +40,7 @@ function comparable(text: string): string {
     .replace(/^(the|an?) (?=\S)/, '')
 }
 
-/** Whether two texts differ by one letter put in, left out or exchanged. */
+/** Whether two texts differ by one inserted, deleted or substituted letter. */
 function isOneSlipAway(one: string, other: string): boolean {
   const [short, long] = one.length <= other.length ? [one, other] : [other, one]
   if (long.length - short.length > 1) return false

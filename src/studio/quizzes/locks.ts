@@ -3,7 +3,10 @@ import { TidingsError } from '../../errors.ts'
 import type { Quiz } from './quiz.ts'
 import { type QuizRow, quizColumns, toQuiz } from './rows.ts'
 
-/** A question that may be changed, with its quiz; both are locked until the transaction ends, the quiz first as everywhere. */
+/**
+ * An editable question with its quiz; both are locked until the transaction ends, the quiz first,
+ * as in all transactions.
+ */
 export interface Locked {
   readonly quiz: Quiz
   /** From 1. */
@@ -13,8 +16,9 @@ export interface Locked {
 }
 
 /**
- * Locks a quiz of the owner's that is under review.
- * @throws TidingsError `NOT_FOUND`; `CONFLICT` when it is published, or with the task that makes it
+ * Locks a quiz of the owner that is under review.
+ * @throws TidingsError `NOT_FOUND`; `CONFLICT` when it is published, or with the task that
+ * generates it
  */
 export async function lockQuiz(client: PoolClient, quizId: string, owner: string): Promise<Quiz> {
   const { rows } = await client.query<QuizRow>(
@@ -33,9 +37,9 @@ export async function lockQuiz(client: PoolClient, quizId: string, owner: string
 }
 
 /**
- * Locks a question of the owner's that may be changed.
- * @throws TidingsError `NOT_FOUND`; `CONFLICT` when its quiz is published, with the task that makes the quiz, or with the one that
- * replaces the question
+ * Locks an editable question of the owner.
+ * @throws TidingsError `NOT_FOUND`; `CONFLICT` when its quiz is published, with the task that
+ * generates the quiz, or with the one that replaces the question
  */
 export async function lockForReview(client: PoolClient, questionId: string, owner: string): Promise<Locked> {
   const found = await client.query<{ quiz_id: string }>(
@@ -65,7 +69,7 @@ export async function lockForReview(client: PoolClient, questionId: string, owne
   return { quiz, ...row }
 }
 
-/** The newest task that works on one of these. */
+/** Returns the newest active task with one of these subjects. */
 export async function activeTaskOf(client: PoolClient, subjects: readonly string[]): Promise<string | undefined> {
   const { rows } = await client.query<{ id: string }>(
     `select id from task where subject = any($1::text[]) and status in ('QUEUED', 'RUNNING', 'RETRYING')

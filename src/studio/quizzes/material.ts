@@ -4,7 +4,10 @@ import { FinalError } from '../../tasks/failure.ts'
 import type { QuestionSection } from '../content/question.ts'
 import type { QuestionBody } from './quiz.ts'
 
-/** The text that a quiz is made from. @throws FinalError `DOCUMENT_DELETED` */
+/**
+ * Reads the text that a quiz is generated from.
+ * @throws FinalError `DOCUMENT_DELETED`
+ */
 export async function readDocument(
   { pool }: Database,
   documentId: string | null,
@@ -23,7 +26,10 @@ export async function readDocument(
   return document
 }
 
-/** Everything that a quiz asks or ever asked, drafts of running replacements included: nothing new may be the same. */
+/**
+ * Reads every current and former question of a quiz, including drafts of running replacements: new
+ * questions must differ from all of them.
+ */
 export async function readAsked(client: Pool | PoolClient, quizId: string): Promise<QuestionBody[]> {
   const { rows } = await client.query<{ body: QuestionBody }>(
     `select v.body from question_version v join question q on q.id = v.question_id where q.quiz_id = $1

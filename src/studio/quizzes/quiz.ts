@@ -3,52 +3,55 @@ import type { Question as QuestionBody, QuestionKind } from '../content/question
 
 export type { QuestionBody }
 
-/** Where a quiz is: being made, under review, without a single question, or frozen and open to be taken. */
+/**
+ * The state of a quiz: being generated, under review, failed without any question, or published:
+ * frozen and open for attempts.
+ */
 export type QuizStatus = 'GENERATING' | 'DRAFT' | 'FAILED' | 'PUBLISHED'
 
-/** A quiz made from a document. */
+/** A quiz generated from a document. */
 export interface Quiz {
   readonly id: string
   readonly owner: string
-  /** null when the document was deleted since. */
+  /** null when the document was deleted. */
   readonly documentId: string | null
   readonly title: string
   readonly status: QuizStatus
   readonly requestedCount: number
   readonly kinds: readonly QuestionKind[]
-  /** What whoever asked for it should know, as a sentence; null when all is as asked for. */
+  /** A sentence that the requester should know; null when the quiz is as requested. */
   readonly note: string | null
   readonly error: FailureState | null
   readonly createdAt: Date
   readonly publishedAt: Date | null
 }
 
-/** Where a version of a question comes from. */
+/** How a version of a question was created. */
 export type QuestionOrigin = 'GENERATED' | 'REPLACED' | 'EDITED'
 
-/** What stands, or once stood, in a place of a quiz. */
+/** A current or former version of a question. */
 export interface QuestionVersion {
   readonly version: number
   readonly origin: QuestionOrigin
-  /** Why the one before was replaced; null when nobody said. */
+  /** Why the previous version was replaced; null when no reason was given. */
   readonly reason: string | null
   readonly body: QuestionBody
   readonly acceptedAt: Date | null
   readonly createdAt: Date
 }
 
-/** A place in a quiz with the version that it shows. */
+/** A slot of a quiz with its current version. */
 export interface Question extends QuestionVersion {
   readonly id: string
   readonly quizId: string
   readonly owner: string
   /** 1, 2, 3 … */
   readonly position: number
-  /** The version that undoing goes back to; null for the first. */
+  /** The version that undo restores; null for the first. */
   readonly parent: number | null
 }
 
-/** A quiz that was taken. */
+/** One attempt at a quiz. */
 export interface Attempt {
   readonly id: string
   readonly quizId: string
@@ -59,23 +62,23 @@ export interface Attempt {
   readonly createdAt: Date
 }
 
-/** What was given to one question. */
+/** The answer to one question. */
 export interface AnsweredQuestion {
   readonly questionId: string
-  /** A key of an option, or a text; null when it was left open. */
+  /** A key of an option, or a text; null when unanswered. */
   readonly given: string | null
   readonly isCorrect: boolean
 }
 
-/** An option as it is shown and chosen. */
+/** An option of a question. */
 export interface QuestionOption {
-  /** `A`, `B`, `C` … of a multiple choice, `TRUE` or `FALSE` of a statement. */
+  /** `A`, `B`, `C` … for multiple choice, `TRUE` or `FALSE` for a statement. */
   readonly key: string
   /** Markdown. */
   readonly text: string
 }
 
-/** What can be chosen; empty where the answer is written. */
+/** Returns the options of a question; empty for a free answer. */
 export function optionsOf({ kind, options }: Pick<QuestionBody, 'kind' | 'options'>): QuestionOption[] {
   if (kind === 'CLOZE') return []
   if (kind === 'TRUE_FALSE')
@@ -86,7 +89,7 @@ export function optionsOf({ kind, options }: Pick<QuestionBody, 'kind' | 'option
   return options.map((text, place) => ({ key: String.fromCharCode(65 + place), text }))
 }
 
-/** The key of the right option; null where the answer is written. */
+/** Returns the key of the right option; null for a free answer. */
 export function rightKeyOf(body: QuestionBody): string | null {
   if (body.kind === 'CLOZE') return null
   if (body.kind === 'TRUE_FALSE') return body.answer

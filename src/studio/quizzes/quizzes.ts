@@ -20,20 +20,23 @@ import { createTaking, type Taking } from './taking.ts'
 export type { Changes } from './edit.ts'
 export type { GivenAnswer } from './taking.ts'
 
-/** The most quizzes that are listed with their document. */
+/** Maximum number of quizzes listed per document. */
 export const maxQuizzesOfDocument = 50
 
-/** Somebody's quizzes of a document: see {@link Quizzes.listOfDocuments}. */
+/** Identifies one user's quizzes of a document: see {@link Quizzes.listOfDocuments}. */
 export interface DocumentOfOwner {
   readonly owner: string
   readonly documentId: string
 }
 
-/** The quizzes of all users; who may see which is asked by the API. They are made, and their questions replaced, by tasks. */
+/**
+ * The quizzes of all users. Access is checked by the API. Tasks generate them and replace their
+ * questions.
+ */
 export interface Quizzes {
   readonly review: Review
   readonly taking: Taking
-  /** In the order of `ids`; null where there is none. */
+  /** In the order of `ids`; null for unknown ids. */
   getMany(ids: readonly string[]): Promise<readonly (Quiz | null)[]>
   /** An owner's quizzes, newest first. */
   list(options: {
@@ -41,24 +44,28 @@ export interface Quizzes {
     readonly before?: { readonly createdAt: Date; readonly id: string } | undefined
     readonly limit: number
   }): Promise<readonly Quiz[]>
-  /** What several owners have made from several documents: of each at most {@link maxQuizzesOfDocument} quizzes, newest first. */
+  /**
+   * Lists quizzes by owner and document: for each pair at most {@link maxQuizzesOfDocument}, newest
+   * first.
+   */
   listOfDocuments(those: readonly DocumentOfOwner[]): Promise<readonly (readonly Quiz[])[]>
-  /** The questions of several quizzes that have been made, each in its order. */
+  /** The finished questions of several quizzes, each in its order. */
   questionsOf(quizIds: readonly string[]): Promise<readonly (readonly Question[])[]>
   questions(ids: readonly string[]): Promise<readonly (Question | null)[]>
-  /** The ids of all questions that were made from a document. */
+  /** The ids of all questions generated from a document. */
   questionIdsOf(documentId: string): Promise<readonly string[]>
   /**
-   * Deletes a quiz with its questions, how it was taken and what is kept of its tasks, for good, and cancels what works on it.
-   * @returns the ids of the tasks that were canceled
+   * Permanently deletes a quiz with its questions, its attempts and the records of its tasks, and
+   * cancels active tasks.
+   * @returns the ids of the canceled tasks
    * @throws TidingsError `NOT_FOUND`
    */
   delete(owner: string, id: string): Promise<readonly string[]>
-  /** All that ever stood in several places, each newest first. */
+  /** All versions of several questions, each newest first. */
   versionsOf(questionIds: readonly string[]): Promise<readonly (readonly QuestionVersion[])[]>
-  /** A quiz that can be taken; null for any other. */
+  /** Returns a published quiz; null for any other. */
   published(id: string): Promise<Quiz | null>
-  /** The questions of a published quiz: those that were accepted, in their order, numbered anew. */
+  /** The questions of a published quiz: the accepted ones, in order, renumbered. */
   publishedQuestions(id: string): Promise<readonly Question[]>
 }
 
@@ -126,7 +133,8 @@ export function createQuizzes(options: ReviewOptions & { readonly tasks: Pick<Ta
         'select distinct quiz_id from question where id = any($1::text[])',
         [ids],
       )
-      // By the quiz's id the numbering reads no other quiz; a condition on the question's own would come after it.
+      // Selected by the quiz's id, the numbering reads no other quiz; a condition on the question's
+      // id would be applied only after numbering.
       const all = await questionsOf(found.rows.map((row) => row.quiz_id))
       const byId = new Map(all.flat().map((question) => [question.id, question]))
       return ids.map((id) => byId.get(id) ?? null)
@@ -139,7 +147,8 @@ export function createQuizzes(options: ReviewOptions & { readonly tasks: Pick<Ta
       return rows.map((row) => row.id)
     },
     async delete(owner, id) {
-      // Whoever wants to start a task about it waits for its row, and does not find it then.
+      // A transaction that starts a task about the quiz waits for this row lock, and then does not
+      // find the row.
       const subjects = await withTransaction(database, async (client) => {
         const quiz = await client.query('select from quiz where id = $1 and owner = $2 for update', [id, owner])
         if (quiz.rowCount === 0) throw new TidingsError('NOT_FOUND', `There is no quiz "${id}"`, { id })

@@ -7,24 +7,36 @@ import { type Changes, changeBody } from './edit.ts'
 import { activeTaskOf, lockForReview, lockQuiz } from './locks.ts'
 import type { QuestionBody } from './quiz.ts'
 
-/** What the owner of a quiz does with its questions before it is published. All of it is refused for a question that is being replaced. */
+/**
+ * The owner's operations on questions before publication. All of them are rejected for a question
+ * that is being replaced.
+ */
 export interface Review {
   /**
-   * Accepts a question, or takes that back.
+   * Accepts a question, or revokes its acceptance.
    * @throws TidingsError `NOT_FOUND`, `CONFLICT`, as all of these
    */
   accept(owner: string, questionId: string, isAccepted: boolean): Promise<void>
-  /** Changes the words of a question; the version before is kept. An accepted question stays accepted. @throws TidingsError `BAD_INPUT` */
+  /**
+   * Edits a question; the previous version is kept. An accepted question remains accepted.
+   * @throws TidingsError `BAD_INPUT`
+   */
   edit(owner: string, questionId: string, changes: Changes): Promise<void>
-  /** Moves a question to another place, 1 for the first; it may be moved while it is being replaced. @returns the quiz's id */
+  /**
+   * Moves a question to another position, from 1; allowed while it is being replaced.
+   * @returns the quiz's id
+   */
   move(owner: string, questionId: string, position: number): Promise<string>
-  /** Goes back to the version that the present one took the place of. */
+  /** Restores the version that the current one replaced. */
   undo(owner: string, questionId: string): Promise<void>
-  /** Freezes the accepted questions of a quiz, and lets it be taken. The others are not in it. */
+  /**
+   * Publishes a quiz: freezes its accepted questions and opens it for attempts. Other questions are
+   * not included.
+   */
   publish(owner: string, quizId: string): Promise<void>
 }
 
-/** What {@link createReview} is made with. */
+/** The dependencies of {@link createReview}. */
 export interface ReviewOptions {
   readonly database: Database
   readonly appender: Telling

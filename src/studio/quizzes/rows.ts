@@ -17,11 +17,11 @@ export interface QuizRow {
   published_at: Date | null
 }
 
-/** What {@link toQuiz} needs of the table `quiz`. */
+/** The columns of `quiz` for {@link toQuiz}. */
 export const quizColumns =
   'id, owner, document_id, title, status, requested_count, kinds, note, error, created_at, published_at'
 
-/** A quiz from its row. */
+/** Converts a row to a quiz. */
 export function toQuiz(row: QuizRow): Quiz {
   return {
     id: row.id,
@@ -50,11 +50,11 @@ export interface VersionRow {
   created_at: Date
 }
 
-/** What {@link toVersion} needs of `question_version v`. */
+/** The columns of `question_version v` for {@link toVersion}. */
 export const versionColumns =
   'v.question_id, v.version, v.parent, v.origin, v.reason, v.body, v.accepted_at, v.created_at'
 
-/** A version from its row. */
+/** Converts a row to a version. */
 export function toVersion(row: VersionRow): QuestionVersion {
   return {
     version: row.version,
@@ -75,14 +75,14 @@ export interface QuestionRow extends VersionRow {
   place: number
 }
 
-/** What {@link toQuestion} needs, of {@link questionSource}. */
+/** The columns of {@link questionSource} for {@link toQuestion}. */
 export const questionColumns = `q.id, q.quiz_id, z.owner, q.place, ${versionColumns}`
-/** Questions that have been made, numbered in their quiz. */
+/** Finished questions, numbered within their quiz. */
 export const questionSource = `(
     select *, row_number() over (partition by quiz_id order by position, id)::int as place from question where version is not null
   ) q join quiz z on z.id = q.quiz_id join question_version v on v.question_id = q.id and v.version = q.version`
 
-/** A question from its row. */
+/** Converts a row to a question. */
 export function toQuestion(row: QuestionRow): Question {
   return {
     ...toVersion(row),

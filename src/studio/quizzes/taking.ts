@@ -6,18 +6,20 @@ import { storableText } from '../../tasks/storable.ts'
 import { formIssueOf, isRight } from './grading.ts'
 import type { AnsweredQuestion, Attempt, Question, Quiz } from './quiz.ts'
 
-/** An answer as it is handed in. */
+/** A submitted answer. */
 export interface GivenAnswer {
   readonly questionId: string
   readonly answer: string
 }
 
-/** Taking published quizzes. */
+/** Attempts at published quizzes. */
 export interface Taking {
   /**
-   * Grades answers and keeps them. Questions without an answer count as wrong.
-   * @param request.idempotencyKey - handed in again with the same key, the same attempt is returned
-   * @throws TidingsError `NOT_FOUND` (also while it is not published), `BAD_INPUT`, `IDEMPOTENCY_KEY_REUSED`
+   * Grades and stores answers. Questions without an answer count as wrong.
+   * @param request.idempotencyKey - a repeated submission with the same key returns the same
+   * attempt
+   * @throws TidingsError `NOT_FOUND` (also while it is not published), `BAD_INPUT`,
+   * `IDEMPOTENCY_KEY_REUSED`
    */
   submit(request: {
     readonly taker: string
@@ -51,7 +53,7 @@ const toAttempt = (row: AttemptRow): Attempt => ({
   createdAt: row.created_at,
 })
 
-/** Creates the taking of quizzes; `read` gives published ones and their questions. */
+/** Creates the store of attempts; `read` provides published quizzes and their questions. */
 export function createTaking(
   { pool }: Database,
   read: {
@@ -70,7 +72,7 @@ export function createTaking(
   return {
     async submit({ taker, quizId, answers, idempotencyKey }) {
       checkIdempotencyKey(idempotencyKey, 'input.idempotencyKey')
-      // Before the quiz is looked at, which may have other questions by now.
+      // Checked before the quiz is read, which may have other questions by now.
       const earlier = await known(taker, idempotencyKey)
       if (earlier !== null) return sameOrRefused(earlier, { quizId, answers })
       const quiz = await read.published(quizId)
@@ -91,7 +93,7 @@ export function createTaking(
         ],
       )
       if (rows[0] !== undefined) return toAttempt(rows[0])
-      // Handed in twice at once.
+      // Submitted twice concurrently.
       const simultaneous = await known(taker, idempotencyKey)
       if (simultaneous === null) throw new Error('The attempt was neither stored nor there')
       return sameOrRefused(simultaneous, { quizId, answers })
@@ -110,7 +112,10 @@ export function createTaking(
   }
 }
 
-/** @throws TidingsError `BAD_INPUT` with everything that cannot be graded */
+/**
+ * Grades answers.
+ * @throws TidingsError `BAD_INPUT` with all answers that cannot be graded
+ */
 function grade(questions: readonly Question[], answers: readonly GivenAnswer[]): AnsweredQuestion[] {
   const byId = new Map(answers.map(({ questionId, answer }) => [questionId, answer]))
   const known = new Map(questions.map((question) => [question.id, question]))
@@ -137,7 +142,10 @@ function grade(questions: readonly Question[], answers: readonly GivenAnswer[]):
   })
 }
 
-/** @throws TidingsError `IDEMPOTENCY_KEY_REUSED` when the attempt is not what is handed in */
+/**
+ * Returns the attempt when it equals the submission.
+ * @throws TidingsError `IDEMPOTENCY_KEY_REUSED` when it differs
+ */
 function sameOrRefused(
   attempt: Attempt,
   submitted: { readonly quizId: string; readonly answers: readonly GivenAnswer[] },

@@ -9,7 +9,7 @@ const pieceNames: Readonly<Record<ContentPiece, string>> = {
   QUIZ: 'quiz',
 }
 
-/** The end of making a roadmap in words; null when the roadmap is gone. */
+/** Describes the end of generating a roadmap for its owner; null when the roadmap no longer exists. */
 export async function announceRoadmap(client: PoolClient, ending: Ending): Promise<Announcement | null> {
   const title = await titleOf(client, ending)
   if (title === null) return null
@@ -17,7 +17,7 @@ export async function announceRoadmap(client: PoolClient, ending: Ending): Promi
   return { title: `Your roadmap of ${quote(title)} is ready`, ...describeFailed(ending) }
 }
 
-/** The end of making what failed again in words; null when the roadmap is gone. */
+/** Describes the end of regenerating failed content; null when the roadmap no longer exists. */
 export async function announceRetries(client: PoolClient, ending: Ending): Promise<Announcement | null> {
   const title = await titleOf(client, ending)
   if (title === null) return null
@@ -25,7 +25,7 @@ export async function announceRetries(client: PoolClient, ending: Ending): Promi
   return { title: `What had failed on your roadmap of ${quote(title)} ${done}`, ...describeFailed(ending) }
 }
 
-/** The end of making one piece again in words; null when its concept is gone. */
+/** Describes the end of regenerating one piece; null when its concept no longer exists. */
 export async function announcePiece(
   client: PoolClient,
   { conceptId, piece }: { readonly conceptId: string; readonly piece: ContentPiece },
@@ -47,7 +47,7 @@ async function titleOf(client: PoolClient, { subject }: Ending): Promise<string 
   return rows[0]?.title ?? null
 }
 
-/** What the result says of pieces that could not be made. */
+/** Describes the failed pieces reported by the result. */
 function describeFailed({ result }: Ending): Partial<Announcement> {
   const failed = Number(result?.['failedCount'] ?? 0)
   if (failed === 0) return {}

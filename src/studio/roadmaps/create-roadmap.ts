@@ -20,12 +20,18 @@ export const createRoadmapKind = 'CREATE_ROADMAP'
 
 const input = z.object({ documentId: z.string() })
 
-/** The roadmap that a task of this kind makes: its subject. One task, one roadmap, also when it is attempted again. */
+/**
+ * Returns the id of the roadmap that a task of this kind creates: its subject. One task, one
+ * roadmap, also across attempts.
+ */
 export function roadmapIdOf(taskId: string): string {
   return taskId.replace(/^task_/, 'roadmap_')
 }
 
-/** Turns a document's structure into stages, modules and concepts, and generates all content, item by item. Subject: the roadmap. */
+/**
+ * Converts a document's structure to stages, modules and concepts, and generates all content, item
+ * by item. Subject: the roadmap.
+ */
 export function defineCreateRoadmap(
   provider: ContentProvider,
   options: { readonly teller: RoadmapTeller; readonly concurrency: number },
@@ -226,7 +232,7 @@ async function storeOutline(
   )
 }
 
-/** A retried task takes what the earlier one left over. */
+/** A retry task takes over the pieces that the earlier task did not complete. */
 async function takeOver(client: PoolClient, roadmapId: string, taskId: string): Promise<readonly PieceState[]> {
   const { rows } = await client.query<PieceState>(
     `update content set task_id = $2, status = 'PENDING', error = null

@@ -10,7 +10,7 @@ import { ContentError, type ContentPiece, type ContentProvider } from '../conten
 import { itemKey } from './roadmaps.ts'
 import type { PieceState, RoadmapTeller } from './updates.ts'
 
-/** What generating needs to know of a piece. */
+/** The data needed to generate a piece. */
 interface PieceSource {
   readonly concept_id: string
   readonly roadmap_id: string
@@ -24,20 +24,20 @@ interface PieceSource {
   readonly revision: number
 }
 
-/** Concepts of the same roadmap whose texts a provider may draw distractors from. */
+/** Maximum number of other concepts of the roadmap whose texts a provider may use for distractors. */
 const maxCorpus = 60
 
-/** How the generation of several pieces went. */
+/** The result of generating several pieces. */
 export interface Generated {
   readonly completed: number
   readonly failed: number
-  /** The last final failure, for tasks that have nothing else to show. */
+  /** The last final failure, for tasks without any other result. */
   readonly lastFailure: FailureState | null
 }
 
 /**
- * Generates the items of a task that are not completed yet, streaming each piece's text under its key.
- * A final failure of a piece fails its item and the others go on; a failure that may pass ends the attempt.
+ * Generates the uncompleted items of a task, streaming each piece's text under its key. A final
+ * failure of a piece fails its item, and the others continue; a transient failure ends the attempt.
  */
 export async function* generatePieces(
   context: Pick<TaskContext<unknown>, 'items' | 'signal' | 'database' | 'taskId'> & {
@@ -106,7 +106,7 @@ export async function* generatePieces(
   return { completed, failed, lastFailure }
 }
 
-/** The error of a task none of whose pieces could be made; nothing when some could. */
+/** Throws the error of a task that completed no piece at all; does nothing otherwise. */
 export function failIfNothing({ completed, failed, lastFailure }: Generated): void {
   if (completed > 0 || failed === 0 || lastFailure === null) return
   throw new FinalError(
@@ -117,8 +117,8 @@ export function failIfNothing({ completed, failed, lastFailure }: Generated): vo
 }
 
 /**
- * Leaves no piece behind that says it is being made when its task has ended: what was made before stays readable, what was
- * never made has failed, and can be retried.
+ * Resets pieces still marked as GENERATING when their task has ended: previous content remains
+ * readable, pieces without content are FAILED and can be retried.
  */
 export async function settlePieces(
   client: PoolClient,
@@ -166,7 +166,10 @@ async function readCorpus(database: Database, conceptId: string | undefined): Pr
   return rows.map(({ text }) => text)
 }
 
-/** @returns whether it read something else before */
+/**
+ * Marks a piece as GENERATING.
+ * @returns whether its status changed
+ */
 async function markGenerating(
   client: PoolClient,
   conceptId: string,

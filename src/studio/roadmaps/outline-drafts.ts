@@ -6,35 +6,35 @@ interface Node {
   readonly children: Node[]
 }
 
-/** A concept in the making: the sections it consists of. */
+/** A draft of a concept: its sections. */
 export interface Draft {
   title: string
   sections: Section[]
-  /** Words to learn from; code counts, tables of contents do not. */
+  /** Number of words with learning content; code counts, tables of contents do not. */
   weight: number
 }
 
-/** A module in the making. */
+/** A draft of a module. */
 export interface DraftModule {
-  /** Undefined where it is named after its concepts. */
+  /** Undefined when it is to be named after its concepts. */
   readonly title: string | undefined
   drafts: Draft[]
 }
 
-/** A stage in the making. */
+/** A draft of a stage. */
 export interface DraftStage {
   readonly title: string | undefined
   modules: DraftModule[]
 }
 
-/** A concept of more words is divided. */
+/** A concept with more words is split. */
 export const maxConceptWords = 1_000
 const minConceptWords = 20
 
 /**
  * Groups sections into stages, modules and drafts of concepts, in order, each section once.
  *
- * @returns the stages, none empty, and whether one heading stood over everything
+ * @returns the stages, none empty, and whether a single heading covered the whole document
  */
 export function draftStages(sections: readonly Section[]): { stages: DraftStage[]; isTitled: boolean } {
   const roots = buildTree(sections)
@@ -56,7 +56,10 @@ function buildTree(sections: readonly Section[]): Node[] {
   return roots
 }
 
-/** A single heading over everything is the title; what stands under it directly, and in front of it, comes first. */
+/**
+ * A single heading over the whole document is its title; the text directly under it, and before it,
+ * comes first.
+ */
 function hoistTitle(roots: readonly Node[]): Node[] {
   const last = roots.at(-1)
   if (
@@ -86,7 +89,7 @@ function groupIntoStages(tops: readonly Node[]): DraftStage[] {
   })
 }
 
-/** Neighbours without anything below them form an array; the others stand alone. */
+/** Adjacent nodes without children form an array; the others are separate. */
 function groupLeaves(nodes: readonly Node[]): (Node | Node[])[] {
   const groups: (Node | Node[])[] = []
   for (const node of nodes) {
@@ -98,7 +101,7 @@ function groupLeaves(nodes: readonly Node[]): (Node | Node[])[] {
   return groups
 }
 
-/** One concept with all that is below it, or several when that is too much for one. */
+/** Converts a node to one concept with its whole subtree, or to several when it is too long for one. */
 function toDrafts(node: Node): Draft[] {
   const sections = sectionsOf(node)
   const weight = sections.reduce((sum, section) => sum + weigh(section.body), 0)
@@ -111,7 +114,7 @@ function titleOf({ heading }: Section): string {
   return shownAs(heading)
 }
 
-/** "See also:" is a good heading and a bad title. */
+/** Formats a heading as a title: "See also:" is a good heading and a bad title. */
 export function shownAs(heading: string): string {
   return heading.replace(/[\s:]+$/, '') || heading
 }
@@ -130,7 +133,7 @@ function weigh(body: string): number {
   )
 }
 
-/** Concepts of a few words join the one in front of them, in their module where possible. */
+/** Merges concepts of a few words into the previous one, in their module where possible. */
 function mergeSmall(stages: DraftStage[]): void {
   const modules = stages.flatMap((stage) => stage.modules)
   for (const module of modules) {
@@ -161,7 +164,7 @@ function mergeSmall(stages: DraftStage[]): void {
   for (const stage of stages) stage.modules = stage.modules.filter(({ drafts }) => drafts.length > 0)
 }
 
-/** Appends a draft; the weightier of the two gives the title. */
+/** Appends a draft; the one with the greater weight provides the title. */
 function join(into: Draft, draft: Draft): void {
   if (draft.weight > into.weight) into.title = draft.title
   into.sections = [...into.sections, ...draft.sections]

@@ -1,13 +1,14 @@
 import { countWords } from '../text/words.ts'
 
-/** Characters of a paragraph that is cut although it has no line breaks. */
+/** A paragraph of more characters is split even without line breaks. */
 const maxBlockCharacters = 8_000
 
 /**
- * Divides Markdown into parts of about the same size, between blocks and never inside a fenced code block. A list may be
- * divided between items; a single paragraph of many pages is cut between words.
+ * Splits Markdown into parts of about the same size, between blocks and never inside a fenced code
+ * block. A list may be split between items; a single paragraph of many pages is split between
+ * words.
  *
- * @param maxWords - size of a part; a code block that is longer stays whole
+ * @param maxWords - size of a part; a longer code block is not split
  */
 export function splitMarkdown(text: string, maxWords: number): string[] {
   const blocks = blocksOf(text).map((block) => ({ block, words: countWords(block) }))
@@ -26,7 +27,7 @@ export function splitMarkdown(text: string, maxWords: number): string[] {
   return parts.map((part) => part.join('').trim()).filter((part) => part !== '')
 }
 
-/** Blocks with the white space that follows them: joined they are the text. */
+/** Splits text into blocks with the white space that follows them; joined they give the original text. */
 function blocksOf(text: string): string[] {
   const blocks: string[] = []
   let current = ''

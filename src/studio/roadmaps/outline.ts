@@ -8,35 +8,35 @@ export interface OutlineLink {
   readonly url: string
 }
 
-/** The smallest unit of a roadmap: what one tutorial, one list of resources and one quiz are about. */
+/** The smallest unit of a roadmap: the subject of one tutorial, one list of resources and one quiz. */
 export interface OutlineConcept {
   readonly title: string
-  /** Sections whose text this is, in document order; the parts of a split section all name it. */
+  /** Source sections, in document order; the parts of a split section all reference it. */
   readonly sectionKeys: readonly string[]
   /** Markdown to generate from: about 20 to 1,000 words, never empty. */
   readonly text: string
   readonly links: readonly OutlineLink[]
 }
 
-/** Several concepts. */
+/** A group of concepts. */
 export interface OutlineModule {
   readonly title: string
   readonly concepts: readonly OutlineConcept[]
 }
 
-/** Several modules. */
+/** A group of modules. */
 export interface OutlineStage {
   readonly title: string
   readonly modules: readonly OutlineModule[]
 }
 
-/** What a roadmap of a document consists of; empty only for a document without text. */
+/** The outline of a document's roadmap; empty only for a document without text. */
 export interface Outline {
   readonly title: string
   readonly stages: readonly OutlineStage[]
-  /** Sections that found no room under the cap of 200 concepts. */
+  /** Sections beyond the limit of 200 concepts. */
   readonly leftOutKeys: readonly string[]
-  /** What was left out, as sentences for the owner of the roadmap. */
+  /** Omissions, as sentences for the owner of the roadmap. */
   readonly notes: readonly string[]
 }
 
@@ -44,15 +44,16 @@ const maxConcepts = 200
 const maxModuleConcepts = 8
 
 /**
- * Turns a document's sections into stages, modules and concepts: the top headings below the title become stages, the
- * next modules, the next concepts, and what is deeper belongs to its concept. Headings side by side without anything
- * below them share a stage. Concepts of a few words join their neighbour, those of over 1,000 words are divided.
- * The same structure always gives the same outline.
+ * Converts a document's sections to stages, modules and concepts: the top headings below the title
+ * become stages, the next level modules, the next concepts, and deeper sections belong to their
+ * concept. Adjacent headings without children share a stage. Concepts of a few words are merged
+ * into their neighbour; those of over 1,000 words are split. Deterministic: the same structure
+ * always gives the same outline.
  */
 export function outlineRoadmap(structure: DocumentStructure): Outline {
   const { stages: full, isTitled } = draftStages(structure.sections)
   const linksByKey = Map.groupBy(structure.links, ({ sectionKey }) => sectionKey)
-  // A title taken from the first of several equal headings does not name the others.
+  // A title taken from the first of several equal headings does not apply to the others.
   const wholeTitle = isTitled || structure.sections[0]?.heading !== structure.title ? structure.title : undefined
   const whole = full.map((stage, index): OutlineStage => {
     const modules = stage.modules.map((module) => {
@@ -101,7 +102,7 @@ function uniqueLinks(links: readonly OutlineLink[]): OutlineLink[] {
   return [...byUrl.values()].toReversed()
 }
 
-/** A module of very many concepts becomes several of about the same size. */
+/** Splits a module of very many concepts into several of about the same size. */
 function spreadConcepts(title: string | undefined, concepts: readonly OutlineConcept[]): OutlineModule[] {
   const name = (part: readonly OutlineConcept[]): string => joinTitles(part.map((concept) => concept.title))
   if (concepts.length <= maxModuleConcepts + 2) return [{ title: title ?? name(concepts), concepts }]

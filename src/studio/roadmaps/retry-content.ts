@@ -17,7 +17,10 @@ export const retryFailedContentKind = 'RETRY_FAILED_CONTENT'
 const one = z.object({ conceptId: z.string(), piece: z.enum(['TUTORIAL', 'RESOURCES', 'QUIZ']) })
 const all = z.object({ roadmapId: z.string() })
 
-/** Generates one piece of one concept again; it reads GENERATING from the moment the task is in line. Subject: the roadmap. */
+/**
+ * Regenerates one piece of one concept; its status is GENERATING from the moment the task is
+ * queued. Subject: the roadmap.
+ */
 export function defineRetryContent(provider: ContentProvider, teller: RoadmapTeller): StudioTask<z.infer<typeof one>> {
   return defineTask({
     kind: retryContentKind,
@@ -72,7 +75,7 @@ export function defineRetryContent(provider: ContentProvider, teller: RoadmapTel
   })
 }
 
-/** Generates everything that failed on a roadmap again, as one batch with its own total. Subject: the roadmap. */
+/** Regenerates all failed content of a roadmap, as one batch with its own total. Subject: the roadmap. */
 export function defineRetryFailedContent(
   provider: ContentProvider,
   options: { readonly teller: RoadmapTeller; readonly concurrency: number },

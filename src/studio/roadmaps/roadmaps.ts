@@ -2,12 +2,12 @@ import type { Database } from '../../db/connect.ts'
 import type { FailureState } from '../../tasks/task.ts'
 import type { ContentPiece } from '../content/provider.ts'
 
-/** In the order in which they are made and shown. */
+/** In the order of generation and display. */
 export const contentPieces: readonly ContentPiece[] = ['TUTORIAL', 'RESOURCES', 'QUIZ']
-/** The state of one piece. */
+/** The status of one piece. */
 export type ContentStatus = 'PENDING' | 'GENERATING' | 'COMPLETED' | 'FAILED'
 
-/** A learning roadmap made from a document. */
+/** A learning roadmap generated from a document. */
 export interface Roadmap {
   readonly id: string
   readonly owner: string
@@ -38,9 +38,9 @@ export interface Content {
   readonly error: FailureState | null
 }
 
-/** The roadmaps of all users; who may see which is asked by the API. */
+/** The roadmaps of all users. Access is checked by the API. */
 export interface Roadmaps {
-  /** In the order of `ids`; null where there is none. */
+  /** In the order of `ids`; null for unknown ids. */
   getMany(ids: readonly string[]): Promise<readonly (Roadmap | null)[]>
   /** An owner's roadmaps, newest first. */
   list(options: {
@@ -55,12 +55,12 @@ export interface Roadmaps {
   contentsOf(conceptIds: readonly string[]): Promise<readonly (readonly Content[])[]>
 }
 
-/** The key of a piece among the items of a task: the concept's id and the piece, as the contract says. */
+/** Returns the item key of a piece, as documented in the schema: the concept's id and the piece. */
 export function itemKey(conceptId: string, piece: ContentPiece): string {
   return `${conceptId}:${piece}`
 }
 
-/** What the item of a piece is called. */
+/** Returns the item label of a piece. */
 export function itemLabel(title: string, piece: ContentPiece): string {
   return `${title} – ${piece.charAt(0)}${piece.slice(1).toLowerCase()}`
 }
@@ -104,7 +104,7 @@ const roadmapColumns = 'id, owner, document_id, title, created_at'
 const conceptColumns =
   'c.id, c.roadmap_id, r.owner, c.title, c.stage_position, c.stage_title, c.module_position, c.module_title'
 
-/** Creates the store of roadmaps. They are made and changed by their tasks alone. */
+/** Creates the store of roadmaps. Only their tasks create and change them. */
 export function createRoadmaps({ database }: { readonly database: Database }): Roadmaps {
   const { pool } = database
   return {

@@ -7,12 +7,12 @@ import type { FailureState } from '../../tasks/task.ts'
 import type { ContentPiece } from '../content/provider.ts'
 import type { ContentStatus } from './roadmaps.ts'
 
-/** The name of a roadmap's topic. It begins with the roadmap. */
+/** Returns the name of a roadmap's topic. The topic is created together with the roadmap. */
 export function roadmapTopic(id: string): string {
   return `roadmap:${id}`
 }
 
-/** Where one piece of one concept is. */
+/** The status of one piece of one concept. */
 export interface PieceState {
   readonly conceptId: string
   readonly piece: ContentPiece
@@ -20,14 +20,14 @@ export interface PieceState {
   readonly error: FailureState | null
 }
 
-/** What can happen to a roadmap, as its topic tells it. All of it is told in the transaction in which it happens. */
+/** An event of a roadmap's topic. Every event is appended in the transaction of its change. */
 export type RoadmapEvent =
-  /** A task is put in line; `pieces` are those that it marks at once. */
+  /** A task was queued; `pieces` are those that it marks immediately. */
   | { readonly type: 'RoadmapTaskStarted'; readonly payload: { readonly taskId: string } & Pieces }
   /** Stages, modules and concepts are known; all pieces are PENDING. */
   | { readonly type: 'RoadmapOutlined'; readonly payload: { readonly taskId: string } }
   | { readonly type: 'RoadmapContentChanged'; readonly payload: { readonly taskId: string } & Pieces }
-  /** A task is over; `pieces` are those that it had begun or was to make, and has not made. */
+  /** A task ended; `pieces` are those that it started or was to generate, but did not complete. */
   | {
       readonly type: 'RoadmapTaskEnded'
       readonly payload: { readonly taskId: string; readonly status: Ending['status'] } & Pieces
@@ -36,23 +36,24 @@ interface Pieces {
   readonly pieces: readonly PieceState[]
 }
 
-/** Tells what happens to roadmaps. */
+/** Appends events of roadmaps. */
 export interface RoadmapTeller {
   /**
-   * Appends to a roadmap's topic in the caller's transaction, and publishes after its commit. The topic stays locked until then: the
-   * pieces that the transaction changes are to be locked before, the topic of its task after.
+   * Appends to a roadmap's topic in the caller's transaction, and publishes after its commit. The
+   * topic stays locked until then: lock the changed pieces before it, and the topic of the task
+   * after it.
    */
   tell(client: PoolClient, roadmapId: string, event: RoadmapEvent): Promise<void>
 }
 
-/** Creates what tells. */
+/** Creates the appender of roadmap events. */
 export function createRoadmapTeller(appender: Telling): RoadmapTeller {
   return {
     async tell(client, roadmapId, { type, payload }) {
       const unit = { topic: roadmapTopic(roadmapId), events: [{ type, payload: { ...payload } }] }
       let appended = await tellIn(appender, client, unit)
       if (!appended.accepted) {
-        // Made by an older server, while this one and its migration were already there.
+        // The roadmap was created by an older server after this version's migration had run.
         await createTopic(client, unit.topic)
         appended = await tellIn(appender, client, unit)
       }
@@ -61,20 +62,24 @@ export function createRoadmapTeller(appender: Telling): RoadmapTeller {
   }
 }
 
-/** A roadmap as far as its topic tells of it. */
+/** The state of a roadmap covered by its topic. */
 export interface RoadmapState {
   /** In the order of the roadmap. */
   readonly pieces: readonly PieceState[]
-  /** What works on it, oldest first. */
+  /** The active tasks, oldest first. */
   readonly activeTaskIds: readonly string[]
 }
 
-/** Reads how a roadmap is now, and the place in its topic at which that is true; null when there is none. */
+/**
+ * Reads the current state of a roadmap and the seq of its topic at which it holds; null when there
+ * is no such roadmap.
+ */
 export async function readRoadmapState(
   { pool }: Database,
   id: string,
 ): Promise<{ readonly seq: number; readonly state: RoadmapState } | null> {
-  // One statement, so one moment: whatever changes a piece moves the topic in the same transaction.
+  // One statement, hence one snapshot: every change of a piece advances the topic in the same
+  // transaction.
   const { rows } = await pool.query<{ seq: number; pieces: PieceState[]; active_task_ids: string[] }>(
     `select t.seq,
        coalesce((select jsonb_agg(jsonb_build_object('conceptId', c.id, 'piece', n.piece, 'status', n.status, 'error', n.error)

@@ -8,28 +8,29 @@ import type { StudioTask } from '../task-results.ts'
 /** The kind of {@link defineSelfTest}. */
 export const selfTestKind = 'SELF_TEST'
 
-/** What a task of this kind is asked for. */
+/** The input of a task of this kind. */
 export const selfTestInput = z.object({
-  /** Items that it counts through, each started and completed. */
+  /** Number of items, each started and completed. */
   items: z.int().min(0).max(500),
-  /** Pause before each of them. */
+  /** Delay before each item. */
   everyMs: z.int().min(0).max(5_000),
-  /** Characters that it streams with each of them. */
+  /** Number of characters streamed with each item. */
   textLength: z.int().min(0).max(10_000),
-  /** Fails after this many items, in the first attempt; null never. */
+  /** Fails after this many items, in the first attempt; null for never. */
   failAfter: z.int().min(0).max(500).nullable(),
-  /** Whether that failure may pass, so that a second attempt follows. */
+  /** Whether that failure is transient, so that a second attempt follows. */
   retryable: z.boolean(),
 })
 
-/** A task that does nothing but what it is asked for: it counts, waits, streams, fails and tries again. */
+/** A synthetic task that follows its input: it counts, waits, streams, fails and retries. */
 export function defineSelfTest(): StudioTask<z.infer<typeof selfTestInput>> {
   return defineTask({
     kind: selfTestKind,
     announce: () => Promise.resolve(null),
     input: selfTestInput,
     attempts: 3,
-    // Several clients of one self-test run side by side; what waits for a timer costs nothing.
+    // Several clients may run a self-test at the same time; a task waiting for a timer costs
+    // nothing.
     concurrency: 20,
     // All clients of a self-test are one user.
     perUser: null,

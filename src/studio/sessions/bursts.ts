@@ -1,6 +1,6 @@
 /**
- * Hands on what a source yields in bursts: all that came within `everyMs` together, the first at once. What waits is never kept back
- * longer than that, also while the source is silent.
+ * Batches the values of a source: all that arrive within `everyMs` are yielded together, the first
+ * immediately. No value is held back longer, even while the source is silent.
  */
 export async function* inBursts<T>(source: AsyncIterable<T>, everyMs: number): AsyncGenerator<T[], void, undefined> {
   const iterator = source[Symbol.asyncIterator]()
@@ -14,7 +14,8 @@ export async function* inBursts<T>(source: AsyncIterable<T>, everyMs: number): A
       if (step !== undefined) {
         waiting.push(step.value)
         next = iterator.next()
-        // Not asked for in time after a failure that comes before: it is thrown when its turn comes.
+        // Avoids an unhandled rejection when an earlier failure comes first: the error is thrown
+        // when it is this promise's turn.
         next.catch(() => undefined)
       }
       if (performance.now() - lastAt < everyMs) continue
@@ -25,12 +26,12 @@ export async function* inBursts<T>(source: AsyncIterable<T>, everyMs: number): A
     }
     if (waiting.length > 0) yield waiting
   } finally {
-    // At once, also while it waits for what comes next.
+    // Immediately, even while waiting for the next value.
     await iterator.return?.()
   }
 }
 
-/** What a promise gives; undefined when it takes longer. */
+/** Resolves with the promise's value; with undefined when it takes longer. */
 async function orAfter<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<undefined>((resolve) => {

@@ -9,7 +9,7 @@ import { badInput, requireClientId } from './messages.ts'
 import { type CardRow, toCard } from './rows.ts'
 import type { Card } from './session.ts'
 
-/** What a new card is to show. */
+/** The content of a new card. */
 export type CardContent =
   | { readonly kind: 'DOCUMENT'; readonly documentId: string; readonly title: string }
   | { readonly kind: 'SECTION'; readonly documentId: string; readonly sectionKey: string; readonly title: string }
@@ -19,8 +19,9 @@ export type CardContent =
 /** The cards of sessions. */
 export interface Cards {
   /**
-   * Lays a card beside the conversation. Whether the user may show what is on it is the caller's to see to: all participants will read of
-   * it in replies. Added again with the same client id, the same card is returned.
+   * Adds a card to a session. The caller must check that the user may share its content: all
+   * participants will see it in replies. Adding again with the same client id returns the same
+   * card.
    * @throws TidingsError `NOT_FOUND`, `CONFLICT`, `BAD_INPUT`, `IDEMPOTENCY_KEY_REUSED`
    */
   add(card: {
@@ -28,19 +29,22 @@ export interface Cards {
     readonly userId: string
     readonly clientId: string
     readonly content: CardContent
-    /** Whether the title was derived from what the card shows, which may have another title by the time the card is added again. */
+    /**
+     * Whether the title was derived from the card's content, whose title may have changed when the
+     * card is added again.
+     */
     readonly isTitleDerived: boolean
   }): Promise<Card>
   /**
-   * Takes a card away; its adder and the owner of the session may.
-   * @param sessionIds - only cards of these sessions are there; null for no limit
+   * Removes a card; allowed for the user who added it and for the owner of the session.
+   * @param sessionIds - restricts to cards of these sessions; null for no restriction
    * @returns the id of its session
    * @throws TidingsError `NOT_FOUND`, `CONFLICT`
    */
   remove(cardId: string, userId: string, sessionIds: readonly string[] | null): Promise<string>
 }
 
-/** Most characters of a note. */
+/** Maximum length of a note, in characters. */
 const maxNoteCharacters = 20_000
 const maxTitleCharacters = 200
 const maxCards = 50

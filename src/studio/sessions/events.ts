@@ -3,10 +3,10 @@ import type { LogEvent } from '../../log/event.ts'
 import { type Telling, tellIn } from '../../log/tell.ts'
 import { type Card, type Message, type Participant, type SessionStatistics, sessionTopic } from './session.ts'
 
-/** What can happen in a session, as its topic tells it. */
+/** An event of a session's topic. */
 export type SessionEvent =
   | { readonly type: 'SessionMessageAdded'; readonly payload: { readonly message: Message } }
-  /** A reply begins anew, or has ended: what it says now takes the place of what was known of it. */
+  /** A reply restarts or has ended: its new content replaces the previous one. */
   | { readonly type: 'SessionMessageChanged'; readonly payload: { readonly message: Message } }
   | { readonly type: 'SessionReplyAdvanced'; readonly payload: ReplyPiece }
   | { readonly type: 'SessionCardAdded'; readonly payload: { readonly card: Card } }
@@ -19,25 +19,25 @@ export type SessionEvent =
   | { readonly type: 'SessionStatisticsChanged'; readonly payload: { readonly statistics: SessionStatistics } }
   | { readonly type: 'SessionClosed'; readonly payload: { readonly closedAt: string } }
 
-/** A piece of a reply as it is written. */
+/** A piece of a reply, as it is written. */
 export interface ReplyPiece {
   readonly messageId: string
   readonly attempt: number
-  /** In UTF-16 units from the beginning of this attempt's text. */
+  /** In UTF-16 units from the start of this attempt's text. */
   readonly offset: number
   readonly text: string
 }
 
-/** The event after which nothing follows. */
+/** The terminal event. */
 export const lastSessionEvent: SessionEvent['type'] = 'SessionClosed'
 
-/** What may be done to an event for a reader who is too slow. */
+/** Returns how an event may be compacted for a slow subscriber. */
 export function classOfSessionEvent(type: string): 'latest' | 'append' | 'keep' {
   if (type === 'SessionStatisticsChanged') return 'latest'
   return type === 'SessionReplyAdvanced' ? 'append' : 'keep'
 }
 
-/** Two pieces of one reply, when the second goes on where the first ends. */
+/** Joins two pieces of one reply, when the second starts where the first ends. */
 export function joinReplyPieces(first: LogEvent, second: LogEvent): LogEvent | null {
   const { messageId, attempt, offset, text } = first.payload as unknown as ReplyPiece
   const next = second.payload as unknown as ReplyPiece
@@ -45,16 +45,16 @@ export function joinReplyPieces(first: LogEvent, second: LogEvent): LogEvent | n
   return { ...second, payload: { ...second.payload, offset, text: text + next.text } }
 }
 
-/** Tells what happens in sessions, in the transactions in which it happens. */
+/** Appends session events, in the transactions of their changes. */
 export interface Teller {
   /**
-   * Appends to a session's topic in the caller's transaction; the other processes hear of it after the commit. A session that is closed
-   * is told nothing more.
+   * Appends to a session's topic in the caller's transaction; other processes are notified after
+   * the commit. Events for a closed session are dropped.
    */
   tell(client: PoolClient, sessionId: string, events: readonly SessionEvent[]): Promise<void>
 }
 
-/** Creates what tells. */
+/** Creates the appender of session events. */
 export function createTeller(appender: Telling): Teller {
   return {
     async tell(client, sessionId, events) {

@@ -2,16 +2,16 @@ import type { PoolClient } from 'pg'
 import { TidingsError } from '../../errors.ts'
 import { type SessionRow, sessionColumns } from './rows.ts'
 
-/** The same whether there is none or the user is no participant. */
+/** Returns the same error for a missing session and for a user who is not a participant. */
 export function noSession(id: string): TidingsError {
   return new TidingsError('NOT_FOUND', `There is no session "${id}"`, { id })
 }
 
 /**
- * Locks a session that a user takes part in until the end of the transaction: whatever changes it, or adds to it, comes one after the
- * other. Taken before the rows of its messages, and these before topics.
+ * Locks a session of a participant until the end of the transaction: all changes and additions are
+ * serialised. Taken before the rows of its messages, which are taken before topics.
  *
- * @param options.isClosedAllowed - whether it will do when it is closed; not by default
+ * @param options.isClosedAllowed - whether a closed session is accepted; false by default
  * @throws TidingsError `NOT_FOUND`, `CONFLICT` when it is closed
  */
 export async function lockSession(
@@ -32,7 +32,10 @@ export async function lockSession(
   return session
 }
 
-/** The same for its owner only. @throws TidingsError `NOT_FOUND`, `CONFLICT` */
+/**
+ * Does the same for the owner only.
+ * @throws TidingsError `NOT_FOUND`, `CONFLICT`
+ */
 export async function lockOwnSession(
   client: PoolClient,
   id: string,

@@ -13,40 +13,61 @@ import { badInput, replyKind, requireClientId } from './messages.ts'
 import { type ParticipantRow, type SessionRow, toParticipant, toSession } from './rows.ts'
 import { type Session, sessionTopic } from './session.ts'
 
-/** Who may see a session, and how long it goes on. All throw TidingsError `NOT_FOUND` where the user takes no part in it. */
+/**
+ * Participants and lifetime of sessions. All methods throw TidingsError `NOT_FOUND` when the user
+ * is not a participant.
+ */
 export interface Membership {
-  /** Created again with the same client id, the same session is returned. @throws TidingsError `BAD_INPUT`, `IDEMPOTENCY_KEY_REUSED` */
+  /**
+   * Creates a session. Creating again with the same client id returns the same session.
+   * @throws TidingsError `BAD_INPUT`, `IDEMPOTENCY_KEY_REUSED`
+   */
   create(request: { readonly owner: string; readonly clientId: string; readonly title: string }): Promise<Session>
-  /** Takes a user in; one who is in already stays. Only the owner may. @throws TidingsError `CONFLICT`, `BAD_INPUT` */
+  /**
+   * Adds a participant; idempotent. Owner only.
+   * @throws TidingsError `CONFLICT`, `BAD_INPUT`
+   */
   invite(sessionId: string, owner: string, userId: string): Promise<void>
-  /** Makes a link that lets in whoever has it, until it expires. Only the owner may. @throws TidingsError `CONFLICT`, `BAD_INPUT` */
+  /**
+   * Creates an invitation link that any user may use until it expires. Owner only.
+   * @throws TidingsError `CONFLICT`, `BAD_INPUT`
+   */
   makeLink(
     sessionId: string,
     owner: string,
     lifetimeMinutes: number,
   ): Promise<{ readonly token: string; readonly expiresAt: Date }>
-  /** Comes in by a link. @throws TidingsError `NOT_FOUND`, `CONFLICT` when it has expired, or the session is closed */
+  /**
+   * Joins by an invitation link.
+   * @throws TidingsError `NOT_FOUND`, `CONFLICT` when it has expired, or the session is closed
+   */
   join(token: string, userId: string): Promise<string>
-  /** Goes out. The owner cannot. @throws TidingsError `CONFLICT` */
+  /**
+   * Leaves the session. Not possible for the owner.
+   * @throws TidingsError `CONFLICT`
+   */
   leave(sessionId: string, userId: string): Promise<void>
-  /** Puts somebody out: what that user watches of the session ends at once. Only the owner may. @throws TidingsError `CONFLICT` */
+  /**
+   * Removes a participant: that user's subscriptions to the session end immediately. Owner only.
+   * @throws TidingsError `CONFLICT`
+   */
   remove(sessionId: string, owner: string, userId: string): Promise<void>
-  /** Ends the session: it can be read, and nothing is added. Replies under way are stopped. Only the owner may; again, nothing happens. */
+  /** Closes the session: it becomes read-only, and active replies are stopped. Owner only; idempotent. */
   close(sessionId: string, owner: string): Promise<void>
 }
 
-/** Most people in one session. */
+/** Maximum number of participants per session. */
 const maxParticipants = 200
 const maxTitleCharacters = 200
 const maxUserIdCharacters = 255
-/** Longest life of a link: 30 days. */
+/** Maximum lifetime of a link: 30 days. */
 const maxLifetimeMinutes = 43_200
 
 const digestOf = (token: string): string => createHash('sha256').update(token).digest('base64url')
 
 /**
- * Creates what changes who takes part.
- * @param options.accessChanged - called when somebody may see a session no longer
+ * Creates the membership of sessions.
+ * @param options.accessChanged - called when a user's access to a session was revoked
  */
 export function createMembership(options: {
   readonly database: Database
@@ -100,7 +121,7 @@ export function createMembership(options: {
     })
     accessChanged(sessionId)
   }
-  /** Replies are stopped one by one; one that has just ended is none. */
+  /** Replies are stopped one by one; one that has just ended is skipped. */
   const stopReplies = async (sessionId: string): Promise<void> => {
     const { rows } = await database.pool.query<{ id: string }>(
       `select id from task where subject = $1 and kind = $2 and status in ('QUEUED', 'RUNNING', 'RETRYING')`,
@@ -193,8 +214,8 @@ export function createMembership(options: {
       await dismiss(sessionId, userId, owner)
     },
     async close(sessionId, owner) {
-      // Closed first, so that nobody begins anything; told last, when nothing more comes. Broken off in between, closing goes on when
-      // it is asked for again.
+      // The session is closed first, so that nothing new starts; the event is appended last, when
+      // nothing can follow it. If interrupted in between, a repeated call completes the close.
       await withTransaction(database, async (client) => {
         await lockOwnSession(client, sessionId, owner, { isClosedAllowed: true })
         await client.query('update session set closed_at = coalesce(closed_at, now()) where id = $1', [sessionId])

@@ -14,39 +14,40 @@ import { estimateTokens, type Message } from './session.ts'
 
 /** The kind of task that answers a message. */
 export const replyKind = 'REPLY'
-/** Most characters of a message. */
+/** Maximum length of a message, in characters. */
 export const maxMessageCharacters = 10_000
 const maxClientIdCharacters = 100
 
-/** A message as somebody sends it. */
+/** A message to send. */
 export interface Sending {
   readonly sessionId: string
   readonly author: string
-  /** The author's own id for it, unique among that author's in the session. */
+  /** The author's own id of the message, unique per author and session. */
   readonly clientId: string
   readonly text: string
   readonly wantsReply: boolean
   readonly headStartMs: number
 }
 
-/** A stretch of a conversation, oldest first. */
+/** A range of a conversation, oldest first. */
 export interface MessageRange {
   readonly messages: readonly Message[]
   readonly hasBefore: boolean
   readonly hasAfter: boolean
 }
 
-/** The messages of sessions; whether the user may see the session is asked by the API, and again by what changes it. */
+/** The messages of sessions. Access is checked by the API, and again by each change. */
 export interface Messages {
   /**
-   * Stores a message, and puts a reply in line where one is wanted: both in one transaction. Sent again with the same client id, nothing
-   * happens, and the stored one is returned.
-   * @throws TidingsError `NOT_FOUND`, `CONFLICT`, `BAD_INPUT`, `IDEMPOTENCY_KEY_REUSED`, `RATE_LIMITED`
+   * Stores a message, and queues a reply if requested, in one transaction. Idempotent by client id:
+   * sending again returns the stored message.
+   * @throws TidingsError `NOT_FOUND`, `CONFLICT`, `BAD_INPUT`, `IDEMPOTENCY_KEY_REUSED`,
+   * `RATE_LIMITED`
    */
   send(
     sending: Sending,
   ): Promise<{ readonly message: Message; readonly reply: Message | null; readonly task: Task | null }>
-  /** Those after or before a position; of both ends that are open, the newest. */
+  /** Reads messages after or before a position; without either, the newest. */
   range(
     sessionId: string,
     options: {
@@ -58,18 +59,21 @@ export interface Messages {
   ): Promise<MessageRange>
 }
 
-/** Checks what a client calls its own thing. @throws TidingsError `BAD_INPUT` */
+/**
+ * Validates a client-generated id.
+ * @throws TidingsError `BAD_INPUT`
+ */
 export function requireClientId(clientId: string): void {
   if (clientId.trim() === '' || clientId.length > maxClientIdCharacters || clientId.includes('\0'))
     throw badInput('input.clientId', `A client id has 1 to ${maxClientIdCharacters} characters`)
 }
 
-/** What does not do, with its place. */
+/** Creates the error for an invalid value at a path of the input. */
 export function badInput(path: string, message: string): TidingsError {
   return new TidingsError('BAD_INPUT', message, { issues: [{ path, message }] })
 }
 
-/** Adds a message at the end and counts it. The session is locked. */
+/** Appends a message and updates the statistics. The session must be locked. */
 export async function addMessage(
   client: PoolClient,
   sessionId: string,
@@ -120,7 +124,10 @@ export function createMessages(options: {
 }): Messages {
   const { database, tasks, teller } = options
 
-  /** What is stored under a client id. @throws TidingsError `IDEMPOTENCY_KEY_REUSED` when that is another message */
+  /**
+   * Finds the message stored under a client id.
+   * @throws TidingsError `IDEMPOTENCY_KEY_REUSED` when it is a different message
+   */
   const find = async (
     client: Pick<PoolClient, 'query'>,
     { sessionId, author, clientId, wantsReply }: Sending,
@@ -134,7 +141,7 @@ export function createMessages(options: {
     )
     const [message, reply] = rows.map(toMessage)
     if (message === undefined) return null
-    // A message that wants a reply is stored together with it.
+    // A message that requests a reply is stored together with the reply.
     if (message.body !== text || (reply !== undefined) !== wantsReply)
       throw keyReused(
         'input.clientId',
@@ -146,7 +153,7 @@ export function createMessages(options: {
     withTransaction(database, async (client) => {
       const { sessionId, author, clientId } = sending
       await lockSession(client, sessionId, author)
-      // Looked for again now that nobody else can add one.
+      // Checked again under the lock, when no other request can add one.
       const known = await find(client, sending, text)
       if (known !== null) return known.message
       const { message, events } = await addMessage(client, sessionId, {

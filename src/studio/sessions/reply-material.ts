@@ -7,25 +7,31 @@ export interface CardPassage extends ReplyPassage {
   readonly sectionKey: string | null
 }
 
-/** What a reply is made from. */
+/** The material of a reply. */
 export interface ReplyMaterial {
   readonly question: string
   readonly history: readonly { readonly author: string | null; readonly text: string }[]
   readonly cardCount: number
-  /** The best first. */
+  /** Best first. */
   readonly passages: readonly CardPassage[]
 }
 
 const maxHistory = 20
 const maxPassages = 8
-/** Of one card, so that a long document does not hide the others. */
+/** Maximum per card, so that a long document does not hide the others. */
 const maxPerCard = 4
 const longestQuestion = 2_000
-/** Characters that no stored text contains: they are taken out when a document is read, and here of what people wrote. */
+/**
+ * Characters that no stored text contains: they are removed when a document is read, and here from
+ * user-written text.
+ */
 const start = '\u0001'
 const stop = '\u0002'
 
-/** Reads what a message asks, what was said before, and the passages of the session's cards that have its words. */
+/**
+ * Reads the question, the previous messages, and the passages of the session's cards that match the
+ * question's words.
+ */
 export async function readReplyMaterial(
   { pool }: Database,
   { sessionId, replyId }: { readonly sessionId: string; readonly replyId: string },
@@ -61,9 +67,10 @@ interface PassageRow {
 }
 
 /**
- * Full-text search over all cards: documents and sections by the index of their passages, notes and questions of quizzes as they are. Any
- * word of the question will do, as people ask in whole sentences; those passages are best that have most of them. A document is read
- * only as long as whoever added its card may read it: a share that is taken back would go on through the card.
+ * Full-text search over all cards: documents and sections by the index of their passages, notes and
+ * quiz questions directly. Any word of the question may match, as users ask in whole sentences;
+ * passages with the most words rank first. A document is searched only while the user who added its
+ * card may read it: otherwise a revoked share would remain effective through the card.
  */
 async function findPassages(
   pool: Database['pool'],
@@ -116,7 +123,7 @@ async function findPassages(
   }))
 }
 
-/** A text and where the marks in it were. */
+/** Splits marked text into the plain text and the positions of the marks. */
 export function readMarks(marked: string): Pick<ReplyPassage, 'text' | 'matches'> {
   let text = ''
   const matches: { start: number; end: number }[] = []

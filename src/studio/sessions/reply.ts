@@ -21,15 +21,17 @@ import { areParticipants } from './sessions.ts'
 const input = z.object({ sessionId: z.string(), clientId: z.string(), text: z.string() })
 type Input = z.infer<typeof input>
 
-/** Pieces of a reply that come within this time enter the log together. */
+/** Pieces of a reply that arrive within this time are appended together. */
 const burstMs = 60
 
 /**
- * Answers a message from the cards of its session. Subject: the session, so that its participants may watch, and stop it.
+ * Answers a message from the cards of its session. Subject: the session, so that its participants
+ * may subscribe to the task and cancel it.
  *
- * The message and the place of its reply are stored when the task is put in line, in one transaction: everybody has the message before
- * anybody works on the reply. Each piece is stored and told in the transaction of a report, so that an attempt that has lost its lease
- * can add nothing. Another attempt empties what the one before has written, visibly, and begins anew.
+ * The message and an empty reply are stored when the task is queued, in one transaction:
+ * participants see the message before any worker starts the reply. Each piece is stored and
+ * appended in the transaction of a report, so that an attempt that has lost its lease cannot add
+ * anything. A new attempt visibly clears the text of the previous one and starts over.
  */
 export function defineReply(provider: ReplyProvider, teller: Teller): StudioTask<Input> {
   return defineTask({
@@ -47,7 +49,7 @@ export function defineReply(provider: ReplyProvider, teller: Teller): StudioTask
     },
     run: (context) => run(context, provider, teller),
     settle: (client, { sessionId }, ending) => settle(client, teller, sessionId, ending),
-    // The session tells of it, to all.
+    // The session's own events inform all participants.
     announce: async () => null,
     mayWatch: areParticipants,
     mayCancel: areParticipants,
@@ -76,11 +78,11 @@ async function addBoth(
     reply_to: asked.message.id,
     task_id: taskId,
   })
-  // The statistics after both.
+  // Statistics are appended after both messages.
   await teller.tell(client, sessionId, [...asked.events.slice(0, 1), ...reply.events])
 }
 
-/** A reply that failed or was stopped is written again, in its place. */
+/** Regenerates a failed or stopped reply, at the same position. */
 async function reopen(
   client: PoolClient,
   teller: Teller,
@@ -163,7 +165,7 @@ async function* run(
   return { type: 'ReplyWritten', sessionId, messageId }
 }
 
-/** What an earlier attempt has written goes, for everybody to see. */
+/** Clears the text of an earlier attempt, visibly for all subscribers. */
 async function beginAnew(client: PoolClient, teller: Teller, messageId: string, attempt: number): Promise<void> {
   const { rows } = await client.query<MessageRow>(
     `update session_message set body = '', citations = '[]', attempt = $2 where id = $1 returning *`,
@@ -176,7 +178,7 @@ async function beginAnew(client: PoolClient, teller: Teller, messageId: string, 
 
 const statuses = { COMPLETED: 'COMPLETED', FAILED: 'FAILED', CANCELED: 'STOPPED' } as const
 
-/** What was written stays, however the task ended. */
+/** The written text is kept, whatever the task's status. */
 async function settle(
   client: PoolClient,
   teller: Teller,

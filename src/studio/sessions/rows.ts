@@ -13,16 +13,16 @@ export interface SessionRow {
   closed_at: Date | string | null
 }
 
-/** What {@link toSession} needs of `session s`. */
+/** The columns of `session s` for {@link toSession}. */
 export const sessionColumns =
   's.id, s.owner, s.title, s.message_count, s.token_count, s.last_activity_at, s.created_at, s.closed_at'
 
-/** An instant as events tell it. */
+/** Formats a timestamp as in events. */
 function instant(value: Date | string): string {
   return new Date(value).toISOString()
 }
 
-/** A session from its row. */
+/** Converts a row to a session. */
 export function toSession(row: SessionRow): Session {
   return {
     id: row.id,
@@ -34,7 +34,7 @@ export function toSession(row: SessionRow): Session {
   }
 }
 
-/** The statistics in a session's row. */
+/** Reads the statistics from a session's row. */
 export function toStatistics(
   row: Pick<SessionRow, 'message_count' | 'token_count' | 'last_activity_at'>,
 ): SessionStatistics {
@@ -52,7 +52,7 @@ export interface ParticipantRow {
   joined_at: Date | string
 }
 
-/** A participant from its row. */
+/** Converts a row to a participant. */
 export function toParticipant({ user_id, joined_at }: ParticipantRow, owner: string): Participant {
   return { userId: user_id, isOwner: user_id === owner, joinedAt: instant(joined_at) }
 }
@@ -76,7 +76,7 @@ export interface MessageRow {
   finished_at: Date | string | null
 }
 
-/** A message from its row. */
+/** Converts a row to a message. */
 export function toMessage(row: MessageRow): Message {
   return {
     id: row.id,
@@ -112,7 +112,7 @@ export interface CardRow {
   created_at: Date | string
 }
 
-/** A card from its row. */
+/** Converts a row to a card. */
 export function toCard(row: CardRow): Card {
   return {
     id: row.id,

@@ -1,6 +1,6 @@
 import type { FailureState } from '../../tasks/task.ts'
 
-/** A conversation that several people watch. */
+/** A conversation of several participants. */
 export interface Session {
   readonly id: string
   readonly owner: string
@@ -11,16 +11,16 @@ export interface Session {
   readonly closedAt: Date | null
 }
 
-/** What can be counted of a session. */
+/** The statistics of a session. */
 export interface SessionStatistics {
   readonly messageCount: number
-  /** Of all messages, estimated: see {@link estimateTokens}. */
+  /** Estimated total over all messages: see {@link estimateTokens}. */
   readonly tokenCount: number
   /** RFC 3339. */
   readonly lastActivityAt: string
 }
 
-/** Somebody who may see a session. */
+/** A user with access to a session. */
 export interface Participant {
   readonly userId: string
   readonly isOwner: boolean
@@ -28,27 +28,27 @@ export interface Participant {
   readonly joinedAt: string
 }
 
-/** Where a message is. A person's is SENT from the beginning; a reply is WRITING until it has ended. */
+/** The state of a message. A user's message is always SENT; a reply is WRITING until it has ended. */
 export type MessageStatus = 'SENT' | 'WRITING' | 'COMPLETED' | 'STOPPED' | 'FAILED'
 
-/** A passage that a reply quotes, or was made from. */
+/** A passage that a reply quotes, or that it is based on. */
 export interface ReplyCitation {
   readonly cardId: string
   readonly cardTitle: string
-  /** null where the card has no sections. */
+  /** null for cards without sections. */
   readonly sectionKey: string | null
-  /** '' where there is none. */
+  /** '' when there is none. */
   readonly heading: string
-  /** null in what has no pages. */
+  /** null for sources without pages. */
   readonly page: number | null
   readonly quotation: string
 }
 
-/** What somebody said, or a reply to it. Plain JSON: it stands in events as it is. */
+/** A user's message, or a reply. Plain JSON: included in events unchanged. */
 export interface Message {
   readonly id: string
   readonly sessionId: string
-  /** 1, 2, 3 …: the order, the same for everybody. */
+  /** 1, 2, 3 …: the order, identical for all participants. */
   readonly position: number
   /** null for a reply. */
   readonly author: string | null
@@ -67,18 +67,18 @@ export interface Message {
   readonly finishedAt: string | null
 }
 
-/** What a card shows. */
+/** The kind of a card's content. */
 export type CardKind = 'DOCUMENT' | 'SECTION' | 'QUIZ' | 'NOTE'
 
-/** What a session is about, or a part of it. Plain JSON. */
+/** A source of a session. Plain JSON. */
 export interface Card {
   readonly id: string
   readonly sessionId: string
   readonly kind: CardKind
   readonly title: string
-  /** Of a note; null otherwise. */
+  /** The text of a note; null for other kinds. */
   readonly text: string | null
-  /** null for other kinds, and when the document was deleted since. */
+  /** null for other kinds, and when the document was deleted. */
   readonly documentId: string | null
   readonly sectionKey: string | null
   readonly quizId: string | null
@@ -87,12 +87,12 @@ export interface Card {
   readonly createdAt: string
 }
 
-/** A session's topic. */
+/** Returns the name of a session's topic. */
 export function sessionTopic(sessionId: string): string {
   return `session:${sessionId}`
 }
 
-/** How many tokens a text has, roughly: models see about four characters of ordinary text as one. */
+/** Estimates the number of tokens in a text: about one per four characters of ordinary text. */
 export function estimateTokens(text: string): number {
   return Math.ceil(text.length / 4)
 }

@@ -22,7 +22,7 @@ import {
 } from './rows.ts'
 import { type Card, type Message, type Participant, type Session, sessionTopic } from './session.ts'
 
-/** A session as a whole, at one place of its log. */
+/** A complete session at one position of its log. */
 export interface SessionState {
   readonly session: Session
   readonly participants: readonly Participant[]
@@ -32,36 +32,42 @@ export interface SessionState {
   readonly present: readonly Present[]
 }
 
-/** The sessions of all users; who may see which is asked by the API. */
+/** The sessions of all users. Access is checked by the API. */
 export interface Sessions {
   readonly membership: Membership
   readonly messages: Messages
   readonly cards: Cards
-  /** In the order of `ids`; null where there is none. */
+  /** In the order of `ids`; null for unknown ids. */
   getMany(ids: readonly string[]): Promise<readonly (Session | null)[]>
-  /** What is asked in one turn shares a query: all who watch are asked about again and again. */
+  /**
+   * Whether a user is a participant. Calls in one tick share a query, as access is checked
+   * repeatedly for all subscribers.
+   */
   isParticipant(sessionId: string, userId: string): Promise<boolean>
-  /** Those that a user takes part in, newest first. */
+  /** Lists the sessions of a participant, newest first. */
   list(options: {
     readonly userId: string
-    /** Of these only; null for no limit. */
+    /** Restricts to these sessions; null for no restriction. */
     readonly sessionIds: readonly string[] | null
     readonly before?: { readonly createdAt: Date; readonly id: string } | undefined
     readonly limit: number
   }): Promise<readonly Session[]>
-  /** In the order of the sessions, each by when they came. */
+  /** In the order of the sessions, each by time of joining. */
   participantsOf(sessions: readonly Session[]): Promise<readonly (readonly Participant[])[]>
-  /** In the order of the sessions, each by when they were added. */
+  /** In the order of the sessions, each by time of adding. */
   cardsOf(sessionIds: readonly string[]): Promise<readonly (readonly Card[])[]>
-  /** The present state and the seq it is true at; null when there is none. What is asked in one turn shares a query. */
+  /**
+   * Returns the current state and the seq at which it holds; null when there is no such session.
+   * Calls in one tick share a query.
+   */
   snapshot(id: string): Promise<{ readonly seq: number; readonly state: SessionState } | null>
-  /** Says whether a user is typing, for some seconds. Tells nobody of one who is not there. */
+  /** Sets whether a user is typing; expires after some seconds. Ignored for a user who is not present. */
   setTyping(sessionId: string, userId: string, isTyping: boolean): Promise<void>
 }
 
-/** How many messages a snapshot holds; the others are read when somebody wants them. */
+/** Number of messages in a snapshot; older ones are read on demand. */
 export const snapshotMessages = 50
-/** What a mark says of one who types; it runs out when nothing more is said. */
+/** The presence mark of a typing user; it expires unless renewed. */
 export const typingMark = 'typing'
 const typingMs = 6_000
 
@@ -72,7 +78,10 @@ interface SnapshotRow extends SessionRow {
   messages: MessageRow[]
 }
 
-/** Creates the store of sessions. @param options.accessChanged - called when somebody may see a session no longer */
+/**
+ * Creates the store of sessions.
+ * @param options.accessChanged - called when a user's access to a session was revoked
+ */
 export function createSessions(options: {
   readonly database: Database
   readonly appender: Appender
@@ -164,7 +173,7 @@ export function createSessions(options: {
 
 const participants = { table: 'session_participant', columns: ['session_id', 'user_id'] } as const
 
-/** Which of these users take part in which of these sessions, in their order. */
+/** Returns whether each user is a participant of its session, in the order of `pairs`. */
 export function areParticipants(database: Database, pairs: readonly Watcher[]): Promise<readonly boolean[]> {
   return havePairs(database, participants, pairs)
 }

@@ -1,19 +1,26 @@
-/** Lists and quotes in one another; the parser is recursive, and nobody reads deeper. */
+/**
+ * Maximum depth of nested lists and quotes; the parser is recursive, and real documents are not
+ * nested deeper.
+ */
 const maxNesting = 16
-/** A list or quote that begins further to the right counts as nested too deep. */
+/** A list or quote with a greater indent counts as nested too deeply. */
 const maxIndent = 40
-/** Emphasis signs or brackets in one paragraph; the parser's time grows with their square. */
+/** Maximum number of emphasis signs or brackets in one paragraph; the parser's time is quadratic in them. */
 const maxSigns = 400
-/** Neither markup nor part of a word or an address: the parser looks back over the paragraph for each of those. */
+/**
+ * Neither markup nor part of a word or an address: for each of those the parser looks back over the
+ * paragraph.
+ */
 const filler = ','
 
-/** Items, rows and definitions are parsed each on its own: many of them are no sign of ill will. */
+/** Items, rows and definitions are each parsed separately: many of them are not a sign of an attack. */
 const blockStart = /^\s*([-+*]\s|\d{1,9}[.)]\s|\||\[[^[\]]+\]:|$)/
 const containerPrefix = /^(?:[ \t]*(?:>|[-+*](?=[ \t])|\d{1,9}[.)](?=[ \t])))+/
 
 /**
- * Replaces, sign by sign, what would take the Markdown parser quadratic time or its stack: nesting, emphasis and brackets
- * beyond what anybody writes. Lengths and line ends stay, so that places in the result are places in the text.
+ * Replaces, character by character, markup that would cost the Markdown parser quadratic time or
+ * its stack: nesting, emphasis and brackets beyond any real document. Lengths and line ends are
+ * preserved, so offsets in the result are offsets in the text.
  */
 export function maskHostile(text: string): string {
   let brackets = 0

@@ -5,43 +5,52 @@ import { unified } from 'unified'
 import { maskHostile } from './hostile.ts'
 import { safeUrl } from './words.ts'
 
-/** Text that is parsed at once. The parser takes about a millisecond a kilobyte, so a step stays well below 100 ms. */
+/**
+ * Size of the text parsed at once. The parser takes about a millisecond per kilobyte, so a step
+ * stays well below 100 ms.
+ */
 const windowCharacters = 8_192
-/** Fewer of very short lines, whose number counts more than their length. */
+/** Windows with very short lines are smaller, as the number of lines then costs more than their length. */
 const minCharactersPerLine = 20
-/** A single block that is longer is cut: a list between two items, everything else at a line's end. */
+/** A longer single block is cut: a list between two items, all others at a line's end. */
 const maxBlockCharacters = 16_384
-/** A block that was cut is nearly as long; lists and tables are cut between their items and rows, where nothing spans. */
+/**
+ * Minimum length of a cut block; lists and tables are cut between their items and rows, which
+ * nothing spans.
+ */
 const minCutCharacters = 12_288
-/** What is left of a longer line is text, not markup: encoded data, or a document without line breaks. */
+/** Longer lines are truncated: they are not markup but encoded data, or a document without line breaks. */
 const maxLineCharacters = 8_192
 const maxDefinitions = 20_000
 
 const parser = unified().use(remarkParse).use(remarkGfm).freeze()
 
-/** Some whole top-level blocks of a document, in order. */
+/** Consecutive whole top-level blocks of a document. */
 export interface MarkdownWindow {
   readonly nodes: readonly RootContent[]
   /** Addresses of the reference links in these blocks, by the identifier the parser gives them. */
   readonly targets: ReadonlyMap<string, string>
-  /** What to add to a node's offset to get its place in the document's text. */
+  /** Maps an offset of a node to the offset in the document's text. */
   readonly toOffset: (parsed: number) => number
-  /** Whether the parser saw this block of the window as it stands in the document: neither masked, nor shortened, nor cut. */
+  /** Whether the parser saw this block exactly as in the document: neither masked, nor shortened, nor cut. */
   readonly isWhole: (node: RootContent) => boolean
-  /** Characters of the document done after this window. */
+  /** Number of characters processed up to the end of this window. */
   readonly done: number
 }
 
-/** Parses one self-contained piece of Markdown (GFM), guarded against input made to be slow; null bytes must be gone. */
+/**
+ * Parses one self-contained piece of Markdown (GFM), guarded against input crafted to be slow; null
+ * bytes must have been removed.
+ */
 export function parseMarkdown(text: string): Root {
   return parser.parse(maskHostile(text))
 }
 
 /**
- * Parses a document window by window, so that the caller may pause between any two of them. The windows end where a
- * top-level block begins after an empty line: there the parser's state is the same as at the start of a document, so
- * the blocks found are those of parsing all at once (a property test compares the two).
- * A single block over 16 KiB is the exception; it is cut.
+ * Parses a document window by window, so that the caller may pause between any two of them. A
+ * window ends where a top-level block begins after an empty line: there the parser's state is the
+ * same as at the start of a document, so the result is the same as parsing the whole document at
+ * once (a property test compares the two). A single block over 16 KiB is the exception; it is cut.
  *
  * @param text - normalised text (see `normalizeText`)
  */
@@ -85,7 +94,7 @@ export function* parseInWindows(text: string): Generator<MarkdownWindow, void> {
   }
 }
 
-// By hand: a regular expression over millions of empty lines overflows the stack.
+// A manual loop: a regular expression over millions of empty lines overflows the stack.
 function skipEmptyLines(text: string, from: number): number {
   let lineStart = from
   for (let at = from; at < text.length; at += 1) {
@@ -112,7 +121,10 @@ function endOfLine(text: string, from: number): number {
   return newline === -1 ? text.length : newline + 1
 }
 
-/** How many of the nodes are certain, and where the next window begins; undefined when a longer window is needed. */
+/**
+ * Returns how many of the nodes are final, and where the next window begins; undefined when a
+ * longer window is needed.
+ */
 function findCut(
   nodes: readonly RootContent[],
   text: string,
@@ -131,13 +143,17 @@ function findCut(
   if (nodes.length === 1 && isClosed && /\n[ \t]*\n[ \t]*$/.test(text.slice(Math.max(0, end - 200), end)))
     return { count: 1, next: end }
   if (nodes.length > 1) return undefined
-  // Rows cut off are read as a paragraph: no heading can hide in them, and tables are the slowest to parse.
+  // The remaining rows are read as a paragraph: they cannot contain a heading, and tables are the
+  // slowest to parse.
   if (only.type === 'table') return { count: 1, next: end }
   const next = endOfOpenBlock(text, offsetOf(only) + toDocument, end)
   return next === undefined ? undefined : { count: 1, next }
 }
 
-/** False where the block's first line might still turn out to belong to the one before, such as a definition's title. */
+/**
+ * Whether a block cannot belong to the previous one. False when its first line might, e.g. as a
+ * definition's title.
+ */
 function isFreshStart(node: RootContent, before: RootContent | undefined, text: string, at: number): boolean {
   if (text[at - 2] === '\n' || node.type === 'code' || node.type === 'html') return true
   if (node.type === 'heading') return text[at] === '#'
@@ -145,8 +161,9 @@ function isFreshStart(node: RootContent, before: RootContent | undefined, text: 
 }
 
 /**
- * Leaves the last block, or the last item of a long list, to the next window. Cutting at any line instead could open a code block's fence
- * where it closes, and swallow all that follows.
+ * Defers the last block, or the last item of a long list, to the next window. Cutting at any line
+ * instead could turn the closing fence of a code block into an opening one, which would swallow the
+ * following text.
  */
 function cutLongBlock(
   nodes: RootContent[],
@@ -168,7 +185,10 @@ const openHtml: readonly { readonly begin: RegExp; readonly end: RegExp }[] = [
   { begin: /^<(script|pre|style|textarea)[\s>]/i, end: /<\/(script|pre|style|textarea)>/gi },
 ]
 
-/** Where a fenced code block or an HTML block that fills the whole window ends; they may hold megabytes of anything. */
+/**
+ * Returns the end of a fenced code block or an HTML block that fills the whole window; such blocks
+ * may contain megabytes.
+ */
 function endOfOpenBlock(text: string, start: number, end: number): number | undefined {
   const head = text.slice(start, start + 200)
   const fence = /^ {0,3}(`{3,}|~{3,})/.exec(head)?.[1]
@@ -185,7 +205,7 @@ function endOfOpenBlock(text: string, start: number, end: number): number | unde
   return Math.max(end, found === null ? text.length : endOfLine(text, html.end.lastIndex))
 }
 
-/** Cuts over-long lines, and keeps the way back to the original offsets. */
+/** Truncates over-long lines, and maps offsets back to the original. */
 function shortenLines(text: string): { short: string; toOriginal: (offset: number) => number } {
   const cuts: { at: number; removed: number }[] = []
   const parts: string[] = []
@@ -209,7 +229,7 @@ function shortenLines(text: string): { short: string; toOriginal: (offset: numbe
   let last = 0
   return {
     short,
-    // Nearly all calls come in rising order; a smaller offset starts the walk again.
+    // Nearly all calls come in ascending order; a smaller offset restarts the walk.
     toOriginal(offset) {
       if (offset < last) {
         index = 0
@@ -225,7 +245,10 @@ function shortenLines(text: string): { short: string; toOriginal: (offset: numbe
   }
 }
 
-/** Definitions of reference links by label: they may stand megabytes after their use. The first of a label counts. */
+/**
+ * Collects the definitions of reference links by label: a definition may be megabytes after its
+ * use. The first definition of a label wins.
+ */
 function findDefinitions(text: string): ReadonlyMap<string, string> {
   const definitions = new Map<string, string>()
   for (const [, label = '', url = ''] of text.matchAll(
@@ -243,7 +266,10 @@ function labelKey(label: string): string {
   return label.replace(/\s+/g, ' ').trim().toLowerCase()
 }
 
-/** The definitions a piece of Markdown refers to, as Markdown that ends with an empty line; '' when there are none. */
+/**
+ * Returns the definitions referenced by a piece of Markdown, as Markdown that ends with an empty
+ * line; '' when there are none.
+ */
 function definitionsUsedIn(text: string, definitions: ReadonlyMap<string, string>): string {
   if (definitions.size === 0) return ''
   const used = new Map<string, string>()
@@ -254,7 +280,7 @@ function definitionsUsedIn(text: string, definitions: ReadonlyMap<string, string
   return used.size === 0 ? '' : `${[...used].map(([label, url]) => `[${label}]: <${url}>`).join('\n')}\n\n`
 }
 
-/** Finds the definitions of a whole document once, and completes pieces of it with those they refer to. */
+/** Finds the definitions of a whole document once, and appends the referenced ones to pieces of it. */
 export function createDefinitionAppender(text: string): (piece: string) => string {
   const definitions = findDefinitions(text)
   return (piece) => {

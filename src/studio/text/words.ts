@@ -4,14 +4,17 @@ const word = new RegExp(
   'gu',
 )
 
-/** Counts words; in scripts that are written without spaces every character counts as one. */
+/** Counts words; in scripts written without spaces every character counts as one. */
 export function countWords(text: string): number {
   let words = 0
   for (const _ of text.matchAll(word)) words += 1
   return words
 }
 
-/** One line, single spaces, at most `maxCharacters` with an ellipsis at a word's end. */
+/**
+ * Shortens a text to one line with single spaces and at most `maxCharacters`, with an ellipsis at a
+ * word boundary.
+ */
 export function shorten(text: string, maxCharacters: number): string {
   const line = text.replace(/\s+/g, ' ').trim()
   if (line.length <= maxCharacters) return line
@@ -20,12 +23,12 @@ export function shorten(text: string, maxCharacters: number): string {
   return `${(space > maxCharacters / 2 ? cut.slice(0, space) : cut).replace(/[\s,;:.–-]+$/, '')}…`
 }
 
-/** A name as it is quoted in a sentence, on one line and not too long. */
+/** Quotes a name for use in a sentence, on one line and not too long. */
 export function quote(name: string): string {
   return `‘${shorten(name, 80)}’`
 }
 
-/** Hands out keys made from headings, in the manner of GitHub's anchors, each once. */
+/** Creates unique keys from headings, in the style of GitHub's anchors. */
 export function createSlugger(): (heading: string) => string {
   const taken = new Set<string>()
   const nextByBase = new Map<string, number>()
@@ -49,8 +52,8 @@ export function createSlugger(): (heading: string) => string {
 }
 
 /**
- * An address that may be shown as a link: http, https, mailto, or relative. Everything else (`javascript:`, `data:` …)
- * is `undefined`, because these texts end up in pages.
+ * Returns an address that is safe to show as a link: http, https, mailto, or relative. All others
+ * (`javascript:`, `data:` …) give `undefined`, because these texts are rendered in pages.
  */
 export function safeUrl(url: string): string | undefined {
   const trimmed = url.trim()
@@ -60,13 +63,14 @@ export function safeUrl(url: string): string | undefined {
   return scheme === 'http' || scheme === 'https' || scheme === 'mailto' ? trimmed : undefined
 }
 
-/** Text with everything escaped that Markdown would take for markup; addresses are left whole. */
+/** Escapes all Markdown markup in a text; addresses are not changed. */
 export function escapeMarkdown(text: string): string {
   const parts = text.split(/(https?:\/\/[^\s<>"'`)\]\\]+)/)
   return parts
     .map((part, index) => {
       if (index % 2 === 0) return escapeWords(part)
-      // Bare, it is none behind a letter, and goes on to the next space or `<`: it would take in the backslashes up to there.
+      // A bare address is not recognised after a letter, and extends to the next space or `<`: it
+      // would include the backslashes up to there.
       const isGlued = /[\p{L}\p{N}]$/u.test(parts[index - 1] ?? '')
       return isGlued || /^[^\s<]*\\/.test(escapeWords(parts[index + 1] ?? '')) ? `<${part}>` : part
     })
@@ -80,7 +84,7 @@ function escapeWords(text: string): string {
     .replace(/&(?=#?\w+;)/g, '\\&')
 }
 
-/** Text of a piece of HTML: comments, scripts and tags removed, the usual entities decoded. */
+/** Extracts the text of a piece of HTML: comments, scripts and tags are removed, common entities decoded. */
 export function stripTags(html: string): string {
   return html
     .replace(/<!--[\s\S]*?(-->|$)/g, ' ')

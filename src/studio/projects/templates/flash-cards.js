@@ -1,4 +1,4 @@
-// The cards are in cards.js: what is asked, what is right, and where it comes from.
+// The cards are in cards.js: each has a question, its answer and its source.
 const cards = window.cards
 const element = (id) => document.getElementById(id)
 const card = element('card')

@@ -1,4 +1,4 @@
-// The questions are in questions.js: what is asked, what can be chosen, and which answers are right.
+// The questions are in questions.js: each has a prompt, its options and the correct answers.
 const questions = window.questions
 const form = document.getElementById('quiz')
 const status = document.getElementById('status')

@@ -1,4 +1,4 @@
-// Shows where one is in the text, and makes it larger or smaller.
+// Shows the reading position, and changes the font size.
 const status = document.getElementById('status')
 const sections = [...document.querySelectorAll('main section')]
 const words = document.querySelector('main').textContent.split(/\s+/).length
