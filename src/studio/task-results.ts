@@ -53,5 +53,5 @@ export type StudioResult =
 /** The result of a type. */
 export type StudioResultOf<T extends StudioResult['type']> = Extract<StudioResult, { readonly type: T }>
 
-/** A task kind whose result the API can present. */
+/** A task kind with a result that the API can present. */
 export type StudioTask<I> = TaskDefinition<I, StudioResult>

@@ -20,8 +20,8 @@ export interface UserData {
   /**
    * Permanently deletes all data of one user, in the engine and in all applications: tasks
    * (canceled first), documents, roadmaps, quizzes, attempts, projects, sessions, notifications and
-   * figures. In the sessions of others the user's messages remain as empty messages of {@link
-   * deletedUser}; entries of the audit log lose the user, address and browser.
+   * figures. In the sessions of others the user's messages remain as empty messages of
+   * {@link deletedUser}; entries of the audit log lose the user, address and browser.
    *
    * Not a single transaction, as there may be much data: after a failure, call it again. Tokens
    * that are still valid let the user start over: revoke them first.

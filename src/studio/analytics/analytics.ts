@@ -16,8 +16,8 @@ export interface Analytics {
   /** Ensures that an educator's topic can be followed, even before there is anything to count. */
   open(owner: string): Promise<void>
   /**
-   * Returns all figures and the seq of the educator's topic at which they hold; null before {@link
-   * Analytics.open}.
+   * Returns all figures and the seq of the educator's topic at which they hold; null before
+   * {@link Analytics.open}.
    */
   snapshot(owner: string): Promise<{ readonly seq: number; readonly state: AnalyticsState } | null>
 }

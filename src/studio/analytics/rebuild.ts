@@ -5,9 +5,9 @@ import { lockedColumns } from './projector.ts'
 
 /** The result of a rebuild. */
 export interface Rebuilt {
-  /** Topics whose whole log was recounted. */
+  /** Number of topics with a full recount. */
   readonly counted: number
-  /** Topics whose oldest events are pruned: the counts of those events are unchanged. */
+  /** Number of topics with pruned events: the counts of those events are unchanged. */
   readonly kept: number
 }
 

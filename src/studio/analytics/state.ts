@@ -4,7 +4,7 @@ export interface Figures {
   readonly generatedCount: number
   /** Questions that replaced another. */
   readonly replacedCount: number
-  /** Quiz slots whose current question is accepted. */
+  /** Quiz slots with an accepted current question. */
   readonly acceptedCount: number
   /** Over the last 1,000 questions, from a question's start until it is ready; null before the first. */
   readonly medianMs: number | null

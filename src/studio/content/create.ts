@@ -66,7 +66,7 @@ function once<T>(load: () => Promise<T>): () => Promise<T> {
   }
 }
 
-/** An iterable whose implementation is loaded lazily; nothing is loaded before the first `next()`. */
+/** Wraps an iterable that is loaded lazily; nothing is loaded before the first `next()`. */
 function fromLoaded<T>(load: () => Promise<AsyncIterable<T>>): AsyncIterable<T> {
   return {
     [Symbol.asyncIterator]: () => {

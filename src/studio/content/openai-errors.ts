@@ -17,7 +17,7 @@ class EndpointError extends Error {
 
 const maxMessageCharacters = 300
 
-/** Creates the error for a response whose status is not 2xx. Its body may be JSON, HTML or anything else. */
+/** Creates the error for a response with a status other than 2xx. Its body may be JSON, HTML or anything else. */
 export function toEndpointError({ status, statusText, headers }: Response, body: string): Error {
   let failure: unknown
   try {
@@ -30,7 +30,7 @@ export function toEndpointError({ status, statusText, headers }: Response, body:
   return new EndpointError(message === '' ? statusText : message, status, code, headers)
 }
 
-/** Creates the error for an event `{ error }` of a stream whose status was 200. */
+/** Creates the error for an event `{ error }` of a stream with status 200. */
 export function toStreamError(failure: unknown): Error {
   const { message, code } = describeFailure(failure)
   // Gateways put the status of the upstream service here.

@@ -1,7 +1,7 @@
 /** One of a concept's three pieces of content. */
 export type ContentPiece = 'TUTORIAL' | 'RESOURCES' | 'QUIZ'
 
-/** What to generate, and from which material. */
+/** A request for one piece of content, with its source material. */
 export interface ContentRequest {
   readonly piece: ContentPiece
   /** The concept's title. */

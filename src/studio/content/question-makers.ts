@@ -9,7 +9,7 @@ import { asOption, otherMeanings, wrongPhrases } from './question-wrong-answers.
 import type { Random } from './random.ts'
 import { stemsIn } from './words.ts'
 
-/** A question whose citation has not been located yet. */
+/** A question without a located citation. */
 export type Draft = Omit<Question, 'citation'> & { readonly quotation: string }
 
 /** The shared inputs for creating questions. */

@@ -82,11 +82,11 @@ export interface QuestionRequest {
  * An implementer guarantees:
  * - `ask` itself never throws and starts nothing; work begins with the first `next()`.
  * - Each question is complete and matches {@link Question}: its citation has been located in the
- *   section that it names, and no two questions, including those of `avoid`, are the same by {@link
- *   isSameQuestion}.
+ *   section that it names, and no two questions, including those of `avoid`, are the same by
+ *   {@link isSameQuestion}.
  * - Questions are yielded one at a time, each as soon as it is created; the iteration ends early
  *   when the document yields no more. No questions at all is an empty iteration, not a failure.
- * - Abortion, failures and early return behave as for `ContentProvider`: the signal's reason, a
+ * - Abort, failures and early return behave as for `ContentProvider`: the signal's reason, a
  *   `ContentError`, immediately.
  */
 export interface QuestionProvider {

@@ -104,7 +104,7 @@ function createReader() {
 
   const lineOf = (nodes: readonly PhrasingContent[]): string =>
     inlineText(nodes)
-      // A reference link whose definition is missing.
+      // A reference link without a definition.
       .replace(/\[([^[\]]+)\]\[[^[\]]*\]/g, '$1')
       .replace(/\s+/g, ' ')
       .trim()

@@ -3,11 +3,11 @@ import type { ConversionMessage, ConversionRequest } from './conversion.ts'
 import { convert } from './convert.ts'
 import { DocumentError } from './structure-error.ts'
 
-/** Written to standard error before the process exits because of its memory use. */
+/** Written to standard error before the process is killed because of its memory use. */
 const memoryWord = 'out of memory'
 
 /**
- * Watches this process from a separate thread, because the main thread may be in a loop: exits the
+ * Watches this process from a separate thread, because the main thread may be in a loop: kills the
  * process when it uses too much memory (the heap limit covers only a part of it), and when its
  * parent is gone.
  */
@@ -23,7 +23,7 @@ setInterval(() => {
 
 function tell(message: ConversionMessage): Promise<void> {
   return new Promise((resolve) => {
-    // Without a parent to send to, the watchdog thread exits this process.
+    // Without a parent to send to, the watchdog thread kills this process.
     process.send?.(message, () => resolve())
   })
 }

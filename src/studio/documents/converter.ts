@@ -92,7 +92,7 @@ function toError({ ending, errorText }: Mailbox, logger: Logger): Error {
       advice: 'Nothing to do: it is tried again.',
       cause: error,
     })
-  // V8 aborts when its heap is full; the watchdog thread exits with our own message.
+  // V8 aborts when its heap is full; the watchdog thread writes the same message before it kills the process.
   if (/out of memory|heap limit|allocation fail/i.test(text) || signal === 'SIGABRT' || code === 134)
     return new DocumentError('TOO_COMPLEX', 'Reading the document took more memory than a document may use')
   logger.error({ code, signal, detail: text }, 'lost the converter')

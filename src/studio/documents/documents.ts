@@ -117,7 +117,7 @@ export function createDocuments(options: {
   readonly tasks: TaskService
   /** Subjects of tasks that read a document without naming it in their input: these are canceled with it. */
   readonly dependents: (documentId: string) => Promise<readonly string[]>
-  /** Called when a user's access to a document and its tasks was revoked. */
+  /** Called when a user has lost access to a document and the tasks about it. */
   readonly accessChanged: (id: string) => void
 }): Documents {
   const { database, appender, store, tasks, dependents, accessChanged } = options

@@ -64,8 +64,8 @@ interface Found {
 
 /**
  * Converts HTML to Markdown, without scripts, pictures, forms and navigation, and with only http,
- * https and mailto links. Works in parts, so that not all forms of a large page are in memory at
- * once; blocks while converting a part.
+ * https and mailto links. Works in parts, so that a large page is not in memory in
+ * every representation at once; blocks while converting a part.
  *
  * @returns yields percent and returns the text
  * @throws RangeError when its elements are nested too deeply

@@ -28,7 +28,7 @@ const maxUserIdCharacters = 255
 
 /**
  * Creates the store of shares.
- * @param options.changed - called when a user's access to a document was revoked
+ * @param options.changed - called when a user has lost access to a document
  */
 export function createSharing(options: {
   readonly database: Database

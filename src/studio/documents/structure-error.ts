@@ -21,7 +21,7 @@ const adviceByCode = {
 
 /**
  * A document that cannot be read. Reading the same bytes again fails in the same way, so it is
- * never retryable. The message names the problem; `advice` tells the user what to do.
+ * never retryable. The message names the problem; `advice` is a remedy for the user.
  */
 export class DocumentError extends Error {
   override readonly name = 'DocumentError'

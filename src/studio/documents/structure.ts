@@ -60,7 +60,7 @@ export interface DocumentStructure {
   readonly pages?: readonly PageStart[]
 }
 
-/** A document to read: text, or bytes whose encoding is detected. */
+/** A document to read: text, or bytes in an encoding to detect. */
 export type DocumentInput = {
   readonly format: TextFormat
   /** The file's name, used as the title when the document has none. */

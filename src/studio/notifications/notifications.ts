@@ -90,7 +90,7 @@ const isOwn = `(n.user_id = $1 or n.user_id is null) and n.expires_at > now()`
 /**
  * Creates the store.
  *
- * @param options.keptDays - default lifetime of notifications; 30 by default
+ * @param options.keptDays - lifetime in days of notifications without an expiry; 30 by default
  */
 export function createNotifications(options: {
   readonly database: Database

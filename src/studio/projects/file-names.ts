@@ -30,8 +30,8 @@ export function endingOf(path: string): string {
  */
 const reserved = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)$/i
 /**
- * An allow list. All other characters are rejected: control and format characters, quotes, `\ : * ?
- * " < > | % # & ;` and characters added to Unicode later.
+ * An allow list. All other characters are rejected: control and format characters, quotes,
+ * `\ : * ? " < > | % # & ;` and characters added to Unicode later.
  */
 const allowedCharacters = /^[\p{L}\p{M}\p{N} ._@+=,()!~$-]+$/u
 

@@ -17,7 +17,7 @@ export function checkScript(path: string, text: string, goal: ScriptGoal | undef
   if (asScript.length === 0) return []
   const asModule = parse(path, text, 'module')
   if (asModule.length === 0) return []
-  // Of the two, the parse that got further most likely has the right goal.
+  // The parse that got further most likely has the right goal.
   return (asModule[0]?.line ?? 0) > (asScript[0]?.line ?? 0) ? asModule : asScript
 }
 

@@ -24,7 +24,7 @@ interface PieceSource {
   readonly revision: number
 }
 
-/** Maximum number of other concepts of the roadmap whose texts a provider may use for distractors. */
+/** Maximum number of the roadmap's concepts that a provider may take distractors from. */
 const maxCorpus = 60
 
 /** The result of generating several pieces. */
@@ -117,8 +117,8 @@ export function failIfNothing({ completed, failed, lastFailure }: Generated): vo
 }
 
 /**
- * Resets pieces still marked as GENERATING when their task has ended: previous content remains
- * readable, pieces without content are FAILED and can be retried.
+ * Resets pieces that are still PENDING or GENERATING when their task has ended: previous content
+ * remains readable, pieces without content are FAILED and can be retried.
  */
 export async function settlePieces(
   client: PoolClient,

@@ -30,7 +30,7 @@ export interface Cards {
     readonly clientId: string
     readonly content: CardContent
     /**
-     * Whether the title was derived from the card's content, whose title may have changed when the
+     * Whether the title was derived from the card's content; that title may have changed when the
      * card is added again.
      */
     readonly isTitleDerived: boolean

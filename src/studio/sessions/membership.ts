@@ -67,7 +67,7 @@ const digestOf = (token: string): string => createHash('sha256').update(token).d
 
 /**
  * Creates the membership of sessions.
- * @param options.accessChanged - called when a user's access to a session was revoked
+ * @param options.accessChanged - called when a user has lost access to a session
  */
 export function createMembership(options: {
   readonly database: Database

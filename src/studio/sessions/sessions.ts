@@ -80,7 +80,7 @@ interface SnapshotRow extends SessionRow {
 
 /**
  * Creates the store of sessions.
- * @param options.accessChanged - called when a user's access to a session was revoked
+ * @param options.accessChanged - called when a user has lost access to a session
  */
 export function createSessions(options: {
   readonly database: Database

@@ -15,8 +15,8 @@ const minCharactersPerLine = 20
 /** A longer single block is cut: a list between two items, all others at a line's end. */
 const maxBlockCharacters = 16_384
 /**
- * Minimum length of a cut block; lists and tables are cut between their items and rows, which
- * nothing spans.
+ * Minimum length of a cut block; lists and tables are cut between their items and rows, where
+ * no construct spans the cut.
  */
 const minCutCharacters = 12_288
 /** Longer lines are truncated: they are not markup but encoded data, or a document without line breaks. */

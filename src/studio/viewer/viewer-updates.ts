@@ -8,11 +8,14 @@ export function viewerTopic(userId: string): string {
   return `viewer:${userId}`
 }
 
-/** The topics of changes to what users' lists show. */
+/** The topics of changes to users' lists. */
 export interface ViewerUpdates {
   /** Creates the topic of a user, unless it exists: changes are recorded from then on. */
   open(userId: string): Promise<void>
-  /** Returns the seq of the newest event; the state of the lists is in the lists. null when the topic was never opened. */
+  /**
+   * Returns the seq of the newest event, without a state: the lists are read separately. null when
+   * the topic was never opened.
+   */
   snapshot(userId: string): Promise<{ readonly seq: number; readonly state: null } | null>
   /**
    * Appends the recorded changes of all users to their topics, and publishes them.
@@ -37,7 +40,7 @@ const statusEvents: ReadonlySet<string> = new Set([
 const collectMs = 20
 /** Held by one flush at a time, so that changes are appended in their order. */
 const flushLock = [0x76696577, 1] as const
-/** The most changes in one statement. */
+/** Maximum number of changes in one statement. */
 const batch = 500
 
 /**
@@ -72,7 +75,7 @@ export function createViewerUpdates({
   const { pool } = database
   const flushBatch = (): Promise<readonly LogEvent[]> =>
     withTransaction(database, async (client) => {
-      // A statement of its own: the next one sees what the flush before has left.
+      // A separate statement, so that the next one sees the result of the previous flush.
       await client.query('select pg_advisory_xact_lock($1, $2)', [...flushLock])
       const { rows } = await client.query<Omit<LogEvent, 'at'> & { at: Date }>(flushStatement, [batch])
       return rows.map(({ at, ...event }) => ({ ...event, at: toInstant(at) }))
@@ -94,7 +97,7 @@ export function createViewerUpdates({
   const flushSoon = (): void => {
     if (timer !== undefined) return
     timer = setTimeout(() => {
-      // What fails here is flushed with the next change, or by the periodic flush.
+      // After a failure, the changes are flushed with the next change, or by the periodic flush.
       const flushed = flushing.then(flush).catch(() => undefined)
       flushing = flushed
       timer = undefined
