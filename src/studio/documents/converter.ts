@@ -21,7 +21,7 @@ function packagesFolder(): string {
 /**
  * Converts a document in a separate process, which may crash, loop or run out of memory without
  * affecting anything else. The process has no settings, may read only this project's files, and may
- * not write any.
+ * write none.
  *
  * @param options.signal - kills the process
  * @returns yields progress and returns the structure
@@ -92,7 +92,8 @@ function toError({ ending, errorText }: Mailbox, logger: Logger): Error {
       advice: 'Nothing to do: it is tried again.',
       cause: error,
     })
-  // V8 aborts when its heap is full; the watchdog thread writes the same message before it kills the process.
+  // V8 aborts when its heap is full; the watchdog thread writes "out of memory" before it kills the
+  // process.
   if (/out of memory|heap limit|allocation fail/i.test(text) || signal === 'SIGABRT' || code === 134)
     return new DocumentError('TOO_COMPLEX', 'Reading the document took more memory than a document may use')
   logger.error({ code, signal, detail: text }, 'lost the converter')
