@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
@@ -11,15 +12,18 @@ const long = ['test/{chaos,deploy,long}/**/*.test.{ts,tsx}']
 
 const setupFiles = ['test/support/patience-setup.ts', 'test/support/corked-sockets.ts']
 
-/** Spreads the heavy files among the light ones, so that two heavy files seldom run at once. */
-class SpreadSequencer extends BaseSequencer {
+/**
+ * Sorts the files by what their worker must be: heavy, with a DOM, others. vitest keeps a worker, and the modules that it has
+ * imported, only while the next file in the queue is of the same project and environment.
+ */
+class GroupingSequencer extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files)
-    const heavyFiles = sorted.filter(({ project }) => project.name === 'heavy')
-    const lightFiles = sorted.filter(({ project }) => project.name !== 'heavy')
-    const share = Math.ceil(lightFiles.length / Math.max(1, heavyFiles.length))
-    const spread = heavyFiles.flatMap((file, index) => [file, ...lightFiles.slice(index * share, (index + 1) * share)])
-    return spread.length === 0 ? lightFiles : spread
+    const rankOf = ({ project, moduleId }: TestSpecification): number => {
+      if (project.name !== 'light') return 0
+      return readFileSync(moduleId, 'utf8').includes('@vitest-environment') ? 1 : 2
+    }
+    return [...Map.groupBy(sorted, rankOf)].sort(([left], [right]) => left - right).flatMap(([, group]) => group)
   }
 }
 
@@ -43,7 +47,7 @@ export default defineConfig({
     reporters: [process.env['CI'] ? 'dot' : 'default', new TimingReporter()],
     // Also on large machines: each file may start databases and servers of its own.
     maxWorkers: 2,
-    sequence: { sequencer: SpreadSequencer },
+    sequence: { sequencer: GroupingSequencer },
     // Nothing is opened when a module is imported, so files can share one copy of each: importing them anew for each of
     // 200 files takes longer than the tests themselves.
     isolate: false,
