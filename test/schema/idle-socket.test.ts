@@ -71,7 +71,7 @@ test('answers pings, queries and completes on an idle socket with several subscr
   first.subscribe('session', watchSession, { id: sessionId })
   await vi.waitFor(() => expect(first.received('inbox')).toHaveLength(1))
   // A snapshot and the presence.
-  await vi.waitFor(() => expect(first.received('session')).toHaveLength(2))
+  await vi.waitFor(() => expect(first.received('session').length).toBeGreaterThan(1))
   const inboxCursor = first.received('inbox')[0]?.cursor
   const cursor = first.received('session')[0]?.cursor
 
@@ -85,7 +85,9 @@ test('answers pings, queries and completes on an idle socket with several subscr
     for (const id of ['another', 'third']) {
       subscribe(id, watchSession, { id: sessionId, after: cursor })
       await ping()
-      await vi.waitFor(() => expect(received(id)).toMatchObject([{ __typename: 'SessionPresenceChanged' }]))
+      await vi.waitFor(() =>
+        expect(received(id)).toContainEqual(expect.objectContaining({ __typename: 'SessionPresenceChanged' })),
+      )
       await ping()
     }
     subscribe('query', '{ viewer { id } }', {})
