@@ -79,22 +79,11 @@ export async function findNode(context: Context, id: string): Promise<NodeSource
 /** Whether an id belongs to an existing object, independent of access. */
 export async function nodeExists({ loaders }: Pick<Context, 'loaders'>, id: string): Promise<boolean> {
   const prefix = prefixOf(id)
-  const loader = Object.hasOwn(existingLoaders, prefix) ? existingLoaders[prefix] : undefined
+  const loader = existingLoaders.find((name) => name === prefix)
   return loader !== undefined && (await loaders[loader].load(id)) !== null
 }
 
-const existingLoaders: Readonly<
-  Record<string, 'task' | 'document' | 'roadmap' | 'concept' | 'quiz' | 'question' | 'project' | 'session'>
-> = {
-  task: 'task',
-  document: 'document',
-  roadmap: 'roadmap',
-  concept: 'concept',
-  quiz: 'quiz',
-  question: 'question',
-  project: 'project',
-  session: 'session',
-}
+const existingLoaders = ['task', 'document', 'roadmap', 'concept', 'quiz', 'question', 'project', 'session'] as const
 
 builder.queryField('node', (t) =>
   t.field({

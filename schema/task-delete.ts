@@ -34,6 +34,7 @@ builder.mutationField('deleteTask', (t) =>
         requireViewer(context)
         await loadOwnTask(context, taskId)
         const canceled = await context.engine.tasks.delete([taskId], 'The task was deleted.')
+        context.viewerUpdates.flushSoon()
         return { id: taskId, isCanceled: canceled.length > 0 }
       }),
   }),

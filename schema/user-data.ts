@@ -1,4 +1,5 @@
 import { TidingsError } from '../src/errors.ts'
+import { isStorable, unstorable } from '../src/tasks/storable.ts'
 import { requireAdmin } from './access.ts'
 import { builder } from './builder.ts'
 import { defineResult } from './result.ts'
@@ -33,8 +34,8 @@ builder.mutationField('deleteUserData', (t) =>
     resolve: (_, { input: { userId } }, context) =>
       deleteUserDataResult.run(context, userId, async () => {
         requireAdmin(context)
-        if (userId.trim() === '' || userId.includes('\0')) {
-          const message = 'A user’s id is not empty'
+        if (userId.trim() === '' || !isStorable(userId)) {
+          const message = userId.trim() === '' ? 'A user’s id is not empty' : unstorable
           throw new TidingsError('BAD_INPUT', message, { issues: [{ path: 'input.userId', message }] })
         }
         const canceledTaskIds = await context.userData.delete(userId)

@@ -140,7 +140,7 @@ export function createPruner(options: {
       for (let isLeft = true; isLeft && !isStopped; ) {
         const rows = await pruneSome(maxKeys)
         total.others += rows
-        isLeft = rows === maxKeys
+        isLeft = rows > 0
       }
     if (total.topics + total.keys + total.others > 0) logger.info(total, 'pruned old rows')
   }

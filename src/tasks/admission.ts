@@ -50,7 +50,8 @@ export function createAdmission(options: {
     async lock(client, owner) {
       await client.query(`select pg_advisory_xact_lock(hashtextextended('tidings start ' || $1, 0))`, [owner])
     },
-    // Starts are counted from the tasks themselves, so the limit holds across servers and restarts.
+    // Starts are counted from the tasks themselves, so the limit holds across servers and restarts;
+    // also from those that were deleted since, or deleting would lift the limit.
     // The count uses the statement's time: a time that may change while the statement runs cannot
     // be looked up in an index.
     async checkRate(client, owner) {
@@ -58,7 +59,12 @@ export function createAdmission(options: {
         `select count(*)::int as count,
            ceil(extract(epoch from min(created_at) + interval '1 minute' - clock_timestamp()) * 1000)::int as "retryAfterMs"
          from (
-           select created_at from task where owner = $1 and created_at > statement_timestamp() - interval '1 minute'
+           (select created_at from task where owner = $1 and created_at > statement_timestamp() - interval '1 minute'
+            order by created_at desc limit $2)
+           union all
+           (select created_at from task where owner = '' and erased_owner = hashtextextended($1, 0)
+              and created_at > statement_timestamp() - interval '1 minute'
+            order by created_at desc limit $2)
            order by created_at desc limit $2
          ) last`,
         [owner, maxStartsPerMinute],

@@ -90,7 +90,7 @@ export async function deleteTasks(
       if (rowCount !== 0) return deleteTopic(client, topic)
       await client.query(
         `with items as (delete from task_item where task_id = $1), keys as (delete from idempotency where task_id = $1)
-         update task set owner = '', subject = null, input = '{}', result = null, error = null, attempts = '[]', trace = null,
+         update task set owner = '', erased_owner = hashtextextended(owner, 0), subject = null, input = '{}', result = null, error = null, attempts = '[]', trace = null,
            progress = progress || '{"stage": null, "message": null}'
          where id = $1`,
         [id],

@@ -14,26 +14,12 @@ const batch = 200
  *
  * @param options.retentionDays - days per kind, counted from the end of the task; `*` applies to
  *   every other kind, 0 keeps tasks indefinitely
- * @param options.maxTasks - maximum number of tasks deleted by this call
- * @returns the number of deleted tasks; fewer than `maxTasks` means none is left
+ * @param options.maxTasks - maximum number of tasks deleted by this call, at most 200
+ * @returns the number of deleted tasks; 0 means that none is left
  */
 export async function pruneTasks(
   database: Pick<Database, 'pool'>,
   { retentionDays, maxTasks }: { readonly retentionDays: Readonly<Record<string, number>>; readonly maxTasks: number },
-): Promise<number> {
-  let total = 0
-  for (;;) {
-    const limit = Math.min(batch, maxTasks - total)
-    const count = await pruneSome(database, retentionDays, limit)
-    total += count
-    if (count < limit || total >= maxTasks) return total
-  }
-}
-
-async function pruneSome(
-  database: Pick<Database, 'pool'>,
-  retentionDays: Readonly<Record<string, number>>,
-  limit: number,
 ): Promise<number> {
   // The kinds are read from the table, as a kind may no longer be defined. Topics are locked before
   // tasks, as everywhere.
@@ -61,7 +47,7 @@ async function pruneSome(
     topics as (delete from topic using old where topic.name = old.name),
     tasks as (delete from task using old where task.id = old.id returning 1)
     select count(*)::int as count from tasks`,
-    [JSON.stringify(retentionDays), limit],
+    [JSON.stringify(retentionDays), Math.min(batch, maxTasks)],
   )
   return rows[0]?.count ?? 0
 }

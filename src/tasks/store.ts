@@ -135,7 +135,8 @@ export function createTaskStore(database: Database): TaskStore {
   const get = createBatch<string, Task | null>(async (ids) => {
     const { rows } = await pool.query<TaskRow>({
       name: 'tidings-tasks',
-      text: `select ${taskColumns} from ${taskSource} where k.id = any($1::text[])`,
+      // The rows of erased tasks remain for a while, without an owner.
+      text: `select ${taskColumns} from ${taskSource} where k.id = any($1::text[]) and k.owner <> ''`,
       values: [possibleIds(ids)],
     })
     const byId = new Map(rows.map((row) => [row.id, toTask(row)]))

@@ -69,6 +69,20 @@ describe('viewerUpdates', () => {
     expect(seen.slice(1).map(({ taskId }) => taskId)).toEqual(Array.from({ length: 1_200 }, (_, n) => `task_${n + 1}`))
   })
 
+  it('reports a task that its owner deletes, at once also when it has just ended', async () => {
+    const viewer = viewerOf('lists-deleting')
+    const seen = await follow(viewer)
+    const { result }: { result: { task: { id: string } } } = await api.run(importText, { text: '# Bread' }, viewer)
+    await vi.waitFor(() => expect(namesOf(seen)).toContain('TaskChanged COMPLETED'))
+    await api.run(
+      'mutation ($id: ID!) { deleteTask(input: { taskId: $id }) { __typename } }',
+      { id: result.task.id },
+      viewer,
+    )
+    await vi.waitFor(() => expect(namesOf(seen)).toContain('TaskRemoved'))
+    expect(seen.find(({ __typename }) => __typename === 'ViewerTaskRemoved')?.taskId).toBe(result.task.id)
+  })
+
   it('has every change of the viewer’s tasks and library in order, for the users it concerns, and resumes', async () => {
     const [ada, bob] = [viewerOf('lists-ada'), viewerOf('lists-bob')]
     const [own, shared] = [await follow(ada), await follow(bob)]

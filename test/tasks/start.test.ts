@@ -209,6 +209,17 @@ describe('the limit of starts', () => {
     await first.start('WORK')
   })
 
+  test('also counts tasks that were deleted since', async () => {
+    await using fixture = await startTestEngine({ definitions, config: { ...idle, MAX_STARTS_PER_MINUTE: 2 } })
+    for (let count = 0; count < 2; count++) {
+      const { id } = await fixture.start('WORK')
+      await fixture.engine.tasks.delete([id], 'Deleted.')
+      expect(await fixture.engine.store.get(id)).toBeNull()
+    }
+    await expect(fixture.start('WORK')).rejects.toMatchObject({ code: 'RATE_LIMITED' })
+    await fixture.start('WORK', { owner: 'u_2' })
+  })
+
   test('holds for concurrent requests', async () => {
     const config = { ...idle, MAX_STARTS_PER_MINUTE: 3 }
     await using fixture = await startTestEngine({ definitions, config })

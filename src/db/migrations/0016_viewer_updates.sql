@@ -33,6 +33,19 @@ create trigger task_viewer_change after insert or delete on task
 create trigger task_viewer_status after update of status on task
   for each row when (old.status is distinct from new.status) execute function note_viewer_task();
 
+-- Erasing a task that ended recently removes its owner, and its row later.
+create function note_viewer_task_erased() returns trigger language plpgsql as $$
+begin
+  perform note_viewer_change(old.owner, 'ViewerTaskRemoved', jsonb_build_object('taskId', old.id));
+  return null;
+end
+$$;
+create trigger task_viewer_erased after update of owner on task
+  for each row when (old.owner is distinct from new.owner) execute function note_viewer_task_erased();
+
+-- A hash of the owner of an erased task, so that its start still counts towards the owner's limit.
+alter table task add column erased_owner bigint;
+
 create function note_viewer_document() returns trigger language plpgsql as $$
 begin
   if tg_op = 'DELETE' then
