@@ -156,7 +156,9 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
       prove(scout) {
         // The results of a probe are dropped: the connection in use delivers them.
         startTrial = () => {
-          stopTrial = open(scout ?? { query: '{ __typename }' }, (type) => {
+          const operations = scout === null ? null : [{ id: '0', ...scout }]
+          const body = operations === null ? { query: '{ __typename }' } : { operations, heartbeatMs: timing.askMs }
+          stopTrial = open(body, (type) => {
             if (type !== 'complete') return
             stopTrial()
             tell.proved()

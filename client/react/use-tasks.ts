@@ -1,5 +1,5 @@
 import type { CombinedError } from '@urql/core'
-import { useCallback, useEffect, useMemo, useSyncExternalStore } from 'react'
+import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from 'react'
 import { useQuery } from 'urql'
 import {
   type TaskKind,
@@ -66,10 +66,14 @@ export function useTasks(options: TaskListOptions = {}): LiveTasks {
   const store = startedTasksOf(client)
   const started = useSyncExternalStore(store.subscribe, store.getSnapshot, store.getSnapshot)
   const { changes } = useViewerUpdates()
+  // Also when the updates begin after the list was fetched: what happened in between is in neither.
+  const gaps = changes?.gaps
   const changed = changes?.tasks ?? noChanges
-  const gaps = changes?.gaps ?? 0
+  const fetchedGaps = useRef(gaps)
   useEffect(() => {
-    if (gaps > 0) refetch()
+    if (fetchedGaps.current === gaps) return
+    fetchedGaps.current = gaps
+    refetch()
   }, [gaps, refetch])
 
   const edges = data?.tasks.edges ?? noEdges

@@ -21,8 +21,8 @@ import { createApplications } from '../studio/applications.ts'
 import { createTaskDefinitions } from '../studio/definitions.ts'
 import { prepareFirstRun } from '../studio/first-run.ts'
 import { createNotifications } from '../studio/notifications/notifications.ts'
-import { createExpiry } from '../studio/notifications/prune.ts'
 import { createEndNotices } from '../studio/notifications/task-ends.ts'
+import { createPeriodic } from '../studio/periodic.ts'
 import { typeOf } from '../studio/projects/file-names.ts'
 import { createPreviewKeeper } from '../studio/projects/preview-keeper.ts'
 import { startEngine } from '../tasks/engine.ts'
@@ -203,9 +203,22 @@ export async function startApp(options: {
         ],
       }),
     )
-    stack.use(createExpiry({ notifications: services.notifications, logger, everyMs: expiryMs }))
-    const flushes = setInterval(() => void services.viewerUpdates.flush().catch(() => undefined), flushMs).unref()
-    stack.defer(() => clearInterval(flushes))
+    stack.use(
+      createPeriodic({
+        run: () => services.notifications.prune(),
+        everyMs: expiryMs,
+        logger,
+        failure: 'failed to remove expired notifications',
+      }),
+    )
+    stack.use(
+      createPeriodic({
+        run: () => services.viewerUpdates.flush(),
+        everyMs: flushMs,
+        logger,
+        failure: 'failed to publish changes of lists',
+      }),
+    )
   }
 
   const firstRun = new AbortController()

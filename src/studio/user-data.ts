@@ -13,7 +13,7 @@ import type { Sessions } from './sessions/sessions.ts'
 import { viewerTopic } from './viewer/viewer-updates.ts'
 
 /** The author of a deleted user's messages in the sessions of other users. */
-export const deletedUser = '(deleted)'
+const deletedUser = '(deleted)'
 
 /** Deletes users. */
 export interface UserData {
@@ -91,21 +91,23 @@ async function deleteTraces(client: PoolClient, userId: string): Promise<void> {
   const { rows: sessions } = await client.query<{ id: string }>(
     `select session_id as id from session_message where author = $1 union
      select session_id from session_card where added_by = $1 union
-     select substr(topic, length('session:') + 1) from event where topic like 'session:%'
-       and type in ('SessionParticipantJoined', 'SessionParticipantLeft')
-       and (payload->'participant'->>'userId' = $1 or payload->>'userId' = $1)
+     select s.id from session s join event e on e.topic = 'session:' || s.id
+       where e.type in ('SessionParticipantJoined', 'SessionParticipantLeft')
+       and (e.payload->'participant'->>'userId' = $1 or e.payload->>'userId' = $1)
      order by 1`,
     [userId],
   )
-  // Topics before rows. Their events repeat messages and names; late subscribers receive a snapshot
-  // instead.
+  // Before its topic, which a flush of these rows locks after them.
+  await client.query('delete from viewer_change where user_id = $1', [userId])
+  // Topics before rows, and in the order of their names, as everywhere.
+  for (const topic of [analyticsTopic(userId), inboxTopic(userId)]) await deleteTopic(client, topic)
+  // Their events repeat messages and names; late subscribers receive a snapshot instead.
   for (const { id } of sessions) {
     const topic = sessionTopic(id)
     await client.query('update topic set pruned_seq = seq where name = $1', [topic])
     await client.query('delete from event where topic = $1', [topic])
   }
-  for (const topic of [inboxTopic(userId), analyticsTopic(userId), viewerTopic(userId)])
-    await deleteTopic(client, topic)
+  await deleteTopic(client, viewerTopic(userId))
   await client.query(
     `update session_message set author = $2, client_id = null, body = '', citations = '[]' where author = $1`,
     [userId, deletedUser],
@@ -121,7 +123,6 @@ async function deleteTraces(client: PoolClient, userId: string): Promise<void> {
     'delete from idempotency where owner = $1',
     'delete from presence where user_id = $1',
     'delete from presence_mark where user_id = $1',
-    'delete from viewer_change where user_id = $1',
     'update audit set user_id = null, address = null, user_agent = null where user_id = $1',
   ])
     await client.query(statement, [userId])

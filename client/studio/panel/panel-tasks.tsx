@@ -1,16 +1,14 @@
 import { memo, type ReactElement, useState } from 'react'
 import type { TaskSummaryFieldsFragment } from '../../gql/graphql.ts'
-import { ProgressBar } from '../../react/progress-bar.tsx'
-import { QueuePlace } from '../../react/queue-place.tsx'
 import type { LiveTasks } from '../../react/use-tasks.ts'
 import { describeError } from '../../react/words.ts'
 import { isFinalStatus } from '../../reduce/task.ts'
 import type { QueuePlace as Place } from '../../reduce/task-state.ts'
 import { formatMinute } from '../dates.ts'
 import { Link } from '../link.tsx'
-import { Problem } from '../problem.tsx'
 import { Refusal } from '../refusal.tsx'
-import { AgainButton, CancelButton, canRetry, describeKind } from '../task-actions.tsx'
+import { describeKind } from '../task-actions.tsx'
+import { TaskState } from '../tasks/task-state.tsx'
 
 /** The number of finished tasks shown initially. */
 const maxOver = 3
@@ -49,7 +47,7 @@ const TaskRow = memo(function TaskRow(props: {
   readonly place: Place | null
 }): ReactElement {
   const { task, place } = props
-  const { id, kind, status, createdAt, error } = task
+  const { id, kind, status, createdAt } = task
   const name = describeKind(kind)
   return (
     <li data-status={status}>
@@ -57,15 +55,7 @@ const TaskRow = memo(function TaskRow(props: {
         <Link to={{ taskId: id }}>{name}</Link>
         <time dateTime={createdAt}>{formatMinute(createdAt)}</time>
       </p>
-      <ProgressBar task={task} label={name} isQuiet />
-      {status === 'QUEUED' ? <QueuePlace place={place} isQuiet /> : null}
-      {error !== null && status !== 'COMPLETED' ? (
-        <p className="failure">
-          <Problem error={{ message: error.message }} />
-        </p>
-      ) : null}
-      {isFinalStatus(status) ? null : <CancelButton id={id} label={`Cancel: ${name}`} />}
-      {canRetry(task) ? <AgainButton id={id} label={`Retry: ${name}`} /> : null}
+      <TaskState task={task} place={place} name={name} />
     </li>
   )
 })

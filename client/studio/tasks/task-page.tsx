@@ -1,4 +1,4 @@
-import { type ReactElement, type ReactNode, useEffect, useRef } from 'react'
+import { type ReactElement, type ReactNode, useEffect } from 'react'
 import { TaskDetailsDocument, type TaskDetailsQuery, TaskProgressDocument } from '../../gql/graphql.ts'
 import { ProgressBar } from '../../react/progress-bar.tsx'
 import { QueuePlace } from '../../react/queue-place.tsx'
@@ -30,10 +30,8 @@ export function TaskPage({ id }: { readonly id: string }): ReactElement {
   const { go } = useRoute()
   // The events do not carry the times and outcomes of attempts.
   const moment = task === null ? null : `${task.attempt} ${task.status}`
-  const lastMoment = useRef(moment)
   useEffect(() => {
-    if (lastMoment.current !== null && moment !== lastMoment.current) refetch()
-    lastMoment.current = moment
+    if (moment !== null) refetch()
   }, [moment, refetch])
   const details = data?.task ?? null
   const title = task === null ? undefined : describeKind(task.kind)
@@ -118,7 +116,15 @@ function Facts({ task, details }: { readonly task: TaskState; readonly details: 
       <Fact name="Created" value={timeOf(details?.createdAt)} />
       <Fact name="Started" value={timeOf(details?.startedAt)} />
       <Fact name="Finished" value={timeOf(details?.finishedAt)} />
-      <Fact name="Attempt" value={maxAttempts === null ? attempt : `${attempt} of at most ${maxAttempts}`} />
+      <Fact name="Attempt" value={attempt} />
+      <Fact
+        name="Failed attempts"
+        value={
+          details === null || maxAttempts === null
+            ? null
+            : `${details.attempts.filter(({ outcome }) => outcome === 'FAILED').length} of at most ${maxAttempts}`
+        }
+      />
       <Fact
         name="Retry of"
         value={details?.retryOf ? <Link to={{ taskId: details.retryOf.id }}>the earlier task</Link> : null}
@@ -213,12 +219,7 @@ function targetOf(result: Details['result']): { readonly title: string; readonly
       return { title: 'Open project', to: { projectId: result.projectId } }
     case 'ReplyWritten':
       return { title: 'Open session', to: { sessionId: result.sessionId } }
-    // These belong to a page that their result does not name.
-    case 'ContentRetried':
-    case 'QuestionReplaced':
-    case 'SelfTestCounted':
-    case undefined:
-      return null
+    // Others belong to a page that their result does not name.
     default:
       return null
   }

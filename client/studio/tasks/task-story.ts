@@ -144,11 +144,14 @@ function foldSnapshot(
   const { seq, task, status, reason } = event
   if (seq < before.seq && reason !== 'RESET') return before
   const kept = reason === 'RESET' ? { ...emptyStory, eventCount: before.eventCount } : before
-  const story = { ...log(kept, event), seq, lastAt: at, isPartial: true }
+  // A slow connection misses events that are stored nevertheless.
+  const story = { ...log(kept, event), seq, lastAt: at, isPartial: kept.isPartial || reason !== 'LAGGED' }
   if (status === 'COMPLETED' || status === 'FAILED' || status === 'CANCELED')
     return close(story, at, status === 'COMPLETED' ? 'completed' : status === 'FAILED' ? 'failed' : 'canceled')
-  if (status !== 'RUNNING' || story.spans.has(`attempt:${task.attempt}`)) return { ...story, attempt: task.attempt }
   const { attempt } = task
+  if (status !== 'RUNNING')
+    return { ...close(story, at, 'failed', ({ kind }) => kind !== 'wait'), attempt, stage: null }
+  if (story.spans.has(`attempt:${attempt}`)) return foldStage({ ...story, attempt }, event, at)
   const ended = close({ ...story, attempt, stage: null }, at, 'lost')
   return foldStage(
     open(ended, { kind: 'attempt', key: `attempt:${attempt}`, label: `Attempt ${attempt}`, attempt }, at),
@@ -162,10 +165,10 @@ const common = new Set(['__typename', 'taskId', 'seq', 'cursor', 'at'])
 function log(story: TaskStory, event: TaskEvent): TaskStory {
   const { __typename: type, seq, at } = event
   const payload = Object.fromEntries(Object.entries(event).filter(([name]) => !common.has(name)))
-  const eventCount = story.eventCount + 1
-  const entry: LogEntry = { key: eventCount, seq, type, at, payload }
   // Of the positions in the queue only the newest is of interest.
   const isRepeated = type === 'TaskQueueMoved' && story.entries.at(-1)?.type === type
+  const eventCount = story.eventCount + (isRepeated ? 0 : 1)
+  const entry: LogEntry = { key: eventCount, seq, type, at, payload }
   const others = isRepeated ? story.entries.slice(0, -1) : story.entries
   return { ...story, eventCount, entries: [...others, entry].slice(-maxEntries) }
 }

@@ -1,22 +1,19 @@
 import { memo, type ReactElement, useEffect, useState } from 'react'
 import type { TaskSummaryFieldsFragment } from '../../gql/graphql.ts'
-import { ProgressBar } from '../../react/progress-bar.tsx'
-import { QueuePlace } from '../../react/queue-place.tsx'
 import { useConnection } from '../../react/use-connection.ts'
 import { useTasks } from '../../react/use-tasks.ts'
 import { describeError } from '../../react/words.ts'
-import { isFinalStatus } from '../../reduce/task.ts'
 import type { QueuePlace as Place } from '../../reduce/task-state.ts'
 import { formatMinute } from '../dates.ts'
 import { Link } from '../link.tsx'
-import { Problem } from '../problem.tsx'
 import { Refusal } from '../refusal.tsx'
-import { AgainButton, CancelButton, canRetry, describeKind } from '../task-actions.tsx'
+import { describeKind } from '../task-actions.tsx'
 import { TokenForm } from '../token-form.tsx'
 import { isUnauthenticated } from '../use-fetched.ts'
 import { useRoute } from '../use-route.ts'
 import { useTitle } from '../use-title.ts'
 import { StatusBadge } from './status-badge.tsx'
+import { TaskState } from './task-state.tsx'
 import { kindFilters, readFilters, statusFilters } from './words.ts'
 
 /** The viewer's tasks, with filters that are part of the address. */
@@ -119,7 +116,7 @@ const TaskRow = memo(function TaskRow(props: {
   readonly place: Place | null
 }): ReactElement {
   const { task, place } = props
-  const { id, kind, status, createdAt, error } = task
+  const { id, kind, status, createdAt } = task
   const name = describeKind(kind)
   return (
     <li data-status={status}>
@@ -132,15 +129,7 @@ const TaskRow = memo(function TaskRow(props: {
           {formatMinute(createdAt)}
         </time>
       </div>
-      <ProgressBar task={task} label={name} isQuiet />
-      {status === 'QUEUED' ? <QueuePlace place={place} isQuiet /> : null}
-      {error !== null && status !== 'COMPLETED' ? (
-        <p className="failure">
-          <Problem error={{ message: error.message }} />
-        </p>
-      ) : null}
-      {isFinalStatus(status) ? null : <CancelButton id={id} label={`Cancel: ${name}`} />}
-      {canRetry(task) ? <AgainButton id={id} label={`Retry: ${name}`} /> : null}
+      <TaskState task={task} place={place} name={name} />
     </li>
   )
 })

@@ -1,4 +1,4 @@
-import { type ReactElement, useState } from 'react'
+import { type ReactElement, useEffect, useState } from 'react'
 import { useNow } from '../../react/use-now.ts'
 import { arrangeSpans, type Span, type StoredAttempt, type TaskStory } from './task-story.ts'
 import { describeSpan } from './words.ts'
@@ -21,9 +21,12 @@ export function TimeLine(props: {
   const [isAll, setAll] = useState(false)
   const spans = arrangeSpans(story, attempts)
   const startedAt = Math.min(...spans.map((span) => span.startedAt))
-  // The server's clock may be ahead of this one.
   const last = Math.max(story.lastAt ?? 0, ...spans.map((span) => span.finishedAt ?? span.startedAt))
-  const finishedAt = isOver ? last : Math.max(last, now)
+  // The clocks may differ: open bars grow by the time that passes here since the last event.
+  const [lastReadAt, setLastReadAt] = useState(now)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new event is the reason to read the clock.
+  useEffect(() => setLastReadAt(Date.now()), [last])
+  const finishedAt = isOver ? last : last + Math.max(0, now - lastReadAt)
   const totalMs = Math.max(1, finishedAt - startedAt)
   const items = spans.filter(({ kind }) => kind === 'item')
   const hidden = isAll ? 0 : Math.max(0, items.length - maxRows)
@@ -47,7 +50,7 @@ export function TimeLine(props: {
           {isAll ? 'Show fewer items' : `Show ${hidden} more items`}
         </button>
       ) : null}
-      {story.hasMoreItems ? <p className="note">The first {items.length} items are shown.</p> : null}
+      {story.hasMoreItems && hidden === 0 ? <p className="note">The first {items.length} items are shown.</p> : null}
       {story.isPartial ? <p className="note">Earlier events are no longer stored.</p> : null}
     </>
   )

@@ -44,10 +44,13 @@ export function readFilters(
   }
 }
 
-/** A length of time, also a short one: `340 ms`, `2.3 s`, `5 min`. */
+/** A length of time, also a short one: `340 ms`, `2.3 s`, `1 min 16 s`. */
 export function describeSpan(ms: number): string {
   if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`
-  return ms < 10_000 ? `${(ms / 1_000).toFixed(1)} s` : describeDuration(ms)
+  if (ms < 10_000) return `${(ms / 1_000).toFixed(1)} s`
+  const seconds = Math.round(ms / 1_000)
+  if (seconds < 60 || seconds % 60 === 0 || seconds >= 3_600) return describeDuration(ms)
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
 }
 
 /** The name of an event type without the prefix that all of them have: `Item completed`. */

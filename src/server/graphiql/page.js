@@ -39,13 +39,13 @@ function showLog() {
 }
 
 /**
- * Subscribes, and shows the events in the log of the active tab.
+ * Subscribes, and shows the events in the log of a tab.
  *
  * @param first - the value that GraphiQL shows in its editor; the iterator then ends with the
  * subscription
  * @returns an iterator for GraphiQL; its stop button calls `return`
  */
-function follow(params, headers, place, first) {
+function follow(tab, params, headers, place, first) {
   const transport = localStorage.getItem(transportKey) ?? 'websocket'
   const ended = Promise.withResolvers()
   let isStopped = false
@@ -56,7 +56,7 @@ function follow(params, headers, place, first) {
       subscription.switchTransport(name)
     },
   })
-  logs.set(activeTab, { log, place })
+  logs.set(tab, { log, place })
   showLog()
   const subscription = openSubscription({
     endpoint,
@@ -120,19 +120,23 @@ function startedTask({ data }) {
 }
 
 const fetcher = async (params, { headers } = {}) => {
+  // The user may open another tab during the request.
+  const tab = activeTab
   const operations = readOperations(params.query)
   const chosen = operations.find(({ name }) => name === params.operationName) ?? operations[0]
   const current = { ...params, operationName: operations.length > 1 ? params.operationName : chosen?.name }
   const sent = withoutEmpty(headers)
-  if (chosen?.kind === 'subscription') return follow(current, sent, 'alone', { events: 'in the log' })
+  if (chosen?.kind === 'subscription') return follow(tab, current, sent, 'alone', { events: 'in the log' })
   // GraphiQL requests the schema on its own, at any time.
   if (params.operationName !== 'IntrospectionQuery') {
-    logs.delete(activeTab)
+    logs.delete(tab)
     showLog()
   }
   const result = await request(current, sent)
   const taskId = chosen?.kind === 'mutation' && watchQuery !== undefined ? startedTask(result) : undefined
-  return taskId === undefined ? result : follow({ query: watchQuery, variables: { taskId } }, sent, 'below', result)
+  return taskId === undefined
+    ? result
+    : follow(tab, { query: watchQuery, variables: { taskId } }, sent, 'below', result)
 }
 
 function onTabChange({ tabs, activeTabIndex }) {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { toContentError, toEndpointError, toStreamError } from './openai-errors.ts'
+import { fieldOf, toContentError, toEndpointError, toStreamError } from './openai-errors.ts'
 import { done, readChunks } from './openai-stream.ts'
 import { ContentError } from './provider.ts'
 import { createThoughtFilter } from './thoughts.ts'
@@ -146,9 +146,9 @@ interface Choice {
  * only nearly compatible.
  */
 function readChunk(chunk: unknown): Choice {
-  const failure = field(chunk, 'error')
+  const failure = fieldOf(chunk, 'error')
   if (failure !== undefined && failure !== null) throw toStreamError(failure)
-  const choices = field(chunk, 'choices')
+  const choices = fieldOf(chunk, 'choices')
   if (!Array.isArray(choices))
     throw new ContentError('PROVIDER_UNAVAILABLE', 'The provider sent a chunk that is not a chat completion', {
       retryable: true,
@@ -156,17 +156,13 @@ function readChunk(chunk: unknown): Choice {
     })
   const choice: unknown = choices[0]
   // An answer that is not streamed has a message instead of a delta.
-  const delta = field(choice, 'delta') ?? field(choice, 'message')
-  const text = field(delta, 'content')
-  const refusal = field(delta, 'refusal')
-  const reason = field(choice, 'finish_reason')
+  const delta = fieldOf(choice, 'delta') ?? fieldOf(choice, 'message')
+  const text = fieldOf(delta, 'content')
+  const refusal = fieldOf(delta, 'refusal')
+  const reason = fieldOf(choice, 'finish_reason')
   return {
     text: typeof text === 'string' ? text : '',
     refusal: typeof refusal === 'string' ? refusal : '',
     reason: typeof reason === 'string' ? reason : undefined,
   }
-}
-
-function field(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined
 }

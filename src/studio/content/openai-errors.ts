@@ -47,7 +47,7 @@ function describeFailure(failure: unknown): { readonly message: string; readonly
   }
 }
 
-function fieldOf(value: unknown, name: string): unknown {
+export function fieldOf(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined
 }
 
@@ -64,7 +64,7 @@ function fieldOf(value: unknown, name: string): unknown {
  * | an HTML page instead of an answer, with status 200 | `PROVIDER_REFUSED` | no |
  * | any other 4xx: model or request not accepted | `PROVIDER_REFUSED` | no |
  *
- * ⏎⏎ @param error - anything thrown while requesting or reading; a ContentError is returned
+ * @param error - anything thrown while requesting or reading; a ContentError is returned
  * unchanged
  */
 export function toContentError(error: unknown, baseUrl: string): ContentError {

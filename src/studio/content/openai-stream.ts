@@ -62,6 +62,8 @@ function createEventParser(): { parse(text: string): readonly string[] } {
           if (data.length > 0) found.push(data.join('\n'))
           data = []
         } else if (line.startsWith('data:')) data.push(line.slice(line.startsWith('data: ') ? 6 : 5))
+      const buffered = data.reduce((sum, line) => sum + line.length, rest.length)
+      if (buffered > maxBufferedCharacters) throw new Error('an event of the answer is too long')
       return found
     },
   }

@@ -36,7 +36,8 @@ export function createThoughtFilter(): ThoughtFilter {
       }
     }
     if (state === 'thinking') {
-      const at = held.toLowerCase().indexOf(closing)
+      // Lower-casing the text would shift positions: some letters become two.
+      const at = held.search(new RegExp(closing, 'i'))
       if (at === -1) {
         // Only a partial closing tag is held back.
         held = held.slice(-(closing.length - 1))

@@ -1,7 +1,6 @@
 import type { PoolClient } from 'pg'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import type { Appender } from '../../log/append.ts'
-import type { Logger } from '../../logger.ts'
 import { countUnread, lockAllInboxes, lockInbox, tell, tellAll } from './inbox-log.ts'
 
 interface Parts {
@@ -26,43 +25,6 @@ export async function pruneNotifications(parts: Parts): Promise<number> {
     )
     for (const row of rows) count += await removeFor(parts, row.user_id)
     if (rows.length < usersPerLook) return count
-  }
-}
-
-/**
- * Removes notifications when they expire, so that live inboxes match a new snapshot. Disposing
- * waits for the current run and stops.
- *
- * @param options.everyMs - interval between runs; a run costs two index look-ups when nothing has
- * expired
- */
-export function createExpiry(options: {
-  readonly notifications: { prune(): Promise<number> }
-  readonly logger: Logger
-  readonly everyMs: number
-}): AsyncDisposable {
-  const { notifications, logger, everyMs } = options
-  let running: Promise<void> | undefined
-  let isFailing = false
-  const run = async (): Promise<void> => {
-    try {
-      await notifications.prune()
-      isFailing = false
-    } catch (error) {
-      // Logged once per outage: the next run follows soon.
-      if (!isFailing) logger.warn({ err: error }, 'failed to remove expired notifications')
-      isFailing = true
-    }
-    running = undefined
-  }
-  const timer = setInterval(() => {
-    running ??= run()
-  }, everyMs).unref()
-  return {
-    async [Symbol.asyncDispose]() {
-      clearInterval(timer)
-      await running
-    },
   }
 }
 

@@ -80,7 +80,7 @@ export function createViewerUpdates({
       const { rows } = await client.query<Omit<LogEvent, 'at'> & { at: Date }>(flushStatement, [batch])
       return rows.map(({ at, ...event }) => ({ ...event, at: toInstant(at) }))
     })
-  const flush = async (): Promise<number> => {
+  const flushAll = async (): Promise<number> => {
     let count = 0
     for (;;) {
       const { rows } = await pool.query<{ found: boolean }>('select exists (select from viewer_change) as found')
@@ -91,17 +91,22 @@ export function createViewerUpdates({
       count += events.length
     }
   }
-  // One flush of this process at a time: a change during a flush is flushed after it.
-  let timer: NodeJS.Timeout | undefined
+  // One flush of this process at a time: a change during a flush is flushed after it, together with all others until then.
+  let isDue = false
   let flushing: Promise<unknown> = Promise.resolve()
+  const flush = (): Promise<number> => {
+    const flushed = flushing.then(() => {
+      isDue = false
+      return flushAll()
+    })
+    flushing = flushed.catch(() => undefined)
+    return flushed
+  }
   const flushSoon = (): void => {
-    if (timer !== undefined) return
-    timer = setTimeout(() => {
-      // After a failure, the changes are flushed with the next change, or by the periodic flush.
-      const flushed = flushing.then(flush).catch(() => undefined)
-      flushing = flushed
-      timer = undefined
-    }, collectMs).unref()
+    // After a failure, the changes are flushed with the next change, or by the periodic flush, which reports failures.
+    if (isDue) return
+    isDue = true
+    setTimeout(() => void flush().catch(() => undefined), collectMs).unref()
   }
   onAppended((topic, events) => {
     if (topic.startsWith('task:') && events.some(({ type }) => statusEvents.has(type))) flushSoon()

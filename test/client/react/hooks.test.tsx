@@ -236,6 +236,8 @@ describe('useTasks', () => {
     await waitFor(() => expect(shown()).toEqual(['task_1 RUNNING']))
     const snapshot = { __typename: 'ViewerSnapshot', cursor: 'v0', seq: 0, reason: 'SUBSCRIBED' }
     sendUpdate(client, snapshot)
+    // Changes between the list and the first snapshot are in neither, so both lists are fetched again.
+    await waitFor(() => expect(client.requests).toHaveLength(4))
     const second = { ...summary, id: 'task_2', createdAt: '2026-01-02T00:00:00.000Z' }
     sendUpdate(client, changed(1, { ...second, status: 'QUEUED' }))
     await waitFor(() => expect(shown()).toEqual(['task_2 QUEUED', 'task_1 RUNNING']))

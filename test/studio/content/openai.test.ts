@@ -102,6 +102,8 @@ describe('the OpenAI-compatible provider', () => {
 
   test.each([
     [['<think>secret plan</think>The valve opens.']],
+    // Its lower case has two characters.
+    [['<think>secret İİ plan</think>The valve opens.']],
     [['\n<think>\nsecret', ' plan\n</thi', 'nk>', '\n\n', 'The valve ', 'opens.']],
     [[...'<THINK>secret plan < 3 </think></THINK> The valve opens.'].map((character) => character)],
     [['<thinking>secret </think> plan</thinking>The valve opens.']],

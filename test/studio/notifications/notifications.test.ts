@@ -9,7 +9,7 @@ import {
   type Notification,
 } from '../../../src/studio/notifications/notification.ts'
 import { createNotifications, type Notifications } from '../../../src/studio/notifications/notifications.ts'
-import { createExpiry } from '../../../src/studio/notifications/prune.ts'
+import { createPeriodic } from '../../../src/studio/periodic.ts'
 import { type EngineFixture, shareDatabase, startTestEngine } from '../../support/engine.ts'
 
 shareDatabase()
@@ -229,7 +229,12 @@ describe('an expired notification', () => {
     await using fixture = await start()
     const { notifications } = fixture
     await using tab = await listen(fixture, 'ada')
-    await using _expiry = createExpiry({ notifications, logger: silentLogger, everyMs: 20 })
+    await using _expiry = createPeriodic({
+      run: () => notifications.prune(),
+      everyMs: 20,
+      logger: silentLogger,
+      failure: 'failed',
+    })
     await notifications.notify('ada', say('stays'))
     await notifications.notify('ada', say('short', { expiresAt: new Date(Date.now() + 500) }))
     await notifications.notifyEveryone('admin', say('short to all', { expiresAt: new Date(Date.now() + 500) }))

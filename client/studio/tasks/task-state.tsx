@@ -1,0 +1,31 @@
+import type { ReactElement } from 'react'
+import type { TaskSummaryFieldsFragment } from '../../gql/graphql.ts'
+import { ProgressBar } from '../../react/progress-bar.tsx'
+import { QueuePlace } from '../../react/queue-place.tsx'
+import { isFinalStatus } from '../../reduce/task.ts'
+import type { QueuePlace as Place } from '../../reduce/task-state.ts'
+import { Problem } from '../problem.tsx'
+import { AgainButton, CancelButton, canRetry } from '../task-actions.tsx'
+
+/** The part of a task in a list that follows its name: progress or queue position, error, and its actions. */
+export function TaskState(props: {
+  readonly task: TaskSummaryFieldsFragment
+  readonly place: Place | null
+  readonly name: string
+}): ReactElement {
+  const { task, place, name } = props
+  const { id, status, error } = task
+  return (
+    <>
+      <ProgressBar task={task} label={name} isQuiet />
+      {status === 'QUEUED' ? <QueuePlace place={place} isQuiet /> : null}
+      {error !== null && status !== 'COMPLETED' ? (
+        <p className="failure">
+          <Problem error={{ message: error.message }} />
+        </p>
+      ) : null}
+      {isFinalStatus(status) ? null : <CancelButton id={id} label={`Cancel: ${name}`} />}
+      {canRetry(task) ? <AgainButton id={id} label={`Retry: ${name}`} /> : null}
+    </>
+  )
+}
