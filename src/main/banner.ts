@@ -36,6 +36,6 @@ const firstOperation = `  query {
 
 function describeViewer({ JWT_SECRET, JWKS_URL }: Config): string {
   if (JWT_SECRET === undefined && JWKS_URL === undefined)
-    return 'no JWT_SECRET: everybody is the local developer, on this machine only'
+    return 'no JWT_SECRET: every request is the local developer’s, from this machine only'
   return 'by the token in Authorization, or in connection_init'
 }

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { shareBrowser } from './support/browser.ts'
 import { openPage } from './support/page.ts'
+import { importReadme } from './support/project.ts'
 import { startWorld, type World } from './support/world.ts'
 
 let browser: Browser
@@ -15,27 +15,6 @@ beforeAll(async () => {
 })
 afterAll(() => world?.[Symbol.asyncDispose]())
 
-/** Imports a README of an installed package. @returns the document's id */
-async function importReadme(name: string): Promise<string> {
-  const text = await readFile(new URL(`../../node_modules/${name}/README.md`, import.meta.url), 'utf8')
-  const { importDocument } = await world.query<{ importDocument: { document: { id: string } } }>(
-    `mutation ($text: String!, $name: String!) { importDocument(input: { source: { text: $text }, name: $name }) {
-      ... on ImportDocumentSuccess { document { id } } } }`,
-    { text, name: `${name}.md` },
-  )
-  const { id } = importDocument.document
-  await expect
-    .poll(
-      async () =>
-        (
-          await world.query<{ document: { status: string } }>('query ($id: ID!) { document(id: $id) { status } }', {
-            id,
-          })
-        ).document.status,
-    )
-    .toBe('READY')
-  return id
-}
 const makeQuiz = async (id: string, questionCount: number): Promise<string> => {
   const { generateQuiz } = await world.query<{ generateQuiz: { quiz: { id: string } } }>(
     'mutation ($id: ID!, $questionCount: Int) { generateQuiz(input: { documentId: $id, questionCount: $questionCount }) { ... on GenerateQuizSuccess { quiz { id } } } }',
@@ -76,7 +55,7 @@ describe('analytics in the Studio', () => {
     const { page } = opened
     await page.getByRole('link', { name: 'Analytics' }).click()
     await page.getByText(/^No data yet\./).waitFor()
-    const documentId = await importReadme('ws')
+    const documentId = await importReadme(world, 'ws')
     const asked = opened.requests.length
 
     const quizId = await makeQuiz(documentId, 10)
@@ -123,7 +102,7 @@ describe('analytics in the Studio', () => {
   })
 
   test('are available without images, by keyboard, and on a phone without horizontal scrolling', async () => {
-    const quizId = await makeQuiz(await importReadme('uplot'), 2)
+    const quizId = await makeQuiz(await importReadme(world, 'uplot'), 2)
     await expect.poll(async () => (await questionsOf(quizId)).length).toBe(2)
     await using opened = await openPage(browser, `${world.url}/?page=analytics`, {
       viewport: { width: 390, height: 844 },

@@ -10,7 +10,7 @@ let browser: Browser
 let world: World
 beforeAll(async () => {
   ;[browser, world] = await Promise.all([shareBrowser(), startWorld({ CONTENT_PROVIDER: 'extractive' })])
-}, 60_000)
+})
 afterAll(() => world?.[Symbol.asyncDispose]())
 
 const until = (expectation: () => Promise<unknown>): Promise<unknown> => vi.waitFor(expectation, { interval: 50 })

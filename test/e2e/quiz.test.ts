@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { shareBrowser } from './support/browser.ts'
 import { openPage } from './support/page.ts'
+import { importReadme } from './support/project.ts'
 import { startWorld, type World } from './support/world.ts'
 
 let browser: Browser
@@ -19,18 +19,9 @@ const question = (page: Page, position: number) => page.getByLabel(`Question ${p
 const press = (page: Page, what: string, position: number): Promise<void> =>
   page.getByRole('button', { name: `${what}: question ${position}`, exact: true }).click()
 
-/** Imports a README of an installed package. */
-async function importReadme(name: string): Promise<void> {
-  const text = await readFile(new URL(`../../node_modules/${name}/README.md`, import.meta.url), 'utf8')
-  await world.query(
-    'mutation ($text: String!, $name: String!) { importDocument(input: { source: { text: $text }, name: $name }) { __typename } }',
-    { text, name: `${name}.md` },
-  )
-}
-
 describe('a quiz in the Studio', () => {
   test('is generated live, reviewed with three replacements at once and a reload in between, published, taken and deleted', async () => {
-    await importReadme('ws')
+    await importReadme(world, 'ws')
     await using opened = await openPage(browser, world.url)
     const { page } = opened
     await page.getByRole('button', { name: /^Generate quiz of ws/ }).click()

@@ -7,7 +7,7 @@ import { eventually } from '../client/support/watch.ts'
 // Machines that run tests are busy: speed is not the subject of these tests.
 const patient = { stabilityMs: 500, connections: 5, maxLatencyMs: 60_000, minEventsPerSecond: 1 }
 
-describe('the self-test', { timeout: 120_000 }, () => {
+describe('the self-test', () => {
   let site: Site
   beforeAll(async () => {
     site = await startSite({ SELF_TEST: 'true' })

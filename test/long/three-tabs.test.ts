@@ -10,9 +10,7 @@ beforeAll(async () => {
   browser = await shareBrowser()
 })
 
-test('without WebSockets, over HTTP/1.1, two tabs stream, further ones poll, and requests of all of them are answered', {
-  timeout: 180_000,
-}, async () => {
+test('without WebSockets, over HTTP/1.1, two tabs stream, further ones poll, and requests of all of them are answered', async () => {
   await using world = await startWorld()
   await using proxy = await startWebProxy(world.port)
   proxy.blockSockets = true

@@ -76,6 +76,8 @@ async function openTab(tab: string): Promise<void> {
  * Returns the result or the event log without white space, as the editor uses special kinds of it.
  */
 async function readResult(): Promise<string> {
+  // The log is placed beside it (page.css).
+  expect(await page.locator('.graphiql-response > .result-window').count()).toBe(1)
   return ((await page.locator('.graphiql-response').textContent()) ?? '').replaceAll(/\s/g, '')
 }
 const logStatus = () => page.locator('.event-log-status').textContent()

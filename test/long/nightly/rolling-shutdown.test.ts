@@ -167,7 +167,7 @@ async function play(nodes: readonly Node[], database: TestDatabase, draw: Draw):
   await Promise.all(ids.map((id) => finish(id, nodes, draw)))
   isOver = true
   await rolling
-  await vi.waitFor(() => expect(streams.filter((stream) => !stream.isOver)).toEqual([]), { timeout: 60_000 })
+  await vi.waitFor(() => expect(streams.filter((stream) => !stream.isOver)).toEqual([]))
   for (const { name, seqs } of streams) expect(seqs, name).toEqual(seqs.map((_, index) => (seqs[0] ?? 0) + index))
   await stack.disposeAsync()
   // Nothing of a closed server remains.

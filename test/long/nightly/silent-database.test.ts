@@ -4,7 +4,7 @@ import { createDatabaseProxy } from '../../log/support.ts'
 import type { TcpProxy } from '../../support/proxy.ts'
 
 const work = { items: 40, everyMs: 100, textLength: 40 }
-const patience = { timeout: 60_000, interval: 50 }
+const patience = { interval: 50 }
 
 let cluster: Cluster
 let proxy: TcpProxy

@@ -6,6 +6,7 @@ import {
   type ContentProvider,
   type ContentRequest,
 } from '../../../src/studio/content/provider.ts'
+import { hangMs } from '../../support/patience.ts'
 
 /** Creates a request about a short text; everything can be replaced. */
 export function requestOf(changes: Partial<ContentRequest> = {}): ContentRequest {
@@ -143,7 +144,7 @@ export function describeContract(name: string, start: () => Promise<ContractSubj
 
 /** Polls without a separate timer, which would count as something left open. */
 async function expectQuiet({ isQuiet }: ContractSubject): Promise<void> {
-  const until = Date.now() + 5_000
+  const until = Date.now() + hangMs
   while (!isQuiet() && Date.now() < until) await setImmediate()
   expect(isQuiet()).toBe(true)
 }

@@ -10,6 +10,7 @@ import {
   type QuestionSection,
   questionKinds,
 } from '../../../src/studio/content/question.ts'
+import { hangMs } from '../../support/patience.ts'
 
 /** A short text with enough material for questions. */
 export const sections: readonly QuestionSection[] = [
@@ -158,7 +159,7 @@ export function describeQuestionContract(name: string, start: () => Promise<Ques
 
 /** Polls without a separate timer, which would count as something left open. */
 async function expectQuiet({ isQuiet }: QuestionContractSubject): Promise<void> {
-  const until = Date.now() + 5_000
+  const until = Date.now() + hangMs
   while (!isQuiet() && Date.now() < until) await setImmediate()
   expect(isQuiet()).toBe(true)
 }
