@@ -219,7 +219,12 @@ function targetOf(result: Details['result']): { readonly title: string; readonly
       return { title: 'Open project', to: { projectId: result.projectId } }
     case 'ReplyWritten':
       return { title: 'Open session', to: { sessionId: result.sessionId } }
-    // Others belong to a page that their result does not name.
+    // These belong to a page that their result does not name.
+    case 'ContentRetried':
+    case 'QuestionReplaced':
+    case 'SelfTestCounted':
+    case undefined:
+      return null
     default:
       return null
   }
