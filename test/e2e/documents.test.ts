@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { SignJWT } from 'jose'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeSamples } from '../fixtures/documents/make.ts'
+import { createTestDirectory, type TestDirectory } from '../support/directory.ts'
 import { shareBrowser } from './support/browser.ts'
 import { openPage, type WatchedPage } from './support/page.ts'
 import { startWebProxy } from './support/web-proxy.ts'
@@ -26,13 +27,18 @@ const long = Buffer.from(
 
 let browser: Browser
 let world: World
+let directory: TestDirectory
 beforeAll(async () => {
-  ;[browser, world] = await Promise.all([
+  ;[browser, directory, world] = await Promise.all([
     shareBrowser(),
+    createTestDirectory(),
     startWorld({ CONTENT_PROVIDER: 'extractive', JWT_SECRET: secret, MAX_UPLOAD_BYTES: '8000000' }),
   ])
 })
-afterAll(() => world?.[Symbol.asyncDispose]())
+afterAll(async () => {
+  await world?.[Symbol.asyncDispose]()
+  await directory?.[Symbol.asyncDispose]()
+})
 
 const tokenOf = (userId: string): Promise<string> =>
   new SignJWT({})
@@ -52,11 +58,14 @@ async function openAs(
   await opened.page.goto(`${url}${path}`)
   return opened
 }
-const choose = (page: Page, files: readonly { readonly name: string; readonly buffer: Buffer }[]): Promise<void> =>
-  page
+/** Chooses files for the upload. From the disk: contents would pass through the browser's debugging connection, slowly. */
+async function choose(page: Page, files: readonly { readonly name: string; readonly buffer: Buffer }[]): Promise<void> {
+  await Promise.all(files.map(({ name, buffer }) => writeFile(directory.join(name), buffer)))
+  await page
     .getByRole('region', { name: 'Upload documents' })
     .locator('input[type=file]')
-    .setInputFiles(files.map((file) => ({ ...file, mimeType: 'application/octet-stream' })))
+    .setInputFiles(files.map(({ name }) => directory.join(name)))
+}
 const documentsOf = async (userId: string): Promise<readonly { readonly id: string; readonly name: string }[]> => {
   const { documents } = await world.query<{ documents: { nodes: { id: string; name: string }[] } }>(
     '{ documents(first: 100) { nodes { id name } } }',
