@@ -65,7 +65,8 @@ export function safeUrl(url: string): string | undefined {
 
 /** Escapes all Markdown markup in a text; addresses are not changed. */
 export function escapeMarkdown(text: string): string {
-  const parts = text.split(/(https?:\/\/[^\s<>"'`)\]\\]+)/)
+  // Without the punctuation at its end: a bare address does not include that, and `_` there would begin an emphasis.
+  const parts = text.split(/(https?:\/\/[^\s<>"'`)\]\\]*[^\s<>"'`)\]\\?!.,:;*_~])/)
   return parts
     .map((part, index) => {
       if (index % 2 === 0) return escapeWords(part)
