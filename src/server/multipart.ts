@@ -98,8 +98,9 @@ export function readMultipart(
     stream.on('error', () => undefined)
     attempt(() => {
       if (map?.has(name) !== true || files.has(name)) throw misplaced(name, { operations, map })
-      stream.once('limit', () => refuse(tooLarge(`file "${filename}"`, maxFileBytes, 'MAX_UPLOAD_BYTES')))
-      const file = spool.take(stream, { name: filename ?? name, type: mimeType })
+      const fileName = decodeName(filename ?? name)
+      stream.once('limit', () => refuse(tooLarge(`file "${fileName}"`, maxFileBytes, 'MAX_UPLOAD_BYTES')))
+      const file = spool.take(stream, { name: fileName, type: mimeType })
       files.set(name, file)
       file.catch(refuse)
     })
@@ -175,6 +176,15 @@ function parseJson(name: string, value: string): unknown {
   } catch {
     throw malformed(`The multipart form field "${name}" must be valid JSON`)
   }
+}
+
+/**
+ * Decodes the three characters that browsers escape in the names of files
+ * (https://html.spec.whatwg.org/#multipart-form-data); busboy does not. Other percent signs stand
+ * for themselves.
+ */
+function decodeName(name: string): string {
+  return name.replaceAll('%22', '"').replaceAll('%0D', '\r').replaceAll('%0A', '\n')
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

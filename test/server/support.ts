@@ -77,7 +77,8 @@ const typeDefs = /* GraphQL */ `
     away: String
     neverNull: String!
   }
-  type Mutation { start(steps: Int!, bytes: Int): ID! upload(file: File!, more: [File!]): Int! }
+  type Mutation { start(steps: Int!, bytes: Int): ID! upload(file: File!, more: [File!]): Int!
+    uploadName(file: File!): String! }
   type Event { seq: Int! type: String! cursor: String! text: String }
   type Subscription {
     watch(taskId: ID!, after: String, fromStart: Boolean): Event!
@@ -122,6 +123,7 @@ export function createTestSchema(engine: Engine): GraphQLSchema {
           for (const one of [file, ...more]) bytes += (await one.bytes()).length
           return bytes
         },
+        uploadName: (_, { file }: { file: UploadedFile }) => file.name,
       },
       Subscription: {
         watch: {

@@ -97,6 +97,21 @@ describe('an upload', () => {
     expect(await Promise.all(answers)).toEqual([600_000, 1_200_000, 1_800_000].map((upload) => ({ data: { upload } })))
   })
 
+  test.each([
+    ['say %22hi%22.md', 'say "hi".md'],
+    ['one%0D%0Atwo.md', 'one\r\ntwo.md'],
+    ['100%25 %2522 %0a.md', '100%25 %2522 %0a.md'],
+  ])('named %s by a browser has the name %j', async (escaped, uploadName) => {
+    const query = JSON.stringify({
+      query: 'mutation ($file: File!) { uploadName(file: $file) }',
+      variables: { file: null },
+    })
+    const named = file('0').replace('filename="0.md"', `filename="${escaped}"`)
+    expect((await post(field('operations', query) + field('map', map) + named + end)).body).toEqual({
+      data: { uploadName },
+    })
+  })
+
   test('is an unnamed file on disk while it arrives, and removed when it is cut off, without an error logged', async () => {
     const { sent, answer } = send({ 'content-length': '1000000' })
     sent.write(start + fileHead('0'))
