@@ -193,6 +193,7 @@ function textOf({ childNodes }: ParsedElement): string {
   return childNodes.map((child) => ('value' in child ? child.value : '')).join('')
 }
 
+const xmlEncoding = /^\s*<\?xml[^>]{0,200}?\sencoding\s*=\s*["']([\w.:-]{1,40})/i
 const metaCharset = /<meta[^>]{0,500}?charset\s*=\s*["']?\s*([\w.:-]{1,40})/i
 
 /**
@@ -203,7 +204,8 @@ export function decodeHtml(bytes: Uint8Array): DecodedText {
   const marked = decodeMarked(bytes)
   if (marked !== undefined) return marked
   const head = decodeBytes(bytes.subarray(0, 8_192))
-  const named = metaCharset.exec(head)?.[1]?.toLowerCase()
+  // In this order (https://html.spec.whatwg.org/#prescan-a-byte-stream-to-determine-its-encoding).
+  const named = (metaCharset.exec(head) ?? xmlEncoding.exec(head))?.[1]?.toLowerCase()
   // A declaration readable as ASCII cannot be in UTF-16.
   const label = named?.startsWith('utf-16') ? 'utf-8' : named
   if (label === undefined) return decodeText(bytes)
@@ -215,7 +217,7 @@ export function decodeHtml(bytes: Uint8Array): DecodedText {
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     const { text, notes } = decodeText(bytes)
-    return { text, notes: [`The page names an encoding that nobody knows, ${JSON.stringify(named)}.`, ...notes] }
+    return { text, notes: [`The page names the unknown encoding ${JSON.stringify(named)}.`, ...notes] }
   }
   if (asUtf8 !== undefined && (isUnicode || encoding === 'utf-8'))
     return {

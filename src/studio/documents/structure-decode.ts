@@ -1,4 +1,5 @@
 import { refuseCompoundFile, requireDocx } from './detect-office.ts'
+import { guessEncodings } from './encoding.ts'
 import { DocumentError } from './structure-error.ts'
 
 /** The text of a document, and the assumptions made to decode it. */
@@ -109,8 +110,8 @@ function decodeUnmarkedUtf16(bytes: Uint8Array): DecodedText | undefined {
 }
 
 /**
- * Decodes bytes that are not valid UTF-8: a damaged UTF-8 file is read as UTF-8, anything else as
- * windows-1252.
+ * Decodes bytes that are not valid UTF-8: a damaged UTF-8 file is read as UTF-8, anything else in
+ * the encoding that it most likely is in.
  */
 function decodeLegacy(bytes: Uint8Array): DecodedText {
   const lenient = new TextDecoder('utf-8').decode(bytes)
@@ -118,31 +119,74 @@ function decodeLegacy(bytes: Uint8Array): DecodedText {
   const multiByte = lenient.match(/[\u0080-\uffef]/g)?.length ?? 0
   if (multiByte > damaged * 4)
     return { text: lenient, notes: [`${damaged} characters of the document were damaged and are shown as \ufffd.`] }
-  const text = new TextDecoder('windows-1252').decode(bytes)
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what tells text from binary
-  const controls = text.match(/[\u0001-\u0008\u000e-\u001a\u001c-\u001f\u0080-\u009f]/g)?.length ?? 0
-  if (controls * 50 > text.length) throw new DocumentError('UNSUPPORTED_FORMAT', `The document is binary; ${readable}`)
-  return { text, notes: ['The document is not UTF-8 and was read as windows-1252; accented letters may be wrong.'] }
+  const guesses = guessEncodings(bytes)
+  for (const encoding of guesses) {
+    const text = decodeStrictly(encoding, bytes)
+    if (text === undefined || hasC1Controls(text)) continue
+    return { text, notes: [`The document does not say its encoding; it was read as ${encoding}, which is a guess.`] }
+  }
+  const [likeliest = 'windows-1252'] = guesses
+  const text = new TextDecoder(likeliest).decode(bytes)
+  const wrong = text.match(/[\u0080-\u009f\ufffd]/g)?.length ?? 0
+  if (wrong * 20 > text.length)
+    throw new DocumentError('BAD_ENCODING', 'The document is a text in an unknown encoding; it is not UTF-8')
+  return {
+    text,
+    notes: [
+      `The document does not say its encoding; it was read as ${likeliest}, which is a guess, and ${wrong} characters do not fit.`,
+    ],
+  }
+}
+
+/** Control characters that no text contains: they show that it was decoded wrongly. */
+function hasC1Controls(text: string): boolean {
+  return /[\u0080-\u0084\u0086-\u009f]/.test(text)
+}
+
+/** Whether bytes contain control characters as no text does, in whichever encoding. */
+function isBinary(bytes: Uint8Array): boolean {
+  let controls = 0
+  for (const byte of bytes) if (byte < 0x20 && (byte < 0x09 || byte > 0x0d) && byte !== 0x1b) controls += 1
+  return controls * 50 > bytes.length
+}
+
+/** ISO-2022-JP consists of ASCII bytes, with escape sequences that no other text contains. */
+function decodeIso2022Jp(bytes: Uint8Array): DecodedText | undefined {
+  const isMarked = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes('\x1b$')
+  const text = isMarked ? decodeStrictly('iso-2022-jp', bytes) : undefined
+  return text === undefined
+    ? undefined
+    : { text, notes: ['The document does not say its encoding; it was read as iso-2022-jp.'] }
 }
 
 /**
- * Decodes the bytes of a text document: UTF-8 strictly, UTF-16 by its mark or its zeros, and
- * windows-1252 with a note when nothing else fits.
+ * Decodes the bytes of a text document: UTF-8 strictly, UTF-16 by its mark or its zeros, and any
+ * other encoding by the frequencies of its characters, with a note.
  *
  * @throws DocumentError `UNSUPPORTED_FORMAT` for binary content, `BAD_ENCODING` when a byte order
- * mark is wrong
+ * mark is wrong or no encoding fits
  */
 export function decodeText(bytes: Uint8Array): DecodedText {
+  return decodeUnicode(bytes) ?? decodeIso2022Jp(bytes) ?? decodeUtf8(bytes) ?? decodeLegacy(bytes)
+}
+
+/**
+ * Decodes UTF-16, and UTF-8 with a byte order mark; undefined for anything else.
+ * @throws DocumentError `UNSUPPORTED_FORMAT` for binary content, `BAD_ENCODING` when a mark is wrong
+ */
+function decodeUnicode(bytes: Uint8Array): DecodedText | undefined {
   refuseKnownBinary(bytes)
   const marked = decodeMarked(bytes)
   if (marked !== undefined) return marked
-  if (bytes.includes(0)) {
-    const unmarked = decodeUnmarkedUtf16(bytes)
-    if (unmarked !== undefined) return unmarked
+  const unmarked = bytes.includes(0) ? decodeUnmarkedUtf16(bytes) : undefined
+  if (unmarked === undefined && (bytes.includes(0) || isBinary(bytes)))
     throw new DocumentError('UNSUPPORTED_FORMAT', `The document is binary; ${readable}`)
-  }
+  return unmarked
+}
+
+function decodeUtf8(bytes: Uint8Array): DecodedText | undefined {
   const text = decodeStrictly('utf-8', bytes)
-  return text === undefined ? decodeLegacy(bytes) : { text, notes: [] }
+  return text === undefined ? undefined : { text, notes: [] }
 }
 
 /**
@@ -200,8 +244,7 @@ function leadOf(text: string): number {
 export function detectFormat(name: string, bytes: Uint8Array): DocumentFormat {
   if (bytes.length === 0) throw new DocumentError('EMPTY_DOCUMENT', `${JSON.stringify(name)} is empty`)
   const start = decodeBytes(bytes.subarray(0, 1_024))
-  // Readers accept a PDF after up to a kilobyte of other data, such as mail headers.
-  if (/^\s*%PDF-/.test(start) || (/(^|[\r\n])%PDF-\d/.test(start) && bytes.subarray(0, 4_096).includes(0))) return 'PDF'
+  if (isPdf(start, bytes)) return 'PDF'
   if (start.startsWith('PK\x03\x04')) return requireDocx(bytes)
   if (start.startsWith('\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1')) return refuseCompoundFile(bytes)
   const decoded = decodeSample(cutBetweenCharacters(bytes, 65_536))
@@ -219,10 +262,24 @@ export function detectFormat(name: string, bytes: Uint8Array): DocumentFormat {
   return score >= 3 ? 'MARKDOWN' : 'PLAIN_TEXT'
 }
 
-/** Pages declare their encoding; the bytes of many would be rejected as text in any other. */
+/**
+ * Whether a file is a PDF. Readers accept up to a kilobyte of other data before its header, such as
+ * a byte order mark or mail headers; text that only mentions the header is valid UTF-8.
+ */
+function isPdf(start: string, bytes: Uint8Array): boolean {
+  if (/^(\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\s\0]*%PDF-/.test(start)) return true
+  if (!/%PDF-\d/.test(start)) return false
+  const sample = cutBetweenCharacters(bytes, 65_536)
+  return sample.includes(0) || decodeStrictly('utf-8', sample) === undefined
+}
+
+/**
+ * Decodes a sample as far as the marks of a format need it: these are ASCII, in whichever encoding
+ * the text is. Pages may contain what is refused in other texts.
+ */
 function decodeSample(sample: Uint8Array): string {
   const start = decodeBytes(sample.subarray(0, 8_192))
-  return beginsAsHtml(start) ? start : decodeText(sample).text
+  return beginsAsHtml(start) ? start : ((decodeUnicode(sample) ?? decodeUtf8(sample))?.text ?? decodeBytes(sample))
 }
 
 /** A sample that ends in the middle of a UTF-8 sequence would be detected as another encoding. */
