@@ -11,6 +11,7 @@ import { type ConversionLimits, defaultLimits } from './conversion.ts'
 import { convertApart } from './converter.ts'
 import { createPageItems, type PageItems } from './page-items.ts'
 import { toPassages } from './passages.ts'
+import { sanitize } from './sanitize.ts'
 import { type DocumentStructure, structureSteps } from './structure.ts'
 import { type DocumentFormat, detectFormat } from './structure-decode.ts'
 import { DocumentError } from './structure-error.ts'
@@ -127,7 +128,7 @@ async function* readText(
   const steps = structureSteps({ format, bytes, name, maxBytes }, signal)
   for (;;) {
     const step = await steps.next()
-    if (step.done === true) return step.value
+    if (step.done === true) return sanitize(step.value)
     const part = step.value.done / Math.max(1, step.value.total)
     const { from, to } = textPercent
     yield advance({ stagePercent: part * 100, percent: from + part * (to - from) })

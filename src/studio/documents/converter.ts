@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { Logger } from '../../logger.ts'
 import { RetryableError } from '../../tasks/failure.ts'
 import type { ConversionMessage, ConversionRequest, ConversionStep } from './conversion.ts'
+import { sanitize } from './sanitize.ts'
 import type { DocumentStructure } from './structure.ts'
 import { DocumentError } from './structure-error.ts'
 
@@ -121,8 +122,8 @@ function createMailbox(process: ChildProcess): Mailbox {
     text = (text + piece).slice(-maxErrorText)
   })
   process.on('message', (message) => {
-    // Written only by `convert-child.ts`.
-    messages.push(message as ConversionMessage)
+    // Written only by `convert-child.ts`, with texts of a document that may contain anything.
+    messages.push(sanitize(message as ConversionMessage))
     wake()
   })
   process.once('error', (error) => {
