@@ -32,6 +32,7 @@ export function toBlocks(lines: readonly PdfLine[]): string[] {
 }
 
 function continuesBlock({ last, x, text }: OpenBlock, line: PdfLine, leading: number): boolean {
+  if (line.angle !== last.angle) return false
   const step = line.y - last.y
   const isSameSize = Math.abs(line.size - last.size) <= 0.12 * last.size
   // In the next column: the paragraph continues if its sentence does.
@@ -53,8 +54,16 @@ function leadingOf(lines: readonly PdfLine[]): number {
   return steps[Math.floor(steps.length / 2)] ?? 0
 }
 
-/** Removes the hyphen of a word that was divided at the end of a line. */
+const unspaced = String.raw`[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\u3000-\u303f\uff00-\uff0f]`
+const endsUnspaced = new RegExp(`${unspaced}$`, 'u')
+const beginsUnspaced = new RegExp(`^${unspaced}`, 'u')
+
+/**
+ * Joins two lines: removes the hyphen of a word that was divided at the end of a line, and adds no
+ * space in Chinese and Japanese text.
+ */
 function joinWords(before: string, after: string): string {
+  if (endsUnspaced.test(before) && beginsUnspaced.test(after)) return before + after
   if (/\p{L}[-\u00ad\u2010]$/u.test(before) && /^\p{Ll}/u.test(after)) return before.slice(0, -1) + after
   return `${before} ${after}`
 }

@@ -1,4 +1,4 @@
-import { commonest, type PdfLine, type PdfPage } from './pdf-lines.ts'
+import { commonest, mainAngle, type PdfLine, type PdfPage } from './pdf-lines.ts'
 
 /** An entry of a PDF's outline (its bookmarks). */
 export interface OutlineEntry {
@@ -91,9 +91,11 @@ function fromSizes(pages: readonly PdfPage[]): PdfHeadings {
   const headings = new Map<number, PdfHeading[]>()
   for (const { number, lines } of pages) {
     const own: PdfHeading[] = []
+    const main = mainAngle(lines)
     for (let from = 0; from < lines.length; ) {
       const line = lines[from]
-      const level = line === undefined ? undefined : levels.get(line.size)
+      // Stamps and watermarks are often the largest text of a page.
+      const level = line === undefined || line.angle !== main ? undefined : levels.get(line.size)
       if (line === undefined || level === undefined) {
         from += 1
         continue
@@ -128,7 +130,7 @@ function levelsOfSizes(sizes: readonly number[]): ReadonlyMap<number, number> {
 }
 
 function belongsTo(before: PdfLine | undefined, line: PdfLine | undefined): boolean {
-  if (before === undefined || line === undefined || line.size !== before.size) return false
+  if (before === undefined || line?.size !== before.size || line.angle !== before.angle) return false
   const step = line.y - before.y
   return step > 0 && step < 1.6 * line.size
 }

@@ -1,6 +1,6 @@
 /**
- * A piece of text as drawn by a PDF, in the coordinates of the upright page: points, from the upper
- * left corner.
+ * A piece of text as drawn by a PDF. Its coordinates are those of the page turned until the text
+ * reads from left to right: points, from the upper left corner.
  */
 export interface PdfPiece {
   readonly text: string
@@ -10,12 +10,13 @@ export interface PdfPiece {
   readonly width: number
   /** The font size. */
   readonly size: number
-  readonly isRotated: boolean
+  /** The direction of the text on the page: degrees clockwise from left to right, 0 to 359. */
+  readonly angle: number
   /** Whether the PDF marks the end of a line here. */
   readonly endsLine: boolean
 }
 
-/** A line of text on a page. */
+/** A line of text on a page, in the coordinates of its pieces. */
 export interface PdfLine {
   readonly text: string
   readonly x: number
@@ -23,6 +24,8 @@ export interface PdfLine {
   readonly y: number
   /** The font size of most of its characters. */
   readonly size: number
+  /** The direction of its pieces. */
+  readonly angle: number
 }
 
 /** The lines of one page. */
@@ -30,12 +33,25 @@ export interface PdfPage {
   /** From 1. */
   readonly number: number
   readonly label: string
+  readonly width: number
   readonly height: number
   readonly lines: readonly PdfLine[]
 }
 
+interface OpenPiece {
+  readonly text: string
+  /** Its place in the order of drawing. */
+  readonly index: number
+  readonly x: number
+  readonly endX: number
+  /** Whether white space was drawn before it. */
+  readonly isSpaced: boolean
+}
+
 interface OpenLine {
-  text: string
+  readonly pieces: OpenPiece[]
+  readonly angle: number
+  isRtl: boolean
   x: number
   endX: number
   y: number
@@ -44,32 +60,46 @@ interface OpenLine {
   sizes: Map<number, number>
 }
 
+const rtlLetter = /[\p{sc=Arab}\p{sc=Hebr}\p{sc=Syrc}\p{sc=Thaa}\p{sc=Nkoo}]/gu
+const ltrCharacter = /(?!\p{sc=Arab}|\p{sc=Hebr}|\p{sc=Syrc}|\p{sc=Thaa}|\p{sc=Nkoo})[\p{L}\p{Nd}]/gu
+
+/** Whether most letters of a text are of a script that is written from right to left. */
+function isMostlyRtl(text: string): boolean {
+  const rtl = text.match(rtlLetter)?.length ?? 0
+  return rtl > 0 && rtl >= (text.match(ltrCharacter)?.length ?? 0)
+}
+
 /**
  * Joins the pieces of a page into lines. Their order is kept: it is nearly always the reading
- * order, also in columns. Rotated text (stamps, axis labels) is dropped.
+ * order, also in columns. Lines in another direction than most of the page (stamps, labels of axes)
+ * come last.
  */
 export function joinLines(pieces: readonly PdfPiece[]): PdfLine[] {
   const lines: PdfLine[] = []
   let open: OpenLine | undefined
   let isSpacePending = false
   const close = (): void => {
-    if (open !== undefined && open.text.trim() !== '')
-      lines.push({ text: open.text.trim(), x: open.x, endX: open.endX, y: open.y, size: commonest(open.sizes) })
+    if (open !== undefined) {
+      const { x, endX, y, sizes, angle } = open
+      lines.push({ text: textOf(open).trim(), x, endX, y, size: commonest(sizes), angle })
+    }
     open = undefined
     isSpacePending = false
   }
-  for (const { text, x, y, width, size, isRotated, endsLine } of pieces) {
-    if (isRotated) continue
+  for (const piece of pieces) {
+    const { text, x, y, width, size, angle, endsLine } = piece
     if (text.trim() === '') {
       isSpacePending ||= text !== ''
       if (endsLine) close()
       continue
     }
-    if (open !== undefined && !continues(open, x, y, size)) close()
-    if (open === undefined) open = { text: '', x, endX: x, y, size, sizes: new Map() }
-    const isApart = isSpacePending || x - open.endX > 0.17 * Math.max(size, 1)
-    open.text += open.text !== '' && isApart && !/\s$/.test(open.text) ? ` ${text}` : text
+    const isRtl = isMostlyRtl(text)
+    if (open !== undefined && !continues(open, piece, isRtl)) close()
+    open ??= { pieces: [], angle, isRtl, x, endX: x, y, size, sizes: new Map() }
+    open.pieces.push({ text, index: open.pieces.length, x, endX: x + width, isSpaced: isSpacePending })
     isSpacePending = false
+    open.isRtl ||= isRtl
+    open.x = Math.min(open.x, x)
     open.endX = Math.max(open.endX, x + width)
     // The largest text defines the baseline: smaller text is superscript or subscript.
     if (size > open.size) {
@@ -81,11 +111,66 @@ export function joinLines(pieces: readonly PdfPiece[]): PdfLine[] {
     if (endsLine) close()
   }
   close()
-  return lines
+  const main = mainAngle(lines)
+  return [...lines.filter(({ angle }) => angle === main), ...lines.filter(({ angle }) => angle !== main)]
 }
 
-function continues(line: OpenLine, x: number, y: number, size: number): boolean {
-  return Math.abs(y - line.y) < 0.5 * Math.max(size, line.size) && x > line.endX - Math.max(size, line.size)
+/** The direction of most of a page's text. */
+export function mainAngle(lines: readonly PdfLine[]): number {
+  const counts = new Map<number, number>()
+  for (const { angle, text } of lines) counts.set(angle, (counts.get(angle) ?? 0) + text.length)
+  return commonest(counts)
+}
+
+function continues(line: OpenLine, { x, y, size, angle }: PdfPiece, isRtl: boolean): boolean {
+  const reach = Math.max(size, line.size)
+  if (angle !== line.angle || Math.abs(y - line.y) >= 0.5 * reach) return false
+  return isRtl || line.isRtl || x > line.endX - reach
+}
+
+/** Joins the pieces of a line; those of a line with right-to-left text are put in reading order. */
+function textOf({ pieces, size, isRtl }: OpenLine): string {
+  let text = ''
+  let before: OpenPiece | undefined
+  let endX = Number.POSITIVE_INFINITY
+  for (const piece of isRtl ? toReadingOrder(pieces) : pieces) {
+    const isLeftward = isRtl && before !== undefined && piece.x < before.x
+    const gap = isLeftward ? (before?.x ?? 0) - piece.endX : piece.x - endX
+    const isApart = isSpaceDrawn(before, piece) || gap > 0.17 * Math.max(size, 1)
+    text += text !== '' && isApart && !/\s$/.test(text) ? ` ${piece.text}` : piece.text
+    endX = isRtl || before === undefined ? piece.endX : Math.max(endX, piece.endX)
+    before = piece
+  }
+  return text
+}
+
+/** Whether white space was drawn between two pieces, in either order. */
+function isSpaceDrawn(before: OpenPiece | undefined, piece: OpenPiece): boolean {
+  if (before === undefined || Math.abs(piece.index - before.index) !== 1) return false
+  return piece.index > before.index ? piece.isSpaced : before.isSpaced
+}
+
+/**
+ * Orders pieces as they are read: sorts them by position and reverses those against the direction
+ * of the line. PDFs draw right-to-left text in either direction; the characters within a piece are
+ * already in reading order.
+ */
+function toReadingOrder(pieces: readonly OpenPiece[]): OpenPiece[] {
+  const isRtlLine = isMostlyRtl(pieces.map(({ text }) => text).join(''))
+  const sorted = pieces.toSorted((a, b) => a.x - b.x)
+  if (isRtlLine) sorted.reverse()
+  const ordered: OpenPiece[] = []
+  let against: OpenPiece[] = []
+  for (const piece of sorted) {
+    const isRtl = isMostlyRtl(piece.text)
+    const isAgainst = isRtlLine ? !isRtl && /[\p{L}\p{Nd}]/u.test(piece.text) : isRtl
+    if (isAgainst) against.unshift(piece)
+    else {
+      ordered.push(...against, piece)
+      against = []
+    }
+  }
+  return [...ordered, ...against]
 }
 
 /** The key with the greatest count. */
@@ -119,13 +204,18 @@ export function dropRunningLines(pages: readonly PdfPage[]): { pages: readonly P
   // "Chapter 1", "Chapter 2" at the top of their pages are headings: running titles are never set
   // larger than the text.
   const maxSize = commonest(sizes) * 1.1
-  const edges = pages.map(({ lines, height }) => {
-    const byPlace = lines.toSorted((a, b) => a.y - b.y)
-    const outer = new Set([...byPlace.slice(0, edgeLines), ...byPlace.slice(-edgeLines)])
-    return [...outer].filter(
-      ({ y, size }) => size <= maxSize && (y < height * edgeShare || y > height * (1 - edgeShare)),
-    )
-  })
+  const edges = pages.map(({ lines, width, height }) =>
+    [...Map.groupBy(lines, ({ angle }) => angle)].flatMap(([angle, own]) => {
+      // Watermarks are not at the edges.
+      if (angle % 90 !== 0) return own
+      const extent = angle % 180 === 0 ? height : width
+      const byPlace = own.toSorted((a, b) => a.y - b.y)
+      const outer = new Set([...byPlace.slice(0, edgeLines), ...byPlace.slice(-edgeLines)])
+      return [...outer].filter(
+        ({ y, size }) => size <= maxSize && (y < extent * edgeShare || y > extent * (1 - edgeShare)),
+      )
+    }),
+  )
   const counts = new Map<string, number>()
   for (const lines of edges)
     for (const key of new Set(lines.map(keyOfRunning))) counts.set(key, (counts.get(key) ?? 0) + 1)
@@ -139,6 +229,6 @@ export function dropRunningLines(pages: readonly PdfPage[]): { pages: readonly P
 }
 
 /** Returns the same key for lines at the same height that differ only in numbers. */
-function keyOfRunning({ text, y }: PdfLine): string {
-  return pageNumber.test(text) ? 'page number' : `${Math.round(y / 4)} ${text.replace(/\d+/g, '#')}`
+function keyOfRunning({ text, y, angle }: PdfLine): string {
+  return pageNumber.test(text) ? 'page number' : `${angle} ${Math.round(y / 4)} ${text.replace(/\d+/g, '#')}`
 }

@@ -2,7 +2,7 @@ import { countWords, createSlugger, shorten } from '../text/words.ts'
 import type { PdfContent } from './pdf.ts'
 import { toBlocks } from './pdf-blocks.ts'
 import { findHeadings } from './pdf-headings.ts'
-import { dropRunningLines, type PdfPage } from './pdf-lines.ts'
+import { dropRunningLines, mainAngle, type PdfPage } from './pdf-lines.ts'
 import {
   type DocumentStructure,
   fallbackTitle,
@@ -74,7 +74,8 @@ export function structurePdf(content: PdfContent, name: string): DocumentStructu
 
 /** Returns the largest text of a page, when it is larger than the rest and looks like a title. */
 function largestText(page: PdfPage | undefined): string {
-  const lines = page?.lines ?? []
+  const main = mainAngle(page?.lines ?? [])
+  const lines = page?.lines.filter(({ angle }) => angle === main) ?? []
   const size = Math.max(0, ...lines.map((line) => line.size))
   const from = lines.findIndex((line) => line.size === size)
   const to = lines.findIndex((line, index) => index > from && line.size !== size)
@@ -91,7 +92,7 @@ function firstHeading(headings: ReturnType<typeof findHeadings>): string {
 }
 
 function finish(
-  { links, broken, images, pages }: PdfContent,
+  { links, broken, unmapped, images, pages, notes: own }: PdfContent,
   found: {
     readonly title: string
     readonly sections: readonly OpenSection[]
@@ -109,14 +110,20 @@ function finish(
     const { key = '', body = '' } = sections[section] ?? {}
     return { number, label, sectionKey: key, offset: Math.min(offset, body.length) }
   })
-  const empty = pages.filter(({ number, lines }) => lines.length === 0 && !broken.includes(number))
+  const reported = new Set([...broken, ...unmapped])
+  const empty = pages.filter(({ number, lines }) => lines.length === 0 && !reported.has(number))
   const notes = [
     ...sayLeftOut(images),
-    ...sayPages(broken, 'could not be read'),
+    ...sayPages(broken, (which) => `${which} could not be read.`),
     ...sayPages(
       empty.map(({ number }) => number),
-      'without text',
+      (which) => `${which} ${empty.length === 1 ? 'is' : 'are'} without text.`,
     ),
+    ...sayPages(
+      unmapped,
+      (which) => `${which}: fonts do not say which letters they show, so text is missing or wrong.`,
+    ),
+    ...own,
     ...(found.isChanged ? ['Page numbers and titles that repeat at the edges of pages were left out.'] : []),
   ]
   return {
@@ -129,10 +136,9 @@ function finish(
   }
 }
 
-function sayPages(numbers: readonly number[], what: string): string[] {
+/** A note on some pages; empty when there are none. */
+function sayPages(numbers: readonly number[], sentence: (pages: string) => string): string[] {
   if (numbers.length === 0) return []
-  const shown = numbers.slice(0, 10).join(', ')
   const more = numbers.length > 10 ? ` and ${numbers.length - 10} more` : ''
-  const is = what === 'without text' ? (numbers.length === 1 ? 'is' : 'are') : ''
-  return [`${numbers.length === 1 ? 'Page' : 'Pages'} ${shown}${more} ${is}${is && ' '}${what}.`]
+  return [sentence(`${numbers.length === 1 ? 'Page' : 'Pages'} ${numbers.slice(0, 10).join(', ')}${more}`)]
 }

@@ -1,5 +1,8 @@
 import { getDocument, VerbosityLevel } from 'unpdf/pdfjs'
 import { safeUrl } from '../text/words.ts'
+import { insertFields, readAnnotations } from './pdf/annotations.ts'
+import { cleanText, countUnmapped } from './pdf/clean-text.ts'
+import { CmapFactory, cmapFolder } from './pdf/cmaps.ts'
 import type { OutlineEntry } from './pdf-headings.ts'
 import { joinLines, type PdfPage, type PdfPiece } from './pdf-lines.ts'
 import { decodeBytes } from './structure-decode.ts'
@@ -17,7 +20,11 @@ export interface PdfContent {
   readonly links: readonly { readonly page: number; readonly url: string }[]
   /** Pages that could not be read. */
   readonly broken: readonly number[]
+  /** Pages with text in fonts that do not say which letters they show. */
+  readonly unmapped: readonly number[]
   readonly images: number
+  /** Other omissions, as sentences. */
+  readonly notes: readonly string[]
 }
 
 /** Progress of reading a PDF. */
@@ -27,12 +34,10 @@ export type PdfStep =
 
 const maxOutlineEntries = 3_000
 const maxLinks = 20_000
-/** Where the end marker of a PDF is searched: some writers append data after it. */
-const tailBytes = 65_536
 
 /**
- * Reads the text of a PDF with PDF.js. Scripts and forms are not run, fonts not loaded, pictures
- * not decoded.
+ * Reads the text of a PDF with PDF.js, with the values of its form fields and the texts typed onto
+ * its pages. Scripts and forms are not run, fonts not loaded, pictures not decoded.
  *
  * @param options.maxPages - maximum number of pages
  * @param options.tell - called once with the pages' labels and then for each page
@@ -42,14 +47,15 @@ export async function readPdf(
   bytes: Uint8Array,
   { maxPages, tell }: { readonly maxPages: number; readonly tell: (step: PdfStep) => void },
 ): Promise<PdfContent> {
-  refuseCutOff(bytes)
-  const images = countImages(bytes)
+  const file = inspect(bytes)
   const task = getDocument({
     // A copy, as PDF.js takes ownership of the bytes.
     data: new Uint8Array(bytes),
     disableFontFace: true,
     useSystemFonts: false,
     useWorkerFetch: false,
+    cMapUrl: cmapFolder,
+    BinaryDataFactory: CmapFactory,
     enableXfa: false,
     stopAtErrors: false,
     verbosity: VerbosityLevel.ERRORS,
@@ -58,116 +64,202 @@ export async function readPdf(
   try {
     pdf = await task.promise
   } catch (error) {
-    throw toDocumentError(error)
+    throw toDocumentError(error, file)
   }
   const count = pdf.numPages
   if (count > maxPages)
     throw new DocumentError('TOO_MANY_PAGES', `The PDF has ${count} pages; at most ${maxPages} are read`)
-  const labels = await pdf.getPageLabels().catch(() => null)
+  if (file.isCutOff && count < file.declaredPages) throw cutOff()
+  const labels = (await pdf.getPageLabels().catch(() => null))?.map((label) => cleanText(label).trim())
   tell({ is: 'opened', labels: Array.from({ length: count }, (_, index) => labels?.[index] || String(index + 1)) })
   const pages: PdfPage[] = []
   const broken: number[] = []
+  const unmapped: number[] = []
   const links: { page: number; url: string }[] = []
+  let comments = 0
   for (let number = 1; number <= count; number += 1) {
     const label = labels?.[number - 1] || String(number)
     try {
       const page = await pdf.getPage(number)
-      pages.push({ number, label, ...(await readPage(page)) })
-      for (const url of await linksOf(page)) if (links.length < maxLinks) links.push({ page: number, url })
+      const { isUnmapped, lines, width, height } = await readPage(page)
+      const annotations = await readAnnotations(page)
+      comments += annotations.comments
+      if (isUnmapped) unmapped.push(number)
+      pages.push({ number, label, width, height, lines: insertFields(lines, annotations.fields) })
+      for (const url of webAddresses(annotations.urls)) if (links.length < maxLinks) links.push({ page: number, url })
       page.cleanup()
       tell({ is: 'page', number, isBroken: false })
     } catch (error) {
       if (error instanceof RangeError) throw error
       broken.push(number)
-      pages.push({ number, label, height: 0, lines: [] })
+      pages.push({ number, label, width: 0, height: 0, lines: [] })
       tell({ is: 'page', number, isBroken: true })
     }
   }
+  if (file.isCutOff && broken.length > 0) throw cutOff()
   if (broken.length === count)
     throw new DocumentError('DAMAGED', `None of the PDF's ${count} pages can be read: the file is damaged`)
-  if (pages.every(({ lines }) => lines.length === 0))
-    throw new DocumentError(
-      'NO_TEXT_LAYER',
-      `The PDF has ${count === 1 ? 'one page' : `${count} pages`} and no text: it seems to be a scan, pictures of pages`,
-    )
-  const title = await titleOf(pdf)
-  return { title, pages, outline: await readOutline(pdf), links, broken, images }
+  if (pages.every(({ lines }) => lines.length === 0)) throw noText(count, file.images, unmapped.length > 0)
+  const { title, hasXfa } = await readProperties(pdf)
+  const notes = [
+    ...(file.isCutOff ? ['The end of the file is missing; text that was stored there is missing as well.'] : []),
+    ...(hasXfa ? ['The document is an XFA form; text that only the form contains was left out.'] : []),
+    ...sayCount(comments, 'A comment was left out.', 'comments were left out.'),
+    ...sayCount(file.attachments, 'An attached file was left out.', 'attached files were left out.'),
+  ]
+  return { title, pages, outline: await readOutline(pdf), links, broken, unmapped, images: file.images, notes }
 }
 
-/** A PDF ends with the offset of its cross-reference table; a truncated file has none, or an earlier one. */
-function refuseCutOff(bytes: Uint8Array): void {
-  const head = decodeBytes(bytes.subarray(0, 2_048))
-  const tail = decodeBytes(bytes.subarray(-tailBytes))
-  const length = /\/Linearized[\s\S]{0,200}?\/L\s+(\d+)/.exec(head)?.[1]
-  const isWhole = length === undefined || Number(length) <= bytes.length
-  if (isWhole && (tail.includes('startxref') || tail.includes('%%EOF'))) return
-  throw new DocumentError(
+function sayCount(count: number, one: string, several: string): string[] {
+  return count === 0 ? [] : [count === 1 ? one : `${count} ${several}`]
+}
+
+/** Facts of a PDF file that PDF.js does not report. */
+interface FileFacts {
+  /** Whether its end marker is missing, or objects follow the last one. */
+  readonly isCutOff: boolean
+  /** The greatest number of pages that a page tree declares; 0 when none is stored uncompressed. */
+  readonly declaredPages: number
+  readonly images: number
+  readonly attachments: number
+  readonly isEncrypted: boolean
+}
+
+/**
+ * Inspects the bytes of a PDF. They only explain what PDF.js reports: whether a PDF can be read is
+ * decided by reading it.
+ */
+function inspect(bytes: Uint8Array): FileFacts {
+  const text = decodeBytes(bytes)
+  const end = Math.max(text.lastIndexOf('startxref'), text.lastIndexOf('%%EOF'))
+  const trees = text.matchAll(
+    /\/Type\s*\/Pages\b[^>]{0,200}?\/Count\s+(\d{1,7})|\/Count\s+(\d{1,7})[^>]{0,200}?\/Type\s*\/Pages\b/g,
+  )
+  // Stream dictionaries are stored uncompressed.
+  return {
+    isCutOff: end === -1 || /\d\s+\d+\s+obj\b/.test(text.slice(end)),
+    declaredPages: Math.max(0, ...[...trees].map(([, before, behind]) => Number(before ?? behind))),
+    images: text.match(/\/Subtype\s*\/Image\b/g)?.length ?? 0,
+    attachments: text.match(/\/Type\s*\/EmbeddedFile\b/g)?.length ?? 0,
+    isEncrypted: /\/Encrypt\s*(<<|\d+\s+\d+\s+R)/.test(text),
+  }
+}
+
+function cutOff(): DocumentError {
+  return new DocumentError(
     'DAMAGED',
     'The PDF ends in the middle: its end is missing',
     'The upload may have been cut off, or the file itself is incomplete: import it again from where it is whole.',
   )
 }
 
-/** Images are streams, and stream dictionaries are stored uncompressed in the file. */
-function countImages(bytes: Uint8Array): number {
-  const text = decodeBytes(bytes)
-  return text.match(/\/Subtype\s*\/Image\b/g)?.length ?? 0
+function noText(count: number, images: number, isUnmapped: boolean): DocumentError {
+  const pages = count === 1 ? 'one page' : `${count} pages`
+  const reason = isUnmapped
+    ? 'no text that can be read: its fonts do not say which letters they show'
+    : images > 0
+      ? 'no text: it seems to be a scan, pictures of pages'
+      : 'no text: its pages are empty, or their letters are drawn as shapes'
+  return new DocumentError('NO_TEXT_LAYER', `The PDF has ${pages} and ${reason}`)
 }
 
-function toDocumentError(error: unknown): unknown {
+function toDocumentError(error: unknown, { isCutOff, isEncrypted }: FileFacts): unknown {
   if (!(error instanceof Error)) return error
   if (error.name === 'PasswordException') return new DocumentError('ENCRYPTED', 'The PDF is protected by a password')
   if (error instanceof RangeError) return error
-  return new DocumentError('DAMAGED', 'The PDF is damaged: it cannot be opened')
+  if (isEncrypted && /encrypt/i.test(error.message))
+    return new DocumentError(
+      'ENCRYPTED',
+      'The PDF is encrypted for the holders of certificates, or by an unknown method',
+      'Save a copy without encryption and import that file.',
+    )
+  return isCutOff ? cutOff() : new DocumentError('DAMAGED', 'The PDF is damaged: it cannot be opened')
 }
 
-async function readPage(page: PdfPageProxy): Promise<Pick<PdfPage, 'height' | 'lines'>> {
-  const { transform, height } = page.getViewport({ scale: 1 })
-  const [a = 1, b = 0, c = 0, d = 1, e = 0, f = 0] = transform as number[]
+/** The share of a page's characters above which its text is reported as unreadable. */
+const unmappedShare = 0.2
+
+async function readPage(
+  page: PdfPageProxy,
+): Promise<Pick<PdfPage, 'width' | 'height' | 'lines'> & { readonly isUnmapped: boolean }> {
+  const { transform, width, height } = page.getViewport({ scale: 1 })
   const { items } = await page.getTextContent()
+  let characters = 0
+  let unmapped = 0
   const pieces = items.flatMap((item): PdfPiece[] => {
     if (!('str' in item)) return []
-    const [ia = 0, ib = 0, ic = 0, id = 0, ix = 0, iy = 0] = item.transform as number[]
-    // Multiplies both matrices, so that a rotated page reads like any other.
-    const along = { x: a * ia + c * ib, y: b * ia + d * ib }
-    const across = { x: a * ic + c * id, y: b * ic + d * id }
-    return [
-      {
-        text: cleanText(item.str),
-        x: a * ix + c * iy + e,
-        y: b * ix + d * iy + f,
-        width: item.width,
-        size: Math.hypot(across.x, across.y) || item.height,
-        isRotated: Math.abs(along.y) > 0.3 * Math.abs(along.x),
-        endsLine: item.hasEOL,
-      },
-    ]
+    characters += item.str.length
+    unmapped += countUnmapped(item.str)
+    return [toPiece(item, transform as number[], { width, height })]
   })
-  return { height, lines: joinLines(pieces) }
+  return { width, height, lines: joinLines(pieces), isUnmapped: unmapped > 5 && unmapped > unmappedShare * characters }
 }
 
-/** Removes control characters and lone surrogates; expands ligatures and similar characters to letters. */
-function cleanText(text: string): string {
-  return (
-    text
-      .toWellFormed()
-      .replace(/[\ufb00-\ufb06]/g, (ligature) => ligature.normalize('NFKC'))
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the purpose
-      .replace(/[\u0000-\u001f\u007f-\u009f\ufeff]/g, '')
-  )
+interface TextItem {
+  readonly str: string
+  readonly dir: string
+  readonly transform: readonly unknown[]
+  readonly width: number
+  readonly height: number
+  readonly hasEOL: boolean
 }
 
-async function linksOf(page: PdfPageProxy): Promise<string[]> {
-  const annotations: readonly { readonly subtype?: string; readonly url?: string }[] = await page.getAnnotations()
-  const urls = annotations.flatMap(({ subtype, url }) => (subtype === 'Link' && url !== undefined ? [url] : []))
+/** Slanted text of less than so many degrees is read like the text around it. */
+const maxSlant = 15
+
+function toPiece(
+  item: TextItem,
+  view: readonly number[],
+  page: { readonly width: number; readonly height: number },
+): PdfPiece {
+  const [a = 1, b = 0, c = 0, d = 1, e = 0, f = 0] = view
+  const [ia = 0, ib = 0, ic = 0, id = 0, ix = 0, iy = 0] = item.transform as number[]
+  // Multiplies both matrices, so that a page with a rotation reads like any other.
+  const along = { x: a * ia + c * ib, y: b * ia + d * ib }
+  const across = { x: a * ic + c * id, y: b * ic + d * id }
+  const isVertical = item.dir === 'ttb'
+  const exact = (Math.atan2(along.y, along.x) * 180) / Math.PI + (isVertical ? 90 : 0)
+  const right = Math.round(exact / 90) * 90
+  const angle = Math.abs(exact - right) <= maxSlant ? right : Math.round(exact)
+  const at = turn({ x: a * ix + c * iy + e, y: b * ix + d * iy + f }, angle, page)
+  return {
+    text: cleanText(item.str),
+    x: at.x,
+    y: at.y,
+    width: isVertical ? item.height : item.width,
+    size: Math.hypot(across.x, across.y) || item.height,
+    angle: (angle + 360) % 360,
+    endsLine: item.hasEOL,
+  }
+}
+
+/** Turns a point with its page around the page's middle, so that text at this angle becomes upright. */
+function turn(
+  { x, y }: { readonly x: number; readonly y: number },
+  angle: number,
+  { width, height }: { readonly width: number; readonly height: number },
+): { readonly x: number; readonly y: number } {
+  if (angle === 0) return { x, y }
+  const radians = (angle * Math.PI) / 180
+  const cos = Math.cos(radians)
+  const sin = Math.sin(radians)
+  const [middleX, middleY] = angle % 180 === 0 ? [width / 2, height / 2] : [height / 2, width / 2]
+  const dx = x - width / 2
+  const dy = y - height / 2
+  return { x: middleX + dx * cos + dy * sin, y: middleY - dx * sin + dy * cos }
+}
+
+function webAddresses(urls: readonly string[]): string[] {
   return [...new Set(urls)].filter((url) => /^(https?|mailto):/i.test(url) && safeUrl(url) !== undefined)
 }
 
-async function titleOf(pdf: PdfDocument): Promise<string> {
+async function readProperties(pdf: PdfDocument): Promise<{ readonly title: string; readonly hasXfa: boolean }> {
   const { info } = await pdf.getMetadata().catch(() => ({ info: {} }))
-  const title = cleanText(String((info as { readonly Title?: unknown }).Title ?? '')).trim()
+  const { Title, IsXFAPresent } = info as { readonly Title?: unknown; readonly IsXFAPresent?: unknown }
+  const title = cleanText(String(Title ?? '')).trim()
   // For a document printed by a program, the title is a file name.
-  return /\.\w{2,5}$|^untitled|^microsoft|^\S*$/i.test(title) ? '' : title
+  const isName = /\.\w{2,5}$|^untitled|^microsoft|^\S*$/i.test(title)
+  return { title: isName ? '' : title, hasXfa: IsXFAPresent === true }
 }
 
 type OutlineNode = Awaited<ReturnType<PdfDocument['getOutline']>>[number]

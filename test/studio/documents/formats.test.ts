@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { LogEvent } from '../../../src/log/event.ts'
 import { makeSamples, pageOf } from '../../fixtures/documents/make.ts'
-import { makePdf } from '../../fixtures/documents/pdf.ts'
+import { makePdf, makePdfPage } from '../../fixtures/documents/pdf.ts'
 import { progressOf } from '../../support/engine.ts'
 import { type DocumentsFixture, startDocuments } from './support.ts'
 
@@ -96,6 +96,18 @@ describe('a PDF', () => {
       ['Page 1', 1],
       ['Page 2', 2],
     ])
+  })
+
+  test('is stored when its labels and its text contain what PostgreSQL cannot store', async () => {
+    const { document, task } = await fixture.convert(
+      'nul.pdf',
+      makePdfPage({
+        commands: 'BT /F1 12 Tf 72 720 Td (Some\\000 text\\001) Tj ET',
+        catalog: '/PageLabels << /Nums [0 << /S /D /P (A\\000) >>] >>',
+      }),
+    )
+    expect(task.status).toBe('COMPLETED')
+    expect(document.pages.map(({ label }) => label)).toEqual(['A1'])
   })
 
   test('is detected by its content, whatever its name', async () => {
