@@ -1,5 +1,14 @@
 import { createRequire } from 'node:module'
-import type * as Jschardet from 'jschardet'
+
+/** The part of jschardet that is used here. */
+interface Detector {
+  readonly chardet: {
+    detectAll(
+      bytes: Uint8Array,
+      options: { readonly encodingEra: number; readonly ignoreThreshold: boolean },
+    ): readonly { readonly encoding: string | null; readonly confidence: number }[]
+  }
+}
 
 /** The maximum number of bytes that are examined. */
 const sampleBytes = 65_536
@@ -10,11 +19,11 @@ const encodingEra = 1 | 2 | 16
 /** Encodings that differ in a few characters score alike; this one is by far the most frequent. */
 const frequent = { encoding: 'windows-1252', bonus: 0.02 }
 
-let detector: typeof Jschardet | undefined
+let detector: Detector | undefined
 
 /** Loads the detector when it is first needed: its model takes 0.1 s, and most texts are UTF-8. */
-function loadDetector(): typeof Jschardet {
-  detector ??= createRequire(import.meta.url)('jschardet') as typeof Jschardet
+function loadDetector(): Detector {
+  detector ??= createRequire(import.meta.url)('jschardet') as Detector
   return detector
 }
 
