@@ -1,6 +1,6 @@
 import type DataLoader from 'dataloader'
 import { TidingsError } from '../src/errors.ts'
-import type { Document } from '../src/studio/documents/documents.ts'
+import type { Document } from '../src/studio/documents/document.ts'
 import type { Session } from '../src/studio/sessions/session.ts'
 import type { Task } from '../src/tasks/task.ts'
 import { isLimited, type Viewer } from '../src/tasks/viewer.ts'

@@ -1,5 +1,5 @@
 import { TidingsError } from '../src/errors.ts'
-import type { Document } from '../src/studio/documents/documents.ts'
+import type { Document } from '../src/studio/documents/document.ts'
 import { findOwn } from './access.ts'
 import { builder } from './builder.ts'
 import type { Context } from './context.ts'

@@ -1,5 +1,5 @@
 import { TidingsError } from '../src/errors.ts'
-import type { Document } from '../src/studio/documents/documents.ts'
+import type { Document } from '../src/studio/documents/document.ts'
 import { builder, requireViewer } from './builder.ts'
 import { documentRef, type TaskSource, taskRef } from './refs.ts'
 import { defineResult } from './result.ts'

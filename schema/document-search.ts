@@ -1,4 +1,4 @@
-import type { Document } from '../src/studio/documents/documents.ts'
+import type { Document } from '../src/studio/documents/document.ts'
 import type { DocumentMatch, SnippetPart } from '../src/studio/documents/search.ts'
 import { builder, requireViewer } from './builder.ts'
 import { pageSize } from './connection.ts'

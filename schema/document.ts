@@ -1,4 +1,4 @@
-import type { Document } from '../src/studio/documents/documents.ts'
+import type { Document } from '../src/studio/documents/document.ts'
 import type { DocumentReader } from '../src/studio/documents/sharing.ts'
 import type { PageStart } from '../src/studio/documents/structure.ts'
 import { findReadableDocument } from './access.ts'

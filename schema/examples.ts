@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import type { Services } from './context.ts'
 import {
   createSession,
   findInDocuments,
@@ -16,6 +15,7 @@ import {
   watchSession,
   watchTask,
 } from './example-operations.ts'
+import type { Services } from './services.ts'
 
 /** An example operation with variables, ready to run. */
 export interface Example {

@@ -40,8 +40,9 @@ import './viewer.ts'
 import './viewer-updates.ts'
 import { isLimited, type Viewer } from '../src/tasks/viewer.ts'
 import { builder } from './builder.ts'
-import type { Context, Services } from './context.ts'
+import type { Context } from './context.ts'
 import { createLoaders } from './loaders.ts'
+import type { Services } from './services.ts'
 
 /** The schema of the API: every file of this folder has added its types. */
 export const schema: GraphQLSchema = builder.toSchema({ sortSchema: false })

@@ -1,7 +1,7 @@
 import DataLoader from 'dataloader'
 import type { DocumentOfOwner } from '../src/studio/quizzes/quizzes.ts'
 import type { Session } from '../src/studio/sessions/session.ts'
-import type { Services } from './context.ts'
+import type { Services } from './services.ts'
 
 interface QueuedTask {
   readonly id: string

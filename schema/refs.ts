@@ -1,4 +1,4 @@
-import type { Document, DocumentSection } from '../src/studio/documents/documents.ts'
+import type { Document, DocumentSection } from '../src/studio/documents/document.ts'
 import type { Notification } from '../src/studio/notifications/notification.ts'
 import type { Project } from '../src/studio/projects/project.ts'
 import type { Question, Quiz } from '../src/studio/quizzes/quiz.ts'

@@ -1,5 +1,5 @@
 import { TidingsError } from '../src/errors.ts'
-import type { Present } from '../src/log/presence.ts'
+import type { Present } from '../src/log/presence-record.ts'
 import {
   classOfSessionEvent,
   joinReplyPieces,

@@ -50,6 +50,26 @@ async function importsOf(file: string): Promise<string[]> {
   return [...specifiers].map(([, specifier = '']) => normalize(join(dirname(file), specifier)))
 }
 
+/** Returns the files of one cycle of imports; empty if there is none. */
+function findCycle(imports: ReadonlyMap<string, readonly string[]>): readonly string[] {
+  const done = new Set<string>()
+  const visit = (file: string, path: readonly string[]): readonly string[] => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file]
+    if (done.has(file)) return []
+    for (const target of imports.get(file) ?? []) {
+      const cycle = visit(target, [...path, file])
+      if (cycle.length > 0) return cycle
+    }
+    done.add(file)
+    return []
+  }
+  for (const file of imports.keys()) {
+    const cycle = visit(file, [])
+    if (cycle.length > 0) return cycle
+  }
+  return []
+}
+
 describe('the layers', () => {
   it('are imported downwards only, and client and server do not import each other', async () => {
     const wrong: string[] = []
@@ -86,10 +106,26 @@ describe('the layers', () => {
     expect(wrong).toEqual([])
   })
 
+  it('have no files that import each other, types included', async () => {
+    const files = await sources()
+    const imports = new Map(await Promise.all(files.map(async (file) => [file, await importsOf(file)] as const)))
+    expect(findCycle(imports)).toEqual([])
+  })
+
   it('are detected by this test', async () => {
     const files = await sources()
     expect(files.length).toBeGreaterThan(50)
     expect(await importsOf('src/tasks/engine.ts')).toContain('src/log/append.ts')
+    expect(
+      findCycle(
+        new Map([
+          ['a', ['b', 'c']],
+          ['b', []],
+          ['c', ['d']],
+          ['d', ['c']],
+        ]),
+      ),
+    ).toEqual(['c', 'd', 'c'])
     expect(floorOf('src/main.ts')).toEqual({ house: 0, floor: 0 })
     expect(floorOf('src/errors.ts')).toEqual({ house: 0, floor: 9 })
     expect(floorOf('client/studio/page.tsx')).toEqual({ house: 1, floor: 0 })

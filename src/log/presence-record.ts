@@ -1,5 +1,14 @@
 import { type Database, withTransaction } from '../db/connect.ts'
-import type { Present } from './presence.ts'
+
+/** A user present at a topic. */
+export interface Present {
+  readonly userId: string
+  /**
+   * The user's activity there, as set by `Presence.mark`; null if none was set, or it has
+   * expired.
+   */
+  readonly mark: string | null
+}
 
 /** A user at a topic. */
 export type PresentPair = readonly [topic: string, userId: string]

@@ -1,6 +1,5 @@
 import type { Logger } from '../logger.ts'
-import type { Present } from './presence.ts'
-import type { PresenceReading, PresenceRecord } from './presence-record.ts'
+import type { PresenceReading, PresenceRecord, Present } from './presence-record.ts'
 
 /** Notifies listeners of the users present at topics. */
 export interface PresenceWatch {

@@ -3,18 +3,8 @@ import type { Database } from '../db/connect.ts'
 import type { Logger } from '../logger.ts'
 import { createBatch } from './batch.ts'
 import type { Bus } from './bus.ts'
-import { createPresenceRecord } from './presence-record.ts'
+import { createPresenceRecord, type Present } from './presence-record.ts'
 import { createPresenceWatch } from './presence-watch.ts'
-
-/** A user present at a topic. */
-export interface Present {
-  readonly userId: string
-  /**
-   * The user's activity there, as set by {@link Presence.mark}; null if none was set, or it has
-   * expired.
-   */
-  readonly mark: string | null
-}
 
 /**
  * Tracks which users follow which topic, across all servers. Derived from live subscriptions, never

@@ -1,5 +1,5 @@
-import type { Services } from '../../schema/context.ts'
 import { readExamples } from '../../schema/examples.ts'
+import type { Services } from '../../schema/services.ts'
 import type { ReadTabs } from '../server/graphiql.ts'
 
 /**

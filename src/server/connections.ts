@@ -1,9 +1,6 @@
 import type { Config } from '../config.ts'
 import type { Whence } from './address.ts'
-import type { ServerMetrics } from './metrics.ts'
-
-/** The transport of a subscription. Polling is a series of short event streams. */
-export type Transport = 'ws' | 'sse' | 'polling'
+import type { ServerMetrics, Transport } from './metrics.ts'
 
 /**
  * The reason for asking a client to reconnect: this server shuts down, or its database is

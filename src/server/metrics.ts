@@ -1,6 +1,8 @@
 import { Counter, Histogram, type Metric } from 'prom-client'
 import { errorCatalogue } from '../errors.ts'
-import type { Transport } from './connections.ts'
+
+/** The transport of a subscription. Polling is a series of short event streams. */
+export type Transport = 'ws' | 'sse' | 'polling'
 
 /** The counters of the server. The metrics page reads them; no decision depends on them. */
 export interface ServerMetrics {

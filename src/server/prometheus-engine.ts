@@ -1,7 +1,7 @@
 import type { Engine } from '../tasks/engine.ts'
 import { type QueueFigures, readQueueFigures } from '../tasks/queue-figures.ts'
 import type { TaskWorker } from '../tasks/worker.ts'
-import type { Show } from './prometheus.ts'
+import type { Show } from './prometheus-show.ts'
 
 /** Adds the metrics of the log, the bus and the feeds. */
 export function showEngine(show: Show, { appender, bus, feeds }: Engine): void {

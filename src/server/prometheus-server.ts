@@ -1,6 +1,6 @@
 import type { Live } from '../live/shared.ts'
 import type { ServerMetrics } from './metrics.ts'
-import type { Show } from './prometheus.ts'
+import type { Show } from './prometheus-show.ts'
 
 /** Adds the metrics of connections and operations. */
 export function showServer(show: Show, metrics: ServerMetrics): void {

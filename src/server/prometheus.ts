@@ -1,32 +1,15 @@
-import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Live } from '../live/shared.ts'
 import type { Engine } from '../tasks/engine.ts'
 import type { ServerMetrics } from './metrics.ts'
 import { showEngine, showRecord, showWorker } from './prometheus-engine.ts'
 import { showLive, showServer } from './prometheus-server.ts'
+import type { Show, Values } from './prometheus-show.ts'
 
 /** The metrics of a process in Prometheus' text format. */
 export interface MetricsPage {
   readonly type: string
   render(): Promise<string>
-}
-
-/**
- * The values of a metric when the page is requested: one value, or one for each combination of
- * labels, in the order of the labels.
- */
-export type Values = number | Iterable<readonly [...labels: string[], value: number]>
-
-/** Adds metrics to the page. Their names are prefixed with `tidings_`. */
-export interface Show {
-  /** Adds a value that can go up and down. */
-  gauge(name: string, help: string, read: () => Values, labels?: readonly string[]): void
-  /** Adds a value that only increases. */
-  counter(name: string, help: string, read: () => Values, labels?: readonly string[]): void
-  /** Adds a metric that is kept in a class of prom-client. */
-  metric(metric: Metric): void
-  /** Registers a function that runs, and is awaited, before the values are read. */
-  before(look: () => Promise<void>): void
 }
 
 /**

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { Logger } from '../logger.ts'
 import type { Engine } from '../tasks/engine.ts'
 import type { Applications } from './applications.ts'
-import type { Document } from './documents/documents.ts'
+import type { Document } from './documents/document.ts'
 import { createRoadmapKind } from './roadmaps/create-roadmap.ts'
 
 /** The project's own documentation, in reading order. */

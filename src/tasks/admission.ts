@@ -1,8 +1,26 @@
 import { createHash } from 'node:crypto'
 import type { Pool, PoolClient } from 'pg'
+import type { JsonObject } from '../db/tables.ts'
 import { TidingsError } from '../errors.ts'
 import { keyReused } from './idempotency-key.ts'
-import type { StartRequest } from './service.ts'
+
+/** A request to start a task. */
+export interface StartRequest {
+  readonly kind: string
+  /** Validated against the definition's schema. */
+  readonly input: JsonObject
+  readonly owner: string
+  /** A repeated request with the same key within the retention of keys returns the same task. */
+  readonly idempotencyKey?: string | undefined
+  /**
+   * The priority boost: the time by which the task is moved forward in the queue. Causes no
+   * starvation. Default 0.
+   */
+  readonly headStartMs?: number
+  readonly retryOf?: string
+  /** The subject of the retried task. */
+  readonly retriedSubject?: string | null
+}
 
 /** Admission control: decides whether a start is new, a repetition, or exceeds the rate limit. */
 export interface Admission {

@@ -1,8 +1,10 @@
 import { type Database, withTransaction } from '../db/connect.ts'
 import { isTidingsError } from '../errors.ts'
 import { deleteTopic } from '../log/topic.ts'
-import type { TaskService } from './service.ts'
 import { taskTopic } from './task.ts'
+
+/** Cancels a task, see `TaskService.cancel`. */
+type Cancel = (id: string, reason: string) => Promise<unknown>
 
 /**
  * Deletes the stored data of tasks about a deleted subject. Active tasks are canceled; their row
@@ -12,7 +14,7 @@ import { taskTopic } from './task.ts'
  * @returns the ids of the canceled tasks
  */
 export async function eraseTasks(
-  { database, cancel }: { readonly database: Database; readonly cancel: TaskService['cancel'] },
+  { database, cancel }: { readonly database: Database; readonly cancel: Cancel },
   ids: readonly string[],
   reason: string,
 ): Promise<readonly string[]> {
@@ -43,7 +45,7 @@ export async function eraseTasks(
 }
 
 /** Cancels a task that may already be final or deleted. @returns whether this call ended it */
-export async function cancelIfActive(cancel: TaskService['cancel'], id: string, reason: string): Promise<boolean> {
+export async function cancelIfActive(cancel: Cancel, id: string, reason: string): Promise<boolean> {
   try {
     await cancel(id, reason)
     return true
@@ -72,7 +74,7 @@ const recentMinutes = 1
  * @returns the ids of the canceled tasks
  */
 export async function deleteTasks(
-  { database, cancel }: { readonly database: Database; readonly cancel: TaskService['cancel'] },
+  { database, cancel }: { readonly database: Database; readonly cancel: Cancel },
   ids: readonly string[],
   reason: string,
 ): Promise<readonly string[]> {

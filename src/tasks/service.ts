@@ -1,13 +1,12 @@
 import type { PoolClient } from 'pg'
 import { typeid } from 'typeid-js'
 import { type Database, withTransaction } from '../db/connect.ts'
-import type { JsonObject } from '../db/tables.ts'
 import { TidingsError } from '../errors.ts'
 import type { Appender } from '../log/append.ts'
 import type { AppendUnit } from '../log/append-unit.ts'
 import { tellIn } from '../log/tell.ts'
 import { noTracing, type Tracing } from '../tracing.ts'
-import { createAdmission } from './admission.ts'
+import { createAdmission, type StartRequest } from './admission.ts'
 import { appendWith } from './append-with.ts'
 import type { Beginning, TaskDefinition } from './define-task.ts'
 import { deleteTasks, eraseTasks } from './erase.ts'
@@ -19,24 +18,6 @@ import { isStorable, storableText, unstorable } from './storable.ts'
 import type { TaskStore } from './store.ts'
 import { emptyProgress, isFinal, type Task, type TaskItem, taskTopic } from './task.ts'
 import { createTurns } from './turns.ts'
-
-/** A request to start a task. */
-export interface StartRequest {
-  readonly kind: string
-  /** Validated against the definition's schema. */
-  readonly input: JsonObject
-  readonly owner: string
-  /** A repeated request with the same key within the retention of keys returns the same task. */
-  readonly idempotencyKey?: string | undefined
-  /**
-   * The priority boost: the time by which the task is moved forward in the queue. Causes no
-   * starvation. Default 0.
-   */
-  readonly headStartMs?: number
-  readonly retryOf?: string
-  /** The subject of the retried task. */
-  readonly retriedSubject?: string | null
-}
 
 /** Starts and ends tasks on behalf of users. */
 export interface TaskService {

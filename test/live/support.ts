@@ -1,6 +1,6 @@
 import { type ExecutionArgs, parse } from 'graphql'
-import type { Services } from '../../schema/context.ts'
 import { createContext, schema } from '../../schema/index.ts'
+import type { Services } from '../../schema/services.ts'
 import type { Batch } from '../../src/live/frames.ts'
 import type { Outlet } from '../../src/live/outlet.ts'
 import { createLive, type Live, type LiveConfig } from '../../src/live/shared.ts'

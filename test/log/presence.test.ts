@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Bus, createMemoryBus, createRedisBus } from '../../src/log/bus.ts'
-import { createPresence, type Presence, type PresenceTimes, type Present } from '../../src/log/presence.ts'
+import { createPresence, type Presence, type PresenceTimes } from '../../src/log/presence.ts'
+import type { Present } from '../../src/log/presence-record.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { startRedis } from '../support/redis.ts'

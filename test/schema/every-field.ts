@@ -16,8 +16,8 @@ import {
   parse,
   subscribe,
 } from 'graphql'
-import type { Services } from '../../schema/context.ts'
 import { createContext, schema } from '../../schema/index.ts'
+import type { Services } from '../../schema/services.ts'
 import type { Viewer } from '../../src/tasks/viewer.ts'
 
 export type Field = GraphQLField<unknown, unknown>

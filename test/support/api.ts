@@ -1,6 +1,6 @@
 import { type ExecutionResult, execute, parse, subscribe } from 'graphql'
-import type { Services } from '../../schema/context.ts'
 import { createContext, schema } from '../../schema/index.ts'
+import type { Services } from '../../schema/services.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createApplications } from '../../src/studio/applications.ts'
 import { ContentError, type ContentProvider, type ContentRequest } from '../../src/studio/content/provider.ts'

@@ -7,24 +7,7 @@ import { analyticsChanged, analyticsTopic } from './analytics.ts'
 import { readFigures, readHours, readTimings, readTotals } from './figures.ts'
 import { countedTypes, type Facts, foldFacts } from './fold.ts'
 import type { AnalyticsState } from './state.ts'
-import { forgetFacts, writeFacts } from './write.ts'
-
-/** A counted topic, locked for the duration of the transaction. */
-export interface LockedTopic {
-  readonly topic: string
-  readonly owner: string
-  readonly kind: 'GENERATE_QUIZ' | 'REPLACE_QUESTION' | 'REVIEW'
-  readonly document_id: string
-  readonly seq: number
-}
-
-/** The changed figures of one owner, as keys of the parts to publish. */
-export interface Touched {
-  readonly documentIds: Set<string>
-  /** Start of each hour, RFC 3339. */
-  readonly hours: Set<string>
-  readonly made: { readonly topic: string; readonly questionId: string }[]
-}
+import { forgetFacts, type LockedTopic, type Touched, writeFacts } from './write.ts'
 
 interface Head {
   readonly name: string

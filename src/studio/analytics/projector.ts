@@ -1,7 +1,8 @@
 import { type Database, withTransaction } from '../../db/connect.ts'
 import type { Telling } from '../../log/tell.ts'
 import type { Logger } from '../../logger.ts'
-import { type LockedTopic, projectTopics } from './project.ts'
+import { projectTopics } from './project.ts'
+import type { LockedTopic } from './write.ts'
 
 /** Counts events of the logs. Disposing waits for the current step. */
 export interface Projector extends AsyncDisposable {

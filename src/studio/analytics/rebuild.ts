@@ -1,7 +1,8 @@
 import { type Database, withTransaction } from '../../db/connect.ts'
 import type { Telling } from '../../log/tell.ts'
-import { type LockedTopic, projectTopics } from './project.ts'
+import { projectTopics } from './project.ts'
 import { lockedColumns } from './projector.ts'
+import type { LockedTopic } from './write.ts'
 
 /** The result of a rebuild. */
 export interface Rebuilt {

@@ -1,6 +1,22 @@
 import type { PoolClient } from 'pg'
 import type { Facts } from './fold.ts'
-import type { LockedTopic, Touched } from './project.ts'
+
+/** A counted topic, locked for the duration of the transaction. */
+export interface LockedTopic {
+  readonly topic: string
+  readonly owner: string
+  readonly kind: 'GENERATE_QUIZ' | 'REPLACE_QUESTION' | 'REVIEW'
+  readonly document_id: string
+  readonly seq: number
+}
+
+/** The changed figures of one owner, as keys of the parts to publish. */
+export interface Touched {
+  readonly documentIds: Set<string>
+  /** Start of each hour, RFC 3339. */
+  readonly hours: Set<string>
+  readonly made: { readonly topic: string; readonly questionId: string }[]
+}
 
 /** Merges the folded events of a topic into the stored counts, and records which figures may have changed. */
 export async function writeFacts(

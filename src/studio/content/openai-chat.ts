@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fieldOf, toContentError, toEndpointError, toStreamError } from './openai-errors.ts'
-import { done, readChunks } from './openai-stream.ts'
+import { done, readChunks, type Silence } from './openai-stream.ts'
 import { ContentError } from './provider.ts'
 import { createThoughtFilter } from './thoughts.ts'
 
@@ -62,14 +62,6 @@ export function createChat({ baseUrl, apiKey, model, silenceMs }: OpenAiOptions)
       controller.abort()
     }
   }
-}
-
-/** Limits the wait for a silent endpoint. */
-export interface Silence {
-  /** Waits for a promise, within the limit. */
-  during<T>(promise: PromiseLike<T>): Promise<T>
-  /** The error to report when silence ended the wait. */
-  broken(): ContentError | undefined
 }
 
 function watchSilence(silenceMs: number, controller: AbortController): Silence {

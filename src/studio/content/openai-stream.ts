@@ -1,5 +1,12 @@
-import type { Silence } from './openai-chat.ts'
 import { ContentError } from './provider.ts'
+
+/** Limits the wait for a silent endpoint. */
+export interface Silence {
+  /** Waits for a promise, within the limit. */
+  during<T>(promise: PromiseLike<T>): Promise<T>
+  /** The error to report when silence ended the wait. */
+  broken(): ContentError | undefined
+}
 
 /** The value that {@link readChunks} yields for `data: [DONE]`. */
 export const done = Symbol('done')

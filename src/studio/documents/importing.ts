@@ -9,7 +9,7 @@ import type { TaskStore } from '../../tasks/store.ts'
 import type { Task } from '../../tasks/task.ts'
 import { createTurns } from '../../tasks/turns.ts'
 import { convertDocumentKind } from './convert-document.ts'
-import type { Document } from './documents.ts'
+import type { Document } from './document.ts'
 import { documentTopic } from './updates.ts'
 
 /** Import of documents. */
