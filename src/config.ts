@@ -137,7 +137,11 @@ export const settings = {
   QUEUE_BACKEND: choice(['postgres', 'redis'], 'postgres', 'where BullMQ stores the wake-ups of workers'),
   ROLE: choice(['all', 'server', 'worker'], 'all', 'role of this process'),
   LOG_LEVEL: choice(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'info', 'minimum level of log messages'),
-  METRICS: choice(['loopback', 'all', 'off'], 'loopback', 'clients that may read /metrics (Prometheus)'),
+  METRICS: choice(
+    ['loopback', 'all', 'off'],
+    'loopback',
+    'clients that may read /metrics (Prometheus); loopback excludes requests that a proxy forwards',
+  ),
   OTEL_EXPORTER_OTLP_ENDPOINT: optional(
     url(['http:', 'https:']),
     'endpoint for traces (OTLP over HTTP), such as http://localhost:4318; tracing is off without it',
@@ -159,12 +163,19 @@ export const settings = {
     '60',
     'tolerance of `nbf` in seconds, for a token issuer whose clock is ahead; `exp` has none',
   ),
+  JWT_REQUIRE_EXP: flag(
+    'true',
+    'refuse tokens without `exp`: such a token can be used for ever by whoever has a copy of it',
+  ),
   ALLOWED_ORIGINS: setting(
     origins,
     '',
     'origins of other sites that may call this server, such as https://app.example.com, separated by commas',
   ),
-  TRUST_PROXY: flag('false', 'read the address and host of a client from X-Forwarded-For and X-Forwarded-Host'),
+  TRUST_PROXY: flag(
+    'false',
+    'read the address, host and protocol of a client from X-Forwarded-For, X-Forwarded-Host and X-Forwarded-Proto',
+  ),
 
   CONTENT_PROVIDER: choice(
     ['extractive', 'openai'],

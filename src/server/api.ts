@@ -152,6 +152,8 @@ export function createApi(options: {
       // HTML forms of other sites can send any other content type without a CORS preflight.
       if (method === 'POST' && !postTypes.includes(type))
         return refuse(response, 415, 'BAD_INPUT', `The content type "${type}" is not understood; use application/json`)
+      // Media types are case-insensitive, but yoga compares them exactly.
+      if (type !== '') headers['content-type'] = headers['content-type']?.replace(/^[^;]*/, type)
       const viewer = await readViewer(request, response, { type, from })
       if (viewer === undefined) return
       let unreadBytes = (): number => 0

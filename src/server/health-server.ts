@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import { isLoopback } from './address.ts'
 import { createReadiness, type HealthSources } from './health.ts'
 import { listen } from './listen.ts'
+import { isLoopbackHost } from './origin.ts'
 import type { MetricsPage } from './prometheus.ts'
 import { answerJson } from './refuse.ts'
 
@@ -13,9 +14,18 @@ export interface HealthServer extends AsyncDisposable {
   beginDraining(): void
 }
 
-/** Whether the sender of a request may read `/metrics`. */
-export function mayReadMetrics({ METRICS }: Pick<Config, 'METRICS'>, { socket }: IncomingMessage): boolean {
-  return METRICS === 'all' || (METRICS === 'loopback' && isLoopback(socket.remoteAddress ?? ''))
+/** Headers that a proxy adds. Its clients have its address, which is a loopback address on the same host. */
+const proxyHeaders = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip']
+
+/**
+ * Whether the sender of a request may read `/metrics`. With `METRICS=loopback` it must be a program
+ * on this machine that addresses it by a loopback name: neither a client of a proxy nor a web page
+ * whose domain name resolves to 127.0.0.1.
+ */
+export function mayReadMetrics({ METRICS }: Pick<Config, 'METRICS'>, { socket, headers }: IncomingMessage): boolean {
+  if (METRICS !== 'loopback') return METRICS === 'all'
+  const isForwarded = proxyHeaders.some((name) => headers[name] !== undefined)
+  return !isForwarded && isLoopback(socket.remoteAddress ?? '') && isLoopbackHost(headers.host)
 }
 
 /**

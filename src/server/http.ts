@@ -13,6 +13,7 @@ import { takeCensus } from './census.ts'
 import { type Connections, createConnections } from './connections.ts'
 import type { Note } from './context.ts'
 import { createGraphiql, type ReadTabs, serveFavicon } from './graphiql.ts'
+import { createSecurityHeaders, refuseRepeatedHeader } from './headers.ts'
 import { createReadiness, type HealthSources } from './health.ts'
 import { mayReadMetrics } from './health-server.ts'
 import { lingerForBody } from './linger.ts'
@@ -123,6 +124,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const origins = createOriginPolicy(config, { onlyLoopback: !tokens.areRequired })
   const maskError = createMaskError(logger)
   const readReadiness = createReadiness(options.health)
+  const securityHeaders = createSecurityHeaders(config)
   let isDraining = false
   const record = createRecordWatch({
     readReadiness,
@@ -172,14 +174,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (isDraining) response.setHeader('connection', 'close')
     lingerForBody(request, response)
+    for (const [name, value] of Object.entries(securityHeaders(request))) response.setHeader(name, value)
+    const repeated = refuseRepeatedHeader(request)
+    if (repeated !== null) return refuse(response, 400, 'BAD_INPUT', repeated)
     const [path = '/'] = (request.url ?? '/').split('?')
     if (path === '/health/live') return answerJson(response, 200, { status: 'alive' })
     if (path === '/health/ready') {
       const readiness = await readReadiness(isDraining)
       return answerJson(response, readiness.status === 'ready' ? 200 : 503, readiness)
     }
-    if (path === '/metrics' && metricsPage !== undefined && mayReadMetrics(config, request))
-      return void response.writeHead(200, { 'content-type': metricsPage.type }).end(await metricsPage.render())
     const refusal = origins.refuse(request.headers)
     if (refusal !== null) {
       const { reason, message } = refusal
@@ -187,6 +190,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       note('REFUSED', null, readWhence(request, config), { reason, subject: 'http', detail: message })
       return refuse(response, 403, 'FORBIDDEN', message)
     }
+    if (path === '/metrics' && metricsPage !== undefined && mayReadMetrics(config, request))
+      return void response.writeHead(200, { 'content-type': metricsPage.type }).end(await metricsPage.render())
     if (path === endpoint) return api.serve(request, response)
     if (studio !== null && (await studio.serve(request, response, path))) return
     if (path === '/') return void response.writeHead(302, { location: endpoint }).end()

@@ -23,6 +23,11 @@ export type OriginConfig = Pick<Config, 'ALLOWED_ORIGINS' | 'TRUST_PROXY'>
 
 const loopbackNames = /^(localhost|[\w-]+\.localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i
 
+/** Whether the `Host` of a request is a name of this machine for itself. */
+export function isLoopbackHost(host: string | undefined): boolean {
+  return loopbackNames.test(host ?? '')
+}
+
 /**
  * Creates the policy: allows the server's own origin and those of `ALLOWED_ORIGINS`.
  *
@@ -43,7 +48,7 @@ export function createOriginPolicy(config: OriginConfig, options: { readonly onl
   return {
     refuse(headers) {
       const host = hostOf(headers)
-      if (options.onlyLoopback && !loopbackNames.test(host))
+      if (options.onlyLoopback && !isLoopbackHost(host))
         return {
           reason: 'host',
           message: `This server has no token secret, so it answers only to localhost, not to "${host}"; set JWT_SECRET or JWKS_URL to serve others`,

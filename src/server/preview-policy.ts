@@ -31,13 +31,14 @@ export function readFramers(
  * - Only the Studio may embed it in a frame.
  *
  * @param base - the address of this preview, with a trailing slash
+ * @param isPage - whether the response is a page; no other document, such as an SVG, runs scripts
  */
-export function writePreviewHeaders(base: string, framers: readonly string[]): PreviewHeaders {
+export function writePreviewHeaders(base: string, framers: readonly string[], isPage: boolean): PreviewHeaders {
   return {
     'content-security-policy': [
       'sandbox allow-scripts allow-forms',
       "default-src 'none'",
-      `script-src 'unsafe-inline' ${base}`,
+      isPage ? `script-src 'unsafe-inline' ${base}` : "script-src 'none'",
       `style-src 'unsafe-inline' ${base}`,
       `img-src ${base} data: blob:`,
       `media-src ${base} data: blob:`,

@@ -1,7 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Config } from '../config.ts'
 import type { Logger } from '../logger.ts'
+import { refuseRepeatedHeader } from './headers.ts'
 import { hostInUrl, listen } from './listen.ts'
+import { guardPage } from './preview-guard.ts'
 import { readFramers, writePreviewHeaders } from './preview-policy.ts'
 
 /** A server for previews only, on a separate origin. */
@@ -46,9 +48,10 @@ export async function startPreviewServer(options: {
     body: string,
     isHead: boolean,
   ): void => {
-    const bytes = Buffer.from(body)
+    const isPage = type === 'text/html'
+    const bytes = Buffer.from(isPage ? guardPage(body) : body)
     response.writeHead(status, {
-      ...writePreviewHeaders(base, framers),
+      ...writePreviewHeaders(base, framers, isPage),
       'content-type': `${type}; charset=utf-8`,
       'content-length': bytes.length,
     })
@@ -56,6 +59,8 @@ export async function startPreviewServer(options: {
   }
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { method = '' } = request
+    if (refuseRepeatedHeader(request) !== null)
+      return answer(response, 400, "'none'", 'text/plain', 'A header was sent twice.\n', false)
     const place = parsePlace(request.url ?? '/')
     const base = `${url ?? "'none'"}${url === null || place === null ? '' : `/${place.key}/`}`
     if (method !== 'GET' && method !== 'HEAD') {
@@ -65,7 +70,9 @@ export async function startPreviewServer(options: {
     const isHead = method === 'HEAD'
     // Relative addresses in the page are resolved against the last slash.
     if (place !== null && place.path === null)
-      return void response.writeHead(308, { ...writePreviewHeaders(base, framers), location: `/${place.key}/` }).end()
+      return void response
+        .writeHead(308, { ...writePreviewHeaders(base, framers, true), location: `/${place.key}/` })
+        .end()
     const file = place?.path ? await readFile(place.key, place.path) : null
     if (file === null) return answer(response, 404, base, 'text/html', nothingHere, isHead)
     answer(response, 200, base, file.type, file.content, isHead)

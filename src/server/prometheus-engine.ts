@@ -56,6 +56,7 @@ export function showEngine(show: Show, { appender, bus, feeds }: Engine): void {
       ['published', bus.counters.published],
       ['failed', bus.counters.publishFailures],
       ['received', bus.counters.received],
+      ['refused', bus.counters.refused],
     ],
     ['what'],
   )

@@ -33,6 +33,7 @@ export function refuseUpgrade(socket: Duplex, status: number, message: string): 
       `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
       'Connection: close',
       'Content-Type: text/plain; charset=utf-8',
+      'X-Content-Type-Options: nosniff',
       `Content-Length: ${Buffer.byteLength(message)}`,
       ...(isTemporary(status) ? [`Retry-After: ${retryAfterSeconds}`] : []),
       '',

@@ -7,6 +7,7 @@ import { readWhence, type Whence } from './address.ts'
 import { endpoint } from './api.ts'
 import type { Connections } from './connections.ts'
 import type { Note } from './context.ts'
+import { refuseRepeatedHeader } from './headers.ts'
 import type { ServerMetrics } from './metrics.ts'
 import type { OriginPolicy } from './origin.ts'
 import { refuseUpgrade } from './refuse.ts'
@@ -36,6 +37,8 @@ export function createUpgrade(options: {
   const crowd = createTurnstile({ maxMs: upgradeMs })
 
   const refusalOf = (request: IncomingMessage, from: Whence): readonly [status: number, message: string] | null => {
+    const repeated = refuseRepeatedHeader(request)
+    if (repeated !== null) return [400, repeated]
     const [path] = (request.url ?? '').split('?')
     if (path !== endpoint) return [404, `There are no WebSockets here; they are at ${endpoint}`]
     const refusal = origins.refuse(request.headers)

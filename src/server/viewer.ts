@@ -28,16 +28,22 @@ export interface Tokens {
 /** The settings for verifying tokens. */
 export type TokenConfig = Pick<
   Config,
-  'JWT_SECRET' | 'JWKS_URL' | 'JWT_ISSUER' | 'JWT_AUDIENCE' | 'JWT_CLOCK_TOLERANCE_SECONDS'
+  'JWT_SECRET' | 'JWKS_URL' | 'JWT_ISSUER' | 'JWT_AUDIENCE' | 'JWT_CLOCK_TOLERANCE_SECONDS' | 'JWT_REQUIRE_EXP'
 >
 
+/** The largest time of a `Date`, in seconds since 1970. */
+const lastSecond = 8.64e12
 const claims = z.object({
   sub: z.string().min(1).max(200).refine(isStorable, unstorable),
   roles: z.array(z.string()).default([]),
   plan: z.string().nullable().default(null),
   tasks: z.array(z.string()).nullable().default(null),
   sessions: z.array(z.string()).nullable().default(null),
-  exp: z.number().optional(),
+  // A time beyond the range of `Date` would make every later use of it fail.
+  exp: z
+    .number()
+    .refine((seconds) => Math.abs(seconds) <= lastSecond, `beyond ${new Date(lastSecond * 1_000).toISOString()}`)
+    .optional(),
 })
 /**
  * Asymmetric algorithms only: a key set is public, so none of its keys may be used as a shared
@@ -47,12 +53,14 @@ const publicKeyAlgorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512
 const jwksTimeoutMs = 3_000
 /** The longest delay proposed to the holder of a token that is not valid yet. */
 const longestRetryMs = 60_000
+/** The longest delay of a timer; a longer one fires at once. */
+const longestTimerMs = 2_147_483_647
 
 /**
  * Creates the verifier of tokens.
  *
- * Claims: `sub` (user id, required), `roles` (list), `plan`, `exp`; `iss` and `aud` when the
- * settings require them. `tasks` and `sessions` (lists of ids): with either of them the token is
+ * Claims: `sub` (user id, required), `roles` (list), `plan`, `exp` (required unless
+ * `JWT_REQUIRE_EXP=false`); `iss` and `aud` when the settings require them. `tasks` and `sessions` (lists of ids): with either of them the token is
  * scoped to these tasks and sessions, whatever its roles; a task that replies in one of the
  * sessions belongs to it. A token with two empty lists permits nothing.
  */
@@ -105,6 +113,8 @@ export function createTokens(config: TokenConfig, logger: Logger): Tokens {
         throw refusal(`The token is refused: ${issues}`)
       }
       const { sub, roles, plan, tasks, sessions, exp } = parsed.data
+      if (exp === undefined && config.JWT_REQUIRE_EXP)
+        throw refusal('The token is refused: exp: missing; issue tokens that expire, or set JWT_REQUIRE_EXP=false')
       const expiresAt = exp === undefined ? null : new Date(exp * 1_000)
       if (expiresAt !== null && expiresAt.getTime() <= Date.now()) throw expired()
       return { userId: sub, roles, plan, taskIds: tasks, sessionIds: sessions, expiresAt }
@@ -126,8 +136,7 @@ export function onExpiry(viewer: Viewer | null, listener: () => void): (() => vo
   const expiresAt = viewer.expiresAt.getTime()
   let timer: NodeJS.Timeout
   const arm = (): void => {
-    // A timer takes at most 2^31-1 ms, and fires at once beyond that; it may also fire a
-    // millisecond early.
+    // A timer may fire a millisecond early.
     timer = setTimeout(() => (Date.now() >= expiresAt ? listener() : arm()), clampDelay(expiresAt - Date.now()))
     timer.unref()
   }
@@ -136,7 +145,7 @@ export function onExpiry(viewer: Viewer | null, listener: () => void): (() => vo
 }
 
 function clampDelay(ms: number): number {
-  return Math.min(Math.max(ms, 1), 2_147_483_647)
+  return Math.min(Math.max(ms, 1), longestTimerMs)
 }
 
 function isSharedSecret(token: string): boolean {
@@ -168,7 +177,7 @@ function refusal(message: string): TidingsError {
 
 /** @param nbf - in seconds since 1970 */
 function notYetValid(nbf: number): TidingsError {
-  const validAt = new Date(Math.min(nbf * 1_000, 8.64e15))
+  const validAt = new Date(Math.min(nbf, lastSecond) * 1_000)
   return new TidingsError('UNAVAILABLE', `The token is not valid before ${validAt.toISOString()}; try again then`, {
     retryAfterMs: Math.min(Math.max(0, validAt.getTime() - Date.now()), longestRetryMs),
   })

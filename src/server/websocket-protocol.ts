@@ -2,7 +2,7 @@ import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST
 import { MessageType, makeServer, type Server, type SubscribePayload } from 'graphql-ws'
 import { isAsyncIterable } from 'graphql-yoga'
 import type { WebSocket } from 'ws'
-import { isTidingsError } from '../errors.ts'
+import { isTidingsError, TidingsError } from '../errors.ts'
 import type { Live } from '../live/shared.ts'
 import { closeCodes } from '../protocol.ts'
 import { isLimited } from '../tasks/viewer.ts'
@@ -235,12 +235,22 @@ function placeOf({ contextValue }: ExecutionArgs): Place | null {
     : null
 }
 
-/** Reads `authorization` (or `Authorization`), formatted as in the header, or the bare `token`. */
+/**
+ * Reads `authorization` (or `Authorization`), formatted as in the header, or the bare `token`.
+ *
+ * @returns undefined when all are missing or null
+ * @throws TidingsError `UNAUTHENTICATED` for a value of another type: serving its sender without a
+ * viewer would hide the mistake
+ */
 function readCredentials(params: Readonly<Record<string, unknown>> | undefined): string | undefined {
-  const authorization = params?.['authorization'] ?? params?.['Authorization']
-  if (typeof authorization === 'string') return authorization
-  const token = params?.['token']
-  return typeof token === 'string' ? `Bearer ${token}` : undefined
+  for (const name of ['authorization', 'Authorization', 'token']) {
+    const value = params?.[name] ?? undefined
+    if (value === undefined) continue
+    if (typeof value !== 'string')
+      throw new TidingsError('UNAUTHENTICATED', `"${name}" of connection_init is not a string`)
+    return name === 'token' ? `Bearer ${value}` : value
+  }
+  return undefined
 }
 
 function unknownOperation(name: string | null | undefined): GraphQLError {

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { request } from 'node:http'
 import { createClient } from 'graphql-ws'
 import { expect, test } from 'vitest'
 import { WebSocket } from 'ws'
@@ -9,7 +10,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { createTcpProxy, type TcpProxy } from '../support/proxy.ts'
 import { startRedis } from '../support/redis.ts'
 import { openStream } from './sse.ts'
-import { ask, subscribe, until } from './support.ts'
+import { ask, secret, subscribe, until } from './support.ts'
 
 const start = (url: string, environment: Record<string, string> = {}, healthPort?: number): Promise<App> =>
   startApp({
@@ -199,6 +200,28 @@ test('counts readers that stop reading', async () => {
   await until(async () => expect(await figureOf(app, overruns('lagged'))).toBeGreaterThan(0))
   socket.terminate()
   await client.dispose()
+})
+
+test('is read only by programs on this machine: not by clients of a proxy on it, nor by a page that resolves to it', async () => {
+  await using database = await createTestDatabase()
+  await using server = await start(database.url, { JWT_SECRET: secret, ROLE: 'server' })
+  await using worker = await start(database.url, { ROLE: 'worker' }, 0)
+  const statusFor = (app: App, headers: Record<string, string>): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const sent = request({ port: portOf(app), host: '127.0.0.1', path: '/metrics', headers }, (response) => {
+        response.resume()
+        resolve(response.statusCode ?? 0)
+      })
+      sent.on('error', reject).end()
+    })
+  for (const app of [server, worker]) {
+    expect(await statusFor(app, {})).toBe(200)
+    expect(await statusFor(app, { host: 'localhost:4000' })).toBe(200)
+    for (const name of ['X-Forwarded-For', 'X-Real-IP', 'Forwarded', 'Via', 'X-Forwarded-Host', 'X-Forwarded-Proto'])
+      expect(await statusFor(app, { [name]: '127.0.0.1' }), name).toBe(404)
+    expect(await statusFor(app, { host: 'rebound.example' })).toBe(404)
+  }
+  expect(await statusFor(server, { origin: 'https://evil.example' })).toBe(403)
 })
 
 test('is not served when it is off', async () => {

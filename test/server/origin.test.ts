@@ -1,4 +1,5 @@
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { type ServerFixture, secret, startTestServer } from './support.ts'
@@ -91,6 +92,71 @@ describe('with tokens', () => {
       expect((await send(fixture, { 'content-type': type })).status).toBe(415)
     },
   )
+})
+
+/** Sends a request head as it is, and returns the response head. */
+async function sendHead(port: number, lines: readonly string[]): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  socket.write(`${lines.join('\r\n')}\r\n\r\n`)
+  let text = ''
+  for await (const part of socket.setEncoding('utf8')) {
+    text += part
+    if (text.includes('\r\n\r\n')) break
+  }
+  return text
+}
+
+describe('headers', () => {
+  let fixture: ServerFixture
+  beforeAll(async () => {
+    fixture = await startTestServer({ environment: { JWT_SECRET: secret, TRUST_PROXY: 'true' } })
+  })
+  afterAll(() => fixture[Symbol.asyncDispose]())
+
+  const token = 'Bearer x.y.z'
+  test.each([
+    ['Host: evil.example', 'host'],
+    ['HOST: localhost', 'host'],
+    ['Origin: http://localhost\r\nOrigin: http://evil.example', 'origin'],
+    [`Authorization: ${token}\r\nauthorization: ${token}`, 'authorization'],
+    ['Content-Type: application/json\r\nContent-Type: text/plain', 'content-type'],
+  ])('are refused when one that decides is sent twice: %s', async (repeated, name) => {
+    const { port } = fixture.server
+    const message = `The header "${name}" was sent twice; send it once`
+    const head = ['GET /graphql?query=%7Bhello%7D HTTP/1.1', 'Host: localhost', repeated]
+    const plain = await sendHead(port, [...head, 'Connection: close'])
+    expect(plain).toMatch(/^HTTP\/1\.1 400 /)
+    expect(plain).toContain(JSON.stringify(message))
+    const upgraded = await sendHead(port, [
+      ...head,
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+      'Sec-WebSocket-Protocol: graphql-transport-ws',
+    ])
+    expect(upgraded).toMatch(/^HTTP\/1\.1 400 /)
+    expect(upgraded).toContain(message)
+  })
+
+  test.each(['Application/JSON', 'APPLICATION/JSON; charset=utf-8', 'application/json ;charset=UTF-8'])(
+    'name media types in any case: %s',
+    async (type) => {
+      const { status, body } = await fixture.post('{ hello }', { headers: { 'content-type': type } })
+      expect({ status, body }).toEqual({ status: 200, body: { data: { hello: 'Hello you' } } })
+    },
+  )
+
+  test('make browsers use HTTPS after an answer over HTTPS, take the type as it is, and share no window', async () => {
+    for (const path of ['/graphql', '/graphql?query=%7Bhello%7D', '/nowhere', '/health/live']) {
+      const plain = await fetch(`${fixture.server.url}${path}`)
+      expect(plain.headers.get('x-content-type-options'), path).toBe('nosniff')
+      expect(plain.headers.get('cross-origin-opener-policy'), path).toBe('same-origin')
+      expect(plain.headers.get('strict-transport-security'), path).toBeNull()
+      const secure = await fetch(`${fixture.server.url}${path}`, { headers: { 'x-forwarded-proto': 'https' } })
+      expect(secure.headers.get('strict-transport-security'), path).toBe('max-age=31536000')
+    }
+  })
 })
 
 describe('without tokens', () => {

@@ -1,8 +1,10 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { Script } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { parseConfig } from '../../src/config.ts'
 import { silentLogger } from '../../src/logger.ts'
+import { guardPage } from '../../src/server/preview-guard.ts'
 import { type PreviewServer, startPreviewServer } from '../../src/server/preview-server.ts'
 
 const key = 'k'.repeat(22)
@@ -22,7 +24,9 @@ async function start(environment: Record<string, string> = {}, asked: string[] =
       asked.push(path)
       if (path === 'broken.html') return Promise.reject(new Error('the secret is 42'))
       const content = given === key ? files[path] : undefined
-      return Promise.resolve(content === undefined ? null : { content, type: 'text/html' })
+      return Promise.resolve(
+        content === undefined ? null : { content, type: path.endsWith('.js') ? 'text/javascript' : 'text/html' },
+      )
     },
   })
   server.serveFor(4000)
@@ -74,8 +78,8 @@ describe('the preview server', () => {
       const answer = await fetch(`${server.url}/${path}`)
       return [answer.status, await answer.text()]
     }
-    expect(await read(`${key}/?v=1`)).toEqual([200, files['index.html']])
-    expect(await read(`${key}/sub/`)).toEqual([200, files['sub/index.html']])
+    expect(await read(`${key}/?v=1`)).toEqual([200, guardPage(files['index.html'] ?? '')])
+    expect(await read(`${key}/sub/`)).toEqual([200, guardPage(files['sub/index.html'] ?? '')])
     expect(await read(`${key}/a%20b/u%CC%88.js`)).toEqual([200, '1'])
     expect((await read(`${key}/INDEX.html`))[0]).toBe(404)
     expect((await read(`${'x'.repeat(22)}/`))[0]).toBe(404)
@@ -137,6 +141,30 @@ describe('the preview server', () => {
     await expect(taken).rejects.toThrow(
       `Previews cannot be served on 127.0.0.1: the port ${first.port} is in use; end what uses it, or set PREVIEW_PORT to another one (0 takes a free one)`,
     )
+  })
+})
+
+describe('the guard of a page', () => {
+  const added = guardPage('')
+  it.each([
+    ['<!doctype html>', '<p>x'],
+    ['\n <!DOCTYPE html PUBLIC "x">', '\n<p>x'],
+    ['<!-- a --> <!-- <!doctype html> -->\n<!doctype html>', '<p>x'],
+    ['', '<p>x'],
+    ['', '<!-- never closed <!doctype html>'],
+    ['', '<!-- a --><p>x'],
+  ])('comes behind the doctype and before everything else: %j', (before, after) => {
+    expect(guardPage(before + after)).toBe(before + added + after)
+    expect(added).not.toContain('\n')
+  })
+
+  it('takes the time of one pass, whatever the page begins with', () => {
+    const hostile = '<!---->'.repeat(100_000)
+    expect(guardPage(hostile)).toBe(added + hostile)
+  })
+
+  it('is a script that can be parsed', () => {
+    expect(() => new Script(added.replaceAll(/<.?script>/g, ''))).not.toThrow()
   })
 })
 

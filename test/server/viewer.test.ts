@@ -59,6 +59,11 @@ describe('with a secret', () => {
     ['without a user', () => sign({ sub: undefined }), 4401],
     ['of a user who cannot be written down', () => sign({ sub: 'u_\0' }), 4401],
     ['with roles that are no list', () => sign({ roles: 'admin' }), 4401],
+    ['without an expiry', () => sign({ exp: undefined }), 4401],
+    ['with an expiry beyond all dates', () => sign({ exp: 9e12 }), 4401],
+    ['with an expiry beyond all numbers', () => sign({ exp: 1e300 }), 4401],
+    ['with an expiry that is no number', () => sign({ exp: '4102444800' }), 4401],
+    ['with an expiry before all dates', () => sign({ exp: -9e12 }), 4403],
     ['expired', () => sign({}, { expiresInMs: -2_000 }), 4403],
   ]
   test.each(refused)('refuses a token that is %s, on every transport', async (_what, createToken, code) => {
@@ -71,6 +76,31 @@ describe('with a secret', () => {
     expect(stream.response.status).toBe(401)
     await using watching = subscribe(fixture.client({ connectionParams: bearer(token) }), '{ hello }')
     expect(await watching.ended).toMatchObject({ code, reason: body.errors?.[0]?.message })
+  })
+
+  test.each([
+    [{ authorization: 42 }, 'authorization'],
+    [{ Authorization: ['Bearer x'] }, 'Authorization'],
+    [{ authorization: false }, 'authorization'],
+    [{ token: { value: 'x' } }, 'token'],
+    [{ authorization: null, token: 7 }, 'token'],
+  ])('closes a socket whose credentials are not text, instead of serving it anonymously: %j', async (params, name) => {
+    await using watching = subscribe(fixture.client({ connectionParams: params }), '{ hello }')
+    expect(await watching.ended).toMatchObject({
+      code: 4401,
+      reason: `"${name}" of connection_init is not a string`,
+    })
+  })
+
+  test('serves a socket with null credentials without a viewer', async () => {
+    const client = fixture.client({ connectionParams: { authorization: null, token: null } })
+    expect(await ask(client, viewerQuery)).toEqual({ data: { viewer: null } })
+  })
+
+  test('accepts the last expiry that a date can have', async () => {
+    const token = await sign({ exp: 8.64e12 })
+    expect((await fixture.post('{ hello }', { headers: bearer(token) })).status).toBe(200)
+    expect(await ask(fixture.client({ connectionParams: { token } }), '{ hello }')).toHaveProperty('data')
   })
 
   test('accepts a token of an issuer with a clock that is ahead, within the tolerance', async () => {
@@ -144,7 +174,10 @@ describe('with the issuer’s public keys', () => {
     await until(() => expect(issuer.listening).toBe(true))
     const environment = { JWKS_URL: `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/keys` }
     await using fixture = await startTestServer({ environment })
-    const signed = await new SignJWT({ sub: 'u_9' }).setProtectedHeader({ alg: 'ES256', kid: 'k1' }).sign(privateKey)
+    const signed = await new SignJWT({ sub: 'u_9' })
+      .setProtectedHeader({ alg: 'ES256', kid: 'k1' })
+      .setExpirationTime('1h')
+      .sign(privateKey)
     expect((await fixture.post(viewerQuery, { headers: bearer(signed) })).body).toHaveProperty(
       'data.viewer.userId',
       'u_9',
@@ -163,6 +196,12 @@ describe('with the issuer’s public keys', () => {
     expect(await watching.ended).toMatchObject({ code: 1013 })
     issuer.close()
   })
+})
+
+test('tokens without an expiry are accepted only when a setting allows it', async () => {
+  await using fixture = await startTestServer({ environment: { JWT_SECRET: secret, JWT_REQUIRE_EXP: 'false' } })
+  const token = await signToken({ exp: undefined })
+  expect((await fixture.post(viewerQuery, { headers: bearer(token) })).body).toHaveProperty('data.viewer.userId', 'u_1')
 })
 
 test('without a secret all requests are from the local developer', async () => {
