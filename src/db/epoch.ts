@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { Database } from './connect.ts'
 
 /**
@@ -37,9 +38,23 @@ export async function readBusName(database: Pick<Database, 'pool'>): Promise<str
 }
 
 /**
- * Resets the bus name, so that servers started from now on choose another one, as a copy of a
- * database requires. No server may be running.
+ * Reads the key with which the servers of this database sign their messages on the bus; creates it
+ * for the first server. Whoever can read it can also change the events themselves.
+ */
+export async function readBusKey(database: Pick<Database, 'pool'>): Promise<string> {
+  const created = randomBytes(32).toString('base64url')
+  const { rows } = await database.pool.query<{ value: string }>(
+    `insert into meta (key, value) values ('bus key', $1) on conflict (key) do update set value = meta.value
+     returning value`,
+    [created],
+  )
+  return rows[0]?.value ?? created
+}
+
+/**
+ * Resets the bus name and its key, so that servers started from now on choose others, as a copy of
+ * a database requires. No server may be running.
  */
 export async function forgetBusName(database: Pick<Database, 'pool'>): Promise<void> {
-  await database.pool.query(`delete from meta where key = 'bus'`)
+  await database.pool.query(`delete from meta where key in ('bus', 'bus key')`)
 }

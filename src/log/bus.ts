@@ -2,6 +2,7 @@ import { RedisPubSub } from 'graphql-redis-subscriptions'
 import { PubSub, type PubSubEngine } from 'graphql-subscriptions'
 import { Redis } from 'ioredis'
 import type { Logger } from '../logger.ts'
+import { createBusSignature } from './bus-signature.ts'
 import { hashText } from './hash.ts'
 import { within } from './within.ts'
 
@@ -38,8 +39,11 @@ export interface Bus extends AsyncDisposable {
   onGap(listener: () => void): () => void
   /** Whether the bus can carry messages now. */
   isConnected(): boolean
-  /** Messages published, failed to publish, and received since the start. */
-  readonly counters: { published: number; publishFailures: number; received: number }
+  /**
+   * Messages published, failed to publish, received, and refused because their signature is not
+   * valid, since the start.
+   */
+  readonly counters: { published: number; publishFailures: number; received: number; refused: number }
 }
 
 /** One subscription of this process to a channel. */
@@ -50,6 +54,15 @@ export interface BusSubscription {
    */
   close(): Promise<void>
 }
+
+/**
+ * What an engine passes to listeners in place of a message without a valid signature:
+ * {@link createBus} counts and drops it.
+ */
+export const refusedMessage = Symbol('refused message')
+
+/** Time between two log messages about refused messages. */
+const refusedLogMs = 60_000
 
 /** One pub/sub engine and the state of its connection. */
 export interface BusShard {
@@ -72,7 +85,14 @@ export function createBus(options: {
   readonly prefix?: string | undefined
 }): Bus {
   const { kind, shards, logger, prefix = '' } = options
-  const counters = { published: 0, publishFailures: 0, received: 0 }
+  const counters = { published: 0, publishFailures: 0, received: 0, refused: 0 }
+  let refusalLoggedAtMs = Number.NEGATIVE_INFINITY
+  const noteRefused = (channel: string): void => {
+    counters.refused++
+    if (performance.now() - refusalLoggedAtMs < refusedLogMs) return
+    refusalLoggedAtMs = performance.now()
+    logger.warn({ channel }, 'refused a message of the bus without a valid signature: another program publishes there')
+  }
   const gapListeners = new Set<() => void>()
   const shardOf = (channel: string): BusShard => {
     // A channel must map to the same server in every process.
@@ -104,6 +124,7 @@ export function createBus(options: {
       // (graphql-redis-subscriptions).
       const guarded = (message: unknown): void => {
         if (isClosed) return
+        if (message === refusedMessage) return noteRefused(channel)
         counters.received++
         try {
           listener(message)
@@ -162,6 +183,8 @@ export function createMemoryBus(logger: Logger): Bus {
  *
  * Redis may be down at any time, including now: nothing here waits for it.
  *
+ * @param options.key - signs the messages: Redis does not tell who published one, so a message
+ * without a valid signature is dropped
  * @param options.prefix - prepended to every channel, so that several databases can share one
  * Redis; none by default
  * @param options.probeMs - interval between liveness probes of a connection, and the time it has to
@@ -169,20 +192,29 @@ export function createMemoryBus(logger: Logger): Bus {
  */
 export function createRedisBus(options: {
   readonly urls: readonly string[]
+  readonly key: string
   readonly logger: Logger
   readonly prefix?: string
   readonly probeMs?: number
 }): Bus {
-  const { urls, logger, prefix, probeMs = 3_000 } = options
-  return createBus({ kind: 'redis', logger, prefix, shards: urls.map((url) => createRedisShard(url, logger, probeMs)) })
+  const { urls, key, logger, prefix, probeMs = 3_000 } = options
+  const shards = urls.map((url) => createRedisShard({ url, key, logger, probeMs }))
+  return createBus({ kind: 'redis', logger, prefix, shards })
 }
 
 const longestGoodbyeMs = 500
 const connectMs = 3_000
 
 /** Creates the shard of one Redis server: one connection publishes, one subscribes. */
-export function createRedisShard(url: string, logger: Logger, probeMs: number): BusShard {
+export function createRedisShard(options: {
+  readonly url: string
+  readonly key: string
+  readonly logger: Logger
+  readonly probeMs: number
+}): BusShard {
+  const { url, key, logger, probeMs } = options
   const { host } = new URL(url)
+  const signature = createBusSignature(key)
   const retryStrategy = (times: number): number =>
     Math.min(50 * 2 ** Math.min(times, 6), 2_000) * (0.5 + Math.random() / 2)
   // Hints queued while a server is down are worthless when it is back, so the publisher has no
@@ -235,7 +267,18 @@ export function createRedisShard(url: string, logger: Logger, probeMs: number): 
     }
     Object.assign(subscriber, { [name]: guarded })
   }
-  const engine = new RedisPubSub({ publisher, subscriber })
+  const engine = new RedisPubSub({
+    publisher,
+    subscriber,
+    deserializer: (source, context) => {
+      const json = signature.open(context?.channel ?? '', String(source))
+      return json === null ? refusedMessage : JSON.parse(json)
+    },
+  })
+  // RedisPubSub's `serializer` does not receive the channel, which the signature includes.
+  engine.publish = async (channel: string, message: unknown) => {
+    await publisher.publish(channel, signature.sign(channel, JSON.stringify(message)))
+  }
   // RedisPubSub keeps a promise for callers that join while a SUBSCRIBE is pending, and rejects it
   // even if none has joined.
   const underWay: ReadonlyMap<string, { readonly pending: PromiseLike<unknown> }> = Reflect.get(

@@ -1,7 +1,7 @@
 import { type Admin, createAdmin } from '../admin/admin.ts'
 import type { Config } from '../config.ts'
 import type { Database } from '../db/connect.ts'
-import { readBusName } from '../db/epoch.ts'
+import { readBusKey, readBusName } from '../db/epoch.ts'
 import { type Appender, createAppender } from '../log/append.ts'
 import { type Bus, createMemoryBus, createRedisBus } from '../log/bus.ts'
 import { type LogEvent, toMessage } from '../log/event.ts'
@@ -97,7 +97,12 @@ export async function startEngine(options: {
   const bus = stack.use(
     config.REDIS_URL === undefined
       ? createMemoryBus(logger)
-      : createRedisBus({ urls: config.REDIS_URL, logger, prefix: `${await readBusName(database)}:` }),
+      : createRedisBus({
+          urls: config.REDIS_URL,
+          key: await readBusKey(database),
+          logger,
+          prefix: `${await readBusName(database)}:`,
+        }),
   )
   const admin = stack.use(createAdmin({ database, bus, logger }))
   const feeds = stack.use(createFeeds({ bus, reader, logger, checkMs: config.CHECK_MS }))

@@ -1,5 +1,7 @@
+import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Bus, createMemoryBus, createRedisBus } from '../../src/log/bus.ts'
+import { createBusSignature } from '../../src/log/bus-signature.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createTcpProxy } from '../support/proxy.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
@@ -15,7 +17,8 @@ afterAll(async () => {
   await redis[Symbol.asyncDispose]()
   await second[Symbol.asyncDispose]()
 })
-const createTestBus = (...urls: string[]): Bus => createRedisBus({ urls, logger: silentLogger })
+const createTestBus = (...urls: string[]): Bus =>
+  createRedisBus({ urls, key: 'a key of the tests', logger: silentLogger })
 const isConnected = (bus: Bus): Promise<void> => connected({ bus })
 
 describe.each([
@@ -42,7 +45,7 @@ describe.each([
     bus.publish('last', 'done')
     await eventually(() => expect(heard.at(-1)).toBe('done'))
     expect(heard).toHaveLength(11)
-    expect(bus.counters).toEqual({ published: 21, publishFailures: 0, received: 11 })
+    expect(bus.counters).toEqual({ published: 21, publishFailures: 0, received: 11, refused: 0 })
   })
 
   it('delivers messages to other listeners when one listener throws', async () => {
@@ -88,6 +91,36 @@ describe('a Redis bus', () => {
     await eventually(() => expect(heard.size).toBe(40))
     const counts = await Promise.all([redis, second].map((server) => server.cli('PUBSUB', 'CHANNELS', 'spread:*')))
     for (const found of counts) expect((found as unknown[]).length).toBeGreaterThan(10)
+  })
+
+  it('drops messages that no process of this database signed for this channel', async () => {
+    await using bus = createTestBus(redis.url)
+    await isConnected(bus)
+    const heard: unknown[] = []
+    await bus.subscribe('signed', (message) => heard.push(message)).ready
+    await bus.subscribe('other', () => undefined).ready
+    const captured = Promise.withResolvers<string>()
+    const listener = new Redis(redis.url)
+    listener.on('message', (_channel, text) => captured.resolve(text))
+    await listener.subscribe('other')
+    bus.publish('other', { seq: 1 })
+    const text = await captured.promise
+    listener.disconnect()
+    const forgeries = [
+      '',
+      '{"seq":1}',
+      '"x"',
+      text,
+      `${text.slice(0, -1)} }`,
+      createBusSignature('another key').sign('signed', '{"seq":1}'),
+      createBusSignature('a key of the tests').sign('other', '{"seq":1}'),
+      'é'.repeat(43),
+    ]
+    for (const forged of forgeries) await redis.cli('PUBLISH', 'signed', forged)
+    // As the bus itself publishes it.
+    await redis.cli('PUBLISH', 'signed', createBusSignature('a key of the tests').sign('signed', '{"seq":2}'))
+    await eventually(() => expect(heard).toEqual([{ seq: 2 }]))
+    expect(bus.counters.refused).toBe(forgeries.length)
   })
 
   it('counts messages that it cannot publish, and never throws', async () => {

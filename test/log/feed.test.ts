@@ -68,7 +68,7 @@ describe('a feed', () => {
   it('has one Redis subscription for any number of followers, and none when the last has unsubscribed', async () => {
     await using node = await startNode({
       database: test.database,
-      bus: createRedisBus({ urls: [redis.url], logger: silentLogger }),
+      bus: createRedisBus({ urls: [redis.url], key: 'a key of the tests', logger: silentLogger }),
     })
     const topic = await newTopic(1)
     const recordings = Array.from({ length: 50 }, () => record(followTopic(node, topic)))
@@ -291,7 +291,7 @@ describe('a feed', () => {
 
 describe('the feeds of a process', () => {
   it('release everything when they are disposed, and accept no more followers', async () => {
-    const bus = createRedisBus({ urls: [redis.url], logger: silentLogger })
+    const bus = createRedisBus({ urls: [redis.url], key: 'a key of the tests', logger: silentLogger })
     const reader = await createLogReader(test.database)
     const feeds = createFeeds({ bus, reader, logger: silentLogger, checkMs: 5 })
     const moved = vi.spyOn(reader, 'moved')

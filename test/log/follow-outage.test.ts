@@ -49,7 +49,7 @@ describe('a follower loses and repeats nothing', () => {
   const startOn = (url: string, options: { probeMs?: number; checkMs?: number } = {}): Promise<TestNode> =>
     startNode({
       database: test.database,
-      bus: createRedisBus({ urls: [url], logger: silentLogger, ...options }),
+      bus: createRedisBus({ urls: [url], key: 'a key of the tests', logger: silentLogger, ...options }),
       ...options,
     })
 

@@ -60,7 +60,9 @@ describe('presence at a topic', () => {
 
   test('is published to listeners on all servers through Redis when it changes', async () => {
     await using redis = await startRedis()
-    const buses = [1, 2].map(() => stack.use(createRedisBus({ urls: [redis.url], logger: silentLogger })))
+    const buses = [1, 2].map(() =>
+      stack.use(createRedisBus({ urls: [redis.url], key: 'a key of the tests', logger: silentLogger })),
+    )
     const [one, two] = buses.map((own) => serve({}, own))
     if (one === undefined || two === undefined) throw new Error('There are two')
     for (const own of buses) await connected({ bus: own })

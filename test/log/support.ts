@@ -250,11 +250,16 @@ export function createRedisWorld(url: string): BusWorld {
   return {
     connect: (nextFault) =>
       nextFault === undefined
-        ? createRedisBus({ urls: [url], logger: silentLogger })
+        ? createRedisBus({ urls: [url], key: 'a key of the tests', logger: silentLogger })
         : createBus({
             kind: 'redis',
             logger: silentLogger,
-            shards: [spoil(createRedisShard(url, silentLogger, 5_000), nextFault)],
+            shards: [
+              spoil(
+                createRedisShard({ url, key: 'a key of the tests', logger: silentLogger, probeMs: 5_000 }),
+                nextFault,
+              ),
+            ],
           }),
   }
 }

@@ -1,0 +1,72 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { Redis } from 'ioredis'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { silentLogger } from '../../src/logger.ts'
+import { eventually } from '../log/support.ts'
+import { createTestDatabase } from '../support/database.ts'
+import { startTestEngine } from '../support/engine.ts'
+import { findFreePort } from '../support/port.ts'
+
+/** Starts a redis-server with the command of the compose file. */
+async function startComposeRedis(): Promise<AsyncDisposable & { readonly port: number; readonly password: string }> {
+  const compose = parse(await readFile(new URL('../../deploy/compose.yaml', import.meta.url), 'utf8')) as {
+    readonly services: { readonly redis: { readonly command: readonly [string, string, string] } }
+  }
+  const [shell, flag, script] = compose.services.redis.command
+  const port = await findFreePort()
+  const password = 'secret'
+  // The container engine replaces `$$`.
+  const command = `${script.replaceAll('$$', '$')} --port ${port} --bind 127.0.0.1`
+  const child: ChildProcess = spawn(shell, [flag, command], {
+    env: { ...process.env, REDIS_PASSWORD: password },
+    cwd: '/',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  await new Promise<void>((resolve, reject) => {
+    child.stdout?.on('data', (text) => String(text).includes('Ready to accept connections') && resolve())
+    child.once('exit', () => reject(new Error('redis-server did not start')))
+  })
+  return {
+    port,
+    password,
+    [Symbol.asyncDispose]: async () => {
+      const exit = once(child, 'exit')
+      child.kill('SIGKILL')
+      await exit
+    },
+  }
+}
+
+test('the rights of the compose file are sufficient for the bus and the limits, and for nothing else', async () => {
+  await using redis = await startComposeRedis()
+  const url = `redis://tidings:${redis.password}@127.0.0.1:${redis.port}`
+  await using database = await createTestDatabase()
+  await using fixture = await startTestEngine({ database, config: { REDIS_URL: [url] }, logger: silentLogger })
+  const { bus } = fixture.engine
+  await eventually(() => expect(bus.isConnected()).toBe(true))
+  const heard: unknown[] = []
+  const subscription = bus.subscribe('rights', (message) => heard.push(message))
+  await subscription.ready
+  bus.publish('rights', { works: true })
+  await eventually(() => expect(heard).toEqual([{ works: true }]))
+  await subscription.close()
+  expect(bus.counters.publishFailures).toBe(0)
+
+  const client = new Redis(url)
+  for (const command of [['KEYS', '*'], ['FLUSHALL'], ['CONFIG', 'GET', '*'], ['GET', 'other:key'], ['ACL', 'LIST']])
+    await expect(client.call(...(command as [string, ...string[]]))).rejects.toThrow('NOPERM')
+  client.disconnect()
+  const stranger = new Redis({
+    port: redis.port,
+    lazyConnect: true,
+    retryStrategy: () => null,
+    enableReadyCheck: false,
+  })
+  stranger.on('error', () => undefined)
+  await stranger.connect()
+  await expect(stranger.call('PUBLISH', 'rights', '1')).rejects.toThrow('NOAUTH')
+  stranger.disconnect()
+})
