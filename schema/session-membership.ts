@@ -1,4 +1,6 @@
 import { isTidingsError } from '../src/errors.ts'
+import type { CreatedLink, Invitation } from '../src/studio/sessions/links.ts'
+import { sessionTopic } from '../src/studio/sessions/session.ts'
 import { requirePart, requireSession, sessionLimit } from './access.ts'
 import { builder, refuseLimited, requireLimitedViewer, requireViewer } from './builder.ts'
 import type { Context } from './context.ts'
@@ -20,19 +22,41 @@ async function tellInvited({ notifications }: Context, { session }: SessionSourc
 const createSessionResult = defineSessionResult('CreateSession', 'The session was created.')
 const joinSessionResult = defineSessionResult('JoinSession', 'The viewer is a participant of the session.')
 const closeSessionResult = defineSessionResult('CloseSession', 'The session is closed.')
+const revokeInvitationResult = defineSessionResult(
+  'RevokeSessionInvitation',
+  'The link admits no more users; those that it has admitted stay.',
+)
 const removeParticipantResult = defineSessionResult('RemoveParticipant', 'The user is no longer a participant.')
 
 interface InvitationOutcome extends SessionOutcome {
-  readonly link: { readonly token: string; readonly expiresAt: Date } | null
+  readonly link: CreatedLink | null
 }
-const sessionLink = builder.objectRef<NonNullable<InvitationOutcome['link']>>('SessionLink').implement({
-  description: 'An invitation link.',
+const invitationRef = builder.objectRef<Invitation>('SessionInvitation').implement({
+  description: 'An invitation link of a session, without its token, for the owner of the session.',
   fields: (t) => ({
-    token: t.exposeString('token', { description: 'The token for `joinSession`. It is returned only once.' }),
+    id: t.exposeID('id', { description: 'Begins with `invitation_`.' }),
+    isSingleUse: t.exposeBoolean('isSingleUse', { description: 'Whether it admits a single user.' }),
+    useCount: t.exposeInt('useCount', { description: 'The number of users that it has admitted.' }),
+    createdAt: t.field({ type: 'DateTime', description: 'When it was created.', resolve: (one) => one.createdAt }),
+    expiresAt: t.field({ type: 'DateTime', description: 'When it expires.', resolve: (one) => one.expiresAt }),
+  }),
+})
+const sessionLink = builder.objectRef<CreatedLink>('SessionLink').implement({
+  description: 'A new invitation link.',
+  fields: (t) => ({
+    token: t.exposeString('token', {
+      description:
+        'The token for `joinSession`. It is returned only once. Put it into the fragment of an address (`#join=…`), which browsers do not send to servers.',
+    }),
     expiresAt: t.field({
       type: 'DateTime',
       description: 'When the link expires.',
-      resolve: (link) => link.expiresAt,
+      resolve: ({ invitation }) => invitation.expiresAt,
+    }),
+    invitation: t.field({
+      type: invitationRef,
+      description: 'The invitation, which `sessionInvitations` lists and `revokeSessionInvitation` revokes.',
+      resolve: ({ invitation }) => invitation,
     }),
   }),
 })
@@ -76,6 +100,7 @@ const inviteToSessionInput = builder.inputType('InviteToSessionInput', {
       defaultValue: 1_440,
       description: 'The lifetime of the link in minutes, up to 43,200 (30 days).',
     }),
+    isSingleUse: t.boolean({ defaultValue: false, description: 'Whether the link admits a single user.' }),
   }),
 })
 const joinSessionInput = builder.inputType('JoinSessionInput', {
@@ -85,6 +110,12 @@ const joinSessionInput = builder.inputType('JoinSessionInput', {
 const leaveSessionInput = builder.inputType('LeaveSessionInput', {
   description: 'The session to leave.',
   fields: (t) => ({ sessionId: t.id({ required: true, description: 'The session.' }) }),
+})
+const revokeInvitationInput = builder.inputType('RevokeSessionInvitationInput', {
+  description: 'The invitation to revoke.',
+  fields: (t) => ({
+    invitationId: t.id({ required: true, description: '`SessionInvitation.id`, of a session that the viewer owns.' }),
+  }),
 })
 const closeSessionInput = builder.inputType('CloseSessionInput', {
   description: 'The session to close.',
@@ -114,28 +145,55 @@ builder.mutationFields((t) => ({
     description:
       'Adds a user to a session and notifies that user, or creates an invitation link. Only the owner may invite.',
     args: { input: t.arg({ type: inviteToSessionInput, required: true, description: 'The input.' }) },
-    resolve: (_, { input: { sessionId, userId, lifetimeMinutes } }, context) =>
+    resolve: (_, { input: { sessionId, userId, lifetimeMinutes, isSingleUse } }, context) =>
       inviteToSessionResult.run(context, sessionId, async () => {
         // A scoped token is refused: the membership it would create outlives the token.
         requireViewer(context)
         const owner = await requirePart(context, sessionId)
-        const { membership } = context.sessions
+        const { membership, links } = context.sessions
         const isNamed = userId !== null && userId !== undefined
         if (isNamed) await membership.invite(sessionId, owner, userId)
-        const link = isNamed ? null : await membership.makeLink(sessionId, owner, lifetimeMinutes ?? 1_440)
+        const request = {
+          sessionId,
+          owner,
+          lifetimeMinutes: lifetimeMinutes ?? 1_440,
+          isSingleUse: isSingleUse ?? false,
+        }
+        const link = isNamed ? null : await links.create(request)
         const session = await requireSession(context, sessionId)
+        const about = isNamed ? `with ${userId}` : `by the link ${link?.invitation.id ?? ''}`
+        context.note('SHARED', { subject: sessionTopic(sessionId), detail: about })
         if (isNamed && userId !== owner) await tellInvited(context, session, userId)
         return { session, link }
       }),
   }),
   joinSession: t.field({
     type: joinSessionResult.type,
-    description: 'Joins a session by a link. Joining again has no effect.',
+    description:
+      'Joins a session by a link. Joining again has no effect. A user whom the owner has removed is not admitted.',
     args: { input: t.arg({ type: joinSessionInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { token } }, context) =>
       joinSessionResult.run(context, token, async () => {
         const { userId } = requireViewer(context)
-        const id = await context.sessions.membership.join(token, userId)
+        try {
+          const id = await context.sessions.links.join(token, userId)
+          return { session: await requireSession(context, id) }
+        } catch (error) {
+          if (isTidingsError(error, 'NOT_FOUND', 'CONFLICT'))
+            context.note('REFUSED', { subject: 'session', reason: 'invitation', detail: error.message })
+          throw error
+        }
+      }),
+  }),
+  revokeSessionInvitation: t.field({
+    type: revokeInvitationResult.type,
+    description: 'Revokes an invitation link. Only the owner of its session may revoke it.',
+    args: { input: t.arg({ type: revokeInvitationInput, required: true, description: 'The input.' }) },
+    resolve: (_, { input: { invitationId } }, context) =>
+      revokeInvitationResult.run(context, invitationId, async () => {
+        const { userId } = requireViewer(context)
+        const id = await context.sessions.links.revoke(invitationId, userId)
+        context.note('REVOKED', { subject: sessionTopic(id), detail: `the link ${invitationId}` })
         return { session: await requireSession(context, id) }
       }),
   }),
@@ -156,11 +214,12 @@ builder.mutationFields((t) => ({
   removeParticipant: t.field({
     type: removeParticipantResult.type,
     description:
-      'Removes a user from a session; that user’s subscriptions to it end at once. Only the owner may remove users.',
+      'Removes a user from a session; that user’s subscriptions to it end at once, and no link admits the user again, only an invitation by name. Only the owner may remove users.',
     args: { input: t.arg({ type: removeParticipantInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { sessionId, userId } }, context) =>
       removeParticipantResult.run(context, sessionId, async () => {
         await context.sessions.membership.remove(sessionId, await requirePart(context, sessionId), userId)
+        context.note('REVOKED', { subject: sessionTopic(sessionId), detail: `from ${userId}` })
         return { session: await requireSession(context, sessionId) }
       }),
   }),
@@ -176,3 +235,13 @@ builder.mutationFields((t) => ({
       }),
   }),
 }))
+
+builder.queryField('sessionInvitations', (t) =>
+  t.field({
+    type: [invitationRef],
+    description:
+      'The invitation links of a session that are neither expired nor revoked, newest first. Only the owner may list them.',
+    args: { sessionId: t.arg.id({ required: true, description: 'A session that the viewer owns.' }) },
+    resolve: (_, { sessionId }, context) => context.sessions.links.list(sessionId, requireViewer(context).userId),
+  }),
+)

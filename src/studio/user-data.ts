@@ -115,6 +115,7 @@ async function deleteTraces(client: PoolClient, userId: string): Promise<void> {
   for (const statement of [
     'delete from session_card where added_by = $1',
     'delete from session_link where created_by = $1',
+    'delete from session_removal where user_id = $1',
     'delete from quiz_attempt where taker = $1',
     'delete from notification where user_id = $1',
     'delete from broadcast_read where user_id = $1',

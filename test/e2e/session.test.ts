@@ -133,6 +133,40 @@ describe('a session in the Studio', () => {
     expect(hers.errors).toEqual([])
   })
 
+  test('admits a user by a link only after they agree, and not after the owner revoked it', async () => {
+    const { id, ada } = await makeSession('By link')
+    const eve = await signToken({ sub: 'eve' }, { expiresInMs: 600_000 })
+    await using hers = await open(world.url, id, ada)
+    const people = hers.page.getByRole('region', { name: /^People/ })
+    await people.getByLabel('For one person only').check()
+    await people.getByRole('button', { name: 'Create link' }).click()
+    const address = await people.getByLabel(/It is shown only once/).inputValue()
+    expect(new URL(address).search).toBe('?page=sessions')
+    await people.getByText(/for one person, not used/).waitFor()
+
+    await using his = await openPage(browser, world.url)
+    await his.page.evaluate((value) => sessionStorage.setItem('tidings.token', value), eve)
+    await his.page.goto(address)
+    await his.page.getByRole('heading', { name: 'Join a session?' }).waitFor()
+    const { session } = await ask<{ session: unknown }>('query ($id: ID!) { session(id: $id) { id } }', { id }, eve)
+    expect(session).toBeNull()
+    await his.page.getByRole('button', { name: 'Decline' }).click()
+    await his.page.getByRole('heading', { name: 'Join a session?' }).waitFor({ state: 'detached' })
+    expect(his.page.url()).toBe(`${world.url}/?page=sessions`)
+
+    await his.page.goto(address)
+    await his.page.getByRole('button', { name: 'Join' }).click()
+    await his.page.getByLabel('Message', { exact: true }).waitFor()
+    expect(his.page.url()).toBe(`${world.url}/?session=${id}`)
+    await people.getByText('eve', { exact: true }).waitFor()
+
+    await hers.page.reload()
+    await people.getByText(/for one person, used once/).waitFor()
+    await people.getByRole('button', { name: /^Revoke the link/ }).click()
+    await people.getByRole('heading', { name: 'Links' }).waitFor({ state: 'detached' })
+    expect(hers.errors).toEqual([])
+  })
+
   test('keeps messages written offline, shows them at once, and sends each once and in order', async () => {
     const { id, ada, bob } = await makeSession('Offline')
     await using proxy = await createTcpProxy(world.port)

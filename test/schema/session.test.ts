@@ -89,37 +89,124 @@ describe('access', () => {
     expect(await api.read(one, viewerOf('ada', { taskIds: [] }))).toBeNull()
   })
 
+  const createLink = (id: string, options: { viewer?: Viewer; isSingleUse?: boolean } = {}) =>
+    api.mutate(
+      `result: inviteToSession(input: { sessionId: $id, lifetimeMinutes: 5, isSingleUse: $isSingleUse }) {
+        __typename ... on Error { message } ... on InviteToSessionSuccess { link { token expiresAt invitation { id } } } }`,
+      '($id: ID!, $isSingleUse: Boolean)',
+      { id, isSingleUse: options.isSingleUse ?? false },
+      options.viewer,
+    )
+  const join = (token: string | undefined, viewer: Viewer = bob) =>
+    api.mutate(
+      'result: joinSession(input: { token: $token }) { __typename ... on Error { message } ... on JoinSessionSuccess { session { id } } }',
+      '($token: String!)',
+      { token: token ?? '' },
+      viewer,
+    )
+  const remove = (id: string, userId: string) =>
+    api.mutate(
+      'result: removeParticipant(input: { sessionId: $id, userId: $userId }) { __typename }',
+      '($id: ID!, $userId: ID!)',
+      { id, userId },
+    )
+  const revoke = (id: string | undefined, viewer: Viewer = ada) =>
+    api.mutate(
+      'result: revokeSessionInvitation(input: { invitationId: $id }) { __typename ... on Error { message } }',
+      '($id: ID!)',
+      { id: id ?? '' },
+      viewer,
+    )
+  interface Listed {
+    readonly id: string
+    readonly isSingleUse: boolean
+    readonly useCount: number
+  }
+  const list = async (id: string, viewer: Viewer = ada): Promise<readonly Listed[]> => {
+    const { sessionInvitations }: { sessionInvitations: Listed[] } = await api.run(
+      'query ($id: ID!) { sessionInvitations(sessionId: $id) { id isSingleUse useCount } }',
+      { id },
+      viewer,
+    )
+    return sessionInvitations
+  }
+  const inMany = (count: number) => Array.from({ length: count }, (_, n) => viewerOf(`guest_${n}`))
+
   test('is for every user with a link, until the link expires; only the owner creates one', async () => {
     const id = await api.create()
-    const makeLink = (viewer: Viewer) =>
-      api.mutate(
-        'result: inviteToSession(input: { sessionId: $id, lifetimeMinutes: 5 }) { __typename ... on Error { message } ... on InviteToSessionSuccess { link { token expiresAt } } }',
-        '($id: ID!)',
-        { id },
-        viewer,
-      )
-    const join = (token: string) =>
-      api.mutate(
-        'result: joinSession(input: { token: $token }) { __typename ... on Error { message } ... on JoinSessionSuccess { session { id } } }',
-        '($token: String!)',
-        { token },
-        bob,
-      )
-    const { link } = await makeLink(ada)
+    const { link } = await createLink(id)
     expect(await join('made-up')).toMatchObject({ __typename: 'NotFoundError' })
     await api.database.pool.query(
       `update session_link set expires_at = now() - interval '1 second' where session_id = $1`,
       [id],
     )
-    expect(await join(link?.token ?? '')).toMatchObject({
+    expect(await join(link?.token)).toMatchObject({
       __typename: 'ConflictError',
       message: expect.stringContaining('expired'),
     })
-    const second = await makeLink(ada)
-    for (let again = 0; again < 2; again++)
-      expect(await join(second.link?.token ?? '')).toMatchObject({ session: { id } })
-    expect(await makeLink(bob)).toMatchObject({ __typename: 'ConflictError' })
+    expect(await list(id)).toEqual([])
+    const second = await createLink(id)
+    for (let again = 0; again < 2; again++) expect(await join(second.link?.token)).toMatchObject({ session: { id } })
+    expect(await createLink(id, { viewer: bob })).toMatchObject({ __typename: 'ConflictError' })
     expect((await api.read(id)).participants).toHaveLength(2)
+  })
+
+  test('by a link is listed, counted and revoked by the owner only', async () => {
+    const id = await api.create()
+    const { link } = await createLink(id)
+    const other = await createLink(id, { isSingleUse: true })
+    for (const viewer of [bob, eve, bob]) await join(link?.token, viewer)
+    expect(await list(id)).toEqual([
+      { id: other.link?.invitation.id, isSingleUse: true, useCount: 0 },
+      { id: link?.invitation.id, isSingleUse: false, useCount: 2 },
+    ])
+    await expect(list(id, bob)).rejects.toThrow('Only the owner')
+    await expect(list(id, viewerOf('stranger'))).rejects.toThrow('There is no session')
+    expect(await revoke(link?.invitation.id, bob)).toMatchObject({ __typename: 'ConflictError' })
+    expect(await revoke(link?.invitation.id, viewerOf('stranger'))).toMatchObject({ __typename: 'NotFoundError' })
+    expect(await revoke(link?.invitation.id)).toMatchObject({ __typename: 'RevokeSessionInvitationSuccess' })
+    expect(await revoke(link?.invitation.id)).toMatchObject({ __typename: 'NotFoundError' })
+    expect(await join(link?.token, viewerOf('late'))).toMatchObject({ __typename: 'NotFoundError' })
+    expect((await api.read(id)).participants).toHaveLength(3)
+    expect(await list(id)).toHaveLength(1)
+  })
+
+  test('by a link for one user is granted once, however many users try at once', async () => {
+    const id = await api.create()
+    const { link } = await createLink(id, { isSingleUse: true })
+    const results = await Promise.all(inMany(8).map((viewer) => join(link?.token, viewer)))
+    expect(results.filter(({ __typename }) => __typename === 'JoinSessionSuccess')).toHaveLength(1)
+    expect(results.filter(({ message }) => String(message).includes('was used'))).toHaveLength(7)
+    expect((await api.read(id)).participants).toHaveLength(2)
+    expect(await list(id)).toMatchObject([{ useCount: 1 }])
+  })
+
+  test('is not granted by a link to a user whom the owner has removed, only by name', async () => {
+    const id = await api.create()
+    const { link } = await createLink(id)
+    await join(link?.token)
+    await remove(id, 'bob')
+    const fresh = await createLink(id)
+    for (const token of [link?.token, fresh.link?.token])
+      expect(await join(token)).toMatchObject({
+        __typename: 'ConflictError',
+        message: expect.stringContaining('removed you'),
+      })
+    expect(await list(id)).toMatchObject([{ useCount: 0 }, { useCount: 1 }])
+    await api.invite(id, 'bob')
+    expect((await api.read(id, bob)).participants).toHaveLength(2)
+    // A user that left on their own is admitted again.
+    await api.mutate('result: leaveSession(input: { sessionId: $id }) { __typename }', '($id: ID!)', { id }, bob)
+    expect(await join(link?.token)).toMatchObject({ session: { id } })
+  })
+
+  test('by links is limited in their number', async () => {
+    const id = await api.create()
+    await Promise.all(Array.from({ length: 50 }, () => createLink(id)))
+    expect(await createLink(id)).toMatchObject({ __typename: 'ConflictError', message: expect.stringContaining('50') })
+    const [first] = await list(id)
+    await revoke(first?.id)
+    expect(await createLink(id)).toMatchObject({ __typename: 'InviteToSessionSuccess' })
   })
 
   test('ends at once for a removed participant, with FORBIDDEN, and for no other', async () => {

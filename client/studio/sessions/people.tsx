@@ -1,9 +1,18 @@
 import { type FormEvent, type ReactElement, useState } from 'react'
-import { InviteToSessionDocument, RemoveParticipantDocument } from '../../gql/graphql.ts'
+import {
+  InviteToSessionDocument,
+  RemoveParticipantDocument,
+  RevokeSessionInvitationDocument,
+  SessionInvitationsDocument,
+  type SessionInvitationsQuery,
+} from '../../gql/graphql.ts'
 import type { SessionState } from '../../reduce/session-state.ts'
 import { ActionButton } from '../action-button.tsx'
+import { formatMinute } from '../dates.ts'
 import { Refusal } from '../refusal.tsx'
 import { repeatable, useChange } from '../use-change.ts'
+import { useFetched } from '../use-fetched.ts'
+import { invitationLink } from './invitation-link.ts'
 
 /** The participants and their presence, with the owner's actions. */
 export function People(props: { readonly session: SessionState; readonly me: string | null }): ReactElement {
@@ -56,18 +65,21 @@ const hours = 24
 
 function Invite({ sessionId }: { readonly sessionId: string }): ReactElement {
   const { run, isSending, refusal } = useChange(InviteToSessionDocument)
+  const { data, refetch } = useFetched(SessionInvitationsDocument, { sessionId })
   const [userId, setUserId] = useState('')
+  const [isSingleUse, setIsSingleUse] = useState(false)
   const [link, setLink] = useState<string | null>(null)
   const invite = async (event: FormEvent): Promise<void> => {
     event.preventDefault()
     if (userId.trim() === '') return
     if ((await run({ input: { sessionId, userId: userId.trim() } })) !== undefined) setUserId('')
   }
-  const makeLink = async (): Promise<void> => {
-    const data = await run({ input: { sessionId, lifetimeMinutes: hours * 60 } })
-    const answer = data?.inviteToSession
-    if (answer?.__typename === 'InviteToSessionSuccess' && answer.link !== null)
-      setLink(`${window.location.origin}/?page=sessions&join=${answer.link.token}`)
+  const createLink = async (): Promise<void> => {
+    const created = await run({ input: { sessionId, lifetimeMinutes: hours * 60, isSingleUse } })
+    const result = created?.inviteToSession
+    if (result?.__typename !== 'InviteToSessionSuccess' || result.link === null) return
+    setLink(invitationLink(window.location.origin, result.link.token))
+    refetch()
   }
   return (
     <div className="invite">
@@ -92,18 +104,66 @@ function Invite({ sessionId }: { readonly sessionId: string }): ReactElement {
         className="quiet"
         disabled={isSending}
         onClick={() => {
-          void makeLink()
+          void createLink()
         }}
       >
-        Make a link
+        Create link
       </button>
+      <label className="note single-use">
+        <input type="checkbox" checked={isSingleUse} onChange={({ target }) => setIsSingleUse(target.checked)} /> For
+        one person only
+      </label>
       {link === null ? null : (
         <label className="note">
-          Lets in whoever has it, for {hours} hours:
+          {isSingleUse ? 'Admits the first person who uses it' : 'Admits everyone who has it'}, for {hours} hours. It is
+          shown only once:
           <input readOnly value={link} onFocus={({ target }) => target.select()} />
         </label>
       )}
       <Refusal text={refusal} />
+      <Invitations invitations={data?.sessionInvitations ?? []} onRevoked={refetch} />
     </div>
+  )
+}
+
+type Invitation = SessionInvitationsQuery['sessionInvitations'][number]
+
+function Invitations(props: {
+  readonly invitations: readonly Invitation[]
+  readonly onRevoked: () => void
+}): ReactElement | null {
+  const { invitations, onRevoked } = props
+  if (invitations.length === 0) return null
+  return (
+    <section aria-labelledby="invitations">
+      <h3 id="invitations">Links</h3>
+      <ul className="invitations">
+        {invitations.map((invitation) => (
+          <InvitationRow key={invitation.id} invitation={invitation} onRevoked={onRevoked} />
+        ))}
+      </ul>
+    </section>
+  )
+}
+
+function InvitationRow(props: { readonly invitation: Invitation; readonly onRevoked: () => void }): ReactElement {
+  const { id, isSingleUse, useCount, createdAt, expiresAt } = props.invitation
+  const { run, isSending, refusal } = useChange(RevokeSessionInvitationDocument, repeatable)
+  const uses = useCount === 0 ? 'not used' : `used ${useCount === 1 ? 'once' : `${useCount} times`}`
+  return (
+    <li className="note">
+      Created {formatMinute(createdAt)}, {isSingleUse ? 'for one person, ' : ''}
+      {uses}, expires {formatMinute(expiresAt)}
+      <ActionButton
+        name="Revoke"
+        label={`Revoke the link created ${formatMinute(createdAt)}`}
+        className="quiet danger"
+        run={async () => {
+          if ((await run({ id })) !== undefined) props.onRevoked()
+        }}
+        isSending={isSending}
+        refusal={refusal}
+      />
+    </li>
   )
 }

@@ -1,4 +1,4 @@
-import { type FormEvent, type ReactElement, useEffect, useState } from 'react'
+import { type FormEvent, type ReactElement, useState, useSyncExternalStore } from 'react'
 import {
   CreateSessionDocument,
   JoinSessionDocument,
@@ -13,13 +13,14 @@ import { useChange } from '../use-change.ts'
 import { useFetched } from '../use-fetched.ts'
 import { useRoute } from '../use-route.ts'
 import { useTitle } from '../use-title.ts'
+import { readInvitation } from './invitation-link.ts'
 import { readSeen } from './use-seen.ts'
 
 type Listed = SessionListQuery['sessions']['nodes'][number]
 
 /**
- * The viewer's sessions, most recently active first, with a form for a new one. Also handles
- * invitation links.
+ * The viewer's sessions, most recently active first, with a form for a new one. Also asks
+ * about invitation links.
  */
 export function SessionsPage(): ReactElement {
   useTitle('Sessions')
@@ -99,21 +100,49 @@ function Creating(): ReactElement {
   )
 }
 
-/** Joins a session through the invitation link in the address, if there is one. */
+function subscribeToFragment(listener: () => void): () => void {
+  window.addEventListener('hashchange', listener)
+  return () => window.removeEventListener('hashchange', listener)
+}
+
+/**
+ * Asks whether to join a session through the invitation link in the address, if there is one.
+ * Opening a link alone must not make the user a participant: any page can open it.
+ */
 function Joining(): ReactElement | null {
-  const token = new URLSearchParams(window.location.search).get('join')
-  const { run, refusal } = useChange(JoinSessionDocument)
+  const token = readInvitation(useSyncExternalStore(subscribeToFragment, () => window.location.hash))
+  const { run, isSending, refusal } = useChange(JoinSessionDocument)
   const { go } = useRoute()
-  useEffect(() => {
-    if (token === null) return
-    void run({ token }).then((data) => {
-      if (data?.joinSession.__typename === 'JoinSessionSuccess') go({ sessionId: data.joinSession.session.id }, true)
-    })
-  }, [token, run, go])
   if (token === null) return null
+  const join = async (): Promise<void> => {
+    const data = await run({ token })
+    // Replaces the address, so that the token stays in no history.
+    if (data?.joinSession.__typename === 'JoinSessionSuccess') go({ sessionId: data.joinSession.session.id }, true)
+  }
+  const decline = (): void => {
+    go({ page: 'sessions' }, true)
+    window.dispatchEvent(new Event('hashchange'))
+  }
   return (
-    <p className={refusal === null ? 'note' : 'failure'} role={refusal === null ? 'status' : 'alert'}>
-      {refusal ?? 'Joining …'}
-    </p>
+    <section className="joining" aria-labelledby="joining">
+      <h2 id="joining">Join a session?</h2>
+      <p>You opened an invitation. Its participants will see your user id, and when you are here.</p>
+      <p className="confirm-buttons">
+        <button type="button" disabled={isSending} onClick={decline}>
+          Decline
+        </button>
+        <button
+          type="button"
+          className="primary"
+          disabled={isSending}
+          onClick={() => {
+            void join()
+          }}
+        >
+          Join
+        </button>
+      </p>
+      <Refusal text={refusal} />
+    </section>
   )
 }

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import type { PoolClient } from 'pg'
 import { typeid } from 'typeid-js'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
@@ -24,24 +24,10 @@ export interface Membership {
    */
   create(request: { readonly owner: string; readonly clientId: string; readonly title: string }): Promise<Session>
   /**
-   * Adds a participant; idempotent. Owner only.
+   * Adds a participant, also one who was removed; idempotent. Owner only.
    * @throws TidingsError `CONFLICT`, `BAD_INPUT`
    */
   invite(sessionId: string, owner: string, userId: string): Promise<void>
-  /**
-   * Creates an invitation link that any user may use until it expires. Owner only.
-   * @throws TidingsError `CONFLICT`, `BAD_INPUT`
-   */
-  makeLink(
-    sessionId: string,
-    owner: string,
-    lifetimeMinutes: number,
-  ): Promise<{ readonly token: string; readonly expiresAt: Date }>
-  /**
-   * Joins by an invitation link.
-   * @throws TidingsError `NOT_FOUND`, `CONFLICT` when it has expired, or the session is closed
-   */
-  join(token: string, userId: string): Promise<string>
   /**
    * Leaves the session. Not possible for the owner.
    * @throws TidingsError `CONFLICT`
@@ -60,10 +46,47 @@ export interface Membership {
 const maxParticipants = 200
 const maxTitleCharacters = 200
 const maxUserIdCharacters = 255
-/** Maximum lifetime of a link: 30 days. */
-const maxLifetimeMinutes = 43_200
 
-const digestOf = (token: string): string => createHash('sha256').update(token).digest('base64url')
+/**
+ * Adds a participant to a session; no effect for a participant.
+ *
+ * @param steps.lock - locks the session and returns it
+ * @param steps.onJoin - runs in the transaction before the user is added; not for a participant
+ * @throws TidingsError `CONFLICT` when the session has too many participants
+ */
+export type Admit = (
+  sessionId: string,
+  userId: string,
+  steps: {
+    readonly lock: (client: PoolClient) => Promise<SessionRow>
+    readonly onJoin: (client: PoolClient) => Promise<unknown>
+  },
+) => Promise<void>
+
+/** Creates the function that adds participants. */
+export function createAdmit({ database, teller }: { readonly database: Database; readonly teller: Teller }): Admit {
+  return (sessionId, userId, { lock, onJoin }) =>
+    withTransaction(database, async (client) => {
+      const session = await lock(client)
+      const existing = await client.query('select from session_participant where session_id = $1 and user_id = $2', [
+        sessionId,
+        userId,
+      ])
+      if (existing.rowCount !== 0) return
+      await onJoin(client)
+      const { rows } = await client.query<ParticipantRow>(
+        `insert into session_participant (session_id, user_id)
+         select $1, $2 where (select count(*) from session_participant where session_id = $1) < ${maxParticipants}
+         returning *`,
+        [sessionId, userId],
+      )
+      const [row] = rows
+      if (row === undefined)
+        throw new TidingsError('CONFLICT', `The session has ${maxParticipants} participants, and cannot take more`)
+      const participant = toParticipant(row, session.owner)
+      await teller.tell(client, sessionId, [{ type: 'SessionParticipantJoined', payload: { participant } }])
+    })
+}
 
 /**
  * Creates the membership of sessions.
@@ -73,35 +96,11 @@ export function createMembership(options: {
   readonly database: Database
   readonly tasks: Pick<TaskService, 'cancel'>
   readonly teller: Teller
+  readonly admit: Admit
   readonly accessChanged: (sessionId: string) => void
 }): Membership {
-  const { database, tasks, teller, accessChanged } = options
+  const { database, tasks, teller, admit, accessChanged } = options
 
-  const admit = (
-    sessionId: string,
-    userId: string,
-    lock: (client: Parameters<typeof lockSession>[0]) => Promise<SessionRow>,
-  ): Promise<void> =>
-    withTransaction(database, async (client) => {
-      const session = await lock(client)
-      const { rows } = await client.query<ParticipantRow>(
-        `insert into session_participant (session_id, user_id)
-         select $1, $2 where (select count(*) from session_participant where session_id = $1) < ${maxParticipants}
-         on conflict do nothing returning *`,
-        [sessionId, userId],
-      )
-      const [row] = rows
-      if (row !== undefined) {
-        const participant = toParticipant(row, session.owner)
-        return teller.tell(client, sessionId, [{ type: 'SessionParticipantJoined', payload: { participant } }])
-      }
-      const { rowCount } = await client.query(
-        'select from session_participant where session_id = $1 and user_id = $2',
-        [sessionId, userId],
-      )
-      if (rowCount === 0)
-        throw new TidingsError('CONFLICT', `The session has ${maxParticipants} participants, and cannot take more`)
-    })
   const dismiss = async (sessionId: string, userId: string, by: string): Promise<void> => {
     await withTransaction(database, async (client) => {
       const session =
@@ -115,6 +114,11 @@ export function createMembership(options: {
         [sessionId, userId],
       )
       if (rowCount === 0) return
+      if (by !== userId)
+        await client.query('insert into session_removal (session_id, user_id) values ($1, $2) on conflict do nothing', [
+          sessionId,
+          userId,
+        ])
       await teller.tell(client, sessionId, [
         { type: 'SessionParticipantLeft', payload: { userId, isRemoved: by !== userId } },
       ])
@@ -168,45 +172,11 @@ export function createMembership(options: {
     async invite(sessionId, owner, userId) {
       if (userId.trim() === '' || userId.length > maxUserIdCharacters || userId.includes('\0'))
         throw badInput('input.userId', `A user's id has 1 to ${maxUserIdCharacters} characters`)
-      await admit(sessionId, userId, (client) => lockOwnSession(client, sessionId, owner))
-    },
-    makeLink: (sessionId, owner, lifetimeMinutes) =>
-      withTransaction(database, async (client) => {
-        if (lifetimeMinutes < 1 || lifetimeMinutes > maxLifetimeMinutes)
-          throw badInput('input.lifetimeMinutes', `A link lives for 1 to ${maxLifetimeMinutes} minutes`)
-        await lockOwnSession(client, sessionId, owner)
-        const token = randomBytes(24).toString('base64url')
-        const { rows } = await client.query<{ expires_at: Date }>(
-          `insert into session_link (digest, session_id, created_by, expires_at)
-           values ($1, $2, $3, now() + $4 * interval '1 minute') returning expires_at`,
-          [digestOf(token), sessionId, owner, lifetimeMinutes],
-        )
-        const [row] = rows
-        if (row === undefined) throw new Error('The link was not stored')
-        return { token, expiresAt: row.expires_at }
-      }),
-    async join(token, userId) {
-      const { rows } = await database.pool.query<{ session_id: string; expires_at: Date; is_expired: boolean }>(
-        'select session_id, expires_at, expires_at <= now() as is_expired from session_link where digest = $1',
-        [digestOf(token)],
-      )
-      const [link] = rows
-      if (link === undefined) throw new TidingsError('NOT_FOUND', 'There is no such invitation; ask for a new link')
-      if (link.is_expired)
-        throw new TidingsError(
-          'CONFLICT',
-          `This invitation expired at ${link.expires_at.toISOString()}; ask for a new link`,
-        )
-      await admit(link.session_id, userId, async (client) => {
-        const sessions = await client.query<SessionRow>('select * from session where id = $1 for no key update', [
-          link.session_id,
-        ])
-        const [session] = sessions.rows
-        if (session === undefined || session.closed_at !== null)
-          throw new TidingsError('CONFLICT', 'The session of this invitation is closed')
-        return session
+      await admit(sessionId, userId, {
+        lock: (client) => lockOwnSession(client, sessionId, owner),
+        onJoin: (client) =>
+          client.query('delete from session_removal where session_id = $1 and user_id = $2', [sessionId, userId]),
       })
-      return link.session_id
     },
     leave: (sessionId, userId) => dismiss(sessionId, userId, userId),
     async remove(sessionId, owner, userId) {

@@ -8,7 +8,8 @@ import type { Watcher } from '../../tasks/define-task.ts'
 import type { TaskService } from '../../tasks/service.ts'
 import { type Cards, createCards } from './cards.ts'
 import { createTeller } from './events.ts'
-import { createMembership, type Membership } from './membership.ts'
+import { createLinks, type Links } from './links.ts'
+import { createAdmit, createMembership, type Membership } from './membership.ts'
 import { createMessages, type Messages } from './messages.ts'
 import {
   type CardRow,
@@ -36,6 +37,7 @@ export interface SessionState {
 /** The sessions of all users. Access is checked by the API. */
 export interface Sessions {
   readonly membership: Membership
+  readonly links: Links
   readonly messages: Messages
   readonly cards: Cards
   /** In the order of `ids`; null for unknown ids. */
@@ -125,10 +127,12 @@ export function createSessions(options: {
     })
   })
 
+  const admit = createAdmit({ database, teller })
   const isParticipant = createBatch((pairs: readonly Watcher[]) => areParticipants(database, pairs))
 
   return {
-    membership: createMembership({ database, tasks, teller, accessChanged }),
+    membership: createMembership({ database, tasks, teller, admit, accessChanged }),
+    links: createLinks({ database, admit }),
     messages: createMessages({ database, tasks, teller }),
     cards: createCards({ database, teller }),
     snapshot,

@@ -109,7 +109,11 @@ export interface Outcome {
   readonly sessionMessage?: SeenMessage
   readonly reply?: SeenMessage | null
   readonly task?: { readonly id: string } | null
-  readonly link?: { readonly token: string; readonly expiresAt: string } | null
+  readonly link?: {
+    readonly token: string
+    readonly expiresAt: string
+    readonly invitation: { readonly id: string }
+  } | null
   readonly card?: { readonly id: string; readonly title: string; readonly kind: string }
 }
 
