@@ -124,7 +124,7 @@ export function createBus(options: {
       // (graphql-redis-subscriptions).
       const guarded = (message: unknown): void => {
         if (isClosed) return
-        if (message === refusedMessage) return noteRefused(channel)
+        if (message === refusedMessage) return void noteRefused(channel)
         counters.received++
         try {
           listener(message)
