@@ -1,10 +1,10 @@
 import { Client, type Exchange, fetchExchange } from '@urql/core'
 import { askAgainExchange } from './live/ask-again-exchange.ts'
 import type { ConnectionStore } from './live/connection.ts'
-import { createAuthorizedFetch, findObstacle, type HttpOptions, messageOf } from './live/http.ts'
+import { createAuthorizedFetch, findObstacle, messageOf } from './live/http.ts'
 import { createLive, type Rung } from './live/live.ts'
 import { liveExchange } from './live/live-exchange.ts'
-import type { TidingsClientOptions, TransportName } from './live/options.ts'
+import type { TidingsClientOptions } from './live/options.ts'
 import { createOutbox, maxStoreMs, type OutboxStore, settleWithin } from './live/outbox.ts'
 import { outboxExchange } from './live/outbox-exchange.ts'
 import { createOutboxStorage } from './live/outbox-storage.ts'
@@ -12,8 +12,7 @@ import { repeatExchange } from './live/repeat-exchange.ts'
 import { toOfflineStorage } from './live/storage.ts'
 import { defaultTiming } from './live/timing.ts'
 import { createTokens } from './live/tokens.ts'
-import type { Transport } from './live/transport.ts'
-import type { WebSocketImplementation } from './live/websocket.ts'
+import type { TransportFactory } from './live/transports.ts'
 
 /** The client. Disposing closes its connection, ends its subscriptions and clears its timers. */
 export interface CoreClient extends AsyncDisposable {
@@ -25,17 +24,6 @@ export interface CoreClient extends AsyncDisposable {
   readonly outbox: OutboxStore
   /** Closes the client. Idempotent. Pending mutations stay in the storage. */
   dispose(): Promise<void>
-}
-
-/** Options passed to a transport when it is created. */
-export interface TransportOptions extends HttpOptions {
-  readonly webSocketImpl: WebSocketImplementation | undefined
-}
-
-/** A transport that a client may use: `webSocketTransport`, `eventStreamTransport` or `pollingTransport`. */
-export interface TransportFactory {
-  readonly name: TransportName
-  readonly create: (options: TransportOptions) => Transport
 }
 
 /** Options of a client that contains only the transports and caches passed to it. */

@@ -1,4 +1,4 @@
 /** The client in parts, for small bundles: `tidings/core`. */
-export { type CoreClient, type CoreClientOptions, createCoreClient, type TransportFactory } from './core-client.ts'
-export { eventStreamTransport, pollingTransport, webSocketTransport } from './live/transports.ts'
+export { type CoreClient, type CoreClientOptions, createCoreClient } from './core-client.ts'
+export { eventStreamTransport, pollingTransport, type TransportFactory, webSocketTransport } from './live/transports.ts'
 export { watchTask } from './live/watch-task.ts'

@@ -1,9 +1,10 @@
 import { cacheExchange as documentCacheExchange, type Exchange } from '@urql/core'
-import { type CoreClient, createCoreClient, type TransportFactory } from './core-client.ts'
+import { type CoreClient, createCoreClient } from './core-client.ts'
 import { cacheSchema } from './gql/cache-schema.ts'
 import { createCacheExchange } from './live/cache.ts'
-import type { TidingsClientOptions, TransportName } from './live/options.ts'
-import { eventStreamTransport, pollingTransport, webSocketTransport } from './live/transports.ts'
+import type { TidingsClientOptions } from './live/options.ts'
+import type { TransportName } from './live/transport.ts'
+import { eventStreamTransport, pollingTransport, type TransportFactory, webSocketTransport } from './live/transports.ts'
 import { createUploads, type UploadStore } from './live/uploads.ts'
 import { type TaskStates, type WatchTaskOptions, watchTask } from './live/watch-task.ts'
 

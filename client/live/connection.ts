@@ -1,5 +1,5 @@
-import type { TransportName } from './options.ts'
 import type { Store } from './store.ts'
+import type { TransportName } from './transport.ts'
 
 /**
  * The status of the connection to the server.

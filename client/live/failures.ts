@@ -1,4 +1,4 @@
-import type { LossKind } from './ladder.ts'
+import type { LossKind } from './transport.ts'
 
 /** Remembers how the connections over each transport failed. */
 export interface Failures {

@@ -1,3 +1,5 @@
+import type { LossKind } from './transport.ts'
+
 /**
  * The state machine that decides which transport is used, from observations alone. Pure: it has no
  * timers, no clock and no sockets. `client/live/live.ts` executes its effects and feeds it events.
@@ -33,16 +35,6 @@ export interface LadderState {
    */
   readonly reason: string | null
 }
-
-/**
- * Why a connection ended.
- *
- * - `failed`: refused, reset or closed.
- * - `silent`: open, but nothing arrived within the deadline. An intermediary holds back the data,
- *   or the peer is down.
- * - `busy`: the server asks the client to come back later, or elsewhere.
- */
-export type LossKind = 'failed' | 'silent' | 'busy'
 
 /** An observation. */
 export type LadderEvent =

@@ -1,7 +1,6 @@
 import { messageOf } from './http.ts'
-import type { LossKind } from './ladder.ts'
 import type { Credential, Tokens } from './tokens.ts'
-import type { Session, Transport } from './transport.ts'
+import type { LossKind, Session, Transport } from './transport.ts'
 
 /** How a connection ended without being closed by the client. */
 export type LineEnd =

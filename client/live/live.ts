@@ -4,13 +4,12 @@ import { after, hasNetwork, isVisible, watchEnvironment } from './environment.ts
 import { createFailures } from './failures.ts'
 import { bottomOfLadder, type LadderEvent, type LadderState, stepLadder } from './ladder.ts'
 import { createLine, type Line, type LineEnd } from './line.ts'
-import type { TransportName } from './options.ts'
 import { presentConnection } from './present.ts'
 import { createStore, type MutableStore } from './store.ts'
 import { createSubscriptions, type ResultSink, type SubscriptionOptions } from './subscriptions.ts'
 import type { Timing } from './timing.ts'
 import type { Tokens } from './tokens.ts'
-import type { RequestBody, Session, Transport } from './transport.ts'
+import type { RequestBody, Session, Transport, TransportName } from './transport.ts'
 
 /** Subscriptions that survive connection failures, over whichever transport works. */
 export interface Live {

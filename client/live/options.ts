@@ -1,10 +1,8 @@
 import type { CacheExchangeOpts } from '@urql/exchange-graphcache'
 import type { OfflineStorage } from './storage.ts'
 import type { Timing } from './timing.ts'
+import type { TransportName } from './transport.ts'
 import type { WebSocketImplementation } from './websocket.ts'
-
-/** The transports, best first. See `docs/protocol.md`. */
-export type TransportName = 'websocket' | 'sse' | 'polling'
 
 /** Options of a client. */
 export interface TidingsClientOptions {

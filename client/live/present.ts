@@ -1,6 +1,6 @@
 import type { ConnectionState, ConnectionStatus } from './connection.ts'
 import type { LadderState } from './ladder.ts'
-import type { TransportName } from './options.ts'
+import type { TransportName } from './transport.ts'
 
 /** Observations outside the state machine. */
 export interface Observed {

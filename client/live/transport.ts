@@ -1,4 +1,15 @@
-import type { LossKind } from './ladder.ts'
+/** The transports, best first. See `docs/protocol.md`. */
+export type TransportName = 'websocket' | 'sse' | 'polling'
+
+/**
+ * Why a connection ended.
+ *
+ * - `failed`: refused, reset or closed.
+ * - `silent`: open, but nothing arrived within the deadline. An intermediary holds back the data,
+ *   or the peer is down.
+ * - `busy`: the server asks the client to come back later, or elsewhere.
+ */
+export type LossKind = 'failed' | 'silent' | 'busy'
 
 /** The request of one operation, in the format of GraphQL over HTTP and over WebSocket. */
 export interface RequestBody {

@@ -1,5 +1,6 @@
 import { StartSelfTestDocument, type StartSelfTestInput } from '../gql/graphql.ts'
-import type { TidingsClientOptions, TransportName } from '../live/options.ts'
+import type { TidingsClientOptions } from '../live/options.ts'
+import type { TransportName } from '../live/transport.ts'
 import type { TaskEvent } from '../reduce/task-state.ts'
 import { createTidingsClient, type TidingsClient } from '../tidings-client.ts'
 import { quantile } from './statistics.ts'

@@ -1,5 +1,5 @@
 import { CancelTaskDocument, SelfTestCountsDocument } from '../gql/graphql.ts'
-import type { TransportName } from '../live/options.ts'
+import type { TransportName } from '../live/transport.ts'
 import type { TidingsClient } from '../tidings-client.ts'
 import { type Bench, isLogged, type Received, record } from './bench.ts'
 import { findGap, quantile } from './statistics.ts'

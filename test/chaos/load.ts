@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { vi } from 'vitest'
-import type { TransportName } from '../../client/live/options.ts'
+import type { TransportName } from '../../client/live/transport.ts'
 import type { TidingsClient } from '../../client/tidings-client.ts'
 import { type Cluster, type Sight, startSelfTest, watchWhole } from './servers.ts'
 

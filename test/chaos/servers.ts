@@ -1,5 +1,5 @@
 import { StartSelfTestDocument, type StartSelfTestInput } from '../../client/gql/graphql.ts'
-import type { TransportName } from '../../client/live/options.ts'
+import type { TransportName } from '../../client/live/transport.ts'
 import type { TaskEvent } from '../../client/reduce/task-state.ts'
 import { createTidingsClient, type TidingsClient } from '../../client/tidings-client.ts'
 import { createTestDatabase } from '../support/database.ts'

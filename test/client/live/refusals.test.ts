@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { TaskProgressDocument } from '../../../client/gql/graphql.ts'
 import type { ConnectionState } from '../../../client/live/connection.ts'
-import type { TransportName } from '../../../client/live/options.ts'
+import type { TransportName } from '../../../client/live/transport.ts'
 import type { TidingsClient } from '../../../client/tidings-client.ts'
 import { type Gate, startGate } from '../support/gate.ts'
 import { makeConcept, retryMutation } from '../support/roadmap.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { TransportName } from '../../../client/live/options.ts'
+import type { TransportName } from '../../../client/live/transport.ts'
 import { emptyProgress, taskTopic } from '../../../src/tasks/task.ts'
 import { localDeveloper } from '../../../src/tasks/viewer.ts'
 import { type Site, startSite } from '../support/site.ts'

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { ConnectionState } from '../../../client/live/connection.ts'
-import type { TransportName } from '../../../client/live/options.ts'
+import type { TransportName } from '../../../client/live/transport.ts'
 import type { TidingsClient } from '../../../client/tidings-client.ts'
 import { runProgram } from '../support/program.ts'
 import { type Site, startSite } from '../support/site.ts'
