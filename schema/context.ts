@@ -1,4 +1,5 @@
 import type { AuditAbout, AuditEvent } from '../src/admin/fact.ts'
+import type { RateLimitClass } from '../src/rate-limit-classes.ts'
 import type { Viewer } from '../src/tasks/viewer.ts'
 import type { Loaders } from './loaders.ts'
 import type { Services } from './services.ts'
@@ -13,6 +14,11 @@ export interface Context extends Services {
    */
   readonly isLimited: boolean
   readonly loaders: Loaders
+  /**
+   * Uses one operation of the viewer's budget.
+   * @throws TidingsError `RATE_LIMITED`
+   */
+  readonly takeBudget: (name: RateLimitClass) => Promise<void>
   /**
    * Whether the subscription completes as soon as it has caught up: requested over HTTP with
    * `extensions: { catchUp: true }`.

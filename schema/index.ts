@@ -38,6 +38,7 @@ import './task-history.ts'
 import './user-data.ts'
 import './viewer.ts'
 import './viewer-updates.ts'
+import { keyOfUser } from '../src/admin/rate-limits.ts'
 import { isLimited, type Viewer } from '../src/tasks/viewer.ts'
 import { builder } from './builder.ts'
 import type { Context } from './context.ts'
@@ -64,6 +65,8 @@ export function createContext(
     isLimited: viewer !== null && isLimited(viewer),
     catchUp: options.catchUp,
     loaders: createLoaders(services),
+    takeBudget: async (name) =>
+      services.rateLimits?.take(name, { key: keyOfUser(viewer?.userId ?? null, address), address }),
     note: (event, about) =>
       services.engine.admin.audit.note(event, { userId: viewer?.userId ?? null, address, userAgent }, about),
   }

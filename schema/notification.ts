@@ -229,6 +229,10 @@ builder.mutationFields((t) => ({
     type: markAllReadSuccess,
     description:
       'Marks all notifications of the viewer as read, in all tabs. Notifications that arrive meanwhile stay unread.',
-    resolve: (_, _args, context) => context.notifications.markRead(requireViewer(context).userId, 'all'),
+    resolve: async (_, _args, context) => {
+      const { userId } = requireViewer(context)
+      await context.takeBudget('changes')
+      return context.notifications.markRead(userId, 'all')
+    },
   }),
 }))

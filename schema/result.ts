@@ -3,6 +3,7 @@ import { isTidingsError } from '../src/errors.ts'
 import { builder, type Types } from './builder.ts'
 import type { Context } from './context.ts'
 import { type Failure, type FailureName, failureRefs, toFailure } from './failure.ts'
+import { budgetOf } from './rate-limits.ts'
 
 /** All failures; a mutation that starts a task can return any of them. */
 export const anyFailure: readonly FailureName[] = [
@@ -17,17 +18,20 @@ export const anyFailure: readonly FailureName[] = [
  * that its caller can act on.
  *
  * @param success - the definition of `<Name>Success`
- * @param members - the failures in the union
+ * @param failures - the failures in the union; `RateLimitedError` is always one, as every mutation uses
+ * a budget
  * @param mutations - the mutations with this result, for its description; by default the mutation
  * with the success's name
  * @returns the type of the mutation's field, and the function that its resolver runs
  */
 export function defineResult<T extends object>(
   success: ObjectRef<Types, T>,
-  members: readonly FailureName[],
+  failures: readonly FailureName[],
   mutations?: string,
 ) {
   const name = success.name.replace(/Success$/, '')
+  const members: readonly FailureName[] = [...new Set<FailureName>([...failures, 'RateLimitedError'])]
+  const budget = budgetOf(name)
   const type = builder.unionType(`${name}Result`, {
     description: `The result of ${mutations ?? `\`${name.charAt(0).toLowerCase()}${name.slice(1)}\``}.`,
     types: [success, ...members.map((member) => failureRefs[member])],
@@ -44,10 +48,12 @@ export function defineResult<T extends object>(
      */
     async run(context: Context, id: string, work: () => Promise<T>): Promise<T | Failure> {
       try {
+        await context.takeBudget(budget)
         return await work()
       } catch (error) {
         if (!isTidingsError(error)) throw error
-        if (error.code === 'RATE_LIMITED') context.note('LIMITED', { reason: 'rate', detail: error.message })
+        if (error.code === 'RATE_LIMITED')
+          context.note('LIMITED', { reason: 'rate', subject: budget, detail: error.message })
         const failure = await toFailure(context, id, error)
         if (failure === null || !members.includes(failure.__typename)) throw error
         context.noteFailure?.(error.code)

@@ -1,3 +1,4 @@
+import type { RateLimits } from '../src/admin/rate-limits.ts'
 import type { Analytics } from '../src/studio/analytics/analytics.ts'
 import type { Documents } from '../src/studio/documents/documents.ts'
 import type { Notifications } from '../src/studio/notifications/notifications.ts'
@@ -28,6 +29,8 @@ export interface Services {
   /** The URL of the preview server, without a trailing slash; null, the default, when it is unknown. */
   readonly previewUrl?: string | null
   readonly sessions: Sessions
+  /** The budgets of operations; without them nothing is limited, except the starts of tasks. */
+  readonly rateLimits?: RateLimits | undefined
   readonly viewerUpdates: ViewerUpdates
   readonly userData: UserData
   readonly limits: {

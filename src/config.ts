@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { TidingsError } from './errors.ts'
+import { type RateLimitBudgets, rateLimitClasses } from './rate-limit-classes.ts'
 
 const integer = (min: number, max: number) =>
   z.coerce
@@ -87,6 +88,14 @@ const pairs = (max: number) =>
     }
     return Object.fromEntries(values)
   }) as unknown as z.ZodType<Readonly<Record<string, number>>, string>
+/** Pairs that replace some of the default numbers; other names are refused. */
+const overrides = <K extends string>(defaults: Readonly<Record<K, number>>, max: number) =>
+  pairs(max).transform((values, context) => {
+    for (const name of Object.keys(values))
+      if (!Object.hasOwn(defaults, name))
+        context.addIssue({ code: 'custom', message: `the names ${Object.keys(defaults).join(', ')} (not ${name})` })
+    return { ...defaults, ...values } as Readonly<Record<K, number>>
+  }) as unknown as z.ZodType<Readonly<Record<K, number>>, string>
 const ratio = z.coerce.number({ error: 'a number' }).min(0, 'at least 0').max(1, 'at most 1') as unknown as z.ZodType<
   number,
   string
@@ -276,6 +285,20 @@ export const settings = {
     number(0, 10_000),
     '4',
     'maximum concurrent tasks per kind and user over all workers; 0 is unlimited',
+  ),
+  RATE_LIMITS: setting<RateLimitBudgets>(
+    overrides(rateLimitClasses, 1_000_000),
+    '',
+    `operations per minute and caller that replace the defaults, such as messages=30,typing=0 (0 is unlimited). Defaults: ${Object.entries(
+      rateLimitClasses,
+    )
+      .map(([name, budget]) => `${name}=${budget}`)
+      .join(',')}. They apply where tokens are required`,
+  ),
+  RATE_LIMIT_ADDRESS_FACTOR: setting(
+    number(1, 10_000),
+    '5',
+    'how many times the budget of a caller one address may use; an IPv6 address counts by its first 64 bits',
   ),
   MAX_STARTS_PER_MINUTE: setting(number(1, 1_000_000), '60', 'maximum task starts per viewer and minute'),
 } as const satisfies Record<string, Setting<unknown>>

@@ -526,6 +526,7 @@ export type MarkNotificationReadMutationVariables = Exact<{
 export type MarkNotificationReadMutation = { readonly markNotificationRead:
     | { readonly __typename: 'MarkNotificationReadSuccess', readonly unreadCount: number, readonly notification: { readonly id: string, readonly readAt: string | null } }
     | { readonly __typename: 'NotFoundError', readonly message: string }
+    | { readonly __typename: 'RateLimitedError', readonly message: string }
    };
 
 export type MarkAllNotificationsReadMutationVariables = Exact<{ [key: string]: never; }>;
@@ -816,6 +817,7 @@ export type CancelTaskMutation = { readonly cancelTask:
     | { readonly __typename: 'CancelTaskSuccess', readonly task: { readonly id: string, readonly kind: TaskKind, readonly status: TaskStatus, readonly attempt: number, readonly createdAt: string, readonly finishedAt: string | null, readonly progress: { readonly percent: number, readonly stage: string | null, readonly stagePercent: number | null, readonly message: string | null, readonly completedItems: number, readonly failedItems: number, readonly totalItems: number, readonly elapsedMs: number, readonly remainingMs: number | null }, readonly error: { readonly code: string, readonly message: string, readonly retryable: boolean, readonly advice: string | null } | null } }
     | { readonly __typename: 'ConflictError', readonly message: string }
     | { readonly __typename: 'NotFoundError', readonly message: string }
+    | { readonly __typename: 'RateLimitedError', readonly message: string }
    };
 
 export type TasksQueryVariables = Exact<{
@@ -962,6 +964,7 @@ export type ShareDocumentMutationVariables = Exact<{
 export type ShareDocumentMutation = { readonly shareDocument:
     | { readonly __typename: 'InvalidInputError', readonly message: string }
     | { readonly __typename: 'NotFoundError', readonly message: string }
+    | { readonly __typename: 'RateLimitedError', readonly message: string }
     | { readonly __typename: 'ShareDocumentSuccess', readonly document: { readonly id: string, readonly sharedWith: ReadonlyArray<{ readonly userId: string, readonly sharedAt: string }> } }
    };
 
@@ -973,6 +976,7 @@ export type RevokeDocumentMutationVariables = Exact<{
 
 export type RevokeDocumentMutation = { readonly revokeDocument:
     | { readonly __typename: 'NotFoundError', readonly message: string }
+    | { readonly __typename: 'RateLimitedError', readonly message: string }
     | { readonly __typename: 'RevokeDocumentSuccess', readonly document: { readonly id: string, readonly sharedWith: ReadonlyArray<{ readonly userId: string, readonly sharedAt: string }> } }
    };
 
@@ -984,6 +988,7 @@ export type DeleteDocumentMutationVariables = Exact<{
 export type DeleteDocumentMutation = { readonly deleteDocument:
     | { readonly __typename: 'DeleteDocumentSuccess', readonly id: string, readonly canceledTaskIds: ReadonlyArray<string> }
     | { readonly __typename: 'NotFoundError', readonly message: string }
+    | { readonly __typename: 'RateLimitedError', readonly message: string }
    };
 
 export type PreviewFieldsFragment = { readonly projectId: string, readonly status: PreviewStatus, readonly address: string | null, readonly version: number, readonly message: string | null, readonly error: { readonly message: string, readonly advice: string | null } | null };
@@ -1053,6 +1058,7 @@ export type DeleteProjectMutationVariables = Exact<{
 export type DeleteProjectMutation = { readonly deleteProject:
     | { readonly __typename: 'DeleteProjectSuccess', readonly id: string }
     | { readonly __typename: 'NotFoundError', readonly message: string }
+    | { readonly __typename: 'RateLimitedError', readonly message: string }
    };
 
 export type StartPreviewMutationVariables = Exact<{
@@ -1063,6 +1069,7 @@ export type StartPreviewMutationVariables = Exact<{
 export type StartPreviewMutation = { readonly startPreview:
     | { readonly __typename: 'ChangePreviewSuccess', readonly preview: { readonly projectId: string, readonly status: PreviewStatus, readonly address: string | null, readonly version: number, readonly message: string | null, readonly error: { readonly message: string, readonly advice: string | null } | null } }
     | { readonly __typename: 'NotFoundError', readonly message: string }
+    | { readonly __typename: 'RateLimitedError', readonly message: string }
    };
 
 export type StopPreviewMutationVariables = Exact<{
@@ -1073,6 +1080,7 @@ export type StopPreviewMutationVariables = Exact<{
 export type StopPreviewMutation = { readonly stopPreview:
     | { readonly __typename: 'ChangePreviewSuccess', readonly preview: { readonly projectId: string, readonly status: PreviewStatus, readonly address: string | null, readonly version: number, readonly message: string | null, readonly error: { readonly message: string, readonly advice: string | null } | null } }
     | { readonly __typename: 'NotFoundError', readonly message: string }
+    | { readonly __typename: 'RateLimitedError', readonly message: string }
    };
 
 export type CitationFieldsFragment = { readonly sectionKey: string, readonly heading: string, readonly quotation: string };
@@ -1137,6 +1145,7 @@ export type AcceptQuestionMutation = { readonly acceptQuestion:
     | { readonly __typename: 'ConflictError', readonly message: string }
     | { readonly __typename: 'InvalidInputError', readonly message: string }
     | { readonly __typename: 'NotFoundError', readonly message: string }
+    | { readonly __typename: 'RateLimitedError', readonly message: string }
    };
 
 export type EditQuestionMutationVariables = Exact<{
@@ -1149,6 +1158,7 @@ export type EditQuestionMutation = { readonly editQuestion:
     | { readonly __typename: 'ConflictError', readonly message: string }
     | { readonly __typename: 'InvalidInputError', readonly message: string, readonly issues: ReadonlyArray<{ readonly path: string, readonly message: string }> }
     | { readonly __typename: 'NotFoundError', readonly message: string }
+    | { readonly __typename: 'RateLimitedError', readonly message: string }
    };
 
 export type MoveQuestionMutationVariables = Exact<{
@@ -1162,6 +1172,7 @@ export type MoveQuestionMutation = { readonly moveQuestion:
     | { readonly __typename: 'ConflictError', readonly message: string }
     | { readonly __typename: 'InvalidInputError', readonly message: string }
     | { readonly __typename: 'NotFoundError', readonly message: string }
+    | { readonly __typename: 'RateLimitedError', readonly message: string }
    };
 
 export type UndoQuestionMutationVariables = Exact<{
@@ -1174,6 +1185,7 @@ export type UndoQuestionMutation = { readonly undoQuestion:
     | { readonly __typename: 'ConflictError', readonly message: string }
     | { readonly __typename: 'InvalidInputError', readonly message: string }
     | { readonly __typename: 'NotFoundError', readonly message: string }
+    | { readonly __typename: 'RateLimitedError', readonly message: string }
    };
 
 export type PublishQuizMutationVariables = Exact<{
@@ -1185,6 +1197,7 @@ export type PublishQuizMutation = { readonly publishQuiz:
     | { readonly __typename: 'ConflictError', readonly message: string }
     | { readonly __typename: 'NotFoundError', readonly message: string }
     | { readonly __typename: 'PublishQuizSuccess', readonly quiz: { readonly id: string, readonly status: QuizStatus } }
+    | { readonly __typename: 'RateLimitedError', readonly message: string }
    };
 
 export type QuizToTakeQueryVariables = Exact<{
@@ -1202,6 +1215,7 @@ export type SubmitQuizMutationVariables = Exact<{
 export type SubmitQuizMutation = { readonly submitQuiz:
     | { readonly __typename: 'InvalidInputError', readonly message: string }
     | { readonly __typename: 'NotFoundError', readonly message: string }
+    | { readonly __typename: 'RateLimitedError', readonly message: string }
     | { readonly __typename: 'SubmitQuizSuccess', readonly attempt: { readonly id: string, readonly correctCount: number, readonly questionCount: number, readonly percent: number, readonly results: ReadonlyArray<{ readonly given: string | null, readonly isCorrect: boolean, readonly answer: string, readonly answerKey: string | null, readonly explanation: string, readonly citation: { readonly sectionKey: string, readonly heading: string, readonly quotation: string }, readonly question: { readonly id: string } }> } }
    };
 
@@ -1213,6 +1227,7 @@ export type DeleteQuizMutationVariables = Exact<{
 export type DeleteQuizMutation = { readonly deleteQuiz:
     | { readonly __typename: 'DeleteQuizSuccess', readonly id: string }
     | { readonly __typename: 'NotFoundError', readonly message: string }
+    | { readonly __typename: 'RateLimitedError', readonly message: string }
    };
 
 export type SessionListQueryVariables = Exact<{
@@ -1274,6 +1289,7 @@ export type InviteToSessionMutation = { readonly inviteToSession:
     | { readonly __typename: 'InvalidInputError', readonly message: string }
     | { readonly __typename: 'InviteToSessionSuccess', readonly link: { readonly token: string, readonly expiresAt: string, readonly invitation: { readonly id: string, readonly isSingleUse: boolean, readonly useCount: number, readonly createdAt: string, readonly expiresAt: string } } | null }
     | { readonly __typename: 'NotFoundError', readonly message: string }
+    | { readonly __typename: 'RateLimitedError', readonly message: string }
    };
 
 export type RevokeSessionInvitationMutationVariables = Exact<{
@@ -1312,6 +1328,7 @@ export type AddContextCardMutation = { readonly addContextCard:
     | { readonly __typename: 'ConflictError', readonly message: string }
     | { readonly __typename: 'InvalidInputError', readonly message: string }
     | { readonly __typename: 'NotFoundError', readonly message: string }
+    | { readonly __typename: 'RateLimitedError', readonly message: string }
    };
 
 export type RemoveContextCardMutationVariables = Exact<{
@@ -1335,6 +1352,7 @@ export type SetTypingMutationVariables = Exact<{
 
 export type SetTypingMutation = { readonly setTyping:
     | { readonly __typename: 'NotFoundError' }
+    | { readonly __typename: 'RateLimitedError' }
     | { readonly __typename: 'SetTypingSuccess' }
    };
 
@@ -1346,6 +1364,7 @@ export type LeaveSessionMutationVariables = Exact<{
 export type LeaveSessionMutation = { readonly leaveSession:
     | { readonly __typename: 'ConflictError', readonly message: string }
     | { readonly __typename: 'LeaveSessionSuccess' }
+    | { readonly __typename: 'RateLimitedError', readonly message: string }
    };
 
 export type RemoveParticipantMutationVariables = Exact<{
@@ -1384,6 +1403,7 @@ export type StopReplyMutation = { readonly cancelTask:
     | { readonly __typename: 'CancelTaskSuccess' }
     | { readonly __typename: 'ConflictError', readonly message: string }
     | { readonly __typename: 'NotFoundError', readonly message: string }
+    | { readonly __typename: 'RateLimitedError', readonly message: string }
    };
 
 export type WriteReplyAgainMutationVariables = Exact<{

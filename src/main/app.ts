@@ -1,9 +1,11 @@
 import { createContext, schema } from '../../schema/index.ts'
 import type { Services } from '../../schema/services.ts'
 import { pruneAuditLog } from '../admin/audit-log.ts'
+import { createRateLimits } from '../admin/rate-limits.ts'
 import type { Config } from '../config.ts'
 import { connectDatabase } from '../db/connect.ts'
 import { startEmbeddedPostgres } from '../db/embedded.ts'
+import { readBusName } from '../db/epoch.ts'
 import { migrate } from '../db/migrate.ts'
 import { createLive, type Live } from '../live/shared.ts'
 import { createPruner } from '../log/prune.ts'
@@ -133,8 +135,23 @@ export async function startApp(options: {
             },
           }),
         )
+  const hasTokens = config.JWT_SECRET !== undefined || config.JWKS_URL !== undefined
+  // Without tokens there is one user, on this machine.
+  const rateLimits =
+    config.ROLE === 'worker' || !hasTokens
+      ? undefined
+      : stack.use(
+          await createRateLimits({
+            budgets: config.RATE_LIMITS,
+            addressFactor: config.RATE_LIMIT_ADDRESS_FACTOR,
+            urls: config.REDIS_URL ?? [],
+            prefix: await readBusName(database),
+            logger,
+          }),
+        )
   const services: Services = {
     engine,
+    rateLimits,
     noteFailure: metrics.failed,
     noteUnknownResult: createUnknownResultLog(logger),
     ...applications,
@@ -159,6 +176,7 @@ export async function startApp(options: {
             createContext: (viewer, contextOptions) => createContext(services, viewer, contextOptions),
             health,
             admin: engine.admin,
+            rateLimits,
             logger,
             graphiqlTabs: createTabs?.(services),
             metrics,
@@ -224,7 +242,6 @@ export async function startApp(options: {
 
   const firstRun = new AbortController()
   stack.defer(() => firstRun.abort())
-  const hasTokens = config.JWT_SECRET !== undefined || config.JWKS_URL !== undefined
   // Without tokens there is one user, and example content is created for that user; the start does
   // not wait for it.
   if (config.FIRST_RUN && server !== null && !hasTokens)

@@ -8,6 +8,7 @@ import { isLimited, type Viewer } from '../tasks/viewer.ts'
 import type { Tracing } from '../tracing.ts'
 import { readWhence, type Whence } from './address.ts'
 import { type BodyPace, createBodyLimitPlugin } from './body.ts'
+import { type Budgets, countFailedToken } from './budgets.ts'
 import type { Connections } from './connections.ts'
 import {
   type Enveloped,
@@ -25,7 +26,7 @@ import type { Pollers } from './pollers.ts'
 import { refuse } from './refuse.ts'
 import { createEventStreamPlugin } from './sse.ts'
 import { createUnavailablePlugin } from './unavailable.ts'
-import type { Tokens } from './viewer.ts'
+import { isExpired, type Tokens } from './viewer.ts'
 
 /** Creates the context of resolvers; called for each operation. */
 export type CreateContext = (
@@ -58,6 +59,7 @@ export function createApi(options: {
   readonly tokens: Tokens
   readonly origins: OriginPolicy
   readonly connections: Connections
+  readonly budgets: Budgets
   readonly pollers: Pollers
   readonly metrics: ServerMetrics
   readonly note: Note
@@ -68,8 +70,8 @@ export function createApi(options: {
   /** Serves the page to browsers that navigate to the endpoint. */
   readonly servePage: (response: ServerResponse) => void | Promise<void>
 }): Api {
-  const { config, schema, createContext, live, tracing, tokens, origins, metrics, note, maskError } = options
-  const policy = createPolicy({ schema, limits: config, metrics, note, live, tracing })
+  const { config, schema, createContext, live, tracing, tokens, origins, budgets, metrics, note, maskError } = options
+  const policy = createPolicy({ schema, limits: config, budgets, metrics, note, live, tracing })
   const yoga = createYoga<ServerContext, object>({
     schema,
     graphqlEndpoint: endpoint,
@@ -127,6 +129,13 @@ export function createApi(options: {
       metrics.refused('token')
       const { message, extensions } = maskError(error)
       const isRefused = extensions['code'] === 'UNAUTHENTICATED'
+      if (isRefused && !isExpired(error)) {
+        const limit = await countFailedToken(budgets, request.headers.authorization, from, 'http')
+        if (limit !== null) {
+          refuse(response, 429, 'RATE_LIMITED', limit.message, limit.retryAfterMs)
+          return undefined
+        }
+      }
       if (isRefused) {
         response.setHeader('www-authenticate', 'Bearer')
         note('REFUSED', null, from, { reason: 'token', subject: 'http', detail: message })

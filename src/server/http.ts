@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { hostname } from 'node:os'
 import type { GraphQLSchema } from 'graphql'
 import type { Admin } from '../admin/admin.ts'
+import type { RateLimits } from '../admin/rate-limits.ts'
 import type { Config } from '../config.ts'
 import type { Live } from '../live/shared.ts'
 import { type Logger, withLogFields } from '../logger.ts'
@@ -9,6 +10,7 @@ import type { Tracing } from '../tracing.ts'
 import { readRequestId, readWhence } from './address.ts'
 import { type CreateContext, createApi, endpoint } from './api.ts'
 import type { BodyPace } from './body.ts'
+import { createBudgets } from './budgets.ts'
 import { takeCensus } from './census.ts'
 import { type Connections, createConnections } from './connections.ts'
 import type { Note } from './context.ts'
@@ -43,6 +45,8 @@ export interface ServerOptions {
    * execution.
    */
   readonly live?: Live | undefined
+  /** The budgets of operations and connections; nothing is limited by default. */
+  readonly rateLimits?: RateLimits | undefined
   /** Traces operations; off by default. */
   readonly tracing?: Tracing | undefined
   readonly health: HealthSources
@@ -143,7 +147,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       ? null
       : createStudioPage({ load: options.loadStudio, logger, previewUrl: options.previewUrl ?? null })
 
-  const door = { connections, metrics, note }
+  const budgets = createBudgets({ rateLimits: options.rateLimits, metrics, note })
+  const door = { connections, budgets, metrics, note }
   const api = createApi({
     ...door,
     config,

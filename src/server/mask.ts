@@ -18,6 +18,8 @@ const awayCodes: readonly unknown[] = ['UNAVAILABLE', 'SHUTTING_DOWN'] satisfies
  */
 const unstorableText = '22021'
 const deepestCause = 8
+/** Whether an error with a code names the time to wait. */
+const hasRetryAfter = (code: ErrorCode): boolean => awayCodes.includes(code) || code === 'RATE_LIMITED'
 /** The delay before a retry when a failure does not specify one. */
 const defaultRetryAfterMs = 2_000
 
@@ -51,7 +53,7 @@ export function createMaskError(logger: Logger): MaskError {
         extensions: {
           code: expected.code,
           retryable: expected.retryable,
-          ...(awayCodes.includes(expected.code) ? { retryAfterMs: retryAfterMsOf(expected, failure) } : {}),
+          ...(hasRetryAfter(expected.code) ? { retryAfterMs: retryAfterMsOf(expected, failure) } : {}),
           ...(Object.keys(expected.details).length === 0 ? {} : { details: expected.details }),
         },
       })

@@ -1,8 +1,17 @@
-import { type DocumentNode, type ExecutionArgs, execute, type GraphQLSchema, getOperationAST } from 'graphql'
+import {
+  type DocumentNode,
+  type ExecutionArgs,
+  execute,
+  GraphQLError,
+  type GraphQLSchema,
+  getOperationAST,
+} from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
+import { keyOfUser } from '../admin/rate-limits.ts'
 import type { Live } from '../live/shared.ts'
 import { subscribeAlone } from '../live/subscribe-alone.ts'
 import { noTracing, type Tracing } from '../tracing.ts'
+import type { Budgets } from './budgets.ts'
 import type { Note, OperationContext } from './context.ts'
 import { onEnd } from './iterables.ts'
 import { codeOf } from './mask.ts'
@@ -40,6 +49,7 @@ export interface Policy {
 export function createPolicy(options: {
   readonly schema: GraphQLSchema
   readonly limits: OperationLimits
+  readonly budgets: Budgets
   readonly metrics: ServerMetrics
   readonly note: Note
   /**
@@ -50,7 +60,7 @@ export function createPolicy(options: {
   /** Off by default. */
   readonly tracing?: Tracing | undefined
 }): Policy {
-  const { metrics, note, live, tracing = noTracing } = options
+  const { budgets, metrics, note, live, tracing = noTracing } = options
   const operations = createOperations(options.schema, options.limits)
   const refuse = ({ document, operationName, variableValues, contextValue }: Arguments) => {
     const operation = getOperationAST(document, operationName)
@@ -60,6 +70,20 @@ export function createPolicy(options: {
     const { viewer, from } = contextValue as OperationContext
     note('LIMITED', viewer, from, { reason: 'cost', subject: operation?.name?.value, detail: error.message })
     return { errors: [error] }
+  }
+  /**
+   * Uses the budget of a query or subscription; mutations use theirs one by one, see
+   * `schema/result.ts`.
+   */
+  const limit = async (name: 'queries' | 'subscriptions', { contextValue, ...args }: Arguments) => {
+    const { viewer, from } = contextValue as OperationContext
+    const subject = getOperationAST(args.document, args.operationName)?.name?.value
+    const key = keyOfUser(viewer?.userId ?? null, from.address)
+    const refusal = await budgets.use(name, { key, from, viewer, subject })
+    if (refusal === null) return null
+    const { message, retryAfterMs } = refusal
+    const extensions = { code: 'RATE_LIMITED', retryable: true, retryAfterMs }
+    return { errors: [new GraphQLError(message, { extensions })] }
   }
   /** Counts a subscription when it starts; a running subscription has no duration. */
   const countBegun = (result: unknown): void =>
@@ -82,10 +106,10 @@ export function createPolicy(options: {
         return errors
       })
     },
-    onExecute({ args, setExecuteFn, setResultAndStopExecution }) {
+    async onExecute({ args, setExecuteFn, setResultAndStopExecution }) {
       setExecuteFn(tracing.isOn ? createTracedExecute(tracing) : execute)
       const type: OperationType = getOperationAST(args.document, args.operationName)?.operation ?? 'unknown'
-      const refusal = refuse(args)
+      const refusal = refuse(args) ?? (budgets.areLimited && type === 'query' ? await limit('queries', args) : null)
       if (refusal !== null) {
         metrics.operated(type, firstCode(refusal))
         return setResultAndStopExecution(refusal)
@@ -95,9 +119,9 @@ export function createPolicy(options: {
         onExecuteDone: ({ result }) => metrics.operated(type, firstCode(result), performance.now() - startedAt),
       }
     },
-    onSubscribe({ args, setSubscribeFn, setResultAndStopExecution }) {
+    async onSubscribe({ args, setSubscribeFn, setResultAndStopExecution }) {
       setSubscribeFn(live?.subscribe ?? subscribeAlone)
-      const refusal = refuse(args)
+      const refusal = refuse(args) ?? (budgets.areLimited ? await limit('subscriptions', args) : null)
       if (refusal !== null) setResultAndStopExecution(refusal)
       return {
         onSubscribeResult({ result, setResult }) {
@@ -115,6 +139,7 @@ export function createPolicy(options: {
       if (live === undefined) throw new Error('Nothing is shared on this server')
       const result =
         refuse(args) ??
+        (budgets.areLimited ? await limit('subscriptions', args) : null) ??
         (await live.subscribe(args, metrics.subscribed(nameRootField(args.document, args.operationName))))
       countBegun(result)
       return result

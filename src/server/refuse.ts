@@ -1,8 +1,9 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 
-const retryAfterSeconds = 5
+const defaultRetryAfterMs = 5_000
 const isTemporary = (status: number): boolean => status === 429 || status === 503
+const toSeconds = (ms: number): number => Math.max(1, Math.ceil(ms / 1_000))
 
 /** Media type of a GraphQL response: https://graphql.github.io/graphql-over-http/draft/#sec-Media-Types */
 export const graphqlResponseType = 'application/graphql-response+json; charset=utf-8'
@@ -20,14 +21,31 @@ export function answerJson(
 /**
  * Refuses a request with a GraphQL result, the format that API clients read. The media type and the
  * code show that this server refused it, and not an intermediary.
+ *
+ * @param retryAfterMs - for a temporary refusal (429, 503): the time to wait; default 5 s
  */
-export function refuse(response: ServerResponse, status: number, code: string, message: string): void {
-  if (isTemporary(status)) response.setHeader('retry-after', retryAfterSeconds)
+export function refuse(
+  response: ServerResponse,
+  status: number,
+  code: string,
+  message: string,
+  retryAfterMs = defaultRetryAfterMs,
+): void {
+  if (isTemporary(status)) response.setHeader('retry-after', toSeconds(retryAfterMs))
   answerJson(response, status, { errors: [{ message, extensions: { code } }] }, graphqlResponseType)
 }
 
-/** Refuses an upgrade to WebSocket: the client sees a failed connection. */
-export function refuseUpgrade(socket: Duplex, status: number, message: string): void {
+/**
+ * Refuses an upgrade to WebSocket: the client sees a failed connection.
+ *
+ * @param retryAfterMs - for a temporary refusal (429, 503): the time to wait; default 5 s
+ */
+export function refuseUpgrade(
+  socket: Duplex,
+  status: number,
+  message: string,
+  retryAfterMs = defaultRetryAfterMs,
+): void {
   socket.end(
     [
       `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
@@ -35,7 +53,7 @@ export function refuseUpgrade(socket: Duplex, status: number, message: string): 
       'Content-Type: text/plain; charset=utf-8',
       'X-Content-Type-Options: nosniff',
       `Content-Length: ${Buffer.byteLength(message)}`,
-      ...(isTemporary(status) ? [`Retry-After: ${retryAfterSeconds}`] : []),
+      ...(isTemporary(status) ? [`Retry-After: ${toSeconds(retryAfterMs)}`] : []),
       '',
       message,
     ].join('\r\n'),

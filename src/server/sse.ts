@@ -2,8 +2,10 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { ExecutionArgs, ExecutionResult } from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
+import { keyOfToken } from '../admin/rate-limits.ts'
 import { cursorOf } from '../live/stream-outlet.ts'
 import { abortResponse } from './abort.ts'
+import type { Budgets } from './budgets.ts'
 import type { Connections } from './connections.ts'
 import { type Enveloped, type Note, type OperationContext, type ServerContext, wantsCatchUp } from './context.ts'
 import { resumeAfter } from './last-event-id.ts'
@@ -52,6 +54,7 @@ const resumeMs = 3_000
  */
 export function createEventStreamPlugin(options: {
   readonly connections: Connections
+  readonly budgets: Budgets
   readonly pollers: Pollers
   readonly metrics: ServerMetrics
   readonly note: Note
@@ -71,7 +74,7 @@ export function createEventStreamPlugin(options: {
   /** Returns the functions that execute one operation of a stream with several. */
   readonly envelop: (context: object) => Enveloped
 }): Plugin<object, ServerContext> {
-  const { connections, pollers, metrics, note, keepAliveMs, confirmMs, maxStreamMs, maskError } = options
+  const { connections, budgets, pollers, metrics, note, keepAliveMs, confirmMs, maxStreamMs, maskError } = options
   const subscriptions = new WeakMap<Request, 'sse' | 'polling'>()
   /**
    * The streams of requests with several operations, keyed by the placeholder result that yoga
@@ -99,6 +102,15 @@ export function createEventStreamPlugin(options: {
       if (await isOver(pending, context)) {
         frames.return()
         return new Response(null, { status: 204 })
+      }
+    }
+    if (transport === 'sse') {
+      const { authorization } = context.req.headers
+      const key = authorization === undefined ? null : keyOfToken(authorization)
+      const limit = await budgets.use('connections', { key, from, viewer, subject: 'sse' })
+      if (limit !== null) {
+        frames.return()
+        return refuse(429, 'RATE_LIMITED', limit.message, limit.retryAfterMs)
       }
     }
     let end: (why: string) => void = () => undefined
@@ -220,9 +232,10 @@ export function readAccept(header: string | null): { readonly stream: boolean; r
   }
 }
 
-function refuse(status: number, code: string, message: string): Response {
+function refuse(status: number, code: string, message: string, retryAfterMs = 0): Response {
   const body = JSON.stringify({ errors: [{ message, extensions: { code } }] })
-  return new Response(body, { status, headers: { 'content-type': graphqlResponseType } })
+  const retryAfter = retryAfterMs > 0 ? { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) } : {}
+  return new Response(body, { status, headers: { 'content-type': graphqlResponseType, ...retryAfter } })
 }
 
 /** Yields the frames of one operation: a `next` for each result, then `complete`. */

@@ -4,8 +4,8 @@ import { isAway } from './mask.ts'
 import { readAccept } from './sse.ts'
 
 /**
- * Responds with status 503 and `Retry-After` when no part of an operation could be executed because
- * the server is unavailable: load balancers and generic clients read these, and not
+ * Responds with status 503 or 429 and `Retry-After` when no part of an operation could be executed
+ * because the server is unavailable or a limit is reached: load balancers and generic clients read these, and not
  * `errors[].extensions`. A partial response keeps its status.
  */
 export function createUnavailablePlugin(): Plugin {
@@ -16,10 +16,11 @@ export function createUnavailablePlugin(): Plugin {
       // The status of an event stream is always 200.
       if (stream && !json) return
       const executed = result as ExecutionResult
-      if (!isAway(executed) || Object.values(executed.data ?? {}).some((value) => value !== null)) return
+      const isLimited = executed.errors?.some(({ extensions }) => extensions['code'] === 'RATE_LIMITED') === true
+      if (!(isAway(executed) || isLimited) || Object.values(executed.data ?? {}).some((value) => value !== null)) return
       const waits = (executed.errors ?? []).map(({ extensions }) => Number(extensions['retryAfterMs'] ?? 0))
       const seconds = Math.max(1, Math.ceil(Math.max(...waits) / 1_000))
-      const http = { status: 503, headers: { 'retry-after': String(seconds) } }
+      const http = { status: isLimited ? 429 : 503, headers: { 'retry-after': String(seconds) } }
       setResult({ ...executed, extensions: { ...executed.extensions, http } })
     },
   }

@@ -5,6 +5,7 @@ import { createTurnstile } from '../live/turnstile.ts'
 import type { Logger } from '../logger.ts'
 import { readWhence, type Whence } from './address.ts'
 import { endpoint } from './api.ts'
+import type { Budgets } from './budgets.ts'
 import type { Connections } from './connections.ts'
 import type { Note } from './context.ts'
 import { refuseRepeatedHeader } from './headers.ts'
@@ -28,12 +29,13 @@ export function createUpgrade(options: {
   readonly sockets: WebSockets
   readonly origins: OriginPolicy
   readonly connections: Connections
+  readonly budgets: Budgets
   readonly metrics: ServerMetrics
   readonly note: Note
   readonly logger: Logger
   readonly isDraining: () => boolean
 }): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
-  const { config, sockets, origins, connections, metrics, note, logger, isDraining } = options
+  const { config, sockets, origins, connections, budgets, metrics, note, logger, isDraining } = options
   const crowd = createTurnstile({ maxMs: upgradeMs })
 
   const refusalOf = (request: IncomingMessage, from: Whence): readonly [status: number, message: string] | null => {
@@ -62,8 +64,18 @@ export function createUpgrade(options: {
     crowd.pass(() => {
       const from = readWhence(request, config)
       const refusal = refusalOf(request, from)
-      if (refusal === null) sockets.upgrade(request, socket, head, from)
-      else refuseUpgrade(socket, ...refusal)
+      if (refusal !== null) return refuseUpgrade(socket, ...refusal)
+      if (!budgets.areLimited) return sockets.upgrade(request, socket, head, from)
+      budgets.use('connections', { key: null, from, subject: 'ws' }).then(
+        (limit) => {
+          if (limit === null) sockets.upgrade(request, socket, head, from)
+          else refuseUpgrade(socket, 429, limit.message, limit.retryAfterMs)
+        },
+        (error: unknown) => {
+          logger.error({ err: error }, 'failed to limit an upgrade')
+          refuseUpgrade(socket, 503, 'The server cannot count connections; try again later')
+        },
+      )
     })
   }
 }

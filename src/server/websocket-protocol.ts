@@ -2,11 +2,13 @@ import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST
 import { MessageType, makeServer, type Server, type SubscribePayload } from 'graphql-ws'
 import { isAsyncIterable } from 'graphql-yoga'
 import type { WebSocket } from 'ws'
+import { keyOfToken } from '../admin/rate-limits.ts'
 import { isTidingsError, TidingsError } from '../errors.ts'
 import type { Live } from '../live/shared.ts'
 import { closeCodes } from '../protocol.ts'
 import { isLimited } from '../tasks/viewer.ts'
 import type { Api } from './api.ts'
+import { type Budgets, countFailedToken } from './budgets.ts'
 import type { Connections } from './connections.ts'
 import type { Enveloped, Note, Place } from './context.ts'
 import { onFailure } from './iterables.ts'
@@ -40,13 +42,14 @@ export function createSocketProtocol(options: {
   readonly live: Live | undefined
   readonly tokens: Tokens
   readonly connections: Connections
+  readonly budgets: Budgets
   readonly metrics: ServerMetrics
   readonly note: Note
   readonly maskError: MaskError
   /** Whether the server cannot serve any client. */
   readonly isAway: () => boolean
 }): SocketProtocol {
-  const { maxSubscriptions, api, live, tokens, connections, metrics, note, maskError } = options
+  const { maxSubscriptions, api, live, tokens, connections, budgets, metrics, note, maskError } = options
   /** Operations that are not shared. */
   const prepared = new WeakMap<object, { readonly enveloped: Enveloped; readonly number: number }>()
   let operations = 0
@@ -143,16 +146,38 @@ export function createSocketProtocol(options: {
         closeSocket(socket, closeCodes.tryAgainLater, awayMessage)
         return false
       }
+      let credentials: string | undefined
       try {
-        extra.viewer = await tokens.read(readCredentials(connectionParams) ?? authorization)
+        credentials = readCredentials(connectionParams) ?? authorization
+        extra.viewer = await tokens.read(credentials)
       } catch (error) {
         metrics.refused('token')
         const { message } = maskError(error)
         const isRefused = isTidingsError(error, 'UNAUTHENTICATED')
         if (isRefused) note('REFUSED', null, from, { reason: 'token', subject: 'ws', detail: message })
         if (!isRefused) closeSocket(socket, closeCodes.tryAgainLater, message)
-        else closeSocket(socket, isExpired(error) ? closeCodes.expired : closeCodes.unauthorized, message)
+        else {
+          // A client with a wrong token stays away after 4401, so the limit only slows down a client
+          // that tries further tokens.
+          const limit = isExpired(error) ? null : await countFailedToken(budgets, credentials, from, 'ws')
+          if (limit !== null) closeSocket(socket, closeCodes.tryAgainLater, limit.message)
+          else closeSocket(socket, isExpired(error) ? closeCodes.expired : closeCodes.unauthorized, message)
+        }
         return false
+      }
+      if (extra.viewer !== null && credentials !== undefined) {
+        const key = keyOfToken(credentials)
+        const limit = await budgets.use('connections', {
+          key,
+          from,
+          isAddressUsed: false,
+          viewer: extra.viewer,
+          subject: 'ws',
+        })
+        if (limit !== null) {
+          closeSocket(socket, closeCodes.tryAgainLater, limit.message)
+          return false
+        }
       }
       // The socket closed while its token was being verified: nothing would cancel the timer below.
       if (socket.readyState !== socket.OPEN) return false

@@ -1,6 +1,7 @@
 import { createClient } from 'graphql-ws'
 import { WebSocket } from 'ws'
 import { createContext, schema } from '../../schema/index.ts'
+import { createRateLimits } from '../../src/admin/rate-limits.ts'
 import { parseConfig } from '../../src/config.ts'
 import type { Live } from '../../src/live/shared.ts'
 import { silentLogger } from '../../src/logger.ts'
@@ -51,14 +52,25 @@ export async function openDoor(environment: Readonly<Record<string, string>> = {
   const config = parseConfig({ NODE_ENV: 'test', PORT: '0', JWT_SECRET: secret, ...environment })
   const api = stack.use(await startApi({ MAX_STARTS_PER_MINUTE: config.MAX_STARTS_PER_MINUTE }))
   const live = createLiveDelivery(api.services, config, silentLogger)
+  const rateLimits = stack.use(
+    await createRateLimits({
+      budgets: config.RATE_LIMITS,
+      addressFactor: config.RATE_LIMIT_ADDRESS_FACTOR,
+      urls: config.REDIS_URL ?? [],
+      prefix: 'test',
+      logger: silentLogger,
+    }),
+  )
+  const services = { ...api.services, rateLimits }
   const server = stack.use(
     await startServer({
       config,
       schema,
       live,
-      createContext: (viewer, options) => createContext(api.services, viewer, options),
+      createContext: (viewer, options) => createContext(services, viewer, options),
       health: { database: api.database, bus: api.engine.bus },
       admin: api.engine.admin,
+      rateLimits,
       logger: silentLogger,
     }),
   )

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { silentLogger } from '../../src/logger.ts'
+import { createBudgets } from '../../src/server/budgets.ts'
 import { createConnections } from '../../src/server/connections.ts'
 import type { Note } from '../../src/server/context.ts'
 import { createMaskError } from '../../src/server/mask.ts'
@@ -21,7 +22,8 @@ test('a socket that closes while its token is read is not accepted', async () =>
   const note: Note = (event) => void notes.push(event)
   const metrics = createServerMetrics()
   const connections = createConnections({ MAX_SOCKETS_PER_ADDRESS: 10, MAX_SOCKETS_PER_VIEWER: 10 }, metrics)
-  const door = { connections, metrics, note, live: undefined, logger: silentLogger }
+  const budgets = createBudgets({ rateLimits: undefined, metrics, note })
+  const door = { connections, budgets, metrics, note, live: undefined, logger: silentLogger }
   const unused = (): never => {
     throw new Error('Nothing is asked for')
   }

@@ -1,0 +1,157 @@
+import { createHash } from 'node:crypto'
+import { Redis } from 'ioredis'
+import type { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
+import { TidingsError } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+import { type RateLimitBudgets, type RateLimitClass, rateLimitClasses } from '../rate-limit-classes.ts'
+
+/** The caller whose budget is used. */
+export interface LimitedCaller {
+  /** Of {@link keyOfUser} or {@link keyOfToken}; with null only the budget of the address is used. */
+  readonly key: string | null
+  /** null when it is unknown: then only the budget of the key is used. */
+  readonly address: string | null
+}
+
+/** Budgets of operations per minute, by caller and by address, shared by all servers. */
+export interface RateLimits extends AsyncDisposable {
+  /**
+   * Uses one operation of a budget: first that of the caller, then that of the address, so that a
+   * caller over its own budget uses up nothing of its neighbors'.
+   *
+   * @throws TidingsError `RATE_LIMITED` with `retryAfterMs` and `limit`, the class
+   */
+  take(name: RateLimitClass, caller: LimitedCaller): Promise<void>
+}
+
+const windowSeconds = 60
+/** Longest wait for Redis; then this server counts by itself. */
+const answerMs = 200
+
+/**
+ * Returns the key of a user. All callers of an address without a token share the budget of one
+ * caller.
+ */
+export function keyOfUser(userId: string | null, address: string | null): string {
+  return userId === null ? `anonymous:${networkOf(address ?? 'unknown')}` : `user:${userId}`
+}
+
+/** Returns the key of a token: a digest, as tokens must not be stored. */
+export function keyOfToken(token: string): string {
+  return `token:${createHash('sha256').update(token).digest('base64url').slice(0, 22)}`
+}
+
+/**
+ * Creates the limits. With Redis all servers of a database count together; while Redis does not
+ * answer, each server counts by itself.
+ *
+ * @param options.urls - of Redis, of which the first is used; without any, this process counts
+ * @param options.prefix - distinguishes the databases that share a Redis
+ */
+export async function createRateLimits(options: {
+  readonly budgets: RateLimitBudgets
+  readonly addressFactor: number
+  readonly urls: readonly string[]
+  readonly prefix: string
+  readonly logger: Logger
+}): Promise<RateLimits> {
+  // Loaded on use: a process without tokens, and a worker, limit nothing.
+  const limiting = await import('rate-limiter-flexible')
+  const { budgets, addressFactor, urls, prefix, logger } = options
+  const redis = urls[0] === undefined ? null : openRedis(urls[0], logger)
+  const createLimiter = (name: string, points: number): RateLimiterMemory | RateLimiterRedis => {
+    const keyPrefix = `tidings:${prefix}:limit:${name}`
+    const memory = new limiting.RateLimiterMemory({ keyPrefix, points, duration: windowSeconds })
+    if (redis === null) return memory
+    return new limiting.RateLimiterRedis({
+      storeClient: redis,
+      keyPrefix,
+      points,
+      duration: windowSeconds,
+      // A caller over its budget costs no request to Redis until the window ends.
+      inMemoryBlockOnConsumed: points + 1,
+      insuranceLimiter: memory,
+      rejectIfRedisNotReady: true,
+    })
+  }
+  const limiters = new Map(
+    (Object.keys(rateLimitClasses) as RateLimitClass[])
+      .filter((name) => budgets[name] > 0)
+      .map((name) => {
+        const ofCaller = createLimiter(name, budgets[name])
+        return [name, { ofCaller, ofAddress: createLimiter(`${name}:address`, budgets[name] * addressFactor) }]
+      }),
+  )
+
+  return {
+    async take(name, { key, address }) {
+      const found = limiters.get(name)
+      if (found === undefined) return
+      const network = address === null ? null : networkOf(address)
+      if (key !== null) await consume(found.ofCaller, name, key, 'one caller')
+      if (network !== null) await consume(found.ofAddress, name, network, 'one address')
+    },
+    [Symbol.asyncDispose]: async () => {
+      redis?.disconnect()
+    },
+  }
+}
+
+async function consume(
+  limiter: RateLimiterMemory | RateLimiterRedis,
+  name: RateLimitClass,
+  key: string,
+  whose: string,
+): Promise<void> {
+  try {
+    await limiter.consume(key)
+  } catch (rejected) {
+    if (rejected instanceof Error) throw rejected
+    const retryAfterMs = Math.max(1, Math.ceil((rejected as RateLimiterRes).msBeforeNext))
+    throw new TidingsError(
+      'RATE_LIMITED',
+      `Too many ${wordsOf(name)} of ${whose}: at most ${limiter.points} in a minute; try again in ${Math.ceil(retryAfterMs / 1_000)} s`,
+      { retryAfterMs, limit: name },
+    )
+  }
+}
+
+/** Returns the name of a class as words: `failed tokens`. */
+function wordsOf(name: RateLimitClass): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+}
+
+/**
+ * Returns the network that counts as one address: an IPv4 address, or the first 64 bits of an IPv6
+ * address, as a single machine usually has all addresses that begin with these.
+ */
+export function networkOf(address: string): string {
+  if (!address.includes(':')) return address
+  const [head = '', tail] = address.split('%')[0]?.split('::') ?? []
+  const left = head === '' ? [] : head.split(':')
+  const right = tail === undefined || tail === '' ? [] : tail.split(':')
+  const zeros = tail === undefined ? [] : Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0')
+  const groups = [...left, ...zeros, ...right].slice(0, 4)
+  return `${groups.map((group) => group.toLowerCase().replace(/^0+(?=.)/, '')).join(':')}::/64`
+}
+
+function openRedis(url: string, logger: Logger): Redis {
+  const redis = new Redis(url, {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: answerMs,
+    socketTimeout: 3_000,
+    connectTimeout: 3_000,
+  })
+  const { host } = new URL(url)
+  let isDown = false
+  redis.on('error', (error: unknown) => {
+    if (!isDown) logger.warn({ err: error, redis: host }, 'lost Redis; counting limits on this server only')
+    isDown = true
+  })
+  redis.on('ready', () => {
+    if (isDown) logger.info({ redis: host }, 'reconnected to Redis; counting limits together with other servers')
+    isDown = false
+  })
+  return redis
+}
