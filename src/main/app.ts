@@ -28,6 +28,7 @@ import { createEndNotices } from '../studio/notifications/task-ends.ts'
 import { createPeriodic } from '../studio/periodic.ts'
 import { typeOf } from '../studio/projects/file-names.ts'
 import { createPreviewKeeper } from '../studio/projects/preview-keeper.ts'
+import { warnOfMissingIsolation } from '../studio/sandbox/isolation.ts'
 import { startEngine } from '../tasks/engine.ts'
 import { headStartMsOf } from '../tasks/head-start.ts'
 import { pruneTasks } from '../tasks/retention.ts'
@@ -112,13 +113,15 @@ export async function startApp(options: {
     await startEngine({
       config,
       database,
-      definitions: (log) => createTaskDefinitions(config, log),
+      definitions: (log) => createTaskDefinitions(config, { ...log, logger }),
       logger,
       tracing,
       createAtEnd: ({ presence, ...log }) =>
         createEndNotices({ notifications: createNotifications({ ...log, keptDays }), presence, logger }),
     }),
   )
+  // A process that only serves starts no sandboxed processes.
+  if (config.ROLE !== 'server') void warnOfMissingIsolation(logger)
   const metrics = createServerMetrics()
   const applications = createApplications(engine, { notificationDays: keptDays })
   const { previews } = applications.projects

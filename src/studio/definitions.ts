@@ -1,6 +1,8 @@
 import type { Config } from '../config.ts'
 import type { Appender } from '../log/append.ts'
+import type { Logger } from '../logger.ts'
 import type { TaskDefinition } from '../tasks/define-task.ts'
+import { createGenerationPool } from './content/apart/pool.ts'
 import { createContentProvider, createQuestionProvider, createReplyProvider } from './content/create.ts'
 import { defineConvertDocument } from './documents/convert-document.ts'
 import { defineGenerateProject } from './projects/generate-project.ts'
@@ -8,7 +10,7 @@ import { createProjectGenerators } from './projects/generators.ts'
 import { defineSyncProject } from './projects/sync-project.ts'
 import { defineGenerateQuiz } from './quizzes/generate-quiz.ts'
 import { defineReplaceQuestion } from './quizzes/replace-question.ts'
-import { defineCreateRoadmap } from './roadmaps/create-roadmap.ts'
+import { createOutliner, defineCreateRoadmap } from './roadmaps/create-roadmap.ts'
 import { defineRetryContent, defineRetryFailedContent } from './roadmaps/retry-content.ts'
 import { createRoadmapTeller } from './roadmaps/updates.ts'
 import { defineSelfTest } from './self-test/self-test.ts'
@@ -18,22 +20,24 @@ import { defineReply } from './sessions/reply.ts'
 /** The task definitions of all applications, with which the engine is started. */
 export function createTaskDefinitions(
   config: Config,
-  { appender }: { readonly appender: Appender },
+  { appender, logger }: { readonly appender: Appender; readonly logger: Logger },
 ): readonly TaskDefinition[] {
-  const provider = createContentProvider(config)
-  const questions = createQuestionProvider(config)
+  const pool = createGenerationPool({ logger })
+  const provider = createContentProvider(config, pool)
+  const questions = createQuestionProvider(config, pool)
   // A service answers several requests at once; the extractive provider would only compete with
   // itself for CPU.
   const concurrency = provider.name === 'extractive' ? 1 : 4
   const teller = createRoadmapTeller(appender)
+  const outline = createOutliner(pool)
   return [
     defineConvertDocument({ maxBytes: config.MAX_UPLOAD_BYTES }),
-    defineCreateRoadmap(provider, { teller, concurrency }),
+    defineCreateRoadmap(provider, { teller, concurrency, outline }),
     defineRetryContent(provider, teller),
     defineRetryFailedContent(provider, { teller, concurrency }),
     defineGenerateQuiz(questions),
     defineReplaceQuestion(questions),
-    defineGenerateProject({ generators: createProjectGenerators(config), questions }),
+    defineGenerateProject({ generators: createProjectGenerators(config, pool), questions }),
     defineSyncProject(),
     defineReply(createReplyProvider(config), createTeller(appender)),
     ...(config.SELF_TEST ? [defineSelfTest()] : []),

@@ -33,7 +33,11 @@ const documentErrors = {
   },
   FORBIDDEN_XML: { retryable: false, when: 'The file declares XML entities.', advice: 'Save it again as DOCX.' },
   HAS_MACROS: { retryable: false, when: 'The file contains macros.', advice: 'Save it as DOCX.' },
-  TOO_COMPLEX: { retryable: false, when: 'The structure is nested too deeply or too large.', advice: split },
+  TOO_COMPLEX: {
+    retryable: false,
+    when: 'The structure is nested too deeply or too large, or processing the text took more time or memory than allowed.',
+    advice: split,
+  },
   UNREADABLE: { retryable: false, when: 'The file cannot be read.', advice: saveAgain },
   TIMED_OUT: { retryable: false, when: 'Reading the document took too long.', advice: split },
 } as const satisfies Record<DocumentErrorCode, ErrorCatalogue[string]>
@@ -70,7 +74,12 @@ const contentErrors = {
     when: 'The answer has problems that asking again did not correct.',
     advice: 'Ask for something smaller, or use another model.',
   },
-} as const satisfies Record<ContentErrorCode, ErrorCatalogue[string]>
+  GENERATOR_UNAVAILABLE: {
+    retryable: true,
+    when: 'The process that generates content could not be started, or ended unexpectedly.',
+    advice: wait,
+  },
+} as const satisfies Record<Exclude<ContentErrorCode, keyof typeof documentErrors>, ErrorCatalogue[string]>
 
 /** Codes of `TaskError.code` that the applications of the Studio add to those of the engine. */
 export const studioErrorCatalogue = {

@@ -8,6 +8,7 @@ import { defineConvertDocument } from '../../src/studio/documents/convert-docume
 import { createNotifications } from '../../src/studio/notifications/notifications.ts'
 import { createEndNotices } from '../../src/studio/notifications/task-ends.ts'
 import { defineCreateRoadmap } from '../../src/studio/roadmaps/create-roadmap.ts'
+import { outlineRoadmap } from '../../src/studio/roadmaps/outline.ts'
 import { defineRetryContent, defineRetryFailedContent } from '../../src/studio/roadmaps/retry-content.ts'
 import { createRoadmapTeller } from '../../src/studio/roadmaps/updates.ts'
 import type { TaskDefinition } from '../../src/tasks/define-task.ts'
@@ -110,7 +111,11 @@ export async function startApi(
   const fixture = await startTestEngine({
     definitions: (log) => [
       defineConvertDocument({ maxBytes: 1_000_000 }),
-      defineCreateRoadmap(provider, { teller: createRoadmapTeller(log.appender), concurrency: 2 }),
+      defineCreateRoadmap(provider, {
+        teller: createRoadmapTeller(log.appender),
+        concurrency: 2,
+        outline: async (structure) => outlineRoadmap(structure),
+      }),
       defineRetryContent(provider, createRoadmapTeller(log.appender)),
       defineRetryFailedContent(provider, { teller: createRoadmapTeller(log.appender), concurrency: 2 }),
       ...(typeof more === 'function' ? more(log) : more),

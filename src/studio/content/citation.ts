@@ -5,6 +5,8 @@ import { type Citation, type QuestionSection, wordsOf } from './question.ts'
 
 /** Fewer words prove nothing: they occur in any text. */
 const minWords = 4
+/** No provider reads more of a section. */
+const maxCitableCharacters = 20_000
 
 /** Finds passages in a document. Reads each section once. */
 export interface CitationCheck {
@@ -15,14 +17,22 @@ export interface CitationCheck {
   find(quotation: string, sectionKey?: string): Citation | null
 }
 
-/** Creates a check of citations for one document. */
-export function createCitationCheck(sections: readonly QuestionSection[]): CitationCheck {
-  const texts = new Map<QuestionSection, string>()
+/**
+ * Creates a check of citations for one document.
+ *
+ * @param texts - the {@link citableText} of each section; by default computed in this process when
+ * it is needed
+ */
+export function createCitationCheck(
+  sections: readonly QuestionSection[],
+  texts: readonly string[] = [],
+): CitationCheck {
+  const cache = new Map(texts.map((text, index) => [sections[index], text]))
   const textIn = (section: QuestionSection): string => {
-    const known = texts.get(section)
-    if (known !== undefined) return known
-    const text = comparable(shownText(parseMarkdown(section.body)))
-    texts.set(section, text)
+    const cached = cache.get(section)
+    if (cached !== undefined) return cached
+    const text = citableText(section.body)
+    cache.set(section, text)
     return text
   }
   return {
@@ -42,6 +52,11 @@ export function createCitationCheck(sections: readonly QuestionSection[]): Citat
       }
     },
   }
+}
+
+/** Renders Markdown as the space-delimited words in which quotations are located. */
+export function citableText(markdown: string): string {
+  return comparable(shownText(parseMarkdown(markdown.slice(0, maxCitableCharacters))))
 }
 
 /** Space-delimited words, so that partial words do not match. */

@@ -13,6 +13,10 @@ const lastCode = 0xf8ff
 /** Identifiers in prose: camelCase, snake_case, paths, calls, options, dotted names. */
 const identifier =
   /(?<![\p{L}\p{N}_])(?:--?[a-z][\w-]+|@[\w-]+\/[\w.-]+|[\w$]+\(\)|[a-z]+[A-Z][\w$]*(?:\.[\w$]+)*|[A-Za-z][\w$]*_[\w$]+|[A-Z]{2,}[\w$]*_[\w$]+|\.{0,2}\/?(?:[\w.@-]+\/)+[\w@-]+\.[a-z]{1,5}|[\w$-]+\.(?:ts|js|json|md|yml|yaml|sql|py|html|css|txt|conf|sh)|[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)+(?:\(\))?)(?![\p{L}\p{N}_])/gu
+/** The characters around which an identifier is looked for, so that its context is seen as a whole. */
+const identifierRun = /[\p{L}\p{N}_$@./()-]+/gu
+/** No identifier: encoded data, or a line of dots. The pattern's time is not linear in the run. */
+const maxRunCharacters = 100
 const notIdentifier = /^(e\.g|i\.e|a\.m|p\.m|u\.s|ph\.d|-[\w-]+|Node\.js|Vue\.js|Next\.js)$/i
 
 /** Creates a table; equal code gets the same character. Code beyond 6,400 distinct pieces remains text. */
@@ -38,7 +42,11 @@ export function createCodes(): {
     codes,
     encode,
     encodeIdentifiers: (text) =>
-      text.replace(identifier, (found) => (notIdentifier.test(found) ? found : encode(found))),
+      text.replace(identifierRun, (run) =>
+        run.length > maxRunCharacters
+          ? run
+          : run.replace(identifier, (found) => (notIdentifier.test(found) ? found : encode(found))),
+      ),
   }
 }
 

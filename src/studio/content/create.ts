@@ -1,20 +1,28 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../../config.ts'
-import type { ContentProvider } from './provider.ts'
-import type { QuestionProvider } from './question.ts'
+import { interruptible } from '../../log/interruptible.ts'
+import { defineJob } from './apart/job.ts'
+import type { GenerationPool } from './apart/pool.ts'
+import { createPieces, cutIntoPieces, paced } from './pieces.ts'
+import { type ContentProvider, maxSourceCharacters } from './provider.ts'
+import { maxSectionCharacters, type QuestionProvider } from './question.ts'
 import type { ReplyProvider } from './reply.ts'
 
+const jobs = new URL('./jobs.ts', import.meta.url)
+const content = defineJob<typeof import('./jobs.ts'), 'content'>(jobs, 'content')
+const ask = defineJob<typeof import('./jobs.ts'), 'ask'>(jobs, 'ask')
+const citable = defineJob<typeof import('./jobs.ts'), 'citable'>(jobs, 'citable')
+
 /**
- * Creates the provider selected by `CONTENT_PROVIDER` and its settings.
- * Dependencies are loaded by the first request: an English dictionary or a service client takes
- * half a second, which neither server startup nor a process that only serves should pay.
+ * Creates the provider selected by `CONTENT_PROVIDER` and its settings. Nothing is loaded before
+ * the first request, which neither server startup nor a process that only serves should pay.
+ *
+ * @param pool - executes the work on the text of the document
  */
-export function createContentProvider(config: Config): ContentProvider {
+export function createContentProvider(config: Config, pool: GenerationPool): ContentProvider {
   const name = config.CONTENT_PROVIDER
+  if (name === 'extractive') return extractiveContent(pool, config.CONTENT_PACE_MS)
   const load = once(async (): Promise<ContentProvider> => {
-    if (name === 'extractive') {
-      const { createExtractiveProvider } = await import('./extractive.ts')
-      return createExtractiveProvider({ delayMs: config.CONTENT_PACE_MS })
-    }
     const { createOpenAiProvider } = await import('./openai.ts')
     return createOpenAiProvider(endpointOf(config))
   })
@@ -22,20 +30,19 @@ export function createContentProvider(config: Config): ContentProvider {
 }
 
 /** Creates the configured provider of questions, in the same way. */
-export function createQuestionProvider(config: Config): QuestionProvider {
+export function createQuestionProvider(config: Config, pool: GenerationPool): QuestionProvider {
   const name = config.CONTENT_PROVIDER
+  if (name === 'extractive') return extractiveQuestions(pool, config.CONTENT_PACE_MS)
   const load = once(async (): Promise<QuestionProvider> => {
-    if (name === 'extractive') {
-      const { createExtractiveQuestions } = await import('./questions-extractive.ts')
-      return createExtractiveQuestions({ delayMs: config.CONTENT_PACE_MS })
-    }
     const { createOpenAiQuestions } = await import('./questions-openai.ts')
-    return createOpenAiQuestions(endpointOf(config))
+    const readCitable = (bodies: readonly string[], signal: AbortSignal): Promise<string[]> =>
+      Array.fromAsync(pool.run(citable, bodies, signal))
+    return createOpenAiQuestions({ ...endpointOf(config), readCitable })
   })
   return { name, ask: (request) => fromLoaded(async () => (await load()).ask(request)) }
 }
 
-/** Creates the configured provider of replies, in the same way. */
+/** Creates the configured provider of replies: passages are short, so these are written in this process. */
 export function createReplyProvider(config: Config): ReplyProvider {
   const name = config.CONTENT_PROVIDER
   const load = once(async (): Promise<ReplyProvider> => {
@@ -47,6 +54,54 @@ export function createReplyProvider(config: Config): ReplyProvider {
     return createOpenAiReplies(endpointOf(config))
   })
   return { name, reply: (request) => fromLoaded(async () => (await load()).reply(request)) }
+}
+
+/** The extractive provider, executed by the pool; the delay between pieces occupies no process. */
+function extractiveContent(pool: GenerationPool, delayMs: number): ContentProvider {
+  return {
+    name: 'extractive',
+    generate: ({ signal: requested, ...request }) =>
+      createPieces(requested, async function* (signal) {
+        const input = {
+          ...request,
+          source: request.source.slice(0, maxSourceCharacters),
+          // A tutorial is written from its own text.
+          corpus: request.piece === 'TUTORIAL' ? [] : request.corpus,
+        }
+        const parts = await Array.fromAsync(pool.run(content, input, signal))
+        yield* paced(cutIntoPieces(parts.join('')), delayMs, signal)
+      }),
+  }
+}
+
+/** The extractive provider of questions, executed by the pool. */
+function extractiveQuestions(pool: GenerationPool, delayMs: number): QuestionProvider {
+  return {
+    name: 'extractive',
+    ask: ({ signal: requested, ...request }) =>
+      interruptible(async function* (left) {
+        requested.throwIfAborted()
+        const signal = AbortSignal.any([requested, left])
+        const sections = request.sections.map(({ key, heading, body }) => ({
+          key,
+          heading,
+          body: body.slice(0, maxSectionCharacters),
+        }))
+        let isFirst = true
+        try {
+          for await (const question of pool.run(ask, { ...request, sections }, signal)) {
+            if (!isFirst && delayMs > 0) await sleep(delayMs, undefined, { signal })
+            isFirst = false
+            requested.throwIfAborted()
+            yield question
+          }
+        } catch (error) {
+          // Any failure caused by the abort is replaced with the signal's reason.
+          requested.throwIfAborted()
+          throw error
+        }
+      }),
+  }
 }
 
 function endpointOf(config: Config) {

@@ -10,8 +10,11 @@ export interface JsonObjects {
   add(piece: string): string[]
 }
 
-/** Longer objects are discarded, which bounds the memory for an object that is never closed. */
+/** A longer answer without an end is discarded, which bounds the memory for an object that is never closed. */
 const maxCharacters = 100_000
+
+/** A question has fewer; each object of a deeply nested answer would be read again in those around it. */
+const maxObjectCharacters = 8_000
 
 /** Creates the finder. */
 export function createJsonObjects(): JsonObjects {
@@ -32,7 +35,7 @@ export function createJsonObjects(): JsonObjects {
         else if (character === '{') starts.push(at)
         else if (character === '}') {
           const start = starts.pop()
-          if (start !== undefined) found.push(text.slice(start, at + 1))
+          if (start !== undefined && at - start < maxObjectCharacters) found.push(text.slice(start, at + 1))
         }
       }
       if (starts.length === 0 || text.length > maxCharacters) {

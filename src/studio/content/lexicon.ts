@@ -36,6 +36,7 @@ export function collectEntries(reading: Reading): Entry[] {
   const entries = new Map<string, Entry>()
   const add = (kind: EntryKind, text: string, shown: string): void => {
     const plain = plainText(text, source).toLowerCase()
+    if (plain.length > maxEntryCharacters) return
     const known = entries.get(`${kind} ${plain}`)
     const entry = known ?? {
       kind,
@@ -75,6 +76,11 @@ export function asInSentence(kind: EntryKind, text: string): string {
   return isCommon && text.slice(1) === text.slice(1).toLowerCase() ? text.toLowerCase() : text
 }
 
+/** Longer phrases are no answers. */
+const maxEntryCharacters = 120
+/** Longer lines are generated, or data. */
+const maxCodeLine = 400
+
 const callsAndClasses = /(?:(?<=[\w)\]]\.)([a-z][A-Za-z]{2,30})(?=\())|(?:(?<=\bnew )([A-Z][A-Za-z]{2,30})\b)/g
 
 /** Finds called methods and constructed classes in the code of a source. */
@@ -85,7 +91,7 @@ export function findCodeNames({ source }: Reading): CodeName[] {
     )
     .flatMap(({ value, language }) =>
       value.split('\n').flatMap((line) => {
-        const code = line.replace(/\s*(\/\/|#).*$/, '')
+        const code = (line.split(/\/\/|#/, 1)[0] ?? '').slice(0, maxCodeLine).trimEnd()
         if (/^\s*console\./.test(code)) return []
         return [...code.matchAll(callsAndClasses)].map(({ index, 1: method, 2: made }): CodeName => {
           const name = method ?? made ?? ''

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { trimEndOf } from '../text/words.ts'
 import { fieldOf, toContentError, toEndpointError, toStreamError } from './openai-errors.ts'
 import { done, readChunks, type Silence } from './openai-stream.ts'
 import { ContentError } from './provider.ts'
@@ -40,7 +41,7 @@ export type Chat = (
  */
 export function createChat({ baseUrl, apiKey, model, silenceMs }: OpenAiOptions): Chat {
   const url = new URL(baseUrl)
-  url.pathname = `${url.pathname.replace(/\/+$/, '')}/chat/completions`
+  url.pathname = `${trimEndOf(url.pathname, /\//)}/chat/completions`
   const headers = {
     'content-type': 'application/json',
     accept: 'text/event-stream, application/json',

@@ -1,6 +1,9 @@
 /** One of a concept's three pieces of content. */
 export type ContentPiece = 'TUTORIAL' | 'RESOURCES' | 'QUIZ'
 
+/** Longer sources are cut before they are analysed; the concepts of a roadmap are shorter. */
+export const maxSourceCharacters = 20_000
+
 /** A request for one piece of content, with its source material. */
 export interface ContentRequest {
   readonly piece: ContentPiece
@@ -37,6 +40,8 @@ export interface ContentRequest {
  *   response.
  * - `CONTENT_REFUSED`: its filter stopped the answer.
  * - `EMPTY_ANSWER`: its answer was empty.
+ * - `TOO_COMPLEX`: generating took more time or memory than a job may use.
+ * - `GENERATOR_UNAVAILABLE`: the generation process could not be started, or was lost.
  */
 export type ContentErrorCode =
   | 'NOT_ENOUGH_TEXT'
@@ -46,6 +51,8 @@ export type ContentErrorCode =
   | 'CONTENT_REFUSED'
   | 'EMPTY_ANSWER'
   | 'UNUSABLE_ANSWER'
+  | 'TOO_COMPLEX'
+  | 'GENERATOR_UNAVAILABLE'
 
 /** A failed generation: the failure, whether a retry may help, and what the user can do. */
 export class ContentError extends Error {
@@ -69,6 +76,18 @@ export class ContentError extends Error {
     this.retryAfterMs = details.retryAfterMs
     this.advice = details.advice
   }
+}
+
+/**
+ * Creates the failure of work that exceeds its own limits.
+ *
+ * @param reason - the limit, as the end of a sentence: "took longer than 60 s"
+ */
+export function tooComplex(reason: string): ContentError {
+  return new ContentError('TOO_COMPLEX', `The text could not be processed: it ${reason}`, {
+    retryable: false,
+    advice: 'Split the document, or remove its unusual parts, and import it again.',
+  })
 }
 
 /**

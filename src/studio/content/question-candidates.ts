@@ -115,12 +115,16 @@ function phrases(sentence: Sentence, passage: Passage, material: Material): Cand
   })
 }
 
+/** Longer meanings are paragraphs. */
+const maxMeaning = 400
+
 function terms(passage: Passage): Candidate[] {
   const { source } = passage.reading
   return source.definitions.flatMap((definition): Candidate[] => {
     const term = plainText(definition.term, source)
     const meaning = plainText(definition.meaning, source)
     const meaningStems = new Set(stemsIn(definition.meaning, source))
+    if (meaning.length > maxMeaning) return []
     const words = meaning.split(/\s+/).length
     // A bare value explains nothing, and the default in a table is not a term.
     if (/^(true|false|null|undefined|none|yes|no|all|any|both|-|—)\b|^[\d."']/i.test(term)) return []

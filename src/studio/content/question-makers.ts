@@ -1,4 +1,4 @@
-import { escapeMarkdown } from '../text/words.ts'
+import { escapeMarkdown, trimEndOf } from '../text/words.ts'
 import { plainText } from './codes.ts'
 import { asInSentence, type EntryKind } from './lexicon.ts'
 import { turnAround } from './opposites.ts'
@@ -200,10 +200,7 @@ function asQuoted(text: string): string {
 
 /** The section's heading as the context of a question, unless it gives the answer away or is unspecific. */
 function about({ section, reading }: Passage, stem: string): string {
-  const heading = section.heading
-    .replace(/\s+/g, ' ')
-    .replace(/[?:.]+$/, '')
-    .trim()
+  const heading = trimEndOf(section.heading.replace(/\s+/g, ' '), /[?:.]/).trim()
   const stems = stemsIn(heading, { codes: [] })
   const isEmpty =
     /^(introduction|overview|usage|example|api|returns?|parameters?|fields?|note|methods?|options?|use|see also|install)s?$/i

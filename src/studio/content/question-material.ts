@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { plainText } from './codes.ts'
-import { collectEntries, type Entry } from './lexicon.ts'
-import type { QuestionSection } from './question.ts'
+import { collectEntries, type Entry, type EntryKind } from './lexicon.ts'
+import { maxSectionCharacters, type QuestionSection } from './question.ts'
 import { isPointer, type Reading, readForContent } from './reading.ts'
 import type { Sentence } from './source-text.ts'
 import { stemsIn } from './words.ts'
@@ -30,14 +30,21 @@ export interface Material {
    * wrong answer may be right.
    */
   readonly isSaid: (words: readonly string[], context: readonly string[]) => boolean
+  /** The possible answers of a kind: those of the passage, of the passages near it, and of the others. */
+  readonly entriesAround: (passage: Passage, kind: EntryKind) => readonly (readonly Entry[])[]
 }
+
+/** Maximum number of possible answers of a kind that are compared, at each distance. */
+const maxAround = 200
+/** Passages closer than this share of the document are near. */
+const nearShare = 0.1
 
 /**
  * Maximum number of words read per request: about a second of CPU. A longer document is sampled
  * over its whole length.
  */
 const maxWords = 20_000
-const maxSectionCharacters = 12_000
+const maxSentencesPerStem = 200
 /** Sections about the project rather than its subject. */
 const aside =
   /^(license|licence|copyright|contribut|sponsor|backer|change ?log|history|acknowledg|credits?|authors?|maintainers?|code of conduct|table of contents|contents|support(ers|ing)?\b|related|compatibility$|security$|types$|who uses|donat|install(ation|ing)?$|community|further reading|see also|references$|returns?$|parameters?$|examples?$|yields$|throws$)/i
@@ -71,6 +78,33 @@ export async function readMaterial(
   return toMaterial(passages, sections)
 }
 
+/** Looks up each kind of a passage once: a question is tried for many phrases of each passage. */
+function createSurroundings(passages: readonly Passage[]): Material['entriesAround'] {
+  const cache = new Map<Passage, Map<EntryKind, readonly (readonly Entry[])[]>>()
+  const collect = (kind: EntryKind, isIncluded: (other: Passage) => boolean): Entry[] => {
+    const found: Entry[] = []
+    for (const other of passages) {
+      if (found.length >= maxAround) break
+      if (isIncluded(other)) found.push(...other.entries.filter((entry) => entry.kind === kind))
+    }
+    return found.slice(0, maxAround)
+  }
+  return (passage, kind) => {
+    const byKind = cache.get(passage) ?? new Map<EntryKind, readonly (readonly Entry[])[]>()
+    cache.set(passage, byKind)
+    const cached = byKind.get(kind)
+    if (cached !== undefined) return cached
+    const isNear = (other: Passage): boolean => Math.abs(other.at - passage.at) < nearShare
+    const pools = [
+      collect(kind, (other) => other === passage),
+      collect(kind, (other) => other !== passage && isNear(other)),
+      collect(kind, (other) => other !== passage && !isNear(other)),
+    ]
+    byKind.set(kind, pools)
+    return pools
+  }
+}
+
 function toMaterial(passages: readonly Passage[], sections: readonly QuestionSection[]): Material {
   const counts = new Map<string, number>()
   const keys = new Set<string>()
@@ -80,6 +114,14 @@ function toMaterial(passages: readonly Passage[], sections: readonly QuestionSec
     for (const { kind, stem } of entries) if (kind === 'TERM') keys.add(stem)
     sentences.push(...reading.stems.map((stems) => new Set(stems)))
   }
+  const sentencesByStem = new Map<string, ReadonlySet<string>[]>()
+  for (const sentence of sentences)
+    for (const stem of sentence) {
+      const own = sentencesByStem.get(stem)
+      if (own === undefined) sentencesByStem.set(stem, [sentence])
+      // A more frequent word is in everything.
+      else if (own.length < maxSentencesPerStem) own.push(sentence)
+    }
   // In a short text no word occurs often.
   const often = sentences.length < 40 ? { phrase: 1, word: 2 } : { phrase: 2, word: 4 }
   for (const { heading } of sections) {
@@ -94,13 +136,15 @@ function toMaterial(passages: readonly Passage[], sections: readonly QuestionSec
     passages,
     count: (stem) => counts.get(stem) ?? 0,
     isTerm: (stem) => keys.has(stem) || (counts.get(stem) ?? 0) >= (stem.includes(' ') ? often.phrase : often.word),
-    isSaid: (words, context) =>
+    isSaid: ([first, ...others], context) =>
       context.length > 0 &&
-      sentences.some((own) => {
-        if (!words.every((word) => own.has(word))) return false
-        const shared = context.filter((word) => own.has(word)).length
-        return shared / context.length >= 0.6
-      }),
+      (first === undefined ||
+        (sentencesByStem.get(first) ?? []).some((own) => {
+          if (!others.every((word) => own.has(word))) return false
+          const shared = context.filter((word) => own.has(word)).length
+          return shared / context.length >= 0.6
+        })),
+    entriesAround: createSurroundings(passages),
   }
 }
 

@@ -60,17 +60,12 @@ export function wrongPhrases(
   const answer = shown(text, passage)
   const isCommon = kind === 'SINGULAR' || kind === 'PLURAL' || kind === 'WORD'
   const fits = (entry: Entry): boolean =>
-    entry.kind === kind &&
     looksAlike(kind, entry.shown, answer) &&
     !/[{}<>=;]/.test(entry.shown) &&
     !entry.plain.split(/\s+/).some((word) => vague.test(word)) &&
     (!isCommon || (material.isTerm(entry.stem) && entry.plain.length > 3)) &&
     (!isCommon || entry.words === plain.split(/\s+/).length || Math.min(entry.words, plain.split(/\s+/).length) > 1)
-  const near = material.passages.filter((one) => one !== passage && Math.abs(one.at - passage.at) < 0.1)
-  const far = material.passages.filter((one) => one !== passage && Math.abs(one.at - passage.at) >= 0.1)
-  const pools = [passage.entries, near.flatMap(({ entries }) => entries), far.flatMap(({ entries }) => entries)].map(
-    (pool) => pool.filter(fits),
-  )
+  const pools = material.entriesAround(passage, kind).map((pool) => pool.filter(fits))
   return chooseDistractors(wanted, pools, count + 3, random)
     .filter((entry) => !material.isSaid(entry.stems, context))
     .slice(0, count)
@@ -91,8 +86,8 @@ export function otherMeanings(meaning: string, { passage }: Candidate): string[]
     const stems = stemsIn(one.meaning, source)
     const shared = stems.filter((stem) => own.has(stem)).length
     const isAlike = text.length > length * 0.4 && text.length < length * 2.5
-    const isUsable = text.split(/\s+/).length >= 4 && !isOutside(text) && !/\bsee\b|\/\//i.test(text)
-    return isAlike && isUsable && shared <= stems.length * 0.4 ? [asOption(shown(one.meaning, passage))] : []
+    const isUsable = isAlike && text.split(/\s+/).length >= 4 && !isOutside(text) && !/\bsee\b|\/\//i.test(text)
+    return isUsable && shared <= stems.length * 0.4 ? [asOption(shown(one.meaning, passage))] : []
   })
   return [...new Set(found)].filter((text) => text !== right)
 }

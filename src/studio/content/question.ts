@@ -42,6 +42,9 @@ export interface Question {
   readonly citation: Citation
 }
 
+/** Longer sections are cut before they are analysed. */
+export const maxSectionCharacters = 12_000
+
 /** A section of the document that questions are about. */
 export interface QuestionSection {
   readonly key: string
@@ -124,6 +127,34 @@ function essenceOf({ prompt, answer }: Pick<Question, 'prompt' | 'answer'>): Set
 /** Minimum share of common words at which two questions are the same. */
 const sameShare = 0.8
 
+/** Questions that must not be asked again. */
+export interface AskedQuestions {
+  add(question: Pick<Question, 'prompt' | 'answer'>): void
+  /** Whether one of them is the same as the question, by {@link isSameQuestion}. */
+  has(question: Pick<Question, 'prompt' | 'answer'>): boolean
+}
+
+/** Creates a collection of asked questions; the words of each are read once. */
+export function createAskedQuestions(questions: readonly Pick<Question, 'prompt' | 'answer'>[] = []): AskedQuestions {
+  const essences = questions.map(essenceOf)
+  return {
+    add(question) {
+      essences.push(essenceOf(question))
+    },
+    has(question) {
+      const own = essenceOf(question)
+      return essences.some((other) => isSameEssence(own, other))
+    },
+  }
+}
+
+function isSameEssence(one: ReadonlySet<string>, other: ReadonlySet<string>): boolean {
+  let shared = 0
+  for (const word of one) if (other.has(word)) shared += 1
+  const all = one.size + other.size - shared
+  return all === 0 || shared / all >= sameShare
+}
+
 /**
  * Whether two questions are equivalent: identical, or so similar that the answer to one answers the
  * other. A gap counts as its answer, so two gaps in one sentence, and the sentence as a statement,
@@ -133,8 +164,5 @@ export function isSameQuestion(
   a: Pick<Question, 'prompt' | 'answer'>,
   b: Pick<Question, 'prompt' | 'answer'>,
 ): boolean {
-  const [one, other] = [essenceOf(a), essenceOf(b)]
-  const shared = [...one].filter((word) => other.has(word)).length
-  const all = one.size + other.size - shared
-  return all === 0 || shared / all >= sameShare
+  return isSameEssence(essenceOf(a), essenceOf(b))
 }

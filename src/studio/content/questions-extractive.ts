@@ -2,7 +2,7 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { interruptible } from '../../log/interruptible.ts'
 import { type CitationCheck, createCitationCheck } from './citation.ts'
 import {
-  isSameQuestion,
+  createAskedQuestions,
   type Question,
   type QuestionKind,
   type QuestionProvider,
@@ -17,6 +17,8 @@ import { createRandom, type Random } from './random.ts'
 
 /** Candidates below this weight are not worth a learner's time. */
 const minWeight = 0.35
+/** Most documents need fewer than 500 for 50 questions; more are a sign of a text that allows none. */
+const maxAttempts = 3_000
 
 /**
  * A provider of questions that needs no service: all content is extracted from the document.
@@ -61,6 +63,11 @@ export function createExtractiveQuestions({
   }
 }
 
+/** A candidate with the kinds of question that it does not allow. */
+interface PoolCandidate extends Candidate {
+  readonly failed: Set<string>
+}
+
 /** Chooses questions spread over the document, rotating the kinds. */
 function* chooseQuestions(
   request: QuestionRequest,
@@ -73,8 +80,15 @@ function* chooseQuestions(
   const kinds = questionKinds.filter((kind) => request.kinds.includes(kind))
   const pool = candidates
     .filter(({ weight }) => weight >= minWeight)
-    .map((candidate) => ({ ...candidate, weight: candidate.weight + random.next() * 0.3 }))
-  const asked: Pick<Question, 'prompt' | 'answer'>[] = [...avoid]
+    .map(
+      (candidate): PoolCandidate => ({
+        ...candidate,
+        weight: candidate.weight + random.next() * 0.3,
+        failed: new Set(),
+      }),
+    )
+  const asked = createAskedQuestions(avoid)
+  let attempts = 0
   const stems = new Map<string, number>()
   const places = new Set<string>()
   const perSection = new Map<string, number>()
@@ -87,7 +101,7 @@ function* chooseQuestions(
     const turn = kinds[slot % kinds.length]
     const question = pick(turn === undefined ? [] : [turn, ...kinds.filter((kind) => kind !== turn)], target)
     if (question === undefined) return
-    asked.push(question)
+    asked.add(question)
     yield question
   }
 
@@ -130,13 +144,23 @@ function* chooseQuestions(
     return weight - Math.min(4, away) * 0.5 - (stems.get(stem) ?? 0) * 1.2 - fromSection * 0.15
   }
 
-  function make(kind: QuestionKind, candidate: Candidate, wantsFalse: boolean): Question | undefined {
+  function make(kind: QuestionKind, candidate: PoolCandidate, wantsFalse: boolean): Question | undefined {
+    // A candidate that allowed no question before allows none now.
+    const attempt = `${kind} ${wantsFalse}`
+    if (candidate.failed.has(attempt) || attempts >= maxAttempts) return undefined
+    attempts += 1
+    const question = write(kind, candidate, wantsFalse)
+    if (question === undefined) candidate.failed.add(attempt)
+    return question
+  }
+
+  function write(kind: QuestionKind, candidate: Candidate, wantsFalse: boolean): Question | undefined {
     const draft = makeQuestion(kind, candidate, { material, random, wantsFalse })
     if (draft === undefined) return undefined
     const { quotation, ...rest } = draft
     if (known.has(wordsOf(quotation).join(' '))) return undefined
     const citation = cite(check, quotation, candidate)
-    if (citation === null || asked.some((one) => isSameQuestion(one, draft))) return undefined
+    if (citation === null || asked.has(draft)) return undefined
     return { ...rest, citation }
   }
 }

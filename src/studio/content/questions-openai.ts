@@ -1,5 +1,5 @@
 import { interruptible } from '../../log/interruptible.ts'
-import { createCitationCheck } from './citation.ts'
+import { citableText, createCitationCheck } from './citation.ts'
 import { createJsonObjects } from './json-objects.ts'
 import { type Chat, createChat, type OpenAiOptions } from './openai-chat.ts'
 import { ContentError } from './provider.ts'
@@ -26,7 +26,13 @@ const maxFruitless = 3
  * Besides the failures of `openai-errors.ts` it reports `EMPTY_ANSWER`, not retryable, when nothing
  * in the model's answers could be used.
  */
-export function createOpenAiQuestions(options: OpenAiOptions): QuestionProvider {
+export function createOpenAiQuestions({
+  readCitable = (bodies) => Promise.resolve(bodies.map(citableText)),
+  ...options
+}: OpenAiOptions & {
+  /** Renders Markdown as `citableText`; in this process by default, which long sections occupy. */
+  readonly readCitable?: (bodies: readonly string[], signal: AbortSignal) => Promise<readonly string[]>
+}): QuestionProvider {
   const chat = createChat(options)
   return {
     name: 'openai',
@@ -35,7 +41,7 @@ export function createOpenAiQuestions(options: OpenAiOptions): QuestionProvider 
         const { signal } = request
         signal.throwIfAborted()
         try {
-          yield* askInParts(chat, request, AbortSignal.any([signal, left]))
+          yield* askInParts(chat, readCitable, request, AbortSignal.any([signal, left]))
         } catch (error) {
           // Any failure caused by the abort is replaced with the signal's reason.
           signal.throwIfAborted()
@@ -47,12 +53,19 @@ export function createOpenAiQuestions(options: OpenAiOptions): QuestionProvider 
 
 async function* askInParts(
   chat: Chat,
+  readCitable: (bodies: readonly string[], signal: AbortSignal) => Promise<readonly string[]>,
   request: QuestionRequest,
   signal: AbortSignal,
 ): AsyncGenerator<Question, void, undefined> {
-  const check = createCitationCheck(request.sections)
   const asked: Pick<Question, 'prompt' | 'answer'>[] = [...request.avoid]
   const parts = partsOf(request)
+  // The model can quote only what it is shown.
+  const sections = parts.flat()
+  const texts = await readCitable(
+    sections.map(({ body }) => body),
+    signal,
+  )
+  const check = createCitationCheck(sections, texts)
   let made = 0
   // The last complaint about unusable output; a model that only repeats itself has no more
   // questions.

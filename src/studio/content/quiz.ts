@@ -32,6 +32,10 @@ interface Candidate {
 const minQuestions = 3
 const maxQuestions = 5
 const optionCount = 4
+/** Candidates beyond these are not better; each costs a search for wrong answers. */
+const maxTried = 60
+/** Names in code are asked for in lines of up to this length. */
+const maxCodeLine = 100
 const gap = '_____'
 
 /**
@@ -58,9 +62,11 @@ export function createQuiz(
   const chosen = new Map<string, QuizQuestion>()
   const places = new Set<string>()
   let free = 0
+  let tried = 0
   for (const { stem, place, build } of candidates) {
-    if (chosen.size === count) break
+    if (chosen.size === count || tried === maxTried) break
     if (chosen.has(stem) || places.has(place)) continue
+    tried += 1
     const question = build()
     // Free-answer questions are used only when there are no others.
     if (question.options.length === 0 && (chosen.size > 0 || free > 0)) continue
@@ -189,7 +195,7 @@ function buildTerm(
 function codeCandidates(reading: Reading, pools: readonly (readonly Entry[])[], random: Random): Candidate[] {
   return findCodeNames(reading).flatMap((name): Candidate[] => {
     const occurrences = name.line.split(name.name).length - 1
-    if (occurrences !== 1 || name.line.length < 10 || name.line.length > 100 || /`/.test(name.line)) return []
+    if (occurrences !== 1 || name.line.length < 10 || name.line.length > maxCodeLine || /`/.test(name.line)) return []
     const build = (): QuizQuestion => buildCode(name, pools, random)
     return [{ weight: 0.6 + random.next() * 0.3, stem: name.name.toLowerCase(), place: `c${name.line}`, build }]
   })

@@ -7,6 +7,8 @@ import { isFunctionWord, stemOf } from './words.ts'
 
 const maxLinks = 25
 const maxSuggestions = 4
+/** Length of another concept's text that is compared. */
+const maxComparedCharacters = 8_000
 
 interface Resource {
   readonly text: string
@@ -150,7 +152,7 @@ function titleAndWords(text: string): { title: string; words: ReadonlyMap<string
   const [firstLine = ''] = text.trimStart().split('\n', 1)
   const title = shorten(firstLine.replace(/^#+\s*/, ''), 100)
   const words = new Map<string, string>()
-  for (const [word] of text.slice(0, 20_000).matchAll(/[\p{L}][\p{L}\p{M}\p{N}_-]{2,}/gu))
+  for (const [word] of text.slice(0, maxComparedCharacters).matchAll(/[\p{L}][\p{L}\p{M}\p{N}_-]{2,}/gu))
     if (!isFunctionWord(word) && !words.has(stemOf(word))) words.set(stemOf(word), word)
   return { title, words }
 }

@@ -1,4 +1,10 @@
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'sentence' })
+/** The longest abbreviation, with the character before it. */
+const maxAbbreviation = 8
+/** A bracket that is open for longer was never closed. */
+const maxBracketed = 400
+/** A longer text is not one sentence, however many abbreviations it has. */
+const maxSentence = 2_000
 const abbreviation =
   /(?:^|[\s(])(?:e\.g|i\.e|etc|vs|cf|approx|incl|resp|ca|no|fig|sec|ch|vol|pp|mr|mrs|ms|dr|prof|st|z\.b|bzw|d\.h|u\.a|p\.ex)\.$/i
 
@@ -14,10 +20,16 @@ export function splitSentences(paragraph: string): string[] {
   let from = 0
   for (const { index, segment } of segmenter.segment(masked)) {
     const end = index + segment.length
-    const text = masked.slice(from, end).trim()
-    const opens = text.match(/[([]/g)?.length ?? 0
-    const closes = text.match(/[)\]]/g)?.length ?? 0
-    const isCut = end < masked.length && (abbreviation.test(text) || (opens > closes && text.length < 400))
+    const isCut =
+      end < masked.length &&
+      end - from < maxSentence &&
+      (abbreviation.test(
+        masked
+          .slice(Math.max(from, end - 2 * maxAbbreviation), end)
+          .trim()
+          .slice(-maxAbbreviation),
+      ) ||
+        (end - from < maxBracketed && hasOpenBracket(masked.slice(from, end))))
     if (isCut) continue
     const sentence = paragraph.slice(from, end).trim()
     if (sentence !== '') sentences.push(sentence)
@@ -25,6 +37,12 @@ export function splitSentences(paragraph: string): string[] {
   }
   const rest = paragraph.slice(from).trim()
   return rest === '' ? sentences : [...sentences, rest]
+}
+
+function hasOpenBracket(text: string): boolean {
+  const opens = text.match(/[([]/g)?.length ?? 0
+  const closes = text.match(/[)\]]/g)?.length ?? 0
+  return opens > closes
 }
 
 /**

@@ -1,7 +1,8 @@
 import type { Code, Nodes, PhrasingContent, Root, RootContent, TableRow } from 'mdast'
 import { parseMarkdown } from '../text/markdown.ts'
-import { safeUrl, stripTags } from '../text/words.ts'
+import { safeUrl, stripTags, trimEndOf } from '../text/words.ts'
 import { type CodeTable, createCodes } from './codes.ts'
+import { maxSourceCharacters } from './provider.ts'
 import { splitSentences } from './sentences.ts'
 
 /**
@@ -64,12 +65,11 @@ export interface SourceText {
   readonly codes: CodeTable
 }
 
-const maxSourceCharacters = 60_000
-const maxSentences = 400
+const maxSentences = 250
 
 /**
- * Parses Markdown into sentences, code, definitions and links. Reads at most 60,000 characters and
- * 400 sentences.
+ * Parses Markdown into sentences, code, definitions and links. Reads at most {@link maxSourceCharacters}
+ * and 250 sentences.
  */
 export function readSource(markdown: string): SourceText {
   const reader = createReader()
@@ -102,6 +102,13 @@ function createReader() {
       })
       .join('')
 
+  let split: { readonly context: string; readonly sentences: readonly string[] } | undefined
+  /** Splits a paragraph once for all of its links. */
+  const sentencesOf = (context: string): readonly string[] => {
+    if (split?.context !== context) split = { context, sentences: splitSentences(context) }
+    return split.sentences
+  }
+
   const lineOf = (nodes: readonly PhrasingContent[]): string =>
     inlineText(nodes)
       // A reference link without a definition.
@@ -116,7 +123,7 @@ function createReader() {
       const url = target === undefined ? undefined : safeUrl(target)
       if (url !== undefined && 'children' in node) {
         const text = lineOf(node.children)
-        links.push({ text, url, sentence: splitSentences(context).find((one) => one.includes(text)) ?? context })
+        links.push({ text, url, sentence: sentencesOf(context).find((sentence) => sentence.includes(text)) ?? context })
       } else if ('children' in node) collectLinks(node.children, context)
     }
   }
@@ -134,7 +141,7 @@ function createReader() {
   }
 
   const define = (term: string, meaning: string): void => {
-    const cleanTerm = term.replace(/[\s:.–—-]+$/, '').trim()
+    const cleanTerm = trimEndOf(term, /[\s:.–—-]/).trim()
     const cleanMeaning = meaning.replace(/^[\s:.–—-]+/, '').trim()
     if (cleanTerm.split(' ').length > 5 || (cleanTerm.length < 2 && !/[\ue000-\uf8ff]/.test(cleanTerm))) return
     // A sentence in bold, or a question.

@@ -29,6 +29,11 @@ interface Term {
   readonly isGuess: boolean
 }
 
+/** A longer sentence is a listing; none of its phrases would be asked for. */
+const maxPhraseSentence = 800
+/** A longer word has no stem: it is data. */
+const maxWord = 64
+
 const functionWords = new Set(
   'a an the and or but nor so yet of to in on at by for from with without into onto over under between through during before after above below up down out off again then once here there when where why how all any both each few more most other some such no not only own same than too very can will just should now is are was were be been being have has had having do does did doing this that these those it its itself he she they them their we you your our my i me us him her who whom which what if as until while about against because may might must shall could would also however thus hence whether within upon per via either neither every many several various certain default much another like'.split(
     ' ',
@@ -57,7 +62,7 @@ export function isEnglish(text: string): boolean {
 /** Returns a word's stem, accurate enough to match its forms. */
 export function stemOf(word: string): string {
   const lower = word.toLowerCase().replace(/['’]s?$/, '')
-  if (lower.length <= 3 || !/^[\p{L}-]+$/u.test(lower)) return lower
+  if (lower.length <= 3 || lower.length > maxWord || !/^[\p{L}-]+$/u.test(lower)) return lower
   return lower
     .replace(/(?:ies)$/, 'y')
     .replace(/(?:(?<=[^aeiou]{1,2}|[aeiou]s|x|ch|sh)es|(?<![su])s)$/, '')
@@ -78,6 +83,7 @@ export function stemsIn(text: string, source: Pick<SourceText, 'codes'>): string
  * English, otherwise by length.
  */
 export function phrasesIn(sentence: string, source: Pick<SourceText, 'codes'>, english: boolean): Phrase[] {
+  if (sentence.length > maxPhraseSentence) return []
   const spans = english ? englishSpans(sentence) : wordSpans(sentence)
   const found = spans.map(({ start, end, kind }): Phrase => {
     const text = sentence.slice(start, end)

@@ -16,6 +16,7 @@ export interface FileMarks {
 }
 
 const mark = /^={3,}\s*(?:file:?\s*)?[`"']?([^=`"']+?)[`"']?\s*={3,}\s*$/i
+const maxMarkCharacters = 300
 const last = /^={3,}\s*end\s*={3,}\s*$/i
 
 /** Creates the finder. Text before the first file is ignored; fences around a file's content are removed. */
@@ -29,6 +30,11 @@ export function createFileMarks(): FileMarks {
 
   const readLine = (text: string): Marked[] => {
     const bare = text.replace(/\r?\n$/, '')
+    // A longer line is no mark.
+    if (bare.length > maxMarkCharacters) {
+      isFirstLine = false
+      return isInFile ? [{ is: 'text', text }] : []
+    }
     if (last.test(bare)) {
       isInFile = false
       return []

@@ -1,4 +1,6 @@
 import type { Config } from '../../config.ts'
+import { defineJob } from '../content/apart/job.ts'
+import type { GenerationPool } from '../content/apart/pool.ts'
 import { createOpenAiGenerator } from './generate-openai.ts'
 import type { ProjectGenerator } from './generator.ts'
 import { createTemplateGenerator } from './templates.ts'
@@ -11,10 +13,19 @@ export interface ProjectGenerators {
   readonly model: ProjectGenerator | null
 }
 
-/** Creates the generators selected by `CONTENT_PROVIDER` and its settings. */
-export function createProjectGenerators(config: Config): ProjectGenerators {
+const template = defineJob<typeof import('./jobs.ts'), 'template'>(new URL('./jobs.ts', import.meta.url), 'template')
+
+/**
+ * Creates the generators selected by `CONTENT_PROVIDER` and its settings.
+ *
+ * @param pool - renders the templates
+ */
+export function createProjectGenerators(config: Config, pool: GenerationPool): ProjectGenerators {
   return {
-    templates: createTemplateGenerator({ paceMs: config.CONTENT_PACE_MS }),
+    templates: createTemplateGenerator({
+      paceMs: config.CONTENT_PACE_MS,
+      write: (request, signal) => Array.fromAsync(pool.run(template, request, signal)),
+    }),
     model:
       config.CONTENT_PROVIDER === 'openai'
         ? createOpenAiGenerator({

@@ -26,13 +26,24 @@ export function templateOf(prompt: string): ProjectTemplate {
  * Creates the generator that needs no service: built-in pages, filled with a document or a quiz.
  *
  * @param options.paceMs - delay between two pieces of text
+ * @param options.write - renders the files; {@link writeTemplate} in this process by default, which
+ * a long document occupies
  */
-export function createTemplateGenerator({ paceMs }: { readonly paceMs: number }): ProjectGenerator {
+export function createTemplateGenerator({
+  paceMs,
+  write = writeTemplate,
+}: {
+  readonly paceMs: number
+  readonly write?: (
+    request: Pick<GenerateRequest, 'prompt' | 'template' | 'material'>,
+    signal: AbortSignal,
+  ) => Promise<readonly FileInput[]>
+}): ProjectGenerator {
   return {
     name: 'templates',
     async *generate(request): AsyncGenerator<GeneratorReport, void, undefined> {
-      const { signal } = request
-      const files = await writeTemplate(request)
+      const { signal, prompt, template, material } = request
+      const files = await write({ prompt, template, material }, signal)
       yield { is: 'files', paths: files.map(({ path }) => path) }
       for (const file of files) {
         yield { is: 'file', path: file.path, stream: file.path }
@@ -132,6 +143,11 @@ function writeReading({ title: name, sections }: Material): string {
     // The page already has it as its own heading.
     const isTitle = shown.length === 0 && heading.trim() === name.trim()
     const title = isTitle || heading.trim() === '' ? '' : `        <${tag}>${escapeHtml(heading)}</${tag}>\n`
+    // Such a section cannot fit, whatever it contains.
+    if (left > 0 || body.length > projectLimits.maxFileBytes * 0.8) {
+      left += 1
+      continue
+    }
     const html = `      <section id="${key}">\n${title}${renderMarkdown(body)}      </section>`
     bytes += Buffer.byteLength(html)
     if (bytes > projectLimits.maxFileBytes * 0.8) left += 1

@@ -12,18 +12,18 @@ export async function readDocument(
   { pool }: Database,
   documentId: string | null,
 ): Promise<{ readonly title: string; readonly sections: readonly QuestionSection[] }> {
-  const { rows } = await pool.query<{ title: string; sections: QuestionSection[] }>(
-    `select d.title, (select coalesce(jsonb_agg(jsonb_build_object('key', key, 'heading', heading, 'body', body) order by position), '[]')
-       from section where document_id = d.id) as sections
-     from document d where d.id = $1`,
-    [documentId],
-  )
+  const { rows } = await pool.query<{ title: string }>('select title from document where id = $1', [documentId])
   const [document] = rows
   if (document === undefined)
     throw new FinalError('DOCUMENT_DELETED', 'The document was deleted meanwhile.', {
       advice: 'Import it again and make a new quiz of it.',
     })
-  return document
+  // Rows, since one JSON value of 25 MB blocks the process.
+  const { rows: sections } = await pool.query<QuestionSection>(
+    'select key, heading, body from section where document_id = $1 order by position',
+    [documentId],
+  )
+  return { ...document, sections }
 }
 
 /**

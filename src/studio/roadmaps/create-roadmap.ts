@@ -7,11 +7,15 @@ import { createTopic } from '../../log/topic.ts'
 import { defineTask } from '../../tasks/define-task.ts'
 import { FinalError } from '../../tasks/failure.ts'
 import { declareItems, stage } from '../../tasks/report.ts'
+import { defineJob } from '../content/apart/job.ts'
+import type { GenerationPool } from '../content/apart/pool.ts'
+import { toTaskFailure } from '../content/attempt.ts'
 import type { ContentPiece, ContentProvider } from '../content/provider.ts'
+import type { DocumentLink, DocumentStructure, Section } from '../documents/structure.ts'
 import type { StudioTask } from '../task-results.ts'
 import { announceRoadmap } from './announce.ts'
 import { failIfNothing, generatePieces, settlePieces } from './generate-pieces.ts'
-import { type Outline, outlineRoadmap } from './outline.ts'
+import type { Outline } from './outline.ts'
 import { contentPieces, itemKey, itemLabel } from './roadmaps.ts'
 import { type PieceState, type RoadmapTeller, roadmapTopic } from './updates.ts'
 
@@ -19,6 +23,23 @@ import { type PieceState, type RoadmapTeller, roadmapTopic } from './updates.ts'
 export const createRoadmapKind = 'CREATE_ROADMAP'
 
 const input = z.object({ documentId: z.string() })
+
+/**
+ * Outlines the roadmap of a document.
+ * @throws ContentError, e.g. `TOO_COMPLEX`; the signal's reason
+ */
+export type Outliner = (structure: DocumentStructure, signal: AbortSignal) => Promise<Outline>
+
+const outlineJob = defineJob<typeof import('./jobs.ts'), 'outline'>(new URL('./jobs.ts', import.meta.url), 'outline')
+
+/** Creates an outliner that works in a generation process. */
+export function createOutliner(pool: GenerationPool): Outliner {
+  return async (structure, signal) => {
+    const [outline] = await Array.fromAsync(pool.run(outlineJob, structure, signal))
+    if (outline === undefined) throw new TypeError('The outline job has yielded nothing')
+    return outline
+  }
+}
 
 /**
  * Returns the id of the roadmap that a task of this kind creates: its subject. One task, one
@@ -34,7 +55,7 @@ export function roadmapIdOf(taskId: string): string {
  */
 export function defineCreateRoadmap(
   provider: ContentProvider,
-  options: { readonly teller: RoadmapTeller; readonly concurrency: number },
+  options: { readonly teller: RoadmapTeller; readonly concurrency: number; readonly outline: Outliner },
 ): StudioTask<z.infer<typeof input>> {
   const { teller } = options
   return defineTask({
@@ -83,12 +104,16 @@ export function defineCreateRoadmap(
         taskId,
         input: { documentId },
         database,
+        signal,
       } = context
       yield stage('structuring')
       const roadmapId = await readSubject(database, taskId)
       let pieces = await readPieces(database, roadmapId)
       if (pieces.length === 0) {
-        const outline = await readOutline(database, documentId)
+        const structure = await readDocument(database, documentId)
+        const outline = await options.outline(structure, signal).catch((error: unknown) => {
+          throw toTaskFailure(error)
+        })
         const concepts = placeConcepts(outline)
         if (concepts.length === 0)
           throw new FinalError('NOT_ENOUGH_TEXT', 'The document has no text that a roadmap could be made of.', {
@@ -158,25 +183,21 @@ async function readPieces(database: Database, roadmapId: string): Promise<Piece[
   return rows
 }
 
-async function readOutline(database: Database, documentId: string): Promise<Outline> {
-  const { rows } = await database.pool.query<{
-    title: string
-    word_count: number
-    notes: string[]
-    links: never[]
-    sections: never[]
-  }>(
-    `select d.title, d.word_count, d.notes, d.links,
-       (select coalesce(jsonb_agg(jsonb_build_object('key', key, 'level', level, 'heading', heading, 'body', body, 'position', position)
-          order by position), '[]') from section where document_id = d.id) as sections
-     from document d where d.id = $1`,
+/** Reads the structure of a document: sections as rows, since one JSON value of 25 MB blocks the process. */
+async function readDocument({ pool }: Database, documentId: string): Promise<DocumentStructure> {
+  const { rows } = await pool.query<{ title: string; word_count: number; notes: string[]; links: DocumentLink[] }>(
+    'select title, word_count, notes, links from document where id = $1',
     [documentId],
   )
   const row = rows[0]
   if (row === undefined)
     throw new FinalError('DOCUMENT_DELETED', 'The document was deleted meanwhile.', { advice: 'Import it again.' })
   const { word_count: wordCount, ...rest } = row
-  return outlineRoadmap({ ...rest, wordCount })
+  const { rows: sections } = await pool.query<Section>(
+    'select key, level, heading, body, position from section where document_id = $1 order by position',
+    [documentId],
+  )
+  return { ...rest, wordCount, sections }
 }
 
 interface PlacedConcept {

@@ -6,7 +6,7 @@ import { parallel } from '../../tasks/parallel.ts'
 import { item, output, type Report } from '../../tasks/report.ts'
 import type { FailureState } from '../../tasks/task.ts'
 import { seedOf, toTaskFailure } from '../content/attempt.ts'
-import { ContentError, type ContentPiece, type ContentProvider } from '../content/provider.ts'
+import { ContentError, type ContentPiece, type ContentProvider, maxSourceCharacters } from '../content/provider.ts'
 import { itemKey } from './roadmaps.ts'
 import type { PieceState, RoadmapTeller } from './updates.ts'
 
@@ -26,6 +26,8 @@ interface PieceSource {
 
 /** Maximum number of the roadmap's concepts that a provider may take distractors from. */
 const maxCorpus = 60
+/** Number of pieces that may exceed their time or memory before the whole task fails. */
+const maxComplex = 3
 
 /** The result of generating several pieces. */
 export interface Generated {
@@ -54,6 +56,7 @@ export async function* generatePieces(
   const corpus = await readCorpus(database, sources[0]?.concept_id)
   let completed = 0
   let failed = 0
+  let complex = 0
   let lastFailure: FailureState | null = null
 
   async function* generateOne(source: PieceSource): AsyncGenerator<Report, void, void> {
@@ -95,6 +98,9 @@ export async function* generatePieces(
       const failure: FailureState = { code: error.code, message: error.message, retryable: false, advice: error.advice }
       failed++
       lastFailure = failure
+      if (error.code === 'TOO_COMPLEX') complex++
+      // Each of them took its whole time: the other pieces of such a document hardly differ.
+      if (complex >= maxComplex) throw toTaskFailure(error)
       yield item.failed(key, failure, async (client) => {
         await storeFailure(client, conceptId, piece, failure)
         await tell(client, { status: 'FAILED', error: failure })
@@ -147,11 +153,11 @@ export async function settlePieces(
 
 async function readSources(database: Database, keys: readonly string[]): Promise<readonly PieceSource[]> {
   const { rows } = await database.pool.query<PieceSource>(
-    `select c.id as concept_id, c.roadmap_id, n.piece, c.title, r.title as roadmap, c.stage_title, c.module_title, c.source, c.links, n.revision
+    `select c.id as concept_id, c.roadmap_id, n.piece, c.title, r.title as roadmap, c.stage_title, c.module_title, left(c.source, $2) as source, c.links, n.revision
      from unnest($1::text[]) with ordinality as k(key, ord)
      join content n on n.concept_id || ':' || n.piece = k.key and n.concept_id = split_part(k.key, ':', 1)
      join concept c on c.id = n.concept_id join roadmap r on r.id = c.roadmap_id order by k.ord`,
-    [keys],
+    [keys, maxSourceCharacters],
   )
   return rows
 }
@@ -159,9 +165,9 @@ async function readSources(database: Database, keys: readonly string[]): Promise
 async function readCorpus(database: Database, conceptId: string | undefined): Promise<readonly string[]> {
   if (conceptId === undefined) return []
   const { rows } = await database.pool.query<{ text: string }>(
-    `select title || E'\\n\\n' || source as text from concept
+    `select title || E'\\n\\n' || left(source, $3) as text from concept
      where roadmap_id = (select roadmap_id from concept where id = $1) order by position limit $2`,
-    [conceptId, maxCorpus],
+    [conceptId, maxCorpus, maxSourceCharacters],
   )
   return rows.map(({ text }) => text)
 }

@@ -1,5 +1,5 @@
 import type { Section } from '../documents/structure.ts'
-import { countWords } from '../text/words.ts'
+import { countWords, trimEndOf } from '../text/words.ts'
 
 interface Node {
   readonly section: Section
@@ -12,6 +12,8 @@ export interface Draft {
   sections: Section[]
   /** Number of words with learning content; code counts, tables of contents do not. */
   weight: number
+  /** Number of characters of its text. */
+  characters: number
 }
 
 /** A draft of a module. */
@@ -29,6 +31,8 @@ export interface DraftStage {
 
 /** A concept with more words is split. */
 export const maxConceptWords = 1_000
+/** A concept with more characters is split too: text without words costs as much to read. */
+export const maxConceptCharacters = 16_000
 const minConceptWords = 20
 
 /**
@@ -104,10 +108,19 @@ function groupLeaves(nodes: readonly Node[]): (Node | Node[])[] {
 /** Converts a node to one concept with its whole subtree, or to several when it is too long for one. */
 function toDrafts(node: Node): Draft[] {
   const sections = sectionsOf(node)
-  const weight = sections.reduce((sum, section) => sum + weigh(section.body), 0)
-  if (weight <= maxConceptWords || node.children.length === 0)
-    return [{ title: titleOf(node.section), sections, weight }]
+  const draft: Draft = {
+    title: titleOf(node.section),
+    sections,
+    weight: sections.reduce((sum, section) => sum + weigh(section), 0),
+    characters: sections.reduce((sum, section) => sum + section.body.length, 0),
+  }
+  if (!isTooLong(draft) || node.children.length === 0) return [draft]
   return [ownText(node), ...node.children].flatMap(toDrafts)
+}
+
+/** Whether a draft has too much text for one concept. */
+export function isTooLong({ weight, characters }: Draft): boolean {
+  return weight > maxConceptWords || characters > maxConceptCharacters
 }
 
 function titleOf({ heading }: Section): string {
@@ -116,20 +129,29 @@ function titleOf({ heading }: Section): string {
 
 /** Formats a heading as a title: "See also:" is a good heading and a bad title. */
 export function shownAs(heading: string): string {
-  return heading.replace(/[\s:]+$/, '') || heading
+  return trimEndOf(heading, /[\s:]/) || heading
 }
 
 function sectionsOf(node: Node): Section[] {
   return [node.section, ...node.children.flatMap(sectionsOf)]
 }
 
-function weigh(body: string): number {
+const weights = new WeakMap<Section, number>()
+
+/** Counts the words of a section once, as each of the sections above it asks again. */
+function weigh(section: Section): number {
+  const weight = weights.get(section) ?? countLearningWords(section.body)
+  weights.set(section, weight)
+  return weight
+}
+
+function countLearningWords(body: string): number {
   return countWords(
     body
-      .replace(/<[^>\n]*>/g, ' ')
-      .replace(/!?\[[^\]\n]*\]\(#[^)\n]*\)|!\[[^\]\n]*\]\([^)\n]*\)/g, ' ')
-      .replace(/^ {0,3}\[[^\]\n]+\]: .*$/gm, ' ')
-      .replace(/\]\([^)\n]*\)|https?:\/\/\S+/g, ' '),
+      .replace(/<[^<>\n]*>/g, ' ')
+      .replace(/!?\[[^[\]\n]*\]\(#[^()\n]*\)|!\[[^[\]\n]*\]\([^()\n]*\)/g, ' ')
+      .replace(/^ {0,3}\[[^\]\n\r\u2028\u2029]+\]: .*$/gm, ' ')
+      .replace(/\]\([^()\n]*\)|https?:\/\/\S+/g, ' '),
   )
 }
 
@@ -169,4 +191,5 @@ function join(into: Draft, draft: Draft): void {
   if (draft.weight > into.weight) into.title = draft.title
   into.sections = [...into.sections, ...draft.sections]
   into.weight += draft.weight
+  into.characters += draft.characters
 }

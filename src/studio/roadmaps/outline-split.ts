@@ -1,5 +1,7 @@
 import { countWords } from '../text/words.ts'
 
+/** Text with longer words, or without words, is split by its characters. */
+const charactersPerWord = 16
 /** A paragraph of more characters is split even without line breaks. */
 const maxBlockCharacters = 8_000
 
@@ -11,7 +13,7 @@ const maxBlockCharacters = 8_000
  * @param maxWords - size of a part; a longer code block is not split
  */
 export function splitMarkdown(text: string, maxWords: number): string[] {
-  const blocks = blocksOf(text).map((block) => ({ block, words: countWords(block) }))
+  const blocks = blocksOf(text).map((block) => ({ block, words: sizeOf(block) }))
   const total = blocks.reduce((sum, { words }) => sum + words, 0)
   const goal = total / Math.max(1, Math.ceil(total / maxWords))
   const parts: string[][] = [[]]
@@ -25,6 +27,10 @@ export function splitMarkdown(text: string, maxWords: number): string[] {
     words += next.words
   }
   return parts.map((part) => part.join('').trim()).filter((part) => part !== '')
+}
+
+function sizeOf(block: string): number {
+  return Math.max(countWords(block), Math.ceil(block.trim().length / charactersPerWord))
 }
 
 /** Splits text into blocks with the white space that follows them; joined they give the original text. */

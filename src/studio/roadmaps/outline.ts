@@ -1,5 +1,5 @@
 import type { DocumentStructure } from '../documents/structure.ts'
-import { type Draft, draftStages, maxConceptWords, shownAs } from './outline-drafts.ts'
+import { type Draft, draftStages, isTooLong, maxConceptWords, shownAs } from './outline-drafts.ts'
 import { splitMarkdown } from './outline-split.ts'
 
 /** A link that belongs to a concept. */
@@ -47,7 +47,7 @@ const maxModuleConcepts = 8
  * Converts a document's sections to stages, modules and concepts: the top headings below the title
  * become stages, the next level modules, the next concepts, and deeper sections belong to their
  * concept. Adjacent headings without children share a stage. Concepts of a few words are merged
- * into their neighbour; those of over 1,000 words are split. Deterministic: the same structure
+ * into their neighbour; those of over 1,000 words or 16,000 characters are split. Deterministic: the same structure
  * always gives the same outline.
  */
 export function outlineRoadmap(structure: DocumentStructure): Outline {
@@ -87,14 +87,29 @@ function toConcepts(draft: Draft, linksByKey: ReadonlyMap<string, readonly Outli
     )
     .filter((part) => part !== '')
     .join('\n\n')
-  const parts = draft.weight > maxConceptWords ? splitMarkdown(text, maxConceptWords) : [text || `### ${title}`]
+  const parts = isTooLong(draft) ? splitMarkdown(text, maxConceptWords) : [text || `### ${title}`]
   if (parts.length === 1) return [{ title, sectionKeys, text: parts[0] ?? '', links }]
   return parts.map((part, index) => ({
     title: `${title} (${index + 1} of ${parts.length})`,
     sectionKeys,
     text: part,
-    links: links.filter(({ url }) => part.includes(url)),
+    links: linksIn(part, links),
   }))
+}
+
+/** Characters that an address rarely contains; one that does is looked for in the whole text. */
+const separators = /[\s()<>[\]"'`|]+/
+const maxUnusualLinks = 100
+
+/** Finds the links of a part: by its words, as a document may have thousands of links and of parts. */
+function linksIn(part: string, links: readonly OutlineLink[]): OutlineLink[] {
+  const words = new Set(part.split(separators).flatMap((word) => [word, word.replace(/[.,;:!?]$/, '')]))
+  let unusual = 0
+  return links.filter(({ url }) => {
+    if (!separators.test(url)) return words.has(url)
+    unusual += 1
+    return unusual <= maxUnusualLinks && part.includes(url)
+  })
 }
 
 function uniqueLinks(links: readonly OutlineLink[]): OutlineLink[] {

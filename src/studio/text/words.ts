@@ -20,7 +20,14 @@ export function shorten(text: string, maxCharacters: number): string {
   if (line.length <= maxCharacters) return line
   const cut = line.slice(0, maxCharacters - 1).toWellFormed()
   const space = cut.lastIndexOf(' ')
-  return `${(space > maxCharacters / 2 ? cut.slice(0, space) : cut).replace(/[\s,;:.–-]+$/, '')}…`
+  return `${trimEndOf(space > maxCharacters / 2 ? cut.slice(0, space) : cut, /[\s,;:.–-]/)}…`
+}
+
+/** Removes characters from the end of a text, in linear time: `/[…]+$/` scans each run of them from each of its positions. */
+export function trimEndOf(text: string, character: RegExp): string {
+  let end = text.length
+  while (end > 0 && character.test(text[end - 1] ?? '')) end -= 1
+  return text.slice(0, end)
 }
 
 /** Quotes a name for use in a sentence, on one line and not too long. */

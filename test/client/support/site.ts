@@ -11,6 +11,7 @@ import { type RunningServer, startServer } from '../../../src/server/http.ts'
 import { createApplications } from '../../../src/studio/applications.ts'
 import { defineConvertDocument } from '../../../src/studio/documents/convert-document.ts'
 import { defineCreateRoadmap } from '../../../src/studio/roadmaps/create-roadmap.ts'
+import { outlineRoadmap } from '../../../src/studio/roadmaps/outline.ts'
 import { defineRetryContent, defineRetryFailedContent } from '../../../src/studio/roadmaps/retry-content.ts'
 import { createRoadmapTeller } from '../../../src/studio/roadmaps/updates.ts'
 import { defineSelfTest } from '../../../src/studio/self-test/self-test.ts'
@@ -79,7 +80,11 @@ export async function startSite(
       definitions: ({ appender }) => [
         counting.definition,
         defineConvertDocument({ maxBytes: 1_000_000 }),
-        defineCreateRoadmap(provider, { teller: createRoadmapTeller(appender), concurrency: 2 }),
+        defineCreateRoadmap(provider, {
+          teller: createRoadmapTeller(appender),
+          concurrency: 2,
+          outline: async (structure) => outlineRoadmap(structure),
+        }),
         defineRetryContent(provider, createRoadmapTeller(appender)),
         defineRetryFailedContent(provider, { teller: createRoadmapTeller(appender), concurrency: 2 }),
         ...(environment['SELF_TEST'] === 'true' ? [defineSelfTest()] : []),

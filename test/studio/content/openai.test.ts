@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { parseConfig } from '../../../src/config.ts'
+import { createGenerationPool } from '../../../src/studio/content/apart/pool.ts'
 import { createContentProvider } from '../../../src/studio/content/create.ts'
 import { createOpenAiProvider } from '../../../src/studio/content/openai.ts'
 import type { ContentErrorCode, ContentProvider } from '../../../src/studio/content/provider.ts'
@@ -286,8 +287,10 @@ describe('the OpenAI-compatible provider', () => {
 })
 
 describe('the configured provider', () => {
+  const pool = createGenerationPool()
+
   test('is the extractive one by default', () => {
-    expect(createContentProvider(parseConfig({})).name).toBe('extractive')
+    expect(createContentProvider(parseConfig({}), pool).name).toBe('extractive')
   })
 
   test('is the endpoint, with its key and model', async () => {
@@ -298,7 +301,7 @@ describe('the configured provider', () => {
       OPENAI_API_KEY: 'k',
       OPENAI_MODEL: 'own',
     })
-    const provider = createContentProvider(config)
+    const provider = createContentProvider(config, pool)
     expect(provider.name).toBe('openai')
     await collect(provider.generate(requestOf()))
     expect(server.requests[0]).toMatchObject({ authorization: 'Bearer k', body: { model: 'own' } })

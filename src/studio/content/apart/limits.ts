@@ -1,0 +1,10 @@
+/** Limit of the JavaScript heap of a generation process; a document of 25 MB takes half of it. */
+export const maxHeapBytes = 536_870_912
+/** Limit of the whole memory of a generation process. */
+export const maxMemoryBytes = 805_306_368
+/** Wall-clock limit of one job. A piece of content takes less than a second, the outline of 25 MB about five. */
+export const jobTimeoutMs = 60_000
+/** Number of generation processes per worker; further jobs wait. */
+export const maxProcesses = 2
+/** An idle process ends after this time; the next job starts one, which takes half a second. */
+export const idleMs = 60_000

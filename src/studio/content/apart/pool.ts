@@ -1,0 +1,183 @@
+import type { Socket } from 'node:net'
+import { type Logger, silentLogger } from '../../../logger.ts'
+import { type Sandbox, startSandbox } from '../../sandbox/sandbox.ts'
+import { ContentError, tooComplex } from '../provider.ts'
+import type { Job, JobMessage, JobRequest } from './job.ts'
+import * as defaults from './limits.ts'
+
+/** Executes jobs in separate processes, so that no text of a user occupies the event loop of a server. */
+export interface GenerationPool extends AsyncDisposable {
+  /**
+   * Executes a job; it starts with the first `next()`. The iteration ends the process when its
+   * signal aborts or it is left early.
+   *
+   * @throws ContentError of the job; `TOO_COMPLEX` when the job exceeded its time or memory;
+   * `GENERATOR_UNAVAILABLE`, retryable, when its process could not be started or was lost; the
+   * signal's reason
+   */
+  run<Input, Part>(job: Job<Input, Part>, input: Input, signal: AbortSignal): AsyncGenerator<Part, void, void>
+}
+
+/** Options of a pool; see `limits.ts` for the defaults. */
+export interface GenerationPoolOptions {
+  readonly timeoutMs?: number
+  readonly maxHeapBytes?: number
+  readonly maxProcesses?: number
+  readonly idleMs?: number
+  readonly logger?: Logger
+}
+
+type JobProcess = Sandbox<JobMessage>
+
+const child = new URL('./job-child.ts', import.meta.url)
+
+/** Creates a pool. A process is started by the first job, is used again, and ends when it is idle. */
+export function createGenerationPool({
+  timeoutMs = defaults.jobTimeoutMs,
+  maxHeapBytes = defaults.maxHeapBytes,
+  maxProcesses = defaults.maxProcesses,
+  idleMs = defaults.idleMs,
+  logger = silentLogger,
+}: GenerationPoolOptions = {}): GenerationPool {
+  const idle: { readonly process: JobProcess; readonly timer: NodeJS.Timeout }[] = []
+  const waiting: (() => void)[] = []
+  let running = 0
+
+  /** Waits for a turn; jobs run in the order of their requests. */
+  async function enter(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    if (running < maxProcesses) {
+      running += 1
+      return
+    }
+    await new Promise<void>((resolve, reject) => {
+      const abort = (): void => {
+        waiting.splice(waiting.indexOf(start), 1)
+        reject(signal.reason as Error)
+      }
+      const start = (): void => {
+        signal.removeEventListener('abort', abort)
+        resolve()
+      }
+      waiting.push(start)
+      signal.addEventListener('abort', abort, { once: true })
+    })
+  }
+
+  function exit(): void {
+    const next = waiting.shift()
+    if (next === undefined) running -= 1
+    else next()
+  }
+
+  async function take(): Promise<JobProcess> {
+    for (let found = idle.pop(); found !== undefined; found = idle.pop()) {
+      clearTimeout(found.timer)
+      if (found.process.process.connected) return hold(found.process)
+    }
+    return startSandbox<JobMessage>({ module: child, maxHeapBytes })
+  }
+
+  function keep(used: JobProcess): void {
+    const timer = setTimeout(() => {
+      idle.splice(
+        idle.findIndex(({ process }) => process === used),
+        1,
+      )
+      used.process.kill('SIGKILL')
+    }, idleMs)
+    timer.unref()
+    idle.push({ process: release(used), timer })
+  }
+
+  async function* execute(request: JobRequest, signal: AbortSignal): AsyncGenerator<unknown, void, void> {
+    await enter(signal)
+    let used: JobProcess | undefined
+    let isFinished = false
+    let isLate = false
+    let timer: NodeJS.Timeout | undefined
+    const kill = (): void => void used?.process.kill('SIGKILL')
+    signal.addEventListener('abort', kill, { once: true })
+    try {
+      used = await take()
+      signal.throwIfAborted()
+      timer = setTimeout(() => {
+        isLate = true
+        kill()
+      }, timeoutMs)
+      used.process.send(request, (error) => {
+        // The process ended before the job was sent; its exit status gives the reason.
+        if (error !== null) logger.debug({ err: error }, 'failed to send a job to the generation process')
+      })
+      for (;;) {
+        const message = await used.next()
+        signal.throwIfAborted()
+        if (message === null) throw isLate ? tooComplex(tookTooLong(timeoutMs)) : toError(used, logger)
+        if (message.is === 'part') {
+          yield message.part
+          continue
+        }
+        isFinished = true
+        if (message.is === 'end') return
+        throw toFailure(message)
+      }
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', kill)
+      if (isFinished && used?.process.connected === true) keep(used)
+      else kill()
+      exit()
+    }
+  }
+
+  return {
+    // The job describes the types of its module, which the process imports.
+    run: <Input, Part>({ module, name }: Job<Input, Part>, input: Input, signal: AbortSignal) =>
+      execute({ module, name, input }, signal) as AsyncGenerator<Part, void, void>,
+    [Symbol.asyncDispose]() {
+      for (const { process, timer } of idle.splice(0)) {
+        clearTimeout(timer)
+        process.process.kill('SIGKILL')
+      }
+      return Promise.resolve()
+    },
+  }
+}
+
+/** Lets the server exit while a process is idle. */
+function release(used: JobProcess): JobProcess {
+  used.process.unref()
+  used.process.channel?.unref()
+  // A pipe is a socket.
+  ;(used.process.stderr as Socket | null)?.unref()
+  return used
+}
+
+function hold(used: JobProcess): JobProcess {
+  used.process.ref()
+  used.process.channel?.ref()
+  return used
+}
+
+function tookTooLong(timeoutMs: number): string {
+  return `took longer than ${Math.round(timeoutMs / 1_000)} s`
+}
+
+function toError(used: JobProcess, logger: Logger): Error {
+  const { code, signal, error, isOutOfMemory } = used.ending()
+  if (isOutOfMemory) return tooComplex('took more memory than it may use')
+  logger.error({ code, signal, err: error, detail: used.takeErrorText() }, 'lost the generation process')
+  return new ContentError(
+    'GENERATOR_UNAVAILABLE',
+    'The process that generates content could not be started, or ended unexpectedly',
+    { retryable: true, advice: 'Nothing to do: it is tried again.' },
+    error === undefined ? undefined : { cause: error },
+  )
+}
+
+function toFailure(message: Exclude<JobMessage, { readonly is: 'part' | 'end' }>): Error {
+  if (message.is === 'refused') return new ContentError(message.code, message.message, message)
+  const failure = new Error(message.message)
+  failure.stack = message.stack
+  return failure
+}
