@@ -17,7 +17,7 @@ export function withLogFields<T>(fields: Readonly<Record<string, unknown>>, work
 
 const hidden = '(hidden)'
 const secretKey = /"([\w.-]*(?:authorization|cookie|password|secret|token|api_?key))":"(?:[^"\\]|\\.)*"/gi
-const urlPassword = /(\b[a-z][a-z\d+.-]*:\/\/[^\s:@/"\\]*:)[^\s@/"\\]+@/gi
+const urlPassword = /(\b[a-z][a-z\d+.-]{0,30}:\/\/[^\s:@/"\\]{0,256}:)[^\s@/"\\]{1,1024}@/gi
 const bearerToken = /\b(Bearer\s+)[\w.~+/=-]{8,}/gi
 
 /**
