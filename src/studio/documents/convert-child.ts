@@ -24,7 +24,7 @@ function toRefusal(error: unknown): ConversionMessage {
 }
 
 process.once('message', (request: ConversionRequest) => {
-  watchProcess(request.limits.maxMemoryBytes)
+  watchProcess(request.limits)
   void convert(request, (step) => void tell(step))
     .then((structure): ConversionMessage => ({ is: 'structure', structure }), toRefusal)
     .then(tell)

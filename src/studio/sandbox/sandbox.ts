@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findIsolation } from './isolation.ts'
+import { timeMessage } from './watchdog.ts'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const maxErrorText = 8_000
@@ -34,6 +35,8 @@ export interface SandboxEnding {
   readonly error?: Error
   /** Whether a memory limit ended the process. */
   readonly isOutOfMemory: boolean
+  /** Whether the limit of processor time ended the process. */
+  readonly isOutOfTime: boolean
 }
 
 /**
@@ -80,7 +83,7 @@ function packagesFolder(): string {
 /** Buffers the messages of a process until they are read; messages sent before it ended are not lost. */
 function createMailbox<Message>(process: ChildProcess): Sandbox<Message> {
   const messages: Message[] = []
-  let ending: Omit<SandboxEnding, 'isOutOfMemory'> | undefined
+  let ending: Omit<SandboxEnding, 'isOutOfMemory' | 'isOutOfTime'> | undefined
   let isClosed = false
   let text = ''
   let wake: () => void = () => undefined
@@ -124,7 +127,7 @@ function createMailbox<Message>(process: ChildProcess): Sandbox<Message> {
       // process.
       const isOutOfMemory =
         /out of memory|heap limit|allocation fail/i.test(text) || signal === 'SIGABRT' || code === 134
-      return { code, signal, ...rest, isOutOfMemory }
+      return { code, signal, ...rest, isOutOfMemory, isOutOfTime: text.includes(timeMessage) }
     },
     takeErrorText() {
       const taken = text

@@ -60,7 +60,7 @@ async function report({ files, folders, writable, port }: IntruderRequest): Prom
   }
 }
 
-watchProcess(1_073_741_824)
+watchProcess({ maxMemoryBytes: 1_073_741_824 })
 process.once('message', (request: IntruderRequest) => {
   void report(request).then((done) => process.send?.(done, () => process.disconnect()))
 })

@@ -2,7 +2,7 @@
 import { watchProcess } from '../../sandbox/watchdog.ts'
 import { ContentError, tooComplex } from '../provider.ts'
 import type { JobMessage, JobRequest } from './job.ts'
-import { maxMemoryBytes } from './limits.ts'
+import { maxJobCpuMs, maxMemoryBytes } from './limits.ts'
 
 type JobModule = Readonly<Record<string, ((input: unknown) => AsyncIterable<unknown>) | undefined>>
 
@@ -32,5 +32,8 @@ async function execute({ module, name, input }: JobRequest): Promise<JobMessage>
   }
 }
 
-watchProcess(maxMemoryBytes)
-process.on('message', (request: JobRequest) => void execute(request).then(send))
+const restartClock = watchProcess({ maxMemoryBytes, maxCpuMs: maxJobCpuMs })
+process.on('message', (request: JobRequest) => {
+  restartClock()
+  void execute(request).then(send)
+})

@@ -2,8 +2,10 @@
 export const maxHeapBytes = 536_870_912
 /** Limit of the whole memory of a generation process. */
 export const maxMemoryBytes = 805_306_368
-/** Wall-clock limit of one job. A piece of content takes less than a second, the outline of 25 MB about five. */
-export const jobTimeoutMs = 60_000
+/** Processor time of one job. A piece of content takes less than a second, the outline of 25 MB about five. */
+export const maxJobCpuMs = 30_000
+/** Wall-clock limit of one job: for hangs, and on machines that have no processor time left. */
+export const jobTimeoutMs = 300_000
 /** Number of generation processes per worker; further jobs wait. */
 export const maxProcesses = 2
 /** An idle process ends after this time; the next job starts one, which takes half a second. */

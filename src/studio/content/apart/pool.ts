@@ -164,7 +164,8 @@ function tookTooLong(timeoutMs: number): string {
 }
 
 function toError(used: JobProcess, logger: Logger): Error {
-  const { code, signal, error, isOutOfMemory } = used.ending()
+  const { code, signal, error, isOutOfMemory, isOutOfTime } = used.ending()
+  if (isOutOfTime) return tooComplex(`took more than ${defaults.maxJobCpuMs / 1_000} s of processor time`)
   if (isOutOfMemory) return tooComplex('took more memory than it may use')
   logger.error({ code, signal, err: error, detail: used.takeErrorText() }, 'lost the generation process')
   return new ContentError(
