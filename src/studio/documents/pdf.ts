@@ -77,6 +77,7 @@ export async function readPdf(
   const unmapped: number[] = []
   const links: { page: number; url: string }[] = []
   let comments = 0
+  let captions = 0
   for (let number = 1; number <= count; number += 1) {
     const label = labels?.[number - 1] || String(number)
     try {
@@ -84,6 +85,7 @@ export async function readPdf(
       const { isUnmapped, lines, width, height } = await readPage(page)
       const annotations = await readAnnotations(page)
       comments += annotations.comments
+      captions += annotations.captions
       if (isUnmapped) unmapped.push(number)
       pages.push({ number, label, width, height, lines: insertFields(lines, annotations.fields) })
       for (const url of webAddresses(annotations.urls)) if (links.length < maxLinks) links.push({ page: number, url })
@@ -105,6 +107,11 @@ export async function readPdf(
     ...(file.isCutOff ? ['The end of the file is missing; text that was stored there is missing as well.'] : []),
     ...(hasXfa ? ['The document is an XFA form; text that only the form contains was left out.'] : []),
     ...sayCount(comments, 'A comment was left out.', 'comments were left out.'),
+    ...sayCount(
+      captions,
+      'The text on a button or a signature was left out.',
+      'texts on buttons and signatures were left out.',
+    ),
     ...sayCount(file.attachments, 'An attached file was left out.', 'attached files were left out.'),
   ]
   return { title, pages, outline: await readOutline(pdf), links, broken, unmapped, images: file.images, notes }
@@ -176,8 +183,9 @@ function toDocumentError(error: unknown, { isCutOff, isEncrypted }: FileFacts): 
   return isCutOff ? cutOff() : new DocumentError('DAMAGED', 'The PDF is damaged: it cannot be opened')
 }
 
-/** The share of a page's characters above which its text is reported as unreadable. */
-const unmappedShare = 0.2
+/** The number of lost characters, and the share of symbols, above which the text of a page is reported as unreadable. */
+const maxLost = 5
+const maxSymbolShare = 0.2
 
 async function readPage(
   page: PdfPageProxy,
@@ -185,14 +193,22 @@ async function readPage(
   const { transform, width, height } = page.getViewport({ scale: 1 })
   const { items } = await page.getTextContent()
   let characters = 0
-  let unmapped = 0
+  let lost = 0
+  let symbols = 0
   const pieces = items.flatMap((item): PdfPiece[] => {
     if (!('str' in item)) return []
     characters += item.str.length
-    unmapped += countUnmapped(item.str)
+    const unmapped = countUnmapped(item.str)
+    lost += unmapped.lost
+    symbols += unmapped.symbols
     return [toPiece(item, transform as number[], { width, height })]
   })
-  return { width, height, lines: joinLines(pieces), isUnmapped: unmapped > 5 && unmapped > unmappedShare * characters }
+  return {
+    width,
+    height,
+    lines: joinLines(pieces),
+    isUnmapped: lost > maxLost || symbols > Math.max(maxLost, maxSymbolShare * characters),
+  }
 }
 
 interface TextItem {

@@ -90,6 +90,20 @@ describe('the annotations of a PDF', () => {
     expect(text).not.toMatch(/☒ I refuse|Hidden|Secret/)
   })
 
+  test('show all options of a list box, and note the texts on buttons', async () => {
+    const structure = await read(
+      makePdfPage({
+        commands: form,
+        annotations: [
+          widget('/FT /Ch /T (kind) /Opt [(Rose) (Tulip)] /V (Tulip)', '180 635 480 655'),
+          widget('/FT /Btn /T (send) /Ff 65536 /MK << /CA (Send) >>', '180 555 195 570'),
+        ],
+      }),
+    )
+    expect(textOf(structure)).toContain('Reason: Rose Tulip')
+    expect(structure.notes).toEqual(['The text on a button or a signature was left out.'])
+  })
+
   test('are the text of a form without any other', async () => {
     expect(await readText({ commands: '', annotations: [widget('/FT /Tx /T (a) /V (Only a value)')] })).toBe(
       'Only a value',
@@ -254,14 +268,17 @@ test('removes control characters from the labels of pages', async () => {
   expect(pages?.[0]?.label).toBe('A1')
 })
 
-test('notes pages whose fonts do not say which letters they show', async () => {
-  const cmap = '1 begincodespacerange <00> <ff> endcodespacerange 1 beginbfrange <61> <7a> <E061> endbfrange'
+test.each([
+  ['codes of private use', 'E061'],
+  ['control characters', '0081'],
+])('notes a page whose font maps its letters to %s', async (_, code) => {
+  const cmap = `1 begincodespacerange <00> <ff> endcodespacerange 1 beginbfrange <61> <7a> <${code}> endbfrange`
   const structure = await read(
     makePdfOfObjects([
       '<< /Type /Catalog /Pages 2 0 R >>',
       '<< /Type /Pages /Kids [3 0 R] /Count 1 >>',
       '<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>',
-      { dictionary: '', data: line('unknown letters here and there', 72, 700) },
+      { dictionary: '', data: line('Unknown LETTERS here and there', 72, 700) },
       '<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding /ToUnicode 6 0 R >>',
       { dictionary: '', data: cmap },
     ]),

@@ -12,6 +12,9 @@ interface Annotation {
   readonly password?: boolean
   readonly checkBox?: boolean
   readonly radioButton?: boolean
+  readonly pushButton?: boolean
+  /** Whether a choice shows only what is chosen. */
+  readonly combo?: boolean
   readonly exportValue?: string
   readonly buttonValue?: string | null
   readonly options?: readonly { readonly exportValue: string; readonly displayValue: string }[]
@@ -38,6 +41,8 @@ export interface PageAnnotations {
   readonly fields: readonly FieldText[]
   /** Number of comments: text shown only when a reader opens it. */
   readonly comments: number
+  /** Number of buttons and signatures: PDF.js does not return the text on them. */
+  readonly captions: number
 }
 
 /** The part of PDF.js's page that is used here. */
@@ -80,6 +85,7 @@ export async function readAnnotations(page: AnnotatedPage): Promise<PageAnnotati
     urls: annotations.flatMap(({ subtype, url }) => (subtype === 'Link' && url !== undefined ? [url] : [])),
     fields,
     comments: visible.filter(isComment).length,
+    captions: visible.filter(({ pushButton, fieldType }) => pushButton === true || fieldType === 'Sig').length,
   }
 }
 
@@ -97,6 +103,8 @@ function textOf(annotation: Annotation): readonly string[] {
     const wanted = annotation.checkBox === true ? annotation.exportValue : annotation.buttonValue
     return isBox(annotation) && wanted !== undefined && wanted !== null && values.includes(wanted) ? ['☒'] : []
   }
+  if (fieldType === 'Ch' && annotation.combo !== true && annotation.options !== undefined)
+    return annotation.options.map(({ displayValue }) => displayValue)
   if (fieldType === 'Ch')
     return values.map((value) => annotation.options?.find((o) => o.exportValue === value)?.displayValue ?? value)
   const lines = values.flatMap((value) => value.split(/\r\n?|\n/))

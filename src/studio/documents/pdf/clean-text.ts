@@ -15,10 +15,13 @@ export function cleanText(text: string): string {
 }
 
 /**
- * Counts the characters that a font draws without saying which they are: PDF.js returns codes of
- * private use, control characters or U+FFFD for them.
+ * Counts the characters that a font draws without saying which they are. PDF.js returns control
+ * characters and U+FFFD for them, or codes of private use, which may also be symbols.
  */
-export function countUnmapped(text: string): number {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: counting them is the purpose
-  return text.match(/[\u0000-\u0008\u000e-\u001f\u007f-\u009f\ue000-\uf8ff\ufffd]/g)?.length ?? 0
+export function countUnmapped(text: string): { readonly lost: number; readonly symbols: number } {
+  return {
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: counting them is the purpose
+    lost: text.match(/[\u0001-\u0008\u000e-\u001f\u007f-\u009f\ufffd]/g)?.length ?? 0,
+    symbols: text.match(/[\ue000-\uf8ff]/g)?.length ?? 0,
+  }
 }
