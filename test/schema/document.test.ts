@@ -1,3 +1,4 @@
+import { readdir, readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { taskTopic } from '../../src/tasks/task.ts'
 import { makeSamples } from '../fixtures/documents/make.ts'
@@ -114,6 +115,45 @@ describe('searchDocuments', () => {
     expect((await search('oven -door')).map(({ sectionKey }) => sectionKey)).toEqual(['yeast'])
     expect((await search('kneads or 250')).map(({ sectionKey }) => sectionKey).sort()).toEqual(['baking', 'bread'])
     expect((await search('degr')).map(({ sectionKey }) => sectionKey)).toEqual(['baking'])
+  })
+
+  it('ignores case and accents, and shows the text as it is written', async () => {
+    await api.importText('# Ответы\n\nОтчёт готов. Das Café an der Straße, au café.\n', carol)
+    const expectMatches = async (): Promise<void> => {
+      for (const [query, shown] of [
+        ['отчет', 'Отчёт'],
+        ['ОТЧЁТ', 'Отчёт'],
+        ['cafe', 'Café'],
+        ['STRASSE', 'Straße'],
+        ['straß', 'Straße'],
+      ] as const) {
+        const [match] = await search(query)
+        expect([query, match?.snippet.find(({ isMatch }) => isMatch)?.text]).toEqual([query, shown])
+      }
+      expect(await search('ответы')).toHaveLength(1)
+    }
+    await expectMatches()
+    // The migration folds the passages of an older version.
+    const folder = new URL('../../src/db/migrations/', import.meta.url)
+    const [file = ''] = (await readdir(folder)).filter((name) => name.endsWith('_folded_search.sql'))
+    const migration = await readFile(new URL(file, folder), 'utf8')
+    await api.database.pool.query(`update passage set search = ''`)
+    await api.database.pool.query(migration.slice(migration.indexOf('update passage')))
+    await expectMatches()
+  })
+
+  it('finds parts of words in scripts without spaces, and marks them', async () => {
+    await api.importText('# 報告\n\n川の水位は東京で上がりました。 강물의 수위가 올랐습니다. The API is new.\n', carol)
+    for (const [query, shown] of [
+      ['水位', '水位'],
+      ['上がり 東京', '東京'],
+      ['수위', '수위'],
+      ['api 東京', '東京'],
+    ] as const) {
+      const [match] = await search(query)
+      expect([query, match?.snippet.find(({ isMatch }) => isMatch)?.text]).toEqual([query, shown])
+    }
+    expect(await search('水位 大阪')).toEqual([])
   })
 
   it('shows no markup and matches no addresses', async () => {

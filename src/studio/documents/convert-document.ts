@@ -6,11 +6,12 @@ import { defineTask, type TaskContext } from '../../tasks/define-task.ts'
 import { FinalError } from '../../tasks/failure.ts'
 import { advance, type Report, stage } from '../../tasks/report.ts'
 import type { StudioTask } from '../task-results.ts'
+import { foldText } from '../text/fold.ts'
 import { announceConversion } from './announce.ts'
 import { type ConversionLimits, defaultLimits } from './conversion.ts'
 import { convertApart } from './converter.ts'
 import { createPageItems, type PageItems } from './page-items.ts'
-import { toPassages } from './passages.ts'
+import { type Passage, toPassages } from './passages.ts'
 import { sanitize } from './sanitize.ts'
 import { type DocumentStructure, structureSteps } from './structure.ts'
 import { type DocumentFormat, detectFormat } from './structure-decode.ts'
@@ -206,9 +207,17 @@ async function storeStructure(
     [documentId, JSON.stringify(sections)],
   )
   await client.query(
-    `insert into passage (document_id, position, section_key, page, heading, text)
-     select $1, p.position, p."sectionKey", p.page, p.heading, p.text
-     from jsonb_to_recordset($2::jsonb) as p(position int, "sectionKey" text, page int, heading text, text text)`,
-    [documentId, JSON.stringify([...toPassages(structure)])],
+    `insert into passage (document_id, position, section_key, page, heading, text, search)
+     select $1, p.position, p."sectionKey", p.page, p.heading, p.text,
+       setweight(to_tsvector('simple', p."foldedHeading"), 'A') || setweight(to_tsvector('english', p."foldedHeading"), 'A') ||
+       to_tsvector('simple', p."foldedText") || to_tsvector('english', p."foldedText")
+     from jsonb_to_recordset($2::jsonb)
+       as p(position int, "sectionKey" text, page int, heading text, text text, "foldedHeading" text, "foldedText" text)`,
+    [documentId, JSON.stringify(Array.from(toPassages(structure), toSearchable))],
   )
+}
+
+/** Adds what is searched: the passage's heading and text, folded. */
+function toSearchable(passage: Passage): Passage & { readonly foldedHeading: string; readonly foldedText: string } {
+  return { ...passage, foldedHeading: foldText(passage.heading), foldedText: foldText(passage.text) }
 }

@@ -1,11 +1,8 @@
 import type { Pool } from 'pg'
+import { foldText } from '../text/fold.ts'
+import { type SnippetPart, snippetOfHeadline, snippetOfTerms, start, stop } from './snippet.ts'
 
-/** A part of a snippet. */
-export interface SnippetPart {
-  readonly text: string
-  /** Whether the part matches the query. */
-  readonly isMatch: boolean
-}
+export type { SnippetPart } from './snippet.ts'
 
 /** A match of a search in a document. */
 export interface DocumentMatch {
@@ -20,22 +17,30 @@ interface MatchRow {
   document_id: string
   section_key: string
   page: number | null
-  headline: string
+  text: string
 }
 
-/** Characters that no stored text contains: they are removed when a document is read. */
-const start = '\u0001'
-const stop = '\u0002'
 const maxQueryCharacters = 500
 /** Maximum number of matches per document, so that a long one does not hide the others. */
 const maxPerDocument = 5
-/** Scripts written without spaces, in which PostgreSQL sees one word instead of many. */
-const ideographs = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]/u
+/**
+ * Scripts written without spaces, in which PostgreSQL sees one word instead of many, and Hangul,
+ * whose words carry their particles.
+ */
+const unspaced =
+  /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}]/u
+
+/** The query of $1, whose last word may be unfinished: $2 is that word, $3 the query without it. */
+const wanted = `wanted as (
+  select case when $2::text is null then q
+    else q || (websearch_to_tsquery('simple', $3) && to_tsquery('simple', quote_literal($2) || ':*')) end as q
+  from (select websearch_to_tsquery('english', $1) || websearch_to_tsquery('simple', $1) as q) as typed
+)`
 
 /**
  * Searches the documents that a user may read: words, "phrases", or, -not, as in search engines;
- * the last word may be a prefix. Best matches first, at most five per document and one per passage
- * of a section.
+ * the last word may be a prefix; case and accents are ignored. Best matches first, at most five per
+ * document and one per passage of a section.
  *
  * @param options.documentId - searches only this document
  */
@@ -48,54 +53,65 @@ export async function searchPassages(
     readonly documentId?: string | undefined
   },
 ): Promise<readonly DocumentMatch[]> {
-  const query = options.query.toWellFormed().replaceAll('\0', ' ').slice(0, maxQueryCharacters).trim()
+  const typed = options.query.toWellFormed().replaceAll('\0', ' ').slice(0, maxQueryCharacters)
+  const query = foldText(typed.replace(/[“”„«»]/g, '"')).trim()
   if (query === '') return []
   const unfinished = /(?:^|\s)([\p{L}\p{N}]{3,})$/u.exec(query)?.[1] ?? null
-  const within = ideographs.test(query) ? `%${query.replace(/[\\%_]/g, '\\$&')}%` : null
+  const words = [query, unfinished, unfinished === null ? '' : query.slice(0, -unfinished.length)]
+  const terms = termsOf(typed)
   const { rows } = await pool.query<MatchRow>(
-    `with wanted as (
-       select case when $5::text is null then q
-         else q || (websearch_to_tsquery('simple', $6) && to_tsquery('simple', quote_literal($5) || ':*')) end as q
-       from (select websearch_to_tsquery('english', $2) || websearch_to_tsquery('simple', $2) as q) as given
-     ), readable as (
+    `with ${wanted}, readable as (
        select id from document
-       where (owner = $1 or exists (select from document_share s where s.document_id = id and s.user_id = $1))
-         and status = 'READY' and ($4::text is null or id = $4)
+       where (owner = $4 or exists (select from document_share s where s.document_id = id and s.user_id = $4))
+         and status = 'READY' and ($5::text is null or id = $5)
      ), found as (
        select p.document_id, p.position, p.section_key, p.page, p.text,
          ts_rank_cd(p.search, w.q, 1) as rank,
          row_number() over (partition by p.document_id order by ts_rank_cd(p.search, w.q, 1) desc, p.position) as place
        from passage p join readable r on r.id = p.document_id cross join wanted w
-       where p.search @@ w.q or ($7::text is not null and p.text like $7)
+       where p.search @@ w.q or ($6::text[] is not null and p.text ilike all ($6))
      )
-     select document_id, section_key, page,
-       ts_headline('english', text, w.q, $8) as headline
-     from (select * from found where place <= ${maxPerDocument} or $4::text is not null
-           order by rank desc, document_id, position limit $3) as best cross join wanted w
-     order by rank desc, document_id, position`,
+     select document_id, section_key, page, text from found
+     where place <= ${maxPerDocument} or $5::text is not null
+     order by rank desc, document_id, position limit $7`,
     [
+      ...words,
       options.userId,
-      query,
-      options.limit,
       options.documentId ?? null,
-      unfinished,
-      unfinished === null ? '' : query.slice(0, -unfinished.length),
-      within,
-      `StartSel=${start},StopSel=${stop},MaxWords=40,MinWords=15,MaxFragments=2,FragmentDelimiter=" … "`,
+      terms.length === 0 ? null : terms.map((term) => `%${term.replace(/[\\%_]/g, '\\$&')}%`),
+      options.limit,
     ],
   )
-  return rows.map(({ document_id, section_key, page, headline }) => ({
+  const headlines = await headlinesOf(pool, words, rows)
+  return rows.map(({ document_id, section_key, page, text }, index) => ({
     documentId: document_id,
     sectionKey: section_key,
     page,
-    snippet: toParts(headline),
+    snippet: snippetOfTerms(text, terms) ?? snippetOfHeadline(text, headlines[index] ?? ''),
   }))
 }
 
-function toParts(headline: string): SnippetPart[] {
-  return headline.split(start).flatMap((piece, index): SnippetPart[] => {
-    if (index === 0) return piece === '' ? [] : [{ text: piece, isMatch: false }]
-    const [match = '', rest = ''] = piece.split(stop, 2)
-    return [{ text: match, isMatch: true }, ...(rest === '' ? [] : [{ text: rest, isMatch: false }])]
-  })
+/** The words to find as parts of others; empty when all scripts of the query are written with spaces. */
+function termsOf(query: string): string[] {
+  if (!unspaced.test(query)) return []
+  return query
+    .split(/[\s"“”„«»\u3000]+/)
+    .filter((term) => term !== '' && !term.startsWith('-') && term.toLowerCase() !== 'or')
+}
+
+/** Excerpts of the folded texts with the matches marked: PostgreSQL knows which words match. */
+async function headlinesOf(
+  pool: Pool,
+  words: readonly (string | null)[],
+  rows: readonly MatchRow[],
+): Promise<readonly string[]> {
+  if (rows.length === 0) return []
+  const options = `StartSel=${start},StopSel=${stop},MaxWords=40,MinWords=15,MaxFragments=2,FragmentDelimiter=" … "`
+  const { rows: found } = await pool.query<{ headline: string }>(
+    `with ${wanted}
+     select ts_headline('english', t.text, w.q, $5) as headline
+     from unnest($4::text[]) with ordinality as t(text, place) cross join wanted w order by place`,
+    [...words, rows.map(({ text }) => foldText(text)), options],
+  )
+  return found.map(({ headline }) => headline)
 }

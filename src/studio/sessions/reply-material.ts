@@ -1,5 +1,6 @@
 import type { Database } from '../../db/connect.ts'
 import type { ReplyPassage } from '../content/reply.ts'
+import { foldText } from '../text/fold.ts'
 
 /** A passage of one of a session's cards. */
 export interface CardPassage extends ReplyPassage {
@@ -111,7 +112,8 @@ async function findPassages(
        ts_headline('english', text, w.q, 'HighlightAll=true, StartSel=${start}, StopSel=${stop}') as marked
      from (select * from ranked where place <= ${maxPerCard} order by rank desc, card_id, place limit ${maxPassages}) as best
      cross join wanted w order by rank desc, card_id, place`,
-    [sessionId, question],
+    // Passages are indexed folded, notes and questions as they are written.
+    [sessionId, `${question} ${foldText(question)}`],
   )
   return rows.map(({ card_id, title, section_key, heading, page, marked }) => ({
     cardId: card_id,
