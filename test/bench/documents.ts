@@ -39,7 +39,7 @@ const references: Partial<Record<DocumentFormat, readonly (readonly string[])[]>
   MARKDOWN: [['pandoc', '--from=gfm', '--to=plain', '--wrap=none', 'FILE']],
 }
 
-/** Remarks of lynx on what it does not show. */
+/** Remarks of lynx on omitted elements. */
 const remarks = /^#.*$|^.*(IFRAME: |REFRESH\().*$|\(BUTTON\)/gm
 
 /** Returns the text of a file as another program reads it; '' when that program fails. */

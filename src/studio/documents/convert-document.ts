@@ -217,7 +217,7 @@ async function storeStructure(
   )
 }
 
-/** Adds what is searched: the passage's heading and text, folded. */
+/** Adds the folded heading and text of a passage, which search uses. */
 function toSearchable(passage: Passage): Passage & { readonly foldedHeading: string; readonly foldedText: string } {
   return { ...passage, foldedHeading: foldText(passage.heading), foldedText: foldText(passage.text) }
 }

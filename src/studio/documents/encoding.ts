@@ -51,7 +51,7 @@ function toEncoding(name: string): string | undefined {
   }
 }
 
-/** Returns lines with other characters than those of ASCII: only these tell encodings apart. */
+/** Returns the lines that contain characters outside ASCII: only these distinguish encodings. */
 function sampleOf(bytes: Uint8Array): Uint8Array {
   if (bytes.length <= sampleBytes) return bytes
   const lines: Uint8Array[] = []

@@ -24,13 +24,13 @@ const maxQueryCharacters = 500
 /** Maximum number of matches per document, so that a long one does not hide the others. */
 const maxPerDocument = 5
 /**
- * Scripts written without spaces, in which PostgreSQL sees one word instead of many, and Hangul,
- * whose words carry their particles.
+ * Scripts written without spaces, which PostgreSQL reads as one long word, and Hangul, which appends
+ * particles to words.
  */
 const unspaced =
   /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}]/u
 
-/** The query of $1, whose last word may be unfinished: $2 is that word, $3 the query without it. */
+/** Parses the query $1. When its last word may be unfinished, $2 is that word and $3 the rest. */
 const wanted = `wanted as (
   select case when $2::text is null then q
     else q || (websearch_to_tsquery('simple', $3) && to_tsquery('simple', quote_literal($2) || ':*')) end as q

@@ -274,8 +274,8 @@ function isPdf(start: string, bytes: Uint8Array): boolean {
 }
 
 /**
- * Decodes a sample as far as the marks of a format need it: these are ASCII, in whichever encoding
- * the text is. Pages may contain what is refused in other texts.
+ * Decodes a sample for the detection of its format, without detecting its encoding: the marks of
+ * formats are ASCII in all encodings. Pages may contain bytes that are refused in other texts.
  */
 function decodeSample(sample: Uint8Array): string {
   const start = decodeBytes(sample.subarray(0, 8_192))

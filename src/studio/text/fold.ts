@@ -1,4 +1,4 @@
-/** Letters that have no decomposition, and what is typed for them. */
+/** Letters without a decomposition, with their replacements. */
 const letters: Readonly<Record<string, string>> = {
   ß: 'ss',
   æ: 'ae',
@@ -15,7 +15,7 @@ const letters: Readonly<Record<string, string>> = {
 const special = new RegExp(`[${Object.keys(letters).join('')}]`, 'g')
 /** The accents of Latin, Greek and Cyrillic letters, and the vowel signs of Hebrew and Arabic. */
 const marks = /[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670]/g
-/** A character with its marks, or a Hangul syllable in parts: what is folded independently. */
+/** A unit of folding: a character with its marks, or a Hangul syllable in parts. */
 const cluster = /[\u1100-\u11ff]+|\P{M}\p{M}*|\p{M}+/gu
 
 /**

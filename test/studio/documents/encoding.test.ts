@@ -49,7 +49,7 @@ describe('a text that does not say its encoding', () => {
     })
   })
 
-  test('is read by the few lines that tell, in a long text of ASCII', () => {
+  test('is detected by a single line in a long text of ASCII', () => {
     const text = `${'An English line.\n'.repeat(10_000)}${russian}\n`
     expect(decodeText(encodeText('koi8-r', text)).text).toBe(text)
   })

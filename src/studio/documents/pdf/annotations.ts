@@ -13,7 +13,7 @@ interface Annotation {
   readonly checkBox?: boolean
   readonly radioButton?: boolean
   readonly pushButton?: boolean
-  /** Whether a choice shows only what is chosen. */
+  /** Whether a choice field shows only the chosen option. */
   readonly combo?: boolean
   readonly exportValue?: string
   readonly buttonValue?: string | null
@@ -35,7 +35,7 @@ export interface FieldText {
   readonly bottom: number
 }
 
-/** What a page contains besides its content. */
+/** The annotations of a page. */
 export interface PageAnnotations {
   readonly urls: readonly string[]
   readonly fields: readonly FieldText[]
