@@ -12,7 +12,7 @@ const letters: Readonly<Record<string, string>> = {
   ı: 'i',
   ς: 'σ',
 }
-const special = new RegExp(`[${Object.keys(letters).join('')}]`, 'g')
+const special = /[ßæœøđðþłħıς]/g
 /** The accents of Latin, Greek and Cyrillic letters, and the vowel signs of Hebrew and Arabic. */
 const marks = /[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670]/g
 /** A unit of folding: a character with its marks, or a Hangul syllable in parts. */
