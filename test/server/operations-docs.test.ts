@@ -114,6 +114,8 @@ Environment variables, read at start; \`npm start -- --help\` lists them too. A 
 const others = new Set([
   ...Object.keys({ ...errorCatalogue, ...requestErrorCatalogue, ...taskErrorCatalogue, ...studioErrorCatalogue }),
   'OTEL_EXPORTER_OTLP_HEADERS',
+  // Of Node.
+  'NODE_EXTRA_CA_CERTS',
   'CUT_STEP',
 ])
 
