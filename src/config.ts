@@ -63,13 +63,11 @@ const choice = <const T extends string>(choices: readonly [T, ...T[]], fallback:
     help,
     { choices },
   )
+const trueOrFalse = z
+  .enum(['true', 'false'], { error: 'true or false' })
+  .transform((text) => text === 'true') as unknown as z.ZodType<boolean, string>
 const flag = (fallback: 'true' | 'false', help: string): Setting<boolean> =>
-  setting(
-    z.enum(['true', 'false'], { error: 'true or false' }).transform((text) => text === 'true'),
-    fallback,
-    help,
-    { choices: ['true', 'false'] },
-  )
+  setting(trueOrFalse, fallback, help, { choices: ['true', 'false'] })
 const optional = <T>(
   schema: z.ZodType<T, string>,
   help: string,
@@ -181,6 +179,18 @@ export const settings = {
     '',
     'origins of other sites that may call this server, such as https://app.example.com, separated by commas',
   ),
+  INTROSPECTION: optional(
+    z.enum(['all', 'viewers', 'off'], { error: 'all, viewers or off' }) as unknown as z.ZodType<
+      'all' | 'viewers' | 'off',
+      string
+    >,
+    'callers that may read the schema by introspection: all, viewers (with a token) or off. Default: all, in production viewers',
+  ),
+  SUGGESTIONS: optional(
+    trueOrFalse,
+    'add suggestions to errors about unknown names (“Did you mean …”), which disclose names of the schema. Default: true, in production false',
+  ),
+  GRAPHIQL: optional(trueOrFalse, 'serve GraphiQL to browsers at /graphql. Default: true, in production false'),
   TRUST_PROXY: flag(
     'false',
     'read the address, host and protocol of a client from X-Forwarded-For, X-Forwarded-Host and X-Forwarded-Proto',

@@ -18,6 +18,7 @@ import {
   type ServerContext,
   wantsCatchUp,
 } from './context.ts'
+import type { Exposure } from './exposure.ts'
 import type { MaskError } from './mask.ts'
 import type { ServerMetrics } from './metrics.ts'
 import type { OriginPolicy } from './origin.ts'
@@ -69,9 +70,19 @@ export function createApi(options: {
   readonly bodyPace: BodyPace | undefined
   /** Serves the page to browsers that navigate to the endpoint. */
   readonly servePage: (response: ServerResponse) => void | Promise<void>
+  readonly exposure: Exposure
 }): Api {
   const { config, schema, createContext, live, tracing, tokens, origins, budgets, metrics, note, maskError } = options
-  const policy = createPolicy({ schema, limits: config, budgets, metrics, note, live, tracing })
+  const policy = createPolicy({
+    schema,
+    limits: config,
+    exposure: options.exposure,
+    budgets,
+    metrics,
+    note,
+    live,
+    tracing,
+  })
   const yoga = createYoga<ServerContext, object>({
     schema,
     graphqlEndpoint: endpoint,

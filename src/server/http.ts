@@ -14,6 +14,7 @@ import { createBudgets } from './budgets.ts'
 import { takeCensus } from './census.ts'
 import { type Connections, createConnections } from './connections.ts'
 import type { Note } from './context.ts'
+import { readExposure } from './exposure.ts'
 import { createGraphiql, type ReadTabs, serveFavicon } from './graphiql.ts'
 import { createSecurityHeaders, refuseRepeatedHeader } from './headers.ts'
 import { createReadiness, type HealthSources } from './health.ts'
@@ -126,7 +127,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     admin?.audit.note(event, { userId: viewer?.userId ?? null, ...from }, about)
   const tokens = createTokens(config, logger)
   const origins = createOriginPolicy(config, { onlyLoopback: !tokens.areRequired })
-  const maskError = createMaskError(logger)
+  const exposure = readExposure(config)
+  const maskError = createMaskError(logger, exposure)
   const readReadiness = createReadiness(options.health)
   const securityHeaders = createSecurityHeaders(config)
   let isDraining = false
@@ -163,7 +165,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     keepAliveMs,
     confirmMs,
     bodyPace,
-    servePage: graphiql.servePage,
+    exposure,
+    servePage: exposure.hasGraphiql
+      ? graphiql.servePage
+      : (response) => refuse(response, 404, 'NOT_FOUND', 'There is no page here; GRAPHIQL=true on the server adds it'),
   })
   const protocol = createSocketProtocol({
     ...door,
@@ -199,9 +204,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       return void response.writeHead(200, { 'content-type': metricsPage.type }).end(await metricsPage.render())
     if (path === endpoint) return api.serve(request, response)
     if (studio !== null && (await studio.serve(request, response, path))) return
-    if (path === '/') return void response.writeHead(302, { location: endpoint }).end()
+    if (path === '/' && exposure.hasGraphiql) return void response.writeHead(302, { location: endpoint }).end()
     if (path === '/favicon.svg' || path === '/favicon.ico') return serveFavicon(response)
-    if (await graphiql.serveAsset(request, response, path)) return
+    if (exposure.hasGraphiql && (await graphiql.serveAsset(request, response, path))) return
     refuse(response, 404, 'NOT_FOUND', `There is nothing at "${path}"; the API is at ${endpoint}`)
   }
 

@@ -3,6 +3,7 @@ import { type FormattedExecutionResult, GraphQLError, type GraphQLFormattedError
 import { classifyDatabaseError, type DatabaseFailure } from '../db/failure.ts'
 import { type ErrorCode, isTidingsError, TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
+import { removeSuggestion } from './exposure.ts'
 
 /** Converts a thrown value into an error that clients may see. Idempotent. */
 export type MaskError = (error: unknown) => GraphQLError
@@ -34,8 +35,13 @@ const defaultRetryAfterMs = 2_000
  *   retryable, with `retryAfterMs`; the log contains its cause.
  * - Any other error is a defect: `INTERNAL` with an `errorId` that is also logged, together with
  *   the details hidden from the client.
+ *
+ * @param options.hasSuggestions - whether errors suggest names of the schema; true by default
  */
-export function createMaskError(logger: Logger): MaskError {
+export function createMaskError(
+  logger: Logger,
+  { hasSuggestions = true }: { readonly hasSuggestions?: boolean } = {},
+): MaskError {
   const report = (failure: DatabaseFailure, error: unknown, path: GraphQLError['path']): void =>
     logger.warn(
       { cause: failure.cause, err: error, path },
@@ -60,6 +66,7 @@ export function createMaskError(logger: Logger): MaskError {
     }
     const cause = findCause(error)
     if (located !== undefined && cause instanceof GraphQLError) {
+      if (!hasSuggestions) removeSuggestion(located)
       if (located.extensions['code'] !== undefined) return located
       // Without a path the error is about the request; with a path, a resolver returned a value
       // that its type does not allow.

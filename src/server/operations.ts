@@ -13,6 +13,7 @@ import {
   validate,
 } from 'graphql'
 import type { Config } from '../config.ts'
+import { directiveRule, removeSuggestion } from './exposure.ts'
 import { type Measure, measureOperation } from './measure.ts'
 
 /** The settings that limit the size of an operation. */
@@ -49,8 +50,15 @@ const maxRememberedChars = 4_194_304
 const maxRememberedTextChars = 32_768
 const maxErrors = 20
 
-/** Creates the parser and validator of operations for a schema. */
-export function createOperations(schema: GraphQLSchema, limits: OperationLimits): Operations {
+/**
+ * Creates the parser and validator of operations for a schema.
+ * @param options.hasSuggestions - whether errors suggest names of the schema; true by default
+ */
+export function createOperations(
+  schema: GraphQLSchema,
+  limits: OperationLimits,
+  { hasSuggestions = true }: { readonly hasSuggestions?: boolean } = {},
+): Operations {
   /**
    * Contains valid documents only, so that invalid ones cannot evict documents in use; least
    * recently used first.
@@ -91,9 +99,12 @@ export function createOperations(schema: GraphQLSchema, limits: OperationLimits)
       if (valid.has(document)) return []
       // The limits are checked first: some rules of graphql take time that grows faster than the
       // document.
-      const small = validate(schema, document, [limitRule(schema, limits)], { maxErrors })
+      const small = validate(schema, document, [directiveRule, limitRule(schema, limits)], { maxErrors })
       const errors = small.length > 0 ? small : validate(schema, document, specifiedRules, { maxErrors })
-      for (const error of errors) error.extensions['code'] ??= 'GRAPHQL_VALIDATION_FAILED'
+      for (const error of errors) {
+        error.extensions['code'] ??= 'GRAPHQL_VALIDATION_FAILED'
+        if (!hasSuggestions) removeSuggestion(error)
+      }
       if (errors.length === 0) {
         valid.add(document)
         remember(document)

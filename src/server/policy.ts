@@ -13,6 +13,7 @@ import { subscribeAlone } from '../live/subscribe-alone.ts'
 import { noTracing, type Tracing } from '../tracing.ts'
 import type { Budgets } from './budgets.ts'
 import type { Note, OperationContext } from './context.ts'
+import { createIntrospectionCheck, type Exposure } from './exposure.ts'
 import { onEnd } from './iterables.ts'
 import { codeOf } from './mask.ts'
 import type { OperationType, ServerMetrics } from './metrics.ts'
@@ -49,6 +50,7 @@ export interface Policy {
 export function createPolicy(options: {
   readonly schema: GraphQLSchema
   readonly limits: OperationLimits
+  readonly exposure: Exposure
   readonly budgets: Budgets
   readonly metrics: ServerMetrics
   readonly note: Note
@@ -61,9 +63,12 @@ export function createPolicy(options: {
   readonly tracing?: Tracing | undefined
 }): Policy {
   const { budgets, metrics, note, live, tracing = noTracing } = options
-  const operations = createOperations(options.schema, options.limits)
+  const operations = createOperations(options.schema, options.limits, options.exposure)
+  const checkIntrospection = createIntrospectionCheck(options.exposure)
   const refuse = ({ document, operationName, variableValues, contextValue }: Arguments) => {
     const operation = getOperationAST(document, operationName)
+    const forbidden = checkIntrospection(document, (contextValue as OperationContext).viewer)
+    if (forbidden !== null) return { errors: [forbidden] }
     const error = operation ? operations.checkCost(document, operation, variableValues) : null
     if (error === null) return null
     metrics.refused('cost')
