@@ -52,7 +52,8 @@ builder.mutationField('importDocument', (t) =>
     resolve: (_, { input }, context) =>
       importDocumentResult.run(context, '', async () => {
         const viewer = requireViewer(context)
-        const { name, bytes } = readInput(input, context.limits.maxUploadBytes)
+        const { name, size, bytes } = readInput(input, context.limits.maxUploadBytes)
+        await context.quotas.check('documents', viewer.userId, { key: input.idempotencyKey, bytes: size })
         return context.documents.import({
           owner: viewer.userId,
           name,
@@ -68,7 +69,7 @@ builder.mutationField('importDocument', (t) =>
 function readInput(
   { source: { file, text }, name }: typeof importDocumentInput.$inferInput,
   maxBytes: number,
-): { readonly name: string; readonly bytes: () => Promise<Uint8Array> } {
+): { readonly name: string; readonly size: number; readonly bytes: () => Promise<Uint8Array> } {
   const refuse = (path: string, message: string): never => {
     throw new TidingsError('BAD_INPUT', message, { issues: [{ path, message }] })
   }
@@ -80,6 +81,6 @@ function readInput(
       `The document has ${size} bytes; at most ${maxBytes} are allowed (MAX_UPLOAD_BYTES)`,
     )
   return isFile
-    ? { name: name ?? file.name, bytes: () => file.bytes() }
-    : { name: name ?? 'Untitled', bytes: () => Promise.resolve(new TextEncoder().encode(text ?? '')) }
+    ? { name: name ?? file.name, size, bytes: () => file.bytes() }
+    : { name: name ?? 'Untitled', size, bytes: () => Promise.resolve(new TextEncoder().encode(text ?? '')) }
 }

@@ -135,6 +135,7 @@ builder.mutationFields((t) => ({
           quizId: quizId ?? null,
           template: template ?? null,
         }
+        await context.quotas.check('projects', requireViewer(context).userId, { key: idempotencyKey })
         const task = await startTask(context, generateProjectKind, input, idempotencyKey)
         return { task, project: await loadProject(context, task.subject ?? '') }
       }),

@@ -154,6 +154,7 @@ builder.mutationFields((t) => ({
           questionCount: questionCount ?? 10,
           kinds: kinds ?? ['MULTIPLE_CHOICE', 'CLOZE', 'TRUE_FALSE'],
         }
+        await context.quotas.check('quizzes', requireViewer(context).userId, { key: idempotencyKey })
         const task = await startTask(context, generateQuizKind, input, idempotencyKey)
         return { task, quiz: await loadQuiz(context, task.subject ?? '') }
       }),

@@ -1,7 +1,7 @@
 import { createRoadmapKind } from '../src/studio/roadmaps/create-roadmap.ts'
 import { retryContentKind, retryFailedContentKind } from '../src/studio/roadmaps/retry-content.ts'
 import type { Concept, Roadmap } from '../src/studio/roadmaps/roadmaps.ts'
-import { builder } from './builder.ts'
+import { builder, requireViewer } from './builder.ts'
 import { refuseAsMissing } from './failure.ts'
 import { conceptRef, contentPiece, roadmapRef, type TaskSource, taskRef } from './refs.ts'
 import { anyFailure, defineResult } from './result.ts'
@@ -89,6 +89,7 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: createRoadmapInput, required: true, description: 'The input.' }) },
     resolve: (_, { input: { documentId, idempotencyKey } }, context) =>
       createRoadmapResult.run(context, documentId, async () => {
+        await context.quotas.check('roadmaps', requireViewer(context).userId, { key: idempotencyKey })
         const task = await startTask(context, createRoadmapKind, { documentId }, idempotencyKey)
         const roadmap = await context.loaders.roadmap.load(task.subject ?? '')
         return roadmap === null ? refuseAsMissing('roadmap', task.subject ?? '') : { task, roadmap }

@@ -4,6 +4,7 @@ import type { Documents } from '../src/studio/documents/documents.ts'
 import type { Notifications } from '../src/studio/notifications/notifications.ts'
 import type { Projects } from '../src/studio/projects/projects.ts'
 import type { Quizzes } from '../src/studio/quizzes/quizzes.ts'
+import type { Quotas } from '../src/studio/quotas.ts'
 import type { Roadmaps } from '../src/studio/roadmaps/roadmaps.ts'
 import type { Sessions } from '../src/studio/sessions/sessions.ts'
 import type { UserData } from '../src/studio/user-data.ts'
@@ -18,6 +19,7 @@ export interface Services {
   readonly notifications: Notifications
   readonly projects: Projects
   readonly quizzes: Quizzes
+  readonly quotas: Quotas
   readonly roadmaps: Roadmaps
   /** Called with the code of a failure that a mutation returns as its result. */
   readonly noteFailure?: ((code: string) => void) | undefined

@@ -136,6 +136,7 @@ builder.mutationFields((t) => ({
     resolve: (_, { input }, context) =>
       createSessionResult.run(context, '', async () => {
         const { userId } = requireViewer(context)
+        await context.quotas.check('sessions', userId, { key: input.clientId })
         const session = await context.sessions.membership.create({ owner: userId, ...input })
         return { session: { session } }
       }),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { TidingsError } from './errors.ts'
+import { type QuotaLimits, quotaDefaults } from './quota-defaults.ts'
 import { type RateLimitBudgets, rateLimitClasses } from './rate-limit-classes.ts'
 
 const integer = (min: number, max: number) =>
@@ -295,6 +296,15 @@ export const settings = {
     number(0, 10_000),
     '4',
     'maximum concurrent tasks per kind and user over all workers; 0 is unlimited',
+  ),
+  QUOTAS: setting<QuotaLimits>(
+    overrides(quotaDefaults, 100_000_000),
+    '',
+    `objects that one user may own, and megabytes of documents, that replace the defaults, such as documents=100,storageMb=500 (0 is unlimited). Defaults: ${Object.entries(
+      quotaDefaults,
+    )
+      .map(([name, most]) => `${name}=${most}`)
+      .join(',')}`,
   ),
   RATE_LIMITS: setting<RateLimitBudgets>(
     overrides(rateLimitClasses, 1_000_000),

@@ -123,7 +123,7 @@ export async function startApp(options: {
   // A process that only serves starts no sandboxed processes.
   if (config.ROLE !== 'server') void warnOfMissingIsolation(logger)
   const metrics = createServerMetrics()
-  const applications = createApplications(engine, { notificationDays: keptDays })
+  const applications = createApplications(engine, { notificationDays: keptDays, quotas: config.QUOTAS })
   const { previews } = applications.projects
   const previewServer =
     config.ROLE === 'worker'

@@ -1,9 +1,11 @@
+import { type QuotaLimits, quotaDefaults } from '../quota-defaults.ts'
 import type { Engine } from '../tasks/engine.ts'
 import { type Analytics, createAnalytics } from './analytics/analytics.ts'
 import { createDocuments, type Documents } from './documents/documents.ts'
 import { createNotifications, type Notifications } from './notifications/notifications.ts'
 import { createProjects, type Projects } from './projects/projects.ts'
 import { createQuizzes, type Quizzes } from './quizzes/quizzes.ts'
+import { createQuotas, type Quotas } from './quotas.ts'
 import { createRoadmaps, type Roadmaps } from './roadmaps/roadmaps.ts'
 import { createSessions, type Sessions } from './sessions/sessions.ts'
 import { createUserData, type UserData } from './user-data.ts'
@@ -16,6 +18,7 @@ export interface Applications {
   readonly notifications: Notifications
   readonly projects: Projects
   readonly quizzes: Quizzes
+  readonly quotas: Quotas
   readonly roadmaps: Roadmaps
   readonly sessions: Sessions
   readonly viewerUpdates: ViewerUpdates
@@ -26,10 +29,14 @@ export interface Applications {
  * Opens the applications' stores on a running engine.
  *
  * @param options.notificationDays - see `createNotifications`
+ * @param options.quotas - see `createQuotas`
  */
 export function createApplications(
   engine: Engine,
-  { notificationDays }: { readonly notificationDays?: number } = {},
+  {
+    notificationDays,
+    quotas = quotaDefaults,
+  }: { readonly notificationDays?: number; readonly quotas?: QuotaLimits } = {},
 ): Applications {
   const { database, appender, presence, store, tasks, visibility } = engine
   const quizzes = createQuizzes({ database, tasks, appender })
@@ -54,6 +61,7 @@ export function createApplications(
     }),
     projects,
     quizzes,
+    quotas: createQuotas({ database }, quotas),
     roadmaps: createRoadmaps({ database }),
     sessions,
     userData: createUserData(engine, { documents, projects, quizzes, sessions }),

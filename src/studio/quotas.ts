@@ -1,0 +1,66 @@
+import type { Database } from '../db/connect.ts'
+import { TidingsError } from '../errors.ts'
+import type { Quota, QuotaLimits } from '../quota-defaults.ts'
+
+/** The objects and the storage that each user may have. */
+export interface Quotas {
+  /**
+   * Checks that a user may create one more object.
+   *
+   * The check is not part of the transaction that creates the object: concurrent requests may exceed
+   * a quota by as many as they are, which the budgets of operations bound.
+   *
+   * @param options.key - the idempotency key or client id of the request: a repeated request is never
+   * refused, as it creates nothing
+   * @param options.bytes - the size of the object, for documents
+   * @throws TidingsError `CONFLICT`
+   */
+  check(
+    kind: Exclude<Quota, 'storageMb'>,
+    owner: string,
+    options?: { readonly key?: string | null | undefined; readonly bytes?: number },
+  ): Promise<void>
+}
+
+const bytesPerMb = 1_000_000
+
+const tables = {
+  documents: { table: 'document', known: 'select from document where owner = $1 and import_key = $2' },
+  roadmaps: { table: 'roadmap', known: 'select from idempotency where owner = $1 and key = $2' },
+  quizzes: { table: 'quiz', known: 'select from idempotency where owner = $1 and key = $2' },
+  projects: { table: 'project', known: 'select from idempotency where owner = $1 and key = $2' },
+  sessions: { table: 'session', known: 'select from session where owner = $1 and client_id = $2' },
+} as const
+
+/** Creates the quotas. */
+export function createQuotas({ database }: { readonly database: Database }, limits: QuotaLimits): Quotas {
+  const { pool } = database
+  return {
+    async check(kind, owner, { key = null, bytes = 0 } = {}) {
+      const { table, known } = tables[kind]
+      const isRepeated = async (): Promise<boolean> =>
+        key !== null && ((await pool.query(known, [owner, key])).rowCount ?? 0) > 0
+      if (limits[kind] > 0) {
+        const { rows } = await pool.query<{ count: number }>(
+          `select count(*)::int as count from (select from ${table} where owner = $1 limit $2) owned`,
+          [owner, limits[kind]],
+        )
+        if ((rows[0]?.count ?? 0) >= limits[kind] && !(await isRepeated()))
+          throw new TidingsError(
+            'CONFLICT',
+            `You have ${limits[kind]} ${kind}, the most that one user may have (QUOTAS); delete one to create another`,
+          )
+      }
+      if (kind !== 'documents' || limits.storageMb === 0) return
+      const { rows } = await pool.query<{ bytes: string | null }>(
+        'select sum(size_bytes) as bytes from document where owner = $1',
+        [owner],
+      )
+      if (Number(rows[0]?.bytes ?? 0) + bytes <= limits.storageMb * bytesPerMb || (await isRepeated())) return
+      throw new TidingsError(
+        'CONFLICT',
+        `The documents of one user may have ${limits.storageMb} MB (QUOTAS), and with this one yours would have more; delete some first`,
+      )
+    },
+  }
+}

@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parseConfig } from '../../src/config.ts'
+import { createQuotas } from '../../src/studio/quotas.ts'
+import { type ApiFixture, startApi, viewerOf } from '../support/api.ts'
+
+let api: ApiFixture
+beforeAll(async () => {
+  api = await startApi()
+})
+afterAll(() => api[Symbol.asyncDispose]())
+
+const ada = viewerOf('ada')
+const bob = viewerOf('bob')
+/** Replaces the quotas of the API. */
+const limit = (quotas: string): void =>
+  void Object.assign(api.services, { quotas: createQuotas(api.engine, parseConfig({ QUOTAS: quotas }).QUOTAS) })
+interface Outcome {
+  readonly __typename: string
+  readonly message?: string
+}
+const add = async (text: string, key: string | null = null, viewer = ada): Promise<Outcome> => {
+  const { result }: { result: Outcome } = await api.run(
+    `mutation ($text: String!, $key: String) { result: importDocument(input: { source: { text: $text }, name: "a.md", idempotencyKey: $key }) { __typename ... on Error { message } } }`,
+    { text, key },
+    viewer,
+  )
+  return result
+}
+const create = async (clientId: string, viewer = ada): Promise<Outcome> => {
+  const { result }: { result: Outcome } = await api.run(
+    'mutation ($id: String!) { result: createSession(input: { clientId: $id, title: "x" }) { __typename ... on Error { message } } }',
+    { id: clientId },
+    viewer,
+  )
+  return result
+}
+
+test('a user owns a limited number of objects; a repeated request and other users are not refused', async () => {
+  limit('documents=2,sessions=1')
+  await add('# One', 'one')
+  await add('# Two', 'two')
+  expect(await add('# Three', 'three')).toMatchObject({
+    __typename: 'ConflictError',
+    message: 'You have 2 documents, the most that one user may have (QUOTAS); delete one to create another',
+  })
+  expect(await add('# Two', 'two')).toMatchObject({ __typename: 'ImportDocumentSuccess' })
+  expect(await add('# One', 'one', bob)).toMatchObject({ __typename: 'ImportDocumentSuccess' })
+  expect(await create('s1')).toMatchObject({ __typename: 'CreateSessionSuccess' })
+  expect(await create('s2')).toMatchObject({ __typename: 'ConflictError' })
+  expect(await create('s1')).toMatchObject({ __typename: 'CreateSessionSuccess' })
+})
+
+test('the documents of a user have a limited size', async () => {
+  const cleo = viewerOf('cleo')
+  limit('storageMb=1')
+  expect(await add(`# Big\n\n${'word '.repeat(150_000)}`, 'big', cleo)).toMatchObject({
+    __typename: 'ImportDocumentSuccess',
+  })
+  expect(await add(`# More\n\n${'word '.repeat(60_000)}`, 'more', cleo)).toMatchObject({
+    __typename: 'ConflictError',
+    message: expect.stringContaining('1 MB (QUOTAS)'),
+  })
+  expect(await add('# Small', 'small', cleo)).toMatchObject({ __typename: 'ImportDocumentSuccess' })
+})
+
+test('0 is unlimited', async () => {
+  limit('documents=0,storageMb=0')
+  expect(await add('# Any')).toMatchObject({ __typename: 'ImportDocumentSuccess' })
+})
