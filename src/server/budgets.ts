@@ -26,7 +26,7 @@ export interface Budgets {
       /** False uses only the budget of the key; true by default. */
       readonly isAddressUsed?: boolean
       readonly viewer?: Viewer | null
-      /** What is refused, for the audit log: a transport or the name of an operation. */
+      /** The refused transport or the name of the refused operation, for the audit log. */
       readonly subject: string | undefined
     },
   ): Promise<BudgetRefusal | null>

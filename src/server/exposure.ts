@@ -2,7 +2,7 @@ import { type ASTNode, BREAK, type DocumentNode, GraphQLError, Kind, type Valida
 import type { Config } from '../config.ts'
 import type { Viewer } from '../tasks/viewer.ts'
 
-/** What a server discloses of its schema, and to whom. */
+/** The parts of the schema that a server discloses, and the callers that may read them. */
 export interface Exposure {
   readonly introspection: 'all' | 'viewers' | 'off'
   readonly hasSuggestions: boolean
@@ -67,9 +67,9 @@ function findIntrospection(document: DocumentNode): boolean {
   return isFound
 }
 
-/** Most directives of a document; each unknown or repeated one would be an error of its own. */
+/** Maximum number of directives in a document; each unknown or repeated one would be an error of its own. */
 const maxDirectives = 50
-/** Most directives at one place. */
+/** Maximum number of directives at one place. */
 const maxDirectivesAtOnce = 5
 
 /** The validation rule for the number of directives: one error, however many there are. */

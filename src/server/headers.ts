@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Config } from '../config.ts'
 
-/** Headers that decide who calls, and what a request is. Node uses the first of several. */
+/** Headers that identify the caller and the type of a request. Node uses the first of several. */
 const singleHeaders: ReadonlySet<string> = new Set(['host', 'origin', 'authorization', 'content-type'])
 
 /**

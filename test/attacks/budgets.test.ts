@@ -38,8 +38,8 @@ const get = (query: string, headers: Record<string, string>) =>
   })
 const waits = (answer: Response) => Number(answer.headers.get('retry-after'))
 
-describe('what can be done often', () => {
-  test('queries: 429 with the time to wait, and only for the one who asks too often', async () => {
+describe('operations beyond their budget', () => {
+  test('queries: 429 with the time to wait, and only for the caller over its budget', async () => {
     const headers = await door.headers('fast')
     const { answer, before } = await flood(() => get('query Fast { viewer { id } }', headers))
     expect(before).toBe(8)
