@@ -18,7 +18,11 @@ export interface TaskPatch {
   /** Starts an attempt: adds an entry to the task's attempts. */
   readonly attempt?: number
   /** Ends the running attempt, if any: completes the last entry of the task's attempts. */
-  readonly attemptEnd?: { readonly outcome: AttemptOutcome; readonly error?: JsonObject }
+  readonly attemptEnd?: {
+    readonly outcome: AttemptOutcome
+    readonly error?: JsonObject
+    readonly stageMs?: Readonly<Record<string, number>>
+  }
   readonly progress?: JsonObject
   readonly result?: JsonObject
   /** The error of the task; null clears an earlier error. */

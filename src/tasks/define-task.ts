@@ -72,6 +72,17 @@ export interface Beginning {
    * subject.
    */
   readonly subject?: string
+  /**
+   * The amount of work in a unit of the kind's own, such as bytes or words: durations are estimated
+   * from completed tasks of the kind by their size. Not needed where the number of `items` is the
+   * measure.
+   */
+  readonly size?: number
+  /**
+   * Separates tasks of the kind that take different ways, such as the formats of documents: their
+   * durations are estimated separately.
+   */
+  readonly variant?: string
   readonly items?: readonly { readonly key: string; readonly label: string }[]
 }
 
@@ -101,8 +112,8 @@ export interface TaskDefinition<I = unknown, R extends JsonObject = JsonObject> 
   /** Delay between attempts; default 1 s, doubling up to 60 s. */
   readonly backoff: Backoff
   /**
-   * The stages in order with their share of the whole. The percent of the task is derived from them
-   * and the percent of the current stage. Without stages, the percent is the one that the task
+   * The stages in order with their share of the whole, until enough tasks have completed to measure
+   * the shares. The percent of the task is derived from them and the percent of the current stage. Without stages, the percent is the one that the task
    * reports, or the share of its items that are done.
    */
   readonly stages?: Readonly<Record<string, number>>

@@ -1,17 +1,9 @@
 import type { Database } from '../db/connect.ts'
+import { type CompletedTask, createDurations, type Durations, type Expectation } from './queue/durations.ts'
 import type { ProgressState } from './task.ts'
 
-/** Measured durations of tasks of a kind, from the most recently completed ones. */
-export interface KindDurations {
-  /** Median of a whole task; null until one has completed. */
-  readonly taskMs: number | null
-  /**
-   * Mean of a whole task, each capped at four medians: what each task in a long queue adds to the
-   * wait.
-   */
-  readonly meanMs: number | null
-  /** Median of a task divided by its items (by 1 when it has none). */
-  readonly itemMs: number | null
+/** Measured durations of tasks of a kind, and how many of them run at once. */
+export interface KindDurations extends Durations {
   /** How many run at once now, across all live workers. */
   readonly slots: number
 }
@@ -24,8 +16,10 @@ export interface Estimates {
   recall(kind: string): KindDurations | null
 }
 
-/** Number of tasks that the medians are taken over. */
-const sample = 50
+/** Number of completed tasks of a kind that are read. */
+const sample = 200
+/** Number of these that are used per variant. */
+const variantSample = 50
 /** A worker that was not seen for this long counts as down. */
 const workerGoneMs = 15_000
 
@@ -38,24 +32,33 @@ export function createEstimates(options: { readonly database: Database; readonly
   const cache = new Map<string, { at: number; value: Promise<KindDurations>; known: KindDurations | null }>()
 
   const measure = async (kind: string): Promise<KindDurations> => {
-    const { rows } = await database.pool.query<KindDurations>({
+    const { rows } = await database.pool.query<{ slots: number; tasks: readonly CompletedTask[] | null }>({
       name: 'tidings-durations',
+      // An attempt that was lost has no end in tasks from before version 0015: the whole time counts.
       text: `with last as (
-          select extract(epoch from finished_at - started_at)::float8 * 1000 as ms, (progress->>'totalItems')::int as items
-          from task where kind = $1 and finished_at is not null and status = 'COMPLETED'
+          select variant, size, (progress->>'totalItems')::int as items, attempt, attempts, started_at, finished_at
+          from task where kind = $1 and finished_at is not null and status = 'COMPLETED' and started_at is not null
           order by finished_at desc limit $2
+        ), ranked as (
+          select *, row_number() over (partition by variant order by finished_at desc) as rank from last
         )
-        select d."taskMs", (select avg(least(ms, 4 * d."taskMs")) from last) as "meanMs", d."itemMs", w.slots as slots from (
-          select percentile_cont(0.5) within group (order by ms) as "taskMs",
-            percentile_cont(0.5) within group (order by ms / greatest(items, 1)) as "itemMs"
-          from last
-        ) d cross join (
-          select coalesce(sum((slots->>$1)::int), 0)::int as slots from worker
-          where seen_at > now() - $3 * interval '1 ms'
-        ) w`,
-      values: [kind, sample, workerGoneMs],
+        select (
+            select coalesce(sum((slots->>$1)::int), 0)::int from worker
+            where seen_at > now() - $4 * interval '1 ms'
+          ) as slots,
+          (
+            select jsonb_agg(jsonb_build_object('variant', variant, 'size', size, 'items', coalesce(items, 0),
+              'ms', coalesce((
+                select extract(epoch from sum((a->>'finishedAt')::timestamptz - (a->>'startedAt')::timestamptz)) * 1000
+                from jsonb_array_elements(attempts) as a
+              ), extract(epoch from finished_at - started_at) * 1000),
+              'stageMs', case when attempt = 1 then attempts->-1->'stageMs' end) order by finished_at desc)
+            from ranked where rank <= $3
+          ) as tasks`,
+      values: [kind, sample, variantSample, workerGoneMs],
     })
-    return rows[0] ?? { taskMs: null, meanMs: null, itemMs: null, slots: 0 }
+    const [row] = rows
+    return { ...createDurations(row?.tasks ?? []), slots: row?.slots ?? 0 }
   }
 
   const entryOf = (kind: string): { at: number; value: Promise<KindDurations>; known: KindDurations | null } => {
@@ -91,47 +94,34 @@ export interface AttemptStart {
 
 /** Share of an attempt that must be done before its own rate is meaningful. */
 const leastDone = 0.02
+/** The variance of a task's own rate when half of it is done: parts of a task differ from each other. */
+const ownVariance = 0.06
 
 /**
  * Estimates the remaining time of a running task from its own rate and from earlier tasks of its
- * kind. The further the attempt has progressed, the more its own rate counts: by the square root of
- * the share that is done (of the weights tried, the one that works well for steady and uneven
- * tasks, with few and with many items).
+ * kind. The further the attempt has progressed, and the more earlier tasks differed from what was
+ * expected of them, the more its own rate counts.
  *
+ * @param expected - the execution time of the whole task according to earlier tasks
  * @returns null when there is nothing to estimate from
  */
 export function estimateRemainingMs(
-  progress: ProgressState,
-  durations: KindDurations | null,
+  progress: Pick<ProgressState, 'percent'>,
+  expected: Expectation | null,
   nowMs: number,
   start: AttemptStart,
 ): number | null {
   const elapsedMs = Math.max(0, nowMs - start.atMs)
   const toDo = 1 - start.percent / 100
   const left = 1 - progress.percent / 100
+  if (left <= 0) return 0
   const done = toDo > 0 ? Math.max(0, toDo - left) / toDo : 1
   const ownMs = done > leastDone ? (elapsedMs * (1 - done)) / done : null
-  const expectedMs = expectedTaskMs(progress.totalItems, durations)
   if (ownMs === null)
     // A task that takes longer than expected still has work left.
-    return expectedMs === null ? null : Math.round(Math.max(expectedMs * toDo - elapsedMs, expectedMs * left * 0.1))
-  if (expectedMs === null) return Math.round(ownMs)
-  const weight = Math.sqrt(done)
-  return Math.round(ownMs * weight + expectedMs * left * (1 - weight))
-}
-
-function expectedTaskMs(totalItems: number, durations: KindDurations | null): number | null {
-  if (durations === null) return null
-  return totalItems > 0 && durations.itemMs !== null ? durations.itemMs * totalItems : durations.taskMs
-}
-
-/**
- * Estimates the wait of the task at a queue position: on average, one of `slots` becomes free every
- * `meanMs / slots`, and the first of them in half that time.
- *
- * @returns null when there is nothing to estimate from
- */
-export function estimateWaitMs(position: number, durations: KindDurations): number | null {
-  if (durations.meanMs === null || durations.slots < 1) return null
-  return Math.round(((position - 0.5) * durations.meanMs) / durations.slots)
+    return expected === null ? null : Math.round(Math.max(expected.ms * toDo - elapsedMs, expected.ms * left * 0.1))
+  if (expected === null) return Math.round(ownMs)
+  const variance = expected.spread ** 2
+  const weight = Math.max(done, variance / (variance + (ownVariance * (1 - done)) / done))
+  return Math.round(Math.max(ownMs, 1) ** weight * Math.max(expected.ms * left, 1) ** (1 - weight))
 }

@@ -58,6 +58,8 @@ const reportsPerTurn = 64
  * Creates the journal of one attempt.
  *
  * @param options.seq - the current seq of the task's topic
+ * @param options.stages - returns the stages with their share of the whole; undefined for a kind
+ *   without
  * @param options.coalesceMs - the window in which bursts are merged; the first report after a pause
  *   is written immediately
  * @param options.estimate - returns the remaining milliseconds for a progress; null when there is
@@ -69,7 +71,7 @@ export function createJournal(options: {
   readonly worker: string
   readonly seq: number
   readonly state: AttemptState
-  readonly stages: Readonly<Record<string, number>> | undefined
+  readonly stages: () => Readonly<Record<string, number>> | undefined
   readonly database: Database
   readonly appender: Appender
   readonly leaseMs: number
@@ -92,6 +94,7 @@ export function createJournal(options: {
   let isWritingPending = false
   let lastWriteAt = Number.NEGATIVE_INFINITY
   let sinceTurn = 0
+  const clock = createStageClock()
 
   const progressOf = ({ progress }: AttemptState): ProgressState => ({ ...progress, remainingMs: estimate(progress) })
 
@@ -205,7 +208,8 @@ export function createJournal(options: {
       rethrow()
       const report = storableReport(told)
       const before = state
-      state = reduceReport(state, report, stages)
+      state = reduceReport(state, report, stages())
+      clock.enter(state.progress.stage)
       const entry = entryOf(report, before, state, isBatchTold)
       if (entry !== undefined) {
         if (report.is === 'item') pendingItems.delete(report.key)
@@ -233,7 +237,10 @@ export function createJournal(options: {
       }
     },
     end({ type, status, outcome, payload = {}, set = {}, close = false, commit }) {
-      const attemptEnd = attemptEndOf(outcome ?? (status === 'COMPLETED' ? 'COMPLETED' : 'FAILED'), set)
+      const attemptEnd = {
+        ...attemptEndOf(outcome ?? (status === 'COMPLETED' ? 'COMPLETED' : 'FAILED'), set),
+        ...(status === 'COMPLETED' && stages() !== undefined ? { stageMs: clock.read() } : {}),
+      }
       return write((progress) => {
         const last: ProgressState = {
           ...progress,
@@ -252,6 +259,29 @@ export function createJournal(options: {
       isClosed = true
       clearTimeout(timer)
       await chain
+    },
+  }
+}
+
+/** Measures the time spent in each stage; the time before the first counts as part of it. */
+function createStageClock(): { enter(stage: string | null): void; read(): Readonly<Record<string, number>> } {
+  const stageMs: Record<string, number> = {}
+  let current: string | null = null
+  let since = performance.now()
+  const settle = (): void => {
+    const now = performance.now()
+    if (current !== null) stageMs[current] = Math.round((stageMs[current] ?? 0) + now - since)
+    since = now
+  }
+  return {
+    enter(stage) {
+      if (stage === current) return
+      if (current !== null) settle()
+      current = stage
+    },
+    read() {
+      settle()
+      return stageMs
     },
   }
 }

@@ -1,47 +1,61 @@
 import type { Database } from '../db/connect.ts'
-import { activeTasks } from './active.ts'
+import { estimateRemainingMs, type KindDurations } from './estimate.ts'
 import type { Line } from './line.ts'
+import type { Workload } from './queue/durations.ts'
 
 /**
  * Tasks further back get their plain rank in the queue as position; a forecast that far ahead would
  * be a guess anyway.
  */
-const longestLine = 2_000
+export const longestLine = 2_000
 
-/**
- * Returns the kinds of `limits` of which an owner has more tasks waiting and running than may run
- * at once.
- */
-export async function readCrowded(
-  { pool }: Pick<Database, 'pool'>,
-  limits: ReadonlyMap<string, number>,
-): Promise<readonly string[]> {
-  const { rows } = await pool.query<{ kind: string }>({
-    name: 'tidings-crowded',
-    text: `select distinct c.kind from (
-        select kind, owner, count(*) as count from ${activeTasks} a
-        where status <> 'RETRYING' and kind = any($1::text[]) group by kind, owner
-      ) c join unnest($1::text[], $2::int[]) as l(kind, per_user) on l.kind = c.kind
-      where c.count > l.per_user`,
-    values: [[...limits.keys()], [...limits.values()]],
-  })
-  return rows.map(({ kind }) => kind)
+/** Without a duration, the order of starts is still correct. */
+const anyMs = 1_000
+
+interface TaskRow extends Workload {
+  readonly owner: string
 }
 
-/** Reads the queue of a kind, as far as it is forecast. */
-export async function readLine({ pool }: Pick<Database, 'pool'>, kind: string): Promise<Line> {
+const workloadColumns = `variant, size, coalesce((progress->>'totalItems')::int, 0) as items`
+
+/**
+ * Reads the queue of a kind.
+ * @param options.limit - number of waiting tasks to read
+ */
+export async function readLine(
+  { pool }: Pick<Database, 'pool'>,
+  kind: string,
+  { durations, limit }: { readonly durations: KindDurations; readonly limit: number },
+): Promise<Line> {
   const [waiting, running] = await Promise.all([
-    pool.query<{ id: string; owner: string }>({
+    pool.query<TaskRow & { id: string }>({
       name: 'tidings-line',
-      text: `select id, owner from task where status = 'QUEUED' and kind = $1 order by queue_key, id limit $2`,
-      values: [kind, longestLine],
+      text: `select id, owner, ${workloadColumns} from task
+        where status = 'QUEUED' and kind = $1 order by queue_key, id limit $2`,
+      values: [kind, limit],
     }),
-    pool.query<{ owner: string; elapsedMs: number }>({
+    pool.query<TaskRow & { attempt: number; percent: number; elapsedMs: number }>({
       name: 'tidings-line-running',
-      text: `select owner, coalesce(extract(epoch from clock_timestamp() - started_at) * 1000, 0)::float8 as "elapsedMs"
+      text: `select owner, ${workloadColumns}, attempt, coalesce((progress->>'percent')::float8, 0) as percent,
+          coalesce(extract(epoch from clock_timestamp() - (attempts->-1->>'startedAt')::timestamptz) * 1000, 0)::float8 as "elapsedMs"
         from task where status = 'RUNNING' and kind = $1`,
       values: [kind],
     }),
   ])
-  return { waiting: waiting.rows, running: running.rows }
+  return {
+    waiting: waiting.rows.map(({ id, owner, ...workload }) => ({
+      id,
+      owner,
+      expectedMs: durations.expect(workload)?.ms ?? anyMs,
+    })),
+    running: running.rows.map(({ owner, attempt, percent, elapsedMs, ...workload }) => ({
+      owner,
+      // A later attempt began with part of the work done; its rate is not known here.
+      remainingMs:
+        estimateRemainingMs({ percent }, durations.expect(workload), elapsedMs, {
+          atMs: 0,
+          percent: attempt > 1 ? percent : 0,
+        }) ?? anyMs,
+    })),
+  }
 }

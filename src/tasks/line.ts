@@ -1,9 +1,9 @@
 /** The queue of a kind: enough to forecast the order of starts. */
 export interface Line {
-  /** The waiting tasks, in queue order. */
-  readonly waiting: readonly { readonly id: string; readonly owner: string }[]
-  /** The running tasks, with their elapsed time. */
-  readonly running: readonly { readonly owner: string; readonly elapsedMs: number }[]
+  /** The waiting tasks, in queue order, with their expected execution time. */
+  readonly waiting: readonly { readonly id: string; readonly owner: string; readonly expectedMs: number }[]
+  /** The running tasks, with their remaining time. */
+  readonly running: readonly { readonly owner: string; readonly remainingMs: number }[]
 }
 
 /** The expected start of a task, provided that no further tasks are queued. */
@@ -13,20 +13,16 @@ export interface Forecast {
   readonly waitMs: number
 }
 
-/** A task that takes longer than expected still has work left. */
-const leastLeft = 0.1
-
 /**
  * Forecasts the order in which a queue is processed, by the rule that workers claim tasks by
  * (`claim.ts`): whenever one of `slots` is free, the first task of an owner with fewer than
  * `perUser` running.
  *
  * @param options.perUser - how many tasks of one owner run at once; null for no limit
- * @param options.taskMs - the duration of a task
  */
 export function forecast(
   { waiting, running }: Line,
-  { slots, perUser, taskMs }: { readonly slots: number; readonly perUser: number | null; readonly taskMs: number },
+  { slots, perUser }: { readonly slots: number; readonly perUser: number | null },
 ): ReadonlyMap<string, Forecast> {
   const found = new Map<string, Forecast>()
   const limit = perUser ?? Number.POSITIVE_INFINITY
@@ -46,7 +42,7 @@ export function forecast(
   }
   const ends: { readonly atMs: number; readonly owner: string }[] = []
   const endAt = (atMs: number, owner: string): void => insert(ends, { atMs, owner }, (end) => end.atMs)
-  for (const { owner, elapsedMs } of running) endAt(Math.max(taskMs - elapsedMs, taskMs * leastLeft), owner)
+  for (const { owner, remainingMs } of running) endAt(remainingMs, owner)
   for (const owner of queues.keys()) offer(owner)
 
   let free = Math.max(slots, 1) - running.length
@@ -59,7 +55,7 @@ export function forecast(
       found.set(task.id, { position: found.size + 1, waitMs: Math.round(nowMs) })
       queues.get(task.owner)?.shift()
       busy.set(task.owner, (busy.get(task.owner) ?? 0) + 1)
-      endAt(nowMs + taskMs, task.owner)
+      endAt(nowMs + task.expectedMs, task.owner)
       offer(task.owner)
       continue
     }

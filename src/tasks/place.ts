@@ -1,9 +1,9 @@
 import type { Database } from '../db/connect.ts'
 import type { Bus, BusSubscription } from '../log/bus.ts'
 import type { Logger } from '../logger.ts'
-import { type Estimates, estimateWaitMs } from './estimate.ts'
+import type { Estimates } from './estimate.ts'
 import { type Forecast, forecast } from './line.ts'
-import { readCrowded, readLine } from './line-record.ts'
+import { longestLine, readLine } from './line-record.ts'
 
 /** The queue position of a waiting task. */
 export interface QueuePlace {
@@ -27,6 +27,12 @@ export interface Places extends AsyncDisposable {
   moved(kind: string): void
 }
 
+/** The wait of a task behind all that are forecast: the queue continues at the same pace. */
+function beyondMs(found: ReadonlyMap<string, Forecast>, position: number): number | null {
+  const lastMs = Math.max(0, ...[...found.values()].map(({ waitMs }) => waitMs))
+  return found.size === 0 ? null : Math.round((lastMs * position) / found.size)
+}
+
 /** The channel for changes of a kind's queue. */
 const channelOf = (kind: string): string => `queue:${kind}`
 /** Without a message from the bus, followed positions are read this many times less often. */
@@ -36,9 +42,8 @@ const idleFactor = 10
  * Creates the queue positions of one process.
  *
  * However many changes occur and however many tasks wait, a process queries the database once per
- * `movedMs`, for all tasks that have subscribers; a change costs one small message. Only if an
- * owner has more tasks than may run at once is the whole queue read, to determine which tasks are
- * skipped and until when.
+ * `movedMs`, for all tasks that have subscribers; a change costs one small message. The queue is
+ * read up to the last of these tasks, to forecast when each of them starts.
  */
 export function createPlaces(options: {
   readonly database: Database
@@ -62,22 +67,18 @@ export function createPlaces(options: {
   const unsaid = new Map<string, NodeJS.Timeout>()
 
   /**
-   * Forecasts the queues with tasks that will be skipped; the other queues are processed in their
-   * order.
+   * Forecasts the start of the first `limit` tasks of a queue; null while neither their durations
+   * nor a limit per user are known, so that they start in their order and no one knows when.
    */
-  const foretell = async (kinds: readonly string[]): Promise<ReadonlyMap<string, Forecast>> => {
-    const limits = new Map(
-      kinds.flatMap((kind) => (perUser(kind) === null ? [] : [[kind, perUser(kind) ?? 0] as const])),
-    )
-    const crowded = limits.size === 0 ? [] : await readCrowded(database, limits)
-    const forecasts = await Promise.all(
-      crowded.map(async (kind) => {
-        const [line, { meanMs, slots }] = await Promise.all([readLine(database, kind), estimates.of(kind)])
-        // Without a duration, the order is still correct.
-        return forecast(line, { slots, perUser: perUser(kind), taskMs: meanMs ?? 1_000 })
-      }),
-    )
-    return new Map(forecasts.flatMap((one) => [...one]))
+  const forecastKind = async (
+    kind: string,
+    limit: number,
+  ): Promise<{ readonly found: ReadonlyMap<string, Forecast>; readonly isTimed: boolean } | null> => {
+    const durations = await estimates.of(kind)
+    const isTimed = durations.slots > 0 && durations.expect({ variant: null, size: null, items: 0 }) !== null
+    if (!isTimed && perUser(kind) === null) return null
+    const line = await readLine(database, kind, { durations, limit })
+    return { found: forecast(line, { slots: durations.slots, perUser: perUser(kind) }), isTimed }
   }
 
   const of: Places['of'] = async (tasks) => {
@@ -93,19 +94,23 @@ export function createPlaces(options: {
         ) select * from line where id = any($2::text[])`,
       values: [kinds, tasks.map(({ id }) => id)],
     })
-    const [durations, forecasts] = await Promise.all([
-      Promise.all(kinds.map(async (kind) => [kind, await estimates.of(kind)] as const)).then((all) => new Map(all)),
-      foretell(kinds),
-    ])
+    const furthest = new Map<string, number>()
+    for (const { kind, position } of rows) furthest.set(kind, Math.max(furthest.get(kind) ?? 0, position))
+    const forecasts = new Map(
+      await Promise.all(
+        [...furthest].map(
+          async ([kind, position]) => [kind, await forecastKind(kind, Math.min(position, longestLine))] as const,
+        ),
+      ),
+    )
     for (const { id, kind, position, waiting } of rows) {
-      const known = durations.get(kind)
-      const foretold = forecasts.get(id)
-      const usualMs = known === undefined ? null : estimateWaitMs(position, known)
+      const kindForecast = forecasts.get(kind)
+      const found = kindForecast?.found.get(id)
       places.set(id, {
-        position: foretold?.position ?? position,
+        position: found?.position ?? position,
         waiting,
         // Without durations or workers there is no basis for an estimate.
-        estimatedWaitMs: usualMs === null ? null : (foretold?.waitMs ?? usualMs),
+        estimatedWaitMs: kindForecast?.isTimed ? (found?.waitMs ?? beyondMs(kindForecast.found, position)) : null,
       })
     }
     return places

@@ -55,18 +55,31 @@ export async function runAttempt(
   const { task, attempt } = claim
   const logger = options.logger.child({ taskId: task.id, kind: task.kind, attempt })
   const start = { atMs: Date.now(), percent: claim.state.progress.percent }
+  const { variant, size } = task
+  let measured: Readonly<Record<string, number>> | undefined
+  /** The shares of the stages: measured as soon as durations are known, and unchanged from then on. */
+  const stages = (): Readonly<Record<string, number>> | undefined => {
+    const declared = definition.stages
+    if (declared === undefined) return undefined
+    const items = claim.state.progress.totalItems
+    measured ??= estimates.recall(task.kind)?.stages({ variant, size, items }, declared)
+    return measured ?? declared
+  }
   const journal = createJournal({
     taskId: task.id,
     attempt,
     worker,
     seq: claim.seq,
     state: claim.state,
-    stages: definition.stages,
+    stages,
     database,
     appender,
     leaseMs,
     coalesceMs,
-    estimate: (progress) => estimateRemainingMs(progress, estimates.recall(task.kind), Date.now(), start),
+    estimate(progress) {
+      const expected = estimates.recall(task.kind)?.expect({ variant, size, items: progress.totalItems }) ?? null
+      return estimateRemainingMs(progress, expected, Date.now(), start)
+    },
   })
   try {
     const input = definition.input.parse(task.input)

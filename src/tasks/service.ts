@@ -105,12 +105,13 @@ export function createTaskService(options: {
     id: string,
   ): Promise<void> => {
     const { headStartMs = 0 } = request
-    const { items = [], subject = null } = beginning
+    const { items = [], subject = null, size = null, variant = null } = beginning
     const progress = { ...emptyProgress, totalItems: items.length }
     await client.query(
       `with made as (insert into topic (name) values ($1))
-       insert into task (id, kind, status, owner, subject, input, max_attempts, progress, retry_of, queue_key, created_at, trace)
-       values ($2, $3, 'QUEUED', $4, $5, $6, $7, $8, $9, clock_timestamp() - $10 * interval '1 ms', clock_timestamp(), $11)`,
+       insert into task (id, kind, status, owner, subject, input, max_attempts, progress, retry_of, queue_key, created_at, trace,
+         size, variant)
+       values ($2, $3, 'QUEUED', $4, $5, $6, $7, $8, $9, clock_timestamp() - $10 * interval '1 ms', clock_timestamp(), $11, $12, $13)`,
       [
         taskTopic(id),
         id,
@@ -123,6 +124,8 @@ export function createTaskService(options: {
         request.retryOf ?? null,
         headStartMs,
         tracing.current() ?? null,
+        size,
+        variant,
       ],
     )
     const parts = items.map(

@@ -70,6 +70,8 @@ export interface TaskRow {
   cancel_reason: string | null
   retry_of: string | null
   trace: string | null
+  variant: string | null
+  size: number | null
   worker: string | null
   next_attempt_at: Date | null
   created_at: Date
@@ -82,7 +84,7 @@ export interface TaskRow {
  * The columns that {@link toTask} needs, from `task k join topic t on t.name = 'task:' || k.id`.
  */
 export const taskColumns = `k.id, k.kind, k.status, k.owner, k.subject, k.input, k.attempt, k.max_attempts, k.attempts, k.progress, k.result, k.error,
-  k.cancel_reason, k.retry_of, k.trace, k.worker, k.next_attempt_at, k.created_at, k.started_at, k.finished_at, t.seq`
+  k.cancel_reason, k.retry_of, k.trace, k.variant, k.size, k.worker, k.next_attempt_at, k.created_at, k.started_at, k.finished_at, t.seq`
 /** The source of {@link taskColumns}. */
 export const taskSource = `task k join topic t on t.name = 'task:' || k.id`
 
@@ -104,6 +106,8 @@ export function toTask(row: TaskRow): Task {
     cancelReason: row.cancel_reason,
     retryOf: row.retry_of,
     trace: row.trace,
+    variant: row.variant,
+    size: row.size,
     worker: row.worker,
     nextAttemptAt: row.next_attempt_at,
     createdAt: row.created_at,

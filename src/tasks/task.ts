@@ -116,6 +116,8 @@ export interface AttemptEntry {
   readonly finishedAt?: string
   /** Absent while the attempt runs. */
   readonly outcome?: AttemptOutcome
+  /** Execution time per stage; only of a completed attempt of a kind with stages. */
+  readonly stageMs?: Readonly<Record<string, number>>
   /** Set when the outcome is `FAILED` or `WORKER_LOST`. */
   readonly error?: FailureState
 }
@@ -141,6 +143,10 @@ export interface Task {
   readonly retryOf: string | null
   /** The `traceparent` of the request that queued the task; null when tracing was off. */
   readonly trace: string | null
+  /** See `Beginning.variant`. */
+  readonly variant: string | null
+  /** See `Beginning.size`. */
+  readonly size: number | null
   readonly worker: string | null
   readonly nextAttemptAt: Date | null
   readonly createdAt: Date

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Database, withTransaction } from '../../src/db/connect.ts'
 import { createAdmission } from '../../src/tasks/admission.ts'
 import { findCandidate } from '../../src/tasks/claim.ts'
-import { readCrowded, readLine } from '../../src/tasks/line-record.ts'
+import { readLine } from '../../src/tasks/line-record.ts'
+import { createDurations } from '../../src/tasks/queue/durations.ts'
 import { readQueueFigures } from '../../src/tasks/queue-figures.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 
@@ -26,8 +27,10 @@ const as = (client: PoolClient): Pick<Database, 'pool'> => ({ pool: client as ne
 
 test.for<[string, (client: PoolClient) => Promise<unknown>]>([
   ['what waits and runs, at each look of a monitor', (client) => readQueueFigures(as(client), ['WORK'])],
-  ['whose line is crowded, for each who sees a place', (client) => readCrowded(as(client), new Map([['WORK', 4]]))],
-  ['the line itself', (client) => readLine(as(client), 'WORK')],
+  [
+    'the queue itself',
+    (client) => readLine(as(client), 'WORK', { durations: { ...createDurations([]), slots: 1 }, limit: 2_000 }),
+  ],
   ['who is next', (client) => findCandidate(as(client), 'WORK', 4)],
   ['whether one more may be started', (client) => admission.checkRate(client, 'u_1')],
 ])('%s is answered without reading finished tasks', async ([, ask]) => {

@@ -241,14 +241,18 @@ describe('the estimated wait', () => {
       return waiting.map(({ id }) => found.get(id)?.estimatedWaitMs)
     }
     // It took 10 s, and two run at once.
-    await pool.query(`update task set finished_at = started_at + interval '10 s' where id = $1`, [finished.id])
+    await pool.query(
+      `update task set attempts = jsonb_set(attempts, '{0,finishedAt}', to_jsonb(started_at + interval '10 s')),
+         finished_at = started_at + interval '10 s' where id = $1`,
+      [finished.id],
+    )
     expect(await estimate()).toEqual([null, null, null])
     await pool.query(
       `insert into worker (id, slots, seen_at) values ('w_1', '{"WAIT": 1}', now()), ('w_2', '{"WAIT": 1}', now())`,
     )
-    expect(await estimate()).toEqual([2_500, 7_500, 12_500])
+    expect(await estimate()).toEqual([0, 0, 10_000])
     await pool.query(`update worker set seen_at = now() - interval '1 minute' where id = 'w_2'`)
-    expect(await estimate()).toEqual([5_000, 15_000, 25_000])
+    expect(await estimate()).toEqual([0, 10_000, 20_000])
     await pool.query('delete from task where id = $1', [finished.id])
     expect(await estimate()).toEqual([null, null, null])
   })

@@ -81,7 +81,7 @@ function createWorkers(fixture: EngineFixture): (by: string, step: Step['is']) =
         worker: by,
         seq: claim.seq,
         state: claim.state,
-        stages: undefined,
+        stages: () => undefined,
         database,
         appender,
         leaseMs: 60_000,

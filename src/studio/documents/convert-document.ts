@@ -1,3 +1,4 @@
+import { extname } from 'node:path'
 import type { PoolClient } from 'pg'
 import { z } from 'zod'
 import { havePairs } from '../../db/pairs.ts'
@@ -50,13 +51,16 @@ export function defineConvertDocument(options: Partial<ConversionLimits> = {}): 
     concurrency: 2,
     stages: { receiving: 5, checking: 5, extracting: 55, structuring: 25, storing: 10 },
     async begin(client, { documentId }, { owner }) {
-      const { rowCount } = await client.query(
-        `update document set status = 'PROCESSING', error = null where id = $1 and owner = $2`,
+      const { rows } = await client.query<{ name: string; size: number }>(
+        `update document set status = 'PROCESSING', error = null where id = $1 and owner = $2
+         returning name, size_bytes as size`,
         [documentId, owner],
       )
-      if (rowCount === 0)
+      const [document] = rows
+      if (document === undefined)
         throw new TidingsError('NOT_FOUND', `There is no document "${documentId}"`, { id: documentId })
-      return { subject: documentId }
+      // By its name: the content is read, and its format detected, when the task runs.
+      return { subject: documentId, size: document.size, variant: extname(document.name).toLowerCase().slice(0, 16) }
     },
     async *run(context) {
       const { documentId } = context.input

@@ -57,7 +57,7 @@ export function defineGenerateProject(options: {
         if (rowCount === 0)
           throw new TidingsError('CONFLICT', `Project "${title}" has its files, or is gone; make a new one instead`)
       }
-      return { subject: projectId }
+      return { subject: projectId, ...(template === null ? {} : { variant: template }) }
     },
     run: (context) => makeProject(context, generators, questions),
     settle: (client, _, ending) => settle(client, ending),

@@ -65,8 +65,8 @@ export function defineCreateRoadmap(
     concurrency: 2,
     stages: { structuring: 5, generating: 95 },
     async begin(client, { documentId }, { taskId, owner, retriedSubject }) {
-      const { rows } = await client.query<{ status: string; title: string }>(
-        'select status, title from document where id = $1 and owner = $2 for share',
+      const { rows } = await client.query<{ status: string; title: string; words: number }>(
+        'select status, title, word_count as words from document where id = $1 and owner = $2 for share',
         [documentId, owner],
       )
       const document = rows[0]
@@ -97,7 +97,7 @@ export function defineCreateRoadmap(
         await createTopic(client, roadmapTopic(subject))
       }
       await teller.tell(client, subject, { type: 'RoadmapTaskStarted', payload: { taskId, pieces: [] } })
-      return { subject }
+      return { subject, size: document.words }
     },
     async *run(context) {
       const {
