@@ -10,7 +10,8 @@ import { questionKind } from './question.ts'
 import { documentRef, questionRef, quizRef, taskRef } from './refs.ts'
 import { activeTaskOf } from './subject-task.ts'
 
-const quizStatus = builder.enumType('QuizStatus', {
+/** `QuizStatus` */
+export const quizStatus = builder.enumType('QuizStatus', {
   description: 'The status of a quiz.',
   values: {
     GENERATING: {

@@ -20,7 +20,7 @@ const {
   snapshotRef,
 } = defineTopicEvents<ViewerEventSource>('ViewerUpdate', {
   description:
-    'A change to what the viewer’s lists show. Implementations name the task or document. New event types may be added: select `__typename` and keep a default branch.',
+    'A change to what the viewer’s lists show. Implementations name the task, document or other object. New event types may be added: select `__typename` and keep a default branch.',
   seq: '1, 2, 3 … without gaps; ViewerSnapshot repeats the last number.',
   unknown: 'ViewerOther',
 })
@@ -78,6 +78,32 @@ eventRef('ViewerDocumentRemoved').implement({
   interfaces,
   fields: (t) => ({ documentId: t.id({ description: 'The id of the document.', resolve: documentIdOf }) }),
 })
+const viewerObject = builder.enumType('ViewerObject', {
+  description: 'The type of an object in a list of the viewer.',
+  values: {
+    ROADMAP: { description: 'A roadmap: `roadmaps`.' },
+    QUIZ: { description: 'A quiz: `quizzes`.' },
+    PROJECT: { description: 'A project: `projects`.' },
+    SESSION: { description: 'A session that the viewer participates in: `sessions`.' },
+  } as const,
+})
+eventRef('ViewerObjectChanged').implement({
+  description:
+    'A roadmap, quiz, project or session was added to a list of the viewer, has changed there, or was removed: fetch it again.',
+  interfaces,
+  fields: (t) => ({
+    object: t.field({
+      type: viewerObject,
+      description: 'The type of the object.',
+      resolve: ({ payload }) => payload['object'] as typeof viewerObject.$inferType,
+    }),
+    objectId: t.id({ description: 'The object.', resolve: ({ payload }) => String(payload['objectId']) }),
+    isRemoved: t.boolean({
+      description: 'Whether it was deleted, or the viewer has left it.',
+      resolve: ({ payload }) => payload['isRemoved'] === true,
+    }),
+  }),
+})
 eventRef('ViewerOther').implement({
   description: 'An event of a type that this version does not have.',
   interfaces,
@@ -86,7 +112,7 @@ eventRef('ViewerOther').implement({
 builder.subscriptionField('viewerUpdates', (t) =>
   t.field({
     type: viewerUpdate,
-    description: `Changes to the viewer’s own tasks and library: started, changed, finished, removed. For lists that stay live.
+    description: `Changes to the viewer’s own tasks, documents, roadmaps, quizzes, projects and sessions: started, changed, finished, removed. For lists that stay live.
 
 Without \`after\`: a ViewerSnapshot first, then later events. With \`after\`: exactly the events after that cursor. Never completes.`,
     args: {

@@ -29,6 +29,7 @@ export const passingEvents: readonly string[] = [
   'TaskSnapshot',
   'TaskQueueMoved',
   'RoadmapSnapshot',
+  'QuizSnapshot',
   'SessionSnapshot',
   'SessionPresenceChanged',
   'InboxSnapshot',
@@ -37,14 +38,20 @@ export const passingEvents: readonly string[] = [
 ]
 
 /** Terminal events: nothing follows them in their topic. */
-export const terminalEvents: readonly string[] = ['TaskCompleted', 'TaskFailed', 'TaskCanceled', 'SessionClosed']
+export const terminalEvents: readonly string[] = [
+  'TaskCompleted',
+  'TaskFailed',
+  'TaskCanceled',
+  'SessionClosed',
+  'QuizDeleted',
+]
 
 /**
  * Whether the topic of an event ends with one of {@link terminalEvents}, in which case nothing else
  * completes its subscription.
  */
 export function hasTerminalEvent(type: string): boolean {
-  return /^(Task|Session)[A-Z]/.test(type)
+  return /^(Task|Session|Quiz)[A-Z]/.test(type)
 }
 
 /** Final states of a task: no event follows. A snapshot in one of these states is the last event. */

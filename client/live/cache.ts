@@ -95,6 +95,13 @@ const listsOfKind: Readonly<Record<string, string>> = {
   SYNC_PROJECT: 'projects',
   REPLY: 'sessions',
 }
+/** The list and the type of each object that `ViewerObjectChanged` names. */
+const listsOfObject: Readonly<Record<string, readonly [list: string, type: string]>> = {
+  ROADMAP: ['roadmaps', 'Roadmap'],
+  QUIZ: ['quizzes', 'Quiz'],
+  PROJECT: ['projects', 'Project'],
+  SESSION: ['sessions', 'Session'],
+}
 
 /**
  * Invalidates the lists that an event of `viewerUpdates` concerns; those that a page shows are fetched again. Lists of tasks are
@@ -108,6 +115,9 @@ function updateLists(cache: Cache, update: unknown): void {
     status,
     documentId,
     taskId,
+    object,
+    objectId,
+    isRemoved,
   } = (update ?? {}) as Readonly<Record<string, string | undefined>>
   switch (__typename) {
     case 'ViewerSnapshot':
@@ -128,6 +138,13 @@ function updateLists(cache: Cache, update: unknown): void {
     case 'ViewerTaskChanged': {
       const list = listsOfKind[kind ?? '']
       if (list !== undefined && status !== 'RUNNING' && status !== 'RETRYING') invalidateLists(cache, list)
+      return
+    }
+    case 'ViewerObjectChanged': {
+      const [list, type] = listsOfObject[object ?? ''] ?? []
+      if (list === undefined || type === undefined) return
+      if (isRemoved && objectId !== undefined) cache.invalidate({ __typename: type, id: objectId })
+      invalidateLists(cache, list)
       return
     }
     default:

@@ -3,7 +3,7 @@ import { ViewerUpdatesDocument, type ViewerUpdatesSubscription } from '../gql/gr
 import { reduceViewer, type ViewerState } from '../reduce/viewer.ts'
 import { useLive } from './use-live.ts'
 
-/** The changes to the viewer's tasks and documents. */
+/** The changes to the viewer's lists. */
 export interface LiveViewerUpdates {
   /** Null before the first event, which is a snapshot. */
   readonly changes: ViewerState | null
@@ -22,7 +22,7 @@ function reduceViewerUpdates(
 const noVariables = {}
 
 /**
- * Follows the changes to the viewer's tasks and documents. All components share one subscription, which resumes after an
+ * Follows the changes to the viewer's lists. All components share one subscription, which resumes after an
  * interruption. While it is open, the cache of `tidings/client` fetches the lists of documents, roadmaps, quizzes, projects
  * and sessions again when they have changed; lists of tasks follow in {@link useTasks} without a request.
  */

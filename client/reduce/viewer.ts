@@ -8,6 +8,8 @@ export type ViewerUpdate = ViewerUpdateFieldsFragment
 export interface ViewerState {
   /** Tasks that have changed, by id, the latest change last; null for deleted ones. At most 200. */
   readonly tasks: ReadonlyMap<string, TaskSummaryFieldsFragment | null>
+  /** The number of the last event of each roadmap, quiz, project and session that has changed, by id. At most 200. */
+  readonly objects: ReadonlyMap<string, number>
   /** The number of snapshots that replaced events: when it grows, fetch the lists again. */
   readonly gaps: number
   /** The number of the last event. */
@@ -16,8 +18,8 @@ export interface ViewerState {
   readonly resetCursor: string | null
 }
 
-const maxTasks = 200
-const empty: ViewerState = { tasks: new Map(), gaps: 0, seq: 0, resetCursor: null }
+const maxEntries = 200
+const empty: ViewerState = { tasks: new Map(), objects: new Map(), gaps: 0, seq: 0, resetCursor: null }
 
 /**
  * Folds one event into the changes to a viewer's lists. Pure. Returns the same object for an event that is not newer than the
@@ -31,12 +33,23 @@ export function reduceViewer(state: ViewerState | undefined, event: ViewerUpdate
   if (event.__typename === 'ViewerSnapshot') {
     if (!isNews(before, event)) return before
     const resetCursor = event.reason === 'RESET' ? cursor : before.resetCursor
-    return { tasks: new Map(), gaps: state === undefined ? 0 : before.gaps + 1, seq, resetCursor }
+    return {
+      tasks: new Map(),
+      objects: before.objects,
+      gaps: state === undefined ? 0 : before.gaps + 1,
+      seq,
+      resetCursor,
+    }
   }
   if (seq <= before.seq) return before
+  if (event.__typename === 'ViewerObjectChanged') {
+    const { objectId } = event
+    const others = [...before.objects].filter(([id]) => id !== objectId).slice(1 - maxEntries)
+    return { ...before, seq, objects: new Map(others).set(objectId, seq) }
+  }
   // Events of documents, and of types that this client does not have, change no task.
   if (!('taskId' in event)) return { ...before, seq }
   const { taskId } = event
-  const others = [...before.tasks].filter(([id]) => id !== taskId).slice(1 - maxTasks)
+  const others = [...before.tasks].filter(([id]) => id !== taskId).slice(1 - maxEntries)
   return { ...before, seq, tasks: new Map(others).set(taskId, 'task' in event ? event.task : null) }
 }

@@ -10,6 +10,7 @@ import { createProjectGenerators } from './projects/generators.ts'
 import { defineSyncProject } from './projects/sync-project.ts'
 import { defineGenerateQuiz } from './quizzes/generate-quiz.ts'
 import { defineReplaceQuestion } from './quizzes/replace-question.ts'
+import { createQuizTeller } from './quizzes/updates.ts'
 import { createOutliner, defineCreateRoadmap } from './roadmaps/create-roadmap.ts'
 import { defineRetryContent, defineRetryFailedContent } from './roadmaps/retry-content.ts'
 import { createRoadmapTeller } from './roadmaps/updates.ts'
@@ -30,13 +31,14 @@ export function createTaskDefinitions(
   const concurrency = provider.name === 'extractive' ? 1 : 4
   const teller = createRoadmapTeller(appender)
   const outline = createOutliner(pool)
+  const quizTeller = createQuizTeller(appender)
   return [
     defineConvertDocument({ maxBytes: config.MAX_UPLOAD_BYTES }),
     defineCreateRoadmap(provider, { teller, concurrency, outline }),
     defineRetryContent(provider, teller),
     defineRetryFailedContent(provider, { teller, concurrency }),
-    defineGenerateQuiz(questions),
-    defineReplaceQuestion(questions),
+    defineGenerateQuiz(questions, quizTeller),
+    defineReplaceQuestion(questions, quizTeller),
     defineGenerateProject({ generators: createProjectGenerators(config, pool), questions }),
     defineSyncProject(),
     defineReply(createReplyProvider(config), createTeller(appender)),

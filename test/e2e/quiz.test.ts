@@ -34,7 +34,11 @@ describe('a quiz in the Studio', () => {
     await question(page, 10).waitFor()
     await page.getByRole('button', { name: 'Publish' }).waitFor()
 
-    const prompts = (): Promise<string[]> => page.locator('.question-body > .prose').allInnerTexts()
+    const promptsOf = (tab: Page): Promise<string[]> => tab.locator('.question-body > .prose').allInnerTexts()
+    const prompts = (): Promise<string[]> => promptsOf(page)
+    // A second tab follows everything that the first one does.
+    await using watching = await openPage(browser, address)
+    await question(watching.page, 10).waitFor()
     const before = await prompts()
     for (const position of [1, 2, 4]) {
       await press(page, 'Replace', position)
@@ -56,6 +60,7 @@ describe('a quiz in the Studio', () => {
     await question(page, 3).getByText('we', { exact: true }).waitFor()
     await press(page, 'Down', 1)
     await expect.poll(async () => (await prompts())[1]).toBe(before[0])
+    await expect.poll(() => promptsOf(watching.page)).toEqual(await prompts())
 
     for (const position of [1, 2, 3]) await press(page, 'Accept', position)
     await page.getByText('3 of 10 accepted').waitFor()

@@ -7,6 +7,7 @@ import { createExtractiveReplies } from '../../src/studio/content/reply-extracti
 import { defineGenerateProject } from '../../src/studio/projects/generate-project.ts'
 import { createTemplateGenerator } from '../../src/studio/projects/templates.ts'
 import { defineGenerateQuiz } from '../../src/studio/quizzes/generate-quiz.ts'
+import { createQuizTeller } from '../../src/studio/quizzes/updates.ts'
 import { createTeller } from '../../src/studio/sessions/events.ts'
 import { defineReply } from '../../src/studio/sessions/reply.ts'
 import { localDeveloper } from '../../src/tasks/viewer.ts'
@@ -24,7 +25,7 @@ it('prepares operations that run unchanged on existing data', async () => {
       generators: { templates: createTemplateGenerator({ paceMs: 0 }), model: null },
       questions,
     }),
-    defineGenerateQuiz(questions),
+    defineGenerateQuiz(questions, createQuizTeller(log.appender)),
     defineReply(createExtractiveReplies(), createTeller(log.appender)),
   ])
   const read = () => readExamples(api.services, localDeveloper.userId)

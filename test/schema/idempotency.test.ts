@@ -7,6 +7,7 @@ import { defineSyncProject } from '../../src/studio/projects/sync-project.ts'
 import { createTemplateGenerator } from '../../src/studio/projects/templates.ts'
 import { defineGenerateQuiz } from '../../src/studio/quizzes/generate-quiz.ts'
 import { defineReplaceQuestion } from '../../src/studio/quizzes/replace-question.ts'
+import { createQuizTeller } from '../../src/studio/quizzes/updates.ts'
 import { defineSelfTest } from '../../src/studio/self-test/self-test.ts'
 import { createTeller } from '../../src/studio/sessions/events.ts'
 import { defineReply } from '../../src/studio/sessions/reply.ts'
@@ -184,8 +185,8 @@ let fixtures: Fixtures
 beforeAll(async () => {
   const questions = createExtractiveQuestions()
   api = await startApi({}, ({ appender }) => [
-    defineGenerateQuiz(questions),
-    defineReplaceQuestion(questions),
+    defineGenerateQuiz(questions, createQuizTeller(appender)),
+    defineReplaceQuestion(questions, createQuizTeller(appender)),
     defineGenerateProject({
       generators: { templates: createTemplateGenerator({ paceMs: 0 }), model: null },
       questions,

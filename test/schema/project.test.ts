@@ -9,6 +9,7 @@ import { createPreviewKeeper } from '../../src/studio/projects/preview-keeper.ts
 import { defineSyncProject } from '../../src/studio/projects/sync-project.ts'
 import { createTemplateGenerator } from '../../src/studio/projects/templates.ts'
 import { defineGenerateQuiz } from '../../src/studio/quizzes/generate-quiz.ts'
+import { createQuizTeller } from '../../src/studio/quizzes/updates.ts'
 import type { Viewer } from '../../src/tasks/viewer.ts'
 import { type ApiFixture, startApi, viewerOf } from '../support/api.ts'
 
@@ -35,9 +36,9 @@ let withModel: ApiFixture
 beforeAll(async () => {
   const questions = createExtractiveQuestions()
   const templates = createTemplateGenerator({ paceMs: 0 })
-  api = await startApi({}, [
+  api = await startApi({}, ({ appender }) => [
     defineGenerateProject({ generators: { templates, model: null }, questions }),
-    defineGenerateQuiz(questions),
+    defineGenerateQuiz(questions, createQuizTeller(appender)),
     defineSyncProject(),
   ])
   withModel = await startApi({}, [
@@ -363,9 +364,10 @@ describe('syncProject', () => {
     )
     const percents = events.map(({ progress }) => progress.percent)
     expect(percents).toEqual([...percents].sort((a, b) => a - b))
+    // Pages are checked last.
     expect(
       events.filter(({ __typename }) => __typename === 'TaskItemCompleted').map(({ item }) => item?.label),
-    ).toEqual(files.map(({ path }) => path))
+    ).toEqual([...files.map(({ path }) => path).filter((path) => path !== 'index.html'), 'index.html'])
     expect(events.at(-1)).toMatchObject({
       result: { __typename: 'ProjectSynced', version: 2, writtenCount: 2, removedCount: 0 },
     })

@@ -667,3 +667,136 @@ describe('access', () => {
       expect((await api.execute(query, {}, null)).errors?.[0]?.message).toContain('Authorization')
   })
 })
+
+const updates = `subscription ($id: ID!, $after: Cursor) { event: quizUpdates(quizId: $id, after: $after) { __typename seq cursor
+  ... on QuizSnapshot { reason quizStatus questions { questionId version isAccepted } activeTasks { taskId replacedQuestionId } }
+  ... on QuizTaskStarted { taskId replacedQuestionId } ... on QuizTaskEnded { taskId replacedQuestionId taskStatus }
+  ... on QuizQuestionChanged { questionId cause version isAccepted question { id version isAccepted } }
+  ... on QuizReordered { questionIds } ... on QuizStatusChanged { quizStatus } } }`
+interface Update {
+  readonly __typename: string
+  readonly seq: number
+  readonly cursor: string
+  readonly quizStatus?: string
+  readonly cause?: string
+  readonly taskId?: string
+  readonly questionId?: string | null
+  readonly questions?: readonly {
+    readonly questionId: string
+    readonly version: number
+    readonly isAccepted: boolean
+  }[]
+  readonly [field: string]: unknown
+}
+
+/** Follows a quiz until the subscription ends or is disposed. */
+async function followQuiz(id: string, after?: string) {
+  const seen: Update[] = []
+  const events = api.watch(updates, { id, after }) as AsyncGenerator<{ readonly event: Update }>
+  const done = (async () => {
+    for await (const { event } of events) seen.push(event)
+  })()
+  if (after === undefined) await vi.waitFor(() => expect(seen).toHaveLength(1))
+  return { seen, done, [Symbol.asyncDispose]: async () => void events.return(undefined) }
+}
+const brief = ({ __typename, cause, quizStatus, replacedQuestionId }: Update): string =>
+  [__typename.replace('Quiz', ''), cause ?? quizStatus ?? (replacedQuestionId === null ? 'quiz' : '')].join(' ').trim()
+
+describe('quizUpdates', () => {
+  it('reports the generation from its start, each question as it is stored, and the end', async () => {
+    api.questions.script = () => 'wait'
+    const { quizId, taskId } = await api.startQuiz({ count: 3 })
+    await using follower = await followQuiz(quizId)
+    const { seen } = follower
+    expect(seen[0]).toMatchObject({ reason: 'SUBSCRIBED', quizStatus: 'GENERATING', questions: [] })
+    expect(seen[0]?.['activeTasks']).toEqual([{ taskId, replacedQuestionId: null }])
+    api.questions.script = () => 'ask'
+    api.questions.release()
+    await vi.waitFor(() => expect(seen.map(brief)).toContain('StatusChanged DRAFT'))
+    expect(seen.slice(1).map(brief)).toEqual([
+      ...Array.from({ length: 3 }, () => 'QuestionChanged GENERATED'),
+      'TaskEnded quiz',
+      'StatusChanged DRAFT',
+    ])
+    const { questions } = await api.quiz(quizId)
+    expect(seen.slice(1, 4).map(({ questionId }) => questionId)).toEqual(questions.map(({ id }) => id))
+  })
+
+  it('reports every change of the review to another subscriber, in order, and resumes exactly after a cursor', async () => {
+    const quiz = await api.makeQuiz()
+    const [first, second, third] = quiz.questions.map(({ id }) => id)
+    await using follower = await followQuiz(quiz.id)
+    const { seen } = follower
+    await api.change('acceptQuestion(input: { questionId: $id })', { id: first })
+    await api.change('acceptQuestion(input: { questionId: $id, accepted: $accepted })', { id: first, accepted: false })
+    await api.change('editQuestion(input: $input)', { input: { questionId: second, explanation: 'Because.' } })
+    await api.change('undoQuestion(input: { questionId: $id })', { id: second })
+    await api.change('moveQuestion(input: { questionId: $id, position: $position })', { id: third, position: 1 })
+    const { task } = await api.replace(first ?? '')
+    await api.end(task.id)
+    await vi.waitFor(() => expect(seen.map(brief)).toContain('TaskEnded'))
+    const reviewed = await api.quiz(quiz.id)
+    await api.publish(reviewed)
+    await vi.waitFor(() => expect(seen.map(brief)).toContain('StatusChanged PUBLISHED'))
+    expect(seen.slice(1).map(brief)).toEqual([
+      'QuestionChanged ACCEPTED',
+      'QuestionChanged UNACCEPTED',
+      'QuestionChanged EDITED',
+      'QuestionChanged RESTORED',
+      'Reordered',
+      'TaskStarted',
+      'QuestionChanged REPLACED',
+      'TaskEnded',
+      ...reviewed.questions.map(() => 'QuestionChanged ACCEPTED'),
+      'StatusChanged PUBLISHED',
+    ])
+    expect(seen.map(({ seq }) => seq)).toEqual(seen.map((_, index) => (seen[0]?.seq ?? 0) + index))
+    expect(seen[5]?.['questionIds']).toEqual(reviewed.questions.map(({ id }) => id))
+    expect(seen[7]).toMatchObject({ questionId: first, question: { id: first } })
+
+    // The state folded from the events is the state that a new subscriber receives.
+    const folded = new Map(seen[0]?.questions?.map((state) => [state.questionId, state]))
+    for (const { __typename, questionId, version, isAccepted } of seen)
+      if (__typename === 'QuizQuestionChanged' && typeof questionId === 'string')
+        folded.set(questionId, { questionId, version: Number(version), isAccepted: isAccepted === true })
+    await using late = await followQuiz(quiz.id)
+    expect(late.seen[0]?.questions).toEqual(reviewed.questions.map(({ id }) => folded.get(id)))
+    expect(late.seen[0]).toMatchObject({ quizStatus: 'PUBLISHED', activeTasks: [], seq: seen.at(-1)?.seq })
+    await using resumed = await followQuiz(quiz.id, seen[3]?.cursor)
+    await vi.waitFor(() =>
+      expect(resumed.seen.map(({ cursor }) => cursor)).toEqual(seen.slice(4).map(({ cursor }) => cursor)),
+    )
+  })
+
+  it('ends with the deletion of the quiz, and is refused to others', async () => {
+    const { id } = await api.makeQuiz()
+    await using follower = await followQuiz(id)
+    await expect(async () => {
+      for await (const _ of api.watch(updates, { id }, { viewer: viewerOf('u_other') })) throw new Error('Delivered')
+    }).rejects.toThrow('There is no quiz')
+    await api.run('mutation ($id: ID!) { deleteQuiz(input: { quizId: $id }) { __typename } }', { id })
+    await follower.done
+    expect(follower.seen.map(brief)).toEqual(['Snapshot DRAFT', 'Deleted'])
+  })
+
+  it('is consistent however many changes are made at once', async () => {
+    const quiz = await api.makeQuiz()
+    await using follower = await followQuiz(quiz.id)
+    const { seen } = follower
+    await Promise.all(
+      quiz.questions.flatMap(({ id }, index) => [
+        api.replace(id).then(({ task }) => api.end(task.id)),
+        api.change('moveQuestion(input: { questionId: $id, position: $position })', { id, position: index + 1 }),
+      ]),
+    )
+    await vi.waitFor(() =>
+      expect(seen.filter(({ __typename }) => __typename === 'QuizTaskEnded')).toHaveLength(quiz.questions.length),
+    )
+    expect(seen.map(({ seq }) => seq)).toEqual(seen.map((_, index) => (seen[0]?.seq ?? 0) + index))
+    const versions = new Map(
+      seen.flatMap((one) => (one.cause === 'REPLACED' ? [[one.questionId, one['version']]] : [])),
+    )
+    const now = await api.quiz(quiz.id)
+    expect(now.questions.map(({ id }) => versions.get(id))).toEqual(now.questions.map(({ version }) => version))
+  })
+})

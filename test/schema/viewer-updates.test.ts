@@ -9,7 +9,8 @@ const updates = `subscription ($after: Cursor) { viewerUpdates(after: $after) { 
   ... on ViewerTaskChanged { taskId kind status task { id status } }
   ... on ViewerTaskRemoved { taskId }
   ... on ViewerDocumentChanged { documentId document { id title status } }
-  ... on ViewerDocumentRemoved { documentId } } }`
+  ... on ViewerDocumentRemoved { documentId }
+  ... on ViewerObjectChanged { object objectId isRemoved } } }`
 
 interface Update {
   readonly __typename: string
@@ -20,6 +21,9 @@ interface Update {
   readonly status?: string
   readonly task?: { readonly id: string } | null
   readonly documentId?: string
+  readonly object?: string
+  readonly objectId?: string
+  readonly isRemoved?: boolean
   readonly document?: { readonly id: string; readonly title: string } | null
 }
 
@@ -122,6 +126,41 @@ describe('viewerUpdates', () => {
     await vi.waitFor(() => expect(again.map(({ cursor }) => cursor)).toEqual(own.slice(3).map(({ cursor }) => cursor)))
     // The object named by an event may be deleted by the time it is resolved.
     expect(again.find(({ __typename }) => __typename === 'ViewerDocumentChanged')?.document).toBeNull()
+  })
+
+  it('reports roadmaps, quizzes, projects and sessions that appear, change and disappear, to the users that have them', async () => {
+    const [ada, bob] = [viewerOf('lists-objects'), viewerOf('lists-invited')]
+    const [own, others] = [await follow(ada), await follow(bob)]
+    const { pool } = api.database
+    // The statements of the applications; which code runs them does not matter to the triggers.
+    for (const statement of [
+      `insert into roadmap (id, owner, title) values ('roadmap_1', 'lists-objects', 'Bread')`,
+      `update roadmap set title = 'Dough' where id = 'roadmap_1'`,
+      `insert into quiz (id, owner, title, status, requested_count, kinds) values ('quiz_1', 'lists-objects', 'Bread', 'DRAFT', 1, '{CLOZE}')`,
+      `update quiz set status = 'PUBLISHED' where id = 'quiz_1'`,
+      `update quiz set published_at = now() where id = 'quiz_1'`,
+      `delete from quiz where id = 'quiz_1'`,
+      `insert into project (id, owner, title, prompt, status) values ('project_1', 'lists-objects', 'Bread', '', 'GENERATING')`,
+      `update project set version = version + 1 where id = 'project_1'`,
+      `insert into session (id, owner, title, client_id) values ('session_1', 'lists-objects', 'Bread', 'c')`,
+      `insert into session_participant (session_id, user_id) values ('session_1', 'lists-objects'), ('session_1', 'lists-invited')`,
+      `update session set message_count = 1 where id = 'session_1'`,
+      `delete from session_participant where user_id = 'lists-invited'`,
+    ])
+      await pool.query(statement)
+    await api.services.viewerUpdates.flush()
+    const objectsOf = (seen: readonly Update[]): string[] =>
+      seen.flatMap(({ object, objectId, isRemoved }) =>
+        object === undefined ? [] : [`${object} ${objectId}${isRemoved ? ' removed' : ''}`],
+      )
+    await vi.waitFor(() => expect(objectsOf(others)).toHaveLength(3))
+    expect(objectsOf(own)).toEqual([
+      ...['ROADMAP roadmap_1', 'ROADMAP roadmap_1'],
+      ...['QUIZ quiz_1', 'QUIZ quiz_1', 'QUIZ quiz_1 removed'],
+      ...['PROJECT project_1', 'PROJECT project_1'],
+      ...['SESSION session_1', 'SESSION session_1'],
+    ])
+    expect(objectsOf(others)).toEqual(['SESSION session_1', 'SESSION session_1', 'SESSION session_1 removed'])
   })
 
   it('loses nothing when many tasks of one user change at once, and records nothing for users without a subscription', async () => {

@@ -3,6 +3,7 @@ import { ProjectDetailDocument, type ProjectFieldsFragment } from '../../gql/gra
 import { useTask } from '../../react/use-task.ts'
 import type { TaskState } from '../../reduce/task-state.ts'
 import { useFetched } from '../use-fetched.ts'
+import { useObjectChanges } from '../use-object-changes.ts'
 
 /** A project and the task that works on it. */
 export interface LiveProject {
@@ -17,11 +18,12 @@ export interface LiveProject {
 }
 
 /**
- * Keeps a project up to date: fetches it again when a file has been generated, and when its task is
- * finished.
+ * Keeps a project up to date: fetches it again when a file has been generated, when its task is
+ * finished, and when it has changed in any other way, such as in another tab.
  */
 export function useProject(id: string): LiveProject {
   const { data, isLoading, failure, refetch } = useFetched(ProjectDetailDocument, { id })
+  useObjectChanges(id, refetch)
   const project = data?.project ?? null
   const [taskId, setTaskId] = useState<string | null>(null)
   const activeId = project?.activeTask?.id

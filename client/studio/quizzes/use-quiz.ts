@@ -1,8 +1,10 @@
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
-import { QuizReviewDocument, type QuizReviewQuery } from '../../gql/graphql.ts'
+import { useCallback, useEffect, useMemo, useState } from 'react'
+import { QuizReviewDocument, type QuizReviewQuery, QuizUpdatesDocument } from '../../gql/graphql.ts'
+import { useLive } from '../../react/use-live.ts'
 import { useManyTasks } from '../../react/use-many-tasks.ts'
 import type { TaskState } from '../../reduce/task-state.ts'
 import { useFetched } from '../use-fetched.ts'
+import { markOf, type QuizTask, reduceQuizNews } from './quiz-news.ts'
 
 /** A quiz as fetched by its owner. */
 export type Quiz = NonNullable<QuizReviewQuery['quiz']>
@@ -28,53 +30,57 @@ export interface LiveQuiz {
 }
 
 /**
- * Keeps a quiz up to date from the events of its tasks: fetches it again whenever a question is
- * ready, as reported by an item of its task, and when a task is finished.
+ * Keeps a quiz up to date from its own events, which report the changes of all tabs and contain its
+ * task ids, and from the events of those tasks. Fetches it again when the events report a state
+ * that differs from the fetched one.
  */
 export function useQuiz(id: string): LiveQuiz {
-  const { data, isLoading, failure, refetch } = useFetched(QuizReviewDocument, { id })
+  const { data, isLoading, failure, refetch } = useFetched(QuizReviewDocument, { id }, { isTold: true })
   const quiz = data?.quiz ?? null
+  const { state: news } = useLive(QuizUpdatesDocument, { quizId: id }, reduceQuizNews)
 
-  const [started, setStarted] = useState<readonly Started[]>([])
+  const isFetched = quiz !== null
+  const fetched = useMemo(
+    () =>
+      quiz === null
+        ? null
+        : markOf({
+            ...quiz,
+            questions: quiz.questions.map(({ id: questionId, ...rest }) => ({ questionId, ...rest })),
+          }),
+    [quiz],
+  )
+  const reported = news === undefined ? null : news.isDeleted ? 'deleted' : markOf(news)
+  // Only new reports are compared: fetched data that is newer than the events is not outdated.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: see above
+  useEffect(() => {
+    if (isFetched && reported !== null && reported !== fetched) refetch()
+  }, [reported, isFetched, refetch])
+
+  const [started, setStarted] = useState<readonly QuizTask[]>([])
   const watch = useCallback((taskId: string, questionId?: string) => {
     setStarted((known) =>
-      known.some((one) => one.taskId === taskId) ? known : [...known, { taskId, questionId: questionId ?? null }],
+      known.some((task) => task.taskId === taskId)
+        ? known
+        : [...known, { taskId, replacedQuestionId: questionId ?? null }],
     )
   }, [])
+  const tasks = news?.tasks
   useEffect(() => {
-    if (quiz?.activeTask) watch(quiz.activeTask.id)
-    for (const { id: questionId, activeTask } of quiz?.questions ?? [])
-      if (activeTask !== null) watch(activeTask.id, questionId)
-  }, [quiz, watch])
+    for (const { taskId, replacedQuestionId } of tasks ?? []) watch(taskId, replacedQuestionId ?? undefined)
+  }, [tasks, watch])
 
   const states = useManyTasks(started.map(({ taskId }) => taskId))
-  const ready = started.reduce((sum, { taskId }) => {
-    const state = states.get(taskId)
-    return sum + (state?.progress.completedItems ?? 0) + (state?.isOver === true ? 1 : 0)
-  }, 0)
-  const seen = useRef(0)
-  useEffect(() => {
-    if (ready === seen.current) return
-    seen.current = ready
-    refetch()
-  }, [ready, refetch])
-
   const { making, replacing } = useMemo(() => {
     const replaced = new Map<string, TaskState>()
     let maker: TaskState | null = null
-    for (const { taskId, questionId } of started) {
+    for (const { taskId, replacedQuestionId } of started) {
       const state = states.get(taskId)
       if (state === undefined) continue
-      if (questionId === null) maker = state
-      else replaced.set(questionId, state)
+      if (replacedQuestionId === null) maker = state
+      else replaced.set(replacedQuestionId, state)
     }
     return { making: maker, replacing: replaced }
   }, [started, states])
   return { quiz, isLoading, failure, making, replacing, watch, refetch }
-}
-
-interface Started {
-  readonly taskId: string
-  /** Null for the task that generates the quiz. */
-  readonly questionId: string | null
 }

@@ -2,6 +2,7 @@ import type { PoolClient } from 'pg'
 import { typeid } from 'typeid-js'
 import { z } from 'zod'
 import { TidingsError } from '../../errors.ts'
+import { createTopic } from '../../log/topic.ts'
 import { defineTask, type Ending, type TaskContext } from '../../tasks/define-task.ts'
 import { FinalError } from '../../tasks/failure.ts'
 import { advance, item, type Report, stage } from '../../tasks/report.ts'
@@ -11,6 +12,7 @@ import type { Question, QuestionKind, QuestionProvider } from '../content/questi
 import type { StudioTask } from '../task-results.ts'
 import { announceQuiz } from './announce.ts'
 import { readAsked, readDocument } from './material.ts'
+import { type QuizTeller, quizTopic } from './updates.ts'
 
 /** The kind of {@link defineGenerateQuiz}. */
 export const generateQuizKind = 'GENERATE_QUIZ'
@@ -40,7 +42,7 @@ export function quizIdOf(taskId: string): string {
  * Generates a quiz from a document, question by question. Subject: the quiz; items: its questions,
  * each readable once it is completed. A retry generates the missing questions.
  */
-export function defineGenerateQuiz(provider: QuestionProvider): StudioTask<Input> {
+export function defineGenerateQuiz(provider: QuestionProvider, teller: QuizTeller): StudioTask<Input> {
   return defineTask({
     kind: generateQuizKind,
     input,
@@ -65,16 +67,18 @@ export function defineGenerateQuiz(provider: QuestionProvider): StudioTask<Input
          from unnest($2::text[]) with ordinality as i(id, ord)`,
         [quizId, items.map(({ key }) => key)],
       )
+      await createTopic(client, quizTopic(quizId))
       await noteQuiz(client, { taskId, owner, quizId, documentId: request.documentId, title })
+      await teller.tell(client, quizId, { type: 'QuizTaskStarted', payload: { taskId, questionId: null } })
       return { subject: quizId, items }
     },
-    run: (context) => run(context, provider),
-    settle: (client, request, ending) => settle(client, request, ending),
+    run: (context) => run(context, provider, teller),
+    settle: (client, _, ending) => settle(client, teller, ending),
     announce: (client, _, ending) => announceQuiz(client, ending),
   })
 }
 
-async function* run(context: TaskContext<Input>, provider: QuestionProvider) {
+async function* run(context: TaskContext<Input>, provider: QuestionProvider, teller: QuizTeller) {
   const { taskId, database, signal, items, attempt } = context
   const { documentId, kinds, questionCount: requestedCount } = context.input
   yield stage('reading', 0, 'Reading the document')
@@ -103,7 +107,13 @@ async function* run(context: TaskContext<Input>, provider: QuestionProvider) {
     for await (const question of questions) {
       const key = rest.shift()
       if (key === undefined) break
-      yield item.completed(key, (client) => storeFirst(client, key, taskId, question))
+      yield item.completed(key, async (client) => {
+        await storeFirst(client, key, taskId, question)
+        await teller.tell(client, quizId, {
+          type: 'QuizQuestionChanged',
+          payload: { questionId: key, version: 1, isAccepted: false, cause: 'GENERATED' },
+        })
+      })
       made += 1
       yield* next(rest[0])
     }
@@ -212,7 +222,7 @@ async function storeFirst(client: PoolClient, questionId: string, taskId: string
 }
 
 /** Finished questions are kept, whatever the task's status; slots without a question are deleted. */
-async function settle(client: PoolClient, _: Input, { taskId, status, error }: Ending): Promise<void> {
+async function settle(client: PoolClient, teller: QuizTeller, { taskId, status, error }: Ending): Promise<void> {
   const quizzes = await client.query<{ id: string; requested_count: number }>(
     `select z.id, z.requested_count from quiz z join task t on t.subject = z.id where t.id = $1 for no key update of z`,
     [taskId],
@@ -228,12 +238,19 @@ async function settle(client: PoolClient, _: Input, { taskId, status, error }: E
       ? noteOf(made, quiz.requested_count)
       : `${why} after ${made} of ${quiz.requested_count} questions; retry the task to have the others.`
   const failure = status === 'COMPLETED' ? null : (error ?? canceled)
+  const quizStatus = made === 0 ? 'FAILED' : 'DRAFT'
   await client.query(`update quiz set status = $2, note = $3, error = $4 where id = $1 and status = 'GENERATING'`, [
     quiz.id,
-    made === 0 ? 'FAILED' : 'DRAFT',
+    quizStatus,
     note,
     failure === null ? null : JSON.stringify(failure),
   ])
+  await teller.tell(
+    client,
+    quiz.id,
+    { type: 'QuizTaskEnded', payload: { taskId, questionId: null, status } },
+    { type: 'QuizStatusChanged', payload: { status: quizStatus } },
+  )
 }
 
 const canceled = {

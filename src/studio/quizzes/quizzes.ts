@@ -16,6 +16,7 @@ import {
   versionColumns,
 } from './rows.ts'
 import { createTaking, type Taking } from './taking.ts'
+import { createQuizTeller } from './updates.ts'
 
 export type { Changes } from './edit.ts'
 export type { GivenAnswer } from './taking.ts'
@@ -71,7 +72,8 @@ export interface Quizzes {
 
 /** Creates the store of quizzes. */
 export function createQuizzes(options: ReviewOptions & { readonly tasks: Pick<TaskService, 'erase'> }): Quizzes {
-  const { database, tasks } = options
+  const { database, tasks, appender } = options
+  const teller = createQuizTeller(appender)
   const { pool } = database
 
   const getMany: Quizzes['getMany'] = async (ids) => {
@@ -154,6 +156,7 @@ export function createQuizzes(options: ReviewOptions & { readonly tasks: Pick<Ta
         if (quiz.rowCount === 0) throw new TidingsError('NOT_FOUND', `There is no quiz "${id}"`, { id })
         const { rows } = await client.query<{ id: string }>('select id from question where quiz_id = $1', [id])
         await client.query('delete from quiz where id = $1', [id])
+        await teller.tell(client, id, { type: 'QuizDeleted', payload: {} })
         return [id, ...rows.map((row) => row.id)]
       })
       const { rows } = await pool.query<{ id: string }>('select id from task where subject = any($1::text[])', [

@@ -12,6 +12,7 @@ import type { StudioTask } from '../task-results.ts'
 import { announceReplacement } from './announce.ts'
 import { lockForReview } from './locks.ts'
 import { readAsked, readDocument } from './material.ts'
+import type { QuizTeller } from './updates.ts'
 
 /** The kind of {@link defineReplaceQuestion}. */
 export const replaceQuestionKind = 'REPLACE_QUESTION'
@@ -27,7 +28,7 @@ const maxTries = 8
  * fails or is canceled, the old one is kept. The new one differs from every current and former
  * question of its quiz. Subject and only item: the question.
  */
-export function defineReplaceQuestion(provider: QuestionProvider): StudioTask<Input> {
+export function defineReplaceQuestion(provider: QuestionProvider, teller: QuizTeller): StudioTask<Input> {
   return defineTask({
     kind: replaceQuestionKind,
     input,
@@ -42,16 +43,26 @@ export function defineReplaceQuestion(provider: QuestionProvider): StudioTask<In
           `The document of quiz "${quiz.id}" was deleted, so nothing else can be asked of it; edit the question instead`,
         )
       await noteReplacement(client, { taskId, quizId: quiz.id })
+      await teller.tell(client, quiz.id, { type: 'QuizTaskStarted', payload: { taskId, questionId } })
       return { subject: questionId, items: [{ key: questionId, label: `Question ${place}` }] }
     },
-    run: (context) => run(context, provider),
+    run: (context) => run(context, provider, teller),
     announce: (client, { questionId }, ending) => announceReplacement(client, questionId, ending),
-    async settle(client, _, { taskId, status }) {
+    async settle(client, { questionId }, { taskId, status }) {
       if (status !== 'COMPLETED')
         await client.query('delete from question_version where task_id = $1 and is_draft', [taskId])
+      const { rows } = await client.query<{ quiz_id: string }>(
+        'select quiz_id from question where id = $1 for key share',
+        [questionId],
+      )
+      for (const { quiz_id: quizId } of rows)
+        await teller.tell(client, quizId, { type: 'QuizTaskEnded', payload: { taskId, questionId, status } })
     },
   })
 }
+
+const deleted = (): FinalError =>
+  new FinalError('QUIZ_DELETED', 'The quiz was deleted meanwhile.', { advice: 'Make a new one.' })
 
 interface Place {
   readonly quiz_id: string
@@ -65,6 +76,7 @@ interface Place {
 async function* run(
   { taskId, input: { questionId, reason }, database, appender, signal }: TaskContext<Input>,
   provider: QuestionProvider,
+  teller: QuizTeller,
 ) {
   yield stage('reading', 0, 'Reading the document')
   yield item.started(questionId)
@@ -103,6 +115,10 @@ async function* run(
   yield stage('swapping', 0, 'Putting it in its place')
   yield item.completed(questionId, async (client) => {
     await swap(client, questionId, swapped)
+    await teller.tell(client, place.quiz_id, {
+      type: 'QuizQuestionChanged',
+      payload: { questionId, version: swapped, isAccepted: false, cause: 'REPLACED' },
+    })
     await noteReview(client, appender, { quizId: place.quiz_id, questionId, version: swapped, isAccepted: false })
   })
   return { type: 'QuestionReplaced' as const, quizId: place.quiz_id, questionId, version }
@@ -133,8 +149,7 @@ async function readPlace({ pool }: Database, questionId: string, taskId: string)
     [questionId, taskId],
   )
   const [place] = rows
-  if (place === undefined)
-    throw new FinalError('QUIZ_DELETED', 'The quiz was deleted meanwhile.', { advice: 'Make a new one.' })
+  if (place === undefined) throw deleted()
   return place
 }
 
@@ -175,5 +190,6 @@ async function swap(client: PoolClient, questionId: string, version: number): Pr
     'update question_version set is_draft = false, created_at = now() where question_id = $1 and version = $2',
     [questionId, version],
   )
-  await client.query('update question set version = $2 where id = $1', [questionId, version])
+  const { rowCount } = await client.query('update question set version = $2 where id = $1', [questionId, version])
+  if (rowCount === 0) throw deleted()
 }

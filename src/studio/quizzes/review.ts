@@ -6,6 +6,7 @@ import { noteReview } from '../analytics/notes.ts'
 import { type Changes, changeBody } from './edit.ts'
 import { activeTaskOf, lockForReview, lockQuiz } from './locks.ts'
 import type { QuestionBody } from './quiz.ts'
+import { createQuizTeller } from './updates.ts'
 
 /**
  * The owner's operations on questions before publication. All of them are rejected for a question
@@ -44,6 +45,7 @@ export interface ReviewOptions {
 
 /** Creates the review. */
 export function createReview({ database, appender }: ReviewOptions): Review {
+  const teller = createQuizTeller(appender)
   const inTransaction = <T>(run: (client: PoolClient) => Promise<T>): Promise<T> => withTransaction(database, run)
   return {
     accept: (owner, questionId, isAccepted) =>
@@ -54,11 +56,16 @@ export function createReview({ database, appender }: ReviewOptions): Review {
            where question_id = $1 and version = $2`,
           [questionId, version, isAccepted],
         )
+        const cause = isAccepted ? 'ACCEPTED' : 'UNACCEPTED'
+        await teller.tell(client, quiz.id, {
+          type: 'QuizQuestionChanged',
+          payload: { questionId, version, isAccepted, cause },
+        })
         await noteReview(client, appender, { quizId: quiz.id, questionId, version, isAccepted })
       }),
     edit: (owner, questionId, changes) =>
       inTransaction(async (client) => {
-        const { version } = await lockForReview(client, questionId, owner)
+        const { quiz, version } = await lockForReview(client, questionId, owner)
         const { rows } = await client.query<{ body: QuestionBody }>(
           'select body from question_version where question_id = $1 and version = $2',
           [questionId, version],
@@ -67,15 +74,21 @@ export function createReview({ database, appender }: ReviewOptions): Review {
         if (before === undefined) throw new Error(`Question "${questionId}" has no version ${version}`)
         const body = changeBody(before, changes)
         if (JSON.stringify(body) === JSON.stringify(before)) return
-        await client.query(
+        const { rows: edited } = await client.query<{ version: number; isAccepted: boolean }>(
           `with made as (
              insert into question_version (question_id, version, parent, origin, body, accepted_at)
              select $1, (select max(version) + 1 from question_version where question_id = $1), $2, 'EDITED', $3, accepted_at
              from question_version where question_id = $1 and version = $2
-             returning version
-           ) update question set version = (select version from made) where id = $1`,
+             returning version, accepted_at
+           ) update question set version = made.version from made where id = $1
+           returning made.version, made.accepted_at is not null as "isAccepted"`,
           [questionId, version, JSON.stringify(body)],
         )
+        for (const change of edited)
+          await teller.tell(client, quiz.id, {
+            type: 'QuizQuestionChanged',
+            payload: { questionId, ...change, cause: 'EDITED' },
+          })
       }),
     move: (owner, questionId, position) =>
       inTransaction(async (client) => {
@@ -87,11 +100,13 @@ export function createReview({ database, appender }: ReviewOptions): Review {
         const others = rows.map(({ id }) => id).filter((id) => id !== questionId)
         if (position < 1 || position > others.length + 1)
           throw badPosition(`Position ${position} is not in this quiz; allowed: 1 to ${others.length + 1}`)
+        const order = others.toSpliced(position - 1, 0, questionId)
         await client.query(
           `update question set position = ord from unnest($1::text[]) with ordinality as o(id, ord)
            where question.id = o.id and question.position <> ord`,
-          [others.toSpliced(position - 1, 0, questionId)],
+          [order],
         )
+        await teller.tell(client, quizId, { type: 'QuizReordered', payload: { questionIds: order } })
         return quizId
       }),
     undo: (owner, questionId) =>
@@ -105,6 +120,10 @@ export function createReview({ database, appender }: ReviewOptions): Review {
           [questionId, parent],
         )
         const isAccepted = rows[0]?.accepted === true
+        await teller.tell(client, quiz.id, {
+          type: 'QuizQuestionChanged',
+          payload: { questionId, version: parent, isAccepted, cause: 'RESTORED' },
+        })
         await noteReview(client, appender, { quizId: quiz.id, questionId, version: parent, isAccepted })
       }),
     publish: (owner, quizId) =>
@@ -127,6 +146,7 @@ export function createReview({ database, appender }: ReviewOptions): Review {
             `No question of quiz "${quiz.title}" is accepted; only accepted ones are published`,
           )
         await client.query(`update quiz set status = 'PUBLISHED', published_at = now() where id = $1`, [quizId])
+        await teller.tell(client, quizId, { type: 'QuizStatusChanged', payload: { status: 'PUBLISHED' } })
       }),
   }
 }

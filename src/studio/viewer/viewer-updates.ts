@@ -36,6 +36,10 @@ const statusEvents: ReadonlySet<string> = new Set([
   'TaskFailed',
   'TaskCanceled',
 ])
+/** Topics of objects in users' lists: most of their events change what a list shows. */
+const objectTopic = /^(quiz|preview|session):/
+/** Events that change no list, and are frequent. */
+const contentEvents: ReadonlySet<string> = new Set(['SessionReplyAdvanced'])
 /** How long changes are collected before they are flushed. */
 const collectMs = 20
 /** Held by one flush at a time, so that changes are appended in their order. */
@@ -109,7 +113,10 @@ export function createViewerUpdates({
     setTimeout(() => void flush().catch(() => undefined), collectMs).unref()
   }
   onAppended((topic, events) => {
-    if (topic.startsWith('task:') && events.some(({ type }) => statusEvents.has(type))) flushSoon()
+    const isChange = topic.startsWith('task:')
+      ? events.some(({ type }) => statusEvents.has(type))
+      : objectTopic.test(topic) && events.some(({ type }) => !contentEvents.has(type))
+    if (isChange) flushSoon()
   })
 
   return {

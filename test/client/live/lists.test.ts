@@ -9,7 +9,8 @@ const updates = gql<{ viewerUpdates: unknown }>(`subscription { viewerUpdates { 
   ... on ViewerTaskChanged { taskId kind status }
   ... on ViewerTaskRemoved { taskId }
   ... on ViewerDocumentChanged { documentId document { id title } }
-  ... on ViewerDocumentRemoved { documentId } } }`)
+  ... on ViewerDocumentRemoved { documentId }
+  ... on ViewerObjectChanged { object objectId isRemoved } } }`)
 const lists = ['documents', 'roadmaps', 'quizzes', 'projects', 'sessions', 'tasks'] as const
 
 const typeOf: Readonly<Record<string, string>> = {
@@ -101,6 +102,14 @@ test('viewer updates fetch the lists that they concern again, and no others', as
     expect(await page.update(task(kind, 'FAILED'))).toEqual([list])
   }
   expect(await page.update(task('RETRY_CONTENT', 'QUEUED'))).toEqual([])
+  for (const [object, list] of [
+    ['ROADMAP', 'roadmaps'],
+    ['QUIZ', 'quizzes'],
+    ['PROJECT', 'projects'],
+    ['SESSION', 'sessions'],
+  ] as const)
+    for (const isRemoved of [false, true])
+      expect(await page.update({ __typename: 'ViewerObjectChanged', object, objectId: 'o', isRemoved })).toEqual([list])
   // Events that cannot be replayed: everything may have changed.
   const all = lists.filter((list) => list !== 'tasks').toSorted()
   expect(await page.update({ __typename: 'ViewerSnapshot', reason: 'LAGGED' })).toEqual(all)

@@ -3,6 +3,7 @@ import type { Question, QuestionProvider, QuestionRequest } from '../../../src/s
 import { createExtractiveQuestions } from '../../../src/studio/content/questions-extractive.ts'
 import { defineGenerateQuiz } from '../../../src/studio/quizzes/generate-quiz.ts'
 import { defineReplaceQuestion } from '../../../src/studio/quizzes/replace-question.ts'
+import { createQuizTeller } from '../../../src/studio/quizzes/updates.ts'
 import type { Viewer } from '../../../src/tasks/viewer.ts'
 import { type ApiFixture, startApi } from '../../support/api.ts'
 
@@ -154,7 +155,10 @@ interface ChangeData {
 /** Starts the API with quizzes on a fresh database. */
 export async function startQuizApi(config: Parameters<typeof startApi>[0] = {}): Promise<QuizApi> {
   const questions = createScriptedQuestions()
-  const api = await startApi(config, [defineGenerateQuiz(questions), defineReplaceQuestion(questions)])
+  const api = await startApi(config, ({ appender }) => {
+    const teller = createQuizTeller(appender)
+    return [defineGenerateQuiz(questions, teller), defineReplaceQuestion(questions, teller)]
+  })
   const quiz: QuizApi['quiz'] = async (id, viewer) => {
     const data: { quiz: QuizData } = await api.run(
       `query ($id: ID!) { quiz(id: $id) { ...Z } } ${reviewFields}`,
