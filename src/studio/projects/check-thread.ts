@@ -3,6 +3,8 @@ import { parentPort } from 'node:worker_threads'
 import type { FileInput } from './project.ts'
 import { checkSyntax } from './syntax.ts'
 
+const modules = new Set<string>()
+
 parentPort?.on('message', ({ file, paths }: { readonly file: FileInput; readonly paths: readonly string[] }) => {
-  parentPort?.postMessage(checkSyntax(file, new Set(paths)))
+  parentPort?.postMessage(checkSyntax(file, new Set(paths), modules))
 })

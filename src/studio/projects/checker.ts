@@ -6,7 +6,8 @@ import type { FileInput, FileProblem } from './project.ts'
 export interface Checker extends AsyncDisposable {
   /**
    * Returns the problems of a file.
-   * @param paths - all files of the project, which pages may reference
+   * @param paths - all files of the project, which files may reference. Check scripts before pages:
+   *   whether a page may load a script without `type="module"` depends on its content
    * @throws the signal's reason
    */
   check(file: FileInput, paths: readonly string[], signal?: AbortSignal): Promise<readonly FileProblem[]>

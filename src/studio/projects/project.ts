@@ -68,5 +68,7 @@ export const projectLimits = {
 
 /** Formats a problem in one line: `app.js:3:7: Unexpected token`. */
 export function describeProblem({ path, line, column, message }: FileProblem): string {
+  // A problem of the project as a whole, such as the number of its files.
+  if (path === '') return message
   return `${path}${line === null ? '' : `:${line}`}${line === null || column === null ? '' : `:${column}`}: ${message}`
 }

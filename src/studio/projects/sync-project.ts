@@ -98,14 +98,19 @@ async function* check(
   const isDone = new Set(
     items.filter(({ status }) => status === 'COMPLETED' || status === 'FAILED').map(({ key }) => key),
   )
-  for (const [index, { path: raw }] of given.entries()) {
+  // Pages last: whether one may load a script as it does depends on the script.
+  const isPage = (path: string): boolean => /\.html$/i.test(path)
+  const order = [...given.entries()].sort(([, a], [, b]) => Number(isPage(a.path)) - Number(isPage(b.path)))
+  let checked = 0
+  for (const [index, { path: raw }] of order) {
     const key = keyOf(index)
     const name = printable(raw)
     const path = raw.normalize('NFC')
     const file = byPath.get(path)
     if (file !== undefined) found.push(...(await checker.check(file, paths, signal)))
     const own = found.filter((problem) => problem.path === path || problem.path === name)
-    yield advance({ stagePercent: (100 * (index + 1)) / given.length, message: `Checked ${name}` })
+    checked += 1
+    yield advance({ stagePercent: (100 * checked) / given.length, message: `Checked ${name}` })
     if (isDone.has(key) || index >= items.length) continue
     yield own.length === 0 ? item.completed(key) : item.failed(key, describe(own))
   }

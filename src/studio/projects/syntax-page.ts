@@ -1,5 +1,6 @@
 import { type DefaultTreeAdapterTypes, type ParserError, parse } from 'parse5'
 import type { FileProblem } from './project.ts'
+import { checkReference } from './syntax-reference.ts'
 import { checkScript } from './syntax-script.ts'
 import { checkStyle } from './syntax-style.ts'
 
@@ -26,11 +27,16 @@ const maxProblems = 20
 
 /**
  * Finds problems in a page: parse errors, unclosed elements, problems in its inline scripts and
- * styles, and external scripts and styles, which no preview loads.
+ * styles, external scripts and styles, which no preview loads, and references to missing files.
  *
  * @param paths - the files of the project
+ * @param modules - those that can only be loaded as modules
  */
-export function checkPage(path: string, text: string, paths: ReadonlySet<string>): FileProblem[] {
+export function checkPage(
+  path: string,
+  text: string,
+  { paths, modules }: { readonly paths: ReadonlySet<string>; readonly modules: ReadonlySet<string> },
+): FileProblem[] {
   const problems: FileProblem[] = []
   const onParseError = ({ code, startLine, startCol }: ParserError): void => {
     if (!harmless.has(code))
@@ -42,14 +48,19 @@ export function checkPage(path: string, text: string, paths: ReadonlySet<string>
   // Not recursive: the author controls the nesting depth.
   const open: Node[] = [page]
   for (let node = open.pop(); node !== undefined && problems.length < maxProblems; node = open.pop()) {
-    if ('tagName' in node) problems.push(...checkElement(path, text, node, paths))
+    if ('tagName' in node) problems.push(...checkElement(path, text, node, { paths, modules }))
     if ('childNodes' in node) open.push(...node.childNodes.toReversed())
     if (node.nodeName === 'template' && 'content' in node) open.push(node.content)
   }
   return problems.slice(0, maxProblems).sort((a, b) => (a.line ?? 0) - (b.line ?? 0))
 }
 
-function checkElement(path: string, text: string, element: Element, paths: ReadonlySet<string>): FileProblem[] {
+function checkElement(
+  path: string,
+  text: string,
+  element: Element,
+  { paths, modules }: { readonly paths: ReadonlySet<string>; readonly modules: ReadonlySet<string> },
+): FileProblem[] {
   const { tagName, sourceCodeLocation: place } = element
   // An element implied by the parser.
   if (place === null || place === undefined) return []
@@ -62,13 +73,52 @@ function checkElement(path: string, text: string, element: Element, paths: Reado
     const type = attribute('type')?.trim() ?? ''
     if (!scriptTypes.test(type)) return []
     const source = attribute('src')
-    if (source !== undefined) return checkReference(path, source, paths).map(at)
-    return within(element, (inner) => checkScript(path, inner, type.toLowerCase() === 'module' ? 'module' : 'script'))
+    const goal = type.toLowerCase() === 'module' ? 'module' : 'script'
+    if (source === undefined) return within(element, (inner) => checkScript(path, inner, { goal, paths }))
+    const problems = checkReference(path, source, paths)
+    const isMisused = problems.length === 0 && goal === 'script' && modules.has(resolve(path, source))
+    if (isMisused) problems.push(`“${source}” uses import or export; load it with type="module"`)
+    return problems.map(at)
   }
-  if (tagName === 'style') return within(element, (inner) => checkStyle(path, inner))
+  if (tagName === 'style') return within(element, (inner) => checkStyle(path, inner, paths))
   if (tagName === 'link' && attribute('rel')?.toLowerCase().split(/\s+/).includes('stylesheet') === true)
     return checkReference(path, attribute('href') ?? '', paths).map(at)
-  return []
+  if (tagName === 'img' && attribute('src') === undefined && attribute('srcset') === undefined)
+    return [at('<img> has no src')]
+  return referencesOf(element).flatMap((reference) =>
+    checkReference(path, reference, paths, { isExternalAllowed: true }).map(at),
+  )
+}
+
+/** The attributes with the address of a file that a page shows or plays. */
+const mediaAttributes: Readonly<Record<string, readonly string[]>> = {
+  img: ['src'],
+  source: ['src'],
+  video: ['src', 'poster'],
+  audio: ['src'],
+  track: ['src'],
+  iframe: ['src'],
+  embed: ['src'],
+  object: ['data'],
+  input: ['src'],
+  link: ['href'],
+}
+
+/** Returns the addresses of the files that an element shows or plays. */
+function referencesOf({ tagName, attrs }: Element): string[] {
+  const names = mediaAttributes[tagName] ?? []
+  return attrs.flatMap(({ name, value }) => {
+    if (names.includes(name)) return value.trim() === '' ? [] : [value.trim()]
+    if (name !== 'srcset' || (tagName !== 'img' && tagName !== 'source')) return []
+    // The commas of a data URL are not separators.
+    if (value.includes('data:')) return []
+    return value.split(',').flatMap((candidate) => candidate.trim().split(/\s+/)[0] || [])
+  })
+}
+
+/** Returns the name of the file that a valid reference leads to. */
+function resolve(path: string, reference: string): string {
+  return decodeURIComponent(new URL(reference, new URL(path, 'http://project.invalid/')).pathname.slice(1))
 }
 
 /** Checks a text within the page and maps its problems to positions in the page. */
@@ -81,23 +131,4 @@ function within(element: Element, check: (text: string) => readonly FileProblem[
     const column = problem.column === null ? null : line === 1 ? problem.column + startCol - 1 : problem.column
     return { ...problem, line: line + startLine - 1, column }
   })
-}
-
-/** Returns why a script or style referenced by the page cannot be loaded. */
-function checkReference(path: string, reference: string, paths: ReadonlySet<string>): string[] {
-  const base = 'http://project.invalid/'
-  if (!URL.canParse(reference, new URL(path, base))) return [`“${reference}” is no address`]
-  const { origin, pathname, protocol } = new URL(reference, new URL(path, base))
-  if (protocol === 'data:') return []
-  if (origin !== new URL(base).origin)
-    return [`“${reference.slice(0, 100)}” is not part of the project, and a preview loads nothing from elsewhere`]
-  if (reference.startsWith('/')) return [`“${reference}” begins with /; write it relative to this file`]
-  let name: string
-  try {
-    name = decodeURIComponent(pathname.slice(1))
-  } catch {
-    // Not a valid percent-encoding.
-    name = pathname
-  }
-  return paths.has(name) ? [] : [`“${reference}” is not among the project’s files`]
 }

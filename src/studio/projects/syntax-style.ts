@@ -1,12 +1,13 @@
 import { parse, tokenize, tokenNames } from 'css-tree'
 import type { FileProblem } from './project.ts'
+import { checkReference } from './syntax-reference.ts'
 
 /** More problems are not useful at once. */
 const maxProblems = 20
 const pairs: Readonly<Record<string, string>> = { '}': '{', ']': '[', ')': '(' }
 
-/** Checks a style sheet. */
-export function checkStyle(path: string, text: string): FileProblem[] {
+/** Checks a style sheet, and the files of the project that it refers to. */
+export function checkStyle(path: string, text: string, paths: ReadonlySet<string>): FileProblem[] {
   const problems: FileProblem[] = []
   const add = (line: number | null, column: number | null, message: string): void => {
     // A single mistake makes the parser report several errors on the same line.
@@ -25,7 +26,28 @@ export function checkStyle(path: string, text: string): FileProblem[] {
     if (!(error instanceof RangeError)) throw error
     add(null, null, 'is nested too deeply to be read')
   }
-  return problems.length > 0 ? problems : checkBrackets(path, text)
+  const syntax = problems.length > 0 ? problems : checkBrackets(path, text)
+  return syntax.length > 0 ? syntax : checkUrls(path, text, paths)
+}
+
+/** Reports references to files that the project does not have. */
+function checkUrls(path: string, text: string, paths: ReadonlySet<string>): FileProblem[] {
+  const problems: FileProblem[] = []
+  tokenize(text, (type, start, end) => {
+    const token = text.slice(start, end)
+    const isFunction = tokenNames[type] === 'function-token' && /^url\($/i.test(token)
+    // `url("a.svg")` is a function with a string, `url(a.svg)` one token.
+    const reference = isFunction
+      ? /^\s*(["'])(.*?)\1/s.exec(text.slice(end, end + 2_000))?.[2]
+      : tokenNames[type] === 'url-token'
+        ? token.slice(4, -1).trim()
+        : undefined
+    if (reference === undefined || reference === '' || reference.startsWith('#')) return
+    const before = text.slice(0, start).split('\n')
+    for (const message of checkReference(path, reference, paths, { isExternalAllowed: true }))
+      problems.push({ path, line: before.length, column: (before.at(-1)?.length ?? 0) + 1, message })
+  })
+  return problems.slice(0, maxProblems)
 }
 
 interface CssError {

@@ -17,7 +17,7 @@ export function sortFiles(given: readonly FileInput[]): Sorted {
     problems.push({ path: printable(path), line: null, column: null, message })
   }
   const { maxFiles, maxFileBytes, maxTotalBytes } = projectLimits
-  if (given.length > maxFiles) refuse('', `${given.length} files; a project has at most ${maxFiles}`)
+  if (given.length > maxFiles) refuse('', `The project has ${given.length} files; at most ${maxFiles} are allowed`)
   const byKey = new Map<string, string>()
   const files: FileInput[] = []
   let totalBytes = 0
@@ -46,7 +46,8 @@ export function sortFiles(given: readonly FileInput[]): Sorted {
       const file = byKey.get(key.slice(0, end))
       if (file !== undefined) refuse(path, `lies in “${file}”, which is a file and not a folder`)
     }
-  if (totalBytes > maxTotalBytes) refuse('', `${totalBytes} bytes in all; a project has at most ${maxTotalBytes}`)
+  if (totalBytes > maxTotalBytes)
+    refuse('', `The project has ${totalBytes} bytes; at most ${maxTotalBytes} are allowed`)
   if (byKey.get(entryPath) !== entryPath) refuse(entryPath, 'is missing; a project begins with this page')
   return { files: files.sort((a, b) => (a.path < b.path ? -1 : 1)), problems }
 }

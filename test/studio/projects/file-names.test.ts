@@ -135,7 +135,7 @@ describe('the files of a project', () => {
   test('are limited in number and size, and include an index page', () => {
     const many = Array.from({ length: 101 }, (_, place) => ({ path: `f${place}.txt`, content: '' }))
     expect(sortFiles(many).problems.map(({ message }) => message)).toEqual([
-      '101 files; a project has at most 100',
+      'The project has 101 files; at most 100 are allowed',
       'is missing; a project begins with this page',
     ])
     const large = sortFiles([index, { path: 'a.txt', content: 'ü'.repeat(131_073) }])
@@ -143,7 +143,7 @@ describe('the files of a project', () => {
       { path: 'a.txt', line: null, column: null, message: 'has 262146 bytes; at most 262144 are allowed' },
     ])
     const heavy = ['a', 'b', 'c'].map((name) => ({ path: `${name}.txt`, content: 'x'.repeat(200_000) }))
-    expect(sortFiles([index, ...heavy]).problems[0]?.message).toContain('bytes in all; a project has at most 524288')
+    expect(sortFiles([index, ...heavy]).problems[0]?.message).toContain('bytes; at most 524288 are allowed')
     expect(sortFiles([{ ...index, path: 'Index.html' }]).problems[0]?.message).toContain('is missing')
     expect(sortFiles([]).problems).toHaveLength(1)
     expect(sortFiles([index, { path: 'a.txt', content: 'a\0b' }]).problems[0]?.message).toBe('holds what is not text')

@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { createChecker } from '../../../src/studio/projects/checker.ts'
 import { describeProblem } from '../../../src/studio/projects/project.ts'
 import { checkSyntax } from '../../../src/studio/projects/syntax.ts'
+import { sortFiles } from '../../../src/studio/projects/validate.ts'
 
 const paths = new Set(['index.html', 'app.js', 'parts/style.css', 'a b.js'])
 const problemsOf = (path: string, content: string): string[] =>
@@ -12,12 +13,34 @@ describe('the syntax of a file', () => {
   test.each([
     ['a.js', 'const a = 1\nexport default a'],
     ['a.js', 'var yield = 1; with (a) b'],
-    ['a.mjs', 'await import("./b.js")'],
+    ['a.mjs', 'await import("./app.js"); import("" + a)'],
+    ['a.js', 'import a from "./app.js"; export * from "./parts/../app.js"'],
+    ['parts/a.js', 'import("../app.js")'],
     ['a.css', '@layer a;\n:root { --a: { }; color: light-dark(red, blue); &:hover { top: 0 } }'],
     ['a.json', '\ufeff{"a": [1]}'],
-    ['a.svg', '<svg'],
+    [
+      'a.svg',
+      '<?xml version="1.0"?>\n<!DOCTYPE svg>\n<svg xmlns="http://www.w3.org/2000/svg"><!-- <g> --><g id=\'a\'><path d="M0"/></g>&amp;&#160;</svg>\n',
+    ],
+    [
+      'a.svg',
+      '<!DOCTYPE svg [<!ENTITY a "b">]><svg:svg xmlns:svg="http://www.w3.org/2000/svg">&a;<![CDATA[<]]></svg:svg>',
+    ],
+    ['a.csv', 'a,b\r\n"1, ""2""\n3",4\r\n\r\n'],
+    ['a.csv', 'a;b;"c,d"\n1;2,5;3\n'],
+    ['a.csv', ''],
+    [
+      'a.css',
+      'a { background: url(#b), url("parts/style.css"), url(data:image/png;base64,AA), url(https://a.example/b.png) }',
+    ],
+    [
+      'index.html',
+      page(
+        '<img src="parts/style.css" alt=""><img srcset="app.js 1x, a%20b.js 2x"><img src="data:image/png;base64,AA"><img src="https://a.example/b.png">',
+      ),
+    ],
     ['a.md', '# [('],
-    ['index.html', page('<ul><li>a<li>b</ul><p>c<br/><img alt=x><svg><path d="M0"/></svg>')],
+    ['index.html', page('<ul><li>a<li>b</ul><p>c<br/><img alt=x src=app.js><svg><path d="M0"/></svg>')],
     ['index.html', page('<script src="app.js"></script><link rel="stylesheet" href="./parts/style.css?v=2">')],
     ['parts/x.html', page('<script src="../app.js"></script><script src="../a%20b.js"></script>')],
     ['index.html', page('<script type="application/json">{ not js</script><template><b>x</b></template>')],
@@ -56,9 +79,64 @@ describe('the syntax of a file', () => {
     ],
     ['index.html', page('<script src="//cdn.example/a.js"></script>'), [expect.stringContaining('is not part')]],
     ['parts/x.html', page('<script src="app.js"></script>'), [expect.stringContaining('is not among')]],
+    ['a.js', 'let a\nimport("./nope.js")', ['a.js:2:8: “./nope.js” is not among the project’s files']],
+    ['a.mjs', 'import a from "./nope.js"', ['a.mjs:1:15: “./nope.js” is not among the project’s files']],
+    ['a.js', 'export { a } from "lib"', ['a.js:1:19: “lib” is not the address of a file; begin it with ./']],
+    ['index.html', page('<script>import("./nope.js")</script>'), [expect.stringContaining('is not among')]],
+    ['index.html', page('<script type=module>import "./nope.js"</script>'), [expect.stringContaining('is not among')]],
+    ['index.html', page('<img src="nope.png">'), ['index.html:3:1: “nope.png” is not among the project’s files']],
+    ['index.html', page('<img alt="x">'), ['index.html:3:1: <img> has no src']],
+    ['index.html', page('<img srcset="app.js 1x, nope.svg 2x">'), [expect.stringContaining('“nope.svg”')]],
+    [
+      'index.html',
+      page('<video src="nope.mp4" poster="no.svg"></video>'),
+      [expect.stringContaining('“nope.mp4”'), expect.stringContaining('“no.svg”')],
+    ],
+    [
+      'a.css',
+      'a { b: c }\nd { background: url(nope.svg) }',
+      ['a.css:2:17: “nope.svg” is not among the project’s files'],
+    ],
+    ['a.css', "@import url('nope.css');", [expect.stringContaining('“nope.css”')]],
+    ['a.svg', '<svg', ['a.svg:1:1: is not well-formed: this tag, comment or attribute is malformed']],
+    ['a.svg', '<svg>\n<g></svg>', ['a.svg:2:4: </svg> closes nothing; <g> is open']],
+    ['a.svg', '<svg><g/>', ['a.svg:1:1: <svg> is never closed']],
+    ['a.svg', '<svg a=1></svg>', [expect.stringContaining('malformed')]],
+    ['a.svg', '<svg a="1" a="2"/>', ['a.svg:1:1: <svg> has the attribute “a” twice']],
+    ['a.svg', '<svg>&nbsp;</svg>', ['a.svg:1:6: is not well-formed: “&” begins an unknown entity; write &amp;']],
+    ['a.svg', '<svg/><svg/>', ['a.svg:1:7: <svg> is a second root element']],
+    ['a.svg', '<html></html>', ['a.svg:1:1: The root element is <html>, not <svg>']],
+    ['a.svg', 'hello', [expect.stringContaining('outside of the root element')]],
+    ['a.svg', '', ['a.svg:1:1: has no <svg> element']],
+    ['a.csv', 'a,b\n1,"2\n3,4', ['a.csv:2:3: has a quotation mark that is never closed']],
+    ['a.csv', 'a,b\n1,"2"3\n', ['a.csv:2:6: has text after a closing quotation mark']],
+    [
+      'a.csv',
+      'a,b\n1,2\n\n1,2,3\n1\n',
+      [
+        'a.csv:4:1: has 3 values in this row; the first row has 2',
+        'a.csv:5:1: has 1 values in this row; the first row has 2',
+      ],
+    ],
   ])('is invalid: %s %.60j', (path, content, expected) => {
     expect(problemsOf(path, content)).toEqual(expected)
   })
+})
+
+test('a page may load a script that uses import or export only as a module', () => {
+  const modules = new Set<string>()
+  expect(checkSyntax({ path: 'app.js', content: 'export const a = 1' }, paths, modules)).toEqual([])
+  const check = (body: string): string[] =>
+    checkSyntax({ path: 'index.html', content: page(body) }, paths, modules).map(describeProblem)
+  expect(check('<script src="app.js"></script>')).toEqual([
+    'index.html:3:1: “app.js” uses import or export; load it with type="module"',
+  ])
+  expect(check('<script type="module" src="app.js"></script><script src="a b.js"></script>')).toEqual([])
+})
+
+test('a problem of the whole project has a subject', () => {
+  const { problems } = sortFiles(Array.from({ length: 2_000 }, (_, n) => ({ path: `${n}.txt`, content: '' })))
+  expect(problems.map(describeProblem)).toContain('The project has 2000 files; at most 100 are allowed')
 })
 
 describe('the checker', () => {
