@@ -192,6 +192,10 @@ export const settings = {
     'add suggestions to errors about unknown names (“Did you mean …”), which disclose names of the schema. Default: true, in production false',
   ),
   GRAPHIQL: optional(trueOrFalse, 'serve GraphiQL to browsers at /graphql. Default: true, in production false'),
+  LIVE_UPDATES: flag(
+    'true',
+    'serve subscriptions over WebSockets and event streams; with false both are refused, and clients poll',
+  ),
   TRUST_PROXY: flag(
     'false',
     'read the address, host and protocol of a client from X-Forwarded-For, X-Forwarded-Host and X-Forwarded-Proto',

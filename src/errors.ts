@@ -52,6 +52,12 @@ export const errorCatalogue = {
  * the codes above.
  */
 export const requestErrorCatalogue = {
+  LIVE_UPDATES_OFF: {
+    retryable: false,
+    when: 'The server is configured not to serve WebSockets and event streams (`LIVE_UPDATES=false`).',
+    advice:
+      'Poll: send the subscription with `extensions: { catchUp: true }`. The Tidings client falls back by itself.',
+  },
   GRAPHQL_PARSE_FAILED: {
     retryable: false,
     when: 'The document has a syntax error or too many tokens.',

@@ -27,7 +27,9 @@ import './styles/conversation.css'
 import './styles/panel.css'
 
 const url = new URL('/graphql', window.location.href).href
-const client = createTidingsClient({ url, token: readToken })
+/** The server sets it with `LIVE_UPDATES=false`. */
+const live = document.querySelector('meta[name="tidings-live-updates"]')?.getAttribute('content') !== 'false'
+const client = createTidingsClient({ url, token: readToken, live })
 
 /**
  * For the console: `await tidings.selfTest()` measures this deployment from this browser. Loaded on

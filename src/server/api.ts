@@ -96,6 +96,7 @@ export function createApi(options: {
       createEventStreamPlugin({
         ...options,
         maxStreamMs: config.MAX_STREAM_MS,
+        liveUpdates: config.LIVE_UPDATES,
         maxSubscriptions: config.MAX_SUBSCRIPTIONS_PER_SOCKET,
         envelop: (operationContext): Enveloped => yoga.getEnveloped(operationContext) as unknown as Enveloped,
       }),

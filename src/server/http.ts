@@ -147,7 +147,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const studio =
     options.loadStudio === undefined
       ? null
-      : createStudioPage({ load: options.loadStudio, logger, previewUrl: options.previewUrl ?? null })
+      : createStudioPage({
+          load: options.loadStudio,
+          logger,
+          previewUrl: options.previewUrl ?? null,
+          liveUpdates: config.LIVE_UPDATES,
+        })
 
   const budgets = createBudgets({ rateLimits: options.rateLimits, metrics, note })
   const door = { connections, budgets, metrics, note }

@@ -8,6 +8,17 @@ const toSeconds = (ms: number): number => Math.max(1, Math.ceil(ms / 1_000))
 /** Media type of a GraphQL response: https://graphql.github.io/graphql-over-http/draft/#sec-Media-Types */
 export const graphqlResponseType = 'application/graphql-response+json; charset=utf-8'
 
+/**
+ * The refusal of WebSockets and event streams with `LIVE_UPDATES=false`. Not 403 or 503: a client
+ * takes these for a refusal of the viewer and for a temporary condition; after any other status it
+ * falls back to polling.
+ */
+export const liveUpdatesOff = {
+  status: 406,
+  code: 'LIVE_UPDATES_OFF',
+  message: 'Live updates are turned off on this server (LIVE_UPDATES=false); poll with `extensions: { catchUp: true }`',
+} as const
+
 /** Responds with a value as JSON. */
 export function answerJson(
   response: ServerResponse,

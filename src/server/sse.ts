@@ -13,7 +13,7 @@ import { isAway, type MaskError } from './mask.ts'
 import type { ServerMetrics } from './metrics.ts'
 import { createOperationStream, hasOperations, type OperationStream, readStreamRequest } from './operation-stream.ts'
 import type { Pollers } from './pollers.ts'
-import { graphqlResponseType } from './refuse.ts'
+import { graphqlResponseType, liveUpdatesOff } from './refuse.ts'
 import { type Frames, toText, unavailable } from './stream-frames.ts'
 import { onExpiry } from './viewer.ts'
 
@@ -70,6 +70,8 @@ export function createEventStreamPlugin(options: {
   readonly maxStreamMs: number
   /** Maximum number of operations of one stream. */
   readonly maxSubscriptions: number
+  /** With false, event streams are refused; polling is served. */
+  readonly liveUpdates: boolean
   readonly maskError: MaskError
   /** Returns the functions that execute one operation of a stream with several. */
   readonly envelop: (context: object) => Enveloped
@@ -95,6 +97,10 @@ export function createEventStreamPlugin(options: {
     if (res.closed) {
       frames.return()
       return new Response(null)
+    }
+    if (transport === 'sse' && !options.liveUpdates) {
+      frames.return()
+      return refuse(liveUpdatesOff.status, liveUpdatesOff.code, liveUpdatesOff.message)
     }
     let pending: ReturnType<Frames['next']> | undefined
     if (several === undefined && transport === 'sse' && request.headers.has(lastEventId)) {

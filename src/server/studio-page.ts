@@ -61,17 +61,19 @@ interface File {
  * @param options.load - builds the Studio if necessary; called at once, so that the first visitor
  * waits less, and again for the next visitor after a failure
  * @param options.previewUrl - the URL of the preview server; null by default: no previews
+ * @param options.liveUpdates - false makes the page poll, by an element `meta`; true by default
  */
 export function createStudioPage(options: {
   readonly load: () => Promise<BuiltStudio>
   readonly logger: Logger
   readonly previewUrl?: string | null
+  readonly liveUpdates?: boolean
 }): StudioPage {
-  const { load, logger, previewUrl = null } = options
+  const { load, logger, previewUrl = null, liveUpdates = true } = options
   const policy = writePolicy(previewUrl)
   let files: Promise<ReadonlyMap<string, File>> | undefined
   const read = (): Promise<ReadonlyMap<string, File>> => {
-    files ??= prepare(load)
+    files ??= prepare(load, liveUpdates)
     files.catch(() => {
       files = undefined
     })
@@ -131,29 +133,39 @@ function answerUnavailable(response: ServerResponse): void {
  * Another process may be replacing the page at this moment: listed files are then missing, and the
  * directory is read again.
  */
-async function prepare(load: () => Promise<BuiltStudio>): Promise<ReadonlyMap<string, File>> {
+async function prepare(load: () => Promise<BuiltStudio>, liveUpdates: boolean): Promise<ReadonlyMap<string, File>> {
   try {
-    return await readFiles(await load())
+    return await readFiles(await load(), liveUpdates)
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
-    return readFiles(await load())
+    return readFiles(await load(), liveUpdates)
   }
 }
 
 /** Serves listed files only, so no path leads out of the directory. */
-async function readFiles({ directory }: BuiltStudio): Promise<ReadonlyMap<string, File>> {
+async function readFiles({ directory }: BuiltStudio, liveUpdates: boolean): Promise<ReadonlyMap<string, File>> {
   const assets = await readdir(join(directory, 'assets'))
   const names = ['/index.html', ...assets.map((name) => `/assets/${name}`)]
   return new Map(
-    await Promise.all(names.map(async (name) => [name, await readOne(join(directory, name), name)] as const)),
+    await Promise.all(
+      names.map(async (name) => [name, await readOne(join(directory, name), { name, liveUpdates })] as const),
+    ),
   )
 }
 
 const gzipAsync = promisify(gzip)
 const brotliAsync = promisify(brotliCompress)
 
-async function readOne(path: string, name: string): Promise<File> {
-  const body = await readFile(path)
+/** Read by `client/studio/main.tsx`. */
+const pollingMark = '<head><meta name="tidings-live-updates" content="false">'
+
+async function readOne(
+  path: string,
+  { name, liveUpdates }: { readonly name: string; readonly liveUpdates: boolean },
+): Promise<File> {
+  const content = await readFile(path)
+  const isMarked = name === '/index.html' && !liveUpdates
+  const body = isMarked ? Buffer.from(content.toString('utf8').replace('<head>', pollingMark)) : content
   const [zipped, brotli] = await Promise.all([
     gzipAsync(body),
     // The best quality takes a second per megabyte, at every start, and saves only a twentieth.

@@ -11,7 +11,7 @@ import type { Note } from './context.ts'
 import { refuseRepeatedHeader } from './headers.ts'
 import type { ServerMetrics } from './metrics.ts'
 import type { OriginPolicy } from './origin.ts'
-import { refuseUpgrade } from './refuse.ts'
+import { liveUpdatesOff, refuseUpgrade } from './refuse.ts'
 import type { WebSockets } from './websocket.ts'
 
 /**
@@ -50,6 +50,7 @@ export function createUpgrade(options: {
       note('REFUSED', null, from, { reason, subject: 'ws', detail: message })
       return [403, message]
     }
+    if (!config.LIVE_UPDATES) return [liveUpdatesOff.status, liveUpdatesOff.message]
     if (isDraining()) return [503, 'This server is shutting down; connect again']
     if (connections.mayOpen(from.address)) return null
     metrics.refused('address')

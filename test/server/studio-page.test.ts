@@ -56,6 +56,19 @@ test('the page may be stored and revalidated, its assets are immutable, and noth
     expect((await fetch(`${server.url}${path}`)).status).toBe(404)
 })
 
+test('the page says that live updates are turned off, and nothing when they are not', async () => {
+  await using folder = await createTestDirectory()
+  const built = await writeStudio(folder.path)
+  await writeFile(join(folder.path, 'index.html'), '<!doctype html><html><head><title>Studio</title></head></html>')
+  for (const liveUpdates of [true, false]) {
+    const page = createStudioPage({ load: () => Promise.resolve(built), logger: silentLogger, liveUpdates })
+    await using server = await serve(page)
+    const text = await (await fetch(server.url)).text()
+    expect(text.includes('<meta name="tidings-live-updates" content="false">')).toBe(!liveUpdates)
+    expect(text).toContain('<title>Studio</title>')
+  }
+})
+
 test('a failed build is reported in the response, and retried for the next request', async () => {
   await using folder = await createTestDirectory()
   const built = await writeStudio(folder.path)

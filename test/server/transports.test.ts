@@ -1,5 +1,6 @@
 import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
 import { openStream, resultOf } from './sse.ts'
 import { ask, type GraphqlBody, open, type ServerFixture, startTestServer, subscribe, until } from './support.ts'
 
@@ -189,4 +190,33 @@ test('leaves nothing behind when a client disconnects while its event stream is 
   await until(() => expect(open.quiet).toBe(1))
   expect(slow.server.connections.size).toBe(1)
   expect(slow.server.metrics.subscriptions.get('silence')).toBe(1)
+})
+
+test('refuses WebSockets and event streams when live updates are turned off, and still answers polling', async () => {
+  await using off = await startTestServer({ environment: { LIVE_UPDATES: 'false' }, on: fixture.fixture })
+  const id = await start(2)
+  const socket = new WebSocket(off.server.wsUrl, 'graphql-transport-ws')
+  socket.on('error', () => undefined)
+  const status = await new Promise((resolve) =>
+    socket.once('unexpected-response', (_, response) => {
+      resolve(response.statusCode)
+      socket.terminate()
+    }),
+  )
+  expect(status).toBe(406)
+  const one = { query: replay, variables: { id } }
+  const several = { operations: [{ id: '1', ...one }] }
+  for (const body of [one, several]) {
+    const response = await fetch(`${off.server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+      body: JSON.stringify(body),
+    })
+    expect(response.status).toBe(406)
+    expect(await response.json()).toMatchObject({ errors: [{ extensions: { code: 'LIVE_UPDATES_OFF' } }] })
+  }
+  await using polled = await openStream(off.server.url, replay, { variables: { id }, extensions: { catchUp: true } })
+  expect(polled.response.status).toBe(200)
+  expect((await polled.rest()).filter((event) => 'event' in event).at(-1)).toEqual({ event: 'complete', data: '' })
+  expect((await off.post('{ hello }')).body).toEqual({ data: { hello: 'Hello you' } })
 })
