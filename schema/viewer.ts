@@ -1,4 +1,4 @@
-import type { Viewer } from '../src/tasks/viewer.ts'
+import { type Viewer, withoutToken } from '../src/tasks/viewer.ts'
 import { builder } from './builder.ts'
 
 const viewerRef = builder.objectRef<Viewer>('Viewer').implement({
@@ -24,6 +24,7 @@ builder.queryField('viewer', (t) =>
     type: viewerRef,
     nullable: true,
     description: 'The authenticated caller of this operation; null without a token.',
+    extensions: withoutToken,
     resolve: (_, _args, { viewer }) => viewer,
   }),
 )

@@ -261,6 +261,11 @@ export const settings = {
   ),
 
   MAX_BODY_BYTES: setting(number(1_024, 1_073_741_824), '1048576', 'maximum size of a request without files'),
+  MAX_ANONYMOUS_BODY_BYTES: setting(
+    number(1_024, 1_073_741_824),
+    '102400',
+    'maximum size of a request or a WebSocket message without a token',
+  ),
   MAX_UPLOAD_BYTES: setting(number(1_024, 1_073_741_824), '26214400', 'maximum size of an uploaded document'),
   MAX_MESSAGE_BYTES: setting(number(1_024, 104_857_600), '262144', 'maximum size of a WebSocket message from a client'),
   MAX_SOCKET_BUFFER_BYTES: setting(
@@ -278,13 +283,43 @@ export const settings = {
     '3600000',
     'maximum duration of an event stream in ms; the client then resumes. Removes streams of vanished clients behind proxies',
   ),
+  MAX_LOOP_LAG_MS: setting(
+    number(10, 600_000),
+    '1000',
+    'lag of the event loop in ms that, when it lasts for two seconds, makes the server refuse new requests and connections with 503',
+  ),
   MAX_QUERY_DEPTH: setting(number(1, 100), '15', 'maximum depth of an operation'),
   MAX_QUERY_TOKENS: setting(number(100, 100_000), '2000', 'maximum number of tokens in an operation'),
   MAX_QUERY_ALIASES: setting(number(0, 1_000), '30', 'maximum number of aliases in an operation'),
+  MAX_QUERY_FIELDS: setting(
+    number(10, 100_000),
+    '2000',
+    'maximum number of fields in a document, counting fragments each time they are spread',
+  ),
+  MAX_QUERY_FIELDS_PER_NAME: setting(
+    number(2, 10_000),
+    '30',
+    'maximum number of fields with the same response name, or of fragments, in one place of a document',
+  ),
   MAX_QUERY_COST: setting(number(1, 1_000_000), '5000', 'maximum estimated cost of an operation'),
   MAX_SUBSCRIPTIONS_PER_SOCKET: setting(number(1, 100_000), '100', 'maximum subscriptions per WebSocket'),
   MAX_SOCKETS_PER_VIEWER: setting(number(1, 1_000_000), '50', 'maximum WebSockets per viewer on one server'),
   MAX_SOCKETS_PER_ADDRESS: setting(number(1, 1_000_000), '200', 'maximum WebSockets per address on one server'),
+  MAX_SOCKET_WORK: setting(
+    number(1_024, 1_000_000_000),
+    '524288',
+    'work per WebSocket and second, in bytes: messages and requests with what handling them costs, about 10 bytes per microsecond of processor time; four times as much at once. Beyond it, nothing more is read from the socket, and it is closed after ten seconds',
+  ),
+  MAX_VIEWER_WORK: setting(
+    number(1_024, 1_000_000_000),
+    '1048576',
+    'the same per viewer on one server: requests beyond it are refused with 429',
+  ),
+  MAX_ADDRESS_WORK: setting(
+    number(1_024, 1_000_000_000),
+    '2097152',
+    'the same per address on one server: new connections are refused with 429 too',
+  ),
   MAX_UPLOADS_PER_VIEWER: setting(number(1, 1_000), '6', 'maximum concurrent uploads per viewer on one server'),
   HEAD_STARTS: setting(
     pairs(86_400),

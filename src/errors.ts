@@ -71,7 +71,7 @@ export const requestErrorCatalogue = {
   REQUEST_TOO_LARGE: {
     retryable: false,
     when: 'The request or a file in it is larger than the server accepts (HTTP 413).',
-    advice: 'Send less; `MAX_BODY_BYTES` and `MAX_UPLOAD_BYTES` are the limits.',
+    advice: 'Send less; the message names the limit.',
   },
   REQUEST_TOO_SLOW: {
     retryable: true,
@@ -119,11 +119,11 @@ export const closeCodeCatalogue: Readonly<Record<number, { readonly when: string
   1000: { when: 'The client has closed it.', client: 'nothing' },
   1012: { when: 'The server is shutting down.', client: 'connects again, to another server, and resumes' },
   1013: {
-    when: 'Try again later: the socket was not drained, there are too many, or the database is unavailable.',
+    when: 'Try again later: the socket was not drained, its messages made too much work, there are too many, or the database is unavailable.',
     client: 'resumes with backoff',
   },
   4400: { when: 'A message was not of the protocol.', client: 'stays closed: a defect of the client' },
-  4401: { when: 'The token is not acceptable.', client: 'stays closed until there is another token' },
+  4401: { when: 'The token is not acceptable, or there is none.', client: 'stays closed until there is another token' },
   4403: { when: 'The token has expired.', client: 'renews the token and resumes' },
   4406: { when: 'The subprotocol `graphql-transport-ws` is missing.', client: 'stays closed' },
   4408: { when: '`connection_init` did not arrive in time.', client: 'resumes' },

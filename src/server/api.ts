@@ -24,10 +24,11 @@ import type { ServerMetrics } from './metrics.ts'
 import type { OriginPolicy } from './origin.ts'
 import { createPolicy } from './policy.ts'
 import type { Pollers } from './pollers.ts'
-import { refuse } from './refuse.ts'
+import { overloadMessage, refuse } from './refuse.ts'
 import { createEventStreamPlugin } from './sse.ts'
 import { createUnavailablePlugin } from './unavailable.ts'
 import { isExpired, type Tokens } from './viewer.ts'
+import { tooMuchWork, type Work, workOf } from './work.ts'
 
 /** Creates the context of resolvers; called for each operation. */
 export type CreateContext = (
@@ -64,20 +65,25 @@ export function createApi(options: {
   readonly pollers: Pollers
   readonly metrics: ServerMetrics
   readonly note: Note
+  readonly work: Work
   readonly maskError: MaskError
   readonly keepAliveMs: number
   readonly confirmMs: number
   readonly bodyPace: BodyPace | undefined
+  /** Whether the server has more work than it can do: it refuses new requests then. */
+  readonly isOverloaded: () => boolean
   /** Serves the page to browsers that navigate to the endpoint. */
   readonly servePage: (response: ServerResponse) => void | Promise<void>
   readonly exposure: Exposure
 }): Api {
-  const { config, schema, createContext, live, tracing, tokens, origins, budgets, metrics, note, maskError } = options
+  const { config, schema, createContext, live, tracing, tokens, origins, budgets, work, metrics, note, maskError } =
+    options
   const policy = createPolicy({
     schema,
     limits: config,
     exposure: options.exposure,
     budgets,
+    work,
     metrics,
     note,
     live,
@@ -92,7 +98,7 @@ export function createApi(options: {
     },
     plugins: [
       policy.plugin,
-      createBodyLimitPlugin(config, metrics, note, options.bodyPace),
+      createBodyLimitPlugin({ limits: config, metrics, note, work, pace: options.bodyPace }),
       createEventStreamPlugin({
         ...options,
         maxStreamMs: config.MAX_STREAM_MS,
@@ -169,6 +175,11 @@ export function createApi(options: {
         response.setHeader('allow', 'GET, POST, OPTIONS')
         return refuse(response, 405, 'BAD_INPUT', `${method ?? ''} is not used here; use POST`)
       }
+      // Only new work is refused: open connections are still served.
+      if (options.isOverloaded()) {
+        metrics.refused('overload')
+        return refuse(response, 503, 'UNAVAILABLE', overloadMessage)
+      }
       const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? ''
       // HTML forms of other sites can send any other content type without a CORS preflight.
       if (method === 'POST' && !postTypes.includes(type))
@@ -177,6 +188,16 @@ export function createApi(options: {
       if (type !== '') headers['content-type'] = headers['content-type']?.replace(/^[^;]*/, type)
       const viewer = await readViewer(request, response, { type, from })
       if (viewer === undefined) return
+      const source = { address: from.address, userId: viewer?.userId ?? null }
+      const waitMs = work.waitMs(source)
+      if (waitMs > 0) {
+        metrics.refused('work')
+        const limit = work.waitMs({ ...source, userId: null }) > 0 ? 'address' : 'viewer'
+        const message = tooMuchWork(limit)
+        note('LIMITED', viewer, from, { reason: 'work', subject: 'http', detail: message })
+        return refuse(response, 429, 'RATE_LIMITED', message, waitMs)
+      }
+      work.record(source, workOf.message)
       let unreadBytes = (): number => 0
       const caughtUp = Promise.withResolvers<void>()
       const context: ServerContext = {
@@ -202,8 +223,8 @@ export function createApi(options: {
       await yoga(request, response, context)
     },
     envelop: (context): Enveloped => yoga.getEnveloped({ ...context }) as unknown as Enveloped,
-    async subscribeShared({ viewer, from, seat }, args) {
-      const contextValue = { ...(await createContext(viewer, { catchUp: false, from })), from, seat }
+    async subscribeShared({ viewer, from, socketId, seat }, args) {
+      const contextValue = { ...(await createContext(viewer, { catchUp: false, from })), from, socketId, seat }
       return policy.subscribeShared({ ...args, contextValue })
     },
     dispose: () => yoga.dispose(),

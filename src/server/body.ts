@@ -1,14 +1,19 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 import type { Config } from '../config.ts'
 import type { Note, ServerContext } from './context.ts'
+import { isJsonTooDeep } from './json-depth.ts'
 import type { ServerMetrics } from './metrics.ts'
-import { type MultipartReading, readMultipart, tooLarge } from './multipart.ts'
+import { jsonTooDeep, type MultipartReading, readMultipart, tooLarge } from './multipart.ts'
 import { createSpool } from './spool.ts'
+import type { Work } from './work.ts'
 
 /** The settings that limit the size of a request and the concurrent uploads of a viewer. */
-export type BodyLimits = Pick<Config, 'MAX_BODY_BYTES' | 'MAX_UPLOAD_BYTES' | 'MAX_UPLOADS_PER_VIEWER'>
+export type BodyLimits = Pick<
+  Config,
+  'MAX_BODY_BYTES' | 'MAX_ANONYMOUS_BODY_BYTES' | 'MAX_UPLOAD_BYTES' | 'MAX_UPLOADS_PER_VIEWER'
+>
 
 /** The minimum pace of a request body. */
 export interface BodyPace {
@@ -23,39 +28,35 @@ export interface BodyPace {
 /** 30 s for a megabyte; for files, less than the slowest mobile connection delivers. */
 export const defaultPace: BodyPace = { bodyMs: 30_000, windowMs: 20_000, windowBytes: 16_384 }
 
-/**
- * Time that a client refused in the middle of its body has to read the response before its
- * connection is destroyed.
- */
-const lingerMs = 2_000
 const maxFiles = 10
 /** Codes of bodies that are refused for exceeding a limit, as opposed to malformed ones. */
 const limitCodes: readonly unknown[] = ['REQUEST_TOO_LARGE', 'REQUEST_TOO_SLOW', 'RATE_LIMITED']
 
 /**
- * Reads request bodies up to a limit: `MAX_BODY_BYTES`, and for uploads `MAX_UPLOAD_BYTES` in
- * addition. A larger body is answered with 413 as soon as its `Content-Length` shows it or the
+ * Reads request bodies up to a limit: `MAX_BODY_BYTES` (`MAX_ANONYMOUS_BODY_BYTES` without a
+ * token), and for uploads `MAX_UPLOAD_BYTES` in addition. A larger body is answered with 413 as soon as its `Content-Length` shows it or the
  * limit is exceeded, a body that is too slow with 408. Files of uploads are written to disk as they
  * arrive and kept until the response is closed.
  */
-export function createBodyLimitPlugin(
-  limits: BodyLimits,
-  metrics: ServerMetrics,
-  note: Note,
-  pace: BodyPace = defaultPace,
-): Plugin<object, ServerContext> {
+export function createBodyLimitPlugin(options: {
+  readonly limits: BodyLimits
+  readonly metrics: ServerMetrics
+  readonly note: Note
+  readonly work: Work
+  readonly pace: BodyPace | undefined
+}): Plugin<object, ServerContext> {
+  const { limits, metrics, note, work, pace = defaultPace } = options
   const uploads = new Map<string, number>()
   return {
     onRequestParse({ request, requestParser, setRequestParser, serverContext }) {
       if (request.method !== 'POST' || requestParser === undefined) return
       const isUpload = request.headers.get('content-type')?.startsWith('multipart/') === true
-      const { req, res, viewer, from } = serverContext
+      const { req, viewer, from } = serverContext
       const refusing = async <T>(read: () => Promise<T>): Promise<T> => {
         try {
           return await read()
         } catch (error) {
           metrics.refused('body')
-          abandon(req, res)
           if (error instanceof GraphQLError && limitCodes.includes(error.extensions['code']))
             note('LIMITED', viewer, from, { reason: 'body', detail: error.message })
           throw error
@@ -68,8 +69,18 @@ export function createBodyLimitPlugin(
         )
       }
       const { method, headers, url } = request
+      const isJson = headers.get('content-type')?.toLowerCase().includes('json') === true
       setRequestParser(async () => {
-        const body = await refusing(() => readBody(req, limits.MAX_BODY_BYTES, pace))
+        const setting =
+          viewer === null && limits.MAX_ANONYMOUS_BODY_BYTES < limits.MAX_BODY_BYTES
+            ? 'MAX_ANONYMOUS_BODY_BYTES'
+            : 'MAX_BODY_BYTES'
+        const body = await refusing(async () => {
+          const bytes = await readBody(req, { maxBytes: limits[setting], setting, pace })
+          work.record({ address: from.address, userId: viewer?.userId ?? null }, bytes.length)
+          if (isJson && isJsonTooDeep(bytes)) throw jsonTooDeep('request')
+          return bytes
+        })
         return requestParser(new Request(url, { method, headers: new Headers([...headers]), body }))
       })
     },
@@ -112,10 +123,10 @@ const tooSlow = (): GraphQLError =>
  */
 async function readBody(
   request: IncomingMessage,
-  maxBytes: number,
-  { bodyMs }: BodyPace,
+  options: { readonly maxBytes: number; readonly setting: keyof BodyLimits; readonly pace: BodyPace },
 ): Promise<Buffer<ArrayBuffer>> {
-  const large = (): GraphQLError => tooLarge('request', maxBytes, 'MAX_BODY_BYTES')
+  const { maxBytes, setting, pace } = options
+  const large = (): GraphQLError => tooLarge('request', maxBytes, setting)
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw large()
   const chunks: Buffer[] = []
   let bytes = 0
@@ -129,7 +140,7 @@ async function readBody(
     end: () => resolve(Buffer.concat(chunks, bytes)),
     cut: () => reject(cut()),
   })
-  const timer = setTimeout(() => reject(tooSlow()), bodyMs).unref()
+  const timer = setTimeout(() => reject(tooSlow()), pace.bodyMs).unref()
   try {
     return await promise
   } finally {
@@ -193,16 +204,4 @@ function listen(
   request.on('data', on.data).on('end', on.end).on('close', close)
   if (request.destroyed) close()
   return () => void request.off('data', on.data).off('end', on.end).off('close', close)
-}
-
-/** Discards the rest of a body for a limited time, so that the client can read the response. */
-function abandon(request: IncomingMessage, response: ServerResponse): void {
-  request.resume()
-  response.once('finish', () => {
-    if (request.complete) return
-    const timer = setTimeout(() => {
-      if (!request.complete) request.socket.destroy()
-    }, lingerMs)
-    timer.unref()
-  })
 }

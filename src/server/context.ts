@@ -31,10 +31,13 @@ export interface ServerContext {
 /** The context that every transport provides for an operation. */
 export interface OperationContext {
   readonly viewer: Viewer | null
+  /** Retained as long as the operation. */
   readonly params: GraphQLParams
   readonly from: Whence
   /** Present only over HTTP. */
   readonly req?: IncomingMessage
+  /** The id of the WebSocket; absent on other transports. */
+  readonly socketId?: string | undefined
 }
 
 /** The functions that execute one operation; the result of yoga's `getEnveloped`. */
@@ -51,6 +54,8 @@ export interface Enveloped {
 export interface Place {
   readonly viewer: Viewer | null
   readonly from: Whence
+  /** The id of the WebSocket. */
+  readonly socketId: string | undefined
   readonly seat: Seat
 }
 

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage } from 'node:http'
 import type { Config } from '../config.ts'
 import { isLoopback } from './address.ts'
 import { createReadiness, type HealthSources } from './health.ts'
+import { lingerForBody } from './linger.ts'
 import { listen } from './listen.ts'
 import { isLoopbackHost } from './origin.ts'
 import type { MetricsPage } from './prometheus.ts'
@@ -46,6 +47,7 @@ export async function startHealthServer(options: {
   let isDraining = false
   const { metrics } = options
   const server = createServer((request, response) => {
+    lingerForBody(request, response)
     if (request.url === '/metrics' && metrics !== undefined && mayReadMetrics(metrics.config, request))
       void metrics.page.render().then(
         (text) => response.writeHead(200, { 'content-type': metrics.page.type }).end(text),

@@ -1,5 +1,6 @@
 import type { Database } from '../db/connect.ts'
 import type { Bus } from '../log/bus.ts'
+import { startTimeoutWithoutLag } from './loop-lag.ts'
 
 /** The dependencies that a process needs in order to serve requests. */
 export interface HealthSources {
@@ -19,14 +20,15 @@ const databaseTimeoutMs = 1_000
 
 /**
  * Checks whether this process can serve requests; takes at most one second, whatever the state of
- * the database.
+ * the database, plus the lag of the event loop.
  */
 export type ReadReadiness = (isDraining: boolean) => Promise<Readiness>
 
 /**
  * Creates the readiness check. At most one query is in flight, however often the check is called.
  * It runs on a dedicated connection: waiting for one of a shared pool could time out although the
- * database is healthy.
+ * database is healthy. The lag of the event loop does not count either: a stalled server would
+ * otherwise take its own stall for an outage, and disconnect every client.
  */
 export function createReadiness({ database, bus }: HealthSources): ReadReadiness {
   const pool = database.openPool({
@@ -58,11 +60,9 @@ export function createReadiness({ database, bus }: HealthSources): ReadReadiness
 }
 
 async function inTime(answer: Promise<boolean>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const tooLate = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), databaseTimeoutMs)
-  })
+  const { promise: tooLate, resolve } = Promise.withResolvers<boolean>()
+  const cancel = startTimeoutWithoutLag(databaseTimeoutMs, () => resolve(false))
   const isUp = await Promise.race([answer, tooLate])
-  clearTimeout(timer)
+  cancel()
   return isUp
 }

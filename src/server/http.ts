@@ -21,6 +21,7 @@ import { createReadiness, type HealthSources } from './health.ts'
 import { mayReadMetrics } from './health-server.ts'
 import { lingerForBody } from './linger.ts'
 import { hostInUrl, listen } from './listen.ts'
+import { measureLoopLag } from './loop-lag.ts'
 import { createMaskError } from './mask.ts'
 import { createServerMetrics, type ServerMetrics } from './metrics.ts'
 import { createOriginPolicy } from './origin.ts'
@@ -30,10 +31,12 @@ import { createRecordWatch } from './record-watch.ts'
 import { answerJson, refuse } from './refuse.ts'
 import { createCloser } from './shutdown.ts'
 import { type BuiltStudio, createStudioPage } from './studio-page.ts'
+import { limitConnections } from './tcp-limit.ts'
 import { createUpgrade } from './upgrade.ts'
 import { createTokens } from './viewer.ts'
 import { createWebSockets } from './websocket.ts'
 import { createSocketProtocol } from './websocket-protocol.ts'
+import { createWork } from './work.ts'
 
 /** The options of {@link startServer}. */
 export interface ServerOptions {
@@ -79,6 +82,10 @@ export interface ServerOptions {
   readonly confirmMs?: number
   /** Longest wait for `connection_init`; default 10 s. */
   readonly initMs?: number
+  /** Time after which a WebSocket without a token is closed, when tokens are required; default 60 s. */
+  readonly anonymousMs?: number
+  /** Time after which a WebSocket that continuously exceeds its limit of work is closed; default 10 s. */
+  readonly floodMs?: number
   /** The minimum pace of request bodies; see `defaultPace`. */
   readonly bodyPace?: BodyPace
 }
@@ -119,7 +126,7 @@ const awaySpreadMs = 1_000
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, schema, createContext, live, tracing, logger, admin, metricsPage, bodyPace } = options
-  const { keepAliveMs = 12_000, confirmMs = 1_000, initMs = 10_000 } = options
+  const { keepAliveMs = 12_000, confirmMs = 1_000, initMs = 10_000, anonymousMs = 60_000, floodMs = 10_000 } = options
   const metrics = options.metrics ?? createServerMetrics()
   const connections = createConnections(config, metrics)
   const pollers = createPollers()
@@ -131,6 +138,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const maskError = createMaskError(logger, exposure)
   const readReadiness = createReadiness(options.health)
   const securityHeaders = createSecurityHeaders(config)
+  const loopLag = measureLoopLag({ maxMs: config.MAX_LOOP_LAG_MS })
+  const { isOverloaded } = loopLag
   let isDraining = false
   const record = createRecordWatch({
     readReadiness,
@@ -155,7 +164,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         })
 
   const budgets = createBudgets({ rateLimits: options.rateLimits, metrics, note })
-  const door = { connections, budgets, metrics, note }
+  const work = createWork(config)
+  const door = { connections, budgets, work, metrics, note }
   const api = createApi({
     ...door,
     config,
@@ -174,6 +184,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     servePage: exposure.hasGraphiql
       ? graphiql.servePage
       : (response) => refuse(response, 404, 'NOT_FOUND', 'There is no page here; GRAPHIQL=true on the server adds it'),
+    isOverloaded,
   })
   const protocol = createSocketProtocol({
     ...door,
@@ -184,7 +195,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     maxSubscriptions: config.MAX_SUBSCRIPTIONS_PER_SOCKET,
     isAway: record.isAway,
   })
-  const sockets = createWebSockets({ ...door, limits: config, protocol, live, logger, keepAliveMs, initMs })
+  const sockets = createWebSockets({
+    ...door,
+    limits: config,
+    protocol,
+    live,
+    logger,
+    keepAliveMs,
+    initMs,
+    floodMs,
+    anonymousMs: tokens.areRequired ? anonymousMs : Number.POSITIVE_INFINITY,
+  })
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (isDraining) response.setHeader('connection', 'close')
@@ -238,7 +259,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       })
     },
   )
-  server.on('upgrade', createUpgrade({ ...door, config, sockets, origins, logger, isDraining: () => isDraining }))
+  server.on(
+    'upgrade',
+    createUpgrade({ ...door, config, sockets, origins, logger, isDraining: () => isDraining, isOverloaded }),
+  )
+  limitConnections(server, config, metrics)
   const { HOST: host, PORT } = config
   const port = await listen(server, { host, port: PORT, setting: 'PORT', failure: 'The server cannot listen' })
 
@@ -255,6 +280,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const close = async (spreadMs: number): Promise<void> => {
     beginDraining()
     await closer.close(spreadMs)
+    loopLag[Symbol.dispose]()
     await announcement?.[Symbol.asyncDispose]()
   }
   return {

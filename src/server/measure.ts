@@ -1,4 +1,5 @@
 import {
+  type ExecutableDefinitionNode,
   type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLField,
@@ -96,6 +97,79 @@ export function measureOperation(options: {
 
   return ofSelection(operation.selectionSet, schema.getRootType(operation.operation) ?? undefined)
 }
+
+/** The number of fields in a document, counted as validation compares them. */
+export interface FieldCount {
+  /**
+   * All fields and fragment spreads of all definitions, counted each time a fragment is spread. The
+   * count stops at the limit.
+   */
+  readonly fields: number
+  /**
+   * The largest number of fields with one response name in one place, that is, of fields that are
+   * merged with each other. Fragment spreads in one place count as fields with the name `...`.
+   */
+  readonly perName: number
+  /** That response name. */
+  readonly name: string
+}
+
+/** A selection set, and the fragments that contain it. */
+interface Place {
+  readonly selectionSet: SelectionSetNode
+  readonly within: readonly string[]
+}
+
+/**
+ * Counts the fields that graphql's rule `OverlappingFieldsCanBeMerged` compares: pairs of fields
+ * with the same response name, so its time grows with the square of their number. Takes time
+ * linear in `maxFields`, whatever the document.
+ */
+export function countFields(options: {
+  readonly definitions: readonly ExecutableDefinitionNode[]
+  readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>
+  readonly maxFields: number
+}): FieldCount {
+  const { definitions, fragments, maxFields } = options
+  let fields = 0
+  let perName = 0
+  let name = ''
+
+  /** Adds the fields of a place to the fields that they are merged with, by response name. */
+  const collect = ({ selectionSet, within }: Place, merged: Map<string, Place[]>): void => {
+    for (const selection of selectionSet.selections) {
+      if (fields > maxFields) return
+      fields++
+      if (selection.kind === Kind.INLINE_FRAGMENT) {
+        collect({ selectionSet: selection.selectionSet, within }, merged)
+        continue
+      }
+      const isField = selection.kind === Kind.FIELD
+      const responseName = isField ? (selection.alias ?? selection.name).value : '...'
+      const places = merged.get(responseName) ?? []
+      merged.set(responseName, places)
+      places.push({ selectionSet: (isField ? selection.selectionSet : undefined) ?? emptySelection, within })
+      if (places.length > perName) {
+        perName = places.length
+        name = responseName
+      }
+      const fragment = isField ? undefined : fragments.get(selection.name.value)
+      // A fragment that spreads itself is refused by another rule.
+      if (fragment !== undefined && !within.includes(fragment.name.value))
+        collect({ selectionSet: fragment.selectionSet, within: [...within, fragment.name.value] }, merged)
+    }
+  }
+  const count = (places: readonly Place[]): void => {
+    const merged = new Map<string, Place[]>()
+    for (const place of places) collect(place, merged)
+    for (const inner of merged.values()) if (fields <= maxFields) count(inner)
+  }
+  for (const { kind, name: definitionName, selectionSet } of definitions)
+    count([{ selectionSet, within: kind === Kind.FRAGMENT_DEFINITION ? [definitionName.value] : [] }])
+  return { fields, perName, name }
+}
+
+const emptySelection: SelectionSetNode = { kind: Kind.SELECTION_SET, selections: [] }
 
 function lengthOf(
   node: FieldNode,

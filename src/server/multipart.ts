@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream'
 import busboy, { type Busboy } from 'busboy'
 import { GraphQLError } from 'graphql'
 import type { GraphQLParams } from 'graphql-yoga'
+import { isJsonTooDeep, maxJsonDepth } from './json-depth.ts'
 import type { Spool, UploadedFile } from './spool.ts'
 
 /** The size limits of a multipart request. */
@@ -27,6 +28,11 @@ export function tooLarge(what: string, maxBytes: number, setting: string): Graph
   return new GraphQLError(`The ${what} is too large; at most ${maxBytes} bytes are allowed (${setting})`, {
     extensions: { code: 'REQUEST_TOO_LARGE', http: { status: 413 } },
   })
+}
+
+/** Creates the error for JSON that is nested too deeply to be parsed. */
+export function jsonTooDeep(what: string): GraphQLError {
+  return malformed(`The JSON of the ${what} is nested more than ${maxJsonDepth} levels deep; that is the maximum`)
 }
 
 /** A multipart request that is being read. */
@@ -171,6 +177,7 @@ function misplaced(
 }
 
 function parseJson(name: string, value: string): unknown {
+  if (isJsonTooDeep(Buffer.from(value))) throw jsonTooDeep(`field "${name}"`)
   try {
     return JSON.parse(value)
   } catch {

@@ -1,51 +1,74 @@
 import {
   type ASTNode,
   type DocumentNode,
+  type ExecutableDefinitionNode,
   type FragmentDefinitionNode,
   GraphQLError,
   type GraphQLSchema,
   getOperationAST,
   Kind,
   type OperationDefinitionNode,
+  type OperationTypeNode,
   parse,
+  type SelectionSetNode,
   specifiedRules,
   type ValidationContext,
   validate,
 } from 'graphql'
 import type { Config } from '../config.ts'
+import type { ErrorCode } from '../errors.ts'
+import { withoutToken } from '../tasks/viewer.ts'
 import { directiveRule, removeSuggestion } from './exposure.ts'
-import { type Measure, measureOperation } from './measure.ts'
+import { countFields, type Measure, measureOperation } from './measure.ts'
 
 /** The settings that limit the size of an operation. */
 export type OperationLimits = Pick<
   Config,
-  'MAX_QUERY_DEPTH' | 'MAX_QUERY_TOKENS' | 'MAX_QUERY_ALIASES' | 'MAX_QUERY_COST'
+  | 'MAX_QUERY_DEPTH'
+  | 'MAX_QUERY_TOKENS'
+  | 'MAX_QUERY_ALIASES'
+  | 'MAX_QUERY_COST'
+  | 'MAX_QUERY_FIELDS'
+  | 'MAX_QUERY_FIELDS_PER_NAME'
 >
 
-/** Parses and validates operations: once for each distinct valid text, as long as it is cached. */
+/**
+ * Parses and validates operations: once for each distinct valid text of an authenticated viewer, as
+ * long as it is cached.
+ */
 export interface Operations {
   /** @throws GraphQLError `GRAPHQL_PARSE_FAILED` for a syntax error or too many tokens */
   parse(text: string): DocumentNode
+  /** Whether a text is cached, so that it costs nothing to parse and validate it. */
+  isCached(text: string): boolean
   /**
-   * Validates a document against the rules of GraphQL and the limits on depth and aliases; returns
-   * at most 20 errors.
+   * Validates a document against the rules of GraphQL and the limits on its size; returns at most 20
+   * errors. A valid document loses its source locations: they take more memory than the document.
+   *
+   * @param options.isAuthenticated - whether the operation has a viewer. Without one only the root
+   * fields with {@link withoutToken} are accepted, and the document is not cached: no anonymous
+   * caller fills the cache
    */
-  validate(document: DocumentNode): readonly GraphQLError[]
+  validate(document: DocumentNode, options: { readonly isAuthenticated: boolean }): readonly GraphQLError[]
   /**
-   * Returns an error when the cost of an operation with these variables exceeds the limit,
+   * Returns the cost of an operation with these variables, and an error when it exceeds the limit,
    * otherwise null.
    */
   checkCost(
     document: DocumentNode,
     operation: OperationDefinitionNode,
     variables: Readonly<Record<string, unknown>> | null | undefined,
-  ): GraphQLError | null
+  ): { readonly cost: number; readonly error: GraphQLError | null }
   /** The number of cached texts. */
   readonly size: number
 }
 
 const maxRemembered = 1_000
-/** Maximum length of all cached texts together, so that memory is bounded whatever clients send. */
+/**
+ * Maximum number of tokens and characters of all cached texts together, so that memory is bounded
+ * whatever clients send: a document takes about 150 bytes per token.
+ */
+const maxRememberedTokens = 200_000
 const maxRememberedChars = 4_194_304
 const maxRememberedTextChars = 32_768
 const maxErrors = 20
@@ -67,16 +90,24 @@ export function createOperations(
   const valid = new WeakSet<DocumentNode>()
   const texts = new WeakMap<DocumentNode, string>()
   let rememberedChars = 0
+  let rememberedTokens = 0
 
   const remember = (document: DocumentNode): void => {
     const text = texts.get(document)
     if (text === undefined || text.length > maxRememberedTextChars || remembered.has(text)) return
     remembered.set(text, document)
     rememberedChars += text.length
-    for (const oldest of remembered.keys()) {
-      if (remembered.size <= maxRemembered && rememberedChars <= maxRememberedChars) break
+    rememberedTokens += tokensOf(document)
+    for (const [oldest, dropped] of remembered) {
+      if (
+        remembered.size <= maxRemembered &&
+        rememberedChars <= maxRememberedChars &&
+        rememberedTokens <= maxRememberedTokens
+      )
+        break
       remembered.delete(oldest)
       rememberedChars -= oldest.length
+      rememberedTokens -= tokensOf(dropped)
     }
   }
 
@@ -95,10 +126,14 @@ export function createOperations(
       texts.set(document, text)
       return document
     },
-    validate(document) {
+    isCached: (text) => remembered.has(text),
+    validate(document, { isAuthenticated }) {
+      if (!isAuthenticated && !isWithoutToken(schema, document)) return [tokenRequired()]
       if (valid.has(document)) return []
       // The limits are checked first: some rules of graphql take time that grows faster than the
       // document.
+      const large = checkFields(document, limits)
+      if (large !== null) return [large]
       const small = validate(schema, document, [directiveRule, limitRule(schema, limits)], { maxErrors })
       const errors = small.length > 0 ? small : validate(schema, document, specifiedRules, { maxErrors })
       for (const error of errors) {
@@ -107,7 +142,8 @@ export function createOperations(
       }
       if (errors.length === 0) {
         valid.add(document)
-        remember(document)
+        dropLocations(document)
+        if (isAuthenticated) remember(document)
       }
       return errors
     },
@@ -118,8 +154,11 @@ export function createOperations(
         operation,
         variables: variables ?? undefined,
       })
-      if (cost <= limits.MAX_QUERY_COST) return null
-      return tooMuch('cost', Math.round(cost), limits.MAX_QUERY_COST, 'MAX_QUERY_COST', operation)
+      const isTooMuch = cost > limits.MAX_QUERY_COST
+      return {
+        cost,
+        error: isTooMuch ? tooMuch('cost', Math.round(cost), limits.MAX_QUERY_COST, 'MAX_QUERY_COST', operation) : null,
+      }
     },
   }
 }
@@ -139,6 +178,78 @@ function parseText(text: string, maxTokens: number): DocumentNode {
   } catch (error) {
     if (error instanceof GraphQLError) error.extensions['code'] = 'GRAPHQL_PARSE_FAILED'
     throw error
+  }
+}
+
+/** Whether all root fields of a document are available without a token. */
+function isWithoutToken(schema: GraphQLSchema, document: DocumentNode): boolean {
+  const fragments = fragmentsOf(document)
+  const seen = new Set<string>()
+  const isListed = (type: OperationTypeNode, { selections }: SelectionSetNode): boolean =>
+    selections.every((selection) => {
+      if (selection.kind === Kind.INLINE_FRAGMENT) return isListed(type, selection.selectionSet)
+      const { value: name } = selection.name
+      if (selection.kind === Kind.FIELD)
+        return (
+          name.startsWith('__') ||
+          schema.getRootType(type)?.getFields()[name]?.extensions['withoutToken'] === withoutToken.withoutToken
+        )
+      const fragment = fragments.get(name)
+      if (fragment === undefined || seen.has(name)) return true
+      seen.add(name)
+      return isListed(type, fragment.selectionSet)
+    })
+  return document.definitions.every(
+    (definition) =>
+      definition.kind !== Kind.OPERATION_DEFINITION || isListed(definition.operation, definition.selectionSet),
+  )
+}
+
+function tokenRequired(): GraphQLError {
+  const code: ErrorCode = 'UNAUTHENTICATED'
+  return new GraphQLError(
+    'This needs a token: send `Authorization: Bearer …`, over WebSocket as `authorization` in connection_init',
+    // The status of the other refusals of an operation.
+    { extensions: { code, retryable: false, http: { status: 200 } } },
+  )
+}
+
+function checkFields(
+  document: DocumentNode,
+  { MAX_QUERY_FIELDS: maxFields, MAX_QUERY_FIELDS_PER_NAME: maxPerName }: OperationLimits,
+): GraphQLError | null {
+  const definitions = document.definitions.filter(
+    (definition): definition is ExecutableDefinitionNode =>
+      definition.kind === Kind.OPERATION_DEFINITION || definition.kind === Kind.FRAGMENT_DEFINITION,
+  )
+  const { fields, perName, name } = countFields({ definitions, fragments: fragmentsOf(document), maxFields })
+  const extensions = { code: 'GRAPHQL_VALIDATION_FAILED' }
+  if (fields > maxFields)
+    return new GraphQLError(
+      `This document has more than ${maxFields} fields, counting fragments each time they are spread; that is the maximum (MAX_QUERY_FIELDS)`,
+      { extensions },
+    )
+  if (perName <= maxPerName) return null
+  const what = name === '...' ? 'fragments are spread' : `fields have the response name "${name}"`
+  return new GraphQLError(
+    `In one place of this document ${perName} ${what}; at most ${maxPerName} are allowed (MAX_QUERY_FIELDS_PER_NAME)`,
+    { extensions },
+  )
+}
+
+/** The parser sets this property, which its type omits. */
+function tokensOf(document: DocumentNode): number {
+  return (document as { readonly tokenCount?: number }).tokenCount ?? 0
+}
+
+/**
+ * Drops the source locations of a document. They refer to the tokens of the whole text; only errors
+ * of validation need them.
+ */
+function dropLocations(node: object): void {
+  for (const [key, value] of Object.entries(node)) {
+    if (key === 'loc') Object.assign(node, { loc: undefined })
+    else if (typeof value === 'object' && value !== null) dropLocations(value)
   }
 }
 

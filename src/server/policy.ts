@@ -1,6 +1,7 @@
 import {
   type DocumentNode,
   type ExecutionArgs,
+  type ExecutionResult,
   execute,
   GraphQLError,
   type GraphQLSchema,
@@ -8,17 +9,20 @@ import {
 } from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import { keyOfUser } from '../admin/rate-limits.ts'
+import type { Config } from '../config.ts'
 import type { Live } from '../live/shared.ts'
 import { subscribeAlone } from '../live/subscribe-alone.ts'
 import { noTracing, type Tracing } from '../tracing.ts'
 import type { Budgets } from './budgets.ts'
 import type { Note, OperationContext } from './context.ts'
+import { declaredParams, retainedBytes, tooMuchRetained } from './declared-params.ts'
 import { createIntrospectionCheck, type Exposure } from './exposure.ts'
 import { onEnd } from './iterables.ts'
 import { codeOf } from './mask.ts'
 import type { OperationType, ServerMetrics } from './metrics.ts'
 import { createOperations, nameRootField, type OperationLimits } from './operations.ts'
 import { createTracedExecute } from './traced-execute.ts'
+import { type Work, type WorkSource, workOf } from './work.ts'
 
 /** The arguments that `execute` and `subscribe` have in common, as far as the policy reads them. */
 interface Arguments {
@@ -49,11 +53,12 @@ export interface Policy {
  */
 export function createPolicy(options: {
   readonly schema: GraphQLSchema
-  readonly limits: OperationLimits
+  readonly limits: OperationLimits & Pick<Config, 'MAX_MESSAGE_BYTES'>
   readonly exposure: Exposure
   readonly budgets: Budgets
   readonly metrics: ServerMetrics
   readonly note: Note
+  readonly work: Work
   /**
    * Executes subscriptions to fields that share executions; without it each subscriber has its own
    * execution.
@@ -62,17 +67,22 @@ export function createPolicy(options: {
   /** Off by default. */
   readonly tracing?: Tracing | undefined
 }): Policy {
-  const { budgets, metrics, note, live, tracing = noTracing } = options
+  const { budgets, work, metrics, note, live, tracing = noTracing } = options
   const operations = createOperations(options.schema, options.limits, options.exposure)
   const checkIntrospection = createIntrospectionCheck(options.exposure)
   const refuse = ({ document, operationName, variableValues, contextValue }: Arguments) => {
     const operation = getOperationAST(document, operationName)
-    const forbidden = checkIntrospection(document, (contextValue as OperationContext).viewer)
+    const context = contextValue as OperationContext
+    const forbidden = checkIntrospection(document, context.viewer)
     if (forbidden !== null) return { errors: [forbidden] }
-    const error = operation ? operations.checkCost(document, operation, variableValues) : null
-    if (error === null) return null
+    if (!operation) return null
+    const { cost, error } = operations.checkCost(document, operation, variableValues)
+    if (error === null) {
+      work.record(sourceOf(context), workOf.costUnit * cost)
+      return null
+    }
     metrics.refused('cost')
-    const { viewer, from } = contextValue as OperationContext
+    const { viewer, from } = context
     note('LIMITED', viewer, from, { reason: 'cost', subject: operation?.name?.value, detail: error.message })
     return { errors: [error] }
   }
@@ -90,23 +100,42 @@ export function createPolicy(options: {
     const extensions = { code: 'RATE_LIMITED', retryable: true, retryAfterMs }
     return { errors: [new GraphQLError(message, { extensions })] }
   }
+  /**
+   * Drops what a subscription over HTTP does not declare: yoga retains the parameters as long as the
+   * stream. The protocol of WebSockets does the same for its operations.
+   */
+  const retainDeclared = (args: { -readonly [K in keyof Arguments]: Arguments[K] }): ExecutionResult | null => {
+    const { req, params } = args.contextValue as Partial<OperationContext>
+    const operation = getOperationAST(args.document, args.operationName)
+    if (req === undefined || params === undefined || !operation) return null
+    const declared = declaredParams(operation, params)
+    Object.assign(params, { query: '', variables: undefined, extensions: undefined, ...declared })
+    args.variableValues = declared.variables
+    if (retainedBytes(declared) <= options.limits.MAX_MESSAGE_BYTES) return null
+    metrics.refused('retained')
+    return { errors: [tooMuchRetained('stream')] }
+  }
   /** Counts a subscription when it starts; a running subscription has no duration. */
   const countBegun = (result: unknown): void =>
     metrics.operated('subscription', isAsyncIterable(result) ? null : firstCode(result))
   const plugin: Plugin = {
-    onParse({ setParseFn }) {
+    onParse({ context, setParseFn }) {
       setParseFn((source: string | { readonly body: string }) => {
+        const text = typeof source === 'string' ? source : source.body
+        const documentWork = operations.isCached(text) ? 0 : workOf.documentByte * text.length
+        work.record(sourceOf(context as unknown as OperationContext), workOf.operation + documentWork)
         try {
-          return operations.parse(typeof source === 'string' ? source : source.body)
+          return operations.parse(text)
         } catch (error) {
           metrics.operated('unknown', codeOf(error))
           throw error
         }
       })
     },
-    onValidate({ setValidationFn }) {
+    onValidate({ context, setValidationFn }) {
+      const isAuthenticated = (context as unknown as OperationContext).viewer !== null
       setValidationFn((_schema: GraphQLSchema, document: DocumentNode) => {
-        const errors = operations.validate(document)
+        const errors = operations.validate(document, { isAuthenticated })
         if (errors.length > 0) metrics.operated('unknown', codeOf(errors[0]))
         return errors
       })
@@ -126,7 +155,8 @@ export function createPolicy(options: {
     },
     async onSubscribe({ args, setSubscribeFn, setResultAndStopExecution }) {
       setSubscribeFn(live?.subscribe ?? subscribeAlone)
-      const refusal = refuse(args) ?? (budgets.areLimited ? await limit('subscriptions', args) : null)
+      const refusal =
+        retainDeclared(args) ?? refuse(args) ?? (budgets.areLimited ? await limit('subscriptions', args) : null)
       if (refusal !== null) setResultAndStopExecution(refusal)
       return {
         onSubscribeResult({ result, setResult }) {
@@ -150,6 +180,10 @@ export function createPolicy(options: {
       return result
     },
   }
+}
+
+function sourceOf({ viewer, from, socketId }: OperationContext): WorkSource {
+  return { address: from.address, userId: viewer?.userId ?? null, socketId }
 }
 
 /** Returns the code of the first error of a result; null without errors. */

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Config } from '../config.ts'
 import type { Logger } from '../logger.ts'
 import { refuseRepeatedHeader } from './headers.ts'
+import { lingerForBody } from './linger.ts'
 import { hostInUrl, listen } from './listen.ts'
 import { guardPage } from './preview-guard.ts'
 import { readFramers, writePreviewHeaders } from './preview-policy.ts'
@@ -81,6 +82,7 @@ export async function startPreviewServer(options: {
   const server = createServer(
     { headersTimeout: 15_000, requestTimeout: 30_000, connectionsCheckingInterval: 5_000, keepAliveTimeout: 65_000 },
     (request, response) => {
+      lingerForBody(request, response)
       serve(request, response).catch((error: unknown) => {
         logger.warn({ err: error }, 'failed to read a file of a preview')
         if (response.headersSent) response.destroy()

@@ -5,6 +5,9 @@ const defaultRetryAfterMs = 5_000
 const isTemporary = (status: number): boolean => status === 429 || status === 503
 const toSeconds = (ms: number): number => Math.max(1, Math.ceil(ms / 1_000))
 
+/** The message to clients that are refused because the server has more work than it can do. */
+export const overloadMessage = 'This server is overloaded; try again later'
+
 /** Media type of a GraphQL response: https://graphql.github.io/graphql-over-http/draft/#sec-Media-Types */
 export const graphqlResponseType = 'application/graphql-response+json; charset=utf-8'
 

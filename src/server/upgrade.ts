@@ -11,8 +11,9 @@ import type { Note } from './context.ts'
 import { refuseRepeatedHeader } from './headers.ts'
 import type { ServerMetrics } from './metrics.ts'
 import type { OriginPolicy } from './origin.ts'
-import { liveUpdatesOff, refuseUpgrade } from './refuse.ts'
+import { liveUpdatesOff, overloadMessage, refuseUpgrade } from './refuse.ts'
 import type { WebSockets } from './websocket.ts'
+import { tooMuchWork, type Work } from './work.ts'
 
 /**
  * Time spent on new sockets per turn of the event loop: a reconnect storm must not delay connected
@@ -33,9 +34,13 @@ export function createUpgrade(options: {
   readonly metrics: ServerMetrics
   readonly note: Note
   readonly logger: Logger
+  readonly work: Work
   readonly isDraining: () => boolean
+  /** Whether the server has more work than it can do. */
+  readonly isOverloaded: () => boolean
 }): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
-  const { config, sockets, origins, connections, budgets, metrics, note, logger, isDraining } = options
+  const { config, sockets, origins, connections, budgets, work, metrics, note, logger } = options
+  const { isDraining, isOverloaded } = options
   const crowd = createTurnstile({ maxMs: upgradeMs })
 
   const refusalOf = (request: IncomingMessage, from: Whence): readonly [status: number, message: string] | null => {
@@ -52,6 +57,14 @@ export function createUpgrade(options: {
     }
     if (!config.LIVE_UPDATES) return [liveUpdatesOff.status, liveUpdatesOff.message]
     if (isDraining()) return [503, 'This server is shutting down; connect again']
+    if (isOverloaded()) {
+      metrics.refused('overload')
+      return [503, overloadMessage]
+    }
+    if (work.waitMs({ address: from.address, userId: null }) > 0) {
+      metrics.refused('work')
+      return [429, tooMuchWork('address')]
+    }
     if (connections.mayOpen(from.address)) return null
     metrics.refused('address')
     const message = 'Too many connections of this address are open; try again later'

@@ -1,6 +1,6 @@
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST } from 'graphql'
 import { MessageType, makeServer, type Server, type SubscribePayload } from 'graphql-ws'
-import { isAsyncIterable } from 'graphql-yoga'
+import { type GraphQLParams, isAsyncIterable } from 'graphql-yoga'
 import type { WebSocket } from 'ws'
 import { keyOfToken } from '../admin/rate-limits.ts'
 import { isTidingsError, TidingsError } from '../errors.ts'
@@ -11,6 +11,7 @@ import type { Api } from './api.ts'
 import { type Budgets, countFailedToken } from './budgets.ts'
 import type { Connections } from './connections.ts'
 import type { Enveloped, Note, Place } from './context.ts'
+import { declaredParams, isRecord, retainedBytes, tooMuchRetained } from './declared-params.ts'
 import { onFailure } from './iterables.ts'
 import { formatError, formatResult, isAway, type MaskError } from './mask.ts'
 import type { ServerMetrics } from './metrics.ts'
@@ -25,6 +26,12 @@ export interface SocketProtocol extends Pick<Server<ServedSocket>, 'opened'> {
    * closes instead.
    */
   refineFailure(socket: WebSocket, error: unknown): GraphQLError | null
+  /**
+   * Handles a parsed message that does not need graphql-ws: a ping, a pong, the end of an operation
+   * that has ended, and an operation beyond the limit.
+   * @returns false for all other messages, malformed ones included
+   */
+  answer(socket: ServedSocket, message: object): boolean
 }
 
 /**
@@ -53,6 +60,8 @@ export function createSocketProtocol(options: {
   /** Operations that are not shared. */
   const prepared = new WeakMap<object, { readonly enveloped: Enveloped; readonly number: number }>()
   let operations = 0
+  const tooManyMessage = `At most ${maxSubscriptions} operations may be under way on one socket (MAX_SUBSCRIPTIONS_PER_SOCKET)`
+  const tooMany = { message: tooManyMessage, extensions: { code: 'RATE_LIMITED', retryable: true } }
   const preparedOf = (args: ExecutionArgs): { readonly enveloped: Enveloped; readonly number: number } => {
     const known = prepared.get(args)
     if (known === undefined) throw new Error('This operation was not prepared')
@@ -60,25 +69,35 @@ export function createSocketProtocol(options: {
   }
 
   const prepare = async (
-    { viewer, outlet, connection: { from } }: ServedSocket,
+    socket: ServedSocket,
     id: string,
     payload: SubscribePayload,
   ): Promise<ExecutionArgs | GraphQLError[]> => {
+    const { viewer, outlet, socketId, connection } = socket
+    const { from } = connection
     // Assigned before any await: numbers follow the order in which the client started the
     // operations.
     const number = ++operations
-    const { query, operationName, variables, extensions } = payload
-    const params = {
-      query,
-      ...(operationName ? { operationName } : {}),
-      ...(variables ? { variables } : {}),
-      ...(extensions ? { extensions } : {}),
-    }
-    const enveloped = api.envelop({ viewer, from, params })
+    const { query, operationName } = payload
+    const params: GraphQLParams = operationName ? { query, operationName } : { query }
+    const enveloped = api.envelop({ viewer, from, params, socketId })
     const document = enveloped.parse(query)
     const errors = enveloped.validate(enveloped.schema, document)
     if (errors.length > 0) return [...errors]
-    if (!getOperationAST(document, operationName)) return [unknownOperation(operationName)]
+    const operation = getOperationAST(document, operationName)
+    if (!operation) return [unknownOperation(operationName)]
+    // graphql-ws retains this object, and yoga the parameters, for the lifetime of the operation:
+    // they contain nothing that is not read again, and nothing that the operation does not declare.
+    const retained = { query: '', ...declaredParams(operation, payload) }
+    Object.assign(payload, { extensions: undefined, variables: undefined, ...retained })
+    Object.assign(params, retained)
+    const { variables } = retained
+    if (!socket.retain(id, id.length + retainedBytes(retained))) {
+      metrics.refused('retained')
+      const error = tooMuchRetained('socket')
+      socket.noteLimit('retained', error.message)
+      return [error]
+    }
     const given = {
       schema: enveloped.schema,
       document,
@@ -86,11 +105,7 @@ export function createSocketProtocol(options: {
       ...(variables ? { variableValues: variables } : {}),
     }
     if (outlet !== undefined && live?.shares(document, operationName, viewer !== null && isLimited(viewer)) === true) {
-      // graphql-ws retains this object and the request for the lifetime of the subscription, so
-      // they contain nothing that can be derived again, and the text, which is the same for all
-      // subscribers, only once.
-      Object.assign(payload, { query: document.loc?.source.body ?? query })
-      const place: Place = { viewer, from, seat: { outlet, stamp: stampOf(id), number } }
+      const place: Place = { viewer, from, socketId, seat: { outlet, stamp: stampOf(id), number } }
       return { ...given, contextValue: place }
     }
     const args: ExecutionArgs = { ...given, contextValue: await enveloped.contextFactory() }
@@ -137,7 +152,10 @@ export function createSocketProtocol(options: {
       return result as ReturnType<typeof import('graphql').subscribe>
     },
 
-    async onConnect({ extra, connectionParams, subscriptions }) {
+    async onConnect(context) {
+      const { extra, connectionParams, subscriptions } = context
+      // graphql-ws would retain them as long as the socket.
+      delete (context as { connectionParams?: unknown }).connectionParams
       const { socket, authorization, connection } = extra
       const { from } = connection
       extra.hasBegun = true
@@ -196,16 +214,10 @@ export function createSocketProtocol(options: {
       return true
     },
 
-    async onSubscribe({ extra, subscriptions }, id, payload) {
+    async onSubscribe({ extra }, id, payload) {
       // An error thrown here would close the socket with a code after which clients do not
       // reconnect.
       try {
-        if (Object.keys(subscriptions).length > maxSubscriptions) {
-          metrics.refused('subscriptions')
-          const error = tooManySubscriptions(maxSubscriptions)
-          note('LIMITED', extra.viewer, extra.connection.from, { reason: 'subscriptions', detail: error.message })
-          return [error]
-        }
         return await prepare(extra, id, payload)
       } catch (error) {
         return [maskError(error)]
@@ -245,7 +257,29 @@ export function createSocketProtocol(options: {
       errors.map((error) => formatError(error instanceof GraphQLError ? error : maskError(error))),
   })
 
-  return { opened: protocol.opened, refineFailure }
+  const answer = (served: ServedSocket, message: object): boolean => {
+    const { type, id, payload } = message as {
+      readonly type?: unknown
+      readonly id?: unknown
+      readonly payload?: unknown
+    }
+    if (type === MessageType.Ping || type === MessageType.Pong) {
+      if (payload !== undefined && !isRecord(payload)) return false
+      if (type === MessageType.Ping)
+        void served.send(JSON.stringify({ type: MessageType.Pong, ...(payload === undefined ? {} : { payload }) }))
+      return true
+    }
+    if (typeof id !== 'string') return false
+    if (type === MessageType.Complete) return !(id in served.operations)
+    if (type !== MessageType.Subscribe || id in served.operations || served.subscriptions() < maxSubscriptions)
+      return false
+    metrics.refused('subscriptions')
+    served.noteLimit('subscriptions', tooManyMessage)
+    void served.send(JSON.stringify({ id, type: MessageType.Error, payload: [tooMany] }))
+    return true
+  }
+
+  return { opened: protocol.opened, refineFailure, answer }
 }
 
 /** Encodes an operation id as it appears in the frames of its events. */
@@ -283,10 +317,4 @@ function unknownOperation(name: string | null | undefined): GraphQLError {
     name ? `There is no operation named "${name}" in the document` : 'Name the operation: the document has several',
     { extensions: { code: 'BAD_INPUT' } },
   )
-}
-
-function tooManySubscriptions(max: number): GraphQLError {
-  return new GraphQLError(`At most ${max} operations may be under way on one socket (MAX_SUBSCRIPTIONS_PER_SOCKET)`, {
-    extensions: { code: 'RATE_LIMITED', retryable: true },
-  })
 }

@@ -5,11 +5,13 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import type { Config } from '../config.ts'
 import type { Live } from '../live/shared.ts'
 import type { Logger } from '../logger.ts'
+import { closeCodes } from '../protocol.ts'
 import type { Whence } from './address.ts'
 import type { Connections } from './connections.ts'
 import type { Note } from './context.ts'
 import { createServedSocket, type ServedSocket } from './served-socket.ts'
 import type { SocketProtocol } from './websocket-protocol.ts'
+import type { Work } from './work.ts'
 
 /** The WebSockets of the server. */
 export interface WebSockets extends AsyncDisposable {
@@ -19,9 +21,16 @@ export interface WebSockets extends AsyncDisposable {
 
 /** The number of groups that the sockets are divided into; the groups are pinged in turn. */
 const pingTurns = 32
+const initTicks = 10
+/**
+ * Limits of one message: ws keeps every fragment, and every chunk of an incomplete message, in a
+ * buffer of its own, so a message of one-byte pieces would take hundreds of times its size.
+ */
+const maxFragments = 64
+const maxBufferedChunks = 1_024
 
 /** The settings that limit sockets. */
-export type WebSocketLimits = Pick<Config, 'MAX_MESSAGE_BYTES' | 'MAX_SOCKET_BUFFER_BYTES'>
+export type WebSocketLimits = Pick<Config, 'MAX_MESSAGE_BYTES' | 'MAX_ANONYMOUS_BODY_BYTES' | 'MAX_SOCKET_BUFFER_BYTES'>
 
 /**
  * Creates the WebSocket side of the server: sockets of ws that speak `protocol`. They close when
@@ -30,6 +39,10 @@ export type WebSocketLimits = Pick<Config, 'MAX_MESSAGE_BYTES' | 'MAX_SOCKET_BUF
  *
  * @param options.keepAliveMs - time between pings
  * @param options.initMs - longest wait for `connection_init`, plus up to a tenth
+ * @param options.anonymousMs - time after which a socket without a token is closed; infinite when
+ *   the server requires none
+ * @param options.floodMs - time after which a socket that continuously exceeds its limit of work is
+ *   closed
  */
 export function createWebSockets(options: {
   readonly limits: WebSocketLimits
@@ -41,11 +54,16 @@ export function createWebSockets(options: {
   readonly logger: Logger
   readonly keepAliveMs: number
   readonly initMs: number
+  readonly anonymousMs: number
+  readonly floodMs: number
+  readonly work: Work
 }): WebSockets {
-  const { limits, protocol, connections, note, live, logger, keepAliveMs, initMs } = options
+  const { limits, protocol, connections, note, live, logger, keepAliveMs, initMs, anonymousMs, floodMs, work } = options
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: limits.MAX_MESSAGE_BYTES,
+    maxFragments,
+    maxBufferedChunks,
     // Compression costs tens of kilobytes per socket, and these messages are small.
     perMessageDeflate: false,
     // The sockets are tracked in `served`.
@@ -70,16 +88,25 @@ export function createWebSockets(options: {
       }
     }
   }, keepAliveMs / pingTurns).unref()
-  /** Sockets that may not have sent `connection_init` yet, in the order of opening. */
-  const silent = new Set<ServedSocket>()
+  /**
+   * Sockets without a viewer: those that may not have sent `connection_init` yet, and those without a
+   * token. With their age in ticks of the interval below: the clock would count a stall of the event
+   * loop, in which nothing was read.
+   */
+  const anonymous = new Map<ServedSocket, number>()
+  const tickMs = initMs / initTicks
   const inits = setInterval(() => {
-    for (const one of silent) {
-      const isLate = Date.now() - one.connection.openedAtMs >= initMs
-      if (!one.hasBegun && !isLate) continue
-      silent.delete(one)
-      if (!one.hasBegun) one.close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout')
+    for (const [one, ticks] of anonymous) {
+      const isDone = one.hasBegun && (one.viewer !== null || anonymousMs === Number.POSITIVE_INFINITY)
+      if (isDone) anonymous.delete(one)
+      else if (ticks * tickMs < (one.hasBegun ? anonymousMs : initMs)) anonymous.set(one, ticks + 1)
+      else {
+        anonymous.delete(one)
+        if (one.hasBegun) one.close(closeCodes.unauthorized, 'A socket without a token ends; connect with a token')
+        else one.close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout')
+      }
     }
-  }, initMs / 10).unref()
+  }, tickMs).unref()
 
   // One set of functions for all sockets; `this` is the socket.
   function onPong(this: WebSocket): void {
@@ -99,23 +126,28 @@ export function createWebSockets(options: {
     const one = served.get(this)
     if (one === undefined) return
     served.delete(this)
-    silent.delete(one)
+    anonymous.delete(one)
     one.closed(code, String(reason))
   }
   const surroundings = {
     maxBufferBytes: limits.MAX_SOCKET_BUFFER_BYTES,
+    maxRetainedBytes: limits.MAX_MESSAGE_BYTES,
+    maxAnonymousBytes: limits.MAX_ANONYMOUS_BODY_BYTES,
+    work,
+    floodMs,
     connections,
     live,
     note,
     logger,
     refine: protocol.refineFailure,
+    answer: protocol.answer,
   }
   let opened = 0
   const open = (socket: WebSocket, tcp: Duplex, authorization: string | undefined, from: Whence): void => {
     const pingTurn = opened++ % pingTurns
     const one = createServedSocket({ socket, tcp, authorization, from, pingTurn, surroundings })
     served.set(socket, one)
-    silent.add(one)
+    anonymous.set(one, 0)
     socket.on('pong', onPong)
     socket.on('error', onSocketError)
     socket.on('close', onClose)

@@ -49,3 +49,9 @@ export const localDeveloper: Viewer = {
   sessionIds: null,
   expiresAt: null,
 }
+
+/**
+ * The extensions of root fields that are available without a token. All others are refused before
+ * they are validated, so that an operation without a token costs no more than its parsing.
+ */
+export const withoutToken = { withoutToken: true } as const

@@ -117,7 +117,7 @@ test('is served by this server alone, and opens with the prepared tabs', async (
 test('runs a subscription over a WebSocket, and shows why one is refused', async () => {
   await expectResult('Count', 'Thereisnosuchthing')
   await expectResult('Refused', 'Thereisnotask')
-  await expectResult('Broken', 'Cannotqueryfield')
+  await expectResult('Broken', 'Thisneedsatoken')
 })
 
 test('sends the headers of a tab with requests and in connection_init', async () => {

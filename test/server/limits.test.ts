@@ -117,6 +117,31 @@ describe('sizes', () => {
     }
   })
 
+  test('closes the connection of a client that keeps sending slowly after an early answer', async () => {
+    const { hostname, port } = new URL(fixture.server.url)
+    for (const [type, path, status] of [
+      ['application/json', '/nothing', '404'],
+      ['text/plain', '/graphql', '415'],
+      ['application/json', '/graphql', '413'],
+    ] as const) {
+      const socket = connect(Number(port), hostname)
+      let answer = ''
+      socket.setEncoding('utf8').on('data', (text: string) => {
+        answer += text
+      })
+      // A reset while it still sends is as good as an end.
+      socket.on('error', () => undefined)
+      socket.write(
+        `POST ${path} HTTP/1.1\r\nHost: ${hostname}:${port}\r\nContent-Type: ${type}\r\nContent-Length: 1000000\r\n\r\n`,
+      )
+      const drip = setInterval(() => socket.write(' '), 50)
+      await once(socket, 'close')
+      clearInterval(drip)
+      expect(answer).toContain(`HTTP/1.1 ${status}`)
+      expect(answer.toLowerCase()).toContain('\r\nconnection: close\r\n')
+    }
+  })
+
   test.each([
     ['no multipart at all', 'multipart/form-data', 'nothing'],
     [
@@ -191,6 +216,16 @@ describe('sockets', () => {
     again.socket.terminate()
   })
 
+  test('limits the TCP connections of one address to twice as many', async () => {
+    await using fixture = await startTestServer({ environment: { MAX_SOCKETS_PER_ADDRESS: '2' } })
+    const { hostname, port } = new URL(fixture.server.url)
+    const sockets = Array.from({ length: 6 }, () => connect(Number(port), hostname).on('error', () => undefined))
+    await until(() => expect(fixture.server.metrics.refusals.get('tcp')).toBe(2))
+    await until(() => expect(sockets.filter(({ destroyed }) => destroyed)).toHaveLength(2))
+    for (const socket of sockets) socket.destroy()
+    await until(async () => expect((await fixture.post('{ hello }')).status).toBe(200))
+  })
+
   test('limits the connections of one viewer; the next is asked to retry later', async () => {
     await using fixture = await startTestServer({ environment: { MAX_SOCKETS_PER_VIEWER: '2', JWT_SECRET: secret } })
     const [mine, yours] = [await signToken({ sub: 'me' }), await signToken({ sub: 'you' })]
@@ -223,6 +258,26 @@ describe('sockets', () => {
     expect(await closeCode(new WebSocket(fixture.server.wsUrl, 'graphql-ws'))).toBe(4406)
     const both = fixture.client({ lazy: false, webSocketImpl: OfferingLegacyFirst })
     expect(await ask(both, '{ hello }')).toHaveProperty('data.hello')
+  })
+
+  test('closes a socket without a token after a while, when tokens are required', async () => {
+    await using fixture = await startTestServer({ environment: { JWT_SECRET: secret }, initMs: 500, anonymousMs: 100 })
+    const connected = fixture.client({ connectionParams: { token: await signToken() }, lazy: false })
+    const closed = new Promise((resolve) => {
+      fixture.client({ lazy: false, on: { closed: resolve }, onNonLazyError: () => undefined })
+    })
+    expect(await closed).toMatchObject({ code: 4401, reason: 'A socket without a token ends; connect with a token' })
+    expect(await ask(connected, '{ hello }')).toHaveProperty('data.hello')
+  })
+
+  test('closes a socket after a message of many fragments', async () => {
+    await using fixture = await startTestServer()
+    const socket = new WebSocket(fixture.server.wsUrl, protocol)
+    await once(socket, 'open')
+    const [first, ...rest] = JSON.stringify({ type: 'connection_init', payload: { much: 'x'.repeat(100) } })
+    socket.send(first ?? '', { fin: false })
+    for (const [index, character] of rest.entries()) socket.send(character, { fin: index === rest.length - 1 })
+    expect((await once(socket, 'close'))[0]).toBe(1008)
   })
 
   test('cuts a socket with a peer that no longer answers pings, and keeps the others', async () => {

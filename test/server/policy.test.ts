@@ -83,8 +83,20 @@ describe('over POST, event stream and WebSocket alike', () => {
     ],
     [
       'aliases that fragments multiply',
-      `{ node { ...F0 } } ${fragments(8)} fragment F8 on Node { a: id }`,
-      /number of aliases of this operation is 256/,
+      '{ node { ...A parent { ...A parent { ...A } } } } fragment A on Node { a: id b: name }',
+      /number of aliases of this operation is 6/,
+      'GRAPHQL_VALIDATION_FAILED',
+    ],
+    [
+      'fragments that multiply each other',
+      `{ node { ...F0 } } ${fragments(10)} fragment F10 on Node { id }`,
+      /more than 2000 fields/,
+      'GRAPHQL_VALIDATION_FAILED',
+    ],
+    [
+      'too many fields with one response name',
+      `{ ${'hello '.repeat(31)} }`,
+      /31 fields have the response name "hello"; at most 30 are allowed/,
       'GRAPHQL_VALIDATION_FAILED',
     ],
     [

@@ -9,15 +9,23 @@ import { silentLogger } from '../../src/logger.ts'
 import { createConnections } from '../../src/server/connections.ts'
 import { createServerMetrics } from '../../src/server/metrics.ts'
 import { createServedSocket, type ServedSocket } from '../../src/server/served-socket.ts'
-import { until } from './support.ts'
+import { createWork } from '../../src/server/work.ts'
+import { testConfig, until } from './support.ts'
 
 const limits = { MAX_SOCKETS_PER_ADDRESS: 10, MAX_SOCKETS_PER_VIEWER: 10 }
 
-test('a socket with many unread events still receives messages, before and after they are read', async () => {
+/** Opens a WebSocket to a server of its own. */
+async function open() {
   const opened = Promise.withResolvers<{ readonly one: ServedSocket; readonly tcp: Duplex }>()
+  await using stack = new AsyncDisposableStack()
   const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false })
   const surroundings = {
     maxBufferBytes: 16_384,
+    maxRetainedBytes: 16_384,
+    maxAnonymousBytes: 16_384,
+    work: createWork(testConfig()),
+    floodMs: 10_000,
+    answer: () => false,
     connections: createConnections(limits, createServerMetrics()),
     live: undefined,
     note: () => undefined,
@@ -25,7 +33,7 @@ test('a socket with many unread events still receives messages, before and after
     refine: (_socket: WebSocket, error: unknown) => error,
   }
   const from = { address: '127.0.0.1', userAgent: null }
-  await using server = createServer()
+  const server = stack.use(createServer())
   server.on('upgrade', (request, tcp, head) =>
     sockets.handleUpgrade(request, tcp, head, (socket) => {
       const one = createServedSocket({ socket, tcp, authorization: undefined, from, pingTurn: 0, surroundings })
@@ -35,10 +43,16 @@ test('a socket with many unread events still receives messages, before and after
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`)
-  using ending = new DisposableStack()
-  ending.defer(() => client.terminate())
+  stack.defer(() => client.terminate())
   await once(client, 'open')
   const { one, tcp } = await opened.promise
+  const kept = stack.move()
+  return { client, one, tcp, surroundings, [Symbol.asyncDispose]: () => kept.disposeAsync() }
+}
+
+test('a socket with many unread events still receives messages, before and after they are read', async () => {
+  await using fixture = await open()
+  const { client, one, tcp, surroundings } = fixture
   const heard: unknown[] = []
   one.onMessage(async (message) => void heard.push(message))
 
@@ -53,4 +67,17 @@ test('a socket with many unread events still receives messages, before and after
   await until(() => expect(one.unreadBytes()).toBe(0))
   client.send(JSON.stringify({ type: 'subscribe' }))
   await until(() => expect(heard).toEqual([{ type: 'complete' }, { type: 'ping' }, { type: 'subscribe' }]))
+})
+
+test('the operations of a socket retain a limited number of bytes together', async () => {
+  await using fixture = await open()
+  const { one, surroundings } = fixture
+  const half = surroundings.maxRetainedBytes * 0.6
+  one.operations = { a: null }
+  expect(one.retain('a', half)).toBe(true)
+  one.operations = { a: null, b: null }
+  expect([one.retain('b', half), one.retain('c', 100)]).toEqual([false, true])
+  // The first one has ended.
+  one.operations = { b: null }
+  expect(one.retain('b', half)).toBe(true)
 })

@@ -15,7 +15,7 @@ import { defineTask, type TaskDefinition } from '../../src/tasks/define-task.ts'
 import type { Engine } from '../../src/tasks/engine.ts'
 import { declareItems, item, output } from '../../src/tasks/report.ts'
 import { taskTopic } from '../../src/tasks/task.ts'
-import type { Viewer } from '../../src/tasks/viewer.ts'
+import { type Viewer, withoutToken } from '../../src/tasks/viewer.ts'
 import { type EngineFixture, startTestEngine } from '../support/engine.ts'
 
 /** A kind of task that runs a step whenever the test says so. */
@@ -96,7 +96,7 @@ export function createTestSchema(engine: Engine): GraphQLSchema {
     if (how === 'away') throw Object.assign(new Error('connect ECONNREFUSED /secret/path'), { code: 'ECONNREFUSED' })
     throw new Error('the secret is 42')
   }
-  return createSchema<TestContext>({
+  const schema = createSchema<TestContext>({
     typeDefs,
     resolvers: {
       Query: {
@@ -158,6 +158,10 @@ export function createTestSchema(engine: Engine): GraphQLSchema {
       },
     },
   })
+  // The tests of tokens decide for themselves which operation needs one.
+  for (const type of [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()])
+    for (const field of Object.values(type?.getFields() ?? {})) Object.assign(field, { extensions: withoutToken })
+  return schema
 }
 
 interface WatchArguments {
@@ -256,7 +260,16 @@ export async function startTestServer(
   } & Partial<
     Pick<
       ServerOptions,
-      'health' | 'keepAliveMs' | 'confirmMs' | 'initMs' | 'graphiqlTabs' | 'createContext' | 'bodyPace'
+      | 'health'
+      | 'admin'
+      | 'keepAliveMs'
+      | 'confirmMs'
+      | 'initMs'
+      | 'anonymousMs'
+      | 'floodMs'
+      | 'graphiqlTabs'
+      | 'createContext'
+      | 'bodyPace'
     >
   > = {},
 ): Promise<ServerFixture> {

@@ -11,9 +11,10 @@ import { createMaskError } from '../../src/server/mask.ts'
 import { createServerMetrics } from '../../src/server/metrics.ts'
 import { createWebSockets } from '../../src/server/websocket.ts'
 import { createSocketProtocol } from '../../src/server/websocket-protocol.ts'
+import { createWork } from '../../src/server/work.ts'
 import type { Viewer } from '../../src/tasks/viewer.ts'
 import { viewerOf } from '../support/api.ts'
-import { until } from './support.ts'
+import { testConfig, until } from './support.ts'
 
 test('a socket that closes while its token is read is not accepted', async () => {
   const isAsked = Promise.withResolvers<void>()
@@ -23,7 +24,8 @@ test('a socket that closes while its token is read is not accepted', async () =>
   const metrics = createServerMetrics()
   const connections = createConnections({ MAX_SOCKETS_PER_ADDRESS: 10, MAX_SOCKETS_PER_VIEWER: 10 }, metrics)
   const budgets = createBudgets({ rateLimits: undefined, metrics, note })
-  const door = { connections, budgets, metrics, note, live: undefined, logger: silentLogger }
+  const work = createWork(testConfig())
+  const door = { connections, budgets, work, metrics, note, live: undefined, logger: silentLogger }
   const unused = (): never => {
     throw new Error('Nothing is asked for')
   }
@@ -43,10 +45,12 @@ test('a socket that closes while its token is read is not accepted', async () =>
   })
   await using sockets = createWebSockets({
     ...door,
-    limits: { MAX_MESSAGE_BYTES: 10_000, MAX_SOCKET_BUFFER_BYTES: 100_000 },
+    limits: { MAX_MESSAGE_BYTES: 10_000, MAX_ANONYMOUS_BODY_BYTES: 10_000, MAX_SOCKET_BUFFER_BYTES: 100_000 },
     protocol,
     keepAliveMs: 10_000,
     initMs: 10_000,
+    anonymousMs: 10_000,
+    floodMs: 10_000,
   })
   await using server = createServer()
   server.on('upgrade', (request, tcp, head) =>

@@ -36,6 +36,9 @@ const config = {
     REDIS_URL: isAppending ? process.env['REDIS_URL'] : undefined,
     MAX_SOCKETS_PER_ADDRESS: '100000',
     MAX_SOCKETS_PER_VIEWER: '100000',
+    MAX_SOCKET_WORK: '1000000000',
+    MAX_VIEWER_WORK: '1000000000',
+    MAX_ADDRESS_WORK: '1000000000',
   }),
   CHECK_MS: isAppending ? 3_000 : 3_600_000,
 }

@@ -101,6 +101,9 @@ export async function startSite(
     NODE_ENV: 'test',
     MAX_SOCKETS_PER_ADDRESS: '100000',
     MAX_SOCKETS_PER_VIEWER: '100000',
+    MAX_SOCKET_WORK: '1000000000',
+    MAX_VIEWER_WORK: '1000000000',
+    MAX_ADDRESS_WORK: '1000000000',
     ...environment,
     PORT: String(port),
   })

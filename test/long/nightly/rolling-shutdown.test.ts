@@ -32,6 +32,9 @@ const config = parseConfig({
   PORT: '0',
   MAX_SOCKETS_PER_ADDRESS: '100000',
   MAX_SOCKETS_PER_VIEWER: '100000',
+  MAX_SOCKET_WORK: '1000000000',
+  MAX_VIEWER_WORK: '1000000000',
+  MAX_ADDRESS_WORK: '1000000000',
 })
 
 /** A server that is started and closed repeatedly, on an engine that stays. */

@@ -1,0 +1,190 @@
+import { once } from 'node:events'
+import { parse } from 'graphql'
+import { describe, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
+import type { AuditAbout } from '../../src/admin/fact.ts'
+import { declaredParams } from '../../src/server/declared-params.ts'
+import { openStream, resultOf } from './sse.ts'
+import { ask, type ServerFixture, secret, signToken, startTestServer, subscribe, until } from './support.ts'
+
+interface Message {
+  readonly type: string
+  readonly id?: string
+  readonly payload?: unknown
+}
+
+/** Opens a socket that sends and receives messages as they are. */
+async function connect(fixture: ServerFixture, { begins = true } = {}) {
+  const socket = new WebSocket(fixture.server.wsUrl, 'graphql-transport-ws')
+  const received: Message[] = []
+  socket.on('message', (data: Buffer) => received.push(JSON.parse(String(data)) as Message))
+  socket.on('error', () => undefined)
+  const closed = new Promise<{ code: number; reason: string }>((resolve) =>
+    socket.on('close', (code, reason) => resolve({ code, reason: String(reason) })),
+  )
+  await once(socket, 'open')
+  const send = (message: object): void => socket.send(JSON.stringify(message))
+  if (begins) {
+    send({ type: 'connection_init' })
+    await until(() => expect(received).toEqual([{ type: 'connection_ack' }]))
+    received.length = 0
+  }
+  return { socket, received, send, closed, [Symbol.asyncDispose]: () => Promise.resolve(socket.terminate()) }
+}
+
+/** Records the audit log of a server. */
+function createAudit() {
+  const notes: (AuditAbout & { readonly event: string })[] = []
+  const admin = {
+    audit: {
+      note: (event: string, _caller: unknown, about: AuditAbout = {}) => void notes.push({ event, ...about }),
+      writtenAt: null,
+    },
+    census: { announce: () => ({ [Symbol.asyncDispose]: () => Promise.resolve() }) },
+  }
+  return { notes, admin: admin as unknown as NonNullable<Parameters<typeof startTestServer>[0]>['admin'] }
+}
+
+describe('messages of a socket', () => {
+  test('wait, in order, when they make more work than allowed, and other sockets are served meanwhile', async () => {
+    // A burst of four times as much is allowed: about 150 pings.
+    await using fixture = await startTestServer({
+      environment: { MAX_SOCKET_WORK: '20000', MAX_VIEWER_WORK: '1000000' },
+    })
+    await using flood = await connect(fixture)
+    const pings = Array.from({ length: 200 }, (_, index) => ({ type: 'ping', payload: { index } }))
+    for (const ping of pings) flood.send(ping)
+    await until(() => expect(flood.received.length).toBeGreaterThan(100))
+    expect(await ask(fixture.client(), '{ hello }')).toHaveProperty('data.hello')
+    await until(() => expect(flood.received).toEqual(pings.map((ping) => ({ ...ping, type: 'pong' }))))
+    flood.send({ type: 'subscribe', id: 'a', payload: { query: '{ hello }' } })
+    await until(() => expect(flood.received.at(-1)).toEqual({ type: 'complete', id: 'a' }))
+  })
+
+  test('end it with 1013 when they continue, which is recorded, and an address that made too much work is refused', async () => {
+    const { notes, admin } = createAudit()
+    await using fixture = await startTestServer({
+      environment: { MAX_SOCKET_WORK: '1024', MAX_VIEWER_WORK: '1000000', MAX_ADDRESS_WORK: '2048' },
+      floodMs: 50,
+      admin,
+    })
+    await using flood = await connect(fixture)
+    for (let index = 0; index < 100; index++) flood.send({ type: 'ping' })
+    expect(await flood.closed).toEqual({ code: 1013, reason: 'Too many messages; connect again later' })
+    expect(notes.filter(({ event }) => event === 'LIMITED')).toMatchObject([{ reason: 'messages', subject: 'ws' }])
+
+    let status = 200
+    for (let index = 0; index < 20 && status === 200; index++) status = (await fixture.post('{ hello }')).status
+    expect(status).toBe(429)
+    const answer = await fixture.post('{ hello }')
+    expect(answer.body.errors?.[0]).toEqual({
+      message: 'The requests of this address make too much work; try again later (MAX_ADDRESS_WORK)',
+      extensions: { code: 'RATE_LIMITED' },
+    })
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
+    const refused = new WebSocket(fixture.server.wsUrl, 'graphql-transport-ws')
+    refused.on('error', () => undefined)
+    const [, response] = (await once(refused, 'unexpected-response')) as [unknown, { statusCode: number }]
+    expect(response.statusCode).toBe(429)
+    await until(async () => expect((await fixture.post('{ hello }')).status).toBe(200))
+  })
+
+  test('that belong to no operation are handled: pings before connection_init, pongs, ends of operations that have ended', async () => {
+    await using fixture = await startTestServer()
+    await using early = await connect(fixture, { begins: false })
+    early.send({ type: 'pong' })
+    early.send({ type: 'complete', id: 'a' })
+    early.send({ type: 'ping' })
+    await until(() => expect(early.received).toEqual([{ type: 'pong' }]))
+    early.send({ type: 'ping', payload: 'text' })
+    expect(await early.closed).toMatchObject({ code: 4400 })
+  })
+
+  test('that start too many operations are refused one by one, and recorded once', async () => {
+    const { notes, admin } = createAudit()
+    await using fixture = await startTestServer({ environment: { MAX_SUBSCRIPTIONS_PER_SOCKET: '2' }, admin })
+    await using client = await connect(fixture)
+    for (const id of 'abcd') client.send({ type: 'subscribe', id, payload: { query: 'subscription { silence }' } })
+    const errors = [
+      {
+        message: expect.stringContaining('At most 2 operations'),
+        extensions: { code: 'RATE_LIMITED', retryable: true },
+      },
+    ]
+    await until(() => expect(client.received).toEqual(['c', 'd'].map((id) => ({ type: 'error', id, payload: errors }))))
+    expect(notes.filter(({ event }) => event === 'LIMITED')).toHaveLength(1)
+    expect(fixture.server.metrics.refusals.get('subscriptions')).toBe(2)
+    // An id in use is a defect of the client.
+    client.send({ type: 'subscribe', id: 'a', payload: { query: 'subscription { silence }' } })
+    expect(await client.closed).toMatchObject({ code: 4409 })
+  })
+})
+
+describe('an operation retains', () => {
+  test('only the variables that it declares, and the extensions that the server reads', () => {
+    const { definitions } = parse('subscription ($a: Int, $b: Int) { silence }')
+    const [operation] = definitions
+    if (operation?.kind !== 'OperationDefinition') throw new Error('The document has one operation')
+    const given = { variables: { a: 1, c: 'x', toString: 2 }, extensions: { catchUp: true, other: 'x' } }
+    expect(declaredParams(operation, given)).toEqual({ variables: { a: 1 }, extensions: { catchUp: true } })
+    expect(declaredParams(operation, { variables: null, extensions: ['x'] })).toEqual({})
+  })
+
+  test('no more on an event stream than a message may have', async () => {
+    await using fixture = await startTestServer({ environment: { MAX_MESSAGE_BYTES: '2000' } })
+    const query = 'subscription ($how: String!, $after: Int!) { breaks(after: $after, how: $how) }'
+    const open = (how: string) =>
+      openStream(fixture.server.url, query, { variables: { how, after: 1, undeclared: 'x'.repeat(3_000) } })
+    await using refused = await open('x'.repeat(3_000))
+    expect(resultOf(await refused.next()).errors?.[0]?.message).toContain('too large together (MAX_MESSAGE_BYTES)')
+    await using accepted = await open('x')
+    expect(resultOf(await accepted.next())).toEqual({ data: { breaks: 1 } })
+  })
+})
+
+test('JSON that is nested too deeply is refused before it is parsed, on every transport', async () => {
+  await using fixture = await startTestServer()
+  const nested = `${'['.repeat(20_000)}${']'.repeat(20_000)}`
+  const body = `{"query":"{ hello }","variables":{"name":${nested}}}`
+  const post = (type: string, text: string) =>
+    fetch(`${fixture.server.url}/graphql`, { method: 'POST', headers: { 'content-type': type }, body: text })
+  const answer = await post('application/json', body)
+  expect([answer.status, await answer.json()]).toEqual([
+    400,
+    {
+      errors: [
+        {
+          message: 'The JSON of the request is nested more than 100 levels deep; that is the maximum',
+          extensions: { code: 'BAD_INPUT' },
+        },
+      ],
+    },
+  ])
+  const field = `--x\r\ncontent-disposition: form-data; name="operations"\r\n\r\n${body}\r\n--x--\r\n`
+  expect((await post('multipart/form-data; boundary=x', field)).status).toBe(400)
+  await using client = await connect(fixture)
+  client.socket.send(`{"id":"a","type":"subscribe","payload":${body}}`)
+  expect(await client.closed).toEqual({ code: 4400, reason: 'The JSON of this message is nested too deeply' })
+  // Brackets in text are no nesting.
+  const text = '['.repeat(200)
+  const named = await fixture.post('query ($name: String) { hello(name: $name) }', {
+    variables: { name: `\\"${text}` },
+  })
+  expect(named.body.data).toEqual({ hello: `Hello \\"${text}` })
+})
+
+test('requests without a token are smaller', async () => {
+  await using fixture = await startTestServer({
+    environment: { JWT_SECRET: secret, MAX_ANONYMOUS_BODY_BYTES: '2000' },
+  })
+  const query = `{ viewer { userId } } # ${'x'.repeat(2_000)}`
+  const anonymous = await fixture.post(query)
+  expect(anonymous.status).toBe(413)
+  expect(anonymous.body.errors?.[0]?.message).toContain('at most 2000 bytes are allowed (MAX_ANONYMOUS_BODY_BYTES)')
+  const headers = { authorization: `Bearer ${await signToken()}` }
+  expect((await fixture.post(query, { headers })).status).toBe(200)
+  await using stream = await openStream(fixture.server.url, '{ viewer { userId } }', { headers })
+  expect(resultOf(await stream.next())).toHaveProperty('data.viewer')
+  await using refused = subscribe(fixture.client(), query)
+  expect(await refused.ended).toMatchObject({ code: 1009 })
+})
