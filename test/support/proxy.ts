@@ -23,8 +23,12 @@ export interface TcpProxy extends AsyncDisposable {
    * until `heal`.
    */
   cutAfter(bytes: number, direction: Direction): void
-  /** Holds all data back, on open and future connections, until `resume`. */
-  stall(): void
+  /**
+   * Holds data back, on open and future connections, until `resume`.
+   *
+   * @param direction - both by default
+   */
+  stall(direction?: Direction): void
   /** Ends `stall`: the held data arrives, in order. */
   resume(): void
   /**
@@ -34,8 +38,18 @@ export interface TcpProxy extends AsyncDisposable {
   halfOpen(): void
   /** Resets (RST) all open connections, on both sides. */
   resetAll(): void
-  /** Delays everything towards the client by `ms`, in order; 0 ends it. */
-  delay(ms: number): void
+  /**
+   * Delays everything towards the client by `ms`, in order; 0 ends it.
+   *
+   * @param jitterMs - maximum random delay in addition; 0 by default
+   */
+  delay(ms: number, jitterMs?: number): void
+  /** Discards all data in one direction, on open and future connections, until `heal`. */
+  swallow(direction: Direction): void
+  /** Limits each connection to a number of bytes per second towards the client, until `heal`. */
+  throttle(bytesPerSecond: number): void
+  /** Sends data towards the client in segments of at most `bytes`, until `heal`. */
+  segment(bytes: number): void
   /** Forwards every WebSocket frame with a result twice, on future connections, until `heal`. */
   doubleFrames(): void
   /** Resets connections that request a WebSocket, until `heal`. */
@@ -44,14 +58,20 @@ export interface TcpProxy extends AsyncDisposable {
   refuse(): void
   /** Ends `refuse`. Resolves when connections are accepted again. */
   accept(): Promise<void>
-  /** Ends `cutAfter`, `stall`, `delay`, `doubleFrames`, `blockUpgrades` and `refuse`. */
+  /** Ends everything but `halfOpen` on the connections that it has changed. */
   heal(): Promise<void>
 }
+
+/** Duration of the data that a throttled connection holds back at most, in milliseconds. */
+const fullMs = 500
 
 interface Link {
   readonly ends: Readonly<Record<Direction, Socket>>
   readonly remainingBytes: Record<Direction, number>
   isSwallowing: boolean
+  /** Delayed data towards the client, in order, and the time at which the last of it is due. */
+  readonly delayed: (() => void)[]
+  dueAt: number
   /** Returns the bytes to forward for bytes from the server. */
   readonly change: (chunk: Buffer) => Buffer
   reset(): void
@@ -61,15 +81,24 @@ interface Link {
  * Listens on a free port of the loopback address and forwards everything.
  *
  * @param target - a port of the loopback address, or the path of a Unix socket
+ * @param options.change - creates, per connection, the function that returns the bytes to forward
+ *   for bytes from the server; by default they are forwarded unchanged
  */
-export async function createTcpProxy(target: number | string): Promise<TcpProxy> {
+export async function createTcpProxy(
+  target: number | string,
+  { change }: { readonly change?: () => (chunk: Buffer) => Buffer } = {},
+): Promise<TcpProxy> {
   const port = await findFreePort()
   const links = new Set<Link>()
   const passedBytes = { toClient: 0, toServer: 0 }
   let limits = { toClient: Number.POSITIVE_INFINITY, toServer: Number.POSITIVE_INFINITY }
-  let isStalled = false
+  const stalled = { toClient: false, toServer: false }
+  const swallowed = { toClient: false, toServer: false }
   let accepted = 0
   let delayMs = 0
+  let delayJitterMs = 0
+  let bytesPerSecond = Number.POSITIVE_INFINITY
+  let segmentBytes = Number.POSITIVE_INFINITY
   let doublesFrames = false
   let blocksUpgrades = false
 
@@ -83,7 +112,9 @@ export async function createTcpProxy(target: number | string): Promise<TcpProxy>
       ends: { toClient: client, toServer: upstream },
       remainingBytes: { ...limits },
       isSwallowing: false,
-      change: doublesFrames ? createFrameDoubler() : (chunk) => chunk,
+      delayed: [],
+      dueAt: 0,
+      change: doublesFrames ? createFrameDoubler() : (change?.() ?? ((chunk) => chunk)),
       reset: () => {
         links.delete(link)
         for (const socket of [client, upstream]) reset(socket)
@@ -91,15 +122,15 @@ export async function createTcpProxy(target: number | string): Promise<TcpProxy>
     }
     links.add(link)
     for (const direction of ['toClient', 'toServer'] as const) pass(link, direction)
-    if (isStalled) upstream.pause()
-    else client.resume()
+    if (stalled.toClient) upstream.pause()
+    if (!stalled.toServer) client.resume()
   })
 
   const pass = (link: Link, direction: Direction) => {
     const to = link.ends[direction]
     const from = link.ends[direction === 'toClient' ? 'toServer' : 'toClient']
     const take = (chunk: Buffer): void => {
-      if (link.isSwallowing) return
+      if (link.isSwallowing || swallowed[direction]) return
       if (direction === 'toServer' && blocksUpgrades && /^upgrade: websocket\r$/im.test(chunk.toString('latin1'))) {
         link.reset()
         return
@@ -109,24 +140,44 @@ export async function createTcpProxy(target: number | string): Promise<TcpProxy>
       passedBytes[direction] += part.length
       const isCut = link.remainingBytes[direction] <= 0
       // A reset discards unsent data: it follows when these last bytes have been sent.
-      const isTaken = to.write(part, () => {
+      const isInSegments = direction === 'toClient' && segmentBytes < part.length
+      // Each write is a segment of its own, because the socket does not wait for more data.
+      if (isInSegments)
+        for (let at = 0; at < part.length - segmentBytes; at += segmentBytes)
+          to.write(part.subarray(at, at + segmentBytes))
+      const rest = isInSegments ? part.subarray(part.length - (part.length % segmentBytes || segmentBytes)) : part
+      const isTaken = to.write(rest, () => {
         if (isCut) link.reset()
       })
       if (isCut) from.pause()
       else if (!isTaken) {
         from.pause()
         to.once('drain', () => {
-          if (!isStalled) from.resume()
+          if (!stalled[direction]) from.resume()
         })
       }
     }
-    const later = (step: () => void): void => {
-      if (direction === 'toClient' && delayMs > 0) setTimeout(step, delayMs)
-      else step()
+    const later = (step: () => void, bytes = 0): void => {
+      const now = performance.now()
+      const isIdle = delayMs === 0 && bytesPerSecond === Number.POSITIVE_INFINITY && link.delayed.length === 0
+      if (direction === 'toServer' || isIdle) {
+        step()
+        return
+      }
+      const delayedTo = now + delayMs + Math.random() * delayJitterMs
+      link.dueAt = Math.max(link.dueAt, delayedTo) + (bytes / bytesPerSecond) * 1_000
+      link.delayed.push(step)
+      // A slow connection takes no more from the server than it can pass on soon.
+      const isFull = link.dueAt - now > delayMs + delayJitterMs + fullMs
+      if (isFull) from.pause()
+      setTimeout(() => {
+        link.delayed.shift()?.()
+        if (isFull && !stalled.toClient) from.resume()
+      }, link.dueAt - now)
     }
     from.on('data', (chunk: Buffer) => {
       const changed = direction === 'toClient' ? link.change(chunk) : chunk
-      later(() => take(changed))
+      later(() => take(changed), changed.length)
     })
     from.on('end', () => {
       later(() => {
@@ -148,7 +199,7 @@ export async function createTcpProxy(target: number | string): Promise<TcpProxy>
     await once(server, 'listening')
   }
   const resume = () => {
-    isStalled = false
+    Object.assign(stalled, { toClient: false, toServer: false })
     for (const { ends } of links) for (const socket of Object.values(ends)) socket.resume()
   }
   const resetAll = () => {
@@ -168,17 +219,29 @@ export async function createTcpProxy(target: number | string): Promise<TcpProxy>
       limits = { ...limits, [direction]: bytes }
       for (const link of links) link.remainingBytes[direction] = bytes
     },
-    stall: () => {
-      isStalled = true
-      for (const { ends } of links) for (const socket of Object.values(ends)) socket.pause()
+    stall: (direction) => {
+      for (const held of direction === undefined ? (['toClient', 'toServer'] as const) : [direction]) {
+        stalled[held] = true
+        for (const { ends } of links) ends[held === 'toClient' ? 'toServer' : 'toClient'].pause()
+      }
     },
     resume,
     halfOpen: () => {
       for (const link of links) link.isSwallowing = true
     },
     resetAll,
-    delay: (ms) => {
+    delay: (ms, jitterMs = 0) => {
       delayMs = ms
+      delayJitterMs = jitterMs
+    },
+    swallow: (direction) => {
+      swallowed[direction] = true
+    },
+    throttle: (limit) => {
+      bytesPerSecond = limit
+    },
+    segment: (bytes) => {
+      segmentBytes = bytes
     },
     doubleFrames: () => {
       doublesFrames = true
@@ -193,7 +256,11 @@ export async function createTcpProxy(target: number | string): Promise<TcpProxy>
     heal: async () => {
       limits = { toClient: Number.POSITIVE_INFINITY, toServer: Number.POSITIVE_INFINITY }
       for (const link of links) Object.assign(link.remainingBytes, limits)
+      Object.assign(swallowed, { toClient: false, toServer: false })
       delayMs = 0
+      delayJitterMs = 0
+      bytesPerSecond = Number.POSITIVE_INFINITY
+      segmentBytes = Number.POSITIVE_INFINITY
       doublesFrames = false
       blocksUpgrades = false
       resume()

@@ -1,0 +1,112 @@
+import { parseArgs } from 'node:util'
+import { groups } from './kinds/fault.ts'
+import { faults } from './kinds/table.ts'
+
+/** A request for a run of the rig. */
+export interface FaultsRequest {
+  /** The seed of the first run; each further run has the next one. */
+  readonly seed: number
+  /** Names of faults; empty for all. */
+  readonly names: readonly string[]
+  /** Whether only the most telling faults run, each once. */
+  readonly isShort: boolean
+  /** Whether faults are also combined, between the single ones. */
+  readonly isCombined: boolean
+  /** Ends after the run in which this time has passed; undefined runs each fault once. */
+  readonly minutes: number | undefined
+  /** Tasks started per second. */
+  readonly rate: number
+  /** Subscribers of each task. */
+  readonly fanOut: number
+  /** A git revision of an older version, for rolling upgrades. */
+  readonly previous: string
+  /** The directory of the histories; undefined for a temporary one. */
+  readonly directory: string | undefined
+  readonly keepsHistories: boolean
+  /** The file for the result, which `docs/proof.md` is generated from; undefined writes none. */
+  readonly output: string | undefined
+}
+
+/** The help text of `npm run faults -- --help`. */
+export const usage = `npm run faults [-- options]
+
+Runs two servers, two workers, PostgreSQL, Redis and nginx as separate processes behind TCP proxies, with subscribers of
+every kind and a load of tasks; causes faults, and compares what every subscriber received with the log. Needs Linux, a
+redis-server and nginx; PostgreSQL is the embedded one. Exits with 1 when a rule is violated, and prints the command that
+repeats the run. The timing of the processes is not seeded, so a repetition causes the same faults at about the same time.
+
+  --seed N          seed of the first run (default: from the clock; printed)
+  --fault NAME      only faults whose name contains this text; may be repeated
+  --group NAME      only this group: ${groups.join(', ')}
+  --combined        only combinations of two or three faults, chosen by the seed
+  --short           the most telling faults only
+  --minutes N       all faults, and combinations of them, again and again for N minutes (default: each once)
+  --rate N          tasks started per second (default: 3)
+  --fan-out N       subscribers of each task (default: 14, one of each client)
+  --previous REF    git revision of the older version in a rolling upgrade (default: HEAD~25)
+  --directory PATH  where histories of runs with violations are kept (default: a temporary directory)
+  --keep            keep all histories
+  --output FILE     write the result as JSON; docs/proof.json also generates docs/proof.md
+  --list            the names of all faults
+  --help            this
+`
+
+/**
+ * Parses the arguments.
+ *
+ * @returns the text to print when help or the list was requested
+ * @throws an error that names the argument and the allowed values
+ */
+export function readArguments(args: readonly string[]): FaultsRequest | string {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      seed: { type: 'string' },
+      fault: { type: 'string', multiple: true, default: [] },
+      group: { type: 'string' },
+      combined: { type: 'boolean', default: false },
+      short: { type: 'boolean', default: false },
+      minutes: { type: 'string' },
+      rate: { type: 'string', default: '3' },
+      'fan-out': { type: 'string', default: '14' },
+      previous: { type: 'string', default: 'HEAD~25' },
+      directory: { type: 'string' },
+      keep: { type: 'boolean', default: false },
+      output: { type: 'string' },
+      list: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return usage
+  if (values.list) return `${faults.map(({ name, group }) => `${group.padEnd(10)}${name}`).join('\n')}\n`
+  const { group } = values
+  if (group !== undefined && !groups.some((name) => name === group))
+    throw new RangeError(`--group ${group}: there are ${groups.join(', ')}`)
+  const names = faults
+    .filter((fault) => group === undefined || fault.group === group)
+    .filter((fault) => values.fault.length === 0 || values.fault.some((part) => fault.name.includes(part)))
+    .filter((fault) => !values.short || fault.isTelling === true)
+    .map(({ name }) => name)
+  if (names.length === 0 && !values.combined)
+    throw new RangeError(`No fault is called "${values.fault.join('", "')}"; --list prints all names`)
+  return {
+    seed: values.seed === undefined ? Date.now() % 1_000_000 : readNumber('seed', values.seed, 0),
+    names: values.combined ? [] : names,
+    isShort: values.short,
+    isCombined: values.combined || (values.minutes !== undefined && values.fault.length === 0 && group === undefined),
+    minutes: values.minutes === undefined ? undefined : readNumber('minutes', values.minutes, 0),
+    rate: readNumber('rate', values.rate, 0.1),
+    fanOut: readNumber('fan-out', values['fan-out'], 1),
+    previous: values.previous,
+    directory: values.directory,
+    keepsHistories: values.keep,
+    output: values.output,
+  }
+}
+
+function readNumber(name: string, text: string, min: number): number {
+  const number = Number(text)
+  if (text.trim() === '' || !Number.isFinite(number) || number < min)
+    throw new RangeError(`--${name} ${text}: it must be a number of at least ${min}`)
+  return number
+}

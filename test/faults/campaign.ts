@@ -1,0 +1,155 @@
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { cpus, tmpdir, totalmem } from 'node:os'
+import { join, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import type { FaultsRequest } from './arguments.ts'
+import type { Fault } from './kinds/fault.ts'
+import { combine, faults } from './kinds/table.ts'
+import { createProof, type Proof, renderProof } from './proof.ts'
+import { type Environment, startEnvironment } from './rig/environment.ts'
+import { createRandom } from './rig/random.ts'
+import { quantile } from './rig/recovery.ts'
+import { type RunResult, runFault } from './rig/run-fault.ts'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const proofJson = join(root, 'docs/proof.json')
+const proofDocument = join(root, 'docs/proof.md')
+const upgradeName = 'rolling upgrade from an older version, and back'
+const run = promisify(execFile)
+
+/** Runs the requested faults one after the other. @returns whether no rule was violated */
+export async function runCampaign(request: FaultsRequest): Promise<boolean> {
+  const { seed, minutes, keepsHistories, rate, fanOut, output } = request
+  await using stack = new AsyncDisposableStack()
+  const directory = resolve(request.directory ?? (await mkdtemp(join(tmpdir(), 'tidings-faults-'))))
+  await mkdir(directory, { recursive: true })
+  const previous = await placePrevious(request.previous, stack)
+  const startedAt = new Date()
+  const results: RunResult[] = []
+  print(`seed ${seed}; histories of runs with violations are kept in ${directory}`)
+  if (previous === undefined) print(`skipping "${upgradeName}": git has no revision ${request.previous}`)
+  let environment: Environment = await startEnvironment()
+  stack.defer(() => environment[Symbol.asyncDispose]())
+
+  for (const [index, fault] of plan(request).entries()) {
+    if (fault.name === upgradeName && previous === undefined) continue
+    if (minutes !== undefined && Date.now() - startedAt.getTime() > minutes * 60_000) break
+    const options = {
+      environment,
+      fault,
+      seed: seed + index,
+      rate,
+      fanOut,
+      directory,
+      keepsHistory: keepsHistories,
+      ...(previous === undefined ? {} : { previous }),
+    }
+    const result = await runFault(options)
+    results.push(result)
+    print(describeRun(result))
+    if (result.violations.length > 0) {
+      print(repeatCommand(fault, seed + index, request))
+      // What is broken must not affect the next run.
+      await environment[Symbol.asyncDispose]()
+      environment = await startEnvironment()
+    }
+  }
+
+  const proof = createProof(results, { ...(await describeOrigin()), seed, startedAt: startedAt.toISOString() })
+  if (output !== undefined) await writeProof(proof, resolve(output))
+  const { deliveries, violations } = proof.total
+  print(`${results.length} runs, ${deliveries} deliveries checked, ${violations} violations`)
+  return violations === 0
+}
+
+/** Returns the faults in their order; endless when the time is limited. */
+function* planForever(request: FaultsRequest): Generator<Fault> {
+  const { names, seed, isCombined } = request
+  const single = faults.filter(({ name }) => names.includes(name))
+  const random = createRandom(seed)
+  for (;;) {
+    for (const fault of single) {
+      yield fault
+      if (isCombined && random.next() < 0.25) yield combineAny(random)
+    }
+    if (single.length === 0) yield combineAny(random)
+  }
+}
+
+function plan(request: FaultsRequest): Pick<readonly Fault[], 'entries'> {
+  const { names, minutes, isCombined } = request
+  const endless = planForever(request)
+  const finite = (): readonly Fault[] => endless.take(isCombined ? Math.max(1, names.length) : names.length).toArray()
+  if (minutes === undefined) return finite()
+  return {
+    entries: () => endless.map((fault, index) => [index, fault] as [number, Fault]) as ArrayIterator<[number, Fault]>,
+  }
+}
+
+/** Combines two or three faults of different groups. */
+function combineAny(random: ReturnType<typeof createRandom>): Fault {
+  const chosen: Fault[] = []
+  const wanted = random.integer(2, 3)
+  while (chosen.length < wanted) {
+    const fault = random.pick(faults)
+    const isExcluded = fault.group === 'none' || fault.group === 'several'
+    if (!isExcluded && !chosen.some(({ group }) => group === fault.group)) chosen.push(fault)
+  }
+  return combine(chosen)
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+function describeRun(result: RunResult): string {
+  const { fault, deliveries, violations, recovery, durationMs, tasks, reported } = result
+  const { deliveryMs, readyMs, taskMs } = recovery
+  const delivery = [0.5, 0.99, 1].map((share) => Math.round(quantile(deliveryMs, share))).join(' / ')
+  const shown = violations.slice(0, 12).map(({ rule, subject, detail }) => `    ${rule}: ${subject}: ${detail}`)
+  return [
+    `${violations.length === 0 ? 'ok  ' : 'FAIL'} ${fault}`,
+    `     ${Math.round(durationMs / 1_000)} s, ${tasks} tasks, ${deliveries} deliveries, ${reported} reported gaps; ` +
+      `recovery: deliveries ${delivery} ms, ready ${Math.round(readyMs)} ms, new task ${Math.round(taskMs)} ms`,
+    ...shown,
+    ...(violations.length > shown.length ? [`    and ${violations.length - shown.length} more`] : []),
+  ].join('\n')
+}
+
+function repeatCommand(fault: Fault, seed: number, { rate, fanOut }: FaultsRequest): string {
+  const which =
+    fault.group === 'several' && fault.name.includes('chosen by the seed') ? '--combined' : `--fault '${fault.name}'`
+  return `    again: npm run faults -- ${which} --seed ${seed} --rate ${rate} --fan-out ${fanOut}`
+}
+
+/** Extracts an older version of the sources. @returns undefined when git does not have it */
+async function placePrevious(revision: string, stack: AsyncDisposableStack): Promise<URL | undefined> {
+  const directory = await mkdtemp(join(tmpdir(), 'tidings-previous-'))
+  stack.defer(() => rm(directory, { recursive: true, force: true }))
+  const archive = join(directory, 'sources.tar')
+  try {
+    await run('git', ['archive', '--output', archive, revision], { cwd: root })
+    await run('tar', ['-xf', archive, '-C', directory])
+  } catch {
+    return undefined
+  }
+  await symlink(join(root, 'node_modules'), join(directory, 'node_modules'))
+  return pathToFileURL(`${directory}/`)
+}
+
+async function describeOrigin(): Promise<{ readonly commit: string; readonly machine: string }> {
+  const commit = await run('git', ['rev-parse', '--short', 'HEAD'], { cwd: root }).then(
+    ({ stdout }) => stdout.trim(),
+    () => 'unknown',
+  )
+  const [cpu] = cpus()
+  const machine = `${cpus().length} × ${cpu?.model ?? 'processor'}, ${Math.round(totalmem() / 1_024 ** 3)} GB, Node ${process.versions.node}`
+  return { commit, machine }
+}
+
+async function writeProof(proof: Proof, file: string): Promise<void> {
+  await writeFile(file, `${JSON.stringify(proof, undefined, 2)}\n`)
+  if (file === proofJson) await writeFile(proofDocument, renderProof(proof))
+}

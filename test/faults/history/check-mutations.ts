@@ -1,0 +1,42 @@
+import type { Log, Mutated, Violation } from './history.ts'
+
+/** Mutations whose acknowledgement names the task that they started. */
+const starts = new Set(['start', 'import', 'retry', 'message'])
+
+/**
+ * Checks the mutations: acknowledged ones took effect, each key took effect at most once, and no
+ * caller received an error for a failure of the infrastructure that it could not repeat.
+ */
+export function checkMutations(mutations: readonly Mutated[], log: Log): readonly Violation[] {
+  const violations: Violation[] = []
+  const acknowledged = new Set<string>()
+  for (const [key, entries] of Map.groupBy(mutations, (entry) => `${entry.name} ${entry.key}`)) {
+    const answers = entries.filter(({ outcome }) => outcome === 'acknowledged')
+    // The response to a repeated message names no task.
+    const ids = new Set(answers.flatMap(({ id }) => (id === undefined ? [] : [id])))
+    for (const id of ids) acknowledged.add(id)
+    if (ids.size > 1) violations.push({ rule: 'notIdempotent', subject: key, detail: [...ids].join(', ') })
+    for (const { name, outcome, id, error } of entries) {
+      if (outcome === 'refused') violations.push({ rule: 'errorVisible', subject: key, detail: error ?? 'no message' })
+      if (outcome !== 'acknowledged' || id === undefined) continue
+      if (starts.has(name) && !log.topics.has(`task:${id}`))
+        violations.push({ rule: 'mutationLost', subject: key, detail: `${id} is not in the database` })
+      const status = log.tasks.get(id)?.status
+      if (name === 'cancel' && status !== undefined && status !== 'CANCELED')
+        violations.push({ rule: 'mutationLost', subject: key, detail: `${id} is ${status}` })
+    }
+  }
+  // Self-tests are started by keys only: each key that was never answered may have started one task.
+  const unanswered = [...Map.groupBy(mutations, ({ name, key }) => `${name} ${key}`).values()].filter(
+    ([first, ...others]) =>
+      first?.name === 'start' && [first, ...others].every(({ outcome }) => outcome !== 'acknowledged'),
+  ).length
+  const extra = [...log.tasks.values()].filter(({ id, kind }) => kind === 'SELF_TEST' && !acknowledged.has(id))
+  if (extra.length > unanswered)
+    violations.push({
+      rule: 'notIdempotent',
+      subject: 'start',
+      detail: `${extra.length} tasks that no response named, for ${unanswered} mutations without a response`,
+    })
+  return violations
+}

@@ -1,0 +1,58 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { checkHistory } from './check.ts'
+import type { Entry } from './history.ts'
+import { mutants } from './mutants.ts'
+import { createSampleHistory } from './sample.ts'
+
+const sample = createSampleHistory()
+const rulesOf = (entries: readonly Entry[]) => checkHistory({ ...sample, entries }).violations.map(({ rule }) => rule)
+
+test('accepts a correct history, and counts what it compared', () => {
+  const { violations, deliveries, subscriptions, tasks } = checkHistory(sample)
+  expect(violations).toEqual([])
+  expect({ subscriptions, tasks }).toEqual({ subscriptions: 15, tasks: 3 })
+  const delivered = sample.entries.filter((entry) => entry.is === 'delivered' && entry.snapshot === undefined)
+  expect(deliveries).toBe(delivered.length)
+})
+
+describe('detects the mutant', () => {
+  test.for(mutants.map(({ name, rule, mutate }) => [name, rule, mutate] as const))('%s', ([, rule, mutate]) => {
+    const { violations } = checkHistory(mutate(sample))
+    expect(violations.map((violation) => violation.rule)).toContain(rule)
+  })
+})
+
+test('accepts events that are merged for a slow subscriber as the contract says', () => {
+  const entries = sample.entries.flatMap((entry): readonly Entry[] => {
+    if (entry.is !== 'delivered' || entry.sub !== 'websocket task:a') return [entry]
+    // An advance is contained in a later event, and two pieces of text are joined.
+    if (entry.seq === 5 || entry.seq === 6) return []
+    return entry.seq === 7 ? [{ ...entry, follows: 4, piece: { offset: 0, text: '1...' } }] : [entry]
+  })
+  expect(rulesOf(entries)).toEqual([])
+  const withoutReason = entries.map((entry): Entry => {
+    if (entry.is !== 'delivered' || entry.follows === undefined) return entry
+    const { follows: _, ...rest } = entry
+    return rest
+  })
+  expect(rulesOf(withoutReason)).toEqual(['altered', 'lost'])
+})
+
+test('detects the loss, the repetition and the change of any single delivered event', () => {
+  const indexes = sample.entries.flatMap((entry, index) =>
+    entry.is === 'delivered' && entry.snapshot === undefined && !entry.sub.startsWith('apollo') ? [index] : [],
+  )
+  fc.assert(
+    fc.property(fc.constantFrom(...indexes), fc.constantFrom('lost', 'repeated', 'altered'), (index, rule) => {
+      const entry = sample.entries[index] as Entry
+      const changed = {
+        lost: [],
+        repeated: [entry, entry],
+        altered: [{ ...entry, digest: 'another' } as Entry],
+      }[rule]
+      expect(rulesOf(sample.entries.toSpliced(index, 1, ...changed))).toContain(rule)
+    }),
+    { numRuns: 100 },
+  )
+})

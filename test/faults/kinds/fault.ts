@@ -1,0 +1,78 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import type { Environment, RigProcess } from '../rig/environment.ts'
+import type { Random } from '../rig/random.ts'
+import { pause } from '../subscribers/subscriber.ts'
+
+/** What a fault works on. */
+export interface FaultContext {
+  readonly environment: Environment
+  readonly random: Random
+  /** The sources of an older version, for a rolling upgrade; undefined when there are none. */
+  readonly previous?: URL
+}
+
+/** The groups of faults, as the report shows them. */
+export const groups = ['none', 'server', 'worker', 'redis', 'postgres', 'several', 'network'] as const
+
+/** One kind of fault. */
+export interface Fault {
+  /** Unique; the value of `--fault`. */
+  readonly name: string
+  readonly group: (typeof groups)[number]
+  /** Whether at least one server works during the fault, so that recovery has the stricter aim. */
+  readonly leavesServer?: boolean
+  /** Whether it is in the short form. */
+  readonly isTelling?: boolean
+  /** Causes the fault, and resolves when its cause has ended. */
+  run(context: FaultContext): Promise<void>
+}
+
+/** Repeats an action with pauses. */
+export async function repeat(times: number, pauseMs: number, act: () => unknown): Promise<void> {
+  for (let turn = 0; turn < times; turn++) {
+    await act()
+    await pause(pauseMs)
+  }
+}
+
+/** Stops processes for a time, as a suspended machine does. */
+export async function freeze(pids: readonly number[], ms: number): Promise<void> {
+  for (const pid of pids) signal(pid, 'SIGSTOP')
+  await pause(ms)
+  for (const pid of pids) signal(pid, 'SIGCONT')
+}
+
+/** Sends a signal to a process, which may have ended. */
+export function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+/** Kills a process, and starts it again after a time. */
+export async function killAndStart(process: RigProcess, awayMs: number): Promise<void> {
+  await process.signal('SIGKILL')
+  await pause(awayMs)
+  await process.start()
+}
+
+/** Stops a process in order, and starts it again. */
+export async function restart(process: RigProcess, sources?: URL): Promise<void> {
+  await process.signal('SIGTERM')
+  await process.start(sources)
+}
+
+/** Limits a resource of a running process (Linux). */
+export async function limitResource(pid: number, option: string): Promise<void> {
+  await promisify(execFile)('prlimit', ['--pid', String(pid), option])
+}
+
+/** Returns an element of a list that the environment always has. */
+export function at<T>(values: readonly T[], index: number): T {
+  const value = values[index]
+  if (value === undefined) throw new RangeError(`There is no entry ${index}`)
+  return value
+}

@@ -1,0 +1,215 @@
+import { createTestDirectory } from '../../support/directory.ts'
+import { startNginx, type TestNginx } from '../../support/nginx.ts'
+import { findFreePort } from '../../support/port.ts'
+import { startProcess, type TestProcess } from '../../support/processes.ts'
+import { createTcpProxy, type TcpProxy } from '../../support/proxy.ts'
+import { startRedis, type TestRedis } from '../../support/redis.ts'
+import { type RigPostgres, startRigPostgres } from './postgres.ts'
+import { createMessageFilter } from './redis-messages.ts'
+
+/** One process of the product: a server, or a worker. */
+export interface RigProcess {
+  readonly name: string
+  readonly role: 'server' | 'worker'
+  /** Its own port, past the proxy of its clients. */
+  readonly port: number
+  readonly toDatabase: TcpProxy
+  readonly toRedis: TcpProxy
+  readonly pid: number
+  readonly isRunning: boolean
+  /**
+   * Starts it and waits until it is ready.
+   *
+   * @param sources - the directory of the sources; those of this checkout by default
+   */
+  start(sources?: URL): Promise<void>
+  /** Sends a signal to it; SIGKILL and SIGTERM are awaited until it has ended. */
+  signal(name: NodeJS.Signals): Promise<void>
+}
+
+/** A server with the proxy between it and its clients. */
+export interface RigServer extends RigProcess {
+  readonly clients: TcpProxy
+  /** The address for clients, behind the proxy. */
+  readonly url: string
+}
+
+/** Everything that runs: two servers, two workers, PostgreSQL, Redis, nginx, and the proxies between them. */
+export interface Environment extends AsyncDisposable {
+  readonly postgres: RigPostgres
+  readonly redis: TestRedis
+  readonly nginx: TestNginx
+  readonly servers: readonly RigServer[]
+  readonly workers: readonly RigProcess[]
+  /** All proxies, by what they connect. */
+  readonly proxies: Readonly<Record<'clients' | 'database' | 'redis', readonly TcpProxy[]>>
+  /** The share of pub/sub messages that are lost on the way, from 0 to 1. */
+  messageLoss: number
+  /** Processes that exited although nothing ended them, by their names. */
+  readonly crashes: readonly string[]
+  /** Ends all faults of the network, and starts every process that does not run. */
+  heal(): Promise<void>
+}
+
+const ownSources = new URL('../../../', import.meta.url)
+const clock = new URL('./clock.ts', import.meta.url)
+
+/** Settings of every process of the product. `LEASE_MS` as in the aims for the recovery. */
+const settings = {
+  NODE_ENV: 'test',
+  DATABASE_POOL: '6',
+  SELF_TEST: 'true',
+  FIRST_RUN: 'false',
+  LOG_LEVEL: 'warn',
+  LEASE_MS: '3000',
+  SWEEP_MS: '500',
+  DRAIN_MS: '4000',
+  CONTENT_PACE_MS: '5',
+  MAX_STARTS_PER_MINUTE: '1000000',
+  MAX_RUNNING_PER_USER: '0',
+  MAX_SOCKETS_PER_VIEWER: '100000',
+  MAX_SOCKETS_PER_ADDRESS: '100000',
+  MAX_SUBSCRIPTIONS_PER_SOCKET: '1000',
+  CONCURRENCY: 'SELF_TEST=12',
+}
+
+/** Starts an environment on a new database. */
+export async function startEnvironment(): Promise<Environment> {
+  await using stack = new AsyncDisposableStack()
+  const directory = stack.use(await createTestDirectory())
+  const [postgres, redis] = await Promise.all([startRigPostgres(directory.join('data')), startRedis()])
+  stack.use(postgres)
+  stack.use(redis)
+  let messageLoss = 0
+  const crashes: string[] = []
+  let isClosing = false
+  const proxies = { clients: [] as TcpProxy[], database: [] as TcpProxy[], redis: [] as TcpProxy[] }
+
+  const createProcess = async (name: string, role: 'server' | 'worker'): Promise<RigProcess> => {
+    const [port, previewPort, toDatabase, toRedis] = await Promise.all([
+      findFreePort(),
+      findFreePort(),
+      createTcpProxy(postgres.socketPath),
+      createTcpProxy(redis.port, { change: () => createMessageFilter(() => Math.random() < messageLoss) }),
+    ])
+    proxies.database.push(toDatabase)
+    proxies.redis.push(toRedis)
+    let child: TestProcess | undefined
+    let isRunning = false
+    let isEnding = false
+    stack.use(toDatabase)
+    stack.use(toRedis)
+    stack.defer(async () => child?.[Symbol.asyncDispose]())
+    return {
+      name,
+      role,
+      port,
+      toDatabase,
+      toRedis,
+      get isRunning() {
+        return isRunning
+      },
+      get pid() {
+        if (child === undefined) throw new Error(`${name} was not started`)
+        return child.pid
+      },
+      async start(sources = ownSources) {
+        const started = startProcess(new URL(role === 'server' ? 'src/main.ts' : 'src/worker.ts', sources), [], {
+          ...settings,
+          NODE_OPTIONS: `--import=${clock.href}`,
+          ROLE: role,
+          PORT: String(port),
+          PREVIEW_PORT: String(previewPort),
+          DATABASE_URL: postgres.urlAt(toDatabase.port),
+          REDIS_URL: `redis://127.0.0.1:${toRedis.port}`,
+        })
+        child = started
+        isRunning = true
+        isEnding = false
+        void started.ended.then((code) => {
+          if (child !== started) return
+          isRunning = false
+          if (!isEnding && !isClosing) crashes.push(`${name} exited with ${code ?? 'a signal'}`)
+        })
+        while (!(await started.readLine()).includes('ready in'));
+        drainOutput(started)
+      },
+      async signal(signal) {
+        if (!isRunning || child === undefined) return
+        const isFinal = signal === 'SIGKILL' || signal === 'SIGTERM'
+        if (isFinal) isEnding = true
+        child.kill(signal)
+        if (isFinal) await child.ended
+      },
+    }
+  }
+  const createServer = async (name: string): Promise<RigServer> => {
+    const server = await createProcess(name, 'server')
+    const clients = stack.use(await createTcpProxy(server.port))
+    proxies.clients.push(clients)
+    return Object.defineProperties(
+      { clients, url: `http://127.0.0.1:${clients.port}` },
+      Object.getOwnPropertyDescriptors(server),
+    ) as RigServer
+  }
+  const servers = [await createServer('server 1'), await createServer('server 2')]
+  const workers = [await createProcess('worker 1', 'worker'), await createProcess('worker 2', 'worker')]
+  const all: readonly RigProcess[] = [...servers, ...workers]
+  // The first one migrates the database.
+  await servers[0]?.start()
+  await Promise.all(all.slice(1).map((process) => process.start()))
+  await createArchive(postgres)
+  const nginx = stack.use(await startNginx(servers.map(({ clients }) => clients.port)))
+  const opened = stack.move()
+  return {
+    postgres,
+    redis,
+    nginx,
+    servers,
+    workers,
+    proxies,
+    get messageLoss() {
+      return messageLoss
+    },
+    set messageLoss(share) {
+      messageLoss = share
+    },
+    crashes,
+    async heal() {
+      messageLoss = 0
+      await Promise.all(Object.values(proxies).flatMap((group) => group.map((proxy) => proxy.heal())))
+      await postgres.start()
+      await redis.start()
+      await Promise.all(all.filter(({ isRunning }) => !isRunning).map((process) => process.start()))
+    },
+    [Symbol.asyncDispose]: () => {
+      isClosing = true
+      return opened.disposeAsync()
+    },
+  }
+}
+
+/** Keeps every deleted event and topic, so that the checker knows the events that were pruned. */
+async function createArchive(postgres: RigPostgres): Promise<void> {
+  await postgres.query(`
+    create schema if not exists rig;
+    create table if not exists rig.event (like event);
+    create table if not exists rig.topic (like topic);
+    create table if not exists rig.task (like task);
+    create or replace function rig.keep() returns trigger language plpgsql as $$ begin
+      execute format('insert into rig.%I select ($1).*', tg_table_name) using old;
+      return old;
+    end $$;
+    create or replace trigger keep before delete on event for each row execute function rig.keep();
+    create or replace trigger keep before delete on topic for each row execute function rig.keep();
+    create or replace trigger keep before delete on task for each row execute function rig.keep()`)
+}
+
+/** A full pipe would block a process with unread output. */
+function drainOutput(child: TestProcess): void {
+  const drain = async (): Promise<void> => {
+    for (;;) await child.readLine()
+  }
+  // Ends with the process.
+  drain().catch(() => undefined)
+}

@@ -1,0 +1,81 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import pg from 'pg'
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../../src/db/embedded.ts'
+import { silentLogger } from '../../../src/logger.ts'
+
+/** A PostgreSQL server with processes of its own. */
+export interface RigPostgres extends AsyncDisposable {
+  /** The URL past all proxies, for the rig itself. */
+  readonly url: string
+  /** The path of its Unix socket. */
+  readonly socketPath: string
+  /** Returns the URL of its database behind a TCP port. */
+  urlAt(port: number): string
+  /** Runs a statement past all proxies; retries while the server is unavailable. */
+  query<T extends pg.QueryResultRow>(statement: string, values?: readonly unknown[]): Promise<T[]>
+  /** Returns the process ids of the postmaster and of all its children. */
+  pids(): Promise<{ readonly postmaster: number; readonly children: readonly number[] }>
+  /** Stops it cleanly. */
+  stop(): Promise<void>
+  /** Starts it again at the same address; resolves when it responds. */
+  start(): Promise<void>
+}
+
+/** Starts a PostgreSQL on a data directory. */
+export async function startRigPostgres(dataDir: string): Promise<RigPostgres> {
+  const open = () =>
+    startEmbeddedPostgres({
+      dataDir,
+      logger: silentLogger,
+      // Only processes crash in a run, and not the machine, so a commit need not wait for the disk.
+      settings: { max_connections: '120', fsync: 'off' },
+    })
+  let server: EmbeddedPostgres | undefined = await open()
+  const { url } = server
+  const directory = new URL(url).searchParams.get('host') ?? ''
+  const pool = new pg.Pool({ connectionString: url, max: 4, connectionTimeoutMillis: 5_000, query_timeout: 20_000 })
+  pool.on('error', () => undefined)
+  const pids = async () => {
+    const { dataDir: actual } = server ?? { dataDir }
+    const text = await readFile(join(actual, 'postgres', 'postmaster.pid'), 'utf8')
+    const postmaster = Number.parseInt(text, 10)
+    const children = await readFile(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8').catch(() => '')
+    return { postmaster, children: children.split(' ').filter(Boolean).map(Number) }
+  }
+  return {
+    url,
+    socketPath: join(directory, '.s.PGSQL.5432'),
+    urlAt(port) {
+      const address = new URL(url)
+      address.search = ''
+      address.hostname = '127.0.0.1'
+      address.port = String(port)
+      return address.href
+    },
+    async query<T extends pg.QueryResultRow>(statement: string, values: readonly unknown[] = []) {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return (await pool.query<T>(statement, [...values])).rows
+        } catch (error) {
+          const code = (error as { code?: string }).code ?? ''
+          // Classes 22, 23 and 42 are errors of the statement itself.
+          if (attempt >= 200 || /^(22|23|42)/.test(code)) throw error
+          await new Promise((resolve) => setTimeout(resolve, 100))
+        }
+      }
+    },
+    pids,
+    async stop() {
+      await server?.[Symbol.asyncDispose]()
+      server = undefined
+    },
+    async start() {
+      server ??= await open()
+    },
+    async [Symbol.asyncDispose]() {
+      await pool.end()
+      await server?.[Symbol.asyncDispose]()
+    },
+  }
+}

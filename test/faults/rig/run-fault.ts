@@ -1,0 +1,187 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { checkHistory, type Verdict } from '../history/check.ts'
+import type { Violation } from '../history/history.ts'
+import { readLog } from '../history/read-log.ts'
+import type { Fault } from '../kinds/fault.ts'
+import { createSubscriber, subscriberKinds } from '../subscribers/create.ts'
+import { pause, type SubscriberClient } from '../subscribers/subscriber.ts'
+import type { Environment } from './environment.ts'
+import { type Load, startLoad } from './load.ts'
+import { createRandom } from './random.ts'
+import { createRecorder, type Recorder } from './recorder.ts'
+import { measureDelivery, type Recovery } from './recovery.ts'
+import { createRequests } from './requests.ts'
+
+/** The result of one run of one fault. */
+export interface RunResult extends Verdict {
+  readonly fault: string
+  readonly group: string
+  readonly seed: number
+  readonly leavesServer: boolean
+  readonly durationMs: number
+  readonly recovery: Recovery
+  /** The file of the history; only of a run with violations, or when all are kept. */
+  readonly file?: string
+}
+
+/** Options of {@link runFault}. */
+export interface RunOptions {
+  readonly environment: Environment
+  readonly fault: Fault
+  readonly seed: number
+  readonly rate: number
+  readonly fanOut: number
+  /** The directory of the histories. */
+  readonly directory: string
+  readonly keepsHistory: boolean
+  readonly previous?: URL
+}
+
+const steadyMs = 3_000
+/** Time after the end of a fault after which everything must have ended. */
+const longestEndMs = 120_000
+
+/**
+ * Runs a fault in the middle of a load: a steady phase, the fault, a steady phase; then waits until
+ * everything has ended, and checks the history.
+ */
+export async function runFault(options: RunOptions): Promise<RunResult> {
+  const { environment, fault, seed, rate, fanOut, directory, keepsHistory, previous } = options
+  const { postgres } = environment
+  const random = createRandom(seed)
+  const runName = `${seed}-${Date.now().toString(36)}`
+  const file = join(directory, `${runName}.jsonl`)
+  const startedAt = performance.now()
+  const [clock] = await postgres.query<{ now: Date }>('select clock_timestamp() as now')
+  const crashesBefore = environment.crashes.length
+  await using recorder = createRecorder(file)
+  await using stack = new AsyncDisposableStack()
+  const clients = createClients(environment, recorder, random, stack)
+  const load = startLoad({ environment, recorder, random: random.fork('load'), clients, runName, rate, fanOut })
+
+  await pause(steadyMs)
+  await fault.run({ environment, random: random.fork('fault'), ...(previous === undefined ? {} : { previous }) })
+  const endedAt = performance.now()
+  await environment.heal()
+  const [heads, readyMs, taskMs] = await Promise.all([
+    readHeads(environment, load),
+    untilReady(environment, endedAt),
+    untilTaskCompleted({ environment, recorder, load, runName, endedAt }),
+    pause(steadyMs),
+  ])
+  await load.end()
+  await untilOver(environment, load, recorder)
+
+  const topics = [...load.topics, ...canaryTopics(recorder)]
+  const log = await readLog((statement, values) => postgres.query(statement, values), topics, clock?.now ?? new Date())
+  const verdict = checkHistory({ entries: recorder.entries, log })
+  const crashes = environment.crashes
+    .slice(crashesBefore)
+    .map((detail): Violation => ({ rule: 'crashed', subject: fault.name, detail }))
+  const violations = [...verdict.violations, ...crashes]
+  await stack.disposeAsync()
+  const isKept = keepsHistory || violations.length > 0
+  if (!isKept) await rm(file, { force: true })
+  return {
+    ...verdict,
+    violations,
+    fault: fault.name,
+    group: fault.group,
+    leavesServer: fault.leavesServer === true,
+    seed,
+    durationMs: performance.now() - startedAt,
+    recovery: { deliveryMs: measureDelivery(recorder.entries, endedAt, heads), readyMs, taskMs },
+    ...(isKept ? { file } : {}),
+  }
+}
+
+function createClients(
+  environment: Environment,
+  recorder: Recorder,
+  random: ReturnType<typeof createRandom>,
+  stack: AsyncDisposableStack,
+): readonly SubscriberClient[] {
+  const urls = environment.servers.map(({ url }) => url)
+  // A kind is one client; the cheap raw one is there several times, for the number of deliveries.
+  const kinds = [...subscriberKinds, 'raw-websocket', 'websocket', 'raw-websocket', 'raw-websocket'] as const
+  return kinds.map((kind, index) =>
+    stack.use(
+      createSubscriber({
+        kind,
+        name: `${kind} ${index}`,
+        urls,
+        nginxUrl: environment.nginx.url,
+        recorder,
+        random: random.fork(`client ${index}`),
+      }),
+    ),
+  )
+}
+
+async function readHeads({ postgres }: Environment, { topics }: Load): Promise<ReadonlyMap<string, number>> {
+  const rows = await postgres.query<{ name: string; seq: string }>('select name, seq from topic where name = any($1)', [
+    [...topics],
+  ])
+  return new Map(rows.map(({ name, seq }) => [name, Number(seq)]))
+}
+
+async function untilReady({ servers }: Environment, endedAt: number): Promise<number> {
+  for (const { port } of servers)
+    for (;;) {
+      const isReady = await fetch(`http://127.0.0.1:${port}/health/ready`, { signal: AbortSignal.timeout(2_000) }).then(
+        ({ ok }) => ok,
+        () => false,
+      )
+      if (isReady || performance.now() - endedAt > longestEndMs) break
+      await pause(50)
+    }
+  return performance.now() - endedAt
+}
+
+const canaryQuery = `mutation ($key: String!) { startSelfTest(input: { items: 1, everyMs: 0, textLength: 0, idempotencyKey: $key }) {
+  __typename ... on StartSelfTestSuccess { task { id } } } }`
+
+/** Starts a task after the fault, and waits until it has completed. */
+async function untilTaskCompleted(options: {
+  readonly environment: Environment
+  readonly recorder: Recorder
+  readonly load: Load
+  readonly runName: string
+  readonly endedAt: number
+}): Promise<number> {
+  const { environment, recorder, runName, endedAt } = options
+  const urls = environment.servers.map(({ url }) => url)
+  const requests = createRequests(urls, recorder, createRandom(1))
+  const key = `${runName} canary`
+  const result = await requests.mutate(
+    { name: 'start', key, query: canaryQuery, variables: { key } },
+    (started) => (started['task'] as { readonly id: string } | undefined)?.id,
+  )
+  const { id } = (result?.['task'] ?? { id: '' }) as { readonly id: string }
+  while (performance.now() - endedAt < longestEndMs) {
+    const rows = await environment.postgres.query<{ status: string }>('select status from task where id = $1', [id])
+    if (rows[0]?.status === 'COMPLETED') break
+    await pause(20)
+  }
+  return performance.now() - endedAt
+}
+
+function canaryTopics({ entries }: Recorder): readonly string[] {
+  return entries.flatMap((entry) =>
+    entry.is === 'mutated' && entry.key.endsWith(' canary') && entry.id !== undefined ? [`task:${entry.id}`] : [],
+  )
+}
+
+/** Waits until every topic is closed and every subscription has ended, or for too long. */
+async function untilOver({ postgres }: Environment, { topics }: Load, recorder: Recorder): Promise<void> {
+  const deadline = performance.now() + longestEndMs
+  while (performance.now() < deadline) {
+    const [row] = await postgres.query<{ count: string }>(
+      'select count(*) from topic where name = any($1) and not closed',
+      [[...topics]],
+    )
+    if (Number(row?.count) === 0 && recorder.open === 0) return
+    await pause(200)
+  }
+}

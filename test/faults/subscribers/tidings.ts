@@ -1,0 +1,46 @@
+import { gql } from '@urql/core'
+import { onEnd, pipe, subscribe } from 'wonka'
+import type { TransportName } from '../../../client/live/options.ts'
+import { createTidingsClient } from '../../../client/tidings-client.ts'
+import { requestOf, sessionDocument, taskDocument } from './documents.ts'
+import type { SubscriberClient, SubscriberOptions } from './subscriber.ts'
+
+const documents = new Map([taskDocument, sessionDocument].map((text) => [text, gql(text)]))
+
+/** Creates our own client, pinned to one transport. */
+export function createTidingsSubscriber(
+  { kind, name, recorder }: SubscriberOptions,
+  url: string,
+  transport: TransportName,
+): SubscriberClient {
+  const client = createTidingsClient({
+    url: `${url}/graphql`,
+    storage: null,
+    cache: 'none',
+    transports: [transport],
+  })
+  return {
+    kind,
+    name,
+    watch(sub, topic) {
+      recorder.subscribed({ sub, client: kind, topic: topic.name, from: topic.from, hasCursor: true })
+      const { query, variables } = requestOf(topic)
+      const document = documents.get(query)
+      if (document === undefined) throw new Error('The document is not known')
+      const { unsubscribe } = pipe(
+        client.urql.subscription(document, variables),
+        onEnd(() => recorder.ended(sub, 'complete')),
+        subscribe(({ data, error, extensions }) => {
+          const errors = error?.graphQLErrors ?? []
+          if (error !== undefined && errors.length === 0) recorder.ended(sub, 'error', error.message)
+          else recorder.result(sub, { data, errors, extensions })
+        }),
+      )
+      return () => {
+        recorder.ended(sub, 'stopped')
+        unsubscribe()
+      }
+    },
+    [Symbol.asyncDispose]: () => client.dispose(),
+  }
+}
