@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { cpus, tmpdir, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import type { FaultsRequest } from './arguments.ts'
 import type { Fault } from './kinds/fault.ts'
 import { combine, faults } from './kinds/table.ts'
-import { createProof, type Proof, renderProof } from './proof.ts'
+import { createProof, insertSummary, type Proof, renderProof } from './proof.ts'
 import { type Environment, startEnvironment } from './rig/environment.ts'
 import { createRandom } from './rig/random.ts'
 import { quantile } from './rig/recovery.ts'
@@ -16,6 +16,7 @@ import { type RunResult, runFault } from './rig/run-fault.ts'
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const proofJson = join(root, 'docs/proof.json')
 const proofDocument = join(root, 'docs/proof.md')
+const readme = join(root, 'README.md')
 const upgradeName = 'rolling upgrade from an older version, and back'
 const run = promisify(execFile)
 
@@ -32,6 +33,12 @@ export async function runCampaign(request: FaultsRequest): Promise<boolean> {
   if (previous === undefined) print(`skipping "${upgradeName}": git has no revision ${request.previous}`)
   let environment: Environment = await startEnvironment()
   stack.defer(() => environment[Symbol.asyncDispose]())
+  // Its processes would outlive this one.
+  const end = async (): Promise<void> => {
+    await environment[Symbol.asyncDispose]()
+    process.exit(130)
+  }
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => void end())
 
   for (const [index, fault] of plan(request).entries()) {
     if (fault.name === upgradeName && previous === undefined) continue
@@ -108,7 +115,9 @@ function describeRun(result: RunResult): string {
   const { fault, deliveries, violations, recovery, durationMs, tasks, reported } = result
   const { deliveryMs, readyMs, taskMs } = recovery
   const delivery = [0.5, 0.99, 1].map((share) => Math.round(quantile(deliveryMs, share))).join(' / ')
-  const shown = violations.slice(0, 12).map(({ rule, subject, detail }) => `    ${rule}: ${subject}: ${detail}`)
+  const shown = violations
+    .slice(0, 12)
+    .map(({ rule, subject, detail }) => `    ${rule}: ${subject}: ${detail.slice(0, 300)}`)
   return [
     `${violations.length === 0 ? 'ok  ' : 'FAIL'} ${fault}`,
     `     ${Math.round(durationMs / 1_000)} s, ${tasks} tasks, ${deliveries} deliveries, ${reported} reported gaps; ` +
@@ -151,5 +160,7 @@ async function describeOrigin(): Promise<{ readonly commit: string; readonly mac
 
 async function writeProof(proof: Proof, file: string): Promise<void> {
   await writeFile(file, `${JSON.stringify(proof, undefined, 2)}\n`)
-  if (file === proofJson) await writeFile(proofDocument, renderProof(proof))
+  if (file !== proofJson) return
+  await writeFile(proofDocument, renderProof(proof))
+  await writeFile(readme, insertSummary(await readFile(readme, 'utf8'), proof))
 }

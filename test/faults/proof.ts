@@ -93,6 +93,15 @@ function sum<T>(values: readonly T[], numberOf: (value: T) => number): number {
 
 const format = (value: number): string => value.toLocaleString('en-US')
 
+const summaryLine = /^- \[docs\/proof\.md\]\(docs\/proof\.md\):.*$/m
+
+/** Replaces the line of the README that states the sum. */
+export function insertSummary(readme: string, { total, rows }: Proof): string {
+  const kinds = rows.filter(({ group }) => group !== 'none').length
+  const line = `- [docs/proof.md](docs/proof.md): ${format(total.deliveries)} deliveries during ${kinds} kinds of faults, ${format(total.violations)} violations of the contract; repeat it with \`npm run faults\``
+  return readme.replace(summaryLine, line)
+}
+
 /** Renders `docs/proof.md`. */
 export function renderProof(proof: Proof): string {
   const { commit, machine, startedAt, seed, minutes, rows, total } = proof
@@ -102,7 +111,9 @@ export function renderProof(proof: Proof): string {
     return `| ${fault} | ${runs} | ${format(deliveries)} | ${violations.length} | ${format(reported)} | ${format(p50)} / ${format(p99)} / ${format(max)} | ${format(ready)} | ${format(task)} |`
   })
   const violations = rows.flatMap(({ fault, violations: found }) =>
-    found.map(({ rule, subject, detail, seed: own }) => `- ${fault}, seed ${own}: ${rule}: ${subject}: ${detail}`),
+    found.map(
+      ({ rule, subject, detail, seed: own }) => `- ${fault}, seed ${own}: ${rule}: ${subject}: ${detail.slice(0, 300)}`,
+    ),
   )
   return `# Proof
 

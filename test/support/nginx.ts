@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { vi } from 'vitest'
+import { setTimeout as delay } from 'node:timers/promises'
 import { renderNginx } from '../../deploy/nginx/render.ts'
 import { createTestDirectory } from './directory.ts'
 import { findFreePort } from './port.ts'
@@ -117,13 +117,15 @@ function local(port: number): string {
   return `127.0.0.1:${port}`
 }
 
-function untilOpen(port: number): Promise<void> {
-  return vi.waitFor(
-    async () => {
-      const socket = connect(port, '127.0.0.1')
-      await once(socket, 'connect')
-      socket.destroy()
-    },
-    { interval: 20 },
-  )
+async function untilOpen(port: number): Promise<void> {
+  for (;;) {
+    const socket = connect(port, '127.0.0.1')
+    const isOpen = await once(socket, 'connect').then(
+      () => true,
+      () => false,
+    )
+    socket.destroy()
+    if (isOpen) return
+    await delay(20)
+  }
 }

@@ -36,7 +36,7 @@ export function checkMutations(mutations: readonly Mutated[], log: Log): readonl
     violations.push({
       rule: 'notIdempotent',
       subject: 'start',
-      detail: `${extra.length} tasks that no response named, for ${unanswered} mutations without a response`,
+      detail: `${extra.map(({ id, key }) => `${id} (${key ?? 'no key'})`).join(', ')}: no response named them, and only ${unanswered} mutations had no response`,
     })
   return violations
 }

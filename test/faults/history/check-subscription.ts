@@ -1,6 +1,6 @@
 import type { SubscriptionRecord } from './check.ts'
 import type { Delivered, History, LoggedTopic, Rule, Violation } from './history.ts'
-import { digestStateAt, isAppend, isEphemeral, isLatest, isTerminal, readLogged } from './payload.ts'
+import { describeStateAt, isAppend, isEphemeral, isLatest, isTerminal, readLogged } from './payload.ts'
 
 /** All cursors seen so far, over all subscriptions of a history. */
 export interface Cursors {
@@ -23,7 +23,7 @@ export interface CheckedSubscription {
  */
 export function checkSubscription(
   { subscribed, entries }: SubscriptionRecord,
-  { log, isRestored = false }: Pick<History, 'log' | 'isRestored'>,
+  { log, isRestored = false, deleted }: Omit<History, 'entries'>,
   cursors: Cursors,
 ): CheckedSubscription {
   const { sub, client, from, hasCursor } = subscribed
@@ -61,8 +61,11 @@ export function checkSubscription(
       missing.clear()
     } else if (last !== undefined && seq < last) report('reordered', `a snapshot at ${seq} after ${last}`)
     if (seq > topic.seq) report('wrongSnapshot', `it is at ${seq}, and the log ends at ${topic.seq}`)
-    else if (type === 'TaskSnapshot' && snapshot?.digest !== digestStateAt(topic.events, seq))
-      report('wrongSnapshot', `at ${seq}`)
+    else if (type === 'TaskSnapshot' && deleted?.has(topic.name) !== true) {
+      const expected = describeStateAt(topic.events, seq)
+      if (snapshot?.state !== expected)
+        report('wrongSnapshot', `at ${seq}: ${snapshot?.state ?? ''} instead of ${expected}`)
+    }
     last = seq
     isSnapshotDue = false
     if (snapshot?.isFinal === true) hasTerminal = true
@@ -101,7 +104,8 @@ export function checkSubscription(
     } else if (entry.is === 'ended') {
       hasEnded = true
       if (entry.how === 'complete' && !hasTerminal) report('completedEarly', `after ${last ?? 'nothing'}`)
-      if (entry.how === 'error') report('errorVisible', entry.error ?? 'without a message')
+      const isMissing = deleted?.has(subscribed.topic) === true && entry.error?.includes('NOT_FOUND') === true
+      if (entry.how === 'error' && !isMissing) report('errorVisible', entry.error ?? 'without a message')
     } else {
       if (hasTerminal && !isEphemeral(entry.type) && entry.snapshot === undefined)
         report(seen.has(entry.seq) ? 'repeated' : 'notFinal', `${entry.type} ${entry.seq}`)

@@ -58,7 +58,7 @@ export interface Delivered {
   /** The seq that a merged event directly follows. */
   readonly follows?: number
   /** Of a snapshot. */
-  readonly snapshot?: { readonly reason: string; readonly digest: string; readonly isFinal: boolean }
+  readonly snapshot?: { readonly reason: string; readonly state: string; readonly isFinal: boolean }
 }
 
 /** A subscription ended: it completed, failed visibly, or was ended by its subscriber. */
@@ -112,6 +112,8 @@ export interface LoggedTask {
   readonly kind: string
   readonly status: string
   readonly owner: string
+  /** Its idempotency key; null after it was deleted. */
+  readonly key?: string | null
   readonly input: Readonly<Record<string, unknown>>
   readonly attempts: readonly {
     readonly attempt: number
@@ -133,6 +135,8 @@ export interface History {
   readonly log: Log
   /** Whether a backup was restored during the run, so that RESET is a legitimate reason. */
   readonly isRestored?: boolean
+  /** Topics that their owner deleted: a late subscriber is told that they do not exist. */
+  readonly deleted?: ReadonlySet<string>
 }
 
 /** The rules that the checker enforces. */

@@ -1,5 +1,5 @@
 import type { Delivered, Entry, History, LoggedEvent, LoggedTask, Rule } from './history.ts'
-import { digestStateAt } from './payload.ts'
+import { describeStateAt } from './payload.ts'
 
 /**
  * A defect that a system could have, applied to a correct history: the checker must report the rule.
@@ -149,8 +149,8 @@ export const mutants: readonly Mutant[] = [
     rule: 'wrongSnapshot',
     mutate: onSnapshot('sse task:a', (event, { log }) => {
       const events = log.topics.get('task:a')?.events ?? []
-      const digest = digestStateAt(events, event.seq - 1)
-      return [{ ...event, snapshot: { reason: 'SUBSCRIBED', digest, isFinal: false } }]
+      const state = describeStateAt(events, event.seq - 1)
+      return [{ ...event, snapshot: { reason: 'SUBSCRIBED', state, isFinal: false } }]
     }),
   },
   {
@@ -158,8 +158,8 @@ export const mutants: readonly Mutant[] = [
     rule: 'wrongSnapshot',
     mutate: onSnapshot('sse task:a', (event, { log }) => {
       const events = log.topics.get('task:a')?.events ?? []
-      const digest = digestStateAt(events, event.seq + 1)
-      return [{ ...event, snapshot: { reason: 'SUBSCRIBED', digest, isFinal: false } }]
+      const state = describeStateAt(events, event.seq + 1)
+      return [{ ...event, snapshot: { reason: 'SUBSCRIBED', state, isFinal: false } }]
     }),
   },
   { name: 'a subscription without its snapshot', rule: 'missingSnapshot', mutate: onSnapshot('sse task:a', () => []) },
@@ -186,7 +186,7 @@ export const mutants: readonly Mutant[] = [
     name: 'PRUNED for events that are still stored',
     rule: 'unexpectedSnapshot',
     mutate: onSnapshot('sse task:a', (event) => [
-      { ...event, snapshot: { reason: 'PRUNED', digest: event.snapshot?.digest ?? '', isFinal: false } },
+      { ...event, snapshot: { reason: 'PRUNED', state: event.snapshot?.state ?? '', isFinal: false } },
     ]),
   },
   {

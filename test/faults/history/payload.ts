@@ -156,14 +156,14 @@ export function isTerminal(type: string): boolean {
   return type === 'TaskCompleted' || type === 'TaskFailed' || type === 'TaskCanceled' || type === 'SessionClosed'
 }
 
-/** Returns the digest of the state in a task snapshot. */
-export function digestState({ status, attempt, progress, items }: TaskStateFields): string {
+/** Returns the state in a task snapshot as comparable text. */
+export function describeState({ status, attempt, progress, items }: TaskStateFields): string {
   const parts = items.map(({ key, status: itemStatus }) => `${key} ${itemStatus}`).sort()
-  return digest([status, attempt, progressFields(progress), parts])
+  return JSON.stringify([status, attempt, progressFields(progress), parts])
 }
 
-/** Folds the events of a task up to a position into the digest of the state that a snapshot there shows. */
-export function digestStateAt(events: readonly LoggedEvent[], seq: number): string {
+/** Folds the events of a task up to a position into the state that a snapshot there shows. */
+export function describeStateAt(events: readonly LoggedEvent[], seq: number): string {
   let status: unknown = 'QUEUED'
   let attempt = 0
   let progress: unknown
@@ -179,6 +179,9 @@ export function digestStateAt(events: readonly LoggedEvent[], seq: number): stri
     for (const item of [...list(payload['items']), record(payload['item'])])
       if (item['key'] !== undefined) items.set(item['key'], item['status'])
   }
-  const parts = [...items].map(([key, itemStatus]) => `${String(key)} ${String(itemStatus)}`).sort()
-  return digest([status, attempt, progressFields(progress), parts])
+  // An item is running only while its task is, and the first attempt counts from the start.
+  const statusOf = (itemStatus: unknown): unknown =>
+    itemStatus === 'RUNNING' && status !== 'RUNNING' ? 'PENDING' : itemStatus
+  const parts = [...items].map(([key, itemStatus]) => `${String(key)} ${String(statusOf(itemStatus))}`).sort()
+  return JSON.stringify([status, Math.max(1, attempt), progressFields(progress), parts])
 }

@@ -40,9 +40,9 @@ export async function readLog(query: Query, names: readonly string[], startedAft
       })
   }
   const tasks = await query<LoggedTask & Readonly<Record<string, unknown>>>(
-    `select id, kind, status, owner, coalesce(input, '{}') as input, attempts from task where created_at >= $1
-     union all
-     select id, kind, status, owner, coalesce(input, '{}') as input, attempts from rig.task where created_at >= $1`,
+    `select t.id, t.kind, t.status, t.owner, coalesce(t.input, '{}') as input, t.attempts, i.key
+     from (select * from task union all select * from rig.task) t left join idempotency i on i.task_id = t.id
+     where t.created_at >= $1`,
     [startedAfter],
   )
   return { topics, tasks: new Map(tasks.map((task) => [task.id, task])) }

@@ -8,7 +8,7 @@ import type {
   Mutated,
   SubscriberKind,
 } from './history.ts'
-import { digestStateAt, isTerminal, readLogged } from './payload.ts'
+import { describeStateAt, isTerminal, readLogged } from './payload.ts'
 
 /**
  * A correct history, made up without any server: what the mutants of the checker start from.
@@ -64,7 +64,7 @@ function deliverTopic(sub: string, topic: LoggedTopic, snapshotAt: number | unde
   const last = topic.events[snapshotAt - 1]
   const snapshot = {
     reason: 'SUBSCRIBED',
-    digest: digestStateAt(topic.events, snapshotAt),
+    state: describeStateAt(topic.events, snapshotAt),
     isFinal: isTerminal(last?.type ?? ''),
   }
   const first: Delivered = {

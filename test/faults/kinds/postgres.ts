@@ -193,7 +193,6 @@ export const postgresFaults: readonly Fault[] = [
   {
     name: 'postgres read-only for 5 s (switchover)',
     group,
-    isTelling: true,
     run: ({ environment }) => withSetting(environment, 'default_transaction_read_only', 'on', 5_000),
   },
   {

@@ -34,7 +34,6 @@ export const redisFaults: readonly Fault[] = [
     name: 'redis kill -9, back after 1 s',
     group,
     leavesServer,
-    isTelling: true,
     run: ({ environment }) => away(environment, 1_000),
   },
   {

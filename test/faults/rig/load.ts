@@ -45,6 +45,8 @@ const selfTests: readonly SelfTestInput[] = [
   { items: 40, everyMs: 150, textLength: 30 },
 ]
 const canceled: SelfTestInput = { items: 60, everyMs: 200, textLength: 20 }
+/** Unfinished tasks from which no further one is started. */
+const maxTasks = 30
 const words = 'owls robins herons finches hunt sing wade nest at night near rivers and hedges'.split(' ')
 
 const startQuery = `mutation ($items: Int!, $everyMs: Int!, $textLength: Int!, $failAfter: Int, $retryable: Boolean, $key: String!) {
@@ -203,10 +205,13 @@ export function startLoad(options: LoadOptions): Load {
   }
   const startTasks = async (): Promise<void> => {
     for (let turn = 0; !isOver(); turn++) {
-      // Nothing accumulates while no server answers.
-      if (running.size < 400) run(turn % 15 === 7 ? workOnDocument() : startSelfTest())
-      // Now and then several at once, so that a queue forms and moves.
-      if (turn % 20 === 10) for (let more = 0; more < 30; more++) run(startSelfTest())
+      // No more than the machine can do, and nothing accumulates while no server answers.
+      const isFull = running.size > 4 * maxTasks || recorder.open > maxTasks * fanOut
+      if (!isFull) {
+        run(turn % 15 === 7 ? workOnDocument() : startSelfTest())
+        // Now and then several at once, so that a queue forms and moves.
+        if (turn % 20 === 10) for (let more = 0; more < 30; more++) run(startSelfTest())
+      }
       await pause(1_000 / rate, stopping.signal)
     }
   }

@@ -3,7 +3,7 @@ import { createWriteStream, type WriteStream } from 'node:fs'
 import type { Entry, Subscribed } from '../history/history.ts'
 import {
   type DeliveredFields,
-  digestState,
+  describeState,
   isTerminal,
   readDelivered,
   type TaskStateFields,
@@ -71,7 +71,7 @@ export function createRecorder(file: string | undefined): Recorder {
         const task = event['task'] as TaskStateFields | undefined
         const snapshot = {
           reason: String(event['reason']),
-          digest: task === undefined ? '' : digestState(task),
+          state: task === undefined ? '' : describeState(task),
           isFinal: finalStatuses.has(task?.status ?? ''),
         }
         add({ ...base, digest: '', snapshot })

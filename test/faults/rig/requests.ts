@@ -34,6 +34,7 @@ const patienceMs = 90_000
 
 /** Creates the sender. @param urls - base addresses of the servers, behind the proxies */
 export function createRequests(urls: readonly string[], recorder: Recorder, random: Random): Requests {
+  let lastFailure = ''
   const send = async ({ query, variables }: MutationRequest): Promise<SubscriptionResult | undefined> => {
     try {
       const response = await fetch(`${random.pick(urls)}/graphql`, {
@@ -43,7 +44,8 @@ export function createRequests(urls: readonly string[], recorder: Recorder, rand
         signal: AbortSignal.timeout(timeoutMs),
       })
       return (await response.json()) as SubscriptionResult
-    } catch {
+    } catch (error) {
+      lastFailure = String((error as Error).cause ?? error)
       return undefined
     }
   }
@@ -65,9 +67,10 @@ export function createRequests(urls: readonly string[], recorder: Recorder, rand
           note('refused', { error: describeErrors(answer.errors) })
           return undefined
         }
+        if (answer?.errors !== undefined) lastFailure = describeErrors(answer.errors)
         await pause(random.integer(50, 400))
       }
-      note('unknown')
+      note('unknown', { error: lastFailure })
       return undefined
     },
   }

@@ -1,7 +1,7 @@
-import { rm } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkHistory, type Verdict } from '../history/check.ts'
-import type { Violation } from '../history/history.ts'
+import type { Log, Violation } from '../history/history.ts'
 import { readLog } from '../history/read-log.ts'
 import type { Fault } from '../kinds/fault.ts'
 import { createSubscriber, subscriberKinds } from '../subscribers/create.ts'
@@ -75,14 +75,20 @@ export async function runFault(options: RunOptions): Promise<RunResult> {
 
   const topics = [...load.topics, ...canaryTopics(recorder)]
   const log = await readLog((statement, values) => postgres.query(statement, values), topics, clock?.now ?? new Date())
-  const verdict = checkHistory({ entries: recorder.entries, log })
+  const deleted = new Set(
+    recorder.entries.flatMap((entry) =>
+      entry.is === 'mutated' && entry.name === 'delete' ? [`task:${entry.key}`] : [],
+    ),
+  )
+  const verdict = checkHistory({ entries: recorder.entries, log, deleted })
   const crashes = environment.crashes
     .slice(crashesBefore)
     .map((detail): Violation => ({ rule: 'crashed', subject: fault.name, detail }))
   const violations = [...verdict.violations, ...crashes]
   await stack.disposeAsync()
   const isKept = keepsHistory || violations.length > 0
-  if (!isKept) await rm(file, { force: true })
+  if (isKept) await writeFile(file.replace('.jsonl', '.log.json'), describeLog(log))
+  else await rm(file, { force: true })
   return {
     ...verdict,
     violations,
@@ -94,6 +100,11 @@ export async function runFault(options: RunOptions): Promise<RunResult> {
     recovery: { deliveryMs: measureDelivery(recorder.entries, endedAt, heads), readyMs, taskMs },
     ...(isKept ? { file } : {}),
   }
+}
+
+/** Returns the log as JSON, for whoever looks for the cause of a violation. */
+function describeLog({ topics, tasks }: Log): string {
+  return JSON.stringify({ topics: [...topics.values()], tasks: [...tasks.values()] })
 }
 
 function createClients(

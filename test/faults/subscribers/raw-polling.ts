@@ -19,8 +19,9 @@ export function createRawPollingSubscriber(options: SubscriberOptions): Subscrib
       let cursor: string | undefined
       let isDone = false
       const onBlock = (block: string): void => {
-        if (!block.startsWith('event: next\n')) return
-        const data = block.split('\n').find((line) => line.startsWith('data: '))
+        const lines = block.split('\n')
+        if (!lines.includes('event: next')) return
+        const data = lines.find((line) => line.startsWith('data: '))
         const result = JSON.parse(data?.slice(6) ?? '{}') as SubscriptionResult
         if (isRetryable(result.errors)) return
         cursor = recorder.result(sub, result) ?? cursor
