@@ -51,9 +51,10 @@ export function createAdmission(options: {
     async find(client, request) {
       const { owner, idempotencyKey } = request
       if (idempotencyKey === undefined) return null
+      // Also the keys of recently deleted tasks, see erase.ts.
       const { rows } = await client.query<{ digest: string; task_id: string }>(
         `select digest, task_id from idempotency
-         where owner = $1 and key = $2 and created_at > now() - $3 * interval '1 hour'`,
+         where owner in ($1, 'erased ' || hashtextextended($1, 0)) and key = $2 and created_at > now() - $3 * interval '1 hour'`,
         [owner, idempotencyKey, idempotencyHours],
       )
       const known = rows[0]

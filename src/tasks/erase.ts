@@ -68,7 +68,8 @@ const recentMinutes = 1
  *
  * For a task that ended within the last minute, an anonymous row and its last event remain for an
  * hour, so that every subscriber still receives the terminal event; the task can no longer be
- * loaded. Subscribers of older tasks have already received it.
+ * loaded. Subscribers of older tasks have already received it. Its idempotency key remains as long,
+ * with a hash in place of the owner: a delayed repetition of the start must not start it again.
  *
  * @param reason - shown to subscribers of the canceled tasks
  * @returns the ids of the canceled tasks
@@ -91,7 +92,9 @@ export async function deleteTasks(
       )
       if (rowCount !== 0) return deleteTopic(client, topic)
       await client.query(
-        `with items as (delete from task_item where task_id = $1), keys as (delete from idempotency where task_id = $1)
+        `with items as (delete from task_item where task_id = $1), keys as (
+           update idempotency set owner = 'erased ' || hashtextextended(owner, 0) where task_id = $1 and owner not like 'erased %'
+         )
          update task set owner = '', erased_owner = hashtextextended(owner, 0), subject = null, input = '{}', result = null, error = null, attempts = '[]', trace = null,
            progress = progress || '{"stage": null, "message": null}'
          where id = $1`,

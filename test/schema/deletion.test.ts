@@ -228,6 +228,32 @@ describe('deleteTask', () => {
   })
 })
 
+describe('a delayed repetition of the start of a deleted task', () => {
+  it('starts nothing, and does not keep the name of the owner', async () => {
+    const viewer = newViewer()
+    const documentId = await api.importText(text, viewer)
+    const start = `mutation ($id: ID!, $key: String) { result: generateQuiz(input: { documentId: $id, questionCount: 4, idempotencyKey: $key }) {
+      __typename ... on GenerateQuizSuccess { task { id } } } }`
+    const startWith = (key: string) =>
+      api.run(start, { id: documentId, key }, viewer) as Promise<{ result: { task: { id: string } } }>
+    const { result } = await startWith('k')
+    await api.run(deleteTask, { id: result.task.id }, viewer)
+    expect(await startWith('k')).toEqual({ result: { __typename: 'NotFoundError' } })
+    const { rows } = await api.database.pool.query(`select from idempotency where owner = $1 and key = 'k'`, [
+      viewer.userId,
+    ])
+    expect(rows).toEqual([])
+    expect((await startWith('another')).result.task.id).not.toBe(result.task.id)
+    // The key is deleted with the anonymous row.
+    await ageTask(result.task.id, 2)
+    await pruneTasks(api.database, { retentionDays: {}, maxTasks: 100 })
+    const { rows: left } = await api.database.pool.query(
+      `select key from idempotency where owner like 'erased %' and key = 'k'`,
+    )
+    expect(left).toEqual([])
+  })
+})
+
 describe('the retention of finished tasks', () => {
   it('is set per kind, with a rule for all others, and keeps unfinished tasks', async () => {
     const viewer = newViewer()

@@ -1,4 +1,4 @@
-import type { Log, Mutated, Violation } from './history.ts'
+import type { History, Mutated, Violation } from './history.ts'
 
 /** Mutations whose acknowledgement names the task that they started. */
 const starts = new Set(['start', 'import', 'retry', 'message'])
@@ -7,7 +7,10 @@ const starts = new Set(['start', 'import', 'retry', 'message'])
  * Checks the mutations: acknowledged ones took effect, each key took effect at most once, and no
  * caller received an error for a failure of the infrastructure that it could not repeat.
  */
-export function checkMutations(mutations: readonly Mutated[], log: Log): readonly Violation[] {
+export function checkMutations(
+  mutations: readonly Mutated[],
+  { log, deleted }: Pick<History, 'log' | 'deleted'>,
+): readonly Violation[] {
   const violations: Violation[] = []
   const acknowledged = new Set<string>()
   for (const [key, entries] of Map.groupBy(mutations, (entry) => `${entry.name} ${entry.key}`)) {
@@ -17,7 +20,10 @@ export function checkMutations(mutations: readonly Mutated[], log: Log): readonl
     for (const id of ids) acknowledged.add(id)
     if (ids.size > 1) violations.push({ rule: 'notIdempotent', subject: key, detail: [...ids].join(', ') })
     for (const { name, outcome, id, error } of entries) {
-      if (outcome === 'refused') violations.push({ rule: 'errorVisible', subject: key, detail: error ?? 'no message' })
+      // The key of a deleted task is answered with NOT_FOUND.
+      const isDeleted = error?.includes('NOT_FOUND') === true && [...ids].some((known) => deleted?.has(`task:${known}`))
+      if (outcome === 'refused' && !isDeleted)
+        violations.push({ rule: 'errorVisible', subject: key, detail: error ?? 'no message' })
       if (outcome !== 'acknowledged' || id === undefined) continue
       if (starts.has(name) && !log.topics.has(`task:${id}`))
         violations.push({ rule: 'mutationLost', subject: key, detail: `${id} is not in the database` })

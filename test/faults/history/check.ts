@@ -44,7 +44,7 @@ export function checkHistory(history: History): Verdict {
     violations: [
       ...checked.flatMap(({ violations }) => violations),
       ...checkLog(log),
-      ...checkMutations(mutations, log),
+      ...checkMutations(mutations, history),
     ],
     deliveries: checked.reduce((sum, { deliveries }) => sum + deliveries, 0),
     reported: checked.reduce((sum, { reported }) => sum + reported, 0),

@@ -73,8 +73,9 @@ export async function runFault(options: RunOptions): Promise<RunResult> {
   await load.end()
   await untilOver(environment, load, recorder)
 
-  const topics = [...load.topics, ...canaryTopics(recorder)]
-  const log = await readLog((statement, values) => postgres.query(statement, values), topics, clock?.now ?? new Date())
+  const topics = new Set([...load.topics, ...startedTopics(recorder)])
+  const since = clock?.now ?? new Date()
+  const log = await readLog((statement, values) => postgres.query(statement, values), [...topics], since)
   const deleted = new Set(
     recorder.entries.flatMap((entry) =>
       entry.is === 'mutated' && entry.name === 'delete' ? [`task:${entry.key}`] : [],
@@ -178,10 +179,9 @@ async function untilTaskCompleted(options: {
   return performance.now() - endedAt
 }
 
-function canaryTopics({ entries }: Recorder): readonly string[] {
-  return entries.flatMap((entry) =>
-    entry.is === 'mutated' && entry.key.endsWith(' canary') && entry.id !== undefined ? [`task:${entry.id}`] : [],
-  )
+/** Returns the topics of all tasks that a response named; some of them were never followed. */
+function startedTopics({ entries }: Recorder): readonly string[] {
+  return entries.flatMap((entry) => (entry.is === 'mutated' && entry.id !== undefined ? [`task:${entry.id}`] : []))
 }
 
 /** Waits until every topic is closed and every subscription has ended, or for too long. */
