@@ -1,6 +1,6 @@
 import { gql } from '@urql/core'
 import { onEnd, pipe, subscribe } from 'wonka'
-import type { TransportName } from '../../../client/live/options.ts'
+import type { TransportName } from '../../../client/live/transport.ts'
 import { createTidingsClient } from '../../../client/tidings-client.ts'
 import { requestOf, sessionDocument, taskDocument } from './documents.ts'
 import type { SubscriberClient, SubscriberOptions } from './subscriber.ts'
