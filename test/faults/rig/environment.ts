@@ -1,3 +1,4 @@
+import { rateLimitClasses } from '../../../src/rate-limit-classes.ts'
 import { createTestDirectory } from '../../support/directory.ts'
 import { startNginx, type TestNginx } from '../../support/nginx.ts'
 import { findFreePort } from '../../support/port.ts'
@@ -67,6 +68,10 @@ const settings = {
   CONTENT_PACE_MS: '5',
   MAX_STARTS_PER_MINUTE: '1000000',
   MAX_RUNNING_PER_USER: '0',
+  // The load is one viewer at one address.
+  RATE_LIMITS: Object.keys(rateLimitClasses)
+    .map((name) => `${name}=0`)
+    .join(),
   MAX_SOCKETS_PER_VIEWER: '100000',
   MAX_SOCKETS_PER_ADDRESS: '100000',
   MAX_SUBSCRIPTIONS_PER_SOCKET: '1000',
