@@ -54,8 +54,9 @@ export async function runCampaign(request: FaultsRequest): Promise<boolean> {
       ...(previous === undefined ? {} : { previous }),
     }
     const result = await runFault(options)
-    results.push(result)
     print(describeRun(result))
+    // A fault that was not caused proves nothing.
+    if (result.failure === undefined || result.violations.length > 0) results.push(result)
     if (result.violations.length > 0) {
       print(repeatCommand(fault, seed + index, request))
       // What is broken must not affect the next run.
@@ -112,7 +113,7 @@ function print(text: string): void {
 }
 
 function describeRun(result: RunResult): string {
-  const { fault, deliveries, violations, recovery, durationMs, tasks, reported } = result
+  const { fault, deliveries, violations, recovery, durationMs, tasks, reported, failure } = result
   const { deliveryMs, readyMs, taskMs } = recovery
   const delivery = [0.5, 0.99, 1].map((share) => Math.round(quantile(deliveryMs, share))).join(' / ')
   const shown = violations
@@ -120,6 +121,7 @@ function describeRun(result: RunResult): string {
     .map(({ rule, subject, detail }) => `    ${rule}: ${subject}: ${detail.slice(0, 300)}`)
   return [
     `${violations.length === 0 ? 'ok  ' : 'FAIL'} ${fault}`,
+    ...(failure === undefined ? [] : [`    the fault could not be caused, so this run does not count: ${failure}`]),
     `     ${Math.round(durationMs / 1_000)} s, ${tasks} tasks, ${deliveries} deliveries, ${reported} reported gaps; ` +
       `recovery: deliveries ${delivery} ms, ready ${Math.round(readyMs)} ms, new task ${Math.round(taskMs)} ms`,
     ...shown,

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import type { Environment, RigProcess } from '../rig/environment.ts'
 import type { Random } from '../rig/random.ts'
@@ -65,9 +66,14 @@ export async function restart(process: RigProcess, sources?: URL): Promise<void>
   await process.start(sources)
 }
 
-/** Limits a resource of a running process (Linux). */
-export async function limitResource(pid: number, option: string): Promise<void> {
-  await promisify(execFile)('prlimit', ['--pid', String(pid), option])
+/** Lets a running process open no more files for a time (Linux). Those that are open remain. */
+export async function withoutFiles(pid: number, ms: number): Promise<void> {
+  const limits = await readFile(`/proc/${pid}/limits`, 'utf8')
+  const soft = /^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? '1024'
+  const limit = (files: string) => promisify(execFile)('prlimit', ['--pid', String(pid), `--nofile=${files}:`])
+  await limit('8')
+  await pause(ms)
+  await limit(soft)
 }
 
 /** Returns an element of a list that the environment always has. */

@@ -1,5 +1,5 @@
 import { pause } from '../subscribers/subscriber.ts'
-import { at, type Fault, freeze, killAndStart, limitResource, repeat, restart } from './fault.ts'
+import { at, type Fault, freeze, killAndStart, repeat, restart, withoutFiles } from './fault.ts'
 
 /** Faults of the processes of the product. */
 export const processFaults: readonly Fault[] = [
@@ -71,13 +71,7 @@ export const processFaults: readonly Fault[] = [
     name: 'server without file descriptors 8 s',
     group: 'server',
     leavesServer: true,
-    run: async ({ environment, random }) => {
-      const { pid } = random.pick(environment.servers)
-      // Open descriptors remain; no new one can be opened.
-      await limitResource(pid, '--nofile=8:1048576')
-      await pause(8_000)
-      await limitResource(pid, '--nofile=65536:1048576')
-    },
+    run: ({ environment, random }) => withoutFiles(random.pick(environment.servers).pid, 8_000),
   },
   ...(['server', 'worker'] as const).map(
     (role): Fault => ({

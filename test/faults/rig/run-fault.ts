@@ -21,6 +21,8 @@ export interface RunResult extends Verdict {
   readonly leavesServer: boolean
   readonly durationMs: number
   readonly recovery: Recovery
+  /** Why the fault could not be caused, or not be ended. */
+  readonly failure?: string
   /** The file of the history; only of a run with violations, or when all are kept. */
   readonly file?: string
 }
@@ -61,7 +63,12 @@ export async function runFault(options: RunOptions): Promise<RunResult> {
   const load = startLoad({ environment, recorder, random: random.fork('load'), clients, runName, rate, fanOut })
 
   await pause(steadyMs)
-  await fault.run({ environment, random: random.fork('fault'), ...(previous === undefined ? {} : { previous }) })
+  let failure: string | undefined
+  await fault
+    .run({ environment, random: random.fork('fault'), ...(previous === undefined ? {} : { previous }) })
+    .catch((error: unknown) => {
+      failure = String(error)
+    })
   const endedAt = performance.now()
   await environment.heal()
   const [heads, readyMs, taskMs] = await Promise.all([
@@ -97,6 +104,7 @@ export async function runFault(options: RunOptions): Promise<RunResult> {
     group: fault.group,
     leavesServer: fault.leavesServer === true,
     seed,
+    ...(failure === undefined ? {} : { failure }),
     durationMs: performance.now() - startedAt,
     recovery: { deliveryMs: measureDelivery(recorder.entries, endedAt, heads), readyMs, taskMs },
     ...(isKept ? { file } : {}),
