@@ -1,7 +1,8 @@
+import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { readArguments } from './arguments.ts'
 import { faults } from './kinds/table.ts'
-import { createProof, renderProof } from './proof.ts'
+import { createProof, insertSummary, type Proof, renderProof } from './proof.ts'
 import { createRandom } from './rig/random.ts'
 import { measureDelivery } from './rig/recovery.ts'
 import { createMessageFilter } from './rig/redis-messages.ts'
@@ -93,4 +94,12 @@ test('the document shows every fault, its figures and its violations', () => {
   expect(text).toContain('| none | 2 | 24,690 | 1 | 2 | 2 / 300 / 300 | 10 | 1,500 |')
   expect(text).toContain('- none, seed 5: lost: sse 1: 7')
   expect(text).toContain('2 minutes')
+})
+
+test('docs/proof.md and the README agree with docs/proof.json', async () => {
+  const read = (file: string) => readFile(new URL(`../../${file}`, import.meta.url), 'utf8')
+  const proof = JSON.parse(await read('docs/proof.json')) as Proof
+  expect(await read('docs/proof.md')).toBe(renderProof(proof))
+  const readme = await read('README.md')
+  expect(insertSummary(readme, proof)).toBe(readme)
 })
