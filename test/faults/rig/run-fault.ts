@@ -159,10 +159,11 @@ async function untilReady({ servers }: Environment, endedAt: number): Promise<nu
   return performance.now() - endedAt
 }
 
-const canaryQuery = `mutation ($key: String!) { startSelfTest(input: { items: 1, everyMs: 0, textLength: 0, idempotencyKey: $key }) {
-  __typename ... on StartSelfTestSuccess { task { id } } } }`
+const canaryQuery = `mutation ($key: String!) {
+  importDocument(input: { source: { text: "# Owls" }, name: "owls.md", idempotencyKey: $key }) {
+    __typename ... on ImportDocumentSuccess { task { id } } } }`
 
-/** Starts a task after the fault, and waits until it has completed. */
+/** Starts a task after the fault, of a kind without a queue, and waits until it has completed. */
 async function untilTaskCompleted(options: {
   readonly environment: Environment
   readonly recorder: Recorder
