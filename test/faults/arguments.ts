@@ -18,8 +18,8 @@ export interface FaultsRequest {
   readonly rate: number
   /** Subscribers of each task. */
   readonly fanOut: number
-  /** A git revision of an older version, for rolling upgrades. */
-  readonly previous: string
+  /** A git revision of an older version, for rolling upgrades; undefined chooses one. */
+  readonly previous: string | undefined
   /** The directory of the histories; undefined for a temporary one. */
   readonly directory: string | undefined
   readonly keepsHistories: boolean
@@ -43,7 +43,8 @@ repeats the run. The timing of the processes is not seeded, so a repetition caus
   --minutes N       all faults, and combinations of them, again and again for N minutes (default: each once)
   --rate N          tasks started per second (default: 3)
   --fan-out N       subscribers of each task (default: 14, one of each client)
-  --previous REF    git revision of the older version in a rolling upgrade (default: HEAD~25)
+  --previous REF    git revision of the older version in a rolling upgrade (default: the oldest of the
+                    last with the same migrations and packages)
   --directory PATH  where histories of runs with violations are kept (default: a temporary directory)
   --keep            keep all histories
   --output FILE     write the result as JSON; docs/proof.json also generates docs/proof.md
@@ -69,7 +70,7 @@ export function readArguments(args: readonly string[]): FaultsRequest | string {
       minutes: { type: 'string' },
       rate: { type: 'string', default: '3' },
       'fan-out': { type: 'string', default: '14' },
-      previous: { type: 'string', default: 'HEAD~25' },
+      previous: { type: 'string' },
       directory: { type: 'string' },
       keep: { type: 'boolean', default: false },
       output: { type: 'string' },

@@ -30,7 +30,8 @@ export async function runCampaign(request: FaultsRequest): Promise<boolean> {
   const startedAt = new Date()
   const results: RunResult[] = []
   print(`seed ${seed}; histories of runs with violations are kept in ${directory}`)
-  if (previous === undefined) print(`skipping "${upgradeName}": git has no revision ${request.previous}`)
+  if (previous === undefined)
+    print(`skipping "${upgradeName}": git has no revision ${request.previous ?? 'with the same migrations'}`)
   let environment: Environment = await startEnvironment()
   stack.defer(() => environment[Symbol.asyncDispose]())
   // Its processes would outlive this one.
@@ -136,18 +137,36 @@ function repeatCommand(fault: Fault, seed: number, { rate, fanOut }: FaultsReque
 }
 
 /** Extracts an older version of the sources. @returns undefined when git does not have it */
-async function placePrevious(revision: string, stack: AsyncDisposableStack): Promise<URL | undefined> {
+async function placePrevious(revision: string | undefined, stack: AsyncDisposableStack): Promise<URL | undefined> {
   const directory = await mkdtemp(join(tmpdir(), 'tidings-previous-'))
   stack.defer(() => rm(directory, { recursive: true, force: true }))
   const archive = join(directory, 'sources.tar')
   try {
-    await run('git', ['archive', '--output', archive, revision], { cwd: root })
+    const found = revision ?? (await findPrevious())
+    await run('git', ['archive', '--output', archive, found], { cwd: root })
     await run('tar', ['-xf', archive, '-C', directory])
   } catch {
     return undefined
   }
   await symlink(join(root, 'node_modules'), join(directory, 'node_modules'))
   return pathToFileURL(`${directory}/`)
+}
+
+/** Returns the oldest of the last revisions whose migrations are unchanged, so that it runs on the present database. */
+async function findPrevious(): Promise<string> {
+  const { stdout } = await run('git', ['rev-list', '-n', '60', '--skip', '1', 'HEAD', '--', 'src'], { cwd: root })
+  for (const revision of stdout.trim().split('\n').reverse()) {
+    const isUnchanged = await run(
+      'git',
+      ['diff', '--quiet', '--diff-filter=MD', revision, 'HEAD', '--', 'src/db/migrations', 'package.json'],
+      { cwd: root },
+    ).then(
+      () => true,
+      () => false,
+    )
+    if (isUnchanged) return revision
+  }
+  throw new Error('There is no revision with the same migrations')
 }
 
 async function describeOrigin(): Promise<{ readonly commit: string; readonly machine: string }> {
