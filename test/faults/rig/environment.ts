@@ -72,6 +72,7 @@ const settings = {
   RATE_LIMITS: Object.keys(rateLimitClasses)
     .map((name) => `${name}=0`)
     .join(),
+  QUOTAS: 'documents=0,storageMb=0,roadmaps=0,quizzes=0,projects=0,sessions=0',
   MAX_SOCKETS_PER_VIEWER: '100000',
   MAX_SOCKETS_PER_ADDRESS: '100000',
   MAX_SUBSCRIPTIONS_PER_SOCKET: '1000',
