@@ -28,7 +28,7 @@ const conversionErrors: readonly string[] = [
   'CONVERTER_CRASHED',
   'CONVERTER_UNAVAILABLE',
   'INTERNAL',
-  'TIMED_OUT',
+  'TOO_COMPLEX',
   'WORKER_LOST',
 ]
 

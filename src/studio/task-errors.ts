@@ -39,7 +39,6 @@ const documentErrors = {
     advice: split,
   },
   UNREADABLE: { retryable: false, when: 'The file cannot be read.', advice: saveAgain },
-  TIMED_OUT: { retryable: false, when: 'Reading the document took too long.', advice: split },
 } as const satisfies Record<DocumentErrorCode, ErrorCatalogue[string]>
 
 const contentErrors = {

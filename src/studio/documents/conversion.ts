@@ -1,10 +1,7 @@
 import type { ArchiveLimits } from './docx.ts'
 import type { DocumentStructure } from './structure.ts'
-import type { DocumentFormat, TextFormat } from './structure-decode.ts'
+import type { DocumentFormat } from './structure-decode.ts'
 import type { DocumentErrorCode } from './structure-error.ts'
-
-/** A format that is parsed in a separate process. */
-export type BinaryFormat = Exclude<DocumentFormat, TextFormat>
 
 /** Resource limits of a conversion. */
 export interface ConversionLimits extends ArchiveLimits {
@@ -14,7 +11,7 @@ export interface ConversionLimits extends ArchiveLimits {
   readonly maxPages: number
   /** Maximum length of the extracted text, in UTF-16 units. */
   readonly maxTextCharacters: number
-  /** Wall-clock limit of the whole conversion. */
+  /** Wall-clock limit of the whole conversion; 180 s by default. */
   readonly timeoutMs: number
   /** Limit of the JavaScript heap. */
   readonly maxHeapBytes: number
@@ -40,11 +37,27 @@ export const defaultLimits: ConversionLimits = {
 
 /** The input of the converting process. */
 export interface ConversionRequest {
-  readonly format: BinaryFormat
   readonly bytes: Uint8Array
   /** The file's name. */
   readonly name: string
   readonly limits: ConversionLimits
+}
+
+/** A converted document, without its sections and passages. */
+export interface DocumentHead extends Pick<DocumentStructure, 'title' | 'wordCount' | 'notes' | 'links' | 'pages'> {
+  readonly format: DocumentFormat
+  readonly sectionCount: number
+}
+
+/**
+ * A converted document. What grows with its text is JSON in parts of about 1 MB: the server stores
+ * them one by one, and its event loop parses none of them.
+ */
+export interface ConvertedDocument extends DocumentHead {
+  /** JSON of `Section[]`. */
+  readonly sections: readonly string[]
+  /** JSON of `Passage[]`. */
+  readonly passages: readonly string[]
 }
 
 /** The progress of a conversion. */
@@ -60,5 +73,7 @@ export type ConversionStep =
 /** A message from the converting process; the last two kinds end the conversion. */
 export type ConversionMessage =
   | ConversionStep
+  | { readonly is: 'sections'; readonly json: string }
+  | { readonly is: 'passages'; readonly json: string }
   | { readonly is: 'refused'; readonly code: DocumentErrorCode; readonly message: string; readonly advice: string }
-  | { readonly is: 'structure'; readonly structure: DocumentStructure }
+  | { readonly is: 'converted'; readonly head: DocumentHead }

@@ -26,7 +26,12 @@ function toRefusal(error: unknown): ConversionMessage {
 process.once('message', (request: ConversionRequest) => {
   watchProcess(request.limits)
   void convert(request, (step) => void tell(step))
-    .then((structure): ConversionMessage => ({ is: 'structure', structure }), toRefusal)
+    .then(async ({ sections, passages, ...head }): Promise<ConversionMessage> => {
+      for (const json of sections) await tell({ is: 'sections', json })
+      for (const json of passages) await tell({ is: 'passages', json })
+      return { is: 'converted', head }
+    })
+    .catch(toRefusal)
     .then(tell)
     .finally(() => process.disconnect())
 })

@@ -7,15 +7,10 @@ import { defineTask, type TaskContext } from '../../tasks/define-task.ts'
 import { FinalError } from '../../tasks/failure.ts'
 import { advance, type Report, stage } from '../../tasks/report.ts'
 import type { StudioTask } from '../task-results.ts'
-import { foldText } from '../text/fold.ts'
 import { announceConversion } from './announce.ts'
-import { type ConversionLimits, defaultLimits } from './conversion.ts'
+import { type ConversionLimits, type ConvertedDocument, defaultLimits } from './conversion.ts'
 import { convertApart } from './converter.ts'
 import { createPageItems, type PageItems } from './page-items.ts'
-import { type Passage, toPassages } from './passages.ts'
-import { sanitize } from './sanitize.ts'
-import { type DocumentStructure, structureSteps } from './structure.ts'
-import { type DocumentFormat, detectFormat } from './structure-decode.ts'
 import { DocumentError } from './structure-error.ts'
 
 /** The kind of {@link defineConvertDocument}. */
@@ -25,7 +20,6 @@ const input = z.object({ documentId: z.string() })
 type Input = z.infer<typeof input>
 
 interface Source {
-  readonly format: DocumentFormat
   readonly name: string
   readonly bytes: Uint8Array
 }
@@ -37,8 +31,7 @@ const deleted = (): FinalError =>
 
 /**
  * Converts an imported document for reading: detects its format by its content and splits it into
- * sections. Text is read in this process, step by step; all other formats in a separate process.
- * Pages are items of the task. Subject: the document.
+ * sections, in a separate process. Pages are items of the task. Subject: the document.
  *
  * @param options - resource limits of a conversion; see `ConversionLimits` for the defaults
  */
@@ -75,19 +68,11 @@ export function defineConvertDocument(options: Partial<ConversionLimits> = {}): 
       yield stage('receiving', 100, `${bytes.length.toLocaleString('en')} bytes`)
       yield stage('checking')
       try {
-        const source = { format: detectFormat(name, bytes), name, bytes }
-        const structure = yield* isText(source) ? readText(source, limits, context) : readApart(source, limits, context)
-        yield stage('storing', 0, `${structure.sections.length} sections`)
-        yield advance({
-          stagePercent: 100,
-          commit: (client) => storeStructure(client, documentId, source.format, structure),
-        })
-        return {
-          type: 'ConvertDocumentResult',
-          documentId,
-          sectionCount: structure.sections.length,
-          wordCount: structure.wordCount,
-        }
+        const converted = yield* readApart({ name, bytes }, limits, context)
+        const { sectionCount, wordCount } = converted
+        yield stage('storing', 0, `${sectionCount} sections`)
+        yield advance({ stagePercent: 100, commit: (client) => store(client, documentId, converted) })
+        return { type: 'ConvertDocumentResult', documentId, sectionCount, wordCount }
       } catch (error) {
         if (error instanceof DocumentError)
           throw new FinalError(error.code, error.message, { advice: error.advice, cause: error })
@@ -115,50 +100,28 @@ export function defineConvertDocument(options: Partial<ConversionLimits> = {}): 
   })
 }
 
-type TextSource = Source & { readonly format: 'MARKDOWN' | 'PLAIN_TEXT' }
-
-function isText(source: Source): source is TextSource {
-  return source.format === 'MARKDOWN' || source.format === 'PLAIN_TEXT'
-}
-
 /** Without extraction, building the structure is nearly all of the work. */
 const textPercent = { from: 10, to: 90 }
-
-async function* readText(
-  { format, name, bytes }: TextSource,
-  { maxBytes }: ConversionLimits,
-  { signal }: TaskContext<Input>,
-): AsyncGenerator<Report, DocumentStructure, void> {
-  yield stage('structuring')
-  const steps = structureSteps({ format, bytes, name, maxBytes }, signal)
-  for (;;) {
-    const step = await steps.next()
-    if (step.done === true) return sanitize(step.value)
-    const part = step.value.done / Math.max(1, step.value.total)
-    const { from, to } = textPercent
-    yield advance({ stagePercent: part * 100, percent: from + part * (to - from) })
-  }
-}
 
 async function* readApart(
   source: Source,
   limits: ConversionLimits,
   { signal, logger, items: known }: TaskContext<Input>,
-): AsyncGenerator<Report, DocumentStructure, void> {
-  const { format, bytes, name } = source
-  if (format === 'MARKDOWN' || format === 'PLAIN_TEXT') throw new TypeError(`${format} is read here`)
+): AsyncGenerator<Report, ConvertedDocument, void> {
+  const { bytes, name } = source
   if (bytes.length > limits.maxBytes)
     throw new DocumentError('TOO_LARGE', `The document has ${bytes.length} bytes; at most ${limits.maxBytes} are read`)
-  const steps = convertApart({ format, bytes, name, limits }, { signal, logger })
+  const steps = convertApart({ bytes, name, limits }, { signal, logger })
   let pages: PageItems | undefined
   let count = 0
   let isChecked = false
+  let isStructuring = false
   try {
     for (;;) {
       const step = await steps.next()
       if (step.done === true) return step.value
       const { value } = step
-      if (value.is !== 'checking' && !isChecked) {
+      if (value.is !== 'checking' && value.is !== 'structuring' && !isChecked) {
         isChecked = true
         yield stage('extracting', 0, value.is === 'opened' ? `${value.labels.length} pages` : undefined)
       }
@@ -178,9 +141,14 @@ async function* readApart(
           yield advance({ stagePercent: (value.number / count) * 100, message: `Page ${value.number} of ${count}` })
           yield* pages?.done(value.number, value.isBroken) ?? []
           break
-        case 'structuring':
-          yield stage('structuring', value.percent)
+        case 'structuring': {
+          const { from, to } = textPercent
+          const percent = isChecked ? {} : { percent: from + (value.percent / 100) * (to - from) }
+          if (!isStructuring) yield stage('structuring')
+          isStructuring = true
+          yield advance({ stagePercent: value.percent, ...percent })
           break
+        }
       }
     }
   } finally {
@@ -189,13 +157,8 @@ async function* readApart(
   }
 }
 
-async function storeStructure(
-  client: PoolClient,
-  documentId: string,
-  format: DocumentFormat,
-  structure: DocumentStructure,
-): Promise<void> {
-  const { title, wordCount, notes, links, sections, pages = [] } = structure
+async function store(client: PoolClient, documentId: string, converted: ConvertedDocument): Promise<void> {
+  const { format, title, wordCount, notes, links, pages = [], sections, passages } = converted
   const { rowCount } = await client.query(
     'update document set title = $2, format = $3, word_count = $4, notes = $5, links = $6, pages = $7 where id = $1',
     [documentId, title, format, wordCount, JSON.stringify(notes), JSON.stringify(links), JSON.stringify(pages)],
@@ -204,24 +167,21 @@ async function storeStructure(
   // An earlier attempt may have stored some.
   await client.query('delete from section where document_id = $1', [documentId])
   await client.query('delete from passage where document_id = $1', [documentId])
-  await client.query(
-    `insert into section (document_id, key, position, level, heading, body, page)
+  for (const json of sections)
+    await client.query(
+      `insert into section (document_id, key, position, level, heading, body, page)
      select $1, s.key, s.position, s.level, s.heading, s.body, s.page
      from jsonb_to_recordset($2::jsonb) as s(key text, position int, level smallint, heading text, body text, page int)`,
-    [documentId, JSON.stringify(sections)],
-  )
-  await client.query(
-    `insert into passage (document_id, position, section_key, page, heading, text, search)
+      [documentId, json],
+    )
+  for (const json of passages)
+    await client.query(
+      `insert into passage (document_id, position, section_key, page, heading, text, search)
      select $1, p.position, p."sectionKey", p.page, p.heading, p.text,
        setweight(to_tsvector('simple', p."foldedHeading"), 'A') || setweight(to_tsvector('english', p."foldedHeading"), 'A') ||
        to_tsvector('simple', p."foldedText") || to_tsvector('english', p."foldedText")
      from jsonb_to_recordset($2::jsonb)
        as p(position int, "sectionKey" text, page int, heading text, text text, "foldedHeading" text, "foldedText" text)`,
-    [documentId, JSON.stringify(Array.from(toPassages(structure), toSearchable))],
-  )
-}
-
-/** Adds the folded heading and text of a passage, which search uses. */
-function toSearchable(passage: Passage): Passage & { readonly foldedHeading: string; readonly foldedText: string } {
-  return { ...passage, foldedHeading: foldText(passage.heading), foldedText: foldText(passage.text) }
+      [documentId, json],
+    )
 }

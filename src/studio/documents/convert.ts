@@ -1,19 +1,69 @@
 import { setImmediate } from 'node:timers/promises'
-import type { ConversionRequest, ConversionStep } from './conversion.ts'
-import { type DocumentStructure, sayLeftOut, structureSteps } from './structure.ts'
+import { foldText } from '../text/fold.ts'
+import type { ConversionRequest, ConversionStep, ConvertedDocument } from './conversion.ts'
+import { type Passage, toPassages } from './passages.ts'
+import { sanitize } from './sanitize.ts'
+import { type DocumentInput, type DocumentStructure, sayLeftOut, structureSteps } from './structure.ts'
+import { type DocumentFormat, detectFormat } from './structure-decode.ts'
 import { DocumentError } from './structure-error.ts'
 
 /**
- * Converts a document of a binary format. It blocks, and may exhaust the resources of its process:
- * only `convert-child.ts` calls it.
+ * Converts a document: detects its format and reads it. It blocks, and may exhaust the resources of
+ * its process: only `convert-child.ts` calls it.
  *
  * @throws DocumentError, and any error of the readers
  */
 export async function convert(
-  { format, bytes, name, limits }: ConversionRequest,
+  request: ConversionRequest,
+  tell: (step: ConversionStep) => void,
+): Promise<ConvertedDocument> {
+  const format = detectFormat(request.name, request.bytes)
+  const structure = sanitize(await read(format, request, tell))
+  const { sections, title, wordCount, notes, links, pages } = structure
+  return {
+    format,
+    title,
+    wordCount,
+    notes,
+    links,
+    ...(pages === undefined ? {} : { pages }),
+    sectionCount: sections.length,
+    sections: [...toJson(sections, ({ body }) => body.length)],
+    passages: [...toJson(toPassages(structure).map(toSearchable), ({ text }) => text.length)],
+  }
+}
+
+/** Adds the folded heading and text of a passage, which search uses. */
+function toSearchable(passage: Passage): Passage & { readonly foldedHeading: string; readonly foldedText: string } {
+  return { ...passage, foldedHeading: foldText(passage.heading), foldedText: foldText(passage.text) }
+}
+
+const partCharacters = 1_000_000
+
+/** Serializes a list in parts of about 1 MB. */
+function* toJson<T>(items: Iterable<T>, lengthOf: (item: T) => number): Generator<string, void> {
+  let part: T[] = []
+  let length = 0
+  for (const item of items) {
+    part.push(item)
+    length += lengthOf(item)
+    if (length < partCharacters) continue
+    yield JSON.stringify(part)
+    part = []
+    length = 0
+  }
+  if (part.length > 0) yield JSON.stringify(part)
+}
+
+async function read(
+  format: DocumentFormat,
+  { bytes, name, limits }: ConversionRequest,
   tell: (step: ConversionStep) => void,
 ): Promise<DocumentStructure> {
   switch (format) {
+    case 'MARKDOWN':
+    case 'PLAIN_TEXT':
+      return structureText({ format, bytes, name, maxBytes: limits.maxBytes }, tell)
     case 'PDF': {
       const [{ readPdf }, { structurePdf }] = await Promise.all([import('./pdf.ts'), import('./pdf-structure.ts')])
       const content = await readPdf(bytes, { maxPages: limits.maxPages, tell })
@@ -65,23 +115,25 @@ async function structureHtml(
     tell({ is: 'extracting', percent: Math.floor(from + percent * (1 - from / 100)) }),
   )
   if (page.markdown.trim() === '') throw new DocumentError('NO_TEXT', 'The document holds no text')
-  const steps = structureSteps({
-    format: 'MARKDOWN',
-    text: page.markdown,
-    name,
-    maxBytes: limits.maxTextCharacters,
-  })
+  const { markdown: text } = page
+  const {
+    title,
+    notes: own,
+    ...structure
+  } = await structureText({ format: 'MARKDOWN', text, name, maxBytes: limits.maxTextCharacters }, tell)
+  return {
+    ...structure,
+    title: !page.hasHeading && page.title !== '' ? page.title : title,
+    notes: [...notes, ...sayLeftOut(page.images), ...page.notes, ...own],
+  }
+}
+
+async function structureText(input: DocumentInput, tell: (step: ConversionStep) => void): Promise<DocumentStructure> {
+  const steps = structureSteps(input)
   let told = -1
   for (;;) {
     const step = await steps.next()
-    if (step.done === true) {
-      const { title, notes: own, ...structure } = step.value
-      return {
-        ...structure,
-        title: !page.hasHeading && page.title !== '' ? page.title : title,
-        notes: [...notes, ...sayLeftOut(page.images), ...page.notes, ...own],
-      }
-    }
+    if (step.done === true) return step.value
     const percent = Math.floor((step.value.done / Math.max(1, step.value.total)) * 100)
     if (percent > told) tell({ is: 'structuring', percent })
     told = Math.max(told, percent)

@@ -1,9 +1,8 @@
 import type { Logger } from '../../logger.ts'
 import { RetryableError } from '../../tasks/failure.ts'
 import { type Sandbox, startSandbox } from '../sandbox/sandbox.ts'
-import type { ConversionMessage, ConversionRequest, ConversionStep } from './conversion.ts'
+import type { ConversionMessage, ConversionRequest, ConversionStep, ConvertedDocument } from './conversion.ts'
 import { sanitize } from './sanitize.ts'
-import type { DocumentStructure } from './structure.ts'
 import { DocumentError } from './structure-error.ts'
 
 const child = new URL('./convert-child.ts', import.meta.url)
@@ -13,19 +12,20 @@ const child = new URL('./convert-child.ts', import.meta.url)
  * out of memory without affecting anything else.
  *
  * @param options.signal - kills the process
- * @returns yields progress and returns the structure
- * @throws DocumentError, also `TIMED_OUT` and `TOO_COMPLEX` (memory) when a limit was reached;
+ * @returns yields progress and returns the document
+ * @throws DocumentError, also `TOO_COMPLEX` when the limit of time or memory was reached;
  * RetryableError `CONVERTER_CRASHED` when the process ended for another reason,
  * `CONVERTER_UNAVAILABLE` when it could not be started; the signal's reason
  */
 export async function* convertApart(
   request: ConversionRequest,
   { signal, logger }: { readonly signal: AbortSignal; readonly logger: Logger },
-): AsyncGenerator<ConversionStep, DocumentStructure, void> {
+): AsyncGenerator<ConversionStep, ConvertedDocument, void> {
   signal.throwIfAborted()
   const { timeoutMs, maxHeapBytes } = request.limits
   const sandbox = await startSandbox<ConversionMessage>({ module: child, maxHeapBytes })
   const kill = (): void => void sandbox.process.kill('SIGKILL')
+  const parts = { sections: [] as string[], passages: [] as string[] }
   let isLate = false
   const timer = setTimeout(() => {
     isLate = true
@@ -42,9 +42,14 @@ export async function* convertApart(
       const received = await sandbox.next()
       signal.throwIfAborted()
       if (received === null) break
+      // JSON of texts that were sanitized before.
+      if (received.is === 'sections' || received.is === 'passages') {
+        parts[received.is].push(received.json)
+        continue
+      }
       // Written by `convert-child.ts`, with texts of a document that may contain anything.
       const message = sanitize(received)
-      if (message.is === 'structure') return message.structure
+      if (message.is === 'converted') return { ...message.head, ...parts }
       if (message.is === 'refused') {
         const detail = sandbox.takeErrorText()
         if (detail !== '') logger.warn({ code: message.code, detail }, 'failed to read a document')
@@ -53,7 +58,7 @@ export async function* convertApart(
       yield message
     }
     throw isLate
-      ? new DocumentError('TIMED_OUT', `The document took longer than ${Math.round(timeoutMs / 1_000)} s to read`)
+      ? new DocumentError('TOO_COMPLEX', `Reading the document took longer than ${Math.ceil(timeoutMs / 1_000)} s`)
       : toError(sandbox, logger)
   } finally {
     clearTimeout(timer)

@@ -16,7 +16,6 @@ const adviceByCode = {
   HAS_MACROS: 'Save the document as DOCX, which holds no macros, and import that file.',
   TOO_COMPLEX: 'Split the document, or save it as plain text, and import that.',
   UNREADABLE: 'Open the document in the program it was made with, save it anew and import that file.',
-  TIMED_OUT: 'Split the document, or save it as plain text, and import that.',
 } as const
 
 /**

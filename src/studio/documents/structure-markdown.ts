@@ -1,10 +1,10 @@
-import type { Nodes, RootContent } from 'mdast'
+import type { Heading, Nodes, RootContent } from 'mdast'
 import { toString as textOf } from 'mdast-util-to-string'
-import { type MarkdownWindow, parseInWindows } from '../text/markdown.ts'
+import { type Edit, type MarkdownWindow, parseInWindows } from '../text/markdown.ts'
 import { safeUrl, shorten, stripTags } from '../text/words.ts'
 import { type FoundEdits, findEdits } from './structure-safe.ts'
 
-/** A heading as found in the text; its markup spans `start` to `end`. */
+/** A heading as found in the text; its markup spans `start` to `end`, which are equal when the text was shortened. */
 export interface FoundHeading {
   readonly start: number
   readonly end: number
@@ -41,12 +41,18 @@ export function* findMarkdownParts(text: string): Generator<FoundParts, void> {
   for (const window of parseInWindows(text)) {
     const headings: FoundHeading[] = []
     const links: FoundLink[] = []
+    const markers: Edit[] = []
     for (const node of window.nodes) {
-      headings.push(...headingsOf(node, window))
+      const own = headingsOf(node, window)
+      headings.push(...own)
+      if (node.type === 'heading' && own.some(({ start, end }) => start === end))
+        markers.push(...markersOf(node, window))
       collectLinks(node, window, links)
     }
     const prose = window.nodes.map((node) => (node.type === 'html' ? stripTags(node.value) : textOf(node)))
-    yield { ...findEdits(window, text, headings), headings, links, text: prose.join('\n'), done: window.done }
+    const found = findEdits(window, text, headings)
+    const edits = [...found.edits, ...markers].toSorted((a, b) => a.start - b.start)
+    yield { ...found, edits, headings, links, text: prose.join('\n'), done: window.done }
   }
 }
 
@@ -55,16 +61,36 @@ function headingsOf(node: RootContent, { toOffset }: MarkdownWindow): FoundHeadi
   const end = node.position?.end.offset
   if (start === undefined || end === undefined) return []
   if (node.type === 'heading') {
-    const text = shorten(textOf(node, { includeHtml: false }), maxHeadingCharacters)
-    return text === '' ? [] : [{ start: toOffset(start), end: toOffset(end), level: node.depth, text }]
+    const whole = textOf(node, { includeHtml: false })
+    const text = shorten(whole, maxHeadingCharacters)
+    // The body of a section begins with the text of a heading that had to be shortened.
+    const bodyStart = isShortened(whole) ? start : end
+    return text === '' ? [] : [{ start: toOffset(start), end: toOffset(bodyStart), level: node.depth, text }]
   }
   if (node.type !== 'html') return []
   return [...node.value.matchAll(htmlHeading)].flatMap((match) => {
-    const text = shorten(stripTags(match[2] ?? ''), maxHeadingCharacters)
-    if (text === '') return []
+    const text = stripTags(match[2] ?? '').replace(/\s+/g, ' ')
+    if (text === '' || isShortened(text)) return []
     const from = start + match.index
     return [{ start: toOffset(from), end: toOffset(from + match[0].length), level: Number(match[1]), text }]
   })
+}
+
+function isShortened(text: string): boolean {
+  return text.replace(/\s+/g, ' ').trim().length > maxHeadingCharacters
+}
+
+/** Returns the edits that make a heading a paragraph. */
+function markersOf({ children, position }: Heading, { toOffset }: MarkdownWindow): Edit[] {
+  const from = children[0]?.position?.start.offset
+  const to = children.at(-1)?.position?.end.offset
+  const start = position?.start.offset
+  const end = position?.end.offset
+  if (from === undefined || to === undefined || start === undefined || end === undefined) return []
+  return [
+    { start: toOffset(start), end: toOffset(from), text: '' },
+    { start: toOffset(to), end: toOffset(end), text: '' },
+  ].filter((edit) => edit.start < edit.end)
 }
 
 function collectLinks(node: Nodes, window: MarkdownWindow, links: FoundLink[]): void {

@@ -1,13 +1,6 @@
 import type { Nodes } from 'mdast'
-import { type MarkdownWindow, parseInWindows } from '../text/markdown.ts'
+import { type Edit, type MarkdownWindow, parseInWindows } from '../text/markdown.ts'
 import { escapeMarkdown, safeUrl, stripTags } from '../text/words.ts'
-
-/** A range of the document's text and its replacement. */
-export interface Edit {
-  readonly start: number
-  readonly end: number
-  readonly text: string
-}
 
 /** The result of {@link findEdits}. */
 export interface FoundEdits {
@@ -25,14 +18,14 @@ interface Place {
 /**
  * Finds the unsafe parts of a piece of Markdown: pictures, which would be fetched from any address
  * in the document, HTML, and links other than http, https, mailto and relative ones. All other text
- * is preserved character by character. A block that the parser saw only in part becomes text, as
- * another parser might interpret it differently.
+ * is preserved character by character. A paragraph or cell that the parser did not see as it is becomes
+ * text, as another parser might interpret it differently.
  *
  * @param whole - the document's text
  * @param headings - ranges of HTML headings, which are removed separately
  */
 export function findEdits(
-  { nodes, toOffset, isWhole }: MarkdownWindow,
+  { nodes, toOffset, maskedText, split }: MarkdownWindow,
   whole: string,
   headings: readonly { readonly start: number; readonly end: number }[] = [],
 ): FoundEdits {
@@ -46,6 +39,11 @@ export function findEdits(
   const visit = (node: Nodes, { isBlock, isInLink }: Place): void => {
     const start = node.position?.start.offset
     const end = node.position?.end.offset
+    const masked = node.type === 'paragraph' || node.type === 'tableCell' ? maskedText(node) : undefined
+    if (masked !== undefined && start !== undefined && end !== undefined) {
+      replace(start, end, toText(whole.slice(toOffset(start), toOffset(end)), masked))
+      return
+    }
     if (node.type === 'image' || node.type === 'imageReference') {
       images += 1
       replace(start, end, escapeMarkdown(node.alt ?? '') || (isInLink ? 'Picture' : ''))
@@ -69,14 +67,21 @@ export function findEdits(
     for (const child of node.children) visit(child, { isBlock: false, isInLink: isInLink || isLink })
     if (isUnsafe && node.children.length > 0) replace(node.children.at(-1)?.position?.end.offset, end, '')
   }
-  for (const node of nodes) {
-    const start = toOffset(node.position?.start.offset ?? 0)
-    const end = toOffset(node.position?.end.offset ?? 0)
-    if (node.type === 'code' || node.type === 'html' || node.type === 'heading' || isWhole(node))
-      visit(node, { isBlock: true, isInLink: false })
-    else edits.push({ start, end, text: escapeMarkdown(whole.slice(start, end)) })
-  }
+  for (const node of nodes) visit(node, { isBlock: true, isInLink: false })
+  if (split !== undefined) edits.push(split)
   return { edits, images, html }
+}
+
+/** Escapes a paragraph, except for the signs of quotations that the parser saw at the start of its lines. */
+function toText(source: string, masked: string): string {
+  const maskedLines = masked.split('\n')
+  return source
+    .split('\n')
+    .map((line, index) => {
+      const signs = /^[ \t>]*/.exec(maskedLines[index] ?? '')?.[0] ?? ''
+      return signs + escapeMarkdown(line.slice(signs.length))
+    })
+    .join('\n')
 }
 
 /** Tags are dropped, and the remaining text must not become markup. */

@@ -1,4 +1,4 @@
-import type { Root, RootContent } from 'mdast'
+import type { Nodes, Paragraph, Root, RootContent } from 'mdast'
 import remarkGfm from 'remark-gfm'
 import remarkParse from 'remark-parse'
 import { unified } from 'unified'
@@ -12,30 +12,46 @@ import { safeUrl } from './words.ts'
 const windowCharacters = 8_192
 /** Windows with very short lines are smaller, as the number of lines then costs more than their length. */
 const minCharactersPerLine = 20
-/** A longer single block is cut: a list between two items, all others at a line's end. */
-const maxBlockCharacters = 16_384
-/**
- * Minimum length of a cut block; lists and tables are cut between their items and rows, where
- * no construct spans the cut.
- */
-const minCutCharacters = 12_288
-/** Longer lines are truncated: they are not markup but encoded data, or a document without line breaks. */
-const maxLineCharacters = 8_192
+/** A longer paragraph is split into several, because the parser's time is quadratic in its markup. */
+const maxParagraphCharacters = 16_384
 const maxDefinitions = 20_000
 
 const parser = unified().use(remarkParse).use(remarkGfm).freeze()
 
-/** Consecutive whole top-level blocks of a document. */
+/** A range of a text and its replacement. */
+export interface Edit {
+  readonly start: number
+  readonly end: number
+  readonly text: string
+}
+
+/** Consecutive top-level blocks of a document, or a part of a large one. */
 export interface MarkdownWindow {
   readonly nodes: readonly RootContent[]
   /** Addresses of the reference links in these blocks, by the identifier the parser gives them. */
   readonly targets: ReadonlyMap<string, string>
   /** Maps an offset of a node to the offset in the document's text. */
   readonly toOffset: (parsed: number) => number
-  /** Whether the parser saw this block exactly as in the document: neither masked, nor shortened, nor cut. */
-  readonly isWhole: (node: RootContent) => boolean
+  /**
+   * Returns the text that the parser saw in place of a node's, of the same length; undefined when it
+   * saw the node as it is in the document.
+   */
+  readonly maskedText: (node: Nodes) => string | undefined
+  /** The edit that ends this window's last paragraph, when that paragraph was split. */
+  readonly split: Edit | undefined
   /** Number of characters processed up to the end of this window. */
   readonly done: number
+}
+
+/** The end of a window: the offset in the document where the next one begins. */
+interface Cut {
+  readonly next: number
+  /**
+   * Lines that give the next window the state of the parser at the cut: the header of a table, or
+   * the signs of quotations.
+   */
+  readonly context?: string
+  readonly split?: Edit
 }
 
 /**
@@ -47,51 +63,88 @@ export function parseMarkdown(text: string): Root {
 }
 
 /**
- * Parses a document window by window, so that the caller may pause between any two of them. A
- * window ends where a top-level block begins after an empty line: there the parser's state is the
- * same as at the start of a document, so the result is the same as parsing the whole document at
- * once (a property test compares the two). A single block over 16 KiB is the exception; it is cut.
+ * Parses a document window by window, so that the caller may pause between any two of them and
+ * memory is bounded. A window ends where the parser's state is the same as at the start of a
+ * document, so the result is the same as parsing the whole document at once (a property test
+ * compares the two):
+ *
+ * - where a top-level block begins after an empty line;
+ * - between two items of a list, or two blocks of a quotation;
+ * - between two rows of a table: its header is parsed again before the remaining rows.
+ *
+ * Any other block, such as an item of many pages, is parsed as a whole in a longer window. The
+ * exception is a paragraph over 16 KiB: it is split into several (`split`).
  *
  * @param text - normalised text (see `normalizeText`)
  */
 export function* parseInWindows(text: string): Generator<MarkdownWindow, void> {
-  const { short, toOriginal } = shortenLines(text)
-  const definitions = findDefinitions(short)
-  let start = skipEmptyLines(short, 0)
+  const definitions = findDefinitions(text)
+  let start = skipEmptyLines(text, 0)
   let size = windowCharacters
-  while (start < short.length) {
-    const end = endOfWindow(short, start, size)
-    const body = short.slice(start, end)
-    const prefix = definitionsUsedIn(body, definitions)
+  let context = ''
+  while (start < text.length) {
+    const end = endOfWindow(text, start, Math.max(size, context.length * 4))
+    const body = text.slice(start, end)
+    const prefix = definitionsUsedIn(context + body, definitions) + context
     const masked = maskHostile(body)
-    const { children } = parser.parse(prefix + masked)
-    const nodes = children.filter((node) => offsetOf(node) >= prefix.length)
-    const toParsed = start - prefix.length
-    const isLast = end === short.length
-    let cut = isLast ? { count: nodes.length, next: end } : findCut(nodes, short, toParsed, end)
-    if (cut === undefined && size >= maxBlockCharacters)
-      cut = cutLongBlock(nodes, short, toParsed) ?? { count: nodes.length, next: end }
-    const toOffset = (parsed: number) => toOriginal(parsed + toParsed)
-    const isWhole = (node: RootContent): boolean => {
-      const from = offsetOf(node)
-      const to = node.position?.end.offset ?? from
-      const isCut = node.type !== 'list' && node.type !== 'table' && to - from >= minCutCharacters
-      const isMasked =
-        masked.slice(from - prefix.length, to - prefix.length) !== body.slice(from - prefix.length, to - prefix.length)
-      return !isCut && !isMasked && toOffset(to) - toOffset(from) === to - from
+    const parsed = prefix + masked
+    const { children } = parser.parse(parsed)
+    const toDocument = start - prefix.length
+    const nodes = children.flatMap((node) => clip(node, prefix.length, parsed.length, parsed) ?? [])
+    const cut = end === text.length ? { next: end } : findCut(nodes, { text, start, end, toDocument, context, size })
+    const toOffset = (offset: number): number => offset + toDocument
+    const maskedText = (node: Nodes): string | undefined => {
+      const seen = parsed.slice(startOf(node), endOf(node))
+      return seen === text.slice(toOffset(startOf(node)), toOffset(endOf(node))) ? undefined : seen
     }
     if (cut === undefined) {
       size *= 2
-      yield { nodes: [], targets: new Map(), toOffset, isWhole, done: toOriginal(start) }
+      yield { nodes: [], targets: new Map(), toOffset, maskedText, split: undefined, done: start }
       continue
     }
-    start = skipEmptyLines(short, cut.next)
-    size = windowCharacters
+    const cutAt = (cut.split?.start ?? cut.next) - toDocument
     const targets = children.flatMap((node) =>
       node.type === 'definition' ? [[node.identifier, node.url] as const] : [],
     )
-    yield { nodes: nodes.slice(0, cut.count), targets: new Map(targets), toOffset, isWhole, done: toOriginal(start) }
+    start = cut.context === undefined ? skipEmptyLines(text, cut.next) : cut.next
+    size = cut.split === undefined ? windowCharacters : maxParagraphCharacters
+    context = cut.context ?? ''
+    yield {
+      nodes: nodes.flatMap((node) => clip(node, 0, cutAt, parsed) ?? []),
+      targets: new Map(targets),
+      toOffset,
+      maskedText,
+      split: cut.split,
+      done: start,
+    }
   }
+}
+
+/** Returns the part of a node between two offsets; undefined when it has none. */
+function clip<T extends Nodes>(node: T, from: number, to: number, source: string): T | undefined {
+  const start = Math.max(from, startOf(node))
+  const end = Math.min(to, endOf(node))
+  if (start >= end) return undefined
+  if (node.position === undefined || (start === startOf(node) && end === endOf(node))) return node
+  const position = {
+    start: { ...node.position.start, offset: start },
+    end: { ...node.position.end, offset: end },
+  }
+  if (node.type === 'text') return { ...node, position, value: source.slice(start, end) }
+  if (!('children' in node)) return { ...node, position }
+  return {
+    ...node,
+    position,
+    children: node.children.flatMap((child) => clip<Nodes>(child, from, to, source) ?? []),
+  } as T
+}
+
+function startOf(node: Nodes): number {
+  return node.position?.start.offset ?? 0
+}
+
+function endOf(node: Nodes): number {
+  return node.position?.end.offset ?? 0
 }
 
 // A manual loop: a regular expression over millions of empty lines overflows the stack.
@@ -109,11 +162,8 @@ function endOfWindow(text: string, start: number, size: number): number {
   let end = start
   for (let lines = size / minCharactersPerLine; lines > 0 && end < start + size && end < text.length; lines -= 1)
     end = endOfLine(text, end)
-  return end
-}
-
-function offsetOf(node: RootContent): number {
-  return node.position?.start.offset ?? 0
+  // A longer line is most likely a paragraph, which can be split.
+  return Math.min(end, start + Math.max(size, maxParagraphCharacters))
 }
 
 function endOfLine(text: string, from: number): number {
@@ -121,33 +171,34 @@ function endOfLine(text: string, from: number): number {
   return newline === -1 ? text.length : newline + 1
 }
 
-/**
- * Returns how many of the nodes are final, and where the next window begins; undefined when a
- * longer window is needed.
- */
-function findCut(
-  nodes: readonly RootContent[],
-  text: string,
-  toDocument: number,
-  end: number,
-): { count: number; next: number } | undefined {
+function startOfLine(text: string, at: number): number {
+  return text.lastIndexOf('\n', at - 1) + 1
+}
+
+interface Place {
+  readonly text: string
+  /** Where the window starts and ends in the text. */
+  readonly start: number
+  readonly end: number
+  readonly toDocument: number
+  readonly context: string
+  readonly size: number
+}
+
+/** Returns where the window may end; undefined when a longer one is needed. */
+function findCut(nodes: readonly RootContent[], place: Place): Cut | undefined {
+  const { text, end, toDocument } = place
   for (let index = nodes.length - 1; index >= 1; index -= 1) {
     const node = nodes[index]
-    const at = node === undefined ? 0 : offsetOf(node) + toDocument
+    const at = node === undefined ? 0 : startOf(node) + toDocument
     if (node !== undefined && text[at - 1] === '\n' && isFreshStart(node, nodes[index - 1], text, at))
-      return { count: index, next: at }
+      return { next: at }
   }
-  const [only] = nodes
-  if (only === undefined) return { count: 0, next: end }
-  const isClosed = only.type === 'paragraph' || only.type === 'heading' || only.type === 'thematicBreak'
-  if (nodes.length === 1 && isClosed && /\n[ \t]*\n[ \t]*$/.test(text.slice(Math.max(0, end - 200), end)))
-    return { count: 1, next: end }
-  if (nodes.length > 1) return undefined
-  // The remaining rows are read as a paragraph: they cannot contain a heading, and tables are the
-  // slowest to parse.
-  if (only.type === 'table') return { count: 1, next: end }
-  const next = endOfOpenBlock(text, offsetOf(only) + toDocument, end)
-  return next === undefined ? undefined : { count: 1, next }
+  const last = nodes.at(-1)
+  if (last === undefined) return { next: end }
+  const isClosed = last.type === 'paragraph' || last.type === 'heading' || last.type === 'thematicBreak'
+  if (isClosed && /\n[ \t]*\n[ \t]*$/.test(text.slice(Math.max(0, end - 200), end))) return { next: end }
+  return findInnerCut(last, place)
 }
 
 /**
@@ -160,89 +211,105 @@ function isFreshStart(node: RootContent, before: RootContent | undefined, text: 
   return before?.type === 'heading' || before?.type === 'thematicBreak' || before?.type === 'code'
 }
 
-/**
- * Defers the last block, or the last item of a long list, to the next window. Cutting at any line
- * instead could turn the closing fence of a code block into an opening one, which would swallow the
- * following text.
- */
-function cutLongBlock(
-  nodes: RootContent[],
-  text: string,
-  toDocument: number,
-): { count: number; next: number } | undefined {
-  const list = nodes.at(-1)
-  const start = list === undefined ? 0 : offsetOf(list) + toDocument
-  if (nodes.length > 1 && text[start - 1] === '\n') return { count: nodes.length - 1, next: start }
-  if (list?.type !== 'list' || list.children.length < 2) return undefined
-  const next = (list.children.at(-1)?.position?.start.offset ?? 0) + toDocument
-  if (text[next - 1] !== '\n') return undefined
-  nodes[nodes.length - 1] = { ...list, children: list.children.slice(0, -1) }
-  return { count: nodes.length, next }
+/** The signs of quotations at the beginning of a line. */
+const quoteSigns = /(?: {0,3}> ?)*/y
+
+function signsAt(text: string, lineStart: number): string {
+  quoteSigns.lastIndex = lineStart
+  return quoteSigns.exec(text)?.[0] ?? ''
 }
 
-const openHtml: readonly { readonly begin: RegExp; readonly end: RegExp }[] = [
-  { begin: /^<!--/, end: /-->/g },
-  { begin: /^<(script|pre|style|textarea)[\s>]/i, end: /<\/(script|pre|style|textarea)>/gi },
-]
-
 /**
- * Returns the end of a fenced code block or an HTML block that fills the whole window; such blocks
- * may contain megabytes.
+ * Returns a cut inside the last block of a window. Cutting at any line instead could turn the closing
+ * fence of a code block into an opening one, which would swallow the following text.
  */
-function endOfOpenBlock(text: string, start: number, end: number): number | undefined {
-  const head = text.slice(start, start + 200)
-  const fence = /^ {0,3}(`{3,}|~{3,})/.exec(head)?.[1]
-  if (fence !== undefined) {
-    const closing = new RegExp(`^ {0,3}${fence[0] ?? ''}{${fence.length},}[ \\t]*$`, 'gm')
-    closing.lastIndex = endOfLine(text, start)
-    const found = closing.exec(text)
-    return Math.max(end, found === null ? text.length : endOfLine(text, closing.lastIndex))
+function findInnerCut(node: RootContent, place: Place): Cut | undefined {
+  const { text, end, toDocument, context } = place
+  const opening = (child: Nodes): { readonly at: number; readonly isAlone: boolean } => {
+    const offset = startOf(child) + toDocument
+    const at = startOfLine(text, offset)
+    return { at, isAlone: text.slice(at + signsAt(text, at).length, offset).trim() === '' }
   }
-  const html = openHtml.find(({ begin }) => begin.test(head.trimStart()))
-  if (html === undefined) return undefined
-  html.end.lastIndex = start
-  const found = html.end.exec(text)
-  return Math.max(end, found === null ? text.length : endOfLine(text, html.end.lastIndex))
-}
-
-/** Truncates over-long lines, and maps offsets back to the original. */
-function shortenLines(text: string): { short: string; toOriginal: (offset: number) => number } {
-  const cuts: { at: number; removed: number }[] = []
-  const parts: string[] = []
-  let removed = 0
-  let from = 0
-  for (let start = 0; start < text.length; ) {
-    const newline = text.indexOf('\n', start)
-    const end = newline === -1 ? text.length : newline
-    const keptEnd = start + maxLineCharacters / 2
-    if (end - start > maxLineCharacters) {
-      parts.push(text.slice(from, keptEnd))
-      cuts.push({ at: keptEnd - removed, removed: end - keptEnd })
-      removed += end - keptEnd
-      from = end
+  switch (node.type) {
+    case 'blockquote': {
+      for (const child of node.children.slice(1).reverse()) {
+        const { at, isAlone } = opening(child)
+        const before = startOfLine(text, at - 1)
+        const isAfterEmptyLine = text.slice(before + signsAt(text, before).length, at).trim() === ''
+        if (isAlone && isAfterEmptyLine) return { next: at }
+      }
+      const last = node.children.at(-1)
+      return last === undefined ? undefined : findInnerCut(last, place)
     }
-    start = end + 1
+    case 'list': {
+      const last = node.children.length < 2 ? undefined : node.children.at(-1)
+      const start = last === undefined ? undefined : opening(last)
+      return start?.isAlone === true ? { next: start.at } : undefined
+    }
+    case 'table': {
+      const { at, isAlone } = opening(node)
+      // The rest of a table has its header in the context.
+      const isRest = context.endsWith('\n') && at === place.start
+      const header = isRest ? context : text.slice(at, endOfLine(text, endOfLine(text, at)))
+      const next = text[end - 1] === '\n' ? end : startOfLine(text, end)
+      return isAlone && next > at + (isRest ? 0 : header.length) ? { next, context: header } : undefined
+    }
+    case 'paragraph':
+      return place.size < maxParagraphCharacters ? undefined : splitParagraph(node, place)
+    default:
+      return undefined
   }
-  const short = parts.join('') + text.slice(from)
-  let index = 0
-  let before = 0
-  let last = 0
-  return {
-    short,
-    // Nearly all calls come in ascending order; a smaller offset restarts the walk.
-    toOriginal(offset) {
-      if (offset < last) {
-        index = 0
-        before = 0
-      }
-      last = offset
-      for (let cut = cuts[index]; cut !== undefined && cut.at < offset; cut = cuts[index]) {
-        before += cut.removed
-        index += 1
-      }
-      return offset + before
-    },
+}
+
+/** Text that would not continue as a paragraph at the beginning of one. */
+const otherBlock = /[\s#>=+|<:~`-]|[*_]{1,3}(?![^\s*_])|\d{1,9}[.)]|\[[^[\]\n]{0,999}\]:/y
+
+function isParagraphAt(text: string, at: number): boolean {
+  otherBlock.lastIndex = at
+  return at < text.length && !otherBlock.test(text)
+}
+
+/**
+ * Splits a long paragraph in its last line break outside inline markup, or else at its last space or
+ * punctuation: what precedes the cut is read in the same way without the rest.
+ */
+function splitParagraph({ children }: Paragraph, { text, start, end, toDocument, context }: Place): Cut | undefined {
+  const isParagraph = (lineStart: number): boolean => {
+    const at = lineStart + signsAt(text, lineStart).length
+    return at < end && isParagraphAt(text, text[at] === ' ' ? at + 1 : at)
   }
+  let space: Cut | undefined
+  for (const child of children.toReversed()) {
+    const from = startOf(child) + toDocument
+    const to = Math.min(end, endOf(child) + toDocument)
+    if (child.type === 'break' && isParagraph(to)) {
+      const signs = signsAt(text, to).trimEnd()
+      return { next: to, split: { start: from, end: to, text: `\n${signs}\n` } }
+    }
+    if (child.type !== 'text') continue
+    for (let at = to - 1; at > from; at -= 1) {
+      const character = text[at] ?? ''
+      if (character === '\n' && isParagraph(at + 1)) {
+        const signs = signsAt(text, at + 1).trimEnd()
+        return { next: at + 1, split: { start: at + 1, end: at + 1, text: `${signs}\n` } }
+      }
+      if (space === undefined && /[ \t。！？；，、]/.test(character) && at + 1 < end && isParagraphAt(text, at + 1)) {
+        const lineStart = start + text.slice(start, at).lastIndexOf('\n') + 1
+        const isMidLine = lineStart > 0 && text[lineStart - 1] !== '\n'
+        const signs = isMidLine ? context : signsAt(text, lineStart)
+        space = {
+          next: at + 1,
+          context: signs,
+          split: {
+            start: /\s/.test(character) ? at : at + 1,
+            end: at + 1,
+            text: `\n${signs.trimEnd()}\n${signs}`,
+          },
+        }
+      }
+    }
+  }
+  return space
 }
 
 /**

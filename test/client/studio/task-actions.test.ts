@@ -6,7 +6,7 @@ const error = (code: string, retryable = false) => ({ code, retryable, message: 
 
 test.each<[string, TaskKind, TaskStatus, ReturnType<typeof error> | null, boolean]>([
   ['a damaged file', 'CONVERT_DOCUMENT', 'FAILED', error('FILE_DAMAGED'), false],
-  ['a conversion that ran out of time', 'CONVERT_DOCUMENT', 'FAILED', error('TIMED_OUT'), true],
+  ['a conversion that ran out of time', 'CONVERT_DOCUMENT', 'FAILED', error('TOO_COMPLEX'), true],
   ['a conversion with an error that may pass', 'CONVERT_DOCUMENT', 'FAILED', error('ANYTHING', true), true],
   ['a canceled conversion', 'CONVERT_DOCUMENT', 'CANCELED', null, true],
   ['another kind of task', 'CREATE_ROADMAP', 'FAILED', error('MODEL_REFUSED'), true],
