@@ -6,6 +6,8 @@ import rehypeSanitize, { defaultSchema, type Options } from 'rehype-sanitize'
 import remarkGfm from 'remark-gfm'
 import remarkStringify from 'remark-stringify'
 import { unified } from 'unified'
+import { prepareTable } from './html-table.ts'
+import { type MathNode, writeMath } from './math.ts'
 import { type DecodedText, decodeBytes, decodeMarked, decodeStrictly, decodeText } from './structure-decode.ts'
 import { DocumentError } from './structure-error.ts'
 
@@ -24,10 +26,16 @@ export interface HtmlText {
 /** Dropped with their content: they contain no text, or none for a reader. */
 const dropped = new Set([
   ...['script', 'style', 'template', 'noscript', 'iframe', 'object', 'embed', 'applet', 'frame', 'frameset'],
-  ...['input', 'button', 'select', 'textarea', 'datalist', 'nav', 'dialog', 'canvas', 'math', 'link', 'meta', 'base'],
+  ...['input', 'button', 'select', 'textarea', 'datalist', 'nav', 'canvas', 'link', 'meta', 'base'],
 ])
 const pictures = new Set(['img', 'image', 'picture', 'svg', 'video', 'audio', 'map'])
 const forms = new Set(['input', 'button', 'select', 'textarea'])
+
+/** Blocks without a Markdown equivalent: their text is a block of its own. */
+const otherBlocks = new Set([
+  ...['address', 'article', 'aside', 'center', 'dialog', 'dir', 'fieldset', 'figcaption', 'figure', 'footer', 'form'],
+  ...['header', 'hgroup', 'legend', 'listing', 'main', 'marquee', 'menu', 'search', 'xmp'],
+])
 
 const schema: Options = {
   ...defaultSchema,
@@ -38,12 +46,15 @@ const schema: Options = {
 const writer = unified()
   .use(rehypeSanitize, schema)
   .use(rehypeRemark)
-  .use(remarkGfm)
+  // Cells are not padded: with one long cell, a table would grow by its length in every row.
+  .use(remarkGfm, { tablePipeAlign: false })
   .use(remarkStringify, { bullet: '-', rule: '-', fences: true })
   .freeze()
 
 /** Without meaning in Markdown: their children are converted separately, in sequence. */
-const wrappers = new Set(['html', 'head', 'body', 'main', 'div', 'section', 'article', 'header', 'footer', 'center'])
+const wrappers = new Set([
+  ...['html', 'head', 'body', 'main', 'div', 'section', 'article', 'header', 'footer', 'center', 'form', 'aside'],
+])
 /** Elements at which a new part may begin: splitting elsewhere could join two adjacent lists. */
 const beginnings = /^(h[1-6]|p|pre|table|hr)$/
 /** Number of nodes converted at once. */
@@ -157,17 +168,36 @@ function tidy(node: Parsed, found: Found): ElementContent[] {
   if (pictures.has(tagName)) {
     found.images += 1
     const alt = attribute(node, 'alt') ?? ''
-    return tagName === 'img' && alt.trim() !== '' ? [{ type: 'text', value: alt }] : []
+    return [{ type: 'text', value: tagName === 'img' && alt.trim() !== '' ? alt : ' ' }]
   }
+  if (tagName === 'math') return [{ type: 'text', value: ` ${writeMath(toMath(node)).replace(/\s+/g, ' ').trim()} ` }]
   if (forms.has(tagName)) found.forms += 1
   if (tagName === 'nav') found.navigation += 1
-  if (dropped.has(tagName) || tagName === 'title' || isHidden(node)) return []
+  const isClosed = tagName === 'dialog' && attribute(node, 'open') === undefined
+  if (dropped.has(tagName) || tagName === 'title' || isClosed || isHidden(node))
+    // What surrounds a field is not one word.
+    return forms.has(tagName) ? [{ type: 'text', value: ' ' }] : []
   if (tagName === 'h1') found.hasHeading = true
   const children = node.childNodes.flatMap((child) => tidy(child, found))
   const href = attribute(node, 'href') ?? ''
   // Relative addresses are meaningless outside the site.
   if (tagName === 'a' && !/^\s*(https?|mailto):/i.test(href)) return children
-  return [{ type: 'element', tagName, properties: propertiesOf(node, href), children }]
+  const element: Element = {
+    type: 'element',
+    tagName: otherBlocks.has(tagName) ? 'div' : tagName,
+    properties: propertiesOf(node, href),
+    children,
+  }
+  return tagName === 'table' ? prepareTable(element) : [element]
+}
+
+function toMath(node: ParsedElement): MathNode {
+  return {
+    name: node.tagName,
+    text: textOf(node).replace(/\s+/g, ' '),
+    children: node.childNodes.filter(isElement).map(toMath),
+    attribute: (name) => attribute(node, name),
+  }
 }
 
 function propertiesOf(node: ParsedElement, href: string): Element['properties'] {

@@ -139,7 +139,7 @@ describe('a web page', () => {
     })
     const [section] = await fixture.documents.sections(document.id)
     expect(section?.body).toBe(
-      'Flour **and** water. A loaf\n\n[good](https://example.org/) bad relative\n\n| Flour | Water |\n| ----- | ----- |\n| 500   | 300   |\n\n\\<script>alert(4)\\</script>',
+      'Flour **and** water. A loaf\n\n[good](https://example.org/) bad relative\n\n| Flour | Water |\n| - | - |\n| 500 | 300 |\n\n\\<script>alert(4)\\</script>',
     )
   })
 

@@ -1,0 +1,67 @@
+import { describe, expect, test } from 'vitest'
+import { htmlToMarkdown } from '../../../src/studio/documents/html.ts'
+
+function toMarkdown(html: string): string {
+  const parts = htmlToMarkdown(html)
+  for (let part = parts.next(); ; part = parts.next()) if (part.done === true) return part.value.markdown.trim()
+}
+
+describe('HTML', () => {
+  const cases: readonly [name: string, html: string, markdown: string][] = [
+    [
+      'separates blocks in a cell',
+      '<table><tr><th><p>Valve<th>Count<tr><td><p>North</p><p>South</p><td><ul><li>3<li>1</ul><div>in all</div></table>',
+      '| Valve | Count |\n| - | - |\n| North South | 3 1 in all |',
+    ],
+    [
+      'separates lines in a cell',
+      '<table><tr><th>A<th>B<tr><td>one<br>two<td><span><p>three</p></span>four</table>',
+      '| A | B |\n| - | - |\n| one two | three four |',
+    ],
+    [
+      'writes a caption above its table',
+      '<table><caption>Inflow, <b>monthly</b></caption><tr><th>Month<th>Inflow<tr><td>May<td>12</table>',
+      'Inflow, **monthly**\n\n| Month | Inflow |\n| - | - |\n| May | 12 |',
+    ],
+    [
+      'takes a heading alone in a cell as its text',
+      '<table><tr><th><h3>Month</h3><th>Inflow<tr><td>May<td>12</table>',
+      '| Month | Inflow |\n| - | - |\n| May | 12 |',
+    ],
+    [
+      'takes apart a table that arranges blocks on the page',
+      '<table><tr><td>Home<td><h1>Water</h1><p>First.</p><table><tr><th>A<th>B<tr><td>1<td>2</table></table>',
+      'Home\n\n# Water\n\nFirst.\n\n| A | B |\n| - | - |\n| 1 | 2 |',
+    ],
+    [
+      'takes apart a table of one column with several blocks in a cell',
+      '<table><tr><td><p>One.</p><p>Two.</p></table>',
+      'One.\n\nTwo.',
+    ],
+    [
+      'separates the text of blocks that Markdown does not have',
+      '<fieldset><legend>Legend</legend><label>Label <input></label></fieldset><div><aside>Aside</aside><address>Address</address><figure><figcaption>Caption</figcaption></figure></div>',
+      'Legend\n\nLabel\n\nAside\n\nAddress\n\nCaption',
+    ],
+    ['separates what surrounds a field or a picture', '<p>Age<input>Years<img src=x>Old</p>', 'Age Years Old'],
+    ['shows a dialog only when it is open', '<dialog>No</dialog><p>A</p><dialog open>B</dialog>', 'A\n\nB'],
+    [
+      'writes an equation on one line',
+      '<p>Where <math><mi>x</mi><mo>=</mo><mfrac><mrow><mo>-</mo><mi>b</mi><mo>±</mo><msqrt><msup><mi>b</mi><mn>2</mn></msup></msqrt></mrow><mrow><mn>2</mn><mi>a</mi></mrow></mfrac></math> holds.',
+      'Where x=(-b±√(b^2))/2a holds.',
+    ],
+    [
+      'writes the presentation of an equation, not its source',
+      '<p><math><semantics><munderover><mo>∑</mo><mrow><mi>i</mi><mo>=</mo><mn>1</mn></mrow><mi>n</mi></munderover><annotation encoding="application/x-tex">\\sum</annotation></semantics></math>',
+      '∑\\_(i=1)^n',
+    ],
+  ]
+  test.each(cases)('%s', (_, html, markdown) => {
+    expect(toMarkdown(`<!doctype html>${html}`)).toBe(markdown)
+  })
+
+  test('does not pad the cells of a table with one long cell', () => {
+    const rows = '<tr><td>1<td>2'.repeat(100)
+    expect(toMarkdown(`<table><tr><th>A<th>B${rows}<tr><td>${'long '.repeat(200)}<td>3</table>`).length).toBeLessThan(2_500)
+  })
+})
