@@ -73,15 +73,19 @@ async function read(
       return structure
     }
     case 'DOCX': {
-      const { checkArchive, docxToHtml } = await import('./docx.ts')
+      const [{ checkArchive, docxToHtml }, { prepareDocx }] = await Promise.all([
+        import('./docx.ts'),
+        import('./docx-parts.ts'),
+      ])
       let told = 0
-      checkArchive(bytes, limits, (done, total) => {
+      const parts = checkArchive(bytes, limits, (done, total) => {
         const percent = Math.floor((done / Math.max(1, total)) * 100)
         if (percent > told) tell({ is: 'checking', percent })
         told = Math.max(told, percent)
       })
       tell({ is: 'extracting', percent: 0 })
-      return structureHtml(await docxToHtml(bytes), [], { name, limits, from: 50 }, tell)
+      const { html, notes } = await docxToHtml(prepareDocx(parts))
+      return structureHtml(html, notes, { name, limits, from: 50 }, tell)
     }
     case 'HTML': {
       const { decodeHtml } = await import('./html.ts')

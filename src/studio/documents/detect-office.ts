@@ -1,5 +1,5 @@
 import { DocumentError } from './structure-error.ts'
-import { readZipDirectory } from './zip.ts'
+import { expandEntry, readZipDirectory } from './zip.ts'
 
 const readable = 'PDF, DOCX, HTML, Markdown and plain text are read'
 
@@ -25,7 +25,12 @@ export function requireDocx(bytes: Uint8Array): 'DOCX' {
       'The upload may have been cut off, or the file itself is incomplete: import it again from where it is whole.',
     )
   const holds = (pattern: RegExp): boolean => entries.some(({ name }) => pattern.test(name))
-  if (holds(/^word\//i)) {
+  // The main part is named by a relationship and may be anywhere; its type is listed.
+  const types = entries.find(({ name, expandedBytes }) => name === '[Content_Types].xml' && expandedBytes < 1_048_576)
+  const isWord = (): boolean =>
+    types !== undefined &&
+    Buffer.from(expandEntry(bytes, types, 1_048_576)).includes('wordprocessingml.document.main+xml')
+  if (holds(/^word\//i) || isWord()) {
     if (entries.some(({ isEncrypted }) => isEncrypted))
       throw new DocumentError('ENCRYPTED', 'The Word document is protected by a password')
     if (holds(/(^|\/)vbaProject\.bin$/i))

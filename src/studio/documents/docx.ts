@@ -1,4 +1,5 @@
 import mammoth from 'mammoth'
+import { chunkMark, type DocxParts, type PreparedDocx } from './docx-parts.ts'
 import { DocumentError } from './structure-error.ts'
 import { expandEntry, readZipDirectory } from './zip.ts'
 
@@ -30,13 +31,14 @@ const styleMap = [
  * declared by the archive are not trusted.
  *
  * @param tell - receives the processed and the total bytes of the archive
+ * @returns the parts that are read: XML, HTML and text
  * @throws DocumentError `EXPANDS_TOO_MUCH`, `FORBIDDEN_XML`, `HAS_MACROS`, `DAMAGED`
  */
 export function checkArchive(
   bytes: Uint8Array,
   { maxEntries, maxExpandedBytes, maxRatio }: ArchiveLimits,
   tell: (done: number, total: number) => void,
-): void {
+): DocxParts {
   const entries = readZipDirectory(bytes)
   if (entries === null) throw new DocumentError('DAMAGED', 'The Word document is damaged: it is no whole archive')
   if (entries.length > maxEntries)
@@ -47,6 +49,7 @@ export function checkArchive(
   const total = entries.reduce((sum, { compressedBytes }) => sum + compressedBytes, 0)
   let done = 0
   let expanded = 0
+  const parts = new Map<string, Uint8Array>()
   for (const entry of entries) {
     const part = expandEntry(bytes, entry, maxExpandedBytes - expanded)
     expanded += part.length
@@ -57,8 +60,10 @@ export function checkArchive(
         `The Word document is an archive of ${bytes.length} bytes that expands to more than ${expanded}`,
       )
     if (/\.(xml|rels)$/i.test(entry.name)) checkXml(entry.name, part)
+    if (/\.(xml|rels|x?html?|txt)$/i.test(entry.name)) parts.set(entry.name, part)
     tell(done, total)
   }
+  return parts
 }
 
 function checkXml(name: string, part: Uint8Array): void {
@@ -82,12 +87,18 @@ function swapped(xml: Buffer): Buffer {
 /**
  * Converts a Word document to HTML, with headings by their styles; pictures are neither read nor
  * kept.
+ *
+ * @returns HTML, and omissions as sentences
  * @throws DocumentError `DAMAGED`
  */
-export async function docxToHtml(bytes: Uint8Array): Promise<string> {
+export async function docxToHtml({
+  archive,
+  chunks,
+  notes,
+}: PreparedDocx): Promise<{ readonly html: string; readonly notes: readonly string[] }> {
   try {
-    const { value } = await mammoth.convertToHtml(
-      { buffer: Buffer.from(bytes) },
+    const { value, messages } = await mammoth.convertToHtml(
+      { buffer: archive },
       {
         styleMap,
         includeEmbeddedStyleMap: false,
@@ -95,9 +106,20 @@ export async function docxToHtml(bytes: Uint8Array): Promise<string> {
         convertImage: mammoth.images.imgElement(async () => ({ src: 'left-out:' })),
       },
     )
-    return value
+    const pattern = new RegExp(`<p>${chunkMark}(\\d+)${chunkMark}</p>`, 'g')
+    const html = value.replace(pattern, (_, index: string) => chunks[Number(index)] ?? '')
+    return { html, notes: [...notes, ...sayIgnored(messages)] }
   } catch (error) {
     if (error instanceof RangeError) throw error
     throw new DocumentError('DAMAGED', 'The Word document is damaged: it cannot be read')
   }
+}
+
+/** A note on the elements that the reader does not know; empty when there were none. */
+function sayIgnored(messages: readonly { readonly message: string }[]): string[] {
+  const names = new Set(
+    messages.flatMap(({ message }) => /^An unrecognised element was ignored: (\S+)$/.exec(message)?.[1] ?? []),
+  )
+  if (names.size === 0) return []
+  return [`Parts of the Word document of these kinds were left out: ${[...names].slice(0, 10).join(', ')}.`]
 }

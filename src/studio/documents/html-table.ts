@@ -25,7 +25,8 @@ export function prepareTable(table: Element): ElementContent[] {
   const rows = elementsOf(table, 'tr')
   const cells = rows.flatMap((row) => cellsOf(row))
   const above = captions.map((caption): Element => ({ ...(caption as Element), tagName: 'div' }))
-  if (isLayout(rows, cells)) return [...above, ...cells.map((cell): Element => ({ ...cell, tagName: 'div', properties: {} }))]
+  if (isLayout(rows, cells))
+    return [...above, ...cells.map((cell): Element => ({ ...cell, tagName: 'div', properties: {} }))]
   for (const cell of cells) cell.children = toLine(cell.children as ElementContent[])
   return [...above, { ...table, children: table.children.filter((child) => !captions.includes(child)) }]
 }
@@ -44,7 +45,8 @@ function cellsOf(row: Element): Element[] {
 }
 
 function isLayout(rows: readonly Element[], cells: readonly Element[]): boolean {
-  const isNarrow = rows.length < 2 || rows.every((row) => row.children.filter(({ type }) => type === 'element').length < 2)
+  const isNarrow =
+    rows.length < 2 || rows.every((row) => row.children.filter(({ type }) => type === 'element').length < 2)
   return cells.some((cell) => {
     const inside = elementsIn(cell.children as ElementContent[]).filter(({ tagName }) => blocks.has(tagName))
     if (inside.some(({ tagName }) => layoutOnly.has(tagName))) return true

@@ -162,7 +162,7 @@ const isElement = (node: Parsed): node is ParsedElement => 'tagName' in node
 /** Returns the kept content of a node, with only the attributes listed below. */
 function tidy(node: Parsed, found: Found): ElementContent[] {
   found.nodes += 1
-  if (!isElement(node)) return 'value' in node ? [{ type: 'text', value: node.value }] : []
+  if (!isElement(node)) return 'value' in node ? [{ type: 'text', value: node.value.replace(itemNumber, '') }] : []
   const { tagName } = node
   if (tagName === 'title' && found.title === '') found.title = textOf(node).replace(/\s+/g, ' ').trim()
   if (pictures.has(tagName)) {
@@ -191,6 +191,19 @@ function tidy(node: Parsed, found: Found): ElementContent[] {
   return tagName === 'table' ? prepareTable(element) : [element]
 }
 
+/** The number of an item of a Word document; see `docx-parts.ts`. */
+const itemNumber = /^\s*\ue000(\d+)\ue001/
+
+/** The first characters of an element's text. */
+function wholeText({ childNodes }: ParsedElement, maxCharacters: number): string {
+  let text = ''
+  for (const child of childNodes) {
+    if (text.length >= maxCharacters) break
+    text += isElement(child) ? wholeText(child, maxCharacters - text.length) : 'value' in child ? child.value : ''
+  }
+  return text
+}
+
 function toMath(node: ParsedElement): MathNode {
   return {
     name: node.tagName,
@@ -203,7 +216,7 @@ function toMath(node: ParsedElement): MathNode {
 function propertiesOf(node: ParsedElement, href: string): Element['properties'] {
   if (node.tagName === 'a') return { href }
   if (node.tagName === 'ol') {
-    const start = Number.parseInt(attribute(node, 'start') ?? '', 10)
+    const start = Number.parseInt(attribute(node, 'start') ?? itemNumber.exec(wholeText(node, 20))?.[1] ?? '', 10)
     return Number.isNaN(start) ? {} : { start }
   }
   if (node.tagName === 'code') return { className: attribute(node, 'class')?.split(/\s+/) ?? [] }

@@ -46,9 +46,17 @@ const writers: Readonly<Record<string, Write>> = {
     const inner = node.children.filter(({ name }) => name === 'e').map(inside)
     return `${property(node, 'begChr') ?? '('}${inner.join(property(node, 'sepChr') ?? '|')}${property(node, 'endChr') ?? ')'}`
   },
-  m: (_, { children }) => `[${children.filter(({ name }) => name === 'mr').map(writeMath).join('; ')}]`,
+  m: (_, { children }) =>
+    `[${children
+      .filter(({ name }) => name === 'mr')
+      .map(writeMath)
+      .join('; ')}]`,
   mr: (_, { children }) => children.map(writeMath).join(', '),
-  eqArr: (_, { children }) => children.map(writeMath).filter((line) => line !== '').join('; '),
+  eqArr: (_, { children }) =>
+    children
+      .map(writeMath)
+      .filter((line) => line !== '')
+      .join('; '),
 }
 
 /** The properties of an OMML element are in a child such as `naryPr`. */

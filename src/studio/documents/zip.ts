@@ -1,8 +1,9 @@
-import { inflateRawSync } from 'node:zlib'
+import { crc32, inflateRawSync } from 'node:zlib'
 import { DocumentError } from './structure-error.ts'
 
 /** A file in a ZIP archive, as listed in the archive's directory. */
 export interface ZipEntry {
+  /** With `/` between folders, although some programs for Windows write `\\`. */
   readonly name: string
   readonly isEncrypted: boolean
   /** 0 stored, 8 deflated; others are not supported. */
@@ -46,7 +47,7 @@ export function readZipDirectory(bytes: Uint8Array): readonly ZipEntry[] | null 
     const next = at + 46 + nameBytes + view.getUint16(at + 30, true) + view.getUint16(at + 32, true)
     if (next > end) return null
     entries.push({
-      name: utf8.decode(bytes.subarray(at + 46, at + 46 + nameBytes)),
+      name: utf8.decode(bytes.subarray(at + 46, at + 46 + nameBytes)).replaceAll('\\', '/'),
       isEncrypted: (view.getUint16(at + 8, true) & 1) === 1,
       method: view.getUint16(at + 10, true),
       compressedBytes: view.getUint32(at + 20, true),
@@ -86,4 +87,42 @@ export function expandEntry(bytes: Uint8Array, entry: ZipEntry, maxBytes: number
     const isTooLarge = error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE'
     throw isTooLarge ? tooMuch() : damaged()
   }
+}
+
+/** Writes an archive of uncompressed files. */
+export function writeZip(files: ReadonlyMap<string, Uint8Array>): Buffer {
+  const bodies: Uint8Array[] = []
+  const directory: Buffer[] = []
+  let offset = 0
+  for (const [name, bytes] of files) {
+    const nameBytes = Buffer.from(name)
+    // Both kinds of header share these fields, from the version to the lengths of name and extra data.
+    const fields = Buffer.alloc(26)
+    fields.writeUInt16LE(20, 0)
+    fields.writeUInt16LE(0x0800, 2)
+    fields.writeUInt32LE(crc32(bytes), 10)
+    fields.writeUInt32LE(bytes.length, 14)
+    fields.writeUInt32LE(bytes.length, 18)
+    fields.writeUInt16LE(nameBytes.length, 22)
+    const local = Buffer.alloc(4)
+    local.writeUInt32LE(localSignature)
+    bodies.push(local, fields, nameBytes, bytes)
+    const entry = Buffer.alloc(46)
+    entry.writeUInt32LE(entrySignature)
+    entry.writeUInt16LE(20, 4)
+    fields.copy(entry, 6)
+    entry.writeUInt32LE(offset, 42)
+    directory.push(entry, nameBytes)
+    offset += 30 + nameBytes.length + bytes.length
+  }
+  const end = Buffer.alloc(22)
+  end.writeUInt32LE(endSignature)
+  end.writeUInt16LE(files.size, 8)
+  end.writeUInt16LE(files.size, 10)
+  end.writeUInt32LE(
+    directory.reduce((sum, { length }) => sum + length, 0),
+    12,
+  )
+  end.writeUInt32LE(offset, 16)
+  return Buffer.concat([...bodies, ...directory, end])
 }

@@ -62,6 +62,8 @@ describe('HTML', () => {
 
   test('does not pad the cells of a table with one long cell', () => {
     const rows = '<tr><td>1<td>2'.repeat(100)
-    expect(toMarkdown(`<table><tr><th>A<th>B${rows}<tr><td>${'long '.repeat(200)}<td>3</table>`).length).toBeLessThan(2_500)
+    expect(toMarkdown(`<table><tr><th>A<th>B${rows}<tr><td>${'long '.repeat(200)}<td>3</table>`).length).toBeLessThan(
+      2_500,
+    )
   })
 })
