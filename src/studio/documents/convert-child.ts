@@ -1,6 +1,6 @@
 import { watchProcess } from '../sandbox/watchdog.ts'
 import type { ConversionMessage, ConversionRequest } from './conversion.ts'
-import { convert } from './convert.ts'
+import { convertFile } from './convert.ts'
 import { DocumentError } from './structure-error.ts'
 
 function tell(message: ConversionMessage): Promise<void> {
@@ -24,8 +24,8 @@ function toRefusal(error: unknown): ConversionMessage {
 }
 
 process.once('message', (request: ConversionRequest) => {
-  watchProcess(request.limits)
-  void convert(request, (step) => void tell(step))
+  watchProcess(request.limits.maxMemoryBytes)
+  void convertFile(request, (step) => void tell(step))
     .then(async ({ sections, passages, ...head }): Promise<ConversionMessage> => {
       for (const json of sections) await tell({ is: 'sections', json })
       for (const json of passages) await tell({ is: 'passages', json })

@@ -13,12 +13,12 @@ import { DocumentError } from './structure-error.ts'
  *
  * @throws DocumentError, and any error of the readers
  */
-export async function convert(
+export async function convertFile(
   request: ConversionRequest,
   tell: (step: ConversionStep) => void,
 ): Promise<ConvertedDocument> {
   const format = detectFormat(request.name, request.bytes)
-  const structure = sanitize(await read(format, request, tell))
+  const structure = sanitize(await convert({ ...request, format }, tell))
   const { sections, title, wordCount, notes, links, pages } = structure
   return {
     format,
@@ -55,9 +55,12 @@ function* toJson<T>(items: Iterable<T>, lengthOf: (item: T) => number): Generato
   if (part.length > 0) yield JSON.stringify(part)
 }
 
-async function read(
-  format: DocumentFormat,
-  { bytes, name, limits }: ConversionRequest,
+/**
+ * Reads a document of a known format.
+ * @throws DocumentError, and any error of the readers
+ */
+export async function convert(
+  { format, bytes, name, limits }: ConversionRequest & { readonly format: DocumentFormat },
   tell: (step: ConversionStep) => void,
 ): Promise<DocumentStructure> {
   switch (format) {

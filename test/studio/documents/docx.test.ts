@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { defaultLimits } from '../../../src/studio/documents/conversion.ts'
-import { convert } from '../../../src/studio/documents/convert.ts'
+import { convertFile } from '../../../src/studio/documents/convert.ts'
 import type { Section } from '../../../src/studio/documents/structure.ts'
 import { writeZip } from '../../../src/studio/documents/zip.ts'
 
@@ -34,7 +34,7 @@ async function read(
     ...parts,
   }
   const bytes = writeZip(new Map(Object.entries(all).map(([name, text]) => [rename(name), Buffer.from(text)])))
-  const { sections, notes } = await convert({ bytes, name: 'a.docx', limits: defaultLimits }, () => undefined)
+  const { sections, notes } = await convertFile({ bytes, name: 'a.docx', limits: defaultLimits }, () => undefined)
   const found = sections.flatMap((json) => JSON.parse(json) as readonly Section[])
   return { text: found.map((section) => section.body).join('\n\n'), notes }
 }
