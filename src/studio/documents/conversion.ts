@@ -56,7 +56,7 @@ export interface DocumentHead extends Pick<DocumentStructure, 'title' | 'wordCou
 export interface ConvertedDocument extends DocumentHead {
   /** JSON of `Section[]`. */
   readonly sections: readonly string[]
-  /** JSON of `Passage[]`. */
+  /** JSON of `Passage[]`, with their folded texts. */
   readonly passages: readonly string[]
 }
 

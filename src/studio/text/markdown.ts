@@ -212,7 +212,7 @@ function isFreshStart(node: RootContent, before: RootContent | undefined, text: 
 }
 
 /** The signs of quotations at the beginning of a line. */
-const quoteSigns = /(?: {0,3}> ?)*/y
+const quoteSigns = /(?:(?: {0,3}>)+ ?)?/y
 
 function signsAt(text: string, lineStart: number): string {
   quoteSigns.lastIndex = lineStart
