@@ -24,7 +24,7 @@ function toRefusal(error: unknown): ConversionMessage {
 }
 
 process.once('message', (request: ConversionRequest) => {
-  watchProcess(request.limits.maxMemoryBytes)
+  watchProcess(request.limits)
   void convertFile(request, (step) => void tell(step))
     .then(async ({ sections, passages, ...head }): Promise<ConversionMessage> => {
       for (const json of sections) await tell({ is: 'sections', json })
