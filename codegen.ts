@@ -58,7 +58,7 @@ const config: CodegenConfig = {
       presetConfig: {
         fragmentMasking: false,
         // The documents match the schema, so a server that finds them invalid is older than the
-        // page: see client/live/generated.ts.
+        // page: see client/transport/generated.ts.
         onExecutableDocumentNode: () => ({ generated: true }),
       },
       config: {

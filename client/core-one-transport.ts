@@ -3,4 +3,4 @@
  * measures it.
  */
 export { createCoreClient } from './core-client.ts'
-export { webSocketTransport } from './live/transports.ts'
+export { webSocketTransport } from './transport/transports.ts'

@@ -1,4 +1,9 @@
 /** The client in parts, for small bundles: `tidings/core`. */
 export { type CoreClient, type CoreClientOptions, createCoreClient } from './core-client.ts'
-export { eventStreamTransport, pollingTransport, type TransportFactory, webSocketTransport } from './live/transports.ts'
-export { watchTask } from './live/watch-task.ts'
+export {
+  eventStreamTransport,
+  pollingTransport,
+  type TransportFactory,
+  webSocketTransport,
+} from './transport/transports.ts'
+export { watchTask } from './watch-task/watch-task.ts'

@@ -1,15 +1,14 @@
 /** The client without React: `tidings/client`. */
+
+export type { Store } from './base/store.ts'
+export { defaultTiming, type Timing } from './base/timing.ts'
+export type { ConnectionState, ConnectionStatus, ConnectionStore } from './connection/connection-state.ts'
 export { TaskProgressDocument, type TaskProgressSubscription } from './gql/graphql.ts'
-export type { ConnectionState, ConnectionStatus, ConnectionStore } from './live/connection.ts'
-export type { TidingsClientOptions } from './live/options.ts'
-export type { OutboxEntry, OutboxState, OutboxStore } from './live/outbox.ts'
-export type { OutboxContext } from './live/outbox-exchange.ts'
-export type { OfflineStorage } from './live/storage.ts'
-export type { Store } from './live/store.ts'
-export { defaultTiming, type Timing } from './live/timing.ts'
-export type { TransportName } from './live/transport.ts'
-export type { UploadProgress, UploadStore } from './live/uploads.ts'
-export type { TaskStates, WatchTaskOptions } from './live/watch-task.ts'
+export type { TidingsClientOptions } from './options.ts'
+export type { OfflineStorage } from './outbox/offline-storage.ts'
+export type { OutboxEntry, OutboxState, OutboxStore } from './outbox/outbox.ts'
+export type { OutboxContext } from './outbox/outbox-exchange.ts'
+export type { UploadProgress, UploadStore } from './outbox/uploads.ts'
 export { bringUpToDate, type InboxEntry, type InboxEvent, type InboxState, reduceInbox } from './reduce/inbox.ts'
 export { reduceSession } from './reduce/session.ts'
 export {
@@ -34,3 +33,5 @@ export {
   unknownTask,
 } from './reduce/task-state.ts'
 export { createTidingsClient, type TidingsClient } from './tidings-client.ts'
+export type { TransportName } from './transport/transport.ts'
+export type { TaskStates, WatchTaskOptions } from './watch-task/watch-task.ts'

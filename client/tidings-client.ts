@@ -1,12 +1,17 @@
 import { cacheExchange as documentCacheExchange, type Exchange } from '@urql/core'
+import { createCacheExchange } from './cache/cache.ts'
 import { type CoreClient, createCoreClient } from './core-client.ts'
 import { cacheSchema } from './gql/cache-schema.ts'
-import { createCacheExchange } from './live/cache.ts'
-import type { TidingsClientOptions } from './live/options.ts'
-import type { TransportName } from './live/transport.ts'
-import { eventStreamTransport, pollingTransport, type TransportFactory, webSocketTransport } from './live/transports.ts'
-import { createUploads, type UploadStore } from './live/uploads.ts'
-import { type TaskStates, type WatchTaskOptions, watchTask } from './live/watch-task.ts'
+import type { TidingsClientOptions } from './options.ts'
+import { createUploads, type UploadStore } from './outbox/uploads.ts'
+import type { TransportName } from './transport/transport.ts'
+import {
+  eventStreamTransport,
+  pollingTransport,
+  type TransportFactory,
+  webSocketTransport,
+} from './transport/transports.ts'
+import { type TaskStates, type WatchTaskOptions, watchTask } from './watch-task/watch-task.ts'
 
 /** The client. Disposing closes its connection, ends its subscriptions and clears its timers. */
 export interface TidingsClient extends CoreClient {

@@ -1,4 +1,4 @@
-import { createStore, type Store } from '../live/store.ts'
+import { createStore, type Store } from '../base/store.ts'
 
 /** A store that notifies its listeners of a burst of changes at most once per window. */
 export interface CoalescedStore<T> extends Store<T> {

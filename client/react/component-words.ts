@@ -1,4 +1,4 @@
-import type { ConnectionState } from '../live/connection.ts'
+import type { ConnectionState } from '../connection/connection-state.ts'
 import type { QueuePlace, TaskState } from '../reduce/task-state.ts'
 import { describeConnection, describeDuration, describeForAnnouncement, describePlace, describeWhere } from './words.ts'
 

@@ -1,5 +1,5 @@
+import { createStore, type Store } from '../base/store.ts'
 import type { TaskSummaryFieldsFragment } from '../gql/graphql.ts'
-import { createStore, type Store } from '../live/store.ts'
 import type { TidingsClient } from '../tidings-client.ts'
 
 /** The tasks started by this page, newest first. Lists show them without another request. */

@@ -1,8 +1,8 @@
+import { createId } from '../base/environment.ts'
+import { createStore, type Store } from '../base/store.ts'
 import { SendMessageDocument } from '../gql/graphql.ts'
-import { createId } from '../live/environment.ts'
-import type { OutboxEntry } from '../live/outbox.ts'
-import type { OutboxContext } from '../live/outbox-exchange.ts'
-import { createStore, type Store } from '../live/store.ts'
+import type { OutboxEntry } from '../outbox/outbox.ts'
+import type { OutboxContext } from '../outbox/outbox-exchange.ts'
 import type { TidingsClient } from '../tidings-client.ts'
 import { describeError } from './words.ts'
 

@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react'
-import type { ConnectionState } from '../live/connection.ts'
-import type { OutboxStore } from '../live/outbox.ts'
+import type { ConnectionState } from '../connection/connection-state.ts'
+import type { OutboxStore } from '../outbox/outbox.ts'
 import { useTidings } from './provider.ts'
 
 /** Returns the actual state of the connection, and `reconnect`, which tries again at once. */

@@ -6,7 +6,7 @@ import {
   NotificationsDocument,
   type NotificationsSubscription,
 } from '../gql/graphql.ts'
-import type { OutboxContext } from '../live/outbox-exchange.ts'
+import type { OutboxContext } from '../outbox/outbox-exchange.ts'
 import { type InboxState, reduceInbox } from '../reduce/inbox.ts'
 import { useTidings } from './provider.ts'
 import { useLive } from './use-live.ts'

@@ -1,5 +1,5 @@
 import { useSyncExternalStore } from 'react'
-import type { UploadProgress } from '../live/uploads.ts'
+import type { UploadProgress } from '../outbox/uploads.ts'
 import { useTidings } from './provider.ts'
 
 /**

@@ -1,7 +1,7 @@
 import type { CombinedError } from '@urql/core'
-import type { ConnectionState } from '../live/connection.ts'
-import { isLost, NotSentError } from '../live/http.ts'
+import type { ConnectionState } from '../connection/connection-state.ts'
 import type { QueuePlace, TaskState } from '../reduce/task-state.ts'
+import { isLost, NotSentError } from '../transport/http.ts'
 
 /** Formats a duration, rounded to a useful precision: `8 s`, `2 min`, `1 h 5 min`. */
 export function describeDuration(ms: number): string {

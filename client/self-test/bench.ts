@@ -1,8 +1,8 @@
 import { StartSelfTestDocument, type StartSelfTestInput } from '../gql/graphql.ts'
-import type { TidingsClientOptions } from '../live/options.ts'
-import type { TransportName } from '../live/transport.ts'
+import type { TidingsClientOptions } from '../options.ts'
 import type { TaskEvent } from '../reduce/task-state.ts'
 import { createTidingsClient, type TidingsClient } from '../tidings-client.ts'
+import type { TransportName } from '../transport/transport.ts'
 import { quantile } from './statistics.ts'
 import { createWire, type Wire } from './wire.ts'
 

@@ -1,5 +1,5 @@
 import { passingEvents } from '../../src/protocol.ts'
-import { createEventStreamParser } from '../live/event-stream.ts'
+import { createEventStreamParser } from '../transport/event-stream.ts'
 
 /**
  * Observes the server's messages before the client drops duplicates and repairs gaps: within one

@@ -1,5 +1,5 @@
 import type { ReactElement } from 'react'
-import type { OutboxEntry } from '../live/outbox.ts'
+import type { OutboxEntry } from '../outbox/outbox.ts'
 import { readMessage } from '../react/unsent.ts'
 import { useOutbox } from '../react/use-connection.ts'
 import { describeName } from '../react/words.ts'

@@ -1,6 +1,6 @@
 import type { AnyVariables, CombinedError, DocumentInput } from '@urql/core'
 import { useCallback, useState } from 'react'
-import type { OutboxContext } from '../live/outbox-exchange.ts'
+import type { OutboxContext } from '../outbox/outbox-exchange.ts'
 import { useTidings } from '../react/provider.ts'
 import { describeError } from '../react/words.ts'
 

@@ -1,5 +1,5 @@
 import { stripVTControlCharacters, styleText } from 'node:util'
-import type { ConnectionState } from '../live/connection.ts'
+import type { ConnectionState } from '../connection/connection-state.ts'
 import type { TaskItem, TaskState } from '../reduce/task-state.ts'
 
 /** The input for drawing a watched task. */

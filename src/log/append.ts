@@ -3,12 +3,12 @@ import type { Database } from '../db/connect.ts'
 import { classifyDatabaseError } from '../db/failure.ts'
 import { TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
-import { noTracing, type Tracing } from '../tracing.ts'
+import { noTracing, type Tracing } from '../tracing/tracing.ts'
+import { classifyFailure, toAppendError } from './append-failure.ts'
 import { appendConnectionOptions, recallAppend, runAppend } from './append-statement.ts'
+import { traceAppend } from './append-trace.ts'
 import type { Appended, AppendUnit } from './append-unit.ts'
 import type { LogEvent } from './event.ts'
-import { classifyFailure, toAppendError } from './failure.ts'
-import { traceAppend } from './trace.ts'
 
 /** The only way to write to the log. */
 export interface Appender extends AsyncDisposable {

@@ -1,5 +1,5 @@
+import type { Bus } from '../bus/bus.ts'
 import type { Logger } from '../logger.ts'
-import type { Bus } from './bus.ts'
 
 /** The schedule on which the feeds of a process are compared with the log. */
 export interface CheckSchedule extends AsyncDisposable {

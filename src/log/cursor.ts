@@ -1,5 +1,5 @@
+import { hashText } from '../bus/hash.ts'
 import { TidingsError } from '../errors.ts'
-import { hashText } from './hash.ts'
 
 /**
  * A position in a topic's log as held by clients: opaque to them, `<epoch>-<topic tag>-<seq>`

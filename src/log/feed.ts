@@ -1,11 +1,11 @@
+import { within } from '../async/timeout.ts'
+import type { Bus, BusSubscription } from '../bus/bus.ts'
 import { TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
-import type { Bus, BusSubscription } from './bus.ts'
 import { createCheckSchedule } from './check-schedule.ts'
 import { type LogEvent, parseEvents } from './event.ts'
 import type { LogReader, TopicHead } from './read.ts'
-import { createSequence, type Sequence } from './sequence.ts'
-import { within } from './within.ts'
+import { createSequence, type Sequence } from './reorder-buffer.ts'
 
 /**
  * The attachment of a listener to a feed. From then on, the listener receives every event after

@@ -1,9 +1,9 @@
+import { createWakeUp, interruptible } from '../async/interruptible.ts'
 import { retryTransient } from '../db/retry.ts'
 import { TidingsError } from '../errors.ts'
 import { parseCursor } from './cursor.ts'
 import type { LogEvent } from './event.ts'
 import type { Feeds } from './feed.ts'
-import { createWakeUp, interruptible } from './interruptible.ts'
 import type { LogReader, TopicHead } from './read.ts'
 
 /** Why a snapshot is sent instead of events. See `SnapshotReason` in the schema. */

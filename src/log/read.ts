@@ -1,10 +1,10 @@
 import type { QueryConfig, QueryResult, QueryResultRow } from 'pg'
+import { createBatch } from '../async/batch-loader.ts'
 import type { Database } from '../db/connect.ts'
 import { renewEpoch } from '../db/epoch.ts'
 import { retryTransient } from '../db/retry.ts'
 import type { JsonObject } from '../db/tables.ts'
 import { TidingsError } from '../errors.ts'
-import { createBatch } from './batch.ts'
 import { type LogEvent, toInstant } from './event.ts'
 
 /** The current state of a topic. */

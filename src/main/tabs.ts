@@ -1,6 +1,6 @@
-import { readExamples } from '../../schema/examples.ts'
-import type { Services } from '../../schema/services.ts'
-import type { ReadTabs } from '../server/graphiql.ts'
+import type { Services } from '../../schema/kit/services.ts'
+import { readExamples } from '../../schema/studio/examples/examples.ts'
+import type { ReadTabs } from '../server/pages/graphiql.ts'
 
 /**
  * Creates the initial operations of GraphiQL: they use the visitor's own data, so that they run

@@ -1,5 +1,5 @@
 import type { Server } from 'node:http'
-import type { Connections } from './connections.ts'
+import type { Connections } from './connections/connections.ts'
 
 /** Closes a server gracefully. Both methods are idempotent. */
 export interface Closer {

@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts'
 import type { Appender } from '../log/append.ts'
 import type { Logger } from '../logger.ts'
-import type { TaskDefinition } from '../tasks/define-task.ts'
+import type { TaskDefinition } from '../tasks/model/define-task.ts'
 import { createGenerationPool } from './content/apart/pool.ts'
 import { createContentProvider, createQuestionProvider, createReplyProvider } from './content/create.ts'
 import { defineConvertDocument } from './documents/convert-document.ts'

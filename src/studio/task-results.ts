@@ -1,9 +1,9 @@
-import type { TaskDefinition } from '../tasks/define-task.ts'
+import type { TaskDefinition } from '../tasks/model/define-task.ts'
 import type { ContentPiece } from './content/provider.ts'
 
 /**
  * The stored results of the applications' task kinds. `type` names the member of the union
- * `TaskResult` of the API (`schema/task-result.ts`), so a kind with any other result does not
+ * `TaskResult` of the API (`schema/task/task-result.ts`), so a kind with any other result does not
  * compile: see {@link StudioTask}.
  */
 export type StudioResult =

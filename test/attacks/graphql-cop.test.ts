@@ -1,7 +1,7 @@
 import { getIntrospectionQuery } from 'graphql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { settings } from '../../src/config.ts'
-import { type Door, openDoor } from '../admin/support.ts'
+import { type Door, openDoor } from '../audit/support.ts'
 import { ask } from '../server/support.ts'
 
 /**

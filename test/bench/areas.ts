@@ -10,7 +10,7 @@ const areas: readonly { readonly area: string; readonly has: (share: Share) => b
   { area: 'packages', has: ({ url }) => url.includes('/node_modules/') },
   { area: 'bus and feed (`src/log`)', has: ({ url }) => url.includes('/src/log/') },
   {
-    area: 'execution (`src/live/compile.ts`, `schema`)',
+    area: 'execution (`src/live/execute/compile.ts`, `schema`)',
     has: ({ url }) => url.endsWith('/src/live/compile.ts') || url.includes('/schema/'),
   },
   { area: 'group, frame and outlet (`src/live`)', has: ({ url }) => url.includes('/src/live/') },

@@ -1,6 +1,6 @@
 import type { Database } from '../../src/db/connect.ts'
-import { createRandom } from '../../src/studio/content/random.ts'
-import { findCandidate } from '../../src/tasks/claim.ts'
+import { createRandom } from '../../src/studio/content/extractive/random.ts'
+import { findCandidate } from '../../src/tasks/worker/claim.ts'
 
 /** A task of a simulated day; times in seconds since its midnight. */
 export interface DayTask {

@@ -1,7 +1,7 @@
-import { estimateRemainingMs } from '../../src/tasks/estimate.ts'
-import { forecast } from '../../src/tasks/line.ts'
-import { percentOfStages } from '../../src/tasks/progress.ts'
+import { percentOfStages } from '../../src/tasks/model/progress.ts'
 import { type CompletedTask, createDurations, type Durations, type Workload } from '../../src/tasks/queue/durations.ts'
+import { estimateRemainingMs } from '../../src/tasks/queue/estimate.ts'
+import { forecast } from '../../src/tasks/queue/forecast.ts'
 
 /**
  * Progress reported by a task: milliseconds since its start, stage, percent of the stage, number of

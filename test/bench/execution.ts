@@ -6,8 +6,8 @@
  */
 import { type DocumentNode, execute, type GraphQLSchema, getOperationAST, getVariableValues, parse } from 'graphql'
 import { schema } from '../../schema/index.ts'
-import { createEventReader } from '../../schema/task-event.ts'
-import { compileExecution } from '../../src/live/compile.ts'
+import { createEventReader } from '../../schema/task/task-event.ts'
+import { compileExecution } from '../../src/live/execute/compile.ts'
 import { eventPayload, query } from './protocol.ts'
 
 interface Jit {

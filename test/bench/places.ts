@@ -6,10 +6,10 @@
  * most once per QUEUE_MOVED_MS; and one change, as it costs its author (a small message on the bus,
  * at most one in half that time). Medians of three rounds of 50 and their spread.
  */
-import { createMemoryBus } from '../../src/log/bus.ts'
+import { createMemoryBus } from '../../src/bus/bus.ts'
 import { silentLogger } from '../../src/logger.ts'
-import { createEstimates } from '../../src/tasks/estimate.ts'
-import { createPlaces } from '../../src/tasks/place.ts'
+import { createEstimates } from '../../src/tasks/queue/estimate.ts'
+import { createPlaces } from '../../src/tasks/queue/positions.ts'
 import { median, percentile, startBenchDatabase } from './engine.ts'
 
 const rounds = 3

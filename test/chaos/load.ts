@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { vi } from 'vitest'
-import type { TransportName } from '../../client/live/transport.ts'
 import type { TidingsClient } from '../../client/tidings-client.ts'
+import type { TransportName } from '../../client/transport/transport.ts'
 import { type Cluster, type Sight, startSelfTest, watchWhole } from './servers.ts'
 
 const askTask = 'query Ask($id: ID!) { task(id: $id) { id status } }'

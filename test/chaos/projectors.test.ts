@@ -3,7 +3,7 @@ import { AnalyticsUpdatesDocument, NotificationsDocument } from '../../client/gq
 import { type AnalyticsState, reduceAnalytics } from '../../client/reduce/analytics.ts'
 import { connectDatabase, type Database } from '../../src/db/connect.ts'
 import { silentLogger } from '../../src/logger.ts'
-import { localDeveloper } from '../../src/tasks/viewer.ts'
+import { localDeveloper } from '../../src/tasks/model/viewer.ts'
 import { text } from '../studio/quizzes/quiz-api.ts'
 import { type Cluster, startCluster } from './servers.ts'
 

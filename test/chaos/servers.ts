@@ -1,7 +1,7 @@
 import { StartSelfTestDocument, type StartSelfTestInput } from '../../client/gql/graphql.ts'
-import type { TransportName } from '../../client/live/transport.ts'
 import type { TaskEvent } from '../../client/reduce/task-state.ts'
 import { createTidingsClient, type TidingsClient } from '../../client/tidings-client.ts'
+import type { TransportName } from '../../client/transport/transport.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { findFreePort } from '../support/port.ts'
 import { startProcess, type TestProcess } from '../support/processes.ts'

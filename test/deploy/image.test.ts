@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { expect, test, vi } from 'vitest'
 import { ensureStudioBuilt } from '../../src/main/studio-build.ts'
-import { writeGraphiqlParts } from '../../src/server/graphiql-assets.ts'
+import { writeGraphiqlParts } from '../../src/server/pages/graphiql-assets.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { createTestDirectory } from '../support/directory.ts'
 import { findFreePort } from '../support/port.ts'
@@ -32,7 +32,7 @@ async function makeImage(target: string): Promise<void> {
   for (const [, sources = '', to = ''] of last.matchAll(/^COPY (?!--)(.+) (\S+)$/gm)) {
     const names = sources.split(' ')
     for (const name of names)
-      await cp(join(root, name), to === './' ? join(target, name) : join(target, to), { recursive: true })
+      await cp(join(root, name), to === '.' ? join(target, name) : join(target, to), { recursive: true })
   }
   // `npm ci --omit=dev --omit=optional` installs exactly these.
   const lock = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8')) as {

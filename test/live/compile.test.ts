@@ -23,7 +23,7 @@ import {
   validate,
 } from 'graphql'
 import { describe, expect, test } from 'vitest'
-import { compileExecution } from '../../src/live/compile.ts'
+import { compileExecution } from '../../src/live/execute/compile.ts'
 import { utf16String } from '../support/utf16-string.ts'
 
 const schema = makeSchema()

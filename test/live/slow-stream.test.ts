@@ -5,8 +5,8 @@ import { createContext, schema } from '../../schema/index.ts'
 import { parseConfig } from '../../src/config.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createLiveDelivery } from '../../src/main/app.ts'
-import { startServer } from '../../src/server/http.ts'
-import { localDeveloper } from '../../src/tasks/viewer.ts'
+import { startServer } from '../../src/server/server.ts'
+import { localDeveloper } from '../../src/tasks/model/viewer.ts'
 import { type LiveFixture, range, type Seen, seqsOf, startLive, watchQuery } from './support.ts'
 
 const budgetBytes = 1_048_576

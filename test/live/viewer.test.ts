@@ -13,11 +13,11 @@ import {
 import { createSchema } from 'graphql-yoga'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { schema } from '../../schema/index.ts'
-import { readDependence, type SharedField } from '../../src/live/field.ts'
-import type { Batch } from '../../src/live/frames.ts'
-import { createLive } from '../../src/live/shared.ts'
+import type { Batch } from '../../src/live/deliver/frames.ts'
+import { readDependence, type SharedField } from '../../src/live/execute/shared-field.ts'
+import { createLive } from '../../src/live/live.ts'
 import { silentLogger } from '../../src/logger.ts'
-import { emptyProgress, taskTopic } from '../../src/tasks/task.ts'
+import { emptyProgress, taskTopic } from '../../src/tasks/model/task.ts'
 import { createRecordingOutlet, type LiveFixture, startLive } from './support.ts'
 
 let fixture: LiveFixture

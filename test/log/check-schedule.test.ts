@@ -1,6 +1,6 @@
 import { PubSub } from 'graphql-subscriptions'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { createBus } from '../../src/log/bus.ts'
+import { createBus } from '../../src/bus/bus.ts'
 import { createCheckSchedule } from '../../src/log/check-schedule.ts'
 import { silentLogger } from '../../src/logger.ts'
 

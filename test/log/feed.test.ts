@@ -1,6 +1,6 @@
 import { PubSub } from 'graphql-subscriptions'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { createBus, createRedisBus } from '../../src/log/bus.ts'
+import { createBus, createRedisBus } from '../../src/bus/bus.ts'
 import type { LogEvent } from '../../src/log/event.ts'
 import { createFeeds, type FeedListener } from '../../src/log/feed.ts'
 import { createLogReader } from '../../src/log/read.ts'

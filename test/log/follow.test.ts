@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Bus } from '../../src/log/bus.ts'
+import type { Bus } from '../../src/bus/bus.ts'
 import type { LogReader } from '../../src/log/read.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'

@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { taskTopic } from '../../src/tasks/task.ts'
+import { taskTopic } from '../../src/tasks/model/task.ts'
 import { makeSamples } from '../fixtures/documents/make.ts'
 import { openStream, resultOf } from '../server/sse.ts'
 import { signToken } from '../server/support.ts'

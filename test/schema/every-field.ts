@@ -17,8 +17,8 @@ import {
   subscribe,
 } from 'graphql'
 import { createContext, schema } from '../../schema/index.ts'
-import type { Services } from '../../schema/services.ts'
-import type { Viewer } from '../../src/tasks/viewer.ts'
+import type { Services } from '../../schema/kit/services.ts'
+import type { Viewer } from '../../src/tasks/model/viewer.ts'
 
 export type Field = GraphQLField<unknown, unknown>
 

@@ -1,9 +1,9 @@
 import { expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { selfTestKind } from '../../src/studio/self-test/self-test.ts'
-import { defineTask, type TaskDefinition } from '../../src/tasks/define-task.ts'
-import { RetryableError } from '../../src/tasks/failure.ts'
-import { localDeveloper } from '../../src/tasks/viewer.ts'
+import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
+import { RetryableError } from '../../src/tasks/model/failure.ts'
+import { localDeveloper } from '../../src/tasks/model/viewer.ts'
 import { startApi } from '../support/api.ts'
 
 const busy = defineTask({

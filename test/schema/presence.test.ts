@@ -1,7 +1,7 @@
 import { parse } from 'graphql'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createContext, schema } from '../../schema/index.ts'
-import { taskTopic } from '../../src/tasks/task.ts'
+import { taskTopic } from '../../src/tasks/model/task.ts'
 import { type LiveFixture, startLive, watchQuery } from '../live/support.ts'
 import { eventually } from '../log/support.ts'
 import { viewerOf } from '../support/api.ts'

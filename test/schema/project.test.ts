@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { silentLogger } from '../../src/logger.ts'
+import { createExtractiveQuestions } from '../../src/studio/content/extractive/questions.ts'
 import { ContentError } from '../../src/studio/content/provider.ts'
-import { createExtractiveQuestions } from '../../src/studio/content/questions-extractive.ts'
 import { createChecker } from '../../src/studio/projects/checker.ts'
 import { defineGenerateProject } from '../../src/studio/projects/generate-project.ts'
 import type { GeneratorReport, ProjectGenerator } from '../../src/studio/projects/generator.ts'
@@ -10,7 +10,7 @@ import { defineSyncProject } from '../../src/studio/projects/sync-project.ts'
 import { createTemplateGenerator } from '../../src/studio/projects/templates.ts'
 import { defineGenerateQuiz } from '../../src/studio/quizzes/generate-quiz.ts'
 import { createQuizTeller } from '../../src/studio/quizzes/updates.ts'
-import type { Viewer } from '../../src/tasks/viewer.ts'
+import type { Viewer } from '../../src/tasks/model/viewer.ts'
 import { type ApiFixture, startApi, viewerOf } from '../support/api.ts'
 
 const bread = `# Bread

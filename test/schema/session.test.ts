@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ContentError } from '../../src/studio/content/provider.ts'
-import type { Viewer } from '../../src/tasks/viewer.ts'
+import type { Viewer } from '../../src/tasks/model/viewer.ts'
 import { eventually } from '../log/support.ts'
 import {
   ada,

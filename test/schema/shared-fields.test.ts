@@ -10,7 +10,7 @@ import {
 } from 'graphql'
 import { expect, test } from 'vitest'
 import { schema } from '../../schema/index.ts'
-import { type Dependence, readDependence, readSharedField } from '../../src/live/field.ts'
+import { type Dependence, readDependence, readSharedField } from '../../src/live/execute/shared-field.ts'
 
 type Field = GraphQLField<unknown, unknown>
 

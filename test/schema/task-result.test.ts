@@ -1,9 +1,9 @@
 import { expect, test, vi } from 'vitest'
 import { z } from 'zod'
-import { toResult } from '../../schema/task-result.ts'
+import { toResult } from '../../schema/task/task-result.ts'
 import type { StudioTask } from '../../src/studio/task-results.ts'
-import { defineTask } from '../../src/tasks/define-task.ts'
-import { stage } from '../../src/tasks/report.ts'
+import { defineTask } from '../../src/tasks/model/define-task.ts'
+import { stage } from '../../src/tasks/model/report.ts'
 
 test('returns a stored result, and reports one of a type that the API does not have', () => {
   const noteUnknownResult = vi.fn()

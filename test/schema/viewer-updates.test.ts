@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { defineSelfTest } from '../../src/studio/self-test/self-test.ts'
-import type { TaskDefinition } from '../../src/tasks/define-task.ts'
-import type { Viewer } from '../../src/tasks/viewer.ts'
+import type { TaskDefinition } from '../../src/tasks/model/define-task.ts'
+import type { Viewer } from '../../src/tasks/model/viewer.ts'
 import { type ApiFixture, startApi, viewerOf } from '../support/api.ts'
 
 const updates = `subscription ($after: Cursor) { viewerUpdates(after: $after) { __typename cursor seq at

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { connectDatabase } from '../../src/db/connect.ts'
 import { silentLogger } from '../../src/logger.ts'
-import { startHealthServer } from '../../src/server/health-server.ts'
+import { startHealthServer } from '../../src/server/monitoring/health-server.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { startTestEngine } from '../support/engine.ts'
 import { createTcpProxy } from '../support/proxy.ts'

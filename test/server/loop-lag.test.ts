@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { createReadiness } from '../../src/server/health.ts'
+import { createReadiness } from '../../src/server/monitoring/health.ts'
 import { hangMs } from '../support/patience.ts'
 import { ask, type ServerFixture, startTestServer } from './support.ts'
 

@@ -1,8 +1,8 @@
 import { buildSchema, getIntrospectionQuery, Kind, visit } from 'graphql'
 import { describe, expect, test } from 'vitest'
-import { readExposure } from '../../src/server/exposure.ts'
-import { createOperations, type Operations } from '../../src/server/operations.ts'
-import { withoutToken } from '../../src/tasks/viewer.ts'
+import { createOperations, type Operations } from '../../src/server/operations/operations.ts'
+import { readExposure } from '../../src/server/request/exposure.ts'
+import { withoutToken } from '../../src/tasks/model/viewer.ts'
 import { testConfig } from './support.ts'
 
 const schema = buildSchema(/* GraphQL */ `

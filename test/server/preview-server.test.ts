@@ -4,8 +4,8 @@ import { Script } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { parseConfig } from '../../src/config.ts'
 import { silentLogger } from '../../src/logger.ts'
-import { guardPage } from '../../src/server/preview-guard.ts'
-import { type PreviewServer, startPreviewServer } from '../../src/server/preview-server.ts'
+import { guardPage } from '../../src/server/pages/preview-guard.ts'
+import { type PreviewServer, startPreviewServer } from '../../src/server/pages/preview-server.ts'
 
 const key = 'k'.repeat(22)
 const files: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 import pino from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createMaskError } from '../../src/server/mask.ts'
+import { createMaskError } from '../../src/server/request/mask.ts'
 import { type ApiFixture, startApi } from '../support/api.ts'
 import { type ServedApi, serveApi } from '../support/serve-api.ts'
 import { createSteadyKind } from '../support/test-kinds.ts'

@@ -1,6 +1,6 @@
 import { type ExecutionResult, execute, parse, subscribe } from 'graphql'
 import { createContext, schema } from '../../schema/index.ts'
-import type { Services } from '../../schema/services.ts'
+import type { Services } from '../../schema/kit/services.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createApplications } from '../../src/studio/applications.ts'
 import { ContentError, type ContentProvider, type ContentRequest } from '../../src/studio/content/provider.ts'
@@ -11,9 +11,9 @@ import { defineCreateRoadmap } from '../../src/studio/roadmaps/create-roadmap.ts
 import { outlineRoadmap } from '../../src/studio/roadmaps/outline.ts'
 import { defineRetryContent, defineRetryFailedContent } from '../../src/studio/roadmaps/retry-content.ts'
 import { createRoadmapTeller } from '../../src/studio/roadmaps/updates.ts'
-import type { TaskDefinition } from '../../src/tasks/define-task.ts'
 import type { Engine, EngineConfig } from '../../src/tasks/engine.ts'
-import { localDeveloper, type Viewer } from '../../src/tasks/viewer.ts'
+import type { TaskDefinition } from '../../src/tasks/model/define-task.ts'
+import { localDeveloper, type Viewer } from '../../src/tasks/model/viewer.ts'
 import { type EngineFixture, startTestEngine } from './engine.ts'
 
 /**

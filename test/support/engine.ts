@@ -3,10 +3,10 @@ import type { Database } from '../../src/db/connect.ts'
 import type { JsonObject } from '../../src/db/tables.ts'
 import type { LogEvent } from '../../src/log/event.ts'
 import { type Logger, silentLogger } from '../../src/logger.ts'
-import type { StartRequest } from '../../src/tasks/admission.ts'
 import { type Engine, type EngineConfig, startEngine } from '../../src/tasks/engine.ts'
-import { type Task, taskTopic } from '../../src/tasks/task.ts'
-import type { Watched, WatchOptions } from '../../src/tasks/watch.ts'
+import { type Task, taskTopic } from '../../src/tasks/model/task.ts'
+import type { StartRequest } from '../../src/tasks/start/admission.ts'
+import type { Watched, WatchOptions } from '../../src/tasks/watch/watch.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
 
 /** Settings of a test's engine: every period is short, so that waits are short. */

@@ -1,6 +1,6 @@
 import type { LogEvent } from '../../src/log/event.ts'
-import type { TaskSnapshotState } from '../../src/tasks/store.ts'
-import type { FailureState, ProgressState, TaskItem, TaskStatus } from '../../src/tasks/task.ts'
+import type { TaskSnapshotState } from '../../src/tasks/model/store.ts'
+import type { FailureState, ProgressState, TaskItem, TaskStatus } from '../../src/tasks/model/task.ts'
 
 /** The state of a task according to its events: as much of its row and items as they contain. */
 export interface FoldedTask {

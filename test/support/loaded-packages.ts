@@ -14,7 +14,7 @@ registerHooks({
 })
 const { parseConfig } = await import('../../src/config.ts')
 await import('../../src/main/app.ts')
-const { openTracing } = await import('../../src/open-tracing.ts')
+const { openTracing } = await import('../../src/tracing/open.ts')
 const { silentLogger } = await import('../../src/logger.ts')
 const tracing = await openTracing(
   parseConfig({ NODE_ENV: 'test', OTEL_EXPORTER_OTLP_ENDPOINT: process.argv[2] }),

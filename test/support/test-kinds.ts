@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
-import { defineTask, type TaskDefinition } from '../../src/tasks/define-task.ts'
-import { advance } from '../../src/tasks/report.ts'
+import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
+import { advance } from '../../src/tasks/model/report.ts'
 
 /**
  * Creates a kind `STEADY` that runs forever, one step every 20 ms, until its attempt is

@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { estimateRemainingMs } from '../../src/tasks/estimate.ts'
 import {
   type CompletedTask,
   createDurations,
   type Expectation,
   type Workload,
 } from '../../src/tasks/queue/durations.ts'
+import { estimateRemainingMs } from '../../src/tasks/queue/estimate.ts'
 
 const remaining = (
   percent: number,

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { TidingsError } from '../../src/errors.ts'
-import { describeFailure, isPassing, nextDelayMs, RetryableError } from '../../src/tasks/failure.ts'
+import { describeFailure, isPassing, nextDelayMs, RetryableError } from '../../src/tasks/model/failure.ts'
 
 const backoff = { initialDelayMs: 1_000, maxDelayMs: 60_000 }
 

@@ -3,9 +3,9 @@ import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import type { LogEvent } from '../../src/log/event.ts'
-import type { TaskDefinition } from '../../src/tasks/define-task.ts'
-import { defineTask } from '../../src/tasks/define-task.ts'
-import { advance, declareItems, item, output, type Report, stage } from '../../src/tasks/report.ts'
+import type { TaskDefinition } from '../../src/tasks/model/define-task.ts'
+import { defineTask } from '../../src/tasks/model/define-task.ts'
+import { advance, declareItems, item, output, type Report, stage } from '../../src/tasks/model/report.ts'
 import { type EngineFixture, progressOf, shareDatabase, startTestEngine, typesOf } from '../support/engine.ts'
 
 shareDatabase()

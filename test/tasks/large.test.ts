@@ -1,11 +1,11 @@
 import type { PoolClient } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Database, withTransaction } from '../../src/db/connect.ts'
-import { createAdmission } from '../../src/tasks/admission.ts'
-import { findCandidate } from '../../src/tasks/claim.ts'
-import { readLine } from '../../src/tasks/line-record.ts'
 import { createDurations } from '../../src/tasks/queue/durations.ts'
-import { readQueueFigures } from '../../src/tasks/queue-figures.ts'
+import { readLine } from '../../src/tasks/queue/queue-rows.ts'
+import { readQueueFigures } from '../../src/tasks/queue/statistics.ts'
+import { createAdmission } from '../../src/tasks/start/admission.ts'
+import { findCandidate } from '../../src/tasks/worker/claim.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 
 let db: TestDatabase

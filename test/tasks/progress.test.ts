@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { beginAttempt, isBatchDone, percentOfStages, reduceReport } from '../../src/tasks/progress.ts'
-import { advance, declareItems, item, output, type Report, stage } from '../../src/tasks/report.ts'
+import { beginAttempt, isBatchDone, percentOfStages, reduceReport } from '../../src/tasks/model/progress.ts'
+import { advance, declareItems, item, output, type Report, stage } from '../../src/tasks/model/report.ts'
 
 const keys = ['a', 'b', 'c', 'd', 'e']
 const anyPercent = fc.oneof(fc.integer({ min: -10, max: 120 }), fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY))

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { TidingsError } from '../../src/errors.ts'
-import { defineTask, type Ending, type TaskDefinition } from '../../src/tasks/define-task.ts'
-import { FinalError, RetryableError } from '../../src/tasks/failure.ts'
-import { advance, declareItems, item, output, type Report, stage } from '../../src/tasks/report.ts'
-import type { TaskItem } from '../../src/tasks/task.ts'
+import { defineTask, type Ending, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
+import { FinalError, RetryableError } from '../../src/tasks/model/failure.ts'
+import { advance, declareItems, item, output, type Report, stage } from '../../src/tasks/model/report.ts'
+import type { TaskItem } from '../../src/tasks/model/task.ts'
 import { progressOf, shareDatabase, startTestEngine, typesOf } from '../support/engine.ts'
 
 shareDatabase()

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { TidingsError } from '../../src/errors.ts'
-import { defineTask, type TaskDefinition } from '../../src/tasks/define-task.ts'
-import { advance } from '../../src/tasks/report.ts'
+import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
+import { advance } from '../../src/tasks/model/report.ts'
 import { shareDatabase, startTestEngine, typesOf } from '../support/engine.ts'
 import { startRedis } from '../support/redis.ts'
 

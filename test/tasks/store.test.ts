@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { defineTask, type TaskDefinition } from '../../src/tasks/define-task.ts'
-import { advance, declareItems, item, output, type Report, stage } from '../../src/tasks/report.ts'
-import type { TaskStatus } from '../../src/tasks/task.ts'
+import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
+import { advance, declareItems, item, output, type Report, stage } from '../../src/tasks/model/report.ts'
+import type { TaskStatus } from '../../src/tasks/model/task.ts'
 import { shareDatabase, startTestEngine } from '../support/engine.ts'
 import { foldEvents, toComparable } from '../support/fold.ts'
 

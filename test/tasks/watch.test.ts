@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { formatCursor } from '../../src/log/cursor.ts'
-import { defineTask, type TaskDefinition } from '../../src/tasks/define-task.ts'
-import { advance, declareItems, item, output, stage } from '../../src/tasks/report.ts'
-import { taskTopic } from '../../src/tasks/task.ts'
+import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
+import { advance, declareItems, item, output, stage } from '../../src/tasks/model/report.ts'
+import { taskTopic } from '../../src/tasks/model/task.ts'
 import {
   type EngineFixture,
   onlyEvents,

@@ -1,11 +1,11 @@
 import { type FormEvent, type ReactElement, useState, useSyncExternalStore } from 'react'
+import { createId } from '../../base/environment.ts'
 import {
   CreateSessionDocument,
   JoinSessionDocument,
   SessionListDocument,
   type SessionListQuery,
 } from '../../gql/graphql.ts'
-import { createId } from '../../live/environment.ts'
 import { Link } from '../link.tsx'
 import { Refusal } from '../refusal.tsx'
 import { TokenForm } from '../token-form.tsx'

@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useRef } from 'react'
 import { SetTypingDocument } from '../../gql/graphql.ts'
-import type { OutboxContext } from '../../live/outbox-exchange.ts'
+import type { OutboxContext } from '../../outbox/outbox-exchange.ts'
 import { useTidings } from '../../react/provider.ts'
 
 /** The interval between signals, well below the expiry of one. */

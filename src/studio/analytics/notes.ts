@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg'
-import { type Telling, tellIn } from '../../log/tell.ts'
+import { type Telling, tellIn } from '../../log/append-in-transaction.ts'
 import { createTopic } from '../../log/topic.ts'
-import { taskTopic } from '../../tasks/task.ts'
+import { taskTopic } from '../../tasks/model/task.ts'
 
 /** The topic of a quiz's review: every `QuestionReviewed`, in order. */
 export function reviewTopic(quizId: string): string {

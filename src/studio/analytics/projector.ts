@@ -1,5 +1,5 @@
 import { type Database, withTransaction } from '../../db/connect.ts'
-import type { Telling } from '../../log/tell.ts'
+import type { Telling } from '../../log/append-in-transaction.ts'
 import type { Logger } from '../../logger.ts'
 import { projectTopics } from './project.ts'
 import type { LockedTopic } from './write.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { interruptible } from '../../async/interruptible.ts'
 import type { Config } from '../../config.ts'
-import { interruptible } from '../../log/interruptible.ts'
 import { defineJob } from './apart/job.ts'
 import type { GenerationPool } from './apart/pool.ts'
 import { createPieces, cutIntoPieces, paced } from './pieces.ts'
@@ -23,7 +23,7 @@ export function createContentProvider(config: Config, pool: GenerationPool): Con
   const name = config.CONTENT_PROVIDER
   if (name === 'extractive') return extractiveContent(pool, config.CONTENT_PACE_MS)
   const load = once(async (): Promise<ContentProvider> => {
-    const { createOpenAiProvider } = await import('./openai.ts')
+    const { createOpenAiProvider } = await import('./openai/openai.ts')
     return createOpenAiProvider(endpointOf(config))
   })
   return { name, generate: (request) => fromLoaded(async () => (await load()).generate(request)) }
@@ -34,7 +34,7 @@ export function createQuestionProvider(config: Config, pool: GenerationPool): Qu
   const name = config.CONTENT_PROVIDER
   if (name === 'extractive') return extractiveQuestions(pool, config.CONTENT_PACE_MS)
   const load = once(async (): Promise<QuestionProvider> => {
-    const { createOpenAiQuestions } = await import('./questions-openai.ts')
+    const { createOpenAiQuestions } = await import('./openai/questions.ts')
     const readCitable = (bodies: readonly string[], signal: AbortSignal): Promise<string[]> =>
       Array.fromAsync(pool.run(citable, bodies, signal))
     return createOpenAiQuestions({ ...endpointOf(config), readCitable })
@@ -47,10 +47,10 @@ export function createReplyProvider(config: Config): ReplyProvider {
   const name = config.CONTENT_PROVIDER
   const load = once(async (): Promise<ReplyProvider> => {
     if (name === 'extractive') {
-      const { createExtractiveReplies } = await import('./reply-extractive.ts')
+      const { createExtractiveReplies } = await import('./extractive/reply.ts')
       return createExtractiveReplies({ delayMs: config.CONTENT_PACE_MS })
     }
-    const { createOpenAiReplies } = await import('./reply-openai.ts')
+    const { createOpenAiReplies } = await import('./openai/reply.ts')
     return createOpenAiReplies(endpointOf(config))
   })
   return { name, reply: (request) => fromLoaded(async () => (await load()).reply(request)) }

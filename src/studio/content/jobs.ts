@@ -1,9 +1,9 @@
 /** The jobs of the built-in generator: executed by generation processes (`apart/`) only. */
 import { citableText } from './citation.ts'
-import { createExtractiveProvider } from './extractive.ts'
+import { createExtractiveProvider } from './extractive/extractive.ts'
+import { createExtractiveQuestions } from './extractive/questions.ts'
 import type { ContentRequest } from './provider.ts'
 import type { Question, QuestionRequest } from './question.ts'
-import { createExtractiveQuestions } from './questions-extractive.ts'
 
 // They cache what they have read: the concepts of a roadmap are read for several pieces.
 const provider = createExtractiveProvider()

@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg'
-import type { Announcement, Ending } from '../../tasks/define-task.ts'
+import type { Announcement, Ending } from '../../tasks/model/define-task.ts'
 import { quote } from '../text/words.ts'
 
 /** Describes the end of a conversion for its owner; null when the document no longer exists. */

@@ -1,5 +1,5 @@
 import type { Logger } from '../../logger.ts'
-import { RetryableError } from '../../tasks/failure.ts'
+import { RetryableError } from '../../tasks/model/failure.ts'
 import { type Sandbox, startSandbox } from '../sandbox/sandbox.ts'
 import type { ConversionMessage, ConversionRequest, ConversionStep, ConvertedDocument } from './conversion.ts'
 import { sanitize } from './sanitize.ts'

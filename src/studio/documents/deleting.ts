@@ -1,9 +1,9 @@
 import { type Database, withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
 import type { Appender } from '../../log/append.ts'
-import { activeTasks } from '../../tasks/active.ts'
-import { cancelIfActive } from '../../tasks/erase.ts'
-import type { TaskService } from '../../tasks/service.ts'
+import { activeTasks } from '../../tasks/queue/active-tasks.ts'
+import { cancelIfActive } from '../../tasks/start/erase.ts'
+import type { TaskService } from '../../tasks/start/service.ts'
 import { noteChange } from './updates.ts'
 
 /** Deletion of documents. */

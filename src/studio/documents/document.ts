@@ -1,4 +1,4 @@
-import type { FailureState } from '../../tasks/task.ts'
+import type { FailureState } from '../../tasks/model/task.ts'
 import type { PageStart } from './structure.ts'
 import type { DocumentFormat } from './structure-decode.ts'
 

@@ -1,5 +1,5 @@
-import { declareItems, item, type Report } from '../../tasks/report.ts'
-import type { FailureState, TaskItem } from '../../tasks/task.ts'
+import { declareItems, item, type Report } from '../../tasks/model/report.ts'
+import type { FailureState, TaskItem } from '../../tasks/model/task.ts'
 
 /** Every event of an item is a row of the log: pages of longer documents share items. */
 const maxItems = 100

@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg'
-import { type Telling, tellIn } from '../../log/tell.ts'
+import { type Telling, tellIn } from '../../log/append-in-transaction.ts'
 
 /** Changes of a document other than its conversions. */
 export type DocumentChange = 'SHARED' | 'REVOKED' | 'DELETED'

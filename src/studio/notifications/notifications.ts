@@ -2,7 +2,7 @@ import type { PoolClient } from 'pg'
 import { typeid } from 'typeid-js'
 import { afterCommit, type Database, withTransaction } from '../../db/connect.ts'
 import type { Appender } from '../../log/append.ts'
-import { keyReused } from '../../tasks/idempotency-key.ts'
+import { keyReused } from '../../tasks/start/idempotency-key.ts'
 import { countUnread, ensureInbox, lockAllInboxes, lockInbox, tell, tellAll } from './inbox-log.ts'
 import {
   type Draft,

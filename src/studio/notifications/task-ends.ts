@@ -1,9 +1,9 @@
 import type { PoolClient } from 'pg'
-import type { Presence } from '../../log/presence.ts'
 import type { Logger } from '../../logger.ts'
-import type { Announcement } from '../../tasks/define-task.ts'
-import type { AtEnd, Ended } from '../../tasks/settle.ts'
-import { taskTopic } from '../../tasks/task.ts'
+import type { Presence } from '../../presence/presence.ts'
+import type { AtEnd, Ended } from '../../tasks/model/completion-hooks.ts'
+import type { Announcement } from '../../tasks/model/define-task.ts'
+import { taskTopic } from '../../tasks/model/task.ts'
 import type { Draft } from './notification.ts'
 import type { Notifications } from './notifications.ts'
 

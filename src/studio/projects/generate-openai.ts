@@ -1,4 +1,4 @@
-import { type Chat, type ChatMessage, createChat, type OpenAiOptions } from '../content/openai-chat.ts'
+import { type Chat, type ChatMessage, createChat, type OpenAiOptions } from '../content/openai/chat.ts'
 import { ContentError } from '../content/provider.ts'
 import { createChecker } from './checker.ts'
 import { createFileMarks } from './file-marks.ts'

@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg'
 import { TidingsError } from '../../errors.ts'
 import { createTopic } from '../../log/topic.ts'
-import { defineTask, type Ending } from '../../tasks/define-task.ts'
+import { defineTask, type Ending } from '../../tasks/model/define-task.ts'
 import type { QuestionProvider } from '../content/question.ts'
 import type { StudioTask } from '../task-results.ts'
 import { announceProject } from './announce.ts'

@@ -1,5 +1,5 @@
 import type { Database } from '../../db/connect.ts'
-import { FinalError } from '../../tasks/failure.ts'
+import { FinalError } from '../../tasks/model/failure.ts'
 import type { Question } from '../content/question.ts'
 import type { Material } from './generator.ts'
 

@@ -1,4 +1,4 @@
-import type { FailureState } from '../../tasks/task.ts'
+import type { FailureState } from '../../tasks/model/task.ts'
 import type { Preview, PreviewStatus } from './preview.ts'
 import type { Project, ProjectFile, ProjectStatus, ProjectTemplate } from './project.ts'
 

@@ -1,5 +1,5 @@
 import { TidingsError } from '../../errors.ts'
-import { isStorable, unstorable } from '../../tasks/storable.ts'
+import { isStorable, unstorable } from '../../tasks/model/storable.ts'
 import { type Difficulty, gap, wordsOf } from '../content/question.ts'
 import type { QuestionBody } from './quiz.ts'
 

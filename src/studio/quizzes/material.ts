@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from 'pg'
 import type { Database } from '../../db/connect.ts'
-import { FinalError } from '../../tasks/failure.ts'
+import { FinalError } from '../../tasks/model/failure.ts'
 import type { QuestionSection } from '../content/question.ts'
 import type { QuestionBody } from './quiz.ts'
 

@@ -1,6 +1,6 @@
 import { withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
-import type { TaskService } from '../../tasks/service.ts'
+import type { TaskService } from '../../tasks/start/service.ts'
 import type { Question, QuestionVersion, Quiz } from './quiz.ts'
 import { createReview, type Review, type ReviewOptions } from './review.ts'
 import {

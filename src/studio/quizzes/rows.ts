@@ -1,4 +1,4 @@
-import type { FailureState } from '../../tasks/task.ts'
+import type { FailureState } from '../../tasks/model/task.ts'
 import type { QuestionKind } from '../content/question.ts'
 import type { Question, QuestionBody, QuestionOrigin, QuestionVersion, Quiz, QuizStatus } from './quiz.ts'
 

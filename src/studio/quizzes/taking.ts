@@ -1,8 +1,8 @@
 import { typeid } from 'typeid-js'
 import type { Database } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
-import { checkIdempotencyKey, keyReused } from '../../tasks/idempotency-key.ts'
-import { storableText } from '../../tasks/storable.ts'
+import { storableText } from '../../tasks/model/storable.ts'
+import { checkIdempotencyKey, keyReused } from '../../tasks/start/idempotency-key.ts'
 import { formIssueOf, isRight } from './grading.ts'
 import type { AnsweredQuestion, Attempt, Question, Quiz } from './quiz.ts'
 

@@ -1,8 +1,8 @@
 import type { PoolClient } from 'pg'
 import type { Database } from '../../db/connect.ts'
-import { type Telling, tellIn } from '../../log/tell.ts'
+import { type Telling, tellIn } from '../../log/append-in-transaction.ts'
 import { createTopic } from '../../log/topic.ts'
-import type { Ending } from '../../tasks/define-task.ts'
+import type { Ending } from '../../tasks/model/define-task.ts'
 import type { QuizStatus } from './quiz.ts'
 
 /** Returns the name of a quiz's topic. The topic begins with the quiz and ends with its deletion. */

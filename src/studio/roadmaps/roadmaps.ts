@@ -1,5 +1,5 @@
 import type { Database } from '../../db/connect.ts'
-import type { FailureState } from '../../tasks/task.ts'
+import type { FailureState } from '../../tasks/model/task.ts'
 import type { ContentPiece } from '../content/provider.ts'
 
 /** In the order of generation and display. */

@@ -1,9 +1,9 @@
 import type { PoolClient } from 'pg'
 import type { Database } from '../../db/connect.ts'
-import { type Telling, tellIn } from '../../log/tell.ts'
+import { type Telling, tellIn } from '../../log/append-in-transaction.ts'
 import { createTopic } from '../../log/topic.ts'
-import type { Ending } from '../../tasks/define-task.ts'
-import type { FailureState } from '../../tasks/task.ts'
+import type { Ending } from '../../tasks/model/define-task.ts'
+import type { FailureState } from '../../tasks/model/task.ts'
 import type { ContentPiece } from '../content/provider.ts'
 import type { ContentStatus } from './roadmaps.ts'
 

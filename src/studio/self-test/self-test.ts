@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
-import { defineTask } from '../../tasks/define-task.ts'
-import { FinalError, RetryableError } from '../../tasks/failure.ts'
-import { declareItems, item, output, stage } from '../../tasks/report.ts'
+import { defineTask } from '../../tasks/model/define-task.ts'
+import { FinalError, RetryableError } from '../../tasks/model/failure.ts'
+import { declareItems, item, output, stage } from '../../tasks/model/report.ts'
 import type { StudioTask } from '../task-results.ts'
 
 /** The kind of {@link defineSelfTest}. */

@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg'
+import { type Telling, tellIn } from '../../log/append-in-transaction.ts'
 import type { LogEvent } from '../../log/event.ts'
-import { type Telling, tellIn } from '../../log/tell.ts'
 import { type Card, type Message, type Participant, type SessionStatistics, sessionTopic } from './session.ts'
 
 /** An event of a session's topic. */

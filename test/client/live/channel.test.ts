@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import { type ChannelWriter, createChannel } from '../../../client/live/channel.ts'
+import { type ChannelWriter, createChannel } from '../../../client/watch-task/channel.ts'
 import { eventually } from '../support/watch.ts'
 
 test('yields pushed values in order, then ends', async () => {

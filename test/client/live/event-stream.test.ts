@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createEventStreamParser } from '../../../client/live/event-stream.ts'
+import { createEventStreamParser } from '../../../client/transport/event-stream.ts'
 
 const stream =
   ':\n\nevent: next\ndata: {"a":1}\n\n: still here\n\ndata: one\ndata:two\r\n\r\nevent: complete\ndata:\n\nevent: cut'

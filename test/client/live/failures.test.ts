@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createFailures } from '../../../client/live/failures.ts'
+import { createFailures } from '../../../client/connection/failure-history.ts'
 
 test('counts silent failures within the window, per transport and regardless of the age of the connection', () => {
   let now = 0

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { gql, stringifyDocument } from '@urql/core'
 import { buildSchema, parse, validate } from 'graphql'
 import { expect, test } from 'vitest'
-import { addIdempotencyKeys } from '../../../client/live/idempotency.ts'
+import { addIdempotencyKeys } from '../../../client/outbox/idempotency.ts'
 
 const schema = buildSchema(readFileSync(new URL('../../../schema/schema.graphql', import.meta.url), 'utf8'))
 const add = (text: string, variables: Record<string, unknown> = {}) => {

@@ -1,8 +1,8 @@
 import { Client, type Exchange, gql, makeResult } from '@urql/core'
 import { expect, test } from 'vitest'
 import { filter, makeSubject, map, merge, pipe, subscribe, tap } from 'wonka'
+import { type CacheSchema, createCacheExchange } from '../../../client/cache/cache.ts'
 import { cacheSchema } from '../../../client/gql/cache-schema.ts'
-import { type CacheSchema, createCacheExchange } from '../../../client/live/cache.ts'
 
 const updates = gql<{ viewerUpdates: unknown }>(`subscription { viewerUpdates { __typename cursor seq
   ... on ViewerSnapshot { reason }

@@ -1,6 +1,6 @@
 import { gql } from '@urql/core'
 import { describe, expect, test } from 'vitest'
-import { type FindField, patchData } from '../../../client/live/patch.ts'
+import { type FindField, patchData } from '../../../client/cache/patch.ts'
 
 const objectTypes = new Set(['Task', 'Concept', 'Content', 'TaskError'])
 const patch = (text: string, data: Record<string, unknown>, find: FindField) =>

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createSubscriptions } from '../../../client/live/subscriptions.ts'
-import { defaultTiming } from '../../../client/live/timing.ts'
-import type { Session, StreamResult, Subscriber } from '../../../client/live/transport.ts'
+import { defaultTiming } from '../../../client/base/timing.ts'
+import { createSubscriptions } from '../../../client/connection/subscriptions.ts'
+import type { Session, StreamResult, Subscriber } from '../../../client/transport/transport.ts'
 
 const query =
   'subscription ($id: ID!, $after: Cursor) { taskProgress(taskId: $id, after: $after) { __typename cursor seq } }'

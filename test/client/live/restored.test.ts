@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { TransportName } from '../../../client/live/transport.ts'
-import { emptyProgress, taskTopic } from '../../../src/tasks/task.ts'
-import { localDeveloper } from '../../../src/tasks/viewer.ts'
+import type { TransportName } from '../../../client/transport/transport.ts'
+import { emptyProgress, taskTopic } from '../../../src/tasks/model/task.ts'
+import { localDeveloper } from '../../../src/tasks/model/viewer.ts'
 import { type Site, startSite } from '../support/site.ts'
 import { eventually, watch } from '../support/watch.ts'
 

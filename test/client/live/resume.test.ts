@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { TransportName } from '../../../client/live/transport.ts'
+import type { TransportName } from '../../../client/transport/transport.ts'
 import { type Site, startSite } from '../support/site.ts'
 import { eventually, watch } from '../support/watch.ts'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createResumption } from '../../../client/live/resume.ts'
-import type { StreamResult } from '../../../client/live/transport.ts'
+import { createResumption } from '../../../client/connection/resume.ts'
+import type { StreamResult } from '../../../client/transport/transport.ts'
 
 const query =
   'subscription ($id: ID!, $after: Cursor) { taskProgress(taskId: $id, after: $after) { __typename cursor } }'

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
-import type { ConnectionState } from '../../../client/live/connection.ts'
-import { defaultTiming } from '../../../client/live/timing.ts'
+import { defaultTiming } from '../../../client/base/timing.ts'
+import type { ConnectionState } from '../../../client/connection/connection-state.ts'
 import type { TidingsClient } from '../../../client/tidings-client.ts'
 import { type Site, startSite } from '../support/site.ts'
 import { eventually, recordStates, watch } from '../support/watch.ts'

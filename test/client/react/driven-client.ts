@@ -1,8 +1,8 @@
 import { Client, type ExecutionResult, fetchExchange, subscriptionExchange } from '@urql/core'
-import type { ConnectionState } from '../../../client/live/connection.ts'
-import type { OutboxState } from '../../../client/live/outbox.ts'
-import { createStore, type MutableStore } from '../../../client/live/store.ts'
-import type { UploadProgress } from '../../../client/live/uploads.ts'
+import { createStore, type MutableStore } from '../../../client/base/store.ts'
+import type { ConnectionState } from '../../../client/connection/connection-state.ts'
+import type { OutboxState } from '../../../client/outbox/outbox.ts'
+import type { UploadProgress } from '../../../client/outbox/uploads.ts'
 import type { TaskEvent } from '../../../client/reduce/task-state.ts'
 import type { TidingsClient } from '../../../client/tidings-client.ts'
 

@@ -1,7 +1,7 @@
 import { CombinedError } from '@urql/core'
 import { expect, test } from 'vitest'
-import { NotSentError } from '../../../client/live/http.ts'
 import { describeError } from '../../../client/react/words.ts'
+import { NotSentError } from '../../../client/transport/http.ts'
 
 const status = (code: number): object => ({ response: { status: code } })
 

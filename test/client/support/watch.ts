@@ -1,7 +1,7 @@
 import { vi } from 'vitest'
-import type { ConnectionState } from '../../../client/live/connection.ts'
-import type { WatchTaskOptions } from '../../../client/live/watch-task.ts'
+import type { ConnectionState } from '../../../client/connection/connection-state.ts'
 import type { TidingsClient } from '../../../client/tidings-client.ts'
+import type { WatchTaskOptions } from '../../../client/watch-task/watch-task.ts'
 
 /** The delivered events of a task. */
 export interface Watching {

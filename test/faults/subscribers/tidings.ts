@@ -1,7 +1,7 @@
 import { gql } from '@urql/core'
 import { onEnd, pipe, subscribe } from 'wonka'
-import type { TransportName } from '../../../client/live/transport.ts'
 import { createTidingsClient } from '../../../client/tidings-client.ts'
+import type { TransportName } from '../../../client/transport/transport.ts'
 import { requestOf, sessionDocument, taskDocument } from './documents.ts'
 import type { SubscriberClient, SubscriberOptions } from './subscriber.ts'
 

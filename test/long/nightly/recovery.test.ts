@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { AttemptOutcome } from '../../../src/tasks/task.ts'
+import type { AttemptOutcome } from '../../../src/tasks/model/task.ts'
 import { type Cluster, type NodeEnvironment, type Sight, startCluster, watchWhole } from '../../chaos/servers.ts'
 import { createDatabaseProxy } from '../../log/support.ts'
 import type { TcpProxy } from '../../support/proxy.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { defaultTiming } from '../../../client/live/timing.ts'
+import { defaultTiming } from '../../../client/base/timing.ts'
 import { type Site, startSite } from '../../client/support/site.ts'
 import { eventually, recordStates, watch } from '../../client/support/watch.ts'
 

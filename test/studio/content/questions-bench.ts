@@ -3,8 +3,8 @@
 // installed packages.
 import { readFileSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { createExtractiveQuestions } from '../../../src/studio/content/extractive/questions.ts'
 import { questionKinds } from '../../../src/studio/content/question.ts'
-import { createExtractiveQuestions } from '../../../src/studio/content/questions-extractive.ts'
 import { readStructure } from '../../../src/studio/documents/structure.ts'
 
 const readmes = ['ws/README.md', 'zod/README.md', 'unified/readme.md', 'dataloader/README.md', 'ioredis/README.md']

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { turnAround } from '../../../src/studio/content/opposites.ts'
+import { turnAround } from '../../../src/studio/content/extractive/opposites.ts'
+import { createExtractiveQuestions } from '../../../src/studio/content/extractive/questions.ts'
 import { type Question, questionKinds, wordsOf } from '../../../src/studio/content/question.ts'
-import { createExtractiveQuestions } from '../../../src/studio/content/questions-extractive.ts'
 import { readStructure } from '../../../src/studio/documents/structure.ts'
 import { describeQuestionContract, expectGood, requestOf, sections } from './question-contract.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { createOpenAiQuestions } from '../../../src/studio/content/openai/questions.ts'
 import type { Question, QuestionProvider } from '../../../src/studio/content/question.ts'
-import { createOpenAiQuestions } from '../../../src/studio/content/questions-openai.ts'
 import { failureOf } from './contract.ts'
 import { type OpenAiServer, startOpenAiServer } from './openai-server.ts'
 import { describeQuestionContract, expectGood, requestOf } from './question-contract.ts'

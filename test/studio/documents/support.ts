@@ -4,7 +4,7 @@ import type { ConversionLimits } from '../../../src/studio/documents/conversion.
 import { defineConvertDocument } from '../../../src/studio/documents/convert-document.ts'
 import type { Document } from '../../../src/studio/documents/document.ts'
 import type { Documents } from '../../../src/studio/documents/documents.ts'
-import type { Task } from '../../../src/tasks/task.ts'
+import type { Task } from '../../../src/tasks/model/task.ts'
 import type { TestDatabase } from '../../support/database.ts'
 import { type EngineFixture, startTestEngine } from '../../support/engine.ts'
 

@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
+import { createPeriodic } from '../../../src/async/periodic.ts'
 import { type Followed, follow } from '../../../src/log/follow.ts'
 import { silentLogger } from '../../../src/logger.ts'
 import {
@@ -9,7 +10,6 @@ import {
   type Notification,
 } from '../../../src/studio/notifications/notification.ts'
 import { createNotifications, type Notifications } from '../../../src/studio/notifications/notifications.ts'
-import { createPeriodic } from '../../../src/studio/periodic.ts'
 import { type EngineFixture, shareDatabase, startTestEngine } from '../../support/engine.ts'
 
 shareDatabase()

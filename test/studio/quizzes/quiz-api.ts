@@ -1,10 +1,10 @@
+import { createExtractiveQuestions } from '../../../src/studio/content/extractive/questions.ts'
 import { ContentError } from '../../../src/studio/content/provider.ts'
 import type { Question, QuestionProvider, QuestionRequest } from '../../../src/studio/content/question.ts'
-import { createExtractiveQuestions } from '../../../src/studio/content/questions-extractive.ts'
 import { defineGenerateQuiz } from '../../../src/studio/quizzes/generate-quiz.ts'
 import { defineReplaceQuestion } from '../../../src/studio/quizzes/replace-question.ts'
 import { createQuizTeller } from '../../../src/studio/quizzes/updates.ts'
-import type { Viewer } from '../../../src/tasks/viewer.ts'
+import type { Viewer } from '../../../src/tasks/model/viewer.ts'
 import { type ApiFixture, startApi } from '../../support/api.ts'
 
 /** The action before a question is yielded. */

@@ -9,7 +9,7 @@ import { startSandbox } from '../../../src/studio/sandbox/sandbox.ts'
 import { createTestDirectory } from '../../support/directory.ts'
 import type { IntruderReport, IntruderRequest } from './intruder.ts'
 
-const folder = fileURLToPath(new URL('./', import.meta.url))
+const folder = fileURLToPath(new URL('.', import.meta.url))
 const project = fileURLToPath(new URL('../../../', import.meta.url))
 
 describe('a sandboxed process', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { compact } from '../../../src/live/budget.ts'
+import { compact } from '../../../src/live/deliver/compaction.ts'
 import type { LogEvent } from '../../../src/log/event.ts'
 import { classOfSessionEvent, joinReplyPieces } from '../../../src/studio/sessions/events.ts'
 

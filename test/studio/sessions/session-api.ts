@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
+import { createExtractiveReplies } from '../../../src/studio/content/extractive/reply.ts'
 import type { ReplyPart, ReplyProvider } from '../../../src/studio/content/reply.ts'
-import { createExtractiveReplies } from '../../../src/studio/content/reply-extractive.ts'
 import { createTeller } from '../../../src/studio/sessions/events.ts'
 import { defineReply } from '../../../src/studio/sessions/reply.ts'
 import type { EngineConfig } from '../../../src/tasks/engine.ts'

@@ -1,0 +1,93 @@
+import type { Credential, Tokens } from '../base/tokens.ts'
+import { messageOf } from '../transport/http.ts'
+import type { LossKind, Session, Transport } from '../transport/transport.ts'
+
+/** How a connection ended without being closed by the client. */
+export type LineEnd =
+  | { readonly is: 'lost'; readonly kind: LossKind; readonly reason: string }
+  | { readonly is: 'expired'; readonly reason: string }
+  | { readonly is: 'refused'; readonly reason: string }
+
+/**
+ * A connection with the token it was opened with. `session` is undefined while the token is being
+ * requested.
+ */
+export interface Line {
+  readonly session: Session | undefined
+  readonly credential: Credential
+  /** When it was confirmed; null before. */
+  readonly provedAt: number | null
+  /** Closes it without calling any listener. Idempotent. */
+  close(): void
+}
+
+/**
+ * Opens a connection: requests the token, then opens the transport with it. No listener is called
+ * before this function has returned, nor after the end.
+ */
+export function createLine(options: {
+  readonly transport: Transport
+  readonly tokens: Tokens
+  /** Checks the token before it is used. @returns an end, when using the token is pointless */
+  readonly onToken: (credential: Credential) => LineEnd | undefined
+  readonly onSession: (session: Session) => void
+  readonly onProved: () => void
+  readonly onHeard: (roundTripMs: number | undefined) => void
+  readonly onEnd: (end: LineEnd) => void
+}): Line {
+  const { transport, tokens, onToken, onSession, onProved, onHeard, onEnd } = options
+  let session: Session | undefined
+  let credential: Credential = { token: null, renewAt: null, userId: null }
+  let provedAt: number | null = null
+  let isOver = false
+
+  const end = (reason: LineEnd): void => {
+    if (isOver) return
+    isOver = true
+    session?.close()
+    onEnd(reason)
+  }
+  const open = async (): Promise<void> => {
+    try {
+      credential = await tokens.get()
+    } catch (error) {
+      return end({ is: 'lost', kind: 'busy', reason: `The token cannot be had: ${messageOf(error)}` })
+    }
+    if (isOver) return
+    const pointless = onToken(credential)
+    if (pointless !== undefined) return end(pointless)
+    session = transport(
+      {
+        proved() {
+          provedAt = Date.now()
+          if (!isOver) onProved()
+        },
+        heard: (roundTripMs) => (isOver ? undefined : onHeard(roundTripMs)),
+        lost: (kind, reason) => end({ is: 'lost', kind, reason }),
+        expired: (reason) => end({ is: 'expired', reason }),
+        refused: (reason) => end({ is: 'refused', reason }),
+      },
+      credential.token,
+    )
+    onSession(session)
+  }
+  const line: Line = {
+    get session() {
+      return isOver ? undefined : session
+    },
+    get credential() {
+      return credential
+    },
+    get provedAt() {
+      return provedAt
+    },
+    close() {
+      isOver = true
+      session?.close()
+    },
+  }
+  // Deferred until the caller holds the connection, so that it can distinguish its connections in
+  // the listeners.
+  void Promise.resolve().then(open)
+  return line
+}

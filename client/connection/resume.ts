@@ -1,0 +1,112 @@
+import { finalStatuses, hasTerminalEvent, passingEvents, terminalEvents } from '../../src/protocol.ts'
+import type { RequestBody, StreamResult } from '../transport/transport.ts'
+
+/** The position of one subscription in its topic, independent of the transport. */
+export interface Resumption {
+  /** Returns the request that continues after the last accepted event. */
+  body(): RequestBody
+  /** Returns whether a result is new; a new result counts as delivered. */
+  accept(result: StreamResult): boolean
+  /**
+   * Returns whether events are missing before this result, so that the subscription must be
+   * repeated from the cursor. A server that sends it again as the first result after the same
+   * cursor is believed.
+   */
+  isAfterHole(result: StreamResult): boolean
+  /**
+   * Returns whether a completion is doubtful: only a terminal event can complete this subscription,
+   * and none has arrived. A server that completes it again at the same cursor is believed.
+   */
+  isFalseCompletion(): boolean
+  /** Returns whether this result is terminal. */
+  isLast(result: StreamResult): boolean
+  /** Starts over with a snapshot. @returns false when it already starts there */
+  restart(): boolean
+}
+
+/**
+ * How many cursors are remembered to detect duplicate events. A server that follows the protocol
+ * sends none.
+ */
+const maxRemembered = 256
+
+/** The used fields of an event: the object under the root field that has a cursor. */
+interface EventLike {
+  readonly __typename?: unknown
+  readonly cursor: string
+  readonly status?: unknown
+  readonly seq?: unknown
+}
+
+/**
+ * Remembers the cursor of the last delivered event, for any subscription that declares a variable
+ * `$after` and selects `cursor` on its root field. All other subscriptions start over each time.
+ */
+export function createResumption(body: RequestBody): Resumption {
+  const isResumable = /\$after\s*:/.test(body.query)
+  const remembered = new Set<string>()
+  let cursor: string | undefined
+  let seq: number | undefined
+  let isTerminalDue = false
+  /** The cursors at which a gap and a completion were last repaired. */
+  let repaired: { hole?: string | undefined; completion?: string | undefined } = {}
+
+  return {
+    body: () => (cursor === undefined ? body : { ...body, variables: { ...body.variables, after: cursor } }),
+    accept(result) {
+      const event = isResumable ? findEvent(result) : undefined
+      if (event === undefined) return true
+      // A snapshot is a new baseline, regardless of earlier events: after the log was reset
+      // (`RESET`), the same cursors recur.
+      if (typeof event.__typename === 'string' && event.__typename.endsWith('Snapshot')) remembered.clear()
+      const isPassing = typeof event.__typename === 'string' && passingEvents.includes(event.__typename)
+      if (!isPassing && remembered.has(event.cursor)) return false
+      cursor = event.cursor
+      seq = typeof event.seq === 'number' ? event.seq : undefined
+      isTerminalDue = typeof event.__typename === 'string' && hasTerminalEvent(event.__typename)
+      remembered.add(event.cursor)
+      // A set keeps the order of insertion: the first entry is the oldest.
+      for (const oldest of remembered) {
+        if (remembered.size <= maxRemembered) break
+        remembered.delete(oldest)
+      }
+      return true
+    },
+    isAfterHole(result) {
+      const event = isResumable ? findEvent(result) : undefined
+      if (event === undefined || typeof event.seq !== 'number' || seq === undefined || event.seq <= seq + 1)
+        return false
+      if (typeof event.__typename === 'string' && passingEvents.includes(event.__typename)) return false
+      // The server compacts the events of a slow subscriber, and marks that in `follows`.
+      const { follows } = (result.extensions?.['tidings'] ?? {}) as { readonly follows?: unknown }
+      if (follows === seq || repaired.hole === cursor) return false
+      repaired = { ...repaired, hole: cursor }
+      return true
+    },
+    isFalseCompletion() {
+      if (!isTerminalDue || repaired.completion === cursor) return false
+      repaired = { ...repaired, completion: cursor }
+      return true
+    },
+    isLast(result) {
+      const event = findEvent(result)
+      if (event === undefined) return false
+      const { __typename: type, status } = event
+      if (typeof type !== 'string') return false
+      return terminalEvents.includes(type) || (type === 'TaskSnapshot' && finalStatuses.includes(String(status)))
+    },
+    restart() {
+      if (cursor === undefined) return false
+      cursor = undefined
+      seq = undefined
+      return true
+    },
+  }
+}
+
+function findEvent({ data }: StreamResult): EventLike | undefined {
+  for (const value of Object.values(data ?? {}))
+    if (typeof value === 'object' && value !== null && typeof (value as Partial<EventLike>).cursor === 'string')
+      return value as EventLike
+  return undefined
+}

@@ -1,0 +1,93 @@
+import { type Client, createRequest } from '@urql/core'
+import { onEnd, pipe, subscribe } from 'wonka'
+import type { ConnectionStore } from '../connection/connection-state.ts'
+import { TaskProgressDocument } from '../gql/graphql.ts'
+import { reduceTask } from '../reduce/task.ts'
+import type { TaskEvent, TaskState } from '../reduce/task-state.ts'
+import { createChannel } from './channel.ts'
+
+/** Options of watching a task. */
+export interface WatchTaskOptions {
+  /** Yields only the events after this cursor. */
+  readonly after?: string
+  /** Yields the whole history first. @default false */
+  readonly fromStart?: boolean
+  /** Stops watching when it aborts. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * The events of one task. Ends after the terminal event; leaving the loop unsubscribes. Each
+ * iteration subscribes anew.
+ *
+ * @throws CombinedError when the server refuses the subscription
+ * @throws Error when the connection is closed permanently
+ */
+export interface TaskStates extends AsyncIterable<TaskEvent> {
+  /** The events folded: yields the state of the task after each event that changes it. */
+  states(): AsyncIterable<TaskState>
+}
+
+let watched = 0
+
+/** Watches one task through a urql client. */
+export function watchTask(
+  client: { readonly urql: Client; readonly connection: ConnectionStore },
+  taskId: string,
+  options: WatchTaskOptions = {},
+): TaskStates {
+  const watch = (): AsyncIterableIterator<TaskEvent, undefined> => watchEvents(client, taskId, options)
+  return {
+    [Symbol.asyncIterator]: watch,
+    async *states() {
+      let state: TaskState | undefined
+      for await (const event of watch()) {
+        const before = state
+        state = reduceTask(state, event)
+        if (state !== before) yield state
+      }
+    },
+  }
+}
+
+function watchEvents(
+  { urql, connection }: { readonly urql: Client; readonly connection: ConnectionStore },
+  taskId: string,
+  { after, fromStart = false, signal }: WatchTaskOptions,
+): AsyncIterableIterator<TaskEvent, undefined> {
+  let cursor = after
+  return createChannel<TaskEvent>((channel) => {
+    const request = createRequest(TaskProgressDocument, {
+      taskId,
+      fromStart,
+      ...(cursor === undefined ? {} : { after: cursor }),
+    })
+    watched += 1
+    // A unique key: urql shares operations of equal keys, and a late subscriber would not receive
+    // the snapshot again.
+    const own = { ...request, key: (request.key ^ Math.imul(watched, 0x9e3779b1)) >>> 0 }
+    const subscription = pipe(
+      urql.executeSubscription(own),
+      onEnd(channel.end),
+      subscribe(({ data, error }) => {
+        if (error !== undefined) return channel.fail(error)
+        if (data === undefined) return
+        cursor = data.taskProgress.cursor
+        channel.push(data.taskProgress)
+      }),
+    )
+    const heed = (): void => {
+      const { status, reason } = connection.getSnapshot()
+      if (status === 'closed') channel.fail(new Error(reason ?? 'The connection is closed'))
+    }
+    const stopListening = connection.subscribe(heed)
+    signal?.addEventListener('abort', channel.end)
+    if (signal?.aborted === true) channel.end()
+    heed()
+    return () => {
+      signal?.removeEventListener('abort', channel.end)
+      stopListening()
+      subscription.unsubscribe()
+    }
+  })
+}

@@ -1,0 +1,147 @@
+import { guardIterable, mapIterable } from '../../src/async/interruptible.ts'
+import type { Guard, SharedTopic, StartingPoint } from '../../src/live/execute/shared-field.ts'
+import { type SharedField, shareExecution } from '../../src/live/execute/shared-field.ts'
+import { createCursorFormat } from '../../src/log/cursor.ts'
+import type { LogEvent } from '../../src/log/event.ts'
+import { type Followed, follow } from '../../src/log/follow.ts'
+import { noteSubscription } from './audit-subscription.ts'
+import type { Context } from './context.ts'
+import { guardWithPresence } from './presence.ts'
+import type { EventPlace } from './topic-event.ts'
+
+/**
+ * A topic exposed as a subscription: `S` is the state in its snapshots, `E` the source of the
+ * field's type.
+ */
+export interface ToldTopic<S, E> {
+  readonly topic: string
+  /** See `SharedTopic`. */
+  readonly snapshot: SharedTopic<S>['snapshot']
+  /** Whether an event is terminal. By default none is: such a topic never ends. */
+  readonly isLast?: SharedTopic<S>['isLast']
+  /** The compaction of events for a slow subscriber; `keep` by default. */
+  readonly classOf?: SharedTopic<S>['classOf']
+  /** Joins two consecutive `append` events; never by default. */
+  readonly join?: SharedTopic<S>['join']
+  /**
+   * Converts a followed event to the source of the field's type, which must not depend on the
+   * viewer.
+   */
+  readonly read: (followed: Followed<S>, place: EventPlace) => E
+  /** Required where permission to see the topic can be revoked. */
+  readonly guard?: Guard | undefined
+  /** Whether subscribers count as present; false by default. */
+  readonly isPresenceKept?: boolean
+  /**
+   * A state outside the log, published when it changes and retained until the next change. It is
+   * inserted between events with the seq of the event before it, so the event's type must be in
+   * `passingEvents` of `src/protocol.ts`. Published by live delivery only: not to polling clients,
+   * nor where the operation has viewer-dependent fields.
+   */
+  readonly standing?: {
+    /**
+     * Calls `tell` with the state, now and after each change, until the returned function is
+     * called.
+     */
+    readonly watch: (tell: (state: unknown) => void) => () => void
+    readonly read: (state: unknown, place: EventPlace) => E
+  }
+}
+
+/** The arguments of every subscription that select the position to follow from. */
+export interface StartingArguments {
+  readonly after?: string | null | undefined
+  readonly fromStart?: boolean | null | undefined
+}
+
+/**
+ * Turns a field into a subscription to a topic, by spreading into its options: delivery is shared
+ * by all subscribers of the same operation, and separate for polling clients. The arguments `after`
+ * and `fromStart`, if present, have the same meaning in all subscriptions.
+ *
+ * @param open - finds the topic on behalf of the viewer in the context; throws a `TidingsError`
+ * when the viewer may not see it
+ */
+export function subscribeToTopic<A extends object, S, E>(
+  open: (args: A, context: Context) => Promise<ToldTopic<S, E>>,
+): {
+  readonly extensions: { readonly live: unknown }
+  subscribe(parent: unknown, args: A & StartingArguments, context: Context): Promise<AsyncIterableIterator<E>>
+  resolve(event: E): E
+} {
+  const shared: SharedField<Context, S> = {
+    startingArguments: ['after', 'fromStart'],
+    startOf: (args) => startOf(args as StartingArguments),
+    open: async (args, context) => {
+      const { read, standing, ...told } = await noteSubscription(context, () => open(args as A, context))
+      const placeOf = createPlaces(context, told.topic)
+      return {
+        isLast: () => false,
+        classOf: () => 'keep',
+        join: () => null,
+        ...told,
+        guard: guardOf(told, context),
+        createReader() {
+          return {
+            read: (followed) => read(followed, placeOf(followed)),
+            readPassing(state, seq) {
+              if (standing === undefined) throw new Error(`The topic "${told.topic}" has no passing states`)
+              return standing.read(state, placeOf({ seq }))
+            },
+          }
+        },
+        ...(standing === undefined
+          ? {}
+          : { passing: { isWanted: true, isWantedAfter: () => true, isStanding: true, watch: standing.watch } }),
+      }
+    },
+  }
+  return {
+    ...shareExecution(shared),
+    async subscribe(_, args, context) {
+      const told = await noteSubscription(context, () => open(args, context))
+      const { topic, snapshot, isLast = () => false, read } = told
+      const guard = guardOf(told, context)
+      const { reader, feeds } = context.engine
+      const followed = follow(
+        { reader, feeds },
+        { topic, snapshot, isLast, catchUpOnly: context.catchUp, ...startOf(args) },
+      )
+      const placeOf = createPlaces(context, topic)
+      return mapIterable(guard === undefined ? followed : guardIterable(followed, guard), (one) =>
+        read(one, placeOf(one)),
+      )
+    },
+    resolve: (event) => event,
+  }
+}
+
+/**
+ * Computes the position and time of a followed event: an event outside the log has the seq of the
+ * event before it, and the current time.
+ */
+function createPlaces(
+  { engine }: Context,
+  topic: string,
+): (told: { readonly event: LogEvent } | { readonly seq: number }) => EventPlace {
+  const cursorOf = createCursorFormat(engine.reader, topic)
+  return (told) => {
+    const { seq, at } = 'event' in told ? told.event : { seq: told.seq, at: new Date().toISOString() }
+    return { cursor: cursorOf(seq), seq, at }
+  }
+}
+
+/**
+ * Ends the subscription when access to the topic is revoked; while it lasts, the viewer is present,
+ * if the topic keeps presence.
+ */
+function guardOf(
+  { topic, guard, isPresenceKept = false }: Pick<ToldTopic<never, never>, 'topic' | 'guard' | 'isPresenceKept'>,
+  context: Context,
+): Guard | undefined {
+  return isPresenceKept ? guardWithPresence(context, topic, guard) : guard
+}
+
+function startOf({ after, fromStart }: StartingArguments): StartingPoint {
+  return { after: after ?? undefined, fromStart: fromStart ?? false }
+}

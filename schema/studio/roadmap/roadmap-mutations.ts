@@ -1,0 +1,121 @@
+import { createRoadmapKind } from '../../../src/studio/roadmaps/create-roadmap.ts'
+import { retryContentKind, retryFailedContentKind } from '../../../src/studio/roadmaps/retry-content.ts'
+import type { Concept, Roadmap } from '../../../src/studio/roadmaps/roadmaps.ts'
+import { builder, requireViewer } from '../../kit/builder.ts'
+import { refuseAsMissing } from '../../kit/failure.ts'
+import { conceptRef, contentPiece, roadmapRef, type TaskSource, taskRef } from '../../kit/refs.ts'
+import { anyFailure, defineResult } from '../../kit/result.ts'
+import { keyDescription, startTask } from '../../task/start-task.ts'
+
+const createRoadmapSuccess = builder
+  .objectRef<TaskSource & { readonly roadmap: Roadmap }>('CreateRoadmapSuccess')
+  .implement({
+    description: 'The task that generates the roadmap was started.',
+    fields: (t) => ({
+      roadmap: t.field({
+        type: roadmapRef,
+        description: 'The roadmap, empty at first.',
+        resolve: ({ roadmap }) => roadmap,
+      }),
+      task: t.field({
+        type: taskRef,
+        description: 'The task that does the work; subscribe to it with `taskProgress`.',
+        resolve: (source) => source,
+      }),
+    }),
+  })
+const createRoadmapResult = defineResult(createRoadmapSuccess, anyFailure)
+
+const createRoadmapInput = builder.inputType('CreateRoadmapInput', {
+  description: 'The document to generate a roadmap from.',
+  fields: (t) => ({
+    documentId: t.id({ required: true, description: 'A document of the viewer.' }),
+    idempotencyKey: t.string({ description: keyDescription }),
+  }),
+})
+const retryFailedContentInput = builder.inputType('RetryFailedContentInput', {
+  description: 'The roadmap with the failed content.',
+  fields: (t) => ({
+    roadmapId: t.id({ required: true, description: 'A roadmap of the viewer.' }),
+    idempotencyKey: t.string({ description: keyDescription }),
+  }),
+})
+const retryContentInput = builder.inputType('RetryContentInput', {
+  description: 'The piece of content to generate again.',
+  fields: (t) => ({
+    conceptId: t.id({ required: true, description: 'The concept.' }),
+    piece: t.field({ type: contentPiece, required: true, description: 'The piece.' }),
+    idempotencyKey: t.string({ description: keyDescription }),
+  }),
+})
+const retryContentSuccess = builder
+  .objectRef<TaskSource & { readonly concept: Concept }>('RetryContentSuccess')
+  .implement({
+    description: 'The task that generates the piece was started.',
+    fields: (t) => ({
+      task: t.field({
+        type: taskRef,
+        description: 'The task that does the work; subscribe to it with `taskProgress`.',
+        resolve: (source) => source,
+      }),
+      concept: t.field({
+        type: conceptRef,
+        description: 'The concept; the piece reads GENERATING.',
+        resolve: ({ concept }) => concept,
+      }),
+    }),
+  })
+const retryContentResult = defineResult(retryContentSuccess, anyFailure)
+
+const retryFailedContentSuccess = builder
+  .objectRef<TaskSource & { readonly roadmap: Roadmap }>('RetryFailedContentSuccess')
+  .implement({
+    description: 'The batch task was started.',
+    fields: (t) => ({
+      task: t.field({
+        type: taskRef,
+        description: 'The batch task; `totalItems` is the number of failed pieces.',
+        resolve: (source) => source,
+      }),
+      roadmap: t.field({ type: roadmapRef, description: 'The roadmap.', resolve: ({ roadmap }) => roadmap }),
+    }),
+  })
+const retryFailedContentResult = defineResult(retryFailedContentSuccess, anyFailure)
+
+builder.mutationFields((t) => ({
+  createRoadmap: t.field({
+    type: createRoadmapResult.type,
+    description: 'Generates a roadmap with all its content from a document that is READY, as one task.',
+    args: { input: t.arg({ type: createRoadmapInput, required: true, description: 'The input.' }) },
+    resolve: (_, { input: { documentId, idempotencyKey } }, context) =>
+      createRoadmapResult.run(context, documentId, async () => {
+        await context.quotas.check('roadmaps', requireViewer(context).userId, { key: idempotencyKey })
+        const task = await startTask(context, createRoadmapKind, { documentId }, idempotencyKey)
+        const roadmap = await context.loaders.roadmap.load(task.subject ?? '')
+        return roadmap === null ? refuseAsMissing('roadmap', task.subject ?? '') : { task, roadmap }
+      }),
+  }),
+  retryContent: t.field({
+    type: retryContentResult.type,
+    description:
+      'Generates one piece of content of a concept again. Returns the task at once; the piece reads GENERATING for all viewers.',
+    args: { input: t.arg({ type: retryContentInput, required: true, description: 'The input.' }) },
+    resolve: (_, { input: { conceptId, piece, idempotencyKey } }, context) =>
+      retryContentResult.run(context, conceptId, async () => {
+        const task = await startTask(context, retryContentKind, { conceptId, piece }, idempotencyKey)
+        const concept = await context.loaders.concept.load(conceptId)
+        return concept === null ? refuseAsMissing('concept', conceptId) : { task, concept }
+      }),
+  }),
+  retryFailedContent: t.field({
+    type: retryFailedContentResult.type,
+    description: 'Generates all failed content of a roadmap again, as one batch task with its own total.',
+    args: { input: t.arg({ type: retryFailedContentInput, required: true, description: 'The input.' }) },
+    resolve: (_, { input: { roadmapId, idempotencyKey } }, context) =>
+      retryFailedContentResult.run(context, roadmapId, async () => {
+        const task = await startTask(context, retryFailedContentKind, { roadmapId }, idempotencyKey)
+        const roadmap = await context.loaders.roadmap.load(roadmapId)
+        return roadmap === null ? refuseAsMissing('roadmap', roadmapId) : { task, roadmap }
+      }),
+  }),
+}))

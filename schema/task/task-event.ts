@@ -1,0 +1,145 @@
+import type { JsonObject } from '../../src/db/tables.ts'
+import { createCursorFormat } from '../../src/log/cursor.ts'
+import type { LogEvent } from '../../src/log/event.ts'
+import { type FailureState, isFinal, type Task, type TaskStatus, taskTopic } from '../../src/tasks/model/task.ts'
+import type { QueuePlace } from '../../src/tasks/queue/positions.ts'
+import type { Watched } from '../../src/tasks/watch/watch.ts'
+import { builder } from '../kit/builder.ts'
+import type { Context } from '../kit/context.ts'
+import type { TaskSource } from '../kit/refs.ts'
+import { defineTopicEvents, promised, type TopicEvent } from '../kit/topic-event.ts'
+import { progress, progressOf } from './progress.ts'
+import { progressOfTask, taskStatus } from './task.ts'
+
+/** The source of a task event. */
+export interface EventSource extends TopicEvent {
+  readonly taskId: string
+  readonly status: TaskStatus
+  readonly payload: JsonObject
+  readonly snapshot?: TaskSource
+  readonly place?: QueuePlace
+  /**
+   * The task as it was when the subscription started, for a terminal event of a task that has been
+   * deleted.
+   */
+  readonly earlier?: Task | undefined
+}
+
+/**
+ * Creates the function that converts followed events to events of the API; one for each task and
+ * subscription.
+ *
+ * @param earlier - the current task; its input is not retained, because it may be large
+ */
+export function createEventReader(
+  log: { readonly epoch: string },
+  taskId: string,
+  earlier?: Task,
+): (watched: Watched) => EventSource {
+  const kept = earlier === undefined ? undefined : { ...earlier, input: {} }
+  const cursorOf = createCursorFormat(log, taskTopic(taskId))
+  let last: { readonly status: TaskStatus; readonly progress: unknown } = { status: 'QUEUED', progress: null }
+  return (watched) => {
+    switch (watched.is) {
+      case 'event': {
+        const source = toEventSource(watched.event, taskId, cursorOf)
+        last = { status: source.status, progress: source.payload['progress'] }
+        return isFinal(source.status) ? { ...source, earlier: kept } : source
+      }
+      case 'snapshot': {
+        const { task, items } = watched.state
+        last = { status: task.status, progress: task.progress }
+        return {
+          type: 'TaskSnapshot',
+          taskId,
+          cursor: cursorOf(watched.seq),
+          seq: watched.seq,
+          at: new Date().toISOString(),
+          status: task.status,
+          payload: {},
+          reason: watched.reason,
+          snapshot: { task, items },
+        }
+      }
+      case 'queueMoved':
+        return {
+          type: 'TaskQueueMoved',
+          taskId,
+          cursor: cursorOf(watched.seq),
+          seq: watched.seq,
+          at: watched.at,
+          status: last.status,
+          payload: { progress: last.progress },
+          place: watched.place,
+        }
+    }
+  }
+}
+
+/** Converts an event of the log to an event of the API. */
+export function toEventSource(event: LogEvent, taskId: string, cursorOf: (seq: number) => string): EventSource {
+  const { type, seq, at, payload } = event
+  return { type, taskId, cursor: cursorOf(seq), seq, at, status: payload['status'] as TaskStatus, payload }
+}
+
+/**
+ * The tasks of terminal events. Cached because graphql executes an event a second time when its
+ * compiled execution meets a promise.
+ */
+const tasksAfter = new WeakMap<EventSource, Promise<TaskSource>>()
+
+/** Returns the task after its terminal event. Read when a client selects it: once per event and subscription group. */
+export function taskAfter(event: EventSource, context: Pick<Context, 'engine'>): Promise<TaskSource> {
+  const known = tasksAfter.get(event)
+  if (known !== undefined) return known
+  const task = readTaskAfter(event, context)
+  tasksAfter.set(event, task)
+  // A temporary failure is not cached: the event may be executed again.
+  task.catch(() => tasksAfter.delete(event))
+  return task
+}
+
+/** Rebuilds a deleted task from the event and its earlier state, because an event must not fail. */
+async function readTaskAfter(event: EventSource, { engine }: Pick<Context, 'engine'>): Promise<TaskSource> {
+  const { taskId, status, seq, at, payload, earlier } = event
+  const snapshot = await engine.store.snapshot(taskId)
+  if (snapshot !== null) return snapshot.state
+  const known = promised(earlier, event)
+  const task = {
+    ...known,
+    status,
+    seq,
+    progress: progressOf(payload['progress']),
+    error: (payload['error'] ?? null) as FailureState | null,
+    result: (payload['result'] ?? null) as JsonObject | null,
+    cancelReason: typeof payload['reason'] === 'string' ? payload['reason'] : null,
+    nextAttemptAt: null,
+    finishedAt: new Date(at),
+  }
+  return { task, items: [], hasInput: false }
+}
+
+/** `TaskEvent` and its types. */
+export const taskEvents = defineTopicEvents<EventSource>('TaskEvent', {
+  description: 'An event of a task. New event types may be added: select `__typename` and keep a default branch.',
+  seq: '1, 2, 3 … without gaps. Ephemeral events (TaskSnapshot, TaskQueueMoved) repeat the last number.',
+  // Every event contains the status and the progress after it.
+  unknown: 'TaskAdvanced',
+})
+builder.interfaceFields(taskEvents.event, (t) => ({
+  taskId: t.exposeID('taskId', { description: 'The task.' }),
+  status: t.field({
+    type: taskStatus,
+    description: 'The task’s status after this event.',
+    resolve: ({ status }) => status,
+  }),
+  progress: t.field({
+    type: progress,
+    description: 'The task’s progress after this event.',
+    resolve: ({ at, status, payload, snapshot }) => {
+      if (snapshot !== undefined) return progressOfTask(snapshot.task)
+      const atMs = Date.parse(at)
+      return { state: progressOf(payload['progress']), atMs, writtenAtMs: isFinal(status) ? null : atMs }
+    },
+  }),
+}))

@@ -1,0 +1,31 @@
+import type { Bus } from '../bus/bus.ts'
+import type { Database } from '../db/connect.ts'
+import type { Logger } from '../logger.ts'
+import { type Audit, createAudit } from './audit.ts'
+import { type Census, createCensus } from './server-statistics.ts'
+
+/** The administrators' view of a process: connection statistics and the audit log. */
+export interface Admin extends AsyncDisposable {
+  readonly audit: Audit
+  readonly census: Census
+}
+
+/**
+ * Opens both. Disposing writes pending audit entries and removes this process from the statistics.
+ */
+export function createAdmin(options: {
+  readonly database: Pick<Database, 'pool'>
+  readonly bus: Bus
+  readonly logger: Logger
+}): Admin {
+  const audit = createAudit(options)
+  const census = createCensus(options)
+  return {
+    audit,
+    census,
+    async [Symbol.asyncDispose]() {
+      await census[Symbol.asyncDispose]()
+      await audit[Symbol.asyncDispose]()
+    },
+  }
+}

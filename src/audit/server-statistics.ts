@@ -1,0 +1,210 @@
+import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
+import { createWakeUp, interruptible } from '../async/interruptible.ts'
+import { within } from '../async/timeout.ts'
+import type { Bus } from '../bus/bus.ts'
+import type { Database } from '../db/connect.ts'
+import type { Logger } from '../logger.ts'
+
+const instant = z.iso.datetime().transform((text) => new Date(text))
+const count = z.object({ name: z.string().nullable(), count: z.number() })
+const connection = z.object({
+  id: z.string(),
+  transport: z.enum(['ws', 'sse', 'polling']),
+  userId: z.string().nullable(),
+  address: z.string(),
+  userAgent: z.string().nullable(),
+  openedAt: instant,
+  subscriptions: z.number().nullable(),
+  unreadBytes: z.number(),
+})
+const census = z.object({
+  transports: z.object({ ws: z.number(), sse: z.number(), polling: z.number() }),
+  topics: z.number(),
+  byField: z.array(count),
+  byTopic: z.array(count),
+  byViewer: z.array(count),
+  oldest: z.array(connection),
+  slowest: z.array(connection),
+  auditedAt: instant.nullable(),
+})
+
+/** A name and its number of occurrences. */
+export type Count = z.output<typeof count>
+/** A connected client; `subscriptions` is null for a polling client. */
+export type ConnectionSummary = z.output<typeof connection>
+/** The connection statistics of one server. Lists are truncated: see `src/server/monitoring/collect-statistics.ts`. */
+export type ServerCensus = z.output<typeof census>
+
+/** A server that is up, with its latest statistics. */
+export interface CountedServer extends ServerCensus {
+  readonly id: string
+  readonly name: string
+  readonly startedAt: Date
+  readonly seenAt: Date
+}
+
+/** Connection statistics of all servers that share the database. */
+export interface Census extends AsyncDisposable {
+  /** Adds this server from now on: `source` is read every `everyMs`. Disposing removes it. */
+  announce(options: { readonly name: string; readonly source: () => ServerCensus }): AsyncDisposable
+  /**
+   * Returns all servers that are up, the longest running first. A server that was killed is omitted
+   * after `silentMs`.
+   */
+  read(): Promise<readonly CountedServer[]>
+  /**
+   * Yields the same list now and, unless `once` is set, after every change; a slow consumer gets
+   * the latest.
+   */
+  watch(options?: { readonly once?: boolean }): AsyncIterableIterator<readonly CountedServer[], undefined>
+}
+
+const channel = 'admin:census'
+const longestGoodbyeMs = 1_000
+/** An idle server renews its row at this interval. */
+const renewMs = 4_000
+
+/**
+ * Creates the connection statistics of one process: each server keeps its own row in Postgres,
+ * which is correct with and without a bus; the bus only notifies the others of changes.
+ *
+ * @param options.everyMs - interval at which the own server's statistics are read; while there are
+ *   subscribers, the other servers are read at twice this interval; default 1 s
+ * @param options.silentMs - a server that was silent for longer is down; default 10 s
+ */
+export function createCensus(options: {
+  readonly database: Pick<Database, 'pool'>
+  readonly bus: Bus
+  readonly logger: Logger
+  readonly everyMs?: number
+  readonly silentMs?: number
+}): Census {
+  const { database, bus, logger, everyMs = 1_000, silentMs = 10_000 } = options
+  const announced = new Set<AsyncDisposable>()
+  const watchers = new Set<() => void>()
+  let latest: { readonly servers: readonly CountedServer[]; readonly text: string } | undefined
+  let loading: Promise<void> | undefined
+  let timer: NodeJS.Timeout | undefined
+
+  const read = async (): Promise<readonly CountedServer[]> => {
+    const { rows } = await database.pool.query<{
+      server_id: string
+      name: string
+      started_at: Date
+      seen_at: Date
+      census: unknown
+    }>(
+      `select * from server_census where seen_at > now() - $1::float8 * interval '1 millisecond'
+       order by started_at, server_id`,
+      [silentMs],
+    )
+    return rows.flatMap((row) => {
+      const parsed = census.safeParse(row.census)
+      // A server of another version, during an update: it is up, but its statistics cannot be
+      // parsed.
+      if (!parsed.success) return []
+      return [{ ...parsed.data, id: row.server_id, name: row.name, startedAt: row.started_at, seenAt: row.seen_at }]
+    })
+  }
+  const load = (): Promise<void> => {
+    loading ??= (async () => {
+      const servers = await read()
+      const text = JSON.stringify(servers.map(({ seenAt: _seenAt, ...server }) => server))
+      if (text === latest?.text) return
+      latest = { servers, text }
+      for (const wake of watchers) wake()
+    })().finally(() => {
+      loading = undefined
+    })
+    return loading
+  }
+  const look = (): void => {
+    load().catch((error: unknown) => logger.debug({ err: error }, 'failed to read connection statistics'))
+  }
+  const subscription = bus.subscribe(channel, () => {
+    if (watchers.size > 0) look()
+  })
+
+  const watch: Census['watch'] = ({ once = false } = {}) =>
+    interruptible(async function* (signal) {
+      const wakeUp = createWakeUp(signal)
+      watchers.add(wakeUp.set)
+      timer ??= setInterval(look, 2 * everyMs).unref()
+      try {
+        await load()
+        let told: typeof latest
+        while (!signal.aborted) {
+          if (latest !== undefined && latest !== told) {
+            told = latest
+            yield told.servers
+            if (once) return
+          } else await wakeUp.wait()
+        }
+      } finally {
+        watchers.delete(wakeUp.set)
+        if (watchers.size === 0) {
+          clearInterval(timer)
+          timer = undefined
+          latest = undefined
+        }
+      }
+    })
+
+  const announce: Census['announce'] = ({ name, source }) => {
+    const id = randomUUID()
+    const startedAt = new Date()
+    let written = { text: '', atMs: 0 }
+    let writing: Promise<void> | undefined
+    const write = async (): Promise<void> => {
+      const text = JSON.stringify(source())
+      if (text === written.text && Date.now() - written.atMs < renewMs) return
+      await database.pool.query(
+        `with gone as (delete from server_census where seen_at < now() - interval '1 minute' and server_id <> $1)
+         insert into server_census (server_id, name, started_at, seen_at, census) values ($1, $2, $3, now(), $4)
+         on conflict (server_id) do update set seen_at = excluded.seen_at, census = excluded.census`,
+        [id, name, startedAt, text],
+      )
+      const isNew = text !== written.text
+      written = { text, atMs: Date.now() }
+      if (isNew) bus.publish(channel, { server: id })
+    }
+    const renew = (): void => {
+      writing ??= write()
+        .catch((error: unknown) => logger.debug({ err: error }, 'failed to publish connection statistics'))
+        .finally(() => {
+          writing = undefined
+        })
+    }
+    renew()
+    const renewing = setInterval(renew, everyMs).unref()
+    const announcement: AsyncDisposable = {
+      async [Symbol.asyncDispose]() {
+        if (!announced.delete(announcement)) return
+        clearInterval(renewing)
+        await writing
+        const gone = database.pool
+          .query('delete from server_census where server_id = $1', [id])
+          .then(() => bus.publish(channel, { server: id }))
+          .catch((error: unknown) =>
+            logger.debug({ err: error }, 'failed to remove the server from connection statistics'),
+          )
+        // If the database is unavailable, the server is removed after `silentMs` instead.
+        await within(longestGoodbyeMs, gone)
+      },
+    }
+    announced.add(announcement)
+    return announcement
+  }
+
+  return {
+    announce,
+    read,
+    watch,
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer)
+      await subscription.close()
+      await Promise.all([...announced].map((one) => one[Symbol.asyncDispose]()))
+    },
+  }
+}

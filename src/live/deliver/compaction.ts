@@ -1,0 +1,25 @@
+import type { LogEvent } from '../../log/event.ts'
+import type { SharedTopic } from '../execute/shared-field.ts'
+
+/**
+ * Compacts the events that a slow subscriber missed: keeps only the newest of the *latest* events,
+ * joins adjacent *append* events, and keeps every *keep* event. The order is preserved; omitted
+ * events are contained in later ones.
+ */
+export function compact<S>(
+  events: readonly LogEvent[],
+  { classOf, join }: Pick<SharedTopic<S>, 'classOf' | 'join'>,
+): readonly LogEvent[] {
+  const newest = new Map<string, LogEvent>()
+  for (const event of events) if (classOf(event.type) === 'latest') newest.set(event.type, event)
+  const kept: LogEvent[] = []
+  for (const event of events) {
+    const eventClass = classOf(event.type)
+    if (eventClass === 'latest' && newest.get(event.type) !== event) continue
+    const last = kept.at(-1)
+    const joined = eventClass === 'append' && last?.type === event.type ? join(last, event) : null
+    if (joined === null) kept.push(event)
+    else kept[kept.length - 1] = joined
+  }
+  return kept
+}

@@ -1,0 +1,109 @@
+import type { Followed } from '../../log/follow.ts'
+import type { PassingReports } from '../execute/shared-field.ts'
+import type { Payload } from './frames.ts'
+import { isReady, type Rendering } from './rendering.ts'
+
+/**
+ * Ephemeral events of one topic. Subscribes while they are needed and retains the latest event for
+ * late joiners.
+ */
+export interface Passing<S> {
+  /** See {@link PassingReports.isStanding}. */
+  readonly isStanding: boolean
+  /** Subscribes if ephemeral events are needed before any event of the topic has been received. */
+  begin(): void
+  /**
+   * Subscribes or unsubscribes, depending on whether ephemeral events are needed after this item.
+   */
+  heed(followed: Followed<S>): void
+  /** Unsubscribes and drops the retained event. */
+  stop(): void
+  /**
+   * Drops the retained event after the topic has continued from another seq; re-emits it there if
+   * it remains valid.
+   */
+  goOn(): void
+  /**
+   * Returns the payload of the latest ephemeral event that is due for a subscriber that has
+   * received everything up to `at`.
+   */
+  due(at: number): Payload | undefined
+}
+
+/** The group that receives the ephemeral events. */
+export interface PassingGroup {
+  /** The seq of the newest event received; 0 if unknown. */
+  readonly head: number
+  renderPassing(report: unknown, seq: number): Rendering
+  /** Writes the payload to all members, after the pending ones. */
+  addPassing(payload: Rendering, seq: number): void
+  isPending(payload: Payload): boolean
+}
+
+/** Creates the ephemeral events of a group's topic. */
+export function createPassing<S>(reports: PassingReports<S>, group: PassingGroup): Passing<S> {
+  return new TopicPassing(reports, group)
+}
+
+/** A class rather than a closure: there is one instance per group. */
+class TopicPassing<S> implements Passing<S> {
+  readonly #reports: PassingReports<S>
+  readonly #group: PassingGroup
+  #stopListening: (() => void) | undefined
+  #last: { readonly seq: number; readonly payload: Payload; readonly report: unknown } | undefined
+
+  constructor(reports: PassingReports<S>, group: PassingGroup) {
+    this.#reports = reports
+    this.#group = group
+  }
+
+  get isStanding(): boolean {
+    return this.#reports.isStanding === true
+  }
+
+  begin(): void {
+    if (this.#reports.isWanted) this.#listen()
+  }
+
+  heed(followed: Followed<S>): void {
+    if (this.#reports.isWantedAfter(followed)) this.#listen()
+    else this.stop()
+  }
+
+  stop(): void {
+    this.#stopListening?.()
+    this.#stopListening = undefined
+    this.#last = undefined
+  }
+
+  goOn(): void {
+    const last = this.#last
+    // Nothing may be emitted at a seq that no longer exists: a subscriber at that seq would skip
+    // the events that replace it.
+    this.#last = undefined
+    if (last !== undefined && this.isStanding) this.#take(last.report)
+  }
+
+  due(at: number): Payload | undefined {
+    const last = this.#last
+    // A pending payload will be written with the others.
+    if (last === undefined || this.#group.isPending(last.payload)) return undefined
+    if (last.seq >= at) return last.payload
+    if (!this.isStanding) return undefined
+    const payload = this.#group.renderPassing(last.report, at)
+    return isReady(payload) ? payload : undefined
+  }
+
+  #listen(): void {
+    this.#stopListening ??= this.#reports.watch((report) => this.#take(report))
+  }
+
+  #take(report: unknown): void {
+    const { head } = this.#group
+    if (head === 0) return
+    const payload = this.#group.renderPassing(report, head)
+    // Retained for late joiners; an asynchronous payload is not worth it.
+    this.#last = isReady(payload) ? { seq: head, payload, report } : undefined
+    this.#group.addPassing(payload, head)
+  }
+}

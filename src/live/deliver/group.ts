@@ -1,0 +1,305 @@
+import type { Turn } from '../../async/end-of-turn.ts'
+import type { LogEvent } from '../../log/event.ts'
+import type { Attachment, FeedListener, Feeds } from '../../log/feed.ts'
+import type { Followed } from '../../log/follow.ts'
+import type { Span, Tracing } from '../../tracing/tracing.ts'
+import type { SharedTopic } from '../execute/shared-field.ts'
+import { createPassing, type Passing, type PassingGroup } from './ephemeral.ts'
+import { type Batch, createBatch, type Payload } from './frames.ts'
+import { attempt, isReady, type Render, type Rendered, type Rendering, renderOnce } from './rendering.ts'
+import type { Seat } from './sink.ts'
+
+/**
+ * A subscriber as seen by its group, which writes every event after `at` to it. The group removes a
+ * member before it calls any of these methods.
+ */
+export interface Member extends Seat {
+  /** The seq of the last item written. Set by the group while the subscriber is a member. */
+  at: number
+  /** Called when the subscriber is too slow: nothing after `at` was written. */
+  onFull(): void
+  /** Called when the topic has ended and its last event was written. */
+  onEnd(): void
+  /** Called when the next events cannot be delivered. */
+  onReset(reason: 'PRUNED' | 'RESET'): void
+  onFailure(error: unknown): void
+}
+
+/** A subscription group: each event is executed and serialized once for all its members. */
+export interface Group<S> {
+  readonly topic: SharedTopic<S>
+  /** Settles when the group receives events; rejects if attaching to the feed failed. */
+  readonly opened: Promise<void>
+  /** Number of times the next events could not be delivered, and the latest reason. */
+  readonly resets: { readonly count: number; readonly reason: 'PRUNED' | 'RESET' }
+  /**
+   * Adds a member that has received everything up to `member.at`: the following events will be
+   * written to it, in order and each exactly once.
+   *
+   * @returns false if events after `member.at` have already been written to the other members
+   */
+  join(member: Member): boolean
+  leave(member: Member): void
+  /** Renders one payload for a late subscriber. Concurrent late subscribers share it. */
+  render(followed: Followed<S>): Rendering
+  close(): void
+}
+
+interface Item {
+  readonly seq: number
+  readonly isPassing: boolean
+  readonly isLast: boolean
+  readonly payload: Payload
+  /** Covers the time from the event's arrival to its last delivery; only for traced events. */
+  readonly span: Span | undefined
+}
+
+/**
+ * Larger batches are split, so that a stalled connection is detected before it holds more than its
+ * budget.
+ */
+const maxBatchBytes = 65_536
+
+/** Dependencies shared by the groups of one process. */
+export interface Groups {
+  readonly feeds: Feeds
+  readonly rendered: Rendered
+  readonly turn: Turn
+  readonly tracing: Tracing
+}
+
+/** Creates and opens the group of one topic and one render function. */
+export function createGroup<S>(options: {
+  readonly groups: Groups
+  readonly topic: SharedTopic<S>
+  readonly render: Render
+}): Group<S> {
+  return new TopicGroup(options)
+}
+
+/**
+ * A class rather than a closure: there may be one instance per topic, for ten thousand mostly idle
+ * topics.
+ */
+class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
+  readonly topic: SharedTopic<S>
+  readonly opened: Promise<void>
+  readonly resets = { count: 0, reason: 'PRUNED' as 'PRUNED' | 'RESET' }
+  readonly #groups: Groups
+  readonly #render: Render
+  readonly #reader: ReturnType<SharedTopic<S>['createReader']>
+  readonly #members = new Set<Member>()
+  #pending: Item[] = []
+  /** The seq up to which events have been written to the members. */
+  #flushed = 0
+  #head = 0
+  /** Set while an asynchronous execution is pending: later payloads are queued behind it. */
+  #tail: Promise<void> | undefined
+  #attachment: Attachment | null = null
+  #isClosed = false
+  readonly #passing: Passing<S> | undefined
+
+  constructor({ groups, topic, render }: Parameters<typeof createGroup<S>>[0]) {
+    this.#groups = groups
+    this.topic = topic
+    this.#render = render
+    this.#reader = topic.createReader()
+    this.#passing = topic.passing && createPassing(topic.passing, this)
+    this.opened = this.#open()
+  }
+
+  join(member: Member): boolean {
+    if (this.#attachment === null || this.#isClosed || member.at < this.#flushed) return false
+    this.#members.add(member)
+    this.#tellPassing(member)
+    return true
+  }
+
+  leave(member: Member): void {
+    this.#members.delete(member)
+  }
+
+  render(followed: Followed<S>): Rendering {
+    const key = followed.is === 'event' ? followed.event : followed.state
+    const reason = followed.is === 'event' ? '' : followed.reason
+    const read = (): unknown => this.topic.createReader().read(followed)
+    return renderOnce(this.#groups.rendered, { key, reason, render: this.#render, read })
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#passing?.stop()
+    this.#attachment?.detach()
+  }
+
+  onEvents(events: readonly LogEvent[]): void {
+    // The group may have been closed before it was open, when it could not detach yet.
+    if (this.#isClosed) return
+    this.#orPutOut(() => this.#take(events))
+  }
+
+  #take(events: readonly LogEvent[]): void {
+    for (const event of events) {
+      const followed: Followed<S> = { is: 'event', event }
+      const value = this.#reader.read(followed)
+      this.#head = event.seq
+      this.#passing?.heed(followed)
+      // A subscriber that joins from now on already has this event.
+      if (this.#members.size === 0) continue
+      const span = event.trace === undefined ? undefined : beginDelivery(this.#groups.tracing, event)
+      this.#add(attempt(this.#render, value), event.seq, false, this.topic.isLast(event), span)
+    }
+  }
+
+  onReset(reason: 'PRUNED' | 'RESET', head: number): void {
+    this.resets.count++
+    this.resets.reason = reason
+    this.#pending = []
+    this.#flushed = 0
+    this.#head = head
+    const those = [...this.#members]
+    this.#members.clear()
+    this.#passing?.goOn()
+    for (const member of those) member.onReset(reason)
+  }
+
+  async #open(): Promise<void> {
+    const attachment = await this.#groups.feeds.attach(this.topic.topic, this)
+    this.#attachment = attachment
+    // The topic does not exist: late subscribers receive the error when they follow it.
+    if (attachment === null) return
+    if (this.#isClosed) return attachment.detach()
+    const isNew = this.#head === 0
+    this.#head = Math.max(this.#head, attachment.head)
+    if (isNew) this.#passing?.begin()
+  }
+
+  get head(): number {
+    return this.#head
+  }
+
+  renderPassing(report: unknown, seq: number): Rendering {
+    return attempt(this.#render, this.#reader.readPassing(report, seq))
+  }
+
+  addPassing(payload: Rendering, seq: number): void {
+    if (this.#members.size > 0) this.#add(payload, seq, true, false, undefined)
+  }
+
+  isPending(payload: Payload): boolean {
+    return this.#pending.some((item) => item.payload === payload)
+  }
+
+  #add(payload: Rendering, seq: number, isPassing: boolean, isLast: boolean, span: Span | undefined): void {
+    if (this.#tail === undefined && isReady(payload)) this.#push({ seq, isPassing, isLast, payload, span })
+    else this.#addLater(Promise.resolve(payload), (done) => ({ seq, isPassing, isLast, payload: done, span }))
+  }
+
+  #addLater(rendering: Promise<Payload>, toItem: (payload: Payload) => Item): void {
+    const generation = this.resets.count
+    const mine: Promise<void> = (this.#tail ?? Promise.resolve())
+      .then(() => rendering)
+      .then(
+        (payload) => {
+          if (generation === this.resets.count && !this.#isClosed) this.#push(toItem(payload))
+        },
+        (error: unknown) => {
+          if (generation === this.resets.count) this.#fail(error)
+        },
+      )
+      .then(() => {
+        if (this.#tail === mine) this.#tail = undefined
+      })
+    this.#tail = mine
+  }
+
+  #fail(error: unknown): void {
+    const those = [...this.#members]
+    this.#members.clear()
+    for (const member of those) member.onFailure(error)
+  }
+
+  /**
+   * Runs a delivery step. If it throws, some members would never receive the events and their
+   * streams would never end, so all members are removed. Each catches up from the log, from the
+   * last item written to it, which either works or fails with an error that is reported to the
+   * client.
+   */
+  #orPutOut(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      const members = [...this.#members]
+      this.#members.clear()
+      for (const member of members) member.onFull()
+      throw error
+    }
+  }
+
+  #push(item: Item): void {
+    if (this.#pending.push(item) === 1) this.#groups.turn.schedule(() => this.#orPutOut(() => this.#flush()))
+  }
+
+  #flush(): void {
+    const items = this.#pending
+    this.#pending = []
+    let from = 0
+    let bytes = 0
+    for (const [index, { payload }] of items.entries()) {
+      if (bytes > 0 && bytes + payload.bytes > maxBatchBytes) {
+        this.#flushItems(items.slice(from, index))
+        from = index
+        bytes = 0
+      }
+      bytes += payload.bytes
+    }
+    this.#flushItems(from === 0 ? items : items.slice(from))
+  }
+
+  #flushItems(items: readonly Item[]): void {
+    const [first] = items
+    const last = items.at(-1)
+    if (first === undefined || last === undefined) return
+    const base = first.isPassing ? first.seq : first.seq - 1
+    const batch = createBatch(items.map(({ payload }) => payload))
+    const standing = this.#passing?.isStanding === true ? items.findLast(({ isPassing }) => isPassing) : undefined
+    const readers = this.#members.size
+    for (const member of this.#members) {
+      if (member.at === base) {
+        this.#deliver(member, batch, last)
+        continue
+      }
+      // The member has read further in the log than the events received here, so an ephemeral event
+      // that remains valid has an older seq: it is sent again at the member's position.
+      if (standing !== undefined && standing.seq < member.at) this.#tellPassing(member)
+      const rest = items.filter(({ seq, isPassing }) => seq > member.at || (isPassing && seq === member.at))
+      if (rest.length > 0) this.#deliver(member, createBatch(rest.map(({ payload }) => payload)), last)
+    }
+    this.#flushed = last.seq
+    for (const { span } of items) span?.end({ 'tidings.readers': readers })
+  }
+
+  #deliver(member: Member, batch: Batch, last: Item): void {
+    if (member.outlet.isFull(batch.bytes)) {
+      this.#members.delete(member)
+      member.onFull()
+      return
+    }
+    member.outlet.write(batch, member.stamp)
+    member.at = last.seq
+    if (!last.isLast) return
+    this.#members.delete(member)
+    member.onEnd()
+  }
+
+  /** Writes the latest ephemeral event to a member if it is due. */
+  #tellPassing(member: Member): void {
+    const payload = this.#passing?.due(member.at)
+    if (payload !== undefined) member.outlet.write(createBatch([payload]), member.stamp)
+  }
+}
+
+function beginDelivery(tracing: Tracing, { topic, seq, type, trace }: LogEvent): Span | undefined {
+  const facts = { 'tidings.topic': topic, 'tidings.seq': seq, 'tidings.event': type }
+  return tracing.begin('deliver', { role: 'consumer', parent: trace, facts })
+}

@@ -1,0 +1,173 @@
+import {
+  type DocumentNode,
+  type ExecutionArgs,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  GraphQLError,
+  type GraphQLSchema,
+  getArgumentValues,
+  getOperationAST,
+  getVariableValues,
+  Kind,
+  OperationTypeNode,
+  print,
+  visit,
+} from 'graphql'
+import { collectFields } from './collect.ts'
+import { type CompiledExecution, compileExecution } from './compile.ts'
+import { readSharedField, type SharedField } from './shared-field.ts'
+import { createDependences } from './viewer-dependence.ts'
+
+/**
+ * The execution of the events of a group. Shared by all topics as long as nothing below the root
+ * field differs.
+ */
+export interface Plan {
+  readonly number: number
+  readonly document: DocumentNode
+  readonly operationName: string | undefined
+  readonly execute: CompiledExecution
+}
+
+/** A parsed subscription to a shared field. */
+export interface SharedOperation {
+  readonly plan: Plan
+  readonly field: SharedField<unknown>
+  readonly node: FieldNode
+  readonly args: Readonly<Record<string, unknown>>
+  readonly variableValues: Readonly<Record<string, unknown>>
+  /**
+   * Identifies the payloads: operations with the same key receive the same payloads for the same
+   * topic.
+   */
+  readonly key: string
+}
+
+/** Parses operations. */
+export interface Plans {
+  /**
+   * Parses an operation.
+   *
+   * @param isLimited - whether the viewer's token is scoped
+   * @returns null if the operation is not a subscription to a shared field, or is viewer-dependent;
+   * errors if its variables are invalid
+   */
+  read(args: ExecutionArgs, isLimited: boolean): SharedOperation | readonly GraphQLError[] | null
+  /**
+   * Whether an operation subscribes to a shared field, regardless of its variables, and is not
+   * viewer-dependent.
+   */
+  shares(document: DocumentNode, operationName: string | null | undefined, isLimited: boolean): boolean
+}
+
+const maxPlans = 1_000
+
+interface Shape {
+  readonly text: string
+  readonly fragments: Readonly<Record<string, FragmentDefinitionNode>>
+  /** The variables used anywhere except in the arguments of the root field. */
+  readonly inner: readonly string[]
+}
+
+/** Creates the parser of operations on a schema. Caches the most recent plans. */
+export function createPlans(schema: GraphQLSchema): Plans {
+  const dependsOnViewer = createDependences(schema)
+  const shapes = new WeakMap<DocumentNode, Shape>()
+  const plans = new Map<string, Plan>()
+  let planCount = 0
+
+  const shapeOf = (document: DocumentNode): Shape => {
+    const known = shapes.get(document)
+    if (known !== undefined) return known
+    const shape = readShape(document)
+    shapes.set(document, shape)
+    return shape
+  }
+
+  return {
+    shares(document, operationName, isLimited) {
+      const operation = getOperationAST(document, operationName)
+      const root = schema.getSubscriptionType()
+      if (operation?.operation !== OperationTypeNode.SUBSCRIPTION || !root) return false
+      const [selection, ...others] = operation.selectionSet.selections
+      // A directive or a fragment may depend on variables: such an operation takes the slow path.
+      if (selection?.kind !== Kind.FIELD || others.length > 0 || (selection.directives?.length ?? 0) > 0) return false
+      const definition = root.getFields()[selection.name.value]
+      return definition !== undefined && readSharedField(definition) !== null && !dependsOnViewer(document, isLimited)
+    },
+    read(args, isLimited) {
+      const { document, operationName, variableValues } = args
+      const operation = getOperationAST(document, operationName)
+      const root = schema.getSubscriptionType()
+      if (operation?.operation !== OperationTypeNode.SUBSCRIPTION || !root) return null
+      const coerced = getVariableValues(schema, operation.variableDefinitions ?? [], { ...variableValues })
+      if (coerced.errors !== undefined) return coerced.errors
+      const variables = coerced.coerced
+      const shape = shapeOf(document)
+      const selecting = { schema, fragments: shape.fragments, variables }
+      const [fields, ...others] = collectFields(selecting, root, [operation.selectionSet]).values()
+      const [node] = fields ?? []
+      const definition = node === undefined ? undefined : root.getFields()[node.name.value]
+      if (node === undefined || definition === undefined || others.length > 0) return null
+      const field = readSharedField(definition)
+      if (field === null || dependsOnViewer(document, isLimited)) return null
+      let fieldArgs: Record<string, unknown>
+      try {
+        fieldArgs = getArgumentValues(definition, node, variables)
+      } catch (error) {
+        return [error instanceof GraphQLError ? error : new GraphQLError(String(error))]
+      }
+      const inner = shape.inner.map((name) => variables[name])
+      const planKey = `${JSON.stringify([operationName ?? null, inner])}${shape.text}`
+      let plan = plans.get(planKey)
+      if (plan === undefined) {
+        plan = {
+          number: ++planCount,
+          document,
+          operationName: operationName ?? undefined,
+          execute: compileExecution(selecting, operation, root),
+        }
+        plans.set(planKey, plan)
+        const [oldest] = plans.size > maxPlans ? plans.keys() : []
+        if (oldest !== undefined) plans.delete(oldest)
+      }
+      const what = Object.entries(fieldArgs).filter(([name]) => !field.startingArguments.includes(name))
+      what.sort(([a], [b]) => (a < b ? -1 : 1))
+      return {
+        plan,
+        field,
+        node,
+        args: fieldArgs,
+        variableValues: { ...variableValues },
+        key: `${plan.number}${JSON.stringify(what)}`,
+      }
+    },
+  }
+}
+
+function readShape(document: DocumentNode): Shape {
+  const fragments: Record<string, FragmentDefinitionNode> = {}
+  for (const definition of document.definitions)
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments[definition.name.value] = definition
+  const inner = new Set<string>()
+  let depth = 0
+  let isInRootArgument = false
+  visit(document, {
+    [Kind.SELECTION_SET]: { enter: () => void depth++, leave: () => void depth-- },
+    [Kind.FRAGMENT_DEFINITION]: { enter: () => void depth++, leave: () => void depth-- },
+    [Kind.ARGUMENT]: {
+      enter(_node, _key, _parent, _path, ancestors) {
+        const owner = ancestors.findLast((one) => !Array.isArray(one)) as { readonly kind?: string } | undefined
+        isInRootArgument = depth === 1 && owner?.kind === Kind.FIELD
+      },
+      leave() {
+        isInRootArgument = false
+      },
+    },
+    [Kind.VARIABLE_DEFINITION]: () => false,
+    [Kind.VARIABLE]: ({ name }) => {
+      if (!isInRootArgument) inner.add(name.value)
+    },
+  })
+  return { text: print(document), fragments, inner: [...inner].sort() }
+}

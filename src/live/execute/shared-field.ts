@@ -1,0 +1,123 @@
+import type { GraphQLField } from 'graphql'
+import type { LogEvent } from '../../log/event.ts'
+import type { Followed } from '../../log/follow.ts'
+
+/** How an event may be compacted for a slow subscriber. See {@link SharedTopic.classOf}. */
+export type EventClass = 'latest' | 'append' | 'keep'
+
+/**
+ * Ephemeral events of a topic: inserted between the events of the log, with the seq of the
+ * preceding event, and not stored in the log.
+ */
+export interface PassingReports<S> {
+  /** Whether they are needed before any event of the topic has been received. */
+  readonly isWanted: boolean
+  /** Returns whether they are needed after an item. */
+  readonly isWantedAfter: (followed: Followed<S>) => boolean
+  /**
+   * Whether each remains valid until the next, regardless of later events, so that a new member
+   * receives the latest. By default an event of the log invalidates it.
+   */
+  readonly isStanding?: boolean
+  /** Calls `tell` with every ephemeral event until the returned function is called. */
+  readonly watch: (tell: (report: unknown) => void) => () => void
+}
+
+/** Watches a permission. See {@link SharedTopic.guard}. */
+export type Guard = (revoke: (error: Error) => void) => () => void
+
+/** The topic that a shared subscription field opens for one subscriber. */
+export interface SharedTopic<S> {
+  readonly topic: string
+  /**
+   * Reads the complete current state; null if the subject does not exist. Concurrent calls should
+   * share a query.
+   */
+  readonly snapshot: () => Promise<{ readonly seq: number; readonly state: S } | null>
+  /** Returns whether an event is terminal. */
+  readonly isLast: (event: LogEvent) => boolean
+  /**
+   * Returns the class of an event type: `latest` may be replaced by a newer event, `append` joined
+   * with the next, `keep` must be delivered.
+   */
+  readonly classOf: (type: string) => EventClass
+  /**
+   * Joins two adjacent `append` events into one with the seq of the second; null if they cannot be
+   * joined.
+   */
+  readonly join: (first: LogEvent, second: LogEvent) => LogEvent | null
+  /**
+   * Creates a reader that turns events, snapshots and ephemeral events into root values of the
+   * field's resolver. It receives them in order; the value must not depend on the viewer.
+   */
+  readonly createReader: () => {
+    readonly read: (followed: Followed<S>) => unknown
+    readonly readPassing: (report: unknown, seq: number) => unknown
+  }
+  readonly passing?: PassingReports<S>
+  /**
+   * Watches the permission of the viewer for whom the topic was opened, if it can be revoked: calls
+   * `revoke` when it was revoked, until the returned function is called. That subscription then
+   * fails with the error; others are not affected.
+   */
+  readonly guard?: Guard | undefined
+}
+
+/** The position from which to follow a topic. */
+export interface StartingPoint {
+  readonly after?: string | undefined
+  readonly fromStart?: boolean | undefined
+}
+
+/**
+ * The option of a subscription field that declares its executions as shared:
+ * `extensions: { live: … }`.
+ *
+ * Events of such a field are executed once for all subscribers with the same selection on the same
+ * topic, in a context without a viewer: a resolver that reads the viewer fails for all of them.
+ * Operations that select a field declared as viewer-dependent with {@link dependOn} are not shared.
+ */
+export interface SharedField<C = never, S = unknown> {
+  /**
+   * Arguments that only set the starting position. All other arguments, together with the document,
+   * identify the group.
+   */
+  readonly startingArguments: readonly string[]
+  readonly startOf: (args: Readonly<Record<string, unknown>>) => StartingPoint
+  /**
+   * Resolves the topic for one viewer, whose context is given.
+   *
+   * @throws TidingsError if the viewer has no permission to see it
+   */
+  readonly open: (args: Readonly<Record<string, unknown>>, context: C) => Promise<SharedTopic<S>>
+}
+
+/** Declares a field as shared. Spread the result into the field's options. */
+export function shareExecution<C, S>(field: SharedField<C, S>): { readonly extensions: { readonly live: unknown } } {
+  return { extensions: { live: field } }
+}
+
+/** Returns the declaration of a field, or null if its executions are not shared. */
+export function readSharedField(field: GraphQLField<unknown, unknown>): SharedField<unknown> | null {
+  return (field.extensions['live'] as SharedField<unknown> | undefined) ?? null
+}
+
+/**
+ * The dependency of a field's value, besides its object: the viewer, or only whether the viewer's
+ * token is scoped.
+ */
+export type Dependence = 'viewer' | 'limits'
+
+/**
+ * Declares the dependency of a field's value. Spread the result into the field's options.
+ * Subscriptions that select the field are executed per viewer; with `limits`, only those of scoped
+ * tokens are.
+ */
+export function dependOn(on: Dependence): { readonly extensions: { readonly dependsOn: Dependence } } {
+  return { extensions: { dependsOn: on } }
+}
+
+/** Returns the declared dependency of a field; null if there is none. */
+export function readDependence(field: Pick<GraphQLField<unknown, unknown>, 'extensions'>): Dependence | null {
+  return (field.extensions['dependsOn'] as Dependence | undefined) ?? null
+}

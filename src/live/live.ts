@@ -1,0 +1,283 @@
+import {
+  type DocumentNode,
+  type ExecutionArgs,
+  type ExecutionResult,
+  execute,
+  type GraphQLError,
+  type GraphQLSchema,
+  locatedError,
+} from 'graphql'
+import { createTurn } from '../async/end-of-turn.ts'
+import { TidingsError } from '../errors.ts'
+import type { Feeds } from '../log/feed.ts'
+import type { LogReader } from '../log/read.ts'
+import type { Logger } from '../logger.ts'
+import { noTracing, type Tracing } from '../tracing/tracing.ts'
+import { createPayload, cursorOfSource, type Payload } from './deliver/frames.ts'
+import { createGroup } from './deliver/group.ts'
+import { iterateNothing, iterateStream } from './deliver/iterate.ts'
+import type { Rendered, Rendering } from './deliver/rendering.ts'
+import type { Seat } from './deliver/sink.ts'
+import { createSocketOutlet, type SocketOutlet } from './deliver/socket-sink.ts'
+import { createStreamOutlet } from './deliver/stream-sink.ts'
+import { createSubscriber, type Ending, type Entry, type LiveCounters, type Subscriber } from './deliver/subscriber.ts'
+import { createPlans, type SharedOperation } from './execute/plan.ts'
+import type { SharedTopic } from './execute/shared-field.ts'
+import { subscribeAlone } from './subscribe.ts'
+
+/** The part of an operation's context that a transport sets for its subscriptions. */
+export interface LiveContext {
+  /** The destination of the payloads. Without one they are returned as results. */
+  readonly seat?: Seat | undefined
+  /**
+   * Closes the connection of a client that stopped reading a stream of results, so that it
+   * reconnects.
+   */
+  readonly cut?: (() => void) | undefined
+  /** Receives a function that returns the number of bytes waiting in a stream of results. */
+  readonly onStream?: ((unreadBytes: () => number) => void) | undefined
+  /** Called when a stream of results has caught up with the log. */
+  readonly onCaughtUp?: (() => void) | undefined
+  /**
+   * The share of the budget available to a stream of results if a connection has several.
+   * @default 1
+   */
+  readonly budgetShare?: number | undefined
+  /** Whether to complete once the subscription has caught up: it is then executed on its own. */
+  readonly catchUp?: boolean | undefined
+  /** Whether the viewer's token is scoped: fields that depend on that are executed per viewer. */
+  readonly isLimited?: boolean | undefined
+}
+
+/** Live delivery: subscriptions to fields that share their executions. */
+export interface Live {
+  /**
+   * Replaces graphql's `subscribe` for all fields; operations that are not shared are delegated to
+   * graphql.
+   *
+   * With a seat in its context, the payloads of a shared subscription are written to the seat, and
+   * the returned iterable never yields: it ends with the topic, and fails if the subscription
+   * fails. Without a seat it yields results, whose text `serialisedOf` returns. `onOver` is called
+   * once, when a started subscription has ended for any reason.
+   */
+  subscribe(args: ExecutionArgs, onOver?: () => void): Promise<AsyncIterable<ExecutionResult> | ExecutionResult>
+  /** Whether an operation is a shared subscription; `isLimited` as in the context. */
+  shares(document: DocumentNode, operationName: string | null | undefined, isLimited: boolean): boolean
+  /** Creates the sink of a WebSocket and its underlying TCP socket. */
+  openSocket(options: Omit<Parameters<typeof createSocketOutlet>[0], 'common'>): SocketOutlet
+  readonly counters: Readonly<LiveCounters>
+  /** Number of groups. */
+  readonly size: number
+  /** Returns the number of subscriptions per topic that has any. */
+  topics(): ReadonlyMap<string, number>
+}
+
+/** The settings of live delivery. */
+export interface LiveConfig {
+  /** Maximum number of unread bytes per connection. */
+  readonly MAX_SOCKET_BUFFER_BYTES: number
+  /** How long a client with a full buffer may read nothing before it is asked to reconnect. */
+  readonly SLOW_READER_MS: number
+}
+
+/**
+ * Creates the live delivery of one process.
+ *
+ * @param options.eventContext - the context of resolvers when an event is executed for a group; it
+ * has no viewer
+ * @param options.mask - masks the errors of a result that graphql-js executed
+ * @param options.format - converts a masked result into its wire format
+ * @param options.isAway - whether a masked result says that this server is unavailable; its
+ * subscribers then fail, and resume
+ */
+export function createLive(options: {
+  readonly schema: GraphQLSchema
+  readonly reader: LogReader
+  readonly feeds: Feeds
+  readonly logger: Logger
+  readonly config: LiveConfig
+  readonly eventContext: object
+  readonly mask?: (result: ExecutionResult) => ExecutionResult
+  readonly format?: (result: ExecutionResult) => unknown
+  readonly isAway?: (result: ExecutionResult) => boolean
+  /** Off by default. */
+  readonly tracing?: Tracing
+}): Live {
+  const { schema, reader, feeds, logger, config, tracing = noTracing } = options
+  const { mask = (result) => result, format = (result) => result, isAway = () => false } = options
+  const eventContext = withoutViewer(options.eventContext)
+  const plans = createPlans(schema)
+  const turn = createTurn((error) => logger.error({ err: error }, 'failed to deliver live'))
+  const counters: LiveCounters = {
+    executed: 0,
+    interpreted: 0,
+    lagged: 0,
+    summarised: 0,
+    givenUp: 0,
+    leftCorked: 0,
+    ws: { payloads: 0, bytes: 0 },
+    sse: { payloads: 0, bytes: 0 },
+  }
+  const entries = new Map<string, Entry>()
+  const groups = { feeds, rendered: new WeakMap() as Rendered, turn, tracing }
+  const budgetBytes = config.MAX_SOCKET_BUFFER_BYTES
+  const patienceMs = config.SLOW_READER_MS
+  const exit = (entry: Entry): void => {
+    entry.users--
+    if (entry.users > 0 || entries.get(entry.key) !== entry) return
+    entries.delete(entry.key)
+    entry.group.close()
+  }
+  const delivery = { log: { reader, feeds }, turn, counters, maxBytes: budgetBytes / 8, exit }
+  const socketOutlets = {
+    budgetBytes,
+    patienceMs,
+    sent: counters.ws,
+    onGivenUp() {
+      counters.givenUp++
+    },
+    onLeftCorked() {
+      counters.leftCorked++
+      logger.error('flushed a socket that had stayed corked past the end of a turn')
+    },
+  }
+
+  const toPayload = (executed: ExecutionResult, cursor: string | undefined): Payload => {
+    const result = mask(executed)
+    // Without the result the type of the event is unknown: all subscribers fail, and resume from it
+    // when the server is available again.
+    if (isAway(result)) throw result.errors?.[0] ?? new TidingsError('UNAVAILABLE', 'The server cannot serve this now')
+    return createPayload(JSON.stringify(format(result)), cursor)
+  }
+  const render =
+    ({ plan, variableValues }: SharedOperation) =>
+    (rootValue: unknown): Rendering => {
+      counters.executed++
+      const cursor = cursorOfSource(rootValue)
+      const text = plan.execute(rootValue, eventContext)
+      if (text !== null) return createPayload(text, cursor)
+      counters.interpreted++
+      const { document, operationName } = plan
+      const result = execute({
+        schema,
+        document,
+        rootValue,
+        contextValue: eventContext,
+        variableValues,
+        ...(operationName === undefined ? {} : { operationName }),
+      })
+      return result instanceof Promise
+        ? result.then((executed) => toPayload(executed, cursor))
+        : toPayload(result as ExecutionResult, cursor)
+    }
+
+  const enter = async (operation: SharedOperation, context: unknown): Promise<Entered> => {
+    const { field, args } = operation
+    // Authorizes every viewer before anything is shared.
+    const topic = await field.open(args, context)
+    // For some fields the topic depends on the viewer, such as an inbox, and the operation does not
+    // show it.
+    const key = `${topic.topic} ${operation.key}`
+    let entry = entries.get(key)
+    if (entry === undefined) {
+      entry = {
+        key,
+        group: createGroup({ groups, topic, render: render(operation) }),
+        users: 0,
+      }
+      // Every subscriber that awaits it also receives the error.
+      entry.group.opened.catch((error: unknown) =>
+        logger.debug({ err: error, topic: topic.topic }, 'failed to attach to a feed'),
+      )
+      entries.set(key, entry)
+    }
+    entry.users++
+    return { entry, guard: topic.guard }
+  }
+  const attach = (
+    { field, args }: SharedOperation,
+    entered: Entered,
+    seat: Seat,
+    ending: Ending,
+    onOver: () => void,
+  ): Subscriber => createSubscriber({ delivery, ...entered, start: field.startOf(args), seat, ending, onOver })
+
+  return {
+    counters,
+    get size() {
+      return entries.size
+    },
+    topics() {
+      const counts = new Map<string, number>()
+      for (const { group, users } of entries.values())
+        counts.set(group.topic.topic, (counts.get(group.topic.topic) ?? 0) + users)
+      return counts
+    },
+    openSocket: (given) => createSocketOutlet({ ...given, common: socketOutlets }),
+    shares: plans.shares,
+    async subscribe(args, onOver = () => undefined) {
+      const context = (args.contextValue ?? {}) as LiveContext
+      const operation = context.catchUp === true ? null : plans.read(args, context.isLimited === true)
+      if (operation === null) return subscribeAlone(args)
+      if (isErrors(operation)) {
+        onOver()
+        return { errors: operation }
+      }
+      let entered: Entered
+      try {
+        entered = await enter(operation, args.contextValue)
+      } catch (error) {
+        onOver()
+        const name = operation.node.alias ?? operation.node.name
+        return { errors: [locatedError(error, [operation.node], [name.value])] }
+      }
+      const { seat } = context
+      if (seat !== undefined)
+        return iterateNothing(seat.outlet, (ending) => attach(operation, entered, seat, ending, onOver))
+      const stream = createStreamOutlet({
+        budgetBytes: budgetBytes * (context.budgetShare ?? 1),
+        patienceMs,
+        onCaughtUp: context.onCaughtUp,
+        sent: counters.sse,
+        giveUp() {
+          counters.givenUp++
+          context.cut?.()
+        },
+      })
+      context.onStream?.(stream.unreadBytes)
+      const subscriber = attach(
+        operation,
+        entered,
+        { outlet: stream.outlet, stamp: noStamp, number: 0 },
+        stream,
+        onOver,
+      )
+      return iterateStream(stream.next, subscriber)
+    },
+  }
+}
+
+/** The group of a subscriber, and the guard that may end its subscription. */
+interface Entered {
+  readonly entry: Entry
+  readonly guard: SharedTopic<unknown>['guard']
+}
+
+const noStamp = Buffer.alloc(0)
+
+function isErrors(read: SharedOperation | readonly GraphQLError[]): read is readonly GraphQLError[] {
+  return Array.isArray(read)
+}
+
+/** Returns the context without a viewer: an execution for a whole group must not depend on one. */
+function withoutViewer(context: object): object {
+  return Object.create(context, {
+    viewer: {
+      get() {
+        throw new Error(
+          'This event is executed once for all subscribers of its group, so its resolvers must not read the viewer: put what they need into the event, or declare the field with dependOn(…)',
+        )
+      },
+    },
+  }) as object
+}

@@ -1,0 +1,60 @@
+import type { Viewer } from '../../tasks/model/viewer.ts'
+import type { Whence } from '../request/client-address.ts'
+
+/** A client that follows a topic by polling. */
+export interface Poller extends Whence {
+  readonly id: string
+  readonly userId: string | null
+  readonly openedAtMs: number
+}
+
+/**
+ * The polling clients. A request is short, so a client that polls again in time counts as connected
+ * in between.
+ */
+export interface Pollers {
+  /** Records a request. @returns whether it comes from a new client */
+  seen(viewer: Viewer | null, from: Whence): boolean
+  /** Returns the clients seen within `quietMs`, oldest first. */
+  list(): readonly Poller[]
+}
+
+/** The Tidings client polls again after at most 5 s. */
+const defaultQuietMs = 12_000
+/** Bounds the memory used by made-up user agents. Further clients are served but not listed. */
+const maxPollers = 10_000
+
+/** Creates the list. Pages of one user in one browser at one address count as one client. */
+export function createPollers({ quietMs = defaultQuietMs, now = Date.now } = {}): Pollers {
+  /** The least recently seen client first. */
+  const known = new Map<string, Poller & { seenAtMs: number }>()
+  let ids = 0
+  const forget = (): void => {
+    for (const [key, { seenAtMs }] of known) {
+      if (now() - seenAtMs <= quietMs) return
+      known.delete(key)
+    }
+  }
+  return {
+    seen(viewer, { address, userAgent }) {
+      forget()
+      const userId = viewer?.userId ?? null
+      const key = JSON.stringify([userId, address, userAgent])
+      const one = known.get(key)
+      if (one === undefined && known.size >= maxPollers) return false
+      known.delete(key)
+      const at = now()
+      known.set(
+        key,
+        one === undefined
+          ? { id: `p${++ids}`, userId, address, userAgent, openedAtMs: at, seenAtMs: at }
+          : Object.assign(one, { seenAtMs: at }),
+      )
+      return one === undefined
+    },
+    list() {
+      forget()
+      return [...known.values()].sort((a, b) => a.openedAtMs - b.openedAtMs)
+    },
+  }
+}

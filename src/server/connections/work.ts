@@ -1,0 +1,82 @@
+import type { Config } from '../../config.ts'
+import { createTokenBuckets } from './token-buckets.ts'
+
+/** The settings that limit the work of callers. */
+export type WorkLimits = Pick<Config, 'MAX_SOCKET_WORK' | 'MAX_VIEWER_WORK' | 'MAX_ADDRESS_WORK'>
+
+/** The origin of some work. */
+export interface WorkSource {
+  readonly address: string
+  /** Null without a token. */
+  readonly userId: string | null
+  /** The id of the WebSocket; undefined for other transports. */
+  readonly socketId?: string | undefined
+}
+
+/**
+ * Limits the work that each caller makes for this process: its messages and requests, on all
+ * transports. Work is counted in bytes: those of the message, plus what handling it costs, at about
+ * 10 bytes per microsecond of processor time.
+ */
+export interface Work {
+  /** Records work. It is never refused, as it is known only when it is being done. */
+  record(source: WorkSource, bytes: number): void
+  /** Returns the time that the caller has to wait before it may make more, in milliseconds. */
+  waitMs(source: WorkSource): number
+  /** The same for the WebSocket alone. */
+  socketWaitMs(source: WorkSource): number
+  /**
+   * Whether the address has made as much work in this turn of the event loop as it may; others would
+   * wait for the rest.
+   */
+  isTurnSpent(source: WorkSource): boolean
+}
+
+/** Costs beyond the bytes of a message or request. */
+export const workOf = {
+  message: 512,
+  /** An operation, even if it is refused; see {@link workOf.costUnit}. */
+  operation: 4_096,
+  /** One unit of the cost of an operation: about one resolved object. */
+  costUnit: 100,
+  /** A byte of a document that has to be parsed and validated. */
+  documentByte: 16,
+} as const
+
+/** A caller that has been idle may do this much work at once. */
+const burstSeconds = 4
+/** About 6 ms. */
+const maxTurnBytes = 65_536
+
+/** Creates the limits of a server. */
+export function createWork(limits: WorkLimits): Work {
+  const bucketsFor = (perSecond: number) => createTokenBuckets({ perSecond, capacity: perSecond * burstSeconds })
+  const sockets = bucketsFor(limits.MAX_SOCKET_WORK)
+  const viewers = bucketsFor(limits.MAX_VIEWER_WORK)
+  const addresses = bucketsFor(limits.MAX_ADDRESS_WORK)
+  const socketWaitMs = ({ socketId }: WorkSource): number => (socketId === undefined ? 0 : sockets.waitMs(socketId))
+  /** The work of this turn of the event loop by address. */
+  const turn = new Map<string, number>()
+  return {
+    record({ address, userId, socketId }, bytes) {
+      if (turn.size === 0) setImmediate(() => turn.clear())
+      turn.set(address, (turn.get(address) ?? 0) + bytes)
+      addresses.take(address, bytes)
+      if (userId !== null) viewers.take(userId, bytes)
+      if (socketId !== undefined) sockets.take(socketId, bytes)
+    },
+    waitMs(source) {
+      const { address, userId } = source
+      const viewerMs = userId === null ? 0 : viewers.waitMs(userId)
+      return Math.max(addresses.waitMs(address), viewerMs, socketWaitMs(source))
+    },
+    socketWaitMs,
+    isTurnSpent: ({ address }) => (turn.get(address) ?? 0) > maxTurnBytes,
+  }
+}
+
+/** Returns the message to a caller that has to wait. */
+export function tooMuchWork(of: 'address' | 'viewer'): string {
+  const setting = of === 'address' ? 'MAX_ADDRESS_WORK' : 'MAX_VIEWER_WORK'
+  return `The requests of this ${of} make too much work; try again later (${setting})`
+}

@@ -1,0 +1,232 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ExecutionArgs, GraphQLSchema } from 'graphql'
+import { createYoga } from 'graphql-yoga'
+import type { Config } from '../../config.ts'
+import { TidingsError } from '../../errors.ts'
+import type { Live } from '../../live/live.ts'
+import { isLimited, type Viewer } from '../../tasks/model/viewer.ts'
+import type { Tracing } from '../../tracing/tracing.ts'
+import { type Budgets, countFailedToken } from '../connections/budgets.ts'
+import type { Connections } from '../connections/connections.ts'
+import type { Pollers } from '../connections/pollers.ts'
+import type { ServerMetrics } from '../connections/server-metrics.ts'
+import { tooMuchWork, type Work, workOf } from '../connections/work.ts'
+import { createPolicy } from '../operations/policy.ts'
+import { isExpired, type Tokens } from '../request/authenticate.ts'
+import { readWhence, type Whence } from '../request/client-address.ts'
+import {
+  type Enveloped,
+  type Note,
+  type OperationContext,
+  type Place,
+  type ServerContext,
+  wantsCatchUp,
+} from '../request/context.ts'
+import type { Exposure } from '../request/exposure.ts'
+import type { MaskError } from '../request/mask.ts'
+import type { OriginPolicy } from '../request/origin.ts'
+import { overloadMessage, refuse } from '../request/refuse.ts'
+import { createEventStreamPlugin } from '../sse/sse.ts'
+import { type BodyPace, createBodyLimitPlugin } from './body.ts'
+import { createUnavailablePlugin } from './unavailable.ts'
+
+/** Creates the context of resolvers; called for each operation. */
+export type CreateContext = (
+  viewer: Viewer | null,
+  options: { readonly catchUp: boolean; readonly from: Whence },
+) => object | Promise<object>
+
+/** The API: executes operations, and serves those that arrive over HTTP. */
+export interface Api {
+  /** Serves a query, a mutation, an upload or a request for an event stream. */
+  serve(request: IncomingMessage, response: ServerResponse): Promise<void>
+  /** Returns the functions that execute an operation of another transport. */
+  envelop(context: Omit<OperationContext, 'req'>): Enveloped
+  /** Executes a shared subscription, on any transport: see `Policy.subscribeShared`. */
+  subscribeShared(place: Place, args: ExecutionArgs): ReturnType<Live['subscribe']>
+  dispose(): void | Promise<void>
+}
+
+/** The path of the API, for all transports. */
+export const endpoint = '/graphql'
+const postTypes = ['application/json', 'application/graphql+json', 'application/graphql', 'multipart/form-data']
+
+/** Creates the API of a server. @param options.keepAliveMs - time between comments on event streams */
+export function createApi(options: {
+  readonly config: Config
+  readonly schema: GraphQLSchema
+  readonly createContext: CreateContext
+  readonly live: Live | undefined
+  readonly tracing: Tracing | undefined
+  readonly tokens: Tokens
+  readonly origins: OriginPolicy
+  readonly connections: Connections
+  readonly budgets: Budgets
+  readonly pollers: Pollers
+  readonly metrics: ServerMetrics
+  readonly note: Note
+  readonly work: Work
+  readonly maskError: MaskError
+  readonly keepAliveMs: number
+  readonly confirmMs: number
+  readonly bodyPace: BodyPace | undefined
+  /** Whether the server has more work than it can do: it refuses new requests then. */
+  readonly isOverloaded: () => boolean
+  /** Serves the page to browsers that navigate to the endpoint. */
+  readonly servePage: (response: ServerResponse) => void | Promise<void>
+  readonly exposure: Exposure
+}): Api {
+  const { config, schema, createContext, live, tracing, tokens, origins, budgets, work, metrics, note, maskError } =
+    options
+  const policy = createPolicy({
+    schema,
+    limits: config,
+    exposure: options.exposure,
+    budgets,
+    work,
+    metrics,
+    note,
+    live,
+    tracing,
+  })
+  const yoga = createYoga<ServerContext, object>({
+    schema,
+    graphqlEndpoint: endpoint,
+    context: (initial) => {
+      const context = initial as unknown as OperationContext
+      return createContext(context.viewer, { catchUp: wantsCatchUp(context), from: context.from })
+    },
+    plugins: [
+      policy.plugin,
+      createBodyLimitPlugin({ limits: config, metrics, note, work, pace: options.bodyPace }),
+      createEventStreamPlugin({
+        ...options,
+        maxStreamMs: config.MAX_STREAM_MS,
+        liveUpdates: config.LIVE_UPDATES,
+        maxSubscriptions: config.MAX_SUBSCRIPTIONS_PER_SOCKET,
+        envelop: (operationContext): Enveloped => yoga.getEnveloped(operationContext) as unknown as Enveloped,
+      }),
+      createUnavailablePlugin(),
+    ],
+    maskedErrors: { maskError: (error) => maskError(error) },
+    // This server does each of these itself, the same for all transports.
+    logging: false,
+    cors: false,
+    graphiql: false,
+    landingPage: false,
+    healthCheckEndpoint: '/health/live',
+    parserAndValidationCache: false,
+    maxRequestBodySize: false,
+    batching: false,
+  })
+
+  /**
+   * Authenticates the request. Returns undefined when it was refused; the response has been sent
+   * then.
+   */
+  const readViewer = async (
+    request: IncomingMessage,
+    response: ServerResponse,
+    { type, from }: { readonly type: string; readonly from: Whence },
+  ): Promise<Viewer | null | undefined> => {
+    try {
+      const viewer = await tokens.read(request.headers.authorization)
+      if (viewer === null && type === 'multipart/form-data')
+        throw new TidingsError('UNAUTHENTICATED', 'Files are taken only with a token')
+      // Checked before files are written to disk: no operation that takes files accepts such a
+      // token.
+      if (viewer !== null && isLimited(viewer) && type === 'multipart/form-data') {
+        metrics.refused('token')
+        const message = 'Files are not taken with a token that is limited to tasks or sessions'
+        note('REFUSED', viewer, from, { reason: 'token', subject: 'http', detail: message })
+        refuse(response, 403, 'FORBIDDEN', message)
+        return undefined
+      }
+      return viewer
+    } catch (error) {
+      metrics.refused('token')
+      const { message, extensions } = maskError(error)
+      const isRefused = extensions['code'] === 'UNAUTHENTICATED'
+      if (isRefused && !isExpired(error)) {
+        const limit = await countFailedToken(budgets, request.headers.authorization, from, 'http')
+        if (limit !== null) {
+          refuse(response, 429, 'RATE_LIMITED', limit.message, limit.retryAfterMs)
+          return undefined
+        }
+      }
+      if (isRefused) {
+        response.setHeader('www-authenticate', 'Bearer')
+        note('REFUSED', null, from, { reason: 'token', subject: 'http', detail: message })
+      }
+      refuse(response, isRefused ? 401 : 503, String(extensions['code']), message)
+      return undefined
+    }
+  }
+
+  return {
+    async serve(request, response) {
+      const { headers, method } = request
+      const from = readWhence(request, config)
+      for (const [name, value] of Object.entries(origins.corsHeaders(headers))) response.setHeader(name, value)
+      response.setHeader('cache-control', 'no-store')
+      if (method === 'OPTIONS') return void response.writeHead(204).end()
+      if (method === 'GET' && headers.accept?.includes('text/html') === true) return options.servePage(response)
+      if (method !== 'GET' && method !== 'POST') {
+        response.setHeader('allow', 'GET, POST, OPTIONS')
+        return refuse(response, 405, 'BAD_INPUT', `${method ?? ''} is not used here; use POST`)
+      }
+      // Only new work is refused: open connections are still served.
+      if (options.isOverloaded()) {
+        metrics.refused('overload')
+        return refuse(response, 503, 'UNAVAILABLE', overloadMessage)
+      }
+      const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? ''
+      // HTML forms of other sites can send any other content type without a CORS preflight.
+      if (method === 'POST' && !postTypes.includes(type))
+        return refuse(response, 415, 'BAD_INPUT', `The content type "${type}" is not understood; use application/json`)
+      // Media types are case-insensitive, but yoga compares them exactly.
+      if (type !== '') headers['content-type'] = headers['content-type']?.replace(/^[^;]*/, type)
+      const viewer = await readViewer(request, response, { type, from })
+      if (viewer === undefined) return
+      const source = { address: from.address, userId: viewer?.userId ?? null }
+      const waitMs = work.waitMs(source)
+      if (waitMs > 0) {
+        metrics.refused('work')
+        const limit = work.waitMs({ ...source, userId: null }) > 0 ? 'address' : 'viewer'
+        const message = tooMuchWork(limit)
+        note('LIMITED', viewer, from, { reason: 'work', subject: 'http', detail: message })
+        return refuse(response, 429, 'RATE_LIMITED', message, waitMs)
+      }
+      work.record(source, workOf.message)
+      let unreadBytes = (): number => 0
+      const caughtUp = Promise.withResolvers<void>()
+      const context: ServerContext = {
+        req: request,
+        res: response,
+        viewer,
+        from,
+        cut() {
+          note('LIMITED', viewer, from, {
+            reason: 'slow',
+            subject: 'sse',
+            detail: 'Nothing was read for SLOW_READER_MS',
+          })
+          response.destroy()
+        },
+        onStream: (read) => {
+          unreadBytes = read
+        },
+        unreadBytes: () => unreadBytes(),
+        onCaughtUp: caughtUp.resolve,
+        caughtUp: caughtUp.promise,
+      }
+      await yoga(request, response, context)
+    },
+    envelop: (context): Enveloped => yoga.getEnveloped({ ...context }) as unknown as Enveloped,
+    async subscribeShared({ viewer, from, socketId, seat }, args) {
+      const contextValue = { ...(await createContext(viewer, { catchUp: false, from })), from, socketId, seat }
+      return policy.subscribeShared({ ...args, contextValue })
+    },
+    dispose: () => yoga.dispose(),
+  }
+}

@@ -1,0 +1,291 @@
+import {
+  type ASTNode,
+  type DocumentNode,
+  type ExecutableDefinitionNode,
+  type FragmentDefinitionNode,
+  GraphQLError,
+  type GraphQLSchema,
+  getOperationAST,
+  Kind,
+  type OperationDefinitionNode,
+  type OperationTypeNode,
+  parse,
+  type SelectionSetNode,
+  specifiedRules,
+  type ValidationContext,
+  validate,
+} from 'graphql'
+import type { Config } from '../../config.ts'
+import type { ErrorCode } from '../../errors.ts'
+import { withoutToken } from '../../tasks/model/viewer.ts'
+import { directiveRule, removeSuggestion } from '../request/exposure.ts'
+import { countFields, type Measure, measureOperation } from './cost.ts'
+
+/** The settings that limit the size of an operation. */
+export type OperationLimits = Pick<
+  Config,
+  | 'MAX_QUERY_DEPTH'
+  | 'MAX_QUERY_TOKENS'
+  | 'MAX_QUERY_ALIASES'
+  | 'MAX_QUERY_COST'
+  | 'MAX_QUERY_FIELDS'
+  | 'MAX_QUERY_FIELDS_PER_NAME'
+>
+
+/**
+ * Parses and validates operations: once for each distinct valid text of an authenticated viewer, as
+ * long as it is cached.
+ */
+export interface Operations {
+  /** @throws GraphQLError `GRAPHQL_PARSE_FAILED` for a syntax error or too many tokens */
+  parse(text: string): DocumentNode
+  /** Whether a text is cached, so that it costs nothing to parse and validate it. */
+  isCached(text: string): boolean
+  /**
+   * Validates a document against the rules of GraphQL and the limits on its size; returns at most 20
+   * errors. A valid document loses its source locations: they take more memory than the document.
+   *
+   * @param options.isAuthenticated - whether the operation has a viewer. Without one only the root
+   * fields with {@link withoutToken} are accepted, and the document is not cached: no anonymous
+   * caller fills the cache
+   */
+  validate(document: DocumentNode, options: { readonly isAuthenticated: boolean }): readonly GraphQLError[]
+  /**
+   * Returns the cost of an operation with these variables, and an error when it exceeds the limit,
+   * otherwise null.
+   */
+  checkCost(
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    variables: Readonly<Record<string, unknown>> | null | undefined,
+  ): { readonly cost: number; readonly error: GraphQLError | null }
+  /** The number of cached texts. */
+  readonly size: number
+}
+
+const maxRemembered = 1_000
+/**
+ * Maximum number of tokens and characters of all cached texts together, so that memory is bounded
+ * whatever clients send: a document takes about 150 bytes per token.
+ */
+const maxRememberedTokens = 200_000
+const maxRememberedChars = 4_194_304
+const maxRememberedTextChars = 32_768
+const maxErrors = 20
+
+/**
+ * Creates the parser and validator of operations for a schema.
+ * @param options.hasSuggestions - whether errors suggest names of the schema; true by default
+ */
+export function createOperations(
+  schema: GraphQLSchema,
+  limits: OperationLimits,
+  { hasSuggestions = true }: { readonly hasSuggestions?: boolean } = {},
+): Operations {
+  /**
+   * Contains valid documents only, so that invalid ones cannot evict documents in use; least
+   * recently used first.
+   */
+  const remembered = new Map<string, DocumentNode>()
+  const valid = new WeakSet<DocumentNode>()
+  const texts = new WeakMap<DocumentNode, string>()
+  let rememberedChars = 0
+  let rememberedTokens = 0
+
+  const remember = (document: DocumentNode): void => {
+    const text = texts.get(document)
+    if (text === undefined || text.length > maxRememberedTextChars || remembered.has(text)) return
+    remembered.set(text, document)
+    rememberedChars += text.length
+    rememberedTokens += tokensOf(document)
+    for (const [oldest, dropped] of remembered) {
+      if (
+        remembered.size <= maxRemembered &&
+        rememberedChars <= maxRememberedChars &&
+        rememberedTokens <= maxRememberedTokens
+      )
+        break
+      remembered.delete(oldest)
+      rememberedChars -= oldest.length
+      rememberedTokens -= tokensOf(dropped)
+    }
+  }
+
+  return {
+    get size() {
+      return remembered.size
+    },
+    parse(text) {
+      const known = remembered.get(text)
+      if (known !== undefined) {
+        remembered.delete(text)
+        remembered.set(text, known)
+        return known
+      }
+      const document = parseText(text, limits.MAX_QUERY_TOKENS)
+      texts.set(document, text)
+      return document
+    },
+    isCached: (text) => remembered.has(text),
+    validate(document, { isAuthenticated }) {
+      if (!isAuthenticated && !isWithoutToken(schema, document)) return [tokenRequired()]
+      if (valid.has(document)) return []
+      // The limits are checked first: some rules of graphql take time that grows faster than the
+      // document.
+      const large = checkFields(document, limits)
+      if (large !== null) return [large]
+      const small = validate(schema, document, [directiveRule, limitRule(schema, limits)], { maxErrors })
+      const errors = small.length > 0 ? small : validate(schema, document, specifiedRules, { maxErrors })
+      for (const error of errors) {
+        error.extensions['code'] ??= 'GRAPHQL_VALIDATION_FAILED'
+        if (!hasSuggestions) removeSuggestion(error)
+      }
+      if (errors.length === 0) {
+        valid.add(document)
+        dropLocations(document)
+        if (isAuthenticated) remember(document)
+      }
+      return errors
+    },
+    checkCost(document, operation, variables) {
+      const { cost } = measureOperation({
+        schema,
+        fragments: fragmentsOf(document),
+        operation,
+        variables: variables ?? undefined,
+      })
+      const isTooMuch = cost > limits.MAX_QUERY_COST
+      return {
+        cost,
+        error: isTooMuch ? tooMuch('cost', Math.round(cost), limits.MAX_QUERY_COST, 'MAX_QUERY_COST', operation) : null,
+      }
+    },
+  }
+}
+
+/**
+ * Returns the name of the field that a subscription subscribes to; `unknown` when the field is
+ * inside a fragment.
+ */
+export function nameRootField(document: DocumentNode, operationName: string | null | undefined): string {
+  const selection = getOperationAST(document, operationName)?.selectionSet.selections[0]
+  return selection?.kind === Kind.FIELD ? selection.name.value : 'unknown'
+}
+
+function parseText(text: string, maxTokens: number): DocumentNode {
+  try {
+    return parse(text, { maxTokens })
+  } catch (error) {
+    if (error instanceof GraphQLError) error.extensions['code'] = 'GRAPHQL_PARSE_FAILED'
+    throw error
+  }
+}
+
+/** Whether all root fields of a document are available without a token. */
+function isWithoutToken(schema: GraphQLSchema, document: DocumentNode): boolean {
+  const fragments = fragmentsOf(document)
+  const seen = new Set<string>()
+  const isListed = (type: OperationTypeNode, { selections }: SelectionSetNode): boolean =>
+    selections.every((selection) => {
+      if (selection.kind === Kind.INLINE_FRAGMENT) return isListed(type, selection.selectionSet)
+      const { value: name } = selection.name
+      if (selection.kind === Kind.FIELD)
+        return (
+          name.startsWith('__') ||
+          schema.getRootType(type)?.getFields()[name]?.extensions['withoutToken'] === withoutToken.withoutToken
+        )
+      const fragment = fragments.get(name)
+      if (fragment === undefined || seen.has(name)) return true
+      seen.add(name)
+      return isListed(type, fragment.selectionSet)
+    })
+  return document.definitions.every(
+    (definition) =>
+      definition.kind !== Kind.OPERATION_DEFINITION || isListed(definition.operation, definition.selectionSet),
+  )
+}
+
+function tokenRequired(): GraphQLError {
+  const code: ErrorCode = 'UNAUTHENTICATED'
+  return new GraphQLError(
+    'This needs a token: send `Authorization: Bearer …`, over WebSocket as `authorization` in connection_init',
+    // The status of the other refusals of an operation.
+    { extensions: { code, retryable: false, http: { status: 200 } } },
+  )
+}
+
+function checkFields(
+  document: DocumentNode,
+  { MAX_QUERY_FIELDS: maxFields, MAX_QUERY_FIELDS_PER_NAME: maxPerName }: OperationLimits,
+): GraphQLError | null {
+  const definitions = document.definitions.filter(
+    (definition): definition is ExecutableDefinitionNode =>
+      definition.kind === Kind.OPERATION_DEFINITION || definition.kind === Kind.FRAGMENT_DEFINITION,
+  )
+  const { fields, perName, name } = countFields({ definitions, fragments: fragmentsOf(document), maxFields })
+  const extensions = { code: 'GRAPHQL_VALIDATION_FAILED' }
+  if (fields > maxFields)
+    return new GraphQLError(
+      `This document has more than ${maxFields} fields, counting fragments each time they are spread; that is the maximum (MAX_QUERY_FIELDS)`,
+      { extensions },
+    )
+  if (perName <= maxPerName) return null
+  const what = name === '...' ? 'fragments are spread' : `fields have the response name "${name}"`
+  return new GraphQLError(
+    `In one place of this document ${perName} ${what}; at most ${maxPerName} are allowed (MAX_QUERY_FIELDS_PER_NAME)`,
+    { extensions },
+  )
+}
+
+/** The parser sets this property, which its type omits. */
+function tokensOf(document: DocumentNode): number {
+  return (document as { readonly tokenCount?: number }).tokenCount ?? 0
+}
+
+/**
+ * Drops the source locations of a document. They refer to the tokens of the whole text; only errors
+ * of validation need them.
+ */
+function dropLocations(node: object): void {
+  for (const [key, value] of Object.entries(node)) {
+    if (key === 'loc') Object.assign(node, { loc: undefined })
+    else if (typeof value === 'object' && value !== null) dropLocations(value)
+  }
+}
+
+/**
+ * Creates a validation rule from the limits. They do not depend on variables, so a document is
+ * measured once.
+ */
+function limitRule(schema: GraphQLSchema, limits: OperationLimits) {
+  return (context: ValidationContext) => ({
+    [Kind.OPERATION_DEFINITION]: (operation: OperationDefinitionNode) => {
+      const { depth, aliases }: Measure = measureOperation({
+        schema,
+        fragments: fragmentsOf(context.getDocument()),
+        operation,
+      })
+      if (depth > limits.MAX_QUERY_DEPTH)
+        context.reportError(tooMuch('depth', depth, limits.MAX_QUERY_DEPTH, 'MAX_QUERY_DEPTH', operation))
+      if (aliases > limits.MAX_QUERY_ALIASES)
+        context.reportError(
+          tooMuch('number of aliases', aliases, limits.MAX_QUERY_ALIASES, 'MAX_QUERY_ALIASES', operation),
+        )
+    },
+  })
+}
+
+function fragmentsOf(document: DocumentNode): ReadonlyMap<string, FragmentDefinitionNode> {
+  return new Map(
+    document.definitions
+      .filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION)
+      .map((fragment) => [fragment.name.value, fragment]),
+  )
+}
+
+function tooMuch(what: string, is: number, max: number, setting: string, node: ASTNode): GraphQLError {
+  return new GraphQLError(`The ${what} of this operation is ${is}; at most ${max} is allowed (${setting})`, {
+    nodes: node,
+    extensions: { code: 'GRAPHQL_VALIDATION_FAILED' },
+  })
+}

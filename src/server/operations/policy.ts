@@ -1,0 +1,193 @@
+import {
+  type DocumentNode,
+  type ExecutionArgs,
+  type ExecutionResult,
+  execute,
+  GraphQLError,
+  type GraphQLSchema,
+  getOperationAST,
+} from 'graphql'
+import { isAsyncIterable, type Plugin } from 'graphql-yoga'
+import { onEnd } from '../../async/on-end.ts'
+import { keyOfUser } from '../../audit/rate-limits.ts'
+import type { Config } from '../../config.ts'
+import type { Live } from '../../live/live.ts'
+import { subscribeAlone } from '../../live/subscribe.ts'
+import { noTracing, type Tracing } from '../../tracing/tracing.ts'
+import type { Budgets } from '../connections/budgets.ts'
+import type { OperationType, ServerMetrics } from '../connections/server-metrics.ts'
+import { type Work, type WorkSource, workOf } from '../connections/work.ts'
+import type { Note, OperationContext } from '../request/context.ts'
+import { declaredParams, retainedBytes, tooMuchRetained } from '../request/declared-params.ts'
+import { createIntrospectionCheck, type Exposure } from '../request/exposure.ts'
+import { codeOf } from '../request/mask.ts'
+import { createOperations, nameRootField, type OperationLimits } from './operations.ts'
+import { createTracedExecute } from './traced-execute.ts'
+
+/** The arguments that `execute` and `subscribe` have in common, as far as the policy reads them. */
+interface Arguments {
+  readonly document: DocumentNode
+  readonly operationName?: string | null | undefined
+  readonly variableValues?: Readonly<Record<string, unknown>> | null | undefined
+  readonly contextValue?: unknown
+}
+
+/** The policy applied to all operations. */
+export interface Policy {
+  readonly plugin: Plugin
+  /**
+   * Executes a subscription as the plugin would, if {@link Live.shares} returns true for it, but
+   * bypasses yoga: yoga's layers would remain for the lifetime of the subscription, kilobytes for
+   * each of many mostly idle subscribers.
+   */
+  readonly subscribeShared: (args: ExecutionArgs) => ReturnType<Live['subscribe']>
+}
+
+/**
+ * Creates the single policy for operations: how they are parsed, which are refused, and what
+ * executes them. HTTP, SSE and WebSocket run the same hooks, because all of them use the
+ * `getEnveloped` of the same yoga instance.
+ *
+ * graphql's own `execute` and `subscribe` are used instead of yoga's, so that `return()` of a
+ * subscription reaches its source at once.
+ */
+export function createPolicy(options: {
+  readonly schema: GraphQLSchema
+  readonly limits: OperationLimits & Pick<Config, 'MAX_MESSAGE_BYTES'>
+  readonly exposure: Exposure
+  readonly budgets: Budgets
+  readonly metrics: ServerMetrics
+  readonly note: Note
+  readonly work: Work
+  /**
+   * Executes subscriptions to fields that share executions; without it each subscriber has its own
+   * execution.
+   */
+  readonly live?: Live | undefined
+  /** Off by default. */
+  readonly tracing?: Tracing | undefined
+}): Policy {
+  const { budgets, work, metrics, note, live, tracing = noTracing } = options
+  const operations = createOperations(options.schema, options.limits, options.exposure)
+  const checkIntrospection = createIntrospectionCheck(options.exposure)
+  const refuse = ({ document, operationName, variableValues, contextValue }: Arguments) => {
+    const operation = getOperationAST(document, operationName)
+    const context = contextValue as OperationContext
+    const forbidden = checkIntrospection(document, context.viewer)
+    if (forbidden !== null) return { errors: [forbidden] }
+    if (!operation) return null
+    const { cost, error } = operations.checkCost(document, operation, variableValues)
+    if (error === null) {
+      work.record(sourceOf(context), workOf.costUnit * cost)
+      return null
+    }
+    metrics.refused('cost')
+    const { viewer, from } = context
+    note('LIMITED', viewer, from, { reason: 'cost', subject: operation?.name?.value, detail: error.message })
+    return { errors: [error] }
+  }
+  /**
+   * Uses the budget of a query or subscription; mutations use theirs one by one, see
+   * `schema/kit/result.ts`.
+   */
+  const limit = async (name: 'queries' | 'subscriptions', { contextValue, ...args }: Arguments) => {
+    const { viewer, from } = contextValue as OperationContext
+    const subject = getOperationAST(args.document, args.operationName)?.name?.value
+    const key = keyOfUser(viewer?.userId ?? null, from.address)
+    const refusal = await budgets.use(name, { key, from, viewer, subject })
+    if (refusal === null) return null
+    const { message, retryAfterMs } = refusal
+    const extensions = { code: 'RATE_LIMITED', retryable: true, retryAfterMs }
+    return { errors: [new GraphQLError(message, { extensions })] }
+  }
+  /**
+   * Drops what a subscription over HTTP does not declare: yoga retains the parameters as long as the
+   * stream. The protocol of WebSockets does the same for its operations.
+   */
+  const retainDeclared = (args: { -readonly [K in keyof Arguments]: Arguments[K] }): ExecutionResult | null => {
+    const { req, params } = args.contextValue as Partial<OperationContext>
+    const operation = getOperationAST(args.document, args.operationName)
+    if (req === undefined || params === undefined || !operation) return null
+    const declared = declaredParams(operation, params)
+    Object.assign(params, { query: '', variables: undefined, extensions: undefined, ...declared })
+    args.variableValues = declared.variables
+    if (retainedBytes(declared) <= options.limits.MAX_MESSAGE_BYTES) return null
+    metrics.refused('retained')
+    return { errors: [tooMuchRetained('stream')] }
+  }
+  /** Counts a subscription when it starts; a running subscription has no duration. */
+  const countBegun = (result: unknown): void =>
+    metrics.operated('subscription', isAsyncIterable(result) ? null : firstCode(result))
+  const plugin: Plugin = {
+    onParse({ context, setParseFn }) {
+      setParseFn((source: string | { readonly body: string }) => {
+        const text = typeof source === 'string' ? source : source.body
+        const documentWork = operations.isCached(text) ? 0 : workOf.documentByte * text.length
+        work.record(sourceOf(context as unknown as OperationContext), workOf.operation + documentWork)
+        try {
+          return operations.parse(text)
+        } catch (error) {
+          metrics.operated('unknown', codeOf(error))
+          throw error
+        }
+      })
+    },
+    onValidate({ context, setValidationFn }) {
+      const isAuthenticated = (context as unknown as OperationContext).viewer !== null
+      setValidationFn((_schema: GraphQLSchema, document: DocumentNode) => {
+        const errors = operations.validate(document, { isAuthenticated })
+        if (errors.length > 0) metrics.operated('unknown', codeOf(errors[0]))
+        return errors
+      })
+    },
+    async onExecute({ args, setExecuteFn, setResultAndStopExecution }) {
+      setExecuteFn(tracing.isOn ? createTracedExecute(tracing) : execute)
+      const type: OperationType = getOperationAST(args.document, args.operationName)?.operation ?? 'unknown'
+      const refusal = refuse(args) ?? (budgets.areLimited && type === 'query' ? await limit('queries', args) : null)
+      if (refusal !== null) {
+        metrics.operated(type, firstCode(refusal))
+        return setResultAndStopExecution(refusal)
+      }
+      const startedAt = performance.now()
+      return {
+        onExecuteDone: ({ result }) => metrics.operated(type, firstCode(result), performance.now() - startedAt),
+      }
+    },
+    async onSubscribe({ args, setSubscribeFn, setResultAndStopExecution }) {
+      setSubscribeFn(live?.subscribe ?? subscribeAlone)
+      const refusal =
+        retainDeclared(args) ?? refuse(args) ?? (budgets.areLimited ? await limit('subscriptions', args) : null)
+      if (refusal !== null) setResultAndStopExecution(refusal)
+      return {
+        onSubscribeResult({ result, setResult }) {
+          countBegun(result)
+          // A polling client disconnects in a moment, and is listed among the pollers.
+          if (!isAsyncIterable(result) || (args.contextValue as { catchUp?: boolean }).catchUp === true) return
+          setResult(onEnd(result, metrics.subscribed(nameRootField(args.document, args.operationName))))
+        },
+      }
+    },
+  }
+  return {
+    plugin,
+    async subscribeShared(args) {
+      if (live === undefined) throw new Error('Nothing is shared on this server')
+      const result =
+        refuse(args) ??
+        (budgets.areLimited ? await limit('subscriptions', args) : null) ??
+        (await live.subscribe(args, metrics.subscribed(nameRootField(args.document, args.operationName))))
+      countBegun(result)
+      return result
+    },
+  }
+}
+
+function sourceOf({ viewer, from, socketId }: OperationContext): WorkSource {
+  return { address: from.address, userId: viewer?.userId ?? null, socketId }
+}
+
+/** Returns the code of the first error of a result; null without errors. */
+function firstCode(result: unknown): string | null {
+  const { errors } = result as { readonly errors?: readonly unknown[] }
+  return errors === undefined || errors.length === 0 ? null : codeOf(errors[0])
+}

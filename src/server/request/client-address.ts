@@ -1,0 +1,48 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Config } from '../../config.ts'
+
+/**
+ * Returns the address of the client: the remote address of the connection, or behind a trusted
+ * proxy the last entry of `X-Forwarded-For`, which that proxy added. Earlier entries are claims of
+ * the client.
+ */
+export function readAddress(request: IncomingMessage, { TRUST_PROXY }: Pick<Config, 'TRUST_PROXY'>): string {
+  const header = TRUST_PROXY ? request.headers['x-forwarded-for'] : undefined
+  const forwarded = (Array.isArray(header) ? header.join(',') : header)?.split(',').at(-1)?.trim()
+  const address = forwarded || request.socket.remoteAddress || 'unknown'
+  return address.replace(/^::ffff:(?=\d+\.)/, '')
+}
+
+/**
+ * The address and the user agent of a client, as they are recorded. The user agent is a claim of
+ * the client, cut to 300 characters.
+ */
+export interface Whence {
+  readonly address: string
+  readonly userAgent: string | null
+}
+
+/** Reads the address and the user agent of a request. */
+export function readWhence(request: IncomingMessage, config: Pick<Config, 'TRUST_PROXY'>): Whence {
+  return {
+    address: readAddress(request, config),
+    userAgent: request.headers['user-agent']?.slice(0, maxUserAgentChars) ?? null,
+  }
+}
+
+const maxUserAgentChars = 300
+
+/** Whether an address is a loopback address. */
+export function isLoopback(address: string): boolean {
+  return /^(::1|(::ffff:)?127(\.\d{1,3}){3})$/.test(address)
+}
+
+/**
+ * Returns the id under which a request is logged: the `X-Request-Id` set by a load balancer, or a
+ * new one.
+ */
+export function readRequestId(request: IncomingMessage): string {
+  const given = request.headers['x-request-id']
+  return typeof given === 'string' && /^[\w.:-]{1,100}$/.test(given) ? given : randomUUID()
+}

@@ -1,0 +1,42 @@
+import type { IncomingMessage } from 'node:http'
+import type { Config } from '../../config.ts'
+
+/** Headers that identify the caller and the type of a request. Node uses the first of several. */
+const singleHeaders: ReadonlySet<string> = new Set(['host', 'origin', 'authorization', 'content-type'])
+
+/**
+ * Returns why the headers of a request are ambiguous, as a message for its sender, or null. A proxy
+ * may decide by another one of two equal headers than this server.
+ */
+export function refuseRepeatedHeader({ rawHeaders }: IncomingMessage): string | null {
+  const seen = new Set<string>()
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]?.toLowerCase() ?? ''
+    if (!singleHeaders.has(name)) continue
+    if (seen.has(name)) return `The header "${name}" was sent twice; send it once`
+    seen.add(name)
+  }
+  return null
+}
+
+const hstsSeconds = 31_536_000
+
+/**
+ * Creates the function that returns the security headers of a response: browsers must not guess its
+ * type, a page of this server shares no window with pages of other sites, and after a response over
+ * HTTPS the browser uses HTTPS only.
+ *
+ * The protocol is that of `STUDIO_URL`, or with `TRUST_PROXY` that of `X-Forwarded-Proto`.
+ */
+export function createSecurityHeaders(
+  config: Pick<Config, 'STUDIO_URL' | 'TRUST_PROXY'>,
+): (request: IncomingMessage) => Readonly<Record<string, string>> {
+  const plain = { 'x-content-type-options': 'nosniff', 'cross-origin-opener-policy': 'same-origin' }
+  // Without `includeSubDomains`: other hosts of the domain are not this server's concern.
+  const secure = { ...plain, 'strict-transport-security': `max-age=${hstsSeconds}` }
+  const isSecureSite = config.STUDIO_URL?.startsWith('https:') === true
+  return ({ headers }) => {
+    const isForwardedSecurely = config.TRUST_PROXY && headers['x-forwarded-proto'] === 'https'
+    return isSecureSite || isForwardedSecurely ? secure : plain
+  }
+}

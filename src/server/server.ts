@@ -1,0 +1,296 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { hostname } from 'node:os'
+import type { GraphQLSchema } from 'graphql'
+import type { Admin } from '../audit/admin.ts'
+import type { RateLimits } from '../audit/rate-limits.ts'
+import type { Config } from '../config.ts'
+import type { Live } from '../live/live.ts'
+import { type Logger, withLogFields } from '../logger.ts'
+import type { Tracing } from '../tracing/tracing.ts'
+import { createBudgets } from './connections/budgets.ts'
+import { type Connections, createConnections } from './connections/connections.ts'
+import { createPollers } from './connections/pollers.ts'
+import { createServerMetrics, type ServerMetrics } from './connections/server-metrics.ts'
+import { limitConnections } from './connections/tcp-limit.ts'
+import { createWork } from './connections/work.ts'
+import { type CreateContext, createApi, endpoint } from './http/api.ts'
+import type { BodyPace } from './http/body.ts'
+import { takeCensus } from './monitoring/collect-statistics.ts'
+import { createRecordWatch } from './monitoring/database-watch.ts'
+import { createReadiness, type HealthSources } from './monitoring/health.ts'
+import { mayReadMetrics } from './monitoring/health-server.ts'
+import { measureLoopLag } from './monitoring/loop-lag.ts'
+import type { MetricsPage } from './monitoring/prometheus.ts'
+import { createGraphiql, type ReadTabs, serveFavicon } from './pages/graphiql.ts'
+import { type BuiltStudio, createStudioPage } from './pages/studio-page.ts'
+import { createTokens } from './request/authenticate.ts'
+import { readRequestId, readWhence } from './request/client-address.ts'
+import type { Note } from './request/context.ts'
+import { lingerForBody } from './request/drain-request-body.ts'
+import { readExposure } from './request/exposure.ts'
+import { createSecurityHeaders, refuseRepeatedHeader } from './request/headers.ts'
+import { hostInUrl, listen } from './request/listen.ts'
+import { createMaskError } from './request/mask.ts'
+import { createOriginPolicy } from './request/origin.ts'
+import { answerJson, refuse } from './request/refuse.ts'
+import { createCloser } from './shutdown.ts'
+import { createSocketProtocol } from './websocket/protocol.ts'
+import { createUpgrade } from './websocket/upgrade.ts'
+import { createWebSockets } from './websocket/websocket.ts'
+
+/** The options of {@link startServer}. */
+export interface ServerOptions {
+  readonly config: Config
+  readonly schema: GraphQLSchema
+  /** Creates the context of resolvers; called for each operation. */
+  readonly createContext: CreateContext
+  /**
+   * Live delivery of fields that share executions; without it each subscriber has its own
+   * execution.
+   */
+  readonly live?: Live | undefined
+  /** The budgets of operations and connections; nothing is limited by default. */
+  readonly rateLimits?: RateLimits | undefined
+  /** Traces operations; off by default. */
+  readonly tracing?: Tracing | undefined
+  readonly health: HealthSources
+  /** Receives the connection statistics and the refusals of this server; none by default. */
+  readonly admin?: Admin | undefined
+  readonly logger: Logger
+  /** Prepared operations for GraphiQL, read for each page view. None by default. */
+  readonly graphiqlTabs?: ReadTabs | undefined
+  /**
+   * Finds the Studio that is served at `/`, and builds it if necessary. Without it `/` redirects to
+   * GraphiQL.
+   */
+  readonly loadStudio?: (() => Promise<BuiltStudio>) | undefined
+  /**
+   * The URL of the preview server; the Studio shows its pages in frames. Null by default: no
+   * previews.
+   */
+  readonly previewUrl?: string | null | undefined
+  /** The counters of the server; creates its own by default. */
+  readonly metrics?: ServerMetrics | undefined
+  /** The page served at `/metrics`; without it the path does not exist. */
+  readonly metricsPage?: MetricsPage | undefined
+  /** Time between pings on sockets and comments on event streams; default 12 s. */
+  readonly keepAliveMs?: number
+  /**
+   * Time until the second comment on an event stream, which confirms the transport to the client;
+   * default 1 s.
+   */
+  readonly confirmMs?: number
+  /** Longest wait for `connection_init`; default 10 s. */
+  readonly initMs?: number
+  /** Time after which a WebSocket without a token is closed, when tokens are required; default 60 s. */
+  readonly anonymousMs?: number
+  /** Time after which a WebSocket that continuously exceeds its limit of work is closed; default 10 s. */
+  readonly floodMs?: number
+  /** The minimum pace of request bodies; see `defaultPace`. */
+  readonly bodyPace?: BodyPace
+}
+
+/**
+ * A server that is listening. Disposing closes it at once; see {@link RunningServer.close} for a
+ * graceful shutdown.
+ */
+export interface RunningServer extends AsyncDisposable {
+  readonly port: number
+  /** The base URL, without a trailing slash: `http://127.0.0.1:4000`. */
+  readonly url: string
+  /** The endpoint for WebSockets: `ws://127.0.0.1:4000/graphql`. */
+  readonly wsUrl: string
+  readonly metrics: ServerMetrics
+  readonly connections: Connections
+  /**
+   * Makes `/health/ready` respond with 503 and refuses new connections; open connections are still
+   * served.
+   */
+  beginDraining(): void
+  /**
+   * Calls {@link RunningServer.beginDraining}, asks clients to reconnect, spread over `spreadMs`,
+   * and cuts the remaining connections.
+   */
+  close(options: { readonly spreadMs: number }): Promise<void>
+}
+
+/** The time over which clients are asked to reconnect when the database becomes unavailable. */
+const awaySpreadMs = 1_000
+
+/**
+ * Starts the HTTP server: the API for queries, mutations, uploads and event streams on `/graphql`,
+ * WebSockets on the same path, GraphiQL for browsers that navigate there, and `/health/live` and
+ * `/health/ready`.
+ *
+ * @throws TidingsError `BAD_CONFIGURATION` when it cannot listen on `HOST` and `PORT`
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { config, schema, createContext, live, tracing, logger, admin, metricsPage, bodyPace } = options
+  const { keepAliveMs = 12_000, confirmMs = 1_000, initMs = 10_000, anonymousMs = 60_000, floodMs = 10_000 } = options
+  const metrics = options.metrics ?? createServerMetrics()
+  const connections = createConnections(config, metrics)
+  const pollers = createPollers()
+  const note: Note = (event, viewer, from, about) =>
+    admin?.audit.note(event, { userId: viewer?.userId ?? null, ...from }, about)
+  const tokens = createTokens(config, logger)
+  const origins = createOriginPolicy(config, { onlyLoopback: !tokens.areRequired })
+  const exposure = readExposure(config)
+  const maskError = createMaskError(logger, exposure)
+  const readReadiness = createReadiness(options.health)
+  const securityHeaders = createSecurityHeaders(config)
+  const loopLag = measureLoopLag({ maxMs: config.MAX_LOOP_LAG_MS })
+  const { isOverloaded } = loopLag
+  let isDraining = false
+  const record = createRecordWatch({
+    readReadiness,
+    onAway: () => {
+      logger.warn('lost the database; asking subscribers to reconnect later')
+      void connections.moveAll(awaySpreadMs, 'away')
+    },
+  })
+  const graphiql = createGraphiql({
+    endpoint,
+    tabs: async () => options.graphiqlTabs?.(await tokens.read(undefined)) ?? [],
+    tokensAreRequired: tokens.areRequired,
+  })
+  const studio =
+    options.loadStudio === undefined
+      ? null
+      : createStudioPage({
+          load: options.loadStudio,
+          logger,
+          previewUrl: options.previewUrl ?? null,
+          liveUpdates: config.LIVE_UPDATES,
+        })
+
+  const budgets = createBudgets({ rateLimits: options.rateLimits, metrics, note })
+  const work = createWork(config)
+  const door = { connections, budgets, work, metrics, note }
+  const api = createApi({
+    ...door,
+    config,
+    schema,
+    createContext,
+    live,
+    tracing,
+    tokens,
+    origins,
+    pollers,
+    maskError,
+    keepAliveMs,
+    confirmMs,
+    bodyPace,
+    exposure,
+    servePage: exposure.hasGraphiql
+      ? graphiql.servePage
+      : (response) => refuse(response, 404, 'NOT_FOUND', 'There is no page here; GRAPHIQL=true on the server adds it'),
+    isOverloaded,
+  })
+  const protocol = createSocketProtocol({
+    ...door,
+    api,
+    live,
+    tokens,
+    maskError,
+    maxSubscriptions: config.MAX_SUBSCRIPTIONS_PER_SOCKET,
+    isAway: record.isAway,
+  })
+  const sockets = createWebSockets({
+    ...door,
+    limits: config,
+    protocol,
+    live,
+    logger,
+    keepAliveMs,
+    initMs,
+    floodMs,
+    anonymousMs: tokens.areRequired ? anonymousMs : Number.POSITIVE_INFINITY,
+  })
+
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (isDraining) response.setHeader('connection', 'close')
+    lingerForBody(request, response)
+    for (const [name, value] of Object.entries(securityHeaders(request))) response.setHeader(name, value)
+    const repeated = refuseRepeatedHeader(request)
+    if (repeated !== null) return refuse(response, 400, 'BAD_INPUT', repeated)
+    const [path = '/'] = (request.url ?? '/').split('?')
+    if (path === '/health/live') return answerJson(response, 200, { status: 'alive' })
+    if (path === '/health/ready') {
+      const readiness = await readReadiness(isDraining)
+      return answerJson(response, readiness.status === 'ready' ? 200 : 503, readiness)
+    }
+    const refusal = origins.refuse(request.headers)
+    if (refusal !== null) {
+      const { reason, message } = refusal
+      metrics.refused(reason)
+      note('REFUSED', null, readWhence(request, config), { reason, subject: 'http', detail: message })
+      return refuse(response, 403, 'FORBIDDEN', message)
+    }
+    if (path === '/metrics' && metricsPage !== undefined && mayReadMetrics(config, request))
+      return void response.writeHead(200, { 'content-type': metricsPage.type }).end(await metricsPage.render())
+    if (path === endpoint) return api.serve(request, response)
+    if (studio !== null && (await studio.serve(request, response, path))) return
+    if (path === '/' && exposure.hasGraphiql) return void response.writeHead(302, { location: endpoint }).end()
+    if (path === '/favicon.svg' || path === '/favicon.ico') return serveFavicon(response)
+    if (exposure.hasGraphiql && (await graphiql.serveAsset(request, response, path))) return
+    refuse(response, 404, 'NOT_FOUND', `There is nothing at "${path}"; the API is at ${endpoint}`)
+  }
+
+  const server = createServer(
+    {
+      // A request must arrive in time, even byte by byte; a response has no time limit. For bodies
+      // see body.ts; this is the last resort, and long enough for the largest file over a slow
+      // connection.
+      headersTimeout: 15_000,
+      requestTimeout: 1_800_000,
+      connectionsCheckingInterval: 5_000,
+      // Longer than the minute after which load balancers close idle connections: the server must
+      // not close them first.
+      keepAliveTimeout: 65_000,
+    },
+    (request, response) => {
+      const requestId = readRequestId(request)
+      response.setHeader('x-request-id', requestId)
+      const served = withLogFields({ requestId }, () => serve(request, response))
+      served.catch((error: unknown) => {
+        logger.error({ err: error, requestId, path: request.url }, 'failed to answer a request')
+        if (response.headersSent) response.destroy()
+        else refuse(response, 500, 'INTERNAL', 'Something went wrong on the server')
+      })
+    },
+  )
+  server.on(
+    'upgrade',
+    createUpgrade({ ...door, config, sockets, origins, logger, isDraining: () => isDraining, isOverloaded }),
+  )
+  limitConnections(server, config, metrics)
+  const { HOST: host, PORT } = config
+  const port = await listen(server, { host, port: PORT, setting: 'PORT', failure: 'The server cannot listen' })
+
+  const closer = createCloser({ server, connections, sockets, api })
+  const beginDraining = (): void => {
+    isDraining = true
+    record[Symbol.dispose]()
+    closer.stopAccepting()
+  }
+  const announcement = admin?.census.announce({
+    name: `${hostname()}:${port}`,
+    source: () => takeCensus({ connections, pollers, metrics, live, auditedAt: admin.audit.writtenAt }),
+  })
+  const close = async (spreadMs: number): Promise<void> => {
+    beginDraining()
+    await closer.close(spreadMs)
+    loopLag[Symbol.dispose]()
+    await announcement?.[Symbol.asyncDispose]()
+  }
+  return {
+    port,
+    url: `http://${hostInUrl(host)}:${port}`,
+    wsUrl: `ws://${hostInUrl(host)}:${port}${endpoint}`,
+    metrics,
+    connections,
+    beginDraining,
+    close: ({ spreadMs }) => close(spreadMs),
+    [Symbol.asyncDispose]: () => close(0),
+  }
+}

@@ -1,0 +1,320 @@
+import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST } from 'graphql'
+import { MessageType, makeServer, type Server, type SubscribePayload } from 'graphql-ws'
+import { type GraphQLParams, isAsyncIterable } from 'graphql-yoga'
+import type { WebSocket } from 'ws'
+import { onFailure } from '../../async/on-end.ts'
+import { keyOfToken } from '../../audit/rate-limits.ts'
+import { isTidingsError, TidingsError } from '../../errors.ts'
+import type { Live } from '../../live/live.ts'
+import { closeCodes } from '../../protocol.ts'
+import { isLimited } from '../../tasks/model/viewer.ts'
+import { type Budgets, countFailedToken } from '../connections/budgets.ts'
+import type { Connections } from '../connections/connections.ts'
+import type { ServerMetrics } from '../connections/server-metrics.ts'
+import type { Api } from '../http/api.ts'
+import { isExpired, onExpiry, type Tokens } from '../request/authenticate.ts'
+import type { Enveloped, Note, Place } from '../request/context.ts'
+import { declaredParams, isRecord, retainedBytes, tooMuchRetained } from '../request/declared-params.ts'
+import { formatError, formatResult, isAway, type MaskError } from '../request/mask.ts'
+import { takeSeat } from './register-operation.ts'
+import { awayMessage, closeSocket, type ServedSocket } from './socket.ts'
+
+/** The graphql-ws protocol on the sockets of this server. */
+export interface SocketProtocol extends Pick<Server<ServedSocket>, 'opened'> {
+  /**
+   * Returns the error that a client receives when its subscription fails; null when its socket
+   * closes instead.
+   */
+  refineFailure(socket: WebSocket, error: unknown): GraphQLError | null
+  /**
+   * Handles a parsed message that does not need graphql-ws: a ping, a pong, the end of an operation
+   * that has ended, and an operation beyond the limit.
+   * @returns false for all other messages, malformed ones included
+   */
+  answer(socket: ServedSocket, message: object): boolean
+}
+
+/**
+ * Creates the graphql-ws protocol handler: authenticates clients, executes operations, and decides
+ * which part of a failure reaches which client.
+ *
+ * A failure of one operation does not affect the other operations of the same socket. The socket as
+ * a whole closes when its token expires and when the database is unavailable, so that all its
+ * subscriptions resume.
+ */
+export function createSocketProtocol(options: {
+  readonly maxSubscriptions: number
+  readonly api: Pick<Api, 'envelop' | 'subscribeShared'>
+  /** Executes shared subscriptions, through a sink for each socket. */
+  readonly live: Live | undefined
+  readonly tokens: Tokens
+  readonly connections: Connections
+  readonly budgets: Budgets
+  readonly metrics: ServerMetrics
+  readonly note: Note
+  readonly maskError: MaskError
+  /** Whether the server cannot serve any client. */
+  readonly isAway: () => boolean
+}): SocketProtocol {
+  const { maxSubscriptions, api, live, tokens, connections, budgets, metrics, note, maskError } = options
+  /** Operations that are not shared. */
+  const prepared = new WeakMap<object, { readonly enveloped: Enveloped; readonly number: number }>()
+  let operations = 0
+  const tooManyMessage = `At most ${maxSubscriptions} operations may be under way on one socket (MAX_SUBSCRIPTIONS_PER_SOCKET)`
+  const tooMany = { message: tooManyMessage, extensions: { code: 'RATE_LIMITED', retryable: true } }
+  const preparedOf = (args: ExecutionArgs): { readonly enveloped: Enveloped; readonly number: number } => {
+    const known = prepared.get(args)
+    if (known === undefined) throw new Error('This operation was not prepared')
+    return known
+  }
+
+  const prepare = async (
+    socket: ServedSocket,
+    id: string,
+    payload: SubscribePayload,
+  ): Promise<ExecutionArgs | GraphQLError[]> => {
+    const { viewer, outlet, socketId, connection } = socket
+    const { from } = connection
+    // Assigned before any await: numbers follow the order in which the client started the
+    // operations.
+    const number = ++operations
+    const { query, operationName } = payload
+    const params: GraphQLParams = operationName ? { query, operationName } : { query }
+    const enveloped = api.envelop({ viewer, from, params, socketId })
+    const document = enveloped.parse(query)
+    const errors = enveloped.validate(enveloped.schema, document)
+    if (errors.length > 0) return [...errors]
+    const operation = getOperationAST(document, operationName)
+    if (!operation) return [unknownOperation(operationName)]
+    // graphql-ws retains this object, and yoga the parameters, for the lifetime of the operation:
+    // they contain nothing that is not read again, and nothing that the operation does not declare.
+    const retained = { query: '', ...declaredParams(operation, payload) }
+    Object.assign(payload, { extensions: undefined, variables: undefined, ...retained })
+    Object.assign(params, retained)
+    const { variables } = retained
+    if (!socket.retain(id, id.length + retainedBytes(retained))) {
+      metrics.refused('retained')
+      const error = tooMuchRetained('socket')
+      socket.noteLimit('retained', error.message)
+      return [error]
+    }
+    const given = {
+      schema: enveloped.schema,
+      document,
+      ...(operationName ? { operationName } : {}),
+      ...(variables ? { variableValues: variables } : {}),
+    }
+    if (outlet !== undefined && live?.shares(document, operationName, viewer !== null && isLimited(viewer)) === true) {
+      const place: Place = { viewer, from, socketId, seat: { outlet, stamp: stampOf(id), number } }
+      return { ...given, contextValue: place }
+    }
+    const args: ExecutionArgs = { ...given, contextValue: await enveloped.contextFactory() }
+    prepared.set(args, { enveloped, number })
+    return args
+  }
+
+  /**
+   * Closes the socket when this server temporarily cannot serve it, so that all its subscriptions
+   * resume.
+   */
+  const leaveIfAway = (socket: WebSocket, errors: readonly GraphQLError[] | undefined): boolean => {
+    if (!isAway({ errors })) return false
+    closeSocket(socket, closeCodes.tryAgainLater, errors?.[0]?.message ?? 'Try again later')
+    return true
+  }
+  /**
+   * Returns the error that a client receives when its subscription fails; null when its socket
+   * closes instead.
+   */
+  const refineFailure = (socket: WebSocket, error: unknown): GraphQLError | null => {
+    const masked = maskError(error)
+    return leaveIfAway(socket, [masked]) ? null : masked
+  }
+  const share = async (args: ExecutionArgs, place: Place): ReturnType<Live['subscribe']> => {
+    try {
+      const result = await api.subscribeShared(place, args)
+      if (isAsyncIterable(result) || result.errors === undefined) return result
+      return { ...result, errors: result.errors.map(maskError) }
+    } catch (error) {
+      return { errors: [maskError(error)] }
+    }
+  }
+
+  const protocol = makeServer<Record<string, unknown>, ServedSocket>({
+    // A timer per socket would stay in memory after it has fired: `createWebSockets` enforces the
+    // limit.
+    connectionInitWaitTimeout: 0,
+    execute: (args: ExecutionArgs) => preparedOf(args).enveloped.execute(args),
+    // `return()` passes through every layer; graphql-ws requires nothing else of a generator.
+    subscribe: (args: ExecutionArgs) => {
+      const place = placeOf(args)
+      const result = place === null ? preparedOf(args).enveloped.subscribe(args) : share(args, place)
+      return result as ReturnType<typeof import('graphql').subscribe>
+    },
+
+    async onConnect(context) {
+      const { extra, connectionParams, subscriptions } = context
+      // graphql-ws would retain them as long as the socket.
+      delete (context as { connectionParams?: unknown }).connectionParams
+      const { socket, authorization, connection } = extra
+      const { from } = connection
+      extra.hasBegun = true
+      extra.operations = subscriptions
+      if (options.isAway()) {
+        closeSocket(socket, closeCodes.tryAgainLater, awayMessage)
+        return false
+      }
+      let credentials: string | undefined
+      try {
+        credentials = readCredentials(connectionParams) ?? authorization
+        extra.viewer = await tokens.read(credentials)
+      } catch (error) {
+        metrics.refused('token')
+        const { message } = maskError(error)
+        const isRefused = isTidingsError(error, 'UNAUTHENTICATED')
+        if (isRefused) note('REFUSED', null, from, { reason: 'token', subject: 'ws', detail: message })
+        if (!isRefused) closeSocket(socket, closeCodes.tryAgainLater, message)
+        else {
+          // A client with a wrong token stays away after 4401, so the limit only slows down a client
+          // that tries further tokens.
+          const limit = isExpired(error) ? null : await countFailedToken(budgets, credentials, from, 'ws')
+          if (limit !== null) closeSocket(socket, closeCodes.tryAgainLater, limit.message)
+          else closeSocket(socket, isExpired(error) ? closeCodes.expired : closeCodes.unauthorized, message)
+        }
+        return false
+      }
+      if (extra.viewer !== null && credentials !== undefined) {
+        const key = keyOfToken(credentials)
+        const limit = await budgets.use('connections', {
+          key,
+          from,
+          isAddressUsed: false,
+          viewer: extra.viewer,
+          subject: 'ws',
+        })
+        if (limit !== null) {
+          closeSocket(socket, closeCodes.tryAgainLater, limit.message)
+          return false
+        }
+      }
+      // The socket closed while its token was being verified: nothing would cancel the timer below.
+      if (socket.readyState !== socket.OPEN) return false
+      if (!connections.identify(connection, extra.viewer?.userId ?? null)) {
+        metrics.refused('viewer')
+        const message = 'Too many connections of one viewer are open; try again later'
+        note('LIMITED', extra.viewer, from, { reason: 'viewer', subject: 'ws', detail: message })
+        closeSocket(socket, closeCodes.tryAgainLater, message)
+        return false
+      }
+      note('CONNECTED', extra.viewer, from, { subject: 'ws' })
+      const stopTimer = onExpiry(extra.viewer, () =>
+        closeSocket(socket, closeCodes.expired, 'The token has expired; connect again with a new one'),
+      )
+      if (stopTimer !== undefined) socket.on('close', stopTimer)
+      return true
+    },
+
+    async onSubscribe({ extra }, id, payload) {
+      // An error thrown here would close the socket with a code after which clients do not
+      // reconnect.
+      try {
+        return await prepare(extra, id, payload)
+      } catch (error) {
+        return [maskError(error)]
+      }
+    },
+
+    async onOperation({ extra, subscriptions }, id, _payload, args, outcome) {
+      const { socket, outlet } = extra
+      const { document, operationName } = args
+      // graphql-ws has awaited the value, although its type does not show that.
+      const result = outcome as AsyncIterable<ExecutionResult> | ExecutionResult
+      if (isAsyncIterable(result)) {
+        // Shared subscriptions use their sink; another wrapper would stay for the lifetime of the
+        // subscription.
+        if (placeOf(args) !== null) return undefined
+        const refined = onFailure(result, (error) => {
+          const told = refineFailure(socket, error)
+          if (told !== null) throw told
+        })
+        if (outlet === undefined) return refined
+        return takeSeat(refined, { outlet, stamp: stampOf(id), number: preparedOf(args).number })
+      }
+      const isSubscription = getOperationAST(document, operationName)?.operation === 'subscription'
+      if (isSubscription && leaveIfAway(socket, result.errors)) return undefined
+      // A result without data is a refusal of the request. graphql-ws itself would send it as
+      // `next`, then `complete`; for an id that is not in `subscriptions` it sends nothing.
+      if (result.errors !== undefined && result.data === undefined && id in subscriptions) {
+        delete subscriptions[id]
+        await extra.send(JSON.stringify({ id, type: MessageType.Error, payload: result.errors.map(formatError) }))
+      }
+      return undefined
+    },
+
+    onNext: (_context, _id, _payload, _args, result) =>
+      result.errors === undefined ? undefined : formatResult(result),
+    onError: (_context, _id, _payload, errors) =>
+      errors.map((error) => formatError(error instanceof GraphQLError ? error : maskError(error))),
+  })
+
+  const answer = (served: ServedSocket, message: object): boolean => {
+    const { type, id, payload } = message as {
+      readonly type?: unknown
+      readonly id?: unknown
+      readonly payload?: unknown
+    }
+    if (type === MessageType.Ping || type === MessageType.Pong) {
+      if (payload !== undefined && !isRecord(payload)) return false
+      if (type === MessageType.Ping)
+        void served.send(JSON.stringify({ type: MessageType.Pong, ...(payload === undefined ? {} : { payload }) }))
+      return true
+    }
+    if (typeof id !== 'string') return false
+    if (type === MessageType.Complete) return !(id in served.operations)
+    if (type !== MessageType.Subscribe || id in served.operations || served.subscriptions() < maxSubscriptions)
+      return false
+    metrics.refused('subscriptions')
+    served.noteLimit('subscriptions', tooManyMessage)
+    void served.send(JSON.stringify({ id, type: MessageType.Error, payload: [tooMany] }))
+    return true
+  }
+
+  return { opened: protocol.opened, refineFailure, answer }
+}
+
+/** Encodes an operation id as it appears in the frames of its events. */
+function stampOf(id: string): Buffer {
+  return Buffer.from(JSON.stringify(id))
+}
+
+/** Returns the destination of a shared operation; the context of all other operations has none. */
+function placeOf({ contextValue }: ExecutionArgs): Place | null {
+  return typeof contextValue === 'object' && contextValue !== null && 'seat' in contextValue
+    ? (contextValue as Place)
+    : null
+}
+
+/**
+ * Reads `authorization` (or `Authorization`), formatted as in the header, or the bare `token`.
+ *
+ * @returns undefined when all are missing or null
+ * @throws TidingsError `UNAUTHENTICATED` for a value of another type: serving its sender without a
+ * viewer would hide the mistake
+ */
+function readCredentials(params: Readonly<Record<string, unknown>> | undefined): string | undefined {
+  for (const name of ['authorization', 'Authorization', 'token']) {
+    const value = params?.[name] ?? undefined
+    if (value === undefined) continue
+    if (typeof value !== 'string')
+      throw new TidingsError('UNAUTHENTICATED', `"${name}" of connection_init is not a string`)
+    return name === 'token' ? `Bearer ${value}` : value
+  }
+  return undefined
+}
+
+function unknownOperation(name: string | null | undefined): GraphQLError {
+  return new GraphQLError(
+    name ? `There is no operation named "${name}" in the document` : 'Name the operation: the document has several',
+    { extensions: { code: 'BAD_INPUT' } },
+  )
+}

@@ -1,0 +1,62 @@
+import type { ExecutionResult } from 'graphql'
+import type { Seat } from '../../live/deliver/sink.ts'
+
+/**
+ * Registers a subscription with its own execution on its socket, as shared subscriptions are
+ * registered. graphql-ws loses track of a subscription when its client reuses the id before the
+ * subscription has started: it would continue under the id of the other one, even after the socket
+ * has closed.
+ *
+ * Once the subscription has ended, or was asked to end, a pending `next()` is never settled:
+ * graphql-ws would take that for the end of the operation that has the same id by then, and
+ * complete it.
+ */
+export function takeSeat(
+  source: AsyncIterable<ExecutionResult>,
+  seat: Seat,
+): AsyncGenerator<ExecutionResult, void, undefined> {
+  const iterator = source[Symbol.asyncIterator]()
+  const done: IteratorReturnResult<undefined> = { done: true, value: undefined }
+  const never = new Promise<never>(() => undefined)
+  let isOver = false
+  const end = (): void => {
+    isOver = true
+    seat.outlet.closed(served)
+  }
+  const leave = async (): Promise<void> => {
+    if (isOver) return
+    end()
+    await iterator.return?.()
+  }
+  const served = { ...seat, leave: () => void leave().catch(() => undefined) }
+  const seated: AsyncGenerator<ExecutionResult, void, undefined> = {
+    async next() {
+      if (isOver) return never
+      try {
+        const step = await iterator.next()
+        if (isOver) return never
+        if (step.done !== true) return step
+        end()
+        return done
+      } catch (error) {
+        if (isOver) return never
+        end()
+        throw error
+      }
+    },
+    async return() {
+      await leave()
+      later?.leave()
+      return done
+    },
+    async throw(error: unknown) {
+      await leave()
+      throw error
+    },
+    [Symbol.asyncIterator]: () => seated,
+    [Symbol.asyncDispose]: leave,
+  }
+  const later = seat.outlet.opened(served)
+  if (later !== undefined) served.leave()
+  return seated
+}

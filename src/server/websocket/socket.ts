@@ -1,0 +1,348 @@
+import type { Duplex } from 'node:stream'
+import { CloseCode, type WebSocket as Port } from 'graphql-ws'
+import type { WebSocket } from 'ws'
+import type { SocketOutlet, SocketOwner } from '../../live/deliver/socket-sink.ts'
+import type { Live } from '../../live/live.ts'
+import type { Logger } from '../../logger.ts'
+import { closeCodes } from '../../protocol.ts'
+import type { Viewer } from '../../tasks/model/viewer.ts'
+import type { Connection, ConnectionControl, Connections, MoveReason } from '../connections/connections.ts'
+import { type Work, type WorkSource, workOf } from '../connections/work.ts'
+import type { Whence } from '../request/client-address.ts'
+import type { Note } from '../request/context.ts'
+import { isJsonTooDeep } from '../request/json-depth.ts'
+
+/** Closes a socket, with a reason that is cut to the 123 bytes allowed by the protocol. */
+export function closeSocket(socket: WebSocket, code: number, reason: string): void {
+  socket.close(code, Buffer.byteLength(reason) <= 123 ? reason : `${reason.slice(0, 40)}…`)
+}
+
+/** The close reason while the database is unavailable. */
+export const awayMessage = 'The database cannot be reached; connect again'
+
+/** The state shared by all sockets of a server. */
+export interface SocketSurroundings {
+  /** Unread response bytes beyond which no more messages are read from a socket. */
+  readonly maxBufferBytes: number
+  /** Maximum bytes that the operations of a socket retain together. */
+  readonly maxRetainedBytes: number
+  /** Maximum size of a message before the viewer is known, in bytes. */
+  readonly maxAnonymousBytes: number
+  readonly work: Work
+  /** Time of uninterrupted throttling after which a socket is closed. */
+  readonly floodMs: number
+  readonly connections: Connections
+  readonly live: Live | undefined
+  readonly note: Note
+  readonly logger: Logger
+  /**
+   * Returns the error that a client receives when its subscription fails; null when the socket
+   * closes instead.
+   */
+  readonly refine: (socket: WebSocket, error: unknown) => unknown
+  /**
+   * Handles the messages that do not need graphql-ws, at a fraction of the cost.
+   * @returns false for all others
+   */
+  readonly answer: (socket: ServedSocket, message: object) => boolean
+}
+
+/**
+ * An open WebSocket, with the interfaces of all its users: graphql-ws sends and receives through
+ * it, the connection register moves it, and live delivery asks its client to reconnect.
+ */
+export interface ServedSocket extends Port, ConnectionControl, SocketOwner, WorkSource {
+  readonly socket: WebSocket
+  /**
+   * The header of the upgrade. The request itself is not retained, because its headers take more
+   * memory than the socket.
+   */
+  readonly authorization: string | undefined
+  readonly connection: Connection
+  /** The sink that live delivery writes to. */
+  readonly outlet: SocketOutlet | undefined
+  viewer: Viewer | null
+  /** The operations of graphql-ws by id. */
+  operations: Readonly<Record<string, unknown>>
+  /** Whether the client has sent `connection_init`. */
+  hasBegun: boolean
+  /** The ping group of the socket. */
+  readonly pingTurn: number
+  /** Whether the last ping is still unanswered. */
+  isUnanswered: boolean
+  /** The callback of graphql-ws to call when the socket has closed. */
+  onClosed: (code: number, reason: string) => Promise<void>
+  close(code?: number, reason?: string): void
+  /**
+   * Records what an operation retains until it ends.
+   * @returns false when the operations of the socket would retain too much
+   */
+  retain(id: string, bytes: number): boolean
+  /** Records in the audit log that a limit was reached: once per socket and reason. */
+  noteLimit(reason: string, detail: string): void
+  /** Notifies all users of the socket that it has closed. */
+  closed(code: number, reason: string): void
+}
+
+/** Opens the resources of a socket, and registers it. */
+export function createServedSocket(options: {
+  readonly socket: WebSocket
+  /** The TCP socket of the WebSocket. */
+  readonly tcp: Duplex
+  readonly authorization: string | undefined
+  readonly from: Whence
+  readonly pingTurn: number
+  readonly surroundings: SocketSurroundings
+}): ServedSocket {
+  return new OpenWebSocket(options)
+}
+
+/** A class rather than closures: saves about 1 KB per instance, and there are thousands. */
+class OpenWebSocket implements ServedSocket {
+  readonly socket: WebSocket
+  readonly authorization: string | undefined
+  readonly connection: Connection
+  readonly outlet: SocketOutlet | undefined
+  viewer: Viewer | null = null
+  operations: Readonly<Record<string, unknown>> = none
+  hasBegun = false
+  isUnanswered = false
+  onClosed: (code: number, reason: string) => Promise<void> = () => Promise.resolve()
+  readonly pingTurn: number
+  readonly #surroundings: SocketSurroundings
+  /** The number of responses not yet taken by the operating system. */
+  #sending = 0
+  /** Messages that wait until the caller may make more work; undefined while none does. */
+  #throttled: Throttled | undefined
+  /** Since when its caller has had to wait, with pauses of less than {@link floodPauseMs}. */
+  #floodingSince = 0
+  #throttleEndedAt = 0
+  /** The larger ones of the operations' retained bytes, by operation id. */
+  #retained: Map<string, number> | undefined
+  #notedReasons: Set<string> | undefined
+
+  constructor({ socket, tcp, authorization, from, pingTurn, surroundings }: Parameters<typeof createServedSocket>[0]) {
+    this.socket = socket
+    this.authorization = authorization
+    this.pingTurn = pingTurn
+    this.#surroundings = surroundings
+    this.connection = surroundings.connections.open('ws', from, this)
+    this.outlet = surroundings.live?.openSocket({ webSocket: socket, socket: tcp, owner: this })
+  }
+
+  get address(): string {
+    return this.connection.from.address
+  }
+
+  get userId(): string | null {
+    return this.viewer?.userId ?? null
+  }
+
+  get socketId(): string {
+    return this.connection.id
+  }
+
+  get protocol(): string {
+    return this.socket.protocol
+  }
+
+  /**
+   * Resolves when the operating system has taken the message; that keeps the backlog of a slow
+   * subscriber in the log. A message that can no longer be sent waits for the end of the socket:
+   * otherwise a source that is always ready would spin, and starve the very event that ends it.
+   */
+  send(data: string): Promise<void> {
+    const { socket } = this
+    return new Promise((resolve) => {
+      if (socket.readyState !== socket.OPEN) return whenGone(socket, resolve)
+      this.#sending++
+      socket.send(data, (error) => {
+        this.#sending--
+        if (socket.isPaused && this.#throttled === undefined && (this.#sending === 0 || !this.#isBehind()))
+          socket.resume()
+        if (error) whenGone(socket, resolve)
+        else resolve()
+      })
+    })
+  }
+
+  close(code?: number, reason?: string): void {
+    closeSocket(this.socket, code ?? CloseCode.InternalServerError, reason ?? '')
+  }
+
+  onMessage(listener: (message: string) => Promise<void>): void {
+    const { socket } = this
+    // Without `binaryType` and compression, ws passes every message as one buffer.
+    socket.on('message', (data: Buffer) => {
+      // Reading is never paused for data written by live delivery alone: it resumes only after a
+      // response has been sent.
+      if (this.#sending > 0 && this.#isBehind()) socket.pause()
+      if (this.#throttled !== undefined) this.#throttled.messages.push(data)
+      else if (this.#mayHandle()) this.#handle(data, listener)
+      else this.#throttle(data, listener)
+    })
+  }
+
+  #mayHandle(): boolean {
+    const { work } = this.#surroundings
+    return !work.isTurnSpent(this) && work.waitMs(this) === 0
+  }
+
+  #handle(data: Buffer, listener: (message: string) => Promise<void>): void {
+    // The rest of what a closing socket has sent.
+    if (this.socket.readyState !== this.socket.OPEN) return
+    const { work, answer, maxAnonymousBytes, logger } = this.#surroundings
+    work.record(this, data.length + workOf.message)
+    if (this.viewer === null && data.length > maxAnonymousBytes)
+      return void this.close(messageTooBig, 'This message is too large without a token (MAX_ANONYMOUS_BODY_BYTES)')
+    if (isJsonTooDeep(data))
+      return void this.close(CloseCode.BadRequest, 'The JSON of this message is nested too deeply')
+    const message = readMessage(String(data))
+    if (typeof message === 'object' && answer(this, message)) return
+    listener(message as string).catch((error: unknown) => {
+      logger.error({ err: error }, 'failed to handle a WebSocket message')
+      this.close(CloseCode.InternalServerError, 'Something went wrong on the server')
+    })
+  }
+
+  /**
+   * Stops reading until the caller may make more work. ws has already parsed the messages that
+   * arrived with this one: they wait, in order.
+   */
+  #throttle(data: Buffer, listener: (message: string) => Promise<void>): void {
+    const throttled: Throttled = { messages: [data], next: 0 }
+    this.#throttled = throttled
+    if (performance.now() - this.#throttleEndedAt > floodPauseMs) this.#floodingSince = performance.now()
+    this.socket.pause()
+    const proceed = (): void => {
+      const { socket } = this
+      while (this.#mayHandle()) {
+        const message = throttled.messages[throttled.next]
+        if (message === undefined || socket.readyState !== socket.OPEN) {
+          this.#throttled = undefined
+          this.#throttleEndedAt = performance.now()
+          if (this.#sending === 0 || !this.#isBehind()) socket.resume()
+          return
+        }
+        throttled.next++
+        this.#handle(message, listener)
+      }
+      wait()
+    }
+    const wait = (): void => {
+      const { work, floodMs } = this.#surroundings
+      const waitMs = work.waitMs(this)
+      if (waitMs === 0) this.#floodingSince = performance.now()
+      // Only a socket that exceeds its own limit is closed: another one may have used up what its
+      // viewer or address has.
+      else if (performance.now() - this.#floodingSince > floodMs && work.socketWaitMs(this) > 0)
+        return void this.#endFlood()
+      if (waitMs === 0) setImmediate(proceed)
+      else setTimeout(proceed, Math.max(waitMs, shortestThrottleMs)).unref()
+    }
+    wait()
+  }
+
+  #endFlood(): void {
+    this.noteLimit('messages', 'The messages of one socket made too much work (MAX_SOCKET_WORK)')
+    this.close(closeCodes.tryAgainLater, 'Too many messages; connect again later')
+    // Nothing more is read from it, so the client's answer does not arrive.
+    setTimeout(() => this.terminate(), closeLingerMs).unref()
+  }
+
+  retain(id: string, bytes: number): boolean {
+    this.#retained?.delete(id)
+    // The number of operations is limited, so small ones need no bookkeeping.
+    if (bytes <= freeRetainedBytes) return true
+    this.#retained ??= new Map()
+    let sum = bytes
+    for (const [other, retained] of this.#retained) {
+      if (other in this.operations) sum += retained
+      else this.#retained.delete(other)
+    }
+    if (sum > this.#surroundings.maxRetainedBytes) return false
+    this.#retained.set(id, bytes)
+    return true
+  }
+
+  #isBehind(): boolean {
+    return this.socket.bufferedAmount > this.#surroundings.maxBufferBytes
+  }
+
+  move(why: MoveReason): void {
+    if (why === 'away') this.close(closeCodes.tryAgainLater, awayMessage)
+    else this.close(closeCodes.restart, 'This server is restarting; connect again')
+  }
+
+  terminate(): void {
+    this.socket.terminate()
+  }
+
+  unreadBytes(): number {
+    return this.socket.bufferedAmount
+  }
+
+  subscriptions(): number {
+    return Object.keys(this.operations).length
+  }
+
+  giveUp(): void {
+    this.noteLimit('slow', 'Nothing was read for SLOW_READER_MS')
+    this.close(closeCodes.tryAgainLater, 'Nothing was read for too long; connect again and resume')
+  }
+
+  refine(error: unknown): unknown {
+    return this.#surroundings.refine(this.socket, error)
+  }
+
+  noteLimit(reason: string, detail: string): void {
+    if (this.#notedReasons?.has(reason) === true) return
+    this.#notedReasons ??= new Set()
+    this.#notedReasons.add(reason)
+    this.#surroundings.note('LIMITED', this.viewer, this.connection.from, { reason, subject: 'ws', detail })
+  }
+
+  closed(code: number, reason: string): void {
+    const { connections, logger } = this.#surroundings
+    connections.close(this.connection)
+    this.outlet?.close()
+    this.onClosed(code, reason).catch((error: unknown) => logger.error({ err: error }, 'failed to release a WebSocket'))
+  }
+}
+
+const none: Readonly<Record<string, unknown>> = {}
+/** Close code of WebSocket for a message that is too large. */
+const messageTooBig = 1009
+const shortestThrottleMs = 20
+const floodPauseMs = 1_000
+/** Time that a client has to receive the close code of a socket that is not read any more. */
+const closeLingerMs = 1_000
+/** Retained bytes of an operation that are not counted. */
+const freeRetainedBytes = 512
+
+/** The messages that arrived while their socket was throttled. */
+interface Throttled {
+  readonly messages: Buffer[]
+  /** The index of the next message to handle. */
+  next: number
+}
+
+/** Resolves after all other effects of the end of a socket. */
+function whenGone(socket: WebSocket, resolve: () => void): void {
+  if (socket.readyState === socket.CLOSED) setImmediate(resolve)
+  else socket.once('close', () => setImmediate(resolve))
+}
+
+/**
+ * Parses a message for graphql-ws: its parser passes through parsed values. graphql-ws retains its
+ * input for the lifetime of a subscription, and would retain the whole text otherwise. Invalid JSON
+ * is left to graphql-ws to refuse.
+ */
+function readMessage(text: string): object | string {
+  try {
+    const message: unknown = JSON.parse(text)
+    return typeof message === 'object' && message !== null ? message : text
+  } catch {
+    return text
+  }
+}

@@ -1,0 +1,275 @@
+import type { PoolClient } from 'pg'
+import { typeid } from 'typeid-js'
+import { createTurns } from '../../async/keyed-queue.ts'
+import { type Database, withTransaction } from '../../db/connect.ts'
+import { TidingsError } from '../../errors.ts'
+import type { Appender } from '../../log/append.ts'
+import { tellIn } from '../../log/append-in-transaction.ts'
+import type { AppendUnit } from '../../log/append-unit.ts'
+import { noTracing, type Tracing } from '../../tracing/tracing.ts'
+import { appendWith } from '../model/append-with.ts'
+import type { Closings } from '../model/completion-hooks.ts'
+import type { Beginning, TaskDefinition } from '../model/define-task.ts'
+import { isStorable, storableText, unstorable } from '../model/storable.ts'
+import type { TaskStore } from '../model/store.ts'
+import { emptyProgress, isFinal, type Task, type TaskItem, taskTopic } from '../model/task.ts'
+import type { Places } from '../queue/positions.ts'
+import type { Doorbell } from '../queue/wake-ups.ts'
+import { createAdmission, type StartRequest } from './admission.ts'
+import { deleteTasks, eraseTasks } from './erase.ts'
+import { checkIdempotencyKey } from './idempotency-key.ts'
+
+/** Starts and ends tasks on behalf of users. */
+export interface TaskService {
+  /**
+   * Queues a task.
+   * @returns the task and whether it is new; it is not new when the idempotency key was known
+   * @throws TidingsError `RATE_LIMITED` (details `retryAfterMs`), `IDEMPOTENCY_KEY_REUSED`,
+   *   `BAD_INPUT`, and any error of the kind's `begin`
+   */
+  start(request: StartRequest): Promise<{ readonly task: Task; readonly isNew: boolean }>
+  /**
+   * Ends a task that is not final; it is canceled for all subscribers immediately, and the worker
+   * that runs it is notified to stop. Canceling a canceled task succeeds.
+   * @throws TidingsError `NOT_FOUND`, or `CONFLICT` when it has completed or failed
+   */
+  cancel(id: string, reason?: string): Promise<Task>
+  /**
+   * Deletes the stored data of tasks about a deleted subject, and cancels active ones; see
+   * {@link eraseTasks}.
+   * @returns the ids of the canceled tasks
+   */
+  erase(ids: readonly string[], reason: string): Promise<readonly string[]>
+  /**
+   * Permanently deletes tasks, after canceling those that are not final; see {@link deleteTasks}.
+   * @returns the ids of the canceled tasks
+   */
+  delete(ids: readonly string[], reason: string): Promise<readonly string[]>
+  /**
+   * Retries a failed or canceled task as a new task.
+   * @throws TidingsError `NOT_FOUND`, `CONFLICT` and the errors of `start`
+   */
+  retry(
+    id: string,
+    options: { readonly idempotencyKey?: string | undefined; readonly headStartMs?: number },
+  ): Promise<{ readonly task: Task; readonly isNew: boolean }>
+}
+
+/**
+ * The channel on which workers are notified to stop a task: `{ stop: taskId }`. A hint; the
+ * heartbeat notices as well.
+ */
+export const controlChannel = 'tasks:control'
+
+/** Creates the service. */
+export function createTaskService(options: {
+  readonly database: Database
+  readonly store: TaskStore
+  readonly appender: Appender
+  readonly doorbell: Doorbell
+  readonly places: Places
+  readonly definitions: ReadonlyMap<string, TaskDefinition>
+  readonly closings: Closings
+  readonly tellWorkers: (taskId: string) => void
+  readonly maxStartsPerMinute: number
+  readonly idempotencyHours: number
+  readonly tracing?: Tracing
+}): TaskService {
+  const {
+    database,
+    store,
+    appender,
+    doorbell,
+    places,
+    definitions,
+    closings,
+    tellWorkers,
+    maxStartsPerMinute,
+    idempotencyHours,
+    tracing = noTracing,
+  } = options
+  const admission = createAdmission({ maxStartsPerMinute, idempotencyHours })
+  const inTurn = createTurns()
+
+  const mustGet = async (id: string): Promise<Task> => {
+    const task = await store.get(id)
+    if (task === null) throw new TidingsError('NOT_FOUND', `There is no task "${id}"`, { id })
+    return task
+  }
+
+  const insert = async (
+    client: PoolClient,
+    request: StartRequest,
+    beginning: Beginning,
+    attempts: number,
+    id: string,
+  ): Promise<void> => {
+    const { headStartMs = 0 } = request
+    const { items = [], subject = null, size = null, variant = null } = beginning
+    const progress = { ...emptyProgress, totalItems: items.length }
+    await client.query(
+      `with made as (insert into topic (name) values ($1))
+       insert into task (id, kind, status, owner, subject, input, max_attempts, progress, retry_of, queue_key, created_at, trace,
+         size, variant)
+       values ($2, $3, 'QUEUED', $4, $5, $6, $7, $8, $9, clock_timestamp() - $10 * interval '1 ms', clock_timestamp(), $11, $12, $13)`,
+      [
+        taskTopic(id),
+        id,
+        request.kind,
+        request.owner,
+        subject,
+        JSON.stringify(request.input),
+        attempts,
+        JSON.stringify(progress),
+        request.retryOf ?? null,
+        headStartMs,
+        tracing.current() ?? null,
+        size,
+        variant,
+      ],
+    )
+    const parts = items.map(
+      ({ key, label }, position): TaskItem => ({ key, label, position, status: 'PENDING', percent: 0, error: null }),
+    )
+    const told = { status: 'QUEUED', progress }
+    await tellIn(appender, client, {
+      topic: taskTopic(id),
+      events: [
+        { type: 'TaskQueued', payload: told },
+        // Items known before the start are events too, so that subscribers that replay the history
+        // receive them.
+        ...(parts.length > 0 ? [{ type: 'TaskItemsAdded', payload: { ...told, items: parts } }] : []),
+      ],
+      task: { id, expect: ['QUEUED'], ...(parts.length > 0 ? { items: parts } : {}) },
+    })
+  }
+
+  const startInTransaction = (
+    request: StartRequest,
+    definition: TaskDefinition,
+    input: unknown,
+  ): Promise<{ readonly known: string } | { readonly id: string }> =>
+    withTransaction(database, async (client) => {
+      const { owner, retriedSubject = null } = request
+      await admission.lock(client, owner)
+      const known = await admission.find(client, request)
+      if (known !== null) return { known }
+      await admission.checkRate(client, owner)
+      const id = typeid('task').toString()
+      // The application's rows are locked before the engine's, here as in every other transaction.
+      const beginning = (await definition.begin?.(client, input, { taskId: id, owner, retriedSubject })) ?? {}
+      await insert(client, request, beginning, definition.attempts, id)
+      await admission.note(client, request, id)
+      return { id }
+    })
+
+  const start: TaskService['start'] = (request) =>
+    tracing.within(`enqueue ${request.kind}`, { role: 'producer' }, async (facts) => {
+      const started = await startOne(request)
+      facts['tidings.task'] = started.task.id
+      facts['tidings.new'] = started.isNew
+      return started
+    })
+
+  const startOne: TaskService['start'] = async (request) => {
+    const definition = definitions.get(request.kind)
+    if (definition === undefined) throw new TidingsError('BAD_INPUT', `There is no kind of task "${request.kind}"`)
+    const parsed = definition.input.safeParse(request.input)
+    if (!parsed.success) {
+      const issues = parsed.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message }))
+      throw new TidingsError(
+        'BAD_INPUT',
+        `The input of ${request.kind} does not fit: ${issues.map(({ path, message }) => `${path}: ${message}`).join('; ')}`,
+        { issues },
+      )
+    }
+    refuseUnstorable(request)
+    checkIdempotencyKey(request.idempotencyKey)
+    const known = await admission.find(database.pool, request)
+    if (known !== null) return { task: await mustGet(known), isNew: false }
+    // One start per owner at a time in this process, so that starts waiting for each other take one
+    // connection and not the whole pool.
+    const outcome = await inTurn(request.owner, () => startInTransaction(request, definition, parsed.data))
+    if ('known' in outcome) return { task: await mustGet(outcome.known), isNew: false }
+    const { id } = outcome
+    places.moved(request.kind)
+    await doorbell.ring(request.kind, id, 1)
+    return { task: await mustGet(id), isNew: true }
+  }
+
+  const cancelOnce = async (task: Task, reason: string | undefined): Promise<boolean> => {
+    const { commit } = await closings.of(task, { status: 'CANCELED', error: null, result: null })
+    const unit: AppendUnit = {
+      topic: taskTopic(task.id),
+      close: true,
+      events: [{ type: 'TaskCanceled', payload: { status: 'CANCELED', reason: reason ?? null } }],
+      task: {
+        id: task.id,
+        expect: ['QUEUED', 'RUNNING', 'RETRYING'],
+        set: {
+          status: 'CANCELED',
+          worker: null,
+          attemptEnd: { outcome: 'CANCELED' },
+          ...(reason === undefined ? {} : { cancelReason: reason }),
+        },
+      },
+    }
+    const { accepted } = await appendWith({ database, appender }, unit, commit)
+    // The task ended otherwise.
+    if (!accepted) return false
+    tellWorkers(task.id)
+    places.moved(task.kind)
+    return true
+  }
+
+  const cancel: TaskService['cancel'] = async (id, given) => {
+    const reason = given === undefined ? undefined : storableText(given)
+    const task = await mustGet(id)
+    if (!isFinal(task.status) && (await cancelOnce(task, reason))) return mustGet(id)
+    const now = await mustGet(id)
+    if (now.status === 'CANCELED') return now
+    throw new TidingsError('CONFLICT', `Task "${id}" is ${now.status.toLowerCase()} and cannot be canceled`, {
+      taskId: id,
+    })
+  }
+
+  return {
+    start,
+    cancel,
+    erase: (ids, reason) => eraseTasks({ database, cancel }, ids, reason),
+    delete: (ids, reason) => deleteTasks({ database, cancel }, ids, reason),
+    async retry(id, { idempotencyKey, headStartMs }) {
+      const task = await mustGet(id)
+      const request = {
+        kind: task.kind,
+        input: task.input,
+        owner: task.owner,
+        idempotencyKey,
+        ...(headStartMs === undefined ? {} : { headStartMs }),
+        retryOf: id,
+        retriedSubject: task.subject,
+      }
+      // Checked before the task's state: a key that was used for another request is rejected as
+      // such, whatever the state of this task.
+      checkIdempotencyKey(idempotencyKey)
+      await admission.find(database.pool, request)
+      if (task.status !== 'FAILED' && task.status !== 'CANCELED')
+        throw new TidingsError(
+          'CONFLICT',
+          `Task "${id}" is ${task.status.toLowerCase()}; only a failed or canceled one can be retried`,
+          { taskId: id },
+        )
+      return start(request)
+    },
+  }
+}
+
+/**
+ * Rejects input that PostgreSQL cannot store (U+0000 and unpaired surrogates); replacing them
+ * silently would start a different task.
+ */
+function refuseUnstorable({ input }: StartRequest): void {
+  if (isStorable(input)) return
+  const issues = [{ path: 'input', message: unstorable }]
+  throw new TidingsError('BAD_INPUT', `The input ${unstorable}`, { issues })
+}

@@ -1,0 +1,174 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Database, withTransaction } from '../../db/connect.ts'
+import type { Appender } from '../../log/append.ts'
+import { tellIn } from '../../log/append-in-transaction.ts'
+import type { Appended, AppendUnit } from '../../log/append-unit.ts'
+import type { TaskDefinition } from '../model/define-task.ts'
+import { isPassing } from '../model/failure.ts'
+import { type AttemptState, beginAttempt } from '../model/progress.ts'
+import type { TaskStore } from '../model/store.ts'
+import { type Task, taskTopic } from '../model/task.ts'
+
+/** A task that this worker has claimed, for one attempt. */
+export interface Claim {
+  readonly task: Task
+  readonly attempt: number
+  readonly state: AttemptState
+  /** The topic's seq after `TaskStarted`. */
+  readonly seq: number
+  /**
+   * Time in the queue before the first attempt, by the database's clock; null for later attempts.
+   */
+  readonly waitedMs: number | null
+}
+
+/**
+ * One try is lost for each claim that another process wins; this many lost in a row are no
+ * coincidence.
+ */
+const maxTries = 50
+/** Interval between reads of the task after a claim with an unknown outcome. */
+const recallMs = 250
+
+/** The options of {@link claimNext}. */
+export interface ClaimOptions {
+  readonly database: Database
+  readonly store: TaskStore
+  readonly appender: Appender
+  readonly worker: string
+  readonly leaseMs: number
+}
+
+/**
+ * Claims the next task of a kind: one whose retry is due, else the first in the queue, among the
+ * tasks of owners below the limit of running tasks.
+ *
+ * Candidates are read without a lock and claimed by the guard of the append: of several workers
+ * that want the same task, one is accepted and the others look again. (A `for update skip locked`
+ * would lock the task's row before its topic's row, and every other writer locks them in the
+ * opposite order.)
+ *
+ * @returns null when no waiting task may run
+ */
+export async function claimNext(
+  options: ClaimOptions,
+  { kind, stages, perUser = null }: Pick<TaskDefinition, 'kind' | 'stages' | 'perUser'>,
+): Promise<Claim | null> {
+  const { database, store, appender, worker, leaseMs } = options
+  for (let attempt = 0; attempt < maxTries; attempt++) {
+    const id = await findCandidate(database, kind, perUser)
+    if (id === null) return null
+    const found = await store.snapshot(id)
+    if (found === null) continue
+    const { task, items } = found.state
+    if (task.status !== 'QUEUED' && task.status !== 'RETRYING') continue
+    const state = beginAttempt(items, (task.startedAt ?? new Date()).toISOString(), stages !== undefined)
+    const next = task.attempt + 1
+    const unit: AppendUnit & Required<Pick<AppendUnit, 'task'>> = {
+      topic: taskTopic(id),
+      ...(task.trace === null ? {} : { trace: task.trace }),
+      events: [{ type: 'TaskStarted', payload: { status: 'RUNNING', progress: state.progress, attempt: next } }],
+      task: {
+        id,
+        expect: ['QUEUED', 'RETRYING'],
+        attempt: task.attempt,
+        set: { status: 'RUNNING', attempt: next, worker, leaseMs, progress: { ...state.progress }, error: null },
+        ...(items.length > 0 ? { items: [...state.items.values()] } : {}),
+      },
+    }
+    const claimed = await appendOrRecall(options, unit, next, () =>
+      perUser === null ? appender.append(unit) : appendWithin(options, task, perUser, unit),
+    )
+    if (claimed === null) continue
+    const waitedMs =
+      next === 1 && claimed.startedAt !== null ? claimed.startedAt.getTime() - task.createdAt.getTime() : null
+    return { task: { ...task, attempt: next }, attempt: next, state, seq: claimed.seq, waitedMs }
+  }
+  return null
+}
+
+/**
+ * Appends the claim. If the database did not answer, the claim may still have been committed, and
+ * the task would then wait for the lease of a worker that does not know it holds it. So the task is
+ * read until the outcome is known, for at most the duration of the lease.
+ *
+ * @returns null when this worker does not hold the task
+ * @throws the error of the append, when the outcome stays unknown
+ */
+async function appendOrRecall(
+  { store, worker, leaseMs }: ClaimOptions,
+  unit: AppendUnit & Required<Pick<AppendUnit, 'task'>>,
+  attempt: number,
+  append: () => Promise<Appended | null>,
+): Promise<{ readonly seq: number; readonly startedAt: Date | null } | null> {
+  const { id } = unit.task
+  try {
+    const appended = await append()
+    if (!appended?.accepted) return null
+    const startedAt = appended.events[0]?.at
+    return { seq: appended.seq, startedAt: startedAt === undefined ? null : new Date(startedAt) }
+  } catch (error) {
+    if (!isPassing(error)) throw error
+    const deadline = performance.now() + leaseMs
+    while (performance.now() < deadline) {
+      await delay(recallMs, undefined, { ref: false })
+      const task = await store.get(id).catch(() => undefined)
+      if (task === undefined) continue
+      const isOurs = task?.status === 'RUNNING' && task.worker === worker && task.attempt === attempt
+      return isOurs ? { seq: task.seq, startedAt: task.startedAt } : null
+    }
+    throw error
+  }
+}
+
+/**
+ * Appends while no other claim for the same owner and kind is in progress, so that the limit is
+ * exact. The lock is not a row lock, and no transaction that holds row locks waits for it.
+ *
+ * @returns null when the owner has reached the limit in the meantime
+ */
+async function appendWithin(
+  { database, appender }: ClaimOptions,
+  { kind, owner }: Task,
+  perUser: number,
+  unit: AppendUnit,
+): Promise<Appended | null> {
+  return withTransaction(database, async (client) => {
+    await client.query(`select pg_advisory_xact_lock(hashtextextended('tidings run ' || $1 || ' ' || $2, 0))`, [
+      kind,
+      owner,
+    ])
+    const { rows } = await client.query<{ count: number }>(
+      `select count(*)::int as count from task where status = 'RUNNING' and kind = $1 and owner = $2`,
+      [kind, owner],
+    )
+    return (rows[0]?.count ?? 0) < perUser ? tellIn(appender, client, unit) : null
+  })
+}
+
+/**
+ * Returns the id of the task of a kind to run next; null when there is none.
+ *
+ * A task of an owner with `perUser` tasks already running is skipped until one of those ends. It
+ * keeps its place in the queue; tasks behind it only take the slots that it may not use.
+ */
+export async function findCandidate(
+  { pool }: Pick<Database, 'pool'>,
+  kind: string,
+  perUser: number | null,
+): Promise<string | null> {
+  const { rows } = await pool.query<{ id: string }>({
+    name: 'tidings-candidate',
+    text: `with busy as materialized (
+        select owner from task where status = 'RUNNING' and kind = $1 group by owner having count(*) >= $2::int
+      )
+      (select id from task where status = 'RETRYING' and kind = $1 and next_attempt_at <= now()
+         and owner not in (select owner from busy) order by next_attempt_at limit 1)
+      union all
+      (select id from task where status = 'QUEUED' and kind = $1
+         and owner not in (select owner from busy) order by queue_key, id limit 1)
+      limit 1`,
+    values: [kind, perUser],
+  })
+  return rows[0]?.id ?? null
+}

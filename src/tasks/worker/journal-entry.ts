@@ -1,0 +1,75 @@
+import type { JsonObject } from '../../db/tables.ts'
+import type { TaskPatch } from '../../log/append-unit.ts'
+import { type AttemptState, isBatchDone } from '../model/progress.ts'
+import type { Commit, Report } from '../model/report.ts'
+import type { ItemStatus, ProgressState, TaskEventType, TaskItem } from '../model/task.ts'
+
+/**
+ * A unit written to the log in one transaction: events, changes of the task's row and items, and
+ * the application's commit.
+ */
+export interface Entry {
+  readonly events: readonly { readonly type: TaskEventType; readonly payload: JsonObject }[]
+  readonly set?: TaskPatch
+  readonly items?: readonly TaskItem[]
+  readonly commit?: Commit | undefined
+  readonly close?: boolean
+}
+
+const itemEvents: Readonly<Record<Exclude<ItemStatus, 'PENDING'>, TaskEventType>> = {
+  RUNNING: 'TaskItemStarted',
+  COMPLETED: 'TaskItemCompleted',
+  SKIPPED: 'TaskItemCompleted',
+  FAILED: 'TaskItemFailed',
+}
+
+/**
+ * Returns the entry that a report writes immediately, given the progress to publish; undefined when
+ * the report may be merged with adjacent ones.
+ *
+ * @param before - the attempt without the report
+ * @param after - the attempt with the report
+ * @param isBatchTold - whether the end of all items was already published
+ */
+export function entryOf(
+  report: Report,
+  before: AttemptState,
+  after: AttemptState,
+  isBatchTold: boolean,
+): ((progress: ProgressState) => Entry) | undefined {
+  const payload = (progress: ProgressState): JsonObject => ({ status: 'RUNNING', progress })
+  switch (report.is) {
+    case 'advance': {
+      const { commit } = report
+      if (after.progress.stage === before.progress.stage && commit === undefined) return undefined
+      return (progress) => ({ events: [{ type: 'TaskAdvanced', payload: payload(progress) }], commit })
+    }
+    case 'items': {
+      const { commit } = report
+      const items = [...after.items.values()].filter(({ key }) => !before.items.has(key))
+      if (items.length === 0 && commit === undefined) return undefined
+      return (progress) => ({
+        events: [{ type: 'TaskItemsAdded', payload: { ...payload(progress), items } }],
+        items,
+        commit,
+      })
+    }
+    case 'item': {
+      const { commit, key, status } = report
+      const item = after.items.get(key)
+      if (item === undefined) return undefined
+      const isBatchEnd = !isBatchTold && isBatchDone(after.progress)
+      return (progress) => ({
+        events: [
+          { type: itemEvents[status], payload: { ...payload(progress), item } },
+          ...(isBatchEnd ? [{ type: 'TaskBatchCompleted' as const, payload: payload(progress) }] : []),
+        ],
+        items: [item],
+        commit,
+      })
+    }
+    case 'itemPercent':
+    case 'output':
+      return undefined
+  }
+}

@@ -1,0 +1,200 @@
+import type { Database } from '../../db/connect.ts'
+import type { Appender } from '../../log/append.ts'
+import type { Appended, AppendUnit } from '../../log/append-unit.ts'
+import type { Logger } from '../../logger.ts'
+import { appendWith } from '../model/append-with.ts'
+import type { Closings } from '../model/completion-hooks.ts'
+import type { TaskDefinition } from '../model/define-task.ts'
+import { isPassing } from '../model/failure.ts'
+import type { Commit } from '../model/report.ts'
+import type { TaskStore } from '../model/store.ts'
+import { countAttempts, type FailureState, maxLosses, type Task, taskTopic } from '../model/task.ts'
+import type { Doorbell } from '../queue/wake-ups.ts'
+
+/** Recovers tasks from dead workers and lost wake-ups. */
+export interface Sweeper extends AsyncDisposable {
+  /** Checks once, now, for both expired leases and forgotten tasks. */
+  sweep(): Promise<void>
+  /** Expired leases that were reclaimed, and wake-ups that were repeated, since the start. */
+  readonly counters: { takenBack: number; rungAgain: number }
+}
+
+/**
+ * Creates the sweeper of a worker process. Several may sweep at once: every decision is a guarded
+ * append, so one wins.
+ *
+ * @param options.sweepMs - interval of the checks for forgotten tasks; also the age at which a
+ *   waiting task counts as forgotten
+ * @param options.leaseMs - expired leases are checked for ten times within it, unless `sweepMs` is
+ *   shorter
+ * @param options.onTakenBack - called with each task that had an expired lease
+ * @param options.onWaiting - called with the kind of each task that waits although possibly no
+ *   wake-up is pending
+ */
+export function createSweeper(options: {
+  readonly database: Database
+  readonly store: TaskStore
+  readonly appender: Appender
+  readonly doorbell: Doorbell
+  readonly definitions: ReadonlyMap<string, TaskDefinition>
+  readonly closings: Closings
+  readonly logger: Logger
+  readonly sweepMs: number
+  readonly leaseMs: number
+  readonly onTakenBack: (task: Task) => void
+  readonly onWaiting: (kind: string) => void
+}): Sweeper {
+  const { database, store, appender, doorbell, definitions, closings, logger, sweepMs, leaseMs } = options
+  const { onTakenBack, onWaiting } = options
+  const counters = { takenBack: 0, rungAgain: 0 }
+  const kinds = [...definitions.keys()]
+  const limits = [...definitions.values()].map(({ perUser }) => perUser ?? null)
+
+  const takeBack = async (task: Task): Promise<void> => {
+    const guard = {
+      id: task.id,
+      expect: ['RUNNING'] as const,
+      attempt: task.attempt,
+      ...(task.worker === null ? {} : { worker: task.worker }),
+    }
+    const mayRetry = countAttempts(task, 'WORKER_LOST') + 1 < maxLosses
+    const error: FailureState = {
+      code: 'WORKER_LOST',
+      message: 'The worker that ran this task stopped answering.',
+      retryable: mayRetry,
+      advice: mayRetry
+        ? 'Nothing to do: the task is taken up again.'
+        : 'Retry it; if it is lost again, it may be what brings the worker down.',
+    }
+    const attemptEnd = { outcome: 'WORKER_LOST' as const, error: { ...error } }
+    logger.warn(
+      { taskId: task.id, attempt: task.attempt, worker: task.worker, mayRetry },
+      'reclaimed a task after its lease expired',
+    )
+    if (mayRetry) {
+      const appended = await appender.append({
+        topic: taskTopic(task.id),
+        events: [
+          {
+            type: 'TaskRetrying',
+            payload: { status: 'RETRYING', error, attempt: task.attempt + 1, nextAttemptAt: new Date().toISOString() },
+          },
+        ],
+        task: {
+          ...guard,
+          set: { status: 'RETRYING', error: { ...error }, attemptEnd, worker: null, nextAttemptInMs: 0 },
+        },
+      })
+      if (!appended.accepted) return
+      counters.takenBack++
+      onTakenBack(task)
+      onWaiting(task.kind)
+      await doorbell.ring(task.kind, task.id, task.attempt + 1)
+      return
+    }
+    const { commit: whole, unsettled } = await closings.of(task, { status: 'FAILED', error, result: null })
+    const unit: AppendUnit = {
+      topic: taskTopic(task.id),
+      close: true,
+      events: [{ type: 'TaskFailed', payload: { status: 'FAILED', error } }],
+      task: { ...guard, set: { status: 'FAILED', error: { ...error }, attemptEnd, worker: null } },
+    }
+    const fail = (commit: Commit | undefined): Promise<Appended> =>
+      appendWith({ database, appender }, unit, commit).catch((reason: unknown) => {
+        if (commit === unsettled || isPassing(reason)) throw reason
+        // The application's completion hook fails; that must not keep the task from ending for its
+        // subscribers.
+        logger.error(
+          { err: reason, taskId: task.id },
+          'failed to run the completion hook of a lost task; ending it without',
+        )
+        return fail(unsettled)
+      })
+    const appended = await fail(whole)
+    // Another sweeper was first, or the task ended otherwise.
+    if (!appended.accepted) return
+    counters.takenBack++
+    onTakenBack(task)
+  }
+
+  const takeBackLost = async (): Promise<void> => {
+    const lost = await database.pool.query<{ id: string }>(
+      `select id from task where status = 'RUNNING' and kind = any($1::text[]) and lease_until < now() order by id limit 100`,
+      [kinds],
+    )
+    const tasks = await store.getMany(lost.rows.map(({ id }) => id))
+    // Concurrently: an unresponsive queue must not delay the other tasks.
+    await Promise.all(
+      tasks.map(async (task) => {
+        if (task?.status !== 'RUNNING') return
+        await takeBack(task).catch((error: unknown) =>
+          logger.error({ err: error, taskId: task.id }, 'failed to reclaim a lost task'),
+        )
+      }),
+    )
+  }
+
+  const ringForForgotten = async (): Promise<void> => {
+    // Workers that were killed did not delete their row.
+    await database.pool.query(`delete from worker where seen_at < now() - interval '1 hour'`)
+    // Tasks that may not run now get no wake-up: as the first fifty in the queue they could keep
+    // all others from getting one.
+    const forgotten = await database.pool.query<{ id: string; kind: string; attempt: number }>(
+      `with busy as materialized (
+         select r.kind, r.owner from task r join unnest($1::text[], $3::int[]) as l(kind, per_user) on l.kind = r.kind
+         where r.status = 'RUNNING' group by r.kind, r.owner, l.per_user having count(*) >= l.per_user
+       )
+       (select id, kind, attempt from task where status = 'RETRYING' and kind = any($1::text[])
+          and next_attempt_at < now() - $2 * interval '1 ms' and (kind, owner) not in (select kind, owner from busy)
+          order by next_attempt_at limit 50)
+       union all
+       (select id, kind, attempt from task where status = 'QUEUED' and kind = any($1::text[])
+          and created_at < now() - $2 * interval '1 ms' and (kind, owner) not in (select kind, owner from busy)
+          order by queue_key, id limit 50)`,
+      [kinds, sweepMs, limits],
+    )
+    counters.rungAgain += forgotten.rows.length
+    for (const { kind } of forgotten.rows) onWaiting(kind)
+    // A pending wake-up has the same job id and is not added again.
+    await Promise.all(forgotten.rows.map(({ id, kind, attempt }) => doorbell.ring(kind, id, attempt + 1)))
+  }
+
+  const lost = createSingleFlight(takeBackLost, logger)
+  const forgotten = createSingleFlight(ringForForgotten, logger)
+  const timers = [
+    setInterval(() => void lost(), Math.min(sweepMs, leaseMs / 10)).unref(),
+    setInterval(() => void forgotten(), sweepMs).unref(),
+  ]
+
+  return {
+    counters,
+    async sweep() {
+      await lost()
+      await forgotten()
+    },
+    async [Symbol.asyncDispose]() {
+      for (const timer of timers) clearInterval(timer)
+      await Promise.all([lost.pending(), forgotten.pending()])
+    },
+  }
+}
+
+/**
+ * Creates a function that runs `work` once at a time: a call during a run shares its promise. Never
+ * rejects.
+ */
+function createSingleFlight(
+  work: () => Promise<void>,
+  logger: Logger,
+): (() => Promise<void>) & { pending(): Promise<void> | undefined } {
+  let running: Promise<void> | undefined
+  const run = (): Promise<void> => {
+    running ??= work()
+      .catch((error: unknown) => logger.warn({ err: error }, 'failed to sweep; retrying'))
+      .finally(() => {
+        running = undefined
+      })
+    return running
+  }
+  return Object.assign(run, { pending: () => running })
+}

@@ -1,0 +1,274 @@
+import { z } from 'zod'
+import { createTurns } from '../../async/keyed-queue.ts'
+import type { Bus } from '../../bus/bus.ts'
+import type { Database } from '../../db/connect.ts'
+import type { Appender } from '../../log/append.ts'
+import type { Logger } from '../../logger.ts'
+import { noTracing, type Tracing } from '../../tracing/tracing.ts'
+import type { Closings } from '../model/completion-hooks.ts'
+import type { TaskDefinition } from '../model/define-task.ts'
+import type { TaskStore } from '../model/store.ts'
+import type { Task } from '../model/task.ts'
+import type { Estimates } from '../queue/estimate.ts'
+import type { Places } from '../queue/positions.ts'
+import type { Doorbell } from '../queue/wake-ups.ts'
+import { controlChannel } from '../start/service.ts'
+import { type Claim, claimNext } from './claim.ts'
+import { createLeases } from './lease.ts'
+import { type Outcome, runAttempt } from './runner.ts'
+import { createSweeper } from './sweeper.ts'
+import { createTaskMeasures, type TaskMeasures } from './task-metrics.ts'
+
+/** The task worker of a process: handles wake-ups, runs attempts, renews their leases, sweeps. */
+export interface TaskWorker extends AsyncDisposable {
+  /** The worker id in the leases of this process. */
+  readonly id: string
+  /** Number of running attempts. */
+  readonly running: number
+  /** Outcomes of attempts, expired leases reclaimed and wake-ups repeated, since the start. */
+  readonly counters: Readonly<Record<Outcome | 'takenBack' | 'rungAgain', number>>
+  /** The maximum number of attempts of each kind that this process runs at once. */
+  readonly slots: Readonly<Record<string, number>>
+  readonly measures: TaskMeasures
+  /**
+   * Stops claiming tasks and immediately hands all running tasks over to other workers. Called by
+   * dispose.
+   *
+   * A task gets no time to finish: its remaining time is unknown, and its subscribers would wait
+   * first for it and then for its next attempt.
+   */
+  drain(): Promise<void>
+}
+
+const controlMessage = z.object({ stop: z.string() })
+/** Maximum time for an attempt to end after it was stopped, before it is abandoned. */
+const letGoMs = 3_000
+
+/** Starts the worker of this process. */
+export async function startWorker(options: {
+  readonly database: Database
+  readonly store: TaskStore
+  readonly appender: Appender
+  readonly bus: Bus
+  readonly doorbell: Doorbell
+  readonly places: Places
+  readonly estimates: Estimates
+  readonly definitions: ReadonlyMap<string, TaskDefinition>
+  readonly closings: Closings
+  readonly logger: Logger
+  readonly leaseMs: number
+  readonly coalesceMs: number
+  readonly sweepMs: number
+  readonly tracing?: Tracing
+}): Promise<TaskWorker> {
+  const {
+    database,
+    store,
+    appender,
+    bus,
+    doorbell,
+    places,
+    estimates,
+    definitions,
+    closings,
+    logger,
+    leaseMs,
+    coalesceMs,
+    sweepMs,
+    tracing = noTracing,
+  } = options
+  const id = `w_${crypto.randomUUID().slice(0, 13)}`
+  const outcomes: Record<Outcome, number> = { completed: 0, failed: 0, retrying: 0, 'handed on': 0, stopped: 0 }
+  const underWay = new Set<Promise<boolean>>()
+  /** Attempts in progress by kind, counted from before their claim. */
+  const busy = new Map<string, number>()
+  const inTurn = createTurns()
+  const measures = createTaskMeasures()
+  let isDraining = false
+
+  // Excludes kinds that this process does not run.
+  const answered = [...definitions.values()].filter(({ concurrency }) => concurrency > 0)
+  const slots = Object.fromEntries(answered.map(({ kind, concurrency }) => [kind, concurrency]))
+  const leases = createLeases({ database, logger, worker: id, leaseMs, slots })
+  const control = bus.subscribe(controlChannel, (message) => {
+    const parsed = controlMessage.safeParse(message)
+    if (parsed.success) leases.stop(parsed.data.stop, 'canceled')
+  })
+  const sweeper = createSweeper({
+    database,
+    store,
+    appender,
+    doorbell,
+    definitions,
+    closings,
+    logger,
+    sweepMs,
+    leaseMs,
+    onTakenBack: ({ kind }) => places.moved(kind),
+    onWaiting: (kind) => pickUp(kind),
+  })
+
+  /**
+   * Runs an attempt in the trace in which the task was started, in whichever process, or in a new
+   * trace.
+   */
+  const traced = ({ task, attempt, waitedMs }: Claim, run: () => Promise<Outcome>): Promise<Outcome> =>
+    tracing.within(`attempt ${task.kind}`, { role: 'consumer', parent: task.trace }, async (facts) => {
+      const outcome = await run()
+      facts['tidings.task'] = task.id
+      facts['tidings.attempt'] = attempt
+      facts['tidings.outcome'] = outcome
+      if (waitedMs !== null) facts['tidings.waited_ms'] = waitedMs
+      if (outcome === 'failed' || outcome === 'retrying') facts['error.type'] = outcome
+      return outcome
+    })
+
+  /** Runs the next attempt of a kind to its end. @returns false when there was none to claim */
+  const runNext = async (definition: TaskDefinition): Promise<boolean> => {
+    // One claim per kind at a time: of several that want the first task in the queue, all but one
+    // would have to look again.
+    const claim = await inTurn(definition.kind, () =>
+      claimNext({ database, store, appender, worker: id, leaseMs }, definition),
+    )
+    if (claim === null) return false
+    places.moved(definition.kind)
+    const lease = leases.hold(claim.task.id, claim.attempt)
+    if (isDraining) lease.stop('shutdown')
+    // So that the first event already has an estimate.
+    estimates.recall(definition.kind)
+    if (claim.waitedMs !== null) measures.waited(definition.kind, claim.waitedMs)
+    const startedAt = performance.now()
+    measures.began(definition.kind)
+    try {
+      const outcome = await traced(claim, () =>
+        runAttempt(
+          { database, appender, estimates, closings, logger, worker: id, leaseMs, coalesceMs },
+          definition,
+          claim,
+          lease.signal,
+        ),
+      )
+      measures.ended(definition.kind, outcome, performance.now() - startedAt)
+      outcomes[outcome]++
+      // Work that the attempt started must not outlive it.
+      if (outcome === 'stopped') lease.stop('lease lost')
+      logger.debug({ taskId: claim.task.id, kind: definition.kind, attempt: claim.attempt, outcome }, 'ended attempt')
+      if (outcome === 'retrying' || outcome === 'handed on') await ringForRetry(claim.task.id)
+      if (typeof definition.perUser === 'number') await ringForOwner(claim.task)
+      places.moved(definition.kind)
+      return true
+    } finally {
+      lease.release()
+    }
+  }
+
+  const ringForRetry = async (taskId: string): Promise<void> => {
+    // By the database's clock, which decides whether the attempt is due.
+    const { rows } = await database.pool.query<{ kind: string; attempt: number; delayMs: number }>(
+      `select kind, attempt, greatest(0, ceil(extract(epoch from next_attempt_at - clock_timestamp()) * 1000))::int as "delayMs"
+       from task where id = $1 and status = 'RETRYING'`,
+      [taskId],
+    )
+    for (const { kind, attempt, delayMs } of rows) await doorbell.ring(kind, taskId, attempt + 1, delayMs)
+  }
+
+  /**
+   * Sends a wake-up for a waiting task of the same owner: its own may have found the owner at the
+   * limit of running tasks, and one more may run now.
+   */
+  const ringForOwner = async ({ kind, owner }: Task): Promise<void> => {
+    const { rows } = await database.pool.query<{ id: string; attempt: number }>(
+      `select id, attempt from task
+       where kind = $1 and owner = $2 and (status = 'QUEUED' or (status = 'RETRYING' and next_attempt_at <= now()))
+       order by status = 'QUEUED', queue_key, id limit 1`,
+      [kind, owner],
+    )
+    for (const next of rows) await doorbell.ring(kind, next.id, next.attempt + 1)
+  }
+
+  const isFull = ({ kind, concurrency }: TaskDefinition): boolean => (busy.get(kind) ?? 0) >= concurrency
+
+  /** Runs {@link runNext} within this process's limit for the kind. Never rejects. */
+  const runCounted = async (definition: TaskDefinition): Promise<boolean> => {
+    const { kind } = definition
+    busy.set(kind, (busy.get(kind) ?? 0) + 1)
+    const run = runNext(definition).catch((error: unknown) => {
+      logger.error({ err: error, kind }, 'failed to claim a task or to pass its outcome on; leaving it to the sweeper')
+      return false
+    })
+    underWay.add(run)
+    const isClaimed = await run
+    underWay.delete(run)
+    busy.set(kind, (busy.get(kind) ?? 1) - 1)
+    return isClaimed
+  }
+
+  const answer = async (definition: TaskDefinition): Promise<boolean> => {
+    // A wake-up may still arrive while the queue pauses: another worker handles it.
+    if (isDraining) return false
+    // Attempts started without a wake-up may have filled this worker. Waiting tasks are then
+    // claimed by the first worker that looks for them.
+    if (!isFull(definition)) await runCounted(definition)
+    return true
+  }
+
+  /**
+   * Runs waiting tasks of a kind without a wake-up: wake-ups may not arrive, or only after the
+   * queue has recovered.
+   */
+  const pickUp = (kind: string): void => {
+    const definition = definitions.get(kind)
+    if (definition === undefined || isDraining || isFull(definition)) return
+    void (async () => {
+      while ((await runCounted(definition)) && !isDraining && !isFull(definition));
+    })()
+  }
+  await Promise.all(
+    answered.map((definition) => doorbell.answer(definition.kind, definition.concurrency, () => answer(definition))),
+  )
+  logger.debug({ worker: id, slots }, 'started worker')
+
+  const settled = async (ms: number): Promise<boolean> => {
+    const all = Promise.allSettled(underWay).then(() => true)
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), ms)
+    })
+    const isSettled = await Promise.race([all, late])
+    clearTimeout(timer)
+    return isSettled
+  }
+
+  let draining: Promise<void> | undefined
+  const drain = (): Promise<void> => {
+    draining ??= (async () => {
+      isDraining = true
+      const paused = doorbell.pause()
+      leases.stopAll('shutdown')
+      await paused
+      if (!(await settled(letGoMs)))
+        logger.warn({ running: underWay.size }, 'failed to stop some attempts; their leases will expire')
+    })()
+    return draining
+  }
+
+  return {
+    id,
+    get running() {
+      return leases.size
+    },
+    get counters() {
+      return { ...outcomes, ...sweeper.counters }
+    },
+    slots,
+    measures,
+    drain,
+    async [Symbol.asyncDispose]() {
+      await drain()
+      await sweeper[Symbol.asyncDispose]()
+      // Not awaited: an unavailable bus confirms nothing, and the bus itself is being closed.
+      control.close().catch((error: unknown) => logger.warn({ err: error }, 'failed to unsubscribe from the bus'))
+      await leases[Symbol.asyncDispose]()
+    },
+  }
+}
