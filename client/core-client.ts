@@ -3,7 +3,7 @@ import { defaultTiming } from './base/timing.ts'
 import { createTokens } from './base/tokens.ts'
 import { askAgainExchange } from './cache/refetch-exchange.ts'
 import type { ConnectionStore } from './connection/connection-state.ts'
-import { createLive, type Rung } from './connection/live.ts'
+import { createLive, type NamedTransport } from './connection/live.ts'
 import { liveExchange } from './connection/live-exchange.ts'
 import type { TidingsClientOptions } from './options.ts'
 import { toOfflineStorage } from './outbox/offline-storage.ts'
@@ -51,14 +51,14 @@ export function createCoreClient(options: CoreClientOptions): CoreClient {
   const fetch = options.fetch ?? globalThis.fetch.bind(globalThis)
   const tokens = createTokens({ ask: options.token, leewayMs: timing.tokenLeewayMs, userOf: options.userOf })
 
-  const rungs = options.transports.map(
-    ({ name, create }): Rung => ({
+  const transports = options.transports.map(
+    ({ name, create }): NamedTransport => ({
       name,
       transport: create({ url, fetch, timing, webSocketImpl: options.webSocketImpl }),
     }),
   )
   const live = createLive({
-    rungs,
+    transports,
     tokens,
     timing,
     async findObstacle(signal) {

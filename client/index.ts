@@ -22,7 +22,7 @@ export {
 } from './reduce/session-state.ts'
 export { isFinalStatus, reduceTask, reduceTaskEvents } from './reduce/task.ts'
 export {
-  type QueuePlace,
+  type QueuePosition,
   type TaskError,
   type TaskEvent,
   type TaskItem,

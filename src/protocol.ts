@@ -25,7 +25,7 @@ export const closeCodes = {
 } as const
 
 /** Ephemeral events. They repeat the cursor of the event before them. */
-export const passingEvents: readonly string[] = [
+export const ephemeralEvents: readonly string[] = [
   'TaskSnapshot',
   'TaskQueueMoved',
   'RoadmapSnapshot',

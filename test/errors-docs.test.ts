@@ -28,7 +28,7 @@ const tableOf = (entries: readonly (readonly [string, ErrorCatalogue[string]])[]
   ].join('\n')
 
 test('docs/errors.md has every code of the catalogs (`vitest run test/errors-docs.test.ts -u` writes it)', async () => {
-  const closings = Object.entries(closeCodeCatalogue).map(
+  const completionHooks = Object.entries(closeCodeCatalogue).map(
     ([code, { when, client }]) => `| ${code} | ${when} | ${client} |`,
   )
   await expect(`# Errors
@@ -61,7 +61,7 @@ A task may also fail with a code of the first table, as \`NOT_FOUND\`.
 
 | code | sent when | what a client does |
 | --- | --- | --- |
-${closings.join('\n')}
+${completionHooks.join('\n')}
 
 1001, 1006 and every other code: the connection was lost; resume with backoff. A client of graphql-ws does so by itself; see [the protocol](protocol.md).
 `).toMatchFileSnapshot('../docs/errors.md')

@@ -1,10 +1,10 @@
 import type { TransportName } from '../transport/transport.ts'
 import type { ConnectionState, ConnectionStatus } from './connection-state.ts'
-import type { LadderState } from './fallback.ts'
+import type { FallbackState } from './fallback.ts'
 
 /** Observations outside the state machine. */
 export interface Observed {
-  readonly rungs: readonly TransportName[]
+  readonly transports: readonly TransportName[]
   /** Whether data has ever arrived. */
   readonly hasWorked: boolean
   readonly hasNetwork: boolean
@@ -18,10 +18,10 @@ export interface Observed {
 }
 
 /** Converts the state of the state machine to the public connection state. */
-export function presentConnection(state: LadderState, observed: Observed): ConnectionState {
-  const { rungs, nextTryAt, lastSignOfLifeAt, roundTripMs } = observed
+export function presentConnection(state: FallbackState, observed: Observed): ConnectionState {
+  const { transports, nextTryAt, lastSignOfLifeAt, roundTripMs } = observed
   const hasTransport = state.is === 'opening' || state.is === 'up' || state.is === 'probing'
-  const transport = hasTransport ? (rungs[state.rung] ?? null) : null
+  const transport = hasTransport ? (transports[state.level] ?? null) : null
   return {
     status: statusOf(state, transport, observed),
     transport,
@@ -33,7 +33,7 @@ export function presentConnection(state: LadderState, observed: Observed): Conne
   }
 }
 
-function statusOf(state: LadderState, transport: TransportName | null, observed: Observed): ConnectionStatus {
+function statusOf(state: FallbackState, transport: TransportName | null, observed: Observed): ConnectionStatus {
   switch (state.is) {
     case 'closed':
       return 'closed'
@@ -43,7 +43,7 @@ function statusOf(state: LadderState, transport: TransportName | null, observed:
     case 'probing':
       if (observed.doubt !== null) return observed.hasNetwork ? 'reconnecting' : 'offline'
       // Polling is never live, even as the only allowed transport.
-      return state.rung === 0 && transport !== 'polling' && observed.problem === null ? 'live' : 'degraded'
+      return state.level === 0 && transport !== 'polling' && observed.problem === null ? 'live' : 'degraded'
     case 'opening':
     case 'waiting':
       if (!observed.hasNetwork) return 'offline'
@@ -51,13 +51,13 @@ function statusOf(state: LadderState, transport: TransportName | null, observed:
   }
 }
 
-function reasonOf(state: LadderState, transport: TransportName | null, observed: Observed): string | null {
-  const { rungs, hasNetwork, doubt, problem } = observed
+function reasonOf(state: FallbackState, transport: TransportName | null, observed: Observed): string | null {
+  const { transports, hasNetwork, doubt, problem } = observed
   const isUp = state.is === 'up' || state.is === 'probing'
   if (isUp && doubt !== null) return hasNetwork ? doubt : 'This device has no network'
   if (isUp && problem !== null) return problem
   if (state.is === 'idle') return 'Connects when something is watched'
   if ((state.is === 'opening' || state.is === 'waiting') && !hasNetwork) return 'This device has no network'
-  if (state.reason === null && transport === 'polling' && rungs.length === 1) return 'Live updates are turned off'
+  if (state.reason === null && transport === 'polling' && transports.length === 1) return 'Live updates are turned off'
   return state.reason
 }

@@ -3,12 +3,12 @@ import { after, hasNetwork, isVisible, watchEnvironment } from '../base/environm
 import { createStore, type MutableStore } from '../base/store.ts'
 import type { Timing } from '../base/timing.ts'
 import type { Tokens } from '../base/tokens.ts'
-import type { RequestBody, Session, Transport, TransportName } from '../transport/transport.ts'
+import type { RequestBody, Transport, TransportConnection, TransportName } from '../transport/transport.ts'
 import type { ConnectionState } from './connection-state.ts'
 import { presentConnection } from './derive-state.ts'
 import { createFailures } from './failure-history.ts'
-import { bottomOfLadder, type LadderEvent, type LadderState, stepLadder } from './fallback.ts'
-import { createLine, type Line, type LineEnd } from './open-connection.ts'
+import { type FallbackEvent, type FallbackState, initialFallback, stepFallback } from './fallback.ts'
+import { type ConnectionEnd, type OpenConnection, openConnection } from './open-connection.ts'
 import { createSubscriptions, type ResultSink, type SubscriptionOptions } from './subscriptions.ts'
 
 /** Subscriptions that survive connection failures, over whichever transport works. */
@@ -28,7 +28,7 @@ export interface Live {
 }
 
 /** One transport and its name. */
-export interface Rung {
+export interface NamedTransport {
   readonly name: TransportName
   readonly transport: Transport
 }
@@ -44,7 +44,7 @@ const fullRoundEvery = 5
  */
 const jumpMs = 3_000
 
-function sameToken(is: 'lost' | 'expired'): LineEnd {
+function sameToken(is: 'lost' | 'expired'): ConnectionEnd {
   const reason = 'The function that is asked for tokens gives the same one again'
   return is === 'lost' ? { is, kind: 'failed', reason } : { is, reason }
 }
@@ -53,10 +53,10 @@ function sameToken(is: 'lost' | 'expired'): LineEnd {
  * Executes the decisions of the state machine: opens and closes connections, runs the timers,
  * requests tokens, and moves the subscriptions from one transport to the next.
  *
- * @param options.rungs - the transports, best first; at least one
+ * @param options.transports - the transports, best first; at least one
  */
 export function createLive(options: {
-  readonly rungs: readonly Rung[]
+  readonly transports: readonly NamedTransport[]
   readonly tokens: Tokens
   readonly timing: Timing
   /**
@@ -65,10 +65,10 @@ export function createLive(options: {
    */
   readonly findObstacle?: (signal: AbortSignal) => Promise<string | null>
 }): Live {
-  const { rungs, tokens, timing } = options
-  let state: LadderState = bottomOfLadder
-  let main: Line | undefined
-  let probe: Line | undefined
+  const { transports, tokens, timing } = options
+  let state: FallbackState = initialFallback
+  let main: OpenConnection | undefined
+  let probe: OpenConnection | undefined
   let isDisposed = false
   let hasWorked = false
   let hasBestWorked = false
@@ -108,7 +108,7 @@ export function createLive(options: {
   }
   const present = (): ConnectionState =>
     presentConnection(state, {
-      rungs: rungs.map(({ name }) => name),
+      transports: transports.map(({ name }) => name),
       hasWorked,
       hasNetwork: hasNetwork(),
       nextTryAt,
@@ -130,8 +130,8 @@ export function createLive(options: {
     if ((Object.keys(now) as (keyof ConnectionState)[]).some((key) => now[key] !== before[key])) connection.set(now)
   }
 
-  const dispatch = (event: LadderEvent): void => {
-    const step = stepLadder(state, event, rungs.length)
+  const dispatch = (event: FallbackEvent): void => {
+    const step = stepFallback(state, event, transports.length)
     const isChanged = step.state !== state
     state = step.state
     for (const effect of step.effects) effects[effect]()
@@ -142,7 +142,7 @@ export function createLive(options: {
 
   const effects = {
     open: () => {
-      main = openLine(state.rung)
+      main = openLine(state.level)
       onByte(Date.now())
     },
     close: () => {
@@ -152,12 +152,12 @@ export function createLive(options: {
       roundTripMs = null
     },
     probe: () => {
-      const scout = subscriptions.scout()
+      const trial = subscriptions.trial()
       // A renewal uses the same transport, and without a subscription there is nothing to run a
       // trial with.
-      const isTrial = state.target !== state.rung && scout !== null
+      const isTrial = state.target !== state.level && trial !== null
       const trialMs = isTrial ? failures.trialMs(state.target) : 0
-      probe = openLine(state.target, { trialMs, onSession: (session) => session.prove(scout) })
+      probe = openLine(state.target, { trialMs, onSession: (session) => session.confirm(trial) })
     },
     drop: () => {
       probe?.close()
@@ -173,51 +173,51 @@ export function createLive(options: {
       old?.close()
       // The connection in use was lost during the trial of this one, which has been confirmed
       // already.
-      if ((main?.provedAt ?? null) !== null) dispatch({ type: 'proved' })
+      if ((main?.confirmedAt ?? null) !== null) dispatch({ type: 'confirmed' })
     },
     renew: () => tokens.forget(),
     check: () => ask(),
   }
 
   const openLine = (
-    rung: number,
-    asProbe?: { readonly trialMs: number; readonly onSession: (session: Session) => void },
-  ): Line => {
+    level: number,
+    asProbe?: { readonly trialMs: number; readonly onSession: (session: TransportConnection) => void },
+  ): OpenConnection => {
     const openedAt = Date.now()
-    const { transport } = rungs[rung] ?? { transport: undefined }
-    if (transport === undefined) throw new RangeError(`There is no rung ${rung}`)
+    const { transport } = transports[level] ?? { transport: undefined }
+    if (transport === undefined) throw new RangeError(`There is no rung ${level}`)
     const isMain = (): boolean => main === line
     const { trialMs = 0 } = asProbe ?? {}
     const onProbeHeard = (): void => {
       // Opening and one response prove little: the probe must outlive the age at which the last
       // connection failed.
-      if (line.provedAt !== null && Date.now() - openedAt >= trialMs) dispatch({ type: 'probeProved' })
+      if (line.confirmedAt !== null && Date.now() - openedAt >= trialMs) dispatch({ type: 'probeConfirmed' })
     }
-    const line: Line = createLine({
+    const line: OpenConnection = openConnection({
       transport,
       tokens,
       onToken({ token }) {
         if (isMain()) return expired === undefined || token !== expired.token ? undefined : sameToken('expired')
-        const isRenewal = state.is === 'probing' && state.target === state.rung
+        const isRenewal = state.is === 'probing' && state.target === state.level
         if (!isRenewal || token !== main?.credential.token) return undefined
         renewedInVain = token
         return sameToken('lost')
       },
       onSession(session) {
         if (asProbe !== undefined && !isMain()) asProbe.onSession(session)
-        else if (!subscriptions.attach()) session.prove(null)
+        else if (!subscriptions.attach()) session.confirm(null)
       },
       onEnd(end) {
         if (end.is === 'expired') tokens.forget(line.credential.token)
-        if (isMain()) dispatch(explainEnd({ line, rung, openedAt }, end))
+        if (isMain()) dispatch(explainEnd({ line, level, openedAt }, end))
         else if (probe === line) dispatch({ type: 'probeFailed', reason: end.reason })
       },
-      onProved() {
+      onConfirmed() {
         hasWorked = true
-        if (rung === 0) hasBestWorked = true
+        if (level === 0) hasBestWorked = true
         expired = undefined
         if (probe === line) onProbeHeard()
-        else dispatch({ type: 'proved' })
+        else dispatch({ type: 'confirmed' })
       },
       onHeard(ms) {
         if (probe === line) return onProbeHeard()
@@ -234,19 +234,19 @@ export function createLive(options: {
   }
 
   const explainEnd = (
-    { line, rung, openedAt }: { readonly line: Line; readonly rung: number; readonly openedAt: number },
-    end: LineEnd,
-  ): LadderEvent => {
+    { line, level, openedAt }: { readonly line: OpenConnection; readonly level: number; readonly openedAt: number },
+    end: ConnectionEnd,
+  ): FallbackEvent => {
     const { reason } = end
     if (end.is === 'refused') return { type: 'refused', reason }
     if (end.is === 'lost') {
       const { kind } = end
-      if (line.provedAt === null) return { type: 'lost', kind, steady: false, recentSilent: 0, reason }
+      if (line.confirmedAt === null) return { type: 'lost', kind, steady: false, recentSilent: 0, reason }
       const now = Date.now()
       if (kind === 'silent' && openedAt < changedAt)
         return { type: 'lost', kind: 'failed', steady: true, recentSilent: 0, reason }
-      const steady = now - line.provedAt > timing.steadyMs
-      const recentSilent = failures.record(rung, { kind, steady, lifetimeMs: now - openedAt })
+      const steady = now - line.confirmedAt > timing.steadyMs
+      const recentSilent = failures.record(level, { kind, steady, lifetimeMs: now - openedAt })
       return { type: 'lost', kind, steady, recentSilent, reason }
     }
     if (!tokens.canRenew) return { type: 'refused', reason: `${reason}; there is no function to ask for another token` }
@@ -266,7 +266,7 @@ export function createLive(options: {
     // Every few attempts is a full round regardless: the request may be blocked where a transport
     // is not.
     const isFullRound = state.attempt < 2 || state.attempt % fullRoundEvery === 0
-    if (findObstacle === undefined || rungs.length === 1 || isFullRound) {
+    if (findObstacle === undefined || transports.length === 1 || isFullRound) {
       dispatch({ type: 'due' })
       return
     }
@@ -288,13 +288,13 @@ export function createLive(options: {
       nextTryAt = Date.now() + ms
       stops.push(after(ms, () => tryAgain(stops)))
     }
-    if (state.is === 'up' && state.rung > 0) {
+    if (state.is === 'up' && state.level > 0) {
       // A transport that has worked before is likely to work again soon.
       const base = hasBestWorked ? timing.backoffMs : timing.probeMs
       const ms = backoff(state.probes + 1, base, timing.maxProbeMs, 0.5 + Math.random() / 2)
       stops.push(after(ms, () => dispatch({ type: 'probeDue' }), { isIdle: true }))
     }
-    const isTrial = state.is === 'probing' && state.target !== state.rung
+    const isTrial = state.is === 'probing' && state.target !== state.level
     if (isTrial) {
       // A trial can receive nothing more after its subscription ended.
       const ms = failures.trialMs(state.target) + timing.silenceMs + timing.proofMs

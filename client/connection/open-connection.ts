@@ -1,9 +1,9 @@
 import type { Credential, Tokens } from '../base/tokens.ts'
 import { messageOf } from '../transport/http.ts'
-import type { LossKind, Session, Transport } from '../transport/transport.ts'
+import type { LossKind, Transport, TransportConnection } from '../transport/transport.ts'
 
 /** How a connection ended without being closed by the client. */
-export type LineEnd =
+export type ConnectionEnd =
   | { readonly is: 'lost'; readonly kind: LossKind; readonly reason: string }
   | { readonly is: 'expired'; readonly reason: string }
   | { readonly is: 'refused'; readonly reason: string }
@@ -12,11 +12,11 @@ export type LineEnd =
  * A connection with the token it was opened with. `session` is undefined while the token is being
  * requested.
  */
-export interface Line {
-  readonly session: Session | undefined
+export interface OpenConnection {
+  readonly session: TransportConnection | undefined
   readonly credential: Credential
   /** When it was confirmed; null before. */
-  readonly provedAt: number | null
+  readonly confirmedAt: number | null
   /** Closes it without calling any listener. Idempotent. */
   close(): void
 }
@@ -25,23 +25,23 @@ export interface Line {
  * Opens a connection: requests the token, then opens the transport with it. No listener is called
  * before this function has returned, nor after the end.
  */
-export function createLine(options: {
+export function openConnection(options: {
   readonly transport: Transport
   readonly tokens: Tokens
   /** Checks the token before it is used. @returns an end, when using the token is pointless */
-  readonly onToken: (credential: Credential) => LineEnd | undefined
-  readonly onSession: (session: Session) => void
-  readonly onProved: () => void
+  readonly onToken: (credential: Credential) => ConnectionEnd | undefined
+  readonly onSession: (session: TransportConnection) => void
+  readonly onConfirmed: () => void
   readonly onHeard: (roundTripMs: number | undefined) => void
-  readonly onEnd: (end: LineEnd) => void
-}): Line {
-  const { transport, tokens, onToken, onSession, onProved, onHeard, onEnd } = options
-  let session: Session | undefined
+  readonly onEnd: (end: ConnectionEnd) => void
+}): OpenConnection {
+  const { transport, tokens, onToken, onSession, onConfirmed, onHeard, onEnd } = options
+  let session: TransportConnection | undefined
   let credential: Credential = { token: null, renewAt: null, userId: null }
-  let provedAt: number | null = null
+  let confirmedAt: number | null = null
   let isOver = false
 
-  const end = (reason: LineEnd): void => {
+  const end = (reason: ConnectionEnd): void => {
     if (isOver) return
     isOver = true
     session?.close()
@@ -58,9 +58,9 @@ export function createLine(options: {
     if (pointless !== undefined) return end(pointless)
     session = transport(
       {
-        proved() {
-          provedAt = Date.now()
-          if (!isOver) onProved()
+        confirmed() {
+          confirmedAt = Date.now()
+          if (!isOver) onConfirmed()
         },
         heard: (roundTripMs) => (isOver ? undefined : onHeard(roundTripMs)),
         lost: (kind, reason) => end({ is: 'lost', kind, reason }),
@@ -71,15 +71,15 @@ export function createLine(options: {
     )
     onSession(session)
   }
-  const line: Line = {
+  const line: OpenConnection = {
     get session() {
       return isOver ? undefined : session
     },
     get credential() {
       return credential
     },
-    get provedAt() {
-      return provedAt
+    get confirmedAt() {
+      return confirmedAt
     },
     close() {
       isOver = true

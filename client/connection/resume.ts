@@ -1,4 +1,4 @@
-import { finalStatuses, hasTerminalEvent, passingEvents, terminalEvents } from '../../src/protocol.ts'
+import { ephemeralEvents, finalStatuses, hasTerminalEvent, terminalEvents } from '../../src/protocol.ts'
 import type { RequestBody, StreamResult } from '../transport/transport.ts'
 
 /** The position of one subscription in its topic, independent of the transport. */
@@ -59,8 +59,8 @@ export function createResumption(body: RequestBody): Resumption {
       // A snapshot is a new baseline, regardless of earlier events: after the log was reset
       // (`RESET`), the same cursors recur.
       if (typeof event.__typename === 'string' && event.__typename.endsWith('Snapshot')) remembered.clear()
-      const isPassing = typeof event.__typename === 'string' && passingEvents.includes(event.__typename)
-      if (!isPassing && remembered.has(event.cursor)) return false
+      const isTransient = typeof event.__typename === 'string' && ephemeralEvents.includes(event.__typename)
+      if (!isTransient && remembered.has(event.cursor)) return false
       cursor = event.cursor
       seq = typeof event.seq === 'number' ? event.seq : undefined
       isTerminalDue = typeof event.__typename === 'string' && hasTerminalEvent(event.__typename)
@@ -76,7 +76,7 @@ export function createResumption(body: RequestBody): Resumption {
       const event = isResumable ? findEvent(result) : undefined
       if (event === undefined || typeof event.seq !== 'number' || seq === undefined || event.seq <= seq + 1)
         return false
-      if (typeof event.__typename === 'string' && passingEvents.includes(event.__typename)) return false
+      if (typeof event.__typename === 'string' && ephemeralEvents.includes(event.__typename)) return false
       // The server compacts the events of a slow subscriber, and marks that in `follows`.
       const { follows } = (result.extensions?.['tidings'] ?? {}) as { readonly follows?: unknown }
       if (follows === seq || repaired.hole === cursor) return false

@@ -2,7 +2,7 @@ import { backoff } from '../base/backoff.ts'
 import { after } from '../base/environment.ts'
 import type { Timing } from '../base/timing.ts'
 import { isUnknownToServer, newerThanServer } from '../transport/generated.ts'
-import type { RequestBody, Session, StreamResult, Subscriber } from '../transport/transport.ts'
+import type { RequestBody, StreamResult, Subscriber, TransportConnection } from '../transport/transport.ts'
 import { createResumption } from './resume.ts'
 
 /** Receives the results of one subscription. */
@@ -28,7 +28,7 @@ export interface Subscriptions {
   /** Detaches all of them. */
   detach(): void
   /** Returns the operation of one of them, to probe a transport with; null when there is none. */
-  scout(): RequestBody | null
+  trial(): RequestBody | null
   /** Returns why one of them is not served now although the transport works; null when all are. */
   problem(): string | null
   /** Completes all of them. */
@@ -55,7 +55,7 @@ const passingCodes: readonly unknown[] = ['RATE_LIMITED', 'UNAVAILABLE', 'SHUTTI
  */
 export function createSubscriptions(options: {
   readonly timing: Timing
-  readonly session: () => Session | undefined
+  readonly session: () => TransportConnection | undefined
   readonly onCount: () => void
 }): Subscriptions {
   const { timing, session, onCount } = options
@@ -178,7 +178,7 @@ export function createSubscriptions(options: {
     detach() {
       for (const { stop } of all) stop()
     },
-    scout() {
+    trial() {
       for (const { body } of all) return body()
       return null
     },

@@ -1,5 +1,5 @@
 import type { ConnectionState } from '../connection/connection-state.ts'
-import type { QueuePlace, TaskState } from '../reduce/task-state.ts'
+import type { QueuePosition, TaskState } from '../reduce/task-state.ts'
 import { describeConnection, describeDuration, describeForAnnouncement, describePlace, describeWhere } from './words.ts'
 
 /**
@@ -24,7 +24,7 @@ export interface TidingsWords {
   /** Elapsed and remaining time in milliseconds; `remainingMs` is null while it is unknown. */
   times(elapsedMs: number, remainingMs: number | null): string
   /** The position of a task in the queue. */
-  queue(position: QueuePlace): string
+  queue(position: QueuePosition): string
   /** The estimated wait in the queue. @param ms - milliseconds */
   wait(ms: number): string
   /** The connection as a title and sentences. @param now - milliseconds since 1970 */

@@ -1,5 +1,5 @@
 import type { ReactElement } from 'react'
-import type { QueuePlace as Place } from '../reduce/task-state.ts'
+import type { QueuePosition as Place } from '../reduce/task-state.ts'
 import { useWords } from './provider.ts'
 
 /**
@@ -8,7 +8,10 @@ import { useWords } from './provider.ts'
  *
  * @param props.isQuiet - announces nothing, for lists. @default false
  */
-export function QueuePlace(props: { readonly place: Place | null; readonly isQuiet?: boolean }): ReactElement | null {
+export function QueuePosition(props: {
+  readonly place: Place | null
+  readonly isQuiet?: boolean
+}): ReactElement | null {
   const { place, isQuiet = false } = props
   const words = useWords()
   if (place === null) return null

@@ -1,6 +1,6 @@
 import type { CombinedError } from '@urql/core'
 import type { ConnectionState } from '../connection/connection-state.ts'
-import type { QueuePlace, TaskState } from '../reduce/task-state.ts'
+import type { QueuePosition, TaskState } from '../reduce/task-state.ts'
 import { isLost, NotSentError } from '../transport/http.ts'
 
 /** Formats a duration, rounded to a useful precision: `8 s`, `2 min`, `1 h 5 min`. */
@@ -82,7 +82,7 @@ const suffixes: Readonly<Record<string, string>> = { one: 'st', two: 'nd', few: 
 const ordinals = new Intl.PluralRules('en', { type: 'ordinal' })
 
 /** Formats a queue position: `Next in the queue`, `3rd of 7 in the queue`. */
-export function describePlace({ position, waiting }: QueuePlace): string {
+export function describePlace({ position, waiting }: QueuePosition): string {
   if (position === 1) return 'Next in the queue'
   return `${position}${suffixes[ordinals.select(position)] ?? 'th'} of ${waiting} in the queue`
 }

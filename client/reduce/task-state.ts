@@ -21,7 +21,7 @@ export type TaskItem = TaskItemFieldsFragment
 /** Why a task or a part of it failed. */
 export type TaskError = TaskErrorFieldsFragment
 /** The queue position of a task. */
-export type QueuePlace = QueuePlaceFieldsFragment
+export type QueuePosition = QueuePlaceFieldsFragment
 /** The result of a task. */
 export type TaskResult = TaskResultFieldsFragment
 
@@ -49,7 +49,7 @@ export interface TaskState {
   /** By stream, in the order of their first chunk. */
   readonly outputs: ReadonlyMap<string, TaskOutputText>
   /** Null unless the task is QUEUED and its position is known. */
-  readonly queue: QueuePlace | null
+  readonly queue: QueuePosition | null
   /** 1 for the first execution. */
   readonly attempt: number
   /** Null before the first snapshot. */

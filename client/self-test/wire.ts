@@ -1,4 +1,4 @@
-import { passingEvents } from '../../src/protocol.ts'
+import { ephemeralEvents } from '../../src/protocol.ts'
 import { createEventStreamParser } from '../transport/event-stream.ts'
 
 /**
@@ -40,7 +40,7 @@ export function createWire(): Wire {
       const before = last.get(stream)
       last.set(stream, seq)
       // Snapshots and queue positions repeat a number, or start over.
-      if (passingEvents.includes(event.__typename)) continue
+      if (ephemeralEvents.includes(event.__typename)) continue
       events += 1
       if (before !== undefined && seq !== before + 1) faults.push(`event ${seq} after event ${before}`)
     }

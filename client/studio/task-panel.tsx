@@ -1,6 +1,6 @@
 import type { ReactElement } from 'react'
 import { ProgressBar } from '../react/progress-bar.tsx'
-import { QueuePlace } from '../react/queue-place.tsx'
+import { QueuePosition } from '../react/queue-place.tsx'
 import { useNow } from '../react/use-now.ts'
 import { describeDuration, endSentence } from '../react/words.ts'
 import type { TaskState } from '../reduce/task-state.ts'
@@ -25,7 +25,7 @@ export function TaskPanel(props: {
         ) : null}
       </div>
       <ProgressBar task={task} label={title} />
-      <QueuePlace place={queue} />
+      <QueuePosition place={queue} />
       {status === 'RETRYING' ? <NextAttempt task={task} /> : null}
       {status === 'FAILED' && error !== null ? (
         <p className="failure">

@@ -2,7 +2,7 @@ import type { CombinedError } from '@urql/core'
 import { after } from '../base/environment.ts'
 import type { Timing } from '../base/timing.ts'
 import type { Tokens } from '../base/tokens.ts'
-import type { SessionListener, StreamResult } from './transport.ts'
+import type { ConnectionListener, StreamResult } from './transport.ts'
 
 /** Sends requests: the global `fetch` or a function that behaves like it. */
 export type Fetch = typeof globalThis.fetch
@@ -67,7 +67,7 @@ export async function readErrorCode(response: Response): Promise<string | null> 
  *
  * @param code - the result of {@link readErrorCode}
  */
-export function tellStatus({ status }: Response, code: string | null, listener: SessionListener): void {
+export function tellStatus({ status }: Response, code: string | null, listener: ConnectionListener): void {
   if (status === 401 && code !== null) listener.expired('The server does not accept the token (401)')
   else if (status === 403 && code !== null) listener.refused('The server refuses this client (403)')
   else if (status === 401 || status === 403)

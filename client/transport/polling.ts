@@ -2,7 +2,7 @@ import { after } from '../base/environment.ts'
 import type { Timing } from '../base/timing.ts'
 import { type HttpOptions, messageOf, post, readErrorCode, tellStatus } from './http.ts'
 import { isEventStream, readRefusal, readResults } from './results.ts'
-import { type RequestBody, type Subscriber, type Transport, tellOnce } from './transport.ts'
+import { notifyOnce, type RequestBody, type Subscriber, type Transport } from './transport.ts'
 
 /** The factor by which the interval grows after a request that returned nothing new. */
 const growth = 1.5
@@ -25,7 +25,7 @@ export function createPollingTransport({ url, fetch, timing }: HttpOptions): Tra
   return (listener, token) => {
     const polls = new Map<() => void, () => void>()
     let stopTrial: () => void = () => undefined
-    const tell = tellOnce(listener, () => {
+    const tell = notifyOnce(listener, () => {
       for (const stop of [...polls.keys()]) stop()
     })
 
@@ -66,7 +66,7 @@ export function createPollingTransport({ url, fetch, timing }: HttpOptions): Tra
               if (polls.has(stop)) tellStatus(response, code, tell)
               return
             }
-            tell.proved()
+            tell.confirmed()
             subscriber.next(refusal)
             return finish()
           }
@@ -82,7 +82,7 @@ export function createPollingTransport({ url, fetch, timing }: HttpOptions): Tra
           )
           if (!polls.has(stop)) return
           if (end === 'broken') return tell.lost('failed', 'An answer broke off')
-          tell.proved()
+          tell.confirmed()
           if (end === 'last' || !isRepeated) return finish()
         } finally {
           stopDeadline()
@@ -110,9 +110,9 @@ export function createPollingTransport({ url, fetch, timing }: HttpOptions): Tra
         stopTrial()
         return poll(subscriber, true)
       },
-      prove(scout) {
-        const body = scout ?? { query: '{ __typename }' }
-        stopTrial = poll({ body: () => body, next: () => false, complete: () => undefined }, scout !== null)
+      confirm(trial) {
+        const body = trial ?? { query: '{ __typename }' }
+        stopTrial = poll({ body: () => body, next: () => false, complete: () => undefined }, trial !== null)
       },
       check() {
         for (const hasten of [...polls.values()]) hasten()

@@ -2,7 +2,7 @@ import { after } from '../base/environment.ts'
 import { createWatchdog, type HttpOptions, messageOf, post, readErrorCode, tellStatus } from './http.ts'
 import { isEventStream, readEvents, readRefusal } from './results.ts'
 import { createStreamSlots } from './stream-slots.ts'
-import { type StreamResult, type Subscriber, type Transport, tellOnce } from './transport.ts'
+import { notifyOnce, type StreamResult, type Subscriber, type Transport } from './transport.ts'
 
 /**
  * How long changes of the set of subscriptions are collected before the stream is reopened with all
@@ -40,7 +40,7 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
     let stopStream: () => void = () => undefined
     let stopTrial: () => void = () => undefined
     let startTrial: (() => void) | undefined
-    const tell = tellOnce(listener, () => {
+    const tell = notifyOnce(listener, () => {
       isOver = true
       stopGathering()
       stopStream()
@@ -70,7 +70,7 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
         isConfirmed ||= now - firstByteAt >= timing.confirmMs
         watchdog.feed(isConfirmed ? timing.silenceMs : timing.proofMs)
         tell.heard()
-        if (isConfirmed) tell.proved()
+        if (isConfirmed) tell.confirmed()
       }
       const run = async (): Promise<void> => {
         const response = await post({ fetch, url, token, body, accept: 'text/event-stream', signal: abort.signal })
@@ -115,7 +115,7 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
           // Every operation should have completed on its own before; otherwise the server did not
           // understand the request.
           if (operations.some(({ id }) => subscribers.has(id))) tell.lost('failed', 'The server ended the event stream')
-          else tell.proved()
+          else tell.confirmed()
           return
         }
         const { id = '', payload } = JSON.parse(data) as OperationEvent
@@ -153,15 +153,15 @@ export function createEventStreamTransport({ url, fetch, timing }: HttpOptions):
           if (subscribers.delete(id)) changed()
         }
       },
-      prove(scout) {
+      confirm(trial) {
         // The results of a probe are dropped: the connection in use delivers them.
         startTrial = () => {
-          const operations = scout === null ? null : [{ id: '0', ...scout }]
+          const operations = trial === null ? null : [{ id: '0', ...trial }]
           const body = operations === null ? { query: '{ __typename }' } : { operations, heartbeatMs: timing.askMs }
           stopTrial = open(body, (type) => {
             if (type !== 'complete') return
             stopTrial()
-            tell.proved()
+            tell.confirmed()
           })
         }
         if (release !== undefined) startTrial()

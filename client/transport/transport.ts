@@ -49,9 +49,9 @@ export interface Subscriber {
  * Receives the events of one connection. None follows `lost`, `expired` or `refused`, and at most
  * one of these occurs.
  */
-export interface SessionListener {
+export interface ConnectionListener {
   /** Data has arrived: the transport is confirmed. Called once. */
-  proved(): void
+  confirmed(): void
   /** The server has shown a sign of life. @param roundTripMs - where it was measured */
   heard(roundTripMs?: number): void
   lost(kind: LossKind, reason: string): void
@@ -65,10 +65,10 @@ export interface SessionListener {
  * One connection over one transport, from opening to end. It does not retry: the state machine in
  * `ladder.ts` decides that.
  *
- * A connection must call `proved` as soon as it is known that results can arrive, or an end with
+ * A connection must call `confirmed` as soon as it is known that results can arrive, or an end with
  * its reason, within bounded time. It must call `lost` within 15 s when the peer is down.
  */
-export interface Session {
+export interface TransportConnection {
   /**
    * Starts passing on results. The request's variables contain the cursor, so that results missed
    * between two connections follow.
@@ -78,9 +78,9 @@ export interface Session {
   /**
    * Runs an operation as a trial until the first `attach`, and drops its results.
    *
-   * @param scout - the operation; null for none, which confirms the transport once
+   * @param trial - the operation; null for none, which confirms the transport once
    */
-  prove(scout: RequestBody | null): void
+  confirm(trial: RequestBody | null): void
   /** Asks for a sign of life now, with a short deadline. */
   check(): void
   /** Whether {@link check} makes the server respond at once, as a ping does. */
@@ -95,15 +95,15 @@ export interface Session {
 }
 
 /** Opens a connection over one transport. @param token - sent as credentials; null for none */
-export type Transport = (listener: SessionListener, token: string | null) => Session
+export type Transport = (listener: ConnectionListener, token: string | null) => TransportConnection
 
 /**
  * Wraps a listener: it receives nothing after the end, and `onEnd` is called before the listener
  * is.
  */
-export function tellOnce(listener: SessionListener, onEnd: () => void): SessionListener & { end(): boolean } {
+export function notifyOnce(listener: ConnectionListener, onEnd: () => void): ConnectionListener & { end(): boolean } {
   let isOver = false
-  let isProved = false
+  let isConfirmed = false
   const end = (): boolean => {
     if (isOver) return false
     isOver = true
@@ -112,10 +112,10 @@ export function tellOnce(listener: SessionListener, onEnd: () => void): SessionL
   }
   return {
     end,
-    proved() {
-      if (isOver || isProved) return
-      isProved = true
-      listener.proved()
+    confirmed() {
+      if (isOver || isConfirmed) return
+      isConfirmed = true
+      listener.confirmed()
     },
     heard(roundTripMs) {
       if (!isOver) listener.heard(roundTripMs)

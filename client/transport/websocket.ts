@@ -2,7 +2,7 @@ import { type Client, createClient, type SubscribePayload } from 'graphql-ws/cli
 import { closeCodes } from '../../src/protocol.ts'
 import { after } from '../base/environment.ts'
 import type { Timing } from '../base/timing.ts'
-import { type Subscriber, type Transport, tellOnce } from './transport.ts'
+import { notifyOnce, type Subscriber, type Transport } from './transport.ts'
 
 /** A WebSocket class: the browser's, Node's, or that of the ws package. */
 export type WebSocketImplementation = new (url: string, protocols?: string | string[]) => unknown
@@ -45,7 +45,7 @@ export function createWebSocketTransport(options: {
       tell.lost('silent', isOpened ? 'The WebSocket opened, then nothing came through' : 'The WebSocket did not open'),
     )
 
-    const tell = tellOnce(listener, () => {
+    const tell = notifyOnce(listener, () => {
       isOver = true
       stopPing()
       stopDeadline()
@@ -81,7 +81,7 @@ export function createWebSocketTransport(options: {
     const heard = (roundTripMs?: number): void => {
       heardAt = Date.now()
       tell.heard(roundTripMs)
-      tell.proved()
+      tell.confirmed()
     }
 
     try {
@@ -171,10 +171,10 @@ export function createWebSocketTransport(options: {
         stopTrial()
         return attach(subscriber)
       },
-      prove(scout) {
+      confirm(trial) {
         // Pings confirm the connection. The trial operation adds the usual load; its results are
         // dropped, as the connection in use delivers them.
-        if (scout !== null) stopTrial = attach({ body: () => scout, next: () => false, complete: () => undefined })
+        if (trial !== null) stopTrial = attach({ body: () => trial, next: () => false, complete: () => undefined })
       },
       check: sendPing,
       canAnswer: true,

@@ -1,4 +1,4 @@
-import type { AuditAbout, AuditEvent } from '../../src/audit/audit-event.ts'
+import type { AuditDetails, AuditEvent } from '../../src/audit/audit-event.ts'
 import type { RateLimitClass } from '../../src/rate-limit-classes.ts'
 import type { Viewer } from '../../src/tasks/model/viewer.ts'
 import type { Loaders } from './loaders.ts'
@@ -25,5 +25,5 @@ export interface Context extends Services {
    */
   readonly catchUp: boolean
   /** Writes an action of the viewer to the audit log. Never throws, and does not wait for the write. */
-  readonly note: (event: AuditEvent, about?: AuditAbout) => void
+  readonly note: (event: AuditEvent, about?: AuditDetails) => void
 }

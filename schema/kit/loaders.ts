@@ -19,14 +19,14 @@ const reads = {
   task: ({ engine }, ids: Ids) => engine.store.getMany(ids),
   items: ({ engine }, ids: Ids) => engine.store.items(ids),
   async place({ engine }, tasks: readonly QueuedTask[]) {
-    const places = await engine.places.of(tasks)
-    return tasks.map(({ id }) => places.get(id) ?? null)
+    const queuePositions = await engine.queuePositions.of(tasks)
+    return tasks.map(({ id }) => queuePositions.get(id) ?? null)
   },
   activeTask: ({ engine }, subjects: Ids) => engine.store.activeFor(subjects),
   document: ({ documents }, ids: Ids) => documents.getMany(ids),
   conversion: ({ documents }, ids: Ids) => documents.conversionIds(ids),
   sections: ({ documents }, ids: Ids) => readEachOnce(ids, documents.sections),
-  section: ({ documents }, places: readonly SectionPlace[]) => documents.sectionsByKey(places),
+  section: ({ documents }, queuePositions: readonly SectionPlace[]) => documents.sectionsByKey(queuePositions),
   readers: ({ documents }, ids: Ids) => documents.readers(ids),
   roadmap: ({ roadmaps }, ids: Ids) => roadmaps.getMany(ids),
   concept: ({ roadmaps }, ids: Ids) => roadmaps.concepts(ids),

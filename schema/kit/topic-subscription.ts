@@ -35,10 +35,10 @@ export interface ToldTopic<S, E> {
   /**
    * A state outside the log, published when it changes and retained until the next change. It is
    * inserted between events with the seq of the event before it, so the event's type must be in
-   * `passingEvents` of `src/protocol.ts`. Published by live delivery only: not to polling clients,
+   * `ephemeralEvents` of `src/protocol.ts`. Published by live delivery only: not to polling clients,
    * nor where the operation has viewer-dependent fields.
    */
-  readonly standing?: {
+  readonly retained?: {
     /**
      * Calls `tell` with the state, now and after each change, until the returned function is
      * called.
@@ -73,8 +73,8 @@ export function subscribeToTopic<A extends object, S, E>(
     startingArguments: ['after', 'fromStart'],
     startOf: (args) => startOf(args as StartingArguments),
     open: async (args, context) => {
-      const { read, standing, ...told } = await noteSubscription(context, () => open(args as A, context))
-      const placeOf = createPlaces(context, told.topic)
+      const { read, retained, ...told } = await noteSubscription(context, () => open(args as A, context))
+      const placeOf = createQueuePositions(context, told.topic)
       return {
         isLast: () => false,
         classOf: () => 'keep',
@@ -84,15 +84,15 @@ export function subscribeToTopic<A extends object, S, E>(
         createReader() {
           return {
             read: (followed) => read(followed, placeOf(followed)),
-            readPassing(state, seq) {
-              if (standing === undefined) throw new Error(`The topic "${told.topic}" has no passing states`)
-              return standing.read(state, placeOf({ seq }))
+            readEphemeral(state, seq) {
+              if (retained === undefined) throw new Error(`The topic "${told.topic}" has no passing states`)
+              return retained.read(state, placeOf({ seq }))
             },
           }
         },
-        ...(standing === undefined
+        ...(retained === undefined
           ? {}
-          : { passing: { isWanted: true, isWantedAfter: () => true, isStanding: true, watch: standing.watch } }),
+          : { ephemeral: { isWanted: true, isWantedAfter: () => true, isRetained: true, watch: retained.watch } }),
       }
     },
   }
@@ -107,7 +107,7 @@ export function subscribeToTopic<A extends object, S, E>(
         { reader, feeds },
         { topic, snapshot, isLast, catchUpOnly: context.catchUp, ...startOf(args) },
       )
-      const placeOf = createPlaces(context, topic)
+      const placeOf = createQueuePositions(context, topic)
       return mapIterable(guard === undefined ? followed : guardIterable(followed, guard), (one) =>
         read(one, placeOf(one)),
       )
@@ -120,7 +120,7 @@ export function subscribeToTopic<A extends object, S, E>(
  * Computes the position and time of a followed event: an event outside the log has the seq of the
  * event before it, and the current time.
  */
-function createPlaces(
+function createQueuePositions(
   { engine }: Context,
   topic: string,
 ): (told: { readonly event: LogEvent } | { readonly seq: number }) => EventPlace {

@@ -5,7 +5,7 @@ import {
   type ProgressState,
   type TaskItem,
 } from '../../src/tasks/model/task.ts'
-import type { QueuePlace } from '../../src/tasks/queue/positions.ts'
+import type { QueuePosition } from '../../src/tasks/queue/positions.ts'
 import { builder } from '../kit/builder.ts'
 
 /** The source of `Progress`: the state and the time it refers to. */
@@ -85,7 +85,7 @@ function clampInt(value: number): number {
 }
 
 /** `QueuePosition` */
-export const queuePosition = builder.objectRef<QueuePlace>('QueuePosition').implement({
+export const queuePosition = builder.objectRef<QueuePosition>('QueuePosition').implement({
   description: 'The position of a task in the queue of its kind.',
   fields: (t) => ({
     position: t.exposeInt('position', { description: '1 is next.' }),

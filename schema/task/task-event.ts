@@ -2,7 +2,7 @@ import type { JsonObject } from '../../src/db/tables.ts'
 import { createCursorFormat } from '../../src/log/cursor.ts'
 import type { LogEvent } from '../../src/log/event.ts'
 import { type FailureState, isFinal, type Task, type TaskStatus, taskTopic } from '../../src/tasks/model/task.ts'
-import type { QueuePlace } from '../../src/tasks/queue/positions.ts'
+import type { QueuePosition } from '../../src/tasks/queue/positions.ts'
 import type { Watched } from '../../src/tasks/watch/watch.ts'
 import { builder } from '../kit/builder.ts'
 import type { Context } from '../kit/context.ts'
@@ -17,7 +17,7 @@ export interface EventSource extends TopicEvent {
   readonly status: TaskStatus
   readonly payload: JsonObject
   readonly snapshot?: TaskSource
-  readonly place?: QueuePlace
+  readonly place?: QueuePosition
   /**
    * The task as it was when the subscription started, for a terminal event of a task that has been
    * deleted.

@@ -3,7 +3,7 @@ import { type Guard, type SharedField, type SharedTopic, shareExecution } from '
 import type { LogEvent } from '../../src/log/event.ts'
 import type { TaskSnapshotState } from '../../src/tasks/model/store.ts'
 import { classOf, lastEventTypes, type Task, taskTopic } from '../../src/tasks/model/task.ts'
-import type { QueuePlace } from '../../src/tasks/queue/positions.ts'
+import type { QueuePosition } from '../../src/tasks/queue/positions.ts'
 import { noteSubscription } from '../kit/audit-subscription.ts'
 import { builder, requireLimitedViewer } from '../kit/builder.ts'
 import type { Context } from '../kit/context.ts'
@@ -40,15 +40,15 @@ function shareTask({ engine }: Context, task: Task): SharedTopic<TaskSnapshotSta
       const read = createEventReader(engine.reader, id, task)
       return {
         read,
-        readPassing: (place, seq) =>
-          read({ is: 'queueMoved', seq, at: new Date().toISOString(), place: place as QueuePlace }),
+        readEphemeral: (place, seq) =>
+          read({ is: 'queueMoved', seq, at: new Date().toISOString(), place: place as QueuePosition }),
       }
     },
-    passing: {
+    ephemeral: {
       isWanted: status === 'QUEUED',
       isWantedAfter: (followed) =>
         (followed.is === 'event' ? followed.event.payload['status'] : followed.state.task.status) === 'QUEUED',
-      watch: (tell) => engine.places.watch({ id, kind }, tell),
+      watch: (tell) => engine.queuePositions.watch({ id, kind }, tell),
     },
   }
 }

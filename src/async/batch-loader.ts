@@ -22,7 +22,7 @@ interface Asked<K, V> {
  *
  * @param answer - returns the values of keys, in their order; keys may repeat
  */
-export function createBatch<K, V>(answer: (keys: readonly K[]) => Promise<readonly V[]>): (key: K) => Promise<V> {
+export function createBatchLoader<K, V>(answer: (keys: readonly K[]) => Promise<readonly V[]>): (key: K) => Promise<V> {
   let waiting: Asked<K, V>[] = []
   let calls = 0
   let isScheduled = false

@@ -2,7 +2,7 @@
  * The end of the current turn of the event loop. Scheduled functions run once all pending input has
  * been processed, so that all resulting output is sent together.
  */
-export interface Turn {
+export interface EndOfTurn {
   /** Runs `flush` at the end of this turn. */
   schedule(flush: () => void): void
 }
@@ -11,7 +11,7 @@ export interface Turn {
  * Creates the scheduler of one process. A function that throws does not prevent the others from
  * running.
  */
-export function createTurn(onError: (error: unknown) => void): Turn {
+export function createEndOfTurn(onError: (error: unknown) => void): EndOfTurn {
   let scheduled: (() => void)[] = []
   const end = (): void => {
     const now = scheduled

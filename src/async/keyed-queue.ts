@@ -1,5 +1,5 @@
 /** Creates a keyed queue: runs async work serially per key within this process. */
-export function createTurns(): <T>(name: string, work: () => Promise<T>) => Promise<T> {
+export function createKeyedQueue(): <T>(name: string, work: () => Promise<T>) => Promise<T> {
   const last = new Map<string, Promise<unknown>>()
   return async (name, work) => {
     const before = last.get(name) ?? Promise.resolve()

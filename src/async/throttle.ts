@@ -1,5 +1,5 @@
 /** A throttle: limits how much work runs per turn, so that other work is not blocked. */
-export interface Turnstile {
+export interface Throttle {
   /** Runs `work` now, or in one of the next turns of the event loop, in call order. */
   pass(work: () => void): void
 }
@@ -11,7 +11,7 @@ export interface Turnstile {
  * @param options.maxMs - maximum time per turn; at least one function runs in each
  * @param options.now - the clock, in milliseconds
  */
-export function createTurnstile(options: { readonly maxMs: number; readonly now?: () => number }): Turnstile {
+export function createThrottle(options: { readonly maxMs: number; readonly now?: () => number }): Throttle {
   const { maxMs, now = () => performance.now() } = options
   const queue: (() => void)[] = []
   let next = 0

@@ -3,7 +3,7 @@
  *
  * @throws the rejection of `promise` if it rejects within that time
  */
-export async function within(ms: number, promise: Promise<unknown>): Promise<void> {
+export async function withTimeout(ms: number, promise: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const tooLong = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, ms).unref()

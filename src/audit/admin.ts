@@ -2,12 +2,12 @@ import type { Bus } from '../bus/bus.ts'
 import type { Database } from '../db/connect.ts'
 import type { Logger } from '../logger.ts'
 import { type Audit, createAudit } from './audit.ts'
-import { type Census, createCensus } from './server-statistics.ts'
+import { createStatisticsExchange, type StatisticsExchange } from './server-statistics.ts'
 
 /** The administrators' view of a process: connection statistics and the audit log. */
 export interface Admin extends AsyncDisposable {
   readonly audit: Audit
-  readonly census: Census
+  readonly serverStatistics: StatisticsExchange
 }
 
 /**
@@ -19,12 +19,12 @@ export function createAdmin(options: {
   readonly logger: Logger
 }): Admin {
   const audit = createAudit(options)
-  const census = createCensus(options)
+  const serverStatistics = createStatisticsExchange(options)
   return {
     audit,
-    census,
+    serverStatistics,
     async [Symbol.asyncDispose]() {
-      await census[Symbol.asyncDispose]()
+      await serverStatistics[Symbol.asyncDispose]()
       await audit[Symbol.asyncDispose]()
     },
   }

@@ -35,7 +35,7 @@ export interface Caller {
 }
 
 /** The details of an event, apart from its caller. */
-export interface AuditAbout {
+export interface AuditDetails {
   /** The subject of the event: a topic, a document. */
   readonly subject?: string | null | undefined
   /** The reason as a single term: the limit, or the error code. */
@@ -45,7 +45,7 @@ export interface AuditAbout {
 }
 
 /** An audit fact, ready to be stored. */
-export interface AuditFact {
+export interface AuditRecord {
   readonly event: AuditEvent
   readonly userId: string | null
   readonly address: string | null
@@ -62,7 +62,11 @@ const maxChars = 300
  * Creates a fact: without secrets, and with no field longer than 300 characters, whatever the
  * caller sent.
  */
-export function toFact(event: AuditEvent, caller: Caller, { subject, reason, detail }: AuditAbout = {}): AuditFact {
+export function toAuditRecord(
+  event: AuditEvent,
+  caller: Caller,
+  { subject, reason, detail }: AuditDetails = {},
+): AuditRecord {
   return {
     event,
     userId: clean(caller.userId),

@@ -1,8 +1,8 @@
 import type { Database } from '../db/connect.ts'
-import type { AuditEvent, AuditFact } from './audit-event.ts'
+import type { AuditEvent, AuditRecord } from './audit-event.ts'
 
 /** An entry of the audit log. */
-export interface AuditEntry extends AuditFact {
+export interface AuditEntry extends AuditRecord {
   readonly id: string
   /** Time of the first occurrence. */
   readonly createdAt: Date

@@ -1,7 +1,7 @@
-import { within } from '../async/timeout.ts'
+import { withTimeout } from '../async/timeout.ts'
 import type { Database } from '../db/connect.ts'
 import type { Logger } from '../logger.ts'
-import { type AuditAbout, type AuditEvent, type Caller, toFact } from './audit-event.ts'
+import { type AuditDetails, type AuditEvent, type Caller, toAuditRecord } from './audit-event.ts'
 import { type Collector, type CollectorLimits, createCollector } from './collector.ts'
 
 /** Writes audit entries. Disposing writes the pending ones. */
@@ -10,7 +10,7 @@ export interface Audit extends AsyncDisposable {
    * Records an entry: synchronous, never throws. It is in the database in a moment, or within a
    * second under load.
    */
-  note(event: AuditEvent, caller: Caller, about?: AuditAbout): void
+  note(event: AuditEvent, caller: Caller, about?: AuditDetails): void
   /** Writes pending entries now. Never rejects: a failed write is retried. */
   flush(): Promise<void>
   /** Time of the last write; null when there was none. */
@@ -72,7 +72,7 @@ export function createAudit(options: {
 
   return {
     note(event, caller, about) {
-      collector.add(toFact(event, caller, about))
+      collector.add(toAuditRecord(event, caller, about))
       if (performance.now() - flushedAtMs < everyMs) return
       // Entries recorded in the same tick are written together.
       flushedAtMs = performance.now()
@@ -84,7 +84,7 @@ export function createAudit(options: {
     },
     async [Symbol.asyncDispose]() {
       clearInterval(timer)
-      await within(longestGoodbyeMs, (writing ?? Promise.resolve()).then(flush))
+      await withTimeout(longestGoodbyeMs, (writing ?? Promise.resolve()).then(flush))
       if (collector.size > 0)
         logger.error({ rows: collector.size }, 'failed to write the last entries of the audit log')
     },

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import type { AuditFact } from './audit-event.ts'
+import type { AuditRecord } from './audit-event.ts'
 
 /**
  * The current state of a row of the audit log: it may be written more than once, with a larger
  * count each time.
  */
-export interface AuditRow extends AuditFact {
+export interface AuditRow extends AuditRecord {
   readonly id: string
   readonly atMs: number
   /** Time of the last occurrence. */
@@ -19,7 +19,7 @@ export interface AuditRow extends AuditFact {
  */
 export interface Collector {
   /** Adds a fact, as a new row or to the count of an existing one. */
-  add(fact: AuditFact): void
+  add(fact: AuditRecord): void
   /**
    * Returns up to `max` rows that are new or have grown, oldest first; they are kept until
    * {@link Collector.written}.
@@ -82,7 +82,7 @@ export function createCollector({
   let newRows = 0
   let dropped = 0
 
-  const put = (fact: AuditFact, count: number): void => {
+  const put = (fact: AuditRecord, count: number): void => {
     const key = keyOf(fact)
     const at = now()
     const row = open.get(key)
@@ -108,7 +108,7 @@ export function createCollector({
       open.delete(key)
     }
   }
-  const isKnown = (fact: AuditFact): boolean => {
+  const isKnown = (fact: AuditRecord): boolean => {
     const row = open.get(keyOf(fact))
     return row !== undefined && now() - row.untilMs <= quietMs && now() - row.atMs <= longestMs
   }
@@ -151,7 +151,7 @@ export function createCollector({
   }
 }
 
-const droppedFact: AuditFact = {
+const droppedFact: AuditRecord = {
   event: 'DROPPED',
   userId: null,
   address: null,
@@ -165,16 +165,16 @@ const droppedFact: AuditFact = {
  * Returns the key of facts that are counted together. Excludes the wording of a refusal, so that
  * different wordings share a row.
  */
-function keyOf({ event, userId, address, userAgent, subject, reason }: AuditFact): string {
+function keyOf({ event, userId, address, userAgent, subject, reason }: AuditRecord): string {
   return JSON.stringify([event, userId, address, userAgent, subject, reason])
 }
 
-function othersOf({ event, userId, address }: AuditFact): AuditFact {
+function othersOf({ event, userId, address }: AuditRecord): AuditRecord {
   const detail = 'More of this caller in one minute than are told one by one'
   return { event, userId, address, userAgent: null, subject: null, reason: 'others', detail }
 }
 
-function othersOfAll({ event }: AuditFact): AuditFact {
+function othersOfAll({ event }: AuditRecord): AuditRecord {
   const detail = 'More in one minute than are told one by one, of several callers'
   return { event, userId: null, address: null, userAgent: null, subject: null, reason: 'others', detail }
 }

@@ -1,4 +1,4 @@
-import type { ConnectionSummary, Count, CountedServer } from './server-statistics.ts'
+import type { ConnectionSummary, Count, ReportedServer } from './server-statistics.ts'
 
 /** A connected client, and its server. */
 export interface ConnectedClient extends ConnectionSummary {
@@ -8,7 +8,7 @@ export interface ConnectedClient extends ConnectionSummary {
 /** Connection statistics of all servers. */
 export interface ConnectionStats {
   readonly at: Date
-  readonly servers: readonly CountedServer[]
+  readonly servers: readonly ReportedServer[]
   readonly transports: Readonly<Record<ConnectionSummary['transport'], number>>
   readonly connections: number
   readonly subscriptions: number
@@ -21,10 +21,10 @@ export interface ConnectionStats {
 }
 
 /** Adds up the statistics of the servers. */
-export function mergeCensuses(servers: readonly CountedServer[], at: Date): ConnectionStats {
-  const sum = (read: (server: CountedServer) => number): number =>
+export function mergeServerStatistics(servers: readonly ReportedServer[], at: Date): ConnectionStats {
+  const sum = (read: (server: ReportedServer) => number): number =>
     servers.reduce((total, server) => total + read(server), 0)
-  const clients = (read: (server: CountedServer) => readonly ConnectionSummary[]): ConnectedClient[] =>
+  const clients = (read: (server: ReportedServer) => readonly ConnectionSummary[]): ConnectedClient[] =>
     servers.flatMap((server) => read(server).map((client) => ({ ...client, server: server.name })))
   const transports = {
     ws: sum((one) => one.transports.ws),
@@ -48,7 +48,7 @@ export function mergeCensuses(servers: readonly CountedServer[], at: Date): Conn
 }
 
 /** Counts the subscriptions on one server. */
-export function countSubscriptions({ byField }: Pick<CountedServer, 'byField'>): number {
+export function countSubscriptions({ byField }: Pick<ReportedServer, 'byField'>): number {
   return byField.reduce((total, { count }) => total + count, 0)
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { createWakeUp, interruptible } from '../async/interruptible.ts'
-import { within } from '../async/timeout.ts'
+import { withTimeout } from '../async/timeout.ts'
 import type { Bus } from '../bus/bus.ts'
 import type { Database } from '../db/connect.ts'
 import type { Logger } from '../logger.ts'
@@ -18,7 +18,7 @@ const connection = z.object({
   subscriptions: z.number().nullable(),
   unreadBytes: z.number(),
 })
-const census = z.object({
+const serverStatistics = z.object({
   transports: z.object({ ws: z.number(), sse: z.number(), polling: z.number() }),
   topics: z.number(),
   byField: z.array(count),
@@ -34,10 +34,10 @@ export type Count = z.output<typeof count>
 /** A connected client; `subscriptions` is null for a polling client. */
 export type ConnectionSummary = z.output<typeof connection>
 /** The connection statistics of one server. Lists are truncated: see `src/server/monitoring/collect-statistics.ts`. */
-export type ServerCensus = z.output<typeof census>
+export type ServerStatistics = z.output<typeof serverStatistics>
 
 /** A server that is up, with its latest statistics. */
-export interface CountedServer extends ServerCensus {
+export interface ReportedServer extends ServerStatistics {
   readonly id: string
   readonly name: string
   readonly startedAt: Date
@@ -45,19 +45,19 @@ export interface CountedServer extends ServerCensus {
 }
 
 /** Connection statistics of all servers that share the database. */
-export interface Census extends AsyncDisposable {
+export interface StatisticsExchange extends AsyncDisposable {
   /** Adds this server from now on: `source` is read every `everyMs`. Disposing removes it. */
-  announce(options: { readonly name: string; readonly source: () => ServerCensus }): AsyncDisposable
+  announce(options: { readonly name: string; readonly source: () => ServerStatistics }): AsyncDisposable
   /**
    * Returns all servers that are up, the longest running first. A server that was killed is omitted
    * after `silentMs`.
    */
-  read(): Promise<readonly CountedServer[]>
+  read(): Promise<readonly ReportedServer[]>
   /**
    * Yields the same list now and, unless `once` is set, after every change; a slow consumer gets
    * the latest.
    */
-  watch(options?: { readonly once?: boolean }): AsyncIterableIterator<readonly CountedServer[], undefined>
+  watch(options?: { readonly once?: boolean }): AsyncIterableIterator<readonly ReportedServer[], undefined>
 }
 
 const channel = 'admin:census'
@@ -73,34 +73,34 @@ const renewMs = 4_000
  *   subscribers, the other servers are read at twice this interval; default 1 s
  * @param options.silentMs - a server that was silent for longer is down; default 10 s
  */
-export function createCensus(options: {
+export function createStatisticsExchange(options: {
   readonly database: Pick<Database, 'pool'>
   readonly bus: Bus
   readonly logger: Logger
   readonly everyMs?: number
   readonly silentMs?: number
-}): Census {
+}): StatisticsExchange {
   const { database, bus, logger, everyMs = 1_000, silentMs = 10_000 } = options
   const announced = new Set<AsyncDisposable>()
   const watchers = new Set<() => void>()
-  let latest: { readonly servers: readonly CountedServer[]; readonly text: string } | undefined
+  let latest: { readonly servers: readonly ReportedServer[]; readonly text: string } | undefined
   let loading: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
 
-  const read = async (): Promise<readonly CountedServer[]> => {
+  const read = async (): Promise<readonly ReportedServer[]> => {
     const { rows } = await database.pool.query<{
       server_id: string
       name: string
       started_at: Date
       seen_at: Date
-      census: unknown
+      serverStatistics: unknown
     }>(
       `select * from server_census where seen_at > now() - $1::float8 * interval '1 millisecond'
        order by started_at, server_id`,
       [silentMs],
     )
     return rows.flatMap((row) => {
-      const parsed = census.safeParse(row.census)
+      const parsed = serverStatistics.safeParse(row.serverStatistics)
       // A server of another version, during an update: it is up, but its statistics cannot be
       // parsed.
       if (!parsed.success) return []
@@ -126,7 +126,7 @@ export function createCensus(options: {
     if (watchers.size > 0) look()
   })
 
-  const watch: Census['watch'] = ({ once = false } = {}) =>
+  const watch: StatisticsExchange['watch'] = ({ once = false } = {}) =>
     interruptible(async function* (signal) {
       const wakeUp = createWakeUp(signal)
       watchers.add(wakeUp.set)
@@ -151,7 +151,7 @@ export function createCensus(options: {
       }
     })
 
-  const announce: Census['announce'] = ({ name, source }) => {
+  const announce: StatisticsExchange['announce'] = ({ name, source }) => {
     const id = randomUUID()
     const startedAt = new Date()
     let written = { text: '', atMs: 0 }
@@ -190,7 +190,7 @@ export function createCensus(options: {
             logger.debug({ err: error }, 'failed to remove the server from connection statistics'),
           )
         // If the database is unavailable, the server is removed after `silentMs` instead.
-        await within(longestGoodbyeMs, gone)
+        await withTimeout(longestGoodbyeMs, gone)
       },
     }
     announced.add(announcement)

@@ -1,7 +1,7 @@
 import { RedisPubSub } from 'graphql-redis-subscriptions'
 import { PubSub, type PubSubEngine } from 'graphql-subscriptions'
 import { Redis } from 'ioredis'
-import { within } from '../async/timeout.ts'
+import { withTimeout } from '../async/timeout.ts'
 import type { Logger } from '../logger.ts'
 import { createBusSignature } from './bus-signature.ts'
 import { hashText } from './hash.ts'
@@ -302,7 +302,7 @@ export function createRedisShard(options: {
       subscriber.disconnect()
       // Flushes the last published messages, so that other processes need not look for the events
       // in the log.
-      if (publisher.status === 'ready') await within(longestGoodbyeMs, publisher.quit().catch(noteFailure))
+      if (publisher.status === 'ready') await withTimeout(longestGoodbyeMs, publisher.quit().catch(noteFailure))
       publisher.disconnect()
     },
   }

@@ -7,7 +7,7 @@ import {
   type GraphQLSchema,
   locatedError,
 } from 'graphql'
-import { createTurn } from '../async/end-of-turn.ts'
+import { createEndOfTurn } from '../async/end-of-turn.ts'
 import { TidingsError } from '../errors.ts'
 import type { Feeds } from '../log/feed.ts'
 import type { LogReader } from '../log/read.ts'
@@ -17,9 +17,9 @@ import { createPayload, cursorOfSource, type Payload } from './deliver/frames.ts
 import { createGroup } from './deliver/group.ts'
 import { iterateNothing, iterateStream } from './deliver/iterate.ts'
 import type { Rendered, Rendering } from './deliver/rendering.ts'
-import type { Seat } from './deliver/sink.ts'
-import { createSocketOutlet, type SocketOutlet } from './deliver/socket-sink.ts'
-import { createStreamOutlet } from './deliver/stream-sink.ts'
+import type { SinkOperation } from './deliver/sink.ts'
+import { createSocketSink, type SocketSink } from './deliver/socket-sink.ts'
+import { createStreamSink } from './deliver/stream-sink.ts'
 import { createSubscriber, type Ending, type Entry, type LiveCounters, type Subscriber } from './deliver/subscriber.ts'
 import { createPlans, type SharedOperation } from './execute/plan.ts'
 import type { SharedTopic } from './execute/shared-field.ts'
@@ -28,7 +28,7 @@ import { subscribeAlone } from './subscribe.ts'
 /** The part of an operation's context that a transport sets for its subscriptions. */
 export interface LiveContext {
   /** The destination of the payloads. Without one they are returned as results. */
-  readonly seat?: Seat | undefined
+  readonly sinkOperation?: SinkOperation | undefined
   /**
    * Closes the connection of a client that stopped reading a stream of results, so that it
    * reconnects.
@@ -64,7 +64,7 @@ export interface Live {
   /** Whether an operation is a shared subscription; `isLimited` as in the context. */
   shares(document: DocumentNode, operationName: string | null | undefined, isLimited: boolean): boolean
   /** Creates the sink of a WebSocket and its underlying TCP socket. */
-  openSocket(options: Omit<Parameters<typeof createSocketOutlet>[0], 'common'>): SocketOutlet
+  openSocket(options: Omit<Parameters<typeof createSocketSink>[0], 'common'>): SocketSink
   readonly counters: Readonly<LiveCounters>
   /** Number of groups. */
   readonly size: number
@@ -107,7 +107,7 @@ export function createLive(options: {
   const { mask = (result) => result, format = (result) => result, isAway = () => false } = options
   const eventContext = withoutViewer(options.eventContext)
   const plans = createPlans(schema)
-  const turn = createTurn((error) => logger.error({ err: error }, 'failed to deliver live'))
+  const turn = createEndOfTurn((error) => logger.error({ err: error }, 'failed to deliver live'))
   const counters: LiveCounters = {
     executed: 0,
     interpreted: 0,
@@ -197,10 +197,10 @@ export function createLive(options: {
   const attach = (
     { field, args }: SharedOperation,
     entered: Entered,
-    seat: Seat,
+    sinkOperation: SinkOperation,
     ending: Ending,
     onOver: () => void,
-  ): Subscriber => createSubscriber({ delivery, ...entered, start: field.startOf(args), seat, ending, onOver })
+  ): Subscriber => createSubscriber({ delivery, ...entered, start: field.startOf(args), sinkOperation, ending, onOver })
 
   return {
     counters,
@@ -213,7 +213,7 @@ export function createLive(options: {
         counts.set(group.topic.topic, (counts.get(group.topic.topic) ?? 0) + users)
       return counts
     },
-    openSocket: (given) => createSocketOutlet({ ...given, common: socketOutlets }),
+    openSocket: (given) => createSocketSink({ ...given, common: socketOutlets }),
     shares: plans.shares,
     async subscribe(args, onOver = () => undefined) {
       const context = (args.contextValue ?? {}) as LiveContext
@@ -231,10 +231,10 @@ export function createLive(options: {
         const name = operation.node.alias ?? operation.node.name
         return { errors: [locatedError(error, [operation.node], [name.value])] }
       }
-      const { seat } = context
-      if (seat !== undefined)
-        return iterateNothing(seat.outlet, (ending) => attach(operation, entered, seat, ending, onOver))
-      const stream = createStreamOutlet({
+      const { sinkOperation } = context
+      if (sinkOperation !== undefined)
+        return iterateNothing(sinkOperation.sink, (ending) => attach(operation, entered, sinkOperation, ending, onOver))
+      const stream = createStreamSink({
         budgetBytes: budgetBytes * (context.budgetShare ?? 1),
         patienceMs,
         onCaughtUp: context.onCaughtUp,
@@ -248,7 +248,7 @@ export function createLive(options: {
       const subscriber = attach(
         operation,
         entered,
-        { outlet: stream.outlet, stamp: noStamp, number: 0 },
+        { sink: stream.sink, operationId: noStamp, number: 0 },
         stream,
         onOver,
       )

@@ -4,7 +4,7 @@ import type { Appender } from './append.ts'
 import type { Appended, AppendUnit } from './append-unit.ts'
 
 /** The part of an appender needed to append in a caller's transaction. */
-export type Telling = Pick<Appender, 'appendIn' | 'publish'>
+export type TransactionalAppender = Pick<Appender, 'appendIn' | 'publish'>
 
 /**
  * Appends in the transaction that `client` is in, and publishes the accepted events once it has
@@ -12,7 +12,11 @@ export type Telling = Pick<Appender, 'appendIn' | 'publish'>
  *
  * @throws Error if the client is not in a transaction of `withTransaction`
  */
-export async function tellIn(appender: Telling, client: PoolClient, unit: AppendUnit): Promise<Appended> {
+export async function appendInTransaction(
+  appender: TransactionalAppender,
+  client: PoolClient,
+  unit: AppendUnit,
+): Promise<Appended> {
   const appended = await appender.appendIn(client, unit)
   if (appended.accepted) afterCommit(client, () => appender.publish(appended.events))
   return appended

@@ -1,11 +1,11 @@
-import { within } from '../async/timeout.ts'
+import { withTimeout } from '../async/timeout.ts'
 import type { Bus, BusSubscription } from '../bus/bus.ts'
 import { TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { createCheckSchedule } from './check-schedule.ts'
 import { type LogEvent, parseEvents } from './event.ts'
 import type { LogReader, TopicHead } from './read.ts'
-import { createSequence, type Sequence } from './reorder-buffer.ts'
+import { createReorderBuffer, type ReorderBuffer } from './reorder-buffer.ts'
 
 /**
  * The attachment of a listener to a feed. From then on, the listener receives every event after
@@ -84,7 +84,7 @@ interface Feed {
   isClosed: boolean
   /** The epoch of the log that the reorder buffer belongs to. */
   epoch: string
-  readonly sequence: Sequence
+  readonly sequence: ReorderBuffer
   /** Number of listeners that have attached so far. */
   attached: number
   /**
@@ -236,7 +236,7 @@ export function createFeeds(options: {
       const ready = subscription.ready.then(() => {
         isSubscribed = true
       })
-      if (bus.isConnected()) await within(busPatienceMs, ready)
+      if (bus.isConnected()) await withTimeout(busPatienceMs, ready)
       const isComplete = isSubscribed
       const head = await reader.head(topic)
       if (head === null) return false
@@ -256,7 +256,7 @@ export function createFeeds(options: {
       isOpen: false,
       isClosed: false,
       epoch: '',
-      sequence: createSequence(),
+      sequence: createReorderBuffer(),
       attached: 0,
       ring: [],
       catchingUp: undefined,

@@ -1,5 +1,5 @@
 import type { QueryConfig, QueryResult, QueryResultRow } from 'pg'
-import { createBatch } from '../async/batch-loader.ts'
+import { createBatchLoader } from '../async/batch-loader.ts'
 import type { Database } from '../db/connect.ts'
 import { renewEpoch } from '../db/epoch.ts'
 import { retryTransient } from '../db/retry.ts'
@@ -89,7 +89,7 @@ export async function createLogReader(
     )
   }
 
-  const headInBatch = createBatch<string, TopicHead | null>(async (topics) => {
+  const headInBatch = createBatchLoader<string, TopicHead | null>(async (topics) => {
     const { rows } = await query<HeadRow>({
       name: 'tidings-heads',
       text: `select e.value as epoch, t.name, t.seq, t.pruned_seq, t.closed
@@ -105,7 +105,7 @@ export async function createLogReader(
     readonly after: number
     readonly limit: number
   }
-  const readInBatch = createBatch<Range, readonly LogEvent[]>(async (ranges) => {
+  const readInBatch = createBatchLoader<Range, readonly LogEvent[]>(async (ranges) => {
     // Deduplicated: many clients that reconnect at once and request the same range cost one range.
     const distinct = new Map(ranges.map((range) => [`${range.after} ${range.limit} ${range.topic}`, range]))
     const asked = [...distinct.values()]

@@ -4,7 +4,7 @@ import type { LogEvent } from './event.ts'
  * A reorder buffer: orders and deduplicates the events of one topic, which may arrive late, twice
  * or not at all. It performs no I/O: its owner must fetch missing events.
  */
-export interface Sequence {
+export interface ReorderBuffer {
   /** The seq up to which all events have been released. */
   readonly head: number
   /** The seqs of events that wait behind a gap. */
@@ -28,7 +28,7 @@ export interface Sequence {
 const maxWaiting = 1_000
 
 /** Creates the reorder buffer of a topic whose head is 0. */
-export function createSequence(): Sequence {
+export function createReorderBuffer(): ReorderBuffer {
   return new TopicSequence()
 }
 
@@ -38,7 +38,7 @@ const none: ReadonlyMap<number, LogEvent> = new Map()
  * A class rather than a closure: there is one instance per followed topic, most of them idle, and
  * functions and accessors per instance would take more than 1 KB.
  */
-class TopicSequence implements Sequence {
+class TopicSequence implements ReorderBuffer {
   #head = 0
   #repeated = 0
   /** Created when the first event has to wait, which is rare. */

@@ -16,7 +16,7 @@ import { type HealthServer, startHealthServer } from '../server/monitoring/healt
 import { createMetricsPage } from '../server/monitoring/prometheus.ts'
 import type { ReadTabs } from '../server/pages/graphiql.ts'
 import { startPreviewServer } from '../server/pages/preview-server.ts'
-import { createMaskError, formatResult, isAway } from '../server/request/mask.ts'
+import { createMaskError, formatResult, isUnavailable } from '../server/request/mask.ts'
 import { type RunningServer, startServer } from '../server/server.ts'
 import { isCounted } from '../studio/analytics/fold.ts'
 import { createProjector } from '../studio/analytics/projector.ts'
@@ -30,7 +30,7 @@ import { createPreviewKeeper } from '../studio/projects/preview-keeper.ts'
 import { warnOfMissingIsolation } from '../studio/sandbox/isolation.ts'
 import { startEngine } from '../tasks/engine.ts'
 import { localDeveloper } from '../tasks/model/viewer.ts'
-import { headStartMsOf } from '../tasks/queue/priority-boost.ts'
+import { priorityBoostMs } from '../tasks/queue/priority-boost.ts'
 import { pruneTasks } from '../tasks/worker/retention.ts'
 import { openTracing } from '../tracing/open.ts'
 import { noTracing, type Tracing } from '../tracing/tracing.ts'
@@ -161,7 +161,7 @@ export async function startApp(options: {
     previewUrl: previewServer?.url ?? null,
     limits: {
       maxUploadBytes: config.MAX_UPLOAD_BYTES,
-      headStartMs: (plan) => headStartMsOf(config.HEAD_STARTS, plan),
+      headStartMs: (plan) => priorityBoostMs(config.HEAD_STARTS, plan),
     },
   }
   const health = { database, bus: engine.bus }
@@ -304,6 +304,6 @@ export function createLiveDelivery(
     eventContext: createContext(services, null, { catchUp: false }),
     mask: (result) => (result.errors === undefined ? result : { ...result, errors: result.errors.map(maskError) }),
     format: formatResult,
-    isAway,
+    isAway: isUnavailable,
   })
 }

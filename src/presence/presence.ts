@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { createBatch } from '../async/batch-loader.ts'
+import { createBatchLoader } from '../async/batch-loader.ts'
 import type { Bus } from '../bus/bus.ts'
 import type { Database } from '../db/connect.ts'
 import type { Logger } from '../logger.ts'
@@ -73,7 +73,7 @@ export function createPresence(options: {
   const { database, bus, logger } = options
   const times = { ...defaultTimes, ...options.times }
   const record = createPresenceRecord({ database, server: randomUUID(), aliveMs: times.aliveMs })
-  const read = createBatch(record.read)
+  const read = createBatchLoader(record.read)
   const watch = createPresenceWatch({ read: record.read, logger })
 
   /** Number of subscriptions of each user to a topic. */

@@ -15,18 +15,18 @@ import { limitConnections } from './connections/tcp-limit.ts'
 import { createWork } from './connections/work.ts'
 import { type CreateContext, createApi, endpoint } from './http/api.ts'
 import type { BodyPace } from './http/body.ts'
-import { takeCensus } from './monitoring/collect-statistics.ts'
-import { createRecordWatch } from './monitoring/database-watch.ts'
+import { collectStatistics } from './monitoring/collect-statistics.ts'
+import { createDatabaseWatch } from './monitoring/database-watch.ts'
 import { createReadiness, type HealthSources } from './monitoring/health.ts'
 import { mayReadMetrics } from './monitoring/health-server.ts'
 import { measureLoopLag } from './monitoring/loop-lag.ts'
 import type { MetricsPage } from './monitoring/prometheus.ts'
 import { createGraphiql, type ReadTabs, serveFavicon } from './pages/graphiql.ts'
 import { type BuiltStudio, createStudioPage } from './pages/studio-page.ts'
-import { createTokens } from './request/authenticate.ts'
-import { readRequestId, readWhence } from './request/client-address.ts'
-import type { Note } from './request/context.ts'
-import { lingerForBody } from './request/drain-request-body.ts'
+import { createAuthenticator } from './request/authenticate.ts'
+import { readClientInfo, readRequestId } from './request/client-address.ts'
+import type { WriteAudit } from './request/context.ts'
+import { drainRequestBody } from './request/drain-request-body.ts'
 import { readExposure } from './request/exposure.ts'
 import { createSecurityHeaders, refuseRepeatedHeader } from './request/headers.ts'
 import { hostInUrl, listen } from './request/listen.ts'
@@ -130,9 +130,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const metrics = options.metrics ?? createServerMetrics()
   const connections = createConnections(config, metrics)
   const pollers = createPollers()
-  const note: Note = (event, viewer, from, about) =>
+  const note: WriteAudit = (event, viewer, from, about) =>
     admin?.audit.note(event, { userId: viewer?.userId ?? null, ...from }, about)
-  const tokens = createTokens(config, logger)
+  const tokens = createAuthenticator(config, logger)
   const origins = createOriginPolicy(config, { onlyLoopback: !tokens.areRequired })
   const exposure = readExposure(config)
   const maskError = createMaskError(logger, exposure)
@@ -141,7 +141,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const loopLag = measureLoopLag({ maxMs: config.MAX_LOOP_LAG_MS })
   const { isOverloaded } = loopLag
   let isDraining = false
-  const record = createRecordWatch({
+  const record = createDatabaseWatch({
     readReadiness,
     onAway: () => {
       logger.warn('lost the database; asking subscribers to reconnect later')
@@ -209,7 +209,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (isDraining) response.setHeader('connection', 'close')
-    lingerForBody(request, response)
+    drainRequestBody(request, response)
     for (const [name, value] of Object.entries(securityHeaders(request))) response.setHeader(name, value)
     const repeated = refuseRepeatedHeader(request)
     if (repeated !== null) return refuse(response, 400, 'BAD_INPUT', repeated)
@@ -223,7 +223,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     if (refusal !== null) {
       const { reason, message } = refusal
       metrics.refused(reason)
-      note('REFUSED', null, readWhence(request, config), { reason, subject: 'http', detail: message })
+      note('REFUSED', null, readClientInfo(request, config), { reason, subject: 'http', detail: message })
       return refuse(response, 403, 'FORBIDDEN', message)
     }
     if (path === '/metrics' && metricsPage !== undefined && mayReadMetrics(config, request))
@@ -273,9 +273,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     record[Symbol.dispose]()
     closer.stopAccepting()
   }
-  const announcement = admin?.census.announce({
+  const announcement = admin?.serverStatistics.announce({
     name: `${hostname()}:${port}`,
-    source: () => takeCensus({ connections, pollers, metrics, live, auditedAt: admin.audit.writtenAt }),
+    source: () => collectStatistics({ connections, pollers, metrics, live, auditedAt: admin.audit.writtenAt }),
   })
   const close = async (spreadMs: number): Promise<void> => {
     beginDraining()

@@ -10,12 +10,12 @@ import { createLogReader, type LogReader } from '../log/read.ts'
 import type { Logger } from '../logger.ts'
 import { createPresence, type Presence } from '../presence/presence.ts'
 import { noTracing, type Tracing } from '../tracing/tracing.ts'
-import { type AtEnd, createClosings } from './model/completion-hooks.ts'
+import { type CompletionHook, createCompletionHooks } from './model/completion-hooks.ts'
 import type { TaskDefinition } from './model/define-task.ts'
 import { createTaskStore, type TaskStore } from './model/store.ts'
 import { createEstimates } from './queue/estimate.ts'
-import { createPlaces, type Places } from './queue/positions.ts'
-import { createDoorbell } from './queue/wake-ups.ts'
+import { createQueuePositions, type QueuePositions } from './queue/positions.ts'
+import { createWakeUps } from './queue/wake-ups.ts'
 import { configureKinds } from './start/configure.ts'
 import { controlChannel, createTaskService, type TaskService } from './start/service.ts'
 import { createVisibility, type Visibility } from './watch/visibility.ts'
@@ -37,7 +37,7 @@ export interface Engine extends AsyncDisposable {
   /** The users that currently follow each topic, on any server. */
   readonly presence: Presence
   readonly store: TaskStore
-  readonly places: Places
+  readonly queuePositions: QueuePositions
   readonly tasks: TaskService
   readonly visibility: Visibility
   /** Connection statistics and the audit log. */
@@ -86,7 +86,7 @@ export async function startEngine(options: {
   readonly definitions: readonly TaskDefinition[] | ((log: Pick<Engine, 'appender'>) => readonly TaskDefinition[])
   readonly logger: Logger
   /** Creates the hook that runs at the end of every task; default none. */
-  readonly createAtEnd?: ((log: Pick<Engine, 'database' | 'appender' | 'presence'>) => AtEnd) | undefined
+  readonly createAtEnd?: ((log: Pick<Engine, 'database' | 'appender' | 'presence'>) => CompletionHook) | undefined
   /** Off by default. */
   readonly tracing?: Tracing
 }): Promise<Engine> {
@@ -123,25 +123,25 @@ export async function startEngine(options: {
   const definitions = configureKinds(kinds, config)
   const perUser = (kind: string): number | null => definitions.get(kind)?.perUser ?? null
   const store = createTaskStore(database)
-  const closings = createClosings({
+  const completionHooks = createCompletionHooks({
     definitions,
-    atEnd: options.createAtEnd?.({ database, appender, presence }),
+    completionHook: options.createAtEnd?.({ database, appender, presence }),
     logger,
   })
   const estimates = createEstimates({ database })
-  const places = stack.use(createPlaces({ database, bus, estimates, logger, movedMs: config.QUEUE_MOVED_MS, perUser }))
-  const isWorking = config.ROLE !== 'server'
-  const doorbell = stack.use(
-    await createDoorbell({ config, database, logger, kinds: isWorking ? definitions.size : 0 }),
+  const queuePositions = stack.use(
+    createQueuePositions({ database, bus, estimates, logger, movedMs: config.QUEUE_MOVED_MS, perUser }),
   )
+  const isWorking = config.ROLE !== 'server'
+  const wakeUps = stack.use(await createWakeUps({ config, database, logger, kinds: isWorking ? definitions.size : 0 }))
   const tasks = createTaskService({
     database,
     store,
     appender,
-    doorbell,
-    places,
+    wakeUps,
+    queuePositions,
     definitions,
-    closings,
+    completionHooks,
     tellWorkers: (taskId) => bus.publish(controlChannel, { stop: taskId }),
     maxStartsPerMinute: config.MAX_STARTS_PER_MINUTE,
     idempotencyHours: config.IDEMPOTENCY_HOURS,
@@ -155,11 +155,11 @@ export async function startEngine(options: {
           store,
           appender,
           bus,
-          doorbell,
-          places,
+          wakeUps,
+          queuePositions,
           estimates,
           definitions,
-          closings,
+          completionHooks,
           logger,
           leaseMs: config.LEASE_MS,
           coalesceMs: config.COALESCE_MS,
@@ -178,7 +178,7 @@ export async function startEngine(options: {
     feeds,
     presence,
     store,
-    places,
+    queuePositions,
     tasks,
     visibility,
     admin,
@@ -191,7 +191,7 @@ export async function startEngine(options: {
       appendListeners.add(own)
       return () => appendListeners.delete(own)
     },
-    watch: (watchOptions) => watchTask({ reader, feeds, store, places }, watchOptions),
+    watch: (watchOptions) => watchTask({ reader, feeds, store, queuePositions }, watchOptions),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
 }

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { createTurnstile } from '../../src/async/throttle.ts'
+import { createThrottle } from '../../src/async/throttle.ts'
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 test('admits a single caller at once, and many callers in order of arrival, over several turns', async () => {
   let nowMs = 0
-  const { pass } = createTurnstile({ maxMs: 5, now: () => nowMs })
+  const { pass } = createThrottle({ maxMs: 5, now: () => nowMs })
   const passed: number[] = []
   const work = (index: number) => () => {
     nowMs += 2

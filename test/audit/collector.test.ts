@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type AuditEvent, toFact } from '../../src/audit/audit-event.ts'
+import { type AuditEvent, toAuditRecord } from '../../src/audit/audit-event.ts'
 import { type CollectorLimits, createCollector } from '../../src/audit/collector.ts'
 
 /** Creates a collector with a clock that is moved by the test. */
@@ -9,7 +9,7 @@ function create(limits: CollectorLimits = {}) {
   return { clock, collector: createCollector({ ...limits, now: () => clock.ms }) }
 }
 const refusal = (address: string, userAgent = 'curl') =>
-  toFact('REFUSED', { userId: null, address, userAgent }, { reason: 'token' })
+  toAuditRecord('REFUSED', { userId: null, address, userAgent }, { reason: 'token' })
 
 describe('facts are collected', () => {
   it('ten thousand identical facts are one row with their count', () => {
@@ -120,7 +120,11 @@ describe('facts are collected', () => {
           else {
             added++
             collector.add(
-              toFact(one.event, { userId: null, address: `192.0.2.${one.who}`, userAgent: `agent ${one.agent}` }),
+              toAuditRecord(one.event, {
+                userId: null,
+                address: `192.0.2.${one.who}`,
+                userAgent: `agent ${one.agent}`,
+              }),
             )
           }
           expect(collector.size).toBeLessThanOrEqual(6)
@@ -134,7 +138,7 @@ describe('facts are collected', () => {
 
 it('a fact contains no secrets and is bounded in length', () => {
   const caller = { userId: 'u\0', address: '::1', userAgent: `Bearer abcdefgh12345678 ${'x'.repeat(10_000)}` }
-  const fact = toFact('REFUSED', caller, { detail: 'postgres://tidings:hunter2@db/x refused {"token":"abc"}' })
+  const fact = toAuditRecord('REFUSED', caller, { detail: 'postgres://tidings:hunter2@db/x refused {"token":"abc"}' })
   expect(fact.userId).toBe('u ')
   expect(fact.userAgent).not.toContain('abcdefgh')
   expect(fact.userAgent).toHaveLength(300)

@@ -1,11 +1,11 @@
 import { expect, test, vi } from 'vitest'
-import { mergeCensuses } from '../../src/audit/connection-statistics.ts'
-import { createCensus, type ServerCensus } from '../../src/audit/server-statistics.ts'
+import { mergeServerStatistics } from '../../src/audit/connection-statistics.ts'
+import { createStatisticsExchange, type ServerStatistics } from '../../src/audit/server-statistics.ts'
 import { createMemoryBus } from '../../src/bus/bus.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createTestDatabase } from '../support/database.ts'
 
-const nobody: ServerCensus = {
+const nobody: ServerStatistics = {
   transports: { ws: 0, sse: 0, polling: 0 },
   topics: 0,
   byField: [],
@@ -23,8 +23,8 @@ test('several servers are merged as they start, change and stop', async () => {
   // Each has its own bus, which delivers nothing between them.
   await using busA = createMemoryBus(logger)
   await using busB = createMemoryBus(logger)
-  await using a = createCensus({ database, bus: busA, logger, everyMs: 20 })
-  await using b = createCensus({ database, bus: busB, logger, everyMs: 20 })
+  await using a = createStatisticsExchange({ database, bus: busA, logger, everyMs: 20 })
+  await using b = createStatisticsExchange({ database, bus: busB, logger, everyMs: 20 })
   const seen: number[][] = []
   const watched = a.watch()
   const watching = (async () => {
@@ -51,18 +51,18 @@ test('a silent server is removed, and its row is deleted by the others', async (
   await using test = await createTestDatabase()
   const { database } = test
   await using bus = createMemoryBus(logger)
-  await using census = createCensus({ database, bus, logger, everyMs: 20 })
+  await using serverStatistics = createStatisticsExchange({ database, bus, logger, everyMs: 20 })
   await database.pool.query(
     `insert into server_census (server_id, name, started_at, seen_at, census)
      values ('killed', 'killed', now(), now() - interval '9 seconds', $1), ('long ago', 'x', now(), now() - interval '2 minutes', $1)`,
     [nobody],
   )
-  expect(await census.read()).toMatchObject([{ id: 'killed' }])
-  const watched = census.watch()
+  expect(await serverStatistics.read()).toMatchObject([{ id: 'killed' }])
+  const watched = serverStatistics.watch()
   expect((await watched.next()).value).toHaveLength(1)
   expect((await watched.next()).value).toHaveLength(0)
   await watched.return?.()
-  await using _own = census.announce({ name: 'a', source: () => nobody })
+  await using _own = serverStatistics.announce({ name: 'a', source: () => nobody })
   await vi.waitFor(async () => {
     const { rows } = await database.pool.query('select name from server_census order by name')
     expect(rows).toEqual([{ name: 'a' }, { name: 'killed' }])
@@ -73,12 +73,12 @@ test('a slow reader receives only the newest, and a single read only that', asyn
   await using test = await createTestDatabase()
   const { database } = test
   await using bus = createMemoryBus(logger)
-  await using census = createCensus({ database, bus, logger, everyMs: 10 })
+  await using serverStatistics = createStatisticsExchange({ database, bus, logger, everyMs: 10 })
   let topics = 1
-  await using _own = census.announce({ name: 'a', source: () => ({ ...nobody, topics }) })
-  await vi.waitFor(async () => expect(await census.read()).toHaveLength(1))
-  const slow = census.watch()
-  const quick = census.watch()
+  await using _own = serverStatistics.announce({ name: 'a', source: () => ({ ...nobody, topics }) })
+  await vi.waitFor(async () => expect(await serverStatistics.read()).toHaveLength(1))
+  const slow = serverStatistics.watch()
+  const quick = serverStatistics.watch()
   expect((await slow.next()).value).toMatchObject([{ topics: 1 }])
   expect((await quick.next()).value).toMatchObject([{ topics: 1 }])
   for (const next of [2, 3, 4]) {
@@ -86,7 +86,7 @@ test('a slow reader receives only the newest, and a single read only that', asyn
     expect((await quick.next()).value).toMatchObject([{ topics }])
   }
   expect((await slow.next()).value).toMatchObject([{ topics: 4 }])
-  const once = census.watch({ once: true })
+  const once = serverStatistics.watch({ once: true })
   expect(await Array.fromAsync(once)).toMatchObject([[{ topics: 4 }]])
   await slow.return?.()
   await quick.return?.()
@@ -95,7 +95,7 @@ test('a slow reader receives only the newest, and a single read only that', asyn
 test('the statistics of all servers are added up', () => {
   const client = { transport: 'ws' as const, userId: 'u', address: '::1', userAgent: null, subscriptions: 1 }
   const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second))
-  const server = (name: string, rest: Partial<ServerCensus>) => ({
+  const server = (name: string, rest: Partial<ServerStatistics>) => ({
     ...nobody,
     id: name,
     name,
@@ -103,7 +103,7 @@ test('the statistics of all servers are added up', () => {
     seenAt: at(0),
     ...rest,
   })
-  const stats = mergeCensuses(
+  const stats = mergeServerStatistics(
     [
       server('a', {
         transports: { ws: 2, sse: 1, polling: 0 },

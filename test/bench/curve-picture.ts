@@ -30,8 +30,8 @@ export function drawCurve(curve: readonly FanOut[]): string {
   const names = curve[0]?.oneByOne.map(({ contestant }) => contestant) ?? []
   const body = panels.map(({ title, of, at }, index) => {
     const left = panel.left + index * (panel.width + panel.gap)
-    const places = of.map(at).sort((a, b) => a - b)
-    const x = scale(places[0] ?? 1, places.at(-1) ?? 10, left, left + panel.width)
+    const queuePositions = of.map(at).sort((a, b) => a - b)
+    const x = scale(queuePositions[0] ?? 1, queuePositions.at(-1) ?? 10, left, left + panel.width)
     const lines = names.map((name) => {
       const points = [...of]
         .sort((a, b) => at(a) - at(b))
@@ -43,7 +43,7 @@ export function drawCurve(curve: readonly FanOut[]): string {
       const color = colors[name] ?? other
       return `<polyline points="${path}" fill="none" stroke="${color}" stroke-width="2"/>${points.map((point) => `<circle cx="${point.x.toFixed(1)}" cy="${point.y.toFixed(1)}" r="3" fill="${color}"/>`).join('')}`
     })
-    const ticks = places.map(
+    const ticks = queuePositions.map(
       (place) =>
         `<text x="${x(place).toFixed(1)}" y="${panel.top + panel.height + 16}" text-anchor="middle" font-size="10">${formatNumber(place)}</text>`,
     )

@@ -9,7 +9,7 @@ import { createRandom } from '../../src/studio/content/extractive/random.ts'
 import { createTaskDefinitions } from '../../src/studio/definitions.ts'
 import { type Engine, startEngine } from '../../src/tasks/engine.ts'
 import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
-import { isPassing } from '../../src/tasks/model/failure.ts'
+import { isTransient } from '../../src/tasks/model/failure.ts'
 import { declareItems, item } from '../../src/tasks/model/report.ts'
 import { lastEventTypes, type Task } from '../../src/tasks/model/task.ts'
 import { makeDocx } from '../fixtures/documents/docx.ts'
@@ -220,7 +220,7 @@ async function untilAccepted<T>(request: () => Promise<T>): Promise<T> {
     try {
       return await request()
     } catch (error) {
-      if (!isPassing(error)) throw error
+      if (!isTransient(error)) throw error
     }
 }
 

@@ -9,7 +9,7 @@
 import { createMemoryBus } from '../../src/bus/bus.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createEstimates } from '../../src/tasks/queue/estimate.ts'
-import { createPlaces } from '../../src/tasks/queue/positions.ts'
+import { createQueuePositions } from '../../src/tasks/queue/positions.ts'
 import { median, percentile, startBenchDatabase } from './engine.ts'
 
 const rounds = 3
@@ -29,24 +29,24 @@ for (const waiting of [100, 1_000, 10_000]) {
   await database.pool.query('vacuum analyze task')
   await using bus = createMemoryBus(silentLogger)
   const estimates = createEstimates({ database })
-  await using places = createPlaces({ database, bus, estimates, logger: silentLogger, movedMs: 60_000 })
+  await using queuePositions = createQueuePositions({ database, bus, estimates, logger: silentLogger, movedMs: 60_000 })
   const watched = Array.from({ length: watching }, (_, index) => ({
     id: `t_${Math.floor(((index + 1) * waiting) / watching)}`,
     kind: 'WAIT',
   }))
-  await places.of(watched)
+  await queuePositions.of(watched)
   const lookMs: number[][] = []
   const moveUs: number[] = []
   for (let round = 0; round < rounds; round++) {
     const tookMs: number[] = []
     for (let look = 0; look < looks; look++) {
       const startedAt = performance.now()
-      await places.of(watched)
+      await queuePositions.of(watched)
       tookMs.push(performance.now() - startedAt)
     }
     lookMs.push(tookMs)
     const startedAt = performance.now()
-    for (let move = 0; move < looks * 1_000; move++) places.moved('WAIT')
+    for (let move = 0; move < looks * 1_000; move++) queuePositions.moved('WAIT')
     moveUs.push(((performance.now() - startedAt) * 1_000) / (looks * 1_000))
   }
   const medians = lookMs.map((tookMs) => median(tookMs)).sort((a, b) => a - b)

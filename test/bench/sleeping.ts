@@ -14,7 +14,7 @@ import { parseConfig } from '../../src/config.ts'
 import { connectDatabase } from '../../src/db/connect.ts'
 import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
 import { migrate } from '../../src/db/migrate.ts'
-import type { Outlet } from '../../src/live/deliver/sink.ts'
+import type { Sink } from '../../src/live/deliver/sink.ts'
 import { createFeeds } from '../../src/log/feed.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { createLiveDelivery } from '../../src/main/app.ts'
@@ -57,7 +57,7 @@ try {
   }
 
   let sent = 0
-  const outlet: Outlet = {
+  const sink: Sink = {
     isFull: () => false,
     write: ({ payloads }) => {
       sent += payloads.length
@@ -69,12 +69,12 @@ try {
   }
   const document = parse(query)
   const empty = heap()
-  const stamp = Buffer.from('"1"')
+  const operationId = Buffer.from('"1"')
   const iterators = await Promise.all(
     tasks.map(async (taskId) => {
       const contextValue = {
         ...createContext(services, localDeveloper, { catchUp: false }),
-        seat: { outlet, stamp, number: 1 },
+        sinkOperation: { sink, operationId, number: 1 },
       }
       const result = await live.subscribe({ schema, document, contextValue, variableValues: { taskId } })
       if (!(Symbol.asyncIterator in result)) throw new Error('It did not subscribe')

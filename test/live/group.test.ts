@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { createTurn } from '../../src/async/end-of-turn.ts'
+import { createEndOfTurn } from '../../src/async/end-of-turn.ts'
 import { createPayload } from '../../src/live/deliver/frames.ts'
 import { createGroup, type Group, type Member } from '../../src/live/deliver/group.ts'
 import type { Rendering } from '../../src/live/deliver/rendering.ts'
-import type { Outlet } from '../../src/live/deliver/sink.ts'
+import type { Sink } from '../../src/live/deliver/sink.ts'
 import type { SharedTopic } from '../../src/live/execute/shared-field.ts'
 import { noTracing } from '../../src/tracing/tracing.ts'
 import { appendMany, createMemoryWorld, createTopic, type Fault, startNode, type TestNode } from '../log/support.ts'
@@ -53,19 +53,19 @@ async function startGroup(
         onRead(followed.event.seq)
         return followed.event.seq
       },
-      readPassing: (report, seq) => `${String(report)} at ${seq}`,
+      readEphemeral: (report, seq) => `${String(report)} at ${seq}`,
     }),
-    passing: {
+    ephemeral: {
       isWanted: true,
       isWantedAfter: () => true,
-      isStanding: true,
+      isRetained: true,
       watch: (told) => {
         tell = told
         return () => undefined
       },
     },
   }
-  const turn = createTurn((error) => {
+  const turn = createEndOfTurn((error) => {
     throw error
   })
   const group = createGroup({
@@ -85,7 +85,7 @@ async function startGroup(
     tell: (report) => tell(report),
     join(at, onReset = never, onFull = never) {
       const texts: string[] = []
-      const outlet: Outlet = {
+      const sink: Sink = {
         isFull: () => false,
         write: ({ payloads }) => void texts.push(...payloads.map(({ text }) => text)),
         drained: (listener) => listener(),
@@ -93,8 +93,8 @@ async function startGroup(
         opened: () => undefined,
         closed: () => undefined,
       }
-      const seat = { outlet, stamp: Buffer.alloc(0), number: 1 }
-      expect(group.join({ ...seat, at, onFull, onEnd: never, onReset, onFailure: never })).toBe(true)
+      const sinkOperation = { sink, operationId: Buffer.alloc(0), number: 1 }
+      expect(group.join({ ...sinkOperation, at, onFull, onEnd: never, onReset, onFailure: never })).toBe(true)
       return texts
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),

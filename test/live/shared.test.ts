@@ -62,7 +62,7 @@ describe('a shared subscription', () => {
     for (const { seen } of watchers) await vi.waitFor(() => expect(seqsOf(seen)).toEqual([1, 2, 3, 4, 5]))
     expect(fixture.live.counters.executed - before).toBe(4)
     // One append is one bus message: all of it is sent in one write.
-    for (const { outlet } of watchers) expect(outlet.writes()).toBe(2)
+    for (const { sink } of watchers) expect(sink.writes()).toBe(2)
     for (const one of watchers) one.leave()
     expect(fixture.live.size).toBe(0)
     await vi.waitFor(() => expect(fixture.engine.feeds.size).toBe(0))
@@ -149,7 +149,7 @@ describe('a shared subscription', () => {
     const second = await fixture.subscribe(task)
     await vi.waitFor(() => expect(second.seen.at(-1)?.__typename).toBe('TaskQueueMoved'))
     await fixture.database.pool.query(`update task set status = 'RUNNING' where id = $1`, [before.id])
-    fixture.engine.places.moved('CREATE_ROADMAP')
+    fixture.engine.queuePositions.moved('CREATE_ROADMAP')
     for (const { seen } of [first, second])
       await vi.waitFor(() =>
         expect(seen.at(-1)).toMatchObject({ __typename: 'TaskQueueMoved', queue: { position: 1 } }),
@@ -189,14 +189,14 @@ describe('a slow subscriber', () => {
     const task = await fixture.createTask()
     const [slow, quick] = [await fixture.subscribe(task), await fixture.subscribe(task)]
     for (const { seen } of [slow, quick]) await vi.waitFor(() => expect(seen).toHaveLength(1))
-    slow.outlet.setFull(true)
+    slow.sink.setFull(true)
     await fixture.append(task, 10)
     await fixture.append(task, 20, output)
     await fixture.append(task, 1, () => ({ type: 'TaskBatchCompleted' }))
     await fixture.append(task, 10)
     await vi.waitFor(() => expect(seqsOf(quick.seen)).toEqual(range(1, 42)))
     expect(slow.seen).toHaveLength(1)
-    slow.outlet.setFull(false)
+    slow.sink.setFull(false)
     await vi.waitFor(() => expect(slow.seen).toHaveLength(4))
     expect(slow.seen.slice(1)).toMatchObject([
       {
@@ -209,7 +209,7 @@ describe('a slow subscriber', () => {
       { __typename: 'TaskAdvanced', seq: 42 },
     ])
     // The skipped numbers are not reported as lost events.
-    const extensions = slow.outlet.texts.map((text) => (JSON.parse(text) as { extensions?: object }).extensions)
+    const extensions = slow.sink.texts.map((text) => (JSON.parse(text) as { extensions?: object }).extensions)
     expect(extensions.slice(1)).toEqual([{ tidings: { follows: 1 } }, undefined, { tidings: { follows: 32 } }])
     await fixture.append(task)
     await vi.waitFor(() => expect(slow.seen.at(-1)?.seq).toBe(43))
@@ -220,9 +220,9 @@ describe('a slow subscriber', () => {
     const task = await fixture.createTask()
     const slow = await fixture.subscribe(task)
     await vi.waitFor(() => expect(slow.seen).toHaveLength(1))
-    slow.outlet.setFull(true)
+    slow.sink.setFull(true)
     for (let i = 0; i < 3; i++) await fixture.append(task, 300, () => ({ type: 'TaskBatchCompleted' }))
-    slow.outlet.setFull(false)
+    slow.sink.setFull(false)
     await vi.waitFor(() =>
       expect(slow.seen.at(-1)).toMatchObject({ __typename: 'TaskSnapshot', reason: 'LAGGED', seq: 901 }),
     )
@@ -237,7 +237,7 @@ describe('a slow subscriber', () => {
     for (let i = 0; i < 3; i++) await fixture.append(task, 300, () => ({ type: 'TaskBatchCompleted' }))
     const slow = await fixture.subscribe(task, { fromStart: true })
     for (let i = 0; slow.seen.length < 901; i++) {
-      slow.outlet.setFull(i % 50 < 10)
+      slow.sink.setFull(i % 50 < 10)
       await new Promise((resolve) => setImmediate(resolve))
     }
     expect(seqsOf(slow.seen)).toEqual(range(1, 901))

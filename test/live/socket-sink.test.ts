@@ -5,19 +5,19 @@ import { Duplex } from 'node:stream'
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { createTurn, type Turn } from '../../src/async/end-of-turn.ts'
+import { createEndOfTurn, type EndOfTurn } from '../../src/async/end-of-turn.ts'
 import { createBatch, createPayload } from '../../src/live/deliver/frames.ts'
-import { createSocketOutlet, type SocketOutlet } from '../../src/live/deliver/socket-sink.ts'
+import { createSocketSink, type SocketSink } from '../../src/live/deliver/socket-sink.ts'
 
 interface Side {
   readonly webSocket: WebSocket
   readonly socket: Duplex
-  readonly outlet: SocketOutlet
+  readonly sink: SocketSink
 }
 
 /** Starts a real server with a sink for each socket. */
 async function startSockets(options: { budgetBytes?: number; patienceMs?: number } = {}) {
-  const turn: Turn = createTurn((error) => {
+  const turn: EndOfTurn = createEndOfTurn((error) => {
     throw error
   })
   const sides: Side[] = []
@@ -36,7 +36,7 @@ async function startSockets(options: { budgetBytes?: number; patienceMs?: number
       sides.push({
         webSocket,
         socket,
-        outlet: createSocketOutlet({
+        sink: createSocketSink({
           webSocket,
           socket,
           owner: { giveUp, refine },
@@ -81,11 +81,11 @@ const next = (id: string, value: unknown) => ({ id, type: 'next', payload: { dat
 
 test('frames of any length arrive whole, with the id of each subscriber', async () => {
   await using sockets = await startSockets()
-  const { outlet, received, client } = await sockets.connect()
+  const { sink, received, client } = await sockets.connect()
   const texts = [0, 1, 60, 76, 77, 78, 300, 65_480, 65_490, 65_500, 70_000, 300_000].map((length) => 'ä'.repeat(length))
   const batch = createBatch(texts.map(payloadOf))
   const ids = ['1', 'a-long-id-with-"quotes"-and-ö', '2']
-  for (const id of ids) outlet.write(batch, stampOf(id))
+  for (const id of ids) sink.write(batch, stampOf(id))
   await vi.waitFor(() => expect(received).toHaveLength(texts.length * ids.length))
   expect(received).toEqual(ids.flatMap((id) => texts.map((text) => next(id, text))))
   client.terminate()
@@ -104,8 +104,8 @@ test('frames sent by ws and precomputed frames arrive in call order, at fast and
         for (const [index, { isDirect, length }] of writes.entries()) {
           const value = `${index}${'x'.repeat(length)}`
           const batch = createBatch([payloadOf(value)])
-          for (const [number, { outlet, webSocket }] of readers.entries())
-            if (isDirect) outlet.write(batch, stampOf(`${number}`))
+          for (const [number, { sink, webSocket }] of readers.entries())
+            if (isDirect) sink.write(batch, stampOf(`${number}`))
             else {
               webSocket.send(JSON.stringify(next(`${number}`, value)))
               webSocket.ping()
@@ -135,7 +135,7 @@ test('a buffer that is still being read is not reused for the next frame', async
   const values = Array.from({ length: 40 }, (_, index) => `${index}${'y'.repeat(400_000)}`)
   for (const value of values) {
     const batch = createBatch([payloadOf(value)])
-    for (const [number, { outlet }] of readers.entries()) outlet.write(batch, stampOf(`${number}`))
+    for (const [number, { sink }] of readers.entries()) sink.write(batch, stampOf(`${number}`))
   }
   for (const { client } of readers) client.resume()
   for (const [number, { received }] of readers.entries()) {
@@ -146,13 +146,13 @@ test('a buffer that is still being read is not reused for the next frame', async
 
 test('events of several operations in one turn are sent in one write', async () => {
   await using sockets = await startSockets()
-  const { outlet, received, client } = await sockets.connect()
+  const { sink, received, client } = await sockets.connect()
   let chunks = 0
-  for (const id of ['a', 'b']) outlet.opened({ outlet, stamp: stampOf(id), number: 1, leave: () => undefined })
+  for (const id of ['a', 'b']) sink.opened({ sink, operationId: stampOf(id), number: 1, leave: () => undefined })
   const { _socket: tcp } = client as unknown as { readonly _socket: NodeJS.ReadableStream }
   tcp.on('data', () => chunks++)
-  sockets.turn.schedule(() => outlet.write(createBatch([payloadOf(1)]), stampOf('a')))
-  sockets.turn.schedule(() => outlet.write(createBatch([payloadOf(2), payloadOf(3)]), stampOf('b')))
+  sockets.turn.schedule(() => sink.write(createBatch([payloadOf(1)]), stampOf('a')))
+  sockets.turn.schedule(() => sink.write(createBatch([payloadOf(2), payloadOf(3)]), stampOf('b')))
   await vi.waitFor(() => expect(received).toHaveLength(3))
   expect(received).toEqual([next('a', 1), next('b', 2), next('b', 3)])
   expect(chunks).toBe(1)
@@ -166,11 +166,11 @@ test.each([
   ['in an immediate', (write: () => void) => void setImmediate(write)],
 ])('flushes what is written %s, and what ws sends after it', async (_, run) => {
   await using sockets = await startSockets()
-  const { outlet, received, client, webSocket, socket } = await sockets.connect()
-  for (const id of ['a', 'b']) outlet.opened({ outlet, stamp: stampOf(id), number: 1, leave: () => undefined })
+  const { sink, received, client, webSocket, socket } = await sockets.connect()
+  for (const id of ['a', 'b']) sink.opened({ sink, operationId: stampOf(id), number: 1, leave: () => undefined })
   const written = new Promise<void>((resolve) =>
     run(() => {
-      outlet.write(createBatch([payloadOf(1)]), stampOf('a'))
+      sink.write(createBatch([payloadOf(1)]), stampOf('a'))
       webSocket.send(JSON.stringify('by ws'))
       setImmediate(resolve)
     }),
@@ -183,14 +183,14 @@ test.each([
 
 test('flushes and reports only a socket that was left corked', async () => {
   await using sockets = await startSockets()
-  const { outlet, received, client, webSocket, socket } = await sockets.connect()
-  outlet.flushLeftCorked()
+  const { sink, received, client, webSocket, socket } = await sockets.connect()
+  sink.flushLeftCorked()
   expect(sockets.leftCorked()).toBe(0)
   // Not with the socket's own method, which the tests watch (test/support/corked-sockets.ts).
   Duplex.prototype.cork.call(socket)
   Duplex.prototype.cork.call(socket)
   webSocket.send(JSON.stringify('held back'))
-  outlet.flushLeftCorked()
+  sink.flushLeftCorked()
   expect(sockets.leftCorked()).toBe(1)
   await vi.waitFor(() => expect(received).toEqual(['held back']))
   client.terminate()
@@ -198,33 +198,33 @@ test('flushes and reports only a socket that was left corked', async () => {
 
 test('is full when its reader stops, and notifies when it has been read', async () => {
   await using sockets = await startSockets({ budgetBytes: 1_048_576 })
-  const { outlet, received, client } = await sockets.connect()
+  const { sink, received, client } = await sockets.connect()
   client.pause()
   const batch = createBatch([payloadOf('z'.repeat(50_000))])
   let written = 0
-  while (!outlet.isFull(batch.bytes)) {
-    outlet.write(batch, stampOf('1'))
+  while (!sink.isFull(batch.bytes)) {
+    sink.write(batch, stampOf('1'))
     if (++written % 20 === 0) await new Promise((resolve) => setImmediate(resolve))
   }
   let isDrained = false
-  outlet.drained(() => {
+  sink.drained(() => {
     isDrained = true
   })
   expect(isDrained).toBe(false)
   client.resume()
   await vi.waitFor(() => expect(isDrained).toBe(true))
   await vi.waitFor(() => expect(received).toHaveLength(written))
-  expect(outlet.isFull(batch.bytes)).toBe(false)
+  expect(sink.isFull(batch.bytes)).toBe(false)
   expect(sockets.givenUp()).toBe(0)
 })
 
 test('closes with 1013 when nothing is read for too long', async () => {
   await using sockets = await startSockets({ patienceMs: 100 })
-  const { outlet, client } = await sockets.connect()
+  const { sink, client } = await sockets.connect()
   client.pause()
   const batch = createBatch([payloadOf('z'.repeat(50_000))])
-  while (!outlet.isFull(batch.bytes)) outlet.write(batch, stampOf('1'))
-  outlet.drained(() => undefined)
+  while (!sink.isFull(batch.bytes)) sink.write(batch, stampOf('1'))
+  sink.drained(() => undefined)
   await vi.waitFor(() => expect(sockets.givenUp()).toBe(1))
   client.resume()
   const [code] = (await once(client, 'close')) as [number]
@@ -233,9 +233,9 @@ test('closes with 1013 when nothing is read for too long', async () => {
 
 test('writes nothing once the socket has begun to close', async () => {
   await using sockets = await startSockets()
-  const { outlet, webSocket, client, received } = await sockets.connect()
+  const { sink, webSocket, client, received } = await sockets.connect()
   webSocket.close(1012)
-  outlet.write(createBatch([payloadOf(1)]), stampOf('1'))
+  sink.write(createBatch([payloadOf(1)]), stampOf('1'))
   const [code] = (await once(client, 'close')) as [number]
   expect(code).toBe(1012)
   expect(received).toEqual([])

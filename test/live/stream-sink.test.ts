@@ -1,23 +1,23 @@
 import type { ExecutionResult } from 'graphql'
 import { expect, test, vi } from 'vitest'
 import { createBatch, createPayload } from '../../src/live/deliver/frames.ts'
-import { createStreamOutlet, serialisedOf } from '../../src/live/deliver/stream-sink.ts'
+import { createStreamSink, serialisedOf } from '../../src/live/deliver/stream-sink.ts'
 
 const payloadOf = (value: unknown) => createPayload(JSON.stringify({ data: value }))
-const stamp = Buffer.alloc(0)
+const operationId = Buffer.alloc(0)
 const dataOf = (step: IteratorResult<ExecutionResult, undefined>) => (step.done === true ? step : step.value.data)
 
 test('yields payloads in order as results with known text, then completes', async () => {
-  const { outlet, next, end } = createStreamOutlet({
+  const { sink, next, end } = createStreamSink({
     budgetBytes: 100_000,
     patienceMs: 1_000,
     sent: { payloads: 0, bytes: 0 },
     giveUp: () => undefined,
   })
   const first = next()
-  outlet.write(createBatch([1, 2, 3].map(payloadOf)), stamp)
+  sink.write(createBatch([1, 2, 3].map(payloadOf)), operationId)
   end()
-  outlet.write(createBatch([payloadOf(4)]), stamp)
+  sink.write(createBatch([payloadOf(4)]), operationId)
   const step = await first
   expect(step.done === true ? undefined : serialisedOf(step.value)).toBe('{"data":1}')
   expect(dataOf(await next())).toBe(2)
@@ -26,13 +26,13 @@ test('yields payloads in order as results with known text, then completes', asyn
 })
 
 test('fails after the buffered payloads', async () => {
-  const { outlet, next, end } = createStreamOutlet({
+  const { sink, next, end } = createStreamSink({
     budgetBytes: 100_000,
     patienceMs: 1_000,
     sent: { payloads: 0, bytes: 0 },
     giveUp: () => undefined,
   })
-  outlet.write(createBatch([payloadOf(1)]), stamp)
+  sink.write(createBatch([payloadOf(1)]), operationId)
   end({ error: new Error('away') })
   expect(dataOf(await next())).toBe(1)
   await expect(next()).rejects.toThrow('away')
@@ -43,7 +43,7 @@ test('is full when nothing is pulled, notifies when all is pulled, and drops a r
   const giveUp = () => {
     givenUp++
   }
-  const { outlet, next } = createStreamOutlet({
+  const { sink, next } = createStreamSink({
     budgetBytes: 80_000,
     patienceMs: 50,
     sent: { payloads: 0, bytes: 0 },
@@ -51,18 +51,18 @@ test('is full when nothing is pulled, notifies when all is pulled, and drops a r
   })
   const batch = createBatch([payloadOf('x'.repeat(4_000))])
   let written = 0
-  while (!outlet.isFull(batch.bytes)) {
-    outlet.write(batch, stamp)
+  while (!sink.isFull(batch.bytes)) {
+    sink.write(batch, operationId)
     written++
   }
   expect(written * batch.bytes).toBeLessThanOrEqual(10_000)
   let isDrained = false
-  outlet.drained(() => {
+  sink.drained(() => {
     isDrained = true
   })
   for (let i = 0; i < written; i++) await next()
   expect(isDrained).toBe(true)
-  while (!outlet.isFull(batch.bytes)) outlet.write(batch, stamp)
-  outlet.drained(() => undefined)
+  while (!sink.isFull(batch.bytes)) sink.write(batch, operationId)
+  sink.drained(() => undefined)
   await vi.waitFor(() => expect(givenUp).toBe(1))
 })

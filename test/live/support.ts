@@ -2,7 +2,7 @@ import { type ExecutionArgs, parse } from 'graphql'
 import { createContext, schema } from '../../schema/index.ts'
 import type { Services } from '../../schema/kit/services.ts'
 import type { Batch } from '../../src/live/deliver/frames.ts'
-import type { Outlet } from '../../src/live/deliver/sink.ts'
+import type { Sink } from '../../src/live/deliver/sink.ts'
 import { createLive, type Live, type LiveConfig } from '../../src/live/live.ts'
 import type { LogEvent } from '../../src/log/event.ts'
 import type { Logger } from '../../src/logger.ts'
@@ -28,7 +28,7 @@ export interface Seen {
 }
 
 /** A sink that records writes and is full when the test says so. */
-export interface RecordingOutlet extends Outlet {
+export interface RecordingOutlet extends Sink {
   readonly seen: Seen[]
   readonly texts: string[]
   /** The number of writes. */
@@ -97,7 +97,7 @@ export interface LiveFixture extends EngineFixture {
   subscribe(
     task: Pick<Task, 'id'>,
     options?: {
-      readonly outlet?: RecordingOutlet
+      readonly sink?: RecordingOutlet
       readonly after?: string | undefined
       readonly fromStart?: boolean
       readonly viewer?: Viewer
@@ -108,7 +108,7 @@ export interface LiveFixture extends EngineFixture {
 
 /** One subscription of a test. */
 export interface LiveSubscription {
-  readonly outlet: RecordingOutlet
+  readonly sink: RecordingOutlet
   readonly seen: readonly Seen[]
   /**
    * Resolves when the subscription has completed, rejects when it has failed. Stays pending after
@@ -197,13 +197,10 @@ export async function startLive(
         ],
       })
     },
-    async subscribe(
-      task,
-      { outlet = createRecordingOutlet(), after, fromStart, viewer = viewerOf('u_1'), query } = {},
-    ) {
+    async subscribe(task, { sink = createRecordingOutlet(), after, fromStart, viewer = viewerOf('u_1'), query } = {}) {
       const context = {
         ...createContext(services, viewer, { catchUp: false }),
-        seat: { outlet, stamp: Buffer.from('"1"'), number: 1 },
+        sinkOperation: { sink, operationId: Buffer.from('"1"'), number: 1 },
       }
       const args: ExecutionArgs = {
         schema,
@@ -216,7 +213,7 @@ export async function startLive(
       const iterator = result[Symbol.asyncIterator]()
       const ended = iterator.next()
       ended.catch(() => undefined)
-      return { outlet, seen: outlet.seen, ended, leave: () => void iterator.return?.() }
+      return { sink, seen: sink.seen, ended, leave: () => void iterator.return?.() }
     },
   }
 }

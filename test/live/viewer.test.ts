@@ -51,7 +51,7 @@ function createLeaky(taskId: string) {
         join: () => null,
         createReader: () => ({
           read: (followed) => ({ watch: { seq: followed.is === 'event' ? followed.event.seq : followed.seq } }),
-          readPassing: () => null,
+          readEphemeral: () => null,
         }),
       }),
   }
@@ -74,14 +74,17 @@ function createLeaky(taskId: string) {
   })
   const watch = async (secret: string) => {
     const texts: string[] = []
-    const outlet = {
+    const sink = {
       ...createRecordingOutlet(),
       write: ({ payloads }: Batch) => void texts.push(...payloads.map(({ text }) => text)),
     }
     const result = await live.subscribe({
       schema: leaky,
       document: parse('subscription { watch { seq mine } }'),
-      contextValue: { viewer: { userId: secret, secret }, seat: { outlet, stamp: Buffer.from('"1"'), number: 1 } },
+      contextValue: {
+        viewer: { userId: secret, secret },
+        sinkOperation: { sink, operationId: Buffer.from('"1"'), number: 1 },
+      },
     })
     if (!(Symbol.asyncIterator in result)) throw new Error('It did not subscribe')
     const iterator = result[Symbol.asyncIterator]()
@@ -150,11 +153,11 @@ test('no resolver below an event of a task reads the viewer', async () => {
   }
   for (const [type, payload] of Object.entries(payloads))
     await fixture.append(task, 1, () => ({ type, payload: { progress, ...payload } }))
-  const { outlet, leave } = await fixture.subscribe(task, { query, fromStart: true })
-  await vi.waitFor(() => expect(outlet.texts).toHaveLength(9))
+  const { sink, leave } = await fixture.subscribe(task, { query, fromStart: true })
+  await vi.waitFor(() => expect(sink.texts).toHaveLength(9))
   const snapshot = await fixture.subscribe(task, { query: query.replace(', fromStart: true', '') })
-  await vi.waitFor(() => expect(snapshot.outlet.texts).toHaveLength(1))
-  for (const text of [...outlet.texts, ...snapshot.outlet.texts]) expect(text).not.toContain('"errors"')
+  await vi.waitFor(() => expect(snapshot.sink.texts).toHaveLength(1))
+  for (const text of [...sink.texts, ...snapshot.sink.texts]) expect(text).not.toContain('"errors"')
   leave()
   snapshot.leave()
 })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { LogEvent } from '../../src/log/event.ts'
-import { createSequence } from '../../src/log/reorder-buffer.ts'
+import { createReorderBuffer } from '../../src/log/reorder-buffer.ts'
 
 const event = (seq: number): LogEvent => ({
   topic: 'x',
@@ -28,20 +28,20 @@ describe('a reorder buffer', () => {
     ['keeps what is beyond a hole', [[2], [4], [1]], [[], [], [1, 2]], [4]],
     ['orders what one message mixes', [[3, 1, 2]], [[1, 2, 3]], []],
   ])('%s', (_what, messages, handedOut, waiting) => {
-    const sequence = createSequence()
+    const sequence = createReorderBuffer()
     expect(messages.map((message) => seqs(sequence.take(message.map(event))))).toEqual(handedOut)
     expect(sequence.waiting).toEqual(waiting)
   })
 
   it('counts duplicates', () => {
-    const sequence = createSequence()
+    const sequence = createReorderBuffer()
     sequence.take([1, 2, 1].map(event))
     sequence.take([2].map(event))
     expect(sequence.repeated).toBe(2)
   })
 
   it('releases buffered events when it learns its head', () => {
-    const sequence = createSequence()
+    const sequence = createReorderBuffer()
     sequence.keep([7, 5, 6, 9].map(event))
     sequence.jump(5)
     expect(seqs(sequence.take([]))).toEqual([6, 7])
@@ -50,7 +50,7 @@ describe('a reorder buffer', () => {
   })
 
   it('bounds its buffer', () => {
-    const sequence = createSequence()
+    const sequence = createReorderBuffer()
     sequence.take(Array.from({ length: 5_000 }, (_, i) => event(i + 2)))
     expect(sequence.waiting.length).toBeLessThanOrEqual(1_000)
   })
@@ -59,7 +59,7 @@ describe('a reorder buffer', () => {
     const message = fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 6 })
     fc.assert(
       fc.property(fc.array(message, { maxLength: 40 }), (messages) => {
-        const sequence = createSequence()
+        const sequence = createReorderBuffer()
         const handedOut = messages.flatMap((one) => seqs(sequence.take(one.map(event))))
         expect(handedOut).toEqual(handedOut.map((_, i) => i + 1))
         expect(sequence.head).toBe(handedOut.length)

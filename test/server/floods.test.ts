@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { parse } from 'graphql'
 import { describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import type { AuditAbout } from '../../src/audit/audit-event.ts'
+import type { AuditDetails } from '../../src/audit/audit-event.ts'
 import { declaredParams } from '../../src/server/request/declared-params.ts'
 import { openStream, resultOf } from './sse.ts'
 import { ask, type ServerFixture, secret, signToken, startTestServer, subscribe, until } from './support.ts'
@@ -34,13 +34,13 @@ async function connect(fixture: ServerFixture, { begins = true } = {}) {
 
 /** Records the audit log of a server. */
 function createAudit() {
-  const notes: (AuditAbout & { readonly event: string })[] = []
+  const notes: (AuditDetails & { readonly event: string })[] = []
   const admin = {
     audit: {
-      note: (event: string, _caller: unknown, about: AuditAbout = {}) => void notes.push({ event, ...about }),
+      note: (event: string, _caller: unknown, about: AuditDetails = {}) => void notes.push({ event, ...about }),
       writtenAt: null,
     },
-    census: { announce: () => ({ [Symbol.asyncDispose]: () => Promise.resolve() }) },
+    serverStatistics: { announce: () => ({ [Symbol.asyncDispose]: () => Promise.resolve() }) },
   }
   return { notes, admin: admin as unknown as NonNullable<Parameters<typeof startTestServer>[0]>['admin'] }
 }

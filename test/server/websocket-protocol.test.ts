@@ -8,7 +8,7 @@ import { createBudgets } from '../../src/server/connections/budgets.ts'
 import { createConnections } from '../../src/server/connections/connections.ts'
 import { createServerMetrics } from '../../src/server/connections/server-metrics.ts'
 import { createWork } from '../../src/server/connections/work.ts'
-import type { Note } from '../../src/server/request/context.ts'
+import type { WriteAudit } from '../../src/server/request/context.ts'
 import { createMaskError } from '../../src/server/request/mask.ts'
 import { createSocketProtocol } from '../../src/server/websocket/protocol.ts'
 import { createWebSockets } from '../../src/server/websocket/websocket.ts'
@@ -20,7 +20,7 @@ test('a socket that closes while its token is read is not accepted', async () =>
   const isAsked = Promise.withResolvers<void>()
   const viewer = Promise.withResolvers<Viewer>()
   const notes: string[] = []
-  const note: Note = (event) => void notes.push(event)
+  const note: WriteAudit = (event) => void notes.push(event)
   const metrics = createServerMetrics()
   const connections = createConnections({ MAX_SOCKETS_PER_ADDRESS: 10, MAX_SOCKETS_PER_VIEWER: 10 }, metrics)
   const budgets = createBudgets({ rateLimits: undefined, metrics, note })

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { silentLogger } from '../../src/logger.ts'
-import { createClosings } from '../../src/tasks/model/completion-hooks.ts'
+import { createCompletionHooks } from '../../src/tasks/model/completion-hooks.ts'
 import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
 import { RetryableError } from '../../src/tasks/model/failure.ts'
 import { maxLosses, type Task } from '../../src/tasks/model/task.ts'
-import { createDoorbell } from '../../src/tasks/queue/wake-ups.ts'
+import { createWakeUps } from '../../src/tasks/queue/wake-ups.ts'
 import { claimNext } from '../../src/tasks/worker/claim.ts'
 import { createSweeper } from '../../src/tasks/worker/sweeper.ts'
 import { type EngineFixture, shareDatabase, startTestEngine, testEngineConfig } from '../support/engine.ts'
@@ -31,14 +31,14 @@ const fragile = defineTask({
 /** Makes a worker claim the task and die `count` times, each noticed by a sweeper. */
 async function loseWorkers({ engine, database }: EngineFixture, count: number): Promise<void> {
   const { store, appender, definitions } = engine
-  await using doorbell = await createDoorbell({ config: testEngineConfig, database, logger: silentLogger, kinds: 0 })
+  await using wakeUps = await createWakeUps({ config: testEngineConfig, database, logger: silentLogger, kinds: 0 })
   await using sweeper = createSweeper({
     database,
     store,
     appender,
-    doorbell,
+    wakeUps,
     definitions,
-    closings: createClosings({ definitions, atEnd: undefined, logger: silentLogger }),
+    completionHooks: createCompletionHooks({ definitions, completionHook: undefined, logger: silentLogger }),
     logger: silentLogger,
     sweepMs: 60_000,
     leaseMs: 600_000,

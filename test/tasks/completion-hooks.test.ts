@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { afterCommit } from '../../src/db/connect.ts'
 import { createTopic } from '../../src/log/topic.ts'
-import type { AtEnd } from '../../src/tasks/model/completion-hooks.ts'
+import type { CompletionHook } from '../../src/tasks/model/completion-hooks.ts'
 import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
 import { FinalError } from '../../src/tasks/model/failure.ts'
 import { advance } from '../../src/tasks/model/report.ts'
@@ -21,7 +21,7 @@ const definition = defineTask({
   },
 }) as TaskDefinition
 
-const note: AtEnd =
+const note: CompletionHook =
   async ({ task, ending: { status, result, error } }) =>
   async (client) => {
     await client.query('insert into noted values ($1, $2, $3, $4)', [
@@ -31,8 +31,8 @@ const note: AtEnd =
       error?.code ?? null,
     ])
   }
-async function start(atEnd: AtEnd, kind = definition): Promise<EngineFixture> {
-  const fixture = await startTestEngine({ definitions: [kind], createAtEnd: () => atEnd })
+async function start(completionHook: CompletionHook, kind = definition): Promise<EngineFixture> {
+  const fixture = await startTestEngine({ definitions: [kind], createAtEnd: () => completionHook })
   await fixture.database.pool.query('create table noted (task text, status text, result text, code text)')
   return fixture
 }
@@ -72,7 +72,7 @@ test('the completion hook leaves nothing when the task ends in another way at th
 })
 
 test('a failing completion hook does not keep a task from ending, and its writes are rolled back', async () => {
-  const broken: AtEnd = async (ended) => {
+  const broken: CompletionHook = async (ended) => {
     if (ended.ending.status === 'FAILED') throw new Error('before')
     const commit = await note(ended)
     return async (client) => {

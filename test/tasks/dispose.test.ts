@@ -27,7 +27,7 @@ test('an engine disposed under full load leaves no connection, row or follower b
     const task = await fixture.start('STEADY', { input: { finishFrom: 9 } })
     await fixture.event(task, 'TaskAdvanced')
     await using _watcher = watchInBackground(fixture.engine, { taskId: task.id, kind: task.kind })
-    fixture.engine.places.watch(task, () => undefined)
+    fixture.engine.queuePositions.watch(task, () => undefined)
     await fixture[Symbol.asyncDispose]()
     expect(await observer.get(task)).toMatchObject({ status: 'RETRYING', error: { code: 'WORKER_SHUT_DOWN' } })
     expect((await pool.query('select id from worker')).rows).toEqual([])

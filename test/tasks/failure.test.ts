@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { TidingsError } from '../../src/errors.ts'
-import { describeFailure, isPassing, nextDelayMs, RetryableError } from '../../src/tasks/model/failure.ts'
+import { describeFailure, isTransient, nextDelayMs, RetryableError } from '../../src/tasks/model/failure.ts'
 
 const backoff = { initialDelayMs: 1_000, maxDelayMs: 60_000 }
 
@@ -54,7 +54,7 @@ describe('a failure', () => {
     [new Error('x'), false],
     ['x', false],
   ])('%o is transient: %s', (error, passes) => {
-    expect(isPassing(error)).toBe(passes)
+    expect(isTransient(error)).toBe(passes)
     expect(describeFailure(error, 't_1').retryable).toBe(passes)
   })
 

@@ -2,8 +2,8 @@ import type { PoolClient } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Database, withTransaction } from '../../src/db/connect.ts'
 import { createDurations } from '../../src/tasks/queue/durations.ts'
-import { readLine } from '../../src/tasks/queue/queue-rows.ts'
-import { readQueueFigures } from '../../src/tasks/queue/statistics.ts'
+import { readQueueState } from '../../src/tasks/queue/queue-rows.ts'
+import { readQueueStatistics } from '../../src/tasks/queue/statistics.ts'
 import { createAdmission } from '../../src/tasks/start/admission.ts'
 import { findCandidate } from '../../src/tasks/worker/claim.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
@@ -26,10 +26,10 @@ const admission = createAdmission({ maxStartsPerMinute: 60, idempotencyHours: 1 
 const as = (client: PoolClient): Pick<Database, 'pool'> => ({ pool: client as never })
 
 test.for<[string, (client: PoolClient) => Promise<unknown>]>([
-  ['what waits and runs, at each look of a monitor', (client) => readQueueFigures(as(client), ['WORK'])],
+  ['what waits and runs, at each look of a monitor', (client) => readQueueStatistics(as(client), ['WORK'])],
   [
     'the queue itself',
-    (client) => readLine(as(client), 'WORK', { durations: { ...createDurations([]), slots: 1 }, limit: 2_000 }),
+    (client) => readQueueState(as(client), 'WORK', { durations: { ...createDurations([]), slots: 1 }, limit: 2_000 }),
   ],
   ['who is next', (client) => findCandidate(as(client), 'WORK', 4)],
   ['whether one more may be started', (client) => admission.checkRate(client, 'u_1')],

@@ -6,7 +6,7 @@ import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-ta
 import { advance } from '../../src/tasks/model/report.ts'
 import type { Task } from '../../src/tasks/model/task.ts'
 import { forecast } from '../../src/tasks/queue/forecast.ts'
-import { headStartMsOf } from '../../src/tasks/queue/priority-boost.ts'
+import { priorityBoostMs } from '../../src/tasks/queue/priority-boost.ts'
 import { findCandidate } from '../../src/tasks/worker/claim.ts'
 import { type EngineFixture, shareDatabase, startTestEngine } from '../support/engine.ts'
 
@@ -104,14 +104,14 @@ test('queue positions and estimates show which tasks are passed over, and until 
   const third = await serve.start('HOLD', { owner: 'greedy' })
   const other = await serve.start('HOLD', { owner: 'other' })
   const line = [second, third, other]
-  const places = async () => {
-    const found = await serve.engine.places.of(line)
+  const queuePositions = async () => {
+    const found = await serve.engine.queuePositions.of(line)
     return line.map(({ id }) => found.get(id))
   }
   // The tasks of greedy and steady end at about now + 10 s: then one slot takes greedy's second,
   // the other one `other`.
   await waitFor(async () => {
-    const [a, b, c] = await places()
+    const [a, b, c] = await queuePositions()
     expect([a?.position, c?.position, b?.position]).toEqual([1, 2, 3])
     expect(b?.estimatedWaitMs).toBeGreaterThan((a?.estimatedWaitMs ?? 0) + 9_000)
     expect(c?.estimatedWaitMs).toBeLessThan(10_001)
@@ -128,7 +128,7 @@ test('more workers shorten the estimated wait, and fewer lengthen it', async () 
   for (let i = 0; i < 8; i++) waiting.push(await serve.start('HOLD'))
   await waitFor(() => expect(kind.running.get('u_1')).toBe(1))
   const last = waiting.at(-1) as Task
-  const told = async () => (await serve.engine.places.of([last])).get(last.id)?.estimatedWaitMs ?? 0
+  const told = async () => (await serve.engine.queuePositions.of([last])).get(last.id)?.estimatedWaitMs ?? 0
   // One runs and seven wait, of which it is the last.
   const expectBetween = (from: number, to: number) =>
     waitFor(async () => {
@@ -253,7 +253,7 @@ test.each([
   [undefined, 'pro', 30_000],
   ['pro=30', 'constructor', 0],
 ])('with HEAD_STARTS %s the plan %s is moved forward by %i ms', (setting, plan, ms) => {
-  expect(headStartMsOf(parseConfig({ NODE_ENV: 'test', HEAD_STARTS: setting }).HEAD_STARTS, plan)).toBe(ms)
+  expect(priorityBoostMs(parseConfig({ NODE_ENV: 'test', HEAD_STARTS: setting }).HEAD_STARTS, plan)).toBe(ms)
 })
 
 test('settings that are not pairs of a name and a number are refused', () => {

@@ -8,7 +8,7 @@ import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-ta
 import { advance } from '../../src/tasks/model/report.ts'
 import type { Task } from '../../src/tasks/model/task.ts'
 import { createEstimates } from '../../src/tasks/queue/estimate.ts'
-import { createPlaces, type QueuePlace } from '../../src/tasks/queue/positions.ts'
+import { createQueuePositions, type QueuePosition } from '../../src/tasks/queue/positions.ts'
 import {
   type EngineFixture,
   onlyEvents,
@@ -43,8 +43,8 @@ function createWaiting(concurrency = 1): { readonly definition: TaskDefinition; 
 }
 
 const positions = async ({ engine }: EngineFixture, tasks: readonly Task[]): Promise<readonly (number | null)[]> => {
-  const places = await engine.places.of(tasks)
-  return tasks.map(({ id }) => places.get(id)?.position ?? null)
+  const queuePositions = await engine.queuePositions.of(tasks)
+  return tasks.map(({ id }) => queuePositions.get(id)?.position ?? null)
 }
 
 /** Wraps a database and counts its queries. */
@@ -102,12 +102,12 @@ describe('the queue', () => {
       const { rows } = await serve.database.pool.query<{ id: string; kind: string }>(
         `select id, kind from task where status = 'QUEUED' order by queue_key, id`,
       )
-      const places = await serve.engine.places.of(started)
-      expect(places.size).toBe(rows.length)
+      const queuePositions = await serve.engine.queuePositions.of(started)
+      expect(queuePositions.size).toBe(rows.length)
       for (const kind of ['WAIT', 'OTHER']) {
         const line = rows.filter((row) => row.kind === kind)
         for (const [index, { id }] of line.entries())
-          expect(places.get(id)).toEqual({ position: index + 1, waiting: line.length, estimatedWaitMs: null })
+          expect(queuePositions.get(id)).toEqual({ position: index + 1, waiting: line.length, estimatedWaitMs: null })
       }
     }
   })
@@ -128,7 +128,7 @@ describe('TaskQueueMoved', () => {
     for (let i = 0; i < 3; i++) ahead.push(await serve.start('WAIT'))
     const task = await serve.start('WAIT')
     await using watcher = watchInBackground(watching.engine, { taskId: task.id, kind: task.kind })
-    const moves = (): readonly QueuePlace[] =>
+    const moves = (): readonly QueuePosition[] =>
       watcher.seen.flatMap((one) => (one.is === 'queueMoved' ? [one.place] : []))
     await expect.poll(() => moves().at(-1)?.position).toBe(4)
     for (const { id } of ahead) {
@@ -157,12 +157,12 @@ describe('TaskQueueMoved', () => {
     const ahead = await Promise.all(Array.from({ length: 60 }, () => serve.start('WAIT')))
     const task = await serve.start('WAIT')
     const startedAt = performance.now()
-    const places: QueuePlace[] = []
-    const stop = serve.engine.places.watch(task, (place) => places.push(place))
+    const queuePositions: QueuePosition[] = []
+    const stop = serve.engine.queuePositions.watch(task, (place) => queuePositions.push(place))
     for (const { id } of ahead) await serve.engine.tasks.cancel(id)
-    await expect.poll(() => places.at(-1)).toMatchObject({ position: 1, waiting: 1 })
+    await expect.poll(() => queuePositions.at(-1)).toMatchObject({ position: 1, waiting: 1 })
     stop()
-    expect(places.length).toBeLessThanOrEqual(Math.ceil((performance.now() - startedAt) / movedMs) + 1)
+    expect(queuePositions.length).toBeLessThanOrEqual(Math.ceil((performance.now() - startedAt) / movedMs) + 1)
   })
 
   test('costs the same number of queries for any number of waiting tasks and subscribers', async () => {
@@ -179,14 +179,14 @@ describe('TaskQueueMoved', () => {
       const { database, counted } = createCounting(serve.database)
       await using bus = createMemoryBus(silentLogger)
       const estimates = createEstimates({ database, maxAgeMs: 60_000 })
-      await using places = createPlaces({ database, bus, estimates, logger: silentLogger, movedMs: 20 })
+      await using queuePositions = createQueuePositions({ database, bus, estimates, logger: silentLogger, movedMs: 20 })
       const last = new Map<string, number>()
       for (let i = waiting - watchers + 1; i <= waiting; i++)
-        places.watch({ id: `t_${i}`, kind: 'WAIT' }, ({ position }) => last.set(`t_${i}`, position))
+        queuePositions.watch({ id: `t_${i}`, kind: 'WAIT' }, ({ position }) => last.set(`t_${i}`, position))
       await expect.poll(() => last.size).toBe(watchers)
       const before = counted.queries
       await serve.database.pool.query(`delete from task where id = 't_1'`)
-      for (let i = 0; i < 1_000; i++) places.moved('WAIT')
+      for (let i = 0; i < 1_000; i++) queuePositions.moved('WAIT')
       await expect.poll(() => last.get(`t_${waiting}`), { interval: 5 }).toBe(waiting - 1)
       return counted.queries - before
     }
@@ -207,12 +207,12 @@ describe('TaskQueueMoved', () => {
     })
     const first = await serve.start('WAIT')
     const second = await serve.start('WAIT')
-    const places: number[] = []
-    const stop = watching.engine.places.watch(second, ({ position }) => places.push(position))
-    await expect.poll(() => places).toEqual([2])
+    const queuePositions: number[] = []
+    const stop = watching.engine.queuePositions.watch(second, ({ position }) => queuePositions.push(position))
+    await expect.poll(() => queuePositions).toEqual([2])
     await redis.stop()
     await serve.engine.tasks.cancel(first.id)
-    await expect.poll(() => places).toEqual([2, 1])
+    await expect.poll(() => queuePositions).toEqual([2, 1])
     stop()
   })
 })
@@ -230,14 +230,14 @@ describe('the estimated wait', () => {
     const estimate = async (): Promise<readonly (number | null | undefined)[]> => {
       const estimates = createEstimates({ database: serve.database })
       await using bus = createMemoryBus(silentLogger)
-      await using places = createPlaces({
+      await using queuePositions = createQueuePositions({
         database: serve.database,
         bus,
         estimates,
         logger: silentLogger,
         movedMs: 1_000,
       })
-      const found = await places.of(waiting)
+      const found = await queuePositions.of(waiting)
       return waiting.map(({ id }) => found.get(id)?.estimatedWaitMs)
     }
     // It took 10 s, and two run at once.

@@ -4,11 +4,11 @@ import { z } from 'zod'
 import { isTidingsError } from '../../src/errors.ts'
 import type { LogEvent } from '../../src/log/event.ts'
 import { silentLogger } from '../../src/logger.ts'
-import { createClosings } from '../../src/tasks/model/completion-hooks.ts'
+import { createCompletionHooks } from '../../src/tasks/model/completion-hooks.ts'
 import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
 import { advance, declareItems, item, output, stage } from '../../src/tasks/model/report.ts'
 import { type AttemptEntry, isFinal, type Task, type TaskStatus } from '../../src/tasks/model/task.ts'
-import { createDoorbell } from '../../src/tasks/queue/wake-ups.ts'
+import { createWakeUps } from '../../src/tasks/queue/wake-ups.ts'
 import { type Claim, claimNext } from '../../src/tasks/worker/claim.ts'
 import { createJournal, type Journal } from '../../src/tasks/worker/journal.ts'
 import { createSweeper } from '../../src/tasks/worker/sweeper.ts'
@@ -176,14 +176,18 @@ function attemptsOf(events: readonly LogEvent[]) {
 test('no sequence of claims, reports, losses, cancels and ends from several writers breaks the state machine', async () => {
   await using fixture = await startTestEngine({ definitions: [model], config: { ROLE: 'server' } })
   const { engine, database } = fixture
-  await using doorbell = await createDoorbell({ config: testEngineConfig, database, logger: silentLogger, kinds: 0 })
+  await using wakeUps = await createWakeUps({ config: testEngineConfig, database, logger: silentLogger, kinds: 0 })
   await using sweeper = createSweeper({
     database,
     store: engine.store,
     appender: engine.appender,
-    doorbell,
+    wakeUps,
     definitions: engine.definitions,
-    closings: createClosings({ definitions: engine.definitions, atEnd: undefined, logger: silentLogger }),
+    completionHooks: createCompletionHooks({
+      definitions: engine.definitions,
+      completionHook: undefined,
+      logger: silentLogger,
+    }),
     logger: silentLogger,
     sweepMs: 60_000,
     leaseMs: 600_000,

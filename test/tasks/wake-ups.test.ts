@@ -5,7 +5,7 @@ import { connectDatabase } from '../../src/db/connect.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
 import { advance } from '../../src/tasks/model/report.ts'
-import { createDoorbell } from '../../src/tasks/queue/wake-ups.ts'
+import { createWakeUps } from '../../src/tasks/queue/wake-ups.ts'
 import { shareDatabase, startTestEngine, testEngineConfig, typesOf } from '../support/engine.ts'
 import { createTcpProxy } from '../support/proxy.ts'
 import { startRedis } from '../support/redis.ts'
@@ -49,14 +49,14 @@ describe('the wake-up queue', () => {
     }
     await using first = await startTestEngine({ definitions: [counting] })
     await using _second = await startTestEngine({ definitions: [counting], on: first.test })
-    await using doorbell = await createDoorbell({
+    await using wakeUps = await createWakeUps({
       config: testEngineConfig,
       database: first.database,
       logger: silentLogger,
       kinds: 0,
     })
     const task = await first.start('WORK')
-    for (let ring = 10; ring < 20; ring++) await doorbell.ring('WORK', task.id, ring)
+    for (let ring = 10; ring < 20; ring++) await wakeUps.ring('WORK', task.id, ring)
     // The other jobs are completed while it runs, and afterwards.
     const job = 'select count(*) as count from bullmq.job'
     await expect.poll(async () => (await first.database.pool.query(job)).rows).toEqual([{ count: 1 }])

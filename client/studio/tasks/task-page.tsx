@@ -1,7 +1,7 @@
 import { type ReactElement, type ReactNode, useEffect } from 'react'
 import { TaskDetailsDocument, type TaskDetailsQuery, TaskProgressDocument } from '../../gql/graphql.ts'
 import { ProgressBar } from '../../react/progress-bar.tsx'
-import { QueuePlace } from '../../react/queue-place.tsx'
+import { QueuePosition } from '../../react/queue-place.tsx'
 import { useLive } from '../../react/use-live.ts'
 import { useTask } from '../../react/use-task.ts'
 import { describeError } from '../../react/words.ts'
@@ -66,7 +66,7 @@ export function TaskPage({ id }: { readonly id: string }): ReactElement {
       </header>
       <section className="task-now" aria-label="Progress">
         <ProgressBar task={task} label={title} />
-        <QueuePlace place={task.queue} />
+        <QueuePosition place={task.queue} />
         {task.status === 'RETRYING' ? <NextAttempt task={task} /> : null}
         {task.status === 'FAILED' && task.error !== null ? (
           <p className="failure">

@@ -1,9 +1,9 @@
 import type { ReactElement } from 'react'
 import type { TaskSummaryFieldsFragment } from '../../gql/graphql.ts'
 import { ProgressBar } from '../../react/progress-bar.tsx'
-import { QueuePlace } from '../../react/queue-place.tsx'
+import { QueuePosition } from '../../react/queue-place.tsx'
 import { isFinalStatus } from '../../reduce/task.ts'
-import type { QueuePlace as Place } from '../../reduce/task-state.ts'
+import type { QueuePosition as Place } from '../../reduce/task-state.ts'
 import { Problem } from '../problem.tsx'
 import { AgainButton, CancelButton, canRetry } from '../task-actions.tsx'
 
@@ -18,7 +18,7 @@ export function TaskState(props: {
   return (
     <>
       <ProgressBar task={task} label={name} isQuiet />
-      {status === 'QUEUED' ? <QueuePlace place={place} isQuiet /> : null}
+      {status === 'QUEUED' ? <QueuePosition place={place} isQuiet /> : null}
       {error !== null && status !== 'COMPLETED' ? (
         <p className="failure">
           <Problem error={{ message: error.message }} />

@@ -3,7 +3,7 @@ import {
   type ConnectedClient,
   type ConnectionStats,
   countSubscriptions,
-  mergeCensuses,
+  mergeServerStatistics,
 } from '../../../src/audit/connection-statistics.ts'
 import type { Count } from '../../../src/audit/server-statistics.ts'
 import { requireAdmin } from '../../kit/access.ts'
@@ -166,7 +166,7 @@ builder.queryField('connectionStats', (t) =>
     description: 'Connection statistics of all servers. Requires the role `admin`.',
     resolve: async (_, _args, context) => {
       requireAdmin(context)
-      return mergeCensuses(await context.engine.admin.census.read(), new Date())
+      return mergeServerStatistics(await context.engine.admin.serverStatistics.read(), new Date())
     },
   }),
 )
@@ -179,8 +179,8 @@ builder.subscriptionField('connectionStatsUpdates', (t) =>
     subscribe: (_, _args, context) => {
       requireAdmin(context)
       context.note('SUBSCRIBED', { subject: 'connections' })
-      const watched = context.engine.admin.census.watch({ once: context.catchUp })
-      return mapIterable(watched, (servers) => mergeCensuses(servers, new Date()))
+      const watched = context.engine.admin.serverStatistics.watch({ once: context.catchUp })
+      return mapIterable(watched, (servers) => mergeServerStatistics(servers, new Date()))
     },
     resolve: (stats) => stats,
   }),

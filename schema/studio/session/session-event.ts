@@ -182,7 +182,7 @@ begin with the current presence. Completes when the session is closed; ends at o
         join: joinReplyPieces,
         read: (followed, place) => ({ ...readLogged(followed, place, 'SessionSnapshot'), sessionId: id }),
         isPresenceKept: true,
-        standing: {
+        retained: {
           watch: (tell) => engine.presence.watch(topic, tell),
           read: (present, place) => ({
             ...place,

@@ -1,5 +1,5 @@
 import type { Followed } from '../../log/follow.ts'
-import type { PassingReports } from '../execute/shared-field.ts'
+import type { EphemeralSource } from '../execute/shared-field.ts'
 import type { Payload } from './frames.ts'
 import { isReady, type Rendering } from './rendering.ts'
 
@@ -7,15 +7,15 @@ import { isReady, type Rendering } from './rendering.ts'
  * Ephemeral events of one topic. Subscribes while they are needed and retains the latest event for
  * late joiners.
  */
-export interface Passing<S> {
-  /** See {@link PassingReports.isStanding}. */
-  readonly isStanding: boolean
+export interface EphemeralEvents<S> {
+  /** See {@link EphemeralSource.isRetained}. */
+  readonly isRetained: boolean
   /** Subscribes if ephemeral events are needed before any event of the topic has been received. */
   begin(): void
   /**
    * Subscribes or unsubscribes, depending on whether ephemeral events are needed after this item.
    */
-  heed(followed: Followed<S>): void
+  update(followed: Followed<S>): void
   /** Unsubscribes and drops the retained event. */
   stop(): void
   /**
@@ -31,41 +31,41 @@ export interface Passing<S> {
 }
 
 /** The group that receives the ephemeral events. */
-export interface PassingGroup {
+export interface EphemeralGroup {
   /** The seq of the newest event received; 0 if unknown. */
   readonly head: number
-  renderPassing(report: unknown, seq: number): Rendering
+  renderEphemeral(report: unknown, seq: number): Rendering
   /** Writes the payload to all members, after the pending ones. */
-  addPassing(payload: Rendering, seq: number): void
+  addEphemeral(payload: Rendering, seq: number): void
   isPending(payload: Payload): boolean
 }
 
 /** Creates the ephemeral events of a group's topic. */
-export function createPassing<S>(reports: PassingReports<S>, group: PassingGroup): Passing<S> {
-  return new TopicPassing(reports, group)
+export function createEphemeralEvents<S>(reports: EphemeralSource<S>, group: EphemeralGroup): EphemeralEvents<S> {
+  return new TopicEphemeralEvents(reports, group)
 }
 
 /** A class rather than a closure: there is one instance per group. */
-class TopicPassing<S> implements Passing<S> {
-  readonly #reports: PassingReports<S>
-  readonly #group: PassingGroup
+class TopicEphemeralEvents<S> implements EphemeralEvents<S> {
+  readonly #reports: EphemeralSource<S>
+  readonly #group: EphemeralGroup
   #stopListening: (() => void) | undefined
   #last: { readonly seq: number; readonly payload: Payload; readonly report: unknown } | undefined
 
-  constructor(reports: PassingReports<S>, group: PassingGroup) {
+  constructor(reports: EphemeralSource<S>, group: EphemeralGroup) {
     this.#reports = reports
     this.#group = group
   }
 
-  get isStanding(): boolean {
-    return this.#reports.isStanding === true
+  get isRetained(): boolean {
+    return this.#reports.isRetained === true
   }
 
   begin(): void {
     if (this.#reports.isWanted) this.#listen()
   }
 
-  heed(followed: Followed<S>): void {
+  update(followed: Followed<S>): void {
     if (this.#reports.isWantedAfter(followed)) this.#listen()
     else this.stop()
   }
@@ -81,7 +81,7 @@ class TopicPassing<S> implements Passing<S> {
     // Nothing may be emitted at a seq that no longer exists: a subscriber at that seq would skip
     // the events that replace it.
     this.#last = undefined
-    if (last !== undefined && this.isStanding) this.#take(last.report)
+    if (last !== undefined && this.isRetained) this.#take(last.report)
   }
 
   due(at: number): Payload | undefined {
@@ -89,8 +89,8 @@ class TopicPassing<S> implements Passing<S> {
     // A pending payload will be written with the others.
     if (last === undefined || this.#group.isPending(last.payload)) return undefined
     if (last.seq >= at) return last.payload
-    if (!this.isStanding) return undefined
-    const payload = this.#group.renderPassing(last.report, at)
+    if (!this.isRetained) return undefined
+    const payload = this.#group.renderEphemeral(last.report, at)
     return isReady(payload) ? payload : undefined
   }
 
@@ -101,9 +101,9 @@ class TopicPassing<S> implements Passing<S> {
   #take(report: unknown): void {
     const { head } = this.#group
     if (head === 0) return
-    const payload = this.#group.renderPassing(report, head)
+    const payload = this.#group.renderEphemeral(report, head)
     // Retained for late joiners; an asynchronous payload is not worth it.
     this.#last = isReady(payload) ? { seq: head, payload, report } : undefined
-    this.#group.addPassing(payload, head)
+    this.#group.addEphemeral(payload, head)
   }
 }

@@ -27,7 +27,7 @@ export interface Frames {
    * Fills the gaps with this id. The next call reuses the buffer unless {@link Frames.keep} was
    * called in between.
    */
-  stamp(id: Buffer): Buffer
+  operationId(id: Buffer): Buffer
   /** Marks the buffer as still in use: the next call allocates a new one. */
   keep(): void
 }
@@ -100,7 +100,7 @@ class StampedFrames implements Frames {
     this.#buffer = buffer
   }
 
-  stamp(id: Buffer): Buffer {
+  operationId(id: Buffer): Buffer {
     if (this.#isKept) this.#buffer = Buffer.from(this.#buffer)
     this.#isKept = false
     for (const gap of this.#gaps) this.#buffer.set(id, gap)

@@ -1,19 +1,19 @@
-import type { Turn } from '../../async/end-of-turn.ts'
+import type { EndOfTurn } from '../../async/end-of-turn.ts'
 import type { LogEvent } from '../../log/event.ts'
 import type { Attachment, FeedListener, Feeds } from '../../log/feed.ts'
 import type { Followed } from '../../log/follow.ts'
 import type { Span, Tracing } from '../../tracing/tracing.ts'
 import type { SharedTopic } from '../execute/shared-field.ts'
-import { createPassing, type Passing, type PassingGroup } from './ephemeral.ts'
+import { createEphemeralEvents, type EphemeralEvents, type EphemeralGroup } from './ephemeral.ts'
 import { type Batch, createBatch, type Payload } from './frames.ts'
 import { attempt, isReady, type Render, type Rendered, type Rendering, renderOnce } from './rendering.ts'
-import type { Seat } from './sink.ts'
+import type { SinkOperation } from './sink.ts'
 
 /**
  * A subscriber as seen by its group, which writes every event after `at` to it. The group removes a
  * member before it calls any of these methods.
  */
-export interface Member extends Seat {
+export interface Member extends SinkOperation {
   /** The seq of the last item written. Set by the group while the subscriber is a member. */
   at: number
   /** Called when the subscriber is too slow: nothing after `at` was written. */
@@ -47,7 +47,7 @@ export interface Group<S> {
 
 interface Item {
   readonly seq: number
-  readonly isPassing: boolean
+  readonly isTransient: boolean
   readonly isLast: boolean
   readonly payload: Payload
   /** Covers the time from the event's arrival to its last delivery; only for traced events. */
@@ -64,7 +64,7 @@ const maxBatchBytes = 65_536
 export interface Groups {
   readonly feeds: Feeds
   readonly rendered: Rendered
-  readonly turn: Turn
+  readonly turn: EndOfTurn
   readonly tracing: Tracing
 }
 
@@ -81,7 +81,7 @@ export function createGroup<S>(options: {
  * A class rather than a closure: there may be one instance per topic, for ten thousand mostly idle
  * topics.
  */
-class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
+class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
   readonly topic: SharedTopic<S>
   readonly opened: Promise<void>
   readonly resets = { count: 0, reason: 'PRUNED' as 'PRUNED' | 'RESET' }
@@ -97,14 +97,14 @@ class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
   #tail: Promise<void> | undefined
   #attachment: Attachment | null = null
   #isClosed = false
-  readonly #passing: Passing<S> | undefined
+  readonly #ephemeral: EphemeralEvents<S> | undefined
 
   constructor({ groups, topic, render }: Parameters<typeof createGroup<S>>[0]) {
     this.#groups = groups
     this.topic = topic
     this.#render = render
     this.#reader = topic.createReader()
-    this.#passing = topic.passing && createPassing(topic.passing, this)
+    this.#ephemeral = topic.ephemeral && createEphemeralEvents(topic.ephemeral, this)
     this.opened = this.#open()
   }
 
@@ -128,7 +128,7 @@ class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
 
   close(): void {
     this.#isClosed = true
-    this.#passing?.stop()
+    this.#ephemeral?.stop()
     this.#attachment?.detach()
   }
 
@@ -143,7 +143,7 @@ class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
       const followed: Followed<S> = { is: 'event', event }
       const value = this.#reader.read(followed)
       this.#head = event.seq
-      this.#passing?.heed(followed)
+      this.#ephemeral?.update(followed)
       // A subscriber that joins from now on already has this event.
       if (this.#members.size === 0) continue
       const span = event.trace === undefined ? undefined : beginDelivery(this.#groups.tracing, event)
@@ -159,7 +159,7 @@ class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
     this.#head = head
     const those = [...this.#members]
     this.#members.clear()
-    this.#passing?.goOn()
+    this.#ephemeral?.goOn()
     for (const member of those) member.onReset(reason)
   }
 
@@ -171,18 +171,18 @@ class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
     if (this.#isClosed) return attachment.detach()
     const isNew = this.#head === 0
     this.#head = Math.max(this.#head, attachment.head)
-    if (isNew) this.#passing?.begin()
+    if (isNew) this.#ephemeral?.begin()
   }
 
   get head(): number {
     return this.#head
   }
 
-  renderPassing(report: unknown, seq: number): Rendering {
-    return attempt(this.#render, this.#reader.readPassing(report, seq))
+  renderEphemeral(report: unknown, seq: number): Rendering {
+    return attempt(this.#render, this.#reader.readEphemeral(report, seq))
   }
 
-  addPassing(payload: Rendering, seq: number): void {
+  addEphemeral(payload: Rendering, seq: number): void {
     if (this.#members.size > 0) this.#add(payload, seq, true, false, undefined)
   }
 
@@ -190,9 +190,9 @@ class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
     return this.#pending.some((item) => item.payload === payload)
   }
 
-  #add(payload: Rendering, seq: number, isPassing: boolean, isLast: boolean, span: Span | undefined): void {
-    if (this.#tail === undefined && isReady(payload)) this.#push({ seq, isPassing, isLast, payload, span })
-    else this.#addLater(Promise.resolve(payload), (done) => ({ seq, isPassing, isLast, payload: done, span }))
+  #add(payload: Rendering, seq: number, isTransient: boolean, isLast: boolean, span: Span | undefined): void {
+    if (this.#tail === undefined && isReady(payload)) this.#push({ seq, isTransient, isLast, payload, span })
+    else this.#addLater(Promise.resolve(payload), (done) => ({ seq, isTransient, isLast, payload: done, span }))
   }
 
   #addLater(rendering: Promise<Payload>, toItem: (payload: Payload) => Item): void {
@@ -260,9 +260,9 @@ class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
     const [first] = items
     const last = items.at(-1)
     if (first === undefined || last === undefined) return
-    const base = first.isPassing ? first.seq : first.seq - 1
+    const base = first.isTransient ? first.seq : first.seq - 1
     const batch = createBatch(items.map(({ payload }) => payload))
-    const standing = this.#passing?.isStanding === true ? items.findLast(({ isPassing }) => isPassing) : undefined
+    const retained = this.#ephemeral?.isRetained === true ? items.findLast(({ isTransient }) => isTransient) : undefined
     const readers = this.#members.size
     for (const member of this.#members) {
       if (member.at === base) {
@@ -271,8 +271,8 @@ class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
       }
       // The member has read further in the log than the events received here, so an ephemeral event
       // that remains valid has an older seq: it is sent again at the member's position.
-      if (standing !== undefined && standing.seq < member.at) this.#tellPassing(member)
-      const rest = items.filter(({ seq, isPassing }) => seq > member.at || (isPassing && seq === member.at))
+      if (retained !== undefined && retained.seq < member.at) this.#tellPassing(member)
+      const rest = items.filter(({ seq, isTransient }) => seq > member.at || (isTransient && seq === member.at))
       if (rest.length > 0) this.#deliver(member, createBatch(rest.map(({ payload }) => payload)), last)
     }
     this.#flushed = last.seq
@@ -280,12 +280,12 @@ class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
   }
 
   #deliver(member: Member, batch: Batch, last: Item): void {
-    if (member.outlet.isFull(batch.bytes)) {
+    if (member.sink.isFull(batch.bytes)) {
       this.#members.delete(member)
       member.onFull()
       return
     }
-    member.outlet.write(batch, member.stamp)
+    member.sink.write(batch, member.operationId)
     member.at = last.seq
     if (!last.isLast) return
     this.#members.delete(member)
@@ -294,8 +294,8 @@ class TopicGroup<S> implements Group<S>, FeedListener, PassingGroup {
 
   /** Writes the latest ephemeral event to a member if it is due. */
   #tellPassing(member: Member): void {
-    const payload = this.#passing?.due(member.at)
-    if (payload !== undefined) member.outlet.write(createBatch([payload]), member.stamp)
+    const payload = this.#ephemeral?.due(member.at)
+    if (payload !== undefined) member.sink.write(createBatch([payload]), member.operationId)
   }
 }
 

@@ -1,5 +1,5 @@
 import type { ExecutionResult } from 'graphql'
-import type { Outlet } from './sink.ts'
+import type { Sink } from './sink.ts'
 import type { Ending, Subscriber } from './subscriber.ts'
 
 /**
@@ -14,26 +14,26 @@ const done: IteratorReturnResult<undefined> = { done: true, value: undefined }
  * `return()`, a pending `next()` never settles: graphql-ws would take that for the end of the
  * operation that has the same id by then, and complete it.
  */
-export function iterateNothing(outlet: Outlet, attach: (ending: Ending) => Subscriber): AsyncIterable<ExecutionResult> {
-  return new Nothing(outlet, attach)
+export function iterateNothing(sink: Sink, attach: (ending: Ending) => Subscriber): AsyncIterable<ExecutionResult> {
+  return new Nothing(sink, attach)
 }
 
 /** A class rather than a closure, as for subscribers: there is one instance per subscriber. */
 class Nothing implements Results, Ending {
-  readonly #outlet: Outlet
+  readonly #sink: Sink
   readonly #subscriber: Subscriber
   #settle: ((result: IteratorReturnResult<undefined> | Promise<never>) => void) | undefined
   #isOver = false
 
-  constructor(outlet: Outlet, attach: (ending: Ending) => Subscriber) {
-    this.#outlet = outlet
+  constructor(sink: Sink, attach: (ending: Ending) => Subscriber) {
+    this.#sink = sink
     this.#subscriber = attach(this)
   }
 
   end(failure?: { readonly error: unknown }): void {
     if (this.#settle === undefined) return
     this.#isOver = true
-    const error = failure && this.#outlet.refine(failure.error)
+    const error = failure && this.#sink.refine(failure.error)
     this.#settle(error === undefined || error === null ? done : Promise.reject(toError(error)))
   }
 

@@ -2,11 +2,11 @@ import type { Batch } from './frames.ts'
 
 /**
  * Writes payloads to one client connection: a socket with all its operations, or one event stream.
- * A writer checks {@link Outlet.isFull} first; if it is full, the writer waits for
- * {@link Outlet.drained} and reads the missed events from the log. The log is the backlog, so a
+ * A writer checks {@link Sink.isFull} first; if it is full, the writer waits for
+ * {@link Sink.drained} and reads the missed events from the log. The log is the backlog, so a
  * stalled connection costs no more than the budget.
  */
-export interface Outlet {
+export interface Sink {
   /**
    * Whether that many more bytes would exceed the budget. Always false if nothing is buffered,
    * whatever the size.
@@ -15,9 +15,9 @@ export interface Outlet {
   /**
    * Writes payloads in order. Does nothing after closing.
    *
-   * @param stamp - the operation id, as JSON; ignored if the connection has only one operation
+   * @param operationId - the operation id, as JSON; ignored if the connection has only one operation
    */
-  write(batch: Batch, stamp: Buffer): void
+  write(batch: Batch, operationId: Buffer): void
   /**
    * Calls `listener` when the client has read everything buffered. If that takes too long, the sink
    * asks the client to reconnect and closes, and `listener` is never called; nor is it called if
@@ -42,15 +42,15 @@ export interface Outlet {
    * @returns the later operation if one is already served: graphql-ws associates the id with the
    * operation that it received last, so a request to end this operation must end the later one
    */
-  opened(served: Served): Served | undefined
-  closed(served: Served): void
+  opened(served: ServedOperation): ServedOperation | undefined
+  closed(served: ServedOperation): void
 }
 
 /** The connection between an operation and its sink. */
-export interface Seat {
-  readonly outlet: Outlet
+export interface SinkOperation {
+  readonly sink: Sink
   /** The operation id, as JSON. */
-  readonly stamp: Buffer
+  readonly operationId: Buffer
   /**
    * Sequence number of the operation on its sink, in the order in which the client started them.
    */
@@ -58,7 +58,7 @@ export interface Seat {
 }
 
 /** An operation that is being served. */
-export interface Served extends Seat {
+export interface ServedOperation extends SinkOperation {
   /** Ends the operation without notifying the client. */
   leave(): void
 }

@@ -1,10 +1,10 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { Batch } from './frames.ts'
-import { type Outlet, type Sent, type Served, waitingLimit } from './sink.ts'
+import { type Sent, type ServedOperation, type Sink, waitingLimit } from './sink.ts'
 
 /** The sink of one WebSocket. */
-export interface SocketOutlet extends Outlet {
+export interface SocketSink extends Sink {
   /**
    * Must be called when the socket has closed: graphql-ws forgets an operation whose id was reused
    * before it had started.
@@ -25,12 +25,12 @@ export interface SocketOwner {
    * resumes from its cursor.
    */
   giveUp(): void
-  /** See {@link Outlet.refine}. */
+  /** See {@link Sink.refine}. */
   refine(error: unknown): unknown
 }
 
 /** Settings and callbacks shared by the sinks of all sockets. */
-export interface SocketOutlets {
+export interface SocketSinks {
   /** Maximum number of unread bytes per connection. */
   readonly budgetBytes: number
   /** How long a full buffer may stay undrained before the socket is closed. */
@@ -51,13 +51,13 @@ export interface SocketOutlets {
  * frames never interleave, and data written through either way arrives in the order of the calls.
  * `test/live/socket-sink.test.ts` fails if that changes.
  */
-export function createSocketOutlet(options: {
+export function createSocketSink(options: {
   readonly webSocket: WebSocket
   readonly socket: Duplex
   readonly owner: SocketOwner
   /** One object for all sinks, so that none of them stores its fields. */
-  readonly common: SocketOutlets
-}): SocketOutlet {
+  readonly common: SocketSinks
+}): SocketSink {
   return new WebSocketOutlet(options)
 }
 
@@ -65,17 +65,17 @@ export function createSocketOutlet(options: {
  * A class rather than a closure, for the same reason as in {@link createSubscriber}: there is one
  * instance per socket.
  */
-class WebSocketOutlet implements SocketOutlet {
+class WebSocketOutlet implements SocketSink {
   readonly #webSocket: WebSocket
   readonly #socket: Duplex
   readonly #owner: SocketOwner
-  readonly #common: SocketOutlets
+  readonly #common: SocketSinks
   /** Nearly always one operation, so not worth a map. */
-  #served: readonly Served[] = none
+  #served: readonly ServedOperation[] = none
   #isCorked = false
   #waiting: (() => void)[] | undefined
 
-  constructor({ webSocket, socket, owner, common }: Parameters<typeof createSocketOutlet>[0]) {
+  constructor({ webSocket, socket, owner, common }: Parameters<typeof createSocketSink>[0]) {
     this.#webSocket = webSocket
     this.#socket = socket
     this.#owner = owner
@@ -91,7 +91,7 @@ class WebSocketOutlet implements SocketOutlet {
     return writableLength > 0 && writableLength + bytes > waitingLimit(this.#common.budgetBytes)
   }
 
-  write(batch: Batch, stamp: Buffer): void {
+  write(batch: Batch, operationId: Buffer): void {
     const socket = this.#socket
     if (this.#webSocket.readyState !== this.#webSocket.OPEN || !socket.writable) return
     // Events of several operations in one turn share one write; those of a single operation are in
@@ -104,8 +104,8 @@ class WebSocketOutlet implements SocketOutlet {
       socket.cork()
       process.nextTick(uncork, this)
     }
-    const frames = batch.frames(stamp.length)
-    const bytes = frames.stamp(stamp)
+    const frames = batch.frames(operationId.length)
+    const bytes = frames.operationId(operationId)
     const { sent } = this.#common
     sent.payloads += batch.payloads.length
     sent.bytes += bytes.length
@@ -133,8 +133,8 @@ class WebSocketOutlet implements SocketOutlet {
     })
   }
 
-  opened(served: Served): Served | undefined {
-    const same = this.#served.find(({ stamp }) => stamp.equals(served.stamp))
+  opened(served: ServedOperation): ServedOperation | undefined {
+    const same = this.#served.find(({ operationId }) => operationId.equals(served.operationId))
     if (same !== undefined && same.number > served.number) return same
     same?.leave()
     // Array spread would allocate capacity for sixteen more elements.
@@ -142,7 +142,7 @@ class WebSocketOutlet implements SocketOutlet {
     return undefined
   }
 
-  closed(served: Served): void {
+  closed(served: ServedOperation): void {
     this.#served = this.#served.filter((one) => one !== served)
   }
 
@@ -165,11 +165,11 @@ class WebSocketOutlet implements SocketOutlet {
 }
 
 /** A single function for all sockets. */
-function uncork(outlet: WebSocketOutlet): void {
-  outlet.uncork()
+function uncork(sink: WebSocketOutlet): void {
+  sink.uncork()
 }
 
-const none: readonly Served[] = []
+const none: readonly ServedOperation[] = []
 
 function copyAlone(bytes: Buffer): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length)

@@ -1,6 +1,6 @@
 import type { ExecutionResult } from 'graphql'
 import type { Batch, Payload } from './frames.ts'
-import { type Outlet, type Sent, waitingLimit } from './sink.ts'
+import { type Sent, type Sink, waitingLimit } from './sink.ts'
 
 const texts = new WeakMap<object, string>()
 const cursors = new WeakMap<object, string>()
@@ -21,8 +21,8 @@ export function setCursor(result: object, cursor: string | undefined): void {
 }
 
 /** A sink whose payloads are pulled by the consumer as results. */
-export interface StreamOutlet {
-  readonly outlet: Outlet
+export interface StreamSink {
+  readonly sink: Sink
   /**
    * Returns the next result. Its `data` is only parsed on access; {@link serialisedOf} returns its
    * text.
@@ -45,13 +45,13 @@ export interface StreamOutlet {
  * @param options.onCaughtUp - called when everything that the log had when the stream started has
  * been written
  */
-export function createStreamOutlet(options: {
+export function createStreamSink(options: {
   readonly budgetBytes: number
   readonly patienceMs: number
   readonly sent: Sent
   readonly giveUp: () => void
   readonly onCaughtUp?: (() => void) | undefined
-}): StreamOutlet {
+}): StreamSink {
   const limit = waitingLimit(options.budgetBytes)
   const queue: Payload[] = []
   let queuedBytes = 0
@@ -99,7 +99,7 @@ export function createStreamOutlet(options: {
   }
 
   return {
-    outlet: {
+    sink: {
       isFull: (bytes) => queue.length > 0 && queuedBytes + bytes > limit,
       write({ payloads, bytes }: Batch) {
         if (over !== undefined) return

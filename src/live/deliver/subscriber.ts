@@ -1,4 +1,4 @@
-import type { Turn } from '../../async/end-of-turn.ts'
+import type { EndOfTurn } from '../../async/end-of-turn.ts'
 import { retryTransient } from '../../db/retry.ts'
 import { TidingsError } from '../../errors.ts'
 import { formatCursor } from '../../log/cursor.ts'
@@ -10,7 +10,7 @@ import type { Guard, StartingPoint } from '../execute/shared-field.ts'
 import { compact } from './compaction.ts'
 import { createBatch, createPayload, type Payload } from './frames.ts'
 import type { Group, Member } from './group.ts'
-import type { Seat, Sent, Served } from './sink.ts'
+import type { Sent, ServedOperation, SinkOperation } from './sink.ts'
 
 /**
  * Serves one subscription: reads from its cursor until it can join its group, and again whenever it
@@ -74,7 +74,7 @@ const maxCompacted = 500
 /** Dependencies shared by the subscribers of one process. */
 export interface Delivery {
   readonly log: { readonly reader: LogReader; readonly feeds: Feeds }
-  readonly turn: Turn
+  readonly turn: EndOfTurn
   readonly counters: LiveCounters
   /** Maximum size of the compacted events sent to a slow subscriber. */
   readonly maxBytes: number
@@ -96,13 +96,13 @@ export function createSubscriber(options: {
   readonly delivery: Delivery
   readonly entry: Entry
   readonly start: StartingPoint
-  readonly seat: Seat
+  readonly sinkOperation: SinkOperation
   readonly guard: Guard | undefined
   readonly ending: Ending
   readonly onOver: () => void
 }): Subscriber {
   const subscriber = new GroupSubscriber(options)
-  const later = options.seat.outlet.opened(subscriber)
+  const later = options.sinkOperation.sink.opened(subscriber)
   if (later === undefined) return subscriber
   subscriber.leave()
   return { start: () => undefined, leave: () => later.leave() }
@@ -118,9 +118,9 @@ interface Own {
  * A class rather than a closure: saves more than 1 KB per instance, and there are thousands, nearly
  * all of which are idle members of their group.
  */
-class GroupSubscriber implements Subscriber, Member, Served {
-  readonly outlet: Seat['outlet']
-  readonly stamp: Seat['stamp']
+class GroupSubscriber implements Subscriber, Member, ServedOperation {
+  readonly sink: SinkOperation['sink']
+  readonly operationId: SinkOperation['operationId']
   readonly number: number
   at = 0
   /**
@@ -148,10 +148,18 @@ class GroupSubscriber implements Subscriber, Member, Served {
   #following: AsyncIterableIterator<Followed<unknown>, undefined> | undefined
   #own: Own | undefined
 
-  constructor({ delivery, entry, start, seat, guard, ending, onOver }: Parameters<typeof createSubscriber>[0]) {
-    this.outlet = seat.outlet
-    this.stamp = seat.stamp
-    this.number = seat.number
+  constructor({
+    delivery,
+    entry,
+    start,
+    sinkOperation,
+    guard,
+    ending,
+    onOver,
+  }: Parameters<typeof createSubscriber>[0]) {
+    this.sink = sinkOperation.sink
+    this.operationId = sinkOperation.operationId
+    this.number = sinkOperation.number
     this.#delivery = delivery
     this.#entry = entry
     this.#start = start
@@ -213,7 +221,7 @@ class GroupSubscriber implements Subscriber, Member, Served {
   #getOut(): void {
     this.#isOver = true
     this.#unguard?.()
-    this.outlet.closed(this)
+    this.sink.closed(this)
     this.#delivery.exit(this.#entry)
     this.#onOver()
   }
@@ -225,7 +233,7 @@ class GroupSubscriber implements Subscriber, Member, Served {
   }
 
   #write(payloads: readonly Payload[], seq: number): void {
-    this.outlet.write(createBatch(payloads), this.stamp)
+    this.sink.write(createBatch(payloads), this.operationId)
     this.at = seq
     this.#epoch = this.#delivery.log.reader.epoch
     this.#stands = true
@@ -249,7 +257,7 @@ class GroupSubscriber implements Subscriber, Member, Served {
     this.#own = undefined
     // Once full, nothing more of this round may be written: the dropped payloads would be missing
     // in between.
-    this.#isFull ||= this.outlet.isFull(own.bytes)
+    this.#isFull ||= this.sink.isFull(own.bytes)
     if (!this.#isFull)
       this.#write(
         own.payloads.map(({ payload }) => payload),
@@ -286,7 +294,7 @@ class GroupSubscriber implements Subscriber, Member, Served {
       isJoined = this.#group.join(this)
       if (isJoined) {
         this.#isLagging = false
-        this.outlet.caughtUp?.()
+        this.sink.caughtUp?.()
       }
       return isJoined
     }))
@@ -349,7 +357,7 @@ class GroupSubscriber implements Subscriber, Member, Served {
   }
 
   #drained(): Promise<void> {
-    return new Promise((resolve) => this.outlet.drained(resolve))
+    return new Promise((resolve) => this.sink.drained(resolve))
   }
 
   async #run(first?: () => Promise<void>): Promise<void> {

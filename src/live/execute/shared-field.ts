@@ -9,7 +9,7 @@ export type EventClass = 'latest' | 'append' | 'keep'
  * Ephemeral events of a topic: inserted between the events of the log, with the seq of the
  * preceding event, and not stored in the log.
  */
-export interface PassingReports<S> {
+export interface EphemeralSource<S> {
   /** Whether they are needed before any event of the topic has been received. */
   readonly isWanted: boolean
   /** Returns whether they are needed after an item. */
@@ -18,7 +18,7 @@ export interface PassingReports<S> {
    * Whether each remains valid until the next, regardless of later events, so that a new member
    * receives the latest. By default an event of the log invalidates it.
    */
-  readonly isStanding?: boolean
+  readonly isRetained?: boolean
   /** Calls `tell` with every ephemeral event until the returned function is called. */
   readonly watch: (tell: (report: unknown) => void) => () => void
 }
@@ -52,9 +52,9 @@ export interface SharedTopic<S> {
    */
   readonly createReader: () => {
     readonly read: (followed: Followed<S>) => unknown
-    readonly readPassing: (report: unknown, seq: number) => unknown
+    readonly readEphemeral: (report: unknown, seq: number) => unknown
   }
-  readonly passing?: PassingReports<S>
+  readonly ephemeral?: EphemeralSource<S>
   /**
    * Watches the permission of the viewer for whom the topic was opened, if it can be revoked: calls
    * `revoke` when it was revoked, until the returned function is called. That subscription then

@@ -2,8 +2,8 @@ import { keyOfToken, type LimitedCaller, type RateLimits } from '../../audit/rat
 import { isTidingsError } from '../../errors.ts'
 import type { RateLimitClass } from '../../rate-limit-classes.ts'
 import type { Viewer } from '../../tasks/model/viewer.ts'
-import type { Whence } from '../request/client-address.ts'
-import type { Note } from '../request/context.ts'
+import type { ClientInfo } from '../request/client-address.ts'
+import type { WriteAudit } from '../request/context.ts'
 import type { ServerMetrics } from './server-metrics.ts'
 
 /** A refusal because a budget is used up. */
@@ -22,7 +22,7 @@ export interface Budgets {
     name: RateLimitClass,
     caller: {
       readonly key: LimitedCaller['key']
-      readonly from: Whence
+      readonly from: ClientInfo
       /** False uses only the budget of the key; true by default. */
       readonly isAddressUsed?: boolean
       readonly viewer?: Viewer | null
@@ -38,7 +38,7 @@ export interface Budgets {
 export function createBudgets(options: {
   readonly rateLimits: RateLimits | undefined
   readonly metrics: Pick<ServerMetrics, 'refused'>
-  readonly note: Note
+  readonly note: WriteAudit
 }): Budgets {
   const { rateLimits, metrics, note } = options
   return {
@@ -64,7 +64,7 @@ export function createBudgets(options: {
 export function countFailedToken(
   budgets: Budgets,
   credentials: string | undefined,
-  from: Whence,
+  from: ClientInfo,
   subject: string,
 ): Promise<BudgetRefusal | null> {
   return budgets.use('failedTokens', { key: keyOfToken(credentials ?? ''), from, subject })

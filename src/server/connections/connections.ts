@@ -1,5 +1,5 @@
 import type { Config } from '../../config.ts'
-import type { Whence } from '../request/client-address.ts'
+import type { ClientInfo } from '../request/client-address.ts'
 import type { ServerMetrics, Transport } from './server-metrics.ts'
 
 /**
@@ -32,7 +32,7 @@ export interface Connection {
   /** Unique on this server. */
   readonly id: string
   readonly transport: Transport
-  readonly from: Whence
+  readonly from: ClientInfo
   readonly openedAtMs: number
   /** The id of its user; null until the viewer is known. */
   readonly userId: string | null
@@ -47,7 +47,7 @@ export interface Connections extends Iterable<Connection> {
    */
   mayOpen(address: string): boolean
   /** Registers a connection. */
-  open(transport: Transport, from: Whence, control: ConnectionControl): Connection
+  open(transport: Transport, from: ClientInfo, control: ConnectionControl): Connection
   /**
    * Sets the user of a connection.
    * @returns false when that viewer has reached the limit; the caller must then close the

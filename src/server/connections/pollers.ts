@@ -1,8 +1,8 @@
 import type { Viewer } from '../../tasks/model/viewer.ts'
-import type { Whence } from '../request/client-address.ts'
+import type { ClientInfo } from '../request/client-address.ts'
 
 /** A client that follows a topic by polling. */
-export interface Poller extends Whence {
+export interface Poller extends ClientInfo {
   readonly id: string
   readonly userId: string | null
   readonly openedAtMs: number
@@ -14,7 +14,7 @@ export interface Poller extends Whence {
  */
 export interface Pollers {
   /** Records a request. @returns whether it comes from a new client */
-  seen(viewer: Viewer | null, from: Whence): boolean
+  seen(viewer: Viewer | null, from: ClientInfo): boolean
   /** Returns the clients seen within `quietMs`, oldest first. */
   list(): readonly Poller[]
 }

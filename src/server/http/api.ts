@@ -12,14 +12,14 @@ import type { Pollers } from '../connections/pollers.ts'
 import type { ServerMetrics } from '../connections/server-metrics.ts'
 import { tooMuchWork, type Work, workOf } from '../connections/work.ts'
 import { createPolicy } from '../operations/policy.ts'
-import { isExpired, type Tokens } from '../request/authenticate.ts'
-import { readWhence, type Whence } from '../request/client-address.ts'
+import { type Authenticator, isExpired } from '../request/authenticate.ts'
+import { type ClientInfo, readClientInfo } from '../request/client-address.ts'
 import {
   type Enveloped,
-  type Note,
   type OperationContext,
-  type Place,
   type ServerContext,
+  type SharedDestination,
+  type WriteAudit,
   wantsCatchUp,
 } from '../request/context.ts'
 import type { Exposure } from '../request/exposure.ts'
@@ -33,7 +33,7 @@ import { createUnavailablePlugin } from './unavailable.ts'
 /** Creates the context of resolvers; called for each operation. */
 export type CreateContext = (
   viewer: Viewer | null,
-  options: { readonly catchUp: boolean; readonly from: Whence },
+  options: { readonly catchUp: boolean; readonly from: ClientInfo },
 ) => object | Promise<object>
 
 /** The API: executes operations, and serves those that arrive over HTTP. */
@@ -43,7 +43,7 @@ export interface Api {
   /** Returns the functions that execute an operation of another transport. */
   envelop(context: Omit<OperationContext, 'req'>): Enveloped
   /** Executes a shared subscription, on any transport: see `Policy.subscribeShared`. */
-  subscribeShared(place: Place, args: ExecutionArgs): ReturnType<Live['subscribe']>
+  subscribeShared(place: SharedDestination, args: ExecutionArgs): ReturnType<Live['subscribe']>
   dispose(): void | Promise<void>
 }
 
@@ -58,13 +58,13 @@ export function createApi(options: {
   readonly createContext: CreateContext
   readonly live: Live | undefined
   readonly tracing: Tracing | undefined
-  readonly tokens: Tokens
+  readonly tokens: Authenticator
   readonly origins: OriginPolicy
   readonly connections: Connections
   readonly budgets: Budgets
   readonly pollers: Pollers
   readonly metrics: ServerMetrics
-  readonly note: Note
+  readonly note: WriteAudit
   readonly work: Work
   readonly maskError: MaskError
   readonly keepAliveMs: number
@@ -127,7 +127,7 @@ export function createApi(options: {
   const readViewer = async (
     request: IncomingMessage,
     response: ServerResponse,
-    { type, from }: { readonly type: string; readonly from: Whence },
+    { type, from }: { readonly type: string; readonly from: ClientInfo },
   ): Promise<Viewer | null | undefined> => {
     try {
       const viewer = await tokens.read(request.headers.authorization)
@@ -166,7 +166,7 @@ export function createApi(options: {
   return {
     async serve(request, response) {
       const { headers, method } = request
-      const from = readWhence(request, config)
+      const from = readClientInfo(request, config)
       for (const [name, value] of Object.entries(origins.corsHeaders(headers))) response.setHeader(name, value)
       response.setHeader('cache-control', 'no-store')
       if (method === 'OPTIONS') return void response.writeHead(204).end()
@@ -223,8 +223,8 @@ export function createApi(options: {
       await yoga(request, response, context)
     },
     envelop: (context): Enveloped => yoga.getEnveloped({ ...context }) as unknown as Enveloped,
-    async subscribeShared({ viewer, from, socketId, seat }, args) {
-      const contextValue = { ...(await createContext(viewer, { catchUp: false, from })), from, socketId, seat }
+    async subscribeShared({ viewer, from, socketId, sinkOperation }, args) {
+      const contextValue = { ...(await createContext(viewer, { catchUp: false, from })), from, socketId, sinkOperation }
       return policy.subscribeShared({ ...args, contextValue })
     },
     dispose: () => yoga.dispose(),

@@ -4,7 +4,7 @@ import type { Plugin } from 'graphql-yoga'
 import type { Config } from '../../config.ts'
 import type { ServerMetrics } from '../connections/server-metrics.ts'
 import type { Work } from '../connections/work.ts'
-import type { Note, ServerContext } from '../request/context.ts'
+import type { ServerContext, WriteAudit } from '../request/context.ts'
 import { isJsonTooDeep } from '../request/json-depth.ts'
 import { jsonTooDeep, type MultipartReading, readMultipart, tooLarge } from './multipart.ts'
 import { createSpool } from './spool.ts'
@@ -41,7 +41,7 @@ const limitCodes: readonly unknown[] = ['REQUEST_TOO_LARGE', 'REQUEST_TOO_SLOW',
 export function createBodyLimitPlugin(options: {
   readonly limits: BodyLimits
   readonly metrics: ServerMetrics
-  readonly note: Note
+  readonly note: WriteAudit
   readonly work: Work
   readonly pace: BodyPace | undefined
 }): Plugin<object, ServerContext> {

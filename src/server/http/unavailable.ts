@@ -1,6 +1,6 @@
 import type { ExecutionResult } from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
-import { isAway } from '../request/mask.ts'
+import { isUnavailable } from '../request/mask.ts'
 import { readAccept } from '../sse/sse.ts'
 
 /**
@@ -17,7 +17,8 @@ export function createUnavailablePlugin(): Plugin {
       if (stream && !json) return
       const executed = result as ExecutionResult
       const isLimited = executed.errors?.some(({ extensions }) => extensions['code'] === 'RATE_LIMITED') === true
-      if (!(isAway(executed) || isLimited) || Object.values(executed.data ?? {}).some((value) => value !== null)) return
+      if (!(isUnavailable(executed) || isLimited) || Object.values(executed.data ?? {}).some((value) => value !== null))
+        return
       const waits = (executed.errors ?? []).map(({ extensions }) => Number(extensions['retryAfterMs'] ?? 0))
       const seconds = Math.max(1, Math.ceil(Math.max(...waits) / 1_000))
       const http = { status: isLimited ? 429 : 503, headers: { 'retry-after': String(seconds) } }

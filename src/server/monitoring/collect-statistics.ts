@@ -1,4 +1,4 @@
-import type { ConnectionSummary, Count, ServerCensus } from '../../audit/server-statistics.ts'
+import type { ConnectionSummary, Count, ServerStatistics } from '../../audit/server-statistics.ts'
 import type { Live } from '../../live/live.ts'
 import type { Connection, Connections } from '../connections/connections.ts'
 import type { Poller, Pollers } from '../connections/pollers.ts'
@@ -14,13 +14,13 @@ const maxListed = 50
  * Collects the current connection statistics of this server in one pass over its connections; each
  * list holds the first 50 entries of its order.
  */
-export function takeCensus(options: {
+export function collectStatistics(options: {
   readonly connections: Connections
   readonly pollers: Pollers
   readonly metrics: ServerMetrics
   readonly live?: Live | undefined
   readonly auditedAt: Date | null
-}): ServerCensus {
+}): ServerStatistics {
   const { connections, pollers, metrics, live, auditedAt } = options
   const polling = pollers.list()
   const transports = { ws: 0, sse: 0, polling: polling.length }

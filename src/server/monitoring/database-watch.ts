@@ -1,7 +1,7 @@
 import type { ReadReadiness } from './health.ts'
 
 /** Whether the database can be reached, as far as this server knows. Disposing stops the checks. */
-export interface RecordWatch extends Disposable {
+export interface DatabaseWatch extends Disposable {
   /** Whether the database has not answered for some seconds. */
   isAway(): boolean
 }
@@ -18,11 +18,11 @@ const maxMisses = 3
  * @param options.onAway - called when the database has become unavailable
  * @param options.everyMs - time between checks; default 1 s
  */
-export function createRecordWatch(options: {
+export function createDatabaseWatch(options: {
   readonly readReadiness: ReadReadiness
   readonly onAway: () => void
   readonly everyMs?: number
-}): RecordWatch {
+}): DatabaseWatch {
   const { readReadiness, onAway, everyMs = 1_000 } = options
   let misses = 0
   let isLooking = false

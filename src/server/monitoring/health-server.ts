@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage } from 'node:http'
 import type { Config } from '../../config.ts'
 import { isLoopback } from '../request/client-address.ts'
-import { lingerForBody } from '../request/drain-request-body.ts'
+import { drainRequestBody } from '../request/drain-request-body.ts'
 import { listen } from '../request/listen.ts'
 import { isLoopbackHost } from '../request/origin.ts'
 import { answerJson } from '../request/refuse.ts'
@@ -47,7 +47,7 @@ export async function startHealthServer(options: {
   let isDraining = false
   const { metrics } = options
   const server = createServer((request, response) => {
-    lingerForBody(request, response)
+    drainRequestBody(request, response)
     if (request.url === '/metrics' && metrics !== undefined && mayReadMetrics(metrics.config, request))
       void metrics.page.render().then(
         (text) => response.writeHead(200, { 'content-type': metrics.page.type }).end(text),

@@ -1,5 +1,5 @@
 import type { Engine } from '../../tasks/engine.ts'
-import { type QueueFigures, readQueueFigures } from '../../tasks/queue/statistics.ts'
+import { type QueueStatistics, readQueueStatistics } from '../../tasks/queue/statistics.ts'
 import type { TaskWorker } from '../../tasks/worker/worker.ts'
 import type { Show } from './prometheus-show.ts'
 
@@ -78,12 +78,12 @@ const patienceMs = 1_000
  * Adds the state of PostgreSQL, and the metrics of the queue stored in it. While the database does
  * not answer, the queue is omitted: an old number would look like normal operation.
  */
-export function showRecord(show: Show, { database, appender, definitions }: Engine): void {
-  let queue: ReadonlyMap<string, QueueFigures> | null = null
+export function showDatabase(show: Show, { database, appender, definitions }: Engine): void {
+  let queue: ReadonlyMap<string, QueueStatistics> | null = null
   let asking: Promise<void> | undefined
   const ask = async (): Promise<void> => {
     try {
-      queue = await readQueueFigures(database, [...definitions.keys()])
+      queue = await readQueueStatistics(database, [...definitions.keys()])
     } catch {
       // The reason is irrelevant: the database does not answer, and the page shows that.
       queue = null
@@ -104,7 +104,7 @@ export function showRecord(show: Show, { database, appender, definitions }: Engi
     await Promise.race([asking, late])
     clearTimeout(timer)
   })
-  const ofEach = (pick: (figures: QueueFigures) => number) => () =>
+  const ofEach = (pick: (figures: QueueStatistics) => number) => () =>
     [...(queue ?? [])].map(([kind, figures]) => [kind, pick(figures)] as const)
 
   show.gauge('postgres_up', '1 when PostgreSQL answered within a second.', () => (queue === null ? 0 : 1))

@@ -2,7 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Live } from '../../live/live.ts'
 import type { Engine } from '../../tasks/engine.ts'
 import type { ServerMetrics } from '../connections/server-metrics.ts'
-import { showEngine, showRecord, showWorker } from './prometheus-engine.ts'
+import { showDatabase, showEngine, showWorker } from './prometheus-engine.ts'
 import { showLive, showServer } from './prometheus-server.ts'
 import type { Show, Values } from './prometheus-show.ts'
 
@@ -65,7 +65,7 @@ export function createMetricsPage({
     before: (look) => void looks.push(look),
   }
   showEngine(show, engine)
-  showRecord(show, engine)
+  showDatabase(show, engine)
   if (engine.worker !== null) showWorker(show, engine.worker)
   if (metrics !== null) showServer(show, metrics)
   if (live !== null) showLive(show, live)

@@ -17,7 +17,7 @@ import { noTracing, type Tracing } from '../../tracing/tracing.ts'
 import type { Budgets } from '../connections/budgets.ts'
 import type { OperationType, ServerMetrics } from '../connections/server-metrics.ts'
 import { type Work, type WorkSource, workOf } from '../connections/work.ts'
-import type { Note, OperationContext } from '../request/context.ts'
+import type { OperationContext, WriteAudit } from '../request/context.ts'
 import { declaredParams, retainedBytes, tooMuchRetained } from '../request/declared-params.ts'
 import { createIntrospectionCheck, type Exposure } from '../request/exposure.ts'
 import { codeOf } from '../request/mask.ts'
@@ -57,7 +57,7 @@ export function createPolicy(options: {
   readonly exposure: Exposure
   readonly budgets: Budgets
   readonly metrics: ServerMetrics
-  readonly note: Note
+  readonly note: WriteAudit
   readonly work: Work
   /**
    * Executes subscriptions to fields that share executions; without it each subscriber has its own

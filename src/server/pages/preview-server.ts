@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Config } from '../../config.ts'
 import type { Logger } from '../../logger.ts'
-import { lingerForBody } from '../request/drain-request-body.ts'
+import { drainRequestBody } from '../request/drain-request-body.ts'
 import { refuseRepeatedHeader } from '../request/headers.ts'
 import { hostInUrl, listen } from '../request/listen.ts'
 import { guardPage } from './preview-guard.ts'
@@ -82,7 +82,7 @@ export async function startPreviewServer(options: {
   const server = createServer(
     { headersTimeout: 15_000, requestTimeout: 30_000, connectionsCheckingInterval: 5_000, keepAliveTimeout: 65_000 },
     (request, response) => {
-      lingerForBody(request, response)
+      drainRequestBody(request, response)
       serve(request, response).catch((error: unknown) => {
         logger.warn({ err: error }, 'failed to read a file of a preview')
         if (response.headersSent) response.destroy()

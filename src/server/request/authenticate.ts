@@ -7,7 +7,7 @@ import { isStorable, unstorable } from '../../tasks/model/storable.ts'
 import { localDeveloper, type Viewer } from '../../tasks/model/viewer.ts'
 
 /** Authenticates requests. Shared by all transports. */
-export interface Tokens {
+export interface Authenticator {
   /**
    * Verifies credentials.
    *
@@ -64,7 +64,7 @@ const longestTimerMs = 2_147_483_647
  * scoped to these tasks and sessions, whatever its roles; a task that replies in one of the
  * sessions belongs to it. A token with two empty lists permits nothing.
  */
-export function createTokens(config: TokenConfig, logger: Logger): Tokens {
+export function createAuthenticator(config: TokenConfig, logger: Logger): Authenticator {
   const { JWT_SECRET: secret, JWKS_URL: jwksUrl } = config
   if (secret === undefined && jwksUrl === undefined)
     return { areRequired: false, read: () => Promise.resolve(localDeveloper) }

@@ -18,13 +18,13 @@ export function readAddress(request: IncomingMessage, { TRUST_PROXY }: Pick<Conf
  * The address and the user agent of a client, as they are recorded. The user agent is a claim of
  * the client, cut to 300 characters.
  */
-export interface Whence {
+export interface ClientInfo {
   readonly address: string
   readonly userAgent: string | null
 }
 
 /** Reads the address and the user agent of a request. */
-export function readWhence(request: IncomingMessage, config: Pick<Config, 'TRUST_PROXY'>): Whence {
+export function readClientInfo(request: IncomingMessage, config: Pick<Config, 'TRUST_PROXY'>): ClientInfo {
   return {
     address: readAddress(request, config),
     userAgent: request.headers['user-agent']?.slice(0, maxUserAgentChars) ?? null,

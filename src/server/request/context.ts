@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ExecutionArgs, ExecutionResult, GraphQLError, GraphQLSchema } from 'graphql'
 import type { GraphQLParams, PromiseOrValue } from 'graphql-yoga'
-import type { AuditAbout, AuditEvent } from '../../audit/audit-event.ts'
-import type { Seat } from '../../live/deliver/sink.ts'
+import type { AuditDetails, AuditEvent } from '../../audit/audit-event.ts'
+import type { SinkOperation } from '../../live/deliver/sink.ts'
 import type { Viewer } from '../../tasks/model/viewer.ts'
-import type { Whence } from './client-address.ts'
+import type { ClientInfo } from './client-address.ts'
 
 /** The server context of an operation that arrived over HTTP. */
 export interface ServerContext {
@@ -12,7 +12,7 @@ export interface ServerContext {
   readonly res: ServerResponse
   readonly viewer: Viewer | null
   /** The address and the user agent of the client. */
-  readonly from: Whence
+  readonly from: ClientInfo
   /** Closes the connection of a client that has stopped reading. */
   readonly cut: () => void
   /**
@@ -33,7 +33,7 @@ export interface OperationContext {
   readonly viewer: Viewer | null
   /** Retained as long as the operation. */
   readonly params: GraphQLParams
-  readonly from: Whence
+  readonly from: ClientInfo
   /** Present only over HTTP. */
   readonly req?: IncomingMessage
   /** The id of the WebSocket; absent on other transports. */
@@ -51,19 +51,19 @@ export interface Enveloped {
 }
 
 /** The viewer of a shared subscription, and the destination of its payloads. */
-export interface Place {
+export interface SharedDestination {
   readonly viewer: Viewer | null
-  readonly from: Whence
+  readonly from: ClientInfo
   /** The id of the WebSocket. */
   readonly socketId: string | undefined
-  readonly seat: Seat
+  readonly sinkOperation: SinkOperation
 }
 
 /**
  * Writes an entry to the audit log: see `Audit.note`. `viewer` is null when the request is not
  * authenticated.
  */
-export type Note = (event: AuditEvent, viewer: Viewer | null, from: Whence, about?: AuditAbout) => void
+export type WriteAudit = (event: AuditEvent, viewer: Viewer | null, from: ClientInfo, about?: AuditDetails) => void
 
 /**
  * Whether a subscription completes as soon as it has caught up: requested over HTTP by

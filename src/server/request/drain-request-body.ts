@@ -15,7 +15,7 @@ const lingerMs = 2_000
  *
  * Must be called before the response is begun.
  */
-export function lingerForBody(request: IncomingMessage, response: ServerResponse): void {
+export function drainRequestBody(request: IncomingMessage, response: ServerResponse): void {
   const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers
   if (length === '0' && encoding === undefined) return
   const { socket } = request

@@ -121,7 +121,7 @@ export interface AnyResult {
  * Whether a result means that this server temporarily cannot serve the subscription, as opposed to
  * refusing it.
  */
-export function isAway(result: AnyResult): boolean {
+export function isUnavailable(result: AnyResult): boolean {
   return result.errors?.some(({ extensions }) => awayCodes.includes(extensions['code'])) ?? false
 }
 

@@ -2,8 +2,8 @@ import { type ExecutionResult, GraphQLError, getOperationAST, OperationTypeNode 
 import { type GraphQLParams, isAsyncIterable } from 'graphql-yoga'
 import { z } from 'zod'
 import type { ServerMetrics } from '../connections/server-metrics.ts'
-import type { Enveloped, Note, OperationContext, ServerContext } from '../request/context.ts'
-import { isAway, type MaskError } from '../request/mask.ts'
+import type { Enveloped, OperationContext, ServerContext, WriteAudit } from '../request/context.ts'
+import { isUnavailable, type MaskError } from '../request/mask.ts'
 import { type Frame, type Frames, toText, unavailable } from './stream-frames.ts'
 
 const operationSchema = z.object({
@@ -56,7 +56,7 @@ export interface OperationStreamOptions {
   readonly maskError: MaskError
   readonly maxSubscriptions: number
   readonly metrics: ServerMetrics
-  readonly note: Note
+  readonly note: WriteAudit
 }
 
 /** The frames of several operations, and the number of active operations. */
@@ -97,7 +97,7 @@ export function createOperationStream(
     wake()
   }
   const pushResult = (id: string, result: ExecutionResult, onTaken?: () => void): void => {
-    if (isAway(result)) push({ cut: unavailable })
+    if (isUnavailable(result)) push({ cut: unavailable })
     else push({ text: `event: next\ndata: {"id":${JSON.stringify(id)},"payload":${toText(result)}}\n\n` }, onTaken)
   }
   const complete = (id: string): void => {

@@ -11,12 +11,12 @@ import type { ServerMetrics } from '../connections/server-metrics.ts'
 import { onExpiry } from '../request/authenticate.ts'
 import {
   type Enveloped,
-  type Note,
   type OperationContext,
   type ServerContext,
+  type WriteAudit,
   wantsCatchUp,
 } from '../request/context.ts'
-import { isAway, type MaskError } from '../request/mask.ts'
+import { isUnavailable, type MaskError } from '../request/mask.ts'
 import { graphqlResponseType, liveUpdatesOff } from '../request/refuse.ts'
 import { abortResponse } from './abort-response.ts'
 import { resumeAfter } from './last-event-id.ts'
@@ -63,7 +63,7 @@ export function createEventStreamPlugin(options: {
   readonly budgets: Budgets
   readonly pollers: Pollers
   readonly metrics: ServerMetrics
-  readonly note: Note
+  readonly note: WriteAudit
   /** Time between comments that keep an idle stream open. */
   readonly keepAliveMs: number
   /**
@@ -265,7 +265,7 @@ function frameResults(source: AsyncIterable<ExecutionResult> | ExecutionResult, 
       }
       // A query is over when it is answered, whatever the answer; a subscription only when it
       // completes.
-      if (isSubscription && isAway(step.value)) return { done: false, value: { cut: unavailable } }
+      if (isSubscription && isUnavailable(step.value)) return { done: false, value: { cut: unavailable } }
       lastCursor = cursorOf(step.value) ?? lastCursor
       return { done: false, value: { text: `${idLine(lastCursor)}event: next\ndata: ${toText(step.value)}\n\n` } }
     },

@@ -12,12 +12,12 @@ import { type Budgets, countFailedToken } from '../connections/budgets.ts'
 import type { Connections } from '../connections/connections.ts'
 import type { ServerMetrics } from '../connections/server-metrics.ts'
 import type { Api } from '../http/api.ts'
-import { isExpired, onExpiry, type Tokens } from '../request/authenticate.ts'
-import type { Enveloped, Note, Place } from '../request/context.ts'
+import { type Authenticator, isExpired, onExpiry } from '../request/authenticate.ts'
+import type { Enveloped, SharedDestination, WriteAudit } from '../request/context.ts'
 import { declaredParams, isRecord, retainedBytes, tooMuchRetained } from '../request/declared-params.ts'
-import { formatError, formatResult, isAway, type MaskError } from '../request/mask.ts'
-import { takeSeat } from './register-operation.ts'
-import { awayMessage, closeSocket, type ServedSocket } from './socket.ts'
+import { formatError, formatResult, isUnavailable, type MaskError } from '../request/mask.ts'
+import { registerOperation } from './register-operation.ts'
+import { closeSocket, type ServedSocket, unavailableMessage } from './socket.ts'
 
 /** The graphql-ws protocol on the sockets of this server. */
 export interface SocketProtocol extends Pick<Server<ServedSocket>, 'opened'> {
@@ -47,11 +47,11 @@ export function createSocketProtocol(options: {
   readonly api: Pick<Api, 'envelop' | 'subscribeShared'>
   /** Executes shared subscriptions, through a sink for each socket. */
   readonly live: Live | undefined
-  readonly tokens: Tokens
+  readonly tokens: Authenticator
   readonly connections: Connections
   readonly budgets: Budgets
   readonly metrics: ServerMetrics
-  readonly note: Note
+  readonly note: WriteAudit
   readonly maskError: MaskError
   /** Whether the server cannot serve any client. */
   readonly isAway: () => boolean
@@ -73,7 +73,7 @@ export function createSocketProtocol(options: {
     id: string,
     payload: SubscribePayload,
   ): Promise<ExecutionArgs | GraphQLError[]> => {
-    const { viewer, outlet, socketId, connection } = socket
+    const { viewer, sink, socketId, connection } = socket
     const { from } = connection
     // Assigned before any await: numbers follow the order in which the client started the
     // operations.
@@ -104,8 +104,13 @@ export function createSocketProtocol(options: {
       ...(operationName ? { operationName } : {}),
       ...(variables ? { variableValues: variables } : {}),
     }
-    if (outlet !== undefined && live?.shares(document, operationName, viewer !== null && isLimited(viewer)) === true) {
-      const place: Place = { viewer, from, socketId, seat: { outlet, stamp: stampOf(id), number } }
+    if (sink !== undefined && live?.shares(document, operationName, viewer !== null && isLimited(viewer)) === true) {
+      const place: SharedDestination = {
+        viewer,
+        from,
+        socketId,
+        sinkOperation: { sink, operationId: operationIdOf(id), number },
+      }
       return { ...given, contextValue: place }
     }
     const args: ExecutionArgs = { ...given, contextValue: await enveloped.contextFactory() }
@@ -118,7 +123,7 @@ export function createSocketProtocol(options: {
    * resume.
    */
   const leaveIfAway = (socket: WebSocket, errors: readonly GraphQLError[] | undefined): boolean => {
-    if (!isAway({ errors })) return false
+    if (!isUnavailable({ errors })) return false
     closeSocket(socket, closeCodes.tryAgainLater, errors?.[0]?.message ?? 'Try again later')
     return true
   }
@@ -130,7 +135,7 @@ export function createSocketProtocol(options: {
     const masked = maskError(error)
     return leaveIfAway(socket, [masked]) ? null : masked
   }
-  const share = async (args: ExecutionArgs, place: Place): ReturnType<Live['subscribe']> => {
+  const share = async (args: ExecutionArgs, place: SharedDestination): ReturnType<Live['subscribe']> => {
     try {
       const result = await api.subscribeShared(place, args)
       if (isAsyncIterable(result) || result.errors === undefined) return result
@@ -147,7 +152,7 @@ export function createSocketProtocol(options: {
     execute: (args: ExecutionArgs) => preparedOf(args).enveloped.execute(args),
     // `return()` passes through every layer; graphql-ws requires nothing else of a generator.
     subscribe: (args: ExecutionArgs) => {
-      const place = placeOf(args)
+      const place = destinationOf(args)
       const result = place === null ? preparedOf(args).enveloped.subscribe(args) : share(args, place)
       return result as ReturnType<typeof import('graphql').subscribe>
     },
@@ -161,7 +166,7 @@ export function createSocketProtocol(options: {
       extra.hasBegun = true
       extra.operations = subscriptions
       if (options.isAway()) {
-        closeSocket(socket, closeCodes.tryAgainLater, awayMessage)
+        closeSocket(socket, closeCodes.tryAgainLater, unavailableMessage)
         return false
       }
       let credentials: string | undefined
@@ -225,20 +230,20 @@ export function createSocketProtocol(options: {
     },
 
     async onOperation({ extra, subscriptions }, id, _payload, args, outcome) {
-      const { socket, outlet } = extra
+      const { socket, sink } = extra
       const { document, operationName } = args
       // graphql-ws has awaited the value, although its type does not show that.
       const result = outcome as AsyncIterable<ExecutionResult> | ExecutionResult
       if (isAsyncIterable(result)) {
         // Shared subscriptions use their sink; another wrapper would stay for the lifetime of the
         // subscription.
-        if (placeOf(args) !== null) return undefined
+        if (destinationOf(args) !== null) return undefined
         const refined = onFailure(result, (error) => {
           const told = refineFailure(socket, error)
           if (told !== null) throw told
         })
-        if (outlet === undefined) return refined
-        return takeSeat(refined, { outlet, stamp: stampOf(id), number: preparedOf(args).number })
+        if (sink === undefined) return refined
+        return registerOperation(refined, { sink, operationId: operationIdOf(id), number: preparedOf(args).number })
       }
       const isSubscription = getOperationAST(document, operationName)?.operation === 'subscription'
       if (isSubscription && leaveIfAway(socket, result.errors)) return undefined
@@ -283,14 +288,14 @@ export function createSocketProtocol(options: {
 }
 
 /** Encodes an operation id as it appears in the frames of its events. */
-function stampOf(id: string): Buffer {
+function operationIdOf(id: string): Buffer {
   return Buffer.from(JSON.stringify(id))
 }
 
 /** Returns the destination of a shared operation; the context of all other operations has none. */
-function placeOf({ contextValue }: ExecutionArgs): Place | null {
-  return typeof contextValue === 'object' && contextValue !== null && 'seat' in contextValue
-    ? (contextValue as Place)
+function destinationOf({ contextValue }: ExecutionArgs): SharedDestination | null {
+  return typeof contextValue === 'object' && contextValue !== null && 'sinkOperation' in contextValue
+    ? (contextValue as SharedDestination)
     : null
 }
 

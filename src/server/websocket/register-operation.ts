@@ -1,5 +1,5 @@
 import type { ExecutionResult } from 'graphql'
-import type { Seat } from '../../live/deliver/sink.ts'
+import type { SinkOperation } from '../../live/deliver/sink.ts'
 
 /**
  * Registers a subscription with its own execution on its socket, as shared subscriptions are
@@ -11,9 +11,9 @@ import type { Seat } from '../../live/deliver/sink.ts'
  * graphql-ws would take that for the end of the operation that has the same id by then, and
  * complete it.
  */
-export function takeSeat(
+export function registerOperation(
   source: AsyncIterable<ExecutionResult>,
-  seat: Seat,
+  sinkOperation: SinkOperation,
 ): AsyncGenerator<ExecutionResult, void, undefined> {
   const iterator = source[Symbol.asyncIterator]()
   const done: IteratorReturnResult<undefined> = { done: true, value: undefined }
@@ -21,14 +21,14 @@ export function takeSeat(
   let isOver = false
   const end = (): void => {
     isOver = true
-    seat.outlet.closed(served)
+    sinkOperation.sink.closed(served)
   }
   const leave = async (): Promise<void> => {
     if (isOver) return
     end()
     await iterator.return?.()
   }
-  const served = { ...seat, leave: () => void leave().catch(() => undefined) }
+  const served = { ...sinkOperation, leave: () => void leave().catch(() => undefined) }
   const seated: AsyncGenerator<ExecutionResult, void, undefined> = {
     async next() {
       if (isOver) return never
@@ -56,7 +56,7 @@ export function takeSeat(
     [Symbol.asyncIterator]: () => seated,
     [Symbol.asyncDispose]: leave,
   }
-  const later = seat.outlet.opened(served)
+  const later = sinkOperation.sink.opened(served)
   if (later !== undefined) served.leave()
   return seated
 }

@@ -1,15 +1,15 @@
 import type { Duplex } from 'node:stream'
 import { CloseCode, type WebSocket as Port } from 'graphql-ws'
 import type { WebSocket } from 'ws'
-import type { SocketOutlet, SocketOwner } from '../../live/deliver/socket-sink.ts'
+import type { SocketOwner, SocketSink } from '../../live/deliver/socket-sink.ts'
 import type { Live } from '../../live/live.ts'
 import type { Logger } from '../../logger.ts'
 import { closeCodes } from '../../protocol.ts'
 import type { Viewer } from '../../tasks/model/viewer.ts'
 import type { Connection, ConnectionControl, Connections, MoveReason } from '../connections/connections.ts'
 import { type Work, type WorkSource, workOf } from '../connections/work.ts'
-import type { Whence } from '../request/client-address.ts'
-import type { Note } from '../request/context.ts'
+import type { ClientInfo } from '../request/client-address.ts'
+import type { WriteAudit } from '../request/context.ts'
 import { isJsonTooDeep } from '../request/json-depth.ts'
 
 /** Closes a socket, with a reason that is cut to the 123 bytes allowed by the protocol. */
@@ -18,7 +18,7 @@ export function closeSocket(socket: WebSocket, code: number, reason: string): vo
 }
 
 /** The close reason while the database is unavailable. */
-export const awayMessage = 'The database cannot be reached; connect again'
+export const unavailableMessage = 'The database cannot be reached; connect again'
 
 /** The state shared by all sockets of a server. */
 export interface SocketSurroundings {
@@ -33,7 +33,7 @@ export interface SocketSurroundings {
   readonly floodMs: number
   readonly connections: Connections
   readonly live: Live | undefined
-  readonly note: Note
+  readonly note: WriteAudit
   readonly logger: Logger
   /**
    * Returns the error that a client receives when its subscription fails; null when the socket
@@ -60,7 +60,7 @@ export interface ServedSocket extends Port, ConnectionControl, SocketOwner, Work
   readonly authorization: string | undefined
   readonly connection: Connection
   /** The sink that live delivery writes to. */
-  readonly outlet: SocketOutlet | undefined
+  readonly sink: SocketSink | undefined
   viewer: Viewer | null
   /** The operations of graphql-ws by id. */
   operations: Readonly<Record<string, unknown>>
@@ -90,7 +90,7 @@ export function createServedSocket(options: {
   /** The TCP socket of the WebSocket. */
   readonly tcp: Duplex
   readonly authorization: string | undefined
-  readonly from: Whence
+  readonly from: ClientInfo
   readonly pingTurn: number
   readonly surroundings: SocketSurroundings
 }): ServedSocket {
@@ -102,7 +102,7 @@ class OpenWebSocket implements ServedSocket {
   readonly socket: WebSocket
   readonly authorization: string | undefined
   readonly connection: Connection
-  readonly outlet: SocketOutlet | undefined
+  readonly sink: SocketSink | undefined
   viewer: Viewer | null = null
   operations: Readonly<Record<string, unknown>> = none
   hasBegun = false
@@ -127,7 +127,7 @@ class OpenWebSocket implements ServedSocket {
     this.pingTurn = pingTurn
     this.#surroundings = surroundings
     this.connection = surroundings.connections.open('ws', from, this)
-    this.outlet = surroundings.live?.openSocket({ webSocket: socket, socket: tcp, owner: this })
+    this.sink = surroundings.live?.openSocket({ webSocket: socket, socket: tcp, owner: this })
   }
 
   get address(): string {
@@ -270,7 +270,7 @@ class OpenWebSocket implements ServedSocket {
   }
 
   move(why: MoveReason): void {
-    if (why === 'away') this.close(closeCodes.tryAgainLater, awayMessage)
+    if (why === 'away') this.close(closeCodes.tryAgainLater, unavailableMessage)
     else this.close(closeCodes.restart, 'This server is restarting; connect again')
   }
 
@@ -305,7 +305,7 @@ class OpenWebSocket implements ServedSocket {
   closed(code: number, reason: string): void {
     const { connections, logger } = this.#surroundings
     connections.close(this.connection)
-    this.outlet?.close()
+    this.sink?.close()
     this.onClosed(code, reason).catch((error: unknown) => logger.error({ err: error }, 'failed to release a WebSocket'))
   }
 }

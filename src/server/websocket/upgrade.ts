@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { createTurnstile } from '../../async/throttle.ts'
+import { createThrottle } from '../../async/throttle.ts'
 import type { Config } from '../../config.ts'
 import type { Logger } from '../../logger.ts'
 import type { Budgets } from '../connections/budgets.ts'
@@ -8,8 +8,8 @@ import type { Connections } from '../connections/connections.ts'
 import type { ServerMetrics } from '../connections/server-metrics.ts'
 import { tooMuchWork, type Work } from '../connections/work.ts'
 import { endpoint } from '../http/api.ts'
-import { readWhence, type Whence } from '../request/client-address.ts'
-import type { Note } from '../request/context.ts'
+import { type ClientInfo, readClientInfo } from '../request/client-address.ts'
+import type { WriteAudit } from '../request/context.ts'
 import { refuseRepeatedHeader } from '../request/headers.ts'
 import type { OriginPolicy } from '../request/origin.ts'
 import { liveUpdatesOff, overloadMessage, refuseUpgrade } from '../request/refuse.ts'
@@ -32,7 +32,7 @@ export function createUpgrade(options: {
   readonly connections: Connections
   readonly budgets: Budgets
   readonly metrics: ServerMetrics
-  readonly note: Note
+  readonly note: WriteAudit
   readonly logger: Logger
   readonly work: Work
   readonly isDraining: () => boolean
@@ -41,9 +41,9 @@ export function createUpgrade(options: {
 }): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
   const { config, sockets, origins, connections, budgets, work, metrics, note, logger } = options
   const { isDraining, isOverloaded } = options
-  const crowd = createTurnstile({ maxMs: upgradeMs })
+  const crowd = createThrottle({ maxMs: upgradeMs })
 
-  const refusalOf = (request: IncomingMessage, from: Whence): readonly [status: number, message: string] | null => {
+  const refusalOf = (request: IncomingMessage, from: ClientInfo): readonly [status: number, message: string] | null => {
     const repeated = refuseRepeatedHeader(request)
     if (repeated !== null) return [400, repeated]
     const [path] = (request.url ?? '').split('?')
@@ -76,7 +76,7 @@ export function createUpgrade(options: {
   return (request, socket, head) => {
     socket.on('error', onSocketError)
     crowd.pass(() => {
-      const from = readWhence(request, config)
+      const from = readClientInfo(request, config)
       const refusal = refusalOf(request, from)
       if (refusal !== null) return refuseUpgrade(socket, ...refusal)
       if (!budgets.areLimited) return sockets.upgrade(request, socket, head, from)

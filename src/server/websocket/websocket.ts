@@ -8,15 +8,15 @@ import type { Logger } from '../../logger.ts'
 import { closeCodes } from '../../protocol.ts'
 import type { Connections } from '../connections/connections.ts'
 import type { Work } from '../connections/work.ts'
-import type { Whence } from '../request/client-address.ts'
-import type { Note } from '../request/context.ts'
+import type { ClientInfo } from '../request/client-address.ts'
+import type { WriteAudit } from '../request/context.ts'
 import type { SocketProtocol } from './protocol.ts'
 import { createServedSocket, type ServedSocket } from './socket.ts'
 
 /** The WebSockets of the server. */
 export interface WebSockets extends AsyncDisposable {
   /** Upgrades an accepted request. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, from: Whence): void
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, from: ClientInfo): void
 }
 
 /** The number of groups that the sockets are divided into; the groups are pinged in turn. */
@@ -48,7 +48,7 @@ export function createWebSockets(options: {
   readonly limits: WebSocketLimits
   readonly protocol: SocketProtocol
   readonly connections: Connections
-  readonly note: Note
+  readonly note: WriteAudit
   /** Opens a sink for each socket. */
   readonly live: Live | undefined
   readonly logger: Logger
@@ -79,7 +79,7 @@ export function createWebSockets(options: {
   const pings = setInterval(() => {
     pinged = (pinged + 1) % pingTurns
     for (const one of served.values()) {
-      one.outlet?.flushLeftCorked()
+      one.sink?.flushLeftCorked()
       if (one.pingTurn !== pinged) continue
       if (one.isUnanswered) one.terminate()
       else if (one.socket.readyState === one.socket.OPEN) {
@@ -143,7 +143,7 @@ export function createWebSockets(options: {
     answer: protocol.answer,
   }
   let opened = 0
-  const open = (socket: WebSocket, tcp: Duplex, authorization: string | undefined, from: Whence): void => {
+  const open = (socket: WebSocket, tcp: Duplex, authorization: string | undefined, from: ClientInfo): void => {
     const pingTurn = opened++ % pingTurns
     const one = createServedSocket({ socket, tcp, authorization, from, pingTurn, surroundings })
     served.set(socket, one)

@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg'
-import { type Telling, tellIn } from '../../log/append-in-transaction.ts'
+import { appendInTransaction, type TransactionalAppender } from '../../log/append-in-transaction.ts'
 import { createTopic } from '../../log/topic.ts'
 import { taskTopic } from '../../tasks/model/task.ts'
 
@@ -63,13 +63,16 @@ export async function noteReplacement(
  */
 export async function noteReview(
   client: PoolClient,
-  appender: Telling,
+  appender: TransactionalAppender,
   { quizId, ...payload }: ReviewNote,
 ): Promise<void> {
   const topic = reviewTopic(quizId)
   // Locks this row before the topic's row, in the same order as the projector. It serialises with
   // the projector, which clears the mark.
   await client.query('update analytics_topic set is_due = true where topic = $1', [topic])
-  const appended = await tellIn(appender, client, { topic, events: [{ type: 'QuestionReviewed', payload }] })
+  const appended = await appendInTransaction(appender, client, {
+    topic,
+    events: [{ type: 'QuestionReviewed', payload }],
+  })
   if (!appended.accepted) throw new Error(`The review of quiz "${quizId}" has no log`)
 }

@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg'
-import { type Telling, tellIn } from '../../log/append-in-transaction.ts'
+import { appendInTransaction, type TransactionalAppender } from '../../log/append-in-transaction.ts'
 import type { LogEvent } from '../../log/event.ts'
 import { createTopic } from '../../log/topic.ts'
 import { finalStatuses, isFinal, type TaskStatus } from '../../tasks/model/task.ts'
@@ -30,7 +30,7 @@ const eventsPerTopic = 1_000
  */
 export async function projectTopics(
   client: PoolClient,
-  appender: Telling,
+  appender: TransactionalAppender,
   topics: readonly LockedTopic[],
   { anew = false }: { readonly anew?: boolean } = {},
 ): Promise<void> {
@@ -124,7 +124,7 @@ async function readEnd(client: PoolClient, topic: string): Promise<Partial<Pick<
 
 async function tell(
   client: PoolClient,
-  appender: Telling,
+  appender: TransactionalAppender,
   owner: string,
   { documentIds, hours, made }: Touched,
 ): Promise<void> {
@@ -139,7 +139,7 @@ async function tell(
     hours: hours.size === 0 ? [] : await readHours(client, owner, [...hours]),
     questions: made.length === 0 ? [] : await readTimings(client, owner, made),
   }
-  const appended = await tellIn(appender, client, {
+  const appended = await appendInTransaction(appender, client, {
     topic,
     events: [{ type: analyticsChanged, payload: { ...changes } }],
   })

@@ -1,5 +1,5 @@
 import { type Database, withTransaction } from '../../db/connect.ts'
-import type { Telling } from '../../log/append-in-transaction.ts'
+import type { TransactionalAppender } from '../../log/append-in-transaction.ts'
 import type { Logger } from '../../logger.ts'
 import { projectTopics } from './project.ts'
 import type { LockedTopic } from './write.ts'
@@ -32,7 +32,7 @@ export const lockedColumns = 'a.topic, a.owner, a.kind, a.document_id, a.seq'
  */
 export function createProjector(options: {
   readonly database: Database
-  readonly appender: Telling
+  readonly appender: TransactionalAppender
   readonly logger: Logger
   readonly everyMs: number
 }): Projector {

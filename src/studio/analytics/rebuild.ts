@@ -1,5 +1,5 @@
 import { type Database, withTransaction } from '../../db/connect.ts'
-import type { Telling } from '../../log/append-in-transaction.ts'
+import type { TransactionalAppender } from '../../log/append-in-transaction.ts'
 import { projectTopics } from './project.ts'
 import { lockedColumns } from './projector.ts'
 import type { LockedTopic } from './write.ts'
@@ -24,7 +24,7 @@ export async function rebuildAnalytics({
   appender,
 }: {
   readonly database: Database
-  readonly appender: Telling
+  readonly appender: TransactionalAppender
 }): Promise<Rebuilt> {
   await registerMissing(database)
   const rebuilt = { counted: 0, kept: 0 }

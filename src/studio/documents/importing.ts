@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { typeid } from 'typeid-js'
-import { createTurns } from '../../async/keyed-queue.ts'
+import { createKeyedQueue } from '../../async/keyed-queue.ts'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import { isTidingsError, TidingsError } from '../../errors.ts'
 import { createTopic, deleteTopic } from '../../log/topic.ts'
@@ -54,7 +54,7 @@ export function createImporting(options: {
 }): Importing {
   const { database, store, tasks, get } = options
   const { pool } = database
-  const inTurn = createTurns()
+  const inTurn = createKeyedQueue()
 
   const firstTask = async (id: string): Promise<Task | null> => {
     const { rows } = await pool.query<{ id: string }>(

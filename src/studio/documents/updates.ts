@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg'
-import { type Telling, tellIn } from '../../log/append-in-transaction.ts'
+import { appendInTransaction, type TransactionalAppender } from '../../log/append-in-transaction.ts'
 
 /** Changes of a document other than its conversions. */
 export type DocumentChange = 'SHARED' | 'REVOKED' | 'DELETED'
@@ -14,12 +14,12 @@ export function documentTopic(id: string): string {
 
 /** Appends a change in the transaction that makes it; subscribers are notified after its commit. */
 export async function noteChange(
-  appender: Telling,
+  appender: TransactionalAppender,
   client: PoolClient,
   id: string,
   change: DocumentChange,
 ): Promise<void> {
-  await tellIn(appender, client, {
+  await appendInTransaction(appender, client, {
     topic: documentTopic(id),
     close: change === 'DELETED',
     events: [{ type: documentChanged, payload: { change } }],

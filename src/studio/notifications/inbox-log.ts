@@ -3,7 +3,7 @@ import { afterCommit } from '../../db/connect.ts'
 import type { JsonObject } from '../../db/tables.ts'
 import { TidingsError } from '../../errors.ts'
 import type { Appender } from '../../log/append.ts'
-import { tellIn } from '../../log/append-in-transaction.ts'
+import { appendInTransaction } from '../../log/append-in-transaction.ts'
 import type { Appended } from '../../log/append-unit.ts'
 import type { LogEvent } from '../../log/event.ts'
 import { createTopic } from '../../log/topic.ts'
@@ -75,7 +75,10 @@ export async function tell(
   type: InboxEventType,
   payload: JsonObject,
 ): Promise<void> {
-  eventsOf(await tellIn(appender, client, { topic: inboxTopic(userId), events: [{ type, payload }] }), userId)
+  eventsOf(
+    await appendInTransaction(appender, client, { topic: inboxTopic(userId), events: [{ type, payload }] }),
+    userId,
+  )
 }
 
 /** Number of topics per append statement. */

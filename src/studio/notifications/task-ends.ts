@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg'
 import type { Logger } from '../../logger.ts'
 import type { Presence } from '../../presence/presence.ts'
-import type { AtEnd, Ended } from '../../tasks/model/completion-hooks.ts'
+import type { CompletionHook, Ended } from '../../tasks/model/completion-hooks.ts'
 import type { Announcement } from '../../tasks/model/define-task.ts'
 import { taskTopic } from '../../tasks/model/task.ts'
 import type { Draft } from './notification.ts'
@@ -16,7 +16,7 @@ export function createEndNotices(options: {
   readonly notifications: Notifications
   readonly presence: Pick<Presence, 'of'>
   readonly logger: Logger
-}): AtEnd {
+}): CompletionHook {
   const { notifications, presence, logger } = options
 
   const isWatched = async (taskId: string, owner: string): Promise<boolean> => {

@@ -23,7 +23,7 @@ const last = /^={3,}\s*end\s*={3,}\s*$/i
 export function createFileMarks(): FileMarks {
   let line = ''
   /** Whether the current line is passed through as it arrives. */
-  let isPassing = false
+  let isTransient = false
   let isInFile = false
   let isFirstLine = false
   let isFenced = false
@@ -62,9 +62,9 @@ export function createFileMarks(): FileMarks {
         line += part
         const isWhole = line.endsWith('\n')
         const mayBeMark = /^[=`\s]|^$/.test(line) || !isInFile || isFirstLine
-        if (isPassing || (isInFile && !isWhole && !mayBeMark)) {
+        if (isTransient || (isInFile && !isWhole && !mayBeMark)) {
           found.push({ is: 'text', text: part })
-          isPassing = !isWhole
+          isTransient = !isWhole
           line = ''
         } else if (isWhole) {
           found.push(...readLine(line))

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { PoolClient } from 'pg'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
-import { type Telling, tellIn } from '../../log/append-in-transaction.ts'
+import { appendInTransaction, type TransactionalAppender } from '../../log/append-in-transaction.ts'
 import type { FailureState } from '../../tasks/model/task.ts'
 import { type Preview, previewChanged, previewTopic } from './preview.ts'
 import { entryPath } from './project.ts'
@@ -41,7 +41,10 @@ const noteUseMs = 1_000
 const abandonedMs = 10_000
 
 /** Creates the previews. */
-export function createPreviews(options: { readonly database: Database; readonly appender: Telling }): Previews {
+export function createPreviews(options: {
+  readonly database: Database
+  readonly appender: TransactionalAppender
+}): Previews {
   const { database, appender } = options
   const { pool } = database
   const notedUse = new Map<string, number>()
@@ -74,7 +77,7 @@ export function createPreviews(options: { readonly database: Database; readonly 
       const [now] = changed.rows
       if (now === undefined) throw new Error(`The preview of "${projectId}" is gone in the middle of its change`)
       const preview = toPreview(now)
-      await tellIn(appender, client, {
+      await appendInTransaction(appender, client, {
         topic: previewTopic(projectId),
         events: [{ type: previewChanged, payload: { preview } }],
       })

@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
-import { type Telling, tellIn } from '../../log/append-in-transaction.ts'
+import { appendInTransaction, type TransactionalAppender } from '../../log/append-in-transaction.ts'
 import type { TaskService } from '../../tasks/start/service.ts'
 import { createChecker } from './checker.ts'
 import { normalizePath } from './file-names.ts'
@@ -51,7 +51,7 @@ export interface Projects {
 /** Creates the store of projects. */
 export function createProjects(options: {
   readonly database: Database
-  readonly appender: Telling
+  readonly appender: TransactionalAppender
   readonly tasks: Pick<TaskService, 'erase'>
 }): Projects {
   const { database, appender, tasks } = options
@@ -145,7 +145,7 @@ export function createProjects(options: {
           changedAt: new Date().toISOString(),
         }
         // Notifies subscribers and closes the topic.
-        await tellIn(appender, client, {
+        await appendInTransaction(appender, client, {
           topic: previewTopic(projectId),
           close: true,
           events: [{ type: previewChanged, payload: { preview, isLast: true } }],

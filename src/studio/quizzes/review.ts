@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
-import type { Telling } from '../../log/append-in-transaction.ts'
+import type { TransactionalAppender } from '../../log/append-in-transaction.ts'
 import { noteReview } from '../analytics/notes.ts'
 import { type Changes, changeBody } from './edit.ts'
 import { activeTaskOf, lockForReview, lockQuiz } from './locks.ts'
@@ -40,7 +40,7 @@ export interface Review {
 /** The dependencies of {@link createReview}. */
 export interface ReviewOptions {
   readonly database: Database
-  readonly appender: Telling
+  readonly appender: TransactionalAppender
 }
 
 /** Creates the review. */

@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg'
 import type { Database } from '../../db/connect.ts'
-import { type Telling, tellIn } from '../../log/append-in-transaction.ts'
+import { appendInTransaction, type TransactionalAppender } from '../../log/append-in-transaction.ts'
 import { createTopic } from '../../log/topic.ts'
 import type { Ending } from '../../tasks/model/define-task.ts'
 import type { QuizStatus } from './quiz.ts'
@@ -53,7 +53,7 @@ export interface QuizTeller {
 }
 
 /** Creates the appender of quiz events. */
-export function createQuizTeller(appender: Telling): QuizTeller {
+export function createQuizTeller(appender: TransactionalAppender): QuizTeller {
   return {
     async tell(client, quizId, ...events) {
       if (events.length === 0) return
@@ -62,11 +62,11 @@ export function createQuizTeller(appender: Telling): QuizTeller {
         close: events.at(-1)?.type === 'QuizDeleted',
         events: events.map(({ type, payload }) => ({ type, payload: { ...payload } })),
       }
-      let appended = await tellIn(appender, client, unit)
+      let appended = await appendInTransaction(appender, client, unit)
       if (!appended.accepted) {
         // The quiz was created by an older server after this version's migration had run.
         await createTopic(client, unit.topic)
-        appended = await tellIn(appender, client, unit)
+        appended = await appendInTransaction(appender, client, unit)
       }
       if (!appended.accepted) throw new Error(`The topic of the quiz "${quizId}" is closed`)
     },

@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg'
 import type { Database } from '../../db/connect.ts'
-import { type Telling, tellIn } from '../../log/append-in-transaction.ts'
+import { appendInTransaction, type TransactionalAppender } from '../../log/append-in-transaction.ts'
 import { createTopic } from '../../log/topic.ts'
 import type { Ending } from '../../tasks/model/define-task.ts'
 import type { FailureState } from '../../tasks/model/task.ts'
@@ -47,15 +47,15 @@ export interface RoadmapTeller {
 }
 
 /** Creates the appender of roadmap events. */
-export function createRoadmapTeller(appender: Telling): RoadmapTeller {
+export function createRoadmapTeller(appender: TransactionalAppender): RoadmapTeller {
   return {
     async tell(client, roadmapId, { type, payload }) {
       const unit = { topic: roadmapTopic(roadmapId), events: [{ type, payload: { ...payload } }] }
-      let appended = await tellIn(appender, client, unit)
+      let appended = await appendInTransaction(appender, client, unit)
       if (!appended.accepted) {
         // The roadmap was created by an older server after this version's migration had run.
         await createTopic(client, unit.topic)
-        appended = await tellIn(appender, client, unit)
+        appended = await appendInTransaction(appender, client, unit)
       }
       if (!appended.accepted) throw new Error(`The topic of the roadmap "${roadmapId}" is closed`)
     },

@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg'
-import { type Telling, tellIn } from '../../log/append-in-transaction.ts'
+import { appendInTransaction, type TransactionalAppender } from '../../log/append-in-transaction.ts'
 import type { LogEvent } from '../../log/event.ts'
 import { type Card, type Message, type Participant, type SessionStatistics, sessionTopic } from './session.ts'
 
@@ -55,10 +55,10 @@ export interface Teller {
 }
 
 /** Creates the appender of session events. */
-export function createTeller(appender: Telling): Teller {
+export function createTeller(appender: TransactionalAppender): Teller {
   return {
     async tell(client, sessionId, events) {
-      const appended = await tellIn(appender, client, {
+      const appended = await appendInTransaction(appender, client, {
         topic: sessionTopic(sessionId),
         events: events.map(({ type, payload }) => ({ type, payload: { ...payload } })),
         ...(events.at(-1)?.type === lastSessionEvent ? { close: true } : {}),

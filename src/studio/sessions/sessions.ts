@@ -1,4 +1,4 @@
-import { createBatch } from '../../async/batch-loader.ts'
+import { createBatchLoader } from '../../async/batch-loader.ts'
 import type { Database } from '../../db/connect.ts'
 import { havePairs } from '../../db/pairs.ts'
 import type { Appender } from '../../log/append.ts'
@@ -96,39 +96,41 @@ export function createSessions(options: {
   const { pool } = database
   const teller = createTeller(appender)
 
-  const snapshot = createBatch<string, { readonly seq: number; readonly state: SessionState } | null>(async (ids) => {
-    const [{ rows }, present] = await Promise.all([
-      pool.query<SnapshotRow>(
-        `select t.seq, ${sessionColumns},
+  const snapshot = createBatchLoader<string, { readonly seq: number; readonly state: SessionState } | null>(
+    async (ids) => {
+      const [{ rows }, present] = await Promise.all([
+        pool.query<SnapshotRow>(
+          `select t.seq, ${sessionColumns},
            (select jsonb_agg(to_jsonb(p) order by p.joined_at, p.user_id) from session_participant p where p.session_id = s.id) as participants,
            coalesce((select jsonb_agg(to_jsonb(c) order by c.created_at, c.id) from session_card c where c.session_id = s.id), '[]') as cards,
            coalesce((select jsonb_agg(to_jsonb(m) order by m.position) from (
              select * from session_message where session_id = s.id order by position desc limit ${snapshotMessages}
            ) m), '[]') as messages
          from session s join topic t on t.name = 'session:' || s.id where s.id = any($1::text[])`,
-        [ids],
-      ),
-      Promise.all(ids.map((id) => presence.list(sessionTopic(id)))),
-    ])
-    const byId = new Map(rows.map((row) => [row.id, row]))
-    return ids.map((id, index) => {
-      const row = byId.get(id)
-      if (row === undefined) return null
-      return {
-        seq: row.seq,
-        state: {
-          session: toSession(row),
-          participants: row.participants.map((one) => toParticipant(one, row.owner)),
-          cards: row.cards.map(toCard),
-          messages: row.messages.map(toMessage),
-          present: present[index] ?? [],
-        },
-      }
-    })
-  })
+          [ids],
+        ),
+        Promise.all(ids.map((id) => presence.list(sessionTopic(id)))),
+      ])
+      const byId = new Map(rows.map((row) => [row.id, row]))
+      return ids.map((id, index) => {
+        const row = byId.get(id)
+        if (row === undefined) return null
+        return {
+          seq: row.seq,
+          state: {
+            session: toSession(row),
+            participants: row.participants.map((one) => toParticipant(one, row.owner)),
+            cards: row.cards.map(toCard),
+            messages: row.messages.map(toMessage),
+            present: present[index] ?? [],
+          },
+        }
+      })
+    },
+  )
 
   const admit = createAdmit({ database, teller })
-  const isParticipant = createBatch((pairs: readonly Watcher[]) => areParticipants(database, pairs))
+  const isParticipant = createBatchLoader((pairs: readonly Watcher[]) => areParticipants(database, pairs))
 
   return {
     membership: createMembership({ database, tasks, teller, admit, accessChanged }),

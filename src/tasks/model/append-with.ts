@@ -1,5 +1,5 @@
 import { type Database, withTransaction } from '../../db/connect.ts'
-import { type Telling, tellIn } from '../../log/append-in-transaction.ts'
+import { appendInTransaction, type TransactionalAppender } from '../../log/append-in-transaction.ts'
 import type { Appended, AppendUnit } from '../../log/append-unit.ts'
 import type { Commit } from './report.ts'
 
@@ -10,14 +10,14 @@ import type { Commit } from './report.ts'
  * @returns the outcome of the append; if the append was refused, the commit is rolled back
  */
 export async function appendWith(
-  { database, appender }: { readonly database: Database; readonly appender: Telling },
+  { database, appender }: { readonly database: Database; readonly appender: TransactionalAppender },
   unit: AppendUnit,
   commit: Commit | undefined,
 ): Promise<Appended> {
   try {
     return await withTransaction(database, async (client) => {
       await commit?.(client)
-      const outcome = await tellIn(appender, client, unit)
+      const outcome = await appendInTransaction(appender, client, unit)
       if (!outcome.accepted) throw new Refused(outcome)
       return outcome
     })

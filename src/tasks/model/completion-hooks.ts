@@ -23,10 +23,10 @@ export interface Ended {
  * the task ends otherwise after all, not at all. A failure in either part is logged and does not
  * keep a task from ending.
  */
-export type AtEnd = (ended: Ended) => Promise<Commit | undefined>
+export type CompletionHook = (ended: Ended) => Promise<Commit | undefined>
 
 /** The completion hooks to run in the transaction that ends a task. */
-export interface Closing {
+export interface PreparedHooks {
   /** Undefined when there is nothing to do, so that no transaction is opened. */
   readonly commit: Commit | undefined
   /**
@@ -37,23 +37,23 @@ export interface Closing {
 }
 
 /** Provides the completion hooks for the transactions that end tasks. */
-export interface Closings {
-  of(task: EndingTask, how: Pick<Ending, 'status' | 'error' | 'result'>): Promise<Closing>
+export interface CompletionHooks {
+  of(task: EndingTask, how: Pick<Ending, 'status' | 'error' | 'result'>): Promise<PreparedHooks>
 }
 
 /** Creates the completion hooks. */
-export function createClosings(options: {
+export function createCompletionHooks(options: {
   readonly definitions: ReadonlyMap<string, TaskDefinition>
-  readonly atEnd: AtEnd | undefined
+  readonly completionHook: CompletionHook | undefined
   readonly logger: Logger
-}): Closings {
-  const { definitions, atEnd, logger } = options
+}): CompletionHooks {
+  const { definitions, completionHook, logger } = options
 
   const prepare = async (ended: Ended): Promise<Commit | undefined> => {
     const failed = (error: unknown): void =>
       logger.error({ err: error, taskId: ended.task.id }, 'failed to run a completion hook; ending the task without')
     try {
-      const commit = await atEnd?.(ended)
+      const commit = await completionHook?.(ended)
       if (commit === undefined) return undefined
       // If the connection broke, the append that follows reports it.
       return (client) => withSavepoint(client, () => commit(client)).catch(failed)

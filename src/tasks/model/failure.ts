@@ -48,7 +48,7 @@ export class FinalError extends Error {
  * Whether an error is transient: a retryable database failure, or a failed connection of the task's
  * own.
  */
-export function isPassing(error: unknown): boolean {
+export function isTransient(error: unknown): boolean {
   if (isTidingsError(error)) return error.retryable
   if (classifyDatabaseError(error) !== null) return true
   // For sockets to other services than the database, only the error code is known.
@@ -75,7 +75,7 @@ export function describeFailure(error: unknown, taskId: string): FailureState {
       retryable: error.retryable,
       advice: errorCatalogue[error.code].advice,
     }
-  if (isPassing(error))
+  if (isTransient(error))
     return {
       code: 'UNAVAILABLE',
       message: 'Something that the task needs could not be reached.',

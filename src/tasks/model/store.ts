@@ -1,4 +1,4 @@
-import { createBatch } from '../../async/batch-loader.ts'
+import { createBatchLoader } from '../../async/batch-loader.ts'
 import type { Database } from '../../db/connect.ts'
 import type { JsonObject } from '../../db/tables.ts'
 import {
@@ -136,7 +136,7 @@ function possibleIds(ids: readonly string[]): readonly string[] {
 export function createTaskStore(database: Database): TaskStore {
   const { pool } = database
   // Many concurrent reads of the same task cost one query and share one object.
-  const get = createBatch<string, Task | null>(async (ids) => {
+  const get = createBatchLoader<string, Task | null>(async (ids) => {
     const { rows } = await pool.query<TaskRow>({
       name: 'tidings-tasks',
       // The rows of erased tasks remain for a while, without an owner.
@@ -146,7 +146,7 @@ export function createTaskStore(database: Database): TaskStore {
     const byId = new Map(rows.map((row) => [row.id, toTask(row)]))
     return ids.map((id) => byId.get(id) ?? null)
   })
-  const snapshot = createBatch<string, TaskSnapshot | null>(async (ids) => {
+  const snapshot = createBatchLoader<string, TaskSnapshot | null>(async (ids) => {
     // One statement, so that rows, items and seqs are consistent.
     const { rows } = await pool.query<TaskRow & { items: TaskItem[] | null }>({
       name: 'tidings-snapshots',

@@ -1,5 +1,5 @@
 /** The queue of a kind: enough to forecast the order of starts. */
-export interface Line {
+export interface QueueState {
   /** The waiting tasks, in queue order, with their expected execution time. */
   readonly waiting: readonly { readonly id: string; readonly owner: string; readonly expectedMs: number }[]
   /** The running tasks, with their remaining time. */
@@ -21,7 +21,7 @@ export interface Forecast {
  * @param options.perUser - how many tasks of one owner run at once; null for no limit
  */
 export function forecast(
-  { waiting, running }: Line,
+  { waiting, running }: QueueState,
   { slots, perUser }: { readonly slots: number; readonly perUser: number | null },
 ): ReadonlyMap<string, Forecast> {
   const found = new Map<string, Forecast>()

@@ -3,10 +3,10 @@ import type { Database } from '../../db/connect.ts'
 import type { Logger } from '../../logger.ts'
 import type { Estimates } from './estimate.ts'
 import { type Forecast, forecast } from './forecast.ts'
-import { longestLine, readLine } from './queue-rows.ts'
+import { longestLine, readQueueState } from './queue-rows.ts'
 
 /** The queue position of a waiting task. */
-export interface QueuePlace {
+export interface QueuePosition {
   /** 1 is next. */
   readonly position: number
   readonly waiting: number
@@ -15,14 +15,14 @@ export interface QueuePlace {
 }
 
 /** Notifies listeners of the queue positions of waiting tasks as they change. */
-export interface Places extends AsyncDisposable {
+export interface QueuePositions extends AsyncDisposable {
   /** Returns the current queue positions; tasks that are not queued are absent. */
-  of(tasks: readonly { readonly id: string; readonly kind: string }[]): Promise<ReadonlyMap<string, QueuePlace>>
+  of(tasks: readonly { readonly id: string; readonly kind: string }[]): Promise<ReadonlyMap<string, QueuePosition>>
   /**
    * Calls `listener` when the queue position of a task has changed, at most once per `movedMs`,
    * until the returned function is called.
    */
-  watch(task: { readonly id: string; readonly kind: string }, listener: (place: QueuePlace) => void): () => void
+  watch(task: { readonly id: string; readonly kind: string }, listener: (place: QueuePosition) => void): () => void
   /** Notifies all processes that the queue of a kind has changed. */
   moved(kind: string): void
 }
@@ -45,7 +45,7 @@ const idleFactor = 10
  * `movedMs`, for all tasks that have subscribers; a change costs one small message. The queue is
  * read up to the last of these tasks, to forecast when each of them starts.
  */
-export function createPlaces(options: {
+export function createQueuePositions(options: {
   readonly database: Database
   readonly bus: Bus
   readonly estimates: Estimates
@@ -53,13 +53,13 @@ export function createPlaces(options: {
   readonly movedMs: number
   /** How many tasks of a kind run at once for one owner; null, the default, for no limit. */
   readonly perUser?: (kind: string) => number | null
-}): Places {
+}): QueuePositions {
   const { database, bus, estimates, logger, movedMs, perUser = () => null } = options
   interface Watched {
     readonly id: string
     readonly kind: string
-    readonly listener: (place: QueuePlace) => void
-    last: QueuePlace | undefined
+    readonly listener: (place: QueuePosition) => void
+    last: QueuePosition | undefined
   }
   const watched = new Map<string, Set<Watched>>()
   const subscriptions = new Map<string, BusSubscription>()
@@ -77,13 +77,13 @@ export function createPlaces(options: {
     const durations = await estimates.of(kind)
     const isTimed = durations.slots > 0 && durations.expect({ variant: null, size: null, items: 0 }) !== null
     if (!isTimed && perUser(kind) === null) return null
-    const line = await readLine(database, kind, { durations, limit })
+    const line = await readQueueState(database, kind, { durations, limit })
     return { found: forecast(line, { slots: durations.slots, perUser: perUser(kind) }), isTimed }
   }
 
-  const of: Places['of'] = async (tasks) => {
-    const places = new Map<string, QueuePlace>()
-    if (tasks.length === 0) return places
+  const of: QueuePositions['of'] = async (tasks) => {
+    const queuePositions = new Map<string, QueuePosition>()
+    if (tasks.length === 0) return queuePositions
     const kinds = [...new Set(tasks.map(({ kind }) => kind))]
     const { rows } = await database.pool.query<{ id: string; kind: string; position: number; waiting: number }>({
       name: 'tidings-places',
@@ -106,22 +106,22 @@ export function createPlaces(options: {
     for (const { id, kind, position, waiting } of rows) {
       const kindForecast = forecasts.get(kind)
       const found = kindForecast?.found.get(id)
-      places.set(id, {
+      queuePositions.set(id, {
         position: found?.position ?? position,
         waiting,
         // Without durations or workers there is no basis for an estimate.
         estimatedWaitMs: kindForecast?.isTimed ? (found?.waitMs ?? beyondMs(kindForecast.found, position)) : null,
       })
     }
-    return places
+    return queuePositions
   }
 
   const tell = async (kinds: readonly string[]): Promise<void> => {
     const wanted = kinds.flatMap((kind) => [...(watched.get(kind) ?? [])])
     if (wanted.length === 0) return
-    const places = await of(wanted)
+    const queuePositions = await of(wanted)
     for (const one of wanted) {
-      const place = places.get(one.id)
+      const place = queuePositions.get(one.id)
       if (place === undefined) continue
       if (one.last?.position === place.position && one.last.waiting === place.waiting) continue
       one.last = place

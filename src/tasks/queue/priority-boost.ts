@@ -6,7 +6,7 @@
  * @param seconds - by plan; `*` applies to every plan that is not listed
  * @param plan - from the token; null, as for free users, gets no boost
  */
-export function headStartMsOf(seconds: Readonly<Record<string, number>>, plan: string | null): number {
+export function priorityBoostMs(seconds: Readonly<Record<string, number>>, plan: string | null): number {
   if (plan === null) return 0
   // Plan names in tokens are arbitrary and may equal a property of Object.prototype.
   const own = Object.hasOwn(seconds, plan) ? seconds[plan] : seconds['*']

@@ -1,7 +1,7 @@
 import type { Database } from '../../db/connect.ts'
 import type { Workload } from './durations.ts'
 import { estimateRemainingMs, type KindDurations } from './estimate.ts'
-import type { Line } from './forecast.ts'
+import type { QueueState } from './forecast.ts'
 
 /**
  * Tasks further back get their plain rank in the queue as position; a forecast that far ahead would
@@ -22,11 +22,11 @@ const workloadColumns = `variant, size, coalesce((progress->>'totalItems')::int,
  * Reads the queue of a kind.
  * @param options.limit - number of waiting tasks to read
  */
-export async function readLine(
+export async function readQueueState(
   { pool }: Pick<Database, 'pool'>,
   kind: string,
   { durations, limit }: { readonly durations: KindDurations; readonly limit: number },
-): Promise<Line> {
+): Promise<QueueState> {
   const [waiting, running] = await Promise.all([
     pool.query<TaskRow & { id: string }>({
       name: 'tidings-line',

@@ -4,7 +4,7 @@ import { activeTasks } from './active-tasks.ts'
 /**
  * Figures of the queue of one kind: the same in every process, as they are read from the database.
  */
-export interface QueueFigures {
+export interface QueueStatistics {
   /** Tasks that wait for their first attempt. */
   readonly waiting: number
   /** Waiting time of the task that has waited longest; 0 when none waits. */
@@ -15,17 +15,17 @@ export interface QueueFigures {
   readonly running: number
 }
 
-const none: QueueFigures = { waiting: 0, oldestSeconds: 0, retrying: 0, running: 0 }
+const none: QueueStatistics = { waiting: 0, oldestSeconds: 0, retrying: 0, running: 0 }
 
 /**
  * Reads the figures of all `kinds`; a kind with an empty queue is included with zeros, kinds that
  * are not listed are omitted.
  */
-export async function readQueueFigures(
+export async function readQueueStatistics(
   { pool }: Pick<Database, 'pool'>,
   kinds: readonly string[],
-): Promise<ReadonlyMap<string, QueueFigures>> {
-  const { rows } = await pool.query<QueueFigures & { kind: string }>({
+): Promise<ReadonlyMap<string, QueueStatistics>> {
+  const { rows } = await pool.query<QueueStatistics & { kind: string }>({
     name: 'tidings-queue-figures',
     text: `select kind, (count(*) filter (where status = 'QUEUED'))::int as waiting,
         coalesce(extract(epoch from clock_timestamp() - min(created_at) filter (where status = 'QUEUED')), 0)::float8 as "oldestSeconds",

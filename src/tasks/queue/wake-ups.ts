@@ -23,7 +23,7 @@ import type { Logger } from '../../logger.ts'
  * delivered twice or never; the worker that receives it reads the pending work from the database,
  * and the sweeper repeats wake-ups for tasks that lost theirs.
  */
-export interface Doorbell extends AsyncDisposable {
+export interface WakeUps extends AsyncDisposable {
   /**
    * Sends the wake-up for a task that waits for its attempt. Deduplicated: one pending wake-up per
    * task and attempt. Never throws.
@@ -74,7 +74,7 @@ interface WorkerLike {
 type Process = (ring: RingLike, token: string | undefined) => Promise<void>
 type WorkerSettings = Pick<WorkerOptions, 'concurrency' | 'lockDuration' | 'stalledInterval' | 'runRetryDelay'>
 
-/** The backend of {@link createDoorbell}: BullMQ on Postgres or on Redis. */
+/** The backend of {@link createWakeUps}: BullMQ on Postgres or on Redis. */
 interface Backing extends AsyncDisposable {
   createQueue(name: string): QueueLike
   createWorker(name: string, process: Process, options: WorkerSettings): WorkerLike
@@ -87,12 +87,12 @@ interface Backing extends AsyncDisposable {
  * @param options.kinds - number of kinds that this process handles; each holds one listening
  *   connection
  */
-export async function createDoorbell(options: {
+export async function createWakeUps(options: {
   readonly config: Pick<Config, 'QUEUE_BACKEND' | 'REDIS_URL' | 'LEASE_MS'>
   readonly database: Database
   readonly logger: Logger
   readonly kinds: number
-}): Promise<Doorbell> {
+}): Promise<WakeUps> {
   const { config, database, logger, kinds } = options
   // A wake-up taken by a dead worker is released together with its task; the defaults are at least
   // twice as long.

@@ -1,20 +1,20 @@
 import type { PoolClient } from 'pg'
 import { typeid } from 'typeid-js'
-import { createTurns } from '../../async/keyed-queue.ts'
+import { createKeyedQueue } from '../../async/keyed-queue.ts'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
 import type { Appender } from '../../log/append.ts'
-import { tellIn } from '../../log/append-in-transaction.ts'
+import { appendInTransaction } from '../../log/append-in-transaction.ts'
 import type { AppendUnit } from '../../log/append-unit.ts'
 import { noTracing, type Tracing } from '../../tracing/tracing.ts'
 import { appendWith } from '../model/append-with.ts'
-import type { Closings } from '../model/completion-hooks.ts'
+import type { CompletionHooks } from '../model/completion-hooks.ts'
 import type { Beginning, TaskDefinition } from '../model/define-task.ts'
 import { isStorable, storableText, unstorable } from '../model/storable.ts'
 import type { TaskStore } from '../model/store.ts'
 import { emptyProgress, isFinal, type Task, type TaskItem, taskTopic } from '../model/task.ts'
-import type { Places } from '../queue/positions.ts'
-import type { Doorbell } from '../queue/wake-ups.ts'
+import type { QueuePositions } from '../queue/positions.ts'
+import type { WakeUps } from '../queue/wake-ups.ts'
 import { createAdmission, type StartRequest } from './admission.ts'
 import { deleteTasks, eraseTasks } from './erase.ts'
 import { checkIdempotencyKey } from './idempotency-key.ts'
@@ -66,10 +66,10 @@ export function createTaskService(options: {
   readonly database: Database
   readonly store: TaskStore
   readonly appender: Appender
-  readonly doorbell: Doorbell
-  readonly places: Places
+  readonly wakeUps: WakeUps
+  readonly queuePositions: QueuePositions
   readonly definitions: ReadonlyMap<string, TaskDefinition>
-  readonly closings: Closings
+  readonly completionHooks: CompletionHooks
   readonly tellWorkers: (taskId: string) => void
   readonly maxStartsPerMinute: number
   readonly idempotencyHours: number
@@ -79,17 +79,17 @@ export function createTaskService(options: {
     database,
     store,
     appender,
-    doorbell,
-    places,
+    wakeUps,
+    queuePositions,
     definitions,
-    closings,
+    completionHooks,
     tellWorkers,
     maxStartsPerMinute,
     idempotencyHours,
     tracing = noTracing,
   } = options
   const admission = createAdmission({ maxStartsPerMinute, idempotencyHours })
-  const inTurn = createTurns()
+  const inTurn = createKeyedQueue()
 
   const mustGet = async (id: string): Promise<Task> => {
     const task = await store.get(id)
@@ -132,7 +132,7 @@ export function createTaskService(options: {
       ({ key, label }, position): TaskItem => ({ key, label, position, status: 'PENDING', percent: 0, error: null }),
     )
     const told = { status: 'QUEUED', progress }
-    await tellIn(appender, client, {
+    await appendInTransaction(appender, client, {
       topic: taskTopic(id),
       events: [
         { type: 'TaskQueued', payload: told },
@@ -192,13 +192,13 @@ export function createTaskService(options: {
     const outcome = await inTurn(request.owner, () => startInTransaction(request, definition, parsed.data))
     if ('known' in outcome) return { task: await mustGet(outcome.known), isNew: false }
     const { id } = outcome
-    places.moved(request.kind)
-    await doorbell.ring(request.kind, id, 1)
+    queuePositions.moved(request.kind)
+    await wakeUps.ring(request.kind, id, 1)
     return { task: await mustGet(id), isNew: true }
   }
 
   const cancelOnce = async (task: Task, reason: string | undefined): Promise<boolean> => {
-    const { commit } = await closings.of(task, { status: 'CANCELED', error: null, result: null })
+    const { commit } = await completionHooks.of(task, { status: 'CANCELED', error: null, result: null })
     const unit: AppendUnit = {
       topic: taskTopic(task.id),
       close: true,
@@ -218,7 +218,7 @@ export function createTaskService(options: {
     // The task ended otherwise.
     if (!accepted) return false
     tellWorkers(task.id)
-    places.moved(task.kind)
+    queuePositions.moved(task.kind)
     return true
   }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { createBatch } from '../../async/batch-loader.ts'
+import { createBatchLoader } from '../../async/batch-loader.ts'
 import type { Bus } from '../../bus/bus.ts'
 import type { Database } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
@@ -77,7 +77,7 @@ export function createVisibility(options: {
     if (answer !== undefined)
       mayWatch.set(
         kind,
-        createBatch((watchers) => answer(database, watchers)),
+        createBatchLoader((watchers) => answer(database, watchers)),
       )
 
   const maySee = async (viewer: Viewer, task: SeenTask): Promise<boolean> => {

@@ -6,7 +6,7 @@ import { type Followed, follow } from '../../log/follow.ts'
 import type { LogReader } from '../../log/read.ts'
 import type { TaskSnapshotState, TaskStore } from '../model/store.ts'
 import { lastEventTypes, type TaskStatus, taskTopic } from '../model/task.ts'
-import type { Places, QueuePlace } from '../queue/positions.ts'
+import type { QueuePosition, QueuePositions } from '../queue/positions.ts'
 
 /**
  * An event or snapshot of a followed task: the contents of the log and, while the task waits,
@@ -14,7 +14,7 @@ import type { Places, QueuePlace } from '../queue/positions.ts'
  */
 export type Watched =
   | Followed<TaskSnapshotState>
-  | { readonly is: 'queueMoved'; readonly seq: number; readonly at: string; readonly place: QueuePlace }
+  | { readonly is: 'queueMoved'; readonly seq: number; readonly at: string; readonly place: QueuePosition }
 
 /** The position from which a task is followed. See `Subscription.taskProgress`. */
 export interface WatchOptions {
@@ -35,8 +35,13 @@ export function watchTask(
     reader,
     feeds,
     store,
-    places,
-  }: { readonly reader: LogReader; readonly feeds: Feeds; readonly store: TaskStore; readonly places: Places },
+    queuePositions,
+  }: {
+    readonly reader: LogReader
+    readonly feeds: Feeds
+    readonly store: TaskStore
+    readonly queuePositions: QueuePositions
+  },
   { taskId, kind, after, fromStart, catchUpOnly = false }: WatchOptions,
 ): AsyncIterableIterator<Watched, undefined> & AsyncDisposable {
   const followed = follow(
@@ -56,7 +61,7 @@ export function watchTask(
     : interruptible((signal) =>
         layIn(
           followed,
-          (listener) => places.watch({ id: taskId, kind }, listener),
+          (listener) => queuePositions.watch({ id: taskId, kind }, listener),
           resumedAt(after, taskId, reader.epoch),
           signal,
         ),
@@ -80,7 +85,7 @@ function resumedAt(after: string | undefined, taskId: string, epoch: string): nu
 
 async function* layIn(
   followed: AsyncIterableIterator<Followed<TaskSnapshotState>, undefined>,
-  watchPlace: (listener: (place: QueuePlace) => void) => () => void,
+  watchPlace: (listener: (place: QueuePosition) => void) => () => void,
   startSeq: number,
   signal: AbortSignal,
 ): AsyncGenerator<Watched, void, undefined> {
@@ -100,7 +105,7 @@ async function* layIn(
       },
     )
   }
-  let place: QueuePlace | undefined
+  let place: QueuePosition | undefined
   let stopPlace: (() => void) | undefined
   let seq = startSeq
   const heed = (status: TaskStatus): void => {

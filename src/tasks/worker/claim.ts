@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import type { Appender } from '../../log/append.ts'
-import { tellIn } from '../../log/append-in-transaction.ts'
+import { appendInTransaction } from '../../log/append-in-transaction.ts'
 import type { Appended, AppendUnit } from '../../log/append-unit.ts'
 import type { TaskDefinition } from '../model/define-task.ts'
-import { isPassing } from '../model/failure.ts'
+import { isTransient } from '../model/failure.ts'
 import { type AttemptState, beginAttempt } from '../model/progress.ts'
 import type { TaskStore } from '../model/store.ts'
 import { type Task, taskTopic } from '../model/task.ts'
@@ -108,7 +108,7 @@ async function appendOrRecall(
     const startedAt = appended.events[0]?.at
     return { seq: appended.seq, startedAt: startedAt === undefined ? null : new Date(startedAt) }
   } catch (error) {
-    if (!isPassing(error)) throw error
+    if (!isTransient(error)) throw error
     const deadline = performance.now() + leaseMs
     while (performance.now() < deadline) {
       await delay(recallMs, undefined, { ref: false })
@@ -142,7 +142,7 @@ async function appendWithin(
       `select count(*)::int as count from task where status = 'RUNNING' and kind = $1 and owner = $2`,
       [kind, owner],
     )
-    return (rows[0]?.count ?? 0) < perUser ? tellIn(appender, client, unit) : null
+    return (rows[0]?.count ?? 0) < perUser ? appendInTransaction(appender, client, unit) : null
   })
 }
 

@@ -3,9 +3,9 @@ import type { Database } from '../../db/connect.ts'
 import { isTidingsError } from '../../errors.ts'
 import type { Appender } from '../../log/append.ts'
 import type { Logger } from '../../logger.ts'
-import type { Closings } from '../model/completion-hooks.ts'
+import type { CompletionHooks } from '../model/completion-hooks.ts'
 import type { TaskDefinition } from '../model/define-task.ts'
-import { type Backoff, describeFailure, isPassing, nextDelayMs, RetryableError } from '../model/failure.ts'
+import { type Backoff, describeFailure, isTransient, nextDelayMs, RetryableError } from '../model/failure.ts'
 import { storableFailure, storableJson } from '../model/storable.ts'
 import { type AttemptOutcome, countAttempts, type FailureState, maxLosses, type Task } from '../model/task.ts'
 import { type Estimates, estimateRemainingMs } from '../queue/estimate.ts'
@@ -31,7 +31,7 @@ export interface RunnerOptions {
   readonly database: Database
   readonly appender: Appender
   readonly estimates: Estimates
-  readonly closings: Closings
+  readonly completionHooks: CompletionHooks
   readonly logger: Logger
   readonly worker: string
   readonly leaseMs: number
@@ -51,7 +51,7 @@ export async function runAttempt(
   claim: Claim,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const { database, estimates, closings, worker, leaseMs, coalesceMs, appender } = options
+  const { database, estimates, completionHooks, worker, leaseMs, coalesceMs, appender } = options
   const { task, attempt } = claim
   const logger = options.logger.child({ taskId: task.id, kind: task.kind, attempt })
   const start = { atMs: Date.now(), percent: claim.state.progress.percent }
@@ -97,7 +97,7 @@ export async function runAttempt(
     // An attempt stopped after its last report has still ended: the database decides whether that
     // counts.
     const result = storableJson(await drive(reports, journal, signal))
-    const { commit } = await closings.of(task, { status: 'COMPLETED', error: null, result })
+    const { commit } = await completionHooks.of(task, { status: 'COMPLETED', error: null, result })
     await journal.end({
       type: 'TaskCompleted',
       status: 'COMPLETED',
@@ -165,7 +165,7 @@ export async function runAttempt(
         return await journal.end(ending)
       } catch (reason) {
         const isOurs = !signal.aborted || signal.reason === ('shutdown' satisfies StopReason)
-        if (!isOurs || !isPassing(reason) || isTidingsError(reason, 'LEASE_LOST', 'SHUTTING_DOWN')) throw reason
+        if (!isOurs || !isTransient(reason) || isTidingsError(reason, 'LEASE_LOST', 'SHUTTING_DOWN')) throw reason
         options.logger.warn(
           { err: reason, taskId: task.id, attempt },
           'failed to write the end of an attempt; retrying',
@@ -176,7 +176,7 @@ export async function runAttempt(
   }
 
   async function fail(error: FailureState, outcome: AttemptOutcome): Promise<void> {
-    const { commit, unsettled } = await closings.of(task, { status: 'FAILED', error, result: null })
+    const { commit, unsettled } = await completionHooks.of(task, { status: 'FAILED', error, result: null })
     const end = (withCommit: typeof commit): Promise<void> =>
       endInTime({
         type: 'TaskFailed',
@@ -190,7 +190,7 @@ export async function runAttempt(
     try {
       await end(commit)
     } catch (reason) {
-      if (commit === unsettled || isTidingsError(reason, 'LEASE_LOST') || isPassing(reason)) throw reason
+      if (commit === unsettled || isTidingsError(reason, 'LEASE_LOST') || isTransient(reason)) throw reason
       // The application's completion hook fails; that must not keep the task from ending for its
       // subscribers.
       logger.error({ err: reason }, 'failed to run the completion hook of a failed task; ending it without')

@@ -3,13 +3,13 @@ import type { Appender } from '../../log/append.ts'
 import type { Appended, AppendUnit } from '../../log/append-unit.ts'
 import type { Logger } from '../../logger.ts'
 import { appendWith } from '../model/append-with.ts'
-import type { Closings } from '../model/completion-hooks.ts'
+import type { CompletionHooks } from '../model/completion-hooks.ts'
 import type { TaskDefinition } from '../model/define-task.ts'
-import { isPassing } from '../model/failure.ts'
+import { isTransient } from '../model/failure.ts'
 import type { Commit } from '../model/report.ts'
 import type { TaskStore } from '../model/store.ts'
 import { countAttempts, type FailureState, maxLosses, type Task, taskTopic } from '../model/task.ts'
-import type { Doorbell } from '../queue/wake-ups.ts'
+import type { WakeUps } from '../queue/wake-ups.ts'
 
 /** Recovers tasks from dead workers and lost wake-ups. */
 export interface Sweeper extends AsyncDisposable {
@@ -35,16 +35,16 @@ export function createSweeper(options: {
   readonly database: Database
   readonly store: TaskStore
   readonly appender: Appender
-  readonly doorbell: Doorbell
+  readonly wakeUps: WakeUps
   readonly definitions: ReadonlyMap<string, TaskDefinition>
-  readonly closings: Closings
+  readonly completionHooks: CompletionHooks
   readonly logger: Logger
   readonly sweepMs: number
   readonly leaseMs: number
   readonly onTakenBack: (task: Task) => void
   readonly onWaiting: (kind: string) => void
 }): Sweeper {
-  const { database, store, appender, doorbell, definitions, closings, logger, sweepMs, leaseMs } = options
+  const { database, store, appender, wakeUps, definitions, completionHooks, logger, sweepMs, leaseMs } = options
   const { onTakenBack, onWaiting } = options
   const counters = { takenBack: 0, rungAgain: 0 }
   const kinds = [...definitions.keys()]
@@ -89,10 +89,10 @@ export function createSweeper(options: {
       counters.takenBack++
       onTakenBack(task)
       onWaiting(task.kind)
-      await doorbell.ring(task.kind, task.id, task.attempt + 1)
+      await wakeUps.ring(task.kind, task.id, task.attempt + 1)
       return
     }
-    const { commit: whole, unsettled } = await closings.of(task, { status: 'FAILED', error, result: null })
+    const { commit: whole, unsettled } = await completionHooks.of(task, { status: 'FAILED', error, result: null })
     const unit: AppendUnit = {
       topic: taskTopic(task.id),
       close: true,
@@ -101,7 +101,7 @@ export function createSweeper(options: {
     }
     const fail = (commit: Commit | undefined): Promise<Appended> =>
       appendWith({ database, appender }, unit, commit).catch((reason: unknown) => {
-        if (commit === unsettled || isPassing(reason)) throw reason
+        if (commit === unsettled || isTransient(reason)) throw reason
         // The application's completion hook fails; that must not keep the task from ending for its
         // subscribers.
         logger.error(
@@ -156,7 +156,7 @@ export function createSweeper(options: {
     counters.rungAgain += forgotten.rows.length
     for (const { kind } of forgotten.rows) onWaiting(kind)
     // A pending wake-up has the same job id and is not added again.
-    await Promise.all(forgotten.rows.map(({ id, kind, attempt }) => doorbell.ring(kind, id, attempt + 1)))
+    await Promise.all(forgotten.rows.map(({ id, kind, attempt }) => wakeUps.ring(kind, id, attempt + 1)))
   }
 
   const lost = createSingleFlight(takeBackLost, logger)

@@ -5,7 +5,7 @@ import type { Outcome } from './runner.ts'
  * Measurements of the tasks a worker runs: taken once per attempt, so that metrics add no cost per
  * event.
  */
-export interface TaskMeasures {
+export interface TaskMetrics {
   /** Records the first claim of a task and its time in the queue. */
   waited(kind: string, ms: number): void
   /** Records the start of an attempt. */
@@ -25,7 +25,7 @@ const buckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_8
  * Creates the measurements of one worker. The labels are kinds and outcomes, so their number is
  * fixed by the code.
  */
-export function createTaskMeasures(): TaskMeasures {
+export function createTaskMetrics(): TaskMetrics {
   const running = new Map<string, number>()
   const add = (kind: string, by: number): void => void running.set(kind, (running.get(kind) ?? 0) + by)
   // Not registered globally: several engines may run in one process.

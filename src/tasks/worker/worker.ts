@@ -1,23 +1,23 @@
 import { z } from 'zod'
-import { createTurns } from '../../async/keyed-queue.ts'
+import { createKeyedQueue } from '../../async/keyed-queue.ts'
 import type { Bus } from '../../bus/bus.ts'
 import type { Database } from '../../db/connect.ts'
 import type { Appender } from '../../log/append.ts'
 import type { Logger } from '../../logger.ts'
 import { noTracing, type Tracing } from '../../tracing/tracing.ts'
-import type { Closings } from '../model/completion-hooks.ts'
+import type { CompletionHooks } from '../model/completion-hooks.ts'
 import type { TaskDefinition } from '../model/define-task.ts'
 import type { TaskStore } from '../model/store.ts'
 import type { Task } from '../model/task.ts'
 import type { Estimates } from '../queue/estimate.ts'
-import type { Places } from '../queue/positions.ts'
-import type { Doorbell } from '../queue/wake-ups.ts'
+import type { QueuePositions } from '../queue/positions.ts'
+import type { WakeUps } from '../queue/wake-ups.ts'
 import { controlChannel } from '../start/service.ts'
 import { type Claim, claimNext } from './claim.ts'
 import { createLeases } from './lease.ts'
 import { type Outcome, runAttempt } from './runner.ts'
 import { createSweeper } from './sweeper.ts'
-import { createTaskMeasures, type TaskMeasures } from './task-metrics.ts'
+import { createTaskMetrics, type TaskMetrics } from './task-metrics.ts'
 
 /** The task worker of a process: handles wake-ups, runs attempts, renews their leases, sweeps. */
 export interface TaskWorker extends AsyncDisposable {
@@ -29,7 +29,7 @@ export interface TaskWorker extends AsyncDisposable {
   readonly counters: Readonly<Record<Outcome | 'takenBack' | 'rungAgain', number>>
   /** The maximum number of attempts of each kind that this process runs at once. */
   readonly slots: Readonly<Record<string, number>>
-  readonly measures: TaskMeasures
+  readonly measures: TaskMetrics
   /**
    * Stops claiming tasks and immediately hands all running tasks over to other workers. Called by
    * dispose.
@@ -50,11 +50,11 @@ export async function startWorker(options: {
   readonly store: TaskStore
   readonly appender: Appender
   readonly bus: Bus
-  readonly doorbell: Doorbell
-  readonly places: Places
+  readonly wakeUps: WakeUps
+  readonly queuePositions: QueuePositions
   readonly estimates: Estimates
   readonly definitions: ReadonlyMap<string, TaskDefinition>
-  readonly closings: Closings
+  readonly completionHooks: CompletionHooks
   readonly logger: Logger
   readonly leaseMs: number
   readonly coalesceMs: number
@@ -66,11 +66,11 @@ export async function startWorker(options: {
     store,
     appender,
     bus,
-    doorbell,
-    places,
+    wakeUps,
+    queuePositions,
     estimates,
     definitions,
-    closings,
+    completionHooks,
     logger,
     leaseMs,
     coalesceMs,
@@ -82,8 +82,8 @@ export async function startWorker(options: {
   const underWay = new Set<Promise<boolean>>()
   /** Attempts in progress by kind, counted from before their claim. */
   const busy = new Map<string, number>()
-  const inTurn = createTurns()
-  const measures = createTaskMeasures()
+  const inTurn = createKeyedQueue()
+  const measures = createTaskMetrics()
   let isDraining = false
 
   // Excludes kinds that this process does not run.
@@ -98,13 +98,13 @@ export async function startWorker(options: {
     database,
     store,
     appender,
-    doorbell,
+    wakeUps,
     definitions,
-    closings,
+    completionHooks,
     logger,
     sweepMs,
     leaseMs,
-    onTakenBack: ({ kind }) => places.moved(kind),
+    onTakenBack: ({ kind }) => queuePositions.moved(kind),
     onWaiting: (kind) => pickUp(kind),
   })
 
@@ -131,7 +131,7 @@ export async function startWorker(options: {
       claimNext({ database, store, appender, worker: id, leaseMs }, definition),
     )
     if (claim === null) return false
-    places.moved(definition.kind)
+    queuePositions.moved(definition.kind)
     const lease = leases.hold(claim.task.id, claim.attempt)
     if (isDraining) lease.stop('shutdown')
     // So that the first event already has an estimate.
@@ -142,7 +142,7 @@ export async function startWorker(options: {
     try {
       const outcome = await traced(claim, () =>
         runAttempt(
-          { database, appender, estimates, closings, logger, worker: id, leaseMs, coalesceMs },
+          { database, appender, estimates, completionHooks, logger, worker: id, leaseMs, coalesceMs },
           definition,
           claim,
           lease.signal,
@@ -155,7 +155,7 @@ export async function startWorker(options: {
       logger.debug({ taskId: claim.task.id, kind: definition.kind, attempt: claim.attempt, outcome }, 'ended attempt')
       if (outcome === 'retrying' || outcome === 'handed on') await ringForRetry(claim.task.id)
       if (typeof definition.perUser === 'number') await ringForOwner(claim.task)
-      places.moved(definition.kind)
+      queuePositions.moved(definition.kind)
       return true
     } finally {
       lease.release()
@@ -169,7 +169,7 @@ export async function startWorker(options: {
        from task where id = $1 and status = 'RETRYING'`,
       [taskId],
     )
-    for (const { kind, attempt, delayMs } of rows) await doorbell.ring(kind, taskId, attempt + 1, delayMs)
+    for (const { kind, attempt, delayMs } of rows) await wakeUps.ring(kind, taskId, attempt + 1, delayMs)
   }
 
   /**
@@ -183,7 +183,7 @@ export async function startWorker(options: {
        order by status = 'QUEUED', queue_key, id limit 1`,
       [kind, owner],
     )
-    for (const next of rows) await doorbell.ring(kind, next.id, next.attempt + 1)
+    for (const next of rows) await wakeUps.ring(kind, next.id, next.attempt + 1)
   }
 
   const isFull = ({ kind, concurrency }: TaskDefinition): boolean => (busy.get(kind) ?? 0) >= concurrency
@@ -224,7 +224,7 @@ export async function startWorker(options: {
     })()
   }
   await Promise.all(
-    answered.map((definition) => doorbell.answer(definition.kind, definition.concurrency, () => answer(definition))),
+    answered.map((definition) => wakeUps.answer(definition.kind, definition.concurrency, () => answer(definition))),
   )
   logger.debug({ worker: id, slots }, 'started worker')
 
@@ -243,7 +243,7 @@ export async function startWorker(options: {
   const drain = (): Promise<void> => {
     draining ??= (async () => {
       isDraining = true
-      const paused = doorbell.pause()
+      const paused = wakeUps.pause()
       leases.stopAll('shutdown')
       await paused
       if (!(await settled(letGoMs)))

@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
-  bottomOfLadder,
-  type LadderEffect,
-  type LadderEvent,
-  type LadderState,
-  stepLadder,
+  type FallbackEffect,
+  type FallbackEvent,
+  type FallbackState,
+  initialFallback,
+  stepFallback,
 } from '../../../client/connection/fallback.ts'
 import { describeStep, rows, states } from './fallback-table.ts'
 
@@ -27,60 +27,76 @@ describe('the table in the documentation', () => {
   })
 })
 
-const failed: LadderEvent = { type: 'lost', kind: 'failed', steady: false, recentSilent: 0, reason: 'refused' }
+const failed: FallbackEvent = { type: 'lost', kind: 'failed', steady: false, recentSilent: 0, reason: 'refused' }
 
 /** Applies events from the initial state. */
-function walk(events: readonly LadderEvent[], rungs = 3): LadderState {
-  return events.reduce((state, event) => stepLadder(state, event, rungs).state, bottomOfLadder)
+function walk(events: readonly FallbackEvent[], transports = 3): FallbackState {
+  return events.reduce((state, event) => stepFallback(state, event, transports).state, initialFallback)
 }
 
 test('tries all transports without a pause once the best has failed twice, then waits and starts at the top', () => {
   const swept = walk([{ type: 'wanted' }, failed, { type: 'due' }, failed, failed, failed])
-  expect(swept).toMatchObject({ is: 'waiting', rung: 0, attempt: 2 })
-  const again = [{ type: 'due' } as const, failed].reduce<LadderState>((s, e) => stepLadder(s, e, 3).state, swept)
-  expect(again).toMatchObject({ is: 'opening', rung: 1 })
+  expect(swept).toMatchObject({ is: 'waiting', level: 0, attempt: 2 })
+  const again = [{ type: 'due' } as const, failed].reduce<FallbackState>((s, e) => stepFallback(s, e, 3).state, swept)
+  expect(again).toMatchObject({ is: 'opening', level: 1 })
 })
 
 test('counts attempts while a pinned transport fails, and starts at zero when it works', () => {
-  const fourTimes = Array.from({ length: 4 }, (): LadderEvent[] => [failed, { type: 'due' }]).flat()
-  expect(walk([{ type: 'wanted' }, ...fourTimes], 1)).toMatchObject({ is: 'opening', rung: 0, attempt: 4 })
-  expect(walk([{ type: 'wanted' }, ...fourTimes, { type: 'proved' }], 1)).toMatchObject({ is: 'up', attempt: 0 })
+  const fourTimes = Array.from({ length: 4 }, (): FallbackEvent[] => [failed, { type: 'due' }]).flat()
+  expect(walk([{ type: 'wanted' }, ...fourTimes], 1)).toMatchObject({ is: 'opening', level: 0, attempt: 4 })
+  expect(walk([{ type: 'wanted' }, ...fourTimes, { type: 'confirmed' }], 1)).toMatchObject({ is: 'up', attempt: 0 })
 })
 
 test('retries a transport that is confirmed and fails repeatedly less and less often', () => {
-  const flap: LadderEvent[] = [
+  const flap: FallbackEvent[] = [
     { type: 'probeDue' },
-    { type: 'probeProved' },
+    { type: 'probeConfirmed' },
     failed,
     { type: 'due' },
-    { type: 'proved' },
+    { type: 'confirmed' },
     failed,
-    { type: 'proved' },
+    { type: 'confirmed' },
   ]
-  const down: LadderEvent[] = [{ type: 'wanted' }, failed, { type: 'due' }, failed, { type: 'proved' }]
-  expect(walk([...down, ...flap, ...flap])).toMatchObject({ is: 'up', rung: 1, probes: 2 })
+  const down: FallbackEvent[] = [{ type: 'wanted' }, failed, { type: 'due' }, failed, { type: 'confirmed' }]
+  expect(walk([...down, ...flap, ...flap])).toMatchObject({ is: 'up', level: 1, probes: 2 })
 })
 
 test('abandons a transport that goes silent twice within minutes, however long each connection lasted', () => {
-  const silent = (recentSilent: number): LadderEvent => ({
+  const silent = (recentSilent: number): FallbackEvent => ({
     type: 'lost',
     kind: 'silent',
     steady: true,
     recentSilent,
     reason: 'went silent',
   })
-  const once: LadderEvent[] = [{ type: 'wanted' }, { type: 'proved' }, silent(1), { type: 'due' }, { type: 'proved' }]
-  expect(walk([...once, silent(2)])).toMatchObject({ is: 'opening', rung: 1, reason: 'went silent' })
-  expect(walk([...once, silent(1)])).toMatchObject({ is: 'waiting', rung: 0 })
+  const once: FallbackEvent[] = [
+    { type: 'wanted' },
+    { type: 'confirmed' },
+    silent(1),
+    { type: 'due' },
+    { type: 'confirmed' },
+  ]
+  expect(walk([...once, silent(2)])).toMatchObject({ is: 'opening', level: 1, reason: 'went silent' })
+  expect(walk([...once, silent(1)])).toMatchObject({ is: 'waiting', level: 0 })
   expect(
-    walk([...once, silent(2), { type: 'proved' }, silent(1), { type: 'due' }, { type: 'proved' }, silent(2)]),
-  ).toMatchObject({ is: 'opening', rung: 2 })
+    walk([...once, silent(2), { type: 'confirmed' }, silent(1), { type: 'due' }, { type: 'confirmed' }, silent(2)]),
+  ).toMatchObject({ is: 'opening', level: 2 })
 })
 
-const anyEvent: fc.Arbitrary<LadderEvent> = fc.oneof(
-  fc.constantFrom<LadderEvent>(
+const anyEvent: fc.Arbitrary<FallbackEvent> = fc.oneof(
+  fc.constantFrom<FallbackEvent>(
     ...(
-      ['wanted', 'unwanted', 'proved', 'due', 'woken', 'probeDue', 'renewalDue', 'probeProved', 'reconnect'] as const
+      [
+        'wanted',
+        'unwanted',
+        'confirmed',
+        'due',
+        'woken',
+        'probeDue',
+        'renewalDue',
+        'probeConfirmed',
+        'reconnect',
+      ] as const
     ).map((type) => ({ type })),
     { type: 'expired', reason: '' },
     { type: 'refused', reason: '' },
@@ -98,10 +114,10 @@ const anyEvent: fc.Arbitrary<LadderEvent> = fc.oneof(
 
 test('for any events, at most one transport is open beside one probe, and none leaks', () => {
   fc.assert(
-    fc.property(fc.array(anyEvent, { maxLength: 60 }), fc.integer({ min: 1, max: 3 }), (events, rungs) => {
-      let state = bottomOfLadder
+    fc.property(fc.array(anyEvent, { maxLength: 60 }), fc.integer({ min: 1, max: 3 }), (events, transports) => {
+      let state = initialFallback
       const open = { main: false, probe: false }
-      const carryOut: Record<LadderEffect, () => void> = {
+      const carryOut: Record<FallbackEffect, () => void> = {
         open() {
           expect(open.main).toBe(false)
           open.main = true
@@ -124,10 +140,10 @@ test('for any events, at most one transport is open beside one probe, and none l
         check: () => expect(open.main).toBe(true),
       }
       for (const event of events) {
-        const step = stepLadder(state, event, rungs)
+        const step = stepFallback(state, event, transports)
         for (const effect of step.effects) carryOut[effect]()
         state = step.state
-        expect(state.rung).toBeLessThan(rungs)
+        expect(state.level).toBeLessThan(transports)
         expect(open).toEqual({
           main: state.is === 'opening' || state.is === 'up' || state.is === 'probing',
           probe: state.is === 'probing',
@@ -139,7 +155,7 @@ test('for any events, at most one transport is open beside one probe, and none l
 })
 
 /** Parses the cells of the table of states × events: row, column, content. */
-function readTable(text: string): readonly (readonly [string, LadderState['is'], string])[] {
+function readTable(text: string): readonly (readonly [string, FallbackState['is'], string])[] {
   const lines = text.split('\n')
   const from = lines.findIndex((line) => line.startsWith('| event |'))
   const split = (line: string): string[] =>
@@ -147,7 +163,7 @@ function readTable(text: string): readonly (readonly [string, LadderState['is'],
       .split('|')
       .slice(1, -1)
       .map((cell) => cell.trim())
-  const [, ...columns] = split(lines[from] ?? '') as [string, ...LadderState['is'][]]
+  const [, ...columns] = split(lines[from] ?? '') as [string, ...FallbackState['is'][]]
   return lines
     .slice(from + 2)
     .filter((line) => line.startsWith('|'))

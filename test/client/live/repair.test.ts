@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { defaultTiming } from '../../../client/base/timing.ts'
 import { createSubscriptions } from '../../../client/connection/subscriptions.ts'
-import type { Session, StreamResult, Subscriber } from '../../../client/transport/transport.ts'
+import type { StreamResult, Subscriber, TransportConnection } from '../../../client/transport/transport.ts'
 
 const query =
   'subscription ($id: ID!, $after: Cursor) { taskProgress(taskId: $id, after: $after) { __typename cursor seq } }'
@@ -16,7 +16,7 @@ const positionOf = (subscriber: Subscriber): number =>
 /** Creates a server that follows one script for each subscription, then serves correctly. */
 function createFaultyServer(scripts: { readonly lost: readonly number[]; readonly stopsAfter: number }[]) {
   let served = 0
-  const session: Session = {
+  const session: TransportConnection = {
     attach(subscriber) {
       const { lost, stopsAfter } = scripts[served++] ?? { lost: [], stopsAfter: length }
       const from = positionOf(subscriber)
@@ -30,7 +30,7 @@ function createFaultyServer(scripts: { readonly lost: readonly number[]; readonl
         isDetached = true
       }
     },
-    prove: () => undefined,
+    confirm: () => undefined,
     canAnswer: false,
     heartbeatMs: null,
     check: () => undefined,
@@ -40,7 +40,7 @@ function createFaultyServer(scripts: { readonly lost: readonly number[]; readonl
 }
 
 /** Subscribes, and waits for the end. */
-async function receive(session: Session): Promise<readonly number[]> {
+async function receive(session: TransportConnection): Promise<readonly number[]> {
   const seqs: number[] = []
   const subscriptions = createSubscriptions({ timing: defaultTiming, session: () => session, onCount: () => undefined })
   await new Promise<void>((resolve) => {
@@ -84,7 +84,7 @@ test('accepts a second completion at the same cursor, and a repeated gap', async
 
 test('accepts events that the server reports as merged in place of the originals', async () => {
   let served = 0
-  const session: Session = {
+  const session: TransportConnection = {
     attach(subscriber) {
       served += 1
       queueMicrotask(() => {
@@ -95,7 +95,7 @@ test('accepts events that the server reports as merged in place of the originals
       })
       return () => undefined
     },
-    prove: () => undefined,
+    confirm: () => undefined,
     canAnswer: false,
     heartbeatMs: null,
     check: () => undefined,

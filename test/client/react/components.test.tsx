@@ -4,7 +4,7 @@ import { afterEach, expect, test } from 'vitest'
 import { ConnectionIndicator } from '../../../client/react/connection-indicator.tsx'
 import { ProgressBar } from '../../../client/react/progress-bar.tsx'
 import { TidingsProvider } from '../../../client/react/provider.ts'
-import { QueuePlace } from '../../../client/react/queue-place.tsx'
+import { QueuePosition } from '../../../client/react/queue-place.tsx'
 import { RetryButton } from '../../../client/react/retry-button.tsx'
 import { describeDuration, describePlace } from '../../../client/react/words.ts'
 import { unknownTask } from '../../../client/reduce/task-state.ts'
@@ -56,7 +56,7 @@ test('every text of the components can be replaced', () => {
   const { container } = render(
     <TidingsProvider client={client} words={words}>
       <ProgressBar task={running(43.7)} label="Vögel" />
-      <QueuePlace place={{ position: 3, waiting: 7, estimatedWaitMs: 90_000 }} />
+      <QueuePosition place={{ position: 3, waiting: 7, estimatedWaitMs: 90_000 }} />
       <ConnectionIndicator />
       <RetryButton conceptId="concept_1" piece="QUIZ" label="Quiz wiederholen" />
     </TidingsProvider>,
@@ -73,7 +73,7 @@ test('a replaced duration appears in the texts that contain one', () => {
   const words = { duration: (ms: number) => `${ms} milliseconds` }
   render(
     <TidingsProvider client={createDrivenClient()} words={words}>
-      <QueuePlace place={{ position: 3, waiting: 7, estimatedWaitMs: 90_000 }} />
+      <QueuePosition place={{ position: 3, waiting: 7, estimatedWaitMs: 90_000 }} />
     </TidingsProvider>,
   )
   expect(screen.getByText(/about 90000 milliseconds/)).toBeDefined()
@@ -100,11 +100,11 @@ test('a screen reader announces stages and quarters, not every percent', () => {
 })
 
 test('the queue position is shown as text', () => {
-  const { container, rerender } = render(<QueuePlace place={{ position: 3, waiting: 7, estimatedWaitMs: 90_000 }} />)
+  const { container, rerender } = render(<QueuePosition place={{ position: 3, waiting: 7, estimatedWaitMs: 90_000 }} />)
   expect(container.textContent).toBe('3rd of 7 in the queue · about 2 min')
-  rerender(<QueuePlace place={{ position: 1, waiting: 7, estimatedWaitMs: null }} />)
+  rerender(<QueuePosition place={{ position: 1, waiting: 7, estimatedWaitMs: null }} />)
   expect(container.textContent).toBe('Next in the queue')
-  rerender(<QueuePlace place={null} />)
+  rerender(<QueuePosition place={null} />)
   expect(container.textContent).toBe('')
 })
 

@@ -4,7 +4,7 @@ import { silentLogger } from '../../../src/logger.ts'
 import { createNotifications } from '../../../src/studio/notifications/notifications.ts'
 import { createEndNotices } from '../../../src/studio/notifications/task-ends.ts'
 import type { EngineConfig } from '../../../src/tasks/engine.ts'
-import type { AtEnd } from '../../../src/tasks/model/completion-hooks.ts'
+import type { CompletionHook } from '../../../src/tasks/model/completion-hooks.ts'
 import { defineTask, type TaskDefinition } from '../../../src/tasks/model/define-task.ts'
 import { FinalError } from '../../../src/tasks/model/failure.ts'
 import { advance } from '../../../src/tasks/model/report.ts'
@@ -34,7 +34,7 @@ interface Log {
   readonly appender: EngineFixture['engine']['appender']
   readonly presence: EngineFixture['engine']['presence']
 }
-const createAtEnd = ({ presence, ...log }: Log): AtEnd =>
+const createAtEnd = ({ presence, ...log }: Log): CompletionHook =>
   createEndNotices({ notifications: createNotifications(log), presence, logger: silentLogger })
 const start = (
   kind: TaskDefinition = definition,
