@@ -1,6 +1,6 @@
 import type { ReactElement } from 'react'
 import { ProgressBar } from '../react/progress-bar.tsx'
-import { QueuePosition } from '../react/queue-place.tsx'
+import { QueuePosition } from '../react/queue-position.tsx'
 import { useNow } from '../react/use-now.ts'
 import { describeDuration, endSentence } from '../react/words.ts'
 import type { TaskState } from '../reduce/task-state.ts'

@@ -1,7 +1,7 @@
 import { type ReactElement, type ReactNode, useEffect } from 'react'
 import { TaskDetailsDocument, type TaskDetailsQuery, TaskProgressDocument } from '../../gql/graphql.ts'
 import { ProgressBar } from '../../react/progress-bar.tsx'
-import { QueuePosition } from '../../react/queue-place.tsx'
+import { QueuePosition } from '../../react/queue-position.tsx'
 import { useLive } from '../../react/use-live.ts'
 import { useTask } from '../../react/use-task.ts'
 import { describeError } from '../../react/words.ts'

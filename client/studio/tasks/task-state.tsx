@@ -1,7 +1,7 @@
 import type { ReactElement } from 'react'
 import type { TaskSummaryFieldsFragment } from '../../gql/graphql.ts'
 import { ProgressBar } from '../../react/progress-bar.tsx'
-import { QueuePosition } from '../../react/queue-place.tsx'
+import { QueuePosition } from '../../react/queue-position.tsx'
 import { isFinalStatus } from '../../reduce/task.ts'
 import type { QueuePosition as Place } from '../../reduce/task-state.ts'
 import { Problem } from '../problem.tsx'

@@ -230,35 +230,30 @@ function findInnerCut(node: RootContent, place: Place): Cut | undefined {
     const at = startOfLine(text, offset)
     return { at, isAlone: text.slice(at + signsAt(text, at).length, offset).trim() === '' }
   }
-  switch (node.type) {
-    case 'blockquote': {
-      for (const child of node.children.slice(1).reverse()) {
-        const { at, isAlone } = opening(child)
-        const before = startOfLine(text, at - 1)
-        const isAfterEmptyLine = text.slice(before + signsAt(text, before).length, at).trim() === ''
-        if (isAlone && isAfterEmptyLine) return { next: at }
-      }
-      const last = node.children.at(-1)
-      return last === undefined ? undefined : findInnerCut(last, place)
+  if (node.type === 'blockquote') {
+    for (const child of node.children.slice(1).reverse()) {
+      const { at, isAlone } = opening(child)
+      const before = startOfLine(text, at - 1)
+      const isAfterEmptyLine = text.slice(before + signsAt(text, before).length, at).trim() === ''
+      if (isAlone && isAfterEmptyLine) return { next: at }
     }
-    case 'list': {
-      const last = node.children.length < 2 ? undefined : node.children.at(-1)
-      const start = last === undefined ? undefined : opening(last)
-      return start?.isAlone === true ? { next: start.at } : undefined
-    }
-    case 'table': {
-      const { at, isAlone } = opening(node)
-      // The rest of a table has its header in the context.
-      const isRest = context.endsWith('\n') && at === place.start
-      const header = isRest ? context : text.slice(at, endOfLine(text, endOfLine(text, at)))
-      const next = text[end - 1] === '\n' ? end : startOfLine(text, end)
-      return isAlone && next > at + (isRest ? 0 : header.length) ? { next, context: header } : undefined
-    }
-    case 'paragraph':
-      return place.size < maxParagraphCharacters ? undefined : splitParagraph(node, place)
-    default:
-      return undefined
+    const last = node.children.at(-1)
+    return last === undefined ? undefined : findInnerCut(last, place)
   }
+  if (node.type === 'list') {
+    const last = node.children.length < 2 ? undefined : node.children.at(-1)
+    const start = last === undefined ? undefined : opening(last)
+    return start?.isAlone === true ? { next: start.at } : undefined
+  }
+  if (node.type === 'table') {
+    const { at, isAlone } = opening(node)
+    // The rest of a table has its header in the context.
+    const isRest = context.endsWith('\n') && at === place.start
+    const header = isRest ? context : text.slice(at, endOfLine(text, endOfLine(text, at)))
+    const next = text[end - 1] === '\n' ? end : startOfLine(text, end)
+    return isAlone && next > at + (isRest ? 0 : header.length) ? { next, context: header } : undefined
+  }
+  return node.type === 'paragraph' && place.size >= maxParagraphCharacters ? splitParagraph(node, place) : undefined
 }
 
 /** Text that would not continue as a paragraph at the beginning of one. */

@@ -18,7 +18,7 @@ export function QueuePosition(props: {
   const { estimatedWaitMs } = place
   return (
     <p className="tidings-queue">
-      <span className="tidings-queue-place" role={isQuiet ? undefined : 'status'}>
+      <span className="tidings-queue-position" role={isQuiet ? undefined : 'status'}>
         {words.queue(place)}
       </span>
       {estimatedWaitMs === null ? null : <span className="tidings-queue-wait"> · {words.wait(estimatedWaitMs)}</span>}
