@@ -116,6 +116,8 @@ const others = new Set([
   'OTEL_EXPORTER_OTLP_HEADERS',
   // Of Node.
   'NODE_EXTRA_CA_CERTS',
+  // Of Linux.
+  'SYS_ADMIN',
   'CUT_STEP',
 ])
 
