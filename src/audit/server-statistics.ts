@@ -60,7 +60,7 @@ export interface StatisticsExchange extends AsyncDisposable {
   watch(options?: { readonly once?: boolean }): AsyncIterableIterator<readonly ReportedServer[], undefined>
 }
 
-const channel = 'admin:census'
+const channel = 'admin:statistics'
 const longestGoodbyeMs = 1_000
 /** An idle server renews its row at this interval. */
 const renewMs = 4_000
@@ -93,14 +93,14 @@ export function createStatisticsExchange(options: {
       name: string
       started_at: Date
       seen_at: Date
-      serverStatistics: unknown
+      statistics: unknown
     }>(
-      `select * from server_census where seen_at > now() - $1::float8 * interval '1 millisecond'
+      `select * from server_statistics where seen_at > now() - $1::float8 * interval '1 millisecond'
        order by started_at, server_id`,
       [silentMs],
     )
     return rows.flatMap((row) => {
-      const parsed = serverStatistics.safeParse(row.serverStatistics)
+      const parsed = serverStatistics.safeParse(row.statistics)
       // A server of another version, during an update: it is up, but its statistics cannot be
       // parsed.
       if (!parsed.success) return []
@@ -160,9 +160,9 @@ export function createStatisticsExchange(options: {
       const text = JSON.stringify(source())
       if (text === written.text && Date.now() - written.atMs < renewMs) return
       await database.pool.query(
-        `with gone as (delete from server_census where seen_at < now() - interval '1 minute' and server_id <> $1)
-         insert into server_census (server_id, name, started_at, seen_at, census) values ($1, $2, $3, now(), $4)
-         on conflict (server_id) do update set seen_at = excluded.seen_at, census = excluded.census`,
+        `with gone as (delete from server_statistics where seen_at < now() - interval '1 minute' and server_id <> $1)
+         insert into server_statistics (server_id, name, started_at, seen_at, statistics) values ($1, $2, $3, now(), $4)
+         on conflict (server_id) do update set seen_at = excluded.seen_at, statistics = excluded.statistics`,
         [id, name, startedAt, text],
       )
       const isNew = text !== written.text
@@ -184,7 +184,7 @@ export function createStatisticsExchange(options: {
         clearInterval(renewing)
         await writing
         const gone = database.pool
-          .query('delete from server_census where server_id = $1', [id])
+          .query('delete from server_statistics where server_id = $1', [id])
           .then(() => bus.publish(channel, { server: id }))
           .catch((error: unknown) =>
             logger.debug({ err: error }, 'failed to remove the server from connection statistics'),
