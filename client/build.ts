@@ -25,9 +25,9 @@ const supportedReact = '^18.2.0 || ^19.0.0'
  * after gzip.
  */
 export const entries: Readonly<Record<string, { readonly file: string; readonly maxGzipBytes: number }>> = {
-  client: { file: 'client/index.ts', maxGzipBytes: 35_840 },
+  client: { file: 'client/index.ts', maxGzipBytes: 36_352 },
   core: { file: 'client/core.ts', maxGzipBytes: 27_648 },
-  react: { file: 'client/react/index.ts', maxGzipBytes: 13_824 },
+  react: { file: 'client/react/index.ts', maxGzipBytes: 13_952 },
 }
 
 /**
