@@ -2,7 +2,7 @@ import type { Config } from '../config.ts'
 import type { Appender } from '../log/append.ts'
 import type { Logger } from '../logger.ts'
 import type { TaskDefinition } from '../tasks/model/define-task.ts'
-import { createGenerationPool } from './content/apart/pool.ts'
+import { shareGenerationPool } from './content/apart/pool.ts'
 import { createContentProvider, createQuestionProvider, createReplyProvider } from './content/create.ts'
 import { defineConvertDocument } from './documents/convert-document.ts'
 import { defineGenerateProject } from './projects/generate-project.ts'
@@ -23,7 +23,7 @@ export function createTaskDefinitions(
   config: Config,
   { appender, logger }: { readonly appender: Appender; readonly logger: Logger },
 ): readonly TaskDefinition[] {
-  const pool = createGenerationPool({ logger })
+  const pool = shareGenerationPool(logger)
   const provider = createContentProvider(config, pool)
   const questions = createQuestionProvider(config, pool)
   // A service answers several requests at once; the extractive provider would only compete with

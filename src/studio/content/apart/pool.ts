@@ -31,6 +31,18 @@ type JobProcess = Sandbox<JobMessage>
 
 const child = new URL('./job-child.ts', import.meta.url)
 
+let shared: GenerationPool | undefined
+
+/**
+ * Returns the pool of this process, which all its workers share: the limit of generation processes is that of a machine.
+ *
+ * @param logger - used when this is the first call
+ */
+export function shareGenerationPool(logger: Logger): GenerationPool {
+  shared ??= createGenerationPool({ logger })
+  return shared
+}
+
 /** Creates a pool. A process is started by the first job, is used again, and ends when it is idle. */
 export function createGenerationPool({
   timeoutMs = defaults.jobTimeoutMs,
