@@ -67,7 +67,12 @@ test('an unread event stream stops its source, and returns it when it is cut', a
 test('messages of a socket that does not read its responses are not read meanwhile', async () => {
   // Pongs are not read either: no ping may be due while a slow machine answers all of it.
   await using fixture = await startTestServer({
-    environment: { MAX_SOCKET_BUFFER_BYTES: '16384' },
+    environment: {
+      MAX_SOCKET_BUFFER_BYTES: '16384',
+      MAX_SOCKET_WORK: '1000000000',
+      MAX_VIEWER_WORK: '1000000000',
+      MAX_ADDRESS_WORK: '1000000000',
+    },
     keepAliveMs: 3_600_000,
   })
   const greedy = new WebSocket(fixture.server.wsUrl, 'graphql-transport-ws')
