@@ -45,9 +45,8 @@ export default defineConfig({
     testTimeout: 3 * hangMs,
     hookTimeout: 3 * hangMs,
     reporters: [process.env['CI'] ? 'dot' : 'default', new TimingReporter()],
-    // Two cores are busy with three, as a third of a file's time is waiting. Not more on large machines: each file may start
-    // databases and servers of its own.
-    maxWorkers: 3,
+    // Also on large machines: each file may start databases, servers and a browser of its own. Three on two cores take longer.
+    maxWorkers: 2,
     sequence: { sequencer: GroupingSequencer },
     // Nothing is opened when a module is imported, so files can share one copy of each: importing them anew for each of
     // 200 files takes longer than the tests themselves.

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makePdfBomb, makeSamples } from '../../fixtures/documents/make.ts'
-import { type DocumentsFixture, startDocuments } from './support.ts'
+import { type DocumentsFixture, startDocuments } from '../../studio/documents/support.ts'
 
 let fixture: DocumentsFixture
 beforeAll(async () => {

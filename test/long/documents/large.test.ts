@@ -105,7 +105,7 @@ const documents = (maxPower: number) =>
     maxLength: 4,
   })
 
-/** More and larger with `FC_RUNS=100 FC_POWER=20 vitest run test/studio/documents/large.test.ts`. */
+/** More and larger with `FC_RUNS=100 FC_POWER=20 vitest run test/long/documents/large.test.ts`. */
 const runs = Number(process.env['FC_RUNS'] ?? 8)
 const maxPower = Number(process.env['FC_POWER'] ?? 15)
 
