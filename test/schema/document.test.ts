@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { convertApart } from '../../src/studio/documents/converter.ts'
 import { taskTopic } from '../../src/tasks/model/task.ts'
 import { makeSamples } from '../fixtures/documents/make.ts'
 import { openStream, resultOf } from '../server/sse.ts'
@@ -44,7 +45,7 @@ interface Match {
 
 let api: ApiFixture
 beforeAll(async () => {
-  api = await startApi()
+  api = await startApi({}, [], convertApart)
 })
 afterAll(async () => {
   await api[Symbol.asyncDispose]()

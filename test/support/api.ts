@@ -5,6 +5,7 @@ import { silentLogger } from '../../src/logger.ts'
 import { createApplications } from '../../src/studio/applications.ts'
 import { ContentError, type ContentProvider, type ContentRequest } from '../../src/studio/content/provider.ts'
 import { defineConvertDocument } from '../../src/studio/documents/convert-document.ts'
+import type { convertApart } from '../../src/studio/documents/converter.ts'
 import { createNotifications } from '../../src/studio/notifications/notifications.ts'
 import { createEndNotices } from '../../src/studio/notifications/task-ends.ts'
 import { defineCreateRoadmap } from '../../src/studio/roadmaps/create-roadmap.ts'
@@ -14,6 +15,7 @@ import { createRoadmapTeller } from '../../src/studio/roadmaps/updates.ts'
 import type { Engine, EngineConfig } from '../../src/tasks/engine.ts'
 import type { TaskDefinition } from '../../src/tasks/model/define-task.ts'
 import { localDeveloper, type Viewer } from '../../src/tasks/model/viewer.ts'
+import { convertHere } from './convert-here.ts'
 import { type EngineFixture, startTestEngine } from './engine.ts'
 
 /**
@@ -102,15 +104,17 @@ export function viewerOf(userId: string, rest: Partial<Viewer> = {}): Viewer {
 /**
  * Starts the API on a fresh database.
  * @param more - kinds of task in addition to those of documents and roadmaps
+ * @param convert - reads imported files; in this process by default
  */
 export async function startApi(
   config: Partial<EngineConfig> = {},
   more: readonly TaskDefinition[] | ((log: Pick<Engine, 'appender'>) => readonly TaskDefinition[]) = [],
+  convert: typeof convertApart = convertHere,
 ): Promise<ApiFixture> {
   const provider = createScriptedProvider()
   const fixture = await startTestEngine({
     definitions: (log) => [
-      defineConvertDocument({ maxBytes: 1_000_000 }),
+      defineConvertDocument({ maxBytes: 1_000_000 }, convert),
       defineCreateRoadmap(provider, {
         teller: createRoadmapTeller(log.appender),
         concurrency: 2,

@@ -105,7 +105,8 @@ test('a worker that was frozen past its lease is fenced: its late reports are re
     .map(({ payload }) => (payload['progress'] as { message: string }).message)
   expect(messages.filter((message) => !message.startsWith('attempt 2,'))).toEqual([])
   await fixture.engine.tasks.cancel(task.id)
-  expect(await other.readLine()).toBe(`aborted ${task.id} 2 canceled`)
+  // The next event of the worker may be rejected before the message about the cancellation arrives.
+  expect(await other.readLine()).toMatch(/^aborted task_\w+ 2 (canceled|lease lost)$/)
 })
 
 describe('a lease that expired', () => {

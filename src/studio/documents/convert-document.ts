@@ -34,8 +34,12 @@ const deleted = (): FinalError =>
  * sections, in a separate process. Pages are items of the task. Subject: the document.
  *
  * @param options - resource limits of a conversion; see `ConversionLimits` for the defaults
+ * @param convert - reads the file; in a sandboxed process by default
  */
-export function defineConvertDocument(options: Partial<ConversionLimits> = {}): StudioTask<Input> {
+export function defineConvertDocument(
+  options: Partial<ConversionLimits> = {},
+  convert: typeof convertApart = convertApart,
+): StudioTask<Input> {
   const limits = { ...defaultLimits, ...options }
   return defineTask({
     kind: convertDocumentKind,
@@ -68,7 +72,7 @@ export function defineConvertDocument(options: Partial<ConversionLimits> = {}): 
       yield stage('receiving', 100, `${bytes.length.toLocaleString('en')} bytes`)
       yield stage('checking')
       try {
-        const converted = yield* readApart({ name, bytes }, limits, context)
+        const converted = yield* read({ name, bytes }, { limits, convert }, context)
         const { sectionCount, wordCount } = converted
         yield stage('storing', 0, `${sectionCount} sections`)
         yield advance({ stagePercent: 100, commit: (client) => store(client, documentId, converted) })
@@ -103,15 +107,15 @@ export function defineConvertDocument(options: Partial<ConversionLimits> = {}): 
 /** Without extraction, building the structure is nearly all of the work. */
 const textPercent = { from: 10, to: 90 }
 
-async function* readApart(
+async function* read(
   source: Source,
-  limits: ConversionLimits,
+  { limits, convert }: { readonly limits: ConversionLimits; readonly convert: typeof convertApart },
   { signal, logger, items: known }: TaskContext<Input>,
 ): AsyncGenerator<Report, ConvertedDocument, void> {
   const { bytes, name } = source
   if (bytes.length > limits.maxBytes)
     throw new DocumentError('TOO_LARGE', `The document has ${bytes.length} bytes; at most ${limits.maxBytes} are read`)
-  const steps = convertApart({ bytes, name, limits }, { signal, logger })
+  const steps = convert({ bytes, name, limits }, { signal, logger })
   let pages: PageItems | undefined
   let count = 0
   let isChecked = false

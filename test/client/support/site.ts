@@ -19,6 +19,7 @@ import { defineTask, type TaskDefinition } from '../../../src/tasks/model/define
 import { declareItems, item } from '../../../src/tasks/model/report.ts'
 import { localDeveloper } from '../../../src/tasks/model/viewer.ts'
 import { createScriptedProvider, type ScriptedProvider } from '../../support/api.ts'
+import { convertHere } from '../../support/convert-here.ts'
 import { type EngineFixture, startTestEngine } from '../../support/engine.ts'
 import { findFreePort } from '../../support/port.ts'
 import { createTcpProxy, type TcpProxy } from '../../support/proxy.ts'
@@ -79,7 +80,7 @@ export async function startSite(
     await startTestEngine({
       definitions: ({ appender }) => [
         counting.definition,
-        defineConvertDocument({ maxBytes: 1_000_000 }),
+        defineConvertDocument({ maxBytes: 1_000_000 }, convertHere),
         defineCreateRoadmap(provider, {
           teller: createRoadmapTeller(appender),
           concurrency: 2,
