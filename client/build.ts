@@ -127,7 +127,7 @@ async function writeManifest(): Promise<void> {
     await readFile(join(root, 'package.json'), 'utf8'),
   ) as Manifest
   const dependencies = { ...installed.dependencies, ...installed.optionalDependencies }
-  const within = (path: string): string => path.replace('./dist/client/', '.')
+  const within = (path: string): string => path.replace('./dist/client/', './')
   const manifest = {
     name: 'tidings',
     version,

@@ -32,7 +32,7 @@ async function makeImage(target: string): Promise<void> {
   for (const [, sources = '', to = ''] of last.matchAll(/^COPY (?!--)(.+) (\S+)$/gm)) {
     const names = sources.split(' ')
     for (const name of names)
-      await cp(join(root, name), to === '.' ? join(target, name) : join(target, to), { recursive: true })
+      await cp(join(root, name), to === './' ? join(target, name) : join(target, to), { recursive: true })
   }
   // `npm ci --omit=dev --omit=optional` installs exactly these.
   const lock = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8')) as {
@@ -76,6 +76,7 @@ test('the content of the image is sufficient: a server and a worker start with i
   const start = (name: string, environment: Readonly<Record<string, string>>) =>
     startProcess(pathToFileURL(directory.join('src', name)), [], {
       NODE_ENV: 'production',
+      GRAPHIQL: 'true',
       DATABASE_URL: database.url,
       REDIS_URL: redis.url,
       JWT_SECRET: 'a secret of the tests that is long enough',

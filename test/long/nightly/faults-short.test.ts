@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 
-const root = fileURLToPath(new URL('../../', import.meta.url))
+const root = fileURLToPath(new URL('../../../', import.meta.url))
 
 // `npm run faults -- --list` lists the kinds; the most telling one of each part runs here.
 test('the most telling faults violate no rule', { timeout: 1_200_000 }, async () => {
