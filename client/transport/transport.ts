@@ -63,7 +63,7 @@ export interface ConnectionListener {
 
 /**
  * One connection over one transport, from opening to end. It does not retry: the state machine in
- * `ladder.ts` decides that.
+ * `fallback.ts` decides that.
  *
  * A connection must call `confirmed` as soon as it is known that results can arrive, or an end with
  * its reason, within bounded time. It must call `lost` within 15 s when the peer is down.

@@ -17,7 +17,7 @@ const maxSourceCharacters = 20_000
  * files are checked like all other files; if there are problems, it is asked again for those files,
  * with the reasons.
  *
- * Besides the failures of `openai-errors.ts` it reports `UNUSABLE_ANSWER`, not retryable, when that
+ * Besides the failures of `chat-errors.ts` it reports `UNUSABLE_ANSWER`, not retryable, when that
  * did not help.
  */
 export function createOpenAiGenerator(options: OpenAiOptions): ProjectGenerator {

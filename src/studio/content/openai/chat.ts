@@ -27,7 +27,7 @@ export type ChatEnd = 'STOP' | 'LENGTH'
 
 /**
  * Requests an answer and yields its text as it arrives. Does not retry: retries are up to the
- * caller. Failures are mapped as in `openai-errors.ts`. Aborting `signal` ends it; leaving the loop
+ * caller. Failures are mapped as in `chat-errors.ts`. Aborting `signal` ends it; leaving the loop
  * closes the socket.
  */
 export type Chat = (

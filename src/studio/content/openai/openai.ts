@@ -5,7 +5,7 @@ import { writePrompt } from './prompt.ts'
 
 /**
  * A provider that requests a streamed chat completion from any OpenAI-compatible endpoint. Does not
- * retry: retries are up to the caller. Failures are mapped as in `openai-errors.ts`.
+ * retry: retries are up to the caller. Failures are mapped as in `chat-errors.ts`.
  */
 export function createOpenAiProvider(options: OpenAiOptions): ContentProvider {
   const chat = createChat(options)

@@ -23,7 +23,7 @@ const maxFruitless = 3
  * unambiguous, or requested again with the reason, a few times; citations are located in the
  * document.
  *
- * Besides the failures of `openai-errors.ts` it reports `EMPTY_ANSWER`, not retryable, when nothing
+ * Besides the failures of `chat-errors.ts` it reports `EMPTY_ANSWER`, not retryable, when nothing
  * in the model's answers could be used.
  */
 export function createOpenAiQuestions({
