@@ -66,6 +66,33 @@ describe('the wake-up queue', () => {
     expect(runs).toBe(1)
   })
 
+  test('sends another wake-up after an event, while one of the same attempt is being handled', async () => {
+    await using fixture = await startTestEngine({ definitions, config: serving })
+    await using wakeUps = await createWakeUps({
+      config: testEngineConfig,
+      database: fixture.database,
+      logger: silentLogger,
+      kinds: 1,
+    })
+    const gate = Promise.withResolvers<void>()
+    let handled = 0
+    await wakeUps.answer('OTHER', 2, async () => {
+      handled++
+      await gate.promise
+      return true
+    })
+    await wakeUps.ring('OTHER', 'task_1', 1)
+    await expect.poll(() => handled).toBe(1)
+    // The first is a duplicate. The second is not: the handler may have looked before the event.
+    await wakeUps.ring('OTHER', 'task_1', 1)
+    await wakeUps.ring('OTHER', 'task_1', 1, { after: 'task_0-1' })
+    await expect.poll(() => handled).toBe(2)
+    gate.resolve()
+    const job = 'select count(*) as count from bullmq.job'
+    await expect.poll(async () => (await fixture.database.pool.query(job)).rows).toEqual([{ count: 0 }])
+    expect(handled).toBe(2)
+  })
+
   test('processes a wake-up again when the worker that had taken it died before claiming the task', async () => {
     await using fixture = await startTestEngine({ definitions, config: serving })
     const task = await fixture.start('WORK')

@@ -26,9 +26,18 @@ import type { Logger } from '../../logger.ts'
 export interface WakeUps extends AsyncDisposable {
   /**
    * Sends the wake-up for a task that waits for its attempt. Deduplicated: one pending wake-up per
-   * task and attempt. Never throws.
+   * task and attempt, unless `after` differs. Never throws.
+   *
+   * @param options.delayMs - 0 by default
+   * @param options.after - what has made the attempt possible, such as an attempt that has ended. A worker may be handling
+   *   the task's own wake-up, and may have looked before that: it would be a duplicate of this one
    */
-  ring(kind: string, taskId: string, attempt: number, delayMs?: number): Promise<void>
+  ring(
+    kind: string,
+    taskId: string,
+    attempt: number,
+    options?: { readonly delayMs?: number; readonly after?: string },
+  ): Promise<void>
   /**
    * Handles the wake-ups of a kind, at most `concurrency` at once.
    * @param handler - returns false when this process cannot handle it now: the wake-up is returned
@@ -128,13 +137,18 @@ export async function createWakeUps(options: {
   }
 
   return {
-    async ring(kind, taskId, attempt, delayMs = 0) {
+    async ring(kind, taskId, attempt, { delayMs = 0, after } = {}) {
       if (isClosing) return
       try {
         const added = queueOf(kind).add(
           'ring',
           { taskId },
-          { jobId: `${taskId}-${attempt}`, delay: delayMs, removeOnComplete: true, removeOnFail: true },
+          {
+            jobId: [taskId, attempt, ...(after === undefined ? [] : [after])].join('-'),
+            delay: delayMs,
+            removeOnComplete: true,
+            removeOnFail: true,
+          },
         )
         if (!(await inTime(added)))
           logger.warn({ taskId, kind }, 'failed to send a wake-up in time; the sweeper sends it again')

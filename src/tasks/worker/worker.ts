@@ -8,7 +8,6 @@ import { noTracing, type Tracing } from '../../tracing/tracing.ts'
 import type { CompletionHooks } from '../model/completion-hooks.ts'
 import type { TaskDefinition } from '../model/define-task.ts'
 import type { TaskStore } from '../model/store.ts'
-import type { Task } from '../model/task.ts'
 import type { Estimates } from '../queue/estimate.ts'
 import type { QueuePositions } from '../queue/positions.ts'
 import type { WakeUps } from '../queue/wake-ups.ts'
@@ -154,7 +153,7 @@ export async function startWorker(options: {
       if (outcome === 'stopped') lease.stop('lease lost')
       logger.debug({ taskId: claim.task.id, kind: definition.kind, attempt: claim.attempt, outcome }, 'ended attempt')
       if (outcome === 'retrying' || outcome === 'handed on') await ringForRetry(claim.task.id)
-      if (typeof definition.perUser === 'number') await ringForOwner(claim.task)
+      if (typeof definition.perUser === 'number') await ringForOwner(claim)
       queuePositions.moved(definition.kind)
       return true
     } finally {
@@ -169,21 +168,21 @@ export async function startWorker(options: {
        from task where id = $1 and status = 'RETRYING'`,
       [taskId],
     )
-    for (const { kind, attempt, delayMs } of rows) await wakeUps.ring(kind, taskId, attempt + 1, delayMs)
+    for (const { kind, attempt, delayMs } of rows) await wakeUps.ring(kind, taskId, attempt + 1, { delayMs })
   }
 
   /**
    * Sends a wake-up for a waiting task of the same owner: its own may have found the owner at the
    * limit of running tasks, and one more may run now.
    */
-  const ringForOwner = async ({ kind, owner }: Task): Promise<void> => {
+  const ringForOwner = async ({ task: { id: endedId, kind, owner }, attempt }: Claim): Promise<void> => {
     const { rows } = await database.pool.query<{ id: string; attempt: number }>(
       `select id, attempt from task
        where kind = $1 and owner = $2 and (status = 'QUEUED' or (status = 'RETRYING' and next_attempt_at <= now()))
        order by status = 'QUEUED', queue_key, id limit 1`,
       [kind, owner],
     )
-    for (const next of rows) await wakeUps.ring(kind, next.id, next.attempt + 1)
+    for (const next of rows) await wakeUps.ring(kind, next.id, next.attempt + 1, { after: `${endedId}-${attempt}` })
   }
 
   const isFull = ({ kind, concurrency }: TaskDefinition): boolean => (busy.get(kind) ?? 0) >= concurrency
