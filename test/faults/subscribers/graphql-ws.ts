@@ -100,7 +100,7 @@ export function createApolloSubscriber(options: SubscriberOptions): SubscriberCl
         .subscribe({ query: document, variables: { ...variables }, fetchPolicy: 'no-cache' })
         .subscribe({
           next: ({ data, error, extensions }) => {
-            if (error !== undefined) end('error', error.message)
+            if (error !== undefined) end('error', describe(error))
             else recorder.result(sub, { data, extensions })
           },
           error: (error) => end('error', describe(error)),
@@ -118,6 +118,8 @@ export function createApolloSubscriber(options: SubscriberOptions): SubscriberCl
   }
 }
 
+/** Describes an error with its codes, which Apollo Client keeps in `errors` and not in the message. */
 function describe(error: unknown): string {
-  return error instanceof Error ? error.message : JSON.stringify(error)
+  if (!(error instanceof Error)) return JSON.stringify(error)
+  return 'errors' in error ? `${error.message} ${JSON.stringify(error.errors)}` : error.message
 }
