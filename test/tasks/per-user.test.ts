@@ -1,50 +1,15 @@
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
-import { z } from 'zod'
 import { parseConfig } from '../../src/config.ts'
-import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-task.ts'
-import { advance } from '../../src/tasks/model/report.ts'
-import type { Task } from '../../src/tasks/model/task.ts'
+import { maxLosses, type Task } from '../../src/tasks/model/task.ts'
 import { forecast } from '../../src/tasks/queue/forecast.ts'
 import { priorityBoostMs } from '../../src/tasks/queue/priority-boost.ts'
 import { findCandidate } from '../../src/tasks/worker/claim.ts'
 import { type EngineFixture, shareDatabase, startTestEngine } from '../support/engine.ts'
+import { createHolding, loseWorker } from '../support/holding.ts'
 
 shareDatabase()
 
-/**
- * Creates a kind `HOLD` with tasks that run until they are released, with the current and the
- * highest number of running tasks by owner.
- */
-function createHolding(options: { concurrency: number; perUser?: number | null }) {
-  const running = new Map<string, number>()
-  const most = new Map<string, number>()
-  const started: string[] = []
-  let gate = Promise.withResolvers<void>()
-  const definition = defineTask({
-    kind: 'HOLD',
-    input: z.object({ name: z.string().default('?'), stay: z.boolean().default(true) }),
-    ...options,
-    async *run({ owner, input, signal }) {
-      running.set(owner, (running.get(owner) ?? 0) + 1)
-      most.set(owner, Math.max(most.get(owner) ?? 0, running.get(owner) ?? 0))
-      started.push(input.name)
-      try {
-        yield advance({ percent: 1 })
-        const aborted = new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
-        if (input.stay) await Promise.race([gate.promise, aborted])
-        return {}
-      } finally {
-        running.set(owner, (running.get(owner) ?? 0) - 1)
-      }
-    },
-  }) as unknown as TaskDefinition
-  const release = (): void => {
-    gate.resolve()
-    gate = Promise.withResolvers()
-  }
-  return { definition, running, most, started, release }
-}
 /** Makes a completed task one that took some time. */
 const setDuration = ({ database }: EngineFixture, id: string, duration: string): Promise<unknown> =>
   database.pool.query(
@@ -52,6 +17,11 @@ const setDuration = ({ database }: EngineFixture, id: string, duration: string):
        attempts = jsonb_set(attempts, '{0,finishedAt}', to_jsonb(started_at + $2::interval)) where id = $1`,
     [id, duration],
   )
+/** Returns the number of wake-ups that wait or are being handled. */
+const countWakeUps = async ({ database }: EngineFixture): Promise<number> => {
+  const { rows } = await database.pool.query<{ count: number }>('select count(*)::int as count from bullmq.job')
+  return rows[0]?.count ?? 0
+}
 const waitFor = (look: () => unknown): Promise<unknown> => vi.waitFor(look, { interval: 20 })
 
 test('a user never has more running tasks than allowed, over all workers, and other users are served meanwhile', async () => {
@@ -89,6 +59,52 @@ test('the next task of a user starts when the previous one ends, without waiting
   await serve.engine.tasks.cancel(tasks[0]?.id ?? '')
   for (const task of tasks.slice(1)) await serve.history(task)
   expect(kind.most.get('u_1')).toBe(1)
+  expect(serve.engine.worker?.counters.rungAgain).toBe(0)
+})
+
+test('a task starts when the wake-up of the previous one ends that had started another in its place', async () => {
+  const kind = createHolding({ concurrency: 2 })
+  await using serve = await startTestEngine({
+    definitions: [kind.definition],
+    config: { MAX_RUNNING_PER_USER: 1, SWEEP_MS: 60_000 },
+  })
+  const start = (name: string, owner: string, headStartMs = 0) =>
+    serve.start('HOLD', { owner, input: { name }, headStartMs })
+  await start('first', 'x')
+  await start('second', 'y')
+  await waitFor(() => expect(kind.started).toHaveLength(2))
+  await start('a', 'z')
+  await start('b', 'z', 60_000)
+  // The wake-up of a starts b, which is before it; that of b then finds nothing that may run.
+  kind.release('first')
+  await waitFor(() => expect(kind.started[2]).toBe('b'))
+  kind.release('second')
+  await waitFor(async () => expect(await countWakeUps(serve)).toBe(1))
+  kind.release('b')
+  await waitFor(() => expect(kind.started[3]).toBe('a'))
+  expect(serve.engine.worker?.counters.rungAgain).toBe(0)
+})
+
+test.each([
+  ['is canceled', (serve: EngineFixture, id: string) => serve.engine.tasks.cancel(id)],
+  [
+    'has failed after its last loss',
+    ({ database }: EngineFixture, id: string) =>
+      database.pool.query(`update task set lease_until = now() - interval '1 s' where id = $1`, [id]),
+  ],
+])('the next task of a user starts when one of a dead worker %s', async (_, end) => {
+  const kind = createHolding({ concurrency: 2 })
+  const config = { MAX_RUNNING_PER_USER: 1, SWEEP_MS: 60_000 }
+  await using server = await startTestEngine({ definitions: [kind.definition], config: { ...config, ROLE: 'server' } })
+  const lost = await server.start('HOLD')
+  await loseWorker(server, lost, { times: maxLosses, leaseMs: 600_000 })
+  await using serve = await startTestEngine({ definitions: [kind.definition], config, on: server.test })
+  const next = await server.start('HOLD', { input: { name: 'next', stay: false } })
+  // Its own wake-up is handled while the user is at the limit.
+  await waitFor(async () => expect(await countWakeUps(serve)).toBe(0))
+  await end(server, lost.id)
+  await serve.history(next)
+  expect(serve.engine.worker?.counters.rungAgain).toBe(0)
 })
 
 test('queue positions and estimates show which tasks are passed over, and until when', async () => {

@@ -7,6 +7,7 @@ import { defineTask, type TaskDefinition } from '../../src/tasks/model/define-ta
 import { advance } from '../../src/tasks/model/report.ts'
 import { createWakeUps } from '../../src/tasks/queue/wake-ups.ts'
 import { shareDatabase, startTestEngine, testEngineConfig, typesOf } from '../support/engine.ts'
+import { createHolding, loseWorker } from '../support/holding.ts'
 import { createTcpProxy } from '../support/proxy.ts'
 import { startRedis } from '../support/redis.ts'
 
@@ -127,10 +128,33 @@ describe('the wake-up queue', () => {
     // The sweeper is not involved: every wake-up is processed in time.
     const config = { SWEEP_MS: 60_000 }
     await using first = await startTestEngine({ definitions: [busy], config })
-    await using _second = await startTestEngine({ definitions: [busy], on: first.test, config })
+    await using second = await startTestEngine({ definitions: [busy], on: first.test, config })
     const tasks = await Promise.all(Array.from({ length: 20 }, () => first.start('WORK')))
     for (const task of tasks) expect(typesOf(await first.history(task)).at(-1)).toBe('TaskCompleted')
     expect(most).toBe(together)
+    for (const { engine } of [first, second]) expect(engine.worker?.counters.rungAgain).toBe(0)
+  })
+
+  test('starts a task as soon as a slot is free, when its wake-up found all of them in use', async () => {
+    const kind = createHolding({ concurrency: 2 })
+    const config = { SWEEP_MS: 60_000 }
+    await using server = await startTestEngine({ definitions: [kind.definition], config: { ...config, ...serving } })
+    const start = (name: string) => server.start('HOLD', { input: { name } })
+    // The sweeper starts this one without a wake-up, so that the queue has a handler more than there are slots.
+    await loseWorker(server, await start('lost'))
+    await using worker = await startTestEngine({ definitions: [kind.definition], config, on: server.test })
+    const job = 'select count(*)::int as count from bullmq.job'
+    const expectWakeUps = (count: number) =>
+      expect.poll(async () => (await server.database.pool.query(job)).rows).toEqual([{ count }])
+    await expect.poll(() => kind.started).toEqual(['lost'])
+    await expectWakeUps(0)
+    await start('second')
+    await expect.poll(() => kind.started).toEqual(['lost', 'second'])
+    await start('third')
+    await expectWakeUps(1)
+    kind.release('second')
+    await expect.poll(() => kind.started).toEqual(['lost', 'second', 'third'])
+    expect(worker.engine.worker?.counters.rungAgain).toBe(0)
   })
 
   test('also works over Redis, including after FLUSHALL removed all jobs', async () => {

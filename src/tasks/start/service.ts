@@ -13,6 +13,7 @@ import type { Beginning, TaskDefinition } from '../model/define-task.ts'
 import { isStorable, storableText, unstorable } from '../model/storable.ts'
 import type { TaskStore } from '../model/store.ts'
 import { emptyProgress, isFinal, type Task, type TaskItem, taskTopic } from '../model/task.ts'
+import { ringForOwner } from '../queue/owner-wake-ups.ts'
 import type { QueuePositions } from '../queue/positions.ts'
 import type { WakeUps } from '../queue/wake-ups.ts'
 import { createAdmission, type StartRequest } from './admission.ts'
@@ -219,6 +220,8 @@ export function createTaskService(options: {
     if (!accepted) return false
     tellWorkers(task.id)
     queuePositions.moved(task.kind)
+    // A worker that has died rings for nobody.
+    await ringForOwner({ database, wakeUps, definitions }, task)
     return true
   }
 

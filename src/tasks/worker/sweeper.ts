@@ -9,6 +9,7 @@ import { isTransient } from '../model/failure.ts'
 import type { Commit } from '../model/report.ts'
 import type { TaskStore } from '../model/store.ts'
 import { countAttempts, type FailureState, maxLosses, type Task, taskTopic } from '../model/task.ts'
+import { ringForOwner } from '../queue/owner-wake-ups.ts'
 import type { WakeUps } from '../queue/wake-ups.ts'
 
 /** Recovers tasks from dead workers and lost wake-ups. */
@@ -115,6 +116,7 @@ export function createSweeper(options: {
     if (!appended.accepted) return
     counters.takenBack++
     onTakenBack(task)
+    await ringForOwner({ database, wakeUps, definitions }, task)
   }
 
   const takeBackLost = async (): Promise<void> => {

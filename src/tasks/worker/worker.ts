@@ -9,6 +9,7 @@ import type { CompletionHooks } from '../model/completion-hooks.ts'
 import type { TaskDefinition } from '../model/define-task.ts'
 import type { TaskStore } from '../model/store.ts'
 import type { Estimates } from '../queue/estimate.ts'
+import { ringForOwner } from '../queue/owner-wake-ups.ts'
 import type { QueuePositions } from '../queue/positions.ts'
 import type { WakeUps } from '../queue/wake-ups.ts'
 import { controlChannel } from '../start/service.ts'
@@ -81,6 +82,8 @@ export async function startWorker(options: {
   const underWay = new Set<Promise<boolean>>()
   /** Attempts in progress by kind, counted from before their claim. */
   const busy = new Map<string, number>()
+  /** Number of looks for waiting tasks that a free slot of a kind is to make; at most its slots. */
+  const postponed = new Map<string, number>()
   const inTurn = createKeyedQueue()
   const measures = createTaskMetrics()
   let isDraining = false
@@ -153,7 +156,7 @@ export async function startWorker(options: {
       if (outcome === 'stopped') lease.stop('lease lost')
       logger.debug({ taskId: claim.task.id, kind: definition.kind, attempt: claim.attempt, outcome }, 'ended attempt')
       if (outcome === 'retrying' || outcome === 'handed on') await ringForRetry(claim.task.id)
-      if (typeof definition.perUser === 'number') await ringForOwner(claim)
+      await ringForOwner({ database, wakeUps, definitions }, claim.task)
       queuePositions.moved(definition.kind)
       return true
     } finally {
@@ -171,21 +174,12 @@ export async function startWorker(options: {
     for (const { kind, attempt, delayMs } of rows) await wakeUps.ring(kind, taskId, attempt + 1, { delayMs })
   }
 
-  /**
-   * Sends a wake-up for a waiting task of the same owner: its own may have found the owner at the
-   * limit of running tasks, and one more may run now.
-   */
-  const ringForOwner = async ({ task: { id: endedId, kind, owner }, attempt }: Claim): Promise<void> => {
-    const { rows } = await database.pool.query<{ id: string; attempt: number }>(
-      `select id, attempt from task
-       where kind = $1 and owner = $2 and (status = 'QUEUED' or (status = 'RETRYING' and next_attempt_at <= now()))
-       order by status = 'QUEUED', queue_key, id limit 1`,
-      [kind, owner],
-    )
-    for (const next of rows) await wakeUps.ring(kind, next.id, next.attempt + 1, { after: `${endedId}-${attempt}` })
-  }
-
   const isFull = ({ kind, concurrency }: TaskDefinition): boolean => (busy.get(kind) ?? 0) >= concurrency
+
+  /** Looks for waiting tasks of a kind when the next of its attempts ends. */
+  const postpone = ({ kind, concurrency }: TaskDefinition): void => {
+    postponed.set(kind, Math.min((postponed.get(kind) ?? 0) + 1, concurrency))
+  }
 
   /** Runs {@link runNext} within this process's limit for the kind. Never rejects. */
   const runCounted = async (definition: TaskDefinition): Promise<boolean> => {
@@ -199,28 +193,35 @@ export async function startWorker(options: {
     const isClaimed = await run
     underWay.delete(run)
     busy.set(kind, (busy.get(kind) ?? 1) - 1)
+    const looks = postponed.get(kind) ?? 0
+    if (looks > 0) {
+      postponed.set(kind, looks - 1)
+      pickUp(kind)
+    }
     return isClaimed
   }
 
   const answer = async (definition: TaskDefinition): Promise<boolean> => {
     // A wake-up may still arrive while the queue pauses: another worker handles it.
     if (isDraining) return false
-    // Attempts started without a wake-up may have filled this worker. Waiting tasks are then
-    // claimed by the first worker that looks for them.
-    if (!isFull(definition)) await runCounted(definition)
+    // Attempts started without a wake-up may have filled this worker.
+    if (isFull(definition)) postpone(definition)
+    else await runCounted(definition)
     return true
   }
 
   /**
-   * Runs waiting tasks of a kind without a wake-up: wake-ups may not arrive, or only after the
-   * queue has recovered.
+   * Runs waiting tasks of a kind without a wake-up, as soon as a slot is free: wake-ups may not
+   * arrive, or only after the queue has recovered.
    */
   const pickUp = (kind: string): void => {
     const definition = definitions.get(kind)
-    if (definition === undefined || isDraining || isFull(definition)) return
-    void (async () => {
-      while ((await runCounted(definition)) && !isDraining && !isFull(definition));
-    })()
+    if (definition === undefined || isDraining) return
+    if (isFull(definition)) postpone(definition)
+    else
+      void runCounted(definition).then((isClaimed) => {
+        if (isClaimed) pickUp(kind)
+      })
   }
   await Promise.all(
     answered.map((definition) => wakeUps.answer(definition.kind, definition.concurrency, () => answer(definition))),
