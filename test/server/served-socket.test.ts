@@ -81,3 +81,23 @@ test('the operations of a socket retain a limited number of bytes together', asy
   one.operations = { b: null }
   expect(one.retain('b', half)).toBe(true)
 })
+
+test('messages that can no longer be sent wait for the end of the socket, with one listener', async () => {
+  await using fixture = await open()
+  const { client, one } = fixture
+  client.pause()
+  one.close(1000, 'Over')
+  const before = one.socket.listenerCount('close')
+  let settled = 0
+  const sent = Promise.all(
+    Array.from({ length: 20 }, async () => {
+      await one.send('{}')
+      settled++
+    }),
+  )
+  await new Promise(setImmediate)
+  expect([settled, one.socket.listenerCount('close') - before]).toEqual([0, 1])
+  client.resume()
+  await sent
+  expect(settled).toBe(20)
+})

@@ -112,6 +112,7 @@ class OpenWebSocket implements ServedSocket {
   readonly #surroundings: SocketSurroundings
   /** The number of responses not yet taken by the operating system. */
   #sending = 0
+  #end: Promise<void> | undefined
   /** Messages that wait until the caller may make more work; undefined while none does. */
   #throttled: Throttled | undefined
   /** Since when its caller has had to wait, with pauses of less than {@link floodPauseMs}. */
@@ -154,16 +155,26 @@ class OpenWebSocket implements ServedSocket {
   send(data: string): Promise<void> {
     const { socket } = this
     return new Promise((resolve) => {
-      if (socket.readyState !== socket.OPEN) return whenGone(socket, resolve)
+      if (socket.readyState !== socket.OPEN) return resolve(this.#ended())
       this.#sending++
       socket.send(data, (error) => {
         this.#sending--
         if (socket.isPaused && this.#throttled === undefined && (this.#sending === 0 || !this.#isBehind()))
           socket.resume()
-        if (error) whenGone(socket, resolve)
+        if (error) resolve(this.#ended())
         else resolve()
       })
     })
+  }
+
+  /** Resolves after all other effects of the end of the socket; one listener serves all messages that wait for it. */
+  #ended(): Promise<void> {
+    const { socket } = this
+    this.#end ??= new Promise((resolve) => {
+      if (socket.readyState === socket.CLOSED) setImmediate(resolve)
+      else socket.once('close', () => setImmediate(resolve))
+    })
+    return this.#end
   }
 
   close(code?: number, reason?: string): void {
@@ -325,12 +336,6 @@ interface Throttled {
   readonly messages: Buffer[]
   /** The index of the next message to handle. */
   next: number
-}
-
-/** Resolves after all other effects of the end of a socket. */
-function whenGone(socket: WebSocket, resolve: () => void): void {
-  if (socket.readyState === socket.CLOSED) setImmediate(resolve)
-  else socket.once('close', () => setImmediate(resolve))
 }
 
 /**
