@@ -93,6 +93,11 @@ describe('the self-test', () => {
       if ((await countTasks()) === earlier) return null
       kept.connection.subscribe(() => undefined)
       await eventually(() => expect(kept.connection.getSnapshot().status).toBe('live'))
+      // The own one, and this one.
+      await eventually(async () => {
+        const servers = await site.engine.engine.admin.serverStatistics.read()
+        expect(servers[0]?.byViewer[0]?.count).toBeGreaterThanOrEqual(2)
+      })
       return null
     }
     const { checks: results } = await runSelfTest({
