@@ -28,7 +28,7 @@ const tableOf = (entries: readonly (readonly [string, ErrorCatalogue[string]])[]
   ].join('\n')
 
 test('docs/errors.md has every code of the catalogs (`vitest run test/errors-docs.test.ts -u` writes it)', async () => {
-  const completionHooks = Object.entries(closeCodeCatalogue).map(
+  const closeRows = Object.entries(closeCodeCatalogue).map(
     ([code, { when, client }]) => `| ${code} | ${when} | ${client} |`,
   )
   await expect(`# Errors
@@ -47,11 +47,11 @@ ${tableOf(requestCodes)}
 
 Why a task, an attempt or an item failed. \`retryable\` means that the engine itself tries again while attempts are left.
 
-Of the engine, for every kind of task:
+From the engine, for every kind of task:
 
 ${tableOf(Object.entries(taskErrorCatalogue))}
 
-Of the Studio’s applications:
+From the Studio’s applications:
 
 ${tableOf(Object.entries(studioErrorCatalogue))}
 
@@ -61,7 +61,7 @@ A task may also fail with a code of the first table, as \`NOT_FOUND\`.
 
 | code | sent when | what a client does |
 | --- | --- | --- |
-${completionHooks.join('\n')}
+${closeRows.join('\n')}
 
 1001, 1006 and every other code: the connection was lost; resume with backoff. A client of graphql-ws does so by itself; see [the protocol](protocol.md).
 `).toMatchFileSnapshot('../docs/errors.md')

@@ -8,12 +8,12 @@ const areas: readonly { readonly area: string; readonly has: (share: Share) => b
   { area: 'the bench’s own publishing', has: ({ url }) => url.includes('/test/bench/') },
   { area: 'Node: streams, events, timers', has: ({ url }) => url.startsWith('node:') },
   { area: 'packages', has: ({ url }) => url.includes('/node_modules/') },
-  { area: 'bus and feed (`src/log`)', has: ({ url }) => url.includes('/src/log/') },
+  { area: 'bus and feed (`src/bus`, `src/log`)', has: ({ url }) => /\/src\/(bus|log)\//.test(url) },
   {
     area: 'execution (`src/live/execute/compile.ts`, `schema`)',
-    has: ({ url }) => url.endsWith('/src/live/compile.ts') || url.includes('/schema/'),
+    has: ({ url }) => url.endsWith('/src/live/execute/compile.ts') || url.includes('/schema/'),
   },
-  { area: 'group, frame and outlet (`src/live`)', has: ({ url }) => url.includes('/src/live/') },
+  { area: 'group, frame and sink (`src/live`)', has: ({ url }) => url.includes('/src/live/') },
 ]
 const rest = 'the rest'
 

@@ -96,6 +96,8 @@ async function watch(port: number, token: string) {
   const latencies: Latencies = { queries: [], events: [] }
   let current = latencies
   const sentAt = new Map<string, number>()
+  /** Errors in the bystander's replies: a refused query would count as a fast one. */
+  const failures: string[] = []
   let isClosed = false
   const socket = new WebSocket(`ws://127.0.0.1:${port}/graphql`, 'graphql-transport-ws', {
     headers: { 'x-bystander': '1' },
@@ -113,8 +115,9 @@ async function watch(port: number, token: string) {
     } = JSON.parse(String(data)) as {
       type: string
       id?: string
-      payload?: { data?: { taskProgress?: { at?: string } } }
+      payload?: { data?: { taskProgress?: { at?: string } }; errors?: readonly { message: string }[] }
     }
+    if (payload?.errors !== undefined) failures.push(payload.errors.map(({ message }) => message).join(', '))
     if (type === 'connection_ack') acked.resolve()
     const at = payload?.data?.taskProgress?.at
     if (id === 'events' && at !== undefined) current.events.push(Date.now() - Date.parse(at))
@@ -131,9 +134,16 @@ async function watch(port: number, token: string) {
     headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
     body: JSON.stringify({ query: mutation }),
   })
-  const answer = (await response.json()) as { data?: { startSelfTest: { task: { id: string } } } }
+  const answer = (await response.json()) as {
+    data?: { startSelfTest: { task?: { id: string } } }
+    errors?: readonly { message: string }[]
+  }
+  const taskId = answer.data?.startSelfTest.task?.id
+  // The null server replies without data.
+  if (answer.data !== undefined && taskId === undefined)
+    throw new Error(`The bystander could not start a task: ${JSON.stringify(answer)}`)
   const query = 'subscription ($id: ID!) { taskProgress(taskId: $id) { __typename at } }'
-  const variables = { id: answer.data?.startSelfTest.task.id ?? '' }
+  const variables = { id: taskId ?? '' }
   socket.send(JSON.stringify({ type: 'subscribe', id: 'events', payload: { query, variables } }))
   let asked = 0
   const timer = setInterval(() => {
@@ -153,6 +163,7 @@ async function watch(port: number, token: string) {
       return measured
     },
     isClosed: () => isClosed,
+    failures,
     [Symbol.asyncDispose]: async () => {
       clearInterval(timer)
       socket.terminate()
@@ -173,10 +184,12 @@ interface Result {
   readonly usPerMessage: number
   readonly grownMb: number
   readonly isClosed: boolean
+  /** Errors in the replies to the bystander. */
+  readonly failures: readonly string[]
 }
 
 async function run(attack: Attack, { port, pid }: Target): Promise<Result> {
-  await using bystander = await watch(port, await sign('bystander'))
+  await using bystander = await watch(port, await sign(`bystander of ${attack.name}`))
   await delay(500)
   const before = await bystander.during(delay((seconds * 1_000) / 2))
   const memoryBefore = await memoryMb(pid)
@@ -204,8 +217,13 @@ async function run(attack: Attack, { port, pid }: Target): Promise<Result> {
     usPerMessage: (spentMs * 1_000) / Math.max(1, sent),
     grownMb: (await memoryMb(pid)) - memoryBefore,
     isClosed: bystander.isClosed(),
+    failures: bystander.failures,
   }
 }
+
+const selected = attacks.filter(({ name }) => name.includes(values.only))
+if (selected.length === 0)
+  throw new Error(`No attack has ${values.only} in its name: ${attacks.map(({ name }) => name).join(', ')}`)
 
 const directory = await mkdtemp(join(tmpdir(), 'tidings-attacks-'))
 try {
@@ -219,7 +237,7 @@ try {
     LOG_LEVEL: 'error',
   })
   await using nothing = await start('null server', join(import.meta.dirname, 'servers/null.ts'), {})
-  for (const attack of attacks.filter(({ name }) => name.includes(values.only))) {
+  for (const attack of selected) {
     console.log(`\n${attack.name}: ${attack.perSecond} a second for ${seconds} s`)
     for (const target of [nothing, ours]) {
       const result = await run(attack, target)
@@ -235,8 +253,12 @@ try {
           `${result.grownMb >= 0 ? '+' : ''}${result.grownMb.toFixed(0)} MB`,
           `attacker: ${result.codes}`,
           ...(result.isClosed ? ['THE BYSTANDER WAS DISCONNECTED'] : []),
+          ...(result.failures.length > 0
+            ? [`THE BYSTANDER WAS REFUSED ${result.failures.length} TIMES: ${result.failures[0]}`]
+            : []),
         ].join('; '),
       )
+      if (result.isClosed || result.failures.length > 0) process.exitCode = 1
       // The limits of the attacker's address recover.
       await delay(2_000)
     }

@@ -30,8 +30,8 @@ export function drawCurve(curve: readonly FanOut[]): string {
   const names = curve[0]?.oneByOne.map(({ contestant }) => contestant) ?? []
   const body = panels.map(({ title, of, at }, index) => {
     const left = panel.left + index * (panel.width + panel.gap)
-    const queuePositions = of.map(at).sort((a, b) => a - b)
-    const x = scale(queuePositions[0] ?? 1, queuePositions.at(-1) ?? 10, left, left + panel.width)
+    const values = of.map(at).sort((a, b) => a - b)
+    const x = scale(values[0] ?? 1, values.at(-1) ?? 10, left, left + panel.width)
     const lines = names.map((name) => {
       const points = [...of]
         .sort((a, b) => at(a) - at(b))
@@ -43,9 +43,9 @@ export function drawCurve(curve: readonly FanOut[]): string {
       const color = colors[name] ?? other
       return `<polyline points="${path}" fill="none" stroke="${color}" stroke-width="2"/>${points.map((point) => `<circle cx="${point.x.toFixed(1)}" cy="${point.y.toFixed(1)}" r="3" fill="${color}"/>`).join('')}`
     })
-    const ticks = queuePositions.map(
-      (place) =>
-        `<text x="${x(place).toFixed(1)}" y="${panel.top + panel.height + 16}" text-anchor="middle" font-size="10">${formatNumber(place)}</text>`,
+    const ticks = values.map(
+      (value) =>
+        `<text x="${x(value).toFixed(1)}" y="${panel.top + panel.height + 16}" text-anchor="middle" font-size="10">${formatNumber(value)}</text>`,
     )
     return `<rect x="${left}" y="${panel.top}" width="${panel.width}" height="${panel.height}" fill="none" stroke="#ddd"/>${lines.join('')}${ticks.join('')}<text x="${left + panel.width / 2}" y="${panel.top + panel.height + 32}" text-anchor="middle">${title}</text>`
   })

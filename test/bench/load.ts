@@ -35,8 +35,8 @@ function count(subscriber: Subscriber, chunk: Buffer, start: number, end: number
   subscriber.events++
   if (latencies !== undefined) {
     const at = chunk.indexOf(stampOf, start) + 2
-    const operationId = chunk.toString('latin1', at, chunk.indexOf(0x3d, at))
-    latencies.push(Number(process.hrtime.bigint() - BigInt(operationId)) / 1e6)
+    const sentAt = chunk.toString('latin1', at, chunk.indexOf(0x3d, at))
+    latencies.push(Number(process.hrtime.bigint() - BigInt(sentAt)) / 1e6)
   }
   if (isKeepingCursors) keepCursor(subscriber, chunk, start)
   if (awaited !== undefined && subscriber.events >= awaited.count && awaited.left.delete(subscriber)) {

@@ -204,7 +204,7 @@ export function createReport(
   const text =
     section(
       'Deliveries per second, event by event',
-      `One event to each topic, then the event loop goes on. Bold: the ratio to bare ws.\n\n${fanOutTable(results.fanOut, 'oneByOne')}\n\n${ofCpu}\n\n${fanOutTable(results.fanOut, 'oneByOneOfCpu')}`,
+      `One event to each topic per turn of the event loop. Bold: the ratio to bare ws.\n\n${fanOutTable(results.fanOut, 'oneByOne')}\n\n${ofCpu}\n\n${fanOutTable(results.fanOut, 'oneByOneOfCpu')}`,
       results.fanOut,
     ) +
     section(
@@ -225,7 +225,7 @@ export function createReport(
     section('Idle subscribers', idleTable(results.idle), results.idle) +
     section(
       '5,000 clients reconnect at once',
-      `Those of Tidings with cursors, each receiving the ten events that it missed, from the log. The others come back without catching up.\n\n${stormTable(results.storm)}`,
+      `Clients of Tidings resume from cursors and each receive the ten events that they missed, from the log. The other clients reconnect without catching up.\n\n${stormTable(results.storm)}`,
       results.storm,
     ) +
     section(
@@ -244,15 +244,16 @@ export function createReport(
       results.profile,
     ) +
     section(
-      'What was aimed at, and what is reached',
+      'Aims and results',
       table(['', 'aim', 'measured', 'reached'], compareWithAims(results)),
       results.fanOut,
     )
-  const notes = readFileSync(new URL('notes.md', import.meta.url), 'utf8')
+  // Their links are relative to the folder of the notes.
+  const notes = readFileSync(new URL('notes.md', import.meta.url), 'utf8').replaceAll('../../docs/', '')
   const document = `# Performance
 
 Made by \`npm run bench\` (\`test/bench\`); the words at the end by hand. Medians of ${runs} runs, in brackets the least and the most.
-The load generator and each server are processes of their own; what is compared is measured in turn, in the same run.
+The load generator and each server are processes of their own; contestants are measured in turn, in the same run.
 
 ${describeMachine()}
 

@@ -8,8 +8,6 @@ export interface FaultsRequest {
   readonly seed: number
   /** Names of faults; empty for all. */
   readonly names: readonly string[]
-  /** Whether only the most telling faults run, each once. */
-  readonly isShort: boolean
   /** Whether faults are also combined, between the single ones. */
   readonly isCombined: boolean
   /** Ends after the run in which this time has passed; undefined runs each fault once. */
@@ -40,7 +38,8 @@ repeats the run. The timing of the processes is not seeded, so a repetition caus
   --group NAME      only this group: ${groups.join(', ')}
   --combined        only combinations of two or three faults, chosen by the seed
   --short           the most telling faults only
-  --minutes N       all faults, and combinations of them, again and again for N minutes (default: each once)
+  --minutes N       all faults and combinations of them in an order of the seed, again and again for N minutes
+                    (default: each once, in the order of the list: about an hour)
   --rate N          tasks started per second (default: 3)
   --fan-out N       subscribers of each task (default: 14, one of each client)
   --previous REF    git revision of the older version in a rolling upgrade (default: the oldest of the
@@ -93,7 +92,6 @@ export function readArguments(args: readonly string[]): FaultsRequest | string {
   return {
     seed: values.seed === undefined ? Date.now() % 1_000_000 : readNumber('seed', values.seed, 0),
     names: values.combined ? [] : names,
-    isShort: values.short,
     isCombined: values.combined || (values.minutes !== undefined && values.fault.length === 0 && group === undefined),
     minutes: values.minutes === undefined ? undefined : readNumber('minutes', values.minutes, 0),
     rate: readNumber('rate', values.rate, 0.1),

@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import type { FaultsRequest } from './arguments.ts'
 import type { Fault } from './kinds/fault.ts'
-import { combine, faults } from './kinds/table.ts'
+import { combineBySeed, faults } from './kinds/table.ts'
 import { createProof, insertSummary, type Proof, renderProof } from './proof.ts'
 import { type Environment, startEnvironment } from './rig/environment.ts'
 import { createRandom } from './rig/random.ts'
@@ -20,7 +20,7 @@ const readme = join(root, 'README.md')
 const upgradeName = 'rolling upgrade from an older version, and back'
 const run = promisify(execFile)
 
-/** Runs the requested faults one after the other. @returns whether no rule was violated */
+/** Runs the requested faults one after the other. @returns whether all were caused, and no rule was violated */
 export async function runCampaign(request: FaultsRequest): Promise<boolean> {
   const { seed, minutes, keepsHistories, rate, fanOut, output } = request
   await using stack = new AsyncDisposableStack()
@@ -29,6 +29,8 @@ export async function runCampaign(request: FaultsRequest): Promise<boolean> {
   const previous = await placePrevious(request.previous, stack)
   const startedAt = new Date()
   const results: RunResult[] = []
+  const notCaused: RunResult[] = []
+  const origin = await describeOrigin()
   print(`seed ${seed}; histories of runs with violations are kept in ${directory}`)
   if (previous === undefined)
     print(`skipping "${upgradeName}": git has no revision ${request.previous ?? 'with the same migrations'}`)
@@ -41,7 +43,9 @@ export async function runCampaign(request: FaultsRequest): Promise<boolean> {
   }
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => void end())
 
-  for (const [index, fault] of plan(request).entries()) {
+  let index = -1
+  for (const fault of plan(request)) {
+    index++
     if (fault.name === upgradeName && previous === undefined) continue
     if (minutes !== undefined && Date.now() - startedAt.getTime() > minutes * 60_000) break
     const options = {
@@ -58,6 +62,10 @@ export async function runCampaign(request: FaultsRequest): Promise<boolean> {
     print(describeRun(result))
     // A fault that was not caused proves nothing.
     if (result.failure === undefined || result.violations.length > 0) results.push(result)
+    if (result.failure !== undefined) notCaused.push(result)
+    // After each run: the next one may fail, or be interrupted.
+    if (output !== undefined)
+      await writeProof(createProof(results, { ...origin, seed, startedAt: startedAt.toISOString() }), resolve(output))
     if (result.violations.length > 0) {
       print(repeatCommand(fault, seed + index, request))
       // What is broken must not affect the next run.
@@ -66,47 +74,34 @@ export async function runCampaign(request: FaultsRequest): Promise<boolean> {
     }
   }
 
-  const proof = createProof(results, { ...(await describeOrigin()), seed, startedAt: startedAt.toISOString() })
-  if (output !== undefined) await writeProof(proof, resolve(output))
-  const { deliveries, violations } = proof.total
-  print(`${results.length} runs, ${deliveries} deliveries checked, ${violations} violations`)
-  return violations === 0
+  const deliveries = results.reduce((sum, result) => sum + result.deliveries, 0)
+  const violations = results.reduce((sum, result) => sum + result.violations.length, 0)
+  print(
+    `${results.length} runs, ${deliveries} deliveries checked, ${violations} violations, ${notCaused.length} faults not caused`,
+  )
+  return violations === 0 && notCaused.length === 0 && deliveries > 0
 }
 
-/** Returns the faults in their order; endless when the time is limited. */
-function* planForever(request: FaultsRequest): Generator<Fault> {
-  const { names, seed, isCombined } = request
+/**
+ * Returns the faults to run: each once in the order of the table, or, when the time is limited, again and again in an order
+ * of the seed, so that a run of any length reaches all parts alike. The run with a number has the seed plus that number.
+ */
+function* plan({ names, seed, isCombined, minutes }: FaultsRequest): Generator<Fault> {
   const single = faults.filter(({ name }) => names.includes(name))
+  if (minutes === undefined) {
+    yield* single.length === 0 ? [combineBySeed(seed)] : single
+    return
+  }
   const random = createRandom(seed)
+  let count = 0
   for (;;) {
-    for (const fault of single) {
+    for (const fault of random.shuffle(single)) {
       yield fault
-      if (isCombined && random.next() < 0.25) yield combineAny(random)
+      count++
+      if (isCombined && random.next() < 0.25) yield combineBySeed(seed + count++)
     }
-    if (single.length === 0) yield combineAny(random)
+    if (single.length === 0) yield combineBySeed(seed + count++)
   }
-}
-
-function plan(request: FaultsRequest): Pick<readonly Fault[], 'entries'> {
-  const { names, minutes, isCombined } = request
-  const endless = planForever(request)
-  const finite = (): readonly Fault[] => endless.take(isCombined ? Math.max(1, names.length) : names.length).toArray()
-  if (minutes === undefined) return finite()
-  return {
-    entries: () => endless.map((fault, index) => [index, fault] as [number, Fault]) as ArrayIterator<[number, Fault]>,
-  }
-}
-
-/** Combines two or three faults of different groups. */
-function combineAny(random: ReturnType<typeof createRandom>): Fault {
-  const chosen: Fault[] = []
-  const wanted = random.integer(2, 3)
-  while (chosen.length < wanted) {
-    const fault = random.pick(faults)
-    const isExcluded = fault.group === 'none' || fault.group === 'several'
-    if (!isExcluded && !chosen.some(({ group }) => group === fault.group)) chosen.push(fault)
-  }
-  return combine(chosen)
 }
 
 function print(text: string): void {
@@ -114,7 +109,7 @@ function print(text: string): void {
 }
 
 function describeRun(result: RunResult): string {
-  const { fault, deliveries, violations, recovery, durationMs, tasks, reported, failure } = result
+  const { fault, parts, deliveries, violations, recovery, durationMs, tasks, reported, failure } = result
   const { deliveryMs, readyMs, taskMs } = recovery
   const delivery = [0.5, 0.99, 1].map((share) => Math.round(quantile(deliveryMs, share))).join(' / ')
   const shown = violations
@@ -122,6 +117,7 @@ function describeRun(result: RunResult): string {
     .map(({ rule, subject, detail }) => `    ${rule}: ${subject}: ${detail.slice(0, 300)}`)
   return [
     `${violations.length === 0 ? 'ok  ' : 'FAIL'} ${fault}`,
+    ...(parts === undefined ? [] : [`     ${parts.join('; ')}`]),
     ...(failure === undefined ? [] : [`    the fault could not be caused, so this run does not count: ${failure}`]),
     `     ${Math.round(durationMs / 1_000)} s, ${tasks} tasks, ${deliveries} deliveries, ${reported} reported gaps; ` +
       `recovery: deliveries ${delivery} ms, ready ${Math.round(readyMs)} ms, new task ${Math.round(taskMs)} ms`,
@@ -131,8 +127,7 @@ function describeRun(result: RunResult): string {
 }
 
 function repeatCommand(fault: Fault, seed: number, { rate, fanOut }: FaultsRequest): string {
-  const which =
-    fault.group === 'several' && fault.name.includes('chosen by the seed') ? '--combined' : `--fault '${fault.name}'`
+  const which = fault.parts === undefined ? `--fault '${fault.name}'` : '--combined'
   return `    again: npm run faults -- ${which} --seed ${seed} --rate ${rate} --fan-out ${fanOut}`
 }
 
@@ -176,7 +171,11 @@ async function describeOrigin(): Promise<{ readonly commit: string; readonly mac
   )
   const [cpu] = cpus()
   const machine = `${cpus().length} × ${cpu?.model ?? 'processor'}, ${Math.round(totalmem() / 1_024 ** 3)} GB, Node ${process.versions.node}`
-  return { commit, machine }
+  const isDirty = await run('git', ['diff', '--quiet', 'HEAD'], { cwd: root }).then(
+    () => false,
+    () => true,
+  )
+  return { commit: isDirty ? `${commit} with changes` : commit, machine }
 }
 
 async function writeProof(proof: Proof, file: string): Promise<void> {

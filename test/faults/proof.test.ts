@@ -91,7 +91,7 @@ test('the document shows every fault, its figures and its violations', () => {
   }
   const origin = { commit: 'abc', machine: '2 × CPU', startedAt: '2026-01-02T00:00:00Z', seed: 5 }
   const text = renderProof(createProof([run, { ...run, seed: 6, violations: [] }], origin))
-  expect(text).toContain('| none | 2 | 24,690 | 1 | 2 | 2 / 300 / 300 | 10 | 1,500 |')
+  expect(text).toContain('| none | 2 | 24,690 | 1 | 2 | 2 / 300 / 300 | 5,000 | 10 | 1,500 |')
   expect(text).toContain('- none, seed 5: lost: sse 1: 7')
   expect(text).toContain('2 minutes')
 })

@@ -1,7 +1,7 @@
 import type { History, Mutated, Violation } from './history.ts'
 
 /** Mutations whose acknowledgement names the task that they started. */
-const starts = new Set(['start', 'import', 'retry', 'message'])
+const starts = new Set(['start', 'import', 'message'])
 
 /**
  * Checks the mutations: acknowledged ones took effect, each key took effect at most once, and no
@@ -24,12 +24,18 @@ export function checkMutations(
       const isDeleted = error?.includes('NOT_FOUND') === true && [...ids].some((known) => deleted?.has(`task:${known}`))
       if (outcome === 'refused' && !isDeleted)
         violations.push({ rule: 'errorVisible', subject: key, detail: error ?? 'no message' })
-      if (outcome !== 'acknowledged' || id === undefined) continue
-      if (starts.has(name) && !log.topics.has(`task:${id}`))
-        violations.push({ rule: 'mutationLost', subject: key, detail: `${id} is not in the database` })
+      if (outcome !== 'acknowledged') continue
+      const lost = (detail: string): void => void violations.push({ rule: 'mutationLost', subject: key, detail })
+      const target = entries[0]?.key ?? ''
+      if (name === 'close' && log.topics.get(`session:${target}`)?.closed !== true) lost(`session ${target} is open`)
+      // The row of a deleted task remains for a while, without its owner.
+      const task = log.tasks.get(target)
+      if (name === 'delete' && task?.isStored === true && task.owner !== '') lost(`${target} is not deleted`)
+      if (id === undefined) continue
+      if (name === 'session' && !log.topics.has(`session:${id}`)) lost(`session ${id} is not in the database`)
+      if (starts.has(name) && !log.topics.has(`task:${id}`)) lost(`${id} is not in the database`)
       const status = log.tasks.get(id)?.status
-      if (name === 'cancel' && status !== undefined && status !== 'CANCELED')
-        violations.push({ rule: 'mutationLost', subject: key, detail: `${id} is ${status}` })
+      if (name === 'cancel' && status !== undefined && status !== 'CANCELED') lost(`${id} is ${status}`)
     }
   }
   // Self-tests are started by keys only: each key that was never answered may have started one task.

@@ -1,5 +1,5 @@
 import type { SubscriptionRecord } from './check.ts'
-import type { Delivered, History, LoggedTopic, Rule, Violation } from './history.ts'
+import type { Delivered, Ended, History, LoggedTopic, Rule, Violation } from './history.ts'
 import { describeStateAt, isAppend, isEphemeral, isLatest, isTerminal, readLogged } from './payload.ts'
 
 /** All cursors seen so far, over all subscriptions of a history. */
@@ -29,11 +29,16 @@ export function checkSubscription(
   const { sub, client, from, hasCursor } = subscribed
   const topic = log.topics.get(subscribed.topic)
   const violations: Violation[] = []
+  const checkError = ({ how, error }: Ended): void => {
+    const isMissing = deleted?.has(subscribed.topic) === true && error?.includes('NOT_FOUND') === true
+    if (how === 'error' && !isMissing) report('errorVisible', error ?? 'without a message')
+  }
   const report = (rule: Rule, detail: string): void => {
     violations.push({ rule, subject: `${sub} (${client}, ${subscribed.topic})`, detail })
   }
   if (topic === undefined) {
     if (entries.some(({ is }) => is === 'delivered')) report('brokenLog', 'its topic is not in the log')
+    for (const entry of entries) if (entry.is === 'ended') checkError(entry)
     return { violations, deliveries: 0, reported: 0 }
   }
 
@@ -104,8 +109,7 @@ export function checkSubscription(
     } else if (entry.is === 'ended') {
       hasEnded = true
       if (entry.how === 'complete' && !hasTerminal) report('completedEarly', `after ${last ?? 'nothing'}`)
-      const isMissing = deleted?.has(subscribed.topic) === true && entry.error?.includes('NOT_FOUND') === true
-      if (entry.how === 'error' && !isMissing) report('errorVisible', entry.error ?? 'without a message')
+      checkError(entry)
     } else {
       if (hasTerminal && !isEphemeral(entry.type) && entry.snapshot === undefined)
         report(seen.has(entry.seq) ? 'repeated' : 'notFinal', `${entry.type} ${entry.seq}`)

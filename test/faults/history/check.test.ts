@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { checkHistory } from './check.ts'
-import type { Entry } from './history.ts'
+import { type Entry, rules } from './history.ts'
 import { mutants } from './mutants.ts'
 import { createSampleHistory } from './sample.ts'
 
@@ -14,6 +14,11 @@ test('accepts a correct history, and counts what it compared', () => {
   expect({ subscriptions, tasks }).toEqual({ subscriptions: 15, tasks: 3 })
   const delivered = sample.entries.filter((entry) => entry.is === 'delivered' && entry.snapshot === undefined)
   expect(deliveries).toBe(delivered.length)
+})
+
+test('has a mutant for every rule but that on processes, which the rig itself reports', () => {
+  const covered = new Set(mutants.map(({ rule }) => rule))
+  expect(Object.keys(rules).filter((rule) => !covered.has(rule as keyof typeof rules))).toEqual(['crashed'])
 })
 
 describe('detects the mutant', () => {

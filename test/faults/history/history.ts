@@ -112,6 +112,8 @@ export interface LoggedTask {
   readonly kind: string
   readonly status: string
   readonly owner: string
+  /** Whether its row is still there. */
+  readonly isStored: boolean
   /** Its idempotency key; null after it was deleted. */
   readonly key?: string | null
   readonly input: Readonly<Record<string, unknown>>

@@ -261,6 +261,39 @@ export const mutants: readonly Mutant[] = [
     ]),
   },
   {
+    name: 'an acknowledged deletion that is lost',
+    rule: 'mutationLost',
+    mutate: onEntries((entries) => [
+      ...entries,
+      { is: 'mutated', at: 95, name: 'delete', key: 'a', outcome: 'acknowledged' },
+    ]),
+  },
+  {
+    name: 'a session whose acknowledged end is lost',
+    rule: 'mutationLost',
+    mutate: onEntries((entries) => [
+      ...entries,
+      { is: 'mutated', at: 95, name: 'close', key: 's', outcome: 'acknowledged' },
+    ]),
+  },
+  {
+    name: 'an acknowledged session that is lost',
+    rule: 'mutationLost',
+    mutate: onEntries((entries) => [
+      ...entries,
+      { is: 'mutated', at: 95, name: 'session', key: 'key s', outcome: 'acknowledged', id: 's' },
+    ]),
+  },
+  {
+    name: 'an error of a subscription to a topic that is not in the log',
+    rule: 'errorVisible',
+    mutate: onEntries((entries) => [
+      ...entries,
+      { is: 'subscribed', sub: 'x', at: 0, client: 'apollo', topic: 'task:x', from: 'now', hasCursor: false },
+      { is: 'ended', sub: 'x', at: 1, how: 'error', error: 'INTERNAL' },
+    ]),
+  },
+  {
     name: 'a worker that continues after its lease: an item completed twice',
     rule: 'twoAttempts',
     mutate: onLog('a', (events) => {

@@ -40,8 +40,8 @@ export async function readLog(query: Query, names: readonly string[], startedAft
       })
   }
   const tasks = await query<LoggedTask & Readonly<Record<string, unknown>>>(
-    `select t.id, t.kind, t.status, t.owner, coalesce(t.input, '{}') as input, t.attempts, i.key
-     from (select * from task union all select * from rig.task) t left join idempotency i on i.task_id = t.id
+    `select t.id, t.kind, t.status, t.owner, t.stored as "isStored", coalesce(t.input, '{}') as input, t.attempts, i.key
+     from (select *, true as stored from task union all select *, false from rig.task) t left join idempotency i on i.task_id = t.id
      where t.created_at >= $1`,
     [startedAfter],
   )

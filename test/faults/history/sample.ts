@@ -121,6 +121,7 @@ function createTask(id: string, items: number, { isRetried = false } = {}): { to
       id,
       kind: 'SELF_TEST',
       status: 'COMPLETED',
+      isStored: true,
       owner: 'ada',
       input: { items, failAfter: null, retryable: false },
       attempts: isRetried ? [attempt(1, 'WORKER_LOST'), attempt(2, 'COMPLETED')] : [attempt(1, 'COMPLETED')],

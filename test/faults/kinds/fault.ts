@@ -25,6 +25,8 @@ export interface Fault {
   readonly leavesServer?: boolean
   /** Whether it is in the short form. */
   readonly isTelling?: boolean
+  /** The names of the faults that a combination causes. */
+  readonly parts?: readonly string[]
   /** Causes the fault, and resolves when its cause has ended. */
   run(context: FaultContext): Promise<void>
 }

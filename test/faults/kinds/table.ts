@@ -1,3 +1,4 @@
+import { createRandom } from '../rig/random.ts'
 import { pause } from '../subscribers/subscriber.ts'
 import type { Fault } from './fault.ts'
 import { networkFaults } from './network.ts'
@@ -16,13 +17,30 @@ export function combine(chosen: readonly Fault[]): Fault {
   return {
     name: combinedName,
     group: 'several',
+    parts: chosen.map(({ name }) => name),
     run: async (context) => {
-      await Promise.all(
-        chosen.map(async (fault) => {
-          await pause(context.random.integer(0, 3_000))
-          await fault.run(context)
-        }),
-      )
+      const runs = chosen.map(async (fault) => {
+        // Its numbers must not depend on the timing of the others.
+        const random = context.random.fork(fault.name)
+        await pause(random.integer(0, 3_000))
+        await fault.run({ ...context, random })
+      })
+      // All of them end before the environment heals, even if one could not be caused.
+      const failed = (await Promise.allSettled(runs)).find(({ status }) => status === 'rejected')
+      if (failed !== undefined) throw (failed as PromiseRejectedResult).reason
     },
   }
+}
+
+/** Combines two or three faults of different groups, chosen by a seed. */
+export function combineBySeed(seed: number): Fault {
+  const random = createRandom(seed)
+  const chosen: Fault[] = []
+  const wanted = random.integer(2, 3)
+  while (chosen.length < wanted) {
+    const fault = random.pick(faults)
+    const isExcluded = fault.group === 'none' || fault.group === 'several'
+    if (!isExcluded && !chosen.some(({ group }) => group === fault.group)) chosen.push(fault)
+  }
+  return combine(chosen)
 }

@@ -6,6 +6,7 @@ import { startProcess, type TestProcess } from '../../support/processes.ts'
 import { createTcpProxy, type TcpProxy } from '../../support/proxy.ts'
 import { startRedis, type TestRedis } from '../../support/redis.ts'
 import { type RigPostgres, startRigPostgres } from './postgres.ts'
+import { createRandom } from './random.ts'
 import { createMessageFilter } from './redis-messages.ts'
 
 /** One process of the product: a server, or a worker. */
@@ -90,6 +91,7 @@ export async function startEnvironment(): Promise<Environment> {
   stack.use(postgres)
   stack.use(redis)
   let messageLoss = 0
+  const random = createRandom(1)
   const crashes: string[] = []
   let isClosing = false
   const proxies = { clients: [] as TcpProxy[], database: [] as TcpProxy[], redis: [] as TcpProxy[] }
@@ -99,7 +101,7 @@ export async function startEnvironment(): Promise<Environment> {
       findFreePort(),
       findFreePort(),
       createTcpProxy(postgres.socketPath),
-      createTcpProxy(redis.port, { change: () => createMessageFilter(() => Math.random() < messageLoss) }),
+      createTcpProxy(redis.port, { change: () => createMessageFilter(() => random.next() < messageLoss) }),
     ])
     proxies.database.push(toDatabase)
     proxies.redis.push(toRedis)

@@ -183,20 +183,22 @@ export function startLoad(options: LoadOptions): Load {
     }
   }
   const converse = async (): Promise<void> => {
-    const created = await requests.mutate({
-      name: 'session',
-      key: newKey('session'),
-      query: sessionQuery,
-      variables: { key: newKey('session') },
-    })
+    const key = newKey('session')
+    const created = await requests.mutate(
+      { name: 'session', key, query: sessionQuery, variables: { key } },
+      ({ session }) => (session as { readonly id: string } | undefined)?.id,
+    )
     const session = created?.['session'] as { readonly id: string } | undefined
     if (session === undefined) return
     watch(`session:${session.id}`)
     while (!isOver()) {
-      const key = newKey('message')
-      const variables = { id: session.id, key, text: `What do ${random.pick(words)} do?` }
+      const messageKey = newKey('message')
+      const variables = { id: session.id, key: messageKey, text: `What do ${random.pick(words)} do?` }
       // Repeated, the same message has no task.
-      const result = await requests.mutate({ name: 'message', key, query: messageQuery, variables }, taskIdOf)
+      const result = await requests.mutate(
+        { name: 'message', key: messageKey, query: messageQuery, variables },
+        taskIdOf,
+      )
       const id = result === undefined ? undefined : taskIdOf(result)
       if (id !== undefined) watch(`task:${id}`)
       await pause(random.integer(300, 1_500), stopping.signal)

@@ -5,6 +5,8 @@ export interface Random {
   /** An integer from `min` to `max`, both included. */
   integer(min: number, max: number): number
   pick<T>(values: readonly T[]): T
+  /** The values in another order. */
+  shuffle<T>(values: readonly T[]): readonly T[]
   /** A source for another purpose, which does not disturb the numbers of this one. */
   fork(name: string): Random
 }
@@ -18,9 +20,15 @@ export function createRandom(seed: number): Random {
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
+  const integer: Random['integer'] = (min, max) => min + Math.floor(next() * (max - min + 1))
   return {
     next,
-    integer: (min, max) => min + Math.floor(next() * (max - min + 1)),
+    integer,
+    shuffle: (values) =>
+      values
+        .map((value) => ({ value, rank: next() }))
+        .sort((a, b) => a.rank - b.rank)
+        .map(({ value }) => value),
     pick: (values) => {
       const value = values[Math.floor(next() * values.length)]
       if (value === undefined) throw new RangeError('There is nothing to pick from')

@@ -29,6 +29,7 @@ export interface Requests {
   ): Promise<MutationResult | undefined>
 }
 
+const mayConflict: ReadonlySet<string> = new Set(['cancel', 'delete', 'close'])
 const timeoutMs = 8_000
 const patienceMs = 90_000
 
@@ -61,6 +62,8 @@ export function createRequests(urls: readonly string[], recorder: Recorder, rand
         if (answer !== undefined && result !== undefined && result !== null) {
           const id = idOf(result)
           if (result.__typename.endsWith('Success')) note('acknowledged', id === undefined ? {} : { id })
+          // A task may have ended before it is canceled or deleted.
+          else if (!mayConflict.has(name)) note('refused', { error: result.__typename })
           return result
         }
         if (answer?.errors !== undefined && !isRetryable(answer.errors)) {

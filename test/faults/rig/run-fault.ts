@@ -16,6 +16,8 @@ import { createRequests } from './requests.ts'
 /** The result of one run of one fault. */
 export interface RunResult extends Verdict {
   readonly fault: string
+  /** The names of the faults of a combination. */
+  readonly parts?: readonly string[]
   readonly group: string
   readonly seed: number
   readonly leavesServer: boolean
@@ -23,8 +25,6 @@ export interface RunResult extends Verdict {
   readonly recovery: Recovery
   /** Why the fault could not be caused, or not be ended. */
   readonly failure?: string
-  /** The file of the history; only of a run with violations, or when all are kept. */
-  readonly file?: string
 }
 
 /** Options of {@link runFault}. */
@@ -74,14 +74,14 @@ export async function runFault(options: RunOptions): Promise<RunResult> {
   const [heads, readyMs, taskMs] = await Promise.all([
     readHeads(environment, load),
     untilReady(environment, endedAt),
-    untilTaskCompleted({ environment, recorder, load, runName, endedAt }),
+    untilTaskCompleted({ environment, recorder, runName, endedAt }),
     pause(steadyMs),
   ])
   await load.end()
   await untilOver(environment, load, recorder)
 
-  const topics = new Set([...load.topics, ...startedTopics(recorder)])
   const since = clock?.now ?? new Date()
+  const topics = new Set([...load.topics, ...startedTopics(recorder), ...(await storedTopics(environment, since))])
   const log = await readLog((statement, values) => postgres.query(statement, values), [...topics], since)
   const deleted = new Set(
     recorder.entries.flatMap((entry) =>
@@ -92,7 +92,17 @@ export async function runFault(options: RunOptions): Promise<RunResult> {
   const crashes = environment.crashes
     .slice(crashesBefore)
     .map((detail): Violation => ({ rule: 'crashed', subject: fault.name, detail }))
-  const violations = [...verdict.violations, ...crashes]
+  const late = [
+    ...(readyMs === null ? ['the servers are not ready'] : []),
+    ...(taskMs === null ? ['a new task has not completed'] : []),
+  ].map(
+    (detail): Violation => ({
+      rule: 'stuck',
+      subject: fault.name,
+      detail: `${detail} ${longestEndMs} ms after the end`,
+    }),
+  )
+  const violations = [...verdict.violations, ...crashes, ...late]
   await stack.disposeAsync()
   const isKept = keepsHistory || violations.length > 0
   if (isKept) await writeFile(file.replace('.jsonl', '.log.json'), describeLog(log))
@@ -101,13 +111,17 @@ export async function runFault(options: RunOptions): Promise<RunResult> {
     ...verdict,
     violations,
     fault: fault.name,
+    ...(fault.parts === undefined ? {} : { parts: fault.parts }),
     group: fault.group,
     leavesServer: fault.leavesServer === true,
     seed,
     ...(failure === undefined ? {} : { failure }),
     durationMs: performance.now() - startedAt,
-    recovery: { deliveryMs: measureDelivery(recorder.entries, endedAt, heads), readyMs, taskMs },
-    ...(isKept ? { file } : {}),
+    recovery: {
+      deliveryMs: measureDelivery(recorder.entries, endedAt, heads),
+      readyMs: readyMs ?? longestEndMs,
+      taskMs: taskMs ?? longestEndMs,
+    },
   }
 }
 
@@ -146,14 +160,16 @@ async function readHeads({ postgres }: Environment, { topics }: Load): Promise<R
   return new Map(rows.map(({ name, seq }) => [name, Number(seq)]))
 }
 
-async function untilReady({ servers }: Environment, endedAt: number): Promise<number> {
+/** Waits until all servers are ready. @returns the time since the end of the fault; null when it took too long */
+async function untilReady({ servers }: Environment, endedAt: number): Promise<number | null> {
   for (const { port } of servers)
     for (;;) {
       const isReady = await fetch(`http://127.0.0.1:${port}/health/ready`, { signal: AbortSignal.timeout(2_000) }).then(
         ({ ok }) => ok,
         () => false,
       )
-      if (isReady || performance.now() - endedAt > longestEndMs) break
+      if (isReady) break
+      if (performance.now() - endedAt > longestEndMs) return null
       await pause(50)
     }
   return performance.now() - endedAt
@@ -163,14 +179,16 @@ const canaryQuery = `mutation ($key: String!) {
   importDocument(input: { source: { text: "# Owls" }, name: "owls.md", idempotencyKey: $key }) {
     __typename ... on ImportDocumentSuccess { task { id } } } }`
 
-/** Starts a task after the fault, of a kind without a queue, and waits until it has completed. */
+/**
+ * Starts a task after the fault, of a kind without a queue, and waits until it has completed.
+ * @returns the time since the end of the fault; null when it took too long
+ */
 async function untilTaskCompleted(options: {
   readonly environment: Environment
   readonly recorder: Recorder
-  readonly load: Load
   readonly runName: string
   readonly endedAt: number
-}): Promise<number> {
+}): Promise<number | null> {
   const { environment, recorder, runName, endedAt } = options
   const urls = environment.servers.map(({ url }) => url)
   const requests = createRequests(urls, recorder, createRandom(1))
@@ -182,15 +200,24 @@ async function untilTaskCompleted(options: {
   const { id } = (result?.['task'] ?? { id: '' }) as { readonly id: string }
   while (performance.now() - endedAt < longestEndMs) {
     const rows = await environment.postgres.query<{ status: string }>('select status from task where id = $1', [id])
-    if (rows[0]?.status === 'COMPLETED') break
+    if (rows[0]?.status === 'COMPLETED') return performance.now() - endedAt
     await pause(20)
   }
-  return performance.now() - endedAt
+  return null
 }
 
 /** Returns the topics of all tasks that a response named; some of them were never followed. */
 function startedTopics({ entries }: Recorder): readonly string[] {
   return entries.flatMap((entry) => (entry.is === 'mutated' && entry.id !== undefined ? [`task:${entry.id}`] : []))
+}
+
+/** Returns the topics of all tasks that were stored since, also of those that no response named. */
+async function storedTopics({ postgres }: Environment, since: Date): Promise<readonly string[]> {
+  const rows = await postgres.query<{ id: string }>(
+    'select id from task where created_at >= $1 union select id from rig.task where created_at >= $1',
+    [since],
+  )
+  return rows.map(({ id }) => `task:${id}`)
 }
 
 /** Waits until every topic is closed and every subscription has ended, or for too long. */
