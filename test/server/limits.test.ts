@@ -3,15 +3,19 @@ import { request } from 'node:http'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
+import { createRateLimits, type RateLimits } from '../../src/audit/rate-limits.ts'
+import { silentLogger } from '../../src/logger.ts'
 import { openStream } from './sse.ts'
 import {
   ask,
   type GraphqlBody,
+  open as openSources,
   type ServerFixture,
   secret,
   signToken,
   startTestServer,
   subscribe,
+  testConfig,
   until,
 } from './support.ts'
 
@@ -214,6 +218,64 @@ describe('sockets', () => {
     const again = await open('1.1.1.1')
     expect(again.status).toBe('open')
     again.socket.terminate()
+  })
+
+  test('limits the connections of one address that open together, and those of clients that have left', async () => {
+    await using limits = await createRateLimits({
+      budgets: testConfig().RATE_LIMITS,
+      addressFactor: 10,
+      urls: [],
+      prefix: 'test',
+      logger: silentLogger,
+    })
+    let counted = 0
+    let gate = Promise.withResolvers<void>()
+    const take: RateLimits['take'] = async (name, caller) => {
+      if (name === 'connections') {
+        counted++
+        await gate.promise
+      }
+      return limits.take(name, caller)
+    }
+    await using fixture = await startTestServer({
+      environment: { MAX_SOCKETS_PER_ADDRESS: '5', JWT_SECRET: secret },
+      rateLimits: { take, [Symbol.asyncDispose]: () => Promise.resolve() },
+    })
+    const { metrics, connections, url, wsUrl } = fixture.server
+
+    const sockets = Array.from({ length: 9 }, () => new WebSocket(wsUrl, protocol))
+    const opened = sockets.map(
+      (socket) =>
+        new Promise((resolve) => {
+          socket.on('error', () => undefined)
+          socket.on('open', () => resolve(101))
+          socket.on('unexpected-response', (_request, response) => resolve(response.statusCode))
+        }),
+    )
+    await until(() => expect(counted).toBe(9))
+    gate.resolve()
+    const statuses = await Promise.all(opened)
+    expect(statuses.sort()).toEqual([...Array(5).fill(101), ...Array(4).fill(429)])
+    expect(connections.size).toBe(5)
+    for (const socket of sockets) socket.terminate()
+    await until(() => expect(connections.size).toBe(0))
+
+    gate = Promise.withResolvers()
+    const left = new AbortController()
+    const headers = { authorization: `Bearer ${await signToken()}` }
+    const disconnected = fetch(`${url}/graphql?query=subscription{silence}`, {
+      headers: { accept: 'text/event-stream', ...headers },
+      signal: left.signal,
+    })
+    await until(() => expect(counted).toBe(10))
+    left.abort()
+    await expect(disconnected).rejects.toThrow()
+    // Answered after the server has seen the end of the request before.
+    expect((await fixture.post('{ hello }', { headers })).status).toBe(200)
+    gate.resolve()
+    await until(() => expect(openSources.quiet).toBe(0))
+    expect((await fixture.post('{ hello }', { headers })).status).toBe(200)
+    expect([connections.size, metrics.connectionsOpened.sse]).toEqual([0, 0])
   })
 
   test('limits the TCP connections of one address to twice as many', async () => {

@@ -270,6 +270,7 @@ export async function startTestServer(
       | 'graphiqlTabs'
       | 'createContext'
       | 'bodyPace'
+      | 'rateLimits'
     >
   > = {},
 ): Promise<ServerFixture> {

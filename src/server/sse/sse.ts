@@ -98,12 +98,6 @@ export function createEventStreamPlugin(options: {
     const frames = several ?? frameResults(source, subscriptions.has(request))
     if (!isAsyncIterable(source))
       return new Response(createEventStream({ frames, response: res, keepAliveMs, confirmMs }).body, { headers })
-    // The client disconnected while the subscription was being opened: a connection registered now
-    // would never be unregistered.
-    if (res.closed) {
-      frames.return()
-      return new Response(null)
-    }
     if (transport === 'sse' && !options.liveUpdates) {
       frames.return()
       return refuse(liveUpdatesOff.status, liveUpdatesOff.code, liveUpdatesOff.message)
@@ -124,6 +118,12 @@ export function createEventStreamPlugin(options: {
         frames.return()
         return refuse(429, 'RATE_LIMITED', limit.message, limit.retryAfterMs)
       }
+    }
+    // The client disconnected during one of the waits above: a connection registered now would never
+    // be unregistered. From here until the listener below, nothing is awaited.
+    if (res.closed) {
+      frames.return()
+      return new Response(null)
     }
     let end: (why: string) => void = () => undefined
     const connection = connections.mayOpen(from.address)

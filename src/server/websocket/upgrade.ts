@@ -82,8 +82,13 @@ export function createUpgrade(options: {
       if (!budgets.areLimited) return sockets.upgrade(request, socket, head, from)
       budgets.use('connections', { key: null, from, subject: 'ws' }).then(
         (limit) => {
-          if (limit === null) sockets.upgrade(request, socket, head, from)
-          else refuseUpgrade(socket, 429, limit.message, limit.retryAfterMs)
+          if (limit !== null) return refuseUpgrade(socket, 429, limit.message, limit.retryAfterMs)
+          // Many upgrades may have waited together, and all of them passed the first check.
+          crowd.pass(() => {
+            const late = refusalOf(request, from)
+            if (late === null) sockets.upgrade(request, socket, head, from)
+            else refuseUpgrade(socket, ...late)
+          })
         },
         (error: unknown) => {
           logger.error({ err: error }, 'failed to limit an upgrade')
