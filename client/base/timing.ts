@@ -55,7 +55,11 @@ export interface Timing {
    * @default 5000
    */
   readonly maxReconnectMs: number
-  /** Upper bound of all other pauses. @default 20000 */
+  /**
+   * Upper bound of all other pauses, and of the wait that the server asks for when a limit is
+   * reached (`Retry-After`, `retryAfterMs`), to which a pause is added.
+   * @default 20000
+   */
   readonly maxBackoffMs: number
   /**
    * Pause before a better transport is probed again in the background; it doubles with each

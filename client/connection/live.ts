@@ -1,4 +1,4 @@
-import { backoff } from '../base/backoff.ts'
+import { backoff, readRetryAfter } from '../base/backoff.ts'
 import { after, hasNetwork, isVisible, watchEnvironment } from '../base/environment.ts'
 import { createStore, type MutableStore } from '../base/store.ts'
 import type { Timing } from '../base/timing.ts'
@@ -73,6 +73,8 @@ export function createLive(options: {
   let hasWorked = false
   let hasBestWorked = false
   let nextTryAt: number | null = null
+  /** The time that the server asked for when it refused the last connection. */
+  let retryAfterMs = 0
   let lastSignOfLifeAt: number | null = null
   let roundTripMs: number | null = null
   /** The number of tokens found expired since data last arrived, and the last of them. */
@@ -238,6 +240,7 @@ export function createLive(options: {
     end: ConnectionEnd,
   ): FallbackEvent => {
     const { reason } = end
+    retryAfterMs = end.is === 'lost' ? readRetryAfter(end.retryAfterMs, timing.maxBackoffMs) : 0
     if (end.is === 'refused') return { type: 'refused', reason }
     if (end.is === 'lost') {
       const { kind } = end
@@ -263,6 +266,7 @@ export function createLive(options: {
    */
   const tryAgain = (stops: (() => void)[]): void => {
     const { findObstacle } = options
+    retryAfterMs = 0
     // Every few attempts is a full round regardless: the request may be blocked where a transport
     // is not.
     const isFullRound = state.attempt < 2 || state.attempt % fullRoundEvery === 0
@@ -284,7 +288,7 @@ export function createLive(options: {
     nextTryAt = null
     const stops: (() => void)[] = []
     if (state.is === 'waiting') {
-      const ms = backoff(state.attempt, timing.backoffMs, timing.maxReconnectMs, Math.random())
+      const ms = retryAfterMs + backoff(state.attempt, timing.backoffMs, timing.maxReconnectMs, Math.random())
       nextTryAt = Date.now() + ms
       stops.push(after(ms, () => tryAgain(stops)))
     }
@@ -365,7 +369,7 @@ export function createLive(options: {
     connection,
     subscribe: subscriptions.add,
     onReached() {
-      if (state.is === 'waiting' && state.attempt >= 2) dispatch({ type: 'due' })
+      if (state.is === 'waiting' && state.attempt >= 2 && retryAfterMs === 0) dispatch({ type: 'due' })
     },
     reconnect() {
       expired = undefined

@@ -4,7 +4,13 @@ import type { LossKind, Transport, TransportConnection } from '../transport/tran
 
 /** How a connection ended without being closed by the client. */
 export type ConnectionEnd =
-  | { readonly is: 'lost'; readonly kind: LossKind; readonly reason: string }
+  | {
+      readonly is: 'lost'
+      readonly kind: LossKind
+      readonly reason: string
+      /** The time that the server asks the client to wait. */
+      readonly retryAfterMs?: number | undefined
+    }
   | { readonly is: 'expired'; readonly reason: string }
   | { readonly is: 'refused'; readonly reason: string }
 
@@ -63,7 +69,7 @@ export function openConnection(options: {
           if (!isOver) onConfirmed()
         },
         heard: (roundTripMs) => (isOver ? undefined : onHeard(roundTripMs)),
-        lost: (kind, reason) => end({ is: 'lost', kind, reason }),
+        lost: (kind, reason, retryAfterMs) => end({ is: 'lost', kind, reason, retryAfterMs }),
         expired: (reason) => end({ is: 'expired', reason }),
         refused: (reason) => end({ is: 'refused', reason }),
       },

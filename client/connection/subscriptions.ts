@@ -1,4 +1,4 @@
-import { backoff } from '../base/backoff.ts'
+import { backoff, readRetryAfter } from '../base/backoff.ts'
 import { after } from '../base/environment.ts'
 import type { Timing } from '../base/timing.ts'
 import { isUnknownToServer, newerThanServer } from '../transport/generated.ts'
@@ -140,7 +140,7 @@ export function createSubscriptions(options: {
     }
     /** @returns true: this connection sends no further results to the subscription */
     const refuse = (result: StreamResult): true => {
-      const { code, retryable } = result.errors?.[0]?.extensions ?? {}
+      const { code, retryable, retryAfterMs } = result.errors?.[0]?.extensions ?? {}
       const isNewer = options.isGenerated === true && isUnknownToServer(result.errors)
       if (isNewer) unknownSince ??= Date.now()
       const leftMs = isNewer ? (unknownSince ?? 0) + timing.upgradeMs - Date.now() : Number.POSITIVE_INFINITY
@@ -149,7 +149,8 @@ export function createSubscriptions(options: {
         stop()
         refusals += 1
         refusal = isNewer ? newerThanServer : isStale ? null : (result.errors?.[0]?.message ?? '')
-        const ms = isStale ? 0 : backoff(refusals, timing.backoffMs, timing.maxBackoffMs, Math.random())
+        const waitMs = code === 'RATE_LIMITED' ? readRetryAfter(retryAfterMs, timing.maxBackoffMs) : 0
+        const ms = isStale ? 0 : waitMs + backoff(refusals, timing.backoffMs, timing.maxBackoffMs, Math.random())
         stopTimer = after(Math.min(ms, leftMs), start)
       } else {
         const [error] = result.errors ?? []

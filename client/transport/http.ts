@@ -67,13 +67,15 @@ export async function readErrorCode(response: Response): Promise<string | null> 
  *
  * @param code - the result of {@link readErrorCode}
  */
-export function tellStatus({ status }: Response, code: string | null, listener: ConnectionListener): void {
+export function tellStatus({ status, headers }: Response, code: string | null, listener: ConnectionListener): void {
   if (status === 401 && code !== null) listener.expired('The server does not accept the token (401)')
   else if (status === 403 && code !== null) listener.refused('The server refuses this client (403)')
   else if (status === 401 || status === 403)
     listener.lost('failed', `Something between this device and the server answered with status ${status}`)
-  else if (status === 429) listener.lost('busy', 'The server has too many connections of this client (429)')
-  else if (status === 503) listener.lost('busy', 'The server cannot serve now (503)')
+  else if (status === 429) {
+    const reason = 'The server has too many connections or requests of this client (429)'
+    listener.lost('busy', reason, 1_000 * Number(headers.get('retry-after')))
+  } else if (status === 503) listener.lost('busy', 'The server cannot serve now (503)')
   else listener.lost('failed', `The server answered with status ${status}`)
 }
 

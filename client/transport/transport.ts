@@ -54,7 +54,8 @@ export interface ConnectionListener {
   confirmed(): void
   /** The server has shown a sign of life. @param roundTripMs - where it was measured */
   heard(roundTripMs?: number): void
-  lost(kind: LossKind, reason: string): void
+  /** @param retryAfterMs - the time that the server asks the client to wait */
+  lost(kind: LossKind, reason: string, retryAfterMs?: number): void
   /** The token in use is no longer accepted. */
   expired(reason: string): void
   /** The server refuses this client permanently. */
@@ -120,8 +121,8 @@ export function notifyOnce(listener: ConnectionListener, onEnd: () => void): Con
     heard(roundTripMs) {
       if (!isOver) listener.heard(roundTripMs)
     },
-    lost(kind, reason) {
-      if (end()) listener.lost(kind, reason)
+    lost(kind, reason, retryAfterMs) {
+      if (end()) listener.lost(kind, reason, retryAfterMs)
     },
     expired(reason) {
       if (end()) listener.expired(reason)

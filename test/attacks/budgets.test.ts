@@ -82,6 +82,16 @@ describe('operations beyond their budget', () => {
     await client.dispose()
   })
 
+  test('a client that polls uses no budget of subscriptions', async () => {
+    const headers = await door.headers('poller')
+    const query = 'subscription { notifications { __typename } }'
+    for (let n = 0; n < 6; n++) {
+      await using stream = await openStream(door.server.url, query, { headers, extensions: { catchUp: true } })
+      expect(stream.response.status).toBe(200)
+      expect((await stream.rest()).at(-1)).toMatchObject({ event: 'complete' })
+    }
+  })
+
   test('a mutation without failures of its own: 429', async () => {
     const headers = await door.headers('reader')
     const { answer, before } = await flood(() => get('mutation { markAllNotificationsRead { __typename } }', headers))

@@ -17,7 +17,7 @@ import { noTracing, type Tracing } from '../../tracing/tracing.ts'
 import type { Budgets } from '../connections/budgets.ts'
 import type { OperationType, ServerMetrics } from '../connections/server-metrics.ts'
 import { type Work, type WorkSource, workOf } from '../connections/work.ts'
-import type { OperationContext, WriteAudit } from '../request/context.ts'
+import { type OperationContext, type WriteAudit, wantsCatchUp } from '../request/context.ts'
 import { declaredParams, retainedBytes, tooMuchRetained } from '../request/declared-params.ts'
 import { createIntrospectionCheck, type Exposure } from '../request/exposure.ts'
 import { codeOf } from '../request/mask.ts'
@@ -155,8 +155,10 @@ export function createPolicy(options: {
     },
     async onSubscribe({ args, setSubscribeFn, setResultAndStopExecution }) {
       setSubscribeFn(live?.subscribe ?? subscribeAlone)
-      const refusal =
-        retainDeclared(args) ?? refuse(args) ?? (budgets.areLimited ? await limit('subscriptions', args) : null)
+      // A client that polls sends hundreds of requests per minute for one subscription; the limits of
+      // work apply to them.
+      const isCounted = budgets.areLimited && !wantsCatchUp(args.contextValue as unknown as OperationContext)
+      const refusal = retainDeclared(args) ?? refuse(args) ?? (isCounted ? await limit('subscriptions', args) : null)
       if (refusal !== null) setResultAndStopExecution(refusal)
       return {
         onSubscribeResult({ result, setResult }) {

@@ -5,7 +5,7 @@ import type { TidingsClient } from '../../../client/tidings-client.ts'
 import type { TransportName } from '../../../client/transport/transport.ts'
 import { type Gate, startGate } from '../support/gate.ts'
 import { makeConcept, retryMutation } from '../support/roadmap.ts'
-import { type Site, startSite } from '../support/site.ts'
+import { quick, type Site, startSite } from '../support/site.ts'
 import { eventually, recordStates, watch } from '../support/watch.ts'
 
 let site: Site
@@ -87,3 +87,40 @@ test.for<TransportName>(['sse', 'polling'])(
     )
   },
 )
+
+const limited = {
+  type: 'application/graphql-response+json',
+  body: JSON.stringify({
+    errors: [{ message: 'Too many', extensions: { code: 'RATE_LIMITED', retryAfterMs: 3_600_000 } }],
+  }),
+}
+/** Without the time of the server, the pauses take milliseconds. */
+const timing = { ...quick, maxBackoffMs: 3_600_000 }
+
+test.for<TransportName>(['sse', 'polling'])('a client waits as long as a 429 over %s asks for', async (transport) => {
+  const id = await site.count(1)
+  gate.answer = { ...limited, status: 429, headers: { 'retry-after': '3600' } }
+  await using client = site.client({ url: gate.url, transports: [transport], timing })
+  const watching = watch(client, id)
+  await eventually(() => expect(is(client).nextTryAt).toBeGreaterThan(Date.now() + 1_800_000))
+  gate.answer = null
+  client.connection.reconnect()
+  site.step(1)
+  await watching.done
+})
+
+test('a subscription beyond its budget waits as long as the server asks for', async () => {
+  const id = await site.count(1)
+  gate.answer = { ...limited, status: 200 }
+  gate.seen.length = 0
+  await using client = site.client({ url: gate.url, transports: ['polling'], timing })
+  const watching = watch(client, id)
+  await eventually(() => expect(is(client).reason).toContain('Too many'))
+  for (let index = 0; index < 50; index++) await (await fetch(gate.url, { method: 'POST' })).text()
+  expect(gate.seen.filter((one) => one === 'POST text/event-stream')).toHaveLength(1)
+  gate.answer = null
+  gate.cut()
+  client.connection.reconnect()
+  site.step(1)
+  await watching.done
+})

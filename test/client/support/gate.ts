@@ -27,7 +27,12 @@ export interface Gate extends AsyncDisposable {
    */
   streams: 'pass' | 'hold' | 'stall'
   /** Answers every request itself, as a firewall or a captive portal does; null to forward them. */
-  answer: { readonly status: number; readonly type: string; readonly body: string } | null
+  answer: {
+    readonly status: number
+    readonly type: string
+    readonly body: string
+    readonly headers?: Readonly<Record<string, string>>
+  } | null
   fadeMs: number
   stallBytes: number
   /** Every request, as `POST text/event-stream`, and every upgrade. */
@@ -50,9 +55,9 @@ export async function startGate(target: () => number): Promise<Gate> {
   const pass = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     gate.seen.push(`${incoming.method} ${incoming.headers.accept}`)
     if (gate.answer !== null) {
-      const { status, type, body } = gate.answer
+      const { status, type, body, headers } = gate.answer
       incoming.resume()
-      return void outgoing.writeHead(status, { 'content-type': type }).end(body)
+      return void outgoing.writeHead(status, { 'content-type': type, ...headers }).end(body)
     }
     const { method, url: path, headers } = incoming
     const onward = request(
