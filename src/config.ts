@@ -304,7 +304,11 @@ export const settings = {
   MAX_QUERY_COST: setting(number(1, 1_000_000), '5000', 'maximum estimated cost of an operation'),
   MAX_SUBSCRIPTIONS_PER_SOCKET: setting(number(1, 100_000), '100', 'maximum subscriptions per WebSocket'),
   MAX_SOCKETS_PER_VIEWER: setting(number(1, 1_000_000), '50', 'maximum WebSockets per viewer on one server'),
-  MAX_SOCKETS_PER_ADDRESS: setting(number(1, 1_000_000), '200', 'maximum WebSockets per address on one server'),
+  MAX_SOCKETS_PER_ADDRESS: setting(
+    number(1, 1_000_000),
+    '200',
+    'maximum WebSockets per address on one server; for every limit per address, an IPv6 address counts by its first 64 bits',
+  ),
   MAX_SOCKET_WORK: setting(
     number(1_024, 1_000_000_000),
     '524288',
@@ -357,7 +361,7 @@ export const settings = {
   RATE_LIMIT_ADDRESS_FACTOR: setting(
     number(1, 10_000),
     '5',
-    'how many times the budget of a caller one address may use; an IPv6 address counts by its first 64 bits',
+    'how many times the budget of a caller one address may use',
   ),
   MAX_STARTS_PER_MINUTE: setting(number(1, 1_000_000), '60', 'maximum task starts per viewer and minute'),
 } as const satisfies Record<string, Setting<unknown>>

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { networkOf } from '../network.ts'
 import type { AuditRecord } from './audit-event.ts'
 
 /**
@@ -43,8 +44,8 @@ export interface CollectorLimits {
   /** Maximum time span of a row, so that a day remains readable; default one hour. */
   readonly longestMs?: number
   /**
-   * Maximum new rows per minute of one user, or of one address without a user; the excess is
-   * counted in one row of that source. Default 60.
+   * Maximum new rows per minute of one user, or of one network without a user; the excess is
+   * counted in one row of that source, with its network as address. Default 60.
    */
   readonly perSource?: number
   /**
@@ -123,7 +124,7 @@ export function createCollector({
         bySource.clear()
       }
       if (newRows >= perMinute) return put(othersOfAll(fact), 1)
-      const source = fact.userId === null ? `a${fact.address}` : `u${fact.userId}`
+      const source = fact.userId === null ? `a${networkOfFact(fact)}` : `u${fact.userId}`
       const known = bySource.get(source) ?? 0
       if (known >= perSource) return put(othersOf(fact), 1)
       bySource.set(source, known + 1)
@@ -169,9 +170,15 @@ function keyOf({ event, userId, address, userAgent, subject, reason }: AuditReco
   return JSON.stringify([event, userId, address, userAgent, subject, reason])
 }
 
-function othersOf({ event, userId, address }: AuditRecord): AuditRecord {
+/** Returns the network of the address, by which facts without a user are limited. */
+function networkOfFact({ address }: AuditRecord): string | null {
+  return address === null ? null : networkOf(address)
+}
+
+function othersOf(fact: AuditRecord): AuditRecord {
+  const { event, userId } = fact
   const detail = 'More of this caller in one minute than are told one by one'
-  return { event, userId, address, userAgent: null, subject: null, reason: 'others', detail }
+  return { event, userId, address: networkOfFact(fact), userAgent: null, subject: null, reason: 'others', detail }
 }
 
 function othersOfAll({ event }: AuditRecord): AuditRecord {

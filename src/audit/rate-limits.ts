@@ -3,6 +3,7 @@ import { Redis } from 'ioredis'
 import type { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import { TidingsError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
+import { networkOf } from '../network.ts'
 import { type RateLimitBudgets, type RateLimitClass, rateLimitClasses } from '../rate-limit-classes.ts'
 
 /** The caller whose budget is used. */
@@ -119,20 +120,6 @@ async function consume(
 /** Returns the name of a class as words: `failed tokens`. */
 function wordsOf(name: RateLimitClass): string {
   return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
-}
-
-/**
- * Returns the network that counts as one address: an IPv4 address, or the first 64 bits of an IPv6
- * address, as a single machine usually has all addresses that begin with these.
- */
-export function networkOf(address: string): string {
-  if (!address.includes(':')) return address
-  const [head = '', tail] = address.split('%')[0]?.split('::') ?? []
-  const left = head === '' ? [] : head.split(':')
-  const right = tail === undefined || tail === '' ? [] : tail.split(':')
-  const zeros = tail === undefined ? [] : Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0')
-  const groups = [...left, ...zeros, ...right].slice(0, 4)
-  return `${groups.map((group) => group.toLowerCase().replace(/^0+(?=.)/, '')).join(':')}::/64`
 }
 
 function openRedis(url: string, logger: Logger): Redis {

@@ -71,6 +71,14 @@ describe('facts are collected', () => {
     })
   })
 
+  it('all addresses of an IPv6 network are one source', () => {
+    const { collector } = create({ perSource: 10 })
+    for (let i = 0; i < 1_000; i++) collector.add(refusal(`2001:db8:1:2::${i.toString(16)}`))
+    const rows = collector.take(2_000)
+    expect(rows).toHaveLength(11)
+    expect(rows.at(-1)).toMatchObject({ address: '2001:db8:1:2::/64', reason: 'others', count: 990 })
+  })
+
   it('many addresses get a limited number of rows per minute, and one per event that counts the rest', () => {
     const { collector } = create({ perMinute: 100 })
     for (let i = 0; i < 1_000; i++) collector.add(refusal(`192.0.2.${i}`))

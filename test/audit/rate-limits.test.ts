@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createRateLimits, keyOfToken, keyOfUser, networkOf, type RateLimits } from '../../src/audit/rate-limits.ts'
+import { createRateLimits, keyOfToken, keyOfUser, type RateLimits } from '../../src/audit/rate-limits.ts'
 import { parseConfig } from '../../src/config.ts'
 import { silentLogger } from '../../src/logger.ts'
+import { networkOf } from '../../src/network.ts'
 import { createTcpProxy } from '../support/proxy.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
@@ -112,6 +113,9 @@ test.each([
   ['2001:DB8:0001:0002::9', '2001:db8:1:2::/64'],
   ['2001:db8::9', '2001:db8:0:0::/64'],
   ['::1', '0:0:0:0::/64'],
+  ['0:0:0:0::/64', '0:0:0:0::/64'],
+  ['2001:db8:1:2::/64', '2001:db8:1:2::/64'],
+  ['::ffff:10.0.0.1', '10.0.0.1'],
   ['fe80::1%eth0', 'fe80:0:0:0::/64'],
 ])('the network of %s is %s', (address, network) => {
   expect(networkOf(address)).toBe(network)

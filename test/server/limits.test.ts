@@ -218,6 +218,14 @@ describe('sockets', () => {
     const again = await open('1.1.1.1')
     expect(again.status).toBe('open')
     again.socket.terminate()
+
+    // One machine has all the addresses of such a network.
+    const many = [await open('2001:db8:1:2::3'), await open('2001:db8:1:2:ffff::4')]
+    expect(many.map(({ status }) => status)).toEqual(['open', 'open'])
+    expect((await open('2001:db8:1:2::5')).status).toBe(429)
+    const neighbor = await open('2001:db8:1:3::3')
+    expect(neighbor.status).toBe('open')
+    for (const { socket } of [...many, neighbor]) socket.terminate()
   })
 
   test('limits the connections of one address that open together, and those of clients that have left', async () => {

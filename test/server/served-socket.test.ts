@@ -32,7 +32,7 @@ async function open() {
     logger: silentLogger,
     refine: (_socket: WebSocket, error: unknown) => error,
   }
-  const from = { address: '127.0.0.1', userAgent: null }
+  const from = { address: '127.0.0.1', network: '127.0.0.1', userAgent: null }
   const server = stack.use(createServer())
   server.on('upgrade', (request, tcp, head) =>
     sockets.handleUpgrade(request, tcp, head, (socket) => {

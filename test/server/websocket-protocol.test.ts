@@ -54,7 +54,7 @@ test('a socket that closes while its token is read is not accepted', async () =>
   })
   await using server = createServer()
   server.on('upgrade', (request, tcp, head) =>
-    sockets.upgrade(request, tcp, head, { address: '127.0.0.1', userAgent: null }),
+    sockets.upgrade(request, tcp, head, { address: '127.0.0.1', network: '127.0.0.1', userAgent: null }),
   )
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

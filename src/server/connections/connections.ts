@@ -42,10 +42,10 @@ export interface Connection {
 export interface Connections extends Iterable<Connection> {
   readonly size: number
   /**
-   * Whether one more connection from this address is allowed. Call it before doing any work for the
+   * Whether one more connection from this network is allowed. Call it before doing any work for the
    * connection.
    */
-  mayOpen(address: string): boolean
+  mayOpen(network: string): boolean
   /** Registers a connection. */
   open(transport: Transport, from: ClientInfo, control: ConnectionControl): Connection
   /**
@@ -74,7 +74,7 @@ export function createConnections(limits: ConnectionLimits, metrics: ServerMetri
   }
   /** In the order of opening. */
   const open = new Set<Entry>()
-  const byAddress = new Map<string, number>()
+  const byNetwork = new Map<string, number>()
   const byViewer = new Map<string, number>()
   let opened = 0
   const add = (counts: Map<string, number>, key: string, by: number): void => {
@@ -90,11 +90,11 @@ export function createConnections(limits: ConnectionLimits, metrics: ServerMetri
       return open.size
     },
     [Symbol.iterator]: () => open.values(),
-    mayOpen: (address) => (byAddress.get(address) ?? 0) < limits.MAX_SOCKETS_PER_ADDRESS,
+    mayOpen: (network) => (byNetwork.get(network) ?? 0) < limits.MAX_SOCKETS_PER_ADDRESS,
     open(transport, from, control) {
       const entry: Entry = { id: `c${++opened}`, transport, from, openedAtMs: Date.now(), userId: null, control }
       open.add(entry)
-      add(byAddress, from.address, 1)
+      add(byNetwork, from.network, 1)
       metrics.opened(transport)
       return entry
     },
@@ -110,7 +110,7 @@ export function createConnections(limits: ConnectionLimits, metrics: ServerMetri
       const entry = entryOf(connection)
       if (entry === undefined) return
       open.delete(entry)
-      add(byAddress, entry.from.address, -1)
+      add(byNetwork, entry.from.network, -1)
       if (entry.userId !== null) add(byViewer, entry.userId, -1)
       metrics.closed(entry.transport)
     },

@@ -2,7 +2,7 @@ import type { Viewer } from '../../tasks/model/viewer.ts'
 import type { ClientInfo } from '../request/client-address.ts'
 
 /** A client that follows a topic by polling. */
-export interface Poller extends ClientInfo {
+export interface Poller extends Omit<ClientInfo, 'network'> {
   readonly id: string
   readonly userId: string | null
   readonly openedAtMs: number

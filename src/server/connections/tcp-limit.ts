@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Config } from '../../config.ts'
+import { networkOf } from '../../network.ts'
 import type { ServerMetrics } from './server-metrics.ts'
 
 /**
@@ -21,25 +22,25 @@ export function limitConnections(
 ): void {
   if (config.TRUST_PROXY) return
   const maxConnections = connectionsPerSocket * config.MAX_SOCKETS_PER_ADDRESS
-  const byAddress = new Map<string, number>()
+  const byNetwork = new Map<string, number>()
   // One function for all connections; `this` is the connection.
-  const addressOf = new WeakMap<Socket, string>()
+  const networks = new WeakMap<Socket, string>()
   function onClose(this: Socket): void {
-    const address = addressOf.get(this) ?? ''
-    const count = (byAddress.get(address) ?? 0) - 1
-    if (count > 0) byAddress.set(address, count)
-    else byAddress.delete(address)
+    const network = networks.get(this) ?? ''
+    const count = (byNetwork.get(network) ?? 0) - 1
+    if (count > 0) byNetwork.set(network, count)
+    else byNetwork.delete(network)
   }
   server.on('connection', (socket) => {
-    const address = socket.remoteAddress ?? ''
-    const count = byAddress.get(address) ?? 0
+    const network = networkOf(socket.remoteAddress ?? '')
+    const count = byNetwork.get(network) ?? 0
     if (count >= maxConnections) {
       metrics.refused('tcp')
       socket.destroy()
       return
     }
-    byAddress.set(address, count + 1)
-    addressOf.set(socket, address)
+    byNetwork.set(network, count + 1)
+    networks.set(socket, network)
     socket.once('close', onClose)
   })
 }

@@ -6,7 +6,8 @@ export type WorkLimits = Pick<Config, 'MAX_SOCKET_WORK' | 'MAX_VIEWER_WORK' | 'M
 
 /** The origin of some work. */
 export interface WorkSource {
-  readonly address: string
+  /** See `ClientInfo`. */
+  readonly network: string
   /** Null without a token. */
   readonly userId: string | null
   /** The id of the WebSocket; undefined for other transports. */
@@ -26,7 +27,7 @@ export interface Work {
   /** The same for the WebSocket alone. */
   socketWaitMs(source: WorkSource): number
   /**
-   * Whether the address has made as much work in this turn of the event loop as it may; others would
+   * Whether the network has made as much work in this turn of the event loop as it may; others would
    * wait for the rest.
    */
   isTurnSpent(source: WorkSource): boolean
@@ -55,23 +56,23 @@ export function createWork(limits: WorkLimits): Work {
   const viewers = bucketsFor(limits.MAX_VIEWER_WORK)
   const addresses = bucketsFor(limits.MAX_ADDRESS_WORK)
   const socketWaitMs = ({ socketId }: WorkSource): number => (socketId === undefined ? 0 : sockets.waitMs(socketId))
-  /** The work of this turn of the event loop by address. */
+  /** The work of this turn of the event loop by network. */
   const turn = new Map<string, number>()
   return {
-    record({ address, userId, socketId }, bytes) {
+    record({ network, userId, socketId }, bytes) {
       if (turn.size === 0) setImmediate(() => turn.clear())
-      turn.set(address, (turn.get(address) ?? 0) + bytes)
-      addresses.take(address, bytes)
+      turn.set(network, (turn.get(network) ?? 0) + bytes)
+      addresses.take(network, bytes)
       if (userId !== null) viewers.take(userId, bytes)
       if (socketId !== undefined) sockets.take(socketId, bytes)
     },
     waitMs(source) {
-      const { address, userId } = source
+      const { network, userId } = source
       const viewerMs = userId === null ? 0 : viewers.waitMs(userId)
-      return Math.max(addresses.waitMs(address), viewerMs, socketWaitMs(source))
+      return Math.max(addresses.waitMs(network), viewerMs, socketWaitMs(source))
     },
     socketWaitMs,
-    isTurnSpent: ({ address }) => (turn.get(address) ?? 0) > maxTurnBytes,
+    isTurnSpent: ({ network }) => (turn.get(network) ?? 0) > maxTurnBytes,
   }
 }
 

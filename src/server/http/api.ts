@@ -188,7 +188,7 @@ export function createApi(options: {
       if (type !== '') headers['content-type'] = headers['content-type']?.replace(/^[^;]*/, type)
       const viewer = await readViewer(request, response, { type, from })
       if (viewer === undefined) return
-      const source = { address: from.address, userId: viewer?.userId ?? null }
+      const source = { network: from.network, userId: viewer?.userId ?? null }
       const waitMs = work.waitMs(source)
       if (waitMs > 0) {
         metrics.refused('work')

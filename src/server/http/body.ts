@@ -77,7 +77,7 @@ export function createBodyLimitPlugin(options: {
             : 'MAX_BODY_BYTES'
         const body = await refusing(async () => {
           const bytes = await readBody(req, { maxBytes: limits[setting], setting, pace })
-          work.record({ address: from.address, userId: viewer?.userId ?? null }, bytes.length)
+          work.record({ network: from.network, userId: viewer?.userId ?? null }, bytes.length)
           if (isJson && isJsonTooDeep(bytes)) throw jsonTooDeep('request')
           return bytes
         })

@@ -185,7 +185,7 @@ export function createPolicy(options: {
 }
 
 function sourceOf({ viewer, from, socketId }: OperationContext): WorkSource {
-  return { address: from.address, userId: viewer?.userId ?? null, socketId }
+  return { network: from.network, userId: viewer?.userId ?? null, socketId }
 }
 
 /** Returns the code of the first error of a result; null without errors. */

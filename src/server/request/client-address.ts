@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Config } from '../../config.ts'
+import { networkOf, unmapped } from '../../network.ts'
 
 /**
  * Returns the address of the client: the remote address of the connection, or behind a trusted
  * proxy the last entry of `X-Forwarded-For`, which that proxy added. Earlier entries are claims of
  * the client.
  */
-export function readAddress(request: IncomingMessage, { TRUST_PROXY }: Pick<Config, 'TRUST_PROXY'>): string {
+function readAddress(request: IncomingMessage, { TRUST_PROXY }: Pick<Config, 'TRUST_PROXY'>): string {
   const header = TRUST_PROXY ? request.headers['x-forwarded-for'] : undefined
   const forwarded = (Array.isArray(header) ? header.join(',') : header)?.split(',').at(-1)?.trim()
-  const address = forwarded || request.socket.remoteAddress || 'unknown'
-  return address.replace(/^::ffff:(?=\d+\.)/, '')
+  return unmapped(forwarded || request.socket.remoteAddress || 'unknown')
 }
 
 /**
@@ -20,13 +20,17 @@ export function readAddress(request: IncomingMessage, { TRUST_PROXY }: Pick<Conf
  */
 export interface ClientInfo {
   readonly address: string
+  /** What the limits per address count as one address: see {@link networkOf}. */
+  readonly network: string
   readonly userAgent: string | null
 }
 
 /** Reads the address and the user agent of a request. */
 export function readClientInfo(request: IncomingMessage, config: Pick<Config, 'TRUST_PROXY'>): ClientInfo {
+  const address = readAddress(request, config)
   return {
-    address: readAddress(request, config),
+    address,
+    network: networkOf(address),
     userAgent: request.headers['user-agent']?.slice(0, maxUserAgentChars) ?? null,
   }
 }

@@ -126,7 +126,7 @@ export function createEventStreamPlugin(options: {
       return new Response(null)
     }
     let end: (why: string) => void = () => undefined
-    const connection = connections.mayOpen(from.address)
+    const connection = connections.mayOpen(from.network)
       ? connections.open(transport, from, {
           move: (why) =>
             end(`${why === 'away' ? 'the database cannot be reached' : 'this server is restarting'}; connect again`),

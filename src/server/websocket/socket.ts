@@ -131,8 +131,8 @@ class OpenWebSocket implements ServedSocket {
     this.sink = surroundings.live?.openSocket({ webSocket: socket, socket: tcp, owner: this })
   }
 
-  get address(): string {
-    return this.connection.from.address
+  get network(): string {
+    return this.connection.from.network
   }
 
   get userId(): string | null {

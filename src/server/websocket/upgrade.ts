@@ -61,11 +61,11 @@ export function createUpgrade(options: {
       metrics.refused('overload')
       return [503, overloadMessage]
     }
-    if (work.waitMs({ address: from.address, userId: null }) > 0) {
+    if (work.waitMs({ network: from.network, userId: null }) > 0) {
       metrics.refused('work')
       return [429, tooMuchWork('address')]
     }
-    if (connections.mayOpen(from.address)) return null
+    if (connections.mayOpen(from.network)) return null
     metrics.refused('address')
     const message = 'Too many connections of this address are open; try again later'
     note('LIMITED', null, from, { reason: 'address', subject: 'ws', detail: message })
