@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import type { AuditDetails } from '../../src/audit/audit-event.ts'
 import { declaredParams } from '../../src/server/request/declared-params.ts'
-import { openStream, resultOf } from './sse.ts'
+import { openBody, openStream, resultOf } from './sse.ts'
 import { ask, type ServerFixture, secret, signToken, startTestServer, subscribe, until } from './support.ts'
 
 interface Message {
@@ -127,6 +127,10 @@ describe('an operation retains', () => {
     if (operation?.kind !== 'OperationDefinition') throw new Error('The document has one operation')
     const given = { variables: { a: 1, c: 'x', toString: 2 }, extensions: { catchUp: true, other: 'x' } }
     expect(declaredParams(operation, given)).toEqual({ variables: { a: 1 }, extensions: { catchUp: true } })
+    const values = { catchUp: 'x'.repeat(100), traceparent: 'x'.repeat(100) }
+    expect(declaredParams(operation, { extensions: values })).toEqual({})
+    const traced = { catchUp: false, traceparent: 'x'.repeat(55) }
+    expect(declaredParams(operation, { extensions: traced })).toEqual({ extensions: traced })
     expect(declaredParams(operation, { variables: null, extensions: ['x'] })).toEqual({})
   })
 
@@ -139,6 +143,24 @@ describe('an operation retains', () => {
     expect(resultOf(await refused.next()).errors?.[0]?.message).toContain('too large together (MAX_MESSAGE_BYTES)')
     await using accepted = await open('x')
     expect(resultOf(await accepted.next())).toEqual({ data: { breaks: 1 } })
+  })
+
+  test('its document, if that is not cached, and no more on a stream with all its other operations', async () => {
+    await using fixture = await startTestServer({ environment: { MAX_MESSAGE_BYTES: '80000' } })
+    // Longer than a text that is cached.
+    const query = `subscription { silence } # ${'x'.repeat(35_000)}`
+    const operations = [1, 2, 3].map((id) => ({ id: `${id}`, query }))
+    await using stream = await openBody(fixture.server.url, { operations })
+    const error = {
+      message:
+        'The documents and variables of the operations on this stream are too large together (MAX_MESSAGE_BYTES)',
+      extensions: { code: 'RATE_LIMITED', retryable: true },
+    }
+    expect(JSON.parse((await stream.next())?.data ?? '')).toMatchObject({ id: '3', payload: { errors: [error] } })
+    await using client = await connect(fixture)
+    for (const { id } of operations) client.send({ type: 'subscribe', id, payload: { query } })
+    const message = error.message.replace('stream', 'socket')
+    await until(() => expect(client.received).toEqual([{ type: 'error', id: '3', payload: [{ ...error, message }] }]))
   })
 })
 

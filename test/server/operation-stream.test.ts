@@ -1,3 +1,6 @@
+import { type ClientRequest, request } from 'node:http'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openBody, type SseStream } from './sse.ts'
 import { type GraphqlBody, open, type ServerFixture, secret, signToken, startTestServer, until } from './support.ts'
@@ -126,6 +129,28 @@ describe('several operations in one request', () => {
     expect(isComplete).toBe(true)
   })
 
+  test('do not retain their request', async () => {
+    await using unlimited = await startTestServer({
+      environment: { MAX_VIEWER_WORK: '1000000000', MAX_ADDRESS_WORK: '1000000000' },
+    })
+    const before = await heapUsed()
+    const undeclared = 'x'.repeat(900_000)
+    const streams: ClientRequest[] = []
+    for (let index = 0; index < 20; index++) {
+      const sent = request(`${unlimited.server.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+      })
+      streams.push(sent.on('error', () => undefined))
+      const operation = { id: '1', query: silence, variables: { undeclared: `${undeclared}${index}` } }
+      sent.end(JSON.stringify({ operations: [operation] }))
+    }
+    await until(() => expect(open.quiet).toBe(20))
+    expect((await heapUsed()) - before).toBeLessThan(9_000_000)
+    for (const stream of streams) stream.destroy()
+    await until(() => expect(open.quiet).toBe(0))
+  })
+
   test('leave nothing behind when the client disconnects', async () => {
     const stream = await openOperations([
       { id: '1', query: silence },
@@ -201,3 +226,14 @@ test('a stream with several operations is authenticated once, and ends when its 
   expect((await stream.rest()).at(-1)).toEqual({ comment: 'the token has expired; connect again with a new one' })
   expect(stream.isCut).toBe(true)
 })
+
+/** Returns the bytes in use after garbage collections, which Node exposes only behind a flag. */
+async function heapUsed(): Promise<number> {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  for (let turn = 0; turn < 3; turn++) {
+    collect()
+    await new Promise(setImmediate)
+  }
+  return process.memoryUsage().heapUsed
+}

@@ -32,7 +32,7 @@ test('a socket that closes while its token is read is not accepted', async () =>
   const protocol = createSocketProtocol({
     ...door,
     maxSubscriptions: 10,
-    api: { envelop: unused, subscribeShared: unused },
+    api: { envelop: unused, uncachedChars: () => 0, subscribeShared: unused },
     tokens: {
       areRequired: true,
       read() {

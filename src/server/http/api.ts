@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { ExecutionArgs, GraphQLSchema } from 'graphql'
+import type { DocumentNode, ExecutionArgs, GraphQLSchema } from 'graphql'
 import { createYoga } from 'graphql-yoga'
 import type { Config } from '../../config.ts'
 import { TidingsError } from '../../errors.ts'
@@ -44,6 +44,8 @@ export interface Api {
   envelop(context: Omit<OperationContext, 'req'>): Enveloped
   /** Executes a shared subscription, on any transport: see `Policy.subscribeShared`. */
   subscribeShared(place: SharedDestination, args: ExecutionArgs): ReturnType<Live['subscribe']>
+  /** Returns the length of a document's text; 0 when it is cached. */
+  uncachedChars(document: DocumentNode): number
   dispose(): void | Promise<void>
 }
 
@@ -104,6 +106,7 @@ export function createApi(options: {
         maxStreamMs: config.MAX_STREAM_MS,
         liveUpdates: config.LIVE_UPDATES,
         maxSubscriptions: config.MAX_SUBSCRIPTIONS_PER_SOCKET,
+        maxRetainedBytes: config.MAX_MESSAGE_BYTES,
         envelop: (operationContext): Enveloped => yoga.getEnveloped(operationContext) as unknown as Enveloped,
       }),
       createUnavailablePlugin(),
@@ -227,6 +230,7 @@ export function createApi(options: {
       const contextValue = { ...(await createContext(viewer, { catchUp: false, from })), from, socketId, sinkOperation }
       return policy.subscribeShared({ ...args, contextValue })
     },
+    uncachedChars: policy.uncachedChars,
     dispose: () => yoga.dispose(),
   }
 }

@@ -21,7 +21,7 @@ import { type OperationContext, type WriteAudit, wantsCatchUp } from '../request
 import { declaredParams, retainedBytes, tooMuchRetained } from '../request/declared-params.ts'
 import { createIntrospectionCheck, type Exposure } from '../request/exposure.ts'
 import { codeOf } from '../request/mask.ts'
-import { createOperations, nameRootField, type OperationLimits } from './operations.ts'
+import { createOperations, nameRootField, type OperationLimits, type Operations } from './operations.ts'
 import { createTracedExecute } from './traced-execute.ts'
 
 /** The arguments that `execute` and `subscribe` have in common, as far as the policy reads them. */
@@ -41,6 +41,8 @@ export interface Policy {
    * each of many mostly idle subscribers.
    */
   readonly subscribeShared: (args: ExecutionArgs) => ReturnType<Live['subscribe']>
+  /** See {@link Operations.uncachedChars}. */
+  readonly uncachedChars: (document: DocumentNode) => number
 }
 
 /**
@@ -105,13 +107,14 @@ export function createPolicy(options: {
    * stream. The protocol of WebSockets does the same for its operations.
    */
   const retainDeclared = (args: { -readonly [K in keyof Arguments]: Arguments[K] }): ExecutionResult | null => {
-    const { req, params } = args.contextValue as Partial<OperationContext>
+    const { req, params, retain } = args.contextValue as Partial<OperationContext>
     const operation = getOperationAST(args.document, args.operationName)
     if (req === undefined || params === undefined || !operation) return null
     const declared = declaredParams(operation, params)
     Object.assign(params, { query: '', variables: undefined, extensions: undefined, ...declared })
     args.variableValues = declared.variables
-    if (retainedBytes(declared) <= options.limits.MAX_MESSAGE_BYTES) return null
+    const bytes = retainedBytes(declared, operations.uncachedChars(args.document))
+    if (bytes <= options.limits.MAX_MESSAGE_BYTES && retain?.(bytes) !== false) return null
     metrics.refused('retained')
     return { errors: [tooMuchRetained('stream')] }
   }
@@ -172,6 +175,7 @@ export function createPolicy(options: {
   }
   return {
     plugin,
+    uncachedChars: operations.uncachedChars,
     async subscribeShared(args) {
       if (live === undefined) throw new Error('Nothing is shared on this server')
       const result =

@@ -36,6 +36,11 @@ export interface OperationContext {
   readonly from: ClientInfo
   /** Present only over HTTP. */
   readonly req?: IncomingMessage
+  /**
+   * Records what the operation retains until it ends; false when the operations of its stream would
+   * retain too much. Present only on a stream of several operations.
+   */
+  readonly retain?: (bytes: number) => boolean
   /** The id of the WebSocket; absent on other transports. */
   readonly socketId?: string | undefined
 }

@@ -55,6 +55,8 @@ export interface OperationStreamOptions {
   readonly envelop: (context: object) => Enveloped
   readonly maskError: MaskError
   readonly maxSubscriptions: number
+  /** Maximum bytes that the operations of a stream retain together. */
+  readonly maxRetainedBytes: number
   readonly metrics: ServerMetrics
   readonly note: WriteAudit
 }
@@ -77,18 +79,23 @@ export interface OperationStream extends Frames {
  * delay the others.
  */
 export function createOperationStream(
-  { operations, heartbeatMs = Number.POSITIVE_INFINITY }: StreamRequest,
+  request: StreamRequest,
   context: ServerContext,
   options: OperationStreamOptions,
 ): OperationStream {
-  const { maskError, maxSubscriptions, metrics, note } = options
+  const { heartbeatMs = Number.POSITIVE_INFINITY } = request
+  const { maskError, maxSubscriptions, maxRetainedBytes, metrics, note } = options
   const { req, viewer, from, cut } = context
   const iterators = new Map<string, AsyncIterator<ExecutionResult>>()
   const unread = new Map<string, () => number>()
   const ready: { readonly frame: Frame; readonly onTaken?: () => void }[] = []
-  const waiting = new Set(operations.map(({ id }) => id))
+  /** Until they start: nothing may retain the request as long as the stream. */
+  let unstarted: readonly StreamOperation[] = request.operations
+  const waiting = new Set(unstarted.map(({ id }) => id))
+  const budgetShare = 1 / unstarted.length
+  /** What each operation retains, in bytes. */
+  const retained = new Map<string, number>()
   let wake: () => void = () => undefined
-  let isStarted = false
   let isLeft = false
   let isComplete = false
 
@@ -103,6 +110,7 @@ export function createOperationStream(
   const complete = (id: string): void => {
     iterators.delete(id)
     unread.delete(id)
+    retained.delete(id)
     waiting.delete(id)
     push({ text: `event: complete\ndata: {"id":${JSON.stringify(id)}}\n\n` })
   }
@@ -122,7 +130,13 @@ export function createOperationStream(
       ...({ req, viewer, from, params } satisfies OperationContext),
       cut,
       onStream: (read: () => number) => unread.set(id, read),
-      budgetShare: 1 / operations.length,
+      retain: (bytes: number) => {
+        const sum = retained.values().reduce((total, other) => total + other, bytes)
+        if (sum > maxRetainedBytes) return false
+        retained.set(id, bytes)
+        return true
+      },
+      budgetShare,
     })
     const document = enveloped.parse(query)
     const errors = enveloped.validate(enveloped.schema, document)
@@ -158,7 +172,7 @@ export function createOperationStream(
         const iterator = result[Symbol.asyncIterator]()
         if (isLeft) return void (await iterator.return?.())
         iterators.set(id, iterator)
-        return await ask(id, iterator)
+        return void ask(id, iterator)
       }
       if (isLeft) return
       pushResult(id, result)
@@ -166,6 +180,12 @@ export function createOperationStream(
     } catch (error) {
       if (!isLeft) fail(id, error)
     }
+  }
+  const startAll = (): void => {
+    const operations = unstarted
+    unstarted = []
+    for (const operation of operations.slice(0, maxSubscriptions)) void start(operation)
+    for (const operation of operations.slice(maxSubscriptions)) refuse(operation)
   }
   const refuse = ({ id }: StreamOperation): void => {
     metrics.refused('subscriptions')
@@ -179,11 +199,7 @@ export function createOperationStream(
     size: () => waiting.size,
     heartbeatMs: Math.max(heartbeatMs, minHeartbeatMs),
     async next() {
-      if (!isStarted) {
-        isStarted = true
-        for (const operation of operations.slice(0, maxSubscriptions)) void start(operation)
-        for (const operation of operations.slice(maxSubscriptions)) refuse(operation)
-      }
+      startAll()
       while (ready.length === 0 && waiting.size > 0 && !isLeft)
         await new Promise<void>((resolve) => {
           wake = resolve

@@ -76,6 +76,8 @@ export function createEventStreamPlugin(options: {
   readonly maxStreamMs: number
   /** Maximum number of operations of one stream. */
   readonly maxSubscriptions: number
+  /** Maximum bytes that the operations of a stream retain together. */
+  readonly maxRetainedBytes: number
   /** With false, event streams are refused; polling is served. */
   readonly liveUpdates: boolean
   readonly maskError: MaskError

@@ -44,7 +44,7 @@ export interface SocketProtocol extends Pick<Server<ServedSocket>, 'opened'> {
  */
 export function createSocketProtocol(options: {
   readonly maxSubscriptions: number
-  readonly api: Pick<Api, 'envelop' | 'subscribeShared'>
+  readonly api: Pick<Api, 'envelop' | 'subscribeShared' | 'uncachedChars'>
   /** Executes shared subscriptions, through a sink for each socket. */
   readonly live: Live | undefined
   readonly tokens: Authenticator
@@ -92,7 +92,7 @@ export function createSocketProtocol(options: {
     Object.assign(payload, { extensions: undefined, variables: undefined, ...retained })
     Object.assign(params, retained)
     const { variables } = retained
-    if (!socket.retain(id, id.length + retainedBytes(retained))) {
+    if (!socket.retain(id, id.length + retainedBytes(retained, api.uncachedChars(document)))) {
       metrics.refused('retained')
       const error = tooMuchRetained('socket')
       socket.noteLimit('retained', error.message)
