@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import { searchPassages } from '../../src/studio/documents/search.ts'
+import { createTestDatabase } from '../support/database.ts'
+
+test('a server of the version before 0017 still stores links and passages during an upgrade', async () => {
+  await using test = await createTestDatabase()
+  const { pool } = test.database
+  await pool.query(`insert into session (id, owner, title, client_id) values ('session_1', 'ada', 'Owls', 'c')`)
+  const insertLink = `insert into session_link (digest, session_id, created_by, expires_at)
+    values ($1, 'session_1', 'ada', now() + interval '1 hour') returning id, use_count, is_single_use`
+  const links = [await pool.query(insertLink, ['d1']), await pool.query(insertLink, ['d2'])].flatMap(({ rows }) => rows)
+  expect(links).toEqual(
+    [1, 2].map(() => ({ id: expect.stringMatching(/^invitation_/), use_count: 0, is_single_use: false })),
+  )
+  expect(links[0].id).not.toBe(links[1].id)
+
+  await pool.query(
+    `insert into document (id, owner, name, format, status, title, size_bytes, original)
+     values ('document_1', 'ada', 'a.md', 'MARKDOWN', 'READY', 'A', 2, '')`,
+  )
+  await pool.query(
+    `insert into passage (document_id, position, section_key, page, heading, text)
+     values ('document_1', 0, '1', null, 'Cafés', 'Die Straße nach Zürich')`,
+  )
+  for (const query of ['cafes', 'zurich', 'strasse']) {
+    const found = await searchPassages(pool, { userId: 'ada', query, limit: 5 })
+    expect(found, query).toHaveLength(1)
+  }
+})
