@@ -43,6 +43,7 @@ export const terminalEvents: readonly string[] = [
   'TaskFailed',
   'TaskCanceled',
   'SessionClosed',
+  'RoadmapDeleted',
   'QuizDeleted',
 ]
 
@@ -51,7 +52,7 @@ export const terminalEvents: readonly string[] = [
  * completes its subscription.
  */
 export function hasTerminalEvent(type: string): boolean {
-  return /^(Task|Session|Quiz)[A-Z]/.test(type)
+  return /^(Task|Session|Roadmap|Quiz)[A-Z]/.test(type)
 }
 
 /** Final states of a task: no event follows. A snapshot in one of these states is the last event. */

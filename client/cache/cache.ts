@@ -33,16 +33,9 @@ export function createCacheExchange(schema: CacheSchema): Exchange {
       retryContent: ({ retryContent }, { input }, cache) => tasks.applyRetry(cache, input, retryContent),
       // No event announces new or deleted list entries, so the lists are invalidated here.
       importDocument: (_, __, cache) => invalidateLists(cache, 'documents'),
-      deleteDocument: ({ deleteDocument }, { input }, cache) => {
-        if ((deleteDocument as { __typename?: string } | null)?.__typename !== 'DeleteDocumentSuccess') return
-        invalidateLists(cache, 'documents')
-        cache.invalidate({ __typename: 'Document', id: String((input as { documentId?: unknown }).documentId) })
-      },
-      deleteQuiz: ({ deleteQuiz }, { input }, cache) => {
-        if ((deleteQuiz as { __typename?: string } | null)?.__typename !== 'DeleteQuizSuccess') return
-        invalidateLists(cache, 'quizzes')
-        cache.invalidate({ __typename: 'Quiz', id: String((input as { quizId?: unknown }).quizId) })
-      },
+      deleteDocument: ({ deleteDocument }, { input }, cache) => forget(cache, 'Document', deleteDocument, input),
+      deleteQuiz: ({ deleteQuiz }, { input }, cache) => forget(cache, 'Quiz', deleteQuiz, input),
+      deleteRoadmap: ({ deleteRoadmap }, { input }, cache) => forget(cache, 'Roadmap', deleteRoadmap, input),
       createRoadmap: (_, __, cache) => invalidateLists(cache, 'roadmaps'),
       generateQuiz: (_, __, cache) => invalidateLists(cache, 'quizzes'),
       generateProject: (_, __, cache) => invalidateLists(cache, 'projects'),
@@ -86,6 +79,15 @@ function invalidateLists(cache: Cache, field: string): void {
   for (const { fieldName, arguments: args } of cache.inspectFields('Query'))
     if (fieldName === field) cache.invalidate('Query', fieldName, args)
 }
+
+/** Removes the object that a mutation such as `deleteQuiz` has deleted. */
+function forget(cache: Cache, type: 'Document' | 'Quiz' | 'Roadmap', result: unknown, input: unknown): void {
+  if ((result as { __typename?: string } | null)?.__typename !== `Delete${type}Success`) return
+  const id = (input as Readonly<Record<string, unknown>>)[`${type.toLowerCase()}Id`]
+  invalidateLists(cache, deletedFrom[type])
+  cache.invalidate({ __typename: type, id: String(id) })
+}
+const deletedFrom = { Document: 'documents', Quiz: 'quizzes', Roadmap: 'roadmaps' } as const
 
 /** The lists that a task of each kind changes when it starts and when it ends. Documents have events of their own. */
 const listsOfKind: Readonly<Record<string, string>> = {

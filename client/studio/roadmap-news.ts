@@ -12,6 +12,7 @@ export interface RoadmapNews {
   readonly taskIds: readonly string[]
   /** How many times a snapshot replaced missing events. Fetched data may be outdated after each. */
   readonly gaps: number
+  readonly isDeleted: boolean
 }
 
 /** Folds one event into the state. */
@@ -19,11 +20,13 @@ export function reduceRoadmapNews(
   state: RoadmapNews | undefined,
   { roadmapUpdates: event }: RoadmapUpdatesSubscription,
 ): RoadmapNews {
-  const { taskIds, gaps } = state ?? { taskIds: [], gaps: 0 }
+  const before = state ?? { taskIds: [], gaps: 0, isDeleted: false }
+  const { taskIds, gaps } = before
   if (event.__typename === 'RoadmapSnapshot')
-    return { taskIds: union(taskIds, event.activeTaskIds), gaps: state === undefined ? 0 : gaps + 1 }
-  if (event.__typename === 'RoadmapTaskStarted') return { taskIds: union(taskIds, [event.taskId]), gaps }
-  return state ?? { taskIds, gaps }
+    return { ...before, taskIds: union(taskIds, event.activeTaskIds), gaps: state === undefined ? 0 : gaps + 1 }
+  if (event.__typename === 'RoadmapTaskStarted') return { ...before, taskIds: union(taskIds, [event.taskId]) }
+  if (event.__typename === 'RoadmapDeleted') return { ...before, isDeleted: true }
+  return before
 }
 
 function union(known: readonly string[], more: readonly string[]): readonly string[] {

@@ -1,12 +1,14 @@
 import { type ReactElement, useState } from 'react'
-import type { ContentPiece } from '../gql/graphql.ts'
+import { type ContentPiece, DeleteRoadmapDocument } from '../gql/graphql.ts'
 import { isFinalStatus } from '../reduce/task.ts'
+import { DeleteButton } from './confirm-button.tsx'
 import { Link } from './link.tsx'
 import { Outline } from './outline.tsx'
 import { pieces, viewPiece } from './piece-view.ts'
 import { Reader } from './reader.tsx'
 import { RetryAllButton } from './retry-all.tsx'
 import { TaskPanel } from './task-panel.tsx'
+import { useChange } from './use-change.ts'
 import { type LiveRoadmap, type Outline as OutlineData, useRoadmap } from './use-roadmap.ts'
 import { useRoute } from './use-route.ts'
 import { useTitle } from './use-title.ts'
@@ -41,12 +43,31 @@ export function RoadmapPage({ id }: { readonly id: string }): ReactElement {
           {failedCount > 0 && !tasks.some(({ status }) => !isFinalStatus(status)) ? (
             <RetryAllButton roadmapId={id} count={failedCount} onStarted={watch} />
           ) : null}
+          <div className="roadmap-delete">
+            <DeleteRoadmap roadmap={outline} />
+          </div>
         </header>
         {shown === undefined ? null : <TaskPanel task={shown} onStarted={watch} />}
         <Outline outline={outline} overlays={live.overlays} shown={shownPiece} />
       </div>
       <PieceReader live={live} outline={outline} shown={shownPiece} isSelected={route.conceptId !== null} />
     </div>
+  )
+}
+
+function DeleteRoadmap({ roadmap: { id, title } }: { readonly roadmap: OutlineData }): ReactElement {
+  const { run, isSending, refusal } = useChange(DeleteRoadmapDocument)
+  const { go } = useRoute()
+  const remove = async (): Promise<boolean> => {
+    const isDeleted = (await run({ roadmapId: id })) !== undefined
+    if (isDeleted) go({}, true)
+    return isDeleted
+  }
+  return (
+    <DeleteButton title={title} act={remove} isSending={isSending} refusal={refusal}>
+      Its tutorials, resources and quizzes and the records of its tasks are deleted. Running tasks are canceled. The
+      document stays.
+    </DeleteButton>
   )
 }
 

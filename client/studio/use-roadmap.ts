@@ -32,7 +32,7 @@ export interface LiveRoadmap {
  * Keeps a roadmap up to date from its own events, which the cache applies and which contain its
  * task ids, and from the events of those tasks. Fetches it again when the structure of a new
  * roadmap becomes known, when a finished task has changed more than its terminal event contains,
- * and when events are missing.
+ * when events are missing, and when it was deleted.
  */
 export function useRoadmap(id: string): LiveRoadmap {
   const { data, isLoading, failure, refetch } = useFetched(RoadmapOutlineDocument, { id }, { isTold: true })
@@ -61,9 +61,10 @@ export function useRoadmap(id: string): LiveRoadmap {
   )
 
   const gaps = news?.gaps ?? 0
+  const isDeleted = news?.isDeleted === true
   useEffect(() => {
-    if (gaps > 0) refetch()
-  }, [gaps, refetch])
+    if (gaps > 0 || isDeleted) refetch()
+  }, [gaps, isDeleted, refetch])
 
   const isEmpty = outline !== null && outline.stages.length === 0
   const hasNewItems = isEmpty && tasks.some(({ items }) => items.size > 0)

@@ -50,6 +50,7 @@ export function createApplications(
     accessChanged,
   })
   const projects = createProjects({ database, appender, tasks })
+  const roadmaps = createRoadmaps({ database, appender, tasks })
   const sessions = createSessions({ database, appender, presence, tasks, accessChanged })
   return {
     analytics: createAnalytics({ database }),
@@ -62,9 +63,9 @@ export function createApplications(
     projects,
     quizzes,
     quotas: createQuotas({ database }, quotas),
-    roadmaps: createRoadmaps({ database }),
+    roadmaps,
     sessions,
-    userData: createUserData(engine, { documents, projects, quizzes, sessions }),
+    userData: createUserData(engine, { documents, projects, quizzes, roadmaps, sessions }),
     viewerUpdates: createViewerUpdates({ database, appender, onAppended: engine.onAppended }),
   }
 }

@@ -24,12 +24,23 @@ export interface Quotas {
 
 const bytesPerMb = 1_000_000
 
+const deleteOne = 'delete one to create another'
+/** How to count each kind of object, find the one of a repeated request, and make room for another. */
 const tables = {
-  documents: { table: 'document', known: 'select from document where owner = $1 and import_key = $2' },
-  roadmaps: { table: 'roadmap', known: 'select from idempotency where owner = $1 and key = $2' },
-  quizzes: { table: 'quiz', known: 'select from idempotency where owner = $1 and key = $2' },
-  projects: { table: 'project', known: 'select from idempotency where owner = $1 and key = $2' },
-  sessions: { table: 'session', known: 'select from session where owner = $1 and client_id = $2' },
+  documents: {
+    table: 'document',
+    remedy: deleteOne,
+    known: 'select from document where owner = $1 and import_key = $2',
+  },
+  roadmaps: { table: 'roadmap', remedy: deleteOne, known: 'select from idempotency where owner = $1 and key = $2' },
+  quizzes: { table: 'quiz', remedy: deleteOne, known: 'select from idempotency where owner = $1 and key = $2' },
+  projects: { table: 'project', remedy: deleteOne, known: 'select from idempotency where owner = $1 and key = $2' },
+  // A closed session can be read for good, and does not count.
+  sessions: {
+    table: '(select owner from session where closed_at is null) open_session',
+    remedy: 'close one to create another',
+    known: 'select from session where owner = $1 and client_id = $2',
+  },
 } as const
 
 /** Creates the quotas. */
@@ -37,7 +48,7 @@ export function createQuotas({ database }: { readonly database: Database }, limi
   const { pool } = database
   return {
     async check(kind, owner, { key = null, bytes = 0 } = {}) {
-      const { table, known } = tables[kind]
+      const { table, known, remedy } = tables[kind]
       const isRepeated = async (): Promise<boolean> =>
         key !== null && ((await pool.query(known, [owner, key])).rowCount ?? 0) > 0
       if (limits[kind] > 0) {
@@ -48,7 +59,7 @@ export function createQuotas({ database }: { readonly database: Database }, limi
         if ((rows[0]?.count ?? 0) >= limits[kind] && !(await isRepeated()))
           throw new TidingsError(
             'CONFLICT',
-            `You have ${limits[kind]} ${kind}, the most that one user may have (QUOTAS); delete one to create another`,
+            `You have ${limits[kind]} ${kind === 'sessions' ? 'open sessions' : kind}, the most that one user may have (QUOTAS); ${remedy}`,
           )
       }
       if (kind !== 'documents' || limits.storageMb === 0) return

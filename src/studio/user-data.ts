@@ -7,7 +7,7 @@ import type { Documents } from './documents/documents.ts'
 import { inboxTopic } from './notifications/notification.ts'
 import type { Projects } from './projects/projects.ts'
 import type { Quizzes } from './quizzes/quizzes.ts'
-import { roadmapTopic } from './roadmaps/updates.ts'
+import type { Roadmaps } from './roadmaps/roadmaps.ts'
 import { sessionTopic } from './sessions/session.ts'
 import type { Sessions } from './sessions/sessions.ts'
 import { viewerTopic } from './viewer/viewer-updates.ts'
@@ -40,10 +40,11 @@ export function createUserData(
     readonly documents: Pick<Documents, 'delete'>
     readonly projects: Pick<Projects, 'delete'>
     readonly quizzes: Pick<Quizzes, 'delete'>
+    readonly roadmaps: Pick<Roadmaps, 'delete'>
     readonly sessions: Pick<Sessions, 'membership'>
   },
 ): UserData {
-  const { documents, projects, quizzes, sessions } = applications
+  const { documents, projects, quizzes, roadmaps, sessions } = applications
   const idsOf = async (statement: string, userId: string): Promise<readonly string[]> => {
     const { rows } = await database.pool.query<{ id: string }>(statement, [userId])
     return rows.map(({ id }) => id)
@@ -63,10 +64,7 @@ export function createUserData(
       for (const id of await idsOf('select id from project where owner = $1', userId))
         canceled.push(...(await projects.delete(userId, id)))
       for (const id of await idsOf('select id from roadmap where owner = $1', userId))
-        await withTransaction(database, async (client) => {
-          await deleteTopic(client, roadmapTopic(id))
-          await client.query('delete from roadmap where id = $1', [id])
-        })
+        canceled.push(...(await roadmaps.delete(userId, id)))
       for (const id of await idsOf('select id from session where owner = $1', userId)) {
         // Other participants receive the closing event before the session is deleted.
         await sessions.membership.close(id, userId)

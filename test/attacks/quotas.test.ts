@@ -50,6 +50,66 @@ test('a user owns a limited number of objects; a repeated request and other user
   expect(await create('s1')).toMatchObject({ __typename: 'CreateSessionSuccess' })
 })
 
+const deletions: readonly (readonly [quota: string, type: string, field: string])[] = [
+  ['documents', 'Document', 'documentId'],
+  ['roadmaps', 'Roadmap', 'roadmapId'],
+]
+test.each(deletions)(
+  'a user who has as many %s as allowed may create another after deleting one',
+  async (quota, type, field) => {
+    const viewer = viewerOf(`dora-${quota}`)
+    limit('')
+    const { roadmapId } = await api.makeRoadmap('# Birds\n\n## Owls\n\nOwls hear a mouse under the snow.', viewer)
+    const { documents }: { documents: { nodes: { id: string }[] } } = await api.run(
+      '{ documents(first: 5) { nodes { id } } }',
+      {},
+      viewer,
+    )
+    const documentId = documents.nodes[0]?.id
+    const createRoadmap = async (): Promise<Outcome> => {
+      const { result }: { result: Outcome } = await api.run(
+        'mutation ($id: ID!) { result: createRoadmap(input: { documentId: $id }) { __typename ... on Error { message } } }',
+        { id: documentId },
+        viewer,
+      )
+      return result
+    }
+    const createOne = quota === 'documents' ? () => add('# Another', null, viewer) : createRoadmap
+    limit(`${quota}=1`)
+    expect(await createOne()).toMatchObject({
+      __typename: 'ConflictError',
+      message: `You have 1 ${quota}, the most that one user may have (QUOTAS); delete one to create another`,
+    })
+    const id = quota === 'documents' ? documentId : roadmapId
+    const { result }: { result: Outcome } = await api.run(
+      `mutation ($id: ID!) { result: delete${type}(input: { ${field}: $id }) { __typename } }`,
+      { id },
+      viewer,
+    )
+    expect(result.__typename).toBe(`Delete${type}Success`)
+    expect((await createOne()).__typename).toMatch(/Success$/)
+  },
+)
+
+test('a user who has as many open sessions as allowed may create another after closing one', async () => {
+  const viewer = viewerOf('dora-sessions')
+  limit('sessions=1')
+  const { result }: { result: { session: { id: string } } } = await api.run(
+    'mutation { result: createSession(input: { clientId: "s1", title: "x" }) { ... on CreateSessionSuccess { session { id } } } }',
+    {},
+    viewer,
+  )
+  expect(await create('s2', viewer)).toMatchObject({
+    message: 'You have 1 open sessions, the most that one user may have (QUOTAS); close one to create another',
+  })
+  await api.run(
+    'mutation ($id: ID!) { closeSession(input: { sessionId: $id }) { __typename } }',
+    { id: result.session.id },
+    viewer,
+  )
+  expect(await create('s2', viewer)).toMatchObject({ __typename: 'CreateSessionSuccess' })
+})
+
 test('the documents of a user have a limited size', async () => {
   const cleo = viewerOf('cleo')
   limit('storageMb=1')

@@ -32,6 +32,8 @@ const retry = `mutation ($conceptId: ID!, $piece: ContentPiece!) {
   result: retryContent(input: { conceptId: $conceptId, piece: $piece }) { ... on RetryContentSuccess { task { id } } } }`
 const retryFailed = `mutation ($roadmapId: ID!) {
   result: retryFailedContent(input: { roadmapId: $roadmapId }) { ... on RetryFailedContentSuccess { task { id } } } }`
+const remove = `mutation ($roadmapId: ID!) { result: deleteRoadmap(input: { roadmapId: $roadmapId }) {
+  __typename ... on DeleteRoadmapSuccess { id canceledTaskIds } } }`
 const cancel = `mutation ($taskId: ID!) { cancelTask(input: { taskId: $taskId }) { __typename } }`
 
 interface Change {
@@ -191,6 +193,33 @@ describe('roadmapUpdates', () => {
         error: null,
       }),
     )
+  })
+
+  it('ends with the deletion of the roadmap, which cancels its tasks', async () => {
+    const { roadmapId } = await api.makeRoadmap(text)
+    await using watched = await open(roadmapId)
+    const snapshot = await watched.take()
+    api.provider.script = () => 'wait'
+    const { result }: Started = await api.run(retry, { conceptId: snapshot.contents?.[0]?.conceptId, piece: 'QUIZ' })
+    await watched.takeUntil('RoadmapTaskStarted')
+    const taskId = result.task.id
+    await vi.waitFor(async () => expect((await api.get({ id: taskId })).status).toBe('RUNNING'))
+    const notFound = { result: { __typename: 'NotFoundError' } }
+    expect(await api.run(remove, { roadmapId }, viewerOf('eve'))).toEqual(notFound)
+    expect(await api.run(remove, { roadmapId })).toEqual({
+      result: { __typename: 'DeleteRoadmapSuccess', id: roadmapId, canceledTaskIds: [taskId] },
+    })
+    await watched.takeUntil('RoadmapDeleted')
+    await expect(watched.take()).rejects.toThrow('The subscription is over')
+    using _ = keepReleasing()
+    await vi.waitFor(() => expect(api.engine.worker?.running).toBe(0))
+
+    expect(await api.run('query ($id: ID!) { roadmap(id: $id) { id } }', { id: roadmapId })).toEqual({ roadmap: null })
+    const { rowCount } = await api.database.pool.query('select from concept where roadmap_id = $1', [roadmapId])
+    expect(rowCount).toBe(0)
+    expect(await api.run(remove, { roadmapId })).toEqual(notFound)
+    await using late = await open(roadmapId)
+    await expect(late.take()).rejects.toThrow(`There is no roadmap "${roadmapId}"`)
   })
 
   it('is available to the owner only', async () => {

@@ -105,6 +105,7 @@ eventRef('RoadmapTaskEnded').implement({
     }),
   }),
 })
+eventRef('RoadmapDeleted').implement({ description: 'The roadmap was deleted. The terminal event.', interfaces })
 eventRef('RoadmapOther').implement({
   description: 'An event of a type that this version does not have.',
   interfaces,
@@ -117,7 +118,7 @@ builder.subscriptionField('roadmapUpdates', (t) =>
     description: `All events of a roadmap, by any user: tasks that start and end, and the status of each piece.
 
 Without \`after\`: a snapshot first, then later events. With \`after\`: exactly the events after that cursor.
-Never completes. The progress of a task and its streamed text are in \`taskProgress\`.`,
+Completes after RoadmapDeleted. The progress of a task and its streamed text are in \`taskProgress\`.`,
     args: {
       roadmapId: t.arg.id({ required: true, description: 'A roadmap of the viewer.' }),
       after: t.arg({ type: 'Cursor', description: 'The cursor of the last received event.' }),
@@ -128,6 +129,7 @@ Never completes. The progress of a task and its streamed text are in \`taskProgr
       return {
         topic: roadmapTopic(id),
         snapshot: () => readRoadmapState(context.engine.database, id),
+        isLast: ({ type }) => type === 'RoadmapDeleted',
         read: (followed, place) => ({ ...readLogged(followed, place, 'RoadmapSnapshot'), roadmapId: id }),
       }
     }),

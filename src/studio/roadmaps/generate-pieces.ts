@@ -124,7 +124,8 @@ export function failIfNothing({ completed, failed, lastFailure }: Generated): vo
 
 /**
  * Resets pieces that are still PENDING or GENERATING when their task has ended: previous content
- * remains readable, pieces without content are FAILED and can be retried.
+ * remains readable, pieces without content are FAILED and can be retried. Does nothing for a deleted
+ * roadmap.
  */
 export async function settlePieces(
   client: PoolClient,
@@ -140,6 +141,9 @@ export async function settlePieces(
     retryable: false,
     advice: 'Retry this piece.',
   }
+  // A deletion waits for this lock, and then cancels the tasks that it finds.
+  const roadmap = await client.query('select from roadmap where id = $1 for key share', [subject])
+  if (subject === null || roadmap.rowCount === 0) return
   const { rows: pieces } = await client.query<PieceState>(
     `update content set status = case when body is null then 'FAILED' else 'COMPLETED' end,
        error = case when body is null then $2::jsonb end
@@ -147,8 +151,7 @@ export async function settlePieces(
      returning concept_id as "conceptId", piece, status, error`,
     [taskId, JSON.stringify(reason)],
   )
-  if (subject !== null)
-    await teller.tell(client, subject, { type: 'RoadmapTaskEnded', payload: { taskId, status, pieces } })
+  await teller.tell(client, subject, { type: 'RoadmapTaskEnded', payload: { taskId, status, pieces } })
 }
 
 async function readSources(database: Database, keys: readonly string[]): Promise<readonly PieceSource[]> {

@@ -6,8 +6,8 @@ import type { ContentPiece, ContentProvider } from '../content/provider.ts'
 import type { StudioTask } from '../task-results.ts'
 import { announcePiece, announceRetries } from './announce.ts'
 import { failIfNothing, generatePieces, settlePieces } from './generate-pieces.ts'
-import { type ContentStatus, contentPieces, itemKey, itemLabel } from './roadmaps.ts'
-import type { RoadmapTeller } from './updates.ts'
+import { contentPieces, itemKey, itemLabel } from './roadmaps.ts'
+import { type ContentStatus, noRoadmap, type RoadmapTeller } from './updates.ts'
 
 /** The kind of {@link defineRetryContent}. */
 export const retryContentKind = 'RETRY_CONTENT'
@@ -87,8 +87,11 @@ export function defineRetryFailedContent(
     attempts: 5,
     concurrency: 2,
     async begin(client, { roadmapId }, { taskId, owner }) {
-      const { rowCount } = await client.query('select 1 from roadmap where id = $1 and owner = $2', [roadmapId, owner])
-      if (rowCount === 0) throw new TidingsError('NOT_FOUND', `There is no roadmap "${roadmapId}"`, { id: roadmapId })
+      const { rowCount } = await client.query('select from roadmap where id = $1 and owner = $2 for key share', [
+        roadmapId,
+        owner,
+      ])
+      if (rowCount === 0) throw noRoadmap(roadmapId)
       const { rows } = await client.query<{ concept_id: string; piece: ContentPiece; title: string }>(
         `select n.concept_id, n.piece, c.title from content n join concept c on c.id = n.concept_id
          where c.roadmap_id = $1 and n.status = 'FAILED'

@@ -1,11 +1,12 @@
-import type { Database } from '../../db/connect.ts'
+import { type Database, withTransaction } from '../../db/connect.ts'
+import type { TransactionalAppender } from '../../log/append-in-transaction.ts'
 import type { FailureState } from '../../tasks/model/task.ts'
+import type { TaskService } from '../../tasks/start/service.ts'
 import type { ContentPiece } from '../content/provider.ts'
+import { type ContentStatus, createRoadmapTeller, noRoadmap } from './updates.ts'
 
 /** In the order of generation and display. */
 export const contentPieces: readonly ContentPiece[] = ['TUTORIAL', 'RESOURCES', 'QUIZ']
-/** The status of one piece. */
-export type ContentStatus = 'PENDING' | 'GENERATING' | 'COMPLETED' | 'FAILED'
 
 /** A learning roadmap generated from a document. */
 export interface Roadmap {
@@ -53,6 +54,13 @@ export interface Roadmaps {
   concepts(ids: readonly string[]): Promise<readonly (Concept | null)[]>
   /** The pieces of several concepts, each in the order of {@link contentPieces}. */
   contentsOf(conceptIds: readonly string[]): Promise<readonly (readonly Content[])[]>
+  /**
+   * Permanently deletes a roadmap with its content and the records of its tasks, and cancels active
+   * tasks.
+   * @returns the ids of the canceled tasks
+   * @throws TidingsError `NOT_FOUND`
+   */
+  delete(owner: string, id: string): Promise<readonly string[]>
 }
 
 /** Returns the item key of a piece, as documented in the schema: the concept's id and the piece. */
@@ -105,8 +113,14 @@ const conceptColumns =
   'c.id, c.roadmap_id, r.owner, c.title, c.stage_position, c.stage_title, c.module_position, c.module_title'
 
 /** Creates the store of roadmaps. Only their tasks create and change them. */
-export function createRoadmaps({ database }: { readonly database: Database }): Roadmaps {
+export function createRoadmaps(options: {
+  readonly database: Database
+  readonly appender: TransactionalAppender
+  readonly tasks: Pick<TaskService, 'erase'>
+}): Roadmaps {
+  const { database, appender, tasks } = options
   const { pool } = database
+  const teller = createRoadmapTeller(appender)
   return {
     async getMany(ids) {
       const { rows } = await pool.query<RoadmapRow>(
@@ -163,6 +177,24 @@ export function createRoadmaps({ database }: { readonly database: Database }): R
           (piece): Content =>
             byKey.get(itemKey(conceptId, piece)) ?? { conceptId, piece, status: 'PENDING', body: null, error: null },
         ),
+      )
+    },
+    async delete(owner, id) {
+      // A transaction that starts a task of the roadmap waits for the locks of this one, and then
+      // finds neither the roadmap nor its pieces.
+      await withTransaction(database, async (client) => {
+        const { rowCount } = await client.query('select from roadmap where id = $1 and owner = $2 for update', [
+          id,
+          owner,
+        ])
+        if (rowCount === 0) throw noRoadmap(id)
+        await client.query('delete from roadmap where id = $1', [id])
+        await teller.tell(client, id, { type: 'RoadmapDeleted', payload: {} })
+      })
+      const { rows } = await pool.query<{ id: string }>('select id from task where subject = $1', [id])
+      return tasks.erase(
+        rows.map((row) => row.id),
+        'The roadmap was deleted.',
       )
     },
   }

@@ -1,13 +1,16 @@
 import type { PoolClient } from 'pg'
 import type { Database } from '../../db/connect.ts'
+import { TidingsError } from '../../errors.ts'
 import { appendInTransaction, type TransactionalAppender } from '../../log/append-in-transaction.ts'
 import { createTopic } from '../../log/topic.ts'
 import type { Ending } from '../../tasks/model/define-task.ts'
 import type { FailureState } from '../../tasks/model/task.ts'
 import type { ContentPiece } from '../content/provider.ts'
-import type { ContentStatus } from './roadmaps.ts'
 
-/** Returns the name of a roadmap's topic. The topic is created together with the roadmap. */
+/** The status of one piece. */
+export type ContentStatus = 'PENDING' | 'GENERATING' | 'COMPLETED' | 'FAILED'
+
+/** Returns the name of a roadmap's topic. The topic begins with the roadmap and ends with its deletion. */
 export function roadmapTopic(id: string): string {
   return `roadmap:${id}`
 }
@@ -32,6 +35,8 @@ export type RoadmapEvent =
       readonly type: 'RoadmapTaskEnded'
       readonly payload: { readonly taskId: string; readonly status: Ending['status'] } & Pieces
     }
+  /** The terminal event. */
+  | { readonly type: 'RoadmapDeleted'; readonly payload: Readonly<Record<string, never>> }
 interface Pieces {
   readonly pieces: readonly PieceState[]
 }
@@ -42,22 +47,32 @@ export interface RoadmapTeller {
    * Appends to a roadmap's topic in the caller's transaction, and publishes after its commit. The
    * topic stays locked until then: lock the changed pieces before it, and the topic of the task
    * after it.
+   * @throws TidingsError `NOT_FOUND` after the roadmap was deleted
    */
   tell(client: PoolClient, roadmapId: string, event: RoadmapEvent): Promise<void>
+}
+
+/** Returns the error for a missing roadmap. */
+export function noRoadmap(id: string): TidingsError {
+  return new TidingsError('NOT_FOUND', `There is no roadmap "${id}"`, { id })
 }
 
 /** Creates the appender of roadmap events. */
 export function createRoadmapTeller(appender: TransactionalAppender): RoadmapTeller {
   return {
     async tell(client, roadmapId, { type, payload }) {
-      const unit = { topic: roadmapTopic(roadmapId), events: [{ type, payload: { ...payload } }] }
+      const unit = {
+        topic: roadmapTopic(roadmapId),
+        close: type === 'RoadmapDeleted',
+        events: [{ type, payload: { ...payload } }],
+      }
       let appended = await appendInTransaction(appender, client, unit)
       if (!appended.accepted) {
         // The roadmap was created by an older server after this version's migration had run.
         await createTopic(client, unit.topic)
         appended = await appendInTransaction(appender, client, unit)
       }
-      if (!appended.accepted) throw new Error(`The topic of the roadmap "${roadmapId}" is closed`)
+      if (!appended.accepted) throw noRoadmap(roadmapId)
     },
   }
 }
@@ -87,7 +102,7 @@ export async function readRoadmapState(
          from concept c join content n on n.concept_id = c.id where c.roadmap_id = $2), '[]') as pieces,
        array(select id from task where subject = $2 and status in ('QUEUED', 'RUNNING', 'RETRYING')
          order by created_at, id) as active_task_ids
-     from topic t where t.name = $1`,
+     from topic t join roadmap r on r.id = $2 where t.name = $1`,
     [roadmapTopic(id), id],
   )
   const [row] = rows

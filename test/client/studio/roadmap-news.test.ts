@@ -26,7 +26,20 @@ describe('the events of a roadmap', () => {
 
   it('count a snapshot that replaces events, but not the first', () => {
     expect(fold(snapshot([]))?.gaps).toBe(0)
-    expect(fold(snapshot(['a']), ended('a'), snapshot(['b']))).toEqual({ taskIds: ['a', 'b'], gaps: 1 })
+    expect(fold(snapshot(['a']), ended('a'), snapshot(['b']))).toEqual({
+      taskIds: ['a', 'b'],
+      gaps: 1,
+      isDeleted: false,
+    })
+  })
+
+  it('report its deletion', () => {
+    expect(fold(snapshot(['a']))?.isDeleted).toBe(false)
+    expect(fold(snapshot(['a']), { __typename: 'RoadmapDeleted', ...place })).toEqual({
+      taskIds: ['a'],
+      gaps: 0,
+      isDeleted: true,
+    })
   })
 
   it('keep the identity of the result when nothing is new', () => {
