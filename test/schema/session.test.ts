@@ -195,9 +195,14 @@ describe('access', () => {
     expect(await list(id)).toMatchObject([{ useCount: 0 }, { useCount: 1 }])
     await api.invite(id, 'bob')
     expect((await api.read(id, bob)).participants).toHaveLength(2)
-    // A user that left on their own is admitted again.
-    await api.mutate('result: leaveSession(input: { sessionId: $id }) { __typename }', '($id: ID!)', { id }, bob)
+    // A user that left on their own is admitted again, unless the owner removes the user afterwards.
+    const leave = () =>
+      api.mutate('result: leaveSession(input: { sessionId: $id }) { __typename }', '($id: ID!)', { id }, bob)
+    await leave()
     expect(await join(link?.token)).toMatchObject({ session: { id } })
+    await leave()
+    await remove(id, 'bob')
+    expect(await join(link?.token)).toMatchObject({ __typename: 'ConflictError' })
   })
 
   test('by links is limited in their number', async () => {

@@ -34,8 +34,9 @@ export interface Membership {
    */
   leave(sessionId: string, userId: string): Promise<void>
   /**
-   * Removes a participant: that user's subscriptions to the session end immediately. Owner only.
-   * @throws TidingsError `CONFLICT`
+   * Removes a participant: that user's subscriptions to the session end immediately, and no link
+   * admits the user again. The latter also holds for a user who has left before. Owner only.
+   * @throws TidingsError `CONFLICT`, `BAD_INPUT`
    */
   remove(sessionId: string, owner: string, userId: string): Promise<void>
   /** Closes the session: it becomes read-only, and active replies are stopped. Owner only; idempotent. */
@@ -46,6 +47,11 @@ export interface Membership {
 const maxParticipants = 200
 const maxTitleCharacters = 200
 const maxUserIdCharacters = 255
+
+function requireUserId(userId: string): void {
+  if (userId.trim() === '' || userId.length > maxUserIdCharacters || userId.includes('\0'))
+    throw badInput('input.userId', `A user's id has 1 to ${maxUserIdCharacters} characters`)
+}
 
 /**
  * Adds a participant to a session; no effect for a participant.
@@ -113,12 +119,13 @@ export function createMembership(options: {
         'delete from session_participant where session_id = $1 and user_id = $2',
         [sessionId, userId],
       )
-      if (rowCount === 0) return
+      // Also for a user who has left before, and would be admitted by a link again.
       if (by !== userId)
         await client.query('insert into session_removal (session_id, user_id) values ($1, $2) on conflict do nothing', [
           sessionId,
           userId,
         ])
+      if (rowCount === 0) return
       await teller.tell(client, sessionId, [
         { type: 'SessionParticipantLeft', payload: { userId, isRemoved: by !== userId } },
       ])
@@ -170,8 +177,7 @@ export function createMembership(options: {
         return toSession(row)
       }),
     async invite(sessionId, owner, userId) {
-      if (userId.trim() === '' || userId.length > maxUserIdCharacters || userId.includes('\0'))
-        throw badInput('input.userId', `A user's id has 1 to ${maxUserIdCharacters} characters`)
+      requireUserId(userId)
       await admit(sessionId, userId, {
         lock: (client) => lockOwnSession(client, sessionId, owner),
         onJoin: (client) =>
@@ -180,6 +186,7 @@ export function createMembership(options: {
     },
     leave: (sessionId, userId) => dismiss(sessionId, userId, userId),
     async remove(sessionId, owner, userId) {
+      requireUserId(userId)
       if (userId === owner) throw new TidingsError('CONFLICT', 'The owner cannot leave a session; close it instead')
       await dismiss(sessionId, userId, owner)
     },
