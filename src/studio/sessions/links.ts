@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { typeid } from 'typeid-js'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
-import { lockOwnSession } from './locks.ts'
+import { lockOwnSession, requireOwnSession } from './locks.ts'
 import type { Admit } from './membership.ts'
 import { badInput } from './messages.ts'
 import type { SessionRow } from './rows.ts'
@@ -106,15 +106,14 @@ export function createLinks(options: { readonly database: Database; readonly adm
           throw new TidingsError('CONFLICT', `The session has ${maxLinks} invitation links; revoke one of them first`)
         return { token, invitation: toInvitation(row) }
       }),
-    list: (sessionId, owner) =>
-      withTransaction(database, async (client) => {
-        await lockOwnSession(client, sessionId, owner, { isClosedAllowed: true })
-        const { rows } = await client.query<LinkRow>(
-          'select * from session_link where session_id = $1 and expires_at > now() order by created_at desc, id desc',
-          [sessionId],
-        )
-        return rows.map(toInvitation)
-      }),
+    async list(sessionId, owner) {
+      await requireOwnSession(database, sessionId, owner)
+      const { rows } = await pool.query<LinkRow>(
+        'select * from session_link where session_id = $1 and expires_at > now() order by created_at desc, id desc',
+        [sessionId],
+      )
+      return rows.map(toInvitation)
+    },
     revoke: (id, owner) =>
       withTransaction(database, async (client) => {
         const { rows } = await client.query<{ session_id: string }>(

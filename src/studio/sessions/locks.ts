@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg'
+import type { Database } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
 import { type SessionRow, sessionColumns } from './rows.ts'
 
@@ -6,6 +7,20 @@ import { type SessionRow, sessionColumns } from './rows.ts'
 export function noSession(id: string): TidingsError {
   return new TidingsError('NOT_FOUND', `There is no session "${id}"`, { id })
 }
+
+/**
+ * Checks that a user owns a session, without a lock.
+ * @throws TidingsError `NOT_FOUND`, `CONFLICT`
+ */
+export async function requireOwnSession({ pool }: Pick<Database, 'pool'>, id: string, userId: string): Promise<void> {
+  const { rows } = await pool.query<SessionRow>(sessionOfParticipant, [id, userId])
+  const [session] = rows
+  if (session === undefined) throw noSession(id)
+  requireOwner(session, userId)
+}
+
+const sessionOfParticipant = `select ${sessionColumns} from session s
+  where s.id = $1 and exists (select from session_participant p where p.session_id = s.id and p.user_id = $2)`
 
 /**
  * Locks a session of a participant until the end of the transaction: all changes and additions are
@@ -20,12 +35,7 @@ export async function lockSession(
   userId: string,
   options: { readonly isClosedAllowed?: boolean } = {},
 ): Promise<SessionRow> {
-  const { rows } = await client.query<SessionRow>(
-    `select ${sessionColumns} from session s
-     where s.id = $1 and exists (select from session_participant p where p.session_id = s.id and p.user_id = $2)
-     for no key update`,
-    [id, userId],
-  )
+  const { rows } = await client.query<SessionRow>(`${sessionOfParticipant} for no key update`, [id, userId])
   const [session] = rows
   if (session === undefined) throw noSession(id)
   if (session.closed_at !== null && options.isClosedAllowed !== true) throw closed(session)
@@ -43,9 +53,13 @@ export async function lockOwnSession(
   options: { readonly isClosedAllowed?: boolean } = {},
 ): Promise<SessionRow> {
   const session = await lockSession(client, id, userId, options)
-  if (session.owner !== userId)
-    throw new TidingsError('CONFLICT', `Only the owner of session "${session.title}" can do this; ask ${session.owner}`)
+  requireOwner(session, userId)
   return session
+}
+
+function requireOwner({ title, owner }: SessionRow, userId: string): void {
+  if (owner !== userId)
+    throw new TidingsError('CONFLICT', `Only the owner of session "${title}" can do this; ask ${owner}`)
 }
 
 function closed({ title }: SessionRow): TidingsError {
