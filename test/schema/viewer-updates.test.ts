@@ -144,7 +144,8 @@ describe('viewerUpdates', () => {
       `update project set version = version + 1 where id = 'project_1'`,
       `insert into session (id, owner, title, client_id) values ('session_1', 'lists-objects', 'Bread', 'c')`,
       `insert into session_participant (session_id, user_id) values ('session_1', 'lists-objects'), ('session_1', 'lists-invited')`,
-      `update session set message_count = 1 where id = 'session_1'`,
+      `update session set closed_at = now() where id = 'session_1'`,
+      `update session set message_count = 1, last_activity_at = now() where id = 'session_1'`,
       `delete from session_participant where user_id = 'lists-invited'`,
     ])
       await pool.query(statement)

@@ -37,9 +37,15 @@ const statusEvents: ReadonlySet<string> = new Set([
   'TaskCanceled',
 ])
 /** Topics of objects in users' lists: most of their events change what a list shows. */
-const objectTopic = /^(quiz|preview|session):/
+const objectTopic = /^(roadmap|quiz|preview|session):/
 /** Events that change no list, and are frequent. */
-const contentEvents: ReadonlySet<string> = new Set(['SessionReplyAdvanced'])
+const contentEvents: ReadonlySet<string> = new Set([
+  'RoadmapContentChanged',
+  'SessionMessageAdded',
+  'SessionMessageChanged',
+  'SessionReplyAdvanced',
+  'SessionStatisticsChanged',
+])
 /** How long changes are collected before they are flushed. */
 const collectMs = 20
 /** Held by one flush at a time, so that changes are appended in their order. */
