@@ -1,4 +1,4 @@
-import { type FormEvent, type ReactElement, useState } from 'react'
+import { type FormEvent, type ReactElement, useEffect, useRef, useState } from 'react'
 import {
   InviteToSessionDocument,
   RemoveParticipantDocument,
@@ -42,7 +42,7 @@ export function People(props: { readonly session: SessionState; readonly me: str
           )
         })}
       </ul>
-      {mayChange ? <Invite sessionId={id} /> : null}
+      {mayChange ? <Invite session={session} /> : null}
     </section>
   )
 }
@@ -63,9 +63,17 @@ function RemovePerson(props: { readonly sessionId: string; readonly userId: stri
 
 const hours = 24
 
-function Invite({ sessionId }: { readonly sessionId: string }): ReactElement {
+function Invite({ session }: { readonly session: SessionState }): ReactElement {
+  const { id: sessionId, participants } = session
   const { run, isSending, refusal } = useChange(InviteToSessionDocument)
   const { data, refetch } = useFetched(SessionInvitationsDocument, { sessionId })
+  // A user who joins may have used a link.
+  const fetchedFor = useRef(participants)
+  useEffect(() => {
+    if (fetchedFor.current === participants) return
+    fetchedFor.current = participants
+    refetch()
+  }, [participants, refetch])
   const [userId, setUserId] = useState('')
   const [isSingleUse, setIsSingleUse] = useState(false)
   const [link, setLink] = useState<string | null>(null)

@@ -1,4 +1,4 @@
-import { type FormEvent, type ReactElement, useState, useSyncExternalStore } from 'react'
+import { type FormEvent, type ReactElement, useState } from 'react'
 import { createId } from '../../base/environment.ts'
 import {
   CreateSessionDocument,
@@ -13,7 +13,7 @@ import { useChange } from '../use-change.ts'
 import { useFetched } from '../use-fetched.ts'
 import { useRoute } from '../use-route.ts'
 import { useTitle } from '../use-title.ts'
-import { readInvitation } from './invitation-link.ts'
+import { useInvitation } from './invitation-link.ts'
 import { readSeen } from './use-seen.ts'
 
 type Listed = SessionListQuery['sessions']['nodes'][number]
@@ -25,6 +25,7 @@ type Listed = SessionListQuery['sessions']['nodes'][number]
 export function SessionsPage(): ReactElement {
   useTitle('Sessions')
   const { data, isLoading, failure, isRefused, refetch } = useFetched(SessionListDocument, {})
+  const invitation = useInvitation()
   if (isRefused) return <TokenForm />
   const sessions = data?.sessions.nodes.toSorted((a, b) =>
     b.statistics.lastActivityAt.localeCompare(a.statistics.lastActivityAt),
@@ -35,7 +36,7 @@ export function SessionsPage(): ReactElement {
         <h1>Sessions</h1>
         <p>Discuss documents together. Replies quote the cards of the session.</p>
       </div>
-      <Joining />
+      {invitation === null ? null : <Joining token={invitation} />}
       <Creating />
       <Refusal text={data === undefined ? failure : null} onAgain={refetch} />
       <section aria-labelledby="sessions">
@@ -100,20 +101,13 @@ function Creating(): ReactElement {
   )
 }
 
-function subscribeToFragment(listener: () => void): () => void {
-  window.addEventListener('hashchange', listener)
-  return () => window.removeEventListener('hashchange', listener)
-}
-
 /**
- * Asks whether to join a session through the invitation link in the address, if there is one.
+ * Asks whether to join a session through the invitation link in the address.
  * Opening a link alone must not make the user a participant: any page can open it.
  */
-function Joining(): ReactElement | null {
-  const token = readInvitation(useSyncExternalStore(subscribeToFragment, () => window.location.hash))
+function Joining({ token }: { readonly token: string }): ReactElement {
   const { run, isSending, refusal } = useChange(JoinSessionDocument)
   const { go } = useRoute()
-  if (token === null) return null
   const join = async (): Promise<void> => {
     const data = await run({ token })
     // Replaces the address, so that the token stays in no history.
