@@ -35,7 +35,7 @@ const connectedClient = builder.objectRef<ConnectedClient>('ConnectedClient').im
     userAgent: t.exposeString('userAgent', { nullable: true, description: 'The `User-Agent` of the client.' }),
     openedAt: t.field({
       type: 'DateTime',
-      description: 'The start of the connection, or of the server process.',
+      description: 'When the connection was opened.',
       resolve: ({ openedAt }) => openedAt,
     }),
     subscriptions: t.exposeInt('subscriptions', {
@@ -57,21 +57,21 @@ const transportCount = builder
         description: 'The transport.',
         resolve: ({ transport }) => transports[transport],
       }),
-      connections: t.exposeInt('connections', { description: 'The number of entries.' }),
+      connections: t.exposeInt('connections', { description: 'The number of its connections.' }),
     }),
   })
 const subscriptionCount = builder.objectRef<Count>('SubscriptionCount').implement({
   description: 'The number of subscriptions to a field or topic.',
   fields: (t) => ({
     name: t.string({ description: 'The name of the field or topic.', resolve: ({ name }) => name ?? '' }),
-    subscriptions: t.int({ description: 'The number of entries.', resolve: ({ count }) => count }),
+    subscriptions: t.int({ description: 'The number of subscriptions to it.', resolve: ({ count }) => count }),
   }),
 })
 const viewerCount = builder.objectRef<Count>('ViewerCount').implement({
   description: 'The number of connections of one user.',
   fields: (t) => ({
     userId: t.id({ nullable: true, description: 'The user; null without a token.', resolve: ({ name }) => name }),
-    connections: t.int({ description: 'The number of entries.', resolve: ({ count }) => count }),
+    connections: t.int({ description: 'The number of the user’s connections.', resolve: ({ count }) => count }),
   }),
 })
 const serverStats = builder.objectRef<ConnectionStats['servers'][number]>('ServerStats').implement({
@@ -81,7 +81,7 @@ const serverStats = builder.objectRef<ConnectionStats['servers'][number]>('Serve
     name: t.exposeString('name', { description: 'The host and port.' }),
     startedAt: t.field({
       type: 'DateTime',
-      description: 'The start of the connection, or of the server process.',
+      description: 'When the server process started.',
       resolve: ({ startedAt }) => startedAt,
     }),
     connections: t.int({

@@ -61,7 +61,7 @@ const documentFigures = builder.objectRef<DocumentFigures>('DocumentAnalytics').
     title: t.exposeString('title', { description: 'The document’s title when its last quiz was generated.' }),
     lastAt: t.field({
       type: 'DateTime',
-      description: 'The time of the last change.',
+      description: 'The time of the last activity.',
       resolve: ({ lastAt }) => lastAt,
     }),
     figures: t.field({ type: figures, description: 'The figures.', resolve: (source) => source }),
@@ -93,7 +93,7 @@ const timing = builder.objectRef<QuestionTiming>('QuestionTiming').implement({
     at: t.field({ type: 'DateTime', description: 'When the question was completed.', resolve: ({ at }) => at }),
     durationMs: t.exposeInt('durationMs', {
       nullable: true,
-      description: 'Milliseconds since its start; null when unknown.',
+      description: 'Milliseconds from the start of the question to its completion; null when unknown.',
     }),
   }),
 })

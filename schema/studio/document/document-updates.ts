@@ -32,7 +32,7 @@ const documentUpdate = builder.objectRef<Update>('DocumentUpdate').implement({
     seq: t.exposeInt('seq', { description: '1, 2, 3 … without gaps; CURRENT repeats the last number.' }),
     at: t.field({ type: 'DateTime', description: 'When the event happened.', resolve: ({ at }) => at }),
     documentId: t.exposeID('documentId', { description: 'The document.' }),
-    change: t.field({ type: documentChange, description: 'The recorded action.', resolve: ({ change }) => change }),
+    change: t.field({ type: documentChange, description: 'The kind of change.', resolve: ({ change }) => change }),
   }),
 })
 

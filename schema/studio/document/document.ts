@@ -64,7 +64,7 @@ const reader = builder.objectRef<DocumentReader>('DocumentReader').implement({
     userId: t.exposeID('userId', { description: 'The user.' }),
     sharedAt: t.field({
       type: 'DateTime',
-      description: 'The start of the connection, or of the server process.',
+      description: 'When the document was shared with the user.',
       resolve: ({ sharedAt }) => sharedAt,
     }),
   }),

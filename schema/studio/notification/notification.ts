@@ -54,7 +54,7 @@ notificationRef.implement({
     isForEveryone: t.exposeBoolean('isForEveryone', { description: 'Whether it was sent to all users.' }),
     createdAt: t.field({
       type: 'DateTime',
-      description: 'When the event was published.',
+      description: 'When the notification was sent.',
       resolve: ({ createdAt }) => createdAt,
     }),
     expiresAt: t.field({

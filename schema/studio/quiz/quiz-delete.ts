@@ -10,7 +10,7 @@ const deleteQuizSuccess = builder.objectRef<DeleteSource>('DeleteQuizSuccess').i
   fields: (t) => ({
     id: t.exposeID('id', { description: 'The id of the deleted quiz.' }),
     canceledTaskIds: t.idList({
-      description: 'The tasks of the subject that were canceled; their subscribers receive TaskCanceled.',
+      description: 'The tasks of the quiz that were canceled; their subscribers receive TaskCanceled.',
       resolve: ({ canceledTaskIds }) => [...canceledTaskIds],
     }),
   }),

@@ -164,7 +164,7 @@ eventRef('QuizDeleted').implement({ description: 'The quiz was deleted. The term
 eventRef('QuizOther').implement({
   description: 'An event of a type that this version does not have.',
   interfaces,
-  fields: (t) => ({ type: t.string({ description: 'The title.', resolve: ({ type }) => type }) }),
+  fields: (t) => ({ type: t.string({ description: 'The event’s type.', resolve: ({ type }) => type }) }),
 })
 
 builder.subscriptionField('quizUpdates', (t) =>

@@ -109,7 +109,7 @@ eventRef('RoadmapDeleted').implement({ description: 'The roadmap was deleted. Th
 eventRef('RoadmapOther').implement({
   description: 'An event of a type that this version does not have.',
   interfaces,
-  fields: (t) => ({ type: t.string({ description: 'The title.', resolve: ({ type }) => type }) }),
+  fields: (t) => ({ type: t.string({ description: 'The event’s type.', resolve: ({ type }) => type }) }),
 })
 
 builder.subscriptionField('roadmapUpdates', (t) =>

@@ -155,7 +155,7 @@ eventRef('SessionClosed').implement({
 eventRef('SessionOther').implement({
   description: 'An event of a type that this version does not have.',
   interfaces,
-  fields: (t) => ({ type: t.string({ description: 'The title.', resolve: ({ type }) => type }) }),
+  fields: (t) => ({ type: t.string({ description: 'The event’s type.', resolve: ({ type }) => type }) }),
 })
 
 builder.subscriptionField('sessionEvents', (t) =>
