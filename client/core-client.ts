@@ -1,7 +1,7 @@
 import { Client, type Exchange, fetchExchange } from '@urql/core'
 import { defaultTiming } from './base/timing.ts'
 import { createTokens } from './base/tokens.ts'
-import { askAgainExchange } from './cache/refetch-exchange.ts'
+import { refetchExchange } from './cache/refetch-exchange.ts'
 import type { ConnectionStore } from './connection/connection-state.ts'
 import { createLive, type NamedTransport } from './connection/live.ts'
 import { liveExchange } from './connection/live-exchange.ts'
@@ -90,7 +90,7 @@ export function createCoreClient(options: CoreClientOptions): CoreClient {
     },
     preferGetMethod: false,
     exchanges: [
-      askAgainExchange({ connection: live.connection, timing, signal: disposal.signal }),
+      refetchExchange({ connection: live.connection, timing, signal: disposal.signal }),
       ...(options.cache ?? []),
       outboxExchange({ outbox, storage: kept, tokens }),
       liveExchange(live),

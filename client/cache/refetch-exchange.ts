@@ -19,7 +19,7 @@ import { isUnanswered } from '../transport/http.ts'
  *
  * @param options.signal - stops all repeats when it aborts
  */
-export function askAgainExchange(options: {
+export function refetchExchange(options: {
   readonly connection: Store<ConnectionState>
   readonly timing: Timing
   readonly signal: AbortSignal

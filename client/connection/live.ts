@@ -144,7 +144,7 @@ export function createLive(options: {
 
   const effects = {
     open: () => {
-      main = openLine(state.level)
+      main = openTransport(state.level)
       onByte(Date.now())
     },
     close: () => {
@@ -159,7 +159,7 @@ export function createLive(options: {
       // trial with.
       const isTrial = state.target !== state.level && trial !== null
       const trialMs = isTrial ? failures.trialMs(state.target) : 0
-      probe = openLine(state.target, { trialMs, onSession: (session) => session.confirm(trial) })
+      probe = openTransport(state.target, { trialMs, onSession: (session) => session.confirm(trial) })
     },
     drop: () => {
       probe?.close()
@@ -181,21 +181,21 @@ export function createLive(options: {
     check: () => ask(),
   }
 
-  const openLine = (
+  const openTransport = (
     level: number,
     asProbe?: { readonly trialMs: number; readonly onSession: (session: TransportConnection) => void },
   ): OpenConnection => {
     const openedAt = Date.now()
     const { transport } = transports[level] ?? { transport: undefined }
-    if (transport === undefined) throw new RangeError(`There is no rung ${level}`)
-    const isMain = (): boolean => main === line
+    if (transport === undefined) throw new RangeError(`There is no transport ${level}`)
+    const isMain = (): boolean => main === instance
     const { trialMs = 0 } = asProbe ?? {}
     const onProbeHeard = (): void => {
       // Opening and one response prove little: the probe must outlive the age at which the last
       // connection failed.
-      if (line.confirmedAt !== null && Date.now() - openedAt >= trialMs) dispatch({ type: 'probeConfirmed' })
+      if (instance.confirmedAt !== null && Date.now() - openedAt >= trialMs) dispatch({ type: 'probeConfirmed' })
     }
-    const line: OpenConnection = openConnection({
+    const instance: OpenConnection = openConnection({
       transport,
       tokens,
       onToken({ token }) {
@@ -210,19 +210,19 @@ export function createLive(options: {
         else if (!subscriptions.attach()) session.confirm(null)
       },
       onEnd(end) {
-        if (end.is === 'expired') tokens.forget(line.credential.token)
-        if (isMain()) dispatch(explainEnd({ line, level, openedAt }, end))
-        else if (probe === line) dispatch({ type: 'probeFailed', reason: end.reason })
+        if (end.is === 'expired') tokens.forget(instance.credential.token)
+        if (isMain()) dispatch(explainEnd({ instance, level, openedAt }, end))
+        else if (probe === instance) dispatch({ type: 'probeFailed', reason: end.reason })
       },
       onConfirmed() {
         hasWorked = true
         if (level === 0) hasBestWorked = true
         expired = undefined
-        if (probe === line) onProbeHeard()
+        if (probe === instance) onProbeHeard()
         else dispatch({ type: 'confirmed' })
       },
       onHeard(ms) {
-        if (probe === line) return onProbeHeard()
+        if (probe === instance) return onProbeHeard()
         if (!isMain()) return
         const now = Date.now()
         const isNews = ms !== undefined || doubt() !== null || now - (lastSignOfLifeAt ?? 0) >= signsAreToldEveryMs
@@ -232,11 +232,15 @@ export function createLive(options: {
         if (isNews) publish()
       },
     })
-    return line
+    return instance
   }
 
   const explainEnd = (
-    { line, level, openedAt }: { readonly line: OpenConnection; readonly level: number; readonly openedAt: number },
+    {
+      instance,
+      level,
+      openedAt,
+    }: { readonly instance: OpenConnection; readonly level: number; readonly openedAt: number },
     end: ConnectionEnd,
   ): FallbackEvent => {
     const { reason } = end
@@ -244,17 +248,17 @@ export function createLive(options: {
     if (end.is === 'refused') return { type: 'refused', reason }
     if (end.is === 'lost') {
       const { kind } = end
-      if (line.confirmedAt === null) return { type: 'lost', kind, steady: false, recentSilent: 0, reason }
+      if (instance.confirmedAt === null) return { type: 'lost', kind, steady: false, recentSilent: 0, reason }
       const now = Date.now()
       if (kind === 'silent' && openedAt < changedAt)
         return { type: 'lost', kind: 'failed', steady: true, recentSilent: 0, reason }
-      const steady = now - line.confirmedAt > timing.steadyMs
+      const steady = now - instance.confirmedAt > timing.steadyMs
       const recentSilent = failures.record(level, { kind, steady, lifetimeMs: now - openedAt })
       return { type: 'lost', kind, steady, recentSilent, reason }
     }
     if (!tokens.canRenew) return { type: 'refused', reason: `${reason}; there is no function to ask for another token` }
     const times = (expired?.times ?? 0) + 1
-    expired = { token: line.credential.token, times }
+    expired = { token: instance.credential.token, times }
     if (times === 1) return { type: 'expired', reason }
     if (times < maxExpired) return { type: 'lost', kind: 'busy', steady: false, recentSilent: 0, reason }
     return { type: 'refused', reason: `${reason}; the function that is asked for tokens gives no other` }

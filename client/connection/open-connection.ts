@@ -77,7 +77,7 @@ export function openConnection(options: {
     )
     onSession(session)
   }
-  const line: OpenConnection = {
+  const connection: OpenConnection = {
     get session() {
       return isOver ? undefined : session
     },
@@ -95,5 +95,5 @@ export function openConnection(options: {
   // Deferred until the caller holds the connection, so that it can distinguish its connections in
   // the listeners.
   void Promise.resolve().then(open)
-  return line
+  return connection
 }

@@ -21,7 +21,7 @@ interface Asked {
 /**
  * Sends a query again when its response was lost, after a short pause and without reporting the
  * failure: a server may have stopped while the query was pending, and a query changes nothing. A
- * longer outage is reported, and is then handled by `askAgainExchange`; so is a server's own report
+ * longer outage is reported, and is then handled by `refetchExchange`; so is a server's own report
  * that it cannot answer now. Mutations are not repeated here; the outbox handles them.
  *
  * A query or mutation of a generated document that an older server finds invalid is sent again for

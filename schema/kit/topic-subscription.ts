@@ -74,7 +74,7 @@ export function subscribeToTopic<A extends object, S, E>(
     startOf: (args) => startOf(args as StartingArguments),
     open: async (args, context) => {
       const { read, retained, ...told } = await noteSubscription(context, () => open(args as A, context))
-      const placeOf = createQueuePositions(context, told.topic)
+      const placeOf = createEventPlaces(context, told.topic)
       return {
         isLast: () => false,
         classOf: () => 'keep',
@@ -85,7 +85,7 @@ export function subscribeToTopic<A extends object, S, E>(
           return {
             read: (followed) => read(followed, placeOf(followed)),
             readEphemeral(state, seq) {
-              if (retained === undefined) throw new Error(`The topic "${told.topic}" has no passing states`)
+              if (retained === undefined) throw new Error(`The topic "${told.topic}" has no ephemeral events`)
               return retained.read(state, placeOf({ seq }))
             },
           }
@@ -107,7 +107,7 @@ export function subscribeToTopic<A extends object, S, E>(
         { reader, feeds },
         { topic, snapshot, isLast, catchUpOnly: context.catchUp, ...startOf(args) },
       )
-      const placeOf = createQueuePositions(context, topic)
+      const placeOf = createEventPlaces(context, topic)
       return mapIterable(guard === undefined ? followed : guardIterable(followed, guard), (one) =>
         read(one, placeOf(one)),
       )
@@ -117,10 +117,10 @@ export function subscribeToTopic<A extends object, S, E>(
 }
 
 /**
- * Computes the position and time of a followed event: an event outside the log has the seq of the
+ * Creates the function that computes the cursor, seq and time of a followed event: an event outside the log has the seq of the
  * event before it, and the current time.
  */
-function createQueuePositions(
+function createEventPlaces(
   { engine }: Context,
   topic: string,
 ): (told: { readonly event: LogEvent } | { readonly seq: number }) => EventPlace {

@@ -55,9 +55,9 @@ export interface Live {
    * Replaces graphql's `subscribe` for all fields; operations that are not shared are delegated to
    * graphql.
    *
-   * With a seat in its context, the payloads of a shared subscription are written to the seat, and
+   * With a `sinkOperation` in its context, the payloads of a shared subscription are written to its sink, and
    * the returned iterable never yields: it ends with the topic, and fails if the subscription
-   * fails. Without a seat it yields results, whose text `serialisedOf` returns. `onOver` is called
+   * fails. Without one it yields results, whose text `serialisedOf` returns. `onOver` is called
    * once, when a started subscription has ended for any reason.
    */
   subscribe(args: ExecutionArgs, onOver?: () => void): Promise<AsyncIterable<ExecutionResult> | ExecutionResult>
@@ -129,7 +129,7 @@ export function createLive(options: {
     entry.group.close()
   }
   const delivery = { log: { reader, feeds }, turn, counters, maxBytes: budgetBytes / 8, exit }
-  const socketOutlets = {
+  const socketSinks = {
     budgetBytes,
     patienceMs,
     sent: counters.ws,
@@ -213,7 +213,7 @@ export function createLive(options: {
         counts.set(group.topic.topic, (counts.get(group.topic.topic) ?? 0) + users)
       return counts
     },
-    openSocket: (given) => createSocketSink({ ...given, common: socketOutlets }),
+    openSocket: (given) => createSocketSink({ ...given, common: socketSinks }),
     shares: plans.shares,
     async subscribe(args, onOver = () => undefined) {
       const context = (args.contextValue ?? {}) as LiveContext
@@ -248,7 +248,7 @@ export function createLive(options: {
       const subscriber = attach(
         operation,
         entered,
-        { sink: stream.sink, operationId: noStamp, number: 0 },
+        { sink: stream.sink, operationId: noOperationId, number: 0 },
         stream,
         onOver,
       )
@@ -263,7 +263,7 @@ interface Entered {
   readonly guard: SharedTopic<unknown>['guard']
 }
 
-const noStamp = Buffer.alloc(0)
+const noOperationId = Buffer.alloc(0)
 
 function isErrors(read: SharedOperation | readonly GraphQLError[]): read is readonly GraphQLError[] {
   return Array.isArray(read)

@@ -75,7 +75,7 @@ async function startSockets(options: { budgetBytes?: number; patienceMs?: number
   }
 }
 
-const stampOf = (id: string) => Buffer.from(JSON.stringify(id))
+const jsonOf = (id: string) => Buffer.from(JSON.stringify(id))
 const payloadOf = (value: unknown) => createPayload(JSON.stringify({ data: value }))
 const next = (id: string, value: unknown) => ({ id, type: 'next', payload: { data: value } })
 
@@ -85,7 +85,7 @@ test('frames of any length arrive whole, with the id of each subscriber', async 
   const texts = [0, 1, 60, 76, 77, 78, 300, 65_480, 65_490, 65_500, 70_000, 300_000].map((length) => 'ä'.repeat(length))
   const batch = createBatch(texts.map(payloadOf))
   const ids = ['1', 'a-long-id-with-"quotes"-and-ö', '2']
-  for (const id of ids) sink.write(batch, stampOf(id))
+  for (const id of ids) sink.write(batch, jsonOf(id))
   await vi.waitFor(() => expect(received).toHaveLength(texts.length * ids.length))
   expect(received).toEqual(ids.flatMap((id) => texts.map((text) => next(id, text))))
   client.terminate()
@@ -105,7 +105,7 @@ test('frames sent by ws and precomputed frames arrive in call order, at fast and
           const value = `${index}${'x'.repeat(length)}`
           const batch = createBatch([payloadOf(value)])
           for (const [number, { sink, webSocket }] of readers.entries())
-            if (isDirect) sink.write(batch, stampOf(`${number}`))
+            if (isDirect) sink.write(batch, jsonOf(`${number}`))
             else {
               webSocket.send(JSON.stringify(next(`${number}`, value)))
               webSocket.ping()
@@ -135,7 +135,7 @@ test('a buffer that is still being read is not reused for the next frame', async
   const values = Array.from({ length: 40 }, (_, index) => `${index}${'y'.repeat(400_000)}`)
   for (const value of values) {
     const batch = createBatch([payloadOf(value)])
-    for (const [number, { sink }] of readers.entries()) sink.write(batch, stampOf(`${number}`))
+    for (const [number, { sink }] of readers.entries()) sink.write(batch, jsonOf(`${number}`))
   }
   for (const { client } of readers) client.resume()
   for (const [number, { received }] of readers.entries()) {
@@ -148,11 +148,11 @@ test('events of several operations in one turn are sent in one write', async () 
   await using sockets = await startSockets()
   const { sink, received, client } = await sockets.connect()
   let chunks = 0
-  for (const id of ['a', 'b']) sink.opened({ sink, operationId: stampOf(id), number: 1, leave: () => undefined })
+  for (const id of ['a', 'b']) sink.opened({ sink, operationId: jsonOf(id), number: 1, leave: () => undefined })
   const { _socket: tcp } = client as unknown as { readonly _socket: NodeJS.ReadableStream }
   tcp.on('data', () => chunks++)
-  sockets.turn.schedule(() => sink.write(createBatch([payloadOf(1)]), stampOf('a')))
-  sockets.turn.schedule(() => sink.write(createBatch([payloadOf(2), payloadOf(3)]), stampOf('b')))
+  sockets.turn.schedule(() => sink.write(createBatch([payloadOf(1)]), jsonOf('a')))
+  sockets.turn.schedule(() => sink.write(createBatch([payloadOf(2), payloadOf(3)]), jsonOf('b')))
   await vi.waitFor(() => expect(received).toHaveLength(3))
   expect(received).toEqual([next('a', 1), next('b', 2), next('b', 3)])
   expect(chunks).toBe(1)
@@ -167,10 +167,10 @@ test.each([
 ])('flushes what is written %s, and what ws sends after it', async (_, run) => {
   await using sockets = await startSockets()
   const { sink, received, client, webSocket, socket } = await sockets.connect()
-  for (const id of ['a', 'b']) sink.opened({ sink, operationId: stampOf(id), number: 1, leave: () => undefined })
+  for (const id of ['a', 'b']) sink.opened({ sink, operationId: jsonOf(id), number: 1, leave: () => undefined })
   const written = new Promise<void>((resolve) =>
     run(() => {
-      sink.write(createBatch([payloadOf(1)]), stampOf('a'))
+      sink.write(createBatch([payloadOf(1)]), jsonOf('a'))
       webSocket.send(JSON.stringify('by ws'))
       setImmediate(resolve)
     }),
@@ -203,7 +203,7 @@ test('is full when its reader stops, and notifies when it has been read', async 
   const batch = createBatch([payloadOf('z'.repeat(50_000))])
   let written = 0
   while (!sink.isFull(batch.bytes)) {
-    sink.write(batch, stampOf('1'))
+    sink.write(batch, jsonOf('1'))
     if (++written % 20 === 0) await new Promise((resolve) => setImmediate(resolve))
   }
   let isDrained = false
@@ -223,7 +223,7 @@ test('closes with 1013 when nothing is read for too long', async () => {
   const { sink, client } = await sockets.connect()
   client.pause()
   const batch = createBatch([payloadOf('z'.repeat(50_000))])
-  while (!sink.isFull(batch.bytes)) sink.write(batch, stampOf('1'))
+  while (!sink.isFull(batch.bytes)) sink.write(batch, jsonOf('1'))
   sink.drained(() => undefined)
   await vi.waitFor(() => expect(sockets.givenUp()).toBe(1))
   client.resume()
@@ -235,7 +235,7 @@ test('writes nothing once the socket has begun to close', async () => {
   await using sockets = await startSockets()
   const { sink, webSocket, client, received } = await sockets.connect()
   webSocket.close(1012)
-  sink.write(createBatch([payloadOf(1)]), stampOf('1'))
+  sink.write(createBatch([payloadOf(1)]), jsonOf('1'))
   const [code] = (await once(client, 'close')) as [number]
   expect(code).toBe(1012)
   expect(received).toEqual([])

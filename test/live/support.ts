@@ -28,7 +28,7 @@ export interface Seen {
 }
 
 /** A sink that records writes and is full when the test says so. */
-export interface RecordingOutlet extends Sink {
+export interface RecordingSink extends Sink {
   readonly seen: Seen[]
   readonly texts: string[]
   /** The number of writes. */
@@ -39,7 +39,7 @@ export interface RecordingOutlet extends Sink {
 }
 
 /** Creates a recording sink. */
-export function createRecordingOutlet(): RecordingOutlet {
+export function createRecordingSink(): RecordingSink {
   const seen: Seen[] = []
   const texts: string[] = []
   let isFull = false
@@ -97,7 +97,7 @@ export interface LiveFixture extends EngineFixture {
   subscribe(
     task: Pick<Task, 'id'>,
     options?: {
-      readonly sink?: RecordingOutlet
+      readonly sink?: RecordingSink
       readonly after?: string | undefined
       readonly fromStart?: boolean
       readonly viewer?: Viewer
@@ -108,7 +108,7 @@ export interface LiveFixture extends EngineFixture {
 
 /** One subscription of a test. */
 export interface LiveSubscription {
-  readonly sink: RecordingOutlet
+  readonly sink: RecordingSink
   readonly seen: readonly Seen[]
   /**
    * Resolves when the subscription has completed, rejects when it has failed. Stays pending after
@@ -197,7 +197,7 @@ export async function startLive(
         ],
       })
     },
-    async subscribe(task, { sink = createRecordingOutlet(), after, fromStart, viewer = viewerOf('u_1'), query } = {}) {
+    async subscribe(task, { sink = createRecordingSink(), after, fromStart, viewer = viewerOf('u_1'), query } = {}) {
       const context = {
         ...createContext(services, viewer, { catchUp: false }),
         sinkOperation: { sink, operationId: Buffer.from('"1"'), number: 1 },

@@ -18,7 +18,7 @@ import { readDependence, type SharedField } from '../../src/live/execute/shared-
 import { createLive } from '../../src/live/live.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { emptyProgress, taskTopic } from '../../src/tasks/model/task.ts'
-import { createRecordingOutlet, type LiveFixture, startLive } from './support.ts'
+import { createRecordingSink, type LiveFixture, startLive } from './support.ts'
 
 let fixture: LiveFixture
 beforeAll(async () => {
@@ -75,7 +75,7 @@ function createLeaky(taskId: string) {
   const watch = async (secret: string) => {
     const texts: string[] = []
     const sink = {
-      ...createRecordingOutlet(),
+      ...createRecordingSink(),
       write: ({ payloads }: Batch) => void texts.push(...payloads.map(({ text }) => text)),
     }
     const result = await live.subscribe({

@@ -59,7 +59,7 @@ test('a socket with many unread events still receives messages, before and after
   client.pause()
   // As live delivery writes: more than the operating systems of both sides buffer.
   const events = createBatch([createPayload(JSON.stringify('x'.repeat(20_000_000)))])
-  tcp.write(events.frames(3).operationId(Buffer.from('"1"')))
+  tcp.write(events.frames(3).withId(Buffer.from('"1"')))
   expect(one.unreadBytes()).toBeGreaterThan(surroundings.maxBufferBytes)
   for (const type of ['complete', 'ping']) client.send(JSON.stringify({ type }))
   await until(() => expect(heard).toHaveLength(2))

@@ -18,16 +18,16 @@ export interface Batch {
    * Returns the payloads as WebSocket frames of graphql-ws `next` messages, complete except for
    * operation ids of this length (as JSON, with quotes).
    */
-  frames(stampLength: number): Frames
+  frames(idLength: number): Frames
 }
 
 /** Frames in one buffer, each with a gap for the operation id. */
 export interface Frames {
   /**
-   * Fills the gaps with this id. The next call reuses the buffer unless {@link Frames.keep} was
+   * Returns the frames with this id in their gaps. The next call reuses the buffer unless {@link Frames.keep} was
    * called in between.
    */
-  operationId(id: Buffer): Buffer
+  withId(id: Buffer): Buffer
   /** Marks the buffer as still in use: the next call allocates a new one. */
   keep(): void
 }
@@ -56,7 +56,7 @@ class PayloadBatch implements Batch {
   readonly payloads: readonly Payload[]
   readonly bytes: number
   /** Nearly always one element. */
-  #frames: readonly StampedFrames[] = none
+  #frames: readonly BufferedFrames[] = none
 
   constructor(payloads: readonly Payload[]) {
     this.payloads = payloads
@@ -65,9 +65,9 @@ class PayloadBatch implements Batch {
     this.bytes = sum
   }
 
-  frames(stampLength: number): Frames {
-    for (const frames of this.#frames) if (frames.stampLength === stampLength) return frames
-    const frames = new StampedFrames(this.payloads, stampLength)
+  frames(idLength: number): Frames {
+    for (const frames of this.#frames) if (frames.idLength === idLength) return frames
+    const frames = new BufferedFrames(this.payloads, idLength)
     this.#frames = this.#frames === none ? [frames] : [...this.#frames, frames]
     return frames
   }
@@ -78,19 +78,19 @@ const middle = ',"type":"next","payload":'
 const closing = '}'
 const envelopeBytes = opening.length + middle.length + closing.length
 
-class StampedFrames implements Frames {
-  readonly stampLength: number
+class BufferedFrames implements Frames {
+  readonly idLength: number
   #buffer: Buffer
   readonly #gaps: number[] = []
   #isKept = false
 
-  constructor(payloads: readonly Payload[], stampLength: number) {
-    this.stampLength = stampLength
-    const envelope = envelopeBytes + stampLength
+  constructor(payloads: readonly Payload[], idLength: number) {
+    this.idLength = idLength
+    const envelope = envelopeBytes + idLength
     let total = 0
     for (const { bytes } of payloads) total += headerLength(envelope + bytes) + envelope + bytes
     const buffer = Buffer.allocUnsafe(total)
-    const start = `${opening}${' '.repeat(stampLength)}${middle}`
+    const start = `${opening}${' '.repeat(idLength)}${middle}`
     let at = 0
     for (const { text, bytes } of payloads) {
       at = writeHeader(buffer, at, envelope + bytes)
@@ -100,7 +100,7 @@ class StampedFrames implements Frames {
     this.#buffer = buffer
   }
 
-  operationId(id: Buffer): Buffer {
+  withId(id: Buffer): Buffer {
     if (this.#isKept) this.#buffer = Buffer.from(this.#buffer)
     this.#isKept = false
     for (const gap of this.#gaps) this.#buffer.set(id, gap)
@@ -112,7 +112,7 @@ class StampedFrames implements Frames {
   }
 }
 
-const none: readonly StampedFrames[] = []
+const none: readonly BufferedFrames[] = []
 
 /** Returns the number of bytes before the payload of an unmasked frame (RFC 6455, section 5.2). */
 function headerLength(length: number): number {

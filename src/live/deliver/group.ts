@@ -111,7 +111,7 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
   join(member: Member): boolean {
     if (this.#attachment === null || this.#isClosed || member.at < this.#flushed) return false
     this.#members.add(member)
-    this.#tellPassing(member)
+    this.#writeEphemeral(member)
     return true
   }
 
@@ -271,7 +271,7 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
       }
       // The member has read further in the log than the events received here, so an ephemeral event
       // that remains valid has an older seq: it is sent again at the member's position.
-      if (retained !== undefined && retained.seq < member.at) this.#tellPassing(member)
+      if (retained !== undefined && retained.seq < member.at) this.#writeEphemeral(member)
       const rest = items.filter(({ seq, isTransient }) => seq > member.at || (isTransient && seq === member.at))
       if (rest.length > 0) this.#deliver(member, createBatch(rest.map(({ payload }) => payload)), last)
     }
@@ -293,7 +293,7 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
   }
 
   /** Writes the latest ephemeral event to a member if it is due. */
-  #tellPassing(member: Member): void {
+  #writeEphemeral(member: Member): void {
     const payload = this.#ephemeral?.due(member.at)
     if (payload !== undefined) member.sink.write(createBatch([payload]), member.operationId)
   }

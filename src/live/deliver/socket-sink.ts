@@ -58,14 +58,14 @@ export function createSocketSink(options: {
   /** One object for all sinks, so that none of them stores its fields. */
   readonly common: SocketSinks
 }): SocketSink {
-  return new WebSocketOutlet(options)
+  return new WebSocketSink(options)
 }
 
 /**
  * A class rather than a closure, for the same reason as in {@link createSubscriber}: there is one
  * instance per socket.
  */
-class WebSocketOutlet implements SocketSink {
+class WebSocketSink implements SocketSink {
   readonly #webSocket: WebSocket
   readonly #socket: Duplex
   readonly #owner: SocketOwner
@@ -105,7 +105,7 @@ class WebSocketOutlet implements SocketSink {
       process.nextTick(uncork, this)
     }
     const frames = batch.frames(operationId.length)
-    const bytes = frames.operationId(operationId)
+    const bytes = frames.withId(operationId)
     const { sent } = this.#common
     sent.payloads += batch.payloads.length
     sent.bytes += bytes.length
@@ -165,7 +165,7 @@ class WebSocketOutlet implements SocketSink {
 }
 
 /** A single function for all sockets. */
-function uncork(sink: WebSocketOutlet): void {
+function uncork(sink: WebSocketSink): void {
   sink.uncork()
 }
 

@@ -185,7 +185,7 @@ export function showWorker(show: Show, worker: TaskWorker): void {
   )
   show.counter(
     'rings_repeated_total',
-    'Tasks that waited although nobody was rung for them, or whose worker was busy: rung for again.',
+    'Tasks that waited without a wake-up, or whose worker was busy: another wake-up was sent.',
     () => worker.counters.rungAgain,
   )
   for (const metric of worker.measures.metrics) show.metric(metric)

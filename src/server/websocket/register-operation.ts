@@ -29,7 +29,7 @@ export function registerOperation(
     await iterator.return?.()
   }
   const served = { ...sinkOperation, leave: () => void leave().catch(() => undefined) }
-  const seated: AsyncGenerator<ExecutionResult, void, undefined> = {
+  const registered: AsyncGenerator<ExecutionResult, void, undefined> = {
     async next() {
       if (isOver) return never
       try {
@@ -53,10 +53,10 @@ export function registerOperation(
       await leave()
       throw error
     },
-    [Symbol.asyncIterator]: () => seated,
+    [Symbol.asyncIterator]: () => registered,
     [Symbol.asyncDispose]: leave,
   }
   const later = sinkOperation.sink.opened(served)
   if (later !== undefined) served.leave()
-  return seated
+  return registered
 }

@@ -29,13 +29,13 @@ export async function readQueueState(
 ): Promise<QueueState> {
   const [waiting, running] = await Promise.all([
     pool.query<TaskRow & { id: string }>({
-      name: 'tidings-line',
+      name: 'tidings-queue',
       text: `select id, owner, ${workloadColumns} from task
         where status = 'QUEUED' and kind = $1 order by queue_key, id limit $2`,
       values: [kind, limit],
     }),
     pool.query<TaskRow & { attempt: number; percent: number; elapsedMs: number }>({
-      name: 'tidings-line-running',
+      name: 'tidings-queue-running',
       text: `select owner, ${workloadColumns}, attempt, coalesce((progress->>'percent')::float8, 0) as percent,
           coalesce(extract(epoch from clock_timestamp() - (attempts->-1->>'startedAt')::timestamptz) * 1000, 0)::float8 as "elapsedMs"
         from task where status = 'RUNNING' and kind = $1`,

@@ -31,7 +31,7 @@ export function createTaskMetrics(): TaskMetrics {
   // Not registered globally: several engines may run in one process.
   const waits = new Histogram({
     name: 'tidings_task_wait_seconds',
-    help: 'Time that tasks stood in line before their first attempt, by kind.',
+    help: 'Time that tasks waited in the queue before their first attempt, by kind.',
     labelNames: ['kind'],
     buckets,
     registers: [],
