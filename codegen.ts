@@ -4,11 +4,15 @@ import { type GraphQLSchema, getNamedType, isInputObjectType, isNonNullType } fr
 
 /**
  * Prints the schema's types only: graphcache needs them to match fragments on interfaces and
- * unions.
+ * unions. It reads no arguments, and no inner type of a named type.
  */
 function printCacheSchema(schema: GraphQLSchema): string {
   const data = minifyIntrospectionQuery(getIntrospectedSchema(schema))
-  return `/** The schema's types, for graphcache. */\nexport const cacheSchema = ${JSON.stringify(data)} as const;\n`
+  const printed = JSON.stringify(data, (key, value: unknown) => {
+    if (key === 'ofType' && value === null) return undefined
+    return key === 'args' ? [] : value
+  })
+  return `/** The schema's types, for graphcache. */\nexport const cacheSchema = ${printed} as const;\n`
 }
 
 /**

@@ -1,6 +1,12 @@
 import type { Exchange } from '@urql/core'
 import { composeExchanges } from '@urql/core'
-import { type Cache, type CacheExchangeOpts, cacheExchange, type UpdatesConfig } from '@urql/exchange-graphcache'
+import {
+  type Cache,
+  type CacheExchangeOpts,
+  cacheExchange,
+  type UpdateResolver,
+  type UpdatesConfig,
+} from '@urql/exchange-graphcache'
 import { map, pipe } from 'wonka'
 import { createTaskCache } from './cache-events.ts'
 import { withLateAnswers } from './late-answers-exchange.ts'
@@ -32,17 +38,17 @@ export function createCacheExchange(schema: CacheSchema): Exchange {
     Mutation: {
       retryContent: ({ retryContent }, { input }, cache) => tasks.applyRetry(cache, input, retryContent),
       // No event announces new or deleted list entries, so the lists are invalidated here.
-      importDocument: (_, __, cache) => invalidateLists(cache, 'documents'),
-      deleteDocument: ({ deleteDocument }, { input }, cache) => forget(cache, 'Document', deleteDocument, input),
-      deleteQuiz: ({ deleteQuiz }, { input }, cache) => forget(cache, 'Quiz', deleteQuiz, input),
-      deleteRoadmap: ({ deleteRoadmap }, { input }, cache) => forget(cache, 'Roadmap', deleteRoadmap, input),
-      createRoadmap: (_, __, cache) => invalidateLists(cache, 'roadmaps'),
-      generateQuiz: (_, __, cache) => invalidateLists(cache, 'quizzes'),
-      generateProject: (_, __, cache) => invalidateLists(cache, 'projects'),
-      deleteProject: (_, __, cache) => invalidateLists(cache, 'projects'),
-      createSession: (_, __, cache) => invalidateLists(cache, 'sessions'),
-      joinSession: (_, __, cache) => invalidateLists(cache, 'sessions'),
-      leaveSession: (_, __, cache) => invalidateLists(cache, 'sessions'),
+      importDocument: change('Document'),
+      deleteDocument: remove,
+      createRoadmap: change('Roadmap'),
+      deleteRoadmap: remove,
+      generateQuiz: change('Quiz'),
+      deleteQuiz: remove,
+      generateProject: change('Project'),
+      deleteProject: remove,
+      createSession: change('Session'),
+      joinSession: change('Session'),
+      leaveSession: change('Session'),
     },
   }
   const cache = cacheExchange({
@@ -80,29 +86,42 @@ function invalidateLists(cache: Cache, field: string): void {
     if (fieldName === field) cache.invalidate('Query', fieldName, args)
 }
 
-/** Removes the object that a mutation such as `deleteQuiz` has deleted. */
-function forget(cache: Cache, type: 'Document' | 'Quiz' | 'Roadmap', result: unknown, input: unknown): void {
-  if ((result as { __typename?: string } | null)?.__typename !== `Delete${type}Success`) return
-  const id = (input as Readonly<Record<string, unknown>>)[`${type.toLowerCase()}Id`]
-  invalidateLists(cache, deletedFrom[type])
-  cache.invalidate({ __typename: type, id: String(id) })
+/** The field of `Query` that lists the objects of each type. */
+const lists: Readonly<Record<string, string>> = {
+  Document: 'documents',
+  Roadmap: 'roadmaps',
+  Quiz: 'quizzes',
+  Project: 'projects',
+  Session: 'sessions',
 }
-const deletedFrom = { Document: 'documents', Quiz: 'quizzes', Roadmap: 'roadmaps' } as const
+/** The type of the objects that a task of each kind changes when it starts and when it ends. Documents have events of their own. */
+const typesOfKind: Readonly<Record<string, string>> = {
+  CREATE_ROADMAP: 'Roadmap',
+  GENERATE_QUIZ: 'Quiz',
+  GENERATE_PROJECT: 'Project',
+  SYNC_PROJECT: 'Project',
+  REPLY: 'Session',
+}
 
-/** The lists that a task of each kind changes when it starts and when it ends. Documents have events of their own. */
-const listsOfKind: Readonly<Record<string, string>> = {
-  CREATE_ROADMAP: 'roadmaps',
-  GENERATE_QUIZ: 'quizzes',
-  GENERATE_PROJECT: 'projects',
-  SYNC_PROJECT: 'projects',
-  REPLY: 'sessions',
+/** Invalidates the lists of a type, if there are any, and an object of it that was removed. */
+function invalidate(cache: Cache, type: string, removedId?: unknown): void {
+  const list = lists[type]
+  if (list === undefined) return
+  invalidateLists(cache, list)
+  if (removedId !== undefined) cache.invalidate({ __typename: type, id: String(removedId) })
 }
-/** The list and the type of each object that `ViewerObjectChanged` names. */
-const listsOfObject: Readonly<Record<string, readonly [list: string, type: string]>> = {
-  ROADMAP: ['roadmaps', 'Roadmap'],
-  QUIZ: ['quizzes', 'Quiz'],
-  PROJECT: ['projects', 'Project'],
-  SESSION: ['sessions', 'Session'],
+
+/** Returns the update of a mutation that adds objects of a type to their lists, or removes them. */
+function change(type: string): UpdateResolver {
+  return (_, __, cache) => invalidate(cache, type)
+}
+
+/** The update of mutations such as `deleteQuiz`. */
+const remove: UpdateResolver = (result, { input }, cache, { fieldName }) => {
+  const type = fieldName.slice('delete'.length)
+  const { __typename } = (result[fieldName] ?? {}) as { readonly __typename?: string }
+  if (__typename === `Delete${type}Success`)
+    invalidate(cache, type, (input as Readonly<Record<string, unknown>>)[`${type.toLowerCase()}Id`])
 }
 
 /**
@@ -117,7 +136,7 @@ function updateLists(cache: Cache, update: unknown): void {
     status,
     documentId,
     taskId,
-    object,
+    object = '',
     objectId,
     isRemoved,
   } = (update ?? {}) as Readonly<Record<string, string | undefined>>
@@ -125,30 +144,22 @@ function updateLists(cache: Cache, update: unknown): void {
     case 'ViewerSnapshot':
       // The first one comes with the lists of the page.
       if (reason === 'SUBSCRIBED') return
-      for (const list of new Set(['documents', ...Object.values(listsOfKind)])) invalidateLists(cache, list)
+      for (const type in lists) invalidate(cache, type)
       return
     case 'ViewerDocumentRemoved':
-      if (documentId !== undefined) cache.invalidate({ __typename: 'Document', id: documentId })
-      invalidateLists(cache, 'documents')
-      return
     case 'ViewerDocumentChanged':
-      invalidateLists(cache, 'documents')
+      invalidate(cache, 'Document', __typename === 'ViewerDocumentRemoved' ? documentId : undefined)
       return
     case 'ViewerTaskRemoved':
       if (taskId !== undefined) cache.invalidate({ __typename: 'Task', id: taskId })
       return
-    case 'ViewerTaskChanged': {
-      const list = listsOfKind[kind ?? '']
-      if (list !== undefined && status !== 'RUNNING' && status !== 'RETRYING') invalidateLists(cache, list)
+    case 'ViewerTaskChanged':
+      if (status !== 'RUNNING' && status !== 'RETRYING') invalidate(cache, typesOfKind[kind ?? ''] ?? '')
       return
-    }
-    case 'ViewerObjectChanged': {
-      const [list, type] = listsOfObject[object ?? ''] ?? []
-      if (list === undefined || type === undefined) return
-      if (isRemoved && objectId !== undefined) cache.invalidate({ __typename: type, id: objectId })
-      invalidateLists(cache, list)
+    case 'ViewerObjectChanged':
+      // QUIZ is the type Quiz.
+      invalidate(cache, object.charAt(0) + object.slice(1).toLowerCase(), isRemoved ? objectId : undefined)
       return
-    }
     default:
   }
 }
