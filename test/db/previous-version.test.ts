@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { searchPassages } from '../../src/studio/documents/search.ts'
+import { foldText } from '../../src/studio/text/fold.ts'
 import { createTestDatabase } from '../support/database.ts'
 
 test('a server of the version before 0017 still stores links and passages during an upgrade', async () => {
@@ -26,4 +27,18 @@ test('a server of the version before 0017 still stores links and passages during
     const found = await searchPassages(pool, { userId: 'ada', query, limit: 5 })
     expect(found, query).toHaveLength(1)
   }
+})
+
+test('the database folds the passages of the version before as the application folds queries', async () => {
+  await using test = await createTestDatabase()
+  const words = [
+    ...['ß', 'æ', 'œ', 'ø', 'đ', 'ð', 'þ', 'ł', 'ħ', 'ı', 'ς'].flatMap((letter) => [letter, letter.toUpperCase()]),
+    ...['Café', 'Cafe\u0301', 'Отчёт', 'STRAẞE', 'Smørrebrød', 'Łódź', 'Þórður', 'ΟΔΥΣΣΕΎΣ', 'Σίσυφος', 'İstanbul ısı'],
+    ...['ＡＢＣ １２', 'ﻣﺮﺣﺒﺎ', 'مَرْحَبًا', 'שָׁלוֹם', '보고서', 'が'],
+  ]
+  const { rows } = await test.database.pool.query(
+    'select word, fold_text(word) as folded from unnest($1::text[]) with ordinality as t(word, place) order by place',
+    [words],
+  )
+  expect(rows).toEqual(words.map((word) => ({ word, folded: foldText(word) })))
 })

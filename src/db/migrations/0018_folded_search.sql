@@ -2,16 +2,26 @@
 -- (`src/studio/text/fold.ts`) when it is stored, so the column is no longer generated.
 alter table passage alter column search drop expression;
 
--- The words of a passage, as far as SQL can fold them.
+-- Does the same as `foldText`, but the case of letters beyond ASCII follows the locale of the database.
+create function fold_text(text text) returns text language sql immutable as $$
+  select normalize(
+    replace(replace(replace(replace(
+      translate(
+        regexp_replace(
+          lower(normalize($1, NFKD)),
+          '[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670]', '', 'g'
+        ),
+        'øđðłħıς', 'oddlhiσ'
+      ), 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th'),
+    NFKC
+  )
+$$;
+
+-- The words of a passage.
 create function fold_passage(heading text, text text) returns tsvector language sql immutable as $$
   select setweight(to_tsvector('simple', f.heading), 'A') || setweight(to_tsvector('english', f.heading), 'A') ||
     to_tsvector('simple', f.text) || to_tsvector('english', f.text)
-  from (
-    select
-      normalize(replace(regexp_replace(lower(normalize($1, NFKD)), marks, '', 'g'), 'ß', 'ss'), NFKC) as heading,
-      normalize(replace(regexp_replace(lower(normalize($2, NFKD)), marks, '', 'g'), 'ß', 'ss'), NFKC) as text
-    from (select '[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670]' as marks) as m
-  ) as f
+  from (select fold_text($1) as heading, fold_text($2) as text) as f
 $$;
 
 -- Existing passages.
