@@ -1,7 +1,7 @@
 /** A generation process: executes one job at a time for `pool.ts`. */
 import { watchProcess } from '../../sandbox/watchdog.ts'
 import { ContentError, tooComplex } from '../provider.ts'
-import type { JobMessage, JobRequest } from './job.ts'
+import type { JobEnding, JobMessage, JobRequest } from './job.ts'
 import { maxJobCpuMs, maxMemoryBytes } from './limits.ts'
 
 type JobModule = Readonly<Record<string, ((input: unknown) => AsyncIterable<unknown>) | undefined>>
@@ -13,7 +13,7 @@ function send(message: JobMessage): Promise<void> {
   })
 }
 
-async function execute({ module, name, input }: JobRequest): Promise<JobMessage> {
+async function execute({ module, name, input }: JobRequest): Promise<JobEnding> {
   try {
     const functions = (await import(module)) as JobModule
     const run = functions[name]
@@ -35,5 +35,5 @@ async function execute({ module, name, input }: JobRequest): Promise<JobMessage>
 const restartClock = watchProcess({ maxMemoryBytes, maxCpuMs: maxJobCpuMs })
 process.on('message', (request: JobRequest) => {
   restartClock()
-  void execute(request).then(send)
+  void execute(request).then((ending) => send({ ...ending, memoryBytes: process.memoryUsage.rss() }))
 })

@@ -34,9 +34,8 @@ export interface JobRequest {
   readonly input: unknown
 }
 
-/** A message from a generation process; all but `part` end the job. */
-export type JobMessage =
-  | { readonly is: 'part'; readonly part: unknown }
+/** How a job ended. */
+export type JobEnding =
   | { readonly is: 'end' }
   | {
       readonly is: 'refused'
@@ -46,3 +45,8 @@ export type JobMessage =
       readonly retryable: boolean
     }
   | { readonly is: 'failed'; readonly message: string; readonly stack: string }
+
+/** A message from a generation process. `memoryBytes` is the memory that the process has at the end of the job. */
+export type JobMessage =
+  | { readonly is: 'part'; readonly part: unknown }
+  | (JobEnding & { readonly memoryBytes: number })

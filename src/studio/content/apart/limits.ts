@@ -2,6 +2,8 @@
 export const maxHeapBytes = 536_870_912
 /** Limit of the whole memory of a generation process. */
 export const maxMemoryBytes = 805_306_368
+/** A process with more memory at the end of a job is not used again: the next job would have less than half of the limit. */
+export const maxKeptBytes = maxMemoryBytes / 2
 /** Processor time of one job. A piece of content takes less than a second, the outline of 25 MB about five. */
 export const maxJobCpuMs = 30_000
 /** Wall-clock limit of one job: for hangs, and on machines that have no processor time left. */

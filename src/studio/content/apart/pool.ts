@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { type Logger, silentLogger } from '../../../logger.ts'
 import { type Sandbox, startSandbox } from '../../sandbox/sandbox.ts'
 import { ContentError, tooComplex } from '../provider.ts'
-import type { Job, JobMessage, JobRequest } from './job.ts'
+import type { Job, JobEnding, JobMessage, JobRequest } from './job.ts'
 import * as defaults from './limits.ts'
 
 /** Executes jobs in separate processes, so that no text of a user occupies the event loop of a server. */
@@ -23,6 +23,7 @@ export interface GenerationPoolOptions {
   readonly timeoutMs?: number
   readonly maxHeapBytes?: number
   readonly maxProcesses?: number
+  readonly maxKeptBytes?: number
   readonly idleMs?: number
   readonly logger?: Logger
 }
@@ -43,11 +44,15 @@ export function shareGenerationPool(logger: Logger): GenerationPool {
   return shared
 }
 
-/** Creates a pool. A process is started by the first job, is used again, and ends when it is idle. */
+/**
+ * Creates a pool. A process is started by the first job, is used again unless it has kept too much
+ * memory, and ends when it is idle.
+ */
 export function createGenerationPool({
   timeoutMs = defaults.jobTimeoutMs,
   maxHeapBytes = defaults.maxHeapBytes,
   maxProcesses = defaults.maxProcesses,
+  maxKeptBytes = defaults.maxKeptBytes,
   idleMs = defaults.idleMs,
   logger = silentLogger,
 }: GenerationPoolOptions = {}): GenerationPool {
@@ -105,7 +110,7 @@ export function createGenerationPool({
   async function* execute(request: JobRequest, signal: AbortSignal): AsyncGenerator<unknown, void, void> {
     await enter(signal)
     let used: JobProcess | undefined
-    let isFinished = false
+    let isReusable = false
     let isLate = false
     let timer: NodeJS.Timeout | undefined
     const kill = (): void => void used?.process.kill('SIGKILL')
@@ -129,14 +134,14 @@ export function createGenerationPool({
           yield message.part
           continue
         }
-        isFinished = true
+        isReusable = message.memoryBytes <= maxKeptBytes
         if (message.is === 'end') return
         throw toFailure(message)
       }
     } finally {
       clearTimeout(timer)
       signal.removeEventListener('abort', kill)
-      if (isFinished && used?.process.connected === true) keep(used)
+      if (isReusable && used?.process.connected === true) keep(used)
       else kill()
       exit()
     }
@@ -188,7 +193,7 @@ function toError(used: JobProcess, logger: Logger): Error {
   )
 }
 
-function toFailure(message: Exclude<JobMessage, { readonly is: 'part' | 'end' }>): Error {
+function toFailure(message: Exclude<JobEnding, { readonly is: 'end' }>): Error {
   if (message.is === 'refused') return new ContentError(message.code, message.message, message)
   const failure = new Error(message.message)
   failure.stack = message.stack
