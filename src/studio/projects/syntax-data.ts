@@ -1,15 +1,8 @@
 import type { FileProblem } from './project.ts'
+import { createLocator } from './syntax-locator.ts'
 
 /** More problems are not useful at once. */
 const maxProblems = 20
-
-/** Creates a function that describes a problem at an offset of a text. */
-function createLocator(path: string, text: string): (offset: number, message: string) => FileProblem {
-  return (offset, message) => {
-    const before = text.slice(0, offset).split('\n')
-    return { path, line: before.length, column: (before.at(-1)?.length ?? 0) + 1, message }
-  }
-}
 
 const name = `[^\\s<>/="'&?!]+`
 const attribute = `\\s+${name}\\s*=\\s*(?:"[^"<]*"|'[^'<]*')`

@@ -22,6 +22,8 @@ const endless = new Set(
     ' ',
   ),
 )
+/** The relations, besides `stylesheet`, of links to files that a page loads. */
+const loadingRelations = new Set(['icon', 'apple-touch-icon', 'manifest', 'preload', 'modulepreload'])
 const scriptTypes = /^(|module|text\/javascript|application\/javascript)$/i
 const maxProblems = 20
 
@@ -81,10 +83,12 @@ function checkElement(
     return problems.map(at)
   }
   if (tagName === 'style') return within(element, (inner) => checkStyle(path, inner, paths))
-  if (tagName === 'link' && attribute('rel')?.toLowerCase().split(/\s+/).includes('stylesheet') === true)
-    return checkReference(path, attribute('href') ?? '', paths).map(at)
-  if (tagName === 'img' && attribute('src') === undefined && attribute('srcset') === undefined)
-    return [at('<img> has no src')]
+  if (tagName === 'link') {
+    const relations = attribute('rel')?.toLowerCase().split(/\s+/) ?? []
+    if (relations.includes('stylesheet')) return checkReference(path, attribute('href') ?? '', paths).map(at)
+    // Other links lead to pages, such as canonical and next.
+    if (!relations.some((relation) => loadingRelations.has(relation))) return []
+  }
   return referencesOf(element).flatMap((reference) =>
     checkReference(path, reference, paths, { isExternalAllowed: true }).map(at),
   )

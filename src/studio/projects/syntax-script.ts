@@ -1,5 +1,6 @@
 import { type AnyNode, type Node, Parser, type Position } from 'acorn'
 import type { FileProblem } from './project.ts'
+import { createLocator } from './syntax-locator.ts'
 import { checkImport } from './syntax-reference.ts'
 
 /** How a script is run, which determines its syntax. */
@@ -98,10 +99,9 @@ export function checkJson(path: string, text: string): FileProblem[] {
     if (!(error instanceof SyntaxError)) throw error
     const at = / at position (\d+)/.exec(error.message)?.[1]
     const offset = at === undefined ? text.length : Number(at)
-    const before = text.slice(0, offset).split('\n')
     const message = error.message
       .replace(/,? (in JSON )?at position .*$/, '')
       .replace(/,? ?(\.\.\.)?".*is not valid JSON$/s, '')
-    return [{ path, line: before.length, column: (before.at(-1)?.length ?? 0) + 1, message }]
+    return [createLocator(path, text)(offset, message)]
   }
 }

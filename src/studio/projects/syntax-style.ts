@@ -1,5 +1,6 @@
 import { parse, tokenize, tokenNames } from 'css-tree'
 import type { FileProblem } from './project.ts'
+import { createLocator } from './syntax-locator.ts'
 import { checkReference } from './syntax-reference.ts'
 
 /** More problems are not useful at once. */
@@ -32,8 +33,10 @@ export function checkStyle(path: string, text: string, paths: ReadonlySet<string
 
 /** Reports references to files that the project does not have. */
 function checkUrls(path: string, text: string, paths: ReadonlySet<string>): FileProblem[] {
+  const at = createLocator(path, text)
   const problems: FileProblem[] = []
   tokenize(text, (type, start, end) => {
+    if (problems.length >= maxProblems) return
     const token = text.slice(start, end)
     const isFunction = tokenNames[type] === 'function-token' && /^url\($/i.test(token)
     // `url("a.svg")` is a function with a string, `url(a.svg)` one token.
@@ -43,11 +46,10 @@ function checkUrls(path: string, text: string, paths: ReadonlySet<string>): File
         ? token.slice(4, -1).trim()
         : undefined
     if (reference === undefined || reference === '' || reference.startsWith('#')) return
-    const before = text.slice(0, start).split('\n')
     for (const message of checkReference(path, reference, paths, { isExternalAllowed: true }))
-      problems.push({ path, line: before.length, column: (before.at(-1)?.length ?? 0) + 1, message })
+      problems.push(at(start, message))
   })
-  return problems.slice(0, maxProblems)
+  return problems
 }
 
 interface CssError {
@@ -61,16 +63,14 @@ interface CssError {
  * author intended.
  */
 function checkBrackets(path: string, text: string): FileProblem[] {
-  const open: { readonly sign: string; readonly at: number }[] = []
+  const at = createLocator(path, text)
+  const open: { readonly sign: string; readonly offset: number }[] = []
   tokenize(text, (type, start, end) => {
     const sign = text.slice(start, end)
     const name = tokenNames[type]
-    if (name === 'function-token' || name === '(-token') open.push({ sign: '(', at: end - 1 })
-    else if (name === '{-token' || name === '[-token') open.push({ sign, at: start })
+    if (name === 'function-token' || name === '(-token') open.push({ sign: '(', offset: end - 1 })
+    else if (name === '{-token' || name === '[-token') open.push({ sign, offset: start })
     else if (pairs[sign] !== undefined && open.at(-1)?.sign === pairs[sign]) open.pop()
   })
-  return open.slice(0, maxProblems).map(({ sign, at }) => {
-    const before = text.slice(0, at).split('\n')
-    return { path, line: before.length, column: (before.at(-1)?.length ?? 0) + 1, message: `“${sign}” is never closed` }
-  })
+  return open.slice(0, maxProblems).map(({ sign, offset }) => at(offset, `“${sign}” is never closed`))
 }

@@ -43,6 +43,13 @@ describe('the syntax of a file', () => {
     ['index.html', page('<ul><li>a<li>b</ul><p>c<br/><img alt=x src=app.js><svg><path d="M0"/></svg>')],
     ['index.html', page('<script src="app.js"></script><link rel="stylesheet" href="./parts/style.css?v=2">')],
     ['parts/x.html', page('<script src="../app.js"></script><script src="../a%20b.js"></script>')],
+    [
+      'index.html',
+      page(
+        '<link rel="canonical" href="/"><link rel="next" href="2"><link rel="alternate" href="https://a.example/feed">',
+      ),
+    ],
+    ['index.html', page('<link rel="shortcut icon" href="app.js"><img id="preview" alt="">')],
     ['index.html', page('<script type="application/json">{ not js</script><template><b>x</b></template>')],
   ])('is valid: %s %j', (path, content) => {
     expect(problemsOf(path, content)).toEqual([])
@@ -85,7 +92,8 @@ describe('the syntax of a file', () => {
     ['index.html', page('<script>import("./nope.js")</script>'), [expect.stringContaining('is not among')]],
     ['index.html', page('<script type=module>import "./nope.js"</script>'), [expect.stringContaining('is not among')]],
     ['index.html', page('<img src="nope.png">'), ['index.html:3:1: “nope.png” is not among the project’s files']],
-    ['index.html', page('<img alt="x">'), ['index.html:3:1: <img> has no src']],
+    ['index.html', page('<link rel="icon" href="nope.svg">'), [expect.stringContaining('“nope.svg”')]],
+    ['index.html', page('<link rel="modulepreload" href="nope.js">'), [expect.stringContaining('“nope.js”')]],
     ['index.html', page('<img srcset="app.js 1x, nope.svg 2x">'), [expect.stringContaining('“nope.svg”')]],
     [
       'index.html',
@@ -154,6 +162,13 @@ describe('the checker', () => {
     const next = await checker.check({ path: 'a.js', content: 'let' }, ['a.js'])
     expect(next).toHaveLength(0)
     expect(await checker.check({ path: 'a.js', content: 'let a = ;' }, ['a.js'])).toHaveLength(1)
+  })
+
+  test('reads a style sheet with thousands of references in time', async () => {
+    const sheet = 'a{b:url(a.svg)}\n\n\n\n\n\n\n\n\n'.repeat(10_000)
+    expect(await checker.check({ path: 'a.css', content: sheet }, ['a.css', 'a.svg'])).toEqual([])
+    const problems = await checker.check({ path: 'a.css', content: sheet }, ['a.css'])
+    expect(problems.at(-1)).toMatchObject({ path: 'a.css', line: 172, column: 5 })
   })
 
   test('ends when its caller no longer waits', async () => {
