@@ -1,4 +1,3 @@
-import { readdir, readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { convertApart } from '../../src/studio/documents/converter.ts'
 import { taskTopic } from '../../src/tasks/model/task.ts'
@@ -134,12 +133,9 @@ describe('searchDocuments', () => {
       expect(await search('ответы')).toHaveLength(1)
     }
     await expectMatches()
-    // The migration folds the passages of an older version.
-    const folder = new URL('../../src/db/migrations/', import.meta.url)
-    const [file = ''] = (await readdir(folder)).filter((name) => name.endsWith('_folded_search.sql'))
-    const migration = await readFile(new URL(file, folder), 'utf8')
+    // As the migration folds the passages of an older version.
     await api.database.pool.query(`update passage set search = ''`)
-    await api.database.pool.query(migration.slice(migration.indexOf('update passage')))
+    await api.database.pool.query('update passage set search = fold_passage(heading, text)')
     await expectMatches()
   })
 
@@ -155,6 +151,24 @@ describe('searchDocuments', () => {
       expect([query, match?.snippet.find(({ isMatch }) => isMatch)?.text]).toEqual([query, shown])
     }
     expect(await search('水位 大阪')).toEqual([])
+    for (const query of [
+      '東京 -大阪',
+      '東京 or 大阪',
+      '大阪 OR 東京',
+      '"川の水位" -大阪',
+      '東京 -api or 수위',
+      'new -大阪',
+    ])
+      expect([query, await search(query)]).toEqual([query, [expect.anything()]])
+    for (const query of [
+      '東京 -水位',
+      '東京 -api',
+      '大阪 or 京都',
+      '大阪 or 水位 -上がり',
+      '東京 -"API is"',
+      'new -東京',
+    ])
+      expect([query, await search(query)]).toEqual([query, []])
   })
 
   it('shows no markup and matches no addresses', async () => {

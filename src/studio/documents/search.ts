@@ -53,12 +53,17 @@ export async function searchPassages(
     readonly documentId?: string | undefined
   },
 ): Promise<readonly DocumentMatch[]> {
-  const typed = options.query.toWellFormed().replaceAll('\0', ' ').slice(0, maxQueryCharacters)
-  const query = foldText(typed.replace(/[“”„«»]/g, '"')).trim()
+  const typed = options.query
+    .toWellFormed()
+    .replaceAll('\0', ' ')
+    .slice(0, maxQueryCharacters)
+    .replace(/[“”„«»]/g, '"')
+  const query = foldText(typed).trim()
   if (query === '') return []
   const unfinished = /(?:^|\s)([\p{L}\p{N}]{3,})$/u.exec(query)?.[1] ?? null
   const words = [query, unfinished, unfinished === null ? '' : query.slice(0, -unfinished.length)]
-  const terms = termsOf(typed)
+  const alternatives = unspaced.test(typed) ? alternativesOf(typed) : []
+  const terms = alternatives.flatMap(({ wanted }) => wanted)
   const { rows } = await pool.query<MatchRow>(
     `with ${wanted}, readable as (
        select id from document
@@ -69,16 +74,24 @@ export async function searchPassages(
          ts_rank_cd(p.search, w.q, 1) as rank,
          row_number() over (partition by p.document_id order by ts_rank_cd(p.search, w.q, 1) desc, p.position) as place
        from passage p join readable r on r.id = p.document_id cross join wanted w
-       where p.search @@ w.q or ($6::text[] is not null and p.text ilike all ($6))
+       where (p.search @@ w.q and not p.text ilike any ($7))
+         or exists (select from jsonb_to_recordset($6) as a(wanted text[], unwanted text[])
+           where p.text ilike all (a.wanted) and not p.text ilike any (a.unwanted))
      )
      select document_id, section_key, page, text from found
      where place <= ${maxPerDocument} or $5::text is not null
-     order by rank desc, document_id, position limit $7`,
+     order by rank desc, document_id, position limit $8`,
     [
       ...words,
       options.userId,
       options.documentId ?? null,
-      terms.length === 0 ? null : terms.map((term) => `%${term.replace(/[\\%_]/g, '\\$&')}%`),
+      JSON.stringify(
+        alternatives.map(({ wanted, unwanted }) => ({
+          wanted: wanted.map(toPattern),
+          unwanted: unwanted.map(toPattern),
+        })),
+      ),
+      alternatives.flatMap(({ unwanted }) => unwanted.map(toPattern)),
       options.limit,
     ],
   )
@@ -91,12 +104,35 @@ export async function searchPassages(
   }))
 }
 
-/** The words to find as parts of others; empty when all scripts of the query are written with spaces. */
-function termsOf(query: string): string[] {
-  if (!unspaced.test(query)) return []
-  return query
-    .split(/[\s"“”„«»\u3000]+/)
-    .filter((term) => term !== '' && !term.startsWith('-') && term.toLowerCase() !== 'or')
+/** The words that a passage must contain, as parts of others, and those that it must not. */
+interface Alternative {
+  readonly wanted: readonly string[]
+  readonly unwanted: readonly string[]
+}
+
+/** A word or a phrase of a query, with the sign that excludes it. */
+const operand = /(?<sign>-?)(?:"(?<phrase>[^"]*)"?|(?<word>[^\s"]+))/g
+
+/** Parses a query as `websearch_to_tsquery` does, except that a phrase is the words that it consists of. */
+function alternativesOf(query: string): Alternative[] {
+  const alternatives: { wanted: string[]; unwanted: string[] }[] = [{ wanted: [], unwanted: [] }]
+  for (const { groups = {} } of query.matchAll(operand)) {
+    const text = (groups['phrase'] ?? groups['word'] ?? '').trim()
+    if (groups['word']?.toLowerCase() === 'or' && groups['sign'] === '') alternatives.push({ wanted: [], unwanted: [] })
+    else if (groups['sign'] === '-') alternatives.at(-1)?.unwanted.push(...[text].filter(isTerm))
+    else alternatives.at(-1)?.wanted.push(...text.split(/\s+/).filter(isTerm))
+  }
+  return alternatives.filter(({ wanted }) => wanted.length > 0)
+}
+
+/** Whether a part of a query is more than signs that exclude nothing. */
+function isTerm(text: string): boolean {
+  return /[^-]/.test(text)
+}
+
+/** Returns the pattern of `like` for texts that contain a term. */
+function toPattern(term: string): string {
+  return `%${term.replace(/[\\%_]/g, '\\$&')}%`
 }
 
 /** Excerpts of the folded texts with the matches marked: PostgreSQL knows which words match. */
