@@ -73,6 +73,14 @@ export function createQuizTeller(appender: TransactionalAppender): QuizTeller {
   }
 }
 
+/**
+ * Creates the topic of an existing quiz unless it has one: a server of an older version creates
+ * quizzes without topics, also after this version's migration.
+ */
+export function openQuizTopic({ pool }: Pick<Database, 'pool'>, id: string): Promise<void> {
+  return createTopic(pool, quizTopic(id))
+}
+
 /** The state of a quiz covered by its topic. */
 export interface QuizState {
   readonly status: QuizStatus
