@@ -26,9 +26,11 @@ const typeOf: Readonly<Record<string, string>> = {
 function openLists(): {
   readonly fetched: string[]
   update(event: object): Promise<readonly string[]>
+  mutate(field: string, input: object, answer: string): Promise<readonly string[]>
 } {
   const events = makeSubject<object>()
   const fetched: string[] = []
+  const answers: object[] = []
   const server: Exchange = () => (operations$) =>
     merge([
       pipe(
@@ -41,6 +43,11 @@ function openLists(): {
           const connection = { __typename: typeOf[list], nodes: [] }
           return makeResult(operation, { data: { __typename: 'Query', [list]: connection }, hasNext: false })
         }),
+      ),
+      pipe(
+        operations$,
+        filter(({ kind }) => kind === 'mutation'),
+        map((operation) => makeResult(operation, { data: answers.shift() ?? null, hasNext: false })),
       ),
       pipe(
         merge([
@@ -79,6 +86,14 @@ function openLists(): {
       await new Promise((resolve) => setImmediate(resolve))
       return fetched.toSorted()
     },
+    async mutate(field, input, __typename) {
+      fetched.length = 0
+      answers.push({ [field]: { __typename, message: '' } })
+      const mutation = gql(`mutation ($input: Any) { ${field}(input: $input) { __typename ... on Error { message } } }`)
+      await client.mutation(mutation, { input }).toPromise()
+      await new Promise((resolve) => setImmediate(resolve))
+      return fetched.toSorted()
+    },
   }
 }
 const task = (kind: string, status: string) => ({ __typename: 'ViewerTaskChanged', taskId: 't', kind, status })
@@ -113,4 +128,16 @@ test('viewer updates fetch the lists that they concern again, and no others', as
   // Events that cannot be replayed: everything may have changed.
   const all = lists.filter((list) => list !== 'tasks').toSorted()
   expect(await page.update({ __typename: 'ViewerSnapshot', reason: 'LAGGED' })).toEqual(all)
+})
+
+test.each([
+  ['Document', 'documents'],
+  ['Roadmap', 'roadmaps'],
+  ['Quiz', 'quizzes'],
+  ['Project', 'projects'],
+])('the deletion of a %s fetches %s again, unless it was refused', async (type, list) => {
+  const page = openLists()
+  const input = { [`${type.toLowerCase()}Id`]: 'o' }
+  expect(await page.mutate(`delete${type}`, input, `Delete${type}Success`)).toEqual([list])
+  expect(await page.mutate(`delete${type}`, input, 'NotFoundError')).toEqual([])
 })
