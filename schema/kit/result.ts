@@ -1,9 +1,9 @@
 import type { ObjectRef } from '@pothos/core'
 import { isTidingsError } from '../../src/errors.ts'
+import type { RateLimitClass } from '../../src/rate-limit-classes.ts'
 import { builder, type Types } from './builder.ts'
 import type { Context } from './context.ts'
 import { type Failure, type FailureName, failureRefs, toFailure } from './failure.ts'
-import { budgetOf } from './rate-limits.ts'
 
 /** All failures; a mutation that starts a task can return any of them. */
 export const anyFailure: readonly FailureName[] = [
@@ -13,6 +13,12 @@ export const anyFailure: readonly FailureName[] = [
   'RateLimitedError',
 ]
 
+/** The options of {@link defineResult}. */
+export interface ResultOptions {
+  readonly budget?: RateLimitClass
+  readonly mutations?: string
+}
+
 /**
  * Defines the result of a mutation: `<Name>Result`, the union of `<Name>Success` and of failures
  * that its caller can act on.
@@ -20,20 +26,21 @@ export const anyFailure: readonly FailureName[] = [
  * @param success - the definition of `<Name>Success`
  * @param failures - the failures in the union; `RateLimitedError` is always one, as every mutation uses
  * a budget
- * @param mutations - the mutations with this result, for its description; by default the mutation
- * with the success's name
+ * @param options.budget - the budget that the mutation uses; `changes` by default
+ * @param options.mutations - the mutations with this result, for its description; by default the
+ * mutation with the success's name
  * @returns the type of the mutation's field, and the function that its resolver runs
  */
 export function defineResult<T extends object>(
   success: ObjectRef<Types, T>,
   failures: readonly FailureName[],
-  mutations?: string,
+  { budget = 'changes', mutations }: ResultOptions = {},
 ) {
   const name = success.name.replace(/Success$/, '')
   const members: readonly FailureName[] = [...new Set<FailureName>([...failures, 'RateLimitedError'])]
-  const budget = budgetOf(name)
   const type = builder.unionType(`${name}Result`, {
     description: `The result of ${mutations ?? `\`${name.charAt(0).toLowerCase()}${name.slice(1)}\``}.`,
+    extensions: { budget },
     types: [success, ...members.map((member) => failureRefs[member])],
     resolveType: (result) => (isFailure(result) ? result.__typename : success.name),
   })
@@ -52,8 +59,11 @@ export function defineResult<T extends object>(
         return await work()
       } catch (error) {
         if (!isTidingsError(error)) throw error
-        if (error.code === 'RATE_LIMITED')
-          context.note('LIMITED', { reason: 'rate', subject: budget, detail: error.message })
+        if (error.code === 'RATE_LIMITED') {
+          const { limit } = error.details
+          const subject = typeof limit === 'string' ? limit : undefined
+          context.note('LIMITED', { reason: 'rate', subject, detail: error.message })
+        }
         const failure = await toFailure(context, id, error)
         if (failure === null || !members.includes(failure.__typename)) throw error
         context.noteFailure?.(error.code)

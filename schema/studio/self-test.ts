@@ -24,7 +24,7 @@ const startSelfTestSuccess = builder.objectRef<TaskSource>('StartSelfTestSuccess
   description: 'The task was started.',
   fields: (t) => ({ task: t.field({ type: taskRef, description: 'The task.', resolve: (source) => source }) }),
 })
-const startSelfTestResult = defineResult(startSelfTestSuccess, ['InvalidInputError', 'RateLimitedError'])
+const startSelfTestResult = defineResult(startSelfTestSuccess, ['InvalidInputError'])
 
 builder.mutationField('startSelfTest', (t) =>
   t.field({

@@ -1,8 +1,7 @@
-import { isUnionType } from 'graphql'
+import { getNamedType, isUnionType } from 'graphql'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { schema } from '../../schema/index.ts'
-import { budgetOf } from '../../schema/kit/rate-limits.ts'
 import { type Door, openDoor } from '../audit/support.ts'
 import { openStream } from '../server/sse.ts'
 import { signToken, subscribe } from '../server/support.ts'
@@ -108,9 +107,23 @@ describe('operations beyond their budget', () => {
     })
     // It has no failures of its own, so its refusal is an error of the request.
     expect(silent.map(({ name }) => name)).toEqual(['markAllNotificationsRead'])
-    // The names of the table are those of results.
-    const results = fields.map(({ type }) => String(type).replace(/Result!?$/, ''))
-    expect(results.filter((name) => budgetOf(name) !== 'changes')).toHaveLength(11)
+    const budgets = fields.flatMap(({ name, type }) => {
+      const { budget } = getNamedType(type).extensions as { readonly budget?: string }
+      return budget === undefined || budget === 'changes' ? [] : [[name, budget]]
+    })
+    expect(Object.fromEntries(budgets)).toEqual({
+      importDocument: 'uploads',
+      shareDocument: 'invitations',
+      createSession: 'sessions',
+      inviteToSession: 'invitations',
+      joinSession: 'invitations',
+      sendMessage: 'messages',
+      addContextCard: 'messages',
+      removeContextCard: 'messages',
+      setTyping: 'typing',
+      notify: 'notifications',
+      submitQuiz: 'submissions',
+    })
   })
 })
 

@@ -38,11 +38,9 @@ const importDocumentSuccess = builder.objectRef<ImportSuccess>('ImportDocumentSu
     }),
   }),
 })
-const importDocumentResult = defineResult(importDocumentSuccess, [
-  'InvalidInputError',
-  'ConflictError',
-  'RateLimitedError',
-])
+const importDocumentResult = defineResult(importDocumentSuccess, ['InvalidInputError', 'ConflictError'], {
+  budget: 'uploads',
+})
 
 builder.mutationField('importDocument', (t) =>
   t.field({

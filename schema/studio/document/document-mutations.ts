@@ -41,7 +41,9 @@ const deleteDocumentSuccess = builder.objectRef<DeleteSource>('DeleteDocumentSuc
     }),
   }),
 })
-const shareDocumentResult = defineResult(shareDocumentSuccess, ['NotFoundError', 'InvalidInputError'])
+const shareDocumentResult = defineResult(shareDocumentSuccess, ['NotFoundError', 'InvalidInputError'], {
+  budget: 'invitations',
+})
 const revokeDocumentResult = defineResult(revokeDocumentSuccess, ['NotFoundError'])
 const deleteDocumentResult = defineResult(deleteDocumentSuccess, ['NotFoundError'])
 

@@ -155,7 +155,7 @@ const notifySuccess = builder.objectRef<{ readonly notification: Notification }>
     }),
   }),
 })
-const notifyResult = defineResult(notifySuccess, ['InvalidInputError'])
+const notifyResult = defineResult(notifySuccess, ['InvalidInputError'], { budget: 'notifications' })
 interface ReadSource {
   readonly notification: Notification
   readonly unread: number

@@ -116,7 +116,9 @@ const changePreviewSuccess = builder.objectRef<{ readonly preview: Preview }>('C
     preview: t.field({ type: previewRef, description: 'The current preview.', resolve: ({ preview }) => preview }),
   }),
 })
-const changePreviewResult = defineResult(changePreviewSuccess, ['NotFoundError'], '`startPreview` or `stopPreview`')
+const changePreviewResult = defineResult(changePreviewSuccess, ['NotFoundError'], {
+  mutations: '`startPreview` or `stopPreview`',
+})
 
 const startPreviewInput = builder.inputType('StartPreviewInput', {
   description: 'The project to start the preview of.',

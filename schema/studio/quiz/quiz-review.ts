@@ -61,7 +61,7 @@ const changeQuestionSuccess = builder.objectRef<{ readonly question: Question }>
 const changeQuestionResult = defineResult(
   changeQuestionSuccess,
   ['NotFoundError', 'ConflictError', 'InvalidInputError'],
-  'a change to a question',
+  { mutations: 'a change to a question' },
 )
 
 const publishQuizSuccess = builder.objectRef<{ readonly quiz: Quiz }>('PublishQuizSuccess').implement({

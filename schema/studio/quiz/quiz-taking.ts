@@ -167,7 +167,9 @@ const submitQuizSuccess = builder.objectRef<{ readonly attempt: Attempt }>('Subm
     }),
   }),
 })
-const submitQuizResult = defineResult(submitQuizSuccess, ['NotFoundError', 'InvalidInputError'])
+const submitQuizResult = defineResult(submitQuizSuccess, ['NotFoundError', 'InvalidInputError'], {
+  budget: 'submissions',
+})
 
 builder.mutationField('submitQuiz', (t) =>
   t.field({

@@ -4,7 +4,7 @@ import { findReadableDocument, requirePart, requireSession, sessionLimit } from 
 import { builder, requireLimitedViewer, requireViewer } from '../../kit/builder.ts'
 import type { Context } from '../../kit/context.ts'
 import { refuseAsMissing } from '../../kit/failure.ts'
-import { defineResult } from '../../kit/result.ts'
+import { anyFailure, defineResult } from '../../kit/result.ts'
 import { cardRef } from './session.ts'
 import { clientIdDescription, defineSessionResult } from './session-result.ts'
 
@@ -12,13 +12,11 @@ const addContextCardSuccess = builder.objectRef<{ readonly card: Card }>('AddCon
   description: 'The card was added to the session.',
   fields: (t) => ({ card: t.field({ type: cardRef, description: 'The card.', resolve: ({ card }) => card }) }),
 })
-const addContextCardResult = defineResult(addContextCardSuccess, [
-  'NotFoundError',
-  'ConflictError',
-  'InvalidInputError',
-])
+const addContextCardResult = defineResult(addContextCardSuccess, anyFailure, { budget: 'messages' })
 
-const removeContextCardResult = defineSessionResult('RemoveContextCard', 'The card was removed.')
+const removeContextCardResult = defineSessionResult('RemoveContextCard', 'The card was removed.', {
+  budget: 'messages',
+})
 
 const sectionCardInput = builder.inputType('SectionCardInput', {
   description: 'A section of a document.',

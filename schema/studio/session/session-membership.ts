@@ -5,7 +5,7 @@ import { requirePart, requireSession, sessionLimit } from '../../kit/access.ts'
 import { builder, refuseLimited, requireLimitedViewer, requireViewer } from '../../kit/builder.ts'
 import type { Context } from '../../kit/context.ts'
 import { type SessionSource, sessionRef } from '../../kit/refs.ts'
-import { defineResult } from '../../kit/result.ts'
+import { anyFailure, defineResult } from '../../kit/result.ts'
 import { clientIdDescription, defineSessionResult, type SessionOutcome } from './session-result.ts'
 
 /** Notifies an invited user in the inbox; once, even when the invitation is repeated. */
@@ -19,8 +19,10 @@ async function tellInvited({ notifications }: Context, { session }: SessionSourc
   })
 }
 
-const createSessionResult = defineSessionResult('CreateSession', 'The session was created.')
-const joinSessionResult = defineSessionResult('JoinSession', 'The viewer is a participant of the session.')
+const createSessionResult = defineSessionResult('CreateSession', 'The session was created.', { budget: 'sessions' })
+const joinSessionResult = defineSessionResult('JoinSession', 'The viewer is a participant of the session.', {
+  budget: 'invitations',
+})
 const closeSessionResult = defineSessionResult('CloseSession', 'The session is closed.')
 const revokeInvitationResult = defineSessionResult(
   'RevokeSessionInvitation',
@@ -72,11 +74,7 @@ const inviteToSessionSuccess = builder.objectRef<InvitationOutcome>('InviteToSes
     }),
   }),
 })
-const inviteToSessionResult = defineResult(inviteToSessionSuccess, [
-  'NotFoundError',
-  'ConflictError',
-  'InvalidInputError',
-])
+const inviteToSessionResult = defineResult(inviteToSessionSuccess, anyFailure, { budget: 'invitations' })
 
 const leaveSessionSuccess = builder.objectRef<{ readonly id: string }>('LeaveSessionSuccess').implement({
   description: 'The viewer is no longer a participant.',

@@ -30,7 +30,7 @@ const sendMessageSuccess = builder.objectRef<MessageOutcome>('SendMessageSuccess
     }),
   }),
 })
-const sendMessageResult = defineResult(sendMessageSuccess, anyFailure)
+const sendMessageResult = defineResult(sendMessageSuccess, anyFailure, { budget: 'messages' })
 
 const setTypingSuccess = builder.objectRef<{ readonly isTyping: boolean }>('SetTypingSuccess').implement({
   description: 'The typing state was published.',
@@ -38,7 +38,7 @@ const setTypingSuccess = builder.objectRef<{ readonly isTyping: boolean }>('SetT
     isTyping: t.exposeBoolean('isTyping', { description: 'The typing state. True expires after 6 seconds.' }),
   }),
 })
-const setTypingResult = defineResult(setTypingSuccess, ['NotFoundError'])
+const setTypingResult = defineResult(setTypingSuccess, ['NotFoundError'], { budget: 'typing' })
 const setTypingInput = builder.inputType('SetTypingInput', {
   description: 'Whether the viewer is typing.',
   fields: (t) => ({

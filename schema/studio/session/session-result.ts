@@ -1,6 +1,6 @@
 import { builder } from '../../kit/builder.ts'
 import { type SessionSource, sessionRef } from '../../kit/refs.ts'
-import { anyFailure, defineResult } from '../../kit/result.ts'
+import { anyFailure, defineResult, type ResultOptions } from '../../kit/result.ts'
 
 /** The description of the caller's own id of a new object. */
 export const clientIdDescription =
@@ -10,8 +10,12 @@ export const clientIdDescription =
 export interface SessionOutcome {
   readonly session: SessionSource
 }
-/** Defines a result with the session as its success. @param name - of the mutation, capitalized */
-export function defineSessionResult(name: string, description: string) {
+/**
+ * Defines a result with the session as its success.
+ * @param name - the name of the mutation, capitalized
+ * @param options - as in {@link defineResult}
+ */
+export function defineSessionResult(name: string, description: string, options?: ResultOptions) {
   const success = builder.objectRef<SessionOutcome>(`${name}Success`).implement({
     description,
     fields: (t) => ({
@@ -22,5 +26,5 @@ export function defineSessionResult(name: string, description: string) {
       }),
     }),
   })
-  return defineResult(success, anyFailure)
+  return defineResult(success, anyFailure, options)
 }
