@@ -5,7 +5,7 @@ import type { LossKind } from '../transport/transport.ts'
  * timers, no clock and no sockets. `client/connection/live.ts` executes its effects and feeds it events.
  *
  * Transports are numbered from 0, the best one. The table of states × events is in
- * `docs/protocol.md`, and `test/client/live/fallback.test.ts` covers it cell by cell.
+ * `docs/protocol.md`, and `test/client/connection/fallback.test.ts` covers it cell by cell.
  */
 export interface FallbackState {
   /**

@@ -2,16 +2,16 @@ import { readFile } from 'node:fs/promises'
 import { runInNewContext } from 'node:vm'
 import { type DocumentNode, print } from 'graphql'
 import { expect, test } from 'vitest'
-import { compileEntry, measured, measureEntry, shareFragments } from '../../../client/build.ts'
-import * as source from '../../../client/gql/graphql.ts'
-import { runProgram } from '../support/program.ts'
+import { compileEntry, measured, measureEntry, shareFragments } from '../../client/build.ts'
+import * as source from '../../client/gql/graphql.ts'
+import { runProgram } from './support/program.ts'
 
 test.for(Object.keys(measured))('tidings/%s is within its documented size', async (name) => {
   expect(await measureEntry(name)).toBeLessThanOrEqual(measured[name]?.maxGzipBytes ?? 0)
 })
 
 test('the build shares fragments among the documents and changes none of them', async () => {
-  const code = shareFragments(await readFile(new URL('../../../client/gql/graphql.ts', import.meta.url), 'utf8'))
+  const code = shareFragments(await readFile(new URL('../../client/gql/graphql.ts', import.meta.url), 'utf8'))
   const constants = code
     .split('\n')
     .filter((line) => /^(export )?const \w+ = /.test(line))
