@@ -1,6 +1,6 @@
 import type { Element, ElementContent } from 'hast'
 import type { Root as Markdown } from 'mdast'
-import { type DefaultTreeAdapterTypes, parse } from 'parse5'
+import { type DefaultTreeAdapterTypes, parse, parseFragment } from 'parse5'
 import rehypeRemark from 'rehype-remark'
 import rehypeSanitize, { defaultSchema, type Options } from 'rehype-sanitize'
 import remarkGfm from 'remark-gfm'
@@ -29,6 +29,8 @@ const dropped = new Set([
   ...['input', 'button', 'select', 'textarea', 'datalist', 'nav', 'canvas', 'link', 'meta', 'base'],
 ])
 const pictures = new Set(['img', 'image', 'picture', 'svg', 'video', 'audio', 'map'])
+/** What their text says is not for a reader, or names a picture. */
+const withoutText = new Set(['script', 'style', 'title', 'desc', 'metadata'])
 const forms = new Set(['input', 'button', 'select', 'textarea'])
 
 /** Blocks without a Markdown equivalent: their text is a block of its own. */
@@ -61,12 +63,15 @@ const beginnings = /^(h[1-6]|p|pre|table|hr)$/
 const partSize = 2_000
 
 type Parsed = DefaultTreeAdapterTypes.ChildNode
+type Template = DefaultTreeAdapterTypes.Template
 type ParsedElement = DefaultTreeAdapterTypes.Element
 
 interface Found {
   images: number
   forms: number
   navigation: number
+  /** Number of other elements that were dropped with text. */
+  withText: number
   title: string
   hasHeading: boolean
   /** Number of nodes processed. */
@@ -82,7 +87,7 @@ interface Found {
  * @throws RangeError when its elements are nested too deeply
  */
 export function* htmlToMarkdown(html: string): Generator<number, HtmlText, void> {
-  const found: Found = { images: 0, forms: 0, navigation: 0, title: '', hasHeading: false, nodes: 0 }
+  const found: Found = { images: 0, forms: 0, navigation: 0, withText: 0, title: '', hasHeading: false, nodes: 0 }
   const page = parse(html)
   const total = countNodes(page)
   const texts: string[] = []
@@ -101,6 +106,7 @@ export function* htmlToMarkdown(html: string): Generator<number, HtmlText, void>
     notes: [
       ...(found.forms > 0 ? ['Form fields were left out.'] : []),
       ...(found.navigation > 0 ? ['Navigation was left out.'] : []),
+      ...(found.withText > 0 ? ['Text in pictures, embedded objects or hidden elements was left out.'] : []),
     ],
   }
 }
@@ -167,6 +173,7 @@ function tidy(node: Parsed, found: Found): ElementContent[] {
   if (tagName === 'title' && found.title === '') found.title = textOf(node).replace(/\s+/g, ' ').trim()
   if (pictures.has(tagName)) {
     found.images += 1
+    if (hasText(node)) found.withText += 1
     const alt = attribute(node, 'alt') ?? ''
     return [{ type: 'text', value: tagName === 'img' && alt.trim() !== '' ? alt : ' ' }]
   }
@@ -174,9 +181,11 @@ function tidy(node: Parsed, found: Found): ElementContent[] {
   if (forms.has(tagName)) found.forms += 1
   if (tagName === 'nav') found.navigation += 1
   const isClosed = tagName === 'dialog' && attribute(node, 'open') === undefined
-  if (dropped.has(tagName) || tagName === 'title' || isClosed || isHidden(node))
+  if (dropped.has(tagName) || tagName === 'title' || isClosed || isHidden(node)) {
+    if (tagName !== 'nav' && !forms.has(tagName) && hasText(node)) found.withText += 1
     // What surrounds a field is not one word.
     return forms.has(tagName) ? [{ type: 'text', value: ' ' }] : []
+  }
   if (tagName === 'h1') found.hasHeading = true
   const children = node.childNodes.flatMap((child) => tidy(child, found))
   const href = attribute(node, 'href') ?? ''
@@ -230,6 +239,22 @@ function attribute({ attrs }: ParsedElement, name: string): string | undefined {
 
 function isHidden(node: ParsedElement): boolean {
   return attribute(node, 'hidden') !== undefined || /display\s*:\s*none/i.test(attribute(node, 'style') ?? '')
+}
+
+/** Whether an element contains text for a reader. */
+function hasText(element: ParsedElement): boolean {
+  const open: Parsed[] = [element]
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    if (!isElement(node)) {
+      if (node.nodeName === '#text' && 'value' in node && node.value.trim() !== '') return true
+    } else if (!withoutText.has(node.tagName)) {
+      // The parser leaves the markup in these two as text, and keeps the content of a template apart.
+      const isUnread = node.tagName === 'noscript' || node.tagName === 'iframe'
+      if (isUnread) open.push(...parseFragment(textOf(node)).childNodes)
+      else open.push(...node.childNodes, ...('content' in node ? (node as Template).content.childNodes : []))
+    }
+  }
+  return false
 }
 
 function textOf({ childNodes }: ParsedElement): string {

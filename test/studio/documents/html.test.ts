@@ -6,7 +6,40 @@ function toMarkdown(html: string): string {
   for (let part = parts.next(); ; part = parts.next()) if (part.done === true) return part.value.markdown.trim()
 }
 
+function notesOf(html: string): readonly string[] {
+  const parts = htmlToMarkdown(html)
+  for (let part = parts.next(); ; part = parts.next()) if (part.done === true) return part.value.notes
+}
+
 describe('HTML', () => {
+  test.each([
+    '<noscript><p>Turn on scripts</p></noscript>',
+    '<object data="a.pdf">The report</object>',
+    '<template><p>Later</p></template>',
+    '<dialog>Welcome</dialog>',
+    '<p hidden>More</p>',
+    '<div style="display: none"><p>More</p></div>',
+    '<svg><g><text x="1">North</text></g></svg>',
+    '<p>A <video src="a.mp4">A film</video></p>',
+    '<iframe src="a.html"><b>A map</b></iframe>',
+    '<canvas>A chart</canvas>',
+  ])('tells that text was left out: %s', (html) => {
+    expect(notesOf(`<p>Shown</p>${html}`)).toEqual([
+      'Text in pictures, embedded objects or hidden elements was left out.',
+    ])
+  })
+
+  test.each([
+    '<noscript><img src="https://a.example/pixel"></noscript>',
+    '<template> <script>let a</script><style>a { b: c }</style></template>',
+    '<script>let a</script><style>a { b: c }</style><canvas></canvas><!-- a -->',
+    '<svg><title>Menu</title><desc>Three lines</desc><path d="M0"/></svg>',
+    '<dialog open>Welcome</dialog>',
+    '<p hidden> </p>',
+  ])('tells of no text where there is none: %s', (html) => {
+    expect(notesOf(`<title>A</title><p>Shown</p>${html}`)).toEqual([])
+  })
+
   const cases: readonly [name: string, html: string, markdown: string][] = [
     [
       'separates blocks in a cell',
