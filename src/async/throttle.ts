@@ -1,5 +1,5 @@
 /** A throttle: limits how much work runs per turn, so that other work is not blocked. */
-export interface Throttle {
+interface Throttle {
   /** Runs `work` now, or in one of the next turns of the event loop, in call order. */
   pass(work: () => void): void
 }

@@ -13,7 +13,7 @@ export interface AuditEntry extends AuditRecord {
 }
 
 /** A filter of entries; omitted fields match everything. */
-export interface AuditFilter {
+interface AuditFilter {
   readonly userId?: string | undefined
   readonly event?: AuditEvent | undefined
   /** Entries that began at this time or later. */

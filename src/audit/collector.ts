@@ -6,7 +6,7 @@ import type { AuditRecord } from './audit-event.ts'
  * The current state of a row of the audit log: it may be written more than once, with a larger
  * count each time.
  */
-export interface AuditRow extends AuditRecord {
+interface AuditRow extends AuditRecord {
   readonly id: string
   readonly atMs: number
   /** Time of the last occurrence. */

@@ -1,7 +1,7 @@
 import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto'
 
 /** Signs messages of the bus, and verifies the signatures of received ones. */
-export interface BusSignature {
+interface BusSignature {
   /** Returns the text to publish: the signature, then the message. */
   sign(channel: string, json: string): string
   /**

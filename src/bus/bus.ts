@@ -59,7 +59,7 @@ export interface BusSubscription {
  * What an engine passes to listeners in place of a message without a valid signature:
  * {@link createBus} counts and drops it.
  */
-export const refusedMessage = Symbol('refused message')
+const refusedMessage = Symbol('refused message')
 
 /** Time between two log messages about refused messages. */
 const refusedLogMs = 60_000

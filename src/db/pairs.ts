@@ -1,7 +1,7 @@
 import type { Database } from './connect.ts'
 
 /** A table with rows that relate two ids. The names are constants of the code, never user input. */
-export interface PairTable {
+interface PairTable {
   readonly table: string
   readonly columns: readonly [first: string, second: string]
 }

@@ -26,7 +26,7 @@ import type { SharedTopic } from './execute/shared-field.ts'
 import { subscribeAlone } from './subscribe.ts'
 
 /** The part of an operation's context that a transport sets for its subscriptions. */
-export interface LiveContext {
+interface LiveContext {
   /** The destination of the payloads. Without one they are returned as results. */
   readonly sinkOperation?: SinkOperation | undefined
   /**

@@ -10,7 +10,7 @@ import { TidingsError } from '../errors.ts'
  * - `unknown`: the connection was lost in transit, so it may or may not have been written
  * - `refused`: nothing was written, and one of its units is the cause
  */
-export type AppendFailure = 'undone' | 'blocked' | 'unknown' | 'refused'
+type AppendFailure = 'undone' | 'blocked' | 'unknown' | 'refused'
 
 /**
  * Classifies the failure of an append statement.

@@ -40,7 +40,7 @@ export interface Appender extends AsyncDisposable {
 }
 
 /** Counters of an appender. */
-export interface AppendCounters {
+interface AppendCounters {
   /** Committed events, including those appended in a caller's transaction. */
   events: number
   /** Units rejected by the guard. */

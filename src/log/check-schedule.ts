@@ -2,7 +2,7 @@ import type { Bus } from '../bus/bus.ts'
 import type { Logger } from '../logger.ts'
 
 /** The schedule on which the feeds of a process are compared with the log. */
-export interface CheckSchedule extends AsyncDisposable {
+interface CheckSchedule extends AsyncDisposable {
   /**
    * Compares now, or as soon as the comparison in progress has finished. Never rejects; a failure
    * is logged.

@@ -29,7 +29,7 @@ export function toMessage(events: readonly LogEvent[], epoch: string): readonly 
 }
 
 /** Events received over the bus. */
-export interface BusEvents {
+interface BusEvents {
   readonly events: readonly LogEvent[]
   /**
    * The epoch of the log that they were appended in; undefined if the message does not contain it.

@@ -61,7 +61,7 @@ export interface Feeds extends AsyncDisposable {
 }
 
 /** Counters over all feeds of a process. */
-export interface FeedCounters {
+interface FeedCounters {
   /** Events delivered to listeners. */
   delivered: number
   /** Events received more than once. */

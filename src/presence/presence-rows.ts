@@ -11,7 +11,7 @@ export interface Present {
 }
 
 /** A user at a topic. */
-export type PresentPair = readonly [topic: string, userId: string]
+type PresentPair = readonly [topic: string, userId: string]
 
 /** The users present at a topic, and the time until the next mark expires. */
 export interface PresenceReading {

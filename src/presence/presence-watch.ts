@@ -2,7 +2,7 @@ import type { Logger } from '../logger.ts'
 import type { PresenceReading, PresenceRecord, Present } from './presence-rows.ts'
 
 /** Notifies listeners of the users present at topics. */
-export interface PresenceWatch {
+interface PresenceWatch {
   watch(topic: string, tell: (present: readonly Present[]) => void): () => void
   /**
    * Reads the presence of these topics, as far as they are watched, or of all watched topics if

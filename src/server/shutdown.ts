@@ -2,7 +2,7 @@ import type { Server } from 'node:http'
 import type { Connections } from './connections/connections.ts'
 
 /** Closes a server gracefully. Both methods are idempotent. */
-export interface Closer {
+interface Closer {
   /**
    * Accepts no new connections; requests on open connections are answered, and their connection is
    * closed afterwards.

@@ -23,7 +23,7 @@ import { type Watched, type WatchOptions, watchTask } from './watch/watch.ts'
 import { startWorker, type TaskWorker } from './worker/worker.ts'
 
 /** See {@link Engine.onAppended}. */
-export type AppendListener = (topic: string, events: readonly LogEvent[]) => void
+type AppendListener = (topic: string, events: readonly LogEvent[]) => void
 
 /**
  * The log and the tasks of one process, wired together: the foundation of applications and the API.

@@ -3,7 +3,7 @@ import type { Logger } from '../logger.ts'
 import { noTracing, type Tracing } from './tracing.ts'
 
 /** The settings that tracing reads. */
-export type TracingConfig = Pick<
+type TracingConfig = Pick<
   Config,
   'OTEL_EXPORTER_OTLP_ENDPOINT' | 'OTEL_SERVICE_NAME' | 'OTEL_TRACES_SAMPLER_ARG' | 'ROLE'
 >

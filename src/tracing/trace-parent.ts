@@ -1,5 +1,5 @@
 /** A position in a trace, as the W3C `traceparent` header encodes it. */
-export interface TracePlace {
+interface TracePlace {
   /** 32 hexadecimal digits. */
   readonly traceId: string
   /** 16 hexadecimal digits. */

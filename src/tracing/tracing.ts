@@ -1,5 +1,5 @@
 /** Attributes of a span: numbers, strings and booleans by name. */
-export type SpanFacts = Readonly<Record<string, string | number | boolean>>
+type SpanFacts = Readonly<Record<string, string | number | boolean>>
 
 /** The role of a span, as in OpenTelemetry's span kind. */
 export type SpanRole = 'server' | 'producer' | 'consumer' | 'internal'

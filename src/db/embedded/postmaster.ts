@@ -26,7 +26,7 @@ export interface Postmaster {
 }
 
 /** The options of {@link startPostmaster}. */
-export interface PostmasterOptions {
+interface PostmasterOptions {
   readonly binaries: Binaries
   readonly account: Account | undefined
   readonly cluster: string

@@ -30,7 +30,7 @@ export interface SocketOwner {
 }
 
 /** Settings and callbacks shared by the sinks of all sockets. */
-export interface SocketSinks {
+interface SocketSinks {
   /** Maximum number of unread bytes per connection. */
   readonly budgetBytes: number
   /** How long a full buffer may stay undrained before the socket is closed. */

@@ -21,7 +21,7 @@ export function setCursor(result: object, cursor: string | undefined): void {
 }
 
 /** A sink whose payloads are pulled by the consumer as results. */
-export interface StreamSink {
+interface StreamSink {
   readonly sink: Sink
   /**
    * Returns the next result. Its `data` is only parsed on access; {@link serialisedOf} returns its

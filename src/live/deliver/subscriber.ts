@@ -72,7 +72,7 @@ const maxOwnBytes = 32_768
 const maxCompacted = 500
 
 /** Dependencies shared by the subscribers of one process. */
-export interface Delivery {
+interface Delivery {
   readonly log: { readonly reader: LogReader; readonly feeds: Feeds }
   readonly turn: EndOfTurn
   readonly counters: LiveCounters

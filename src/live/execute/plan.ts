@@ -44,7 +44,7 @@ export interface SharedOperation {
 }
 
 /** Parses operations. */
-export interface Plans {
+interface Plans {
   /**
    * Parses an operation.
    *

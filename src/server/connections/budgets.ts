@@ -7,7 +7,7 @@ import type { WriteAudit } from '../request/context.ts'
 import type { ServerMetrics } from './server-metrics.ts'
 
 /** A refusal because a budget is used up. */
-export interface BudgetRefusal {
+interface BudgetRefusal {
   readonly message: string
   readonly retryAfterMs: number
 }

@@ -65,7 +65,7 @@ export interface Connections extends Iterable<Connection> {
 }
 
 /** The settings that limit the number of connections. */
-export type ConnectionLimits = Pick<Config, 'MAX_SOCKETS_PER_ADDRESS' | 'MAX_SOCKETS_PER_VIEWER'>
+type ConnectionLimits = Pick<Config, 'MAX_SOCKETS_PER_ADDRESS' | 'MAX_SOCKETS_PER_VIEWER'>
 
 /** Creates the register of connections. WebSockets and event streams count together. */
 export function createConnections(limits: ConnectionLimits, metrics: ServerMetrics): Connections {

@@ -2,7 +2,7 @@
  * Token buckets by key. A bucket is full at first, and refills at a constant rate: it allows bursts
  * and limits the average.
  */
-export interface TokenBuckets {
+interface TokenBuckets {
   /** Takes tokens. The level may become negative, down to the negative capacity. */
   take(key: string, tokens: number): void
   /** Returns the time until the bucket has tokens again, in milliseconds; 0 while it has. */

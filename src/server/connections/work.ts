@@ -2,7 +2,7 @@ import type { Config } from '../../config.ts'
 import { createTokenBuckets } from './token-buckets.ts'
 
 /** The settings that limit the work of callers. */
-export type WorkLimits = Pick<Config, 'MAX_SOCKET_WORK' | 'MAX_VIEWER_WORK' | 'MAX_ADDRESS_WORK'>
+type WorkLimits = Pick<Config, 'MAX_SOCKET_WORK' | 'MAX_VIEWER_WORK' | 'MAX_ADDRESS_WORK'>
 
 /** The origin of some work. */
 export interface WorkSource {

@@ -10,7 +10,7 @@ import { jsonTooDeep, type MultipartReading, readMultipart, tooLarge } from './m
 import { createSpool } from './spool.ts'
 
 /** The settings that limit the size of a request and the concurrent uploads of a viewer. */
-export type BodyLimits = Pick<
+type BodyLimits = Pick<
   Config,
   'MAX_BODY_BYTES' | 'MAX_ANONYMOUS_BODY_BYTES' | 'MAX_UPLOAD_BYTES' | 'MAX_UPLOADS_PER_VIEWER'
 >

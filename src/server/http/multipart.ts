@@ -7,7 +7,7 @@ import { isJsonTooDeep, maxJsonDepth } from '../request/json-depth.ts'
 import type { Spool, UploadedFile } from './spool.ts'
 
 /** The size limits of a multipart request. */
-export interface MultipartLimits {
+interface MultipartLimits {
   /** The maximum size of each of `operations` and `map`. */
   readonly maxFieldBytes: number
   /** The maximum size of each file. */

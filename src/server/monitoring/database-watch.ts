@@ -1,7 +1,7 @@
 import type { ReadReadiness } from './health.ts'
 
 /** Whether the database can be reached, as far as this server knows. Disposing stops the checks. */
-export interface DatabaseWatch extends Disposable {
+interface DatabaseWatch extends Disposable {
   /** Whether the database has not answered for some seconds. */
   isAway(): boolean
 }

@@ -9,7 +9,7 @@ export interface HealthSources {
 }
 
 /** Whether this process should receive requests, and the state of its dependencies. */
-export interface Readiness {
+interface Readiness {
   readonly status: 'ready' | 'not ready' | 'draining'
   readonly database: 'up' | 'down'
   /** `away` does not make a server unready: events are then read from the log, later but complete. */

@@ -1,5 +1,5 @@
 /** Measures the lag of the event loop: how late its timers fire. Disposing stops the measurement. */
-export interface LoopLag extends Disposable {
+interface LoopLag extends Disposable {
   /**
    * Whether the event loop has lagged more than the limit for {@link sustainedMs}: the server has
    * more work than it can do. A single stall, however long, is not an overload.

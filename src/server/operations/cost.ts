@@ -99,7 +99,7 @@ export function measureOperation(options: {
 }
 
 /** The number of fields in a document, counted as validation compares them. */
-export interface FieldCount {
+interface FieldCount {
   /**
    * All fields and fragment spreads of all definitions, counted each time a fragment is spread. The
    * count stops at the limit.

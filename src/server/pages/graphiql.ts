@@ -8,7 +8,7 @@ import type { Viewer } from '../../tasks/model/viewer.ts'
 import { type GraphiqlPart, readGraphiqlPart } from './graphiql-assets.ts'
 
 /** An operation prepared in a tab of GraphiQL; `variables` is JSON text. */
-export interface GraphiqlTab {
+interface GraphiqlTab {
   readonly query: string
   readonly variables?: string
 }
@@ -20,7 +20,7 @@ export interface GraphiqlTab {
 export type ReadTabs = (viewer: Viewer | null) => Promise<readonly GraphiqlTab[]>
 
 /** GraphiQL, served from this server alone: it works without internet access. */
-export interface Graphiql {
+interface Graphiql {
   /** Responds with the page. */
   servePage(response: ServerResponse): Promise<void>
   /** Responds with a file of the page. @returns false when the file does not exist */

@@ -2,7 +2,7 @@ import type { Config } from '../../config.ts'
 import { hostInUrl } from '../request/listen.ts'
 
 /** The headers that isolate the scripts of a preview. */
-export interface PreviewHeaders {
+interface PreviewHeaders {
   readonly [name: string]: string
 }
 

@@ -17,7 +17,7 @@ export interface PreviewServer extends AsyncDisposable {
 }
 
 /** A file of a preview, with its media type. */
-export interface PreviewFile {
+interface PreviewFile {
   readonly content: string
   readonly type: string
 }

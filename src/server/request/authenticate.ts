@@ -26,7 +26,7 @@ export interface Authenticator {
 }
 
 /** The settings for verifying tokens. */
-export type TokenConfig = Pick<
+type TokenConfig = Pick<
   Config,
   'JWT_SECRET' | 'JWKS_URL' | 'JWT_ISSUER' | 'JWT_AUDIENCE' | 'JWT_CLOCK_TOLERANCE_SECONDS' | 'JWT_REQUIRE_EXP'
 >

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { TidingsError } from '../../errors.ts'
 
 /** The address to listen on, and the error to throw on failure. */
-export interface ListenOptions {
+interface ListenOptions {
   readonly host: string
   /** The port; 0 takes a free one. */
   readonly port: number

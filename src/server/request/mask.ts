@@ -111,7 +111,7 @@ export function codeOf(error: unknown): string {
 }
 
 /** The common shape of the results of graphql and graphql-ws. */
-export interface AnyResult {
+interface AnyResult {
   readonly errors?: readonly GraphQLError[] | undefined
   readonly data?: Record<string, unknown> | null | undefined
   readonly extensions?: Record<string, unknown> | undefined

@@ -19,7 +19,7 @@ export interface OriginPolicy {
 }
 
 /** The settings that the decision depends on. */
-export type OriginConfig = Pick<Config, 'ALLOWED_ORIGINS' | 'TRUST_PROXY'>
+type OriginConfig = Pick<Config, 'ALLOWED_ORIGINS' | 'TRUST_PROXY'>
 
 const loopbackNames = /^(localhost|[\w-]+\.localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i
 

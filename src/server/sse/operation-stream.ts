@@ -51,7 +51,7 @@ export function readStreamRequest(params: unknown): StreamRequest {
 }
 
 /** The options of {@link createOperationStream}. */
-export interface OperationStreamOptions {
+interface OperationStreamOptions {
   readonly envelop: (context: object) => Enveloped
   readonly maskError: MaskError
   readonly maxSubscriptions: number

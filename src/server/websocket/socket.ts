@@ -21,7 +21,7 @@ export function closeSocket(socket: WebSocket, code: number, reason: string): vo
 export const unavailableMessage = 'The database cannot be reached; connect again'
 
 /** The state shared by all sockets of a server. */
-export interface SocketSurroundings {
+interface SocketSurroundings {
   /** Unread response bytes beyond which no more messages are read from a socket. */
   readonly maxBufferBytes: number
   /** Maximum bytes that the operations of a socket retain together. */

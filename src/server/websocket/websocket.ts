@@ -30,7 +30,7 @@ const maxFragments = 64
 const maxBufferedChunks = 1_024
 
 /** The settings that limit sockets. */
-export type WebSocketLimits = Pick<Config, 'MAX_MESSAGE_BYTES' | 'MAX_ANONYMOUS_BODY_BYTES' | 'MAX_SOCKET_BUFFER_BYTES'>
+type WebSocketLimits = Pick<Config, 'MAX_MESSAGE_BYTES' | 'MAX_ANONYMOUS_BODY_BYTES' | 'MAX_SOCKET_BUFFER_BYTES'>
 
 /**
  * Creates the WebSocket side of the server: sockets of ws that speak `protocol`. They close when

@@ -4,7 +4,7 @@ import type { DocumentFigures, Figures, HourFigures, QuestionTiming, TaskCounts 
 /** Maximum number of documents, and of questions, in one result. */
 export const maxTold = 200
 /** Older hours are not included. */
-export const toldDays = 30
+const toldDays = 30
 /** Percentiles cover only this many recent questions: the work is bounded and the figures are current. */
 const sampled = 1_000
 

@@ -4,12 +4,12 @@ import { createTopic } from '../../log/topic.ts'
 import { taskTopic } from '../../tasks/model/task.ts'
 
 /** The topic of a quiz's review: every `QuestionReviewed`, in order. */
-export function reviewTopic(quizId: string): string {
+function reviewTopic(quizId: string): string {
   return `review:${quizId}`
 }
 
 /** The payload of `QuestionReviewed`: whether the current question of a slot is accepted. */
-export interface ReviewNote {
+interface ReviewNote {
   readonly quizId: string
   readonly questionId: string
   /** The version of the current question. */

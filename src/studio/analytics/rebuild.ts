@@ -5,7 +5,7 @@ import { lockedColumns } from './projector.ts'
 import type { LockedTopic } from './write.ts'
 
 /** The result of a rebuild. */
-export interface Rebuilt {
+interface Rebuilt {
   /** Number of topics with a full recount. */
   readonly counted: number
   /** Number of topics with pruned events: the counts of those events are unchanged. */

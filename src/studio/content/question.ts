@@ -128,7 +128,7 @@ function essenceOf({ prompt, answer }: Pick<Question, 'prompt' | 'answer'>): Set
 const sameShare = 0.8
 
 /** Questions that must not be asked again. */
-export interface AskedQuestions {
+interface AskedQuestions {
   add(question: Pick<Question, 'prompt' | 'answer'>): void
   /** Whether one of them is the same as the question, by {@link isSameQuestion}. */
   has(question: Pick<Question, 'prompt' | 'answer'>): boolean

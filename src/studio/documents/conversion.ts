@@ -44,7 +44,7 @@ export interface ConversionRequest {
 }
 
 /** A converted document, without its sections and passages. */
-export interface DocumentHead extends Pick<DocumentStructure, 'title' | 'wordCount' | 'notes' | 'links' | 'pages'> {
+interface DocumentHead extends Pick<DocumentStructure, 'title' | 'wordCount' | 'notes' | 'links' | 'pages'> {
   readonly format: DocumentFormat
   readonly sectionCount: number
 }

@@ -11,13 +11,6 @@ import { type DocumentMatch, searchPassages } from './search.ts'
 import { createSharing, type Sharing } from './sharing.ts'
 import type { PageStart } from './structure.ts'
 
-/** A link of a document. */
-export interface StoredLink {
-  readonly text: string
-  readonly url: string
-  readonly sectionKey: string
-}
-
 /** The documents of all users. Access is checked by the API. */
 export interface Documents extends Sharing, Importing, Deleting {
   /** In the order of `ids`; null for unknown ids. */

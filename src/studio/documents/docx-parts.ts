@@ -19,7 +19,7 @@ export interface PreparedDocx {
 /** Encloses the number of an embedded page, in a paragraph of its own. */
 export const chunkMark = '\ue002'
 /** Enclose the number of a list item, at the beginning of its text. */
-export const numberMarks = ['\ue000', '\ue001'] as const
+const numberMarks = ['\ue000', '\ue001'] as const
 
 /**
  * Rewrites what the reader of Word documents ignores: equations become text, embedded pages (altChunk)

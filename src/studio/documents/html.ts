@@ -12,7 +12,7 @@ import { type DecodedText, decodeBytes, decodeMarked, decodeStrictly, decodeText
 import { DocumentError } from './structure-error.ts'
 
 /** An HTML page as Markdown that is safe to show. */
-export interface HtmlText {
+interface HtmlText {
   readonly markdown: string
   /** The page's own title; '' when it has none. */
   readonly title: string

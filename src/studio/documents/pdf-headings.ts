@@ -13,7 +13,7 @@ export interface OutlineEntry {
  * A heading and its lines; it has no lines when the outline names a heading that the text does not
  * contain.
  */
-export interface PdfHeading {
+interface PdfHeading {
   readonly text: string
   readonly level: number
   /** Range of line indices in the page; both equal when it has no lines: it then precedes that line. */
@@ -22,7 +22,7 @@ export interface PdfHeading {
 }
 
 /** The headings of each page, in the order of its lines. */
-export type PdfHeadings = ReadonlyMap<number, readonly PdfHeading[]>
+type PdfHeadings = ReadonlyMap<number, readonly PdfHeading[]>
 
 const maxHeadingLines = 4
 const maxHeadingCharacters = 200

@@ -28,7 +28,7 @@ export interface PdfContent {
 }
 
 /** Progress of reading a PDF. */
-export type PdfStep =
+type PdfStep =
   | { readonly is: 'opened'; readonly labels: readonly string[] }
   | { readonly is: 'page'; readonly number: number; readonly isBroken: boolean }
 

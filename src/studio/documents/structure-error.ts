@@ -34,8 +34,3 @@ export class DocumentError extends Error {
     this.advice = advice
   }
 }
-
-/** Whether a string from outside is a code of {@link DocumentError}. */
-export function isDocumentErrorCode(code: string): code is DocumentErrorCode {
-  return Object.hasOwn(adviceByCode, code)
-}

@@ -20,7 +20,7 @@ export interface FoundLink {
 }
 
 /** The parts found in one window of a document. */
-export interface FoundParts extends FoundEdits {
+interface FoundParts extends FoundEdits {
   readonly headings: readonly FoundHeading[]
   readonly links: readonly FoundLink[]
   /** The prose and code of the window without markup, for counting. */

@@ -1,7 +1,7 @@
 import { escapeMarkdown, shorten } from '../text/words.ts'
 
 /** A section of a plain text: its heading and its paragraphs as Markdown. */
-export interface PlainSection {
+interface PlainSection {
   /** Undefined for text before the first heading. */
   readonly heading: string | undefined
   readonly level: number

@@ -70,7 +70,7 @@ export type DocumentInput = {
 } & ({ readonly text: string } | { readonly bytes: Uint8Array })
 
 /** Reading progress; `done` of `total` characters or lines. */
-export interface StructureProgress {
+interface StructureProgress {
   readonly done: number
   readonly total: number
 }

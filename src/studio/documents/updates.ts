@@ -5,7 +5,7 @@ import { appendInTransaction, type TransactionalAppender } from '../../log/appen
 export type DocumentChange = 'SHARED' | 'REVOKED' | 'DELETED'
 
 /** The type of the only event of a document's topic: `payload.change` is a {@link DocumentChange}. */
-export const documentChanged = 'DocumentChanged'
+const documentChanged = 'DocumentChanged'
 
 /** Returns the name of a document's topic. The topic begins with the import and ends with the deletion. */
 export function documentTopic(id: string): string {

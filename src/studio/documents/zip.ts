@@ -2,7 +2,7 @@ import { crc32, inflateRawSync } from 'node:zlib'
 import { DocumentError } from './structure-error.ts'
 
 /** A file in a ZIP archive, as listed in the archive's directory. */
-export interface ZipEntry {
+interface ZipEntry {
   /** With `/` between folders, although some programs for Windows write `\\`. */
   readonly name: string
   readonly isEncrypted: boolean

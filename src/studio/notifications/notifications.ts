@@ -21,7 +21,7 @@ import { pruneNotifications } from './prune.ts'
  * null for a broadcast. The extension point for other channels, such as web push. It must not
  * throw, and is not awaited.
  */
-export type Deliver = (notification: Omit<Notification, 'recipient'>, to: string | null) => void
+type Deliver = (notification: Omit<Notification, 'recipient'>, to: string | null) => void
 
 /** The inboxes of all users. Each change is appended to the topic `inbox:<user>` in the same transaction. */
 export interface Notifications {

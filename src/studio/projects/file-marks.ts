@@ -5,7 +5,7 @@ export type Marked = { readonly is: 'file'; readonly path: string } | { readonly
  * Finds files in a model's answer: a line `=== path ===` starts a file, and the following text is
  * its content.
  */
-export interface FileMarks {
+interface FileMarks {
   /**
    * Adds a piece and returns the parts that it completes. A line that may still become a mark is
    * held back until it is complete.

@@ -17,7 +17,7 @@ export const generateProjectKind = 'GENERATE_PROJECT'
  * Returns the id of the project that a task of this kind creates: its subject. One task, one
  * project, also across attempts.
  */
-export function projectIdOf(taskId: string): string {
+function projectIdOf(taskId: string): string {
   return taskId.replace(/^task_/, 'project_')
 }
 

@@ -2,7 +2,7 @@ import type { Logger } from '../../logger.ts'
 import type { Previews } from './previews.ts'
 
 /** Periodically stops idle previews. Several processes may do so concurrently. */
-export interface PreviewKeeper extends AsyncDisposable {
+interface PreviewKeeper extends AsyncDisposable {
   /** Runs a check now, or joins the current one. Never rejects. */
   look(): Promise<void>
 }

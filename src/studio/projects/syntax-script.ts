@@ -4,7 +4,7 @@ import { createLocator } from './syntax-locator.ts'
 import { checkImport } from './syntax-reference.ts'
 
 /** How a script is run, which determines its syntax. */
-export type ScriptGoal = 'script' | 'module'
+type ScriptGoal = 'script' | 'module'
 
 /**
  * Checks a script and the files that it imports. Reports at most one syntax error, as a parser

@@ -17,7 +17,7 @@ import { type QuizTeller, quizTopic } from './updates.ts'
 /** The kind of {@link defineGenerateQuiz}. */
 export const generateQuizKind = 'GENERATE_QUIZ'
 /** Maximum number of questions per quiz. */
-export const maxQuestionCount = 50
+const maxQuestionCount = 50
 
 const kind = z.enum(['MULTIPLE_CHOICE', 'CLOZE', 'TRUE_FALSE'])
 const input = z.object({
@@ -34,7 +34,7 @@ type Input = z.infer<typeof input>
  * Returns the id of the quiz that a task of this kind creates: its subject. One task, one quiz,
  * also across attempts.
  */
-export function quizIdOf(taskId: string): string {
+function quizIdOf(taskId: string): string {
   return taskId.replace(/^task_/, 'quiz_')
 }
 

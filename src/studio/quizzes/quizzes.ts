@@ -22,7 +22,7 @@ export type { Changes } from './edit.ts'
 export type { GivenAnswer } from './taking.ts'
 
 /** Maximum number of quizzes listed per document. */
-export const maxQuizzesOfDocument = 50
+const maxQuizzesOfDocument = 50
 
 /** Identifies one user's quizzes of a document: see {@link Quizzes.listOfDocuments}. */
 export interface DocumentOfOwner {

@@ -28,7 +28,7 @@ const input = z.object({ documentId: z.string() })
  * Outlines the roadmap of a document.
  * @throws ContentError, e.g. `TOO_COMPLEX`; the signal's reason
  */
-export type Outliner = (structure: DocumentStructure, signal: AbortSignal) => Promise<Outline>
+type Outliner = (structure: DocumentStructure, signal: AbortSignal) => Promise<Outline>
 
 const outlineJob = defineJob<typeof import('./jobs.ts'), 'outline'>(new URL('./jobs.ts', import.meta.url), 'outline')
 
@@ -45,7 +45,7 @@ export function createOutliner(pool: GenerationPool): Outliner {
  * Returns the id of the roadmap that a task of this kind creates: its subject. One task, one
  * roadmap, also across attempts.
  */
-export function roadmapIdOf(taskId: string): string {
+function roadmapIdOf(taskId: string): string {
   return taskId.replace(/^task_/, 'roadmap_')
 }
 

@@ -17,14 +17,14 @@ export interface Draft {
 }
 
 /** A draft of a module. */
-export interface DraftModule {
+interface DraftModule {
   /** Undefined when it is to be named after its concepts. */
   readonly title: string | undefined
   drafts: Draft[]
 }
 
 /** A draft of a stage. */
-export interface DraftStage {
+interface DraftStage {
   readonly title: string | undefined
   modules: DraftModule[]
 }
@@ -32,7 +32,7 @@ export interface DraftStage {
 /** A concept with more words is split. */
 export const maxConceptWords = 1_000
 /** A concept with more characters is split too: text without words costs as much to read. */
-export const maxConceptCharacters = 16_000
+const maxConceptCharacters = 16_000
 const minConceptWords = 20
 
 /**

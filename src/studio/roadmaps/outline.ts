@@ -3,7 +3,7 @@ import { type Draft, draftStages, isTooLong, maxConceptWords, shownAs } from './
 import { splitMarkdown } from './outline-split.ts'
 
 /** A link that belongs to a concept. */
-export interface OutlineLink {
+interface OutlineLink {
   readonly text: string
   readonly url: string
 }
@@ -19,13 +19,13 @@ export interface OutlineConcept {
 }
 
 /** A group of concepts. */
-export interface OutlineModule {
+interface OutlineModule {
   readonly title: string
   readonly concepts: readonly OutlineConcept[]
 }
 
 /** A group of modules. */
-export interface OutlineStage {
+interface OutlineStage {
   readonly title: string
   readonly modules: readonly OutlineModule[]
 }

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { Logger } from '../../logger.ts'
 
 /** How a sandboxed process is started, beyond Node's permission model. */
-export interface Isolation {
+interface Isolation {
   /** The command that starts Node, with its arguments; empty when the system offers none. */
   readonly wrapper: readonly string[]
   /** The unprivileged user and group of the process; undefined when the wrapper sets them, or for the own user. */
@@ -15,7 +15,7 @@ export interface Isolation {
 }
 
 /** `network`: the process could open connections. `user`: the process runs as root. */
-export type MissingProtection = 'network' | 'user'
+type MissingProtection = 'network' | 'user'
 
 /** `nobody` on every common system; needs no entry in the list of users. */
 const nobody = 65_534

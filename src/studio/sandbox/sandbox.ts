@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('../../../', import.meta.url))
 const maxErrorText = 8_000
 
 /** The module that a sandboxed process runs, and its limits. */
-export interface SandboxOptions {
+interface SandboxOptions {
   readonly module: URL
   /** Limit of the JavaScript heap. */
   readonly maxHeapBytes: number
@@ -29,7 +29,7 @@ export interface Sandbox<Message> {
 }
 
 /** How a sandboxed process ended: by itself, by a signal, or without having been started. */
-export interface SandboxEnding {
+interface SandboxEnding {
   readonly code: number | null
   readonly signal: string | null
   readonly error?: Error

@@ -9,7 +9,7 @@ import type { StudioTask } from '../task-results.ts'
 export const selfTestKind = 'SELF_TEST'
 
 /** The input of a task of this kind. */
-export const selfTestInput = z.object({
+const selfTestInput = z.object({
   /** Number of items, each started and completed. */
   items: z.int().min(0).max(500),
   /** Delay before each item. */

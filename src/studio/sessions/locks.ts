@@ -4,7 +4,7 @@ import { TidingsError } from '../../errors.ts'
 import { type SessionRow, sessionColumns } from './rows.ts'
 
 /** Returns the same error for a missing session and for a user who is not a participant. */
-export function noSession(id: string): TidingsError {
+function noSession(id: string): TidingsError {
   return new TidingsError('NOT_FOUND', `There is no session "${id}"`, { id })
 }
 

@@ -3,13 +3,13 @@ import type { ReplyPassage } from '../content/reply.ts'
 import { foldText } from '../text/fold.ts'
 
 /** A passage of one of a session's cards. */
-export interface CardPassage extends ReplyPassage {
+interface CardPassage extends ReplyPassage {
   readonly cardId: string
   readonly sectionKey: string | null
 }
 
 /** The material of a reply. */
-export interface ReplyMaterial {
+interface ReplyMaterial {
   readonly question: string
   readonly history: readonly { readonly author: string | null; readonly text: string }[]
   readonly cardCount: number

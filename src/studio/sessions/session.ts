@@ -29,7 +29,7 @@ export interface Participant {
 }
 
 /** The state of a message. A user's message is always SENT; a reply is WRITING until it has ended. */
-export type MessageStatus = 'SENT' | 'WRITING' | 'COMPLETED' | 'STOPPED' | 'FAILED'
+type MessageStatus = 'SENT' | 'WRITING' | 'COMPLETED' | 'STOPPED' | 'FAILED'
 
 /** A passage that a reply quotes, or that it is based on. */
 export interface ReplyCitation {
@@ -68,7 +68,7 @@ export interface Message {
 }
 
 /** The kind of a card's content. */
-export type CardKind = 'DOCUMENT' | 'SECTION' | 'QUIZ' | 'NOTE'
+type CardKind = 'DOCUMENT' | 'SECTION' | 'QUIZ' | 'NOTE'
 
 /** A source of a session. Plain JSON. */
 export interface Card {

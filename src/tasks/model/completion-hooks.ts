@@ -6,7 +6,7 @@ import type { Commit } from './report.ts'
 import type { Task } from './task.ts'
 
 /** The fields of a task that are known when it ends. */
-export type EndingTask = Pick<Task, 'id' | 'kind' | 'owner' | 'subject' | 'input'>
+type EndingTask = Pick<Task, 'id' | 'kind' | 'owner' | 'subject' | 'input'>
 
 /** A task that ends, of any kind. */
 export interface Ended {
@@ -26,7 +26,7 @@ export interface Ended {
 export type CompletionHook = (ended: Ended) => Promise<Commit | undefined>
 
 /** The completion hooks to run in the transaction that ends a task. */
-export interface PreparedHooks {
+interface PreparedHooks {
   /** Undefined when there is nothing to do, so that no transaction is opened. */
   readonly commit: Commit | undefined
   /**

@@ -83,13 +83,13 @@ export interface TaskRow {
 /**
  * The columns that {@link toTask} needs, from `task k join topic t on t.name = 'task:' || k.id`.
  */
-export const taskColumns = `k.id, k.kind, k.status, k.owner, k.subject, k.input, k.attempt, k.max_attempts, k.attempts, k.progress, k.result, k.error,
+const taskColumns = `k.id, k.kind, k.status, k.owner, k.subject, k.input, k.attempt, k.max_attempts, k.attempts, k.progress, k.result, k.error,
   k.cancel_reason, k.retry_of, k.trace, k.variant, k.size, k.worker, k.next_attempt_at, k.created_at, k.started_at, k.finished_at, t.seq`
 /** The source of {@link taskColumns}. */
 export const taskSource = `task k join topic t on t.name = 'task:' || k.id`
 
 /** Converts a row to a task. */
-export function toTask(row: TaskRow): Task {
+function toTask(row: TaskRow): Task {
   return {
     id: row.id,
     kind: row.kind,

@@ -10,8 +10,6 @@ export type { AttemptOutcome, ItemStatus, TaskStatus } from '../../db/tables.ts'
 
 /** States without transitions to other states. */
 export const finalStatuses: readonly TaskStatus[] = ['COMPLETED', 'FAILED', 'CANCELED']
-/** States in which a task may still run. */
-export const activeStatuses: readonly TaskStatus[] = ['QUEUED', 'RUNNING', 'RETRYING']
 
 /** Whether a state is final. */
 export function isFinal(status: TaskStatus): boolean {

@@ -87,7 +87,7 @@ export function createEstimates(options: { readonly database: Database; readonly
  * The start of an attempt: items completed by earlier attempts count neither as its work nor as its
  * time.
  */
-export interface AttemptStart {
+interface AttemptStart {
   readonly atMs: number
   readonly percent: number
 }

@@ -23,7 +23,7 @@ export interface StartRequest {
 }
 
 /** Admission control: decides whether a start is new, a repetition, or exceeds the rate limit. */
-export interface Admission {
+interface Admission {
   /**
    * Returns the id of the task recorded for the request's idempotency key; null when the request
    * has no key or the key is new.

@@ -8,7 +8,7 @@ import { isStorable, unstorable } from '../model/storable.ts'
 const maxKeyCharacters = 255
 
 /** The location of the key in the arguments of a mutation: the path of the issue. */
-export type KeyPath = 'idempotencyKey' | 'input.idempotencyKey' | 'input.clientId'
+type KeyPath = 'idempotencyKey' | 'input.idempotencyKey' | 'input.clientId'
 
 /** Creates the error for a key that was used with a different input. */
 export function keyReused(path: KeyPath, message: string): TidingsError {

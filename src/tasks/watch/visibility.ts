@@ -9,7 +9,7 @@ import type { Task } from '../model/task.ts'
 import { isGoodFor, maySeeTask, type Viewer } from '../model/viewer.ts'
 
 /** The fields of a task that determine access to it. */
-export type SeenTask = Pick<Task, 'id' | 'kind' | 'owner' | 'subject'>
+type SeenTask = Pick<Task, 'id' | 'kind' | 'owner' | 'subject'>
 
 /**
  * Authorizes access to tasks and notifies subscribers of a task when their access is revoked.
@@ -44,7 +44,7 @@ export interface Visibility extends AsyncDisposable {
 }
 
 /** A followed subject and the check of access to it. */
-export interface WatchedSubject {
+interface WatchedSubject {
   /** The subject passed to {@link Visibility.changed}. */
   readonly subject: string
   readonly isAllowed: () => Promise<boolean>

@@ -145,8 +145,3 @@ async function* layIn(
     await followed.return?.()
   }
 }
-
-/** Whether following failed for a reason that the client can act on. */
-export function isWatchRefusal(error: unknown): boolean {
-  return isTidingsError(error, 'NOT_FOUND', 'BAD_CURSOR')
-}

@@ -31,7 +31,7 @@ const maxTries = 50
 const recallMs = 250
 
 /** The options of {@link claimNext}. */
-export interface ClaimOptions {
+interface ClaimOptions {
   readonly database: Database
   readonly store: TaskStore
   readonly appender: Appender

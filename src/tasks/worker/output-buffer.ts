@@ -1,14 +1,14 @@
 import { storableText } from '../model/storable.ts'
 
 /** A piece of text of one stream, and its offset in the stream in UTF-16 units. */
-export interface OutputPiece {
+interface OutputPiece {
   readonly stream: string
   readonly offset: number
   readonly text: string
 }
 
 /** Buffers the text that an attempt streams until it is written to the log. */
-export interface OutputBuffer {
+interface OutputBuffer {
   /**
    * Adds a piece; a text may be split anywhere, even within a character, without changing the
    * result.

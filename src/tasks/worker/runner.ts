@@ -27,7 +27,7 @@ const lossBackoff: Backoff = { initialDelayMs: 500, maxDelayMs: 4_000 }
 const endAgainMs = 250
 
 /** The dependencies of running attempts. */
-export interface RunnerOptions {
+interface RunnerOptions {
   readonly database: Database
   readonly appender: Appender
   readonly estimates: Estimates

@@ -13,7 +13,7 @@ import { ringForOwner } from '../queue/owner-wake-ups.ts'
 import type { WakeUps } from '../queue/wake-ups.ts'
 
 /** Recovers tasks from dead workers and lost wake-ups. */
-export interface Sweeper extends AsyncDisposable {
+interface Sweeper extends AsyncDisposable {
   /** Checks once, now, for both expired leases and forgotten tasks. */
   sweep(): Promise<void>
   /** Expired leases that were reclaimed, and wake-ups that were repeated, since the start. */

@@ -19,7 +19,7 @@ export interface GenerationPool extends AsyncDisposable {
 }
 
 /** Options of a pool; see `limits.ts` for the defaults. */
-export interface GenerationPoolOptions {
+interface GenerationPoolOptions {
   readonly timeoutMs?: number
   readonly maxHeapBytes?: number
   readonly maxProcesses?: number

@@ -7,7 +7,7 @@ import { writeResources } from './resources.ts'
 import { writeTutorial } from './tutorial.ts'
 
 /** Options of the extractive provider. */
-export interface ExtractiveOptions {
+interface ExtractiveOptions {
   /**
    * Delay between two lines or sentences, so that a person can watch.
    * @default 0

@@ -3,7 +3,7 @@ import type { Definition, Sentence } from './source-text.ts'
 import { type Phrase, stemOfPhrase } from './words.ts'
 
 /** A term of a source with a sentence about it. */
-export interface KeyTerm {
+interface KeyTerm {
   /** As in the source, with private-use characters for code. */
   readonly term: string
   readonly stem: string

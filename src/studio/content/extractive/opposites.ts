@@ -55,7 +55,7 @@ const pairs: readonly (readonly [one: string, other: string])[] = [
 const oneWay = new Set(['can', 'must', 'should', 'is', 'are'])
 
 /** A sentence turned into its opposite. */
-export interface Turned {
+interface Turned {
   readonly before: string
   readonly from: string
   readonly to: string

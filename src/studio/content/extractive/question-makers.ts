@@ -13,7 +13,7 @@ import { stemsIn } from './words.ts'
 export type Draft = Omit<Question, 'citation'> & { readonly quotation: string }
 
 /** The shared inputs for creating questions. */
-export interface Workshop {
+interface Workshop {
   readonly material: Material
   readonly random: Random
   /** Whether the next statement should be false. */

@@ -8,7 +8,7 @@ import type { Definition, Sentence } from './source-text.ts'
 import { type Phrase, stemOfPhrase, stemsIn } from './words.ts'
 
 /** A question with one right answer; every text is Markdown. */
-export interface QuizQuestion {
+interface QuizQuestion {
   readonly kind: 'SENTENCE' | 'TERM' | 'CODE'
   /** The statement, with a gap `_____` for the answer. */
   readonly prompt: string

@@ -23,7 +23,7 @@ export interface ChatMessage {
 }
 
 /** Why an answer ended: the model finished (`STOP`), or it reached its limit in mid-answer (`LENGTH`). */
-export type ChatEnd = 'STOP' | 'LENGTH'
+type ChatEnd = 'STOP' | 'LENGTH'
 
 /**
  * Requests an answer and yields its text as it arrives. Does not retry: retries are up to the

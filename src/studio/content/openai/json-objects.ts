@@ -2,7 +2,7 @@
  * Finds JSON objects in streamed text, regardless of the surrounding text: one per line, in an
  * array, in a property of another object, in a Markdown fence, or between sentences.
  */
-export interface JsonObjects {
+interface JsonObjects {
   /**
    * Adds a piece and returns the text of each object that it completes, inner objects before the
    * enclosing ones.

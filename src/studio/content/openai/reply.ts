@@ -55,7 +55,7 @@ function* citationsIn(answer: string, passages: readonly ReplyPassage[]): Genera
  * Writes the messages that ask a model for a reply. Passages are marked as material: their text is
  * not an instruction.
  */
-export function writeReplyPrompt({ question, history, passages }: ReplyRequest): ChatMessage[] {
+function writeReplyPrompt({ question, history, passages }: ReplyRequest): ChatMessage[] {
   let left = maxHistoryCharacters
   const before: ChatMessage[] = []
   for (const { author, text } of history.slice(-maxHistory).toReversed()) {

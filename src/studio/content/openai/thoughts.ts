@@ -1,5 +1,5 @@
 /** Removes a model's reasoning from its answer. */
-export interface ThoughtFilter {
+interface ThoughtFilter {
   /** Takes a piece of the answer and returns the visible text of it and of the text held back before. */
   filter(piece: string): string
   /** Returns the held-back text at the end of the answer: the start of a tag that was never completed. */

@@ -23,7 +23,7 @@ interface Annotation {
 }
 
 /** The text of a form field, or text that was typed onto the page. */
-export interface FieldText {
+interface FieldText {
   /** One per line. */
   readonly texts: readonly string[]
   /** Whether it marks the text to its right. */
@@ -36,7 +36,7 @@ export interface FieldText {
 }
 
 /** The annotations of a page. */
-export interface PageAnnotations {
+interface PageAnnotations {
   readonly urls: readonly string[]
   readonly fields: readonly FieldText[]
   /** Number of comments: text shown only when a reader opens it. */
