@@ -69,6 +69,12 @@ describe('two pages of one roadmap', () => {
     for (const title of ['Owls', 'Robins'])
       await mine.page.getByRole('link', { name: `Quiz of ${title}, ready` }).waitFor()
     expect(await mine.page.getByRole('button', { name: /^Retry .*failed piece/ }).count()).toBe(0)
+
+    // A deletion ends both.
+    await other.page.getByRole('button', { name: /^Delete / }).click()
+    await other.page.getByRole('dialog').getByRole('button', { name: 'Delete for good' }).click()
+    await other.page.waitForURL(`${world.url}/`)
+    await mine.page.getByText('There is no such roadmap').waitFor()
     expect([...mine.errors, ...other.errors]).toEqual([])
   })
 })
