@@ -3,6 +3,7 @@ import { parse } from 'graphql'
 import { describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import type { AuditDetails } from '../../src/audit/audit-event.ts'
+import { workOf } from '../../src/server/connections/work.ts'
 import { declaredParams } from '../../src/server/request/declared-params.ts'
 import { openBody, openStream, resultOf } from './sse.ts'
 import { ask, type ServerFixture, secret, signToken, startTestServer, subscribe, until } from './support.ts'
@@ -47,16 +48,21 @@ function createAudit() {
 
 describe('messages of a socket', () => {
   test('wait, in order, when they make more work than allowed, and other sockets are served meanwhile', async () => {
-    // A burst of four times as much is allowed: about 150 pings.
+    // A burst of four times as much is allowed: about 140 pings.
+    const perSecond = 20_000
     await using fixture = await startTestServer({
-      environment: { MAX_SOCKET_WORK: '20000', MAX_VIEWER_WORK: '1000000' },
+      environment: { MAX_SOCKET_WORK: `${perSecond}`, MAX_VIEWER_WORK: '1000000' },
     })
     await using flood = await connect(fixture)
     const pings = Array.from({ length: 200 }, (_, index) => ({ type: 'ping', payload: { index } }))
+    const startedAt = performance.now()
     for (const ping of pings) flood.send(ping)
     await until(() => expect(flood.received.length).toBeGreaterThan(100))
     expect(await ask(fixture.client(), '{ hello }')).toHaveProperty('data.hello')
     await until(() => expect(flood.received).toEqual(pings.map((ping) => ({ ...ping, type: 'pong' }))))
+    // No machine is fast enough to do more than the limit allows: the time that it must take at least.
+    const work = pings.slice(1).reduce((sum, ping) => sum + JSON.stringify(ping).length + workOf.message, 0)
+    expect(performance.now() - startedAt).toBeGreaterThan(((work - 4 * perSecond) / perSecond) * 1_000)
     flood.send({ type: 'subscribe', id: 'a', payload: { query: '{ hello }' } })
     await until(() => expect(flood.received.at(-1)).toEqual({ type: 'complete', id: 'a' }))
   })
@@ -118,6 +124,14 @@ describe('messages of a socket', () => {
     client.send({ type: 'subscribe', id: 'a', payload: { query: 'subscription { silence }' } })
     expect(await client.closed).toMatchObject({ code: 4409 })
   })
+})
+
+test('requests with refused tokens make work, and their tokens are not checked when it is too much', async () => {
+  await using fixture = await startTestServer({ environment: { JWT_SECRET: secret, MAX_ADDRESS_WORK: '2048' } })
+  const headers = { authorization: `Bearer ${await signToken({}, { secret: 'x'.repeat(32) })}` }
+  await until(async () => expect((await fixture.post('{ hello }', { headers })).status).toBe(429))
+  const valid = { authorization: `Bearer ${await signToken()}` }
+  await until(async () => expect((await fixture.post('{ hello }', { headers: valid })).status).toBe(200))
 })
 
 describe('an operation retains', () => {

@@ -150,6 +150,7 @@ export function createApi(options: {
       metrics.refused('token')
       const { message, extensions } = maskError(error)
       const isRefused = extensions['code'] === 'UNAUTHENTICATED'
+      if (isRefused) work.record({ network: from.network, userId: null }, workOf.message + workOf.operation)
       if (isRefused && !isExpired(error)) {
         const limit = await countFailedToken(budgets, request.headers.authorization, from, 'http')
         if (limit !== null) {
@@ -164,6 +165,21 @@ export function createApi(options: {
       refuse(response, isRefused ? 401 : 503, String(extensions['code']), message)
       return undefined
     }
+  }
+
+  /**
+   * Refuses a request while its address or viewer makes too much work.
+   * @returns whether it was refused; the response has been sent then
+   */
+  const refuseWork = (response: ServerResponse, viewer: Viewer | null, from: ClientInfo): boolean => {
+    const waitMs = work.waitMs({ network: from.network, userId: viewer?.userId ?? null })
+    if (waitMs === 0) return false
+    metrics.refused('work')
+    const limit = work.waitMs({ network: from.network, userId: null }) > 0 ? 'address' : 'viewer'
+    const message = tooMuchWork(limit)
+    note('LIMITED', viewer, from, { reason: 'work', subject: 'http', detail: message })
+    refuse(response, 429, 'RATE_LIMITED', message, waitMs)
+    return true
   }
 
   return {
@@ -189,18 +205,11 @@ export function createApi(options: {
         return refuse(response, 415, 'BAD_INPUT', `The content type "${type}" is not understood; use application/json`)
       // Media types are case-insensitive, but yoga compares them exactly.
       if (type !== '') headers['content-type'] = headers['content-type']?.replace(/^[^;]*/, type)
+      // Checking a token is work as well.
+      if (refuseWork(response, null, from)) return
       const viewer = await readViewer(request, response, { type, from })
-      if (viewer === undefined) return
-      const source = { network: from.network, userId: viewer?.userId ?? null }
-      const waitMs = work.waitMs(source)
-      if (waitMs > 0) {
-        metrics.refused('work')
-        const limit = work.waitMs({ ...source, userId: null }) > 0 ? 'address' : 'viewer'
-        const message = tooMuchWork(limit)
-        note('LIMITED', viewer, from, { reason: 'work', subject: 'http', detail: message })
-        return refuse(response, 429, 'RATE_LIMITED', message, waitMs)
-      }
-      work.record(source, workOf.message)
+      if (viewer === undefined || refuseWork(response, viewer, from)) return
+      work.record({ network: from.network, userId: viewer?.userId ?? null }, workOf.message)
       let unreadBytes = (): number => 0
       const caughtUp = Promise.withResolvers<void>()
       const context: ServerContext = {

@@ -11,6 +11,7 @@ import { isLimited } from '../../tasks/model/viewer.ts'
 import { type Budgets, countFailedToken } from '../connections/budgets.ts'
 import type { Connections } from '../connections/connections.ts'
 import type { ServerMetrics } from '../connections/server-metrics.ts'
+import { type Work, workOf } from '../connections/work.ts'
 import type { Api } from '../http/api.ts'
 import { type Authenticator, isExpired, onExpiry } from '../request/authenticate.ts'
 import type { Enveloped, SharedDestination, WriteAudit } from '../request/context.ts'
@@ -50,13 +51,14 @@ export function createSocketProtocol(options: {
   readonly tokens: Authenticator
   readonly connections: Connections
   readonly budgets: Budgets
+  readonly work: Work
   readonly metrics: ServerMetrics
   readonly note: WriteAudit
   readonly maskError: MaskError
   /** Whether the server cannot serve any client. */
   readonly isAway: () => boolean
 }): SocketProtocol {
-  const { maxSubscriptions, api, live, tokens, connections, budgets, metrics, note, maskError } = options
+  const { maxSubscriptions, api, live, tokens, connections, budgets, work, metrics, note, maskError } = options
   /** Operations that are not shared. */
   const prepared = new WeakMap<object, { readonly enveloped: Enveloped; readonly number: number }>()
   let operations = 0
@@ -177,6 +179,7 @@ export function createSocketProtocol(options: {
         metrics.refused('token')
         const { message } = maskError(error)
         const isRefused = isTidingsError(error, 'UNAUTHENTICATED')
+        if (isRefused) work.record(extra, workOf.operation)
         if (isRefused) note('REFUSED', null, from, { reason: 'token', subject: 'ws', detail: message })
         if (!isRefused) closeSocket(socket, closeCodes.tryAgainLater, message)
         else {
