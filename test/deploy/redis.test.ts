@@ -5,6 +5,9 @@ import { connect } from 'node:net'
 import { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { createRateLimits, type RateLimits } from '../../src/audit/rate-limits.ts'
+import { parseConfig } from '../../src/config.ts'
+import { silentLogger } from '../../src/logger.ts'
 import { eventually } from '../log/support.ts'
 import { startTestEngine } from '../support/engine.ts'
 import { findFreePort } from '../support/port.ts'
@@ -53,8 +56,37 @@ test('the rights of the compose file are sufficient for the bus and the limits, 
   await subscription.close()
   expect(bus.counters.publishFailures).toBe(0)
 
-  const client = new Redis(url)
-  for (const command of [['KEYS', '*'], ['FLUSHALL'], ['CONFIG', 'GET', '*'], ['GET', 'other:key'], ['ACL', 'LIST']])
+  // ioredis and BullMQ give names to their connections.
+  const client = new Redis(url, { connectionName: 'tidings' })
+  expect(await client.call('CLIENT', 'GETNAME')).toBe('tidings')
+  /** Creates the limits of a server that has reached Redis: until then, it counts by itself. */
+  const openLimits = async (probe: string): Promise<RateLimits> => {
+    const { RATE_LIMITS: budgets } = parseConfig({ RATE_LIMITS: 'messages=2' })
+    const limits = await createRateLimits({ budgets, addressFactor: 2, urls: [url], prefix: 'p', logger: silentLogger })
+    await eventually(async () => {
+      await limits.take('queries', { key: probe, address: null })
+      expect(await client.get(`tidings:p:limit:queries:${probe}`)).not.toBeNull()
+    })
+    return limits
+  }
+  await using one = await openLimits('one')
+  await using other = await openLimits('other')
+  const ada = { key: 'user:ada', address: null }
+  for (let uses = 0; uses < 2; uses++) await one.take('messages', ada)
+  await expect(other.take('messages', ada)).rejects.toThrow('Too many messages')
+
+  const forbidden = [
+    ['KEYS', '*'],
+    ['FLUSHALL'],
+    ['CONFIG', 'GET', '*'],
+    ['GET', 'other:key'],
+    ['ACL', 'LIST'],
+    ['CLIENT', 'PAUSE', '1'],
+    ['CLIENT', 'LIST'],
+    ['CLIENT', 'KILL', 'ID', '1'],
+    ['CLIENT', 'NO-EVICT', 'on'],
+  ]
+  for (const command of forbidden)
     await expect(client.call(...(command as [string, ...string[]]))).rejects.toThrow('NOPERM')
   client.disconnect()
   const stranger = connect(redis.port, '127.0.0.1')
