@@ -96,6 +96,21 @@ test("forwards the client's address, host and protocol, and ignores those that a
   expect(await nginx.readLog()).not.toContain('secret')
 })
 
+test('limits the connections of one client', async () => {
+  let isHeld = true
+  await using upstream = await startUpstream((_, response) => {
+    if (!isHeld) response.end('answered')
+  })
+  await using nginx = await startNginx([upstream.port])
+  const held = Array.from({ length: 400 }, () => request(nginx.url, { agent: false }).on('error', () => undefined))
+  for (const one of held) one.end()
+  await vi.waitFor(() => expect(upstream.arrived).toHaveLength(400))
+  expect((await fetch(nginx.url)).status).toBe(429)
+  isHeld = false
+  for (const one of held) one.destroy()
+  await vi.waitFor(async () => expect((await fetch(nginx.url)).status).toBe(200))
+})
+
 test('serves previews at a separate origin, and strips credentials from requests', async () => {
   await using upstream = await startUpstream(answer)
   await using nginx = await startNginx([await findFreePort()], { previewPorts: [upstream.port] })
