@@ -1,10 +1,11 @@
 import { once } from 'node:events'
-import { request } from 'node:http'
-import { connect } from 'node:net'
+import { createServer, request } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { createRateLimits, type RateLimits } from '../../src/audit/rate-limits.ts'
 import { silentLogger } from '../../src/logger.ts'
+import { drainRequestBody } from '../../src/server/request/drain-request-body.ts'
 import { openStream } from './sse.ts'
 import {
   ask,
@@ -119,6 +120,25 @@ describe('sizes', () => {
       await once(socket, 'close')
       expect(errors).toEqual([])
     }
+  })
+
+  test('closes the connection of a client that does not, when the request arrived after the beginning of the answer', async () => {
+    const closed = Promise.withResolvers<void>()
+    const server = createServer((incoming, response) => {
+      incoming.socket.once('close', () => closed.resolve())
+      drainRequestBody(incoming, response)
+      response.write('early')
+      incoming.resume().on('end', () => response.end())
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+    socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n')
+    await once(socket, 'data')
+    socket.write('{}')
+    await closed.promise
+    socket.destroy()
+    server.close()
   })
 
   test('closes the connection of a client that keeps sending slowly after an early answer', async () => {

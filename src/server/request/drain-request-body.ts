@@ -20,13 +20,14 @@ export function drainRequestBody(request: IncomingMessage, response: ServerRespo
   if (length === '0' && encoding === undefined) return
   const { socket } = request
   const writeHead = response.writeHead.bind(response) as (...args: unknown[]) => ServerResponse
+  const destroySoon = socket.destroySoon.bind(socket)
   // Also called by the other methods that begin a response.
   response.writeHead = (...args: unknown[]) => {
     if (!request.complete) {
       response.setHeader('connection', 'close')
       // Node calls it when the response has been written.
       socket.destroySoon = () => {
-        if (request.complete) return void socket.end()
+        if (request.complete) return destroySoon()
         request.resume()
         request.once('end', () => socket.end())
         const timer = setTimeout(() => socket.destroy(), lingerMs).unref()
