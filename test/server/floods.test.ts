@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { parse } from 'graphql'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import type { AuditDetails } from '../../src/audit/audit-event.ts'
 import { workOf } from '../../src/server/connections/work.ts'
@@ -65,6 +65,17 @@ describe('messages of a socket', () => {
     expect(performance.now() - startedAt).toBeGreaterThan(((work - 4 * perSecond) / perSecond) * 1_000)
     flood.send({ type: 'subscribe', id: 'a', payload: { query: '{ hello }' } })
     await until(() => expect(flood.received.at(-1)).toEqual({ type: 'complete', id: 'a' }))
+  })
+
+  test('wait because of their viewer without being taken for dead', async () => {
+    await using fixture = await startTestServer({ environment: { MAX_VIEWER_WORK: '2048' }, keepAliveMs: 400 })
+    await using flood = await connect(fixture)
+    const isClosed = vi.fn()
+    void flood.closed.then(isClosed)
+    // More than three seconds of the viewer's work beyond the burst: pings of the server go unread meanwhile.
+    for (let index = 0; index < 30; index++) flood.send({ type: 'ping' })
+    await until(() => expect(flood.received.length).toBe(30))
+    expect(isClosed).not.toHaveBeenCalled()
   })
 
   test('end it with 1013 when they continue, which is recorded, and an address that made too much work is refused', async () => {

@@ -70,6 +70,8 @@ export interface ServedSocket extends Port, ConnectionControl, SocketOwner, Work
   readonly pingTurn: number
   /** Whether the last ping is still unanswered. */
   isUnanswered: boolean
+  /** Whether its messages wait until the caller may make more work. Nothing is read meanwhile, pongs included. */
+  readonly isThrottled: boolean
   /** The callback of graphql-ws to call when the socket has closed. */
   onClosed: (code: number, reason: string) => Promise<void>
   close(code?: number, reason?: string): void
@@ -129,6 +131,10 @@ class OpenWebSocket implements ServedSocket {
     this.#surroundings = surroundings
     this.connection = surroundings.connections.open('ws', from, this)
     this.sink = surroundings.live?.openSocket({ webSocket: socket, socket: tcp, owner: this })
+  }
+
+  get isThrottled(): boolean {
+    return this.#throttled !== undefined
   }
 
   get network(): string {
@@ -231,6 +237,8 @@ class OpenWebSocket implements ServedSocket {
         const message = throttled.messages[throttled.next]
         if (message === undefined || socket.readyState !== socket.OPEN) {
           this.#throttled = undefined
+          // The pong has not been read yet.
+          this.isUnanswered = false
           this.#throttleEndedAt = performance.now()
           if (this.#sending === 0 || !this.#isBehind()) socket.resume()
           return

@@ -35,7 +35,7 @@ type WebSocketLimits = Pick<Config, 'MAX_MESSAGE_BYTES' | 'MAX_ANONYMOUS_BODY_BY
 /**
  * Creates the WebSocket side of the server: sockets of ws that speak `protocol`. They close when
  * the server restarts and when the database becomes unavailable, so that all their subscriptions
- * resume; a socket that did not answer the last ping is cut.
+ * resume; a socket that did not answer the last ping is cut, unless it is throttled.
  *
  * @param options.keepAliveMs - time between pings
  * @param options.initMs - longest wait for `connection_init`, plus up to a tenth
@@ -80,7 +80,7 @@ export function createWebSockets(options: {
     pinged = (pinged + 1) % pingTurns
     for (const one of served.values()) {
       one.sink?.flushLeftCorked()
-      if (one.pingTurn !== pinged) continue
+      if (one.pingTurn !== pinged || one.isThrottled) continue
       if (one.isUnanswered) one.terminate()
       else if (one.socket.readyState === one.socket.OPEN) {
         one.isUnanswered = true
