@@ -49,6 +49,11 @@ describe('a quotation', () => {
     ).toEqual([{ passage: 2, quotation: 'Dough rises by gas.' }])
   })
 
+  test('is of the first 20,000 characters of a passage', () => {
+    const given = [passage(`${'Salt is added. '.repeat(2_000)}The {dough} {rises} by gas.`), passage('{Dough}.')]
+    expect(composeQuotation(request(given)).citations).toEqual([{ passage: 1, quotation: 'Dough.' }])
+  })
+
   test('shows its Markdown as written', () => {
     const { text } = composeQuotation(request([passage('Use *{dough}* and `x_y` <b>.')]))
     expect(text).toContain('> Use \\*dough\\* and \\`x\\_y\\` \\<b\\>.')

@@ -13,6 +13,8 @@ interface Candidate {
 
 /** Maximum number of quoted passages per reply. */
 const maxQuotations = 3
+/** Further characters of a passage are not read; no card has a longer one. */
+const maxPassageCharacters = 20_000
 /** A quotation is extended with following sentences up to this length. */
 const comfortableCharacters = 320
 /** Longer text is not a sentence but a listing or a table without punctuation. */
@@ -62,7 +64,7 @@ export function composeQuotation({ passages, cardCount }: Pick<ReplyRequest, 'pa
       text: 'This session has no cards yet, and I only quote from cards. Add a document, a section, a quiz or a note, and ask again.',
       citations: [],
     }
-  const sentences = passages.map(({ text }) => splitSentences(text))
+  const sentences = passages.map(({ text }) => splitSentences(text.slice(0, maxPassageCharacters)))
   const chosen = choose(passages, sentences)
   if (chosen.length === 0)
     return {
