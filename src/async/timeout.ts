@@ -1,15 +1,16 @@
 /**
  * Waits for `promise`, but no longer than `ms`.
  *
+ * @returns whether it settled within that time
  * @throws the rejection of `promise` if it rejects within that time
  */
-export async function withTimeout(ms: number, promise: Promise<unknown>): Promise<void> {
+export async function withTimeout(ms: number, promise: Promise<unknown>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined
-  const tooLong = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms).unref()
+  const tooLong = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, ms, false)
   })
   try {
-    await Promise.race([promise, tooLong])
+    return await Promise.race([promise.then(() => true), tooLong])
   } finally {
     clearTimeout(timer)
   }

@@ -138,7 +138,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const maskError = createMaskError(logger, exposure)
   const readReadiness = createReadiness(options.health)
   const securityHeaders = createSecurityHeaders(config)
-  const loopLag = measureLoopLag({ maxMs: config.MAX_LOOP_LAG_MS })
+  const loopLag = measureLoopLag({ maxMs: config.MAX_LOOP_LAG_MS, onMeasured: metrics.lagged })
   const { isOverloaded } = loopLag
   let isDraining = false
   const record = createDatabaseWatch({

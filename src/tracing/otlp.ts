@@ -18,6 +18,7 @@ import {
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from '@opentelemetry/sdk-trace'
+import { withTimeout } from '../async/timeout.ts'
 import type { Logger } from '../logger.ts'
 import { formatTraceParent, parseTraceParent } from './trace-parent.ts'
 import type { Span, SpanRole, SpanStart, Tracing } from './tracing.ts'
@@ -112,13 +113,8 @@ export function createOtlpTracing(options: {
 
   let closing: Promise<void> | undefined
   const close = async (): Promise<void> => {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, goodbyeMs)
-    })
     const shutDown = provider.shutdown().catch((error: unknown) => complain(String(error)))
-    await Promise.race([shutDown, late])
-    clearTimeout(timer)
+    await withTimeout(goodbyeMs, shutDown)
   }
 
   return {

@@ -85,6 +85,7 @@ test('every metric of a task changes, from its start to the last byte sent of it
   expect(await figureOf(app, 'tidings_append_statements_total')).toBeGreaterThan(0)
   expect(await figureOf(app, 'tidings_events_repaired_total')).toBe(0)
   expect(await figureOf(app, 'tidings_bus_connected{kind="memory"}')).toBe(1)
+  await until(async () => expect(await figureOf(app, 'tidings_loop_lag_seconds')).toBeGreaterThan(0))
   expect(await (await read(app)).text()).toContain('nodejs_eventloop_lag_p99_seconds')
   await client.dispose()
 })

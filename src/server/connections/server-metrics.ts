@@ -1,4 +1,4 @@
-import { Counter, Histogram, type Metric } from 'prom-client'
+import { Counter, Gauge, Histogram, type Metric } from 'prom-client'
 import { errorCatalogue } from '../../errors.ts'
 
 /** The transport of a subscription. Polling is a series of short event streams. */
@@ -30,6 +30,8 @@ export interface ServerMetrics {
   operated(type: OperationType, code: string | null, ms?: number): void
   /** Counts a failure that a mutation returned as a member of its result. */
   failed(code: string): void
+  /** Sets the last measured lag of the event loop. */
+  lagged(ms: number): void
   /** The metrics kept here in addition to the numbers above, for the metrics page. */
   readonly metrics: readonly Metric[]
 }
@@ -71,6 +73,11 @@ export function createServerMetrics(): ServerMetrics {
     help: 'How long queries and mutations took, by type.',
     labelNames: ['type'],
     buckets: durationBuckets,
+    registers: [],
+  })
+  const loopLag = new Gauge({
+    name: 'tidings_loop_lag_seconds',
+    help: 'The last measured lag of the event loop, which MAX_LOOP_LAG_MS limits.',
     registers: [],
   })
   // A rate needs a previous value, so the counters start at zero.
@@ -116,6 +123,7 @@ export function createServerMetrics(): ServerMetrics {
       if (ms !== undefined) durations.observe({ type }, ms / 1_000)
     },
     failed,
-    metrics: [operations, errors, durations] as readonly Metric[],
+    lagged: (ms) => loopLag.set(ms / 1_000),
+    metrics: [operations, errors, durations, loopLag] as readonly Metric[],
   }
 }

@@ -5,8 +5,6 @@ interface LoopLag extends Disposable {
    * more work than it can do. A single stall, however long, is not an overload.
    */
   isOverloaded(): boolean
-  /** The lag of the last measurement, in milliseconds. */
-  readonly lagMs: number
 }
 
 const measureMs = 100
@@ -17,16 +15,23 @@ const sustainedMs = 2_000
  * Starts the measurement.
  *
  * @param options.maxMs - the lag above which the loop counts as lagging, in milliseconds
+ * @param options.onMeasured - receives each measurement, in milliseconds
  */
-export function measureLoopLag({ maxMs }: { readonly maxMs: number }): LoopLag {
+export function measureLoopLag({
+  maxMs,
+  onMeasured,
+}: {
+  readonly maxMs: number
+  readonly onMeasured?: (lagMs: number) => void
+}): LoopLag {
   let measuredAt = performance.now()
-  let lagMs = 0
   /** The start of the consecutive measurements above the limit. */
   let laggingSince = measuredAt
   let lagging = 0
   const timer = setInterval(() => {
     const now = performance.now()
-    lagMs = Math.max(0, now - measuredAt - measureMs)
+    const lagMs = Math.max(0, now - measuredAt - measureMs)
+    onMeasured?.(lagMs)
     if (lagMs <= maxMs) {
       lagging = 0
       laggingSince = now
@@ -34,9 +39,6 @@ export function measureLoopLag({ maxMs }: { readonly maxMs: number }): LoopLag {
     measuredAt = now
   }, measureMs).unref()
   return {
-    get lagMs() {
-      return lagMs
-    },
     isOverloaded: () => lagging > 1 && measuredAt - laggingSince >= sustainedMs,
     [Symbol.dispose]: () => clearInterval(timer),
   }

@@ -1,3 +1,4 @@
+import { withTimeout } from '../../async/timeout.ts'
 import type { Engine } from '../../tasks/engine.ts'
 import { type QueueStatistics, readQueueStatistics } from '../../tasks/queue/statistics.ts'
 import type { TaskWorker } from '../../tasks/worker/worker.ts'
@@ -94,15 +95,7 @@ export function showDatabase(show: Show, { database, appender, definitions }: En
   show.before(async () => {
     // At most one query is in flight, whatever the number of requests and its duration.
     asking ??= ask()
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(() => {
-        queue = null
-        resolve()
-      }, patienceMs)
-    })
-    await Promise.race([asking, late])
-    clearTimeout(timer)
+    if (!(await withTimeout(patienceMs, asking))) queue = null
   })
   const ofEach = (pick: (figures: QueueStatistics) => number) => () =>
     [...(queue ?? [])].map(([kind, figures]) => [kind, pick(figures)] as const)

@@ -13,6 +13,7 @@ import {
   type WorkerOptions,
 } from 'bullmq'
 import type pg from 'pg'
+import { withTimeout } from '../../async/timeout.ts'
 import type { Config } from '../../config.ts'
 import type { Database } from '../../db/connect.ts'
 import { migrationMs } from '../../db/migrate.ts'
@@ -116,17 +117,6 @@ export async function createWakeUps(options: {
   let isClosing = false
   let answering = 0
 
-  /** Whether a promise settled in time. */
-  const inTime = async (promise: Promise<unknown>, ms = patienceMs): Promise<boolean> => {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<false>((resolve) => {
-      timer = setTimeout(() => resolve(false), ms)
-    })
-    const isInTime = await Promise.race([promise.then(() => true), late])
-    clearTimeout(timer)
-    return isInTime
-  }
-
   const queueOf = (kind: string): QueueLike => {
     const existing = queues.get(kind)
     if (existing !== undefined) return existing
@@ -150,7 +140,7 @@ export async function createWakeUps(options: {
             removeOnFail: true,
           },
         )
-        if (!(await inTime(added)))
+        if (!(await withTimeout(patienceMs, added)))
           logger.warn({ taskId, kind }, 'failed to send a wake-up in time; the sweeper sends it again')
       } catch (error) {
         // The wake-up is lost; the sweeper sends it again.
@@ -177,7 +167,8 @@ export async function createWakeUps(options: {
       })
       worker.on('error', (error) => logger.warn({ err: error, kind }, 'received an error from the wake-up queue'))
       workers.push(worker)
-      if (!(await inTime(worker.waitUntilReady()))) logger.warn({ kind }, 'waiting for the wake-up queue')
+      if (!(await withTimeout(patienceMs, worker.waitUntilReady())))
+        logger.warn({ kind }, 'waiting for the wake-up queue')
     },
     async pause() {
       await Promise.all(workers.map((worker) => worker.pause(true)))
@@ -193,7 +184,7 @@ export async function createWakeUps(options: {
         closed.catch((error: unknown) => logger.warn({ err: error }, 'failed to close the wake-up queue')),
       )
       const closed = Promise.all(closing).then(() => backing[Symbol.asyncDispose]())
-      if (!(await inTime(closed, closePatienceMs))) logger.warn('failed to close the wake-up queue in time')
+      if (!(await withTimeout(closePatienceMs, closed))) logger.warn('failed to close the wake-up queue in time')
     },
   }
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { createKeyedQueue } from '../../async/keyed-queue.ts'
+import { withTimeout } from '../../async/timeout.ts'
 import type { Bus } from '../../bus/bus.ts'
 import type { Database } from '../../db/connect.ts'
 import type { Appender } from '../../log/append.ts'
@@ -228,17 +229,6 @@ export async function startWorker(options: {
   )
   logger.debug({ worker: id, slots }, 'started worker')
 
-  const settled = async (ms: number): Promise<boolean> => {
-    const all = Promise.allSettled(underWay).then(() => true)
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), ms)
-    })
-    const isSettled = await Promise.race([all, late])
-    clearTimeout(timer)
-    return isSettled
-  }
-
   let draining: Promise<void> | undefined
   const drain = (): Promise<void> => {
     draining ??= (async () => {
@@ -246,7 +236,7 @@ export async function startWorker(options: {
       const paused = wakeUps.pause()
       leases.stopAll('shutdown')
       await paused
-      if (!(await settled(letGoMs)))
+      if (!(await withTimeout(letGoMs, Promise.allSettled(underWay))))
         logger.warn({ running: underWay.size }, 'failed to stop some attempts; their leases will expire')
     })()
     return draining
