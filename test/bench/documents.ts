@@ -7,9 +7,10 @@ import { parseArgs, promisify } from 'node:util'
 import { defaultLimits } from '../../src/studio/documents/conversion.ts'
 import { convert } from '../../src/studio/documents/convert.ts'
 import { toPassages } from '../../src/studio/documents/passages.ts'
-import { type DocumentStructure, readStructure } from '../../src/studio/documents/structure.ts'
+import type { DocumentStructure } from '../../src/studio/documents/structure.ts'
 import { type DocumentFormat, detectFormat } from '../../src/studio/documents/structure-decode.ts'
 import { DocumentError } from '../../src/studio/documents/structure-error.ts'
+import { readStructure } from '../studio/read-structure.ts'
 
 /** The share of the reference's words above which a document counts as complete. */
 const minRecall = 0.98

@@ -82,16 +82,6 @@ const maxLinks = 20_000
 const assembleCharacters = 262_144
 
 /**
- * Reads a document in one go; blocks for about a second per megabyte of Markdown.
- *
- * @throws DocumentError; see `DocumentErrorCode`
- */
-export function readStructure(input: DocumentInput): DocumentStructure {
-  const steps = readInSteps(input)
-  for (let step = steps.next(); ; step = steps.next()) if (step.done === true) return step.value
-}
-
-/**
  * Reads a document in steps and yields to the event loop between them, so that progress is sent.
  * `test/studio/structure-bench.ts` measures the steps.
  *
@@ -113,7 +103,12 @@ export async function* structureSteps(
   }
 }
 
-function* readInSteps(input: DocumentInput): Generator<StructureProgress, DocumentStructure> {
+/**
+ * Reads a document in steps; in one go it would block for about a second per megabyte of Markdown.
+ *
+ * @throws DocumentError; see `DocumentErrorCode`
+ */
+export function* readInSteps(input: DocumentInput): Generator<StructureProgress, DocumentStructure> {
   const size = 'bytes' in input ? input.bytes.length : input.text.length
   const maxBytes = input.maxBytes ?? defaultMaxBytes
   if (size === 0) throw new DocumentError('EMPTY_DOCUMENT', 'The document is empty')

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import type { Nodes } from 'mdast'
 import { describe, expect, test } from 'vitest'
-import { readStructure } from '../../../src/studio/documents/structure.ts'
 import { parseInWindows, parseMarkdown } from '../../../src/studio/text/markdown.ts'
+import { readStructure } from '../../studio/read-structure.ts'
 
 /** A Markdown block, and the text that a document with it must contain. */
 interface Block {

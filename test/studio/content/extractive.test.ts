@@ -6,9 +6,9 @@ import { createExtractiveProvider } from '../../../src/studio/content/extractive
 import { createQuiz } from '../../../src/studio/content/extractive/quiz.ts'
 import { readForContent } from '../../../src/studio/content/extractive/reading.ts'
 import type { ContentPiece, ContentRequest } from '../../../src/studio/content/provider.ts'
-import { readStructure } from '../../../src/studio/documents/structure.ts'
 import { outlineRoadmap } from '../../../src/studio/roadmaps/outline.ts'
 import { parseMarkdown } from '../../../src/studio/text/markdown.ts'
+import { readStructure } from '../read-structure.ts'
 import { collect, describeContract, failureOf, requestOf } from './contract.ts'
 
 const provider = createExtractiveProvider()

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { createExtractiveQuestions } from '../../../src/studio/content/extractive/questions.ts'
 import { questionKinds } from '../../../src/studio/content/question.ts'
-import { readStructure } from '../../../src/studio/documents/structure.ts'
+import { readStructure } from '../read-structure.ts'
 
 const readmes = ['ws/README.md', 'zod/README.md', 'unified/readme.md', 'dataloader/README.md', 'ioredis/README.md']
 const paths = process.argv.length > 2 ? process.argv.slice(2) : readmes.map((name) => `node_modules/${name}`)

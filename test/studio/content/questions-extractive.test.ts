@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { turnAround } from '../../../src/studio/content/extractive/opposites.ts'
 import { createExtractiveQuestions } from '../../../src/studio/content/extractive/questions.ts'
 import { type Question, questionKinds, wordsOf } from '../../../src/studio/content/question.ts'
-import { readStructure } from '../../../src/studio/documents/structure.ts'
+import { readStructure } from '../read-structure.ts'
 import { describeQuestionContract, expectGood, requestOf, sections } from './question-contract.ts'
 
 const timers = (): number => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length

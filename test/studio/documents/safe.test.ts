@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import type { Nodes } from 'mdast'
 import { describe, expect, test } from 'vitest'
-import { readStructure } from '../../../src/studio/documents/structure.ts'
 import { parseMarkdown } from '../../../src/studio/text/markdown.ts'
+import { readStructure } from '../read-structure.ts'
 
 const bodyOf = (text: string): string =>
   readStructure({ text: `# T\n\n${text}`, format: 'MARKDOWN' }).sections[0]?.body ?? ''
