@@ -1,4 +1,5 @@
 import type { Logger } from '../logger.ts'
+import { createSingleFlight } from './single-flight.ts'
 
 /**
  * Runs work periodically, one run at a time. A failure is logged once per outage, as the next run follows soon. Disposing waits
@@ -14,9 +15,8 @@ export function createPeriodic(options: {
   readonly failure: string
 }): AsyncDisposable {
   const { everyMs, logger, failure } = options
-  let running: Promise<void> | undefined
   let isFailing = false
-  const run = async (): Promise<void> => {
+  const run = createSingleFlight(async () => {
     try {
       await options.run()
       isFailing = false
@@ -24,15 +24,12 @@ export function createPeriodic(options: {
       if (!isFailing) logger.warn({ err: error }, failure)
       isFailing = true
     }
-    running = undefined
-  }
-  const timer = setInterval(() => {
-    running ??= run()
-  }, everyMs).unref()
+  })
+  const timer = setInterval(() => void run(), everyMs).unref()
   return {
     async [Symbol.asyncDispose]() {
       clearInterval(timer)
-      await running
+      await run.pending()
     },
   }
 }

@@ -1,3 +1,4 @@
+import { createSingleFlight } from '../async/single-flight.ts'
 import { withTimeout } from '../async/timeout.ts'
 import type { Database } from '../db/connect.ts'
 import type { Logger } from '../logger.ts'
@@ -52,19 +53,16 @@ export function createAudit(options: {
       if (rows.length < batchRows) return
     }
   }
-  let writing: Promise<void> | undefined
+  const writeOnce = createSingleFlight(() =>
+    writeAll().catch((error: unknown) => {
+      if (!isFailing) logger.warn({ err: error }, 'failed to write the audit log; keeping entries in memory')
+      isFailing = true
+    }),
+  )
   let flushedAtMs = Number.NEGATIVE_INFINITY
   const flush = (): Promise<void> => {
     flushedAtMs = performance.now()
-    writing ??= writeAll()
-      .catch((error: unknown) => {
-        if (!isFailing) logger.warn({ err: error }, 'failed to write the audit log; keeping entries in memory')
-        isFailing = true
-      })
-      .finally(() => {
-        writing = undefined
-      })
-    return writing
+    return writeOnce()
   }
   const timer = setInterval(() => {
     if (collector.size > 0) void flush()
@@ -84,7 +82,7 @@ export function createAudit(options: {
     },
     async [Symbol.asyncDispose]() {
       clearInterval(timer)
-      await withTimeout(longestGoodbyeMs, (writing ?? Promise.resolve()).then(flush))
+      await withTimeout(longestGoodbyeMs, (writeOnce.pending() ?? Promise.resolve()).then(flush))
       if (collector.size > 0)
         logger.error({ rows: collector.size }, 'failed to write the last entries of the audit log')
     },

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { createWakeUp, interruptible } from '../async/interruptible.ts'
+import { createSingleFlight } from '../async/single-flight.ts'
 import { withTimeout } from '../async/timeout.ts'
 import type { Bus } from '../bus/bus.ts'
 import type { Database } from '../db/connect.ts'
@@ -84,7 +85,6 @@ export function createStatisticsExchange(options: {
   const announced = new Set<AsyncDisposable>()
   const watchers = new Set<() => void>()
   let latest: { readonly servers: readonly ReportedServer[]; readonly text: string } | undefined
-  let loading: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
 
   const read = async (): Promise<readonly ReportedServer[]> => {
@@ -107,18 +107,13 @@ export function createStatisticsExchange(options: {
       return [{ ...parsed.data, id: row.server_id, name: row.name, startedAt: row.started_at, seenAt: row.seen_at }]
     })
   }
-  const load = (): Promise<void> => {
-    loading ??= (async () => {
-      const servers = await read()
-      const text = JSON.stringify(servers.map(({ seenAt: _seenAt, ...server }) => server))
-      if (text === latest?.text) return
-      latest = { servers, text }
-      for (const wake of watchers) wake()
-    })().finally(() => {
-      loading = undefined
-    })
-    return loading
-  }
+  const load = createSingleFlight(async () => {
+    const servers = await read()
+    const text = JSON.stringify(servers.map(({ seenAt: _seenAt, ...server }) => server))
+    if (text === latest?.text) return
+    latest = { servers, text }
+    for (const wake of watchers) wake()
+  })
   const look = (): void => {
     load().catch((error: unknown) => logger.debug({ err: error }, 'failed to read connection statistics'))
   }
@@ -155,7 +150,6 @@ export function createStatisticsExchange(options: {
     const id = randomUUID()
     const startedAt = new Date()
     let written = { text: '', atMs: 0 }
-    let writing: Promise<void> | undefined
     const write = async (): Promise<void> => {
       const text = JSON.stringify(source())
       if (text === written.text && Date.now() - written.atMs < renewMs) return
@@ -169,20 +163,16 @@ export function createStatisticsExchange(options: {
       written = { text, atMs: Date.now() }
       if (isNew) bus.publish(channel, { server: id })
     }
-    const renew = (): void => {
-      writing ??= write()
-        .catch((error: unknown) => logger.debug({ err: error }, 'failed to publish connection statistics'))
-        .finally(() => {
-          writing = undefined
-        })
-    }
-    renew()
-    const renewing = setInterval(renew, everyMs).unref()
+    const renew = createSingleFlight(() =>
+      write().catch((error: unknown) => logger.debug({ err: error }, 'failed to publish connection statistics')),
+    )
+    void renew()
+    const renewing = setInterval(() => void renew(), everyMs).unref()
     const announcement: AsyncDisposable = {
       async [Symbol.asyncDispose]() {
         if (!announced.delete(announcement)) return
         clearInterval(renewing)
-        await writing
+        await renew.pending()
         const gone = database.pool
           .query('delete from server_statistics where server_id = $1', [id])
           .then(() => bus.publish(channel, { server: id }))

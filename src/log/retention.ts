@@ -1,8 +1,19 @@
+import { createSingleFlight } from '../async/single-flight.ts'
 import type { Database } from '../db/connect.ts'
 import type { Logger } from '../logger.ts'
 
 /** Default maximum number of topics, or of keys, per statement. */
 const defaultBatch = 200
+
+interface RetentionOptions {
+  readonly retentionHours: number
+  readonly maxTopics?: number
+}
+
+interface DeletedEvents {
+  readonly topics: number
+  readonly events: number
+}
 
 /**
  * Deletes the events of topics that are closed and inactive for the retention period. The position
@@ -15,25 +26,14 @@ const defaultBatch = 200
  * @returns number of topics pruned and of events deleted; fewer topics than `maxTopics` means that
  * none remain
  */
-export async function pruneTopics(
-  database: Pick<Database, 'pool'>,
-  { retentionHours, maxTopics = defaultBatch }: { readonly retentionHours: number; readonly maxTopics?: number },
-): Promise<{ readonly topics: number; readonly events: number }> {
-  // Topics that another process is pruning are skipped; nothing else changes a closed topic.
-  const { rows } = await database.pool.query<{ topics: number; events: number }>(
-    `with old as materialized (
-      select t.name, t.seq from topic t
+export function pruneTopics(database: Pick<Database, 'pool'>, options: RetentionOptions): Promise<DeletedEvents> {
+  return deleteEvents(
+    database,
+    `select t.name, t.seq from topic t
       join event e on e.topic = t.name and e.seq = t.seq
-      where t.closed and t.pruned_seq < t.seq and e.at < now() - $1::float8 * interval '1 hour'
-      limit $2
-      for no key update of t skip locked
-    ),
-    gone as (delete from event e using old where e.topic = old.name and e.seq <= old.seq returning 1),
-    noted as (update topic set pruned_seq = old.seq from old where topic.name = old.name returning 1)
-    select (select count(*)::int from noted) as topics, (select count(*)::int from gone) as events`,
-    [retentionHours, maxTopics],
+      where t.closed and t.pruned_seq < t.seq and e.at < now() - $1::float8 * interval '1 hour'`,
+    options,
   )
-  return rows[0] ?? { topics: 0, events: 0 }
 }
 
 /**
@@ -42,23 +42,35 @@ export async function pruneTopics(
  *
  * @returns number of topics trimmed and total number of events deleted
  */
-export async function trimTopics(
-  database: Pick<Database, 'pool'>,
-  { retentionHours, maxTopics = defaultBatch }: { readonly retentionHours: number; readonly maxTopics?: number },
-): Promise<{ readonly topics: number; readonly events: number }> {
+export function trimTopics(database: Pick<Database, 'pool'>, options: RetentionOptions): Promise<DeletedEvents> {
   // The oldest remaining event shows, at the price of one index lookup, whether there is anything
   // to delete.
-  const { rows } = await database.pool.query<{ topics: number; events: number }>(
-    `with old as materialized (
-      select t.name, last.seq from topic t
+  return deleteEvents(
+    database,
+    `select t.name, last.seq from topic t
       cross join lateral (select at from event where topic = t.name and seq > t.pruned_seq order by seq limit 1) oldest
       cross join lateral (
         select max(seq) as seq from event where topic = t.name and at < now() - $1::float8 * interval '1 hour'
       ) last
-      where not t.closed and t.seq > t.pruned_seq and oldest.at < now() - $1::float8 * interval '1 hour'
-      limit $2
-      for no key update of t skip locked
-    ),
+      where not t.closed and t.seq > t.pruned_seq and oldest.at < now() - $1::float8 * interval '1 hour'`,
+    options,
+  )
+}
+
+/**
+ * Deletes the events of topics up to a seq, and stores that position.
+ *
+ * @param select - selects the name of each topic, as `t.name`, and the last seq to delete; `$1` is
+ * the retention period in hours
+ */
+async function deleteEvents(
+  database: Pick<Database, 'pool'>,
+  select: string,
+  { retentionHours, maxTopics = defaultBatch }: RetentionOptions,
+): Promise<DeletedEvents> {
+  // Topics that another process is pruning are skipped; nothing else changes a closed topic.
+  const { rows } = await database.pool.query<DeletedEvents>(
+    `with old as materialized (${select} limit $2 for no key update of t skip locked),
     gone as (delete from event e using old where e.topic = old.name and e.seq <= old.seq returning 1),
     noted as (update topic set pruned_seq = old.seq from old where topic.name = old.name returning 1)
     select (select count(*)::int from noted) as topics, (select count(*)::int from gone) as events`,
@@ -145,22 +157,16 @@ export function createPruner(options: {
     if (total.topics + total.keys + total.others > 0) logger.info(total, 'pruned old rows')
   }
 
-  let running: Promise<void> | undefined
-  const run = (): Promise<void> => {
-    running ??= prune()
-      .catch((error: unknown) => logger.warn({ err: error }, 'failed to prune; retrying at the next run'))
-      .finally(() => {
-        running = undefined
-      })
-    return running
-  }
+  const run = createSingleFlight(() =>
+    prune().catch((error: unknown) => logger.warn({ err: error }, 'failed to prune; retrying at the next run')),
+  )
   const timer = setInterval(() => void run(), everyMs).unref()
   return {
     run,
     async [Symbol.asyncDispose]() {
       isStopped = true
       clearInterval(timer)
-      await running
+      await run.pending()
     },
   }
 }

@@ -4,14 +4,13 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from '
 import { createRequire } from 'node:module'
 import { join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { createSingleFlight } from '../async/single-flight.ts'
 import type { BuiltStudio } from '../server/pages/studio-page.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const dist = join(root, 'dist')
 const directory = join(dist, 'studio')
 const stampName = '.stamp'
-
-let running: Promise<BuiltStudio> | undefined
 
 /**
  * Builds the Studio unless the last build is of the same sources. An up-to-date build costs reading
@@ -22,12 +21,7 @@ let running: Promise<BuiltStudio> | undefined
  *
  * @throws Error with the output of the build, when it fails; the last build is kept
  */
-export function ensureStudioBuilt(): Promise<BuiltStudio> {
-  running ??= build().finally(() => {
-    running = undefined
-  })
-  return running
-}
+export const ensureStudioBuilt = createSingleFlight(build)
 
 async function build(): Promise<BuiltStudio> {
   const stamp = await stampSources()

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { createBatchLoader } from '../async/batch-loader.ts'
+import { createSingleFlight } from '../async/single-flight.ts'
 import type { Bus } from '../bus/bus.ts'
 import type { Database } from '../db/connect.ts'
 import type { Logger } from '../logger.ts'
@@ -93,7 +94,6 @@ export function createPresence(options: {
   const everybody = (): readonly (readonly [string, string])[] =>
     [...here].flatMap(([topic, users]) => [...users.keys()].map((userId) => [topic, userId] as const))
 
-  let writing: Promise<void> | undefined
   /** Writes the collected changes; returns the delay in ms before the remaining ones are written. */
   const write = async (): Promise<number> => {
     const pairs = [...dirty].flatMap(([topic, users]) => [...users].map((userId) => [topic, userId] as const))
@@ -111,13 +111,11 @@ export function createPresence(options: {
     }
   }
   /** Serialized: a later write must not overtake an earlier one. */
-  const writeInTurn = (): Promise<void> => {
-    writing ??= write().then((afterMs) => {
-      writing = undefined
+  const writeInTurn = createSingleFlight(() =>
+    write().then((afterMs) => {
       if (dirty.size > 0) schedule(afterMs)
-    })
-    return writing
-  }
+    }),
+  )
   const schedule = (afterMs: number): void => {
     if (isClosed) return
     batch ??= setTimeout(() => {
@@ -159,7 +157,7 @@ export function createPresence(options: {
     offGap()
     subscription.close().catch((error: unknown) => logger.warn({ err: error }, 'failed to unsubscribe from the bus'))
     watch.close()
-    await writing
+    await writeInTurn.pending()
     try {
       changed(await record.leave())
     } catch (error) {

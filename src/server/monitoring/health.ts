@@ -1,3 +1,4 @@
+import { createSingleFlight } from '../../async/single-flight.ts'
 import type { Bus } from '../../bus/bus.ts'
 import type { Database } from '../../db/connect.ts'
 import { startTimeoutWithoutLag } from './loop-lag.ts'
@@ -36,21 +37,17 @@ export function createReadiness({ database, bus }: HealthSources): ReadReadiness
     maxConnections: 1,
     statementMs: databaseTimeoutMs,
   })
-  let asking: Promise<boolean> | undefined
-  const ask = async (): Promise<boolean> => {
+  const ask = createSingleFlight(async () => {
     try {
       await pool.query('select 1')
       return true
     } catch {
       // The reason is irrelevant: the database does not answer.
       return false
-    } finally {
-      asking = undefined
     }
-  }
+  })
   return async (isDraining) => {
-    asking ??= ask()
-    const isUp = await inTime(asking)
+    const isUp = await inTime(ask())
     return {
       status: isDraining ? 'draining' : isUp ? 'ready' : 'not ready',
       database: isUp ? 'up' : 'down',

@@ -1,3 +1,4 @@
+import { createSingleFlight } from '../../async/single-flight.ts'
 import { withTimeout } from '../../async/timeout.ts'
 import type { Engine } from '../../tasks/engine.ts'
 import { type QueueStatistics, readQueueStatistics } from '../../tasks/queue/statistics.ts'
@@ -81,21 +82,17 @@ const patienceMs = 1_000
  */
 export function showDatabase(show: Show, { database, appender, definitions }: Engine): void {
   let queue: ReadonlyMap<string, QueueStatistics> | null = null
-  let asking: Promise<void> | undefined
-  const ask = async (): Promise<void> => {
+  // At most one query is in flight, whatever the number of requests and its duration.
+  const ask = createSingleFlight(async () => {
     try {
       queue = await readQueueStatistics(database, [...definitions.keys()])
     } catch {
       // The reason is irrelevant: the database does not answer, and the page shows that.
       queue = null
-    } finally {
-      asking = undefined
     }
-  }
+  })
   show.before(async () => {
-    // At most one query is in flight, whatever the number of requests and its duration.
-    asking ??= ask()
-    if (!(await withTimeout(patienceMs, asking))) queue = null
+    if (!(await withTimeout(patienceMs, ask()))) queue = null
   })
   const ofEach = (pick: (figures: QueueStatistics) => number) => () =>
     [...(queue ?? [])].map(([kind, figures]) => [kind, pick(figures)] as const)

@@ -1,3 +1,4 @@
+import { createSingleFlight } from '../../async/single-flight.ts'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import type { TransactionalAppender } from '../../log/append-in-transaction.ts'
 import type { Logger } from '../../logger.ts'
@@ -51,15 +52,9 @@ export function createProjector(options: {
       return rows.length > 0
     })
 
-  let running: Promise<void> | undefined
-  const run = (): Promise<void> => {
-    running ??= (async () => {
-      while (!isStopped && (await step()));
-    })().finally(() => {
-      running = undefined
-    })
-    return running
-  }
+  const run = createSingleFlight(async () => {
+    while (!isStopped && (await step()));
+  })
   const look = (): void => {
     run().catch((error: unknown) => logger.warn({ err: error }, 'failed to project analytics; retrying'))
   }
@@ -78,7 +73,7 @@ export function createProjector(options: {
       isStopped = true
       clearInterval(timer)
       clearTimeout(gathering)
-      await running?.catch(() => undefined)
+      await run.pending()?.catch(() => undefined)
     },
   }
 }

@@ -1,3 +1,4 @@
+import { createSingleFlight } from '../../async/single-flight.ts'
 import type { Database } from '../../db/connect.ts'
 import type { Logger } from '../../logger.ts'
 import type { StopReason } from './runner.ts'
@@ -77,16 +78,14 @@ export function createLeases(options: {
     }
   }
 
-  let beating: Promise<void> | undefined
+  const renewOnce = createSingleFlight(() =>
+    renew().catch((error: unknown) => logger.warn({ err: error }, 'failed to renew leases')),
+  )
   const beat = (): void => {
     const now = performance.now()
     for (const entry of held.values())
       if (now - entry.renewedAt > leaseMs) entry.controller.abort('lease lost' satisfies StopReason)
-    beating ??= renew()
-      .catch((error: unknown) => logger.warn({ err: error }, 'failed to renew leases'))
-      .finally(() => {
-        beating = undefined
-      })
+    void renewOnce()
   }
   const timer = setInterval(beat, Math.min(longestBeatMs, leaseMs / 5)).unref()
   beat()
@@ -116,7 +115,7 @@ export function createLeases(options: {
     },
     async [Symbol.asyncDispose]() {
       clearInterval(timer)
-      await beating
+      await renewOnce.pending()
       await database.vitals
         .query('delete from worker where id = $1', [worker])
         .catch((error: unknown) => logger.warn({ err: error }, 'failed to deregister the worker'))
