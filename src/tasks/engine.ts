@@ -17,7 +17,7 @@ import { createEstimates } from './queue/estimate.ts'
 import { createQueuePositions, type QueuePositions } from './queue/positions.ts'
 import { createWakeUps } from './queue/wake-ups.ts'
 import { configureKinds } from './start/configure.ts'
-import { controlChannel, createTaskService, type TaskService } from './start/service.ts'
+import { controlChannel, createTaskService, type TaskParts, type TaskService } from './start/service.ts'
 import { createVisibility, type Visibility } from './watch/visibility.ts'
 import { type Watched, type WatchOptions, watchTask } from './watch/watch.ts'
 import { startWorker, type TaskWorker } from './worker/worker.ts'
@@ -134,14 +134,10 @@ export async function startEngine(options: {
   )
   const isWorking = config.ROLE !== 'server'
   const wakeUps = stack.use(await createWakeUps({ config, database, logger, kinds: isWorking ? definitions.size : 0 }))
+  const parts: TaskParts = { database, store, appender, wakeUps, definitions, completionHooks }
   const tasks = createTaskService({
-    database,
-    store,
-    appender,
-    wakeUps,
+    ...parts,
     queuePositions,
-    definitions,
-    completionHooks,
     tellWorkers: (taskId) => bus.publish(controlChannel, { stop: taskId }),
     maxStartsPerMinute: config.MAX_STARTS_PER_MINUTE,
     idempotencyHours: config.IDEMPOTENCY_HOURS,
@@ -151,15 +147,10 @@ export async function startEngine(options: {
   const worker = isWorking
     ? stack.use(
         await startWorker({
-          database,
-          store,
-          appender,
+          ...parts,
           bus,
-          wakeUps,
           queuePositions,
           estimates,
-          definitions,
-          completionHooks,
           logger,
           leaseMs: config.LEASE_MS,
           coalesceMs: config.COALESCE_MS,

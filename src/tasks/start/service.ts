@@ -62,20 +62,26 @@ export interface TaskService {
  */
 export const controlChannel = 'tasks:control'
 
-/** Creates the service. */
-export function createTaskService(options: {
+/** The parts of an engine that start, run and recover tasks. */
+export interface TaskParts {
   readonly database: Database
   readonly store: TaskStore
   readonly appender: Appender
   readonly wakeUps: WakeUps
-  readonly queuePositions: QueuePositions
   readonly definitions: ReadonlyMap<string, TaskDefinition>
   readonly completionHooks: CompletionHooks
-  readonly tellWorkers: (taskId: string) => void
-  readonly maxStartsPerMinute: number
-  readonly idempotencyHours: number
-  readonly tracing?: Tracing
-}): TaskService {
+}
+
+/** Creates the service. */
+export function createTaskService(
+  options: TaskParts & {
+    readonly queuePositions: QueuePositions
+    readonly tellWorkers: (taskId: string) => void
+    readonly maxStartsPerMinute: number
+    readonly idempotencyHours: number
+    readonly tracing?: Tracing
+  },
+): TaskService {
   const {
     database,
     store,

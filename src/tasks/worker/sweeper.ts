@@ -1,16 +1,12 @@
-import type { Database } from '../../db/connect.ts'
-import type { Appender } from '../../log/append.ts'
+import { createSingleFlight } from '../../async/single-flight.ts'
 import type { Appended, AppendUnit } from '../../log/append-unit.ts'
 import type { Logger } from '../../logger.ts'
 import { appendWith } from '../model/append-with.ts'
-import type { CompletionHooks } from '../model/completion-hooks.ts'
-import type { TaskDefinition } from '../model/define-task.ts'
 import { isTransient } from '../model/failure.ts'
 import type { Commit } from '../model/report.ts'
-import type { TaskStore } from '../model/store.ts'
 import { countAttempts, type FailureState, maxLosses, type Task, taskTopic } from '../model/task.ts'
 import { ringForOwner } from '../queue/owner-wake-ups.ts'
-import type { WakeUps } from '../queue/wake-ups.ts'
+import type { TaskParts } from '../start/service.ts'
 
 /** Recovers tasks from dead workers and lost wake-ups. */
 interface Sweeper extends AsyncDisposable {
@@ -32,19 +28,15 @@ interface Sweeper extends AsyncDisposable {
  * @param options.onWaiting - called with the kind of each task that waits although possibly no
  *   wake-up is pending
  */
-export function createSweeper(options: {
-  readonly database: Database
-  readonly store: TaskStore
-  readonly appender: Appender
-  readonly wakeUps: WakeUps
-  readonly definitions: ReadonlyMap<string, TaskDefinition>
-  readonly completionHooks: CompletionHooks
-  readonly logger: Logger
-  readonly sweepMs: number
-  readonly leaseMs: number
-  readonly onTakenBack: (task: Task) => void
-  readonly onWaiting: (kind: string) => void
-}): Sweeper {
+export function createSweeper(
+  options: TaskParts & {
+    readonly logger: Logger
+    readonly sweepMs: number
+    readonly leaseMs: number
+    readonly onTakenBack: (task: Task) => void
+    readonly onWaiting: (kind: string) => void
+  },
+): Sweeper {
   const { database, store, appender, wakeUps, definitions, completionHooks, logger, sweepMs, leaseMs } = options
   const { onTakenBack, onWaiting } = options
   const counters = { takenBack: 0, rungAgain: 0 }
@@ -161,8 +153,9 @@ export function createSweeper(options: {
     await Promise.all(forgotten.rows.map(({ id, kind, attempt }) => wakeUps.ring(kind, id, attempt + 1)))
   }
 
-  const lost = createSingleFlight(takeBackLost, logger)
-  const forgotten = createSingleFlight(ringForForgotten, logger)
+  const retryLater = (error: unknown): void => logger.warn({ err: error }, 'failed to sweep; retrying')
+  const lost = createSingleFlight(() => takeBackLost().catch(retryLater))
+  const forgotten = createSingleFlight(() => ringForForgotten().catch(retryLater))
   const timers = [
     setInterval(() => void lost(), Math.min(sweepMs, leaseMs / 10)).unref(),
     setInterval(() => void forgotten(), sweepMs).unref(),
@@ -179,24 +172,4 @@ export function createSweeper(options: {
       await Promise.all([lost.pending(), forgotten.pending()])
     },
   }
-}
-
-/**
- * Creates a function that runs `work` once at a time: a call during a run shares its promise. Never
- * rejects.
- */
-function createSingleFlight(
-  work: () => Promise<void>,
-  logger: Logger,
-): (() => Promise<void>) & { pending(): Promise<void> | undefined } {
-  let running: Promise<void> | undefined
-  const run = (): Promise<void> => {
-    running ??= work()
-      .catch((error: unknown) => logger.warn({ err: error }, 'failed to sweep; retrying'))
-      .finally(() => {
-        running = undefined
-      })
-    return running
-  }
-  return Object.assign(run, { pending: () => running })
 }

@@ -2,18 +2,13 @@ import { z } from 'zod'
 import { createKeyedQueue } from '../../async/keyed-queue.ts'
 import { withTimeout } from '../../async/timeout.ts'
 import type { Bus } from '../../bus/bus.ts'
-import type { Database } from '../../db/connect.ts'
-import type { Appender } from '../../log/append.ts'
 import type { Logger } from '../../logger.ts'
 import { noTracing, type Tracing } from '../../tracing/tracing.ts'
-import type { CompletionHooks } from '../model/completion-hooks.ts'
 import type { TaskDefinition } from '../model/define-task.ts'
-import type { TaskStore } from '../model/store.ts'
 import type { Estimates } from '../queue/estimate.ts'
 import { ringForOwner } from '../queue/owner-wake-ups.ts'
 import type { QueuePositions } from '../queue/positions.ts'
-import type { WakeUps } from '../queue/wake-ups.ts'
-import { controlChannel } from '../start/service.ts'
+import { controlChannel, type TaskParts } from '../start/service.ts'
 import { type Claim, claimNext } from './claim.ts'
 import { createLeases } from './lease.ts'
 import { type Outcome, runAttempt } from './runner.ts'
@@ -46,39 +41,31 @@ const controlMessage = z.object({ stop: z.string() })
 const letGoMs = 3_000
 
 /** Starts the worker of this process. */
-export async function startWorker(options: {
-  readonly database: Database
-  readonly store: TaskStore
-  readonly appender: Appender
-  readonly bus: Bus
-  readonly wakeUps: WakeUps
-  readonly queuePositions: QueuePositions
-  readonly estimates: Estimates
-  readonly definitions: ReadonlyMap<string, TaskDefinition>
-  readonly completionHooks: CompletionHooks
-  readonly logger: Logger
-  readonly leaseMs: number
-  readonly coalesceMs: number
-  readonly sweepMs: number
-  readonly tracing?: Tracing
-}): Promise<TaskWorker> {
+export async function startWorker(
+  options: TaskParts & {
+    readonly bus: Bus
+    readonly queuePositions: QueuePositions
+    readonly estimates: Estimates
+    readonly logger: Logger
+    readonly leaseMs: number
+    readonly coalesceMs: number
+    readonly sweepMs: number
+    readonly tracing?: Tracing
+  },
+): Promise<TaskWorker> {
   const {
     database,
-    store,
-    appender,
     bus,
     wakeUps,
     queuePositions,
     estimates,
     definitions,
-    completionHooks,
     logger,
     leaseMs,
-    coalesceMs,
-    sweepMs,
     tracing = noTracing,
   } = options
   const id = `w_${crypto.randomUUID().slice(0, 13)}`
+  const attemptParts = { ...options, worker: id }
   const outcomes: Record<Outcome, number> = { completed: 0, failed: 0, retrying: 0, 'handed on': 0, stopped: 0 }
   const underWay = new Set<Promise<boolean>>()
   /** Attempts in progress by kind, counted from before their claim. */
@@ -98,15 +85,7 @@ export async function startWorker(options: {
     if (parsed.success) leases.stop(parsed.data.stop, 'canceled')
   })
   const sweeper = createSweeper({
-    database,
-    store,
-    appender,
-    wakeUps,
-    definitions,
-    completionHooks,
-    logger,
-    sweepMs,
-    leaseMs,
+    ...options,
     onTakenBack: ({ kind }) => queuePositions.moved(kind),
     onWaiting: (kind) => pickUp(kind),
   })
@@ -130,9 +109,7 @@ export async function startWorker(options: {
   const runNext = async (definition: TaskDefinition): Promise<boolean> => {
     // One claim per kind at a time: of several that want the first task in the queue, all but one
     // would have to look again.
-    const claim = await inTurn(definition.kind, () =>
-      claimNext({ database, store, appender, worker: id, leaseMs }, definition),
-    )
+    const claim = await inTurn(definition.kind, () => claimNext(attemptParts, definition))
     if (claim === null) return false
     queuePositions.moved(definition.kind)
     const lease = leases.hold(claim.task.id, claim.attempt)
@@ -143,21 +120,14 @@ export async function startWorker(options: {
     const startedAt = performance.now()
     measures.began(definition.kind)
     try {
-      const outcome = await traced(claim, () =>
-        runAttempt(
-          { database, appender, estimates, completionHooks, logger, worker: id, leaseMs, coalesceMs },
-          definition,
-          claim,
-          lease.signal,
-        ),
-      )
+      const outcome = await traced(claim, () => runAttempt(attemptParts, definition, claim, lease.signal))
       measures.ended(definition.kind, outcome, performance.now() - startedAt)
       outcomes[outcome]++
       // Work that the attempt started must not outlive it.
       if (outcome === 'stopped') lease.stop('lease lost')
       logger.debug({ taskId: claim.task.id, kind: definition.kind, attempt: claim.attempt, outcome }, 'ended attempt')
       if (outcome === 'retrying' || outcome === 'handed on') await ringForRetry(claim.task.id)
-      await ringForOwner({ database, wakeUps, definitions }, claim.task)
+      await ringForOwner(options, claim.task)
       queuePositions.moved(definition.kind)
       return true
     } finally {
