@@ -36,21 +36,10 @@ export function createMetricsPage({
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const looks: (() => Promise<void>)[] = []
-  const show: Show = {
-    gauge(name, help, read, labels = []) {
-      new Gauge({
-        name: `tidings_${name}`,
-        help,
-        labelNames: [...labels],
-        registers: [registry],
-        collect() {
-          this.reset()
-          for (const [named, value] of readValues(read, labels)) this.set(named, value)
-        },
-      })
-    },
-    counter(name, help, read, labels = []) {
-      new Counter({
+  const createShow =
+    (Metric: typeof Counter | typeof Gauge): Show['gauge'] =>
+    (name, help, read, labels = []) => {
+      new Metric({
         name: `tidings_${name}`,
         help,
         labelNames: [...labels],
@@ -60,7 +49,10 @@ export function createMetricsPage({
           for (const [named, value] of readValues(read, labels)) this.inc(named, value)
         },
       })
-    },
+    }
+  const show: Show = {
+    gauge: createShow(Gauge),
+    counter: createShow(Counter),
     metric: (metric) => registry.registerMetric(metric),
     before: (look) => void looks.push(look),
   }
