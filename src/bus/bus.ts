@@ -1,10 +1,9 @@
-import { RedisPubSub } from 'graphql-redis-subscriptions'
 import { PubSub, type PubSubEngine } from 'graphql-subscriptions'
 import { Redis } from 'ioredis'
 import { withTimeout } from '../async/timeout.ts'
 import type { Logger } from '../logger.ts'
-import { createBusSignature } from './bus-signature.ts'
 import { hashText } from './hash.ts'
+import { createRedisPubSub, refusedMessage } from './redis-pubsub.ts'
 
 /**
  * Notifies the other processes of events. A message is only a hint: it may be lost, repeated,
@@ -54,12 +53,6 @@ export interface BusSubscription {
    */
   close(): Promise<void>
 }
-
-/**
- * What an engine passes to listeners in place of a message without a valid signature:
- * {@link createBus} counts and drops it.
- */
-const refusedMessage = Symbol('refused message')
 
 /** Time between two log messages about refused messages. */
 const refusedLogMs = 60_000
@@ -214,7 +207,6 @@ export function createRedisShard(options: {
 }): BusShard {
   const { url, key, logger, probeMs } = options
   const { host } = new URL(url)
-  const signature = createBusSignature(key)
   const retryStrategy = (times: number): number =>
     Math.min(50 * 2 ** Math.min(times, 6), 2_000) * (0.5 + Math.random() / 2)
   // Hints queued while a server is down are worthless when it is back, so the publisher has no
@@ -256,41 +248,7 @@ export function createRedisShard(options: {
   }, probeMs).unref()
   const noteFailure = (error: unknown): void =>
     logger.debug({ err: error, redis: host }, 'failed to execute a Redis command')
-  // RedisPubSub does not handle the promises of its UNSUBSCRIBEs, nor ioredis those of the
-  // SUBSCRIBEs that it sends after a reconnection; a rejection at shutdown would end the process.
-  for (const name of ['subscribe', 'unsubscribe', 'punsubscribe'] as const) {
-    const original = subscriber[name].bind(subscriber) as (...args: unknown[]) => Promise<unknown>
-    const guarded = (...args: unknown[]): Promise<unknown> => {
-      const sent = original(...args)
-      sent.catch(noteFailure)
-      return sent
-    }
-    Object.assign(subscriber, { [name]: guarded })
-  }
-  const engine = new RedisPubSub({
-    publisher,
-    subscriber,
-    deserializer: (source, context) => {
-      const json = signature.open(context?.channel ?? '', String(source))
-      return json === null ? refusedMessage : JSON.parse(json)
-    },
-  })
-  // RedisPubSub's `serializer` does not receive the channel, which the signature includes.
-  engine.publish = async (channel: string, message: unknown) => {
-    await publisher.publish(channel, signature.sign(channel, JSON.stringify(message)))
-  }
-  // RedisPubSub keeps a promise for callers that join while a SUBSCRIBE is pending, and rejects it
-  // even if none has joined.
-  const underWay: ReadonlyMap<string, { readonly pending: PromiseLike<unknown> }> = Reflect.get(
-    engine,
-    'subsPendingRefsMap',
-  )
-  const subscribe = engine.subscribe.bind(engine)
-  engine.subscribe = (channel, ...rest) => {
-    const subscribed = subscribe(channel, ...rest)
-    underWay.get(channel)?.pending.then(undefined, noteFailure)
-    return subscribed
-  }
+  const engine = createRedisPubSub({ publisher, subscriber, key, onFailure: noteFailure })
   return {
     engine,
     isConnected: () => publisher.status === 'ready' && subscriber.status === 'ready',
