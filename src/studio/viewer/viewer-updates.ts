@@ -1,3 +1,4 @@
+import { createKeyedQueue } from '../../async/keyed-queue.ts'
 import { type Database, withTransaction } from '../../db/connect.ts'
 import { type LogEvent, toInstant } from '../../log/event.ts'
 import { createTopic } from '../../log/topic.ts'
@@ -103,15 +104,12 @@ export function createViewerUpdates({
   }
   // One flush of this process at a time: a change during a flush is flushed after it, together with all others until then.
   let isDue = false
-  let flushing: Promise<unknown> = Promise.resolve()
-  const flush = (): Promise<number> => {
-    const flushed = flushing.then(() => {
+  const inTurn = createKeyedQueue()
+  const flush = (): Promise<number> =>
+    inTurn('flush', () => {
       isDue = false
       return flushAll()
     })
-    flushing = flushed.catch(() => undefined)
-    return flushed
-  }
   const flushSoon = (): void => {
     // After a failure, the changes are flushed with the next change, or by the periodic flush, which reports failures.
     if (isDue) return

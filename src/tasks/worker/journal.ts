@@ -1,3 +1,4 @@
+import { createKeyedQueue } from '../../async/keyed-queue.ts'
 import type { Database } from '../../db/connect.ts'
 import type { AttemptOutcome, JsonObject } from '../../db/tables.ts'
 import { isTidingsError, TidingsError } from '../../errors.ts'
@@ -87,7 +88,7 @@ export function createJournal(options: {
   let isClosed = false
   let pendingItems = new Map<string, TaskItem>()
   const pendingOutput = createOutputBuffer()
-  let chain: Promise<void> = Promise.resolve()
+  const inTurn = createKeyedQueue()
   /** The error of a background write, which no caller awaited. */
   let failure: { readonly error: unknown } | undefined
   let timer: NodeJS.Timeout | undefined
@@ -131,11 +132,14 @@ export function createJournal(options: {
     const { commit } = entry
     const appended =
       commit === undefined ? await appender.append(unit) : await appendWith({ database, appender }, unit, commit)
-    if (!appended.accepted)
-      throw new TidingsError(
+    if (!appended.accepted) {
+      const error = new TidingsError(
         'LEASE_LOST',
         `Attempt ${attempt} of task "${taskId}" is no longer the one: it is ${appended.status ?? 'gone'}, attempt ${appended.attempt ?? '?'}`,
       )
+      failure ??= { error }
+      throw error
+    }
     seq = appended.seq
   }
 
@@ -155,7 +159,7 @@ export function createJournal(options: {
   const write = (entryAt?: (progress: ProgressState) => Entry, before?: AttemptState): Promise<void> => {
     clearTimeout(timer)
     timer = undefined
-    const step = chain.then(async () => {
+    return inTurn(taskId, async () => {
       rethrow()
       const progress = progressOf(state)
       const own = entryAt?.(progress)
@@ -176,10 +180,6 @@ export function createJournal(options: {
       )
       return appendEntry({ ...own, items }, progress)
     })
-    chain = step.catch((error: unknown) => {
-      if (isTidingsError(error, 'LEASE_LOST')) failure ??= { error }
-    })
-    return step
   }
 
   const writeSoon = (): void => {
@@ -258,7 +258,7 @@ export function createJournal(options: {
     async close() {
       isClosed = true
       clearTimeout(timer)
-      await chain
+      await inTurn(taskId, async () => undefined)
     },
   }
 }
