@@ -3,6 +3,7 @@ import { type Database, withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
 import { appendInTransaction, type TransactionalAppender } from '../../log/append-in-transaction.ts'
 import type { TaskService } from '../../tasks/start/service.ts'
+import { createOwnedRows, type OwnedRows } from '../owned-rows.ts'
 import { createChecker } from './checker.ts'
 import { normalizePath } from './file-names.ts'
 import { storeFiles } from './files.ts'
@@ -13,16 +14,8 @@ import { type FileRow, fileColumns, type ProjectRow, projectColumns, toFile, toP
 import { sortFiles } from './validate.ts'
 
 /** The projects of all users. Access is checked by the API. Tasks create and sync them. */
-export interface Projects {
+export interface Projects extends OwnedRows<Project> {
   readonly previews: Previews
-  /** In the order of `ids`; null for unknown ids. */
-  getMany(ids: readonly string[]): Promise<readonly (Project | null)[]>
-  /** An owner's projects, newest first. */
-  list(options: {
-    readonly owner: string
-    readonly before?: { readonly createdAt: Date; readonly id: string } | undefined
-    readonly limit: number
-  }): Promise<readonly Project[]>
   /** The files of several projects, each by name. */
   filesOf(projectIds: readonly string[]): Promise<readonly (readonly ProjectFile[])[]>
   /** The most recent task that synced each project, finished or not; null when there is none. */
@@ -69,25 +62,9 @@ export function createProjects(options: {
   }
 
   return {
+    ...createOwnedRows(database, { table: 'project', columns: projectColumns, read: toProject }),
     previews,
     filesOf,
-    async getMany(ids) {
-      const { rows } = await pool.query<ProjectRow>(
-        `select ${projectColumns} from project where id = any($1::text[])`,
-        [ids],
-      )
-      const byId = new Map(rows.map((row) => [row.id, toProject(row)]))
-      return ids.map((id) => byId.get(id) ?? null)
-    },
-    async list({ owner, before, limit }) {
-      const { rows } = await pool.query<ProjectRow>(
-        `select ${projectColumns} from project
-         where owner = $1 and ($2::timestamptz is null or (created_at, id) < ($2::timestamptz, $3::text))
-         order by created_at desc, id desc limit $4`,
-        [owner, before?.createdAt ?? null, before?.id ?? null, limit],
-      )
-      return rows.map(toProject)
-    },
     async lastSyncs(projectIds) {
       const { rows } = await pool.query<{ subject: string; id: string }>(
         `select distinct on (subject) subject, id from task

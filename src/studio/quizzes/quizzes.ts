@@ -1,6 +1,7 @@
 import { withTransaction } from '../../db/connect.ts'
 import { TidingsError } from '../../errors.ts'
 import type { TaskService } from '../../tasks/start/service.ts'
+import { createOwnedRows, type OwnedRows } from '../owned-rows.ts'
 import type { Question, QuestionVersion, Quiz } from './quiz.ts'
 import { createReview, type Review, type ReviewOptions } from './review.ts'
 import {
@@ -34,17 +35,9 @@ export interface DocumentOfOwner {
  * The quizzes of all users. Access is checked by the API. Tasks generate them and replace their
  * questions.
  */
-export interface Quizzes {
+export interface Quizzes extends OwnedRows<Quiz> {
   readonly review: Review
   readonly taking: Taking
-  /** In the order of `ids`; null for unknown ids. */
-  getMany(ids: readonly string[]): Promise<readonly (Quiz | null)[]>
-  /** An owner's quizzes, newest first. */
-  list(options: {
-    readonly owner: string
-    readonly before?: { readonly createdAt: Date; readonly id: string } | undefined
-    readonly limit: number
-  }): Promise<readonly Quiz[]>
   /**
    * Lists quizzes by owner and document: for each pair at most {@link maxQuizzesOfDocument}, newest
    * first.
@@ -76,11 +69,7 @@ export function createQuizzes(options: ReviewOptions & { readonly tasks: Pick<Ta
   const teller = createQuizTeller(appender)
   const { pool } = database
 
-  const getMany: Quizzes['getMany'] = async (ids) => {
-    const { rows } = await pool.query<QuizRow>(`select ${quizColumns} from quiz where id = any($1::text[])`, [ids])
-    const byId = new Map(rows.map((row) => [row.id, toQuiz(row)]))
-    return ids.map((id) => byId.get(id) ?? null)
-  }
+  const ownedRows = createOwnedRows(database, { table: 'quiz', columns: quizColumns, read: toQuiz })
   const questionsOf: Quizzes['questionsOf'] = async (quizIds) => {
     const { rows } = await pool.query<QuestionRow>(
       `select ${questionColumns} from ${questionSource} where q.quiz_id = any($1::text[]) order by q.quiz_id, q.place`,
@@ -91,7 +80,7 @@ export function createQuizzes(options: ReviewOptions & { readonly tasks: Pick<Ta
     return quizIds.map((id) => byQuiz.get(id) ?? [])
   }
   const published: Quizzes['published'] = async (id) => {
-    const [quiz] = await getMany([id])
+    const [quiz] = await ownedRows.getMany([id])
     return quiz?.status === 'PUBLISHED' ? quiz : null
   }
   const publishedQuestions: Quizzes['publishedQuestions'] = async (id) => {
@@ -102,21 +91,12 @@ export function createQuizzes(options: ReviewOptions & { readonly tasks: Pick<Ta
   }
 
   return {
+    ...ownedRows,
     review: createReview(options),
     taking: createTaking(database, { published, questions: publishedQuestions }),
-    getMany,
     questionsOf,
     published,
     publishedQuestions,
-    async list({ owner, before, limit }) {
-      const { rows } = await pool.query<QuizRow>(
-        `select ${quizColumns} from quiz
-         where owner = $1 and ($2::timestamptz is null or (created_at, id) < ($2::timestamptz, $3::text))
-         order by created_at desc, id desc limit $4`,
-        [owner, before?.createdAt ?? null, before?.id ?? null, limit],
-      )
-      return rows.map(toQuiz)
-    },
     async listOfDocuments(those) {
       const { rows } = await pool.query<QuizRow & { place: string }>(
         `select a.place, q.* from unnest($1::text[], $2::text[]) with ordinality as a(for_owner, for_document, place)

@@ -3,6 +3,7 @@ import type { TransactionalAppender } from '../../log/append-in-transaction.ts'
 import type { FailureState } from '../../tasks/model/task.ts'
 import type { TaskService } from '../../tasks/start/service.ts'
 import type { ContentPiece } from '../content/provider.ts'
+import { createOwnedRows, type OwnedRows } from '../owned-rows.ts'
 import { type ContentStatus, createRoadmapTeller, noRoadmap } from './updates.ts'
 
 /** In the order of generation and display. */
@@ -40,15 +41,7 @@ export interface Content {
 }
 
 /** The roadmaps of all users. Access is checked by the API. */
-export interface Roadmaps {
-  /** In the order of `ids`; null for unknown ids. */
-  getMany(ids: readonly string[]): Promise<readonly (Roadmap | null)[]>
-  /** An owner's roadmaps, newest first. */
-  list(options: {
-    readonly owner: string
-    readonly before?: { readonly createdAt: Date; readonly id: string } | undefined
-    readonly limit: number
-  }): Promise<readonly Roadmap[]>
+export interface Roadmaps extends OwnedRows<Roadmap> {
   /** The concepts of several roadmaps, each in its order. */
   conceptsOf(roadmapIds: readonly string[]): Promise<readonly (readonly Concept[])[]>
   concepts(ids: readonly string[]): Promise<readonly (Concept | null)[]>
@@ -122,23 +115,7 @@ export function createRoadmaps(options: {
   const { pool } = database
   const teller = createRoadmapTeller(appender)
   return {
-    async getMany(ids) {
-      const { rows } = await pool.query<RoadmapRow>(
-        `select ${roadmapColumns} from roadmap where id = any($1::text[])`,
-        [ids],
-      )
-      const byId = new Map(rows.map((row) => [row.id, toRoadmap(row)]))
-      return ids.map((id) => byId.get(id) ?? null)
-    },
-    async list({ owner, before, limit }) {
-      const { rows } = await pool.query<RoadmapRow>(
-        `select ${roadmapColumns} from roadmap
-         where owner = $1 and ($2::timestamptz is null or (created_at, id) < ($2::timestamptz, $3::text))
-         order by created_at desc, id desc limit $4`,
-        [owner, before?.createdAt ?? null, before?.id ?? null, limit],
-      )
-      return rows.map(toRoadmap)
-    },
+    ...createOwnedRows(database, { table: 'roadmap', columns: roadmapColumns, read: toRoadmap }),
     async conceptsOf(roadmapIds) {
       const { rows } = await pool.query<ConceptRow>(
         `select ${conceptColumns} from concept c join roadmap r on r.id = c.roadmap_id

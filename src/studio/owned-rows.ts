@@ -1,0 +1,42 @@
+import type { Database } from '../db/connect.ts'
+
+/** Reads objects that each belong to one owner. */
+export interface OwnedRows<T> {
+  /** In the order of `ids`; null for unknown ids. */
+  getMany(ids: readonly string[]): Promise<readonly (T | null)[]>
+  /** An owner's objects, newest first. */
+  list(options: {
+    readonly owner: string
+    readonly before?: { readonly createdAt: Date; readonly id: string } | undefined
+    readonly limit: number
+  }): Promise<readonly T[]>
+}
+
+/**
+ * Creates the reader of a table with the columns `id`, `owner` and `created_at`.
+ *
+ * @param options.columns - the columns that `read` needs
+ * @param options.read - converts a row
+ */
+export function createOwnedRows<R extends { readonly id: string }, T>(
+  { pool }: Pick<Database, 'pool'>,
+  options: { readonly table: string; readonly columns: string; readonly read: (row: R) => T },
+): OwnedRows<T> {
+  const { table, columns, read } = options
+  return {
+    async getMany(ids) {
+      const { rows } = await pool.query<R>(`select ${columns} from ${table} where id = any($1::text[])`, [ids])
+      const byId = new Map(rows.map((row) => [row.id, read(row)]))
+      return ids.map((id) => byId.get(id) ?? null)
+    },
+    async list({ owner, before, limit }) {
+      const { rows } = await pool.query<R>(
+        `select ${columns} from ${table}
+         where owner = $1 and ($2::timestamptz is null or (created_at, id) < ($2::timestamptz, $3::text))
+         order by created_at desc, id desc limit $4`,
+        [owner, before?.createdAt ?? null, before?.id ?? null, limit],
+      )
+      return rows.map(read)
+    },
+  }
+}
