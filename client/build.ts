@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib'
 import { build, type InlineConfig, type Plugin } from 'vite'
 
 /** Packages that users of the client have installed already, or install beside it. */
-export const peers: readonly string[] = [
+const peers: readonly string[] = [
   '@urql/core',
   '@urql/exchange-graphcache',
   'graphql',
@@ -24,7 +24,7 @@ const supportedReact = '^18.2.0 || ^19.0.0'
  * The entries of the package, as named in its `exports`, and the maximum size of each, in bytes
  * after gzip.
  */
-export const entries: Readonly<Record<string, { readonly file: string; readonly maxGzipBytes: number }>> = {
+const entries: Readonly<Record<string, { readonly file: string; readonly maxGzipBytes: number }>> = {
   client: { file: 'client/index.ts', maxGzipBytes: 36_352 },
   core: { file: 'client/core.ts', maxGzipBytes: 27_648 },
   react: { file: 'client/react/index.ts', maxGzipBytes: 13_952 },

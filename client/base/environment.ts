@@ -1,5 +1,5 @@
 /** Events of the page that affect a connection. None of them occur where there is no page. */
-export interface EnvironmentListener {
+interface EnvironmentListener {
   /**
    * Called when the network is back, the page is shown again, or it was restored from the
    * back/forward cache.

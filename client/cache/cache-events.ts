@@ -4,7 +4,7 @@ import { finalStatuses, terminalEvents } from '../../src/protocol.ts'
 import type { Memory } from './late-answers-exchange.ts'
 
 /** Applies task events to the cache. */
-export interface TaskCache extends Memory {
+interface TaskCache extends Memory {
   /** Applies an event of `taskProgress`. An event older than the remembered one changes nothing. */
   applyEvent(cache: Cache, event: unknown): void
   /**

@@ -7,7 +7,7 @@ import type { DocumentNode, FragmentDefinitionNode, SelectionSetNode } from 'gra
 export type FindField = (type: string | undefined, id: string, field: string) => unknown
 
 /** The data of a result after known values were applied. */
-export interface PatchedData {
+interface PatchedData {
   /** The same object when nothing has changed. */
   readonly data: Readonly<Record<string, unknown>>
   /** Whether the status of an object has changed: its other fields may then be outdated too. */

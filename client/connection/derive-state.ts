@@ -3,7 +3,7 @@ import type { ConnectionState, ConnectionStatus } from './connection-state.ts'
 import type { FallbackState } from './fallback.ts'
 
 /** Observations outside the state machine. */
-export interface Observed {
+interface Observed {
   readonly transports: readonly TransportName[]
   /** Whether data has ever arrived. */
   readonly hasWorked: boolean

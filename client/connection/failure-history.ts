@@ -1,7 +1,7 @@
 import type { LossKind } from '../transport/transport.ts'
 
 /** Remembers how the connections over each transport failed. */
-export interface Failures {
+interface Failures {
   /**
    * Records the end of a confirmed connection.
    *

@@ -89,7 +89,7 @@ export type FallbackEvent =
 export type FallbackEffect = 'drop' | 'close' | 'renew' | 'open' | 'probe' | 'adopt' | 'check'
 
 /** The next state and the effects to execute. */
-export interface FallbackStep {
+interface FallbackStep {
   readonly state: FallbackState
   readonly effects: readonly FallbackEffect[]
 }

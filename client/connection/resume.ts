@@ -2,7 +2,7 @@ import { ephemeralEvents, finalStatuses, hasTerminalEvent, terminalEvents } from
 import type { RequestBody, StreamResult } from '../transport/transport.ts'
 
 /** The position of one subscription in its topic, independent of the transport. */
-export interface Resumption {
+interface Resumption {
   /** Returns the request that continues after the last accepted event. */
   body(): RequestBody
   /** Returns whether a result is new; a new result counts as delivered. */

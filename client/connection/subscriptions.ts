@@ -19,7 +19,7 @@ export interface SubscriptionOptions {
 }
 
 /** The subscriptions of a client, as they move from one connection to the next. */
-export interface Subscriptions {
+interface Subscriptions {
   readonly count: number
   /** Adds a subscription. @returns a function that ends it */
   add(body: RequestBody, sink: ResultSink, options?: SubscriptionOptions): () => void

@@ -3,7 +3,7 @@ import type { ArgumentNode, DocumentNode, FieldNode, OperationDefinitionNode, Va
 import { identifiedMutations, keyedInputs } from '../gql/keyed.ts'
 
 /** A mutation prepared for being sent again, where possible. */
-export interface KeyedMutation {
+interface KeyedMutation {
   readonly query: DocumentNode
   readonly variables: Readonly<Record<string, unknown>>
   /** Whether sending it twice has the same effect as sending it once. */

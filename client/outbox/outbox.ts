@@ -38,7 +38,7 @@ export interface OutboxStore extends Store<OutboxState> {
 }
 
 /** A mutation as the outbox handles it. */
-export interface Outgoing {
+interface Outgoing {
   readonly id: string
   /**
    * Returns the user who made it; undefined while the user is unknown, and until then the mutation

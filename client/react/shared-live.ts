@@ -26,7 +26,7 @@ export type LiveReducer<Data, State> = (state: State | undefined, data: Data) =>
  * Subscriptions and their folds, each shared by all components with the same document, variables
  * and reducer.
  */
-export interface SharedLive {
+interface SharedLive {
   /**
    * Adds a listener; the first one subscribes. After the last one is removed, the subscription ends
    * with a delay, so that a component that mounts soon afterwards finds its state unchanged.
@@ -62,7 +62,7 @@ interface Entry {
 }
 
 /** Creates the subscriptions that the components of one client share. */
-export function createSharedLive(urql: Client): SharedLive {
+function createSharedLive(urql: Client): SharedLive {
   const byReducer = new Map<unknown, Map<number, Entry>>()
   let opened = 0
 

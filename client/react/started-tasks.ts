@@ -3,7 +3,7 @@ import type { TaskSummaryFieldsFragment } from '../gql/graphql.ts'
 import type { TidingsClient } from '../tidings-client.ts'
 
 /** The tasks started by this page, newest first. Lists show them without another request. */
-export interface StartedTasks extends Store<readonly TaskSummaryFieldsFragment[]> {
+interface StartedTasks extends Store<readonly TaskSummaryFieldsFragment[]> {
   /** Adds a task, or updates a known one. */
   add(task: TaskSummaryFieldsFragment): void
 }

@@ -29,7 +29,7 @@ export interface LiveSession {
 }
 
 /** The reducer shared by all subscribers of sessions. */
-export function reduceSessionEvents(
+function reduceSessionEvents(
   state: SessionState | undefined,
   { sessionEvents }: SessionEventsSubscription,
 ): SessionState {

@@ -40,7 +40,7 @@ export interface Bench extends AsyncDisposable {
 }
 
 /** A client with connections that can be counted, cut and observed. */
-export interface BenchClient {
+interface BenchClient {
   readonly client: TidingsClient
   /**
    * Closes its sockets and breaks its event streams without the client's involvement. @returns how

@@ -33,7 +33,7 @@ export interface SelfTestLimits {
 }
 
 /** One check: harmless to the deployment, on tasks of its own. */
-export interface Check {
+interface Check {
   readonly name: string
   /** The property it checks, as a clause. */
   readonly shows: string

@@ -2,7 +2,7 @@ import { type ReactElement, type ReactNode, useId, useRef } from 'react'
 import { Refusal } from './refusal.tsx'
 
 /** The question that a button asks before an irreversible action. */
-export interface Confirmation {
+interface Confirmation {
   readonly question: string
   /** The labels of the answers: to confirm, and to cancel. */
   readonly yes: string

@@ -72,7 +72,7 @@ function DeleteRoadmap({ roadmap: { id, title } }: { readonly roadmap: OutlineDa
 }
 
 /** The piece being read. */
-export interface ShownPiece {
+interface ShownPiece {
   readonly conceptId: string
   readonly piece: ContentPiece
 }

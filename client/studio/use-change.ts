@@ -5,7 +5,7 @@ import { useTidings } from '../react/provider.ts'
 import { describeError } from '../react/words.ts'
 
 /** A mutation that is complete with its response, and the state of its last call. */
-export interface Change<Data, Variables> {
+interface Change<Data, Variables> {
   /** Sends the mutation. Never rejects. @returns the data; undefined when it was refused */
   readonly run: (variables: Variables) => Promise<Data | undefined>
   readonly isSending: boolean

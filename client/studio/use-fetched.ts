@@ -5,7 +5,7 @@ import { describeError } from '../react/words.ts'
 import { useWhenBack } from './use-when-back.ts'
 
 /** The result of a page's query. */
-export interface Fetched<Data> {
+interface Fetched<Data> {
   /** Undefined until the first data arrives. */
   readonly data: Data | undefined
   readonly isLoading: boolean

@@ -3,7 +3,7 @@ import type { ConnectionState } from '../connection/connection-state.ts'
 import type { TaskItem, TaskState } from '../reduce/task-state.ts'
 
 /** The input for drawing a watched task. */
-export interface Scene {
+interface Scene {
   readonly title: string
   readonly state: TaskState
   readonly connection: ConnectionState
@@ -17,13 +17,13 @@ const shownBefore = 3
 const shownAfter = 5
 
 /** Draws a progress bar such as `━━━━━╌╌╌`. */
-export function drawBar(percent: number, width = barWidth): string {
+function drawBar(percent: number, width = barWidth): string {
   const filled = Math.round((Math.min(100, Math.max(0, percent)) / 100) * width)
   return '━'.repeat(filled) + '╌'.repeat(width - filled)
 }
 
 /** Formats a duration: `850 ms`, `12 s`, `3 min`. */
-export function sayDuration(ms: number): string {
+function sayDuration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`
   if (ms < 90_000) return `${Math.round(ms / 1_000)} s`
   return `${Math.round(ms / 60_000)} min`
@@ -42,7 +42,7 @@ export function drawTask({ title, state, connection, width }: Scene): string[] {
 }
 
 /** Describes the progress of a task: queue position, percent, stage, items, remaining time. */
-export function describeProgress({ status, progress, queue, error }: TaskState): string {
+function describeProgress({ status, progress, queue, error }: TaskState): string {
   const { percent, stage, completedItems, failedItems, totalItems, remainingMs, elapsedMs } = progress
   if (status === 'QUEUED')
     return queue === null

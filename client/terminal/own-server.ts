@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 /** The server used by the demo: one that is already running, or one started by the demo. */
-export interface DemoServer extends AsyncDisposable {
+interface DemoServer extends AsyncDisposable {
   readonly url: string
   readonly isOwn: boolean
 }

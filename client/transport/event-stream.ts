@@ -6,7 +6,7 @@ export interface ServerSentEvent {
 }
 
 /** An incremental parser for event streams. */
-export interface EventStreamParser {
+interface EventStreamParser {
   /**
    * Parses the next chunk of text, which may be cut anywhere. @returns the events that it completes
    */

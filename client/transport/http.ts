@@ -231,7 +231,7 @@ export function createAuthorizedFetch(plain: Fetch, tokens: Tokens, { requestMs 
 }
 
 /** Detects silence that lasts too long. */
-export interface Watchdog {
+interface Watchdog {
   /**
    * Restarts the wait, as something arrived. @param ms - the wait from now on. @default unchanged
    */

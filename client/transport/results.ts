@@ -2,7 +2,7 @@ import { createEventStreamParser, type ServerSentEvent } from './event-stream.ts
 import type { StreamResult, Subscriber } from './transport.ts'
 
 /** How a stream of results ended. */
-export type ResultsEnd =
+type ResultsEnd =
   /** The server completed it. */
   | 'complete'
   /** The subscriber has received its terminal result. */

@@ -8,7 +8,7 @@ import { isPage } from '../base/environment.ts'
 const maxStreams = 2
 
 /** Limits the event streams of all tabs of a browser. */
-export interface StreamSlots {
+interface StreamSlots {
   /**
    * Takes a slot, or shares the one that this client holds. @returns a function that releases it,
    * or why there is none

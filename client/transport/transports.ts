@@ -5,7 +5,7 @@ import type { Transport, TransportName } from './transport.ts'
 import { createWebSocketTransport, type WebSocketImplementation } from './websocket.ts'
 
 /** Options passed to a transport when it is created. */
-export interface TransportOptions extends HttpOptions {
+interface TransportOptions extends HttpOptions {
   readonly webSocketImpl: WebSocketImplementation | undefined
 }
 

@@ -5,7 +5,7 @@ import { isLimited, type Viewer } from '../../src/tasks/model/viewer.ts'
 import type { Context } from './context.ts'
 
 /** The TypeScript types of the schema. */
-export interface SchemaTypes {
+interface SchemaTypes {
   Context: Context
   DefaultFieldNullability: false
   DefaultInputFieldRequiredness: false

@@ -9,16 +9,7 @@ import type { Context } from './context.ts'
 import { type SessionSource, type TaskSource, taskSource } from './refs.ts'
 
 /** An object with a global id. */
-export type NodeSource =
-  | TaskSource
-  | Document
-  | Roadmap
-  | Concept
-  | Notification
-  | Project
-  | Quiz
-  | Question
-  | SessionSource
+type NodeSource = TaskSource | Document | Roadmap | Concept | Notification | Project | Quiz | Question | SessionSource
 
 const typeNames: Readonly<Record<string, string>> = {
   task: 'Task',

@@ -5,7 +5,7 @@ import { TidingsError } from '../errors.ts'
  * A position in a topic's log as held by clients: opaque to them, `<epoch>-<topic tag>-<seq>`
  * internally.
  */
-export type Cursor = string & { readonly __brand: 'Cursor' }
+type Cursor = string & { readonly __brand: 'Cursor' }
 
 /**
  * Returns a short tag of a topic, which is enough to detect the cursor of another topic. Such a

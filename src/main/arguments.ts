@@ -1,10 +1,7 @@
 import { describeSettings } from '../config.ts'
 
 /** A parsed command line. */
-export type Request =
-  | { readonly is: 'run' }
-  | { readonly is: 'help' }
-  | { readonly is: 'refused'; readonly message: string }
+type Request = { readonly is: 'run' } | { readonly is: 'help' } | { readonly is: 'refused'; readonly message: string }
 
 /** Parses the arguments of `npm start` and `npm run worker`: `--help` is the only option. */
 export function readArguments(args: readonly string[], command: string): Request {

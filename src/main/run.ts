@@ -7,7 +7,7 @@ import { describeStart } from './banner.ts'
 import { endInOrder } from './signals.ts'
 
 /** The options of {@link run}. */
-export interface RunOptions {
+interface RunOptions {
   readonly args: readonly string[]
   readonly environment: Readonly<Record<string, string | undefined>>
   /** The command as shown in help and messages: `npm start`. */

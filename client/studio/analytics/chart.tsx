@@ -15,7 +15,7 @@ export interface Palette {
  * Creates the chart options from the colours of the page. It is part of the chart's identity:
  * define it outside components, or memoise it.
  */
-export type Drawing = (palette: Palette) => Omit<uPlot.Options, 'width' | 'height'>
+type Drawing = (palette: Palette) => Omit<uPlot.Options, 'width' | 'height'>
 
 /** An entry of the chart's legend. */
 export interface Key {

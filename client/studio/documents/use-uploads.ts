@@ -11,7 +11,7 @@ export type Upload = { readonly key: number; readonly file: File } & (
 )
 
 /** The imports of this page. */
-export interface Uploads {
+interface Uploads {
   readonly uploads: readonly Upload[]
   /** Replaces an entry by its key; null removes it from the list. */
   readonly put: (key: number, upload: Upload | null) => void

@@ -8,7 +8,7 @@ import { isShownOn, leadOf } from './lead.ts'
 const nobody: readonly InboxEntry[] = []
 
 /** Notifications shown as toasts. */
-export interface Toasts {
+interface Toasts {
   /** Oldest first. */
   readonly toasts: readonly InboxEntry[]
   /** Hides a toast; its inbox entry remains unchanged. */

@@ -12,7 +12,7 @@ import { PanelTasks } from './panel-tasks.tsx'
 import { useStoredFlag } from './use-stored.ts'
 
 /** The state shared by the button and the panel. */
-export interface StatusPanelState {
+interface StatusPanelState {
   readonly id: string
   readonly isOpen: boolean
   readonly setOpen: (isOpen: boolean) => void

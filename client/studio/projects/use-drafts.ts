@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useMemo, useState } from 'react'
 
 /** A file in its edited state. */
-export interface DraftFile {
+interface DraftFile {
   readonly path: string
   readonly content: string
   /** The difference from the server's version; null when there is none. */
@@ -11,7 +11,7 @@ export interface DraftFile {
 }
 
 /** The files of a project, including changes that are not synced yet. */
-export interface Drafts {
+interface Drafts {
   /** Sorted by path. */
   readonly files: readonly DraftFile[]
   /** The number of files that were added, changed or removed here. */

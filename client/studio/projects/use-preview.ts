@@ -10,7 +10,7 @@ import { useLive } from '../../react/use-live.ts'
 import { useChange } from '../use-change.ts'
 
 /** The live state of a preview. */
-export interface LivePreview {
+interface LivePreview {
   /** Null until it is known. */
   readonly preview: PreviewFieldsFragment | null
   readonly start: () => void

@@ -6,7 +6,7 @@ import { useFetched } from '../use-fetched.ts'
 import { useObjectChanges } from '../use-object-changes.ts'
 
 /** A project and the task that works on it. */
-export interface LiveProject {
+interface LiveProject {
   /** Null while it is being fetched, and when it does not exist. */
   readonly project: ProjectFieldsFragment | null
   readonly isLoading: boolean

@@ -8,7 +8,7 @@ export interface QuizTask {
 }
 
 /** The version of a question. */
-export interface QuestionMark {
+interface QuestionMark {
   readonly questionId: string
   readonly version: number
   readonly isAccepted: boolean

@@ -12,7 +12,7 @@ export type Quiz = NonNullable<QuizReviewQuery['quiz']>
 export type Question = Quiz['questions'][number]
 
 /** A quiz and the tasks that work on it. */
-export interface LiveQuiz {
+interface LiveQuiz {
   /** Null while it is being fetched, and when it does not exist. */
   readonly quiz: Quiz | null
   readonly isLoading: boolean

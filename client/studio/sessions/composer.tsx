@@ -70,7 +70,7 @@ export function Composer(props: {
 }
 
 /** Describes the users who are typing. */
-export function describeTyping(typing: readonly string[]): string {
+function describeTyping(typing: readonly string[]): string {
   const [one, two] = typing
   if (one === undefined) return ''
   if (two === undefined) return `${one} is typing …`

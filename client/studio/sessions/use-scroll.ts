@@ -6,7 +6,7 @@ import type { SessionMessage } from '../../reduce/session-state.ts'
 const nearPx = 60
 
 /** The scroll state of a conversation. */
-export interface Scroll {
+interface Scroll {
   /** The scroll container. */
   readonly box: RefObject<HTMLElement | null>
   /** Whether the end is out of view. */

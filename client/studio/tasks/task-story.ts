@@ -4,9 +4,9 @@ import { ignoreUnknown } from '../../reduce/fold.ts'
 import type { TaskEvent } from '../../reduce/task-state.ts'
 
 /** What a span of the time line stands for. */
-export type SpanKind = 'wait' | 'attempt' | 'stage' | 'item'
+type SpanKind = 'wait' | 'attempt' | 'stage' | 'item'
 /** How a span ended; `open` while it has not. */
-export type SpanOutcome = 'open' | 'completed' | 'failed' | 'canceled' | 'lost' | 'handed-over'
+type SpanOutcome = 'open' | 'completed' | 'failed' | 'canceled' | 'lost' | 'handed-over'
 
 /** A part of the time line of a task. Times are milliseconds since 1970, by the clock of the server. */
 export interface Span {

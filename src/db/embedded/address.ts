@@ -14,7 +14,7 @@ const socketPort = 5432
 const temporaryPrefix = 'tidings-socket-'
 
 /** The address a server listens on. */
-export interface Address {
+interface Address {
   /** Host and optional port of the URL. */
   readonly host: string
   /** The query of the URL, after its path. */

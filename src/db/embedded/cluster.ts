@@ -14,7 +14,7 @@ const run = promisify(execFile)
 export const databaseName = 'tidings'
 
 /** The files of one database server. */
-export interface Cluster {
+interface Cluster {
   readonly directory: string
   readonly password: string
   /** Whether it was created by this call. */

@@ -26,7 +26,7 @@ export interface BodyPace {
 }
 
 /** 30 s for a megabyte; for files, less than the slowest mobile connection delivers. */
-export const defaultPace: BodyPace = { bodyMs: 30_000, windowMs: 20_000, windowBytes: 16_384 }
+const defaultPace: BodyPace = { bodyMs: 30_000, windowMs: 20_000, windowBytes: 16_384 }
 
 const maxFiles = 10
 /** Codes of bodies that are refused for exceeding a limit, as opposed to malformed ones. */

@@ -16,7 +16,7 @@ interface MultipartLimits {
 }
 
 /** Creates the error for a multipart request that violates the specification. */
-export function malformed(message: string): GraphQLError {
+function malformed(message: string): GraphQLError {
   return new GraphQLError(message, { extensions: { code: 'BAD_INPUT', http: { status: 400 } } })
 }
 

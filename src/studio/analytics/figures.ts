@@ -2,7 +2,7 @@ import type { PoolClient } from 'pg'
 import type { DocumentFigures, Figures, HourFigures, QuestionTiming, TaskCounts } from './state.ts'
 
 /** Maximum number of documents, and of questions, in one result. */
-export const maxTold = 200
+const maxTold = 200
 /** Older hours are not included. */
 const toldDays = 30
 /** Percentiles cover only this many recent questions: the work is bounded and the figures are current. */

@@ -2,7 +2,7 @@ import type { TaskStatus } from '../../db/tables.ts'
 import type { LogEvent } from '../../log/event.ts'
 
 /** The counted content of an event in a counted topic. All other events are ignored. */
-export type Fact =
+type Fact =
   | { readonly is: 'status'; readonly status: TaskStatus }
   | { readonly is: 'started'; readonly questionId: string; readonly at: string }
   | { readonly is: 'completed'; readonly questionId: string; readonly at: string }

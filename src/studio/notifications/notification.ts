@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../db/tables.ts'
 
 /** The severity of a notification. */
-export type NotificationLevel = 'INFORMATION' | 'SUCCESS' | 'WARNING' | 'ERROR'
+type NotificationLevel = 'INFORMATION' | 'SUCCESS' | 'WARNING' | 'ERROR'
 
 /** The content of a new notification. */
 export interface Draft {

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import type { FileInput, FileProblem } from './project.ts'
 
 /** Checks the syntax of files, serially. */
-export interface Checker extends AsyncDisposable {
+interface Checker extends AsyncDisposable {
   /**
    * Returns the problems of a file.
    * @param paths - all files of the project, which files may reference. Check scripts before pages:

@@ -2,7 +2,7 @@ import { keyOfPath, normalizePath, printable, refusePath } from './file-names.ts
 import { entryPath, type FileInput, type FileProblem, projectLimits } from './project.ts'
 
 /** The validated files of an upload, and the problems with names, sizes and number. */
-export interface Sorted {
+interface Sorted {
   readonly files: readonly FileInput[]
   readonly problems: readonly FileProblem[]
 }

@@ -7,7 +7,7 @@ import { type QuizRow, quizColumns, toQuiz } from './rows.ts'
  * An editable question with its quiz; both are locked until the transaction ends, the quiz first,
  * as in all transactions.
  */
-export interface Locked {
+interface Locked {
   readonly quiz: Quiz
   /** From 1. */
   readonly place: number

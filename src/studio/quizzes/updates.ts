@@ -21,7 +21,7 @@ export interface QuestionState {
 }
 
 /** An event of a quiz's topic. Every event is appended in the transaction of its change. */
-export type QuizEvent =
+type QuizEvent =
   /** A task was queued; without a question, the one that generates the quiz. */
   | {
       readonly type: 'QuizTaskStarted'

@@ -30,7 +30,7 @@ const maxCorpus = 60
 const maxComplex = 3
 
 /** The result of generating several pieces. */
-export interface Generated {
+interface Generated {
   readonly completed: number
   readonly failed: number
   /** The last final failure, for tasks without any other result. */

@@ -24,7 +24,7 @@ export interface PieceState {
 }
 
 /** An event of a roadmap's topic. Every event is appended in the transaction of its change. */
-export type RoadmapEvent =
+type RoadmapEvent =
   /** A task was queued; `pieces` are those that it marks immediately. */
   | { readonly type: 'RoadmapTaskStarted'; readonly payload: { readonly taskId: string } & Pieces }
   /** Stages, modules and concepts are known; all pieces are PENDING. */

@@ -15,11 +15,11 @@ import { estimateTokens, type Message } from './session.ts'
 /** The kind of task that answers a message. */
 export const replyKind = 'REPLY'
 /** Maximum length of a message, in characters. */
-export const maxMessageCharacters = 10_000
+const maxMessageCharacters = 10_000
 const maxClientIdCharacters = 100
 
 /** A message to send. */
-export interface Sending {
+interface Sending {
   readonly sessionId: string
   readonly author: string
   /** The author's own id of the message, unique per author and session. */

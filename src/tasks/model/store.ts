@@ -42,7 +42,7 @@ export interface TaskStore {
 }
 
 /** The complete state of a task, and the seq at which it is valid. */
-export interface TaskSnapshot {
+interface TaskSnapshot {
   readonly seq: number
   readonly state: TaskSnapshotState
 }
@@ -54,7 +54,7 @@ export interface TaskSnapshotState {
 }
 
 /** A row of {@link taskColumns}. */
-export interface TaskRow {
+interface TaskRow {
   id: string
   kind: string
   status: TaskStatus
@@ -86,7 +86,7 @@ export interface TaskRow {
 const taskColumns = `k.id, k.kind, k.status, k.owner, k.subject, k.input, k.attempt, k.max_attempts, k.attempts, k.progress, k.result, k.error,
   k.cancel_reason, k.retry_of, k.trace, k.variant, k.size, k.worker, k.next_attempt_at, k.created_at, k.started_at, k.finished_at, t.seq`
 /** The source of {@link taskColumns}. */
-export const taskSource = `task k join topic t on t.name = 'task:' || k.id`
+const taskSource = `task k join topic t on t.name = 'task:' || k.id`
 
 /** Converts a row to a task. */
 function toTask(row: TaskRow): Task {

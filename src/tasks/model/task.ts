@@ -39,7 +39,7 @@ export const lastEventTypes: ReadonlySet<string> = new Set(terminalEvents)
  * How compaction treats an event for a slow subscriber: keep the latest, concatenate, or leave
  * unchanged.
  */
-export type EventClass = 'latest' | 'append' | 'keep'
+type EventClass = 'latest' | 'append' | 'keep'
 
 /** Returns the class of an event of a task's topic. */
 export function classOf(type: string): EventClass {

@@ -10,7 +10,7 @@ import type { StopReason } from './runner.ts'
 const longestBeatMs = 1_000
 
 /** The leases that a worker process holds. */
-export interface Leases extends AsyncDisposable {
+interface Leases extends AsyncDisposable {
   /**
    * Renews the lease of an attempt until `release`; the signal aborts when the lease is lost or the
    * attempt must stop.
