@@ -15,28 +15,27 @@ export interface OwnedRows<T> {
 /**
  * Creates the reader of a table with the columns `id`, `owner` and `created_at`.
  *
- * @param options.columns - the columns that `read` needs
- * @param options.read - converts a row
+ * @param columns - select the properties of an object by their names
  */
-export function createOwnedRows<R extends { readonly id: string }, T>(
+export function createOwnedRows<T extends { readonly id: string }>(
   { pool }: Pick<Database, 'pool'>,
-  options: { readonly table: string; readonly columns: string; readonly read: (row: R) => T },
+  table: string,
+  columns: string,
 ): OwnedRows<T> {
-  const { table, columns, read } = options
   return {
     async getMany(ids) {
-      const { rows } = await pool.query<R>(`select ${columns} from ${table} where id = any($1::text[])`, [ids])
-      const byId = new Map(rows.map((row) => [row.id, read(row)]))
+      const { rows } = await pool.query<T>(`select ${columns} from ${table} where id = any($1::text[])`, [ids])
+      const byId = new Map(rows.map((row) => [row.id, row]))
       return ids.map((id) => byId.get(id) ?? null)
     },
     async list({ owner, before, limit }) {
-      const { rows } = await pool.query<R>(
+      const { rows } = await pool.query<T>(
         `select ${columns} from ${table}
          where owner = $1 and ($2::timestamptz is null or (created_at, id) < ($2::timestamptz, $3::text))
          order by created_at desc, id desc limit $4`,
         [owner, before?.createdAt ?? null, before?.id ?? null, limit],
       )
-      return rows.map(read)
+      return rows
     },
   }
 }

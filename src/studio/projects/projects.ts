@@ -10,7 +10,7 @@ import { storeFiles } from './files.ts'
 import { previewChanged, previewTopic } from './preview.ts'
 import { createPreviews, type Previews } from './previews.ts'
 import { describeProblem, type FileProblem, type Project, type ProjectFile } from './project.ts'
-import { type FileRow, fileColumns, type ProjectRow, projectColumns, toFile, toProject } from './rows.ts'
+import { fileColumns, projectColumns } from './rows.ts'
 import { sortFiles } from './validate.ts'
 
 /** The projects of all users. Access is checked by the API. Tasks create and sync them. */
@@ -52,17 +52,16 @@ export function createProjects(options: {
   const previews = createPreviews({ database, appender })
 
   const filesOf: Projects['filesOf'] = async (projectIds) => {
-    const { rows } = await pool.query<FileRow>(
+    const { rows } = await pool.query<ProjectFile>(
       `select ${fileColumns} from project_file where project_id = any($1::text[]) order by project_id, path collate "C"`,
       [projectIds],
     )
-    const byProject = new Map<string, ProjectFile[]>(projectIds.map((id) => [id, []]))
-    for (const row of rows) byProject.get(row.project_id)?.push(toFile(row))
+    const byProject = Map.groupBy(rows, (file) => file.projectId)
     return projectIds.map((id) => byProject.get(id) ?? [])
   }
 
   return {
-    ...createOwnedRows(database, { table: 'project', columns: projectColumns, read: toProject }),
+    ...createOwnedRows<Project>(database, 'project', projectColumns),
     previews,
     filesOf,
     async lastSyncs(projectIds) {
@@ -147,7 +146,7 @@ export async function lockProject(
   owner: string,
   expectedVersion: number | undefined,
 ): Promise<Project> {
-  const { rows } = await client.query<ProjectRow>(
+  const { rows } = await client.query<Project>(
     `select ${projectColumns} from project where id = $1 and owner = $2 for no key update`,
     [projectId, owner],
   )
@@ -169,7 +168,7 @@ export async function lockProject(
       'CONFLICT',
       `Project "${row.title}" was changed elsewhere: it is at version ${row.version}, not ${expectedVersion}; load it again`,
     )
-  return toProject(row)
+  return row
 }
 
 function refuse(problems: readonly FileProblem[]): TidingsError {

@@ -9,6 +9,7 @@ import { advance, item, type Report, stage } from '../../tasks/model/report.ts'
 import { noteQuiz } from '../analytics/notes.ts'
 import { seedOf, toTaskFailure } from '../content/attempt.ts'
 import type { Question, QuestionKind, QuestionProvider } from '../content/question.ts'
+import { lockReadyDocument } from '../ready-document.ts'
 import type { StudioTask } from '../task-results.ts'
 import { announceQuiz } from './announce.ts'
 import { readAsked, readDocument } from './material.ts'
@@ -50,7 +51,7 @@ export function defineGenerateQuiz(provider: QuestionProvider, teller: QuizTelle
     concurrency: 2,
     stages: { reading: 5, asking: 95 },
     async begin(client, request, { taskId, owner, retriedSubject }) {
-      const title = await requireReady(client, request.documentId, owner)
+      const { title } = await lockReadyDocument(client, request.documentId, owner, 'ask about')
       const quizId = retriedSubject ?? quizIdOf(taskId)
       const missing =
         retriedSubject === null
@@ -146,32 +147,6 @@ async function readSubject({ database, taskId }: TaskContext<Input>): Promise<st
   const subject = rows[0]?.subject
   if (subject === undefined) throw new Error(`Task "${taskId}" has no quiz`)
   return subject
-}
-
-/**
- * Returns the document's title.
- * @throws TidingsError `NOT_FOUND`, `CONFLICT` with the task that converts it
- */
-async function requireReady(client: PoolClient, documentId: string, owner: string): Promise<string> {
-  const { rows } = await client.query<{ status: string; title: string }>(
-    'select status, title from document where id = $1 and owner = $2 for share',
-    [documentId, owner],
-  )
-  const [document] = rows
-  if (document === undefined)
-    throw new TidingsError('NOT_FOUND', `There is no document "${documentId}"`, { id: documentId })
-  if (document.status === 'READY') return document.title
-  const running = await client.query<{ id: string }>(
-    `select id from task where subject = $1 and status in ('QUEUED', 'RUNNING', 'RETRYING') limit 1`,
-    [documentId],
-  )
-  throw new TidingsError(
-    'CONFLICT',
-    document.status === 'PROCESSING'
-      ? `Document "${documentId}" is still being processed; wait until it is READY`
-      : `Document "${documentId}" could not be processed, so there is nothing to ask about; import it again`,
-    { taskId: running.rows[0]?.id },
-  )
 }
 
 async function insertQuiz(

@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg'
 import { TidingsError } from '../../errors.ts'
 import type { Quiz } from './quiz.ts'
-import { type QuizRow, quizColumns, toQuiz } from './rows.ts'
+import { quizColumns } from './rows.ts'
 
 /**
  * An editable question with its quiz; both are locked until the transaction ends, the quiz first,
@@ -21,7 +21,7 @@ interface Locked {
  * generates it
  */
 export async function lockQuiz(client: PoolClient, quizId: string, owner: string): Promise<Quiz> {
-  const { rows } = await client.query<QuizRow>(
+  const { rows } = await client.query<Quiz>(
     `select ${quizColumns} from quiz where id = $1 and owner = $2 for no key update`,
     [quizId, owner],
   )
@@ -33,7 +33,7 @@ export async function lockQuiz(client: PoolClient, quizId: string, owner: string
     throw new TidingsError('CONFLICT', `Quiz "${quizId}" is still being made`, {
       taskId: await activeTaskOf(client, [quizId]),
     })
-  return toQuiz(row)
+  return row
 }
 
 /**

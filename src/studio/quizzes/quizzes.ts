@@ -4,18 +4,7 @@ import type { TaskService } from '../../tasks/start/service.ts'
 import { createOwnedRows, type OwnedRows } from '../owned-rows.ts'
 import type { Question, QuestionVersion, Quiz } from './quiz.ts'
 import { createReview, type Review, type ReviewOptions } from './review.ts'
-import {
-  type QuestionRow,
-  type QuizRow,
-  questionColumns,
-  questionSource,
-  quizColumns,
-  toQuestion,
-  toQuiz,
-  toVersion,
-  type VersionRow,
-  versionColumns,
-} from './rows.ts'
+import { questionColumns, questionSource, quizColumns, versionColumns } from './rows.ts'
 import { createTaking, type Taking } from './taking.ts'
 import { createQuizTeller } from './updates.ts'
 
@@ -69,14 +58,13 @@ export function createQuizzes(options: ReviewOptions & { readonly tasks: Pick<Ta
   const teller = createQuizTeller(appender)
   const { pool } = database
 
-  const ownedRows = createOwnedRows(database, { table: 'quiz', columns: quizColumns, read: toQuiz })
+  const ownedRows = createOwnedRows<Quiz>(database, 'quiz', quizColumns)
   const questionsOf: Quizzes['questionsOf'] = async (quizIds) => {
-    const { rows } = await pool.query<QuestionRow>(
+    const { rows } = await pool.query<Question>(
       `select ${questionColumns} from ${questionSource} where q.quiz_id = any($1::text[]) order by q.quiz_id, q.place`,
       [quizIds],
     )
-    const byQuiz = new Map<string, Question[]>(quizIds.map((id) => [id, []]))
-    for (const row of rows) byQuiz.get(row.quiz_id)?.push(toQuestion(row))
+    const byQuiz = Map.groupBy(rows, (question) => question.quizId)
     return quizIds.map((id) => byQuiz.get(id) ?? [])
   }
   const published: Quizzes['published'] = async (id) => {
@@ -98,16 +86,16 @@ export function createQuizzes(options: ReviewOptions & { readonly tasks: Pick<Ta
     published,
     publishedQuestions,
     async listOfDocuments(those) {
-      const { rows } = await pool.query<QuizRow & { place: string }>(
+      const { rows } = await pool.query<Quiz & { place: string }>(
         `select a.place, q.* from unnest($1::text[], $2::text[]) with ordinality as a(for_owner, for_document, place)
          cross join lateral (
            select ${quizColumns} from quiz where document_id = a.for_document and owner = a.for_owner
            order by created_at desc, id desc limit ${maxQuizzesOfDocument}) q
-         order by a.place, q.created_at desc, q.id desc`,
+         order by a.place, q."createdAt" desc, q.id desc`,
         [those.map(({ owner }) => owner), those.map(({ documentId }) => documentId)],
       )
       const lists: Quiz[][] = those.map(() => [])
-      for (const { place, ...row } of rows) lists[Number(place) - 1]?.push(toQuiz(row))
+      for (const { place, ...quiz } of rows) lists[Number(place) - 1]?.push(quiz)
       return lists
     },
     async questions(ids) {
@@ -148,12 +136,13 @@ export function createQuizzes(options: ReviewOptions & { readonly tasks: Pick<Ta
       )
     },
     async versionsOf(questionIds) {
-      const { rows } = await pool.query<VersionRow>(
-        `select ${versionColumns} from question_version v
+      const { rows } = await pool.query<QuestionVersion & { questionId: string }>(
+        `select v.question_id as "questionId", ${versionColumns} from question_version v
          where v.question_id = any($1::text[]) and not v.is_draft order by v.version desc`,
         [questionIds],
       )
-      return questionIds.map((id) => rows.filter((row) => row.question_id === id).map(toVersion))
+      const byQuestion = Map.groupBy(rows, ({ questionId }) => questionId)
+      return questionIds.map((id) => byQuestion.get(id) ?? [])
     },
   }
 }

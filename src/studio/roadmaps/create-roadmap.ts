@@ -2,7 +2,6 @@ import type { PoolClient } from 'pg'
 import { typeid } from 'typeid-js'
 import { z } from 'zod'
 import type { Database } from '../../db/connect.ts'
-import { TidingsError } from '../../errors.ts'
 import { createTopic } from '../../log/topic.ts'
 import { defineTask } from '../../tasks/model/define-task.ts'
 import { FinalError } from '../../tasks/model/failure.ts'
@@ -12,6 +11,7 @@ import type { GenerationPool } from '../content/apart/pool.ts'
 import { toTaskFailure } from '../content/attempt.ts'
 import type { ContentPiece, ContentProvider } from '../content/provider.ts'
 import type { DocumentLink, DocumentStructure, Section } from '../documents/structure.ts'
+import { lockReadyDocument } from '../ready-document.ts'
 import type { StudioTask } from '../task-results.ts'
 import { announceRoadmap } from './announce.ts'
 import { failIfNothing, generatePieces, settlePieces } from './generate-pieces.ts'
@@ -65,27 +65,7 @@ export function defineCreateRoadmap(
     concurrency: 2,
     stages: { structuring: 5, generating: 95 },
     async begin(client, { documentId }, { taskId, owner, retriedSubject }) {
-      const { rows } = await client.query<{ status: string; title: string; words: number }>(
-        'select status, title, word_count as words from document where id = $1 and owner = $2 for share',
-        [documentId, owner],
-      )
-      const document = rows[0]
-      if (document === undefined)
-        throw new TidingsError('NOT_FOUND', `There is no document "${documentId}"`, { id: documentId })
-      if (document.status !== 'READY') {
-        const running = await client.query<{ id: string }>(
-          `select id from task where subject = $1 and status in ('QUEUED', 'RUNNING', 'RETRYING') limit 1`,
-          [documentId],
-        )
-        const isProcessing = document.status === 'PROCESSING'
-        throw new TidingsError(
-          'CONFLICT',
-          isProcessing
-            ? `Document "${documentId}" is still being processed; wait until it is READY`
-            : `Document "${documentId}" could not be processed, so there is nothing to make a roadmap of; import it again`,
-          { taskId: running.rows[0]?.id },
-        )
-      }
+      const document = await lockReadyDocument(client, documentId, owner, 'make a roadmap of')
       const subject = retriedSubject ?? roadmapIdOf(taskId)
       if (retriedSubject === null) {
         await client.query('insert into roadmap (id, owner, document_id, title) values ($1, $2, $3, $4)', [

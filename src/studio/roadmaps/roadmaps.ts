@@ -66,44 +66,9 @@ export function itemLabel(title: string, piece: ContentPiece): string {
   return `${title} – ${piece.charAt(0)}${piece.slice(1).toLowerCase()}`
 }
 
-interface RoadmapRow {
-  id: string
-  owner: string
-  document_id: string | null
-  title: string
-  created_at: Date
-}
-interface ConceptRow {
-  id: string
-  roadmap_id: string
-  owner: string
-  title: string
-  stage_position: number
-  stage_title: string
-  module_position: number
-  module_title: string
-}
-
-const toRoadmap = (row: RoadmapRow): Roadmap => ({
-  id: row.id,
-  owner: row.owner,
-  documentId: row.document_id,
-  title: row.title,
-  createdAt: row.created_at,
-})
-const toConcept = (row: ConceptRow): Concept => ({
-  id: row.id,
-  roadmapId: row.roadmap_id,
-  owner: row.owner,
-  title: row.title,
-  stagePosition: row.stage_position,
-  stageTitle: row.stage_title,
-  modulePosition: row.module_position,
-  moduleTitle: row.module_title,
-})
-const roadmapColumns = 'id, owner, document_id, title, created_at'
-const conceptColumns =
-  'c.id, c.roadmap_id, r.owner, c.title, c.stage_position, c.stage_title, c.module_position, c.module_title'
+const roadmapColumns = 'id, owner, document_id as "documentId", title, created_at as "createdAt"'
+const conceptColumns = `c.id, c.roadmap_id as "roadmapId", r.owner, c.title, c.stage_position as "stagePosition",
+  c.stage_title as "stageTitle", c.module_position as "modulePosition", c.module_title as "moduleTitle"`
 
 /** Creates the store of roadmaps. Only their tasks create and change them. */
 export function createRoadmaps(options: {
@@ -115,40 +80,31 @@ export function createRoadmaps(options: {
   const { pool } = database
   const teller = createRoadmapTeller(appender)
   return {
-    ...createOwnedRows(database, { table: 'roadmap', columns: roadmapColumns, read: toRoadmap }),
+    ...createOwnedRows<Roadmap>(database, 'roadmap', roadmapColumns),
     async conceptsOf(roadmapIds) {
-      const { rows } = await pool.query<ConceptRow>(
+      const { rows } = await pool.query<Concept>(
         `select ${conceptColumns} from concept c join roadmap r on r.id = c.roadmap_id
          where c.roadmap_id = any($1::text[]) order by c.roadmap_id, c.position`,
         [roadmapIds],
       )
-      const byRoadmap = new Map<string, Concept[]>(roadmapIds.map((id) => [id, []]))
-      for (const row of rows) byRoadmap.get(row.roadmap_id)?.push(toConcept(row))
+      const byRoadmap = Map.groupBy(rows, ({ roadmapId }) => roadmapId)
       return roadmapIds.map((id) => byRoadmap.get(id) ?? [])
     },
     async concepts(ids) {
-      const { rows } = await pool.query<ConceptRow>(
+      const { rows } = await pool.query<Concept>(
         `select ${conceptColumns} from concept c join roadmap r on r.id = c.roadmap_id where c.id = any($1::text[])`,
         [ids],
       )
-      const byId = new Map(rows.map((row) => [row.id, toConcept(row)]))
+      const byId = new Map(rows.map((concept) => [concept.id, concept]))
       return ids.map((id) => byId.get(id) ?? null)
     },
     async contentsOf(conceptIds) {
-      const { rows } = await pool.query<{
-        concept_id: string
-        piece: ContentPiece
-        status: ContentStatus
-        body: string | null
-        error: FailureState | null
-      }>(
-        `select concept_id, piece, status, case when status = 'COMPLETED' then body end as body, error
+      const { rows } = await pool.query<Content>(
+        `select concept_id as "conceptId", piece, status, case when status = 'COMPLETED' then body end as body, error
          from content where concept_id = any($1::text[])`,
         [conceptIds],
       )
-      const byKey = new Map(
-        rows.map(({ concept_id: conceptId, ...rest }) => [itemKey(conceptId, rest.piece), { conceptId, ...rest }]),
-      )
+      const byKey = new Map(rows.map((content) => [itemKey(content.conceptId, content.piece), content]))
       return conceptIds.map((conceptId) =>
         contentPieces.map(
           (piece): Content =>
