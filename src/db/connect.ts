@@ -1,6 +1,6 @@
-import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
+import { withTimeout } from '../async/timeout.ts'
 import { isTidingsError, TidingsError } from '../errors.ts'
 import { type Logger, redactSecrets } from '../logger.ts'
 import { classifyDatabaseError } from './failure.ts'
@@ -230,7 +230,6 @@ function mayBeStarting(error: unknown): boolean {
 /** Ends pools, and waits until the server has closed every connection. */
 async function closePools(pools: Pools, logger: Logger): Promise<void> {
   const deadline = AbortSignal.timeout(longestCloseMs)
-  const isLate = once(deadline, 'abort').then(() => 'late')
   const all = pools.opened
   const end = async () => {
     // A pool that ends drops the requests waiting for a connection: their statements would hang
@@ -239,7 +238,7 @@ async function closePools(pools: Pools, logger: Logger): Promise<void> {
     await Promise.all(all.map((pool) => pool.end()))
     while (pools.size > 0 && !deadline.aborted) await delay(5)
   }
-  if ((await Promise.race([end(), isLate])) === 'late')
+  if (!(await withTimeout(longestCloseMs, end())))
     logger.warn(
       { connections: pools.size, afterMs: longestCloseMs },
       'failed to close connections to the database in time',

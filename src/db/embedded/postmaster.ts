@@ -2,8 +2,8 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { withTimeout } from '../../async/timeout.ts'
 import type { Logger } from '../../logger.ts'
 import { type Account, type Binaries, postgresEnvironment } from './binaries.ts'
 import { isPostmasterOf, waitForExit } from './process.ts'
@@ -74,13 +74,7 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Postm
   }
   process.once('exit', lastResort)
   void ended.then(() => process.removeListener('exit', lastResort))
-  const waitForEnd = async (waitMs: number) => {
-    const timeout = new AbortController()
-    const tooLong = delay(waitMs, false, { signal: timeout.signal }).catch(() => false)
-    const isEnded = await Promise.race([ended.then(() => true), tooLong])
-    timeout.abort()
-    return isEnded
-  }
+  const waitForEnd = (waitMs: number) => withTimeout(waitMs, ended)
   return {
     pid,
     ended,

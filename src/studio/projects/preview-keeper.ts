@@ -1,3 +1,4 @@
+import { createSingleFlight } from '../../async/single-flight.ts'
 import type { Logger } from '../../logger.ts'
 import type { Previews } from './previews.ts'
 
@@ -17,27 +18,20 @@ export function createPreviewKeeper(options: {
   readonly logger: Logger
 }): PreviewKeeper {
   const { previews, idleMs, logger } = options
-  let looking: Promise<void> | undefined
-  const look = (): Promise<void> => {
-    looking ??= previews
-      .stopIdle(idleMs)
-      .then(
-        (count) => {
-          if (count > 0) logger.info({ count }, 'stopped idle previews')
-        },
-        (error: unknown) => logger.warn({ err: error }, 'failed to find idle previews; retrying at the next check'),
-      )
-      .finally(() => {
-        looking = undefined
-      })
-    return looking
-  }
+  const look = createSingleFlight(() =>
+    previews.stopIdle(idleMs).then(
+      (count) => {
+        if (count > 0) logger.info({ count }, 'stopped idle previews')
+      },
+      (error: unknown) => logger.warn({ err: error }, 'failed to find idle previews; retrying at the next check'),
+    ),
+  )
   const timer = setInterval(() => void look(), Math.min(longestLookMs, Math.max(shortestLookMs, idleMs / 4))).unref()
   return {
     look,
     async [Symbol.asyncDispose]() {
       clearInterval(timer)
-      await looking
+      await look.pending()
     },
   }
 }

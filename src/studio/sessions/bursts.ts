@@ -1,3 +1,5 @@
+import { withTimeout } from '../../async/timeout.ts'
+
 /**
  * Batches the values of a source: all that arrive within `everyMs` are yielded together, the first
  * immediately. No value is held back longer, even while the source is silent.
@@ -9,7 +11,9 @@ export async function* inBursts<T>(source: AsyncIterable<T>, everyMs: number): A
   let next = iterator.next()
   try {
     for (;;) {
-      const step = waiting.length === 0 ? await next : await orAfter(next, lastAt + everyMs - performance.now())
+      const leftMs = Math.max(0, lastAt + everyMs - performance.now())
+      const isThere = waiting.length === 0 || (await withTimeout(leftMs, next))
+      const step = isThere ? await next : undefined
       if (step?.done === true) break
       if (step !== undefined) {
         waiting.push(step.value)
@@ -28,18 +32,5 @@ export async function* inBursts<T>(source: AsyncIterable<T>, everyMs: number): A
   } finally {
     // Immediately, even while waiting for the next value.
     await iterator.return?.()
-  }
-}
-
-/** Resolves with the promise's value; with undefined when it takes longer. */
-async function orAfter<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), Math.max(0, ms))
-  })
-  try {
-    return await Promise.race([promise, late])
-  } finally {
-    clearTimeout(timer)
   }
 }
