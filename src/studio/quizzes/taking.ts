@@ -33,25 +33,9 @@ export interface Taking {
 }
 
 const maxAnswerCharacters = 500
-const columns = 'id, quiz_id, taker, answers, correct_count, question_count, created_at'
-interface AttemptRow {
-  id: string
-  quiz_id: string
-  taker: string
-  answers: AnsweredQuestion[]
-  correct_count: number
-  question_count: number
-  created_at: Date
-}
-const toAttempt = (row: AttemptRow): Attempt => ({
-  id: row.id,
-  quizId: row.quiz_id,
-  taker: row.taker,
-  answers: row.answers,
-  correctCount: row.correct_count,
-  questionCount: row.question_count,
-  createdAt: row.created_at,
-})
+/** The columns of `quiz_attempt`, named as the properties of an attempt. */
+const columns = `id, quiz_id as "quizId", taker, answers, correct_count as "correctCount", question_count as "questionCount",
+  created_at as "createdAt"`
 
 /** Creates the store of attempts; `read` provides published quizzes and their questions. */
 export function createTaking(
@@ -63,11 +47,11 @@ export function createTaking(
 ): Taking {
   const known = async (taker: string, key: string | undefined): Promise<Attempt | null> => {
     if (key === undefined) return null
-    const { rows } = await pool.query<AttemptRow>(
+    const { rows } = await pool.query<Attempt>(
       `select ${columns} from quiz_attempt where taker = $1 and submit_key = $2`,
       [taker, key],
     )
-    return rows[0] === undefined ? null : toAttempt(rows[0])
+    return rows[0] ?? null
   }
   return {
     async submit({ taker, quizId, answers, idempotencyKey }) {
@@ -78,7 +62,7 @@ export function createTaking(
       const quiz = await read.published(quizId)
       if (quiz === null) throw new TidingsError('NOT_FOUND', `There is no published quiz "${quizId}"`, { id: quizId })
       const graded = grade(await read.questions(quizId), answers)
-      const { rows } = await pool.query<AttemptRow>(
+      const { rows } = await pool.query<Attempt>(
         `insert into quiz_attempt (id, quiz_id, taker, answers, correct_count, question_count, submit_key)
          values ($1, $2, $3, $4, $5, $6, $7)
          on conflict (taker, submit_key) where submit_key is not null do nothing returning ${columns}`,
@@ -92,22 +76,22 @@ export function createTaking(
           idempotencyKey ?? null,
         ],
       )
-      if (rows[0] !== undefined) return toAttempt(rows[0])
+      if (rows[0] !== undefined) return rows[0]
       // Submitted twice concurrently.
       const simultaneous = await known(taker, idempotencyKey)
       if (simultaneous === null) throw new Error('The attempt was neither stored nor there')
       return sameOrRefused(simultaneous, { quizId, answers })
     },
     async attemptsOf(taker, quizIds) {
-      const { rows } = await pool.query<AttemptRow>(
+      const { rows } = await pool.query<Attempt>(
         `select ${columns} from quiz_attempt where taker = $1 and quiz_id = any($2::text[]) order by created_at desc, id desc`,
         [taker, quizIds],
       )
-      return quizIds.map((id) => rows.filter((row) => row.quiz_id === id).map(toAttempt))
+      return quizIds.map((id) => rows.filter(({ quizId }) => quizId === id))
     },
     async attempt(id) {
-      const { rows } = await pool.query<AttemptRow>(`select ${columns} from quiz_attempt where id = $1`, [id])
-      return rows[0] === undefined ? null : toAttempt(rows[0])
+      const { rows } = await pool.query<Attempt>(`select ${columns} from quiz_attempt where id = $1`, [id])
+      return rows[0] ?? null
     },
   }
 }

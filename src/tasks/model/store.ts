@@ -1,15 +1,6 @@
 import { createBatchLoader } from '../../async/batch-loader.ts'
 import type { Database } from '../../db/connect.ts'
-import type { JsonObject } from '../../db/tables.ts'
-import {
-  type AttemptEntry,
-  type FailureState,
-  type ProgressState,
-  type Task,
-  type TaskItem,
-  type TaskStatus,
-  taskTopic,
-} from './task.ts'
+import { type Task, type TaskItem, type TaskStatus, taskTopic } from './task.ts'
 
 /** Reads tasks from the database. Single reads requested in the same tick share a query. */
 export interface TaskStore {
@@ -53,69 +44,11 @@ export interface TaskSnapshotState {
   readonly items: readonly TaskItem[]
 }
 
-/** A row of {@link taskColumns}. */
-interface TaskRow {
-  id: string
-  kind: string
-  status: TaskStatus
-  owner: string
-  subject: string | null
-  input: JsonObject
-  attempt: number
-  max_attempts: number
-  attempts: readonly AttemptEntry[]
-  progress: ProgressState
-  result: JsonObject | null
-  error: FailureState | null
-  cancel_reason: string | null
-  retry_of: string | null
-  trace: string | null
-  variant: string | null
-  size: number | null
-  worker: string | null
-  next_attempt_at: Date | null
-  created_at: Date
-  started_at: Date | null
-  finished_at: Date | null
-  seq: number
-}
-
-/**
- * The columns that {@link toTask} needs, from `task k join topic t on t.name = 'task:' || k.id`.
- */
-const taskColumns = `k.id, k.kind, k.status, k.owner, k.subject, k.input, k.attempt, k.max_attempts, k.attempts, k.progress, k.result, k.error,
-  k.cancel_reason, k.retry_of, k.trace, k.variant, k.size, k.worker, k.next_attempt_at, k.created_at, k.started_at, k.finished_at, t.seq`
-/** The source of {@link taskColumns}. */
+/** The columns of {@link taskSource}, named as the properties of a task. */
+const taskColumns = `k.id, k.kind, k.status, k.owner, k.subject, k.input, k.attempt, k.max_attempts as "maxAttempts", k.attempts, k.progress,
+  k.result, k.error, k.cancel_reason as "cancelReason", k.retry_of as "retryOf", k.trace, k.variant, k.size, k.worker,
+  k.next_attempt_at as "nextAttemptAt", k.created_at as "createdAt", k.started_at as "startedAt", k.finished_at as "finishedAt", t.seq`
 const taskSource = `task k join topic t on t.name = 'task:' || k.id`
-
-/** Converts a row to a task. */
-function toTask(row: TaskRow): Task {
-  return {
-    id: row.id,
-    kind: row.kind,
-    status: row.status,
-    owner: row.owner,
-    subject: row.subject,
-    input: row.input,
-    attempt: row.attempt,
-    maxAttempts: row.max_attempts,
-    attempts: row.attempts,
-    progress: row.progress,
-    result: row.result,
-    error: row.error,
-    cancelReason: row.cancel_reason,
-    retryOf: row.retry_of,
-    trace: row.trace,
-    variant: row.variant,
-    size: row.size,
-    worker: row.worker,
-    nextAttemptAt: row.next_attempt_at,
-    createdAt: row.created_at,
-    startedAt: row.started_at,
-    finishedAt: row.finished_at,
-    seq: row.seq,
-  }
-}
 
 /**
  * An item cannot be running when its task is not: an attempt that ended leaves the row of its last
@@ -137,18 +70,18 @@ export function createTaskStore(database: Database): TaskStore {
   const { pool } = database
   // Many concurrent reads of the same task cost one query and share one object.
   const get = createBatchLoader<string, Task | null>(async (ids) => {
-    const { rows } = await pool.query<TaskRow>({
+    const { rows } = await pool.query<Task>({
       name: 'tidings-tasks',
       // The rows of erased tasks remain for a while, without an owner.
       text: `select ${taskColumns} from ${taskSource} where k.id = any($1::text[]) and k.owner <> ''`,
       values: [possibleIds(ids)],
     })
-    const byId = new Map(rows.map((row) => [row.id, toTask(row)]))
+    const byId = new Map(rows.map((task) => [task.id, task]))
     return ids.map((id) => byId.get(id) ?? null)
   })
   const snapshot = createBatchLoader<string, TaskSnapshot | null>(async (ids) => {
     // One statement, so that rows, items and seqs are consistent.
-    const { rows } = await pool.query<TaskRow & { items: TaskItem[] | null }>({
+    const { rows } = await pool.query<Task & { items: TaskItem[] | null }>({
       name: 'tidings-snapshots',
       text: `select ${taskColumns}, (
           select jsonb_agg(jsonb_build_object('key', i.key, 'position', i.position, 'label', i.label, 'status', ${itemStatus},
@@ -159,7 +92,7 @@ export function createTaskStore(database: Database): TaskStore {
       values: [possibleIds(ids)],
     })
     const byId = new Map(
-      rows.map((row) => [row.id, { seq: row.seq, state: { task: toTask(row), items: row.items ?? [] } }]),
+      rows.map(({ items, ...task }) => [task.id, { seq: task.seq, state: { task, items: items ?? [] } }]),
     )
     return ids.map((id) => byId.get(id) ?? null)
   })
@@ -179,7 +112,7 @@ export function createTaskStore(database: Database): TaskStore {
     },
     snapshot,
     async list({ owner, only, statuses, kinds, before, limit }) {
-      const { rows } = await pool.query<TaskRow>(
+      const { rows } = await pool.query<Task>(
         `select ${taskColumns} from ${taskSource}
          where k.owner = $1 and ($2::text[] is null or k.status = any($2::text[]))
            and ($3::timestamptz is null or (k.created_at, k.id) < ($3::timestamptz, $4::text))
@@ -197,16 +130,16 @@ export function createTaskStore(database: Database): TaskStore {
           kinds ?? null,
         ],
       )
-      return rows.map(toTask)
+      return rows
     },
     async activeFor(subjects) {
-      const { rows } = await pool.query<TaskRow>(
+      const { rows } = await pool.query<Task>(
         `select distinct on (k.subject) ${taskColumns} from ${taskSource}
          where k.subject = any($1::text[]) and k.status in ('QUEUED', 'RUNNING', 'RETRYING')
          order by k.subject, k.created_at desc, k.id desc`,
         [subjects],
       )
-      const bySubject = new Map(rows.map((row) => [row.subject, toTask(row)]))
+      const bySubject = new Map(rows.map((task) => [task.subject, task]))
       return subjects.map((subject) => bySubject.get(subject) ?? null)
     },
     async outputs(id, seq) {
