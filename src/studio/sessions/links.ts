@@ -63,23 +63,9 @@ const maxLinks = 50
 /** Maximum lifetime of a link: 30 days. */
 const maxLifetimeMinutes = 43_200
 
-interface LinkRow {
-  id: string
-  session_id: string
-  is_single_use: boolean
-  use_count: number
-  created_at: Date
-  expires_at: Date
-}
-
-const toInvitation = (row: LinkRow): Invitation => ({
-  id: row.id,
-  sessionId: row.session_id,
-  isSingleUse: row.is_single_use,
-  useCount: row.use_count,
-  createdAt: row.created_at,
-  expiresAt: row.expires_at,
-})
+/** The columns of `session_link`, named as the properties of an invitation. */
+const columns = `id, session_id as "sessionId", is_single_use as "isSingleUse", use_count as "useCount", created_at as "createdAt",
+  expires_at as "expiresAt"`
 const digestOf = (token: string): string => createHash('sha256').update(token).digest('base64url')
 const noLink = (id: string): TidingsError => new TidingsError('NOT_FOUND', `There is no invitation "${id}"`, { id })
 
@@ -95,24 +81,24 @@ export function createLinks(options: { readonly database: Database; readonly adm
         await lockOwnSession(client, sessionId, owner)
         await client.query('delete from session_link where session_id = $1 and expires_at <= now()', [sessionId])
         const token = randomBytes(24).toString('base64url')
-        const { rows } = await client.query<LinkRow>(
+        const { rows } = await client.query<Invitation>(
           `insert into session_link (id, digest, session_id, created_by, expires_at, is_single_use)
            select $1, $2, $3, $4, now() + $5 * interval '1 minute', $6
-           where (select count(*) from session_link where session_id = $3) < ${maxLinks} returning *`,
+           where (select count(*) from session_link where session_id = $3) < ${maxLinks} returning ${columns}`,
           [typeid('invitation').toString(), digestOf(token), sessionId, owner, lifetimeMinutes, isSingleUse],
         )
-        const [row] = rows
-        if (row === undefined)
+        const [invitation] = rows
+        if (invitation === undefined)
           throw new TidingsError('CONFLICT', `The session has ${maxLinks} invitation links; revoke one of them first`)
-        return { token, invitation: toInvitation(row) }
+        return { token, invitation }
       }),
     async list(sessionId, owner) {
       await requireOwnSession(database, sessionId, owner)
-      const { rows } = await pool.query<LinkRow>(
-        'select * from session_link where session_id = $1 and expires_at > now() order by created_at desc, id desc',
+      const { rows } = await pool.query<Invitation>(
+        `select ${columns} from session_link where session_id = $1 and expires_at > now() order by created_at desc, id desc`,
         [sessionId],
       )
-      return rows.map(toInvitation)
+      return rows
     },
     revoke: (id, owner) =>
       withTransaction(database, async (client) => {
@@ -130,19 +116,19 @@ export function createLinks(options: { readonly database: Database; readonly adm
       }),
     async join(token, userId) {
       const digest = digestOf(token)
-      const { rows } = await pool.query<LinkRow & { is_expired: boolean }>(
-        'select *, expires_at <= now() as is_expired from session_link where digest = $1',
+      const { rows } = await pool.query<Invitation & { isExpired: boolean }>(
+        `select ${columns}, expires_at <= now() as "isExpired" from session_link where digest = $1`,
         [digest],
       )
       const [link] = rows
       if (link === undefined)
         throw new TidingsError('NOT_FOUND', 'There is no such invitation, or it was revoked; ask for a new link')
-      if (link.is_expired)
+      if (link.isExpired)
         throw new TidingsError(
           'CONFLICT',
-          `This invitation expired at ${link.expires_at.toISOString()}; ask for a new link`,
+          `This invitation expired at ${link.expiresAt.toISOString()}; ask for a new link`,
         )
-      const sessionId = link.session_id
+      const { sessionId } = link
       await admit(sessionId, userId, {
         lock: async (client) => {
           const sessions = await client.query<SessionRow>('select * from session where id = $1 for no key update', [
