@@ -1,9 +1,14 @@
-import { guardIterable, mapIterable } from '../../src/async/interruptible.ts'
-import type { Guard, SharedTopic, StartingPoint } from '../../src/live/execute/shared-field.ts'
-import { type SharedField, shareExecution } from '../../src/live/execute/shared-field.ts'
+import {
+  type EphemeralSource,
+  type Guard,
+  type SharedField,
+  type SharedTopic,
+  type StartingPoint,
+  shareExecution,
+} from '../../src/live/execute/shared-field.ts'
 import { createCursorFormat } from '../../src/log/cursor.ts'
 import type { LogEvent } from '../../src/log/event.ts'
-import { type Followed, follow } from '../../src/log/follow.ts'
+import type { Followed } from '../../src/log/follow.ts'
 import { noteSubscription } from './audit-subscription.ts'
 import type { Context } from './context.ts'
 import { guardWithPresence } from './presence.ts'
@@ -33,18 +38,12 @@ export interface ToldTopic<S, E> {
   /** Whether subscribers count as present; false by default. */
   readonly isPresenceKept?: boolean
   /**
-   * A state outside the log, published when it changes and retained until the next change. It is
-   * inserted between events with the seq of the event before it, so the event's type must be in
-   * `ephemeralEvents` of `src/protocol.ts`. Published by live delivery only: not to polling clients,
-   * nor where the operation has viewer-dependent fields.
+   * Events outside the log. They are inserted between events with the seq of the event before them,
+   * so their type must be in `ephemeralEvents` of `src/protocol.ts`.
    */
-  readonly retained?: {
-    /**
-     * Calls `tell` with the state, now and after each change, until the returned function is
-     * called.
-     */
-    readonly watch: (tell: (state: unknown) => void) => () => void
-    readonly read: (state: unknown, place: EventPlace) => E
+  readonly ephemeral?: EphemeralSource<S> & {
+    /** @param last - the event before it; undefined if none has been read yet */
+    readonly toEvent: (report: unknown, place: EventPlace, last: E | undefined) => E
   }
 }
 
@@ -55,8 +54,7 @@ export interface StartingArguments {
 }
 
 /**
- * Turns a field into a subscription to a topic, by spreading into its options: delivery is shared
- * by all subscribers of the same operation, and separate for polling clients. The arguments `after`
+ * Turns a field into a subscription to a topic, by spreading into its options. The arguments `after`
  * and `fromStart`, if present, have the same meaning in all subscriptions.
  *
  * @param open - finds the topic on behalf of the viewer in the context; throws a `TidingsError`
@@ -66,14 +64,14 @@ export function subscribeToTopic<A extends object, S, E>(
   open: (args: A, context: Context) => Promise<ToldTopic<S, E>>,
 ): {
   readonly extensions: { readonly live: unknown }
-  subscribe(parent: unknown, args: A & StartingArguments, context: Context): Promise<AsyncIterableIterator<E>>
+  subscribe(parent: unknown, args: A & StartingArguments, context: Context): AsyncIterableIterator<E>
   resolve(event: E): E
 } {
   const shared: SharedField<Context, S> = {
     startingArguments: ['after', 'fromStart'],
     startOf: (args) => startOf(args as StartingArguments),
     open: async (args, context) => {
-      const { read, retained, ...told } = await noteSubscription(context, () => open(args as A, context))
+      const { read, ephemeral, ...told } = await noteSubscription(context, () => open(args as A, context))
       const placeOf = createEventPlaces(context, told.topic)
       return {
         isLast: () => false,
@@ -81,36 +79,27 @@ export function subscribeToTopic<A extends object, S, E>(
         join: () => null,
         ...told,
         guard: guardOf(told, context),
+        ephemeral,
         createReader() {
+          let last: E | undefined
           return {
-            read: (followed) => read(followed, placeOf(followed)),
-            readEphemeral(state, seq) {
-              if (retained === undefined) throw new Error(`The topic "${told.topic}" has no ephemeral events`)
-              return retained.read(state, placeOf({ seq }))
+            read: (followed) => {
+              last = read(followed, placeOf(followed))
+              return last
+            },
+            readEphemeral(report, seq) {
+              if (ephemeral === undefined) throw new Error(`The topic "${told.topic}" has no ephemeral events`)
+              return ephemeral.toEvent(report, placeOf({ seq }), last)
             },
           }
         },
-        ...(retained === undefined
-          ? {}
-          : { ephemeral: { isWanted: true, isWantedAfter: () => true, isRetained: true, watch: retained.watch } }),
       }
     },
   }
   return {
     ...shareExecution(shared),
-    async subscribe(_, args, context) {
-      const told = await noteSubscription(context, () => open(args, context))
-      const { topic, snapshot, isLast = () => false, read } = told
-      const guard = guardOf(told, context)
-      const { reader, feeds } = context.engine
-      const followed = follow(
-        { reader, feeds },
-        { topic, snapshot, isLast, catchUpOnly: context.catchUp, ...startOf(args) },
-      )
-      const placeOf = createEventPlaces(context, topic)
-      return mapIterable(guard === undefined ? followed : guardIterable(followed, guard), (one) =>
-        read(one, placeOf(one)),
-      )
+    subscribe() {
+      throw new Error('Subscriptions to topics are executed by `createLive` of src/live/live.ts')
     },
     resolve: (event) => event,
   }

@@ -1,13 +1,13 @@
 import type { JsonObject } from '../../src/db/tables.ts'
-import { createCursorFormat } from '../../src/log/cursor.ts'
 import type { LogEvent } from '../../src/log/event.ts'
-import { type FailureState, isFinal, type Task, type TaskStatus, taskTopic } from '../../src/tasks/model/task.ts'
+import type { Followed } from '../../src/log/follow.ts'
+import type { TaskSnapshotState } from '../../src/tasks/model/store.ts'
+import { type FailureState, isFinal, type Task, type TaskStatus } from '../../src/tasks/model/task.ts'
 import type { QueuePosition } from '../../src/tasks/queue/positions.ts'
-import type { Watched } from '../../src/tasks/watch/watch.ts'
 import { builder } from '../kit/builder.ts'
 import type { Context } from '../kit/context.ts'
 import type { TaskSource } from '../kit/refs.ts'
-import { defineTopicEvents, promised, type TopicEvent } from '../kit/topic-event.ts'
+import { defineTopicEvents, type EventPlace, promised, type TopicEvent } from '../kit/topic-event.ts'
 import { progress, progressOf } from './progress.ts'
 import { progressOfTask, taskStatus } from './task.ts'
 
@@ -26,60 +26,34 @@ export interface EventSource extends TopicEvent {
 }
 
 /**
- * Creates the function that converts followed events to events of the API; one for each task and
- * subscription.
+ * Converts a followed event to an event of the API.
  *
- * @param earlier - the current task; its input is not retained, because it may be large
+ * @param task - the task when the subscription started
  */
-export function createEventReader(
-  log: { readonly epoch: string },
-  taskId: string,
-  earlier?: Task,
-): (watched: Watched) => EventSource {
-  const kept = earlier === undefined ? undefined : { ...earlier, input: {} }
-  const cursorOf = createCursorFormat(log, taskTopic(taskId))
-  let last: { readonly status: TaskStatus; readonly progress: unknown } = { status: 'QUEUED', progress: null }
-  return (watched) => {
-    switch (watched.is) {
-      case 'event': {
-        const source = toEventSource(watched.event, taskId, cursorOf)
-        last = { status: source.status, progress: source.payload['progress'] }
-        return isFinal(source.status) ? { ...source, earlier: kept } : source
-      }
-      case 'snapshot': {
-        const { task, items } = watched.state
-        last = { status: task.status, progress: task.progress }
-        return {
-          type: 'TaskSnapshot',
-          taskId,
-          cursor: cursorOf(watched.seq),
-          seq: watched.seq,
-          at: new Date().toISOString(),
-          status: task.status,
-          payload: {},
-          reason: watched.reason,
-          snapshot: { task, items },
-        }
-      }
-      case 'queueMoved':
-        return {
-          type: 'TaskQueueMoved',
-          taskId,
-          cursor: cursorOf(watched.seq),
-          seq: watched.seq,
-          at: watched.at,
-          status: last.status,
-          payload: { progress: last.progress },
-          place: watched.place,
-        }
-    }
+export function readTaskEvent(followed: Followed<TaskSnapshotState>, place: EventPlace, task: Task): EventSource {
+  if (followed.is === 'event') {
+    const source = toEventSource(followed.event, task.id, place)
+    return isFinal(source.status) ? { ...source, earlier: task } : source
   }
+  const { reason, state } = followed
+  const { status } = state.task
+  return { ...place, type: 'TaskSnapshot', taskId: task.id, status, payload: {}, reason, snapshot: state }
+}
+
+/** Creates the event of a changed queue position, with the progress of the event before it. */
+export function readQueueMoved(
+  position: QueuePosition,
+  place: EventPlace,
+  { task, last }: { readonly task: Task; readonly last: EventSource | undefined },
+): EventSource {
+  const progress = last?.payload['progress'] ?? last?.snapshot?.task.progress ?? task.progress
+  const payload = { progress: progress as JsonObject[string] }
+  return { ...place, type: 'TaskQueueMoved', taskId: task.id, status: 'QUEUED', payload, place: position }
 }
 
 /** Converts an event of the log to an event of the API. */
-export function toEventSource(event: LogEvent, taskId: string, cursorOf: (seq: number) => string): EventSource {
-  const { type, seq, at, payload } = event
-  return { type, taskId, cursor: cursorOf(seq), seq, at, status: payload['status'] as TaskStatus, payload }
+export function toEventSource({ type, payload }: LogEvent, taskId: string, place: EventPlace): EventSource {
+  return { ...place, type, taskId, status: payload['status'] as TaskStatus, payload }
 }
 
 /**

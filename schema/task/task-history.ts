@@ -23,7 +23,8 @@ async function readHistory(
   const cursorOf = createCursorFormat(reader, topic)
   return {
     edges: events.slice(0, size).map((event) => {
-      const node = { ...toEventSource(event, task.id, cursorOf), earlier: task }
+      const { seq, at } = event
+      const node = { ...toEventSource(event, task.id, { cursor: cursorOf(seq), seq, at }), earlier: task }
       return { cursor: node.cursor, node }
     }),
     hasNextPage: events.length > size,

@@ -97,54 +97,6 @@ export function createWakeUp(signal: AbortSignal): { set(): void; wait(): Promis
   }
 }
 
-/**
- * Ends an iterable with an error when `guard` calls `revoke`, even while it waits. `guard` starts
- * with the first `next()` and is stopped when the iteration ends for any reason.
- */
-export function guardIterable<T>(
-  source: AsyncIterableIterator<T, undefined>,
-  guard: (revoke: (error: Error) => void) => () => void,
-): AsyncIterableIterator<T, undefined> {
-  const done: IteratorReturnResult<undefined> = { done: true, value: undefined }
-  let revoked: Error | undefined
-  let stop: (() => void) | undefined
-  let isOver = false
-  const end = (): void => {
-    if (isOver) return
-    isOver = true
-    stop?.()
-  }
-  const guarded: AsyncIterableIterator<T, undefined> = {
-    async next() {
-      if (isOver) return done
-      stop ??= guard((error) => {
-        revoked = error
-        // Completes the pending `next()`, if any.
-        void source.return?.()
-      })
-      try {
-        const result = await source.next()
-        // The iteration was returned, or has failed for another pending next().
-        if (isOver) return done
-        if (revoked !== undefined) throw revoked
-        if (result.done) end()
-        return result
-      } catch (error) {
-        // A consumer does not call `return()` after a failure, and may call `next()` again.
-        end()
-        throw error
-      }
-    },
-    async return() {
-      end()
-      await source.return?.()
-      return done
-    },
-    [Symbol.asyncIterator]: () => guarded,
-  }
-  return guarded
-}
-
 /** Maps an iterable without delaying its `return()`. */
 export function mapIterable<T, U>(
   source: AsyncIterableIterator<T, undefined>,

@@ -1,5 +1,4 @@
 import {
-  type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
   execute,
@@ -8,6 +7,7 @@ import {
   locatedError,
 } from 'graphql'
 import { createEndOfTurn } from '../async/end-of-turn.ts'
+import { onEnd } from '../async/on-end.ts'
 import { TidingsError } from '../errors.ts'
 import type { Feeds } from '../log/feed.ts'
 import type { LogReader } from '../log/read.ts'
@@ -16,6 +16,7 @@ import { noTracing, type Tracing } from '../tracing/tracing.ts'
 import { createPayload, cursorOfSource, type Payload } from './deliver/frames.ts'
 import { createGroup } from './deliver/group.ts'
 import { iterateNothing, iterateStream } from './deliver/iterate.ts'
+import { registerOperation } from './deliver/register-operation.ts'
 import type { Rendered, Rendering } from './deliver/rendering.ts'
 import type { SinkOperation } from './deliver/sink.ts'
 import { createSocketSink, type SocketSink } from './deliver/socket-sink.ts'
@@ -43,26 +44,24 @@ interface LiveContext {
    * @default 1
    */
   readonly budgetShare?: number | undefined
-  /** Whether to complete once the subscription has caught up: it is then executed on its own. */
+  /** Whether to complete once the subscription has caught up. */
   readonly catchUp?: boolean | undefined
-  /** Whether the viewer's token is scoped: fields that depend on that are executed per viewer. */
+  /** Whether the viewer's token is scoped: operations with fields that depend on that are executed per viewer. */
   readonly isLimited?: boolean | undefined
 }
 
-/** Live delivery: subscriptions to fields that share their executions. */
+/** Live delivery: subscriptions to topics. */
 export interface Live {
   /**
-   * Replaces graphql's `subscribe` for all fields; operations that are not shared are delegated to
-   * graphql.
+   * Replaces graphql's `subscribe` for all fields; subscriptions that do not follow a topic are
+   * delegated to graphql.
    *
-   * With a `sinkOperation` in its context, the payloads of a shared subscription are written to its sink, and
-   * the returned iterable never yields: it ends with the topic, and fails if the subscription
-   * fails. Without one it yields results, whose text `serialisedOf` returns. `onOver` is called
-   * once, when a started subscription has ended for any reason.
+   * With a `sinkOperation` in its context, the payloads of a topic are written to that sink, and the
+   * returned iterable never yields: it ends with the topic, and fails if the subscription fails.
+   * Without one it yields results, whose text `serialisedOf` returns. `onOver` is called once, when
+   * a started subscription has ended for any reason.
    */
   subscribe(args: ExecutionArgs, onOver?: () => void): Promise<AsyncIterable<ExecutionResult> | ExecutionResult>
-  /** Whether an operation is a shared subscription; `isLimited` as in the context. */
-  shares(document: DocumentNode, operationName: string | null | undefined, isLimited: boolean): boolean
   /** Creates the sink of a WebSocket and its underlying TCP socket. */
   openSocket(options: Omit<Parameters<typeof createSocketSink>[0], 'common'>): SocketSink
   readonly counters: Readonly<LiveCounters>
@@ -117,8 +116,10 @@ export function createLive(options: {
     leftCorked: 0,
     ws: { payloads: 0, bytes: 0 },
     sse: { payloads: 0, bytes: 0 },
+    polling: { payloads: 0, bytes: 0 },
   }
   const entries = new Map<string, Entry>()
+  let individuals = 0
   const groups = { feeds, rendered: new WeakMap() as Rendered, turn, tracing }
   const budgetBytes = config.MAX_SOCKET_BUFFER_BYTES
   const patienceMs = config.SLOW_READER_MS
@@ -150,11 +151,12 @@ export function createLive(options: {
     return createPayload(JSON.stringify(format(result)), cursor)
   }
   const render =
-    ({ plan, variableValues }: SharedOperation) =>
+    ({ plan, variableValues, isShared }: SharedOperation, viewerContext: unknown) =>
     (rootValue: unknown): Rendering => {
       counters.executed++
       const cursor = cursorOfSource(rootValue)
-      const text = plan.execute(rootValue, eventContext)
+      // A resolver that reads the viewer usually loads something, which only graphql-js can execute.
+      const text = isShared ? plan.execute(rootValue, eventContext) : null
       if (text !== null) return createPayload(text, cursor)
       counters.interpreted++
       const { document, operationName } = plan
@@ -162,7 +164,7 @@ export function createLive(options: {
         schema,
         document,
         rootValue,
-        contextValue: eventContext,
+        contextValue: isShared ? eventContext : viewerContext,
         variableValues,
         ...(operationName === undefined ? {} : { operationName }),
       })
@@ -171,18 +173,34 @@ export function createLive(options: {
         : toPayload(result as ExecutionResult, cursor)
     }
 
+  /** Executes a subscription that does not follow a topic. */
+  const delegate = async (
+    args: ExecutionArgs,
+    sinkOperation: SinkOperation | undefined,
+    onOver: () => void,
+  ): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> => {
+    const source = await subscribeAlone(args)
+    if (!(Symbol.asyncIterator in source)) {
+      onOver()
+      return source
+    }
+    const results = onEnd(source, onOver)
+    return sinkOperation === undefined ? results : registerOperation(results, sinkOperation, mask)
+  }
+
   const enter = async (operation: SharedOperation, context: unknown): Promise<Entered> => {
     const { field, args } = operation
     // Authorizes every viewer before anything is shared.
     const topic = await field.open(args, context)
+    const { isShared } = operation
     // For some fields the topic depends on the viewer, such as an inbox, and the operation does not
-    // show it.
-    const key = `${topic.topic} ${operation.key}`
+    // show it. An operation that depends on the viewer has a group of its own.
+    const key = `${topic.topic} ${operation.key}${isShared ? '' : ` ${++individuals}`}`
     let entry = entries.get(key)
     if (entry === undefined) {
       entry = {
         key,
-        group: createGroup({ groups, topic, render: render(operation) }),
+        group: createGroup({ groups, topic, render: render(operation, context), isShared }),
         users: 0,
       }
       // Every subscriber that awaits it also receives the error.
@@ -197,10 +215,11 @@ export function createLive(options: {
   const attach = (
     { field, args }: SharedOperation,
     entered: Entered,
-    sinkOperation: SinkOperation,
+    { sinkOperation, isCatchUp = false }: { readonly sinkOperation: SinkOperation; readonly isCatchUp?: boolean },
     ending: Ending,
     onOver: () => void,
-  ): Subscriber => createSubscriber({ delivery, ...entered, start: field.startOf(args), sinkOperation, ending, onOver })
+  ): Subscriber =>
+    createSubscriber({ delivery, ...entered, start: field.startOf(args), isCatchUp, sinkOperation, ending, onOver })
 
   return {
     counters,
@@ -214,11 +233,10 @@ export function createLive(options: {
       return counts
     },
     openSocket: (given) => createSocketSink({ ...given, common: socketSinks }),
-    shares: plans.shares,
     async subscribe(args, onOver = () => undefined) {
       const context = (args.contextValue ?? {}) as LiveContext
-      const operation = context.catchUp === true ? null : plans.read(args, context.isLimited === true)
-      if (operation === null) return subscribeAlone(args)
+      const operation = plans.read(args, context.isLimited === true)
+      if (operation === null) return delegate(args, context.sinkOperation, onOver)
       if (isErrors(operation)) {
         onOver()
         return { errors: operation }
@@ -233,12 +251,15 @@ export function createLive(options: {
       }
       const { sinkOperation } = context
       if (sinkOperation !== undefined)
-        return iterateNothing(sinkOperation.sink, (ending) => attach(operation, entered, sinkOperation, ending, onOver))
+        return iterateNothing(sinkOperation.sink, (ending) =>
+          attach(operation, entered, { sinkOperation }, ending, onOver),
+        )
+      const isCatchUp = context.catchUp === true
       const stream = createStreamSink({
         budgetBytes: budgetBytes * (context.budgetShare ?? 1),
         patienceMs,
         onCaughtUp: context.onCaughtUp,
-        sent: counters.sse,
+        sent: isCatchUp ? counters.polling : counters.sse,
         giveUp() {
           counters.givenUp++
           context.cut?.()
@@ -248,7 +269,7 @@ export function createLive(options: {
       const subscriber = attach(
         operation,
         entered,
-        { sink: stream.sink, operationId: noOperationId, number: 0 },
+        { sinkOperation: { sink: stream.sink, operationId: noOperationId, number: 0 }, isCatchUp },
         stream,
         onOver,
       )

@@ -33,11 +33,6 @@ export interface FollowOptions<S> {
    */
   readonly snapshot: () => Promise<{ readonly seq: number; readonly state: S } | null>
   /**
-   * Whether to complete once everything that was in the log at the start has been emitted. For
-   * polling.
-   */
-  readonly catchUpOnly?: boolean
-  /**
    * Called when every known event of the topic, up to and including `seq`, has been emitted and the
    * iterator would wait. Returning true ends the iteration: the caller must receive the following
    * events another way, from this moment on.
@@ -83,7 +78,7 @@ export function follow<S>(
 
 async function* run<S>(
   { reader, feeds }: { readonly reader: LogReader; readonly feeds: Feeds },
-  { topic, after, fromStart = false, snapshot, catchUpOnly = false, onCaughtUp, isLast }: FollowOptions<S>,
+  { topic, after, fromStart = false, snapshot, onCaughtUp, isLast }: FollowOptions<S>,
   signal: AbortSignal,
 ): AsyncGenerator<Followed<S>, void, undefined> {
   const cursor = after === undefined ? undefined : parseCursor(after, topic)
@@ -130,7 +125,6 @@ async function* run<S>(
     }
 
     const head = await look()
-    const goal = head.seq
     const isAhead = cursor !== undefined && cursor.epoch === reader.epoch && cursor.seq > head.seq
     if (isAhead) await feeds.reportAhead(topic)
     if (cursor !== undefined && (isAhead || cursor.epoch !== reader.epoch)) {
@@ -172,8 +166,7 @@ async function* run<S>(
           yield { is: 'event', event }
           if (isLast(event)) return
         }
-      } else if (catchUpOnly && at >= goal) return
-      else if (onCaughtUp?.(at) === true) return
+      } else if (onCaughtUp?.(at) === true) return
       else await wakeUp.wait()
     }
   } finally {

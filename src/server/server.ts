@@ -45,7 +45,7 @@ export interface ServerOptions {
   /** Creates the context of resolvers; called for each operation. */
   readonly createContext: CreateContext
   /**
-   * Live delivery of fields that share executions; without it each subscriber has its own
+   * Live delivery of fields that follow a topic; without it each subscriber has its own
    * execution.
    */
   readonly live?: Live | undefined
@@ -189,7 +189,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const protocol = createSocketProtocol({
     ...door,
     api,
-    live,
     tokens,
     maskError,
     maxSubscriptions: config.MAX_SUBSCRIPTIONS_PER_SOCKET,

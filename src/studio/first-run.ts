@@ -43,7 +43,7 @@ export async function prepareFirstRun(options: {
   if (roadmap !== undefined || (newest !== undefined && newest.name !== name)) return
   const document = newest ?? (await importHandbook(options))
   const active = await engine.store.activeFor([document.id])
-  if (active[0]) await untilOver(engine, active[0].id, active[0].kind, signal)
+  if (active[0]) await untilOver(engine, active[0].id, signal)
   if (signal.aborted) return
   const { task: roadmapTask, isNew } = await engine.tasks.start({
     kind: createRoadmapKind,
@@ -66,8 +66,8 @@ async function importHandbook({
   return document
 }
 
-async function untilOver(engine: Engine, taskId: string, kind: string, signal: AbortSignal): Promise<void> {
-  await using watched = engine.watch({ taskId, kind })
+async function untilOver(engine: Engine, taskId: string, signal: AbortSignal): Promise<void> {
+  await using watched = engine.watch({ taskId })
   const leave = (): void => void watched.return?.()
   signal.addEventListener('abort', leave, { once: true })
   // Ends after the terminal event, or when the process does.

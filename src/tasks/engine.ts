@@ -6,20 +6,21 @@ import { readBusKey, readBusName } from '../db/epoch.ts'
 import { type Appender, createAppender } from '../log/append.ts'
 import { type LogEvent, toMessage } from '../log/event.ts'
 import { createFeeds, type Feeds } from '../log/feed.ts'
+import { type Followed, type FollowOptions, follow } from '../log/follow.ts'
 import { createLogReader, type LogReader } from '../log/read.ts'
 import type { Logger } from '../logger.ts'
 import { createPresence, type Presence } from '../presence/presence.ts'
 import { noTracing, type Tracing } from '../tracing/tracing.ts'
 import { type CompletionHook, createCompletionHooks } from './model/completion-hooks.ts'
 import type { TaskDefinition } from './model/define-task.ts'
-import { createTaskStore, type TaskStore } from './model/store.ts'
+import { createTaskStore, type TaskSnapshotState, type TaskStore } from './model/store.ts'
+import { lastEventTypes, taskTopic } from './model/task.ts'
 import { createEstimates } from './queue/estimate.ts'
 import { createQueuePositions, type QueuePositions } from './queue/positions.ts'
 import { createWakeUps } from './queue/wake-ups.ts'
 import { configureKinds } from './start/configure.ts'
 import { controlChannel, createTaskService, type TaskParts, type TaskService } from './start/service.ts'
 import { createVisibility, type Visibility } from './watch/visibility.ts'
-import { type Watched, type WatchOptions, watchTask } from './watch/watch.ts'
 import { startWorker, type TaskWorker } from './worker/worker.ts'
 
 /** See {@link Engine.onAppended}. */
@@ -51,8 +52,19 @@ export interface Engine extends AsyncDisposable {
    * processes append as well. It must not throw.
    */
   onAppended(listener: AppendListener): () => void
-  /** Follows a task; see {@link watchTask}. */
+  /**
+   * Follows the log of a task: see {@link follow}. Changes of its queue position are not in the log;
+   * `queuePositions.watch` has them.
+   */
   watch(options: WatchOptions): AsyncIterableIterator<Watched, undefined> & AsyncDisposable
+}
+
+/** An event of a followed task, or a snapshot in place of events. */
+export type Watched = Followed<TaskSnapshotState>
+
+/** The position from which a task is followed. See `Subscription.taskProgress`. */
+export interface WatchOptions extends Pick<FollowOptions<unknown>, 'after' | 'fromStart' | 'onCaughtUp'> {
+  readonly taskId: string
 }
 
 /** The settings that the engine reads. */
@@ -182,7 +194,16 @@ export async function startEngine(options: {
       appendListeners.add(own)
       return () => appendListeners.delete(own)
     },
-    watch: (watchOptions) => watchTask({ reader, feeds, store, queuePositions }, watchOptions),
+    watch: ({ taskId, ...from }) =>
+      follow(
+        { reader, feeds },
+        {
+          ...from,
+          topic: taskTopic(taskId),
+          snapshot: () => store.snapshot(taskId),
+          isLast: ({ type }) => lastEventTypes.has(type),
+        },
+      ),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
 }

@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createWakeUp, guardIterable, interruptible } from '../../src/async/interruptible.ts'
+import { createWakeUp, interruptible } from '../../src/async/interruptible.ts'
 import { eventually } from '../log/support.ts'
 
 const done = { done: true, value: undefined }
@@ -152,59 +152,6 @@ describe('an interruptible iteration', () => {
       }),
       { numRuns: 100 },
     )
-  })
-})
-
-describe('a guarded iteration', () => {
-  /** Creates a source with a guard that counts its starts and stops. */
-  function createGuarded() {
-    const source = createSource()
-    const guard = { begun: 0, stopped: 0, revoke: (_error: Error): void => undefined }
-    const iterator = guardIterable(source.iterator, (revoke) => {
-      guard.begun++
-      guard.revoke = revoke
-      return () => void guard.stopped++
-    })
-    return { ...source, iterator, guard }
-  }
-
-  it('fails once when it is revoked while it waits, and stops its guard', async () => {
-    const { iterator, guard, say, state } = createGuarded()
-    say(1)
-    expect(await iterator.next()).toEqual({ done: false, value: 1 })
-    const pending = iterator.next()
-    guard.revoke(new Error('no longer'))
-    await expect(pending).rejects.toThrow('no longer')
-    expect(await iterator.next()).toEqual(done)
-    await iterator.return?.()
-    expect(guard).toMatchObject({ begun: 1, stopped: 1 })
-    await eventually(() => expect(state.ends).toBe(1))
-  })
-
-  it('stops its guard when it is returned, also before the first next()', async () => {
-    const left = createGuarded()
-    const pending = left.iterator.next()
-    await left.iterator.return?.()
-    expect(await pending).toEqual(done)
-    expect(left.guard).toMatchObject({ begun: 1, stopped: 1 })
-    const early = createGuarded()
-    await early.iterator.return?.()
-    expect(await early.iterator.next()).toEqual(done)
-    expect(early.guard.begun).toBe(0)
-  })
-
-  it('stops its guard when its source fails', async () => {
-    let isStopped = false
-    const broken = interruptible<number>(async function* () {
-      yield* []
-      throw new Error('broken')
-    })
-    const iterator = guardIterable(broken, () => () => {
-      isStopped = true
-    })
-    await expect(iterator.next()).rejects.toThrow('broken')
-    expect(isStopped).toBe(true)
-    expect(await iterator.next()).toEqual(done)
   })
 })
 

@@ -73,8 +73,8 @@ function makeDocument(format: Format, size: number): Buffer {
 
 async function untilEnded(engine: Engine, tasks: readonly Pick<Task, 'id' | 'kind'>[]): Promise<void> {
   await Promise.all(
-    tasks.map(async ({ id, kind }) => {
-      for await (const watched of engine.watch({ taskId: id, kind }))
+    tasks.map(async ({ id }) => {
+      for await (const watched of engine.watch({ taskId: id }))
         if (watched.is === 'event' && lastEventTypes.has(watched.event.type)) return
     }),
   )

@@ -6,7 +6,7 @@
  */
 import { type DocumentNode, execute, type GraphQLSchema, getOperationAST, getVariableValues, parse } from 'graphql'
 import { schema } from '../../schema/index.ts'
-import { createEventReader } from '../../schema/task/task-event.ts'
+import { toEventSource } from '../../schema/task/task-event.ts'
 import { compileExecution } from '../../src/live/execute/compile.ts'
 import { eventPayload, query } from './protocol.ts'
 
@@ -24,19 +24,11 @@ if (!operation || !root) throw new Error('The benchmark’s document has no subs
 const variableValues = { taskId: 't' }
 const variables = getVariableValues(schema, operation.variableDefinitions ?? [], variableValues).coerced ?? {}
 const compile = () => compileExecution({ schema, fragments: {}, variables }, operation, root)
-const read = createEventReader({ epoch: 'e' }, 't')
-const events = Array.from({ length: 64 }, (_, index) =>
-  read({
-    is: 'event',
-    event: {
-      topic: 'task:t',
-      seq: index + 1,
-      type: 'TaskAdvanced',
-      at: new Date().toISOString(),
-      payload: { ...eventPayload(index) },
-    },
-  }),
-)
+const events = Array.from({ length: 64 }, (_, index) => {
+  const place = { seq: index + 1, at: new Date().toISOString(), cursor: `e-${index + 1}-t` }
+  const payload = { ...eventPayload(index) }
+  return toEventSource({ topic: 'task:t', type: 'TaskAdvanced', payload, ...place }, 't', place)
+})
 
 const compiled = compile()
 const ways: Record<string, (event: unknown) => unknown> = {

@@ -243,11 +243,7 @@ export function createReport(
       `Event by event: microseconds of the server’s processor time for each delivery, by a profile of the running server.\n\n${profileTable(results.profile)}`,
       results.profile,
     ) +
-    section(
-      'Aims and results',
-      table(['', 'aim', 'measured', 'reached'], compareWithAims(results)),
-      results.fanOut,
-    )
+    section('Aims and results', table(['', 'aim', 'measured', 'reached'], compareWithAims(results)), results.fanOut)
   // Their links are relative to the folder of the notes.
   const notes = readFileSync(new URL('notes.md', import.meta.url), 'utf8').replaceAll('../../docs/', '')
   const document = `# Performance

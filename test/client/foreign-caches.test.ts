@@ -30,7 +30,7 @@ let site: Site
 let stack: AsyncDisposableStack
 beforeAll(async () => {
   stack = new AsyncDisposableStack()
-  site = stack.use(await startSite({}, { isShared: true }))
+  site = stack.use(await startSite())
 })
 afterAll(() => stack.disposeAsync())
 

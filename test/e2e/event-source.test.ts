@@ -7,7 +7,7 @@ import { shareBrowser } from './support/browser.ts'
 let site: Site
 let browser: Browser
 beforeAll(async () => {
-  site = await startSite({ MAX_STREAM_MS: '1000' }, { isShared: true })
+  site = await startSite({ MAX_STREAM_MS: '1000' })
   browser = await shareBrowser()
 })
 afterAll(() => site?.[Symbol.asyncDispose]())

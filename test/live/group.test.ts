@@ -63,6 +63,7 @@ async function startGroup(
         tell = told
         return () => undefined
       },
+      read: () => Promise.resolve(undefined),
     },
   }
   const turn = createEndOfTurn((error) => {
@@ -72,6 +73,7 @@ async function startGroup(
     groups: { feeds: node.feeds, rendered: new WeakMap(), tracing: noTracing, turn },
     topic: shared,
     render,
+    isShared: true,
   })
   stack.defer(() => group.close())
   await group.opened

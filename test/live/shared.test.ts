@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { viewerOf } from '../support/api.ts'
-import { type LiveFixture, range, seqsOf, startLive } from './support.ts'
+import { type LiveFixture, ownQuery, range, seqsOf, startLive, watchQuery } from './support.ts'
 
 let fixture: LiveFixture
 beforeAll(async () => {
@@ -9,50 +9,12 @@ beforeAll(async () => {
 })
 afterAll(() => fixture[Symbol.asyncDispose]())
 
-describe('a shared subscription', () => {
-  test('begins with a snapshot, then sends every event in order, and completes after the last', async () => {
-    const task = await fixture.createTask()
-    const { seen, ended } = await fixture.subscribe(task)
-    await vi.waitFor(() => expect(seen).toHaveLength(1))
-    await fixture.append(task, 3)
-    await fixture.complete(task)
-    await ended
-    expect(seen.map(({ __typename }) => __typename)).toEqual([
-      'TaskSnapshot',
-      'TaskAdvanced',
-      'TaskAdvanced',
-      'TaskAdvanced',
-      'TaskCompleted',
-    ])
-    expect(seqsOf(seen)).toEqual([1, 2, 3, 4, 5])
-    expect(seen[0]?.reason).toBe('SUBSCRIBED')
-  })
+const kinds = [
+  ['that shares its execution', watchQuery],
+  ['that depends on the viewer', ownQuery],
+] as const
 
-  test('after a cursor sends exactly the events that follow it, and waits when there are none', async () => {
-    const task = await fixture.createTask()
-    await fixture.append(task, 5)
-    const first = await fixture.subscribe(task, { fromStart: true })
-    await vi.waitFor(() => expect(seqsOf(first.seen)).toEqual(range(1, 6)))
-    const cursor = (seq: number) => first.seen[seq - 1]?.cursor
-    const middle = await fixture.subscribe(task, { after: cursor(4) })
-    const end = await fixture.subscribe(task, { after: cursor(6) })
-    await vi.waitFor(() => expect(seqsOf(middle.seen)).toEqual([5, 6]))
-    await fixture.append(task)
-    await vi.waitFor(() => expect(seqsOf(end.seen)).toEqual([7]))
-    expect(seqsOf(middle.seen)).toEqual([5, 6, 7])
-    for (const one of [first, middle, end]) one.leave()
-  })
-
-  test('completes at once after the cursor of the last event', async () => {
-    const task = await fixture.createTask()
-    await fixture.complete(task)
-    const first = await fixture.subscribe(task, { fromStart: true })
-    await first.ended
-    const again = await fixture.subscribe(task, { after: first.seen.at(-1)?.cursor })
-    await again.ended
-    expect(again.seen).toEqual([])
-  })
-
+describe('sharing', () => {
   test('executes each event once for any number of subscribers', async () => {
     const task = await fixture.createTask()
     const watchers = await Promise.all(Array.from({ length: 50 }, () => fixture.subscribe(task)))
@@ -83,6 +45,67 @@ describe('a shared subscription', () => {
     expect(fixture.live.size).toBe(0)
   })
 
+  test('is not done for operations that depend on the viewer', async () => {
+    const task = await fixture.createTask()
+    const watchers = await Promise.all([1, 2, 3].map(() => fixture.subscribe(task, { query: ownQuery })))
+    for (const { seen } of watchers) await vi.waitFor(() => expect(seen).toHaveLength(1))
+    expect(fixture.live.size).toBe(3)
+    const before = fixture.live.counters.executed
+    await fixture.append(task, 4)
+    for (const { seen } of watchers) await vi.waitFor(() => expect(seqsOf(seen)).toEqual([1, 2, 3, 4, 5]))
+    expect(fixture.live.counters.executed - before).toBe(12)
+    for (const one of watchers) one.leave()
+    expect(fixture.live.size).toBe(0)
+    await vi.waitFor(() => expect(fixture.engine.feeds.size).toBe(0))
+  })
+})
+
+describe.for(kinds)('a subscription %s', ([, query]) => {
+  const subscribe: LiveFixture['subscribe'] = (task, options) => fixture.subscribe(task, { query, ...options })
+
+  test('begins with a snapshot, then sends every event in order, and completes after the last', async () => {
+    const task = await fixture.createTask()
+    const { seen, ended } = await subscribe(task)
+    await vi.waitFor(() => expect(seen).toHaveLength(1))
+    await fixture.append(task, 3)
+    await fixture.complete(task)
+    await ended
+    expect(seen.map(({ __typename }) => __typename)).toEqual([
+      'TaskSnapshot',
+      'TaskAdvanced',
+      'TaskAdvanced',
+      'TaskAdvanced',
+      'TaskCompleted',
+    ])
+    expect(seqsOf(seen)).toEqual([1, 2, 3, 4, 5])
+    expect(seen[0]?.reason).toBe('SUBSCRIBED')
+  })
+
+  test('after a cursor sends exactly the events that follow it, and waits when there are none', async () => {
+    const task = await fixture.createTask()
+    await fixture.append(task, 5)
+    const first = await subscribe(task, { fromStart: true })
+    await vi.waitFor(() => expect(seqsOf(first.seen)).toEqual(range(1, 6)))
+    const cursor = (seq: number) => first.seen[seq - 1]?.cursor
+    const middle = await subscribe(task, { after: cursor(4) })
+    const end = await subscribe(task, { after: cursor(6) })
+    await vi.waitFor(() => expect(seqsOf(middle.seen)).toEqual([5, 6]))
+    await fixture.append(task)
+    await vi.waitFor(() => expect(seqsOf(end.seen)).toEqual([7]))
+    expect(seqsOf(middle.seen)).toEqual([5, 6, 7])
+    for (const one of [first, middle, end]) one.leave()
+  })
+
+  test('completes at once after the cursor of the last event', async () => {
+    const task = await fixture.createTask()
+    await fixture.complete(task)
+    const first = await subscribe(task, { fromStart: true })
+    await first.ended
+    const again = await subscribe(task, { after: first.seen.at(-1)?.cursor })
+    await again.ended
+    expect(again.seen).toEqual([])
+  })
+
   test('neither loses nor repeats events while subscribers join and leave a topic that is being written to', async () => {
     const task = await fixture.createTask()
     const watchers: Awaited<ReturnType<LiveFixture['subscribe']>>[] = []
@@ -99,7 +122,7 @@ describe('a shared subscription', () => {
     let last: string | undefined
     while (!isOver) {
       const kind = watchers.length % 3
-      const one = await fixture.subscribe(task, kind === 0 ? {} : kind === 1 ? { fromStart: true } : { after: last })
+      const one = await subscribe(task, kind === 0 ? {} : kind === 1 ? { fromStart: true } : { after: last })
       watchers.push(one)
       last = watchers.findLast(({ seen }) => seen.length > 0)?.seen.at(-1)?.cursor
     }
@@ -116,20 +139,20 @@ describe('a shared subscription', () => {
 
   test('refuses a viewer that may not see the task, whatever other subscribers exist', async () => {
     const task = await fixture.createTask('u_1')
-    const owner = await fixture.subscribe(task)
+    const owner = await subscribe(task)
     await vi.waitFor(() => expect(owner.seen).toHaveLength(1))
-    await expect(fixture.subscribe(task, { viewer: viewerOf('u_2') })).rejects.toThrow('There is no')
-    await expect(fixture.subscribe(task, { viewer: viewerOf('u_1', { taskIds: [] }) })).rejects.toThrow('There is no')
+    await expect(subscribe(task, { viewer: viewerOf('u_2') })).rejects.toThrow('There is no')
+    await expect(subscribe(task, { viewer: viewerOf('u_1', { taskIds: [] }) })).rejects.toThrow('There is no')
     owner.leave()
   })
 
   test('refuses a cursor of another topic, and reports when it is of another epoch of the log', async () => {
     const [task, other] = [await fixture.createTask(), await fixture.createTask()]
-    const { seen, leave } = await fixture.subscribe(other)
+    const { seen, leave } = await subscribe(other)
     await vi.waitFor(() => expect(seen).toHaveLength(1))
-    const foreign = await fixture.subscribe(task, { after: seen[0]?.cursor })
+    const foreign = await subscribe(task, { after: seen[0]?.cursor })
     await expect(foreign.ended).rejects.toThrow('belongs to another topic')
-    const lost = await fixture.subscribe(other, { after: `x${seen[0]?.cursor ?? ''}` })
+    const lost = await subscribe(other, { after: `x${seen[0]?.cursor ?? ''}` })
     await vi.waitFor(() => expect(lost.seen[0]?.reason).toBe('RESET'))
     leave()
     lost.leave()
@@ -140,13 +163,13 @@ describe('a shared subscription', () => {
     const before = await fixture.createTask()
     const queue = (id: string, at: string) =>
       fixture.database.pool.query(`update task set status = 'QUEUED', queue_key = $2 where id = $1`, [id, at])
-    await queue(before.id, '2026-01-01')
-    await queue(task.id, '2026-01-02')
-    const first = await fixture.subscribe(task)
+    await queue(before.id, '2024-01-01')
+    await queue(task.id, '2024-01-02')
+    const first = await subscribe(task)
     await vi.waitFor(() =>
       expect(first.seen.at(-1)).toMatchObject({ __typename: 'TaskQueueMoved', queue: { position: 2 } }),
     )
-    const second = await fixture.subscribe(task)
+    const second = await subscribe(task)
     await vi.waitFor(() => expect(second.seen.at(-1)?.__typename).toBe('TaskQueueMoved'))
     await fixture.database.pool.query(`update task set status = 'RUNNING' where id = $1`, [before.id])
     fixture.engine.queuePositions.moved('CREATE_ROADMAP')
@@ -159,18 +182,19 @@ describe('a shared subscription', () => {
       await vi.waitFor(() => expect(seen.at(-1)).toMatchObject({ __typename: 'TaskAdvanced', seq: 2 }))
       leave()
     }
+    await fixture.database.pool.query(`update task set status = 'RUNNING' where id = $1`, [task.id])
   })
 
   test('never settles a pending next() after it is unsubscribed, so that its id may be reused at once', async () => {
     const task = await fixture.createTask()
-    const left = await fixture.subscribe(task)
+    const left = await subscribe(task)
     let isSettled = false
     const settle = () => {
       isSettled = true
     }
     left.ended.then(settle, settle)
     left.leave()
-    const next = await fixture.subscribe(task)
+    const next = await subscribe(task)
     await vi.waitFor(() => expect(next.seen).toHaveLength(1))
     await fixture.complete(task)
     await next.ended
@@ -179,7 +203,9 @@ describe('a shared subscription', () => {
   })
 })
 
-describe('a slow subscriber', () => {
+describe.for(kinds)('a slow subscriber %s', ([, query]) => {
+  const subscribe: LiveFixture['subscribe'] = (task, options) => fixture.subscribe(task, { query, ...options })
+
   const output = (index: number) => ({
     type: 'TaskOutput',
     payload: { stream: 's', offset: index * 4, text: `abc${index % 10}` },
@@ -187,7 +213,7 @@ describe('a slow subscriber', () => {
 
   test('is sent compacted events by class once it reads again, without delaying others', async () => {
     const task = await fixture.createTask()
-    const [slow, quick] = [await fixture.subscribe(task), await fixture.subscribe(task)]
+    const [slow, quick] = [await subscribe(task), await subscribe(task)]
     for (const { seen } of [slow, quick]) await vi.waitFor(() => expect(seen).toHaveLength(1))
     slow.sink.setFull(true)
     await fixture.append(task, 10)
@@ -218,7 +244,7 @@ describe('a slow subscriber', () => {
 
   test('receives a snapshot when it has missed too much, and continues from there', async () => {
     const task = await fixture.createTask()
-    const slow = await fixture.subscribe(task)
+    const slow = await subscribe(task)
     await vi.waitFor(() => expect(slow.seen).toHaveLength(1))
     slow.sink.setFull(true)
     for (let i = 0; i < 3; i++) await fixture.append(task, 300, () => ({ type: 'TaskBatchCompleted' }))
@@ -235,12 +261,55 @@ describe('a slow subscriber', () => {
   test('reads all of a long history, however slowly', async () => {
     const task = await fixture.createTask()
     for (let i = 0; i < 3; i++) await fixture.append(task, 300, () => ({ type: 'TaskBatchCompleted' }))
-    const slow = await fixture.subscribe(task, { fromStart: true })
+    const slow = await subscribe(task, { fromStart: true })
     for (let i = 0; slow.seen.length < 901; i++) {
       slow.sink.setFull(i % 50 < 10)
       await new Promise((resolve) => setImmediate(resolve))
     }
     expect(seqsOf(slow.seen)).toEqual(range(1, 901))
     slow.leave()
+  })
+})
+
+describe.for(kinds)('a polling client %s', ([, query]) => {
+  test('receives what the log has, then the queue position while the task waits, and completes', async () => {
+    const task = await fixture.createTask()
+    await fixture.append(task, 3)
+    const first = await fixture.poll(task, { query, fromStart: true })
+    expect(first.map(({ __typename, seq }) => [__typename, seq])).toEqual([
+      ['TaskStarted', 1],
+      ['TaskAdvanced', 2],
+      ['TaskAdvanced', 3],
+      ['TaskAdvanced', 4],
+    ])
+    const after = first.at(-1)?.cursor
+    expect(await fixture.poll(task, { query, after })).toEqual([])
+    const setStatus = (status: string) =>
+      fixture.database.pool.query(`update task set status = $2, queue_key = '2020-01-01' where id = $1`, [
+        task.id,
+        status,
+      ])
+    await setStatus('QUEUED')
+    const [position, ...others] = await fixture.poll(task, { query, after })
+    expect(position).toMatchObject({ __typename: 'TaskQueueMoved', seq: 4, cursor: after, queue: { position: 1 } })
+    expect(others).toEqual([])
+    await setStatus('RUNNING')
+    await fixture.complete(task)
+    const rest = await fixture.poll(task, { query, after })
+    expect(rest.map(({ __typename, seq }) => [__typename, seq])).toEqual([['TaskCompleted', 5]])
+    await vi.waitFor(() => expect(fixture.engine.feeds.size).toBe(0))
+  })
+
+  test('receives all of a long history', async () => {
+    const task = await fixture.createTask()
+    for (let i = 0; i < 3; i++) await fixture.append(task, 300, () => ({ type: 'TaskBatchCompleted' }))
+    expect(seqsOf(await fixture.poll(task, { query, fromStart: true }))).toEqual(range(1, 901))
+  })
+
+  test('begins with a snapshot, and is refused what others are', async () => {
+    const task = await fixture.createTask()
+    expect(await fixture.poll(task, { query })).toMatchObject([{ __typename: 'TaskSnapshot', seq: 1 }])
+    await expect(fixture.poll(task, { query, after: 'nonsense' })).rejects.toMatchObject({ code: 'BAD_CURSOR' })
+    await expect(fixture.poll(await fixture.createTask('u_2'), { query })).rejects.toThrow('There is no')
   })
 })

@@ -104,6 +104,11 @@ export interface LiveFixture extends EngineFixture {
       readonly query?: string
     },
   ): Promise<LiveSubscription>
+  /** Subscribes as a polling client: returns all events up to the end of the subscription. */
+  poll(
+    task: Pick<Task, 'id'>,
+    options?: { readonly after?: string | undefined; readonly fromStart?: boolean; readonly query?: string },
+  ): Promise<readonly Seen[]>
 }
 
 /** One subscription of a test. */
@@ -127,6 +132,9 @@ export const watchQuery = `subscription Watch($id: ID!, $after: Cursor, $fromSta
     ... on TaskQueueMoved { queue { position } }
   }
 }`
+
+/** Selects a field that depends on the viewer too, so that each subscriber has an execution of its own. */
+export const ownQuery = watchQuery.replace('task { id status }', 'task { id status input }')
 
 /** Starts live delivery. Settings of {@link LiveConfig} have their defaults. */
 export async function startLive(
@@ -214,6 +222,17 @@ export async function startLive(
       const ended = iterator.next()
       ended.catch(() => undefined)
       return { sink, seen: sink.seen, ended, leave: () => void iterator.return?.() }
+    },
+    async poll(task, { after, fromStart, query = watchQuery } = {}) {
+      const result = await live.subscribe({
+        schema,
+        document: parse(query),
+        contextValue: createContext(services, viewerOf('u_1'), { catchUp: true }),
+        variableValues: { id: task.id, after, fromStart },
+      })
+      if (!(Symbol.asyncIterator in result)) throw result.errors?.[0] ?? new Error('It did not subscribe')
+      const results = await Array.fromAsync(result)
+      return results.map(({ data }) => (data as { readonly taskProgress: Seen }).taskProgress)
     },
   }
 }

@@ -127,11 +127,11 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
     await recording.leave()
   })
 
-  const joins: [string, { after?: number; fromStart?: boolean; catchUpOnly?: boolean }, number | null][] = [
+  const joins: [string, { after?: number; fromStart?: boolean; onCaughtUp?: () => boolean }, number | null][] = [
     ['with a snapshot', {}, null],
     ['after a cursor', { after: 2 }, 2],
     ['from the start', { fromStart: true }, 0],
-    ['after a cursor, to catch up only', { after: 1, catchUpOnly: true }, 1],
+    ['after a cursor, to catch up only', { after: 1, onCaughtUp: () => true }, 1],
   ]
   it.each(joins)('%s misses nothing that is appended between any two of its steps', async (_how, options, from) => {
     // Appended by the follower's own process, which is the fastest: its message may overtake what
@@ -162,7 +162,7 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
         }),
         from,
       )
-      if (options.catchUpOnly) {
+      if (options.onCaughtUp !== undefined) {
         await recording.ended
         await recording.reach(4)
       } else {
@@ -244,7 +244,7 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
     it.each(cases)('%s delivers the events that follow, or reports that it cannot', async (_what, makeCursor, text) => {
       await using node = await start()
       const topic = await newTopic(node, 5)
-      const options = { after: makeCursor(node, topic), catchUpOnly: true }
+      const options = { after: makeCursor(node, topic), onCaughtUp: () => true }
       const recording = record(followTopic(node, topic, options))
       await recording.ended
       expect(recording.text).toBe(text)
@@ -270,7 +270,7 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
       await using node = await start()
       const topic = await newTopic(node, 5)
       const after = cursorOf(node, topic, 3)
-      const recording = record(followTopic(node, topic, { after, fromStart: true, catchUpOnly: true }), 3)
+      const recording = record(followTopic(node, topic, { after, fromStart: true, onCaughtUp: () => true }), 3)
       await recording.ended
       expect(recording.text).toBe('4 5')
     })
@@ -291,7 +291,7 @@ describe.each(worlds)('following a topic over %s', (_name, createWorld) => {
     const topic = await newTopic(node, 2)
     await append(node, topic, 'Last')
     const texts: string[] = []
-    for (const options of [{}, { fromStart: true }, { fromStart: true, catchUpOnly: true }]) {
+    for (const options of [{}, { fromStart: true }, { fromStart: true, onCaughtUp: () => true }]) {
       const recording = record(followTopic(node, topic, options))
       await recording.ended
       texts.push(recording.text)

@@ -14,10 +14,13 @@ import {
   isNonNullType,
   isUnionType,
   parse,
-  subscribe,
 } from 'graphql'
 import { createContext, schema } from '../../schema/index.ts'
 import type { Services } from '../../schema/kit/services.ts'
+import { parseConfig } from '../../src/config.ts'
+import type { Live } from '../../src/live/live.ts'
+import { silentLogger } from '../../src/logger.ts'
+import { createLiveDelivery } from '../../src/main/app.ts'
 import type { Viewer } from '../../src/tasks/model/viewer.ts'
 
 export type Field = GraphQLField<unknown, unknown>
@@ -49,13 +52,14 @@ export interface Asking {
  */
 export async function askForEvery(asking: Asking): Promise<ReadonlyMap<string, ExecutionResult>> {
   const answers = new Map<string, ExecutionResult>()
+  const live = createLiveDelivery(asking.services, parseConfig({ NODE_ENV: 'test' }), silentLogger)
   for (const [operation, type] of Object.entries(operations) as [Operation, (typeof operations)[Operation]][])
     for (const field of Object.values(type?.getFields() ?? {}))
-      answers.set(`${type?.name ?? ''}.${field.name}`, await ask(operation, field, asking))
+      answers.set(`${type?.name ?? ''}.${field.name}`, await ask(operation, field, asking, live))
   return answers
 }
 
-async function ask(operation: Operation, field: Field, asking: Asking): Promise<ExecutionResult> {
+async function ask(operation: Operation, field: Field, asking: Asking, live: Live): Promise<ExecutionResult> {
   const variableValues = exampleOfAll(field.args, asking)
   const given = field.args.filter(({ name }) => name in variableValues)
   const variables = given.map(({ name, type }) => `$${name}: ${String(type)}`).join(', ')
@@ -70,15 +74,16 @@ async function ask(operation: Operation, field: Field, asking: Asking): Promise<
     contextValue: createContext(asking.services, asking.viewer, { catchUp: true }),
   }
   if (operation !== 'subscription') return execute(request)
-  const result = await subscribe(request)
+  const result = await live.subscribe(request)
   if (!(Symbol.asyncIterator in result)) return result
+  const results = result[Symbol.asyncIterator]()
   try {
-    const first = await result.next()
+    const first = await results.next()
     return first.done === true ? {} : first.value
   } catch (error) {
     return { errors: [error as NonNullable<ExecutionResult['errors']>[number]] }
   } finally {
-    await result.return?.()
+    await results.return?.()
   }
 }
 

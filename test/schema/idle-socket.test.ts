@@ -102,7 +102,7 @@ test('answers pings, queries and completes on an idle socket with several subscr
 })
 
 test('completes subscriptions that join after the terminal event, beside one that stays idle', async () => {
-  await using site = await startSite({}, { isShared: true })
+  await using site = await startSite()
   const ids = [await site.count(1, true), await site.count(1, true)]
   for (const id of ids) await site.engine.history({ id, kind: 'GENERATE_PROJECT' })
   const socket = new WebSocket(site.server.wsUrl, 'graphql-transport-ws')

@@ -131,7 +131,7 @@ export function createTestSchema(engine: Engine): GraphQLSchema {
             const task = await engine.store.get(taskId)
             if (task === null || task.owner !== viewer?.userId)
               throw new TidingsError('NOT_FOUND', `There is no task "${taskId}"`, { id: taskId })
-            return engine.watch({ taskId, kind: 'STEPS', after, fromStart, catchUpOnly: catchUp })
+            return engine.watch({ taskId, after, fromStart, onCaughtUp: () => catchUp })
           },
           resolve: (
             watched: { is: string; seq?: number; event?: { seq: number; type: string; payload: object } },

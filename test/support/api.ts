@@ -1,7 +1,10 @@
-import { type ExecutionResult, execute, parse, subscribe } from 'graphql'
+import { type ExecutionResult, execute, parse } from 'graphql'
 import { createContext, schema } from '../../schema/index.ts'
 import type { Services } from '../../schema/kit/services.ts'
+import { parseConfig } from '../../src/config.ts'
+import { serialisedOf } from '../../src/live/deliver/stream-sink.ts'
 import { silentLogger } from '../../src/logger.ts'
+import { createLiveDelivery } from '../../src/main/app.ts'
 import { createApplications } from '../../src/studio/applications.ts'
 import { ContentError, type ContentProvider, type ContentRequest } from '../../src/studio/content/provider.ts'
 import { defineConvertDocument } from '../../src/studio/documents/convert-document.ts'
@@ -134,6 +137,7 @@ export async function startApi(
     previewUrl: 'http://preview.test',
     limits: { maxUploadBytes: 1_000_000, headStartMs: () => 0 },
   }
+  const live = createLiveDelivery(services, parseConfig({ NODE_ENV: 'test' }), silentLogger)
   const prepare = (document: string, variables: Record<string, unknown>, viewer: Viewer | null, catchUp = false) => ({
     schema,
     document: parse(document),
@@ -179,18 +183,16 @@ export async function startApi(
     execute: executeApi,
     run,
     async *watch(document, variables = {}, { viewer = localDeveloper, catchUp = false } = {}) {
-      const result = await subscribe(prepare(document, variables, viewer, catchUp))
-      if (!(Symbol.asyncIterator in result)) {
-        failOn(result)
+      const results = await live.subscribe(prepare(document, variables, viewer, catchUp))
+      if (!(Symbol.asyncIterator in results)) {
+        failOn(results)
         return
       }
-      try {
-        for await (const one of result) {
-          failOn(one)
-          yield one.data as never
-        }
-      } finally {
-        await result.return?.()
+      for await (const one of results) {
+        const text = serialisedOf(one)
+        const result = text === undefined ? one : (JSON.parse(text) as ExecutionResult)
+        failOn(result)
+        yield result.data as never
       }
     },
     importText,

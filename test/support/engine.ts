@@ -3,10 +3,9 @@ import type { Database } from '../../src/db/connect.ts'
 import type { JsonObject } from '../../src/db/tables.ts'
 import type { LogEvent } from '../../src/log/event.ts'
 import { type Logger, silentLogger } from '../../src/logger.ts'
-import { type Engine, type EngineConfig, startEngine } from '../../src/tasks/engine.ts'
+import { type Engine, type EngineConfig, startEngine, type Watched, type WatchOptions } from '../../src/tasks/engine.ts'
 import { type Task, taskTopic } from '../../src/tasks/model/task.ts'
 import type { StartRequest } from '../../src/tasks/start/admission.ts'
-import type { Watched, WatchOptions } from '../../src/tasks/watch/watch.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
 
 /** Settings of a test's engine: every period is short, so that waits are short. */
@@ -103,8 +102,8 @@ export async function startTestEngine(options: {
     const { task } = await engine.tasks.start({ kind, input: {}, owner: 'u_1', ...request })
     return task
   }
-  const history: EngineFixture['history'] = async ({ id, kind }) =>
-    onlyEvents(await Array.fromAsync(engine.watch({ taskId: id, kind, fromStart: true })))
+  const history: EngineFixture['history'] = async ({ id }) =>
+    onlyEvents(await Array.fromAsync(engine.watch({ taskId: id, fromStart: true })))
   const opened = stack.move()
   return {
     engine,
@@ -119,8 +118,8 @@ export async function startTestEngine(options: {
       if (task === null) throw new Error(`There is no task "${id}"`)
       return task
     },
-    event: async ({ id, kind }, type, matches = () => true) => {
-      for await (const watched of engine.watch({ taskId: id, kind, fromStart: true }))
+    event: async ({ id }, type, matches = () => true) => {
+      for await (const watched of engine.watch({ taskId: id, fromStart: true }))
         if (watched.is === 'event' && watched.event.type === type && matches(watched.event)) return watched.event
       throw new Error(`The task "${id}" ended without such a ${type}`)
     },

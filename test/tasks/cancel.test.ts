@@ -174,7 +174,7 @@ test('is not caused by unsubscribing', async () => {
   await using fixture = await startTestEngine({ definitions: [definition] })
   const task = await fixture.start('WAIT')
   {
-    await using watcher = watchInBackground(fixture.engine, { taskId: task.id, kind: 'WAIT' })
+    await using watcher = watchInBackground(fixture.engine, { taskId: task.id })
     await fixture.event(task, 'TaskAdvanced')
     await expect.poll(() => watcher.seen.length).toBeGreaterThan(0)
   }

@@ -26,7 +26,7 @@ test('an engine disposed under full load leaves no connection, row or follower b
     })
     const task = await fixture.start('STEADY', { input: { finishFrom: 9 } })
     await fixture.event(task, 'TaskAdvanced')
-    await using _watcher = watchInBackground(fixture.engine, { taskId: task.id, kind: task.kind })
+    await using _watcher = watchInBackground(fixture.engine, { taskId: task.id })
     fixture.engine.queuePositions.watch(task, () => undefined)
     await fixture[Symbol.asyncDispose]()
     expect(await observer.get(task)).toMatchObject({ status: 'RETRYING', error: { code: 'WORKER_SHUT_DOWN' } })

@@ -50,7 +50,7 @@ describe('watch', () => {
     await using fixture = await startTestEngine({ definitions: [definition] })
     const task = await fixture.start('GATED')
     await fixture.event(task, 'TaskItemStarted')
-    await using watcher = watchInBackground(fixture.engine, { taskId: task.id, kind: task.kind })
+    await using watcher = watchInBackground(fixture.engine, { taskId: task.id })
     await expect.poll(() => watcher.seen).toHaveLength(1)
     const [first] = watcher.seen
     expect(first).toMatchObject({
@@ -74,7 +74,7 @@ describe('watch', () => {
     await using fixture = await startTestEngine({ definitions: [definition] })
     const task = await fixture.start('GATED')
     await fixture.history(task)
-    const watched = await Array.fromAsync(fixture.engine.watch({ taskId: task.id, kind: task.kind }))
+    const watched = await Array.fromAsync(fixture.engine.watch({ taskId: task.id }))
     expect(watched).toMatchObject([{ is: 'snapshot', state: { task: { status: 'COMPLETED' } } }])
   })
 
@@ -84,15 +84,13 @@ describe('watch', () => {
     const task = await fixture.start('GATED')
     const { seq } = await fixture.event(task, 'TaskItemStarted')
     const watchers = Array.from({ length: seq + 1 }, (_, at) =>
-      watchInBackground(fixture.engine, { taskId: task.id, kind: task.kind, after: cursorAt(fixture, task.id, at) }),
+      watchInBackground(fixture.engine, { taskId: task.id, after: cursorAt(fixture, task.id, at) }),
     )
     release()
     const all = await fixture.history(task)
     for (const [at, watcher] of watchers.entries()) {
       await watcher.done
-      expect(watcher.seen.filter(({ is }) => is !== 'queueMoved')).toEqual(
-        all.slice(at).map((event) => ({ is: 'event', event })),
-      )
+      expect(watcher.seen).toEqual(all.slice(at).map((event) => ({ is: 'event', event })))
     }
   })
 
@@ -101,7 +99,7 @@ describe('watch', () => {
     await using fixture = await startTestEngine({ definitions: [definition] })
     const task = await fixture.start('GATED')
     const { seq } = await fixture.event(task, 'TaskItemStarted')
-    const options = { taskId: task.id, kind: task.kind, fromStart: true, catchUpOnly: true }
+    const options = { taskId: task.id, fromStart: true, onCaughtUp: () => true }
     const caughtUp = onlyEvents(await Array.fromAsync(fixture.engine.watch(options)))
     expect(caughtUp.map((event) => event.seq)).toEqual(Array.from({ length: seq }, (_, index) => index + 1))
     release()
@@ -112,35 +110,11 @@ describe('watch', () => {
     const { definition } = createGated()
     await using fixture = await startTestEngine({ definitions: [definition], config: serving })
     const task = await fixture.start('GATED')
-    const watch = (taskId: string, after?: string) =>
-      Array.fromAsync(fixture.engine.watch({ taskId, kind: 'GATED', after }))
+    const watch = (taskId: string, after?: string) => Array.fromAsync(fixture.engine.watch({ taskId, after }))
     await expect(watch('task_none')).rejects.toMatchObject({ code: 'NOT_FOUND' })
     await expect(watch(task.id, cursorAt(fixture, 'task_other', 1))).rejects.toMatchObject({ code: 'BAD_CURSOR' })
     await expect(watch(task.id, 'nonsense')).rejects.toMatchObject({ code: 'BAD_CURSOR' })
     expect(fixture.engine.feeds.size).toBe(0)
-  })
-
-  test('reports queue position changes to a subscriber that resumes while the task waits', async () => {
-    const { definition, release } = createGated()
-    const { definition: other, release: releaseOther } = createGated()
-    await using serve = await startTestEngine({ definitions: [definition], config: serving })
-    const first = await serve.start('GATED')
-    const second = await serve.start('GATED')
-    await using watcher = watchInBackground(serve.engine, {
-      taskId: second.id,
-      kind: 'GATED',
-      after: cursorAt(serve, second.id, 1),
-    })
-    const place = (position: number, waiting: number) =>
-      expect.objectContaining({ is: 'queueMoved', seq: 1, place: expect.objectContaining({ position, waiting }) })
-    await expect.poll(() => watcher.seen).toEqual([place(2, 2)])
-    await serve.engine.tasks.cancel(first.id)
-    await expect.poll(() => watcher.seen).toEqual([place(2, 2), place(1, 1)])
-    release()
-    releaseOther()
-    await using _worker = await startTestEngine({ definitions: [other], on: serve.test })
-    await watcher.done
-    expect(typesOf(onlyEvents(watcher.seen)).at(-1)).toBe('TaskCompleted')
   })
 
   test('across two engines on one database yields the same, connected by Redis and without it in the middle', async () => {
@@ -155,8 +129,8 @@ describe('watch', () => {
       config: { CHECK_MS: 100, ...serving },
     })
     const task = await working.start('GATED')
-    await using near = watchInBackground(working.engine, { taskId: task.id, kind: task.kind, fromStart: true })
-    await using far = watchInBackground(watching.engine, { taskId: task.id, kind: task.kind, fromStart: true })
+    await using near = watchInBackground(working.engine, { taskId: task.id, fromStart: true })
+    await using far = watchInBackground(watching.engine, { taskId: task.id, fromStart: true })
     await expect.poll(() => typesOf(onlyEvents(far.seen))).toContain('TaskItemStarted')
     await redis.stop()
     release()

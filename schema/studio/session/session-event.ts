@@ -182,9 +182,13 @@ begin with the current presence. Completes when the session is closed; ends at o
         join: joinReplyPieces,
         read: (followed, place) => ({ ...readLogged(followed, place, 'SessionSnapshot'), sessionId: id }),
         isPresenceKept: true,
-        retained: {
+        ephemeral: {
+          isWanted: true,
+          isWantedAfter: () => true,
+          isRetained: true,
           watch: (tell) => engine.presence.watch(topic, tell),
-          read: (present, place) => ({
+          read: () => engine.presence.list(topic),
+          toEvent: (present, place) => ({
             ...place,
             type: 'SessionPresenceChanged',
             sessionId: id,

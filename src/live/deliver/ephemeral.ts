@@ -10,14 +10,17 @@ import { isReady, type Rendering } from './rendering.ts'
 export interface EphemeralEvents<S> {
   /** See {@link EphemeralSource.isRetained}. */
   readonly isRetained: boolean
-  /** Subscribes if ephemeral events are needed before any event of the topic has been received. */
+  /** Subscribes when they are needed: called when the group has its first member. */
   begin(): void
-  /**
-   * Subscribes or unsubscribes, depending on whether ephemeral events are needed after this item.
-   */
+  /** Subscribes or unsubscribes, depending on whether they are needed after this item. */
   update(followed: Followed<S>): void
   /** Unsubscribes and drops the retained event. */
   stop(): void
+  /**
+   * Reads the event that is valid now and renders it for a subscriber that has received everything
+   * up to `at`; undefined if there is none.
+   */
+  read(at: number): Promise<Payload | undefined>
   /**
    * Drops the retained event after the topic has continued from another seq; re-emits it there if
    * it remains valid.
@@ -50,11 +53,14 @@ class TopicEphemeralEvents<S> implements EphemeralEvents<S> {
   readonly #reports: EphemeralSource<S>
   readonly #group: EphemeralGroup
   #stopListening: (() => void) | undefined
+  #hasBegun = false
+  #isWanted: boolean
   #last: { readonly seq: number; readonly payload: Payload; readonly report: unknown } | undefined
 
   constructor(reports: EphemeralSource<S>, group: EphemeralGroup) {
     this.#reports = reports
     this.#group = group
+    this.#isWanted = reports.isWanted
   }
 
   get isRetained(): boolean {
@@ -62,12 +68,19 @@ class TopicEphemeralEvents<S> implements EphemeralEvents<S> {
   }
 
   begin(): void {
-    if (this.#reports.isWanted) this.#listen()
+    this.#hasBegun = true
+    if (this.#isWanted) this.#listen()
   }
 
   update(followed: Followed<S>): void {
-    if (this.#reports.isWantedAfter(followed)) this.#listen()
-    else this.stop()
+    this.#isWanted = this.#reports.isWantedAfter(followed)
+    if (!this.#isWanted) this.stop()
+    else if (this.#hasBegun) this.#listen()
+  }
+
+  async read(at: number): Promise<Payload | undefined> {
+    const report = await this.#reports.read()
+    return report === undefined ? undefined : this.#group.renderEphemeral(report, at)
   }
 
   stop(): void {

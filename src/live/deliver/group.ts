@@ -42,6 +42,8 @@ export interface Group<S> {
   leave(member: Member): void
   /** Renders one payload for a late subscriber. Concurrent late subscribers share it. */
   render(followed: Followed<S>): Rendering
+  /** Renders the ephemeral event that is valid now, at this seq; undefined if there is none. */
+  readEphemeral(seq: number): Promise<Payload | undefined>
   close(): void
 }
 
@@ -68,11 +70,17 @@ export interface Groups {
   readonly tracing: Tracing
 }
 
-/** Creates and opens the group of one topic and one render function. */
+/**
+ * Creates and opens the group of one topic and one render function.
+ *
+ * @param options.isShared - false for the group of one subscriber, whose payloads nobody else may
+ * receive
+ */
 export function createGroup<S>(options: {
   readonly groups: Groups
   readonly topic: SharedTopic<S>
   readonly render: Render
+  readonly isShared: boolean
 }): Group<S> {
   return new TopicGroup(options)
 }
@@ -87,6 +95,7 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
   readonly resets = { count: 0, reason: 'PRUNED' as 'PRUNED' | 'RESET' }
   readonly #groups: Groups
   readonly #render: Render
+  readonly #isShared: boolean
   readonly #reader: ReturnType<SharedTopic<S>['createReader']>
   readonly #members = new Set<Member>()
   #pending: Item[] = []
@@ -99,10 +108,11 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
   #isClosed = false
   readonly #ephemeral: EphemeralEvents<S> | undefined
 
-  constructor({ groups, topic, render }: Parameters<typeof createGroup<S>>[0]) {
+  constructor({ groups, topic, render, isShared }: Parameters<typeof createGroup<S>>[0]) {
     this.#groups = groups
     this.topic = topic
     this.#render = render
+    this.#isShared = isShared
     this.#reader = topic.createReader()
     this.#ephemeral = topic.ephemeral && createEphemeralEvents(topic.ephemeral, this)
     this.opened = this.#open()
@@ -111,6 +121,7 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
   join(member: Member): boolean {
     if (this.#attachment === null || this.#isClosed || member.at < this.#flushed) return false
     this.#members.add(member)
+    this.#ephemeral?.begin()
     this.#writeEphemeral(member)
     return true
   }
@@ -123,7 +134,12 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
     const key = followed.is === 'event' ? followed.event : followed.state
     const reason = followed.is === 'event' ? '' : followed.reason
     const read = (): unknown => this.topic.createReader().read(followed)
+    if (!this.#isShared) return attempt(this.#render, read())
     return renderOnce(this.#groups.rendered, { key, reason, render: this.#render, read })
+  }
+
+  async readEphemeral(seq: number): Promise<Payload | undefined> {
+    return await this.#ephemeral?.read(seq)
   }
 
   close(): void {
@@ -169,9 +185,7 @@ class TopicGroup<S> implements Group<S>, FeedListener, EphemeralGroup {
     // The topic does not exist: late subscribers receive the error when they follow it.
     if (attachment === null) return
     if (this.#isClosed) return attachment.detach()
-    const isNew = this.#head === 0
     this.#head = Math.max(this.#head, attachment.head)
-    if (isNew) this.#ephemeral?.begin()
   }
 
   get head(): number {

@@ -61,6 +61,7 @@ export interface LiveCounters {
   /** Payloads written per transport: events and snapshots, and their bytes including frames. */
   readonly ws: Sent
   readonly sse: Sent
+  readonly polling: Sent
 }
 
 /** Maximum size of a batch of payloads for a late subscriber. */
@@ -89,6 +90,8 @@ interface Delivery {
  * connection is full; it then waits for the connection to drain and catches up from its position:
  * the log is its buffer.
  *
+ * @param options.isCatchUp - whether the subscription completes when it has caught up, instead of
+ * joining the group
  * @param options.guard - starts with the subscription; may end it with an error
  * @param options.onOver - called once, when the subscription has ended for any reason
  */
@@ -96,6 +99,7 @@ export function createSubscriber(options: {
   readonly delivery: Delivery
   readonly entry: Entry
   readonly start: StartingPoint
+  readonly isCatchUp: boolean
   readonly sinkOperation: SinkOperation
   readonly guard: Guard | undefined
   readonly ending: Ending
@@ -131,6 +135,7 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
   readonly #delivery: Delivery
   readonly #entry: Entry
   readonly #start: StartingPoint
+  readonly #isCatchUp: boolean
   readonly #ending: Ending
   readonly #onOver: () => void
   #guard: Guard | undefined
@@ -152,6 +157,7 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
     delivery,
     entry,
     start,
+    isCatchUp,
     sinkOperation,
     guard,
     ending,
@@ -163,6 +169,7 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
     this.#delivery = delivery
     this.#entry = entry
     this.#start = start
+    this.#isCatchUp = isCatchUp
     this.#guard = guard
     this.#ending = ending
     this.#onOver = onOver
@@ -286,11 +293,14 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
   async #catchUp(): Promise<'joined' | 'ended' | 'full'> {
     this.#isFull = false
     let isJoined = false
+    let isCaughtUp = false
     for await (const followed of this.#follow((seq) => {
       if (!this.#flushOwn()) return true
       this.at = seq
       this.#epoch = this.#delivery.log.reader.epoch
       this.#stands = true
+      isCaughtUp = true
+      if (this.#isCatchUp) return true
       isJoined = this.#group.join(this)
       if (isJoined) {
         this.#isLagging = false
@@ -302,7 +312,14 @@ class GroupSubscriber implements Subscriber, Member, ServedOperation {
     this.#following = undefined
     if (isJoined) return 'joined'
     if (this.#isFull || !this.#flushOwn()) return 'full'
+    if (isCaughtUp) await this.#writeEphemeral()
     return 'ended'
+  }
+
+  /** Writes the ephemeral event that is valid where a subscriber ends that has caught up. */
+  async #writeEphemeral(): Promise<void> {
+    const payload = await this.#group.readEphemeral(this.at)
+    if (payload !== undefined && !this.#isOver) this.sink.write(createBatch([payload]), this.operationId)
   }
 
   async #summarise(reason: SnapshotReason): Promise<void> {

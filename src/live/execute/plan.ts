@@ -29,13 +29,15 @@ export interface Plan {
   readonly execute: CompiledExecution
 }
 
-/** A parsed subscription to a shared field. */
+/** A parsed subscription to a topic. */
 export interface SharedOperation {
   readonly plan: Plan
   readonly field: SharedField<unknown>
   readonly node: FieldNode
   readonly args: Readonly<Record<string, unknown>>
   readonly variableValues: Readonly<Record<string, unknown>>
+  /** Whether its events may be executed for all subscribers with the same key: no field depends on the viewer. */
+  readonly isShared: boolean
   /**
    * Identifies the payloads: operations with the same key receive the same payloads for the same
    * topic.
@@ -49,15 +51,10 @@ interface Plans {
    * Parses an operation.
    *
    * @param isLimited - whether the viewer's token is scoped
-   * @returns null if the operation is not a subscription to a shared field, or is viewer-dependent;
-   * errors if its variables are invalid
+   * @returns null if the operation is not a subscription to a topic; errors if its variables are
+   * invalid
    */
   read(args: ExecutionArgs, isLimited: boolean): SharedOperation | readonly GraphQLError[] | null
-  /**
-   * Whether an operation subscribes to a shared field, regardless of its variables, and is not
-   * viewer-dependent.
-   */
-  shares(document: DocumentNode, operationName: string | null | undefined, isLimited: boolean): boolean
 }
 
 const maxPlans = 1_000
@@ -85,16 +82,6 @@ export function createPlans(schema: GraphQLSchema): Plans {
   }
 
   return {
-    shares(document, operationName, isLimited) {
-      const operation = getOperationAST(document, operationName)
-      const root = schema.getSubscriptionType()
-      if (operation?.operation !== OperationTypeNode.SUBSCRIPTION || !root) return false
-      const [selection, ...others] = operation.selectionSet.selections
-      // A directive or a fragment may depend on variables: such an operation takes the slow path.
-      if (selection?.kind !== Kind.FIELD || others.length > 0 || (selection.directives?.length ?? 0) > 0) return false
-      const definition = root.getFields()[selection.name.value]
-      return definition !== undefined && readSharedField(definition) !== null && !dependsOnViewer(document, isLimited)
-    },
     read(args, isLimited) {
       const { document, operationName, variableValues } = args
       const operation = getOperationAST(document, operationName)
@@ -110,7 +97,7 @@ export function createPlans(schema: GraphQLSchema): Plans {
       const definition = node === undefined ? undefined : root.getFields()[node.name.value]
       if (node === undefined || definition === undefined || others.length > 0) return null
       const field = readSharedField(definition)
-      if (field === null || dependsOnViewer(document, isLimited)) return null
+      if (field === null) return null
       let fieldArgs: Record<string, unknown>
       try {
         fieldArgs = getArgumentValues(definition, node, variables)
@@ -125,7 +112,7 @@ export function createPlans(schema: GraphQLSchema): Plans {
           number: ++planCount,
           document,
           operationName: operationName ?? undefined,
-          execute: compileExecution(selecting, operation, root),
+          execute: compileWhenUsed(() => compileExecution(selecting, operation, root)),
         }
         plans.set(planKey, plan)
         const [oldest] = plans.size > maxPlans ? plans.keys() : []
@@ -139,9 +126,19 @@ export function createPlans(schema: GraphQLSchema): Plans {
         node,
         args: fieldArgs,
         variableValues: { ...variableValues },
+        isShared: !dependsOnViewer(document, isLimited),
         key: `${plan.number}${JSON.stringify(what)}`,
       }
     },
+  }
+}
+
+/** Compiles at the first execution: the plan of an operation that depends on the viewer is never executed. */
+function compileWhenUsed(compile: () => CompiledExecution): CompiledExecution {
+  let compiled: CompiledExecution | undefined
+  return (rootValue, context) => {
+    compiled ??= compile()
+    return compiled(rootValue, context)
   }
 }
 

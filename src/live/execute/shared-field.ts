@@ -21,6 +21,11 @@ export interface EphemeralSource<S> {
   readonly isRetained?: boolean
   /** Calls `tell` with every ephemeral event until the returned function is called. */
   readonly watch: (tell: (report: unknown) => void) => () => void
+  /**
+   * Reads the ephemeral event that is valid now, for a subscriber that ends when it has caught up;
+   * undefined if there is none.
+   */
+  readonly read: () => Promise<unknown>
 }
 
 /** Watches a permission. See {@link SharedTopic.guard}. */
@@ -54,7 +59,7 @@ export interface SharedTopic<S> {
     readonly read: (followed: Followed<S>) => unknown
     readonly readEphemeral: (report: unknown, seq: number) => unknown
   }
-  readonly ephemeral?: EphemeralSource<S>
+  readonly ephemeral?: EphemeralSource<S> | undefined
   /**
    * Watches the permission of the viewer for whom the topic was opened, if it can be revoked: calls
    * `revoke` when it was revoked, until the returned function is called. That subscription then
@@ -70,12 +75,12 @@ export interface StartingPoint {
 }
 
 /**
- * The option of a subscription field that declares its executions as shared:
- * `extensions: { live: … }`.
+ * The option of a subscription field that follows a topic: `extensions: { live: … }`.
  *
  * Events of such a field are executed once for all subscribers with the same selection on the same
  * topic, in a context without a viewer: a resolver that reads the viewer fails for all of them.
- * Operations that select a field declared as viewer-dependent with {@link dependOn} are not shared.
+ * Operations that select a field declared as viewer-dependent with {@link dependOn} are executed
+ * for each subscriber, in the context of its viewer.
  */
 export interface SharedField<C = never, S = unknown> {
   /**

@@ -15,10 +15,10 @@ import { createPolicy } from '../operations/policy.ts'
 import { type Authenticator, isExpired } from '../request/authenticate.ts'
 import { type ClientInfo, readClientInfo } from '../request/client-address.ts'
 import {
+  type Destination,
   type Enveloped,
   type OperationContext,
   type ServerContext,
-  type SharedDestination,
   type WriteAudit,
   wantsCatchUp,
 } from '../request/context.ts'
@@ -42,8 +42,8 @@ export interface Api {
   serve(request: IncomingMessage, response: ServerResponse): Promise<void>
   /** Returns the functions that execute an operation of another transport. */
   envelop(context: Omit<OperationContext, 'req'>): Enveloped
-  /** Executes a shared subscription, on any transport: see `Policy.subscribeShared`. */
-  subscribeShared(place: SharedDestination, args: ExecutionArgs): ReturnType<Live['subscribe']>
+  /** Executes a subscription with a destination, on any transport: see `Policy.subscribe`. */
+  subscribe(place: Destination, args: ExecutionArgs): ReturnType<Live['subscribe']>
   /** Returns the length of a document's text; 0 when it is cached. */
   uncachedChars(document: DocumentNode): number
   dispose(): void | Promise<void>
@@ -235,9 +235,9 @@ export function createApi(options: {
       await yoga(request, response, context)
     },
     envelop: (context): Enveloped => yoga.getEnveloped({ ...context }) as unknown as Enveloped,
-    async subscribeShared({ viewer, from, socketId, sinkOperation }, args) {
+    async subscribe({ viewer, from, socketId, sinkOperation }, args) {
       const contextValue = { ...(await createContext(viewer, { catchUp: false, from })), from, socketId, sinkOperation }
-      return policy.subscribeShared({ ...args, contextValue })
+      return policy.subscribe({ ...args, contextValue })
     },
     uncachedChars: policy.uncachedChars,
     dispose: () => yoga.dispose(),

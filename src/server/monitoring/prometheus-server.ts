@@ -40,6 +40,7 @@ export function showLive(show: Show, live: Live): void {
     () => [
       ['ws', counters.ws.payloads],
       ['sse', counters.sse.payloads],
+      ['polling', counters.polling.payloads],
     ],
     ['transport'],
   )
@@ -49,6 +50,7 @@ export function showLive(show: Show, live: Live): void {
     () => [
       ['ws', counters.ws.bytes],
       ['sse', counters.sse.bytes],
+      ['polling', counters.polling.bytes],
     ],
     ['transport'],
   )

@@ -36,11 +36,10 @@ interface Arguments {
 export interface Policy {
   readonly plugin: Plugin
   /**
-   * Executes a subscription as the plugin would, if {@link Live.shares} returns true for it, but
-   * bypasses yoga: yoga's layers would remain for the lifetime of the subscription, kilobytes for
-   * each of many mostly idle subscribers.
+   * Executes a subscription as the plugin would, but bypasses yoga: yoga's layers would remain for
+   * the lifetime of the subscription, kilobytes for each of many mostly idle subscribers.
    */
-  readonly subscribeShared: (args: ExecutionArgs) => ReturnType<Live['subscribe']>
+  readonly subscribe: (args: ExecutionArgs) => ReturnType<Live['subscribe']>
   /** See {@link Operations.uncachedChars}. */
   readonly uncachedChars: (document: DocumentNode) => number
 }
@@ -176,8 +175,8 @@ export function createPolicy(options: {
   return {
     plugin,
     uncachedChars: operations.uncachedChars,
-    async subscribeShared(args) {
-      if (live === undefined) throw new Error('Nothing is shared on this server')
+    async subscribe(args) {
+      if (live === undefined) throw new Error('This server has no live delivery')
       const result =
         refuse(args) ??
         (budgets.areLimited ? await limit('subscriptions', args) : null) ??

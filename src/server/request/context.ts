@@ -55,8 +55,8 @@ export interface Enveloped {
   readonly subscribe: (args: ExecutionArgs) => PromiseOrValue<AsyncIterable<ExecutionResult> | ExecutionResult>
 }
 
-/** The viewer of a shared subscription, and the destination of its payloads. */
-export interface SharedDestination {
+/** The viewer of a subscription on a WebSocket, and the destination of its payloads. */
+export interface Destination {
   readonly viewer: Viewer | null
   readonly from: ClientInfo
   /** The id of the WebSocket. */

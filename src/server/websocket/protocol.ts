@@ -1,4 +1,4 @@
-import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST } from 'graphql'
+import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST, OperationTypeNode } from 'graphql'
 import { MessageType, makeServer, type Server, type SubscribePayload } from 'graphql-ws'
 import { type GraphQLParams, isAsyncIterable } from 'graphql-yoga'
 import type { WebSocket } from 'ws'
@@ -7,17 +7,15 @@ import { keyOfToken } from '../../audit/rate-limits.ts'
 import { isTidingsError, TidingsError } from '../../errors.ts'
 import type { Live } from '../../live/live.ts'
 import { closeCodes } from '../../protocol.ts'
-import { isLimited } from '../../tasks/model/viewer.ts'
 import { type Budgets, countFailedToken } from '../connections/budgets.ts'
 import type { Connections } from '../connections/connections.ts'
 import type { ServerMetrics } from '../connections/server-metrics.ts'
 import { type Work, workOf } from '../connections/work.ts'
 import type { Api } from '../http/api.ts'
 import { type Authenticator, isExpired, onExpiry } from '../request/authenticate.ts'
-import type { Enveloped, SharedDestination, WriteAudit } from '../request/context.ts'
+import type { Destination, Enveloped, WriteAudit } from '../request/context.ts'
 import { declaredParams, isRecord, retainedBytes, tooMuchRetained } from '../request/declared-params.ts'
 import { formatError, formatResult, isUnavailable, type MaskError } from '../request/mask.ts'
-import { registerOperation } from './register-operation.ts'
 import { closeSocket, type ServedSocket, unavailableMessage } from './socket.ts'
 
 /** The graphql-ws protocol on the sockets of this server. */
@@ -45,9 +43,7 @@ export interface SocketProtocol extends Pick<Server<ServedSocket>, 'opened'> {
  */
 export function createSocketProtocol(options: {
   readonly maxSubscriptions: number
-  readonly api: Pick<Api, 'envelop' | 'subscribeShared' | 'uncachedChars'>
-  /** Executes shared subscriptions, through a sink for each socket. */
-  readonly live: Live | undefined
+  readonly api: Pick<Api, 'envelop' | 'subscribe' | 'uncachedChars'>
   readonly tokens: Authenticator
   readonly connections: Connections
   readonly budgets: Budgets
@@ -58,13 +54,13 @@ export function createSocketProtocol(options: {
   /** Whether the server cannot serve any client. */
   readonly isAway: () => boolean
 }): SocketProtocol {
-  const { maxSubscriptions, api, live, tokens, connections, budgets, work, metrics, note, maskError } = options
-  /** Operations that are not shared. */
-  const prepared = new WeakMap<object, { readonly enveloped: Enveloped; readonly number: number }>()
+  const { maxSubscriptions, api, tokens, connections, budgets, work, metrics, note, maskError } = options
+  /** Operations without a sink: queries and mutations, and subscriptions where nothing follows topics. */
+  const prepared = new WeakMap<object, Enveloped>()
   let operations = 0
   const tooManyMessage = `At most ${maxSubscriptions} operations may be under way on one socket (MAX_SUBSCRIPTIONS_PER_SOCKET)`
   const tooMany = { message: tooManyMessage, extensions: { code: 'RATE_LIMITED', retryable: true } }
-  const preparedOf = (args: ExecutionArgs): { readonly enveloped: Enveloped; readonly number: number } => {
+  const preparedOf = (args: ExecutionArgs): Enveloped => {
     const known = prepared.get(args)
     if (known === undefined) throw new Error('This operation was not prepared')
     return known
@@ -106,17 +102,17 @@ export function createSocketProtocol(options: {
       ...(operationName ? { operationName } : {}),
       ...(variables ? { variableValues: variables } : {}),
     }
-    if (sink !== undefined && live?.shares(document, operationName, viewer !== null && isLimited(viewer)) === true) {
-      const place: SharedDestination = {
+    if (sink !== undefined && operation.operation === OperationTypeNode.SUBSCRIPTION) {
+      const destination: Destination = {
         viewer,
         from,
         socketId,
         sinkOperation: { sink, operationId: operationIdOf(id), number },
       }
-      return { ...given, contextValue: place }
+      return { ...given, contextValue: destination }
     }
     const args: ExecutionArgs = { ...given, contextValue: await enveloped.contextFactory() }
-    prepared.set(args, { enveloped, number })
+    prepared.set(args, enveloped)
     return args
   }
 
@@ -137,9 +133,9 @@ export function createSocketProtocol(options: {
     const masked = maskError(error)
     return leaveIfAway(socket, [masked]) ? null : masked
   }
-  const share = async (args: ExecutionArgs, place: SharedDestination): ReturnType<Live['subscribe']> => {
+  const share = async (args: ExecutionArgs, destination: Destination): ReturnType<Live['subscribe']> => {
     try {
-      const result = await api.subscribeShared(place, args)
+      const result = await api.subscribe(destination, args)
       if (isAsyncIterable(result) || result.errors === undefined) return result
       return { ...result, errors: result.errors.map(maskError) }
     } catch (error) {
@@ -151,11 +147,11 @@ export function createSocketProtocol(options: {
     // A timer per socket would stay in memory after it has fired: `createWebSockets` enforces the
     // limit.
     connectionInitWaitTimeout: 0,
-    execute: (args: ExecutionArgs) => preparedOf(args).enveloped.execute(args),
+    execute: (args: ExecutionArgs) => preparedOf(args).execute(args),
     // `return()` passes through every layer; graphql-ws requires nothing else of a generator.
     subscribe: (args: ExecutionArgs) => {
-      const place = destinationOf(args)
-      const result = place === null ? preparedOf(args).enveloped.subscribe(args) : share(args, place)
+      const destination = destinationOf(args)
+      const result = destination === null ? preparedOf(args).subscribe(args) : share(args, destination)
       return result as ReturnType<typeof import('graphql').subscribe>
     },
 
@@ -233,20 +229,18 @@ export function createSocketProtocol(options: {
     },
 
     async onOperation({ extra, subscriptions }, id, _payload, args, outcome) {
-      const { socket, sink } = extra
+      const { socket } = extra
       const { document, operationName } = args
       // graphql-ws has awaited the value, although its type does not show that.
       const result = outcome as AsyncIterable<ExecutionResult> | ExecutionResult
       if (isAsyncIterable(result)) {
-        // Shared subscriptions use their sink; another wrapper would stay for the lifetime of the
-        // subscription.
+        // The sink refines the failures of its operations; another wrapper would stay for the
+        // lifetime of the subscription.
         if (destinationOf(args) !== null) return undefined
-        const refined = onFailure(result, (error) => {
-          const told = refineFailure(socket, error)
-          if (told !== null) throw told
+        return onFailure(result, (error) => {
+          const refined = refineFailure(socket, error)
+          if (refined !== null) throw refined
         })
-        if (sink === undefined) return refined
-        return registerOperation(refined, { sink, operationId: operationIdOf(id), number: preparedOf(args).number })
       }
       const isSubscription = getOperationAST(document, operationName)?.operation === 'subscription'
       if (isSubscription && leaveIfAway(socket, result.errors)) return undefined
@@ -296,9 +290,9 @@ function operationIdOf(id: string): Buffer {
 }
 
 /** Returns the destination of a shared operation; the context of all other operations has none. */
-function destinationOf({ contextValue }: ExecutionArgs): SharedDestination | null {
+function destinationOf({ contextValue }: ExecutionArgs): Destination | null {
   return typeof contextValue === 'object' && contextValue !== null && 'sinkOperation' in contextValue
-    ? (contextValue as SharedDestination)
+    ? (contextValue as Destination)
     : null
 }
 

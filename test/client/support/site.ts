@@ -62,17 +62,8 @@ export interface Site extends AsyncDisposable {
   ask<T>(query: string, variables?: object): Promise<T>
 }
 
-/** Options of a site. */
-export interface SiteOptions {
-  /** Whether subscribers share executions, as in production. @default false */
-  readonly isShared?: boolean
-}
-
 /** Starts a site for one test file. */
-export async function startSite(
-  environment: Readonly<Record<string, string>> = {},
-  { isShared = false }: SiteOptions = {},
-): Promise<Site> {
+export async function startSite(environment: Readonly<Record<string, string>> = {}): Promise<Site> {
   await using stack = new AsyncDisposableStack()
   const provider = createScriptedProvider()
   const counting = createCounting()
@@ -112,7 +103,7 @@ export async function startSite(
     startServer({
       config,
       schema,
-      live: isShared ? createLiveDelivery(services, config, silentLogger) : undefined,
+      live: createLiveDelivery(services, config, silentLogger),
       createContext: (viewer, options) => createContext(services, viewer, options),
       health: { database: engine.database, bus: engine.engine.bus },
       logger: silentLogger,

@@ -1,19 +1,20 @@
 import type { ExecutionResult } from 'graphql'
-import type { SinkOperation } from '../../live/deliver/sink.ts'
+import type { SinkOperation } from './sink.ts'
 
 /**
- * Registers a subscription with its own execution on its socket, as shared subscriptions are
- * registered. graphql-ws loses track of a subscription when its client reuses the id before the
+ * Registers a subscription that does not follow a topic on the sink of its socket, as the others
+ * are. graphql-ws loses track of a subscription when its client reuses the id before the
  * subscription has started: it would continue under the id of the other one, even after the socket
  * has closed.
  *
- * Once the subscription has ended, or was asked to end, a pending `next()` is never settled:
- * graphql-ws would take that for the end of the operation that has the same id by then, and
- * complete it.
+ * The results are masked; a failure is refined by the sink. Once the subscription has ended, or was
+ * asked to end, a pending `next()` is never settled: graphql-ws would take that for the end of the
+ * operation that has the same id by then, and complete it.
  */
 export function registerOperation(
   source: AsyncIterable<ExecutionResult>,
   sinkOperation: SinkOperation,
+  mask: (result: ExecutionResult) => ExecutionResult,
 ): AsyncGenerator<ExecutionResult, void, undefined> {
   const iterator = source[Symbol.asyncIterator]()
   const done: IteratorReturnResult<undefined> = { done: true, value: undefined }
@@ -35,13 +36,15 @@ export function registerOperation(
       try {
         const step = await iterator.next()
         if (isOver) return never
-        if (step.done !== true) return step
+        if (step.done !== true) return { done: false, value: mask(step.value) }
         end()
         return done
       } catch (error) {
         if (isOver) return never
         end()
-        throw error
+        const refined = sinkOperation.sink.refine(error)
+        if (refined === null) return done
+        throw refined
       }
     },
     async return() {
